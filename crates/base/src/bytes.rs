@@ -1,0 +1,293 @@
+//! A cursor over bytes that came from outside.
+//!
+//! Every read is checked against what is left, and an error names the field and its absolute offset. All numbers are
+//! little-endian, as in every format that is read with it. It copies nothing but numbers.
+
+use thiserror::Error;
+
+/// Why a field could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The input ends before the field does.
+    #[error("{0} more bytes are needed than the input has")]
+    End(u64),
+    /// A length or count that the input cannot hold.
+    #[error("count {0} is larger than the rest of the input")]
+    Count(u64),
+    /// A variable-length number that goes on for longer than its type allows.
+    #[error("the variable-length number does not end")]
+    Varint,
+    /// A value that the field may not have.
+    #[error("value {0} is not one the format allows")]
+    Value(u64),
+    /// Types nested deeper than any writer does.
+    #[error("types are nested deeper than {0}")]
+    Depth(u64),
+}
+
+/// A field that could not be read, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("cannot read {what} at offset {offset:#x}: {cause}")]
+pub struct ReadError {
+    /// Absolute offset of the field.
+    pub offset: u64,
+    /// The field's name in the document of its format.
+    pub what: &'static str,
+    /// What was wrong.
+    pub cause: Cause,
+}
+
+/// Reads fields from the front of a slice; knows its absolute offset.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor<'a> {
+    rest: &'a [u8],
+    offset: u64,
+}
+
+macro_rules! numbers {
+    ($($(#[$about:meta])* $name:ident: $number:ty),* $(,)?) => {$(
+        $(#[$about])*
+        #[inline]
+        pub fn $name(&mut self, what: &'static str) -> Result<$number, ReadError> {
+            const LEN: usize = size_of::<$number>();
+            match self.rest.split_first_chunk::<LEN>() {
+                Some((bytes, rest)) => {
+                    self.rest = rest;
+                    self.offset = self.offset.wrapping_add(LEN as u64);
+                    Ok(<$number>::from_le_bytes(*bytes))
+                }
+                None => Err(self.short(what, LEN)),
+            }
+        }
+    )*};
+}
+
+impl<'a> Cursor<'a> {
+    /// Starts at the front of `bytes`, which lie at `offset` of the input.
+    pub fn new(bytes: &'a [u8], offset: u64) -> Self {
+        Self { rest: bytes, offset }
+    }
+
+    /// What has not been read yet.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Absolute offset of the next byte.
+    #[inline]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether all has been read.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    numbers! {
+        /// Reads a byte.
+        u8: u8,
+        /// Reads a signed byte.
+        i8: i8,
+        /// Reads 16 bits.
+        u16: u16,
+        /// Reads 16 bits, signed.
+        i16: i16,
+        /// Reads 32 bits.
+        u32: u32,
+        /// Reads 32 bits, signed.
+        i32: i32,
+        /// Reads 64 bits.
+        u64: u64,
+        /// Reads 64 bits, signed.
+        i64: i64,
+        /// Reads a single-precision number.
+        f32: f32,
+        /// Reads a double-precision number.
+        f64: f64,
+    }
+
+    /// Reads 16 bytes as they lie.
+    #[inline]
+    pub fn guid(&mut self, what: &'static str) -> Result<[u8; 16], ReadError> {
+        match self.rest.split_first_chunk::<16>() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                self.offset = self.offset.wrapping_add(16);
+                Ok(*bytes)
+            }
+            None => Err(self.short(what, 16)),
+        }
+    }
+
+    /// Takes the next `len` bytes.
+    #[inline]
+    pub fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], ReadError> {
+        match self.rest.split_at_checked(len) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                self.offset = self.offset.wrapping_add(len as u64);
+                Ok(taken)
+            }
+            None => Err(self.short(what, len)),
+        }
+    }
+
+    /// Takes the next `len` bytes as a cursor of their own.
+    pub fn part(&mut self, len: usize, what: &'static str) -> Result<Cursor<'a>, ReadError> {
+        let offset = self.offset;
+        self.take(len, what).map(|bytes| Cursor { rest: bytes, offset })
+    }
+
+    /// Reads a number of seven bits a byte, low bits first, that fits in 32 bits.
+    #[inline]
+    pub fn varu32(&mut self, what: &'static str) -> Result<u32, ReadError> {
+        let offset = self.offset;
+        let value = self.varu64(what)?;
+        u32::try_from(value).map_err(|_too_large| ReadError { offset, what, cause: Cause::Value(value) })
+    }
+
+    /// Reads a number of seven bits a byte, low bits first.
+    #[inline]
+    pub fn varu64(&mut self, what: &'static str) -> Result<u64, ReadError> {
+        if let Some((&byte, rest)) = self.rest.split_first()
+            && byte < 0x80
+        {
+            self.rest = rest;
+            self.offset = self.offset.wrapping_add(1);
+            return Ok(u64::from(byte));
+        }
+        self.varu64_long(what)
+    }
+
+    fn varu64_long(&mut self, what: &'static str) -> Result<u64, ReadError> {
+        let mut value = 0u64;
+        for (at, &byte) in self.rest.iter().take(10).enumerate() {
+            let shift = u32::try_from(at).unwrap_or(0).saturating_mul(7);
+            if at == 9 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f).wrapping_shl(shift);
+            if byte < 0x80 {
+                self.rest = self.rest.get(at.saturating_add(1)..).unwrap_or_default();
+                self.offset = self.offset.wrapping_add(at as u64).wrapping_add(1);
+                return Ok(value);
+            }
+        }
+        if self.rest.len() < 10 {
+            return Err(self.short(what, self.rest.len().saturating_add(1)));
+        }
+        Err(ReadError { offset: self.offset, what, cause: Cause::Varint })
+    }
+
+    /// Reads a signed number in zig-zag form.
+    pub fn vari64(&mut self, what: &'static str) -> Result<i64, ReadError> {
+        let value = self.varu64(what)?;
+        Ok((value >> 1).cast_signed() ^ (value & 1).cast_signed().wrapping_neg())
+    }
+
+    /// Takes a string of 16-bit units up to its NUL, which is read too; the bytes are without it.
+    #[inline]
+    pub fn utf16z(&mut self, what: &'static str) -> Result<&'a [u8], ReadError> {
+        let end = self.rest.as_chunks::<2>().0.iter().position(|unit| *unit == [0, 0]);
+        let Some(units) = end else {
+            return Err(self.short(what, self.rest.len().saturating_add(2)));
+        };
+        let text = self.take(units.saturating_mul(2), what)?;
+        self.take(2, what)?;
+        Ok(text)
+    }
+
+    /// Takes a string of bytes up to its NUL, which is read too; the bytes are without it.
+    pub fn utf8z(&mut self, what: &'static str) -> Result<&'a [u8], ReadError> {
+        let Some(len) = self.rest.iter().position(|byte| *byte == 0) else {
+            return Err(self.short(what, self.rest.len().saturating_add(1)));
+        };
+        let text = self.take(len, what)?;
+        self.take(1, what)?;
+        Ok(text)
+    }
+
+    /// Takes UTF-8 whose length stands before it as a variable-length number.
+    pub fn utf8_counted(&mut self, what: &'static str) -> Result<&'a [u8], ReadError> {
+        let len = self.varu32(what)?;
+        self.take(len as usize, what)
+    }
+
+    /// Checks a count of elements, of at least `min_len` bytes each, against what is left.
+    pub fn fits(&self, count: u64, min_len: usize, what: &'static str) -> Result<usize, ReadError> {
+        let error = ReadError { offset: self.offset, what, cause: Cause::Count(count) };
+        let Ok(n) = usize::try_from(count) else { return Err(error) };
+        match n.checked_mul(min_len) {
+            Some(len) if len <= self.rest.len() => Ok(n),
+            _ => Err(error),
+        }
+    }
+
+    #[cold]
+    fn short(&self, what: &'static str, needed: usize) -> ReadError {
+        let missing = needed.saturating_sub(self.rest.len()) as u64;
+        ReadError { offset: self.offset, what, cause: Cause::End(missing) }
+    }
+}
+
+/// Text from 16-bit little-endian units; what is no text becomes U+FFFD, an odd last byte is left out.
+pub fn utf16_text(bytes: &[u8], into: &mut String) {
+    into.clear();
+    let units = bytes.as_chunks::<2>().0;
+    if units.iter().all(|unit| unit[0] < 0x80 && unit[1] == 0) {
+        into.extend(units.iter().map(|unit| char::from(unit[0])));
+        return;
+    }
+    let text = char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit)));
+    into.extend(text.map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_field_and_its_offset() {
+        let mut cursor = Cursor::new(&[1, 2, 3, 4, 5], 0x10);
+        assert_eq!(cursor.u32("stack id"), Ok(0x0403_0201));
+        let error = cursor.u16("flags").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read flags at offset 0x14: 1 more bytes are needed than the input has"
+        );
+        assert_eq!(cursor.u8("flags"), Ok(5), "a failed read takes nothing");
+    }
+
+    #[test]
+    fn variable_length_numbers_end_within_their_type() {
+        let varint = |bytes: &[u8]| Cursor::new(bytes, 0).varu64("n");
+        assert_eq!(varint(&[0x7f]), Ok(127));
+        assert_eq!(varint(&[0x80, 0x01]), Ok(128));
+        assert_eq!(varint(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]), Ok(u64::MAX));
+        assert_eq!(varint(&[0xff; 10]).unwrap_err().cause, Cause::Varint);
+        assert_eq!(varint(&[0x80]).unwrap_err().cause, Cause::End(1));
+        assert_eq!(Cursor::new(&[0xff, 0xff, 0xff, 0xff, 0x7f], 0).varu32("n").unwrap_err().cause, Cause::Value(0x7_ffff_ffff));
+        assert_eq!(Cursor::new(&[0x03], 0).vari64("n"), Ok(-2));
+    }
+
+    #[test]
+    fn a_count_is_held_against_the_rest_of_the_input() {
+        let cursor = Cursor::new(&[0; 8], 0);
+        assert_eq!(cursor.fits(2, 4, "frames"), Ok(2));
+        assert_eq!(cursor.fits(u64::from(u32::MAX), 8, "frames").unwrap_err().cause, Cause::Count(0xffff_ffff));
+    }
+
+    #[test]
+    fn text_of_16_bit_units() {
+        let mut text = String::new();
+        let mut cursor = Cursor::new(&[b'o', 0, 0x34, 0xd8, 0x1e, 0xdd, 0x00, 0xd8, 0, 0, 9], 0);
+        utf16_text(cursor.utf16z("name").unwrap(), &mut text);
+        assert_eq!(text, "o\u{1d11e}\u{fffd}");
+        assert_eq!(cursor.u8("next"), Ok(9));
+        assert!(Cursor::new(b"a\0b", 0).utf16z("name").is_err());
+    }
+}

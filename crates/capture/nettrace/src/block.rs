@@ -1,0 +1,473 @@
+//! The blocks of a stream: what is inside each kind.
+//!
+//! [`Stream`] holds what one stream's blocks build on each other: kinds of events, stacks, threads, waiting events. It
+//! does not know how blocks are framed; damage inside a block costs the rest of that block and nothing else.
+
+use crate::batch::{Batch, Extras, Waiting};
+use crate::decoder::Limits;
+use crate::header::{EventHeader, HeaderLayout, flag};
+use crate::metadata::{self, Metadata};
+use crate::region::{LabelLists, StackRef, Stacks};
+use crate::stream::{Event, Sink, Stack, StreamHeader};
+use crate::threads::{Sequence, Threads};
+use base::bytes::{Cause, Cursor, ReadError};
+use base::damage::DamageLog;
+use rustc_hash::FxHashMap;
+
+/// Events wait at least until this many are there, so that sorting and dispatch work on runs.
+const ENOUGH_WAITING: usize = 1 << 15;
+
+/// The kinds of blocks that a stream is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BlockKind {
+    Trace,
+    Events,
+    Metadata,
+    SequencePoint,
+    Stacks,
+    Threads,
+    RemovedThreads,
+    LabelLists,
+    /// Of a kind that this reader does not know, to be passed over.
+    Unknown,
+}
+
+/// What of an event header is already looked up, since most headers repeat it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Resolved {
+    metadata: Option<u32>,
+    thread_slot: u32,
+    capture_slot: u32,
+    stack: StackRef,
+    extra: u32,
+}
+
+/// What the blocks of the input build up.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    pub(crate) header: StreamHeader,
+    kinds: Vec<Metadata>,
+    by_id: FxHashMap<u32, u32>,
+    stacks: Stacks,
+    labels: LabelLists,
+    threads: Threads,
+    batch: Batch,
+    v3_clock: i64,
+}
+
+impl Stream {
+    /// Begins a stream; what the one before it defined is no longer valid.
+    pub(crate) fn begin(&mut self, header: StreamHeader, sink: &mut impl Sink) {
+        self.flush(None, sink);
+        self.by_id.clear();
+        self.stacks.forget();
+        self.labels.forget();
+        self.threads.begin_stream(header.version >= 6);
+        self.v3_clock = i64::MIN;
+        sink.stream(&header);
+        self.header = header;
+    }
+
+    /// Reads a block. `partial`: the input ends inside it.
+    pub(crate) fn read_block<S: Sink>(
+        &mut self,
+        kind: BlockKind,
+        cursor: Cursor<'_>,
+        partial: bool,
+        limits: Limits,
+        damage: &mut DamageLog,
+        sink: &mut S,
+    ) {
+        let done = match kind {
+            BlockKind::Trace => Err(("a second trace header inside a stream", cursor.offset())),
+            BlockKind::Unknown => Ok(()),
+            BlockKind::Events if self.header.version <= 3 => {
+                self.events_v3(cursor, damage, sink);
+                Ok(())
+            }
+            BlockKind::Events => {
+                self.events(cursor, limits, damage, sink).map_err(|e| ("event cut short", e.offset))
+            }
+            BlockKind::Metadata if self.header.version >= 6 => self.metadata_v6(cursor, damage),
+            BlockKind::Metadata => self.metadata_v4(cursor, damage),
+            BlockKind::SequencePoint => {
+                self.sequence_point(cursor, damage, sink).map_err(|e| ("sequence point cut short", e.offset))
+            }
+            BlockKind::Stacks => self.stacks.read_block(cursor).map_err(|e| ("stack cut short", e.offset)),
+            BlockKind::Threads => self.thread_rows(cursor, damage),
+            BlockKind::RemovedThreads => self.removed_threads(cursor, damage, sink),
+            BlockKind::LabelLists => self.labels.read_block(cursor).map_err(|e| ("label list damaged", e.offset)),
+        };
+        if let Err((what, offset)) = done
+            && !partial
+        {
+            damage.note(what, offset);
+        }
+    }
+
+    fn events<S: Sink>(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        limits: Limits,
+        damage: &mut DamageLog,
+        sink: &mut S,
+    ) -> Result<(), ReadError> {
+        if self.batch.bytes_len().saturating_add(cursor.rest().len()) > limits.waiting_bytes {
+            damage.note("too many events without a sequence point: their order may be wrong", cursor.offset());
+            self.flush(None, sink);
+        }
+        let layout = self.block_header(&mut cursor)?;
+        let (bytes, start_offset) = (cursor.rest(), cursor.offset());
+        let kept_at = self.batch.keep(bytes);
+        let mut header = EventHeader { changed: u8::MAX, ..EventHeader::default() };
+        let mut known = Resolved::default();
+        let mut seen = 0u32;
+        let mut sorted_at = None;
+        while !cursor.is_empty() {
+            let at = cursor.offset();
+            header.read(&mut cursor, layout)?;
+            if seen == 0 {
+                header.changed = u8::MAX;
+            }
+            seen = seen.saturating_add(1);
+            if header.sorted {
+                sorted_at = Some(header.ticks);
+            }
+            self.resolve(&header, &mut known, at, damage);
+            let offset = cursor.offset();
+            cursor.take(header.payload_size as usize, "event payload")?;
+            cursor.take((header.trailing as usize).min(cursor.rest().len()), "padding")?;
+            let told = self.threads.saw_event(known.capture_slot, header.sequence, header.ticks, self.header.sync_ticks);
+            tell(told, at, damage, sink);
+            let Some(metadata) = known.metadata else {
+                damage.note("event of a kind that is not described", at);
+                continue;
+            };
+            let place = kept_at.saturating_add(usize::try_from(offset.wrapping_sub(start_offset)).unwrap_or(0));
+            let event = Waiting {
+                ticks: header.ticks,
+                metadata,
+                thread_slot: known.thread_slot,
+                stack: known.stack,
+                extra: known.extra,
+                payload_start: u32::try_from(place).unwrap_or(u32::MAX),
+                payload_len: header.payload_size,
+                offset,
+            };
+            let key = self.threads.order_key(known.capture_slot, header.ticks);
+            self.batch.push(key, event);
+        }
+        // Only now: the payloads of the whole block lie in the batch.
+        if let Some(limit) = sorted_at
+            && self.batch.len() >= ENOUGH_WAITING
+        {
+            self.flush(Some(limit), sink);
+        }
+        Ok(())
+    }
+
+    fn block_header(&self, cursor: &mut Cursor<'_>) -> Result<HeaderLayout, ReadError> {
+        let offset = cursor.offset();
+        let size = usize::from(cursor.u16("block HeaderSize")?);
+        if size < 20 {
+            let cause = Cause::Value(size as u64);
+            return Err(ReadError { offset, what: "block HeaderSize", cause });
+        }
+        let flags = cursor.u16("block Flags")?;
+        cursor.take(size.saturating_sub(4), "block header")?;
+        Ok(HeaderLayout { version: self.header.version, compressed: flags & 1 != 0 })
+    }
+
+    /// Looks up what the header gave anew.
+    #[inline]
+    fn resolve(&mut self, header: &EventHeader, known: &mut Resolved, at: u64, damage: &mut DamageLog) {
+        let changed = header.changed;
+        if changed & flag::METADATA_ID != 0 {
+            known.metadata = self.by_id.get(&header.metadata_id).copied();
+        }
+        if changed & flag::THREAD != 0 {
+            known.thread_slot = self.thread_slot(header.thread, at, damage);
+        }
+        if changed & flag::CAPTURE_THREAD_AND_SEQUENCE != 0 {
+            known.capture_slot = if header.capture_thread == header.thread && changed & flag::THREAD != 0 {
+                known.thread_slot
+            } else {
+                self.thread_slot(header.capture_thread, at, damage)
+            };
+        }
+        if changed & flag::STACK != 0 {
+            known.stack = self.stacks.find(header.stack_id).unwrap_or_else(|| {
+                if header.stack_id != 0 {
+                    damage.note("event with a stack that is not there", at);
+                }
+                StackRef::default()
+            });
+        }
+        if changed & (flag::ACTIVITY | flag::RELATED_ACTIVITY) != 0 {
+            known.extra = self.extras(header, at, damage);
+        }
+    }
+
+    fn extras(&mut self, header: &EventHeader, at: u64, damage: &mut DamageLog) -> u32 {
+        if self.header.version < 6 {
+            let extras = Extras { activity: header.activity, related: header.related, opcode: None, version: None };
+            return self.batch.keep_extras(extras);
+        }
+        let labels = self.labels.find(header.label_list).unwrap_or_else(|| {
+            damage.note("event with a label list that is not there", at);
+            crate::region::Labels::default()
+        });
+        let crate::region::Labels { activity, related, opcode, version } = labels;
+        self.batch.keep_extras(Extras { activity, related, opcode, version })
+    }
+
+    fn thread_slot(&mut self, index: u64, at: u64, damage: &mut DamageLog) -> u32 {
+        let process = self.header.process;
+        self.threads.slot(index, process).unwrap_or_else(|| {
+            damage.note("thread that no thread block describes", at);
+            self.threads.unknown_slot(index, process)
+        })
+    }
+
+    /// Version 3 blocks have no header; metadata stands among the events, and a stack behind each payload.
+    fn events_v3<S: Sink>(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog, sink: &mut S) {
+        let mut header = EventHeader::default();
+        while !cursor.is_empty() {
+            let at = cursor.offset();
+            if let Err(error) = self.event_v3(&mut cursor, &mut header, damage) {
+                damage.note("event cut short", error.offset.max(at));
+                break;
+            }
+        }
+        self.flush(None, sink);
+        self.stacks.forget();
+    }
+
+    fn event_v3(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        header: &mut EventHeader,
+        damage: &mut DamageLog,
+    ) -> Result<(), ReadError> {
+        let at = cursor.offset();
+        header.read_v3(cursor)?;
+        let offset = cursor.offset();
+        let payload = cursor.take(header.payload_size as usize, "event payload")?;
+        let mut behind = cursor.part(header.trailing as usize, "stack behind the payload")?;
+        if header.metadata_id == 0 {
+            match metadata::read_v5(&mut Cursor::new(payload, offset)) {
+                Ok(row) => self.define(row, at, damage),
+                Err(error) => damage.note("description of a kind of event damaged", error.offset),
+            }
+            return Ok(());
+        }
+        let stack_size = behind.u32("stack size")? as usize;
+        let addresses = behind.take(stack_size, "stack addresses")?;
+        let Some(metadata) = self.by_id.get(&header.metadata_id).copied() else {
+            damage.note("event of a kind that is not described", at);
+            return Ok(());
+        };
+        let thread_slot = self.thread_slot(header.thread, at, damage);
+        let start = self.batch.keep(payload);
+        let extras = Extras { activity: header.activity, related: header.related, opcode: None, version: None };
+        let event = Waiting {
+            ticks: header.ticks,
+            metadata,
+            thread_slot,
+            stack: self.stacks.store(addresses),
+            extra: self.batch.keep_extras(extras),
+            payload_start: u32::try_from(start).unwrap_or(u32::MAX),
+            payload_len: header.payload_size,
+            offset,
+        };
+        // The writer of version 3 sorts; a step back is its clock's, and the file's order is kept.
+        self.v3_clock = self.v3_clock.max(header.ticks);
+        self.batch.push(self.v3_clock, event);
+        Ok(())
+    }
+
+    fn metadata_v4(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog) -> Result<(), (&'static str, u64)> {
+        const WHAT: &str = "description of a kind of event damaged";
+        let layout = self.block_header(&mut cursor).map_err(|e| (WHAT, e.offset))?;
+        let mut header = EventHeader::default();
+        while !cursor.is_empty() {
+            let at = cursor.offset();
+            let payload = header
+                .read(&mut cursor, layout)
+                .and_then(|()| cursor.part(header.payload_size as usize, "metadata payload"));
+            match payload {
+                Ok(mut payload) => match metadata::read_v5(&mut payload) {
+                    Ok(row) => self.define(row, at, damage),
+                    Err(error) => damage.note(WHAT, error.offset),
+                },
+                Err(error) => return Err((WHAT, error.offset)),
+            }
+        }
+        Ok(())
+    }
+
+    fn metadata_v6(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog) -> Result<(), (&'static str, u64)> {
+        const WHAT: &str = "description of a kind of event damaged";
+        let size = cursor.u16("metadata HeaderSize").map_err(|e| (WHAT, e.offset))?;
+        cursor.take(usize::from(size), "metadata header").map_err(|e| (WHAT, e.offset))?;
+        while !cursor.is_empty() {
+            let at = cursor.offset();
+            let row = cursor.u16("metadata row size").and_then(|size| cursor.part(usize::from(size), "metadata row"));
+            match row {
+                Ok(mut row) => match metadata::read_v6(&mut row) {
+                    Ok(row) => self.define(row, at, damage),
+                    Err(error) => damage.note(WHAT, error.offset),
+                },
+                Err(error) => return Err((WHAT, error.offset)),
+            }
+        }
+        Ok(())
+    }
+
+    fn define(&mut self, mut row: Metadata, at: u64, damage: &mut DamageLog) {
+        row.index = u32::try_from(self.kinds.len()).unwrap_or(u32::MAX);
+        if self.by_id.contains_key(&row.id) {
+            damage.note("two kinds of events with one number: the first is kept", at);
+            return;
+        }
+        self.by_id.insert(row.id, row.index);
+        self.kinds.push(row);
+    }
+
+    fn sequence_point<S: Sink>(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        damage: &mut DamageLog,
+        sink: &mut S,
+    ) -> Result<(), ReadError> {
+        self.flush(None, sink);
+        self.stacks.forget();
+        self.labels.forget();
+        let v6 = self.header.version >= 6;
+        let at = cursor.offset();
+        let ticks = cursor.i64("sequence point TimeStamp")?;
+        let flags = if v6 { cursor.u32("sequence point Flags")? } else { 0 };
+        let count = cursor.u32("ThreadCount")?;
+        for _ in 0..count {
+            let (index, sequence) = if v6 {
+                (cursor.varu64("ThreadIndex")?, cursor.varu32("SequenceNumber")?)
+            } else {
+                (cursor.u64("ThreadId")?, cursor.u32("SequenceNumber")?)
+            };
+            let slot = self.thread_slot(index, at, damage);
+            let told = self.threads.saw_point(slot, sequence, ticks, self.header.sync_ticks);
+            tell(told, at, damage, sink);
+        }
+        if flags & 1 != 0 {
+            self.threads.forget_all();
+        }
+        if flags & 2 != 0 {
+            self.by_id.clear();
+        }
+        Ok(())
+    }
+
+    fn thread_rows(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog) -> Result<(), (&'static str, u64)> {
+        while !cursor.is_empty() {
+            let at = cursor.offset();
+            let row = cursor.u16("thread RowSize").and_then(|size| cursor.part(usize::from(size), "thread row"));
+            let mut row = row.map_err(|e| ("thread row damaged", e.offset))?;
+            match self.thread_row(&mut row) {
+                Ok(false) => {}
+                Ok(true) => damage.note("two threads with one number: the second is kept", at),
+                Err(error) => damage.note("thread row damaged", error.offset),
+            }
+        }
+        Ok(())
+    }
+
+    fn thread_row(&mut self, row: &mut Cursor<'_>) -> Result<bool, ReadError> {
+        let index = row.varu64("thread Index")?;
+        let (mut os_id, mut process) = (None, self.header.process);
+        while !row.is_empty() {
+            let offset = row.offset();
+            match row.u8("thread info kind")? {
+                1 => drop(row.utf8_counted("thread Name")?),
+                2 => process = Some(row.varu64("OSProcessId")?),
+                3 => os_id = Some(row.varu64("OSThreadId")?),
+                4 => {
+                    row.utf8_counted("thread Key")?;
+                    row.utf8_counted("thread Value")?;
+                }
+                kind => {
+                    let cause = Cause::Value(u64::from(kind));
+                    return Err(ReadError { offset, what: "thread info kind", cause });
+                }
+            }
+        }
+        Ok(self.threads.define(index, os_id.unwrap_or(0), process))
+    }
+
+    fn removed_threads<S: Sink>(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        damage: &mut DamageLog,
+        sink: &mut S,
+    ) -> Result<(), (&'static str, u64)> {
+        const WHAT: &str = "list of removed threads damaged";
+        while !cursor.is_empty() {
+            let at = cursor.offset();
+            let index = cursor.varu64("thread Index").map_err(|e| (WHAT, e.offset))?;
+            let sequence = cursor.varu32("SequenceNumber").map_err(|e| (WHAT, e.offset))?;
+            let slot = self.thread_slot(index, at, damage);
+            let ticks = self.batch_end();
+            let told = self.threads.saw_point(slot, sequence, ticks, self.header.sync_ticks);
+            tell(told, at, damage, sink);
+            self.threads.remove(index);
+        }
+        Ok(())
+    }
+
+    /// The latest time seen, for what has no time of its own.
+    fn batch_end(&mut self) -> i64 {
+        let count = self.batch.order(None);
+        let last = count.checked_sub(1).and_then(|place| self.batch.ordered(place));
+        last.map_or(self.header.sync_ticks, |event| event.ticks)
+    }
+
+    /// Gives out the waiting events, up to `limit` in time or all.
+    pub(crate) fn flush(&mut self, limit: Option<i64>, sink: &mut impl Sink) {
+        let due = self.batch.order(limit);
+        for place in 0..due {
+            let Some(waiting) = self.batch.ordered(place) else { continue };
+            let Some(metadata) = self.kinds.get(waiting.metadata as usize) else { continue };
+            let thread = self.threads.get(waiting.thread_slot);
+            let stack = (!waiting.stack.is_empty()).then(|| Stack {
+                serial: waiting.stack.serial,
+                addresses: self.stacks.addresses(waiting.stack),
+            });
+            let extras = if waiting.extra == 0 { Extras::default() } else { self.batch.extras(waiting.extra) };
+            sink.event(&Event {
+                metadata,
+                ticks: waiting.ticks,
+                thread: thread.map_or(0, |thread| thread.os_id),
+                thread_slot: waiting.thread_slot,
+                process: thread.and_then(|thread| thread.process),
+                stack,
+                activity: extras.activity,
+                related: extras.related,
+                opcode: extras.opcode,
+                version: extras.version,
+                payload: self.batch.payload(waiting),
+                offset: waiting.offset,
+            });
+        }
+        self.batch.forget(due);
+        if self.batch.len() == 0 {
+            self.threads.forget_order();
+        }
+    }
+}
+
+fn tell(told: Sequence, at: u64, damage: &mut DamageLog, sink: &mut impl Sink) {
+    match told {
+        Sequence::InOrder => {}
+        Sequence::Lost(gap) => sink.gap(gap),
+        Sequence::SteppedBack => damage.note("sequence number steps back", at),
+    }
+}

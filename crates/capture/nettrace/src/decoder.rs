@@ -1,0 +1,581 @@
+//! Framing: from bytes in any cut to whole blocks.
+//!
+//! Up to version 5 a block is an object of FastSerialization: begin tag, type with its name, size, padding to four
+//! bytes of the file, payload, end tag. From version 6 on it is a size, a kind and a payload. The end tag and the type
+//! name let a reader find its way back after damage; version 6 has nothing of the kind, so there damage to a size
+//! ends the reading of the stream.
+//!
+//! ```text
+//!            magic                 trace header           end
+//!  Start ───────────▶ Objects ─────────────────▶ Objects ─────▶ Between ──magic──▶ …
+//!                     Blocks (v6)                Blocks
+//!                        │  not an object
+//!                        └──────────────▶ Searching ──object or magic──▶ Objects
+//! ```
+
+use crate::block::{BlockKind, Stream};
+use crate::stream::{Sink, StreamHeader, SyncTime};
+use base::bytes::{Cursor, ReadError};
+use base::damage::DamageLog;
+use thiserror::Error;
+
+/// The newest version of the format that is read.
+pub const MAX_MAJOR_VERSION: u32 = 6;
+
+const MIN_MAJOR_VERSION: u32 = 3;
+const MAGIC: &[u8; 8] = b"Nettrace";
+const SERIALIZATION: &[u8; 24] = b"\x14\0\0\0!FastSerialization.1";
+/// Type names are a few letters; the longest known has 39.
+const MAX_TYPE_NAME: usize = 64;
+/// Begin tags, two versions and the name's length.
+const OBJECT_START: usize = 15;
+
+/// Why an input cannot be read at all.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There are no bytes.
+    #[error("the input is empty: expected a .nettrace or .netperf recording")]
+    Empty,
+    /// The first bytes are those of something else.
+    #[error("not a trace: expected `Nettrace` or `!FastSerialization.1` at the start, found {0}")]
+    NotATrace(String),
+    /// A version that this reader does not know.
+    #[error("version {0} of the format is not known: this program reads 3 to {MAX_MAJOR_VERSION}; a newer one may")]
+    Version(u32),
+    /// It ends before its header does, so that nothing is known of what follows.
+    #[error("the input ends within its header, after {0} bytes: the recording was cut before it began")]
+    HeaderCut(u64),
+    /// The header cannot be right.
+    #[error("the trace header cannot be read: {0}")]
+    Header(ReadError),
+    /// The header has a value that none can have.
+    #[error("the trace header says {what} {value}, which cannot be")]
+    HeaderValue {
+        /// The field.
+        what: &'static str,
+        /// Its value.
+        value: i64,
+    },
+}
+
+/// What an input can make grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one block; the runtime writes at most 100 KB.
+    pub block_bytes: usize,
+    /// Bytes of events that wait for their order.
+    pub waiting_bytes: usize,
+}
+
+impl Limits {
+    /// Limits far above what writers do, and far below a machine's memory.
+    pub const USUAL: Self = Self { block_bytes: 64 << 20, waiting_bytes: 256 << 20 };
+}
+
+/// How the reading went.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Bytes of the input.
+    pub bytes: u64,
+    /// Streams of the input.
+    pub streams: u32,
+    /// Where the input broke off inside a stream, if it did.
+    pub truncated_at: Option<u64>,
+    /// What was left out.
+    pub damage: DamageLog,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Before the magic.
+    Start,
+    /// At an object (up to version 5); the first is the trace header.
+    Objects { header_read: bool },
+    /// At a block (from version 6).
+    Blocks { header_read: bool },
+    /// After damage: looking for the next object or stream.
+    Searching,
+    /// After a stream's end: another may follow.
+    Between,
+    /// Behind bytes that no stream needs: looking for the next stream.
+    Trailing,
+}
+
+/// What was made of the bytes at hand.
+enum Step {
+    /// So many bytes are done with.
+    Took(usize),
+    /// At least so many are needed from here on.
+    Needs(usize),
+}
+
+/// A push decoder of traces: bytes in any cut to events.
+#[derive(Debug)]
+pub struct Decoder {
+    state: State,
+    /// Bytes that do not make a whole yet.
+    pending: Vec<u8>,
+    /// How many bytes `pending` needs before it is looked at again.
+    needed: usize,
+    /// Absolute offset of the next byte to be looked at.
+    offset: u64,
+    stream_start: u64,
+    begin_tag: u8,
+    stream: Stream,
+    summary: Summary,
+    limits: Limits,
+}
+
+impl Decoder {
+    /// A decoder at the start of an input.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            state: State::Start,
+            pending: Vec::new(),
+            needed: 1,
+            offset: 0,
+            stream_start: 0,
+            begin_tag: 5,
+            stream: Stream::default(),
+            summary: Summary::default(),
+            limits,
+        }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// The input is no trace, or of an unknown version; only ever before its first event.
+    pub fn push(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Error> {
+        let mut rest = bytes;
+        while !self.pending.is_empty() && !rest.is_empty() {
+            let missing = self.needed.saturating_sub(self.pending.len()).min(rest.len());
+            let (taken, left) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
+            self.pending.extend_from_slice(taken);
+            rest = left;
+            if self.pending.len() < self.needed {
+                return Ok(());
+            }
+            let mut buffer = std::mem::take(&mut self.pending);
+            let done = self.advance(&buffer, sink)?;
+            buffer.drain(..done.min(buffer.len()));
+            self.pending = buffer;
+        }
+        if !rest.is_empty() {
+            let done = self.advance(rest, sink)?;
+            self.pending.extend_from_slice(rest.get(done..).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Ends the input: gives out what still waits, and says how the reading went.
+    ///
+    /// # Errors
+    ///
+    /// The input is no trace, or ends before it is known to be one.
+    pub fn finish(mut self, sink: &mut impl Sink) -> Result<Summary, Error> {
+        let buffer = std::mem::take(&mut self.pending);
+        let mut rest = buffer.as_slice();
+        let end = self.offset.saturating_add(rest.len() as u64);
+        self.summary.bytes = end;
+        loop {
+            match self.state {
+                State::Start if end == 0 => return Err(Error::Empty),
+                State::Start | State::Objects { header_read: false } | State::Blocks { header_read: false } => {
+                    if self.summary.streams == 0 {
+                        return Err(self.start_error(rest, end));
+                    }
+                    self.summary.truncated_at = Some(self.offset);
+                }
+                State::Objects { header_read: true } => {
+                    if self.resume_inside(rest) {
+                        let done = self.advance(rest, sink)?;
+                        rest = rest.get(done..).unwrap_or_default();
+                        continue;
+                    }
+                    self.finish_object(rest, sink);
+                }
+                State::Blocks { header_read: true } => self.finish_block(rest, sink),
+                State::Searching => self.summary.truncated_at = Some(end),
+                State::Between | State::Trailing => {}
+            }
+            break;
+        }
+        self.stream.flush(None, sink);
+        Ok(self.summary)
+    }
+
+    fn start_error(&self, rest: &[u8], end: u64) -> Error {
+        let known = |magic: &[u8]| rest.starts_with(magic.get(..rest.len().min(magic.len())).unwrap_or_default());
+        if self.state != State::Start || known(MAGIC) || known(SERIALIZATION) {
+            Error::HeaderCut(end)
+        } else {
+            Error::NotATrace(shown(rest))
+        }
+    }
+
+    /// Looks at the bytes at hand as far as they are whole; gives how many are done with.
+    fn advance(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Error> {
+        let mut done = 0usize;
+        loop {
+            let rest = bytes.get(done..).unwrap_or_default();
+            self.needed = 1;
+            if rest.is_empty() {
+                return Ok(done);
+            }
+            let step = match self.state {
+                State::Start => self.start(rest),
+                State::Objects { header_read } => self.object(rest, header_read, sink),
+                State::Blocks { header_read } => self.block(rest, header_read, sink),
+                State::Searching => Ok(self.search(rest, true)),
+                State::Trailing => Ok(self.search(rest, false)),
+                State::Between => Ok(self.between(rest)),
+            };
+            match step.or_else(|error| self.skip_stream(error))? {
+                Step::Took(len) => {
+                    done = done.saturating_add(len);
+                    self.offset = self.offset.wrapping_add(len as u64);
+                }
+                Step::Needs(len) => {
+                    self.needed = len.max(rest.len().saturating_add(1));
+                    return Ok(done);
+                }
+            }
+        }
+    }
+
+    /// A later stream that cannot be read is damage; the first is an error, since then there is nothing to tell.
+    fn skip_stream(&mut self, error: Error) -> Result<Step, Error> {
+        if self.summary.streams == 0 {
+            return Err(error);
+        }
+        self.summary.damage.note("stream that cannot be read: skipped to the next", self.offset);
+        self.state = State::Searching;
+        Ok(Step::Took(1))
+    }
+
+    fn start(&mut self, rest: &[u8]) -> Result<Step, Error> {
+        self.stream_start = self.offset;
+        if let Some(step) = wait_for(rest, SERIALIZATION) {
+            self.begin_tag = 4;
+            self.state = State::Objects { header_read: false };
+            return Ok(step);
+        }
+        let Some(step) = wait_for(rest, MAGIC) else { return Err(Error::NotATrace(shown(rest))) };
+        if matches!(step, Step::Needs(_)) {
+            return Ok(step);
+        }
+        let Some(after) = rest.get(8..12) else { return Ok(Step::Needs(12)) };
+        if after != [0; 4] {
+            let Some(name) = rest.get(8..32) else { return Ok(Step::Needs(32)) };
+            if name != SERIALIZATION {
+                return Err(Error::NotATrace(shown(rest)));
+            }
+            self.begin_tag = 5;
+            self.state = State::Objects { header_read: false };
+            return Ok(Step::Took(32));
+        }
+        let Some(version) = rest.get(12..16) else { return Ok(Step::Needs(20)) };
+        if rest.len() < 20 {
+            return Ok(Step::Needs(20));
+        }
+        let major = Cursor::new(version, self.offset).u32("MajorVersion").map_err(Error::Header)?;
+        if major != 6 {
+            return Err(Error::Version(major));
+        }
+        self.state = State::Blocks { header_read: false };
+        Ok(Step::Took(20))
+    }
+
+    fn object(&mut self, rest: &[u8], header_read: bool, sink: &mut impl Sink) -> Result<Step, Error> {
+        if rest.first() == Some(&1) && header_read {
+            self.stream.flush(None, sink);
+            self.state = State::Between;
+            return Ok(Step::Took(1));
+        }
+        let Some(start) = rest.first_chunk::<OBJECT_START>() else { return Ok(Step::Needs(OBJECT_START)) };
+        let Some((version, name_len)) = self.object_start(start) else { return self.not_an_object(rest, header_read) };
+        let name_end = OBJECT_START.saturating_add(name_len);
+        let Some(name) = rest.get(OBJECT_START..name_end) else {
+            return Ok(Step::Needs(name_end.saturating_add(5)));
+        };
+        let kind = kind_of(name);
+        if !header_read {
+            return self.trace_object(rest, kind, version, name_end, sink);
+        }
+        let Some(size) = rest.get(name_end.saturating_add(1)..).and_then(<[u8]>::first_chunk::<4>) else {
+            return Ok(Step::Needs(name_end.saturating_add(5)));
+        };
+        let size = u32::from_le_bytes(*size) as usize;
+        if rest.get(name_end) != Some(&6) || size > self.limits.block_bytes {
+            return self.not_an_object(rest, header_read);
+        }
+        let payload_at = self.payload_start(name_end);
+        let payload_end = payload_at.saturating_add(size);
+        let Some(end_tag) = rest.get(payload_end) else { return Ok(Step::Needs(payload_end.saturating_add(1))) };
+        if *end_tag != 6 {
+            return self.not_an_object(rest, header_read);
+        }
+        let payload = rest.get(payload_at..payload_end).unwrap_or_default();
+        let cursor = Cursor::new(payload, self.offset.wrapping_add(payload_at as u64));
+        self.stream.read_block(kind, cursor, false, self.limits, &mut self.summary.damage, sink);
+        Ok(Step::Took(payload_end.saturating_add(1)))
+    }
+
+    /// The payload begins at the next multiple of four bytes of the stream.
+    fn payload_start(&self, name_end: usize) -> usize {
+        let after_size = name_end.saturating_add(5);
+        let place = self.offset.wrapping_sub(self.stream_start).wrapping_add(after_size as u64);
+        after_size.saturating_add(usize::try_from(place.wrapping_neg() & 3).unwrap_or(0))
+    }
+
+    /// Version and length of the name, where an object begins here.
+    fn object_start(&self, start: &[u8; OBJECT_START]) -> Option<(u32, usize)> {
+        let mut cursor = Cursor::new(start, 0);
+        let tags = cursor.take(3, "tags").ok()?;
+        let version = cursor.u32("version").ok()?;
+        cursor.u32("minimum reader version").ok()?;
+        let name_len = cursor.u32("name length").ok()? as usize;
+        (tags == [self.begin_tag, self.begin_tag, 1] && name_len <= MAX_TYPE_NAME).then_some((version, name_len))
+    }
+
+    fn trace_object(
+        &mut self,
+        rest: &[u8],
+        kind: BlockKind,
+        version: u32,
+        name_end: usize,
+        sink: &mut impl Sink,
+    ) -> Result<Step, Error> {
+        if kind != BlockKind::Trace {
+            return self.not_an_object(rest, false);
+        }
+        if !(MIN_MAJOR_VERSION..=4).contains(&version) {
+            return Err(Error::Version(version));
+        }
+        let start = name_end.saturating_add(1);
+        let end = start.saturating_add(48);
+        let (Some(bytes), Some(_)) = (rest.get(start..end), rest.get(end)) else {
+            return Ok(Step::Needs(end.saturating_add(1)));
+        };
+        let mut cursor = Cursor::new(bytes, self.offset.wrapping_add(start as u64));
+        let mut header = read_trace_start(&mut cursor).map_err(Error::Header)?;
+        header.version = version;
+        header.process = Some(u64::from(cursor.u32("ProcessId").map_err(Error::Header)?));
+        header.processors = cursor.u32("NumberOfProcessors").ok();
+        header.sampling_rate = cursor.u32("ExpectedCPUSamplingRate").ok();
+        self.begin_stream(header, sink)?;
+        self.state = State::Objects { header_read: true };
+        Ok(Step::Took(end.saturating_add(1)))
+    }
+
+    fn begin_stream(&mut self, header: StreamHeader, sink: &mut impl Sink) -> Result<(), Error> {
+        if header.ticks_per_second <= 0 {
+            return Err(Error::HeaderValue { what: "ticks a second", value: header.ticks_per_second });
+        }
+        if !matches!(header.pointer_size, 4 | 8) {
+            return Err(Error::HeaderValue { what: "pointer size", value: i64::from(header.pointer_size) });
+        }
+        self.summary.streams = self.summary.streams.saturating_add(1);
+        self.stream.begin(header, sink);
+        Ok(())
+    }
+
+    /// Goes on after bytes that are no object: before the first header that is an error, after it damage.
+    fn not_an_object(&mut self, rest: &[u8], header_read: bool) -> Result<Step, Error> {
+        if !header_read {
+            return Err(Error::NotATrace(shown(rest)));
+        }
+        self.summary.damage.note("block that cannot be read: skipped to the next", self.offset);
+        self.state = State::Searching;
+        Ok(Step::Took(1))
+    }
+
+    /// Looks for the next stream, and for objects of this one too.
+    fn search(&mut self, rest: &[u8], objects: bool) -> Step {
+        /// Enough to recognise an object by its whole name.
+        const WINDOW: usize = OBJECT_START + 14;
+        for (at, window) in rest.windows(WINDOW).enumerate() {
+            if window.starts_with(MAGIC) {
+                self.state = State::Start;
+                return Step::Took(at);
+            }
+            if objects && window.first() == Some(&self.begin_tag) && self.is_known_object(window) {
+                self.state = State::Objects { header_read: true };
+                return Step::Took(at);
+            }
+        }
+        match rest.len().saturating_sub(WINDOW.saturating_sub(1)) {
+            0 => Step::Needs(WINDOW),
+            passed => Step::Took(passed),
+        }
+    }
+
+    fn is_known_object(&self, bytes: &[u8]) -> bool {
+        let Some((_, name_len)) = bytes.first_chunk().and_then(|start| self.object_start(start)) else { return false };
+        let name_end = OBJECT_START.saturating_add(name_len);
+        let name = bytes.get(OBJECT_START..name_end);
+        name.is_some_and(|name| !matches!(kind_of(name), BlockKind::Unknown | BlockKind::Trace))
+            && bytes.get(name_end) == Some(&6)
+    }
+
+    fn between(&mut self, rest: &[u8]) -> Step {
+        let whole = rest.get(..8).unwrap_or(rest);
+        if MAGIC.starts_with(whole) || SERIALIZATION.starts_with(whole) {
+            if whole.len() < 8 {
+                return Step::Needs(8);
+            }
+            self.state = State::Start;
+            return Step::Took(0);
+        }
+        self.summary.damage.note("bytes after the end of the stream", self.offset);
+        self.state = State::Trailing;
+        Step::Took(1)
+    }
+
+    fn block(&mut self, rest: &[u8], header_read: bool, sink: &mut impl Sink) -> Result<Step, Error> {
+        let Some(start) = rest.first_chunk::<4>() else { return Ok(Step::Needs(4)) };
+        let word = u32::from_le_bytes(*start);
+        let size = (word & 0x00ff_ffff) as usize;
+        let kind = block_kind(word >> 24);
+        let end = size.saturating_add(4);
+        let Some(payload) = rest.get(4..end) else { return Ok(Step::Needs(end)) };
+        let mut cursor = Cursor::new(payload, self.offset.wrapping_add(4));
+        if !header_read {
+            if kind != Some(BlockKind::Trace) {
+                return Err(Error::NotATrace(shown(rest)));
+            }
+            let header = read_trace_v6(&mut cursor).map_err(Error::Header)?;
+            self.begin_stream(header, sink)?;
+            self.state = State::Blocks { header_read: true };
+            return Ok(Step::Took(end));
+        }
+        match kind {
+            None => {
+                self.stream.flush(None, sink);
+                self.state = State::Between;
+            }
+            Some(kind) => {
+                self.stream.read_block(kind, cursor, false, self.limits, &mut self.summary.damage, sink);
+            }
+        }
+        Ok(Step::Took(end))
+    }
+
+    /// At the end of the input, inside an object: whether its size is wrong, since another object begins inside it.
+    fn resume_inside(&mut self, rest: &[u8]) -> bool {
+        let found = (1..rest.len()).find(|at| {
+            let bytes = rest.get(*at..).unwrap_or_default();
+            bytes.first() == Some(&self.begin_tag) && self.is_known_object(bytes)
+        });
+        if found.is_some() {
+            self.summary.damage.note("block that cannot be read: skipped to the next", self.offset);
+            self.state = State::Searching;
+        }
+        found.is_some()
+    }
+
+    /// Reads what there is of an object that the input ends in.
+    fn finish_object(&mut self, rest: &[u8], sink: &mut impl Sink) {
+        self.summary.truncated_at = Some(self.offset.saturating_add(rest.len() as u64));
+        let Some((_, name_len)) = rest.first_chunk().and_then(|start| self.object_start(start)) else { return };
+        let name_end = OBJECT_START.saturating_add(name_len);
+        let kind = rest.get(OBJECT_START..name_end).map_or(BlockKind::Unknown, kind_of);
+        let payload_at = self.payload_start(name_end);
+        self.finish_payload(kind, rest, payload_at, sink);
+    }
+
+    /// Reads what there is of a block that the input ends in.
+    fn finish_block(&mut self, rest: &[u8], sink: &mut impl Sink) {
+        self.summary.truncated_at = Some(self.offset.saturating_add(rest.len() as u64));
+        let Some(start) = rest.first_chunk::<4>() else { return };
+        let kind = block_kind(u32::from_le_bytes(*start) >> 24).unwrap_or(BlockKind::Unknown);
+        self.finish_payload(kind, rest, 4, sink);
+    }
+
+    fn finish_payload(&mut self, kind: BlockKind, rest: &[u8], payload_at: usize, sink: &mut impl Sink) {
+        // A sequence point that is cut would only forget what the events before it still need.
+        let (Some(payload), false) = (rest.get(payload_at..), kind == BlockKind::SequencePoint) else { return };
+        let cursor = Cursor::new(payload, self.offset.wrapping_add(payload_at as u64));
+        self.stream.read_block(kind, cursor, true, self.limits, &mut self.summary.damage, sink);
+    }
+}
+
+/// Takes `magic` whole, waits for the rest of it, or none of both.
+fn wait_for(rest: &[u8], magic: &[u8]) -> Option<Step> {
+    if rest.starts_with(magic) {
+        return Some(Step::Took(magic.len()));
+    }
+    magic.starts_with(rest).then_some(Step::Needs(magic.len()))
+}
+
+/// The first bytes, for a message.
+fn shown(bytes: &[u8]) -> String {
+    let start = bytes.get(..16).unwrap_or(bytes);
+    format!("`{}`", start.escape_ascii())
+}
+
+fn kind_of(name: &[u8]) -> BlockKind {
+    match name {
+        b"Trace" | b"Microsoft.DotNet.Runtime.EventPipeFile" => BlockKind::Trace,
+        b"EventBlock" => BlockKind::Events,
+        b"MetadataBlock" => BlockKind::Metadata,
+        b"StackBlock" => BlockKind::Stacks,
+        b"SPBlock" => BlockKind::SequencePoint,
+        _ => BlockKind::Unknown,
+    }
+}
+
+/// The kind of a version 6 block; none for the end of the stream.
+fn block_kind(number: u32) -> Option<BlockKind> {
+    Some(match number {
+        0 => return None,
+        1 => BlockKind::Trace,
+        2 => BlockKind::Events,
+        3 => BlockKind::Metadata,
+        4 => BlockKind::SequencePoint,
+        5 => BlockKind::Stacks,
+        6 => BlockKind::Threads,
+        7 => BlockKind::RemovedThreads,
+        8 => BlockKind::LabelLists,
+        _ => BlockKind::Unknown,
+    })
+}
+
+fn read_trace_start(cursor: &mut Cursor<'_>) -> Result<StreamHeader, ReadError> {
+    let year = cursor.i16("SyncTimeUTC year")?;
+    let month = cursor.i16("SyncTimeUTC month")?;
+    cursor.i16("SyncTimeUTC day of week")?;
+    let day = cursor.i16("SyncTimeUTC day")?;
+    let hour = cursor.i16("SyncTimeUTC hour")?;
+    let minute = cursor.i16("SyncTimeUTC minute")?;
+    let second = cursor.i16("SyncTimeUTC second")?;
+    let millisecond = cursor.i16("SyncTimeUTC millisecond")?;
+    Ok(StreamHeader {
+        sync_time: SyncTime { year, month, day, hour, minute, second, millisecond },
+        sync_ticks: cursor.i64("SyncTimeQPC")?,
+        ticks_per_second: cursor.i64("QPCFrequency")?,
+        pointer_size: u8::try_from(cursor.u32("PointerSize")?).unwrap_or(0),
+        ..StreamHeader::default()
+    })
+}
+
+fn read_trace_v6(cursor: &mut Cursor<'_>) -> Result<StreamHeader, ReadError> {
+    let mut header = read_trace_start(cursor)?;
+    header.version = 6;
+    let count = cursor.u32("KeyValueCount")?;
+    for _ in 0..count {
+        let key = String::from_utf8_lossy(cursor.utf8_counted("trace key")?).into_owned();
+        let value = String::from_utf8_lossy(cursor.utf8_counted("trace value")?).into_owned();
+        match key.as_str() {
+            "ProcessId" => header.process = value.parse().ok(),
+            "HardwareThreadCount" => header.processors = value.parse().ok(),
+            "ExpectedCPUSamplingRate" => header.sampling_rate = value.parse().ok(),
+            _ => {}
+        }
+        header.properties.push((key, value));
+    }
+    Ok(header)
+}

@@ -1,0 +1,136 @@
+//! What events refer to by number between two sequence points: stacks and label lists.
+//!
+//! Both are forgotten at a sequence point; their numbers may then be given again.
+
+use base::bytes::{Cause, Cursor, ReadError};
+use rustc_hash::FxHashMap;
+
+/// Where a stack's addresses lie.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct StackRef {
+    pub(crate) serial: u32,
+    start: u32,
+    len: u32,
+}
+
+impl StackRef {
+    pub(crate) fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// The stacks of the region.
+#[derive(Debug, Default)]
+pub(crate) struct Stacks {
+    by_id: FxHashMap<u32, StackRef>,
+    bytes: Vec<u8>,
+    next_serial: u32,
+}
+
+impl Stacks {
+    /// Takes the stacks of a block: first number, count, then size and addresses of each.
+    pub(crate) fn read_block(&mut self, mut cursor: Cursor<'_>) -> Result<(), ReadError> {
+        let first = cursor.u32("First Id")?;
+        let count = cursor.u32("Count")?;
+        for at in 0..count {
+            let size = cursor.u32("StackSize")? as usize;
+            let addresses = cursor.take(size, "stack addresses")?;
+            let stack = self.store(addresses);
+            self.by_id.insert(first.wrapping_add(at), stack);
+        }
+        Ok(())
+    }
+
+    /// Takes a stack that stands behind its event and has no number (version 3).
+    pub(crate) fn store(&mut self, addresses: &[u8]) -> StackRef {
+        // Addresses that would not fit into 32 bits of offset are more than a region may hold; the stack is then empty.
+        let place = u32::try_from(self.bytes.len()).ok().zip(u32::try_from(addresses.len()).ok());
+        let serial = self.next_serial;
+        self.next_serial = self.next_serial.wrapping_add(1);
+        let Some((start, len)) = place else { return StackRef { serial, start: 0, len: 0 } };
+        self.bytes.extend_from_slice(addresses);
+        StackRef { serial, start, len }
+    }
+
+    pub(crate) fn find(&self, id: u32) -> Option<StackRef> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(crate) fn addresses(&self, stack: StackRef) -> &[u8] {
+        let start = stack.start as usize;
+        self.bytes.get(start..start.saturating_add(stack.len as usize)).unwrap_or_default()
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.by_id.clear();
+        self.bytes.clear();
+    }
+}
+
+/// What a list of labels says of its events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Labels {
+    pub(crate) activity: [u8; 16],
+    pub(crate) related: [u8; 16],
+    pub(crate) opcode: Option<u8>,
+    pub(crate) version: Option<u8>,
+}
+
+/// The label lists of the region (version 6).
+#[derive(Debug, Default)]
+pub(crate) struct LabelLists {
+    by_index: FxHashMap<u32, Labels>,
+}
+
+impl LabelLists {
+    pub(crate) fn read_block(&mut self, mut cursor: Cursor<'_>) -> Result<(), ReadError> {
+        let first = cursor.u32("firstIndex")?;
+        let count = cursor.u32("count")?;
+        for at in 0..count {
+            let list = read_labels(&mut cursor)?;
+            self.by_index.insert(first.wrapping_add(at), list);
+        }
+        Ok(())
+    }
+
+    /// The list of that number; number 0 is the empty one.
+    pub(crate) fn find(&self, index: u32) -> Option<Labels> {
+        if index == 0 { Some(Labels::default()) } else { self.by_index.get(&index).copied() }
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.by_index.clear();
+    }
+}
+
+fn read_labels(cursor: &mut Cursor<'_>) -> Result<Labels, ReadError> {
+    let mut labels = Labels::default();
+    loop {
+        let offset = cursor.offset();
+        let kind = cursor.u8("label kind")?;
+        match kind & 0x7f {
+            1 => labels.activity = cursor.guid("ActivityId")?,
+            2 => labels.related = cursor.guid("RelatedActivityId")?,
+            3 => drop(cursor.guid("TraceId")?),
+            4 => drop(cursor.u64("SpanId")?),
+            5 => {
+                cursor.utf8_counted("label key")?;
+                cursor.utf8_counted("label value")?;
+            }
+            6 => {
+                cursor.utf8_counted("label key")?;
+                cursor.vari64("label value")?;
+            }
+            7 => labels.opcode = Some(cursor.u8("OpCode")?),
+            8 => drop(cursor.u64("Keywords")?),
+            9 => drop(cursor.u8("Level")?),
+            10 => labels.version = Some(cursor.u8("Version")?),
+            other => {
+                return Err(ReadError { offset, what: "label kind", cause: Cause::Value(u64::from(other)) });
+            }
+        }
+        if kind & 0x80 != 0 {
+            return Ok(labels);
+        }
+    }
+}
