@@ -270,7 +270,10 @@ mod tests {
         assert_eq!(varint(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]), Ok(u64::MAX));
         assert_eq!(varint(&[0xff; 10]).unwrap_err().cause, Cause::Varint);
         assert_eq!(varint(&[0x80]).unwrap_err().cause, Cause::End(1));
-        assert_eq!(Cursor::new(&[0xff, 0xff, 0xff, 0xff, 0x7f], 0).varu32("n").unwrap_err().cause, Cause::Value(0x7_ffff_ffff));
+        assert_eq!(
+            Cursor::new(&[0xff, 0xff, 0xff, 0xff, 0x7f], 0).varu32("n").unwrap_err().cause,
+            Cause::Value(0x7_ffff_ffff)
+        );
         assert_eq!(Cursor::new(&[0x03], 0).vari64("n"), Ok(-2));
     }
 
@@ -278,7 +281,10 @@ mod tests {
     fn a_count_is_held_against_the_rest_of_the_input() {
         let cursor = Cursor::new(&[0; 8], 0);
         assert_eq!(cursor.fits(2, 4, "frames"), Ok(2));
-        assert_eq!(cursor.fits(u64::from(u32::MAX), 8, "frames").unwrap_err().cause, Cause::Count(0xffff_ffff));
+        assert_eq!(
+            cursor.fits(u64::from(u32::MAX), 8, "frames").unwrap_err().cause,
+            Cause::Count(0xffff_ffff)
+        );
     }
 
     #[test]

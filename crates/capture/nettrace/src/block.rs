@@ -96,7 +96,9 @@ impl Stream {
             BlockKind::Stacks => self.stacks.read_block(cursor).map_err(|e| ("stack cut short", e.offset)),
             BlockKind::Threads => self.thread_rows(cursor, damage),
             BlockKind::RemovedThreads => self.removed_threads(cursor, damage, sink),
-            BlockKind::LabelLists => self.labels.read_block(cursor).map_err(|e| ("label list damaged", e.offset)),
+            BlockKind::LabelLists => {
+                self.labels.read_block(cursor).map_err(|e| ("label list damaged", e.offset))
+            }
         };
         if let Err((what, offset)) = done
             && !partial
@@ -113,7 +115,8 @@ impl Stream {
         sink: &mut S,
     ) -> Result<(), ReadError> {
         if self.batch.bytes_len().saturating_add(cursor.rest().len()) > limits.waiting_bytes {
-            damage.note("too many events without a sequence point: their order may be wrong", cursor.offset());
+            damage
+                .note("too many events without a sequence point: their order may be wrong", cursor.offset());
             self.flush(None, sink);
         }
         let layout = self.block_header(&mut cursor)?;
@@ -137,13 +140,19 @@ impl Stream {
             let offset = cursor.offset();
             cursor.take(header.payload_size as usize, "event payload")?;
             cursor.take((header.trailing as usize).min(cursor.rest().len()), "padding")?;
-            let told = self.threads.saw_event(known.capture_slot, header.sequence, header.ticks, self.header.sync_ticks);
+            let told = self.threads.saw_event(
+                known.capture_slot,
+                header.sequence,
+                header.ticks,
+                self.header.sync_ticks,
+            );
             tell(told, at, damage, sink);
             let Some(metadata) = known.metadata else {
                 damage.note("event of a kind that is not described", at);
                 continue;
             };
-            let place = kept_at.saturating_add(usize::try_from(offset.wrapping_sub(start_offset)).unwrap_or(0));
+            let place =
+                kept_at.saturating_add(usize::try_from(offset.wrapping_sub(start_offset)).unwrap_or(0));
             let event = Waiting {
                 ticks: header.ticks,
                 metadata,
@@ -210,7 +219,8 @@ impl Stream {
 
     fn extras(&mut self, header: &EventHeader, at: u64, damage: &mut DamageLog) -> u32 {
         if self.header.version < 6 {
-            let extras = Extras { activity: header.activity, related: header.related, opcode: None, version: None };
+            let extras =
+                Extras { activity: header.activity, related: header.related, opcode: None, version: None };
             return self.batch.keep_extras(extras);
         }
         let labels = self.labels.find(header.label_list).unwrap_or_else(|| {
@@ -269,7 +279,8 @@ impl Stream {
         };
         let thread_slot = self.thread_slot(header.thread, at, damage);
         let start = self.batch.keep(payload);
-        let extras = Extras { activity: header.activity, related: header.related, opcode: None, version: None };
+        let extras =
+            Extras { activity: header.activity, related: header.related, opcode: None, version: None };
         let event = Waiting {
             ticks: header.ticks,
             metadata,
@@ -286,7 +297,11 @@ impl Stream {
         Ok(())
     }
 
-    fn metadata_v4(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog) -> Result<(), (&'static str, u64)> {
+    fn metadata_v4(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        damage: &mut DamageLog,
+    ) -> Result<(), (&'static str, u64)> {
         const WHAT: &str = "description of a kind of event damaged";
         let layout = self.block_header(&mut cursor).map_err(|e| (WHAT, e.offset))?;
         let mut header = EventHeader::default();
@@ -306,13 +321,19 @@ impl Stream {
         Ok(())
     }
 
-    fn metadata_v6(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog) -> Result<(), (&'static str, u64)> {
+    fn metadata_v6(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        damage: &mut DamageLog,
+    ) -> Result<(), (&'static str, u64)> {
         const WHAT: &str = "description of a kind of event damaged";
         let size = cursor.u16("metadata HeaderSize").map_err(|e| (WHAT, e.offset))?;
         cursor.take(usize::from(size), "metadata header").map_err(|e| (WHAT, e.offset))?;
         while !cursor.is_empty() {
             let at = cursor.offset();
-            let row = cursor.u16("metadata row size").and_then(|size| cursor.part(usize::from(size), "metadata row"));
+            let row = cursor
+                .u16("metadata row size")
+                .and_then(|size| cursor.part(usize::from(size), "metadata row"));
             match row {
                 Ok(mut row) => match metadata::read_v6(&mut row) {
                     Ok(row) => self.define(row, at, damage),
@@ -367,10 +388,15 @@ impl Stream {
         Ok(())
     }
 
-    fn thread_rows(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog) -> Result<(), (&'static str, u64)> {
+    fn thread_rows(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        damage: &mut DamageLog,
+    ) -> Result<(), (&'static str, u64)> {
         while !cursor.is_empty() {
             let at = cursor.offset();
-            let row = cursor.u16("thread RowSize").and_then(|size| cursor.part(usize::from(size), "thread row"));
+            let row =
+                cursor.u16("thread RowSize").and_then(|size| cursor.part(usize::from(size), "thread row"));
             let mut row = row.map_err(|e| ("thread row damaged", e.offset))?;
             match self.thread_row(&mut row) {
                 Ok(false) => {}
@@ -441,7 +467,8 @@ impl Stream {
                 serial: waiting.stack.serial,
                 addresses: self.stacks.addresses(waiting.stack),
             });
-            let extras = if waiting.extra == 0 { Extras::default() } else { self.batch.extras(waiting.extra) };
+            let extras =
+                if waiting.extra == 0 { Extras::default() } else { self.batch.extras(waiting.extra) };
             sink.event(&Event {
                 metadata,
                 ticks: waiting.ticks,

@@ -41,7 +41,9 @@ pub enum Error {
     #[error("not a trace: expected `Nettrace` or `!FastSerialization.1` at the start, found {0}")]
     NotATrace(String),
     /// A version that this reader does not know.
-    #[error("version {0} of the format is not known: this program reads 3 to {MAX_MAJOR_VERSION}; a newer one may")]
+    #[error(
+        "version {0} of the format is not known: this program reads 3 to {MAX_MAJOR_VERSION}; a newer one may"
+    )]
     Version(u32),
     /// It ends before its header does, so that nothing is known of what follows.
     #[error("the input ends within its header, after {0} bytes: the recording was cut before it began")]
@@ -183,7 +185,9 @@ impl Decoder {
         loop {
             match self.state {
                 State::Start if end == 0 => return Err(Error::Empty),
-                State::Start | State::Objects { header_read: false } | State::Blocks { header_read: false } => {
+                State::Start
+                | State::Objects { header_read: false }
+                | State::Blocks { header_read: false } => {
                     if self.summary.streams == 0 {
                         return Err(self.start_error(rest, end));
                     }
@@ -208,7 +212,8 @@ impl Decoder {
     }
 
     fn start_error(&self, rest: &[u8], end: u64) -> Error {
-        let known = |magic: &[u8]| rest.starts_with(magic.get(..rest.len().min(magic.len())).unwrap_or_default());
+        let known =
+            |magic: &[u8]| rest.starts_with(magic.get(..rest.len().min(magic.len())).unwrap_or_default());
         if self.state != State::Start || known(MAGIC) || known(SERIALIZATION) {
             Error::HeaderCut(end)
         } else {
@@ -296,7 +301,9 @@ impl Decoder {
             return Ok(Step::Took(1));
         }
         let Some(start) = rest.first_chunk::<OBJECT_START>() else { return Ok(Step::Needs(OBJECT_START)) };
-        let Some((version, name_len)) = self.object_start(start) else { return self.not_an_object(rest, header_read) };
+        let Some((version, name_len)) = self.object_start(start) else {
+            return self.not_an_object(rest, header_read);
+        };
         let name_end = OBJECT_START.saturating_add(name_len);
         let Some(name) = rest.get(OBJECT_START..name_end) else {
             return Ok(Step::Needs(name_end.saturating_add(5)));
@@ -314,7 +321,9 @@ impl Decoder {
         }
         let payload_at = self.payload_start(name_end);
         let payload_end = payload_at.saturating_add(size);
-        let Some(end_tag) = rest.get(payload_end) else { return Ok(Step::Needs(payload_end.saturating_add(1))) };
+        let Some(end_tag) = rest.get(payload_end) else {
+            return Ok(Step::Needs(payload_end.saturating_add(1)));
+        };
         if *end_tag != 6 {
             return self.not_an_object(rest, header_read);
         }
@@ -338,7 +347,8 @@ impl Decoder {
         let version = cursor.u32("version").ok()?;
         cursor.u32("minimum reader version").ok()?;
         let name_len = cursor.u32("name length").ok()? as usize;
-        (tags == [self.begin_tag, self.begin_tag, 1] && name_len <= MAX_TYPE_NAME).then_some((version, name_len))
+        (tags == [self.begin_tag, self.begin_tag, 1] && name_len <= MAX_TYPE_NAME)
+            .then_some((version, name_len))
     }
 
     fn trace_object(
@@ -414,7 +424,9 @@ impl Decoder {
     }
 
     fn is_known_object(&self, bytes: &[u8]) -> bool {
-        let Some((_, name_len)) = bytes.first_chunk().and_then(|start| self.object_start(start)) else { return false };
+        let Some((_, name_len)) = bytes.first_chunk().and_then(|start| self.object_start(start)) else {
+            return false;
+        };
         let name_end = OBJECT_START.saturating_add(name_len);
         let name = bytes.get(OBJECT_START..name_end);
         name.is_some_and(|name| !matches!(kind_of(name), BlockKind::Unknown | BlockKind::Trace))
@@ -480,7 +492,9 @@ impl Decoder {
     /// Reads what there is of an object that the input ends in.
     fn finish_object(&mut self, rest: &[u8], sink: &mut impl Sink) {
         self.summary.truncated_at = Some(self.offset.saturating_add(rest.len() as u64));
-        let Some((_, name_len)) = rest.first_chunk().and_then(|start| self.object_start(start)) else { return };
+        let Some((_, name_len)) = rest.first_chunk().and_then(|start| self.object_start(start)) else {
+            return;
+        };
         let name_end = OBJECT_START.saturating_add(name_len);
         let kind = rest.get(OBJECT_START..name_end).map_or(BlockKind::Unknown, kind_of);
         let payload_at = self.payload_start(name_end);
@@ -497,7 +511,9 @@ impl Decoder {
 
     fn finish_payload(&mut self, kind: BlockKind, rest: &[u8], payload_at: usize, sink: &mut impl Sink) {
         // A sequence point that is cut would only forget what the events before it still need.
-        let (Some(payload), false) = (rest.get(payload_at..), kind == BlockKind::SequencePoint) else { return };
+        let (Some(payload), false) = (rest.get(payload_at..), kind == BlockKind::SequencePoint) else {
+            return;
+        };
         let cursor = Cursor::new(payload, self.offset.wrapping_add(payload_at as u64));
         self.stream.read_block(kind, cursor, true, self.limits, &mut self.summary.damage, sink);
     }

@@ -70,7 +70,12 @@ impl FieldType {
                 sum
             }
             Self::FixedArray(element, count) => element.fixed_size()?.checked_mul(usize::from(*count))?,
-            Self::Utf16Z | Self::Array(_) | Self::VarInt | Self::VarUInt | Self::RelLoc(_) | Self::DataLoc(_) => {
+            Self::Utf16Z
+            | Self::Array(_)
+            | Self::VarInt
+            | Self::VarUInt
+            | Self::RelLoc(_)
+            | Self::DataLoc(_) => {
                 return None;
             }
         })

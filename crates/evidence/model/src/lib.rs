@@ -1,1 +1,23 @@
-//! x
+//! The evidence: columns, stacks and tables of a recording.
+//!
+//! Everything to the right of this crate sees a [`Recording`] and nothing of the file it came from. The same tables
+//! are there whatever was read, with no rows where the recording cannot give any. Rust code works on the public
+//! columns; SQL and exports see every table through [`Table`]. Nothing here reads a file or prints.
+//!
+//! A missing value is [`NO_INT`], [`NO_ID`], not-a-number or [`Sym::NONE`]: a column needs no second one for them.
+
+mod column;
+mod events;
+mod exhibit;
+mod index;
+mod stacks;
+mod strings;
+mod tables;
+
+pub use column::{Column, ComputedColumn, NO_ID, NO_INT, Value};
+pub use events::{EventKind, Events, Fields};
+pub use exhibit::{Exhibit, Lost};
+pub use index::{Range, sorted_range};
+pub use stacks::{Frame, Stacks};
+pub use strings::{Strings, Sym};
+pub use tables::*;

@@ -1,0 +1,112 @@
+//! The table of all events, also of those that nobody decodes further.
+//!
+//! What kinds of events share (provider, name, number) is kept once a kind. Payloads are kept as they lie in the
+//! file, where the reader was asked to, and become JSON only when a row's `fields` are asked for.
+
+use crate::column::ComputedColumn;
+use crate::strings::Sym;
+
+/// What all events of a kind share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventKind {
+    /// Who sends it.
+    pub provider: Sym,
+    /// Its name as TraceEvent writes it.
+    pub name: Sym,
+    /// Its number within the provider.
+    pub id: i64,
+    /// Version of its fields.
+    pub version: i64,
+}
+
+/// Decodes payloads.
+pub trait Fields: Send + Sync {
+    /// The fields of a payload as JSON; `stream` tells how long an address is.
+    fn json(&self, kind: u32, stream: u16, payload: &[u8]) -> String;
+}
+
+/// All events, in the order of time.
+#[derive(Default)]
+pub struct Events {
+    /// Nanoseconds since the session's start.
+    pub ts_ns: Vec<i64>,
+    /// Number of the kind.
+    pub kind: Vec<u32>,
+    /// Number of the thread, see `Recording::thread_ids`.
+    pub thread: Vec<u32>,
+    /// The stack; none where none was taken.
+    pub stack: Vec<u32>,
+    /// Number of the activity, see `Recording::activities`.
+    pub activity: Vec<u32>,
+    /// The stream it was in; 0 is the main session.
+    pub stream: Vec<u16>,
+    /// The kinds' providers.
+    pub kind_provider: Vec<Sym>,
+    /// The kinds' names.
+    pub kind_name: Vec<Sym>,
+    /// The kinds' numbers.
+    pub kind_id: Vec<i64>,
+    /// The kinds' versions.
+    pub kind_version: Vec<i64>,
+    /// Where each payload lies in `payload_bytes`, and its length; empty where payloads are not kept.
+    pub payload: Vec<(u64, u32)>,
+    /// The payloads.
+    pub payload_bytes: Vec<u8>,
+    /// Decodes them.
+    pub decoder: Option<Box<dyn Fields>>,
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events").field("rows", &self.ts_ns.len()).finish_non_exhaustive()
+    }
+}
+
+impl Events {
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.ts_ns.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ts_ns.is_empty()
+    }
+
+    /// Adds a kind; gives its number.
+    pub fn add_kind(&mut self, kind: EventKind) -> u32 {
+        let number = u32::try_from(self.kind_id.len()).unwrap_or(u32::MAX);
+        self.kind_provider.push(kind.provider);
+        self.kind_name.push(kind.name);
+        self.kind_id.push(kind.id);
+        self.kind_version.push(kind.version);
+        number
+    }
+
+    /// The payload of a row, where payloads were kept.
+    pub fn payload(&self, row: usize) -> Option<&[u8]> {
+        let (start, len) = *self.payload.get(row)?;
+        let start = usize::try_from(start).ok()?;
+        self.payload_bytes.get(start..start + len as usize)
+    }
+
+    /// Brings the rows into the order given: the row numbers, each once.
+    pub fn reorder(&mut self, order: &[u32]) {
+        crate::tables::permute(&mut self.ts_ns, order);
+        crate::tables::permute(&mut self.kind, order);
+        crate::tables::permute(&mut self.thread, order);
+        crate::tables::permute(&mut self.stack, order);
+        crate::tables::permute(&mut self.activity, order);
+        crate::tables::permute(&mut self.stream, order);
+        if !self.payload.is_empty() {
+            crate::tables::permute(&mut self.payload, order);
+        }
+    }
+}
+
+impl ComputedColumn for Events {
+    fn text(&self, row: usize) -> Option<String> {
+        let decoder = self.decoder.as_ref()?;
+        Some(decoder.json(*self.kind.get(row)?, *self.stream.get(row)?, self.payload(row)?))
+    }
+}

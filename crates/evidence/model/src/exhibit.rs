@@ -1,0 +1,51 @@
+//! Where a recording came from, and what of it is missing.
+
+use base::damage::DamageLog;
+
+/// What was recorded, of what, when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exhibit {
+    /// The format: `nettrace`.
+    pub kind: String,
+    /// The file as it was named.
+    pub file: String,
+    /// Version of the runtime, as it tells it itself.
+    pub runtime: Option<String>,
+    /// Operating system, as the runtime names it.
+    pub os: Option<String>,
+    /// Processor architecture, as the runtime names it.
+    pub arch: Option<String>,
+    /// The process's command line.
+    pub command_line: Option<String>,
+    /// The process.
+    pub pid: Option<u64>,
+    /// Processors of the machine.
+    pub processors: Option<u32>,
+    /// When the session began: RFC 3339, in UTC.
+    pub start_utc: String,
+    /// From the session's start to the last event that is not rundown.
+    pub duration_ns: i64,
+    /// Streams that were read.
+    pub streams: u32,
+    /// Bytes of the streams, decompressed.
+    pub bytes: u64,
+    /// Version of the container's format.
+    pub format_version: u32,
+}
+
+/// What is missing from a recording.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Events that the runtime dropped, by the gaps in their numbers.
+    pub events: u64,
+    /// Where the input broke off, as an offset of the decompressed stream.
+    pub truncated_at: Option<u64>,
+    /// What could not be read.
+    pub damage: DamageLog,
+    /// Whether names of methods may be missing since the recording has no rundown.
+    pub no_rundown: bool,
+    /// Frames of stacks, by occurrence in samples, and how many of them have no name.
+    pub frames: u64,
+    /// Those of `frames` that have no name.
+    pub unnamed_frames: u64,
+}

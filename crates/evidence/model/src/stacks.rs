@@ -1,0 +1,88 @@
+//! Stacks as a tree, one row a node, and the frames they are made of.
+//!
+//! A node's parent is the frame that called it, and has a smaller number: walks end.
+
+use crate::column::NO_ID;
+use crate::strings::Sym;
+use rustc_hash::FxHashMap;
+
+/// A method as a stack shows it: one row for each name and tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// The module's file name without its ending.
+    pub module: Sym,
+    /// The type, with its namespace; none where it is not known.
+    pub declaring_type: Sym,
+    /// The method; none where the address has no name.
+    pub method: Sym,
+    /// What it takes, in parentheses.
+    pub signature: Sym,
+    /// All of it: `Module!Type.Method(signature)`.
+    pub name: Sym,
+    /// How its code was made: `QuickJitted`, `OptimizedTier1`, `ReadyToRun` …
+    pub tier: Sym,
+}
+
+/// The tree of stacks.
+#[derive(Debug, Default)]
+pub struct Stacks {
+    /// The caller's node; [`NO_ID`] at the outermost frame.
+    pub parent: Vec<u32>,
+    /// The frame of the node.
+    pub frame: Vec<u32>,
+    /// Frames outside of it: 0 for the outermost.
+    pub depth: Vec<u32>,
+    children: FxHashMap<(u32, u32), u32>,
+}
+
+impl Stacks {
+    /// The node of `frame` called from `parent` ([`NO_ID`] for none).
+    pub fn child(&mut self, parent: u32, frame: u32) -> u32 {
+        if let Some(node) = self.children.get(&(parent, frame)) {
+            return *node;
+        }
+        let node = u32::try_from(self.parent.len()).unwrap_or(NO_ID);
+        let depth = self.depth.get(parent as usize).map_or(0, |depth| depth.saturating_add(1));
+        self.parent.push(parent);
+        self.frame.push(frame);
+        self.depth.push(depth);
+        self.children.insert((parent, frame), node);
+        node
+    }
+
+    /// The nodes of a stack from the innermost outwards.
+    pub fn walk(&self, stack: u32) -> impl Iterator<Item = u32> + '_ {
+        let known = |node: u32| (node as usize) < self.parent.len();
+        std::iter::successors(Some(stack).filter(|node| known(*node)), move |node| {
+            self.parent.get(*node as usize).copied().filter(|parent| known(*parent))
+        })
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.parent.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.parent.is_empty()
+    }
+
+    /// Totals of a value over whole subtrees: what a node's own rows have, and those of all it called.
+    pub fn totals(&self, own: &[u64]) -> Vec<u64> {
+        let mut totals = own.to_vec();
+        totals.resize(self.len(), 0);
+        for node in (0..self.len()).rev() {
+            let parent = self.parent[node] as usize;
+            if parent < node {
+                totals[parent] = totals[parent].saturating_add(totals[node]);
+            }
+        }
+        totals
+    }
+
+    /// Gives back what was only needed to build the tree.
+    pub fn close(&mut self) {
+        self.children = FxHashMap::default();
+    }
+}

@@ -1,0 +1,65 @@
+//! Texts, each kept once and referred to by number.
+
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// A text of a [`Strings`]; [`Sym::NONE`] is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sym(pub u32);
+
+impl Sym {
+    /// No text: null in a table.
+    pub const NONE: Self = Self(u32::MAX);
+}
+
+/// Texts by number.
+#[derive(Debug, Default)]
+pub struct Strings {
+    texts: Vec<Arc<str>>,
+    numbers: FxHashMap<Arc<str>, Sym>,
+}
+
+impl Strings {
+    /// The number of a text, which is kept from now on.
+    pub fn intern(&mut self, text: &str) -> Sym {
+        if let Some(sym) = self.numbers.get(text) {
+            return *sym;
+        }
+        let sym = Sym(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
+        let kept: Arc<str> = Arc::from(text);
+        self.texts.push(Arc::clone(&kept));
+        self.numbers.insert(kept, sym);
+        sym
+    }
+
+    /// The number of a text, if it is kept.
+    pub fn find(&self, text: &str) -> Option<Sym> {
+        self.numbers.get(text).copied()
+    }
+
+    /// The text of a number.
+    #[inline]
+    pub fn get(&self, sym: Sym) -> Option<&str> {
+        self.texts.get(sym.0 as usize).map(AsRef::as_ref)
+    }
+
+    /// The text of a number, or nothing.
+    pub fn text(&self, sym: Sym) -> &str {
+        self.get(sym).unwrap_or_default()
+    }
+
+    /// How many texts there are.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// Bytes that the texts take.
+    pub fn bytes(&self) -> usize {
+        self.texts.iter().map(|text| text.len() + 48).sum()
+    }
+}
