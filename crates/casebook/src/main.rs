@@ -1,1 +1,58 @@
-fn main() {}
+//! The program: flags and glue. What it says comes from the libraries; one module a command.
+
+mod completions;
+mod explain;
+mod format;
+mod page;
+mod query;
+mod reading;
+mod tables;
+mod unit;
+
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Says what a running service did, from recordings of it.
+#[derive(Debug, Parser)]
+#[command(name = "casebook", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 done but --fail-on found something, 2 not done.")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Explain(explain::Args),
+    Query(query::Args),
+    Tables(tables::Args),
+    #[command(hide = true)]
+    Completions(completions::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Explain(args) => explain::run(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Tables(args) => tables::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        // Who reads our output has seen enough: `casebook … | head` is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nowhere left to tell of an error of standard error.
+            drop(writeln!(anstream::stderr(), "casebook: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -107,7 +107,7 @@ fn guid<'a>(bytes: Option<&[u8; 16]>) -> Value<'a> {
 }
 
 /// A GUID as .NET writes it: the first three groups are little-endian numbers.
-pub(crate) fn guid_text(b: &[u8; 16]) -> String {
+pub fn guid_text(b: &[u8; 16]) -> String {
     format!(
         "{:02x}{:02x}{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}-{:02x}{:02x}{:02x}{:02x}{:02x}{:02x}",
         b[3], b[2], b[1], b[0], b[5], b[4], b[7], b[6], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]

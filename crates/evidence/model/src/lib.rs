@@ -14,7 +14,7 @@ mod stacks;
 mod strings;
 mod tables;
 
-pub use column::{Column, ComputedColumn, NO_ID, NO_INT, Value};
+pub use column::{Column, ComputedColumn, NO_ID, NO_INT, Value, guid_text};
 pub use events::{EventKind, Events, Fields};
 pub use exhibit::{Exhibit, Lost};
 pub use index::{Range, sorted_range};

@@ -1,1 +1,63 @@
-//! x
+//! Figures of a recording: what each part of the runtime did, in numbers.
+//!
+//! One module a part; each takes a [`Recording`] and gives a [`Part`]: figures, short lists, and courses over time.
+//! Nothing here prints, formats or judges: what a figure means for the service is said by others. Rates and shares are
+//! of the time that was observed, which `coverage` tells, never of the recording's length. A figure that the recording
+//! cannot give has no value, and the part says in `missing` what to record for it.
+
+mod allocation;
+mod contention;
+mod counters;
+mod cpu;
+mod exceptions;
+mod figure;
+mod gc;
+mod jit;
+mod logs;
+mod observed;
+mod requests;
+mod spans;
+mod threadpool;
+mod waits;
+
+pub use figure::{Figure, List, ListColumn, Part, Row, Series};
+pub use observed::observed_ns;
+
+use model::Recording;
+
+/// All parts, in the order in which a reader wants them: what users of the service felt comes first.
+pub fn parts(recording: &Recording) -> Vec<Part> {
+    vec![
+        requests::part(recording),
+        cpu::part(recording),
+        threadpool::part(recording),
+        contention::part(recording),
+        waits::part(recording),
+        gc::part(recording),
+        allocation::part(recording),
+        exceptions::part(recording),
+        jit::part(recording),
+        spans::part(recording),
+        logs::part(recording),
+        counters::part(recording),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_recording_has_every_part_and_no_figure() {
+        let parts = parts(&Recording::default());
+        for part in &parts {
+            assert!(!part.missing.is_empty(), "{} does not say what is missing", part.id);
+            let given = part.figures.iter().find(|figure| figure.value.is_some());
+            assert_eq!(given, None, "{} has a value of nothing", part.id);
+        }
+        let mut ids: Vec<_> = parts.iter().map(|part| part.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), parts.len());
+    }
+}

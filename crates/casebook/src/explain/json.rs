@@ -1,0 +1,93 @@
+//! The recording as one JSON document, in the shape that scripts rely on.
+
+use model::Recording;
+use runtime::{List, Part};
+use serde_json::{Map, Value, json};
+
+/// The document; `findings`, `checked` and `not_checked` stay empty while there are no rules.
+pub(super) fn document(recording: &Recording, parts: &[Part]) -> Value {
+    let lost = &recording.lost;
+    let damage: Vec<Value> = lost
+        .damage
+        .kinds()
+        .iter()
+        .map(|kind| json!({"what": kind.what, "count": kind.count, "first_offset": kind.first_offset}))
+        .collect();
+    let figures: Map<String, Value> = parts.iter().map(|part| (part.id.to_owned(), figures(part))).collect();
+    json!({
+        "exhibit": exhibit(recording),
+        "loss": {
+            "events_lost": lost.events,
+            "truncated_at": lost.truncated_at,
+            "damage": damage,
+            "no_rundown": lost.no_rundown,
+            "frames": lost.frames,
+            "unnamed_frames": lost.unnamed_frames,
+        },
+        "findings": [],
+        "checked": [],
+        "not_checked": [],
+        "figures": figures,
+    })
+}
+
+fn exhibit(recording: &Recording) -> Value {
+    let exhibit = &recording.exhibit;
+    json!({
+        "kind": exhibit.kind,
+        "file": exhibit.file,
+        "runtime": exhibit.runtime,
+        "pid": exhibit.pid,
+        "start_utc": exhibit.start_utc,
+        "duration_ns": exhibit.duration_ns,
+        "observed_ns": {
+            "events": runtime::observed_ns(recording, "events"),
+            "samples": runtime::observed_ns(recording, "samples"),
+        },
+        "os": exhibit.os,
+        "arch": exhibit.arch,
+        "command_line": exhibit.command_line,
+        "processors": exhibit.processors,
+        "streams": exhibit.streams,
+        "bytes": exhibit.bytes,
+        "format_version": exhibit.format_version,
+    })
+}
+
+fn figures(part: &Part) -> Value {
+    let figures = part.figures.iter().map(|figure| {
+        json!({"name": figure.name, "value": figure.value, "unit": figure.unit, "about": figure.about})
+    });
+    let figures: Vec<Value> = figures.collect();
+    let lists: Vec<Value> = part.lists.iter().map(list).collect();
+    json!({"figures": figures, "lists": lists, "missing": part.missing})
+}
+
+fn list(list: &List) -> Value {
+    let columns = list.columns.iter().map(|column| json!({"name": column.name, "unit": column.unit}));
+    let columns: Vec<Value> = columns.collect();
+    let rows: Vec<Value> =
+        list.rows.iter().map(|row| json!({"name": row.name, "values": row.values})).collect();
+    json!({"name": list.name, "about": list.about, "columns": columns, "rows": rows, "more": list.more})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_without_anything_has_the_whole_shape_and_no_number_out_of_nothing() {
+        let recording = Recording::default();
+        let document = document(&recording, &runtime::parts(&recording));
+        for key in ["exhibit", "loss", "findings", "checked", "not_checked", "figures"] {
+            assert!(document.get(key).is_some(), "{key}");
+        }
+        assert_eq!(document["loss"]["truncated_at"], Value::Null);
+        assert_eq!(document["loss"]["damage"], json!([]));
+        let gc = &document["figures"]["gc"];
+        assert_eq!(
+            gc["figures"][0],
+            json!({"name": "count", "value": null, "unit": "", "about": "Collections"})
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! What is missing from a recording, in sentences.
+
+use crate::unit::{duration, short};
+use model::{NO_INT, Recording};
+
+/// A sentence for each kind of loss; none where the recording is whole.
+pub(super) fn sentences(recording: &Recording) -> Vec<String> {
+    let lost = &recording.lost;
+    let mut sentences = Vec::new();
+    if lost.events > 0 {
+        sentences.push(format!("{} dropped by the runtime{}", events(lost.events), when(recording)));
+    }
+    if let Some(offset) = lost.truncated_at {
+        sentences.push(format!("the input breaks off at offset {offset:#x}: what came later is not here"));
+    }
+    for damage in lost.damage.kinds() {
+        let times = if damage.count == 1 { String::new() } else { format!(" {} times,", damage.count) };
+        let first = if damage.count == 1 { "at" } else { "first at" };
+        sentences.push(format!("{},{times} {first} offset {:#x}", damage.what, damage.first_offset));
+    }
+    if lost.no_rundown {
+        sentences
+            .push("no rundown: names of methods compiled before the recording may be missing".to_owned());
+    }
+    if lost.unnamed_frames > 0 {
+        let share = percent(lost.unnamed_frames, lost.frames);
+        sentences.push(format!(
+            "{} of {} frames in samples have no name ({share})",
+            short(real(lost.unnamed_frames)),
+            short(real(lost.frames)),
+        ));
+    }
+    sentences
+}
+
+fn events(count: u64) -> String {
+    if count == 1 { "1 event".to_owned() } else { format!("{} events", short(real(count))) }
+}
+
+fn when(recording: &Recording) -> String {
+    let at = |column: &[i64]| -> Vec<i64> { column.iter().copied().filter(|ns| *ns != NO_INT).collect() };
+    let first = at(&recording.loss.from_ns).into_iter().min();
+    let last = at(&recording.loss.to_ns).into_iter().max();
+    let (Some(first), Some(last)) = (first, last) else { return String::new() };
+    let gaps = match recording.loss.from_ns.len() {
+        1 => "in 1 gap".to_owned(),
+        gaps => format!("in {gaps} gaps"),
+    };
+    format!(", {gaps} from {} to {}", at_time(first), at_time(last))
+}
+
+fn at_time(ns: i64) -> String {
+    duration(real(u64::try_from(ns).unwrap_or(0)) / 1e6)
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    format!("{} %", short(real(part) * 100.0 / real(whole.max(1))))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn real(value: u64) -> f64 {
+    value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::LossRow;
+
+    #[test]
+    fn every_kind_of_loss_has_its_sentence() {
+        let mut recording = Recording::default();
+        assert_eq!(sentences(&recording), Vec::<String>::new());
+        recording.lost.events = 1_200;
+        recording.loss.push(LossRow {
+            thread: 7,
+            from_ns: 1_000_000_000,
+            to_ns: 2_500_000_000,
+            events: 1_200,
+        });
+        recording.lost.truncated_at = Some(0x40);
+        recording.lost.damage.note("event cut short", 0x30);
+        recording.lost.no_rundown = true;
+        (recording.lost.frames, recording.lost.unnamed_frames) = (200, 3);
+        assert_eq!(
+            sentences(&recording),
+            [
+                "1,200 events dropped by the runtime, in 1 gap from 1 s to 2.50 s",
+                "the input breaks off at offset 0x40: what came later is not here",
+                "event cut short, at offset 0x30",
+                "no rundown: names of methods compiled before the recording may be missing",
+                "3 of 200 frames in samples have no name (1.50 %)",
+            ]
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! A page of text for a terminal: labelled lines, tables and sparklines, no wider than [`WIDTH`].
+
+use crate::unit::{show, sparkline};
+use clap::builder::styling::{AnsiColor, Style};
+use runtime::{List, Part};
+
+/// The widest line.
+pub(crate) const WIDTH: usize = 100;
+/// The column in which the content begins.
+const LABEL: usize = 12;
+const HEADING: Style = Style::new().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+
+/// A page as it grows; colours are in it, and are taken out where it goes to no terminal.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    text: String,
+}
+
+impl Page {
+    /// The page so far.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A line in bold.
+    pub(crate) fn title(&mut self, text: &str) {
+        self.push(&format!("{HEADING}{}{HEADING:#}", cut(text, WIDTH)));
+    }
+
+    /// An empty line.
+    pub(crate) fn gap(&mut self) {
+        self.push("");
+    }
+
+    /// Text with a label, over as many lines as it needs.
+    pub(crate) fn line(&mut self, label: &str, text: &str) {
+        self.labelled(label, text, HEADING, Style::new());
+    }
+
+    /// Text that must not be overlooked.
+    pub(crate) fn warning(&mut self, label: &str, text: &str) {
+        self.labelled(label, text, WARNING, WARNING);
+    }
+
+    /// The figures of a part that have a value, with the words they are shown with.
+    pub(crate) fn figures(&mut self, label: &str, part: &Part, words: &[(&str, &str)]) {
+        let shown = words.iter().filter_map(|(name, words)| {
+            let figure = part.figures.iter().find(|figure| figure.name == *name)?;
+            Some(words.replace("{}", &show(figure.value?, figure.unit)))
+        });
+        let shown: Vec<String> = shown.collect();
+        if !shown.is_empty() {
+            self.line(label, &shown.join(" · "));
+        }
+    }
+
+    /// A part's course over time; nothing where it is flat at zero.
+    pub(crate) fn course(&mut self, part: &Part, name: &str) {
+        let Some(series) = part.course(name) else { return };
+        let most = series.values.iter().flatten().copied().fold(0.0, f64::max);
+        if most > 0.0 {
+            let text = format!(
+                "{}  {}, at most {}",
+                sparkline(&series.values),
+                about(series.about),
+                show(most, series.unit)
+            );
+            self.line("", &cut(&text, WIDTH - LABEL));
+        }
+    }
+
+    /// The first rows of a part's list, values before names.
+    pub(crate) fn list(&mut self, part: &Part, name: &str, rows: usize) {
+        let Some(list) = part.list(name).filter(|list| !list.rows.is_empty()) else { return };
+        let columns: Vec<Vec<String>> = (0..list.columns.len()).map(|at| cells(list, at, rows)).collect();
+        let widths: Vec<usize> = columns
+            .iter()
+            .map(|cells| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0))
+            .collect();
+        let names =
+            std::iter::once(list.about).chain(list.rows.iter().take(rows).map(|row| row.name.as_str()));
+        for (at, name) in names.enumerate() {
+            let mut line = String::new();
+            for (cells, width) in columns.iter().zip(&widths) {
+                let cell = cells.get(at).map_or("", String::as_str);
+                line.extend([format!("{cell:>width$}  ", width = *width)]);
+            }
+            let left = (WIDTH - LABEL).saturating_sub(line.chars().count());
+            // Of a frame's name the end tells more than the beginning.
+            line.push_str(&if at == 0 { cut(&about(name), left) } else { cut_name(name, left) });
+            self.line_as("", &line, if at == 0 { Style::new().dimmed() } else { Style::new() });
+        }
+    }
+
+    /// The names of a part's list with their first values, in one line.
+    pub(crate) fn row(&mut self, words: &str, part: &Part, name: &str) {
+        let Some(list) = part.list(name).filter(|list| !list.rows.is_empty()) else { return };
+        let unit = list.columns.first().map_or("", |column| column.unit);
+        let shown = list.rows.iter().filter_map(|row| {
+            let value = row.values.first().copied().flatten()?;
+            Some(format!("{} {}", row.name, show(value, unit)))
+        });
+        let mut shown: Vec<String> = shown.collect();
+        if list.more > 0 {
+            shown.push(format!("{} more", list.more));
+        }
+        self.line("", &format!("{words} {}", shown.join(" · ")));
+    }
+
+    fn labelled(&mut self, label: &str, text: &str, of_label: Style, of_text: Style) {
+        for (at, line) in wrap(text, WIDTH - LABEL).iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            self.push(&format!("{of_label}{label:<LABEL$}{of_label:#}{of_text}{line}{of_text:#}"));
+        }
+    }
+
+    fn line_as(&mut self, label: &str, text: &str, style: Style) {
+        self.push(&format!("{label:<LABEL$}{style}{text}{style:#}"));
+    }
+
+    fn push(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+}
+
+/// A heading of a column, and its values.
+fn cells(list: &List, at: usize, rows: usize) -> Vec<String> {
+    let Some(column) = list.columns.get(at) else { return Vec::new() };
+    let values = list.rows.iter().take(rows).map(|row| {
+        row.values.get(at).copied().flatten().map_or_else(|| "–".to_owned(), |value| show(value, column.unit))
+    });
+    std::iter::once(column.name.to_owned()).chain(values).collect()
+}
+
+/// A sentence in the middle of a line.
+fn about(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// Text cut to a width, with a sign that it was.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// A method's name without its signature; what is still too long loses its beginning.
+fn cut_name(name: &str, width: usize) -> String {
+    let bare = match name.split_once('(') {
+        Some((bare, _)) if name.contains('!') => bare,
+        _ => name,
+    };
+    let len = bare.chars().count();
+    if len <= width {
+        return bare.to_owned();
+    }
+    std::iter::once('…').chain(bare.chars().skip(len + 1 - width.max(1))).collect()
+}
+
+/// Lines of words; a word that is longer than a line is cut.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    if text.chars().count() <= width {
+        return vec![text.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let word = cut(word, width);
+        let Some(last) = lines.last_mut() else { break };
+        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word);
+            continue;
+        }
+        if !last.is_empty() {
+            last.push(' ');
+        }
+        last.push_str(&word);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_keeps_its_end_and_loses_its_signature() {
+        assert_eq!(cut_name("Shop!Orders.Price(int32,class System.String)", 40), "Shop!Orders.Price");
+        assert_eq!(cut_name("Shop!Orders.Price(int32)", 8), "…s.Price");
+        assert_eq!(cut_name("GET /orders/(all)", 40), "GET /orders/(all)");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_page() {
+        let mut page = Page::default();
+        page.line("label", &"word ".repeat(60));
+        page.line("label", &"x".repeat(300));
+        page.title(&"y".repeat(300));
+        let text = anstream::adapter::strip_str(page.text()).to_string();
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert_eq!(widest, Some(WIDTH));
+    }
+}

@@ -1,0 +1,84 @@
+//! Opening a recording, with progress on a terminal's standard error once it lasts over a second.
+
+use import::{Options, Progress};
+use model::Recording;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Reading that ends sooner shows nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the line is written anew.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Opens a recording; payloads are kept only for who reads `events.fields`.
+pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Recording> {
+    let options = Options { payloads, threads: 2 };
+    if !std::io::stderr().is_terminal() {
+        return Ok(import::open(path, options)?);
+    }
+    let mut meter = Meter::new();
+    let opened = import::open_with_progress(path, options, &mut |progress| meter.tell(progress));
+    meter.clear();
+    Ok(opened?)
+}
+
+/// A line on the terminal that is written over.
+struct Meter {
+    begun: Instant,
+    shown: Option<Instant>,
+}
+
+impl Meter {
+    fn new() -> Self {
+        Self { begun: now(), shown: None }
+    }
+
+    fn tell(&mut self, progress: Progress) {
+        let now = now();
+        let lasted = now.saturating_duration_since(self.begun);
+        let fresh = self.shown.is_some_and(|shown| now.saturating_duration_since(shown) < EVERY);
+        if lasted < PATIENCE || fresh {
+            return;
+        }
+        self.shown = Some(now);
+        // Progress is a courtesy: a terminal that refuses it stops nothing.
+        drop(write!(std::io::stderr(), "\r\x1b[K{}", line(progress, lasted)));
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            drop(write!(std::io::stderr(), "\r\x1b[K"));
+        }
+    }
+}
+
+fn line(progress: Progress, lasted: Duration) -> String {
+    let megabytes = progress.read / 1_000_000;
+    let Some(total) = progress.total.filter(|total| *total > 0 && progress.read <= *total) else {
+        return format!("reading … {megabytes} MB");
+    };
+    let percent = u128::from(progress.read) * 100 / u128::from(total);
+    let left = lasted.as_millis() * u128::from(total - progress.read) / u128::from(progress.read.max(1));
+    format!("reading … {percent} %, about {} s left", left.div_ceil(1000))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program reads the clock, for progress alone")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_has_an_estimate_where_the_size_is_known() {
+        let check = |read, total, expected: &str| {
+            assert_eq!(line(Progress { read, total }, Duration::from_secs(2)), expected);
+        };
+        check(25_000_000, Some(100_000_000), "reading … 25 %, about 6 s left");
+        check(25_000_000, None, "reading … 25 MB");
+        check(25_000_000, Some(20_000_000), "reading … 25 MB");
+    }
+}

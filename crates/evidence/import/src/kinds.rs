@@ -1,0 +1,228 @@
+//! Kinds of events: what each is called, how its fields are decoded, and which table it feeds.
+//!
+//! Looked up once a kind; events then go by number.
+
+use clr::layout::{Field, Kind as FieldKind, Layout};
+use clr::payload::Payload;
+use clr::schema;
+use model::Fields;
+use nettrace::{FieldType, Metadata};
+use std::sync::Arc;
+
+/// The runtime's own provider.
+pub(crate) const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
+/// The provider of what was there before and is told at the end.
+pub(crate) const RUNDOWN: &str = "Microsoft-Windows-DotNETRuntimeRundown";
+
+/// Which table an event feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the events")]
+pub(crate) enum Handler {
+    None,
+    Sample,
+    Gc(GcEvent),
+    AllocationTick,
+    AllocationSampled,
+    Exception,
+    ContentionStart,
+    ContentionStop,
+    WaitStart,
+    WaitStop,
+    PoolAdjustment,
+    PoolSample,
+    PoolStart,
+    PoolStop,
+    PoolWait,
+    JitStart,
+    MethodLoad,
+    MethodUnload,
+    MethodRundown,
+    Module,
+    RuntimeStart,
+    Finalizer,
+    TieringThread,
+    ProcessInfo,
+    EventCounter,
+    Metric(MetricEvent),
+    RequestStart,
+    RequestStop,
+    Span,
+    Log,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GcEvent {
+    Start,
+    Stop,
+    Triggered,
+    HeapStats,
+    PerHeapHistory,
+    SuspendStart,
+    SuspendStop,
+    RestartStop,
+    Dynamic,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MetricEvent {
+    Rate,
+    Gauge,
+    Histogram,
+}
+
+/// The table that an event feeds, by its provider and number (or name, where numbers differ between versions).
+fn handler(provider: &str, id: u32, name: &str) -> Handler {
+    match (provider, id) {
+        (RUNTIME, _) => runtime_handler(id),
+        (RUNDOWN, 143 | 144) => Handler::MethodRundown,
+        (RUNDOWN, 153 | 154) => Handler::Module,
+        (RUNDOWN, 187) => Handler::RuntimeStart,
+        ("Microsoft-DotNETCore-SampleProfiler", 0) => Handler::Sample,
+        ("Microsoft-DotNETCore-EventPipe", 1) => Handler::ProcessInfo,
+        ("System.Diagnostics.Metrics", 4 | 16) => Handler::Metric(MetricEvent::Rate),
+        ("System.Diagnostics.Metrics", 5) => Handler::Metric(MetricEvent::Gauge),
+        ("System.Diagnostics.Metrics", 6) => Handler::Metric(MetricEvent::Histogram),
+        ("Microsoft.AspNetCore.Hosting", 3) => Handler::RequestStart,
+        ("Microsoft.AspNetCore.Hosting", 4) => Handler::RequestStop,
+        ("Microsoft-Diagnostics-DiagnosticSource", _) if name.ends_with("Activity1Stop") || name.ends_with("Activity2Stop") || name == "ActivityStop" => Handler::Span,
+        ("Microsoft-Extensions-Logging", _) if name == "FormattedMessage" => Handler::Log,
+        _ if name == "EventCounters" => Handler::EventCounter,
+        _ => Handler::None,
+    }
+}
+
+fn runtime_handler(id: u32) -> Handler {
+    match id {
+        1 => Handler::Gc(GcEvent::Start),
+        2 => Handler::Gc(GcEvent::Stop),
+        3 => Handler::Gc(GcEvent::RestartStop),
+        4 => Handler::Gc(GcEvent::HeapStats),
+        8 => Handler::Gc(GcEvent::SuspendStop),
+        9 => Handler::Gc(GcEvent::SuspendStart),
+        10 => Handler::AllocationTick,
+        13 | 14 | 29 => Handler::Finalizer,
+        35 => Handler::Gc(GcEvent::Triggered),
+        39 => Handler::Gc(GcEvent::Dynamic),
+        50 => Handler::PoolStart,
+        51 => Handler::PoolStop,
+        54 => Handler::PoolSample,
+        55 => Handler::PoolAdjustment,
+        57 => Handler::PoolWait,
+        80 => Handler::Exception,
+        81 => Handler::ContentionStart,
+        91 => Handler::ContentionStop,
+        143 => Handler::MethodLoad,
+        144 => Handler::MethodUnload,
+        145 => Handler::JitStart,
+        152 => Handler::Module,
+        187 => Handler::RuntimeStart,
+        204 => Handler::Gc(GcEvent::PerHeapHistory),
+        283 | 284 => Handler::TieringThread,
+        301 => Handler::WaitStart,
+        302 => Handler::WaitStop,
+        303 => Handler::AllocationSampled,
+        _ => Handler::None,
+    }
+}
+
+/// A kind of event, looked up.
+#[derive(Debug, Clone)]
+pub(crate) struct Kind {
+    pub(crate) handler: Handler,
+    /// Its name as TraceEvent writes it.
+    pub(crate) name: String,
+    pub(crate) layout: Arc<Layout>,
+    /// Sent when the session ends, about what was there before: no part of what was observed.
+    pub(crate) rundown: bool,
+}
+
+impl Kind {
+    pub(crate) fn new(metadata: &Metadata, version: Option<u8>, opcode: Option<u8>) -> Self {
+        let (provider, id) = (metadata.provider.as_str(), metadata.event_id);
+        let version = version.unwrap_or(metadata.version);
+        let handler = handler(provider, id, &metadata.name);
+        let rundown = provider == RUNDOWN || handler == Handler::ProcessInfo;
+        if let Some(event) = schema::runtime_event(provider, id, version) {
+            // Some of these providers' events describe themselves as well; what they say is then as good.
+            let own = !metadata.fields.is_empty() && event.layout.fields.is_empty();
+            let layout = if own { Arc::new(layout(&metadata.fields)) } else { event.layout };
+            return Self { handler, name: event.name.to_owned(), layout, rundown };
+        }
+        let name = clr::name::display_name(&metadata.name, id, metadata.opcode, opcode);
+        let layout = if metadata.fields.is_empty() {
+            schema::well_known(provider, &metadata.name).unwrap_or_default()
+        } else {
+            Arc::new(layout(&metadata.fields))
+        };
+        Self { handler, name, layout, rundown }
+    }
+}
+
+/// Fields as the metadata gives them, in the decoder's words.
+fn layout(fields: &[nettrace::Field]) -> Layout {
+    Layout { fields: fields.iter().map(field).collect() }
+}
+
+fn field(field: &nettrace::Field) -> Field {
+    Field { name: field.name.clone(), kind: kind(&field.kind) }
+}
+
+fn kind(field_type: &FieldType) -> FieldKind {
+    match field_type {
+        FieldType::Bool32 => FieldKind::Bool32,
+        FieldType::Bool8 => FieldKind::Bool8,
+        FieldType::Utf16Unit => FieldKind::Utf16Unit,
+        FieldType::Utf8Unit => FieldKind::Utf8Unit,
+        FieldType::I8 => FieldKind::I8,
+        FieldType::U8 => FieldKind::U8,
+        FieldType::I16 => FieldKind::I16,
+        FieldType::U16 => FieldKind::U16,
+        FieldType::I32 => FieldKind::I32,
+        FieldType::U32 => FieldKind::U32,
+        FieldType::I64 => FieldKind::I64,
+        FieldType::U64 => FieldKind::U64,
+        FieldType::F32 => FieldKind::F32,
+        FieldType::F64 => FieldKind::F64,
+        FieldType::Decimal => FieldKind::Decimal,
+        FieldType::DateTime => FieldKind::DateTime,
+        FieldType::Guid => FieldKind::Guid,
+        FieldType::Utf16Z => FieldKind::Utf16Z,
+        FieldType::Object(fields) => FieldKind::Object(fields.iter().map(field).collect()),
+        FieldType::Array(element) => FieldKind::Array(Box::new(kind(element))),
+        FieldType::FixedArray(element, count) => FieldKind::FixedArray(Box::new(kind(element)), *count),
+        FieldType::VarInt => FieldKind::VarInt,
+        FieldType::VarUInt => FieldKind::VarUInt,
+        FieldType::RelLoc(element) => FieldKind::RelLoc(Box::new(kind(element))),
+        FieldType::DataLoc(element) => FieldKind::DataLoc(Box::new(kind(element))),
+    }
+}
+
+/// How the payloads of a row's kind are decoded for `events.fields`.
+#[derive(Debug, Clone)]
+pub(crate) enum Decoding {
+    /// By its layout.
+    Plain(Arc<Layout>),
+    /// A GC/DynamicTraceEvent of a known name: the blob in its field `Data`.
+    Dynamic(Arc<Layout>, Arc<Layout>),
+}
+
+/// Decodes payloads by the number of the kind.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    pub(crate) kinds: Vec<Decoding>,
+    pub(crate) pointer_sizes: Vec<u8>,
+}
+
+impl Fields for Decoder {
+    fn json(&self, kind: u32, stream: u16, payload: &[u8]) -> String {
+        let pointer_size = self.pointer_sizes.get(usize::from(stream)).copied().unwrap_or(8);
+        match self.kinds.get(kind as usize) {
+            Some(Decoding::Plain(layout)) => clr::json::json(layout, payload, pointer_size),
+            Some(Decoding::Dynamic(outer, inner)) => {
+                let blob = Payload::new(outer, payload, pointer_size).raw("Data").unwrap_or_default();
+                clr::json::json(inner, blob, pointer_size)
+            }
+            None => String::from("{}"),
+        }
+    }
+}

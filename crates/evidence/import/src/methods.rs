@@ -1,0 +1,283 @@
+//! Addresses to methods, by the time at which the code lay there.
+//!
+//! Code is loaded, unloaded and its place used again, so an address alone does not name a method: the time does. Most
+//! places hold one method for ever and need no time; the others are found out once, when all is read.
+
+use crate::rawstacks::{NO_STACK, RawStacks};
+use model::{Frame, NO_ID, Recording, Strings, Sym};
+use rustc_hash::FxHashMap;
+
+/// Code of a method at a place, for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Code {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) loaded_ns: i64,
+    pub(crate) unloaded_ns: i64,
+    pub(crate) module: u64,
+    pub(crate) namespace: Sym,
+    pub(crate) name: Sym,
+    pub(crate) signature: Sym,
+    pub(crate) tier: Sym,
+}
+
+/// Before the recording began.
+pub(crate) const ALWAYS: i64 = i64::MIN;
+/// After it ended.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// All code that was told of.
+#[derive(Debug, Default)]
+pub(crate) struct Methods {
+    codes: Vec<Code>,
+    /// The code that was loaded last at a start, to end it when it is unloaded.
+    live: FxHashMap<u64, usize>,
+    modules: FxHashMap<u64, Sym>,
+}
+
+impl Methods {
+    pub(crate) fn module(&mut self, id: u64, path: &str, strings: &mut Strings) {
+        let name = module_name(path);
+        if !name.is_empty() {
+            self.modules.insert(id, strings.intern(name));
+        }
+    }
+
+    /// Code was loaded, or (`loaded_ns` is [`ALWAYS`]) was there when the rundown told of it.
+    pub(crate) fn load(&mut self, code: Code) {
+        if let Some(known) = self.live.get(&code.start).and_then(|at| self.codes.get_mut(*at)) {
+            let same = known.end == code.end && known.name == code.name && known.namespace == code.namespace;
+            if same && known.unloaded_ns == NEVER {
+                return;
+            }
+            if code.loaded_ns != ALWAYS && known.unloaded_ns == NEVER {
+                known.unloaded_ns = code.loaded_ns;
+            }
+        }
+        self.live.insert(code.start, self.codes.len());
+        self.codes.push(code);
+    }
+
+    /// Code was unloaded at its `unloaded_ns`; it may have been there since before the recording.
+    pub(crate) fn unload(&mut self, code: Code) {
+        match self.live.remove(&code.start).and_then(|at| self.codes.get_mut(at)) {
+            Some(known) if known.end == code.end => known.unloaded_ns = code.unloaded_ns,
+            _ => self.codes.push(code),
+        }
+    }
+
+    /// Full name of a method as stacks show it.
+    pub(crate) fn full_name(&self, code: &Code, strings: &Strings) -> String {
+        let module = self.modules.get(&code.module).map_or("ManagedModule", |sym| strings.text(*sym));
+        let (namespace, name) = (strings.text(code.namespace), strings.text(code.name));
+        format!("{module}!{namespace}.{name}{}", strings.text(code.signature))
+    }
+
+    /// Whether any code was told of.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.codes.is_empty()
+    }
+
+    fn frame(&self, code: &Code, strings: &mut Strings) -> Frame {
+        let module = self.modules.get(&code.module).copied();
+        let name = self.full_name(code, strings);
+        Frame {
+            module: module.unwrap_or_else(|| strings.intern("ManagedModule")),
+            declaring_type: code.namespace,
+            method: code.name,
+            signature: code.signature,
+            name: strings.intern(&name),
+            tier: code.tier,
+        }
+    }
+}
+
+/// A file's name without folder and ending; what is no file keeps its name.
+fn module_name(path: &str) -> &str {
+    let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    stem.strip_suffix(".ni").unwrap_or(stem)
+}
+
+/// Which code an address may be.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Unknown,
+    One(u32),
+    /// Several in turn: codes of this part of the sorted list.
+    Several(u32, u32),
+}
+
+/// Names the stacks: raw nodes to rows of `stacks`.
+pub(crate) struct Naming {
+    codes: Vec<Code>,
+    /// Parts of `codes` whose places overlap, as (start, end) and first and last-but-one index.
+    clusters: Vec<(u64, u64, u32, u32)>,
+    frames: Vec<u32>,
+    unknown_frame: u32,
+    /// Times at which code changed at places that were used again.
+    changes: Vec<i64>,
+    /// Per raw node: its row of `stacks`, where no time is needed.
+    fixed: Vec<u32>,
+    by_epoch: FxHashMap<(u32, u32), u32>,
+    places: FxHashMap<u64, u32>,
+}
+
+impl Naming {
+    /// Names every stack that needs no time.
+    pub(crate) fn new(mut methods: Methods, raw: &RawStacks, recording: &mut Recording) -> Self {
+        let mut codes = std::mem::take(&mut methods.codes);
+        codes.retain(|code| code.end > code.start);
+        codes.sort_by_key(|code| (code.start, code.loaded_ns));
+        let mut frames = Vec::with_capacity(codes.len());
+        let mut known: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
+        for code in &codes {
+            let frame = methods.frame(code, &mut recording.strings);
+            let number = *known.entry((frame.name, frame.tier)).or_insert_with(|| recording.frames.push(frame));
+            frames.push(number);
+        }
+        let name = recording.strings.intern("?");
+        let none = Sym::NONE;
+        let unknown = Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
+        let unknown_frame = recording.frames.push(unknown);
+        let clusters = clusters(&codes);
+        let mut changes: Vec<i64> = clusters
+            .iter()
+            .filter(|(_, _, first, last)| last - first > 1)
+            .flat_map(|(_, _, first, last)| codes.get(*first as usize..*last as usize).unwrap_or_default())
+            .flat_map(|code| [code.loaded_ns, code.unloaded_ns])
+            .filter(|ns| *ns != ALWAYS && *ns != NEVER)
+            .collect();
+        changes.sort_unstable();
+        changes.dedup();
+        let mut naming = Self {
+            codes,
+            clusters,
+            frames,
+            unknown_frame,
+            changes,
+            fixed: Vec::new(),
+            by_epoch: FxHashMap::default(),
+            places: FxHashMap::default(),
+        };
+        naming.name_fixed(raw, recording);
+        naming
+    }
+
+    fn name_fixed(&mut self, raw: &RawStacks, recording: &mut Recording) {
+        self.fixed = vec![NO_ID; raw.parent.len()];
+        for (node, (parent, address)) in raw.parent.iter().zip(&raw.address).enumerate() {
+            let above = if *parent == NO_STACK {
+                NO_ID
+            } else {
+                match self.fixed.get(*parent as usize) {
+                    Some(row) if *row != NO_ID => *row,
+                    _ => continue,
+                }
+            };
+            let frame = match self.places.get(address) {
+                Some(frame) => *frame,
+                None => {
+                    let frame = match self.place(*address) {
+                        Place::Unknown => self.unknown_frame,
+                        Place::One(code) => self.frame_of(code),
+                        Place::Several(..) => NO_ID,
+                    };
+                    self.places.insert(*address, frame);
+                    frame
+                }
+            };
+            if frame != NO_ID
+                && let Some(row) = self.fixed.get_mut(node)
+            {
+                *row = recording.stacks.child(above, frame);
+            }
+        }
+    }
+
+    /// The row of `stacks` for a raw node seen at a time.
+    pub(crate) fn stack(&mut self, node: u32, ns: i64, raw: &RawStacks, recording: &mut Recording) -> u32 {
+        match self.fixed.get(node as usize) {
+            None => return NO_ID,
+            Some(row) if *row != NO_ID => return *row,
+            Some(_) => {}
+        }
+        let epoch = u32::try_from(self.changes.partition_point(|change| *change <= ns)).unwrap_or(u32::MAX);
+        // Outwards to the first node that is named already, then back inwards.
+        let mut path = Vec::new();
+        let mut at = node;
+        let mut row = loop {
+            if at == NO_STACK {
+                break NO_ID;
+            }
+            let fixed = self.fixed.get(at as usize).copied().unwrap_or(NO_ID);
+            if fixed != NO_ID {
+                break fixed;
+            }
+            if let Some(row) = self.by_epoch.get(&(at, epoch)) {
+                break *row;
+            }
+            path.push(at);
+            at = raw.parent.get(at as usize).copied().unwrap_or(NO_STACK);
+        };
+        for at in path.into_iter().rev() {
+            let address = raw.address.get(at as usize).copied().unwrap_or(0);
+            let frame = match self.place(address) {
+                Place::Unknown => self.unknown_frame,
+                Place::One(code) => self.frame_of(code),
+                Place::Several(first, last) => self.frame_at(address, ns, first, last),
+            };
+            row = recording.stacks.child(row, frame);
+            self.by_epoch.insert((at, epoch), row);
+        }
+        row
+    }
+
+    pub(crate) fn unknown_frame(&self) -> u32 {
+        self.unknown_frame
+    }
+
+    fn frame_of(&self, code: u32) -> u32 {
+        self.frames.get(code as usize).copied().unwrap_or(self.unknown_frame)
+    }
+
+    fn place(&self, address: u64) -> Place {
+        let after = self.clusters.partition_point(|(start, ..)| *start <= address);
+        let Some((_, end, first, last)) = after.checked_sub(1).and_then(|at| self.clusters.get(at)) else {
+            return Place::Unknown;
+        };
+        match last - first {
+            _ if address >= *end => Place::Unknown,
+            1 => Place::One(*first),
+            _ => Place::Several(*first, *last),
+        }
+    }
+
+    /// The code at an address at a time: the one loaded last before it and not unloaded yet; where times do not meet
+    /// (an event is written a little after the fact), the nearest later, else the last one.
+    fn frame_at(&self, address: u64, ns: i64, first: u32, last: u32) -> u32 {
+        let codes = self.codes.get(first as usize..last as usize).unwrap_or_default();
+        let here = || codes.iter().zip(first..).filter(|(code, _)| (code.start..code.end).contains(&address));
+        let in_time = here().filter(|(code, _)| code.loaded_ns <= ns && ns < code.unloaded_ns);
+        let found = in_time
+            .max_by_key(|(code, _)| code.loaded_ns)
+            .or_else(|| here().filter(|(code, _)| code.loaded_ns > ns).min_by_key(|(code, _)| code.loaded_ns))
+            .or_else(|| here().max_by_key(|(code, _)| code.unloaded_ns));
+        found.map_or(self.unknown_frame, |(_, at)| self.frame_of(at))
+    }
+}
+
+/// Runs of codes whose places overlap; `codes` are sorted by their start.
+fn clusters(codes: &[Code]) -> Vec<(u64, u64, u32, u32)> {
+    let mut list: Vec<(u64, u64, u32, u32)> = Vec::new();
+    for (code, at) in codes.iter().zip(0u32..) {
+        match list.last_mut() {
+            Some((_, end, _, last)) if code.start < *end => {
+                *end = code.end.max(*end);
+                *last = at + 1;
+            }
+            _ => list.push((code.start, code.end, at, at + 1)),
+        }
+    }
+    list
+}

@@ -1,0 +1,80 @@
+//! Requests: starts and stops of ASP.NET Core's hosting, paired by activity.
+//!
+//! Activity ids repeat (a connection's requests may share one), so a stop belongs to the last open start of its id.
+//! Without activity ids nothing can be paired, and the table stays empty.
+
+use crate::builder::{Builder, Seen};
+use model::{NO_ID, NO_INT, RequestRow, Sym};
+use rustc_hash::FxHashMap;
+
+/// Requests by the number of their activity.
+#[derive(Debug, Default)]
+pub(crate) struct OpenRequests {
+    open: FxHashMap<u32, Vec<usize>>,
+    latest: FxHashMap<u32, usize>,
+}
+
+impl Builder {
+    pub(crate) fn request_start(&mut self, seen: &Seen<'_>) {
+        if seen.activity == NO_ID {
+            return;
+        }
+        let row = RequestRow {
+            start_ns: seen.ns,
+            dur_ns: NO_INT,
+            method: self.text(seen, "method"),
+            path: self.text(seen, "path"),
+            route: Sym::NONE,
+            status: NO_INT,
+            activity: self.activity_text(seen.activity),
+            trace_id: Sym::NONE,
+            thread_first: seen.thread,
+            gc_ns: NO_INT,
+            lock_ns: NO_INT,
+            wait_ns: NO_INT,
+            cpu_ns: NO_INT,
+            database_ns: NO_INT,
+            http_ns: NO_INT,
+            queue_ns: NO_INT,
+            await_ns: NO_INT,
+            unknown_ns: NO_INT,
+        };
+        let number = self.recording.requests.start_ns.len();
+        self.recording.requests.push(row);
+        self.requests.open.entry(seen.activity).or_default().push(number);
+        self.requests.latest.insert(seen.activity, number);
+    }
+
+    pub(crate) fn request_stop(&mut self, seen: &Seen<'_>) {
+        let Some(number) = self.requests.open.get_mut(&seen.activity).and_then(Vec::pop) else { return };
+        let requests = &mut self.recording.requests;
+        let start = requests.start_ns.get(number).copied().unwrap_or(seen.ns);
+        if let Some(dur_ns) = requests.dur_ns.get_mut(number) {
+            *dur_ns = seen.ns.saturating_sub(start);
+        }
+    }
+
+    /// Route, status and trace come with the request's span, which ends beside the request.
+    pub(crate) fn request_span(&mut self, seen: &Seen<'_>, route: Option<&str>, status: Option<i64>, trace_id: Sym) {
+        let open = self.requests.open.get(&seen.activity).and_then(|list| list.last()).copied();
+        let Some(number) = open.or_else(|| self.requests.latest.get(&seen.activity).copied()) else { return };
+        let route = route.map(|route| self.recording.strings.intern(route));
+        let requests = &mut self.recording.requests;
+        if let (Some(place), Some(route)) = (requests.route.get_mut(number), route) {
+            *place = route;
+        }
+        if let (Some(place), Some(status)) = (requests.status.get_mut(number), status) {
+            *place = status;
+        }
+        if let Some(place) = requests.trace_id.get_mut(number) {
+            *place = trace_id;
+        }
+    }
+
+    /// An activity as a text of the tables.
+    pub(crate) fn activity_text(&mut self, activity: u32) -> Sym {
+        let Some(guid) = self.recording.activities.get(activity as usize) else { return Sym::NONE };
+        let text = model::guid_text(guid);
+        self.recording.strings.intern(&text)
+    }
+}

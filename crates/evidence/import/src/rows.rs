@@ -1,0 +1,281 @@
+//! Events that are a row of a table, alone or in pairs of start and stop.
+//!
+//! A start waits for its stop by thread. A stop without a start is no row; a start without a stop is a row whose
+//! duration is null, given when the recording ends.
+
+use crate::builder::{Builder, Seen};
+use crate::kinds::Handler;
+use crate::methods::{ALWAYS, Code, NEVER};
+use model::{
+    AllocationRow, ContentionRow, ExceptionRow, JitRow, NO_ID, NO_INT, Sym, ThreadPoolRow, WaitRow, or_none,
+};
+use rustc_hash::FxHashMap;
+
+/// The chance of a byte to be sampled, as one in so many.
+const SAMPLED_ONE_IN: f64 = 102_400.0;
+
+#[derive(Debug, Clone, Copy)]
+struct JitStart {
+    ns: i64,
+    il_bytes: i64,
+}
+
+/// Starts that wait for their stop.
+#[derive(Debug, Default)]
+pub(crate) struct OpenRows {
+    contention: FxHashMap<u32, Vec<ContentionRow>>,
+    waits: FxHashMap<u32, Vec<WaitRow>>,
+    jit: FxHashMap<(u32, i64), JitStart>,
+    /// Code loaded while recording, to be named when modules are known.
+    pub(crate) loads: Vec<(Code, JitRow)>,
+}
+
+impl OpenRows {
+    /// A new stream: what waits for a stop in the old one waits in vain.
+    pub(crate) fn begin_stream(&mut self) {
+        self.jit.clear();
+    }
+
+    /// The rows that never got their stop.
+    pub(crate) fn unfinished(&mut self) -> (Vec<ContentionRow>, Vec<WaitRow>) {
+        let contention = std::mem::take(&mut self.contention).into_values().flatten().collect();
+        let waits = std::mem::take(&mut self.waits).into_values().flatten().collect();
+        (contention, waits)
+    }
+}
+
+impl Builder {
+    /// Gives an event to the table it feeds.
+    pub(crate) fn feed(&mut self, handler: Handler, seen: &Seen<'_>, provider: &str) {
+        match handler {
+            Handler::Gc(event) => self.gc_event(event, seen),
+            Handler::AllocationTick | Handler::AllocationSampled => self.allocation(handler, seen),
+            Handler::Exception => self.exception(seen),
+            Handler::ContentionStart => self.contention_start(seen),
+            Handler::ContentionStop => self.contention_stop(seen),
+            Handler::WaitStart => self.wait_start(seen),
+            Handler::WaitStop => self.wait_stop(seen),
+            Handler::PoolAdjustment => self.pool(seen, "adjustment", "NewWorkerThreadCount", "AverageThroughput"),
+            Handler::PoolSample => self.pool(seen, "sample", "", "Throughput"),
+            Handler::PoolStart => self.pool(seen, "start", "ActiveWorkerThreadCount", ""),
+            Handler::PoolStop => self.pool(seen, "stop", "ActiveWorkerThreadCount", ""),
+            Handler::PoolWait => self.pool(seen, "wait", "ActiveWorkerThreadCount", ""),
+            Handler::JitStart => self.jit_start(seen),
+            Handler::MethodLoad => self.method_load(seen),
+            Handler::MethodUnload => {
+                let code = self.code(seen, ALWAYS, seen.ns);
+                self.methods.unload(code);
+            }
+            Handler::MethodRundown => {
+                let code = self.code(seen, ALWAYS, NEVER);
+                self.methods.load(code);
+            }
+            Handler::Module => self.module(seen),
+            Handler::RuntimeStart => self.runtime_start(seen),
+            Handler::ProcessInfo => self.process_info(seen),
+            Handler::EventCounter => self.event_counter(seen, provider),
+            Handler::Metric(event) => self.metric_event(event, seen),
+            Handler::RequestStart => self.request_start(seen),
+            Handler::RequestStop => self.request_stop(seen),
+            Handler::Span => self.span(seen),
+            Handler::Log => self.log(seen),
+            Handler::None | Handler::Sample | Handler::Finalizer | Handler::TieringThread => {}
+        }
+    }
+
+    fn word(&mut self, seen: &Seen<'_>, name: &str) -> Sym {
+        seen.fields().word(name).map_or(Sym::NONE, |word| self.recording.strings.intern(&word))
+    }
+
+    pub(crate) fn text(&mut self, seen: &Seen<'_>, name: &str) -> Sym {
+        seen.fields().text(name).map_or(Sym::NONE, |text| self.recording.strings.intern(&text))
+    }
+
+    /// An address as its digits; none where it is 0 or missing.
+    fn address(&mut self, seen: &Seen<'_>, name: &str) -> Sym {
+        match seen.fields().int(name) {
+            None | Some(0) => Sym::NONE,
+            Some(address) => self.recording.strings.intern(&format!("{:#x}", address.cast_unsigned())),
+        }
+    }
+
+    fn allocation(&mut self, handler: Handler, seen: &Seen<'_>) {
+        let fields = seen.fields();
+        let size = fields.int("ObjectSize").filter(|size| *size > 0);
+        let (source, weight) = if handler == Handler::AllocationSampled {
+            let size = size.unwrap_or(0) as f64;
+            // The chance that an object of this size was sampled at all; it stands for its size by that chance.
+            let chance = -((size * (-1.0 / SAMPLED_ONE_IN).ln_1p()).exp_m1());
+            ("sample", if chance > 0.0 { size / chance } else { SAMPLED_ONE_IN })
+        } else {
+            let amount = fields.int("AllocationAmount64").or_else(|| fields.int("AllocationAmount"));
+            ("tick", amount.map_or(f64::NAN, |amount| amount as f64))
+        };
+        let row = AllocationRow {
+            ts_ns: seen.ns,
+            thread: seen.thread,
+            class: self.text(seen, "TypeName"),
+            kind: self.word(seen, "AllocationKind"),
+            bytes: or_none(size),
+            source: self.recording.strings.intern(source),
+            weight_bytes: weight,
+            stack: seen.stack,
+        };
+        self.recording.allocations.push(row);
+    }
+
+    fn exception(&mut self, seen: &Seen<'_>) {
+        let activity = seen_activity(self, seen);
+        let row = ExceptionRow {
+            ts_ns: seen.ns,
+            thread: seen.thread,
+            class: self.text(seen, "ExceptionType"),
+            message: self.text(seen, "ExceptionMessage"),
+            stack: seen.stack,
+            activity,
+        };
+        self.recording.exceptions.push(row);
+    }
+
+    fn contention_start(&mut self, seen: &Seen<'_>) {
+        let row = ContentionRow {
+            ts_ns: seen.ns,
+            dur_ns: NO_INT,
+            thread: seen.thread,
+            owner_thread: or_none(seen.fields().int("LockOwnerThreadID").filter(|id| *id != 0)),
+            lock: self.address(seen, "LockID"),
+            stack: seen.stack,
+        };
+        self.rows.contention.entry(seen.thread).or_default().push(row);
+    }
+
+    fn contention_stop(&mut self, seen: &Seen<'_>) {
+        let Some(row) = self.rows.contention.get_mut(&seen.thread).and_then(Vec::pop) else { return };
+        let told = seen.fields().real("DurationNs").map(|ns| ns as i64);
+        let dur_ns = told.unwrap_or_else(|| seen.ns.saturating_sub(row.ts_ns));
+        self.recording.contention.push(ContentionRow { dur_ns, ..row });
+    }
+
+    fn wait_start(&mut self, seen: &Seen<'_>) {
+        let row = WaitRow {
+            ts_ns: seen.ns,
+            dur_ns: NO_INT,
+            thread: seen.thread,
+            source: self.word(seen, "WaitSource"),
+            object: self.address(seen, "AssociatedObjectID"),
+            stack: seen.stack,
+        };
+        self.rows.waits.entry(seen.thread).or_default().push(row);
+    }
+
+    fn wait_stop(&mut self, seen: &Seen<'_>) {
+        let Some(row) = self.rows.waits.get_mut(&seen.thread).and_then(Vec::pop) else { return };
+        self.recording.waits.push(WaitRow { dur_ns: seen.ns.saturating_sub(row.ts_ns), ..row });
+    }
+
+    fn pool(&mut self, seen: &Seen<'_>, event: &str, workers: &str, throughput: &str) {
+        let reason = self.word(seen, "Reason");
+        let row = ThreadPoolRow {
+            ts_ns: seen.ns,
+            event: self.recording.strings.intern(event),
+            reason,
+            workers: or_none(seen.fields().int(workers)),
+            throughput: seen.fields().real(throughput).unwrap_or(f64::NAN),
+        };
+        self.recording.threadpool.push(row);
+    }
+
+    fn jit_start(&mut self, seen: &Seen<'_>) {
+        let fields = seen.fields();
+        let Some(method) = fields.int("MethodID") else { return };
+        let il_bytes = or_none(fields.int("MethodILSize"));
+        self.rows.jit.insert((seen.thread, method), JitStart { ns: seen.ns, il_bytes });
+    }
+
+    fn method_load(&mut self, seen: &Seen<'_>) {
+        let code = self.code(seen, seen.ns, NEVER);
+        let method = seen.fields().int("MethodID").unwrap_or(NO_INT);
+        let start = self.rows.jit.remove(&(seen.thread, method));
+        let row = JitRow {
+            ts_ns: start.map_or(seen.ns, |start| start.ns),
+            dur_ns: start.map_or(NO_INT, |start| seen.ns.saturating_sub(start.ns)),
+            thread: seen.thread,
+            method: Sym::NONE,
+            il_bytes: start.map_or(NO_INT, |start| start.il_bytes),
+            native_bytes: i64::try_from(code.end.saturating_sub(code.start)).unwrap_or(NO_INT),
+            tier: code.tier,
+        };
+        self.methods.load(code);
+        self.rows.loads.push((code, row));
+    }
+
+    fn code(&mut self, seen: &Seen<'_>, loaded_ns: i64, unloaded_ns: i64) -> Code {
+        let fields = seen.fields();
+        let number = |name| fields.int(name).unwrap_or(0).cast_unsigned();
+        let start = number("MethodStartAddress");
+        let tier = tier(number("MethodFlags"));
+        let signature = fields.text("MethodSignature").unwrap_or_default();
+        let arguments = signature.find('(').map_or("", |at| signature.get(at..).unwrap_or_default());
+        Code {
+            start,
+            end: start.saturating_add(number("MethodSize")),
+            loaded_ns,
+            unloaded_ns,
+            module: number("ModuleID"),
+            namespace: self.text(seen, "MethodNamespace"),
+            name: self.text(seen, "MethodName"),
+            signature: self.recording.strings.intern(arguments),
+            tier: tier.map_or(Sym::NONE, |tier| self.recording.strings.intern(tier)),
+        }
+    }
+
+    fn module(&mut self, seen: &Seen<'_>) {
+        let fields = seen.fields();
+        let Some(id) = fields.int("ModuleID") else { return };
+        let path = fields.text("ModuleILPath").filter(|path| !path.is_empty());
+        let path = path.or_else(|| fields.text("ModuleNativePath")).unwrap_or_default();
+        self.methods.module(id.cast_unsigned(), &path, &mut self.recording.strings);
+    }
+
+    fn runtime_start(&mut self, seen: &Seen<'_>) {
+        let fields = seen.fields();
+        // Before .NET Core 3.0 both versions read 4.0; a library version of 5 or more is the product's.
+        let part = |name| fields.int(name).unwrap_or(0);
+        let (major, minor, build) = (part("BclMajorVersion"), part("BclMinorVersion"), part("BclBuildNumber"));
+        if major >= 5 {
+            self.recording.exhibit.runtime = Some(format!("{major}.{minor}.{build}"));
+        }
+    }
+
+    fn process_info(&mut self, seen: &Seen<'_>) {
+        let fields = seen.fields();
+        let exhibit = &mut self.recording.exhibit;
+        exhibit.command_line = fields.text("CommandLine").filter(|text| !text.is_empty());
+        exhibit.os = fields.text("OSInformation").filter(|text| !text.is_empty());
+        exhibit.arch = fields.text("ArchInformation").filter(|text| !text.is_empty());
+    }
+}
+
+fn seen_activity(builder: &mut Builder, seen: &Seen<'_>) -> Sym {
+    if seen.activity == NO_ID {
+        return Sym::NONE;
+    }
+    builder.activity_text(seen.activity)
+}
+
+/// How code was made, from the flags of its load: bits 7 to 9 where the runtime tells, else whether it was compiled
+/// at run time at all.
+fn tier(flags: u64) -> Option<&'static str> {
+    const JITTED: u64 = 8;
+    match (flags >> 7) & 7 {
+        1 => Some("MinOptJitted"),
+        2 => Some("Optimized"),
+        3 => Some("QuickJitted"),
+        4 => Some("OptimizedTier1"),
+        5 => Some("OptimizedTier1OSR"),
+        6 => Some("QuickJittedInstrumented"),
+        7 => Some("OptimizedTier1Instrumented"),
+        _ if flags & JITTED == 0 => Some("ReadyToRun"),
+        _ => None,
+    }
+}

@@ -1,0 +1,297 @@
+//! What was named, as bytes: a file, packed or not, or an exhibit folder of several.
+//!
+//! Packing is told by the first bytes, never by the name. Each file is read once from front to back in pieces; with
+//! two threads, unpacking runs beside decoding. An input that unpacks to far more than any recording does is cut off
+//! and told as damage.
+
+use crate::builder::Builder;
+use model::Recording;
+use nettrace::{Decoder, Limits};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use thiserror::Error;
+
+/// Bytes read at once.
+const PIECE: usize = 1 << 20;
+/// A packed file may unpack to this many times its size, and always to [`FREE_UNPACKED`]: recordings pack about 1 to 10.
+const MOST_EXPANSION: u64 = 250;
+/// What any packed file may unpack to.
+const FREE_UNPACKED: u64 = 256 << 20;
+/// The largest window of a packed file, as a power of two: 128 MB, which `zstd --long=27` writes.
+const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// Why a recording cannot be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file system refuses.
+    #[error("cannot read {path}: {cause}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Its reason.
+        cause: std::io::Error,
+    },
+    /// Neither a file nor a folder.
+    #[error("{0} is neither a file nor a folder: name a recording, or an exhibit's folder")]
+    NotAFile(String),
+    /// A folder without a recording in it.
+    #[error("{0} is no exhibit: expected files that end in .nettrace or .nettrace.zst in it")]
+    NoExhibit(String),
+    /// An archive without a recording in it.
+    #[error("{0} is an archive without a file in it that could be a recording")]
+    EmptyArchive(String),
+    /// The bytes are no recording.
+    #[error("{path}: {cause}")]
+    Format {
+        /// The file.
+        path: String,
+        /// Its reason.
+        cause: nettrace::Error,
+    },
+}
+
+/// How to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Keep payloads, so that `events.fields` can be asked for; costs about the size of the decompressed input.
+    pub payloads: bool,
+    /// 1, or 2 to unpack on a thread of its own.
+    pub threads: usize,
+}
+
+/// How far the reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the files read so far.
+    pub read: u64,
+    /// Bytes of all files.
+    pub total: Option<u64>,
+}
+
+/// Opens a recording: a file, packed or not, or an exhibit's folder.
+pub fn open(path: &Path, options: Options) -> Result<Recording, Error> {
+    open_with_progress(path, options, &mut |_| {})
+}
+
+/// Opens a recording and tells how far it is.
+pub fn open_with_progress(
+    path: &Path,
+    options: Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Recording, Error> {
+    let io = |cause| Error::Io { path: path.display().to_string(), cause };
+    let meta = std::fs::metadata(path).map_err(io)?;
+    let files = if meta.is_dir() {
+        let files = exhibit_files(path)?;
+        if files.is_empty() {
+            return Err(Error::NoExhibit(path.display().to_string()));
+        }
+        files
+    } else if meta.is_file() {
+        vec![path.to_path_buf()]
+    } else {
+        return Err(Error::NotAFile(path.display().to_string()));
+    };
+    let total = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|meta| meta.len()).sum();
+    let mut reading = Reading { done: 0, total, progress };
+    let mut builder = Builder::new(options.payloads);
+    for (at, file) in files.iter().enumerate() {
+        let read = read_file(file, options, &mut builder, &mut reading);
+        match read {
+            Ok(()) => {}
+            // An exhibit's main file must be there; of the others it is told that they cannot be read.
+            Err(error) if at == 0 => return Err(error),
+            Err(_unreadable) => builder.note_damage("file of the exhibit that cannot be read", 0),
+        }
+    }
+    if meta.is_dir() {
+        crate::host::read_folder(path, &mut builder);
+    }
+    Ok(builder.finish(&path.display().to_string()))
+}
+
+/// Reads a trace that is in memory, unpacked.
+pub fn open_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Recording, Error> {
+    let mut builder = Builder::new(options.payloads);
+    let mut decoder = Decoder::new(Limits::USUAL);
+    let format = |cause| Error::Format { path: name.to_owned(), cause };
+    decoder.push(bytes, &mut builder).map_err(format)?;
+    let summary = decoder.finish(&mut builder).map_err(format)?;
+    builder.end_file(&summary);
+    Ok(builder.finish(name))
+}
+
+/// The recordings of a folder: the main session first, then the others by name.
+fn exhibit_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let io = |cause| Error::Io { path: folder.display().to_string(), cause };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if [".nettrace", ".nettrace.zst", ".nettrace.gz"].iter().any(|ending| name.ends_with(ending)) {
+            files.push(path);
+        }
+    }
+    let is_main = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace"));
+    files.sort_by_key(|path| (!is_main(path), path.clone()));
+    Ok(files)
+}
+
+struct Reading<'a> {
+    done: u64,
+    total: u64,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Reading<'_> {
+    fn tell(&mut self, read: u64) {
+        (self.progress)(Progress { read: self.done.saturating_add(read), total: Some(self.total) });
+    }
+}
+
+/// What a file's first bytes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Zstd,
+    Gzip,
+    Zip,
+}
+
+fn packing(start: &[u8]) -> Packing {
+    match start {
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Packing::Zstd,
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => Packing::Zip,
+        _ => Packing::Plain,
+    }
+}
+
+fn read_file(
+    path: &Path,
+    options: Options,
+    builder: &mut Builder,
+    reading: &mut Reading<'_>,
+) -> Result<(), Error> {
+    let name = path.display().to_string();
+    let io = |cause| Error::Io { path: name.clone(), cause };
+    let mut file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let mut start = Vec::new();
+    (&mut file).take(8).read_to_end(&mut start).map_err(io)?;
+    let packing = packing(&start);
+    let whole = std::io::Cursor::new(start).chain(file);
+    let mut decoder = Decoder::new(Limits::USUAL);
+    let cap = size.saturating_mul(MOST_EXPANSION).max(FREE_UNPACKED);
+    let end = match packing {
+        Packing::Plain => pump(whole, u64::MAX, false, &mut decoder, builder, reading),
+        Packing::Zstd => {
+            let mut unpacked = zstd::stream::read::Decoder::new(whole).map_err(io)?;
+            unpacked.window_log_max(ZSTD_WINDOW_LOG).map_err(io)?;
+            pump(unpacked, cap, options.threads > 1, &mut decoder, builder, reading)
+        }
+        Packing::Gzip => {
+            let unpacked = flate2::read::MultiGzDecoder::new(BufReader::new(whole));
+            pump(unpacked, cap, options.threads > 1, &mut decoder, builder, reading)
+        }
+        Packing::Zip => {
+            let file = File::open(path).map_err(io)?;
+            let mut archive = zip::ZipArchive::new(file).map_err(|e| io(e.into()))?;
+            let largest = largest_entry(&mut archive).ok_or_else(|| Error::EmptyArchive(name.clone()))?;
+            let entry = archive.by_index(largest).map_err(|e| io(e.into()))?;
+            pump_here(entry, cap, &mut decoder, builder, reading)
+        }
+    };
+    let format = |cause| Error::Format { path: name.clone(), cause };
+    let end = end.map_err(format)?;
+    let summary = decoder.finish(builder).map_err(format)?;
+    if let Some(what) = end {
+        builder.note_damage(what, summary.bytes);
+    }
+    builder.end_file(&summary);
+    reading.done = reading.done.saturating_add(size);
+    reading.tell(0);
+    Ok(())
+}
+
+fn largest_entry(archive: &mut zip::ZipArchive<File>) -> Option<usize> {
+    let entries = 0..archive.len().min(1000);
+    entries.filter_map(|at| archive.by_index(at).ok().map(|entry| (entry.size(), at))).max().map(|(_, at)| at)
+}
+
+/// Drives the decoder to the end of the bytes; gives the damage that ended them early, if any.
+fn pump(
+    bytes: impl Read + Send,
+    cap: u64,
+    beside: bool,
+    decoder: &mut Decoder,
+    builder: &mut Builder,
+    reading: &mut Reading<'_>,
+) -> Result<Option<&'static str>, nettrace::Error> {
+    if !beside {
+        return pump_here(bytes, cap, decoder, builder, reading);
+    }
+    std::thread::scope(|scope| {
+        let (send, receive) = sync_channel::<std::io::Result<Vec<u8>>>(4);
+        let unpacking = std::thread::Builder::new().name("unpack".to_owned()).spawn_scoped(scope, move || {
+            let mut bytes = bytes;
+            loop {
+                let mut piece = Vec::new();
+                let read = (&mut bytes).take(PIECE as u64).read_to_end(&mut piece);
+                let last = read.is_err() || piece.is_empty();
+                // What was unpacked before an error is whole, and goes first.
+                if (!piece.is_empty() && send.send(Ok(piece)).is_err()) || last {
+                    if let Err(error) = read {
+                        drop(send.send(Err(error)));
+                    }
+                    return;
+                }
+            }
+        });
+        let mut unpacked = 0u64;
+        let mut end = unpacking.is_err().then_some("file that cannot be unpacked: no thread");
+        for piece in &receive {
+            let Ok(piece) = piece else {
+                end = Some("packed data damaged or cut off");
+                break;
+            };
+            unpacked = unpacked.saturating_add(piece.len() as u64);
+            decoder.push(&piece, builder)?;
+            reading.tell(unpacked / 8);
+            if unpacked > cap {
+                end = Some("packed data that unpacks to more than any recording does: cut off");
+                break;
+            }
+        }
+        drop(receive);
+        Ok(end)
+    })
+}
+
+fn pump_here(
+    mut bytes: impl Read,
+    cap: u64,
+    decoder: &mut Decoder,
+    builder: &mut Builder,
+    reading: &mut Reading<'_>,
+) -> Result<Option<&'static str>, nettrace::Error> {
+    let mut piece = vec![0; PIECE];
+    let mut total = 0u64;
+    loop {
+        let len = match bytes.read(&mut piece) {
+            Ok(0) => return Ok(None),
+            Ok(len) => len,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_cut) => return Ok(Some("packed data damaged or cut off")),
+        };
+        decoder.push(piece.get(..len).unwrap_or_default(), builder)?;
+        total = total.saturating_add(len as u64);
+        reading.tell(total);
+        if total > cap {
+            return Ok(Some("packed data that unpacks to more than any recording does: cut off"));
+        }
+    }
+}

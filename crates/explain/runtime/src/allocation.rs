@@ -1,0 +1,100 @@
+//! What was allocated, by the runtime's own sampling of it.
+//!
+//! Where both kinds of sampling are in a recording they tell of the same bytes, so the finer one alone counts.
+
+use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, share, spread};
+use crate::observed::{blamed_frame, has_events, observed_ns};
+use model::Recording;
+
+const SHARES: &[ListColumn] =
+    &[ListColumn { name: "bytes", unit: "B" }, ListColumn { name: "share", unit: "share" }];
+
+/// The part of allocations.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("allocation");
+    let rows = &recording.allocations;
+    let fine = recording.strings.find("sample").filter(|sample| rows.source.contains(sample));
+    let counted: Vec<usize> = (0..rows.ts_ns.len())
+        .filter(|row| fine.is_none() || rows.source.get(*row).copied() == fine)
+        .filter(|row| rows.weight_bytes.get(*row).is_some_and(|weight| weight.is_finite()))
+        .collect();
+    let seen = !counted.is_empty() || has_events(recording, "GC/AllocationTick");
+    if !seen {
+        part.missing.push("the recording has no sampled allocations: record with --profile default");
+    }
+    let weight = |row: &usize| rows.weight_bytes.get(*row).copied().unwrap_or(0.0);
+    let total: f64 = counted.iter().map(weight).sum();
+    part.figure("samples", seen.then(|| count(counted.len())), "", "Allocations that were sampled");
+    part.figure("bytes", seen.then_some(total), "B", "Bytes that they stand for");
+    let a_second = rate(total, observed_ns(recording, "events")).filter(|_| seen);
+    part.figure("rate", a_second, "B/s", "Bytes a second of the observed time");
+    if counted.is_empty() {
+        return part;
+    }
+    let mut types = Tally::default();
+    let mut callers = Tally::default();
+    for row in &counted {
+        let (Some(class), Some(stack)) = (rows.class.get(*row), rows.stack.get(*row)) else { continue };
+        types.add(*class, weight(row));
+        callers.add(blamed_frame(recording, *stack), weight(row));
+    }
+    let list = |name, about, tally: &Tally| {
+        let rows = tally.rows(recording);
+        let rows = rows.map(|(name, _, bytes)| Row { name, values: vec![Some(bytes), share(bytes, total)] });
+        List::ranked(name, about, SHARES, rows.collect())
+    };
+    part.lists.push(list("types", "Types by bytes allocated", &types));
+    part.lists.push(list("callers", "Who allocated: the service's own method, else the innermost", &callers));
+    let times = counted.iter().filter_map(|row| Some((*rows.ts_ns.get(*row)?, weight(row))));
+    part.series.push(Series {
+        name: "bytes",
+        unit: "B",
+        about: "Bytes allocated",
+        values: spread(recording, times),
+    });
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::{recording, stack};
+    use model::{AllocationRow, NO_INT, Sym};
+
+    fn allocation(recording: &mut Recording, class: &str, source: &str, weight_bytes: f64) {
+        let stack = stack(recording, &["Shop!Main"]);
+        let class = recording.strings.intern(class);
+        let source = recording.strings.intern(source);
+        let (bytes, kind) = (NO_INT, Sym::NONE);
+        recording.allocations.push(AllocationRow {
+            ts_ns: 0,
+            thread: 0,
+            class,
+            kind,
+            bytes,
+            source,
+            weight_bytes,
+            stack,
+        });
+    }
+
+    #[test]
+    fn two_ways_of_sampling_are_not_added_up() {
+        let mut recording = recording(500_000_000);
+        allocation(&mut recording, "System.Byte[]", "tick", 900.0);
+        allocation(&mut recording, "System.String", "sample", 300.0);
+        allocation(&mut recording, "System.Byte[]", "sample", 100.0);
+        let part = part(&recording);
+        assert_eq!(part.value("bytes"), Some(400.0));
+        assert_eq!(part.value("rate"), Some(800.0));
+        let types = &part.list("types").unwrap().rows;
+        assert_eq!(types[0], Row { name: "System.String".to_owned(), values: vec![Some(300.0), Some(0.75)] });
+    }
+
+    #[test]
+    fn ticks_count_where_nothing_finer_is_there() {
+        let mut recording = recording(1_000_000_000);
+        allocation(&mut recording, "System.Byte[]", "tick", 900.0);
+        assert_eq!(part(&recording).value("rate"), Some(900.0));
+    }
+}

@@ -1,0 +1,81 @@
+//! Waits for locks that another thread held.
+
+use crate::figure::{
+    List, ListColumn, Part, Row, Series, Tally, count, known, largest, millis, rate, real, spread, sum,
+};
+use crate::observed::{blamed_frame, has_events, observed_ns};
+use model::Recording;
+
+const FRAMES: &[ListColumn] =
+    &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
+
+/// The part of contended locks.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("contention");
+    let rows = &recording.contention;
+    // A recording without a contended lock looks like one that was not asked for them: neither is a 0.
+    let seen = !rows.ts_ns.is_empty() || has_events(recording, "Contention/");
+    if !seen {
+        part.missing.push("the recording has no wait for a lock: none was contended, or it was not recorded (--profile default)");
+    }
+    part.figure("count", seen.then(|| count(rows.ts_ns.len())), "", "Waits for a lock");
+    let a_second = rate(count(rows.ts_ns.len()), observed_ns(recording, "events")).filter(|_| seen);
+    part.figure("rate", a_second, "1/s", "Waits a second of the observed time");
+    part.figure("wait.total", seen.then(|| millis(sum(&rows.dur_ns))), "ms", "Time waited, over all threads");
+    part.figure("wait.max", largest(&rows.dur_ns).map(millis), "ms", "The longest wait");
+    if rows.ts_ns.is_empty() {
+        return part;
+    }
+    let mut frames = Tally::default();
+    for (stack, dur_ns) in rows.stack.iter().zip(&rows.dur_ns) {
+        frames.add(blamed_frame(recording, *stack), known(*dur_ns).map_or(0.0, real));
+    }
+    let list = frames.rows(recording);
+    let list = list.map(|(name, times, ns)| Row { name, values: vec![Some(millis(ns)), Some(times)] });
+    part.lists.push(List::ranked(
+        "frames",
+        "Who waited: the service's own method, else the innermost",
+        FRAMES,
+        list.collect(),
+    ));
+    let times = rows.ts_ns.iter().zip(&rows.dur_ns);
+    part.series.push(Series {
+        name: "wait",
+        unit: "ms",
+        about: "Time waited, by when the wait began",
+        values: spread(
+            recording,
+            times.map(|(ts_ns, ns)| (*ts_ns, known(*ns).map_or(0.0, |ns| millis(real(ns))))),
+        ),
+    });
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::{recording, stack};
+    use model::{ContentionRow, NO_INT, Sym};
+
+    #[test]
+    fn a_wait_without_an_end_is_counted_but_adds_no_time() {
+        let mut recording = recording(500_000_000);
+        let stack = stack(&mut recording, &["Shop!Price", "System.Private.CoreLib!Enter"]);
+        for dur_ns in [2_000_000, NO_INT, 4_000_000] {
+            let (owner_thread, lock) = (NO_INT, Sym::NONE);
+            recording.contention.push(ContentionRow {
+                ts_ns: 0,
+                dur_ns,
+                thread: 0,
+                owner_thread,
+                lock,
+                stack,
+            });
+        }
+        let part = part(&recording);
+        let values = ["count", "rate", "wait.total", "wait.max"].map(|name| part.value(name));
+        assert_eq!(values, [Some(3.0), Some(6.0), Some(6.0), Some(4.0)]);
+        let frames = &part.list("frames").unwrap().rows;
+        assert_eq!(frames, &[Row { name: "Shop!Price".to_owned(), values: vec![Some(6.0), Some(3.0)] }]);
+    }
+}

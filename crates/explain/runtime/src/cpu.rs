@@ -1,0 +1,199 @@
+//! What the sampler saw: who ran, who waited, and in which methods.
+//!
+//! The sampler looks at every managed thread whether it runs or not, so only samples whose stack says `running` count
+//! as use of a processor.
+
+use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, real, real_u64, share, spread};
+use crate::observed::user_frame;
+use model::{Recording, Sym};
+use std::collections::BTreeMap;
+
+const METHODS: &[ListColumn] =
+    &[ListColumn { name: "own", unit: "share" }, ListColumn { name: "total", unit: "share" }];
+const SHARES: &[ListColumn] =
+    &[ListColumn { name: "share", unit: "share" }, ListColumn { name: "samples", unit: "" }];
+
+/// The part of the samples.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("cpu");
+    let samples = &recording.samples;
+    let total = samples.ts_ns.len();
+    if total == 0 {
+        part.missing.push("the recording has no samples: record with --profile cpu or default");
+    }
+    let of_state = |state: &str| {
+        let rows = recording
+            .strings
+            .find(state)
+            .map_or(0, |state| samples.state.iter().filter(|of| **of == state).count());
+        (total > 0).then(|| count(rows))
+    };
+    let running = of_state("running");
+    part.figure("samples", (total > 0).then(|| count(total)), "", "Looks of the sampler at a thread");
+    part.figure("running", running, "", "Those of a thread that ran");
+    part.figure("waiting", of_state("waiting"), "", "Those of a thread that waited");
+    part.figure(
+        "external",
+        of_state("external"),
+        "",
+        "Those of a thread outside managed code, running or not",
+    );
+    part.figure(
+        "cores",
+        cores(recording),
+        "",
+        "Processors in use on average, from the threads' processor times",
+    );
+    part.figure(
+        "cpu.share",
+        recording.metric("cpu.share"),
+        "share",
+        "Share of the machine's processors in use",
+    );
+    if total == 0 {
+        return part;
+    }
+    let stacks = running_stacks(recording);
+    part.lists.push(methods(recording, &stacks));
+    part.lists.push(user_code(recording, &stacks));
+    part.lists.push(waiting_on(recording));
+    let running_sym = recording.strings.find("running");
+    let times = samples.ts_ns.iter().zip(&samples.state).filter(|(_, state)| Some(**state) == running_sym);
+    part.series.push(Series {
+        name: "running",
+        unit: "",
+        about: "Samples of running threads",
+        values: spread(recording, times.map(|(ts_ns, _)| (*ts_ns, 1.0))),
+    });
+    part
+}
+
+/// Processor time a second, by the first and last reading of each thread.
+fn cores(recording: &Recording) -> Option<f64> {
+    let rows = &recording.thread_cpu;
+    let mut threads: BTreeMap<i64, [i64; 2]> = BTreeMap::new();
+    let used = rows.user_ns.iter().zip(&rows.system_ns).map(|(user, system)| user.saturating_add(*system));
+    for (thread, used) in rows.thread.iter().zip(used) {
+        threads.entry(*thread).or_insert([used, used])[1] = used;
+    }
+    let span = rows.ts_ns.last()?.saturating_sub(*rows.ts_ns.first()?);
+    let used: i64 = threads.values().map(|[first, last]| last.saturating_sub(*first).max(0)).sum();
+    share(real(used), real(span))
+}
+
+/// How often each stack was seen running.
+fn running_stacks(recording: &Recording) -> BTreeMap<u32, u64> {
+    let mut stacks = BTreeMap::new();
+    let Some(running) = recording.strings.find("running") else { return stacks };
+    let samples = &recording.samples;
+    for (stack, _) in samples.stack.iter().zip(&samples.state).filter(|(_, state)| **state == running) {
+        *stacks.entry(*stack).or_insert(0) += 1;
+    }
+    stacks
+}
+
+fn methods(recording: &Recording, stacks: &BTreeMap<u32, u64>) -> List {
+    let mut methods: BTreeMap<Sym, (u64, u64)> = BTreeMap::new();
+    let mut on_stack = Vec::new();
+    for (stack, seen) in stacks {
+        on_stack.clear();
+        let frames =
+            recording.stacks.walk(*stack).filter_map(|node| recording.stacks.frame.get(node as usize));
+        on_stack.extend(frames.filter_map(|frame| recording.frames.name.get(*frame as usize).copied()));
+        if let Some(innermost) = on_stack.first() {
+            methods.entry(*innermost).or_default().0 += seen;
+        }
+        // A method that calls itself is on the stack once for the total.
+        on_stack.sort_unstable();
+        on_stack.dedup();
+        for method in &on_stack {
+            methods.entry(*method).or_default().1 += seen;
+        }
+    }
+    let all = real_u64(stacks.values().sum());
+    let rows = methods.iter().filter(|(_, (own, _))| *own > 0).map(|(method, (own, total))| Row {
+        name: recording.strings.get(*method).unwrap_or("?").to_owned(),
+        values: vec![share(real_u64(*own), all), share(real_u64(*total), all)],
+    });
+    List::ranked(
+        "methods",
+        "Methods by running samples: in itself, and with what it calls",
+        METHODS,
+        rows.collect(),
+    )
+}
+
+fn user_code(recording: &Recording, stacks: &BTreeMap<u32, u64>) -> List {
+    let mut methods: BTreeMap<Sym, u64> = BTreeMap::new();
+    for (stack, seen) in stacks {
+        if let Some(method) = user_frame(recording, *stack) {
+            *methods.entry(method).or_default() += seen;
+        }
+    }
+    let all = real_u64(stacks.values().sum());
+    let rows = methods.iter().map(|(method, seen)| Row {
+        name: recording.strings.get(*method).unwrap_or("?").to_owned(),
+        values: vec![share(real_u64(*seen), all), Some(real_u64(*seen))],
+    });
+    List::ranked(
+        "user_code",
+        "The service's own method that a running sample is in or was called from",
+        SHARES,
+        rows.collect(),
+    )
+}
+
+fn waiting_on(recording: &Recording) -> List {
+    let mut tally = Tally::default();
+    let known = recording.samples.waiting_on.iter().filter(|sym| **sym != Sym::NONE);
+    known.for_each(|sym| tally.add(*sym, 1.0));
+    let all: f64 = tally.rows(recording).map(|(_, seen, _)| seen).sum();
+    let rows = tally.rows(recording);
+    let rows = rows.map(|(name, seen, _)| Row { name, values: vec![share(seen, all), Some(seen)] });
+    List::ranked("waiting_on", "What waiting threads waited for", SHARES, rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::{recording, stack};
+    use model::SampleRow;
+
+    fn sample(recording: &mut Recording, methods: &[&str], state: &str, waiting_on: Option<&str>) {
+        let stack = stack(recording, methods);
+        let waiting_on = waiting_on.map_or(Sym::NONE, |text| recording.strings.intern(text));
+        let state = recording.strings.intern(state);
+        recording.samples.push(SampleRow { ts_ns: 0, thread: 0, stack, kind: Sym::NONE, state, waiting_on });
+    }
+
+    #[test]
+    fn only_running_samples_count_for_methods_and_recursion_counts_once() {
+        let mut recording = recording(1_000_000_000);
+        sample(&mut recording, &["Shop!Main", "Shop!Walk", "Shop!Walk"], "running", None);
+        sample(&mut recording, &["Shop!Main", "System.Linq!Sum"], "running", None);
+        sample(&mut recording, &["Shop!Main", "System.Private.CoreLib!Sleep"], "waiting", Some("sleep"));
+        let part = part(&recording);
+        assert_eq!(part.value("samples"), Some(3.0));
+        assert_eq!(part.value("running"), Some(2.0));
+        let rows = |name| -> Vec<(&str, &[Option<f64>])> {
+            let rows = &part.list(name).unwrap().rows;
+            rows.iter().map(|row| (row.name.as_str(), row.values.as_slice())).collect()
+        };
+        assert_eq!(
+            rows("methods"),
+            [
+                ("Shop!Walk", [Some(0.5), Some(0.5)].as_slice()),
+                ("System.Linq!Sum", [Some(0.5), Some(0.5)].as_slice()),
+            ]
+        );
+        assert_eq!(
+            rows("user_code"),
+            [
+                ("Shop!Main", [Some(0.5), Some(1.0)].as_slice()),
+                ("Shop!Walk", [Some(0.5), Some(1.0)].as_slice()),
+            ]
+        );
+        assert_eq!(rows("waiting_on"), [("sleep", [Some(1.0), Some(1.0)].as_slice())]);
+        assert_eq!(part.course("running").unwrap().values[0], Some(2.0));
+    }
+}

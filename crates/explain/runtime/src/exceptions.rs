@@ -1,0 +1,81 @@
+//! Exceptions thrown, caught or not.
+
+use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, spread};
+use crate::observed::{blamed_frame, has_events, observed_ns};
+use model::Recording;
+
+const TIMES: &[ListColumn] =
+    &[ListColumn { name: "times", unit: "" }, ListColumn { name: "rate", unit: "1/s" }];
+
+/// The part of exceptions.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("exceptions");
+    let rows = &recording.exceptions;
+    let seen = !rows.ts_ns.is_empty() || has_events(recording, "Exception/");
+    if !seen {
+        part.missing.push(
+            "the recording has no exception: none was thrown, or they were not recorded (--profile default)",
+        );
+    }
+    let observed = observed_ns(recording, "events");
+    part.figure("count", seen.then(|| count(rows.ts_ns.len())), "", "Exceptions thrown");
+    part.figure(
+        "rate",
+        rate(count(rows.ts_ns.len()), observed).filter(|_| seen),
+        "1/s",
+        "Exceptions a second of the observed time",
+    );
+    if rows.ts_ns.is_empty() {
+        return part;
+    }
+    let mut types = Tally::default();
+    let mut throwers = Tally::default();
+    rows.class.iter().for_each(|class| types.add(*class, 0.0));
+    rows.stack.iter().for_each(|stack| throwers.add(blamed_frame(recording, *stack), 0.0));
+    let list = |name, about, tally: &Tally| {
+        let rows = tally.rows(recording);
+        let rows =
+            rows.map(|(name, times, _)| Row { name, values: vec![Some(times), rate(times, observed)] });
+        List::ranked(name, about, TIMES, rows.collect())
+    };
+    part.lists.push(list("types", "Types by how often they were thrown", &types));
+    part.lists.push(list("throwers", "Who threw: the service's own method, else the innermost", &throwers));
+    part.series.push(Series {
+        name: "thrown",
+        unit: "",
+        about: "Exceptions thrown",
+        values: spread(recording, rows.ts_ns.iter().map(|ts_ns| (*ts_ns, 1.0))),
+    });
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::{ExceptionRow, NO_ID, Sym};
+
+    #[test]
+    fn the_rate_is_of_the_time_observed() {
+        let mut recording = recording(250_000_000);
+        for class in ["System.FormatException", "System.IO.IOException", "System.FormatException"] {
+            let class = recording.strings.intern(class);
+            let (message, activity) = (Sym::NONE, Sym::NONE);
+            recording.exceptions.push(ExceptionRow {
+                ts_ns: 0,
+                thread: 0,
+                class,
+                message,
+                stack: NO_ID,
+                activity,
+            });
+        }
+        let part = part(&recording);
+        assert_eq!(part.value("rate"), Some(12.0));
+        let types = &part.list("types").unwrap().rows;
+        assert_eq!(
+            types[0],
+            Row { name: "System.FormatException".to_owned(), values: vec![Some(2.0), Some(8.0)] }
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! Code compiled while recording.
+
+use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, known, millis, real, spread, sum};
+use crate::observed::has_events;
+use model::Recording;
+
+const TIERS: &[ListColumn] =
+    &[ListColumn { name: "methods", unit: "" }, ListColumn { name: "time", unit: "ms" }];
+const METHODS: &[ListColumn] =
+    &[ListColumn { name: "time", unit: "ms" }, ListColumn { name: "times", unit: "" }];
+
+/// The part of compilation.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("jit");
+    let rows = &recording.jit;
+    let seen = !rows.ts_ns.is_empty() || has_events(recording, "Method/JittingStarted");
+    if !seen {
+        part.missing.push("the recording has no compiled method: none was loaded, or it was not recorded (--profile default)");
+    }
+    let timed = rows.dur_ns.iter().any(|dur_ns| known(*dur_ns).is_some());
+    part.figure("count", seen.then(|| count(rows.ts_ns.len())), "", "Methods whose code was loaded");
+    part.figure(
+        "time.total",
+        timed.then(|| millis(sum(&rows.dur_ns))),
+        "ms",
+        "Time of compiling, over all threads",
+    );
+    let native = rows.native_bytes.iter().any(|bytes| known(*bytes).is_some());
+    part.figure("native", native.then(|| sum(&rows.native_bytes)), "B", "Machine code loaded");
+    if rows.ts_ns.is_empty() {
+        return part;
+    }
+    let mut tiers = Tally::default();
+    let mut methods = Tally::default();
+    for (at, dur_ns) in rows.dur_ns.iter().enumerate() {
+        let (Some(tier), Some(method)) = (rows.tier.get(at), rows.method.get(at)) else { continue };
+        let took = known(*dur_ns).map_or(0.0, real);
+        tiers.add(*tier, took);
+        methods.add(*method, took);
+    }
+    let list =
+        tiers.rows(recording).map(|(name, n, ns)| Row { name, values: vec![Some(n), Some(millis(ns))] });
+    part.lists.push(List::ranked("tiers", "How it was compiled", TIERS, list.collect()));
+    let list =
+        methods.rows(recording).map(|(name, n, ns)| Row { name, values: vec![Some(millis(ns)), Some(n)] });
+    part.lists.push(List::ranked("methods", "Methods by time of compiling", METHODS, list.collect()));
+    let times = rows.ts_ns.iter().map(|ts_ns| (*ts_ns, 1.0));
+    part.series.push(Series {
+        name: "methods",
+        unit: "",
+        about: "Methods loaded",
+        values: spread(recording, times),
+    });
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::{JitRow, NO_INT, Sym};
+
+    #[test]
+    fn code_loaded_without_compiling_has_a_count_but_no_time() {
+        let mut recording = recording(1);
+        let tier = recording.strings.intern("ReadyToRun");
+        let row = JitRow {
+            ts_ns: 0,
+            dur_ns: NO_INT,
+            thread: 0,
+            method: Sym::NONE,
+            il_bytes: NO_INT,
+            native_bytes: 40,
+            tier,
+        };
+        recording.jit.push(row);
+        assert_eq!(part(&recording).value("count"), Some(1.0));
+        assert_eq!(part(&recording).value("time.total"), None);
+        recording.jit.push(JitRow { dur_ns: 3_000_000, ..row });
+        let part = part(&recording);
+        assert_eq!(part.value("time.total"), Some(3.0));
+        assert_eq!(part.list("tiers").unwrap().rows[0].values, [Some(2.0), Some(3.0)]);
+    }
+}

@@ -1,0 +1,68 @@
+//! Lines of logs, by level.
+
+use crate::figure::{List, ListColumn, Part, Row, Tally, count, rate};
+use crate::observed::observed_ns;
+use model::Recording;
+
+const LINES: &[ListColumn] = &[ListColumn { name: "lines", unit: "" }];
+
+/// The part of logs.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("logs");
+    let rows = &recording.logs;
+    let seen = !rows.ts_ns.is_empty();
+    if !seen {
+        part.missing.push("the recording has no log lines: record with --profile logs");
+    }
+    let lines = count(rows.ts_ns.len());
+    part.figure("lines", seen.then_some(lines), "", "Lines written");
+    part.figure(
+        "rate",
+        rate(lines, observed_ns(recording, "events")).filter(|_| seen),
+        "1/s",
+        "Lines a second of the observed time",
+    );
+    if !seen {
+        return part;
+    }
+    let list = |name, about, column: &[model::Sym]| {
+        let mut tally = Tally::default();
+        for sym in column {
+            tally.add(*sym, 0.0);
+        }
+        let rows = tally.rows(recording).map(|(name, lines, _)| Row { name, values: vec![Some(lines)] });
+        List::ranked(name, about, LINES, rows.collect())
+    };
+    part.lists.push(list("levels", "Levels by lines", &rows.level));
+    part.lists.push(list("loggers", "Loggers by lines", &rows.logger));
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::{LogRow, Sym};
+
+    #[test]
+    fn lines_are_counted_by_level() {
+        let mut recording = recording(500_000_000);
+        for level in ["Information", "Error", "Information"] {
+            let (level, none) = (recording.strings.intern(level), Sym::NONE);
+            recording.logs.push(LogRow {
+                ts_ns: 0,
+                level,
+                logger: none,
+                message: none,
+                template: none,
+                trace_id: none,
+            });
+        }
+        let part = part(&recording);
+        assert_eq!(part.value("rate"), Some(6.0));
+        assert_eq!(
+            part.list("levels").unwrap().rows[0],
+            Row { name: "Information".to_owned(), values: vec![Some(2.0)] }
+        );
+    }
+}

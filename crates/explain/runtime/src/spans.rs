@@ -1,0 +1,69 @@
+//! Spans that ended while recording, by source and name.
+
+use crate::figure::{List, ListColumn, Part, Row, count, known, millis, quantile};
+use model::{Recording, Sym};
+use std::collections::BTreeMap;
+
+const NAMES: &[ListColumn] = &[
+    ListColumn { name: "spans", unit: "" },
+    ListColumn { name: "p50", unit: "ms" },
+    ListColumn { name: "p99", unit: "ms" },
+];
+
+/// The part of spans.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("spans");
+    let rows = &recording.spans;
+    let seen = !rows.start_ns.is_empty();
+    if !seen {
+        part.missing.push("the recording has no spans: record with --profile requests");
+    }
+    part.figure("count", seen.then(|| count(rows.start_ns.len())), "", "Spans that ended");
+    if !seen {
+        return part;
+    }
+    let mut names: BTreeMap<(Sym, Sym), Vec<i64>> = BTreeMap::new();
+    for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)) {
+        names.entry((row.source, row.name)).or_default().extend(known(row.dur_ns));
+    }
+    let list = names.into_iter().map(|((source, name), mut times)| {
+        times.sort_unstable();
+        let name = format!("{} {}", recording.strings.text(source), recording.strings.text(name));
+        let at = |per_mille| quantile(&times, per_mille).map(millis);
+        Row { name, values: vec![Some(count(times.len())), at(500), at(990)] }
+    });
+    part.lists.push(List::ranked("names", "Spans by source and name", NAMES, list.collect()));
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::SpanRow;
+
+    #[test]
+    fn spans_are_grouped_by_source_and_name() {
+        let mut recording = Recording::default();
+        for dur_ns in [1_000_000, 3_000_000] {
+            let (source, name) = (recording.strings.intern("Npgsql"), recording.strings.intern("SELECT"));
+            let none = Sym::NONE;
+            recording.spans.push(SpanRow {
+                start_ns: 0,
+                dur_ns,
+                source,
+                name,
+                kind: none,
+                span_id: none,
+                parent_id: none,
+                trace_id: none,
+                tags: none,
+            });
+        }
+        let part = part(&recording);
+        let rows = &part.list("names").unwrap().rows;
+        assert_eq!(
+            rows,
+            &[Row { name: "Npgsql SELECT".to_owned(), values: vec![Some(2.0), Some(1.0), Some(3.0)] }]
+        );
+    }
+}

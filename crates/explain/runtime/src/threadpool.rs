@@ -1,0 +1,137 @@
+//! What the thread pool did: its workers, why their number changed, and how fast work was done.
+
+use crate::figure::{
+    List, ListColumn, Part, Row, SERIES_PIECES, Series, Tally, count, known, largest, piece_of, real, share,
+};
+use crate::observed::observed_ns;
+use model::{NO_INT, Recording, Sym};
+
+const REASONS: &[ListColumn] = &[ListColumn { name: "times", unit: "" }];
+
+/// The part of the thread pool.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("threadpool");
+    let pool = &recording.threadpool;
+    let seen = !pool.ts_ns.is_empty();
+    if !seen {
+        part.missing.push("the recording has no events of the thread pool: record with --profile default");
+    }
+    let workers: Vec<i64> = pool.workers.iter().copied().filter(|workers| *workers != NO_INT).collect();
+    part.figure(
+        "workers.first",
+        workers.first().map(|n| real(*n)),
+        "",
+        "Workers at the first event that tells them",
+    );
+    part.figure("workers.last", workers.last().map(|n| real(*n)), "", "Workers at the last one");
+    part.figure("workers.max", largest(&workers), "", "The most workers");
+    let adjustment = recording.strings.find("adjustment");
+    let adjustments = || pool.event.iter().zip(&pool.reason).filter(|(event, _)| Some(**event) == adjustment);
+    part.figure(
+        "adjustments",
+        seen.then(|| count(adjustments().count())),
+        "",
+        "Changes of the goal for workers",
+    );
+    let starvation = recording.strings.find("Starvation");
+    let starved =
+        adjustments().filter(|(_, reason)| starvation.is_some() && Some(**reason) == starvation).count();
+    part.figure(
+        "starvation",
+        seen.then(|| count(starved)),
+        "",
+        "Those made since queued work was not taken up",
+    );
+    let measured: Vec<f64> = pool.throughput.iter().copied().filter(|rate| rate.is_finite()).collect();
+    let sum: f64 = measured.iter().sum();
+    part.figure(
+        "throughput.mean",
+        share(sum, count(measured.len())),
+        "1/s",
+        "Work items done, mean of the pool's own measurements",
+    );
+    let most = measured.iter().copied().max_by(f64::total_cmp);
+    part.figure("throughput.max", most, "1/s", "The highest of these measurements");
+    part.figure(
+        "observed",
+        observed_ns(recording, "events").filter(|_| seen).map(|ns| real(ns) / 1e6),
+        "ms",
+        "Time observed",
+    );
+    if seen {
+        let mut tally = Tally::default();
+        adjustments()
+            .filter(|(_, reason)| **reason != Sym::NONE)
+            .for_each(|(_, reason)| tally.add(*reason, 0.0));
+        let rows = tally.rows(recording).map(|(name, times, _)| Row { name, values: vec![Some(times)] });
+        part.lists.push(List::ranked(
+            "reasons",
+            "Why the number of workers changed",
+            REASONS,
+            rows.collect(),
+        ));
+        part.series.push(Series {
+            name: "workers",
+            unit: "",
+            about: "Workers, the most of each piece",
+            values: workers_over_time(recording),
+        });
+    }
+    part
+}
+
+/// The most workers of each piece; a piece without news has those of the one before.
+fn workers_over_time(recording: &Recording) -> Vec<Option<f64>> {
+    let pool = &recording.threadpool;
+    let mut pieces: Vec<Option<f64>> = vec![None; SERIES_PIECES];
+    let mut last_of = pieces.clone();
+    for (ts_ns, workers) in pool.ts_ns.iter().zip(&pool.workers) {
+        let (Some(workers), piece) = (known(*workers).map(real), piece_of(recording, *ts_ns)) else {
+            continue;
+        };
+        if let (Some(most), Some(last)) = (pieces.get_mut(piece), last_of.get_mut(piece)) {
+            *most = Some(most.map_or(workers, |most| most.max(workers)));
+            *last = Some(workers);
+        }
+    }
+    let mut before = None;
+    for (piece, last) in pieces.iter_mut().zip(last_of) {
+        *piece = piece.or(before);
+        before = last.or(before);
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::ThreadPoolRow;
+
+    fn row(recording: &mut Recording, ts_ns: i64, event: &str, reason: Option<&str>, workers: i64) {
+        let event = recording.strings.intern(event);
+        let reason = reason.map_or(Sym::NONE, |reason| recording.strings.intern(reason));
+        recording.threadpool.push(ThreadPoolRow { ts_ns, event, reason, workers, throughput: f64::NAN });
+    }
+
+    #[test]
+    fn workers_hold_between_events_and_starvation_is_counted() {
+        let mut recording = recording(1_000_000_000);
+        row(&mut recording, 0, "start", None, 4);
+        row(&mut recording, 500_000_000, "adjustment", Some("Starvation"), 9);
+        row(&mut recording, 500_000_001, "adjustment", Some("ClimbingMove"), 6);
+        row(&mut recording, 600_000_000, "sample", None, NO_INT);
+        let part = part(&recording);
+        let values = ["workers.first", "workers.last", "workers.max", "adjustments", "starvation"];
+        assert_eq!(
+            values.map(|name| part.value(name)),
+            [Some(4.0), Some(6.0), Some(9.0), Some(2.0), Some(1.0)]
+        );
+        assert_eq!(part.value("throughput.mean"), None);
+        let course = &part.course("workers").unwrap().values;
+        assert_eq!(
+            [course[0], course[29], course[30], course[31], course[59]],
+            [Some(4.0), Some(4.0), Some(9.0), Some(6.0), Some(6.0)]
+        );
+    }
+}

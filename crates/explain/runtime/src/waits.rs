@@ -1,0 +1,76 @@
+//! Waits for handles and for monitors' signals.
+
+use crate::figure::{List, ListColumn, Part, Row, Tally, count, known, largest, millis, real, sum};
+use crate::observed::{blamed_frame, has_events};
+use model::Recording;
+
+const WAITS: &[ListColumn] =
+    &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
+
+/// The part of waits.
+pub(crate) fn part(recording: &Recording) -> Part {
+    let mut part = Part::new("waits");
+    let rows = &recording.waits;
+    let seen = !rows.ts_ns.is_empty() || has_events(recording, "WaitHandleWait/");
+    if !seen {
+        part.missing.push("the recording has no wait events: they need .NET 9 and --profile default");
+    }
+    part.figure(
+        "count",
+        seen.then(|| count(rows.ts_ns.len())),
+        "",
+        "Blocking waits, those of idle threads too",
+    );
+    part.figure("wait.total", seen.then(|| millis(sum(&rows.dur_ns))), "ms", "Time waited, over all threads");
+    part.figure("wait.max", largest(&rows.dur_ns).map(millis), "ms", "The longest wait");
+    if rows.ts_ns.is_empty() {
+        return part;
+    }
+    let mut sources = Tally::default();
+    let mut frames = Tally::default();
+    for (at, dur_ns) in rows.dur_ns.iter().enumerate() {
+        let (Some(source), Some(stack)) = (rows.source.get(at), rows.stack.get(at)) else { continue };
+        let waited = known(*dur_ns).map_or(0.0, real);
+        sources.add(*source, waited);
+        frames.add(blamed_frame(recording, *stack), waited);
+    }
+    let list = |name, about, tally: &Tally| {
+        let rows = tally.rows(recording);
+        let rows = rows.map(|(name, times, ns)| Row { name, values: vec![Some(millis(ns)), Some(times)] });
+        List::ranked(name, about, WAITS, rows.collect())
+    };
+    part.lists.push(list("sources", "What was waited for", &sources));
+    part.lists.push(list("frames", "Who waited: the service's own method, else the innermost", &frames));
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::{NO_ID, Sym, WaitRow};
+
+    #[test]
+    fn waits_are_grouped_by_what_they_are_for() {
+        let mut recording = recording(1);
+        for (source, dur_ns) in
+            [("MonitorWait", 1_000_000), ("Unknown", 5_000_000), ("MonitorWait", 2_000_000)]
+        {
+            let source = recording.strings.intern(source);
+            recording.waits.push(WaitRow {
+                ts_ns: 0,
+                dur_ns,
+                thread: 0,
+                source,
+                object: Sym::NONE,
+                stack: NO_ID,
+            });
+        }
+        let part = part(&recording);
+        assert_eq!(part.value("wait.total"), Some(8.0));
+        let sources: Vec<_> =
+            part.list("sources").unwrap().rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(sources, ["Unknown", "MonitorWait"]);
+        assert_eq!(part.list("frames").unwrap().rows[0].name, "not told");
+    }
+}
