@@ -1,28 +1,73 @@
-//! The project's own commands: `cargo xtask ci` runs what must pass before a change lands.
+//! The repository's own tasks: `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask docs`.
+//!
+//! They build, check and generate; nothing of the product lives here, and nothing depends on this crate. A new task is
+//! a variant of [`Task`] and a module. Exit 0 when everything holds, 1 when a check failed, 2 when it could not run.
 
-use anyhow::{Context, Result, bail};
-use std::process::Command;
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task's output is what it prints")]
 
-/// Each step of `ci`: its name and the arguments for cargo.
-const STEPS: [(&str, &[&str]); 3] = [
-    ("format", &["fmt", "--all", "--check"]),
-    ("clippy", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
-    ("tests", &["test", "--workspace", "--locked"]),
-];
+mod binary;
+mod ci;
+mod docs;
+mod process;
+mod readback;
+mod tally;
+mod tidy;
+mod workspace;
 
-fn main() -> Result<()> {
-    match std::env::args().nth(1).as_deref() {
-        Some("ci") => ci(),
-        _ => bail!("usage: cargo xtask ci"),
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use workspace::Workspace;
+
+/// Tasks of the repository
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Everything that must hold: format, lints, tests, tidy, the release binary, its docs, captures and Parquet
+    ///
+    /// Stops at the first step that fails. The last line is `N passed, M failed, K skipped`.
+    Ci(ci::Args),
+    /// The checks of the tree itself: arrows between crates, module docs, lengths, reasons, paths, links
+    ///
+    /// Prints one line a problem, `path:line: what`.
+    Tidy,
+    /// Rewrite docs/tables.md from the program's catalogue
+    Docs,
+}
+
+fn main() -> ExitCode {
+    let task = Cli::parse().task;
+    match Workspace::load().and_then(|workspace| run(&task, &workspace)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
     }
 }
 
-fn ci() -> Result<()> {
-    for (name, arguments) in STEPS {
-        let status = Command::new("cargo").args(arguments).status().context("cannot start cargo")?;
-        if !status.success() {
-            bail!("{name} failed: cargo {}", arguments.join(" "));
-        }
+/// Whether everything that the task looked at holds.
+fn run(task: &Task, workspace: &Workspace) -> anyhow::Result<bool> {
+    match task {
+        Task::Ci(args) => Ok(ci::run(workspace, args)),
+        Task::Tidy => tidy::run(workspace),
+        Task::Docs => docs::rewrite(workspace).map(|()| true),
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
 }

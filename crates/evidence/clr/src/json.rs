@@ -1,0 +1,293 @@
+//! Payloads as JSON: every field by its name, numbers as numbers, enums as words.
+
+use crate::layout::{Field, Kind, Layout};
+use crate::payload::{MAX_DEPTH, Scope, read_int};
+use base::bytes::{Cause, Cursor, ReadError, utf16_text};
+use serde_json::{Map, Number, Value};
+
+/// The member that tells why fields are missing.
+const DAMAGED: &str = "<damaged>";
+
+/// A payload as a JSON object, with its fields in order.
+///
+/// What cannot be read, and what follows it, is left out; a member `<damaged>` then says where.
+pub fn json(layout: &Layout, bytes: &[u8], pointer_size: u8) -> String {
+    let writer = Writer { bytes, pointer_size };
+    let mut cursor = Cursor::new(bytes, 0);
+    let mut object = String::from("{");
+    let mut damage = None;
+    let scope = Scope { fields: &layout.fields, start: cursor, pointer_size };
+    for field in &layout.fields {
+        match writer.value(&field.kind, &mut cursor, &scope, 0) {
+            Ok(None) => {}
+            Ok(Some(value)) => member(&mut object, &field.name, &value),
+            Err(error) => {
+                damage = Some(format!("cannot read {} at offset {:#x}", field.name, error.offset));
+                break;
+            }
+        }
+    }
+    if let Some(damage) = damage {
+        member(&mut object, DAMAGED, &Value::String(damage));
+    }
+    object.push('}');
+    object
+}
+
+fn member(object: &mut String, name: &str, value: &Value) {
+    if object.len() > 1 {
+        object.push(',');
+    }
+    object.push_str(&Value::String(name.to_owned()).to_string());
+    object.push(':');
+    object.push_str(&value.to_string());
+}
+
+struct Writer<'a> {
+    bytes: &'a [u8],
+    pointer_size: u8,
+}
+
+impl<'a> Writer<'a> {
+    /// The value of a field; none for what nobody shows.
+    fn value(
+        &self,
+        kind: &Kind,
+        cursor: &mut Cursor<'a>,
+        scope: &Scope<'_, 'a>,
+        depth: u32,
+    ) -> Result<Option<Value>, ReadError> {
+        let deeper = depth.saturating_add(1);
+        if deeper > MAX_DEPTH {
+            let cause = Cause::Depth(u64::from(MAX_DEPTH));
+            return Err(ReadError { offset: cursor.offset(), what: "nested value", cause });
+        }
+        let mut text = String::new();
+        Ok(Some(match kind {
+            Kind::F32 => number(f64::from(cursor.f32("f32")?)),
+            Kind::F64 => number(cursor.f64("f64")?),
+            Kind::U64 | Kind::Pointer | Kind::VarUInt => unsigned(read_int(kind, cursor, self.pointer_size)?),
+            Kind::Bool8 | Kind::Bool32 => Value::Bool(read_int(kind, cursor, self.pointer_size)? == Some(1)),
+            Kind::Utf16Unit => {
+                utf16_text(cursor.take(2, "unit")?, &mut text);
+                Value::String(text)
+            }
+            Kind::Utf8Unit => Value::String(String::from_utf8_lossy(cursor.take(1, "unit")?).into_owned()),
+            Kind::Utf16Z => {
+                utf16_text(cursor.utf16z("text")?, &mut text);
+                Value::String(text)
+            }
+            Kind::Utf8Z => Value::String(String::from_utf8_lossy(cursor.utf8z("text")?).into_owned()),
+            Kind::Guid => Value::String(guid_text(cursor.guid("GUID")?)),
+            Kind::Decimal => Value::String(hex(cursor.take(16, "decimal")?)),
+            Kind::DateTime => Value::String(date_text(cursor.i64("date")?)),
+            Kind::Enum(words, of) => {
+                let value = read_int(of, cursor, self.pointer_size)?.unwrap_or(0);
+                words.word(value).map_or_else(|| Value::from(value), Value::from)
+            }
+            Kind::Flags(words, of) => {
+                let value = read_int(of, cursor, self.pointer_size)?.unwrap_or(0);
+                words.flags(value).map_or_else(|| Value::from(value), Value::from)
+            }
+            Kind::Object(fields) => self.object(fields, cursor, scope, deeper)?,
+            Kind::Array(element) => {
+                let count = u64::from(cursor.u16("count")?);
+                self.list(element, count, cursor, scope, deeper)?
+            }
+            Kind::FixedArray(element, count) => {
+                self.list(element, u64::from(*count), cursor, scope, deeper)?
+            }
+            Kind::Counted { count, element } => {
+                self.list(element, scope.count(count)?, cursor, scope, deeper)?
+            }
+            Kind::Bytes { count } => {
+                let len = cursor.fits(scope.count(count)?, 1, "bytes")?;
+                Value::String(hex(cursor.take(len, "bytes")?))
+            }
+            Kind::Skip(len) => {
+                cursor.take(usize::from(*len), "reserved")?;
+                return Ok(None);
+            }
+            Kind::RelLoc(element) => {
+                let (position, size) = location(cursor)?;
+                let behind = usize::try_from(cursor.offset()).unwrap_or(usize::MAX);
+                self.elsewhere(element, behind.saturating_add(position), size, scope, deeper)?
+            }
+            Kind::DataLoc(element) => {
+                let (position, size) = location(cursor)?;
+                self.elsewhere(element, position, size, scope, deeper)?
+            }
+            _ => read_int(kind, cursor, self.pointer_size)?.map_or(Value::Null, Value::from),
+        }))
+    }
+
+    fn object(
+        &self,
+        fields: &[Field],
+        cursor: &mut Cursor<'a>,
+        scope: &Scope<'_, 'a>,
+        depth: u32,
+    ) -> Result<Value, ReadError> {
+        let inner = Scope { fields, start: *cursor, ..*scope };
+        let mut object = Map::new();
+        for field in fields {
+            if let Some(value) = self.value(&field.kind, cursor, &inner, depth)? {
+                object.insert(field.name.clone(), value);
+            }
+        }
+        Ok(Value::Object(object))
+    }
+
+    fn list(
+        &self,
+        element: &Kind,
+        count: u64,
+        cursor: &mut Cursor<'a>,
+        scope: &Scope<'_, 'a>,
+        depth: u32,
+    ) -> Result<Value, ReadError> {
+        let unit = match element {
+            Kind::Utf16Unit => 2,
+            Kind::Utf8Unit => 1,
+            _ => 0,
+        };
+        if unit > 0 {
+            let len = cursor.fits(count, unit, "text")?.saturating_mul(unit);
+            let bytes = cursor.take(len, "text")?;
+            return Ok(Value::String(units_text(element, bytes)));
+        }
+        let mut list = Vec::new();
+        for _ in 0..count {
+            let before = cursor.offset();
+            list.extend(self.value(element, cursor, scope, depth)?);
+            if cursor.offset() == before {
+                break;
+            }
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn elsewhere(
+        &self,
+        element: &Kind,
+        start: usize,
+        size: usize,
+        scope: &Scope<'_, 'a>,
+        depth: u32,
+    ) -> Result<Value, ReadError> {
+        let offset = start as u64;
+        let missing = ReadError { offset, what: "elements elsewhere", cause: Cause::Count(size as u64) };
+        let bytes = self.bytes.get(start..start.saturating_add(size)).ok_or(missing)?;
+        if matches!(element, Kind::Utf16Unit | Kind::Utf8Unit) {
+            return Ok(Value::String(units_text(element, bytes)));
+        }
+        let mut cursor = Cursor::new(bytes, offset);
+        self.until_end(element, &mut cursor, scope, depth)
+    }
+
+    fn until_end(
+        &self,
+        element: &Kind,
+        cursor: &mut Cursor<'a>,
+        scope: &Scope<'_, 'a>,
+        depth: u32,
+    ) -> Result<Value, ReadError> {
+        let mut list = Vec::new();
+        while !cursor.is_empty() {
+            let before = cursor.offset();
+            list.extend(self.value(element, cursor, scope, depth)?);
+            if cursor.offset() == before {
+                break;
+            }
+        }
+        Ok(Value::Array(list))
+    }
+}
+
+fn location(cursor: &mut Cursor<'_>) -> Result<(usize, usize), ReadError> {
+    let position = usize::from(cursor.u16("position")?);
+    Ok((position, usize::from(cursor.u16("size")?)))
+}
+
+fn units_text(element: &Kind, bytes: &[u8]) -> String {
+    let mut text = String::new();
+    if matches!(element, Kind::Utf16Unit) {
+        utf16_text(bytes, &mut text);
+    } else {
+        text = String::from_utf8_lossy(bytes).into_owned();
+    }
+    text
+}
+
+fn number(value: f64) -> Value {
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
+fn unsigned(value: Option<i64>) -> Value {
+    value.map_or(Value::Null, |value| Value::from(value.cast_unsigned()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
+    text
+}
+
+fn guid_text(bytes: [u8; 16]) -> String {
+    let value = u128::from_le_bytes(bytes);
+    let tail = hex(bytes.get(8..).unwrap_or_default());
+    let (clock, node) = tail.split_at_checked(4).unwrap_or_default();
+    let (low, middle, high) = (value & 0xffff_ffff, (value >> 32) & 0xffff, (value >> 48) & 0xffff);
+    format!("{low:08x}-{middle:04x}-{high:04x}-{clock}-{node}")
+}
+
+/// RFC 3339 of 100-nanosecond ticks since 1601; the number itself where no calendar has it.
+fn date_text(ticks: i64) -> String {
+    const FROM_1601_TO_1970: i128 = 116_444_736_000_000_000;
+    let nanos = i128::from(ticks).saturating_sub(FROM_1601_TO_1970).saturating_mul(100);
+    jiff::Timestamp::from_nanosecond(nanos).map_or_else(|_no_date| ticks.to_string(), |date| date.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(fields: Vec<(&str, Kind)>, bytes: &[u8], expected: &str) {
+        let fields = fields.into_iter().map(|(name, kind)| Field { name: name.to_owned(), kind }).collect();
+        assert_eq!(json(&Layout { fields }, bytes, 8), expected);
+    }
+
+    #[test]
+    fn numbers_texts_and_what_is_cut_off() {
+        check(vec![("a", Kind::U16), ("b", Kind::Utf16Z)], &[1, 0, b'x', 0, 0, 0], r#"{"a":1,"b":"x"}"#);
+        check(
+            vec![("a", Kind::U16), ("b", Kind::U64)],
+            &[1, 0, 9],
+            r#"{"a":1,"<damaged>":"cannot read b at offset 0x2"}"#,
+        );
+        check(vec![("d", Kind::F64)], &f64::NAN.to_le_bytes(), r#"{"d":null}"#);
+    }
+
+    #[test]
+    fn arrays_counted_here_and_elsewhere() {
+        let array = Kind::Array(Box::new(Kind::U8));
+        check(vec![("a", array)], &[2, 0, 7, 8], r#"{"a":[7,8]}"#);
+        let counted = Kind::Counted { count: "n".to_owned(), element: Box::new(Kind::I16) };
+        check(vec![("n", Kind::U8), ("c", counted)], &[2, 1, 0, 255, 255], r#"{"n":2,"c":[1,-1]}"#);
+        let rel = Kind::RelLoc(Box::new(Kind::Utf8Unit));
+        check(vec![("r", rel)], &[1, 0, 2, 0, 0, b'o', b'k'], r#"{"r":"ok"}"#);
+        let data = Kind::DataLoc(Box::new(Kind::U8));
+        check(vec![("r", data)], &[4, 0, 9, 0, 1], r#"{"<damaged>":"cannot read r at offset 0x4"}"#);
+    }
+
+    #[test]
+    fn dates_count_from_1601() {
+        assert_eq!(date_text(0), "1601-01-01T00:00:00Z");
+        assert_eq!(date_text(116_444_736_000_000_001), "1970-01-01T00:00:00.0000001Z");
+        assert_eq!(date_text(i64::MAX), i64::MAX.to_string());
+    }
+}

@@ -1,0 +1,62 @@
+//! Names of events that describe themselves, as TraceEvent writes them: `Task/Opcode`.
+
+/// TraceEvent's name of an event of an event source.
+///
+/// `opcode` is the metadata's, `overridden` one that the very event gives instead (version 6).
+pub fn display_name(event_name: &str, id: u32, opcode: Option<u8>, overridden: Option<u8>) -> String {
+    if event_name.is_empty() {
+        return format!("EventID({id})");
+    }
+    let ends = |ending: &str| {
+        let start = event_name.len().checked_sub(ending.len());
+        let tail = start.and_then(|start| event_name.get(start..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
+    };
+    let own = opcode.or_else(|| if ends("start") { Some(1) } else { ends("stop").then_some(2) });
+    let cut = match own {
+        Some(1) if ends("start") => 5,
+        Some(2) if ends("stop") => 4,
+        _ => 0,
+    };
+    let task = event_name.get(..event_name.len().saturating_sub(cut)).unwrap_or(event_name);
+    match overridden.or(own) {
+        None | Some(0) => task.to_owned(),
+        Some(code) => match (opcode_word(code), overridden) {
+            (Some(word), _) => format!("{task}/{word}"),
+            (None, Some(_)) => format!("{task}/Opcode({code})"),
+            (None, None) => format!("{task}/{code}"),
+        },
+    }
+}
+
+fn opcode_word(code: u8) -> Option<&'static str> {
+    Some(match code {
+        1 => "Start",
+        2 => "Stop",
+        3 => "DataCollectionStart",
+        4 => "DataCollectionStop",
+        5 => "Extension",
+        6 => "Reply",
+        7 => "Resume",
+        8 => "Suspend",
+        9 => "Transfer",
+        240 => "Receive",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_by_opcode() {
+        assert_eq!(display_name("", 200, None, None), "EventID(200)");
+        assert_eq!(display_name("RequestStart", 3, None, None), "Request/Start");
+        assert_eq!(display_name("FinalizersStart", 3, Some(0), None), "FinalizersStart");
+        assert_eq!(display_name("TestEvent3", 7, Some(24), None), "TestEvent3/24");
+        assert_eq!(display_name("TestEvent1", 15, None, Some(8)), "TestEvent1/Suspend");
+        assert_eq!(display_name("TestEvent1", 15, None, Some(18)), "TestEvent1/Opcode(18)");
+        assert_eq!(display_name("Activity1Start", 4, None, None), "Activity1/Start");
+    }
+}

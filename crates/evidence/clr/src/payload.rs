@@ -1,0 +1,223 @@
+//! Values of a payload by the names of its fields.
+//!
+//! A field is found by walking over those before it, without allocating. Any bytes are safe: what the payload does not
+//! hold is no value.
+
+use crate::layout::{Field, Kind, Layout};
+use base::bytes::{Cause, Cursor, ReadError, utf16_text};
+
+/// Objects nested deeper than this are not read.
+pub(crate) const MAX_DEPTH: u32 = 24;
+
+/// A payload with the layout of its fields.
+#[derive(Debug, Clone, Copy)]
+pub struct Payload<'a> {
+    fields: &'a [Field],
+    bytes: &'a [u8],
+    pointer_size: u8,
+}
+
+impl<'a> Payload<'a> {
+    /// A payload of a stream whose addresses have `pointer_size` bytes.
+    pub fn new(layout: &'a Layout, bytes: &'a [u8], pointer_size: u8) -> Self {
+        Self { fields: &layout.fields, bytes, pointer_size }
+    }
+
+    fn find(&self, name: &str) -> Option<(&'a Kind, Cursor<'a>)> {
+        let start = Cursor::new(self.bytes, 0);
+        let mut cursor = start;
+        for field in self.fields {
+            if field.name == name {
+                return Some((&field.kind, cursor));
+            }
+            let scope = Scope { fields: self.fields, start, pointer_size: self.pointer_size };
+            skip(&field.kind, &mut cursor, &scope, 0).ok()?;
+        }
+        None
+    }
+
+    /// An integer, address, truth value, or the number of an enum or of flags.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        let (kind, mut cursor) = self.find(name)?;
+        read_int(kind, &mut cursor, self.pointer_size).ok()?
+    }
+
+    /// Any number.
+    #[expect(clippy::cast_precision_loss, reason = "a double is what was asked for")]
+    pub fn real(&self, name: &str) -> Option<f64> {
+        let (kind, mut cursor) = self.find(name)?;
+        match kind {
+            Kind::F32 => cursor.f32("f32").ok().map(f64::from),
+            Kind::F64 => cursor.f64("f64").ok(),
+            _ => read_int(kind, &mut cursor, self.pointer_size).ok()?.map(|value| value as f64),
+        }
+    }
+
+    /// The word of an enum, or those of flags; the number where it has none.
+    pub fn word(&self, name: &str) -> Option<String> {
+        let (kind, mut cursor) = self.find(name)?;
+        let value = read_int(kind, &mut cursor, self.pointer_size).ok()??;
+        let word = match kind {
+            Kind::Enum(words, _) => words.word(value).map(str::to_owned),
+            Kind::Flags(words, _) => words.flags(value),
+            _ => None,
+        };
+        Some(word.unwrap_or_else(|| value.to_string()))
+    }
+
+    /// A text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let (kind, mut cursor) = self.find(name)?;
+        let mut text = String::new();
+        match kind {
+            Kind::Utf16Z => utf16_text(cursor.utf16z("text").ok()?, &mut text),
+            Kind::Utf8Z => text = String::from_utf8_lossy(cursor.utf8z("text").ok()?).into_owned(),
+            _ => return None,
+        }
+        Some(text)
+    }
+
+    /// A GUID's bytes.
+    pub fn guid(&self, name: &str) -> Option<[u8; 16]> {
+        let (kind, mut cursor) = self.find(name)?;
+        if matches!(kind, Kind::Guid) { cursor.guid("GUID").ok() } else { None }
+    }
+
+    /// Raw bytes whose length another field gives.
+    pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
+        let (kind, mut cursor) = self.find(name)?;
+        let Kind::Bytes { count } = kind else { return None };
+        let len = usize::try_from(self.int(count)?).ok()?;
+        cursor.take(len, "bytes").ok()
+    }
+}
+
+/// How many bytes of a payload its layout takes.
+pub fn consumed(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Result<usize, ReadError> {
+    let start = Cursor::new(bytes, 0);
+    let mut cursor = start;
+    let scope = Scope { fields: &layout.fields, start, pointer_size };
+    for field in &layout.fields {
+        skip(&field.kind, &mut cursor, &scope, 0)?;
+    }
+    Ok(bytes.len().saturating_sub(cursor.rest().len()))
+}
+
+/// Where a count that a field refers to is looked for: among the fields of the same object.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'s, 'a> {
+    pub(crate) fields: &'s [Field],
+    pub(crate) start: Cursor<'a>,
+    pub(crate) pointer_size: u8,
+}
+
+impl Scope<'_, '_> {
+    /// The value of an earlier field, or the literal number that stands for one. A field that this version does not
+    /// have counts nothing.
+    pub(crate) fn count(&self, name: &str) -> Result<u64, ReadError> {
+        if let Ok(literal) = name.parse() {
+            return Ok(literal);
+        }
+        let mut cursor = self.start;
+        for field in self.fields {
+            if field.name == name {
+                let value = read_int(&field.kind, &mut cursor, self.pointer_size)?;
+                return Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0));
+            }
+            if matches!(field.kind, Kind::Counted { .. } | Kind::Bytes { .. }) {
+                break;
+            }
+            skip(&field.kind, &mut cursor, self, 0)?;
+        }
+        Ok(0)
+    }
+}
+
+/// The integer of a kind that is one.
+pub(crate) fn read_int(
+    kind: &Kind,
+    cursor: &mut Cursor<'_>,
+    pointer_size: u8,
+) -> Result<Option<i64>, ReadError> {
+    Ok(Some(match kind {
+        Kind::I8 => i64::from(cursor.i8("i8")?),
+        Kind::U8 | Kind::Utf8Unit => i64::from(cursor.u8("u8")?),
+        Kind::Bool8 => i64::from(cursor.u8("bool")? != 0),
+        Kind::I16 => i64::from(cursor.i16("i16")?),
+        Kind::U16 | Kind::Utf16Unit => i64::from(cursor.u16("u16")?),
+        Kind::I32 => i64::from(cursor.i32("i32")?),
+        Kind::U32 => i64::from(cursor.u32("u32")?),
+        Kind::Bool32 => i64::from(cursor.u32("bool")? != 0),
+        Kind::I64 | Kind::DateTime => cursor.i64("i64")?,
+        Kind::U64 => cursor.u64("u64")?.cast_signed(),
+        Kind::Pointer if pointer_size == 4 => i64::from(cursor.u32("pointer")?),
+        Kind::Pointer => cursor.u64("pointer")?.cast_signed(),
+        Kind::VarInt => cursor.vari64("varint")?,
+        Kind::VarUInt => cursor.varu64("varuint")?.cast_signed(),
+        Kind::Enum(_, of) | Kind::Flags(_, of) => return read_int(of, cursor, pointer_size),
+        _ => return Ok(None),
+    }))
+}
+
+/// Goes over a value.
+pub(crate) fn skip<'a>(
+    kind: &Kind,
+    cursor: &mut Cursor<'a>,
+    scope: &Scope<'_, 'a>,
+    depth: u32,
+) -> Result<(), ReadError> {
+    let deeper = depth.saturating_add(1);
+    if deeper > MAX_DEPTH {
+        let cause = Cause::Depth(u64::from(MAX_DEPTH));
+        return Err(ReadError { offset: cursor.offset(), what: "nested value", cause });
+    }
+    match kind {
+        Kind::I8 | Kind::U8 | Kind::Bool8 | Kind::Utf8Unit => drop(cursor.take(1, "byte")?),
+        Kind::I16 | Kind::U16 | Kind::Utf16Unit => drop(cursor.take(2, "16 bits")?),
+        Kind::I32 | Kind::U32 | Kind::F32 | Kind::Bool32 | Kind::RelLoc(_) | Kind::DataLoc(_) => {
+            cursor.take(4, "32 bits")?;
+        }
+        Kind::I64 | Kind::U64 | Kind::F64 | Kind::DateTime => drop(cursor.take(8, "64 bits")?),
+        Kind::Guid | Kind::Decimal => drop(cursor.take(16, "128 bits")?),
+        Kind::Pointer => drop(cursor.take(usize::from(scope.pointer_size), "pointer")?),
+        Kind::VarInt | Kind::VarUInt => drop(cursor.varu64("variable-length number")?),
+        Kind::Utf16Z => drop(cursor.utf16z("text")?),
+        Kind::Utf8Z => drop(cursor.utf8z("text")?),
+        Kind::Skip(len) => drop(cursor.take(usize::from(*len), "reserved")?),
+        Kind::Enum(_, of) | Kind::Flags(_, of) => skip(of, cursor, scope, deeper)?,
+        Kind::Object(fields) => {
+            let inner = Scope { fields, start: *cursor, ..*scope };
+            for field in fields {
+                skip(&field.kind, cursor, &inner, deeper)?;
+            }
+        }
+        Kind::Array(element) => {
+            let count = u64::from(cursor.u16("count")?);
+            skip_many(element, count, cursor, scope, deeper)?;
+        }
+        Kind::FixedArray(element, count) => skip_many(element, u64::from(*count), cursor, scope, deeper)?,
+        Kind::Counted { count, element } => skip_many(element, scope.count(count)?, cursor, scope, deeper)?,
+        Kind::Bytes { count } => {
+            let len = cursor.fits(scope.count(count)?, 1, "bytes")?;
+            cursor.take(len, "bytes")?;
+        }
+    }
+    Ok(())
+}
+
+fn skip_many<'a>(
+    element: &Kind,
+    count: u64,
+    cursor: &mut Cursor<'a>,
+    scope: &Scope<'_, 'a>,
+    depth: u32,
+) -> Result<(), ReadError> {
+    for _ in 0..count {
+        let before = cursor.offset();
+        skip(element, cursor, scope, depth)?;
+        if cursor.offset() == before {
+            break;
+        }
+    }
+    Ok(())
+}
