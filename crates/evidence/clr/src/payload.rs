@@ -43,7 +43,6 @@ impl<'a> Payload<'a> {
     }
 
     /// Any number.
-    #[expect(clippy::cast_precision_loss, reason = "a double is what was asked for")]
     pub fn real(&self, name: &str) -> Option<f64> {
         let (kind, mut cursor) = self.find(name)?;
         match kind {

@@ -35,7 +35,6 @@ pub(crate) struct StreamFacts {
 pub(crate) struct Seen<'a> {
     pub(crate) ns: i64,
     pub(crate) thread: u32,
-    pub(crate) os_thread: i64,
     /// Raw node.
     pub(crate) stack: u32,
     pub(crate) activity: u32,
@@ -50,6 +49,9 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// Kinds of events whose version or opcode a label of the very event changes.
+type OverriddenKinds = FxHashMap<(u32, Option<u8>, Option<u8>), (u32, Arc<Kind>)>;
+
 /// Fills a recording from streams.
 #[derive(Debug)]
 pub(crate) struct Builder {
@@ -57,7 +59,7 @@ pub(crate) struct Builder {
     keep_payloads: bool,
     /// By the decoder's number of the kind; anew for each file.
     kinds: Vec<Option<(u32, Arc<Kind>)>>,
-    overridden: FxHashMap<(u32, Option<u8>, Option<u8>), (u32, Arc<Kind>)>,
+    overridden: OverriddenKinds,
     kind_numbers: FxHashMap<EventKind, u32>,
     dynamic: FxHashMap<(u32, String), u32>,
     pub(crate) decoder: Decoder,
@@ -227,7 +229,9 @@ impl Builder {
             return false;
         }
         let Some(provider) = self.recording.events.kind_provider.get(kind as usize) else { return false };
-        earlier.iter().any(|stream| (stream.from_ns..=stream.to_ns).contains(&ns) && stream.providers.contains(provider))
+        earlier.iter().any(|stream| {
+            (stream.from_ns..=stream.to_ns).contains(&ns) && stream.providers.contains(provider)
+        })
     }
 
     /// A GC/DynamicTraceEvent is known by the name in its payload.
@@ -241,7 +245,13 @@ impl Builder {
             Some(inner) => {
                 let provider = self.recording.strings.intern(&event.metadata.provider);
                 let decoding = Decoding::Dynamic(Arc::clone(&kind.layout), inner.layout);
-                self.number_kind(provider, inner.name, event.metadata.event_id, event.metadata.version, decoding)
+                self.number_kind(
+                    provider,
+                    inner.name,
+                    event.metadata.event_id,
+                    event.metadata.version,
+                    decoding,
+                )
             }
             None => number,
         };
@@ -271,7 +281,14 @@ impl Builder {
             _ => self.sample_words[2],
         };
         let none = Sym::NONE;
-        let row = SampleRow { ts_ns: seen.ns, thread: seen.thread, stack: seen.stack, kind, state: none, waiting_on: none };
+        let row = SampleRow {
+            ts_ns: seen.ns,
+            thread: seen.thread,
+            stack: seen.stack,
+            kind,
+            state: none,
+            waiting_on: none,
+        };
         self.recording.samples.push(row);
         if let Some(stream) = self.streams.last_mut() {
             stream.samples += 1;
@@ -307,11 +324,12 @@ impl Sink for Builder {
         }
         let ns = self.clock.map_or(0, |clock| clock.ns(event.ticks));
         let thread = self.thread_of(event);
-        let stack = event.stack.map_or(NO_STACK, |stack| self.raw.node(stack.serial, stack.addresses, self.pointer_size));
+        let stack = event
+            .stack
+            .map_or(NO_STACK, |stack| self.raw.node(stack.serial, stack.addresses, self.pointer_size));
         let seen = Seen {
             ns,
             thread,
-            os_thread: event.thread.cast_signed(),
             stack,
             activity: self.activity_of(event),
             layout: &kind.layout,
@@ -329,10 +347,8 @@ impl Sink for Builder {
         }
         if kind.handler == Handler::Sample {
             self.sample(&seen);
-        } else if kind.handler != Handler::None {
-            if !self.told_before(number, ns) {
-                self.feed(kind.handler, &seen, &event.metadata.provider);
-            }
+        } else if kind.handler != Handler::None && !self.told_before(number, ns) {
+            self.feed(kind.handler, &seen, &event.metadata.provider);
         }
     }
 

@@ -52,7 +52,9 @@ impl Clock {
 
 /// Nanoseconds since 1970 of a header's calendar time; 0 where it is no date.
 pub(crate) fn unix_ns(time: SyncTime) -> i128 {
-    civil(time).and_then(|at| at.to_zoned(jiff::tz::TimeZone::UTC).ok()).map_or(0, |at| at.timestamp().as_nanosecond())
+    civil(time)
+        .and_then(|at| jiff::tz::TimeZone::UTC.to_timestamp(at).ok())
+        .map_or(0, jiff::Timestamp::as_nanosecond)
 }
 
 /// RFC 3339 of a header's calendar time; empty where it is no date.

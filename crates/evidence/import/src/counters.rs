@@ -17,7 +17,8 @@ impl Builder {
     pub(crate) fn event_counter(&mut self, seen: &Seen<'_>, provider: &str) {
         let json = clr::json::json(seen.layout, seen.payload, seen.pointer_size);
         let Ok(Value::Object(fields)) = serde_json::from_str(&json) else { return };
-        let payload = fields.values().find_map(|value| value.get("Payload")).or_else(|| fields.get("Payload"));
+        let payload =
+            fields.values().find_map(|value| value.get("Payload")).or_else(|| fields.get("Payload"));
         let Some(Value::Object(payload)) = payload else { return };
         let text = |name: &str| payload.get(name).and_then(Value::as_str).unwrap_or_default();
         let number = |name: &str| payload.get(name).and_then(Value::as_f64);
@@ -117,7 +118,8 @@ fn tags_json(text: &str) -> String {
             (None, None) => pairs.push((piece, String::new())),
         }
     }
-    let object: Map<String, Value> = pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect();
+    let object: Map<String, Value> =
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect();
     Value::Object(object).to_string()
 }
 

@@ -27,7 +27,6 @@ const HISTORY_GENERATION: usize = 80;
 
 #[derive(Debug, Clone, Copy)]
 struct Suspension {
-    thread: u32,
     begin: i64,
     stopped: i64,
     end: i64,
@@ -58,7 +57,7 @@ impl Builder {
             GcEvent::SuspendStart => {
                 let reason = seen.fields().int("Reason").unwrap_or(NO_INT);
                 let Seen { ns: begin, thread, .. } = *seen;
-                let open = Suspension { thread, begin, stopped: NO_INT, end: NO_INT, reason };
+                let open = Suspension { begin, stopped: NO_INT, end: NO_INT, reason };
                 self.gc.open.insert(thread, open);
             }
             GcEvent::SuspendStop => {
@@ -82,7 +81,8 @@ impl Builder {
 
     fn gc_start(&mut self, seen: &Seen<'_>) {
         let fields = seen.fields();
-        let mut word = |name| fields.word(name).map_or(Sym::NONE, |word| self.recording.strings.intern(&word));
+        let mut word =
+            |name| fields.word(name).map_or(Sym::NONE, |word| self.recording.strings.intern(&word));
         let (kind, reason) = (word("Type"), word("Reason"));
         let generation = fields.int("Depth").unwrap_or(NO_INT);
         let row = GcRow {
@@ -137,7 +137,8 @@ impl GcBuilder {
         row.loh_bytes = size("GenerationSize3");
         row.poh_bytes = size("GenerationSize4");
         row.pinned_objects = size("PinnedObjectCount");
-        let known = |list: [i64; 5]| list.into_iter().filter(|bytes| *bytes != NO_INT).fold(0, i64::saturating_add);
+        let known =
+            |list: [i64; 5]| list.into_iter().filter(|bytes| *bytes != NO_INT).fold(0, i64::saturating_add);
         row.heap_after_bytes =
             known([row.gen0_bytes, row.gen1_bytes, row.gen2_bytes, row.loh_bytes, row.poh_bytes]);
         row.promoted_bytes = known([

@@ -16,7 +16,6 @@ pub(crate) const RUNDOWN: &str = "Microsoft-Windows-DotNETRuntimeRundown";
 
 /// Which table an event feeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are those of the events")]
 pub(crate) enum Handler {
     None,
     Sample,
@@ -84,7 +83,13 @@ fn handler(provider: &str, id: u32, name: &str) -> Handler {
         ("System.Diagnostics.Metrics", 6) => Handler::Metric(MetricEvent::Histogram),
         ("Microsoft.AspNetCore.Hosting", 3) => Handler::RequestStart,
         ("Microsoft.AspNetCore.Hosting", 4) => Handler::RequestStop,
-        ("Microsoft-Diagnostics-DiagnosticSource", _) if name.ends_with("Activity1Stop") || name.ends_with("Activity2Stop") || name == "ActivityStop" => Handler::Span,
+        ("Microsoft-Diagnostics-DiagnosticSource", _)
+            if name.ends_with("Activity1Stop")
+                || name.ends_with("Activity2Stop")
+                || name == "ActivityStop" =>
+        {
+            Handler::Span
+        }
         ("Microsoft-Extensions-Logging", _) if name == "FormattedMessage" => Handler::Log,
         _ if name == "EventCounters" => Handler::EventCounter,
         _ => Handler::None,

@@ -133,12 +133,14 @@ impl Naming {
         let mut known: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
         for code in &codes {
             let frame = methods.frame(code, &mut recording.strings);
-            let number = *known.entry((frame.name, frame.tier)).or_insert_with(|| recording.frames.push(frame));
+            let number =
+                *known.entry((frame.name, frame.tier)).or_insert_with(|| recording.frames.push(frame));
             frames.push(number);
         }
         let name = recording.strings.intern("?");
         let none = Sym::NONE;
-        let unknown = Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
+        let unknown =
+            Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
         let unknown_frame = recording.frames.push(unknown);
         let clusters = clusters(&codes);
         let mut changes: Vec<i64> = clusters
@@ -175,18 +177,13 @@ impl Naming {
                     _ => continue,
                 }
             };
-            let frame = match self.places.get(address) {
-                Some(frame) => *frame,
-                None => {
-                    let frame = match self.place(*address) {
-                        Place::Unknown => self.unknown_frame,
-                        Place::One(code) => self.frame_of(code),
-                        Place::Several(..) => NO_ID,
-                    };
-                    self.places.insert(*address, frame);
-                    frame
-                }
-            };
+            let known = self.places.get(address).copied();
+            let frame = known.unwrap_or_else(|| match self.place(*address) {
+                Place::Unknown => self.unknown_frame,
+                Place::One(code) => self.frame_of(code),
+                Place::Several(..) => NO_ID,
+            });
+            self.places.insert(*address, frame);
             if frame != NO_ID
                 && let Some(row) = self.fixed.get_mut(node)
             {

@@ -55,7 +55,13 @@ impl Builder {
     }
 
     /// Route, status and trace come with the request's span, which ends beside the request.
-    pub(crate) fn request_span(&mut self, seen: &Seen<'_>, route: Option<&str>, status: Option<i64>, trace_id: Sym) {
+    pub(crate) fn request_span(
+        &mut self,
+        seen: &Seen<'_>,
+        route: Option<&str>,
+        status: Option<i64>,
+        trace_id: Sym,
+    ) {
         let open = self.requests.open.get(&seen.activity).and_then(|list| list.last()).copied();
         let Some(number) = open.or_else(|| self.requests.latest.get(&seen.activity).copied()) else { return };
         let route = route.map(|route| self.recording.strings.intern(route));

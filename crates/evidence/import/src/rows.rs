@@ -55,7 +55,9 @@ impl Builder {
             Handler::ContentionStop => self.contention_stop(seen),
             Handler::WaitStart => self.wait_start(seen),
             Handler::WaitStop => self.wait_stop(seen),
-            Handler::PoolAdjustment => self.pool(seen, "adjustment", "NewWorkerThreadCount", "AverageThroughput"),
+            Handler::PoolAdjustment => {
+                self.pool(seen, "adjustment", "NewWorkerThreadCount", "AverageThroughput");
+            }
             Handler::PoolSample => self.pool(seen, "sample", "", "Throughput"),
             Handler::PoolStart => self.pool(seen, "start", "ActiveWorkerThreadCount", ""),
             Handler::PoolStop => self.pool(seen, "stop", "ActiveWorkerThreadCount", ""),
@@ -151,6 +153,7 @@ impl Builder {
 
     fn contention_stop(&mut self, seen: &Seen<'_>) {
         let Some(row) = self.rows.contention.get_mut(&seen.thread).and_then(Vec::pop) else { return };
+        #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of a wait fit; the cast saturates")]
         let told = seen.fields().real("DurationNs").map(|ns| ns as i64);
         let dur_ns = told.unwrap_or_else(|| seen.ns.saturating_sub(row.ts_ns));
         self.recording.contention.push(ContentionRow { dur_ns, ..row });
@@ -241,7 +244,8 @@ impl Builder {
         let fields = seen.fields();
         // Before .NET Core 3.0 both versions read 4.0; a library version of 5 or more is the product's.
         let part = |name| fields.int(name).unwrap_or(0);
-        let (major, minor, build) = (part("BclMajorVersion"), part("BclMinorVersion"), part("BclBuildNumber"));
+        let (major, minor, build) =
+            (part("BclMajorVersion"), part("BclMinorVersion"), part("BclBuildNumber"));
         if major >= 5 {
             self.recording.exhibit.runtime = Some(format!("{major}.{minor}.{build}"));
         }

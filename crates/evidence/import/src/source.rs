@@ -10,7 +10,7 @@ use nettrace::{Decoder, Limits};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use thiserror::Error;
 
 /// Bytes read at once.
@@ -135,7 +135,8 @@ fn exhibit_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
             files.push(path);
         }
     }
-    let is_main = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace"));
+    let is_main =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace"));
     files.sort_by_key(|path| (!is_main(path), path.clone()));
     Ok(files)
 }
@@ -236,21 +237,8 @@ fn pump(
     }
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel::<std::io::Result<Vec<u8>>>(4);
-        let unpacking = std::thread::Builder::new().name("unpack".to_owned()).spawn_scoped(scope, move || {
-            let mut bytes = bytes;
-            loop {
-                let mut piece = Vec::new();
-                let read = (&mut bytes).take(PIECE as u64).read_to_end(&mut piece);
-                let last = read.is_err() || piece.is_empty();
-                // What was unpacked before an error is whole, and goes first.
-                if (!piece.is_empty() && send.send(Ok(piece)).is_err()) || last {
-                    if let Err(error) = read {
-                        drop(send.send(Err(error)));
-                    }
-                    return;
-                }
-            }
-        });
+        let thread = std::thread::Builder::new().name("unpack".to_owned());
+        let unpacking = thread.spawn_scoped(scope, move || unpack(bytes, &send));
         let mut unpacked = 0u64;
         let mut end = unpacking.is_err().then_some("file that cannot be unpacked: no thread");
         for piece in &receive {
@@ -269,6 +257,21 @@ fn pump(
         drop(receive);
         Ok(end)
     })
+}
+
+/// Sends the bytes in pieces, and then the error that ended them, if one did.
+fn unpack(mut bytes: impl Read, pieces: &SyncSender<std::io::Result<Vec<u8>>>) {
+    loop {
+        let mut piece = Vec::new();
+        let read = (&mut bytes).take(PIECE as u64).read_to_end(&mut piece);
+        // What was unpacked before an error is whole, and goes first.
+        let wanted = piece.is_empty() || pieces.send(Ok(piece)).is_ok();
+        match read {
+            Ok(len) if len > 0 && wanted => {}
+            Ok(_end) => return,
+            Err(error) => return drop(pieces.send(Err(error))),
+        }
+    }
 }
 
 fn pump_here(

@@ -35,7 +35,11 @@ impl Builder {
         let dur_ns = duration_ns(&arguments.duration);
         let tags = tag_pairs(&arguments.tags);
         let strings = &mut self.recording.strings;
-        let name = if arguments.display_name.is_empty() { &arguments.activity_name } else { &arguments.display_name };
+        let name = if arguments.display_name.is_empty() {
+            &arguments.activity_name
+        } else {
+            &arguments.display_name
+        };
         let mut text = |text: &str| if text.is_empty() { Sym::NONE } else { strings.intern(text) };
         let row = SpanRow {
             start_ns: seen.ns.saturating_sub(dur_ns.unwrap_or(0)),

@@ -74,7 +74,8 @@ impl States {
 }
 
 fn method_names(stack: u32, recording: &Recording) -> Vec<String> {
-    let frames = recording.stacks.walk(stack).take(OUTWARD).map(|node| recording.stacks.frame[node as usize] as usize);
+    let frames =
+        recording.stacks.walk(stack).take(OUTWARD).map(|node| recording.stacks.frame[node as usize] as usize);
     frames
         .map(|frame| {
             let part = |list: &[Sym]| list.get(frame).map_or("", |sym| recording.strings.text(*sym));

@@ -4,11 +4,6 @@
 //! SQL sees follow from that. A new table is a declaration here, a field of [`Recording`] and a line in
 //! [`Recording::table`].
 
-#![expect(
-    clippy::doc_markdown,
-    reason = "a column's description is both its documentation and a plain text of the catalogue"
-)]
-
 use crate::column::{Column, NO_ID, NO_INT};
 use crate::events::Events;
 use crate::exhibit::{Exhibit, Lost};

@@ -1,0 +1,148 @@
+//! The end of reading: everything into the order of time, addresses into names, and what follows from both.
+
+use crate::builder::Builder;
+use crate::methods::Naming;
+use crate::rawstacks::RawStacks;
+use crate::states::States;
+use model::{CoverageRow, JitRow, Recording, Sym};
+
+impl Builder {
+    /// Ends the reading.
+    pub(crate) fn finish(mut self, name: &str) -> Recording {
+        let (contention, waits) = self.rows.unfinished();
+        let mut recording = std::mem::take(&mut self.recording);
+        name.clone_into(&mut recording.exhibit.file);
+        for row in contention {
+            recording.contention.push(row);
+        }
+        for row in waits {
+            recording.waits.push(row);
+        }
+        for (code, row) in std::mem::take(&mut self.rows.loads) {
+            let method = self.methods.full_name(&code, &recording.strings);
+            let method = recording.strings.intern(&method);
+            recording.jit.push(JitRow { method, ..row });
+        }
+        sort_by_time(&mut recording);
+        std::mem::take(&mut self.gc).finish(&mut recording);
+        let no_methods = self.methods.is_empty();
+        let mut raw = std::mem::take(&mut self.raw);
+        raw.close();
+        let naming = Naming::new(std::mem::take(&mut self.methods), &raw, &mut recording);
+        name_stacks(naming, &raw, &mut recording);
+        drop(raw);
+        set_states(&mut recording);
+        recording.stacks.close();
+        self.threads.finish(&mut recording);
+        self.cover(&mut recording);
+        let sampled = !recording.samples.ts_ns.is_empty();
+        let rundown = self.streams.iter().any(|stream| stream.rundown);
+        recording.lost.no_rundown = sampled && (no_methods || !rundown);
+        recording.events.decoder = Some(Box::new(std::mem::take(&mut self.decoder)));
+        crate::metrics::fill(&mut recording);
+        recording
+    }
+
+    /// When what was recorded: each stream from its start to its last event that is no rundown.
+    fn cover(&self, recording: &mut Recording) {
+        let [events, samples] = ["events", "samples"].map(|source| recording.strings.intern(source));
+        let mut end = 0;
+        for (number, stream) in self.streams.iter().enumerate() {
+            end = end.max(stream.to_ns);
+            let (from_ns, to_ns) = (stream.from_ns, stream.to_ns);
+            // A burst beside the main session adds samples; of events, only what the main session did not see.
+            let beside =
+                number > 0 && self.streams.iter().take(number).any(|earlier| earlier.to_ns > from_ns);
+            if stream.events > 0 && !beside && to_ns > from_ns {
+                recording.coverage.push(CoverageRow { source: events, from_ns, to_ns });
+            }
+            if stream.samples > 0 {
+                recording.coverage.push(CoverageRow { source: samples, from_ns, to_ns });
+            }
+        }
+        recording.exhibit.duration_ns = end.max(0);
+    }
+}
+
+/// The order that sorts a column of times; none where it is sorted.
+fn order_of(times: &[i64]) -> Option<Vec<u32>> {
+    if times.is_sorted() {
+        return None;
+    }
+    let mut order: Vec<u32> = (0..u32::try_from(times.len()).unwrap_or(u32::MAX)).collect();
+    order.sort_by_key(|row| times.get(*row as usize).copied().unwrap_or(i64::MAX));
+    Some(order)
+}
+
+fn sort_by_time(recording: &mut Recording) {
+    macro_rules! sort {
+        ($($table:ident by $time:ident),*) => {$(
+            if let Some(order) = order_of(&recording.$table.$time) {
+                recording.$table.reorder(&order);
+            }
+        )*};
+    }
+    sort!(events by ts_ns, samples by ts_ns, allocations by ts_ns, exceptions by ts_ns, contention by ts_ns);
+    sort!(waits by ts_ns, threadpool by ts_ns, jit by ts_ns, counters by ts_ns, requests by start_ns, spans by start_ns);
+    sort!(logs by ts_ns, host by ts_ns, thread_cpu by ts_ns);
+}
+
+/// Replaces raw nodes by rows of `stacks` in every table that has stacks.
+fn name_stacks(mut naming: Naming, raw: &RawStacks, recording: &mut Recording) {
+    macro_rules! name {
+        ($($table:ident at $time:ident),*) => {$(
+            let mut stacks = std::mem::take(&mut recording.$table.stack);
+            for at in 0..stacks.len() {
+                let ns = recording.$table.$time.get(at).copied().unwrap_or(0);
+                if let Some(stack) = stacks.get_mut(at) {
+                    *stack = naming.stack(*stack, ns, raw, recording);
+                }
+            }
+            recording.$table.stack = stacks;
+        )*};
+    }
+    name!(events at ts_ns, samples at ts_ns, gc at start_ns, allocations at ts_ns, exceptions at ts_ns);
+    name!(contention at ts_ns, waits at ts_ns);
+    count_unnamed(naming.unknown_frame(), recording);
+}
+
+/// Counts the frames of all samples, and those without a name.
+fn count_unnamed(unknown: u32, recording: &mut Recording) {
+    let mut unnamed = vec![0u64; recording.stacks.len()];
+    for node in 0..unnamed.len() {
+        let parent = recording.stacks.parent.get(node).map_or(usize::MAX, |parent| *parent as usize);
+        let above = unnamed.get(parent).copied().unwrap_or(0);
+        let own = u64::from(recording.stacks.frame.get(node) == Some(&unknown));
+        if let Some(place) = unnamed.get_mut(node) {
+            *place = above.saturating_add(own);
+        }
+    }
+    for stack in &recording.samples.stack {
+        let at = *stack as usize;
+        if let (Some(depth), Some(none)) = (recording.stacks.depth.get(at), unnamed.get(at)) {
+            recording.lost.frames += u64::from(*depth) + 1;
+            recording.lost.unnamed_frames += none;
+        }
+    }
+}
+
+/// Says of each sample what its thread was doing.
+fn set_states(recording: &mut Recording) {
+    let [running, waiting, external, managed] =
+        ["running", "waiting", "external", "managed"].map(|word| recording.strings.intern(word));
+    let mut states = States::new(recording);
+    for at in 0..recording.samples.ts_ns.len() {
+        let Some(row) = recording.samples.row(at) else { continue };
+        let waiting_on = states.waiting_on(row.stack, recording);
+        let state = match waiting_on {
+            Sym::NONE if row.kind == managed => running,
+            Sym::NONE => external,
+            _ => waiting,
+        };
+        if let (Some(place), Some(on)) =
+            (recording.samples.state.get_mut(at), recording.samples.waiting_on.get_mut(at))
+        {
+            (*place, *on) = (state, waiting_on);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Figures of the whole recording: the table `metrics`.
+//!
+//! Rates and shares are of the time observed. A figure that the recording cannot give is null, never 0.
+
+use model::{MetricRow, NO_INT, Recording, Sym};
+
+/// Fills the table.
+pub(crate) fn fill(recording: &mut Recording) {
+    let seconds = observed_seconds(recording, "events");
+    let sent = |id: i64| {
+        recording.events.kind_id.iter().zip(&recording.events.kind_provider).any(|(known, provider)| {
+            *known == id && recording.strings.text(*provider) == crate::kinds::RUNTIME
+        })
+    };
+    let rate = |count: f64| if seconds > 0.0 { count / seconds } else { f64::NAN };
+    let gc = &recording.gc;
+    let has_gc = !gc.number.is_empty() || sent(9);
+    let pauses: Vec<f64> = gc.pause_ns.iter().filter(|ns| **ns != NO_INT).map(|ns| *ns as f64).collect();
+    let paused: f64 = pauses.iter().sum();
+    let weights = &recording.allocations.weight_bytes;
+    let allocated: f64 = weights.iter().filter(|weight| !weight.is_nan()).sum();
+    let waited: f64 =
+        recording.contention.dur_ns.iter().filter(|ns| **ns != NO_INT).map(|ns| *ns as f64).sum();
+    let (requests, p50, p99) = request_figures(recording);
+    let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
+    let when = |known: bool, value: f64| if known { value } else { f64::NAN };
+    let cpu = cpu_share(recording);
+    let rows = [
+        ("duration", recording.exhibit.duration_ns as f64 / 1e9, "s", 1),
+        ("cpu.share", cpu.0, "", cpu.1),
+        ("gc.count", when(has_gc, gc.number.len() as f64), "", count(gc.number.len())),
+        ("gc.pause.share", when(has_gc, rate(paused / 1e9)), "", count(pauses.len())),
+        (
+            "gc.pause.max",
+            when(has_gc, pauses.iter().copied().fold(0.0, f64::max) / 1e6),
+            "ms",
+            count(pauses.len()),
+        ),
+        ("allocation.rate", when(!weights.is_empty(), rate(allocated)), "B/s", count(weights.len())),
+        (
+            "exceptions.rate",
+            rate(recording.exceptions.ts_ns.len() as f64),
+            "1/s",
+            count(recording.exceptions.ts_ns.len()),
+        ),
+        ("contention.share", rate(waited / 1e9), "", count(recording.contention.dur_ns.len())),
+        ("requests.rate", rate(requests.0), "1/s", requests.1),
+        ("requests.p50", p50, "ms", requests.1),
+        ("requests.p99", p99, "ms", requests.1),
+    ];
+    for (name, value, unit, n) in rows {
+        let (name, unit) = (recording.strings.intern(name), recording.strings.intern(unit));
+        recording.metrics.push(MetricRow { name, value, unit, low: f64::NAN, high: f64::NAN, n });
+    }
+}
+
+/// Seconds in which a source was recorded.
+fn observed_seconds(recording: &Recording, source: &str) -> f64 {
+    let source = recording.strings.find(source).unwrap_or(Sym::NONE);
+    let coverage = &recording.coverage;
+    let rows = coverage.source.iter().zip(coverage.from_ns.iter().zip(&coverage.to_ns));
+    rows.filter(|(known, _)| **known == source)
+        .map(|(_, (from, to))| to.saturating_sub(*from) as f64 / 1e9)
+        .sum()
+}
+
+/// Share of the machine's processors that the process used, from the runtime's own counters.
+fn cpu_share(recording: &Recording) -> (f64, i64) {
+    let counters = &recording.counters;
+    let find = |text: &str| recording.strings.find(text).unwrap_or(Sym(u32::MAX - 1));
+    let (provider, name, value) = (find("System.Runtime"), find("cpu-usage"), find("value"));
+    let shares: Vec<f64> = (0..counters.ts_ns.len())
+        .filter_map(|at| counters.row(at))
+        .filter(|row| {
+            row.provider == provider && row.name == name && row.kind == value && !row.value.is_nan()
+        })
+        .map(|row| row.value / 100.0)
+        .collect();
+    let n = shares.len();
+    if n == 0 {
+        return (f64::NAN, 0);
+    }
+    (shares.iter().sum::<f64>() / n as f64, i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// Requests and how many figures stand on, and their middle and 99th percentile in milliseconds.
+fn request_figures(recording: &Recording) -> ((f64, i64), f64, f64) {
+    let mut durations: Vec<i64> =
+        recording.requests.dur_ns.iter().copied().filter(|ns| *ns != NO_INT).collect();
+    durations.sort_unstable();
+    let n = i64::try_from(durations.len()).unwrap_or(i64::MAX);
+    if durations.is_empty() {
+        let stops = stopped_requests(recording);
+        return (stops.map_or((f64::NAN, 0), |stops| (stops as f64, stops)), f64::NAN, f64::NAN);
+    }
+    // The smallest value that at least the share of all values does not exceed.
+    let quantile = |percent: usize| {
+        let rank = (percent * durations.len()).div_ceil(100);
+        durations.get(rank.saturating_sub(1)).map_or(f64::NAN, |ns| *ns as f64 / 1e6)
+    };
+    ((n as f64, n), quantile(50), quantile(99))
+}
+
+/// Requests that ended, by their events; none where the events were not asked for.
+fn stopped_requests(recording: &Recording) -> Option<i64> {
+    let events = &recording.events;
+    let kind = (0..events.kind_id.len()).find(|at| {
+        let provider = events.kind_provider.get(*at).map_or("", |sym| recording.strings.text(*sym));
+        events.kind_id.get(*at) == Some(&4) && provider == "Microsoft.AspNetCore.Hosting"
+    })?;
+    let stops = events.kind.iter().filter(|known| **known as usize == kind).count();
+    i64::try_from(stops).ok()
+}

@@ -1,0 +1,106 @@
+//! Threads: when each was seen, and what it is for.
+//!
+//! What a thread is for shows in the events only such threads send, and in the outer frames of its stacks.
+
+use crate::kinds::Handler;
+use model::{NO_ID, NO_INT, Recording, Sym, ThreadRow};
+
+/// Methods in whose call a thread spends its life, and what such a thread is for.
+const ROLES: [(&str, &str); 9] = [
+    ("System.Threading.PortableThreadPool+WorkerThread.WorkerThreadStart", "pool"),
+    ("System.Threading._ThreadPoolWaitCallback.PerformWaitCallback", "pool"),
+    ("System.Threading.PortableThreadPool+GateThread.GateThreadStart", "gate"),
+    ("System.Threading.PortableThreadPool+WaitThread.WaitThreadStart", "wait"),
+    ("System.Net.Sockets.SocketAsyncEngine.EventLoop", "io"),
+    ("System.Threading.TimerQueue.TimerThread", "timer"),
+    ("System.Runtime.CompilerServices.TieredCompilation+BackgroundWorker.Start", "tiering"),
+    ("System.Threading.TieredCompilation.BackgroundWorkerStart", "tiering"),
+    ("System.GC.RunFinalizers", "finalizer"),
+];
+
+/// What was seen of a thread.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    first_ns: i64,
+    last_ns: i64,
+    role: Option<&'static str>,
+}
+
+/// What was seen of all threads, by their numbers in the recording.
+#[derive(Debug, Default)]
+pub(crate) struct ThreadFacts {
+    facts: Vec<Option<Facts>>,
+}
+
+impl ThreadFacts {
+    /// Notes an event of a thread.
+    #[inline]
+    pub(crate) fn saw(&mut self, thread: u32, ns: i64, handler: Handler) {
+        let at = thread as usize;
+        if at >= self.facts.len() {
+            self.facts.resize(at + 1, None);
+        }
+        let Some(place) = self.facts.get_mut(at) else { return };
+        let facts = place.get_or_insert(Facts { first_ns: ns, last_ns: ns, role: None });
+        facts.first_ns = facts.first_ns.min(ns);
+        facts.last_ns = facts.last_ns.max(ns);
+        let role = match handler {
+            Handler::Finalizer => "finalizer",
+            Handler::TieringThread => "tiering",
+            Handler::PoolWait | Handler::PoolStart => "pool",
+            _ => return,
+        };
+        facts.role = Some(role);
+    }
+
+    /// Fills the table of threads; the samples have their stacks' names by now.
+    pub(crate) fn finish(&self, recording: &mut Recording) {
+        let count = self.facts.len();
+        let mut samples = vec![0i64; count];
+        let mut stacks: Vec<Vec<u32>> = vec![Vec::new(); count];
+        for (thread, stack) in recording.samples.thread.iter().zip(&recording.samples.stack) {
+            let Some(known) = samples.get_mut(*thread as usize) else { continue };
+            *known += 1;
+            // A few stacks tell what a thread is for; the first may be of a moment before it began its work.
+            if let Some(list) = stacks.get_mut(*thread as usize)
+                && list.len() < 4
+                && *stack != NO_ID
+                && !list.contains(stack)
+            {
+                list.push(*stack);
+            }
+        }
+        let mut rows: Vec<ThreadRow> = Vec::with_capacity(count);
+        for (number, facts) in self.facts.iter().enumerate() {
+            let (Some(facts), Some(id)) = (facts, recording.thread_ids.get(number)) else { continue };
+            let by_stack =
+                stacks.get(number).and_then(|list| list.iter().find_map(|stack| role(*stack, recording)));
+            let main = recording.exhibit.pid.is_some_and(|pid| pid.cast_signed() == *id);
+            let sampled = samples.get(number).copied().unwrap_or(0);
+            let role = by_stack.or(facts.role).or(main.then_some("main")).or((sampled > 0).then_some("user"));
+            rows.push(ThreadRow {
+                thread: *id,
+                name: Sym::NONE,
+                kind: role.map_or(Sym::NONE, |role| recording.strings.intern(role)),
+                first_ts_ns: facts.first_ns,
+                last_ts_ns: facts.last_ns,
+                samples: if recording.samples.ts_ns.is_empty() { NO_INT } else { sampled },
+            });
+        }
+        rows.sort_by_key(|row| row.thread);
+        for row in rows {
+            recording.threads.push(row);
+        }
+    }
+}
+
+fn role(stack: u32, recording: &Recording) -> Option<&'static str> {
+    recording.stacks.walk(stack).find_map(|node| {
+        let frame = *recording.stacks.frame.get(node as usize)? as usize;
+        let part = |list: &[Sym]| list.get(frame).map_or("", |sym| recording.strings.text(*sym));
+        let (class, method) = (part(&recording.frames.declaring_type), part(&recording.frames.method));
+        let same =
+            |known: &str| known.strip_suffix(method).and_then(|rest| rest.strip_suffix('.')) == Some(class);
+        ROLES.iter().find(|(known, _)| same(known)).map(|(_, role)| *role)
+    })
+}
