@@ -5,7 +5,7 @@
 
 use crate::rawstacks::{NO_STACK, RawStacks};
 use model::{Frame, NO_ID, Recording, Strings, Sym};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Code of a method at a place, for a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,18 +33,29 @@ pub(crate) struct Methods {
     /// The code that was loaded last at a start, to end it when it is unloaded.
     live: FxHashMap<u64, usize>,
     modules: FxHashMap<u64, Sym>,
+    /// Names of files by their path in lower case.
+    spellings: FxHashMap<String, Sym>,
+    /// Modules of which a method was told.
+    with_methods: FxHashSet<u64>,
 }
 
 impl Methods {
-    pub(crate) fn module(&mut self, id: u64, path: &str, strings: &mut Strings) {
-        let name = module_name(path);
-        if !name.is_empty() {
-            self.modules.insert(id, strings.intern(name));
+    pub(crate) fn module(&mut self, id: u64, path: &str, precompiled: bool, strings: &mut Strings) {
+        // TraceEvent's spelling, so that names are equal: a module without precompiled code that is told of before any of
+        // its methods is in lower case, any other as the loader writes it; the first spelling of a path holds.
+        let lower = path.to_lowercase();
+        let told_first = !precompiled && !self.with_methods.contains(&id) && !self.modules.contains_key(&id);
+        let name = module_name(if told_first { &lower } else { path });
+        if name.is_empty() {
+            return;
         }
+        let first = *self.spellings.entry(lower.clone()).or_insert_with(|| strings.intern(name));
+        self.modules.insert(id, first);
     }
 
     /// Code was loaded, or (`loaded_ns` is [`ALWAYS`]) was there when the rundown told of it.
     pub(crate) fn load(&mut self, code: Code) {
+        self.with_methods.insert(code.module);
         if let Some(known) = self.live.get(&code.start).and_then(|at| self.codes.get_mut(*at)) {
             let same = known.end == code.end && known.name == code.name && known.namespace == code.namespace;
             if same && known.unloaded_ns == NEVER {
@@ -92,10 +103,15 @@ impl Methods {
     }
 }
 
-/// A file's name without folder and ending; what is no file keeps its name.
+/// A file's name without folder and without the ending of a program or library.
 fn module_name(path: &str) -> &str {
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let stem = match file.rsplit_once('.') {
+        Some((stem, ending)) if ending.eq_ignore_ascii_case("dll") || ending.eq_ignore_ascii_case("exe") => {
+            stem
+        }
+        _ => file,
+    };
     stem.strip_suffix(".ni").unwrap_or(stem)
 }
 

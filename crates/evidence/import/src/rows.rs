@@ -237,7 +237,8 @@ impl Builder {
         let Some(id) = fields.int("ModuleID") else { return };
         let path = fields.text("ModuleILPath").filter(|path| !path.is_empty());
         let path = path.or_else(|| fields.text("ModuleNativePath")).unwrap_or_default();
-        self.methods.module(id.cast_unsigned(), &path, &mut self.recording.strings);
+        let precompiled = fields.word("ModuleFlags").is_some_and(|flags| flags.contains("ReadyToRun"));
+        self.methods.module(id.cast_unsigned(), &path, precompiled, &mut self.recording.strings);
     }
 
     fn runtime_start(&mut self, seen: &Seen<'_>) {
