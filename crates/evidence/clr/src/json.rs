@@ -4,6 +4,11 @@ use crate::layout::{Field, Kind, Layout};
 use crate::payload::{MAX_DEPTH, Scope, read_int};
 use base::bytes::{Cause, Cursor, ReadError, utf16_text};
 use serde_json::{Map, Number, Value};
+use std::cell::Cell;
+
+/// Values and bytes of text written for one payload: elements elsewhere may be pointed at again and again, and a payload
+/// of 64 KB must not become gigabytes.
+const MOST_OUTPUT: usize = 1 << 20;
 
 /// The member that tells why fields are missing.
 const DAMAGED: &str = "<damaged>";
@@ -12,7 +17,7 @@ const DAMAGED: &str = "<damaged>";
 ///
 /// What cannot be read, and what follows it, is left out; a member `<damaged>` then says where.
 pub fn json(layout: &Layout, bytes: &[u8], pointer_size: u8) -> String {
-    let writer = Writer { bytes, pointer_size };
+    let writer = Writer { bytes, pointer_size, left: Cell::new(MOST_OUTPUT) };
     let mut cursor = Cursor::new(bytes, 0);
     let mut object = String::from("{");
     let mut damage = None;
@@ -46,9 +51,18 @@ fn member(object: &mut String, name: &str, value: &Value) {
 struct Writer<'a> {
     bytes: &'a [u8],
     pointer_size: u8,
+    /// What may still be written.
+    left: Cell<usize>,
 }
 
 impl<'a> Writer<'a> {
+    fn spend(&self, output: usize, offset: u64) -> Result<(), ReadError> {
+        let left = self.left.get().checked_sub(output);
+        let spent = ReadError { offset, what: "elements elsewhere", cause: Cause::Count(output as u64) };
+        self.left.set(left.ok_or(spent)?);
+        Ok(())
+    }
+
     /// The value of a field; none for what nobody shows.
     fn value(
         &self,
@@ -62,9 +76,10 @@ impl<'a> Writer<'a> {
             let cause = Cause::Depth(u64::from(MAX_DEPTH));
             return Err(ReadError { offset: cursor.offset(), what: "nested value", cause });
         }
+        self.spend(1, cursor.offset())?;
         let mut text = String::new();
         Ok(Some(match kind {
-            Kind::F32 => number(f64::from(cursor.f32("f32")?)),
+            Kind::F32 => single(cursor.f32("f32")?),
             Kind::F64 => number(cursor.f64("f64")?),
             Kind::U64 | Kind::Pointer | Kind::VarUInt => unsigned(read_int(kind, cursor, self.pointer_size)?),
             Kind::Bool8 | Kind::Bool32 => Value::Bool(read_int(kind, cursor, self.pointer_size)? == Some(1)),
@@ -179,6 +194,7 @@ impl<'a> Writer<'a> {
         let missing = ReadError { offset, what: "elements elsewhere", cause: Cause::Count(size as u64) };
         let bytes = self.bytes.get(start..start.saturating_add(size)).ok_or(missing)?;
         if matches!(element, Kind::Utf16Unit | Kind::Utf8Unit) {
+            self.spend(size, offset)?;
             return Ok(Value::String(units_text(element, bytes)));
         }
         let mut cursor = Cursor::new(bytes, offset);
@@ -217,6 +233,11 @@ fn units_text(element: &Kind, bytes: &[u8]) -> String {
         text = String::from_utf8_lossy(bytes).into_owned();
     }
     text
+}
+
+/// A single-precision number by its own shortest digits, not by those of the double it becomes.
+fn single(value: f32) -> Value {
+    value.to_string().parse().map_or(Value::Null, number)
 }
 
 fn number(value: f64) -> Value {
@@ -282,6 +303,26 @@ mod tests {
         check(vec![("r", rel)], &[1, 0, 2, 0, 0, b'o', b'k'], r#"{"r":"ok"}"#);
         let data = Kind::DataLoc(Box::new(Kind::U8));
         check(vec![("r", data)], &[4, 0, 9, 0, 1], r#"{"<damaged>":"cannot read r at offset 0x4"}"#);
+    }
+
+    #[test]
+    fn fields_keep_their_order_and_single_precision_its_digits() {
+        let field = |name: &str, kind| Field { name: name.to_owned(), kind };
+        let object = Kind::Object(vec![field("z", Kind::U8), field("a", Kind::F32)]);
+        check(vec![("o", object)], &[1, 0xcd, 0xcc, 0xcc, 0x3d], r#"{"o":{"z":1,"a":0.1}}"#);
+    }
+
+    #[test]
+    fn elements_that_all_lie_in_one_place_cannot_grow_without_end() {
+        let array = Kind::Array(Box::new(Kind::DataLoc(Box::new(Kind::U8))));
+        let mut bytes = vec![0u8; 16 << 10];
+        bytes[0..2].copy_from_slice(&4000u16.to_le_bytes());
+        for place in bytes[2..].chunks_exact_mut(4).take(4000) {
+            place.copy_from_slice(&[0, 0, 0, 0x3f]);
+        }
+        let layout = Layout { fields: vec![Field { name: "a".to_owned(), kind: array }] };
+        let text = json(&layout, &bytes, 8);
+        assert!(text.starts_with(r#"{"<damaged>""#) && text.len() < 100, "{}", text.len());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 /// `opcode` is the metadata's, `overridden` one that the very event gives instead (version 6).
 pub fn display_name(event_name: &str, id: u32, opcode: Option<u8>, overridden: Option<u8>) -> String {
     if event_name.is_empty() {
-        return format!("EventID({id})");
+        return if id == 0 { String::from("EventWriteString") } else { format!("EventID({id})") };
     }
     let ends = |ending: &str| {
         let start = event_name.len().checked_sub(ending.len());
@@ -19,28 +19,31 @@ pub fn display_name(event_name: &str, id: u32, opcode: Option<u8>, overridden: O
         _ => 0,
     };
     let task = event_name.get(..event_name.len().saturating_sub(cut)).unwrap_or(event_name);
-    match overridden.or(own) {
-        None | Some(0) => task.to_owned(),
-        Some(code) => match (opcode_word(code), overridden) {
-            (Some(word), _) => format!("{task}/{word}"),
-            (None, Some(_)) => format!("{task}/Opcode({code})"),
-            (None, None) => format!("{task}/{code}"),
+    match (overridden.filter(|code| Some(*code) != own), own) {
+        (Some(0), _) | (None, None | Some(0)) => task.to_owned(),
+        (Some(code), _) => match opcode_word(code) {
+            Some((_, word)) => format!("{task}/{word}"),
+            None => format!("{task}/Opcode({code})"),
+        },
+        (None, Some(code)) => match opcode_word(code) {
+            Some((word, _)) => format!("{task}/{word}"),
+            None => format!("{task}/{code}"),
         },
     }
 }
 
-fn opcode_word(code: u8) -> Option<&'static str> {
+/// The word of an operation code: where the metadata gives it, and where the event itself does.
+fn opcode_word(code: u8) -> Option<(&'static str, &'static str)> {
     Some(match code {
-        1 => "Start",
-        2 => "Stop",
-        3 => "DataCollectionStart",
-        4 => "DataCollectionStop",
-        5 => "Extension",
-        6 => "Reply",
-        7 => "Resume",
-        8 => "Suspend",
-        9 => "Transfer",
-        240 => "Receive",
+        1 => ("Start", "Start"),
+        2 => ("Stop", "Stop"),
+        3 => ("DataCollectionStart", "DCStart"),
+        4 => ("DataCollectionStop", "DCStop"),
+        5 => ("Extension", "Extension"),
+        6 => ("Reply", "Reply"),
+        7 => ("Resume", "Resume"),
+        8 => ("Suspend", "Suspend"),
+        9 => ("Transfer", "Send"),
         _ => return None,
     })
 }
@@ -58,5 +61,10 @@ mod tests {
         assert_eq!(display_name("TestEvent1", 15, None, Some(8)), "TestEvent1/Suspend");
         assert_eq!(display_name("TestEvent1", 15, None, Some(18)), "TestEvent1/Opcode(18)");
         assert_eq!(display_name("Activity1Start", 4, None, None), "Activity1/Start");
+        assert_eq!(display_name("", 0, None, None), "EventWriteString");
+        assert_eq!(display_name("E", 1, Some(3), None), "E/DataCollectionStart");
+        assert_eq!(display_name("E", 1, None, Some(3)), "E/DCStart");
+        assert_eq!(display_name("E", 1, Some(240), None), "E/240");
+        assert_eq!(display_name("E", 1, Some(24), Some(24)), "E/24");
     }
 }

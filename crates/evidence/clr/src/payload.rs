@@ -123,7 +123,8 @@ impl Scope<'_, '_> {
                 let value = read_int(&field.kind, &mut cursor, self.pointer_size)?;
                 return Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0));
             }
-            if matches!(field.kind, Kind::Counted { .. } | Kind::Bytes { .. }) {
+            // A count that this version does not have is reached by what it would count: there is nothing of it.
+            if matches!(&field.kind, Kind::Counted { count, .. } | Kind::Bytes { count } if count == name) {
                 break;
             }
             skip(&field.kind, &mut cursor, self, 0)?;

@@ -33,29 +33,45 @@ pub(crate) struct Methods {
     /// The code that was loaded last at a start, to end it when it is unloaded.
     live: FxHashMap<u64, usize>,
     modules: FxHashMap<u64, Sym>,
-    /// Names of files by their path in lower case.
+    /// Modules that were unloaded, for the methods they had.
+    unloaded: FxHashMap<u64, Sym>,
+    /// Names of files that were told of before their methods, by their path in lower case.
     spellings: FxHashMap<String, Sym>,
     /// Modules of which a method was told.
-    with_methods: FxHashSet<u64>,
+    told_by_method: FxHashSet<u64>,
 }
 
 impl Methods {
-    pub(crate) fn module(&mut self, id: u64, path: &str, precompiled: bool, strings: &mut Strings) {
-        // TraceEvent's spelling, so that names are equal: a module without precompiled code that is told of before any of
-        // its methods is in lower case, any other as the loader writes it; the first spelling of a path holds.
-        let lower = path.to_lowercase();
-        let told_first = !precompiled && !self.with_methods.contains(&id) && !self.modules.contains_key(&id);
-        let name = module_name(if told_first { &lower } else { path });
-        if name.is_empty() {
+    /// Names a module, in TraceEvent's spelling, so that names are equal: one that is told of before any of its methods
+    /// is in lower case, any other as the loader writes it.
+    pub(crate) fn module(&mut self, id: u64, path: &str, strings: &mut Strings) {
+        if self.modules.contains_key(&id) || path.is_empty() {
             return;
         }
-        let first = *self.spellings.entry(lower.clone()).or_insert_with(|| strings.intern(name));
-        self.modules.insert(id, first);
+        let lower = path.to_lowercase();
+        let name = if self.told_by_method.contains(&id) {
+            strings.intern(module_name(path))
+        } else {
+            *self.spellings.entry(lower.clone()).or_insert_with(|| strings.intern(module_name(&lower)))
+        };
+        self.spellings.entry(lower).or_insert(name);
+        self.modules.insert(id, name);
+    }
+
+    /// A module was unloaded; should it be told of once more, that names it anew.
+    pub(crate) fn module_unload(&mut self, id: u64) {
+        if let Some(name) = self.modules.remove(&id) {
+            self.unloaded.insert(id, name);
+        }
+    }
+
+    fn module_name_of(&self, id: u64) -> Option<Sym> {
+        self.modules.get(&id).or_else(|| self.unloaded.get(&id)).copied()
     }
 
     /// Code was loaded, or (`loaded_ns` is [`ALWAYS`]) was there when the rundown told of it.
     pub(crate) fn load(&mut self, code: Code) {
-        self.with_methods.insert(code.module);
+        self.told_by_method.insert(code.module);
         if let Some(known) = self.live.get(&code.start).and_then(|at| self.codes.get_mut(*at)) {
             let same = known.end == code.end && known.name == code.name && known.namespace == code.namespace;
             if same && known.unloaded_ns == NEVER {
@@ -79,7 +95,7 @@ impl Methods {
 
     /// Full name of a method as stacks show it.
     pub(crate) fn full_name(&self, code: &Code, strings: &Strings) -> String {
-        let module = self.modules.get(&code.module).map_or("ManagedModule", |sym| strings.text(*sym));
+        let module = self.module_name_of(code.module).map_or("ManagedModule", |sym| strings.text(sym));
         let (namespace, name) = (strings.text(code.namespace), strings.text(code.name));
         format!("{module}!{namespace}.{name}{}", strings.text(code.signature))
     }
@@ -90,7 +106,7 @@ impl Methods {
     }
 
     fn frame(&self, code: &Code, strings: &mut Strings) -> Frame {
-        let module = self.modules.get(&code.module).copied();
+        let module = self.module_name_of(code.module);
         let name = self.full_name(code, strings);
         Frame {
             module: module.unwrap_or_else(|| strings.intern("ManagedModule")),

@@ -73,6 +73,10 @@ impl Builder {
                 self.methods.load(code);
             }
             Handler::Module => self.module(seen),
+            Handler::ModuleUnload => {
+                let id = seen.fields().int("ModuleID").unwrap_or(0);
+                self.methods.module_unload(id.cast_unsigned());
+            }
             Handler::RuntimeStart => self.runtime_start(seen),
             Handler::ProcessInfo => self.process_info(seen),
             Handler::EventCounter => self.event_counter(seen, provider),
@@ -237,8 +241,7 @@ impl Builder {
         let Some(id) = fields.int("ModuleID") else { return };
         let path = fields.text("ModuleILPath").filter(|path| !path.is_empty());
         let path = path.or_else(|| fields.text("ModuleNativePath")).unwrap_or_default();
-        let precompiled = fields.word("ModuleFlags").is_some_and(|flags| flags.contains("ReadyToRun"));
-        self.methods.module(id.cast_unsigned(), &path, precompiled, &mut self.recording.strings);
+        self.methods.module(id.cast_unsigned(), &path, &mut self.recording.strings);
     }
 
     fn runtime_start(&mut self, seen: &Seen<'_>) {
