@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use model::Recording;
 use sql::{Answer, Database, QueryOptions, output};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -61,25 +61,38 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         recordings.push((alias, Arc::new(reading::open(&path, payloads)?)));
     }
     tell_losses(&recordings);
+    let start = start_micros(&recordings);
     let options = QueryOptions { limit: args.limit, interrupt_after: None };
     let answer = Database::open(recordings)?.query(sql, options)?;
     match &args.output {
-        Some(path) => write_whole(path, |out| write(&answer, args.format, out))?,
+        Some(path) => write_whole(path, |out| write(&answer, args.format, start, out))?,
         None if args.format == Format::Json => print_json(&output::to_json(&answer))?,
         None => {
             let mut out = BufWriter::new(std::io::stdout());
-            write(&answer, args.format, &mut out)?;
+            write(&answer, args.format, start, &mut out)?;
             out.flush()?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(answer: &Answer, format: Format, out: &mut (impl Write + Send)) -> Result<()> {
+/// Columns that a terminal shows side by side; a file or a pipe takes lines of any length.
+fn table_width() -> usize {
+    const WIDE_TERMINAL: usize = 200;
+    if std::io::stdout().is_terminal() { WIDE_TERMINAL } else { usize::MAX }
+}
+
+/// When a single recording began, in microseconds since 1970: Parquet then carries calendar times too.
+fn start_micros(recordings: &[(Option<String>, Arc<model::Recording>)]) -> Option<i64> {
+    let [(_, recording)] = recordings else { return None };
+    recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+}
+
+fn write(answer: &Answer, format: Format, start: Option<i64>, out: &mut (impl Write + Send)) -> Result<()> {
     match format {
-        Format::Table => output::write_table(answer, out)?,
+        Format::Table => output::write_table(answer, out, table_width())?,
         Format::Csv => output::write_csv(answer, out)?,
-        Format::Parquet => output::write_parquet(answer, out)?,
+        Format::Parquet => output::write_parquet(answer, out, start)?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &output::to_json(answer))
                 .map_err(std::io::Error::from)?;

@@ -195,6 +195,9 @@ impl Decoder {
                 }
                 State::Objects { header_read: true } => {
                     if self.resume_inside(rest) {
+                        // Past this object's begin tag, or it would be found again.
+                        rest = rest.get(1..).unwrap_or_default();
+                        self.offset = self.offset.saturating_add(1);
                         let done = self.advance(rest, sink)?;
                         rest = rest.get(done..).unwrap_or_default();
                         continue;

@@ -1,1 +1,80 @@
-//! x
+//! The tables in SQL, and out as CSV, JSON, Parquet.
+//!
+//! A recording's tables are virtual tables of SQLite, which read the columns where they lie: nothing is copied in, and
+//! comparisons in a `WHERE` narrow the rows before SQLite sees them. Only one reading statement is run at a time;
+//! nothing here opens a file, and no statement can.
+//!
+//! ```text
+//! SQL ─► SQLite ─► vtab ─► scan ─► filter, index ─► columns of the recording
+//!                    └──── plan: what SQLite asks for, in two bytes a comparison
+//! ```
+//!
+//! The invariant: what is pushed down never drops a row that SQLite would keep. Where a comparison's outcome hangs on
+//! SQLite's conversions, all rows pass and SQLite decides.
+
+mod answer;
+mod database;
+mod filter;
+mod index;
+pub mod output;
+mod plan;
+mod scan;
+mod vtab;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, AnswerColumn, Cell};
+pub use database::{Database, QueryOptions, tables_used};
+
+/// What can go wrong with a query or with writing its answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// SQLite does not understand the statement, or cannot run it.
+    #[error("SQL: {0}")]
+    Sql(String),
+    /// The statement names a table that is not there.
+    #[error("no such table: {name}; the tables are {known}")]
+    NoTable {
+        /// The name asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// The statement names a column that is not there.
+    #[error("no such column: {name}{near}; `casebook tables` lists the columns of every table")]
+    NoColumn {
+        /// The name asked for.
+        name: String,
+        /// Columns of like names, as a part of the message.
+        near: String,
+    },
+    /// The statement does something else than read the tables.
+    #[error("{0} is not allowed: a query is one SELECT (or WITH … SELECT, VALUES, EXPLAIN) over the tables")]
+    Refused(String),
+    /// There is more than one statement.
+    #[error("more than one statement: give one SELECT at a time")]
+    SeveralStatements,
+    /// There is no statement.
+    #[error("no statement: give a SELECT, such as `select * from gc`")]
+    NoStatement,
+    /// The time given for the query ran out.
+    #[error("the query took longer than {0:?}: narrow it, or allow it more time")]
+    Interrupted(std::time::Duration),
+    /// An alias cannot be used.
+    #[error(
+        "alias `{0}` cannot be used: take letters, digits and `_`, each name once, not main or temp; \
+         every one of several recordings needs one"
+    )]
+    Alias(String),
+    /// More recordings than SQLite can have beside each other.
+    #[error("{0} recordings with aliases: one query reads at most {1}")]
+    TooMany(usize, usize),
+    /// The answer cannot be written.
+    #[error("cannot write the answer: {0}")]
+    Write(#[from] std::io::Error),
+    /// The answer cannot be written as Parquet.
+    #[error("cannot write Parquet: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
+}

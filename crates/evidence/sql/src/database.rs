@@ -1,0 +1,286 @@
+//! The connection: recordings opened as tables, and one reading statement at a time.
+//!
+//! Once the tables are there, an authorizer refuses whatever is not reading: no statement can attach a file, set a
+//! pragma, load an extension or write. Time is measured only where a query is given a limit of it.
+
+use crate::Error;
+use crate::answer::{Answer, AnswerColumn, Cell};
+use crate::vtab::{Source, register};
+use model::{CATALOGUE, Recording};
+use rusqlite::fallible_iterator::FallibleIterator;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::types::ValueRef;
+use rusqlite::{Batch, Connection, Statement};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many recordings SQLite has room for beside each other.
+const MAX_ALIASES: usize = 10;
+/// Steps of SQLite's machine between looks at the clock.
+const STEPS: i32 = 20_000;
+
+/// How to run a query.
+#[derive(Debug, Clone, Copy)]
+pub struct QueryOptions {
+    /// How many rows are wanted at most; all if none.
+    pub limit: Option<usize>,
+    /// How long it may take; as long as it likes if none.
+    pub interrupt_after: Option<Duration>,
+}
+
+/// What the authorizer saw, and until when the statement may run.
+#[derive(Debug, Default)]
+struct Watch {
+    refused: Option<String>,
+    reads: BTreeSet<(String, String)>,
+    deadline: Option<Instant>,
+}
+
+/// Recordings as tables of SQL.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+    aliases: Vec<String>,
+    watch: Arc<Mutex<Watch>>,
+}
+
+impl Database {
+    /// Opens recordings. One without an alias has its tables under their plain names (`gc`); those of an alias `a` are
+    /// `a.gc`. With several recordings each needs an alias, and plain names are refused.
+    pub fn open(recordings: Vec<(Option<String>, Arc<Recording>)>) -> Result<Self, Error> {
+        Self::open_with(recordings, true)
+    }
+
+    /// As `open`, with a choice whether comparisons are pushed down: tests compare the two.
+    pub(crate) fn open_with(
+        recordings: Vec<(Option<String>, Arc<Recording>)>,
+        push_down: bool,
+    ) -> Result<Self, Error> {
+        let connection = Connection::open_in_memory().map_err(plain)?;
+        let several = recordings.len() > 1;
+        if recordings.len() > MAX_ALIASES {
+            return Err(Error::TooMany(recordings.len(), MAX_ALIASES));
+        }
+        let mut aliases: Vec<String> = Vec::new();
+        for (alias, recording) in recordings {
+            let source = Source { recording, push_down, refusal: None };
+            match alias {
+                None if several => return Err(Error::Alias(String::new())),
+                None => create(&connection, "main", source)?,
+                Some(alias) => {
+                    if !is_alias(&alias) || aliases.iter().any(|other| other.eq_ignore_ascii_case(&alias)) {
+                        return Err(Error::Alias(alias));
+                    }
+                    connection.execute(&format!("ATTACH ':memory:' AS \"{alias}\""), []).map_err(plain)?;
+                    create(&connection, &alias, source)?;
+                    aliases.push(alias);
+                }
+            }
+        }
+        if several {
+            let names: Vec<String> = aliases.iter().map(|alias| format!("{alias}.<table>")).collect();
+            let refusal = format!("with several recordings a table is one of {}", names.join(", "));
+            let recording = Arc::new(Recording::default());
+            create(&connection, "main", Source { recording, push_down, refusal: Some(refusal) })?;
+        }
+        let mut database = Self { connection, aliases, watch: Arc::default() };
+        database.guard()?;
+        Ok(database)
+    }
+
+    /// From now on only reading is allowed.
+    fn guard(&mut self) -> Result<(), Error> {
+        let watch = Arc::clone(&self.watch);
+        self.connection
+            .authorizer(Some(move |context: AuthContext<'_>| authorize(&watch, context)))
+            .map_err(plain)?;
+        let watch = Arc::clone(&self.watch);
+        let expired = move || {
+            let deadline = lock(&watch).deadline;
+            deadline.is_some_and(|deadline| now() >= deadline)
+        };
+        self.connection.progress_handler(STEPS, Some(expired)).map_err(plain)
+    }
+
+    /// Runs a statement, which has to be the only one and to read only.
+    pub fn query(&self, sql: &str, options: QueryOptions) -> Result<Answer, Error> {
+        let mut statement = self.prepare(sql)?;
+        lock(&self.watch).deadline = options.interrupt_after.and_then(|after| now().checked_add(after));
+        let answer = run(&mut statement, options.limit);
+        lock(&self.watch).deadline = None;
+        answer.map_err(|error| match (&error, options.interrupt_after) {
+            (rusqlite::Error::SqliteFailure(failure, _), Some(after))
+                if failure.code == rusqlite::ErrorCode::OperationInterrupted =>
+            {
+                Error::Interrupted(after)
+            }
+            _ => self.explain(&error),
+        })
+    }
+
+    fn prepare(&self, sql: &str) -> Result<Statement<'_>, Error> {
+        *lock(&self.watch) = Watch::default();
+        let mut batch = Batch::new(&self.connection, sql);
+        let statement = batch.next().map_err(|error| self.explain(&error))?.ok_or(Error::NoStatement)?;
+        if !statement.readonly() {
+            return Err(Error::Refused("writing".to_owned()));
+        }
+        match batch.next() {
+            Ok(None) => Ok(statement),
+            Ok(Some(_)) | Err(_) => Err(Error::SeveralStatements),
+        }
+    }
+
+    /// SQLite's error in the words of this crate.
+    fn explain(&self, error: &rusqlite::Error) -> Error {
+        if let Some(refused) = lock(&self.watch).refused.take() {
+            return Error::Refused(refused);
+        }
+        let message = match error {
+            rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+            rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+            error => error.to_string(),
+        };
+        if let Some(name) = message.strip_prefix("no such table: ") {
+            return Error::NoTable { name: name.to_owned(), known: self.known_tables() };
+        }
+        if let Some(name) = message.strip_prefix("no such column: ") {
+            return Error::NoColumn { name: name.to_owned(), near: near_columns(name) };
+        }
+        Error::Sql(message)
+    }
+
+    fn known_tables(&self) -> String {
+        let names: Vec<&str> = CATALOGUE.iter().map(|spec| spec.name).collect();
+        let names = names.join(", ");
+        let prefixes: Vec<String> = self.aliases.iter().map(|alias| format!("`{alias}.`")).collect();
+        if prefixes.is_empty() { names } else { format!("{names}, each behind {}", prefixes.join(" or ")) }
+    }
+}
+
+/// The tables and columns that a statement reads, in the order of their names; a table of which only the rows count has
+/// an empty column. Tables are named without their alias: what is read of any recording is in the list.
+pub fn tables_used(sql: &str, aliases: &[String]) -> Result<Vec<(String, String)>, Error> {
+    let empty = |alias: Option<String>| (alias, Arc::new(Recording::default()));
+    let recordings = match aliases {
+        [] => vec![empty(None)],
+        aliases => aliases.iter().map(|alias| empty(Some(alias.clone()))).collect(),
+    };
+    let database = Database::open(recordings)?;
+    drop(database.prepare(sql)?);
+    let reads = std::mem::take(&mut lock(&database.watch).reads);
+    Ok(reads.into_iter().filter(|(table, _)| CATALOGUE.iter().any(|spec| spec.name == table)).collect())
+}
+
+fn create(connection: &Connection, schema: &str, source: Source) -> Result<(), Error> {
+    let module = format!("casebook_{schema}");
+    register(connection, &module, source).map_err(plain)?;
+    let tables: Vec<String> = CATALOGUE
+        .iter()
+        .map(|spec| format!("CREATE VIRTUAL TABLE \"{schema}\".\"{}\" USING \"{module}\";", spec.name))
+        .collect();
+    connection.execute_batch(&format!("BEGIN; {} COMMIT", tables.concat())).map_err(plain)
+}
+
+fn is_alias(alias: &str) -> bool {
+    let reserved = ["main", "temp"].iter().any(|name| alias.eq_ignore_ascii_case(name));
+    let first = alias.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    first && !reserved && alias.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn authorize(watch: &Mutex<Watch>, context: AuthContext<'_>) -> Authorization {
+    let what = match context.action {
+        AuthAction::Select | AuthAction::Recursive => return Authorization::Allow,
+        AuthAction::Read { table_name, column_name } => {
+            lock(watch).reads.insert((table_name.to_owned(), column_name.to_owned()));
+            return Authorization::Allow;
+        }
+        AuthAction::Function { function_name } => {
+            if !function_name.eq_ignore_ascii_case("load_extension") {
+                return Authorization::Allow;
+            }
+            "load_extension".to_owned()
+        }
+        AuthAction::Pragma { pragma_name, .. } => format!("PRAGMA {pragma_name}"),
+        AuthAction::Attach { .. } => "ATTACH".to_owned(),
+        AuthAction::Detach { .. } => "DETACH".to_owned(),
+        AuthAction::Transaction { .. } | AuthAction::Savepoint { .. } => "a transaction".to_owned(),
+        _ => "writing".to_owned(),
+    };
+    lock(watch).refused.get_or_insert(what);
+    Authorization::Deny
+}
+
+fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
+    watch.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the limit of time is of the clock on the wall, and in no answer"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+fn plain(error: rusqlite::Error) -> Error {
+    Error::Sql(error.to_string())
+}
+
+fn run(statement: &mut Statement<'_>, limit: Option<usize>) -> Result<Answer, rusqlite::Error> {
+    let columns: Vec<AnswerColumn> = statement
+        .columns_with_metadata()
+        .map(|column| {
+            let spec = CATALOGUE.iter().find(|spec| Some(spec.name) == column.table_name());
+            let origin = column.origin_name();
+            let origin = spec.and_then(|spec| spec.columns.iter().find(|spec| Some(spec.name) == origin));
+            AnswerColumn {
+                name: column.name().to_owned(),
+                kind: origin.map(|spec| spec.kind),
+                unit: origin.map_or(String::new(), |spec| spec.unit.to_owned()),
+            }
+        })
+        .collect();
+    let mut answer = Answer { columns, rows: Vec::new(), truncated: false };
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if limit.is_some_and(|limit| answer.rows.len() >= limit) {
+            answer.truncated = true;
+            break;
+        }
+        let mut cells = Vec::with_capacity(answer.columns.len());
+        for at in 0..answer.columns.len() {
+            cells.push(match row.get_ref(at)? {
+                ValueRef::Null => Cell::Null,
+                ValueRef::Integer(value) => Cell::Int(value),
+                ValueRef::Real(value) => Cell::Real(value),
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                    Cell::Text(String::from_utf8_lossy(bytes).into_owned())
+                }
+            });
+        }
+        answer.rows.push(cells);
+    }
+    Ok(answer)
+}
+
+/// Columns of the catalogue that a name may have meant, as a part of a message.
+fn near_columns(name: &str) -> String {
+    let wanted = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+    let likes = |column: &str| {
+        let stem = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
+        column.contains(&wanted)
+            || wanted.contains(column)
+            || (wanted.len() > 2 && stem(column) == stem(&wanted))
+    };
+    let mut near = BTreeSet::new();
+    for spec in CATALOGUE {
+        for column in spec.columns.iter().filter(|column| likes(column.name)) {
+            near.insert(format!("{}.{}", spec.name, column.name));
+        }
+    }
+    let near: Vec<String> = near.into_iter().take(8).collect();
+    if near.is_empty() { String::new() } else { format!(" (there are {})", near.join(", ")) }
+}

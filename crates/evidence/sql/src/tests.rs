@@ -1,0 +1,355 @@
+//! Queries over small recordings, and random ones with and without push-down.
+
+use crate::{Answer, Cell, Database, Error, QueryOptions, output, tables_used};
+use model::{AllocationRow, EventKind, Frame, NO_ID, NO_INT, Recording, SampleRow, Sym};
+use proptest::prelude::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+const ALL: QueryOptions = QueryOptions { limit: None, interrupt_after: None };
+
+fn answer(database: &Database, sql: &str) -> Answer {
+    database.query(sql, ALL).unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+fn open(recording: Recording) -> Database {
+    Database::open(vec![(None, Arc::new(recording))]).unwrap()
+}
+
+fn error(sql: &str) -> String {
+    open(small()).query(sql, ALL).unwrap_err().to_string()
+}
+
+fn int(value: i64) -> Cell {
+    Cell::Int(value)
+}
+
+fn text(value: &str) -> Cell {
+    Cell::Text(value.to_owned())
+}
+
+fn sample(recording: &mut Recording, ts_ns: i64, stack: u32, kind: &str, waiting_on: Option<&str>) {
+    let strings = &mut recording.strings;
+    let row = SampleRow {
+        ts_ns,
+        thread: u32::try_from(ts_ns.rem_euclid(3)).unwrap(),
+        stack,
+        kind: strings.intern(kind),
+        state: strings.intern("running"),
+        waiting_on: waiting_on.map_or(Sym::NONE, |text| strings.intern(text)),
+    };
+    recording.samples.push(row);
+}
+
+/// Two frames, two stacks, forty samples.
+fn small() -> Recording {
+    let mut recording = Recording { thread_ids: vec![100, 200], ..Recording::default() };
+    for name in ["App!Main()", "App!Work()"] {
+        let name = recording.strings.intern(name);
+        let none = Sym::NONE;
+        let frame =
+            Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
+        recording.frames.push(frame);
+    }
+    let root = recording.stacks.child(NO_ID, 0);
+    let leaf = recording.stacks.child(root, 1);
+    for at in 0..40 {
+        let stack = [root, leaf, NO_ID][usize::try_from(at % 3).unwrap()];
+        sample(&mut recording, at * 10, stack, ["managed", "external"][usize::from(at % 4 == 0)], None);
+    }
+    recording
+}
+
+#[test]
+fn samples_join_their_stacks_and_frames() {
+    let sql = "select f.name, count(*) as n from samples s join stacks k on k.id = s.stack \
+               join frames f on f.id = k.frame group by 1 order by 1";
+    let found = answer(&open(small()), sql);
+    assert_eq!(found.rows, [[text("App!Main()"), int(14)], [text("App!Work()"), int(13)]]);
+    let plan = answer(&open(small()), &format!("explain query plan {sql}"));
+    assert!(format!("{:?}", plan.rows).contains("VIRTUAL TABLE INDEX 0:=0"), "{plan:?}");
+}
+
+#[test]
+fn a_join_on_a_column_that_is_no_id_uses_the_order_made_for_it() {
+    let sql = "select count(*) from samples a join samples b on b.ts_ns = a.ts_ns and b.stack = a.stack \
+               join samples c on c.stack = b.stack";
+    let pushed = answer(&open(small()), sql);
+    let plain = Database::open_with(vec![(None, Arc::new(small()))], false).unwrap();
+    assert_eq!(pushed.rows, answer(&plain, sql).rows);
+    assert_eq!(pushed.rows, [[int(14 * 14 + 13 * 13)]]);
+}
+
+#[test]
+fn plain_columns_keep_type_and_unit_through_subqueries() {
+    let sql = "select ts_ns as t, ts_ns + 1, thread, waiting_on from (select * from samples) limit 1";
+    assert_eq!(
+        output::to_json(&answer(&open(small()), sql)),
+        serde_json::json!({
+            "columns": [
+                {"name": "t", "type": "integer", "unit": "ns"},
+                {"name": "ts_ns + 1", "type": "integer", "unit": ""},
+                {"name": "thread", "type": "integer", "unit": ""},
+                {"name": "waiting_on", "type": "text", "unit": ""},
+            ],
+            "rows": [[0, 1, 100, null]],
+            "truncated": false,
+        })
+    );
+}
+
+#[test]
+fn a_limit_is_told_only_when_it_cut_something() {
+    let database = open(small());
+    for (limit, rows, truncated) in [(39, 39, true), (40, 40, false), (0, 0, true)] {
+        let options = QueryOptions { limit: Some(limit), interrupt_after: None };
+        let found = database.query("select * from samples", options).unwrap();
+        assert_eq!((found.rows.len(), found.truncated), (rows, truncated));
+    }
+}
+
+#[test]
+fn two_recordings_are_told_apart_and_plain_names_are_refused() {
+    let mut other = small();
+    sample(&mut other, 999, NO_ID, "managed", None);
+    let recordings = vec![(Some("a".to_owned()), Arc::new(small())), (Some("b".to_owned()), Arc::new(other))];
+    let database = Database::open(recordings).unwrap();
+    let sql = "select (select count(*) from a.samples), (select count(*) from b.samples)";
+    assert_eq!(answer(&database, sql).rows, [[int(40), int(41)]]);
+    let message = |sql: &str| database.query(sql, ALL).unwrap_err().to_string();
+    let refused = message("select * from samples");
+    assert!(refused.contains("a.<table>, b.<table>"), "{refused}");
+    assert!(message("select * from c.samples").contains("each behind `a.` or `b.`"));
+    let twice = vec![
+        (Some("a".to_owned()), Arc::new(Recording::default())),
+        (Some("A".to_owned()), Arc::new(Recording::default())),
+    ];
+    assert!(matches!(Database::open(twice), Err(Error::Alias(_))));
+}
+
+#[test]
+fn nothing_but_one_reading_statement_is_run() {
+    for (sql, expected) in [
+        ("attach 'x.db' as x", "ATTACH is not allowed"),
+        ("pragma journal_mode = wal", "PRAGMA journal_mode is not allowed"),
+        ("select load_extension('x')", "load_extension is not allowed"),
+        ("create table t(x)", "writing is not allowed"),
+        ("delete from gc", "may not be modified"),
+        ("begin", "a transaction is not allowed"),
+        ("select 1; select 2", "more than one statement"),
+        (" -- nothing", "no statement"),
+        ("select * from gcs", "no such table: gcs; the tables are events, samples"),
+        ("select duration from gc", "`casebook tables`"),
+        ("select dur from gc", "gc.dur_ns"),
+    ] {
+        let message = error(sql);
+        assert!(message.contains(expected), "{sql}: {message}");
+    }
+}
+
+#[test]
+fn a_query_that_does_not_end_is_interrupted() {
+    let sql = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n";
+    let options = QueryOptions { limit: None, interrupt_after: Some(Duration::from_millis(5)) };
+    let database = open(small());
+    assert!(matches!(database.query(sql, options), Err(Error::Interrupted(_))));
+    assert_eq!(answer(&database, "select 1").rows, [[int(1)]]);
+}
+
+#[test]
+fn the_columns_that_a_statement_reads_are_known_beforehand() {
+    let pairs = |sql, aliases: &[String]| tables_used(sql, aliases).unwrap();
+    let pair = |table: &str, column: &str| (table.to_owned(), column.to_owned());
+    let events = [pair("events", "fields"), pair("events", "name")];
+    assert_eq!(pairs("select fields from events where name = 'x'", &[]), events);
+    let aliases = ["a".to_owned(), "b".to_owned()];
+    let sql = "select fields from b.events, (select 1 from a.gc) where name = 'x'";
+    assert!(pairs(sql, &aliases).starts_with(&events));
+    assert!(!pairs("select count(*) from events", &[]).contains(&pair("events", "fields")));
+    assert!(pairs("select * from events", &[]).contains(&pair("events", "fields")));
+}
+
+fn sheet() -> Answer {
+    let column = |name: &str| crate::AnswerColumn { name: name.to_owned(), kind: None, unit: String::new() };
+    Answer {
+        columns: ["ts_ns", "share", "a,b"].map(column).to_vec(),
+        rows: vec![
+            vec![int(1500), Cell::Real(0.5), text("say \"x\",\r\ny")],
+            vec![Cell::Null, int(2), text("")],
+            vec![int(-1), Cell::Null, Cell::Null],
+        ],
+        truncated: false,
+    }
+}
+
+#[test]
+fn csv_quotes_what_would_break_a_line_and_tells_null_from_empty() {
+    let mut out = Vec::new();
+    output::write_csv(&sheet(), &mut out).unwrap();
+    let expected = "ts_ns,share,\"a,b\"\r\n1500,0.5,\"say \"\"x\"\",\r\ny\"\r\n,2,\"\"\r\n-1,,\r\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+}
+
+#[test]
+fn a_table_aligns_numbers_and_cuts_texts_to_the_width() {
+    let mut out = Vec::new();
+    output::write_table(&sheet(), &mut out, 24).unwrap();
+    let expected =
+        "ts_ns  share  a,b\n-----  -----  ----------\n 1500    0.5  say \"x\", …\n           2\n   -1\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+}
+
+#[test]
+fn parquet_reads_back_with_nulls_and_moments() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let dir = std::env::temp_dir().join(format!("casebook-sql-{}.parquet", std::process::id()));
+    output::write_parquet(&sheet(), std::fs::File::create(&dir).unwrap(), Some(1_000_000)).unwrap();
+    let reader = SerializedFileReader::new(std::fs::File::open(&dir).unwrap()).unwrap();
+    let rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+    std::fs::remove_file(&dir).unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(
+        rows[0].starts_with("{ts_ns: 1500, share: 0.5, a,b: \"say \"x\",\r\ny\", ts: 1970-01-01 00:00:01")
+    );
+    assert_eq!(rows[1], "{ts_ns: null, share: 2.0, a,b: \"\", ts: null}");
+    assert!(rows[2].contains("ts_ns: -1, share: null, a,b: null, ts: 1970-01-01 00:00:00"), "{}", rows[2]);
+}
+
+/// A recording whose columns are of every kind, with nulls and ids that lead nowhere.
+fn random(rows: &[(i64, u8, u8, i64)]) -> Recording {
+    let mut recording = Recording { thread_ids: vec![5, NO_INT, 7], ..small() };
+    recording.activities = vec![[1; 16], [2; 16]];
+    let syms: Vec<Sym> = ["", "a", "B", "5", "é"].iter().map(|text| recording.strings.intern(text)).collect();
+    let sym = |at: u8| syms.get(usize::from(at) % 7).copied().unwrap_or(Sym::NONE);
+    for at in 0..4 {
+        let kind = EventKind { provider: sym(at), name: sym(at + 3), id: i64::from(at), version: NO_INT };
+        recording.events.add_kind(kind);
+    }
+    let mut times: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    times.sort_unstable();
+    for (ts_ns, (_, one, two, number)) in times.into_iter().zip(rows) {
+        let (small_id, id) = (u32::from(*one % 6), if *two % 5 == 0 { NO_ID } else { u32::from(*two % 4) });
+        let weight_bytes = if *two % 4 == 0 { f64::NAN } else { f64::from(*two) / 2.0 };
+        recording.allocations.push(AllocationRow {
+            ts_ns,
+            thread: small_id,
+            class: sym(*one),
+            kind: sym(*two),
+            bytes: *number,
+            source: sym(0),
+            weight_bytes,
+            stack: id,
+        });
+        let events = &mut recording.events;
+        events.ts_ns.push(ts_ns);
+        events.kind.push(small_id);
+        events.thread.push(small_id);
+        events.stack.push(id);
+        events.activity.push(id);
+        events.stream.push(u16::from(*two % 3));
+    }
+    recording
+}
+
+const GUID: &str = "'01010101-0101-0101-0101-010101010101'";
+
+fn literal() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (-4_i64..9).prop_map(|value| value.to_string()),
+        (-8_i32..18).prop_map(|value| format!("{:.1}", f64::from(value) / 2.0)),
+        prop::sample::select(vec![
+            "''",
+            "'a'",
+            "'B'",
+            "'5'",
+            "'5.0'",
+            "' 5'",
+            "'é'",
+            "'zz'",
+            "NULL",
+            "x'61'",
+            "1e300",
+            "-1e300",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "9223372036854775808.0",
+            "4294967295",
+            "-0.0",
+            "5.5",
+            "'5' || ''",
+            "2 + 3",
+            GUID,
+            "'01010101-0101-0101-0101-01010101010A'",
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let columns = vec![
+        "e.ts_ns",
+        "e.provider",
+        "e.name",
+        "e.id",
+        "e.version",
+        "e.thread",
+        "e.stack",
+        "e.activity",
+        "e.stream",
+        "a.ts_ns",
+        "a.thread",
+        "a.type",
+        "a.kind",
+        "a.bytes",
+        "a.weight_bytes",
+        "a.stack",
+        "a.rowid",
+    ];
+    let column = || prop::sample::select(columns.clone());
+    let operators = vec!["=", ">", ">=", "<", "<=", "<>", "is", "is not"];
+    prop_oneof![
+        5 => (column(), prop::sample::select(operators.clone()), literal())
+            .prop_map(|(column, op, value)| format!("{column} {op} {value}")),
+        1 => (column(), literal()).prop_map(|(column, value)| format!("{column} = {value} collate nocase")),
+        1 => column().prop_map(|column| format!("{column} is null")),
+        1 => column().prop_map(|column| format!("{column} is not null")),
+        2 => (column(), prop::collection::vec(literal(), 1..4))
+            .prop_map(|(column, values)| format!("{column} in ({})", values.join(", "))),
+        1 => (column(), column(), prop::sample::select(operators))
+            .prop_map(|(one, two, op)| format!("{one} {op} {two}")),
+    ]
+}
+
+fn rows() -> impl Strategy<Value = Vec<(i64, u8, u8, i64)>> {
+    let time = prop_oneof![8 => -3_i64..9, 1 => Just(NO_INT), 1 => Just(i64::MAX)];
+    let number = prop_oneof![8 => -3_i64..9, 1 => Just(NO_INT), 1 => Just(i64::MAX)];
+    prop::collection::vec((time, any::<u8>(), any::<u8>(), number), 0..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn pushing_down_changes_no_answer(
+        rows in rows(),
+        conditions in prop::collection::vec(condition(), 1..4),
+        join in prop::sample::select(vec![
+            "join allocations a on a.ts_ns = e.ts_ns",
+            "left join allocations a on a.stack = e.stack",
+            "join allocations a on a.type = e.provider",
+            "left join allocations a on a.rowid = e.rowid",
+        ]),
+    ) {
+        let recording = Arc::new(random(&rows));
+        let sql = format!("select e.rowid, a.rowid, e.ts_ns, a.bytes from events e {join} where {} \
+             order by e.ts_ns, e.rowid, a.rowid", conditions.join(" and "));
+        let pushed = Database::open_with(vec![(None, Arc::clone(&recording))], true).unwrap();
+        let plain = Database::open_with(vec![(None, recording)], false).unwrap();
+        prop_assert_eq!(answer(&pushed, &sql), answer(&plain, &sql), "{}", sql);
+        for order in ["e.ts_ns", "e.ts_ns desc"] {
+            let own: Vec<&str> = conditions.iter().map(String::as_str).filter(|c| !c.contains("a.")).collect();
+            let filter = if own.is_empty() { "1".to_owned() } else { own.join(" and ") };
+            let sql = format!("select e.ts_ns from events e where {filter} order by {order}");
+            prop_assert_eq!(answer(&pushed, &sql), answer(&plain, &sql), "{}", sql);
+        }
+    }
+}
