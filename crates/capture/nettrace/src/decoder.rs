@@ -267,8 +267,10 @@ impl Decoder {
     fn start(&mut self, rest: &[u8]) -> Result<Step, Error> {
         self.stream_start = self.offset;
         if let Some(step) = wait_for(rest, SERIALIZATION) {
-            self.begin_tag = 4;
-            self.state = State::Objects { header_read: false };
+            if matches!(step, Step::Took(_)) {
+                self.begin_tag = 4;
+                self.state = State::Objects { header_read: false };
+            }
             return Ok(step);
         }
         let Some(step) = wait_for(rest, MAGIC) else { return Err(Error::NotATrace(shown(rest))) };
@@ -437,6 +439,11 @@ impl Decoder {
     }
 
     fn between(&mut self, rest: &[u8]) -> Step {
+        // Padding with zeros is no damage.
+        let zeros = rest.iter().take_while(|byte| **byte == 0).count();
+        if zeros > 0 {
+            return Step::Took(zeros);
+        }
         let whole = rest.get(..8).unwrap_or(rest);
         if MAGIC.starts_with(whole) || SERIALIZATION.starts_with(whole) {
             if whole.len() < 8 {
