@@ -25,7 +25,7 @@ QUERIES = {
     "frames": "select * from frames",
     "threads": "select * from threads",
     "counters": "select * from counters",
-    "expressions": "select name, count(*) as events, avg(ts_ns) as mean_ts_ns, null as nothing"
+    "expressions": "select name, count(*) as events, avg(ts_ns) as mean_ts_ns, null as empty"
     " from events group by name order by name",
 }
 ROWS_AT_A_TIME = 10_000
@@ -51,10 +51,21 @@ def same(expected, found):
     return type(expected) is type(found) and expected == found
 
 
+def calendar_time_fits(names, row):
+    """Whether `ts`, in microseconds since 1970, moves with `ts_ns`: the difference of both is the recording's start."""
+    if row[names.index("ts_ns")] is None:
+        return row[-1] is None
+    start = row[-1] - row[names.index("ts_ns")] // 1000
+    known = calendar_time_fits.__dict__.setdefault("start", start)
+    return start == known
+
+
 def first_difference(document, cursor):
     """The first difference between the JSON document and the rows of the Parquet file, as a sentence, or None."""
     names = [column["name"] for column in document["columns"]]
     found_names = [column[0] for column in cursor.description]
+    if "ts_ns" in names and found_names[-1:] == ["ts"]:
+        found_names.pop()  # the calendar time beside the nanoseconds, compared with them below
     if names != found_names:
         return f"columns are {names} in JSON and {found_names} in Parquet"
     if document["truncated"]:
@@ -64,9 +75,11 @@ def first_difference(document, cursor):
     while rows := cursor.fetchmany(ROWS_AT_A_TIME):
         for row in rows:
             if at < len(expected_rows):
-                for name, expected, found in zip(names, expected_rows[at], row, strict=True):
+                for name, expected, found in zip(names, expected_rows[at], row[: len(names)], strict=True):
                     if not same(expected, found):
                         return f"row {at}, column {name}: {expected!r} in JSON and {found!r} in Parquet"
+                if len(row) > len(names) and not calendar_time_fits(names, row):
+                    return f"row {at}: ts is {row[-1]!r} beside a ts_ns of {row[names.index('ts_ns')]}"
             at += 1
     if at != len(expected_rows):
         return f"{len(expected_rows)} rows in JSON and {at} in Parquet"
@@ -78,7 +91,10 @@ def check(casebook, trace, sql, parquet):
     document = json.loads(query(casebook, trace, sql, "--format", "json"))
     query(casebook, trace, sql, "--format", "parquet", "-o", parquet)
     with duckdb.connect() as connection:
-        cursor = connection.execute("select * from read_parquet(?)", [parquet])
+        names = [row[0] for row in connection.execute("describe select * from read_parquet(?)", [parquet]).fetchall()]
+        # As a number: fetching it as a calendar time would need a package of time zones.
+        columns = [f"epoch_us({name}) as {name}" if name == "ts" else f'"{name}"' for name in names]
+        cursor = connection.execute(f"select {', '.join(columns)} from read_parquet(?)", [parquet])
         return len(document["rows"]), first_difference(document, cursor)
 
 

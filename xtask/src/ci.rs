@@ -133,7 +133,7 @@ fn captures(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     readback::require_python(workspace)?;
     let binary = workspace.release_binary();
     let mut python = workspace.command("python3");
-    python.args([CHECK_CAPTURES, "--part", "figures", "--casebook", binary.as_str()]);
+    python.args(["xtask/captures.py", CHECK_CAPTURES, binary.as_str()]);
     readback::counting(&mut python, tally)
 }
 
