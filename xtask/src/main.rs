@@ -1,10 +1,11 @@
-//! The repository's own tasks: `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask docs`.
+//! The repository's own tasks: `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask bench`.
 //!
 //! They build, check and generate; nothing of the product lives here, and nothing depends on this crate. A new task is
 //! a variant of [`Task`] and a module. Exit 0 when everything holds, 1 when a check failed, 2 when it could not run.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task's output is what it prints")]
 
+mod bench;
 mod binary;
 mod ci;
 mod docs;
@@ -38,6 +39,8 @@ enum Task {
     Tidy,
     /// Rewrite docs/tables.md from the program's catalogue
     Docs,
+    /// Measurements beside their anchors; runs for minutes
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn run(task: &Task, workspace: &Workspace) -> anyhow::Result<bool> {
         Task::Ci(args) => Ok(ci::run(workspace, args)),
         Task::Tidy => tidy::run(workspace),
         Task::Docs => docs::rewrite(workspace).map(|()| true),
+        Task::Bench(args) => bench::run(args, workspace),
     }
 }
 

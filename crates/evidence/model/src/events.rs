@@ -90,6 +90,12 @@ impl Events {
         self.payload_bytes.get(start..start + len as usize)
     }
 
+    /// Bytes that the rows and payloads take.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let row = size_of::<i64>() + 4 * size_of::<u32>() + size_of::<u16>();
+        self.len() * row + size_of_val(self.payload.as_slice()) + self.payload_bytes.len()
+    }
+
     /// Brings the rows into the order given: the row numbers, each once.
     pub fn reorder(&mut self, order: &[u32]) {
         crate::tables::permute(&mut self.ts_ns, order);

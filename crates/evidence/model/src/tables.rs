@@ -150,6 +150,10 @@ macro_rules! table {
             pub fn reorder(&mut self, order: &[u32]) {
                 $(permute(&mut self.$field, order);)*
             }
+            /// Bytes that the rows take.
+            fn size_bytes(&self) -> usize {
+                0 $(+ size_of_val(self.$field.as_slice()))*
+            }
             fn columns<'a>(&'a self, recording: &'a Recording) -> Vec<Column<'a>> {
                 let _ = recording;
                 vec![$(column!($kind, self.$field, recording)),*]
@@ -605,6 +609,43 @@ impl Recording {
     pub fn leaf_name(&self, stack: u32) -> Option<&str> {
         let frame = *self.stacks.frame.get(stack as usize)?;
         self.strings.get(*self.frames.name.get(frame as usize)?)
+    }
+
+    /// Bytes that all tables take: what a recording costs in memory once it is read.
+    pub fn size_bytes(&self) -> usize {
+        let Self {
+            gc, pauses, allocations, exceptions, contention, waits, threadpool, jit, counters, ..
+        } = self;
+        let rows = [
+            self.samples.size_bytes(),
+            self.threads.size_bytes(),
+            gc.size_bytes(),
+            pauses.size_bytes(),
+            allocations.size_bytes(),
+            exceptions.size_bytes(),
+            contention.size_bytes(),
+            waits.size_bytes(),
+            threadpool.size_bytes(),
+            jit.size_bytes(),
+            counters.size_bytes(),
+            self.requests.size_bytes(),
+            self.spans.size_bytes(),
+            self.logs.size_bytes(),
+            self.loss.size_bytes(),
+            self.host.size_bytes(),
+            self.coverage.size_bytes(),
+            self.thread_cpu.size_bytes(),
+            self.metrics.size_bytes(),
+        ];
+        let frames = self.frames.name.len() * size_of::<Frame>();
+        let stacks = self.stacks.len() * 3 * size_of::<u32>();
+        let activities = size_of_val(self.activities.as_slice());
+        rows.iter().sum::<usize>()
+            + frames
+            + stacks
+            + activities
+            + self.events.size_bytes()
+            + self.strings.bytes()
     }
 
     /// A figure of `metrics`.

@@ -1,0 +1,72 @@
+//! Measurements: each prints a ratio to an anchor that ran in the same minute, or to what the machine can do at all.
+//!
+//! Nothing is asserted; a figure is for people to read. Everything runs in the release profile: this module starts
+//! itself again with it where it is not.
+
+mod decode;
+mod long_trace;
+
+use crate::workspace::Workspace;
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use std::time::Instant;
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    /// Reading recordings into tables, beside TraceEvent, and its memory
+    Decode,
+    /// Walking the events of a trace without making tables, beside the memory's own speed
+    Scan,
+    /// A query that filters and groups a million rows, beside a native table of SQLite
+    Query,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The measurement; all without one
+    name: Option<Name>,
+    /// One reading of a file, its figures as JSON: what `decode` starts for each figure
+    #[arg(long, hide = true, num_args = 2, value_names = ["FILE", "THREADS"])]
+    once: Option<Vec<String>>,
+}
+
+/// Runs the measurements.
+pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
+    if let Some([file, threads]) = args.once.as_deref() {
+        return decode::once(file, threads.parse().context("threads is a number")?).map(|()| true);
+    }
+    if cfg!(debug_assertions) {
+        let name = args.name.and_then(|name| name.to_possible_value());
+        let mut again = workspace.cargo("run --quiet --release --package xtask -- bench");
+        again.args(name.iter().map(clap::builder::PossibleValue::get_name));
+        return Ok(again.status().context("cannot start cargo")?.success());
+    }
+    let wanted = |name| args.name.is_none_or(|only| only == name);
+    if wanted(Name::Scan) {
+        decode::scan(workspace)?;
+    }
+    if wanted(Name::Decode) {
+        decode::decode(workspace)?;
+    }
+    if wanted(Name::Query) {
+        println!("# query: a filter and a group over 1 M rows, beside a native table of SQLite");
+        let status = workspace.cargo("run --quiet --release --package sql --example speed").status();
+        return Ok(status.context("cannot start cargo")?.success());
+    }
+    Ok(true)
+}
+
+/// Runs `work`; gives what it gave, and the seconds it took.
+#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed().as_secs_f64())
+}
+
+/// The middle of some figures.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
