@@ -192,7 +192,7 @@ impl<'a> Cursor<'a> {
     /// Takes a string of 16-bit units up to its NUL, which is read too; the bytes are without it.
     #[inline]
     pub fn utf16z(&mut self, what: &'static str) -> Result<&'a [u8], ReadError> {
-        let end = self.rest.as_chunks::<2>().0.iter().position(|unit| *unit == [0, 0]);
+        let end = nul_unit(self.rest);
         let Some(units) = end else {
             return Err(self.short(what, self.rest.len().saturating_add(2)));
         };
@@ -234,12 +234,30 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The place of the first 16-bit unit that is 0, in units.
+fn nul_unit(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0001_0001_0001_0001;
+    const HIGHS: u64 = 0x8000_8000_8000_8000;
+    let (words, _) = bytes.as_chunks::<8>();
+    // Four units at once: the borrow of a subtraction reaches a unit's high bit only where a unit is 0.
+    let whole = words.iter().take_while(|word| {
+        let word = u64::from_le_bytes(**word);
+        word.wrapping_sub(ONES) & !word & HIGHS == 0
+    });
+    let before = whole.count().saturating_mul(4);
+    let rest = bytes.get(before.saturating_mul(2)..).unwrap_or_default();
+    let at = rest.as_chunks::<2>().0.iter().position(|unit| *unit == [0, 0])?;
+    Some(before.saturating_add(at))
+}
+
 /// Text from 16-bit little-endian units; what is no text becomes U+FFFD, an odd last byte is left out.
 pub fn utf16_text(bytes: &[u8], into: &mut String) {
-    into.clear();
     let units = bytes.as_chunks::<2>().0;
-    if units.iter().all(|unit| unit[0] < 0x80 && unit[1] == 0) {
-        into.extend(units.iter().map(|unit| char::from(unit[0])));
+    let mut narrow = std::mem::take(into).into_bytes();
+    narrow.clear();
+    if units.iter().fold(0, |seen, unit| seen | unit[1] | (unit[0] & 0x80)) == 0 {
+        narrow.extend(units.iter().map(|unit| unit[0]));
+        *into = String::from_utf8(narrow).unwrap_or_default();
         return;
     }
     let text = char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit)));
@@ -295,5 +313,12 @@ mod tests {
         assert_eq!(text, "o\u{1d11e}\u{fffd}");
         assert_eq!(cursor.u8("next"), Ok(9));
         assert!(Cursor::new(b"a\0b", 0).utf16z("name").is_err());
+        for len in 0..40 {
+            let mut bytes = vec![b'x'; 2 * len];
+            bytes.extend_from_slice(&[0, 0, 0, 0, 1]);
+            assert_eq!(Cursor::new(&bytes, 0).utf16z("name").unwrap().len(), 2 * len);
+            let offset = [&[0, 1, 1, 0, 0xff, 0xff][..], &bytes].concat();
+            assert_eq!(Cursor::new(&offset, 0).utf16z("name").unwrap().len(), 2 * len + 6);
+        }
     }
 }

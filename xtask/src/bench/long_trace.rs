@@ -1,8 +1,8 @@
 //! A long trace from a short one: its blocks over and over, with times and sequence numbers moved on.
 //!
 //! Every event stays as it was recorded, payload and stack; only its header is written anew, so that the result is one
-//! healthy session of version 4 in which nothing is lost. What is told once (metadata, the rundown at the end) stays
-//! where it is: metadata before the first round, rundown after the last.
+//! healthy session of version 4 in which nothing is lost. What is told once stays so: metadata in the first round, the
+//! rundown in the last.
 
 use anyhow::{Context, Result, bail};
 use base::bytes::{Cursor, ReadError};
@@ -19,21 +19,22 @@ struct Block<'a> {
 /// Writes rounds of `input` to `out` until at least `size` bytes are there; gives how many.
 pub(crate) fn write(input: &[u8], size: u64, out: &mut impl Write) -> Result<u64> {
     let (head, blocks) = read(input)?;
-    let mut file = File { out, written: 0 };
+    let mut file = File { out, written: 0, sequences: HashMap::new() };
     file.put(head)?;
-    let (counts, span) = survey(&blocks)?;
-    let round = |rundown: bool| blocks.iter().filter(move |block| block.rundown == rundown);
-    let mut rounds = 0u32;
-    while file.written < size {
-        for block in round(false) {
-            if rounds == 0 || block.name != b"MetadataBlock" {
-                file.block(block, rounds, &counts, span)?;
+    let span = survey(&blocks)?;
+    let mut shift = 0u64;
+    loop {
+        let last = file.written + input.len() as u64 >= size;
+        for block in &blocks {
+            let told = shift > 0 && block.name == b"MetadataBlock";
+            if !told && (last || !block.rundown) {
+                file.block(block, shift)?;
             }
         }
-        rounds += 1;
-    }
-    for block in round(true) {
-        file.block(block, rounds - 1, &counts, span)?;
+        if last {
+            break;
+        }
+        shift = shift.wrapping_add(span);
     }
     file.put(&[1])?;
     Ok(file.written)
@@ -212,24 +213,23 @@ fn events(payload: &[u8], mut each: impl FnMut(&Header, &[u8])) -> Result<()> {
     Ok(())
 }
 
-/// How many events each thread sent, and how many ticks a round lasts.
-fn survey(blocks: &[Block<'_>]) -> Result<(HashMap<u64, u32>, u64)> {
-    let mut counts: HashMap<u64, u32> = HashMap::new();
+/// How many ticks a round lasts.
+fn survey(blocks: &[Block<'_>]) -> Result<u64> {
     let (mut first, mut last) = (u64::MAX, 0);
     for block in blocks.iter().filter(|block| block.name == b"EventBlock" && !block.rundown) {
         events(block.payload, |event, _| {
-            let count = counts.entry(event.capture_thread).or_default();
-            *count = (*count).max(event.sequence);
             first = first.min(event.ticks);
             last = last.max(event.ticks);
         })?;
     }
-    Ok((counts, last.saturating_sub(first).saturating_add(1_000_000)))
+    Ok(last.saturating_sub(first).saturating_add(1_000_000))
 }
 
 struct File<'a, W> {
     out: &'a mut W,
     written: u64,
+    /// The number of each thread's last event so far.
+    sequences: HashMap<u64, u32>,
 }
 
 impl<W: Write> File<'_, W> {
@@ -239,13 +239,11 @@ impl<W: Write> File<'_, W> {
         Ok(())
     }
 
-    /// Writes a block as it is in a later round.
-    fn block(&mut self, block: &Block<'_>, round: u32, counts: &HashMap<u64, u32>, span: u64) -> Result<()> {
-        let shift = span.wrapping_mul(u64::from(round));
-        let ahead = |thread: u64| counts.get(&thread).copied().unwrap_or(0).wrapping_mul(round);
+    /// Writes a block, moved on in time.
+    fn block(&mut self, block: &Block<'_>, shift: u64) -> Result<()> {
         let payload = match block.name {
-            b"EventBlock" => moved_events(block.payload, shift, &ahead)?,
-            b"SPBlock" => moved_point(block.payload, shift, &ahead)?,
+            b"EventBlock" => moved_events(block.payload, shift, &mut self.sequences)?,
+            b"SPBlock" => moved_point(block.payload, shift, &self.sequences)?,
             _ => block.payload.to_vec(),
         };
         let mut object = vec![5, 5, 1];
@@ -263,7 +261,7 @@ impl<W: Write> File<'_, W> {
     }
 }
 
-fn moved_events(payload: &[u8], shift: u64, ahead: &impl Fn(u64) -> u32) -> Result<Vec<u8>> {
+fn moved_events(payload: &[u8], shift: u64, sequences: &mut HashMap<u64, u32>) -> Result<Vec<u8>> {
     let size = Cursor::new(payload, 0).u16("HeaderSize")?;
     let mut out = payload.get(..usize::from(size)).context("a block shorter than its header")?.to_vec();
     for at in [4, 12] {
@@ -274,8 +272,9 @@ fn moved_events(payload: &[u8], shift: u64, ahead: &impl Fn(u64) -> u32) -> Resu
     }
     let mut before = Header::default();
     events(payload, |event, body| {
-        let sequence = event.sequence.wrapping_add(ahead(event.capture_thread));
-        let moved = Header { sequence, ticks: event.ticks.wrapping_add(shift), ..*event };
+        let sequence = sequences.entry(event.capture_thread).or_default();
+        *sequence = sequence.wrapping_add(1);
+        let moved = Header { sequence: *sequence, ticks: event.ticks.wrapping_add(shift), ..*event };
         moved.write(&before, &mut out);
         out.extend_from_slice(body);
         before = moved;
@@ -283,14 +282,15 @@ fn moved_events(payload: &[u8], shift: u64, ahead: &impl Fn(u64) -> u32) -> Resu
     Ok(out)
 }
 
-fn moved_point(payload: &[u8], shift: u64, ahead: &impl Fn(u64) -> u32) -> Result<Vec<u8>> {
+fn moved_point(payload: &[u8], shift: u64, sequences: &HashMap<u64, u32>) -> Result<Vec<u8>> {
     let mut cursor = Cursor::new(payload, 0);
     let mut out = cursor.u64("TimeStamp")?.wrapping_add(shift).to_le_bytes().to_vec();
     let count = cursor.u32("ThreadCount")?;
     out.extend_from_slice(&count.to_le_bytes());
     for _ in 0..count {
         let thread = cursor.u64("ThreadId")?;
-        let sequence = cursor.u32("SequenceNumber")?.wrapping_add(ahead(thread));
+        cursor.u32("SequenceNumber")?;
+        let sequence = sequences.get(&thread).copied().unwrap_or(0);
         out.extend_from_slice(&thread.to_le_bytes());
         out.extend_from_slice(&sequence.to_le_bytes());
     }

@@ -17,6 +17,7 @@ use clr::payload::Payload;
 use model::{EventKind, LossRow, NO_ID, Recording, SampleRow, Sym};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What was observed in a stream.
@@ -50,7 +51,7 @@ impl<'a> Seen<'a> {
 }
 
 /// Kinds of events whose version or opcode a label of the very event changes.
-type OverriddenKinds = FxHashMap<(u32, Option<u8>, Option<u8>), (u32, Arc<Kind>)>;
+type OverriddenKinds = FxHashMap<(u32, Option<u8>, Option<u8>), (u32, Rc<Kind>)>;
 
 /// Fills a recording from streams.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ pub(crate) struct Builder {
     pub(crate) recording: Recording,
     keep_payloads: bool,
     /// By the decoder's number of the kind; anew for each file.
-    kinds: Vec<Option<(u32, Arc<Kind>)>>,
+    kinds: Vec<Option<(u32, Rc<Kind>)>>,
     overridden: OverriddenKinds,
     kind_numbers: FxHashMap<EventKind, u32>,
     dynamic: FxHashMap<(u32, String), u32>,
@@ -132,31 +133,31 @@ impl Builder {
     }
 
     /// The number and the description of an event's kind.
-    fn kind_of(&mut self, event: &Event<'_>) -> (u32, Arc<Kind>) {
+    fn kind_of(&mut self, event: &Event<'_>) -> (u32, Rc<Kind>) {
         let index = event.metadata.index as usize;
         if event.opcode.is_some() || event.version.is_some() {
             let key = (event.metadata.index, event.opcode, event.version);
             if let Some((number, kind)) = self.overridden.get(&key) {
-                return (*number, Arc::clone(kind));
+                return (*number, Rc::clone(kind));
             }
             let made = self.make_kind(event);
-            self.overridden.insert(key, (made.0, Arc::clone(&made.1)));
+            self.overridden.insert(key, (made.0, Rc::clone(&made.1)));
             return made;
         }
         if let Some(Some((number, kind))) = self.kinds.get(index) {
-            return (*number, Arc::clone(kind));
+            return (*number, Rc::clone(kind));
         }
         let made = self.make_kind(event);
         if index >= self.kinds.len() {
             self.kinds.resize(index + 1, None);
         }
         if let Some(place) = self.kinds.get_mut(index) {
-            *place = Some((made.0, Arc::clone(&made.1)));
+            *place = Some((made.0, Rc::clone(&made.1)));
         }
         made
     }
 
-    fn make_kind(&mut self, event: &Event<'_>) -> (u32, Arc<Kind>) {
+    fn make_kind(&mut self, event: &Event<'_>) -> (u32, Rc<Kind>) {
         let kind = Kind::new(event.metadata, event.version, event.opcode);
         let version = event.version.unwrap_or(event.metadata.version);
         let provider = self.recording.strings.intern(&event.metadata.provider);
@@ -167,7 +168,7 @@ impl Builder {
         }
         let decoding = Decoding::Plain(Arc::clone(&kind.layout));
         let number = self.number_kind(provider, &kind.name, event.metadata.event_id, version, decoding);
-        (number, Arc::new(kind))
+        (number, Rc::new(kind))
     }
 
     fn number_kind(&mut self, provider: Sym, name: &str, id: u32, version: u8, decoding: Decoding) -> u32 {

@@ -26,7 +26,7 @@ impl Builder {
             path: self.text(seen, "path"),
             route: Sym::NONE,
             status: NO_INT,
-            activity: self.activity_text(seen.activity),
+            activity: seen.activity,
             trace_id: Sym::NONE,
             thread_first: seen.thread,
             gc_ns: NO_INT,
@@ -75,12 +75,5 @@ impl Builder {
         if let Some(place) = requests.trace_id.get_mut(number) {
             *place = trace_id;
         }
-    }
-
-    /// An activity as a text of the tables.
-    pub(crate) fn activity_text(&mut self, activity: u32) -> Sym {
-        let Some(guid) = self.recording.activities.get(activity as usize) else { return Sym::NONE };
-        let text = model::guid_text(guid);
-        self.recording.strings.intern(&text)
     }
 }

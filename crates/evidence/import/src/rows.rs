@@ -7,7 +7,7 @@ use crate::builder::{Builder, Seen};
 use crate::kinds::Handler;
 use crate::methods::{ALWAYS, Code, NEVER};
 use model::{
-    AllocationRow, ContentionRow, ExceptionRow, JitRow, NO_ID, NO_INT, Sym, ThreadPoolRow, WaitRow, or_none,
+    AllocationRow, ContentionRow, ExceptionRow, JitRow, NO_INT, Sym, ThreadPoolRow, WaitRow, or_none,
 };
 use rustc_hash::FxHashMap;
 
@@ -131,14 +131,13 @@ impl Builder {
     }
 
     fn exception(&mut self, seen: &Seen<'_>) {
-        let activity = seen_activity(self, seen);
         let row = ExceptionRow {
             ts_ns: seen.ns,
             thread: seen.thread,
             class: self.text(seen, "ExceptionType"),
             message: self.text(seen, "ExceptionMessage"),
             stack: seen.stack,
-            activity,
+            activity: seen.activity,
         };
         self.recording.exceptions.push(row);
     }
@@ -262,13 +261,6 @@ impl Builder {
         exhibit.os = fields.text("OSInformation").filter(|text| !text.is_empty());
         exhibit.arch = fields.text("ArchInformation").filter(|text| !text.is_empty());
     }
-}
-
-fn seen_activity(builder: &mut Builder, seen: &Seen<'_>) -> Sym {
-    if seen.activity == NO_ID {
-        return Sym::NONE;
-    }
-    builder.activity_text(seen.activity)
 }
 
 /// How code was made, from the flags of its load: bits 7 to 9 where the runtime tells, else whether it was compiled

@@ -188,7 +188,7 @@ fn read_file(
     let mut decoder = Decoder::new(Limits::USUAL);
     let cap = size.saturating_mul(MOST_EXPANSION).max(FREE_UNPACKED);
     let end = match packing {
-        Packing::Plain => pump(whole, u64::MAX, false, &mut decoder, builder, reading),
+        Packing::Plain => pump(whole, u64::MAX, options.threads > 1, &mut decoder, builder, reading),
         Packing::Zstd => {
             let mut unpacked = zstd::stream::read::Decoder::new(whole).map_err(io)?;
             unpacked.window_log_max(ZSTD_WINDOW_LOG).map_err(io)?;

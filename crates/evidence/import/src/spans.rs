@@ -6,7 +6,6 @@
 use crate::builder::{Builder, Seen};
 use base::bytes::{Cursor, ReadError, utf16_text};
 use model::{LogRow, NO_INT, SpanRow, Sym};
-use serde_json::{Map, Value};
 
 /// The arguments of a span's stop, as far as they are looked at.
 #[derive(Debug, Default)]
@@ -126,10 +125,17 @@ fn tag_pairs(text: &str) -> Vec<(&str, &str)> {
     inner.split("],[").filter_map(|pair| pair.split_once(", ")).collect()
 }
 
+/// The tags as a JSON object, in their order.
 fn tags_json(pairs: &[(&str, &str)]) -> String {
-    let object: Map<String, Value> =
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::String((*value).to_owned()))).collect();
-    Value::Object(object).to_string()
+    let mut text = String::from("{");
+    for (key, value) in pairs {
+        let separator = if text.len() > 1 { "," } else { "" };
+        // Texts always can be written as JSON.
+        let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        text.extend([separator, quoted(key).as_str(), ":", quoted(value).as_str()]);
+    }
+    text.push('}');
+    text
 }
 
 #[cfg(test)]

@@ -79,6 +79,9 @@ macro_rules! stored {
     (thread) => {
         u32
     };
+    (guid) => {
+        u32
+    };
     (real) => {
         f64
     };
@@ -96,6 +99,9 @@ macro_rules! sql_type {
     (thread) => {
         Type::Integer
     };
+    (guid) => {
+        Type::Text
+    };
     (real) => {
         Type::Real
     };
@@ -112,6 +118,9 @@ macro_rules! column {
     };
     (thread, $list:expr, $recording:ident) => {
         Column::IntVia(&$list, &$recording.thread_ids)
+    };
+    (guid, $list:expr, $recording:ident) => {
+        Column::GuidVia(&$list, &$recording.activities)
     };
     (real, $list:expr, $recording:ident) => {
         Column::Real(&$list)
@@ -231,7 +240,7 @@ table! { EXCEPTIONS Exceptions ExceptionRow "exceptions"
     class "type" text "" "Its type"
     message "message" text "" "Its message"
     stack "stack" id "" "Where it was thrown"
-    activity "activity" text "" "The activity it was thrown in"
+    activity "activity" guid "" "The activity it was thrown in"
 }
 table! { CONTENTION Contentions ContentionRow "contention"
     "A wait for a lock that another thread held: Contention/Start to Contention/Stop."
@@ -287,7 +296,7 @@ table! { REQUESTS Requests RequestRow "requests"
     path "path" text "" "The path asked for"
     route "route" text "" "The route that answered, from the span"
     status "status" int "" "The status answered, from the span"
-    activity "activity" text "" "Its activity id"
+    activity "activity" guid "" "Its activity id"
     trace_id "trace_id" text "" "Its W3C trace, from the span"
     thread_first "thread_first" thread "" "The thread it began on"
     gc_ns "gc_ns" int "ns" "Part of dur_ns in which the collector stood in its way; null until attributed"

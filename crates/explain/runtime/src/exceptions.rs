@@ -60,14 +60,14 @@ mod tests {
         let mut recording = recording(250_000_000);
         for class in ["System.FormatException", "System.IO.IOException", "System.FormatException"] {
             let class = recording.strings.intern(class);
-            let (message, activity) = (Sym::NONE, Sym::NONE);
+            let message = Sym::NONE;
             recording.exceptions.push(ExceptionRow {
                 ts_ns: 0,
                 thread: 0,
                 class,
                 message,
                 stack: NO_ID,
-                activity,
+                activity: model::NO_ID,
             });
         }
         let part = part(&recording);

@@ -161,7 +161,7 @@ mod tests {
             path,
             route: none,
             status,
-            activity: none,
+            activity: model::NO_ID,
             trace_id: none,
             thread_first: NO_ID,
             gc_ns: no,
