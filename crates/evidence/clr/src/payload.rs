@@ -76,6 +76,12 @@ impl<'a> Payload<'a> {
         Some(text)
     }
 
+    /// A text of 16-bit units as it lies in the payload, without its NUL.
+    pub fn utf16(&self, name: &str) -> Option<&'a [u8]> {
+        let (kind, mut cursor) = self.find(name)?;
+        if matches!(kind, Kind::Utf16Z) { cursor.utf16z("text").ok() } else { None }
+    }
+
     /// A GUID's bytes.
     pub fn guid(&self, name: &str) -> Option<[u8; 16]> {
         let (kind, mut cursor) = self.find(name)?;

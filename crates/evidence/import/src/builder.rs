@@ -10,6 +10,7 @@ use crate::methods::Methods;
 use crate::rawstacks::{NO_STACK, RawStacks};
 use crate::requests::OpenRequests;
 use crate::rows::OpenRows;
+use crate::spans::SeenTexts;
 use crate::threads::ThreadFacts;
 use base::damage::Damage;
 use clr::layout::Layout;
@@ -79,6 +80,7 @@ pub(crate) struct Builder {
     pub(crate) requests: OpenRequests,
     pub(crate) counters: CounterRows,
     pub(crate) threads: ThreadFacts,
+    pub(crate) texts: SeenTexts,
     sample_words: [Sym; 3],
 }
 
@@ -108,6 +110,7 @@ impl Builder {
             requests: OpenRequests::default(),
             counters: CounterRows::default(),
             threads: ThreadFacts::default(),
+            texts: SeenTexts::default(),
             sample_words,
         }
     }

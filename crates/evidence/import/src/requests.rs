@@ -55,21 +55,14 @@ impl Builder {
     }
 
     /// Route, status and trace come with the request's span, which ends beside the request.
-    pub(crate) fn request_span(
-        &mut self,
-        seen: &Seen<'_>,
-        route: Option<&str>,
-        status: Option<i64>,
-        trace_id: Sym,
-    ) {
+    pub(crate) fn request_span(&mut self, seen: &Seen<'_>, route: Sym, status: i64, trace_id: Sym) {
         let open = self.requests.open.get(&seen.activity).and_then(|list| list.last()).copied();
         let Some(number) = open.or_else(|| self.requests.latest.get(&seen.activity).copied()) else { return };
-        let route = route.map(|route| self.recording.strings.intern(route));
         let requests = &mut self.recording.requests;
-        if let (Some(place), Some(route)) = (requests.route.get_mut(number), route) {
+        if let Some(place) = requests.route.get_mut(number) {
             *place = route;
         }
-        if let (Some(place), Some(status)) = (requests.status.get_mut(number), status) {
+        if let Some(place) = requests.status.get_mut(number) {
             *place = status;
         }
         if let Some(place) = requests.trace_id.get_mut(number) {

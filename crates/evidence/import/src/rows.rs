@@ -94,7 +94,12 @@ impl Builder {
     }
 
     pub(crate) fn text(&mut self, seen: &Seen<'_>, name: &str) -> Sym {
-        seen.fields().text(name).map_or(Sym::NONE, |text| self.recording.strings.intern(&text))
+        let strings = &mut self.recording.strings;
+        match seen.fields().utf16(name) {
+            Some(&[]) => strings.intern(""),
+            Some(bytes) => self.texts.text(bytes, strings),
+            None => seen.fields().text(name).map_or(Sym::NONE, |text| strings.intern(&text)),
+        }
     }
 
     /// An address as its digits; none where it is 0 or missing.

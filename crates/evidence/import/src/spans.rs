@@ -5,19 +5,74 @@
 
 use crate::builder::{Builder, Seen};
 use base::bytes::{Cursor, ReadError, utf16_text};
-use model::{LogRow, NO_INT, SpanRow, Sym};
+use model::{LogRow, NO_INT, SpanRow, Strings, Sym, or_none};
+use rustc_hash::FxHashMap;
 
-/// The arguments of a span's stop, as far as they are looked at.
+/// Texts of 16-bit units that were seen, most of which come again and again, and what became of them.
 #[derive(Debug, Default)]
-struct Arguments {
-    source: String,
-    activity_name: String,
-    id: String,
-    parent_id: String,
-    display_name: String,
-    kind: String,
-    duration: String,
-    tags: String,
+pub(crate) struct SeenTexts {
+    texts: FxHashMap<Box<[u8]>, Sym>,
+    tags: FxHashMap<Box<[u8]>, Tags>,
+}
+
+/// Texts remembered at most; beyond that they are worked out anew each time.
+const MOST_REMEMBERED: usize = 1 << 16;
+
+/// The tags of a span.
+#[derive(Debug, Clone, Copy)]
+struct Tags {
+    json: Sym,
+    route: Sym,
+    status: i64,
+}
+
+impl SeenTexts {
+    /// The text's number; none for an empty one.
+    pub(crate) fn text(&mut self, bytes: &[u8], strings: &mut Strings) -> Sym {
+        if bytes.is_empty() {
+            return Sym::NONE;
+        }
+        if let Some(known) = self.texts.get(bytes) {
+            return *known;
+        }
+        let sym = strings.intern(&text_of(bytes));
+        if self.texts.len() < MOST_REMEMBERED {
+            self.texts.insert(bytes.into(), sym);
+        }
+        sym
+    }
+
+    fn tags(&mut self, bytes: &[u8], strings: &mut Strings) -> Tags {
+        if let Some(known) = self.tags.get(bytes) {
+            return *known;
+        }
+        let text = text_of(bytes);
+        let pairs = tag_pairs(&text);
+        let tag = |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+        let status = tag("http.response.status_code").and_then(|status| status.parse().ok());
+        let tags = Tags {
+            json: strings.intern(&tags_json(&pairs)),
+            route: tag("http.route").map_or(Sym::NONE, |route| strings.intern(route)),
+            status: or_none(status),
+        };
+        if self.tags.len() < MOST_REMEMBERED {
+            self.tags.insert(bytes.into(), tags);
+        }
+        tags
+    }
+}
+
+/// The arguments of a span's stop, as far as they are looked at, as they lie in the payload.
+#[derive(Debug, Default)]
+struct Arguments<'a> {
+    source: &'a [u8],
+    activity_name: &'a [u8],
+    id: &'a [u8],
+    parent_id: &'a [u8],
+    display_name: &'a [u8],
+    kind: &'a [u8],
+    duration: &'a [u8],
+    tags: &'a [u8],
 }
 
 impl Builder {
@@ -29,33 +84,30 @@ impl Builder {
         if arguments.id.is_empty() && arguments.duration.is_empty() {
             return;
         }
-        let (trace_id, span_id) = w3c(&arguments.id);
-        let (_, parent_id) = w3c(&arguments.parent_id);
-        let dur_ns = duration_ns(&arguments.duration);
-        let tags = tag_pairs(&arguments.tags);
+        let (id, parent_id) = (text_of(arguments.id), text_of(arguments.parent_id));
+        let ((trace_id, span_id), (_, parent_id)) = (w3c(&id), w3c(&parent_id));
+        let dur_ns = duration_ns(&text_of(arguments.duration));
         let strings = &mut self.recording.strings;
-        let name = if arguments.display_name.is_empty() {
-            &arguments.activity_name
-        } else {
-            &arguments.display_name
-        };
-        let mut text = |text: &str| if text.is_empty() { Sym::NONE } else { strings.intern(text) };
+        let texts = &mut self.texts;
+        let tags = texts.tags(arguments.tags, strings);
+        let activity_name = texts.text(arguments.activity_name, strings);
+        let display_name = texts.text(arguments.display_name, strings);
+        let (source, kind) = (texts.text(arguments.source, strings), texts.text(arguments.kind, strings));
+        let mut id = |text: &str| if text.is_empty() { Sym::NONE } else { strings.intern(text) };
         let row = SpanRow {
             start_ns: seen.ns.saturating_sub(dur_ns.unwrap_or(0)),
             dur_ns: dur_ns.unwrap_or(NO_INT),
-            source: text(&arguments.source),
-            name: text(name),
-            kind: text(&arguments.kind),
-            span_id: text(span_id),
-            parent_id: text(parent_id),
-            trace_id: text(trace_id),
-            tags: text(&tags_json(&tags)),
+            source,
+            name: if display_name == Sym::NONE { activity_name } else { display_name },
+            kind,
+            span_id: id(span_id),
+            parent_id: id(parent_id),
+            trace_id: id(trace_id),
+            tags: tags.json,
         };
         self.recording.spans.push(row);
-        if arguments.activity_name == "Microsoft.AspNetCore.Hosting.HttpRequestIn" {
-            let tag = |name: &str| tags.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-            let status = tag("http.response.status_code").and_then(|status| status.parse().ok());
-            self.request_span(seen, tag("http.route"), status, row.trace_id);
+        if self.recording.strings.text(activity_name) == "Microsoft.AspNetCore.Hosting.HttpRequestIn" {
+            self.request_span(seen, tags.route, tags.status, row.trace_id);
         }
     }
 
@@ -75,10 +127,12 @@ impl Builder {
     }
 }
 
-fn read_arguments(mut cursor: Cursor<'_>) -> Result<Arguments, ReadError> {
-    let mut arguments = Arguments::default();
-    utf16_text(cursor.utf16z("SourceName")?, &mut arguments.source);
-    utf16_text(cursor.utf16z("ActivityName")?, &mut arguments.activity_name);
+fn read_arguments(mut cursor: Cursor<'_>) -> Result<Arguments<'_>, ReadError> {
+    let mut arguments = Arguments {
+        source: cursor.utf16z("SourceName")?,
+        activity_name: cursor.utf16z("ActivityName")?,
+        ..Arguments::default()
+    };
     let count = cursor.u16("Arguments count")?;
     let mut key = String::new();
     for _ in 0..count {
@@ -93,9 +147,15 @@ fn read_arguments(mut cursor: Cursor<'_>) -> Result<Arguments, ReadError> {
             "Tags" => &mut arguments.tags,
             _ => continue,
         };
-        utf16_text(value, place);
+        *place = value;
     }
     Ok(arguments)
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    utf16_text(bytes, &mut text);
+    text
 }
 
 /// Trace and span of a W3C id, `00-TRACE-SPAN-01`.
