@@ -4,6 +4,7 @@
 //! places hold one method for ever and need no time; the others are found out once, when all is read.
 
 use crate::rawstacks::{NO_STACK, RawStacks};
+use base::bytes::utf16_text;
 use model::{Frame, NO_ID, Recording, Strings, Sym};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -15,10 +16,26 @@ pub(crate) struct Code {
     pub(crate) loaded_ns: i64,
     pub(crate) unloaded_ns: i64,
     pub(crate) module: u64,
-    pub(crate) namespace: Sym,
-    pub(crate) name: Sym,
-    pub(crate) signature: Sym,
+    pub(crate) name: CodeName,
     pub(crate) tier: Sym,
+}
+
+/// Where the name of a method lies among the kept texts: its type, its own name and its signature one after another,
+/// as 16-bit units. Most methods of a rundown are in no stack, so a name becomes text only when it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CodeName {
+    start: usize,
+    namespace: u32,
+    name: u32,
+    signature: u32,
+}
+
+/// A method's name as texts.
+struct NameTexts {
+    namespace: String,
+    name: String,
+    /// What it takes, in parentheses; what it gives back is left out.
+    arguments: String,
 }
 
 /// Before the recording began.
@@ -30,6 +47,7 @@ pub(crate) const NEVER: i64 = i64::MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Methods {
     codes: Vec<Code>,
+    names: Vec<u8>,
     /// The code that was loaded last at a start, to end it when it is unloaded.
     live: FxHashMap<u64, usize>,
     modules: FxHashMap<u64, Sym>,
@@ -73,7 +91,7 @@ impl Methods {
     pub(crate) fn load(&mut self, code: Code) {
         self.told_by_method.insert(code.module);
         if let Some(known) = self.live.get(&code.start).and_then(|at| self.codes.get_mut(*at)) {
-            let same = known.end == code.end && known.name == code.name && known.namespace == code.namespace;
+            let same = known.end == code.end && same_name(&self.names, known.name, code.name);
             if same && known.unloaded_ns == NEVER {
                 return;
             }
@@ -93,11 +111,35 @@ impl Methods {
         }
     }
 
+    /// Keeps a method's name: type, own name and signature as 16-bit units.
+    pub(crate) fn keep_name(&mut self, namespace: &[u8], name: &[u8], signature: &[u8]) -> CodeName {
+        let start = self.names.len();
+        for part in [namespace, name, signature] {
+            self.names.extend_from_slice(part);
+        }
+        let len = |part: &[u8]| u32::try_from(part.len()).unwrap_or(0);
+        CodeName { start, namespace: len(namespace), name: len(name), signature: len(signature) }
+    }
+
+    fn texts(&self, name: CodeName) -> NameTexts {
+        let mut at = name.start;
+        let mut next = |len: u32| {
+            let end = at.saturating_add(len as usize);
+            let mut text = String::new();
+            utf16_text(self.names.get(at..end).unwrap_or_default(), &mut text);
+            at = end;
+            text
+        };
+        let (namespace, own, signature) = (next(name.namespace), next(name.name), next(name.signature));
+        let arguments = signature.find('(').map_or("", |at| signature.get(at..).unwrap_or_default());
+        NameTexts { namespace, name: own, arguments: arguments.to_owned() }
+    }
+
     /// Full name of a method as stacks show it.
     pub(crate) fn full_name(&self, code: &Code, strings: &Strings) -> String {
+        let NameTexts { namespace, name, arguments } = self.texts(code.name);
         let module = self.module_name_of(code.module).map_or("ManagedModule", |sym| strings.text(sym));
-        let (namespace, name) = (strings.text(code.namespace), strings.text(code.name));
-        format!("{module}!{namespace}.{name}{}", strings.text(code.signature))
+        format!("{module}!{namespace}.{name}{arguments}")
     }
 
     /// Whether any code was told of.
@@ -108,15 +150,25 @@ impl Methods {
     fn frame(&self, code: &Code, strings: &mut Strings) -> Frame {
         let module = self.module_name_of(code.module);
         let name = self.full_name(code, strings);
+        let texts = self.texts(code.name);
         Frame {
             module: module.unwrap_or_else(|| strings.intern("ManagedModule")),
-            declaring_type: code.namespace,
-            method: code.name,
-            signature: code.signature,
+            declaring_type: strings.intern(&texts.namespace),
+            method: strings.intern(&texts.name),
+            signature: strings.intern(&texts.arguments),
             name: strings.intern(&name),
             tier: code.tier,
         }
     }
+}
+
+/// Whether two kept names are the same.
+fn same_name(names: &[u8], left: CodeName, right: CodeName) -> bool {
+    let bytes = |name: CodeName| {
+        let len = (name.namespace as usize).saturating_add(name.name as usize);
+        names.get(name.start..name.start.saturating_add(len))
+    };
+    left.namespace == right.namespace && bytes(left) == bytes(right)
 }
 
 /// A file's name without folder and without the ending of a program or library.
@@ -142,10 +194,13 @@ enum Place {
 
 /// Names the stacks: raw nodes to rows of `stacks`.
 pub(crate) struct Naming {
+    methods: Methods,
     codes: Vec<Code>,
     /// Parts of `codes` whose places overlap, as (start, end) and first and last-but-one index.
     clusters: Vec<(u64, u64, u32, u32)>,
+    /// The frames of the codes that are in a stack.
     frames: Vec<u32>,
+    frame_numbers: FxHashMap<(Sym, Sym), u32>,
     unknown_frame: u32,
     /// Times at which code changed at places that were used again.
     changes: Vec<i64>,
@@ -161,14 +216,6 @@ impl Naming {
         let mut codes = std::mem::take(&mut methods.codes);
         codes.retain(|code| code.end > code.start);
         codes.sort_by_key(|code| (code.start, code.loaded_ns));
-        let mut frames = Vec::with_capacity(codes.len());
-        let mut known: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
-        for code in &codes {
-            let frame = methods.frame(code, &mut recording.strings);
-            let number =
-                *known.entry((frame.name, frame.tier)).or_insert_with(|| recording.frames.push(frame));
-            frames.push(number);
-        }
         let name = recording.strings.intern("?");
         let none = Sym::NONE;
         let unknown =
@@ -185,9 +232,11 @@ impl Naming {
         changes.sort_unstable();
         changes.dedup();
         let mut naming = Self {
+            frames: vec![NO_ID; codes.len()],
+            frame_numbers: FxHashMap::default(),
+            methods,
             codes,
             clusters,
-            frames,
             unknown_frame,
             changes,
             fixed: Vec::new(),
@@ -212,7 +261,7 @@ impl Naming {
             let known = self.places.get(address).copied();
             let frame = known.unwrap_or_else(|| match self.place(*address) {
                 Place::Unknown => self.unknown_frame,
-                Place::One(code) => self.frame_of(code),
+                Place::One(code) => self.frame_of(code, recording),
                 Place::Several(..) => NO_ID,
             });
             self.places.insert(*address, frame);
@@ -253,8 +302,11 @@ impl Naming {
             let address = raw.address.get(at as usize).copied().unwrap_or(0);
             let frame = match self.place(address) {
                 Place::Unknown => self.unknown_frame,
-                Place::One(code) => self.frame_of(code),
-                Place::Several(first, last) => self.frame_at(address, ns, first, last),
+                Place::One(code) => self.frame_of(code, recording),
+                Place::Several(first, last) => match self.code_at(address, ns, first, last) {
+                    Some(code) => self.frame_of(code, recording),
+                    None => self.unknown_frame,
+                },
             };
             row = recording.stacks.child(row, frame);
             self.by_epoch.insert((at, epoch), row);
@@ -266,8 +318,17 @@ impl Naming {
         self.unknown_frame
     }
 
-    fn frame_of(&self, code: u32) -> u32 {
-        self.frames.get(code as usize).copied().unwrap_or(self.unknown_frame)
+    fn frame_of(&mut self, code: u32, recording: &mut Recording) -> u32 {
+        let at = code as usize;
+        let (Some(known), Some(code)) = (self.frames.get_mut(at), self.codes.get(at)) else {
+            return self.unknown_frame;
+        };
+        if *known == NO_ID {
+            let frame = self.methods.frame(code, &mut recording.strings);
+            let number = self.frame_numbers.entry((frame.name, frame.tier));
+            *known = *number.or_insert_with(|| recording.frames.push(frame));
+        }
+        *known
     }
 
     fn place(&self, address: u64) -> Place {
@@ -284,7 +345,7 @@ impl Naming {
 
     /// The code at an address at a time: the one loaded last before it and not unloaded yet; where times do not meet
     /// (an event is written a little after the fact), the nearest later, else the last one.
-    fn frame_at(&self, address: u64, ns: i64, first: u32, last: u32) -> u32 {
+    fn code_at(&self, address: u64, ns: i64, first: u32, last: u32) -> Option<u32> {
         let codes = self.codes.get(first as usize..last as usize).unwrap_or_default();
         let here = || codes.iter().zip(first..).filter(|(code, _)| (code.start..code.end).contains(&address));
         let in_time = here().filter(|(code, _)| code.loaded_ns <= ns && ns < code.unloaded_ns);
@@ -292,7 +353,7 @@ impl Naming {
             .max_by_key(|(code, _)| code.loaded_ns)
             .or_else(|| here().filter(|(code, _)| code.loaded_ns > ns).min_by_key(|(code, _)| code.loaded_ns))
             .or_else(|| here().max_by_key(|(code, _)| code.unloaded_ns));
-        found.map_or(self.unknown_frame, |(_, at)| self.frame_of(at))
+        found.map(|(_, at)| at)
     }
 }
 

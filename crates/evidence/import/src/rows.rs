@@ -225,17 +225,16 @@ impl Builder {
         let number = |name| fields.int(name).unwrap_or(0).cast_unsigned();
         let start = number("MethodStartAddress");
         let tier = tier(number("MethodFlags"));
-        let signature = fields.text("MethodSignature").unwrap_or_default();
-        let arguments = signature.find('(').map_or("", |at| signature.get(at..).unwrap_or_default());
+        let text = |name| fields.utf16(name).unwrap_or_default();
+        let (namespace, name) = (text("MethodNamespace"), text("MethodName"));
+        let name = self.methods.keep_name(namespace, name, text("MethodSignature"));
         Code {
             start,
             end: start.saturating_add(number("MethodSize")),
             loaded_ns,
             unloaded_ns,
             module: number("ModuleID"),
-            namespace: self.text(seen, "MethodNamespace"),
-            name: self.text(seen, "MethodName"),
-            signature: self.recording.strings.intern(arguments),
+            name,
             tier: tier.map_or(Sym::NONE, |tier| self.recording.strings.intern(tier)),
         }
     }
