@@ -27,6 +27,8 @@ const MAGIC: &[u8; 8] = b"Nettrace";
 const SERIALIZATION: &[u8; 24] = b"\x14\0\0\0!FastSerialization.1";
 /// Type names are a few letters; the longest known has 39.
 const MAX_TYPE_NAME: usize = 64;
+/// Bytes shown of what is no trace; they are waited for, so that the message is the same in any cut.
+const SHOWN: usize = 16;
 /// Begin tags, two versions and the name's length.
 const OBJECT_START: usize = 15;
 
@@ -241,7 +243,7 @@ impl Decoder {
                 State::Trailing => Ok(self.search(rest, false)),
                 State::Between => Ok(self.between(rest)),
             };
-            match step.or_else(|error| self.skip_stream(error))? {
+            match step.or_else(|error| self.skip_stream(error, rest))? {
                 Step::Took(len) => {
                     done = done.saturating_add(len);
                     self.offset = self.offset.wrapping_add(len as u64);
@@ -255,9 +257,10 @@ impl Decoder {
     }
 
     /// A later stream that cannot be read is damage; the first is an error, since then there is nothing to tell.
-    fn skip_stream(&mut self, error: Error) -> Result<Step, Error> {
+    fn skip_stream(&mut self, error: Error, rest: &[u8]) -> Result<Step, Error> {
         if self.summary.streams == 0 {
-            return Err(error);
+            let shown_whole = !matches!(error, Error::NotATrace(_)) || rest.len() >= SHOWN;
+            return if shown_whole { Err(error) } else { Ok(Step::Needs(SHOWN)) };
         }
         self.summary.damage.note("stream that cannot be read: skipped to the next", self.offset);
         self.state = State::Searching;
@@ -539,7 +542,7 @@ fn wait_for(rest: &[u8], magic: &[u8]) -> Option<Step> {
 
 /// The first bytes, for a message.
 fn shown(bytes: &[u8]) -> String {
-    let start = bytes.get(..16).unwrap_or(bytes);
+    let start = bytes.get(..SHOWN).unwrap_or(bytes);
     format!("`{}`", start.escape_ascii())
 }
 

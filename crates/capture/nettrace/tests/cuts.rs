@@ -103,6 +103,19 @@ fn what_is_no_trace_is_said_so() {
 }
 
 #[test]
+fn the_message_of_a_refused_input_does_not_tell_less_where_it_is_cut() {
+    for input in
+        [b"MDMP\x93\xa7 and more that follows".as_slice(), b"Nettrawl", b"Nettrace\0\0\0\0\x07\0\0\0\0\0\0\0"]
+    {
+        let whole = decode(&[input]);
+        for at in 0..=input.len() {
+            let (left, right) = input.split_at(at);
+            assert_eq!(decode(&[left, right]), whole, "split at {at}");
+        }
+    }
+}
+
+#[test]
 fn damage_costs_its_own_block_and_is_located() {
     let mut input = fixture("WellKnownDiagnosticSourceEventsHavePayloads.nettrace");
     let whole = decode(&[&input]).0.0.len();

@@ -13,7 +13,8 @@ const REASONS: &[ListColumn] =
 pub(crate) fn part(recording: &Recording) -> Part {
     let mut part = Part::new("gc");
     let gc = &recording.gc;
-    let asked = ["GC/Start", "GC/Triggered", "GC/HeapStats", "GC/AllocationTick"];
+    // Suspensions are sent with the same keyword as collections, and every sampler's look is one.
+    let asked = ["GC/Start", "GC/Triggered", "GC/HeapStats", "GC/AllocationTick", "GC/SuspendEEStart"];
     let seen = !gc.start_ns.is_empty() || asked.iter().any(|name| has_events(recording, name));
     if !seen {
         part.missing.push("the recording has no events of the collector: record with --profile default");

@@ -1,0 +1,17 @@
+//! Any bytes into a recording, and every cell of its tables out again.
+//!
+//! Where there is a recording its tables hold together; where there is none the error has a message.
+
+#![no_main]
+
+use casebook_fuzz::tables;
+use import::{Options, open_bytes};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let payloads = bytes.last().is_none_or(|last| last & 1 == 0);
+    match open_bytes(bytes, "fuzz", Options { payloads, threads: 1 }) {
+        Ok(recording) => tables::check(&recording),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+});

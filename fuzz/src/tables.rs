@@ -1,0 +1,95 @@
+//! What must hold of every recording, whatever it was read from.
+
+use model::{CATALOGUE, Column, Recording, Table, Type, Value};
+use serde_json::Value as Json;
+
+/// Reads every cell of every table.
+///
+/// # Panics
+///
+/// Lists of a table differ in length, a value has another type than the catalogue says, an order that is promised does
+/// not hold, or a row refers to one that is not there.
+pub fn check(recording: &Recording) {
+    for spec in CATALOGUE {
+        let table = recording.table(spec.name).expect("every table of the catalogue");
+        assert_eq!(table.columns.len(), spec.columns.len(), "{}", spec.name);
+        for at in 0..table.columns.len() {
+            check_column(&table, at);
+        }
+        for at in table.ascending {
+            check_order(&table, *at);
+        }
+    }
+    check_references(recording);
+}
+
+fn check_column(table: &Table<'_>, at: usize) {
+    let (column, spec) = (&table.columns[at], &table.spec.columns[at]);
+    let place = || format!("{}.{}", table.spec.name, spec.name);
+    if let Some(len) = stored(column) {
+        assert_eq!(len, table.rows, "rows of {}", place());
+        assert_eq!(column.value(table.rows), Value::Null, "behind the end of {}", place());
+    }
+    for row in 0..table.rows {
+        match (column.value(row), spec.kind) {
+            (Value::Null, _) | (Value::Int(_), Type::Integer) => {}
+            (Value::Real(number), Type::Real) => assert!(!number.is_nan(), "{} row {row}", place()),
+            (Value::Text(text), Type::Text) => check_text(&text, column, &place),
+            (value, kind) => panic!("{} row {row}: {value:?} is no {}", place(), kind.name()),
+        }
+    }
+}
+
+fn check_text(text: &str, column: &Column<'_>, place: &dyn Fn() -> String) {
+    if matches!(column, Column::Computed(_)) {
+        assert!(serde_json::from_str::<Json>(text).is_ok(), "{}: {text}", place());
+    }
+}
+
+/// How many rows a column keeps; none where it keeps nothing of its own.
+fn stored(column: &Column<'_>) -> Option<usize> {
+    Some(match column {
+        Column::Int(list) => list.len(),
+        Column::Id(list) | Column::IntVia(list, _) | Column::TextVia(list, ..) | Column::GuidVia(list, _) => {
+            list.len()
+        }
+        Column::Small(list) => list.len(),
+        Column::Real(list) => list.len(),
+        Column::Text(list, _) => list.len(),
+        Column::Guid(list) => list.len(),
+        Column::Row | Column::Computed(_) => return None,
+    })
+}
+
+fn check_order(table: &Table<'_>, at: usize) {
+    if let Column::Int(list) = table.columns[at] {
+        assert!(list.is_sorted(), "{}.{}", table.spec.name, table.spec.columns[at].name);
+    }
+}
+
+fn check_references(recording: &Recording) {
+    let (stacks, frames) = (recording.stacks.len(), recording.frames.name.len());
+    for (row, (parent, frame)) in recording.stacks.parent.iter().zip(&recording.stacks.frame).enumerate() {
+        assert!(*parent == model::NO_ID || (*parent as usize) < row, "caller {parent} of stack {row}");
+        assert!((*frame as usize) < frames, "frame {frame} of stack {row}");
+    }
+    let lists = [
+        &recording.events.stack,
+        &recording.samples.stack,
+        &recording.gc.stack,
+        &recording.allocations.stack,
+        &recording.exceptions.stack,
+        &recording.contention.stack,
+        &recording.waits.stack,
+    ];
+    for stack in lists.into_iter().flatten() {
+        assert!(*stack == model::NO_ID || (*stack as usize) < stacks, "stack {stack} of {stacks}");
+    }
+    for kind in &recording.events.kind {
+        assert!((*kind as usize) < recording.events.kind_id.len(), "kind {kind}");
+    }
+    for thread in recording.events.thread.iter().chain(&recording.samples.thread) {
+        assert!((*thread as usize) < recording.thread_ids.len(), "thread {thread}");
+    }
+    assert!(recording.lost.unnamed_frames <= recording.lost.frames, "{:?}", recording.lost);
+}
