@@ -15,10 +15,10 @@ use thiserror::Error;
 
 /// Bytes read at once.
 const PIECE: usize = 1 << 20;
-/// A packed file may unpack to this many times its size, and always to [`FREE_UNPACKED`]: recordings pack about 1 to 10.
-const MOST_EXPANSION: u64 = 250;
+/// A packed file may unpack to this many times its size, and always to [`FREE_UNPACKED`]: recordings pack about 1 to 10, at most 1 to 30.
+const MOST_EXPANSION: u64 = 100;
 /// What any packed file may unpack to.
-const FREE_UNPACKED: u64 = 256 << 20;
+const FREE_UNPACKED: u64 = 64 << 20;
 /// The largest window of a packed file, as a power of two: 128 MB, which `zstd --long=27` writes.
 const ZSTD_WINDOW_LOG: u32 = 27;
 

@@ -1,0 +1,106 @@
+//! The program on what is no recording: exit code 2, one message that says what to do, within a second.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn casebook(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_casebook")).args(arguments).output().unwrap()
+}
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
+}
+
+/// Asserts that reading `path` fails with a message that has all of `parts`.
+fn check(path: &Path, parts: &[&str]) {
+    for arguments in
+        [["explain", path.to_str().unwrap()].as_slice(), &["query", path.to_str().unwrap(), "select 1"]]
+    {
+        let output = casebook(arguments);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(output.stdout.is_empty(), "{arguments:?} prints a result");
+        assert!(message.starts_with("casebook: ") && message.lines().count() == 1, "{message}");
+        for part in parts {
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_told_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    check(&folder.path().join("nowhere.nettrace"), &["nowhere.nettrace", "No such file"]);
+    check(&file("empty.nettrace", b""), &["empty.nettrace", "the input is empty"]);
+    check(&file("text.nettrace", b"a text of several words"), &["not a trace", "`a text of severa`"]);
+    check(&file("newer.nettrace", b"Nettrace\0\0\0\0\x09\0\0\0\0\0\0\0"), &["version 9", "3 to 6"]);
+    check(&file("cut.nettrace", b"Nettrace\x14\0\0\0!Fast"), &["ends within its header"]);
+    check(&file("not.zst", b"\x28\xb5\x2f\xfd and then nothing of it"), &["not.zst"]);
+    check(&file("not.zip", b"PK\x03\x04 and then nothing of it"), &["not.zip"]);
+    let empty = folder.path().join("folder");
+    fs::create_dir(&empty).unwrap();
+    check(&empty, &["is no exhibit", ".nettrace"]);
+    check(Path::new("/dev/zero"), &["neither a file nor a folder"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_nobody_at_its_other_end_does_not_hang() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe.nettrace");
+    let made = Command::new("mkfifo").arg(&path).status();
+    if !made.is_ok_and(|status| status.success()) {
+        return base::ground::skip("a_pipe_with_nobody_at_its_other_end_does_not_hang", "there is no mkfifo");
+    }
+    check(&path, &["neither a file nor a folder"]);
+}
+
+#[test]
+fn a_packed_file_that_unpacks_without_end_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.nettrace.gz");
+    let mut packed =
+        flate2::write::GzEncoder::new(fs::File::create(&path).unwrap(), flate2::Compression::fast());
+    packed.write_all(&fs::read(fixture("format/executioncheckpoints.nettrace")).unwrap()).unwrap();
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..300 {
+        packed.write_all(&zeros).unwrap();
+    }
+    packed.finish().unwrap();
+    let output = casebook(&["explain", path.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let damage = page["loss"]["damage"].to_string();
+    assert!(damage.contains("unpacks to more than any recording does"), "{damage}");
+}
+
+#[test]
+fn an_exhibit_folder_is_one_recording_on_the_main_sessions_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(fixture("net8.nettrace.zst"), folder.path().join("trace.nettrace.zst")).unwrap();
+    fs::copy(fixture("net31.nettrace.zst"), folder.path().join("samples.nettrace.zst")).unwrap();
+    fs::write(folder.path().join("host.csv"), "ts_ns,name,value,unit\n5,cores,2,\nbroken\n").unwrap();
+    let query = |sql: &str| {
+        let output = casebook(&["query", folder.path().to_str().unwrap(), sql, "--format", "csv"]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
+    };
+    assert_eq!(query("select stream, count(*) as n from events group by 1"), "stream,n\n0,14263\n1,13854\n");
+    assert_eq!(query("select name, value from host"), "name,value\ncores,2\n");
+    assert_eq!(
+        query("select count(distinct source) as n, count(*) > 2 as several from coverage"),
+        "n,several\n2,1\n"
+    );
+    let sorted =
+        "select sum(later) as n from (select ts_ns < lag(ts_ns) over (order by rowid) as later from events)";
+    assert_eq!(query(sorted), "n\n0\n", "events of all streams are in the order of time");
+}
