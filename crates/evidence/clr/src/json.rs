@@ -1,14 +1,16 @@
 //! Payloads as JSON: every field by its name, numbers as numbers, enums as words.
 
 use crate::layout::{Field, Kind, Layout};
-use crate::payload::{MAX_DEPTH, Scope, read_int};
+use crate::payload::{MAX_DEPTH, Scope, read_int, values_left};
 use base::bytes::{Cause, Cursor, ReadError, utf16_text};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 
-/// Values and bytes of text written for one payload: elements elsewhere may be pointed at again and again, and a payload
-/// of 64 KB must not become gigabytes.
+/// About the bytes written for one payload: elements elsewhere may be pointed at again and again, and every element of
+/// a list repeats the names of its members; a payload of 64 KB must not become gigabytes.
 const MOST_OUTPUT: usize = 1 << 20;
+/// About the bytes of a number, or of the marks around a text or a list.
+const VALUE: usize = 8;
 
 /// The member that tells why fields are missing.
 const DAMAGED: &str = "<damaged>";
@@ -21,9 +23,10 @@ pub fn json(layout: &Layout, bytes: &[u8], pointer_size: u8) -> String {
     let mut cursor = Cursor::new(bytes, 0);
     let mut object = String::from("{");
     let mut damage = None;
-    let scope = Scope { fields: &layout.fields, start: cursor, pointer_size };
+    let left = values_left(bytes);
+    let scope = Scope { fields: &layout.fields, start: cursor, pointer_size, left: &left };
     for field in &layout.fields {
-        match writer.value(&field.kind, &mut cursor, &scope, 0) {
+        match writer.member(field, &mut cursor, &scope, 0) {
             Ok(None) => {}
             Ok(Some(value)) => member(&mut object, &field.name, &value),
             Err(error) => {
@@ -51,20 +54,48 @@ fn member(object: &mut String, name: &str, value: &Value) {
 struct Writer<'a> {
     bytes: &'a [u8],
     pointer_size: u8,
-    /// What may still be written.
+    /// About the bytes that may still be written.
     left: Cell<usize>,
 }
 
 impl<'a> Writer<'a> {
     fn spend(&self, output: usize, offset: u64) -> Result<(), ReadError> {
         let left = self.left.get().checked_sub(output);
-        let spent = ReadError { offset, what: "elements elsewhere", cause: Cause::Count(output as u64) };
+        let spent = ReadError { offset, what: "more than is written", cause: Cause::Count(output as u64) };
         self.left.set(left.ok_or(spent)?);
         Ok(())
     }
 
-    /// The value of a field; none for what nobody shows.
+    /// The value of a field that is written with its name.
+    fn member(
+        &self,
+        field: &Field,
+        cursor: &mut Cursor<'a>,
+        scope: &Scope<'_, 'a>,
+        depth: u32,
+    ) -> Result<Option<Value>, ReadError> {
+        self.spend(field.name.len(), cursor.offset())?;
+        self.value(&field.kind, cursor, scope, depth)
+    }
+
+    /// The value of a kind; none for what nobody shows.
     fn value(
+        &self,
+        kind: &Kind,
+        cursor: &mut Cursor<'a>,
+        scope: &Scope<'_, 'a>,
+        depth: u32,
+    ) -> Result<Option<Value>, ReadError> {
+        let offset = cursor.offset();
+        self.spend(VALUE, offset)?;
+        let value = self.read(kind, cursor, scope, depth)?;
+        if let Some(Value::String(text)) = &value {
+            self.spend(text.len(), offset)?;
+        }
+        Ok(value)
+    }
+
+    fn read(
         &self,
         kind: &Kind,
         cursor: &mut Cursor<'a>,
@@ -76,7 +107,6 @@ impl<'a> Writer<'a> {
             let cause = Cause::Depth(u64::from(MAX_DEPTH));
             return Err(ReadError { offset: cursor.offset(), what: "nested value", cause });
         }
-        self.spend(1, cursor.offset())?;
         let mut text = String::new();
         Ok(Some(match kind {
             Kind::F32 => single(cursor.f32("f32")?),
@@ -146,7 +176,7 @@ impl<'a> Writer<'a> {
         let inner = Scope { fields, start: *cursor, ..*scope };
         let mut object = Map::new();
         for field in fields {
-            if let Some(value) = self.value(&field.kind, cursor, &inner, depth)? {
+            if let Some(value) = self.member(field, cursor, &inner, depth)? {
                 object.insert(field.name.clone(), value);
             }
         }
@@ -194,7 +224,6 @@ impl<'a> Writer<'a> {
         let missing = ReadError { offset, what: "elements elsewhere", cause: Cause::Count(size as u64) };
         let bytes = self.bytes.get(start..start.saturating_add(size)).ok_or(missing)?;
         if matches!(element, Kind::Utf16Unit | Kind::Utf8Unit) {
-            self.spend(size, offset)?;
             return Ok(Value::String(units_text(element, bytes)));
         }
         let mut cursor = Cursor::new(bytes, offset);
@@ -323,6 +352,22 @@ mod tests {
         let layout = Layout { fields: vec![Field { name: "a".to_owned(), kind: array }] };
         let text = json(&layout, &bytes, 8);
         assert!(text.starts_with(r#"{"<damaged>""#) && text.len() < 100, "{}", text.len());
+    }
+
+    #[test]
+    fn neither_names_nor_texts_in_lists_grow_without_end() {
+        let check = |kind, bytes: &[u8]| {
+            let layout = Layout { fields: vec![Field { name: "a".to_owned(), kind }] };
+            let text = json(&layout, bytes, 8);
+            assert!(text.starts_with(r#"{"<damaged>""#) && text.len() < 100, "{}", text.len());
+        };
+        let named = Kind::Object(vec![Field { name: "long".repeat(1000), kind: Kind::U8 }]);
+        check(Kind::FixedArray(Box::new(named), 1000), &[0; 1000]);
+        let text = Kind::FixedArray(Box::new(Kind::Utf8Unit), 10_000);
+        check(
+            Kind::FixedArray(Box::new(Kind::DataLoc(Box::new(text))), 1000),
+            &[0, 0, 0x10, 0x27].repeat(3000),
+        );
     }
 
     #[test]

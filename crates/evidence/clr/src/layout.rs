@@ -85,10 +85,50 @@ pub struct Layout {
     pub fields: Vec<Field>,
 }
 
+impl Layout {
+    /// The fewest bytes that a payload of these fields has; addresses count as 4.
+    pub fn least_bytes(&self) -> usize {
+        self.fields.iter().fold(0, |sum, field| sum.saturating_add(field.kind.least_bytes()))
+    }
+}
+
+impl Kind {
+    fn least_bytes(&self) -> usize {
+        match self {
+            Self::I8
+            | Self::U8
+            | Self::Bool8
+            | Self::Utf8Unit
+            | Self::Utf8Z
+            | Self::VarInt
+            | Self::VarUInt => 1,
+            Self::I16 | Self::U16 | Self::Utf16Unit | Self::Utf16Z | Self::Array(_) => 2,
+            Self::I32
+            | Self::U32
+            | Self::F32
+            | Self::Bool32
+            | Self::Pointer
+            | Self::RelLoc(_)
+            | Self::DataLoc(_) => 4,
+            Self::I64 | Self::U64 | Self::F64 | Self::DateTime => 8,
+            Self::Guid | Self::Decimal => 16,
+            Self::Enum(_, of) | Self::Flags(_, of) => of.least_bytes(),
+            Self::Object(fields) => {
+                fields.iter().fold(0, |sum, field| sum.saturating_add(field.kind.least_bytes()))
+            }
+            Self::FixedArray(element, count) => element.least_bytes().saturating_mul(usize::from(*count)),
+            Self::Counted { .. } | Self::Bytes { .. } => 0,
+            Self::Skip(len) => usize::from(*len),
+        }
+    }
+}
+
 /// Numbers and the words they stand for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words {
     pub(crate) words: Vec<(i64, String)>,
+    /// Bits that are something else and are left out of flags.
+    pub(crate) ignored: i64,
 }
 
 impl Words {
@@ -99,6 +139,7 @@ impl Words {
 
     /// The words of all bits set, lowest first, or nothing where a bit has no word.
     pub fn flags(&self, value: i64) -> Option<String> {
+        let value = value & !self.ignored;
         if let Some(word) = self.word(value) {
             return Some(word.to_owned());
         }

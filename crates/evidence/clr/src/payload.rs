@@ -5,9 +5,14 @@
 
 use crate::layout::{Field, Kind, Layout};
 use base::bytes::{Cause, Cursor, ReadError, utf16_text};
+use std::cell::Cell;
 
 /// Objects nested deeper than this are not read.
 pub(crate) const MAX_DEPTH: u32 = 24;
+/// Values gone over in one payload: so many, and so many more for each of its bytes. Values of no bytes, as a list of
+/// none, would else be gone over again for every element of a list.
+const MOST_VALUES: usize = 1000;
+const MOST_VALUES_A_BYTE: usize = 8;
 
 /// A payload with the layout of its fields.
 #[derive(Debug, Clone, Copy)]
@@ -24,13 +29,14 @@ impl<'a> Payload<'a> {
     }
 
     fn find(&self, name: &str) -> Option<(&'a Kind, Cursor<'a>)> {
-        let start = Cursor::new(self.bytes, 0);
-        let mut cursor = start;
+        let mut cursor = Cursor::new(self.bytes, 0);
+        let left = values_left(self.bytes);
+        let scope =
+            Scope { fields: self.fields, start: cursor, pointer_size: self.pointer_size, left: &left };
         for field in self.fields {
             if field.name == name {
                 return Some((&field.kind, cursor));
             }
-            let scope = Scope { fields: self.fields, start, pointer_size: self.pointer_size };
             skip(&field.kind, &mut cursor, &scope, 0).ok()?;
         }
         None
@@ -99,9 +105,9 @@ impl<'a> Payload<'a> {
 
 /// How many bytes of a payload its layout takes.
 pub fn consumed(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Result<usize, ReadError> {
-    let start = Cursor::new(bytes, 0);
-    let mut cursor = start;
-    let scope = Scope { fields: &layout.fields, start, pointer_size };
+    let mut cursor = Cursor::new(bytes, 0);
+    let left = values_left(bytes);
+    let scope = Scope { fields: &layout.fields, start: cursor, pointer_size, left: &left };
     for field in &layout.fields {
         skip(&field.kind, &mut cursor, &scope, 0)?;
     }
@@ -114,6 +120,13 @@ pub(crate) struct Scope<'s, 'a> {
     pub(crate) fields: &'s [Field],
     pub(crate) start: Cursor<'a>,
     pub(crate) pointer_size: u8,
+    /// How many values may still be gone over.
+    pub(crate) left: &'s Cell<usize>,
+}
+
+/// How many values may be gone over in a payload.
+pub(crate) fn values_left(bytes: &[u8]) -> Cell<usize> {
+    Cell::new(bytes.len().saturating_mul(MOST_VALUES_A_BYTE).saturating_add(MOST_VALUES))
 }
 
 impl Scope<'_, '_> {
@@ -177,6 +190,11 @@ pub(crate) fn skip<'a>(
         let cause = Cause::Depth(u64::from(MAX_DEPTH));
         return Err(ReadError { offset: cursor.offset(), what: "nested value", cause });
     }
+    let Some(left) = scope.left.get().checked_sub(1) else {
+        let cause = Cause::Count(MOST_VALUES as u64);
+        return Err(ReadError { offset: cursor.offset(), what: "values of no bytes", cause });
+    };
+    scope.left.set(left);
     match kind {
         Kind::I8 | Kind::U8 | Kind::Bool8 | Kind::Utf8Unit => drop(cursor.take(1, "byte")?),
         Kind::I16 | Kind::U16 | Kind::Utf16Unit => drop(cursor.take(2, "16 bits")?),
@@ -226,4 +244,23 @@ fn skip_many<'a>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_values_of_no_bytes_does_not_take_minutes() {
+        let field = |name: &str, kind| Field { name: name.to_owned(), kind };
+        let mut members: Vec<Field> =
+            (0..10_000).map(|_| field("", Kind::FixedArray(Box::new(Kind::U8), 0))).collect();
+        members.push(field("", Kind::U8));
+        let list = Kind::Array(Box::new(Kind::Object(members)));
+        let layout = Layout { fields: vec![field("list", list), field("behind", Kind::U8)] };
+        let bytes = vec![0xff; 1 << 16];
+        let error = consumed(&layout, &bytes, 8).unwrap_err();
+        assert_eq!(error.what, "values of no bytes");
+        assert_eq!(Payload::new(&layout, &bytes, 8).int("behind"), None);
+    }
 }

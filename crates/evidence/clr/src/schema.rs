@@ -123,7 +123,7 @@ fn parse(file: &'static str, schemas: &mut Schemas) {
     for line in file.lines().map(str::trim) {
         let tokens: Vec<&'static str> = line.split_whitespace().collect();
         let done = match tokens.as_slice() {
-            [] | ["enum" | "flags" | "value", ..] => Some(()),
+            [] | ["enum" | "flags" | "value" | "ignored", ..] => Some(()),
             [comment, ..] if comment.starts_with('#') => Some(()),
             ["provider", name, ..] => {
                 provider = name;
@@ -159,6 +159,11 @@ fn parse_words(file: &'static str) -> HashMap<&'static str, Arc<Words>> {
     for line in file.lines() {
         match line.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["enum" | "flags", name, ..] => all.push((name, Words::default())),
+            ["ignored", bits] => {
+                if let (Some((_, words)), Some(bits)) = (all.last_mut(), parse_number(bits)) {
+                    words.ignored = bits;
+                }
+            }
             ["value", number, word] => {
                 if let (Some((_, words)), Some(number)) = (all.last_mut(), parse_number(number)) {
                     words.words.push((number, (*word).to_owned()));

@@ -5,7 +5,7 @@
 use crate::clock::{Clock, rfc3339};
 use crate::counters::CounterRows;
 use crate::gc::GcBuilder;
-use crate::kinds::{Decoder, Decoding, GcEvent, Handler, Kind};
+use crate::kinds::{Decoder, Decoding, GcEvent, Handler, Kind, Layouts};
 use crate::methods::Methods;
 use crate::rawstacks::{NO_STACK, RawStacks};
 use crate::requests::OpenRequests;
@@ -62,6 +62,8 @@ pub(crate) struct Builder {
     /// By the decoder's number of the kind; anew for each file.
     kinds: Vec<Option<(u32, Rc<Kind>)>>,
     overridden: OverriddenKinds,
+    /// By the decoder's number of the kind; anew for each file.
+    layouts: Layouts,
     kind_numbers: FxHashMap<EventKind, u32>,
     dynamic: FxHashMap<(u32, String), u32>,
     pub(crate) decoder: Decoder,
@@ -93,6 +95,7 @@ impl Builder {
             keep_payloads,
             kinds: Vec::new(),
             overridden: FxHashMap::default(),
+            layouts: Layouts::default(),
             kind_numbers: FxHashMap::default(),
             dynamic: FxHashMap::default(),
             decoder: Decoder::default(),
@@ -131,6 +134,7 @@ impl Builder {
         exhibit.bytes = exhibit.bytes.saturating_add(summary.bytes);
         self.kinds.clear();
         self.overridden.clear();
+        self.layouts.clear();
         self.thread_slots.clear();
         self.raw.begin_file();
     }
@@ -161,7 +165,7 @@ impl Builder {
     }
 
     fn make_kind(&mut self, event: &Event<'_>) -> (u32, Rc<Kind>) {
-        let kind = Kind::new(event.metadata, event.version, event.opcode);
+        let kind = Kind::new(event.metadata, event.version, event.opcode, &mut self.layouts);
         let version = event.version.unwrap_or(event.metadata.version);
         let provider = self.recording.strings.intern(&event.metadata.provider);
         if let Some(stream) = self.streams.last_mut()
@@ -304,6 +308,12 @@ impl Sink for Builder {
     fn stream(&mut self, header: &StreamHeader) {
         let main = self.main.get_or_insert_with(|| header.clone());
         let clock = Clock::new(main, header);
+        if main.process.is_some() && header.process.is_some() && main.process != header.process {
+            self.recording
+                .lost
+                .damage
+                .note("stream of another process than the first: both are shown as one", 0);
+        }
         let from_ns = clock.ns(header.sync_ticks);
         self.clock = Some(clock);
         self.pointer_size = header.pointer_size;
@@ -340,6 +350,9 @@ impl Sink for Builder {
             payload: event.payload,
             pointer_size: self.pointer_size,
         };
+        if event.payload.len() < kind.least_bytes {
+            self.recording.lost.damage.note("event with fewer bytes than its fields need", event.offset);
+        }
         self.push_event(number, &seen);
         self.threads.saw(thread, ns, kind.handler);
         if let Some(stream) = self.streams.last_mut() {

@@ -54,8 +54,9 @@ impl Builder {
             value: f64::NAN,
             tags: self.recording.strings.intern(&tags),
         };
-        let number = |name: &str| fields.text(name).and_then(|text| text.parse::<f64>().ok());
-        let number = |name: &str| number(name).unwrap_or(f64::NAN);
+        // Most numbers are published as texts, a histogram's count and sum as numbers.
+        let text = |name: &str| fields.text(name).and_then(|text| text.parse::<f64>().ok());
+        let number = |name: &str| text(name).or_else(|| fields.real(name)).unwrap_or(f64::NAN);
         match event {
             MetricEvent::Gauge => self.counter(row, "value", number("lastValue")),
             MetricEvent::Rate if self.is_up_down(seen) => self.counter(row, "value", number("value")),

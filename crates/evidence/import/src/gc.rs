@@ -27,6 +27,7 @@ const HISTORY_GENERATION: usize = 80;
 
 #[derive(Debug, Clone, Copy)]
 struct Suspension {
+    thread: u32,
     begin: i64,
     stopped: i64,
     end: i64,
@@ -57,7 +58,7 @@ impl Builder {
             GcEvent::SuspendStart => {
                 let reason = seen.fields().int("Reason").unwrap_or(NO_INT);
                 let Seen { ns: begin, thread, .. } = *seen;
-                let open = Suspension { begin, stopped: NO_INT, end: NO_INT, reason };
+                let open = Suspension { thread, begin, stopped: NO_INT, end: NO_INT, reason };
                 self.gc.open.insert(thread, open);
             }
             GcEvent::SuspendStop => {
@@ -167,8 +168,8 @@ impl GcBuilder {
         gc.row.heap_before_bytes = if known == NO_INT { before } else { known.saturating_add(before) };
     }
 
-    /// Shares out the suspensions and fills the tables.
-    pub(crate) fn finish(mut self, recording: &mut Recording) {
+    /// Shares out the suspensions and fills the tables; gives the threads that stopped the program to sample it.
+    pub(crate) fn finish(mut self, recording: &mut Recording) -> Vec<u32> {
         self.done.sort_by_key(|suspension| (suspension.begin, suspension.end));
         let for_gc: Vec<Suspension> =
             self.done.iter().filter(|one| GC_REASONS.contains(&one.reason)).copied().collect();
@@ -181,7 +182,7 @@ impl GcBuilder {
         for _ in 0..self.ends_without_start {
             recording.lost.damage.note("GC/Stop without its GC/Start", 0);
         }
-        self.fill_pauses(recording);
+        self.fill_pauses(recording)
     }
 
     fn share_out(&mut self, suspension: &Suspension) {
@@ -216,13 +217,15 @@ impl GcBuilder {
         gc.row.suspend_ns = plus(gc.row.suspend_ns, suspend);
     }
 
-    fn fill_pauses(&self, recording: &mut Recording) {
+    fn fill_pauses(&self, recording: &mut Recording) -> Vec<u32> {
+        let mut samplers = Vec::new();
         let [gc, profiler, other] = ["gc", "profiler", "other"].map(|word| recording.strings.intern(word));
         for one in &self.done {
             let sampled = model::sorted_range(&recording.samples.ts_ns, one.begin, one.end);
             let cause = if GC_REASONS.contains(&one.reason) {
                 gc
             } else if sampled.end > sampled.start {
+                samplers.push(one.thread);
                 profiler
             } else {
                 other
@@ -230,5 +233,8 @@ impl GcBuilder {
             let dur_ns = one.end.saturating_sub(one.begin);
             recording.pauses.push(PauseRow { ts_ns: one.begin, dur_ns, cause });
         }
+        samplers.sort_unstable();
+        samplers.dedup();
+        samplers
     }
 }

@@ -7,7 +7,11 @@ use clr::payload::Payload;
 use clr::schema;
 use model::Fields;
 use nettrace::{FieldType, Metadata};
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
+
+/// Bytes of a name that are kept: events repeat names that a file gives once, joined with others.
+const MOST_NAME: usize = 1024;
 
 /// The runtime's own provider.
 pub(crate) const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
@@ -47,6 +51,7 @@ pub(crate) enum Handler {
     RequestStart,
     RequestStop,
     Span,
+    SpanStart,
     Log,
 }
 
@@ -91,6 +96,13 @@ fn handler(provider: &str, id: u32, name: &str) -> Handler {
         {
             Handler::Span
         }
+        ("Microsoft-Diagnostics-DiagnosticSource", _)
+            if name.ends_with("Activity1Start")
+                || name.ends_with("Activity2Start")
+                || name == "ActivityStart" =>
+        {
+            Handler::SpanStart
+        }
         ("Microsoft-Extensions-Logging", _) if name == "FormattedMessage" => Handler::Log,
         _ if name == "EventCounters" => Handler::EventCounter,
         _ => Handler::None,
@@ -132,6 +144,14 @@ fn runtime_handler(id: u32) -> Handler {
     }
 }
 
+/// The name as far as it is kept.
+pub(crate) fn shortened(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(MOST_NAME)).unwrap_or_default()
+}
+
+/// Layouts that metadata describes, by the decoder's number of the kind: what a label alone sets apart shares one.
+pub(crate) type Layouts = FxHashMap<u32, Arc<Layout>>;
+
 /// A kind of event, looked up.
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
@@ -139,29 +159,42 @@ pub(crate) struct Kind {
     /// Its name as TraceEvent writes it.
     pub(crate) name: String,
     pub(crate) layout: Arc<Layout>,
+    /// The fewest bytes that the fields can be encoded in.
+    pub(crate) least_bytes: usize,
     /// Sent when the session ends, about what was there before: no part of what was observed.
     pub(crate) rundown: bool,
 }
 
 impl Kind {
-    pub(crate) fn new(metadata: &Metadata, version: Option<u8>, opcode: Option<u8>) -> Self {
+    pub(crate) fn new(
+        metadata: &Metadata,
+        version: Option<u8>,
+        opcode: Option<u8>,
+        layouts: &mut Layouts,
+    ) -> Self {
         let (provider, id) = (metadata.provider.as_str(), metadata.event_id);
         let version = version.unwrap_or(metadata.version);
         let handler = handler(provider, id, &metadata.name);
         let rundown = provider == RUNDOWN || handler == Handler::ProcessInfo;
+        let mut described = || {
+            let known = layouts.entry(metadata.index);
+            Arc::clone(known.or_insert_with(|| Arc::new(layout(&metadata.fields))))
+        };
         if let Some(event) = schema::runtime_event(provider, id, version) {
             // Some of these providers' events describe themselves as well; what they say is then as good.
             let own = !metadata.fields.is_empty() && event.layout.fields.is_empty();
-            let layout = if own { Arc::new(layout(&metadata.fields)) } else { event.layout };
-            return Self { handler, name: event.name.to_owned(), layout, rundown };
+            let layout = if own { described() } else { event.layout };
+            let least_bytes = layout.least_bytes();
+            return Self { handler, name: event.name.to_owned(), layout, least_bytes, rundown };
         }
-        let name = clr::name::display_name(&metadata.name, id, metadata.opcode, opcode);
+        let name = clr::name::display_name(shortened(&metadata.name), id, metadata.opcode, opcode);
         let layout = if metadata.fields.is_empty() {
             schema::well_known(provider, &metadata.name).unwrap_or_default()
         } else {
-            Arc::new(layout(&metadata.fields))
+            described()
         };
-        Self { handler, name, layout, rundown }
+        let least_bytes = layout.least_bytes();
+        Self { handler, name, layout, least_bytes, rundown }
     }
 }
 
@@ -231,5 +264,22 @@ impl Fields for Decoder {
             }
             None => String::from("{}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_do_not_multiply_what_a_kind_keeps() {
+        let fields = vec![nettrace::Field { name: "a".to_owned(), kind: FieldType::U8 }];
+        let name = "n".repeat(60_000);
+        let metadata = Metadata { provider: "P".to_owned(), name, fields, ..Metadata::default() };
+        let mut layouts = Layouts::default();
+        let one = Kind::new(&metadata, None, None, &mut layouts);
+        let other = Kind::new(&metadata, Some(3), Some(200), &mut layouts);
+        assert!(Arc::ptr_eq(&one.layout, &other.layout));
+        assert_eq!(other.name.len(), MOST_NAME + "/Opcode(200)".len());
     }
 }

@@ -3,6 +3,7 @@
 //! Code is loaded, unloaded and its place used again, so an address alone does not name a method: the time does. Most
 //! places hold one method for ever and need no time; the others are found out once, when all is read.
 
+use crate::kinds::shortened;
 use crate::rawstacks::{NO_STACK, RawStacks};
 use base::bytes::utf16_text;
 use model::{Frame, NO_ID, Recording, Strings, Sym};
@@ -171,7 +172,7 @@ fn same_name(names: &[u8], left: CodeName, right: CodeName) -> bool {
     left.namespace == right.namespace && bytes(left) == bytes(right)
 }
 
-/// A file's name without folder and without the ending of a program or library.
+/// A file's name without folder and without the ending of a program or library, as far as it is kept.
 fn module_name(path: &str) -> &str {
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
     let stem = match file.rsplit_once('.') {
@@ -180,7 +181,7 @@ fn module_name(path: &str) -> &str {
         }
         _ => file,
     };
-    stem.strip_suffix(".ni").unwrap_or(stem)
+    shortened(stem.strip_suffix(".ni").unwrap_or(stem))
 }
 
 /// Which code an address may be.
@@ -370,4 +371,15 @@ fn clusters(codes: &[Code]) -> Vec<(u64, u64, u32, u32)> {
         }
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_s_name_is_not_repeated_at_any_length_in_every_method() {
+        assert_eq!(module_name("/a/b.c.ni.DLL"), "b.c");
+        assert_eq!(module_name(&format!("/a/{}.dll", "ä".repeat(30_000))).len(), 1024);
+    }
 }

@@ -16,11 +16,18 @@ pub(crate) fn fill(recording: &mut Recording) {
     let gc = &recording.gc;
     let has_gc = !gc.number.is_empty() || sent(9);
     let pauses: Vec<f64> = gc.pause_ns.iter().filter(|ns| **ns != NO_INT).map(|ns| *ns as f64).collect();
-    let paused: f64 = pauses.iter().sum();
+    let sum = |figures: &mut dyn Iterator<Item = f64>| figures.fold(0.0, |sum, figure| sum + figure);
+    let paused = sum(&mut pauses.iter().copied());
     let weights = &recording.allocations.weight_bytes;
-    let allocated: f64 = weights.iter().filter(|weight| !weight.is_nan()).sum();
-    let waited: f64 =
-        recording.contention.dur_ns.iter().filter(|ns| **ns != NO_INT).map(|ns| *ns as f64).sum();
+    let allocated = sum(&mut weights.iter().copied().filter(|weight| !weight.is_nan()));
+    let waits = recording.contention.dur_ns.iter().filter(|ns| **ns != NO_INT);
+    let waited = sum(&mut waits.map(|ns| *ns as f64));
+    // Whether the runtime was asked at all: a provider without any event says nothing of what did not happen.
+    let runtime = recording
+        .events
+        .kind_provider
+        .iter()
+        .any(|sym| recording.strings.text(*sym) == crate::kinds::RUNTIME);
     let (requests, p50, p99) = request_figures(recording);
     let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
     let when = |known: bool, value: f64| if known { value } else { f64::NAN };
@@ -39,11 +46,11 @@ pub(crate) fn fill(recording: &mut Recording) {
         ("allocation.rate", when(!weights.is_empty(), rate(allocated)), "B/s", count(weights.len())),
         (
             "exceptions.rate",
-            rate(recording.exceptions.ts_ns.len() as f64),
+            when(runtime, rate(recording.exceptions.ts_ns.len() as f64)),
             "1/s",
             count(recording.exceptions.ts_ns.len()),
         ),
-        ("contention.share", rate(waited / 1e9), "", count(recording.contention.dur_ns.len())),
+        ("contention.share", when(runtime, rate(waited / 1e9)), "", count(recording.contention.dur_ns.len())),
         ("requests.rate", rate(requests.0), "1/s", requests.1),
         ("requests.p50", p50, "ms", requests.1),
         ("requests.p99", p99, "ms", requests.1),
@@ -90,7 +97,7 @@ fn request_figures(recording: &Recording) -> ((f64, i64), f64, f64) {
     durations.sort_unstable();
     let n = i64::try_from(durations.len()).unwrap_or(i64::MAX);
     if durations.is_empty() {
-        let stops = stopped_requests(recording);
+        let stops = stopped_requests(recording).or_else(|| metered_requests(recording));
         return (stops.map_or((f64::NAN, 0), |stops| (stops as f64, stops)), f64::NAN, f64::NAN);
     }
     // The smallest value that at least the share of all values does not exceed.
@@ -110,4 +117,17 @@ fn stopped_requests(recording: &Recording) -> Option<i64> {
     })?;
     let stops = events.kind.iter().filter(|known| **known as usize == kind).count();
     i64::try_from(stops).ok()
+}
+
+/// Requests that the meter counted; none where it was not asked for.
+fn metered_requests(recording: &Recording) -> Option<i64> {
+    let counters = &recording.counters;
+    let find = |text: &str| recording.strings.find(text);
+    let (name, kind) = (find("http.server.request.duration")?, find("count")?);
+    let rows = (0..counters.ts_ns.len()).filter_map(|at| counters.row(at));
+    let counts = rows.filter(|row| row.name == name && row.kind == kind && !row.value.is_nan());
+    let mut values = counts.map(|row| row.value).peekable();
+    values.peek()?;
+    #[expect(clippy::cast_possible_truncation, reason = "a count; the cast saturates")]
+    Some(values.fold(0.0, |sum, value| sum + value) as i64)
 }

@@ -12,6 +12,9 @@ use rustc_hash::FxHashMap;
 pub(crate) struct OpenRequests {
     open: FxHashMap<u32, Vec<usize>>,
     latest: FxHashMap<u32, usize>,
+    /// By thread: the request that began on it last.
+    by_thread: FxHashMap<u32, usize>,
+    by_span: FxHashMap<Sym, usize>,
 }
 
 impl Builder {
@@ -43,6 +46,7 @@ impl Builder {
         self.recording.requests.push(row);
         self.requests.open.entry(seen.activity).or_default().push(number);
         self.requests.latest.insert(seen.activity, number);
+        self.requests.by_thread.insert(seen.thread, number);
     }
 
     pub(crate) fn request_stop(&mut self, seen: &Seen<'_>) {
@@ -54,10 +58,26 @@ impl Builder {
         }
     }
 
+    /// A request's span started: it is of the request that began on the thread last.
+    pub(crate) fn request_span_start(&mut self, seen: &Seen<'_>, span_id: Sym) {
+        if let Some(number) = self.requests.by_thread.remove(&seen.thread) {
+            self.requests.by_span.insert(span_id, number);
+        }
+    }
+
     /// Route, status and trace come with the request's span, which ends beside the request.
-    pub(crate) fn request_span(&mut self, seen: &Seen<'_>, route: Sym, status: i64, trace_id: Sym) {
+    pub(crate) fn request_span(
+        &mut self,
+        seen: &Seen<'_>,
+        span_id: Sym,
+        route: Sym,
+        status: i64,
+        trace_id: Sym,
+    ) {
+        let by_span = self.requests.by_span.remove(&span_id);
         let open = self.requests.open.get(&seen.activity).and_then(|list| list.last()).copied();
-        let Some(number) = open.or_else(|| self.requests.latest.get(&seen.activity).copied()) else { return };
+        let by_activity = || open.or_else(|| self.requests.latest.get(&seen.activity).copied());
+        let Some(number) = by_span.or_else(by_activity) else { return };
         let requests = &mut self.recording.requests;
         if let Some(place) = requests.route.get_mut(number) {
             *place = route;

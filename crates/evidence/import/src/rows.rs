@@ -84,6 +84,7 @@ impl Builder {
             Handler::RequestStart => self.request_start(seen),
             Handler::RequestStop => self.request_stop(seen),
             Handler::Span => self.span(seen),
+            Handler::SpanStart => self.span_start(seen),
             Handler::Log => self.log(seen),
             Handler::None | Handler::Sample | Handler::Finalizer | Handler::TieringThread => {}
         }

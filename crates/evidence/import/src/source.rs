@@ -132,6 +132,10 @@ fn exhibit_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         let path = entry.map_err(io)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if [".nettrace", ".nettrace.zst", ".nettrace.gz"].iter().any(|ending| name.ends_with(ending)) {
+            // A pipe of that name would be waited for.
+            if !path.is_file() {
+                return Err(Error::NotAFile(path.display().to_string()));
+            }
             files.push(path);
         }
     }

@@ -15,6 +15,8 @@ pub(crate) struct SeenTexts {
     tags: FxHashMap<Box<[u8]>, Tags>,
 }
 
+/// The span of a whole request.
+const REQUEST_SPAN: &str = "Microsoft.AspNetCore.Hosting.HttpRequestIn";
 /// Texts remembered at most; beyond that they are worked out anew each time.
 const MOST_REMEMBERED: usize = 1 << 16;
 
@@ -106,9 +108,23 @@ impl Builder {
             tags: tags.json,
         };
         self.recording.spans.push(row);
-        if self.recording.strings.text(activity_name) == "Microsoft.AspNetCore.Hosting.HttpRequestIn" {
-            self.request_span(seen, tags.route, tags.status, row.trace_id);
+        if self.recording.strings.text(activity_name) == REQUEST_SPAN {
+            self.request_span(seen, row.span_id, tags.route, tags.status, row.trace_id);
         }
+    }
+
+    /// The span of a request starts right behind the request, on its thread: that joins the two.
+    pub(crate) fn span_start(&mut self, seen: &Seen<'_>) {
+        let Ok(arguments) = read_arguments(Cursor::new(seen.payload, 0)) else { return };
+        let strings = &mut self.recording.strings;
+        let name = self.texts.text(arguments.activity_name, strings);
+        if strings.text(name) != REQUEST_SPAN {
+            return;
+        }
+        let id = text_of(arguments.id);
+        let (_, span_id) = w3c(&id);
+        let span_id = strings.intern(span_id);
+        self.request_span_start(seen, span_id);
     }
 
     pub(crate) fn log(&mut self, seen: &Seen<'_>) {

@@ -2,7 +2,7 @@
 //!
 //! What a thread is for shows in the events only such threads send, and in the outer frames of its stacks.
 
-use crate::kinds::Handler;
+use crate::kinds::{GcEvent, Handler};
 use model::{NO_ID, NO_INT, Recording, Sym, ThreadRow};
 
 /// Methods in whose call a thread spends its life, and what such a thread is for.
@@ -24,6 +24,7 @@ struct Facts {
     first_ns: i64,
     last_ns: i64,
     role: Option<&'static str>,
+    collects: bool,
 }
 
 /// What was seen of all threads, by their numbers in the recording.
@@ -41,9 +42,10 @@ impl ThreadFacts {
             self.facts.resize(at + 1, None);
         }
         let Some(place) = self.facts.get_mut(at) else { return };
-        let facts = place.get_or_insert(Facts { first_ns: ns, last_ns: ns, role: None });
+        let facts = place.get_or_insert(Facts { first_ns: ns, last_ns: ns, role: None, collects: false });
         facts.first_ns = facts.first_ns.min(ns);
         facts.last_ns = facts.last_ns.max(ns);
+        facts.collects |= handler == Handler::Gc(GcEvent::PerHeapHistory);
         let role = match handler {
             Handler::Finalizer => "finalizer",
             Handler::TieringThread => "tiering",
@@ -51,6 +53,15 @@ impl ThreadFacts {
             _ => return,
         };
         facts.role = Some(role);
+    }
+
+    /// Notes which threads stopped the program to look at the others.
+    pub(crate) fn are_samplers(&mut self, threads: &[u32]) {
+        for thread in threads {
+            if let Some(Some(facts)) = self.facts.get_mut(*thread as usize) {
+                facts.role = Some("sampler");
+            }
+        }
     }
 
     /// Fills the table of threads; the samples have their stacks' names by now.
@@ -77,7 +88,10 @@ impl ThreadFacts {
                 stacks.get(number).and_then(|list| list.iter().find_map(|stack| role(*stack, recording)));
             let main = recording.exhibit.pid.is_some_and(|pid| pid.cast_signed() == *id);
             let sampled = samples.get(number).copied().unwrap_or(0);
-            let role = by_stack.or(facts.role).or(main.then_some("main")).or((sampled > 0).then_some("user"));
+            // A thread that collects and is never sampled has no managed code: the collector's own.
+            let gc = facts.collects && sampled == 0;
+            let role = by_stack.or(facts.role).or(gc.then_some("gc"));
+            let role = role.or(main.then_some("main")).or((sampled > 0).then_some("user"));
             rows.push(ThreadRow {
                 thread: *id,
                 name: Sym::NONE,
