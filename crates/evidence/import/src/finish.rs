@@ -3,8 +3,8 @@
 use crate::builder::Builder;
 use crate::methods::Naming;
 use crate::rawstacks::RawStacks;
-use crate::states::States;
-use model::{CoverageRow, JitRow, NO_INT, Recording, Sym};
+use crate::states::set_states;
+use model::{CoverageRow, JitRow, Recording};
 
 impl Builder {
     /// Ends the reading.
@@ -124,55 +124,5 @@ fn count_unnamed(unknown: u32, recording: &mut Recording) {
             recording.lost.frames += u64::from(*depth) + 1;
             recording.lost.unnamed_frames += none;
         }
-    }
-}
-
-/// Says of each sample what its thread was doing.
-fn set_states(recording: &mut Recording) {
-    let [running, waiting, external, managed] =
-        ["running", "waiting", "external", "managed"].map(|word| recording.strings.intern(word));
-    let lock = recording.strings.intern("lock");
-    let contended = Contended::new(recording);
-    let mut states = States::new(recording);
-    for at in 0..recording.samples.ts_ns.len() {
-        let Some(row) = recording.samples.row(at) else { continue };
-        let mut waiting_on = states.waiting_on(row.stack, recording);
-        // Where the runtime waits for a lock without a frame of its own, its events say so.
-        if waiting_on == Sym::NONE && row.kind != managed && contended.at(row.thread, row.ts_ns) {
-            waiting_on = lock;
-        }
-        let state = match waiting_on {
-            Sym::NONE if row.kind == managed => running,
-            Sym::NONE => external,
-            _ => waiting,
-        };
-        if let (Some(place), Some(on)) =
-            (recording.samples.state.get_mut(at), recording.samples.waiting_on.get_mut(at))
-        {
-            (*place, *on) = (state, waiting_on);
-        }
-    }
-}
-
-/// When each thread waited for a lock, by the contention events.
-struct Contended {
-    /// Thread, start and end, sorted; waits of one thread do not overlap but by nesting.
-    waits: Vec<(u32, i64, i64)>,
-}
-
-impl Contended {
-    fn new(recording: &Recording) -> Self {
-        let rows = (0..recording.contention.ts_ns.len()).filter_map(|at| recording.contention.row(at));
-        let ended = rows.filter(|row| row.dur_ns != NO_INT);
-        let mut waits: Vec<_> =
-            ended.map(|row| (row.thread, row.ts_ns, row.ts_ns.saturating_add(row.dur_ns))).collect();
-        waits.sort_unstable();
-        Self { waits }
-    }
-
-    fn at(&self, thread: u32, ns: i64) -> bool {
-        let after = self.waits.partition_point(|wait| (wait.0, wait.1) <= (thread, ns));
-        let last = after.checked_sub(1).and_then(|at| self.waits.get(at));
-        last.is_some_and(|(known, _, end)| *known == thread && ns <= *end)
     }
 }

@@ -3,28 +3,50 @@
 //! The sampler looks at every managed thread, whether it runs or waits, and says only whether it was in managed code.
 //! A thread inside a wait of the runtime's own is waiting, whatever the sampler says: the innermost frames tell, and
 //! further out what it waits for. The shapes are data, in `states.txt`; they are the runtime's methods alone.
+//!
+//! The sampler stops running threads where they let themselves be stopped, so a thread that ran may be seen in a poll
+//! of the runtime's or on the slow way into a lock that it got at once. Both are running.
 
-use model::{NO_ID, Recording, Sym};
+use model::{NO_INT, Recording, SampleRow, Sym};
+use rustc_hash::FxHashMap;
 
 /// Frames looked at from the innermost on for a wait.
 const INNERMOST: usize = 4;
 /// Frames looked at from there on for what is waited for.
 const OUTWARD: usize = 24;
+/// Methods of the runtime that run somebody's code: what stands further out asked for that code, not for the wait.
+const RUNS_CODE: [&str; 6] =
+    ["InnerInvoke", "MoveNext", "RunInternal", "RunFromThreadPoolDispatchLoop", "Dispatch", "InvokeWithoutEventing"];
+
+/// What a stack's shape says of its thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Nothing: what the sampler said counts.
+    Plain,
+    /// It ran, whatever the sampler said.
+    Runs,
+    /// It waits.
+    Waits(&'static str),
+    /// It waits for a lock, unless events say that it had it.
+    Enters(&'static str),
+}
 
 /// What a wait is for, by method: innermost frames, then what stands around them.
 #[derive(Debug, Default)]
-pub(crate) struct Shapes {
-    waits: Vec<(&'static str, &'static str)>,
+struct Shapes {
+    inner: Vec<(&'static str, Shape)>,
     around: Vec<(&'static str, &'static str)>,
 }
 
 impl Shapes {
-    pub(crate) fn built_in() -> Self {
+    fn built_in() -> Self {
         let mut shapes = Self::default();
         for line in include_str!("states.txt").lines() {
             let mut words = line.split_whitespace();
             match (words.next(), words.next(), words.next()) {
-                (Some("wait"), Some(what), Some(method)) => shapes.waits.push((method, what)),
+                (Some("wait"), Some(what), Some(method)) => shapes.inner.push((method, Shape::Waits(what))),
+                (Some("enter"), Some(what), Some(method)) => shapes.inner.push((method, Shape::Enters(what))),
+                (Some("run"), Some(_), Some(method)) => shapes.inner.push((method, Shape::Runs)),
                 (Some("around"), Some(what), Some(method)) => shapes.around.push((method, what)),
                 _ => {}
             }
@@ -32,44 +54,183 @@ impl Shapes {
         shapes
     }
 
-    /// What a stack waits for; none where it does not wait. `names` are methods (`Type.Method`) from the innermost out.
-    fn waiting_on(&self, names: &[String]) -> Option<&'static str> {
-        let find = |list: &[(&'static str, &'static str)], name: &String| {
-            list.iter().find(|(method, _)| name == method).map(|(_, what)| *what)
+    /// The shape of a stack. `names` are methods (`Type.Method`) from the innermost out.
+    fn of(&self, names: &[String]) -> Shape {
+        let innermost = names.iter().take(INNERMOST).enumerate();
+        let shape = innermost.filter_map(|(at, name)| {
+            let same = |method: &str| name == method || local_function_of(name, method);
+            let (_, shape) = self.inner.iter().find(|(method, _)| same(method))?;
+            (*shape != Shape::Runs || at == 0).then_some(*shape)
+        });
+        let mut outward = names.iter().take(OUTWARD).take_while(|name| belongs_to_wait(name));
+        let around =
+            outward.find_map(|name| self.around.iter().find(|(method, _)| name == method).map(|(_, what)| *what));
+        match (shape.into_iter().next(), around) {
+            (None, _) => Shape::Plain,
+            (Some(Shape::Waits(_) | Shape::Enters(_)), Some(what)) => Shape::Waits(what),
+            (Some(shape), _) => shape,
+        }
+    }
+}
+
+/// Whether a name is that of a local function, whose number differs between builds: `<PollGC>g__PollGCWorker|67_0`.
+fn local_function_of(name: &str, method: &str) -> bool {
+    name.strip_prefix(method).is_some_and(|rest| rest.starts_with('|'))
+}
+
+/// Whether a frame between a wait and the code that asked for it can be part of the wait: the runtime's own, and not
+/// one that runs other code.
+fn belongs_to_wait(name: &str) -> bool {
+    let of_runtime = name.starts_with("System.") || name.starts_with("Interop") || name == ".";
+    of_runtime && !RUNS_CODE.iter().any(|method| name.strip_suffix(method).is_some_and(|class| class.ends_with('.')))
+}
+
+/// Says of each sample what its thread was doing.
+pub(crate) fn set_states(recording: &mut Recording) {
+    let [running, waiting, external, managed] =
+        ["running", "waiting", "external", "managed"].map(|word| recording.strings.intern(word));
+    let contended = Contended::new(recording);
+    let shapes = Shapes::built_in();
+    let managed_is_told = managed_is_told(recording, managed);
+    let mut stuck = Stuck::default();
+    let lock = recording.strings.intern("lock");
+    // Worked out once a stack, with the word for what it waits for.
+    let mut by_stack: Vec<Option<(Shape, Sym)>> = vec![None; recording.stacks.len()];
+    for at in 0..recording.samples.ts_ns.len() {
+        let Some(row) = recording.samples.row(at) else { continue };
+        let known = by_stack.get_mut(row.stack as usize);
+        let (shape, what) = known.map_or((Shape::Plain, Sym::NONE), |known| {
+            *known.get_or_insert_with(|| {
+                let shape = shapes.of(&method_names(row.stack, recording));
+                let (Shape::Waits(what) | Shape::Enters(what)) = shape else { return (shape, Sym::NONE) };
+                (shape, recording.strings.intern(what))
+            })
+        });
+        let in_lock = || contended.at(row.thread, row.ts_ns);
+        let waits_for = match shape {
+            Shape::Waits(_) => Some(what),
+            Shape::Enters(_) => (contended.is_empty() || in_lock()).then_some(what),
+            Shape::Runs => None,
+            // Where the runtime waits for a lock without a frame of its own, its events say so.
+            Shape::Plain => (row.kind != managed && in_lock()).then_some(lock),
         };
-        let inner = names.iter().take(INNERMOST).find_map(|name| find(&self.waits, name))?;
-        Some(names.iter().take(OUTWARD).find_map(|name| find(&self.around, name)).unwrap_or(inner))
+        let state = match (waits_for, shape) {
+            (Some(_), _) => waiting,
+            (None, Shape::Runs | Shape::Enters(_)) => running,
+            (None, _) if row.kind == managed => running,
+            (None, _) if !managed_is_told && in_managed_code(row.stack, recording) => running,
+            (None, _) => external,
+        };
+        if matches!(shape, Shape::Enters(_)) && state == running {
+            stuck.saw(at, &row);
+        } else {
+            stuck.moved(row.thread);
+        }
+        let waiting_on = waits_for.unwrap_or(Sym::NONE);
+        if let (Some(place), Some(on)) =
+            (recording.samples.state.get_mut(at), recording.samples.waiting_on.get_mut(at))
+        {
+            (*place, *on) = (state, waiting_on);
+        }
+    }
+    for at in stuck.samples() {
+        if let (Some(place), Some(on)) =
+            (recording.samples.state.get_mut(at), recording.samples.waiting_on.get_mut(at))
+        {
+            (*place, *on) = (waiting, lock);
+        }
     }
 }
 
-/// What each stack waits for, worked out once a stack.
-pub(crate) struct States {
-    shapes: Shapes,
-    by_stack: Vec<Option<Sym>>,
+/// Whether the sampler's word for managed code means anything: .NET 9 says `external` of all but a stray sample.
+fn managed_is_told(recording: &Recording, managed: Sym) -> bool {
+    let of_9 = recording.exhibit.runtime.as_ref().is_some_and(|version| version.starts_with("9."));
+    let kinds = &recording.samples.kind;
+    !of_9 || kinds.iter().filter(|kind| **kind == managed).count() > kinds.len() / 200
 }
 
-impl States {
-    pub(crate) fn new(recording: &Recording) -> Self {
-        Self { shapes: Shapes::built_in(), by_stack: vec![None; recording.stacks.len()] }
-    }
+/// Whether the innermost frame is a method with a name that is no call out of managed code.
+fn in_managed_code(stack: u32, recording: &Recording) -> bool {
+    let Some(frame) = recording.stacks.frame.get(stack as usize) else { return false };
+    let text = |list: &[Sym]| list.get(*frame as usize).and_then(|sym| recording.strings.get(*sym));
+    text(&recording.frames.method).is_some()
+        && !text(&recording.frames.declaring_type).is_some_and(|class| class.starts_with("Interop"))
+}
 
-    /// What the stack waits for, or [`Sym::NONE`].
-    pub(crate) fn waiting_on(&mut self, stack: u32, recording: &mut Recording) -> Sym {
-        let Some(Some(known)) = self.by_stack.get(stack as usize) else {
-            let names = method_names(stack, recording);
-            let what = self.shapes.waiting_on(&names);
-            let sym = what.map_or(Sym::NONE, |what| recording.strings.intern(what));
-            if stack != NO_ID {
-                if stack as usize >= self.by_stack.len() {
-                    self.by_stack.resize(stack as usize + 1, None);
-                }
-                if let Some(known) = self.by_stack.get_mut(stack as usize) {
-                    *known = Some(sym);
-                }
+/// Threads that stand on the way into a lock, whose wait began before the recording and has no event.
+///
+/// A thread that only passes is seen there once and then elsewhere. One that is seen at the same place without a break
+/// for [`Self::LEAST_NS`] waits.
+#[derive(Default)]
+struct Stuck {
+    /// By thread: the stack and the samples seen of it without a break.
+    open: FxHashMap<u32, (u32, Vec<usize>, i64, i64)>,
+    done: Vec<usize>,
+}
+
+impl Stuck {
+    const LEAST_NS: i64 = 1_000_000_000;
+
+    fn saw(&mut self, at: usize, row: &SampleRow) {
+        match self.open.get_mut(&row.thread) {
+            Some((stack, samples, _, last)) if *stack == row.stack => {
+                samples.push(at);
+                *last = row.ts_ns;
             }
-            return sym;
+            _ => {
+                self.moved(row.thread);
+                self.open.insert(row.thread, (row.stack, vec![at], row.ts_ns, row.ts_ns));
+            }
+        }
+    }
+
+    fn moved(&mut self, thread: u32) {
+        if self.open.is_empty() {
+            return;
+        }
+        if let Some((_, samples, first, last)) = self.open.remove(&thread)
+            && last.saturating_sub(first) >= Self::LEAST_NS
+        {
+            self.done.extend(samples);
+        }
+    }
+
+    /// The samples of those that waited, in the order of time.
+    fn samples(mut self) -> Vec<usize> {
+        let mut threads: Vec<u32> = self.open.keys().copied().collect();
+        threads.sort_unstable();
+        threads.iter().for_each(|thread| self.moved(*thread));
+        self.done.sort_unstable();
+        self.done
+    }
+}
+
+/// When each thread waited for a lock, by the contention events.
+struct Contended {
+    /// Thread, start and end, sorted; waits of one thread do not overlap but by nesting.
+    waits: Vec<(u32, i64, i64)>,
+}
+
+impl Contended {
+    fn new(recording: &Recording) -> Self {
+        let rows = (0..recording.contention.ts_ns.len()).filter_map(|at| recording.contention.row(at));
+        let until = |row: &model::ContentionRow| match row.dur_ns {
+            NO_INT => i64::MAX,
+            dur_ns => row.ts_ns.saturating_add(dur_ns),
         };
-        *known
+        let mut waits: Vec<_> = rows.map(|row| (row.thread, row.ts_ns, until(&row))).collect();
+        waits.sort_unstable();
+        Self { waits }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waits.is_empty()
+    }
+
+    fn at(&self, thread: u32, ns: i64) -> bool {
+        let after = self.waits.partition_point(|wait| (wait.0, wait.1) <= (thread, ns));
+        let last = after.checked_sub(1).and_then(|at| self.waits.get(at));
+        last.is_some_and(|(known, _, end)| *known == thread && ns <= *end)
     }
 }
 
