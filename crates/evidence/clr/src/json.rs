@@ -87,6 +87,7 @@ impl<'a> Writer<'a> {
         depth: u32,
     ) -> Result<Option<Value>, ReadError> {
         let offset = cursor.offset();
+        scope.visit(offset)?;
         self.spend(VALUE, offset)?;
         let value = self.read(kind, cursor, scope, depth)?;
         if let Some(Value::String(text)) = &value {

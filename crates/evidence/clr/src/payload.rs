@@ -130,6 +130,14 @@ pub(crate) fn values_left(bytes: &[u8]) -> Cell<usize> {
 }
 
 impl Scope<'_, '_> {
+    /// Counts one more value gone over, however it is used: what one walk over a payload refuses, all do.
+    pub(crate) fn visit(&self, offset: u64) -> Result<(), ReadError> {
+        let cause = Cause::Count(MOST_VALUES as u64);
+        let refused = ReadError { offset, what: "values of no bytes", cause };
+        self.left.set(self.left.get().checked_sub(1).ok_or(refused)?);
+        Ok(())
+    }
+
     /// The value of an earlier field, or the literal number that stands for one. A field that this version does not
     /// have counts nothing.
     pub(crate) fn count(&self, name: &str) -> Result<u64, ReadError> {
@@ -190,11 +198,7 @@ pub(crate) fn skip<'a>(
         let cause = Cause::Depth(u64::from(MAX_DEPTH));
         return Err(ReadError { offset: cursor.offset(), what: "nested value", cause });
     }
-    let Some(left) = scope.left.get().checked_sub(1) else {
-        let cause = Cause::Count(MOST_VALUES as u64);
-        return Err(ReadError { offset: cursor.offset(), what: "values of no bytes", cause });
-    };
-    scope.left.set(left);
+    scope.visit(cursor.offset())?;
     match kind {
         Kind::I8 | Kind::U8 | Kind::Bool8 | Kind::Utf8Unit => drop(cursor.take(1, "byte")?),
         Kind::I16 | Kind::U16 | Kind::Utf16Unit => drop(cursor.take(2, "16 bits")?),

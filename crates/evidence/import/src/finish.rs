@@ -85,7 +85,7 @@ fn sort_by_time(recording: &mut Recording) {
     }
     sort!(events by ts_ns, samples by ts_ns, allocations by ts_ns, exceptions by ts_ns, contention by ts_ns);
     sort!(waits by ts_ns, threadpool by ts_ns, jit by ts_ns, counters by ts_ns, requests by start_ns, spans by start_ns);
-    sort!(logs by ts_ns, host by ts_ns, thread_cpu by ts_ns);
+    sort!(logs by ts_ns, host by ts_ns, thread_cpu by ts_ns, request_marks by ts_ns);
 }
 
 /// Replaces raw nodes by rows of `stacks` in every table that has stacks.

@@ -19,6 +19,8 @@ pub(crate) struct OpenRequests {
 
 impl Builder {
     pub(crate) fn request_start(&mut self, seen: &Seen<'_>) {
+        let path = self.text(seen, "path");
+        self.mark_request(seen, path);
         if seen.activity == NO_ID {
             return;
         }
@@ -26,7 +28,7 @@ impl Builder {
             start_ns: seen.ns,
             dur_ns: NO_INT,
             method: self.text(seen, "method"),
-            path: self.text(seen, "path"),
+            path,
             route: Sym::NONE,
             status: NO_INT,
             activity: seen.activity,
@@ -49,7 +51,15 @@ impl Builder {
         self.requests.by_thread.insert(seen.thread, number);
     }
 
+    fn mark_request(&mut self, seen: &Seen<'_>, path: Sym) {
+        let marks = &mut self.recording.request_marks;
+        marks.ts_ns.push(seen.ns);
+        marks.thread.push(seen.thread);
+        marks.path.push(path);
+    }
+
     pub(crate) fn request_stop(&mut self, seen: &Seen<'_>) {
+        self.mark_request(seen, Sym::NONE);
         let Some(number) = self.requests.open.get_mut(&seen.activity).and_then(Vec::pop) else { return };
         let requests = &mut self.recording.requests;
         let start = requests.start_ns.get(number).copied().unwrap_or(seen.ns);

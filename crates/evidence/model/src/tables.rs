@@ -507,6 +507,30 @@ impl Frames {
     }
 }
 
+/// Where requests began and ended, by thread: also where nothing pairs the two, as without activity ids.
+#[derive(Debug, Default)]
+pub struct RequestMarks {
+    /// When, in order.
+    pub ts_ns: Vec<i64>,
+    /// The thread, see `Recording::thread_ids`.
+    pub thread: Vec<u32>,
+    /// The path of a request that begins; none for an end.
+    pub path: Vec<Sym>,
+}
+
+impl RequestMarks {
+    /// Brings the rows into the order given: the row numbers, each once.
+    pub fn reorder(&mut self, order: &[u32]) {
+        permute(&mut self.ts_ns, order);
+        permute(&mut self.thread, order);
+        permute(&mut self.path, order);
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.ts_ns.len() * (size_of::<i64>() + size_of::<u32>() + size_of::<Sym>())
+    }
+}
+
 /// All that was read of a recording.
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the tables say themselves what they are")]
@@ -534,6 +558,8 @@ pub struct Recording {
     pub jit: Jit,
     pub counters: Counters,
     pub requests: Requests,
+    /// No table: what `requests` is made of, before it is paired.
+    pub request_marks: RequestMarks,
     pub spans: Spans,
     pub logs: Logs,
     pub loss: LossRows,
@@ -638,6 +664,7 @@ impl Recording {
             jit.size_bytes(),
             counters.size_bytes(),
             self.requests.size_bytes(),
+            self.request_marks.size_bytes(),
             self.spans.size_bytes(),
             self.logs.size_bytes(),
             self.loss.size_bytes(),

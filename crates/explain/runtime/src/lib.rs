@@ -11,17 +11,25 @@ mod counters;
 mod cpu;
 mod exceptions;
 mod figure;
+mod frames;
 mod gc;
 mod jit;
+mod load;
 mod logs;
+mod metered;
 mod observed;
 mod requests;
+mod sampling;
 mod spans;
 mod threadpool;
 mod waits;
 
 pub use figure::{Figure, List, ListColumn, Part, Row, Series};
+pub use frames::{Marks, Owner, StackIndex};
+pub use load::{Basis, Work, a_second, database_calls, http_calls, is_database, is_http, requests as request_work, routes};
+pub use metered::{Metered, at_per_mille, busy_cpu_share, metered, metered_sum, metered_totals, processors, tag};
 pub use observed::observed_ns;
+pub use sampling::{Group, RequestPaths, Sampling, State, leaf_frame};
 
 use model::Recording;
 

@@ -1,0 +1,182 @@
+//! What the service had to do, and what it asked of others: requests and outgoing calls, with the time they took.
+//!
+//! Exact from requests and spans; from the meters of the libraries where the recording has none of these. Time over
+//! observed time is how many were under way on average (Little's law), which compares with threads.
+
+use crate::figure::{known, real, real_u64};
+use crate::metered::{metered, tag};
+use model::{NO_INT, Recording, Sym};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// Where figures come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// Each one was recorded.
+    Rows,
+    /// Sums that a meter published.
+    Meter,
+}
+
+/// Requests, or calls of a kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Work {
+    /// How many ended.
+    pub count: f64,
+    /// Seconds that they took, added up.
+    pub seconds: f64,
+    /// Half of them took no longer, in milliseconds; from a meter the middle of its intervals' medians.
+    pub p50_ms: Option<f64>,
+    /// Where this comes from.
+    pub basis: Basis,
+}
+
+impl Work {
+    /// Seconds that one took on average.
+    pub fn mean_seconds(&self) -> f64 {
+        if self.count > 0.0 { self.seconds / self.count } else { 0.0 }
+    }
+}
+
+/// Requests answered.
+pub fn requests(recording: &Recording) -> Option<Work> {
+    let rows = &recording.requests.dur_ns;
+    let mut times: Vec<i64> = rows.iter().copied().filter(|ns| *ns != NO_INT).collect();
+    if times.is_empty() {
+        return from_meter(recording, "http.server.request.duration");
+    }
+    times.sort_unstable();
+    Some(from_times(&times))
+}
+
+/// Calls of a database.
+pub fn database_calls(recording: &Recording) -> Option<Work> {
+    from_spans(recording, is_database).or_else(|| from_meter(recording, "db.client.operation.duration"))
+}
+
+/// Outgoing HTTP calls.
+pub fn http_calls(recording: &Recording) -> Option<Work> {
+    from_spans(recording, is_http).or_else(|| from_meter(recording, "http.client.request.duration"))
+}
+
+/// Whether a span is a command of a database, by the names that OpenTelemetry gives its tags.
+pub fn is_database(recording: &Recording, span: usize) -> bool {
+    has_tag(recording, span, &["db.query.text", "db.statement"])
+}
+
+/// Whether a span is an outgoing HTTP call.
+pub fn is_http(recording: &Recording, span: usize) -> bool {
+    let client = recording.spans.kind.get(span).is_some_and(|kind| recording.strings.text(*kind) == "Client");
+    client && has_tag(recording, span, &["http.request.method", "http.method"])
+}
+
+fn has_tag(recording: &Recording, span: usize, names: &[&str]) -> bool {
+    let tags = recording.spans.tags.get(span).map_or("", |tags| recording.strings.text(*tags));
+    names.iter().any(|name| tags.contains(&format!("\"{name}\":")))
+}
+
+fn from_spans(recording: &Recording, wanted: fn(&Recording, usize) -> bool) -> Option<Work> {
+    // Most spans share their tags; each set is looked at once.
+    let mut known_tags: FxHashMap<(Sym, Sym), bool> = FxHashMap::default();
+    let spans = &recording.spans;
+    let mut times = Vec::new();
+    for at in 0..spans.start_ns.len() {
+        let (Some(tags), Some(kind), Some(ns)) = (spans.tags.get(at), spans.kind.get(at), spans.dur_ns.get(at)) else {
+            continue;
+        };
+        let is_wanted = *known_tags.entry((*tags, *kind)).or_insert_with(|| wanted(recording, at));
+        times.extend(known(*ns).filter(|_| is_wanted));
+    }
+    if times.is_empty() {
+        return None;
+    }
+    times.sort_unstable();
+    Some(from_times(&times))
+}
+
+fn from_times(sorted: &[i64]) -> Work {
+    let p50_ms = crate::figure::quantile(sorted, 500).map(crate::figure::millis);
+    let seconds = sorted.iter().map(|ns| real(*ns) / 1e9).sum();
+    Work { count: crate::figure::count(sorted.len()), seconds, p50_ms, basis: Basis::Rows }
+}
+
+fn from_meter(recording: &Recording, name: &str) -> Option<Work> {
+    let counts = metered(recording, name, "count");
+    let count: f64 = counts.iter().map(|of| of.value).sum();
+    let seconds = metered(recording, name, "sum").iter().map(|of| of.value).sum();
+    let medians: Vec<f64> = metered(recording, name, "p50").iter().map(|of| of.value * 1e3).collect();
+    let p50_ms = crate::metered::at_per_mille(medians, 500);
+    (count > 0.0).then_some(Work { count, seconds, p50_ms, basis: Basis::Meter })
+}
+
+/// Requests by route, most time first: route, count, seconds. The path stands in where the route is not told.
+pub fn routes(recording: &Recording) -> Vec<(String, Work)> {
+    let mut routes: BTreeMap<String, (Vec<i64>, f64, f64, Vec<f64>)> = BTreeMap::new();
+    let rows = &recording.requests;
+    for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
+        let name = if row.route == Sym::NONE { row.path } else { row.route };
+        routes.entry(recording.strings.text(name).to_owned()).or_default().0.push(row.dur_ns);
+    }
+    if routes.is_empty() {
+        for (kind, place) in [("count", 0), ("sum", 1), ("p50", 2)] {
+            for of in metered(recording, "http.server.request.duration", kind) {
+                let route = tag(recording, of.tags, "http.route").unwrap_or("no route");
+                let entry = routes.entry(route.to_owned()).or_default();
+                match place {
+                    0 => entry.1 += of.value,
+                    1 => entry.2 += of.value,
+                    _ => entry.3.push(of.value * 1e3),
+                }
+            }
+        }
+    }
+    let work = routes.into_iter().map(|(name, (mut times, count, seconds, medians))| {
+        if times.is_empty() {
+            let p50_ms = crate::metered::at_per_mille(medians, 500);
+            return (name, Work { count, seconds, p50_ms, basis: Basis::Meter });
+        }
+        times.sort_unstable();
+        (name, from_times(&times))
+    });
+    let mut work: Vec<_> = work.filter(|(_, work)| work.count > 0.0).collect();
+    work.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds).then_with(|| a.0.cmp(&b.0)));
+    work
+}
+
+/// How many of something a second, of the seconds given.
+pub fn a_second(count: u64, observed_ns: i64) -> f64 {
+    if observed_ns > 0 { real_u64(count) * 1e9 / real(observed_ns) } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::SpanRow;
+
+    #[test]
+    fn calls_are_told_apart_by_their_tags() {
+        let mut recording = recording(1_000_000_000);
+        let tags = [r#"{"db.query.text":"select 1"}"#, r#"{"http.request.method":"GET"}"#, "{}"];
+        for (dur_ns, tags) in [(2_000_000, tags[0]), (4_000_000, tags[0]), (8_000_000, tags[1]), (9, tags[2])] {
+            let mut text = |text| recording.strings.intern(text);
+            let (kind, tags, none) = (text("Client"), text(tags), Sym::NONE);
+            recording.spans.push(SpanRow {
+                start_ns: 0,
+                dur_ns,
+                source: none,
+                name: none,
+                kind,
+                span_id: none,
+                parent_id: none,
+                trace_id: none,
+                tags,
+            });
+        }
+        let database = database_calls(&recording).unwrap();
+        assert_eq!((database.count, database.p50_ms), (2.0, Some(2.0)));
+        assert!((database.seconds - 0.006).abs() < 1e-9);
+        assert_eq!(http_calls(&recording).unwrap().count, 1.0);
+        assert_eq!(requests(&recording), None);
+    }
+}
