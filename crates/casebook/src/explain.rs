@@ -48,9 +48,10 @@ enum Severity {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let recording = reading::open(&args.file, false)?;
+    let report = findings::explain(&recording);
     let parts = runtime::parts(&recording);
     match args.format {
-        Format::Json => print_json(&json::document(&recording, &parts))?,
+        Format::Json => print_json(&json::document(&recording, &report, &parts))?,
         Format::Text => {
             let page = text::page(&recording, &parts);
             anstream::stdout().write_all(page.text().as_bytes())?;

@@ -1,11 +1,12 @@
 //! The recording as one JSON document, in the shape that scripts rely on.
 
+use findings::{Finding, Report};
 use model::Recording;
 use runtime::{List, Part};
 use serde_json::{Map, Value, json};
 
-/// The document; `findings`, `checked` and `not_checked` stay empty while there are no rules.
-pub(super) fn document(recording: &Recording, parts: &[Part]) -> Value {
+/// The document.
+pub(super) fn document(recording: &Recording, report: &Report, parts: &[Part]) -> Value {
     let lost = &recording.lost;
     let damage: Vec<Value> = lost
         .damage
@@ -14,6 +15,9 @@ pub(super) fn document(recording: &Recording, parts: &[Part]) -> Value {
         .map(|kind| json!({"what": kind.what, "count": kind.count, "first_offset": kind.first_offset}))
         .collect();
     let figures: Map<String, Value> = parts.iter().map(|part| (part.id.to_owned(), figures(part))).collect();
+    let findings: Vec<Value> = report.findings.iter().map(finding).collect();
+    let not_checked: Vec<Value> =
+        report.not_checked.iter().map(|rule| json!({"id": rule.id, "needs": rule.needs})).collect();
     json!({
         "exhibit": exhibit(recording),
         "loss": {
@@ -24,10 +28,39 @@ pub(super) fn document(recording: &Recording, parts: &[Part]) -> Value {
             "frames": lost.frames,
             "unnamed_frames": lost.unnamed_frames,
         },
-        "findings": [],
-        "checked": [],
-        "not_checked": [],
+        "findings": findings,
+        "checked": report.checked,
+        "not_checked": not_checked,
         "figures": figures,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    let measured = finding.measured.iter().map(|of| {
+        json!({"name": of.name, "value": of.value, "unit": of.unit, "threshold": of.threshold})
+    });
+    let places =
+        finding.places.iter().map(|of| json!({"frame": of.frame, "share": of.share, "request": of.request}));
+    let evidence = finding.evidence.iter().map(|of| {
+        json!({
+            "table": of.table,
+            "sql": of.sql,
+            "rows": of.rows,
+            "first_ts_ns": of.first_ts_ns,
+            "last_ts_ns": of.last_ts_ns,
+        })
+    });
+    json!({
+        "id": finding.id,
+        "title": finding.title,
+        "severity": finding.severity.name(),
+        "score": finding.score,
+        "measured": measured.collect::<Vec<_>>(),
+        "where": places.collect::<Vec<_>>(),
+        "evidence": evidence.collect::<Vec<_>>(),
+        "why": finding.why,
+        "try": finding.tries,
+        "verify": finding.verify,
     })
 }
 
@@ -78,7 +111,7 @@ mod tests {
     #[test]
     fn a_recording_without_anything_has_the_whole_shape_and_no_number_out_of_nothing() {
         let recording = Recording::default();
-        let document = document(&recording, &runtime::parts(&recording));
+        let document = document(&recording, &findings::explain(&recording), &runtime::parts(&recording));
         for key in ["exhibit", "loss", "findings", "checked", "not_checked", "figures"] {
             assert!(document.get(key).is_some(), "{key}");
         }

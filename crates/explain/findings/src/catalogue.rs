@@ -1,0 +1,51 @@
+//! The rules as a page: `docs/findings.md`.
+
+use crate::rule::Rule;
+
+/// The page, in Markdown.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Findings\n\nWhat `casebook explain` can find, and how it decides. This page is written by `cargo xtask docs` from the \
+         rules themselves.\n\nRates and shares are of the time observed. A rule says nothing below its thresholds; where a \
+         recording lacks the data that a rule needs, the rule is listed under `not_checked` with what to record.\n\n\
+         | finding | is said when |\n|---|---|\n",
+    );
+    for rule in crate::RULES {
+        page.push_str(&format!("| [{0}](#{0}) | {1} |\n", rule.id, rule.about));
+    }
+    crate::RULES.iter().for_each(|rule| section(&mut page, rule));
+    page
+}
+
+fn section(page: &mut String, rule: &Rule) {
+    let mut line = |text: String| {
+        page.push_str(&text);
+        page.push('\n');
+    };
+    line(format!("\n## {}\n", rule.id));
+    line(format!("Said when {}.\n", rule.about));
+    line(format!("**How it comes about.** {}\n", rule.why));
+    line(String::from("| measured | from | source |\n|---|---|---|"));
+    for threshold in rule.thresholds {
+        line(format!("| {} | {} | {} |", threshold.name, amount(threshold.value, threshold.unit), threshold.source));
+    }
+    let needs: Vec<&str> = rule.needs.iter().map(|need| need.remedy()).collect();
+    line(format!("\n**Needs** {}.\n", needs.join("; or ")));
+    line(format!("**Silent** {}.\n", rule.silent));
+    line(String::from("**Try**\n"));
+    rule.tries.iter().for_each(|text| line(format!("- {text}")));
+    line(format!("\n**Verify.** {}", rule.verify));
+    if !rule.causes.is_empty() {
+        let caused: Vec<String> = rule.causes.iter().map(|id| format!("[{id}](#{id})")).collect();
+        line(format!("\nStands before what it causes: {}.", caused.join(", ")));
+    }
+}
+
+fn amount(value: f64, unit: &str) -> String {
+    match unit {
+        "share" => format!("{} %", crate::facts::said(value * 100.0)),
+        "B" | "B/s" => format!("{}{}", crate::facts::bytes(value), unit.trim_start_matches('B')),
+        "" => crate::facts::said(value),
+        unit => format!("{} {unit}", crate::facts::said(value)),
+    }
+}

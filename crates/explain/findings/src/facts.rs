@@ -1,0 +1,225 @@
+//! What rules share of a recording, worked out once.
+
+use crate::places::Places;
+use crate::rule::Need;
+use model::{NO_INT, Recording, Sym};
+use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// A thread that waits at one place in this share of all looks stands there for good: a loop that waits for its next
+/// item, a host that waits for its end.
+const STANDING: f64 = 0.95;
+const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
+
+/// A recording, and what follows from it for every rule.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) recording: &'a Recording,
+    pub(crate) index: StackIndex,
+    pub(crate) sampling: Option<Sampling>,
+    pub(crate) paths: RequestPaths,
+    /// Nanoseconds in which events were recorded.
+    pub(crate) observed_ns: i64,
+    /// Processors; 1 where the recording does not tell.
+    pub(crate) cores: f64,
+    /// The machine's share that the process used in its busy seconds.
+    pub(crate) cpu: Option<f64>,
+    pub(crate) requests: Option<Work>,
+    pub(crate) database: Option<Work>,
+    pub(crate) http: Option<Work>,
+    /// Threads that stand at one place for good.
+    standing: FxHashSet<u32>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(recording: &'a Recording) -> Self {
+        let index = StackIndex::new(recording);
+        let sampling = Sampling::new(recording);
+        let standing = sampling.as_ref().map_or_else(FxHashSet::default, |of| standing(of, &index));
+        Self {
+            index,
+            standing,
+            paths: RequestPaths::new(recording),
+            observed_ns: runtime::observed_ns(recording, "events")
+                .or_else(|| runtime::observed_ns(recording, "samples"))
+                .unwrap_or(0),
+            cores: runtime::processors(recording).unwrap_or(1.0),
+            cpu: runtime::busy_cpu_share(recording),
+            requests: runtime::request_work(recording),
+            database: runtime::database_calls(recording),
+            http: runtime::http_calls(recording),
+            sampling,
+            recording,
+        }
+    }
+
+    /// Whether the recording has the data.
+    pub(crate) fn has(&self, need: Need) -> bool {
+        let recording = self.recording;
+        match need {
+            Need::Samples => self.sampling.is_some(),
+            Need::ThreadPool => !recording.threadpool.ts_ns.is_empty(),
+            Need::Gc => !recording.gc.start_ns.is_empty() || self.sends("GC/"),
+            Need::Allocations => !recording.allocations.ts_ns.is_empty(),
+            Need::Locks => self.sampling.is_some() || !recording.contention.ts_ns.is_empty(),
+            Need::Exceptions | Need::Runtime => self.sends(""),
+            Need::Jit => !recording.jit.ts_ns.is_empty(),
+            Need::Requests => self.requests.is_some(),
+            Need::Database => self.database.is_some() || !recording.spans.start_ns.is_empty(),
+            Need::Http => self.http.is_some() || !recording.spans.start_ns.is_empty(),
+        }
+    }
+
+    /// Whether the runtime sent an event whose name begins so.
+    fn sends(&self, name_start: &str) -> bool {
+        let events = &self.recording.events;
+        let kinds = events.kind_provider.iter().zip(&events.kind_name);
+        let text = |sym: Sym| self.recording.strings.text(sym);
+        kinds.into_iter().any(|(provider, name)| text(*provider) == RUNTIME && text(*name).starts_with(name_start))
+    }
+
+    /// Seconds observed; never 0.
+    pub(crate) fn seconds(&self) -> f64 {
+        (real(self.observed_ns) / 1e9).max(1e-3)
+    }
+
+    /// Seconds in which samples were taken; never 0.
+    pub(crate) fn sampled_seconds(&self) -> f64 {
+        self.sampling.as_ref().map_or(1e-3, |sampling| (real(sampling.observed_ns) / 1e9).max(1e-3))
+    }
+
+    /// The text of a number.
+    pub(crate) fn text(&self, sym: Sym) -> &'a str {
+        self.recording.strings.text(sym)
+    }
+
+    /// All groups of samples.
+    pub(crate) fn groups(&self) -> &[Group] {
+        self.sampling.as_ref().map_or(&[], |sampling| &sampling.groups)
+    }
+
+    /// Threads on average that a choice of groups stands for.
+    pub(crate) fn threads(&self, wanted: impl Fn(&Group) -> bool) -> f64 {
+        self.sampling.as_ref().map_or(0.0, |sampling| sampling.threads_where(wanted))
+    }
+
+    /// Whether the thread is of the thread pool.
+    pub(crate) fn is_pool(&self, group: &Group) -> bool {
+        self.text(group.kind) == "pool"
+    }
+
+    /// Whether the thread used a processor, as far as its stack tells: it ran managed code, or was called out of it
+    /// within work of the pool. An idle worker and a thread in a call that may wait do not count.
+    pub(crate) fn is_busy(&self, group: &Group) -> bool {
+        match group.state {
+            State::Running => self.text(group.kind) != "sampler",
+            State::External => self.index.marks(group.stack).has(Marks::WORK),
+            State::Waiting => false,
+        }
+    }
+
+    /// Busy threads on average.
+    pub(crate) fn busy(&self) -> f64 {
+        self.threads(|group| self.is_busy(group))
+    }
+
+    /// Whether a thread stands at one place for good.
+    pub(crate) fn stands(&self, group: &Group) -> bool {
+        self.standing.contains(&group.thread)
+    }
+
+    /// Whether a worker of the pool is held up within its work by a wait for one of `what`, and not as the one thread
+    /// that waits for the program's end.
+    pub(crate) fn is_held_up(&self, group: &Group, what: &[&str]) -> bool {
+        group.state == State::Waiting
+            && self.is_pool(group)
+            && what.contains(&self.text(group.waiting_on))
+            && self.index.marks(group.stack).has(Marks::WORK)
+            && !self.index.waits_in_entry(group.stack)
+    }
+
+    /// Where the groups chosen are.
+    pub(crate) fn places(&self, wanted: impl Fn(&Group) -> bool) -> Places {
+        let mut places = Places::default();
+        for group in self.groups().iter().filter(|group| wanted(group)) {
+            places.add(self, group.stack, group.thread, group.first_ns, real_u64(group.samples));
+        }
+        places
+    }
+
+    /// How often the pool changed its number of workers for a reason.
+    pub(crate) fn adjustments(&self, reason: &str) -> u64 {
+        let find = |text: &str| self.recording.strings.find(text);
+        let (Some(event), Some(reason)) = (find("adjustment"), find(reason)) else { return 0 };
+        let pool = &self.recording.threadpool;
+        let rows = pool.event.iter().zip(&pool.reason);
+        count(rows.filter(|of| *of == (&event, &reason)).count())
+    }
+
+    /// The fewest and the most workers that the pool told of.
+    pub(crate) fn workers(&self) -> Option<(f64, f64)> {
+        let known = || self.recording.threadpool.workers.iter().copied().filter(|n| *n != NO_INT && *n > 0);
+        Some((real(known().min()?), real(known().max()?)))
+    }
+}
+
+fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<u32> {
+    let mut seen: FxHashMap<(u32, Sym, Option<u32>), u64> = FxHashMap::default();
+    for group in sampling.groups.iter().filter(|group| group.state == State::Waiting) {
+        *seen.entry((group.thread, group.waiting_on, index.blamed_frame(group.stack))).or_default() += group.samples;
+    }
+    let least = real_u64(sampling.looks) * STANDING;
+    seen.into_iter().filter(|(_, samples)| real_u64(*samples) >= least).map(|((thread, ..), _)| thread).collect()
+}
+
+/// An integer as a figure.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 104 days in nanoseconds")]
+pub(crate) fn real(value: i64) -> f64 {
+    value as f64
+}
+
+/// A count as a figure.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+pub(crate) fn real_u64(value: u64) -> f64 {
+    value as f64
+}
+
+/// A length as a count.
+pub(crate) fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+/// An integer of a column, where it has one.
+pub(crate) fn known(value: i64) -> Option<i64> {
+    (value != NO_INT).then_some(value)
+}
+
+/// A number in a sentence: three digits that count, thousands set apart.
+pub(crate) fn said(value: f64) -> String {
+    let size = value.abs();
+    let digits = if size >= 100.0 || value.fract() == 0.0 { 0 } else if size >= 10.0 { 1 } else { 2 };
+    let text = format!("{value:.digits$}");
+    let (whole, rest) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let mut grouped = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) && !grouped.ends_with('-') {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    rest.map_or(grouped.clone(), |rest| format!("{grouped}.{rest}"))
+}
+
+/// A share in a sentence.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{} %", said((share * 1000.0).round() / 10.0))
+}
+
+/// Bytes in a sentence.
+pub(crate) fn bytes(bytes: f64) -> String {
+    match bytes.abs() {
+        few if few < 1e6 => format!("{} kB", said(bytes / 1e3)),
+        mega if mega < 1e9 => format!("{} MB", said(bytes / 1e6)),
+        _ => format!("{} GB", said(bytes / 1e9)),
+    }
+}

@@ -1,0 +1,58 @@
+//! What the collector did, as its rules share it.
+
+use crate::facts::{Facts, known, real};
+use crate::places::Places;
+use model::GcRow;
+
+/// The collections.
+pub(crate) fn rows<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = GcRow> + 'a {
+    let gc = &facts.recording.gc;
+    (0..gc.start_ns.len()).filter_map(|at| gc.row(at))
+}
+
+/// Milliseconds that the program stood still for a choice of collections.
+pub(crate) fn paused_ms(facts: &Facts<'_>, wanted: impl Fn(&GcRow) -> bool) -> f64 {
+    rows(facts).filter(|row| wanted(row)).filter_map(|row| known(row.pause_ns)).map(|ns| real(ns) / 1e6).sum()
+}
+
+/// The share of the observed time that they stood for.
+pub(crate) fn pause_share(facts: &Facts<'_>, wanted: impl Fn(&GcRow) -> bool) -> f64 {
+    paused_ms(facts, wanted) / 1e3 / facts.seconds()
+}
+
+/// Whether the program called for the collection.
+pub(crate) fn is_induced(facts: &Facts<'_>, row: &GcRow) -> bool {
+    facts.text(row.reason).starts_with("Induced")
+}
+
+/// Where the program allocates, by the bytes that sampled allocations stand for.
+pub(crate) fn allocators(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> Places {
+    let rows = &facts.recording.allocations;
+    let mut places = Places::default();
+    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row)) {
+        let weight = if row.weight_bytes.is_finite() { row.weight_bytes } else { 0.0 };
+        places.add(facts, row.stack, row.thread, row.ts_ns, weight);
+    }
+    places
+}
+
+/// Bytes allocated, as sampled allocations stand for them.
+pub(crate) fn allocated(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> f64 {
+    let rows = &facts.recording.allocations;
+    let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row));
+    rows.map(|row| row.weight_bytes).filter(|weight| weight.is_finite()).sum()
+}
+
+/// The type allocated most, with its share of the bytes chosen.
+pub(crate) fn most_allocated(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> Option<(String, f64)> {
+    let rows = &facts.recording.allocations;
+    let mut types: std::collections::BTreeMap<model::Sym, f64> = std::collections::BTreeMap::new();
+    let mut total = 0.0;
+    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row)) {
+        let weight = if row.weight_bytes.is_finite() { row.weight_bytes } else { 0.0 };
+        *types.entry(row.class).or_default() += weight;
+        total += weight;
+    }
+    let (class, most) = types.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (total > 0.0).then(|| (facts.text(class).to_owned(), most / total))
+}

@@ -1,0 +1,62 @@
+//! What is wrong with a service: rules over the tables of a recording.
+//!
+//! A rule works from evidence (the shapes of the runtime's own stacks, counts of events, rates, and what goes with
+//! what), never from names of a service. It says what it measured against which threshold, where, what shows it, how
+//! it comes about, what to try and how to verify. Rates and shares are of the time observed. A rule without the data
+//! it needs is listed as not checked. Nothing here prints or runs SQL.
+
+mod catalogue;
+mod evidence;
+mod facts;
+mod finding;
+mod gcfacts;
+mod places;
+mod rank;
+mod rule;
+mod rules;
+
+pub use catalogue::markdown;
+pub use finding::{Evidence, Finding, Measured, Place, Severity};
+pub use rule::{Need, Rule, Threshold};
+pub use rules::ALL as RULES;
+
+use facts::Facts;
+use model::Recording;
+
+/// A rule that could not decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotChecked {
+    /// The rule.
+    pub id: &'static str,
+    /// What to record for it.
+    pub needs: String,
+}
+
+/// What all rules say of a recording.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// What was found, causes before symptoms, the largest share of the harm first.
+    pub findings: Vec<Finding>,
+    /// The rules that had the data they need.
+    pub checked: Vec<&'static str>,
+    /// The others.
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// Holds every rule against a recording.
+pub fn explain(recording: &Recording) -> Report {
+    let facts = Facts::new(recording);
+    let mut report = Report::default();
+    let mut found = Vec::new();
+    for rule in RULES {
+        if rule.needs.iter().any(|need| facts.has(*need)) {
+            report.checked.push(rule.id);
+            found.extend((rule.check)(&facts).map(|of| (*rule, rule.finding(of))));
+        } else {
+            let needs: Vec<&str> = rule.needs.iter().map(|need| need.remedy()).collect();
+            report.not_checked.push(NotChecked { id: rule.id, needs: needs.join("; or ") });
+        }
+    }
+    report.findings = rank::rank(found);
+    report
+}

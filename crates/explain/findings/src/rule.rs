@@ -1,0 +1,130 @@
+//! What a rule is: its entry in the catalogue, and the function that decides.
+
+use crate::facts::Facts;
+use crate::finding::{Evidence, Finding, Measured, Place, Severity};
+
+/// A number that decides, with where it is from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// What is measured.
+    pub name: &'static str,
+    /// From which value on.
+    pub value: f64,
+    /// Its unit, as of a figure.
+    pub unit: &'static str,
+    /// Who says so, or what was measured to find it.
+    pub source: &'static str,
+}
+
+impl Threshold {
+    /// A measurement of it.
+    pub(crate) fn measured(&self, value: f64) -> Measured {
+        Measured { name: self.name, value, unit: self.unit, threshold: Some(self.value) }
+    }
+}
+
+/// Data that a rule can work from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Sampled stacks.
+    Samples,
+    /// Events of the thread pool.
+    ThreadPool,
+    /// Events of the collector.
+    Gc,
+    /// Sampled allocations.
+    Allocations,
+    /// Events of waits for locks, or samples that show them.
+    Locks,
+    /// Events of exceptions.
+    Exceptions,
+    /// Events of compiled methods.
+    Jit,
+    /// Requests, or the meter that counts them.
+    Requests,
+    /// Spans or meters of databases.
+    Database,
+    /// Spans or meters of outgoing HTTP calls.
+    Http,
+    /// Anything of the runtime's own provider.
+    Runtime,
+}
+
+impl Need {
+    /// The option of `record` that brings it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Samples => "samples: --profile default or cpu",
+            Self::ThreadPool | Self::Gc | Self::Exceptions | Self::Runtime => {
+                "events of the runtime: --profile light or default"
+            }
+            Self::Locks | Self::Jit => "events of the runtime at level 5: --profile default",
+            Self::Allocations => "sampled allocations: --profile default",
+            Self::Requests => "requests or their meter: --profile default or requests",
+            Self::Database => "spans or meters of a database client: --profile requests (Npgsql's meters need no spans)",
+            Self::Http => "spans or meters of HttpClient: --profile requests, or .NET 8 and later with --profile default",
+        }
+    }
+}
+
+/// A rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name: what scripts rely on.
+    pub id: &'static str,
+    /// When it is said.
+    pub about: &'static str,
+    /// Data of which any one is enough to decide.
+    pub needs: &'static [Need],
+    /// The numbers that decide.
+    pub thresholds: &'static [Threshold],
+    /// When it stays silent though it looks alike.
+    pub silent: &'static str,
+    /// How it comes about, inside the runtime.
+    pub why: &'static str,
+    /// What to try.
+    pub tries: &'static [&'static str],
+    /// How to see that it helped.
+    pub verify: &'static str,
+    /// What it causes: rules that are said behind it where both hold.
+    pub causes: &'static [&'static str],
+    /// Rules that see the same harm less exactly: they are not said beside it.
+    pub absorbs: &'static [&'static str],
+    /// Decides.
+    pub check: fn(&Facts<'_>) -> Option<Found>,
+}
+
+/// What a rule found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// One sentence.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How much of the harm it explains, and how sure that is: 0 to 1.
+    pub score: f64,
+    /// What was measured.
+    pub measured: Vec<Measured>,
+    /// Where, the largest share first.
+    pub places: Vec<Place>,
+    /// What shows it.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Rule {
+    /// The finding, with what the catalogue says of it.
+    pub(crate) fn finding(&self, found: Found) -> Finding {
+        Finding {
+            id: self.id,
+            title: found.title,
+            severity: found.severity,
+            score: found.score.clamp(0.0, 1.0),
+            measured: found.measured,
+            places: found.places,
+            evidence: found.evidence,
+            why: self.why.to_owned(),
+            tries: self.tries.iter().map(|text| (*text).to_owned()).collect(),
+            verify: self.verify.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Requests that wait at an asynchronous gate.
+
+use crate::facts::{Facts, known, percent, real, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::{NO_INT, Sym};
+use runtime::{Basis, Group, Marks};
+use std::collections::BTreeMap;
+
+const QUEUED: Threshold = Threshold {
+    name: "requests under way, on average",
+    value: 3.0,
+    unit: "",
+    source: "a queue is more than one that is served and one that follows",
+};
+const STRETCHED: Threshold = Threshold {
+    name: "median of a route's requests over its fastest few",
+    value: 3.0,
+    unit: "",
+    source: "a request that waits for nothing but its own work takes about as long as the fastest; in a line of n it takes n times that",
+};
+/// Work that explains less than this of the requests' time leaves the gate as the cause.
+const MOST_EXPLAINED: f64 = 0.35;
+
+pub(super) const RULE: Rule = Rule {
+    id: "async-lock",
+    about: "requests wait asynchronously for a gate (SemaphoreSlim, Channel) while nothing else is busy",
+    needs: &[Need::Requests],
+    thresholds: &[QUEUED, STRETCHED],
+    silent: "where requests are slow for a database, an outgoing call, the processors or blocked threads, and where all take \
+             the same time, as with a delay",
+    why: "A task that awaits `SemaphoreSlim.WaitAsync` or a full `Channel` holds no thread: it is an object in the gate's list, \
+          and no stack shows it. The service looks idle, throughput is one request for each time that the gate is held, and \
+          latency is the length of the line times that.",
+    tries: &[
+        "Hold the gate for less: only around what must be alone, not around I/O",
+        "More gates: one for each key, or a count above one where the resource allows it",
+        "Measure it: a histogram around `WaitAsync`, a gauge of those that wait",
+    ],
+    verify: "Record the same load again with spans: the median of the route comes near its fastest requests, and throughput rises with clients.",
+    causes: &[],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let work = facts.requests?;
+    let under_way = work.seconds / facts.seconds();
+    if work.basis != Basis::Rows || under_way < QUEUED.value {
+        return None;
+    }
+    let blocked = facts.threads(|group| facts.is_held_up(group, &["task", "lock", "semaphore", "event", "sleep", "io", "queue", "monitor"]));
+    let elsewhere = [facts.database, facts.http].into_iter().flatten().map(|calls| calls.seconds).sum::<f64>() / facts.seconds();
+    let explained = (blocked + facts.busy() + elsewhere) / under_way;
+    if explained > MOST_EXPLAINED || facts.cpu.is_some_and(|cpu| cpu > 0.7) {
+        return None;
+    }
+    let (route, stretched, requests) = stretched(facts)?;
+    if stretched < STRETCHED.value {
+        return None;
+    }
+    let at_gate = |group: &Group| facts.index.marks(group.stack).has(Marks::GATE);
+    let gate_seen = facts.threads(at_gate) > 0.0;
+    let places = facts.places(at_gate).top(facts.recording);
+    let title = format!(
+        "Requests of {route} wait in a line{}: the median takes {} times the fastest, while {} of the time under way is explained by nothing else",
+        in_place(&places),
+        said(stretched),
+        percent(1.0 - explained)
+    );
+    let sql = "select route, path, count(*) as requests, min(dur_ns) / 1e6 as fastest_ms, avg(dur_ns) / 1e6 as mean_ms, \
+               max(dur_ns) / 1e6 as slowest_ms, min(start_ns) as first_ns, max(start_ns) as last_ns from requests \
+               where dur_ns is not null group by 1, 2 order by 3 desc limit 20";
+    let mut evidence = vec![Evidence::of("requests", sql, requests.into_iter())];
+    if gate_seen {
+        let filter = "frames.type like 'System.Threading.SemaphoreSlim%' or frames.type like 'System.Threading.Channels.%'";
+        evidence.push(Evidence::samples(facts, &format!("({filter})"), at_gate));
+        evidence.retain(|of| of.table != "samples" || of.rows > 0);
+    }
+    let rest = Measured { name: "share of their time that threads, calls and processors explain", value: explained, unit: "share", threshold: Some(MOST_EXPLAINED) };
+    let score = (1.0 - explained) * if gate_seen { 0.9 } else { 0.7 };
+    Some(Found {
+        title,
+        severity: Severity::Warning,
+        score,
+        measured: vec![QUEUED.measured(under_way), STRETCHED.measured(stretched), rest],
+        places,
+        evidence,
+    })
+}
+
+/// The route whose requests are stretched most of those with much time: its name, by how much, when they began.
+fn stretched(facts: &Facts<'_>) -> Option<(String, f64, Vec<i64>)> {
+    let mut routes: BTreeMap<Sym, Vec<(i64, i64)>> = BTreeMap::new();
+    let rows = &facts.recording.requests;
+    for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
+        let route = if row.route == Sym::NONE { row.path } else { row.route };
+        routes.entry(route).or_default().extend(known(row.dur_ns).map(|ns| (ns, row.start_ns)));
+    }
+    let most = routes.into_iter().filter(|(_, times)| times.len() >= 20).max_by_key(|(_, times)| times.iter().map(|(ns, _)| *ns).sum::<i64>());
+    let (route, mut times) = most?;
+    times.sort_unstable();
+    let at = |per_mille: usize| times.get(times.len().saturating_sub(1) * per_mille / 1000).map_or(0.0, |(ns, _)| real(*ns));
+    // The first few of a line, before it has formed.
+    let fastest = times.get(2).map_or(1.0, |(ns, _)| real(*ns)).max(1.0);
+    Some((facts.text(route).to_owned(), at(500) / fastest, times.iter().map(|(_, start)| *start).collect()))
+}

@@ -1,0 +1,109 @@
+//! Pool threads that block in anything but a Task or a lock.
+
+use crate::facts::{Facts, percent, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use runtime::{Group, Marks};
+use std::collections::BTreeMap;
+
+const BLOCKED: Threshold = Threshold {
+    name: "workers blocked in such calls, on average",
+    value: 0.5,
+    unit: "",
+    source: "measured: below 0.02 in healthy services under load, 6 in a starved one with 64 clients",
+};
+const STARVED: Threshold = Threshold {
+    name: "workers added since queued work was not taken up (Starvation)",
+    value: 5.0,
+    unit: "",
+    source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few",
+};
+const CRITICAL_A_CORE: f64 = 2.0;
+/// What a worker can be held up by, and the words for it.
+const WAITS: [(&str, &str); 10] = [
+    ("sleep", "sleep"),
+    ("semaphore", "wait for a semaphore"),
+    ("event", "wait for an event"),
+    ("queue", "wait for a bounded queue"),
+    ("io", "wait for synchronous I/O"),
+    ("join", "wait for another thread to end"),
+    ("process", "wait for another process"),
+    ("monitor", "wait for a monitor's signal"),
+    ("barrier", "wait at a barrier"),
+    ("countdown", "wait for a countdown"),
+];
+
+pub(super) const RULE: Rule = Rule {
+    id: "blocking-call-on-pool",
+    about: "pool threads block otherwise: sleep, synchronous I/O, semaphore, event, bounded queue, synchronous database or HTTP call",
+    needs: &[Need::Samples, Need::ThreadPool],
+    thresholds: &[BLOCKED, STARVED],
+    silent: "where one worker stands at one place for good, as a consumer that waits for its next item does, where \
+             logging waits for its sink (that is `logging-flood`), and where a lock is waited for (`lock-contention`)",
+    why: "A worker of the thread pool that sleeps or waits does no work, yet counts as one. Queued work waits until the \
+          pool adds a worker: the gate thread adds about one or two a second once the queue stands still (reason Starvation), \
+          or hill climbing tries more (ClimbingMove). Until then requests queue while the processors are idle.",
+    tries: &[
+        "Use the asynchronous form of the call and await it: `Task.Delay`, `SemaphoreSlim.WaitAsync`, `ReadAsync`, `ExecuteReaderAsync`",
+        "Move work that must block to threads of its own (`TaskCreationOptions.LongRunning`), a fixed number of them behind a queue",
+    ],
+    verify: "Record the same load again: no pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
+    causes: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let words: Vec<&str> = WAITS.iter().map(|(what, _)| *what).collect();
+    let held_up = |group: &Group| {
+        facts.is_held_up(group, &words) && !facts.index.marks(group.stack).has(Marks::LOGGING)
+    };
+    // A few threads at one place for good wait for their next item; more than processors are more than consumers.
+    let standing = facts.threads(|group| held_up(group) && facts.stands(group));
+    let counts_all = standing > facts.cores;
+    let waits = |group: &Group| held_up(group) && (counts_all || !facts.stands(group));
+    let blocked = facts.threads(waits);
+    let starved = real_u64(facts.adjustments("Starvation"));
+    let sampled = facts.has(Need::Samples);
+    if blocked < BLOCKED.value && (sampled || starved < STARVED.value) {
+        return None;
+    }
+    let places = facts.places(waits).top(facts.recording);
+    let share = blocked / (blocked + facts.busy()).max(0.1);
+    let mut measured = Vec::new();
+    let mut evidence = Vec::new();
+    let title;
+    if sampled {
+        let what = most_waited_for(facts, waits);
+        let word = WAITS.iter().find(|(known, _)| *known == what).map_or("wait", |(_, word)| word);
+        title = format!(
+            "{} pool threads on average {word}{}: {} of the workers at work",
+            said(blocked),
+            in_place(&places),
+            percent(share)
+        );
+        measured.push(BLOCKED.measured(blocked));
+        measured.push(Measured { name: "their share of workers at work", value: share, unit: "share", threshold: None });
+        let list = words.iter().map(|what| format!("'{what}'")).collect::<Vec<_>>().join(", ");
+        let filter = format!("samples.state = 'waiting' and threads.kind = 'pool' and samples.waiting_on in ({list}) \
+             and frames.name not like '%LowLevelLifoSemaphore%'");
+        evidence.push(Evidence::samples(facts, &filter, waits));
+    } else {
+        title = format!("The pool added {} workers because queued work was not taken up: workers block", said(starved));
+        let sql = "select ts_ns, reason, workers, throughput from threadpool where reason = 'Starvation' order by ts_ns";
+        evidence.push(Evidence::of("threadpool", sql, std::iter::empty()));
+    }
+    measured.push(STARVED.measured(starved));
+    let critical = blocked >= CRITICAL_A_CORE * facts.cores;
+    let severity = if critical { Severity::Critical } else { Severity::Warning };
+    Some(Found { title, severity, score: if sampled { share * 0.98 } else { 0.6 }, measured, places, evidence })
+}
+
+fn most_waited_for<'a>(facts: &Facts<'a>, waits: impl Fn(&Group) -> bool) -> &'a str {
+    let mut tally: BTreeMap<&str, u64> = BTreeMap::new();
+    for group in facts.groups().iter().filter(|group| waits(group)) {
+        *tally.entry(facts.text(group.waiting_on)).or_default() += group.samples;
+    }
+    tally.into_iter().max_by_key(|(_, samples)| *samples).map_or("", |(what, _)| what)
+}

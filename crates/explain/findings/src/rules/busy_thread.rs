@@ -1,0 +1,122 @@
+//! A thread that spins.
+
+use crate::facts::{Facts, percent, real_u64};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::{Places, named};
+use crate::rule::{Found, Need, Rule, Threshold};
+use runtime::{Group, Marks, State, leaf_frame};
+use rustc_hash::FxHashMap;
+
+const RUNNING: Threshold = Threshold {
+    name: "share of the looks in which the thread ran",
+    value: 0.6,
+    unit: "share",
+    source: "a thread that waits for its work runs a small part of the time; measured: 0.88 for one that polls on 2 busy processors",
+};
+const NARROW: Threshold = Threshold {
+    name: "share of its samples in its three commonest innermost methods",
+    value: 0.8,
+    unit: "share",
+    source: "a loop that polls calls the same few methods; work of many kinds does not",
+};
+/// Innermost methods that make up a loop.
+const LOOP: usize = 3;
+/// What a thread may wait in between and still be called spinning.
+const MOST_WAITING: f64 = 0.1;
+
+pub(super) const RULE: Rule = Rule {
+    id: "busy-thread",
+    about: "one thread spins without a pause, not serving requests",
+    needs: &[Need::Samples],
+    thresholds: &[RUNNING, NARROW],
+    silent: "where the thread's time is spread over many methods, as of a batch that computes, and where the thread is a \
+             worker of the pool that takes one piece of work after another",
+    why: "A loop that looks for work without waiting for it keeps a processor for itself, whether there is work or not. On a \
+          machine or container with few processors, requests get the rest, and the scheduler's turns show as a longer tail.",
+    tries: &[
+        "Wait for the work: `BlockingCollection.Take`, `Channel.Reader.WaitToReadAsync`, `SemaphoreSlim.WaitAsync`, an event",
+        "If it must poll, with a pause: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives the processor away only after some turns",
+    ],
+    verify: "Record again: the thread waits nearly all the time, and `cpu.share` in `metrics` falls by about one processor.",
+    causes: &["cpu-hot-path"],
+    absorbs: &[],
+    check,
+};
+
+#[derive(Default)]
+struct Thread {
+    running: u64,
+    waiting: u64,
+    all: u64,
+    pool_dispatches: bool,
+    leaves: FxHashMap<u32, u64>,
+}
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let looks = real_u64(facts.sampling.as_ref()?.looks);
+    let mut threads: FxHashMap<u32, Thread> = FxHashMap::default();
+    for group in facts.groups() {
+        let infrastructure = matches!(facts.text(group.kind), "gate" | "timer" | "finalizer" | "tiering" | "io" | "sampler" | "gc");
+        if infrastructure {
+            continue;
+        }
+        let thread = threads.entry(group.thread).or_default();
+        thread.all += group.samples;
+        match group.state {
+            State::Running => {
+                thread.running += group.samples;
+                let leaf = leaf_of_loop(facts, group);
+                *thread.leaves.entry(leaf).or_default() += group.samples;
+            }
+            State::Waiting => thread.waiting += group.samples,
+            State::External => {}
+        }
+        // A worker that goes back for more work, or serves requests, is no thread of its own.
+        thread.pool_dispatches |= facts.is_pool(group)
+            && (!facts.index.marks(group.stack).has(Marks::WORK) || facts.index.marks(group.stack).has(Marks::REQUEST));
+    }
+    let mut best: Option<(u32, f64, f64)> = None;
+    for (number, thread) in &threads {
+        let running = real_u64(thread.running) / looks.max(1.0);
+        let waiting = real_u64(thread.waiting) / real_u64(thread.all).max(1.0);
+        let mut leaves: Vec<u64> = thread.leaves.values().copied().collect();
+        leaves.sort_unstable_by(|a, b| b.cmp(a));
+        let narrow = real_u64(leaves.iter().take(LOOP).sum()) / real_u64(thread.running).max(1.0);
+        let spins = running >= RUNNING.value && waiting <= MOST_WAITING && narrow >= NARROW.value && !thread.pool_dispatches;
+        if spins && best.is_none_or(|(other, most, _)| (running, other) > (most, *number)) {
+            best = Some((*number, running, narrow));
+        }
+    }
+    let (number, running, narrow) = best?;
+    let of_thread = |group: &Group| group.thread == number && group.state == State::Running;
+    let mut places = Places::default();
+    for group in facts.groups().iter().filter(|group| of_thread(group)) {
+        places.add(facts, group.stack, group.thread, group.first_ns, real_u64(group.samples));
+    }
+    let places = places.top(facts.recording);
+    let name = named(&places)?;
+    let id = facts.recording.thread_ids.get(number as usize).copied().unwrap_or(0);
+    let title = format!("Thread {id} runs without a pause in {name}: {} of the time", percent(running));
+    let evidence = vec![Evidence::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
+    let of_machine = (running / facts.cores).min(1.0);
+    let threads = Measured { name: "share of the processors that it keeps busy", value: of_machine, unit: "share", threshold: None };
+    Some(Found {
+        title,
+        severity: if of_machine >= 0.9 { Severity::Critical } else { Severity::Warning },
+        score: (0.4 + 0.5 * of_machine).min(0.9),
+        measured: vec![RUNNING.measured(running), NARROW.measured(narrow), threads],
+        places,
+        evidence,
+    })
+}
+
+/// The innermost frame that is no stop for the sampler.
+fn leaf_of_loop(facts: &Facts<'_>, group: &Group) -> u32 {
+    let stacks = &facts.recording.stacks;
+    let is_stop = |frame: u32| {
+        let name = facts.recording.frames.method.get(frame as usize).map_or("", |sym| facts.text(*sym));
+        name.starts_with("PollGC") || name.starts_with("<PollGC>")
+    };
+    let frames = stacks.walk(group.stack).filter_map(|node| stacks.frame.get(node as usize).copied());
+    frames.into_iter().find(|frame| !is_stop(*frame)).or_else(|| leaf_frame(facts.recording, group.stack)).unwrap_or(0)
+}

@@ -1,0 +1,111 @@
+//! Many outgoing calls one after another within one request.
+
+use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::Sym;
+use runtime::{Basis, is_http};
+use rustc_hash::FxHashMap;
+
+const EACH: Threshold = Threshold {
+    name: "outgoing calls for each request that makes any",
+    value: 8.0,
+    unit: "",
+    source: "each adds a round trip to the request; eight of 5 ms are a delay that people notice",
+};
+const SEQUENTIAL: Threshold = Threshold {
+    name: "share of the calls that begin after the one before has ended",
+    value: 0.7,
+    unit: "share",
+    source: "calls that run at once cost the longest of them, not their sum; needs spans",
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "chatty-calls",
+    about: "many sequential outgoing calls within one request",
+    needs: &[Need::Http],
+    thresholds: &[EACH, SEQUENTIAL],
+    silent: "where calls run beside each other (`Task.WhenAll`), and for a few calls",
+    why: "Calls that are awaited in turn add up: the request takes the sum of their round trips, and the slowest of n decides more often the \
+          larger n is (with a p99 of 50 ms, one request in five of 20 calls sees it).",
+    tries: &[
+        "Ask once: a batch endpoint, or a query that returns what the loop collects",
+        "Start independent calls together and await them all: `Task.WhenAll`, with a limit (`Parallel.ForEachAsync`)",
+        "Cache what is the same for many requests",
+    ],
+    verify: "Record the same load again with spans: calls for each trace, and the requests' p50.",
+    causes: &["slow-dependency"],
+    absorbs: &[],
+    check,
+};
+
+#[derive(Default)]
+struct Trace {
+    calls: Vec<(i64, i64)>,
+}
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let calls = facts.http?;
+    match calls.basis {
+        Basis::Rows => by_spans(facts),
+        Basis::Meter => by_meters(facts, calls),
+    }
+}
+
+fn by_spans(facts: &Facts<'_>) -> Option<Found> {
+    let spans = &facts.recording.spans;
+    // By the caller's span: the calls that a called service makes in turn are its own.
+    let mut traces: FxHashMap<(Sym, Sym), Trace> = FxHashMap::default();
+    let mut times = Vec::new();
+    for at in 0..spans.start_ns.len() {
+        let (Some(row), true) = (spans.row(at), is_http(facts.recording, at)) else { continue };
+        let trace = traces.entry((row.trace_id, row.parent_id)).or_default();
+        trace.calls.push((row.start_ns, row.start_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
+        times.push(row.start_ns);
+    }
+    let number = real_u64(count(traces.values().map(|trace| trace.calls.len()).sum()));
+    let each = number / real_u64(count(traces.len())).max(1.0);
+    let mut in_turn = 0u64;
+    for trace in traces.values_mut() {
+        trace.calls.sort_unstable();
+        let pairs = trace.calls.iter().zip(trace.calls.iter().skip(1));
+        in_turn += count(pairs.filter(|(before, after)| after.0 >= before.1).count());
+    }
+    let between = number - real_u64(count(traces.len()));
+    let sequential = real_u64(in_turn) / between.max(1.0);
+    if each < EACH.value || sequential < SEQUENTIAL.value {
+        return None;
+    }
+    let taken: f64 = traces.values().flat_map(|trace| &trace.calls).map(|(from, to)| real(to.saturating_sub(*from)) / 1e6).sum();
+    let of_one = taken / real_u64(count(traces.len())).max(1.0);
+    let title = format!("{} outgoing calls one after another in each request that makes any: {} ms of it", said(each), said(of_one));
+    let sql = "select trace_id, parent_id, count(*) as calls, sum(dur_ns) / 1e6 as calls_ms, (max(start_ns + dur_ns) - min(start_ns)) / 1e6 as span_ms, \
+               min(start_ns) as first_ns from spans where kind = 'Client' and tags like '%\"http.request.method\":%' group by 1, 2 having count(*) > 1 order by 3 desc limit 20";
+    let of_one = Measured { name: "time of the calls in one request", value: of_one, unit: "ms", threshold: None };
+    Some(found(title, vec![EACH.measured(each), SEQUENTIAL.measured(sequential), of_one], Evidence::of("spans", sql, times.into_iter()), 0.95))
+}
+
+/// From sums alone: calls over the requests that are not answers to the service's own calls.
+fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
+    let routes = runtime::routes(facts.recording);
+    let near = |a: f64, b: f64| (a - b).abs() <= 0.05 * b.max(1.0);
+    let called_itself = routes.iter().find(|(_, work)| routes.len() > 1 && near(work.count, calls.count));
+    let outer: f64 = routes.iter().filter(|(name, _)| called_itself.is_none_or(|(called, _)| called != name)).map(|(_, work)| work.count).sum();
+    let seconds: f64 = routes.iter().filter(|(name, _)| called_itself.is_none_or(|(called, _)| called != name)).map(|(_, work)| work.seconds).sum();
+    let each = calls.count / outer.max(1.0);
+    let of_time = calls.seconds / seconds.max(1e-9);
+    // Calls whose times add up to more than the requests' run beside each other.
+    if each < EACH.value || outer < 1.0 || !(0.5..=1.1).contains(&of_time) {
+        return None;
+    }
+    let title = format!("{} outgoing calls for each request, {} of the requests' time", said(each), percent(of_time.min(1.0)));
+    let sql = "select name, kind, tags, sum(value) as total, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from counters \
+               where name in ('http.client.request.duration', 'http.server.request.duration') and kind in ('count', 'sum') group by 1, 2, 3 order by 1, 2";
+    let times = runtime::metered(facts.recording, "http.client.request.duration", "count").into_iter().map(|of| of.ts_ns);
+    let share = Measured { name: "share of the requests' time in the calls", value: of_time.min(1.0), unit: "share", threshold: None };
+    Some(found(title, vec![EACH.measured(each), share], Evidence::of("counters", sql, times), 0.75))
+}
+
+fn found(title: String, measured: Vec<Measured>, evidence: Evidence, score: f64) -> Found {
+    Found { title, severity: Severity::Warning, score, measured, places: Vec::new(), evidence: vec![evidence] }
+}

@@ -1,0 +1,178 @@
+//! Threads that wait for each other's locks and never move.
+
+use crate::facts::{Facts, known, real, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::{Places, in_place};
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::NO_INT;
+use runtime::{Group, Marks, State};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+const STUCK: Threshold = Threshold {
+    name: "threads that wait for a lock until the recording's end",
+    value: 2.0,
+    unit: "",
+    source: "a circle has two at least",
+};
+const LEAST_SECONDS: Threshold = Threshold {
+    name: "seconds that the second longest of them waits, at least",
+    value: 2.0,
+    unit: "s",
+    source: "no lock of a service is meant to be held so long; a circle is proven by its owners where the events name them",
+};
+/// Samples until so near to the last one show that the wait had not ended.
+const END_NS: i64 = 200_000_000;
+
+pub(super) const RULE: Rule = Rule {
+    id: "deadlock",
+    about: "threads wait for each other's locks and never move",
+    needs: &[Need::Locks],
+    thresholds: &[STUCK, LEAST_SECONDS],
+    silent: "where an owner that is known runs or waits for something else: then its lock is only held for long",
+    why: "One thread holds lock A and asks for B, another holds B and asks for A: neither can go on, and no time-out ends it, \
+          for `lock` has none. Each further request that needs one of the two locks takes a pool thread with it, until the pool \
+          is made of waiting threads (adjustments with reason Starvation).",
+    tries: &[
+        "Take locks in one order everywhere: by an id, a rank, or an address of the objects",
+        "Hold one lock at a time: copy what is needed under the first, release it, then take the second",
+        "As a guard, `Monitor.TryEnter` with a time-out, and report when it ends",
+    ],
+    verify: "Run the two code paths against each other under load: the threads that wait for `lock` come and go, none stays.",
+    causes: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
+    absorbs: &["lock-contention"],
+    check,
+};
+
+/// A thread that waits for a lock from a time on until the end.
+struct Stuck {
+    thread: u32,
+    stack: u32,
+    since_ns: i64,
+}
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let stuck = stuck_threads(facts);
+    let end = facts.recording.exhibit.duration_ns;
+    let mut waits: Vec<f64> = stuck.iter().map(|of| real(end.saturating_sub(of.since_ns)) / 1e9).collect();
+    waits.sort_by(|a, b| b.total_cmp(a));
+    let second = waits.get(1).copied()?;
+    if second < LEAST_SECONDS.value {
+        return None;
+    }
+    let threads: FxHashSet<u32> = stuck.iter().map(|of| of.thread).collect();
+    let owners = owners(facts, &threads);
+    let proven = has_circle(&owners);
+    // An owner that is not stuck itself holds its lock for long, and will let it go.
+    if !proven && owners.values().any(|owner| !threads.contains(owner)) {
+        return None;
+    }
+    let mut places = Places::default();
+    for of in &stuck {
+        places.add(facts, of.stack, of.thread, of.since_ns, 1.0);
+    }
+    let places = places.top(facts.recording);
+    let count = f64::from(u32::try_from(stuck.len()).unwrap_or(u32::MAX));
+    let title = format!(
+        "{} threads wait for each other's locks{} and do not move for {} s",
+        said(count),
+        in_place(&places),
+        said(second)
+    );
+    let in_lock = |group: &Group| {
+        group.state == State::Waiting && threads.contains(&group.thread) && facts.text(group.waiting_on) == "lock"
+    };
+    let mut evidence = Vec::new();
+    if facts.has(Need::Samples) {
+        evidence.push(Evidence::samples(facts, "samples.state = 'waiting' and samples.waiting_on = 'lock'", in_lock));
+    }
+    let rows = &facts.recording.contention;
+    let open: Vec<i64> =
+        rows.ts_ns.iter().zip(&rows.dur_ns).filter(|(_, ns)| **ns == NO_INT).map(|(ts, _)| *ts).collect();
+    if !open.is_empty() {
+        let sql = "select ts_ns, thread, owner_thread, lock from contention where dur_ns is null order by ts_ns";
+        evidence.push(Evidence::of("contention", sql, open.into_iter()));
+    }
+    let circle = Measured { name: "circle of owners seen in events", value: f64::from(u8::from(proven)), unit: "", threshold: None };
+    Some(Found {
+        title,
+        severity: Severity::Critical,
+        score: if proven { 1.0 } else { 0.95 },
+        measured: vec![STUCK.measured(count), LEAST_SECONDS.measured(second), circle],
+        places,
+        evidence,
+    })
+}
+
+/// Threads in a wait for a lock that has not ended, by samples, else by events.
+fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
+    let samples = &facts.recording.samples;
+    let Some(last_look) = samples.ts_ns.last().copied() else { return by_events(facts) };
+    let mut since: FxHashMap<u32, Stuck> = FxHashMap::default();
+    let mut last: FxHashMap<u32, i64> = FxHashMap::default();
+    for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
+        last.insert(row.thread, row.ts_ns);
+        let waits = facts.text(row.waiting_on) == "lock" && !facts.index.marks(row.stack).has(Marks::INITIALISATION);
+        match since.get(&row.thread) {
+            Some(of) if waits && of.stack == row.stack => {}
+            _ if waits => {
+                since.insert(row.thread, Stuck { thread: row.thread, stack: row.stack, since_ns: row.ts_ns });
+            }
+            _ => {
+                since.remove(&row.thread);
+            }
+        }
+    }
+    let near_end = |thread: &u32| last.get(thread).is_some_and(|ts_ns| last_look.saturating_sub(*ts_ns) <= END_NS);
+    let mut stuck: Vec<Stuck> = since.into_values().filter(|of| near_end(&of.thread)).collect();
+    stuck.sort_by_key(|of| (of.since_ns, of.thread));
+    stuck
+}
+
+fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
+    let rows = &facts.recording.contention;
+    let open = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns == NO_INT);
+    open.filter_map(|row| Some(Stuck { thread: row.thread, stack: row.stack, since_ns: known(row.ts_ns)? })).collect()
+}
+
+/// Of each stuck thread, the thread that owns its lock, where an event names it.
+fn owners(facts: &Facts<'_>, stuck: &FxHashSet<u32>) -> FxHashMap<u32, u32> {
+    let rows = &facts.recording.contention;
+    let number = |id: i64| {
+        let at = facts.recording.thread_ids.iter().position(|known| *known == id)?;
+        u32::try_from(at).ok()
+    };
+    let open = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
+    open.filter(|row| row.dur_ns == NO_INT && stuck.contains(&row.thread) && row.owner_thread != NO_INT)
+        .filter_map(|row| Some((row.thread, number(row.owner_thread)?)))
+        .collect()
+}
+
+fn has_circle(owners: &FxHashMap<u32, u32>) -> bool {
+    owners.keys().any(|start| {
+        let mut at = *start;
+        for _ in 0..owners.len() {
+            match owners.get(&at) {
+                Some(next) if next == start => return true,
+                Some(next) => at = *next,
+                None => return false,
+            }
+        }
+        false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_comes_back_to_where_it_began() {
+        let check = |pairs: &[(u32, u32)], expected| {
+            assert_eq!(has_circle(&pairs.iter().copied().collect()), expected, "{pairs:?}");
+        };
+        check(&[(1, 2), (2, 1)], true);
+        check(&[(1, 2), (2, 3), (3, 1), (4, 1)], true);
+        check(&[(1, 2), (2, 3)], false);
+        check(&[], false);
+    }
+}

@@ -1,0 +1,73 @@
+//! Finalizers that cannot keep up.
+
+use crate::facts::{Facts, percent, real_u64};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::{allocators, most_allocated};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use runtime::{Group, State};
+
+const BUSY: Threshold = Threshold {
+    name: "share of the time that the finalizer thread is in finalizers",
+    value: 0.25,
+    unit: "share",
+    source: "measured: below 0.07 in services that are not built on finalizers, 0.8 in one that is",
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "finalizer-backlog",
+    about: "objects are made faster than finalizers run, or a finalizer blocks",
+    needs: &[Need::Samples],
+    thresholds: &[BUSY],
+    silent: "where the finalizer thread waits for work, as it does nearly always",
+    why: "An object with a finalizer that becomes garbage is not freed: the collector puts it on a queue, keeps it and all that it refers \
+          to alive, and promotes it. One thread of the process runs all finalizers in turn; only the next collection of the older generation \
+          frees the object. If that thread cannot keep up, or one finalizer waits, the queue is a leak.",
+    tries: &[
+        "Dispose: `using`, and `GC.SuppressFinalize(this)` in `Dispose`, so that the finalizer is the exception",
+        "No finalizers on objects that are made for each request; wrap the native handle alone in a `SafeHandle`",
+        "Nothing in a finalizer that can wait: no lock, no I/O, no call to other objects with finalizers",
+    ],
+    verify: "Record the same load again: the finalizer thread waits, and `promoted_bytes` in `gc` falls.",
+    causes: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let of_thread = |group: &Group| facts.text(group.kind) == "finalizer";
+    // At rest the thread waits outside managed code, in the runtime's own wait.
+    let at_work = |group: &Group| {
+        of_thread(group) && (group.state == State::Running || (group.state == State::Waiting && facts.index.user_frame(group.stack).is_some()))
+    };
+    let share = facts.threads(at_work);
+    if share < BUSY.value {
+        return None;
+    }
+    let blocked = facts.threads(|group| at_work(group) && group.state == State::Waiting);
+    let mut places = facts.places(at_work);
+    if places.is_empty() {
+        places = allocators(facts, |_| true);
+    }
+    let mut places = places.top(facts.recording);
+    places.extend(allocators(facts, |_| true).top(facts.recording).into_iter().take(2));
+    let what = if blocked > 0.5 * share { "waits in finalizers" } else { "is busy with finalizers" };
+    let class = most_allocated(facts, |_| true).map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));
+    let title = format!("The finalizer thread {what} {} of the time{}{class}", percent(share.min(1.0)), in_place(&places));
+    let mut evidence = vec![Evidence::samples(facts, "threads.kind = 'finalizer'", of_thread)];
+    let growth = &facts.recording.gc;
+    if !growth.start_ns.is_empty() {
+        let sql = "select number, generation, start_ns, promoted_bytes / 1e6 as promoted_mb, gen2_bytes / 1e6 as gen2_mb from gc order by start_ns limit 200";
+        evidence.push(Evidence::of("gc", sql, growth.start_ns.iter().copied()));
+    }
+    let waits = Measured { name: "share in which a finalizer waits", value: blocked, unit: "share", threshold: None };
+    let looks = facts.sampling.as_ref().map_or(0.0, |sampling| real_u64(sampling.looks));
+    Some(Found {
+        title,
+        severity: if share >= 0.7 { Severity::Critical } else { Severity::Warning },
+        score: (0.5 + 0.45 * share.min(1.0)).min(0.97),
+        measured: vec![BUSY.measured(share), waits, Measured { name: "looks of the sampler", value: looks, unit: "", threshold: None }],
+        places,
+        evidence,
+    })
+}

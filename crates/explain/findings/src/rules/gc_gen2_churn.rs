@@ -1,0 +1,89 @@
+//! Objects that live just long enough to reach generation 2.
+
+use crate::facts::{Facts, bytes, count, known, percent, real, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::{allocators, is_induced, pause_share, rows};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::GcRow;
+
+const RATE: Threshold = Threshold {
+    name: "collections of generation 2 a second, not called for and not for large objects",
+    value: 0.2,
+    unit: "1/s",
+    source: "a service in steady state has one in minutes; Microsoft's guidance is a tenth of generation 1's and those a tenth of generation 0's",
+};
+const PROMOTED: Threshold = Threshold {
+    name: "bytes that move to generation 2, a second",
+    value: 5e6,
+    unit: "B/s",
+    source: "measured: below 0.5 MB/s in healthy services after their start, 20 to 50 MB/s in a churning one",
+};
+const DIED: Threshold = Threshold {
+    name: "share of them that die there while recording",
+    value: 0.4,
+    unit: "share",
+    source: "what stays is growth (`heap-growth`), what dies was promoted in vain",
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "gc-gen2-churn",
+    about: "objects live just long enough to reach generation 2 and die there",
+    needs: &[Need::Gc],
+    thresholds: &[RATE, PROMOTED, DIED],
+    silent: "where what reaches generation 2 stays (`heap-growth`), where large objects or calls trigger the collections \
+             (`loh-churn`, `gc-induced`), and at a start, when caches fill",
+    why: "An object that survives two collections is in generation 2, which is collected seldom since a collection of it must mark \
+          everything. Objects that live for seconds (buffers of a batch, entries of a cache with a short life, state of slow requests) \
+          survive generations 0 and 1 and die right after: each collection copies them for nothing, and generation 2 fills with garbage \
+          until a full collection.",
+    tries: &[
+        "Let them die young: stream instead of collecting, shorter scopes, no batch larger than a generation-0 budget",
+        "Or let them live on: pool and re-use them (`ArrayPool`, `ObjectPool`), or a cache with fewer evictions",
+        "Server GC or a larger generation-0 budget (`DOTNET_GCgen0size`) gives them more time to die in generation 0",
+    ],
+    verify: "Record the same load again: collections of generation 2 become rare and `promoted_bytes` in `gc` falls.",
+    causes: &["gc-pauses", "high-allocation-rate", "lock-contention"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let own = |row: &GcRow| row.generation == 2 && !is_induced(facts, row) && !facts.text(row.reason).contains("Large");
+    let number = rows(facts).filter(own).count();
+    let rate = real_u64(count(number)) / facts.seconds();
+    let (grew, shrank) = generation_2(facts);
+    let (promoted, died) = (grew / facts.seconds(), shrank / grew.max(1.0));
+    let old = |row: &GcRow| row.generation >= 1 && !is_induced(facts, row);
+    let share = pause_share(facts, old);
+    if number < 2 || rate < RATE.value || promoted < PROMOTED.value || died < DIED.value || share < 0.01 {
+        return None;
+    }
+    let places = allocators(facts, |_| true).top(facts.recording);
+    let title = format!(
+        "{} a second move to generation 2{}, and {} of it dies there: {} full collections a second",
+        bytes(promoted),
+        in_place(&places),
+        percent(died.min(1.0)),
+        said(rate)
+    );
+    let sql = "select number, generation, type, reason, start_ns, pause_ns / 1e6 as pause_ms, promoted_bytes / 1e6 as promoted_mb, \
+               gen2_bytes / 1e6 as gen2_mb from gc where generation >= 1 order by start_ns limit 200";
+    let times = rows(facts).filter(|row| row.generation >= 1).map(|row| row.start_ns);
+    let paused = Measured { name: "share of the time that the program stood still for generations 1 and 2", value: share, unit: "share", threshold: None };
+    Some(Found {
+        title,
+        severity: if share >= 0.2 { Severity::Critical } else { Severity::Warning },
+        score: (0.45 + share * 1.5).min(0.95),
+        measured: vec![RATE.measured(rate), PROMOTED.measured(promoted), DIED.measured(died.min(1.0)), paused],
+        places,
+        evidence: vec![Evidence::of("gc", sql, times)],
+    })
+}
+
+/// Bytes by which generation 2 grew and shrank from one collection to the next.
+fn generation_2(facts: &Facts<'_>) -> (f64, f64) {
+    let sizes: Vec<f64> = rows(facts).filter_map(|row| known(row.gen2_bytes)).map(real).collect();
+    let steps = sizes.iter().zip(sizes.iter().skip(1)).map(|(from, to)| to - from);
+    steps.fold((0.0, 0.0), |(grew, shrank), step| if step > 0.0 { (grew + step, shrank) } else { (grew, shrank - step) })
+}

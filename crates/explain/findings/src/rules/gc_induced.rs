@@ -1,0 +1,84 @@
+//! The program calls for collections.
+
+use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::{is_induced, pause_share, rows};
+use crate::places::{Places, in_place};
+use crate::rule::{Found, Need, Rule, Threshold};
+use runtime::Marks;
+
+const RATE: Threshold = Threshold {
+    name: "collections that the program called for, a second",
+    value: 0.3,
+    unit: "1/s",
+    source: "a schedule of one in some seconds is the most that a service has a reason for",
+};
+const SHARE: Threshold = Threshold {
+    name: "share of the time that the program stood still for them",
+    value: 0.02,
+    unit: "share",
+    source: "below it their pauses are lost in those of an ordinary service",
+};
+/// Fewer are a test, a snapshot or a schedule.
+const FEW: u64 = 3;
+
+pub(super) const RULE: Rule = Rule {
+    id: "gc-induced",
+    about: "`GC.Collect` calls cause collections, with their caller",
+    needs: &[Need::Gc],
+    thresholds: &[RATE, SHARE],
+    silent: "for one or two of them (a note): a heap snapshot or a schedule, and for collections that memory pressure of the machine calls for",
+    why: "`GC.Collect()` is a blocking collection of all generations: it marks everything that lives, whether there is garbage or \
+          not, and moves young objects to generation 2, where they then stay. The collector's own choice of when and which \
+          generation is built on how much survives; a call overrides it.",
+    tries: &[
+        "Remove the call. What it was meant to free is freed when memory is needed",
+        "Where a phase has truly ended, once: `GC.Collect(2, GCCollectionMode.Optimized, blocking: false)`",
+        "For native memory behind small objects: `GC.AddMemoryPressure`, or dispose of them",
+    ],
+    verify: "Record the same load again: no row of `gc` has a reason that begins with `Induced`.",
+    causes: &["gc-pauses", "gc-gen2-churn", "finalizer-backlog", "cpu-hot-path", "heap-growth", "sync-over-async"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let induced: Vec<_> = rows(facts).filter(|row| is_induced(facts, row)).collect();
+    let number = count(induced.len());
+    if number == 0 {
+        return None;
+    }
+    let rate = real_u64(number) / facts.seconds();
+    let share = pause_share(facts, |row| is_induced(facts, row));
+    let hurts = number >= FEW && (rate >= RATE.value || share >= SHARE.value);
+    let mut places = Places::default();
+    for row in &induced {
+        places.add(facts, row.stack, row.thread, row.start_ns, 1.0);
+    }
+    if places.is_empty() {
+        places = facts.places(|group| facts.index.marks(group.stack).has(Marks::COLLECT));
+    }
+    let places = places.top(facts.recording);
+    let title = format!(
+        "The program calls for {} collections a second{}: it stands still {} of the time for them",
+        said(rate),
+        in_place(&places),
+        percent(share)
+    );
+    let sql = "select number, generation, reason, start_ns, pause_ns / 1e6 as pause_ms, thread, stack from gc \
+               where reason like 'Induced%' order by start_ns limit 200";
+    let total = Measured { name: "such collections", value: real_u64(number), unit: "", threshold: None };
+    let severity = match () {
+        () if !hurts => Severity::Note,
+        () if share >= 0.2 => Severity::Critical,
+        () => Severity::Warning,
+    };
+    Some(Found {
+        title,
+        severity,
+        score: if hurts { (0.5 + share).min(0.98) } else { 0.1 },
+        measured: vec![RATE.measured(rate), SHARE.measured(share), total],
+        places,
+        evidence: vec![Evidence::of("gc", sql, induced.iter().map(|row| row.start_ns))],
+    })
+}

@@ -1,0 +1,67 @@
+//! The collector stops the program for much of the time, or for long.
+
+use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::{allocators, pause_share, rows};
+use crate::rule::{Found, Need, Rule, Threshold};
+
+const SHARE: Threshold = Threshold {
+    name: "share of the time that the program stood still for the collector",
+    value: 0.1,
+    unit: "share",
+    source: "Rider reports high GC activity from 20 %; measured: below 2.1 % in healthy services under load",
+};
+const LONGEST: Threshold = Threshold {
+    name: "longest pause",
+    value: 200.0,
+    unit: "ms",
+    source: "PerfView's GCStats marks pauses above 200 ms",
+};
+const CRITICAL_SHARE: f64 = 0.3;
+
+pub(super) const RULE: Rule = Rule {
+    id: "gc-pauses",
+    about: "the collector stops the program for a large share of time or for long",
+    needs: &[Need::Gc],
+    thresholds: &[SHARE, LONGEST],
+    silent: "for the suspensions that the sampler makes itself, and for background collections as long as they run beside the program",
+    why: "Before the collector marks and moves objects it suspends all managed threads (GC/SuspendEEStart to GC/RestartEEStop). \
+          The pause grows with what survives, not with what is garbage: marking and compacting live objects is the work. \
+          Requests that are under way take that much longer, and they all do at once.",
+    tries: &[
+        "Keep less alive between collections, and allocate less: the findings on allocation, generation 2 and the large object heap say what and where",
+        "With several processors and memory to spare, Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
+        "`DOTNET_GCConserveMemory` and `DOTNET_GCHeapAffinitizeMask` last: they trade one cost for another",
+    ],
+    verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
+    causes: &[],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let share = pause_share(facts, |_| true);
+    let longest = rows(facts).filter_map(|row| known(row.pause_ns)).max().map_or(0.0, |ns| real(ns) / 1e6);
+    if share < SHARE.value && longest < LONGEST.value {
+        return None;
+    }
+    let times: Vec<i64> = rows(facts).map(|row| row.start_ns).collect();
+    let collections = count(times.len());
+    let places = allocators(facts, |_| true).top(facts.recording);
+    let title = format!(
+        "The program stood still for the collector {} of the time, {} ms at the longest",
+        percent(share),
+        said(longest)
+    );
+    let sql = "select number, generation, type, reason, start_ns, pause_ns / 1e6 as pause_ms, promoted_bytes / 1e6 as promoted_mb, \
+               heap_after_bytes / 1e6 as heap_after_mb from gc order by pause_ns desc limit 20";
+    let rate = Measured { name: "collections a second", value: real_u64(collections) / facts.seconds(), unit: "1/s", threshold: None };
+    Some(Found {
+        title,
+        severity: if share >= CRITICAL_SHARE { Severity::Critical } else { Severity::Warning },
+        score: (share * 1.5).max(if longest >= LONGEST.value { 0.3 } else { 0.0 }).min(0.9),
+        measured: vec![SHARE.measured(share), LONGEST.measured(longest), rate],
+        places,
+        evidence: vec![Evidence::of("gc", sql, times.into_iter())],
+    })
+}

@@ -1,0 +1,155 @@
+//! What survives keeps growing.
+
+use crate::facts::{Facts, bytes, count, known, percent, real};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::{allocators, most_allocated, rows};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::GcRow;
+
+const GROWTH: Threshold = Threshold {
+    name: "growth of generation 2, large and pinned objects after collections",
+    value: 10e6,
+    unit: "B",
+    source: "measured: below 6 MB in healthy services, 300 MB to 1 GB in leaking ones, in ten seconds",
+};
+const RELATIVE: Threshold = Threshold {
+    name: "growth over what was there at first",
+    value: 0.3,
+    unit: "share",
+    source: "Eclipse MAT lists growth from 2 % of the heap on between two snapshots; here it must outlast the noise of one recording",
+};
+const STEADY: Threshold = Threshold {
+    name: "share of pairs of collections between which it grew",
+    value: 0.8,
+    unit: "share",
+    source: "Kendall's tau of 0.6; a heap that comes and goes is at 0.5 (tau 0)",
+};
+/// Fewer collections show no trend.
+const FEW: usize = 4;
+
+pub(super) const RULE: Rule = Rule {
+    id: "heap-growth",
+    about: "what survives keeps growing: generation 2, LOH and POH after successive collections of any generation; what type, which caller",
+    needs: &[Need::Gc],
+    thresholds: &[GROWTH, RELATIVE, STEADY],
+    silent: "where the heap falls back after full collections (`gc-gen2-churn`), where the growth ends within the recording \
+             (a cache that fills), and for a start",
+    why: "The collector frees what nothing refers to any more. Growth after collections means that something still refers to each new \
+          object: a static collection, a cache without a limit, an event whose handlers are never removed, a timer, a context that flows \
+          into one. It ends at the memory limit, and before that collections take longer and longer, for they mark all of it.",
+    tries: &[
+        "Take two heap snapshots some minutes apart and compare what retains the type that grew",
+        "Give each cache a limit and a lifetime (`MemoryCache` with `SizeLimit`), remove event handlers, dispose of timers and registrations",
+        "Until it is mended: a memory limit with restarts, so that it fails alone and on time",
+    ],
+    verify: "Record an hour: generation 2 after its collections goes up and comes down to the same height.",
+    causes: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning", "finalizer-backlog"],
+    absorbs: &[],
+    check,
+};
+
+/// The old part of the heap after a collection.
+fn old_bytes(row: &GcRow) -> Option<f64> {
+    let part = |bytes: i64| known(bytes).map_or(0.0, real);
+    Some(real(known(row.gen2_bytes)?) + part(row.loh_bytes) + part(row.poh_bytes))
+}
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let points: Vec<(f64, f64)> = rows(facts).filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
+    if points.len() < FEW {
+        return None;
+    }
+    let slope = theil_sen(&points)?;
+    let span = points.last()?.0 - points.first()?.0;
+    let (grown, first) = (slope * span, points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min));
+    let steady = rising_pairs(&points);
+    // A cache that fills levels off: the last third must still grow at half the pace.
+    let last_third: Vec<_> = points.iter().copied().skip(points.len() * 2 / 3).collect();
+    let still = if last_third.len() >= 3 { theil_sen(&last_third).unwrap_or(0.0) } else { slope };
+    let relative = grown / first.max(1e6);
+    if grown < GROWTH.value || relative < RELATIVE.value || steady < STEADY.value || still < 0.4 * slope {
+        return None;
+    }
+    let a_second = slope * 1e9;
+    let places = allocators(facts, |_| true).top(facts.recording);
+    let of_type = most_allocated(facts, |_| true).map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));
+    let title = format!(
+        "What survives collections grows by {} a second, {} in this recording{}{of_type}",
+        bytes(a_second),
+        bytes(grown),
+        in_place(&places)
+    );
+    let sql = "select number, generation, type, start_ns, gen2_bytes / 1e6 as gen2_mb, loh_bytes / 1e6 as loh_mb, \
+               poh_bytes / 1e6 as poh_mb, promoted_bytes / 1e6 as promoted_mb from gc where gen2_bytes is not null order by start_ns limit 500";
+    let mut evidence = vec![Evidence::of("gc", sql, rows(facts).filter(|row| old_bytes(row).is_some()).map(|row| row.start_ns))];
+    if count(facts.recording.allocations.ts_ns.len()) > 0 {
+        let sql = "select type, count(*) as samples, sum(weight_bytes) / 1e6 as mb from allocations group by 1 order by 3 desc limit 20";
+        evidence.push(Evidence::of("allocations", sql, facts.recording.allocations.ts_ns.iter().copied()));
+    }
+    let fast = a_second >= 10e6;
+    let measured = vec![
+        GROWTH.measured(grown),
+        RELATIVE.measured(relative),
+        STEADY.measured(steady),
+        Measured { name: "growth a second", value: a_second, unit: "B/s", threshold: None },
+    ];
+    let title = if steady >= 0.99 { title } else { format!("{title} ({} of the pairs of collections rise)", percent(steady)) };
+    Some(Found {
+        title,
+        severity: if fast { Severity::Critical } else { Severity::Warning },
+        score: (0.55 + 0.3 * (steady - 0.5) * 2.0 + (relative / 20.0).min(0.1)).min(0.96),
+        measured,
+        places,
+        evidence,
+    })
+}
+
+/// Points looked at for a slope: all pairs of them are.
+const MOST_POINTS: usize = 300;
+
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let step = points.len().div_ceil(MOST_POINTS).max(1);
+    points.iter().copied().step_by(step).collect()
+}
+
+fn pairs(points: &[(f64, f64)]) -> impl Iterator<Item = ((f64, f64), (f64, f64))> + '_ {
+    points.iter().enumerate().flat_map(|(at, one)| points.iter().skip(at + 1).map(|other| (*one, *other)))
+}
+
+/// The median of the slopes of all pairs (Theil 1950, Sen 1968), in bytes a nanosecond.
+fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
+    let points = thinned(points);
+    let slopes = pairs(&points).filter(|(a, b)| b.0 > a.0).map(|(a, b)| (b.1 - a.1) / (b.0 - a.0));
+    runtime::at_per_mille(slopes.collect(), 500)
+}
+
+/// The share of pairs of which the later is larger; equal ones count half.
+fn rising_pairs(points: &[(f64, f64)]) -> f64 {
+    let points = thinned(points);
+    let (mut rising, mut all) = (0.0, 0.0);
+    for (a, b) in pairs(&points) {
+        all += 1.0;
+        rising += if b.1 > a.1 { 1.0 } else if b.1 < a.1 { 0.0 } else { 0.5 };
+    }
+    if all > 0.0 { rising / all } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slope_is_that_of_most_pairs_and_one_stray_does_not_move_it() {
+        let mut points: Vec<(f64, f64)> = (0..9).map(|n| (f64::from(n), f64::from(n) * 2.0 + 5.0)).collect();
+        points[4].1 = 1000.0;
+        assert_eq!(theil_sen(&points), Some(2.0));
+        assert!(rising_pairs(&points) > 0.85);
+    }
+
+    #[test]
+    fn a_heap_that_comes_and_goes_does_not_rise() {
+        let points: Vec<(f64, f64)> = (0..20).map(|n| (f64::from(n), f64::from(n % 4))).collect();
+        assert!(rising_pairs(&points) < STEADY.value);
+    }
+}

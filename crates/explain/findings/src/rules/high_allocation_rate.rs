@@ -1,0 +1,76 @@
+//! Allocation that keeps the collector busy.
+
+use crate::facts::{Facts, bytes, count, percent, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::{allocated, allocators, most_allocated, pause_share};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+
+const RATE: Threshold = Threshold {
+    name: "bytes allocated a second, for each processor",
+    value: 75e6,
+    unit: "B/s",
+    source: "measured on 2 processors: below 45 MB/s each in healthy services that are saturated, 85 to 220 in those that allocate for its own sake",
+};
+const COLLECTIONS: Threshold = Threshold {
+    name: "collections a second",
+    value: 2.0,
+    unit: "1/s",
+    source: "fewer collections cost little however much is allocated: the budget of generation 0 is large enough",
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "high-allocation-rate",
+    about: "allocation rate drives collections; types and callers",
+    needs: &[Need::Allocations],
+    thresholds: &[RATE, COLLECTIONS],
+    silent: "where the collector has little to do all the same, and where large objects are the bulk (`loh-churn`)",
+    why: "Each thread allocates from a context of 8 kB by moving a pointer; when generation 0's budget is used up, a collection runs. \
+          Garbage itself costs nothing to free, but the memory is cleared and brought through the caches again and again, and what \
+          happens to live at each collection is copied.",
+    tries: &[
+        "Look at the types and callers below: strings and arrays from splitting and concatenating, LINQ and closures in hot paths, boxing",
+        "`Span<T>` and `Utf8JsonReader` instead of substrings, `string.Create`, `StringBuilder` pooled, structs for short-lived values",
+        "`ArrayPool<T>.Shared` for buffers",
+    ],
+    verify: "Record the same load again: `allocation.rate` in `metrics` for each request.",
+    causes: &["gc-pauses"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let small = |row: &model::AllocationRow| facts.text(row.kind) != "Large";
+    let a_second = allocated(facts, small) / facts.seconds();
+    let each = a_second / facts.cores;
+    let collections = real_u64(count(facts.recording.gc.start_ns.len())) / facts.seconds();
+    if each < RATE.value || collections < COLLECTIONS.value {
+        return None;
+    }
+    let share = pause_share(facts, |_| true);
+    let places = allocators(facts, small).top(facts.recording);
+    let of_type = most_allocated(facts, small)
+        .map_or_else(String::new, |(class, of)| format!(", {} of it {class}", percent(of)));
+    let title = format!(
+        "{} are allocated a second{}{of_type}: {} collections a second",
+        bytes(a_second),
+        in_place(&places),
+        said(collections)
+    );
+    let sql = "select type, kind, count(*) as samples, sum(weight_bytes) / 1e6 as mb from allocations group by 1, 2 order by 4 desc limit 20";
+    let times = facts.recording.allocations.ts_ns.iter().copied();
+    let mut measured = vec![RATE.measured(each), COLLECTIONS.measured(collections)];
+    measured.push(Measured { name: "share of the time that the program stood still for the collector", value: share, unit: "share", threshold: None });
+    if let Some(work) = facts.requests.filter(|work| work.count > 0.0) {
+        let of_one = allocated(facts, small) / work.count;
+        measured.push(Measured { name: "bytes for each request", value: of_one, unit: "B", threshold: None });
+    }
+    Some(Found {
+        title,
+        severity: Severity::Warning,
+        score: (0.3 + share + (each / RATE.value - 1.0) * 0.05).min(0.6),
+        measured,
+        places,
+        evidence: vec![Evidence::of("allocations", sql, times)],
+    })
+}

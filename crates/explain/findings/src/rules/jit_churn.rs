@@ -1,0 +1,91 @@
+//! Code that is compiled all the time.
+
+use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::JitRow;
+use runtime::{Group, Marks};
+
+const RATE: Threshold = Threshold {
+    name: "methods made at run time and compiled, a second, in the later half of the recording",
+    value: 5.0,
+    unit: "1/s",
+    source: "measured: 0 in healthy services after their first requests, 2,500 with an expression compiled for each request",
+};
+const LASTING: Threshold = Threshold {
+    name: "share of the recording's tenths in which such methods are compiled",
+    value: 0.5,
+    unit: "share",
+    source: "a first use compiles once and is over",
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "jit-churn",
+    about: "code is compiled all the time: dynamic methods, expression trees, new Regex objects",
+    needs: &[Need::Jit],
+    thresholds: &[RATE, LASTING],
+    silent: "for tiered compilation (methods that are called often are compiled again in the background) and for first uses",
+    why: "`Expression.Compile`, `DynamicMethod`, `new Regex(…, RegexOptions.Compiled)` and serializers that are built anew make a method \
+          that the JIT compiles on the calling thread, with full optimisation, for a fraction of a millisecond to some. The method is \
+          a collectible object with a finalizer; if it is made for each request, code is compiled, used once and thrown away.",
+    tries: &[
+        "Compile once and keep the delegate: a `static readonly` field, or a `ConcurrentDictionary` by what differs",
+        "`[GeneratedRegex]` instead of `new Regex(…, Compiled)`; a shared `JsonSerializerOptions` instead of a new one for each call",
+        "For an expression that is used once: `Compile(preferInterpretation: true)`",
+    ],
+    verify: "Record the same load again: `jit` has no rows of dynamic methods once the service is warm.",
+    causes: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let dynamic = |row: &JitRow| facts.text(row.method).contains("dynamicClass");
+    let jit = &facts.recording.jit;
+    let rows: Vec<JitRow> = (0..jit.ts_ns.len()).filter_map(|at| jit.row(at)).filter(dynamic).collect();
+    let end = facts.recording.exhibit.duration_ns.max(1);
+    let later = count(rows.iter().filter(|row| row.ts_ns >= end / 2).count());
+    let rate = real_u64(later) / (facts.seconds() / 2.0);
+    let mut tenths = [false; 10];
+    for row in &rows {
+        let tenth = usize::try_from(row.ts_ns.saturating_mul(10) / end).unwrap_or(0).min(9);
+        if let Some(place) = tenths.get_mut(tenth) {
+            *place = true;
+        }
+    }
+    let lasting = real_u64(count(tenths.iter().filter(|seen| **seen).count())) / 10.0;
+    if rate < RATE.value || lasting < LASTING.value {
+        return None;
+    }
+    let compiling = |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::COMPILE);
+    let places = facts.places(compiling).top(facts.recording);
+    let taken: f64 = rows.iter().filter_map(|row| known(row.dur_ns)).map(|ns| real(ns) / 1e9).sum();
+    let of_time = taken / facts.seconds();
+    let of_busy = facts.threads(compiling) / facts.busy().max(0.01);
+    let title = format!(
+        "{} methods a second are made at run time and compiled{}: {} of a processor goes to compiling them",
+        said(rate),
+        in_place(&places),
+        percent(of_time)
+    );
+    let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms, sum(native_bytes) / 1e3 as kb, min(ts_ns) as first_ts_ns, \
+               max(ts_ns) as last_ts_ns from jit where method like '%dynamicClass%' group by 1 order by 2 desc";
+    let mut evidence = vec![Evidence::of("jit", sql, rows.iter().map(|row| row.ts_ns))];
+    if facts.has(Need::Samples) && facts.threads(compiling) > 0.0 {
+        let filter = "samples.state <> 'waiting' and (frames.type like 'System.Linq.Expressions.%' or frames.type like 'System.Reflection.Emit.%')";
+        let found = Evidence::samples(facts, filter, compiling);
+        evidence.push(found);
+    }
+    let shares = [("compiling, of one processor's time", of_time), ("share of the busy samples that make code", of_busy)];
+    let mut measured = vec![RATE.measured(rate), LASTING.measured(lasting)];
+    measured.extend(shares.map(|(name, value)| Measured { name, value, unit: "share", threshold: None }));
+    Some(Found {
+        title,
+        severity: if rate >= 200.0 || of_time >= 0.3 { Severity::Critical } else { Severity::Warning },
+        score: (0.55 + of_time.min(1.0) * 0.25 + of_busy * 0.2).min(0.97),
+        measured,
+        places,
+        evidence,
+    })
+}

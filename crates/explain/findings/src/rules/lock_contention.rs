@@ -1,0 +1,174 @@
+//! Threads that wait for locks that others hold.
+
+use crate::facts::{Facts, count, known, percent, real, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::{Places, in_place, named};
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::{NO_INT, Sym};
+use runtime::{Group, Marks, State};
+use rustc_hash::FxHashMap;
+
+const WAITING: Threshold = Threshold {
+    name: "threads waiting for locks, on average",
+    value: 0.2,
+    unit: "",
+    source: "measured: below 0.01 in healthy services under load, 0.2 to 2 with a lock held through each request",
+};
+const SHARE: Threshold = Threshold {
+    name: "their share of threads at work",
+    value: 0.12,
+    unit: "share",
+    source: "a tenth of the working time is worth an engineer's day",
+};
+/// Waits that lie within such a part of the recording, and are no more than so many, are of a first use.
+const EPISODE: f64 = 0.25;
+const EPISODE_SECONDS: f64 = 2.5;
+const EPISODE_WAITS: u64 = 200;
+
+pub(super) const RULE: Rule = Rule {
+    id: "lock-contention",
+    about: "threads wait for monitors or reader-writer locks, with the owner's frame where known; waits confined to \
+            first-use initialisation stay `note`",
+    needs: &[Need::Locks],
+    thresholds: &[WAITING, SHARE],
+    silent: "where the waits are few and in one short stretch, as of a cache or a model that is built at first use (a note then), \
+             and where logging waits for its sink (`logging-flood`)",
+    why: "`lock` is a monitor: a thread that finds it taken spins for a moment, then sleeps in the kernel until the owner \
+          leaves (events Contention/Start and /Stop, which name the owner). While the lock is held, only one thread does \
+          this work however many processors there are; with a pool thread for each waiter, requests queue behind it.",
+    tries: &[
+        "Do less while holding it: compute before, publish after; no I/O, no logging, no allocation of large objects inside",
+        "Split it: a lock for each key or partition, or data owned by one thread",
+        "For data read far more often than written: an immutable snapshot behind `Volatile.Read`, or `FrozenDictionary`; `ConcurrentDictionary` with as many buckets as writers need",
+    ],
+    verify: "Record the same load again: `contention.share` in `metrics` falls, and throughput rises with the number of clients.",
+    causes: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let rows = &facts.recording.contention;
+    let end = facts.recording.exhibit.duration_ns;
+    let mut places = Places::default();
+    let (mut waited, mut longest, mut initialising) = (0.0, 0.0f64, 0.0);
+    let mut times = Vec::new();
+    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
+        let marks = facts.index.marks(row.stack);
+        if marks.has(Marks::LOGGING) {
+            continue;
+        }
+        let dur_ns = real(known(row.dur_ns).unwrap_or_else(|| end.saturating_sub(row.ts_ns).max(0)));
+        if marks.has(Marks::INITIALISATION) {
+            initialising += dur_ns;
+        }
+        waited += dur_ns;
+        longest = longest.max(dur_ns);
+        times.push((row.ts_ns, row.ts_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
+        places.add(facts, row.stack, row.thread, row.ts_ns, dur_ns);
+    }
+    // Reader-writer locks send no events; their waits are in the samples.
+    let in_lock = |group: &Group| {
+        group.state == State::Waiting
+            && facts.text(group.waiting_on) == "lock"
+            && !facts.index.marks(group.stack).has(Marks::LOGGING)
+    };
+    let by_samples = facts.threads(in_lock);
+    let by_events = waited / (facts.seconds() * 1e9);
+    let waiting = by_events.max(by_samples);
+    let share = waiting / (waiting + facts.busy()).max(0.1);
+    let busy_is_known = facts.has(Need::Samples);
+    if waiting < WAITING.value || (busy_is_known && share < SHARE.value) {
+        return None;
+    }
+    if places.is_empty() || by_samples > 1.5 * by_events {
+        places = facts.places(in_lock);
+    }
+    let once = by_samples <= 1.5 * by_events && is_one_episode(&times, facts.seconds());
+    let mostly_first_use = initialising > 0.5 * waited && waited > 0.0;
+    let severity = match () {
+        () if once || mostly_first_use => Severity::Note,
+        () if waiting >= facts.cores.max(1.0) && share >= 0.4 => Severity::Critical,
+        () => Severity::Warning,
+    };
+    let places = places.top(facts.recording);
+    let owner = owner(facts);
+    let held = owner.as_ref().map_or_else(String::new, |frame| format!(", held in {frame}"));
+    let title = if severity == Severity::Note {
+        format!("Threads waited for locks in one short stretch{}: a first use", in_place(&places))
+    } else {
+        format!("{} threads on average wait for a lock{}{held}: {} of the threads at work", said(waiting), in_place(&places), percent(share))
+    };
+    let mut measured = vec![WAITING.measured(waiting), SHARE.measured(share)];
+    if longest > 0.0 {
+        measured.push(Measured { name: "longest wait", value: longest / 1e6, unit: "ms", threshold: None });
+    }
+    let mut evidence = Vec::new();
+    if !times.is_empty() {
+        let sql = "select lock, owner_thread, count(*) as waits, sum(dur_ns) / 1e6 as waited_ms, max(dur_ns) / 1e6 as longest_ms, \
+                   min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from contention group by 1, 2 order by 4 desc limit 20";
+        evidence.push(Evidence::of("contention", sql, times.iter().map(|(ts_ns, _)| *ts_ns)));
+    }
+    if by_samples > 0.0 {
+        evidence.push(Evidence::samples(facts, "samples.state = 'waiting' and samples.waiting_on = 'lock'", in_lock));
+    }
+    Some(Found { title, severity, score: share, measured, places, evidence })
+}
+
+/// Whether few waits lie in one short stretch.
+fn is_one_episode(times: &[(i64, i64)], seconds: f64) -> bool {
+    let first = times.iter().map(|(from, _)| *from).min();
+    let last = times.iter().map(|(_, to)| *to).max();
+    let (Some(first), Some(last)) = (first, last) else { return false };
+    let stretch = real(last.saturating_sub(first)) / 1e9;
+    if count(times.len()) > EPISODE_WAITS {
+        return false;
+    }
+    stretch <= (EPISODE * seconds).max(EPISODE_SECONDS) || outside_is_little(times, seconds)
+}
+
+/// Whether a stretch as long as an episode may be holds nearly all of the time waited.
+fn outside_is_little(times: &[(i64, i64)], seconds: f64) -> bool {
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of a recording; the cast saturates")]
+    let stretch = ((EPISODE * seconds).max(EPISODE_SECONDS) * 1e9) as i64;
+    let waited = |list: &mut dyn Iterator<Item = &(i64, i64)>| -> f64 {
+        list.map(|(from, to)| real(to.saturating_sub(*from))).sum()
+    };
+    let all = waited(&mut times.iter());
+    times.iter().any(|(from, _)| {
+        let end = from.saturating_add(stretch);
+        waited(&mut times.iter().filter(|(start, _)| start >= from && *start <= end)) >= 0.9 * all
+    })
+}
+
+/// Where the lock's owner was seen most, while others waited for it.
+fn owner(facts: &Facts<'_>) -> Option<String> {
+    let rows = &facts.recording.contention;
+    let numbers: FxHashMap<i64, u32> = facts
+        .recording
+        .thread_ids
+        .iter()
+        .enumerate()
+        .filter_map(|(at, id)| Some((*id, u32::try_from(at).ok()?)))
+        .collect();
+    let mut held: FxHashMap<u32, Vec<(i64, i64)>> = FxHashMap::default();
+    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
+        if row.owner_thread == NO_INT || row.dur_ns == NO_INT {
+            continue;
+        }
+        let Some(thread) = numbers.get(&row.owner_thread) else { continue };
+        held.entry(*thread).or_default().push((row.ts_ns, row.ts_ns.saturating_add(row.dur_ns)));
+    }
+    let samples = &facts.recording.samples;
+    let mut places = Places::default();
+    for at in 0..samples.ts_ns.len() {
+        let Some(row) = samples.row(at) else { continue };
+        let Some(times) = held.get(&row.thread) else { continue };
+        let after = times.partition_point(|(from, _)| *from <= row.ts_ns);
+        let inside = after.checked_sub(1).and_then(|at| times.get(at)).is_some_and(|(_, to)| *to >= row.ts_ns);
+        if inside && row.waiting_on == Sym::NONE {
+            places.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
+        }
+    }
+    named(&places.top(facts.recording))
+}

@@ -1,0 +1,100 @@
+//! Logging that takes a notable share of the time, or waits for its sink.
+
+use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use runtime::{Group, Marks, State};
+
+const SHARE: Threshold = Threshold {
+    name: "share of the busy samples of requests and work in logging",
+    value: 0.3,
+    unit: "share",
+    source: "measured: below 0.1 with one line a request, 0.6 and more with dozens",
+};
+const WAITING: Threshold = Threshold {
+    name: "threads that wait for the log's sink, on average",
+    value: 0.2,
+    unit: "",
+    source: "the console logger's queue holds 2,500 lines; who logs more than the sink writes waits for it",
+};
+const LINES: Threshold = Threshold {
+    name: "lines for each request",
+    value: 10.0,
+    unit: "",
+    source: "a request's story fits into a few lines; needs the profile logs",
+};
+/// Lines a second below which no number of lines for a request matters.
+const FEW_LINES: f64 = 200.0;
+
+pub(super) const RULE: Rule = Rule {
+    id: "logging-flood",
+    about: "logging takes a notable share of time, or blocks on its sink",
+    needs: &[Need::Samples],
+    thresholds: &[SHARE, WAITING, LINES],
+    silent: "for a line or some in each request",
+    why: "A line is formatted on the thread that logs it, then handed to the sink. The console logger has a queue of bounded length and one \
+          thread that writes it (`ConsoleLoggerProcessor`), and a terminal or pipe takes tens of thousands of lines a second at most: when \
+          the queue is full, `ILogger.Log` waits, in the middle of the request, and holds its locks meanwhile.",
+    tries: &[
+        "Raise the level of that category (`Logging:LogLevel`), or log once what is now logged in a loop",
+        "`LoggerMessage` source generation: no formatting and no boxing for levels that are off",
+        "A sink that does not wait: `QueueFullMode = DropWrite` for the console, or an asynchronous exporter; sampling",
+    ],
+    verify: "Record the same load again: `Microsoft.Extensions.Logging` leaves the samples, and requests a second rise.",
+    causes: &["lock-contention", "blocking-call-on-pool", "high-allocation-rate", "cpu-hot-path"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let logging = |group: &Group| facts.index.marks(group.stack).has(Marks::LOGGING);
+    // The sink's own thread waits for lines and writes them: neither is a cost of those who log.
+    let in_work = |group: &Group| facts.is_pool(group);
+    let running = |group: &Group| in_work(group) && facts.is_busy(group) && logging(group);
+    let (log_busy, busy) = (facts.threads(running), facts.threads(|group| in_work(group) && facts.is_busy(group)));
+    let share = log_busy / busy.max(0.01);
+    let waits = |group: &Group| in_work(group) && group.state == State::Waiting && logging(group);
+    let mut waiting = facts.threads(waits);
+    waiting = waiting.max(waited_in_events(facts));
+    let lines = real_u64(count(facts.recording.logs.ts_ns.len()));
+    let per_request = facts.requests.filter(|work| work.count > 0.0).map_or(0.0, |work| lines / work.count);
+    let many = per_request >= LINES.value && lines / facts.seconds() >= FEW_LINES;
+    if (share < SHARE.value || log_busy < 0.15) && waiting < WAITING.value && !many {
+        return None;
+    }
+    let places = facts.places(|group| running(group) || waits(group)).top(facts.recording);
+    let of_work = (log_busy + waiting) / (busy + waiting).max(0.01);
+    let title = format!(
+        "Logging{} takes {} of the time of work{}",
+        in_place(&places),
+        percent(of_work),
+        if waiting >= WAITING.value { format!("; {} threads on average wait for the sink", said(waiting)) } else { String::new() }
+    );
+    let filter = "threads.kind = 'pool' and (frames.module like 'Microsoft.Extensions.Logging%' or frames.type like 'System.Console%' or frames.type like 'System.IO.%')";
+    let mut evidence = vec![Evidence::samples(facts, filter, |group| running(group) || waits(group))];
+    let mut measured = vec![SHARE.measured(share), WAITING.measured(waiting)];
+    if lines > 0.0 {
+        measured.push(LINES.measured(per_request));
+        measured.push(Measured { name: "lines a second", value: lines / facts.seconds(), unit: "1/s", threshold: None });
+        let sql = "select logger, level, count(*) as lines, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from logs group by 1, 2 order by 3 desc limit 20";
+        evidence.insert(0, Evidence::of("logs", sql, facts.recording.logs.ts_ns.iter().copied()));
+    }
+    Some(Found {
+        title,
+        severity: if of_work >= 0.6 { Severity::Critical } else { Severity::Warning },
+        score: (of_work + 0.2).min(0.96),
+        measured,
+        places,
+        evidence,
+    })
+}
+
+/// Threads on average that waited for locks of logging, by events.
+fn waited_in_events(facts: &Facts<'_>) -> f64 {
+    let rows = &facts.recording.contention;
+    let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
+    let of_logging = rows.filter(|row| facts.index.marks(row.stack).has(Marks::LOGGING));
+    let ns: f64 = of_logging.filter_map(|row| crate::facts::known(row.dur_ns)).map(crate::facts::real).sum();
+    ns / 1e9 / facts.seconds()
+}

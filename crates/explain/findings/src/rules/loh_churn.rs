@@ -1,0 +1,79 @@
+//! Large objects that are allocated often.
+
+use crate::facts::{Facts, bytes, count, percent, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::{allocated, allocators, most_allocated, pause_share, rows};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::{AllocationRow, GcRow};
+
+const RATE: Threshold = Threshold {
+    name: "collections of generation 2 for large objects, a second",
+    value: 0.3,
+    unit: "1/s",
+    source: "a full collection in three seconds; services that do not churn have none for this reason",
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "loh-churn",
+    about: "large objects allocated often, triggering generation 2",
+    needs: &[Need::Gc],
+    thresholds: &[RATE],
+    silent: "for large objects that are allocated once and kept",
+    why: "An object of 85,000 bytes or more goes to the large object heap, which belongs to generation 2: it is freed only by a \
+          full collection, and each time its budget is used up one is triggered (reason AllocLarge). The memory is cleared before \
+          use, and the heap is not compacted by default, so it also fragments.",
+    tries: &[
+        "Rent buffers: `ArrayPool<T>.Shared`, `RecyclableMemoryStream`; read and write in pieces (`PipeReader`, `IAsyncEnumerable`)",
+        "Do not build large strings or arrays from a whole body: parse from the stream",
+        "Grow lists with a capacity: each doubling past 85 kB is one more large array",
+    ],
+    verify: "Record the same load again: no collection has the reason `AllocLarge`, and `allocations` of kind `Large` become rare.",
+    causes: &["gc-pauses", "gc-gen2-churn", "high-allocation-rate", "heap-growth"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let for_large = |row: &GcRow| row.generation == 2 && facts.text(row.reason).contains("Large") && !facts.text(row.reason).starts_with("Induced");
+    let times: Vec<i64> = rows(facts).filter(for_large).map(|row| row.start_ns).collect();
+    let rate = real_u64(count(times.len())) / facts.seconds();
+    if times.len() < 2 || rate < RATE.value {
+        return None;
+    }
+    let large = |row: &AllocationRow| facts.text(row.kind) == "Large";
+    let a_second = allocated(facts, large) / facts.seconds();
+    let share = pause_share(facts, for_large);
+    let places = allocators(facts, large).top(facts.recording);
+    let of_type = most_allocated(facts, large).map_or_else(String::new, |(class, _)| format!(", mostly {class}"));
+    let title = format!(
+        "Large objects{}{of_type} trigger {} full collections a second: {} of them a second",
+        in_place(&places),
+        said(rate),
+        bytes(a_second)
+    );
+    let sql = "select number, type, reason, start_ns, pause_ns / 1e6 as pause_ms, loh_bytes / 1e6 as loh_mb from gc \
+               where generation = 2 and reason like '%Large%' order by start_ns limit 200";
+    let mut evidence = vec![Evidence::of("gc", sql, times.into_iter())];
+    let rows = &facts.recording.allocations;
+    let sampled: Vec<i64> = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(large).map(|row| row.ts_ns).collect();
+    if !sampled.is_empty() {
+        let sql = "select type, count(*) as samples, sum(weight_bytes) / 1e6 as mb, avg(bytes) as mean_bytes from allocations \
+                   where kind = 'Large' group by 1 order by 3 desc limit 20";
+        evidence.push(Evidence::of("allocations", sql, sampled.into_iter()));
+    }
+    let measured = vec![
+        RATE.measured(rate),
+        Measured { name: "large objects allocated", value: a_second, unit: "B/s", threshold: None },
+        Measured { name: "share of the time that the program stood still for these collections", value: share, unit: "share", threshold: None },
+    ];
+    let title = if share >= 0.05 { format!("{title}, {} of the time", percent(share)) } else { title };
+    Some(Found {
+        title,
+        severity: if share >= 0.15 { Severity::Critical } else { Severity::Warning },
+        score: (0.55 + (rate / 40.0).min(0.25) + share * 0.5).min(0.95),
+        measured,
+        places,
+        evidence,
+    })
+}

@@ -1,0 +1,70 @@
+//! Pinned objects in the collector's way.
+
+use crate::facts::{Facts, count, known, real, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::{allocators, rows};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::GcRow;
+
+const PINNED: Threshold = Threshold {
+    name: "pinned objects that a collection meets, median",
+    value: 100.0,
+    unit: "",
+    source: "measured: 0 to 3 in healthy services (Kestrel's buffers lie in the pinned object heap), 500 with buffers pinned for a while",
+};
+const RATE: Threshold = Threshold {
+    name: "such collections a second",
+    value: 0.5,
+    unit: "1/s",
+    source: "pins matter as often as a collection has to go around them",
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "pinning",
+    about: "pinned objects fragment the heap",
+    needs: &[Need::Gc],
+    thresholds: &[PINNED, RATE],
+    silent: "for the few pins of sockets and files, and for objects that were allocated in the pinned object heap",
+    why: "The collector compacts by moving what lives together. An object that is pinned (`GCHandle` of type Pinned, `fixed` across a call, \
+          an overlapped buffer) cannot move: the space around it stays in pieces, generation 0 keeps whole regions for a few bytes, and \
+          the heap grows though little lives.",
+    tries: &[
+        "Allocate buffers that will be pinned in the pinned object heap: `GC.AllocateArray<byte>(size, pinned: true)`, once, and re-use them",
+        "Pin for shorter: `fixed` around the call instead of a `GCHandle` kept in a field",
+        "Let `Socket` and `Stream` have `Memory<byte>` of a pool; they pin only while the kernel has it",
+    ],
+    verify: "Record the same load again: `pinned_objects` in `gc`.",
+    causes: &["gc-pauses"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let pinned: Vec<f64> = rows(facts).filter_map(|row| known(row.pinned_objects)).map(real).collect();
+    let median = runtime::at_per_mille(pinned, 500)?;
+    let meets = |row: &GcRow| known(row.pinned_objects).is_some_and(|pins| real(pins) >= PINNED.value);
+    let times: Vec<i64> = rows(facts).filter(meets).map(|row| row.start_ns).collect();
+    let rate = real_u64(count(times.len())) / facts.seconds();
+    if median < PINNED.value || rate < RATE.value {
+        return None;
+    }
+    let places = allocators(facts, |_| true).top(facts.recording);
+    let title = format!("Collections meet {} pinned objects each, {} times a second{}", said(median), said(rate), in_place(&places));
+    let sql = "select number, generation, start_ns, pinned_objects, heap_after_bytes / 1e6 as heap_after_mb, promoted_bytes / 1e6 as promoted_mb \
+               from gc where pinned_objects is not null order by pinned_objects desc limit 50";
+    let survived: f64 = rows(facts).filter(meets).filter_map(|row| known(row.promoted_bytes)).map(real).sum::<f64>();
+    let each = survived / real_u64(count(times.len())).max(1.0);
+    Some(Found {
+        title,
+        severity: Severity::Warning,
+        score: (0.5 + (median / 10_000.0).min(0.2) + (rate / 200.0).min(0.15)).min(0.85),
+        measured: vec![
+            PINNED.measured(median),
+            RATE.measured(rate),
+            Measured { name: "bytes that survive such a collection", value: each, unit: "B", threshold: None },
+        ],
+        places,
+        evidence: vec![Evidence::of("gc", sql, times.into_iter())],
+    })
+}

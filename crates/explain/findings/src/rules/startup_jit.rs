@@ -1,0 +1,94 @@
+//! A start that is spent on compiling.
+
+use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::JitRow;
+use rustc_hash::FxHashMap;
+
+const COMPILING: Threshold = Threshold {
+    name: "seconds that threads of the service spend compiling in the start",
+    value: 1.0,
+    unit: "s",
+    source: "measured: 0.5 s in an ordinary start of an ASP.NET Core service, 2.2 s of the same without precompiled code",
+};
+const SHARE: Threshold = Threshold {
+    name: "their share of the start",
+    value: 0.25,
+    unit: "share",
+    source: "a quarter of the wait for the first answer",
+};
+/// What is looked at of a start at most.
+const START_NS: i64 = 15_000_000_000;
+
+pub(super) const RULE: Rule = Rule {
+    id: "startup-jit",
+    about: "start-up time goes to compiling; above `note` only where the recording contains the start of the process (a service \
+            under its first load compiles seconds' worth in any recording)",
+    needs: &[Need::Jit],
+    thresholds: &[COMPILING, SHARE],
+    silent: "where the recording began after the process did, and for the background compilation of tiering",
+    why: "A method without precompiled code is compiled when it is first called, on the calling thread. The framework comes precompiled \
+          (ReadyToRun); an application is not unless it was published so, and an environment that turns precompiled code off \
+          (`DOTNET_ReadyToRun=0`), profilers that rewrite code and debug builds compile everything anew at each start.",
+    tries: &[
+        "Publish with `PublishReadyToRun`, or Native AOT for small services",
+        "Check the environment: `DOTNET_ReadyToRun`, `DOTNET_TieredCompilation`, `DOTNET_TC_QuickJit` at their defaults; no profiler attached that disables precompiled code",
+        "Do less before the first answer: fewer assemblies scanned, lazy singletons",
+    ],
+    verify: "Record the start again (`DOTNET_EnableEventPipe=1`): `jit` has fewer rows before the first request.",
+    causes: &[],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let started = process_start(facts)?;
+    let in_start = |row: &JitRow| row.ts_ns.saturating_sub(started) <= START_NS;
+    let kinds: FxHashMap<i64, &str> = {
+        let threads = &facts.recording.threads;
+        threads.thread.iter().zip(&threads.kind).map(|(id, kind)| (*id, facts.text(*kind))).collect()
+    };
+    let background = |row: &JitRow| {
+        let id = facts.recording.thread_ids.get(row.thread as usize);
+        id.and_then(|id| kinds.get(id)).is_some_and(|kind| *kind == "tiering")
+    };
+    let jit = &facts.recording.jit;
+    let rows: Vec<JitRow> =
+        (0..jit.ts_ns.len()).filter_map(|at| jit.row(at)).filter(|row| in_start(row) && !background(row)).collect();
+    let compiling: f64 = rows.iter().filter_map(|row| known(row.dur_ns)).map(|ns| real(ns) / 1e9).sum();
+    let length = real(facts.recording.exhibit.duration_ns.saturating_sub(started).min(START_NS)) / 1e9;
+    let share = compiling / length.max(0.1);
+    let methods = real_u64(count(rows.len()));
+    let hurts = compiling >= COMPILING.value && share >= SHARE.value;
+    if !hurts && (methods < 100.0 || compiling < 0.2) {
+        return None;
+    }
+    let title = format!(
+        "The start compiles {} methods for {} s: {} of its time",
+        said(methods),
+        said(compiling),
+        percent(share)
+    );
+    let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns \
+               from jit group by 1 order by 2 desc";
+    let number = Measured { name: "methods compiled", value: methods, unit: "", threshold: None };
+    Some(Found {
+        title,
+        severity: if hurts { Severity::Warning } else { Severity::Note },
+        score: if hurts { (0.5 + share * 0.5).min(0.95) } else { 0.2 },
+        measured: vec![COMPILING.measured(compiling), SHARE.measured(share), number],
+        places: Vec::new(),
+        evidence: vec![Evidence::of("jit", sql, rows.iter().map(|row| row.ts_ns))],
+    })
+}
+
+/// When the process began, where the recording has it: the runtime tells of itself then, and again in a rundown.
+fn process_start(facts: &Facts<'_>) -> Option<i64> {
+    let events = &facts.recording.events;
+    let kind = events.kind_name.iter().zip(&events.kind_provider).position(|(name, provider)| {
+        facts.text(*name) == "Runtime/Start" && facts.text(*provider) == "Microsoft-Windows-DotNETRuntime"
+    })?;
+    let at = events.kind.iter().position(|of| *of as usize == kind)?;
+    events.ts_ns.get(at).copied()
+}

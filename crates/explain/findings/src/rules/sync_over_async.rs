@@ -1,0 +1,98 @@
+//! Pool threads that block until a Task is complete.
+
+use crate::facts::{Facts, count, known, percent, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+
+const BLOCKED: Threshold = Threshold {
+    name: "workers blocked on a Task, on average",
+    value: 0.5,
+    unit: "",
+    source: "measured: 0.0 in healthy services under load, 16 to 32 in starved ones; half a worker is half a request \
+             at any time",
+};
+const COMPENSATED: Threshold = Threshold {
+    name: "workers added for blocking (CooperativeBlocking)",
+    value: 10.0,
+    unit: "",
+    source: "the pool adds a worker for each Task.Wait beyond the processors; measured: 0 in healthy services",
+};
+/// From so many blocked workers a processor on, queued work waits for new workers.
+const CRITICAL_A_CORE: f64 = 2.0;
+
+pub(super) const RULE: Rule = Rule {
+    id: "sync-over-async",
+    about: "pool threads block on a Task's completion (`.Result`, `.Wait()`, `GetAwaiter().GetResult()`), so that work queues",
+    needs: &[Need::Samples, Need::ThreadPool],
+    thresholds: &[BLOCKED, COMPENSATED],
+    silent: "where only the program's entry point waits for its end, where threads that are not the pool's wait, and where \
+             a Task is complete before it is waited for",
+    why: "A worker of the thread pool that calls `.Result` or `.Wait()` sleeps in `Task.InternalWait` until the Task \
+          is complete, and the Task's continuation needs a worker of the same pool. While workers wait for each other, the \
+          pool adds threads one by one (events ThreadPoolWorkerThreadAdjustment, reasons CooperativeBlocking and \
+          Starvation), each with its stack and its switches; until then new requests stand in the queue with the \
+          processors idle.",
+    tries: &[
+        "Await the Task instead: make the method async and its callers too, up to the handler",
+        "Where a synchronous interface cannot be changed, call a synchronous API down to the socket instead of wrapping an asynchronous one",
+        "As a stop-gap alone, raise the pool's minimum (`DOTNET_ThreadPool_ForceMinWorkerThreads`, or `ThreadPool.SetMinThreads`) to the concurrency expected",
+    ],
+    verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
+             `dotnet.thread_pool.thread.count` stays near the number of processors, and the p99 falls.",
+    causes: &["threadpool-queue-flood", "lock-contention", "slow-dependency", "blocking-call-on-pool", "async-lock", "exceptions"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let waits = |group: &runtime::Group| facts.is_held_up(group, &["task"]);
+    let blocked = facts.threads(waits);
+    let added = real_u64(facts.adjustments("CooperativeBlocking"));
+    let sampled = facts.has(Need::Samples);
+    if blocked < BLOCKED.value && (sampled || added < COMPENSATED.value) {
+        return None;
+    }
+    let places = facts.places(waits).top(facts.recording);
+    let (_, workers) = facts.workers().unwrap_or((0.0, 0.0));
+    let mut measured = vec![COMPENSATED.measured(added)];
+    let mut evidence = Vec::new();
+    let share = blocked / (blocked + facts.busy()).max(0.1);
+    if sampled {
+        measured.insert(0, BLOCKED.measured(blocked));
+        measured.push(Measured { name: "their share of workers at work", value: share, unit: "share", threshold: None });
+        let filter = "samples.state = 'waiting' and samples.waiting_on = 'task' and threads.kind = 'pool'";
+        evidence.push(Evidence::samples(facts, filter, waits));
+    }
+    if workers > 0.0 {
+        measured.push(Measured { name: "workers at most", value: workers, unit: "", threshold: None });
+    }
+    evidence.extend(adjustments(facts));
+    let title = if sampled {
+        format!(
+            "{} pool threads on average block until a Task is complete{}: {} of the workers at work",
+            said(blocked),
+            in_place(&places),
+            percent(share)
+        )
+    } else {
+        format!("The pool added {} workers because threads block until a Task is complete", said(added))
+    };
+    let critical = blocked >= CRITICAL_A_CORE * facts.cores || (!sampled && workers >= 8.0 * facts.cores);
+    let severity = if critical { Severity::Critical } else { Severity::Warning };
+    let score = if sampled { share } else { 0.8 };
+    Some(Found { title, severity, score, measured, places, evidence })
+}
+
+/// The pool's additions for it.
+fn adjustments(facts: &Facts<'_>) -> Option<Evidence> {
+    let find = |text: &str| facts.recording.strings.find(text);
+    let (event, reason) = (find("adjustment")?, find("CooperativeBlocking")?);
+    let pool = &facts.recording.threadpool;
+    let rows = (0..pool.ts_ns.len()).filter_map(|at| pool.row(at));
+    let times = rows.filter(|row| (row.event, row.reason) == (event, reason)).filter_map(|row| known(row.ts_ns));
+    let sql = "select ts_ns, reason, workers, throughput from threadpool \
+               where event = 'adjustment' and reason = 'CooperativeBlocking' order by ts_ns";
+    let times: Vec<i64> = times.collect();
+    (count(times.len()) > 0).then(|| Evidence::of("threadpool", sql, times.into_iter()))
+}

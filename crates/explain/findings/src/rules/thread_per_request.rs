@@ -1,0 +1,95 @@
+//! Threads that are made for each piece of work.
+
+use crate::facts::{Facts, count, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::{Places, in_place};
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::Sym;
+use runtime::a_second;
+use rustc_hash::FxHashSet;
+
+const RATE: Threshold = Threshold {
+    name: "threads that begin and end while recording, a second",
+    value: 10.0,
+    unit: "1/s",
+    source: "the pool itself adds one or two a second; a thread costs about 50 to 200 µs to begin and 1.5 MB of address space",
+};
+/// A thread that lived longer than this is no thread for one request.
+const SHORT_NS: i64 = 2_000_000_000;
+
+pub(super) const RULE: Rule = Rule {
+    id: "thread-per-request",
+    about: "threads are created and ended at a high rate",
+    needs: &[Need::Runtime],
+    thresholds: &[RATE],
+    silent: "for workers that the pool adds and retires, and for threads that live on",
+    why: "A thread is a kernel object with a stack of its own; beginning one takes a system call, a registration with the runtime \
+          (which each garbage collection then has to stop) and cold caches. The pool exists to pay that once. Threads for each \
+          request also have no limit: under load their number grows with the clients.",
+    tries: &[
+        "Queue the work to the pool: `Task.Run`, or simply await the asynchronous call",
+        "For work that blocks, a fixed number of threads behind a `Channel` or `BlockingCollection`",
+    ],
+    verify: "Record the same load again: `threads` has no row that begins and ends between requests.",
+    causes: &["lock-contention"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let threads = &facts.recording.threads;
+    let end = facts.recording.exhibit.duration_ns;
+    let known_kinds = ["pool", "gate", "io", "timer", "tiering", "finalizer", "sampler", "gc", "main", "wait"];
+    let rows = (0..threads.thread.len()).filter_map(|at| threads.row(at));
+    let short = rows.filter(|row| {
+        let lived = row.last_ts_ns.saturating_sub(row.first_ts_ns);
+        row.first_ts_ns > 0 && row.last_ts_ns < end && lived < SHORT_NS && !known_kinds.contains(&facts.text(row.kind))
+    });
+    let short: Vec<_> = short.collect();
+    let rate = a_second(count(short.len()), facts.observed_ns);
+    if rate < RATE.value {
+        return None;
+    }
+    let ids: FxHashSet<i64> = short.iter().map(|row| row.thread).collect();
+    let mut places = creators(facts);
+    if places.is_empty() {
+        let numbers: FxHashSet<u32> = (0u32..).zip(&facts.recording.thread_ids).filter(|(_, id)| ids.contains(id)).map(|(n, _)| n).collect();
+        places = facts.places(|group| numbers.contains(&group.thread));
+    }
+    let places = places.top(facts.recording);
+    let title = format!("{} threads a second begin and end{}", said(rate), in_place(&places));
+    let sql = "select thread, kind, first_ts_ns, last_ts_ns, (last_ts_ns - first_ts_ns) / 1e6 as lived_ms, samples from threads \
+               where kind is null or kind = 'user' order by first_ts_ns limit 200";
+    let evidence = vec![Evidence::of("threads", sql, short.iter().map(|row| row.first_ts_ns))];
+    let per_request = facts.requests.map_or(0.0, |work| real_u64(count(short.len())) / work.count.max(1.0));
+    let mut measured = vec![RATE.measured(rate)];
+    if per_request > 0.0 {
+        measured.push(Measured { name: "threads for each request", value: per_request, unit: "", threshold: None });
+    }
+    let severity = if rate >= 500.0 { Severity::Critical } else { Severity::Warning };
+    Some(Found { title, severity, score: (0.5 + rate / 2000.0).min(0.97), measured, places, evidence })
+}
+
+/// Who creates threads: stacks of Thread/Creating.
+fn creators(facts: &Facts<'_>) -> Places {
+    let mut places = Places::default();
+    let events = &facts.recording.events;
+    let creating: Vec<bool> = events.kind_name.iter().map(|name| facts.text(*name) == "Thread/Creating").collect();
+    if !creating.contains(&true) {
+        return places;
+    }
+    for (at, kind) in events.kind.iter().enumerate() {
+        if creating.get(*kind as usize) != Some(&true) {
+            continue;
+        }
+        let (Some(stack), Some(thread), Some(ts_ns)) = (events.stack.get(at), events.thread.get(at), events.ts_ns.get(at)) else {
+            continue;
+        };
+        // The pool makes its own workers from within the framework alone.
+        let user = facts.index.blamed_frame(*stack).and_then(|frame| facts.recording.frames.name.get(frame as usize));
+        if user.is_some_and(|name| *name != Sym::NONE) {
+            places.add(facts, *stack, *thread, *ts_ns, 1.0);
+        }
+    }
+    places
+}

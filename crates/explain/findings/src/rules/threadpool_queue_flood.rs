@@ -1,0 +1,98 @@
+//! Work that does not block fills the pool's queue.
+
+use crate::facts::{Facts, percent, real, real_u64, said};
+use crate::finding::{Evidence, Measured, Severity};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use runtime::{Group, Marks, metered_totals};
+
+const QUEUE: Threshold = Threshold {
+    name: "work items in the pool's queue, upper quartile of what was published",
+    value: 50.0,
+    unit: "",
+    source: "measured: 0 to 12 in healthy services on 2 processors, 300 to 1,400 in a flooded one; scaled by processors",
+};
+const BLOCKED_SHARE: Threshold = Threshold {
+    name: "share of the workers at work that wait, at most",
+    value: 0.5,
+    unit: "share",
+    source: "where more wait, the queue is the symptom of what they wait for",
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "threadpool-queue-flood",
+    about: "non-blocking work fills the pool's queue, others wait behind it",
+    needs: &[Need::ThreadPool],
+    thresholds: &[QUEUE, BLOCKED_SHARE],
+    silent: "where workers block (then the queue is a symptom), and where the queue is short",
+    why: "The pool takes work in the order in which it was queued, without priorities. A burst of short items, each harmless, \
+          stands before every request that comes after it; the pool adds no workers since the processors are busy, and the \
+          burst's length over the pool's throughput is the delay that requests see (meter `dotnet.thread_pool.queue.length`).",
+    tries: &[
+        "Queue fewer, larger items: batches, `Parallel.ForEachAsync` with a limit, a `Channel` with a few consumers",
+        "Give background work a place of its own: dedicated threads or a limited `TaskScheduler`",
+    ],
+    verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of workers and the p99 falls.",
+    causes: &["cpu-hot-path"],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let mut lengths = metered_totals(facts.recording, "dotnet.thread_pool.queue.length", "total");
+    if lengths.is_empty() {
+        lengths = metered_totals(facts.recording, "threadpool-queue-length", "value");
+    }
+    let values: Vec<f64> = lengths.iter().map(|(_, value)| *value).collect();
+    let least = QUEUE.value * (facts.cores / 2.0).max(1.0);
+    let long = runtime::at_per_mille(values.clone(), 750)?;
+    // Of few values the quartile is a matter of luck: two long queues are enough where half are.
+    let share_long = real_u64(values.iter().filter(|value| **value >= least).count() as u64) / real_u64(values.len() as u64);
+    if long < least || share_long < 0.25 {
+        return None;
+    }
+    let working = |group: &Group| facts.is_pool(group) && facts.index.marks(group.stack).has(Marks::WORK);
+    let busy = |group: &Group| working(group) && facts.is_busy(group);
+    let (at_work, running) = (facts.threads(working), facts.threads(busy));
+    let waiting = 1.0 - running / at_work.max(0.01);
+    if facts.has(Need::Samples) && waiting > BLOCKED_SHARE.value {
+        return None;
+    }
+    // Without samples, workers added for blocking tell the same.
+    if !facts.has(Need::Samples) && facts.adjustments("CooperativeBlocking") + facts.adjustments("Starvation") > 5 {
+        return None;
+    }
+    // The flood is what is not a request's.
+    let flood = |group: &Group| busy(group) && !facts.index.marks(group.stack).has(Marks::REQUEST);
+    let mut places = facts.places(flood);
+    if places.is_empty() {
+        places = facts.places(busy);
+    }
+    let places = places.top(facts.recording);
+    let most = values.iter().copied().fold(0.0, f64::max);
+    let throughput = runtime::metered(facts.recording, "threadpool-completed-items-count", "rate");
+    let a_second = throughput.iter().map(|of| of.value).sum::<f64>() / real_u64(throughput.len() as u64).max(1.0);
+    let mut measured = vec![QUEUE.measured(long), BLOCKED_SHARE.measured(waiting.max(0.0))];
+    measured.push(Measured { name: "longest queue published", value: most, unit: "", threshold: None });
+    if a_second > 0.0 {
+        measured.push(Measured { name: "delay at that length", value: most / a_second * 1e3, unit: "ms", threshold: None });
+    }
+    let title = format!(
+        "The pool's queue is long ({} items at most) though its workers work: {} of the published lengths are above {}{}",
+        said(most),
+        percent(share_long),
+        said(least),
+        in_place(&places)
+    );
+    let sql = "select ts_ns, name, value from counters where name in ('dotnet.thread_pool.queue.length', 'threadpool-queue-length') \
+               and kind in ('total', 'value') order by ts_ns";
+    let times = lengths.iter().map(|(ts_ns, _)| *ts_ns);
+    let mut evidence = vec![Evidence::of("counters", sql, times)];
+    if facts.has(Need::Samples) {
+        let filter = "samples.state <> 'waiting' and threads.kind = 'pool'";
+        evidence.push(Evidence::samples(facts, filter, busy));
+    }
+    let severity = if most >= 20.0 * least { Severity::Critical } else { Severity::Warning };
+    let score = (0.6 + 0.35 * (real(i64::try_from(values.len()).unwrap_or(1)) * share_long / real_u64(values.len() as u64))).min(0.95);
+    Some(Found { title, severity, score, measured, places, evidence })
+}
