@@ -83,11 +83,6 @@ impl<'a> Facts<'a> {
         (real(self.observed_ns) / 1e9).max(1e-3)
     }
 
-    /// Seconds in which samples were taken; never 0.
-    pub(crate) fn sampled_seconds(&self) -> f64 {
-        self.sampling.as_ref().map_or(1e-3, |sampling| (real(sampling.observed_ns) / 1e9).max(1e-3))
-    }
-
     /// The text of a number.
     pub(crate) fn text(&self, sym: Sym) -> &'a str {
         self.recording.strings.text(sym)
@@ -170,6 +165,12 @@ fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<u32> {
     }
     let least = real_u64(sampling.looks) * STANDING;
     seen.into_iter().filter(|(_, samples)| real_u64(*samples) >= least).map(|((thread, ..), _)| thread).collect()
+}
+
+/// Whether a frame is where running threads stop for the sampler: a poll of the runtime's, the slow way into a lock.
+pub(crate) fn is_stop(facts: &Facts<'_>, frame: u32) -> bool {
+    let name = facts.recording.frames.method.get(frame as usize).map_or("", |sym| facts.text(*sym));
+    name.starts_with("PollGC") || name.starts_with("<PollGC>") || name == "Enter_Slowpath"
 }
 
 /// An integer as a figure.

@@ -72,12 +72,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let sql = "select route, path, count(*) as requests, min(dur_ns) / 1e6 as fastest_ms, avg(dur_ns) / 1e6 as mean_ms, \
                max(dur_ns) / 1e6 as slowest_ms, min(start_ns) as first_ns, max(start_ns) as last_ns from requests \
                where dur_ns is not null group by 1, 2 order by 3 desc limit 20";
-    let mut evidence = vec![Evidence::of("requests", sql, requests.into_iter())];
-    if gate_seen {
-        let filter = "frames.type like 'System.Threading.SemaphoreSlim%' or frames.type like 'System.Threading.Channels.%'";
-        evidence.push(Evidence::samples(facts, &format!("({filter})"), at_gate));
-        evidence.retain(|of| of.table != "samples" || of.rows > 0);
-    }
+    let evidence = vec![Evidence::of("requests", sql, requests.into_iter())];
     let rest = Measured { name: "share of their time that threads, calls and processors explain", value: explained, unit: "share", threshold: Some(MOST_EXPLAINED) };
     let score = (1.0 - explained) * if gate_seen { 0.9 } else { 0.7 };
     Some(Found {

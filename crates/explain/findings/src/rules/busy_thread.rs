@@ -1,10 +1,10 @@
 //! A thread that spins.
 
-use crate::facts::{Facts, percent, real_u64};
+use crate::facts::{Facts, is_stop, percent, real_u64};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, named};
 use crate::rule::{Found, Need, Rule, Threshold};
-use runtime::{Group, Marks, State, leaf_frame};
+use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
 
 const RUNNING: Threshold = Threshold {
@@ -38,7 +38,7 @@ pub(super) const RULE: Rule = Rule {
         "If it must poll, with a pause: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives the processor away only after some turns",
     ],
     verify: "Record again: the thread waits nearly all the time, and `cpu.share` in `metrics` falls by about one processor.",
-    causes: &["cpu-hot-path"],
+    causes: &[],
     absorbs: &[],
     check,
 };
@@ -113,10 +113,6 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 /// The innermost frame that is no stop for the sampler.
 fn leaf_of_loop(facts: &Facts<'_>, group: &Group) -> u32 {
     let stacks = &facts.recording.stacks;
-    let is_stop = |frame: u32| {
-        let name = facts.recording.frames.method.get(frame as usize).map_or("", |sym| facts.text(*sym));
-        name.starts_with("PollGC") || name.starts_with("<PollGC>")
-    };
-    let frames = stacks.walk(group.stack).filter_map(|node| stacks.frame.get(node as usize).copied());
-    frames.into_iter().find(|frame| !is_stop(*frame)).or_else(|| leaf_frame(facts.recording, group.stack)).unwrap_or(0)
+    let mut frames = stacks.walk(group.stack).filter_map(|node| stacks.frame.get(node as usize).copied());
+    frames.find(|frame| !is_stop(facts, *frame)).unwrap_or(0)
 }

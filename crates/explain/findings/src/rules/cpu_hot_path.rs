@@ -1,17 +1,23 @@
 //! One method of the service uses most of the processors.
 
-use crate::facts::{Facts, percent, real_u64, said};
+use crate::facts::{Facts, is_stop, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
-use crate::places::{Places, named};
+use crate::places::named;
 use crate::rule::{Found, Need, Rule, Threshold};
 use runtime::{Group, Owner};
 use rustc_hash::FxHashMap;
 
 const SHARE: Threshold = Threshold {
     name: "share of the busy samples in one method of the service and what it calls",
-    value: 0.5,
+    value: 0.4,
     unit: "share",
-    source: "measured: below 0.4 for handlers of healthy services, above 0.9 for a computation",
+    source: "measured: up to 0.6 for handlers of healthy services, 0.45 and more for a computation: it takes the next one too",
+};
+const COMPUTING: Threshold = Threshold {
+    name: "share of the busy samples in the five commonest innermost methods under it",
+    value: 0.38,
+    unit: "share",
+    source: "measured: at most 0.28 in healthy services, whose work is spread over the framework; 0.45 and more for a computation",
 };
 const BUSY: Threshold = Threshold {
     name: "share of the processors that threads keep busy",
@@ -19,15 +25,19 @@ const BUSY: Threshold = Threshold {
     unit: "share",
     source: "Azure's diagnostics take 70 % of the instance as a potential cause; here the load's own processor time is not in it",
 };
-/// Of a method's samples, so much must be computing: in the user's code or called from it without I/O or waiting.
+/// From this part of the processors on, nothing is left for others.
 const CRITICAL: f64 = 0.85;
+/// Innermost methods that make up a computation.
+const INNERMOST: usize = 5;
+/// Less of the machine than this is no limit, however many threads are ready.
+const LEAST_OF_MACHINE: f64 = 0.4;
 
 pub(super) const RULE: Rule = Rule {
     id: "cpu-hot-path",
     about: "CPU is the limit, and one method of the user's with what it calls uses most of the running samples. A service \
             that is merely busy, its time spread over the framework's work for many requests, is healthy",
     needs: &[Need::Samples],
-    thresholds: &[SHARE, BUSY],
+    thresholds: &[SHARE, COMPUTING, BUSY],
     silent: "where processors are free, where the busy time is spread over many methods or over the framework's own work \
              for requests, and where threads are busy only while they hold a lock that others wait for",
     why: "A request that computes holds its worker and a processor until it is done. Once all processors are busy, further \
@@ -38,64 +48,90 @@ pub(super) const RULE: Rule = Rule {
         "If it cannot be less, spread it: more processors, or a limit on how many run at once so that others still get their share",
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests a second rise.",
-    causes: &["threadpool-queue-flood", "busy-thread"],
+    causes: &["threadpool-queue-flood", "busy-thread", "high-allocation-rate"],
     absorbs: &[],
     check,
 };
 
+/// Samples of a method and what it calls.
+#[derive(Default)]
+struct Method {
+    samples: f64,
+    by_leaf: FxHashMap<u32, f64>,
+    by_thread: FxHashMap<u32, f64>,
+    pool: f64,
+}
+
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let in_pool = |group: &Group| facts.is_busy(group) && !matches!(facts.text(group.kind), "gate" | "timer" | "finalizer" | "tiering");
-    let busy = facts.threads(in_pool);
+    let working = |group: &Group| {
+        facts.is_busy(group) && !matches!(facts.text(group.kind), "gate" | "timer" | "finalizer" | "tiering" | "io")
+    };
+    let busy = facts.threads(working);
     // Threads that are ready and wait for a processor count as busy: more of them than processors is saturation.
     let of_cores = (busy / facts.cores).min(1.0);
-    let of_machine = facts.cpu.unwrap_or(of_cores);
-    let saturation = of_cores.max(of_machine.min(1.0));
-    if of_cores < BUSY.value || of_machine < 0.5 {
+    let of_machine = facts.cpu.map_or(of_cores, |cpu| cpu.min(1.0));
+    if of_cores < BUSY.value || of_machine < LEAST_OF_MACHINE {
         return None;
     }
-    // With what it calls: the user's frame nearest to the computation counts, and each of its callers.
-    let mut inclusive: FxHashMap<u32, f64> = FxHashMap::default();
-    let mut total = 0.0;
-    let mut own = Places::default();
-    for group in facts.groups().iter().filter(|group| in_pool(group)) {
-        let samples = real_u64(group.samples);
-        total += samples;
-        if facts.index.user_frame(group.stack).is_none() {
-            continue;
-        }
-        own.add(facts, group.stack, group.thread, group.first_ns, samples);
-        let mut frames: Vec<u32> = facts
-            .recording
-            .stacks
-            .walk(group.stack)
-            .filter_map(|node| facts.recording.stacks.frame.get(node as usize).copied())
-            .filter(|frame| facts.index.owner(*frame) == Owner::User)
-            .collect();
-        frames.sort_unstable();
-        frames.dedup();
-        for frame in frames {
-            *inclusive.entry(frame).or_default() += samples;
-        }
-    }
-    let most = inclusive.values().copied().max_by(f64::total_cmp)?;
-    let share = most / total.max(1.0);
-    if share < SHARE.value {
+    let (methods, total) = methods(facts, working);
+    let (frame, method) = methods.into_iter().max_by(|a, b| a.1.samples.total_cmp(&b.1.samples).then(b.0.cmp(&a.0)))?;
+    let share = method.samples / total.max(1.0);
+    let mut leaves: Vec<f64> = method.by_leaf.values().copied().collect();
+    leaves.sort_by(|a, b| b.total_cmp(a));
+    let computing = leaves.iter().take(INNERMOST).sum::<f64>() / total.max(1.0);
+    // One thread of its own that computes is a matter of that thread.
+    let one_thread = method.by_thread.values().copied().fold(0.0, f64::max) >= 0.9 * method.samples;
+    if share < SHARE.value || computing < COMPUTING.value || (one_thread && method.pool < 0.5 * method.samples) {
         return None;
     }
-    let places = own.top(facts.recording);
+    let inside = |group: &Group| {
+        let mut frames = facts.recording.stacks.walk(group.stack);
+        working(group) && frames.any(|node| facts.recording.stacks.frame.get(node as usize) == Some(&frame))
+    };
+    let places = facts.places(inside).top(facts.recording);
     let name = named(&places)?;
-    let frame = places.first()?.frame.clone();
+    let frame = facts.recording.frames.name.get(frame as usize).map_or("", |name| facts.text(*name));
     let title = format!(
-        "The processors are the limit ({} busy of {}), and {} of the busy time is in {name} and what it calls",
+        "The processors are the limit ({} threads ready for {}), and {} of the busy time is in {name} and what it calls",
         said(busy),
         said(facts.cores),
         percent(share)
     );
-    let severity = if saturation >= CRITICAL && share >= 0.7 { Severity::Critical } else { Severity::Warning };
-    let mut measured = vec![SHARE.measured(share), BUSY.measured(of_cores)];
+    let severity = if of_cores >= CRITICAL && share >= 0.7 { Severity::Critical } else { Severity::Warning };
+    let mut measured = vec![SHARE.measured(share), COMPUTING.measured(computing), BUSY.measured(of_cores)];
     if let Some(cpu) = facts.cpu {
-        measured.push(Measured { name: "share of the machine in the busiest seconds", value: cpu, unit: "share", threshold: None });
+        measured.push(Measured { name: "share of the machine in the busier seconds", value: cpu, unit: "share", threshold: Some(LEAST_OF_MACHINE) });
     }
-    let evidence = vec![Evidence::samples_under(facts, &frame, "samples.state <> 'waiting'", in_pool)];
-    Some(Found { title, severity, score: share * saturation, measured, places, evidence })
+    let evidence = vec![Evidence::samples_under(facts, frame, "samples.state <> 'waiting'", inside)];
+    Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
+}
+
+/// The busy samples of each of the service's own methods with what they call, and of all.
+fn methods(facts: &Facts<'_>, working: impl Fn(&Group) -> bool) -> (FxHashMap<u32, Method>, f64) {
+    let mut methods: FxHashMap<u32, Method> = FxHashMap::default();
+    let mut total = 0.0;
+    for group in facts.groups().iter().filter(|group| working(group)) {
+        let samples = real_u64(group.samples);
+        total += samples;
+        let frames = || {
+            let nodes = facts.recording.stacks.walk(group.stack);
+            nodes.filter_map(|node| facts.recording.stacks.frame.get(node as usize).copied())
+        };
+        let mut own: Vec<u32> =
+            frames().filter(|frame| matches!(facts.index.owner(*frame), Owner::User | Owner::Dynamic)).collect();
+        own.sort_unstable();
+        own.dedup();
+        let leaf = frames().find(|frame| !is_stop(facts, *frame)).unwrap_or(0);
+        for frame in own {
+            let method = methods.entry(frame).or_default();
+            method.samples += samples;
+            // Code without a name is the kernel's and the runtime's: no computation of the service.
+            if facts.index.owner(leaf) != Owner::Unknown {
+                *method.by_leaf.entry(leaf).or_default() += samples;
+            }
+            *method.by_thread.entry(group.thread).or_default() += samples;
+            method.pool += if facts.is_pool(group) { samples } else { 0.0 };
+        }
+    }
+    (methods, total)
 }

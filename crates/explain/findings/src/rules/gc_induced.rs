@@ -52,8 +52,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let share = pause_share(facts, |row| is_induced(facts, row));
     let hurts = number >= FEW && (rate >= RATE.value || share >= SHARE.value);
     let mut places = Places::default();
+    let triggers = triggers(facts);
     for row in &induced {
-        places.add(facts, row.stack, row.thread, row.start_ns, 1.0);
+        // The stack is of the thread that called; the collection may run on another.
+        let after = triggers.partition_point(|(ts_ns, _)| *ts_ns <= row.start_ns);
+        let (ts_ns, thread) =
+            after.checked_sub(1).and_then(|at| triggers.get(at)).copied().unwrap_or((row.start_ns, row.thread));
+        places.add(facts, row.stack, thread, ts_ns, 1.0);
     }
     if places.is_empty() {
         places = facts.places(|group| facts.index.marks(group.stack).has(Marks::COLLECT));
@@ -81,4 +86,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places,
         evidence: vec![Evidence::of("gc", sql, induced.iter().map(|row| row.start_ns))],
     })
+}
+
+/// When each collection was triggered, and by which thread.
+fn triggers(facts: &Facts<'_>) -> Vec<(i64, u32)> {
+    let events = &facts.recording.events;
+    let kinds: Vec<bool> = events.kind_name.iter().map(|name| facts.text(*name) == "GC/Triggered").collect();
+    if !kinds.contains(&true) {
+        return Vec::new();
+    }
+    let rows = events.ts_ns.iter().zip(&events.thread).zip(&events.kind);
+    rows.filter(|(_, kind)| kinds.get(**kind as usize) == Some(&true)).map(|((ts_ns, thread), _)| (*ts_ns, *thread)).collect()
 }

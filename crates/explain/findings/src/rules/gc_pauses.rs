@@ -7,12 +7,12 @@ use crate::rule::{Found, Need, Rule, Threshold};
 
 const SHARE: Threshold = Threshold {
     name: "share of the time that the program stood still for the collector",
-    value: 0.1,
+    value: 0.05,
     unit: "share",
-    source: "Rider reports high GC activity from 20 %; measured: below 2.1 % in healthy services under load",
+    source: "Rider reports high GC activity from 20 % on; measured: at most 3 % in healthy services that are saturated",
 };
 const LONGEST: Threshold = Threshold {
-    name: "longest pause",
+    name: "longest pause, of two at least",
     value: 200.0,
     unit: "ms",
     source: "PerfView's GCStats marks pauses above 200 ms",
@@ -42,7 +42,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let share = pause_share(facts, |_| true);
     let longest = rows(facts).filter_map(|row| known(row.pause_ns)).max().map_or(0.0, |ns| real(ns) / 1e6);
-    if share < SHARE.value && longest < LONGEST.value {
+    // One long pause in a recording is an event, of a snapshot or a schedule; it takes two to be the way it is.
+    let long = rows(facts).filter_map(|row| known(row.pause_ns)).filter(|ns| real(*ns) / 1e6 >= LONGEST.value).count();
+    if share < SHARE.value && long < 2 {
         return None;
     }
     let times: Vec<i64> = rows(facts).map(|row| row.start_ns).collect();
@@ -59,7 +61,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if share >= CRITICAL_SHARE { Severity::Critical } else { Severity::Warning },
-        score: (share * 1.5).max(if longest >= LONGEST.value { 0.3 } else { 0.0 }).min(0.9),
+        score: (share * 1.5).max(if long >= 2 { 0.3 } else { 0.0 }).min(0.9),
         measured: vec![SHARE.measured(share), LONGEST.measured(longest), rate],
         places,
         evidence: vec![Evidence::of("gc", sql, times.into_iter())],

@@ -8,7 +8,7 @@ use crate::rule::{Found, Need, Rule, Threshold};
 use model::GcRow;
 
 const GROWTH: Threshold = Threshold {
-    name: "growth of generation 2, large and pinned objects after collections",
+    name: "growth of generations 1 and 2, large and pinned objects after collections",
     value: 10e6,
     unit: "B",
     source: "measured: below 6 MB in healthy services, 300 MB to 1 GB in leaking ones, in ten seconds",
@@ -49,10 +49,10 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// The old part of the heap after a collection.
+/// What outlived a collection. Generation 1 belongs to it: what a leak adds waits there for the next collection.
 fn old_bytes(row: &GcRow) -> Option<f64> {
     let part = |bytes: i64| known(bytes).map_or(0.0, real);
-    Some(real(known(row.gen2_bytes)?) + part(row.loh_bytes) + part(row.poh_bytes))
+    Some(real(known(row.gen2_bytes)?) + part(row.gen1_bytes) + part(row.loh_bytes) + part(row.poh_bytes))
 }
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
@@ -64,11 +64,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let span = points.last()?.0 - points.first()?.0;
     let (grown, first) = (slope * span, points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min));
     let steady = rising_pairs(&points);
-    // A cache that fills levels off: the last third must still grow at half the pace.
-    let last_third: Vec<_> = points.iter().copied().skip(points.len() * 2 / 3).collect();
-    let still = if last_third.len() >= 3 { theil_sen(&last_third).unwrap_or(0.0) } else { slope };
+    // A cache that fills levels off: the later half must still grow at half the pace.
+    let later: Vec<_> = points.iter().copied().skip(points.len() / 2).collect();
+    let still = theil_sen(&later).unwrap_or(0.0);
     let relative = grown / first.max(1e6);
-    if grown < GROWTH.value || relative < RELATIVE.value || steady < STEADY.value || still < 0.4 * slope {
+    if grown < GROWTH.value || relative < RELATIVE.value || steady < STEADY.value || still < 0.5 * slope {
         return None;
     }
     let a_second = slope * 1e9;
@@ -80,7 +80,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         bytes(grown),
         in_place(&places)
     );
-    let sql = "select number, generation, type, start_ns, gen2_bytes / 1e6 as gen2_mb, loh_bytes / 1e6 as loh_mb, \
+    let sql = "select number, generation, type, start_ns, gen1_bytes / 1e6 as gen1_mb, gen2_bytes / 1e6 as gen2_mb, loh_bytes / 1e6 as loh_mb, \
                poh_bytes / 1e6 as poh_mb, promoted_bytes / 1e6 as promoted_mb from gc where gen2_bytes is not null order by start_ns limit 500";
     let mut evidence = vec![Evidence::of("gc", sql, rows(facts).filter(|row| old_bytes(row).is_some()).map(|row| row.start_ns))];
     if count(facts.recording.allocations.ts_ns.len()) > 0 {
