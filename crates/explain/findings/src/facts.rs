@@ -103,12 +103,13 @@ impl<'a> Facts<'a> {
         self.text(group.kind) == "pool"
     }
 
-    /// Whether the thread used a processor, as far as its stack tells: it ran managed code, or was called out of it
-    /// within work of the pool. An idle worker and a thread in a call that may wait do not count.
+    /// Whether the thread did something, as far as its stack tells: it ran managed code, or was called out of it within
+    /// work of the pool. A worker that looks for work and a thread in a call that may wait do not count.
     pub(crate) fn is_busy(&self, group: &Group) -> bool {
+        let at_work = self.index.marks(group.stack).has(Marks::WORK);
         match group.state {
-            State::Running => self.text(group.kind) != "sampler",
-            State::External => self.index.marks(group.stack).has(Marks::WORK),
+            State::Running => at_work || !matches!(self.text(group.kind), "sampler" | "pool"),
+            State::External => at_work,
             State::Waiting => false,
         }
     }

@@ -21,13 +21,14 @@ const STARVED: Threshold = Threshold {
 };
 const CRITICAL_A_CORE: f64 = 2.0;
 /// What a worker can be held up by, and the words for it.
-const WAITS: [(&str, &str); 10] = [
+const WAITS: [(&str, &str); 11] = [
     ("sleep", "sleep"),
     ("semaphore", "wait for a semaphore"),
     ("event", "wait for an event"),
     ("queue", "wait for a bounded queue"),
     ("io", "wait for synchronous I/O"),
     ("join", "wait for another thread to end"),
+    ("start", "wait for a new thread to begin"),
     ("process", "wait for another process"),
     ("monitor", "wait for a monitor's signal"),
     ("barrier", "wait at a barrier"),

@@ -44,7 +44,7 @@ pub(super) const RULE: Rule = Rule {
         "Until it is mended: a memory limit with restarts, so that it fails alone and on time",
     ],
     verify: "Record an hour: generation 2 after its collections goes up and comes down to the same height.",
-    causes: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning", "finalizer-backlog"],
+    causes: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
     absorbs: &[],
     check,
 };
@@ -68,6 +68,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let later: Vec<_> = points.iter().copied().skip(points.len() / 2).collect();
     let still = theil_sen(&later).unwrap_or(0.0);
     let relative = grown / first.max(1e6);
+    if falls_back(facts, slope) {
+        return None;
+    }
     if grown < GROWTH.value || relative < RELATIVE.value || steady < STEADY.value || still < 0.5 * slope {
         return None;
     }
@@ -103,6 +106,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places,
         evidence,
     })
+}
+
+/// Whether full collections bring the heap back to where it was: then what grows between them is garbage.
+fn falls_back(facts: &Facts<'_>, slope: f64) -> bool {
+    let full = rows(facts).filter(|row| row.generation == 2);
+    let points: Vec<(f64, f64)> = full.filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
+    points.len() >= FEW && theil_sen(&points).is_some_and(|of_full| of_full < 0.5 * slope)
 }
 
 /// Points looked at for a slope: all pairs of them are.

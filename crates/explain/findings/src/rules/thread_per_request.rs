@@ -31,7 +31,7 @@ pub(super) const RULE: Rule = Rule {
         "For work that blocks, a fixed number of threads behind a `Channel` or `BlockingCollection`",
     ],
     verify: "Record the same load again: `threads` has no row that begins and ends between requests.",
-    causes: &["lock-contention"],
+    causes: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
     absorbs: &[],
     check,
 };
