@@ -15,11 +15,15 @@ use crate::threads::ThreadFacts;
 use base::damage::Damage;
 use clr::layout::Layout;
 use clr::payload::Payload;
-use model::{EventKind, LossRow, NO_ID, Recording, SampleRow, Sym};
+use model::{EventKind, FileDamage, LossRow, NO_ID, Recording, SampleRow, Sym};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
 use rustc_hash::FxHashMap;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// Files that are named with what is missing of them; of more it is told that there are some.
+const MOST_FILES_NAMED: usize = 20;
 
 /// What was observed in a stream.
 #[derive(Debug, Default)]
@@ -123,6 +127,25 @@ impl Builder {
         self.recording.lost.damage.note(what, offset);
     }
 
+    /// Says what is missing of a file.
+    pub(crate) fn note_file(&mut self, path: &Path, what: String) {
+        let lost = &mut self.recording.lost;
+        if lost.files.len() >= MOST_FILES_NAMED {
+            return lost.damage.note("further file that was not read, or not as a whole", 0);
+        }
+        let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        lost.files.push(FileDamage { file, what });
+    }
+
+    /// Begins a file: the decoder's numbers start anew.
+    pub(crate) fn begin_file(&mut self) {
+        self.kinds.clear();
+        self.overridden.clear();
+        self.layouts.clear();
+        self.thread_slots.clear();
+        self.raw.begin_file();
+    }
+
     /// Ends a file.
     pub(crate) fn end_file(&mut self, summary: &Summary) {
         let lost = &mut self.recording.lost;
@@ -132,11 +155,6 @@ impl Builder {
         }
         let exhibit = &mut self.recording.exhibit;
         exhibit.bytes = exhibit.bytes.saturating_add(summary.bytes);
-        self.kinds.clear();
-        self.overridden.clear();
-        self.layouts.clear();
-        self.thread_slots.clear();
-        self.raw.begin_file();
     }
 
     /// The number and the description of an event's kind.
