@@ -1,4 +1,6 @@
 //! A page of text for a terminal: labelled lines, tables and sparklines, no wider than [`WIDTH`].
+//!
+//! Texts come from recordings, which anyone may have written: none moves the cursor or sets a colour.
 
 use crate::unit::{show, sparkline};
 use clap::builder::styling::{AnsiColor, Style};
@@ -25,7 +27,7 @@ impl Page {
 
     /// A line in bold.
     pub(crate) fn title(&mut self, text: &str) {
-        self.push(&format!("{HEADING}{}{HEADING:#}", cut(text, WIDTH)));
+        self.push(&format!("{HEADING}{}{HEADING:#}", cut(&printable(text), WIDTH)));
     }
 
     /// An empty line.
@@ -47,7 +49,7 @@ impl Page {
     pub(crate) fn figures(&mut self, label: &str, part: &Part, words: &[(&str, &str)]) {
         let shown = words.iter().filter_map(|(name, words)| {
             let figure = part.figures.iter().find(|figure| figure.name == *name)?;
-            Some(words.replace("{}", &show(figure.value?, figure.unit)))
+            Some(counted(words, &show(figure.value?, figure.unit)))
         });
         let shown: Vec<String> = shown.collect();
         if !shown.is_empty() {
@@ -109,13 +111,15 @@ impl Page {
     }
 
     fn labelled(&mut self, label: &str, text: &str, of_label: Style, of_text: Style) {
-        for (at, line) in wrap(text, WIDTH - LABEL).iter().enumerate() {
-            let label = if at == 0 { label } else { "" };
+        let label = printable(label);
+        for (at, line) in wrap(&printable(text), WIDTH - LABEL).iter().enumerate() {
+            let label = if at == 0 { label.as_str() } else { "" };
             self.push(&format!("{of_label}{label:<LABEL$}{of_label:#}{of_text}{line}{of_text:#}"));
         }
     }
 
     fn line_as(&mut self, label: &str, text: &str, style: Style) {
+        let (label, text) = (printable(label), printable(text));
         self.push(&format!("{label:<LABEL$}{style}{text}{style:#}"));
     }
 
@@ -132,6 +136,21 @@ fn cells(list: &List, at: usize, rows: usize) -> Vec<String> {
         row.values.get(at).copied().flatten().map_or_else(|| "–".to_owned(), |value| show(value, column.unit))
     });
     std::iter::once(column.name.to_owned()).chain(values).collect()
+}
+
+/// A text whose every character takes its place: none that steers a terminal, or turns the direction of what follows.
+fn printable(text: &str) -> String {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+}
+
+/// Words with their number; of one the word behind it is no plural.
+fn counted(words: &str, number: &str) -> String {
+    let Some((before, after)) = words.split_once("{} ").filter(|_| number == "1") else {
+        return words.replace("{}", number);
+    };
+    let (noun, rest) = after.split_at(after.find(' ').unwrap_or(after.len()));
+    format!("{before}1 {}{rest}", noun.strip_suffix('s').unwrap_or(noun))
 }
 
 /// A sentence in the middle of a line.
@@ -191,6 +210,31 @@ mod tests {
         assert_eq!(cut_name("Shop!Orders.Price(int32,class System.String)", 40), "Shop!Orders.Price");
         assert_eq!(cut_name("Shop!Orders.Price(int32)", 8), "…s.Price");
         assert_eq!(cut_name("GET /orders/(all)", 40), "GET /orders/(all)");
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let check = |words, number, expected: &str| assert_eq!(counted(words, number), expected);
+        check("{} adjustments", "1", "1 adjustment");
+        check("{} samples of threads", "1", "1 sample of threads");
+        check("{} samples of threads", "12", "12 samples of threads");
+        check("workers {} at first", "1", "workers 1 at first");
+        check("gen0 {}", "1", "gen0 1");
+    }
+
+    #[test]
+    fn a_recording_cannot_steer_the_terminal() {
+        let mut page = Page::default();
+        let text = "a\u{1b}]0;b\u{7}\r\nc\u{9b}2J\u{202e}d";
+        page.title(text);
+        page.line(text, text);
+        page.warning(text, text);
+        page.line_as("", text, Style::new());
+        // The page's own colours are the only sequences in it.
+        let own = anstream::adapter::strip_str(page.text()).to_string();
+        assert_eq!(own.lines().count(), 4, "{own}");
+        assert!(!own.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "{own:?}");
+        assert!(own.contains("]0;b"), "{own:?}");
     }
 
     #[test]

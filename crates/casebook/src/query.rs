@@ -1,11 +1,11 @@
 //! `casebook query`: SQL over the tables of one or several recordings.
 
-use crate::format::{print_json, write_whole};
+use crate::format::{same_file, write_whole};
 use crate::reading;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use model::Recording;
-use sql::{Answer, Database, QueryOptions, output};
+use sql::{Database, QueryOptions, output};
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,13 +22,13 @@ pub(crate) struct Args {
     /// Recordings, the last argument the SQL; several have names: a=FILE b=FILE, and their tables are a.gc, b.gc
     #[arg(required = true, num_args = 2.., value_names = ["FILE", "SQL"])]
     files_and_sql: Vec<String>,
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-    /// Write to a file, which appears when it is whole
+    /// How to print; without it as the ending of -o says, else as a table
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write to a file, which appears when it is whole; - is standard output
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
-    /// At most so many rows
+    /// At most so many rows; a table has at most 100,000 unless this says more
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }
@@ -45,13 +45,27 @@ enum Format {
     Parquet,
 }
 
+/// Rows of a table that is not told how many: nobody reads more, and all of them are kept to be aligned.
+const TABLE_ROWS: usize = 100_000;
+
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
     ensure!(
-        args.format != Format::Parquet || args.output.is_some(),
+        format != Format::Parquet || args.output.is_some(),
         "parquet is no text: say where to with -o PATH"
     );
     let Some((sql, files)) = args.files_and_sql.split_last() else { bail!("expected FILE and SQL") };
     let sources = sources(files)?;
+    let output = args.output.as_deref().filter(|path| !is_stdout(path));
+    if let Some(output) = output {
+        let is_read =
+            |(_, path): &(_, PathBuf)| import::files(path).iter().any(|file| same_file(file, output));
+        ensure!(
+            !sources.iter().any(is_read),
+            "{} is a recording that is read here: the answer would destroy it, write to another file",
+            output.display()
+        );
+    }
     let aliases: Vec<String> = sources.iter().filter_map(|(alias, _)| alias.clone()).collect();
     let payloads = sql::tables_used(sql, &aliases)?
         .iter()
@@ -62,18 +76,35 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     tell_losses(&recordings);
     let start = start_micros(&recordings);
-    let options = QueryOptions { limit: args.limit, interrupt_after: None };
-    let answer = Database::open(recordings)?.query(sql, options)?;
-    match &args.output {
-        Some(path) => write_whole(path, |out| write(&answer, args.format, start, out))?,
-        None if args.format == Format::Json => print_json(&output::to_json(&answer))?,
-        None => {
-            let mut out = BufWriter::new(std::io::stdout());
-            write(&answer, args.format, start, &mut out)?;
-            out.flush()?;
-        }
+    let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
+    let question = Question { database: Database::open(recordings)?, sql, limit, start };
+    let truncated = if let Some(path) = output {
+        write_whole(path, |out| question.write(format, out))?
+    } else {
+        let mut out = BufWriter::new(std::io::stdout());
+        let truncated = question.write(format, &mut out)?;
+        out.flush()?;
+        truncated
+    };
+    if let Some(limit) = limit.filter(|_| truncated && matches!(format, Format::Csv | Format::Parquet)) {
+        // There is nowhere left to tell of an error of standard error.
+        drop(writeln!(anstream::stderr(), "casebook: there are more rows than the {limit} of --limit"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("/dev/stdout")
+}
+
+/// The format that a file's ending stands for.
+fn format_of(output: Option<&Path>) -> Format {
+    match output.and_then(Path::extension).and_then(|ending| ending.to_str()) {
+        Some("json") => Format::Json,
+        Some("csv") => Format::Csv,
+        Some("parquet") => Format::Parquet,
+        _ => Format::Table,
+    }
 }
 
 /// Columns that a terminal shows side by side; a file or a pipe takes lines of any length.
@@ -88,25 +119,47 @@ fn start_micros(recordings: &[(Option<String>, Arc<model::Recording>)]) -> Optio
     recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
 }
 
-fn write(answer: &Answer, format: Format, start: Option<i64>, out: &mut (impl Write + Send)) -> Result<()> {
-    match format {
-        Format::Table => output::write_table(answer, out, table_width())?,
-        Format::Csv => output::write_csv(answer, out)?,
-        Format::Parquet => output::write_parquet(answer, out, start)?,
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &output::to_json(answer))
-                .map_err(std::io::Error::from)?;
-            writeln!(out)?;
-        }
+/// What is asked of the recordings.
+struct Question<'a> {
+    database: Database,
+    sql: &'a str,
+    limit: Option<usize>,
+    /// When the recording began, in microseconds since 1970.
+    start: Option<i64>,
+}
+
+impl Question<'_> {
+    /// Writes the answer; gives whether the limit left rows off.
+    fn write(&self, format: Format, out: &mut (impl Write + Send)) -> Result<bool> {
+        let options = QueryOptions { limit: self.limit, interrupt_after: None };
+        let truncated = match format {
+            Format::Csv => self.database.stream(self.sql, options, &mut output::Csv::new(out))?,
+            Format::Json => {
+                let mut rows = output::Json::new(out);
+                let truncated = self.database.stream(self.sql, options, &mut rows)?;
+                rows.finish(truncated)?;
+                truncated
+            }
+            Format::Table => {
+                let answer = self.database.query(self.sql, options)?;
+                output::write_table(&answer, out, table_width())?;
+                answer.truncated
+            }
+            Format::Parquet => {
+                let answer = self.database.query(self.sql, options)?;
+                output::write_parquet(&answer, out, self.start)?;
+                answer.truncated
+            }
+        };
+        Ok(truncated)
     }
-    Ok(())
 }
 
 /// Rows of a recording that is not whole are printed with a word about it on standard error.
 fn tell_losses(recordings: &[(Option<String>, Arc<Recording>)]) {
     for (_, recording) in recordings {
         let lost = &recording.lost;
-        let damaged = !lost.damage.is_empty() || lost.truncated_at.is_some();
+        let damaged = lost.is_damaged();
         if lost.events > 0 || damaged {
             let what = if damaged { "is damaged" } else { "has lost events" };
             let file = &recording.exhibit.file;

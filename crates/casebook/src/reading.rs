@@ -13,6 +13,10 @@ const EVERY: Duration = Duration::from_millis(200);
 
 /// Opens a recording; payloads are kept only for who reads `events.fields`.
 pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Recording> {
+    anyhow::ensure!(
+        path != Path::new("-") || path.exists(),
+        "a recording is read from a file, not from standard input: save it to a file first"
+    );
     let options = Options { payloads, threads: 2 };
     if !std::io::stderr().is_terminal() {
         return Ok(import::open(path, options)?);

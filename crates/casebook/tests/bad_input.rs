@@ -46,6 +46,8 @@ fn what_is_no_recording_is_told_with_its_reason() {
     check(&file("cut.nettrace", b"Nettrace\x14\0\0\0!Fast"), &["ends within its header"]);
     check(&file("not.zst", b"\x28\xb5\x2f\xfd and then nothing of it"), &["not.zst"]);
     check(&file("not.zip", b"PK\x03\x04 and then nothing of it"), &["not.zip"]);
+    check(&file("cut.nettrace.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0"), &["cut.nettrace.gz cannot be unpacked"]);
+    check(Path::new("-"), &["not from standard input", "save it to a file"]);
     let empty = folder.path().join("folder");
     fs::create_dir(&empty).unwrap();
     check(&empty, &["is no exhibit", ".nettrace"]);
@@ -62,6 +64,43 @@ fn a_pipe_with_nobody_at_its_other_end_does_not_hang() {
         return base::ground::skip("a_pipe_with_nobody_at_its_other_end_does_not_hang", "there is no mkfifo");
     }
     check(&path, &["neither a file nor a folder"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_beside_the_recording_does_not_hang_and_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(fixture("net8.nettrace.zst"), folder.path().join("trace.nettrace.zst")).unwrap();
+    fs::write(folder.path().join("samples.nettrace"), "no recording at all").unwrap();
+    let made = Command::new("mkfifo").arg(folder.path().join("host.csv")).status();
+    if !made.is_ok_and(|status| status.success()) {
+        return base::ground::skip(
+            "a_pipe_beside_the_recording_does_not_hang_and_is_told",
+            "there is no mkfifo",
+        );
+    }
+    let output = casebook(&["explain", folder.path().to_str().unwrap(), "--format", "json"]);
+    let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let damage = page["loss"]["damage"].to_string();
+    assert!(damage.contains("host.csv is no file: not read"), "{damage}");
+    assert!(damage.contains("samples.nettrace cannot be read: not a trace"), "{damage}");
+}
+
+#[test]
+fn an_archive_of_several_recordings_says_which_one_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("two.zip");
+    let mut archive = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    for (name, fixture_name) in
+        [("a.nettrace", "executioncheckpoints"), ("b.nettrace", "SkipExtraMetadataTagSpaceV5")]
+    {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&fs::read(fixture(&format!("format/{fixture_name}.nettrace"))).unwrap()).unwrap();
+    }
+    archive.finish().unwrap();
+    let output = casebook(&["explain", path.to_str().unwrap()]);
+    let page = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(page.contains("two.zip has 2 recordings: only the largest was read, b.nettrace"), "{page}");
 }
 
 #[test]

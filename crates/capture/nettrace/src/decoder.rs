@@ -43,9 +43,7 @@ pub enum Error {
     #[error("not a trace: expected `Nettrace` or `!FastSerialization.1` at the start, found {0}")]
     NotATrace(String),
     /// A version that this reader does not know.
-    #[error(
-        "version {0} of the format is not known: this program reads 3 to {MAX_MAJOR_VERSION}; a newer one may"
-    )]
+    #[error("version {0} of the format is not known: this program reads 3 to {MAX_MAJOR_VERSION}{newer}", newer = newer(*.0))]
     Version(u32),
     /// It ends before its header does, so that nothing is known of what follows.
     #[error("the input ends within its header, after {0} bytes: the recording was cut before it began")]
@@ -61,6 +59,10 @@ pub enum Error {
         /// Its value.
         value: i64,
     },
+}
+
+fn newer(version: u32) -> &'static str {
+    if version > MAX_MAJOR_VERSION { "; a newer one may" } else { "" }
 }
 
 /// What an input can make grow.

@@ -99,6 +99,10 @@ fn what_is_no_trace_is_said_so() {
         message(b"Nettrace\0\0\0\0\x07\0\0\0\0\0\0\0"),
         "version 7 of the format is not known: this program reads 3 to 6; a newer one may"
     );
+    assert_eq!(
+        message(b"Nettrace\0\0\0\0\x02\0\0\0\0\0\0\0"),
+        "version 2 of the format is not known: this program reads 3 to 6"
+    );
     assert!(message(b"Nettr").starts_with("the input ends within its header, after 5 bytes"));
 }
 

@@ -8,12 +8,14 @@ use serde_json::{Map, Value, json};
 /// The document.
 pub(super) fn document(recording: &Recording, report: &Report, parts: &[Part]) -> Value {
     let lost = &recording.lost;
-    let damage: Vec<Value> = lost
-        .damage
-        .kinds()
+    let kinds = lost.damage.kinds().iter();
+    let kinds =
+        kinds.map(|kind| json!({"what": kind.what, "count": kind.count, "first_offset": kind.first_offset}));
+    let files = lost
+        .files
         .iter()
-        .map(|kind| json!({"what": kind.what, "count": kind.count, "first_offset": kind.first_offset}))
-        .collect();
+        .map(|file| json!({"what": format!("{} {}", file.file, file.what), "count": 1, "first_offset": 0}));
+    let damage: Vec<Value> = kinds.chain(files).collect();
     let figures: Map<String, Value> = parts.iter().map(|part| (part.id.to_owned(), figures(part))).collect();
     let findings: Vec<Value> = report.findings.iter().map(finding).collect();
     let not_checked: Vec<Value> =

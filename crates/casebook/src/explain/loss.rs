@@ -8,7 +8,13 @@ pub(super) fn sentences(recording: &Recording) -> Vec<String> {
     let lost = &recording.lost;
     let mut sentences = Vec::new();
     if lost.events > 0 {
-        sentences.push(format!("{} dropped by the runtime{}", events(lost.events), when(recording)));
+        // Damage can read as a gap in the numbers.
+        let who = if lost.is_damaged() {
+            "missing by their numbers (dropped by the runtime, or damaged)"
+        } else {
+            "dropped by the runtime"
+        };
+        sentences.push(format!("{} {who}{}", events(lost.events), when(recording)));
     }
     if let Some(offset) = lost.truncated_at {
         sentences.push(format!("the input breaks off at offset {offset:#x}: what came later is not here"));
@@ -18,6 +24,7 @@ pub(super) fn sentences(recording: &Recording) -> Vec<String> {
         let first = if damage.count == 1 { "at" } else { "first at" };
         sentences.push(format!("{},{times} {first} offset {:#x}", damage.what, damage.first_offset));
     }
+    sentences.extend(lost.files.iter().map(|file| format!("{} {}", file.file, file.what)));
     if lost.no_rundown {
         sentences
             .push("no rundown: names of methods compiled before the recording may be missing".to_owned());
@@ -80,14 +87,17 @@ mod tests {
         });
         recording.lost.truncated_at = Some(0x40);
         recording.lost.damage.note("event cut short", 0x30);
+        let file = model::FileDamage { file: "host.csv".to_owned(), what: "is no file: not read".to_owned() };
+        recording.lost.files.push(file);
         recording.lost.no_rundown = true;
         (recording.lost.frames, recording.lost.unnamed_frames) = (200, 3);
         assert_eq!(
             sentences(&recording),
             [
-                "1,200 events dropped by the runtime, in 1 gap from 1 s to 2.50 s",
+                "1,200 events missing by their numbers (dropped by the runtime, or damaged), in 1 gap from 1 s to 2.50 s",
                 "the input breaks off at offset 0x40: what came later is not here",
                 "event cut short, at offset 0x30",
+                "host.csv is no file: not read",
                 "no rundown: names of methods compiled before the recording may be missing",
                 "3 of 200 frames in samples have no name (1.50 %)",
             ]

@@ -222,7 +222,7 @@ mod tests {
     fn a_recording_without_anything_says_what_to_record() {
         let text = text(&Recording::default());
         assert!(text.contains("lost        nothing: no event dropped, no damage"), "{text}");
-        assert!(text.contains("cpu         the recording has no samples: record with"), "{text}");
+        assert!(text.contains("cpu         the recording has no samples: needs"), "{text}");
         assert!(!text.contains("NaN") && !text.contains("inf "), "{text}");
     }
 
@@ -238,7 +238,7 @@ mod tests {
         let text = text(&recording);
         let at = |part| text.find(part).unwrap_or(usize::MAX);
         assert!(
-            at("process 4711") < at("5 events dropped") && at("5 events dropped") < at("1 lines"),
+            at("process 4711") < at("5 events dropped") && at("5 events dropped") < at("1 line"),
             "{text}"
         );
     }

@@ -15,21 +15,68 @@ use crate::threads::ThreadFacts;
 use base::damage::Damage;
 use clr::layout::Layout;
 use clr::payload::Payload;
-use model::{EventKind, LossRow, NO_ID, Recording, SampleRow, Sym};
+use model::{EventKind, FileDamage, LossRow, NO_ID, Recording, SampleRow, Sym};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// Files that are named with what is missing of them; of more it is told that there are some.
+const MOST_FILES_NAMED: usize = 20;
+
+const OTHER_PROCESS: &str = "stream of another process than the main session's: its rows stand in the same tables, \
+     told apart by events.stream alone";
+
 /// What was observed in a stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct StreamFacts {
     pub(crate) from_ns: i64,
     pub(crate) to_ns: i64,
     pub(crate) events: u64,
     pub(crate) samples: u64,
     pub(crate) rundown: bool,
-    providers: Vec<Sym>,
+    header: StreamHeader,
+    /// Whether it is of the main session's process: the same number on the same clock.
+    of_main: bool,
+    first: Option<FirstEvent>,
+    last_ticks: i64,
+    /// Up to when an earlier stream told the same session.
+    told_until: Option<i64>,
+    /// Provider and number of each kind that it has sent.
+    kinds: FxHashSet<(Sym, i64)>,
+}
+
+/// What a stream's first event was: a session told again begins with the same one.
+#[derive(Debug, PartialEq, Eq)]
+struct FirstEvent {
+    ticks: i64,
+    thread: u64,
+    event_id: u32,
+    payload: Vec<u8>,
+}
+
+impl StreamFacts {
+    fn new(header: &StreamHeader, from_ns: i64, of_main: bool) -> Self {
+        Self {
+            from_ns,
+            to_ns: from_ns,
+            events: 0,
+            samples: 0,
+            rundown: false,
+            header: header.clone(),
+            of_main,
+            first: None,
+            last_ticks: i64::MIN,
+            told_until: None,
+            kinds: FxHashSet::default(),
+        }
+    }
+
+    /// Where neither is the main session's, the number alone says it.
+    fn is_of_same_process(&self, other: &Self) -> bool {
+        self.of_main == other.of_main && self.header.process == other.header.process
+    }
 }
 
 /// An event as the tables' builders see it.
@@ -43,6 +90,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) payload: &'a [u8],
     pub(crate) pointer_size: u8,
+    /// Of the payload in its stream.
+    pub(crate) offset: u64,
 }
 
 impl<'a> Seen<'a> {
@@ -78,6 +127,8 @@ pub(crate) struct Builder {
     pub(crate) raw: RawStacks,
     pub(crate) methods: Methods,
     pub(crate) gc: GcBuilder,
+    /// Collections of processes that were read before.
+    pub(crate) earlier_gc: Vec<GcBuilder>,
     pub(crate) rows: OpenRows,
     pub(crate) requests: OpenRequests,
     pub(crate) counters: CounterRows,
@@ -109,6 +160,7 @@ impl Builder {
             raw: RawStacks::default(),
             methods: Methods::default(),
             gc: GcBuilder::default(),
+            earlier_gc: Vec::new(),
             rows: OpenRows::default(),
             requests: OpenRequests::default(),
             counters: CounterRows::default(),
@@ -123,6 +175,25 @@ impl Builder {
         self.recording.lost.damage.note(what, offset);
     }
 
+    /// Says what is missing of a file.
+    pub(crate) fn note_file(&mut self, path: &Path, what: String) {
+        let lost = &mut self.recording.lost;
+        if lost.files.len() >= MOST_FILES_NAMED {
+            return lost.damage.note("further file that was not read, or not as a whole", 0);
+        }
+        let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        lost.files.push(FileDamage { file, what });
+    }
+
+    /// Begins a file: the decoder's numbers start anew.
+    pub(crate) fn begin_file(&mut self) {
+        self.kinds.clear();
+        self.overridden.clear();
+        self.layouts.clear();
+        self.thread_slots.clear();
+        self.raw.begin_file();
+    }
+
     /// Ends a file.
     pub(crate) fn end_file(&mut self, summary: &Summary) {
         let lost = &mut self.recording.lost;
@@ -132,11 +203,6 @@ impl Builder {
         }
         let exhibit = &mut self.recording.exhibit;
         exhibit.bytes = exhibit.bytes.saturating_add(summary.bytes);
-        self.kinds.clear();
-        self.overridden.clear();
-        self.layouts.clear();
-        self.thread_slots.clear();
-        self.raw.begin_file();
     }
 
     /// The number and the description of an event's kind.
@@ -168,10 +234,9 @@ impl Builder {
         let kind = Kind::new(event.metadata, event.version, event.opcode, &mut self.layouts);
         let version = event.version.unwrap_or(event.metadata.version);
         let provider = self.recording.strings.intern(&event.metadata.provider);
-        if let Some(stream) = self.streams.last_mut()
-            && !stream.providers.contains(&provider)
-        {
-            stream.providers.push(provider);
+        if let Some(stream) = self.streams.last_mut() {
+            // Each stream of a file has numbers of its own, so its kinds are made anew.
+            stream.kinds.insert((provider, i64::from(event.metadata.event_id)));
         }
         let decoding = Decoding::Plain(Arc::clone(&kind.layout));
         let number = self.number_kind(provider, &kind.name, event.metadata.event_id, version, decoding);
@@ -230,16 +295,47 @@ impl Builder {
         number
     }
 
-    /// Whether a provider's events at this time were already told by an earlier stream of the recording.
+    /// Whether this event is in the tables already: an earlier stream of the process covers its time, and sends events
+    /// of the very kind. Two sessions of a provider may have asked for different ones.
     fn told_before(&self, kind: u32, ns: i64) -> bool {
-        let Some((_current, earlier)) = self.streams.split_last() else { return false };
-        if earlier.is_empty() {
-            return false;
-        }
-        let Some(provider) = self.recording.events.kind_provider.get(kind as usize) else { return false };
+        let Some((current, earlier)) = self.streams.split_last() else { return false };
+        let Some(kind) = self.kind_key(kind) else { return false };
         earlier.iter().any(|stream| {
-            (stream.from_ns..=stream.to_ns).contains(&ns) && stream.providers.contains(provider)
+            (stream.from_ns..=stream.to_ns).contains(&ns)
+                && stream.is_of_same_process(current)
+                && stream.kinds.contains(&kind)
         })
+    }
+
+    /// A kind as streams share it: numbers of versions and labels differ from stream to stream.
+    fn kind_key(&self, kind: u32) -> Option<(Sym, i64)> {
+        let events = &self.recording.events;
+        Some((*events.kind_provider.get(kind as usize)?, *events.kind_id.get(kind as usize)?))
+    }
+
+    /// Whether an event was told by an earlier copy of its session. A copy that goes on where the earlier one broke off
+    /// is read from there on.
+    fn is_copy(&mut self, event: &Event<'_>) -> bool {
+        let Some((current, earlier)) = self.streams.split_last_mut() else { return false };
+        if current.first.is_none() {
+            let first = FirstEvent {
+                ticks: event.ticks,
+                thread: event.thread,
+                event_id: event.metadata.event_id,
+                payload: event.payload.to_vec(),
+            };
+            let copies = earlier
+                .iter()
+                .filter(|stream| stream.header == current.header && stream.first.as_ref() == Some(&first));
+            current.told_until = copies.map(|stream| stream.last_ticks).max();
+            current.first = Some(first);
+            if let Some(until) = current.told_until {
+                current.from_ns = self.clock.map_or(current.from_ns, |clock| clock.ns(until));
+                self.recording.lost.damage.note("stream told twice: read once", event.offset);
+            }
+        }
+        current.last_ticks = current.last_ticks.max(event.ticks);
+        current.told_until.is_some_and(|until| event.ticks <= until)
     }
 
     /// A GC/DynamicTraceEvent is known by the name in its payload.
@@ -308,17 +404,21 @@ impl Sink for Builder {
     fn stream(&mut self, header: &StreamHeader) {
         let main = self.main.get_or_insert_with(|| header.clone());
         let clock = Clock::new(main, header);
-        if main.process.is_some() && header.process.is_some() && main.process != header.process {
-            self.recording
-                .lost
-                .damage
-                .note("stream of another process than the first: both are shown as one", 0);
+        let of_main = main.process == header.process && clock.is_mains;
+        if !of_main {
+            self.recording.lost.damage.note(OTHER_PROCESS, 0);
         }
         let from_ns = clock.ns(header.sync_ticks);
         self.clock = Some(clock);
         self.pointer_size = header.pointer_size;
         self.decoder.pointer_sizes.push(header.pointer_size);
-        self.streams.push(StreamFacts { from_ns, to_ns: from_ns, ..StreamFacts::default() });
+        let stream = StreamFacts::new(header, from_ns, of_main);
+        if self.streams.last().is_some_and(|last| !last.is_of_same_process(&stream)) {
+            // Threads and suspensions of one process do not end what another began.
+            self.rows.begin_process();
+            self.earlier_gc.push(std::mem::take(&mut self.gc));
+        }
+        self.streams.push(stream);
         self.rows.begin_stream();
         let exhibit = &mut self.recording.exhibit;
         exhibit.streams = exhibit.streams.saturating_add(1);
@@ -332,6 +432,9 @@ impl Sink for Builder {
     }
 
     fn event(&mut self, event: &Event<'_>) {
+        if self.is_copy(event) {
+            return;
+        }
         let (mut number, kind) = self.kind_of(event);
         if kind.handler == Handler::Gc(GcEvent::Dynamic) {
             number = self.dynamic_kind(number, event, &kind);
@@ -349,28 +452,43 @@ impl Sink for Builder {
             layout: &kind.layout,
             payload: event.payload,
             pointer_size: self.pointer_size,
+            offset: event.offset,
         };
-        if event.payload.len() < kind.least_bytes {
+        let too_short = event.payload.len() < kind.least_bytes
+            || kind.count.is_some_and(|count| !count.fits(event.payload));
+        if too_short {
             self.recording.lost.damage.note("event with fewer bytes than its fields need", event.offset);
         }
         self.push_event(number, &seen);
         self.threads.saw(thread, ns, kind.handler);
-        if let Some(stream) = self.streams.last_mut() {
-            stream.events += 1;
-            stream.rundown |= kind.rundown;
-            if !kind.rundown {
-                stream.to_ns = stream.to_ns.max(ns);
-            }
+        let Some(stream) = self.streams.last_mut() else { return };
+        stream.events += 1;
+        stream.rundown |= kind.rundown;
+        if !kind.rundown {
+            stream.to_ns = stream.to_ns.max(ns);
         }
-        if kind.handler == Handler::Sample {
-            self.sample(&seen);
-        } else if kind.handler != Handler::None && !self.told_before(number, ns) {
-            self.feed(kind.handler, &seen, &event.metadata.provider);
+        let of_main = stream.of_main;
+        let is_new = match kind.handler {
+            Handler::None => false,
+            handler if handler.is_name() => true,
+            handler if handler.is_of_process() => of_main,
+            _ => !self.told_before(number, ns),
+        };
+        if !is_new {
+            return;
+        }
+        match kind.handler {
+            Handler::Sample => self.sample(&seen),
+            handler => self.feed(handler, &seen, &event.metadata.provider),
         }
     }
 
     fn gap(&mut self, gap: Gap) {
         let Some(clock) = self.clock else { return };
+        let told_until = self.streams.last().and_then(|stream| stream.told_until);
+        if told_until.is_some_and(|until| gap.to_ticks <= until) {
+            return;
+        }
         let events = i64::try_from(gap.events).unwrap_or(i64::MAX);
         self.recording.lost.events = self.recording.lost.events.saturating_add(gap.events);
         self.recording.loss.push(LossRow {
@@ -379,5 +497,105 @@ impl Sink for Builder {
             to_ns: clock.ns(gap.to_ticks),
             events,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::RUNTIME;
+    use nettrace::Metadata;
+
+    const ALLOCATION: u32 = 10;
+    const EXCEPTION: u32 = 80;
+    const SAMPLE: u32 = 0;
+
+    fn session(sync_ticks: i64, process: u64) -> StreamHeader {
+        let ticks_per_second = 1_000_000_000;
+        StreamHeader {
+            sync_ticks,
+            ticks_per_second,
+            pointer_size: 8,
+            process: Some(process),
+            ..StreamHeader::default()
+        }
+    }
+
+    /// Reads streams of events, each an id and its ticks, as one recording.
+    fn read(streams: &[(StreamHeader, &[(u32, i64)])]) -> Recording {
+        let mut builder = Builder::new(false);
+        let mut index = 0;
+        for (header, events) in streams {
+            builder.stream(header);
+            for (event_id, ticks) in *events {
+                let sampler = *event_id == SAMPLE;
+                let provider = if sampler { "Microsoft-DotNETCore-SampleProfiler" } else { RUNTIME };
+                let (event_id, provider) = (*event_id, provider.to_owned());
+                let metadata = Metadata { provider, event_id, index, ..Metadata::default() };
+                index += 1;
+                builder.event(&Event {
+                    metadata: &metadata,
+                    ticks: *ticks,
+                    thread: 7,
+                    thread_slot: 0,
+                    process: None,
+                    stack: None,
+                    activity: [0; 16],
+                    related: [0; 16],
+                    opcode: None,
+                    version: None,
+                    payload: &[0; 64],
+                    offset: 0,
+                });
+            }
+        }
+        builder.finish("test")
+    }
+
+    /// Samples, allocations and exceptions of a recording.
+    fn rows(recording: &Recording) -> [usize; 3] {
+        let Recording { samples, allocations, exceptions, .. } = recording;
+        [samples.ts_ns.len(), allocations.ts_ns.len(), exceptions.ts_ns.len()]
+    }
+
+    fn damage(recording: &Recording) -> Vec<&str> {
+        recording
+            .lost
+            .damage
+            .kinds()
+            .iter()
+            .map(|kind| kind.what)
+            .filter(|what| what.contains("stream"))
+            .collect()
+    }
+
+    #[test]
+    fn what_only_the_second_session_of_a_provider_asked_for_is_kept() {
+        let main = [(ALLOCATION, 10), (ALLOCATION, 90)];
+        let burst = [(ALLOCATION, 40), (EXCEPTION, 50), (SAMPLE, 55), (EXCEPTION, 60)];
+        let recording = read(&[(session(0, 1), &main), (session(30, 1), &burst)]);
+        assert_eq!(rows(&recording), [1, 2, 2]);
+        assert_eq!(damage(&recording), [""; 0]);
+    }
+
+    #[test]
+    fn a_session_told_twice_does_not_double_what_happened() {
+        let whole = [(SAMPLE, 10), (EXCEPTION, 20), (SAMPLE, 30)];
+        let same = session(5, 1);
+        let recording = read(&[(same.clone(), &whole), (same.clone(), &whole)]);
+        assert_eq!((recording.events.len(), rows(&recording)), (3, [2, 0, 1]));
+        assert_eq!(damage(&recording), ["stream told twice: read once"]);
+        let broken_off = read(&[(same.clone(), &whole[..2]), (same, &whole)]);
+        assert_eq!((broken_off.events.len(), rows(&broken_off)), (3, [2, 0, 1]));
+        let covered: Vec<i64> = broken_off.coverage.to_ns.clone();
+        assert!(covered.contains(&25), "{covered:?}");
+    }
+
+    #[test]
+    fn another_processs_rows_are_not_taken_for_the_main_sessions() {
+        let events = [(SAMPLE, 10), (EXCEPTION, 20), (EXCEPTION, 30)];
+        let recording = read(&[(session(0, 1), &events), (session(5, 2), &events)]);
+        assert_eq!(rows(&recording), [2, 0, 4]);
+        assert_eq!((recording.exhibit.pid, damage(&recording)), (Some(1), vec![OTHER_PROCESS]));
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Clock {
     ticks_per_second: i64,
     /// Where the stream's start lies on the main session's clock.
     offset_ns: i64,
+    /// Whether it is the main session's own clock, which every stream of one machine and boot has.
+    pub(crate) is_mains: bool,
 }
 
 impl Clock {
@@ -29,11 +31,13 @@ impl Clock {
             None
         };
         let by_calendar = unix_ns(stream.sync_time) - unix_ns(main.sync_time);
-        let offset = by_ticks.filter(|ns| (ns - by_calendar).abs() <= MOST_DRIFT_NS).unwrap_or(by_calendar);
+        let by_ticks = by_ticks.filter(|ns| (ns - by_calendar).abs() <= MOST_DRIFT_NS);
+        let offset = by_ticks.unwrap_or(by_calendar);
         Self {
             sync_ticks: stream.sync_ticks,
             ticks_per_second: stream.ticks_per_second.max(1),
             offset_ns: i64::try_from(offset).unwrap_or(0),
+            is_mains: by_ticks.is_some(),
         }
     }
 

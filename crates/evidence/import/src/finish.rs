@@ -24,7 +24,13 @@ impl Builder {
             recording.jit.push(JitRow { method, ..row });
         }
         sort_by_time(&mut recording);
-        let samplers = std::mem::take(&mut self.gc).finish(&mut recording);
+        let mut samplers = Vec::new();
+        for gc in std::mem::take(&mut self.earlier_gc).into_iter().chain([std::mem::take(&mut self.gc)]) {
+            samplers.extend(gc.finish(&mut recording));
+        }
+        if let Some(order) = order_of(&recording.pauses.ts_ns) {
+            recording.pauses.reorder(&order);
+        }
         let no_methods = self.methods.is_empty();
         let mut raw = std::mem::take(&mut self.raw);
         raw.close();

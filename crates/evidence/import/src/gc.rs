@@ -49,7 +49,6 @@ pub(crate) struct GcBuilder {
     open: FxHashMap<u32, Suspension>,
     done: Vec<Suspension>,
     trigger_stack: Option<u32>,
-    ends_without_start: u64,
 }
 
 impl Builder {
@@ -73,7 +72,11 @@ impl Builder {
             }
             GcEvent::Triggered => self.gc.trigger_stack = Some(seen.stack).filter(|stack| *stack != NO_STACK),
             GcEvent::Start => self.gc_start(seen),
-            GcEvent::Stop => self.gc.stop(seen),
+            GcEvent::Stop => {
+                if !self.gc.stop(seen) {
+                    self.note_damage("GC/Stop without its GC/Start", seen.offset);
+                }
+            }
             GcEvent::HeapStats => self.gc.heap_stats(seen),
             GcEvent::PerHeapHistory => self.gc.history(seen),
             GcEvent::Dynamic => {}
@@ -113,15 +116,14 @@ impl Builder {
 }
 
 impl GcBuilder {
-    fn stop(&mut self, seen: &Seen<'_>) {
+    /// Ends a collection; false where its start was not seen.
+    fn stop(&mut self, seen: &Seen<'_>) -> bool {
         let number = seen.fields().int("Count").unwrap_or(NO_INT);
-        match self.collections.iter_mut().rev().find(|gc| gc.row.number == number && !gc.ended) {
-            Some(gc) => {
-                gc.row.dur_ns = seen.ns.saturating_sub(gc.row.start_ns);
-                gc.ended = true;
-            }
-            None => self.ends_without_start += 1,
-        }
+        let started = self.collections.iter_mut().rev().find(|gc| gc.row.number == number && !gc.ended);
+        let Some(gc) = started else { return false };
+        gc.row.dur_ns = seen.ns.saturating_sub(gc.row.start_ns);
+        gc.ended = true;
+        true
     }
 
     fn heap_stats(&mut self, seen: &Seen<'_>) {
@@ -170,6 +172,7 @@ impl GcBuilder {
 
     /// Shares out the suspensions and fills the tables; gives the threads that stopped the program to sample it.
     pub(crate) fn finish(mut self, recording: &mut Recording) -> Vec<u32> {
+        self.collections.sort_by_key(|gc| gc.row.start_ns);
         self.done.sort_by_key(|suspension| (suspension.begin, suspension.end));
         let for_gc: Vec<Suspension> =
             self.done.iter().filter(|one| GC_REASONS.contains(&one.reason)).copied().collect();
@@ -178,9 +181,6 @@ impl GcBuilder {
         }
         for gc in &self.collections {
             recording.gc.push(gc.row);
-        }
-        for _ in 0..self.ends_without_start {
-            recording.lost.damage.note("GC/Stop without its GC/Start", 0);
         }
         self.fill_pauses(recording)
     }

@@ -1,53 +1,146 @@
 //! What the live recorder wrote beside a recording: `host.csv` and `thread_cpu.csv`.
 //!
 //! `host.csv` has the columns `ts_ns,name,value,unit`, `thread_cpu.csv` `ts_ns,thread,user_ns,system_ns`, each with a
-//! header line. Values hold no commas or quotes, so a line is split at its commas.
+//! header line. Values hold no commas or quotes, so a line is split at its commas. Lines are read one by one: what a
+//! table takes in memory is bounded by the rows that are kept of it.
 
 use crate::builder::Builder;
 use model::{HostRow, ThreadCpuRow};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// Larger files are cut off: a reading a second of a hundred threads fills this in a day.
-const MOST_BYTES: u64 = 256 << 20;
+/// The tables, by the names of their files.
+pub(crate) const TABLES: [&str; 2] = ["host.csv", "thread_cpu.csv"];
+
+/// What is read of a table at most: a reading a second of a hundred threads fills this in half a day.
+const USUAL: Limits = Limits { bytes: 256 << 20, rows: 4_000_000, line: 4096 };
+
+const UNREADABLE_LINE: &str = "line of a table beside the recording that cannot be read";
+
+/// Where a table is cut off.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    bytes: u64,
+    rows: usize,
+    /// Bytes of a line; a longer one is none.
+    line: u64,
+}
 
 /// Reads what there is.
 pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
-    for line in lines(&folder.join("host.csv"), builder) {
-        let row = fields::<4>(&line).and_then(|[ts, name, value, unit]| {
-            let strings = &mut builder.recording.strings;
-            let (name, unit) = (strings.intern(name), strings.intern(unit));
-            Some(HostRow { ts_ns: ts.parse().ok()?, name, value: value.parse().ok()?, unit })
-        });
-        match row {
-            Some(row) => builder.recording.host.push(row),
-            None => builder.note_damage("line of host.csv that cannot be read", 0),
+    let [host, thread_cpu] = TABLES.map(|name| folder.join(name));
+    read_table(&host, USUAL, builder, host_row);
+    read_table(&thread_cpu, USUAL, builder, thread_cpu_row);
+}
+
+/// Reads a table if it is there: the lines behind its header.
+fn read_table(
+    path: &Path,
+    limits: Limits,
+    builder: &mut Builder,
+    read_row: fn(&str, &mut Builder) -> Option<()>,
+) {
+    // A pipe of that name would be waited for.
+    let found = match std::fs::metadata(path) {
+        Ok(meta) if meta.is_file() => File::open(path).map_err(|error| format!("cannot be read: {error}")),
+        Ok(_other) => Err("is no file: not read".to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => Err(format!("cannot be read: {error}")),
+    };
+    match found {
+        Ok(file) => {
+            if let Err(what) = read_lines(file, limits, builder, read_row) {
+                builder.note_file(path, what);
+            }
         }
-    }
-    for line in lines(&folder.join("thread_cpu.csv"), builder) {
-        let row = fields::<4>(&line).and_then(|[ts, thread, user, system]| {
-            let number = |text: &str| text.parse::<i64>().ok();
-            let (ts_ns, thread) = (number(ts)?, number(thread)?);
-            Some(ThreadCpuRow { ts_ns, thread, user_ns: number(user)?, system_ns: number(system)? })
-        });
-        match row {
-            Some(row) => builder.recording.thread_cpu.push(row),
-            None => builder.note_damage("line of thread_cpu.csv that cannot be read", 0),
-        }
+        Err(what) => builder.note_file(path, what),
     }
 }
 
-/// The lines behind the header; none where there is no file.
-fn lines(path: &Path, builder: &mut Builder) -> Vec<String> {
-    let Ok(file) = File::open(path) else { return Vec::new() };
-    let mut text = String::new();
-    if file.take(MOST_BYTES).read_to_string(&mut text).is_err() {
-        builder.note_damage("table beside the recording that cannot be read", 0);
+fn read_lines(
+    file: impl Read,
+    limits: Limits,
+    builder: &mut Builder,
+    read_row: fn(&str, &mut Builder) -> Option<()>,
+) -> Result<(), String> {
+    let mut file = BufReader::new(file.take(limits.bytes));
+    let (mut line, mut offset, mut rows) = (Vec::new(), 0u64, 0usize);
+    let mut too_long = false;
+    loop {
+        line.clear();
+        let read = (&mut file).take(limits.line).read_until(b'\n', &mut line);
+        let len = read.map_err(|error| format!("cannot be read to its end: {error}"))? as u64;
+        let cut = offset.saturating_add(len) >= limits.bytes;
+        if cut || rows >= limits.rows && len > 0 {
+            return Err(format!("is too large: only its first {rows} rows are here"));
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        let is_rest = too_long;
+        too_long = len == limits.line && !line.ends_with(b"\n");
+        let text = std::str::from_utf8(&line).ok().filter(|_| !too_long);
+        let text = text.map(|text| text.trim_end_matches(['\n', '\r']));
+        // The first line names the columns.
+        if offset > 0 && !is_rest && text != Some("") {
+            match text.and_then(|text| read_row(text, builder)) {
+                Some(()) => rows = rows.saturating_add(1),
+                None => builder.note_damage(UNREADABLE_LINE, offset),
+            }
+        }
+        offset = offset.saturating_add(len);
     }
-    text.lines().skip(1).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-fn fields<const N: usize>(line: &str) -> Option<[&str; N]> {
-    line.split(',').collect::<Vec<_>>().try_into().ok()
+fn host_row(line: &str, builder: &mut Builder) -> Option<()> {
+    let [ts_ns, name, value, unit] = fields(line)?;
+    let (ts_ns, value) = (ts_ns.parse().ok()?, value.parse().ok()?);
+    let strings = &mut builder.recording.strings;
+    let (name, unit) = (strings.intern(name), strings.intern(unit));
+    builder.recording.host.push(HostRow { ts_ns, name, value, unit });
+    Some(())
+}
+
+fn thread_cpu_row(line: &str, builder: &mut Builder) -> Option<()> {
+    let [ts_ns, thread, user_ns, system_ns] = fields(line)?.map(|text| text.parse::<i64>().ok());
+    let (ts_ns, thread, user_ns, system_ns) = (ts_ns?, thread?, user_ns?, system_ns?);
+    builder.recording.thread_cpu.push(ThreadCpuRow { ts_ns, thread, user_ns, system_ns });
+    Some(())
+}
+
+fn fields(line: &str) -> Option<[&str; 4]> {
+    let mut fields = line.split(',');
+    let four = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+    fields.next().is_none().then_some(four)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEW: Limits = Limits { bytes: 1000, rows: 3, line: 20 };
+
+    fn check(text: &[u8], rows: usize, damaged: u64, end: Result<(), &str>) {
+        let mut builder = Builder::new(false);
+        let ended = read_lines(text, FEW, &mut builder, thread_cpu_row);
+        let recording = builder.recording;
+        let noted: u64 = recording.lost.damage.kinds().iter().map(|kind| kind.count).sum();
+        let ended = ended.as_ref().copied().map_err(String::as_str);
+        assert_eq!((recording.thread_cpu.ts_ns.len(), noted, ended), (rows, damaged, end));
+    }
+
+    #[test]
+    fn a_table_beside_the_recording_is_bounded_and_its_damage_is_counted() {
+        check(b"", 0, 0, Ok(()));
+        check(b"header\n1,2,3,4\r\n\n\r\n5,6,7,8", 2, 0, Ok(()));
+        check(b"header\n1,2,3,4\nno row\n1,2,3,\xff\n", 1, 2, Ok(()));
+        check(b"header\n1,2,3,4\n1,2,3,4,5\n", 1, 1, Ok(()));
+        // The rest of a line that is too long is no row of its own.
+        check(&[b"header\n1,2,3,4\n", [b'9'; 20].as_slice(), b"1,2,3,4\n5,6,7,8"].concat(), 2, 1, Ok(()));
+        let four = b"header\n1,2,3,4\n1,2,3,4\n1,2,3,4\n1,2,3,4\n";
+        check(four, 3, 0, Err("is too large: only its first 3 rows are here"));
+        let blank = [b"header\n".as_slice(), &[b'\n'; 2000]].concat();
+        check(&blank, 0, 0, Err("is too large: only its first 0 rows are here"));
+    }
 }

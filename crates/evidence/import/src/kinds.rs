@@ -2,7 +2,7 @@
 //!
 //! Looked up once a kind; events then go by number.
 
-use clr::layout::{Field, Kind as FieldKind, Layout};
+use clr::layout::{Count, Field, Kind as FieldKind, Layout};
 use clr::payload::Payload;
 use clr::schema;
 use model::Fields;
@@ -53,6 +53,18 @@ pub(crate) enum Handler {
     Span,
     SpanStart,
     Log,
+}
+
+impl Handler {
+    /// Whether it tells names of what was there, rather than that something happened: told again, it adds nothing.
+    pub(crate) fn is_name(self) -> bool {
+        matches!(self, Self::MethodRundown | Self::Module)
+    }
+
+    /// Whether it tells facts about the process as a whole.
+    pub(crate) fn is_of_process(self) -> bool {
+        matches!(self, Self::RuntimeStart | Self::ProcessInfo)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +173,8 @@ pub(crate) struct Kind {
     pub(crate) layout: Arc<Layout>,
     /// The fewest bytes that the fields can be encoded in.
     pub(crate) least_bytes: usize,
+    /// Where a payload tells how many elements it has.
+    pub(crate) count: Option<Count>,
     /// Sent when the session ends, about what was there before: no part of what was observed.
     pub(crate) rundown: bool,
 }
@@ -184,8 +198,7 @@ impl Kind {
             // Some of these providers' events describe themselves as well; what they say is then as good.
             let own = !metadata.fields.is_empty() && event.layout.fields.is_empty();
             let layout = if own { described() } else { event.layout };
-            let least_bytes = layout.least_bytes();
-            return Self { handler, name: event.name.to_owned(), layout, least_bytes, rundown };
+            return Self::of(handler, event.name.to_owned(), layout, rundown);
         }
         let name = clr::name::display_name(shortened(&metadata.name), id, metadata.opcode, opcode);
         let layout = if metadata.fields.is_empty() {
@@ -193,8 +206,13 @@ impl Kind {
         } else {
             described()
         };
+        Self::of(handler, name, layout, rundown)
+    }
+
+    fn of(handler: Handler, name: String, layout: Arc<Layout>, rundown: bool) -> Self {
         let least_bytes = layout.least_bytes();
-        Self { handler, name, layout, least_bytes, rundown }
+        let count = layout.count();
+        Self { handler, name, layout, least_bytes, count, rundown }
     }
 }
 

@@ -25,4 +25,4 @@ mod spans;
 mod states;
 mod threads;
 
-pub use source::{Error, Options, Progress, open, open_bytes, open_with_progress};
+pub use source::{Error, Options, Progress, files, open, open_bytes, open_with_progress};

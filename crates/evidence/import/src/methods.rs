@@ -88,12 +88,17 @@ impl Methods {
         self.modules.get(&id).or_else(|| self.unloaded.get(&id)).copied()
     }
 
-    /// Code was loaded, or (`loaded_ns` is [`ALWAYS`]) was there when the rundown told of it.
+    /// Code was loaded, or (`loaded_ns` is [`ALWAYS`]) was there when the rundown told of it. Its name is the one that
+    /// was kept last.
     pub(crate) fn load(&mut self, code: Code) {
         self.told_by_method.insert(code.module);
         if let Some(known) = self.live.get(&code.start).and_then(|at| self.codes.get_mut(*at)) {
             let same = known.end == code.end && same_name(&self.names, known.name, code.name);
             if same && known.unloaded_ns == NEVER {
+                // Each rundown of an exhibit tells of it anew; its name is kept once.
+                if code.loaded_ns == ALWAYS {
+                    self.names.truncate(code.name.start);
+                }
                 return;
             }
             if code.loaded_ns != ALWAYS && known.unloaded_ns == NEVER {

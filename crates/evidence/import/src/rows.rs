@@ -26,6 +26,8 @@ pub(crate) struct OpenRows {
     contention: FxHashMap<u32, Vec<ContentionRow>>,
     waits: FxHashMap<u32, Vec<WaitRow>>,
     jit: FxHashMap<(u32, i64), JitStart>,
+    /// Those of processes that were read before.
+    left_open: (Vec<ContentionRow>, Vec<WaitRow>),
     /// Code loaded while recording, to be named when modules are known.
     pub(crate) loads: Vec<(Code, JitRow)>,
 }
@@ -36,10 +38,18 @@ impl OpenRows {
         self.jit.clear();
     }
 
+    /// Another process: what waits for a stop is not ended by it.
+    pub(crate) fn begin_process(&mut self) {
+        let (contention, waits) = self.unfinished();
+        self.left_open.0.extend(contention);
+        self.left_open.1.extend(waits);
+    }
+
     /// The rows that never got their stop.
     pub(crate) fn unfinished(&mut self) -> (Vec<ContentionRow>, Vec<WaitRow>) {
-        let contention = std::mem::take(&mut self.contention).into_values().flatten().collect();
-        let waits = std::mem::take(&mut self.waits).into_values().flatten().collect();
+        let (mut contention, mut waits) = std::mem::take(&mut self.left_open);
+        contention.extend(std::mem::take(&mut self.contention).into_values().flatten());
+        waits.extend(std::mem::take(&mut self.waits).into_values().flatten());
         (contention, waits)
     }
 }

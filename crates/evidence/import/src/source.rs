@@ -35,7 +35,9 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// Neither a file nor a folder.
-    #[error("{0} is neither a file nor a folder: name a recording, or an exhibit's folder")]
+    #[error(
+        "{0} is neither a file nor a folder: name a recording or an exhibit's folder; save a pipe to a file first"
+    )]
     NotAFile(String),
     /// A folder without a recording in it.
     #[error("{0} is no exhibit: expected files that end in .nettrace or .nettrace.zst in it")]
@@ -43,6 +45,14 @@ pub enum Error {
     /// An archive without a recording in it.
     #[error("{0} is an archive without a file in it that could be a recording")]
     EmptyArchive(String),
+    /// Packed bytes out of which nothing comes.
+    #[error("{path} cannot be unpacked: {cause}")]
+    Packing {
+        /// The file.
+        path: String,
+        /// Its reason.
+        cause: std::io::Error,
+    },
     /// The bytes are no recording.
     #[error("{path}: {cause}")]
     Format {
@@ -51,6 +61,19 @@ pub enum Error {
         /// Its reason.
         cause: nettrace::Error,
     },
+}
+
+impl Error {
+    /// The reason without the file's name.
+    fn reason(&self) -> String {
+        match self {
+            Self::Io { cause, .. } => format!("cannot be read: {cause}"),
+            Self::Packing { cause, .. } => format!("cannot be unpacked: {cause}"),
+            Self::Format { cause, .. } => format!("cannot be read: {cause}"),
+            Self::NotAFile(_) => "is no file".to_owned(),
+            Self::NoExhibit(_) | Self::EmptyArchive(_) => "has no recording in it".to_owned(),
+        }
+    }
 }
 
 /// How to read.
@@ -104,7 +127,7 @@ pub fn open_with_progress(
             Ok(()) => {}
             // An exhibit's main file must be there; of the others it is told that they cannot be read.
             Err(error) if at == 0 => return Err(error),
-            Err(_unreadable) => builder.note_damage("file of the exhibit that cannot be read", 0),
+            Err(error) => builder.note_file(file, error.reason()),
         }
     }
     if meta.is_dir() {
@@ -122,6 +145,17 @@ pub fn open_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Recordin
     let summary = decoder.finish(&mut builder).map_err(format)?;
     builder.end_file(&summary);
     Ok(builder.finish(name))
+}
+
+/// The files that opening this path reads.
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_path_buf()];
+    }
+    // A folder that cannot be listed is told when it is opened.
+    let mut files = exhibit_files(path).unwrap_or_default();
+    files.extend(crate::host::TABLES.map(|name| path.join(name)));
+    files
 }
 
 /// The recordings of a folder: the main session first, then the others by name.
@@ -191,6 +225,7 @@ fn read_file(
     let whole = std::io::Cursor::new(start).chain(file);
     let mut decoder = Decoder::new(Limits::USUAL);
     let cap = size.saturating_mul(MOST_EXPANSION).max(FREE_UNPACKED);
+    builder.begin_file();
     let end = match packing {
         Packing::Plain => pump(whole, u64::MAX, options.threads > 1, &mut decoder, builder, reading),
         Packing::Zstd => {
@@ -206,16 +241,29 @@ fn read_file(
             let file = File::open(path).map_err(io)?;
             let mut archive = zip::ZipArchive::new(file).map_err(|e| io(e.into()))?;
             let largest = largest_entry(&mut archive).ok_or_else(|| Error::EmptyArchive(name.clone()))?;
+            if let Some(what) = left_in_archive(&archive, largest) {
+                builder.note_file(path, what);
+            }
             let entry = archive.by_index(largest).map_err(|e| io(e.into()))?;
             pump_here(entry, cap, &mut decoder, builder, reading)
         }
     };
     let format = |cause| Error::Format { path: name.clone(), cause };
     let end = end.map_err(format)?;
-    let summary = decoder.finish(builder).map_err(format)?;
-    if let Some(what) = end {
-        builder.note_damage(what, summary.bytes);
-    }
+    let summary = match (decoder.finish(builder), end) {
+        (Ok(summary), None) => summary,
+        (Ok(summary), Some(end)) => {
+            builder.note_damage(end.what(packing), summary.bytes);
+            summary
+        }
+        (Err(nettrace::Error::Empty), Some(End::Broken(cause))) if packing == Packing::Plain => {
+            return Err(io(cause));
+        }
+        (Err(nettrace::Error::Empty), Some(End::Broken(cause))) => {
+            return Err(Error::Packing { path: name, cause });
+        }
+        (Err(cause), _) => return Err(format(cause)),
+    };
     builder.end_file(&summary);
     reading.done = reading.done.saturating_add(size);
     reading.tell(0);
@@ -227,7 +275,34 @@ fn largest_entry(archive: &mut zip::ZipArchive<File>) -> Option<usize> {
     entries.filter_map(|at| archive.by_index(at).ok().map(|entry| (entry.size(), at))).max().map(|(_, at)| at)
 }
 
-/// Drives the decoder to the end of the bytes; gives the damage that ended them early, if any.
+/// What is said of an archive's other recordings, if it has any.
+fn left_in_archive(archive: &zip::ZipArchive<File>, read: usize) -> Option<String> {
+    let is_recording = |name: &str| [".nettrace", ".netperf"].iter().any(|ending| name.ends_with(ending));
+    let names = archive.file_names().filter_map(Result::ok);
+    let recordings = names.filter(|name| is_recording(name)).count();
+    let read = archive.file_names().nth(read)?.ok()?;
+    (recordings > 1).then(|| format!("has {recordings} recordings: only the largest was read, {read}"))
+}
+
+/// What ended the bytes early.
+enum End {
+    /// An error of the file or of its packing.
+    Broken(std::io::Error),
+    /// More bytes than any recording has.
+    Endless,
+}
+
+impl End {
+    fn what(&self, packing: Packing) -> &'static str {
+        match self {
+            Self::Broken(_) if packing == Packing::Plain => "file that cannot be read to its end",
+            Self::Broken(_) => "packed data damaged or cut off",
+            Self::Endless => "packed data that unpacks to more than any recording does: cut off",
+        }
+    }
+}
+
+/// Drives the decoder to the end of the bytes; gives what ended them early, if anything did.
 fn pump(
     bytes: impl Read + Send,
     cap: u64,
@@ -235,7 +310,7 @@ fn pump(
     decoder: &mut Decoder,
     builder: &mut Builder,
     reading: &mut Reading<'_>,
-) -> Result<Option<&'static str>, nettrace::Error> {
+) -> Result<Option<End>, nettrace::Error> {
     if !beside {
         return pump_here(bytes, cap, decoder, builder, reading);
     }
@@ -244,17 +319,20 @@ fn pump(
         let thread = std::thread::Builder::new().name("unpack".to_owned());
         let unpacking = thread.spawn_scoped(scope, move || unpack(bytes, &send));
         let mut unpacked = 0u64;
-        let mut end = unpacking.is_err().then_some("file that cannot be unpacked: no thread");
+        let mut end = unpacking.err().map(End::Broken);
         for piece in &receive {
-            let Ok(piece) = piece else {
-                end = Some("packed data damaged or cut off");
-                break;
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(error) => {
+                    end = Some(End::Broken(error));
+                    break;
+                }
             };
             unpacked = unpacked.saturating_add(piece.len() as u64);
             decoder.push(&piece, builder)?;
             reading.tell(unpacked / 8);
             if unpacked > cap {
-                end = Some("packed data that unpacks to more than any recording does: cut off");
+                end = Some(End::Endless);
                 break;
             }
         }
@@ -284,7 +362,7 @@ fn pump_here(
     decoder: &mut Decoder,
     builder: &mut Builder,
     reading: &mut Reading<'_>,
-) -> Result<Option<&'static str>, nettrace::Error> {
+) -> Result<Option<End>, nettrace::Error> {
     let mut piece = vec![0; PIECE];
     let mut total = 0u64;
     loop {
@@ -292,13 +370,13 @@ fn pump_here(
             Ok(0) => return Ok(None),
             Ok(len) => len,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_cut) => return Ok(Some("packed data damaged or cut off")),
+            Err(error) => return Ok(Some(End::Broken(error))),
         };
         decoder.push(piece.get(..len).unwrap_or_default(), builder)?;
         total = total.saturating_add(len as u64);
         reading.tell(total);
         if total > cap {
-            return Ok(Some("packed data that unpacks to more than any recording does: cut off"));
+            return Ok(Some(End::Endless));
         }
     }
 }

@@ -15,8 +15,14 @@ const INNERMOST: usize = 4;
 /// Frames looked at from there on for what is waited for.
 const OUTWARD: usize = 24;
 /// Methods of the runtime that run somebody's code: what stands further out asked for that code, not for the wait.
-const RUNS_CODE: [&str; 6] =
-    ["InnerInvoke", "MoveNext", "RunInternal", "RunFromThreadPoolDispatchLoop", "Dispatch", "InvokeWithoutEventing"];
+const RUNS_CODE: [&str; 6] = [
+    "InnerInvoke",
+    "MoveNext",
+    "RunInternal",
+    "RunFromThreadPoolDispatchLoop",
+    "Dispatch",
+    "InvokeWithoutEventing",
+];
 
 /// What a stack's shape says of its thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +69,8 @@ impl Shapes {
             (*shape != Shape::Runs || at == 0).then_some(*shape)
         });
         let mut outward = names.iter().take(OUTWARD).take_while(|name| belongs_to_wait(name));
-        let around =
-            outward.find_map(|name| self.around.iter().find(|(method, _)| name == method).map(|(_, what)| *what));
+        let around = outward
+            .find_map(|name| self.around.iter().find(|(method, _)| name == method).map(|(_, what)| *what));
         match (shape.into_iter().next(), around) {
             (None, _) => Shape::Plain,
             (Some(Shape::Waits(_) | Shape::Enters(_)), Some(what)) => Shape::Waits(what),
@@ -82,7 +88,8 @@ fn local_function_of(name: &str, method: &str) -> bool {
 /// one that runs other code.
 fn belongs_to_wait(name: &str) -> bool {
     let of_runtime = name.starts_with("System.") || name.starts_with("Interop") || name == ".";
-    of_runtime && !RUNS_CODE.iter().any(|method| name.strip_suffix(method).is_some_and(|class| class.ends_with('.')))
+    of_runtime
+        && !RUNS_CODE.iter().any(|method| name.strip_suffix(method).is_some_and(|class| class.ends_with('.')))
 }
 
 /// Says of each sample what its thread was doing.
@@ -199,7 +206,9 @@ impl Stuck {
     fn samples(mut self) -> Vec<usize> {
         let mut threads: Vec<u32> = self.open.keys().copied().collect();
         threads.sort_unstable();
-        threads.iter().for_each(|thread| self.moved(*thread));
+        for thread in threads {
+            self.moved(thread);
+        }
         self.done.sort_unstable();
         self.done
     }

@@ -33,6 +33,15 @@ pub struct Exhibit {
     pub format_version: u32,
 }
 
+/// A file of an exhibit that was not read, or not as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDamage {
+    /// The file's own name.
+    pub file: String,
+    /// What is missing of it, and why.
+    pub what: String,
+}
+
 /// What is missing from a recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lost {
@@ -42,10 +51,19 @@ pub struct Lost {
     pub truncated_at: Option<u64>,
     /// What could not be read.
     pub damage: DamageLog,
+    /// Files that were not read, or not as a whole.
+    pub files: Vec<FileDamage>,
     /// Whether names of methods may be missing since the recording has no rundown.
     pub no_rundown: bool,
     /// Frames of stacks, by occurrence in samples, and how many of them have no name.
     pub frames: u64,
     /// Those of `frames` that have no name.
     pub unnamed_frames: u64,
+}
+
+impl Lost {
+    /// Whether anything could not be read.
+    pub fn is_damaged(&self) -> bool {
+        self.truncated_at.is_some() || !self.damage.is_empty() || !self.files.is_empty()
+    }
 }

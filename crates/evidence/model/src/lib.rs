@@ -16,7 +16,7 @@ mod tables;
 
 pub use column::{Column, ComputedColumn, NO_ID, NO_INT, Value, guid_text};
 pub use events::{EventKind, Events, Fields};
-pub use exhibit::{Exhibit, Lost};
+pub use exhibit::{Exhibit, FileDamage, Lost};
 pub use index::{Range, sorted_range};
 pub use stacks::{Frame, Stacks};
 pub use strings::{Strings, Sym};

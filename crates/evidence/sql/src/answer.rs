@@ -1,6 +1,20 @@
 //! What a query answers: columns with types and units where they are known, and rows.
+//!
+//! Rows are handed on as they come ([`Rows`]); an [`Answer`] keeps them all, up to [`MOST_COLLECTED`].
 
+use crate::Error;
 use model::Type;
+
+/// Bytes of cells and texts that an answer may hold in memory.
+pub(crate) const MOST_COLLECTED: usize = 2 << 30;
+
+/// Takes an answer as it comes.
+pub trait Rows {
+    /// The columns, once, before any row.
+    fn begin(&mut self, columns: &[AnswerColumn]) -> Result<(), Error>;
+    /// The next row, with a cell a column.
+    fn row(&mut self, cells: Vec<Cell>) -> Result<(), Error>;
+}
 
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,17 +54,71 @@ pub enum Cell {
 impl Answer {
     /// The type of a column: the declared one if all its values are of it, else the narrowest that holds them.
     pub fn kind(&self, column: usize) -> Type {
-        let cells = || self.rows.iter().filter_map(move |row| row.get(column));
-        let integers = cells().all(|cell| matches!(cell, Cell::Null | Cell::Int(_)));
-        let numbers = cells().all(|cell| matches!(cell, Cell::Null | Cell::Int(_) | Cell::Real(_)));
-        let some = cells().any(|cell| *cell != Cell::Null);
-        match self.columns.get(column).and_then(|column| column.kind) {
-            Some(Type::Text) => Type::Text,
-            Some(Type::Integer) if integers => Type::Integer,
-            Some(Type::Real) if numbers => Type::Real,
-            _ if integers && some => Type::Integer,
-            _ if numbers && some => Type::Real,
-            _ => Type::Text,
+        let mut seen = SeenTypes::default();
+        self.rows.iter().filter_map(|row| row.get(column)).for_each(|cell| seen.add(cell));
+        seen.narrowest(self.columns.get(column).and_then(|column| column.kind))
+    }
+}
+
+/// The types of the values of a column.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SeenTypes {
+    integer: bool,
+    real: bool,
+    text: bool,
+}
+
+impl SeenTypes {
+    pub(crate) fn add(&mut self, cell: &Cell) {
+        match cell {
+            Cell::Null => {}
+            Cell::Int(_) => self.integer = true,
+            Cell::Real(_) => self.real = true,
+            Cell::Text(_) => self.text = true,
         }
+    }
+
+    /// The declared type if it holds all values, else the narrowest that does.
+    pub(crate) fn narrowest(self, declared: Option<Type>) -> Type {
+        match declared {
+            Some(Type::Integer) if !self.real && !self.text => Type::Integer,
+            Some(Type::Real) if !self.text => Type::Real,
+            Some(Type::Text) => Type::Text,
+            _ if self.text || !(self.integer || self.real) => Type::Text,
+            _ if self.real => Type::Real,
+            _ => Type::Integer,
+        }
+    }
+}
+
+/// Keeps an answer, up to a limit.
+pub(crate) struct Collector {
+    pub(crate) answer: Answer,
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl Collector {
+    pub(crate) fn new(most_bytes: usize) -> Self {
+        let answer = Answer { columns: Vec::new(), rows: Vec::new(), truncated: false };
+        Self { answer, bytes: 0, most_bytes }
+    }
+}
+
+impl Rows for Collector {
+    fn begin(&mut self, columns: &[AnswerColumn]) -> Result<(), Error> {
+        self.answer.columns = columns.to_vec();
+        Ok(())
+    }
+
+    fn row(&mut self, cells: Vec<Cell>) -> Result<(), Error> {
+        let texts = cells.iter().map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 });
+        let own = size_of::<Vec<Cell>>().saturating_add(size_of_val(cells.as_slice()));
+        self.bytes = texts.fold(self.bytes.saturating_add(own), usize::saturating_add);
+        if self.bytes > self.most_bytes {
+            return Err(Error::TooLarge(self.most_bytes));
+        }
+        self.answer.rows.push(cells);
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@
 //! pragma, load an extension or write. Time is measured only where a query is given a limit of it.
 
 use crate::Error;
-use crate::answer::{Answer, AnswerColumn, Cell};
+use crate::answer::{Answer, AnswerColumn, Cell, Collector, MOST_COLLECTED, Rows};
 use crate::vtab::{Source, register};
 use model::{CATALOGUE, Recording};
 use rusqlite::fallible_iterator::FallibleIterator;
@@ -103,20 +103,52 @@ impl Database {
         self.connection.progress_handler(STEPS, Some(expired)).map_err(plain)
     }
 
-    /// Runs a statement, which has to be the only one and to read only.
+    /// Runs a statement, which has to be the only one and to read only, and keeps its answer.
     pub fn query(&self, sql: &str, options: QueryOptions) -> Result<Answer, Error> {
+        let mut collector = Collector::new(MOST_COLLECTED);
+        collector.answer.truncated = self.stream(sql, options, &mut collector)?;
+        Ok(collector.answer)
+    }
+
+    /// Runs a statement as `query` does, and hands its rows on as they come; gives whether the limit left some off.
+    pub fn stream(&self, sql: &str, options: QueryOptions, rows: &mut dyn Rows) -> Result<bool, Error> {
         let mut statement = self.prepare(sql)?;
         lock(&self.watch).deadline = options.interrupt_after.and_then(|after| now().checked_add(after));
-        let answer = run(&mut statement, options.limit);
+        let truncated = self.run(&mut statement, options, rows);
         lock(&self.watch).deadline = None;
-        answer.map_err(|error| match (&error, options.interrupt_after) {
+        truncated
+    }
+
+    fn run(
+        &self,
+        statement: &mut Statement<'_>,
+        options: QueryOptions,
+        sink: &mut dyn Rows,
+    ) -> Result<bool, Error> {
+        let failed = |error: rusqlite::Error| match (&error, options.interrupt_after) {
             (rusqlite::Error::SqliteFailure(failure, _), Some(after))
                 if failure.code == rusqlite::ErrorCode::OperationInterrupted =>
             {
                 Error::Interrupted(after)
             }
             _ => self.explain(&error),
-        })
+        };
+        let columns = columns(statement);
+        let mut rows = statement.query([]).map_err(failed)?;
+        // A statement that goes wrong at its first row has answered nothing.
+        let mut next = rows.next().map_err(failed)?;
+        sink.begin(&columns)?;
+        let mut count = 0usize;
+        while let Some(row) = next {
+            if options.limit.is_some_and(|limit| count >= limit) {
+                return Ok(true);
+            }
+            count = count.saturating_add(1);
+            let cells = (0..columns.len()).map(|at| row.get_ref(at).map(cell));
+            sink.row(cells.collect::<Result<_, _>>().map_err(failed)?)?;
+            next = rows.next().map_err(failed)?;
+        }
+        Ok(false)
     }
 
     fn prepare(&self, sql: &str) -> Result<Statement<'_>, Error> {
@@ -229,41 +261,29 @@ fn plain(error: rusqlite::Error) -> Error {
     Error::Sql(error.to_string())
 }
 
-fn run(statement: &mut Statement<'_>, limit: Option<usize>) -> Result<Answer, rusqlite::Error> {
-    let columns: Vec<AnswerColumn> = statement
-        .columns_with_metadata()
-        .map(|column| {
-            let spec = CATALOGUE.iter().find(|spec| Some(spec.name) == column.table_name());
-            let origin = column.origin_name();
-            let origin = spec.and_then(|spec| spec.columns.iter().find(|spec| Some(spec.name) == origin));
-            AnswerColumn {
-                name: column.name().to_owned(),
-                kind: origin.map(|spec| spec.kind),
-                unit: origin.map_or(String::new(), |spec| spec.unit.to_owned()),
-            }
-        })
-        .collect();
-    let mut answer = Answer { columns, rows: Vec::new(), truncated: false };
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        if limit.is_some_and(|limit| answer.rows.len() >= limit) {
-            answer.truncated = true;
-            break;
+fn columns(statement: &Statement<'_>) -> Vec<AnswerColumn> {
+    let columns = statement.columns_with_metadata().map(|column| {
+        let spec = CATALOGUE.iter().find(|spec| Some(spec.name) == column.table_name());
+        let origin = column.origin_name();
+        let origin = spec.and_then(|spec| spec.columns.iter().find(|spec| Some(spec.name) == origin));
+        AnswerColumn {
+            name: column.name().to_owned(),
+            kind: origin.map(|spec| spec.kind),
+            unit: origin.map_or(String::new(), |spec| spec.unit.to_owned()),
         }
-        let mut cells = Vec::with_capacity(answer.columns.len());
-        for at in 0..answer.columns.len() {
-            cells.push(match row.get_ref(at)? {
-                ValueRef::Null => Cell::Null,
-                ValueRef::Integer(value) => Cell::Int(value),
-                ValueRef::Real(value) => Cell::Real(value),
-                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-                    Cell::Text(String::from_utf8_lossy(bytes).into_owned())
-                }
-            });
+    });
+    columns.collect()
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(value) => Cell::Int(value),
+        ValueRef::Real(value) => Cell::Real(value),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            Cell::Text(String::from_utf8_lossy(bytes).into_owned())
         }
-        answer.rows.push(cells);
     }
-    Ok(answer)
 }
 
 /// Columns of the catalogue that a name may have meant, as a part of a message.

@@ -3,6 +3,7 @@
 //! Nothing here drops a row that SQLite would keep. Where SQLite would first convert a value (a text against a number),
 //! or the column is worked out row by row, every row passes.
 
+use crate::index::{Key, guid_key, real_key};
 use crate::plan::Op;
 use model::{Column, NO_ID, NO_INT, Sym, Value};
 use rustc_hash::FxHashSet;
@@ -338,15 +339,17 @@ pub(crate) fn is_exact(column: &Column<'_>, op: Op, value: Option<&Value<'_>>) -
 }
 
 /// The key of a value in an order of the column; none where the column has no keys or SQLite would convert the value.
-pub(crate) fn key(column: &Column<'_>, operand: &Operand<'_>) -> Option<i64> {
-    match (column, operand) {
-        (Column::Text(_, strings) | Column::TextVia(_, _, strings), Operand::One(Value::Text(text))) => {
-            strings.find(text).map(|sym| i64::from(sym.0))
+pub(crate) fn key(column: &Column<'_>, operand: &Operand<'_>) -> Option<Key> {
+    let Operand::One(value) = operand else { return None };
+    match (column, value) {
+        (Column::Text(_, strings) | Column::TextVia(_, _, strings), Value::Text(text)) => {
+            strings.find(text).map(|sym| Key::from(sym.0))
         }
-        (
-            Column::Int(_) | Column::Id(_) | Column::Small(_) | Column::IntVia(..),
-            Operand::One(Value::Int(value)),
-        ) => Some(*value),
+        (Column::Guid(_) | Column::GuidVia(..), Value::Text(text)) => guid(text).as_ref().map(guid_key),
+        (Column::Int(_) | Column::Id(_) | Column::Small(_) | Column::IntVia(..), Value::Int(value)) => {
+            Some(Key::from(*value))
+        }
+        (Column::Real(_), value) => real(value).map(real_key),
         _ => None,
     }
 }

@@ -1,7 +1,8 @@
 //! Rows in the order of a column's keys, made when a column is looked up again and again.
 //!
-//! A join without such an order would scan the inner table once a row of the outer one. Keys are integers: the value
-//! itself, or the number of a text. Rows of one key stay in their own order; nulls are left out.
+//! A join without such an order would scan the inner table once a row of the outer one. Equal values have equal keys:
+//! an integer itself, the number of a text, the bits of a number, the bytes of a GUID. Rows of one key stay in their
+//! own order; nulls are left out.
 
 use model::{Column, NO_ID, NO_INT, Sym};
 use rustc_hash::FxHashMap;
@@ -11,17 +12,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// From which look-up of a column on an order is worth its making.
 const WORTH_IT: u32 = 3;
 
+/// What equal values of a column share.
+pub(crate) type Key = i128;
+
 /// The rows of a table in the order of a column's keys.
 #[derive(Debug)]
 pub(crate) struct Index {
-    keys: Vec<i64>,
+    keys: Vec<Key>,
     rows: Vec<u32>,
 }
 
 impl Index {
     fn new(column: &Column<'_>, rows: usize) -> Option<Self> {
         let rows = u32::try_from(rows).ok()?;
-        let mut pairs: Vec<(i64, u32)> =
+        let mut pairs: Vec<(Key, u32)> =
             (0..rows).filter_map(|row| Some((key_at(column, row as usize)?, row))).collect();
         pairs.sort_unstable();
         Some(Self {
@@ -31,7 +35,7 @@ impl Index {
     }
 
     /// The places of the rows of a key, where the rows themselves lie within `within`.
-    pub(crate) fn places(&self, key: i64, within: &Range<usize>) -> Range<usize> {
+    pub(crate) fn places(&self, key: Key, within: &Range<usize>) -> Range<usize> {
         let start = self.keys.partition_point(|other| *other < key);
         let end = self.keys.partition_point(|other| *other <= key);
         let rows = self.rows.get(start..end).unwrap_or_default();
@@ -71,17 +75,30 @@ impl Indexes {
 }
 
 /// The key of a row: none for null, and in columns without keys.
-fn key_at(column: &Column<'_>, row: usize) -> Option<i64> {
-    let id = |id: &u32| (*id != NO_ID).then_some(i64::from(*id));
-    let int = |value: &i64| (*value != NO_INT).then_some(*value);
-    let sym = |sym: &Sym| (*sym != Sym::NONE).then_some(i64::from(sym.0));
+fn key_at(column: &Column<'_>, row: usize) -> Option<Key> {
+    let id = |id: &u32| (*id != NO_ID).then_some(Key::from(*id));
+    let int = |value: &i64| (*value != NO_INT).then_some(Key::from(*value));
+    let sym = |sym: &Sym| (*sym != Sym::NONE).then_some(Key::from(sym.0));
     match *column {
         Column::Int(list) => list.get(row).and_then(int),
         Column::Id(list) => list.get(row).and_then(id),
-        Column::Small(list) => list.get(row).map(|value| i64::from(*value)),
+        Column::Small(list) => list.get(row).map(|value| Key::from(*value)),
+        Column::Real(list) => list.get(row).filter(|value| !value.is_nan()).map(|value| real_key(*value)),
         Column::Text(list, _) => list.get(row).and_then(sym),
+        Column::Guid(list) => list.get(row).map(guid_key),
         Column::IntVia(ids, list) => list.get(*ids.get(row)? as usize).and_then(int),
         Column::TextVia(ids, list, _) => list.get(*ids.get(row)? as usize).and_then(sym),
-        Column::Row | Column::Real(_) | Column::Guid(_) | Column::GuidVia(..) | Column::Computed(_) => None,
+        Column::GuidVia(ids, list) => list.get(*ids.get(row)? as usize).map(guid_key),
+        Column::Row | Column::Computed(_) => None,
     }
+}
+
+/// The key of a number; both zeros have one.
+pub(crate) fn real_key(value: f64) -> Key {
+    Key::from((value + 0.0).to_bits())
+}
+
+/// The key of a GUID.
+pub(crate) fn guid_key(guid: &[u8; 16]) -> Key {
+    Key::from_le_bytes(*guid)
 }

@@ -24,7 +24,7 @@ mod vtab;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, AnswerColumn, Cell};
+pub use answer::{Answer, AnswerColumn, Cell, Rows};
 pub use database::{Database, QueryOptions, tables_used};
 
 /// What can go wrong with a query or with writing its answer.
@@ -71,10 +71,16 @@ pub enum Error {
     /// More recordings than SQLite can have beside each other.
     #[error("{0} recordings with aliases: one query reads at most {1}")]
     TooMany(usize, usize),
+    /// The answer is larger than what is kept of one.
+    #[error(
+        "the answer takes more than {0} bytes of memory: ask for fewer rows, or take --format csv or json, \
+         which are written as the rows come"
+    )]
+    TooLarge(usize),
     /// The answer cannot be written.
-    #[error("cannot write the answer: {0}")]
+    #[error("cannot write the answer")]
     Write(#[from] std::io::Error),
     /// The answer cannot be written as Parquet.
-    #[error("cannot write Parquet: {0}")]
+    #[error("cannot write Parquet")]
     Parquet(#[from] parquet::errors::ParquetError),
 }

@@ -1,6 +1,7 @@
 //! Queries over small recordings, and random ones with and without push-down.
 
-use crate::{Answer, Cell, Database, Error, QueryOptions, output, tables_used};
+use crate::answer::Collector;
+use crate::{Answer, Cell, Database, Error, QueryOptions, Rows, output, tables_used};
 use model::{AllocationRow, EventKind, Frame, NO_ID, NO_INT, Recording, SampleRow, Sym};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -18,6 +19,14 @@ fn open(recording: Recording) -> Database {
 
 fn error(sql: &str) -> String {
     open(small()).query(sql, ALL).unwrap_err().to_string()
+}
+
+fn json(sql: &str) -> serde_json::Value {
+    let mut out = Vec::new();
+    let mut rows = output::Json::new(&mut out);
+    let truncated = open(small()).stream(sql, ALL, &mut rows).unwrap();
+    rows.finish(truncated).unwrap();
+    serde_json::from_slice(&out).unwrap()
 }
 
 fn int(value: i64) -> Cell {
@@ -84,7 +93,7 @@ fn a_join_on_a_column_that_is_no_id_uses_the_order_made_for_it() {
 fn plain_columns_keep_type_and_unit_through_subqueries() {
     let sql = "select ts_ns as t, ts_ns + 1, thread, waiting_on from (select * from samples) limit 1";
     assert_eq!(
-        output::to_json(&answer(&open(small()), sql)),
+        json(sql),
         serde_json::json!({
             "columns": [
                 {"name": "t", "type": "integer", "unit": "ns"},
@@ -185,7 +194,9 @@ fn sheet() -> Answer {
 #[test]
 fn csv_quotes_what_would_break_a_line_and_tells_null_from_empty() {
     let mut out = Vec::new();
-    output::write_csv(&sheet(), &mut out).unwrap();
+    let mut csv = output::Csv::new(&mut out);
+    csv.begin(&sheet().columns).unwrap();
+    sheet().rows.into_iter().for_each(|row| csv.row(row).unwrap());
     let expected = "ts_ns,share,\"a,b\"\r\n1500,0.5,\"say \"\"x\"\",\r\ny\"\r\n,2,\"\"\r\n-1,,\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), expected);
 }
@@ -197,6 +208,52 @@ fn a_table_aligns_numbers_and_cuts_texts_to_the_width() {
     let expected =
         "ts_ns  share  a,b\n-----  -----  ----------\n 1500    0.5  say \"x\", …\n           2\n   -1\n";
     assert_eq!(String::from_utf8(out).unwrap(), expected);
+}
+
+#[test]
+fn one_long_text_neither_ends_the_program_nor_pads_every_row() {
+    let mut sheet = sheet();
+    sheet.rows[0][2] = text(&"x".repeat(70_000));
+    sheet.columns.rotate_right(1);
+    sheet.rows.iter_mut().for_each(|row| row.rotate_right(1));
+    let mut out = Vec::new();
+    output::write_table(&sheet, &mut out, usize::MAX).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    let widest = out.lines().map(|line| line.chars().count()).max();
+    assert_eq!(widest, Some(200 + "  ts_ns  share".len()));
+    assert!(out.lines().any(|line| line.contains("xx…   1500")), "{out}");
+}
+
+/// Takes a few bytes, and then is closed.
+struct Closed(usize);
+
+impl std::io::Write for Closed {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(std::io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_answer_without_end_is_written_as_it_comes() {
+    let sql = "with recursive n(x) as (select 1 union all select x + 1 from n) select x from n";
+    let database = open(small());
+    let mut csv = output::Csv::new(Closed(1000));
+    assert!(matches!(database.stream(sql, ALL, &mut csv), Err(Error::Write(_))));
+    let mut json = output::Json::new(Closed(1000));
+    assert!(matches!(database.stream(sql, ALL, &mut json), Err(Error::Write(_))));
+    let mut kept = Collector::new(10_000);
+    assert!(matches!(database.stream(sql, ALL, &mut kept), Err(Error::TooLarge(10_000))));
+}
+
+#[test]
+fn percentiles_and_roots_are_there() {
+    let found = answer(&open(small()), "select percentile(ts_ns, 50), sqrt(max(thread)) from samples");
+    assert_eq!(found.rows, [[Cell::Real(195.0), Cell::Real(200.0_f64.sqrt())]]);
 }
 
 #[test]
@@ -337,6 +394,7 @@ proptest! {
             "left join allocations a on a.stack = e.stack",
             "join allocations a on a.type = e.provider",
             "left join allocations a on a.rowid = e.rowid",
+            "join allocations a on a.weight_bytes = e.id join events f on f.activity = e.activity",
         ]),
     ) {
         let recording = Arc::new(random(&rows));

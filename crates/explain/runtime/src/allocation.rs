@@ -20,7 +20,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
         .collect();
     let seen = !counted.is_empty() || has_events(recording, "GC/AllocationTick");
     if !seen {
-        part.missing.push("the recording has no sampled allocations: record with --profile default");
+        part.missing.push("the recording has no sampled allocations: needs the profile default");
     }
     let weight = |row: &usize| rows.weight_bytes.get(*row).copied().unwrap_or(0.0);
     let total: f64 = counted.iter().map(weight).sum();

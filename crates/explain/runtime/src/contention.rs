@@ -16,7 +16,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     // A recording without a contended lock looks like one that was not asked for them: neither is a 0.
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "Contention/");
     if !seen {
-        part.missing.push("the recording has no wait for a lock: none was contended, or it was not recorded (--profile default)");
+        part.missing.push("the recording has no wait for a lock: none was contended, or it was not recorded (needs the profile default)");
     }
     part.figure("count", seen.then(|| count(rows.ts_ns.len())), "", "Waits for a lock");
     let a_second = rate(count(rows.ts_ns.len()), observed_ns(recording, "events")).filter(|_| seen);

@@ -13,7 +13,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let rows = &recording.counters;
     let seen = !rows.ts_ns.is_empty();
     if !seen {
-        part.missing.push("the recording has no counters: record with --profile default");
+        part.missing.push("the recording has no counters: needs the profile default");
     }
     let mut latest: BTreeMap<[Sym; 4], usize> = BTreeMap::new();
     for at in 0..rows.ts_ns.len() {

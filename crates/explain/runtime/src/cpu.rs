@@ -19,7 +19,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let samples = &recording.samples;
     let total = samples.ts_ns.len();
     if total == 0 {
-        part.missing.push("the recording has no samples: record with --profile cpu or default");
+        part.missing.push("the recording has no samples: needs the profile default");
     }
     let of_state = |state: &str| {
         let rows = recording

@@ -14,7 +14,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "Exception/");
     if !seen {
         part.missing.push(
-            "the recording has no exception: none was thrown, or they were not recorded (--profile default)",
+            "the recording has no exception: none was thrown, or they were not recorded (needs the profile default)",
         );
     }
     let observed = observed_ns(recording, "events");

@@ -96,7 +96,8 @@ impl Part {
         unit: &'static str,
         about: &'static str,
     ) {
-        let value = value.filter(|value| value.is_finite());
+        // An empty sum is -0.0, and a share of nothing negative.
+        let value = value.filter(|value| value.is_finite()).map(|value| value + 0.0);
         self.figures.push(Figure { name, value, unit, about });
     }
 
@@ -241,6 +242,13 @@ mod tests {
         check(&[7], 990, Some(7.0));
         check(&[1, 2, 3, 4], 500, Some(2.0));
         check(&[1, 2, 3, 4], 990, Some(4.0));
+    }
+
+    #[test]
+    fn nothing_is_not_less_than_nothing() {
+        let mut part = Part::new("gc");
+        part.figure("pause.total", Some(sum(&[])), "ms", "");
+        assert!(part.value("pause.total").is_some_and(f64::is_sign_positive));
     }
 
     #[test]

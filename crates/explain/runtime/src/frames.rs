@@ -107,7 +107,11 @@ impl Names {
             None => Owner::Unknown,
             // Code of compiled expressions; regular expressions are compiled so too, and are the framework's.
             Some(method) if class == "dynamicClass" => {
-                if method.starts_with("Regex") { Owner::Framework } else { Owner::Dynamic }
+                if method.starts_with("Regex") {
+                    Owner::Framework
+                } else {
+                    Owner::Dynamic
+                }
             }
             Some(_) if in_list(&self.framework) => Owner::Framework,
             Some(_) if in_list(&self.library) => Owner::Library,
@@ -232,14 +236,25 @@ mod tests {
         check("Shop", "Shop.Cart", Some("Add"), Owner::User);
         check("System.Linq", "System.Linq.Enumerable", Some("Sum"), Owner::Framework);
         check("Serilog.Sinks.File", "Serilog.Sink", Some("Emit"), Owner::Library);
-        check("Anonymously Hosted DynamicMethods Assembly", "dynamicClass", Some("lambda_method7"), Owner::Dynamic);
-        check("Anonymously Hosted DynamicMethods Assembly", "dynamicClass", Some("Regex3_Scan"), Owner::Framework);
+        check(
+            "Anonymously Hosted DynamicMethods Assembly",
+            "dynamicClass",
+            Some("lambda_method7"),
+            Owner::Dynamic,
+        );
+        check(
+            "Anonymously Hosted DynamicMethods Assembly",
+            "dynamicClass",
+            Some("Regex3_Scan"),
+            Owner::Framework,
+        );
         check("Shop", "", None, Owner::Unknown);
     }
 
     #[test]
     fn an_entry_point_is_known_in_all_its_forms_and_a_lambda_in_it_is_none() {
-        let check = |class, method, expected| assert_eq!(is_entry(class, method), expected, "{class}.{method}");
+        let check =
+            |class, method, expected| assert_eq!(is_entry(class, method), expected, "{class}.{method}");
         check("Shop.Program", "Main", true);
         check("Program", "<Main>$", true);
         check("Program+<<Main>$>d__0", "MoveNext", true);
@@ -257,7 +272,8 @@ mod tests {
     #[test]
     fn a_stack_names_the_users_frame_before_a_packages_and_knows_what_it_does() {
         let mut recording = recording(1);
-        let own = stack(&mut recording, &["Shop!Main", "Shop!Price", "Npgsql!Read", "System.Private.CoreLib!Wait"]);
+        let own =
+            stack(&mut recording, &["Shop!Main", "Shop!Price", "Npgsql!Read", "System.Private.CoreLib!Wait"]);
         let package = stack(&mut recording, &["Npgsql!Read", "System.Private.CoreLib!Wait"]);
         let index = StackIndex::new(&recording);
         let name = |stack| {

@@ -17,7 +17,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let asked = ["GC/Start", "GC/Triggered", "GC/HeapStats", "GC/AllocationTick", "GC/SuspendEEStart"];
     let seen = !gc.start_ns.is_empty() || asked.iter().any(|name| has_events(recording, name));
     if !seen {
-        part.missing.push("the recording has no events of the collector: record with --profile default");
+        part.missing.push("the recording has no collection: none ran, or they were not recorded (needs the profile default)");
     }
     let collections = |generation: i64| {
         let rows = gc.generation.iter().filter(|of| **of == generation).count();

@@ -15,7 +15,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let rows = &recording.jit;
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "Method/JittingStarted");
     if !seen {
-        part.missing.push("the recording has no compiled method: none was loaded, or it was not recorded (--profile default)");
+        part.missing.push("the recording has no compiled method: none was loaded, or it was not recorded (needs the profile default)");
     }
     let timed = rows.dur_ns.iter().any(|dur_ns| known(*dur_ns).is_some());
     part.figure("count", seen.then(|| count(rows.ts_ns.len())), "", "Methods whose code was loaded");

@@ -12,7 +12,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let rows = &recording.logs;
     let seen = !rows.ts_ns.is_empty();
     if !seen {
-        part.missing.push("the recording has no log lines: record with --profile logs");
+        part.missing.push("the recording has no log lines: needs the profile logs");
     }
     let lines = count(rows.ts_ns.len());
     part.figure("lines", seen.then_some(lines), "", "Lines written");

@@ -66,7 +66,8 @@ pub fn at_per_mille(mut values: Vec<f64>, per_mille: usize) -> Option<f64> {
 /// The share of the machine that the process used in its busy seconds: the upper quartile of what was published, so
 /// that a quiet beginning or end does not hide a busy middle.
 pub fn busy_cpu_share(recording: &Recording) -> Option<f64> {
-    let shares: Vec<f64> = metered(recording, "cpu-usage", "value").iter().map(|of| of.value / 100.0).collect();
+    let shares: Vec<f64> =
+        metered(recording, "cpu-usage", "value").iter().map(|of| of.value / 100.0).collect();
     if !shares.is_empty() {
         return at_per_mille(shares, 750);
     }

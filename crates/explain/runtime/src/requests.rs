@@ -77,9 +77,9 @@ fn from_meter(recording: &Recording) -> Part {
     let metered = metered(recording);
     let seen = !metered.is_empty();
     part.missing.push(if seen {
-        "single requests were not recorded: record with --profile requests"
+        "single requests were not recorded: needs the profile requests"
     } else {
-        "the recording has no requests: record with --profile requests"
+        "the recording has no requests: needs the profile requests"
     });
     let total: f64 = metered.values().filter_map(|of| of.count).sum();
     let counted = metered.values().any(|of| of.count.is_some());
@@ -214,6 +214,6 @@ mod tests {
         let names = ["count", "rate", "p50.middle", "p99.highest"];
         assert_eq!(names.map(|name| part.value(name)), [Some(100.0), Some(100.0), Some(10.0), Some(100.0)]);
         assert_eq!(part.value("p99"), None);
-        assert_eq!(part.missing, ["single requests were not recorded: record with --profile requests"]);
+        assert_eq!(part.missing, ["single requests were not recorded: needs the profile requests"]);
     }
 }

@@ -96,7 +96,8 @@ impl Sampling {
 
     /// Threads on average, of so many samples.
     pub fn threads(&self, samples: u64) -> f64 {
-        crate::figure::share(crate::figure::real_u64(samples), crate::figure::real_u64(self.looks)).unwrap_or(0.0)
+        crate::figure::share(crate::figure::real_u64(samples), crate::figure::real_u64(self.looks))
+            .unwrap_or(0.0)
     }
 
     /// Threads on average that a choice of groups stands for.
@@ -158,7 +159,14 @@ mod tests {
         for (thread, times) in [(0, 4), (1, 2)] {
             for ts_ns in 0..times {
                 let none = Sym::NONE;
-                recording.samples.push(SampleRow { ts_ns, thread, stack: one, kind: none, state: running, waiting_on: none });
+                recording.samples.push(SampleRow {
+                    ts_ns,
+                    thread,
+                    stack: one,
+                    kind: none,
+                    state: running,
+                    waiting_on: none,
+                });
             }
         }
         let sampling = Sampling::new(&recording).unwrap();

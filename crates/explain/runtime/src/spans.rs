@@ -16,7 +16,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let rows = &recording.spans;
     let seen = !rows.start_ns.is_empty();
     if !seen {
-        part.missing.push("the recording has no spans: record with --profile requests");
+        part.missing.push("the recording has no spans: needs the profile requests");
     }
     part.figure("count", seen.then(|| count(rows.start_ns.len())), "", "Spans that ended");
     if !seen {

@@ -14,7 +14,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let pool = &recording.threadpool;
     let seen = !pool.ts_ns.is_empty();
     if !seen {
-        part.missing.push("the recording has no events of the thread pool: record with --profile default");
+        part.missing.push("the recording has no events of the thread pool: needs the profile default");
     }
     let workers: Vec<i64> = pool.workers.iter().copied().filter(|workers| *workers != NO_INT).collect();
     part.figure(

@@ -13,7 +13,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let rows = &recording.waits;
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "WaitHandleWait/");
     if !seen {
-        part.missing.push("the recording has no wait events: they need .NET 9 and --profile default");
+        part.missing.push("the recording has no wait events: needs .NET 9 and the profile default");
     }
     part.figure(
         "count",

@@ -3,22 +3,39 @@
 //! CSV follows RFC 4180: lines end with CR LF, and null is an empty field while an empty text is a quoted one.
 
 use crate::Error;
-use crate::answer::{Answer, Cell};
+use crate::answer::{Answer, AnswerColumn, Cell, Rows};
 use model::Type;
 use std::borrow::Cow;
 use std::io::Write;
 
-/// The narrowest that a column of texts is cut to.
+/// The narrowest that a column of texts is cut to, where the line is too long.
 const MIN_WIDTH: usize = 8;
+/// The widest that a column is: one long text would else pad all other rows.
+const MAX_WIDTH: usize = 200;
 
-/// Writes an answer as CSV with a line of names.
-pub fn write_csv(answer: &Answer, mut out: impl Write) -> Result<(), Error> {
-    for (at, column) in answer.columns.iter().enumerate() {
-        write!(out, "{}{}", comma(at), quoted(&column.name))?;
+/// Writes an answer as CSV as it comes: a line of names, then a line a row.
+#[derive(Debug)]
+pub struct Csv<W>(W);
+
+impl<W: Write> Csv<W> {
+    /// An answer of which nothing is written yet.
+    pub fn new(out: W) -> Self {
+        Self(out)
     }
-    out.write_all(b"\r\n")?;
-    for row in &answer.rows {
-        for (at, cell) in row.iter().enumerate() {
+}
+
+impl<W: Write> Rows for Csv<W> {
+    fn begin(&mut self, columns: &[AnswerColumn]) -> Result<(), Error> {
+        for (at, column) in columns.iter().enumerate() {
+            write!(self.0, "{}{}", comma(at), quoted(&column.name))?;
+        }
+        self.0.write_all(b"\r\n")?;
+        Ok(())
+    }
+
+    fn row(&mut self, cells: Vec<Cell>) -> Result<(), Error> {
+        let out = &mut self.0;
+        for (at, cell) in cells.iter().enumerate() {
             out.write_all(comma(at).as_bytes())?;
             match cell {
                 Cell::Null => {}
@@ -28,8 +45,8 @@ pub fn write_csv(answer: &Answer, mut out: impl Write) -> Result<(), Error> {
             }
         }
         out.write_all(b"\r\n")?;
+        Ok(())
     }
-    Ok(())
 }
 
 fn comma(at: usize) -> &'static str {
@@ -41,8 +58,8 @@ fn quoted(text: &str) -> Cow<'_, str> {
     if plain { Cow::Borrowed(text) } else { Cow::Owned(format!("\"{}\"", text.replace('"', "\"\""))) }
 }
 
-/// Writes an answer in aligned columns, numbers to the right. Lines are at most `max_width` characters long where
-/// cutting texts can make them so; [`usize::MAX`] cuts nothing.
+/// Writes an answer in aligned columns of at most 200 characters, numbers to the right; what is longer is cut. Lines
+/// are at most `max_width` characters long where cutting texts can make them so.
 pub fn write_table(answer: &Answer, mut out: impl Write, max_width: usize) -> Result<(), Error> {
     let texts: Vec<Vec<String>> = answer.rows.iter().map(|row| row.iter().map(shown).collect()).collect();
     let kinds: Vec<Type> = (0..answer.columns.len()).map(|at| answer.kind(at)).collect();
@@ -96,10 +113,11 @@ fn line(out: &mut impl Write, texts: &[String], widths: &[usize], kinds: &[Type]
             written.extend_from_slice(b"  ");
         }
         let text = cut(text, *width);
-        if *kind == Type::Text {
-            write!(written, "{text:<width$}")?;
-        } else {
-            write!(written, "{text:>width$}")?;
+        match kind {
+            // Behind the last text there is nothing to align.
+            Type::Text if at.saturating_add(1) == texts.len() => written.extend_from_slice(text.as_bytes()),
+            Type::Text => write!(written, "{text:<width$}")?,
+            Type::Integer | Type::Real => write!(written, "{text:>width$}")?,
         }
     }
     out.write_all(written.trim_ascii_end())?;
@@ -125,9 +143,15 @@ fn shown(cell: &Cell) -> String {
     }
 }
 
-/// A text without characters that would move the terminal's cursor.
+/// A text as far as a column shows it, without characters that would move the terminal's cursor.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut shown: String = chars.by_ref().take(MAX_WIDTH).collect();
+    if chars.next().is_some() {
+        shown.pop();
+        shown.push('…');
+    }
+    shown
 }
 
 /// The shortest decimal that reads back as the same number; with an exponent only far from 1.

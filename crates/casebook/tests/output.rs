@@ -1,0 +1,56 @@
+//! Where an answer goes: to a file that is not an input, in the format its name says, and never cut without a word.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn casebook(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    command.current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A folder with `trace.nettrace.zst` in it.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
+    fs::copy(fixture, folder.path().join("trace.nettrace.zst")).unwrap();
+    folder
+}
+
+#[test]
+fn an_answer_does_not_destroy_the_recording_it_is_from() {
+    let folder = folder();
+    let trace = folder.path().join("trace.nettrace.zst");
+    let before = fs::read(&trace).unwrap();
+    fs::hard_link(&trace, folder.path().join("same.csv")).unwrap();
+    for (file, out) in
+        [("trace.nettrace.zst", "./trace.nettrace.zst"), (".", "trace.nettrace.zst"), (".", "same.csv")]
+    {
+        let output = casebook(folder.path(), &["query", file, "select 1", "-o", out]);
+        assert_eq!(output.status.code(), Some(2), "{file} {out}");
+        assert!(said(&output).contains("is a recording that is read here"), "{}", said(&output));
+        assert_eq!(fs::read(&trace).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_files_ending_says_its_format_and_what_a_limit_cut_is_told() {
+    let folder = folder();
+    for (out, start) in [("a.csv", "ts_ns\r\n"), ("a.json", "{"), ("a.parquet", "PAR1"), ("a.txt", "ts_ns\n")]
+    {
+        let sql = "select ts_ns from samples order by ts_ns";
+        let output =
+            casebook(folder.path(), &["query", "trace.nettrace.zst", sql, "--limit", "3", "-o", out]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let written = fs::read(folder.path().join(out)).unwrap();
+        assert!(written.starts_with(start.as_bytes()) || out == "a.txt", "{out}");
+        let told = said(&output).contains("more rows than the 3 of --limit");
+        assert_eq!(told, ["a.csv", "a.parquet"].contains(&out), "{out}: {}", said(&output));
+    }
+}
