@@ -112,7 +112,7 @@ fn fixed_size(kind: &Kind) -> Option<usize> {
         Kind::I64 | Kind::U64 | Kind::F64 | Kind::DateTime => 8,
         Kind::Guid | Kind::Decimal => 16,
         Kind::Object(fields) => {
-            fields.iter().try_fold(0, |sum, field| Some(sum + fixed_size(&field.kind)?))?
+            fields.iter().try_fold(0usize, |sum, field| sum.checked_add(fixed_size(&field.kind)?))?
         }
         Kind::FixedArray(element, count) => fixed_size(element)?.checked_mul(usize::from(*count))?,
         _ => return None,

@@ -38,9 +38,10 @@ pub(super) fn document(recording: &Recording, report: &Report, parts: &[Part]) -
 }
 
 fn finding(finding: &Finding) -> Value {
-    let measured = finding.measured.iter().map(|of| {
-        json!({"name": of.name, "value": of.value, "unit": of.unit, "threshold": of.threshold})
-    });
+    let measured = finding
+        .measured
+        .iter()
+        .map(|of| json!({"name": of.name, "value": of.value, "unit": of.unit, "threshold": of.threshold}));
     let places =
         finding.places.iter().map(|of| json!({"frame": of.frame, "share": of.share, "request": of.request}));
     let evidence = finding.evidence.iter().map(|of| {

@@ -11,9 +11,11 @@ pub fn markdown() -> String {
          | finding | is said when |\n|---|---|\n",
     );
     for rule in crate::RULES {
-        page.push_str(&format!("| [{0}](#{0}) | {1} |\n", rule.id, rule.about));
+        page.extend(["| [", rule.id, "](#", rule.id, ") | ", rule.about, " |\n"]);
     }
-    crate::RULES.iter().for_each(|rule| section(&mut page, rule));
+    for rule in crate::RULES {
+        section(&mut page, rule);
+    }
     page
 }
 
@@ -27,7 +29,12 @@ fn section(page: &mut String, rule: &Rule) {
     line(format!("**How it comes about.** {}\n", rule.why));
     line(String::from("| measured | from | source |\n|---|---|---|"));
     for threshold in rule.thresholds {
-        line(format!("| {} | {} | {} |", threshold.name, amount(threshold.value, threshold.unit), threshold.source));
+        line(format!(
+            "| {} | {} | {} |",
+            threshold.name,
+            amount(threshold.value, threshold.unit),
+            threshold.source
+        ));
     }
     let needs: Vec<&str> = rule.needs.iter().map(|need| need.remedy()).collect();
     line(format!("\n**Needs** {}.\n", needs.join("; or ")));

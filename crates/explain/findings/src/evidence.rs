@@ -43,7 +43,12 @@ impl Evidence {
     }
 
     /// Evidence of samples whose stacks have a frame of this name anywhere, summed up by the innermost frame.
-    pub(crate) fn samples_under(facts: &Facts<'_>, frame: &str, filter: &str, wanted: impl Fn(&Group) -> bool) -> Self {
+    pub(crate) fn samples_under(
+        facts: &Facts<'_>,
+        frame: &str,
+        filter: &str,
+        wanted: impl Fn(&Group) -> bool,
+    ) -> Self {
         let inside = format!(
             "with recursive inside(id) as (select stacks.id from stacks join frames on frames.id = stacks.frame \
              where frames.name = {} union select stacks.id from stacks join inside on stacks.parent = inside.id) ",

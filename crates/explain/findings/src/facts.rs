@@ -75,7 +75,9 @@ impl<'a> Facts<'a> {
         let events = &self.recording.events;
         let kinds = events.kind_provider.iter().zip(&events.kind_name);
         let text = |sym: Sym| self.recording.strings.text(sym);
-        kinds.into_iter().any(|(provider, name)| text(*provider) == RUNTIME && text(*name).starts_with(name_start))
+        kinds
+            .into_iter()
+            .any(|(provider, name)| text(*provider) == RUNTIME && text(*name).starts_with(name_start))
     }
 
     /// Seconds observed; never 0.
@@ -162,10 +164,14 @@ impl<'a> Facts<'a> {
 fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<u32> {
     let mut seen: FxHashMap<(u32, Sym, Option<u32>), u64> = FxHashMap::default();
     for group in sampling.groups.iter().filter(|group| group.state == State::Waiting) {
-        *seen.entry((group.thread, group.waiting_on, index.blamed_frame(group.stack))).or_default() += group.samples;
+        *seen.entry((group.thread, group.waiting_on, index.blamed_frame(group.stack))).or_default() +=
+            group.samples;
     }
     let least = real_u64(sampling.looks) * STANDING;
-    seen.into_iter().filter(|(_, samples)| real_u64(*samples) >= least).map(|((thread, ..), _)| thread).collect()
+    seen.into_iter()
+        .filter(|(_, samples)| real_u64(*samples) >= least)
+        .map(|((thread, ..), _)| thread)
+        .collect()
 }
 
 /// Whether a frame is where running threads stop for the sampler: a poll of the runtime's, the slow way into a lock.
@@ -199,9 +205,16 @@ pub(crate) fn known(value: i64) -> Option<i64> {
 /// A number in a sentence: three digits that count, thousands set apart.
 pub(crate) fn said(value: f64) -> String {
     let size = value.abs();
-    let digits = if size >= 100.0 || value.fract() == 0.0 { 0 } else if size >= 10.0 { 1 } else { 2 };
+    let digits = if size >= 100.0 || value.fract() == 0.0 {
+        0
+    } else if size >= 10.0 {
+        1
+    } else {
+        2
+    };
     let text = format!("{value:.digits$}");
-    let (whole, rest) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, rest) =
+        text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let mut grouped = String::new();
     for (at, digit) in whole.chars().enumerate() {
         if at > 0 && (whole.len() - at).is_multiple_of(3) && !grouped.ends_with('-') {

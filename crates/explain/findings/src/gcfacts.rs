@@ -44,7 +44,10 @@ pub(crate) fn allocated(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow
 }
 
 /// The type allocated most, with its share of the bytes chosen.
-pub(crate) fn most_allocated(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> Option<(String, f64)> {
+pub(crate) fn most_allocated(
+    facts: &Facts<'_>,
+    wanted: impl Fn(&model::AllocationRow) -> bool,
+) -> Option<(String, f64)> {
     let rows = &facts.recording.allocations;
     let mut types: std::collections::BTreeMap<model::Sym, f64> = std::collections::BTreeMap::new();
     let mut total = 0.0;

@@ -61,8 +61,12 @@ impl Need {
             Self::Locks | Self::Jit => "events of the runtime at level 5: --profile default",
             Self::Allocations => "sampled allocations: --profile default",
             Self::Requests => "requests or their meter: --profile default or requests",
-            Self::Database => "spans or meters of a database client: --profile requests (Npgsql's meters need no spans)",
-            Self::Http => "spans or meters of HttpClient: --profile requests, or .NET 8 and later with --profile default",
+            Self::Database => {
+                "spans or meters of a database client: --profile requests (Npgsql's meters need no spans)"
+            }
+            Self::Http => {
+                "spans or meters of HttpClient: --profile requests, or .NET 8 and later with --profile default"
+            }
         }
     }
 }
@@ -91,24 +95,24 @@ pub struct Rule {
     /// Rules that see the same harm less exactly: they are not said beside it.
     pub absorbs: &'static [&'static str],
     /// Decides.
-    pub check: fn(&Facts<'_>) -> Option<Found>,
+    pub(crate) check: fn(&Facts<'_>) -> Option<Found>,
 }
 
 /// What a rule found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub(crate) struct Found {
     /// One sentence.
-    pub title: String,
+    pub(crate) title: String,
     /// How bad it is.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// How much of the harm it explains, and how sure that is: 0 to 1.
-    pub score: f64,
+    pub(crate) score: f64,
     /// What was measured.
-    pub measured: Vec<Measured>,
+    pub(crate) measured: Vec<Measured>,
     /// Where, the largest share first.
-    pub places: Vec<Place>,
+    pub(crate) places: Vec<Place>,
     /// What shows it.
-    pub evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<Evidence>,
 }
 
 impl Rule {

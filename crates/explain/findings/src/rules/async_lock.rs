@@ -50,8 +50,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if work.basis != Basis::Rows || under_way < QUEUED.value {
         return None;
     }
-    let blocked = facts.threads(|group| facts.is_held_up(group, &["task", "lock", "semaphore", "event", "sleep", "io", "queue", "monitor"]));
-    let elsewhere = [facts.database, facts.http].into_iter().flatten().map(|calls| calls.seconds).sum::<f64>() / facts.seconds();
+    let blocked = facts.threads(|group| {
+        facts.is_held_up(group, &["task", "lock", "semaphore", "event", "sleep", "io", "queue", "monitor"])
+    });
+    let elsewhere =
+        [facts.database, facts.http].into_iter().flatten().map(|calls| calls.seconds).sum::<f64>()
+            / facts.seconds();
     let explained = (blocked + facts.busy() + elsewhere) / under_way;
     if explained > MOST_EXPLAINED || facts.cpu.is_some_and(|cpu| cpu > 0.7) {
         return None;
@@ -73,7 +77,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                max(dur_ns) / 1e6 as slowest_ms, min(start_ns) as first_ns, max(start_ns) as last_ns from requests \
                where dur_ns is not null group by 1, 2 order by 3 desc limit 20";
     let evidence = vec![Evidence::of("requests", sql, requests.into_iter())];
-    let rest = Measured { name: "share of their time that threads, calls and processors explain", value: explained, unit: "share", threshold: Some(MOST_EXPLAINED) };
+    let rest = Measured {
+        name: "share of their time that threads, calls and processors explain",
+        value: explained,
+        unit: "share",
+        threshold: Some(MOST_EXPLAINED),
+    };
     let score = (1.0 - explained) * if gate_seen { 0.9 } else { 0.7 };
     Some(Found {
         title,
@@ -93,10 +102,15 @@ fn stretched(facts: &Facts<'_>) -> Option<(String, f64, Vec<i64>)> {
         let route = if row.route == Sym::NONE { row.path } else { row.route };
         routes.entry(route).or_default().extend(known(row.dur_ns).map(|ns| (ns, row.start_ns)));
     }
-    let most = routes.into_iter().filter(|(_, times)| times.len() >= 20).max_by_key(|(_, times)| times.iter().map(|(ns, _)| *ns).sum::<i64>());
+    let most = routes
+        .into_iter()
+        .filter(|(_, times)| times.len() >= 20)
+        .max_by_key(|(_, times)| times.iter().map(|(ns, _)| *ns).sum::<i64>());
     let (route, mut times) = most?;
     times.sort_unstable();
-    let at = |per_mille: usize| times.get(times.len().saturating_sub(1) * per_mille / 1000).map_or(0.0, |(ns, _)| real(*ns));
+    let at = |per_mille: usize| {
+        times.get(times.len().saturating_sub(1) * per_mille / 1000).map_or(0.0, |(ns, _)| real(*ns))
+    };
     // The first few of a line, before it has formed.
     let fastest = times.get(2).map_or(1.0, |(ns, _)| real(*ns)).max(1.0);
     Some((facts.text(route).to_owned(), at(500) / fastest, times.iter().map(|(_, start)| *start).collect()))

@@ -85,20 +85,37 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             percent(share)
         );
         measured.push(BLOCKED.measured(blocked));
-        measured.push(Measured { name: "their share of workers at work", value: share, unit: "share", threshold: None });
+        measured.push(Measured {
+            name: "their share of workers at work",
+            value: share,
+            unit: "share",
+            threshold: None,
+        });
         let list = words.iter().map(|what| format!("'{what}'")).collect::<Vec<_>>().join(", ");
-        let filter = format!("samples.state = 'waiting' and threads.kind = 'pool' and samples.waiting_on in ({list}) \
-             and frames.name not like '%LowLevelLifoSemaphore%'");
+        let filter = format!(
+            "samples.state = 'waiting' and threads.kind = 'pool' and samples.waiting_on in ({list}) \
+             and frames.name not like '%LowLevelLifoSemaphore%'"
+        );
         evidence.push(Evidence::samples(facts, &filter, waits));
     } else {
-        title = format!("The pool added {} workers because queued work was not taken up: workers block", said(starved));
+        title = format!(
+            "The pool added {} workers because queued work was not taken up: workers block",
+            said(starved)
+        );
         let sql = "select ts_ns, reason, workers, throughput from threadpool where reason = 'Starvation' order by ts_ns";
         evidence.push(Evidence::of("threadpool", sql, std::iter::empty()));
     }
     measured.push(STARVED.measured(starved));
     let critical = blocked >= CRITICAL_A_CORE * facts.cores;
     let severity = if critical { Severity::Critical } else { Severity::Warning };
-    Some(Found { title, severity, score: if sampled { share * 0.98 } else { 0.6 }, measured, places, evidence })
+    Some(Found {
+        title,
+        severity,
+        score: if sampled { share * 0.98 } else { 0.6 },
+        measured,
+        places,
+        evidence,
+    })
 }
 
 fn most_waited_for<'a>(facts: &Facts<'a>, waits: impl Fn(&Group) -> bool) -> &'a str {

@@ -6,6 +6,7 @@ use crate::places::{Places, named};
 use crate::rule::{Found, Need, Rule, Threshold};
 use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 const RUNNING: Threshold = Threshold {
     name: "share of the looks in which the thread ran",
@@ -54,9 +55,12 @@ struct Thread {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let looks = real_u64(facts.sampling.as_ref()?.looks);
-    let mut threads: FxHashMap<u32, Thread> = FxHashMap::default();
+    let mut threads: BTreeMap<u32, Thread> = BTreeMap::new();
     for group in facts.groups() {
-        let infrastructure = matches!(facts.text(group.kind), "gate" | "timer" | "finalizer" | "tiering" | "io" | "sampler" | "gc");
+        let infrastructure = matches!(
+            facts.text(group.kind),
+            "gate" | "timer" | "finalizer" | "tiering" | "io" | "sampler" | "gc"
+        );
         if infrastructure {
             continue;
         }
@@ -73,7 +77,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         }
         // A worker that goes back for more work, or serves requests, is no thread of its own.
         thread.pool_dispatches |= facts.is_pool(group)
-            && (!facts.index.marks(group.stack).has(Marks::WORK) || facts.index.marks(group.stack).has(Marks::REQUEST));
+            && (!facts.index.marks(group.stack).has(Marks::WORK)
+                || facts.index.marks(group.stack).has(Marks::REQUEST));
     }
     let mut best: Option<(u32, f64, f64)> = None;
     for (number, thread) in &threads {
@@ -82,7 +87,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         let mut leaves: Vec<u64> = thread.leaves.values().copied().collect();
         leaves.sort_unstable_by(|a, b| b.cmp(a));
         let narrow = real_u64(leaves.iter().take(LOOP).sum()) / real_u64(thread.running).max(1.0);
-        let spins = running >= RUNNING.value && waiting <= MOST_WAITING && narrow >= NARROW.value && !thread.pool_dispatches;
+        let spins = running >= RUNNING.value
+            && waiting <= MOST_WAITING
+            && narrow >= NARROW.value
+            && !thread.pool_dispatches;
         if spins && best.is_none_or(|(other, most, _)| (running, other) > (most, *number)) {
             best = Some((*number, running, narrow));
         }
@@ -97,9 +105,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let name = named(&places)?;
     let id = facts.recording.thread_ids.get(number as usize).copied().unwrap_or(0);
     let title = format!("Thread {id} runs without a pause in {name}: {} of the time", percent(running));
-    let evidence = vec![Evidence::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
+    let evidence =
+        vec![Evidence::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
     let of_machine = (running / facts.cores).min(1.0);
-    let threads = Measured { name: "share of the processors that it keeps busy", value: of_machine, unit: "share", threshold: None };
+    let threads = Measured {
+        name: "share of the processors that it keeps busy",
+        value: of_machine,
+        unit: "share",
+        threshold: None,
+    };
     Some(Found {
         title,
         severity: if of_machine >= 0.9 { Severity::Critical } else { Severity::Warning },

@@ -5,7 +5,7 @@ use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
 use runtime::{Basis, is_http};
-use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 const EACH: Threshold = Threshold {
     name: "outgoing calls for each request that makes any",
@@ -55,7 +55,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let spans = &facts.recording.spans;
     // By the caller's span: the calls that a called service makes in turn are its own.
-    let mut traces: FxHashMap<(Sym, Sym), Trace> = FxHashMap::default();
+    let mut traces: BTreeMap<(Sym, Sym), Trace> = BTreeMap::new();
     let mut times = Vec::new();
     for at in 0..spans.start_ns.len() {
         let (Some(row), true) = (spans.row(at), is_http(facts.recording, at)) else { continue };
@@ -76,13 +76,27 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     if each < EACH.value || sequential < SEQUENTIAL.value {
         return None;
     }
-    let taken: f64 = traces.values().flat_map(|trace| &trace.calls).map(|(from, to)| real(to.saturating_sub(*from)) / 1e6).sum();
+    let taken: f64 = traces
+        .values()
+        .flat_map(|trace| &trace.calls)
+        .map(|(from, to)| real(to.saturating_sub(*from)) / 1e6)
+        .sum();
     let of_one = taken / real_u64(count(traces.len())).max(1.0);
-    let title = format!("{} outgoing calls one after another in each request that makes any: {} ms of it", said(each), said(of_one));
+    let title = format!(
+        "{} outgoing calls one after another in each request that makes any: {} ms of it",
+        said(each),
+        said(of_one)
+    );
     let sql = "select trace_id, parent_id, count(*) as calls, sum(dur_ns) / 1e6 as calls_ms, (max(start_ns + dur_ns) - min(start_ns)) / 1e6 as span_ms, \
                min(start_ns) as first_ns from spans where kind = 'Client' and tags like '%\"http.request.method\":%' group by 1, 2 having count(*) > 1 order by 3 desc limit 20";
-    let of_one = Measured { name: "time of the calls in one request", value: of_one, unit: "ms", threshold: None };
-    Some(found(title, vec![EACH.measured(each), SEQUENTIAL.measured(sequential), of_one], Evidence::of("spans", sql, times.into_iter()), 0.95))
+    let of_one =
+        Measured { name: "time of the calls in one request", value: of_one, unit: "ms", threshold: None };
+    Some(found(
+        title,
+        vec![EACH.measured(each), SEQUENTIAL.measured(sequential), of_one],
+        Evidence::of("spans", sql, times.into_iter()),
+        0.95,
+    ))
 }
 
 /// From sums alone: calls over the requests that are not answers to the service's own calls.
@@ -90,22 +104,48 @@ fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
     let routes = runtime::routes(facts.recording);
     let near = |a: f64, b: f64| (a - b).abs() <= 0.05 * b.max(1.0);
     let called_itself = routes.iter().find(|(_, work)| routes.len() > 1 && near(work.count, calls.count));
-    let outer: f64 = routes.iter().filter(|(name, _)| called_itself.is_none_or(|(called, _)| called != name)).map(|(_, work)| work.count).sum();
-    let seconds: f64 = routes.iter().filter(|(name, _)| called_itself.is_none_or(|(called, _)| called != name)).map(|(_, work)| work.seconds).sum();
+    let outer: f64 = routes
+        .iter()
+        .filter(|(name, _)| called_itself.is_none_or(|(called, _)| called != name))
+        .map(|(_, work)| work.count)
+        .sum();
+    let seconds: f64 = routes
+        .iter()
+        .filter(|(name, _)| called_itself.is_none_or(|(called, _)| called != name))
+        .map(|(_, work)| work.seconds)
+        .sum();
     let each = calls.count / outer.max(1.0);
     let of_time = calls.seconds / seconds.max(1e-9);
     // Calls whose times add up to more than the requests' run beside each other.
     if each < EACH.value || outer < 1.0 || !(0.5..=1.1).contains(&of_time) {
         return None;
     }
-    let title = format!("{} outgoing calls for each request, {} of the requests' time", said(each), percent(of_time.min(1.0)));
+    let title = format!(
+        "{} outgoing calls for each request, {} of the requests' time",
+        said(each),
+        percent(of_time.min(1.0))
+    );
     let sql = "select name, kind, tags, sum(value) as total, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from counters \
                where name in ('http.client.request.duration', 'http.server.request.duration') and kind in ('count', 'sum') group by 1, 2, 3 order by 1, 2";
-    let times = runtime::metered(facts.recording, "http.client.request.duration", "count").into_iter().map(|of| of.ts_ns);
-    let share = Measured { name: "share of the requests' time in the calls", value: of_time.min(1.0), unit: "share", threshold: None };
+    let times = runtime::metered(facts.recording, "http.client.request.duration", "count")
+        .into_iter()
+        .map(|of| of.ts_ns);
+    let share = Measured {
+        name: "share of the requests' time in the calls",
+        value: of_time.min(1.0),
+        unit: "share",
+        threshold: None,
+    };
     Some(found(title, vec![EACH.measured(each), share], Evidence::of("counters", sql, times), 0.75))
 }
 
 fn found(title: String, measured: Vec<Measured>, evidence: Evidence, score: f64) -> Found {
-    Found { title, severity: Severity::Warning, score, measured, places: Vec::new(), evidence: vec![evidence] }
+    Found {
+        title,
+        severity: Severity::Warning,
+        score,
+        measured,
+        places: Vec::new(),
+        evidence: vec![evidence],
+    }
 }

@@ -64,7 +64,8 @@ struct Method {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let working = |group: &Group| {
-        facts.is_busy(group) && !matches!(facts.text(group.kind), "gate" | "timer" | "finalizer" | "tiering" | "io")
+        facts.is_busy(group)
+            && !matches!(facts.text(group.kind), "gate" | "timer" | "finalizer" | "tiering" | "io")
     };
     let busy = facts.threads(working);
     // Threads that are ready and wait for a processor count as busy: more of them than processors is saturation.
@@ -74,14 +75,18 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let (methods, total) = methods(facts, working);
-    let (frame, method) = methods.into_iter().max_by(|a, b| a.1.samples.total_cmp(&b.1.samples).then(b.0.cmp(&a.0)))?;
+    let (frame, method) =
+        methods.into_iter().max_by(|a, b| a.1.samples.total_cmp(&b.1.samples).then(b.0.cmp(&a.0)))?;
     let share = method.samples / total.max(1.0);
     let mut leaves: Vec<f64> = method.by_leaf.values().copied().collect();
     leaves.sort_by(|a, b| b.total_cmp(a));
     let computing = leaves.iter().take(INNERMOST).sum::<f64>() / total.max(1.0);
     // One thread of its own that computes is a matter of that thread.
     let one_thread = method.by_thread.values().copied().fold(0.0, f64::max) >= 0.9 * method.samples;
-    if share < SHARE.value || computing < COMPUTING.value || (one_thread && method.pool < 0.5 * method.samples) {
+    if share < SHARE.value
+        || computing < COMPUTING.value
+        || (one_thread && method.pool < 0.5 * method.samples)
+    {
         return None;
     }
     let inside = |group: &Group| {
@@ -100,7 +105,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let severity = if of_cores >= CRITICAL && share >= 0.7 { Severity::Critical } else { Severity::Warning };
     let mut measured = vec![SHARE.measured(share), COMPUTING.measured(computing), BUSY.measured(of_cores)];
     if let Some(cpu) = facts.cpu {
-        measured.push(Measured { name: "share of the machine in the busier seconds", value: cpu, unit: "share", threshold: Some(LEAST_OF_MACHINE) });
+        measured.push(Measured {
+            name: "share of the machine in the busier seconds",
+            value: cpu,
+            unit: "share",
+            threshold: Some(LEAST_OF_MACHINE),
+        });
     }
     let evidence = vec![Evidence::samples_under(facts, frame, "samples.state <> 'waiting'", inside)];
     Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
@@ -117,8 +127,9 @@ fn methods(facts: &Facts<'_>, working: impl Fn(&Group) -> bool) -> (FxHashMap<u3
             let nodes = facts.recording.stacks.walk(group.stack);
             nodes.filter_map(|node| facts.recording.stacks.frame.get(node as usize).copied())
         };
-        let mut own: Vec<u32> =
-            frames().filter(|frame| matches!(facts.index.owner(*frame), Owner::User | Owner::Dynamic)).collect();
+        let mut own: Vec<u32> = frames()
+            .filter(|frame| matches!(facts.index.owner(*frame), Owner::User | Owner::Dynamic))
+            .collect();
         own.sort_unstable();
         own.dedup();
         let leaf = frames().find(|frame| !is_stop(facts, *frame)).unwrap_or(0);

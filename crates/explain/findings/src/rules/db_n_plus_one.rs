@@ -5,7 +5,7 @@ use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
 use runtime::{Basis, is_database, tag};
-use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 const EACH: Threshold = Threshold {
     name: "database commands for each request",
@@ -35,7 +35,13 @@ pub(super) const RULE: Rule = Rule {
         "Turn lazy loading off, so that it fails where it would load",
     ],
     verify: "Record the same load again: commands over requests, from `db.client.operation.duration` and `http.server.request.duration`.",
-    causes: &["slow-dependency", "cpu-hot-path", "db-pool-exhausted", "lock-contention", "high-allocation-rate"],
+    causes: &[
+        "slow-dependency",
+        "cpu-hot-path",
+        "db-pool-exhausted",
+        "lock-contention",
+        "high-allocation-rate",
+    ],
     absorbs: &["chatty-calls"],
     check,
 };
@@ -51,8 +57,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 /// Exact: commands of one text in one trace.
 fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let spans = &facts.recording.spans;
-    let mut by_trace: FxHashMap<(Sym, Sym), u64> = FxHashMap::default();
-    let mut traces: FxHashMap<Sym, (u64, f64)> = FxHashMap::default();
+    let mut by_trace: BTreeMap<(Sym, Sym), u64> = BTreeMap::new();
+    let mut traces: BTreeMap<Sym, (u64, f64)> = BTreeMap::new();
     let mut times = Vec::new();
     for at in 0..spans.start_ns.len() {
         let (Some(row), true) = (spans.row(at), is_database(facts.recording, at)) else { continue };
@@ -65,7 +71,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         trace.1 += crate::facts::real(crate::facts::known(row.dur_ns).unwrap_or(0)) / 1e9;
         times.push(row.start_ns);
     }
-    let mut commonest: FxHashMap<Sym, (u64, Sym)> = FxHashMap::default();
+    let mut commonest: BTreeMap<Sym, (u64, Sym)> = BTreeMap::new();
     for ((trace, text), number) in by_trace {
         let most = commonest.entry(trace).or_insert((0, Sym::NONE));
         if (number, text) > *most {
@@ -73,10 +79,13 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         }
     }
     // The requests that do it, weighed by their commands: a few among many are still a finding.
-    let guilty: Vec<_> = commonest.iter().filter(|(trace, (most, _))| {
-        let all = traces.get(*trace).map_or(0, |of| of.0);
-        real_u64(*most) >= EACH.value && real_u64(*most) >= EQUAL.value * real_u64(all)
-    }).collect();
+    let guilty: Vec<_> = commonest
+        .iter()
+        .filter(|(trace, (most, _))| {
+            let all = traces.get(*trace).map_or(0, |of| of.0);
+            real_u64(*most) >= EACH.value && real_u64(*most) >= EQUAL.value * real_u64(all)
+        })
+        .collect();
     let commands: u64 = guilty.iter().filter_map(|(trace, _)| traces.get(*trace)).map(|of| of.0).sum();
     let all: u64 = traces.values().map(|of| of.0).sum();
     let of_all = real_u64(commands) / real_u64(all).max(1.0);
@@ -84,18 +93,35 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let each = real_u64(commands) / real_u64(count(guilty.len()));
-    let equal = guilty.iter().map(|(_, (most, _))| real_u64(*most)).sum::<f64>() / real_u64(commands).max(1.0);
-    let mut texts: FxHashMap<Sym, u64> = FxHashMap::default();
-    guilty.iter().for_each(|(_, (most, text))| *texts.entry(*text).or_default() += most);
+    let equal =
+        guilty.iter().map(|(_, (most, _))| real_u64(*most)).sum::<f64>() / real_u64(commands).max(1.0);
+    let mut texts: BTreeMap<Sym, u64> = BTreeMap::new();
+    for (_, (most, text)) in &guilty {
+        *texts.entry(*text).or_default() += most;
+    }
     let (text, _) = texts.into_iter().max_by_key(|(text, number)| (*number, *text))?;
-    let text = tag(facts.recording, text, "db.query.text").or_else(|| tag(facts.recording, text, "db.statement")).unwrap_or("one text");
+    let text = tag(facts.recording, text, "db.query.text")
+        .or_else(|| tag(facts.recording, text, "db.statement"))
+        .unwrap_or("one text");
     let text: String = text.replace("\\n", " ").chars().take(100).collect();
-    let title = format!("{} database commands in each of {} requests, {} of them one text: {text}", said(each), said(real_u64(count(guilty.len()))), percent(equal));
+    let title = format!(
+        "{} database commands in each of {} requests, {} of them one text: {text}",
+        said(each),
+        said(real_u64(count(guilty.len()))),
+        percent(equal)
+    );
     let sql = "select trace_id, tags, count(*) as times, sum(dur_ns) / 1e6 as ms, min(start_ns) as first_ns from spans \
                where tags like '%\"db.query.text\":%' or tags like '%\"db.statement\":%' group by 1, 2 having count(*) >= 10 order by 3 desc limit 20";
     let seconds: f64 = guilty.iter().filter_map(|(trace, _)| traces.get(*trace)).map(|of| of.1).sum();
-    let taken = Measured { name: "seconds that they took, added up", value: seconds, unit: "s", threshold: None };
-    Some(found(title, each, vec![EACH.measured(each), EQUAL.measured(equal), taken], vec![Evidence::of("spans", sql, times.into_iter())], 0.9 + 0.08 * of_all))
+    let taken =
+        Measured { name: "seconds that they took, added up", value: seconds, unit: "s", threshold: None };
+    Some(found(
+        title,
+        each,
+        vec![EACH.measured(each), EQUAL.measured(equal), taken],
+        vec![Evidence::of("spans", sql, times.into_iter())],
+        0.9 + 0.08 * of_all,
+    ))
 }
 
 /// From sums alone: how many, not how equal.
@@ -105,13 +131,32 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
         return None;
     }
     let of_time = database.seconds / requests.seconds.max(1e-9);
-    let route = runtime::routes(facts.recording).first().map_or_else(String::new, |(name, _)| format!(", most time in {name}"));
-    let title = format!("{} database commands for each request{route}: {} of the requests' time", said(each), percent(of_time.min(1.0)));
+    let route = runtime::routes(facts.recording)
+        .first()
+        .map_or_else(String::new, |(name, _)| format!(", most time in {name}"));
+    let title = format!(
+        "{} database commands for each request{route}: {} of the requests' time",
+        said(each),
+        percent(of_time.min(1.0))
+    );
     let sql = "select name, kind, sum(value) as total, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from counters \
                where name in ('db.client.operation.duration', 'http.server.request.duration') and kind in ('count', 'sum') group by 1, 2";
-    let times = runtime::metered(facts.recording, "db.client.operation.duration", "count").into_iter().map(|of| of.ts_ns);
-    let share = Measured { name: "share of the requests' time in commands", value: of_time.min(1.0), unit: "share", threshold: None };
-    Some(found(title, each, vec![EACH.measured(each), share], vec![Evidence::of("counters", sql, times)], 0.8))
+    let times = runtime::metered(facts.recording, "db.client.operation.duration", "count")
+        .into_iter()
+        .map(|of| of.ts_ns);
+    let share = Measured {
+        name: "share of the requests' time in commands",
+        value: of_time.min(1.0),
+        unit: "share",
+        threshold: None,
+    };
+    Some(found(
+        title,
+        each,
+        vec![EACH.measured(each), share],
+        vec![Evidence::of("counters", sql, times)],
+        0.8,
+    ))
 }
 
 fn found(title: String, each: f64, measured: Vec<Measured>, evidence: Vec<Evidence>, score: f64) -> Found {

@@ -48,21 +48,39 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let (full, used, most) = fullness(facts);
     let refused = refused(facts);
     let executing = metered_totals(recording, "db.client.operation.npgsql.executing", "value");
-    let running = executing.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(executing.len())).max(1.0);
+    let running =
+        executing.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(executing.len())).max(1.0);
     let waits = !pending.is_empty() && mean >= PENDING.value && full.is_none_or(|full| full >= FULL.value);
     if !waits && refused.is_empty() {
         return None;
     }
     // Held while no command runs: a leak, or work between open and close.
     let idle_holders = used.is_some_and(|used| used >= 2.0 && running < 0.3 * used);
-    let cause = if idle_holders { "connections are held while they run no command: leaked, or kept across other work" } else { "all of them run commands" };
+    let cause = if idle_holders {
+        "connections are held while they run no command: leaked, or kept across other work"
+    } else {
+        "all of them run commands"
+    };
     let title = match (used, most) {
-        (Some(used), Some(most)) => format!("Requests wait for a database connection: {} of {} in use, {} waiting on average; {cause}", said(used), said(most), said(mean)),
-        _ => format!("Requests wait for a database connection until their time-out: {} failed", said(real_u64(count(refused.len())))),
+        (Some(used), Some(most)) => format!(
+            "Requests wait for a database connection: {} of {} in use, {} waiting on average; {cause}",
+            said(used),
+            said(most),
+            said(mean)
+        ),
+        _ => format!(
+            "Requests wait for a database connection until their time-out: {} failed",
+            said(real_u64(count(refused.len())))
+        ),
     };
     let mut measured = vec![PENDING.measured(mean)];
     measured.extend(full.map(|full| FULL.measured(full)));
-    measured.push(Measured { name: "commands that run, on average", value: running, unit: "", threshold: None });
+    measured.push(Measured {
+        name: "commands that run, on average",
+        value: running,
+        unit: "",
+        threshold: None,
+    });
     if !refused.is_empty() {
         let name = "waits for a connection that ended in an exception";
         measured.push(Measured { name, value: real_u64(count(refused.len())), unit: "", threshold: None });
@@ -78,7 +96,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let line = mean / (mean + running).max(0.1);
     Some(Found {
-        title: if line > 0.0 && waits { format!("{title} ({} of those with a need wait)", percent(line)) } else { title },
+        title: if line > 0.0 && waits {
+            format!("{title} ({} of those with a need wait)", percent(line))
+        } else {
+            title
+        },
         severity: if refused.is_empty() && line < 0.7 { Severity::Warning } else { Severity::Critical },
         score: 0.97,
         measured,
@@ -89,7 +111,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 
 /// How often the pool was full, how many connections were in use on average, and how many there may be.
 fn fullness(facts: &Facts<'_>) -> (Option<f64>, Option<f64>, Option<f64>) {
-    let most = metered_totals(facts.recording, "db.client.connection.max", "value").iter().map(|(_, value)| *value).fold(0.0, f64::max);
+    let most = metered_totals(facts.recording, "db.client.connection.max", "value")
+        .iter()
+        .map(|(_, value)| *value)
+        .fold(0.0, f64::max);
     let counts = runtime::metered(facts.recording, "db.client.connection.count", "value");
     let states = ["db.client.connection.state", "state"];
     let used: Vec<f64> = counts
@@ -111,7 +136,8 @@ fn refused(facts: &Facts<'_>) -> Vec<i64> {
     let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
     let says = |row: &model::ExceptionRow| {
         let message = facts.text(row.message);
-        message.contains("connection pool has been exhausted") || message.contains("obtaining a connection from the pool")
+        message.contains("connection pool has been exhausted")
+            || message.contains("obtaining a connection from the pool")
     };
     rows.filter(says).map(|row| row.ts_ns).collect()
 }

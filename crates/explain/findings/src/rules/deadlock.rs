@@ -79,20 +79,32 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         said(second)
     );
     let in_lock = |group: &Group| {
-        group.state == State::Waiting && threads.contains(&group.thread) && facts.text(group.waiting_on) == "lock"
+        group.state == State::Waiting
+            && threads.contains(&group.thread)
+            && facts.text(group.waiting_on) == "lock"
     };
     let mut evidence = Vec::new();
     if facts.has(Need::Samples) {
-        evidence.push(Evidence::samples(facts, "samples.state = 'waiting' and samples.waiting_on = 'lock'", in_lock));
+        evidence.push(Evidence::samples(
+            facts,
+            "samples.state = 'waiting' and samples.waiting_on = 'lock'",
+            in_lock,
+        ));
     }
     let rows = &facts.recording.contention;
     let open: Vec<i64> =
         rows.ts_ns.iter().zip(&rows.dur_ns).filter(|(_, ns)| **ns == NO_INT).map(|(ts, _)| *ts).collect();
     if !open.is_empty() {
-        let sql = "select ts_ns, thread, owner_thread, lock from contention where dur_ns is null order by ts_ns";
+        let sql =
+            "select ts_ns, thread, owner_thread, lock from contention where dur_ns is null order by ts_ns";
         evidence.push(Evidence::of("contention", sql, open.into_iter()));
     }
-    let circle = Measured { name: "circle of owners seen in events", value: f64::from(u8::from(proven)), unit: "", threshold: None };
+    let circle = Measured {
+        name: "circle of owners seen in events",
+        value: f64::from(u8::from(proven)),
+        unit: "",
+        threshold: None,
+    };
     Some(Found {
         title,
         severity: Severity::Critical,
@@ -111,7 +123,8 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
     let mut last: FxHashMap<u32, i64> = FxHashMap::default();
     for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
         last.insert(row.thread, row.ts_ns);
-        let waits = facts.text(row.waiting_on) == "lock" && !facts.index.marks(row.stack).has(Marks::INITIALISATION);
+        let waits =
+            facts.text(row.waiting_on) == "lock" && !facts.index.marks(row.stack).has(Marks::INITIALISATION);
         match since.get(&row.thread) {
             Some(of) if waits && of.stack == row.stack => {}
             _ if waits => {
@@ -122,7 +135,8 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
             }
         }
     }
-    let near_end = |thread: &u32| last.get(thread).is_some_and(|ts_ns| last_look.saturating_sub(*ts_ns) <= END_NS);
+    let near_end =
+        |thread: &u32| last.get(thread).is_some_and(|ts_ns| last_look.saturating_sub(*ts_ns) <= END_NS);
     let mut stuck: Vec<Stuck> = since.into_values().filter(|of| near_end(&of.thread)).collect();
     stuck.sort_by_key(|of| (of.since_ns, of.thread));
     stuck
@@ -131,7 +145,8 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
 fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
     let rows = &facts.recording.contention;
     let open = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns == NO_INT);
-    open.filter_map(|row| Some(Stuck { thread: row.thread, stack: row.stack, since_ns: known(row.ts_ns)? })).collect()
+    open.filter_map(|row| Some(Stuck { thread: row.thread, stack: row.stack, since_ns: known(row.ts_ns)? }))
+        .collect()
 }
 
 /// Of each stuck thread, the thread that owns its lock, where an event names it.

@@ -70,8 +70,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if rate < RATE.value && !in_requests {
         return None;
     }
-    let (class, of_class) = types.iter().max_by_key(|(_, times)| **times).map(|(class, times)| (facts.text(*class), *times))?;
-    let throwing = |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::EXCEPTION);
+    let (class, of_class) =
+        types.iter().max_by_key(|(_, times)| **times).map(|(class, times)| (facts.text(*class), *times))?;
+    let throwing =
+        |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::EXCEPTION);
     let of_busy = facts.threads(throwing) / facts.busy().max(0.01);
     let places = places.top(facts.recording);
     let of_all = percent(real_u64(of_class) / number.max(1.0));
@@ -80,13 +82,22 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut measured = vec![RATE.measured(rate)];
     measured.extend(per_request.map(|each| PER_REQUEST.measured(each)));
     if of_busy > 0.0 {
-        measured.push(Measured { name: "share of the busy samples in throwing and unwinding", value: of_busy, unit: "share", threshold: None });
+        measured.push(Measured {
+            name: "share of the busy samples in throwing and unwinding",
+            value: of_busy,
+            unit: "share",
+            threshold: None,
+        });
     }
     let critical = rate >= 1000.0 || (per_request.is_some_and(|each| each >= 0.8) && rate >= RATE.value);
     Some(Found {
         title,
         severity: if critical { Severity::Critical } else { Severity::Warning },
-        score: (0.35 + of_busy * 0.5 + (rate / 20_000.0).min(0.2) + per_request.map_or(0.0, |each| each.min(1.0) * 0.3)).min(0.95),
+        score: (0.35
+            + of_busy * 0.5
+            + (rate / 20_000.0).min(0.2)
+            + per_request.map_or(0.0, |each| each.min(1.0) * 0.3))
+        .min(0.95),
         measured,
         places,
         evidence: vec![Evidence::of("exceptions", sql, times.into_iter())],

@@ -38,7 +38,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let of_thread = |group: &Group| facts.text(group.kind) == "finalizer";
     // At rest the thread waits outside managed code, in the runtime's own wait.
     let at_work = |group: &Group| {
-        of_thread(group) && (group.state == State::Running || (group.state == State::Waiting && facts.index.user_frame(group.stack).is_some()))
+        of_thread(group)
+            && (group.state == State::Running
+                || (group.state == State::Waiting && facts.index.user_frame(group.stack).is_some()))
     };
     let share = facts.threads(at_work);
     if share < BUSY.value {
@@ -52,21 +54,31 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut places = places.top(facts.recording);
     places.extend(allocators(facts, |_| true).top(facts.recording).into_iter().take(2));
     let what = if blocked > 0.5 * share { "waits in finalizers" } else { "is busy with finalizers" };
-    let class = most_allocated(facts, |_| true).map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));
-    let title = format!("The finalizer thread {what} {} of the time{}{class}", percent(share.min(1.0)), in_place(&places));
+    let class = most_allocated(facts, |_| true)
+        .map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));
+    let title = format!(
+        "The finalizer thread {what} {} of the time{}{class}",
+        percent(share.min(1.0)),
+        in_place(&places)
+    );
     let mut evidence = vec![Evidence::samples(facts, "threads.kind = 'finalizer'", of_thread)];
     let growth = &facts.recording.gc;
     if !growth.start_ns.is_empty() {
         let sql = "select number, generation, start_ns, promoted_bytes / 1e6 as promoted_mb, gen2_bytes / 1e6 as gen2_mb from gc order by start_ns limit 200";
         evidence.push(Evidence::of("gc", sql, growth.start_ns.iter().copied()));
     }
-    let waits = Measured { name: "share in which a finalizer waits", value: blocked, unit: "share", threshold: None };
+    let waits =
+        Measured { name: "share in which a finalizer waits", value: blocked, unit: "share", threshold: None };
     let looks = facts.sampling.as_ref().map_or(0.0, |sampling| real_u64(sampling.looks));
     Some(Found {
         title,
         severity: if share >= 0.7 { Severity::Critical } else { Severity::Warning },
         score: (0.5 + 0.45 * share.min(1.0)).min(0.97),
-        measured: vec![BUSY.measured(share), waits, Measured { name: "looks of the sampler", value: looks, unit: "", threshold: None }],
+        measured: vec![
+            BUSY.measured(share),
+            waits,
+            Measured { name: "looks of the sampler", value: looks, unit: "", threshold: None },
+        ],
         places,
         evidence,
     })

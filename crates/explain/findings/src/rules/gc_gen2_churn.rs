@@ -49,7 +49,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let own = |row: &GcRow| row.generation == 2 && !is_induced(facts, row) && !facts.text(row.reason).contains("Large");
+    let own = |row: &GcRow| {
+        row.generation == 2 && !is_induced(facts, row) && !facts.text(row.reason).contains("Large")
+    };
     let number = rows(facts).filter(own).count();
     let rate = real_u64(count(number)) / facts.seconds();
     let (grew, shrank) = generation_2(facts);
@@ -70,12 +72,22 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let sql = "select number, generation, type, reason, start_ns, pause_ns / 1e6 as pause_ms, promoted_bytes / 1e6 as promoted_mb, \
                gen2_bytes / 1e6 as gen2_mb from gc where generation >= 1 order by start_ns limit 200";
     let times = rows(facts).filter(|row| row.generation >= 1).map(|row| row.start_ns);
-    let paused = Measured { name: "share of the time that the program stood still for generations 1 and 2", value: share, unit: "share", threshold: None };
+    let paused = Measured {
+        name: "share of the time that the program stood still for generations 1 and 2",
+        value: share,
+        unit: "share",
+        threshold: None,
+    };
     Some(Found {
         title,
         severity: if share >= 0.2 { Severity::Critical } else { Severity::Warning },
         score: (0.45 + share * 1.5).min(0.95),
-        measured: vec![RATE.measured(rate), PROMOTED.measured(promoted), DIED.measured(died.min(1.0)), paused],
+        measured: vec![
+            RATE.measured(rate),
+            PROMOTED.measured(promoted),
+            DIED.measured(died.min(1.0)),
+            paused,
+        ],
         places,
         evidence: vec![Evidence::of("gc", sql, times)],
     })
@@ -85,5 +97,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 fn generation_2(facts: &Facts<'_>) -> (f64, f64) {
     let sizes: Vec<f64> = rows(facts).filter_map(|row| known(row.gen2_bytes)).map(real).collect();
     let steps = sizes.iter().zip(sizes.iter().skip(1)).map(|(from, to)| to - from);
-    steps.fold((0.0, 0.0), |(grew, shrank), step| if step > 0.0 { (grew + step, shrank) } else { (grew, shrank - step) })
+    steps.fold(
+        (0.0, 0.0),
+        |(grew, shrank), step| if step > 0.0 { (grew + step, shrank) } else { (grew, shrank - step) },
+    )
 }

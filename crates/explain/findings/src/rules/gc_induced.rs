@@ -37,7 +37,14 @@ pub(super) const RULE: Rule = Rule {
         "For native memory behind small objects: `GC.AddMemoryPressure`, or dispose of them",
     ],
     verify: "Record the same load again: no row of `gc` has a reason that begins with `Induced`.",
-    causes: &["gc-pauses", "gc-gen2-churn", "finalizer-backlog", "cpu-hot-path", "heap-growth", "sync-over-async"],
+    causes: &[
+        "gc-pauses",
+        "gc-gen2-churn",
+        "finalizer-backlog",
+        "cpu-hot-path",
+        "heap-growth",
+        "sync-over-async",
+    ],
     absorbs: &[],
     check,
 };
@@ -56,8 +63,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     for row in &induced {
         // The stack is of the thread that called; the collection may run on another.
         let after = triggers.partition_point(|(ts_ns, _)| *ts_ns <= row.start_ns);
-        let (ts_ns, thread) =
-            after.checked_sub(1).and_then(|at| triggers.get(at)).copied().unwrap_or((row.start_ns, row.thread));
+        let (ts_ns, thread) = after
+            .checked_sub(1)
+            .and_then(|at| triggers.get(at))
+            .copied()
+            .unwrap_or((row.start_ns, row.thread));
         places.add(facts, row.stack, thread, ts_ns, 1.0);
     }
     if places.is_empty() {
@@ -96,5 +106,7 @@ fn triggers(facts: &Facts<'_>) -> Vec<(i64, u32)> {
         return Vec::new();
     }
     let rows = events.ts_ns.iter().zip(&events.thread).zip(&events.kind);
-    rows.filter(|(_, kind)| kinds.get(**kind as usize) == Some(&true)).map(|((ts_ns, thread), _)| (*ts_ns, *thread)).collect()
+    rows.filter(|(_, kind)| kinds.get(**kind as usize) == Some(&true))
+        .map(|((ts_ns, thread), _)| (*ts_ns, *thread))
+        .collect()
 }

@@ -43,7 +43,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let share = pause_share(facts, |_| true);
     let longest = rows(facts).filter_map(|row| known(row.pause_ns)).max().map_or(0.0, |ns| real(ns) / 1e6);
     // One long pause in a recording is an event, of a snapshot or a schedule; it takes two to be the way it is.
-    let long = rows(facts).filter_map(|row| known(row.pause_ns)).filter(|ns| real(*ns) / 1e6 >= LONGEST.value).count();
+    let long = rows(facts)
+        .filter_map(|row| known(row.pause_ns))
+        .filter(|ns| real(*ns) / 1e6 >= LONGEST.value)
+        .count();
     if share < SHARE.value && long < 2 {
         return None;
     }
@@ -57,7 +60,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     );
     let sql = "select number, generation, type, reason, start_ns, pause_ns / 1e6 as pause_ms, promoted_bytes / 1e6 as promoted_mb, \
                heap_after_bytes / 1e6 as heap_after_mb from gc order by pause_ns desc limit 20";
-    let rate = Measured { name: "collections a second", value: real_u64(collections) / facts.seconds(), unit: "1/s", threshold: None };
+    let rate = Measured {
+        name: "collections a second",
+        value: real_u64(collections) / facts.seconds(),
+        unit: "1/s",
+        threshold: None,
+    };
     Some(Found {
         title,
         severity: if share >= CRITICAL_SHARE { Severity::Critical } else { Severity::Warning },

@@ -25,6 +25,8 @@ const STEADY: Threshold = Threshold {
     unit: "share",
     source: "Kendall's tau of 0.6; a heap that comes and goes is at 0.5 (tau 0)",
 };
+/// A cache that fills levels off: so much of the growth must come in the later half of the time.
+const LATER: f64 = 0.25;
 /// Fewer collections show no trend.
 const FEW: usize = 4;
 
@@ -56,27 +58,31 @@ fn old_bytes(row: &GcRow) -> Option<f64> {
 }
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let points: Vec<(f64, f64)> = rows(facts).filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
+    let points: Vec<(f64, f64)> =
+        rows(facts).filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
     if points.len() < FEW {
         return None;
     }
     let slope = theil_sen(&points)?;
     let span = points.last()?.0 - points.first()?.0;
-    let (grown, first) = (slope * span, points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min));
+    let (grown, first) =
+        (slope * span, points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min));
     let steady = rising_pairs(&points);
-    // A cache that fills levels off: the later half must still grow at half the pace.
-    let later: Vec<_> = points.iter().copied().skip(points.len() / 2).collect();
-    let still = theil_sen(&later).unwrap_or(0.0);
     let relative = grown / first.max(1e6);
     if falls_back(facts, slope) {
         return None;
     }
-    if grown < GROWTH.value || relative < RELATIVE.value || steady < STEADY.value || still < 0.5 * slope {
+    if grown < GROWTH.value
+        || relative < RELATIVE.value
+        || steady < STEADY.value
+        || later_part(&points) < LATER
+    {
         return None;
     }
     let a_second = slope * 1e9;
     let places = allocators(facts, |_| true).top(facts.recording);
-    let of_type = most_allocated(facts, |_| true).map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));
+    let of_type = most_allocated(facts, |_| true)
+        .map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));
     let title = format!(
         "What survives collections grows by {} a second, {} in this recording{}{of_type}",
         bytes(a_second),
@@ -85,7 +91,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     );
     let sql = "select number, generation, type, start_ns, gen1_bytes / 1e6 as gen1_mb, gen2_bytes / 1e6 as gen2_mb, loh_bytes / 1e6 as loh_mb, \
                poh_bytes / 1e6 as poh_mb, promoted_bytes / 1e6 as promoted_mb from gc where gen2_bytes is not null order by start_ns limit 500";
-    let mut evidence = vec![Evidence::of("gc", sql, rows(facts).filter(|row| old_bytes(row).is_some()).map(|row| row.start_ns))];
+    let mut evidence = vec![Evidence::of(
+        "gc",
+        sql,
+        rows(facts).filter(|row| old_bytes(row).is_some()).map(|row| row.start_ns),
+    )];
     if count(facts.recording.allocations.ts_ns.len()) > 0 {
         let sql = "select type, count(*) as samples, sum(weight_bytes) / 1e6 as mb from allocations group by 1 order by 3 desc limit 20";
         evidence.push(Evidence::of("allocations", sql, facts.recording.allocations.ts_ns.iter().copied()));
@@ -97,7 +107,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         STEADY.measured(steady),
         Measured { name: "growth a second", value: a_second, unit: "B/s", threshold: None },
     ];
-    let title = if steady >= 0.99 { title } else { format!("{title} ({} of the pairs of collections rise)", percent(steady)) };
+    let title = if steady >= 0.99 {
+        title
+    } else {
+        format!("{title} ({} of the pairs of collections rise)", percent(steady))
+    };
     Some(Found {
         title,
         severity: if fast { Severity::Critical } else { Severity::Warning },
@@ -108,10 +122,20 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
+/// The part of the growth that came in the later half of the time.
+fn later_part(points: &[(f64, f64)]) -> f64 {
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return 0.0 };
+    let middle = first.0.midpoint(last.0);
+    let at_middle = points.iter().rev().find(|(at, _)| *at <= middle).map_or(first.1, |(_, size)| *size);
+    let grown = last.1 - first.1;
+    if grown > 0.0 { (last.1 - at_middle) / grown } else { 0.0 }
+}
+
 /// Whether full collections bring the heap back to where it was: then what grows between them is garbage.
 fn falls_back(facts: &Facts<'_>, slope: f64) -> bool {
     let full = rows(facts).filter(|row| row.generation == 2);
-    let points: Vec<(f64, f64)> = full.filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
+    let points: Vec<(f64, f64)> =
+        full.filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
     points.len() >= FEW && theil_sen(&points).is_some_and(|of_full| of_full < 0.5 * slope)
 }
 
@@ -140,7 +164,13 @@ fn rising_pairs(points: &[(f64, f64)]) -> f64 {
     let (mut rising, mut all) = (0.0, 0.0);
     for (a, b) in pairs(&points) {
         all += 1.0;
-        rising += if b.1 > a.1 { 1.0 } else if b.1 < a.1 { 0.0 } else { 0.5 };
+        rising += if b.1 > a.1 {
+            1.0
+        } else if b.1 < a.1 {
+            0.0
+        } else {
+            0.5
+        };
     }
     if all > 0.0 { rising / all } else { 0.0 }
 }

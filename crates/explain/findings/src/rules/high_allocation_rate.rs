@@ -60,7 +60,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let sql = "select type, kind, count(*) as samples, sum(weight_bytes) / 1e6 as mb from allocations group by 1, 2 order by 4 desc limit 20";
     let times = facts.recording.allocations.ts_ns.iter().copied();
     let mut measured = vec![RATE.measured(each), COLLECTIONS.measured(collections)];
-    measured.push(Measured { name: "share of the time that the program stood still for the collector", value: share, unit: "share", threshold: None });
+    measured.push(Measured {
+        name: "share of the time that the program stood still for the collector",
+        value: share,
+        unit: "share",
+        threshold: None,
+    });
     if let Some(work) = facts.requests.filter(|work| work.count > 0.0) {
         let of_one = allocated(facts, small) / work.count;
         measured.push(Measured { name: "bytes for each request", value: of_one, unit: "B", threshold: None });

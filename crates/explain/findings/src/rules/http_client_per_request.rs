@@ -59,12 +59,19 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut measured = vec![OPENED.measured(each), RATE.measured(rate)];
     if let Some(queued) = queued {
         let share = queued / calls.seconds.max(1e-9);
-        measured.push(Measured { name: "share of the calls' time spent waiting for a connection", value: share.min(1.0), unit: "share", threshold: None });
+        measured.push(Measured {
+            name: "share of the calls' time spent waiting for a connection",
+            value: share.min(1.0),
+            unit: "share",
+            threshold: None,
+        });
     }
     let evidence = if closed > 0.0 {
         let sql = "select ts_ns, name, kind, value, tags from counters where name in ('http.client.connection.duration', 'http.client.request.duration', \
                    'http.client.open_connections') and kind in ('count', 'p50', 'value') order by ts_ns";
-        let times = runtime::metered(recording, "http.client.connection.duration", "count").into_iter().map(|of| of.ts_ns);
+        let times = runtime::metered(recording, "http.client.connection.duration", "count")
+            .into_iter()
+            .map(|of| of.ts_ns);
         Evidence::of("counters", sql, times)
     } else {
         let sql = "select ts_ns, name, thread, stack from events where provider = 'System.Net.Http' and name like 'Connection%' order by ts_ns limit 200";
@@ -91,6 +98,7 @@ fn event_count(facts: &Facts<'_>, name: &str) -> f64 {
 }
 
 fn span_count(facts: &Facts<'_>, name_start: &str) -> f64 {
-    let times = facts.recording.spans.name.iter().filter(|name| facts.text(**name).starts_with(name_start)).count();
+    let times =
+        facts.recording.spans.name.iter().filter(|name| facts.text(**name).starts_with(name_start)).count();
     crate::facts::real_u64(crate::facts::count(times))
 }

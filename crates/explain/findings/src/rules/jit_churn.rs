@@ -58,7 +58,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if rate < RATE.value || lasting < LASTING.value {
         return None;
     }
-    let compiling = |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::COMPILE);
+    let compiling =
+        |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::COMPILE);
     let places = facts.places(compiling).top(facts.recording);
     let taken: f64 = rows.iter().filter_map(|row| known(row.dur_ns)).map(|ns| real(ns) / 1e9).sum();
     let of_time = taken / facts.seconds();
@@ -77,7 +78,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         let found = Evidence::samples(facts, filter, compiling);
         evidence.push(found);
     }
-    let shares = [("compiling, of one processor's time", of_time), ("share of the busy samples that make code", of_busy)];
+    let shares = [
+        ("compiling, of one processor's time", of_time),
+        ("share of the busy samples that make code", of_busy),
+    ];
     let mut measured = vec![RATE.measured(rate), LASTING.measured(lasting)];
     measured.extend(shares.map(|(name, value)| Measured { name, value, unit: "share", threshold: None }));
     Some(Found {

@@ -4,7 +4,7 @@ use crate::facts::{Facts, count, known, percent, real, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place, named};
 use crate::rule::{Found, Need, Rule, Threshold};
-use model::{NO_INT, Sym};
+use model::{NO_ID, NO_INT, Sym};
 use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
 
@@ -53,9 +53,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut places = Places::default();
     let (mut waited, mut longest, mut initialising) = (0.0, 0.0f64, 0.0);
     let mut times = Vec::new();
+    // A wait without a managed frame, where others have them, is for a lock of the runtime's own, as that of a new thread.
+    let has_stacks = rows.stack.iter().any(|stack| *stack != NO_ID);
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
         let marks = facts.index.marks(row.stack);
-        if marks.has(Marks::LOGGING) {
+        if marks.has(Marks::LOGGING) || (has_stacks && row.stack == NO_ID) {
             continue;
         }
         let dur_ns = real(known(row.dur_ns).unwrap_or_else(|| end.saturating_sub(row.ts_ns).max(0)));
@@ -97,7 +99,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let title = if severity == Severity::Note {
         format!("Threads waited for locks in one short stretch{}: a first use", in_place(&places))
     } else {
-        format!("{} threads on average wait for a lock{}{held}: {} of the threads at work", said(waiting), in_place(&places), percent(share))
+        format!(
+            "{} threads on average wait for a lock{}{held}: {} of the threads at work",
+            said(waiting),
+            in_place(&places),
+            percent(share)
+        )
     };
     let mut measured = vec![WAITING.measured(waiting), SHARE.measured(share)];
     if longest > 0.0 {
@@ -110,7 +117,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence.push(Evidence::of("contention", sql, times.iter().map(|(ts_ns, _)| *ts_ns)));
     }
     if by_samples > 0.0 {
-        evidence.push(Evidence::samples(facts, "samples.state = 'waiting' and samples.waiting_on = 'lock'", in_lock));
+        evidence.push(Evidence::samples(
+            facts,
+            "samples.state = 'waiting' and samples.waiting_on = 'lock'",
+            in_lock,
+        ));
     }
     Some(Found { title, severity, score: share, measured, places, evidence })
 }
@@ -165,7 +176,8 @@ fn owner(facts: &Facts<'_>) -> Option<String> {
         let Some(row) = samples.row(at) else { continue };
         let Some(times) = held.get(&row.thread) else { continue };
         let after = times.partition_point(|(from, _)| *from <= row.ts_ns);
-        let inside = after.checked_sub(1).and_then(|at| times.get(at)).is_some_and(|(_, to)| *to >= row.ts_ns);
+        let inside =
+            after.checked_sub(1).and_then(|at| times.get(at)).is_some_and(|(_, to)| *to >= row.ts_ns);
         if inside && row.waiting_on == Sym::NONE {
             places.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
         }

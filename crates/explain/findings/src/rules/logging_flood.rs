@@ -52,7 +52,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     // The sink's own thread waits for lines and writes them: neither is a cost of those who log.
     let in_work = |group: &Group| facts.is_pool(group);
     let running = |group: &Group| in_work(group) && facts.is_busy(group) && logging(group);
-    let (log_busy, busy) = (facts.threads(running), facts.threads(|group| in_work(group) && facts.is_busy(group)));
+    let (log_busy, busy) =
+        (facts.threads(running), facts.threads(|group| in_work(group) && facts.is_busy(group)));
     let share = log_busy / busy.max(0.01);
     let waits = |group: &Group| in_work(group) && group.state == State::Waiting && logging(group);
     let mut waiting = facts.threads(waits);
@@ -69,14 +70,23 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         "Logging{} takes {} of the time of work{}",
         in_place(&places),
         percent(of_work),
-        if waiting >= WAITING.value { format!("; {} threads on average wait for the sink", said(waiting)) } else { String::new() }
+        if waiting >= WAITING.value {
+            format!("; {} threads on average wait for the sink", said(waiting))
+        } else {
+            String::new()
+        }
     );
     let filter = "threads.kind = 'pool' and (frames.module like 'Microsoft.Extensions.Logging%' or frames.type like 'System.Console%' or frames.type like 'System.IO.%')";
     let mut evidence = vec![Evidence::samples(facts, filter, |group| running(group) || waits(group))];
     let mut measured = vec![SHARE.measured(share), WAITING.measured(waiting)];
     if lines > 0.0 {
         measured.push(LINES.measured(per_request));
-        measured.push(Measured { name: "lines a second", value: lines / facts.seconds(), unit: "1/s", threshold: None });
+        measured.push(Measured {
+            name: "lines a second",
+            value: lines / facts.seconds(),
+            unit: "1/s",
+            threshold: None,
+        });
         let sql = "select logger, level, count(*) as lines, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from logs group by 1, 2 order by 3 desc limit 20";
         evidence.insert(0, Evidence::of("logs", sql, facts.recording.logs.ts_ns.iter().copied()));
     }

@@ -48,7 +48,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let for_large = |row: &GcRow| row.generation == 2 && facts.text(row.reason).contains("Large") && !facts.text(row.reason).starts_with("Induced");
+    let for_large = |row: &GcRow| {
+        row.generation == 2
+            && facts.text(row.reason).contains("Large")
+            && !facts.text(row.reason).starts_with("Induced")
+    };
     let times: Vec<i64> = rows(facts).filter(for_large).map(|row| row.start_ns).collect();
     let rate = real_u64(count(times.len())) / facts.seconds();
     if times.len() < 2 || rate < RATE.value {
@@ -61,7 +65,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let places = allocators(facts, large).top(facts.recording);
-    let of_type = most_allocated(facts, large).map_or_else(String::new, |(class, _)| format!(", mostly {class}"));
+    let of_type =
+        most_allocated(facts, large).map_or_else(String::new, |(class, _)| format!(", mostly {class}"));
     let title = format!(
         "Large objects{}{of_type} trigger {} full collections a second: {} of them a second",
         in_place(&places),
@@ -72,17 +77,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                where generation = 2 and reason like '%Large%' order by start_ns limit 200";
     let mut evidence = vec![Evidence::of("gc", sql, times.into_iter())];
     let rows = &facts.recording.allocations;
-    let sampled: Vec<i64> = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(large).map(|row| row.ts_ns).collect();
+    let sampled: Vec<i64> =
+        (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(large).map(|row| row.ts_ns).collect();
     if !sampled.is_empty() {
         let sql = "select type, count(*) as samples, sum(weight_bytes) / 1e6 as mb, avg(bytes) as mean_bytes from allocations \
                    where kind = 'Large' group by 1 order by 3 desc limit 20";
         evidence.push(Evidence::of("allocations", sql, sampled.into_iter()));
     }
-    let measured = vec![
-        RATE.measured(rate),
-        BYTES.measured(a_second),
-        SHARE.measured(share),
-    ];
+    let measured = vec![RATE.measured(rate), BYTES.measured(a_second), SHARE.measured(share)];
     let title = if share >= 0.05 { format!("{title}, {} of the time", percent(share)) } else { title };
     Some(Found {
         title,

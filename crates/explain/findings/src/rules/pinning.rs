@@ -50,10 +50,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let places = allocators(facts, |_| true).top(facts.recording);
-    let title = format!("Collections meet {} pinned objects each, {} times a second{}", said(median), said(rate), in_place(&places));
+    let title = format!(
+        "Collections meet {} pinned objects each, {} times a second{}",
+        said(median),
+        said(rate),
+        in_place(&places)
+    );
     let sql = "select number, generation, start_ns, pinned_objects, heap_after_bytes / 1e6 as heap_after_mb, promoted_bytes / 1e6 as promoted_mb \
                from gc where pinned_objects is not null order by pinned_objects desc limit 50";
-    let survived: f64 = rows(facts).filter(meets).filter_map(|row| known(row.promoted_bytes)).map(real).sum::<f64>();
+    let survived: f64 =
+        rows(facts).filter(meets).filter_map(|row| known(row.promoted_bytes)).map(real).sum::<f64>();
     let each = survived / real_u64(count(times.len())).max(1.0);
     Some(Found {
         title,
@@ -62,7 +68,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured: vec![
             PINNED.measured(median),
             RATE.measured(rate),
-            Measured { name: "bytes that survive such a collection", value: each, unit: "B", threshold: None },
+            Measured {
+                name: "bytes that survive such a collection",
+                value: each,
+                unit: "B",
+                threshold: None,
+            },
         ],
         places,
         evidence: vec![Evidence::of("gc", sql, times.into_iter())],

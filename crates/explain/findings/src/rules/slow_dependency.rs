@@ -82,13 +82,20 @@ fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
     // A route with as many requests as there are calls, and about their time, is what was called.
     let called = routes.iter().find(|(_, work)| {
         let near = |a: f64, b: f64| (a - b).abs() <= 0.1 * b.max(1.0);
-        near(work.count, calls.count) && work.seconds <= calls.seconds * 1.02 && routes.len() > 1 && work.seconds >= 0.5 * calls.seconds
+        near(work.count, calls.count)
+            && work.seconds <= calls.seconds * 1.02
+            && routes.len() > 1
+            && work.seconds >= 0.5 * calls.seconds
     });
     called.map_or(requests.seconds, |(_, work)| requests.seconds - work.seconds).max(calls.seconds)
 }
 
 fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> Evidence {
-    let (tag, meter) = if kind == "HTTP" { ("http.request.method", "http.client.request.duration") } else { ("db.query.text", "db.client.operation.duration") };
+    let (tag, meter) = if kind == "HTTP" {
+        ("http.request.method", "http.client.request.duration")
+    } else {
+        ("db.query.text", "db.client.operation.duration")
+    };
     if calls.basis == Basis::Rows {
         let sql = format!(
             "select source, name, tags, count(*) as calls, avg(dur_ns) / 1e6 as mean_ms, max(dur_ns) / 1e6 as slowest_ms, min(start_ns) as first_ns \
@@ -96,10 +103,13 @@ fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> Evidence {
         );
         let wanted = if kind == "HTTP" { runtime::is_http } else { runtime::is_database };
         let times = (0..facts.recording.spans.start_ns.len()).filter(|at| wanted(facts.recording, *at));
-        let times: Vec<i64> = times.filter_map(|at| facts.recording.spans.start_ns.get(at).copied()).collect();
+        let times: Vec<i64> =
+            times.filter_map(|at| facts.recording.spans.start_ns.get(at).copied()).collect();
         return Evidence::of("spans", sql, times.into_iter());
     }
-    let sql = format!("select ts_ns, kind, value, tags from counters where name = '{meter}' and kind in ('count', 'sum', 'p50', 'p99') order by ts_ns");
+    let sql = format!(
+        "select ts_ns, kind, value, tags from counters where name = '{meter}' and kind in ('count', 'sum', 'p50', 'p99') order by ts_ns"
+    );
     let times = runtime::metered(facts.recording, meter, "count").into_iter().map(|of| of.ts_ns);
     Evidence::of("counters", sql, times)
 }

@@ -41,11 +41,23 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if own.len() < 20 || share < UNOPTIMISED.value {
         return None;
     }
-    let title = format!("The service runs a Debug build: {} of its own methods are compiled without optimisation", percent(share));
+    let title = format!(
+        "The service runs a Debug build: {} of its own methods are compiled without optimisation",
+        percent(share)
+    );
     let sql = "select method, tier, il_bytes, native_bytes from jit where tier = 'MinOptJitted' order by ts_ns limit 50";
-    let methods = Measured { name: "methods of its own compiled", value: real_u64(count(own.len())), unit: "", threshold: None };
+    let methods = Measured {
+        name: "methods of its own compiled",
+        value: real_u64(count(own.len())),
+        unit: "",
+        threshold: None,
+    };
     Some(Found {
-        title: if own.len() < 100 { format!("{title} ({} seen)", said(real_u64(count(own.len())))) } else { title },
+        title: if own.len() < 100 {
+            format!("{title} ({} seen)", said(real_u64(count(own.len()))))
+        } else {
+            title
+        },
         severity: Severity::Note,
         score: 0.2,
         measured: vec![UNOPTIMISED.measured(share), methods],

@@ -54,8 +54,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         id.and_then(|id| kinds.get(id)).is_some_and(|kind| *kind == "tiering")
     };
     let jit = &facts.recording.jit;
-    let rows: Vec<JitRow> =
-        (0..jit.ts_ns.len()).filter_map(|at| jit.row(at)).filter(|row| in_start(row) && !background(row)).collect();
+    let rows: Vec<JitRow> = (0..jit.ts_ns.len())
+        .filter_map(|at| jit.row(at))
+        .filter(|row| in_start(row) && !background(row))
+        .collect();
     let compiling: f64 = rows.iter().filter_map(|row| known(row.dur_ns)).map(|ns| real(ns) / 1e9).sum();
     let length = real(facts.recording.exhibit.duration_ns.saturating_sub(started).min(START_NS)) / 1e9;
     let share = compiling / length.max(0.1);

@@ -40,7 +40,14 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
              `dotnet.thread_pool.thread.count` stays near the number of processors, and the p99 falls.",
-    causes: &["threadpool-queue-flood", "lock-contention", "slow-dependency", "blocking-call-on-pool", "async-lock", "exceptions"],
+    causes: &[
+        "threadpool-queue-flood",
+        "lock-contention",
+        "slow-dependency",
+        "blocking-call-on-pool",
+        "async-lock",
+        "exceptions",
+    ],
     absorbs: &[],
     check,
 };
@@ -60,7 +67,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let share = blocked / (blocked + facts.busy()).max(0.1);
     if sampled {
         measured.insert(0, BLOCKED.measured(blocked));
-        measured.push(Measured { name: "their share of workers at work", value: share, unit: "share", threshold: None });
+        measured.push(Measured {
+            name: "their share of workers at work",
+            value: share,
+            unit: "share",
+            threshold: None,
+        });
         let filter = "samples.state = 'waiting' and samples.waiting_on = 'task' and threads.kind = 'pool'";
         evidence.push(Evidence::samples(facts, filter, waits));
     }
@@ -90,7 +102,8 @@ fn adjustments(facts: &Facts<'_>) -> Option<Evidence> {
     let (event, reason) = (find("adjustment")?, find("CooperativeBlocking")?);
     let pool = &facts.recording.threadpool;
     let rows = (0..pool.ts_ns.len()).filter_map(|at| pool.row(at));
-    let times = rows.filter(|row| (row.event, row.reason) == (event, reason)).filter_map(|row| known(row.ts_ns));
+    let times =
+        rows.filter(|row| (row.event, row.reason) == (event, reason)).filter_map(|row| known(row.ts_ns));
     let sql = "select ts_ns, reason, workers, throughput from threadpool \
                where event = 'adjustment' and reason = 'CooperativeBlocking' order by ts_ns";
     let times: Vec<i64> = times.collect();

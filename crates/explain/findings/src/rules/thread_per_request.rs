@@ -39,11 +39,15 @@ pub(super) const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let threads = &facts.recording.threads;
     let end = facts.recording.exhibit.duration_ns;
-    let known_kinds = ["pool", "gate", "io", "timer", "tiering", "finalizer", "sampler", "gc", "main", "wait"];
+    let known_kinds =
+        ["pool", "gate", "io", "timer", "tiering", "finalizer", "sampler", "gc", "main", "wait"];
     let rows = (0..threads.thread.len()).filter_map(|at| threads.row(at));
     let short = rows.filter(|row| {
         let lived = row.last_ts_ns.saturating_sub(row.first_ts_ns);
-        row.first_ts_ns > 0 && row.last_ts_ns < end && lived < SHORT_NS && !known_kinds.contains(&facts.text(row.kind))
+        row.first_ts_ns > 0
+            && row.last_ts_ns < end
+            && lived < SHORT_NS
+            && !known_kinds.contains(&facts.text(row.kind))
     });
     let short: Vec<_> = short.collect();
     let rate = a_second(count(short.len()), facts.observed_ns);
@@ -53,7 +57,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let ids: FxHashSet<i64> = short.iter().map(|row| row.thread).collect();
     let mut places = creators(facts);
     if places.is_empty() {
-        let numbers: FxHashSet<u32> = (0u32..).zip(&facts.recording.thread_ids).filter(|(_, id)| ids.contains(id)).map(|(n, _)| n).collect();
+        let numbers: FxHashSet<u32> = (0u32..)
+            .zip(&facts.recording.thread_ids)
+            .filter(|(_, id)| ids.contains(id))
+            .map(|(n, _)| n)
+            .collect();
         places = facts.places(|group| numbers.contains(&group.thread));
     }
     let places = places.top(facts.recording);
@@ -64,7 +72,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let per_request = facts.requests.map_or(0.0, |work| real_u64(count(short.len())) / work.count.max(1.0));
     let mut measured = vec![RATE.measured(rate)];
     if per_request > 0.0 {
-        measured.push(Measured { name: "threads for each request", value: per_request, unit: "", threshold: None });
+        measured.push(Measured {
+            name: "threads for each request",
+            value: per_request,
+            unit: "",
+            threshold: None,
+        });
     }
     let severity = if rate >= 500.0 { Severity::Critical } else { Severity::Warning };
     Some(Found { title, severity, score: (0.5 + rate / 2000.0).min(0.97), measured, places, evidence })
@@ -74,7 +87,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 fn creators(facts: &Facts<'_>) -> Places {
     let mut places = Places::default();
     let events = &facts.recording.events;
-    let creating: Vec<bool> = events.kind_name.iter().map(|name| facts.text(*name) == "Thread/Creating").collect();
+    let creating: Vec<bool> =
+        events.kind_name.iter().map(|name| facts.text(*name) == "Thread/Creating").collect();
     if !creating.contains(&true) {
         return places;
     }
@@ -82,11 +96,16 @@ fn creators(facts: &Facts<'_>) -> Places {
         if creating.get(*kind as usize) != Some(&true) {
             continue;
         }
-        let (Some(stack), Some(thread), Some(ts_ns)) = (events.stack.get(at), events.thread.get(at), events.ts_ns.get(at)) else {
+        let (Some(stack), Some(thread), Some(ts_ns)) =
+            (events.stack.get(at), events.thread.get(at), events.ts_ns.get(at))
+        else {
             continue;
         };
         // The pool makes its own workers from within the framework alone.
-        let user = facts.index.blamed_frame(*stack).and_then(|frame| facts.recording.frames.name.get(frame as usize));
+        let user = facts
+            .index
+            .blamed_frame(*stack)
+            .and_then(|frame| facts.recording.frames.name.get(frame as usize));
         if user.is_some_and(|name| *name != Sym::NONE) {
             places.add(facts, *stack, *thread, *ts_ns, 1.0);
         }

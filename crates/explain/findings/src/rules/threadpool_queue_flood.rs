@@ -47,7 +47,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let least = QUEUE.value * (facts.cores / 2.0).max(1.0);
     let long = runtime::at_per_mille(values.clone(), 750)?;
     // Of few values the quartile is a matter of luck: two long queues are enough where half are.
-    let share_long = real_u64(values.iter().filter(|value| **value >= least).count() as u64) / real_u64(values.len() as u64);
+    let share_long = real_u64(values.iter().filter(|value| **value >= least).count() as u64)
+        / real_u64(values.len() as u64);
     if long < least || share_long < 0.25 {
         return None;
     }
@@ -59,7 +60,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     // Without samples, workers added for blocking tell the same.
-    if !facts.has(Need::Samples) && facts.adjustments("CooperativeBlocking") + facts.adjustments("Starvation") > 5 {
+    if !facts.has(Need::Samples)
+        && facts.adjustments("CooperativeBlocking") + facts.adjustments("Starvation") > 5
+    {
         return None;
     }
     // The flood is what is not a request's.
@@ -71,11 +74,17 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let places = places.top(facts.recording);
     let most = values.iter().copied().fold(0.0, f64::max);
     let throughput = runtime::metered(facts.recording, "threadpool-completed-items-count", "rate");
-    let a_second = throughput.iter().map(|of| of.value).sum::<f64>() / real_u64(throughput.len() as u64).max(1.0);
+    let a_second =
+        throughput.iter().map(|of| of.value).sum::<f64>() / real_u64(throughput.len() as u64).max(1.0);
     let mut measured = vec![QUEUE.measured(long), BLOCKED_SHARE.measured(waiting.max(0.0))];
     measured.push(Measured { name: "longest queue published", value: most, unit: "", threshold: None });
     if a_second > 0.0 {
-        measured.push(Measured { name: "delay at that length", value: most / a_second * 1e3, unit: "ms", threshold: None });
+        measured.push(Measured {
+            name: "delay at that length",
+            value: most / a_second * 1e3,
+            unit: "ms",
+            threshold: None,
+        });
     }
     let title = format!(
         "The pool's queue is long ({} items at most) though its workers work: {} of the published lengths are above {}{}",
@@ -93,6 +102,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence.push(Evidence::samples(facts, filter, busy));
     }
     let severity = if most >= 20.0 * least { Severity::Critical } else { Severity::Warning };
-    let score = (0.6 + 0.35 * (real(i64::try_from(values.len()).unwrap_or(1)) * share_long / real_u64(values.len() as u64))).min(0.95);
+    let score = (0.6
+        + 0.35
+            * (real(i64::try_from(values.len()).unwrap_or(1)) * share_long / real_u64(values.len() as u64)))
+    .min(0.95);
     Some(Found { title, severity, score, measured, places, evidence })
 }
