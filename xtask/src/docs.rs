@@ -1,6 +1,6 @@
-//! The generated page of the catalogue, `docs/tables.md`.
+//! The generated pages: the catalogue of tables, `docs/tables.md`, and of findings, `docs/findings.md`.
 //!
-//! The page is what `casebook tables --format markdown` prints, byte for byte; nobody edits it by hand.
+//! A page is what the program prints, byte for byte; nobody edits it by hand.
 
 use crate::process;
 use crate::workspace::Workspace;
@@ -8,30 +8,36 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::camino::Utf8Path;
 use std::fs;
 
-const PAGE: &str = "docs/tables.md";
+/// A page, and the program's arguments that print it.
+const PAGES: [(&str, &[&str]); 2] =
+    [("docs/tables.md", &["tables", "--format", "markdown"]), ("docs/findings.md", &["explain", "--rules"])];
 
-/// Writes the page. A development build prints the same catalogue as a release build and is there sooner.
+/// Writes the pages. A development build prints the same as a release build and is there sooner.
 pub(crate) fn rewrite(workspace: &Workspace) -> Result<()> {
-    let mut cargo = workspace.cargo("run --quiet --locked --package casebook -- tables --format markdown");
-    let markdown = process::output(&mut cargo)?;
-    let path = workspace.root.join(PAGE);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot create {folder}"))?;
+    for (page, arguments) in PAGES {
+        let mut cargo = workspace.cargo("run --quiet --locked --package casebook --");
+        let markdown = process::output(cargo.args(arguments))?;
+        let path = workspace.root.join(page);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot create {folder}"))?;
+        }
+        fs::write(&path, markdown).with_context(|| format!("cannot write {path}"))?;
+        println!("{page} is up to date");
     }
-    fs::write(&path, markdown).with_context(|| format!("cannot write {path}"))?;
-    println!("{PAGE} is up to date");
     Ok(())
 }
 
-/// Compares the page with what a built program prints.
+/// Compares the pages with what a built program prints.
 pub(crate) fn check(workspace: &Workspace, binary: &Utf8Path) -> Result<()> {
-    let printed = process::output(workspace.command(binary).args(["tables", "--format", "markdown"]))?;
-    let page = fs::read(workspace.root.join(PAGE))
-        .with_context(|| format!("cannot read {PAGE}: run `cargo xtask docs`"))?;
-    match first_difference(&page, &printed) {
-        Some(line) => bail!("{PAGE}:{line}: differs from the program's catalogue: run `cargo xtask docs`"),
-        None => Ok(()),
+    for (page, arguments) in PAGES {
+        let printed = process::output(workspace.command(binary).args(arguments))?;
+        let known = fs::read(workspace.root.join(page))
+            .with_context(|| format!("cannot read {page}: run `cargo xtask docs`"))?;
+        if let Some(line) = first_difference(&known, &printed) {
+            bail!("{page}:{line}: differs from what the program prints: run `cargo xtask docs`");
+        }
     }
+    Ok(())
 }
 
 /// The first line, counted from 1, in which two texts differ.

@@ -37,7 +37,7 @@ enum Task {
     ///
     /// Prints one line a problem, `path:line: what`.
     Tidy,
-    /// Rewrite docs/tables.md from the program's catalogue
+    /// Rewrite docs/tables.md and docs/findings.md from what the program prints
     Docs,
     /// Measurements beside their anchors; runs for minutes
     Bench(bench::Args),

@@ -3,29 +3,40 @@
 mod json;
 mod loss;
 mod text;
+mod verdict;
 
 use crate::format::print_json;
 use crate::reading;
 use anyhow::Result;
 use clap::ValueEnum;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What a recording says: what was recorded, what of it is lost, and each part of the runtime in figures
+/// What is wrong with the service, by a recording of it: findings with their evidence, and each part in figures
+///
+/// Findings stand in the order of the harm that each explains, causes before symptoms, with what was measured, where, how
+/// it comes about, what to try and how to verify. docs/findings.md, or --rules, says how each rule decides.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --format json | jq .loss"
+    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --fail-on warning   # in scripts: exit 1 where there is one"
 )]
 pub(crate) struct Args {
     /// A recording: .nettrace, packed or not, or an exhibit's folder
-    file: PathBuf,
+    #[arg(required_unless_present = "rules")]
+    file: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Exit with 1 where a finding is at least this severe; there are no findings yet, so nothing fails
+    /// Show the figures whole: methods, types, routes, reasons
+    #[arg(long)]
+    figures: bool,
+    /// Exit with 1 where a finding is at least this severe
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
+    /// Print how each rule decides, as Markdown, and exit
+    #[arg(long, conflicts_with_all = ["fail_on", "figures"])]
+    rules: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -47,15 +58,33 @@ enum Severity {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let recording = reading::open(&args.file, false)?;
+    if args.rules {
+        anstream::stdout().write_all(findings::markdown().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file = args.file.as_deref().unwrap_or_else(|| Path::new(""));
+    let recording = reading::open(file, false)?;
     let report = findings::explain(&recording);
     let parts = runtime::parts(&recording);
     match args.format {
         Format::Json => print_json(&json::document(&recording, &report, &parts))?,
         Format::Text => {
-            let page = text::page(&recording, &parts);
+            let detail = if args.figures { text::Detail::Full } else { text::Detail::Short };
+            let page = text::page(&recording, &report, &parts, detail);
             anstream::stdout().write_all(page.text().as_bytes())?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    let least = args.fail_on.map(Severity::least);
+    let fails = least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
+    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+impl Severity {
+    fn least(self) -> findings::Severity {
+        match self {
+            Self::Critical => findings::Severity::Critical,
+            Self::Warning => findings::Severity::Warning,
+            Self::Note => findings::Severity::Note,
+        }
+    }
 }

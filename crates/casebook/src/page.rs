@@ -13,6 +13,30 @@ const LABEL: usize = 12;
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 
+/// How a text reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// As any other.
+    Plain,
+    /// Nothing to do.
+    Good,
+    /// To be looked at.
+    Warning,
+    /// To be acted on.
+    Bad,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new().bold(),
+            Self::Good => AnsiColor::Green.on_default().bold(),
+            Self::Warning => WARNING.bold(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+        }
+    }
+}
+
 /// A page as it grows; colours are in it, and are taken out where it goes to no terminal.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
@@ -43,6 +67,55 @@ impl Page {
     /// Text that must not be overlooked.
     pub(crate) fn warning(&mut self, label: &str, text: &str) {
         self.labelled(label, text, WARNING, WARNING);
+    }
+
+    /// Lines of bold text in a tone, with a label.
+    pub(crate) fn block(&mut self, label: &str, tone: Tone, lines: &[String]) {
+        for (at, line) in lines.iter().enumerate() {
+            self.labelled(if at == 0 { label } else { "" }, line, tone.style(), tone.style());
+        }
+    }
+
+    /// A coloured word in front of a text in bold.
+    pub(crate) fn badge(&mut self, word: &str, tone: Tone, text: &str) {
+        self.labelled(word, text, tone.style(), HEADING);
+    }
+
+    /// Short values, aligned to the right, each with its words; nothing where there are none.
+    pub(crate) fn pairs(&mut self, label: &str, pairs: Vec<(String, String)>) {
+        let width = pairs.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0);
+        for (at, (value, words)) in pairs.into_iter().enumerate() {
+            let left = (WIDTH - LABEL).saturating_sub(width + 2);
+            let words = printable(&words);
+            for (row, words) in wrap(&words, left).iter().enumerate() {
+                let (label, value) = match (at, row) {
+                    (0, 0) => (label, value.as_str()),
+                    (_, 0) => ("", value.as_str()),
+                    _ => ("", ""),
+                };
+                let line = format!("{value:>width$}  {words}");
+                self.push(&format!("{HEADING}{:<LABEL$}{HEADING:#}{}", printable(label), printable(&line)));
+            }
+        }
+    }
+
+    /// Texts with a dot in front of each.
+    pub(crate) fn items(&mut self, label: &str, items: &[String]) {
+        for (at, item) in items.iter().enumerate() {
+            for (row, line) in wrap(&printable(item), WIDTH - LABEL - 2).iter().enumerate() {
+                let label = if (at, row) == (0, 0) { label } else { "" };
+                let dot = if row == 0 { "•" } else { " " };
+                self.push(&format!("{HEADING}{label:<LABEL$}{HEADING:#}{dot} {line}"));
+            }
+        }
+    }
+
+    /// A faint line.
+    pub(crate) fn hint(&mut self, text: &str) {
+        let faint = Style::new().dimmed();
+        for line in wrap(&printable(text), WIDTH) {
+            self.push(&format!("{faint}{line}{faint:#}"));
+        }
     }
 
     /// The figures of a part that have a value, with the words they are shown with.

@@ -1,11 +1,12 @@
-//! The recording as a page: who it was, what is lost, then each part in a few lines.
+//! The recording as a page: who it was, what is lost, what is wrong, then each part in a few lines.
 //!
-//! What is lost stands right under the headline, before any figure that it touches. A part without data is named in
+//! What is lost stands right under the heading, before any figure that it touches. A part without data is named in
 //! one line at the end, with what to record for it.
 
-use super::loss;
+use super::{loss, verdict};
 use crate::page::Page;
 use crate::unit::{duration, show};
+use findings::Report;
 use model::Recording;
 use runtime::Part;
 
@@ -70,12 +71,33 @@ const JIT: &[(&str, &str)] =
     &[("count", "{} methods"), ("time.total", "{} over all threads"), ("native", "{} of code")];
 const LOGS: &[(&str, &str)] = &[("lines", "{} lines"), ("rate", "{}")];
 
+/// How much of the figures is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// A line or two for each part, and its course.
+    Short,
+    /// All lists, and what the recording lacks.
+    Full,
+}
+
 /// The page.
-pub(super) fn page(recording: &Recording, parts: &[Part]) -> Page {
+pub(super) fn page(recording: &Recording, report: &Report, parts: &[Part], detail: Detail) -> Page {
     let mut page = Page::default();
     headline(&mut page, recording);
+    verdict::headline(&mut page, report);
+    verdict::findings(&mut page, report);
+    page.gap();
+    page.title("in figures");
     for part in parts.iter().filter(|part| part.figures.iter().any(|figure| figure.value.is_some())) {
-        show_part(&mut page, part);
+        match detail {
+            Detail::Short => show_briefly(&mut page, part),
+            Detail::Full => show_part(&mut page, part),
+        }
+    }
+    verdict::not_checked(&mut page, report, &recording.exhibit.file);
+    if detail == Detail::Short {
+        page.hint("All figures, with methods, types and routes: --figures. How each part of the runtime works: --topic gc,cpu …");
+        return page;
     }
     let missing: Vec<(&str, &str)> =
         parts.iter().flat_map(|part| part.missing.iter().map(|missing| (part.id, *missing))).collect();
@@ -135,6 +157,35 @@ fn recorded(recording: &Recording) -> String {
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 104 days in nanoseconds")]
 fn millis(ns: i64) -> f64 {
     ns as f64 / 1e6
+}
+
+/// A part without its lists.
+fn show_briefly(page: &mut Page, part: &Part) {
+    match part.id {
+        "requests" => {
+            page.figures("requests", part, REQUESTS);
+            page.course(part, "began");
+        }
+        "cpu" => {
+            page.figures("cpu", part, CPU);
+            page.course(part, "running");
+        }
+        "threadpool" => {
+            page.figures("thread pool", part, THREADPOOL);
+            page.course(part, "workers");
+        }
+        "contention" => page.figures("locks", part, CONTENTION),
+        "gc" => {
+            page.figures("gc", part, GC);
+            page.figures("", part, GC_PAUSES);
+            page.course(part, "pause");
+        }
+        "allocation" => page.figures("allocation", part, ALLOCATION),
+        "exceptions" => page.figures("exceptions", part, COUNT_AND_RATE),
+        "jit" => page.figures("jit", part, JIT),
+        "spans" | "logs" | "waits" | "counters" => {}
+        _ => others(page, part),
+    }
 }
 
 fn show_part(page: &mut Page, part: &Part) {
@@ -214,7 +265,7 @@ mod tests {
     use model::LogRow;
 
     fn text(recording: &Recording) -> String {
-        let page = page(recording, &runtime::parts(recording));
+        let page = page(recording, &findings::explain(recording), &runtime::parts(recording), Detail::Full);
         anstream::adapter::strip_str(page.text()).to_string()
     }
 

@@ -42,7 +42,7 @@ pub struct Place {
     pub frame: String,
     /// Its share of what was measured, of 1.
     pub share: f64,
-    /// The path of the request that the thread was in, where the frame is a method made at run time.
+    /// The path of the request that the thread was in, where the frame's name is the compiler's or the runtime's own.
     pub request: Option<String>,
 }
 

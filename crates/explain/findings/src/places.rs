@@ -1,4 +1,7 @@
 //! Where something happens: stacks put together by the frame that an engineer can act on.
+//!
+//! A frame that the compiler or the runtime named says little (`<Main>b__0_18`, `lambda_method9`): for these the path of
+//! the request that the thread was in stands beside it. Paths that differ in their numbers alone are one.
 
 use crate::facts::Facts;
 use crate::finding::Place;
@@ -11,8 +14,14 @@ const MOST_PLACES: usize = 5;
 /// Weights by place.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    weights: BTreeMap<(Sym, Option<Sym>), f64>,
+    frames: BTreeMap<Sym, Weights>,
     total: f64,
+}
+
+#[derive(Debug, Default)]
+struct Weights {
+    all: f64,
+    requests: BTreeMap<Sym, f64>,
 }
 
 impl Places {
@@ -21,28 +30,56 @@ impl Places {
         self.total += weight;
         let Some(frame) = facts.index.blamed_frame(stack) else { return };
         let Some(name) = facts.recording.frames.name.get(frame as usize) else { return };
-        let dynamic = facts.index.owner(frame) == runtime::Owner::Dynamic;
-        let request = if dynamic { facts.paths.at(thread, ts_ns) } else { None };
-        *self.weights.entry((*name, request)).or_default() += weight;
+        let weights = self.frames.entry(*name).or_default();
+        weights.all += weight;
+        let nameless =
+            facts.index.owner(frame) == runtime::Owner::Dynamic || facts.text(*name).contains(">b__");
+        if let Some(path) = facts.paths.at(thread, ts_ns).filter(|_| nameless) {
+            *weights.requests.entry(path).or_default() += weight;
+        }
     }
 
     /// Whether nothing was added that can be named.
     pub(crate) fn is_empty(&self) -> bool {
-        self.weights.is_empty()
+        self.frames.is_empty()
     }
 
     /// The places with the largest weights.
     pub(crate) fn top(&self, recording: &Recording) -> Vec<Place> {
-        let mut list: Vec<_> = self.weights.iter().collect();
-        list.sort_by(|a, b| b.1.total_cmp(a.1));
-        let text = |sym: Sym| recording.strings.text(sym).to_owned();
-        let places = list.into_iter().take(MOST_PLACES).map(|((frame, request), weight)| Place {
-            frame: text(*frame),
-            share: if self.total > 0.0 { weight / self.total } else { 0.0 },
-            request: request.map(text),
+        let mut list: Vec<_> = self.frames.iter().collect();
+        list.sort_by(|a, b| b.1.all.total_cmp(&a.1.all));
+        let places = list.into_iter().take(MOST_PLACES).map(|(frame, weights)| Place {
+            frame: recording.strings.text(*frame).to_owned(),
+            share: if self.total > 0.0 { weights.all / self.total } else { 0.0 },
+            request: most_seen(recording, &weights.requests),
         });
         places.collect()
     }
+}
+
+/// The path with the largest weight; with its numbers left open where paths differ in them.
+fn most_seen(recording: &Recording, requests: &BTreeMap<Sym, f64>) -> Option<String> {
+    let mut shapes: BTreeMap<String, (f64, Vec<Sym>)> = BTreeMap::new();
+    for (path, weight) in requests {
+        let shape = shapes.entry(shape(recording.strings.text(*path))).or_default();
+        shape.0 += weight;
+        shape.1.push(*path);
+    }
+    let (shape, (_, paths)) = shapes.into_iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0))?;
+    match paths.as_slice() {
+        [only] => Some(recording.strings.text(*only).to_owned()),
+        _ => Some(shape),
+    }
+}
+
+/// A path with `{id}` for each segment that is a number or looks like an id.
+fn shape(path: &str) -> String {
+    let is_id = |part: &str| {
+        let digits = part.chars().filter(char::is_ascii_digit).count();
+        let hex = part.len() >= 16 && part.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        !part.is_empty() && (digits == part.len() || hex)
+    };
+    path.split('/').map(|part| if is_id(part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 /// What to call the first place in a sentence: the method without module and signature, or the request's path.
@@ -58,4 +95,21 @@ pub(crate) fn named(places: &[Place]) -> Option<String> {
 /// ` in NAME`, or nothing.
 pub(crate) fn in_place(places: &[Place]) -> String {
     named(places).map_or_else(String::new, |name| format!(" in {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_differ_in_their_numbers_are_one_and_a_single_one_stays_as_it_is() {
+        let mut recording = Recording::default();
+        let mut requests = BTreeMap::new();
+        requests.insert(recording.strings.intern("/orders/7"), 1.0);
+        assert_eq!(most_seen(&recording, &requests).as_deref(), Some("/orders/7"));
+        requests.insert(recording.strings.intern("/orders/8"), 1.0);
+        requests.insert(recording.strings.intern("/health"), 1.5);
+        assert_eq!(most_seen(&recording, &requests).as_deref(), Some("/orders/{id}"));
+        assert_eq!(shape("/v2/3f2504e0-4f89-11d3-9a0c-0305e82c3301/x"), "/v2/{id}/x");
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// How many rows a list keeps.
 const LIST_ROWS: usize = 10;
 /// How many pieces a course over time has.
-pub(crate) const SERIES_PIECES: usize = 60;
+pub(crate) const SERIES_PIECES: usize = 40;
 
 /// One number.
 #[derive(Debug, Clone, PartialEq)]
