@@ -4,6 +4,7 @@
 //! itself again with it where it is not.
 
 mod decode;
+mod explain;
 mod long_trace;
 
 use crate::workspace::Workspace;
@@ -16,6 +17,8 @@ use std::time::Instant;
 pub(crate) enum Name {
     /// Reading recordings into tables, beside TraceEvent, and its memory
     Decode,
+    /// The rules and figures of `explain`, beside the reading that they stand on
+    Explain,
     /// Walking the events of a trace without making tables, beside the memory's own speed
     Scan,
     /// A query that filters and groups a million rows, beside a native table of SQLite
@@ -48,6 +51,9 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
     }
     if wanted(Name::Decode) {
         decode::decode(workspace)?;
+    }
+    if wanted(Name::Explain) {
+        explain::explain(workspace)?;
     }
     if wanted(Name::Query) {
         println!("# query: a filter and a group over 1 M rows, beside a native table of SQLite");

@@ -71,15 +71,7 @@ pub(crate) fn decode(workspace: &Workspace) -> Result<()> {
         "{:<16} {:>6} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>8}",
         "", "MB", "1 core s", "2 cores s", "raw s", "log s", "raw/1", "log/1", "mem/tab"
     );
-    let mut files = Vec::new();
-    for name in LABELLED {
-        files.extend(unpacked(workspace, name)?.map(|path| (name.to_owned(), path)));
-    }
-    files.extend(long_trace_file(workspace)?.map(|path| (String::from("long"), path)));
-    if files.is_empty() {
-        println!("no captures beside the workspace: nothing to measure");
-    }
-    for (name, path) in files {
+    for (name, path) in recordings(workspace)? {
         let one: Vec<Value> = (0..ROUNDS).map(|_| reading(&path, 1)).collect::<Result<_>>()?;
         let two: Vec<Value> = (0..ROUNDS).map(|_| reading(&path, 2)).collect::<Result<_>>()?;
         let (raw, log) = trace_event(workspace, &path)?;
@@ -100,6 +92,19 @@ pub(crate) fn decode(workspace: &Workspace) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The labelled captures, unpacked, and the long trace, each with its name.
+pub(super) fn recordings(workspace: &Workspace) -> Result<Vec<(String, Utf8PathBuf)>> {
+    let mut files = Vec::new();
+    for name in LABELLED {
+        files.extend(unpacked(workspace, name)?.map(|path| (name.to_owned(), path)));
+    }
+    files.extend(long_trace_file(workspace)?.map(|path| (String::from("long"), path)));
+    if files.is_empty() {
+        println!("no captures beside the workspace: nothing to measure");
+    }
+    Ok(files)
 }
 
 /// Reads a file once and prints seconds, the tables' size and the peak of this process's memory.

@@ -5,6 +5,7 @@ use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
 use runtime::{Basis, is_database, tag};
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 const EACH: Threshold = Threshold {
@@ -54,26 +55,46 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
 }
 
-/// Exact: commands of one text in one trace.
+/// Spans between a command and its request at most.
+const MOST_BETWEEN: usize = 32;
+
+/// The request that a span is part of: the id of the server's span above it, or of the outermost parent that is named.
+/// A trace is no request: a client may send many within one.
+fn request_of(parents: &FxHashMap<Sym, (Sym, bool)>, parent: Sym) -> Sym {
+    let mut at = parent;
+    for _ in 0..MOST_BETWEEN {
+        match parents.get(&at) {
+            Some((above, false)) if *above != Sym::NONE => at = *above,
+            _ => break,
+        }
+    }
+    at
+}
+
+/// Exact: commands of one text in one request.
 fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let spans = &facts.recording.spans;
-    let mut by_trace: BTreeMap<(Sym, Sym), u64> = BTreeMap::new();
-    let mut traces: BTreeMap<Sym, (u64, f64)> = BTreeMap::new();
+    let ids = spans.span_id.iter().zip(&spans.parent_id).zip(&spans.kind);
+    let parents: FxHashMap<Sym, (Sym, bool)> =
+        ids.map(|((id, parent), kind)| (*id, (*parent, facts.text(*kind) == "Server"))).collect();
+    let mut by_text: BTreeMap<(Sym, Sym), u64> = BTreeMap::new();
+    let mut requests: BTreeMap<Sym, (u64, f64)> = BTreeMap::new();
     let mut times = Vec::new();
     for at in 0..spans.start_ns.len() {
         let (Some(row), true) = (spans.row(at), is_database(facts.recording, at)) else { continue };
-        if row.trace_id == Sym::NONE {
+        let request = request_of(&parents, row.parent_id);
+        if request == Sym::NONE {
             continue;
         }
-        *by_trace.entry((row.trace_id, row.tags)).or_default() += 1;
-        let trace = traces.entry(row.trace_id).or_default();
-        trace.0 += 1;
-        trace.1 += crate::facts::real(crate::facts::known(row.dur_ns).unwrap_or(0)) / 1e9;
+        *by_text.entry((request, row.tags)).or_default() += 1;
+        let request = requests.entry(request).or_default();
+        request.0 += 1;
+        request.1 += crate::facts::real(crate::facts::known(row.dur_ns).unwrap_or(0)) / 1e9;
         times.push(row.start_ns);
     }
     let mut commonest: BTreeMap<Sym, (u64, Sym)> = BTreeMap::new();
-    for ((trace, text), number) in by_trace {
-        let most = commonest.entry(trace).or_insert((0, Sym::NONE));
+    for ((request, text), number) in by_text {
+        let most = commonest.entry(request).or_insert((0, Sym::NONE));
         if (number, text) > *most {
             *most = (number, text);
         }
@@ -81,13 +102,13 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     // The requests that do it, weighed by their commands: a few among many are still a finding.
     let guilty: Vec<_> = commonest
         .iter()
-        .filter(|(trace, (most, _))| {
-            let all = traces.get(*trace).map_or(0, |of| of.0);
+        .filter(|(request, (most, _))| {
+            let all = requests.get(*request).map_or(0, |of| of.0);
             real_u64(*most) >= EACH.value && real_u64(*most) >= EQUAL.value * real_u64(all)
         })
         .collect();
-    let commands: u64 = guilty.iter().filter_map(|(trace, _)| traces.get(*trace)).map(|of| of.0).sum();
-    let all: u64 = traces.values().map(|of| of.0).sum();
+    let commands: u64 = guilty.iter().filter_map(|(request, _)| requests.get(*request)).map(|of| of.0).sum();
+    let all: u64 = requests.values().map(|of| of.0).sum();
     let of_all = real_u64(commands) / real_u64(all).max(1.0);
     if guilty.is_empty() || of_all < 0.2 {
         return None;
@@ -110,9 +131,9 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         said(real_u64(count(guilty.len()))),
         percent(equal)
     );
-    let sql = "select trace_id, tags, count(*) as times, sum(dur_ns) / 1e6 as ms, min(start_ns) as first_ns from spans \
-               where tags like '%\"db.query.text\":%' or tags like '%\"db.statement\":%' group by 1, 2 having count(*) >= 10 order by 3 desc limit 20";
-    let seconds: f64 = guilty.iter().filter_map(|(trace, _)| traces.get(*trace)).map(|of| of.1).sum();
+    let sql = "select trace_id, parent_id, tags, count(*) as times, sum(dur_ns) / 1e6 as ms, min(start_ns) as first_ns from spans \
+               where tags like '%\"db.query.text\":%' or tags like '%\"db.statement\":%' group by 1, 2, 3 having count(*) >= 10 order by 4 desc limit 20";
+    let seconds: f64 = guilty.iter().filter_map(|(request, _)| requests.get(*request)).map(|of| of.1).sum();
     let taken =
         Measured { name: "seconds that they took, added up", value: seconds, unit: "s", threshold: None };
     Some(found(
