@@ -23,6 +23,32 @@ pub struct Frame {
     pub tier: Sym,
 }
 
+/// Frames by number, in columns.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the fields are those of Frame")]
+pub struct Frames {
+    pub module: Vec<Sym>,
+    pub declaring_type: Vec<Sym>,
+    pub method: Vec<Sym>,
+    pub signature: Vec<Sym>,
+    pub name: Vec<Sym>,
+    pub tier: Vec<Sym>,
+}
+
+impl Frames {
+    /// Adds a frame; gives its number.
+    pub fn push(&mut self, frame: Frame) -> u32 {
+        let number = u32::try_from(self.name.len()).unwrap_or(NO_ID);
+        self.module.push(frame.module);
+        self.declaring_type.push(frame.declaring_type);
+        self.method.push(frame.method);
+        self.signature.push(frame.signature);
+        self.name.push(frame.name);
+        self.tier.push(frame.tier);
+        number
+    }
+}
+
 /// The tree of stacks.
 #[derive(Debug, Default)]
 pub struct Stacks {

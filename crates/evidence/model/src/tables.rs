@@ -4,10 +4,11 @@
 //! SQL sees follow from that. A new table is a declaration here, a field of [`Recording`] and a line in
 //! [`Recording::table`].
 
-use crate::column::{Column, NO_ID, NO_INT};
+use crate::column::{Column, NO_INT};
 use crate::events::Events;
 use crate::exhibit::{Exhibit, Lost};
-use crate::stacks::{Frame, Stacks};
+use crate::marks::RequestMarks;
+use crate::stacks::{Frame, Frames, Stacks};
 use crate::strings::{Strings, Sym};
 
 /// The type of a column's values.
@@ -480,56 +481,6 @@ pub const CATALOGUE: &[TableSpec] = &[
     THREAD_CPU,
     METRICS,
 ];
-
-/// Frames by number, in columns.
-#[derive(Debug, Default)]
-#[expect(missing_docs, reason = "the fields are those of Frame")]
-pub struct Frames {
-    pub module: Vec<Sym>,
-    pub declaring_type: Vec<Sym>,
-    pub method: Vec<Sym>,
-    pub signature: Vec<Sym>,
-    pub name: Vec<Sym>,
-    pub tier: Vec<Sym>,
-}
-
-impl Frames {
-    /// Adds a frame; gives its number.
-    pub fn push(&mut self, frame: Frame) -> u32 {
-        let number = u32::try_from(self.name.len()).unwrap_or(NO_ID);
-        self.module.push(frame.module);
-        self.declaring_type.push(frame.declaring_type);
-        self.method.push(frame.method);
-        self.signature.push(frame.signature);
-        self.name.push(frame.name);
-        self.tier.push(frame.tier);
-        number
-    }
-}
-
-/// Where requests began and ended, by thread: also where nothing pairs the two, as without activity ids.
-#[derive(Debug, Default)]
-pub struct RequestMarks {
-    /// When, in order.
-    pub ts_ns: Vec<i64>,
-    /// The thread, see `Recording::thread_ids`.
-    pub thread: Vec<u32>,
-    /// The path of a request that begins; none for an end.
-    pub path: Vec<Sym>,
-}
-
-impl RequestMarks {
-    /// Brings the rows into the order given: the row numbers, each once.
-    pub fn reorder(&mut self, order: &[u32]) {
-        permute(&mut self.ts_ns, order);
-        permute(&mut self.thread, order);
-        permute(&mut self.path, order);
-    }
-
-    fn size_bytes(&self) -> usize {
-        self.ts_ns.len() * (size_of::<i64>() + size_of::<u32>() + size_of::<Sym>())
-    }
-}
 
 /// All that was read of a recording.
 #[derive(Debug, Default)]

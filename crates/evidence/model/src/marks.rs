@@ -1,0 +1,29 @@
+//! What is kept of events beside the tables: no table of its own, and nothing that SQL sees.
+
+use crate::strings::Sym;
+use crate::tables::permute;
+
+/// Where requests began and ended, by thread: also where nothing pairs the two, as without activity ids.
+#[derive(Debug, Default)]
+pub struct RequestMarks {
+    /// When, in order.
+    pub ts_ns: Vec<i64>,
+    /// The thread, see `Recording::thread_ids`.
+    pub thread: Vec<u32>,
+    /// The path of a request that begins; none for an end.
+    pub path: Vec<Sym>,
+}
+
+impl RequestMarks {
+    /// Brings the rows into the order given: the row numbers, each once.
+    pub fn reorder(&mut self, order: &[u32]) {
+        permute(&mut self.ts_ns, order);
+        permute(&mut self.thread, order);
+        permute(&mut self.path, order);
+    }
+
+    /// Bytes that the rows take.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.ts_ns.len() * (size_of::<i64>() + size_of::<u32>() + size_of::<Sym>())
+    }
+}
