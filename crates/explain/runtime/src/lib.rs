@@ -27,7 +27,8 @@ mod waits;
 pub use figure::{Figure, List, ListColumn, Part, Row, Series};
 pub use frames::{Marks, Owner, StackIndex};
 pub use load::{
-    Basis, Work, a_second, database_calls, http_calls, is_database, is_http, requests as request_work, routes,
+    Basis, DATABASE_METERS, Work, a_second, database_calls, http_calls, is_database, is_http,
+    requests as request_work, routes,
 };
 pub use metered::{
     Metered, at_per_mille, busy_cpu_share, metered, metered_sum, metered_totals, processors, tag,

@@ -49,9 +49,13 @@ pub fn requests(recording: &Recording) -> Option<Work> {
     Some(from_times(&times))
 }
 
+/// Histograms of a database's commands: OpenTelemetry's name, and that of Npgsql before version 10.
+pub const DATABASE_METERS: [&str; 2] = ["db.client.operation.duration", "db.client.commands.duration"];
+
 /// Calls of a database.
 pub fn database_calls(recording: &Recording) -> Option<Work> {
-    from_spans(recording, is_database).or_else(|| from_meter(recording, "db.client.operation.duration"))
+    let metered = || DATABASE_METERS.iter().find_map(|name| from_meter(recording, name));
+    from_spans(recording, is_database).or_else(metered)
 }
 
 /// Outgoing HTTP calls.

@@ -161,10 +161,9 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
         percent(of_time.min(1.0))
     );
     let sql = "select name, kind, sum(value) as total, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from counters \
-               where name in ('db.client.operation.duration', 'http.server.request.duration') and kind in ('count', 'sum') group by 1, 2";
-    let times = runtime::metered(facts.recording, "db.client.operation.duration", "count")
-        .into_iter()
-        .map(|of| of.ts_ns);
+               where name in ('db.client.operation.duration', 'db.client.commands.duration', 'http.server.request.duration') and kind in ('count', 'sum') group by 1, 2";
+    let meters = runtime::DATABASE_METERS.iter();
+    let times = meters.flat_map(|name| runtime::metered(facts.recording, name, "count")).map(|of| of.ts_ns);
     let share = Measured {
         name: "share of the requests' time in commands",
         value: of_time.min(1.0),

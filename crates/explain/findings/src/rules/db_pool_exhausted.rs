@@ -18,6 +18,24 @@ const FULL: Threshold = Threshold {
     source: "full once is a burst, full half of the time is a limit",
 };
 
+/// Gauges of those that wait, of connections and of their limit: OpenTelemetry's names, and those of Npgsql's versions.
+const PENDING_METERS: [&str; 3] = [
+    "db.client.connection.npgsql.pending_requests",
+    "db.client.connection.pending_requests",
+    "db.client.connections.pending_requests",
+];
+const COUNT_METERS: [&str; 2] = ["db.client.connection.count", "db.client.connections.usage"];
+const MOST_METERS: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
+const RUNNING_METERS: [&str; 2] = ["db.client.operation.npgsql.executing", "db.client.commands.executing"];
+
+/// The first of some gauges that was published, added up over its tags, for each moment.
+fn first_published(recording: &model::Recording, names: &[&str]) -> Vec<(i64, f64)> {
+    // An up-down counter publishes its total.
+    let kinds = names.iter().flat_map(|name| ["value", "total"].map(|kind| (*name, kind)));
+    let mut all = kinds.map(|(name, kind)| metered_totals(recording, name, kind));
+    all.find(|values| !values.is_empty()).unwrap_or_default()
+}
+
 pub(super) const RULE: Rule = Rule {
     id: "db-pool-exhausted",
     about: "requests wait for a database connection; pool too small or connections held or leaked",
@@ -40,14 +58,11 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let recording = facts.recording;
-    let mut pending = metered_totals(recording, "db.client.connection.npgsql.pending_requests", "value");
-    if pending.is_empty() {
-        pending = metered_totals(recording, "db.client.connection.pending_requests", "value");
-    }
+    let pending = first_published(recording, &PENDING_METERS);
     let mean = pending.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(pending.len())).max(1.0);
     let (full, used, most) = fullness(facts);
     let refused = refused(facts);
-    let executing = metered_totals(recording, "db.client.operation.npgsql.executing", "value");
+    let executing = first_published(recording, &RUNNING_METERS);
     let running =
         executing.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(executing.len())).max(1.0);
     let waits = !pending.is_empty() && mean >= PENDING.value && full.is_none_or(|full| full >= FULL.value);
@@ -87,7 +102,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let mut evidence = Vec::new();
     if !pending.is_empty() || used.is_some() {
-        let sql = "select ts_ns, name, value, tags from counters where name like 'db.client.connection%' and kind = 'value' order by ts_ns";
+        let sql = "select ts_ns, name, value, tags from counters where name like 'db.client.connection%' and kind in ('value', 'total') order by ts_ns";
         evidence.push(Evidence::of("counters", sql, pending.iter().map(|(ts_ns, _)| *ts_ns)));
     }
     if !refused.is_empty() {
@@ -111,11 +126,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 
 /// How often the pool was full, how many connections were in use on average, and how many there may be.
 fn fullness(facts: &Facts<'_>) -> (Option<f64>, Option<f64>, Option<f64>) {
-    let most = metered_totals(facts.recording, "db.client.connection.max", "value")
-        .iter()
-        .map(|(_, value)| *value)
-        .fold(0.0, f64::max);
-    let counts = runtime::metered(facts.recording, "db.client.connection.count", "value");
+    let most = first_published(facts.recording, &MOST_METERS);
+    let most = most.iter().map(|(_, value)| *value).fold(0.0, f64::max);
+    let kinds = COUNT_METERS.iter().flat_map(|name| ["value", "total"].map(|kind| (*name, kind)));
+    let mut counts = kinds.map(|(name, kind)| runtime::metered(facts.recording, name, kind));
+    let counts = counts.find(|values| !values.is_empty()).unwrap_or_default();
     let states = ["db.client.connection.state", "state"];
     let used: Vec<f64> = counts
         .iter()

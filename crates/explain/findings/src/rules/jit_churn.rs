@@ -4,8 +4,9 @@ use crate::facts::{Facts, count, known, percent, real, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
-use model::JitRow;
+use model::{JitRow, Sym};
 use runtime::{Group, Marks};
+use rustc_hash::FxHashMap;
 
 const RATE: Threshold = Threshold {
     name: "methods made at run time and compiled, a second, in the later half of the recording",
@@ -19,6 +20,9 @@ const LASTING: Threshold = Threshold {
     unit: "share",
     source: "a first use compiles once and is over",
 };
+
+/// A method that is loaded so often at one tier is made anew each time.
+const AGAIN: u32 = 8;
 
 pub(super) const RULE: Rule = Rule {
     id: "jit-churn",
@@ -41,9 +45,20 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let dynamic = |row: &JitRow| facts.text(row.method).contains("dynamicClass");
     let jit = &facts.recording.jit;
-    let rows: Vec<JitRow> = (0..jit.ts_ns.len()).filter_map(|at| jit.row(at)).filter(dynamic).collect();
+    let all = || (0..jit.ts_ns.len()).filter_map(|at| jit.row(at));
+    // A generated assembly's methods have names of their own, the same each time. Instances of generic methods share
+    // one, with the parameter in it.
+    let mut times_loaded: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
+    for row in all() {
+        *times_loaded.entry((row.method, row.tier)).or_default() += 1;
+    }
+    let made_again = |row: &JitRow| {
+        let times = times_loaded.get(&(row.method, row.tier)).copied().unwrap_or(0);
+        times >= AGAIN && !facts.text(row.tier).ends_with("OSR") && !facts.text(row.method).contains("!!")
+    };
+    let rows: Vec<JitRow> =
+        all().filter(|row| facts.text(row.method).contains("dynamicClass") || made_again(row)).collect();
     let end = facts.recording.exhibit.duration_ns.max(1);
     let later = count(rows.iter().filter(|row| row.ts_ns >= end / 2).count());
     let rate = real_u64(later) / (facts.seconds() / 2.0);
@@ -70,8 +85,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         in_place(&places),
         percent(of_time)
     );
-    let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms, sum(native_bytes) / 1e3 as kb, min(ts_ns) as first_ts_ns, \
-               max(ts_ns) as last_ts_ns from jit where method like '%dynamicClass%' group by 1 order by 2 desc";
+    let sql = "select method, tier, count(*) as loads, sum(dur_ns) / 1e6 as compiling_ms, sum(native_bytes) / 1e3 as kb, min(ts_ns) as first_ts_ns, \
+               max(ts_ns) as last_ts_ns from jit where method like '%dynamicClass%' or method in \
+               (select method from jit where method not like '%!!%' group by method, tier having count(*) >= 8) group by 1, 2 order by 3 desc limit 20";
     let mut evidence = vec![Evidence::of("jit", sql, rows.iter().map(|row| row.ts_ns))];
     if facts.has(Need::Samples) && facts.threads(compiling) > 0.0 {
         let filter = "samples.state <> 'waiting' and (frames.type like 'System.Linq.Expressions.%' or frames.type like 'System.Reflection.Emit.%')";

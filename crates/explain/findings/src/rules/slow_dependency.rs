@@ -91,10 +91,10 @@ fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
 }
 
 fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> Evidence {
-    let (tag, meter) = if kind == "HTTP" {
-        ("http.request.method", "http.client.request.duration")
+    let (tag, meters): (_, &[&str]) = if kind == "HTTP" {
+        ("http.request.method", &["http.client.request.duration"])
     } else {
-        ("db.query.text", "db.client.operation.duration")
+        ("db.query.text", &runtime::DATABASE_METERS)
     };
     if calls.basis == Basis::Rows {
         let sql = format!(
@@ -107,9 +107,10 @@ fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> Evidence {
             times.filter_map(|at| facts.recording.spans.start_ns.get(at).copied()).collect();
         return Evidence::of("spans", sql, times.into_iter());
     }
+    let names = meters.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let sql = format!(
-        "select ts_ns, kind, value, tags from counters where name = '{meter}' and kind in ('count', 'sum', 'p50', 'p99') order by ts_ns"
+        "select ts_ns, kind, value, tags from counters where name in ({names}) and kind in ('count', 'sum', 'p50', 'p99') order by ts_ns"
     );
-    let times = runtime::metered(facts.recording, meter, "count").into_iter().map(|of| of.ts_ns);
-    Evidence::of("counters", sql, times)
+    let times = meters.iter().flat_map(|name| runtime::metered(facts.recording, name, "count"));
+    Evidence::of("counters", sql, times.map(|of| of.ts_ns))
 }
