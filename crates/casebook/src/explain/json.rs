@@ -84,6 +84,7 @@ fn exhibit(recording: &Recording) -> Value {
         "arch": exhibit.arch,
         "command_line": exhibit.command_line,
         "processors": exhibit.processors,
+        "server_gc": exhibit.server_gc,
         "streams": exhibit.streams,
         "bytes": exhibit.bytes,
         "format_version": exhibit.format_version,

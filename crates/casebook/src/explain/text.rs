@@ -123,6 +123,7 @@ fn headline(page: &mut Page, recording: &Recording) {
         exhibit.pid.map(|pid| format!("process {pid}")),
         exhibit.processors.map(|n| if n == 1 { "1 processor".to_owned() } else { format!("{n} processors") }),
         (!machine.is_empty()).then(|| machine.join(" ")),
+        exhibit.server_gc.map(|server| if server { "server GC" } else { "workstation GC" }.to_owned()),
     ];
     page.line("subject", &facts.into_iter().flatten().collect::<Vec<_>>().join(" · "));
     if let Some(command) = &exhibit.command_line {

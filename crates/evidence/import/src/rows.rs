@@ -11,6 +11,8 @@ use model::{
 };
 use rustc_hash::FxHashMap;
 
+/// STARTUP_SERVER_GC of the hosting interface's STARTUP_FLAGS.
+const SERVER_GC: i64 = 0x1000;
 /// The chance of a byte to be sampled, as one in so many.
 const SAMPLED_ONE_IN: f64 = 102_400.0;
 
@@ -267,6 +269,7 @@ impl Builder {
         if major >= 5 {
             self.recording.exhibit.runtime = Some(format!("{major}.{minor}.{build}"));
         }
+        self.recording.exhibit.server_gc = fields.int("StartupFlags").map(|flags| flags & SERVER_GC != 0);
     }
 
     fn process_info(&mut self, seen: &Seen<'_>) {

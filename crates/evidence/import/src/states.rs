@@ -14,6 +14,8 @@ use rustc_hash::FxHashMap;
 const INNERMOST: usize = 4;
 /// Frames looked at from there on for what is waited for.
 const OUTWARD: usize = 24;
+/// Frames looked at for who asked for a call outside managed code.
+const ASKED_BY: usize = 7;
 /// Methods of the runtime that run somebody's code: what stands further out asked for that code, not for the wait.
 const RUNS_CODE: [&str; 6] = [
     "InnerInvoke",
@@ -35,6 +37,8 @@ enum Shape {
     Waits(&'static str),
     /// It waits for a lock, unless events say that it had it.
     Enters(&'static str),
+    /// It waits, unless an asynchronous method asked: then the call does not block.
+    Synchronous(&'static str),
 }
 
 /// What a wait is for, by method: innermost frames, then what stands around them.
@@ -52,6 +56,9 @@ impl Shapes {
             match (words.next(), words.next(), words.next()) {
                 (Some("wait"), Some(what), Some(method)) => shapes.inner.push((method, Shape::Waits(what))),
                 (Some("enter"), Some(what), Some(method)) => shapes.inner.push((method, Shape::Enters(what))),
+                (Some("sync"), Some(what), Some(method)) => {
+                    shapes.inner.push((method, Shape::Synchronous(what)));
+                }
                 (Some("run"), Some(_), Some(method)) => shapes.inner.push((method, Shape::Runs)),
                 (Some("around"), Some(what), Some(method)) => shapes.around.push((method, what)),
                 _ => {}
@@ -73,10 +80,21 @@ impl Shapes {
             .find_map(|name| self.around.iter().find(|(method, _)| name == method).map(|(_, what)| *what));
         match (shape.into_iter().next(), around) {
             (None, _) => Shape::Plain,
+            (Some(Shape::Synchronous(_)), _) if is_asynchronous(names) => Shape::Plain,
+            (Some(Shape::Synchronous(what)), _) => Shape::Waits(what),
             (Some(Shape::Waits(_) | Shape::Enters(_)), Some(what)) => Shape::Waits(what),
             (Some(shape), _) => shape,
         }
     }
+}
+
+/// Whether a call outside managed code was asked for by an asynchronous method of the runtime or of ASP.NET Core.
+fn is_asynchronous(names: &[String]) -> bool {
+    let of_framework = |name: &&String| name.starts_with("System.") || name.starts_with("Microsoft.");
+    names.iter().take(ASKED_BY).filter(of_framework).any(|name| {
+        let (class, method) = name.rsplit_once('.').unwrap_or(("", name));
+        method.ends_with("Async") || class.contains("SocketAsyncEventArgs")
+    })
 }
 
 /// Whether a name is that of a local function, whose number differs between builds: `<PollGC>g__PollGCWorker|67_0`.
@@ -115,7 +133,7 @@ pub(crate) fn set_states(recording: &mut Recording) {
         });
         let in_lock = || contended.at(row.thread, row.ts_ns);
         let waits_for = match shape {
-            Shape::Waits(_) => Some(what),
+            Shape::Waits(_) | Shape::Synchronous(_) => Some(what),
             Shape::Enters(_) => (contended.is_empty() || in_lock()).then_some(what),
             Shape::Runs => None,
             // Where the runtime waits for a lock without a frame of its own, its events say so.

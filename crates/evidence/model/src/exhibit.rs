@@ -19,6 +19,8 @@ pub struct Exhibit {
     pub command_line: Option<String>,
     /// The process.
     pub pid: Option<u64>,
+    /// Whether the runtime was started with the server's collector.
+    pub server_gc: Option<bool>,
     /// Processors of the machine.
     pub processors: Option<u32>,
     /// When the session began: RFC 3339, in UTC.

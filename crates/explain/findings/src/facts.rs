@@ -1,6 +1,7 @@
 //! What rules share of a recording, worked out once.
 
-use crate::places::Places;
+use crate::finding::Place;
+use crate::places::{Places, busiest_route};
 use crate::rule::Need;
 use model::{NO_INT, Recording, Sym};
 use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work};
@@ -143,6 +144,13 @@ impl<'a> Facts<'a> {
             places.add(self, group.stack, group.thread, group.first_ns, real_u64(group.samples));
         }
         places
+    }
+
+    /// Who calls through the groups with a mark: the service's frames there, else the route with most time.
+    pub(crate) fn callers(&self, mark: Marks) -> Vec<Place> {
+        let places = self.places(|group| self.is_busy(group) && self.index.marks(group.stack).has(mark));
+        let named = if places.is_empty() { Vec::new() } else { places.top(self.recording) };
+        if named.is_empty() { busiest_route(self) } else { named }
     }
 
     /// How often the pool changed its number of workers for a reason.

@@ -40,7 +40,7 @@ pub(crate) fn allocators(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRo
 pub(crate) fn allocated(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> f64 {
     let rows = &facts.recording.allocations;
     let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row));
-    rows.map(|row| row.weight_bytes).filter(|weight| weight.is_finite()).sum()
+    rows.map(|row| row.weight_bytes).filter(|weight| weight.is_finite()).fold(0.0, |sum, weight| sum + weight)
 }
 
 /// The type allocated most, with its share of the bytes chosen.

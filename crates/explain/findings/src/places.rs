@@ -15,6 +15,8 @@ const MOST_PLACES: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     frames: BTreeMap<Sym, Weights>,
+    /// Where nothing of the service or of a package is in the stack; shown where there is nothing else.
+    of_framework: BTreeMap<Sym, Weights>,
     total: f64,
 }
 
@@ -28,9 +30,12 @@ impl Places {
     /// Adds a stack, seen on a thread at a time. A stack without a frame to name counts in the total alone.
     pub(crate) fn add(&mut self, facts: &Facts<'_>, stack: u32, thread: u32, ts_ns: i64, weight: f64) {
         self.total += weight;
-        let Some(frame) = facts.index.blamed_frame(stack) else { return };
+        let blamed = facts.index.blamed_frame(stack);
+        let asking = || facts.index.asking_frame(facts.recording, stack);
+        let Some(frame) = blamed.or_else(asking) else { return };
         let Some(name) = facts.recording.frames.name.get(frame as usize) else { return };
-        let weights = self.frames.entry(*name).or_default();
+        let frames = if blamed.is_some() { &mut self.frames } else { &mut self.of_framework };
+        let weights = frames.entry(*name).or_default();
         weights.all += weight;
         let nameless =
             facts.index.owner(frame) == runtime::Owner::Dynamic || facts.text(*name).contains(">b__");
@@ -46,7 +51,8 @@ impl Places {
 
     /// The places with the largest weights.
     pub(crate) fn top(&self, recording: &Recording) -> Vec<Place> {
-        let mut list: Vec<_> = self.frames.iter().collect();
+        let frames = if self.frames.is_empty() { &self.of_framework } else { &self.frames };
+        let mut list: Vec<_> = frames.iter().collect();
         list.sort_by(|a, b| b.1.all.total_cmp(&a.1.all));
         let places = list.into_iter().take(MOST_PLACES).map(|(frame, weights)| Place {
             frame: recording.strings.text(*frame).to_owned(),
@@ -55,6 +61,20 @@ impl Places {
         });
         places.collect()
     }
+}
+
+/// The route that took most of the requests' time, where no stack shows who asked: an asynchronous call has none while it
+/// is under way.
+pub(crate) fn busiest_route(facts: &Facts<'_>) -> Vec<Place> {
+    let routes = runtime::routes(facts.recording);
+    let all: f64 = routes.iter().map(|(_, work)| work.seconds).sum();
+    let first = routes.into_iter().next().filter(|_| all > 0.0);
+    let place = |(route, work): (String, runtime::Work)| Place {
+        frame: String::from("?"),
+        share: work.seconds / all,
+        request: Some(route),
+    };
+    first.map(place).into_iter().collect()
 }
 
 /// The path with the largest weight; with its numbers left open where paths differ in them.

@@ -48,8 +48,12 @@ impl Marks {
     pub const COLLECT: Self = Self(1 << 9);
     /// The program's entry point, in any of its forms.
     pub const ENTRY: Self = Self(1 << 10);
+    /// A client of a database.
+    pub const DATABASE: Self = Self(1 << 11);
+    /// An outgoing HTTP call.
+    pub const HTTP: Self = Self(1 << 12);
 
-    const NAMES: [(&'static str, Self); 10] = [
+    const NAMES: [(&'static str, Self); 12] = [
         ("work", Self::WORK),
         ("request", Self::REQUEST),
         ("host", Self::HOST),
@@ -60,6 +64,8 @@ impl Marks {
         ("compile", Self::COMPILE),
         ("gate", Self::GATE),
         ("collect", Self::COLLECT),
+        ("database", Self::DATABASE),
+        ("http", Self::HTTP),
     ];
 
     /// Whether all of `other` is in it.
@@ -126,6 +132,22 @@ impl Names {
         if is_entry(class, method) { marks.with(Marks::ENTRY) } else { marks }
     }
 }
+
+/// Types whose methods are waits, or run other code on their way.
+const WAITS: [&str; 12] = [
+    "System.Threading.Thread",
+    "System.Threading.Monitor",
+    "System.Threading.WaitHandle",
+    "System.Threading.ManualResetEventSlim",
+    "System.Threading.SemaphoreSlim",
+    "System.Threading.Lock",
+    "System.Threading.LowLevel*",
+    "System.Threading.Tasks.Task",
+    "System.Threading.ExecutionContext",
+    "System.Runtime.CompilerServices.TaskAwaiter*",
+    "System.Runtime.CompilerServices.Async*",
+    "Interop*",
+];
 
 /// Whether a name is the pattern's: whole, or from its beginning (`A*`) or its end (`*A`) on.
 fn matches(pattern: &str, name: &str) -> bool {
@@ -213,6 +235,19 @@ impl StackIndex {
     pub fn blamed_frame(&self, stack: u32) -> Option<u32> {
         let of = |list: &[u32]| list.get(stack as usize).copied().filter(|frame| *frame != NO_ID);
         of(&self.user).or_else(|| of(&self.dynamic)).or_else(|| of(&self.library))
+    }
+
+    /// Where none of these is in a stack: the innermost frame around the wait itself, which at least says what asked.
+    pub fn asking_frame(&self, recording: &Recording, stack: u32) -> Option<u32> {
+        let frames = &recording.frames;
+        let is_wait = |frame: u32| {
+            let class =
+                frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
+            WAITS.iter().any(|pattern| matches(pattern, class)) || self.owner(frame) == Owner::Unknown
+        };
+        let nodes = recording.stacks.walk(stack);
+        let mut nodes = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+        nodes.find(|frame| !is_wait(*frame))
     }
 
     /// Whether the user's innermost frame is the entry point: a program that waits for its own end.

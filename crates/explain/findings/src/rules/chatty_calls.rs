@@ -1,10 +1,10 @@
 //! Many outgoing calls one after another within one request.
 
 use crate::facts::{Facts, count, known, percent, real, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
+use crate::finding::{Evidence, Measured, Place, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
-use runtime::{Basis, is_http};
+use runtime::{Basis, Marks, is_http};
 use std::collections::BTreeMap;
 
 const EACH: Threshold = Threshold {
@@ -92,6 +92,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let of_one =
         Measured { name: "time of the calls in one request", value: of_one, unit: "ms", threshold: None };
     Some(found(
+        facts.callers(Marks::HTTP),
         title,
         vec![EACH.measured(each), SEQUENTIAL.measured(sequential), of_one],
         Evidence::of("spans", sql, times.into_iter()),
@@ -136,16 +137,21 @@ fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
         unit: "share",
         threshold: None,
     };
-    Some(found(title, vec![EACH.measured(each), share], Evidence::of("counters", sql, times), 0.75))
+    Some(found(
+        facts.callers(Marks::HTTP),
+        title,
+        vec![EACH.measured(each), share],
+        Evidence::of("counters", sql, times),
+        0.75,
+    ))
 }
 
-fn found(title: String, measured: Vec<Measured>, evidence: Evidence, score: f64) -> Found {
-    Found {
-        title,
-        severity: Severity::Warning,
-        score,
-        measured,
-        places: Vec::new(),
-        evidence: vec![evidence],
-    }
+fn found(
+    places: Vec<Place>,
+    title: String,
+    measured: Vec<Measured>,
+    evidence: Evidence,
+    score: f64,
+) -> Found {
+    Found { title, severity: Severity::Warning, score, measured, places, evidence: vec![evidence] }
 }

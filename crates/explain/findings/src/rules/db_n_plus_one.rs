@@ -1,10 +1,10 @@
 //! Many equal queries within one request.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
+use crate::finding::{Evidence, Measured, Place, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
-use runtime::{Basis, is_database, tag};
+use runtime::{Basis, Marks, is_database, tag};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -137,6 +137,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let taken =
         Measured { name: "seconds that they took, added up", value: seconds, unit: "s", threshold: None };
     Some(found(
+        facts.callers(Marks::DATABASE),
         title,
         each,
         vec![EACH.measured(each), EQUAL.measured(equal), taken],
@@ -171,6 +172,7 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
         threshold: None,
     };
     Some(found(
+        facts.callers(Marks::DATABASE),
         title,
         each,
         vec![EACH.measured(each), share],
@@ -179,7 +181,14 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
     ))
 }
 
-fn found(title: String, each: f64, measured: Vec<Measured>, evidence: Vec<Evidence>, score: f64) -> Found {
+fn found(
+    places: Vec<Place>,
+    title: String,
+    each: f64,
+    measured: Vec<Measured>,
+    evidence: Vec<Evidence>,
+    score: f64,
+) -> Found {
     let severity = if each >= 100.0 { Severity::Critical } else { Severity::Warning };
-    Found { title, severity, score, measured, places: Vec::new(), evidence }
+    Found { title, severity, score, measured, places, evidence }
 }

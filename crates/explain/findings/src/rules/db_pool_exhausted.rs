@@ -3,7 +3,7 @@
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
-use runtime::{metered_totals, tag};
+use runtime::{Marks, metered_totals, tag};
 
 const PENDING: Threshold = Threshold {
     name: "requests that wait for a connection, mean of what was published",
@@ -119,7 +119,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         severity: if refused.is_empty() && line < 0.7 { Severity::Warning } else { Severity::Critical },
         score: 0.97,
         measured,
-        places: Vec::new(),
+        places: facts.callers(Marks::DATABASE),
         evidence,
     })
 }

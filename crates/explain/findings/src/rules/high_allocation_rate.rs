@@ -24,7 +24,7 @@ pub(super) const RULE: Rule = Rule {
     about: "allocation rate drives collections; types and callers",
     needs: &[Need::Allocations],
     thresholds: &[RATE, COLLECTIONS],
-    silent: "where the collector has little to do all the same, and where large objects are the bulk (`loh-churn`)",
+    silent: "where the collector has little to do all the same (a note then), and where large objects are the bulk (`loh-churn`)",
     why: "Each thread allocates from a context of 8 kB by moving a pointer; when generation 0's budget is used up, a collection runs. \
           Garbage itself costs nothing to free, but the memory is cleared and brought through the caches again and again, and what \
           happens to live at each collection is copied.",
@@ -44,7 +44,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let a_second = allocated(facts, small) / facts.seconds();
     let each = a_second / facts.cores;
     let collections = real_u64(count(facts.recording.gc.start_ns.len())) / facts.seconds();
-    if each < RATE.value || collections < COLLECTIONS.value {
+    if each < RATE.value {
         return None;
     }
     let share = pause_share(facts, |_| true);
@@ -72,7 +72,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     Some(Found {
         title,
-        severity: Severity::Warning,
+        severity: if collections < COLLECTIONS.value { Severity::Note } else { Severity::Warning },
         score: (0.3 + share + (each / RATE.value - 1.0) * 0.05).min(0.6),
         measured,
         places,

@@ -3,7 +3,7 @@
 use crate::facts::{Facts, percent, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
-use runtime::metered_sum;
+use runtime::{Marks, metered_sum};
 
 const OPENED: Threshold = Threshold {
     name: "connections opened for each outgoing call",
@@ -82,7 +82,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         severity: if rate >= 100.0 { Severity::Critical } else { Severity::Warning },
         score: 0.7 + 0.25 * each.min(1.0),
         measured,
-        places: Vec::new(),
+        places: facts.callers(Marks::HTTP),
         evidence: vec![evidence],
     })
 }

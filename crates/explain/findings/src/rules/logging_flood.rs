@@ -7,10 +7,10 @@ use crate::rule::{Found, Need, Rule, Threshold};
 use runtime::{Group, Marks, State};
 
 const SHARE: Threshold = Threshold {
-    name: "share of the busy samples of requests and work in logging",
-    value: 0.3,
+    name: "share of the time of work that logs, or waits for its sink",
+    value: 0.2,
     unit: "share",
-    source: "measured: below 0.1 with one line a request, 0.6 and more with dozens",
+    source: "measured: below 0.1 with one line a request, 0.3 to 0.7 with dozens",
 };
 const WAITING: Threshold = Threshold {
     name: "threads that wait for the log's sink, on average",
@@ -54,18 +54,17 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let running = |group: &Group| in_work(group) && facts.is_busy(group) && logging(group);
     let (log_busy, busy) =
         (facts.threads(running), facts.threads(|group| in_work(group) && facts.is_busy(group)));
-    let share = log_busy / busy.max(0.01);
     let waits = |group: &Group| in_work(group) && group.state == State::Waiting && logging(group);
     let mut waiting = facts.threads(waits);
     waiting = waiting.max(waited_in_events(facts));
     let lines = real_u64(count(facts.recording.logs.ts_ns.len()));
     let per_request = facts.requests.filter(|work| work.count > 0.0).map_or(0.0, |work| lines / work.count);
     let many = per_request >= LINES.value && lines / facts.seconds() >= FEW_LINES;
-    if (share < SHARE.value || log_busy < 0.15) && waiting < WAITING.value && !many {
+    let of_work = (log_busy + waiting) / (busy + waiting).max(0.01);
+    if (of_work < SHARE.value || log_busy + waiting < 0.15) && waiting < WAITING.value && !many {
         return None;
     }
     let places = facts.places(|group| running(group) || waits(group)).top(facts.recording);
-    let of_work = (log_busy + waiting) / (busy + waiting).max(0.01);
     let title = format!(
         "Logging{} takes {} of the time of work{}",
         in_place(&places),
@@ -78,7 +77,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     );
     let filter = "threads.kind = 'pool' and (frames.module like 'Microsoft.Extensions.Logging%' or frames.type like 'System.Console%' or frames.type like 'System.IO.%')";
     let mut evidence = vec![Evidence::samples(facts, filter, |group| running(group) || waits(group))];
-    let mut measured = vec![SHARE.measured(share), WAITING.measured(waiting)];
+    let mut measured = vec![SHARE.measured(of_work), WAITING.measured(waiting)];
     if lines > 0.0 {
         measured.push(LINES.measured(per_request));
         measured.push(Measured {

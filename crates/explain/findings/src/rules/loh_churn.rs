@@ -58,7 +58,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if times.len() < 2 || rate < RATE.value {
         return None;
     }
-    let large = |row: &AllocationRow| facts.text(row.kind) == "Large";
+    // Large objects and those of the pinned object heap use up budgets of generation 2 alike.
+    let large = |row: &AllocationRow| matches!(facts.text(row.kind), "Large" | "Pinned");
     let a_second = allocated(facts, large) / facts.seconds();
     let share = pause_share(facts, for_large);
     if a_second < BYTES.value && share < SHARE.value {
@@ -81,7 +82,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(large).map(|row| row.ts_ns).collect();
     if !sampled.is_empty() {
         let sql = "select type, count(*) as samples, sum(weight_bytes) / 1e6 as mb, avg(bytes) as mean_bytes from allocations \
-                   where kind = 'Large' group by 1 order by 3 desc limit 20";
+                   where kind in ('Large', 'Pinned') group by 1 order by 3 desc limit 20";
         evidence.push(Evidence::of("allocations", sql, sampled.into_iter()));
     }
     let measured = vec![RATE.measured(rate), BYTES.measured(a_second), SHARE.measured(share)];

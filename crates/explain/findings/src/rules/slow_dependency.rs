@@ -3,7 +3,7 @@
 use crate::facts::{Facts, percent, said};
 use crate::finding::{Evidence, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
-use runtime::{Basis, Work};
+use runtime::{Basis, Marks, Work};
 
 const SHARE: Threshold = Threshold {
     name: "share of the requests' time in such calls",
@@ -71,7 +71,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         severity: if share >= 0.8 && median >= 500.0 { Severity::Critical } else { Severity::Warning },
         score: 0.9 * share,
         measured: vec![SHARE.measured(share), SLOW.measured(median), UNDER_WAY.measured(under_way)],
-        places: Vec::new(),
+        places: facts.callers(if kind == "HTTP" { Marks::HTTP } else { Marks::DATABASE }),
         evidence,
     })
 }

@@ -2,7 +2,9 @@
 
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
+use crate::gcfacts::pause_share;
 use crate::rule::{Found, Need, Rule, Threshold};
+use model::JitRow;
 
 const UNOPTIMISED: Threshold = Threshold {
     name: "share of the service's own compiled methods that the compiler was told not to optimise",
@@ -10,58 +12,127 @@ const UNOPTIMISED: Threshold = Threshold {
     unit: "share",
     source: "methods of a Release build have no such mark; those of a Debug build all do",
 };
+const UNTIERED: Threshold = Threshold {
+    name: "share of compiled methods that were optimised at once",
+    value: 0.95,
+    unit: "share",
+    source: "with tiered compilation nine in ten begin without optimisation; only loops and dynamic methods do not",
+};
+const PAUSED: Threshold = Threshold {
+    name: "share of the time stood still for a workstation collector",
+    value: 0.05,
+    unit: "share",
+    source: "as of `gc-pauses`; with four processors and more the server's collector shares the work out",
+};
+/// Fewer methods of its own are too few to tell a build by.
+const OWN: usize = 20;
+/// Fewer compiled methods are too few to tell a setting by.
+const ALL: usize = 200;
+/// From so many processors on the server's collector has something to share out.
+const PROCESSORS: f64 = 4.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "startup-config",
-    about: "a setting that matters: Debug build, Server/Workstation GC against the cores, tiered compilation off, container limits; \
-            `note`, unless its harm is measured in the same capture",
-    needs: &[Need::Jit],
-    thresholds: &[UNOPTIMISED],
-    silent: "where fewer than 20 methods of the service's own were compiled while recording",
-    why: "An assembly of a Debug build carries an attribute that tells the JIT not to optimise it: no inlining, every local in memory, \
-          and tiered compilation never replaces it (tier MinOptJitted).",
-    tries: &["Publish with `-c Release`"],
-    verify: "Record again: `jit` has no methods of tier `MinOptJitted`.",
+    about: "a setting that matters: Debug build, Server/Workstation GC against the cores, tiered compilation off, container \
+            limits; `note`, unless its harm is measured in the same capture",
+    needs: &[Need::Jit, Need::Gc],
+    thresholds: &[UNOPTIMISED, UNTIERED, PAUSED],
+    silent: "where few methods were compiled while recording, and for settings that the recording does not tell",
+    why: "An assembly of a Debug build carries an attribute that tells the JIT not to optimise it (tier MinOptJitted), and tiered \
+          compilation never replaces such code. With tiered compilation off, each method is compiled with full optimisation before it \
+          first runs, so a start takes longer, and nothing is compiled again with what was learnt of it (dynamic PGO). A workstation \
+          collector collects with one thread; the server's has one for each processor.",
+    tries: &[
+        "Publish with `-c Release`",
+        "Leave `DOTNET_TieredCompilation`, `DOTNET_TieredPGO` and `DOTNET_TC_QuickJit` at their defaults",
+        "`<ServerGarbageCollection>true</ServerGarbageCollection>` where the service has four processors and more for itself",
+    ],
+    verify: "Record again: the tiers in `jit`, and `gc.pause.share` in `metrics`.",
     causes: &[],
     absorbs: &[],
     check,
 };
 
+#[derive(Default)]
+struct Remarks {
+    titles: Vec<String>,
+    measured: Vec<Measured>,
+    evidence: Vec<Evidence>,
+    hurts: bool,
+}
+
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let jit = &facts.recording.jit;
-    let framework = ["System.", "Microsoft.", "Anonymously Hosted", "Interop"];
-    let own = (0..jit.ts_ns.len()).filter_map(|at| jit.row(at)).filter(|row| {
-        let name = facts.text(row.method);
-        !framework.iter().any(|start| name.starts_with(start)) && !name.contains("dynamicClass")
-    });
-    let own: Vec<_> = own.collect();
-    let unoptimised: Vec<i64> =
-        own.iter().filter(|row| facts.text(row.tier) == "MinOptJitted").map(|row| row.ts_ns).collect();
-    let share = real_u64(count(unoptimised.len())) / real_u64(count(own.len())).max(1.0);
-    if own.len() < 20 || share < UNOPTIMISED.value {
+    let mut remarks = Remarks::default();
+    build(facts, &mut remarks);
+    tiering(facts, &mut remarks);
+    collector(facts, &mut remarks);
+    if remarks.titles.is_empty() {
         return None;
     }
-    let title = format!(
+    Some(Found {
+        title: remarks.titles.join("; "),
+        severity: if remarks.hurts { Severity::Warning } else { Severity::Note },
+        score: 0.2,
+        measured: remarks.measured,
+        places: Vec::new(),
+        evidence: remarks.evidence,
+    })
+}
+
+fn compiled<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = JitRow> + 'a {
+    let jit = &facts.recording.jit;
+    let rows = (0..jit.ts_ns.len()).filter_map(|at| jit.row(at));
+    rows.filter(|row| !facts.text(row.method).contains("dynamicClass"))
+}
+
+fn build(facts: &Facts<'_>, remarks: &mut Remarks) {
+    let framework = ["System.", "Microsoft.", "Anonymously Hosted", "Interop"];
+    let own: Vec<JitRow> = compiled(facts)
+        .filter(|row| !framework.iter().any(|start| facts.text(row.method).starts_with(start)))
+        .collect();
+    let unoptimised = own.iter().filter(|row| facts.text(row.tier) == "MinOptJitted").map(|row| row.ts_ns);
+    let unoptimised: Vec<i64> = unoptimised.collect();
+    let share = real_u64(count(unoptimised.len())) / real_u64(count(own.len())).max(1.0);
+    if own.len() < OWN || share < UNOPTIMISED.value {
+        return;
+    }
+    remarks.titles.push(format!(
         "The service runs a Debug build: {} of its own methods are compiled without optimisation",
         percent(share)
-    );
+    ));
+    remarks.measured.push(UNOPTIMISED.measured(share));
     let sql = "select method, tier, il_bytes, native_bytes from jit where tier = 'MinOptJitted' order by ts_ns limit 50";
-    let methods = Measured {
-        name: "methods of its own compiled",
-        value: real_u64(count(own.len())),
-        unit: "",
-        threshold: None,
-    };
-    Some(Found {
-        title: if own.len() < 100 {
-            format!("{title} ({} seen)", said(real_u64(count(own.len()))))
-        } else {
-            title
-        },
-        severity: Severity::Note,
-        score: 0.2,
-        measured: vec![UNOPTIMISED.measured(share), methods],
-        places: Vec::new(),
-        evidence: vec![Evidence::of("jit", sql, unoptimised.into_iter())],
-    })
+    remarks.evidence.push(Evidence::of("jit", sql, unoptimised.into_iter()));
+}
+
+fn tiering(facts: &Facts<'_>, remarks: &mut Remarks) {
+    let rows: Vec<JitRow> = compiled(facts).filter(|row| facts.text(row.tier) != "ReadyToRun").collect();
+    let optimised = rows.iter().filter(|row| facts.text(row.tier) == "Optimized").map(|row| row.ts_ns);
+    let optimised: Vec<i64> = optimised.collect();
+    let share = real_u64(count(optimised.len())) / real_u64(count(rows.len())).max(1.0);
+    if rows.len() < ALL || share < UNTIERED.value {
+        return;
+    }
+    let number = said(real_u64(count(rows.len())));
+    remarks.titles.push(format!("Tiered compilation is off: all of {number} methods were optimised at once"));
+    remarks.measured.push(UNTIERED.measured(share));
+    let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms from jit group by 1 order by 2 desc";
+    remarks.evidence.push(Evidence::of("jit", sql, optimised.into_iter()));
+}
+
+fn collector(facts: &Facts<'_>, remarks: &mut Remarks) {
+    let share = pause_share(facts, |_| true);
+    let workstation = facts.recording.exhibit.server_gc == Some(false);
+    if !workstation || facts.cores < PROCESSORS || share < PAUSED.value {
+        return;
+    }
+    remarks.hurts = true;
+    remarks.titles.push(format!(
+        "The workstation collector stops a service with {} processors {} of the time",
+        said(facts.cores),
+        percent(share)
+    ));
+    remarks.measured.push(PAUSED.measured(share));
+    let sql = "select type, generation, count(*) as collections, sum(pause_ns) / 1e6 as paused_ms from gc group by 1, 2 order by 4 desc";
+    remarks.evidence.push(Evidence::of("gc", sql, facts.recording.gc.start_ns.iter().copied()));
 }
