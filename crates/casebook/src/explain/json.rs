@@ -57,6 +57,7 @@ fn finding(finding: &Finding) -> Value {
         "id": finding.id,
         "title": finding.title,
         "severity": finding.severity.name(),
+        "follows": finding.follows,
         "score": finding.score,
         "measured": measured.collect::<Vec<_>>(),
         "where": places.collect::<Vec<_>>(),

@@ -5,21 +5,32 @@
 
 use crate::page::{Page, Tone};
 use crate::unit::{duration, short, show};
-use findings::{Evidence, Finding, NotChecked, Place, Report, Severity};
+use findings::{Evidence, Finding, Place, Report, Severity, written_name};
 
 /// Measurements shown of a finding.
 const MEASURED: usize = 4;
 /// Places shown of a finding.
 const PLACES: usize = 3;
+/// A place with less of it is left to JSON.
+const LEAST_SHARE: f64 = 0.01;
 
 /// The headline: the first finding, or that there is none.
 pub(super) fn headline(page: &mut Page, report: &Report) {
     page.gap();
-    let notable = report.findings.iter().filter(|finding| finding.severity > Severity::Note).count();
+    let causes = |finding: &&Finding| finding.severity > Severity::Note && finding.follows.is_none();
+    let notable = report.findings.iter().filter(causes).count();
     let Some(first) = report.findings.first().filter(|_| notable > 0) else {
-        let checked = report.checked.len();
-        let text = format!("Nothing that hurts was found: {checked} {} checked.", plural(checked, "rule"));
-        page.block("verdict", Tone::Good, &[text]);
+        let (text, tone) = match report.checked.len() {
+            0 => (
+                String::from("Nothing could be judged: no rule has the data that it works from."),
+                Tone::Warning,
+            ),
+            checked => (
+                format!("Nothing that hurts was found: {checked} {} checked.", plural(checked, "rule")),
+                Tone::Good,
+            ),
+        };
+        page.block("verdict", tone, &[text]);
         return;
     };
     let others = match notable - 1 {
@@ -34,8 +45,19 @@ pub(super) fn headline(page: &mut Page, report: &Report) {
 pub(super) fn findings(page: &mut Page, report: &Report) {
     let (notes, notable): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(|finding| finding.severity == Severity::Note);
-    for (at, finding) in notable.iter().enumerate() {
+    let causes: Vec<&Finding> = notable.iter().copied().filter(|finding| finding.follows.is_none()).collect();
+    for (at, finding) in causes.iter().enumerate() {
         show_finding(page, finding, at > 0);
+        // What follows from it is said in a line each; all of it is in the JSON.
+        let of_it = notable.iter().filter(|of| of.follows == Some(finding.id));
+        for (at, symptom) in of_it.enumerate() {
+            page.line(if at == 0 { "it causes" } else { "" }, &format!("{}: {}", symptom.id, symptom.title));
+        }
+    }
+    let caused =
+        |of: &&&Finding| of.follows.is_some() && !causes.iter().any(|cause| of.follows == Some(cause.id));
+    for symptom in notable.iter().filter(caused) {
+        show_finding(page, symptom, true);
     }
     if !notes.is_empty() {
         page.gap();
@@ -59,7 +81,8 @@ fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
         (show(of.value, of.unit), format!("{}{held}", of.name))
     });
     page.pairs("measured", measured.collect());
-    page.pairs("where", finding.places.iter().take(PLACES).map(place).collect());
+    let places = finding.places.iter().take(PLACES).filter(|place| place.share >= LEAST_SHARE);
+    page.pairs("where", places.map(place).collect());
     page.pairs("seen in", finding.evidence.iter().map(evidence).collect());
     page.line("why", &finding.why);
     page.items("try", &finding.tries);
@@ -67,13 +90,11 @@ fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
 }
 
 fn place(place: &Place) -> (String, String) {
-    let name = place.frame.split_once('(').map_or(place.frame.as_str(), |(name, _)| name);
+    let name = written_name(&place.frame);
     let words = match &place.request {
-        Some(path) => {
-            let bare = name.split_once('!').map_or(name, |(_, bare)| bare);
-            format!("the handler of {path}, in {bare}")
-        }
-        None => name.to_owned(),
+        Some(path) if place.frame == "?" => format!("requests of {path}"),
+        Some(path) => format!("the handler of {path}, in {name}"),
+        None => name,
     };
     (show(place.share, "share"), words)
 }
@@ -93,26 +114,28 @@ fn evidence(evidence: &Evidence) -> (String, String) {
 
 /// What could not be checked, and how to ask for the rest.
 pub(super) fn not_checked(page: &mut Page, report: &Report, file: &str) {
-    let mut needs: Vec<(&str, Vec<&str>)> = Vec::new();
-    for NotChecked { id, needs: of } in &report.not_checked {
-        match needs.iter_mut().find(|(known, _)| known == of) {
-            Some((_, ids)) => ids.push(id),
-            None => needs.push((of, vec![id])),
-        }
-    }
-    if !needs.is_empty() {
+    if !report.not_checked.is_empty() {
         page.gap();
-        page.title("not checked for lack of data");
-        for (of, ids) in needs {
-            page.line("", &format!("{}: needs {of}", ids.join(", ")));
-        }
+        let ids: Vec<&str> = report.not_checked.iter().map(|rule| rule.id).collect();
+        page.line("not checked", &format!("{}, for lack of data", ids.join(", ")));
+        let needs = report.not_checked.iter().flat_map(|rule| rule.needs.split("; or "));
+        let mut needs: Vec<String> = needs.map(str::to_owned).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        page.items("it takes", &needs);
     }
     if report.findings.iter().any(|finding| !finding.evidence.is_empty()) {
         page.gap();
-        page.hint(&format!(
-            "The queries behind each finding: casebook explain {file} --format json | jq -r '.findings[].evidence[].sql'"
-        ));
+        page.hint("The queries that show each finding are in its JSON:");
+        let file = quoted(file);
+        page.hint(&format!("casebook explain {file} --format json | jq -r '.findings[].evidence[].sql'"));
     }
+}
+
+/// A file's name as a shell takes it.
+fn quoted(file: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
+    if file.chars().all(plain) { file.to_owned() } else { format!("'{}'", file.replace('\'', "'\\''")) }
 }
 
 fn tone(severity: Severity) -> Tone {

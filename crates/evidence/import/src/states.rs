@@ -81,8 +81,9 @@ impl Shapes {
         match (shape.into_iter().next(), around) {
             (None, _) => Shape::Plain,
             (Some(Shape::Synchronous(_)), _) if is_asynchronous(names) => Shape::Plain,
-            (Some(Shape::Synchronous(what)), _) => Shape::Waits(what),
-            (Some(Shape::Waits(_) | Shape::Enters(_)), Some(what)) => Shape::Waits(what),
+            (Some(Shape::Synchronous(what)), _) | (Some(Shape::Waits(_) | Shape::Enters(_)), Some(what)) => {
+                Shape::Waits(what)
+            }
             (Some(shape), _) => shape,
         }
     }

@@ -42,19 +42,18 @@ impl Evidence {
         evidence
     }
 
-    /// Evidence of samples whose stacks have a frame of this name anywhere, summed up by the innermost frame.
+    /// Evidence of samples whose stacks have a frame anywhere that `frames` chooses in SQL, summed up by the innermost one.
     pub(crate) fn samples_under(
         facts: &Facts<'_>,
-        frame: &str,
+        frames: &str,
         filter: &str,
         wanted: impl Fn(&Group) -> bool,
     ) -> Self {
         let inside = format!(
             "with recursive inside(id) as (select stacks.id from stacks join frames on frames.id = stacks.frame \
-             where frames.name = {} union select stacks.id from stacks join inside on stacks.parent = inside.id) ",
-            literal(frame)
+             where {frames} union select stacks.id from stacks join inside on stacks.parent = inside.id) "
         );
-        let filter = format!("{filter} and samples.stack in (select id from inside)");
+        let filter = format!("({filter}) and samples.stack in (select id from inside)");
         let mut evidence = Self::samples(facts, &filter, wanted);
         evidence.sql.insert_str(0, &inside);
         evidence

@@ -65,7 +65,7 @@ impl<'a> Facts<'a> {
             Need::Locks => self.sampling.is_some() || !recording.contention.ts_ns.is_empty(),
             Need::Exceptions | Need::Runtime => self.sends(""),
             Need::Jit => !recording.jit.ts_ns.is_empty(),
-            Need::Requests => self.requests.is_some(),
+            Need::EachRequest => !recording.requests.start_ns.is_empty(),
             Need::Database => self.database.is_some() || !recording.spans.start_ns.is_empty(),
             Need::Http => self.http.is_some() || !recording.spans.start_ns.is_empty(),
         }
@@ -235,7 +235,7 @@ pub(crate) fn said(value: f64) -> String {
 
 /// A share in a sentence.
 pub(crate) fn percent(share: f64) -> String {
-    format!("{} %", said((share * 1000.0).round() / 10.0))
+    format!("{} %", said(share * 100.0))
 }
 
 /// Bytes in a sentence.

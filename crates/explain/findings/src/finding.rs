@@ -70,6 +70,8 @@ pub struct Finding {
     pub title: String,
     /// How bad it is.
     pub severity: Severity,
+    /// The rule whose finding causes this one, where one does.
+    pub follows: Option<&'static str>,
     /// How much of the harm it explains, and how sure that is: 0 to 1.
     pub score: f64,
     /// What was measured.

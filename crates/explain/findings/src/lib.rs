@@ -17,6 +17,7 @@ mod rules;
 
 pub use catalogue::markdown;
 pub use finding::{Evidence, Finding, Measured, Place, Severity};
+pub use places::written_name;
 pub use rule::{Need, Rule, Threshold};
 pub use rules::ALL as RULES;
 

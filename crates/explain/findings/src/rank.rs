@@ -23,6 +23,9 @@ pub(crate) fn rank(mut found: Vec<(&'static Rule, Finding)>) -> Vec<Finding> {
                 if !cause.causes.contains(&rule.id) {
                     continue;
                 }
+                if finding.follows.is_none() {
+                    finding.follows = Some(cause.id);
+                }
                 let (least, behind) = (finding.severity.min(*severity), score * 0.95);
                 if least < finding.severity || (least == *severity && finding.score > behind) {
                     finding.severity = least;

@@ -40,8 +40,8 @@ pub enum Need {
     Exceptions,
     /// Events of compiled methods.
     Jit,
-    /// Requests, or the meter that counts them.
-    Requests,
+    /// Requests one by one.
+    EachRequest,
     /// Spans or meters of databases.
     Database,
     /// Spans or meters of outgoing HTTP calls.
@@ -60,7 +60,7 @@ impl Need {
             }
             Self::Locks | Self::Jit => "events of the runtime at level 5: --profile default",
             Self::Allocations => "sampled allocations: --profile default",
-            Self::Requests => "requests or their meter: --profile default or requests",
+            Self::EachRequest => "requests with activity ids: --profile requests",
             Self::Database => {
                 "spans or meters of a database client: --profile requests (Npgsql's meters need no spans)"
             }
@@ -122,6 +122,7 @@ impl Rule {
             id: self.id,
             title: found.title,
             severity: found.severity,
+            follows: None,
             score: found.score.clamp(0.0, 1.0),
             measured: found.measured,
             places: found.places,

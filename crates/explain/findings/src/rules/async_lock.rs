@@ -26,7 +26,7 @@ const MOST_EXPLAINED: f64 = 0.35;
 pub(super) const RULE: Rule = Rule {
     id: "async-lock",
     about: "requests wait asynchronously for a gate (SemaphoreSlim, Channel) while nothing else is busy",
-    needs: &[Need::Requests],
+    needs: &[Need::EachRequest],
     thresholds: &[QUEUED, STRETCHED],
     silent: "where requests are slow for a database, an outgoing call, the processors or blocked threads, and where all take \
              the same time, as with a delay",

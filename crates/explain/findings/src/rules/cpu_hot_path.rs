@@ -1,5 +1,6 @@
 //! One method of the service uses most of the processors.
 
+use crate::evidence::literal;
 use crate::facts::{Facts, is_stop, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::named;
@@ -97,10 +98,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let name = named(&places)?;
     let frame = facts.recording.frames.name.get(frame as usize).map_or("", |name| facts.text(*name));
     let title = format!(
-        "The processors are the limit ({} threads ready for {}), and {} of the busy time is in {name} and what it calls",
+        "{} of the busy time is in {name} and what it calls, with {} threads ready to run on {} processors",
+        percent(share),
         said(busy),
-        said(facts.cores),
-        percent(share)
+        said(facts.cores)
     );
     let severity = if of_cores >= CRITICAL && share >= 0.7 { Severity::Critical } else { Severity::Warning };
     let mut measured = vec![SHARE.measured(share), COMPUTING.measured(computing), BUSY.measured(of_cores)];
@@ -112,7 +113,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             threshold: Some(LEAST_OF_MACHINE),
         });
     }
-    let evidence = vec![Evidence::samples_under(facts, frame, "samples.state <> 'waiting'", inside)];
+    let evidence = vec![Evidence::samples_under(
+        facts,
+        &format!("frames.name = {}", literal(frame)),
+        "samples.state <> 'waiting'",
+        inside,
+    )];
     Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
 }
 

@@ -77,7 +77,9 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let ids = spans.span_id.iter().zip(&spans.parent_id).zip(&spans.kind);
     let parents: FxHashMap<Sym, (Sym, bool)> =
         ids.map(|((id, parent), kind)| (*id, (*parent, facts.text(*kind) == "Server"))).collect();
-    let mut by_text: BTreeMap<(Sym, Sym), u64> = BTreeMap::new();
+    // Other tags, as the connection's number, differ between commands of one text.
+    let mut texts_of: FxHashMap<Sym, &str> = FxHashMap::default();
+    let mut by_text: BTreeMap<(Sym, &str), u64> = BTreeMap::new();
     let mut requests: BTreeMap<Sym, (u64, f64)> = BTreeMap::new();
     let mut times = Vec::new();
     for at in 0..spans.start_ns.len() {
@@ -86,15 +88,16 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         if request == Sym::NONE {
             continue;
         }
-        *by_text.entry((request, row.tags)).or_default() += 1;
+        let text = *texts_of.entry(row.tags).or_insert_with(|| query_text(facts, row.tags));
+        *by_text.entry((request, text)).or_default() += 1;
         let request = requests.entry(request).or_default();
         request.0 += 1;
         request.1 += crate::facts::real(crate::facts::known(row.dur_ns).unwrap_or(0)) / 1e9;
         times.push(row.start_ns);
     }
-    let mut commonest: BTreeMap<Sym, (u64, Sym)> = BTreeMap::new();
+    let mut commonest: BTreeMap<Sym, (u64, &str)> = BTreeMap::new();
     for ((request, text), number) in by_text {
-        let most = commonest.entry(request).or_insert((0, Sym::NONE));
+        let most = commonest.entry(request).or_insert((0, ""));
         if (number, text) > *most {
             *most = (number, text);
         }
@@ -116,22 +119,19 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let each = real_u64(commands) / real_u64(count(guilty.len()));
     let equal =
         guilty.iter().map(|(_, (most, _))| real_u64(*most)).sum::<f64>() / real_u64(commands).max(1.0);
-    let mut texts: BTreeMap<Sym, u64> = BTreeMap::new();
+    let mut texts: BTreeMap<&str, u64> = BTreeMap::new();
     for (_, (most, text)) in &guilty {
         *texts.entry(*text).or_default() += most;
     }
     let (text, _) = texts.into_iter().max_by_key(|(text, number)| (*number, *text))?;
-    let text = tag(facts.recording, text, "db.query.text")
-        .or_else(|| tag(facts.recording, text, "db.statement"))
-        .unwrap_or("one text");
-    let text: String = text.replace("\\n", " ").chars().take(100).collect();
+    let text = shortened(text);
     let title = format!(
         "{} database commands in each of {} requests, {} of them one text: {text}",
         said(each),
         said(real_u64(count(guilty.len()))),
         percent(equal)
     );
-    let sql = "select trace_id, parent_id, tags, count(*) as times, sum(dur_ns) / 1e6 as ms, min(start_ns) as first_ns from spans \
+    let sql = "select trace_id, parent_id, coalesce(json_extract(tags, '$.\"db.query.text\"'), json_extract(tags, '$.\"db.statement\"')) as text, count(*) as times, sum(dur_ns) / 1e6 as ms, min(start_ns) as first_ns from spans \
                where tags like '%\"db.query.text\":%' or tags like '%\"db.statement\":%' group by 1, 2, 3 having count(*) >= 10 order by 4 desc limit 20";
     let seconds: f64 = guilty.iter().filter_map(|(request, _)| requests.get(*request)).map(|of| of.1).sum();
     let taken =
@@ -144,6 +144,20 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         vec![Evidence::of("spans", sql, times.into_iter())],
         0.9 + 0.08 * of_all,
     ))
+}
+
+/// The text of a command, by the names that OpenTelemetry gave its tag.
+fn query_text<'a>(facts: &Facts<'a>, tags: Sym) -> &'a str {
+    let texts = ["db.query.text", "db.statement"];
+    texts.iter().find_map(|name| tag(facts.recording, tags, name)).unwrap_or("one text")
+}
+
+/// The beginning of a command's text, in one line.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 80;
+    let line = text.replace("\\n", " ");
+    let cut = line.chars().count() > MOST;
+    line.chars().take(MOST).chain(cut.then_some('…')).collect()
 }
 
 /// From sums alone: how many, not how equal.

@@ -1,6 +1,6 @@
 //! Requests that wait for a database connection.
 
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, count, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use runtime::{Marks, metered_totals, tag};
@@ -111,11 +111,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let line = mean / (mean + running).max(0.1);
     Some(Found {
-        title: if line > 0.0 && waits {
-            format!("{title} ({} of those with a need wait)", percent(line))
-        } else {
-            title
-        },
+        title,
         severity: if refused.is_empty() && line < 0.7 { Severity::Warning } else { Severity::Critical },
         score: 0.97,
         measured,

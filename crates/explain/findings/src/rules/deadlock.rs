@@ -72,8 +72,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = places.top(facts.recording);
     let count = f64::from(u32::try_from(stuck.len()).unwrap_or(u32::MAX));
+    let what = if proven { "wait for each other's locks" } else { "wait for locks that nobody lets go of" };
+    let sure = if proven { "" } else { ": a deadlock, as far as stacks tell" };
     let title = format!(
-        "{} threads wait for each other's locks{} and do not move for {} s",
+        "{} threads {what}{} and do not move for {} s{sure}",
         said(count),
         in_place(&places),
         said(second)

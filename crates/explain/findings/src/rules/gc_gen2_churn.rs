@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     tries: &[
         "Let them die young: stream instead of collecting, shorter scopes, no batch larger than a generation-0 budget",
         "Or let them live on: pool and re-use them (`ArrayPool`, `ObjectPool`), or a cache with fewer evictions",
-        "Server GC or a larger generation-0 budget (`DOTNET_GCgen0size`) gives them more time to die in generation 0",
+        "Server GC with its larger budgets gives them more time to die in generation 0",
     ],
     verify: "Record the same load again: collections of generation 2 become rare and `promoted_bytes` in `gc` falls.",
     causes: &["gc-pauses", "high-allocation-rate", "lock-contention"],
@@ -63,7 +63,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = allocators(facts, |_| true).top(facts.recording);
     let title = format!(
-        "{} a second move to generation 2{}, and {} of it dies there: {} full collections a second",
+        "{} a second move to generation 2{}, and {} of it dies there: {} collections of generation 2 a second",
         bytes(promoted),
         in_place(&places),
         percent(died.min(1.0)),

@@ -29,7 +29,7 @@ pub(super) const RULE: Rule = Rule {
     thresholds: &[RATE, SHARE],
     silent: "for one or two of them (a note): a heap snapshot or a schedule, and for collections that memory pressure of the machine calls for",
     why: "`GC.Collect()` is a blocking collection of all generations: it marks everything that lives, whether there is garbage or \
-          not, and moves young objects to generation 2, where they then stay. The collector's own choice of when and which \
+          not, and what survives is one generation older after each call: short-lived objects end in generation 2. The collector's own choice of when and which \
           generation is built on how much survives; a call overrides it.",
     tries: &[
         "Remove the call. What it was meant to free is freed when memory is needed",
@@ -74,12 +74,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places = facts.places(|group| facts.index.marks(group.stack).has(Marks::COLLECT));
     }
     let places = places.top(facts.recording);
-    let title = format!(
-        "The program calls for {} collections a second{}: it stands still {} of the time for them",
-        said(rate),
-        in_place(&places),
-        percent(share)
-    );
+    let title = match number {
+        1 => format!("The program called for one collection{}", in_place(&places)),
+        _ => format!(
+            "The program calls for {} collections a second{}: it stands still {} of the time for them",
+            said(rate),
+            in_place(&places),
+            percent(share)
+        ),
+    };
     let sql = "select number, generation, reason, start_ns, pause_ns / 1e6 as pause_ms, thread, stack from gc \
                where reason like 'Induced%' order by start_ns limit 200";
     let total = Measured { name: "such collections", value: real_u64(number), unit: "", threshold: None };

@@ -31,7 +31,6 @@ pub(super) const RULE: Rule = Rule {
     tries: &[
         "Keep less alive between collections, and allocate less: the findings on allocation, generation 2 and the large object heap say what and where",
         "With several processors and memory to spare, Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
-        "`DOTNET_GCConserveMemory` and `DOTNET_GCHeapAffinitizeMask` last: they trade one cost for another",
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
     causes: &[],

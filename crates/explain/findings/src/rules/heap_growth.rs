@@ -65,9 +65,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let slope = theil_sen(&points)?;
     let span = points.last()?.0 - points.first()?.0;
-    let (grown, first) =
-        (slope * span, points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min));
+    let first = points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min);
+    let trend = slope * span;
     let steady = rising_pairs(&points);
+    // What was there at the end, over what was there at first: the slope says only how steadily.
+    let grown = (points.last()?.1 - first).min(trend.max(0.0) * 2.0);
     let relative = grown / first.max(1e6);
     if falls_back(facts, slope) {
         return None;

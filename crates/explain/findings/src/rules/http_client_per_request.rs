@@ -52,7 +52,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let queued = metered_sum(recording, "http.client.request.time_in_queue", "sum");
     let title = format!(
-        "{} connections a second are opened and closed for outgoing calls: one for {} of them",
+        "{} connections a second are opened and closed for outgoing calls: {} of the calls open one",
         said(rate),
         percent(each.min(1.0))
     );

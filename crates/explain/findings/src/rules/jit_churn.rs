@@ -21,6 +21,12 @@ const LASTING: Threshold = Threshold {
     source: "a first use compiles once and is over",
 };
 
+const COST: Threshold = Threshold {
+    name: "compiling, of one processor's time",
+    value: 0.02,
+    unit: "share",
+    source: "less is not worth a change; measured: 0.3 to 0.9 where a method is made for each request",
+};
 /// A method that is loaded so often at one tier is made anew each time.
 const AGAIN: u32 = 8;
 
@@ -28,7 +34,7 @@ pub(super) const RULE: Rule = Rule {
     id: "jit-churn",
     about: "code is compiled all the time: dynamic methods, expression trees, new Regex objects",
     needs: &[Need::Jit],
-    thresholds: &[RATE, LASTING],
+    thresholds: &[RATE, LASTING, COST],
     silent: "for tiered compilation (methods that are called often are compiled again in the background) and for first uses",
     why: "`Expression.Compile`, `DynamicMethod`, `new Regex(…, RegexOptions.Compiled)` and serializers that are built anew make a method \
           that the JIT compiles on the calling thread, with full optimisation, for a fraction of a millisecond to some. The method is \
@@ -70,14 +76,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         }
     }
     let lasting = real_u64(count(tenths.iter().filter(|seen| **seen).count())) / 10.0;
-    if rate < RATE.value || lasting < LASTING.value {
+    let taken: f64 = rows.iter().filter_map(|row| known(row.dur_ns)).map(|ns| real(ns) / 1e9).sum();
+    let of_time = taken / facts.seconds();
+    // A warm-up ends: the last fifth of the time must still compile.
+    let ends = !tenths.iter().skip(8).any(|seen| *seen);
+    if rate < RATE.value || lasting < LASTING.value || ends || of_time < COST.value {
         return None;
     }
     let compiling =
         |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::COMPILE);
     let places = facts.places(compiling).top(facts.recording);
-    let taken: f64 = rows.iter().filter_map(|row| known(row.dur_ns)).map(|ns| real(ns) / 1e9).sum();
-    let of_time = taken / facts.seconds();
     let of_busy = facts.threads(compiling) / facts.busy().max(0.01);
     let title = format!(
         "{} methods a second are made at run time and compiled{}: {} of a processor goes to compiling them",
@@ -90,15 +98,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                (select method from jit where method not like '%!!%' group by method, tier having count(*) >= 8) group by 1, 2 order by 3 desc limit 20";
     let mut evidence = vec![Evidence::of("jit", sql, rows.iter().map(|row| row.ts_ns))];
     if facts.has(Need::Samples) && facts.threads(compiling) > 0.0 {
-        let filter = "samples.state <> 'waiting' and (frames.type like 'System.Linq.Expressions.%' or frames.type like 'System.Reflection.Emit.%')";
-        let found = Evidence::samples(facts, filter, compiling);
-        evidence.push(found);
+        let frames = "(frames.type like 'System.Linq.Expressions.%' or frames.type like 'System.Reflection.Emit.%' \
+                      or frames.type like 'System.Text.RegularExpressions.%' or frames.type like 'System.Xml.Serialization.%')";
+        evidence.push(Evidence::samples_under(facts, frames, "samples.state <> 'waiting'", compiling));
     }
     let shares = [
         ("compiling, of one processor's time", of_time),
         ("share of the busy samples that make code", of_busy),
     ];
-    let mut measured = vec![RATE.measured(rate), LASTING.measured(lasting)];
+    let mut measured = vec![RATE.measured(rate), LASTING.measured(lasting), COST.measured(of_time)];
     measured.extend(shares.map(|(name, value)| Measured { name, value, unit: "share", threshold: None }));
     Some(Found {
         title,

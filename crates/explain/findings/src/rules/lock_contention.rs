@@ -34,14 +34,15 @@ pub(super) const RULE: Rule = Rule {
     silent: "where the waits are few and in one short stretch, as of a cache or a model that is built at first use (a note then), \
              and where logging waits for its sink (`logging-flood`)",
     why: "`lock` is a monitor: a thread that finds it taken spins for a moment, then sleeps in the kernel until the owner \
-          leaves (events Contention/Start and /Stop, which name the owner). While the lock is held, only one thread does \
+          leaves (events Contention/Start and /Stop, which name the owner; `System.Threading.Lock` sends them too, a \
+          reader-writer lock none). While the lock is held, only one thread does \
           this work however many processors there are; with a pool thread for each waiter, requests queue behind it.",
     tries: &[
         "Do less while holding it: compute before, publish after; no I/O, no logging, no allocation of large objects inside",
         "Split it: a lock for each key or partition, or data owned by one thread",
-        "For data read far more often than written: an immutable snapshot behind `Volatile.Read`, or `FrozenDictionary`; `ConcurrentDictionary` with as many buckets as writers need",
+        "For data read far more often than written: an immutable snapshot behind `Volatile.Read`, or `FrozenDictionary`; `ConcurrentDictionary`, whose locks are many",
     ],
-    verify: "Record the same load again: `contention.share` in `metrics` falls, and throughput rises with the number of clients.",
+    verify: "Record the same load again: `contention.share` in `metrics` (for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
     causes: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
     absorbs: &[],
     check,
@@ -78,9 +79,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let by_samples = facts.threads(in_lock);
     let by_events = waited / (facts.seconds() * 1e9);
     let waiting = by_events.max(by_samples);
-    let share = waiting / (waiting + facts.busy()).max(0.1);
-    let busy_is_known = facts.has(Need::Samples);
-    if waiting < WAITING.value || (busy_is_known && share < SHARE.value) {
+    // Without samples the processors that the process used stand in for the threads that ran.
+    let by_cpu = facts.cpu.map(|of_machine| of_machine * facts.cores);
+    let busy = if facts.has(Need::Samples) { Some(facts.busy()) } else { by_cpu };
+    let share = waiting / (waiting + busy.unwrap_or(waiting)).max(0.1);
+    if waiting < WAITING.value || share < SHARE.value {
         return None;
     }
     if places.is_empty() || by_samples > 1.5 * by_events {
@@ -107,7 +110,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         )
     };
     let mut measured = vec![WAITING.measured(waiting), SHARE.measured(share)];
-    if longest > 0.0 {
+    if longest > 0.0 && by_events >= by_samples {
         measured.push(Measured { name: "longest wait", value: longest / 1e6, unit: "ms", threshold: None });
     }
     let mut evidence = Vec::new();

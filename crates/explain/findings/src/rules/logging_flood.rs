@@ -75,8 +75,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             String::new()
         }
     );
-    let filter = "threads.kind = 'pool' and (frames.module like 'Microsoft.Extensions.Logging%' or frames.type like 'System.Console%' or frames.type like 'System.IO.%')";
-    let mut evidence = vec![Evidence::samples(facts, filter, |group| running(group) || waits(group))];
+    let frames = "(frames.type like 'Microsoft.Extensions.Logging.%' or frames.type like 'Serilog.%' or frames.type like 'NLog.%' \
+                  or frames.type like 'log4net.%' or frames.type = 'System.Console')";
+    let logs = |group: &Group| running(group) || waits(group);
+    let mut evidence = vec![Evidence::samples_under(facts, frames, "threads.kind = 'pool'", logs)];
     let mut measured = vec![SHARE.measured(of_work), WAITING.measured(waiting)];
     if lines > 0.0 {
         measured.push(LINES.measured(per_request));

@@ -55,10 +55,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         percent(share),
         said(longest)
     );
-    let filter = "samples.state <> 'waiting' and (frames.type like 'System.Text.RegularExpressions.%' or frames.method like 'Regex%')";
-    let evidence = vec![Evidence::samples(facts, filter, in_regex)];
-    let threads =
-        Measured { name: "processors busy with it, on average", value: inside, unit: "", threshold: None };
+    let frames = "(frames.type like 'System.Text.RegularExpressions.%' or frames.method like 'Regex%')";
+    let evidence = vec![Evidence::samples_under(facts, frames, "samples.state <> 'waiting'", in_regex)];
+    let threads = Measured { name: "threads in it, on average", value: inside, unit: "", threshold: None };
     let severity = if inside >= 0.5 * facts.cores { Severity::Critical } else { Severity::Warning };
     let measured = vec![SHARE.measured(share), LONGEST.measured(longest), threads];
     Some(Found { title, severity, score: share, measured, places, evidence })

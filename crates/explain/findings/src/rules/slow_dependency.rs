@@ -60,7 +60,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
     let under_way = calls.seconds / facts.seconds();
     let title = format!(
-        "Requests wait for a slow {kind} call: {} of their time, {} ms at the median, {} under way on average",
+        "{} of the time of all requests goes to slow {kind} calls: {} ms at the median, {} under way on average",
         percent(share),
         said(median),
         said(under_way)

@@ -13,7 +13,7 @@ const BLOCKED: Threshold = Threshold {
              at any time",
 };
 const COMPENSATED: Threshold = Threshold {
-    name: "workers added for blocking (CooperativeBlocking)",
+    name: "adjustments since a worker blocked (CooperativeBlocking)",
     value: 10.0,
     unit: "",
     source: "the pool adds a worker for each Task.Wait beyond the processors; measured: 0 in healthy services",
@@ -36,7 +36,7 @@ pub(super) const RULE: Rule = Rule {
     tries: &[
         "Await the Task instead: make the method async and its callers too, up to the handler",
         "Where a synchronous interface cannot be changed, call a synchronous API down to the socket instead of wrapping an asynchronous one",
-        "As a stop-gap alone, raise the pool's minimum (`DOTNET_ThreadPool_ForceMinWorkerThreads`, or `ThreadPool.SetMinThreads`) to the concurrency expected",
+        "As a stop-gap alone, raise the pool's minimum (`ThreadPool.SetMinThreads`, or `DOTNET_ThreadPool_ForceMinWorkerThreads`, which is hexadecimal) to the concurrency expected",
     ],
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
              `dotnet.thread_pool.thread.count` stays near the number of processors, and the p99 falls.",
@@ -88,7 +88,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             percent(share)
         )
     } else {
-        format!("The pool added {} workers because threads block until a Task is complete", said(added))
+        format!(
+            "The pool grew to {} workers: {} times since a worker blocked until a Task was complete",
+            said(workers),
+            said(added)
+        )
     };
     let critical = blocked >= CRITICAL_A_CORE * facts.cores || (!sampled && workers >= 8.0 * facts.cores);
     let severity = if critical { Severity::Critical } else { Severity::Warning };

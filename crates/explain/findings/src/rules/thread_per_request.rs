@@ -12,8 +12,12 @@ const RATE: Threshold = Threshold {
     name: "threads that begin and end while recording, a second",
     value: 10.0,
     unit: "1/s",
-    source: "the pool itself adds one or two a second; a thread costs about 50 to 200 µs to begin and 1.5 MB of address space",
+    source: "the pool itself adds one or two a second; a thread costs about 50 to 200 µs to begin and megabytes of address space",
 };
+/// In less time, threads that are seen once look as if they began and ended.
+const LEAST_SECONDS: f64 = 3.0;
+/// Fewer threads are no habit.
+const FEW: u64 = 30;
 /// A thread that lived longer than this is no thread for one request.
 const SHORT_NS: i64 = 2_000_000_000;
 
@@ -22,7 +26,7 @@ pub(super) const RULE: Rule = Rule {
     about: "threads are created and ended at a high rate",
     needs: &[Need::Runtime],
     thresholds: &[RATE],
-    silent: "for workers that the pool adds and retires, and for threads that live on",
+    silent: "for workers that the pool adds and retires, for threads that live on, and in recordings of less than 3 s",
     why: "A thread is a kernel object with a stack of its own; beginning one takes a system call, a registration with the runtime \
           (which each garbage collection then has to stop) and cold caches. The pool exists to pay that once. Threads for each \
           request also have no limit: under load their number grows with the clients.",
@@ -51,7 +55,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     });
     let short: Vec<_> = short.collect();
     let rate = a_second(count(short.len()), facts.observed_ns);
-    if rate < RATE.value {
+    if rate < RATE.value || count(short.len()) < FEW || facts.seconds() < LEAST_SECONDS {
         return None;
     }
     let ids: FxHashSet<i64> = short.iter().map(|row| row.thread).collect();
@@ -67,7 +71,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let places = places.top(facts.recording);
     let title = format!("{} threads a second begin and end{}", said(rate), in_place(&places));
     let sql = "select thread, kind, first_ts_ns, last_ts_ns, (last_ts_ns - first_ts_ns) / 1e6 as lived_ms, samples from threads \
-               where kind is null or kind = 'user' order by first_ts_ns limit 200";
+               where (kind is null or kind = 'user') and first_ts_ns > 0 and last_ts_ns - first_ts_ns < 2000000000 order by first_ts_ns limit 200";
     let evidence = vec![Evidence::of("threads", sql, short.iter().map(|row| row.first_ts_ns))];
     let per_request = facts.requests.map_or(0.0, |work| real_u64(count(short.len())) / work.count.max(1.0));
     let mut measured = vec![RATE.measured(rate)];
