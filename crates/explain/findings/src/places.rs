@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 /// Places listed at most.
 const MOST_PLACES: usize = 5;
+/// Nothing weighs more; damage can say so.
+const MOST_WEIGHT: f64 = 1e18;
 
 /// Weights by place.
 #[derive(Debug, Default)]
@@ -18,6 +20,7 @@ pub(crate) struct Places {
 impl Places {
     /// Adds a stack, seen on a thread at a time. A stack without a frame to name counts in the total alone.
     pub(crate) fn add(&mut self, facts: &Facts<'_>, stack: u32, thread: u32, ts_ns: i64, weight: f64) {
+        let weight = if weight.is_finite() { weight.clamp(0.0, MOST_WEIGHT) } else { 0.0 };
         self.total += weight;
         let Some(frame) = facts.index.blamed_frame(stack) else { return };
         let Some(name) = facts.recording.frames.name.get(frame as usize) else { return };
