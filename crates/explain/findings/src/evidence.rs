@@ -42,16 +42,17 @@ impl Evidence {
         evidence
     }
 
-    /// Evidence of samples whose stacks have a frame anywhere that `frames` chooses in SQL, summed up by the innermost one.
+    /// Evidence of samples whose stacks have a frame of these anywhere, summed up by the innermost frame. `under` chooses
+    /// them in SQL over `frames`.
     pub(crate) fn samples_under(
         facts: &Facts<'_>,
-        frames: &str,
+        under: &str,
         filter: &str,
         wanted: impl Fn(&Group) -> bool,
     ) -> Self {
         let inside = format!(
             "with recursive inside(id) as (select stacks.id from stacks join frames on frames.id = stacks.frame \
-             where {frames} union select stacks.id from stacks join inside on stacks.parent = inside.id) "
+             where {under} union select stacks.id from stacks join inside on stacks.parent = inside.id) "
         );
         let filter = format!("({filter}) and samples.stack in (select id from inside)");
         let mut evidence = Self::samples(facts, &filter, wanted);

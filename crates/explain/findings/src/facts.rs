@@ -10,6 +10,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// A thread that waits at one place in this share of all looks stands there for good: a loop that waits for its next
 /// item, a host that waits for its end.
 const STANDING: f64 = 0.95;
+/// Of fewer looks of the sampler no share means anything.
+const FEWEST_LOOKS: u64 = 10;
 const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
 
 /// A recording, and what follows from it for every rule.
@@ -21,6 +23,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) paths: RequestPaths,
     /// Nanoseconds in which events were recorded.
     pub(crate) observed_ns: i64,
+    /// Nothing that was recorded lasted longer.
+    longest_ns: i64,
     /// Processors; 1 where the recording does not tell.
     pub(crate) cores: f64,
     /// The machine's share that the process used in its busy seconds.
@@ -35,15 +39,17 @@ pub(crate) struct Facts<'a> {
 impl<'a> Facts<'a> {
     pub(crate) fn new(recording: &'a Recording) -> Self {
         let index = StackIndex::new(recording);
-        let sampling = Sampling::new(recording);
+        let sampling = Sampling::new(recording).filter(|of| of.looks >= FEWEST_LOOKS);
         let standing = sampling.as_ref().map_or_else(FxHashSet::default, |of| standing(of, &index));
+        let duration_ns = recording.exhibit.duration_ns.max(0);
+        let observed = ["events", "samples"].map(|source| runtime::observed_ns(recording, source));
+        let observed_ns = observed.into_iter().flatten().next().unwrap_or(duration_ns);
         Self {
             index,
             standing,
             paths: RequestPaths::new(recording),
-            observed_ns: runtime::observed_ns(recording, "events")
-                .or_else(|| runtime::observed_ns(recording, "samples"))
-                .unwrap_or(0),
+            observed_ns,
+            longest_ns: duration_ns.max(observed_ns),
             cores: runtime::processors(recording).unwrap_or(1.0),
             cpu: runtime::busy_cpu_share(recording),
             requests: runtime::request_work(recording),
@@ -84,6 +90,16 @@ impl<'a> Facts<'a> {
     /// Seconds observed; never 0.
     pub(crate) fn seconds(&self) -> f64 {
         (real(self.observed_ns) / 1e9).max(1e-3)
+    }
+
+    /// Nanoseconds that something lasted: what a damaged recording says is held within the recording.
+    pub(crate) fn lasted(&self, dur_ns: i64) -> Option<f64> {
+        known(dur_ns).map(|ns| real(ns.clamp(0, self.longest_ns)))
+    }
+
+    /// How many make a number that stands for a minute at most: more in a longer recording.
+    pub(crate) fn at_least(&self, in_a_minute: f64) -> f64 {
+        in_a_minute * (self.seconds() / 60.0).max(1.0)
     }
 
     /// The text of a number.
@@ -155,11 +171,16 @@ impl<'a> Facts<'a> {
 
     /// How often the pool changed its number of workers for a reason.
     pub(crate) fn adjustments(&self, reason: &str) -> u64 {
+        count(self.adjusted(reason).len())
+    }
+
+    /// When it did.
+    pub(crate) fn adjusted(&self, reason: &str) -> Vec<i64> {
         let find = |text: &str| self.recording.strings.find(text);
-        let (Some(event), Some(reason)) = (find("adjustment"), find(reason)) else { return 0 };
+        let (Some(event), Some(reason)) = (find("adjustment"), find(reason)) else { return Vec::new() };
         let pool = &self.recording.threadpool;
-        let rows = pool.event.iter().zip(&pool.reason);
-        count(rows.filter(|of| *of == (&event, &reason)).count())
+        let rows = pool.event.iter().zip(&pool.reason).zip(&pool.ts_ns);
+        rows.filter(|(of, _)| *of == (&event, &reason)).map(|(_, ts_ns)| *ts_ns).collect()
     }
 
     /// The fewest and the most workers that the pool told of.

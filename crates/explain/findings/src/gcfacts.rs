@@ -1,6 +1,6 @@
 //! What the collector did, as its rules share it.
 
-use crate::facts::{Facts, known, real};
+use crate::facts::Facts;
 use crate::places::Places;
 use model::GcRow;
 
@@ -12,12 +12,12 @@ pub(crate) fn rows<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = GcRow> + 'a
 
 /// Milliseconds that the program stood still for a choice of collections.
 pub(crate) fn paused_ms(facts: &Facts<'_>, wanted: impl Fn(&GcRow) -> bool) -> f64 {
-    rows(facts).filter(|row| wanted(row)).filter_map(|row| known(row.pause_ns)).map(|ns| real(ns) / 1e6).sum()
+    rows(facts).filter(|row| wanted(row)).filter_map(|row| facts.lasted(row.pause_ns)).sum::<f64>() / 1e6
 }
 
 /// The share of the observed time that they stood for.
 pub(crate) fn pause_share(facts: &Facts<'_>, wanted: impl Fn(&GcRow) -> bool) -> f64 {
-    paused_ms(facts, wanted) / 1e3 / facts.seconds()
+    (paused_ms(facts, wanted) / 1e3 / facts.seconds()).min(1.0)
 }
 
 /// Whether the program called for the collection.
@@ -25,13 +25,17 @@ pub(crate) fn is_induced(facts: &Facts<'_>, row: &GcRow) -> bool {
     facts.text(row.reason).starts_with("Induced")
 }
 
+/// Bytes that a sampled allocation stands for; what damage says is held to what memory could.
+fn weight(row: &model::AllocationRow) -> f64 {
+    if row.weight_bytes.is_finite() { row.weight_bytes.clamp(0.0, 1e18) } else { 0.0 }
+}
+
 /// Where the program allocates, by the bytes that sampled allocations stand for.
 pub(crate) fn allocators(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> Places {
     let rows = &facts.recording.allocations;
     let mut places = Places::default();
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row)) {
-        let weight = if row.weight_bytes.is_finite() { row.weight_bytes } else { 0.0 };
-        places.add(facts, row.stack, row.thread, row.ts_ns, weight);
+        places.add(facts, row.stack, row.thread, row.ts_ns, weight(&row));
     }
     places
 }
@@ -40,7 +44,7 @@ pub(crate) fn allocators(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRo
 pub(crate) fn allocated(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> f64 {
     let rows = &facts.recording.allocations;
     let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row));
-    rows.map(|row| row.weight_bytes).filter(|weight| weight.is_finite()).fold(0.0, |sum, weight| sum + weight)
+    rows.map(|row| weight(&row)).fold(0.0, |sum, weight| sum + weight)
 }
 
 /// The type allocated most, with its share of the bytes chosen.
@@ -52,9 +56,8 @@ pub(crate) fn most_allocated(
     let mut types: std::collections::BTreeMap<model::Sym, f64> = std::collections::BTreeMap::new();
     let mut total = 0.0;
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row)) {
-        let weight = if row.weight_bytes.is_finite() { row.weight_bytes } else { 0.0 };
-        *types.entry(row.class).or_default() += weight;
-        total += weight;
+        *types.entry(row.class).or_default() += weight(&row);
+        total += weight(&row);
     }
     let (class, most) = types.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
     (total > 0.0).then(|| (facts.text(class).to_owned(), most / total))

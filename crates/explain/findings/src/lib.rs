@@ -14,6 +14,10 @@ mod places;
 mod rank;
 mod rule;
 mod rules;
+#[cfg(test)]
+mod strange;
+#[cfg(test)]
+mod testing;
 
 pub use catalogue::markdown;
 pub use finding::{Evidence, Finding, Measured, Place, Severity};

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// Places listed at most.
 const MOST_PLACES: usize = 5;
+/// Nothing weighs more; damage can say so.
+const MOST_WEIGHT: f64 = 1e18;
 
 /// Weights by place.
 #[derive(Debug, Default)]
@@ -29,6 +31,7 @@ struct Weights {
 impl Places {
     /// Adds a stack, seen on a thread at a time. A stack without a frame to name counts in the total alone.
     pub(crate) fn add(&mut self, facts: &Facts<'_>, stack: u32, thread: u32, ts_ns: i64, weight: f64) {
+        let weight = if weight.is_finite() { weight.clamp(0.0, MOST_WEIGHT) } else { 0.0 };
         self.total += weight;
         let blamed = facts.index.blamed_frame(stack);
         let asking = || facts.index.asking_frame(facts.recording, stack);

@@ -116,14 +116,18 @@ pub(crate) struct Found {
 }
 
 impl Rule {
-    /// The finding, with what the catalogue says of it.
-    pub(crate) fn finding(&self, found: Found) -> Finding {
+    /// The finding, with what the catalogue says of it. What a damaged recording makes of a figure is left out if it is no
+    /// number, and so is evidence without a row.
+    pub(crate) fn finding(&self, mut found: Found) -> Finding {
+        found.measured.retain(|of| of.value.is_finite());
+        found.evidence.retain(|of| of.rows > 0);
+        let score = if found.score.is_nan() { 0.0 } else { found.score.clamp(0.0, 1.0) };
         Finding {
             id: self.id,
             title: found.title,
             severity: found.severity,
             follows: None,
-            score: found.score.clamp(0.0, 1.0),
+            score,
             measured: found.measured,
             places: found.places,
             evidence: found.evidence,

@@ -105,7 +105,7 @@ fn stretched(facts: &Facts<'_>) -> Option<(String, f64, Vec<i64>)> {
     let most = routes
         .into_iter()
         .filter(|(_, times)| times.len() >= 20)
-        .max_by_key(|(_, times)| times.iter().map(|(ns, _)| *ns).sum::<i64>());
+        .max_by_key(|(_, times)| times.iter().map(|(ns, _)| i128::from(*ns)).sum::<i128>());
     let (route, mut times) = most?;
     times.sort_unstable();
     let at = |per_mille: usize| {
@@ -114,4 +114,57 @@ fn stretched(facts: &Facts<'_>) -> Option<(String, f64, Vec<i64>)> {
     // The first few of a line, before it has formed.
     let fastest = times.get(2).map_or(1.0, |(ns, _)| real(*ns)).max(1.0);
     Some((facts.text(route).to_owned(), at(500) / fastest, times.iter().map(|(_, start)| *start).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Requests every 100 ms; the times they take from the function given.
+    fn scene(ms: impl Fn(i64) -> i64) -> Scene {
+        let mut scene = Scene::new();
+        for at in 0..90 {
+            scene.request(at * 100, ms(at), "/cart");
+        }
+        scene
+    }
+
+    /// The line grows until twelve wait.
+    fn line(at: i64) -> i64 {
+        (at + 1).min(12) * 100
+    }
+
+    #[test]
+    fn requests_in_a_line_with_nothing_busy_are_said_with_the_gate() {
+        assert_eq!(scene(line).says(&RULE), says(Severity::Warning, ""));
+        let mut seen = scene(line);
+        seen.workers_run(
+            1,
+            0..1,
+            &[WORK, CART, "System.Private.CoreLib!System.Threading.SemaphoreSlim.WaitAsync"],
+        );
+        assert_eq!(seen.says(&RULE), says(Severity::Warning, CART));
+    }
+
+    #[test]
+    fn requests_that_all_take_as_long_or_are_few_at_a_time_are_in_no_line() {
+        let check = |scene: Scene, speaks| assert_eq!(scene.says(&RULE).is_some(), speaks);
+        check(scene(|_| 800), false);
+        check(scene(|at| line(at) / 4), false);
+        check(scene(|at| line(at) / 2), true);
+    }
+
+    #[test]
+    fn what_threads_databases_and_processors_explain_is_no_gate() {
+        let check = |change: fn(&mut Scene), speaks| {
+            let mut scene = scene(line);
+            change(&mut scene);
+            assert_eq!(scene.says(&RULE).is_some(), speaks);
+        };
+        check(|_| {}, true);
+        check(|scene| scene.workers_wait(4, 0..LOOKS, "task", &[WORK, CART, WAIT]), false);
+        check(|scene| scene.meter("db.client.operation.duration", 90.0, 600.0, ""), false);
+        check(|scene| scene.counter(0, "cpu-usage", "value", 95.0, ""), false);
+    }
 }

@@ -14,7 +14,7 @@ const BLOCKED: Threshold = Threshold {
     source: "measured: below 0.02 in healthy services under load, 6 in a starved one with 64 clients",
 };
 const STARVED: Threshold = Threshold {
-    name: "workers added since queued work was not taken up (Starvation)",
+    name: "workers added since queued work was not taken up (Starvation), in each minute",
     value: 5.0,
     unit: "",
     source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few",
@@ -67,7 +67,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let blocked = facts.threads(waits);
     let starved = real_u64(facts.adjustments("Starvation"));
     let sampled = facts.has(Need::Samples);
-    if blocked < BLOCKED.value && (sampled || starved < STARVED.value) {
+    if blocked < BLOCKED.value && (sampled || starved < facts.at_least(STARVED.value)) {
         return None;
     }
     let places = facts.places(waits).top(facts.recording);
@@ -103,7 +103,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             said(starved)
         );
         let sql = "select ts_ns, reason, workers, throughput from threadpool where reason = 'Starvation' order by ts_ns";
-        evidence.push(Evidence::of("threadpool", sql, std::iter::empty()));
+        evidence.push(Evidence::of("threadpool", sql, facts.adjusted("Starvation").into_iter()));
     }
     measured.push(STARVED.measured(starved));
     let critical = blocked >= CRITICAL_A_CORE * facts.cores;
@@ -124,4 +124,59 @@ fn most_waited_for<'a>(facts: &Facts<'a>, waits: impl Fn(&Group) -> bool) -> &'a
         *tally.entry(facts.text(group.waiting_on)).or_default() += group.samples;
     }
     tally.into_iter().max_by_key(|(_, samples)| *samples).map_or("", |(what, _)| what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const SLEEP: [&str; 3] = [WORK, CART, "System.Private.CoreLib!System.Threading.Thread.Sleep"];
+
+    #[test]
+    fn workers_that_sleep_are_said_with_who_sleeps() {
+        let check = |workers, expected| {
+            let mut scene = Scene::new();
+            scene.workers_wait(workers, 0..80, "sleep", &SLEEP);
+            assert_eq!(scene.says(&RULE), says(expected, CART), "{workers} workers");
+        };
+        check(1, Severity::Warning);
+        check(5, Severity::Critical);
+    }
+
+    #[test]
+    fn consumers_that_wait_for_their_next_item_are_at_rest_unless_they_take_up_the_pool() {
+        let check = |consumers, speaks| {
+            let mut scene = Scene::new();
+            scene.workers_wait(consumers, 0..LOOKS, "queue", &[WORK, "Shop!Shop.Outbox.Run", WAIT]);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{consumers} consumers");
+        };
+        check(2, false);
+        check(3, true);
+    }
+
+    #[test]
+    fn workers_that_wait_for_the_logs_sink_for_work_or_seldom_are_not_blocked_here() {
+        let check = |looks, stack: &[&str], speaks| {
+            let mut scene = Scene::new();
+            scene.workers_wait(4, 0..looks, "event", stack);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{looks} looks, {stack:?}");
+        };
+        check(80, &[WORK, CART, LOG, WAIT], false);
+        check(80, &[WAIT], false);
+        check(10, &[WORK, CART, WAIT], false);
+        check(20, &[WORK, CART, WAIT], true);
+    }
+
+    #[test]
+    fn without_samples_the_workers_that_the_pool_added_in_a_minute_tell() {
+        let check = |seconds, added, speaks| {
+            let mut scene = Scene::lasting(seconds, 2).without_samples();
+            (0..added).for_each(|at| scene.adjusts(at, "Starvation", 3 + at));
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{added} in {seconds} s");
+        };
+        check(10, 4, false);
+        check(10, 5, true);
+        check(3600, 20, false);
+    }
 }

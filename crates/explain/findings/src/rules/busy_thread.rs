@@ -130,3 +130,65 @@ fn leaf_of_loop(facts: &Facts<'_>, group: &Group) -> u32 {
     let mut frames = stacks.walk(group.stack).filter_map(|node| stacks.frame.get(node as usize).copied());
     frames.find(|frame| !is_stop(facts, *frame)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// A thread that runs in so many looks of a hundred, in so many methods in turn, and waits else.
+    fn scene(kind: &str, running: i64, methods: i64) -> Scene {
+        let mut scene = Scene::new();
+        let thread = scene.thread(kind);
+        for look in 0..running {
+            let leaf = format!("System.Private.CoreLib!System.Part{}.Poll", look % methods);
+            scene.runs(thread, look..look + 1, &["Shop!Shop.Outbox.Poll", &leaf]);
+        }
+        scene.waits(thread, running..LOOKS, "event", &["Shop!Shop.Outbox.Poll", WAIT]);
+        scene
+    }
+
+    #[test]
+    fn a_thread_that_polls_is_said_with_its_loop() {
+        assert_eq!(scene("user", 100, 2).says(&RULE), says(Severity::Warning, "Shop!Shop.Outbox.Poll"));
+        let mut alone = scene("user", 100, 2);
+        alone.recording.exhibit.processors = Some(1);
+        assert_eq!(alone.says(&RULE), says(Severity::Critical, "Shop!Shop.Outbox.Poll"));
+    }
+
+    #[test]
+    fn a_batch_a_thread_that_waits_and_the_runtimes_own_do_not_spin() {
+        let check = |kind: &str, running, methods, speaks| {
+            assert_eq!(
+                scene(kind, running, methods).says(&RULE).is_some(),
+                speaks,
+                "{kind} {running} {methods}"
+            );
+        };
+        check("user", 100, 8, false);
+        check("user", 100, 3, true);
+        check("user", 85, 2, false);
+        check("user", 92, 2, true);
+        check("tiering", 100, 1, false);
+    }
+
+    #[test]
+    fn a_worker_that_serves_requests_is_no_thread_of_its_own() {
+        let check = |stack: &[&str], speaks| {
+            let mut scene = Scene::new();
+            scene.workers_run(1, 0..LOOKS, stack);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{stack:?}");
+        };
+        check(&[WORK, REQUEST, CART], false);
+        check(&[WORK, CART], true);
+    }
+
+    #[test]
+    fn a_few_looks_show_no_pause_and_tell_nothing() {
+        let mut scene = Scene::new();
+        scene.recording.samples = model::Samples::default();
+        let thread = scene.thread("user");
+        scene.runs(thread, 0..3, &["Shop!Shop.Outbox.Poll"]);
+        assert_eq!(scene.says(&RULE), None);
+    }
+}

@@ -59,6 +59,9 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let mut times = Vec::new();
     for at in 0..spans.start_ns.len() {
         let (Some(row), true) = (spans.row(at), is_http(facts.recording, at)) else { continue };
+        if row.trace_id == Sym::NONE {
+            continue;
+        }
         let trace = traces.entry((row.trace_id, row.parent_id)).or_default();
         trace.calls.push((row.start_ns, row.start_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
         times.push(row.start_ns);
@@ -88,7 +91,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         said(of_one)
     );
     let sql = "select trace_id, parent_id, count(*) as calls, sum(dur_ns) / 1e6 as calls_ms, (max(start_ns + dur_ns) - min(start_ns)) / 1e6 as span_ms, \
-               min(start_ns) as first_ns from spans where kind = 'Client' and tags like '%\"http.request.method\":%' group by 1, 2 having count(*) > 1 order by 3 desc limit 20";
+               min(start_ns) as first_ns from spans where kind = 'Client' and (tags like '%\"http.request.method\":%' or tags like '%\"http.method\":%') group by 1, 2 having count(*) > 1 order by 3 desc limit 20";
     let of_one =
         Measured { name: "time of the calls in one request", value: of_one, unit: "ms", threshold: None };
     Some(found(
@@ -154,4 +157,61 @@ fn found(
     score: f64,
 ) -> Found {
     Found { title, severity: Severity::Warning, score, measured, places, evidence: vec![evidence] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Requests that each make so many calls of 10 ms, one begun every so many milliseconds.
+    fn scene(calls: i64, every_ms: i64) -> Scene {
+        let mut scene = Scene::new();
+        for request in 0..4 {
+            for at in 0..calls {
+                let trace = format!("trace{request}");
+                scene.call(request * 1000 + at * every_ms, 10, &trace, r#"{"http.request.method":"GET"}"#);
+            }
+        }
+        scene
+    }
+
+    #[test]
+    fn many_calls_in_turn_are_said() {
+        assert_eq!(scene(10, 12).says(&RULE), says(Severity::Warning, ""));
+    }
+
+    #[test]
+    fn calls_beside_each_other_and_a_few_calls_do_not_add_up() {
+        let check = |calls, every_ms, speaks| {
+            assert_eq!(scene(calls, every_ms).says(&RULE).is_some(), speaks, "{calls} every {every_ms} ms");
+        };
+        check(10, 0, false);
+        check(10, 9, false);
+        check(10, 10, true);
+        check(7, 12, false);
+    }
+
+    #[test]
+    fn by_meters_calls_that_add_up_to_more_than_the_requests_run_beside_each_other() {
+        let check = |calls, request_ms, speaks| {
+            let mut scene = Scene::new();
+            scene.meter("http.server.request.duration", 100.0, request_ms, r#"{"http.route":"/cart"}"#);
+            scene.meter("http.client.request.duration", calls, 10.0, "");
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{calls} in {request_ms} ms");
+        };
+        check(1000.0, 110.0, true);
+        check(1000.0, 30.0, false);
+        check(1000.0, 300.0, false);
+        check(700.0, 80.0, false);
+    }
+
+    #[test]
+    fn by_meters_a_service_that_calls_itself_is_counted_by_its_callers() {
+        let mut scene = Scene::new();
+        scene.meter("http.server.request.duration", 100.0, 110.0, r#"{"http.route":"/cart"}"#);
+        scene.meter("http.server.request.duration", 1000.0, 5.0, r#"{"http.route":"/stock"}"#);
+        scene.meter("http.client.request.duration", 1000.0, 10.0, "");
+        assert!(scene.says(&RULE).is_some());
+    }
 }

@@ -49,7 +49,7 @@ pub(super) const RULE: Rule = Rule {
         "If it cannot be less, spread it: more processors, or a limit on how many run at once so that others still get their share",
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests a second rise.",
-    causes: &["threadpool-queue-flood", "busy-thread", "high-allocation-rate"],
+    causes: &["busy-thread", "high-allocation-rate"],
     absorbs: &[],
     check,
 };
@@ -113,12 +113,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             threshold: Some(LEAST_OF_MACHINE),
         });
     }
-    let evidence = vec![Evidence::samples_under(
-        facts,
-        &format!("frames.name = {}", literal(frame)),
-        "samples.state <> 'waiting'",
-        inside,
-    )];
+    let under = format!("frames.name = {}", literal(frame));
+    let evidence = vec![Evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
     Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
 }
 
@@ -151,4 +147,79 @@ fn methods(facts: &Facts<'_>, working: impl Fn(&Group) -> bool) -> (FxHashMap<u3
         }
     }
     (methods, total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const PRICE: &str = "Shop!Shop.Price.Round";
+
+    /// Two workers that compute in so many looks of a hundred, and otherwise run many things for requests.
+    fn scene(processors: u32, computing: i64) -> Scene {
+        let mut scene = Scene::lasting(10, processors);
+        for _ in 0..2 {
+            let worker = scene.thread("pool");
+            scene.runs(worker, 0..computing, &[WORK, REQUEST, CART, PRICE]);
+            for look in computing..LOOKS {
+                let name = format!("System.Private.CoreLib!System.Text.Part{look}.Write");
+                scene.runs(worker, look..look + 1, &[WORK, REQUEST, &name]);
+            }
+        }
+        scene
+    }
+
+    #[test]
+    fn a_computation_that_keeps_the_processors_is_said_with_its_method() {
+        assert_eq!(scene(2, 90).says(&RULE), says(Severity::Critical, PRICE));
+        assert_eq!(scene(2, 50).says(&RULE), says(Severity::Warning, PRICE));
+    }
+
+    #[test]
+    fn a_busy_service_without_a_computation_and_one_with_processors_to_spare_are_healthy() {
+        let check = |processors, computing, speaks| {
+            assert_eq!(
+                scene(processors, computing).says(&RULE).is_some(),
+                speaks,
+                "{processors} {computing}"
+            );
+        };
+        check(2, 30, false);
+        check(2, 45, true);
+        check(4, 90, false);
+        check(64, 90, false);
+    }
+
+    #[test]
+    fn a_handler_whose_time_is_spread_over_the_framework_computes_nothing() {
+        let check = |kinds: i64, speaks| {
+            let mut scene = Scene::new();
+            for _ in 0..2 {
+                let worker = scene.thread("pool");
+                for look in 0..LOOKS {
+                    let name = format!("System.Text.Json!System.Text.Json.Part{}.Write", look % kinds);
+                    scene.runs(worker, look..look + 1, &[WORK, REQUEST, CART, &name]);
+                }
+            }
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{kinds} kinds of work");
+        };
+        check(20, false);
+        check(10, true);
+    }
+
+    #[test]
+    fn one_thread_of_its_own_and_a_machine_with_time_left_are_no_hot_path() {
+        let mut own = Scene::lasting(10, 1);
+        let thread = own.thread("user");
+        own.runs(thread, 0..LOOKS, &[CART]);
+        assert_eq!(own.says(&RULE), None);
+        let check = |cpu, speaks| {
+            let mut scene = scene(2, 90);
+            scene.counter(0, "cpu-usage", "value", cpu, "");
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{cpu} %");
+        };
+        check(30.0, false);
+        check(45.0, true);
+    }
 }

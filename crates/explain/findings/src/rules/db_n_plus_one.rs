@@ -21,12 +21,15 @@ const EQUAL: Threshold = Threshold {
     source: "a loop sends one text again and again; needs spans",
 };
 
+/// Commands in turn take no longer than their requests; from sums alone, with some room.
+const MOST_OF_TIME: f64 = 1.1;
+
 pub(super) const RULE: Rule = Rule {
     id: "db-n-plus-one",
     about: "many equal queries within one request",
     needs: &[Need::Database],
     thresholds: &[EACH, EQUAL],
-    silent: "for a few commands in each request, and for many different ones",
+    silent: "for a few commands in each request, for many different ones, and for those of work in the background",
     why: "One query fetches N rows, and a loop then sends one query for each of them: lazy loading of a navigation property, a repository \
           called in a `foreach`. Each is fast, and no single one stands out in the database's log; the request pays N times the round \
           trip, the connection's turn, the parsing of the result and its objects.",
@@ -92,7 +95,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         *by_text.entry((request, text)).or_default() += 1;
         let request = requests.entry(request).or_default();
         request.0 += 1;
-        request.1 += crate::facts::real(crate::facts::known(row.dur_ns).unwrap_or(0)) / 1e9;
+        request.1 += facts.lasted(row.dur_ns).unwrap_or(0.0) / 1e9;
         times.push(row.start_ns);
     }
     let mut commonest: BTreeMap<Sym, (u64, &str)> = BTreeMap::new();
@@ -163,10 +166,11 @@ fn shortened(text: &str) -> String {
 /// From sums alone: how many, not how equal.
 fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work) -> Option<Found> {
     let each = database.count / requests.count.max(1.0);
-    if each < EACH.value {
+    let of_time = database.seconds / requests.seconds.max(1e-9);
+    // Commands that take longer than all requests are others': of work in the background.
+    if each < EACH.value || of_time > MOST_OF_TIME {
         return None;
     }
-    let of_time = database.seconds / requests.seconds.max(1e-9);
     let route = runtime::routes(facts.recording)
         .first()
         .map_or_else(String::new, |(name, _)| format!(", most time in {name}"));
@@ -205,4 +209,53 @@ fn found(
 ) -> Found {
     let severity = if each >= 100.0 { Severity::Critical } else { Severity::Warning };
     Found { title, severity, score, measured, places, evidence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Two requests that each send so many commands, of so many texts in turn.
+    fn scene(commands: i64, texts: i64) -> Scene {
+        let mut scene = Scene::new();
+        for request in 0..2 {
+            scene.request(request * 1000, 500, "/cart");
+            for at in 0..commands {
+                let tags = format!(r#"{{"db.query.text":"select {}"}}"#, at % texts);
+                scene.call(request * 1000 + at, 1, &format!("trace{request}"), &tags);
+            }
+        }
+        scene
+    }
+
+    #[test]
+    fn many_equal_commands_in_a_request_are_said() {
+        assert_eq!(scene(20, 1).says(&RULE), says(Severity::Warning, ""));
+        assert_eq!(scene(150, 1).says(&RULE), says(Severity::Critical, ""));
+    }
+
+    #[test]
+    fn a_few_commands_and_many_different_ones_are_no_loop() {
+        let check = |commands, texts, speaks| {
+            assert_eq!(scene(commands, texts).says(&RULE).is_some(), speaks, "{commands} of {texts}");
+        };
+        check(9, 1, false);
+        check(10, 1, true);
+        check(40, 3, false);
+        check(40, 2, false);
+    }
+
+    #[test]
+    fn by_meters_commands_over_requests_tell_unless_they_are_of_the_background() {
+        let check = |commands, ms, speaks| {
+            let mut scene = Scene::new();
+            scene.meter("http.server.request.duration", 100.0, 50.0, "");
+            scene.meter("db.client.operation.duration", commands, ms, "");
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{commands} of {ms} ms");
+        };
+        check(900.0, 2.0, false);
+        check(1100.0, 2.0, true);
+        check(1100.0, 20.0, false);
+    }
 }

@@ -4,6 +4,7 @@ use crate::facts::{Facts, count, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use runtime::{Marks, metered_totals, tag};
+use std::collections::BTreeMap;
 
 const PENDING: Threshold = Threshold {
     name: "requests that wait for a connection, mean of what was published",
@@ -27,13 +28,13 @@ const PENDING_METERS: [&str; 3] = [
 const COUNT_METERS: [&str; 2] = ["db.client.connection.count", "db.client.connections.usage"];
 const MOST_METERS: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
 const RUNNING_METERS: [&str; 2] = ["db.client.operation.npgsql.executing", "db.client.commands.executing"];
+/// Fewer waits that ended in an exception are a moment's.
+const FEW: usize = 3;
 
-/// The first of some gauges that was published, added up over its tags, for each moment.
-fn first_published(recording: &model::Recording, names: &[&str]) -> Vec<(i64, f64)> {
-    // An up-down counter publishes its total.
+/// The first of some gauges that was published; an up-down counter publishes its total.
+fn first_published<T>(names: &[&str], values: impl Fn(&str, &str) -> Vec<T>) -> Vec<T> {
     let kinds = names.iter().flat_map(|name| ["value", "total"].map(|kind| (*name, kind)));
-    let mut all = kinds.map(|(name, kind)| metered_totals(recording, name, kind));
-    all.find(|values| !values.is_empty()).unwrap_or_default()
+    kinds.map(|(name, kind)| values(name, kind)).find(|values| !values.is_empty()).unwrap_or_default()
 }
 
 pub(super) const RULE: Rule = Rule {
@@ -58,26 +59,27 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let recording = facts.recording;
-    let pending = first_published(recording, &PENDING_METERS);
+    let pending = first_published(&PENDING_METERS, |name, kind| metered_totals(recording, name, kind));
     let mean = pending.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(pending.len())).max(1.0);
-    let (full, used, most) = fullness(facts);
+    let pool = fullness(facts);
     let refused = refused(facts);
-    let executing = first_published(recording, &RUNNING_METERS);
+    let executing = first_published(&RUNNING_METERS, |name, kind| metered_totals(recording, name, kind));
     let running =
         executing.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(executing.len())).max(1.0);
-    let waits = !pending.is_empty() && mean >= PENDING.value && full.is_none_or(|full| full >= FULL.value);
+    let waits =
+        !pending.is_empty() && mean >= PENDING.value && pool.is_none_or(|(full, ..)| full >= FULL.value);
     if !waits && refused.is_empty() {
         return None;
     }
     // Held while no command runs: a leak, or work between open and close.
-    let idle_holders = used.is_some_and(|used| used >= 2.0 && running < 0.3 * used);
+    let idle_holders = pool.is_some_and(|(_, used, _)| used >= 2.0 && running < 0.3 * used);
     let cause = if idle_holders {
         "connections are held while they run no command: leaked, or kept across other work"
     } else {
         "all of them run commands"
     };
-    let title = match (used, most) {
-        (Some(used), Some(most)) => format!(
+    let title = match pool {
+        Some((_, used, most)) if waits => format!(
             "Requests wait for a database connection: {} of {} in use, {} waiting on average; {cause}",
             said(used),
             said(most),
@@ -89,7 +91,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         ),
     };
     let mut measured = vec![PENDING.measured(mean)];
-    measured.extend(full.map(|full| FULL.measured(full)));
+    measured.extend(pool.map(|(full, ..)| FULL.measured(full)));
     measured.push(Measured {
         name: "commands that run, on average",
         value: running,
@@ -101,7 +103,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured.push(Measured { name, value: real_u64(count(refused.len())), unit: "", threshold: None });
     }
     let mut evidence = Vec::new();
-    if !pending.is_empty() || used.is_some() {
+    if !pending.is_empty() {
         let sql = "select ts_ns, name, value, tags from counters where name like 'db.client.connection%' and kind in ('value', 'total') order by ts_ns";
         evidence.push(Evidence::of("counters", sql, pending.iter().map(|(ts_ns, _)| *ts_ns)));
     }
@@ -112,7 +114,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let line = mean / (mean + running).max(0.1);
     Some(Found {
         title,
-        severity: if refused.is_empty() && line < 0.7 { Severity::Warning } else { Severity::Critical },
+        severity: if refused.len() < FEW && line < 0.7 { Severity::Warning } else { Severity::Critical },
         score: 0.97,
         measured,
         places: facts.callers(Marks::DATABASE),
@@ -120,25 +122,31 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-/// How often the pool was full, how many connections were in use on average, and how many there may be.
-fn fullness(facts: &Facts<'_>) -> (Option<f64>, Option<f64>, Option<f64>) {
-    let most = first_published(facts.recording, &MOST_METERS);
-    let most = most.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-    let kinds = COUNT_METERS.iter().flat_map(|name| ["value", "total"].map(|kind| (*name, kind)));
-    let mut counts = kinds.map(|(name, kind)| runtime::metered(facts.recording, name, kind));
-    let counts = counts.find(|values| !values.is_empty()).unwrap_or_default();
-    let states = ["db.client.connection.state", "state"];
-    let used: Vec<f64> = counts
-        .iter()
-        .filter(|of| states.iter().any(|name| tag(facts.recording, of.tags, name) == Some("used")))
-        .map(|of| of.value)
-        .collect();
-    if used.is_empty() || most <= 0.0 {
-        return (None, None, None);
+/// How often a pool was full, how many of its connections were in use on average, and how many there may be: of the
+/// pool that was full most, for each database has its own.
+fn fullness(facts: &Facts<'_>) -> Option<(f64, f64, f64)> {
+    let recording = facts.recording;
+    let pool = |tags| {
+        tag(recording, tags, "db.client.connection.pool.name").or_else(|| tag(recording, tags, "pool.name"))
+    };
+    let mut pools: BTreeMap<Option<&str>, (f64, Vec<f64>)> = BTreeMap::new();
+    for of in first_published(&MOST_METERS, |name, kind| runtime::metered(recording, name, kind)) {
+        let most = &mut pools.entry(pool(of.tags)).or_default().0;
+        *most = most.max(of.value);
     }
-    let number = real_u64(count(used.len()));
-    let full = real_u64(count(used.iter().filter(|value| **value >= most).count())) / number;
-    (Some(full), Some(used.iter().sum::<f64>() / number), Some(most))
+    let states = ["db.client.connection.state", "state"];
+    for of in first_published(&COUNT_METERS, |name, kind| runtime::metered(recording, name, kind)) {
+        if states.iter().any(|name| tag(recording, of.tags, name) == Some("used")) {
+            pools.entry(pool(of.tags)).or_default().1.push(of.value);
+        }
+    }
+    let told = pools.into_values().filter(|(most, used)| *most > 0.0 && !used.is_empty());
+    let shares = told.map(|(most, used)| {
+        let number = real_u64(count(used.len()));
+        let full = real_u64(count(used.iter().filter(|value| **value >= most).count())) / number;
+        (full, used.iter().sum::<f64>() / number, most)
+    });
+    shares.max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 /// When waits for a connection ended in an exception, by the words of the clients' own messages.
@@ -151,4 +159,64 @@ fn refused(facts: &Facts<'_>) -> Vec<i64> {
             || message.contains("obtaining a connection from the pool")
     };
     rows.filter(says).map(|row| row.ts_ns).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// A pool of ten whose connections in use and whose waiting requests are published each second.
+    fn scene(used: impl Fn(i64) -> f64, waiting: f64) -> Scene {
+        let mut scene = Scene::new();
+        for second in 0..10 {
+            let pool = r#"{"db.client.connection.pool.name":"shop","db.client.connection.state":"used"}"#;
+            let at = second * 1000;
+            scene.counter(at, "db.client.connection.max", "value", 10.0, pool);
+            scene.counter(at, "db.client.connection.count", "value", used(second), pool);
+            scene.counter(at, "db.client.connection.npgsql.pending_requests", "value", waiting, pool);
+            scene.counter(at, "db.client.operation.npgsql.executing", "value", 5.0, pool);
+        }
+        scene.meter("db.client.operation.duration", 100.0, 5.0, "");
+        scene
+    }
+
+    #[test]
+    fn a_pool_that_is_full_with_requests_in_line_is_said() {
+        assert_eq!(scene(|_| 10.0, 8.0).says(&RULE), says(Severity::Warning, ""));
+        assert_eq!(scene(|_| 10.0, 20.0).says(&RULE), says(Severity::Critical, ""));
+    }
+
+    #[test]
+    fn a_pool_with_connections_to_spare_and_one_full_for_a_moment_are_large_enough() {
+        let check = |scene: Scene, speaks| assert_eq!(scene.says(&RULE).is_some(), speaks);
+        check(scene(|second| if second < 3 { 10.0 } else { 4.0 }, 2.0), false);
+        check(scene(|second| if second < 5 { 10.0 } else { 4.0 }, 2.0), true);
+        check(scene(|_| 10.0, 0.5), false);
+    }
+
+    #[test]
+    fn a_full_pool_is_not_hidden_by_another_that_is_empty() {
+        let mut scene = scene(|_| 10.0, 8.0);
+        let other = r#"{"db.client.connection.pool.name":"log","db.client.connection.state":"used"}"#;
+        for second in 0..10 {
+            scene.counter(second * 1000, "db.client.connection.max", "value", 100.0, other);
+            scene.counter(second * 1000, "db.client.connection.count", "value", 1.0, other);
+        }
+        assert_eq!(scene.says(&RULE), says(Severity::Warning, ""));
+    }
+
+    #[test]
+    fn waits_that_end_in_a_time_out_are_told_by_their_exceptions() {
+        let check = |refused, expected| {
+            let mut scene = Scene::new();
+            scene.meter("db.client.operation.duration", 100.0, 5.0, "");
+            let message = "The connection pool has been exhausted, either raise 'Max Pool Size'";
+            (0..refused).for_each(|at| scene.throws(at, "Npgsql.NpgsqlException", message, &[WORK, CART]));
+            assert_eq!(scene.says(&RULE).map(|(severity, _)| severity), expected, "{refused}");
+        };
+        check(0, None);
+        check(1, Some(Severity::Warning));
+        check(3, Some(Severity::Critical));
+    }
 }

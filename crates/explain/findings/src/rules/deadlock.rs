@@ -4,7 +4,7 @@ use crate::facts::{Facts, known, real, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
-use model::NO_INT;
+use model::{ContentionRow, NO_INT};
 use runtime::{Group, Marks, State};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -52,7 +52,9 @@ struct Stuck {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let stuck = stuck_threads(facts);
-    let end = facts.recording.exhibit.duration_ns;
+    // Where threads were looked at, nothing is known of them behind the last look.
+    let last_look = facts.recording.samples.ts_ns.last().copied();
+    let end = last_look.unwrap_or(facts.recording.exhibit.duration_ns);
     let mut waits: Vec<f64> = stuck.iter().map(|of| real(end.saturating_sub(of.since_ns)) / 1e9).collect();
     waits.sort_by(|a, b| b.total_cmp(a));
     let second = waits.get(1).copied()?;
@@ -139,15 +141,36 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
     }
     let near_end =
         |thread: &u32| last.get(thread).is_some_and(|ts_ns| last_look.saturating_sub(*ts_ns) <= END_NS);
-    let mut stuck: Vec<Stuck> = since.into_values().filter(|of| near_end(&of.thread)).collect();
+    let moved = moved(facts, &since);
+    let stays = |of: &Stuck| near_end(&of.thread) && !moved.contains(&of.thread);
+    let mut stuck: Vec<Stuck> = since.into_values().filter(stays).collect();
     stuck.sort_by_key(|of| (of.since_ns, of.thread));
     stuck
 }
 
-fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
+/// Threads that began or ended a wait after they were first seen in this one: in a line for a lock, each is seen at the
+/// same place again and again.
+fn moved(facts: &Facts<'_>, since: &FxHashMap<u32, Stuck>) -> FxHashSet<u32> {
     let rows = &facts.recording.contention;
-    let open = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns == NO_INT);
-    open.filter_map(|row| Some(Stuck { thread: row.thread, stack: row.stack, since_ns: known(row.ts_ns)? }))
+    let later = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| {
+        let end = known(row.dur_ns).map_or(row.ts_ns, |ns| row.ts_ns.saturating_add(ns));
+        since.get(&row.thread).is_some_and(|of| row.ts_ns.max(end) > of.since_ns)
+    });
+    later.map(|row| row.thread).collect()
+}
+
+/// Without samples: waits without an end, of threads that sent nothing after.
+fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
+    let (rows, threads) = (&facts.recording.contention, &facts.recording.threads);
+    let last: FxHashMap<i64, i64> =
+        threads.thread.iter().copied().zip(threads.last_ts_ns.iter().copied()).collect();
+    let silent_since = |row: &ContentionRow| {
+        let id = facts.recording.thread_ids.get(row.thread as usize);
+        id.and_then(|id| last.get(id)).is_none_or(|last| last.saturating_sub(row.ts_ns) <= END_NS)
+    };
+    let open = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
+    open.filter(|row| row.dur_ns == NO_INT && silent_since(row))
+        .filter_map(|row| Some(Stuck { thread: row.thread, stack: row.stack, since_ns: known(row.ts_ns)? }))
         .collect()
 }
 
@@ -181,6 +204,7 @@ fn has_circle(owners: &FxHashMap<u32, u32>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::*;
 
     #[test]
     fn a_circle_comes_back_to_where_it_began() {
@@ -191,5 +215,83 @@ mod tests {
         check(&[(1, 2), (2, 3), (3, 1), (4, 1)], true);
         check(&[(1, 2), (2, 3)], false);
         check(&[], false);
+    }
+
+    const LOCK: [&str; 3] = [WORK, CART, "System.Private.CoreLib!System.Threading.Monitor.Enter_Slowpath"];
+
+    /// Two workers that wait for a lock from a look on until the end.
+    fn scene(from: i64) -> (Scene, u32, u32) {
+        let mut scene = Scene::new();
+        let (one, other) = (scene.thread("pool"), scene.thread("pool"));
+        for thread in [one, other] {
+            scene.runs(thread, 0..from, &[WORK, CART]);
+            scene.waits(thread, from..LOOKS, "lock", &LOCK);
+        }
+        (scene, one, other)
+    }
+
+    #[test]
+    fn threads_that_stand_at_locks_to_the_end_are_said_with_where_they_stand() {
+        let (mut scene, one, other) = scene(30);
+        scene.contends(one, 2990, NO_INT, Some(other), &LOCK);
+        scene.contends(other, 2990, NO_INT, Some(one), &LOCK);
+        assert_eq!(scene.says(&RULE), says(Severity::Critical, CART));
+    }
+
+    #[test]
+    fn a_lock_held_for_a_moment_or_by_a_thread_that_runs_is_no_deadlock() {
+        let check = |from, change: fn(&mut Scene, u32, u32), speaks| {
+            let (mut scene, one, other) = scene(from);
+            change(&mut scene, one, other);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "from look {from}");
+        };
+        check(30, |_, _, _| {}, true);
+        check(85, |_, _, _| {}, false);
+        let held = |scene: &mut Scene, one, _| {
+            let holds = scene.thread("pool");
+            scene.runs(holds, 0..LOOKS, &[WORK, CART]);
+            scene.contends(one, 2990, NO_INT, Some(holds), &LOCK);
+        };
+        check(30, held, false);
+    }
+
+    #[test]
+    fn threads_in_a_line_are_seen_at_one_place_and_yet_move() {
+        let check = |waits_of_it: i64, speaks| {
+            let (mut scene, one, _) = scene(10);
+            (0..waits_of_it).for_each(|at| scene.contends(one, at * 500, 490, None, &LOCK));
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{waits_of_it} waits");
+        };
+        check(1, true);
+        check(10, false);
+    }
+
+    #[test]
+    fn a_burst_of_looks_does_not_tell_what_comes_after_it() {
+        let check = |last_look, speaks| {
+            let mut scene = Scene::new();
+            scene.recording.samples = model::Samples::default();
+            for thread in [1, 2] {
+                scene.thread("pool");
+                scene.waits(thread, 0..last_look, "lock", &LOCK);
+            }
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{last_look} looks");
+        };
+        check(15, false);
+        check(25, true);
+    }
+
+    #[test]
+    fn without_samples_a_thread_that_sent_something_later_does_not_stand() {
+        let check = |last_ms: i64, speaks| {
+            let mut scene = Scene::new().without_samples();
+            for _ in 0..2 {
+                let thread = scene.thread_of("pool", 0, last_ms * 1_000_000);
+                scene.contends(thread, 1000, NO_INT, None, &LOCK);
+            }
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "last event at {last_ms}");
+        };
+        check(1000, true);
+        check(9000, false);
     }
 }

@@ -22,12 +22,13 @@ const PER_REQUEST: Threshold = Threshold {
 /// With this rate, exceptions in every request are worth a word.
 const FEW_A_SECOND: f64 = 5.0;
 /// Types that say that a client left or a caller gave up: no fault of the service.
-const LEAVING: [&str; 5] = [
+const LEAVING: [&str; 6] = [
     "System.OperationCanceledException",
     "System.Threading.Tasks.TaskCanceledException",
     "Microsoft.AspNetCore.Connections.ConnectionResetException",
     "Microsoft.AspNetCore.Connections.ConnectionAbortedException",
     "Microsoft.AspNetCore.Server.Kestrel.Core.BadHttpRequestException",
+    "Microsoft.AspNetCore.Http.BadHttpRequestException",
 ];
 
 pub(super) const RULE: Rule = Rule {
@@ -107,4 +108,42 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places,
         evidence: vec![Evidence::of("exceptions", sql, times.into_iter())],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// So many exceptions of a type in ten seconds, beside so many requests.
+    fn scene(class: &str, thrown: i64, requests: f64) -> Scene {
+        let mut scene = Scene::new();
+        (0..thrown).for_each(|at| scene.throws(at, class, "", &[WORK, CART]));
+        scene.meter("http.server.request.duration", requests, 5.0, "");
+        scene
+    }
+
+    #[test]
+    fn exceptions_as_a_way_to_return_are_said_with_the_thrower() {
+        let check = |thrown, requests, expected| {
+            let found = scene("System.FormatException", thrown, requests).says(&RULE);
+            assert_eq!(found, says(expected, CART), "{thrown} of {requests}");
+        };
+        check(600, 100_000.0, Severity::Warning);
+        check(100, 200.0, Severity::Warning);
+        check(600, 600.0, Severity::Critical);
+    }
+
+    #[test]
+    fn a_few_failures_among_many_requests_and_clients_that_leave_are_no_trouble() {
+        let check = |class, thrown, requests, speaks| {
+            assert_eq!(scene(class, thrown, requests).says(&RULE).is_some(), speaks, "{class} {thrown}");
+        };
+        check("System.FormatException", 400, 100_000.0, false);
+        check("System.FormatException", 501, 100_000.0, true);
+        check("System.FormatException", 40, 40.0, false);
+        check("System.FormatException", 60, 60.0, true);
+        check("System.Threading.Tasks.TaskCanceledException", 5000, 5000.0, false);
+        check("Microsoft.AspNetCore.Http.BadHttpRequestException", 5000, 5000.0, false);
+    }
 }

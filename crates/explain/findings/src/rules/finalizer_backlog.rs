@@ -83,3 +83,41 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const FINALIZER: &str = "Shop!Shop.Handle.Finalize";
+
+    #[test]
+    fn a_finalizer_thread_at_work_or_held_up_is_said_with_the_finalizer() {
+        let mut busy = Scene::new();
+        let thread = busy.thread("finalizer");
+        busy.runs(thread, 0..50, &["System.Private.CoreLib!System.GC.RunFinalizers", FINALIZER]);
+        assert_eq!(busy.says(&RULE), says(Severity::Warning, FINALIZER));
+        let mut blocked = Scene::new();
+        let thread = blocked.thread("finalizer");
+        blocked.waits(thread, 0..LOOKS, "lock", &[FINALIZER, WAIT]);
+        assert_eq!(blocked.says(&RULE), says(Severity::Critical, FINALIZER));
+    }
+
+    #[test]
+    fn a_finalizer_thread_at_rest_and_one_with_a_little_to_do_keep_up() {
+        let check = |work, speaks| {
+            let mut scene = Scene::new();
+            let thread = scene.thread("finalizer");
+            scene.runs(thread, 0..work, &[FINALIZER]);
+            scene.outside(thread, work..LOOKS, &[]);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{work} looks at work");
+        };
+        check(0, false);
+        check(20, false);
+        check(30, true);
+        let mut rest = Scene::new();
+        let thread = rest.thread("finalizer");
+        rest.waits(thread, 0..LOOKS, "event", &["System.Private.CoreLib!System.GC.RunFinalizers", WAIT]);
+        assert_eq!(rest.says(&RULE), None);
+    }
+}

@@ -102,3 +102,41 @@ fn generation_2(facts: &Facts<'_>) -> (f64, f64) {
         |(grew, shrank), step| if step > 0.0 { (grew + step, shrank) } else { (grew, shrank - step) },
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Full collections in ten seconds, between which generation 2 grows by so much and then falls to a part of it.
+    fn scene(full: i64, reason: &str, grows: i64, stays: i64) -> Scene {
+        let mut scene = Scene::new();
+        scene.allocates(0, "Small", 1e6);
+        let mut floor = 10_000_000;
+        for at in 0..full {
+            let top = floor + grows;
+            scene.gc(at * 1000, "AllocSmall", |row| (row.generation, row.gen2_bytes) = (1, top));
+            floor += stays;
+            scene.gc(at * 1000 + 500, reason, |row| {
+                (row.generation, row.gen2_bytes, row.pause_ns) = (2, floor, 60_000_000);
+            });
+        }
+        scene
+    }
+
+    #[test]
+    fn what_dies_in_generation_2_is_said_with_who_allocates() {
+        assert_eq!(scene(5, "AllocSmall", 50_000_000, 0).says(&RULE), says(Severity::Warning, CART));
+    }
+
+    #[test]
+    fn growth_few_collections_and_those_for_other_reasons_are_no_churn() {
+        let check = |scene: Scene, speaks| assert_eq!(scene.says(&RULE).is_some(), speaks);
+        check(scene(5, "AllocSmall", 50_000_000, 40_000_000), false);
+        check(scene(5, "AllocSmall", 50_000_000, 25_000_000), true);
+        check(scene(1, "AllocSmall", 400_000_000, 0), false);
+        check(scene(5, "AllocLarge", 50_000_000, 0), false);
+        check(scene(5, "Induced", 50_000_000, 0), false);
+        check(scene(5, "AllocSmall", 1_000_000, 0), false);
+    }
+}

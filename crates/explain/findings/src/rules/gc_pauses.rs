@@ -1,6 +1,6 @@
 //! The collector stops the program for much of the time, or for long.
 
-use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{allocators, pause_share, rows};
 use crate::rule::{Found, Need, Rule, Threshold};
@@ -12,7 +12,7 @@ const SHARE: Threshold = Threshold {
     source: "Rider reports high GC activity from 20 % on; measured: at most 3 % in healthy services that are saturated",
 };
 const LONGEST: Threshold = Threshold {
-    name: "longest pause, of two at least",
+    name: "longest pause, of two at least and one in each minute",
     value: 200.0,
     unit: "ms",
     source: "PerfView's GCStats marks pauses above 200 ms",
@@ -40,13 +40,13 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let share = pause_share(facts, |_| true);
-    let longest = rows(facts).filter_map(|row| known(row.pause_ns)).max().map_or(0.0, |ns| real(ns) / 1e6);
+    let pauses: Vec<f64> =
+        rows(facts).filter_map(|row| facts.lasted(row.pause_ns)).map(|ns| ns / 1e6).collect();
+    let longest = pauses.iter().copied().fold(0.0, f64::max);
     // One long pause in a recording is an event, of a snapshot or a schedule; it takes two to be the way it is.
-    let long = rows(facts)
-        .filter_map(|row| known(row.pause_ns))
-        .filter(|ns| real(*ns) / 1e6 >= LONGEST.value)
-        .count();
-    if share < SHARE.value && long < 2 {
+    let long = real_u64(count(pauses.iter().filter(|ms| **ms >= LONGEST.value).count()));
+    let often = long >= 2.0 && long >= facts.at_least(1.0);
+    if share < SHARE.value && !often {
         return None;
     }
     let times: Vec<i64> = rows(facts).map(|row| row.start_ns).collect();
@@ -68,9 +68,43 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if share >= CRITICAL_SHARE { Severity::Critical } else { Severity::Warning },
-        score: (share * 1.5).max(if long >= 2 { 0.3 } else { 0.0 }).min(0.9),
+        score: (share * 1.5).max(if often { 0.3 } else { 0.0 }).min(0.9),
         measured: vec![SHARE.measured(share), LONGEST.measured(longest), rate],
         places,
         evidence: vec![Evidence::of("gc", sql, times.into_iter())],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Collections in each of so many seconds, of so many milliseconds.
+    fn scene(lasts: i64, pauses: i64, ms: i64) -> Scene {
+        let mut scene = Scene::lasting(lasts, 2);
+        for at in 0..pauses {
+            scene.gc(at * 1000 * lasts / pauses, "AllocSmall", |row| row.pause_ns = ms * 1_000_000);
+        }
+        scene.allocates(0, "Small", 1e6);
+        scene
+    }
+
+    #[test]
+    fn a_program_that_stands_still_is_said_with_who_allocates() {
+        assert_eq!(scene(10, 10, 60).says(&RULE), says(Severity::Warning, CART));
+        assert_eq!(scene(10, 10, 400).says(&RULE), says(Severity::Critical, CART));
+    }
+
+    #[test]
+    fn short_pauses_and_one_long_pause_are_ordinary() {
+        let check = |lasts, pauses, ms, speaks| {
+            assert_eq!(scene(lasts, pauses, ms).says(&RULE).is_some(), speaks, "{pauses} of {ms} in {lasts}");
+        };
+        check(10, 10, 40, false);
+        check(10, 1, 400, false);
+        check(10, 2, 210, true);
+        check(3600, 20, 400, false);
+        check(3600, 70, 400, true);
+    }
 }

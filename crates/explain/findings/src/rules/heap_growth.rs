@@ -27,6 +27,8 @@ const STEADY: Threshold = Threshold {
 };
 /// A cache that fills levels off: so much of the growth must come in the later half of the time.
 const LATER: f64 = 0.25;
+/// A trend of less time than this is a moment's: a note.
+const SHORT_NS: f64 = 3e9;
 /// Fewer collections show no trend.
 const FEW: usize = 4;
 
@@ -103,6 +105,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence.push(Evidence::of("allocations", sql, facts.recording.allocations.ts_ns.iter().copied()));
     }
     let fast = a_second >= 10e6;
+    // Everything grows for a moment.
+    let short = span < SHORT_NS;
     let measured = vec![
         GROWTH.measured(grown),
         RELATIVE.measured(relative),
@@ -116,7 +120,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     };
     Some(Found {
         title,
-        severity: if fast { Severity::Critical } else { Severity::Warning },
+        severity: match () {
+            () if short => Severity::Note,
+            () if fast => Severity::Critical,
+            () => Severity::Warning,
+        },
         score: (0.55 + 0.3 * (steady - 0.5) * 2.0 + (relative / 20.0).min(0.1)).min(0.96),
         measured,
         places,
@@ -180,6 +188,7 @@ fn rising_pairs(points: &[(f64, f64)]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::*;
 
     #[test]
     fn the_slope_is_that_of_most_pairs_and_one_stray_does_not_move_it() {
@@ -193,5 +202,63 @@ mod tests {
     fn a_heap_that_comes_and_goes_does_not_rise() {
         let points: Vec<(f64, f64)> = (0..20).map(|n| (f64::from(n), f64::from(n % 4))).collect();
         assert!(rising_pairs(&points) < STEADY.value);
+    }
+
+    /// Generation 2 in megabytes after each of the collections, over so many seconds.
+    fn scene(seconds: i64, sizes: &[i64], generation: i64) -> Scene {
+        let mut scene = Scene::lasting(seconds, 2);
+        scene.allocates(0, "Small", 1e6);
+        for (at, size) in (0i64..).zip(sizes) {
+            let number = i64::try_from(sizes.len()).unwrap();
+            scene.gc(at * seconds * 1000 / number, "AllocSmall", |row| {
+                (row.generation, row.gen2_bytes) = (generation, size * 1_000_000);
+            });
+        }
+        scene
+    }
+
+    #[test]
+    fn a_heap_that_grows_is_said_with_who_allocates() {
+        let sizes = [10, 13, 16, 19, 22, 25, 28, 31];
+        assert_eq!(scene(10, &sizes, 1).says(&RULE), says(Severity::Warning, CART));
+        assert_eq!(scene(10, &sizes.map(|size| size * 10), 1).says(&RULE), says(Severity::Critical, CART));
+    }
+
+    #[test]
+    fn a_cache_that_fills_and_a_heap_that_comes_and_goes_are_no_leak() {
+        let check = |sizes: &[i64], generation, speaks| {
+            assert_eq!(scene(10, sizes, generation).says(&RULE).is_some(), speaks, "{sizes:?}");
+        };
+        check(&[10, 20, 30, 40, 41, 41, 42, 42, 43, 43], 1, false);
+        check(&[10, 20, 30, 40, 45, 50, 55, 60, 65, 70], 1, true);
+        check(&[10, 40, 20, 50, 10, 40, 20, 50], 1, false);
+        check(&[10, 12, 13, 14, 15, 16, 17, 18], 1, false);
+        check(&[100, 103, 106, 109, 112, 115, 118, 121], 1, false);
+        check(&[10, 20, 30], 1, false);
+    }
+
+    #[test]
+    fn what_full_collections_free_is_garbage() {
+        let check = |full: i64, speaks| {
+            let mut scene = scene(10, &[10, 20, 30, 40, 50, 60, 70, 80, 90, 100], 1);
+            for at in 0..5 {
+                scene.gc(9100 + at, "AllocSmall", |row| {
+                    (row.generation, row.gen2_bytes) = (2, 100_000_000 + at * full);
+                });
+            }
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{full} more after each full collection");
+        };
+        check(0, false);
+        check(1_000_000, true);
+    }
+
+    #[test]
+    fn a_second_of_growth_is_a_note() {
+        let check = |seconds, expected| {
+            let found = scene(seconds, &[10, 20, 30, 40, 50, 60, 70, 80], 1).says(&RULE);
+            assert_eq!(found, says(expected, CART), "{seconds} s");
+        };
+        check(1, Severity::Note);
+        check(10, Severity::Warning);
     }
 }

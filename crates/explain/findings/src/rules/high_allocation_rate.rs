@@ -79,3 +79,34 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence: vec![Evidence::of("allocations", sql, times)],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Megabytes allocated a second and collections a second, on two processors.
+    fn scene(megabytes: f64, kind: &str, collections: i64) -> Scene {
+        let mut scene = Scene::new();
+        scene.allocates(0, kind, megabytes * 1e7);
+        (0..collections * 10).for_each(|at| scene.gc(at, "AllocSmall", |_| {}));
+        scene
+    }
+
+    #[test]
+    fn allocation_that_keeps_the_collector_busy_is_said_with_who_allocates() {
+        assert_eq!(scene(400.0, "Small", 20).says(&RULE), says(Severity::Warning, CART));
+    }
+
+    #[test]
+    fn a_batch_with_few_collections_large_objects_and_a_healthy_load_are_no_trouble() {
+        let check = |megabytes, kind, collections, speaks| {
+            let is = scene(megabytes, kind, collections).says(&RULE).is_some();
+            assert_eq!(is, speaks, "{megabytes} {kind} {collections}");
+        };
+        check(180.0, "Small", 20, false);
+        check(310.0, "Small", 20, true);
+        check(550.0, "Small", 6, false);
+        check(550.0, "Large", 20, false);
+    }
+}

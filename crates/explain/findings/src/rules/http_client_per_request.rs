@@ -1,6 +1,6 @@
 //! Connections that are opened and closed at the rate of requests.
 
-use crate::facts::{Facts, percent, said};
+use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use runtime::{Marks, metered_sum};
@@ -17,6 +17,9 @@ const RATE: Threshold = Threshold {
     unit: "1/s",
     source: "a port stays taken for a minute after its connection: two a second are 120 ports",
 };
+
+/// Fewer are the first connections of a client that is shared, in a recording of some seconds.
+const FEWEST: f64 = 20.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "http-client-per-request",
@@ -43,11 +46,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let recording = facts.recording;
     // A closed connection is counted by its duration, an opened one by its event or span.
     let closed = metered_sum(recording, "http.client.connection.duration", "count").unwrap_or(0.0);
-    let opened_events = event_count(facts, "ConnectionEstablished");
-    let setups = span_count(facts, "HTTP connection_setup");
-    let opened = closed.max(opened_events).max(setups);
+    let (established, setups) = (established(facts), setups(facts));
+    let opened = closed.max(real_u64(count(established.len()))).max(real_u64(count(setups.len())));
     let (each, rate) = (opened / calls.count.max(1.0), opened / facts.seconds());
-    if each < OPENED.value || rate < RATE.value {
+    if each < OPENED.value || rate < RATE.value || opened < FEWEST {
         return None;
     }
     let queued = metered_sum(recording, "http.client.request.time_in_queue", "sum");
@@ -66,39 +68,86 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             threshold: None,
         });
     }
-    let evidence = if closed > 0.0 {
-        let sql = "select ts_ns, name, kind, value, tags from counters where name in ('http.client.connection.duration', 'http.client.request.duration', \
-                   'http.client.open_connections') and kind in ('count', 'p50', 'value') order by ts_ns";
-        let times = runtime::metered(recording, "http.client.connection.duration", "count")
-            .into_iter()
-            .map(|of| of.ts_ns);
-        Evidence::of("counters", sql, times)
-    } else {
-        let sql = "select ts_ns, name, thread, stack from events where provider = 'System.Net.Http' and name like 'Connection%' order by ts_ns limit 200";
-        Evidence::of("events", sql, std::iter::empty())
-    };
+    let of_meter = runtime::metered(recording, "http.client.connection.duration", "count");
+    let sql = "select ts_ns, name, kind, value, tags from counters where name in ('http.client.connection.duration', 'http.client.request.duration', \
+               'http.client.open_connections') and kind in ('count', 'p50', 'value') order by ts_ns";
+    let mut evidence = vec![Evidence::of("counters", sql, of_meter.into_iter().map(|of| of.ts_ns))];
+    let sql = "select ts_ns, name, thread, stack from events where provider = 'System.Net.Http' and name like 'Connection%' order by ts_ns limit 200";
+    evidence.push(Evidence::of("events", sql, established.into_iter()));
+    let sql = "select start_ns, dur_ns / 1e6 as ms, name, tags from spans where name like 'HTTP connection_setup%' order by start_ns limit 200";
+    evidence.push(Evidence::of("spans", sql, setups.into_iter()));
     Some(Found {
         title,
         severity: if rate >= 100.0 { Severity::Critical } else { Severity::Warning },
         score: 0.7 + 0.25 * each.min(1.0),
         measured,
         places: facts.callers(Marks::HTTP),
-        evidence: vec![evidence],
+        evidence,
     })
 }
 
-fn event_count(facts: &Facts<'_>, name: &str) -> f64 {
+/// When connections were opened, by the client's events.
+fn established(facts: &Facts<'_>) -> Vec<i64> {
     let events = &facts.recording.events;
-    let kinds: Vec<bool> = events.kind_name.iter().map(|of| facts.text(*of) == name).collect();
-    if !kinds.contains(&true) {
-        return 0.0;
-    }
-    let times = events.kind.iter().filter(|kind| kinds.get(**kind as usize) == Some(&true)).count();
-    crate::facts::real_u64(crate::facts::count(times))
+    let kinds = events.kind_name.iter().zip(&events.kind_provider);
+    let opens = kinds.map(|(name, provider)| {
+        facts.text(*name) == "ConnectionEstablished" && facts.text(*provider) == "System.Net.Http"
+    });
+    let opens: Vec<bool> = opens.collect();
+    let rows = events.kind.iter().zip(&events.ts_ns);
+    rows.filter(|(kind, _)| opens.get(**kind as usize) == Some(&true)).map(|(_, ts_ns)| *ts_ns).collect()
 }
 
-fn span_count(facts: &Facts<'_>, name_start: &str) -> f64 {
-    let times =
-        facts.recording.spans.name.iter().filter(|name| facts.text(**name).starts_with(name_start)).count();
-    crate::facts::real_u64(crate::facts::count(times))
+/// When connections were opened, by spans.
+fn setups(facts: &Facts<'_>) -> Vec<i64> {
+    let spans = &facts.recording.spans;
+    let rows = spans.name.iter().zip(&spans.start_ns);
+    rows.filter(|(name, _)| facts.text(**name).starts_with("HTTP connection_setup"))
+        .map(|(_, ts_ns)| *ts_ns)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Calls in ten seconds, and connections closed.
+    fn scene(calls: f64, closed: f64) -> Scene {
+        let mut scene = Scene::new();
+        scene.meter("http.client.request.duration", calls, 5.0, "");
+        if closed > 0.0 {
+            scene.counter(0, "http.client.connection.duration", "count", closed, "");
+        }
+        scene
+    }
+
+    #[test]
+    fn a_connection_for_each_call_is_said() {
+        assert_eq!(scene(100.0, 100.0).says(&RULE), says(Severity::Warning, ""));
+        assert_eq!(scene(2000.0, 2000.0).says(&RULE), says(Severity::Critical, ""));
+    }
+
+    #[test]
+    fn a_shared_clients_connections_and_few_calls_are_ordinary() {
+        let check = |calls, closed, speaks| {
+            assert_eq!(scene(calls, closed).says(&RULE).is_some(), speaks, "{calls} calls, {closed} closed");
+        };
+        check(1000.0, 20.0, false);
+        check(100.0, 45.0, false);
+        check(100.0, 55.0, true);
+        check(15.0, 15.0, false);
+    }
+
+    #[test]
+    fn the_first_connections_of_a_shared_client_are_opened_once() {
+        let check = |opened, speaks| {
+            let mut scene = Scene::lasting(1, 2);
+            scene.meter("http.client.request.duration", 24.0, 5.0, "");
+            (0..opened).for_each(|at| scene.event(at, "System.Net.Http", "ConnectionEstablished", 0, &[]));
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{opened} opened");
+        };
+        check(16, false);
+        check(24, true);
+    }
 }

@@ -1,6 +1,6 @@
 //! Code that is compiled all the time.
 
-use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
@@ -29,6 +29,8 @@ const COST: Threshold = Threshold {
 };
 /// A method that is loaded so often at one tier is made anew each time.
 const AGAIN: u32 = 8;
+/// Fewer methods in the later half are first uses, in a recording of a second.
+const FEWEST: u64 = 10;
 
 pub(super) const RULE: Rule = Rule {
     id: "jit-churn",
@@ -76,11 +78,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         }
     }
     let lasting = real_u64(count(tenths.iter().filter(|seen| **seen).count())) / 10.0;
-    let taken: f64 = rows.iter().filter_map(|row| known(row.dur_ns)).map(|ns| real(ns) / 1e9).sum();
+    let taken: f64 = rows.iter().filter_map(|row| facts.lasted(row.dur_ns)).map(|ns| ns / 1e9).sum();
     let of_time = taken / facts.seconds();
     // A warm-up ends: the last fifth of the time must still compile.
     let ends = !tenths.iter().skip(8).any(|seen| *seen);
-    if rate < RATE.value || lasting < LASTING.value || ends || of_time < COST.value {
+    let few = later < FEWEST || of_time < COST.value;
+    if rate < RATE.value || lasting < LASTING.value || ends || few {
         return None;
     }
     let compiling =
@@ -98,9 +101,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                (select method from jit where method not like '%!!%' group by method, tier having count(*) >= 8) group by 1, 2 order by 3 desc limit 20";
     let mut evidence = vec![Evidence::of("jit", sql, rows.iter().map(|row| row.ts_ns))];
     if facts.has(Need::Samples) && facts.threads(compiling) > 0.0 {
-        let frames = "(frames.type like 'System.Linq.Expressions.%' or frames.type like 'System.Reflection.Emit.%' \
-                      or frames.type like 'System.Text.RegularExpressions.%' or frames.type like 'System.Xml.Serialization.%')";
-        evidence.push(Evidence::samples_under(facts, frames, "samples.state <> 'waiting'", compiling));
+        let under = "frames.type like 'System.Linq.Expressions.%' or frames.type like 'System.Reflection.Emit.%' \
+                     or frames.type like 'System.Text.RegularExpressions.Regex%' or frames.type like 'System.Xml.Serialization.%'";
+        evidence.push(Evidence::samples_under(facts, under, "samples.state <> 'waiting'", compiling));
     }
     let shares = [
         ("compiling, of one processor's time", of_time),
@@ -116,4 +119,45 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places,
         evidence,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const COMPILE: &str = "System.Linq.Expressions!System.Linq.Expressions.Expression`1.Compile";
+
+    /// So many methods of a name compiled in each of these seconds of ten.
+    fn scene(method: &str, seconds: std::ops::Range<i64>, a_second: i64) -> Scene {
+        let mut scene = Scene::new();
+        let worker = scene.thread("pool");
+        scene.runs(worker, 0..LOOKS, &[WORK, CART, COMPILE]);
+        for at in seconds.flat_map(|second| (0..a_second).map(move |of| second * 1000 + of * 1000 / a_second))
+        {
+            scene.compiles(worker, at, 1, method, "Optimized");
+        }
+        scene
+    }
+
+    const DYNAMIC: &str = "dynamicClass.lambda_method(class Shop.Order)";
+
+    #[test]
+    fn methods_that_are_made_all_the_time_are_said_with_who_makes_them() {
+        assert_eq!(scene(DYNAMIC, 0..10, 20).says(&RULE), says(Severity::Warning, CART));
+        assert_eq!(scene(DYNAMIC, 0..10, 250).says(&RULE), says(Severity::Critical, CART));
+    }
+
+    #[test]
+    fn first_uses_and_a_storm_of_tiering_are_over_in_time() {
+        let check = |method, seconds: std::ops::Range<i64>, a_second, speaks| {
+            let is = scene(method, seconds.clone(), a_second).says(&RULE).is_some();
+            assert_eq!(is, speaks, "{method} {seconds:?} {a_second}");
+        };
+        check(DYNAMIC, 0..4, 300, false);
+        check(DYNAMIC, 6..10, 300, false);
+        check(DYNAMIC, 5..10, 300, true);
+        check(DYNAMIC, 0..10, 4, false);
+        check("Shop.Cart.Total(int32)", 0..10, 300, false);
+    }
 }

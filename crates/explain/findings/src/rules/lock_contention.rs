@@ -24,6 +24,8 @@ const SHARE: Threshold = Threshold {
 const EPISODE: f64 = 0.25;
 const EPISODE_SECONDS: f64 = 2.5;
 const EPISODE_WAITS: u64 = 200;
+/// So many threads that wait are a line, however many processors there are.
+const CRITICAL: f64 = 4.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "lock-contention",
@@ -54,6 +56,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut places = Places::default();
     let (mut waited, mut longest, mut initialising) = (0.0, 0.0f64, 0.0);
     let mut times = Vec::new();
+    let next: FxHashMap<u32, i64> = rows.thread.iter().copied().zip(rows.ts_ns.iter().copied()).collect();
     // A wait without a managed frame, where others have them, is for a lock of the runtime's own, as that of a new thread.
     let has_stacks = rows.stack.iter().any(|stack| *stack != NO_ID);
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
@@ -61,7 +64,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         if marks.has(Marks::LOGGING) || (has_stacks && row.stack == NO_ID) {
             continue;
         }
-        let dur_ns = real(known(row.dur_ns).unwrap_or_else(|| end.saturating_sub(row.ts_ns).max(0)));
+        // A wait whose end is missing had ended when its thread began the next one.
+        let open = || next.get(&row.thread).filter(|at| **at > row.ts_ns).copied().unwrap_or(end);
+        let lasted = facts.lasted(row.dur_ns);
+        let Some(dur_ns) = lasted.or_else(|| facts.lasted(open().saturating_sub(row.ts_ns))) else {
+            continue;
+        };
         if marks.has(Marks::INITIALISATION) {
             initialising += dur_ns;
         }
@@ -93,7 +101,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mostly_first_use = initialising > 0.5 * waited && waited > 0.0;
     let severity = match () {
         () if once || mostly_first_use => Severity::Note,
-        () if waiting >= facts.cores.max(1.0) && share >= 0.4 => Severity::Critical,
+        () if waiting >= facts.cores.clamp(1.0, CRITICAL) && share >= 0.4 => Severity::Critical,
         () => Severity::Warning,
     };
     let places = places.top(facts.recording);
@@ -129,6 +137,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found { title, severity, score: share, measured, places, evidence })
 }
 
+/// Seconds that a first use may take; of a short recording half, for it cannot tell.
+fn episode(seconds: f64) -> f64 {
+    (EPISODE * seconds).max(EPISODE_SECONDS.min(seconds / 2.0))
+}
+
 /// Whether few waits lie in one short stretch.
 fn is_one_episode(times: &[(i64, i64)], seconds: f64) -> bool {
     let first = times.iter().map(|(from, _)| *from).min();
@@ -138,13 +151,13 @@ fn is_one_episode(times: &[(i64, i64)], seconds: f64) -> bool {
     if count(times.len()) > EPISODE_WAITS {
         return false;
     }
-    stretch <= (EPISODE * seconds).max(EPISODE_SECONDS) || outside_is_little(times, seconds)
+    stretch <= episode(seconds) || outside_is_little(times, seconds)
 }
 
 /// Whether a stretch as long as an episode may be holds nearly all of the time waited.
 fn outside_is_little(times: &[(i64, i64)], seconds: f64) -> bool {
     #[expect(clippy::cast_possible_truncation, reason = "seconds of a recording; the cast saturates")]
-    let stretch = ((EPISODE * seconds).max(EPISODE_SECONDS) * 1e9) as i64;
+    let stretch = (episode(seconds) * 1e9) as i64;
     let waited = |list: &mut dyn Iterator<Item = &(i64, i64)>| -> f64 {
         list.map(|(from, to)| real(to.saturating_sub(*from))).sum()
     };
@@ -186,4 +199,83 @@ fn owner(facts: &Facts<'_>) -> Option<String> {
         }
     }
     named(&places.top(facts.recording))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const LOCK: [&str; 3] = [WORK, CART, "System.Private.CoreLib!System.Threading.Monitor.Enter_Slowpath"];
+
+    /// Waits of a worker, each of so many milliseconds, so many times in each of the recording's seconds.
+    fn scene(seconds: std::ops::Range<i64>, times: i64, ms: i64, stack: &[&str]) -> Scene {
+        let mut scene = Scene::new();
+        let (waits, holds) = (scene.thread("pool"), scene.thread("pool"));
+        scene.runs(holds, 0..LOOKS, &[WORK, "Shop!Shop.Stock.Take"]);
+        for second in seconds {
+            for at in 0..times {
+                scene.contends(waits, second * 1000 + at * 1000 / times, ms, Some(holds), stack);
+            }
+        }
+        scene
+    }
+
+    #[test]
+    fn a_lock_that_threads_wait_for_all_the_time_is_said_with_where_they_wait() {
+        assert_eq!(scene(0..10, 30, 20, &LOCK).says(&RULE), says(Severity::Warning, CART));
+        let (recording, name) = (scene(0..10, 30, 20, &LOCK).done(), "Shop.Stock.Take");
+        assert_eq!(owner(&Facts::new(&recording)).as_deref(), Some(name));
+    }
+
+    #[test]
+    fn a_line_for_a_reader_writer_lock_shows_in_samples_alone() {
+        let check = |waiting, processors, expected| {
+            let mut scene = Scene::lasting(10, processors);
+            scene.workers_wait(waiting, 0..LOOKS, "lock", &LOCK);
+            assert_eq!(scene.says(&RULE), says(expected, CART), "{waiting} on {processors}");
+        };
+        check(1, 2, Severity::Warning);
+        check(8, 64, Severity::Critical);
+    }
+
+    #[test]
+    fn a_first_use_is_a_note_and_goes_on_only_if_it_lasts() {
+        let check = |scene: Scene, expected| {
+            assert_eq!(scene.says(&RULE).map(|(severity, _)| severity), expected);
+        };
+        check(scene(1..3, 3, 250, &LOCK), None);
+        let mut long = scene(1..3, 3, 250, &LOCK);
+        let other = long.thread("pool");
+        long.contends(other, 1000, 1900, None, &LOCK);
+        check(long, Some(Severity::Note));
+        check(scene(1..9, 4, 120, &LOCK), Some(Severity::Warning));
+        let cctor = [WORK, CART, "Shop!Shop.Prices..cctor", LOCK[2]];
+        check(scene(1..9, 4, 120, &cctor), Some(Severity::Note));
+    }
+
+    #[test]
+    fn waits_of_logging_and_short_ones_are_not_a_locks() {
+        let check = |ms, stack: &[&str], speaks| {
+            assert_eq!(scene(0..10, 30, ms, stack).says(&RULE).is_some(), speaks, "{ms} ms, {stack:?}");
+        };
+        check(20, &[WORK, CART, LOG, LOCK[2]], false);
+        check(2, &LOCK, false);
+        check(20, &LOCK, true);
+    }
+
+    #[test]
+    fn a_wait_whose_end_was_lost_had_ended_when_its_thread_waited_again() {
+        let check = |again, speaks| {
+            let mut scene = Scene::new();
+            let worker = scene.thread("pool");
+            scene.contends(worker, 100, NO_INT, None, &LOCK);
+            if again {
+                scene.contends(worker, 200, 1, None, &LOCK);
+            }
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "again {again}");
+        };
+        check(true, false);
+        check(false, true);
+    }
 }

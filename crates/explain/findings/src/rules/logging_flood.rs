@@ -42,7 +42,7 @@ pub(super) const RULE: Rule = Rule {
         "A sink that does not wait: `QueueFullMode = DropWrite` for the console, or an asynchronous exporter; sampling",
     ],
     verify: "Record the same load again: `Microsoft.Extensions.Logging` leaves the samples, and requests a second rise.",
-    causes: &["lock-contention", "blocking-call-on-pool", "high-allocation-rate", "cpu-hot-path"],
+    causes: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
     absorbs: &[],
     check,
 };
@@ -55,8 +55,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let (log_busy, busy) =
         (facts.threads(running), facts.threads(|group| in_work(group) && facts.is_busy(group)));
     let waits = |group: &Group| in_work(group) && group.state == State::Waiting && logging(group);
-    let mut waiting = facts.threads(waits);
-    waiting = waiting.max(waited_in_events(facts));
+    let (at_locks, by_events) = waited_in_events(facts);
+    let waiting = facts.threads(waits).max(by_events);
     let lines = real_u64(count(facts.recording.logs.ts_ns.len()));
     let per_request = facts.requests.filter(|work| work.count > 0.0).map_or(0.0, |work| lines / work.count);
     let many = per_request >= LINES.value && lines / facts.seconds() >= FEW_LINES;
@@ -75,10 +75,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             String::new()
         }
     );
-    let frames = "(frames.type like 'Microsoft.Extensions.Logging.%' or frames.type like 'Serilog.%' or frames.type like 'NLog.%' \
-                  or frames.type like 'log4net.%' or frames.type = 'System.Console')";
-    let logs = |group: &Group| running(group) || waits(group);
-    let mut evidence = vec![Evidence::samples_under(facts, frames, "threads.kind = 'pool'", logs)];
+    let under = "frames.type like 'Microsoft.Extensions.Logging.%' or frames.type like 'Serilog.%' or frames.type like 'NLog.%' \
+                 or frames.type like 'log4net.%' or frames.type = 'System.Console' or frames.type like 'System.Diagnostics.Trace%'";
+    let seen = |group: &Group| running(group) || waits(group);
+    let mut evidence = vec![Evidence::samples_under(facts, under, "threads.kind = 'pool'", seen)];
+    let sql = "select stack, count(*) as waits, sum(dur_ns) / 1e6 as waited_ms, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from contention \
+               where dur_ns is not null group by 1 order by 3 desc limit 20";
+    evidence.push(Evidence::of("contention", sql, at_locks.into_iter()));
     let mut measured = vec![SHARE.measured(of_work), WAITING.measured(waiting)];
     if lines > 0.0 {
         measured.push(LINES.measured(per_request));
@@ -101,11 +104,60 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-/// Threads on average that waited for locks of logging, by events.
-fn waited_in_events(facts: &Facts<'_>) -> f64 {
+/// When threads waited for locks of logging, by events, and how many did on average.
+fn waited_in_events(facts: &Facts<'_>) -> (Vec<i64>, f64) {
     let rows = &facts.recording.contention;
     let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
     let of_logging = rows.filter(|row| facts.index.marks(row.stack).has(Marks::LOGGING));
-    let ns: f64 = of_logging.filter_map(|row| crate::facts::known(row.dur_ns)).map(crate::facts::real).sum();
-    ns / 1e9 / facts.seconds()
+    let ended: Vec<_> = of_logging.filter_map(|row| Some((row.ts_ns, facts.lasted(row.dur_ns)?))).collect();
+    let ns: f64 = ended.iter().map(|(_, ns)| ns).sum();
+    (ended.into_iter().map(|(ts_ns, _)| ts_ns).collect(), ns / 1e9 / facts.seconds())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    #[test]
+    fn work_that_logs_and_waits_for_the_sink_is_said_with_who_logs() {
+        let mut busy = Scene::new();
+        busy.workers_run(1, 0..40, &[WORK, CART, LOG]);
+        busy.workers_run(1, 0..60, &[WORK, CART]);
+        assert_eq!(busy.says(&RULE), says(Severity::Warning, CART));
+        let mut waits = Scene::new();
+        waits.workers_wait(3, 0..LOOKS, "monitor", &[WORK, CART, LOG, WAIT]);
+        assert_eq!(waits.says(&RULE), says(Severity::Critical, CART));
+    }
+
+    #[test]
+    fn a_line_for_each_request_and_the_sinks_own_thread_cost_nothing() {
+        let check = |logging, speaks| {
+            let mut scene = Scene::new();
+            scene.workers_run(1, 0..logging, &[WORK, CART, LOG]);
+            scene.workers_run(1, 0..LOOKS - logging, &[WORK, CART]);
+            let sink = scene.thread("user");
+            let stack = [
+                "Microsoft.Extensions.Logging.Console!Microsoft.Extensions.Logging.Console.ConsoleLoggerProcessor.ProcessLogQueue",
+                WAIT,
+            ];
+            scene.waits(sink, 0..LOOKS, "monitor", &stack);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{logging} looks");
+        };
+        check(20, false);
+        check(35, true);
+    }
+
+    #[test]
+    fn lines_for_each_request_count_where_there_are_many() {
+        let check = |lines, requests, speaks| {
+            let mut scene = Scene::new();
+            (0..lines).for_each(|at| scene.logs(at));
+            scene.meter("http.server.request.duration", requests, 5.0, "");
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{lines} for {requests}");
+        };
+        check(2_100, 300.0, false);
+        check(2_100, 200.0, true);
+        check(1_900, 10.0, false);
+    }
 }

@@ -96,3 +96,39 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Full collections in ten seconds, and megabytes of large objects a second.
+    fn scene(full: i64, pause_ms: i64, megabytes: f64) -> Scene {
+        let mut scene = Scene::new();
+        for at in 0..full {
+            scene.gc(at * 100, "AllocLarge", |row| {
+                (row.generation, row.pause_ns) = (2, pause_ms * 1_000_000);
+            });
+        }
+        scene.allocates(0, "Large", megabytes * 1e7);
+        scene
+    }
+
+    #[test]
+    fn large_objects_that_trigger_full_collections_are_said_with_who_makes_them() {
+        assert_eq!(scene(20, 1, 100.0).says(&RULE), says(Severity::Warning, CART));
+        assert_eq!(scene(20, 100, 100.0).says(&RULE), says(Severity::Critical, CART));
+    }
+
+    #[test]
+    fn buffers_that_are_kept_and_collections_that_cost_nothing_are_no_churn() {
+        let check = |full, pause_ms, megabytes, speaks| {
+            let is = scene(full, pause_ms, megabytes).says(&RULE).is_some();
+            assert_eq!(is, speaks, "{full} {pause_ms} {megabytes}");
+        };
+        check(1, 100, 500.0, false);
+        check(20, 1, 50.0, false);
+        check(20, 1, 61.0, true);
+        check(20, 16, 50.0, true);
+    }
+}

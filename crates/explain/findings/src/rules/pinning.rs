@@ -20,6 +20,9 @@ const RATE: Threshold = Threshold {
     source: "pins matter as often as a collection has to go around them",
 };
 
+/// Fewer such collections are a moment's.
+const FEWEST: usize = 3;
+
 pub(super) const RULE: Rule = Rule {
     id: "pinning",
     about: "pinned objects fragment the heap",
@@ -46,7 +49,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let meets = |row: &GcRow| known(row.pinned_objects).is_some_and(|pins| real(pins) >= PINNED.value);
     let times: Vec<i64> = rows(facts).filter(meets).map(|row| row.start_ns).collect();
     let rate = real_u64(count(times.len())) / facts.seconds();
-    if median < PINNED.value || rate < RATE.value {
+    if median < PINNED.value || rate < RATE.value || times.len() < FEWEST {
         return None;
     }
     let places = allocators(facts, |_| true).top(facts.recording);
@@ -78,4 +81,38 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places,
         evidence: vec![Evidence::of("gc", sql, times.into_iter())],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Collections that meet so many pinned objects each.
+    fn scene(collections: i64, pinned: i64) -> Scene {
+        let mut scene = Scene::new();
+        scene.allocates(0, "Small", 1e6);
+        (0..collections).for_each(|at| scene.gc(at * 100, "AllocSmall", |row| row.pinned_objects = pinned));
+        scene
+    }
+
+    #[test]
+    fn collections_full_of_pins_are_said_with_who_allocates() {
+        assert_eq!(scene(10, 500).says(&RULE), says(Severity::Warning, CART));
+    }
+
+    #[test]
+    fn the_pins_of_sockets_and_those_of_a_moment_are_ordinary() {
+        let check = |collections, pinned, speaks| {
+            let is = scene(collections, pinned).says(&RULE).is_some();
+            assert_eq!(is, speaks, "{collections} with {pinned}");
+        };
+        check(100, 30, false);
+        check(100, 100, true);
+        check(4, 500, false);
+        check(5, 500, true);
+        let mut second = Scene::lasting(1, 2);
+        second.gc(0, "AllocSmall", |row| row.pinned_objects = 500);
+        assert_eq!(second.says(&RULE), None);
+    }
 }

@@ -24,12 +24,16 @@ const UNDER_WAY: Threshold = Threshold {
     source: "less is seldom a wait that anyone feels",
 };
 
+/// A request that waits for a call takes about as long at least; some of its route may not call.
+const LIKE_A_CALL: f64 = 0.5;
+
 pub(super) const RULE: Rule = Rule {
     id: "slow-dependency",
     about: "request time goes to a slow database, HTTP or socket call",
     needs: &[Need::Database, Need::Http],
     thresholds: &[SHARE, SLOW, UNDER_WAY],
-    silent: "where each call is fast and there are many (`db-n-plus-one`, `chatty-calls`), and where connections are waited for (`db-pool-exhausted`)",
+    silent: "where each call is fast and there are many (`db-n-plus-one`, `chatty-calls`), where connections are waited for \
+             (`db-pool-exhausted`), and where no route takes as long as a call: then work in the background makes them",
     why: "An awaited call holds no thread, but the request still takes as long as the call. With a steady stream of requests as many are \
           under way as arrive in that time (Little's law): memory, connections and time-outs grow with the other side's latency.",
     tries: &[
@@ -54,7 +58,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     // A service that calls itself counts its own calls as requests: of the callers' time they are then the half.
     let callers = if kind == "HTTP" { outer_seconds(facts, requests, calls) } else { requests.seconds };
     let share = (calls.seconds / callers.max(1e-9)).min(1.0);
-    if share < SHARE.value {
+    if share < SHARE.value || !is_waited_for(facts, calls) {
         return None;
     }
     let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
@@ -76,6 +80,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
+/// Whether some route takes as long as a call: else the calls are of work in the background.
+fn is_waited_for(facts: &Facts<'_>, calls: Work) -> bool {
+    let routes = runtime::routes(facts.recording);
+    routes.iter().any(|(_, work)| work.mean_seconds() >= LIKE_A_CALL * calls.mean_seconds())
+}
+
 /// Seconds of requests that are not answers to the service's own calls.
 fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
     let routes = runtime::routes(facts.recording);
@@ -91,15 +101,16 @@ fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
 }
 
 fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> Evidence {
-    let (tag, meters): (_, &[&str]) = if kind == "HTTP" {
-        ("http.request.method", &["http.client.request.duration"])
+    let (tags, meters): (_, &[&str]) = if kind == "HTTP" {
+        (["http.request.method", "http.method"], &["http.client.request.duration"])
     } else {
-        ("db.query.text", &runtime::DATABASE_METERS)
+        (["db.query.text", "db.statement"], &runtime::DATABASE_METERS)
     };
     if calls.basis == Basis::Rows {
+        let [tag, older] = tags;
         let sql = format!(
             "select source, name, tags, count(*) as calls, avg(dur_ns) / 1e6 as mean_ms, max(dur_ns) / 1e6 as slowest_ms, min(start_ns) as first_ns \
-             from spans where kind = 'Client' and tags like '%\"{tag}\":%' group by 1, 2, 3 order by 4 desc limit 20"
+             from spans where tags like '%\"{tag}\":%' or tags like '%\"{older}\":%' group by 1, 2, 3 order by 4 desc limit 20"
         );
         let wanted = if kind == "HTTP" { runtime::is_http } else { runtime::is_database };
         let times = (0..facts.recording.spans.start_ns.len()).filter(|at| wanted(facts.recording, *at));
@@ -113,4 +124,71 @@ fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> Evidence {
     );
     let times = meters.iter().flat_map(|name| runtime::metered(facts.recording, name, "count"));
     Evidence::of("counters", sql, times.map(|of| of.ts_ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const SERVER: &str = "http.server.request.duration";
+    const CLIENT: &str = "http.client.request.duration";
+
+    /// Requests and calls in ten seconds: how many, and how long each takes.
+    fn scene(requests: (f64, f64), calls: (f64, f64)) -> Scene {
+        let mut scene = Scene::new();
+        scene.meter(SERVER, requests.0, requests.1, r#"{"http.route":"/cart"}"#);
+        scene.meter(CLIENT, calls.0, calls.1, "");
+        scene
+    }
+
+    #[test]
+    fn requests_that_wait_for_a_slow_call_are_said() {
+        assert_eq!(scene((100.0, 250.0), (100.0, 200.0)).says(&RULE), says(Severity::Warning, ""));
+        assert_eq!(scene((100.0, 650.0), (100.0, 600.0)).says(&RULE), says(Severity::Critical, ""));
+    }
+
+    #[test]
+    fn fast_calls_few_calls_and_a_small_part_of_the_time_are_no_slow_dependency() {
+        let check = |requests, calls, speaks| {
+            assert_eq!(scene(requests, calls).says(&RULE).is_some(), speaks, "{requests:?} {calls:?}");
+        };
+        check((1000.0, 45.0), (1000.0, 40.0), false);
+        check((1000.0, 60.0), (1000.0, 55.0), true);
+        check((10.0, 250.0), (10.0, 200.0), false);
+        check((100.0, 500.0), (100.0, 200.0), false);
+    }
+
+    #[test]
+    fn a_poll_in_the_background_holds_up_no_request() {
+        let check = |ms, speaks| {
+            let found = scene((1000.0, ms), (8.0, 5000.0)).says(&RULE);
+            assert_eq!(found.is_some(), speaks, "requests of {ms} ms");
+        };
+        check(5.0, false);
+        let mut waits = scene((1000.0, 5.0), (8.0, 5000.0));
+        waits.meter(SERVER, 8.0, 5100.0, r#"{"http.route":"/report"}"#);
+        assert!(waits.says(&RULE).is_some());
+    }
+
+    #[test]
+    fn a_service_that_calls_itself_is_measured_by_its_callers() {
+        let check = |outer_ms, speaks| {
+            let mut scene = scene((100.0, outer_ms), (100.0, 200.0));
+            scene.meter(SERVER, 100.0, 190.0, r#"{"http.route":"/stock"}"#);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "callers of {outer_ms} ms");
+        };
+        check(390.0, true);
+        check(410.0, false);
+    }
+
+    #[test]
+    fn by_spans_the_evidence_finds_the_older_names_of_tags_too() {
+        let mut scene = Scene::new();
+        for at in 0..20 {
+            scene.request(at * 100, 600, "/cart");
+            scene.call(at * 100, 500, "trace", r#"{"http.method":"GET"}"#);
+        }
+        assert!(scene.says(&RULE).is_some());
+    }
 }

@@ -136,3 +136,39 @@ fn collector(facts: &Facts<'_>, remarks: &mut Remarks) {
     let sql = "select type, generation, count(*) as collections, sum(pause_ns) / 1e6 as paused_ms from gc group by 1, 2 order by 4 desc";
     remarks.evidence.push(Evidence::of("gc", sql, facts.recording.gc.start_ns.iter().copied()));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// So many methods compiled, and so many of them without optimisation.
+    fn scene(methods: i64, unoptimised: i64, name: &str) -> Scene {
+        let mut scene = Scene::new();
+        for at in 0..methods {
+            let tier = if at < unoptimised { "MinOptJitted" } else { "QuickJitted" };
+            scene.compiles(0, at, 1, name, tier);
+        }
+        scene
+    }
+
+    #[test]
+    fn a_debug_build_is_a_note() {
+        assert_eq!(scene(30, 30, "Shop.Cart.Total()").says(&RULE), says(Severity::Note, ""));
+    }
+
+    #[test]
+    fn a_release_build_few_methods_and_the_frameworks_own_say_nothing() {
+        let check = |methods, unoptimised, name, speaks| {
+            assert_eq!(
+                scene(methods, unoptimised, name).says(&RULE).is_some(),
+                speaks,
+                "{name} {unoptimised}"
+            );
+        };
+        check(30, 14, "Shop.Cart.Total()", false);
+        check(30, 15, "Shop.Cart.Total()", true);
+        check(19, 19, "Shop.Cart.Total()", false);
+        check(30, 30, "System.Linq.Enumerable.Sum()", false);
+    }
+}

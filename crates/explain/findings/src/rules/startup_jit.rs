@@ -1,6 +1,6 @@
 //! A start that is spent on compiling.
 
-use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::facts::{Facts, count, percent, real, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::JitRow;
@@ -58,9 +58,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         .filter_map(|at| jit.row(at))
         .filter(|row| in_start(row) && !background(row))
         .collect();
-    let compiling: f64 = rows.iter().filter_map(|row| known(row.dur_ns)).map(|ns| real(ns) / 1e9).sum();
+    let compiling: f64 = rows.iter().filter_map(|row| facts.lasted(row.dur_ns)).map(|ns| ns / 1e9).sum();
     let length = real(facts.recording.exhibit.duration_ns.saturating_sub(started).min(START_NS)) / 1e9;
-    let share = compiling / length.max(0.1);
+    let share = (compiling / length.max(0.1)).min(1.0);
     let methods = real_u64(count(rows.len()));
     let hurts = compiling >= COMPILING.value && share >= SHARE.value;
     if !hurts && (methods < 100.0 || compiling < 0.2) {
@@ -93,4 +93,34 @@ fn process_start(facts: &Facts<'_>) -> Option<i64> {
     })?;
     let at = events.kind.iter().position(|of| *of as usize == kind)?;
     events.ts_ns.get(at).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// A start with so many methods compiled for 10 ms each, on a thread of a kind.
+    fn scene(methods: i64, kind: &str, started: bool) -> Scene {
+        let mut scene = Scene::new();
+        if started {
+            scene.event(100, RUNTIME, "Runtime/Start", 0, &[]);
+        }
+        let thread = scene.thread(kind);
+        (0..methods).for_each(|at| scene.compiles(thread, 200 + at, 10, "Shop.Cart.Total()", "QuickJitted"));
+        scene
+    }
+
+    #[test]
+    fn a_start_that_compiles_is_said() {
+        assert_eq!(scene(300, "main", true).says(&RULE), says(Severity::Warning, ""));
+    }
+
+    #[test]
+    fn an_ordinary_start_is_a_note_and_a_service_under_its_first_load_did_not_start() {
+        assert_eq!(scene(150, "main", true).says(&RULE), says(Severity::Note, ""));
+        assert_eq!(scene(300, "main", false).says(&RULE), None);
+        assert_eq!(scene(300, "tiering", true).says(&RULE), None);
+        assert_eq!(scene(90, "main", true).says(&RULE), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! Pool threads that block until a Task is complete.
 
-use crate::facts::{Facts, count, known, percent, real_u64, said};
+use crate::facts::{Facts, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
@@ -13,7 +13,7 @@ const BLOCKED: Threshold = Threshold {
              at any time",
 };
 const COMPENSATED: Threshold = Threshold {
-    name: "adjustments since a worker blocked (CooperativeBlocking)",
+    name: "adjustments since a worker blocked (CooperativeBlocking), in each minute",
     value: 10.0,
     unit: "",
     source: "the pool adds a worker for each Task.Wait beyond the processors; measured: 0 in healthy services",
@@ -57,7 +57,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let blocked = facts.threads(waits);
     let added = real_u64(facts.adjustments("CooperativeBlocking"));
     let sampled = facts.has(Need::Samples);
-    if blocked < BLOCKED.value && (sampled || added < COMPENSATED.value) {
+    if blocked < BLOCKED.value && (sampled || added < facts.at_least(COMPENSATED.value)) {
         return None;
     }
     let places = facts.places(waits).top(facts.recording);
@@ -79,7 +79,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if workers > 0.0 {
         measured.push(Measured { name: "workers at most", value: workers, unit: "", threshold: None });
     }
-    evidence.extend(adjustments(facts));
+    let sql = "select ts_ns, reason, workers, throughput from threadpool \
+               where event = 'adjustment' and reason = 'CooperativeBlocking' order by ts_ns";
+    evidence.push(Evidence::of("threadpool", sql, facts.adjusted("CooperativeBlocking").into_iter()));
     let title = if sampled {
         format!(
             "{} pool threads on average block until a Task is complete{}: {} of the workers at work",
@@ -100,16 +102,51 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found { title, severity, score, measured, places, evidence })
 }
 
-/// The pool's additions for it.
-fn adjustments(facts: &Facts<'_>) -> Option<Evidence> {
-    let find = |text: &str| facts.recording.strings.find(text);
-    let (event, reason) = (find("adjustment")?, find("CooperativeBlocking")?);
-    let pool = &facts.recording.threadpool;
-    let rows = (0..pool.ts_ns.len()).filter_map(|at| pool.row(at));
-    let times =
-        rows.filter(|row| (row.event, row.reason) == (event, reason)).filter_map(|row| known(row.ts_ns));
-    let sql = "select ts_ns, reason, workers, throughput from threadpool \
-               where event = 'adjustment' and reason = 'CooperativeBlocking' order by ts_ns";
-    let times: Vec<i64> = times.collect();
-    (count(times.len()) > 0).then(|| Evidence::of("threadpool", sql, times.into_iter()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const TASK: [&str; 4] =
+        [WORK, CART, "System.Private.CoreLib!System.Threading.Tasks.Task.SpinThenBlockingWait", WAIT];
+
+    #[test]
+    fn workers_that_block_on_a_task_are_said_with_who_blocks() {
+        let check = |workers, expected| {
+            let mut scene = Scene::new();
+            scene.workers_wait(workers, 0..LOOKS, "task", &TASK);
+            assert_eq!(scene.says(&RULE), says(expected, CART), "{workers} workers");
+        };
+        check(1, Severity::Warning);
+        check(4, Severity::Critical);
+    }
+
+    #[test]
+    fn short_waits_other_threads_and_the_entry_point_are_no_blocked_workers() {
+        let check = |looks, kind: &str, stack: &[&str], speaks| {
+            let mut scene = Scene::new();
+            for _ in 0..4 {
+                let thread = scene.thread(kind);
+                scene.waits(thread, 0..looks, "task", stack);
+            }
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{looks} looks, {kind}, {stack:?}");
+        };
+        check(10, "pool", &TASK, false);
+        check(20, "pool", &TASK, true);
+        check(LOOKS, "user", &TASK, false);
+        check(LOOKS, "pool", &[WORK, "Shop!Shop.Program+<Main>d__0.MoveNext", WAIT], false);
+    }
+
+    #[test]
+    fn without_samples_the_workers_that_the_pool_added_in_a_minute_tell() {
+        let check = |seconds, added, speaks| {
+            let mut scene = Scene::lasting(seconds, 2).without_samples();
+            (0..added).for_each(|at| scene.adjusts(at, "CooperativeBlocking", 3 + at));
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{added} in {seconds} s");
+        };
+        check(10, 9, false);
+        check(10, 10, true);
+        check(3600, 20, false);
+        check(3600, 600, true);
+    }
 }

@@ -4,9 +4,10 @@ use crate::facts::{Facts, count, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
-use model::Sym;
+use model::{Sym, ThreadRow};
 use runtime::a_second;
 use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
 
 const RATE: Threshold = Threshold {
     name: "threads that begin and end while recording, a second",
@@ -20,13 +21,16 @@ const LEAST_SECONDS: f64 = 3.0;
 const FEW: u64 = 30;
 /// A thread that lived longer than this is no thread for one request.
 const SHORT_NS: i64 = 2_000_000_000;
+/// Tenths of the recording in which threads begin: a batch of them begins in one or two.
+const SPREAD: usize = 3;
 
 pub(super) const RULE: Rule = Rule {
     id: "thread-per-request",
     about: "threads are created and ended at a high rate",
     needs: &[Need::Runtime],
     thresholds: &[RATE],
-    silent: "for workers that the pool adds and retires, for threads that live on, and in recordings of less than 3 s",
+    silent: "for workers that the pool adds and retires, for threads that live on, for one batch of threads, as of a start, and \
+             in recordings of less than 3 s",
     why: "A thread is a kernel object with a stack of its own; beginning one takes a system call, a registration with the runtime \
           (which each garbage collection then has to stop) and cold caches. The pool exists to pay that once. Threads for each \
           request also have no limit: under load their number grows with the clients.",
@@ -55,7 +59,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     });
     let short: Vec<_> = short.collect();
     let rate = a_second(count(short.len()), facts.observed_ns);
-    if rate < RATE.value || count(short.len()) < FEW || facts.seconds() < LEAST_SECONDS {
+    let short_look = count(short.len()) < FEW || facts.seconds() < LEAST_SECONDS;
+    if rate < RATE.value || short_look || !goes_on(&short, end) {
         return None;
     }
     let ids: FxHashSet<i64> = short.iter().map(|row| row.thread).collect();
@@ -87,6 +92,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found { title, severity, score: (0.5 + rate / 2000.0).min(0.97), measured, places, evidence })
 }
 
+/// Whether threads begin in several parts of the recording.
+fn goes_on(short: &[ThreadRow], end_ns: i64) -> bool {
+    let tenth = |row: &ThreadRow| i128::from(row.first_ts_ns) * 10 / i128::from(end_ns.max(1));
+    short.iter().map(tenth).collect::<BTreeSet<_>>().len() >= SPREAD
+}
+
 /// Who creates threads: stacks of Thread/Creating.
 fn creators(facts: &Facts<'_>) -> Places {
     let mut places = Places::default();
@@ -115,4 +126,41 @@ fn creators(facts: &Facts<'_>) -> Places {
         }
     }
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// So many threads in each of ten seconds from one on, of a kind, that live for so long.
+    fn scene(a_second: i64, seconds: i64, kind: &str, lived_ms: i64) -> Scene {
+        let mut scene = Scene::new();
+        for at in 0..a_second * seconds {
+            let first = 1 + at * 1_000_000_000 / a_second;
+            scene.thread_of(kind, first, first + lived_ms * 1_000_000);
+        }
+        scene.event(1, RUNTIME, "Thread/Creating", 0, &[WORK, CART]);
+        scene
+    }
+
+    #[test]
+    fn threads_that_come_and_go_are_said_with_who_makes_them() {
+        let check = |a_second, expected| {
+            assert_eq!(scene(a_second, 9, "", 20).says(&RULE), says(expected, CART), "{a_second}");
+        };
+        check(20, Severity::Warning);
+        check(1000, Severity::Critical);
+    }
+
+    #[test]
+    fn the_pools_workers_threads_that_live_on_and_one_batch_are_no_thread_each() {
+        let check = |scene: Scene, speaks| assert_eq!(scene.says(&RULE).is_some(), speaks);
+        check(scene(20, 8, "pool", 20), false);
+        check(scene(20, 7, "", 2_500), false);
+        check(scene(10, 8, "", 20), false);
+        check(scene(12, 9, "user", 20), true);
+        check(scene(200, 1, "", 20), false);
+        check(scene(200, 3, "", 20), true);
+    }
 }

@@ -1,6 +1,6 @@
 //! Work that does not block fills the pool's queue.
 
-use crate::facts::{Facts, percent, real, real_u64, said};
+use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
@@ -19,12 +19,18 @@ const BLOCKED_SHARE: Threshold = Threshold {
     source: "where more wait, the queue is the symptom of what they wait for",
 };
 
+/// The flood's part of the workers that run, at least.
+const LEAST_FLOOD: f64 = 0.5;
+/// Workers added for blocking in a minute that say that workers block.
+const BLOCKING: f64 = 5.0;
+
 pub(super) const RULE: Rule = Rule {
     id: "threadpool-queue-flood",
     about: "non-blocking work fills the pool's queue, others wait behind it",
     needs: &[Need::ThreadPool],
     thresholds: &[QUEUE, BLOCKED_SHARE],
-    silent: "where workers block (then the queue is a symptom), and where the queue is short",
+    silent: "where workers block (then the queue is a symptom), where most of the work is that of requests (`cpu-hot-path`), \
+             and where the queue is short",
     why: "The pool takes work in the order in which it was queued, without priorities. A burst of short items, each harmless, \
           stands before every request that comes after it; the pool adds no workers since the processors are busy, and the \
           burst's length over the pool's throughput is the delay that requests see (meter `dotnet.thread_pool.queue.length`).",
@@ -33,7 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Give background work a place of its own: dedicated threads or a limited `TaskScheduler`",
     ],
     verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of workers and the p99 falls.",
-    causes: &["cpu-hot-path"],
+    causes: &[],
     absorbs: &[],
     check,
 };
@@ -47,8 +53,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let least = QUEUE.value * (facts.cores / 2.0).max(1.0);
     let long = runtime::at_per_mille(values.clone(), 750)?;
     // Of few values the quartile is a matter of luck: two long queues are enough where half are.
-    let share_long = real_u64(values.iter().filter(|value| **value >= least).count() as u64)
-        / real_u64(values.len() as u64);
+    let share_long = real_u64(count(values.iter().filter(|value| **value >= least).count()))
+        / real_u64(count(values.len()));
     if long < least || share_long < 0.25 {
         return None;
     }
@@ -61,21 +67,21 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     // Without samples, workers added for blocking tell the same.
     if !facts.has(Need::Samples)
-        && facts.adjustments("CooperativeBlocking") + facts.adjustments("Starvation") > 5
+        && real_u64(facts.adjustments("CooperativeBlocking") + facts.adjustments("Starvation"))
+            > facts.at_least(BLOCKING)
     {
         return None;
     }
-    // The flood is what is not a request's.
+    // The flood is what is not a request's: requests that compute queue for the processors (`cpu-hot-path`).
     let flood = |group: &Group| busy(group) && !facts.index.marks(group.stack).has(Marks::REQUEST);
-    let mut places = facts.places(flood);
-    if places.is_empty() {
-        places = facts.places(busy);
+    if facts.has(Need::Samples) && facts.threads(flood) < LEAST_FLOOD * running {
+        return None;
     }
-    let places = places.top(facts.recording);
+    let places = facts.places(flood).top(facts.recording);
     let most = values.iter().copied().fold(0.0, f64::max);
     let throughput = runtime::metered(facts.recording, "threadpool-completed-items-count", "rate");
     let a_second =
-        throughput.iter().map(|of| of.value).sum::<f64>() / real_u64(throughput.len() as u64).max(1.0);
+        throughput.iter().map(|of| of.value).sum::<f64>() / real_u64(count(throughput.len())).max(1.0);
     let mut measured = vec![QUEUE.measured(long), BLOCKED_SHARE.measured(waiting.max(0.0))];
     measured.push(Measured { name: "longest queue published", value: most, unit: "", threshold: None });
     if a_second > 0.0 {
@@ -102,9 +108,72 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence.push(Evidence::samples(facts, filter, busy));
     }
     let severity = if most >= 20.0 * least { Severity::Critical } else { Severity::Warning };
-    let score = (0.6
-        + 0.35
-            * (real(i64::try_from(values.len()).unwrap_or(1)) * share_long / real_u64(values.len() as u64)))
-    .min(0.95);
+    let score = (0.6 + 0.35 * share_long).min(0.95);
     Some(Found { title, severity, score, measured, places, evidence })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// A queue that is long in so many of ten seconds, on so many processors; two workers work.
+    fn scene(long_seconds: i64, processors: u32) -> Scene {
+        let mut scene = Scene::lasting(10, processors);
+        scene.adjusts(0, "ClimbingMove", 2);
+        for second in 0..10 {
+            let length = if second < long_seconds { 300.0 } else { 2.0 };
+            scene.counter(second * 1000, "dotnet.thread_pool.queue.length", "total", length, "");
+        }
+        scene.workers_run(2, 0..LOOKS, &[WORK, "Shop!Shop.Report.Part"]);
+        scene
+    }
+
+    #[test]
+    fn a_long_queue_of_work_that_runs_is_said_with_the_work() {
+        assert_eq!(scene(10, 2).says(&RULE), says(Severity::Warning, "Shop!Shop.Report.Part"));
+    }
+
+    #[test]
+    fn a_burst_is_no_flood_and_many_processors_take_up_more() {
+        let check = |long, processors, speaks| {
+            assert_eq!(scene(long, processors).says(&RULE).is_some(), speaks, "{long} s, {processors}");
+        };
+        check(2, 2, false);
+        check(3, 2, true);
+        check(10, 64, false);
+    }
+
+    #[test]
+    fn a_queue_of_requests_that_compute_is_the_symptom_of_what_they_compute() {
+        let check = |requests, speaks| {
+            let mut scene = scene(10, 2);
+            scene.workers_run(requests, 0..LOOKS, &[WORK, REQUEST, CART]);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{requests} requests");
+        };
+        check(3, false);
+        check(1, true);
+    }
+
+    #[test]
+    fn a_queue_behind_workers_that_wait_is_the_symptom_of_their_wait() {
+        let check = |blocked, speaks| {
+            let mut scene = scene(10, 2);
+            scene.workers_wait(blocked, 0..LOOKS, "task", &[WORK, CART, WAIT]);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{blocked} blocked");
+        };
+        check(3, false);
+        check(1, true);
+    }
+
+    #[test]
+    fn without_samples_workers_added_for_blocking_say_that_the_queue_is_a_symptom() {
+        let check = |added, speaks| {
+            let mut scene = scene(10, 2).without_samples();
+            (0..added).for_each(|at| scene.adjusts(at, "Starvation", 3));
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{added} added");
+        };
+        check(6, false);
+        check(1, true);
+    }
 }

@@ -1,0 +1,358 @@
+//! Recordings made by hand for the tests of the rules.
+//!
+//! A [`Scene`] lasts some seconds on some processors, and its sampler looks [`LOOKS`] times. It begins as a service at
+//! rest: one thread, which waits in the entry point for the host's end. Whatever a test adds is all there is besides.
+//! [`Scene::says`] is the only place that asks a rule; it also runs the queries of its evidence, which must give rows.
+
+use crate::facts::Facts;
+use crate::finding::Severity;
+use crate::rule::Rule;
+use model::{
+    AllocationRow, ContentionRow, CounterRow, CoverageRow, EventKind, ExceptionRow, Frame, GcRow, JitRow,
+    LogRow, NO_ID, NO_INT, Recording, RequestRow, SampleRow, SpanRow, Sym, ThreadPoolRow, ThreadRow,
+};
+use sql::{Database, QueryOptions};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Looks of the sampler.
+pub(crate) const LOOKS: i64 = 100;
+/// The runtime's provider.
+pub(crate) const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
+/// Work of the pool: the outer frame of what a worker does.
+pub(crate) const WORK: &str = "System.Private.CoreLib!System.Threading.ThreadPoolWorkQueue.Dispatch";
+/// A request of ASP.NET Core.
+pub(crate) const REQUEST: &str = "Microsoft.AspNetCore.Server.Kestrel.Core!Microsoft.AspNetCore.Server.Kestrel.Core.Internal.Http.HttpProtocol.ProcessRequests";
+/// A method of the service.
+pub(crate) const CART: &str = "Shop!Shop.Cart.Total";
+/// A line of the log on its way.
+pub(crate) const LOG: &str = "Microsoft.Extensions.Logging!Microsoft.Extensions.Logging.Logger.Log";
+/// The innermost frame of most waits.
+pub(crate) const WAIT: &str = "System.Private.CoreLib!System.Threading.Monitor.Wait";
+
+/// A recording in the making.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) recording: Recording,
+}
+
+impl Scene {
+    /// A service at rest: ten seconds on two processors.
+    pub(crate) fn new() -> Self {
+        Self::lasting(10, 2)
+    }
+
+    /// A service at rest.
+    pub(crate) fn lasting(seconds: i64, processors: u32) -> Self {
+        let mut scene = Self { recording: Recording::default() };
+        scene.recording.exhibit.duration_ns = seconds * 1_000_000_000;
+        scene.recording.exhibit.processors = Some(processors);
+        scene.covers("events", 0, seconds * 1000);
+        scene.covers("samples", 0, seconds * 1000);
+        scene.event(0, RUNTIME, "GC/Start", 0, &[]);
+        let main = scene.thread("main");
+        scene.waits(main, 0..LOOKS, "task", &["Shop!Program.<Main>$", "Microsoft.Extensions.Hosting.Abstractions!Microsoft.Extensions.Hosting.HostingAbstractionsHostExtensions.Run", WAIT]);
+        scene
+    }
+
+    /// The same without samples.
+    pub(crate) fn without_samples(mut self) -> Self {
+        let samples = self.text("samples");
+        self.recording.samples = model::Samples::default();
+        let coverage = std::mem::take(&mut self.recording.coverage);
+        let rows = (0..coverage.source.len()).filter_map(|at| coverage.row(at));
+        rows.filter(|row| row.source != samples).for_each(|row| self.recording.coverage.push(row));
+        self
+    }
+
+    /// Samples or events were recorded from one millisecond to another.
+    pub(crate) fn covers(&mut self, source: &str, from_ms: i64, to_ms: i64) {
+        let source = self.text(source);
+        self.recording.coverage.push(CoverageRow { source, from_ns: ns(from_ms), to_ns: ns(to_ms) });
+    }
+
+    fn text(&mut self, text: &str) -> Sym {
+        if text.is_empty() { Sym::NONE } else { self.recording.strings.intern(text) }
+    }
+
+    /// A thread that is there all the time; gives its number in the recording.
+    pub(crate) fn thread(&mut self, kind: &str) -> u32 {
+        let end = self.recording.exhibit.duration_ns;
+        self.thread_of(kind, 0, end)
+    }
+
+    /// A thread that is seen from one nanosecond to another.
+    pub(crate) fn thread_of(&mut self, kind: &str, first_ts_ns: i64, last_ts_ns: i64) -> u32 {
+        let number = u32::try_from(self.recording.thread_ids.len()).unwrap();
+        let (thread, kind) = (i64::from(number) + 100, self.text(kind));
+        self.recording.thread_ids.push(thread);
+        let row = ThreadRow { thread, name: Sym::NONE, kind, first_ts_ns, last_ts_ns, samples: NO_INT };
+        self.recording.threads.push(row);
+        number
+    }
+
+    /// A stack of `Module!Type.Method`, the outermost first; none of none.
+    pub(crate) fn stack(&mut self, methods: &[&str]) -> u32 {
+        methods.iter().fold(NO_ID, |parent, name| {
+            let sym = self.text(name);
+            let known = self.recording.frames.name.iter().position(|of| *of == sym);
+            let frame = known.map_or_else(|| self.frame(name, sym), |at| u32::try_from(at).unwrap());
+            self.recording.stacks.child(parent, frame)
+        })
+    }
+
+    fn frame(&mut self, name: &str, sym: Sym) -> u32 {
+        let (module, rest) = name.split_once('!').unwrap();
+        // A constructor's name begins with a dot of its own.
+        let dot = rest.rfind("..").or_else(|| rest.rfind('.')).unwrap();
+        let (module, class) = (self.text(module), self.text(&rest[..dot]));
+        let method = self.text(&rest[dot + 1..]);
+        let none = Sym::NONE;
+        self.recording.frames.push(Frame {
+            module,
+            declaring_type: class,
+            method,
+            signature: none,
+            name: sym,
+            tier: none,
+        })
+    }
+
+    /// A thread runs in a stack at these looks.
+    pub(crate) fn runs(&mut self, thread: u32, looks: Range<i64>, stack: &[&str]) {
+        self.sample(thread, looks, ["managed", "running", ""], stack);
+    }
+
+    /// A thread waits.
+    pub(crate) fn waits(&mut self, thread: u32, looks: Range<i64>, on: &str, stack: &[&str]) {
+        self.sample(thread, looks, ["external", "waiting", on], stack);
+    }
+
+    /// A thread is outside managed code.
+    pub(crate) fn outside(&mut self, thread: u32, looks: Range<i64>, stack: &[&str]) {
+        self.sample(thread, looks, ["external", "external", ""], stack);
+    }
+
+    fn sample(&mut self, thread: u32, looks: Range<i64>, words: [&str; 3], stack: &[&str]) {
+        let [kind, state, waiting_on] = words.map(|word| self.text(word));
+        let stack = self.stack(stack);
+        let step = self.recording.exhibit.duration_ns / LOOKS;
+        for look in looks {
+            let row = SampleRow { ts_ns: look * step, thread, stack, kind, state, waiting_on };
+            self.recording.samples.push(row);
+        }
+    }
+
+    /// So many workers of the pool that wait at these looks and are not seen otherwise.
+    pub(crate) fn workers_wait(&mut self, workers: usize, looks: Range<i64>, on: &str, stack: &[&str]) {
+        for _ in 0..workers {
+            let worker = self.thread("pool");
+            self.waits(worker, looks.clone(), on, stack);
+        }
+    }
+
+    /// So many workers of the pool that run at these looks and are not seen otherwise.
+    pub(crate) fn workers_run(&mut self, workers: usize, looks: Range<i64>, stack: &[&str]) {
+        for _ in 0..workers {
+            let worker = self.thread("pool");
+            self.runs(worker, looks.clone(), stack);
+        }
+    }
+
+    /// An event.
+    pub(crate) fn event(&mut self, at_ms: i64, provider: &str, name: &str, thread: u32, stack: &[&str]) {
+        let (provider, name, stack) = (self.text(provider), self.text(name), self.stack(stack));
+        let events = &mut self.recording.events;
+        let kind = events.add_kind(EventKind { provider, name, id: 1, version: 0 });
+        events.ts_ns.push(ns(at_ms));
+        events.kind.push(kind);
+        events.thread.push(thread);
+        events.stack.push(stack);
+        events.activity.push(NO_ID);
+        events.stream.push(0);
+    }
+
+    /// A collection of generation 0 that stops the program for a millisecond, and what is different of it.
+    pub(crate) fn gc(&mut self, at_ms: i64, reason: &str, change: impl FnOnce(&mut GcRow)) {
+        let (kind, reason) = (self.text("NonConcurrentGC"), self.text(reason));
+        let mut row = GcRow {
+            number: 1,
+            generation: 0,
+            kind,
+            reason,
+            start_ns: ns(at_ms),
+            dur_ns: 1_000_000,
+            pause_ns: 1_000_000,
+            suspend_ns: 0,
+            heap_before_bytes: NO_INT,
+            heap_after_bytes: NO_INT,
+            promoted_bytes: NO_INT,
+            gen0_bytes: NO_INT,
+            gen1_bytes: NO_INT,
+            gen2_bytes: NO_INT,
+            loh_bytes: NO_INT,
+            poh_bytes: NO_INT,
+            pinned_objects: NO_INT,
+            thread: 0,
+            stack: NO_ID,
+        };
+        change(&mut row);
+        self.recording.gc.push(row);
+    }
+
+    /// A sampled allocation that stands for so many bytes, in [`CART`].
+    pub(crate) fn allocates(&mut self, at_ms: i64, kind: &str, bytes: f64) {
+        let (kind, class, source) = (self.text(kind), self.text("System.Byte[]"), self.text("tick"));
+        let stack = self.stack(&[WORK, CART]);
+        let (ts_ns, thread) = (ns(at_ms), 0);
+        let row =
+            AllocationRow { ts_ns, thread, class, kind, bytes: NO_INT, source, weight_bytes: bytes, stack };
+        self.recording.allocations.push(row);
+    }
+
+    /// A wait for a lock; [`NO_INT`] milliseconds where it does not end.
+    pub(crate) fn contends(&mut self, thread: u32, at_ms: i64, ms: i64, owner: Option<u32>, stack: &[&str]) {
+        let (lock, stack) = (self.text("0x10"), self.stack(stack));
+        let dur_ns = if ms == NO_INT { NO_INT } else { ns(ms) };
+        let owner_thread = owner.map_or(NO_INT, |of| i64::from(of) + 100);
+        let row = ContentionRow { ts_ns: ns(at_ms), dur_ns, thread, owner_thread, lock, stack };
+        self.recording.contention.push(row);
+    }
+
+    /// The pool changes its number of workers.
+    pub(crate) fn adjusts(&mut self, at_ms: i64, reason: &str, workers: i64) {
+        let (event, reason) = (self.text("adjustment"), self.text(reason));
+        let row = ThreadPoolRow { ts_ns: ns(at_ms), event, reason, workers, throughput: 0.0 };
+        self.recording.threadpool.push(row);
+    }
+
+    /// A published value.
+    pub(crate) fn counter(&mut self, at_ms: i64, name: &str, kind: &str, value: f64, tags: &str) {
+        let [name, kind, tags] = [name, kind, tags].map(|text| self.text(text));
+        let (provider, unit) = (Sym::NONE, Sym::NONE);
+        self.recording.counters.push(CounterRow {
+            ts_ns: ns(at_ms),
+            provider,
+            name,
+            unit,
+            kind,
+            value,
+            tags,
+        });
+    }
+
+    /// A meter of durations: so many in the whole recording, each of so many milliseconds.
+    pub(crate) fn meter(&mut self, name: &str, count: f64, ms: f64, tags: &str) {
+        self.counter(0, name, "count", count, tags);
+        self.counter(0, name, "sum", count * ms / 1e3, tags);
+        self.counter(0, name, "p50", ms / 1e3, tags);
+    }
+
+    /// A request.
+    pub(crate) fn request(&mut self, at_ms: i64, ms: i64, path: &str) {
+        let none = Sym::NONE;
+        let (method, path) = (self.text("GET"), self.text(path));
+        self.recording.requests.push(RequestRow {
+            start_ns: ns(at_ms),
+            dur_ns: ns(ms),
+            method,
+            path,
+            route: none,
+            status: NO_INT,
+            activity: NO_ID,
+            trace_id: none,
+            thread_first: 0,
+            gc_ns: NO_INT,
+            lock_ns: NO_INT,
+            wait_ns: NO_INT,
+            cpu_ns: NO_INT,
+            database_ns: NO_INT,
+            http_ns: NO_INT,
+            queue_ns: NO_INT,
+            await_ns: NO_INT,
+            unknown_ns: NO_INT,
+        });
+    }
+
+    /// A call that a trace makes: its span of a client.
+    pub(crate) fn call(&mut self, at_ms: i64, ms: i64, trace: &str, tags: &str) {
+        let [source, name, kind] = ["Client", "call", "Client"].map(|text| self.text(text));
+        let (trace_id, tags) = (self.text(trace), self.text(tags));
+        let (span_id, parent_id) = (Sym::NONE, trace_id);
+        let row = SpanRow {
+            start_ns: ns(at_ms),
+            dur_ns: ns(ms),
+            source,
+            name,
+            kind,
+            span_id,
+            parent_id,
+            trace_id,
+            tags,
+        };
+        self.recording.spans.push(row);
+    }
+
+    /// An exception.
+    pub(crate) fn throws(&mut self, at_ms: i64, class: &str, message: &str, stack: &[&str]) {
+        let (class, message, stack) = (self.text(class), self.text(message), self.stack(stack));
+        let row = ExceptionRow { ts_ns: ns(at_ms), thread: 0, class, message, stack, activity: NO_ID };
+        self.recording.exceptions.push(row);
+    }
+
+    /// A method that a thread compiles.
+    pub(crate) fn compiles(&mut self, thread: u32, at_ms: i64, ms: i64, method: &str, tier: &str) {
+        let (method, tier) = (self.text(method), self.text(tier));
+        let (ts_ns, dur_ns) = (ns(at_ms), ns(ms));
+        let row = JitRow { ts_ns, dur_ns, thread, method, il_bytes: 10, native_bytes: 30, tier };
+        self.recording.jit.push(row);
+    }
+
+    /// A line of the log.
+    pub(crate) fn logs(&mut self, at_ms: i64) {
+        let none = Sym::NONE;
+        let (level, logger) = (self.text("Information"), self.text("Shop.Cart"));
+        let row = LogRow { ts_ns: ns(at_ms), level, logger, message: none, template: none, trace_id: none };
+        self.recording.logs.push(row);
+    }
+
+    /// The recording, its samples in the order of time.
+    pub(crate) fn done(mut self) -> Recording {
+        let times = &self.recording.samples.ts_ns;
+        let mut order: Vec<u32> = (0..u32::try_from(times.len()).unwrap()).collect();
+        order.sort_by_key(|row| times[*row as usize]);
+        self.recording.samples.reorder(&order);
+        self.recording
+    }
+
+    /// What a rule says of it: how bad, and the first place, with the request where there is one.
+    pub(crate) fn says(self, rule: &Rule) -> Option<(Severity, String)> {
+        let recording = Arc::new(self.done());
+        let facts = Facts::new(&recording);
+        if !rule.needs.iter().any(|need| facts.has(*need)) {
+            return None;
+        }
+        let finding = rule.finding((rule.check)(&facts)?);
+        assert!(!finding.evidence.is_empty(), "{}: nothing shows it", rule.id);
+        let database = Database::open(vec![(None, Arc::clone(&recording))]).unwrap();
+        for of in &finding.evidence {
+            let answer = database.query(&of.sql, QueryOptions { limit: None, interrupt_after: None });
+            let answer = answer.unwrap_or_else(|error| panic!("{}: {error}: {}", rule.id, of.sql));
+            assert!(!answer.rows.is_empty(), "{}: no rows: {}", rule.id, of.sql);
+        }
+        let place = finding.places.first().map_or_else(String::new, |place| {
+            place.request.as_ref().map_or(place.frame.clone(), |path| format!("{} {path}", place.frame))
+        });
+        Some((finding.severity, place))
+    }
+}
+
+/// What a rule says, for comparison.
+#[expect(clippy::unnecessary_wraps, reason = "silence is the other answer")]
+pub(crate) fn says(severity: Severity, place: &str) -> Option<(Severity, String)> {
+    Some((severity, place.to_owned()))
+}
+
+fn ns(ms: i64) -> i64 {
+    ms.saturating_mul(1_000_000)
+}
