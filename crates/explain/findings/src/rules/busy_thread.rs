@@ -165,11 +165,24 @@ mod tests {
                 "{kind} {running} {methods}"
             );
         };
-        check("user", 100, 8, false);
+        check("user", 100, 4, false);
         check("user", 100, 3, true);
         check("user", 85, 2, false);
         check("user", 92, 2, true);
         check("tiering", 100, 1, false);
+    }
+
+    #[test]
+    fn a_thread_that_runs_half_of_the_time_has_pauses() {
+        let check = |running, speaks| {
+            let mut scene = Scene::new();
+            let thread = scene.thread("user");
+            scene.runs(thread, 0..running, &["Shop!Shop.Outbox.Poll"]);
+            scene.outside(thread, running..LOOKS, &["Shop!Shop.Outbox.Poll"]);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{running} looks");
+        };
+        check(50, false);
+        check(65, true);
     }
 
     #[test]

@@ -119,9 +119,13 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    /// So many calls, each of which stops the program for so long.
+    /// So many calls in ten seconds, each of which stops the program for so long.
     fn scene(calls: i64, ms: i64) -> Scene {
-        let mut scene = Scene::new();
+        lasting(10, calls, ms)
+    }
+
+    fn lasting(seconds: i64, calls: i64, ms: i64) -> Scene {
+        let mut scene = Scene::lasting(seconds, 2);
         for at in 0..calls {
             let stack = scene.stack(&[WORK, CART, "System.Private.CoreLib!System.GC.Collect"]);
             scene.gc(at * 100, "Induced", |row| (row.pause_ns, row.stack) = (ms * 1_000_000, stack));
@@ -139,6 +143,8 @@ mod tests {
     fn a_schedule_is_a_note_and_the_collectors_own_choice_is_nothing() {
         assert_eq!(scene(2, 200).says(&RULE), says(Severity::Note, CART));
         assert_eq!(scene(3, 5).says(&RULE), says(Severity::Warning, CART));
+        assert_eq!(lasting(60, 12, 5).says(&RULE), says(Severity::Note, CART));
+        assert_eq!(lasting(60, 20, 5).says(&RULE), says(Severity::Warning, CART));
         let mut own = Scene::new();
         (0..10).for_each(|at| own.gc(at, "LowMemory", |row| row.pause_ns = 50_000_000));
         assert_eq!(own.says(&RULE), None);

@@ -260,8 +260,8 @@ mod tests {
             assert_eq!(scene(0..10, 30, ms, stack).says(&RULE).is_some(), speaks, "{ms} ms, {stack:?}");
         };
         check(20, &[WORK, CART, LOG, LOCK[2]], false);
-        check(2, &LOCK, false);
-        check(20, &LOCK, true);
+        check(5, &LOCK, false);
+        check(8, &LOCK, true);
     }
 
     #[test]
