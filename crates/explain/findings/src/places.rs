@@ -1,6 +1,6 @@
 //! Where something happens: stacks put together by the frame that an engineer can act on.
 //!
-//! A frame that the compiler or the runtime named says little (`<Main>b__0_18`, `lambda_method9`): for these the path of
+//! A frame that the compiler or the runtime named says little (`<Main>b__7`, `lambda_method9`): for these the path of
 //! the request that the thread was in stands beside it. Paths that differ in their numbers alone are one.
 
 use crate::facts::Facts;

@@ -231,8 +231,8 @@ mod tests {
 
     #[test]
     fn many_equal_commands_in_a_request_are_said() {
-        assert_eq!(scene(20, 1).says(&RULE), says(Severity::Warning, ""));
-        assert_eq!(scene(150, 1).says(&RULE), says(Severity::Critical, ""));
+        assert_eq!(scene(20, 1).says(&RULE), says(Severity::Warning, "? /cart"));
+        assert_eq!(scene(150, 1).says(&RULE), says(Severity::Critical, "? /cart"));
     }
 
     #[test]

@@ -144,7 +144,7 @@ mod tests {
             scene.waits(sink, 0..LOOKS, "monitor", &stack);
             assert_eq!(scene.says(&RULE).is_some(), speaks, "{logging} looks");
         };
-        check(20, false);
+        check(15, false);
         check(35, true);
     }
 

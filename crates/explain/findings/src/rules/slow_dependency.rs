@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn requests_that_wait_for_a_slow_call_are_said() {
-        assert_eq!(scene((100.0, 250.0), (100.0, 200.0)).says(&RULE), says(Severity::Warning, ""));
-        assert_eq!(scene((100.0, 650.0), (100.0, 600.0)).says(&RULE), says(Severity::Critical, ""));
+        assert_eq!(scene((100.0, 250.0), (100.0, 200.0)).says(&RULE), says(Severity::Warning, "? /cart"));
+        assert_eq!(scene((100.0, 650.0), (100.0, 600.0)).says(&RULE), says(Severity::Critical, "? /cart"));
     }
 
     #[test]
