@@ -33,7 +33,7 @@ impl Compiled {
 pub struct Compilation {
     /// Everything that was compiled, its beginning recorded.
     pub all: Compiled,
-    /// Compiled on the thread that compiles hot methods again.
+    /// Compiled for hot methods that have code already, beside the program.
     pub background: Compiled,
     /// Compiled on a thread that needed the code at once.
     pub foreground: Compiled,
@@ -60,12 +60,13 @@ pub fn compilation(recording: &Recording) -> Compilation {
         };
         let kind = kinds.get(row.thread as usize).map_or("", |kind| recording.strings.text(*kind));
         let is_dynamic = recording.strings.text(row.method).contains("dynamicClass");
-        let side = if kind == "tiering" { &mut sum.background } else { &mut sum.foreground };
+        // Up to .NET 5 workers of the pool compile hot methods again; no thread ever waits for tier 1.
+        let is_background = kind == "tiering" || tier_waits_for_nobody(recording.strings.text(row.tier));
+        let side = if is_background { &mut sum.background } else { &mut sum.foreground };
         let tier = tiers.entry(row.tier).or_default();
-        for of in [Some(&mut sum.all), Some(side), Some(tier), is_dynamic.then_some(&mut sum.dynamic)] {
-            if let Some(of) = of {
-                of.add(ns, row.il_bytes, row.native_bytes);
-            }
+        let dynamic = is_dynamic.then_some(&mut sum.dynamic);
+        for of in [Some(&mut sum.all), Some(side), Some(tier), dynamic].into_iter().flatten() {
+            of.add(ns, row.il_bytes, row.native_bytes);
         }
         if !is_dynamic && row.method != Sym::NONE {
             *times.entry(row.method).or_default() += 1;
@@ -78,6 +79,10 @@ pub fn compilation(recording: &Recording) -> Compilation {
     sum.tiers = named.collect();
     sum.tiers.sort_by(|a, b| a.0.cmp(&b.0));
     sum
+}
+
+fn tier_waits_for_nobody(tier: &str) -> bool {
+    matches!(tier, "OptimizedTier1" | "OptimizedTier1Instrumented")
 }
 
 #[cfg(test)]
@@ -104,6 +109,7 @@ mod tests {
         for (thread, method, tier, ms) in [
             (1, "Shop!Price()", "QuickJitted", 1),
             (0, "Shop!Price()", "OptimizedTier1", 4),
+            (1, "Shop!Sum()", "OptimizedTier1", 5),
             (1, "Anonymous!dynamicClass.lambda_method1()", "Optimized", 2),
         ] {
             let (method, tier) = (recording.strings.intern(method), recording.strings.intern(tier));
@@ -113,7 +119,7 @@ mod tests {
         let loaded = JitRow { dur_ns: NO_INT, ..recording.jit.row(0).unwrap() };
         recording.jit.push(loaded);
         let sum = compilation(&recording);
-        assert_eq!((sum.background.ms, sum.foreground.ms, sum.all.methods), (4.0, 3.0, 3.0));
+        assert_eq!((sum.background.ms, sum.foreground.ms, sum.all.methods), (9.0, 3.0, 4.0));
         assert_eq!((sum.dynamic.methods, sum.again, sum.loaded_only), (1.0, 1.0, 1.0));
         let tiers: Vec<_> = sum.tiers.iter().map(|(tier, _)| tier.as_str()).collect();
         assert_eq!(tiers, ["Optimized", "OptimizedTier1", "QuickJitted"]);

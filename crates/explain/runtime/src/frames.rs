@@ -253,7 +253,8 @@ impl StackIndex {
     /// The name of the frame to name for a stack; of one that only the framework is in, of what asked for the wait.
     pub fn named_frame(&self, recording: &Recording, stack: u32) -> Sym {
         let innermost = || recording.stacks.frame.get(stack as usize).copied();
-        let frame = self.blamed_frame(stack).or_else(|| self.asking_frame(recording, stack)).or_else(innermost);
+        let frame =
+            self.blamed_frame(stack).or_else(|| self.asking_frame(recording, stack)).or_else(innermost);
         frame.and_then(|frame| recording.frames.name.get(frame as usize).copied()).unwrap_or(Sym::NONE)
     }
 

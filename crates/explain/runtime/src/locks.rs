@@ -29,7 +29,7 @@ pub fn locks(recording: &Recording, index: &StackIndex) -> Vec<Lock> {
     #[derive(Default)]
     struct Waits {
         times: Vec<i64>,
-        waits: usize,
+        count: usize,
         waiters: BTreeSet<u32>,
         owners: BTreeSet<i64>,
         frames: BTreeMap<Sym, i64>,
@@ -38,7 +38,7 @@ pub fn locks(recording: &Recording, index: &StackIndex) -> Vec<Lock> {
     let mut locks: BTreeMap<Sym, Waits> = BTreeMap::new();
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
         let of = locks.entry(row.lock).or_default();
-        of.waits += 1;
+        of.count += 1;
         of.times.extend(known(row.dur_ns));
         of.waiters.insert(row.thread);
         of.owners.extend(Some(row.owner_thread).filter(|owner| *owner != NO_INT));
@@ -47,7 +47,7 @@ pub fn locks(recording: &Recording, index: &StackIndex) -> Vec<Lock> {
     }
     let locks = locks.into_iter().map(|(lock, of)| Lock {
         lock,
-        waits: count(of.waits),
+        waits: count(of.count),
         waited_ms: millis(of.times.iter().copied().map(real).sum::<f64>() + 0.0),
         longest_ms: of.times.iter().copied().max().map(real).map(millis),
         waiters: count(of.waiters.len()),
