@@ -60,10 +60,7 @@ fn no_number_in_a_text_is_none_and_no_noun_has_the_wrong_number() {
                 assert!(!text.contains(bad), "{fixture} {}: {bad:?} in {text}", topic["id"]);
             }
             for figure in topic["figures"].as_array().unwrap() {
-                assert!(
-                    figure["value"].as_f64().is_some_and(|value| value.is_finite()),
-                    "{fixture}: {figure}"
-                );
+                assert!(figure["value"].as_f64().is_some_and(f64::is_finite), "{fixture}: {figure}");
             }
         }
     }

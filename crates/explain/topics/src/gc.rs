@@ -237,8 +237,8 @@ fn why(topic: &mut Topic, facts: &Facts<'_>) {
                 )
             }),
             plain(
-                "Which generation is then collected is a second decision: the oldest whose own budget is used up, so most collections that a new \
-                 small object sets off end with generation 0.",
+                "Which generation is then collected is a second decision: the oldest whose own budget is used up, so one that a new small object sets off ends \
+                 with generation 0 unless generation 1 has filled up as well.",
             ),
         ],
     );
