@@ -3,6 +3,7 @@
 mod json;
 mod loss;
 mod text;
+mod topics;
 mod verdict;
 
 use crate::format::print_json;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 /// it comes about, what to try and how to verify. docs/findings.md, or --rules, says how each rule decides.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --fail-on warning   # in scripts: exit 1 where there is one"
+    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --topic gc,memory\n  casebook explain trace.nettrace --fail-on warning   # in scripts: exit 1 where there is one"
 )]
 pub(crate) struct Args {
     /// A recording: .nettrace, packed or not, or an exhibit's folder
@@ -31,11 +32,14 @@ pub(crate) struct Args {
     /// Show the figures whole: methods, types, routes, reasons
     #[arg(long)]
     figures: bool,
+    /// Explain how these parts of the runtime work, with this recording's own figures
+    #[arg(long, value_enum, value_name = "TOPICS", value_delimiter = ',')]
+    topic: Vec<topics::Name>,
     /// Exit with 1 where a finding is at least this severe
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
     /// Print how each rule decides, as Markdown, and exit
-    #[arg(long, conflicts_with_all = ["fail_on", "figures"])]
+    #[arg(long, conflicts_with_all = ["fail_on", "figures", "topic"])]
     rules: bool,
 }
 
@@ -66,8 +70,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let recording = reading::open(file, false)?;
     let report = findings::explain(&recording);
     let parts = runtime::parts(&recording);
+    let topics = topics::of(&recording, &args.topic);
     match args.format {
-        Format::Json => print_json(&json::document(&recording, &report, &parts))?,
+        Format::Json => {
+            let mut document = json::document(&recording, &report, &parts);
+            if !topics.is_empty() {
+                document["topics"] = topics::json(&topics);
+            }
+            print_json(&document)?;
+        }
+        Format::Text if !topics.is_empty() => {
+            let page = topics::page(&recording, &topics);
+            anstream::stdout().write_all(page.text().as_bytes())?;
+        }
         Format::Text => {
             let detail = if args.figures { text::Detail::Full } else { text::Detail::Short };
             let page = text::page(&recording, &report, &parts, detail);

@@ -4,7 +4,7 @@
 
 use crate::unit::{show, sparkline};
 use clap::builder::styling::{AnsiColor, Style};
-use runtime::{List, Part};
+use runtime::{List, Part, Series};
 
 /// The widest line.
 pub(crate) const WIDTH: usize = 100;
@@ -145,9 +145,26 @@ impl Page {
         }
     }
 
+    /// A course with its name before it; nothing where it is flat at zero.
+    pub(crate) fn series(&mut self, series: &Series) {
+        let most = series.values.iter().flatten().copied().fold(0.0, f64::max);
+        if most > 0.0 {
+            let (line, most) = (sparkline(&series.values), show(most, series.unit));
+            let text = format!("{line}  at most {most}: {}", about(series.about));
+            // Not wrapped: a blank is a piece without a value.
+            self.line_as(series.name, &cut(&text, WIDTH - LABEL), Style::new());
+        }
+    }
+
     /// The first rows of a part's list, values before names.
     pub(crate) fn list(&mut self, part: &Part, name: &str, rows: usize) {
-        let Some(list) = part.list(name).filter(|list| !list.rows.is_empty()) else { return };
+        if let Some(list) = part.list(name).filter(|list| !list.rows.is_empty()) {
+            self.table(list, rows);
+        }
+    }
+
+    /// The first rows of a list, values before names.
+    pub(crate) fn table(&mut self, list: &List, rows: usize) {
         let columns: Vec<Vec<String>> = (0..list.columns.len()).map(|at| cells(list, at, rows)).collect();
         let widths: Vec<usize> = columns
             .iter()
@@ -193,7 +210,7 @@ impl Page {
 
     fn line_as(&mut self, label: &str, text: &str, style: Style) {
         let (label, text) = (printable(label), printable(text));
-        self.push(&format!("{label:<LABEL$}{style}{text}{style:#}"));
+        self.push(&format!("{HEADING}{label:<LABEL$}{HEADING:#}{style}{text}{style:#}"));
     }
 
     fn push(&mut self, line: &str) {

@@ -111,7 +111,8 @@ pub(super) fn page(recording: &Recording, report: &Report, parts: &[Part], detai
     page
 }
 
-fn headline(page: &mut Page, recording: &Recording) {
+/// Who it was, when, and what is lost.
+pub(super) fn headline(page: &mut Page, recording: &Recording) {
     let exhibit = &recording.exhibit;
     page.title(&exhibit.file);
     let runtime =

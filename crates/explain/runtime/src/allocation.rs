@@ -3,14 +3,15 @@
 //! Where both kinds of sampling are in a recording they tell of the same bytes, so the finer one alone counts.
 
 use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, share, spread};
-use crate::observed::{blamed_frame, has_events, observed_ns};
+use crate::frames::StackIndex;
+use crate::observed::{has_events, observed_ns};
 use model::Recording;
 
 const SHARES: &[ListColumn] =
     &[ListColumn { name: "bytes", unit: "B" }, ListColumn { name: "share", unit: "share" }];
 
 /// The part of allocations.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
     let mut part = Part::new("allocation");
     let rows = &recording.allocations;
     let fine = recording.strings.find("sample").filter(|sample| rows.source.contains(sample));
@@ -33,10 +34,12 @@ pub(crate) fn part(recording: &Recording) -> Part {
     }
     let mut types = Tally::default();
     let mut callers = Tally::default();
+    let mut kinds = Tally::default();
     for row in &counted {
         let (Some(class), Some(stack)) = (rows.class.get(*row), rows.stack.get(*row)) else { continue };
         types.add(*class, weight(row));
-        callers.add(blamed_frame(recording, *stack), weight(row));
+        kinds.add(rows.kind.get(*row).copied().unwrap_or(model::Sym::NONE), weight(row));
+        callers.add(index.named_frame(recording, *stack), weight(row));
     }
     let list = |name, about, tally: &Tally| {
         let rows = tally.rows(recording);
@@ -44,7 +47,12 @@ pub(crate) fn part(recording: &Recording) -> Part {
         List::ranked(name, about, SHARES, rows.collect())
     };
     part.lists.push(list("types", "Types by bytes allocated", &types));
-    part.lists.push(list("callers", "Who allocated: the service's own method, else the innermost", &callers));
+    part.lists.push(list("kinds", "Heaps by bytes allocated: small, large or pinned objects", &kinds));
+    part.lists.push(list(
+        "callers",
+        "Who allocated: the service's own method, else a package's, else the innermost",
+        &callers,
+    ));
     let times = counted.iter().filter_map(|row| Some((*rows.ts_ns.get(*row)?, weight(row))));
     part.series.push(Series {
         name: "bytes",
@@ -84,7 +92,7 @@ mod tests {
         allocation(&mut recording, "System.Byte[]", "tick", 900.0);
         allocation(&mut recording, "System.String", "sample", 300.0);
         allocation(&mut recording, "System.Byte[]", "sample", 100.0);
-        let part = part(&recording);
+        let part = part(&recording, &StackIndex::new(&recording));
         assert_eq!(part.value("bytes"), Some(400.0));
         assert_eq!(part.value("rate"), Some(800.0));
         let types = &part.list("types").unwrap().rows;
@@ -95,6 +103,6 @@ mod tests {
     fn ticks_count_where_nothing_finer_is_there() {
         let mut recording = recording(1_000_000_000);
         allocation(&mut recording, "System.Byte[]", "tick", 900.0);
-        assert_eq!(part(&recording).value("rate"), Some(900.0));
+        assert_eq!(part(&recording, &StackIndex::new(&recording)).value("rate"), Some(900.0));
     }
 }

@@ -3,14 +3,15 @@
 use crate::figure::{
     List, ListColumn, Part, Row, Series, Tally, count, known, largest, millis, rate, real, spread, sum,
 };
-use crate::observed::{blamed_frame, has_events, observed_ns};
+use crate::frames::StackIndex;
+use crate::observed::{has_events, observed_ns};
 use model::Recording;
 
 const FRAMES: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
 
 /// The part of contended locks.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
     let mut part = Part::new("contention");
     let rows = &recording.contention;
     // A recording without a contended lock looks like one that was not asked for them: neither is a 0.
@@ -28,13 +29,13 @@ pub(crate) fn part(recording: &Recording) -> Part {
     }
     let mut frames = Tally::default();
     for (stack, dur_ns) in rows.stack.iter().zip(&rows.dur_ns) {
-        frames.add(blamed_frame(recording, *stack), known(*dur_ns).map_or(0.0, real));
+        frames.add(index.named_frame(recording, *stack), known(*dur_ns).map_or(0.0, real));
     }
     let list = frames.rows(recording);
     let list = list.map(|(name, times, ns)| Row { name, values: vec![Some(millis(ns)), Some(times)] });
     part.lists.push(List::ranked(
         "frames",
-        "Who waited: the service's own method, else the innermost",
+        "Who waited: the service's own method, else a package's, else the innermost",
         FRAMES,
         list.collect(),
     ));
@@ -72,7 +73,7 @@ mod tests {
                 stack,
             });
         }
-        let part = part(&recording);
+        let part = part(&recording, &StackIndex::new(&recording));
         let values = ["count", "rate", "wait.total", "wait.max"].map(|name| part.value(name));
         assert_eq!(values, [Some(3.0), Some(6.0), Some(6.0), Some(4.0)]);
         let frames = &part.list("frames").unwrap().rows;

@@ -4,7 +4,7 @@
 //! as use of a processor.
 
 use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, real, real_u64, share, spread};
-use crate::observed::user_frame;
+use crate::frames::StackIndex;
 use model::{Recording, Sym};
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const SHARES: &[ListColumn] =
     &[ListColumn { name: "share", unit: "share" }, ListColumn { name: "samples", unit: "" }];
 
 /// The part of the samples.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
     let mut part = Part::new("cpu");
     let samples = &recording.samples;
     let total = samples.ts_ns.len();
@@ -55,7 +55,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     }
     let stacks = running_stacks(recording);
     part.lists.push(methods(recording, &stacks));
-    part.lists.push(user_code(recording, &stacks));
+    part.lists.push(user_code(recording, index, &stacks));
     part.lists.push(waiting_on(recording));
     let running_sym = recording.strings.find("running");
     let times = samples.ts_ns.iter().zip(&samples.state).filter(|(_, state)| Some(**state) == running_sym);
@@ -123,11 +123,12 @@ fn methods(recording: &Recording, stacks: &BTreeMap<u32, u64>) -> List {
     )
 }
 
-fn user_code(recording: &Recording, stacks: &BTreeMap<u32, u64>) -> List {
+fn user_code(recording: &Recording, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -> List {
     let mut methods: BTreeMap<Sym, u64> = BTreeMap::new();
     for (stack, seen) in stacks {
-        if let Some(method) = user_frame(recording, *stack) {
-            *methods.entry(method).or_default() += seen;
+        let frame = index.user_frame(*stack);
+        if let Some(method) = frame.and_then(|frame| recording.frames.name.get(frame as usize)) {
+            *methods.entry(*method).or_default() += seen;
         }
     }
     let all = real_u64(stacks.values().sum());
@@ -172,7 +173,7 @@ mod tests {
         sample(&mut recording, &["Shop!Main", "Shop!Walk", "Shop!Walk"], "running", None);
         sample(&mut recording, &["Shop!Main", "System.Linq!Sum"], "running", None);
         sample(&mut recording, &["Shop!Main", "System.Private.CoreLib!Sleep"], "waiting", Some("sleep"));
-        let part = part(&recording);
+        let part = part(&recording, &StackIndex::new(&recording));
         assert_eq!(part.value("samples"), Some(3.0));
         assert_eq!(part.value("running"), Some(2.0));
         let rows = |name| -> Vec<(&str, &[Option<f64>])> {

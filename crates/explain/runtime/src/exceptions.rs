@@ -1,14 +1,15 @@
 //! Exceptions thrown, caught or not.
 
 use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, spread};
-use crate::observed::{blamed_frame, has_events, observed_ns};
+use crate::frames::StackIndex;
+use crate::observed::{has_events, observed_ns};
 use model::Recording;
 
 const TIMES: &[ListColumn] =
     &[ListColumn { name: "times", unit: "" }, ListColumn { name: "rate", unit: "1/s" }];
 
 /// The part of exceptions.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
     let mut part = Part::new("exceptions");
     let rows = &recording.exceptions;
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "Exception/");
@@ -31,7 +32,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
     let mut types = Tally::default();
     let mut throwers = Tally::default();
     rows.class.iter().for_each(|class| types.add(*class, 0.0));
-    rows.stack.iter().for_each(|stack| throwers.add(blamed_frame(recording, *stack), 0.0));
+    rows.stack.iter().for_each(|stack| throwers.add(index.named_frame(recording, *stack), 0.0));
     let list = |name, about, tally: &Tally| {
         let rows = tally.rows(recording);
         let rows =
@@ -39,7 +40,11 @@ pub(crate) fn part(recording: &Recording) -> Part {
         List::ranked(name, about, TIMES, rows.collect())
     };
     part.lists.push(list("types", "Types by how often they were thrown", &types));
-    part.lists.push(list("throwers", "Who threw: the service's own method, else the innermost", &throwers));
+    part.lists.push(list(
+        "throwers",
+        "Who threw: the service's own method, else a package's, else the innermost",
+        &throwers,
+    ));
     part.series.push(Series {
         name: "thrown",
         unit: "",
@@ -70,7 +75,7 @@ mod tests {
                 activity: model::NO_ID,
             });
         }
-        let part = part(&recording);
+        let part = part(&recording, &StackIndex::new(&recording));
         assert_eq!(part.value("rate"), Some(12.0));
         let types = &part.list("types").unwrap().rows;
         assert_eq!(

@@ -250,6 +250,14 @@ impl StackIndex {
         nodes.find(|frame| !is_wait(*frame))
     }
 
+    /// The name of the frame to name for a stack; of one that only the framework is in, of what asked for the wait.
+    pub fn named_frame(&self, recording: &Recording, stack: u32) -> Sym {
+        let innermost = || recording.stacks.frame.get(stack as usize).copied();
+        let frame =
+            self.blamed_frame(stack).or_else(|| self.asking_frame(recording, stack)).or_else(innermost);
+        frame.and_then(|frame| recording.frames.name.get(frame as usize).copied()).unwrap_or(Sym::NONE)
+    }
+
     /// Whether the user's innermost frame is the entry point: a program that waits for its own end.
     pub fn waits_in_entry(&self, stack: u32) -> bool {
         let in_entry = |frame: u32| self.entries.get(frame as usize).copied().unwrap_or(false);
@@ -319,5 +327,16 @@ mod tests {
         assert_eq!(name(package), Some("Npgsql!Read"));
         assert!(index.marks(own).has(Marks::ENTRY) && !index.marks(package).has(Marks::ENTRY));
         assert!(!index.waits_in_entry(own));
+    }
+
+    #[test]
+    fn a_stack_of_the_framework_alone_is_named_by_its_innermost_frame() {
+        let mut recording = recording(1);
+        let mixed = stack(&mut recording, &["Shop!Main", "Shop!Price", "System.Private.CoreLib!Sleep"]);
+        let alone = stack(&mut recording, &["System.Net.Sockets!Wait", "System.Net.Sockets!Loop"]);
+        let index = StackIndex::new(&recording);
+        let name = |stack| recording.strings.text(index.named_frame(&recording, stack));
+        assert_eq!((name(mixed), name(alone)), ("Shop!Price", "System.Net.Sockets!Loop"));
+        assert_eq!(index.named_frame(&recording, NO_ID), Sym::NONE);
     }
 }

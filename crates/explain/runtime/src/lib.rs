@@ -1,11 +1,14 @@
 //! Figures of a recording: what each part of the runtime did, in numbers.
 //!
 //! One module a part; each takes a [`Recording`] and gives a [`Part`]: figures, short lists, and courses over time.
-//! Nothing here prints, formats or judges: what a figure means for the service is said by others. Rates and shares are
+//! Nothing here prints or judges: what a figure means for the service is said by others. Rates and shares are
 //! of the time that was observed, which `coverage` tells, never of the recording's length. A figure that the recording
 //! cannot give has no value, and the part says in `missing` what to record for it.
 
 mod allocation;
+mod asynchrony;
+mod collections;
+mod compilation;
 mod contention;
 mod counters;
 mod cpu;
@@ -13,42 +16,60 @@ mod exceptions;
 mod figure;
 mod frames;
 mod gc;
+mod inflight;
 mod jit;
 mod load;
+mod locks;
 mod logs;
 mod metered;
 mod observed;
+mod occupancy;
 mod requests;
 mod sampling;
 mod spans;
 mod threadpool;
+pub mod unit;
 mod waits;
 
+pub use asynchrony::{AsyncGroup, Asynchrony, async_allocations};
+pub use collections::{
+    Collected, Collection, Free, collected, fragmentation, gen0_budgets, heap_courses, survival,
+};
+pub use compilation::{Compilation, Compiled, compilation};
 pub use figure::{Figure, List, ListColumn, Part, Row, Series};
 pub use frames::{Marks, Owner, StackIndex};
+pub use inflight::{InFlight, in_flight};
 pub use load::{
     Basis, DATABASE_METERS, Work, a_second, database_calls, http_calls, is_database, is_http,
     requests as request_work, routes,
 };
+pub use locks::{Lock, locks};
 pub use metered::{
-    Metered, at_per_mille, busy_cpu_share, metered, metered_sum, metered_totals, processors, tag,
+    Metered, at_per_mille, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest, metered_sum,
+    metered_totals, processors, tag,
 };
-pub use observed::observed_ns;
+pub use observed::{has_events, observed_ns};
+pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};
 pub use sampling::{Group, RequestPaths, Sampling, State, leaf_frame};
 
 use model::Recording;
 
 /// All parts, in the order in which a reader wants them: what users of the service felt comes first.
 pub fn parts(recording: &Recording) -> Vec<Part> {
+    parts_with(recording, &StackIndex::new(recording))
+}
+
+/// All parts, for a caller that has looked at the stacks already.
+pub fn parts_with(recording: &Recording, index: &StackIndex) -> Vec<Part> {
     vec![
         requests::part(recording),
-        cpu::part(recording),
+        cpu::part(recording, index),
         threadpool::part(recording),
-        contention::part(recording),
-        waits::part(recording),
+        contention::part(recording, index),
+        waits::part(recording, index),
         gc::part(recording),
-        allocation::part(recording),
-        exceptions::part(recording),
+        allocation::part(recording, index),
+        exceptions::part(recording, index),
         jit::part(recording),
         spans::part(recording),
         logs::part(recording),

@@ -63,17 +63,37 @@ pub fn at_per_mille(mut values: Vec<f64>, per_mille: usize) -> Option<f64> {
     values.get(rank.saturating_sub(1)).copied()
 }
 
+/// The last value that was published, added up over all tags.
+pub fn metered_latest(recording: &Recording, name: &str, kind: &str) -> Option<f64> {
+    metered_totals(recording, name, kind).last().map(|(_, value)| *value)
+}
+
+/// The share of the machine that the process used, as often as it was published.
+pub fn cpu_shares(recording: &Recording) -> Vec<(i64, f64)> {
+    let told = metered(recording, "cpu-usage", "value");
+    if !told.is_empty() {
+        return told.iter().map(|of| (of.ts_ns, of.value / 100.0)).collect();
+    }
+    let Some(cores) = processors(recording) else { return Vec::new() };
+    let rates = metered_totals(recording, "dotnet.process.cpu.time", "rate");
+    rates.into_iter().map(|(ts_ns, rate)| (ts_ns, rate / cores)).collect()
+}
+
+/// Processors in use on average in user mode and in the kernel, from the meter of .NET 9 and later.
+pub fn cpu_modes(recording: &Recording) -> Option<(f64, f64)> {
+    let rates = metered(recording, "dotnet.process.cpu.time", "rate");
+    let mean = |mode: &str| {
+        let of_mode = rates.iter().filter(|of| tag(recording, of.tags, "cpu.mode") == Some(mode));
+        let (sum, count) = of_mode.fold((0.0, 0.0), |sum, of| (sum.0 + of.value, sum.1 + 1.0));
+        (count > 0.0).then(|| sum / count)
+    };
+    Some((mean("user")?, mean("system")?))
+}
+
 /// The share of the machine that the process used in its busy seconds: the upper quartile of what was published, so
 /// that a quiet beginning or end does not hide a busy middle.
 pub fn busy_cpu_share(recording: &Recording) -> Option<f64> {
-    let shares: Vec<f64> =
-        metered(recording, "cpu-usage", "value").iter().map(|of| of.value / 100.0).collect();
-    if !shares.is_empty() {
-        return at_per_mille(shares, 750);
-    }
-    let rates = metered_totals(recording, "dotnet.process.cpu.time", "rate");
-    let cores = processors(recording)?;
-    at_per_mille(rates.iter().map(|(_, rate)| rate / cores).collect(), 750)
+    at_per_mille(cpu_shares(recording).into_iter().map(|(_, share)| share).collect(), 750)
 }
 
 /// Processors that the process may use, as the runtime counts them, else as the recording's header does.

@@ -107,7 +107,7 @@ impl Sampling {
 }
 
 /// What each thread is for, by its number in the recording.
-fn thread_kinds(recording: &Recording) -> Vec<Sym> {
+pub(crate) fn thread_kinds(recording: &Recording) -> Vec<Sym> {
     let rows = recording.threads.thread.iter().zip(&recording.threads.kind);
     let by_id: FxHashMap<i64, Sym> = rows.map(|(thread, kind)| (*thread, *kind)).collect();
     recording.thread_ids.iter().map(|id| by_id.get(id).copied().unwrap_or(Sym::NONE)).collect()

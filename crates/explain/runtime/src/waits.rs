@@ -1,14 +1,15 @@
 //! Waits for handles and for monitors' signals.
 
 use crate::figure::{List, ListColumn, Part, Row, Tally, count, known, largest, millis, real, sum};
-use crate::observed::{blamed_frame, has_events};
+use crate::frames::StackIndex;
+use crate::observed::has_events;
 use model::Recording;
 
 const WAITS: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
 
 /// The part of waits.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
     let mut part = Part::new("waits");
     let rows = &recording.waits;
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "WaitHandleWait/");
@@ -32,7 +33,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
         let (Some(source), Some(stack)) = (rows.source.get(at), rows.stack.get(at)) else { continue };
         let waited = known(*dur_ns).map_or(0.0, real);
         sources.add(*source, waited);
-        frames.add(blamed_frame(recording, *stack), waited);
+        frames.add(index.named_frame(recording, *stack), waited);
     }
     let list = |name, about, tally: &Tally| {
         let rows = tally.rows(recording);
@@ -40,7 +41,11 @@ pub(crate) fn part(recording: &Recording) -> Part {
         List::ranked(name, about, WAITS, rows.collect())
     };
     part.lists.push(list("sources", "What was waited for", &sources));
-    part.lists.push(list("frames", "Who waited: the service's own method, else the innermost", &frames));
+    part.lists.push(list(
+        "frames",
+        "Who waited: the service's own method, else a package's, else the innermost",
+        &frames,
+    ));
     part
 }
 
@@ -66,7 +71,7 @@ mod tests {
                 stack: NO_ID,
             });
         }
-        let part = part(&recording);
+        let part = part(&recording, &StackIndex::new(&recording));
         assert_eq!(part.value("wait.total"), Some(8.0));
         let sources: Vec<_> =
             part.list("sources").unwrap().rows.iter().map(|row| row.name.as_str()).collect();

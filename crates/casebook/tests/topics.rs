@@ -1,0 +1,81 @@
+//! Topics of the program: what scripts get, and that no number in a text is none.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+const ALL: &str = "gc,jit,threadpool,memory,async,requests,cpu";
+const FIXTURES: [&str; 3] = ["net31.nettrace.zst", "net8.nettrace.zst", "starvation.nettrace.zst"];
+
+fn explain(fixture: &str, arguments: &[&str]) -> Output {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(fixture);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    command.arg("explain").arg(file).args(arguments).output().unwrap()
+}
+
+fn document(fixture: &str, arguments: &[&str]) -> Value {
+    let output = explain(fixture, arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn topics_are_there_only_when_asked_for_and_in_the_order_asked() {
+    assert_eq!(document("net8.nettrace.zst", &["--format", "json"]).get("topics"), None);
+    let document =
+        document("net8.nettrace.zst", &["--format", "json", "--topic", "cpu,gc", "--topic", "jit"]);
+    let ids: Vec<&str> =
+        document["topics"].as_array().unwrap().iter().map(|of| of["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["cpu", "gc", "jit"]);
+}
+
+#[test]
+fn an_unknown_topic_is_told_with_the_seven_that_there_are() {
+    let output = explain("net8.nettrace.zst", &["--topic", "gc,heap"]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(message.contains("'heap'"), "{message}");
+    assert!(message.contains("gc, jit, threadpool, memory, async, requests, cpu"), "{message}");
+}
+
+#[test]
+fn no_number_in_a_text_is_none_and_no_noun_has_the_wrong_number() {
+    for fixture in FIXTURES {
+        let document = document(fixture, &["--format", "json", "--topic", ALL]);
+        for topic in document["topics"].as_array().unwrap() {
+            let text = topic["text"].as_str().unwrap();
+            for bad in [
+                "NaN",
+                " inf",
+                " -0",
+                "  ",
+                " 1 collections",
+                " 1 methods",
+                " 1 requests",
+                " 1 workers",
+                " 1 items",
+            ] {
+                assert!(!text.contains(bad), "{fixture} {}: {bad:?} in {text}", topic["id"]);
+            }
+            for figure in topic["figures"].as_array().unwrap() {
+                assert!(figure["value"].as_f64().is_some_and(f64::is_finite), "{fixture}: {figure}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_of_topics_stays_within_its_width() {
+    for fixture in FIXTURES {
+        let output = explain(fixture, &["--topic", ALL]);
+        let page = String::from_utf8(output.stdout).unwrap();
+        let widest = page.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(100), "{fixture}: {widest:?}");
+        assert!(
+            page.lines().filter(|line| ALL.split(',').any(|topic| topic == *line)).count() == 7,
+            "{page}"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! Asynchronous methods as samples and allocations show them.
+//!
+//! The compiler turns an async method into a type `<Name>d__7` whose `MoveNext` runs the method from one await to the
+//! next. Iterators (`yield return`) are named alike, so a few of the state machines may be theirs.
+
+use crate::figure::{count, real_u64, share};
+use crate::sampling::{Sampling, State};
+use model::{NO_ID, Recording, Sym};
+use std::collections::BTreeMap;
+
+/// Async methods in the samples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Asynchrony {
+    /// The share of running samples with a state machine on the stack.
+    pub running_share: Option<f64>,
+    /// Different async methods seen running.
+    pub methods: f64,
+    /// The most state machines on one stack.
+    pub deepest: f64,
+    /// The share of running samples whose innermost state machine it is, by method, the most first.
+    pub busiest: Vec<(String, f64)>,
+    /// Threads on average that waited for a task to end instead of awaiting it, outside the program's entry.
+    pub blocked_on_task: f64,
+}
+
+impl Asynchrony {
+    /// Looks at all samples; `is_entry` tells stacks of the program's entry, which waits for its own end.
+    pub fn new(recording: &Recording, sampling: &Sampling, is_entry: impl Fn(u32) -> bool) -> Self {
+        let frames = machines(recording);
+        let stacks = &recording.stacks;
+        // A node's caller has a smaller number, so one pass carries the innermost machine and their number inwards.
+        let mut inner: Vec<(u32, u32)> = Vec::with_capacity(stacks.len());
+        for (parent, frame) in stacks.parent.iter().zip(&stacks.frame) {
+            let (machine, depth) = inner.get(*parent as usize).copied().unwrap_or((NO_ID, 0));
+            let is_machine = frames.get(*frame as usize).copied().unwrap_or(false);
+            inner.push(if is_machine { (*frame, depth + 1) } else { (machine, depth) });
+        }
+        let (mut running, mut within, mut deepest) = (0u64, 0u64, 0u32);
+        let mut methods: BTreeMap<String, u64> = BTreeMap::new();
+        let mut names: BTreeMap<u32, String> = BTreeMap::new();
+        let mut blocked = 0u64;
+        for group in &sampling.groups {
+            if group.state == State::Waiting {
+                let on_task = recording.strings.text(group.waiting_on) == "task" && !is_entry(group.stack);
+                blocked += if on_task { group.samples } else { 0 };
+                continue;
+            }
+            let Some((machine, depth)) = inner.get(group.stack as usize).copied() else { continue };
+            if group.state != State::Running {
+                continue;
+            }
+            running += group.samples;
+            if machine != NO_ID {
+                within += group.samples;
+                deepest = deepest.max(depth);
+                let name = names.entry(machine).or_insert_with(|| method_of(recording, machine));
+                *methods.entry(name.clone()).or_default() += group.samples;
+            }
+        }
+        let number = count(methods.len());
+        let mut busiest: Vec<(String, u64)> = methods.into_iter().collect();
+        busiest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let all = real_u64(running);
+        Self {
+            running_share: share(real_u64(within), all),
+            methods: number,
+            deepest: f64::from(deepest),
+            busiest: busiest
+                .into_iter()
+                .filter_map(|(name, samples)| Some((name, share(real_u64(samples), all)?)))
+                .collect(),
+            blocked_on_task: sampling.threads(blocked),
+        }
+    }
+}
+
+/// Which frames are `MoveNext` of a state machine.
+fn machines(recording: &Recording) -> Vec<bool> {
+    let frames = &recording.frames;
+    let rows = frames.declaring_type.iter().zip(&frames.method);
+    rows.map(|(class, method)| {
+        let (class, method) = (recording.strings.text(*class), recording.strings.text(*method));
+        method == "MoveNext" && machine_name(class).is_some()
+    })
+    .collect()
+}
+
+/// The type and the method that a state machine's type was made of.
+fn machine_name(class: &str) -> Option<(&str, &str)> {
+    // Behind a bracket are the types that a generic one was made for, which may be machines themselves.
+    let class = class.split('[').next()?;
+    let (outer, nested) = class.rsplit_once('+')?;
+    let (name, rest) = nested.strip_prefix('<')?.rsplit_once('>')?;
+    rest.starts_with('d').then_some((outer, name))
+}
+
+/// The async method in the words of its source: `Shop.Orders.PlaceAsync`.
+fn method_of(recording: &Recording, frame: u32) -> String {
+    let class =
+        recording.frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
+    machine_name(class).map_or_else(
+        || class.to_owned(),
+        |(outer, name)| {
+            let outer = outer.strip_suffix("+<>c").unwrap_or(outer);
+            let outer = outer.split("+<>c__").next().unwrap_or(outer);
+            format!("{outer}.{}", source_name(name))
+        },
+    )
+}
+
+/// `<Get>g__Rent|33_0` is a local function, `<Main>b__0_4` a lambda.
+fn source_name(name: &str) -> String {
+    if let Some((_, local)) = name.split_once(">g__") {
+        return local.split('|').next().unwrap_or(local).to_owned();
+    }
+    match name.rsplit_once(">b__") {
+        Some((of, _)) => {
+            format!("{} (a lambda)", of.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>'))
+        }
+        None => name.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>').to_owned(),
+    }
+}
+
+/// What asynchronous code allocates for itself, with the share of all sampled bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AsyncGroup {
+    /// `state machines`, `tasks`, `execution contexts`.
+    pub what: &'static str,
+    /// Bytes that the samples stand for.
+    pub bytes: f64,
+    /// Their share of all.
+    pub share: f64,
+}
+
+/// Groups the sampled allocations of async machinery; none without samples.
+pub fn async_allocations(recording: &Recording) -> Vec<AsyncGroup> {
+    let rows = &recording.allocations;
+    let fine = recording.strings.find("sample").filter(|sample| rows.source.contains(sample));
+    let mut sums = [0.0; 3];
+    let mut total = 0.0;
+    let mut groups: BTreeMap<Sym, Option<usize>> = BTreeMap::new();
+    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
+        if fine.is_some_and(|fine| row.source != fine) || !row.weight_bytes.is_finite() {
+            continue;
+        }
+        total += row.weight_bytes;
+        let group = *groups.entry(row.class).or_insert_with(|| group_of(recording.strings.text(row.class)));
+        if let Some(sum) = group.and_then(|at| sums.get_mut(at)) {
+            *sum += row.weight_bytes;
+        }
+    }
+    let names = ["state machines", "tasks", "execution contexts"];
+    let groups = names.into_iter().zip(sums).filter_map(|(what, bytes)| {
+        Some(AsyncGroup { what, bytes, share: share(bytes, total)? }).filter(|of| of.bytes > 0.0)
+    });
+    groups.collect()
+}
+
+fn group_of(class: &str) -> Option<usize> {
+    match class {
+        _ if class.contains("AsyncStateMachineBox") => Some(0),
+        _ if class.starts_with("System.Threading.Tasks.") => Some(1),
+        _ if class == "System.Threading.ExecutionContext" || class.contains("AsyncLocalValueMap") => Some(2),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_machine_is_named_by_the_method_it_was_made_of() {
+        let check = |class: &str, expected: Option<&str>| {
+            let name = machine_name(class).map(|(outer, name)| format!("{outer}.{}", source_name(name)));
+            assert_eq!(name.as_deref(), expected, "{class}");
+        };
+        check("Shop.Orders+<PlaceAsync>d__4", Some("Shop.Orders.PlaceAsync"));
+        check("Web.Http+<Process>d__12`1[System.__Canon]", Some("Web.Http.Process"));
+        check("Npgsql.Pool+<<Get>g__RentAsync|33_0>d", Some("Npgsql.Pool.RentAsync"));
+        check("Program+<<Main>$>d__0", Some("Program.Main"));
+        check("Program+<>c+<<<Main>$>b__0_4>d", Some("Program+<>c.Main (a lambda)"));
+        check("System.Runtime.CompilerServices.Box`1[Shop.Orders+<PlaceAsync>d__4]", None);
+        check("Shop.Orders+<>c__DisplayClass3_0", None);
+    }
+
+    #[test]
+    fn machinery_is_told_from_the_services_own_types() {
+        let check = |class, expected| assert_eq!(group_of(class), expected, "{class}");
+        check("AsyncStateMachineBox`1[System.Int32,Shop.Orders+<PlaceAsync>d__4]", Some(0));
+        check("System.Threading.Tasks.Task`1[System.Int32]", Some(1));
+        check("OneElementAsyncLocalValueMap", Some(2));
+        check("Shop.TaskList", None);
+    }
+}

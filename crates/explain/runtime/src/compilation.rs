@@ -1,0 +1,127 @@
+//! Compiling, by how and by whom: tiers, and threads that compile for later against threads that wait for the code.
+
+use crate::figure::{count, known, millis, real};
+use crate::sampling::thread_kinds;
+use model::{Recording, Sym};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// Methods compiled, and what it took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Compiled {
+    /// How many.
+    pub methods: f64,
+    /// Milliseconds, over all threads.
+    pub ms: f64,
+    /// Their intermediate language.
+    pub il_bytes: f64,
+    /// Their machine code.
+    pub native_bytes: f64,
+}
+
+impl Compiled {
+    fn add(&mut self, ns: i64, il_bytes: i64, native_bytes: i64) {
+        self.methods += 1.0;
+        self.ms += millis(real(ns));
+        self.il_bytes += known(il_bytes).map_or(0.0, real);
+        self.native_bytes += known(native_bytes).map_or(0.0, real);
+    }
+}
+
+/// All compiling of a recording.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Compilation {
+    /// Everything that was compiled, its beginning recorded.
+    pub all: Compiled,
+    /// Compiled for hot methods that have code already, beside the program.
+    pub background: Compiled,
+    /// Compiled on a thread that needed the code at once.
+    pub foreground: Compiled,
+    /// By tier, in the order of their names.
+    pub tiers: Vec<(String, Compiled)>,
+    /// Made at run time, without a name in any assembly: expression trees, regular expressions, emitted code.
+    pub dynamic: Compiled,
+    /// Methods that were compiled more than once.
+    pub again: f64,
+    /// Code loaded without a beginning of compiling: it was compiled before, or its beginning was not recorded.
+    pub loaded_only: f64,
+}
+
+/// Works it out.
+pub fn compilation(recording: &Recording) -> Compilation {
+    let kinds = thread_kinds(recording);
+    let mut sum = Compilation::default();
+    let mut tiers: BTreeMap<Sym, Compiled> = BTreeMap::new();
+    let mut times: FxHashMap<Sym, u32> = FxHashMap::default();
+    for row in (0..recording.jit.ts_ns.len()).filter_map(|at| recording.jit.row(at)) {
+        let Some(ns) = known(row.dur_ns) else {
+            sum.loaded_only += 1.0;
+            continue;
+        };
+        let kind = kinds.get(row.thread as usize).map_or("", |kind| recording.strings.text(*kind));
+        let is_dynamic = recording.strings.text(row.method).contains("dynamicClass");
+        // Up to .NET 5 workers of the pool compile hot methods again; no thread ever waits for tier 1.
+        let is_background = kind == "tiering" || tier_waits_for_nobody(recording.strings.text(row.tier));
+        let side = if is_background { &mut sum.background } else { &mut sum.foreground };
+        let tier = tiers.entry(row.tier).or_default();
+        let dynamic = is_dynamic.then_some(&mut sum.dynamic);
+        for of in [Some(&mut sum.all), Some(side), Some(tier), dynamic].into_iter().flatten() {
+            of.add(ns, row.il_bytes, row.native_bytes);
+        }
+        if !is_dynamic && row.method != Sym::NONE {
+            *times.entry(row.method).or_default() += 1;
+        }
+    }
+    sum.again = count(times.values().filter(|times| **times > 1).count());
+    let named = tiers
+        .into_iter()
+        .map(|(tier, of)| (recording.strings.get(tier).unwrap_or("not told").to_owned(), of));
+    sum.tiers = named.collect();
+    sum.tiers.sort_by(|a, b| a.0.cmp(&b.0));
+    sum
+}
+
+fn tier_waits_for_nobody(tier: &str) -> bool {
+    matches!(tier, "OptimizedTier1" | "OptimizedTier1Instrumented")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::{JitRow, NO_INT, ThreadRow};
+
+    #[test]
+    fn what_is_compiled_for_later_is_told_from_what_a_thread_waits_for() {
+        let mut recording = recording(1);
+        recording.thread_ids = vec![7, 8];
+        for (thread, kind) in [(7, "tiering"), (8, "pool")] {
+            let (kind, name) = (recording.strings.intern(kind), Sym::NONE);
+            recording.threads.push(ThreadRow {
+                thread,
+                name,
+                kind,
+                first_ts_ns: 0,
+                last_ts_ns: 0,
+                samples: 0,
+            });
+        }
+        for (thread, method, tier, ms) in [
+            (1, "Shop!Price()", "QuickJitted", 1),
+            (0, "Shop!Price()", "OptimizedTier1", 4),
+            (1, "Shop!Sum()", "OptimizedTier1", 5),
+            (1, "Anonymous!dynamicClass.lambda_method1()", "Optimized", 2),
+        ] {
+            let (method, tier) = (recording.strings.intern(method), recording.strings.intern(tier));
+            let (dur_ns, il_bytes) = (ms * 1_000_000, 10);
+            recording.jit.push(JitRow { ts_ns: 0, dur_ns, thread, method, il_bytes, native_bytes: 30, tier });
+        }
+        let loaded = JitRow { dur_ns: NO_INT, ..recording.jit.row(0).unwrap() };
+        recording.jit.push(loaded);
+        let sum = compilation(&recording);
+        assert_eq!((sum.background.ms, sum.foreground.ms, sum.all.methods), (9.0, 3.0, 4.0));
+        assert_eq!((sum.dynamic.methods, sum.again, sum.loaded_only), (1.0, 1.0, 1.0));
+        let tiers: Vec<_> = sum.tiers.iter().map(|(tier, _)| tier.as_str()).collect();
+        assert_eq!(tiers, ["Optimized", "OptimizedTier1", "QuickJitted"]);
+    }
+}

@@ -1,0 +1,140 @@
+//! Requests under way, from their starts and stops alone.
+//!
+//! Every start of ASP.NET Core's hosting adds one and every stop takes one away; which belong together need not be
+//! known. The area under that course over the time is how many were under way on average, and that over the rate of
+//! stops is how long one took on average (Little's law). Requests that neither began nor ended while recording are not
+//! seen, and lost events would add up, so a recording that lost any gives nothing.
+
+use crate::figure::{SERIES_PIECES, Series, count, piece_of, real};
+use crate::observed::observed_ns;
+use model::Recording;
+
+const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
+const START: i64 = 3;
+const STOP: i64 = 4;
+
+/// Requests under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InFlight {
+    /// Requests that began.
+    pub began: f64,
+    /// Requests that ended.
+    pub ended: f64,
+    /// Under way on average.
+    pub mean: f64,
+    /// The most at once.
+    pub most: f64,
+    /// Seconds that one took on average, by Little's law; none where none ended.
+    pub mean_seconds: Option<f64>,
+    /// The most of each piece of the recording.
+    pub course: Series,
+}
+
+/// Counts the requests under way; none without such events, or where events were lost.
+pub fn in_flight(recording: &Recording) -> Option<InFlight> {
+    let steps = steps(recording);
+    let observed = observed_ns(recording, "events")?;
+    if steps.is_empty() || recording.lost.events > 0 {
+        return None;
+    }
+    // Stops of requests that began before the recording take it below nothing: so many were there at first.
+    let mut level = 0i64;
+    let lowest = steps.iter().map(|(_, step)| {
+        level += step;
+        level
+    });
+    let at_first = lowest.min().unwrap_or(0).min(0).saturating_neg();
+    let mut pieces: Vec<Option<f64>> = vec![None; SERIES_PIECES];
+    let (mut level, mut most, mut area, mut since) = (at_first, at_first, 0.0, 0i64);
+    for (ts_ns, step) in &steps {
+        area += real(level) * real(ts_ns.saturating_sub(since).max(0));
+        since = *ts_ns;
+        level += step;
+        most = most.max(level);
+        if let Some(piece) = pieces.get_mut(piece_of(recording, *ts_ns)) {
+            *piece = Some(piece.unwrap_or(0.0).max(real(level.max(level - step))));
+        }
+    }
+    area += real(level) * real(recording.exhibit.duration_ns.saturating_sub(since).max(0));
+    let ended = count(steps.iter().filter(|(_, step)| *step < 0).count());
+    let values = pieces;
+    Some(InFlight {
+        began: count(steps.len()) - ended,
+        ended,
+        mean: area / real(observed),
+        most: real(most),
+        mean_seconds: (ended > 0.0).then(|| area / ended / 1e9),
+        course: Series {
+            name: "in_flight",
+            unit: "",
+            about: "Requests under way, the most of each piece",
+            values,
+        },
+    })
+}
+
+/// When one more, or one less, was under way.
+fn steps(recording: &Recording) -> Vec<(i64, i64)> {
+    let events = &recording.events;
+    let step = |kind: u32| {
+        let at = kind as usize;
+        let hosting = events.kind_provider.get(at).is_some_and(|sym| recording.strings.text(*sym) == HOSTING);
+        match events.kind_id.get(at) {
+            Some(&START) if hosting => 1,
+            Some(&STOP) if hosting => -1,
+            _ => 0,
+        }
+    };
+    let kinds: Vec<i64> = (0..u32::try_from(events.kind_id.len()).unwrap_or(0)).map(step).collect();
+    if kinds.iter().all(|step| *step == 0) {
+        return Vec::new();
+    }
+    let rows = events.ts_ns.iter().zip(&events.kind);
+    let rows = rows.map(|(ts_ns, kind)| (*ts_ns, kinds.get(*kind as usize).copied().unwrap_or(0)));
+    rows.filter(|(_, step)| *step != 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::EventKind;
+
+    fn hosting(observed_ns: i64, steps: &[(i64, i64)]) -> Recording {
+        let mut recording = recording(observed_ns);
+        let provider = recording.strings.intern(HOSTING);
+        let name = recording.strings.intern("Request");
+        for id in [START, STOP] {
+            recording.events.add_kind(EventKind { provider, name, id, version: 0 });
+        }
+        for (ts_ns, step) in steps {
+            recording.events.ts_ns.push(*ts_ns);
+            recording.events.kind.push(u32::from(*step < 0));
+        }
+        recording
+    }
+
+    #[test]
+    fn the_area_over_the_ends_is_the_mean_time() {
+        // Two requests of 300 ms and 100 ms within a second.
+        let steps = [(100_000_000, 1), (200_000_000, 1), (300_000_000, -1), (400_000_000, -1)];
+        let of = in_flight(&hosting(1_000_000_000, &steps)).unwrap();
+        assert_eq!((of.began, of.ended, of.most), (2.0, 2.0, 2.0));
+        assert!((of.mean - 0.4).abs() < 1e-9);
+        assert!((of.mean_seconds.unwrap() - 0.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_request_that_began_before_is_under_way_from_the_beginning() {
+        let of = in_flight(&hosting(1_000_000_000, &[(500_000_000, -1)])).unwrap();
+        assert_eq!((of.began, of.ended, of.most), (0.0, 1.0, 1.0));
+        assert!((of.mean - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn where_events_were_lost_the_course_would_drift() {
+        let mut recording = hosting(1_000_000_000, &[(500_000_000, 1)]);
+        recording.lost.events = 1;
+        assert_eq!(in_flight(&recording), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! Locks that were waited for: each by its address, with who waited and who held it.
+
+use crate::figure::{count, known, millis, real};
+use crate::frames::StackIndex;
+use model::{NO_INT, Recording, Sym};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A lock that threads waited for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lock {
+    /// Its address; none where the runtime does not tell it.
+    pub lock: Sym,
+    /// Waits for it.
+    pub waits: f64,
+    /// Milliseconds waited, over all threads.
+    pub waited_ms: f64,
+    /// The longest of these waits.
+    pub longest_ms: Option<f64>,
+    /// Threads that waited.
+    pub waiters: f64,
+    /// Threads that were told to hold it; 0 where no wait tells.
+    pub owners: f64,
+    /// The method that waited longest in total.
+    pub frame: Sym,
+}
+
+/// All locks that were waited for, the most time first.
+pub fn locks(recording: &Recording, index: &StackIndex) -> Vec<Lock> {
+    #[derive(Default)]
+    struct Waits {
+        times: Vec<i64>,
+        count: usize,
+        waiters: BTreeSet<u32>,
+        owners: BTreeSet<i64>,
+        frames: BTreeMap<Sym, i64>,
+    }
+    let rows = &recording.contention;
+    let mut locks: BTreeMap<Sym, Waits> = BTreeMap::new();
+    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
+        let of = locks.entry(row.lock).or_default();
+        of.count += 1;
+        of.times.extend(known(row.dur_ns));
+        of.waiters.insert(row.thread);
+        of.owners.extend(Some(row.owner_thread).filter(|owner| *owner != NO_INT));
+        let frame = of.frames.entry(index.named_frame(recording, row.stack)).or_default();
+        *frame = frame.saturating_add(known(row.dur_ns).unwrap_or(0));
+    }
+    let locks = locks.into_iter().map(|(lock, of)| Lock {
+        lock,
+        waits: count(of.count),
+        waited_ms: millis(of.times.iter().copied().map(real).sum::<f64>() + 0.0),
+        longest_ms: of.times.iter().copied().max().map(real).map(millis),
+        waiters: count(of.waiters.len()),
+        owners: count(of.owners.len()),
+        frame: of.frames.into_iter().max_by_key(|(_, ns)| *ns).map_or(Sym::NONE, |(frame, _)| frame),
+    });
+    let mut locks: Vec<Lock> = locks.collect();
+    locks.sort_by(|a, b| b.waited_ms.total_cmp(&a.waited_ms).then_with(|| a.lock.cmp(&b.lock)));
+    locks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::{recording, stack};
+    use model::ContentionRow;
+
+    #[test]
+    fn a_lock_knows_who_waited_and_who_held_it() {
+        let mut recording = recording(1);
+        let stack = stack(&mut recording, &["Shop!Price", "System.Private.CoreLib!Enter"]);
+        let (one, other) = (recording.strings.intern("0x10"), recording.strings.intern("0x20"));
+        for (lock, thread, owner_thread, dur_ns) in
+            [(one, 1, 7, 1_000_000), (other, 1, NO_INT, 9_000_000), (one, 2, 7, NO_INT)]
+        {
+            recording.contention.push(ContentionRow { ts_ns: 0, dur_ns, thread, owner_thread, lock, stack });
+        }
+        let locks = locks(&recording, &StackIndex::new(&recording));
+        let rows: Vec<_> =
+            locks.iter().map(|of| (of.lock, of.waits, of.waited_ms, of.waiters, of.owners)).collect();
+        assert_eq!(rows, [(other, 1.0, 9.0, 1.0, 0.0), (one, 2.0, 1.0, 2.0, 1.0)]);
+        assert_eq!(recording.strings.text(locks[0].frame), "Shop!Price");
+    }
+}

@@ -1,0 +1,127 @@
+//! What threads were doing on average, by what they are for: a sample of a thread over the sampler's looks is a thread.
+
+use crate::figure::real_u64;
+use crate::frames::{Marks, StackIndex};
+use crate::sampling::{Sampling, State};
+use model::Recording;
+use std::collections::BTreeMap;
+
+/// Threads of a kind on average, by their state.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Occupancy {
+    /// Those that ran managed code.
+    pub running: f64,
+    /// Those that waited.
+    pub waiting: f64,
+    /// Those outside managed code.
+    pub external: f64,
+}
+
+/// Threads by what they are for, by the kinds' names.
+pub fn occupancy(recording: &Recording, sampling: &Sampling) -> Vec<(String, Occupancy)> {
+    let mut kinds: BTreeMap<&str, Occupancy> = BTreeMap::new();
+    for group in &sampling.groups {
+        let kind = kinds.entry(recording.strings.get(group.kind).unwrap_or("other")).or_default();
+        let threads = sampling.threads(group.samples);
+        match group.state {
+            State::Running => kind.running += threads,
+            State::Waiting => kind.waiting += threads,
+            State::External => kind.external += threads,
+        }
+    }
+    kinds.into_iter().map(|(kind, of)| (kind.to_owned(), of)).collect()
+}
+
+/// Workers of the thread pool on average, by what they were doing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PoolUse {
+    /// Ran managed code.
+    pub running: f64,
+    /// Outside managed code, within work.
+    pub external: f64,
+    /// Waited within their work, by what for, the most first.
+    pub held_up: Vec<(String, f64)>,
+    /// Waited for work, or looked for it.
+    pub idle: f64,
+}
+
+impl PoolUse {
+    /// All those held up.
+    pub fn held_up_all(&self) -> f64 {
+        self.held_up.iter().map(|(_, threads)| threads).sum()
+    }
+}
+
+/// Works out what the workers did; a worker without work on its stack is idle.
+pub fn pool_use(recording: &Recording, sampling: &Sampling, index: &StackIndex) -> PoolUse {
+    let mut of = PoolUse::default();
+    let mut held_up: BTreeMap<&str, u64> = BTreeMap::new();
+    for group in sampling.groups.iter().filter(|group| recording.strings.text(group.kind) == "pool") {
+        let threads = sampling.threads(group.samples);
+        let at_work = index.marks(group.stack).has(Marks::WORK);
+        match group.state {
+            State::Running => of.running += threads,
+            State::External if at_work => of.external += threads,
+            State::Waiting if at_work => {
+                *held_up.entry(recording.strings.text(group.waiting_on)).or_default() += group.samples;
+            }
+            State::External | State::Waiting => of.idle += threads,
+        }
+    }
+    let mut rows: Vec<(&str, u64)> = held_up.into_iter().collect();
+    rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    let looks = real_u64(sampling.looks).max(1.0);
+    of.held_up =
+        rows.into_iter().map(|(what, samples)| (what.to_owned(), real_u64(samples) / looks)).collect();
+    of
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::{recording, stack};
+    use model::{Frame, NO_ID, SampleRow, Sym, ThreadRow};
+
+    #[test]
+    fn a_worker_that_waits_within_its_work_is_held_up_and_one_that_waits_for_work_is_idle() {
+        let mut recording = recording(1);
+        recording.thread_ids = vec![10, 11];
+        let pool = recording.strings.intern("pool");
+        for thread in [10, 11] {
+            let name = Sym::NONE;
+            recording.threads.push(ThreadRow {
+                thread,
+                name,
+                kind: pool,
+                first_ts_ns: 0,
+                last_ts_ns: 0,
+                samples: 0,
+            });
+        }
+        let mut text = |text| recording.strings.intern(text);
+        let (module, declaring_type) =
+            (text("System.Private.CoreLib"), text("System.Threading.ThreadPoolWorkQueue"));
+        let (method, name, waiting, none) = (text("Dispatch"), text("Dispatch"), text("waiting"), Sym::NONE);
+        let (task, queue) = (text("task"), text("queue"));
+        let frame = Frame { module, declaring_type, method, signature: none, name, tier: none };
+        let frame = recording.frames.push(frame);
+        let work = recording.stacks.child(NO_ID, frame);
+        let idle = stack(&mut recording, &["System.Private.CoreLib!Start"]);
+        for (thread, stack, waiting_on) in [(0, work, task), (1, idle, queue)] {
+            recording.samples.push(SampleRow {
+                ts_ns: 0,
+                thread,
+                stack,
+                kind: none,
+                state: waiting,
+                waiting_on,
+            });
+        }
+        let sampling = Sampling::new(&recording).unwrap();
+        let of = pool_use(&recording, &sampling, &StackIndex::new(&recording));
+        assert_eq!(of.held_up, [("task".to_owned(), 1.0)]);
+        assert!((of.idle - 1.0).abs() < 1e-9);
+        let kinds = occupancy(&recording, &sampling);
+        assert_eq!(kinds, [("pool".to_owned(), Occupancy { waiting: 2.0, ..Occupancy::default() })]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Values in words: a number with the unit that reads best.
+
+/// A value of a unit as figures have them: `ms`, `B`, `B/s`, `1/s`, `share`, or a count.
+pub fn show(value: f64, unit: &str) -> String {
+    match unit {
+        "ms" => duration(value),
+        "B" => bytes(value),
+        "B/s" => format!("{}/s", bytes(value)),
+        "1/s" => format!("{}/s", short(value)),
+        "share" => format!("{} %", short(value * 100.0)),
+        "" => short(value),
+        other => format!("{} {other}", short(value)),
+    }
+}
+
+/// A time given in milliseconds.
+pub fn duration(millis: f64) -> String {
+    match millis {
+        0.0 => "0 ms".to_owned(),
+        micros if micros < 1.0 => format!("{} µs", short(micros * 1000.0)),
+        millis if millis < 1000.0 => format!("{} ms", short(millis)),
+        seconds if seconds < 600_000.0 => format!("{} s", short(seconds / 1000.0)),
+        long => format!("{} min", short(long / 60_000.0)),
+    }
+}
+
+fn bytes(bytes: f64) -> String {
+    match bytes {
+        few if few < 1e3 => format!("{} B", short(few)),
+        kilo if kilo < 1e6 => format!("{} kB", short(kilo / 1e3)),
+        mega if mega < 1e9 => format!("{} MB", short(mega / 1e6)),
+        giga => format!("{} GB", short(giga / 1e9)),
+    }
+}
+
+/// A number with three significant digits at least, thousands set apart.
+pub fn short(value: f64) -> String {
+    let size = value.abs();
+    if size >= 100.0 || value.fract() == 0.0 {
+        return thousands(&format!("{value:.0}"));
+    }
+    if size >= 10.0 { format!("{value:.1}") } else { format!("{value:.2}") }
+}
+
+fn thousands(digits: &str) -> String {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
+    let mut text = String::from(sign);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_in_the_unit_that_reads_best() {
+        let check = |value, unit, expected: &str| assert_eq!(show(value, unit), expected);
+        check(0.0, "ms", "0 ms");
+        check(0.0123, "ms", "12.3 µs");
+        check(12.34, "ms", "12.3 ms");
+        check(61_234.0, "ms", "61.2 s");
+        check(1_234_567.0, "B", "1.23 MB");
+        check(98_000_000.0, "B/s", "98 MB/s");
+        check(0.0375, "share", "3.75 %");
+        check(1_234_567.0, "", "1,234,567");
+        check(-1_234.5, "", "-1,234");
+        check(250.4, "1/s", "250/s");
+    }
+}

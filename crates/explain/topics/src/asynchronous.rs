@@ -1,0 +1,198 @@
+//! Asynchronous methods: state machines, continuations, contexts, and how stacks show them.
+
+use crate::facts::Facts;
+use crate::topic::{Id, Topic};
+use crate::words::{bytes, counted, is_one, listed, number, only, plain, share, was, when};
+use runtime::Asynchrony;
+
+/// The topic.
+pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+    let mut topic = Topic::new(Id::Async);
+    let seen = facts
+        .sampling
+        .as_ref()
+        .map(|of| Asynchrony::new(facts.recording, of, |stack| facts.index.waits_in_entry(stack)));
+    let allocated = runtime::async_allocations(facts.recording);
+    let total = allocated.iter().map(|of| of.share).sum::<f64>();
+    if let Some(seen) = &seen {
+        topic.figure("running.share", seen.running_share, "share", "Running samples within an async method");
+        topic.figure("methods", Some(seen.methods), "", "Async methods seen running");
+        topic.figure("deepest", Some(seen.deepest), "", "The most async methods on one stack");
+        topic.figure(
+            "blocked",
+            Some(seen.blocked_on_task),
+            "",
+            "Threads that blocked on a Task, on average, the program's entry left out",
+        );
+    }
+    topic.figure(
+        "allocated.share",
+        (!allocated.is_empty()).then_some(total),
+        "share",
+        "Sampled bytes that were state machines, tasks and contexts",
+    );
+    topic.figure("timers", timers(facts), "", "Timers that were set, told last");
+    machines(&mut topic, seen.as_ref());
+    continuations(&mut topic, facts);
+    stacks(&mut topic, seen.as_ref());
+    context(&mut topic, &allocated);
+    configure(&mut topic);
+    blocking(&mut topic, facts, seen.as_ref());
+    waiting(&mut topic, facts);
+    topic.lacks(
+        seen.is_none(),
+        "which async methods ran: the recording has no samples (needs the profile default)",
+    );
+    topic.lacks(
+        facts.value("allocation", "samples").is_none(),
+        "what async methods allocate: the recording has no sampled allocations (needs the profile default)",
+    );
+    topic.lacks(
+        true,
+        "which method awaits which: the runtime tells it with System.Threading.Tasks.TplEventSource alone, of which the profile requests has the activity ids",
+    );
+    topic
+}
+
+fn timers(facts: &Facts<'_>) -> Option<f64> {
+    facts.latest("dotnet.timer.count", "value").or_else(|| facts.latest("active-timer-count", "value"))
+}
+
+fn machines(topic: &mut Topic, seen: Option<&Asynchrony>) {
+    let busiest = seen.map_or_else(Vec::new, |seen| {
+        let rows = seen.busiest.iter().take(3).map(|(name, part)| format!("{name} ({})", share(*part)));
+        rows.collect::<Vec<_>>()
+    });
+    topic.say(
+        "machines",
+        &[
+            plain(
+                "The compiler makes a state machine of an async method: a type <Name>d__N with the method's locals as fields and one method, MoveNext, that \
+                 runs from one await to the next. It begins as a struct on the stack. Only an await of something that is not finished yet moves it to the heap \
+                 (AsyncStateMachineBox, which is the Task at the same time); an async method whose awaits are all finished allocates little or nothing.",
+            ),
+            seen.map_or_else(String::new, |seen| {
+                when(seen.running_share, |of| {
+                    if seen.methods <= 0.0 {
+                        return plain("Here no running sample had such a method on the stack.");
+                    }
+                    format!("Here {} of the running samples had such a method on the stack, of {}.", share(of), counted(seen.methods, "async method", "different async methods"))
+                })
+            }),
+            only(!busiest.is_empty(), || format!("The innermost of them {} most often {}.", if busiest.len() == 1 { "was" } else { "were" }, listed(&busiest))),
+            only(seen.is_some(), || plain("Iterators (yield return) are compiled under names of the same form and count with them.")),
+        ],
+    );
+}
+
+fn continuations(topic: &mut Topic, facts: &Facts<'_>) {
+    let done = crate::threadpool::items_a_second(facts);
+    topic.say(
+        "awaits",
+        &[
+            plain(
+                "At an await of unfinished work the method hangs MoveNext on the awaited Task as its continuation and returns to its caller: no thread waits. \
+                 What completes the Task, a socket's readiness, a timer, another method, runs the continuation or queues it to the thread pool. After the await \
+                 the method may be on another thread; thread-local state does not come with it, and a lock cannot be held across it.",
+            ),
+            when(done, |done| format!("The pool here did {} a second on average; in a service that awaits most of them are continuations.", counted(done, "work item", "work items"))),
+        ],
+    );
+}
+
+fn stacks(topic: &mut Topic, seen: Option<&Asynchrony>) {
+    let deepest = seen.map(|seen| seen.deepest).filter(|deepest| *deepest > 0.0);
+    topic.say(
+        "stacks",
+        &[
+            plain(
+                "A stack of an async method shows who resumed it, not who called it. Before its first await the callers are there as usual. After one, the \
+                 outermost frames are the pool's (ThreadPoolWorkQueue.Dispatch), then the box's MoveNext and ExecutionContext.RunInternal, then the method's own \
+                 MoveNext; the method that awaits it is on the heap, as the continuation of its Task. So times of callers in profiles \
+                 (\"total\") break off at awaits.",
+            ),
+            when(deepest, |deepest| {
+                format!(
+                    "The deepest stack here had {} on it: callers that had not awaited yet, or continuations that ran one within the other.",
+                    counted(deepest, "state machine", "state machines")
+                )
+            }),
+            plain("A request that awaits is on no stack at all: samples cannot show what it waits for; spans, or the table of requests with its parts, can."),
+        ],
+    );
+}
+
+fn context(topic: &mut Topic, allocated: &[runtime::AsyncGroup]) {
+    let groups: Vec<String> =
+        allocated.iter().map(|of| format!("{} {} ({})", of.what, bytes(of.bytes), share(of.share))).collect();
+    topic.say(
+        "context",
+        &[
+            plain(
+                "What belongs to the logical flow rather than to the thread (the current Activity, the HttpContext accessor, logging scopes) is AsyncLocal state in the \
+                 ExecutionContext. It is captured where work is queued or awaited and put back where it goes on. The context is never changed in place: each \
+                 assignment to an AsyncLocal makes a new one with a copied map, and a timer or a cached task that captured one keeps everything in it alive.",
+            ),
+            only(!groups.is_empty(), || format!("Of the bytes allocated here, by samples: {}.", listed(&groups))),
+        ],
+    );
+}
+
+fn configure(topic: &mut Topic) {
+    topic.say(
+        "configure",
+        &[plain(
+            "ConfigureAwait(false) says that the rest of the method need not return to the SynchronizationContext or TaskScheduler that it left. ASP.NET Core has \
+             no SynchronizationContext, so there it changes nothing; libraries use it because a desktop program may call them. It does not leave the \
+             ExecutionContext behind (that is ExecutionContext.SuppressFlow), and it does not make a continuation run elsewhere.",
+        )],
+    );
+}
+
+fn blocking(topic: &mut Topic, facts: &Facts<'_>, seen: Option<&Asynchrony>) {
+    let blocked = seen.map_or_else(String::new, |seen| {
+        let threads = seen.blocked_on_task;
+        if threads < 0.005 {
+            plain("Here no thread was seen doing so, but for the program's entry that waits for its end.")
+        } else {
+            format!(
+                "Here {} on average {} blocked on a Task, the program's entry left out.",
+                counted(threads, "thread", "threads"),
+                was(threads)
+            )
+        }
+    });
+    let cooperative =
+        facts.rows("threadpool", "reasons", 0).into_iter().find(|(name, _)| *name == "CooperativeBlocking");
+    topic.say(
+        "blocking",
+        &[
+            plain(
+                "Task.Wait, Task.Result and GetAwaiter().GetResult() turn an await back into a waiting thread (sync over async). If that is a thread of the pool, \
+                 and the Task needs a thread of the pool to finish, each such call takes one thread away and waits for another. It works until as many calls are \
+                 under way as there are workers.",
+            ),
+            blocked,
+            cooperative.map_or_else(String::new, |(_, times)| {
+                format!("The pool changed its number of workers {} to make up for such waits.", if is_one(times) { "once".to_owned() } else { format!("{} times", number(times)) })
+            }),
+        ],
+    );
+}
+
+fn waiting(topic: &mut Topic, facts: &Facts<'_>) {
+    let timers = when(timers(facts), |timers| {
+        format!("At last {} {} set here.", counted(timers, "timer", "timers"), was(timers))
+    });
+    topic.say(
+        "waiting",
+        &[
+            plain(
+                "Task.Delay and timeouts are timers: entries of a list that one thread looks after, so ten thousand delays cost ten thousand small objects \
+                 and no threads. SemaphoreSlim.WaitAsync, channels and connection pools queue a continuation in the same way: such waits are invisible in \
+                 CPU, threads and samples, and show only as latency.",
+            ),
+            timers,
+        ],
+    );
+}

@@ -1,0 +1,336 @@
+//! Processors: how many were used, what the sampler sees and what it does not, states of threads, saturation.
+
+use crate::facts::Facts;
+use crate::topic::{Id, Topic};
+use crate::words::{counted, is_one, listed, method, ms, number, only, plain, share, was, when};
+use runtime::{Occupancy, Series};
+
+/// The topic.
+pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+    let mut topic = Topic::new(Id::Cpu);
+    let part = facts.part("cpu");
+    let shares = runtime::cpu_shares(facts.recording);
+    let mean = mean(&shares);
+    let modes = runtime::cpu_modes(facts.recording);
+    let all = facts.sampling.as_ref().map(|of| sum(&runtime::occupancy(facts.recording, of)));
+    topic.figure("share", mean, "share", "The machine's processors used, on average");
+    topic.figure(
+        "share.busy",
+        runtime::busy_cpu_share(facts.recording),
+        "share",
+        "Used in the busier seconds: a quarter was above",
+    );
+    topic.figure("processors", facts.cores, "", "Processors that the process may use");
+    topic.figure("user", modes.map(|(user, _)| user), "", "Processors in user mode, on average");
+    topic.figure("system", modes.map(|(_, system)| system), "", "Processors in the kernel, on average");
+    topic.figure(
+        "threads.running",
+        all.map(|of| of.running),
+        "",
+        "Threads that ran managed code, on average",
+    );
+    topic.figure("threads.waiting", all.map(|of| of.waiting), "", "Threads that waited, on average");
+    topic.figure(
+        "threads.external",
+        all.map(|of| of.external),
+        "",
+        "Threads outside managed code, on average",
+    );
+    topic.figure("looks", looks(facts), "1/s", "Looks of the sampler");
+    topic.figure(
+        "sampler.share",
+        sampler_share(facts),
+        "share",
+        "Time that the sampler kept the program stopped",
+    );
+    topic.series.extend(course(facts, &shares));
+    topic.course_of(part, "running");
+    topic.list_of(part, "methods", 8);
+    topic.list_of(part, "user_code", 5);
+    topic.list_of(part, "waiting_on", 6);
+    used(&mut topic, facts, mean);
+    sampler(&mut topic, facts);
+    states(&mut topic, facts, all);
+    methods(&mut topic, facts);
+    bias(&mut topic);
+    saturation(&mut topic, facts);
+    who(&mut topic, facts);
+    waits(&mut topic, facts);
+    topic.missing_of(part);
+    topic.lacks(shares.is_empty(), "how much of the processors was used: the recording has no counter of it (needs System.Runtime, as in the profile default)");
+    topic.lacks(
+        modes.is_none(),
+        "user mode against the kernel: needs .NET 9 and the meter System.Runtime, as in the profile default",
+    );
+    topic
+}
+
+fn mean(shares: &[(i64, f64)]) -> Option<f64> {
+    let count = crate::facts::real(i64::try_from(shares.len()).unwrap_or(0));
+    (count > 0.0).then(|| shares.iter().map(|(_, share)| share).sum::<f64>() / count)
+}
+
+fn sum(kinds: &[(String, Occupancy)]) -> Occupancy {
+    kinds.iter().fold(Occupancy::default(), |sum, (_, of)| Occupancy {
+        running: sum.running + of.running,
+        waiting: sum.waiting + of.waiting,
+        external: sum.external + of.external,
+    })
+}
+
+/// The counter's values, one after the other.
+fn course(facts: &Facts<'_>, shares: &[(i64, f64)]) -> Option<Series> {
+    const MOST: usize = 60;
+    let step = shares.len().div_ceil(MOST).max(1);
+    let values: Vec<Option<f64>> = shares
+        .chunks(step)
+        .map(|piece| piece.iter().map(|(_, share)| *share).max_by(f64::total_cmp))
+        .collect();
+    (facts.seconds.is_some() && values.len() > 1).then_some(Series {
+        name: "share",
+        unit: "share",
+        about: "Processors used",
+        values,
+    })
+}
+
+fn looks(facts: &Facts<'_>) -> Option<f64> {
+    let of = facts.sampling.as_ref()?;
+    let looks = i64::try_from(of.looks).unwrap_or(i64::MAX);
+    (of.observed_ns > 0).then(|| crate::facts::real(looks) * 1e9 / crate::facts::real(of.observed_ns))
+}
+
+fn sampler_share(facts: &Facts<'_>) -> Option<f64> {
+    let pauses = &facts.recording.pauses;
+    let cause = facts.recording.strings.find("profiler")?;
+    let rows =
+        pauses.cause.iter().zip(&pauses.dur_ns).filter(|(of, ns)| **of == cause && **ns != model::NO_INT);
+    let total: f64 = rows.map(|(_, ns)| crate::facts::real(*ns)).sum();
+    let observed = runtime::observed_ns(facts.recording, "samples")?;
+    (total > 0.0).then(|| total / crate::facts::real(observed))
+}
+
+fn used(topic: &mut Topic, facts: &Facts<'_>, mean: Option<f64>) {
+    let shares = match (mean, runtime::busy_cpu_share(facts.recording), facts.cores) {
+        (Some(mean), Some(busy), Some(cores)) => format!(
+            "Here the process used {} of its {} on average and more than {} in the busiest quarter of the seconds: {} in use.",
+            share(mean),
+            counted(cores, "processor", "processors"),
+            share(busy),
+            counted(mean * cores, "processor", "processors")
+        ),
+        (Some(mean), Some(busy), None) => format!(
+            "Here the process used {} of the machine on average and more than {} in the busiest quarter of the seconds.",
+            share(mean),
+            share(busy)
+        ),
+        _ => String::new(),
+    };
+    let modes = runtime::cpu_modes(facts.recording).map_or_else(String::new, |(user, system)| {
+        let part = if user + system > 0.0 { system / (user + system) } else { 0.0 };
+        format!(
+            "{} of that was in the kernel: system calls, sockets, page faults, switching threads.",
+            share(part)
+        )
+    });
+    topic.say(
+        "used",
+        &[
+            plain(
+                "What was used of the processors is measured by the operating system, which charges each thread for the time that it was on one. The runtime \
+                 publishes it as a counter once a second. It is exact, counts native code, the collector and the compiler, and says nothing of where.",
+            ),
+            shares,
+            modes,
+        ],
+    );
+}
+
+fn sampler(topic: &mut Topic, facts: &Facts<'_>) {
+    let looks = looks(facts).map_or_else(String::new, |rate| {
+        let samples = facts.value("cpu", "samples").unwrap_or(0.0);
+        let stopped = when(sampler_share(facts), |of| {
+            format!(
+                " It kept the program stopped for {} of that time, so it changes what it measures.",
+                share(of)
+            )
+        });
+        format!(
+            "Here it looked {} a second and took {}.{stopped}",
+            if is_one(rate) { "once".to_owned() } else { format!("{} times", number(rate)) },
+            counted(samples, "sample", "samples")
+        )
+    });
+    topic.say(
+        "sampler",
+        &[
+            plain(
+                "The runtime's sampler is a clock on the wall, not on the processor: it stops the whole program, writes down the stack of every managed thread, running or \
+                 not, and lets it go on. A thread that sleeps gets as many samples as one that computes.",
+            ),
+            looks,
+            plain("Samples of a group over the number of looks are threads: that many were there on average."),
+        ],
+    );
+}
+
+fn states(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
+    let seen = all.map_or_else(String::new, |of| {
+        format!(
+            "Here, on average, {} ran managed code, {} waited and {} were outside managed code.",
+            counted(of.running, "thread", "threads"),
+            number(of.waiting),
+            number(of.external)
+        )
+    });
+    let counter =
+        mean(&runtime::cpu_shares(facts.recording)).zip(facts.cores).map(|(mean, cores)| mean * cores);
+    let compared = all.zip(counter).map_or_else(String::new, |(of, used)| {
+        let why = if used > of.running {
+            "the rest is native code, the collector and the compiler, which samples do not see running"
+        } else {
+            "a thread that is ready but has no processor looks to the sampler like one that has"
+        };
+        format!(
+            "The counter says that {} {} in use: {why}.",
+            counted(used, "processor", "processors"),
+            was(used)
+        )
+    });
+    topic.say(
+        "states",
+        &[
+            plain(
+                "The sampler itself knows only whether a thread was in managed code. Whether it ran is told here from its stack: innermost methods of the runtime that wait \
+                 (Monitor.Wait, LowLevelLifoSemaphore, epoll) make it waiting, other managed code running, and a call out of managed code external: a \
+                 system call, native computing, or the collector, running or not.",
+            ),
+            seen,
+            compared,
+        ],
+    );
+}
+
+fn methods(topic: &mut Topic, facts: &Facts<'_>) {
+    let top = facts.rows("cpu", "methods", 0);
+    let own: Vec<String> =
+        top.iter().take(3).map(|(name, of)| format!("{} ({})", method(name), share(*of))).collect();
+    let user = facts.rows("cpu", "user_code", 0);
+    let user: Vec<String> =
+        user.iter().take(2).map(|(name, of)| format!("{} ({})", method(name), share(*of))).collect();
+    topic.say(
+        "methods",
+        &[
+            plain(
+                "A method's own share is how often it was innermost, its total how often it was on the stack at all. Own shares say where instructions are spent, totals who \
+                 is responsible; a framework's method with a large own share is answered by the caller that asks for it so often.",
+            ),
+            only(!own.is_empty(), || format!("Most often innermost in running samples: {}.", listed(&own))),
+            stops(&top),
+            only(!user.is_empty(), || format!("The service's own methods that running samples were in or called from: {}.", listed(&user))),
+        ],
+    );
+}
+
+/// What the names mean that are no work of anyone's.
+fn stops(rows: &[(&str, f64)]) -> String {
+    let among = |part: &str| rows.iter().any(|(name, _)| name.contains(part));
+    let unnamed = rows.iter().any(|(name, _)| *name == "?" || name.ends_with("!?"));
+    let notes = [
+        (
+            among("PollGC"),
+            "PollGC is the safe point at which a thread stopped for the sampler, so its caller is what ran",
+        ),
+        (among("WorkerThreadStart"), "WorkerThreadStart is a worker that looks for work"),
+        (among("Enter_Slowpath"), "Enter_Slowpath is a thread at the door of a lock"),
+        (unnamed, "? is code whose name the recording does not have"),
+    ];
+    let notes: Vec<String> = notes.iter().filter(|(seen, _)| *seen).map(|(_, note)| plain(note)).collect();
+    only(!notes.is_empty(), || format!("Of the names in the list, {}.", notes.join("; ")))
+}
+
+fn bias(topic: &mut Topic) {
+    topic.say(
+        "bias",
+        &[plain(
+            "A thread cannot be stopped anywhere: it runs on to the next safe point, so samples pile up at loop ends, returns and calls, and tight code between them \
+             is charged to what follows (safe-point bias). Inlined methods have no frame; their samples belong to the caller. Trust shares of a few percent and \
+             more, and trust the tree rather than the line.",
+        )],
+    );
+}
+
+fn saturation(topic: &mut Topic, facts: &Facts<'_>) {
+    let shares = runtime::cpu_shares(facts.recording);
+    let busiest = shares.iter().map(|(_, share)| *share).max_by(f64::total_cmp);
+    let busy = when(busiest, |of| {
+        let left = (1.0 - of).max(0.0);
+        format!("The busiest second here used {}, which left {}.", share(of), share(left))
+    });
+    topic.say(
+        "saturation",
+        &[
+            plain(
+                "A processor that is used for a share u makes ready threads wait, and the wait grows like u / (1 - u): little at 50 %, nine times at 90 %. In a container the limit is a \
+                 quota in periods of 100 ms: a process with many threads may use it up in 20 ms and stand still for 80 (throttling), while the mean over a \
+                 second looks idle.",
+            ),
+            busy,
+            plain("Below saturation, latency is waiting for something else, and a faster method does not shorten it; at saturation every method that gets cheaper shortens the queue for all."),
+        ],
+    );
+}
+
+fn who(topic: &mut Topic, facts: &Facts<'_>) {
+    let seconds = facts.seconds.filter(|seconds| *seconds > 0.0);
+    let capacity = seconds.zip(facts.cores).map(|(seconds, cores)| seconds * cores);
+    let of = runtime::compilation(facts.recording);
+    let compiling = capacity.filter(|_| of.all.ms > 0.0).map(|capacity| of.all.ms / 1e3 / capacity);
+    let paused = facts.value("gc", "pause.share").filter(|of| *of > 0.0);
+    let thrown = facts.value("exceptions", "rate").filter(|rate| *rate > 0.0);
+    topic.say(
+        "others",
+        &[
+            plain("The program is not alone on its processors: the compiler, the collector, the sampler and exceptions take their part."),
+            when(compiling, |of| format!("Compiling took {} of the processors' time at most, by the time from its beginnings to its ends.", share(of))),
+            when(paused, |of| format!("For the collector the program stood still {} of the time; its own threads work in that time, and beside it in background collections.", share(of))),
+            when(thrown, |rate| {
+                format!("{} a second {} thrown; each costs some microseconds of unwinding (several times that before .NET 9), more with deep stacks and with async methods, which throw again at each await.", counted(rate, "exception", "exceptions"), was(rate))
+            }),
+        ],
+    );
+}
+
+fn waits(topic: &mut Topic, facts: &Facts<'_>) {
+    let reasons: Vec<String> = facts
+        .rows("cpu", "waiting_on", 0)
+        .iter()
+        .take(4)
+        .map(|(what, of)| format!("{what} {}", share(*of)))
+        .collect();
+    let locks = runtime::locks(facts.recording, &facts.index);
+    let all: f64 = locks.iter().map(|of| of.waits).sum();
+    let lock = locks.first().map_or_else(String::new, |first| {
+        let name = facts.recording.strings.text(first.frame);
+        let place = if name.is_empty() { String::new() } else { format!(", most of it in {}", method(name)) };
+        let owners = if first.owners > 0.0 { format!(", held by {}", counted(first.owners, "thread", "different threads")) } else { String::new() };
+        format!(
+            "Locks that another thread held were waited for {}, at {}; for the one that cost most {} waited {} together{owners}{place}.",
+            if is_one(all) { "once".to_owned() } else { format!("{} times", number(all)) },
+            counted(crate::facts::real(i64::try_from(locks.len()).unwrap_or(0)), "address", "different addresses"),
+            counted(first.waiters, "thread", "threads"),
+            ms(first.waited_ms)
+        )
+    });
+    topic.say(
+        "waits",
+        &[
+            plain(
+                "Most threads of a service wait most of the time, and should: workers for work, the io thread for sockets, the timer thread for its next timer. A wait matters \
+                 where a request stands behind it. A lock is first tried by spinning, which uses a processor, and only then by waiting, which is what contention events tell of.",
+            ),
+            only(!reasons.is_empty(), || format!("Waiting threads here waited for {}, idle ones included.", listed(&reasons))),
+            lock,
+        ],
+    );
+}

@@ -1,0 +1,93 @@
+//! What topics share of a recording, worked out once.
+
+use model::Recording;
+use runtime::{List, Part, Sampling, StackIndex};
+
+/// A recording, and what follows from it for every topic.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) recording: &'a Recording,
+    pub(crate) index: StackIndex,
+    pub(crate) sampling: Option<Sampling>,
+    parts: Vec<Part>,
+    /// Seconds in which events were recorded.
+    pub(crate) seconds: Option<f64>,
+    /// Processors that the process may use.
+    pub(crate) cores: Option<f64>,
+    /// The runtime's major version.
+    version: Option<u32>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(recording: &'a Recording) -> Self {
+        let index = StackIndex::new(recording);
+        let version = recording.exhibit.runtime.as_deref();
+        Self {
+            sampling: Sampling::new(recording),
+            parts: runtime::parts_with(recording, &index),
+            index,
+            seconds: runtime::observed_ns(recording, "events").map(|ns| real(ns) / 1e9),
+            cores: runtime::processors(recording),
+            version: version.and_then(|text| text.split('.').next()?.parse().ok()),
+            recording,
+        }
+    }
+
+    /// A part of the runtime.
+    pub(crate) fn part(&self, id: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| part.id == id)
+    }
+
+    /// A figure of a part.
+    pub(crate) fn value(&self, part: &str, figure: &str) -> Option<f64> {
+        self.part(part)?.value(figure)
+    }
+
+    /// A list of a part.
+    pub(crate) fn list(&self, part: &str, list: &str) -> Option<&List> {
+        self.part(part)?.list(list)
+    }
+
+    /// The first rows of a list: the name, and a value of each row.
+    pub(crate) fn rows(&self, part: &str, list: &str, column: usize) -> Vec<(&str, f64)> {
+        let rows = self.list(part, list).map_or(&[][..], |list| &list.rows);
+        let rows = rows.iter().filter_map(|row| Some((row.name.as_str(), row.values.get(column).copied()??)));
+        rows.collect()
+    }
+
+    /// Whether the runtime is of this version or later; unsure where it is not told.
+    pub(crate) fn since(&self, version: u32) -> Option<bool> {
+        self.version.map(|of| of >= version)
+    }
+
+    /// The latest value of a counter.
+    pub(crate) fn latest(&self, name: &str, kind: &str) -> Option<f64> {
+        runtime::metered_latest(self.recording, name, kind)
+    }
+
+    /// How many events of a name were recorded.
+    pub(crate) fn events(&self, name: &str) -> f64 {
+        let events = &self.recording.events;
+        let Some(name) = self.recording.strings.find(name) else { return 0.0 };
+        let wanted: Vec<bool> = events.kind_name.iter().map(|of| *of == name).collect();
+        if !wanted.contains(&true) {
+            return 0.0;
+        }
+        let rows = events.kind.iter().filter(|kind| wanted.get(**kind as usize).copied().unwrap_or(false));
+        real(i64::try_from(rows.count()).unwrap_or(i64::MAX))
+    }
+
+    /// How long was recorded, in words.
+    pub(crate) fn in_time(&self) -> String {
+        self.seconds.map_or_else(
+            || "While recording,".to_owned(),
+            |seconds| format!("In {},", crate::words::ms(seconds * 1e3)),
+        )
+    }
+}
+
+/// An integer as a figure.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 104 days in nanoseconds")]
+pub(crate) fn real(value: i64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,514 @@
+//! The garbage collector: generations, budgets, pauses, kinds of collections, modes.
+
+use crate::facts::Facts;
+use crate::topic::{Id, Topic};
+use crate::words::{bytes, counted, is_one, listed, ms, number, only, plain, share, was, when};
+use runtime::{Collected, Collection};
+
+/// The topic.
+pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+    let mut topic = Topic::new(Id::Gc);
+    let part = facts.part("gc");
+    let kinds = runtime::collected(facts.recording);
+    let budget = middle_budget(facts);
+    topic.figures_of(part, &["count", "gen0", "gen1", "gen2"]);
+    let of = |name| facts.value("gc", name);
+    topic.figure(
+        "background",
+        of("background"),
+        "",
+        "Collections of generation 2 that ran beside the program",
+    );
+    topic.figure("induced", of("induced"), "", "Collections that the program called for");
+    topic.figure("pause.total", of("pause.total"), "ms", "Time that the program stood still for collections");
+    topic.figure(
+        "pause.share",
+        of("pause.share"),
+        "share",
+        "The share of the observed time that it stood still so",
+    );
+    topic.figure("pause.max", of("pause.max"), "ms", "The longest pause");
+
+    let of_kind = |wanted| kinds.iter().find(|of| of.kind == wanted);
+    topic.figure(
+        "pause.gen0",
+        of_kind(Collection::Gen0).and_then(|of| of.middle_ms),
+        "ms",
+        "The middle pause of generation 0",
+    );
+    topic.figure(
+        "pause.suspend",
+        suspend_share(&kinds),
+        "share",
+        "The part of the pauses that stopping the threads took",
+    );
+    topic.figure(
+        "gen0.budget",
+        budget.map(|(bytes, _)| bytes),
+        "B",
+        "Allocated between two collections, the middle one",
+    );
+    topic.figure(
+        "gen0.budget.set",
+        told_budget(facts),
+        "B",
+        "The budget of generation 0 that the runtime told last",
+    );
+    let survived = |kind| runtime::survival(facts.recording, kind);
+    topic.figure(
+        "survival.gen0",
+        survived(Collection::Gen0),
+        "share",
+        "What survived collections of generation 0",
+    );
+    topic.figure(
+        "survival.gen1",
+        survived(Collection::Gen1),
+        "share",
+        "What survived collections of generation 1",
+    );
+    topic.figures_of(part, &["promoted", "heap.after", "heap.max"]);
+    topic.course_of(part, "pause");
+    topic.series.extend(runtime::heap_courses(facts.recording));
+    topic.list_of(part, "reasons", 6);
+    generations(&mut topic, facts);
+    budgets(&mut topic, facts, budget);
+    why(&mut topic, facts);
+    pauses(&mut topic, facts, &kinds);
+    full(&mut topic, facts, &kinds);
+    heap(&mut topic, facts);
+    modes(&mut topic, facts);
+    topic.missing_of(part);
+    topic.lacks(
+        facts.recording.exhibit.server_gc.is_none(),
+        "Workstation or Server GC: told in the rundown at a recording's end (Runtime/Start), which this one lacks",
+    );
+    topic.lacks(
+        !kinds.is_empty() && budget.is_none() && told_budget(facts).is_none(),
+        "what was allocated between collections: too few collections follow each other, or they tell no heap size (needs the profile default)",
+    );
+    topic
+}
+
+/// The middle of what was allocated between two collections, and how many such pairs there were.
+fn middle_budget(facts: &Facts<'_>) -> Option<(f64, usize)> {
+    let budgets = runtime::gen0_budgets(facts.recording);
+    let pairs = budgets.len();
+    Some((runtime::at_per_mille(budgets, 500)?, pairs))
+}
+
+fn told_budget(facts: &Facts<'_>) -> Option<f64> {
+    facts.latest("gen-0-gc-budget", "value").map(|mega| mega * 1e6).filter(|bytes| *bytes > 0.0)
+}
+
+fn suspend_share(kinds: &[Collected]) -> Option<f64> {
+    let sum = |of: fn(&Collected) -> Option<f64>| kinds.iter().filter_map(of).sum::<f64>();
+    let paused = sum(|of| of.paused_ms);
+    let suspend = sum(|of| of.suspend_ms);
+    (paused > 0.0 && kinds.iter().any(|of| of.suspend_ms.is_some())).then_some(suspend / paused)
+}
+
+fn generations(topic: &mut Topic, facts: &Facts<'_>) {
+    let of = |name| facts.value("gc", name);
+    let each =
+        [(of("gen0"), "generation 0 alone"), (of("gen1"), "generations 0 and 1"), (of("gen2"), "everything")];
+    let each = each.iter().filter_map(|(count, what)| Some((count.filter(|count| *count > 0.0)?, *what)));
+    let each: Vec<String> = each.map(|(count, what)| format!("{} of {what}", number(count))).collect();
+    let counts = when(of("count"), |all| {
+        if all > 0.0 {
+            let noun = counted(all, "collection", "collections");
+            return format!("{} there {} {noun}: {}.", facts.in_time(), was(all), listed(&each));
+        }
+        format!(
+            "{} none ran: what was allocated fitted into the budget of generation 0, so the collector had no reason to.",
+            facts.in_time()
+        )
+    });
+    let survived = |kind, name: &str| {
+        when(runtime::survival(facts.recording, kind), |of| {
+            format!("Of what collections of {name} looked at, about {} survived.", share(of))
+        })
+    };
+    topic.say(
+        "generations",
+        &[
+            plain(
+                "A new object begins in generation 0. A collection finds what is still reachable, from stacks, static fields and handles on; \
+                 what generation 0 has left alive belongs to generation 1 from then on, and what lives on there to generation 2. The bet is that most \
+                 objects die young: a collection of a young generation costs by what lives, not by what died.",
+            ),
+            counts,
+            survived(Collection::Gen0, "generation 0"),
+            survived(Collection::Gen1, "generations 0 and 1"),
+            plain(
+                "So that a young collection need not look through the old generations, each store of a reference into an old object \
+                 marks a card (the write barrier), and only marked cards are searched.",
+            ),
+        ],
+    );
+}
+
+fn budgets(topic: &mut Topic, facts: &Facts<'_>, budget: Option<(f64, usize)>) {
+    let rate = facts.value("allocation", "rate").filter(|rate| *rate > 0.0);
+    let told = told_budget(facts);
+    let measured = budget.map_or_else(String::new, |(size, pairs)| {
+        let from = if pairs == 1 {
+            "between the only two that follow each other".to_owned()
+        } else {
+            format!("the middle of {pairs} such stretches")
+        };
+        format!("Here about {} were allocated from one collection to the next ({from}).", bytes(size))
+    });
+    let size = budget.map(|(size, _)| size).or(told);
+    let pace = match (size, rate) {
+        (Some(size), Some(rate)) => format!(
+            "At {} allocated, a budget of {} lasts {}.",
+            crate::words::said(rate, "B/s"),
+            bytes(size),
+            ms(size / rate * 1e3)
+        ),
+        _ => String::new(),
+    };
+    let came = match (facts.seconds, facts.value("gc", "count")) {
+        (Some(seconds), Some(count)) if count > 1.0 => {
+            format!(
+                "In fact a collection of whatever kind and reason came every {} on average.",
+                ms(seconds / count * 1e3)
+            )
+        }
+        _ => String::new(),
+    };
+    topic.say(
+        "budget",
+        &[
+            plain(
+                "No clock starts a collection. Each generation has a budget of bytes; when allocations have used up that of generation 0, the \
+                 thread that asks for more memory starts one.",
+            ),
+            measured,
+            when(told, |told| format!("The runtime itself told {} last.", bytes(told))),
+            pace,
+            came,
+            plain(
+                "The collector sets the budget anew after each collection, between bounds that follow from the processor's cache and the memory \
+                 limit: larger where much survived, since collecting then pays less. Allocating half as much halves how often it collects; it \
+                 does not shorten a collection, which takes as long as the survivors ask for.",
+            ),
+        ],
+    );
+}
+
+/// What a reason means.
+fn meaning(reason: &str) -> &'static str {
+    match reason {
+        "AllocSmall" => "the budget of generation 0 was used up",
+        "AllocLarge" => {
+            "the budget of the large object heap was used up, which takes a collection of generation 2"
+        }
+        "Induced" => "the program called GC.Collect, and waits for it",
+        "InducedNotForced" => "the program or a library asked for one if the collector finds it worth it",
+        "InducedCompacting" => "the program asked for one that compacts",
+        "InducedLowMemory" | "LowMemory" | "LowMemoryHost" | "LowMemoryHostBlocking" => {
+            "the system or its limit was short of memory"
+        }
+        "OutOfSpaceSOH" | "OutOfSpaceLOH" => "no space was left where the object should go",
+        "Empty" | "Internal" => "the runtime asked for it itself",
+        _ => "",
+    }
+}
+
+fn why(topic: &mut Topic, facts: &Facts<'_>) {
+    let reasons = facts.rows("gc", "reasons", 0);
+    let each = reasons.iter().take(5).map(|(reason, times)| {
+        let meaning = meaning(reason);
+        let behind = if meaning.is_empty() { String::new() } else { format!(" ({meaning})") };
+        format!("{reason} {}{behind}", number(*times))
+    });
+    let each: Vec<String> = each.collect();
+    topic.say(
+        "reasons",
+        &[
+            plain("Each collection says why it was started."),
+            only(!each.is_empty(), || format!("Here: {}.", each.join("; "))),
+            only(each.is_empty(), || {
+                plain(
+                    "AllocSmall means that the budget of generation 0 was used up, AllocLarge that of the large object heap, Induced that the \
+                     program called GC.Collect, LowMemory that the system ran short.",
+                )
+            }),
+            plain(
+                "Which generation is then collected is a second decision: the oldest whose own budget is used up, so one that a new small object sets off ends \
+                 with generation 0 unless generation 1 has filled up as well.",
+            ),
+        ],
+    );
+}
+
+fn pauses(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
+    let of = |name| facts.value("gc", name);
+    let total = match (of("pause.total"), of("pause.max"), of("pause.share")) {
+        (Some(total), Some(longest), Some(of_time)) => format!(
+            "Here the program stood still for it {} in all, {} of the time; {} at the longest.",
+            ms(total),
+            share(of_time),
+            ms(longest)
+        ),
+        _ => String::new(),
+    };
+    let rows: Vec<String> = kinds
+        .iter()
+        .filter_map(|of| {
+            let (middle, longest) = (of.middle_ms?, of.longest_ms?);
+            let name = name(of.kind);
+            Some(if is_one(of.count) {
+                format!("{name} {}", ms(middle))
+            } else {
+                format!("{name} {} (at most {})", ms(middle), ms(longest))
+            })
+        })
+        .collect();
+    let sampler = sampler_pauses(facts);
+    topic.say(
+        "pauses",
+        &[
+            plain(
+                "To move objects, or to see which are reachable, the collector stops all threads that run managed code. Each runs on to its next \
+                 safe point, a poll in a loop or the return from a method; a thread in native code may go on until it comes back.",
+            ),
+            total,
+            only(!rows.is_empty(), || format!("The middle pause, by what was collected: {}.", rows.join(", "))),
+            when(suspend_share(kinds), |of| format!("Stopping the threads took {} of these pauses; the rest is marking, compacting and letting them go on.", share(of))),
+            sampler,
+            plain("A request that is under way waits for the whole pause, and all of them wait at once: pauses are seen in the tail of latency before they are seen in its mean."),
+        ],
+    );
+}
+
+fn sampler_pauses(facts: &Facts<'_>) -> String {
+    let pauses = &facts.recording.pauses;
+    let cause = facts.recording.strings.find("profiler");
+    let of_sampler = pauses.cause.iter().filter(|of| cause.is_some() && Some(**of) == cause).count();
+    if of_sampler == 0 {
+        return String::new();
+    }
+    let times = crate::facts::real(i64::try_from(of_sampler).unwrap_or(i64::MAX));
+    format!(
+        "The sampler of this recording stopped the threads as well, {}; that is not counted here, but where both want to stop them \
+         one waits for the other, so pauses are longer than without it.",
+        if is_one(times) { "once".to_owned() } else { format!("{} times", number(times)) }
+    )
+}
+
+fn name(kind: Collection) -> &'static str {
+    match kind {
+        Collection::Gen0 => "generation 0",
+        Collection::Gen1 => "generations 0 and 1",
+        Collection::Full => "everything",
+        Collection::Background => "generation 2 in the background",
+    }
+}
+
+fn full(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
+    let of_kind = |wanted| kinds.iter().find(|of| of.kind == wanted);
+    let paused = |of: &Collected| {
+        of.paused_ms.map_or_else(String::new, |paused| format!(", with pauses of {} in all", ms(paused)))
+    };
+    let background = of_kind(Collection::Background).map_or_else(String::new, |of| {
+        format!(
+            "Here {} so{}.",
+            if is_one(of.count) { "1 ran".to_owned() } else { format!("{} ran", number(of.count)) },
+            paused(of)
+        )
+    });
+    let blocking = of_kind(Collection::Full).map_or_else(String::new, |of| {
+        let survived = runtime::survival(facts.recording, Collection::Full);
+        let survived =
+            when(survived, |share_of| format!(" About {} of what was looked at survived.", share(share_of)));
+        format!(
+            "Here {} everything at one go{}.{survived}",
+            if is_one(of.count) {
+                "1 collected".to_owned()
+            } else {
+                format!("{} collected", number(of.count))
+            },
+            paused(of)
+        )
+    });
+    let none = only(
+        of_kind(Collection::Background).is_none() && of_kind(Collection::Full).is_none() && !kinds.is_empty(),
+        || plain("In this recording generation 2 was not collected at all."),
+    );
+    topic.say(
+        "background",
+        &[
+            plain(
+                "Generation 2 and the large object heap can be collected beside the program: a background collection marks what lives on its own \
+                 thread while requests go on, with two short pauses at its beginning and its end. Meanwhile generations 0 and 1 may be \
+                 collected as usual. It frees into lists of gaps and does not compact.",
+            ),
+            background,
+            none,
+        ],
+    );
+    topic.say(
+        "full",
+        &[
+            plain(
+                "A blocking collection of everything marks all that lives and mostly compacts it, while every thread stands still: it takes \
+                 as long as the heap is large. It comes when the program calls for it (GC.Collect blocks by default), when memory is short, or \
+                 when generation 2 has become too fragmented.",
+            ),
+            blocking,
+        ],
+    );
+}
+
+fn heap(topic: &mut Topic, facts: &Facts<'_>) {
+    let gc = &facts.recording.gc;
+    let last = |column: &[i64]| {
+        column.iter().rev().copied().find(|bytes| *bytes != model::NO_INT).map(crate::facts::real)
+    };
+    let columns = [
+        ("generation 0", &gc.gen0_bytes),
+        ("generation 1", &gc.gen1_bytes),
+        ("generation 2", &gc.gen2_bytes),
+        ("the large object heap", &gc.loh_bytes),
+        ("the pinned object heap", &gc.poh_bytes),
+    ];
+    let sizes = columns.iter().filter_map(|(name, column)| Some(format!("{name} {}", bytes(last(column)?))));
+    let sizes: Vec<String> = sizes.collect();
+    let course = match (facts.value("gc", "heap.after"), facts.value("gc", "heap.max")) {
+        (Some(after), Some(most)) if most > after * 1.02 => format!(
+            "All of it held {} then, and {} after the collection that left the most.",
+            bytes(after),
+            bytes(most)
+        ),
+        (Some(after), _) => {
+            format!("All of it held {} then, the most that any collection left.", bytes(after))
+        }
+        _ => String::new(),
+    };
+    topic.say(
+        "heap",
+        &[
+            plain(
+                "The heap has five parts: generations 0 to 2 for small objects, the large object heap (LOH) for objects of 85,000 bytes and more, and \
+                 the pinned object heap (POH, since .NET 5) for buffers that must not move. LOH and POH are collected with generation 2 alone, so a \
+                 large object that lives for one request still stays until then.",
+            ),
+            only(!sizes.is_empty(), || format!("After the last collection: {}.", listed(&sizes))),
+            course,
+            plain(
+                "Sizes include free space between objects. Since .NET 7 the heap is made of regions (4 MB for small objects), which change their \
+                 generation as a whole and are given back to the system when empty for a while; before, of segments.",
+            ),
+        ],
+    );
+}
+
+fn modes(topic: &mut Topic, facts: &Facts<'_>) {
+    let mode = facts.recording.exhibit.server_gc.map_or_else(String::new, |server| {
+        format!("This process runs {} GC.", if server { "Server" } else { "Workstation" })
+    });
+    let cores = when(facts.cores, |cores| {
+        format!(
+            "This process may use {}; on a single one the runtime takes Workstation GC whatever was asked for.",
+            counted(cores, "processor", "processors")
+        )
+    });
+    topic.say(
+        "modes",
+        &[
+            plain(
+                "Workstation GC has one heap, collected by the thread that ran out of budget. Server GC, the default of ASP.NET Core on more than one \
+                 processor, has a heap and a thread of its own for each processor, collects them all in parallel, and has larger budgets: fewer \
+                 and often shorter pauses for more memory. With .NET 9 it adapts the number of heaps to what the program keeps alive \
+                 (DATAS), so a small service no longer pays for heaps that it does not need.",
+            ),
+            mode,
+            cores,
+            plain("DOTNET_gcServer=1, DOTNET_gcConcurrent=0, DOTNET_GCHeapHardLimit and DOTNET_GCConserveMemory choose otherwise; a container's memory limit sets the hard limit to 75 % of it."),
+        ],
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{CoverageRow, GcRow, NO_ID, NO_INT, Recording};
+
+    /// A second with collections of these generations, each of 10 MB of which 1 MB lives.
+    fn recording(generations: &[i64]) -> Recording {
+        let mut recording = Recording::default();
+        recording.exhibit.duration_ns = 1_000_000_000;
+        let source = recording.strings.intern("events");
+        recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: 1_000_000_000 });
+        let (kind, reason) =
+            (recording.strings.intern("NonConcurrentGC"), recording.strings.intern("AllocSmall"));
+        for (number, generation) in (0i64..).zip(generations) {
+            recording.gc.push(GcRow {
+                number,
+                generation: *generation,
+                kind,
+                reason,
+                start_ns: number * 1_000_000,
+                dur_ns: NO_INT,
+                pause_ns: NO_INT,
+                suspend_ns: NO_INT,
+                heap_before_bytes: 10_000_000,
+                heap_after_bytes: 1_000_000,
+                promoted_bytes: 1_000_000,
+                gen0_bytes: 0,
+                gen1_bytes: NO_INT,
+                gen2_bytes: NO_INT,
+                loh_bytes: NO_INT,
+                poh_bytes: NO_INT,
+                pinned_objects: NO_INT,
+                thread: NO_ID,
+                stack: NO_ID,
+            });
+        }
+        recording
+    }
+
+    fn check(generations: &[i64], heading: &str, expected: &str) {
+        let recording = recording(generations);
+        let topic = topic(&Facts::new(&recording));
+        let paragraph = topic.paragraphs.iter().find(|of| of.heading == heading).unwrap();
+        assert!(paragraph.text.contains(expected), "{expected:?} is not in {}", paragraph.text);
+    }
+
+    #[test]
+    fn collections_are_told_by_what_they_collected() {
+        check(&[0], "generations", "In 1 s, there was 1 collection: 1 of generation 0 alone. Of what");
+        check(
+            &[0, 0, 2],
+            "generations",
+            "there were 3 collections: 2 of generation 0 alone and 1 of everything.",
+        );
+        check(&[0], "generations", "about 10 % survived.");
+    }
+
+    #[test]
+    fn the_budget_is_told_with_how_it_is_known() {
+        check(
+            &[0, 0],
+            "budget",
+            "Here about 9 MB were allocated from one collection to the next (between the only two that follow each other).",
+        );
+        check(
+            &[0, 0, 0],
+            "budget",
+            "(the middle of 2 such stretches). In fact a collection of whatever kind and reason came every 333 ms on average.",
+        );
+    }
+
+    #[test]
+    fn what_a_collection_does_not_tell_is_not_told() {
+        let recording = recording(&[0]);
+        let topic = topic(&Facts::new(&recording));
+        let names: Vec<&str> = topic.figures.iter().map(|of| of.name).collect();
+        assert!(!names.contains(&"pause.max") && !names.contains(&"gen0.budget"), "{names:?}");
+        assert!(topic.missing.iter().any(|of| of.starts_with("what was allocated between collections")));
+    }
+}

@@ -1,0 +1,290 @@
+//! The JIT compiler: tiers, who compiles, instrumentation, precompiled code, dynamic methods.
+
+use crate::facts::Facts;
+use crate::topic::{Id, Topic};
+use crate::words::{bytes, counted, is_one, method, ms, number, only, plain, share, was, when};
+use runtime::{Compilation, Compiled};
+
+/// The topic.
+pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+    let mut topic = Topic::new(Id::Jit);
+    let part = facts.part("jit");
+    let of = runtime::compilation(facts.recording);
+    let any = of.all.methods > 0.0;
+    let seen = |value: f64| any.then_some(value);
+    topic.figures_of(part, &["count", "time.total", "native"]);
+    topic.figure(
+        "time.background",
+        seen(of.background.ms),
+        "ms",
+        "Compiling hot methods again, beside the program",
+    );
+    topic.figure(
+        "time.foreground",
+        seen(of.foreground.ms),
+        "ms",
+        "Compiling while a thread waited for the code",
+    );
+    topic.figure("methods.foreground", seen(of.foreground.methods), "", "Methods that a thread waited for");
+    topic.figure("again", seen(of.again), "", "Methods compiled more than once");
+    topic.figure(
+        "dynamic",
+        seen(of.dynamic.methods),
+        "",
+        "Methods made at run time: expressions, regular expressions, emitted code",
+    );
+    topic.figure("il", seen(of.all.il_bytes), "B", "Intermediate language compiled");
+    topic.course_of(part, "methods");
+    topic.list_of(part, "tiers", 8);
+    topic.list_of(part, "methods", 5);
+    why(&mut topic, facts, &of);
+    tiers(&mut topic, facts, &of);
+    threads(&mut topic, facts, &of);
+    pgo(&mut topic, facts, &of);
+    osr(&mut topic, &of);
+    ready(&mut topic, facts, &of);
+    inlining(&mut topic, &of);
+    dynamic(&mut topic, facts, &of);
+    topic.missing_of(part);
+    topic.lacks(
+        facts.value("jit", "count").is_some() && !any,
+        "the beginnings of compiling, so its time: needs the keyword Jit at level 5, as in the profile default",
+    );
+    topic
+}
+
+fn tier<'a>(of: &'a Compilation, name: &str) -> Option<&'a Compiled> {
+    of.tiers.iter().find(|(tier, _)| tier == name).map(|(_, of)| of)
+}
+
+fn methods(of: &Compiled) -> String {
+    counted(of.methods, "method", "methods")
+}
+
+fn why(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+    let all = only(of.all.methods > 0.0, || {
+        format!(
+            "{} there {} {}, from {} of intermediate language to {} of machine code, which took {} over all threads.",
+            facts.in_time(),
+            was(of.all.methods),
+            counted(of.all.methods, "compilation", "compilations"),
+            bytes(of.all.il_bytes),
+            bytes(of.all.native_bytes),
+            ms(of.all.ms)
+        )
+    });
+    let rate = match facts.seconds {
+        Some(seconds) if of.all.ms > 0.0 && seconds > 0.0 => {
+            format!(
+                "That is {} of one processor at most: it is time from beginning to end, and a thread that compiles may be stopped or wait for a processor meanwhile.",
+                share(of.all.ms / 1e3 / seconds)
+            )
+        }
+        _ => String::new(),
+    };
+    topic.say(
+        "compiling",
+        &[
+            plain(
+                "An assembly holds intermediate language; a method becomes machine code when it is first called, and hot ones become better \
+                 machine code later. Until its code is there, the calling thread waits.",
+            ),
+            all,
+            rate,
+            only(of.again > 0.0, || {
+                format!(
+                    "{} {} compiled more than once: that is tiered compilation at work, not waste.",
+                    counted(of.again, "method", "methods"),
+                    was(of.again)
+                )
+            }),
+        ],
+    );
+}
+
+fn tiers(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+    let told = |name: &str, what: &str| {
+        tier(of, name).map_or_else(String::new, |of| {
+            format!(
+                "{name}, {what}: {} in {}, {} each.",
+                methods(of),
+                ms(of.ms),
+                ms(of.ms / of.methods.max(1.0))
+            )
+        })
+    };
+    topic.say(
+        "tiers",
+        &[
+            plain(
+                "Tier 0 (quick JIT) compiles fast and optimises nothing: start-up matters more than speed for code that may run once. \
+                 A method called 30 times is put on a list; when no new tier-0 code was needed for 100 ms, a thread in the background compiles \
+                 the list again with all optimisations (tier 1). So a service gets faster through its first minute, and each deployment \
+                 begins anew.",
+            ),
+            told("QuickJitted", "tier 0"),
+            told("OptimizedTier1", "tier 1"),
+            told("Optimized", "optimised at once, for code that cannot be tiered"),
+            told("MinOptJitted", "without optimisation, as a Debug build or a huge method gets"),
+            only(of.tiers.is_empty() && facts.value("jit", "count").is_none(), || {
+                plain("Which tiers this service's methods are in is not told here.")
+            }),
+        ],
+    );
+}
+
+fn threads(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+    let sides = only(of.all.methods > 0.0, || {
+        format!(
+            "Here {} were compiled in the background, in {}, and {} by threads that needed the code at once, in {}.",
+            methods(&of.background),
+            ms(of.background.ms),
+            methods(&of.foreground),
+            ms(of.foreground.ms)
+        )
+    });
+    let longest = facts.rows("jit", "methods", 0);
+    let longest = longest.first().filter(|(_, ms)| *ms > 0.0);
+    topic.say(
+        "who waits",
+        &[
+            plain(
+                "Time of compiling is of two kinds. In the foreground a thread, often in the middle of a request, stands still until its method is \
+                 ready: that is latency. In the background the tiering thread replaces code that already works: that is processor time only, but \
+                 on a small machine it is taken from the requests.",
+            ),
+            sides,
+            longest.map_or_else(String::new, |(name, took)| {
+                format!("The method that took longest, over all its tiers, was {} with {}.", method(name), ms(*took))
+            }),
+        ],
+    );
+}
+
+fn pgo(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+    let (quick, tier1) = (tier(of, "QuickJittedInstrumented"), tier(of, "OptimizedTier1Instrumented"));
+    let seen = match (quick, tier1) {
+        (None, None) if facts.since(8) != Some(false) => {
+            only(of.all.methods > 0.0, || plain("Here none was compiled so."))
+        }
+        (None, None) => only(of.all.methods > 0.0, || {
+            plain("This runtime is older: dynamic PGO is on by default from .NET 8.")
+        }),
+        (quick, tier1) => {
+            let count = |of: Option<&Compiled>| of.map_or(0.0, |of| of.methods);
+            let total = count(quick) + count(tier1);
+            format!(
+                "Here {} {} compiled with such counters: {} that came from tier 0, {} that came precompiled and were hot.",
+                counted(total, "method", "methods"),
+                was(total),
+                number(count(quick)),
+                number(count(tier1))
+            )
+        }
+    };
+    topic.say(
+        "pgo",
+        &[
+            plain(
+                "Since .NET 8 a hot method is first compiled with counters in it (dynamic PGO): which branches are taken, which types arrive at a \
+                 virtual call. Tier 1 then lays out the common path straight, guesses the type and inlines its method behind a check \
+                 (guarded devirtualisation). That is why many methods are compiled three times.",
+            ),
+            seen,
+        ],
+    );
+}
+
+fn osr(topic: &mut Topic, of: &Compilation) {
+    let seen = tier(of, "OptimizedTier1OSR").map_or_else(String::new, |of| {
+        format!("Here {} {} replaced so, in {}.", methods(of), was(of.methods), ms(of.ms))
+    });
+    let none = only(of.all.methods > 0.0 && seen.is_empty(), || plain("Here no method needed it."));
+    topic.say(
+        "osr",
+        &[
+            plain(
+                "A method that is called once and loops for long would stay in tier 0 for good, since its calls are what is counted. On-stack replacement \
+                 (.NET 7 and later) counts the turns of its loops instead and moves the running call over to optimised code in the middle of the loop.",
+            ),
+            seen,
+            none,
+        ],
+    );
+}
+
+fn ready(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+    let loaded = only(of.loaded_only > 0.0, || {
+        format!(
+            "{} here {} loaded without compiling, as precompiled code is, or {} before the recording.",
+            counted(of.loaded_only, "method", "methods"),
+            was(of.loaded_only),
+            if is_one(of.loaded_only) { "its compiling began" } else { "their compiling began" }
+        )
+    });
+    let start = facts.part("jit").and_then(|part| part.course("methods")).and_then(|course| {
+        let half = course.values.len() / 2;
+        let sum = |values: &[Option<f64>]| values.iter().flatten().sum::<f64>();
+        let all = sum(&course.values);
+        (all > 0.0).then(|| sum(course.values.get(..half).unwrap_or_default()) / all)
+    });
+    topic.say(
+        "precompiled",
+        &[
+            plain(
+                "ReadyToRun assemblies carry machine code from the build; the framework's do. Such code starts at once, is somewhat slower than tier 1, since it \
+                 may not look into other assemblies' methods, and is replaced like tier 0 when it is hot. Publishing the service itself with \
+                 PublishReadyToRun moves most of the foreground's compiling to the build.",
+            ),
+            loaded,
+            when(start, |of| format!("{} of the methods of this recording came in its first half.", share(of))),
+        ],
+    );
+}
+
+fn inlining(topic: &mut Topic, of: &Compilation) {
+    let growth = only(of.all.il_bytes > 0.0, || {
+        format!(
+            "Here a byte of intermediate language became {} bytes of machine code; what was inlined is part of it.",
+            number(of.all.native_bytes / of.all.il_bytes)
+        )
+    });
+    topic.say(
+        "inlining",
+        &[
+            plain(
+                "Tier 1 copies small methods into their callers, which saves the call and lets constants and types flow. An inlined method has no \
+                 frame: in stacks its samples belong to the caller. Methods marked NoInlining, with complex exception handling, or virtual calls \
+                 whose type nobody guessed stay calls.",
+            ),
+            growth,
+        ],
+    );
+}
+
+fn dynamic(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+    let seen = only(of.dynamic.methods > 0.0, || {
+        let pace = when(facts.seconds.filter(|seconds| *seconds > 0.0), |seconds| {
+            format!(", {} a second", number(of.dynamic.methods / seconds))
+        });
+        format!(
+            "Here {} {} made so{pace}, in {}.",
+            methods(&of.dynamic),
+            was(of.dynamic.methods),
+            ms(of.dynamic.ms)
+        )
+    });
+    let none = only(of.all.methods > 0.0 && of.dynamic.methods <= 0.0, || plain("Here none was compiled."));
+    topic.say(
+        "dynamic",
+        &[
+            plain(
+                "Code can be made while the program runs: compiled expression trees, compiled regular expressions, serialisers, proxies, the \
+                 handlers of minimal APIs. Such methods have no name in any assembly (dynamicClass in stacks), are compiled with optimisations at once, \
+                 and are thrown away with the delegate that holds them: made once and kept they are cheap, made for each call they never pay.",
+            ),
+            seen,
+            none,
+        ],
+    );
+}

@@ -1,0 +1,368 @@
+//! Requests: their way through the server, how many are under way, percentiles, parts of their time.
+
+use crate::facts::Facts;
+use crate::topic::{Id, Topic};
+use crate::words::{bytes, counted, is_one, listed, ms, number, only, plain, share, was, when};
+use runtime::{Basis, InFlight, Work};
+
+/// The topic.
+pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+    let mut topic = Topic::new(Id::Requests);
+    let part = facts.part("requests");
+    let work = runtime::request_work(facts.recording);
+    let flight = runtime::in_flight(facts.recording);
+    topic.figures_of(part, &["count", "rate", "p50", "p90", "p99", "max", "p50.middle", "p99.highest"]);
+    let of = |name| facts.value("requests", name);
+    topic.figure("failed", of("failed"), "", "Requests answered with a status of 500 or above");
+    topic.figure("unfinished", of("unfinished"), "", "Requests whose end was not recorded");
+    topic.figure("mean", work.map(|work| work.mean_seconds() * 1e3), "ms", "What one took on average");
+    topic.figure("in_flight.mean", flight.as_ref().map(|of| of.mean), "", "Requests under way, on average");
+    topic.figure("in_flight.most", flight.as_ref().map(|of| of.most), "", "Requests under way, at most");
+    topic.figure(
+        "mean.little",
+        flight.as_ref().and_then(|of| of.mean_seconds).map(|s| s * 1e3),
+        "ms",
+        "What one took on average, by Little's law",
+    );
+    topic.figure("connections", connections(facts), "", "Open connections, at most when asked");
+    topic.course_of(part, "began");
+    topic.series.extend(flight.as_ref().map(|of| of.course.clone()));
+    topic.list_of(part, "paths", 8);
+    path(&mut topic, facts);
+    little(&mut topic, facts, flight.as_ref(), work.as_ref());
+    percentiles(&mut topic, facts, work.as_ref());
+    routes(&mut topic, facts);
+    meter(&mut topic, work.as_ref());
+    queueing(&mut topic, facts);
+    parts(&mut topic, facts, work.as_ref());
+    spans(&mut topic, facts);
+    topic.missing_of(part);
+    topic.lacks(
+        flight.is_none(),
+        if facts.recording.lost.events > 0 {
+            "requests under way: events were lost, so starts and stops do not add up"
+        } else {
+            "requests under way: no start or stop was recorded (needs the profile default)"
+        },
+    );
+    topic
+}
+
+fn connections(facts: &Facts<'_>) -> Option<f64> {
+    let open = runtime::metered_totals(facts.recording, "kestrel.active_connections", "value");
+    open.into_iter().map(|(_, open)| open).max_by(f64::total_cmp)
+}
+
+fn path(topic: &mut Topic, facts: &Facts<'_>) {
+    let count = match (facts.value("requests", "count"), facts.value("requests", "rate")) {
+        (Some(count), Some(rate)) => {
+            let by = if facts.recording.requests.start_ns.is_empty() {
+                "counted by the meter"
+            } else {
+                "recorded"
+            };
+            format!(
+                "Here {} {} {by}, {} a second.",
+                counted(count, "request", "requests"),
+                was(count),
+                number(rate)
+            )
+        }
+        _ => String::new(),
+    };
+    topic.say(
+        "path",
+        &[
+            plain(
+                "Kestrel's sockets become readable on an io thread, which queues the connection's continuation to the thread pool. A worker parses the request and runs \
+                 the middleware and the endpoint up to the first await that is not finished. Hosting tells of its start before the first middleware and of \
+                 its stop after the last; what came before, accepting, TLS and waiting for a worker, is in none of its figures but in the client's.",
+            ),
+            count,
+            when(connections(facts), |open| format!("Kestrel had {} at most when its meter was read.", counted(open, "open connection", "open connections"))),
+        ],
+    );
+}
+
+fn little(topic: &mut Topic, facts: &Facts<'_>, flight: Option<&InFlight>, work: Option<&Work>) {
+    let measured = flight.map_or_else(String::new, |of| {
+        let under_way =
+            format!("Here {} under way on average, {} at most", of_requests(of.mean), number(of.most));
+        match of.mean_seconds {
+            Some(mean) => format!(
+                "{under_way}, and {} ended, so one took {} on average.",
+                number(of.ended),
+                ms(mean * 1e3)
+            ),
+            None => format!("{under_way}, and none ended."),
+        }
+    });
+    let told = match (flight, work, facts.seconds) {
+        (None, Some(work), Some(seconds)) if seconds > 0.0 => format!(
+            "Here {} ended in {} and took {} each, so {} under way on average.",
+            counted(work.count, "request", "requests"),
+            ms(seconds * 1e3),
+            ms(work.mean_seconds() * 1e3),
+            of_requests(work.seconds / seconds)
+        ),
+        _ => String::new(),
+    };
+    let checked = match (flight.and_then(|of| of.mean_seconds), work) {
+        (Some(little), Some(work)) if little > 0.0 => {
+            let told = work.mean_seconds();
+            let who = if work.basis == Basis::Meter { "The meter" } else { "The requests' own times" };
+            format!(
+                "{who} say{} {}; where the two differ, requests were under way at the recording's edges.",
+                if work.basis == Basis::Meter { "s" } else { "" },
+                ms(told * 1e3)
+            )
+        }
+        _ => String::new(),
+    };
+    topic.say(
+        "little",
+        &[
+            plain(
+                "Little's law: the number under way equals the rate times the mean time, whatever the order, the distribution or the routes. It needs \
+                 no pairing of starts and stops: counting both gives the number under way, and that over the rate the mean time.",
+            ),
+            measured,
+            told,
+            checked,
+            plain("Read the other way round it sizes things: a pool of ten connections whose use takes 20 ms cannot serve more than 500 a second."),
+        ],
+    );
+}
+
+fn of_requests(count: f64) -> String {
+    let noun = counted(count, "request was", "requests were");
+    if is_one(count) { "1 request was".to_owned() } else { noun }
+}
+
+fn percentiles(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
+    let of = |name| facts.value("requests", name);
+    let mean = work.map(|work| work.mean_seconds() * 1e3);
+    let exact = match (of("p50"), of("p99"), of("max"), mean) {
+        (Some(p50), Some(p99), Some(max), Some(mean)) => format!(
+            "Here the mean was {}, half of the requests took no longer than {}, 99 in 100 no longer than {}, the slowest {}.",
+            ms(mean),
+            ms(p50),
+            ms(p99),
+            ms(max)
+        ),
+        _ => String::new(),
+    };
+    let metered = match (of("p50.middle"), of("p99.highest"), mean) {
+        (Some(p50), Some(p99), Some(mean)) => format!(
+            "Here the mean was {}, the middle one of the meter's medians {}, and the highest p99 of any second and route {}.",
+            ms(mean),
+            ms(p50),
+            ms(p99)
+        ),
+        _ => String::new(),
+    };
+    let apart = match (of("p50").or(of("p50.middle")), mean) {
+        (Some(p50), Some(mean)) if p50 > 0.0 && mean > p50 * 1.2 => format!(
+            "The mean is {} times the median: a few slow requests carry it, and no request in particular took that long.",
+            number(mean / p50)
+        ),
+        (Some(p50), Some(mean)) if p50 > 0.0 && mean >= p50 * 0.8 => {
+            plain("Mean and median are close together: the tail carries little of the time.")
+        }
+        _ => String::new(),
+    };
+    topic.say(
+        "percentiles",
+        &[
+            plain(
+                "Times of requests have a long tail to one side, so a mean says neither what is usual nor what is bad. Percentiles do: of a hundred requests one is \
+                 slower than p99. A page that makes 20 calls meets p99 with the chance 1 - 0.99^20, 18 %: what is rare for a call is common for a user.",
+            ),
+            exact,
+            metered,
+            apart,
+        ],
+    );
+}
+
+fn routes(topic: &mut Topic, facts: &Facts<'_>) {
+    let routes = runtime::routes(facts.recording);
+    let all: f64 = routes.iter().map(|(_, work)| work.seconds).sum();
+    let top: Vec<String> = routes
+        .iter()
+        .take(4)
+        .filter(|_| all > 0.0)
+        .map(|(route, work)| {
+            let name = if route.is_empty() { "without a name" } else { route };
+            format!(
+                "{name} {} ({}, {} each)",
+                share(work.seconds / all),
+                counted(work.count, "request", "requests"),
+                ms(work.mean_seconds() * 1e3)
+            )
+        })
+        .collect();
+    topic.say(
+        "routes",
+        &[
+            plain(
+                "Latency of a whole service mixes routes that have nothing in common. The time that requests of a route take together, its rate times its mean, \
+                 says how many of them are under way, and so where an improvement is felt.",
+            ),
+            only(!top.is_empty(), || format!("By time together: {}.", top.join(", "))),
+            only(routes.len() > top.len() && !top.is_empty(), || {
+                let more = crate::facts::real(i64::try_from(routes.len() - top.len()).unwrap_or(0));
+                format!("{} more {} less.", number(more), if is_one(more) { "route takes" } else { "routes take" })
+            }),
+        ],
+    );
+}
+
+fn meter(topic: &mut Topic, work: Option<&Work>) {
+    let basis = match work.map(|work| work.basis) {
+        Some(Basis::Rows) => "Here each request was recorded, so percentiles are exact.",
+        Some(Basis::Meter) => {
+            "Here requests are known from the meter alone: counts, sums and means are exact, percentiles are of one interval and set of tags."
+        }
+        None => "",
+    };
+    topic.say(
+        "meters",
+        &[
+            plain(
+                "The meter http.server.request.duration publishes for each interval and set of tags (route, method, status) a count, a sum and some quantiles. Counts and \
+                 sums add up. Quantiles do not: the mean of two p99 is the p99 of nothing. Only the distributions themselves, or their buckets, may be \
+                 put together.",
+            ),
+            plain(basis),
+        ],
+    );
+}
+
+fn queueing(topic: &mut Topic, facts: &Facts<'_>) {
+    let busy = runtime::busy_cpu_share(facts.recording).filter(|of| *of > 0.0 && *of < 0.99);
+    topic.say(
+        "queueing",
+        &[
+            plain(
+                "A server that takes requests one by one and is busy for a share u of the time makes them wait u / (1 - u) times their own time on average, if they come \
+                 at random: as long again at 50 %, nine times as long at 90 %. So latency does not grow with load evenly; it is flat for long and then \
+                 stands up. The same holds for each part that is used one at a time: a processor, a lock, a connection.",
+            ),
+            when(busy, |of| format!("The processors here were used for {} in the busier seconds, for which that factor is {}; several processors share one queue and do better.", share(of), number(of / (1.0 - of)))),
+            plain("A load generator that waits for an answer before it sends the next request lowers its rate when the server is slow, and so hides the wait (coordinated omission): count from when a request was due."),
+        ],
+    );
+}
+
+fn parts(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
+    let stopped = facts.value("gc", "pause.share").filter(|of| *of > 0.0);
+    let calls = |what: &str, of: Option<Work>| match (of, work) {
+        (Some(calls), Some(work)) if work.count > 0.0 && calls.count > 0.0 => format!(
+            "There {} {} a request, {} each.",
+            if is_one(calls.count / work.count) { "was" } else { "were" },
+            counted(calls.count / work.count, what, &format!("{what}s")),
+            ms(calls.mean_seconds() * 1e3)
+        ),
+        _ => String::new(),
+    };
+    topic.say(
+        "time",
+        &[
+            plain(
+                "The time of a request is spent running on a processor, waiting for one, waiting in the pool's queue, blocked on a lock, held up by a collection, or \
+                 awaiting someone else's answer. Only the first is seen by a profile of the processor.",
+            ),
+            when(stopped, |of| format!("A request here met a collector's pause with {} of its time on average, if requests and pauses are spread alike.", share(of))),
+            calls("database call", runtime::database_calls(facts.recording)),
+            calls("outgoing HTTP call", runtime::http_calls(facts.recording)),
+            when(facts.value("allocation", "rate").zip(work).filter(|(rate, work)| *rate > 0.0 && work.count > 0.0).and_then(|(rate, work)| Some(rate * facts.seconds? / work.count)), |each| {
+                format!("Each brought {} of allocations with it.", bytes(each))
+            }),
+        ],
+    );
+}
+
+fn spans(topic: &mut Topic, facts: &Facts<'_>) {
+    let count = facts.value("spans", "count");
+    let names: Vec<String> = facts
+        .rows("spans", "names", 0)
+        .iter()
+        .take(3)
+        .map(|(name, n)| format!("{} ({})", name.trim(), number(*n)))
+        .collect();
+    topic.say(
+        "spans",
+        &[
+            plain(
+                "A span (Activity) is one piece of work with a beginning, an end and a parent; the spans of a request form a tree across services, held together by the trace \
+                 id that travels in the header traceparent. A span's own time is what its children do not cover; children that follow one another without \
+                 overlapping could often run together.",
+            ),
+            when(count, |count| format!("Here {} ended while recording.", counted(count, "span", "spans"))),
+            only(!names.is_empty(), || format!("The most frequent: {}.", listed(&names))),
+            only(count.is_none(), || plain("This recording has none.")),
+        ],
+    );
+    topic.missing_of(facts.part("spans"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{NO_ID, NO_INT, Recording, RequestRow, Sym};
+
+    fn text(times_ms: &[i64], heading: &str) -> String {
+        let mut recording = Recording::default();
+        recording.exhibit.duration_ns = 1_000_000_000;
+        let source = recording.strings.intern("events");
+        recording.coverage.push(model::CoverageRow { source, from_ns: 0, to_ns: 1_000_000_000 });
+        let (method, path) = (recording.strings.intern("GET"), recording.strings.intern("/a"));
+        let (none, no) = (Sym::NONE, NO_INT);
+        for ms in times_ms {
+            recording.requests.push(RequestRow {
+                start_ns: 0,
+                dur_ns: ms * 1_000_000,
+                method,
+                path,
+                route: none,
+                status: no,
+                activity: NO_ID,
+                trace_id: none,
+                thread_first: NO_ID,
+                gc_ns: no,
+                lock_ns: no,
+                wait_ns: no,
+                cpu_ns: no,
+                database_ns: no,
+                http_ns: no,
+                queue_ns: no,
+                await_ns: no,
+                unknown_ns: no,
+            });
+        }
+        let topic = topic(&Facts::new(&recording));
+        topic.paragraphs.iter().find(|of| of.heading == heading).unwrap().text.clone()
+    }
+
+    #[test]
+    fn the_number_under_way_follows_from_rate_and_mean() {
+        let text = text(&[100, 300], "little");
+        assert!(text.contains("Here 2 requests ended in 1 s and took 200 ms each, so 0.40 requests were under way on average."), "{text}");
+    }
+
+    #[test]
+    fn a_tail_is_told_by_mean_and_median() {
+        let text = text(&[10, 10, 10, 370], "percentiles");
+        assert!(
+            text.contains("Here the mean was 100 ms, half of the requests took no longer than 10 ms,"),
+            "{text}"
+        );
+        assert!(text.contains("The mean is 10 times the median"), "{text}");
+    }
+
+    #[test]
+    fn one_route_is_told_with_one_request() {
+        assert!(text(&[10], "routes").ends_with("By time together: /a 100 % (1 request, 10 ms each)."));
+    }
+}

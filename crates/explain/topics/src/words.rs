@@ -1,0 +1,124 @@
+//! Numbers in sentences: with the unit that reads best, and the noun in the number that they ask for.
+
+/// A value in its unit, as figures have them; what is too small to show says so.
+pub(crate) fn said(value: f64, unit: &str) -> String {
+    let value = value + 0.0;
+    let shown = if unit == "share" { value * 100.0 } else { value };
+    let smallest = match unit {
+        "ms" | "B" | "B/s" => 0.0,
+        _ => 0.005,
+    };
+    if shown > 0.0 && shown < smallest {
+        return format!("less than {}", runtime::unit::show(if unit == "share" { 1e-4 } else { 0.01 }, unit));
+    }
+    runtime::unit::show(value, unit)
+}
+
+/// A time in milliseconds.
+pub(crate) fn ms(value: f64) -> String {
+    said(value, "ms")
+}
+
+/// An amount of memory.
+pub(crate) fn bytes(value: f64) -> String {
+    said(value, "B")
+}
+
+/// A part of a whole.
+pub(crate) fn share(value: f64) -> String {
+    said(value, "share")
+}
+
+/// A number.
+pub(crate) fn number(value: f64) -> String {
+    said(value, "")
+}
+
+/// A number with its noun: `no collections`, `1 collection`, `49 collections`.
+pub(crate) fn counted(count: f64, one: &str, many: &str) -> String {
+    if count.abs() < 1e-9 {
+        return format!("no {many}");
+    }
+    format!("{} {}", number(count), if is_one(count) { one } else { many })
+}
+
+/// Whether a count asks for the singular.
+pub(crate) fn is_one(count: f64) -> bool {
+    (count - 1.0).abs() < 1e-9
+}
+
+/// `was` or `were`.
+pub(crate) fn was(count: f64) -> &'static str {
+    if is_one(count) { "was" } else { "were" }
+}
+
+/// Things one after the other: `a`, `a and b`, `a, b and c`.
+pub(crate) fn listed(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A sentence, made only where there is a value.
+pub(crate) fn when(value: Option<f64>, sentence: impl FnOnce(f64) -> String) -> String {
+    value.filter(|value| value.is_finite()).map_or_else(String::new, sentence)
+}
+
+/// A sentence, made only where something holds.
+pub(crate) fn only(holds: bool, sentence: impl FnOnce() -> String) -> String {
+    if holds { sentence() } else { String::new() }
+}
+
+/// A sentence as it stands.
+pub(crate) fn plain(sentence: &str) -> String {
+    sentence.to_owned()
+}
+
+/// A method's name without the module before it and the signature behind it.
+pub(crate) fn method(name: &str) -> &str {
+    let name = name.split_once('!').map_or(name, |(_, name)| name);
+    match name.find('(') {
+        // The signature begins at a bracket behind the name, never at its beginning.
+        Some(at) if at > 0 => name.get(..at).unwrap_or(name),
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noun_follows_its_number() {
+        let check = |count, expected: &str| assert_eq!(counted(count, "collection", "collections"), expected);
+        check(0.0, "no collections");
+        check(1.0, "1 collection");
+        check(1.5, "1.50 collections");
+        check(2_000.0, "2,000 collections");
+    }
+
+    #[test]
+    fn what_is_too_small_to_show_is_not_shown_as_nothing() {
+        assert_eq!(share(0.000_001), "less than 0.01 %");
+        assert_eq!(share(-0.0), "0 %");
+        assert_eq!(number(0.001), "less than 0.01");
+        assert_eq!(ms(0.0), "0 ms");
+    }
+
+    #[test]
+    fn things_are_put_together_as_in_a_sentence() {
+        let list = |items: &[&str]| listed(&items.iter().map(|of| (*of).to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            [list(&[]), list(&["a"]), list(&["a", "b"]), list(&["a", "b", "c"])],
+            ["", "a", "a and b", "a, b and c"]
+        );
+    }
+
+    #[test]
+    fn a_methods_name_has_no_module_and_no_signature() {
+        assert_eq!(method("Shop!Shop.Cart.Add(int32)"), "Shop.Cart.Add");
+        assert_eq!(method("?"), "?");
+    }
+}
