@@ -44,13 +44,14 @@ fn net8() {
     let contention: i64 = recording.contention.dur_ns.iter().filter(|ns| **ns != NO_INT).sum();
     assert_eq!((recording.contention.dur_ns.len(), contention), (11, 744_650_695));
     assert_eq!(recording.jit.ts_ns.len(), 21);
-    // The 18 outside managed code fall between a contention's stop and the method that waited.
+    // The 17 outside managed code fall between a contention's stop and the method that waited.
     let states = map([
-        ("external null", 18),
+        ("external null", 17),
         ("running null", 1953),
         ("waiting join", 1937),
         ("waiting lock", 584),
         ("waiting sleep", 634),
+        ("waiting start", 1),
     ]);
     assert_eq!(counts(&recording, "samples", &["state", "waiting_on"]), states);
     let kinds =

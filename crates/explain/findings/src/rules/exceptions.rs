@@ -46,7 +46,7 @@ pub(super) const RULE: Rule = Rule {
         "If requests fail, this is the failure itself: read the message in `exceptions`",
     ],
     verify: "Record the same load again: `exceptions.rate` in `metrics`, and status codes of 500 in `http.server.request.duration`.",
-    causes: &["logging-flood", "lock-contention", "cpu-hot-path"],
+    causes: &["lock-contention", "cpu-hot-path"],
     absorbs: &[],
     check,
 };
