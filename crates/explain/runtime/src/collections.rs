@@ -107,11 +107,11 @@ pub fn survival(recording: &Recording, wanted: Collection) -> Option<f64> {
 pub fn heap_courses(recording: &Recording) -> Vec<Series> {
     let gc = &recording.gc;
     let columns: [(&str, &str, &[i64]); 5] = [
-        ("gen0", "Generation 0 after collections", &gc.gen0_bytes),
-        ("gen1", "Generation 1 after collections", &gc.gen1_bytes),
-        ("gen2", "Generation 2 after collections", &gc.gen2_bytes),
-        ("loh", "Large object heap after collections", &gc.loh_bytes),
-        ("poh", "Pinned object heap after collections", &gc.poh_bytes),
+        ("gen0", "Generation 0 after each", &gc.gen0_bytes),
+        ("gen1", "Generation 1 after each", &gc.gen1_bytes),
+        ("gen2", "Generation 2 after each", &gc.gen2_bytes),
+        ("loh", "Large object heap after each", &gc.loh_bytes),
+        ("poh", "Pinned object heap after each", &gc.poh_bytes),
     ];
     let held =
         columns.into_iter().filter(|(_, _, bytes)| bytes.iter().any(|of| known(*of).is_some_and(|n| n > 0)));

@@ -117,7 +117,7 @@ fn generations(topic: &mut Topic, facts: &Facts<'_>) {
     let counts = when(of("count"), |all| {
         if all > 0.0 {
             let noun = counted(all, "collection", "collections");
-            return format!("{} there {} {noun}: {}.", facts.in_time(), was(all), listed(&each));
+            return format!("{} there {} {noun}: {}.", facts.in_time(), was(all), each.join(", "));
         }
         format!(
             "{} none ran: what was allocated fitted into the budget of generation 0, so the collector had no reason to.",
@@ -484,7 +484,7 @@ mod tests {
         check(
             &[0, 0, 2],
             "generations",
-            "there were 3 collections: 2 of generation 0 alone and 1 of everything.",
+            "there were 3 collections: 2 of generation 0 alone, 1 of everything.",
         );
         check(&[0], "generations", "about 10 % survived.");
     }

@@ -136,8 +136,9 @@ fn tiers(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
 fn threads(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
     let sides = only(of.all.methods > 0.0, || {
         format!(
-            "Here {} were compiled in the background, in {}, and {} by threads that needed the code at once, in {}.",
+            "Here {} {} compiled in the background, in {}, and {} by threads that needed the code at once, in {}.",
             methods(&of.background),
+            was(of.background.methods),
             ms(of.background.ms),
             methods(&of.foreground),
             ms(of.foreground.ms)
