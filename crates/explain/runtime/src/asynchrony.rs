@@ -94,7 +94,7 @@ fn machine_name(class: &str) -> Option<(&str, &str)> {
     rest.starts_with('d').then_some((outer, name))
 }
 
-/// The async method in the words of its source: `Shop.Orders.PlaceAsync`.
+/// The async method in the words of its source: `Shop.Cart.PlaceAsync`.
 fn method_of(recording: &Recording, frame: u32) -> String {
     let class =
         recording.frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
@@ -175,19 +175,19 @@ mod tests {
             let name = machine_name(class).map(|(outer, name)| format!("{outer}.{}", source_name(name)));
             assert_eq!(name.as_deref(), expected, "{class}");
         };
-        check("Shop.Orders+<PlaceAsync>d__4", Some("Shop.Orders.PlaceAsync"));
+        check("Shop.Cart+<PlaceAsync>d__4", Some("Shop.Cart.PlaceAsync"));
         check("Web.Http+<Process>d__12`1[System.__Canon]", Some("Web.Http.Process"));
         check("Npgsql.Pool+<<Get>g__RentAsync|33_0>d", Some("Npgsql.Pool.RentAsync"));
         check("Program+<<Main>$>d__0", Some("Program.Main"));
         check("Program+<>c+<<<Main>$>b__0_4>d", Some("Program+<>c.Main (a lambda)"));
-        check("System.Runtime.CompilerServices.Box`1[Shop.Orders+<PlaceAsync>d__4]", None);
-        check("Shop.Orders+<>c__DisplayClass3_0", None);
+        check("System.Runtime.CompilerServices.Box`1[Shop.Cart+<PlaceAsync>d__4]", None);
+        check("Shop.Cart+<>c__DisplayClass3_0", None);
     }
 
     #[test]
     fn machinery_is_told_from_the_services_own_types() {
         let check = |class, expected| assert_eq!(group_of(class), expected, "{class}");
-        check("AsyncStateMachineBox`1[System.Int32,Shop.Orders+<PlaceAsync>d__4]", Some(0));
+        check("AsyncStateMachineBox`1[System.Int32,Shop.Cart+<PlaceAsync>d__4]", Some(0));
         check("System.Threading.Tasks.Task`1[System.Int32]", Some(1));
         check("OneElementAsyncLocalValueMap", Some(2));
         check("Shop.TaskList", None);
