@@ -108,7 +108,7 @@ fn method_of(recording: &Recording, frame: u32) -> String {
     )
 }
 
-/// `<Get>g__Rent|33_0` is a local function, `<Main>b__0_4` a lambda.
+/// `<Get>g__Rent|33_0` is a local function, `<Main>b__7_4` a lambda.
 fn source_name(name: &str) -> String {
     if let Some((_, local)) = name.split_once(">g__") {
         return local.split('|').next().unwrap_or(local).to_owned();
