@@ -1,6 +1,7 @@
 //! The rules as a page: `docs/findings.md`.
 
 use crate::rule::Rule;
+use runtime::unit::show;
 
 /// The page, in Markdown.
 pub fn markdown() -> String {
@@ -32,7 +33,7 @@ fn section(page: &mut String, rule: &Rule) {
         line(format!(
             "| {} | {} | {} |",
             threshold.name,
-            amount(threshold.value, threshold.unit),
+            show(threshold.value, threshold.unit),
             threshold.source
         ));
     }
@@ -45,14 +46,5 @@ fn section(page: &mut String, rule: &Rule) {
     if !rule.causes.is_empty() {
         let caused: Vec<String> = rule.causes.iter().map(|id| format!("[{id}](#{id})")).collect();
         line(format!("\nStands before what it causes: {}.", caused.join(", ")));
-    }
-}
-
-fn amount(value: f64, unit: &str) -> String {
-    match unit {
-        "share" => format!("{} %", crate::facts::said(value * 100.0)),
-        "B" | "B/s" => format!("{}{}", crate::facts::bytes(value), unit.trim_start_matches('B')),
-        "" => crate::facts::said(value),
-        unit => format!("{} {unit}", crate::facts::said(value)),
     }
 }

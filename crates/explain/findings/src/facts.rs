@@ -4,7 +4,7 @@ use crate::finding::Place;
 use crate::places::{Places, busiest_route};
 use crate::rule::Need;
 use model::{NO_INT, Recording, Sym};
-use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work};
+use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work, unit};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A thread that waits at one place in this share of all looks stands there for good: a loop that waits for its next
@@ -233,37 +233,15 @@ pub(crate) fn known(value: i64) -> Option<i64> {
 
 /// A number in a sentence: three digits that count, thousands set apart.
 pub(crate) fn said(value: f64) -> String {
-    let size = value.abs();
-    let digits = if size >= 100.0 || value.fract() == 0.0 {
-        0
-    } else if size >= 10.0 {
-        1
-    } else {
-        2
-    };
-    let text = format!("{value:.digits$}");
-    let (whole, rest) =
-        text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
-    let mut grouped = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) && !grouped.ends_with('-') {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    rest.map_or(grouped.clone(), |rest| format!("{grouped}.{rest}"))
+    unit::short(value)
 }
 
 /// A share in a sentence.
 pub(crate) fn percent(share: f64) -> String {
-    format!("{} %", said(share * 100.0))
+    unit::show(share, "share")
 }
 
 /// Bytes in a sentence.
 pub(crate) fn bytes(bytes: f64) -> String {
-    match bytes.abs() {
-        few if few < 1e6 => format!("{} kB", said(bytes / 1e3)),
-        mega if mega < 1e9 => format!("{} MB", said(bytes / 1e6)),
-        _ => format!("{} GB", said(bytes / 1e9)),
-    }
+    unit::show(bytes, "B")
 }

@@ -2,7 +2,7 @@
 
 use crate::evidence::literal;
 use crate::facts::{Facts, is_stop, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
+use crate::finding::{Evidence, Severity};
 use crate::places::named;
 use crate::rule::{Found, Need, Rule, Threshold};
 use runtime::{Group, Owner, State};
@@ -30,15 +30,19 @@ const BUSY: Threshold = Threshold {
 const CRITICAL: f64 = 0.85;
 /// Innermost methods that make up a computation.
 const INNERMOST: usize = 5;
-/// Less of the machine than this is no limit, however many threads are ready.
-const LEAST_OF_MACHINE: f64 = 0.4;
+const OF_MACHINE: Threshold = Threshold {
+    name: "share of the machine that the process used in its busier seconds",
+    value: 0.4,
+    unit: "share",
+    source: "the upper quartile of the runtime's own counter; below it threads are ready, but the processors are not what they lack",
+};
 
 pub(super) const RULE: Rule = Rule {
     id: "cpu-hot-path",
     about: "CPU is the limit, and one method of the user's with what it calls uses most of the running samples. A service \
             that is merely busy, its time spread over the framework's work for many requests, is healthy",
     needs: &[Need::Samples],
-    thresholds: &[SHARE, COMPUTING, BUSY],
+    thresholds: &[SHARE, COMPUTING, BUSY, OF_MACHINE],
     silent: "where processors are free, where the busy time is spread over many methods or over the framework's own work \
              for requests, and where threads are busy only while they hold a lock that others wait for",
     why: "A request that computes holds its worker and a processor until it is done. Once all processors are busy, further \
@@ -72,7 +76,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     // Threads that are ready and wait for a processor count as busy: more of them than processors is saturation.
     let of_cores = (busy / facts.cores).min(1.0);
     let of_machine = facts.cpu.map_or(of_cores, |cpu| cpu.min(1.0));
-    if of_cores < BUSY.value || of_machine < LEAST_OF_MACHINE {
+    if of_cores < BUSY.value || of_machine < OF_MACHINE.value {
         return None;
     }
     let (methods, total) = methods(facts, working);
@@ -106,12 +110,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let severity = if of_cores >= CRITICAL && share >= 0.7 { Severity::Critical } else { Severity::Warning };
     let mut measured = vec![SHARE.measured(share), COMPUTING.measured(computing), BUSY.measured(of_cores)];
     if let Some(cpu) = facts.cpu {
-        measured.push(Measured {
-            name: "share of the machine in the busier seconds",
-            value: cpu,
-            unit: "share",
-            threshold: Some(LEAST_OF_MACHINE),
-        });
+        measured.push(OF_MACHINE.measured(cpu));
     }
     let under = format!("frames.name = {}", literal(frame));
     let evidence = vec![Evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
