@@ -299,6 +299,9 @@ impl Builder {
     /// of the very kind. Two sessions of a provider may have asked for different ones.
     fn told_before(&self, kind: u32, ns: i64) -> bool {
         let Some((current, earlier)) = self.streams.split_last() else { return false };
+        if earlier.is_empty() {
+            return false;
+        }
         let Some(kind) = self.kind_key(kind) else { return false };
         earlier.iter().any(|stream| {
             (stream.from_ns..=stream.to_ns).contains(&ns)

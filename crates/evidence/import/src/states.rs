@@ -8,7 +8,6 @@
 //! of the runtime's or on the slow way into a lock that it got at once. Both are running.
 
 use model::{NO_INT, Recording, SampleRow, Sym};
-use rustc_hash::FxHashMap;
 
 /// Frames looked at from the innermost on for a wait.
 const INNERMOST: usize = 4;
@@ -189,44 +188,54 @@ fn in_managed_code(stack: u32, recording: &Recording) -> bool {
 /// for [`Self::LEAST_NS`] waits.
 #[derive(Default)]
 struct Stuck {
-    /// By thread: the stack and the samples seen of it without a break.
-    open: FxHashMap<u32, (u32, Vec<usize>, i64, i64)>,
+    /// By thread: what was seen of it at one place without a break.
+    open: Vec<Option<Stand>>,
     done: Vec<usize>,
+}
+
+struct Stand {
+    stack: u32,
+    samples: Vec<usize>,
+    first_ns: i64,
+    last_ns: i64,
 }
 
 impl Stuck {
     const LEAST_NS: i64 = 1_000_000_000;
 
     fn saw(&mut self, at: usize, row: &SampleRow) {
-        match self.open.get_mut(&row.thread) {
-            Some((stack, samples, _, last)) if *stack == row.stack => {
-                samples.push(at);
-                *last = row.ts_ns;
-            }
-            _ => {
-                self.moved(row.thread);
-                self.open.insert(row.thread, (row.stack, vec![at], row.ts_ns, row.ts_ns));
-            }
+        let thread = row.thread as usize;
+        if let Some(Some(stand)) = self.open.get_mut(thread)
+            && stand.stack == row.stack
+        {
+            stand.samples.push(at);
+            stand.last_ns = row.ts_ns;
+            return;
+        }
+        self.moved(row.thread);
+        if thread >= self.open.len() {
+            self.open.resize_with(thread + 1, || None);
+        }
+        if let Some(place) = self.open.get_mut(thread) {
+            let samples = vec![at];
+            *place = Some(Stand { stack: row.stack, samples, first_ns: row.ts_ns, last_ns: row.ts_ns });
         }
     }
 
+    #[inline]
     fn moved(&mut self, thread: u32) {
-        if self.open.is_empty() {
-            return;
-        }
-        if let Some((_, samples, first, last)) = self.open.remove(&thread)
-            && last.saturating_sub(first) >= Self::LEAST_NS
+        let Some(place @ Some(_)) = self.open.get_mut(thread as usize) else { return };
+        if let Some(stand) = place.take()
+            && stand.last_ns.saturating_sub(stand.first_ns) >= Self::LEAST_NS
         {
-            self.done.extend(samples);
+            self.done.extend(stand.samples);
         }
     }
 
     /// The samples of those that waited, in the order of time.
     fn samples(mut self) -> Vec<usize> {
-        let mut threads: Vec<u32> = self.open.keys().copied().collect();
-        threads.sort_unstable();
-        for thread in threads {
-            self.moved(thread);
+        for thread in 0..self.open.len() {
+            self.moved(u32::try_from(thread).unwrap_or(u32::MAX));
         }
         self.done.sort_unstable();
         self.done
