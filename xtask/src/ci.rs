@@ -31,8 +31,9 @@ const STEPS: [Step; 4] = [
     Step { name: "tests", run: tests },
     Step { name: "tidy", run: tidy },
 ];
-const RELEASE_STEPS: [Step; 4] = [
+const RELEASE_STEPS: [Step; 5] = [
     Step { name: "release build", run: release },
+    Step { name: "first command of the README", run: first_command },
     Step { name: "generated docs", run: generated_docs },
     Step { name: "captures", run: captures },
     Step { name: "parquet read-back", run: parquet },
@@ -115,6 +116,18 @@ fn release(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     }
     println!("1 skipped: the libraries of the program are checked on Linux alone");
     tally.skipped += 1;
+    Ok(())
+}
+
+/// Runs the README's `cargo run`, word for word: it is what a newcomer types first.
+fn first_command(workspace: &Workspace, _: &mut Tally) -> Result<()> {
+    let readme = fs::read_to_string(workspace.root.join("README.md")).context("cannot read README.md")?;
+    let words =
+        readme.lines().find_map(|line| line.strip_prefix("cargo ").filter(|rest| rest.starts_with("run ")));
+    let words = words.context("README.md has no line that begins with `cargo run`")?;
+    let without_comment = words.split_once('#').map_or(words, |(words, _)| words);
+    let page = process::output(&mut workspace.cargo(without_comment))?;
+    ensure!(!page.is_empty(), "`cargo {}` printed nothing", without_comment.trim());
     Ok(())
 }
 
