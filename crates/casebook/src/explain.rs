@@ -10,6 +10,7 @@ use crate::format::print_json;
 use crate::reading;
 use anyhow::Result;
 use clap::ValueEnum;
+use runtime::StackIndex;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -68,9 +69,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let file = args.file.as_deref().unwrap_or_else(|| Path::new(""));
     let recording = reading::open(file, false)?;
-    let report = findings::explain(&recording);
-    let parts = runtime::parts(&recording);
-    let topics = topics::of(&recording, &args.topic);
+    let index = StackIndex::new(&recording);
+    let report = findings::explain_with(&recording, &index);
+    let parts = runtime::parts_with(&recording, &index);
+    let topics = topics::of(&recording, &index, &parts, &args.topic);
     match args.format {
         Format::Json => {
             let mut document = json::document(&recording, &report, &parts);

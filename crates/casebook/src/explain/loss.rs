@@ -2,6 +2,7 @@
 
 use crate::unit::{duration, short};
 use model::{NO_INT, Recording};
+use runtime::real_u64;
 
 /// A sentence for each kind of loss; none where the recording is whole.
 pub(super) fn sentences(recording: &Recording) -> Vec<String> {
@@ -33,15 +34,15 @@ pub(super) fn sentences(recording: &Recording) -> Vec<String> {
         let share = percent(lost.unnamed_frames, lost.frames);
         sentences.push(format!(
             "{} of {} frames in samples have no name ({share})",
-            short(real(lost.unnamed_frames)),
-            short(real(lost.frames)),
+            short(real_u64(lost.unnamed_frames)),
+            short(real_u64(lost.frames)),
         ));
     }
     sentences
 }
 
 fn events(count: u64) -> String {
-    if count == 1 { "1 event".to_owned() } else { format!("{} events", short(real(count))) }
+    if count == 1 { "1 event".to_owned() } else { format!("{} events", short(real_u64(count))) }
 }
 
 fn when(recording: &Recording) -> String {
@@ -57,16 +58,11 @@ fn when(recording: &Recording) -> String {
 }
 
 fn at_time(ns: i64) -> String {
-    duration(real(u64::try_from(ns).unwrap_or(0)) / 1e6)
+    duration(real_u64(u64::try_from(ns).unwrap_or(0)) / 1e6)
 }
 
 fn percent(part: u64, whole: u64) -> String {
-    format!("{} %", short(real(part) * 100.0 / real(whole.max(1))))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-fn real(value: u64) -> f64 {
-    value as f64
+    format!("{} %", short(real_u64(part) * 100.0 / real_u64(whole.max(1))))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::page::Page;
 use crate::unit::show;
 use clap::ValueEnum;
 use model::Recording;
+use runtime::{Part, StackIndex};
 use serde_json::{Value, json};
 use topics::{Id, Topic};
 
@@ -43,9 +44,9 @@ impl Name {
 }
 
 /// The topics of these names.
-pub(super) fn of(recording: &Recording, names: &[Name]) -> Vec<Topic> {
+pub(super) fn of(recording: &Recording, index: &StackIndex, parts: &[Part], names: &[Name]) -> Vec<Topic> {
     let ids: Vec<Id> = names.iter().map(|name| name.id()).collect();
-    topics::explain(recording, &ids)
+    topics::explain(recording, index, parts, &ids)
 }
 
 /// The page: who it was and what is lost, then nothing but the topics.
@@ -113,6 +114,12 @@ fn lowered(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn of_nothing(name: Name) -> Vec<Topic> {
+        let recording = Recording::default();
+        let index = StackIndex::new(&recording);
+        of(&recording, &index, &runtime::parts_with(&recording, &index), &[name])
+    }
+
     #[test]
     fn every_topic_has_a_name_and_every_name_a_topic() {
         let names: Vec<String> = Name::value_variants()
@@ -125,9 +132,7 @@ mod tests {
 
     #[test]
     fn a_page_of_topics_has_nothing_but_the_heading_and_the_topics() {
-        let recording = Recording::default();
-        let topics = of(&recording, &[Name::Jit]);
-        let page = page(&recording, &topics);
+        let page = page(&Recording::default(), &of_nothing(Name::Jit));
         let text = anstream::adapter::strip_str(page.text()).to_string();
         let labels: Vec<&str> = text
             .lines()
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn scripts_get_the_figures_with_values_and_the_text() {
-        let document = json(&of(&Recording::default(), &[Name::Async]));
+        let document = json(&of_nothing(Name::Async));
         let keys: Vec<&String> = document[0].as_object().unwrap().keys().collect();
         assert_eq!(keys, ["id", "figures", "text", "missing"]);
         assert_eq!((&document[0]["id"], &document[0]["figures"]), (&json!("async"), &json!([])));

@@ -5,7 +5,8 @@
 
 use crate::page::{Page, Tone};
 use crate::unit::{duration, short, show};
-use findings::{Evidence, Finding, Place, Report, Severity, written_name};
+use findings::{Evidence, Finding, Place, Report, Severity};
+use runtime::written_name;
 
 /// Measurements shown of a finding.
 const MEASURED: usize = 4;

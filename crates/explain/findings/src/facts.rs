@@ -5,7 +5,9 @@ use crate::places::{Places, busiest_route};
 use crate::rule::Need;
 use model::{NO_INT, Recording, Sym};
 use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work, unit};
+pub(crate) use runtime::{known, real, real_u64};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::OnceCell;
 
 /// A thread that waits at one place in this share of all looks stands there for good: a loop that waits for its next
 /// item, a host that waits for its end.
@@ -18,7 +20,7 @@ const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) recording: &'a Recording,
-    pub(crate) index: StackIndex,
+    pub(crate) index: &'a StackIndex,
     pub(crate) sampling: Option<Sampling>,
     pub(crate) paths: RequestPaths,
     /// Nanoseconds in which events were recorded.
@@ -32,21 +34,23 @@ pub(crate) struct Facts<'a> {
     pub(crate) requests: Option<Work>,
     pub(crate) database: Option<Work>,
     pub(crate) http: Option<Work>,
+    /// Worked out when a rule first asks.
+    routes: OnceCell<Vec<(String, Work)>>,
     /// Threads that stand at one place for good.
     standing: FxHashSet<u32>,
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn new(recording: &'a Recording) -> Self {
-        let index = StackIndex::new(recording);
+    pub(crate) fn new(recording: &'a Recording, index: &'a StackIndex) -> Self {
         let sampling = Sampling::new(recording).filter(|of| of.looks >= FEWEST_LOOKS);
-        let standing = sampling.as_ref().map_or_else(FxHashSet::default, |of| standing(of, &index));
+        let standing = sampling.as_ref().map_or_else(FxHashSet::default, |of| standing(of, index));
         let duration_ns = recording.exhibit.duration_ns.max(0);
         let observed = ["events", "samples"].map(|source| runtime::observed_ns(recording, source));
         let observed_ns = observed.into_iter().flatten().next().unwrap_or(duration_ns);
         Self {
             index,
             standing,
+            routes: OnceCell::new(),
             paths: RequestPaths::new(recording),
             observed_ns,
             longest_ns: duration_ns.max(observed_ns),
@@ -169,6 +173,11 @@ impl<'a> Facts<'a> {
         if named.is_empty() { busiest_route(self) } else { named }
     }
 
+    /// Requests by route, most time first.
+    pub(crate) fn routes(&self) -> &[(String, Work)] {
+        self.routes.get_or_init(|| runtime::routes(self.recording))
+    }
+
     /// How often the pool changed its number of workers for a reason.
     pub(crate) fn adjustments(&self, reason: &str) -> u64 {
         count(self.adjusted(reason).len())
@@ -209,26 +218,9 @@ pub(crate) fn is_stop(facts: &Facts<'_>, frame: u32) -> bool {
     name.starts_with("PollGC") || name.starts_with("<PollGC>") || name == "Enter_Slowpath"
 }
 
-/// An integer as a figure.
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 104 days in nanoseconds")]
-pub(crate) fn real(value: i64) -> f64 {
-    value as f64
-}
-
-/// A count as a figure.
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-pub(crate) fn real_u64(value: u64) -> f64 {
-    value as f64
-}
-
 /// A length as a count.
 pub(crate) fn count(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
-}
-
-/// An integer of a column, where it has one.
-pub(crate) fn known(value: i64) -> Option<i64> {
-    (value != NO_INT).then_some(value)
 }
 
 /// A number in a sentence: three digits that count, thousands set apart.

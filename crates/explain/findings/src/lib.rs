@@ -21,12 +21,12 @@ mod testing;
 
 pub use catalogue::markdown;
 pub use finding::{Evidence, Finding, Measured, Place, Severity};
-pub use places::written_name;
 pub use rule::{Need, Rule, Threshold};
 pub use rules::ALL as RULES;
 
 use facts::Facts;
 use model::Recording;
+use runtime::StackIndex;
 
 /// A rule that could not decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,12 @@ pub struct Report {
 
 /// Holds every rule against a recording.
 pub fn explain(recording: &Recording) -> Report {
-    let facts = Facts::new(recording);
+    explain_with(recording, &StackIndex::new(recording))
+}
+
+/// The same, for a caller that has looked at the stacks already.
+pub fn explain_with(recording: &Recording, index: &StackIndex) -> Report {
+    let facts = Facts::new(recording, index);
     let mut report = Report::default();
     let mut found = Vec::new();
     for rule in RULES {

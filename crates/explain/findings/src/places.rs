@@ -69,13 +69,13 @@ impl Places {
 /// The route that took most of the requests' time, where no stack shows who asked: an asynchronous call has none while it
 /// is under way.
 pub(crate) fn busiest_route(facts: &Facts<'_>) -> Vec<Place> {
-    let routes = runtime::routes(facts.recording);
+    let routes = facts.routes();
     let all: f64 = routes.iter().map(|(_, work)| work.seconds).sum();
-    let first = routes.into_iter().next().filter(|_| all > 0.0);
-    let place = |(route, work): (String, runtime::Work)| Place {
+    let first = routes.first().filter(|_| all > 0.0);
+    let place = |(route, work): &(String, runtime::Work)| Place {
         frame: String::from("?"),
         share: work.seconds / all,
-        request: Some(route),
+        request: Some(route.clone()),
     };
     first.map(place).into_iter().collect()
 }
@@ -105,35 +105,13 @@ fn shape(path: &str) -> String {
     path.split('/').map(|part| if is_id(part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
-/// A frame's name as its author wrote it: without module and signature, and an asynchronous method's or a local
-/// function's own name instead of that of what the compiler makes of it.
-pub fn written_name(frame: &str) -> String {
-    let bare = frame.split_once('(').map_or(frame, |(name, _)| name);
-    let bare = bare.split_once('!').map_or(bare, |(_, name)| name);
-    // Type+<Method>d__7.MoveNext, Type.<Method>g__Local|3_0
-    if let Some((class, rest)) = bare.split_once("+<")
-        && bare.ends_with(".MoveNext")
-        && let Some((method, _)) = rest.split_once(">d__")
-        && !method.contains('<')
-    {
-        return format!("{class}.{method}");
-    }
-    if let Some((before, rest)) = bare.split_once(">g__")
-        && let Some((class, _)) = before.rsplit_once('<')
-        && let Some((local, _)) = rest.split_once('|')
-    {
-        return format!("{class}{local}");
-    }
-    bare.to_owned()
-}
-
 /// What to call the first place in a sentence: the method without module and signature, or the request's path.
 pub(crate) fn named(places: &[Place]) -> Option<String> {
     let first = places.first()?;
     if let Some(request) = &first.request {
         return Some(format!("the handler of {request}"));
     }
-    Some(written_name(&first.frame))
+    Some(runtime::written_name(&first.frame))
 }
 
 /// ` in NAME`, or nothing.
@@ -154,9 +132,6 @@ mod tests {
         requests.insert(recording.strings.intern("/orders/8"), 1.0);
         requests.insert(recording.strings.intern("/health"), 1.5);
         assert_eq!(most_seen(&recording, &requests).as_deref(), Some("/orders/{id}"));
-        assert_eq!(written_name("Shop!Shop.Cart+<AddAsync>d__7.MoveNext()"), "Shop.Cart.AddAsync");
-        assert_eq!(written_name("Shop!Shop.Cart.<Add>g__Price|3_0(int32)"), "Shop.Cart.Price");
-        assert_eq!(written_name("Shop!Program+<>c.<<Main>$>b__0_4(int32)"), "Program+<>c.<<Main>$>b__0_4");
         assert_eq!(shape("/v2/3f2504e0-4f89-11d3-9a0c-0305e82c3301/x"), "/v2/{id}/x");
     }
 }

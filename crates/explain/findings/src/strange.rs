@@ -6,6 +6,7 @@ use crate::testing::*;
 use crate::{RULES, explain};
 use model::{NO_ID, NO_INT, Recording};
 use proptest::prelude::*;
+use runtime::StackIndex;
 
 /// What holds of every report.
 fn check(recording: &Recording) -> Vec<Finding> {
@@ -31,7 +32,8 @@ fn check(recording: &Recording) -> Vec<Finding> {
 fn an_empty_recording_says_nothing() {
     assert_eq!(check(&Recording::default()), []);
     let empty = Recording::default();
-    assert!(RULES.iter().all(|rule| (rule.check)(&Facts::new(&empty)).is_none()));
+    let index = StackIndex::new(&empty);
+    assert!(RULES.iter().all(|rule| (rule.check)(&Facts::new(&empty, &index)).is_none()));
 }
 
 /// A service with work for its processors and nothing wrong with it.

@@ -11,6 +11,7 @@ use model::{
     AllocationRow, ContentionRow, CounterRow, CoverageRow, EventKind, ExceptionRow, Frame, GcRow, JitRow,
     LogRow, NO_ID, NO_INT, Recording, RequestRow, SampleRow, SpanRow, Sym, ThreadPoolRow, ThreadRow,
 };
+use runtime::StackIndex;
 use sql::{Database, QueryOptions};
 use std::ops::Range;
 use std::sync::Arc;
@@ -328,7 +329,8 @@ impl Scene {
     /// What a rule says of it: how bad, and the first place, with the request where there is one.
     pub(crate) fn says(self, rule: &Rule) -> Option<(Severity, String)> {
         let recording = Arc::new(self.done());
-        let facts = Facts::new(&recording);
+        let index = StackIndex::new(&recording);
+        let facts = Facts::new(&recording, &index);
         if !rule.needs.iter().any(|need| facts.has(*need)) {
             return None;
         }

@@ -4,6 +4,7 @@
 //! next. Iterators (`yield return`) are named alike, so a few of the state machines may be theirs.
 
 use crate::figure::{count, real_u64, share};
+use crate::names::{is_machine, written_method};
 use crate::sampling::{Sampling, State};
 use model::{NO_ID, Recording, Sym};
 use std::collections::BTreeMap;
@@ -80,45 +81,16 @@ fn machines(recording: &Recording) -> Vec<bool> {
     let rows = frames.declaring_type.iter().zip(&frames.method);
     rows.map(|(class, method)| {
         let (class, method) = (recording.strings.text(*class), recording.strings.text(*method));
-        method == "MoveNext" && machine_name(class).is_some()
+        method == "MoveNext" && is_machine(class)
     })
     .collect()
-}
-
-/// The type and the method that a state machine's type was made of.
-fn machine_name(class: &str) -> Option<(&str, &str)> {
-    // Behind a bracket are the types that a generic one was made for, which may be machines themselves.
-    let class = class.split('[').next()?;
-    let (outer, nested) = class.rsplit_once('+')?;
-    let (name, rest) = nested.strip_prefix('<')?.rsplit_once('>')?;
-    rest.starts_with('d').then_some((outer, name))
 }
 
 /// The async method in the words of its source: `Shop.Cart.PlaceAsync`.
 fn method_of(recording: &Recording, frame: u32) -> String {
     let class =
         recording.frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
-    machine_name(class).map_or_else(
-        || class.to_owned(),
-        |(outer, name)| {
-            let outer = outer.strip_suffix("+<>c").unwrap_or(outer);
-            let outer = outer.split("+<>c__").next().unwrap_or(outer);
-            format!("{outer}.{}", source_name(name))
-        },
-    )
-}
-
-/// `<Get>g__Rent|33_0` is a local function, `<Main>b__7_4` a lambda.
-fn source_name(name: &str) -> String {
-    if let Some((_, local)) = name.split_once(">g__") {
-        return local.split('|').next().unwrap_or(local).to_owned();
-    }
-    match name.rsplit_once(">b__") {
-        Some((of, _)) => {
-            format!("{} (a lambda)", of.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>'))
-        }
-        None => name.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>').to_owned(),
-    }
+    written_method(class).unwrap_or_else(|| class.to_owned())
 }
 
 /// What asynchronous code allocates for itself, with the share of all sampled bytes.
@@ -168,21 +140,6 @@ fn group_of(class: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_state_machine_is_named_by_the_method_it_was_made_of() {
-        let check = |class: &str, expected: Option<&str>| {
-            let name = machine_name(class).map(|(outer, name)| format!("{outer}.{}", source_name(name)));
-            assert_eq!(name.as_deref(), expected, "{class}");
-        };
-        check("Shop.Cart+<PlaceAsync>d__4", Some("Shop.Cart.PlaceAsync"));
-        check("Web.Http+<Process>d__12`1[System.__Canon]", Some("Web.Http.Process"));
-        check("Npgsql.Pool+<<Get>g__RentAsync|33_0>d", Some("Npgsql.Pool.RentAsync"));
-        check("Program+<<Main>$>d__0", Some("Program.Main"));
-        check("Program+<>c+<<<Main>$>b__0_4>d", Some("Program+<>c.Main (a lambda)"));
-        check("System.Runtime.CompilerServices.Box`1[Shop.Cart+<PlaceAsync>d__4]", None);
-        check("Shop.Cart+<>c__DisplayClass3_0", None);
-    }
 
     #[test]
     fn machinery_is_told_from_the_services_own_types() {

@@ -200,19 +200,19 @@ pub(crate) fn rate(amount: f64, ns: Option<i64>) -> Option<f64> {
 }
 
 /// An integer of a column, if there is one.
-pub(crate) fn known(value: i64) -> Option<i64> {
+pub fn known(value: i64) -> Option<i64> {
     (value != NO_INT).then_some(value)
 }
 
 /// An integer as a figure.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 104 days in nanoseconds")]
-pub(crate) fn real(value: i64) -> f64 {
+pub fn real(value: i64) -> f64 {
     value as f64
 }
 
 /// A count as a figure.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-pub(crate) fn real_u64(value: u64) -> f64 {
+pub fn real_u64(value: u64) -> f64 {
     value as f64
 }
 

@@ -22,6 +22,7 @@ mod load;
 mod locks;
 mod logs;
 mod metered;
+mod names;
 mod observed;
 mod occupancy;
 mod requests;
@@ -36,7 +37,7 @@ pub use collections::{
     Collected, Collection, Free, collected, fragmentation, gen0_budgets, heap_courses, survival,
 };
 pub use compilation::{Compilation, Compiled, compilation};
-pub use figure::{Figure, List, ListColumn, Part, Row, Series};
+pub use figure::{Figure, List, ListColumn, Part, Row, Series, known, real, real_u64};
 pub use frames::{Marks, Owner, StackIndex};
 pub use inflight::{InFlight, in_flight};
 pub use load::{
@@ -48,6 +49,7 @@ pub use metered::{
     Metered, at_per_mille, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest, metered_sum,
     metered_totals, processors, tag,
 };
+pub use names::written_name;
 pub use observed::{has_events, observed_ns};
 pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};
 pub use sampling::{Group, RequestPaths, Sampling, State, leaf_frame};

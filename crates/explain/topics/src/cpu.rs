@@ -2,8 +2,8 @@
 
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
-use crate::words::{counted, is_one, listed, method, ms, number, only, plain, share, was, when};
-use runtime::{Occupancy, Series};
+use crate::words::{counted, is_one, listed, ms, number, only, plain, share, was, when};
+use runtime::{Occupancy, Series, written_name};
 
 /// The topic.
 pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
@@ -214,10 +214,10 @@ fn states(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
 fn methods(topic: &mut Topic, facts: &Facts<'_>) {
     let top = facts.rows("cpu", "methods", 0);
     let own: Vec<String> =
-        top.iter().take(3).map(|(name, of)| format!("{} ({})", method(name), share(*of))).collect();
+        top.iter().take(3).map(|(name, of)| format!("{} ({})", written_name(name), share(*of))).collect();
     let user = facts.rows("cpu", "user_code", 0);
     let user: Vec<String> =
-        user.iter().take(2).map(|(name, of)| format!("{} ({})", method(name), share(*of))).collect();
+        user.iter().take(2).map(|(name, of)| format!("{} ({})", written_name(name), share(*of))).collect();
     topic.say(
         "methods",
         &[
@@ -308,11 +308,11 @@ fn waits(topic: &mut Topic, facts: &Facts<'_>) {
         .take(4)
         .map(|(what, of)| format!("{what} {}", share(*of)))
         .collect();
-    let locks = runtime::locks(facts.recording, &facts.index);
+    let locks = runtime::locks(facts.recording, facts.index);
     let all: f64 = locks.iter().map(|of| of.waits).sum();
     let lock = locks.first().map_or_else(String::new, |first| {
         let name = facts.recording.strings.text(first.frame);
-        let place = if name.is_empty() { String::new() } else { format!(", most of it in {}", method(name)) };
+        let place = if name.is_empty() { String::new() } else { format!(", most of it in {}", written_name(name)) };
         let owners = if first.owners > 0.0 { format!(", held by {}", counted(first.owners, "thread", "different threads")) } else { String::new() };
         format!(
             "Locks that another thread held were waited for {}, at {}; for the one that cost most {} waited {} together{owners}{place}.",

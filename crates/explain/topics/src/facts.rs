@@ -1,15 +1,16 @@
 //! What topics share of a recording, worked out once.
 
 use model::Recording;
+pub(crate) use runtime::real;
 use runtime::{List, Part, Sampling, StackIndex};
 
 /// A recording, and what follows from it for every topic.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) recording: &'a Recording,
-    pub(crate) index: StackIndex,
+    pub(crate) index: &'a StackIndex,
     pub(crate) sampling: Option<Sampling>,
-    parts: Vec<Part>,
+    parts: &'a [Part],
     /// Seconds in which events were recorded.
     pub(crate) seconds: Option<f64>,
     /// Processors that the process may use.
@@ -19,12 +20,11 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn new(recording: &'a Recording) -> Self {
-        let index = StackIndex::new(recording);
+    pub(crate) fn new(recording: &'a Recording, index: &'a StackIndex, parts: &'a [Part]) -> Self {
         let version = recording.exhibit.runtime.as_deref();
         Self {
             sampling: Sampling::new(recording),
-            parts: runtime::parts_with(recording, &index),
+            parts,
             index,
             seconds: runtime::observed_ns(recording, "events").map(|ns| real(ns) / 1e9),
             cores: runtime::processors(recording),
@@ -86,8 +86,9 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// An integer as a figure.
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 104 days in nanoseconds")]
-pub(crate) fn real(value: i64) -> f64 {
-    value as f64
+/// What a topic of a recording says.
+#[cfg(test)]
+pub(crate) fn told(recording: &Recording, topic: impl Fn(&Facts<'_>) -> crate::Topic) -> crate::Topic {
+    let index = StackIndex::new(recording);
+    topic(&Facts::new(recording, &index, &runtime::parts_with(recording, &index)))
 }

@@ -473,7 +473,7 @@ mod tests {
 
     fn check(generations: &[i64], heading: &str, expected: &str) {
         let recording = recording(generations);
-        let topic = topic(&Facts::new(&recording));
+        let topic = crate::facts::told(&recording, topic);
         let paragraph = topic.paragraphs.iter().find(|of| of.heading == heading).unwrap();
         assert!(paragraph.text.contains(expected), "{expected:?} is not in {}", paragraph.text);
     }
@@ -506,7 +506,7 @@ mod tests {
     #[test]
     fn what_a_collection_does_not_tell_is_not_told() {
         let recording = recording(&[0]);
-        let topic = topic(&Facts::new(&recording));
+        let topic = crate::facts::told(&recording, topic);
         let names: Vec<&str> = topic.figures.iter().map(|of| of.name).collect();
         assert!(!names.contains(&"pause.max") && !names.contains(&"gen0.budget"), "{names:?}");
         assert!(topic.missing.iter().any(|of| of.starts_with("what was allocated between collections")));

@@ -2,8 +2,8 @@
 
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
-use crate::words::{bytes, counted, is_one, method, ms, number, only, plain, share, was, when};
-use runtime::{Compilation, Compiled};
+use crate::words::{bytes, counted, is_one, ms, number, only, plain, share, was, when};
+use runtime::{Compilation, Compiled, written_name};
 
 /// The topic.
 pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
@@ -156,7 +156,7 @@ fn threads(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
             ),
             sides,
             longest.map_or_else(String::new, |(name, took)| {
-                format!("The method that took longest, over all its tiers, was {} with {}.", method(name), ms(*took))
+                format!("The method that took longest, over all its tiers, was {} with {}.", written_name(name), ms(*took))
             }),
         ],
     );

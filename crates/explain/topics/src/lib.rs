@@ -20,10 +20,11 @@ pub use topic::{Id, Paragraph, Topic};
 
 use facts::Facts;
 use model::Recording;
+use runtime::{Part, StackIndex};
 
-/// The topics asked for, in the order asked, each once.
-pub fn explain(recording: &Recording, ids: &[Id]) -> Vec<Topic> {
-    let facts = Facts::new(recording);
+/// The topics asked for, in the order asked, each once. `index` and `parts` are of the same recording.
+pub fn explain(recording: &Recording, index: &StackIndex, parts: &[Part], ids: &[Id]) -> Vec<Topic> {
+    let facts = Facts::new(recording, index, parts);
     let mut topics: Vec<Topic> = Vec::new();
     for id in ids {
         if topics.iter().all(|topic| topic.id != *id) {
@@ -49,9 +50,15 @@ fn one(facts: &Facts<'_>, id: Id) -> Topic {
 mod tests {
     use super::*;
 
+    fn of_nothing(ids: &[Id]) -> Vec<Topic> {
+        let recording = Recording::default();
+        let index = StackIndex::new(&recording);
+        explain(&recording, &index, &runtime::parts_with(&recording, &index), ids)
+    }
+
     #[test]
     fn of_nothing_every_topic_still_teaches_and_says_what_is_missing() {
-        for topic in explain(&Recording::default(), &Id::ALL) {
+        for topic in of_nothing(&Id::ALL) {
             let (id, text) = (topic.id.name(), topic.text());
             assert_eq!(topic.figures, [], "{id} has a figure of nothing");
             assert!(!topic.missing.is_empty(), "{id} does not say what is missing");
@@ -62,13 +69,13 @@ mod tests {
 
     #[test]
     fn a_topic_asked_for_twice_comes_once_and_the_order_is_that_of_the_question() {
-        let topics = explain(&Recording::default(), &[Id::Cpu, Id::Gc, Id::Cpu]);
+        let topics = of_nothing(&[Id::Cpu, Id::Gc, Id::Cpu]);
         assert_eq!(topics.iter().map(|topic| topic.id).collect::<Vec<_>>(), [Id::Cpu, Id::Gc]);
     }
 
     #[test]
     fn headings_fit_beside_the_text() {
-        for topic in explain(&Recording::default(), &Id::ALL) {
+        for topic in of_nothing(&Id::ALL) {
             for paragraph in &topic.paragraphs {
                 assert!(paragraph.heading.chars().count() <= 11, "{}", paragraph.heading);
             }

@@ -2,8 +2,8 @@
 
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
-use crate::words::{bytes, counted, listed, method, number, only, plain, said, share, was, when};
-use runtime::Free;
+use crate::words::{bytes, counted, listed, number, only, plain, said, share, was, when};
+use runtime::{Free, written_name};
 
 /// The chance that the finest sampling takes a byte is one in so many.
 const SAMPLED_ONE_IN: f64 = 102_400.0;
@@ -163,7 +163,7 @@ fn sampling(topic: &mut Topic, facts: &Facts<'_>) {
 }
 
 fn what(topic: &mut Topic, facts: &Facts<'_>) {
-    let top = |list, count: usize, name: fn(&str) -> &str| {
+    let top = |list, count: usize, name: fn(&str) -> String| {
         let rows = facts.rows("allocation", list, 1);
         let rows = rows
             .into_iter()
@@ -172,8 +172,8 @@ fn what(topic: &mut Topic, facts: &Facts<'_>) {
             .map(|(of, part)| format!("{} ({})", name(of), share(part)));
         rows.collect::<Vec<_>>()
     };
-    let types = top("types", 3, |of| of);
-    let callers = top("callers", 2, method);
+    let types = top("types", 3, str::to_owned);
+    let callers = top("callers", 2, written_name);
     topic.say(
         "who",
         &[

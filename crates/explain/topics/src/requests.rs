@@ -341,7 +341,7 @@ mod tests {
                 unknown_ns: no,
             });
         }
-        let topic = topic(&Facts::new(&recording));
+        let topic = crate::facts::told(&recording, topic);
         topic.paragraphs.iter().find(|of| of.heading == heading).unwrap().text.clone()
     }
 

@@ -14,7 +14,7 @@ const DONE: [(&str, &str); 2] =
 pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let mut topic = Topic::new(Id::ThreadPool);
     let part = facts.part("threadpool");
-    let used = facts.sampling.as_ref().map(|of| runtime::pool_use(facts.recording, of, &facts.index));
+    let used = facts.sampling.as_ref().map(|of| runtime::pool_use(facts.recording, of, facts.index));
     let queue = course(facts, &QUEUE);
     let done = course(facts, &DONE);
     topic.figures_of(part, &["workers.first", "workers.last", "workers.max", "adjustments"]);
@@ -316,7 +316,7 @@ mod tests {
                 throughput: f64::NAN,
             });
         }
-        let topic = topic(&Facts::new(&recording));
+        let topic = crate::facts::told(&recording, topic);
         topic.paragraphs.iter().find(|of| of.heading == heading).unwrap().text.clone()
     }
 

@@ -76,16 +76,6 @@ pub(crate) fn plain(sentence: &str) -> String {
     sentence.to_owned()
 }
 
-/// A method's name without the module before it and the signature behind it.
-pub(crate) fn method(name: &str) -> &str {
-    let name = name.split_once('!').map_or(name, |(_, name)| name);
-    match name.find('(') {
-        // The signature begins at a bracket behind the name, never at its beginning.
-        Some(at) if at > 0 => name.get(..at).unwrap_or(name),
-        _ => name,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,11 +104,5 @@ mod tests {
             [list(&[]), list(&["a"]), list(&["a", "b"]), list(&["a", "b", "c"])],
             ["", "a", "a and b", "a, b and c"]
         );
-    }
-
-    #[test]
-    fn a_methods_name_has_no_module_and_no_signature() {
-        assert_eq!(method("Shop!Shop.Cart.Add(int32)"), "Shop.Cart.Add");
-        assert_eq!(method("?"), "?");
     }
 }

@@ -105,7 +105,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
 
 /// From sums alone: calls over the requests that are not answers to the service's own calls.
 fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
-    let routes = runtime::routes(facts.recording);
+    let routes = facts.routes();
     let near = |a: f64, b: f64| (a - b).abs() <= 0.05 * b.max(1.0);
     let called_itself = routes.iter().find(|(_, work)| routes.len() > 1 && near(work.count, calls.count));
     let outer: f64 = routes

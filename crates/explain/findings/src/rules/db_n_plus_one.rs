@@ -171,9 +171,7 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
     if each < EACH.value || of_time > MOST_OF_TIME {
         return None;
     }
-    let route = runtime::routes(facts.recording)
-        .first()
-        .map_or_else(String::new, |(name, _)| format!(", most time in {name}"));
+    let route = facts.routes().first().map_or_else(String::new, |(name, _)| format!(", most time in {name}"));
     let title = format!(
         "{} database commands for each request{route}: {} of the requests' time",
         said(each),

@@ -225,7 +225,10 @@ mod tests {
     fn a_lock_that_threads_wait_for_all_the_time_is_said_with_where_they_wait() {
         assert_eq!(scene(0..10, 30, 20, &LOCK).says(&RULE), says(Severity::Warning, CART));
         let (recording, name) = (scene(0..10, 30, 20, &LOCK).done(), "Shop.Stock.Take");
-        assert_eq!(owner(&Facts::new(&recording)).as_deref(), Some(name));
+        assert_eq!(
+            owner(&Facts::new(&recording, &runtime::StackIndex::new(&recording))).as_deref(),
+            Some(name)
+        );
     }
 
     #[test]

@@ -82,13 +82,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 
 /// Whether some route takes as long as a call: else the calls are of work in the background.
 fn is_waited_for(facts: &Facts<'_>, calls: Work) -> bool {
-    let routes = runtime::routes(facts.recording);
+    let routes = facts.routes();
     routes.iter().any(|(_, work)| work.mean_seconds() >= LIKE_A_CALL * calls.mean_seconds())
 }
 
 /// Seconds of requests that are not answers to the service's own calls.
 fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
-    let routes = runtime::routes(facts.recording);
+    let routes = facts.routes();
     // A route with as many requests as there are calls, and about their time, is what was called.
     let called = routes.iter().find(|(_, work)| {
         let near = |a: f64, b: f64| (a - b).abs() <= 0.1 * b.max(1.0);
