@@ -27,14 +27,13 @@ pub(crate) fn is_induced(facts: &Facts<'_>, row: &GcRow) -> bool {
 
 /// Bytes that a sampled allocation stands for; what damage says is held to what memory could.
 fn weight(row: &model::AllocationRow) -> f64 {
-    if row.weight_bytes.is_finite() { row.weight_bytes.clamp(0.0, 1e18) } else { 0.0 }
+    row.weight_bytes.clamp(0.0, 1e18)
 }
 
 /// Where the program allocates, by the bytes that sampled allocations stand for.
 pub(crate) fn allocators(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> Places {
-    let rows = &facts.recording.allocations;
     let mut places = Places::default();
-    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row)) {
+    for row in runtime::counted_allocations(facts.recording).filter(|row| wanted(row)) {
         places.add(facts, row.stack, row.thread, row.ts_ns, weight(&row));
     }
     places
@@ -42,8 +41,7 @@ pub(crate) fn allocators(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRo
 
 /// Bytes allocated, as sampled allocations stand for them.
 pub(crate) fn allocated(facts: &Facts<'_>, wanted: impl Fn(&model::AllocationRow) -> bool) -> f64 {
-    let rows = &facts.recording.allocations;
-    let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row));
+    let rows = runtime::counted_allocations(facts.recording).filter(|row| wanted(row));
     rows.map(|row| weight(&row)).fold(0.0, |sum, weight| sum + weight)
 }
 
@@ -52,10 +50,9 @@ pub(crate) fn most_allocated(
     facts: &Facts<'_>,
     wanted: impl Fn(&model::AllocationRow) -> bool,
 ) -> Option<(String, f64)> {
-    let rows = &facts.recording.allocations;
     let mut types: std::collections::BTreeMap<model::Sym, f64> = std::collections::BTreeMap::new();
     let mut total = 0.0;
-    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| wanted(row)) {
+    for row in runtime::counted_allocations(facts.recording).filter(|row| wanted(row)) {
         *types.entry(row.class).or_default() += weight(&row);
         total += weight(&row);
     }

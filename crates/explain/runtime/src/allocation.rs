@@ -5,26 +5,28 @@
 use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, share, spread};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
-use model::Recording;
+use model::{AllocationRow, Recording};
 
 const SHARES: &[ListColumn] =
     &[ListColumn { name: "bytes", unit: "B" }, ListColumn { name: "share", unit: "share" }];
 
+/// The sampled allocations that count: of ticks and samples in one recording the samples, as both tell of the same bytes.
+pub fn counted_allocations(recording: &Recording) -> impl Iterator<Item = AllocationRow> {
+    let rows = &recording.allocations;
+    let fine = recording.strings.find("sample").filter(|sample| rows.source.contains(sample));
+    let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
+    rows.filter(move |row| fine.is_none_or(|fine| row.source == fine) && row.weight_bytes.is_finite())
+}
+
 /// The part of allocations.
 pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
     let mut part = Part::new("allocation");
-    let rows = &recording.allocations;
-    let fine = recording.strings.find("sample").filter(|sample| rows.source.contains(sample));
-    let counted: Vec<usize> = (0..rows.ts_ns.len())
-        .filter(|row| fine.is_none() || rows.source.get(*row).copied() == fine)
-        .filter(|row| rows.weight_bytes.get(*row).is_some_and(|weight| weight.is_finite()))
-        .collect();
+    let counted: Vec<AllocationRow> = counted_allocations(recording).collect();
     let seen = !counted.is_empty() || has_events(recording, "GC/AllocationTick");
     if !seen {
         part.missing.push("the recording has no sampled allocations: needs the profile default");
     }
-    let weight = |row: &usize| rows.weight_bytes.get(*row).copied().unwrap_or(0.0);
-    let total: f64 = counted.iter().map(weight).sum();
+    let total: f64 = counted.iter().map(|row| row.weight_bytes).sum();
     part.figure("samples", seen.then(|| count(counted.len())), "", "Allocations that were sampled");
     part.figure("bytes", seen.then_some(total), "B", "Bytes that they stand for");
     let a_second = rate(total, observed_ns(recording, "events")).filter(|_| seen);
@@ -36,10 +38,9 @@ pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
     let mut callers = Tally::default();
     let mut kinds = Tally::default();
     for row in &counted {
-        let (Some(class), Some(stack)) = (rows.class.get(*row), rows.stack.get(*row)) else { continue };
-        types.add(*class, weight(row));
-        kinds.add(rows.kind.get(*row).copied().unwrap_or(model::Sym::NONE), weight(row));
-        callers.add(index.named_frame(recording, *stack), weight(row));
+        types.add(row.class, row.weight_bytes);
+        kinds.add(row.kind, row.weight_bytes);
+        callers.add(index.named_frame(recording, row.stack), row.weight_bytes);
     }
     let list = |name, about, tally: &Tally| {
         let rows = tally.rows(recording);
@@ -53,7 +54,7 @@ pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
         "Who allocated: the service's own method, else a package's, else the innermost",
         &callers,
     ));
-    let times = counted.iter().filter_map(|row| Some((*rows.ts_ns.get(*row)?, weight(row))));
+    let times = counted.iter().map(|row| (row.ts_ns, row.weight_bytes));
     part.series.push(Series {
         name: "bytes",
         unit: "B",
@@ -67,7 +68,7 @@ pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::{recording, stack};
-    use model::{AllocationRow, NO_INT, Sym};
+    use model::{NO_INT, Sym};
 
     fn allocation(recording: &mut Recording, class: &str, source: &str, weight_bytes: f64) {
         let stack = stack(recording, &["Shop!Main"]);

@@ -106,15 +106,10 @@ pub struct AsyncGroup {
 
 /// Groups the sampled allocations of async machinery; none without samples.
 pub fn async_allocations(recording: &Recording) -> Vec<AsyncGroup> {
-    let rows = &recording.allocations;
-    let fine = recording.strings.find("sample").filter(|sample| rows.source.contains(sample));
     let mut sums = [0.0; 3];
     let mut total = 0.0;
     let mut groups: BTreeMap<Sym, Option<usize>> = BTreeMap::new();
-    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
-        if fine.is_some_and(|fine| row.source != fine) || !row.weight_bytes.is_finite() {
-            continue;
-        }
+    for row in crate::allocation::counted_allocations(recording) {
         total += row.weight_bytes;
         let group = *groups.entry(row.class).or_insert_with(|| group_of(recording.strings.text(row.class)));
         if let Some(sum) = group.and_then(|at| sums.get_mut(at)) {

@@ -77,8 +77,8 @@ fn cores(recording: &Recording) -> Option<f64> {
         threads.entry(*thread).or_insert([used, used])[1] = used;
     }
     let span = rows.ts_ns.last()?.saturating_sub(*rows.ts_ns.first()?);
-    let used: i64 = threads.values().map(|[first, last]| last.saturating_sub(*first).max(0)).sum();
-    share(real(used), real(span))
+    let used: f64 = threads.values().map(|[first, last]| real(last.saturating_sub(*first).max(0))).sum();
+    share(used, real(span))
 }
 
 /// How often each stack was seen running.

@@ -32,6 +32,7 @@ mod threadpool;
 pub mod unit;
 mod waits;
 
+pub use allocation::counted_allocations;
 pub use asynchrony::{AsyncGroup, Asynchrony, async_allocations};
 pub use collections::{
     Collected, Collection, Free, collected, fragmentation, gen0_budgets, heap_courses, survival,

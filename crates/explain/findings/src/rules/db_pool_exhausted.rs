@@ -64,23 +64,26 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let pool = fullness(facts);
     let refused = refused(facts);
     let executing = first_published(&RUNNING_METERS, |name, kind| metered_totals(recording, name, kind));
-    let running =
-        executing.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(executing.len())).max(1.0);
+    // None where no meter tells: what holds the connections is then not known.
+    let running = (!executing.is_empty())
+        .then(|| executing.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(executing.len())));
     let waits =
         !pending.is_empty() && mean >= PENDING.value && pool.is_none_or(|(full, ..)| full >= FULL.value);
     if !waits && refused.is_empty() {
         return None;
     }
     // Held while no command runs: a leak, or work between open and close.
-    let idle_holders = pool.is_some_and(|(_, used, _)| used >= 2.0 && running < 0.3 * used);
-    let cause = if idle_holders {
-        "connections are held while they run no command: leaked, or kept across other work"
-    } else {
-        "all of them run commands"
+    let idle_holders = |running: f64| pool.is_some_and(|(_, used, _)| used >= 2.0 && running < 0.3 * used);
+    let cause = match running {
+        Some(running) if idle_holders(running) => {
+            "; connections are held while they run no command: leaked, or kept across other work"
+        }
+        Some(_) => "; all of them run commands",
+        None => "",
     };
     let title = match pool {
         Some((_, used, most)) if waits => format!(
-            "Requests wait for a database connection: {} of {} in use, {} waiting on average; {cause}",
+            "Requests wait for a database connection: {} of {} in use, {} waiting on average{cause}",
             said(used),
             said(most),
             said(mean)
@@ -92,12 +95,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     };
     let mut measured = vec![PENDING.measured(mean)];
     measured.extend(pool.map(|(full, ..)| FULL.measured(full)));
-    measured.push(Measured {
+    measured.extend(running.map(|value| Measured {
         name: "commands that run, on average",
-        value: running,
+        value,
         unit: "",
         threshold: None,
-    });
+    }));
     if !refused.is_empty() {
         let name = "waits for a connection that ended in an exception";
         measured.push(Measured { name, value: real_u64(count(refused.len())), unit: "", threshold: None });
@@ -111,7 +114,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         let sql = "select ts_ns, type, message, thread from exceptions where message like '%connection pool%' or message like '%obtaining a connection%' order by ts_ns limit 50";
         evidence.push(Evidence::of("exceptions", sql, refused.iter().copied()));
     }
-    let line = mean / (mean + running).max(0.1);
+    let line = running.map_or(0.0, |running| mean / (mean + running).max(0.1));
     Some(Found {
         title,
         severity: if refused.len() < FEW && line < 0.7 { Severity::Warning } else { Severity::Critical },

@@ -82,7 +82,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let throughput = runtime::metered(facts.recording, "threadpool-completed-items-count", "rate");
     let a_second =
         throughput.iter().map(|of| of.value).sum::<f64>() / real_u64(count(throughput.len())).max(1.0);
-    let mut measured = vec![QUEUE.measured(long), BLOCKED_SHARE.measured(waiting.max(0.0))];
+    let mut measured = vec![QUEUE.measured(long)];
+    // Only samples tell it: without them nobody was seen to wait or to work.
+    measured.extend(facts.has(Need::Samples).then(|| BLOCKED_SHARE.measured(waiting.max(0.0))));
     measured.push(Measured { name: "longest queue published", value: most, unit: "", threshold: None });
     if a_second > 0.0 {
         measured.push(Measured {
