@@ -1,0 +1,87 @@
+//! Names as their authors wrote them, not as the compiler's work is called.
+//!
+//! An async method or an iterator `Name` becomes `MoveNext` of a type `<Name>d__7`, a local function `<Outer>g__Name|3_0`,
+//! a lambda `<Outer>b__4`.
+
+/// A frame's name without module and signature; an asynchronous method and a local function by their own names.
+pub fn written_name(frame: &str) -> String {
+    // The signature begins at a bracket behind the name, never at its beginning.
+    let bare = frame.find('(').filter(|at| *at > 0).and_then(|at| frame.get(..at)).unwrap_or(frame);
+    let bare = bare.split_once('!').map_or(bare, |(_, name)| name);
+    if let Some(name) = bare.strip_suffix(".MoveNext").and_then(written_method) {
+        return name;
+    }
+    if let Some((before, rest)) = bare.split_once(">g__")
+        && let Some((class, _)) = before.rsplit_once('<')
+        && let Some((local, _)) = rest.split_once('|')
+    {
+        return format!("{class}{local}");
+    }
+    bare.to_owned()
+}
+
+/// Whether a type is a state machine.
+pub(crate) fn is_machine(class: &str) -> bool {
+    machine_name(class).is_some()
+}
+
+/// The method that a state machine's type was made of: `Shop.Cart.PlaceAsync`.
+pub(crate) fn written_method(class: &str) -> Option<String> {
+    let (outer, name) = machine_name(class)?;
+    let outer = outer.strip_suffix("+<>c").unwrap_or(outer);
+    let outer = outer.split("+<>c__").next().unwrap_or(outer);
+    Some(format!("{outer}.{}", source_name(name)))
+}
+
+/// The type and the method that a state machine's type was made of.
+fn machine_name(class: &str) -> Option<(&str, &str)> {
+    // Behind a bracket are the types that a generic one was made for, which may be machines themselves.
+    let class = class.split('[').next()?;
+    let (outer, nested) = class.rsplit_once('+')?;
+    let (name, rest) = nested.strip_prefix('<')?.rsplit_once('>')?;
+    rest.starts_with('d').then_some((outer, name))
+}
+
+/// `<Get>g__Rent|33_0` is a local function, `<Main>b__7_4` a lambda.
+fn source_name(name: &str) -> String {
+    if let Some((_, local)) = name.split_once(">g__") {
+        return local.split('|').next().unwrap_or(local).to_owned();
+    }
+    match name.rsplit_once(">b__") {
+        Some((of, _)) => {
+            format!("{} (a lambda)", of.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>'))
+        }
+        None => name.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>').to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_machine_is_named_by_the_method_it_was_made_of() {
+        let check = |class: &str, expected: Option<&str>| {
+            assert_eq!(written_method(class).as_deref(), expected, "{class}");
+            assert_eq!(is_machine(class), expected.is_some(), "{class}");
+        };
+        check("Shop.Cart+<PlaceAsync>d__4", Some("Shop.Cart.PlaceAsync"));
+        check("Web.Http+<Process>d__12`1[System.__Canon]", Some("Web.Http.Process"));
+        check("Npgsql.Pool+<<Get>g__RentAsync|33_0>d", Some("Npgsql.Pool.RentAsync"));
+        check("Program+<<Main>$>d__0", Some("Program.Main"));
+        check("Program+<>c+<<<Main>$>b__0_4>d", Some("Program.Main (a lambda)"));
+        check("System.Runtime.CompilerServices.Box`1[Shop.Cart+<PlaceAsync>d__4]", None);
+        check("Shop.Cart+<>c__DisplayClass3_0", None);
+    }
+
+    #[test]
+    fn a_frame_is_named_without_module_and_signature() {
+        let check = |frame, expected: &str| assert_eq!(written_name(frame), expected, "{frame}");
+        check("Shop!Shop.Cart.Add(int32)", "Shop.Cart.Add");
+        check("Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Shop.Cart.AddAsync");
+        check("Shop!Shop.Cart.<Add>g__Price|3_0(int32)", "Shop.Cart.Price");
+        check("Shop!Program+<>c.<<Main>$>b__0_4(int32)", "Program+<>c.<<Main>$>b__0_4");
+        check("?", "?");
+        check("", "");
+    }
+}
