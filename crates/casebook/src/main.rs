@@ -1,19 +1,26 @@
 //! The program: flags and glue. What it says comes from the libraries; one module a command.
 
 mod completions;
+mod counters;
+mod duration;
 mod explain;
 mod format;
+mod guard;
 mod page;
+mod ps;
 mod query;
 mod reading;
+mod record;
+mod stacks;
 mod tables;
+mod target;
 mod unit;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Says what a running service did, from recordings of it.
+/// Records what a running .NET service does, and says what is wrong with it.
 #[derive(Debug, Parser)]
 #[command(name = "casebook", version, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "Exit codes: 0 done, 1 done but --fail-on found something, 2 not done.")]
@@ -24,15 +31,26 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Ps(ps::Args),
+    Record(record::Args),
+    Counters(counters::Args),
+    Stacks(stacks::Args),
     Explain(explain::Args),
     Query(query::Args),
     Tables(tables::Args),
+    #[command(hide = true)]
+    Guard(guard::Args),
     #[command(hide = true)]
     Completions(completions::Args),
 }
 
 fn main() -> ExitCode {
     let result = match Args::parse().command {
+        Command::Ps(args) => ps::run(&args),
+        Command::Stacks(args) => stacks::run(&args),
+        Command::Record(args) => record::run(&args),
+        Command::Counters(args) => counters::run(&args),
+        Command::Guard(_) => Ok(guard::run()),
         Command::Explain(args) => explain::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Tables(args) => tables::run(&args),

@@ -229,7 +229,7 @@ fn cells(list: &List, at: usize, rows: usize) -> Vec<String> {
 }
 
 /// A text whose every character takes its place: none that steers a terminal, or turns the direction of what follows.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }

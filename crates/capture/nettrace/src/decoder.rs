@@ -176,6 +176,13 @@ impl Decoder {
         Ok(())
     }
 
+    /// Gives out the events that wait for their place in time, though earlier ones of other threads may still follow.
+    ///
+    /// For who watches a session while it runs: one with few events has a sequence point only after minutes.
+    pub fn give_out_waiting(&mut self, sink: &mut impl Sink) {
+        self.stream.flush(None, sink);
+    }
+
     /// Ends the input: gives out what still waits, and says how the reading went.
     ///
     /// # Errors

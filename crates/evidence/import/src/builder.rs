@@ -170,6 +170,13 @@ impl Builder {
         }
     }
 
+    /// When the main session began, in nanoseconds of its clock; 0 where there is none.
+    pub(crate) fn main_start_ns(&self) -> i64 {
+        let Some(main) = &self.main else { return 0 };
+        let ns = i128::from(main.sync_ticks) * 1_000_000_000 / i128::from(main.ticks_per_second.max(1));
+        i64::try_from(ns).unwrap_or(0)
+    }
+
     /// Counts damage that the decoder did not see.
     pub(crate) fn note_damage(&mut self, what: &'static str, offset: u64) {
         self.recording.lost.damage.note(what, offset);
@@ -420,6 +427,9 @@ impl Sink for Builder {
             // Threads and suspensions of one process do not end what another began.
             self.rows.begin_process();
             self.earlier_gc.push(std::mem::take(&mut self.gc));
+        }
+        if let Some(ended) = self.streams.last().map(|stream| stream.to_ns) {
+            self.end_request_marks(ended);
         }
         self.streams.push(stream);
         self.rows.begin_stream();

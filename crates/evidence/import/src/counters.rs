@@ -1,25 +1,89 @@
 //! Counters: event counters of event sources, and instruments of meters.
+//!
+//! What an event publishes is read here, for the table of a recording and for who watches a running session.
 
 use crate::builder::{Builder, Seen};
 use crate::kinds::MetricEvent;
-use model::{CounterRow, Sym};
+use clr::layout::Layout;
+use clr::payload::Payload;
+use model::{CounterRow, Strings, Sym};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-/// The last value of each counter, for rates: instruments publish totals.
-#[derive(Debug, Default)]
+/// A counter or instrument with a set of tags: provider, name, tags.
+type SeriesKey = [String; 3];
+
+/// The last total of each counter, for rates: instruments publish totals.
+#[derive(Debug)]
 pub(crate) struct CounterRows {
-    last: FxHashMap<(Sym, Sym, Sym), (i64, f64)>,
+    last: FxHashMap<SeriesKey, (i64, f64)>,
+    /// Totals kept at most; beyond it the older half is forgotten, and their next rates are missing.
+    most: usize,
+    /// How many were forgotten.
+    pub(crate) forgotten: u64,
 }
 
-impl Builder {
+impl Default for CounterRows {
+    /// Without a limit: a recording's bytes are one.
+    fn default() -> Self {
+        Self::keeping(usize::MAX)
+    }
+}
+
+impl CounterRows {
+    /// Keeps at most so many totals.
+    pub(crate) fn keeping(most: usize) -> Self {
+        Self { last: FxHashMap::default(), most, forgotten: 0 }
+    }
+
+    /// The change a second since the last total; none for the first one.
+    fn rate(&mut self, key: SeriesKey, ns: i64, total: f64) -> Option<f64> {
+        if self.last.len() >= self.most && !self.last.contains_key(&key) {
+            self.forget_older_half();
+        }
+        let (before, last) = self.last.insert(key, (ns, total)).filter(|(before, _)| *before < ns)?;
+        Some((total - last) / (ns.saturating_sub(before) as f64 / 1e9))
+    }
+
+    fn forget_older_half(&mut self) {
+        let mut times: Vec<i64> = self.last.values().map(|(ns, _)| *ns).collect();
+        let middle = times.len() / 2;
+        if middle >= times.len() {
+            return;
+        }
+        let (_, middle, _) = times.select_nth_unstable(middle);
+        let (middle, before) = (*middle, self.last.len());
+        self.last.retain(|_, (ns, _)| *ns > middle);
+        self.forgotten = self.forgotten.saturating_add(before.saturating_sub(self.last.len()) as u64);
+    }
+}
+
+/// What an event says of a counter or instrument with a set of tags; a text that the event lacks is none.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Publication {
+    pub(crate) provider: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) unit: Option<String>,
+    /// As a JSON object.
+    pub(crate) tags: String,
+    /// Each with what it is: `rate`, `total`, `value`, `p50`, `count`, `sum` …
+    pub(crate) values: Vec<(Cow<'static, str>, f64)>,
+}
+
+impl Publication {
     /// EventCounters: one field with a member `Payload`, whose members are the counter's.
-    pub(crate) fn event_counter(&mut self, seen: &Seen<'_>, provider: &str) {
-        let json = clr::json::json(seen.layout, seen.payload, seen.pointer_size);
-        let Ok(Value::Object(fields)) = serde_json::from_str(&json) else { return };
+    pub(crate) fn of_event_counter(
+        provider: &str,
+        layout: &Layout,
+        payload: &[u8],
+        pointer_size: u8,
+    ) -> Option<Self> {
+        let json = clr::json::json(layout, payload, pointer_size);
+        let Ok(Value::Object(fields)) = serde_json::from_str(&json) else { return None };
         let payload =
             fields.values().find_map(|value| value.get("Payload")).or_else(|| fields.get("Payload"));
-        let Some(Value::Object(payload)) = payload else { return };
+        let Some(Value::Object(payload)) = payload else { return None };
         let text = |name: &str| payload.get(name).and_then(Value::as_str).unwrap_or_default();
         let number = |name: &str| payload.get(name).and_then(Value::as_f64);
         let (kind, value) = if text("CounterType") == "Sum" || payload.contains_key("Increment") {
@@ -28,69 +92,84 @@ impl Builder {
         } else {
             ("value", number("Mean"))
         };
-        let strings = &mut self.recording.strings;
-        let row = CounterRow {
-            ts_ns: seen.ns,
-            provider: strings.intern(provider),
-            name: strings.intern(text("Name")),
-            unit: strings.intern(text("DisplayUnits")),
-            kind: strings.intern(kind),
-            value: value.unwrap_or(f64::NAN),
-            tags: strings.intern("{}"),
-        };
-        self.recording.counters.push(row);
+        Some(Self {
+            provider: Some(provider.to_owned()),
+            name: Some(text("Name").to_owned()),
+            unit: Some(text("DisplayUnits").to_owned()),
+            tags: "{}".to_owned(),
+            values: vec![(kind.into(), value.unwrap_or(f64::NAN))],
+        })
     }
 
     /// A value of an instrument, as System.Diagnostics.Metrics publishes it: numbers are texts.
-    pub(crate) fn metric_event(&mut self, event: MetricEvent, seen: &Seen<'_>) {
-        let fields = seen.fields();
-        let tags = tags_json(&fields.text("tags").unwrap_or_default());
-        let row = CounterRow {
-            ts_ns: seen.ns,
-            provider: self.text(seen, "meterName"),
-            name: self.text(seen, "instrumentName"),
-            unit: self.text(seen, "unit"),
-            kind: Sym::NONE,
-            value: f64::NAN,
-            tags: self.recording.strings.intern(&tags),
+    pub(crate) fn of_metric(
+        event: MetricEvent,
+        fields: Payload<'_>,
+        ns: i64,
+        totals: &mut CounterRows,
+    ) -> Self {
+        let mut publication = Self {
+            provider: fields.text("meterName"),
+            name: fields.text("instrumentName"),
+            unit: fields.text("unit"),
+            tags: tags_json(&fields.text("tags").unwrap_or_default()),
+            values: Vec::new(),
         };
         // Most numbers are published as texts, a histogram's count and sum as numbers.
         let text = |name: &str| fields.text(name).and_then(|text| text.parse::<f64>().ok());
         let number = |name: &str| text(name).or_else(|| fields.real(name)).unwrap_or(f64::NAN);
         match event {
-            MetricEvent::Gauge => self.counter(row, "value", number("lastValue")),
-            MetricEvent::Rate if self.is_up_down(seen) => self.counter(row, "value", number("value")),
+            MetricEvent::Gauge => publication.value("value", number("lastValue")),
+            MetricEvent::UpDown => publication.value("value", number("value")),
             MetricEvent::Rate => {
                 let total = number("value");
-                let key = (row.provider, row.name, row.tags);
-                let before = self.counters.last.insert(key, (seen.ns, total));
-                if let Some((ns, last)) = before.filter(|(ns, _)| *ns < seen.ns) {
-                    let seconds = seen.ns.saturating_sub(ns) as f64 / 1e9;
-                    self.counter(row, "rate", (total - last) / seconds);
+                if let Some(rate) = totals.rate(publication.key(), ns, total) {
+                    publication.value("rate", rate);
                 }
-                self.counter(row, "total", total);
+                publication.value("total", total);
             }
             MetricEvent::Histogram => {
                 for (quantile, value) in quantiles(&fields.text("quantiles").unwrap_or_default()) {
-                    self.counter(row, &quantile, value);
+                    publication.value(quantile, value);
                 }
-                self.counter(row, "count", number("count"));
-                self.counter(row, "sum", number("sum"));
+                publication.value("count", number("count"));
+                publication.value("sum", number("sum"));
             }
         }
+        publication
     }
 
-    /// Up-down counters publish under a name of their own, with the fields of a counter.
-    fn is_up_down(&self, seen: &Seen<'_>) -> bool {
-        let last = self.recording.events.kind.last().copied();
-        let id = last.and_then(|kind| self.recording.events.kind_id.get(kind as usize).copied());
-        debug_assert_eq!(self.recording.events.ts_ns.last(), Some(&seen.ns), "the event was just added");
-        id == Some(16)
+    fn value(&mut self, kind: impl Into<Cow<'static, str>>, value: f64) {
+        self.values.push((kind.into(), value));
     }
 
-    fn counter(&mut self, row: CounterRow, kind: &str, value: f64) {
-        let kind = self.recording.strings.intern(kind);
-        self.recording.counters.push(CounterRow { kind, value, ..row });
+    fn key(&self) -> SeriesKey {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        [text(&self.provider), text(&self.name), self.tags.clone()]
+    }
+}
+
+impl Builder {
+    /// Takes over what an event published.
+    pub(crate) fn published(&mut self, seen: &Seen<'_>, publication: Option<Publication>) {
+        let Some(Publication { provider, name, unit, tags, values }) = publication else { return };
+        let strings = &mut self.recording.strings;
+        let sym = |text: Option<String>, strings: &mut Strings| {
+            text.map_or(Sym::NONE, |text| strings.intern(&text))
+        };
+        let row = CounterRow {
+            ts_ns: seen.ns,
+            provider: sym(provider, strings),
+            name: sym(name, strings),
+            unit: sym(unit, strings),
+            kind: Sym::NONE,
+            value: f64::NAN,
+            tags: strings.intern(&tags),
+        };
+        for (kind, value) in values {
+            let kind = strings.intern(&kind);
+            self.recording.counters.push(CounterRow { kind, value, ..row });
+        }
     }
 }
 
@@ -127,6 +206,20 @@ fn tags_json(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn totals_that_are_kept_have_a_limit() {
+        let mut totals = CounterRows::keeping(4);
+        let key = |name: &str| ["P".to_owned(), name.to_owned(), "{}".to_owned()];
+        for at in 0..4 {
+            assert_eq!(totals.rate(key(&at.to_string()), at, 1.0), None);
+        }
+        // The fifth drives out the older half; the newest of the others still has its last total.
+        assert_eq!(totals.rate(key("new"), 4, 1.0), None);
+        assert_eq!((totals.last.len(), totals.forgotten), (2, 3));
+        assert_eq!(totals.rate(key("3"), 1_000_000_003, 6.0), Some(5.0));
+        assert_eq!(totals.rate(key("3"), 1_000_000_003, 7.0), None, "no time has passed");
+    }
 
     #[test]
     fn quantiles_are_named_by_their_percentage() {

@@ -1,8 +1,9 @@
 //! What the live recorder wrote beside a recording: `host.csv` and `thread_cpu.csv`.
 //!
-//! `host.csv` has the columns `ts_ns,name,value,unit`, `thread_cpu.csv` `ts_ns,thread,user_ns,system_ns`, each with a
-//! header line. Values hold no commas or quotes, so a line is split at its commas. Lines are read one by one: what a
-//! table takes in memory is bounded by the rows that are kept of it.
+//! `host.csv` has the columns `monotonic_ns,name,value,unit`, `thread_cpu.csv` `monotonic_ns,thread,user_ns,system_ns`,
+//! each with a header line. Times are of the clock that the sessions tick with; where the first column is called `ts_ns`
+//! they are since the main session's start. Values hold no commas or quotes, so a line is split at its commas. Lines are
+//! read one by one: what a table takes in memory is bounded by the rows that are kept of it.
 
 use crate::builder::Builder;
 use model::{HostRow, ThreadCpuRow};
@@ -27,6 +28,9 @@ struct Limits {
     line: u64,
 }
 
+/// Reads a line, whose times are since the zero given, as a row.
+type ReadRow = fn(&str, i64, &mut Builder) -> Option<()>;
+
 /// Reads what there is.
 pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
     let [host, thread_cpu] = TABLES.map(|name| folder.join(name));
@@ -35,12 +39,7 @@ pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
 }
 
 /// Reads a table if it is there: the lines behind its header.
-fn read_table(
-    path: &Path,
-    limits: Limits,
-    builder: &mut Builder,
-    read_row: fn(&str, &mut Builder) -> Option<()>,
-) {
+fn read_table(path: &Path, limits: Limits, builder: &mut Builder, read_row: ReadRow) {
     // A pipe of that name would be waited for.
     let found = match std::fs::metadata(path) {
         Ok(meta) if meta.is_file() => File::open(path).map_err(|error| format!("cannot be read: {error}")),
@@ -62,8 +61,9 @@ fn read_lines(
     file: impl Read,
     limits: Limits,
     builder: &mut Builder,
-    read_row: fn(&str, &mut Builder) -> Option<()>,
+    read_row: ReadRow,
 ) -> Result<(), String> {
+    let mut zero_ns = 0;
     let mut file = BufReader::new(file.take(limits.bytes));
     let (mut line, mut offset, mut rows) = (Vec::new(), 0u64, 0usize);
     let mut too_long = false;
@@ -83,8 +83,11 @@ fn read_lines(
         let text = std::str::from_utf8(&line).ok().filter(|_| !too_long);
         let text = text.map(|text| text.trim_end_matches(['\n', '\r']));
         // The first line names the columns.
+        if offset == 0 && text.is_some_and(|text| text.starts_with("monotonic_ns,")) {
+            zero_ns = builder.main_start_ns();
+        }
         if offset > 0 && !is_rest && text != Some("") {
-            match text.and_then(|text| read_row(text, builder)) {
+            match text.and_then(|text| read_row(text, zero_ns, builder)) {
                 Some(()) => rows = rows.saturating_add(1),
                 None => builder.note_damage(UNREADABLE_LINE, offset),
             }
@@ -93,18 +96,20 @@ fn read_lines(
     }
 }
 
-fn host_row(line: &str, builder: &mut Builder) -> Option<()> {
-    let [ts_ns, name, value, unit] = fields(line)?;
-    let (ts_ns, value) = (ts_ns.parse().ok()?, value.parse().ok()?);
+fn host_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()> {
+    let [ns, name, value, unit] = fields(line)?;
+    let (ns, value) = (ns.parse::<i64>().ok()?, value.parse().ok()?);
+    let ts_ns = ns.saturating_sub(zero_ns);
     let strings = &mut builder.recording.strings;
     let (name, unit) = (strings.intern(name), strings.intern(unit));
     builder.recording.host.push(HostRow { ts_ns, name, value, unit });
     Some(())
 }
 
-fn thread_cpu_row(line: &str, builder: &mut Builder) -> Option<()> {
-    let [ts_ns, thread, user_ns, system_ns] = fields(line)?.map(|text| text.parse::<i64>().ok());
-    let (ts_ns, thread, user_ns, system_ns) = (ts_ns?, thread?, user_ns?, system_ns?);
+fn thread_cpu_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()> {
+    let [ns, thread, user_ns, system_ns] = fields(line)?.map(|text| text.parse::<i64>().ok());
+    let (ns, thread, user_ns, system_ns) = (ns?, thread?, user_ns?, system_ns?);
+    let ts_ns = ns.saturating_sub(zero_ns);
     builder.recording.thread_cpu.push(ThreadCpuRow { ts_ns, thread, user_ns, system_ns });
     Some(())
 }
@@ -128,6 +133,17 @@ mod tests {
         let noted: u64 = recording.lost.damage.kinds().iter().map(|kind| kind.count).sum();
         let ended = ended.as_ref().copied().map_err(String::as_str);
         assert_eq!((recording.thread_cpu.ts_ns.len(), noted, ended), (rows, damaged, end));
+    }
+
+    #[test]
+    fn times_of_the_sessions_clock_are_set_against_the_main_sessions_start() {
+        let header =
+            nettrace::StreamHeader { sync_ticks: 70, ticks_per_second: 10_000_000, ..Default::default() };
+        let mut builder = Builder::new(false);
+        nettrace::Sink::stream(&mut builder, &header);
+        let text = b"monotonic_ns,thread,user_ns,system_ns\n7005,2,3,4\n";
+        read_lines(text.as_slice(), USUAL, &mut builder, thread_cpu_row).unwrap();
+        assert_eq!(builder.recording.thread_cpu.ts_ns, [5]);
     }
 
     #[test]

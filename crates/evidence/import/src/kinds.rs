@@ -18,6 +18,9 @@ pub(crate) const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
 /// The provider of what was there before and is told at the end.
 pub(crate) const RUNDOWN: &str = "Microsoft-Windows-DotNETRuntimeRundown";
 
+/// The provider of what meters measure.
+const METRICS: &str = "System.Diagnostics.Metrics";
+
 /// Which table an event feeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Handler {
@@ -48,6 +51,10 @@ pub(crate) enum Handler {
     ProcessInfo,
     EventCounter,
     Metric(MetricEvent),
+    /// What an instrument is, before its values.
+    MetricBegin,
+    /// What the source of the metrics could not do.
+    MetricTrouble,
     RequestStart,
     RequestStop,
     Span,
@@ -83,6 +90,8 @@ pub(crate) enum GcEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetricEvent {
     Rate,
+    /// Published with the fields of a rate, under a number of its own.
+    UpDown,
     Gauge,
     Histogram,
 }
@@ -96,9 +105,12 @@ fn handler(provider: &str, id: u32, name: &str) -> Handler {
         (RUNDOWN, 187) => Handler::RuntimeStart,
         ("Microsoft-DotNETCore-SampleProfiler", 0) => Handler::Sample,
         ("Microsoft-DotNETCore-EventPipe", 1) => Handler::ProcessInfo,
-        ("System.Diagnostics.Metrics", 4 | 16) => Handler::Metric(MetricEvent::Rate),
-        ("System.Diagnostics.Metrics", 5) => Handler::Metric(MetricEvent::Gauge),
-        ("System.Diagnostics.Metrics", 6) => Handler::Metric(MetricEvent::Histogram),
+        (METRICS, 4) => Handler::Metric(MetricEvent::Rate),
+        (METRICS, 16) => Handler::Metric(MetricEvent::UpDown),
+        (METRICS, 7) => Handler::MetricBegin,
+        (METRICS, 9 | 12..=15 | 17) => Handler::MetricTrouble,
+        (METRICS, 5) => Handler::Metric(MetricEvent::Gauge),
+        (METRICS, 6) => Handler::Metric(MetricEvent::Histogram),
         ("Microsoft.AspNetCore.Hosting", 3) => Handler::RequestStart,
         ("Microsoft.AspNetCore.Hosting", 4) => Handler::RequestStop,
         ("Microsoft-Diagnostics-DiagnosticSource", _)

@@ -8,6 +8,7 @@
 //!  source (file, folder, .zst .gz .zip) ─▶ nettrace ─▶ builder ─▶ methods, stacks, gc, waits … ─▶ Recording
 //! ```
 
+mod alongside;
 mod builder;
 mod clock;
 mod counters;
@@ -15,6 +16,7 @@ mod finish;
 mod gc;
 mod host;
 mod kinds;
+mod live;
 mod methods;
 mod metrics;
 mod rawstacks;
@@ -25,4 +27,6 @@ mod spans;
 mod states;
 mod threads;
 
+pub use alongside::{Along, Alongside, EventName};
+pub use live::{CounterFeed, CounterNote, CounterReading, CounterSource};
 pub use source::{Error, Options, Progress, files, open, open_bytes, open_with_progress};

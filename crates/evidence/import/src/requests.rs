@@ -5,7 +5,7 @@
 
 use crate::builder::{Builder, Seen};
 use model::{NO_ID, NO_INT, RequestRow, Sym};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Requests by the number of their activity.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct OpenRequests {
     /// By thread: the request that began on it last.
     by_thread: FxHashMap<u32, usize>,
     by_span: FxHashMap<Sym, usize>,
+    /// Threads with a mark of a start and none of a stop.
+    marked: FxHashSet<u32>,
 }
 
 impl Builder {
@@ -51,7 +53,24 @@ impl Builder {
         self.requests.by_thread.insert(seen.thread, number);
     }
 
+    /// A stream has ended: what began in it on a thread and did not end there may have ended since.
+    pub(crate) fn end_request_marks(&mut self, to_ns: i64) {
+        let mut threads: Vec<u32> = self.requests.marked.drain().collect();
+        threads.sort_unstable();
+        let marks = &mut self.recording.request_marks;
+        for thread in threads {
+            marks.ts_ns.push(to_ns.saturating_add(1));
+            marks.thread.push(thread);
+            marks.path.push(Sym::NONE);
+        }
+    }
+
     fn mark_request(&mut self, seen: &Seen<'_>, path: Sym) {
+        if path == Sym::NONE {
+            self.requests.marked.remove(&seen.thread);
+        } else {
+            self.requests.marked.insert(seen.thread);
+        }
         let marks = &mut self.recording.request_marks;
         marks.ts_ns.push(seen.ns);
         marks.thread.push(seen.thread);

@@ -4,6 +4,7 @@
 //! duration is null, given when the recording ends.
 
 use crate::builder::{Builder, Seen};
+use crate::counters::Publication;
 use crate::kinds::Handler;
 use crate::methods::{ALWAYS, Code, NEVER};
 use model::{
@@ -91,14 +92,27 @@ impl Builder {
             }
             Handler::RuntimeStart => self.runtime_start(seen),
             Handler::ProcessInfo => self.process_info(seen),
-            Handler::EventCounter => self.event_counter(seen, provider),
-            Handler::Metric(event) => self.metric_event(event, seen),
+            Handler::EventCounter => {
+                self.published(
+                    seen,
+                    Publication::of_event_counter(provider, seen.layout, seen.payload, seen.pointer_size),
+                );
+            }
+            Handler::Metric(event) => {
+                let publication = Publication::of_metric(event, seen.fields(), seen.ns, &mut self.counters);
+                self.published(seen, Some(publication));
+            }
             Handler::RequestStart => self.request_start(seen),
             Handler::RequestStop => self.request_stop(seen),
             Handler::Span => self.span(seen),
             Handler::SpanStart => self.span_start(seen),
             Handler::Log => self.log(seen),
-            Handler::None | Handler::Sample | Handler::Finalizer | Handler::TieringThread => {}
+            Handler::None
+            | Handler::Sample
+            | Handler::Finalizer
+            | Handler::TieringThread
+            | Handler::MetricBegin
+            | Handler::MetricTrouble => {}
         }
     }
 

@@ -76,7 +76,12 @@ impl<'a> Facts<'a> {
             Need::Exceptions | Need::Runtime => self.sends(""),
             Need::Jit => !recording.jit.ts_ns.is_empty(),
             Need::EachRequest => !recording.requests.start_ns.is_empty(),
-            Need::Database => self.database.is_some() || !recording.spans.start_ns.is_empty(),
+            Need::Database => {
+                self.database.is_some()
+                    || !recording.spans.start_ns.is_empty()
+                    // A client whose calls never end publishes its connections alone.
+                    || recording.strings.find("db.client.connection.max").is_some()
+            }
             Need::Http => self.http.is_some() || !recording.spans.start_ns.is_empty(),
         }
     }
@@ -89,6 +94,12 @@ impl<'a> Facts<'a> {
         kinds
             .into_iter()
             .any(|(provider, name)| text(*provider) == RUNTIME && text(*name).starts_with(name_start))
+    }
+
+    /// The part of the observed time in which samples were taken; 0 where there are none.
+    pub(crate) fn sampled_share(&self) -> f64 {
+        let sampled = self.sampling.as_ref().map_or(0, |sampling| sampling.observed_ns);
+        (real(sampled) / real(self.observed_ns.max(1))).min(1.0)
     }
 
     /// Seconds observed; never 0.

@@ -34,7 +34,7 @@ pub struct InFlight {
 pub fn in_flight(recording: &Recording) -> Option<InFlight> {
     let steps = steps(recording);
     let observed = observed_ns(recording, "events")?;
-    if steps.is_empty() || recording.lost.events > 0 {
+    if steps.is_empty() || recording.lost.events > 0 || came_in_bursts(recording, &steps, observed) {
         return None;
     }
     // Stops of requests that began before the recording take it below nothing: so many were there at first.
@@ -71,6 +71,19 @@ pub fn in_flight(recording: &Recording) -> Option<InFlight> {
             values,
         },
     })
+}
+
+/// Whether the events came with the samples alone, which were taken for a part of the time: what began and what ended in
+/// between is not known then.
+fn came_in_bursts(recording: &Recording, steps: &[(i64, i64)], observed: i64) -> bool {
+    const WHOLE: f64 = 0.9;
+    let sampled = observed_ns(recording, "samples").filter(|sampled| real(*sampled) < WHOLE * real(observed));
+    let Some(samples) = recording.strings.find("samples").filter(|_| sampled.is_some()) else { return false };
+    let coverage = &recording.coverage;
+    let spans = coverage.source.iter().zip(coverage.from_ns.iter().zip(&coverage.to_ns));
+    let bursts: Vec<(i64, i64)> =
+        spans.filter(|(of, _)| **of == samples).map(|(_, (from, to))| (*from, *to)).collect();
+    steps.iter().all(|(ts_ns, _)| bursts.iter().any(|(from, to)| (*from..=*to).contains(ts_ns)))
 }
 
 /// When one more, or one less, was under way.

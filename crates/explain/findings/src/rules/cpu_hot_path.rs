@@ -26,6 +26,8 @@ const BUSY: Threshold = Threshold {
     unit: "share",
     source: "Azure's diagnostics take 70 % of the instance as a potential cause; here the load's own processor time is not in it",
 };
+/// The quantile of the normal distribution that leaves one in twenty above it.
+const ONE_IN_TWENTY: f64 = 1.645;
 /// From this part of the processors on, nothing is left for others.
 const CRITICAL: f64 = 0.85;
 /// Innermost methods that make up a computation.
@@ -88,8 +90,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let computing = leaves.iter().take(INNERMOST).sum::<f64>() / total.max(1.0);
     // One thread of its own that computes is a matter of that thread.
     let one_thread = method.by_thread.values().copied().fold(0.0, f64::max) >= 0.9 * method.samples;
-    if share < SHARE.value
-        || computing < COMPUTING.value
+    // A share of few samples counts by what it is at least.
+    if at_least(share, total) < SHARE.value
+        || at_least(computing, total) < COMPUTING.value
         || (one_thread && method.pool < 0.5 * method.samples)
     {
         return None;
@@ -115,6 +118,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let under = format!("frames.name = {}", literal(frame));
     let evidence = vec![Evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
     Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
+}
+
+/// The lower end of Wilson's interval, at 95 % on one side, for a share of so many samples.
+fn at_least(share: f64, samples: f64) -> f64 {
+    let samples = samples.max(1.0);
+    let square = ONE_IN_TWENTY * ONE_IN_TWENTY / samples;
+    let spread = ONE_IN_TWENTY * (share * (1.0 - share) / samples + square / (4.0 * samples)).max(0.0).sqrt();
+    (share + square / 2.0 - spread) / (1.0 + square)
 }
 
 /// The busy samples of each of the service's own methods with what they call, and of all.
@@ -185,7 +196,7 @@ mod tests {
             );
         };
         check(2, 30, false);
-        check(2, 45, true);
+        check(2, 50, true);
         check(4, 90, false);
         check(64, 90, false);
     }
@@ -205,6 +216,17 @@ mod tests {
         };
         check(20, false);
         check(10, true);
+    }
+
+    #[test]
+    fn a_share_of_few_samples_counts_by_what_it_is_at_least() {
+        let check = |samples, expected: f64| {
+            assert!((at_least(0.5, samples) - expected).abs() < 0.001, "{}", at_least(0.5, samples));
+        };
+        // Closed form for one half: 0.5 - z / (2 sqrt(n + z²)).
+        check(10.0, 0.2693);
+        check(1000.0, 0.4740);
+        check(1e9, 0.5);
     }
 
     #[test]

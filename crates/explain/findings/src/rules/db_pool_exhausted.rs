@@ -18,6 +18,10 @@ const FULL: Threshold = Threshold {
     unit: "share",
     source: "full once is a burst, full half of the time is a limit",
 };
+/// A pool that is full this much of the time has no connection to give.
+const ALWAYS_FULL: f64 = 0.9;
+/// Part of the requests under way that is in no command while the pool is always full: they stand in line.
+const IN_LINE: f64 = 0.2;
 
 /// Gauges of those that wait, of connections and of their limit: OpenTelemetry's names, and those of Npgsql's versions.
 const PENDING_METERS: [&str; 3] = [
@@ -27,7 +31,6 @@ const PENDING_METERS: [&str; 3] = [
 ];
 const COUNT_METERS: [&str; 2] = ["db.client.connection.count", "db.client.connections.usage"];
 const MOST_METERS: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
-const RUNNING_METERS: [&str; 2] = ["db.client.operation.npgsql.executing", "db.client.commands.executing"];
 /// Fewer waits that ended in an exception are a moment's.
 const FEW: usize = 3;
 
@@ -61,19 +64,27 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let recording = facts.recording;
     let pending = first_published(&PENDING_METERS, |name, kind| metered_totals(recording, name, kind));
     let mean = pending.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(pending.len())).max(1.0);
+    let mean = mean.max(0.0);
     let pool = fullness(facts);
     let refused = refused(facts);
-    let executing = first_published(&RUNNING_METERS, |name, kind| metered_totals(recording, name, kind));
-    // None where no meter tells: what holds the connections is then not known.
-    let running = (!executing.is_empty())
-        .then(|| executing.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(executing.len())));
-    let waits =
-        !pending.is_empty() && mean >= PENDING.value && pool.is_none_or(|(full, ..)| full >= FULL.value);
-    if !waits && refused.is_empty() {
-        return None;
-    }
+    // Little's law: the time that commands took over the time observed. None where no meter tells of the pool either.
+    let under_way = |work: Option<runtime::Work>| work.map(|work| work.seconds / facts.seconds());
+    let running = under_way(facts.database).or(pool.map(|_| 0.0));
     // Held while no command runs: a leak, or work between open and close.
     let idle_holders = |running: f64| pool.is_some_and(|(_, used, _)| used >= 2.0 && running < 0.3 * used);
+    // The meter of those that wait counts from when it is listened to: of a line that stood there before it tells nothing.
+    let in_line = under_way(facts.requests).zip(running).map_or(0.0, |(requests, running)| {
+        if requests - running >= IN_LINE * requests { requests - running } else { 0.0 }
+    });
+    let always_full = pool.is_some_and(|(full, ..)| full >= ALWAYS_FULL);
+    let told =
+        !pending.is_empty() && mean >= PENDING.value && pool.is_none_or(|(full, ..)| full >= FULL.value);
+    let mean = if told || !always_full { mean } else { mean.max(in_line) };
+    let stuck = always_full && running.is_some_and(idle_holders);
+    let waits = told || always_full && mean >= PENDING.value;
+    if !waits && !stuck && refused.is_empty() {
+        return None;
+    }
     let cause = match running {
         Some(running) if idle_holders(running) => {
             "; connections are held while they run no command: leaked, or kept across other work"
@@ -82,6 +93,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         None => "",
     };
     let title = match pool {
+        Some((_, used, most)) if stuck && !waits => format!(
+            "All database connections are taken and none comes free: {} of {} in use{cause}",
+            said(used),
+            said(most)
+        ),
         Some((_, used, most)) if waits => format!(
             "Requests wait for a database connection: {} of {} in use, {} waiting on average{cause}",
             said(used),
@@ -93,7 +109,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             said(real_u64(count(refused.len())))
         ),
     };
-    let mut measured = vec![PENDING.measured(mean)];
+    let mut measured = Vec::new();
+    if mean > 0.0 {
+        measured.push(PENDING.measured(mean));
+    }
     measured.extend(pool.map(|(full, ..)| FULL.measured(full)));
     measured.extend(running.map(|value| Measured {
         name: "commands that run, on average",
@@ -106,9 +125,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured.push(Measured { name, value: real_u64(count(refused.len())), unit: "", threshold: None });
     }
     let mut evidence = Vec::new();
-    if !pending.is_empty() {
+    let mut published = pending.clone();
+    if published.is_empty() {
+        published = first_published(&COUNT_METERS, |name, kind| metered_totals(recording, name, kind));
+    }
+    if !published.is_empty() {
         let sql = "select ts_ns, name, value, tags from counters where name like 'db.client.connection%' and kind in ('value', 'total') order by ts_ns";
-        evidence.push(Evidence::of("counters", sql, pending.iter().map(|(ts_ns, _)| *ts_ns)));
+        evidence.push(Evidence::of("counters", sql, published.iter().map(|(ts_ns, _)| *ts_ns)));
     }
     if !refused.is_empty() {
         let sql = "select ts_ns, type, message, thread from exceptions where message like '%connection pool%' or message like '%obtaining a connection%' order by ts_ns limit 50";
@@ -178,9 +201,8 @@ mod tests {
             scene.counter(at, "db.client.connection.max", "value", 10.0, pool);
             scene.counter(at, "db.client.connection.count", "value", used(second), pool);
             scene.counter(at, "db.client.connection.npgsql.pending_requests", "value", waiting, pool);
-            scene.counter(at, "db.client.operation.npgsql.executing", "value", 5.0, pool);
         }
-        scene.meter("db.client.operation.duration", 100.0, 5.0, "");
+        scene.meter("db.client.operation.duration", 100.0, 500.0, "");
         scene
     }
 
@@ -196,6 +218,32 @@ mod tests {
         check(scene(|second| if second < 3 { 10.0 } else { 4.0 }, 2.0), false);
         check(scene(|second| if second < 5 { 10.0 } else { 4.0 }, 2.0), true);
         check(scene(|_| 10.0, 0.5), false);
+    }
+
+    #[test]
+    fn a_line_that_stood_before_the_recording_is_told_by_the_time_of_requests_outside_of_commands() {
+        let check = |request_ms, speaks| {
+            let mut scene = scene(|_| 10.0, 0.0);
+            scene.meter("http.server.request.duration", 100.0, request_ms, "");
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{request_ms} ms");
+        };
+        check(550.0, false);
+        check(900.0, true);
+    }
+
+    #[test]
+    fn connections_that_are_all_taken_while_no_command_runs_are_held() {
+        let check = |used: f64, speaks| {
+            let mut scene = Scene::new();
+            let pool = r#"{"db.client.connection.pool.name":"shop","db.client.connection.state":"used"}"#;
+            for second in 0..10 {
+                scene.counter(second * 1000, "db.client.connection.max", "value", 10.0, pool);
+                scene.counter(second * 1000, "db.client.connection.count", "value", used, pool);
+            }
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{used} in use");
+        };
+        check(10.0, true);
+        check(9.0, false);
     }
 
     #[test]

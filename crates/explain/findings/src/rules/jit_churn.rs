@@ -78,8 +78,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         }
     }
     let lasting = real_u64(count(tenths.iter().filter(|seen| **seen).count())) / 10.0;
-    let taken: f64 = rows.iter().filter_map(|row| facts.lasted(row.dur_ns)).map(|ns| ns / 1e9).sum();
-    let of_time = taken / facts.seconds();
+    let of_time = compiling_share(facts, &rows);
     // A warm-up ends: the last fifth of the time must still compile.
     let ends = !tenths.iter().skip(8).any(|seen| *seen);
     let few = later < FEWEST || of_time < COST.value;
@@ -121,6 +120,17 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
+/// Processors that compile such methods: by their own times, or, where the recording was not asked for these, by the
+/// runtime's meter of all compiling.
+fn compiling_share(facts: &Facts<'_>, rows: &[JitRow]) -> f64 {
+    let known: Vec<f64> = rows.iter().filter_map(|row| facts.lasted(row.dur_ns)).collect();
+    if known.len() * 2 >= rows.len() {
+        return known.iter().sum::<f64>() / 1e9 / facts.seconds();
+    }
+    let rates = runtime::metered(facts.recording, "dotnet.jit.compilation.time", "rate");
+    rates.iter().map(|of| of.value.max(0.0)).sum::<f64>() / real_u64(count(rates.len())).max(1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +156,18 @@ mod tests {
     fn methods_that_are_made_all_the_time_are_said_with_who_makes_them() {
         assert_eq!(scene(DYNAMIC, 0..10, 20).says(&RULE), says(Severity::Warning, CART));
         assert_eq!(scene(DYNAMIC, 0..10, 250).says(&RULE), says(Severity::Critical, CART));
+    }
+
+    #[test]
+    fn where_no_method_tells_its_time_the_runtimes_meter_does() {
+        let check = |rate, speaks| {
+            let mut scene = scene(DYNAMIC, 0..10, 20);
+            scene.recording.jit.dur_ns.fill(model::NO_INT);
+            (0..10).for_each(|at| scene.counter(at * 1000, "dotnet.jit.compilation.time", "rate", rate, ""));
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{rate}");
+        };
+        check(0.3, true);
+        check(0.001, false);
     }
 
     #[test]

@@ -27,6 +27,9 @@ const EPISODE_WAITS: u64 = 200;
 /// So many threads that wait are a line, however many processors there are.
 const CRITICAL: f64 = 4.0;
 
+/// Samples that cover less of the time were taken in bursts.
+const WHOLE: f64 = 0.9;
+
 pub(super) const RULE: Rule = Rule {
     id: "lock-contention",
     about: "threads wait for monitors or reader-writer locks, with the owner's frame where known; waits confined to \
@@ -78,11 +81,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         times.push((row.ts_ns, row.ts_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
         places.add(facts, row.stack, row.thread, row.ts_ns, dur_ns);
     }
-    // Reader-writer locks send no events; their waits are in the samples.
+    // Reader-writer locks send no events; their waits are in the samples. Those of monitors are in both, and where samples
+    // were taken for a part of the time the events tell more: one wait that fell into a burst is no tenth of the time.
+    let events_tell_more = !rows.ts_ns.is_empty() && facts.sampled_share() < WHOLE;
     let in_lock = |group: &Group| {
         group.state == State::Waiting
             && facts.text(group.waiting_on) == "lock"
             && !facts.index.marks(group.stack).has(Marks::LOGGING)
+            && !(events_tell_more && sends_events(facts, group))
     };
     let by_samples = facts.threads(in_lock);
     let by_events = waited / (facts.seconds() * 1e9);
@@ -135,6 +141,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         ));
     }
     Some(Found { title, severity, score: share, measured, places, evidence })
+}
+
+/// Whether a wait is for a monitor, or a lock that sends a monitor's events.
+fn sends_events(facts: &Facts<'_>, group: &Group) -> bool {
+    let frame = runtime::leaf_frame(facts.recording, group.stack);
+    let of = frame.and_then(|frame| facts.recording.frames.declaring_type.get(frame as usize));
+    of.is_some_and(|of| matches!(facts.text(*of), "System.Threading.Monitor" | "System.Threading.Lock"))
 }
 
 /// Seconds that a first use may take; of a short recording half, for it cannot tell.

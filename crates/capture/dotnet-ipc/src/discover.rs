@@ -1,0 +1,193 @@
+//! Which processes have a diagnostics socket: of this user, of others where permitted, and of containers.
+//!
+//! A runtime opens `{TMPDIR or /tmp}/dotnet-diagnostic-{pid}-{key}-socket`, where the pid is the one in its own namespace
+//! and the key is when the process began, so that a number used again is told apart. The socket of a process in a
+//! container is reached through `/proc/PID/root`. What other users' folders hold is not trusted: their listing is cut.
+
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::process::ProcessInfo;
+use base::time::Deadline;
+use host::{Proc, Stat};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a process has to say what it is.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+/// Entries of a folder that are looked at.
+const MOST_ENTRIES: usize = 20_000;
+/// Processes that are asked at once.
+const AT_ONCE: usize = 32;
+
+/// A process with a diagnostics socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The process, in our namespace.
+    pub pid: u32,
+    /// The process, in its own namespace.
+    pub container_pid: u32,
+    /// The socket, as we reach it.
+    pub socket: PathBuf,
+    /// When the process began, in ticks of the kernel since the machine began.
+    pub start_ticks: u64,
+}
+
+/// What became of asking a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It answers.
+    Running,
+    /// It answers, and waits at its start to be resumed.
+    Suspended,
+    /// The socket's file is there without its process.
+    Stale,
+    /// It is not permitted, or does not do what it is asked.
+    Refused,
+    /// No answer in time.
+    Silent,
+}
+
+impl State {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Suspended => "suspended",
+            Self::Stale => "stale",
+            Self::Refused => "refused",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// A process as far as it says what it is.
+#[derive(Debug)]
+pub struct Asked {
+    /// Where it is.
+    pub found: Found,
+    /// What became of asking.
+    pub state: State,
+    /// What it said.
+    pub info: Option<ProcessInfo>,
+    /// Why it did not.
+    pub error: Option<Error>,
+}
+
+/// Every process that has a socket, by number.
+pub fn find(proc: &Proc) -> Vec<Found> {
+    proc.pids().into_iter().filter_map(|pid| find_process(proc, pid)).collect()
+}
+
+/// The socket of a process; none where it has none, or is not there.
+pub fn find_process(proc: &Proc, pid: u32) -> Option<Found> {
+    let stat = proc.stat(pid).ok()?;
+    let container_pid = proc.namespace_pid(pid).unwrap_or(pid);
+    let folder = proc.environment(pid, "TMPDIR").filter(|folder| folder.starts_with('/'));
+    let folder = folder.unwrap_or_else(|| "/tmp".to_owned());
+    let inside = proc.root_path(pid).join(folder.trim_start_matches('/'));
+    // Another user's root may not be entered; where it is our own, the path leads there as well.
+    let folders = [inside, PathBuf::from(&folder)];
+    let socket = folders.iter().find_map(|folder| socket_in(folder, container_pid, &stat))?;
+    Some(Found { pid, container_pid, socket, start_ticks: stat.start_ticks })
+}
+
+/// The socket of a process in a folder: by its key, which is when it began.
+fn socket_in(folder: &Path, pid: u32, stat: &Stat) -> Option<PathBuf> {
+    let exact = folder.join(format!("dotnet-diagnostic-{pid}-{}-socket", stat.start_ticks));
+    if std::fs::symlink_metadata(&exact).is_ok_and(|meta| is_socket(&meta)) {
+        return Some(exact);
+    }
+    None
+}
+
+fn is_socket(meta: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    meta.file_type().is_socket()
+}
+
+/// Sockets in our own folders of temporary files that no process of ours has: those of processes that ended without
+/// removing them, and of containers whose folder is shared.
+pub fn find_stale(found: &[Found], folders: &[PathBuf]) -> Vec<Found> {
+    let known: BTreeSet<PathBuf> = found.iter().filter_map(|found| canonical(&found.socket)).collect();
+    let mut stale = Vec::new();
+    for folder in folders {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES).flatten();
+        for path in entries.map(|entry| entry.path()) {
+            let Some((pid, start_ticks)) = parts(&path) else { continue };
+            let is_known = canonical(&path).is_some_and(|path| known.contains(&path));
+            if !is_known && std::fs::symlink_metadata(&path).is_ok_and(|meta| is_socket(&meta)) {
+                stale.push(Found { pid, container_pid: pid, socket: path, start_ticks });
+            }
+        }
+    }
+    stale.sort_by(|one, other| (one.pid, &one.socket).cmp(&(other.pid, &other.socket)));
+    stale.dedup();
+    stale
+}
+
+/// A socket's file by its folder's device and number and its name: `/proc/PID/root/tmp` is our `/tmp` where they are
+/// one.
+fn canonical(path: &Path) -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let folder = std::fs::metadata(path.parent()?).ok()?;
+    Some(PathBuf::from(format!("{}/{}", folder.dev(), folder.ino())).join(path.file_name()?))
+}
+
+/// Process and key in a socket's name.
+fn parts(path: &Path) -> Option<(u32, u64)> {
+    let name = path.file_name()?.to_str()?;
+    let middle = name.strip_prefix("dotnet-diagnostic-")?.strip_suffix("-socket")?;
+    let (pid, key) = middle.split_once('-')?;
+    Some((pid.parse().ok()?, key.parse().ok()?))
+}
+
+/// Asks processes what they are, many at once: one that does not answer holds up no other. The answers are in the order
+/// of the questions.
+pub fn ask_all(proc: &Proc, found: Vec<Found>) -> Vec<Asked> {
+    let mut asked = Vec::new();
+    let mut waiting = found;
+    while !waiting.is_empty() {
+        let rest = waiting.split_off(waiting.len().min(AT_ONCE));
+        let answers: Vec<Asked> = std::thread::scope(|scope| {
+            let threads: Vec<_> = waiting
+                .iter()
+                .map(|found| {
+                    let thread = std::thread::Builder::new().name("ask".to_owned());
+                    thread.spawn_scoped(scope, || ask(proc, found.clone()))
+                })
+                .collect();
+            threads.into_iter().filter_map(|thread| thread.ok()?.join().ok()).collect()
+        });
+        asked.extend(answers);
+        waiting = rest;
+    }
+    asked
+}
+
+/// Asks a process what it is.
+pub fn ask(proc: &Proc, found: Found) -> Asked {
+    let endpoint = Endpoint::Socket(found.socket.clone());
+    match ProcessInfo::ask(&endpoint, Deadline::after(PATIENCE)) {
+        Ok(info) => {
+            let state = if is_suspended(proc, &found) { State::Suspended } else { State::Running };
+            Asked { found, state, info: Some(info), error: None }
+        }
+        Err(error) => {
+            let state = match &error {
+                Error::NoSocket(_) | Error::Stale(_) => State::Stale,
+                Error::Silent(_) => State::Silent,
+                // Runtimes before .NET 5 do not know the question, and run.
+                error if error.is_unknown_command() => State::Running,
+                _ => State::Refused,
+            };
+            Asked { found, state, info: None, error: Some(error) }
+        }
+    }
+}
+
+/// Whether a runtime waits at its start: the thread that runs finalizers is made right after it.
+fn is_suspended(proc: &Proc, found: &Found) -> bool {
+    let threads = proc.threads(found.pid);
+    !threads.is_empty() && !threads.iter().any(|thread| thread.name.starts_with(".NET Finalizer"))
+}

@@ -1,0 +1,243 @@
+//! Where a runtime is reached: a socket that it listens at, or one that it connects to.
+//!
+//! ```text
+//!  default port   we ──connect──▶ runtime            one connection a command
+//!  reverse port   runtime ──connect──▶ our listener  it says who it is, waits for a command, and connects anew
+//! ```
+
+use crate::error::Error;
+use crate::message::{Answer, Command, HEADER, Payload, encode};
+use base::bytes::Cursor;
+use base::time::Deadline;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How often a socket whose queue is full is tried again, and one that nobody has connected to is looked at.
+const TRY_EVERY: Duration = Duration::from_millis(10);
+/// What a runtime says of itself when it connects: magic, cookie, process, and two bytes that are 0.
+const ADVERTISE: usize = 34;
+const ADVERTISE_MAGIC: &[u8; 8] = b"ADVR_V1\0";
+/// How long a peer has to say who it is once it has connected.
+const INTRODUCTION: Duration = Duration::from_secs(1);
+
+/// Where a runtime is reached.
+#[derive(Debug, Clone)]
+pub enum Endpoint {
+    /// A socket that the runtime listens at.
+    Socket(PathBuf),
+    /// A socket of ours that the runtime connects to.
+    Listener(Arc<Listener>),
+}
+
+impl Endpoint {
+    /// The socket's path.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Socket(path) => path,
+            Self::Listener(listener) => &listener.path,
+        }
+    }
+
+    /// Sends a command and waits for its answer; gives the answer's payload, and the connection, over which a session
+    /// streams.
+    pub(crate) fn call(
+        &self,
+        command: Command,
+        payload: &Payload,
+        deadline: Deadline,
+    ) -> Result<(Vec<u8>, UnixStream), Error> {
+        let message = encode(command, payload)?;
+        let mut wire = Wire { stream: self.connect(deadline)?, deadline, seconds: whole_seconds(deadline) };
+        wire.write(&message)?;
+        let mut header = [0; HEADER];
+        wire.read(&mut header)?;
+        let answer = Answer::read(&header)?;
+        let mut body = vec![0; answer.payload];
+        wire.read(&mut body)?;
+        Ok((answer.check(body)?, wire.stream))
+    }
+
+    fn connect(&self, deadline: Deadline) -> Result<UnixStream, Error> {
+        match self {
+            Self::Socket(path) => connect(path, deadline),
+            Self::Listener(listener) => listener.next(deadline),
+        }
+    }
+}
+
+fn whole_seconds(deadline: Deadline) -> u64 {
+    deadline.left().as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+}
+
+/// A connection whose reads and writes end at a deadline, whatever the peer does.
+struct Wire {
+    stream: UnixStream,
+    deadline: Deadline,
+    /// What the deadline was when it was set, for the message.
+    seconds: u64,
+}
+
+impl Wire {
+    fn left(&self) -> Result<Duration, Error> {
+        let left = self.deadline.left();
+        // A limit of zero would be none.
+        if left.is_zero() { Err(Error::Silent(self.seconds)) } else { Ok(left) }
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let left = self.left()?;
+            let written = self.stream.set_write_timeout(Some(left)).and_then(|()| self.stream.write(bytes));
+            match written {
+                Ok(0) => return Err(Error::Closed),
+                Ok(len) => bytes = bytes.get(len..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::of_io(error, self.seconds)),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, mut bytes: &mut [u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let left = self.left()?;
+            let read = self.stream.set_read_timeout(Some(left)).and_then(|()| self.stream.read(bytes));
+            match read {
+                Ok(0) => return Err(Error::Closed),
+                Ok(len) => bytes = bytes.get_mut(len..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::of_io(error, self.seconds)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Connects to a socket. The queue of a process that does not accept may be full, so a connect that waits would wait
+/// for ever: it is tried until the deadline.
+fn connect(path: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
+    let shown = || path.display().to_string();
+    let seconds = whole_seconds(deadline);
+    loop {
+        match connect_now(path) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
+                ErrorKind::NotFound => return Err(Error::NoSocket(shown())),
+                ErrorKind::ConnectionRefused => return Err(Error::Stale(shown())),
+                ErrorKind::PermissionDenied => return Err(Error::NotPermitted(shown())),
+                _ => return Err(Error::Io(error)),
+            },
+        }
+        if !deadline.pause(TRY_EVERY) {
+            return Err(Error::Silent(seconds));
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn connect_now(path: &Path) -> std::io::Result<UnixStream> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn connect_now(path: &Path) -> std::io::Result<UnixStream> {
+    UnixStream::connect(path)
+}
+
+/// A socket of ours that one runtime connects to.
+#[derive(Debug)]
+pub struct Listener {
+    path: PathBuf,
+    socket: UnixListener,
+    /// The runtime that connected first, by its cookie: others at the same socket are left alone.
+    peer: Mutex<Option<Peer>>,
+}
+
+/// What a runtime says of itself when it connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer {
+    cookie: [u8; 16],
+    /// The process, in the runtime's own namespace.
+    process: u64,
+}
+
+impl Listener {
+    /// Opens a socket for a runtime to connect to. A socket that is left there from a process that has ended is
+    /// replaced; anything else at that path is an error.
+    pub fn bind(path: &Path) -> Result<Self, Error> {
+        use std::os::unix::fs::FileTypeExt;
+        let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+        if is_socket && matches!(connect(path, Deadline::after(INTRODUCTION)), Err(Error::Stale(_))) {
+            std::fs::remove_file(path).map_err(Error::Io)?;
+        }
+        let socket = UnixListener::bind(path).map_err(Error::Io)?;
+        socket.set_nonblocking(true).map_err(Error::Io)?;
+        Ok(Self { path: path.to_path_buf(), socket, peer: Mutex::new(None) })
+    }
+
+    /// The process that has connected, in its own namespace; waits until one has.
+    pub fn wait(&self, deadline: Deadline) -> Result<u64, Error> {
+        // The connection is dropped, and the runtime connects anew.
+        let _connection = self.next(deadline)?;
+        let peer = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
+        peer.map(|peer| peer.process).ok_or(Error::Closed)
+    }
+
+    /// The next connection of the runtime.
+    fn next(&self, deadline: Deadline) -> Result<UnixStream, Error> {
+        let seconds = whole_seconds(deadline);
+        loop {
+            match self.socket.accept() {
+                Ok((stream, _)) => {
+                    if let Some(stream) = self.introduced(stream, deadline) {
+                        return Ok(stream);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if !deadline.pause(TRY_EVERY) {
+                        return Err(Error::Silent(seconds));
+                    }
+                }
+                Err(error) => return Err(Error::Io(error)),
+            }
+        }
+    }
+
+    /// The connection, if it is of the runtime that came first.
+    fn introduced(&self, stream: UnixStream, deadline: Deadline) -> Option<UnixStream> {
+        stream.set_nonblocking(false).ok()?;
+        let mut wire = Wire { stream, deadline: deadline.within(INTRODUCTION), seconds: 1 };
+        let mut bytes = [0; ADVERTISE];
+        wire.read(&mut bytes).ok()?;
+        let peer = Peer::read(&bytes)?;
+        let mut known = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
+        (known.get_or_insert(peer).cookie == peer.cookie).then_some(wire.stream)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Nobody is there to be told of a socket's file that stays.
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
+impl Peer {
+    fn read(bytes: &[u8; ADVERTISE]) -> Option<Self> {
+        let mut cursor = Cursor::new(bytes, 0);
+        let magic = cursor.take(ADVERTISE_MAGIC.len(), "magic").ok()?;
+        let cookie = cursor.guid("cookie").ok()?;
+        let process = cursor.u64("process").ok()?;
+        (magic == ADVERTISE_MAGIC).then_some(Self { cookie, process })
+    }
+}

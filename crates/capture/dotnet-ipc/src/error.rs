@@ -1,0 +1,76 @@
+//! Why a runtime did not do what it was asked.
+
+use thiserror::Error as ThisError;
+
+/// What the runtime answers to a command that it does not know.
+pub(crate) const UNKNOWN_COMMAND: u32 = 0x8013_1385;
+/// What it answers to a payload that it cannot read.
+pub(crate) const BAD_ENCODING: u32 = 0x8013_1384;
+
+/// Why a runtime did not do what it was asked.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no socket.
+    #[error("there is no diagnostics socket at {0}")]
+    NoSocket(String),
+    /// The socket's file is there, and nobody listens behind it.
+    #[error("nobody listens at {0}: its process has ended")]
+    Stale(String),
+    /// The file system forbids it.
+    #[error("{0} is not permitted: run as the user of the process, or as root")]
+    NotPermitted(String),
+    /// No answer in time.
+    #[error("no answer from the runtime within {0} s: it may be stopped, or too busy to answer")]
+    Silent(u64),
+    /// The connection ended where an answer was expected.
+    #[error("the runtime closed the connection without an answer")]
+    Closed,
+    /// The answer is none of this protocol.
+    #[error("this is no .NET diagnostics socket: {0}")]
+    Foreign(&'static str),
+    /// The runtime refuses.
+    #[error("the runtime refuses: {}", refusal(*.0))]
+    Refused(u32),
+    /// None of the commands that start a session is known to the runtime.
+    #[error("the runtime knows none of the commands that start a session")]
+    NoSession,
+    /// Something that is sent is longer than a message may be.
+    #[error("the command is {0} bytes long, and a message holds 65,535")]
+    TooLong(usize),
+    /// The socket fails otherwise.
+    #[error("the diagnostics socket fails: {0}")]
+    Io(std::io::Error),
+}
+
+impl Error {
+    /// Whether the runtime does not know the command, or its form of it: an older one may do.
+    pub fn is_unknown_command(&self) -> bool {
+        matches!(self, Self::Refused(UNKNOWN_COMMAND | BAD_ENCODING) | Self::Closed)
+    }
+
+    /// An error of reading or writing, within so many seconds.
+    pub(crate) fn of_io(error: std::io::Error, seconds: u64) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::Silent(seconds),
+            ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => Self::Closed,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// The reason in words, where the code is known.
+fn refusal(code: u32) -> String {
+    let words = match code {
+        BAD_ENCODING => "it cannot read the command",
+        UNKNOWN_COMMAND => "it does not know the command, and is older than it",
+        0x8013_1386 => "it does not know this protocol",
+        0x8007_0057 => "an argument is not one it takes",
+        0x8007_000e => "it has no memory for it",
+        0x8007_0005 => "it forbids it",
+        0x8013_1370 | 0x8013_135e => "a setting of its environment forbids it",
+        _ => return format!("code {code:#010x}"),
+    };
+    format!("{words} (code {code:#010x})")
+}

@@ -1,0 +1,216 @@
+//! Sessions: a stream of events that a runtime sends until it is stopped.
+//!
+//! A session begins over a connection of its own and streams over it. A stop goes over another; the runtime then sends
+//! what it holds and, if asked, the names of all methods, and closes. A connection that ends from our side ends the
+//! session with the next event that is sent.
+
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::message::{Command, Payload};
+use base::bytes::Cursor;
+use base::time::Deadline;
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// NetTrace version 4.
+const FORMAT: u32 = 1;
+
+/// Whose events a session asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Provider {
+    /// The provider's name.
+    pub name: String,
+    /// Which of its events: bits that the provider defines.
+    pub keywords: u64,
+    /// Up to which level: 1 critical to 5 verbose.
+    pub level: u32,
+    /// `Key=Value;…`; a value that holds `;` stands in quotes.
+    pub arguments: String,
+}
+
+/// What a session asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Whose events.
+    pub providers: Vec<Provider>,
+    /// What the runtime keeps of events that were not read yet; what comes beyond it is dropped.
+    pub buffer_megabytes: u32,
+    /// Which names the runtime sends at the end: bits of its provider; 0 for none.
+    pub rundown: u64,
+}
+
+/// The rundown that every reader understands: loaded code, modules, and where in the sources it comes from.
+pub const FULL_RUNDOWN: u64 = 0x8002_0139;
+/// The rundown that names methods, without their places in the sources: half the bytes.
+pub const NAMES_RUNDOWN: u64 = 0x8000_0139;
+
+/// The forms of the command, newest first, each with what it can carry.
+const FORMS: [(Command, Form); 6] = [
+    (Command::COLLECT_TRACING_6, Form::Sixth),
+    (Command::COLLECT_TRACING_5, Form::Fifth),
+    (Command::COLLECT_TRACING_4, Form::Fourth),
+    (Command::COLLECT_TRACING_3, Form::Third),
+    (Command::COLLECT_TRACING_2, Form::Second),
+    (Command::COLLECT_TRACING_1, Form::First),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    /// Always with a rundown.
+    First,
+    /// With or without the rundown.
+    Second,
+    /// With or without stacks.
+    Third,
+    /// Which rundown.
+    Fourth,
+    /// Which events of a provider.
+    Fifth,
+    /// What happens when the buffer is full.
+    Sixth,
+}
+
+impl Request {
+    fn payload(&self, form: Form) -> Payload {
+        const STREAM: u32 = 0;
+        const DROP: u32 = 0;
+        let mut payload = Payload::default();
+        if form >= Form::Fifth {
+            payload.u32(STREAM);
+        }
+        payload.u32(self.buffer_megabytes);
+        payload.u32(FORMAT);
+        match form {
+            Form::First => {}
+            Form::Second | Form::Third => payload.bool(self.rundown != 0),
+            Form::Fourth | Form::Fifth | Form::Sixth => payload.u64(self.rundown),
+        }
+        if form >= Form::Third {
+            // Stacks.
+            payload.bool(true);
+        }
+        payload.u32(u32::try_from(self.providers.len()).unwrap_or(u32::MAX));
+        for provider in &self.providers {
+            payload.u64(provider.keywords);
+            payload.u32(provider.level);
+            payload.text(&provider.name);
+            payload.text(&provider.arguments);
+            if form >= Form::Fifth {
+                // No filter: all events of the keywords.
+                payload.bool(false);
+                payload.u32(0);
+            }
+        }
+        if form == Form::Sixth {
+            payload.u32(DROP);
+        }
+        payload
+    }
+}
+
+/// A session that streams. Dropping it closes the connection, which ends it in the runtime too.
+#[derive(Debug)]
+pub struct Session {
+    endpoint: Endpoint,
+    id: u64,
+    stream: UnixStream,
+    form: Form,
+}
+
+/// Starts sessions of a runtime, with the newest command that it is thought to accept.
+#[derive(Debug, Clone)]
+pub struct Starter {
+    endpoint: Endpoint,
+    form: Form,
+}
+
+impl Starter {
+    /// Starts a session.
+    pub fn start(&self, request: &Request, deadline: Deadline) -> Result<Session, Error> {
+        let mut all_closed = true;
+        for (command, form) in FORMS.into_iter().filter(|(_, form)| *form <= self.form) {
+            match self.endpoint.call(command, &request.payload(form), deadline) {
+                Ok((payload, stream)) => {
+                    let id = Cursor::new(&payload, 0).u64("session");
+                    let id = id.map_err(|_short| Error::Foreign("its session has no number"))?;
+                    return Ok(Session { endpoint: self.endpoint.clone(), id, stream, form });
+                }
+                Err(error) if error.is_unknown_command() => all_closed &= matches!(error, Error::Closed),
+                Err(error) => return Err(error),
+            }
+        }
+        // A runtime that ends closes every connection.
+        Err(if all_closed { Error::Closed } else { Error::NoSession })
+    }
+}
+
+/// What a read of a session gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing within the time.
+    Nothing,
+    /// The session has ended.
+    End,
+}
+
+impl Session {
+    /// Starts a session, with the newest command that the runtime accepts.
+    pub fn start(endpoint: &Endpoint, request: &Request, deadline: Deadline) -> Result<Self, Error> {
+        let newest = Starter { endpoint: endpoint.clone(), form: Form::Sixth };
+        newest.start(request, deadline)
+    }
+
+    /// What starts further sessions of the same runtime, with the command that this one was accepted with.
+    pub fn starter(&self) -> Starter {
+        Starter { endpoint: self.endpoint.clone(), form: self.form }
+    }
+
+    /// The session's number in its runtime.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether the runtime lets the kind of rundown be chosen, or none at all (.NET 5 and later).
+    pub fn chooses_rundown(&self) -> bool {
+        self.form >= Form::Second
+    }
+
+    /// Reads what has come, waiting at most so long for the first byte.
+    pub fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<Received, Error> {
+        let wait = wait.max(Duration::from_millis(1));
+        let read = self.stream.set_read_timeout(Some(wait)).and_then(|()| self.stream.read(buffer));
+        match read {
+            Ok(0) => Ok(Received::End),
+            Ok(len) => Ok(Received::Bytes(len)),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(Received::Nothing),
+                ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Ok(Received::End),
+                _ => Err(Error::Io(error)),
+            },
+        }
+    }
+
+    /// What stops the session from another thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { endpoint: self.endpoint.clone(), id: self.id }
+    }
+}
+
+/// Stops a session while another thread reads it.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    endpoint: Endpoint,
+    id: u64,
+}
+
+impl Stopper {
+    /// Asks the runtime to end the session; it then streams what it holds and closes.
+    pub fn stop(&self, deadline: Deadline) -> Result<(), Error> {
+        let mut payload = Payload::default();
+        payload.u64(self.id);
+        self.endpoint.call(Command::STOP_TRACING, &payload, deadline).map(drop)
+    }
+}

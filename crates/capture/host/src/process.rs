@@ -1,0 +1,314 @@
+//! Processes: what `/proc/PID` says of each.
+//!
+//! Field names are those of proc(5). Times that the kernel gives in ticks are handed on in nanoseconds; they are no
+//! finer than the tick, mostly a hundredth of a second. It knows nothing of what a process runs.
+
+use crate::{Error, container, files};
+use std::path::PathBuf;
+
+/// The kernel numbers no more processes than this.
+const MOST_PROCESSES: usize = 1 << 22;
+const NANOS: u64 = 1_000_000_000;
+
+/// A `/proc`: the machine's, or a tree that was recorded from one.
+#[derive(Debug, Clone)]
+pub struct Proc {
+    root: PathBuf,
+    units: Units,
+}
+
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// Its number in the namespace of this `/proc`.
+    pub pid: u32,
+    /// Its name: the program's file name, cut to fifteen bytes, unless it gave itself another.
+    pub comm: String,
+    /// Its state: `R` running, `S` sleeping, `D` in an uninterruptible wait, `Z` ended but not waited for, `T` stopped.
+    pub state: char,
+    /// The process that started it, or took it over; 0 if that lies outside the namespace.
+    pub parent: u32,
+    /// How many threads it has.
+    pub threads: u32,
+    /// Processor time in user code since its start.
+    pub user_ns: u64,
+    /// Processor time in the kernel since its start.
+    pub system_ns: u64,
+    /// When it started, in ticks since the machine did: with the number it tells a process from a later one.
+    pub start_ticks: u64,
+    /// Memory that is resident; the kernel counts it a little late.
+    pub rss_bytes: u64,
+}
+
+/// What the kernel counts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Units {
+    tick_ns: u64,
+    page_bytes: u64,
+}
+
+impl Proc {
+    /// The machine's own, `/proc`.
+    pub fn live() -> Self {
+        Self::at("/proc")
+    }
+
+    /// The one at a path.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        let vector = files::read(&root.join("self/auxv"), files::USUAL).unwrap_or_default();
+        Self { root, units: Units::of_vector(&vector) }
+    }
+
+    /// Every process that can be seen, in the order of their numbers.
+    pub fn pids(&self) -> Vec<u32> {
+        files::numbered(&self.root, MOST_PROCESSES)
+    }
+
+    /// Reads `/proc/PID/stat`.
+    pub fn stat(&self, pid: u32) -> Result<Stat, Error> {
+        self.stat_file(pid, self.file(pid, "stat"))
+    }
+
+    /// Its number in the innermost namespace it is in: the one it knows itself by.
+    pub fn namespace_pid(&self, pid: u32) -> Option<u32> {
+        last_namespace_id(&self.text(pid, "status")?)
+    }
+
+    /// The user it acts as (the effective one).
+    pub fn user_id(&self, pid: u32) -> Option<u32> {
+        effective_user(&self.text(pid, "status")?)
+    }
+
+    /// Its arguments, the program first. Empty for a thread of the kernel, for one that has ended, and where we may not
+    /// look. A process can write something else there.
+    pub fn command_line(&self, pid: u32) -> Vec<String> {
+        split_zeros(&files::read(&self.file(pid, "cmdline"), files::LONG).unwrap_or_default())
+    }
+
+    /// A variable of the environment that it was started with. None also where we may not look.
+    pub fn environment(&self, pid: u32, name: &str) -> Option<String> {
+        variable(&files::read(&self.file(pid, "environ"), files::LONG).ok()?, name)
+    }
+
+    /// The folder through which its file system is seen, `/proc/PID/root`.
+    pub fn root_path(&self, pid: u32) -> PathBuf {
+        self.file(pid, "root")
+    }
+
+    /// The whole id of the container it is in, as the names of its control groups tell it: 64 hexadecimal digits of
+    /// Docker, containerd, CRI-O and Podman, a name of LXC.
+    ///
+    /// None also when we share a private cgroup namespace with it, in which these names are not to be seen.
+    pub fn container(&self, pid: u32) -> Option<String> {
+        container::id(&self.text(pid, "cgroup")?)
+    }
+
+    pub(crate) fn file(&self, pid: u32, name: &str) -> PathBuf {
+        self.root.join(pid.to_string()).join(name)
+    }
+
+    /// A file of the machine, or of ourselves.
+    pub(crate) fn machine_file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    pub(crate) fn text(&self, pid: u32, name: &str) -> Option<String> {
+        files::text(&self.file(pid, name), files::USUAL)
+    }
+
+    /// Reads the `stat` of a process or of one of its threads.
+    pub(crate) fn stat_file(&self, pid: u32, path: PathBuf) -> Result<Stat, Error> {
+        let bytes = files::read(&path, files::USUAL).map_err(|error| Error::of_file(pid, &path, &error))?;
+        parse_stat(&String::from_utf8_lossy(&bytes), self.units)
+            .map_err(|field| Error::Malformed { path, field })
+    }
+}
+
+impl Units {
+    /// Of nearly every machine; taken where a tree does not say.
+    const USUAL: Self = Self { tick_ns: 10_000_000, page_bytes: 4096 };
+
+    /// From the auxiliary vector that the kernel hands every program: pairs of a key and a value, in machine words.
+    fn of_vector(bytes: &[u8]) -> Self {
+        const PAGE_SIZE: usize = 6;
+        const TICKS_PER_SECOND: usize = 17;
+        let mut units = Self::USUAL;
+        let (words, _rest) = bytes.as_chunks::<{ size_of::<usize>() }>();
+        let mut words = words.iter().map(|word| usize::from_ne_bytes(*word));
+        while let (Some(key), Some(value)) = (words.next(), words.next()) {
+            match key {
+                PAGE_SIZE if value.is_power_of_two() => units.page_bytes = value as u64,
+                TICKS_PER_SECOND => {
+                    units.tick_ns = NANOS.checked_div(value as u64).unwrap_or(Self::USUAL.tick_ns);
+                }
+                _ => {}
+            }
+        }
+        units
+    }
+}
+
+/// Splits a `stat` into its fields; the error names the one that is wrong.
+///
+/// The name is in parentheses and may hold some itself, and blanks: it ends at the last one.
+fn parse_stat(text: &str, units: Units) -> Result<Stat, &'static str> {
+    let (pid, rest) = text.split_once(" (").ok_or("comm")?;
+    let (comm, rest) = rest.rsplit_once(')').ok_or("comm")?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // The fields are numbered as in proc(5), where the first behind the name is the third.
+    let field = |number: usize, what: &'static str| {
+        number.checked_sub(3).and_then(|at| fields.get(at)).copied().ok_or(what)
+    };
+    let count = |number, what| field(number, what)?.parse::<u64>().map_err(|_no_number| what);
+    let small = |number, what| field(number, what)?.parse::<u32>().map_err(|_no_number| what);
+    let pages: i64 = field(24, "rss")?.parse().map_err(|_no_number| "rss")?;
+    Ok(Stat {
+        pid: pid.parse().map_err(|_no_number| "pid")?,
+        comm: comm.to_owned(),
+        state: field(3, "state")?.chars().next().ok_or("state")?,
+        parent: small(4, "ppid")?,
+        threads: small(20, "num_threads")?,
+        user_ns: count(14, "utime")?.saturating_mul(units.tick_ns),
+        system_ns: count(15, "stime")?.saturating_mul(units.tick_ns),
+        start_ticks: count(22, "starttime")?,
+        // The sum of several counters, which may be below zero for a moment.
+        rss_bytes: u64::try_from(pages).unwrap_or(0).saturating_mul(units.page_bytes),
+    })
+}
+
+/// The last number of `NSpid:`, which lists them from our namespace inwards.
+pub(crate) fn last_namespace_id(status: &str) -> Option<u32> {
+    files::field(status, "NSpid:")?.split_ascii_whitespace().next_back()?.parse().ok()
+}
+
+/// The second number of `Uid:`, behind the real one.
+fn effective_user(status: &str) -> Option<u32> {
+    files::field(status, "Uid:")?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+fn split_zeros(bytes: &[u8]) -> Vec<String> {
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    bytes.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+}
+
+fn variable(environment: &[u8], name: &str) -> Option<String> {
+    let value = |entry: &[u8]| -> Option<String> {
+        let value = entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    };
+    environment.split(|byte| *byte == 0).find_map(value)
+}
+
+/// Whether it is the machine's own and can be read, for tests that stand on it.
+#[cfg(test)]
+pub(crate) fn is_live(proc: &Proc) -> bool {
+    proc.root == *"/proc" && proc.machine_file("self/stat").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Tree;
+    use proptest::prelude::{any, proptest};
+
+    const TAIL: &str =
+        "S 4 5 5 0 -1 4194560 100 0 7 0 250 30 0 0 20 0 12 0 8800 90000000 300 18446744073709551615";
+
+    fn check(stat: &str, expected: Result<(u32, &str, char, u64, u64), &'static str>) {
+        let found = parse_stat(stat, Units::USUAL);
+        let found = found
+            .as_ref()
+            .map(|stat| (stat.pid, stat.comm.as_str(), stat.state, stat.user_ns, stat.rss_bytes));
+        assert_eq!(found, expected.as_ref().copied());
+    }
+
+    #[test]
+    fn a_name_may_hold_parentheses_and_blanks() {
+        check(&format!("7 (dotnet) {TAIL}\n"), Ok((7, "dotnet", 'S', 2_500_000_000, 1_228_800)));
+        check(&format!("7 (a) (b ) R 1) {TAIL}"), Ok((7, "a) (b ) R 1", 'S', 2_500_000_000, 1_228_800)));
+        check(&format!("7 () {TAIL}"), Ok((7, "", 'S', 2_500_000_000, 1_228_800)));
+    }
+
+    #[test]
+    fn a_stat_that_is_cut_says_which_field_is_missing() {
+        check("", Err("comm"));
+        check("7 (dotnet", Err("comm"));
+        check("7 (dotnet) S 4", Err("rss"));
+        check(&format!("x (dotnet) {TAIL}"), Err("pid"));
+        check(&format!("7 (dotnet) {}", TAIL.replace("250", "x")), Err("utime"));
+        check(&format!("7 (d) {}", TAIL.replace(" 300 ", " -2 ")), Ok((7, "d", 'S', 2_500_000_000, 0)));
+    }
+
+    #[test]
+    fn a_process_is_read_from_a_recorded_tree() {
+        let tree = Tree::new();
+        tree.write("proc/12/stat", format!("12 (dotnet) {TAIL}"));
+        tree.write("proc/12/status", "Name:\tdotnet\nUid:\t1000\t1001\t0\t0\nNSpid:\t12\t40\t1\n");
+        tree.write("proc/12/cmdline", b"dotnet\0app.dll\0\0--a=\xff b\0");
+        tree.write("proc/12/environ", "TMPDIR2=/no\0TMPDIR=/var/tmp\0TMPDIR=/later\0EMPTY=\0");
+        tree.write("proc/7/stat", "garbage");
+        tree.write("proc/7/cmdline", "");
+        let proc = tree.proc();
+        assert_eq!(proc.pids(), [7, 12]);
+        assert_eq!(
+            proc.stat(12).map(|stat| (stat.parent, stat.threads, stat.start_ticks)),
+            Ok((4, 12, 8800))
+        );
+        assert_eq!((proc.namespace_pid(12), proc.user_id(12)), (Some(1), Some(1001)));
+        assert_eq!(proc.command_line(12), ["dotnet", "app.dll", "", "--a=\u{fffd} b"]);
+        assert_eq!(proc.environment(12, "TMPDIR").as_deref(), Some("/var/tmp"));
+        assert_eq!((proc.environment(12, "EMPTY").as_deref(), proc.environment(12, "TMP")), (Some(""), None));
+        assert_eq!(proc.root_path(12), tree.path("proc/12/root"));
+        let path = tree.path("proc/7/stat");
+        assert_eq!(proc.stat(7), Err(Error::Malformed { path, field: "comm" }));
+        assert_eq!((proc.command_line(7), proc.namespace_pid(7)), (vec![], None));
+        assert_eq!(proc.stat(8), Err(Error::Gone { pid: 8 }));
+        assert_eq!((proc.command_line(8), proc.user_id(8), proc.container(8)), (vec![], None, None));
+    }
+
+    #[test]
+    fn units_come_from_the_auxiliary_vector() {
+        let vector = |words: &[usize]| {
+            Units::of_vector(&words.iter().flat_map(|w| w.to_ne_bytes()).collect::<Vec<_>>())
+        };
+        assert_eq!(vector(&[]), Units::USUAL);
+        assert_eq!(
+            vector(&[33, 1, 6, 65536, 17, 250, 0, 0]),
+            Units { tick_ns: 4_000_000, page_bytes: 65536 }
+        );
+        assert_eq!(vector(&[6, 0, 17, 0, 6]), Units::USUAL);
+    }
+
+    #[test]
+    fn this_process_reads_itself() {
+        let (proc, pid) = (Proc::live(), std::process::id());
+        if !is_live(&proc) {
+            return base::ground::skip("host::process", "no /proc");
+        }
+        let stat = proc.stat(pid).unwrap();
+        assert!(stat.threads >= 1 && stat.rss_bytes > 100_000 && stat.start_ticks > 0, "{stat:?}");
+        assert_eq!(stat.pid, pid);
+        assert!(proc.pids().contains(&pid));
+        assert!(proc.namespace_pid(pid).is_some() && proc.user_id(pid).is_some());
+        let arguments: Vec<String> = std::env::args().collect();
+        assert_eq!(proc.command_line(pid), arguments);
+        assert_eq!(proc.environment(pid, "PATH"), std::env::var("PATH").ok());
+        assert!(proc.root_path(pid).is_dir());
+        assert_eq!(proc.stat(u32::MAX), Err(Error::Gone { pid: u32::MAX }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in any::<Vec<u8>>(), comm in ".*") {
+            let text = String::from_utf8_lossy(&bytes);
+            let _fields = parse_stat(&text, Units::USUAL);
+            assert_eq!(parse_stat(&format!("7 ({comm}) {TAIL}"), Units::USUAL).unwrap().comm, comm);
+            let _numbers = (last_namespace_id(&text), effective_user(&text), Units::of_vector(&bytes));
+            let _parts = (split_zeros(&bytes), variable(&bytes, "A"));
+        }
+    }
+}

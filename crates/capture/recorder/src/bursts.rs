@@ -1,0 +1,181 @@
+//! Short sessions that come again and again, one stream after another in one file.
+//!
+//! Their distance varies, so that work which comes at a fixed beat is not missed by all of them, or met by all. The
+//! variation is the same each time: a row of numbers, no chance.
+
+use crate::error::Error;
+use crate::file::TraceFile;
+use crate::profile::Bursts;
+use crate::pump::{End, Facts, Gauge, Reader, pump, stop};
+use base::time::{Deadline, Stopwatch};
+use dotnet_ipc::session::{Request, Starter};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a session has to begin.
+const BEGIN: Duration = Duration::from_secs(5);
+/// How often the end of a burst, or of all of them, is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Bursts that may fail in a row before no more are tried.
+const MOST_FAILURES: u32 = 5;
+/// Part of the distance after which the first begins.
+const FIRST: f64 = 0.25;
+/// Part of the distance by which it varies.
+const VARIATION: f64 = 0.4;
+/// The part of the golden ratio behind its point: its multiples lie as evenly between 0 and 1 as any do.
+const GOLDEN: f64 = 0.618_033_988_749_895;
+
+/// What the bursts did, and what is to be done with them.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Whether no more are wanted.
+    pub(crate) stop: AtomicBool,
+    told: Mutex<Told>,
+}
+
+/// What the bursts did.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Told {
+    /// All of them together.
+    pub(crate) facts: Facts,
+    /// How many there were.
+    pub(crate) bursts: u32,
+    /// How many could not be started or did not end as they should.
+    pub(crate) failed: u32,
+    /// Bytes that came.
+    pub(crate) bytes: u64,
+    /// How long they were, together.
+    pub(crate) sampled: Duration,
+    /// What went wrong last.
+    pub(crate) problem: Option<String>,
+}
+
+impl State {
+    pub(crate) fn told(&self) -> Told {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+}
+
+/// When a burst begins, after the beginning of the recording. The first is not at once: the program is busy with the
+/// sessions then, whose instruments it makes and compiles.
+fn begin_of(number: u32, bursts: &Bursts) -> Duration {
+    let varied = FIRST + (f64::from(number) * GOLDEN).fract() * VARIATION;
+    bursts.every.saturating_mul(number).saturating_add(bursts.every.mul_f64(varied))
+}
+
+/// Takes bursts until they are no longer wanted. The file is held during each; between them it may be exchanged.
+pub(crate) fn run(
+    bursts: &Bursts,
+    buffer_megabytes: u32,
+    starter: &Starter,
+    file: &Mutex<Option<TraceFile>>,
+    make_reader: &dyn Fn() -> Box<dyn Reader>,
+    state: &State,
+) {
+    let begun = Stopwatch::start();
+    let request = Request { providers: bursts.providers.clone(), buffer_megabytes, rundown: 0 };
+    let mut failures = 0;
+    for number in 0u32.. {
+        let begin = begin_of(number, bursts);
+        while !state.is_stopped() && begun.elapsed() < begin {
+            let left = begin.saturating_sub(begun.elapsed());
+            std::thread::sleep(left.min(LOOK_EVERY));
+        }
+        if state.is_stopped() || failures >= MOST_FAILURES {
+            return;
+        }
+        // A burst that is late by a whole distance is left out.
+        if begun.elapsed() > begin.saturating_add(bursts.every) {
+            continue;
+        }
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = file.as_mut() else { return };
+        let took = one(bursts.length, &request, starter, file, make_reader, state);
+        state.tell(|told| told.bursts = told.bursts.saturating_add(1));
+        match took {
+            Ok(()) => failures = 0,
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                state.tell(|told| {
+                    told.failed = told.failed.saturating_add(1);
+                    told.problem = Some(error.to_string());
+                });
+            }
+        }
+    }
+}
+
+fn one(
+    length: Duration,
+    request: &Request,
+    starter: &Starter,
+    file: &mut TraceFile,
+    make_reader: &dyn Fn() -> Box<dyn Reader>,
+    state: &State,
+) -> Result<(), Error> {
+    let session = starter.start(request, Deadline::after(BEGIN))?;
+    let stopper = session.stopper();
+    let gauge = Gauge::default();
+    let mut reader = make_reader();
+    let lasted = Stopwatch::start();
+    let end = std::thread::scope(|scope| {
+        let watch = std::thread::Builder::new().name("burst-end".to_owned());
+        let watching = watch.spawn_scoped(scope, || {
+            while !state.is_stopped() && !gauge.has_ended() && lasted.elapsed() < length {
+                std::thread::sleep(length.saturating_sub(lasted.elapsed()).min(LOOK_EVERY));
+            }
+            let sampled = lasted.elapsed();
+            let stopped = stop(&stopper, &gauge);
+            if stopped.is_err() {
+                gauge.abandon.store(true, Ordering::Release);
+            }
+            sampled
+        });
+        let end = pump(session, reader.as_mut(), file, &gauge);
+        gauge.ended.store(true, Ordering::Release);
+        let sampled = watching.map_err(Error::Thread)?.join().unwrap_or_default();
+        end.map(|end| (end, sampled))
+    });
+    let path = file.path().to_path_buf();
+    file.flush().map_err(Error::write(&path))?;
+    let facts = reader.facts();
+    state.tell(|told| {
+        told.facts.add(&facts);
+        told.bytes = told.bytes.saturating_add(gauge.bytes.load(Ordering::Relaxed));
+    });
+    let (end, sampled) = end?;
+    state.tell(|told| told.sampled = told.sampled.saturating_add(sampled));
+    match end {
+        End::Closed => Ok(()),
+        End::Abandoned => Err(Error::Runtime(dotnet_ipc::Error::Closed)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bursts_keep_their_distance_on_average_and_have_no_beat() {
+        let (every, length) = (Duration::from_secs(2), Duration::from_millis(200));
+        let bursts = Bursts { providers: Vec::new(), every, length };
+        let begins: Vec<Duration> = (0..100).map(|number| begin_of(number, &bursts)).collect();
+        assert_eq!(begins[0], Duration::from_millis(500));
+        assert!(begins.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) >= Duration::from_secs(1)));
+        assert!(begins[99] < every * 100);
+        // Where in a second they begin: every tenth of it is met.
+        let mut tenths: Vec<u32> = begins.iter().map(|begin| begin.subsec_millis() / 100).collect();
+        tenths.sort_unstable();
+        tenths.dedup();
+        assert!(tenths.len() >= 8, "{tenths:?}");
+    }
+}

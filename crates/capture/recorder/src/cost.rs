@@ -1,0 +1,34 @@
+//! What a recording cost its subject, as measured on this very subject.
+
+use serde::Serialize;
+
+/// What a recording cost its subject. Processor time is in processors: 1.0 is one of them all the time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// Processors that the subject used before; none where it was started for the recording.
+    pub cpu_before: Option<f64>,
+    /// Processors that it used while it was recorded, the sessions included.
+    pub cpu_during: Option<f64>,
+    /// Processors that it may use.
+    pub cpu_limit: Option<f64>,
+    /// Whether it used all of them before: what the recording costs then shows in its throughput, not here.
+    pub saturated: bool,
+    /// Seconds in which the runtime sent the names of all methods, at the end.
+    pub rundown_seconds: f64,
+    /// Bytes of events a second, before packing.
+    pub bytes_per_second: f64,
+    /// Share of the time in which samples were taken.
+    pub sampled_share: f64,
+    /// Share of the whole time in which the sampler stopped the program; none where no event tells.
+    pub sampler_stopped_share: Option<f64>,
+    /// Events that the runtime dropped since its buffer was full.
+    pub events_lost: u64,
+    /// Processors that the recorder itself used.
+    pub recorder_cpu: Option<f64>,
+}
+
+/// Nanoseconds of processor time over nanoseconds.
+pub(crate) fn processors(used_ns: u64, time: std::time::Duration) -> Option<f64> {
+    let seconds = time.as_secs_f64();
+    (seconds > 0.0).then(|| used_ns as f64 / 1e9 / seconds)
+}

@@ -1,0 +1,55 @@
+//! Why nothing, or less than all, was recorded.
+
+use std::path::{Path, PathBuf};
+use thiserror::Error as ThisError;
+
+/// Why nothing, or less than all, was recorded.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// The runtime does not do what it is asked.
+    #[error(transparent)]
+    Runtime(#[from] dotnet_ipc::Error),
+    /// Something is there already.
+    #[error("{} is there already: name another, or overwrite it with --force", .0.display())]
+    Exists(PathBuf),
+    /// Something is there that `--force` does not overwrite.
+    #[error("{} is there and is no recording: it is not overwritten, name another", .0.display())]
+    NotOurs(PathBuf),
+    /// The disk or the file system refuses.
+    #[error("cannot write {}: {cause}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Its reason.
+        cause: std::io::Error,
+    },
+    /// The subject is gone, or another process has its number.
+    #[error("process {0} has ended")]
+    Gone(u32),
+    /// A program cannot be started.
+    #[error("cannot start {program}: {cause}")]
+    Start {
+        /// The program.
+        program: String,
+        /// The reason.
+        cause: std::io::Error,
+    },
+    /// A program was started in which no runtime shows up.
+    #[error("no .NET runtime showed up in {program} or its children {0}; is it a .NET program, of .NET 5 or later?", .within)]
+    NoRuntime {
+        /// The program.
+        program: String,
+        /// Within which time, or that it ended before.
+        within: String,
+    },
+    /// A thread of ours cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+impl Error {
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |cause| Self::Write { path: path.to_path_buf(), cause }
+    }
+}

@@ -1,0 +1,41 @@
+//! Recordings of a running subject, written so that they can be read whatever happens.
+//!
+//! [`record`] starts a session that lasts as long as the recording and, beside it, short ones that sample; it takes the
+//! names of methods early, reads what the host says of the process, and ends all of it without leaving anything behind
+//! in the subject. It knows no event: a [`Reader`] that the caller brings reads along and says what it saw.
+//!
+//! ```text
+//!  main session  ├──────────────────────────────────────────────┤ rundown     trace.nettrace.zst
+//!  names           ├─┤                                                        names.nettrace.zst
+//!  bursts             ├─┤       ├─┤       ├─┤       ├─┤                        samples.nettrace.zst
+//!  host          ·       ·       ·       ·       ·       ·                     host.csv, thread_cpu.csv
+//! ```
+//!
+//! Invariants: every file has its final name from the first byte and is readable up to the last quarter of a second;
+//! every wait on the subject has a limit; a subject that was suspended at its start is resumed.
+
+#![cfg(unix)]
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+mod bursts;
+mod cost;
+mod error;
+mod exhibit;
+mod file;
+mod launch;
+mod output;
+pub mod profile;
+mod pump;
+mod recording;
+mod segments;
+mod subject;
+mod tables;
+
+pub use cost::Cost;
+pub use error::Error;
+pub use file::Written;
+pub use launch::{Guard, Launched, guard, launch};
+pub use profile::{Bursts, Plan, Profile, Shape};
+pub use pump::{Facts, Reader, Role};
+pub use recording::{Control, Ended, MakeReader, Options, Outcome, Progress, Stage, record};
+pub use subject::Subject;

@@ -1,0 +1,115 @@
+//! Where a recording goes, and how its files are called.
+
+use crate::error::Error;
+use crate::profile::Shape;
+use std::path::{Path, PathBuf};
+
+/// The file that makes a folder an exhibit.
+pub(crate) const EXHIBIT: &str = "exhibit.toml";
+
+/// The shape that a name asks for: a file where it ends as one, else a folder.
+impl Shape {
+    /// The shape that a name asks for: a file where it ends in `.nettrace` or `.nettrace.zst`, else a folder.
+    pub fn of(out: &Path) -> Self {
+        let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_file = [".nettrace", ".nettrace.zst"].iter().any(|ending| name.ends_with(ending));
+        if is_file { Self::OneFile } else { Self::Folder }
+    }
+}
+
+/// The files of a folder. With segments each has their number.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    folder: PathBuf,
+    segmented: bool,
+}
+
+impl Names {
+    pub(crate) fn new(folder: &Path, segmented: bool) -> Self {
+        Self { folder: folder.to_path_buf(), segmented }
+    }
+
+    pub(crate) fn trace(&self, segment: u32) -> PathBuf {
+        self.numbered("trace", segment)
+    }
+
+    pub(crate) fn samples(&self, segment: u32) -> PathBuf {
+        self.numbered("samples", segment)
+    }
+
+    pub(crate) fn names(&self, segment: u32) -> PathBuf {
+        self.numbered("names", segment)
+    }
+
+    fn numbered(&self, what: &str, segment: u32) -> PathBuf {
+        let number = if self.segmented { format!("-{segment:05}") } else { String::new() };
+        self.folder.join(format!("{what}{number}.nettrace.zst"))
+    }
+}
+
+/// Whether there is room for a recording: nothing may be there, or, where that is allowed, nothing but an earlier one.
+pub(crate) fn check_room(out: &Path, shape: Shape, force: bool) -> Result<(), Error> {
+    let Ok(there) = std::fs::symlink_metadata(out) else { return Ok(()) };
+    let is_empty_folder =
+        there.is_dir() && std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
+    match shape {
+        Shape::Folder if is_empty_folder => Ok(()),
+        _ if !force => Err(Error::Exists(out.to_path_buf())),
+        Shape::OneFile if there.is_file() => Ok(()),
+        Shape::Folder if there.is_dir() && out.join(EXHIBIT).is_file() => Ok(()),
+        _ => Err(Error::NotOurs(out.to_path_buf())),
+    }
+}
+
+/// Makes room for a recording where there is room for one.
+pub(crate) fn make_room(out: &Path, shape: Shape, force: bool) -> Result<(), Error> {
+    check_room(out, shape, force)?;
+    match shape {
+        Shape::OneFile if out.is_file() => std::fs::remove_file(out).map_err(Error::write(out)),
+        Shape::Folder if out.is_dir() => remove_recording(out),
+        Shape::OneFile | Shape::Folder => Ok(()),
+    }
+}
+
+/// Removes the files that a recording consists of, and nothing else.
+fn remove_recording(folder: &Path) -> Result<(), Error> {
+    let entries = std::fs::read_dir(folder).map_err(Error::write(folder))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_trace = ["trace", "samples", "names"].iter().any(|start| name.starts_with(start))
+            && name.ends_with(".nettrace.zst");
+        if is_trace || [EXHIBIT, crate::tables::HOST, crate::tables::THREAD_CPU].contains(&name.as_str()) {
+            std::fs::remove_file(&path).map_err(Error::write(&path))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_overwritten_unasked_and_only_recordings_are_when_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("orders");
+        make_room(&out, Shape::Folder, false).unwrap();
+        std::fs::create_dir(&out).unwrap();
+        make_room(&out, Shape::Folder, false).unwrap();
+        std::fs::write(out.join("notes.md"), "mine").unwrap();
+        assert!(matches!(make_room(&out, Shape::Folder, false), Err(Error::Exists(_))));
+        assert!(matches!(make_room(&out, Shape::Folder, true), Err(Error::NotOurs(_))));
+        for name in [EXHIBIT, "trace-00003.nettrace.zst", "host.csv"] {
+            std::fs::write(out.join(name), "old").unwrap();
+        }
+        make_room(&out, Shape::Folder, true).unwrap();
+        let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["notes.md"]);
+    }
+
+    #[test]
+    fn the_name_decides_between_a_file_and_a_folder() {
+        let shapes = ["a.nettrace", "a.nettrace.zst", "a", "a.zst"].map(|name| Shape::of(Path::new(name)));
+        assert_eq!(shapes, [Shape::OneFile, Shape::OneFile, Shape::Folder, Shape::Folder]);
+    }
+}

@@ -1,0 +1,156 @@
+//! A session's bytes into a file, with a reader beside it.
+
+use crate::error::Error;
+use crate::file::TraceFile;
+use base::time::{Deadline, Stopwatch};
+use dotnet_ipc::session::{Received, Session};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Bytes read at once.
+const PIECE: usize = 256 << 10;
+/// How long a read waits before it looks whether it is still wanted.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a runtime that was told to stop may be silent.
+const SILENCE: Duration = Duration::from_secs(20);
+/// How long a runtime has to answer that it stops. While it works on its names it answers nothing.
+const STOP_ANSWER: Duration = Duration::from_mins(10);
+
+/// Which session a reader reads along with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The one that lasts.
+    Main,
+    /// A short one with samples.
+    Burst,
+    /// The one that takes names.
+    Names,
+}
+
+/// What a reader saw of a session so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// When the session began, in nanoseconds of the system's monotonic clock; none before its header is read.
+    pub start_ns: Option<i64>,
+    /// Events.
+    pub events: u64,
+    /// Events that the runtime dropped.
+    pub lost: u64,
+    /// How long the sampler stopped the program, in nanoseconds.
+    pub sampler_stopped_ns: u64,
+    /// Samples.
+    pub samples: u64,
+    /// Whether the event came that ends the recording.
+    pub ends: bool,
+}
+
+impl Facts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.events = self.events.saturating_add(other.events);
+        self.lost = self.lost.saturating_add(other.lost);
+        self.sampler_stopped_ns = self.sampler_stopped_ns.saturating_add(other.sampler_stopped_ns);
+        self.samples = self.samples.saturating_add(other.samples);
+        self.ends |= other.ends;
+    }
+}
+
+/// Reads along with a session: takes its bytes in order, in any cut.
+pub trait Reader: Send {
+    /// Takes the next bytes.
+    fn take(&mut self, bytes: &[u8]);
+    /// The session has ended.
+    fn end(&mut self);
+    /// What it saw so far.
+    fn facts(&self) -> Facts;
+}
+
+/// What a pump and those who watch it share.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    /// Bytes that came.
+    pub(crate) bytes: AtomicU64,
+    /// Whether the runtime was told to stop.
+    pub(crate) stopping: AtomicBool,
+    /// Whether to stop reading, whatever the runtime does.
+    pub(crate) abandon: AtomicBool,
+    /// Whether it is over.
+    pub(crate) ended: AtomicBool,
+    facts: Mutex<Facts>,
+}
+
+impl Gauge {
+    pub(crate) fn facts(&self) -> Facts {
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_facts(&self, facts: Facts) {
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The runtime closed it after it was told to stop, or since its process ended.
+    Closed,
+    /// We closed it: the runtime said nothing for too long, or nobody wanted to wait.
+    Abandoned,
+}
+
+/// Reads a session to its end.
+pub(crate) fn pump(
+    session: Session,
+    reader: &mut dyn Reader,
+    file: &mut TraceFile,
+    gauge: &Gauge,
+) -> Result<End, Error> {
+    let end = read_to_end(session, reader, file, gauge);
+    reader.end();
+    gauge.set_facts(reader.facts());
+    end
+}
+
+fn read_to_end(
+    mut session: Session,
+    reader: &mut dyn Reader,
+    file: &mut TraceFile,
+    gauge: &Gauge,
+) -> Result<End, Error> {
+    let mut buffer = vec![0; PIECE];
+    let mut heard = Stopwatch::start();
+    let path = file.path().to_path_buf();
+    loop {
+        match session.read(&mut buffer, LOOK_EVERY)? {
+            Received::Bytes(len) => {
+                let bytes = buffer.get(..len).unwrap_or_default();
+                gauge.bytes.fetch_add(len as u64, Ordering::Relaxed);
+                file.write(bytes).map_err(Error::write(&path))?;
+                reader.take(bytes);
+                gauge.set_facts(reader.facts());
+                heard = Stopwatch::start();
+            }
+            Received::Nothing => {}
+            Received::End => return Ok(End::Closed),
+        }
+        file.flush_when_due().map_err(Error::write(&path))?;
+        let stopping = gauge.stopping.load(Ordering::Acquire);
+        if gauge.abandon.load(Ordering::Acquire) || stopping && heard.elapsed() > SILENCE {
+            return Ok(End::Abandoned);
+        }
+    }
+}
+
+/// Tells the runtime to end a session, without waiting for its answer: it streams first, and may take long.
+pub(crate) fn stop(session: &dotnet_ipc::session::Stopper, gauge: &Gauge) -> Result<(), Error> {
+    gauge.stopping.store(true, Ordering::Release);
+    let stopper = session.clone();
+    let thread = std::thread::Builder::new().name("stop".to_owned());
+    // Whether it worked shows in the session's end: the answer adds nothing.
+    let stopping = thread.spawn(move || drop(stopper.stop(Deadline::after(STOP_ANSWER))));
+    stopping.map(drop).map_err(Error::Thread)
+}

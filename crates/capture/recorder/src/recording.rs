@@ -1,0 +1,725 @@
+//! A recording from its beginning to its end.
+//!
+//! ```text
+//!  measure the subject ─▶ main session ─▶ (resume) ─▶ names, bursts, host ─▶ … ─▶ stop ─▶ rundown ─▶ exhibit.toml
+//!                              ▲   │
+//!                              └───┘ with `keep`: a new segment, the oldest goes
+//! ```
+
+use crate::bursts;
+use crate::cost::{Cost, processors};
+use crate::error::Error;
+use crate::exhibit::Exhibit;
+use crate::file::{TraceFile, Written};
+use crate::output::{Names, check_room, make_room};
+use crate::profile::{Plan, Shape};
+use crate::pump::{End, Facts, Reader, Role};
+use crate::segments::{Segment, SegmentEnd, take_names};
+use crate::subject::Subject;
+use crate::tables::{Tables, monotonic_ns, reading_every};
+use base::time::{Deadline, Stopwatch};
+use dotnet_ipc::session::{FULL_RUNDOWN, NAMES_RUNDOWN, Request, Session, Starter};
+use host::Proc;
+use host::cgroup::Cgroup;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long the main session has to begin.
+const BEGIN: Duration = Duration::from_secs(10);
+/// How long the subject is looked at before it is recorded.
+const BEFORE: Duration = Duration::from_secs(1);
+/// How often everything is looked after.
+const TICK: Duration = Duration::from_millis(50);
+/// How long the names that were asked for at the beginning may take once the recording has ended.
+const NAMES_PATIENCE: Duration = Duration::from_secs(30);
+/// What the runtime may keep for us unless the subject's limit allows less.
+const BUFFER_MEGABYTES: u64 = 256;
+/// The part of the subject's memory limit that all sessions together may take at most.
+const MEMORY_PART: u64 = 16;
+/// A clock that is further ahead than this is another one.
+const SAME_CLOCK_NS: i64 = 2_000_000_000;
+
+/// What to record, and where to.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The file or folder.
+    pub out: PathBuf,
+    /// Which of both.
+    pub shape: Shape,
+    /// The sessions.
+    pub plan: Plan,
+    /// The profile's name.
+    pub profile: String,
+    /// How long; until it is stopped where there is none.
+    pub duration: Option<Duration>,
+    /// How much of the last is kept; all where there is none.
+    pub keep: Option<Duration>,
+    /// Whether an earlier recording at that place goes.
+    pub force: bool,
+    /// What the runtime may keep for us; chosen by the subject's memory where there is none.
+    pub buffer_megabytes: Option<u32>,
+    /// This program and its version, for the exhibit.
+    pub tool: String,
+    /// The command as it was given, for the exhibit.
+    pub command: String,
+}
+
+/// What other threads ask of a recording.
+#[derive(Debug, Default)]
+pub struct Control {
+    /// To end it.
+    pub stop: AtomicBool,
+    /// To end it without waiting for names.
+    pub abandon: AtomicBool,
+    /// To copy what is kept, and go on.
+    pub copy: AtomicBool,
+}
+
+/// Where a recording stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The subject is looked at before it is recorded.
+    Measuring,
+    /// It is recorded.
+    Recording,
+    /// The runtime sends what it holds, and the names of methods.
+    Ending,
+}
+
+/// How far a recording is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Where it stands.
+    pub stage: Stage,
+    /// How long it has been there.
+    pub elapsed: Duration,
+    /// Bytes of events so far, before packing.
+    pub bytes: u64,
+    /// Events so far.
+    pub events: u64,
+    /// Events that the runtime dropped so far.
+    pub lost: u64,
+}
+
+/// Why a recording ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// Its time was over.
+    Duration,
+    /// Someone asked for it.
+    Asked,
+    /// The event came that it was to end at.
+    Event,
+    /// The subject ended.
+    SubjectEnded,
+    /// Something went wrong; what was recorded until then can be read.
+    Failed(String),
+}
+
+impl Ended {
+    /// In words, as `exhibit.toml` has it.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Duration | Self::Asked | Self::Event => "complete".to_owned(),
+            Self::SubjectEnded => "the subject ended".to_owned(),
+            Self::Failed(what) => format!("failed: {what}"),
+        }
+    }
+}
+
+/// What came of a recording.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its files.
+    pub files: Vec<Written>,
+    /// Why it ended.
+    pub ended: Ended,
+    /// How long it was; with `keep`, how long what was kept is at most.
+    pub duration: Duration,
+    /// Bytes of events, before packing.
+    pub bytes: u64,
+    /// Events.
+    pub events: u64,
+    /// Events that the runtime dropped.
+    pub lost: u64,
+    /// What it cost.
+    pub cost: Cost,
+    /// What is less than asked for, in sentences.
+    pub notes: Vec<String>,
+    /// Folders with copies that were asked for on the way.
+    pub copies: Vec<PathBuf>,
+}
+
+/// Makes readers for sessions.
+pub type MakeReader = Arc<dyn Fn(Role) -> Box<dyn Reader> + Send + Sync>;
+
+/// Records a subject until its time is over, it ends, or it is asked to stop.
+///
+/// A subject that is suspended at its start is resumed once the main session has begun, and also where it could not
+/// begin.
+pub fn record(
+    subject: &Subject,
+    options: &Options,
+    control: &Control,
+    make_reader: &MakeReader,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Outcome, Error> {
+    let proc = Proc::live();
+    if let Err(error) = check_room(&options.out, options.shape, options.force) {
+        resume(subject, &mut Vec::new());
+        return Err(error);
+    }
+    let before = measure_before(subject, &proc, control, progress);
+    let mut recorder = match Recorder::begin(subject, options, &proc, make_reader) {
+        Ok(recorder) => recorder,
+        Err(error) => {
+            resume(subject, &mut Vec::new());
+            return Err(error);
+        }
+    };
+    resume(subject, &mut recorder.notes);
+    recorder.begin_beside();
+    let ended = recorder.until_end(control, progress);
+    Ok(recorder.end(ended, before, control, progress))
+}
+
+/// Lets a suspended subject run.
+fn resume(subject: &Subject, notes: &mut Vec<String>) {
+    if subject.suspended
+        && let Err(error) = dotnet_ipc::process::resume(&subject.endpoint, Deadline::after(BEGIN))
+    {
+        notes.push(format!("the subject could not be resumed: {error}"));
+    }
+}
+
+/// Processors that the subject uses before it is recorded.
+fn measure_before(
+    subject: &Subject,
+    proc: &Proc,
+    control: &Control,
+    progress: &mut dyn FnMut(Progress),
+) -> Option<f64> {
+    if subject.suspended {
+        return None;
+    }
+    let from = subject.cpu_ns(proc)?;
+    let watch = Stopwatch::start();
+    while watch.elapsed() < BEFORE && !control.stop.load(Ordering::Acquire) {
+        let stage = Stage::Measuring;
+        progress(Progress { stage, elapsed: watch.elapsed(), bytes: 0, events: 0, lost: 0 });
+        std::thread::sleep(TICK);
+    }
+    processors(subject.cpu_ns(proc)?.saturating_sub(from), watch.elapsed())
+}
+
+/// What is written while it is recorded.
+struct Recorder<'a> {
+    subject: &'a Subject,
+    options: &'a Options,
+    proc: Proc,
+    make_reader: &'a MakeReader,
+    names: Names,
+    exhibit: Option<Exhibit>,
+    starter: Starter,
+    request: Request,
+    /// The numbers of the segments that are kept, each with when it began; the last one is being written.
+    kept: VecDeque<(u32, i64)>,
+    main: Segment,
+    main_begun: Stopwatch,
+    begun: Stopwatch,
+    /// Sessions that were told to end: segments, and those of names.
+    ending: Vec<(Stopwatch, Segment)>,
+    bursts: Option<Beside>,
+    tables: Option<Tables>,
+    last_reading: Option<Stopwatch>,
+    cpu_begun: Option<u64>,
+    own_cpu_begun: Option<u64>,
+    written: Vec<Written>,
+    /// Of all sessions that have ended, and their bytes.
+    facts: Facts,
+    bytes: u64,
+    notes: Vec<String>,
+    copies: Vec<PathBuf>,
+}
+
+/// The thread that takes bursts.
+struct Beside {
+    state: Arc<bursts::State>,
+    file: Arc<Mutex<Option<TraceFile>>>,
+    thread: JoinHandle<()>,
+}
+
+impl<'a> Recorder<'a> {
+    fn begin(
+        subject: &'a Subject,
+        options: &'a Options,
+        proc: &Proc,
+        make_reader: &'a MakeReader,
+    ) -> Result<Self, Error> {
+        if let Some(pid) = subject.pid.filter(|_| !subject.is_there(proc)) {
+            return Err(Error::Gone(pid));
+        }
+        make_room(&options.out, options.shape, options.force)?;
+        let rundown = match options.shape {
+            Shape::OneFile => FULL_RUNDOWN,
+            // A segment has its names from its beginning.
+            Shape::Folder if options.keep.is_some() => 0,
+            Shape::Folder => NAMES_RUNDOWN,
+        };
+        let buffer_megabytes = options.buffer_megabytes.unwrap_or_else(|| buffer(subject, proc));
+        let request = Request { providers: options.plan.main.clone(), buffer_megabytes, rundown };
+        let session = Session::start(&subject.endpoint, &request, Deadline::after(BEGIN))?;
+        let starter = session.starter();
+        let names = Names::new(&options.out, options.keep.is_some());
+        let (path, exhibit) = match options.shape {
+            Shape::OneFile => (options.out.clone(), None),
+            Shape::Folder => {
+                std::fs::create_dir_all(&options.out).map_err(Error::write(&options.out))?;
+                let exhibit = Exhibit::new(options, subject);
+                exhibit.write(&options.out)?;
+                (names.trace(1), Some(exhibit))
+            }
+        };
+        let main = Segment::begin(session, &path, make_reader(Role::Main))?;
+        Ok(Self {
+            subject,
+            options,
+            proc: proc.clone(),
+            make_reader,
+            names,
+            exhibit,
+            starter,
+            request,
+            kept: VecDeque::from([(1, monotonic_ns())]),
+            main,
+            main_begun: Stopwatch::start(),
+            begun: Stopwatch::start(),
+            ending: Vec::new(),
+            bursts: None,
+            tables: None,
+            last_reading: None,
+            cpu_begun: subject.cpu_ns(proc),
+            own_cpu_begun: own_cpu_ns(proc),
+            written: Vec::new(),
+            facts: Facts::default(),
+            bytes: 0,
+            notes: Vec::new(),
+            copies: Vec::new(),
+        })
+    }
+
+    /// Begins what lies beside the main session. What of it fails is told, and ends nothing.
+    fn begin_beside(&mut self) {
+        if self.options.shape == Shape::OneFile {
+            return;
+        }
+        if !self.subject.suspended {
+            self.take_names(1);
+        }
+        if let Some(pid) = self.subject.pid {
+            match Tables::create(&self.options.out, &self.proc, pid) {
+                Ok(tables) => self.tables = Some(tables),
+                Err(error) => self.notes.push(format!("the host's tables cannot be written: {error}")),
+            }
+        }
+        self.read_host();
+        if self.options.plan.bursts.is_some()
+            && let Err(error) = self.begin_bursts()
+        {
+            self.notes.push(format!("no samples are taken: {error}"));
+        }
+    }
+
+    fn take_names(&mut self, segment: u32) {
+        let reader = (self.make_reader)(Role::Names);
+        let path = self.names.names(segment);
+        match take_names(&self.starter, self.request.buffer_megabytes, &path, reader) {
+            Ok(names) => self.ending.push((Stopwatch::start(), names)),
+            Err(error) => self.notes.push(format!("names could not be taken early: {error}")),
+        }
+    }
+
+    fn begin_bursts(&mut self) -> Result<(), Error> {
+        let Some(bursts) = self.options.plan.bursts.clone() else { return Ok(()) };
+        let path = self.names.samples(1);
+        let file = Arc::new(Mutex::new(Some(TraceFile::create(&path).map_err(Error::write(&path))?)));
+        let state = Arc::new(bursts::State::default());
+        let (shared_file, shared_state) = (Arc::clone(&file), Arc::clone(&state));
+        let (starter, buffer) = (self.starter.clone(), self.request.buffer_megabytes);
+        let make_reader = Arc::clone(self.make_reader);
+        let thread = std::thread::Builder::new().name("bursts".to_owned());
+        let thread = thread.spawn(move || {
+            let make = || make_reader(Role::Burst);
+            bursts::run(&bursts, buffer, &starter, &shared_file, &make, &shared_state);
+        });
+        self.bursts = Some(Beside { state, file, thread: thread.map_err(Error::Thread)? });
+        Ok(())
+    }
+
+    /// Reads the host when it is time.
+    fn read_host(&mut self) {
+        let Some(tables) = &mut self.tables else { return };
+        let threads =
+            self.subject.pid.and_then(|pid| self.proc.stat(pid).ok()).map_or(0, |stat| stat.threads);
+        let every = reading_every(threads as usize);
+        if self.last_reading.is_some_and(|last| last.elapsed() < every) {
+            return;
+        }
+        self.last_reading = Some(Stopwatch::start());
+        // A subject in a namespace of time has a clock of its own.
+        if let Some(start_ns) = self.main.gauge.facts().start_ns {
+            let began = self.kept.back().map_or(start_ns, |(_, began)| *began);
+            let ahead = start_ns.saturating_sub(began);
+            tables.set_ahead(if ahead.saturating_abs() > SAME_CLOCK_NS { ahead } else { 0 });
+        }
+        if let Err(error) = tables.read() {
+            self.notes.push(format!("the host's tables end early: {error}"));
+            self.tables = None;
+        }
+    }
+
+    /// Records until something ends it.
+    fn until_end(&mut self, control: &Control, progress: &mut dyn FnMut(Progress)) -> Ended {
+        loop {
+            progress(self.progress(Stage::Recording, self.begun.elapsed()));
+            self.read_host();
+            self.gather();
+            if control.copy.swap(false, Ordering::AcqRel) {
+                self.copy();
+            }
+            if let Some(ended) = self.ended(control) {
+                return ended;
+            }
+            let segment = self.options.keep.map(segment_length);
+            if segment.is_some_and(|length| self.main_begun.elapsed() >= length)
+                && let Err(error) = self.rotate()
+            {
+                return Ended::Failed(error.to_string());
+            }
+            std::thread::sleep(self.left().min(TICK));
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.options.duration.map_or(Duration::MAX, |duration| duration.saturating_sub(self.begun.elapsed()))
+    }
+
+    fn ended(&self, control: &Control) -> Option<Ended> {
+        let bursts = self.bursts.as_ref().map(|bursts| bursts.state.told());
+        let ends = self.main.gauge.facts().ends || bursts.is_some_and(|told| told.facts.ends);
+        match () {
+            // Also where the disk is full, which shows when the session is put away.
+            () if self.main.gauge.has_ended() => Some(Ended::SubjectEnded),
+            () if ends => Some(Ended::Event),
+            () if control.stop.load(Ordering::Acquire) => Some(Ended::Asked),
+            () if self.left().is_zero() => Some(Ended::Duration),
+            () => None,
+        }
+    }
+
+    fn progress(&self, stage: Stage, elapsed: Duration) -> Progress {
+        let mut facts = self.facts;
+        facts.add(&self.main.gauge.facts());
+        let bytes = self.bytes.saturating_add(self.main.gauge.bytes.load(Ordering::Relaxed));
+        let bursts = self.bursts.as_ref().map(|bursts| bursts.state.told()).unwrap_or_default();
+        facts.add(&bursts.facts);
+        let bytes = bytes.saturating_add(bursts.bytes);
+        Progress { stage, elapsed, bytes, events: facts.events, lost: facts.lost }
+    }
+
+    /// Puts away the sessions that have ended.
+    fn gather(&mut self) {
+        for (since, mut segment) in std::mem::take(&mut self.ending) {
+            if segment.gauge.has_ended() {
+                if let Some(end) = segment.join() {
+                    self.put_away(end);
+                }
+            } else {
+                self.ending.push((since, segment));
+            }
+        }
+    }
+
+    /// Counts a session that has ended. Gives what went wrong with it.
+    fn put_away(&mut self, end: SegmentEnd) -> Option<String> {
+        self.facts.add(&end.facts);
+        self.bytes = self.bytes.saturating_add(end.bytes);
+        self.written.extend(end.written);
+        match end.end {
+            Ok(End::Closed) => None,
+            Ok(End::Abandoned) => {
+                self.notes
+                    .push("the runtime did not end a session in time: its connection was closed".to_owned());
+                None
+            }
+            Err(error) => {
+                self.notes.push(error.to_string());
+                Some(error.to_string())
+            }
+        }
+    }
+
+    /// Begins a new segment; the oldest goes once what is left is enough without it.
+    fn rotate(&mut self) -> Result<(), Error> {
+        let Some(keep) = self.options.keep else { return Ok(()) };
+        let number = self.kept.back().map_or(1, |(last, _)| last.saturating_add(1));
+        let session = self.starter.start(&self.request, Deadline::after(BEGIN))?;
+        let began = monotonic_ns();
+        let next = Segment::begin(session, &self.names.trace(number), (self.make_reader)(Role::Main))?;
+        let last = std::mem::replace(&mut self.main, next);
+        self.main_begun = Stopwatch::start();
+        last.stop()?;
+        self.ending.push((Stopwatch::start(), last));
+        self.kept.push_back((number, began));
+        self.take_names(number);
+        self.exchange_samples(number)?;
+        let keep_ns = i64::try_from(keep.as_nanos()).unwrap_or(i64::MAX);
+        let oldest_needed = began.saturating_sub(keep_ns);
+        // A segment is needed while the next one begins later than what is to be kept.
+        while self.kept.get(1).is_some_and(|(_, next)| *next <= oldest_needed) {
+            let Some((gone, _)) = self.kept.pop_front() else { break };
+            self.forget(gone);
+        }
+        Ok(())
+    }
+
+    fn exchange_samples(&mut self, number: u32) -> Result<(), Error> {
+        let Some(bursts) = &self.bursts else { return Ok(()) };
+        let path = self.names.samples(number);
+        let next = TraceFile::create(&path).map_err(Error::write(&path))?;
+        let last = bursts.file.lock().unwrap_or_else(PoisonError::into_inner).replace(next);
+        if let Some(last) = last {
+            let path = last.path().to_path_buf();
+            self.written.push(last.finish().map_err(Error::write(&path))?);
+        }
+        Ok(())
+    }
+
+    /// Removes a segment's files and the rows of that time.
+    fn forget(&mut self, segment: u32) {
+        let gone = [self.names.trace(segment), self.names.samples(segment), self.names.names(segment)];
+        for path in &gone {
+            // A segment that had no samples has no file of them.
+            drop(std::fs::remove_file(path));
+        }
+        self.written.retain(|file| !gone.contains(&file.path));
+        if let (Some(tables), Some((_, began))) = (&mut self.tables, self.kept.front())
+            && let Err(error) = tables.forget_before(*began)
+        {
+            self.notes.push(format!("the host's tables could not be cut: {error}"));
+        }
+    }
+
+    /// Copies what is kept into a folder of its own, and goes on.
+    fn copy(&mut self) {
+        if let Err(error) = self.try_copy() {
+            self.notes.push(format!("what is kept could not be copied: {error}"));
+        }
+    }
+
+    fn try_copy(&mut self) -> Result<(), Error> {
+        if self.options.keep.is_none() {
+            self.notes.push("nothing was copied: copies are of what --keep keeps".to_owned());
+            return Ok(());
+        }
+        self.rotate()?;
+        let deadline = Deadline::after(NAMES_PATIENCE);
+        while !self.ending.is_empty() && deadline.pause(TICK) {
+            self.gather();
+        }
+        let folder = free_name(&self.options.out);
+        std::fs::create_dir(&folder).map_err(Error::write(&folder))?;
+        let tables = self.tables.iter().flat_map(Tables::paths);
+        let files = self.written.iter().map(|file| file.path.clone()).chain(tables);
+        for path in files {
+            let Some(name) = path.file_name() else { continue };
+            std::fs::copy(&path, folder.join(name)).map_err(Error::write(&folder))?;
+        }
+        if let Some(exhibit) = &self.exhibit {
+            let mut exhibit = exhibit.clone();
+            exhibit.end("complete", self.cost(None), &self.written);
+            exhibit.write(&folder)?;
+        }
+        self.copies.push(folder);
+        Ok(())
+    }
+
+    /// Ends all sessions and writes what is known at the end.
+    fn end(
+        mut self,
+        ended: Ended,
+        before: Option<f64>,
+        control: &Control,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Outcome {
+        let duration = self.begun.elapsed();
+        self.last_reading = None;
+        self.read_host();
+        let mut cost = self.cost(before);
+        let stopping = Stopwatch::start();
+        if let Some(bursts) = &self.bursts {
+            bursts.state.stop.store(true, Ordering::Release);
+        }
+        if let Err(error) = self.main.stop() {
+            self.notes.push(error.to_string());
+            self.main.abandon();
+        }
+        self.wait_for_end(stopping, control, progress);
+        cost.rundown_seconds = stopping.elapsed().as_secs_f64();
+        self.end_bursts(&mut cost, duration);
+        let problem = self.end_sessions();
+        let ended = match (ended, problem) {
+            (_, Some(problem)) => Ended::Failed(problem),
+            (ended, None) => ended,
+        };
+        self.finish_cost(&mut cost, duration);
+        self.written.sort_by(|one, other| one.path.cmp(&other.path));
+        let tables = self.tables.iter().flat_map(Tables::paths).filter_map(|path| hashed(&path));
+        self.written.extend(tables);
+        if let Some(mut exhibit) = self.exhibit.take() {
+            exhibit.end(&ended.words(), cost, &self.written);
+            if let Err(error) = exhibit.write(&self.options.out) {
+                self.notes.push(error.to_string());
+            }
+        }
+        Outcome {
+            files: self.written,
+            ended,
+            duration,
+            bytes: self.bytes,
+            events: self.facts.events,
+            lost: self.facts.lost,
+            cost,
+            notes: self.notes,
+            copies: self.copies,
+        }
+    }
+
+    /// Waits while the runtime sends; whoever asks twice to stop does not wait.
+    fn wait_for_end(&mut self, since: Stopwatch, control: &Control, progress: &mut dyn FnMut(Progress)) {
+        let bursts_run = |bursts: &Option<Beside>| bursts.as_ref().is_some_and(|of| !of.thread.is_finished());
+        while !self.main.gauge.has_ended() || bursts_run(&self.bursts) || !self.ending.is_empty() {
+            progress(self.progress(Stage::Ending, since.elapsed()));
+            if control.abandon.load(Ordering::Acquire) {
+                self.main.abandon();
+                self.ending.iter().for_each(|(_, segment)| segment.abandon());
+            }
+            for (begun, segment) in &self.ending {
+                if begun.elapsed() > NAMES_PATIENCE && self.main.gauge.has_ended() {
+                    segment.abandon();
+                }
+            }
+            self.gather();
+            std::thread::sleep(TICK);
+        }
+    }
+
+    fn end_bursts(&mut self, cost: &mut Cost, duration: Duration) {
+        let Some(Beside { state, file, thread }) = self.bursts.take() else { return };
+        if thread.join().is_err() {
+            self.notes.push("the thread that takes samples panicked".to_owned());
+        }
+        let told = state.told();
+        self.facts.add(&told.facts);
+        self.bytes = self.bytes.saturating_add(told.bytes);
+        if duration > Duration::ZERO {
+            cost.sampled_share = (told.sampled.as_secs_f64() / duration.as_secs_f64()).min(1.0);
+        }
+        if told.failed > 0 {
+            let problem = told.problem.unwrap_or_default();
+            self.notes
+                .push(format!("{} of {} bursts of samples failed: {problem}", told.failed, told.bursts));
+        }
+        let file = file.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(file) = file {
+            match file.finish() {
+                Ok(written) => self.written.push(written),
+                Err(error) => {
+                    self.notes.push(format!("the end of the samples could not be written: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Puts away the main session. Gives what went wrong with it.
+    fn end_sessions(&mut self) -> Option<String> {
+        self.gather();
+        let end = self.main.join()?;
+        self.put_away(end)
+    }
+
+    fn cost(&self, before: Option<f64>) -> Cost {
+        let lasted = self.begun.elapsed();
+        let during = self.cpu_begun.zip(self.subject.cpu_ns(&self.proc));
+        let limit = self.subject.pid.and_then(|pid| cpu_limit(&self.proc, pid));
+        Cost {
+            cpu_before: before,
+            cpu_during: during.and_then(|(from, to)| processors(to.saturating_sub(from), lasted)),
+            cpu_limit: limit,
+            saturated: before.zip(limit).is_some_and(|(before, limit)| before > limit * 0.9),
+            ..Cost::default()
+        }
+    }
+
+    fn finish_cost(&self, cost: &mut Cost, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        let samples_always = self.options.plan.main.contains(&crate::profile::sampler());
+        if samples_always {
+            cost.sampled_share = 1.0;
+        }
+        cost.events_lost = self.facts.lost;
+        if seconds > 0.0 {
+            cost.bytes_per_second = self.bytes as f64 / seconds;
+            let stopped = self.facts.sampler_stopped_ns as f64 / 1e9 / seconds;
+            cost.sampler_stopped_share = (self.facts.samples > 0).then_some(stopped);
+        }
+        let own = self.own_cpu_begun.zip(own_cpu_ns(&self.proc));
+        cost.recorder_cpu =
+            own.and_then(|(from, to)| processors(to.saturating_sub(from), self.begun.elapsed()));
+    }
+}
+
+/// A quarter of what is kept: with the one being written at most five quarters are on the disk.
+fn segment_length(keep: Duration) -> Duration {
+    keep.checked_div(4).unwrap_or(keep).max(Duration::from_secs(2))
+}
+
+/// A name beside a folder that nothing has yet: `OUT-1`, `OUT-2` …
+fn free_name(out: &Path) -> PathBuf {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let names = (1u32..).map(|number| out.with_file_name(format!("{name}-{number}")));
+    names.into_iter().find(|path| !path.exists()).unwrap_or_else(|| out.to_path_buf())
+}
+
+/// Megabytes that a session's buffer may take: little beside what the subject may use in all.
+fn buffer(subject: &Subject, proc: &Proc) -> u32 {
+    let limit =
+        subject.pid.and_then(|pid| Cgroup::of(proc, pid)).and_then(|cgroup| cgroup.limits().memory_bytes);
+    let megabytes = limit.map_or(BUFFER_MEGABYTES, |bytes| (bytes / MEMORY_PART) >> 20);
+    u32::try_from(megabytes.clamp(4, BUFFER_MEGABYTES)).unwrap_or(4)
+}
+
+/// Processors that a process may use: the least of what its cgroups and the machine allow.
+fn cpu_limit(proc: &Proc, pid: u32) -> Option<f64> {
+    let machine = std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
+    let limits = Cgroup::of(proc, pid).map(|cgroup| cgroup.limits());
+    let of_cgroup = limits.and_then(|limits| limits.cpu_cores);
+    [machine.map(f64::from), of_cgroup].into_iter().flatten().min_by(f64::total_cmp)
+}
+
+fn own_cpu_ns(proc: &Proc) -> Option<u64> {
+    let stat = proc.stat(std::process::id()).ok()?;
+    Some(stat.user_ns.saturating_add(stat.system_ns))
+}
+
+/// A table's entry among the files.
+fn hashed(path: &Path) -> Option<Written> {
+    let bytes = std::fs::read(path).ok()?;
+    let len = bytes.len() as u64;
+    let blake3 = blake3::hash(&bytes).to_hex().to_string();
+    Some(Written { path: path.to_path_buf(), bytes: len, raw_bytes: len, blake3 })
+}

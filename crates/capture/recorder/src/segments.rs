@@ -1,0 +1,99 @@
+//! The session that lasts, and, where only the last of it is kept, the row of its segments.
+
+use crate::error::Error;
+use crate::file::{TraceFile, Written};
+use crate::pump::{End, Facts, Gauge, Reader, pump, stop};
+use base::time::Deadline;
+use dotnet_ipc::session::{NAMES_RUNDOWN, Provider, Request, Session, Starter};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long a session of names has to begin.
+const BEGIN: Duration = Duration::from_secs(10);
+
+/// A session that is being written.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) gauge: Arc<Gauge>,
+    stopper: dotnet_ipc::session::Stopper,
+    thread: Option<JoinHandle<SegmentEnd>>,
+}
+
+/// What became of a session.
+#[derive(Debug)]
+pub(crate) struct SegmentEnd {
+    pub(crate) end: Result<End, Error>,
+    pub(crate) facts: Facts,
+    pub(crate) bytes: u64,
+    /// The file, unless its end could not be written; what was before it can be read in any case.
+    pub(crate) written: Option<Written>,
+}
+
+impl Segment {
+    /// Reads a session into a file, on a thread of its own.
+    pub(crate) fn begin(session: Session, path: &Path, mut reader: Box<dyn Reader>) -> Result<Self, Error> {
+        let mut file = TraceFile::create(path).map_err(Error::write(path))?;
+        let gauge = Arc::new(Gauge::default());
+        let stopper = session.stopper();
+        let shared = Arc::clone(&gauge);
+        let thread = std::thread::Builder::new().name("session".to_owned());
+        let thread = thread.spawn(move || {
+            let path = file.path().to_path_buf();
+            let end = pump(session, reader.as_mut(), &mut file, &shared);
+            let finished = file.finish();
+            // An error of the end tells no more than the one before it.
+            let (end, written) = match finished {
+                Ok(written) => (end, Some(written)),
+                Err(cause) => (end.and(Err(Error::Write { path, cause })), None),
+            };
+            let bytes = shared.bytes.load(Ordering::Relaxed);
+            shared.ended.store(true, Ordering::Release);
+            SegmentEnd { end, facts: reader.facts(), bytes, written }
+        });
+        Ok(Self { gauge, stopper, thread: Some(thread.map_err(Error::Thread)?) })
+    }
+
+    /// Tells the runtime to end it.
+    pub(crate) fn stop(&self) -> Result<(), Error> {
+        stop(&self.stopper, &self.gauge)
+    }
+
+    /// Stops reading it, whatever the runtime does.
+    pub(crate) fn abandon(&self) {
+        self.gauge.abandon.store(true, Ordering::Release);
+    }
+
+    /// Waits for its end, which must be near; none if it was waited for before.
+    pub(crate) fn join(&mut self) -> Option<SegmentEnd> {
+        let panicked = |_panic| SegmentEnd {
+            end: Err(Error::Thread(std::io::Error::other("the thread that wrote the session panicked"))),
+            facts: Facts::default(),
+            bytes: 0,
+            written: None,
+        };
+        Some(self.thread.take()?.join().unwrap_or_else(panicked))
+    }
+}
+
+/// Takes the names of all methods now: a session that asks for nothing and is stopped at once, for its rundown.
+pub(crate) fn take_names(
+    starter: &Starter,
+    buffer_megabytes: u32,
+    path: &Path,
+    reader: Box<dyn Reader>,
+) -> Result<Segment, Error> {
+    let nothing = Provider {
+        name: "Microsoft-DotNETCore-EventPipe".to_owned(),
+        keywords: 0,
+        level: 1,
+        arguments: String::new(),
+    };
+    let request = Request { providers: vec![nothing], buffer_megabytes, rundown: NAMES_RUNDOWN };
+    let session = starter.start(&request, Deadline::after(BEGIN))?;
+    let segment = Segment::begin(session, path, reader)?;
+    segment.stop()?;
+    Ok(segment)
+}

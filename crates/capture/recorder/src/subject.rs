@@ -1,0 +1,106 @@
+//! The service under study, as its runtime and the kernel describe it.
+
+use dotnet_ipc::Endpoint;
+use dotnet_ipc::process::ProcessInfo;
+use host::Proc;
+
+/// A process to record.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its number in our namespace; none where only its socket is known.
+    pub pid: Option<u32>,
+    /// Its number in its own namespace.
+    pub container_pid: u64,
+    /// When it began, in the kernel's ticks: tells it from a later process of the same number.
+    pub start_ticks: Option<u64>,
+    /// What it is called: its entry assembly, or its program.
+    pub name: String,
+    /// How it was started.
+    pub command_line: String,
+    /// The runtime's version, where it tells it.
+    pub runtime: Option<String>,
+    /// The operating system, as the runtime names it.
+    pub os: Option<String>,
+    /// The processor's architecture, as the runtime names it.
+    pub arch: Option<String>,
+    /// The container that it is in.
+    pub container: Option<String>,
+    /// Where its runtime is reached.
+    pub endpoint: Endpoint,
+    /// Whether it waits at its start to be resumed.
+    pub suspended: bool,
+}
+
+impl Subject {
+    /// Puts together what is known of a process.
+    pub fn new(
+        proc: &Proc,
+        pid: Option<u32>,
+        info: Option<&ProcessInfo>,
+        endpoint: Endpoint,
+        suspended: bool,
+    ) -> Self {
+        let words = pid.map(|pid| proc.command_line(pid)).unwrap_or_default();
+        let told = info.map(|info| info.command_line.clone()).unwrap_or_default();
+        let command_line = if words.is_empty() { told } else { words.join(" ") };
+        let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let assembly = info.and_then(|info| info.entry_assembly.as_ref()).and_then(some);
+        let name = assembly.unwrap_or_else(|| program_name(&words, &command_line));
+        let namespace_pid = pid.and_then(|pid| proc.namespace_pid(pid).or(Some(pid)));
+        Self {
+            pid,
+            container_pid: info.map(|info| info.pid).or(namespace_pid.map(u64::from)).unwrap_or(0),
+            start_ticks: pid.and_then(|pid| proc.stat(pid).ok()).map(|stat| stat.start_ticks),
+            name,
+            command_line,
+            runtime: info.and_then(|info| info.runtime_version.as_ref()).and_then(some),
+            os: info.and_then(|info| some(&info.os)),
+            arch: info.and_then(|info| some(&info.arch)),
+            container: pid.and_then(|pid| proc.container(pid)),
+            endpoint,
+            suspended,
+        }
+    }
+
+    /// Whether the process is still the one that was looked at first.
+    pub(crate) fn is_there(&self, proc: &Proc) -> bool {
+        let Some(pid) = self.pid else { return true };
+        proc.stat(pid).is_ok_and(|stat| Some(stat.start_ticks) == self.start_ticks && stat.state != 'Z')
+    }
+
+    /// Processor time that it has used, in nanoseconds.
+    pub(crate) fn cpu_ns(&self, proc: &Proc) -> Option<u64> {
+        let stat = proc.stat(self.pid?).ok()?;
+        (Some(stat.start_ticks) == self.start_ticks).then(|| stat.user_ns.saturating_add(stat.system_ns))
+    }
+}
+
+/// What a process is called by its command line: `dotnet Orders.dll` is `Orders`.
+pub(crate) fn program_name(words: &[String], command_line: &str) -> String {
+    let file = |word: &str| word.rsplit('/').next().unwrap_or(word).to_owned();
+    let program = words.first().map(|word| file(word)).unwrap_or_default();
+    let assembly = words.iter().skip(1).find_map(|word| word.strip_suffix(".dll"));
+    match assembly {
+        Some(assembly) if program == "dotnet" => file(assembly),
+        _ if !program.is_empty() => program,
+        _ => file(command_line.split(' ').next().unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(words: &[&str], expected: &str) {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(program_name(&words, &words.join(" ")), expected);
+    }
+
+    #[test]
+    fn a_process_is_called_what_its_user_calls_it() {
+        check(&["/usr/bin/dotnet", "/app/Orders.dll", "--urls", "x"], "Orders");
+        check(&["/app/orders", "--config", "a.dll"], "orders");
+        check(&["dotnet", "run"], "dotnet");
+        check(&[], "");
+    }
+}

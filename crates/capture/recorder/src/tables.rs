@@ -1,0 +1,140 @@
+//! The tables beside a recording: what the host says of the process, and the processor time of each thread.
+//!
+//! Times are of the system's monotonic clock, which is the clock of every session on the machine; so a table needs to
+//! know nothing of the session it lies beside. A reading is on its way to the disk at once.
+
+use host::{Proc, Readings, ThreadReader};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The files, as the reader of recordings knows them.
+pub(crate) const HOST: &str = "host.csv";
+pub(crate) const THREAD_CPU: &str = "thread_cpu.csv";
+const HOST_HEADER: &str = "monotonic_ns,name,value,unit\n";
+const THREAD_HEADER: &str = "monotonic_ns,thread,user_ns,system_ns\n";
+
+/// Nanoseconds of the system's monotonic clock.
+pub(crate) fn monotonic_ns() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
+}
+
+/// Writes readings to both tables.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    folder: PathBuf,
+    proc: Proc,
+    readings: Readings,
+    threads: ThreadReader,
+    host: File,
+    thread_cpu: File,
+    /// What was written last of each thread: a thread that did nothing since needs no row.
+    last: BTreeMap<u32, (u64, u64)>,
+    /// What the subject's clock is ahead of ours, where it has one of its own.
+    ahead_ns: i64,
+}
+
+impl Tables {
+    /// Makes both files, which must not be there.
+    pub(crate) fn create(folder: &Path, proc: &Proc, pid: u32) -> std::io::Result<Self> {
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            proc: proc.clone(),
+            readings: Readings::new(proc.clone(), pid),
+            threads: ThreadReader::new(pid),
+            host: create(&folder.join(HOST), HOST_HEADER)?,
+            thread_cpu: create(&folder.join(THREAD_CPU), THREAD_HEADER)?,
+            last: BTreeMap::new(),
+            ahead_ns: 0,
+        })
+    }
+
+    /// Sets what the subject's clock is ahead of ours.
+    pub(crate) fn set_ahead(&mut self, ahead_ns: i64) {
+        self.ahead_ns = ahead_ns;
+    }
+
+    /// Takes a reading of all.
+    pub(crate) fn read(&mut self) -> std::io::Result<()> {
+        let ns = monotonic_ns().saturating_add(self.ahead_ns);
+        let mut text = String::new();
+        for reading in self.readings.read() {
+            text.extend([format!("{ns},{},{},{}\n", reading.name, reading.value, reading.unit)]);
+        }
+        self.host.write_all(text.as_bytes())?;
+        text.clear();
+        for thread in self.threads.read(&self.proc) {
+            let times = (thread.user_ns, thread.system_ns);
+            if self.last.insert(thread.namespace_id, times) != Some(times) {
+                text.extend([format!("{ns},{},{},{}\n", thread.namespace_id, times.0, times.1)]);
+            }
+        }
+        self.thread_cpu.write_all(text.as_bytes())
+    }
+
+    /// Leaves out the rows before a time: what they lay beside is no longer kept.
+    pub(crate) fn forget_before(&mut self, ns: i64) -> std::io::Result<()> {
+        self.host = rewritten(&self.folder.join(HOST), ns)?;
+        self.thread_cpu = rewritten(&self.folder.join(THREAD_CPU), ns)?;
+        // Threads that do nothing need a row of what is kept now.
+        self.last.clear();
+        Ok(())
+    }
+
+    /// The files.
+    pub(crate) fn paths(&self) -> [PathBuf; 2] {
+        [HOST, THREAD_CPU].map(|name| self.folder.join(name))
+    }
+}
+
+fn create(path: &Path, header: &str) -> std::io::Result<File> {
+    let mut file = OpenOptions::new().append(true).create_new(true).open(path)?;
+    file.write_all(header.as_bytes())?;
+    Ok(file)
+}
+
+/// Writes a table anew without the rows before a time, under its own name at once.
+fn rewritten(path: &Path, ns: i64) -> std::io::Result<File> {
+    let text = std::fs::read_to_string(path)?;
+    let is_kept = |line: &&str| {
+        let time = line.split(',').next().and_then(|time| time.parse::<i64>().ok());
+        time.is_none_or(|time| time >= ns)
+    };
+    let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
+    let part = path.with_extension("csv.part");
+    std::fs::write(&part, kept)?;
+    std::fs::rename(&part, path)?;
+    OpenOptions::new().append(true).open(path)
+}
+
+/// How often readings are taken of a process with so many threads: each costs a read of a file.
+pub(crate) fn reading_every(threads: usize) -> Duration {
+    const USUAL: Duration = Duration::from_secs(1);
+    const THREADS_A_SECOND: usize = 200;
+    USUAL.saturating_mul(u32::try_from(threads.div_ceil(THREADS_A_SECOND)).unwrap_or(1).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_before_a_time_are_left_out_and_writing_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(HOST);
+        drop(create(&path, HOST_HEADER).unwrap());
+        std::fs::write(&path, format!("{HOST_HEADER}5,a,1,B\n9,a,2,B\n")).unwrap();
+        let mut file = rewritten(&path, 6).unwrap();
+        file.write_all(b"12,a,3,B\n").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("{HOST_HEADER}9,a,2,B\n12,a,3,B\n"));
+    }
+
+    #[test]
+    fn a_process_of_many_threads_is_read_less_often() {
+        assert_eq!([0, 40, 200, 201, 5000].map(|threads| reading_every(threads).as_secs()), [1, 1, 1, 2, 25]);
+    }
+}

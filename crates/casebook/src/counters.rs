@@ -1,0 +1,464 @@
+//! `counters`: what counters and meters of a process say, while it runs.
+//!
+//! A session streams into a [`CounterFeed`]; what it gives goes to a page on the terminal that is written over, or as
+//! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
+
+use crate::target::Target;
+use crate::{duration, page};
+use anyhow::{Context, ensure};
+use ask::{Choice, Named, Wanted};
+use base::time::{Deadline, Stopwatch};
+use dotnet_ipc::session::{Received, Request, Session};
+use import::CounterFeed;
+use jiff::Timestamp;
+use notes::Notes;
+use recorder::Subject;
+use screen::{Screen, Size};
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use stream::{Form, Stream};
+use table::{Frame, Table};
+
+mod ask;
+mod notes;
+mod screen;
+mod stream;
+mod table;
+mod value;
+
+/// How long a runtime has to start a session, or to be resumed.
+const BEGIN: Duration = Duration::from_secs(10);
+/// How long a runtime has to end a session.
+const END: Duration = Duration::from_secs(4);
+/// How long nothing may come before that is told.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How often signals, the terminal's size and the time are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often the page is shown anew though nothing came.
+const REFRESH: Duration = Duration::from_secs(1);
+/// How long what came is put together before it is shown.
+const SETTLE: Duration = Duration::from_millis(300);
+/// The runtime's metrics take no shorter interval.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// What the runtime keeps of events until they are read: a counter's event has a few hundred bytes.
+const BUFFER_MEGABYTES: u32 = 16;
+
+const AFTER_HELP: &str = "\
+Without --counters: the runtime, ASP.NET Core and Kestrel, the HTTP client, and Npgsql.
+A name may be that of a meter or of an event source; both are asked.
+
+Examples:
+  casebook counters -p 4711                                   a page on the terminal, until Ctrl-C
+  casebook counters --name Orders -d 1m -o orders.csv         the page, and every value in a file
+  casebook counters -p 4711 --counters 'System.Runtime[dotnet.gc.pause.time],MyCompany.Orders'
+  casebook counters -p 4711 --format json | jq -c 'select(.name == \"dotnet.exceptions\")'
+  casebook counters -p 4711 -d 30s --format table             the last values, once";
+
+/// Live counters and meters of a process
+///
+/// On a terminal a page that is refreshed in place: counters as their rate with the total beside it, gauges as their value,
+/// histograms as the rate of measurements with p50, p95 and p99 of the last interval, each with its course. Elsewhere one
+/// row a value, as CSV: ts, provider, name, unit, kind, value, tags.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// How long to watch; until Ctrl-C where it is not given
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    duration: Option<Duration>,
+    /// Which counters: PROVIDER[name,name],PROVIDER,…
+    #[arg(long, value_name = "PROVIDERS", value_parser = ask::parse)]
+    counters: Option<Named>,
+    /// How often values are published
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    interval: Duration,
+    /// How to print; without it a page on a terminal, else CSV
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write the rows to a file as they come, as CSV, or as JSON where its name ends so
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Forms of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A page, refreshed in place on a terminal and printed once elsewhere
+    Table,
+    /// A line a value
+    Csv,
+    /// An object a line
+    Json,
+}
+
+/// Watches.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    ensure!(args.target.is_named(), "name a process: -p PID, --name NAME or --diagnostic-port SOCKET; `casebook ps` lists them");
+    ensure!(args.interval >= SHORTEST, "--interval is {} ms, and a runtime publishes every 100 ms at most", args.interval.as_millis());
+    let signals = Signals::catch()?;
+    let subject = args.target.find(&|| !signals.is_raised())?;
+    let output = Output::of(args)?;
+    let wanted = args.counters.clone().map_or_else(|| ask::usual(subject.runtime.as_deref()), |named| named.0);
+    let session = start(args, &subject, &wanted)?;
+    let mut watch = Watch::new(args, &subject, wanted, output, &signals);
+    let ended = watch.run(session)?;
+    watch.close(ended)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn start(args: &Args, subject: &Subject, wanted: &[Wanted]) -> anyhow::Result<Session> {
+    let providers = ask::providers(wanted, args.interval);
+    let request = Request { providers, buffer_megabytes: BUFFER_MEGABYTES, rundown: 0 };
+    let session = Session::start(&subject.endpoint, &request, Deadline::after(BEGIN))
+        .with_context(|| format!("cannot watch {}", named(subject)))?;
+    if subject.suspended {
+        dotnet_ipc::process::resume(&subject.endpoint, Deadline::after(BEGIN))
+            .with_context(|| format!("{} waits at its start and cannot be resumed", named(subject)))?;
+    }
+    Ok(session)
+}
+
+fn named(subject: &Subject) -> String {
+    format!("{} (process {})", page::printable(&subject.name), number(subject))
+}
+
+fn number(subject: &Subject) -> u64 {
+    subject.pid.map_or(subject.container_pid, u64::from)
+}
+
+/// A flag that signals to end raise.
+struct Signals(Arc<AtomicBool>);
+
+impl Signals {
+    fn catch() -> anyhow::Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let raised = Arc::default();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&raised)).context("cannot catch signals")?;
+        }
+        Ok(Self(raised))
+    }
+
+    fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Whether one came since the last call.
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// What is seen of the values beside their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    /// A page that is refreshed on the terminal.
+    Refreshed,
+    /// The last page.
+    Once,
+}
+
+/// Where the values go.
+struct Output {
+    rows: Option<Stream>,
+    shown: Shown,
+}
+
+impl Output {
+    fn of(args: &Args) -> anyhow::Result<Self> {
+        let is_terminal = screen::can_be_written_over();
+        let page = if is_terminal { Shown::Refreshed } else { Shown::Nothing };
+        let file = args.output.as_deref().filter(|path| *path != Path::new("-"));
+        let form = match args.format {
+            Some(Format::Csv) => Some(Form::Csv),
+            Some(Format::Json) => Some(Form::Json),
+            Some(Format::Table) | None => None,
+        };
+        if let Some(path) = file {
+            let out = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), false);
+            let shown = if args.format == Some(Format::Table) && !is_terminal { Shown::Once } else { page };
+            return Ok(Self { rows: Some(rows), shown });
+        }
+        let to_terminal = std::io::stdout().is_terminal();
+        let stream = |form| Some(Stream::new(Box::new(std::io::stdout()), form, to_terminal));
+        Ok(match (args.format, form) {
+            (_, Some(form)) => Self { rows: stream(form), shown: Shown::Nothing },
+            (Some(_), None) => Self { rows: None, shown: if is_terminal { page } else { Shown::Once } },
+            (None, None) if is_terminal && args.output.is_none() => Self { rows: None, shown: page },
+            (None, None) => Self { rows: stream(Form::Csv), shown: Shown::Nothing },
+        })
+    }
+}
+
+/// The form that a file's ending stands for.
+fn form_of(path: &Path) -> Form {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("json" | "jsonl" | "ndjson") => Form::Json,
+        _ => Form::Csv,
+    }
+}
+
+/// Why watching ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The time was over, or a signal came.
+    Asked,
+    /// The same, but the runtime did not end its session in time.
+    Unanswered,
+    /// The process or its runtime ended the session.
+    Subject,
+}
+
+/// Watching, from the session's start to its end.
+struct Watch<'a> {
+    args: &'a Args,
+    subject: &'a Subject,
+    signals: &'a Signals,
+    output: Output,
+    feed: CounterFeed,
+    choice: Choice,
+    table: Table,
+    notes: Notes,
+    since: Stopwatch,
+    /// Values that were shown.
+    values: u64,
+    /// When the page was shown, and since when it is to be shown anew.
+    page: Page,
+}
+
+/// The state of the page on the terminal.
+#[derive(Debug, Default)]
+struct Page {
+    shown: Option<(Duration, Size)>,
+    changed: Option<Duration>,
+}
+
+impl Page {
+    /// Whether it is time to show it; `quiet` says that nothing comes at the moment.
+    fn is_due(&self, now: Duration, size: Size, quiet: bool) -> bool {
+        let Some((shown, of_size)) = self.shown else { return true };
+        let settled = self.changed.is_some_and(|changed| quiet || now.saturating_sub(changed) >= SETTLE);
+        settled || of_size != size || now.saturating_sub(shown) >= REFRESH
+    }
+}
+
+impl<'a> Watch<'a> {
+    fn new(args: &'a Args, subject: &'a Subject, wanted: Vec<Wanted>, output: Output, signals: &'a Signals) -> Self {
+        let interval_ns = i64::try_from(args.interval.as_nanos()).unwrap_or(i64::MAX);
+        let names = wanted.iter().map(|of| of.provider.clone()).collect();
+        let notes = Notes::new(names, args.counters.is_some(), output.shown == Shown::Refreshed);
+        Self {
+            args,
+            subject,
+            signals,
+            output,
+            feed: CounterFeed::new(),
+            choice: Choice::new(wanted, args.interval),
+            table: Table::new(interval_ns),
+            notes,
+            since: Stopwatch::start(),
+            values: 0,
+            page: Page::default(),
+        }
+    }
+
+    fn run(&mut self, mut session: Session) -> anyhow::Result<Ended> {
+        let screen = match self.output.shown {
+            Shown::Refreshed => Some(Screen::enter()?),
+            Shown::Nothing | Shown::Once => None,
+        };
+        if let Some(rows) = &mut self.output.rows {
+            rows.write(&[], 0)?;
+        }
+        let mut buffer = vec![0; 1 << 16];
+        let mut stopping: Option<Deadline> = None;
+        loop {
+            let received = session.read(&mut buffer, LOOK)?;
+            match received {
+                Received::Bytes(len) => self.feed.take(buffer.get(..len).unwrap_or_default())?,
+                Received::Nothing => {}
+                Received::End => break,
+            }
+            self.hand_on()?;
+            let asked = self.signals.take();
+            match stopping {
+                Some(deadline) if asked || deadline.is_past() => return self.end(Ended::Unanswered),
+                None if asked || self.args.duration.is_some_and(|of| self.since.elapsed() >= of) => {
+                    stopping = Some(stop(&session)?);
+                }
+                Some(_) | None => {}
+            }
+            if let Some(screen) = &screen {
+                self.show(screen, received == Received::Nothing)?;
+            }
+        }
+        self.end(if stopping.is_some() { Ended::Asked } else { Ended::Subject })
+    }
+
+    /// Passes on what came.
+    fn hand_on(&mut self) -> anyhow::Result<()> {
+        let readings = self.feed.readings();
+        let shown = self.choice.pass(readings);
+        self.pass_on(&shown)?;
+        for note in self.feed.notes() {
+            self.notes.tell_of(&note);
+        }
+        let silence = SILENCE.max(self.args.interval.saturating_mul(3));
+        self.notes.look_for_silence(self.since.elapsed() >= silence);
+        Ok(())
+    }
+
+    fn pass_on(&mut self, readings: &[import::CounterReading]) -> anyhow::Result<()> {
+        if readings.is_empty() {
+            return Ok(());
+        }
+        self.values = self.values.saturating_add(readings.len() as u64);
+        if let Some(rows) = &mut self.output.rows {
+            rows.write(readings, self.feed.start_utc_ns().unwrap_or(0))?;
+        }
+        for reading in readings {
+            self.notes.heard(&reading.provider);
+            if self.output.shown != Shown::Nothing {
+                self.table.take(reading);
+            }
+        }
+        self.page.changed.get_or_insert(self.since.elapsed());
+        Ok(())
+    }
+
+    fn end(&mut self, ended: Ended) -> anyhow::Result<Ended> {
+        let rest = self.choice.rest();
+        self.pass_on(&rest)?;
+        Ok(ended)
+    }
+
+    fn show(&mut self, screen: &Screen, quiet: bool) -> anyhow::Result<()> {
+        let (now, size) = (self.since.elapsed(), screen::size());
+        if !self.page.is_due(now, size, quiet) {
+            return Ok(());
+        }
+        self.page = Page { shown: Some((now, size)), changed: None };
+        screen.show(&self.lines(size.columns, Some(size.rows)))?;
+        Ok(())
+    }
+
+    fn lines(&self, columns: usize, rows: Option<usize>) -> Vec<String> {
+        let notes = self.notes.lines(self.feed.lost(), self.feed.left_out().saturating_add(self.table.left_out()));
+        let title = self.title();
+        let ending = format!("{title} · Ctrl-C ends");
+        let title = if rows.is_some() && ending.chars().count() <= columns { ending } else { title };
+        self.table.lines(Frame { columns, rows, title: &title, notes: &notes })
+    }
+
+    fn title(&self) -> String {
+        let Subject { name, runtime, container, .. } = self.subject;
+        let runtime = runtime.as_ref().map_or_else(String::new, |version| format!(" · .NET {version}"));
+        let container = container.as_ref().map_or_else(String::new, |id| format!(" · container {}", page::cut(id, 12)));
+        let time = Timestamp::try_from(base::time::calendar());
+        let time = time.map(|time| time.strftime("%H:%M:%S UTC").to_string()).unwrap_or_default();
+        let watched = span(self.since.elapsed());
+        format!("{name} · pid {}{runtime}{container} · watching {watched} · {time}", number(self.subject))
+    }
+
+    /// Prints what stays when the page is gone, and says how it ended.
+    fn close(&self, ended: Ended) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if self.output.shown != Shown::Nothing && self.values > 0 {
+            const WIDE: usize = 160;
+            let columns = if self.output.shown == Shown::Refreshed { screen::size().columns } else { WIDE };
+            for line in self.lines(columns, None) {
+                writeln!(out, "{}", screen::coloured(&line).trim_end())?;
+            }
+        }
+        let how = match ended {
+            Ended::Asked => "",
+            Ended::Unanswered => "; the runtime did not end its session in time, and ends it with its next event",
+            Ended::Subject if self.is_gone() => "; the process ended",
+            Ended::Subject => "; the runtime ended the session",
+        };
+        let summary = format!(
+            "watched {} for {}: {} values, {} events lost{how}",
+            named(self.subject),
+            span(self.since.elapsed()),
+            crate::unit::short(self.values as f64),
+            self.feed.lost()
+        );
+        match self.output.shown {
+            Shown::Refreshed => writeln!(out, "{summary}")?,
+            Shown::Nothing | Shown::Once if ended != Ended::Asked || self.feed.lost() > 0 => notes::say(&summary),
+            Shown::Nothing | Shown::Once => {}
+        }
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Whether the process is gone; one that is ending gets a moment.
+    fn is_gone(&self) -> bool {
+        let Some(pid) = self.subject.pid else { return true };
+        let proc = host::Proc::live();
+        let deadline = Deadline::after(Duration::from_secs(1));
+        loop {
+            let stat = proc.stat(pid).ok();
+            let is_there =
+                stat.is_some_and(|stat| Some(stat.start_ticks) == self.subject.start_ticks && stat.state != 'Z');
+            if !is_there || !deadline.pause(LOOK) {
+                return !is_there;
+            }
+        }
+    }
+}
+
+/// Asks the runtime to end the session, on a thread of its own: it streams what it holds before it answers.
+fn stop(session: &Session) -> anyhow::Result<Deadline> {
+    let (stopper, deadline) = (session.stopper(), Deadline::after(END));
+    // The end of the stream says that it worked; where it did not, the deadline passes.
+    let stop = move || drop(stopper.stop(deadline));
+    std::thread::Builder::new().name("stop".to_owned()).spawn(stop).context("cannot start a thread")?;
+    Ok(deadline)
+}
+
+/// A span of time in words.
+fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_time_read_well() {
+        let words = [0, 59, 61, 3_600, 90_061].map(|seconds| span(Duration::from_secs(seconds)));
+        assert_eq!(words, ["0 s", "59 s", "1 min 01 s", "1 h 00 min", "25 h 01 min"]);
+    }
+
+    #[test]
+    fn a_page_waits_until_a_batch_is_whole() {
+        let [small, large] = [80, 140].map(|columns| Size { columns, rows: 24 });
+        let at = Duration::from_millis;
+        let page = Page { shown: Some((at(1000), small)), changed: Some(at(1100)) };
+        assert!(!page.is_due(at(1200), small, false));
+        assert!(page.is_due(at(1200), small, true));
+        assert!(page.is_due(at(1400), small, false));
+        assert!(page.is_due(at(1200), large, false));
+        assert!(!Page { changed: None, ..page }.is_due(at(1900), small, true));
+    }
+
+    #[test]
+    fn the_form_follows_the_name() {
+        let form = |name: &str| form_of(Path::new(name));
+        assert_eq!(["a.csv", "a.json", "a.ndjson", "a"].map(form), [Form::Csv, Form::Json, Form::Json, Form::Csv]);
+    }
+}

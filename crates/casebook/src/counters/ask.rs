@@ -1,0 +1,293 @@
+//! Which counters are asked for, and which of what comes is shown.
+//!
+//! A name may be that of an event source, of a meter, or of both: both are asked, and where a meter answers, the event
+//! source of the same name is not shown beside it. Which one answers shows only after the first values, so what an
+//! event source says is held until then.
+
+use dotnet_ipc::session::Provider;
+use import::{CounterReading, CounterSource};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Values of event sources that are held at most.
+const MOST_HELD: usize = 10_000;
+/// The source of what meters measure; as an event source it has no counters.
+const METRICS: &str = "System.Diagnostics.Metrics";
+
+/// A provider of counters, and which of its counters are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) provider: String,
+    /// All of them where none is named.
+    names: Vec<String>,
+    event_source: bool,
+    meter: bool,
+}
+
+impl Wanted {
+    fn all(provider: &str, event_source: bool, meter: bool) -> Self {
+        Self { provider: provider.to_owned(), names: Vec::new(), event_source, meter }
+    }
+
+    fn is(&self, reading: &CounterReading) -> bool {
+        let of_source = match reading.source {
+            CounterSource::EventSource => self.event_source,
+            CounterSource::Meter => self.meter,
+        };
+        let named = |name: &String| name.eq_ignore_ascii_case(&reading.name);
+        of_source
+            && self.provider.eq_ignore_ascii_case(&reading.provider)
+            && (self.names.is_empty() || self.names.iter().any(named))
+    }
+}
+
+/// The providers of `--counters`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named(pub(super) Vec<Wanted>);
+
+/// Reads `PROVIDER[name,name],PROVIDER,…`.
+pub(super) fn parse(text: &str) -> Result<Named, String> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let end = rest.find([',', '[']).unwrap_or(rest.len());
+        let (provider, behind) = rest.split_at(end);
+        let mut of = Wanted::all(word(provider, text)?, true, true);
+        rest = behind;
+        if let Some(inside) = rest.strip_prefix('[') {
+            let (names, behind) = inside
+                .split_once(']')
+                .ok_or_else(|| format!("`{text}` has a `[` without its `]`: expected PROVIDER[name,name],…"))?;
+            of.names = names.split(',').map(|name| word(name, text).map(str::to_owned)).collect::<Result<_, _>>()?;
+            rest = behind.trim_start();
+        }
+        rest = match rest.strip_prefix(',') {
+            Some(behind) => behind.trim_start(),
+            None if rest.is_empty() => rest,
+            None => return Err(format!("`{text}`: expected a comma behind `]`")),
+        };
+        wanted.push(of);
+    }
+    if wanted.is_empty() {
+        return Err("expected PROVIDER[name,name],…, as in System.Runtime,MyCompany.Orders[queue.length]".to_owned());
+    }
+    Ok(Named(wanted))
+}
+
+/// A name, which goes into an argument of other names and signs.
+fn word<'a>(name: &'a str, text: &str) -> Result<&'a str, String> {
+    let name = name.trim();
+    let steers = |c: char| c.is_control() || ";\"\\[]".contains(c);
+    if name.is_empty() || name.contains(steers) {
+        return Err(format!("`{text}` has `{name}` where a name is expected: PROVIDER[name,name],…"));
+    }
+    Ok(name)
+}
+
+/// What is asked where nothing is named, by the runtime's version (told by .NET 7 and later).
+pub(super) fn usual(runtime: Option<&str>) -> Vec<Wanted> {
+    let major = runtime.and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    // The runtime has a meter from .NET 9 on, ASP.NET Core and the HTTP client from .NET 8 on.
+    let [of_runtime, of_libraries] = [9, 8].map(|since| major.is_none_or(|major| major >= since));
+    let fallback = major.is_none_or(|major| major < 8);
+    let mut wanted = vec![
+        Wanted::all("System.Runtime", true, of_runtime),
+        Wanted::all("Microsoft.AspNetCore.Hosting", fallback, of_libraries),
+        Wanted::all("Microsoft.AspNetCore.Server.Kestrel", false, of_libraries),
+        Wanted::all("System.Net.Http", fallback, of_libraries),
+        Wanted::all("Npgsql", fallback, true),
+    ];
+    if fallback {
+        wanted.push(Wanted::all("Microsoft-AspNetCore-Server-Kestrel", true, false));
+    }
+    wanted.retain(|of| of.event_source || of.meter);
+    wanted
+}
+
+/// The providers that a session needs for it.
+pub(super) fn providers(wanted: &[Wanted], interval: Duration) -> Vec<Provider> {
+    const CRITICAL: u32 = 1;
+    let mut providers: Vec<Provider> = Vec::new();
+    for of in wanted.iter().filter(|of| of.event_source && !of.provider.eq_ignore_ascii_case(METRICS)) {
+        if providers.iter().any(|known| known.name.eq_ignore_ascii_case(&of.provider)) {
+            continue;
+        }
+        providers.push(Provider {
+            name: of.provider.clone(),
+            // Counters come whatever the keywords and the level, and its other events stay away.
+            keywords: 0,
+            level: CRITICAL,
+            arguments: format!("EventCounterIntervalSec={}", interval.as_secs_f64()),
+        });
+    }
+    let meters: Vec<String> = wanted.iter().filter(|of| of.meter).flat_map(specifications).collect();
+    if !meters.is_empty() {
+        providers.push(recorder::profile::meters(&meters.join(","), interval));
+    }
+    providers
+}
+
+/// A meter as its source is asked for it: `Meter`, or `Meter\Instrument` for each.
+fn specifications(wanted: &Wanted) -> Vec<String> {
+    let provider = &wanted.provider;
+    if wanted.names.is_empty() {
+        return vec![provider.clone()];
+    }
+    wanted.names.iter().map(|name| format!("{provider}\\{name}")).collect()
+}
+
+/// Whether a meter answers to the name of an event source.
+#[derive(Debug, Default)]
+struct Rivals {
+    /// When the event source's first value came.
+    first_ns: Option<i64>,
+    meter_answers: bool,
+    held: Vec<CounterReading>,
+}
+
+/// Lets through what is wanted.
+#[derive(Debug)]
+pub(super) struct Choice {
+    wanted: Vec<Wanted>,
+    /// How long a meter has to answer.
+    patience_ns: i64,
+    /// By provider, in small letters.
+    rivals: BTreeMap<String, Rivals>,
+}
+
+impl Choice {
+    pub(super) fn new(wanted: Vec<Wanted>, interval: Duration) -> Self {
+        let patience = interval.saturating_mul(2).saturating_add(Duration::from_millis(500));
+        let both = wanted.iter().filter(|of| of.event_source && of.meter);
+        let rivals = both.map(|of| (of.provider.to_lowercase(), Rivals::default())).collect();
+        let patience_ns = i64::try_from(patience.as_nanos()).unwrap_or(i64::MAX);
+        Self { wanted, patience_ns, rivals }
+    }
+
+    /// Takes what came, and gives what is to be shown of it and of what came before.
+    pub(super) fn pass(&mut self, readings: Vec<CounterReading>) -> Vec<CounterReading> {
+        let mut shown = Vec::new();
+        for reading in readings {
+            let Self { wanted, patience_ns, rivals } = self;
+            if !wanted.iter().any(|of| of.is(&reading)) {
+                continue;
+            }
+            let Some(rivals) = rivals.get_mut(&reading.provider.to_lowercase()) else {
+                shown.push(reading);
+                continue;
+            };
+            if reading.source == CounterSource::Meter {
+                rivals.meter_answers = true;
+                rivals.held.clear();
+                shown.push(reading);
+            } else if !rivals.meter_answers {
+                let first = *rivals.first_ns.get_or_insert(reading.ts_ns);
+                let waited = reading.ts_ns.saturating_sub(first);
+                rivals.held.push(reading);
+                if waited > *patience_ns || rivals.held.len() > MOST_HELD {
+                    shown.append(&mut rivals.held);
+                }
+            }
+        }
+        shown
+    }
+
+    /// What is still held when the session ends: no meter has answered.
+    pub(super) fn rest(&mut self) -> Vec<CounterReading> {
+        self.rivals.values_mut().flat_map(|rivals| std::mem::take(&mut rivals.held)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<&[(&str, &[&str])], &str>) {
+        let parsed = parse(text);
+        let parsed = parsed.as_ref().map(|named| {
+            let names = |of: &Wanted| of.names.clone();
+            named.0.iter().map(|of| (of.provider.clone(), names(of))).collect::<Vec<_>>()
+        });
+        let expected = expected.map(|list| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            list.iter().map(|(provider, of)| ((*provider).to_owned(), names(of))).collect::<Vec<_>>()
+        });
+        assert_eq!(parsed.map_err(String::as_str), expected.as_ref().map(Clone::clone).map_err(|of| *of));
+    }
+
+    #[test]
+    fn providers_are_named_with_or_without_their_counters() {
+        check("System.Runtime", Ok(&[("System.Runtime", &[])]));
+        check("A[x, y] , B,C[z]", Ok(&[("A", &["x", "y"]), ("B", &[]), ("C", &["z"])]));
+        check("A[x", Err("`A[x` has a `[` without its `]`: expected PROVIDER[name,name],…"));
+        check("A[x]B", Err("`A[x]B`: expected a comma behind `]`"));
+        check("A;SessionId=1", Err("`A;SessionId=1` has `A;SessionId=1` where a name is expected: PROVIDER[name,name],…"));
+        check("A,,B", Err("`A,,B` has `` where a name is expected: PROVIDER[name,name],…"));
+        check("A[]", Err("`A[]` has `` where a name is expected: PROVIDER[name,name],…"));
+        check("", Err("expected PROVIDER[name,name],…, as in System.Runtime,MyCompany.Orders[queue.length]"));
+    }
+
+    #[test]
+    fn old_runtimes_are_asked_for_event_counters_and_new_ones_for_meters() {
+        let asked = |runtime: Option<&str>| {
+            let shown = |of: &Provider| match of.name.as_str() {
+                METRICS => of.arguments.split(';').find(|part| part.starts_with("Metrics=")).unwrap().to_owned(),
+                name => format!("{name} {}", of.arguments),
+            };
+            providers(&usual(runtime), Duration::from_millis(500)).iter().map(shown).collect::<Vec<_>>()
+        };
+        let interval = "EventCounterIntervalSec=0.5";
+        assert_eq!(asked(Some("10.0.12")), [
+            format!("System.Runtime {interval}"),
+            "Metrics=System.Runtime,Microsoft.AspNetCore.Hosting,Microsoft.AspNetCore.Server.Kestrel,System.Net.Http,Npgsql".to_owned(),
+        ]);
+        assert_eq!(asked(Some("8.0.30"))[1], "Metrics=Microsoft.AspNetCore.Hosting,Microsoft.AspNetCore.Server.Kestrel,System.Net.Http,Npgsql");
+        assert_eq!(asked(Some("7.0.1"))[5], "Metrics=Npgsql");
+        assert_eq!(asked(None).len(), 6);
+    }
+
+    #[test]
+    fn a_filter_asks_a_meter_for_the_named_instruments_alone() {
+        let named = parse("My[a,b],Other").unwrap().0;
+        let asked = providers(&named, Duration::from_secs(1));
+        assert_eq!(asked.iter().map(|of| of.name.as_str()).collect::<Vec<_>>(), ["My", "Other", METRICS]);
+        assert!(asked[2].arguments.contains("Metrics=My\\a,My\\b,Other;"), "{}", asked[2].arguments);
+    }
+
+    fn reading(source: CounterSource, name: &str, seconds: i64) -> CounterReading {
+        CounterReading {
+            ts_ns: seconds * 1_000_000_000,
+            source,
+            provider: "System.Runtime".to_owned(),
+            name: name.to_owned(),
+            unit: String::new(),
+            kind: "value".into(),
+            value: 1.0,
+            tags: "{}".to_owned(),
+            is_change: false,
+        }
+    }
+
+    #[test]
+    fn a_meter_stands_for_the_event_source_of_its_name() {
+        use CounterSource::{EventSource, Meter};
+        let mut choice = Choice::new(usual(Some("10.0.12")), Duration::from_secs(1));
+        let mut pass = |readings: &[(CounterSource, &str, i64)]| {
+            let readings = readings.iter().map(|(source, name, at)| reading(*source, name, *at));
+            choice.pass(readings.collect()).into_iter().map(|of| of.name).collect::<Vec<_>>()
+        };
+        assert_eq!(pass(&[(EventSource, "cpu-usage", 1)]), [""; 0]);
+        assert_eq!(pass(&[(Meter, "dotnet.gc.collections", 2), (EventSource, "cpu-usage", 2)]), ["dotnet.gc.collections"]);
+        assert_eq!(choice.rest(), []);
+    }
+
+    #[test]
+    fn an_event_source_speaks_where_no_meter_answers() {
+        let mut choice = Choice::new(usual(Some("10.0.12")), Duration::from_secs(1));
+        let mut at = |seconds| choice.pass(vec![reading(CounterSource::EventSource, "cpu-usage", seconds)]).len();
+        assert_eq!([1, 2, 3, 4, 5].map(&mut at), [0, 0, 0, 4, 1]);
+        let mut ended = Choice::new(usual(None), Duration::from_secs(1));
+        ended.pass(vec![reading(CounterSource::EventSource, "cpu-usage", 1)]);
+        assert_eq!(ended.rest().len(), 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! A page that has not room for all rows: each provider gets its share, and says how many rows are missing.
+
+use super::{FAINT, Group, PROVIDER, Row, Widths};
+use crate::page::cut;
+
+/// A provider's heading, a row, and the line that says what is missing.
+const LEAST_GROUP: usize = 3;
+
+/// Instruments that say most of how a service is, first ones first: what stays where there is no room for all.
+const TELLING: &[&str] = &[
+    "http.server.request.duration",
+    "http.server.active_requests",
+    "requests-per-second",
+    "current-requests",
+    "failed-requests",
+    "kestrel.active_connections",
+    "kestrel.queued_requests",
+    "http.client.request.duration",
+    "http.client.request.time_in_queue",
+    "http.client.active_requests",
+    "db.client.operation.duration",
+    "db.client.commands.duration",
+    "db.client.connection.count",
+    "db.client.connections.usage",
+    "dotnet.process.cpu.time",
+    "cpu-usage",
+    "dotnet.process.memory.working_set",
+    "working-set",
+    "dotnet.gc.heap.total_allocated",
+    "alloc-rate",
+    "dotnet.gc.pause.time",
+    "time-in-gc",
+    "dotnet.gc.collections",
+    "gc-heap-size",
+    "dotnet.thread_pool.queue.length",
+    "threadpool-queue-length",
+    "dotnet.thread_pool.thread.count",
+    "threadpool-thread-count",
+    "dotnet.exceptions",
+    "exception-count",
+    "dotnet.monitor.lock_contentions",
+    "monitor-lock-contention-count",
+];
+
+/// The lines of the groups, in at most so many.
+pub(super) fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) -> Vec<String> {
+    let wanted: Vec<usize> = groups.iter().map(|group| group.rows.len().saturating_add(1)).collect();
+    let all: usize = wanted.iter().sum();
+    let Some(room) = room.filter(|room| *room < all) else {
+        let spare = room.is_none_or(|room| room >= all + groups.len().saturating_sub(1));
+        return groups.iter().enumerate().flat_map(|(at, group)| whole(group, widths, spare && at > 0)).collect();
+    };
+    let fitting = (room / LEAST_GROUP).clamp(1, groups.len().max(1));
+    let left_out = groups.len().saturating_sub(fitting);
+    let room = room.saturating_sub(usize::from(left_out > 0));
+    let shares = share(wanted.get(..fitting).unwrap_or_default(), room);
+    let mut lines: Vec<String> =
+        groups.iter().zip(shares).flat_map(|(group, share)| part(group, share, widths)).collect();
+    if left_out > 0 {
+        lines.push(missing(left_out, "provider", 0));
+    }
+    lines
+}
+
+/// Shares room out: who wants less than an equal part leaves the rest to the others.
+fn share(wanted: &[usize], room: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|at| wanted.get(*at).copied());
+    let mut shares = vec![0; wanted.len()];
+    let (mut left, mut others) = (room, wanted.len());
+    for at in order {
+        let want = wanted.get(at).copied().unwrap_or(0);
+        let get = want.min(left / others.max(1));
+        if let Some(place) = shares.get_mut(at) {
+            *place = get;
+        }
+        left = left.saturating_sub(get);
+        others = others.saturating_sub(1);
+    }
+    shares
+}
+
+fn heading(group: &Group<'_>, widths: &Widths) -> String {
+    let width = widths.line();
+    let name = cut(group.name, width);
+    let left = width.saturating_sub(name.chars().count() + 2);
+    let heading = format!("{PROVIDER}{name}{PROVIDER:#}");
+    let prefix = match group.prefix {
+        "" => return heading,
+        prefix if prefix.chars().count() < left => format!("{prefix}…"),
+        _ if left > 0 => "…".to_owned(),
+        _ => return heading,
+    };
+    format!("{heading}  {FAINT}{prefix}{FAINT:#}")
+}
+
+fn whole(group: &Group<'_>, widths: &Widths, gap: bool) -> Vec<String> {
+    let gap = gap.then(String::new);
+    let rows = group.rows.iter().map(|row| row.line(widths, row.place == 0));
+    gap.into_iter().chain([heading(group, widths)]).chain(rows).collect()
+}
+
+/// A group in so many lines: the rows that tell most, in their usual order.
+fn part(group: &Group<'_>, lines: usize, widths: &Widths) -> Vec<String> {
+    let rows = &group.rows;
+    if lines > rows.len() {
+        return whole(group, widths, false);
+    }
+    let kept = lines.saturating_sub(2);
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|at| rows.get(*at).map(|row| (score(row, *at), *at)));
+    let mut shown: Vec<usize> = order.into_iter().take(kept).collect();
+    shown.sort_unstable();
+    let mut named = None;
+    let shown_rows = shown.iter().filter_map(|at| rows.get(*at)).map(|row| {
+        let is_named = named == Some(row.name.as_str());
+        named = Some(row.name.as_str());
+        row.line(widths, !is_named)
+    });
+    let mut text: Vec<String> = std::iter::once(heading(group, widths)).chain(shown_rows).collect();
+    text.push(missing(rows.len().saturating_sub(kept), "row", 2));
+    text.truncate(lines);
+    text
+}
+
+/// The less, the sooner a row is shown: the first series of each instrument that tells much, then further ones.
+fn score(row: &Row, at: usize) -> usize {
+    /// A further series counts as much as so many instruments.
+    const FURTHER: usize = 4;
+    let telling = TELLING.iter().position(|name| *name == row.name);
+    telling.unwrap_or(TELLING.len().saturating_add(at)).saturating_add(row.rank.saturating_mul(FURTHER))
+}
+
+fn missing(count: usize, what: &str, indent: usize) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{:indent$}{FAINT}… {count} more {what}{plural}{FAINT:#}", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_shared_out_and_none_is_wasted() {
+        assert_eq!(share(&[10, 3, 10], 15), [6, 3, 6]);
+        assert_eq!(share(&[10, 3, 10], 16), [6, 3, 7]);
+        assert_eq!(share(&[2, 2], 10), [2, 2]);
+        assert_eq!(share(&[], 10), [0; 0]);
+        assert_eq!(share(&[5, 5, 5], 0), [0, 0, 0]);
+    }
+}

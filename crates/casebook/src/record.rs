@@ -1,0 +1,344 @@
+//! `record`: what a running process does, into an exhibit's folder or one file.
+
+use crate::target::Target;
+use crate::{duration, format};
+use anyhow::{Context, bail, ensure};
+use base::time::Deadline;
+use import::{Alongside, EventName};
+use recorder::profile::parse_provider;
+use recorder::{
+    Control, Ended, Facts, Launched, MakeReader, Options, Outcome, Plan, Profile, Progress, Reader, Shape,
+    Subject,
+};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+mod text;
+
+pub(crate) use text::tell;
+
+/// How long a runtime has to answer a command beside the recording.
+const ANSWER: Duration = Duration::from_secs(5);
+
+const AFTER_HELP: &str = "\
+Profiles, and the share of its throughput that a service keeps which uses all its processors:
+  default   95 %  what most questions need: events all the time, samples in bursts
+  light     97 %  collections, locks, exceptions, thread pool, counters; no samples
+  cpu       82 %  samples all the time, for methods that take little
+  requests  70 %  each request and each call that it makes, with samples in bursts
+  logs      68 %  requests, and every log line
+  startup   82 %  everything from the first instruction on; with `record -- COMMAND`
+The result says what it cost this very process.
+
+Examples:
+  casebook record -p 4711 -d 10s                  into Orders-4711-20261124T101500Z/
+  casebook record --name Orders                   until Ctrl-C, which ends cleanly
+  casebook record -p 4711 --profile requests -d 30s -o slow
+  casebook record -p 4711 --keep 60s              the last minute, until something happens: then Ctrl-C
+  casebook record -p 4711 --keep 60s --stop-on Microsoft-Windows-DotNETRuntime/GC/Start
+  casebook record --profile startup -- dotnet Orders.dll
+  casebook record -p 4711 -d 10s -o orders.nettrace      one file for other tools
+  casebook explain slow                           what is wrong
+
+Ctrl-C or SIGTERM ends a recording cleanly; a second one does not wait for the names of methods. With --keep, SIGUSR1
+copies what is kept to OUT-1/ and goes on. A recording that was killed can be opened; a single file has no names then.";
+
+/// Records what a running process does: events, samples, names, and what the host says of it
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: Target,
+    /// How long; without it until Ctrl-C
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    duration: Option<Duration>,
+    /// A folder, or one file where it ends in .nettrace or .nettrace.zst [default: NAME-PID-UTC/]
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// What to record
+    #[arg(long, value_name = "PROFILE", default_value = "default", value_parser = profile)]
+    profile: Profile,
+    /// A provider to add, or to replace the profile's one of that name: NAME:KEYWORDS:LEVEL:ARGUMENTS
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Vec<String>,
+    /// End at an event, named as in the table `events`
+    #[arg(long, value_name = "PROVIDER/EVENT")]
+    stop_on: Option<String>,
+    /// Keep the last of it only, and record until something happens
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    keep: Option<Duration>,
+    /// Let the runtime write /tmp/perf-PID.map meanwhile, for those who profile natively (.NET 8 and later)
+    #[arg(long)]
+    perf_map: bool,
+    /// What the runtime may keep of events that are not read yet [default: by the memory that the process may use]
+    #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    buffer: Option<u32>,
+    /// Overwrite an earlier recording
+    #[arg(long)]
+    force: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Form,
+    /// A program to start and to record from its first instruction; it ends with the recording
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Forms of the result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+}
+
+fn profile(text: &str) -> Result<Profile, String> {
+    let names = Profile::ALL.map(Profile::name).join(", ");
+    Profile::named(text).ok_or_else(|| format!("there is no profile `{text}`: there are {names}"))
+}
+
+/// Reads along with a session for its counts.
+struct Along(Alongside);
+
+impl Reader for Along {
+    fn take(&mut self, bytes: &[u8]) {
+        self.0.take(bytes);
+    }
+
+    fn end(&mut self) {
+        self.0.end();
+    }
+
+    fn facts(&self) -> Facts {
+        let along = self.0.along();
+        Facts {
+            start_ns: along.start_ns,
+            events: along.events,
+            lost: along.lost,
+            sampler_stopped_ns: along.sampler_stopped_ns,
+            samples: along.samples,
+            ends: along.ends,
+        }
+    }
+}
+
+/// Flags that signals raise.
+struct Signals {
+    interrupted: Arc<AtomicBool>,
+    copy: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn catch() -> anyhow::Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+        let signals = Self { interrupted: Arc::default(), copy: Arc::default() };
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&signals.interrupted))
+                .context("cannot catch signals")?;
+        }
+        signal_hook::flag::register(SIGUSR1, Arc::clone(&signals.copy)).context("cannot catch signals")?;
+        Ok(signals)
+    }
+
+    fn pass_on(&self, control: &Control) {
+        if self.interrupted.swap(false, Ordering::AcqRel) && control.stop.swap(true, Ordering::AcqRel) {
+            control.abandon.store(true, Ordering::Release);
+        }
+        if self.copy.swap(false, Ordering::AcqRel) {
+            control.copy.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Records.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    ensure!(
+        args.target.is_named() == args.command.is_empty(),
+        "name a process (-p PID, --name NAME, --diagnostic-port SOCKET), or a program to start (-- COMMAND); \
+         `casebook ps` lists processes"
+    );
+    let mut plan_check = plan(args, Shape::Folder)?;
+    let stop_on = args.stop_on.as_deref().map(|text| {
+        EventName::parse(text).with_context(|| {
+            format!("`{text}` is no event: expected PROVIDER/EVENT, as in Microsoft-Windows-DotNETRuntime/GC/Start")
+        })
+    });
+    let stop_on = stop_on.transpose()?;
+    let signals = Signals::catch()?;
+    warn_of_cost(args);
+    let mut launched = launch(args, &signals)?;
+    let subject = match &launched {
+        Some(launched) => subject_of(launched)?,
+        None => args.target.find(&|| !signals.interrupted.load(Ordering::Acquire))?,
+    };
+    let out = args.output.clone().unwrap_or_else(|| default_name(&subject));
+    let shape = Shape::of(&out);
+    ensure!(
+        args.keep.is_none() || shape == Shape::Folder,
+        "--keep needs a folder: a single file holds one session"
+    );
+    if shape == Shape::OneFile {
+        plan_check = plan(args, shape)?;
+    }
+    let options = Options {
+        out,
+        shape,
+        plan: plan_check,
+        profile: args.profile.name().to_owned(),
+        duration: args.duration,
+        keep: args.keep,
+        force: args.force,
+        buffer_megabytes: args.buffer,
+        tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+    };
+    let outcome = record(args, &subject, &options, stop_on, &signals, &mut launched)?;
+    if let Some(launched) = launched {
+        text::tell_of_command(launched.end());
+    }
+    show(args, &subject, &options, &outcome)?;
+    Ok(if matches!(outcome.ended, Ended::Failed(_)) { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+fn plan(args: &Args, shape: Shape) -> anyhow::Result<Plan> {
+    let mut plan = args.profile.plan(shape);
+    for text in &args.provider {
+        plan.set(&parse_provider(text)?);
+    }
+    Ok(plan)
+}
+
+fn warn_of_cost(args: &Args) {
+    if args.profile.is_dear() {
+        text::tell(&format!(
+            "profile {} costs: a service that uses all its processors keeps about {:.0} % of its throughput \
+             (default: {:.0} %)",
+            args.profile.name(),
+            args.profile.kept() * 100.0,
+            Profile::Default.kept() * 100.0
+        ));
+    }
+}
+
+/// Starts the command, if there is one.
+fn launch(args: &Args, signals: &Signals) -> anyhow::Result<Option<Launched>> {
+    if args.command.is_empty() {
+        return Ok(None);
+    }
+    // What a program prints must not mix with our document.
+    let stdout = if args.format == Form::Json { Stdio::from(std::io::stderr()) } else { Stdio::inherit() };
+    let mut guard = std::process::Command::new(std::env::current_exe().context("cannot find this program")?);
+    guard.arg("guard");
+    let launched =
+        recorder::launch(&args.command, stdout, guard, &mut || !signals.interrupted.load(Ordering::Acquire))?;
+    launched.take_back();
+    Ok(Some(launched))
+}
+
+fn subject_of(launched: &Launched) -> anyhow::Result<Subject> {
+    let endpoint = dotnet_ipc::Endpoint::Socket(launched.found.socket.clone());
+    let info = dotnet_ipc::process::ProcessInfo::ask(&endpoint, Deadline::after(ANSWER))?;
+    let proc = host::Proc::live();
+    Ok(Subject::new(&proc, Some(launched.found.pid), Some(&info), endpoint, true))
+}
+
+fn record(
+    args: &Args,
+    subject: &Subject,
+    options: &Options,
+    stop_on: Option<EventName>,
+    signals: &Signals,
+    launched: &mut Option<Launched>,
+) -> anyhow::Result<Outcome> {
+    if args.perf_map {
+        let enabled = dotnet_ipc::process::enable_perf_map(&subject.endpoint, Deadline::after(ANSWER));
+        enabled.context("the runtime writes no map")?;
+    }
+    let make_reader: MakeReader = Arc::new(move |_role| Box::new(Along(Alongside::new(stop_on.clone()))));
+    let control = Control::default();
+    let mut line = text::Line::new(options);
+    let outcome = recorder::record(subject, options, &control, &make_reader, &mut |progress: Progress| {
+        signals.pass_on(&control);
+        if let Some(launched) = launched {
+            launched.resume_others();
+        }
+        line.tell(&progress);
+    });
+    line.clear();
+    if args.perf_map {
+        // A subject that has ended writes no more.
+        drop(dotnet_ipc::process::disable_perf_map(&subject.endpoint, Deadline::after(ANSWER)));
+    }
+    match outcome {
+        Err(recorder::Error::Gone(pid)) => bail!("process {pid} has ended"),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// `NAME-PID-UTC`, of letters that every file system takes.
+fn default_name(subject: &Subject) -> PathBuf {
+    let is_usual = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
+    let name: String =
+        subject.name.chars().map(|char| if is_usual(char) { char } else { '_' }).take(80).collect();
+    let name = if name.trim_matches('.').is_empty() { "dotnet".to_owned() } else { name };
+    let pid = subject.pid.map_or(subject.container_pid, u64::from);
+    let time = jiff::Timestamp::try_from(base::time::calendar())
+        .map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string())
+        .unwrap_or_default();
+    PathBuf::from(format!("{name}-{pid}-{time}"))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    out: String,
+    files: Vec<FileEntry>,
+    bytes: u64,
+    duration_ns: u64,
+    events: u64,
+    lost: u64,
+    profile: &'a str,
+    ended: String,
+    cost: &'a recorder::Cost,
+    notes: &'a [String],
+    copies: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FileEntry {
+    name: String,
+    bytes: u64,
+    raw_bytes: u64,
+    blake3: String,
+}
+
+fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) -> anyhow::Result<()> {
+    if args.format == Form::Text {
+        return text::show(subject, options, outcome);
+    }
+    let files = outcome.files.iter().map(|file| FileEntry {
+        name: file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        bytes: file.bytes,
+        raw_bytes: file.raw_bytes,
+        blake3: file.blake3.clone(),
+    });
+    format::print_json(&Document {
+        out: options.out.display().to_string(),
+        files: files.collect(),
+        bytes: outcome.bytes,
+        duration_ns: u64::try_from(outcome.duration.as_nanos()).unwrap_or(u64::MAX),
+        events: outcome.events,
+        lost: outcome.lost,
+        profile: &options.profile,
+        ended: outcome.ended.words(),
+        cost: &outcome.cost,
+        notes: &outcome.notes,
+        copies: outcome.copies.iter().map(|path| path.display().to_string()).collect(),
+    })
+}

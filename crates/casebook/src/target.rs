@@ -1,0 +1,171 @@
+//! Which process a command is about: `-p PID`, `--name NAME` or `--diagnostic-port SOCKET`.
+
+use anyhow::{Context, bail, ensure};
+use base::time::Deadline;
+use dotnet_ipc::discover::{Asked, State, ask, ask_all, find, find_process};
+use dotnet_ipc::process::ProcessInfo;
+use dotnet_ipc::{Endpoint, Error, Listener};
+use host::Proc;
+use recorder::Subject;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a runtime that is to connect to us may take, in one go between looks for Ctrl-C.
+const LISTEN_LOOK: Duration = Duration::from_millis(200);
+/// How long a runtime behind a named socket has to say what it is.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Which process.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[group(multiple = false)]
+pub(crate) struct Target {
+    /// The process, by its number as `ps` shows it
+    #[arg(short, long, value_name = "PID")]
+    pid: Option<u32>,
+    /// The process, by its name as `ps` shows it, if there is one of that name
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The process behind a diagnostics socket; `SOCKET,listen` waits for a runtime that connects to it, as with
+    /// DOTNET_DiagnosticPorts=SOCKET
+    #[arg(long, value_name = "SOCKET[,listen]")]
+    diagnostic_port: Option<String>,
+}
+
+impl Target {
+    /// Whether any was named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.pid.is_some() || self.name.is_some() || self.diagnostic_port.is_some()
+    }
+
+    /// Finds the process, and asks it what it is. `goes_on` says whether to wait on where a runtime is waited for.
+    pub(crate) fn find(&self, goes_on: &dyn Fn() -> bool) -> anyhow::Result<Subject> {
+        let proc = Proc::live();
+        match (self.pid, &self.name, &self.diagnostic_port) {
+            (Some(pid), ..) => of_pid(&proc, pid),
+            (_, Some(name), _) => of_name(&proc, name),
+            (.., Some(port)) => of_port(&proc, port, goes_on),
+            _ => bail!(
+                "name a process: -p PID, --name NAME or --diagnostic-port SOCKET; `casebook ps` lists them"
+            ),
+        }
+    }
+}
+
+fn of_pid(proc: &Proc, pid: u32) -> anyhow::Result<Subject> {
+    let stat = proc.stat(pid).map_err(|error| match error {
+        host::Error::Gone { .. } => {
+            anyhow::anyhow!("there is no process {pid}; `casebook ps` lists those with .NET")
+        }
+        error => error.into(),
+    })?;
+    let Some(found) = find_process(proc, pid) else {
+        bail!("{}", without_socket(proc, pid, &stat.comm));
+    };
+    of_asked(proc, ask(proc, found))
+}
+
+/// Why a process has no socket, as far as can be told.
+fn without_socket(proc: &Proc, pid: u32, name: &str) -> String {
+    let is_other_user = proc.user_id(pid).is_some_and(|user| user != own_user()) && own_user() != 0;
+    if is_other_user {
+        return format!(
+            "process {pid} ({name}) belongs to another user, and its diagnostics socket cannot be seen: \
+             run as that user, or as root"
+        );
+    }
+    let setting = ["DOTNET_EnableDiagnostics", "DOTNET_EnableDiagnostics_IPC", "COMPlus_EnableDiagnostics"];
+    let off = setting.into_iter().find(|name| proc.environment(pid, name).is_some_and(|value| value == "0"));
+    match off {
+        Some(setting) => {
+            format!("process {pid} ({name}) has no diagnostics socket: {setting}=0 turned it off")
+        }
+        None => format!(
+            "process {pid} ({name}) has no diagnostics socket: it is no .NET process, or .NET older than Core 3.0; \
+             `casebook ps` lists those with one"
+        ),
+    }
+}
+
+fn own_user() -> u32 {
+    Proc::live().user_id(std::process::id()).unwrap_or(0)
+}
+
+fn of_name(proc: &Proc, name: &str) -> anyhow::Result<Subject> {
+    let asked = ask_all(proc, find(proc));
+    let wanted = name.to_lowercase();
+    let mut matching = Vec::new();
+    for one in asked.into_iter().filter(|one| one.state != State::Stale) {
+        let endpoint = Endpoint::Socket(one.found.socket.clone());
+        let subject = Subject::new(proc, Some(one.found.pid), one.info.as_ref(), endpoint, false);
+        if subject.name.to_lowercase() == wanted {
+            matching.push(one);
+        }
+    }
+    let numbers: Vec<String> = matching.iter().map(|one| one.found.pid.to_string()).collect();
+    ensure!(
+        numbers.len() < 2,
+        "{} processes are named {name}: {}; name one with -p",
+        numbers.len(),
+        numbers.join(", ")
+    );
+    let one = matching.pop();
+    of_asked(proc, one.with_context(|| format!("no .NET process is named {name}; `casebook ps` lists them"))?)
+}
+
+fn of_asked(proc: &Proc, asked: Asked) -> anyhow::Result<Subject> {
+    let Asked { found, state, info, error } = asked;
+    let endpoint = Endpoint::Socket(found.socket.clone());
+    match (state, error) {
+        (State::Running | State::Suspended, _) => {
+            Ok(Subject::new(proc, Some(found.pid), info.as_ref(), endpoint, state == State::Suspended))
+        }
+        (_, Some(error)) => Err(error).with_context(|| format!("process {} cannot be asked", found.pid)),
+        (state, None) => bail!("process {} is {}", found.pid, state.name()),
+    }
+}
+
+fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Result<Subject> {
+    let (path, mode) = port.split_once(',').map_or((port, ""), |(path, mode)| (path, mode));
+    let path = PathBuf::from(path);
+    match mode {
+        "" | "connect" => {
+            let endpoint = Endpoint::Socket(path);
+            let info = ProcessInfo::ask(&endpoint, Deadline::after(ANSWER));
+            of_info(proc, endpoint, info)
+        }
+        "listen" => {
+            let listener =
+                Listener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
+            loop {
+                match listener.wait(Deadline::after(LISTEN_LOOK)) {
+                    Ok(_process) => break,
+                    Err(Error::Silent(_)) if goes_on() => {}
+                    Err(Error::Silent(_)) => bail!("no runtime connected to {}", path.display()),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let endpoint = Endpoint::Listener(Arc::new(listener));
+            let info = ProcessInfo::ask(&endpoint, Deadline::after(ANSWER));
+            of_info(proc, endpoint, info).map(|subject| Subject { suspended: true, ..subject })
+        }
+        other => bail!("`{other}` is no way to use a port: expected SOCKET or SOCKET,listen"),
+    }
+}
+
+/// A process that was reached by its socket alone: its number is in its own namespace, which may be ours.
+fn of_info(proc: &Proc, endpoint: Endpoint, info: Result<ProcessInfo, Error>) -> anyhow::Result<Subject> {
+    let info = match info {
+        Ok(info) => Some(info),
+        Err(error) if error.is_unknown_command() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let told = info.as_ref().and_then(|info| u32::try_from(info.pid).ok());
+    let program = |pid: &u32| proc.command_line(*pid).first().cloned();
+    // Another process may have that number here: the runtime's command line begins with its program.
+    let pid = told.filter(|pid| {
+        let line = info.as_ref().map(|info| info.command_line.clone()).unwrap_or_default();
+        program(pid).is_some_and(|program| line.starts_with(&program))
+    });
+    Ok(Subject::new(proc, pid, info.as_ref(), endpoint, false))
+}

@@ -1,0 +1,222 @@
+//! Reading along with a session while it is recorded: counts, losses, and the event that ends it.
+//!
+//! It keeps nothing of an event, so it costs a recorder little beside the writing. It is not the reading of a
+//! recording: whatever is wrong with the bytes is told when the recording is opened.
+
+use crate::kinds::{GcEvent, Handler, Kind, Layouts};
+use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
+use rustc_hash::FxHashMap;
+
+/// Why the program was stopped by GC/SuspendEEStart, where it was not for a collection or a debugger.
+const SUSPEND_OTHER: u8 = 0;
+
+/// An event by its provider and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventName {
+    provider: String,
+    name: String,
+}
+
+impl EventName {
+    /// Reads `PROVIDER/EVENT`, split at the first `/`; the name is that of the table `events`, as in `GC/Start`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (provider, name) = text.split_once('/')?;
+        let filled = !provider.is_empty() && !name.is_empty();
+        filled.then(|| Self { provider: provider.to_owned(), name: name.to_owned() })
+    }
+
+    fn is(&self, provider: &str, name: &str) -> bool {
+        self.provider.eq_ignore_ascii_case(provider) && self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// What was seen of a session so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Along {
+    /// When the session began, in nanoseconds of its clock; none before its header.
+    pub start_ns: Option<i64>,
+    /// Events.
+    pub events: u64,
+    /// Events that the runtime dropped.
+    pub lost: u64,
+    /// Samples.
+    pub samples: u64,
+    /// How long the program was stopped for neither a collection nor a debugger: by the sampler, in nanoseconds.
+    pub sampler_stopped_ns: u64,
+    /// Whether the event came that was waited for.
+    pub ends: bool,
+}
+
+/// Reads along with a session.
+#[derive(Debug)]
+pub struct Alongside {
+    /// None once the bytes can be read no further.
+    decoder: Option<Decoder>,
+    counts: Counts,
+}
+
+impl Alongside {
+    /// Waits for an event, if one is given.
+    pub fn new(stop_on: Option<EventName>) -> Self {
+        let counts = Counts {
+            stop_on,
+            along: Along::default(),
+            parts: Vec::new(),
+            layouts: Layouts::default(),
+            ticks_per_second: 1_000_000_000,
+            stopped: FxHashMap::default(),
+        };
+        Self { decoder: Some(Decoder::new(Limits::USUAL)), counts }
+    }
+
+    /// Takes the next bytes.
+    pub fn take(&mut self, bytes: &[u8]) {
+        let pushed = self.decoder.as_mut().map(|decoder| decoder.push(bytes, &mut self.counts));
+        if let Some(Err(_unreadable)) = pushed {
+            self.decoder = None;
+        }
+    }
+
+    /// Ends the session: what waited for its place in time is counted too.
+    pub fn end(&mut self) {
+        if let Some(decoder) = self.decoder.take() {
+            // What is wrong with the end is told when the recording is opened.
+            drop(decoder.finish(&mut self.counts));
+        }
+    }
+
+    /// What was seen so far.
+    pub fn along(&self) -> Along {
+        self.counts.along
+    }
+}
+
+/// What a kind of event is for the counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Unknown,
+    None,
+    Sample,
+    Stops,
+    Restarts,
+    /// The one that is waited for.
+    Ends,
+}
+
+#[derive(Debug)]
+struct Counts {
+    stop_on: Option<EventName>,
+    along: Along,
+    /// By the decoder's number of the kind.
+    parts: Vec<Part>,
+    layouts: Layouts,
+    ticks_per_second: i64,
+    /// By thread: when it began to stop the program.
+    stopped: FxHashMap<u64, i64>,
+}
+
+impl Counts {
+    fn part(&mut self, event: &Event<'_>) -> Part {
+        let index = event.metadata.index as usize;
+        match self.parts.get(index) {
+            Some(Part::Unknown) | None => {}
+            Some(known) => return *known,
+        }
+        let kind = Kind::new(event.metadata, event.version, event.opcode, &mut self.layouts);
+        let provider = event.metadata.provider.as_str();
+        let ends = self.stop_on.as_ref().is_some_and(|wanted| wanted.is(provider, &kind.name));
+        let part = match kind.handler {
+            _ if ends && !kind.rundown => Part::Ends,
+            Handler::Sample => Part::Sample,
+            Handler::Gc(GcEvent::SuspendStart) => Part::Stops,
+            Handler::Gc(GcEvent::RestartStop) => Part::Restarts,
+            _ => Part::None,
+        };
+        if index >= self.parts.len() {
+            self.parts.resize(index.saturating_add(1), Part::Unknown);
+        }
+        if let Some(place) = self.parts.get_mut(index) {
+            *place = part;
+        }
+        part
+    }
+
+    fn restarted(&mut self, event: &Event<'_>) {
+        let Some(began) = self.stopped.remove(&event.thread) else { return };
+        let ticks = u128::from(event.ticks.saturating_sub(began).max(0).unsigned_abs());
+        let ns = ticks * 1_000_000_000 / u128::from(self.ticks_per_second.max(1).unsigned_abs());
+        let ns = u64::try_from(ns).unwrap_or(u64::MAX);
+        self.along.sampler_stopped_ns = self.along.sampler_stopped_ns.saturating_add(ns);
+    }
+}
+
+impl Sink for Counts {
+    fn stream(&mut self, header: &StreamHeader) {
+        self.parts.clear();
+        self.layouts.clear();
+        self.stopped.clear();
+        self.ticks_per_second = header.ticks_per_second.max(1);
+        let ns = i128::from(header.sync_ticks) * 1_000_000_000 / i128::from(self.ticks_per_second);
+        self.along.start_ns = self.along.start_ns.or(i64::try_from(ns).ok());
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        self.along.events = self.along.events.saturating_add(1);
+        match self.part(event) {
+            Part::Sample => self.along.samples = self.along.samples.saturating_add(1),
+            Part::Ends => self.along.ends = true,
+            // The reason is the first field of all versions.
+            Part::Stops if event.payload.first() == Some(&SUSPEND_OTHER) => {
+                self.stopped.insert(event.thread, event.ticks);
+            }
+            Part::Restarts => self.restarted(event),
+            Part::Stops | Part::None | Part::Unknown => {}
+        }
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.along.lost = self.along.lost.saturating_add(gap.events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fixtures/starvation.nettrace.zst");
+
+    fn read(stop_on: Option<&str>, cut: usize) -> Along {
+        let packed = std::fs::File::open(FIXTURE).unwrap();
+        let mut unpacker = zstd::stream::read::Decoder::new(packed).unwrap();
+        unpacker.window_log_max(27).unwrap();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut unpacker, &mut bytes).unwrap();
+        let mut reader = Alongside::new(stop_on.map(|text| EventName::parse(text).unwrap()));
+        bytes.chunks(cut).for_each(|piece| reader.take(piece));
+        reader.end();
+        reader.along()
+    }
+
+    #[test]
+    fn counts_agree_with_the_reading_of_the_recording_in_any_cut() {
+        let options = crate::Options { payloads: false, threads: 1 };
+        let recording = crate::open(std::path::Path::new(FIXTURE), options).unwrap();
+        let along = read(None, 1 << 20);
+        assert_eq!(along, read(None, 997));
+        assert_eq!(along.samples, recording.samples.ts_ns.len() as u64);
+        assert_eq!(along.lost, recording.lost.events);
+        let profiler = recording.strings.find("profiler").unwrap();
+        let pauses = recording.pauses.cause.iter().zip(&recording.pauses.dur_ns);
+        let stopped: i64 = pauses.filter(|(cause, _)| **cause == profiler).map(|(_, dur)| *dur).sum();
+        assert_eq!(along.sampler_stopped_ns, stopped.unsigned_abs());
+        assert_eq!(along.events, recording.events.len() as u64);
+    }
+
+    #[test]
+    fn the_event_that_is_waited_for_is_seen() {
+        assert!(!read(None, 1 << 20).ends);
+        assert!(!read(Some("Microsoft-Windows-DotNETRuntime/GC/Stopp"), 1 << 20).ends);
+        assert!(read(Some("Microsoft-DotNETCore-SampleProfiler/Thread/Sample"), 1 << 20).ends);
+        assert_eq!(EventName::parse("GC"), None);
+    }
+}
