@@ -6,6 +6,7 @@
 mod decode;
 mod explain;
 mod long_trace;
+mod record;
 
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
@@ -23,12 +24,16 @@ pub(crate) enum Name {
     Scan,
     /// A query that filters and groups a million rows, beside a native table of SQLite
     Query,
+    /// What a recording costs its subject and the recorder, beside packing, copying and dotnet-trace
+    Record,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The measurement; all without one
     name: Option<Name>,
+    #[command(flatten)]
+    record: record::Args,
     /// One reading of a file, its figures as JSON: what `decode` starts for each figure
     #[arg(long, hide = true, num_args = 2, value_names = ["FILE", "THREADS"])]
     once: Option<Vec<String>>,
@@ -40,9 +45,8 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
         return decode::once(file, threads.parse().context("threads is a number")?).map(|()| true);
     }
     if cfg!(debug_assertions) {
-        let name = args.name.and_then(|name| name.to_possible_value());
-        let mut again = workspace.cargo("run --quiet --release --package xtask -- bench");
-        again.args(name.iter().map(clap::builder::PossibleValue::get_name));
+        let mut again = workspace.cargo("run --quiet --release --package xtask --");
+        again.args(std::env::args_os().skip(1));
         return Ok(again.status().context("cannot start cargo")?.success());
     }
     let wanted = |name| args.name.is_none_or(|only| only == name);
@@ -54,6 +58,9 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
     }
     if wanted(Name::Explain) {
         explain::explain(workspace)?;
+    }
+    if wanted(Name::Record) {
+        record::record(workspace, &args.record)?;
     }
     if wanted(Name::Query) {
         println!("# query: a filter and a group over 1 M rows, beside a native table of SQLite");

@@ -11,7 +11,7 @@ use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::session::{Received, Request, Session};
 use import::CounterFeed;
 use jiff::Timestamp;
-use notes::Notes;
+use notes::{Notes, Place};
 use recorder::Subject;
 use screen::{Screen, Size};
 use std::fs::File;
@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use stream::{Form, Stream};
 use table::{Frame, Table};
@@ -99,12 +100,20 @@ enum Format {
 
 /// Watches.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    ensure!(args.target.is_named(), "name a process: -p PID, --name NAME or --diagnostic-port SOCKET; `casebook ps` lists them");
-    ensure!(args.interval >= SHORTEST, "--interval is {} ms, and a runtime publishes every 100 ms at most", args.interval.as_millis());
+    ensure!(
+        args.target.is_named(),
+        "name a process: -p PID, --name NAME or --diagnostic-port SOCKET; `casebook ps` lists them"
+    );
+    ensure!(
+        args.interval >= SHORTEST,
+        "--interval is {} ms, and a runtime publishes every 100 ms at most",
+        args.interval.as_millis()
+    );
     let signals = Signals::catch()?;
     let subject = args.target.find(&|| !signals.is_raised())?;
     let output = Output::of(args)?;
-    let wanted = args.counters.clone().map_or_else(|| ask::usual(subject.runtime.as_deref()), |named| named.0);
+    let wanted =
+        args.counters.clone().map_or_else(|| ask::usual(subject.runtime.as_deref()), |named| named.0);
     let session = start(args, &subject, &wanted)?;
     let mut watch = Watch::new(args, &subject, wanted, output, &signals);
     let ended = watch.run(session)?;
@@ -251,10 +260,17 @@ impl Page {
 }
 
 impl<'a> Watch<'a> {
-    fn new(args: &'a Args, subject: &'a Subject, wanted: Vec<Wanted>, output: Output, signals: &'a Signals) -> Self {
+    fn new(
+        args: &'a Args,
+        subject: &'a Subject,
+        wanted: Vec<Wanted>,
+        output: Output,
+        signals: &'a Signals,
+    ) -> Self {
         let interval_ns = i64::try_from(args.interval.as_nanos()).unwrap_or(i64::MAX);
         let names = wanted.iter().map(|of| of.provider.clone()).collect();
-        let notes = Notes::new(names, args.counters.is_some(), output.shown == Shown::Refreshed);
+        let place = if output.shown == Shown::Refreshed { Place::Page } else { Place::StandardError };
+        let notes = Notes::new(names, args.counters.is_some(), place);
         Self {
             args,
             subject,
@@ -279,7 +295,7 @@ impl<'a> Watch<'a> {
             rows.write(&[], 0)?;
         }
         let mut buffer = vec![0; 1 << 16];
-        let mut stopping: Option<Deadline> = None;
+        let mut stopping: Option<Stopping> = None;
         loop {
             let received = session.read(&mut buffer, LOOK)?;
             match received {
@@ -289,8 +305,8 @@ impl<'a> Watch<'a> {
             }
             self.hand_on()?;
             let asked = self.signals.take();
-            match stopping {
-                Some(deadline) if asked || deadline.is_past() => return self.end(Ended::Unanswered),
+            match &stopping {
+                Some(stopping) if asked || stopping.deadline.is_past() => return self.end(Ended::Unanswered),
                 None if asked || self.args.duration.is_some_and(|of| self.since.elapsed() >= of) => {
                     stopping = Some(stop(&session)?);
                 }
@@ -300,7 +316,9 @@ impl<'a> Watch<'a> {
                 self.show(screen, received == Received::Nothing)?;
             }
         }
-        self.end(if stopping.is_some() { Ended::Asked } else { Ended::Subject })
+        let Some(stopping) = stopping else { return self.end(Ended::Subject) };
+        stopping.wait();
+        self.end(Ended::Asked)
     }
 
     /// Passes on what came.
@@ -351,7 +369,8 @@ impl<'a> Watch<'a> {
     }
 
     fn lines(&self, columns: usize, rows: Option<usize>) -> Vec<String> {
-        let notes = self.notes.lines(self.feed.lost(), self.feed.left_out().saturating_add(self.table.left_out()));
+        let notes =
+            self.notes.lines(self.feed.lost(), self.feed.left_out().saturating_add(self.table.left_out()));
         let title = self.title();
         let ending = format!("{title} · Ctrl-C ends");
         let title = if rows.is_some() && ending.chars().count() <= columns { ending } else { title };
@@ -361,7 +380,8 @@ impl<'a> Watch<'a> {
     fn title(&self) -> String {
         let Subject { name, runtime, container, .. } = self.subject;
         let runtime = runtime.as_ref().map_or_else(String::new, |version| format!(" · .NET {version}"));
-        let container = container.as_ref().map_or_else(String::new, |id| format!(" · container {}", page::cut(id, 12)));
+        let container =
+            container.as_ref().map_or_else(String::new, |id| format!(" · container {}", page::cut(id, 12)));
         let time = Timestamp::try_from(base::time::calendar());
         let time = time.map(|time| time.strftime("%H:%M:%S UTC").to_string()).unwrap_or_default();
         let watched = span(self.since.elapsed());
@@ -380,7 +400,9 @@ impl<'a> Watch<'a> {
         }
         let how = match ended {
             Ended::Asked => "",
-            Ended::Unanswered => "; the runtime did not end its session in time, and ends it with its next event",
+            Ended::Unanswered => {
+                "; the runtime did not end its session in time, and ends it with its next event"
+            }
             Ended::Subject if self.is_gone() => "; the process ended",
             Ended::Subject => "; the runtime ended the session",
         };
@@ -393,7 +415,9 @@ impl<'a> Watch<'a> {
         );
         match self.output.shown {
             Shown::Refreshed => writeln!(out, "{summary}")?,
-            Shown::Nothing | Shown::Once if ended != Ended::Asked || self.feed.lost() > 0 => notes::say(&summary),
+            Shown::Nothing | Shown::Once if ended != Ended::Asked || self.feed.lost() > 0 => {
+                notes::say(&summary);
+            }
             Shown::Nothing | Shown::Once => {}
         }
         out.flush()?;
@@ -407,8 +431,8 @@ impl<'a> Watch<'a> {
         let deadline = Deadline::after(Duration::from_secs(1));
         loop {
             let stat = proc.stat(pid).ok();
-            let is_there =
-                stat.is_some_and(|stat| Some(stat.start_ticks) == self.subject.start_ticks && stat.state != 'Z');
+            let is_there = stat
+                .is_some_and(|stat| Some(stat.start_ticks) == self.subject.start_ticks && stat.state != 'Z');
             if !is_there || !deadline.pause(LOOK) {
                 return !is_there;
             }
@@ -416,13 +440,29 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// A stop that is on its way.
+struct Stopping {
+    deadline: Deadline,
+    thread: JoinHandle<()>,
+}
+
+impl Stopping {
+    /// Waits for the answer, which comes right behind the end of the stream: a socket of ours stays there until nobody
+    /// uses it.
+    fn wait(self) {
+        let deadline = self.deadline.within(Duration::from_secs(1));
+        while !self.thread.is_finished() && deadline.pause(Duration::from_millis(5)) {}
+    }
+}
+
 /// Asks the runtime to end the session, on a thread of its own: it streams what it holds before it answers.
-fn stop(session: &Session) -> anyhow::Result<Deadline> {
+fn stop(session: &Session) -> anyhow::Result<Stopping> {
     let (stopper, deadline) = (session.stopper(), Deadline::after(END));
     // The end of the stream says that it worked; where it did not, the deadline passes.
     let stop = move || drop(stopper.stop(deadline));
-    std::thread::Builder::new().name("stop".to_owned()).spawn(stop).context("cannot start a thread")?;
-    Ok(deadline)
+    let thread =
+        std::thread::Builder::new().name("stop".to_owned()).spawn(stop).context("cannot start a thread")?;
+    Ok(Stopping { deadline, thread })
 }
 
 /// A span of time in words.
@@ -459,6 +499,9 @@ mod tests {
     #[test]
     fn the_form_follows_the_name() {
         let form = |name: &str| form_of(Path::new(name));
-        assert_eq!(["a.csv", "a.json", "a.ndjson", "a"].map(form), [Form::Csv, Form::Json, Form::Json, Form::Csv]);
+        assert_eq!(
+            ["a.csv", "a.json", "a.ndjson", "a"].map(form),
+            [Form::Csv, Form::Json, Form::Json, Form::Csv]
+        );
     }
 }

@@ -152,7 +152,7 @@ fn trace_event(workspace: &Workspace, path: &Utf8Path) -> Result<(f64, f64)> {
 }
 
 /// A labelled capture, unpacked; none where there are no captures.
-fn unpacked(workspace: &Workspace, name: &str) -> Result<Option<Utf8PathBuf>> {
+pub(super) fn unpacked(workspace: &Workspace, name: &str) -> Result<Option<Utf8PathBuf>> {
     let packed = workspace.root.join(format!("../shared/captures/labelled/{name}.nettrace.zst"));
     if !packed.exists() {
         return Ok(None);

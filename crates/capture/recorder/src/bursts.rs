@@ -4,11 +4,12 @@
 //! variation is the same each time: a row of numbers, no chance.
 
 use crate::error::Error;
-use crate::file::TraceFile;
+use crate::file::{TraceFile, Written};
 use crate::profile::Bursts;
 use crate::pump::{End, Facts, Gauge, Reader, pump, stop};
 use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::session::{Request, Starter};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,32 @@ const FIRST: f64 = 0.25;
 const VARIATION: f64 = 0.4;
 /// The part of the golden ratio behind its point: its multiples lie as evenly between 0 and 1 as any do.
 const GOLDEN: f64 = 0.618_033_988_749_895;
+
+/// The file that bursts are written to; it is made with the first of them.
+#[derive(Debug)]
+pub(crate) struct BurstFile {
+    path: PathBuf,
+    file: Option<TraceFile>,
+}
+
+impl BurstFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, file: None }
+    }
+
+    fn open(&mut self) -> Result<&mut TraceFile, Error> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => TraceFile::create(&self.path).map_err(Error::write(&self.path))?,
+        };
+        Ok(self.file.insert(file))
+    }
+
+    /// Ends it; none where there was no burst.
+    pub(crate) fn finish(self) -> Result<Option<Written>, Error> {
+        self.file.map(TraceFile::finish).transpose().map_err(Error::write(&self.path))
+    }
+}
 
 /// What the bursts did, and what is to be done with them.
 #[derive(Debug, Default)]
@@ -77,7 +104,7 @@ pub(crate) fn run(
     bursts: &Bursts,
     buffer_megabytes: u32,
     starter: &Starter,
-    file: &Mutex<Option<TraceFile>>,
+    file: &Mutex<BurstFile>,
     make_reader: &dyn Fn() -> Box<dyn Reader>,
     state: &State,
 ) {
@@ -98,8 +125,8 @@ pub(crate) fn run(
             continue;
         }
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(file) = file.as_mut() else { return };
-        let took = one(bursts.length, &request, starter, file, make_reader, state);
+        let took = one(bursts.length, &request, starter, &mut file, make_reader, state);
+        drop(file);
         state.tell(|told| told.bursts = told.bursts.saturating_add(1));
         match took {
             Ok(()) => failures = 0,
@@ -118,11 +145,12 @@ fn one(
     length: Duration,
     request: &Request,
     starter: &Starter,
-    file: &mut TraceFile,
+    file: &mut BurstFile,
     make_reader: &dyn Fn() -> Box<dyn Reader>,
     state: &State,
 ) -> Result<(), Error> {
     let session = starter.start(request, Deadline::after(BEGIN))?;
+    let file = file.open()?;
     let stopper = session.stopper();
     let gauge = Gauge::default();
     let mut reader = make_reader();

@@ -7,6 +7,7 @@
 //! ```text
 //!  main session  ├──────────────────────────────────────────────┤ rundown     trace.nettrace.zst
 //!  names           ├─┤                                                        names.nettrace.zst
+//!  first uses    ├──────────────────────────────────────────────┤             names-first-uses.nettrace.zst
 //!  bursts             ├─┤       ├─┤       ├─┤       ├─┤                        samples.nettrace.zst
 //!  host          ·       ·       ·       ·       ·       ·                     host.csv, thread_cpu.csv
 //! ```
@@ -23,6 +24,7 @@ mod error;
 mod exhibit;
 mod file;
 mod launch;
+mod options;
 mod output;
 pub mod profile;
 mod pump;
@@ -35,7 +37,8 @@ pub use cost::Cost;
 pub use error::Error;
 pub use file::Written;
 pub use launch::{Guard, Launched, guard, launch};
+pub use options::{Control, Ended, Options, Outcome, Progress, Stage};
 pub use profile::{Bursts, Plan, Profile, Shape};
 pub use pump::{Facts, Reader, Role};
-pub use recording::{Control, Ended, MakeReader, Options, Outcome, Progress, Stage, record};
+pub use recording::{MakeReader, record};
 pub use subject::Subject;

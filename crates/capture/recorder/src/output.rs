@@ -41,6 +41,10 @@ impl Names {
         self.numbered("names", segment)
     }
 
+    pub(crate) fn first_uses(&self, segment: u32) -> PathBuf {
+        self.numbered("names-first-uses", segment)
+    }
+
     fn numbered(&self, what: &str, segment: u32) -> PathBuf {
         let number = if self.segmented { format!("-{segment:05}") } else { String::new() };
         self.folder.join(format!("{what}{number}.nettrace.zst"))

@@ -23,6 +23,7 @@ mod keyword {
     pub(super) const TYPE: u64 = 0x8_0000;
     pub(super) const STACK: u64 = 0x4000_0000;
     pub(super) const COMPILATION: u64 = 0x10_0000_0000;
+    pub(super) const COMPILATION_DIAGNOSTIC: u64 = 0x20_0000_0000;
     pub(super) const WAIT_HANDLE: u64 = 0x400_0000_0000;
     pub(super) const ALLOCATION_SAMPLING: u64 = 0x800_0000_0000;
 }
@@ -299,6 +300,12 @@ fn hosting() -> Provider {
 /// An event each second: the runtime finds out with the next event that nobody reads a session any more.
 pub fn heartbeat() -> Provider {
     provider("System.Runtime", ALL, INFORMATIONAL, "EventCounterIntervalSec=1")
+}
+
+/// Code that was compiled ahead of time, as it is used first: nothing else tells its name before the end. In a service
+/// that is warm it sends next to nothing.
+pub(crate) fn first_uses() -> Vec<Provider> {
+    vec![runtime(keyword::COMPILATION_DIAGNOSTIC, VERBOSE), heartbeat()]
 }
 
 fn counters() -> [Provider; 2] {

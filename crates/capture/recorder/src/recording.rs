@@ -10,9 +10,10 @@ use crate::bursts;
 use crate::cost::{Cost, processors};
 use crate::error::Error;
 use crate::exhibit::Exhibit;
-use crate::file::{TraceFile, Written};
+use crate::file::Written;
+use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
 use crate::output::{Names, check_room, make_room};
-use crate::profile::{Plan, Shape};
+use crate::profile::{Shape, first_uses};
 use crate::pump::{End, Facts, Reader, Role};
 use crate::segments::{Segment, SegmentEnd, take_names};
 use crate::subject::Subject;
@@ -23,7 +24,7 @@ use host::Proc;
 use host::cgroup::Cgroup;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -42,117 +43,6 @@ const BUFFER_MEGABYTES: u64 = 256;
 const MEMORY_PART: u64 = 16;
 /// A clock that is further ahead than this is another one.
 const SAME_CLOCK_NS: i64 = 2_000_000_000;
-
-/// What to record, and where to.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The file or folder.
-    pub out: PathBuf,
-    /// Which of both.
-    pub shape: Shape,
-    /// The sessions.
-    pub plan: Plan,
-    /// The profile's name.
-    pub profile: String,
-    /// How long; until it is stopped where there is none.
-    pub duration: Option<Duration>,
-    /// How much of the last is kept; all where there is none.
-    pub keep: Option<Duration>,
-    /// Whether an earlier recording at that place goes.
-    pub force: bool,
-    /// What the runtime may keep for us; chosen by the subject's memory where there is none.
-    pub buffer_megabytes: Option<u32>,
-    /// This program and its version, for the exhibit.
-    pub tool: String,
-    /// The command as it was given, for the exhibit.
-    pub command: String,
-}
-
-/// What other threads ask of a recording.
-#[derive(Debug, Default)]
-pub struct Control {
-    /// To end it.
-    pub stop: AtomicBool,
-    /// To end it without waiting for names.
-    pub abandon: AtomicBool,
-    /// To copy what is kept, and go on.
-    pub copy: AtomicBool,
-}
-
-/// Where a recording stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The subject is looked at before it is recorded.
-    Measuring,
-    /// It is recorded.
-    Recording,
-    /// The runtime sends what it holds, and the names of methods.
-    Ending,
-}
-
-/// How far a recording is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Where it stands.
-    pub stage: Stage,
-    /// How long it has been there.
-    pub elapsed: Duration,
-    /// Bytes of events so far, before packing.
-    pub bytes: u64,
-    /// Events so far.
-    pub events: u64,
-    /// Events that the runtime dropped so far.
-    pub lost: u64,
-}
-
-/// Why a recording ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// Its time was over.
-    Duration,
-    /// Someone asked for it.
-    Asked,
-    /// The event came that it was to end at.
-    Event,
-    /// The subject ended.
-    SubjectEnded,
-    /// Something went wrong; what was recorded until then can be read.
-    Failed(String),
-}
-
-impl Ended {
-    /// In words, as `exhibit.toml` has it.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Duration | Self::Asked | Self::Event => "complete".to_owned(),
-            Self::SubjectEnded => "the subject ended".to_owned(),
-            Self::Failed(what) => format!("failed: {what}"),
-        }
-    }
-}
-
-/// What came of a recording.
-#[derive(Debug)]
-pub struct Outcome {
-    /// Its files.
-    pub files: Vec<Written>,
-    /// Why it ended.
-    pub ended: Ended,
-    /// How long it was; with `keep`, how long what was kept is at most.
-    pub duration: Duration,
-    /// Bytes of events, before packing.
-    pub bytes: u64,
-    /// Events.
-    pub events: u64,
-    /// Events that the runtime dropped.
-    pub lost: u64,
-    /// What it cost.
-    pub cost: Cost,
-    /// What is less than asked for, in sentences.
-    pub notes: Vec<String>,
-    /// Folders with copies that were asked for on the way.
-    pub copies: Vec<PathBuf>,
-}
 
 /// Makes readers for sessions.
 pub type MakeReader = Arc<dyn Fn(Role) -> Box<dyn Reader> + Send + Sync>;
@@ -229,6 +119,8 @@ struct Recorder<'a> {
     /// The numbers of the segments that are kept, each with when it began; the last one is being written.
     kept: VecDeque<(u32, i64)>,
     main: Segment,
+    /// Names of what is used first while it is recorded.
+    first_uses: Option<Segment>,
     main_begun: Stopwatch,
     begun: Stopwatch,
     /// Sessions that were told to end: segments, and those of names.
@@ -249,7 +141,7 @@ struct Recorder<'a> {
 /// The thread that takes bursts.
 struct Beside {
     state: Arc<bursts::State>,
-    file: Arc<Mutex<Option<TraceFile>>>,
+    file: Arc<Mutex<bursts::BurstFile>>,
     thread: JoinHandle<()>,
 }
 
@@ -296,6 +188,7 @@ impl<'a> Recorder<'a> {
             request,
             kept: VecDeque::from([(1, monotonic_ns())]),
             main,
+            first_uses: None,
             main_begun: Stopwatch::start(),
             begun: Stopwatch::start(),
             ending: Vec::new(),
@@ -317,6 +210,7 @@ impl<'a> Recorder<'a> {
         if self.options.shape == Shape::OneFile {
             return;
         }
+        self.begin_first_uses(1);
         if !self.subject.suspended {
             self.take_names(1);
         }
@@ -334,6 +228,32 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Begins the session of what is used first, and ends the one before it.
+    fn begin_first_uses(&mut self, segment: u32) {
+        let request = Request { providers: first_uses(), rundown: 0, ..self.request };
+        let begun = self.starter.start(&request, Deadline::after(BEGIN)).map_err(Error::from);
+        let path = self.names.first_uses(segment);
+        let next = begun.and_then(|session| Segment::begin(session, &path, (self.make_reader)(Role::Names)));
+        let next = match next {
+            Ok(next) => Some(next),
+            Err(error) => {
+                self.notes.push(format!("names of what is used first are not taken: {error}"));
+                None
+            }
+        };
+        let last = std::mem::replace(&mut self.first_uses, next);
+        self.end_beside(last);
+    }
+
+    /// Tells a session beside the main one to end.
+    fn end_beside(&mut self, session: Option<Segment>) {
+        let Some(session) = session else { return };
+        if session.stop().is_err() {
+            session.abandon();
+        }
+        self.ending.push((Stopwatch::start(), session));
+    }
+
     fn take_names(&mut self, segment: u32) {
         let reader = (self.make_reader)(Role::Names);
         let path = self.names.names(segment);
@@ -345,8 +265,7 @@ impl<'a> Recorder<'a> {
 
     fn begin_bursts(&mut self) -> Result<(), Error> {
         let Some(bursts) = self.options.plan.bursts.clone() else { return Ok(()) };
-        let path = self.names.samples(1);
-        let file = Arc::new(Mutex::new(Some(TraceFile::create(&path).map_err(Error::write(&path))?)));
+        let file = Arc::new(Mutex::new(bursts::BurstFile::new(self.names.samples(1))));
         let state = Arc::new(bursts::State::default());
         let (shared_file, shared_state) = (Arc::clone(&file), Arc::clone(&state));
         let (starter, buffer) = (self.starter.clone(), self.request.buffer_megabytes);
@@ -475,6 +394,7 @@ impl<'a> Recorder<'a> {
         last.stop()?;
         self.ending.push((Stopwatch::start(), last));
         self.kept.push_back((number, began));
+        self.begin_first_uses(number);
         self.take_names(number);
         self.exchange_samples(number)?;
         let keep_ns = i64::try_from(keep.as_nanos()).unwrap_or(i64::MAX);
@@ -489,19 +409,17 @@ impl<'a> Recorder<'a> {
 
     fn exchange_samples(&mut self, number: u32) -> Result<(), Error> {
         let Some(bursts) = &self.bursts else { return Ok(()) };
-        let path = self.names.samples(number);
-        let next = TraceFile::create(&path).map_err(Error::write(&path))?;
-        let last = bursts.file.lock().unwrap_or_else(PoisonError::into_inner).replace(next);
-        if let Some(last) = last {
-            let path = last.path().to_path_buf();
-            self.written.push(last.finish().map_err(Error::write(&path))?);
-        }
+        let next = bursts::BurstFile::new(self.names.samples(number));
+        let last = std::mem::replace(&mut *bursts.file.lock().unwrap_or_else(PoisonError::into_inner), next);
+        self.written.extend(last.finish()?);
         Ok(())
     }
 
     /// Removes a segment's files and the rows of that time.
     fn forget(&mut self, segment: u32) {
-        let gone = [self.names.trace(segment), self.names.samples(segment), self.names.names(segment)];
+        let names = &self.names;
+        let gone =
+            [names.trace(segment), names.samples(segment), names.names(segment), names.first_uses(segment)];
         for path in &gone {
             // A segment that had no samples has no file of them.
             drop(std::fs::remove_file(path));
@@ -564,6 +482,8 @@ impl<'a> Recorder<'a> {
         if let Some(bursts) = &self.bursts {
             bursts.state.stop.store(true, Ordering::Release);
         }
+        let first_uses = self.first_uses.take();
+        self.end_beside(first_uses);
         if let Err(error) = self.main.stop() {
             self.notes.push(error.to_string());
             self.main.abandon();
@@ -634,14 +554,11 @@ impl<'a> Recorder<'a> {
             self.notes
                 .push(format!("{} of {} bursts of samples failed: {problem}", told.failed, told.bursts));
         }
-        let file = file.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(file) = file {
-            match file.finish() {
-                Ok(written) => self.written.push(written),
-                Err(error) => {
-                    self.notes.push(format!("the end of the samples could not be written: {error}"));
-                }
-            }
+        // The thread has ended, and with it the other handle of the file.
+        let Some(file) = Arc::into_inner(file) else { return };
+        match file.into_inner().unwrap_or_else(PoisonError::into_inner).finish() {
+            Ok(written) => self.written.extend(written),
+            Err(error) => self.notes.push(error.to_string()),
         }
     }
 

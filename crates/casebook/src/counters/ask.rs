@@ -20,19 +20,37 @@ pub(super) struct Wanted {
     pub(super) provider: String,
     /// All of them where none is named.
     names: Vec<String>,
-    event_source: bool,
-    meter: bool,
+    of: Of,
+}
+
+/// What a name is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    EventSource,
+    Meter,
+    /// Both are asked; a meter goes before an event source.
+    Either,
+}
+
+impl Of {
+    fn event_source(self) -> bool {
+        self != Self::Meter
+    }
+
+    fn meter(self) -> bool {
+        self != Self::EventSource
+    }
 }
 
 impl Wanted {
-    fn all(provider: &str, event_source: bool, meter: bool) -> Self {
-        Self { provider: provider.to_owned(), names: Vec::new(), event_source, meter }
+    fn all(provider: &str, of: Of) -> Self {
+        Self { provider: provider.to_owned(), names: Vec::new(), of }
     }
 
     fn is(&self, reading: &CounterReading) -> bool {
         let of_source = match reading.source {
-            CounterSource::EventSource => self.event_source,
-            CounterSource::Meter => self.meter,
+            CounterSource::EventSource => self.of.event_source(),
+            CounterSource::Meter => self.of.meter(),
         };
         let named = |name: &String| name.eq_ignore_ascii_case(&reading.name);
         of_source
@@ -52,13 +70,14 @@ pub(super) fn parse(text: &str) -> Result<Named, String> {
     while !rest.is_empty() {
         let end = rest.find([',', '[']).unwrap_or(rest.len());
         let (provider, behind) = rest.split_at(end);
-        let mut of = Wanted::all(word(provider, text)?, true, true);
+        let mut of = Wanted::all(word(provider, text)?, Of::Either);
         rest = behind;
         if let Some(inside) = rest.strip_prefix('[') {
-            let (names, behind) = inside
-                .split_once(']')
-                .ok_or_else(|| format!("`{text}` has a `[` without its `]`: expected PROVIDER[name,name],…"))?;
-            of.names = names.split(',').map(|name| word(name, text).map(str::to_owned)).collect::<Result<_, _>>()?;
+            let (names, behind) = inside.split_once(']').ok_or_else(|| {
+                format!("`{text}` has a `[` without its `]`: expected PROVIDER[name,name],…")
+            })?;
+            of.names =
+                names.split(',').map(|name| word(name, text).map(str::to_owned)).collect::<Result<_, _>>()?;
             rest = behind.trim_start();
         }
         rest = match rest.strip_prefix(',') {
@@ -69,7 +88,9 @@ pub(super) fn parse(text: &str) -> Result<Named, String> {
         wanted.push(of);
     }
     if wanted.is_empty() {
-        return Err("expected PROVIDER[name,name],…, as in System.Runtime,MyCompany.Orders[queue.length]".to_owned());
+        return Err(
+            "expected PROVIDER[name,name],…, as in System.Runtime,MyCompany.Orders[queue.length]".to_owned()
+        );
     }
     Ok(Named(wanted))
 }
@@ -87,20 +108,28 @@ fn word<'a>(name: &'a str, text: &str) -> Result<&'a str, String> {
 /// What is asked where nothing is named, by the runtime's version (told by .NET 7 and later).
 pub(super) fn usual(runtime: Option<&str>) -> Vec<Wanted> {
     let major = runtime.and_then(|version| version.split('.').next()?.parse::<u32>().ok());
-    // The runtime has a meter from .NET 9 on, ASP.NET Core and the HTTP client from .NET 8 on.
-    let [of_runtime, of_libraries] = [9, 8].map(|since| major.is_none_or(|major| major >= since));
-    let fallback = major.is_none_or(|major| major < 8);
+    let least = |since: u32| major.is_none_or(|major| major >= since);
+    // Before .NET 8 only event sources tell of the libraries; a runtime that does not tell its version is older, or is
+    // asked for both.
+    let is_old = major.is_none_or(|major| major < 8);
+    let of_libraries = match (is_old, least(8)) {
+        (true, true) => Of::Either,
+        (true, false) => Of::EventSource,
+        (false, _) => Of::Meter,
+    };
     let mut wanted = vec![
-        Wanted::all("System.Runtime", true, of_runtime),
-        Wanted::all("Microsoft.AspNetCore.Hosting", fallback, of_libraries),
-        Wanted::all("Microsoft.AspNetCore.Server.Kestrel", false, of_libraries),
-        Wanted::all("System.Net.Http", fallback, of_libraries),
-        Wanted::all("Npgsql", fallback, true),
+        // The runtime has a meter from .NET 9 on.
+        Wanted::all("System.Runtime", if least(9) { Of::Either } else { Of::EventSource }),
+        Wanted::all("Microsoft.AspNetCore.Hosting", of_libraries),
+        Wanted::all("System.Net.Http", of_libraries),
+        Wanted::all("Npgsql", if is_old { Of::Either } else { Of::Meter }),
     ];
-    if fallback {
-        wanted.push(Wanted::all("Microsoft-AspNetCore-Server-Kestrel", true, false));
+    if least(8) {
+        wanted.push(Wanted::all("Microsoft.AspNetCore.Server.Kestrel", Of::Meter));
     }
-    wanted.retain(|of| of.event_source || of.meter);
+    if is_old {
+        wanted.push(Wanted::all("Microsoft-AspNetCore-Server-Kestrel", Of::EventSource));
+    }
     wanted
 }
 
@@ -108,7 +137,7 @@ pub(super) fn usual(runtime: Option<&str>) -> Vec<Wanted> {
 pub(super) fn providers(wanted: &[Wanted], interval: Duration) -> Vec<Provider> {
     const CRITICAL: u32 = 1;
     let mut providers: Vec<Provider> = Vec::new();
-    for of in wanted.iter().filter(|of| of.event_source && !of.provider.eq_ignore_ascii_case(METRICS)) {
+    for of in wanted.iter().filter(|of| of.of.event_source() && !of.provider.eq_ignore_ascii_case(METRICS)) {
         if providers.iter().any(|known| known.name.eq_ignore_ascii_case(&of.provider)) {
             continue;
         }
@@ -120,7 +149,7 @@ pub(super) fn providers(wanted: &[Wanted], interval: Duration) -> Vec<Provider> 
             arguments: format!("EventCounterIntervalSec={}", interval.as_secs_f64()),
         });
     }
-    let meters: Vec<String> = wanted.iter().filter(|of| of.meter).flat_map(specifications).collect();
+    let meters: Vec<String> = wanted.iter().filter(|of| of.of.meter()).flat_map(specifications).collect();
     if !meters.is_empty() {
         providers.push(recorder::profile::meters(&meters.join(","), interval));
     }
@@ -158,7 +187,7 @@ pub(super) struct Choice {
 impl Choice {
     pub(super) fn new(wanted: Vec<Wanted>, interval: Duration) -> Self {
         let patience = interval.saturating_mul(2).saturating_add(Duration::from_millis(500));
-        let both = wanted.iter().filter(|of| of.event_source && of.meter);
+        let both = wanted.iter().filter(|of| of.of == Of::Either);
         let rivals = both.map(|of| (of.provider.to_lowercase(), Rivals::default())).collect();
         let patience_ns = i64::try_from(patience.as_nanos()).unwrap_or(i64::MAX);
         Self { wanted, patience_ns, rivals }
@@ -212,7 +241,7 @@ mod tests {
             let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
             list.iter().map(|(provider, of)| ((*provider).to_owned(), names(of))).collect::<Vec<_>>()
         });
-        assert_eq!(parsed.map_err(String::as_str), expected.as_ref().map(Clone::clone).map_err(|of| *of));
+        assert_eq!(parsed.as_ref().map_err(|text| text.as_str()), expected.as_ref().map_err(|of| *of));
     }
 
     #[test]
@@ -221,7 +250,10 @@ mod tests {
         check("A[x, y] , B,C[z]", Ok(&[("A", &["x", "y"]), ("B", &[]), ("C", &["z"])]));
         check("A[x", Err("`A[x` has a `[` without its `]`: expected PROVIDER[name,name],…"));
         check("A[x]B", Err("`A[x]B`: expected a comma behind `]`"));
-        check("A;SessionId=1", Err("`A;SessionId=1` has `A;SessionId=1` where a name is expected: PROVIDER[name,name],…"));
+        check(
+            "A;SessionId=1",
+            Err("`A;SessionId=1` has `A;SessionId=1` where a name is expected: PROVIDER[name,name],…"),
+        );
         check("A,,B", Err("`A,,B` has `` where a name is expected: PROVIDER[name,name],…"));
         check("A[]", Err("`A[]` has `` where a name is expected: PROVIDER[name,name],…"));
         check("", Err("expected PROVIDER[name,name],…, as in System.Runtime,MyCompany.Orders[queue.length]"));
@@ -231,7 +263,9 @@ mod tests {
     fn old_runtimes_are_asked_for_event_counters_and_new_ones_for_meters() {
         let asked = |runtime: Option<&str>| {
             let shown = |of: &Provider| match of.name.as_str() {
-                METRICS => of.arguments.split(';').find(|part| part.starts_with("Metrics=")).unwrap().to_owned(),
+                METRICS => {
+                    of.arguments.split(';').find(|part| part.starts_with("Metrics=")).unwrap().to_owned()
+                }
                 name => format!("{name} {}", of.arguments),
             };
             providers(&usual(runtime), Duration::from_millis(500)).iter().map(shown).collect::<Vec<_>>()
@@ -239,9 +273,12 @@ mod tests {
         let interval = "EventCounterIntervalSec=0.5";
         assert_eq!(asked(Some("10.0.12")), [
             format!("System.Runtime {interval}"),
-            "Metrics=System.Runtime,Microsoft.AspNetCore.Hosting,Microsoft.AspNetCore.Server.Kestrel,System.Net.Http,Npgsql".to_owned(),
+            "Metrics=System.Runtime,Microsoft.AspNetCore.Hosting,System.Net.Http,Npgsql,Microsoft.AspNetCore.Server.Kestrel".to_owned(),
         ]);
-        assert_eq!(asked(Some("8.0.30"))[1], "Metrics=Microsoft.AspNetCore.Hosting,Microsoft.AspNetCore.Server.Kestrel,System.Net.Http,Npgsql");
+        assert_eq!(
+            asked(Some("8.0.30"))[1],
+            "Metrics=Microsoft.AspNetCore.Hosting,System.Net.Http,Npgsql,Microsoft.AspNetCore.Server.Kestrel"
+        );
         assert_eq!(asked(Some("7.0.1"))[5], "Metrics=Npgsql");
         assert_eq!(asked(None).len(), 6);
     }
@@ -277,14 +314,18 @@ mod tests {
             choice.pass(readings.collect()).into_iter().map(|of| of.name).collect::<Vec<_>>()
         };
         assert_eq!(pass(&[(EventSource, "cpu-usage", 1)]), [""; 0]);
-        assert_eq!(pass(&[(Meter, "dotnet.gc.collections", 2), (EventSource, "cpu-usage", 2)]), ["dotnet.gc.collections"]);
+        assert_eq!(
+            pass(&[(Meter, "dotnet.gc.collections", 2), (EventSource, "cpu-usage", 2)]),
+            ["dotnet.gc.collections"]
+        );
         assert_eq!(choice.rest(), []);
     }
 
     #[test]
     fn an_event_source_speaks_where_no_meter_answers() {
         let mut choice = Choice::new(usual(Some("10.0.12")), Duration::from_secs(1));
-        let mut at = |seconds| choice.pass(vec![reading(CounterSource::EventSource, "cpu-usage", seconds)]).len();
+        let mut at =
+            |seconds| choice.pass(vec![reading(CounterSource::EventSource, "cpu-usage", seconds)]).len();
         assert_eq!([1, 2, 3, 4, 5].map(&mut at), [0, 0, 0, 4, 1]);
         let mut ended = Choice::new(usual(None), Duration::from_secs(1));
         ended.pass(vec![reading(CounterSource::EventSource, "cpu-usage", 1)]);

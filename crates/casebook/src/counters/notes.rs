@@ -18,12 +18,20 @@ pub(super) fn say(text: &str) {
     drop(writeln!(anstream::stderr(), "casebook: {}", printable(text)));
 }
 
+/// Where notes stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On the page, which shows them as long as they hold.
+    Page,
+    /// On standard error, where each is said once.
+    StandardError,
+}
+
 /// Notes as they come up.
 #[derive(Debug)]
 pub(super) struct Notes {
     told: Vec<String>,
-    /// Where a page shows them, they are not said.
-    on_page: bool,
+    place: Place,
     /// The providers of which nothing was heard yet.
     silent: BTreeSet<String>,
     /// Whether the user named them.
@@ -33,9 +41,9 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    pub(super) fn new(providers: Vec<String>, by_name: bool, on_page: bool) -> Self {
+    pub(super) fn new(providers: Vec<String>, by_name: bool, place: Place) -> Self {
         let silent = providers.into_iter().collect();
-        Self { told: Vec::new(), on_page, silent, by_name, has_heard: false, silence: None }
+        Self { told: Vec::new(), place, silent, by_name, has_heard: false, silence: None }
     }
 
     /// A value of a provider came.
@@ -53,7 +61,9 @@ impl Notes {
             return;
         }
         let silence = self.silence_in_words();
-        if let Some(text) = silence.as_ref().filter(|_| self.silence.is_none() && !self.on_page) {
+        if let Some(text) =
+            silence.as_ref().filter(|_| self.silence.is_none() && self.place == Place::StandardError)
+        {
             say(text);
         }
         self.silence = silence;
@@ -79,7 +89,7 @@ impl Notes {
         if self.told.len() >= MOST_NOTES || self.told.contains(&text) {
             return;
         }
-        if !self.on_page {
+        if self.place == Place::StandardError {
             say(&text);
         }
         self.told.push(text);
@@ -87,7 +97,8 @@ impl Notes {
 
     /// The lines of a page: the newest notes, and what is missing by now.
     pub(super) fn lines(&self, lost: u64, left_out: u64) -> Vec<String> {
-        let lost = (lost > 0).then(|| format!("{lost} events lost: the runtime dropped them, so values are missing"));
+        let lost = (lost > 0)
+            .then(|| format!("{lost} events lost: the runtime dropped them, so values are missing"));
         let left_out = (left_out > 0).then(|| {
             format!("{left_out} values left out: there are more series than are followed; name fewer with --counters")
         });
@@ -119,7 +130,7 @@ fn words(note: &CounterNote) -> Option<String> {
         }
         CounterNote::OtherSettings { client, .. } if !client.is_empty() && !is_ours(client) => return None,
         CounterNote::OtherSettings { interval, .. } => format!(
-            "another tool reads the meters of this process every {interval} s: meters are missing until it ends; or use --interval {interval}s"
+            "another tool reads this process's meters every {interval} s: they come at its interval, and those that it does not read are missing; ask with --interval {interval}s"
         ),
         _ => return None,
     })
@@ -135,7 +146,7 @@ mod tests {
     use super::*;
 
     fn notes(by_name: bool) -> Notes {
-        Notes::new(vec!["System.Runtime".to_owned(), "My.Meter".to_owned()], by_name, true)
+        Notes::new(vec!["System.Runtime".to_owned(), "My.Meter".to_owned()], by_name, Place::Page)
     }
 
     #[test]
@@ -147,7 +158,8 @@ mod tests {
         assert!(notes.lines(0, 0)[0].contains("asked for My.Meter, System.Runtime"), "{notes:?}");
         notes.heard("System.Runtime");
         notes.look_for_silence(true);
-        let expected = "note: nothing from My.Meter: no meter or event source has that name, or none was used yet";
+        let expected =
+            "note: nothing from My.Meter: no meter or event source has that name, or none was used yet";
         assert_eq!(notes.lines(0, 0), [expected]);
         notes.heard("my.meter");
         notes.look_for_silence(true);
@@ -168,7 +180,9 @@ mod tests {
         let callback = CounterNote::CallbackError("System.Exception: no\n   at X()".to_owned());
         let others = CounterNote::OtherSettings { client: "casebook-0".to_owned(), interval: "5".to_owned() };
         let all = [&callback, &callback, &CounterNote::OtherSession("SHARED".to_owned()), &others];
-        all.into_iter().for_each(|note| notes.tell_of(note));
+        for note in all {
+            notes.tell_of(note);
+        }
         let told = "note: an instrument's callback throws: System.Exception: no";
         let lost = "note: 7 events lost: the runtime dropped them, so values are missing";
         assert_eq!(notes.lines(7, 0), [lost, told]);

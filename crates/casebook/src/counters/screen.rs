@@ -1,6 +1,6 @@
 //! The terminal as a page that is written over, and left as it was.
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Stdout, Write};
 
 /// Another screen, from its beginning, without a cursor; lines that are too long do not go on in the next one.
 const ENTER: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[?7l\u{1b}[H\u{1b}[2J";
@@ -15,7 +15,8 @@ pub(super) struct Size {
 
 /// The terminal's size; the usual one where it does not tell it.
 pub(super) fn size() -> Size {
-    let told = terminal_size::terminal_size_of(std::io::stdout()).filter(|(width, height)| width.0 > 0 && height.0 > 0);
+    let told = terminal_size::terminal_size_of(std::io::stdout())
+        .filter(|(width, height)| width.0 > 0 && height.0 > 0);
     told.map_or(Size { columns: 80, rows: 24 }, |(width, height)| Size {
         columns: usize::from(width.0),
         rows: usize::from(height.0),
@@ -38,26 +39,32 @@ pub(super) fn coloured(text: &str) -> String {
 
 /// The terminal while it is ours. Dropping it gives it back, whatever ended the work.
 #[derive(Debug)]
-pub(super) struct Screen(());
+pub(super) struct Screen(Stdout);
 
 impl Screen {
     pub(super) fn enter() -> std::io::Result<Self> {
         // Made first: what is written in part is undone too.
-        let screen = Self(());
-        put(ENTER)?;
+        let screen = Self(std::io::stdout());
+        screen.put(ENTER)?;
         Ok(screen)
     }
 
     /// Shows lines, in place of those before; the last one ends the page.
     pub(super) fn show(&self, lines: &[String]) -> std::io::Result<()> {
-        put(&frame(lines))
+        self.put(&frame(lines))
+    }
+
+    fn put(&self, text: &str) -> std::io::Result<()> {
+        let mut out = self.0.lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing.
-        drop(put(LEAVE));
+        drop(self.put(LEAVE));
     }
 }
 
@@ -74,12 +81,6 @@ fn frame(lines: &[String]) -> String {
         text.push_str(&coloured(line));
     }
     text
-}
-
-fn put(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }
 
 #[cfg(test)]

@@ -53,7 +53,11 @@ impl Stream {
         self.begun = true;
         if self.is_terminal {
             let text = String::from_utf8_lossy(&batch).into_owned();
-            batch = text.lines().flat_map(|line| [crate::page::printable(line), "\n".to_owned()]).collect::<String>().into_bytes();
+            batch = text
+                .lines()
+                .flat_map(|line| [crate::page::printable(line), "\n".to_owned()])
+                .collect::<String>()
+                .into_bytes();
         }
         self.out.write_all(&batch)?;
         self.out.flush()?;
@@ -72,7 +76,15 @@ fn csv(out: &mut Vec<u8>, readings: &[CounterReading], start_ns: i128, begin: bo
         let value = if of.value.is_finite() { Cell::Real(of.value) } else { Cell::Null };
         let texts = [&of.provider, &of.name, &of.unit].map(|of| text(of));
         let [provider, name, unit] = texts;
-        rows.row(vec![text(&time(start_ns, of.ts_ns)), provider, name, unit, text(&of.kind), value, text(&of.tags)])?;
+        rows.row(vec![
+            text(&time(start_ns, of.ts_ns)),
+            provider,
+            name,
+            unit,
+            text(&of.kind),
+            value,
+            text(&of.tags),
+        ])?;
     }
     Ok(())
 }

@@ -276,7 +276,8 @@ enum Rest {
 
 fn rows_of(name: &str, prefix: &str, instrument: &Instrument, stale_ns: i64) -> Vec<Row> {
     let tags = telling_tags(instrument);
-    let mut by_weight: Vec<(usize, f64)> = instrument.series.values().map(|of| of.weight).enumerate().collect();
+    let mut by_weight: Vec<(usize, f64)> =
+        instrument.series.values().map(|of| of.weight).enumerate().collect();
     by_weight.sort_by(|one, other| other.1.total_cmp(&one.1));
     let rank = |place: usize| by_weight.iter().position(|(at, _)| *at == place).unwrap_or(place);
     let unit = instrument.unit.as_str();
@@ -303,7 +304,11 @@ fn rows_of(name: &str, prefix: &str, instrument: &Instrument, stale_ns: i64) -> 
             rank: rank(place),
             now: format!("{sign}{now}"),
             rest,
-            course: series.course.iter().map(|value| Some(*value).filter(|value| value.is_finite())).collect(),
+            course: series
+                .course
+                .iter()
+                .map(|value| Some(*value).filter(|value| value.is_finite()))
+                .collect(),
             is_stale: series.seen_ns < stale_ns,
         }
     };
@@ -320,8 +325,7 @@ fn tags_of(json: &str) -> Vec<(String, String)> {
 /// The tags of each series in few letters: those that all series share are left out.
 fn telling_tags(instrument: &Instrument) -> Vec<String> {
     let all: Vec<&Vec<(String, String)>> = instrument.series.values().map(|series| &series.tags).collect();
-    let is_shared =
-        |pair: &(String, String)| all.len() > 1 && all.iter().all(|tags| tags.contains(pair));
+    let is_shared = |pair: &(String, String)| all.len() > 1 && all.iter().all(|tags| tags.contains(pair));
     let mut shared: BTreeSet<&(String, String)> = BTreeSet::new();
     if let Some(first) = all.first() {
         shared.extend(first.iter().filter(|pair| is_shared(pair)));
@@ -346,7 +350,8 @@ fn telling_tags(instrument: &Instrument) -> Vec<String> {
 
 /// A tag in few letters, and where it stands among the others: a value alone where it says what it is.
 fn tag(key: &str, value: &str) -> (u8, String) {
-    let speaks = value.chars().any(char::is_alphabetic) && !["true", "false"].contains(&value.to_lowercase().as_str());
+    let speaks =
+        value.chars().any(char::is_alphabetic) && !["true", "false"].contains(&value.to_lowercase().as_str());
     let last = key.rsplit('.').next().unwrap_or(key);
     match last {
         _ if value.starts_with('/') => (0, value.to_owned()),
@@ -378,7 +383,8 @@ impl Widths {
         // A course takes two columns of distance.
         let kept = match left {
             0..32 => 0,
-            32..70 => 12,
+            32..50 => 12,
+            50..70 => 17,
             70..100 => 22,
             _ => 42,
         };
@@ -395,12 +401,12 @@ impl Widths {
     fn heading(self) -> String {
         let mut text = format!("{:name$}{:>NOW$}", "", "now", name = self.name);
         if self.quantiles {
-            QUANTILES.iter().for_each(|quantile| text.push_str(&format!("{quantile:>QUANTILE$}")));
+            text.extend(QUANTILES.map(|quantile| format!("{quantile:>QUANTILE$}")));
         }
         if self.course > 0 {
             let long = format!("last {} values", self.course);
             let label = if long.len() <= self.course { long } else { format!("last {}", self.course) };
-            text.push_str(&format!("  {label:>width$}", width = self.course));
+            text.extend([format!("  {label:>width$}", width = self.course)]);
         }
         format!("{FAINT}{}{FAINT:#}", text.trim_end())
     }
@@ -415,8 +421,13 @@ impl Row {
 
     /// The line; `named` says whether the instrument's name stands in it or in a line above.
     fn line(&self, widths: &Widths, named: bool) -> String {
-        let (open, close) = if self.is_stale { (FAINT.render().to_string(), FAINT.render_reset().to_string()) } else { Default::default() };
-        let mut text = format!("{open}{}{:>NOW$}{close}", self.label(widths.name, named), cut(&self.now, NOW - 1));
+        let (open, close) = if self.is_stale {
+            (FAINT.render().to_string(), FAINT.render_reset().to_string())
+        } else {
+            Default::default()
+        };
+        let mut text =
+            format!("{open}{}{:>NOW$}{close}", self.label(widths.name, named), cut(&self.now, NOW - 1));
         if widths.quantiles {
             text.push_str(&self.rest(&open, &close));
         }
@@ -424,7 +435,7 @@ impl Row {
             let values = self.course.iter().skip(self.course.len().saturating_sub(widths.course));
             let blocks = course(&values.copied().collect::<Vec<_>>());
             let left = widths.course.saturating_sub(blocks.chars().count());
-            text.push_str(&format!("  {:left$}{FAINT}{blocks}{FAINT:#}", ""));
+            text.extend([format!("  {:left$}{FAINT}{blocks}{FAINT:#}", "")]);
         }
         text
     }
@@ -452,9 +463,11 @@ impl Row {
         } else {
             // Tags that tell a series from others are as good as a name; those of an only one are not.
             let least = if self.is_only { inner } else { inner * 3 / 5 };
-            let of_name = name.chars().count().min(least.max(inner.saturating_sub(self.tags.chars().count() + 1)));
+            let of_name =
+                name.chars().count().min(least.max(inner.saturating_sub(self.tags.chars().count() + 1)));
             let of_tags = inner.saturating_sub(of_name + 1);
-            let tags = if of_tags < LEAST_TAGS { String::new() } else { format!(" {}", cut(&self.tags, of_tags)) };
+            let tags =
+                if of_tags < LEAST_TAGS { String::new() } else { format!(" {}", cut(&self.tags, of_tags)) };
             format!("{}{tags}", end(&name, of_name))
         };
         format!("{:width$}", format!("  {text}"))

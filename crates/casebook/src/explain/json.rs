@@ -75,6 +75,10 @@ fn exhibit(recording: &Recording) -> Value {
         "file": exhibit.file,
         "runtime": exhibit.runtime,
         "pid": exhibit.pid,
+        "name": exhibit.name,
+        "container": exhibit.container,
+        "profile": exhibit.profile,
+        "state": exhibit.state,
         "start_utc": exhibit.start_utc,
         "duration_ns": exhibit.duration_ns,
         "observed_ns": {

@@ -8,6 +8,13 @@ use runtime::real_u64;
 pub(super) fn sentences(recording: &Recording) -> Vec<String> {
     let lost = &recording.lost;
     let mut sentences = Vec::new();
+    match recording.exhibit.state.as_deref() {
+        None | Some("complete") => {}
+        Some("recording") => {
+            sentences.push("the recording was not ended: its recorder was killed, or still runs".to_owned());
+        }
+        Some(why) => sentences.push(format!("the recording ended early: {why}")),
+    }
     if lost.events > 0 {
         // Damage can read as a gap in the numbers.
         let who = if lost.is_damaged() {
@@ -74,6 +81,7 @@ mod tests {
     fn every_kind_of_loss_has_its_sentence() {
         let mut recording = Recording::default();
         assert_eq!(sentences(&recording), Vec::<String>::new());
+        recording.exhibit.state = Some("recording".to_owned());
         recording.lost.events = 1_200;
         recording.loss.push(LossRow {
             thread: 7,
@@ -90,6 +98,7 @@ mod tests {
         assert_eq!(
             sentences(&recording),
             [
+                "the recording was not ended: its recorder was killed, or still runs",
                 "1,200 events missing by their numbers (dropped by the runtime, or damaged), in 1 gap from 1 s to 2.50 s",
                 "the input breaks off at offset 0x40: what came later is not here",
                 "event cut short, at offset 0x30",

@@ -71,9 +71,12 @@ impl Alongside {
 
     /// Takes the next bytes.
     pub fn take(&mut self, bytes: &[u8]) {
-        let pushed = self.decoder.as_mut().map(|decoder| decoder.push(bytes, &mut self.counts));
-        if let Some(Err(_unreadable)) = pushed {
+        let Some(decoder) = &mut self.decoder else { return };
+        if decoder.push(bytes, &mut self.counts).is_err() {
             self.decoder = None;
+        } else if self.counts.stop_on.is_some() {
+            // An event that is waited for is wanted at once, whatever its place in time.
+            decoder.give_out_waiting(&mut self.counts);
         }
     }
 

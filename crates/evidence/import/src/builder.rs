@@ -39,6 +39,8 @@ pub(crate) struct StreamFacts {
     header: StreamHeader,
     /// Whether it is of the main session's process: the same number on the same clock.
     of_main: bool,
+    /// Whether it is the main session or a segment of it, as told by its file's name; none where no name tells.
+    pub(crate) is_main: Option<bool>,
     first: Option<FirstEvent>,
     last_ticks: i64,
     /// Up to when an earlier stream told the same session.
@@ -57,7 +59,7 @@ struct FirstEvent {
 }
 
 impl StreamFacts {
-    fn new(header: &StreamHeader, from_ns: i64, of_main: bool) -> Self {
+    fn new(header: &StreamHeader, from_ns: i64, of_main: bool, is_main: Option<bool>) -> Self {
         Self {
             from_ns,
             to_ns: from_ns,
@@ -66,6 +68,7 @@ impl StreamFacts {
             rundown: false,
             header: header.clone(),
             of_main,
+            is_main,
             first: None,
             last_ticks: i64::MIN,
             told_until: None,
@@ -119,6 +122,8 @@ pub(crate) struct Builder {
     pub(crate) main: Option<StreamHeader>,
     clock: Option<Clock>,
     pointer_size: u8,
+    /// Whether the streams of the file at hand are the main session, where its name tells.
+    role: Option<bool>,
     pub(crate) streams: Vec<StreamFacts>,
     /// By the decoder's number of the thread; anew for each file.
     thread_slots: Vec<u32>,
@@ -153,6 +158,7 @@ impl Builder {
             main: None,
             clock: None,
             pointer_size: 8,
+            role: None,
             streams: Vec::new(),
             thread_slots: Vec::new(),
             thread_numbers: FxHashMap::default(),
@@ -190,6 +196,11 @@ impl Builder {
         }
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         lost.files.push(FileDamage { file, what });
+    }
+
+    /// Tells whether the streams of the next file are the main session, or a segment of it.
+    pub(crate) fn begin_role(&mut self, is_main: Option<bool>) {
+        self.role = is_main;
     }
 
     /// Begins a file: the decoder's numbers start anew.
@@ -422,7 +433,7 @@ impl Sink for Builder {
         self.clock = Some(clock);
         self.pointer_size = header.pointer_size;
         self.decoder.pointer_sizes.push(header.pointer_size);
-        let stream = StreamFacts::new(header, from_ns, of_main);
+        let stream = StreamFacts::new(header, from_ns, of_main, self.role);
         if self.streams.last().is_some_and(|last| !last.is_of_same_process(&stream)) {
             // Threads and suspensions of one process do not end what another began.
             self.rows.begin_process();

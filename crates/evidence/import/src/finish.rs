@@ -58,8 +58,8 @@ impl Builder {
             end = end.max(stream.to_ns);
             let (from_ns, to_ns) = (stream.from_ns, stream.to_ns);
             // A burst beside the main session adds samples; of events, only what the main session did not see.
-            let beside =
-                number > 0 && self.streams.iter().take(number).any(|earlier| earlier.to_ns > from_ns);
+            let overlaps = || self.streams.iter().take(number).any(|earlier| earlier.to_ns > from_ns);
+            let beside = number > 0 && stream.is_main.map_or_else(overlaps, |is_main| !is_main);
             if stream.events > 0 && !beside && to_ns > from_ns {
                 recording.coverage.push(CoverageRow { source: events, from_ns, to_ns });
             }

@@ -43,6 +43,7 @@ pub(crate) enum Handler {
     MethodLoad,
     MethodUnload,
     MethodRundown,
+    MethodEntry,
     Module,
     ModuleUnload,
     RuntimeStart,
@@ -65,7 +66,7 @@ pub(crate) enum Handler {
 impl Handler {
     /// Whether it tells names of what was there, rather than that something happened: told again, it adds nothing.
     pub(crate) fn is_name(self) -> bool {
-        matches!(self, Self::MethodRundown | Self::Module)
+        matches!(self, Self::MethodRundown | Self::MethodEntry | Self::Module)
     }
 
     /// Whether it tells facts about the process as a whole.
@@ -158,6 +159,7 @@ fn runtime_handler(id: u32) -> Handler {
         145 => Handler::JitStart,
         152 => Handler::Module,
         153 => Handler::ModuleUnload,
+        159 => Handler::MethodEntry,
         187 => Handler::RuntimeStart,
         204 => Handler::Gc(GcEvent::PerHeapHistory),
         283 | 284 => Handler::TieringThread,

@@ -19,6 +19,7 @@ mod kinds;
 mod live;
 mod methods;
 mod metrics;
+mod provenance;
 mod rawstacks;
 mod requests;
 mod rows;

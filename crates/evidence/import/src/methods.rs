@@ -39,6 +39,13 @@ struct NameTexts {
     arguments: String,
 }
 
+/// Code that was compiled ahead of time is at most this long where nothing tells its length.
+const MOST_ENTRY: u64 = 16 << 10;
+/// Code of one image has other code of it this near.
+const SAME_IMAGE: u64 = 64 << 10;
+/// A module of which nothing is told.
+const NO_MODULE: u64 = 0;
+
 /// Before the recording began.
 pub(crate) const ALWAYS: i64 = i64::MIN;
 /// After it ended.
@@ -58,6 +65,8 @@ pub(crate) struct Methods {
     spellings: FxHashMap<String, Sym>,
     /// Modules of which a method was told.
     told_by_method: FxHashSet<u64>,
+    /// Where code begins of which neither length nor module was told.
+    entries: FxHashMap<u64, (CodeName, Sym)>,
 }
 
 impl Methods {
@@ -109,6 +118,42 @@ impl Methods {
         self.codes.push(code);
     }
 
+    /// Code begins here; its length and its module are not told.
+    pub(crate) fn entry(&mut self, start: u64, name: CodeName, tier: Sym) {
+        self.entries.insert(start, (name, tier));
+    }
+
+    /// Adds the entries that lie in no code of known length: each up to the next code, with the module of its neighbour
+    /// in the same image. `codes` are sorted by their start, before and after.
+    fn add_entries(&mut self, codes: &mut Vec<Code>) {
+        let mut entries: Vec<(u64, (CodeName, Sym))> =
+            std::mem::take(&mut self.entries).into_iter().collect();
+        entries.sort_unstable_by_key(|(start, _)| *start);
+        let mut added = Vec::new();
+        for (at, (start, (name, tier))) in entries.iter().enumerate() {
+            let after = codes.partition_point(|code| code.start <= *start);
+            let before = after.checked_sub(1).and_then(|at| codes.get(at));
+            if before.is_some_and(|code| *start < code.end) {
+                continue;
+            }
+            let next_code = codes.get(after).map(|code| code.start);
+            let next_entry = entries.get(at.saturating_add(1)).map(|(start, _)| *start);
+            let limit = start.saturating_add(MOST_ENTRY);
+            let end = [next_code, next_entry].into_iter().flatten().fold(limit, u64::min);
+            let distances = [
+                before.map(|code| (start.saturating_sub(code.end), code.module)),
+                codes.get(after).map(|code| (code.start.saturating_sub(*start), code.module)),
+            ];
+            let nearest =
+                distances.into_iter().flatten().min().filter(|(distance, _)| *distance <= SAME_IMAGE);
+            let module = nearest.map_or(NO_MODULE, |(_, module)| module);
+            let (loaded_ns, unloaded_ns) = (ALWAYS, NEVER);
+            added.push(Code { start: *start, end, loaded_ns, unloaded_ns, module, name: *name, tier: *tier });
+        }
+        codes.extend(added);
+        codes.sort_by_key(|code| (code.start, code.loaded_ns));
+    }
+
     /// Code was unloaded at its `unloaded_ns`; it may have been there since before the recording.
     pub(crate) fn unload(&mut self, code: Code) {
         match self.live.remove(&code.start).and_then(|at| self.codes.get_mut(at)) {
@@ -150,7 +195,7 @@ impl Methods {
 
     /// Whether any code was told of.
     pub(crate) fn is_empty(&self) -> bool {
-        self.codes.is_empty()
+        self.codes.is_empty() && self.entries.is_empty()
     }
 
     fn frame(&self, code: &Code, strings: &mut Strings) -> Frame {
@@ -222,6 +267,7 @@ impl Naming {
         let mut codes = std::mem::take(&mut methods.codes);
         codes.retain(|code| code.end > code.start);
         codes.sort_by_key(|code| (code.start, code.loaded_ns));
+        methods.add_entries(&mut codes);
         let name = recording.strings.intern("?");
         let none = Sym::NONE;
         let unknown =
@@ -381,6 +427,31 @@ fn clusters(codes: &[Code]) -> Vec<(u64, u64, u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_of_unknown_length_ends_at_the_next_and_is_of_its_neighbours_module() {
+        let mut methods = Methods::default();
+        let name = methods.keep_name(b"", b"", b"");
+        let (loaded_ns, unloaded_ns, tier) = (ALWAYS, NEVER, Sym::NONE);
+        let known = |start, end, module| Code { start, end, loaded_ns, unloaded_ns, module, name, tier };
+        let mut codes = vec![known(0x1000, 0x1100, 7), known(0x9000, 0x9100, 8)];
+        for start in [0x1080, 0x1200, 0x1300, 0x8f00, 0x0900_0000] {
+            methods.entry(start, name, tier);
+        }
+        methods.add_entries(&mut codes);
+        let told: Vec<_> = codes.iter().map(|code| (code.start, code.end, code.module)).collect();
+        assert_eq!(
+            told,
+            [
+                (0x1000, 0x1100, 7),
+                (0x1200, 0x1300, 7),
+                (0x1300, 0x1300 + MOST_ENTRY, 7),
+                (0x8f00, 0x9000, 8),
+                (0x9000, 0x9100, 8),
+                (0x0900_0000, 0x0900_0000 + MOST_ENTRY, NO_MODULE),
+            ]
+        );
+    }
 
     #[test]
     fn a_module_s_name_is_not_repeated_at_any_length_in_every_method() {

@@ -85,6 +85,7 @@ impl Builder {
                 let code = self.code(seen, ALWAYS, NEVER);
                 self.methods.load(code);
             }
+            Handler::MethodEntry => self.method_entry(seen),
             Handler::Module => self.module(seen),
             Handler::ModuleUnload => {
                 let id = seen.fields().int("ModuleID").unwrap_or(0);
@@ -264,6 +265,17 @@ impl Builder {
             name,
             tier: tier.map_or(Sym::NONE, |tier| self.recording.strings.intern(tier)),
         }
+    }
+
+    /// Code that was compiled ahead of time, as it is used first.
+    fn method_entry(&mut self, seen: &Seen<'_>) {
+        let fields = seen.fields();
+        let Some(start) = fields.int("EntryPoint").filter(|start| *start != 0) else { return };
+        let text = |name| fields.utf16(name).unwrap_or_default();
+        let (namespace, name) = (text("MethodNamespace"), text("MethodName"));
+        let name = self.methods.keep_name(namespace, name, text("MethodSignature"));
+        let tier = self.recording.strings.intern("ReadyToRun");
+        self.methods.entry(start.cast_unsigned(), name, tier);
     }
 
     fn module(&mut self, seen: &Seen<'_>) {

@@ -122,6 +122,8 @@ pub fn open_with_progress(
     let mut reading = Reading { done: 0, total, progress };
     let mut builder = Builder::new(options.payloads);
     for (at, file) in files.iter().enumerate() {
+        // In a folder the names tell what is the main session, or a segment of it, and what lies beside.
+        builder.begin_role(meta.is_dir().then(|| is_main(file)));
         let read = read_file(file, options, &mut builder, &mut reading);
         match read {
             Ok(()) => {}
@@ -131,6 +133,7 @@ pub fn open_with_progress(
         }
     }
     if meta.is_dir() {
+        crate::provenance::read(path, &mut builder);
         crate::host::read_folder(path, &mut builder);
     }
     Ok(builder.finish(&path.display().to_string()))
@@ -154,7 +157,8 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
     }
     // A folder that cannot be listed is told when it is opened.
     let mut files = exhibit_files(path).unwrap_or_default();
-    files.extend(crate::host::TABLES.map(|name| path.join(name)));
+    let beside = [crate::provenance::FILE].into_iter().chain(crate::host::TABLES);
+    files.extend(beside.map(|name| path.join(name)));
     files
 }
 
@@ -173,10 +177,13 @@ fn exhibit_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
             files.push(path);
         }
     }
-    let is_main =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace"));
     files.sort_by_key(|path| (!is_main(path), path.clone()));
     Ok(files)
+}
+
+/// Whether a file is the main session, or a segment of it.
+fn is_main(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace"))
 }
 
 struct Reading<'a> {

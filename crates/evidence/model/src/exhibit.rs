@@ -23,6 +23,14 @@ pub struct Exhibit {
     pub server_gc: Option<bool>,
     /// Processors of the machine.
     pub processors: Option<u32>,
+    /// What the service is called, as the recorder wrote it.
+    pub name: Option<String>,
+    /// The container that it was in, as the recorder wrote it.
+    pub container: Option<String>,
+    /// The profile that was asked for, as the recorder wrote it.
+    pub profile: Option<String>,
+    /// `complete`, `recording` where it was not ended, or why it ended otherwise, as the recorder wrote it.
+    pub state: Option<String>,
     /// When the session began: RFC 3339, in UTC.
     pub start_utc: String,
     /// From the session's start to the last event that is not rundown.

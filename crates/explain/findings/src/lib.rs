@@ -48,6 +48,20 @@ pub struct Report {
     pub not_checked: Vec<NotChecked>,
 }
 
+/// Adds to what stands on samples in which part of the time they were taken, where that is not all of it.
+fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
+    const WHOLE: f64 = 0.98;
+    let share = facts.sampled_share();
+    if share >= WHOLE {
+        return;
+    }
+    let of_samples = |finding: &&mut Finding| finding.evidence.iter().any(|of| of.table == "samples");
+    for finding in findings.iter_mut().filter(of_samples) {
+        let name = "share of the time in which samples were taken";
+        finding.measured.push(Measured { name, value: share, unit: "share", threshold: None });
+    }
+}
+
 /// Holds every rule against a recording.
 pub fn explain(recording: &Recording) -> Report {
     explain_with(recording, &StackIndex::new(recording))
@@ -68,5 +82,6 @@ pub fn explain_with(recording: &Recording, index: &StackIndex) -> Report {
         }
     }
     report.findings = rank::rank(found);
+    tell_sampled(&facts, &mut report.findings);
     report
 }

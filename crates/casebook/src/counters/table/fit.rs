@@ -48,7 +48,11 @@ pub(super) fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) ->
     let all: usize = wanted.iter().sum();
     let Some(room) = room.filter(|room| *room < all) else {
         let spare = room.is_none_or(|room| room >= all + groups.len().saturating_sub(1));
-        return groups.iter().enumerate().flat_map(|(at, group)| whole(group, widths, spare && at > 0)).collect();
+        return groups
+            .iter()
+            .enumerate()
+            .flat_map(|(at, group)| whole(group, widths, spare && at > 0))
+            .collect();
     };
     let fitting = (room / LEAST_GROUP).clamp(1, groups.len().max(1));
     let left_out = groups.len().saturating_sub(fitting);

@@ -6,7 +6,17 @@ use import::CounterSource;
 fn reading(seconds: i64, at: &[&str; 4], kind: &'static str, value: f64) -> CounterReading {
     let [provider, name, unit, tags] = at.map(str::to_owned);
     let ts_ns = seconds * 1_000_000_000;
-    CounterReading { ts_ns, source: CounterSource::Meter, provider, name, unit, kind: kind.into(), value, tags, is_change: name_is_change(at[1]) }
+    CounterReading {
+        ts_ns,
+        source: CounterSource::Meter,
+        provider,
+        name,
+        unit,
+        kind: kind.into(),
+        value,
+        tags,
+        is_change: name_is_change(at[1]),
+    }
 }
 
 fn name_is_change(name: &str) -> bool {
@@ -31,7 +41,12 @@ fn table(seconds: i64) -> Table {
             put(series, "count", count * at as f64);
             put(series, "sum", count);
         }
-        let gauge = [HOSTING, "http.server.active_requests", "{request}", r#"{"http.request.method":"GET","url.scheme":"http"}"#];
+        let gauge = [
+            HOSTING,
+            "http.server.active_requests",
+            "{request}",
+            r#"{"http.request.method":"GET","url.scheme":"http"}"#,
+        ];
         put(gauge, "value", 4.0);
         for generation in 0..3 {
             let tags = format!(r#"{{"gc.heap.generation":"gen{generation}"}}"#);
@@ -44,7 +59,11 @@ fn table(seconds: i64) -> Table {
         put(["System.Runtime", "dotnet.gc.heap.total_allocated", "By", "{}"], "rate", 12_345_678.0);
         put(["System.Runtime", "dotnet.gc.heap.total_allocated", "By", "{}"], "total", 1e9);
         put(["System.Runtime", "dotnet.process.memory.working_set", "By", "{}"], "value", 98_765_432.0);
-        put(["System.Runtime", "dotnet.thread_pool.queue.length", "{work_item}", "{}"], "value", (at % 5) as f64);
+        put(
+            ["System.Runtime", "dotnet.thread_pool.queue.length", "{work_item}", "{}"],
+            "value",
+            (at % 5) as f64,
+        );
     }
     table
 }
@@ -70,7 +89,9 @@ fn check(page: &str, expected: &str) {
 
 #[test]
 fn the_page_at_80_columns() {
-    check(&page(&table(12), 80, None, &[]), "
+    check(
+        &page(&table(12), 80, None, &[]),
+        "
 Orders · process 4711 · .NET 10.0.12 · watching 12 s · 14:03:22 UTC
                                       now      p50      p95      p99     last 10
 Microsoft.AspNetCore.Hosting  http.server.…
@@ -84,12 +105,15 @@ System.Runtime  dotnet.…
     gen2                           0.07/s                  total 144  ──────────
   gc.heap.total_allocated       12.3 MB/s                 total 1 GB  ──────────
   process.memory.working_set      98.8 MB                             ──────────
-  thread_pool.queue.length              2                             ▆█▁▂▄▆█▁▂▄");
+  thread_pool.queue.length              2                             ▆█▁▂▄▆█▁▂▄",
+    );
 }
 
 #[test]
 fn the_page_at_140_columns() {
-    check(&page(&table(12), 140, Some(50), &["note: 7 events lost".to_owned()]), "
+    check(
+        &page(&table(12), 140, Some(50), &["note: 7 events lost".to_owned()]),
+        "
 Orders · process 4711 · .NET 10.0.12 · watching 12 s · 14:03:22 UTC
                                         now      p50      p95      p99       last 12
 Microsoft.AspNetCore.Hosting  http.server.…
@@ -104,12 +128,15 @@ System.Runtime  dotnet.…
   gc.heap.total_allocated         12.3 MB/s                 total 1 GB  ────────────
   process.memory.working_set        98.8 MB                             ────────────
   thread_pool.queue.length                2                             ▂▄▆█▁▂▄▆█▁▂▄
-note: 7 events lost");
+note: 7 events lost",
+    );
 }
 
 #[test]
 fn a_page_without_room_says_how_much_is_missing() {
-    check(&page(&table(12), 80, Some(10), &["note: 7 events lost".to_owned()]), "
+    check(
+        &page(&table(12), 80, Some(10), &["note: 7 events lost".to_owned()]),
+        "
 Orders · process 4711 · .NET 10.0.12 · watching 12 s · 14:03:22 UTC
                                       now      p50      p95      p99     last 10
 Microsoft.AspNetCore.Hosting  http.server.…
@@ -119,22 +146,28 @@ System.Runtime  dotnet.…
   gc.heap.total_allocated       12.3 MB/s                 total 1 GB  ──────────
   process.memory.working_set      98.8 MB                             ──────────
   … 4 more rows
-note: 7 events lost");
+note: 7 events lost",
+    );
 }
 
 #[test]
 fn a_page_with_hardly_any_room_names_what_there_is() {
-    check(&page(&table(12), 80, Some(5), &[]), "
+    check(
+        &page(&table(12), 80, Some(5), &[]),
+        "
 Orders · process 4711 · .NET 10.0.12 · watching 12 s · 14:03:22 UTC
                                       now      p50      p95      p99     last 10
 Microsoft.AspNetCore.Hosting  http.server.…
   … 3 more rows
-… 1 more provider");
+… 1 more provider",
+    );
 }
 
 #[test]
 fn a_narrow_page_keeps_names_and_first_numbers() {
-    check(&page(&table(12), 40, Some(12), &[]), "
+    check(
+        &page(&table(12), 40, Some(12), &[]),
+        "
 Orders · process 4711 · .NET 10.0.12 · …
                                      now
 Microsoft.AspNetCore.Hosting  …
@@ -146,7 +179,8 @@ System.Runtime  dotnet.…
   gc.heap.total_allocated      12.3 MB/s
   process.memory.working_set     98.8 MB
   thread_pool.queue.length             2
-  … 2 more rows");
+  … 2 more rows",
+    );
 }
 
 #[test]

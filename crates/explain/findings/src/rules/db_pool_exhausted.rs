@@ -125,14 +125,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured.push(Measured { name, value: real_u64(count(refused.len())), unit: "", threshold: None });
     }
     let mut evidence = Vec::new();
-    let mut published = pending.clone();
-    if published.is_empty() {
-        published = first_published(&COUNT_METERS, |name, kind| metered_totals(recording, name, kind));
-    }
-    if !published.is_empty() {
-        let sql = "select ts_ns, name, value, tags from counters where name like 'db.client.connection%' and kind in ('value', 'total') order by ts_ns";
-        evidence.push(Evidence::of("counters", sql, published.iter().map(|(ts_ns, _)| *ts_ns)));
-    }
+    evidence.extend(published(recording, pending));
     if !refused.is_empty() {
         let sql = "select ts_ns, type, message, thread from exceptions where message like '%connection pool%' or message like '%obtaining a connection%' order by ts_ns limit 50";
         evidence.push(Evidence::of("exceptions", sql, refused.iter().copied()));
@@ -146,6 +139,17 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places: facts.callers(Marks::DATABASE),
         evidence,
     })
+}
+
+/// What the pool published, by those that wait or, where they were not published, by its connections.
+fn published(recording: &model::Recording, pending: Vec<(i64, f64)>) -> Option<Evidence> {
+    let mut published = pending;
+    if published.is_empty() {
+        published = first_published(&COUNT_METERS, |name, kind| metered_totals(recording, name, kind));
+    }
+    let sql = "select ts_ns, name, value, tags from counters where name like 'db.client.connection%' and kind in ('value', 'total') order by ts_ns";
+    let times = published.iter().map(|(ts_ns, _)| *ts_ns);
+    (!published.is_empty()).then(|| Evidence::of("counters", sql, times))
 }
 
 /// How often a pool was full, how many of its connections were in use on average, and how many there may be: of the

@@ -84,12 +84,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     // Reader-writer locks send no events; their waits are in the samples. Those of monitors are in both, and where samples
     // were taken for a part of the time the events tell more: one wait that fell into a burst is no tenth of the time.
     let events_tell_more = !rows.ts_ns.is_empty() && facts.sampled_share() < WHOLE;
-    let in_lock = |group: &Group| {
-        group.state == State::Waiting
-            && facts.text(group.waiting_on) == "lock"
-            && !facts.index.marks(group.stack).has(Marks::LOGGING)
-            && !(events_tell_more && sends_events(facts, group))
-    };
+    let in_lock = |group: &Group| waits(facts, group) && !(events_tell_more && sends_events(facts, group));
     let by_samples = facts.threads(in_lock);
     let by_events = waited / (facts.seconds() * 1e9);
     let waiting = by_events.max(by_samples);
@@ -141,6 +136,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         ));
     }
     Some(Found { title, severity, score: share, measured, places, evidence })
+}
+
+/// Whether a group waits for a lock that is not a log's.
+fn waits(facts: &Facts<'_>, group: &Group) -> bool {
+    group.state == State::Waiting
+        && facts.text(group.waiting_on) == "lock"
+        && !facts.index.marks(group.stack).has(Marks::LOGGING)
 }
 
 /// Whether a wait is for a monitor, or a lock that sends a monitor's events.

@@ -1,0 +1,194 @@
+//! The lab for tests of live processes: a real ASP.NET Core service, load on it, and the program under test.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/lab/lab");
+
+/// The folder with the runtime and the service; none where there is no lab.
+pub(crate) fn unpacked(test: &str) -> Option<PathBuf> {
+    static UNPACKED: LazyLock<Mutex<()>> = LazyLock::new(|| Mutex::new(()));
+    if !Path::new(SCRIPT).exists() {
+        base::ground::skip(test, "there is no lab with a .NET service");
+        return None;
+    }
+    let _one_at_a_time = UNPACKED.lock().unwrap();
+    let lab = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lab");
+    let done = Command::new(SCRIPT).arg("unpack").env("LAB", &lab).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Some(lab)
+}
+
+/// The service, running until it is dropped.
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+/// A command that starts the service at a port; a wrapper may stand before it.
+pub(crate) fn service_command(lab: &Path, port: u16, wrapper: &[&str]) -> Command {
+    let dotnet = lab.join("dotnet/dotnet");
+    let words: Vec<&str> = wrapper.iter().copied().chain([dotnet.to_str().unwrap()]).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).arg(lab.join("orders/orders.dll"));
+    environment(&mut command, lab, port);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Sets what the service needs.
+pub(crate) fn environment(command: &mut Command, lab: &Path, port: u16) {
+    command
+        .env("DOTNET_ROOT", lab.join("dotnet"))
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+        .env("ORDERS_DB", "none")
+        .env("ASPNETCORE_URLS", format!("http://127.0.0.1:{port}"));
+}
+
+/// A port that nobody uses now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Service {
+    pub(crate) fn start(lab: &Path) -> Self {
+        Self::start_in(lab, &[])
+    }
+
+    pub(crate) fn start_in(lab: &Path, wrapper: &[&str]) -> Self {
+        let port = free_port();
+        let child = service_command(lab, port, wrapper).spawn().unwrap();
+        let service = Self { child, port };
+        wait_for("the service to answer", || get(port, "/health"));
+        service
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(self.pid(), name);
+    }
+
+    /// Threads of the runtime that serve diagnostics: one, and another for each session.
+    pub(crate) fn diagnostics_threads(&self) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.trim() == ".NET EventPipe").count()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended, or been ended by the test.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Requests from several threads, until dropped.
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    pub(crate) fn start(port: u16, path: &'static str, clients: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let client = |_| {
+            let stop = Arc::clone(&stop);
+            let thread = std::thread::Builder::new().name("client".to_owned());
+            let run = move || {
+                while !stop.load(Ordering::Acquire) {
+                    get(port, path);
+                }
+            };
+            thread.spawn(run).unwrap()
+        };
+        let threads = (0..clients).map(client).collect();
+        Self { stop, threads }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Whether a request is answered with 200.
+pub(crate) fn get(port: u16, path: &str) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let mut answer = [0; 12];
+    stream.write_all(request.as_bytes()).is_ok()
+        && stream.read_exact(&mut answer).is_ok()
+        && answer.ends_with(b"200")
+}
+
+/// Waits until something holds; fails after half a minute.
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+pub(crate) fn signal(pid: u32, name: &str) {
+    let done = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    assert!(done.success(), "kill -{name} {pid}");
+}
+
+/// The program under test.
+pub(crate) fn casebook() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs it.
+pub(crate) fn run(words: &[&str]) -> Output {
+    casebook().args(words).output().unwrap()
+}
+
+/// Runs it; its output as JSON.
+pub(crate) fn json(words: &[&str]) -> Value {
+    let output = run(words);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {error}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|cause| panic!("{words:?}: {cause}: {error}"))
+}
+
+/// The rows of a query.
+pub(crate) fn rows(recording: &Path, sql: &str) -> Vec<Vec<Value>> {
+    let answer = json(&["query", recording.to_str().unwrap(), sql, "--format", "json"]);
+    serde_json::from_value(answer["rows"].clone()).unwrap()
+}
+
+/// A number that a query gives.
+pub(crate) fn number(recording: &Path, sql: &str) -> f64 {
+    rows(recording, sql)[0][0].as_f64().unwrap_or(f64::NAN)
+}
+
+/// Whether this runs as root: only root may mount and enter namespaces.
+pub(crate) fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0)
+}

@@ -1,0 +1,82 @@
+//! What the recorder wrote of a recording: `exhibit.toml` beside it.
+//!
+//! It tells what the streams do not: the service's name, its container, the profile that was asked for, and whether the
+//! recording was ended. Without it a folder reads as well.
+
+use crate::builder::Builder;
+use serde::Deserialize;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The file.
+pub(crate) const FILE: &str = "exhibit.toml";
+/// Bytes of it that are read.
+const MOST_BYTES: u64 = 1 << 20;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Provenance {
+    profile: Option<String>,
+    state: Option<String>,
+    subject: Subject,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Subject {
+    name: Option<String>,
+    container: Option<String>,
+}
+
+/// Reads it, if it is there.
+pub(crate) fn read(folder: &Path, builder: &mut Builder) {
+    let path = folder.join(FILE);
+    // A pipe of that name would be waited for.
+    if !std::fs::metadata(&path).is_ok_and(|meta| meta.is_file()) {
+        return;
+    }
+    let mut text = String::new();
+    let read = File::open(&path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+    let parsed = match read {
+        Ok(_len) => toml::from_str::<Provenance>(&text).map_err(|error| error.message().to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    match parsed {
+        Ok(provenance) => {
+            let exhibit = &mut builder.recording.exhibit;
+            exhibit.name = provenance.subject.name;
+            exhibit.container = provenance.subject.container;
+            exhibit.profile = provenance.profile;
+            exhibit.state = provenance.state;
+        }
+        Err(what) => builder.note_file(&path, format!("cannot be read: {what}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_recorder_wrote_is_read_and_what_it_did_not_write_is_no_matter() {
+        let check = |text: &str, name: Option<&str>, state: Option<&str>, noted: usize| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(FILE), text).unwrap();
+            let mut builder = Builder::new(false);
+            read(folder.path(), &mut builder);
+            let recording = builder.recording;
+            let told = (recording.exhibit.name.as_deref(), recording.exhibit.state.as_deref());
+            assert_eq!((told, recording.lost.files.len()), ((name, state), noted), "{text}");
+        };
+        check(
+            "state = \"recording\"\n[subject]\nname = \"orders\"\npid = 7\n",
+            Some("orders"),
+            Some("recording"),
+            0,
+        );
+        check("", None, None, 0);
+        check("state = 7", None, None, 1);
+        check("\u{0}", None, None, 1);
+    }
+}
