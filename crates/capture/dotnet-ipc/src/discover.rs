@@ -126,8 +126,7 @@ pub fn find_stale(found: &[Found], folders: &[PathBuf]) -> Vec<Found> {
     stale
 }
 
-/// A socket's file by its folder's device and number and its name: `/proc/PID/root/tmp` is our `/tmp` where they are
-/// one.
+/// A socket's file by its folder's device and number and its name: a folder seen through `/proc` may be our own.
 fn canonical(path: &Path) -> Option<PathBuf> {
     use std::os::unix::fs::MetadataExt;
     let folder = std::fs::metadata(path.parent()?).ok()?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 const TICKS: f64 = 100.0;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Processor time in seconds.
+/// Processor time in seconds. The sum is exact to the tick; how it is split is a guess of the kernel, made from samples.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cpu {
     pub(super) user: f64,
