@@ -115,6 +115,8 @@ pub struct Session {
     endpoint: Endpoint,
     id: u64,
     stream: UnixStream,
+    /// What a read waits at most, as it was set last.
+    wait: Option<Duration>,
     form: Form,
 }
 
@@ -134,7 +136,7 @@ impl Starter {
                 Ok((payload, stream)) => {
                     let id = Cursor::new(&payload, 0).u64("session");
                     let id = id.map_err(|_short| Error::Foreign("its session has no number"))?;
-                    return Ok(Session { endpoint: self.endpoint.clone(), id, stream, form });
+                    return Ok(Session { endpoint: self.endpoint.clone(), id, stream, wait: None, form });
                 }
                 Err(error) if error.is_unknown_command() => all_closed &= matches!(error, Error::Closed),
                 Err(error) => return Err(error),
@@ -181,8 +183,11 @@ impl Session {
     /// Reads what has come, waiting at most so long for the first byte.
     pub fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<Received, Error> {
         let wait = wait.max(Duration::from_millis(1));
-        let read = self.stream.set_read_timeout(Some(wait)).and_then(|()| self.stream.read(buffer));
-        match read {
+        if self.wait != Some(wait) {
+            self.stream.set_read_timeout(Some(wait)).map_err(Error::Io)?;
+            self.wait = Some(wait);
+        }
+        match self.stream.read(buffer) {
             Ok(0) => Ok(Received::End),
             Ok(len) => Ok(Received::Bytes(len)),
             Err(error) => match error.kind() {

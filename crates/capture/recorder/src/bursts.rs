@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How long a session has to begin.
 const BEGIN: Duration = Duration::from_secs(5);
 /// How often the end of a burst, or of all of them, is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Bursts that may fail in a row before no more are tried.
 const MOST_FAILURES: u32 = 5;
 /// Part of the distance after which the first begins.

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Bytes read at once.
 const PIECE: usize = 256 << 10;
 /// How long a read waits before it looks whether it is still wanted.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a runtime that was told to stop may be silent.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long a runtime has to answer that it stops. While it works on its names it answers nothing.

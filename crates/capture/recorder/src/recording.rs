@@ -34,7 +34,7 @@ const BEGIN: Duration = Duration::from_secs(10);
 /// How long the subject is looked at before it is recorded.
 const BEFORE: Duration = Duration::from_secs(1);
 /// How often everything is looked after.
-const TICK: Duration = Duration::from_millis(50);
+const TICK: Duration = Duration::from_millis(100);
 /// How long the names that were asked for at the beginning may take once the recording has ended.
 const NAMES_PATIENCE: Duration = Duration::from_secs(30);
 /// What the runtime may keep for us unless the subject's limit allows less.
@@ -213,6 +213,11 @@ impl<'a> Recorder<'a> {
         self.begin_first_uses(1);
         if !self.subject.suspended {
             self.take_names(1);
+        }
+        if self.subject.pid.is_none() {
+            self.notes.push(
+                "the process is not known here by its number: nothing of the host is recorded".to_owned(),
+            );
         }
         if let Some(pid) = self.subject.pid {
             match Tables::create(&self.options.out, &self.proc, pid) {

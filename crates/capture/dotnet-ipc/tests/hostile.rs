@@ -1,0 +1,208 @@
+//! Peers that are no runtime: whatever they do, a command ends in time with an error that says what was wrong.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use base::time::{Deadline, Stopwatch};
+use dotnet_ipc::process::{ProcessInfo, resume};
+use dotnet_ipc::session::{NAMES_RUNDOWN, Provider, Received, Request, Session};
+use dotnet_ipc::{Endpoint, Listener};
+use proptest::prelude::*;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const OK: &[u8] = b"DOTNET_IPC_V1\0\x14\0\xff\0\0\0";
+const UNKNOWN_COMMAND: &[u8] = b"DOTNET_IPC_V1\0\x18\0\xff\xff\0\0\x85\x13\x13\x80";
+const BUSY: Duration = Duration::from_millis(300);
+
+/// A socket behind which each connection is given to a function.
+struct Peer {
+    folder: tempfile::TempDir,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Peer {
+    fn new(connections: usize, mut serve: impl FnMut(usize, UnixStream) + Send + 'static) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join("socket")).unwrap();
+        let thread = std::thread::Builder::new().name("peer".to_owned());
+        let run = move || {
+            for number in 0..connections {
+                serve(number, listener.accept().unwrap().0);
+            }
+        };
+        Self { folder, thread: Some(thread.spawn(run).unwrap()) }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        Endpoint::Socket(self.path())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // A peer that still waits for a connection gets one.
+            while !thread.is_finished() {
+                drop(UnixStream::connect(self.path()));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}
+
+fn take_command(stream: &mut UnixStream) -> Vec<u8> {
+    let mut header = [0; 20];
+    if stream.read_exact(&mut header).is_err() {
+        return Vec::new();
+    }
+    let mut payload = vec![0; usize::from(u16::from_le_bytes([header[14], header[15]])) - 20];
+    stream.read_exact(&mut payload).unwrap();
+    [header.as_slice(), &payload].concat()
+}
+
+/// What a command to a peer that answers so ends with.
+fn check(answer: &'static [u8], stays_open: bool, expected: &str) {
+    let peer = Peer::new(1, move |_, mut stream| {
+        take_command(&mut stream);
+        stream.write_all(answer).unwrap();
+        if stays_open {
+            std::thread::sleep(2 * BUSY);
+        }
+    });
+    let watch = Stopwatch::start();
+    let error = resume(&peer.endpoint(), Deadline::after(BUSY)).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+    assert!(watch.elapsed() < 2 * BUSY);
+}
+
+#[test]
+fn a_peer_that_is_no_runtime_is_told_and_never_waited_for() {
+    let silent = "no answer from the runtime within 1 s: it may be stopped, or too busy to answer";
+    let closed = "the runtime closed the connection without an answer";
+    check(b"", true, silent);
+    check(b"", false, closed);
+    check(b"DOTNET_IPC_V1\0", true, silent);
+    check(b"DOTNET_IPC_V1\0\x14\0\xff", false, closed);
+    check(b"DOTNET_IPC_V1\0\xff\xff\xff\0\0\0and little more", true, silent);
+    check(b"DOTNET_IPC_V1\0\xff\xff\xff\0\0\0and little more", false, closed);
+    check(
+        b"DOTNET_IPC_V1\0\x02\0\xff\0\0\0",
+        true,
+        "this is no .NET diagnostics socket: its answer is shorter than a header",
+    );
+    check(
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        true,
+        "this is no .NET diagnostics socket: its answer does not begin with DOTNET_IPC_V1",
+    );
+    check(
+        UNKNOWN_COMMAND,
+        false,
+        "the runtime refuses: it does not know the command, and is older than it (code 0x80131385)",
+    );
+}
+
+#[test]
+fn a_queue_that_nobody_takes_from_is_not_waited_at_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let _listener = UnixListener::bind(&path).unwrap();
+    // Connections that are never accepted fill the queue.
+    let fill = || {
+        let endpoint = Endpoint::Socket(path.clone());
+        resume(&endpoint, Deadline::after(Duration::from_millis(20))).unwrap_err()
+    };
+    let watch = Stopwatch::start();
+    for _ in 0..20 {
+        assert!(fill().to_string().starts_with("no answer"), "{}", fill());
+    }
+    assert!(watch.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_session_begins_with_the_newest_command_that_is_known() {
+    // Knows the first three commands alone, as .NET 5 to 8 do.
+    let peer = Peer::new(5, |_, mut stream| {
+        let command = take_command(&mut stream);
+        if command.get(17).is_some_and(|id| *id > 3) {
+            return stream.write_all(UNKNOWN_COMMAND).unwrap();
+        }
+        assert_eq!(&command[16..18], [2, 3]);
+        // The buffer's size, the format, whether there is a rundown, and one provider.
+        assert_eq!(&command[20..29], [64, 0, 0, 0, 1, 0, 0, 0, 1]);
+        assert_eq!(&command[29..33], [1, 0, 0, 0]);
+        let mut answer = OK.to_vec();
+        answer[14] = 28;
+        answer.extend_from_slice(&7u64.to_le_bytes());
+        answer.extend_from_slice(b"Nettrace");
+        stream.write_all(&answer).unwrap();
+    });
+    let provider = Provider { name: "P".to_owned(), keywords: 1, level: 4, arguments: String::new() };
+    let request = Request { providers: vec![provider], buffer_megabytes: 64, rundown: NAMES_RUNDOWN };
+    let mut session =
+        Session::start(&peer.endpoint(), &request, Deadline::after(Duration::from_secs(5))).unwrap();
+    assert_eq!(session.id(), 7);
+    let (mut piece, mut bytes) = ([0; 100], Vec::new());
+    loop {
+        match session.read(&mut piece, BUSY).unwrap() {
+            Received::Bytes(len) => bytes.extend_from_slice(&piece[..len]),
+            Received::Nothing => {}
+            Received::End => break,
+        }
+    }
+    assert_eq!(bytes, b"Nettrace");
+}
+
+#[test]
+fn a_runtime_that_connects_to_us_is_told_from_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = Listener::bind(&path).unwrap();
+    let connect = |hello: &[u8]| {
+        let mut stream = UnixStream::connect(&path).unwrap();
+        stream.write_all(hello).unwrap();
+        stream
+    };
+    let hello = |cookie: u8, process: u64| {
+        [b"ADVR_V1\0".as_slice(), &[cookie; 16], &process.to_le_bytes(), &[0, 0]].concat()
+    };
+    let _garbage = connect(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let _ours = connect(&hello(1, 42));
+    assert_eq!(listener.wait(Deadline::after(Duration::from_secs(5))).unwrap(), 42);
+    // Another runtime at the same socket is no answer to our command.
+    let _other = connect(&hello(2, 43));
+    let endpoint = Endpoint::Listener(std::sync::Arc::new(listener));
+    assert!(ProcessInfo::ask(&endpoint, Deadline::after(BUSY)).is_err());
+    drop(endpoint);
+    assert!(!path.exists(), "the socket goes with its listener");
+    drop(Listener::bind(&path).unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_answer_makes_a_question_panic_or_hang(answer: Vec<u8>, whole: bool) {
+        let bytes = if whole {
+            let mut head = OK.to_vec();
+            let len = u16::try_from(20 + answer.len()).unwrap();
+            head[14..16].copy_from_slice(&len.to_le_bytes());
+            [head, answer].concat()
+        } else {
+            answer
+        };
+        let peer = Peer::new(1, move |_, mut stream| {
+            take_command(&mut stream);
+            drop(stream.write_all(&bytes));
+        });
+        drop(ProcessInfo::ask(&peer.endpoint(), Deadline::after(BUSY)));
+    }
+}
