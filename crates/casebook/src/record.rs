@@ -84,7 +84,8 @@ pub(crate) struct Args {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     format: Form,
-    /// A program to start and to record from its first instruction; it ends with the recording
+    /// A program to start and to record from its first instruction; its standard input is empty, and it ends with the
+    /// recording
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -164,7 +165,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "name a process (-p PID, --name NAME, --diagnostic-port SOCKET), or a program to start (-- COMMAND); \
          `casebook ps` lists processes"
     );
-    let mut plan_check = plan(args, Shape::Folder)?;
+    let plan_of_folder = plan(args, Shape::Folder)?;
     let stop_on = args.stop_on.as_deref().map(|text| {
         EventName::parse(text).with_context(|| {
             format!("`{text}` is no event: expected PROVIDER/EVENT, as in Microsoft-Windows-DotNETRuntime/GC/Start")
@@ -174,7 +175,23 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let signals = Signals::catch()?;
     warn_of_cost(args);
     let mut launched = launch(args, &signals)?;
-    let subject = match &launched {
+    let recorded = of_subject(args, plan_of_folder, stop_on, &signals, &mut launched);
+    // Also where nothing could be recorded: what was started for the recording ends with it.
+    if let Some(launched) = launched {
+        text::tell_of_command(launched.end());
+    }
+    recorded
+}
+
+/// Finds the process, records it and shows the result.
+fn of_subject(
+    args: &Args,
+    plan_of_folder: Plan,
+    stop_on: Option<EventName>,
+    signals: &Signals,
+    launched: &mut Option<Launched>,
+) -> anyhow::Result<ExitCode> {
+    let subject = match launched {
         Some(launched) => subject_of(launched)?,
         None => args.target.find(&|| !signals.interrupted.load(Ordering::Acquire))?,
     };
@@ -184,13 +201,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.keep.is_none() || shape == Shape::Folder,
         "--keep needs a folder: a single file holds one session"
     );
-    if shape == Shape::OneFile {
-        plan_check = plan(args, shape)?;
-    }
     let options = Options {
         out,
         shape,
-        plan: plan_check,
+        plan: if shape == Shape::OneFile { plan(args, shape)? } else { plan_of_folder },
         profile: args.profile.name().to_owned(),
         duration: args.duration,
         keep: args.keep,
@@ -199,10 +213,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
-    let outcome = record(args, &subject, &options, stop_on, &signals, &mut launched)?;
-    if let Some(launched) = launched {
-        text::tell_of_command(launched.end());
-    }
+    let outcome = record(args, &subject, &options, stop_on, signals, launched)?;
     show(args, &subject, &options, &outcome)?;
     Ok(if matches!(outcome.ended, Ended::Failed(_)) { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }

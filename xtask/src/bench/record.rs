@@ -14,7 +14,8 @@ mod runtime;
 use super::median;
 use crate::process;
 use crate::workspace::Workspace;
-use anyhow::Result;
+use anyhow::{Context, Result};
+use cargo_metadata::camino::Utf8PathBuf;
 use clap::ValueEnum;
 use std::fmt;
 
@@ -57,6 +58,34 @@ pub(super) fn record(workspace: &Workspace, args: &Args) -> Result<()> {
         cost::cost(workspace, args)?;
     }
     Ok(())
+}
+
+/// A folder for what is recorded, empty at first and gone at the end.
+#[derive(Debug)]
+struct Scratch(Utf8PathBuf);
+
+impl Scratch {
+    fn make(workspace: &Workspace) -> Result<Self> {
+        let folder = Self(workspace.target.join("bench/record"));
+        folder.remove()?;
+        std::fs::create_dir_all(&folder.0).with_context(|| format!("cannot make {}", folder.0))?;
+        Ok(folder)
+    }
+
+    fn remove(&self) -> Result<()> {
+        // What an interrupted run left goes too.
+        if self.0.exists() {
+            std::fs::remove_dir_all(&self.0).with_context(|| format!("cannot remove {}", self.0))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // The next run removes what could not be removed now.
+        drop(self.remove());
+    }
 }
 
 /// A row of numbers that a seed decides (SplitMix64).

@@ -14,6 +14,8 @@ const PIECE: usize = 256 << 10;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a runtime that was told to stop may be silent.
 const SILENCE: Duration = Duration::from_secs(20);
+/// How long a runtime that was told to stop may go on sending: the names of a million methods take a minute.
+const MOST_ENDING: Duration = Duration::from_mins(10);
 /// How long a runtime has to answer that it stops. While it works on its names it answers nothing.
 const STOP_ANSWER: Duration = Duration::from_mins(10);
 
@@ -123,6 +125,7 @@ fn read_to_end(
 ) -> Result<End, Error> {
     let mut buffer = vec![0; PIECE];
     let mut heard = Stopwatch::start();
+    let mut told_to_stop: Option<Stopwatch> = None;
     let path = file.path().to_path_buf();
     loop {
         match session.read(&mut buffer, LOOK_EVERY)? {
@@ -138,8 +141,13 @@ fn read_to_end(
             Received::End => return Ok(End::Closed),
         }
         file.flush_when_due().map_err(Error::write(&path))?;
-        let stopping = gauge.stopping.load(Ordering::Acquire);
-        if gauge.abandon.load(Ordering::Acquire) || stopping && heard.elapsed() > SILENCE {
+        if gauge.stopping.load(Ordering::Acquire) {
+            let since = told_to_stop.get_or_insert_with(Stopwatch::start);
+            if heard.elapsed() > SILENCE || since.elapsed() > MOST_ENDING {
+                return Ok(End::Abandoned);
+            }
+        }
+        if gauge.abandon.load(Ordering::Acquire) {
             return Ok(End::Abandoned);
         }
     }

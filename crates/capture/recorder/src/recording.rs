@@ -155,7 +155,6 @@ impl<'a> Recorder<'a> {
         if let Some(pid) = subject.pid.filter(|_| !subject.is_there(proc)) {
             return Err(Error::Gone(pid));
         }
-        make_room(&options.out, options.shape, options.force)?;
         let rundown = match options.shape {
             Shape::OneFile => FULL_RUNDOWN,
             // A segment has its names from its beginning.
@@ -166,6 +165,8 @@ impl<'a> Recorder<'a> {
         let request = Request { providers: options.plan.main.clone(), buffer_megabytes, rundown };
         let session = Session::start(&subject.endpoint, &request, Deadline::after(BEGIN))?;
         let starter = session.starter();
+        // What was there goes only once there is something to take its place.
+        make_room(&options.out, options.shape, options.force)?;
         let names = Names::new(&options.out, options.keep.is_some());
         let (path, exhibit) = match options.shape {
             Shape::OneFile => (options.out.clone(), None),

@@ -45,8 +45,12 @@ const CONTENTION: &[(&str, &str)] = &[
     ("wait.total", "{} over all threads"),
     ("wait.max", "longest {}"),
 ];
-const WAITS: &[(&str, &str)] =
-    &[("count", "{} waits"), ("wait.total", "{} over all threads"), ("wait.max", "longest {}")];
+const WAITS: &[(&str, &str)] = &[
+    ("count", "{} waits"),
+    ("observed", "recorded over {}"),
+    ("wait.total", "{} over all threads"),
+    ("wait.max", "longest {}"),
+];
 const GC: &[(&str, &str)] = &[
     ("count", "{} collections"),
     ("gen0", "gen0 {}"),

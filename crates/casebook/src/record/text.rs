@@ -114,9 +114,10 @@ pub(super) fn show(subject: &Subject, options: &Options, outcome: &Outcome) -> a
     let packed: u64 = outcome.files.iter().map(|file| file.bytes).sum();
     writeln!(
         out,
-        "  {} events, {:.1} MB ({:.1} MB packed), {} lost{}",
+        "  events: {} in {:.1} MB ({:.2} MB/s; {:.1} MB on the disk), {} lost{}",
         outcome.events,
         outcome.bytes as f64 / 1e6,
+        outcome.cost.bytes_per_second / 1e6,
         packed as f64 / 1e6,
         outcome.lost,
         sampled(outcome)

@@ -6,7 +6,7 @@ use model::{MetricRow, NO_INT, Recording, Sym};
 
 /// Fills the table.
 pub(crate) fn fill(recording: &mut Recording) {
-    let seconds = observed_seconds(recording, "events");
+    let seconds = recording.observed_ns("events").map_or(0.0, |ns| ns as f64 / 1e9);
     let sent = |id: i64| {
         recording.events.kind_id.iter().zip(&recording.events.kind_provider).any(|(known, provider)| {
             *known == id && recording.strings.text(*provider) == crate::kinds::RUNTIME
@@ -61,16 +61,6 @@ pub(crate) fn fill(recording: &mut Recording) {
     }
 }
 
-/// Seconds in which a source was recorded.
-fn observed_seconds(recording: &Recording, source: &str) -> f64 {
-    let source = recording.strings.find(source).unwrap_or(Sym::NONE);
-    let coverage = &recording.coverage;
-    let rows = coverage.source.iter().zip(coverage.from_ns.iter().zip(&coverage.to_ns));
-    rows.filter(|(known, _)| **known == source)
-        .map(|(_, (from, to))| to.saturating_sub(*from) as f64 / 1e9)
-        .sum()
-}
-
 /// Share of the machine's processors that the process used, from the runtime's own counters.
 fn cpu_share(recording: &Recording) -> (f64, i64) {
     let counters = &recording.counters;
@@ -115,8 +105,10 @@ fn stopped_requests(recording: &Recording) -> Option<i64> {
         let provider = events.kind_provider.get(*at).map_or("", |sym| recording.strings.text(*sym));
         events.kind_id.get(*at) == Some(&4) && provider == "Microsoft.AspNetCore.Hosting"
     })?;
-    let stops = events.kind.iter().filter(|known| **known as usize == kind).count();
-    i64::try_from(stops).ok()
+    let stops = events.kind.iter().zip(&events.ts_ns).filter(|(known, _)| **known as usize == kind);
+    // The meter counted those in between as well.
+    let in_bursts = recording.came_in_bursts(stops.clone().map(|(_, ts_ns)| *ts_ns));
+    i64::try_from(stops.count()).ok().filter(|_| !in_bursts)
 }
 
 /// Requests that the meter counted; none where it was not asked for.

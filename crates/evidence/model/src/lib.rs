@@ -7,6 +7,7 @@
 //! A missing value is [`NO_INT`], [`NO_ID`], not-a-number or [`Sym::NONE`]: a column needs no second one for them.
 
 mod column;
+mod coverage;
 mod events;
 mod exhibit;
 mod index;

@@ -58,7 +58,7 @@ impl Need {
             Self::ThreadPool | Self::Gc | Self::Exceptions | Self::Runtime => {
                 "events of the runtime: --profile light or default"
             }
-            Self::Locks | Self::Jit => "events of the runtime at level 5: --profile default",
+            Self::Locks | Self::Jit => "events of the runtime: --profile default",
             Self::Allocations => "sampled allocations: --profile default",
             Self::EachRequest => "requests with activity ids: --profile requests",
             Self::Database => {

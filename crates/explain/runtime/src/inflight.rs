@@ -34,7 +34,10 @@ pub struct InFlight {
 pub fn in_flight(recording: &Recording) -> Option<InFlight> {
     let steps = steps(recording);
     let observed = observed_ns(recording, "events")?;
-    if steps.is_empty() || recording.lost.events > 0 || came_in_bursts(recording, &steps, observed) {
+    if steps.is_empty()
+        || recording.lost.events > 0
+        || recording.came_in_bursts(steps.iter().map(|(ts_ns, _)| *ts_ns))
+    {
         return None;
     }
     // Stops of requests that began before the recording take it below nothing: so many were there at first.
@@ -71,19 +74,6 @@ pub fn in_flight(recording: &Recording) -> Option<InFlight> {
             values,
         },
     })
-}
-
-/// Whether the events came with the samples alone, which were taken for a part of the time: what began and what ended in
-/// between is not known then.
-fn came_in_bursts(recording: &Recording, steps: &[(i64, i64)], observed: i64) -> bool {
-    const WHOLE: f64 = 0.9;
-    let sampled = observed_ns(recording, "samples").filter(|sampled| real(*sampled) < WHOLE * real(observed));
-    let Some(samples) = recording.strings.find("samples").filter(|_| sampled.is_some()) else { return false };
-    let coverage = &recording.coverage;
-    let spans = coverage.source.iter().zip(coverage.from_ns.iter().zip(&coverage.to_ns));
-    let bursts: Vec<(i64, i64)> =
-        spans.filter(|(of, _)| **of == samples).map(|(_, (from, to))| (*from, *to)).collect();
-    steps.iter().all(|(ts_ns, _)| bursts.iter().any(|(from, to)| (*from..=*to).contains(ts_ns)))
 }
 
 /// When one more, or one less, was under way.
@@ -142,6 +132,15 @@ mod tests {
         let of = in_flight(&hosting(1_000_000_000, &[(500_000_000, -1)])).unwrap();
         assert_eq!((of.began, of.ended, of.most), (0.0, 1.0, 1.0));
         assert!((of.mean - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn starts_and_stops_that_were_recorded_in_bursts_make_no_course() {
+        let mut recording = hosting(1_000_000_000, &[(100_000_000, 1), (150_000_000, -1)]);
+        let samples = recording.strings.intern("samples");
+        recording.coverage.source[1] = samples;
+        (recording.coverage.from_ns[1], recording.coverage.to_ns[1]) = (90_000_000, 190_000_000);
+        assert_eq!(in_flight(&recording), None);
     }
 
     #[test]

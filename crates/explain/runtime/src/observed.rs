@@ -1,28 +1,10 @@
 //! What was observed.
-//!
-//! Streams of an exhibit may overlap: time that two of them cover counts once.
 
 use model::Recording;
 
 /// Nanoseconds in which a source (`events`, `samples`) was recorded; none where it never was.
 pub fn observed_ns(recording: &Recording, source: &str) -> Option<i64> {
-    let source = recording.strings.find(source)?;
-    let coverage = &recording.coverage;
-    let mut spans: Vec<(i64, i64)> = coverage
-        .source
-        .iter()
-        .zip(coverage.from_ns.iter().zip(&coverage.to_ns))
-        .filter(|(of, (from, to))| **of == source && from < to)
-        .map(|(_, (from, to))| (*from, *to))
-        .collect();
-    spans.sort_unstable();
-    let mut total = 0i64;
-    let mut end = i64::MIN;
-    for (from, to) in spans {
-        total = total.saturating_add(to.saturating_sub(from.max(end)).max(0));
-        end = end.max(to);
-    }
-    (total > 0).then_some(total)
+    recording.observed_ns(source)
 }
 
 /// Whether any kind of event's name begins so: the recording was asked for them.
@@ -68,17 +50,5 @@ pub(crate) mod tests {
             });
             recording.stacks.child(parent, frame)
         })
-    }
-
-    #[test]
-    fn time_that_two_streams_cover_counts_once() {
-        let mut recording = recording(100);
-        let source = recording.strings.intern("events");
-        recording.coverage.push(CoverageRow { source, from_ns: 50, to_ns: 150 });
-        recording.coverage.push(CoverageRow { source, from_ns: 60, to_ns: 70 });
-        recording.coverage.push(CoverageRow { source, from_ns: 200, to_ns: 210 });
-        assert_eq!(observed_ns(&recording, "events"), Some(160));
-        assert_eq!(observed_ns(&recording, "samples"), Some(100));
-        assert_eq!(observed_ns(&recording, "else"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::figure::{List, ListColumn, Part, Row, Tally, count, known, largest, millis, real, sum};
 use crate::frames::StackIndex;
-use crate::observed::has_events;
+use crate::observed::{has_events, observed_ns};
 use model::Recording;
 
 const WAITS: &[ListColumn] =
@@ -22,6 +22,9 @@ pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
         "",
         "Blocking waits, those of idle threads too",
     );
+    let in_bursts = seen && recording.came_in_bursts(rows.ts_ns.iter().copied());
+    let observed = observed_ns(recording, if in_bursts { "samples" } else { "events" }).filter(|_| seen);
+    part.figure("observed", observed.map(|ns| real(ns) / 1e6), "ms", "Time in which waits were recorded");
     part.figure("wait.total", seen.then(|| millis(sum(&rows.dur_ns))), "ms", "Time waited, over all threads");
     part.figure("wait.max", largest(&rows.dur_ns).map(millis), "ms", "The longest wait");
     if rows.ts_ns.is_empty() {

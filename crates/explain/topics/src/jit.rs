@@ -48,7 +48,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.missing_of(part);
     topic.lacks(
         facts.value("jit", "count").is_some() && !any,
-        "the beginnings of compiling, so its time: needs the keyword Jit at level 5, as in the profile default",
+        "the beginnings of compiling, so its time: needs the keyword Jit at level 5, as in the profile cpu",
     );
     topic
 }

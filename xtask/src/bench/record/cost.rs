@@ -11,7 +11,7 @@
 
 use super::child::{Cpu, Running};
 use super::lab::Lab;
-use super::{Args, Seeded, Spread};
+use super::{Args, Scratch, Seeded, Spread};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, ensure};
 use base::time::{Deadline, Stopwatch};
@@ -79,7 +79,7 @@ struct Measured {
 struct Ground {
     lab: Lab,
     program: Utf8PathBuf,
-    folder: Utf8PathBuf,
+    folder: Scratch,
     seconds: u32,
     /// What dotnet-trace is asked for.
     providers: String,
@@ -89,8 +89,7 @@ struct Ground {
 pub(super) fn cost(workspace: &Workspace, args: &Args) -> Result<()> {
     println!("# record cost: Orders under closed-loop load (wrk -t1 -c16, /json/400), recorded and not");
     let Some(lab) = Lab::start(workspace)? else { return Ok(()) };
-    let folder = workspace.target.join("bench/record");
-    std::fs::create_dir_all(&folder)?;
+    let folder = Scratch::make(workspace)?;
     let program = workspace.release_binary();
     let mut ground = Ground { lab, program, folder, seconds: args.seconds, providers: String::new() };
     let warm_up = ground.lab.load(WARM_UP_SECONDS)?;
@@ -129,7 +128,7 @@ impl Ground {
         let cpu = (used()? - before) / watch.elapsed().as_secs_f64();
         let (events, lost) = match recorder {
             None => (0, 0),
-            Some((running, trace)) => self.end(variant, running, &trace)?,
+            Some((running, trace)) => end(variant, running, &trace)?,
         };
         Ok(Measured { variant, throughput, cpu, events, lost })
     }
@@ -140,11 +139,11 @@ impl Ground {
         let (mut command, trace) = match variant {
             Variant::None => return Ok(None),
             Variant::Profile(profile) => {
-                let out = self.folder.join(profile);
+                let out = self.folder.0.join(profile);
                 (self.record(profile, seconds, &out), out.join("trace.nettrace.zst"))
             }
             Variant::DotnetTrace => {
-                let out = self.folder.join("peer.nettrace");
+                let out = self.folder.0.join("peer.nettrace");
                 let mut command = self.lab.command("peers/peer");
                 command.args(["dotnet-trace", "collect", "-p", &self.lab.pid.to_string()]);
                 command.args(["--providers", &self.providers, "-o", out.as_str()]);
@@ -153,7 +152,7 @@ impl Ground {
                 (command, out)
             }
         };
-        // One that is left from an earlier run would say that this one has begun.
+        // That of the round before would say that this one has begun.
         if trace.exists() {
             std::fs::remove_file(&trace)?;
         }
@@ -167,33 +166,30 @@ impl Ground {
         command
     }
 
-    /// Waits for a recorder's end; gives the events, and those that were lost.
-    fn end(&self, variant: Variant, running: Running, trace: &Utf8Path) -> Result<(u64, u64)> {
-        let done = running.finish(PATIENCE)?;
-        if variant == Variant::DotnetTrace {
-            let mut reader = Alongside::new(None);
-            reader.take(&std::fs::read(trace)?);
-            reader.end();
-            std::fs::remove_file(trace)?;
-            return Ok((reader.along().events, reader.along().lost));
-        }
-        let told: Value = serde_json::from_slice(&done.stdout).context("the recorder printed no document")?;
-        let figure = |name: &str| told[name].as_u64().with_context(|| format!("no {name} in {told}"));
-        std::fs::remove_dir_all(self.folder.join(variant.name()))?;
-        Ok((figure("events")?, figure("lost")?))
-    }
-
     /// The providers that a recording of the compared profile asked for, from its exhibit.
     fn compared_providers(&self) -> Result<String> {
-        let out = self.folder.join(COMPARED);
+        let out = self.folder.0.join(COMPARED);
         Running::start(&mut self.record(COMPARED, 1, &out))?.finish(PATIENCE)?;
         let exhibit = std::fs::read_to_string(out.join("exhibit.toml"))?;
-        std::fs::remove_dir_all(&out)?;
         let list = exhibit.lines().find_map(|line| line.strip_prefix("main = "));
         let list = list.context("the exhibit names no providers")?;
         let providers: Vec<String> = serde_json::from_str(list).with_context(|| format!("in {list}"))?;
         Ok(providers.iter().map(|provider| for_dotnet_trace(provider)).collect::<Vec<_>>().join(","))
     }
+}
+
+/// Waits for a recorder's end; gives the events, and those that were lost.
+fn end(variant: Variant, running: Running, trace: &Utf8Path) -> Result<(u64, u64)> {
+    let done = running.finish(PATIENCE)?;
+    if variant == Variant::DotnetTrace {
+        let mut reader = Alongside::new(None);
+        reader.take(&std::fs::read(trace)?);
+        reader.end();
+        return Ok((reader.along().events, reader.along().lost));
+    }
+    let told: Value = serde_json::from_slice(&done.stdout).context("the recorder printed no document")?;
+    let figure = |name: &str| told[name].as_u64().with_context(|| format!("no {name} in {told}"));
+    Ok((figure("events")?, figure("lost")?))
 }
 
 /// A provider as dotnet-trace takes it: it splits at every comma. The meters may have semicolons between them instead,

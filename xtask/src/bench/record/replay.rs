@@ -5,7 +5,7 @@
 
 use super::child::{Cpu, Running};
 use super::runtime::{Runtime, Sent};
-use super::{Args, Seeded, Spread};
+use super::{Args, Scratch, Seeded, Spread};
 use crate::bench::{decode, long_trace, timed};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
@@ -57,7 +57,7 @@ impl Shape {
 /// What is sent, and where the recorder writes.
 struct Ground {
     program: Utf8PathBuf,
-    folder: Utf8PathBuf,
+    folder: Scratch,
     seconds: u32,
     stream: Vec<u8>,
     events: u64,
@@ -97,8 +97,7 @@ pub(super) fn replay(workspace: &Workspace, args: &Args) -> Result<()> {
         println!("skipped: no captures beside the workspace, so there is no stream to send");
         return Ok(());
     };
-    let folder = workspace.target.join("bench/record");
-    std::fs::create_dir_all(&folder)?;
+    let folder = Scratch::make(workspace)?;
     let mut stream = Vec::new();
     let size = u64::from(BYTES_PER_SECOND) * u64::from(args.seconds);
     long_trace::write(&std::fs::read(&short)?, size, &mut stream)?;
@@ -128,8 +127,8 @@ pub(super) fn replay(workspace: &Workspace, args: &Args) -> Result<()> {
 
 impl Ground {
     fn record(&self, shape: Shape) -> Result<Replayed> {
-        let (out, trace) = shape.paths(&self.folder);
-        let socket = self.folder.join("runtime.socket");
+        let (out, trace) = shape.paths(&self.folder.0);
+        let socket = self.folder.0.join("runtime.socket");
         let runtime = Runtime::listen(&socket, &self.stream, f64::from(BYTES_PER_SECOND))?;
         let ended = AtomicBool::new(false);
         let mut command = Command::new(&self.program);
@@ -146,17 +145,14 @@ impl Ground {
         })?;
         let told: Value = serde_json::from_slice(&done.stdout).context("the recorder printed no document")?;
         let figure = |name: &str| told[name].as_u64().with_context(|| format!("no {name} in {told}"));
-        let replayed = Replayed {
+        Ok(Replayed {
             sent,
             cpu: done.cpu,
             bytes: figure("bytes")?,
             events: figure("events")?,
             packed: std::fs::metadata(&trace)?.len(),
             whole: self.is_whole(shape, &trace)?,
-        };
-        remove(&out)?;
-        std::fs::remove_file(&socket)?;
-        Ok(replayed)
+        })
     }
 
     fn is_whole(&self, shape: Shape, trace: &Utf8Path) -> Result<bool> {
@@ -166,12 +162,6 @@ impl Ground {
             Shape::Plain => is_same(file, &self.stream),
         }
     }
-}
-
-/// Removes a recording.
-fn remove(out: &Utf8Path) -> Result<()> {
-    let removed = if out.is_dir() { std::fs::remove_dir_all(out) } else { std::fs::remove_file(out) };
-    removed.with_context(|| format!("cannot remove {out}"))
 }
 
 /// Whether a reader gives these bytes and no more.
