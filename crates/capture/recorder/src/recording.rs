@@ -37,6 +37,10 @@ const BEFORE: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 /// How long the names that were asked for at the beginning may take once the recording has ended.
 const NAMES_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a burst may take to end before the main session is ended all the same.
+const BURST_PATIENCE: Duration = Duration::from_secs(2);
+/// How often its end is looked for.
+const LAST_LOOK: Duration = Duration::from_millis(5);
 /// What the runtime may keep for us unless the subject's limit allows less.
 const BUFFER_MEGABYTES: u64 = 256;
 /// The part of the subject's memory limit that all sessions together may take at most.
@@ -487,6 +491,9 @@ impl<'a> Recorder<'a> {
         let stopping = Stopwatch::start();
         if let Some(bursts) = &self.bursts {
             bursts.state.stop.store(true, Ordering::Release);
+            // A runtime does one thing at a time: a burst would go on while the main session's names are sent.
+            let deadline = Deadline::after(BURST_PATIENCE);
+            while !bursts.thread.is_finished() && deadline.pause(LAST_LOOK) {}
         }
         let first_uses = self.first_uses.take();
         self.end_beside(first_uses);

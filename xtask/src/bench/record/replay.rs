@@ -145,14 +145,17 @@ impl Ground {
         })?;
         let told: Value = serde_json::from_slice(&done.stdout).context("the recorder printed no document")?;
         let figure = |name: &str| told[name].as_u64().with_context(|| format!("no {name} in {told}"));
-        Ok(Replayed {
+        let replayed = Replayed {
             sent,
             cpu: done.cpu,
             bytes: figure("bytes")?,
             events: figure("events")?,
             packed: std::fs::metadata(&trace)?.len(),
             whole: self.is_whole(shape, &trace)?,
-        })
+        };
+        // The next recorder would pay for removing it.
+        std::fs::remove_file(&trace)?;
+        Ok(replayed)
     }
 
     fn is_whole(&self, shape: Shape, trace: &Utf8Path) -> Result<bool> {
