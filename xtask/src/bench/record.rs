@@ -29,6 +29,7 @@ pub(super) enum Part {
 }
 
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// Of `record`: one half; both without one
     part: Option<Part>,

@@ -80,9 +80,9 @@ impl Shapes {
         match (shape.into_iter().next(), around) {
             (None, _) => Shape::Plain,
             (Some(Shape::Synchronous(_)), _) if is_asynchronous(names) => Shape::Plain,
-            (Some(Shape::Synchronous(what)), _) | (Some(Shape::Waits(_) | Shape::Enters(_)), Some(what)) => {
-                Shape::Waits(what)
-            }
+            (Some(Shape::Synchronous(what)), _) | (Some(Shape::Waits(_)), Some(what)) => Shape::Waits(what),
+            // On the way into a lock a thread may get it at once, whatever the lock is for.
+            (Some(Shape::Enters(_)), Some(what)) => Shape::Enters(what),
             (Some(shape), _) => shape,
         }
     }
@@ -280,4 +280,24 @@ fn method_names(stack: u32, recording: &Recording) -> Vec<String> {
             format!("{}.{}", part(&recording.frames.declaring_type), part(&recording.frames.method))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(methods: &[&str], expected: Shape) {
+        let names: Vec<String> = methods.iter().map(|method| format!("System.Threading.{method}")).collect();
+        assert_eq!(Shapes::built_in().of(&names), expected, "{methods:?}");
+    }
+
+    #[test]
+    fn a_thread_on_its_way_into_a_lock_is_told_from_one_that_waits_for_it() {
+        check(&["Monitor.Enter_Slowpath"], Shape::Enters("lock"));
+        check(&["Lock.TryEnterSlow", "Lock.Enter"], Shape::Enters("lock"));
+        check(&["WaitHandle.WaitOneNoCheck", "Lock.TryEnterSlow"], Shape::Waits("lock"));
+        check(&["Monitor.Enter_Slowpath", "SemaphoreSlim.Wait"], Shape::Enters("semaphore"));
+        check(&["Monitor.Wait", "SemaphoreSlim.WaitUntilCountOrTimeout"], Shape::Waits("semaphore"));
+        check(&["Thread.StartCallback"], Shape::Plain);
+    }
 }
