@@ -126,6 +126,7 @@ impl Reader for Along {
             sampler_stopped_ns: along.sampler_stopped_ns,
             samples: along.samples,
             ends: along.ends,
+            is_no_trace: along.is_no_trace,
         }
     }
 }
@@ -303,7 +304,11 @@ fn default_name(subject: &Subject) -> PathBuf {
     let time = jiff::Timestamp::try_from(base::time::calendar())
         .map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string())
         .unwrap_or_default();
-    PathBuf::from(format!("{name}-{pid}-{time}"))
+    let base = format!("{name}-{pid}-{time}");
+    // Two recordings may begin in the same second.
+    let names = std::iter::once(base.clone()).chain((2..100).map(|number| format!("{base}-{number}")));
+    let free = names.map(PathBuf::from).find(|path| !path.exists());
+    free.unwrap_or_else(|| PathBuf::from(base))
 }
 
 #[derive(Serialize)]

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How long a runtime that is to connect to us may take, in one go between looks for Ctrl-C.
 const LISTEN_LOOK: Duration = Duration::from_millis(200);
+/// Those that connect and are no runtime before it is given up.
+const MOST_PEERS: u32 = 5;
 /// How long a runtime behind a named socket has to say what it is.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -137,20 +139,36 @@ fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Resul
         "listen" => {
             let listener =
                 Listener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
-            loop {
-                match listener.wait(Deadline::after(LISTEN_LOOK)) {
-                    Ok(_process) => break,
-                    Err(Error::Silent(_)) if goes_on() => {}
-                    Err(Error::Silent(_)) => bail!("no runtime connected to {}", path.display()),
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            let endpoint = Endpoint::Listener(Arc::new(listener));
-            let info = ProcessInfo::ask(&endpoint, Deadline::after(ANSWER));
+            let (endpoint, info) = connected(Arc::new(listener), &path, goes_on)?;
             of_info(proc, endpoint, info).map(|subject| Subject { suspended: true, ..subject })
         }
         other => bail!("`{other}` is no way to use a port: expected SOCKET or SOCKET,listen"),
     }
+}
+
+/// Waits for a runtime that connects and says what it is. Who only says hello is passed over.
+fn connected(
+    listener: Arc<Listener>,
+    path: &std::path::Path,
+    goes_on: &dyn Fn() -> bool,
+) -> anyhow::Result<(Endpoint, Result<ProcessInfo, Error>)> {
+    let endpoint = Endpoint::Listener(Arc::clone(&listener));
+    for left in (0..MOST_PEERS).rev() {
+        loop {
+            match listener.wait(Deadline::after(LISTEN_LOOK)) {
+                Ok(_process) => break,
+                Err(Error::Silent(_)) if goes_on() => {}
+                Err(Error::Silent(_)) => bail!("no runtime connected to {}", path.display()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let info = ProcessInfo::ask(&endpoint, Deadline::after(ANSWER));
+        if left == 0 || !matches!(info, Err(Error::Silent(_) | Error::Foreign(_))) {
+            return Ok((endpoint, info));
+        }
+        listener.forget();
+    }
+    bail!("no runtime connected to {}", path.display())
 }
 
 /// A process that was reached by its socket alone: its number is in its own namespace, which may be ours.

@@ -88,17 +88,19 @@ pub fn find_process(proc: &Proc, pid: u32) -> Option<Found> {
     let inside = proc.root_path(pid).join(folder.trim_start_matches('/'));
     // Another user's root may not be entered; where it is our own, the path leads there as well.
     let folders = [inside, PathBuf::from(&folder)];
-    let socket = folders.iter().find_map(|folder| socket_in(folder, container_pid, &stat))?;
+    let user = proc.user_id(pid);
+    let socket = folders.iter().find_map(|folder| socket_in(folder, container_pid, &stat, user))?;
     Some(Found { pid, container_pid, socket, start_ticks: stat.start_ticks })
 }
 
-/// The socket of a process in a folder: by its key, which is when it began.
-fn socket_in(folder: &Path, pid: u32, stat: &Stat) -> Option<PathBuf> {
-    let exact = folder.join(format!("dotnet-diagnostic-{pid}-{}-socket", stat.start_ticks));
-    if std::fs::symlink_metadata(&exact).is_ok_and(|meta| is_socket(&meta)) {
-        return Some(exact);
-    }
-    None
+/// The socket of a process in a folder: by its key, which is when it began. One that another user put there is none:
+/// anyone may make files in a folder of temporary ones.
+fn socket_in(folder: &Path, pid: u32, stat: &Stat, user: Option<u32>) -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let path = folder.join(format!("dotnet-diagnostic-{pid}-{}-socket", stat.start_ticks));
+    let meta = std::fs::symlink_metadata(&path).ok()?;
+    let is_owners = user.is_none_or(|user| meta.uid() == user || meta.uid() == 0);
+    (is_socket(&meta) && is_owners).then_some(path)
 }
 
 fn is_socket(meta: &std::fs::Metadata) -> bool {

@@ -181,6 +181,8 @@ impl Listener {
             std::fs::remove_file(path).map_err(Error::Io)?;
         }
         let socket = UnixListener::bind(path).map_err(Error::Io)?;
+        let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, own).map_err(Error::Io)?;
         socket.set_nonblocking(true).map_err(Error::Io)?;
         Ok(Self { path: path.to_path_buf(), socket, peer: Mutex::new(None) })
     }
@@ -191,6 +193,11 @@ impl Listener {
         let _connection = self.next(deadline)?;
         let peer = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
         peer.map(|peer| peer.process).ok_or(Error::Closed)
+    }
+
+    /// Forgets the runtime that came first: it said nothing more. The next one takes its place.
+    pub fn forget(&self) {
+        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The next connection of the runtime.

@@ -58,6 +58,8 @@ impl BurstFile {
 pub(crate) struct State {
     /// Whether no more are wanted.
     pub(crate) stop: AtomicBool,
+    /// Whether not even the end of the one that runs is waited for.
+    abandoned: AtomicBool,
     told: Mutex<Told>,
 }
 
@@ -85,6 +87,12 @@ impl State {
 
     fn tell(&self, change: impl FnOnce(&mut Told)) {
         change(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Stops reading, whatever the runtime does.
+    pub(crate) fn abandon(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.abandoned.store(true, Ordering::Release);
     }
 
     fn is_stopped(&self) -> bool {
@@ -165,6 +173,12 @@ fn one(
             let stopped = stop(&stopper, &gauge);
             if stopped.is_err() {
                 gauge.abandon.store(true, Ordering::Release);
+            }
+            while !gauge.has_ended() {
+                if state.abandoned.load(Ordering::Acquire) {
+                    gauge.abandon.store(true, Ordering::Release);
+                }
+                std::thread::sleep(LOOK_EVERY);
             }
             sampled
         });

@@ -27,8 +27,10 @@ pub struct Cost {
     pub recorder_cpu: Option<f64>,
 }
 
-/// Nanoseconds of processor time over nanoseconds.
+/// The kernel counts processor time in hundredths of a second: over less than this the figure would be noise.
+const LEAST: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// Processors that were used on average; none of a time too short to tell.
 pub(crate) fn processors(used_ns: u64, time: std::time::Duration) -> Option<f64> {
-    let seconds = time.as_secs_f64();
-    (seconds > 0.0).then(|| used_ns as f64 / 1e9 / seconds)
+    (time >= LEAST).then(|| used_ns as f64 / 1e9 / time.as_secs_f64())
 }

@@ -16,6 +16,9 @@ pub enum Error {
     /// Something is there that `--force` does not overwrite.
     #[error("{} is there and is no recording: it is not overwritten, name another", .0.display())]
     NotOurs(PathBuf),
+    /// Another recorder writes there.
+    #[error("{} is being written by another recorder: name another", .0.display())]
+    InUse(PathBuf),
     /// The disk or the file system refuses.
     #[error("cannot write {}: {cause}", path.display())]
     Write {
@@ -24,6 +27,9 @@ pub enum Error {
         /// Its reason.
         cause: std::io::Error,
     },
+    /// What the runtime sends is none of its format.
+    #[error("what came over the diagnostics socket is no trace: its peer is no .NET runtime")]
+    NoTrace,
     /// The subject is gone, or another process has its number.
     #[error("process {0} has ended")]
     Gone(u32),
@@ -50,6 +56,9 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |cause| Self::Write { path: path.to_path_buf(), cause }
+        move |cause| match cause.kind() {
+            std::io::ErrorKind::AlreadyExists => Self::Exists(path.to_path_buf()),
+            _ => Self::Write { path: path.to_path_buf(), cause },
+        }
     }
 }

@@ -71,6 +71,8 @@ impl TraceFile {
     /// Makes a file, which must not be there; packed if its name ends in `.zst`.
     pub(crate) fn create(path: &Path) -> std::io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        // Held while it is written, so that nobody takes it for one that was left. Where files cannot be locked, it is not.
+        drop(file.try_lock());
         let hashed = Hashed { file, hash: blake3::Hasher::new(), bytes: 0 };
         let is_packed = path.extension().is_some_and(|ending| ending == "zst");
         let out = if is_packed {

@@ -75,16 +75,30 @@ pub(crate) fn make_room(out: &Path, shape: Shape, force: bool) -> Result<(), Err
     }
 }
 
+/// Whether a file is one that a recording consists of.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let is_trace = ["trace", "samples", "names"].iter().any(|start| name.starts_with(start))
+        && name.ends_with(".nettrace.zst");
+    is_trace || [EXHIBIT, crate::tables::HOST, crate::tables::THREAD_CPU].contains(&name.as_str())
+}
+
+/// Whether another recorder writes a file now.
+fn is_being_written(path: &Path) -> bool {
+    let locked = std::fs::File::open(path).map(|file| file.try_lock());
+    matches!(locked, Ok(Err(std::fs::TryLockError::WouldBlock)))
+}
+
 /// Removes the files that a recording consists of, and nothing else.
 fn remove_recording(folder: &Path) -> Result<(), Error> {
     let entries = std::fs::read_dir(folder).map_err(Error::write(folder))?;
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_trace = ["trace", "samples", "names"].iter().any(|start| name.starts_with(start))
-            && name.ends_with(".nettrace.zst");
-        if is_trace || [EXHIBIT, crate::tables::HOST, crate::tables::THREAD_CPU].contains(&name.as_str()) {
-            std::fs::remove_file(&path).map_err(Error::write(&path))?;
-        }
+    let paths: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
+    if paths.iter().any(|path| is_being_written(path)) {
+        return Err(Error::InUse(folder.to_path_buf()));
+    }
+    for path in paths {
+        std::fs::remove_file(&path).map_err(Error::write(&path))?;
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long a runtime that was told to stop may go on sending: the names of a million methods take a minute.
 const MOST_ENDING: Duration = Duration::from_mins(10);
+/// What it may send until then: the names of a million methods take half of it.
+const MOST_AFTER_STOP: u64 = 1 << 30;
 /// How long a runtime has to answer that it stops. While it works on its names it answers nothing.
 const STOP_ANSWER: Duration = Duration::from_mins(10);
 
@@ -45,6 +47,8 @@ pub struct Facts {
     pub samples: u64,
     /// Whether the event came that ends the recording.
     pub ends: bool,
+    /// Whether the bytes are no trace.
+    pub is_no_trace: bool,
 }
 
 impl Facts {
@@ -54,6 +58,7 @@ impl Facts {
         self.sampler_stopped_ns = self.sampler_stopped_ns.saturating_add(other.sampler_stopped_ns);
         self.samples = self.samples.saturating_add(other.samples);
         self.ends |= other.ends;
+        self.is_no_trace |= other.is_no_trace;
     }
 }
 
@@ -126,6 +131,7 @@ fn read_to_end(
     let mut buffer = vec![0; PIECE];
     let mut heard = Stopwatch::start();
     let mut told_to_stop: Option<Stopwatch> = None;
+    let mut after_stop = 0u64;
     let path = file.path().to_path_buf();
     loop {
         match session.read(&mut buffer, LOOK_EVERY)? {
@@ -134,7 +140,14 @@ fn read_to_end(
                 gauge.bytes.fetch_add(len as u64, Ordering::Relaxed);
                 file.write(bytes).map_err(Error::write(&path))?;
                 reader.take(bytes);
-                gauge.set_facts(reader.facts());
+                let facts = reader.facts();
+                gauge.set_facts(facts);
+                if facts.is_no_trace {
+                    return Err(Error::NoTrace);
+                }
+                if told_to_stop.is_some() {
+                    after_stop = after_stop.saturating_add(len as u64);
+                }
                 heard = Stopwatch::start();
             }
             Received::Nothing => {}
@@ -143,7 +156,7 @@ fn read_to_end(
         file.flush_when_due().map_err(Error::write(&path))?;
         if gauge.stopping.load(Ordering::Acquire) {
             let since = told_to_stop.get_or_insert_with(Stopwatch::start);
-            if heard.elapsed() > SILENCE || since.elapsed() > MOST_ENDING {
+            if heard.elapsed() > SILENCE || since.elapsed() > MOST_ENDING || after_stop > MOST_AFTER_STOP {
                 return Ok(End::Abandoned);
             }
         }

@@ -485,6 +485,8 @@ impl<'a> Recorder<'a> {
         progress: &mut dyn FnMut(Progress),
     ) -> Outcome {
         let duration = self.begun.elapsed();
+        // Whoever asks to stop from now on does not want to wait.
+        control.stop.store(true, Ordering::Release);
         self.last_reading = None;
         self.read_host();
         let mut cost = self.cost(before);
@@ -540,6 +542,9 @@ impl<'a> Recorder<'a> {
             if control.abandon.load(Ordering::Acquire) {
                 self.main.abandon();
                 self.ending.iter().for_each(|(_, segment)| segment.abandon());
+                if let Some(bursts) = &self.bursts {
+                    bursts.state.abandon();
+                }
             }
             for (begun, segment) in &self.ending {
                 if begun.elapsed() > NAMES_PATIENCE && self.main.gauge.has_ended() {

@@ -90,7 +90,10 @@ pub(super) fn tell_of_command(status: Option<ExitStatus>) {
 /// Prints the result.
 pub(super) fn show(subject: &Subject, options: &Options, outcome: &Outcome) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let runtime = subject.runtime.as_ref().map_or_else(String::new, |version| format!(", .NET {version}"));
+    let runtime = subject
+        .runtime
+        .as_ref()
+        .map_or_else(String::new, |version| format!(", .NET {}", crate::page::printable(version)));
     let pid = subject.pid.map_or(subject.container_pid, u64::from);
     let slash = if options.shape == Shape::Folder { "/" } else { "" };
     writeln!(

@@ -45,6 +45,8 @@ pub struct Along {
     pub sampler_stopped_ns: u64,
     /// Whether the event came that was waited for.
     pub ends: bool,
+    /// Whether the bytes are no trace.
+    pub is_no_trace: bool,
 }
 
 /// Reads along with a session.
@@ -73,6 +75,7 @@ impl Alongside {
     pub fn take(&mut self, bytes: &[u8]) {
         let Some(decoder) = &mut self.decoder else { return };
         if decoder.push(bytes, &mut self.counts).is_err() {
+            self.counts.along.is_no_trace = true;
             self.decoder = None;
         } else if self.counts.stop_on.is_some() {
             // An event that is waited for is wanted at once, whatever its place in time.
@@ -221,5 +224,14 @@ mod tests {
         assert!(!read(Some("Microsoft-Windows-DotNETRuntime/GC/Stopp"), 1 << 20).ends);
         assert!(read(Some("Microsoft-DotNETCore-SampleProfiler/Thread/Sample"), 1 << 20).ends);
         assert_eq!(EventName::parse("GC"), None);
+    }
+
+    #[test]
+    fn bytes_that_are_no_trace_are_told() {
+        let mut reader = Alongside::new(None);
+        reader.take(b"Nettr");
+        assert!(!reader.along().is_no_trace);
+        reader.take(&[0; 100]);
+        assert!(reader.along().is_no_trace);
     }
 }

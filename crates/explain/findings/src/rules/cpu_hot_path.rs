@@ -16,7 +16,7 @@ const SHARE: Threshold = Threshold {
 };
 const COMPUTING: Threshold = Threshold {
     name: "share of the busy samples in the five commonest innermost methods under it",
-    value: 0.33,
+    value: 0.4,
     unit: "share",
     source: "measured: at most 0.29 in healthy services with busy processors, whose work is spread over the framework; 0.34 to 1.0 for a computation",
 };
