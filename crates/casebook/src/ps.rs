@@ -77,7 +77,13 @@ fn rows(proc: &Proc) -> Vec<Row> {
     let found = find(proc);
     let stale = find_stale(&found, &folders());
     let asked = ask_all(proc, found).into_iter();
-    let left = ask_all(proc, stale).into_iter().filter(|one| one.state != State::Running);
+    let left = ask_all(proc, stale).into_iter().filter(|one| one.state != State::Running).map(|mut one| {
+        // Who may not ask at a socket still sees whether its process is there.
+        if one.state == State::Refused && proc.stat(one.found.pid).is_err() {
+            one.state = State::Stale;
+        }
+        one
+    });
     let mut rows: Vec<Row> = asked.map(|one| row(proc, one)).collect();
     rows.extend(left.map(left_row));
     rows
@@ -157,7 +163,10 @@ fn shown(rows: &[&Row]) -> String {
         .enumerate()
         .map(|(at, head)| {
             let of_cells = cells.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
-            of_cells.unwrap_or(0).max(head.len())
+            match of_cells.unwrap_or(0) {
+                0 => 0,
+                width => width.max(head.len()),
+            }
         })
         .collect();
     let mut out = format!("{HEADING}{}{HEADING:#}\n", line(&heads.map(str::to_owned), &widths));
@@ -179,10 +188,7 @@ fn cells(row: &Row) -> [String; 6] {
         Some(reason) if row.command_line.is_empty() => reason,
         _ => &row.command_line,
     };
-    let mut command: String = printable(what).chars().take(COMMAND_WIDTH).collect();
-    if what.chars().count() > COMMAND_WIDTH {
-        command.push('…');
-    }
+    let command = cut_middle(&printable(what));
     [
         pid,
         printable(&row.name),
@@ -193,8 +199,22 @@ fn cells(row: &Row) -> [String; 6] {
     ]
 }
 
+/// A command as far as it has room: its end tells more than its middle.
+fn cut_middle(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() <= COMMAND_WIDTH {
+        return text.to_owned();
+    }
+    let (head, tail) = (COMMAND_WIDTH / 3, COMMAND_WIDTH - COMMAND_WIDTH / 3 - 1);
+    let start: String = chars.iter().take(head).collect();
+    let end: String = chars.iter().skip(chars.len() - tail).collect();
+    format!("{start}…{end}")
+}
+
+/// A row of the table, without the columns in which no row has anything.
 fn line(cells: &[String; 6], widths: &[usize]) -> String {
-    let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    let shown = cells.iter().zip(widths).filter(|(_, width)| **width > 0);
+    let padded = shown.map(|(cell, width)| format!("{cell:<width$}", width = *width));
     padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 

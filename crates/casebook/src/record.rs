@@ -69,7 +69,7 @@ pub(crate) struct Args {
     /// End at an event, named as in the table `events`
     #[arg(long, value_name = "PROVIDER/EVENT")]
     stop_on: Option<String>,
-    /// Keep the last of it only, and record until something happens
+    /// Keep the last of it only, until -d, --stop-on or Ctrl-C; SIGUSR1 copies what is kept and goes on
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     keep: Option<Duration>,
     /// Let the runtime write /tmp/perf-PID.map meanwhile, for those who profile natively (.NET 8 and later)
@@ -127,6 +127,7 @@ impl Reader for Along {
             samples: along.samples,
             ends: along.ends,
             is_no_trace: along.is_no_trace,
+            is_whole: along.is_whole,
         }
     }
 }
@@ -162,7 +163,11 @@ impl Signals {
 /// Records.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(
-        args.target.is_named() == args.command.is_empty(),
+        !args.target.is_named() || args.command.is_empty(),
+        "name a process or a program to start, not both"
+    );
+    ensure!(
+        args.target.is_named() || !args.command.is_empty(),
         "name a process (-p PID, --name NAME, --diagnostic-port SOCKET), or a program to start (-- COMMAND); \
          `casebook ps` lists processes"
     );
@@ -215,6 +220,12 @@ fn of_subject(
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     let outcome = record(args, &subject, &options, stop_on, signals, launched)?;
+    let mut outcome = outcome;
+    if let Some(event) = args.stop_on.as_ref().filter(|_| outcome.ended != Ended::Event) {
+        outcome.notes.push(format!(
+            "{event} did not come; `select distinct provider, name from events` lists what did"
+        ));
+    }
     show(args, &subject, &options, &outcome)?;
     Ok(if matches!(outcome.ended, Ended::Failed(_)) { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
@@ -244,6 +255,7 @@ fn launch(args: &Args, signals: &Signals) -> anyhow::Result<Option<Launched>> {
     if args.command.is_empty() {
         return Ok(None);
     }
+    text::tell("starting the program, suspended, and waiting for a .NET runtime in it");
     // What a program prints must not mix with our document.
     let stdout = if args.format == Form::Json { Stdio::from(std::io::stderr()) } else { Stdio::inherit() };
     let mut guard = std::process::Command::new(std::env::current_exe().context("cannot find this program")?);

@@ -76,17 +76,34 @@ fn without_socket(proc: &Proc, pid: u32, name: &str) -> String {
              run as that user, or as root"
         );
     }
+    if proc.stat(pid).is_ok_and(|stat| stat.state == 'Z') {
+        return format!("process {pid} ({name}) has ended: its parent has not taken notice yet");
+    }
     let setting = ["DOTNET_EnableDiagnostics", "DOTNET_EnableDiagnostics_IPC", "COMPlus_EnableDiagnostics"];
     let off = setting.into_iter().find(|name| proc.environment(pid, name).is_some_and(|value| value == "0"));
     match off {
         Some(setting) => {
             format!("process {pid} ({name}) has no diagnostics socket: {setting}=0 turned it off")
         }
+        None if has_runtime(pid) => format!(
+            "process {pid} ({name}) is a .NET process, and its diagnostics socket is gone: something removed it, as \
+             cleaners of temporary files do; it comes back when the process is started anew"
+        ),
         None => format!(
             "process {pid} ({name}) has no diagnostics socket: it is no .NET process, or .NET older than Core 3.0; \
              `casebook ps` lists those with one"
         ),
     }
+}
+
+/// Whether a process has a runtime of .NET among its libraries.
+fn has_runtime(pid: u32) -> bool {
+    /// Bytes of the list that are read: thousands of libraries.
+    const MOST_BYTES: u64 = 4 << 20;
+    let Ok(maps) = std::fs::File::open(format!("/proc/{pid}/maps")) else { return false };
+    let mut text = Vec::new();
+    let read = std::io::Read::read_to_end(&mut std::io::Read::take(maps, MOST_BYTES), &mut text);
+    read.is_ok() && String::from_utf8_lossy(&text).contains("/libcoreclr.so")
 }
 
 fn own_user() -> u32 {
@@ -137,9 +154,13 @@ fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Resul
             of_info(proc, endpoint, info)
         }
         "listen" => {
+            crate::record::tell(&format!(
+                "waiting for a runtime that connects to {} · Ctrl-C ends it",
+                path.display()
+            ));
             let listener =
                 Listener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
-            let (endpoint, info) = connected(Arc::new(listener), &path, goes_on)?;
+            let (endpoint, info) = connected(&Arc::new(listener), &path, goes_on)?;
             of_info(proc, endpoint, info).map(|subject| Subject { suspended: true, ..subject })
         }
         other => bail!("`{other}` is no way to use a port: expected SOCKET or SOCKET,listen"),
@@ -148,11 +169,11 @@ fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Resul
 
 /// Waits for a runtime that connects and says what it is. Who only says hello is passed over.
 fn connected(
-    listener: Arc<Listener>,
+    listener: &Arc<Listener>,
     path: &std::path::Path,
     goes_on: &dyn Fn() -> bool,
 ) -> anyhow::Result<(Endpoint, Result<ProcessInfo, Error>)> {
-    let endpoint = Endpoint::Listener(Arc::clone(&listener));
+    let endpoint = Endpoint::Listener(Arc::clone(listener));
     for left in (0..MOST_PEERS).rev() {
         loop {
             match listener.wait(Deadline::after(LISTEN_LOOK)) {

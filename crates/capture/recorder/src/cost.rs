@@ -1,5 +1,7 @@
 //! What a recording cost its subject, as measured on this very subject.
 
+use host::Proc;
+use host::cgroup::Cgroup;
 use serde::Serialize;
 
 /// What a recording cost its subject. Processor time is in processors: 1.0 is one of them all the time.
@@ -33,4 +35,18 @@ const LEAST: std::time::Duration = std::time::Duration::from_millis(300);
 /// Processors that were used on average; none of a time too short to tell.
 pub(crate) fn processors(used_ns: u64, time: std::time::Duration) -> Option<f64> {
     (time >= LEAST).then(|| used_ns as f64 / 1e9 / time.as_secs_f64())
+}
+
+/// Processors that a process may use: the least of what its cgroups and the machine allow.
+pub(crate) fn cpu_limit(proc: &Proc, pid: u32) -> Option<f64> {
+    let machine = std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
+    let limits = Cgroup::of(proc, pid).map(|cgroup| cgroup.limits());
+    let of_cgroup = limits.and_then(|limits| limits.cpu_cores);
+    [machine.map(f64::from), of_cgroup].into_iter().flatten().min_by(f64::total_cmp)
+}
+
+/// Processor time that this process has used.
+pub(crate) fn own_cpu_ns(proc: &Proc) -> Option<u64> {
+    let stat = proc.stat(std::process::id()).ok()?;
+    Some(stat.user_ns.saturating_add(stat.system_ns))
 }

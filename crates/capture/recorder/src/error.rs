@@ -30,6 +30,9 @@ pub enum Error {
     /// What the runtime sends is none of its format.
     #[error("what came over the diagnostics socket is no trace: its peer is no .NET runtime")]
     NoTrace,
+    /// It was stopped before it began.
+    #[error("stopped before it began: nothing was recorded")]
+    NotBegun,
     /// The subject is gone, or another process has its number.
     #[error("process {0} has ended")]
     Gone(u32),

@@ -172,15 +172,30 @@ impl Launched {
         resume_below(&self.proc, self.command.id(), &mut self.resumed);
     }
 
-    /// Asks the command to end if it still runs, and waits for it; how it ended, if it did in time.
+    /// Asks the command to end if it still runs, and the runtime that was recorded with it, and waits for the command;
+    /// how it ended, if it did in time.
     pub fn end(mut self) -> Option<ExitStatus> {
         let status = end(&mut self.command);
+        self.end_subject();
         if status.is_some()
             && let Some(guard) = self.guard.take()
         {
             guard.done();
         }
         status
+    }
+}
+
+impl Launched {
+    /// Asks the runtime to end that was recorded, where the command left it behind.
+    fn end_subject(&self) {
+        let stat = self.proc.stat(self.found.pid);
+        let is_there = stat.is_ok_and(|stat| stat.start_ticks == self.found.start_ticks && stat.state != 'Z');
+        let pid = i32::try_from(self.found.pid).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| is_there) {
+            // It may have ended since.
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        }
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Progress {
     pub events: u64,
     /// Events that the runtime dropped so far.
     pub lost: u64,
+    /// Copies made so far.
+    pub copies: usize,
 }
 
 /// Why a recording ended.
@@ -102,8 +104,10 @@ pub struct Outcome {
     pub files: Vec<Written>,
     /// Why it ended.
     pub ended: Ended,
-    /// How long it was; with `keep`, how long what was kept is at most.
+    /// How long it was.
     pub duration: Duration,
+    /// How long what was kept of it is.
+    pub kept: Duration,
     /// Bytes of events, before packing.
     pub bytes: u64,
     /// Events.

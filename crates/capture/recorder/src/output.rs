@@ -103,6 +103,13 @@ fn remove_recording(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// A name beside a folder that nothing has yet: `OUT-1`, `OUT-2` …
+pub(crate) fn free_name(out: &Path) -> PathBuf {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let names = (1u32..).map(|number| out.with_file_name(format!("{name}-{number}")));
+    names.into_iter().find(|path| !path.exists()).unwrap_or_else(|| out.to_path_buf())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,6 +49,8 @@ pub struct Facts {
     pub ends: bool,
     /// Whether the bytes are no trace.
     pub is_no_trace: bool,
+    /// Whether the session came to its end: known once it has ended.
+    pub is_whole: bool,
 }
 
 impl Facts {

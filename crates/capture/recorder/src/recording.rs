@@ -7,15 +7,15 @@
 //! ```
 
 use crate::bursts;
-use crate::cost::{Cost, processors};
+use crate::cost::{Cost, cpu_limit, own_cpu_ns, processors};
 use crate::error::Error;
 use crate::exhibit::Exhibit;
-use crate::file::Written;
+use crate::file::{Written, hashed};
 use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
-use crate::output::{Names, check_room, make_room};
+use crate::output::{Names, check_room, free_name, make_room};
 use crate::profile::{Shape, first_uses};
 use crate::pump::{End, Facts, Reader, Role};
-use crate::segments::{Segment, SegmentEnd, take_names};
+use crate::segments::{Segment, SegmentEnd, segment_length, take_names};
 use crate::subject::Subject;
 use crate::tables::{Tables, monotonic_ns, reading_every};
 use base::time::{Deadline, Stopwatch};
@@ -23,7 +23,7 @@ use dotnet_ipc::session::{FULL_RUNDOWN, NAMES_RUNDOWN, Request, Session, Starter
 use host::Proc;
 use host::cgroup::Cgroup;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -41,6 +41,8 @@ const NAMES_PATIENCE: Duration = Duration::from_secs(30);
 const BURST_PATIENCE: Duration = Duration::from_secs(2);
 /// How often its end is looked for.
 const LAST_LOOK: Duration = Duration::from_millis(5);
+/// How long a process whose sessions have ended may still be there.
+const GOES_WITHIN: Duration = Duration::from_secs(1);
 /// What the runtime may keep for us unless the subject's limit allows less.
 const BUFFER_MEGABYTES: u64 = 256;
 /// The part of the subject's memory limit that all sessions together may take at most.
@@ -68,6 +70,9 @@ pub fn record(
         return Err(error);
     }
     let before = measure_before(subject, &proc, control, progress);
+    if !subject.suspended && control.stop.load(Ordering::Acquire) {
+        return Err(Error::NotBegun);
+    }
     let mut recorder = match Recorder::begin(subject, options, &proc, make_reader) {
         Ok(recorder) => recorder,
         Err(error) => {
@@ -104,7 +109,7 @@ fn measure_before(
     let watch = Stopwatch::start();
     while watch.elapsed() < BEFORE && !control.stop.load(Ordering::Acquire) {
         let stage = Stage::Measuring;
-        progress(Progress { stage, elapsed: watch.elapsed(), bytes: 0, events: 0, lost: 0 });
+        progress(Progress { stage, elapsed: watch.elapsed(), bytes: 0, events: 0, lost: 0, copies: 0 });
         std::thread::sleep(TICK);
     }
     processors(subject.cpu_ns(proc)?.saturating_sub(from), watch.elapsed())
@@ -140,6 +145,8 @@ struct Recorder<'a> {
     bytes: u64,
     notes: Vec<String>,
     copies: Vec<PathBuf>,
+    /// When it was told to end.
+    stopped_ns: i64,
 }
 
 /// The thread that takes bursts.
@@ -207,6 +214,7 @@ impl<'a> Recorder<'a> {
             bytes: 0,
             notes: Vec::new(),
             copies: Vec::new(),
+            stopped_ns: monotonic_ns(),
         })
     }
 
@@ -339,7 +347,11 @@ impl<'a> Recorder<'a> {
 
     fn ended(&self, control: &Control) -> Option<Ended> {
         let bursts = self.bursts.as_ref().map(|bursts| bursts.state.told());
-        let ends = self.main.gauge.facts().ends || bursts.is_some_and(|told| told.facts.ends);
+        // The event may have come to a segment that ends already.
+        let ends = self.facts.ends
+            || self.main.gauge.facts().ends
+            || self.ending.iter().any(|(_, segment)| segment.gauge.facts().ends)
+            || bursts.is_some_and(|told| told.facts.ends);
         match () {
             // Also where the disk is full, which shows when the session is put away.
             () if self.main.gauge.has_ended() => Some(Ended::SubjectEnded),
@@ -357,7 +369,8 @@ impl<'a> Recorder<'a> {
         let bursts = self.bursts.as_ref().map(|bursts| bursts.state.told()).unwrap_or_default();
         facts.add(&bursts.facts);
         let bytes = bytes.saturating_add(bursts.bytes);
-        Progress { stage, elapsed, bytes, events: facts.events, lost: facts.lost }
+        let copies = self.copies.len();
+        Progress { stage, elapsed, bytes, events: facts.events, lost: facts.lost, copies }
     }
 
     /// Puts away the sessions that have ended.
@@ -373,6 +386,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Notes what is less than asked for; what was noted already is not said twice.
+    fn note(&mut self, text: String) {
+        if !self.notes.contains(&text) {
+            self.notes.push(text);
+        }
+    }
+
     /// Counts a session that has ended. Gives what went wrong with it.
     fn put_away(&mut self, end: SegmentEnd) -> Option<String> {
         self.facts.add(&end.facts);
@@ -381,12 +401,11 @@ impl<'a> Recorder<'a> {
         match end.end {
             Ok(End::Closed) => None,
             Ok(End::Abandoned) => {
-                self.notes
-                    .push("the runtime did not end a session in time: its connection was closed".to_owned());
+                self.note("the runtime did not end a session in time: its connection was closed".to_owned());
                 None
             }
             Err(error) => {
-                self.notes.push(error.to_string());
+                self.note(error.to_string());
                 Some(error.to_string())
             }
         }
@@ -485,6 +504,7 @@ impl<'a> Recorder<'a> {
         progress: &mut dyn FnMut(Progress),
     ) -> Outcome {
         let duration = self.begun.elapsed();
+        self.stopped_ns = monotonic_ns();
         // Whoever asks to stop from now on does not want to wait.
         control.stop.store(true, Ordering::Release);
         self.last_reading = None;
@@ -506,11 +526,7 @@ impl<'a> Recorder<'a> {
         self.wait_for_end(stopping, control, progress);
         cost.rundown_seconds = stopping.elapsed().as_secs_f64();
         self.end_bursts(&mut cost, duration);
-        let problem = self.end_sessions();
-        let ended = match (ended, problem) {
-            (_, Some(problem)) => Ended::Failed(problem),
-            (ended, None) => ended,
-        };
+        let ended = self.end_main(control).unwrap_or(ended);
         self.finish_cost(&mut cost, duration);
         self.written.sort_by(|one, other| one.path.cmp(&other.path));
         let tables = self.tables.iter().flat_map(Tables::paths).filter_map(|path| hashed(&path));
@@ -521,10 +537,12 @@ impl<'a> Recorder<'a> {
                 self.notes.push(error.to_string());
             }
         }
+        let kept_ns = self.kept.front().map(|(_, began)| self.stopped_ns.saturating_sub(*began));
         Outcome {
             files: self.written,
             ended,
             duration,
+            kept: kept_ns.and_then(|ns| u64::try_from(ns).ok()).map_or(duration, Duration::from_nanos),
             bytes: self.bytes,
             events: self.facts.events,
             lost: self.facts.lost,
@@ -580,11 +598,35 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Puts away the main session. Gives what went wrong with it.
-    fn end_sessions(&mut self) -> Option<String> {
+    /// Puts away the main session. Gives how the recording ended where that is otherwise than was thought.
+    fn end_main(&mut self, control: &Control) -> Option<Ended> {
         self.gather();
         let end = self.main.join()?;
-        self.put_away(end)
+        let (is_whole, is_abandoned) = (end.facts.is_whole, matches!(end.end, Ok(End::Abandoned)));
+        let problem = self.put_away(end);
+        match problem {
+            Some(problem) => Some(Ended::Failed(problem)),
+            None if is_abandoned && control.abandon.load(Ordering::Acquire) => None,
+            None if is_abandoned => {
+                Some(Ended::Failed("the runtime did not answer when it was to end the session".to_owned()))
+            }
+            None if is_whole => None,
+            None if self.subject_goes() => Some(Ended::SubjectEnded),
+            None => Some(Ended::Failed("the session broke off".to_owned())),
+        }
+    }
+
+    /// Whether the subject has ended, or does within a moment: its sessions end before it does.
+    fn subject_goes(&self) -> bool {
+        let deadline = Deadline::after(GOES_WITHIN);
+        loop {
+            if self.subject.pid.is_none() || !self.subject.is_there(&self.proc) {
+                return true;
+            }
+            if !deadline.pause(LAST_LOOK) {
+                return false;
+            }
+        }
     }
 
     fn cost(&self, before: Option<f64>) -> Cost {
@@ -618,43 +660,10 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// A quarter of what is kept: with the one being written at most five quarters are on the disk.
-fn segment_length(keep: Duration) -> Duration {
-    keep.checked_div(4).unwrap_or(keep).max(Duration::from_secs(2))
-}
-
-/// A name beside a folder that nothing has yet: `OUT-1`, `OUT-2` …
-fn free_name(out: &Path) -> PathBuf {
-    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let names = (1u32..).map(|number| out.with_file_name(format!("{name}-{number}")));
-    names.into_iter().find(|path| !path.exists()).unwrap_or_else(|| out.to_path_buf())
-}
-
 /// Megabytes that a session's buffer may take: little beside what the subject may use in all.
 fn buffer(subject: &Subject, proc: &Proc) -> u32 {
     let limit =
         subject.pid.and_then(|pid| Cgroup::of(proc, pid)).and_then(|cgroup| cgroup.limits().memory_bytes);
     let megabytes = limit.map_or(BUFFER_MEGABYTES, |bytes| (bytes / MEMORY_PART) >> 20);
     u32::try_from(megabytes.clamp(4, BUFFER_MEGABYTES)).unwrap_or(4)
-}
-
-/// Processors that a process may use: the least of what its cgroups and the machine allow.
-fn cpu_limit(proc: &Proc, pid: u32) -> Option<f64> {
-    let machine = std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
-    let limits = Cgroup::of(proc, pid).map(|cgroup| cgroup.limits());
-    let of_cgroup = limits.and_then(|limits| limits.cpu_cores);
-    [machine.map(f64::from), of_cgroup].into_iter().flatten().min_by(f64::total_cmp)
-}
-
-fn own_cpu_ns(proc: &Proc) -> Option<u64> {
-    let stat = proc.stat(std::process::id()).ok()?;
-    Some(stat.user_ns.saturating_add(stat.system_ns))
-}
-
-/// A table's entry among the files.
-fn hashed(path: &Path) -> Option<Written> {
-    let bytes = std::fs::read(path).ok()?;
-    let len = bytes.len() as u64;
-    let blake3 = blake3::hash(&bytes).to_hex().to_string();
-    Some(Written { path: path.to_path_buf(), bytes: len, raw_bytes: len, blake3 })
 }

@@ -97,3 +97,8 @@ pub(crate) fn take_names(
     segment.stop()?;
     Ok(segment)
 }
+
+/// A quarter of what is kept: with the one being written at most five quarters are on the disk.
+pub(crate) fn segment_length(keep: Duration) -> Duration {
+    keep.checked_div(4).unwrap_or(keep).max(Duration::from_secs(2))
+}

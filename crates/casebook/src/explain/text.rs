@@ -88,7 +88,7 @@ pub(super) enum Detail {
 pub(super) fn page(recording: &Recording, report: &Report, parts: &[Part], detail: Detail) -> Page {
     let mut page = Page::default();
     headline(&mut page, recording);
-    verdict::headline(&mut page, report);
+    verdict::headline(&mut page, report, recording);
     verdict::findings(&mut page, report);
     page.gap();
     page.title("in figures");

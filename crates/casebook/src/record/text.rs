@@ -17,6 +17,7 @@ pub(crate) fn tell(text: &str) {
 /// A line on the terminal that is written over.
 pub(super) struct Line {
     is_terminal: bool,
+    copies: usize,
     duration: Option<Duration>,
     keep: Option<Duration>,
     shown: Option<(Stage, Duration)>,
@@ -25,12 +26,17 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn new(options: &Options) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
-        Self { is_terminal, duration: options.duration, keep: options.keep, shown: None }
+        Self { is_terminal, copies: 0, duration: options.duration, keep: options.keep, shown: None }
     }
 
     /// Shows progress, if it is time: on a terminal as a line written over, else once a stage.
     pub(super) fn tell(&mut self, progress: &Progress) {
         let Progress { stage, elapsed, .. } = *progress;
+        if progress.copies > self.copies {
+            self.copies = progress.copies;
+            self.clear();
+            tell("copied what is kept; recording goes on");
+        }
         let fresh = self
             .shown
             .is_some_and(|(of, at)| of == stage && (!self.is_terminal || elapsed.saturating_sub(at) < EVERY));
@@ -54,7 +60,7 @@ impl Line {
 }
 
 fn line(progress: &Progress, duration: Option<Duration>, keep: Option<Duration>) -> String {
-    let Progress { stage, elapsed, bytes, events, lost } = *progress;
+    let Progress { stage, elapsed, bytes, events, lost, .. } = *progress;
     let lost = if lost > 0 { format!(" · {lost} events lost") } else { String::new() };
     let size = format!("{:.1} MB · {events} events{lost}", bytes as f64 / 1e6);
     match stage {
@@ -100,7 +106,7 @@ pub(super) fn show(subject: &Subject, options: &Options, outcome: &Outcome) -> a
         out,
         "recorded {} (process {pid}{runtime}) for {} into {}{slash}",
         crate::page::printable(&subject.name),
-        seconds_exact(outcome.duration),
+        lasted(outcome),
         options.out.display()
     )?;
     match &outcome.ended {
@@ -134,6 +140,15 @@ pub(super) fn show(subject: &Subject, options: &Options, outcome: &Outcome) -> a
     writeln!(out, "next: casebook explain {}", options.out.display())?;
     out.flush()?;
     Ok(())
+}
+
+fn lasted(outcome: &Outcome) -> String {
+    let whole = seconds_exact(outcome.duration);
+    // A segment began at the beginning, and nothing went.
+    if outcome.duration.abs_diff(outcome.kept) < Duration::from_millis(200) {
+        return whole;
+    }
+    format!("{whole} (the last {} are kept)", seconds_exact(outcome.kept))
 }
 
 fn seconds_exact(time: Duration) -> String {

@@ -47,6 +47,8 @@ pub struct Along {
     pub ends: bool,
     /// Whether the bytes are no trace.
     pub is_no_trace: bool,
+    /// Whether the session came to its end: known once it has ended.
+    pub is_whole: bool,
 }
 
 /// Reads along with a session.
@@ -86,8 +88,8 @@ impl Alongside {
     /// Ends the session: what waited for its place in time is counted too.
     pub fn end(&mut self) {
         if let Some(decoder) = self.decoder.take() {
-            // What is wrong with the end is told when the recording is opened.
-            drop(decoder.finish(&mut self.counts));
+            let summary = decoder.finish(&mut self.counts);
+            self.counts.along.is_whole = summary.is_ok_and(|summary| summary.truncated_at.is_none());
         }
     }
 
@@ -216,6 +218,7 @@ mod tests {
         let stopped: i64 = pauses.filter(|(cause, _)| **cause == profiler).map(|(_, dur)| *dur).sum();
         assert_eq!(along.sampler_stopped_ns, stopped.unsigned_abs());
         assert_eq!(along.events, recording.events.len() as u64);
+        assert!(along.is_whole);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::path::Path;
 pub(crate) const FILE: &str = "exhibit.toml";
 /// Bytes of it that are read.
 const MOST_BYTES: u64 = 1 << 20;
+/// Files of a recording that are looked for.
+const MOST_FILES: usize = 1000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -20,6 +22,14 @@ struct Provenance {
     profile: Option<String>,
     state: Option<String>,
     subject: Subject,
+    files: Vec<ListedFile>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ListedFile {
+    name: String,
+    bytes: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -49,8 +59,30 @@ pub(crate) fn read(folder: &Path, builder: &mut Builder) {
             exhibit.container = provenance.subject.container;
             exhibit.profile = provenance.profile;
             exhibit.state = provenance.state;
+            provenance.files.iter().take(MOST_FILES).for_each(|file| compare(folder, file, builder));
         }
         Err(what) => builder.note_file(&path, format!("cannot be read: {what}")),
+    }
+}
+
+/// Tells of a file that is not there as it was recorded.
+fn compare(folder: &Path, listed: &ListedFile, builder: &mut Builder) {
+    // A name that leads elsewhere is none that the recorder wrote.
+    if listed.name.contains('/') {
+        return;
+    }
+    let path = folder.join(&listed.name);
+    match std::fs::metadata(&path) {
+        Ok(meta) if meta.len() == listed.bytes => {}
+        Ok(meta) => {
+            let what = format!(
+                "was changed since it was recorded: {} bytes instead of {}",
+                meta.len(),
+                listed.bytes
+            );
+            builder.note_file(&path, what);
+        }
+        Err(_missing) => builder.note_file(&path, "was recorded and is not there".to_owned()),
     }
 }
 
@@ -75,6 +107,7 @@ mod tests {
             Some("recording"),
             0,
         );
+        check("[[files]]\nname = \"exhibit.toml\"\nbytes = 9\n[[files]]\nname = \"gone\"\n", None, None, 2);
         check("", None, None, 0);
         check("state = 7", None, None, 1);
         check("\u{0}", None, None, 1);

@@ -121,16 +121,23 @@ pub fn open_with_progress(
     let total = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|meta| meta.len()).sum();
     let mut reading = Reading { done: 0, total, progress };
     let mut builder = Builder::new(options.payloads);
-    for (at, file) in files.iter().enumerate() {
+    let mut first_error = None;
+    for file in &files {
         // In a folder the names tell what is the main session, or a segment of it, and what lies beside.
         builder.begin_role(meta.is_dir().then(|| is_main(file)));
         let read = read_file(file, options, &mut builder, &mut reading);
         match read {
             Ok(()) => {}
-            // An exhibit's main file must be there; of the others it is told that they cannot be read.
-            Err(error) if at == 0 => return Err(error),
-            Err(error) => builder.note_file(file, error.reason()),
+            Err(error) if !meta.is_dir() => return Err(error),
+            // What else lies in an exhibit is read all the same.
+            Err(error) => {
+                builder.note_file(file, error.reason());
+                first_error = first_error.or(Some(error));
+            }
         }
+    }
+    if let Some(error) = first_error.filter(|_| builder.streams.is_empty()) {
+        return Err(error);
     }
     if meta.is_dir() {
         crate::provenance::read(path, &mut builder);

@@ -52,6 +52,11 @@ pub struct FileDamage {
     pub what: String,
 }
 
+/// A collection that ended in the recording and began before it: told, and no damage.
+pub const END_WITHOUT_START: &str = "GC/Stop without its GC/Start";
+/// What is told beside damage and is none.
+const HARMLESS: [&str; 1] = [END_WITHOUT_START];
+
 /// What is missing from a recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lost {
@@ -74,6 +79,7 @@ pub struct Lost {
 impl Lost {
     /// Whether anything could not be read.
     pub fn is_damaged(&self) -> bool {
-        self.truncated_at.is_some() || !self.damage.is_empty() || !self.files.is_empty()
+        let damaged = self.damage.kinds().iter().any(|kind| !HARMLESS.contains(&kind.what));
+        self.truncated_at.is_some() || damaged || !self.files.is_empty()
     }
 }

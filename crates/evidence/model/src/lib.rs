@@ -18,7 +18,7 @@ mod tables;
 
 pub use column::{Column, ComputedColumn, NO_ID, NO_INT, Value, guid_text};
 pub use events::{EventKind, Events, Fields};
-pub use exhibit::{Exhibit, FileDamage, Lost};
+pub use exhibit::{END_WITHOUT_START, Exhibit, FileDamage, Lost};
 pub use index::{Range, sorted_range};
 pub use marks::RequestMarks;
 pub use stacks::{Frame, Frames, Stacks};

@@ -62,6 +62,9 @@ fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
     }
 }
 
+/// A recording that is shorter shows nothing that lasts.
+pub const LEAST_SECONDS: f64 = 0.3;
+
 /// Holds every rule against a recording.
 pub fn explain(recording: &Recording) -> Report {
     explain_with(recording, &StackIndex::new(recording))
@@ -82,6 +85,10 @@ pub fn explain_with(recording: &Recording, index: &StackIndex) -> Report {
         }
     }
     report.findings = rank::rank(found);
+    if facts.seconds() < LEAST_SECONDS {
+        // A single pause is a large share of a moment: nothing is judged by it.
+        report.findings.iter_mut().for_each(|finding| finding.severity = Severity::Note);
+    }
     tell_sampled(&facts, &mut report.findings);
     report
 }

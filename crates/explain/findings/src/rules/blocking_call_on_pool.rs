@@ -14,7 +14,7 @@ const BLOCKED: Threshold = Threshold {
     source: "measured: below 0.02 in healthy services under load, 6 in a starved one with 64 clients",
 };
 const STARVED: Threshold = Threshold {
-    name: "workers added since queued work was not taken up (Starvation), in each minute",
+    name: "workers added since queued work was not taken up (Starvation); the threshold is for each minute",
     value: 5.0,
     unit: "",
     source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few",

@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     tries: &[
         "Let them die young: stream instead of collecting, shorter scopes, no batch larger than a generation-0 budget",
         "Or let them live on: pool and re-use them (`ArrayPool`, `ObjectPool`), or a cache with fewer evictions",
-        "Server GC with its larger budgets gives them more time to die in generation 0",
+        "Where it is the workstation GC now: Server GC with its larger budgets gives them more time to die in generation 0",
     ],
     verify: "Record the same load again: collections of generation 2 become rare and `promoted_bytes` in `gc` falls.",
     causes: &["gc-pauses", "high-allocation-rate", "lock-contention"],

@@ -30,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
           Requests that are under way take that much longer, and they all do at once.",
     tries: &[
         "Keep less alive between collections, and allocate less: the findings on allocation, generation 2 and the large object heap say what and where",
-        "With several processors and memory to spare, Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
+        "With several processors and memory to spare, and where it is the workstation GC now: Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
     causes: &[],

@@ -13,7 +13,7 @@ const BLOCKED: Threshold = Threshold {
              at any time",
 };
 const COMPENSATED: Threshold = Threshold {
-    name: "adjustments since a worker blocked (CooperativeBlocking), in each minute",
+    name: "adjustments since a worker blocked (CooperativeBlocking); the threshold is for each minute",
     value: 10.0,
     unit: "",
     source: "the pool adds a worker for each Task.Wait beyond the processors; measured: 0 in healthy services",
