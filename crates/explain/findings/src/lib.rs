@@ -84,11 +84,13 @@ pub fn explain_with(recording: &Recording, index: &StackIndex) -> Report {
             report.not_checked.push(NotChecked { id: rule.id, needs: needs.join("; or ") });
         }
     }
-    report.findings = rank::rank(found);
     if facts.seconds() < LEAST_SECONDS {
         // A single pause is a large share of a moment: nothing is judged by it.
-        report.findings.iter_mut().for_each(|finding| finding.severity = Severity::Note);
+        for (_, finding) in &mut found {
+            finding.severity = Severity::Note;
+        }
     }
+    report.findings = rank::rank(found);
     tell_sampled(&facts, &mut report.findings);
     report
 }

@@ -106,10 +106,15 @@ fn from_times(sorted: &[i64]) -> Work {
     Work { count: crate::figure::count(sorted.len()), seconds, p50_ms, basis: Basis::Rows }
 }
 
+/// More of anything is in no recording.
+const MOST: f64 = 1e15;
+
 fn from_meter(recording: &Recording, name: &str) -> Option<Work> {
     let counts = metered(recording, name, "count");
-    let count: f64 = counts.iter().map(|of| of.value).sum();
-    let seconds = metered(recording, name, "sum").iter().map(|of| of.value).sum();
+    // What a damaged recording sums up to is held within what can be.
+    let total =
+        |values: &[crate::metered::Metered]| values.iter().map(|of| of.value).sum::<f64>().clamp(0.0, MOST);
+    let (count, seconds) = (total(&counts), total(&metered(recording, name, "sum")));
     let medians: Vec<f64> = metered(recording, name, "p50").iter().map(|of| of.value * 1e3).collect();
     let p50_ms = crate::metered::at_per_mille(medians, 500);
     (count > 0.0).then_some(Work { count, seconds, p50_ms, basis: Basis::Meter })
