@@ -106,14 +106,12 @@ fn from_times(sorted: &[i64]) -> Work {
     Work { count: crate::figure::count(sorted.len()), seconds, p50_ms, basis: Basis::Rows }
 }
 
-/// More of anything is in no recording.
-const MOST: f64 = 1e15;
-
 fn from_meter(recording: &Recording, name: &str) -> Option<Work> {
     let counts = metered(recording, name, "count");
-    // What a damaged recording sums up to is held within what can be.
-    let total =
-        |values: &[crate::metered::Metered]| values.iter().map(|of| of.value).sum::<f64>().clamp(0.0, MOST);
+    // A meter of durations counts up alone.
+    let total = |values: &[crate::metered::Metered]| -> f64 {
+        values.iter().map(|of| of.value).sum::<f64>().max(0.0)
+    };
     let (count, seconds) = (total(&counts), total(&metered(recording, name, "sum")));
     let medians: Vec<f64> = metered(recording, name, "p50").iter().map(|of| of.value * 1e3).collect();
     let p50_ms = crate::metered::at_per_mille(medians, 500);

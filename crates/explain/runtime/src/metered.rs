@@ -5,6 +5,9 @@
 
 use model::{Recording, Sym};
 
+/// The largest value that is believed.
+pub(crate) const MOST: f64 = 1e15;
+
 /// A published value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metered {
@@ -25,7 +28,8 @@ pub fn metered(recording: &Recording, name: &str, kind: &str) -> Vec<Metered> {
     let named = rows.name.iter().zip(&rows.kind).enumerate().filter(|(_, of)| *of == (&name, &kind));
     named
         .filter_map(|(at, _)| rows.row(at))
-        .filter(|row| row.value.is_finite())
+        // More of anything is in no recording: such a value is damaged.
+        .filter(|row| row.value.abs() <= MOST)
         .map(|row| Metered { ts_ns: row.ts_ns, value: row.value, tags: row.tags })
         .collect()
 }
