@@ -29,10 +29,10 @@ const AFTER_HELP: &str = "\
 Profiles, and the share of its throughput that a service keeps which uses all its processors:
   default   95 %  what most questions need: events all the time, samples in bursts
   light     97 %  collections, locks, exceptions, thread pool, counters; no samples
-  cpu       82 %  samples all the time, for methods that take little
-  requests  70 %  each request and each call that it makes, with samples in bursts
-  logs      68 %  requests, and every log line
-  startup   82 %  everything from the first instruction on; with `record -- COMMAND`
+  cpu       77 %  samples all the time, for methods that take little
+  requests  82 %  each request and each call that it makes, with samples in bursts
+  logs      70 %  requests, and every log line
+  startup   77 %  everything from the first instruction on; with `record -- COMMAND`
 The result says what it cost this very process.
 
 Examples:

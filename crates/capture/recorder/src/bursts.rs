@@ -18,6 +18,8 @@ use std::time::Duration;
 const BEGIN: Duration = Duration::from_secs(5);
 /// How often the end of a burst, or of all of them, is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often the end of all is looked for between them.
+const LOOK_BETWEEN: Duration = Duration::from_millis(100);
 /// Bursts that may fail in a row before no more are tried.
 const MOST_FAILURES: u32 = 5;
 /// Part of the distance after which the first begins.
@@ -123,7 +125,7 @@ pub(crate) fn run(
         let begin = begin_of(number, bursts);
         while !state.is_stopped() && begun.elapsed() < begin {
             let left = begin.saturating_sub(begun.elapsed());
-            std::thread::sleep(left.min(LOOK_EVERY));
+            std::thread::sleep(left.min(LOOK_BETWEEN));
         }
         if state.is_stopped() || failures >= MOST_FAILURES {
             return;

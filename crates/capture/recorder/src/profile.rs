@@ -118,9 +118,9 @@ impl Profile {
         match self {
             Self::Default => 0.95,
             Self::Light => 0.97,
-            Self::Cpu | Self::Startup => 0.82,
-            Self::Requests => 0.70,
-            Self::Logs => 0.68,
+            Self::Cpu | Self::Startup => 0.77,
+            Self::Requests => 0.82,
+            Self::Logs => 0.70,
         }
     }
 
