@@ -224,8 +224,8 @@ fn a_process_in_other_namespaces_is_found_and_recorded() {
         return base::ground::skip(test, "only root may make namespaces");
     }
     let folder = Folder::new();
-    // Its own processes, mounts and /tmp, as in a container.
-    let inside = "mount -t tmpfs none /tmp && exec \"$@\"";
+    // Its own processes, mounts and folder of temporary files, as in a container.
+    let inside = "mount -t tmpfs none /var/tmp && TMPDIR=/var/tmp exec \"$@\"";
     let wrapper = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", inside, "sh"];
     let service = Service::start_in(&lab, &wrapper);
     let listed = json(&["ps", "--format", "json"]);
