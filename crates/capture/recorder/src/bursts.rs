@@ -171,6 +171,8 @@ fn one(
             while !state.is_stopped() && !gauge.has_ended() && lasted.elapsed() < length {
                 std::thread::sleep(length.saturating_sub(lasted.elapsed()).min(LOOK_EVERY));
             }
+            // The sampler stops within milliseconds of the command; the stream's end takes longer.
+            let sampled = lasted.elapsed();
             let stopped = stop(&stopper, &gauge);
             if stopped.is_err() {
                 gauge.abandon.store(true, Ordering::Release);
@@ -181,13 +183,11 @@ fn one(
                 }
                 std::thread::sleep(LOOK_EVERY);
             }
+            sampled
         });
         let end = pump(session, reader.as_mut(), file, &gauge);
-        // The sampler goes on until the runtime has done what it was told.
-        let sampled = lasted.elapsed();
         gauge.ended.store(true, Ordering::Release);
-        // It ends by itself now; that it panicked would show in nothing else.
-        drop(watching.map_err(Error::Thread)?.join());
+        let sampled = watching.map_err(Error::Thread)?.join().unwrap_or_default();
         end.map(|end| (end, sampled))
     });
     let path = file.path().to_path_buf();
