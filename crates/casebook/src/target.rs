@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
-use dotnet_ipc::discover::{Asked, State, ask, ask_all, find, find_process};
+use dotnet_ipc::discover::{Asked, State, ask, ask_all, find, find_process, is_suspended};
 use dotnet_ipc::process::ProcessInfo;
 use dotnet_ipc::{Endpoint, Error, Listener};
 use host::Proc;
@@ -161,7 +161,11 @@ fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Resul
             let listener =
                 Listener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
             let (endpoint, info) = connected(&Arc::new(listener), &path, goes_on)?;
-            of_info(proc, endpoint, info).map(|subject| Subject { suspended: true, ..subject })
+            let subject = of_info(proc, endpoint, info)?;
+            // One that connects without waiting, or did so long ago, has names to be taken early; of one that cannot be
+            // looked at it is not known, and a resume too many does no harm.
+            let suspended = subject.pid.is_none_or(|pid| is_suspended(proc, pid));
+            Ok(Subject { suspended, ..subject })
         }
         other => bail!("`{other}` is no way to use a port: expected SOCKET or SOCKET,listen"),
     }

@@ -171,7 +171,7 @@ pub fn ask(proc: &Proc, found: Found) -> Asked {
     let endpoint = Endpoint::Socket(found.socket.clone());
     match ProcessInfo::ask(&endpoint, Deadline::after(PATIENCE)) {
         Ok(info) => {
-            let state = if is_suspended(proc, &found) { State::Suspended } else { State::Running };
+            let state = if is_suspended(proc, found.pid) { State::Suspended } else { State::Running };
             Asked { found, state, info: Some(info), error: None }
         }
         Err(error) => {
@@ -187,8 +187,13 @@ pub fn ask(proc: &Proc, found: Found) -> Asked {
     }
 }
 
-/// Whether a runtime waits at its start: the thread that runs finalizers is made right after it.
-fn is_suspended(proc: &Proc, found: &Found) -> bool {
-    let threads = proc.threads(found.pid);
-    !threads.is_empty() && !threads.iter().any(|thread| thread.name.starts_with(".NET Finalizer"))
+/// Threads of a runtime that waits at its start, at most: its own, and those of its socket and of signals.
+const MOST_AT_START: usize = 4;
+
+/// Whether a runtime waits at its start: the thread that runs finalizers is made right after it. Older runtimes do not
+/// name it, and have more threads than that once they run.
+pub fn is_suspended(proc: &Proc, pid: u32) -> bool {
+    let threads = proc.threads(pid);
+    (1..=MOST_AT_START).contains(&threads.len())
+        && !threads.iter().any(|thread| thread.name.starts_with(".NET Finalizer"))
 }

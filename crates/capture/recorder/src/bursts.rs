@@ -167,6 +167,7 @@ fn one(
     let lasted = Stopwatch::start();
     let end = std::thread::scope(|scope| {
         let watch = std::thread::Builder::new().name("burst-end".to_owned());
+        // Without it nothing would end the burst.
         let watching = watch.spawn_scoped(scope, || {
             while !state.is_stopped() && !gauge.has_ended() && lasted.elapsed() < length {
                 std::thread::sleep(length.saturating_sub(lasted.elapsed()).min(LOOK_EVERY));
@@ -185,9 +186,10 @@ fn one(
             }
             sampled
         });
+        let watching = watching.map_err(Error::Thread)?;
         let end = pump(session, reader.as_mut(), file, &gauge);
         gauge.ended.store(true, Ordering::Release);
-        let sampled = watching.map_err(Error::Thread)?.join().unwrap_or_default();
+        let sampled = watching.join().unwrap_or_default();
         end.map(|end| (end, sampled))
     });
     let path = file.path().to_path_buf();

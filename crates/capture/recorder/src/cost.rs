@@ -37,12 +37,14 @@ pub(crate) fn processors(used_ns: u64, time: std::time::Duration) -> Option<f64>
     (time >= LEAST).then(|| used_ns as f64 / 1e9 / time.as_secs_f64())
 }
 
-/// Processors that a process may use: the least of what its cgroups and the machine allow.
+/// Processors that a process may use: the least of its control groups' quota and set. Where they tell of no set, those
+/// that we may use stand in for the machine's.
 pub(crate) fn cpu_limit(proc: &Proc, pid: u32) -> Option<f64> {
-    let machine = std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
     let limits = Cgroup::of(proc, pid).map(|cgroup| cgroup.limits());
-    let of_cgroup = limits.and_then(|limits| limits.cpu_cores);
-    [machine.map(f64::from), of_cgroup].into_iter().flatten().min_by(f64::total_cmp)
+    let quota = limits.as_ref().and_then(|limits| limits.cpu_cores);
+    let set = limits.and_then(|limits| limits.cpuset_cores);
+    let ours = || std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
+    [set.or_else(ours).map(f64::from), quota].into_iter().flatten().min_by(f64::total_cmp)
 }
 
 /// Processor time that this process has used.

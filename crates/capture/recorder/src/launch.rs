@@ -100,7 +100,11 @@ pub fn launch(
     }
     let mut child = command.spawn().map_err(|cause| Error::Start { program: name.clone(), cause })?;
     let told = guard.tell(format!("{}\n", child.id()).as_bytes());
-    told.map_err(|cause| Error::Start { program: "the guard".to_owned(), cause })?;
+    if let Err(cause) = told {
+        // Nobody would resume it.
+        end(&mut child);
+        return Err(Error::Start { program: "the guard".to_owned(), cause });
+    }
     let proc = Proc::live();
     let deadline = Deadline::after(SHOWS_UP);
     let within = loop {
@@ -184,9 +188,7 @@ impl Launched {
         }
         status
     }
-}
 
-impl Launched {
     /// Asks the runtime to end that was recorded, where the command left it behind.
     fn end_subject(&self) {
         let stat = self.proc.stat(self.found.pid);

@@ -45,7 +45,7 @@ const LAST_LOOK: Duration = Duration::from_millis(5);
 const GOES_WITHIN: Duration = Duration::from_secs(1);
 /// What the runtime may keep for us unless the subject's limit allows less.
 const BUFFER_MEGABYTES: u64 = 256;
-/// The part of the subject's memory limit that all sessions together may take at most.
+/// The part of the subject's memory limit that a session's buffer may take at most; there are up to four at once.
 const MEMORY_PART: u64 = 16;
 /// A clock that is further ahead than this is another one.
 const SAME_CLOCK_NS: i64 = 2_000_000_000;
@@ -136,7 +136,8 @@ struct Recorder<'a> {
     ending: Vec<(Stopwatch, Segment)>,
     bursts: Option<Beside>,
     tables: Option<Tables>,
-    last_reading: Option<Stopwatch>,
+    /// When the host was read last, and how long that lasts.
+    last_reading: Option<(Stopwatch, Duration)>,
     cpu_begun: Option<u64>,
     own_cpu_begun: Option<u64>,
     written: Vec<Written>,
@@ -300,13 +301,12 @@ impl<'a> Recorder<'a> {
     /// Reads the host when it is time.
     fn read_host(&mut self) {
         let Some(tables) = &mut self.tables else { return };
-        let threads =
-            self.subject.pid.and_then(|pid| self.proc.stat(pid).ok()).map_or(0, |stat| stat.threads);
-        let every = reading_every(threads as usize);
-        if self.last_reading.is_some_and(|last| last.elapsed() < every) {
+        if self.last_reading.is_some_and(|(last, every)| last.elapsed() < every) {
             return;
         }
-        self.last_reading = Some(Stopwatch::start());
+        let threads =
+            self.subject.pid.and_then(|pid| self.proc.stat(pid).ok()).map_or(0, |stat| stat.threads);
+        self.last_reading = Some((Stopwatch::start(), reading_every(threads as usize)));
         // A subject in a namespace of time has a clock of its own.
         if let Some(start_ns) = self.main.gauge.facts().start_ns {
             let began = self.kept.back().map_or(start_ns, |(_, began)| *began);

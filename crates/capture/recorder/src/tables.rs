@@ -66,17 +66,21 @@ impl Tables {
         }
         self.host.write_all(text.as_bytes())?;
         text.clear();
+        // Threads that have ended are forgotten: a service may make thousands.
+        let before = std::mem::take(&mut self.last);
         for thread in self.threads.read(&self.proc) {
             let times = (thread.user_ns, thread.system_ns);
-            if self.last.insert(thread.namespace_id, times) != Some(times) {
+            if before.get(&thread.namespace_id) != Some(&times) {
                 text.extend([format!("{ns},{},{},{}\n", thread.namespace_id, times.0, times.1)]);
             }
+            self.last.insert(thread.namespace_id, times);
         }
         self.thread_cpu.write_all(text.as_bytes())
     }
 
-    /// Leaves out the rows before a time: what they lay beside is no longer kept.
+    /// Leaves out the rows before a time of our clock: what they lay beside is no longer kept.
     pub(crate) fn forget_before(&mut self, ns: i64) -> std::io::Result<()> {
+        let ns = ns.saturating_add(self.ahead_ns);
         self.host = rewritten(&self.folder.join(HOST), ns)?;
         self.thread_cpu = rewritten(&self.folder.join(THREAD_CPU), ns)?;
         // Threads that do nothing need a row of what is kept now.

@@ -158,7 +158,7 @@ fn seconds_exact(time: Duration) -> String {
 fn cost(outcome: &Outcome) -> String {
     let cost = &outcome.cost;
     let cores = |value: Option<f64>| value.map_or("?".to_owned(), |value| format!("{value:.2}"));
-    let limit = cost.cpu_limit.map_or_else(String::new, |limit| format!(" of {limit:.0}"));
+    let limit = cost.cpu_limit.map_or_else(String::new, |limit| format!(" of {}", crate::unit::short(limit)));
     let before = match cost.cpu_before {
         Some(before) => {
             format!("{before:.2} processors before, {} while recorded{limit}", cores(cost.cpu_during))
