@@ -272,6 +272,8 @@ fn what_cannot_be_recorded_is_said_and_nothing_is_left() {
     check(&["record", "-p", &pid, "-d", "1s", "-o", taken], "is there already");
     check(&["record", "-p", &pid, "-d", "1s", "-o", taken, "--force"], "is no recording");
     service.signal("STOP");
+    // Each thread stops when it gets to it.
+    wait_for("every thread to stop", || service.stands_still());
     check(&["record", "-p", &pid, "-d", "1s"], "no answer from the runtime within 1 s");
     let listed = json(&["ps", "--format", "json"]);
     assert!(

@@ -83,6 +83,13 @@ impl Service {
         signal(self.pid(), name);
     }
 
+    /// Whether each of its threads is stopped by a signal.
+    pub(crate) fn stands_still(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        let stats = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+        stats.into_iter().all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
+    }
+
     /// Threads of the runtime that serve diagnostics: one, and another for each session.
     pub(crate) fn diagnostics_threads(&self) -> usize {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
