@@ -109,7 +109,7 @@ fn name_stacks(mut naming: Naming, raw: &RawStacks, recording: &mut Recording) {
         )*};
     }
     name!(events at ts_ns, samples at ts_ns, gc at start_ns, allocations at ts_ns, exceptions at ts_ns);
-    name!(contention at ts_ns, waits at ts_ns);
+    name!(contention at ts_ns, waits at ts_ns, jit at ts_ns);
     count_unnamed(naming.unknown_frame(), recording);
 }
 

@@ -8,7 +8,7 @@ use crate::counters::Publication;
 use crate::kinds::Handler;
 use crate::methods::{ALWAYS, Code, NEVER};
 use model::{
-    AllocationRow, ContentionRow, ExceptionRow, JitRow, NO_INT, Sym, ThreadPoolRow, WaitRow, or_none,
+    AllocationRow, ContentionRow, ExceptionRow, JitRow, NO_ID, NO_INT, Sym, ThreadPoolRow, WaitRow, or_none,
 };
 use rustc_hash::FxHashMap;
 
@@ -21,6 +21,7 @@ const SAMPLED_ONE_IN: f64 = 102_400.0;
 struct JitStart {
     ns: i64,
     il_bytes: i64,
+    stack: u32,
 }
 
 /// Starts that wait for their stop.
@@ -228,7 +229,7 @@ impl Builder {
         let fields = seen.fields();
         let Some(method) = fields.int("MethodID") else { return };
         let il_bytes = or_none(fields.int("MethodILSize"));
-        self.rows.jit.insert((seen.thread, method), JitStart { ns: seen.ns, il_bytes });
+        self.rows.jit.insert((seen.thread, method), JitStart { ns: seen.ns, il_bytes, stack: seen.stack });
     }
 
     fn method_load(&mut self, seen: &Seen<'_>) {
@@ -243,6 +244,7 @@ impl Builder {
             il_bytes: start.map_or(NO_INT, |start| start.il_bytes),
             native_bytes: i64::try_from(code.end.saturating_sub(code.start)).unwrap_or(NO_INT),
             tier: code.tier,
+            stack: start.map(|start| start.stack).filter(|stack| *stack != NO_ID).unwrap_or(seen.stack),
         };
         self.methods.load(code);
         self.rows.loads.push((code, row));

@@ -278,6 +278,7 @@ table! { JIT Jit JitRow "jit"
     il_bytes "il_bytes" int "B" "Its size in intermediate language; null where the start is missing"
     native_bytes "native_bytes" int "B" "Its size as machine code"
     tier "tier" text "" "How it was compiled: QuickJitted, OptimizedTier1, ReadyToRun …"
+    stack "stack" id "" "What asked for it: the stack of its start, or of the load where that has none"
 }
 table! { COUNTERS Counters CounterRow "counters"
     "A value of a counter or meter."

@@ -89,7 +89,7 @@ fn tier_waits_for_nobody(tier: &str) -> bool {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{JitRow, NO_INT, ThreadRow};
+    use model::{JitRow, NO_ID, NO_INT, ThreadRow};
 
     #[test]
     fn what_is_compiled_for_later_is_told_from_what_a_thread_waits_for() {
@@ -114,7 +114,7 @@ mod tests {
         ] {
             let (method, tier) = (recording.strings.intern(method), recording.strings.intern(tier));
             let (dur_ns, il_bytes) = (ms * 1_000_000, 10);
-            recording.jit.push(JitRow { ts_ns: 0, dur_ns, thread, method, il_bytes, native_bytes: 30, tier });
+            recording.jit.push(JitRow { ts_ns: 0, dur_ns, thread, method, il_bytes, native_bytes: 30, tier, stack: NO_ID });
         }
         let loaded = JitRow { dur_ns: NO_INT, ..recording.jit.row(0).unwrap() };
         recording.jit.push(loaded);

@@ -58,7 +58,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{JitRow, NO_INT, Sym};
+    use model::{JitRow, NO_ID, NO_INT, Sym};
 
     #[test]
     fn code_loaded_without_compiling_has_a_count_but_no_time() {
@@ -72,6 +72,7 @@ mod tests {
             il_bytes: NO_INT,
             native_bytes: 40,
             tier,
+            stack: NO_ID,
         };
         recording.jit.push(row);
         assert_eq!(part(&recording).value("count"), Some(1.0));

@@ -1,0 +1,138 @@
+//! Which rows are summed up: a range of time, threads, what a sample waits for, and frames that a stack must or must
+//! not have.
+
+use model::{NO_ID, Recording, Sym};
+use regex::{Regex, RegexBuilder};
+
+/// Bytes that a compiled pattern may take.
+const PATTERN_BYTES: usize = 1 << 20;
+
+/// A selection of rows; the default takes all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Rows at or after this time, in nanoseconds since the session's start.
+    pub from_ns: Option<i64>,
+    /// Rows before this time.
+    pub to_ns: Option<i64>,
+    /// Rows of these threads, by the operating system's number; all where there is none.
+    pub threads: Vec<i64>,
+    /// Samples that wait for this, as `samples.waiting_on` says it.
+    pub waiting_on: Option<String>,
+    /// Rows of this type alone: of the object allocated, or of the exception thrown.
+    pub class: Option<String>,
+    /// Stacks that have a frame whose full name matches.
+    pub include: Option<Regex>,
+    /// Stacks that have no such frame.
+    pub exclude: Option<Regex>,
+}
+
+/// A pattern that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PatternError(String);
+
+/// A pattern over names: a regular expression that does not mind case where it has no capital letter.
+pub fn pattern(text: &str) -> Result<Regex, PatternError> {
+    let mut builder = RegexBuilder::new(text);
+    builder.size_limit(PATTERN_BYTES).case_insensitive(!text.chars().any(char::is_uppercase));
+    builder.build().map_err(|error| {
+        let text = error.to_string();
+        // The last line of a syntax error says what is wrong; those before it draw where.
+        let last = text.lines().last().unwrap_or_default();
+        PatternError(last.strip_prefix("error: ").unwrap_or(last).to_owned())
+    })
+}
+
+impl Filter {
+    /// Whether a time lies in the range.
+    pub(crate) fn has_time(&self, ns: i64) -> bool {
+        self.from_ns.is_none_or(|from| ns >= from) && self.to_ns.is_none_or(|to| ns < to)
+    }
+
+    /// The part of a span that lies in the range, in nanoseconds; none where they do not meet.
+    pub(crate) fn overlap(&self, start_ns: i64, dur_ns: i64) -> Option<i64> {
+        let end_ns = start_ns.saturating_add(dur_ns.max(0));
+        let from = self.from_ns.map_or(start_ns, |from| from.max(start_ns));
+        let to = self.to_ns.map_or(end_ns, |to| to.min(end_ns));
+        let begins_inside = self.has_time(start_ns);
+        (to > from || begins_inside).then(|| to.saturating_sub(from).max(0))
+    }
+
+    /// Which stacks pass, one flag a stack; none where all do.
+    pub(crate) fn stacks(&self, recording: &Recording) -> Option<Vec<bool>> {
+        if self.include.is_none() && self.exclude.is_none() {
+            return None;
+        }
+        let matching = |pattern: &Option<Regex>| {
+            let pattern = pattern.as_ref()?;
+            let named = |sym: &Sym| pattern.is_match(recording.strings.text(*sym));
+            Some(recording.frames.name.iter().map(named).collect::<Vec<bool>>())
+        };
+        let (include, exclude) = (matching(&self.include), matching(&self.exclude));
+        let mut included = Vec::with_capacity(recording.stacks.len());
+        let mut excluded = Vec::with_capacity(recording.stacks.len());
+        for (parent, frame) in recording.stacks.parent.iter().zip(&recording.stacks.frame) {
+            let has = |flags: &Option<Vec<bool>>, of_parent: &[bool]| {
+                let own = flags.as_ref().and_then(|flags| flags.get(*frame as usize)).copied();
+                own.unwrap_or(false) || of_parent.get(*parent as usize).copied().unwrap_or(false)
+            };
+            let (is_in, is_out) = (has(&include, &included), has(&exclude, &excluded));
+            included.push(is_in);
+            excluded.push(is_out);
+        }
+        let pass = included.iter().zip(&excluded).map(|(is_in, out)| (*is_in || include.is_none()) && !*out);
+        Some(pass.collect())
+    }
+
+    /// Whether rows without a stack pass.
+    pub(crate) fn takes_stackless(&self) -> bool {
+        self.include.is_none()
+    }
+
+    /// Which numbers of `Recording::thread_ids` pass, one flag each; none where all do.
+    pub(crate) fn thread_numbers(&self, recording: &Recording) -> Option<Vec<bool>> {
+        if self.threads.is_empty() {
+            return None;
+        }
+        Some(recording.thread_ids.iter().map(|id| self.threads.contains(id)).collect())
+    }
+}
+
+/// Whether a row of `stack` passes flags made by [`Filter::stacks`].
+pub(crate) fn passes(flags: Option<&[bool]>, stack: u32, stackless: bool) -> bool {
+    match flags {
+        None => true,
+        Some(_) if stack == NO_ID => stackless,
+        Some(flags) => flags.get(stack as usize).copied().unwrap_or(stackless),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_minds_case_once_it_has_a_capital() {
+        assert!(pattern("sqlite").unwrap().is_match("Microsoft.Data.Sqlite"));
+        assert!(!pattern("SQLite").unwrap().is_match("Microsoft.Data.Sqlite"));
+    }
+
+    #[test]
+    fn a_bad_pattern_says_what_is_wrong_in_a_line() {
+        let error = pattern("a(b").unwrap_err();
+        assert_eq!(error.to_string(), "unclosed group");
+        assert!(pattern("(a{1000}){1000}{100}").is_err());
+    }
+
+    #[test]
+    fn a_wait_counts_with_the_part_of_it_that_lies_in_the_range() {
+        let filter = Filter { from_ns: Some(100), to_ns: Some(200), ..Filter::default() };
+        let check = |start, dur, expected| assert_eq!(filter.overlap(start, dur), expected, "{start}+{dur}");
+        check(0, 100, None);
+        check(0, 150, Some(50));
+        check(50, 500, Some(100));
+        check(150, 500, Some(50));
+        check(150, 0, Some(0));
+        check(200, 50, None);
+    }
+}

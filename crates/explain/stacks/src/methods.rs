@@ -1,0 +1,91 @@
+//! The names of a profile as a table: what each weighs itself, and with what it called.
+
+use crate::profile::Profile;
+use crate::shape::ROOT;
+
+/// What a name weighs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MethodRow {
+    /// The number of the name in the shape.
+    pub name: u32,
+    /// Where it was the innermost frame.
+    pub own: f64,
+    /// Where it was anywhere in the stack, counted once a stack however often it calls itself.
+    pub total: f64,
+    /// `own` in the other recording, where one is compared with.
+    pub own_against: Option<f64>,
+    /// `total` in the other recording.
+    pub total_against: Option<f64>,
+}
+
+/// The table, heaviest of its own first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Methods {
+    /// The rows.
+    pub rows: Vec<MethodRow>,
+    /// What all of the selection weighs.
+    pub total: f64,
+    /// The same of the other recording.
+    pub total_against: Option<f64>,
+}
+
+/// Every name that weighs something.
+pub fn methods(profile: &Profile) -> Methods {
+    let shape = &profile.shape;
+    let compared = profile.against.is_some();
+    let empty = MethodRow {
+        name: 0,
+        own: 0.0,
+        total: 0.0,
+        own_against: compared.then_some(0.0),
+        total_against: compared.then_some(0.0),
+    };
+    let mut rows = vec![empty; shape.names.len()];
+    // How often each name is in the stack of the node at hand, in a walk that enters and leaves every node.
+    let mut active = vec![0u32; shape.names.len()];
+    let mut steps: Vec<(u32, bool)> = Vec::new();
+    let visit = |node: u32| profile.weight(node) != 0.0 || profile.weight_against(node) != 0.0;
+    let enter_children = |steps: &mut Vec<(u32, bool)>, node: u32| {
+        steps.extend(shape.children(node).iter().filter(|child| visit(**child)).map(|child| (*child, true)));
+    };
+    enter_children(&mut steps, ROOT);
+    while let Some((node, enters)) = steps.pop() {
+        let name = shape.name_of(node) as usize;
+        let (Some(active), Some(row)) = (active.get_mut(name), rows.get_mut(name)) else { continue };
+        if !enters {
+            *active -= 1;
+            continue;
+        }
+        row.own += profile.own(node);
+        let outermost = *active == 0;
+        if outermost {
+            row.total += profile.weight(node);
+        }
+        if let (Some(own), Some(total)) = (&mut row.own_against, &mut row.total_against) {
+            *own += profile.own_against(node);
+            *total += if outermost { profile.weight_against(node) } else { 0.0 };
+        }
+        *active += 1;
+        steps.push((node, false));
+        enter_children(&mut steps, node);
+    }
+    let mut rows: Vec<MethodRow> = (0u32..).zip(rows).map(|(name, row)| MethodRow { name, ..row }).collect();
+    rows.retain(|row| row.total != 0.0 || row.total_against.is_some_and(|total| total != 0.0));
+    let text = |row: &MethodRow| shape.names.get(row.name as usize).map_or("", |name| name.full.as_str());
+    rows.sort_by(|a, b| {
+        let by_weight = b.own.total_cmp(&a.own).then(b.total.total_cmp(&a.total));
+        by_weight.then_with(|| text(a).cmp(text(b)))
+    });
+    Methods { rows, total: profile.total(), total_against: profile.total_against() }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{method_lines, recording};
+
+    #[test]
+    fn a_method_that_calls_itself_counts_once_a_stack() {
+        let recording = recording(&[(&["A!f", "A!g", "A!f", "A!f"], 3), (&["A!g"], 2)]);
+        assert_eq!(method_lines(&recording), "A!f own 3 total 3\nA!g own 2 total 5\n");
+    }
+}

@@ -1,0 +1,236 @@
+//! What is summed up over stacks: samples, bytes, times, counts.
+
+use model::{NO_ID, Recording};
+
+/// Rows with stacks, and what each weighs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Samples of threads that run: the nearest to processor time that the sampler gives.
+    Running,
+    /// Samples of threads that wait.
+    Waiting,
+    /// Samples of threads outside managed code, running or not.
+    External,
+    /// All samples: wall-clock time of every thread.
+    Wall,
+    /// Bytes allocated, by what each sampled allocation stands for.
+    AllocatedBytes,
+    /// Sampled allocations, by count.
+    Allocations,
+    /// Time spent waiting for locks.
+    ContentionTime,
+    /// Waits for locks, by count.
+    Contentions,
+    /// Time spent waiting for handles and monitors' signals.
+    WaitTime,
+    /// Exceptions thrown, by count.
+    Exceptions,
+    /// Time spent compiling methods, by what asked for them.
+    JitTime,
+    /// Collections triggered, by count.
+    Collections,
+    /// Time for which the program stood still, by what triggered the collection.
+    GcPause,
+    /// Events of one kind, by count: provider and name.
+    Event(String, String),
+}
+
+const NAMED: [(&str, Metric); 13] = [
+    ("running", Metric::Running),
+    ("waiting", Metric::Waiting),
+    ("external", Metric::External),
+    ("wall", Metric::Wall),
+    ("allocated-bytes", Metric::AllocatedBytes),
+    ("allocations", Metric::Allocations),
+    ("contention-time", Metric::ContentionTime),
+    ("contentions", Metric::Contentions),
+    ("wait-time", Metric::WaitTime),
+    ("exceptions", Metric::Exceptions),
+    ("jit-time", Metric::JitTime),
+    ("collections", Metric::Collections),
+    ("gc-pause", Metric::GcPause),
+];
+
+impl Metric {
+    /// The metric of a name: one of the fixed ones, or `event:PROVIDER/NAME`.
+    pub fn of_name(name: &str) -> Option<Self> {
+        if let Some(event) = name.strip_prefix("event:") {
+            let (provider, event) = event.split_once('/')?;
+            return Some(Self::Event(provider.to_owned(), event.to_owned()));
+        }
+        NAMED.iter().find(|(of, _)| *of == name).map(|(_, metric)| metric.clone())
+    }
+
+    /// Its name, as `of_name` takes it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Event(provider, event) => format!("event:{provider}/{event}"),
+            fixed => NAMED.iter().find(|(_, of)| of == fixed).map_or("", |(name, _)| name).to_owned(),
+        }
+    }
+
+    /// What people call it.
+    pub fn title(&self) -> String {
+        let title = match self {
+            Self::Running => "Running samples",
+            Self::Waiting => "Waiting samples",
+            Self::External => "Samples outside managed code",
+            Self::Wall => "All samples (wall clock)",
+            Self::AllocatedBytes => "Bytes allocated",
+            Self::Allocations => "Sampled allocations",
+            Self::ContentionTime => "Time waiting for locks",
+            Self::Contentions => "Waits for locks",
+            Self::WaitTime => "Time waiting for handles",
+            Self::Exceptions => "Exceptions thrown",
+            Self::JitTime => "Time compiling methods",
+            Self::Collections => "Collections triggered",
+            Self::GcPause => "Pauses for collections",
+            Self::Event(_, event) => return event.clone(),
+        };
+        title.to_owned()
+    }
+
+    /// What it means, in a sentence or two.
+    pub fn about(&self) -> &'static str {
+        match self {
+            Self::Running => {
+                "How often the sampler met a thread that its stack says was executing. The sampler stops the program and \
+                 looks at every managed thread; these are no samples of the processor, but the nearest to them."
+            }
+            Self::Waiting => {
+                "How often the sampler met a thread inside a wait: for a task, a lock, input, time."
+            }
+            Self::External => {
+                "How often the sampler met a thread outside managed code, whose stack does not say whether it ran."
+            }
+            Self::Wall => {
+                "How often the sampler met a thread, whatever it did: time of the clock, added up over all threads."
+            }
+            Self::AllocatedBytes => {
+                "Bytes allocated, estimated: each sampled allocation stands for the bytes since the one before it."
+            }
+            Self::Allocations => {
+                "How many allocations were sampled; large objects are met more often than small ones."
+            }
+            Self::ContentionTime => {
+                "Time between Contention/Start and Contention/Stop, where both were recorded."
+            }
+            Self::Contentions => {
+                "How often a thread waited for a lock that another thread held (Contention/Start)."
+            }
+            Self::WaitTime => "Time between WaitHandleWait/Start and /Stop (.NET 9 and later).",
+            Self::Exceptions => "How often an exception was thrown, caught or not (Exception/Start).",
+            Self::JitTime => {
+                "Time from Method/JittingStarted to Method/LoadVerbose, by the stack that needed the method."
+            }
+            Self::Collections => "How often a collection was triggered, by the stack of GC/Triggered.",
+            Self::GcPause => {
+                "How long the program stood still for collections, by the stack that triggered each."
+            }
+            Self::Event(..) => "How often this event was sent, by the stack that it came with.",
+        }
+    }
+
+    /// Its unit: `samples`, `bytes`, `ns`, `events`.
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Self::Running | Self::Waiting | Self::External | Self::Wall => "samples",
+            Self::AllocatedBytes => "bytes",
+            Self::ContentionTime | Self::WaitTime | Self::JitTime | Self::GcPause => "ns",
+            Self::Allocations
+            | Self::Contentions
+            | Self::Exceptions
+            | Self::Collections
+            | Self::Event(..) => "events",
+        }
+    }
+
+    /// Whether it counts samples, which may have been taken for a part of the time alone.
+    pub fn is_of_samples(&self) -> bool {
+        self.unit() == "samples"
+    }
+}
+
+/// A metric that a recording has rows for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Which one.
+    pub metric: Metric,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// The metrics that a recording has rows for: the fixed ones in their order, then events with stacks by how many
+/// there are.
+pub fn offers(recording: &Recording) -> Vec<Offer> {
+    let mut offers = Vec::new();
+    for (_, metric) in NAMED {
+        let rows = rows(recording, &metric);
+        if rows > 0 {
+            offers.push(Offer { metric, rows });
+        }
+    }
+    let events = &recording.events;
+    let mut counts = vec![0u64; events.kind_name.len()];
+    for (kind, stack) in events.kind.iter().zip(&events.stack) {
+        if *stack != NO_ID
+            && let Some(count) = counts.get_mut(*kind as usize)
+        {
+            *count += 1;
+        }
+    }
+    // Versions of one event are one metric.
+    let mut by_name: Vec<(&str, &str, u64)> = Vec::new();
+    for (kind, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let text = |list: &[model::Sym]| list.get(kind).map_or("", |sym| recording.strings.text(*sym));
+        let (provider, name) = (text(&events.kind_provider), text(&events.kind_name));
+        match by_name.iter_mut().find(|(of, event, _)| (*of, *event) == (provider, name)) {
+            Some((_, _, sum)) => *sum += count,
+            None => by_name.push((provider, name, *count)),
+        }
+    }
+    by_name.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| (a.0, a.1).cmp(&(b.0, b.1))));
+    let event = |(provider, name, rows): (&str, &str, u64)| Offer {
+        metric: Metric::Event(provider.to_owned(), name.to_owned()),
+        rows,
+    };
+    offers.extend(by_name.into_iter().map(event));
+    offers
+}
+
+fn rows(recording: &Recording, metric: &Metric) -> u64 {
+    let with_stack = |stacks: &[u32]| stacks.iter().filter(|stack| **stack != NO_ID).count();
+    let state = |name: &str| {
+        let Some(state) = recording.strings.find(name) else { return 0 };
+        recording.samples.state.iter().filter(|of| **of == state).count()
+    };
+    let count = match metric {
+        Metric::Running => state("running"),
+        Metric::Waiting => state("waiting"),
+        Metric::External => state("external"),
+        Metric::Wall => recording.samples.state.len(),
+        Metric::AllocatedBytes | Metric::Allocations => recording.allocations.stack.len(),
+        Metric::ContentionTime | Metric::Contentions => recording.contention.stack.len(),
+        Metric::WaitTime => recording.waits.stack.len(),
+        Metric::Exceptions => recording.exceptions.stack.len(),
+        Metric::JitTime => with_stack(&recording.jit.stack),
+        Metric::Collections | Metric::GcPause => with_stack(&recording.gc.stack),
+        Metric::Event(..) => 0,
+    };
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_found_by_its_own_name() {
+        let event = Metric::Event("Microsoft-Windows-DotNETRuntime".into(), "GC/Start".into());
+        for metric in NAMED.iter().map(|(_, metric)| metric.clone()).chain([event]) {
+            assert_eq!(Metric::of_name(&metric.name()), Some(metric.clone()), "{metric:?}");
+        }
+        assert_eq!(Metric::of_name("event:nothing"), None);
+        assert_eq!(Metric::of_name("cpu"), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! A shape with weights: what views and tables are made of.
+
+use crate::shape::{ROOT, STACKLESS, Shape};
+use crate::weigh::Weighed;
+use std::sync::Arc;
+
+/// A shape with what each node weighs; also in another recording, where one is compared with.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// The nodes.
+    pub shape: Arc<Shape>,
+    /// Weights of the recording.
+    pub(crate) here: Weights,
+    /// Weights of the other one, already brought to the scale of this one.
+    pub(crate) against: Option<Weights>,
+    /// Rows that were summed up.
+    pub rows: u64,
+    /// Rows that the selection has and whose weight is not known.
+    pub unweighed: u64,
+}
+
+/// What nodes weigh.
+#[derive(Debug, Clone)]
+pub(crate) struct Weights {
+    pub(crate) own: Vec<f64>,
+    /// With all that a node called.
+    pub(crate) total: Vec<f64>,
+}
+
+impl Weights {
+    fn new(shape: &Shape, weighed: &Weighed, scale: f64, node_of: impl Fn(u32) -> u32) -> Self {
+        let mut own = vec![0.0; shape.len()];
+        let mut add = |node: u32, weight: f64| {
+            if let Some(place) = own.get_mut(node as usize) {
+                *place += weight * scale;
+            }
+        };
+        for (stack, weight) in (0u32..).zip(&weighed.own).filter(|(_, weight)| **weight != 0.0) {
+            add(node_of(stack), *weight);
+        }
+        if weighed.stackless != 0.0 {
+            add(STACKLESS, weighed.stackless);
+        }
+        let mut total = own.clone();
+        for node in (1..shape.len()).rev() {
+            let parent = shape.parent[node] as usize;
+            let weight = total[node];
+            if let Some(place) = total.get_mut(parent) {
+                *place += weight;
+            }
+        }
+        Self { own, total }
+    }
+}
+
+impl Profile {
+    /// A shape with the weights of its own recording.
+    pub fn new(shape: Arc<Shape>, weighed: &Weighed) -> Self {
+        let node_of = |stack: u32| shape.node_of_stack.get(stack as usize).copied().unwrap_or(ROOT);
+        let here = Weights::new(&shape, weighed, 1.0, node_of);
+        Self { here, against: None, rows: weighed.rows, unweighed: weighed.unweighed, shape }
+    }
+
+    /// Two recordings in one shape; what the other one weighs is multiplied by `scale`, which makes the two comparable.
+    pub fn compared(shape: &Shape, weighed: &Weighed, other: (&Shape, &Weighed), scale: f64) -> Self {
+        let (joined, node_of_other) = shape.joined(other.0);
+        let own = |stack: u32| shape.node_of_stack.get(stack as usize).copied().unwrap_or(ROOT);
+        let others = |stack: u32| {
+            let node = other.0.node_of_stack.get(stack as usize);
+            node.and_then(|node| node_of_other.get(*node as usize)).copied().unwrap_or(ROOT)
+        };
+        let here = Weights::new(&joined, weighed, 1.0, own);
+        let against = Some(Weights::new(&joined, other.1, scale, others));
+        Self { here, against, rows: weighed.rows, unweighed: weighed.unweighed, shape: Arc::new(joined) }
+    }
+
+    /// What all of it weighs.
+    pub fn total(&self) -> f64 {
+        self.here.total.first().copied().unwrap_or(0.0)
+    }
+
+    /// What all of the other recording weighs, on this one's scale.
+    pub fn total_against(&self) -> Option<f64> {
+        self.against.as_ref().map(|against| against.total.first().copied().unwrap_or(0.0))
+    }
+
+    pub(crate) fn weight(&self, node: u32) -> f64 {
+        self.here.total.get(node as usize).copied().unwrap_or(0.0)
+    }
+
+    pub(crate) fn own(&self, node: u32) -> f64 {
+        self.here.own.get(node as usize).copied().unwrap_or(0.0)
+    }
+
+    pub(crate) fn weight_against(&self, node: u32) -> f64 {
+        self.against.as_ref().and_then(|of| of.total.get(node as usize)).copied().unwrap_or(0.0)
+    }
+
+    pub(crate) fn own_against(&self, node: u32) -> f64 {
+        self.against.as_ref().and_then(|of| of.own.get(node as usize)).copied().unwrap_or(0.0)
+    }
+}

@@ -1,0 +1,401 @@
+//! The tree of stacks with its frames grouped and folded as asked.
+
+use model::{NO_ID, Recording, Sym};
+use regex::Regex;
+use runtime::{Owner, StackIndex, written_name};
+use rustc_hash::FxHashMap;
+
+/// The node above all stacks.
+pub(crate) const ROOT: u32 = 0;
+/// The node of rows without a stack.
+pub(crate) const STACKLESS: u32 = 1;
+/// The name of the root.
+const ALL: &str = "all";
+/// The name of the node of rows without a stack.
+const NO_STACK: &str = "[no stack]";
+
+/// What becomes one name.
+#[derive(Debug, Clone, Default)]
+pub enum GroupBy {
+    /// A method, in whatever tier it was compiled.
+    #[default]
+    Method,
+    /// All methods of a type.
+    Type,
+    /// All types of a namespace.
+    Namespace,
+    /// All of a module.
+    Module,
+    /// What a pattern matches becomes its replacement, in which `$1` is its first group; the first that matches
+    /// counts. What none matches stays a method.
+    Patterns(Vec<(Regex, String)>),
+}
+
+/// How a tree of stacks is to be shaped.
+#[derive(Debug, Clone, Default)]
+pub struct Shaping {
+    /// What becomes one name.
+    pub group: GroupBy,
+    /// Whether a run of frames that are not the user's own becomes its first one: what the user's code called.
+    pub my_code: bool,
+    /// Frames whose full name matches are left out; what they weigh goes to their callers.
+    pub fold: Option<Regex>,
+}
+
+/// Whose code a name stands for, by the first frame that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NameClass {
+    /// The service's own.
+    User,
+    /// A package's.
+    Library,
+    /// The runtime's.
+    Framework,
+    /// Made at run time.
+    Dynamic,
+    /// An address without a name, or no frame at all.
+    Unknown,
+}
+
+impl NameClass {
+    fn of(owner: Owner) -> Self {
+        match owner {
+            Owner::User => Self::User,
+            Owner::Library => Self::Library,
+            Owner::Framework => Self::Framework,
+            Owner::Dynamic => Self::Dynamic,
+            Owner::Unknown => Self::Unknown,
+        }
+    }
+
+    fn is_foreign(self) -> bool {
+        matches!(self, Self::Library | Self::Framework | Self::Unknown)
+    }
+
+    /// Its name in pages and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Library => "library",
+            Self::Framework => "framework",
+            Self::Dynamic => "dynamic",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A name of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// In full: `Module!Namespace.Type.Method(signature)`.
+    pub full: String,
+    /// As a picture shows it: `Type.Method`.
+    pub short: String,
+    /// Whose code it is.
+    pub class: NameClass,
+}
+
+/// A tree of stacks, shaped. Node 0 is above all, node 1 stands for rows without a stack.
+#[derive(Debug, Clone, Default)]
+pub struct Shape {
+    /// The names of nodes.
+    pub names: Vec<Name>,
+    pub(crate) parent: Vec<u32>, // parents come before children, so walks end
+    pub(crate) name: Vec<u32>,
+    pub(crate) representative: Vec<u32>, // the first stack of the node: its id in any shape
+    pub(crate) node_of_stack: Vec<u32>,
+    first_child: Vec<u32>, // children of node n: children[first_child[n]..first_child[n + 1]]
+    children: Vec<u32>,
+}
+
+impl Shape {
+    /// Shapes the stacks of a recording.
+    pub fn new(recording: &Recording, index: &StackIndex, shaping: &Shaping) -> Self {
+        let names = FrameNames::new(recording, index, shaping);
+        let mut shape = Self { names: names.names, ..Self::default() };
+        let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut foreign = vec![false, false];
+        shape.push(NO_ID, 0, NO_ID);
+        shape.push(ROOT, 1, NO_ID);
+        let collapses = !matches!(shaping.group, GroupBy::Method);
+        let stacks = &recording.stacks;
+        for (stack, (parent, frame)) in stacks.parent.iter().zip(&stacks.frame).enumerate() {
+            let caller = shape.node_of_stack.get(*parent as usize).copied().unwrap_or(ROOT);
+            let name = names.of_frame.get(*frame as usize).copied().unwrap_or(NO_ID);
+            let class = names.class.get(*frame as usize).copied().unwrap_or(NameClass::Unknown);
+            let is_foreign = shaping.my_code && class.is_foreign();
+            let joins_run = is_foreign && flag(&foreign, caller);
+            let same = collapses && shape.name.get(caller as usize) == Some(&name);
+            let node = if name == NO_ID || joins_run || same {
+                caller
+            } else {
+                *known.entry((caller, name)).or_insert_with(|| {
+                    foreign.push(is_foreign);
+                    shape.push(caller, name, u32::try_from(stack).unwrap_or(NO_ID))
+                })
+            };
+            shape.node_of_stack.push(node);
+        }
+        shape.link();
+        shape
+    }
+
+    fn push(&mut self, parent: u32, name: u32, representative: u32) -> u32 {
+        let node = u32::try_from(self.parent.len()).unwrap_or(NO_ID);
+        self.parent.push(parent);
+        self.name.push(name);
+        self.representative.push(representative);
+        node
+    }
+
+    /// Lists the children of every node.
+    fn link(&mut self) {
+        let len = self.parent.len();
+        let mut first = vec![0u32; len + 1];
+        for parent in self.parent.iter().filter(|parent| **parent != NO_ID) {
+            first[*parent as usize + 1] += 1;
+        }
+        for at in 1..first.len() {
+            first[at] += first[at - 1];
+        }
+        let mut next = first.clone();
+        let mut children = vec![0u32; len.saturating_sub(1)];
+        for (node, parent) in self.parent.iter().enumerate().filter(|(_, parent)| **parent != NO_ID) {
+            let place = &mut next[*parent as usize];
+            children[*place as usize] = u32::try_from(node).unwrap_or(NO_ID);
+            *place += 1;
+        }
+        self.first_child = first;
+        self.children = children;
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.parent.len()
+    }
+
+    /// What a node calls.
+    pub(crate) fn children(&self, node: u32) -> &[u32] {
+        let at = node as usize;
+        let (Some(from), Some(to)) = (self.first_child.get(at), self.first_child.get(at + 1)) else {
+            return &[];
+        };
+        self.children.get(*from as usize..*to as usize).unwrap_or_default()
+    }
+
+    /// What calls a node; none above the outermost.
+    pub(crate) fn caller(&self, node: u32) -> Option<u32> {
+        self.parent.get(node as usize).copied().filter(|parent| *parent != ROOT && *parent != NO_ID)
+    }
+
+    /// The number of a node's name.
+    pub(crate) fn name_of(&self, node: u32) -> u32 {
+        self.name.get(node as usize).copied().unwrap_or(0)
+    }
+
+    /// The number of a name, by its full text.
+    pub(crate) fn find_name(&self, full: &str) -> Option<u32> {
+        let at = self.names.iter().position(|name| name.full == full)?;
+        u32::try_from(at).ok()
+    }
+
+    /// The node that the stack of an id belongs to.
+    pub(crate) fn node_of_id(&self, id: u32) -> Option<u32> {
+        if id == NO_ID {
+            return Some(STACKLESS);
+        }
+        let own = self.node_of_stack.get(id as usize).copied();
+        // Nodes that another recording brought have ids behind those of the own stacks.
+        own.or_else(|| {
+            let at = self.representative.iter().position(|of| *of == id)?;
+            u32::try_from(at).ok()
+        })
+    }
+
+    /// The shape with the nodes of another that it has not, and which node each of the other's is.
+    pub(crate) fn joined(&self, other: &Self) -> (Self, Vec<u32>) {
+        let mut joined = self.clone();
+        let mut by_text: FxHashMap<&str, u32> = FxHashMap::default();
+        for (number, name) in (0u32..).zip(&self.names) {
+            by_text.entry(&name.full).or_insert(number);
+        }
+        let mut name_of = Vec::with_capacity(other.names.len());
+        for name in &other.names {
+            let number = by_text.get(name.full.as_str()).copied().unwrap_or_else(|| {
+                joined.names.push(name.clone());
+                u32::try_from(joined.names.len() - 1).unwrap_or(NO_ID)
+            });
+            name_of.push(number);
+        }
+        let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        for (node, (parent, name)) in (0u32..).zip(self.parent.iter().zip(&self.name)) {
+            known.entry((*parent, *name)).or_insert(node);
+        }
+        let own_stacks = u32::try_from(self.node_of_stack.len()).unwrap_or(NO_ID);
+        let mut node_of: Vec<u32> = Vec::with_capacity(other.len());
+        for (at, parent) in other.parent.iter().enumerate() {
+            if *parent == NO_ID {
+                node_of.push(ROOT);
+                continue;
+            }
+            let caller = node_of.get(*parent as usize).copied().unwrap_or(ROOT);
+            let name = other.name.get(at).and_then(|name| name_of.get(*name as usize)).copied().unwrap_or(0);
+            let id = other.representative.get(at).map_or(NO_ID, |id| own_stacks.saturating_add(*id));
+            node_of.push(*known.entry((caller, name)).or_insert_with(|| joined.push(caller, name, id)));
+        }
+        joined.link();
+        (joined, node_of)
+    }
+}
+
+fn flag(flags: &[bool], node: u32) -> bool {
+    flags.get(node as usize).copied().unwrap_or(false)
+}
+
+/// The name and the class of every frame.
+struct FrameNames {
+    names: Vec<Name>,
+    of_frame: Vec<u32>, // NO_ID where the frame is folded
+    class: Vec<NameClass>,
+}
+
+impl FrameNames {
+    fn new(recording: &Recording, index: &StackIndex, shaping: &Shaping) -> Self {
+        let special = |text: &str| Name { full: text.into(), short: text.into(), class: NameClass::Unknown };
+        let mut names = vec![special(ALL), special(NO_STACK)];
+        let mut known: FxHashMap<String, u32> = FxHashMap::default();
+        let frames = &recording.frames;
+        let mut of_frame = Vec::with_capacity(frames.name.len());
+        let mut classes = Vec::with_capacity(frames.name.len());
+        for (number, sym) in (0u32..).zip(&frames.name) {
+            let full = recording.strings.text(*sym);
+            let class = NameClass::of(index.owner(number));
+            classes.push(class);
+            if shaping.fold.as_ref().is_some_and(|fold| fold.is_match(full)) {
+                of_frame.push(NO_ID);
+                continue;
+            }
+            let text = |list: &[Sym]| {
+                list.get(number as usize).and_then(|sym| recording.strings.get(*sym)).unwrap_or_default()
+            };
+            let grouped = group(&shaping.group, full, text(&frames.module), text(&frames.declaring_type));
+            let next = u32::try_from(names.len()).unwrap_or(NO_ID);
+            let name = *known.entry(grouped).or_insert_with_key(|full| {
+                names.push(Name { full: full.clone(), short: short_name(full), class });
+                next
+            });
+            of_frame.push(name);
+        }
+        Self { names, of_frame, class: classes }
+    }
+}
+
+/// What a frame is called in a grouping.
+fn group(by: &GroupBy, full: &str, module: &str, class: &str) -> String {
+    let module_or_full = || if module.is_empty() { full.to_owned() } else { module.to_owned() };
+    match by {
+        GroupBy::Method => full.to_owned(),
+        GroupBy::Module => module_or_full(),
+        GroupBy::Type if class.is_empty() => module_or_full(),
+        GroupBy::Type => format!("{module}!{class}"),
+        GroupBy::Namespace => namespace(class).map_or_else(module_or_full, str::to_owned),
+        GroupBy::Patterns(patterns) => {
+            for (pattern, replacement) in patterns {
+                if let Some(found) = pattern.captures(full) {
+                    let mut name = String::new();
+                    found.expand(replacement, &mut name);
+                    return name;
+                }
+            }
+            full.to_owned()
+        }
+    }
+}
+
+fn namespace(class: &str) -> Option<&str> {
+    let outer = class.split(['+', '`', '[', '<']).next()?;
+    outer.rsplit_once('.').map(|(namespace, _)| namespace)
+}
+
+/// `Type.Method` of a full name: without module, namespace and signature, an async method by its own name.
+pub fn short_name(full: &str) -> String {
+    let written = written_name(full);
+    let mut depth = 0u32;
+    let mut dots = Vec::new();
+    for (at, character) in written.char_indices() {
+        match character {
+            '[' | '<' | '(' => depth += 1,
+            ']' | '>' | ')' => depth = depth.saturating_sub(1),
+            // The name of a constructor begins with a dot of its own.
+            '.' if depth == 0 && !written.get(..at).is_some_and(|before| before.ends_with('.')) => {
+                dots.push(at)
+            }
+            _ => {}
+        }
+    }
+    let cut = dots.len().checked_sub(2).and_then(|at| dots.get(at));
+    cut.and_then(|at| written.get(at + 1..)).unwrap_or(&written).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern;
+    use crate::testing::{recording, tree};
+
+    #[test]
+    fn a_picture_shows_type_and_method() {
+        let check = |full, expected: &str| assert_eq!(short_name(full), expected, "{full}");
+        check("Shop!Shop.Orders.Cart.Add(int32)", "Cart.Add");
+        check("Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Cart.AddAsync");
+        check("System.Private.CoreLib!System.String..ctor(char[])", "String..ctor");
+        check("Shop!Main", "Main");
+        check("A!B.List`1[System.String].Add(!0)", "List`1[System.String].Add");
+        check("?", "?");
+        check("", "");
+    }
+
+    #[test]
+    fn stacks_grouped_by_module_have_a_node_for_a_run_of_it() {
+        let recording = recording(&[(&["A!x", "A!y", "B!z", "A!x"], 1), (&["A!y", "B!z"], 2)]);
+        let shaping = Shaping { group: GroupBy::Module, ..Shaping::default() };
+        assert_eq!(tree(&recording, &shaping), "all 3\n A 3\n  B 3 (2)\n   A 1 (1)\n");
+    }
+
+    #[test]
+    fn a_folded_frame_gives_what_it_weighs_to_its_caller() {
+        let recording = recording(&[(&["A!x", "B!z"], 1), (&["A!x", "B!z", "C!w"], 2), (&["B!z"], 4)]);
+        let shaping = Shaping { fold: Some(pattern("^B!").unwrap()), ..Shaping::default() };
+        assert_eq!(tree(&recording, &shaping), "all 7 (4)\n A!x 3 (1)\n  C!w 2 (2)\n");
+    }
+
+    #[test]
+    fn just_my_code_keeps_what_it_called_of_the_framework() {
+        let recording = recording(&[
+            (&["System.Private.CoreLib!Start", "System.Private.CoreLib!Run", "Shop!Pay"], 1),
+            (
+                &[
+                    "System.Private.CoreLib!Start",
+                    "System.Private.CoreLib!Other",
+                    "Shop!Pay",
+                    "System.Linq!Sum",
+                    "System.Private.CoreLib!Add",
+                ],
+                2,
+            ),
+        ]);
+        let shaping = Shaping { my_code: true, ..Shaping::default() };
+        assert_eq!(
+            tree(&recording, &shaping),
+            "all 3\n System.Private.CoreLib!Start 3\n  Shop!Pay 3 (1)\n   System.Linq!Sum 2 (2)\n"
+        );
+    }
+
+    #[test]
+    fn patterns_group_by_their_replacement() {
+        let recording = recording(&[(&["Shop.Core!a", "Shop.Web!b", "Other!c"], 1)]);
+        let group = GroupBy::Patterns(vec![(pattern("^(Shop)[^!]*!").unwrap(), "the $1".into())]);
+        let shaping = Shaping { group, ..Shaping::default() };
+        assert_eq!(tree(&recording, &shaping), "all 1\n the Shop 1\n  Other!c 1 (1)\n");
+    }
+}

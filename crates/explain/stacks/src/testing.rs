@@ -1,0 +1,82 @@
+//! Small recordings and trees in words, for tests.
+
+use crate::{Direction, Filter, Metric, Profile, Shape, Shaping, View, ViewOptions, methods, view, weigh};
+use model::{Frame, NO_ID, Recording, SampleRow, Sym};
+use runtime::StackIndex;
+use std::sync::Arc;
+
+/// A recording of running samples: stacks, outermost frame first, and how often each was met. A frame is
+/// `Module!Method`.
+pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Recording {
+    let mut recording = Recording::default();
+    recording.thread_ids.push(7);
+    let [state, kind] = ["running", "managed"].map(|text| recording.strings.intern(text));
+    let mut ts_ns = 0;
+    for (frames, count) in stacks {
+        let stack = frames.iter().fold(NO_ID, |parent, name| {
+            let name = frame(&mut recording, name);
+            recording.stacks.child(parent, name)
+        });
+        for _ in 0..*count {
+            let row = SampleRow { ts_ns, thread: 0, stack, kind, state, waiting_on: Sym::NONE };
+            recording.samples.push(row);
+            ts_ns += 1;
+        }
+    }
+    recording
+}
+
+fn frame(recording: &mut Recording, name: &str) -> u32 {
+    let sym = recording.strings.intern(name);
+    if let Some(at) = recording.frames.name.iter().position(|of| *of == sym) {
+        return u32::try_from(at).unwrap();
+    }
+    let (module, method) = name.split_once('!').unwrap();
+    let [module, method] = [module, method].map(|text| recording.strings.intern(text));
+    let none = Sym::NONE;
+    recording.frames.push(Frame {
+        module,
+        declaring_type: none,
+        method,
+        signature: none,
+        name: sym,
+        tier: none,
+    })
+}
+
+pub(crate) fn profile(recording: &Recording, shaping: &Shaping) -> Profile {
+    let shape = Shape::new(recording, &StackIndex::new(recording), shaping);
+    Profile::new(Arc::new(shape), &weigh(recording, &Metric::Running, &Filter::default()))
+}
+
+pub(crate) fn options(direction: Direction) -> ViewOptions {
+    ViewOptions { direction, method: None, zoom: None, least_share: 0.0, most_nodes: 1000 }
+}
+
+/// The nodes of a view, one a line, indented by depth: name, weight, and its own in brackets where it has any.
+pub(crate) fn lines(profile: &Profile, view: &View) -> String {
+    let mut text = String::new();
+    for at in 0..view.nodes.id.len() {
+        let indent = " ".repeat(view.nodes.depth[at] as usize);
+        let name = &profile.shape.names[view.nodes.name[at] as usize].full;
+        let own =
+            if view.nodes.own[at] == 0.0 { String::new() } else { format!(" ({})", view.nodes.own[at]) };
+        text.extend([format!("{indent}{name} {}{own}\n", view.nodes.weight[at])]);
+    }
+    text
+}
+
+pub(crate) fn tree(recording: &Recording, shaping: &Shaping) -> String {
+    let profile = profile(recording, shaping);
+    lines(&profile, &view(&profile, &options(Direction::Down)))
+}
+
+pub(crate) fn method_lines(recording: &Recording) -> String {
+    let profile = profile(recording, &Shaping::default());
+    let methods = methods(&profile);
+    let line = |row: &crate::MethodRow| {
+        let name = &profile.shape.names[row.name as usize].full;
+        format!("{name} own {} total {}\n", row.own, row.total)
+    };
+    methods.rows.iter().map(line).collect()
+}

@@ -1,0 +1,439 @@
+//! The nodes of a picture: a call tree from its root down, or from methods up to their callers.
+//!
+//! A node of a view is a bundle of nodes of the shape: one in a plain call tree, several where a method is looked at
+//! wherever it stands, or where the tree is turned around. Only what is wide enough to be seen is made; the rest is
+//! counted.
+//!
+//! ```text
+//! down:  all ─► outermost frames ─► what they called …        id: the number of a stack
+//! up:    all ─► innermost frames ─► what called them …        id: the number of a stack, and how many frames up
+//! ```
+
+use crate::profile::Profile;
+use crate::shape::{ROOT, STACKLESS};
+use model::NO_ID;
+
+/// Which way a view grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// From callers to what they call.
+    #[default]
+    Down,
+    /// From what was called to its callers.
+    Up,
+}
+
+/// What to show of a profile.
+#[derive(Debug, Clone)]
+pub struct ViewOptions {
+    /// Which way.
+    pub direction: Direction,
+    /// The method to start from, by its full name; from all where there is none.
+    pub method: Option<String>,
+    /// The id of the node to zoom to.
+    pub zoom: Option<String>,
+    /// Nodes below this share of the zoomed one are left out.
+    pub least_share: f64,
+    /// At most so many nodes.
+    pub most_nodes: usize,
+}
+
+/// The nodes of a view in pre-order, in columns; the first is the one that is zoomed to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Nodes {
+    /// What leads back to the node, for whatever metric and range.
+    pub id: Vec<String>,
+    /// The number of its name in the shape.
+    pub name: Vec<u32>,
+    /// 0 for the first node.
+    pub depth: Vec<u32>,
+    /// Where it begins, in units of `span`.
+    pub start: Vec<f64>,
+    /// How wide it is: its weight, and where another recording is compared with, the other's weight on top.
+    pub span: Vec<f64>,
+    /// What it weighs with all behind it.
+    pub weight: Vec<f64>,
+    /// What it weighs itself.
+    pub own: Vec<f64>,
+    /// `weight` in the other recording; empty where there is none.
+    pub against: Vec<f64>,
+}
+
+/// A picture of a profile.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct View {
+    /// What all of the selection weighs.
+    pub total: f64,
+    /// The same of the other recording, on this one's scale.
+    pub total_against: Option<f64>,
+    /// From the outermost node to the one that is zoomed to: id and number of the name.
+    pub path: Vec<(String, u32)>,
+    /// Whether no stack has the method to start from.
+    pub method_missed: bool,
+    /// Whether the node to zoom to has no weight in this selection, so that a node above it is shown.
+    pub zoom_missed: bool,
+    /// The nodes.
+    pub nodes: Nodes,
+    /// Subtrees that are too small to be shown, and what they weigh.
+    pub hidden_nodes: u64,
+    /// What the hidden ones weigh.
+    pub hidden_weight: f64,
+}
+
+/// A node of the shape in a bundle.
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    node: u32,
+    /// The node that the walk up began at.
+    origin: u32,
+    weight: f64,
+    against: f64,
+}
+
+#[derive(Debug, Clone)]
+struct Bundle {
+    name: u32,
+    /// Frames from where the walk up began.
+    level: u32,
+    items: Vec<Item>,
+}
+
+struct Viewer<'a> {
+    profile: &'a Profile,
+    direction: Direction,
+    /// The number of the name looked at; none where the view starts from all.
+    method: Option<u32>,
+}
+
+/// The picture of a profile that the options ask for.
+pub fn view(profile: &Profile, options: &ViewOptions) -> View {
+    let mut view = View { total: profile.total(), total_against: profile.total_against(), ..View::default() };
+    let method = options.method.as_ref().map(|full| profile.shape.find_name(full));
+    view.method_missed = method == Some(None);
+    let viewer = Viewer { profile, direction: options.direction, method: method.flatten() };
+    let mut root = match method {
+        Some(None) => Bundle { name: ROOT, level: 0, items: Vec::new() },
+        Some(Some(name)) => viewer.wherever(name),
+        None => viewer.whole(),
+    };
+    let names = options.zoom.as_deref().map(|id| viewer.names_to(id));
+    view.path.push((viewer.id(&root), root.name));
+    for name in names.iter().flatten().flatten() {
+        let Some(next) = viewer.expand(&root).into_iter().find(|of| of.name == *name) else {
+            view.zoom_missed = true;
+            break;
+        };
+        root = next;
+        view.path.push((viewer.id(&root), root.name));
+    }
+    view.zoom_missed |= matches!(names, Some(None));
+    let mut least = root.span() * options.least_share;
+    while !viewer.fill(&root, least, options.most_nodes.max(1), &mut view) {
+        least = if least > 0.0 { least * 2.0 } else { root.span() * 1e-9 };
+    }
+    view
+}
+
+impl Bundle {
+    // An empty sum is -0.0.
+    fn weight(&self) -> f64 {
+        self.items.iter().map(|item| item.weight).sum::<f64>() + 0.0
+    }
+
+    fn against(&self) -> f64 {
+        self.items.iter().map(|item| item.against).sum::<f64>() + 0.0
+    }
+
+    fn span(&self) -> f64 {
+        self.weight() + self.against()
+    }
+}
+
+impl Viewer<'_> {
+    fn item(&self, node: u32) -> Item {
+        let weight = self.profile.weight(node);
+        Item { node, origin: node, weight, against: self.profile.weight_against(node) }
+    }
+
+    /// Everything.
+    fn whole(&self) -> Bundle {
+        Bundle { name: ROOT, level: 0, items: vec![self.item(ROOT)] }
+    }
+
+    /// A method's outermost occurrences.
+    fn wherever(&self, name: u32) -> Bundle {
+        let shape = &self.profile.shape;
+        let mut inside = Vec::with_capacity(shape.len());
+        let mut items = Vec::new();
+        for (node, parent) in (0u32..).zip(&shape.parent) {
+            let in_parent = inside.get(*parent as usize).copied().unwrap_or(false);
+            let is_it = shape.name_of(node) == name;
+            if is_it && !in_parent {
+                items.push(self.item(node));
+            }
+            inside.push(in_parent || is_it);
+        }
+        items.retain(|item| item.weight != 0.0 || item.against != 0.0);
+        Bundle { name, level: 0, items }
+    }
+
+    /// What a bundle itself weighs: down, where its frame was the innermost; up, where it was the outermost.
+    fn own(&self, bundle: &Bundle) -> f64 {
+        let of = |item: &Item| match self.direction {
+            Direction::Down => self.profile.own(item.node),
+            Direction::Up if item.node == ROOT => self.profile.own(ROOT),
+            Direction::Up if self.profile.shape.caller(item.node).is_none() => item.weight,
+            Direction::Up => 0.0,
+        };
+        bundle.items.iter().map(of).sum::<f64>() + 0.0
+    }
+
+    /// The bundles behind one, heaviest first.
+    fn expand(&self, bundle: &Bundle) -> Vec<Bundle> {
+        let shape = &self.profile.shape;
+        let mut items: Vec<(u32, Item)> = Vec::new();
+        let level = match self.direction {
+            Direction::Down => {
+                let below = bundle.items.iter().flat_map(|item| shape.children(item.node));
+                items.extend(below.map(|node| (shape.name_of(*node), self.item(*node))));
+                0
+            }
+            Direction::Up if bundle.items.iter().any(|item| item.node == ROOT) => {
+                for node in 1..u32::try_from(shape.len()).unwrap_or(NO_ID) {
+                    let (weight, against) = (self.profile.own(node), self.profile.own_against(node));
+                    items.push((shape.name_of(node), Item { node, origin: node, weight, against }));
+                }
+                0
+            }
+            Direction::Up => {
+                for item in &bundle.items {
+                    if let Some(node) = shape.caller(item.node) {
+                        items.push((shape.name_of(node), Item { node, ..*item }));
+                    }
+                }
+                bundle.level.saturating_add(1)
+            }
+        };
+        items.retain(|(_, item)| item.weight != 0.0 || item.against != 0.0);
+        self.bundles(items, level)
+    }
+
+    fn bundles(&self, mut items: Vec<(u32, Item)>, level: u32) -> Vec<Bundle> {
+        items.sort_by_key(|(name, item)| (*name, item.node, item.origin));
+        let mut bundles: Vec<Bundle> = Vec::new();
+        for (name, item) in items {
+            match bundles.last_mut().filter(|last| last.name == name) {
+                Some(last) => match last.items.last_mut().filter(|other| other.node == item.node) {
+                    // Callees of one caller: its first origin stands for all of them.
+                    Some(other) => {
+                        other.weight += item.weight;
+                        other.against += item.against;
+                    }
+                    None => last.items.push(item),
+                },
+                None => bundles.push(Bundle { name, level, items: vec![item] }),
+            }
+        }
+        let text = |of: &Bundle| self.profile.shape.names.get(of.name as usize).map_or("", |name| &name.full);
+        bundles.sort_by(|a, b| b.span().total_cmp(&a.span()).then_with(|| text(a).cmp(text(b))));
+        bundles
+    }
+
+    /// What leads back to a bundle: the first stack of its first node, and upwards the frames from there.
+    fn id(&self, bundle: &Bundle) -> String {
+        let shape = &self.profile.shape;
+        let first = match self.direction {
+            Direction::Down => bundle.items.iter().map(|item| item.node).min(),
+            Direction::Up => bundle.items.iter().map(|item| item.origin).min(),
+        };
+        match first {
+            None | Some(ROOT) => String::new(),
+            Some(STACKLESS) => "none".to_owned(),
+            Some(node) => {
+                let stack = shape.representative.get(node as usize).copied().unwrap_or(NO_ID);
+                match self.direction {
+                    Direction::Down => stack.to_string(),
+                    Direction::Up => format!("{stack}~{}", bundle.level),
+                }
+            }
+        }
+    }
+
+    /// The names that lead from the view's start to the node of an id; none where the id is of no node.
+    fn names_to(&self, id: &str) -> Option<Vec<u32>> {
+        let shape = &self.profile.shape;
+        if id.is_empty() {
+            return Some(Vec::new());
+        }
+        let (stack, level) = id.split_once('~').unwrap_or((id, "0"));
+        let stack = if stack == "none" { NO_ID } else { stack.parse().ok()? };
+        let level: usize = level.parse().ok()?;
+        let node = shape.node_of_id(stack)?;
+        let up = std::iter::successors(Some(node).filter(|node| *node != ROOT), |node| shape.caller(*node));
+        let mut names: Vec<u32> = up.map(|node| shape.name_of(node)).collect();
+        match (self.direction, self.method) {
+            (Direction::Up, None) => names.truncate(level.saturating_add(1)),
+            (Direction::Up, Some(_)) => {
+                names.truncate(level.saturating_add(1));
+                names = names.split_off(1.min(names.len()));
+            }
+            (Direction::Down, None) => names.reverse(),
+            (Direction::Down, Some(method)) => {
+                // The outermost occurrence of the method is the view's start.
+                names.truncate(names.iter().rposition(|name| *name == method)?);
+                names.reverse();
+            }
+        }
+        Some(names)
+    }
+
+    /// Lays the nodes out; gives up and says so where there are too many.
+    fn fill(&self, root: &Bundle, least: f64, most: usize, view: &mut View) -> bool {
+        let mut nodes = Nodes::default();
+        let (mut hidden_nodes, mut hidden_weight) = (0u64, 0.0);
+        let mut open = vec![(root.clone(), 0u32, 0.0f64)];
+        while let Some((bundle, depth, start)) = open.pop() {
+            if nodes.id.len() >= most && least < root.span() {
+                return false;
+            }
+            nodes.id.push(self.id(&bundle));
+            nodes.name.push(bundle.name);
+            nodes.depth.push(depth);
+            nodes.start.push(start);
+            nodes.span.push(bundle.span());
+            nodes.weight.push(bundle.weight());
+            nodes.own.push(self.own(&bundle));
+            if self.profile.against.is_some() {
+                nodes.against.push(bundle.against());
+            }
+            let mut next = start;
+            let first = open.len();
+            for child in self.expand(&bundle) {
+                let span = child.span();
+                if span < least {
+                    hidden_nodes += 1;
+                    hidden_weight += child.weight();
+                    continue;
+                }
+                open.push((child, depth.saturating_add(1), next));
+                next += span;
+            }
+            // The last one in is the first one out.
+            open[first..].reverse();
+        }
+        view.nodes = nodes;
+        (view.hidden_nodes, view.hidden_weight) = (hidden_nodes, hidden_weight);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{lines, options, profile, recording};
+    use crate::{Filter, Metric, Shape, Shaping, weigh};
+    use proptest::prelude::*;
+    use runtime::StackIndex;
+
+    const SHOP: &[(&[&str], u64)] = &[
+        (&["A!main", "A!pay", "B!wait"], 3),
+        (&["A!main", "A!ship", "B!wait"], 2),
+        (&["A!main", "A!pay"], 1),
+    ];
+
+    fn shown(options: &ViewOptions) -> String {
+        let profile = profile(&recording(SHOP), &Shaping::default());
+        lines(&profile, &view(&profile, options))
+    }
+
+    #[test]
+    fn a_tree_grows_from_callers_to_callees_heaviest_first() {
+        let expected = "all 6\n A!main 6\n  A!pay 4 (1)\n   B!wait 3 (3)\n  A!ship 2\n   B!wait 2 (2)\n";
+        assert_eq!(shown(&options(Direction::Down)), expected);
+    }
+
+    #[test]
+    fn upwards_it_grows_from_the_innermost_frames_to_their_callers() {
+        let expected = "all 6\n B!wait 5\n  A!pay 3\n   A!main 3 (3)\n  A!ship 2\n   A!main 2 (2)\n A!pay 1\n  A!main 1 (1)\n";
+        assert_eq!(shown(&options(Direction::Up)), expected);
+    }
+
+    #[test]
+    fn a_method_has_its_callers_and_what_it_called_wherever_it_stands() {
+        let of = |name: &str, direction| ViewOptions { method: Some(name.into()), ..options(direction) };
+        assert_eq!(shown(&of("A!pay", Direction::Down)), "A!pay 4 (1)\n B!wait 3 (3)\n");
+        let callers = "B!wait 5\n A!pay 3\n  A!main 3 (3)\n A!ship 2\n  A!main 2 (2)\n";
+        assert_eq!(shown(&of("B!wait", Direction::Up)), callers);
+        assert_eq!(shown(&of("C!nowhere", Direction::Up)), "all 0\n");
+    }
+
+    #[test]
+    fn what_is_too_small_is_counted() {
+        let profile = profile(&recording(SHOP), &Shaping::default());
+        let few = view(&profile, &ViewOptions { least_share: 0.4, ..options(Direction::Down) });
+        assert_eq!(lines(&profile, &few), "all 6\n A!main 6\n  A!pay 4 (1)\n   B!wait 3 (3)\n");
+        assert_eq!((few.hidden_nodes, few.hidden_weight), (1, 2.0));
+        let capped = view(&profile, &ViewOptions { most_nodes: 3, ..options(Direction::Down) });
+        assert!(capped.nodes.id.len() <= 3 && capped.hidden_nodes > 0);
+    }
+
+    #[test]
+    fn an_id_leads_back_in_a_selection_in_which_the_node_weighs_nothing() {
+        let mut recording = recording(SHOP);
+        recording.exhibit.duration_ns = 6;
+        let index = StackIndex::new(&recording);
+        let shape = std::sync::Arc::new(Shape::new(&recording, &index, &Shaping::default()));
+        let late = Filter { from_ns: Some(5), ..Filter::default() };
+        let profile = Profile::new(shape, &weigh(&recording, &Metric::Running, &late));
+        let ship = recording.stacks.parent[4];
+        let zoomed =
+            view(&profile, &ViewOptions { zoom: Some(ship.to_string()), ..options(Direction::Down) });
+        assert!(zoomed.zoom_missed);
+        assert_eq!(lines(&profile, &zoomed), "A!main 1\n A!pay 1 (1)\n");
+    }
+
+    #[test]
+    fn two_recordings_join_in_one_tree() {
+        let other = recording(&[(&["A!main", "C!new"], 4), (&["A!main", "A!pay"], 2)]);
+        let here = recording(SHOP);
+        let [shape, other_shape] =
+            [&here, &other].map(|of| Shape::new(of, &StackIndex::new(of), &Shaping::default()));
+        let [weights, others] = [&here, &other].map(|of| weigh(of, &Metric::Running, &Filter::default()));
+        let profile = Profile::compared(&shape, &weights, (&other_shape, &others), 0.5);
+        let view = view(&profile, &options(Direction::Down));
+        let by_name = |name: &str| {
+            let at = view.nodes.name.iter().position(|of| profile.shape.names[*of as usize].full == name);
+            at.map(|at| (view.nodes.weight[at], view.nodes.against[at]))
+        };
+        assert_eq!(by_name("A!main"), Some((6.0, 3.0)));
+        assert_eq!(by_name("C!new"), Some((0.0, 2.0)));
+        assert_eq!(by_name("A!pay"), Some((4.0, 1.0)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_shown_adds_up_and_every_id_leads_back(
+            stacks in prop::collection::vec((prop::collection::vec(0usize..5, 0..6), 1u64..4), 0..12),
+            up: bool, my_code: bool, least_share in prop::sample::select(vec![0.0, 0.2]),
+        ) {
+            const NAMES: [&str; 5] = ["A!a", "A!b", "System.Linq!c", "System.Private.CoreLib!d", "B!e"];
+            let frames: Vec<(Vec<&str>, u64)> = stacks.iter()
+                .map(|(of, count)| (of.iter().map(|at| NAMES[*at]).collect(), *count)).collect();
+            let borrowed: Vec<(&[&str], u64)> = frames.iter().map(|(of, count)| (of.as_slice(), *count)).collect();
+            let direction = if up { Direction::Up } else { Direction::Down };
+            let profile = profile(&recording(&borrowed), &Shaping { my_code, ..Shaping::default() });
+            let options = ViewOptions { least_share, ..options(direction) };
+            let whole = view(&profile, &options);
+            let total: u64 = frames.iter().map(|(_, count)| *count).sum();
+            let own: f64 = whole.nodes.own.iter().sum();
+            prop_assert_eq!(own + whole.hidden_weight, total as f64);
+            for at in 0..whole.nodes.id.len() {
+                let zoom = Some(whole.nodes.id[at].clone());
+                let zoomed = view(&profile, &ViewOptions { zoom, ..options.clone() });
+                prop_assert!(!zoomed.zoom_missed);
+                prop_assert_eq!(zoomed.nodes.name[0], whole.nodes.name[at]);
+                prop_assert_eq!(zoomed.nodes.weight[0], whole.nodes.weight[at]);
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Rows of a recording to weights of its stacks.
+
+use crate::filter::{Filter, passes};
+use crate::metric::Metric;
+use model::{NO_ID, NO_INT, Recording, Sym, sorted_range};
+
+/// What each stack weighs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighed {
+    /// A weight for each row of `stacks`.
+    pub own: Vec<f64>,
+    /// The weight of rows without a stack.
+    pub stackless: f64,
+    /// All of it.
+    pub total: f64,
+    /// Rows that were taken.
+    pub rows: u64,
+    /// Rows that would have been taken and whose weight the recording does not give (a wait without its end).
+    pub unweighed: u64,
+}
+
+/// Columns that every table with stacks has.
+struct Rows<'a> {
+    ts_ns: &'a [i64],
+    thread: &'a [u32],
+    stack: &'a [u32],
+}
+
+struct Scale<'a> {
+    filter: &'a Filter,
+    stacks: Option<Vec<bool>>,
+    threads: Option<Vec<bool>>,
+    weighed: Weighed,
+}
+
+/// Sums up the rows of a metric by stack.
+pub fn weigh(recording: &Recording, metric: &Metric, filter: &Filter) -> Weighed {
+    let mut scale = Scale {
+        filter,
+        stacks: filter.stacks(recording),
+        threads: filter.thread_numbers(recording),
+        weighed: Weighed {
+            own: vec![0.0; recording.stacks.len()],
+            stackless: 0.0,
+            total: 0.0,
+            rows: 0,
+            unweighed: 0,
+        },
+    };
+    match metric {
+        Metric::Running => scale.samples(recording, Some("running")),
+        Metric::Waiting => scale.samples(recording, Some("waiting")),
+        Metric::External => scale.samples(recording, Some("external")),
+        Metric::Wall => scale.samples(recording, None),
+        Metric::AllocatedBytes | Metric::Allocations => scale.allocations(recording, metric),
+        Metric::Contentions => {
+            let of = &recording.contention;
+            scale.moments(&Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack }, |_| Some(1.0));
+        }
+        Metric::ContentionTime => {
+            let of = &recording.contention;
+            scale.spans(&Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack }, &of.dur_ns);
+        }
+        Metric::WaitTime => {
+            let of = &recording.waits;
+            scale.spans(&Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack }, &of.dur_ns);
+        }
+        Metric::JitTime => {
+            let of = &recording.jit;
+            scale.spans(&Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack }, &of.dur_ns);
+        }
+        Metric::Exceptions => {
+            let of = &recording.exceptions;
+            let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
+            let class = scale.class(recording);
+            scale.moments(&rows, |at| is_class(class, &of.class, at).then_some(1.0));
+        }
+        Metric::Collections | Metric::GcPause => {
+            let of = &recording.gc;
+            let rows = Rows { ts_ns: &of.start_ns, thread: &of.thread, stack: &of.stack };
+            if *metric == Metric::Collections {
+                scale.moments(&rows, |_| Some(1.0));
+            } else {
+                scale.moments(&rows, |at| Some(known(&of.pause_ns, at)));
+            }
+        }
+        Metric::Event(provider, name) => scale.events(recording, provider, name),
+    }
+    scale.weighed
+}
+
+/// A known value as a weight; not-a-number where it is none.
+fn known(column: &[i64], at: usize) -> f64 {
+    column.get(at).filter(|value| **value != NO_INT).map_or(f64::NAN, |value| *value as f64)
+}
+
+/// What a wanted type is: none wanted, one that the recording has, or one that no row can be of.
+type Class = Option<Option<Sym>>;
+
+fn is_class(class: Class, column: &[Sym], at: usize) -> bool {
+    class.is_none_or(|class| class.is_some() && column.get(at).copied() == class)
+}
+
+impl Scale<'_> {
+    fn class(&self, recording: &Recording) -> Class {
+        self.filter.class.as_ref().map(|class| recording.strings.find(class))
+    }
+
+    fn is_thread(&self, thread: u32) -> bool {
+        let flags = self.threads.as_ref();
+        flags.is_none_or(|flags| flags.get(thread as usize).copied().unwrap_or(false))
+    }
+
+    /// Adds a row that passed by time and kind.
+    fn add(&mut self, thread: u32, stack: u32, weight: f64) {
+        let stackless = self.filter.takes_stackless();
+        if !self.is_thread(thread) || !passes(self.stacks.as_deref(), stack, stackless) {
+            return;
+        }
+        if !weight.is_finite() {
+            self.weighed.unweighed += 1;
+            return;
+        }
+        self.weighed.rows += 1;
+        self.weighed.total += weight;
+        let own = self.weighed.own.get_mut(stack as usize).filter(|_| stack != NO_ID);
+        *own.unwrap_or(&mut self.weighed.stackless) += weight;
+    }
+
+    /// Rows that have a time; `weight` chooses and weighs them.
+    fn moments(&mut self, rows: &Rows<'_>, weight: impl Fn(usize) -> Option<f64>) {
+        let (from, to) = (self.filter.from_ns.unwrap_or(i64::MIN), self.filter.to_ns);
+        let range = sorted_range(rows.ts_ns, from, to.map_or(i64::MAX, |to| to.saturating_sub(1)));
+        for at in range.start..range.end {
+            let (Some(thread), Some(stack)) = (rows.thread.get(at), rows.stack.get(at)) else { break };
+            if let Some(weight) = weight(at) {
+                self.add(*thread, *stack, weight);
+            }
+        }
+    }
+
+    /// Rows that have a time and a duration: each weighs the part of it that lies in the range.
+    fn spans(&mut self, rows: &Rows<'_>, dur_ns: &[i64]) {
+        let columns = rows.ts_ns.iter().zip(dur_ns).zip(rows.thread.iter().zip(rows.stack));
+        for ((start_ns, dur_ns), (thread, stack)) in columns {
+            if *dur_ns == NO_INT {
+                if self.filter.has_time(*start_ns) {
+                    self.add(*thread, *stack, f64::NAN);
+                }
+            } else if let Some(part_ns) = self.filter.overlap(*start_ns, *dur_ns) {
+                self.add(*thread, *stack, part_ns as f64);
+            }
+        }
+    }
+
+    fn samples(&mut self, recording: &Recording, state: Option<&str>) {
+        let of = &recording.samples;
+        let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
+        let find = |name: &str| recording.strings.find(name);
+        let (state, waiting_on) = (state.map(find), self.filter.waiting_on.as_deref().map(find));
+        let wanted = |at| is_class(state, &of.state, at) && is_class(waiting_on, &of.waiting_on, at);
+        self.moments(&rows, |at| wanted(at).then_some(1.0));
+    }
+
+    fn allocations(&mut self, recording: &Recording, metric: &Metric) {
+        let of = &recording.allocations;
+        let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
+        let class = self.class(recording);
+        // A recording with both has each byte twice: in the ticks, and in the samples.
+        let sampled = recording.strings.find("sample").filter(|source| of.source.contains(source));
+        let counted = |at: usize| sampled.is_none() || of.source.get(at).copied() == sampled;
+        let weight = |at: usize| match metric {
+            Metric::AllocatedBytes => of.weight_bytes.get(at).copied().unwrap_or(f64::NAN),
+            _ => 1.0,
+        };
+        self.moments(&rows, |at| (counted(at) && is_class(class, &of.class, at)).then(|| weight(at)));
+    }
+
+    fn events(&mut self, recording: &Recording, provider: &str, name: &str) {
+        let events = &recording.events;
+        let kinds: Vec<bool> = (events.kind_provider.iter().zip(&events.kind_name))
+            .map(|(of, event)| {
+                recording.strings.text(*of) == provider && recording.strings.text(*event) == name
+            })
+            .collect();
+        let rows = Rows { ts_ns: &events.ts_ns, thread: &events.thread, stack: &events.stack };
+        let is_kind = |at: usize| {
+            let kind = events.kind.get(at).and_then(|kind| kinds.get(*kind as usize));
+            kind.copied().unwrap_or(false)
+        };
+        self.moments(&rows, |at| is_kind(at).then_some(1.0));
+    }
+}

@@ -1,0 +1,1 @@
+//! The course of a recording over time, for any range.
