@@ -1,7 +1,6 @@
 //! `casebook explain`: what a recording says about the service, on a page or as JSON.
 
 mod json;
-mod loss;
 mod text;
 mod topics;
 mod verdict;

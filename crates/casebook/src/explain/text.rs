@@ -3,9 +3,9 @@
 //! What is lost stands right under the heading, before any figure that it touches. A part without data is named in
 //! one line at the end, with what to record for it.
 
-use super::{loss, verdict};
+use super::verdict;
 use crate::page::Page;
-use crate::unit::{duration, show};
+use crate::unit::show;
 use findings::Report;
 use model::Recording;
 use runtime::Part;
@@ -117,58 +117,19 @@ pub(super) fn page(recording: &Recording, report: &Report, parts: &[Part], detai
 
 /// Who it was, when, and what is lost.
 pub(super) fn headline(page: &mut Page, recording: &Recording) {
-    let exhibit = &recording.exhibit;
-    page.title(&exhibit.file);
-    let runtime =
-        exhibit.runtime.as_ref().map_or_else(|| "runtime not told".to_owned(), |of| format!(".NET {of}"));
-    let machine = [exhibit.os.as_deref(), exhibit.arch.as_deref()];
-    let machine: Vec<&str> = machine.into_iter().flatten().collect();
-    let facts = [
-        exhibit.name.clone(),
-        Some(runtime),
-        exhibit.pid.map(|pid| format!("process {pid}")),
-        exhibit.container.as_ref().map(|id| format!("container {}", id.get(..12).unwrap_or(id))),
-        exhibit.processors.map(|n| if n == 1 { "1 processor".to_owned() } else { format!("{n} processors") }),
-        (!machine.is_empty()).then(|| machine.join(" ")),
-        exhibit.server_gc.map(|server| if server { "server GC" } else { "workstation GC" }.to_owned()),
-    ];
-    page.line("subject", &facts.into_iter().flatten().collect::<Vec<_>>().join(" · "));
-    if let Some(command) = &exhibit.command_line {
+    page.title(&recording.exhibit.file);
+    page.line("subject", &runtime::subject(recording).join(" · "));
+    if let Some(command) = &recording.exhibit.command_line {
         page.line("command", command);
     }
-    page.line("recorded", &recorded(recording));
-    let losses = loss::sentences(recording);
+    page.line("recorded", &runtime::recorded(recording));
+    let losses = runtime::losses(recording);
     if losses.is_empty() {
-        page.line("lost", "nothing: no event dropped, no damage");
+        page.line("lost", runtime::NOTHING_LOST);
     }
     for (at, sentence) in losses.iter().enumerate() {
         page.warning(if at == 0 { "lost" } else { "" }, sentence);
     }
-}
-
-fn recorded(recording: &Recording) -> String {
-    let exhibit = &recording.exhibit;
-    let long = |ns: i64| duration(millis(ns));
-    let start = if exhibit.start_utc.is_empty() { "start not told" } else { &exhibit.start_utc };
-    let mut text = format!("{start} · {}", long(exhibit.duration_ns));
-    if let Some(profile) = &exhibit.profile {
-        text.extend([" · profile ", profile]);
-    }
-    for source in ["events", "samples"] {
-        // Said only where it differs: rates are of this time.
-        let observed = runtime::observed_ns(recording, source);
-        let whole = observed.is_some_and(|ns| millis(ns) > 0.98 * millis(exhibit.duration_ns));
-        if let Some(ns) = observed.filter(|_| !whole) {
-            let share = millis(ns) / millis(exhibit.duration_ns.max(1));
-            text.extend([" · ", source, " over ", &long(ns), &format!(" ({:.0} %)", share * 100.0)]);
-        }
-    }
-    text
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 104 days in nanoseconds")]
-fn millis(ns: i64) -> f64 {
-    ns as f64 / 1e6
 }
 
 /// A part without its lists.

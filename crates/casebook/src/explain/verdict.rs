@@ -18,55 +18,9 @@ const LEAST_SHARE: f64 = 0.01;
 
 /// The headline: the first finding, or that there is none.
 pub(super) fn headline(page: &mut Page, report: &Report, recording: &Recording) {
+    let verdict = findings::verdict(report, recording);
     page.gap();
-    if let Some(text) = too_little(recording) {
-        return page.block("verdict", Tone::Warning, &[text]);
-    }
-    let causes = |finding: &&Finding| finding.severity > Severity::Note && finding.follows.is_none();
-    let notable = report.findings.iter().filter(causes).count();
-    let Some(first) = report.findings.first().filter(|_| notable > 0) else {
-        let (text, tone) = match report.checked.len() {
-            0 => (
-                String::from("Nothing could be judged: no rule has the data that it works from."),
-                Tone::Warning,
-            ),
-            checked if much_is_missing(recording) => (
-                format!(
-                    "Nothing that hurts was found in what is here, but much is missing: see `lost`. {checked} {} checked.",
-                    plural(checked, "rule")
-                ),
-                Tone::Warning,
-            ),
-            checked => (
-                format!("Nothing that hurts was found: {checked} {} checked.", plural(checked, "rule")),
-                Tone::Good,
-            ),
-        };
-        page.block("verdict", tone, &[text]);
-        return;
-    };
-    let others = match notable - 1 {
-        0 => String::new(),
-        1 => String::from(" One more finding follows."),
-        more => format!(" {more} more findings follow."),
-    };
-    page.block("verdict", tone(first.severity), &[format!("{}.{others}", first.title)]);
-}
-
-/// That a recording is too short to judge by, if it is.
-fn too_little(recording: &Recording) -> Option<String> {
-    let observed =
-        ["events", "samples"].into_iter().find_map(|source| runtime::observed_ns(recording, source));
-    let millis = runtime::real(observed.unwrap_or(recording.exhibit.duration_ns)) / 1e6;
-    (millis < findings::LEAST_SECONDS * 1e3)
-        .then(|| format!("Too little was recorded to judge: {}.", duration(millis.max(0.0))))
-}
-
-/// Whether what is lost may hide what hurts.
-fn much_is_missing(recording: &Recording) -> bool {
-    let lost = &recording.lost;
-    let events = u64::try_from(recording.events.len()).unwrap_or(u64::MAX);
-    lost.unnamed_frames.saturating_mul(5) > lost.frames || lost.events.saturating_mul(10) > events
+    page.block("verdict", verdict.severity.map_or(Tone::Good, tone), &[verdict.text]);
 }
 
 /// The findings, the worst first.
@@ -172,8 +126,4 @@ fn tone(severity: Severity) -> Tone {
         Severity::Warning => Tone::Warning,
         Severity::Note => Tone::Plain,
     }
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
 }

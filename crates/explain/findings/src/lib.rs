@@ -18,11 +18,13 @@ mod rules;
 mod strange;
 #[cfg(test)]
 mod testing;
+mod verdict;
 
 pub use catalogue::markdown;
 pub use finding::{Evidence, Finding, Measured, Place, Severity};
 pub use rule::{Need, Rule, Threshold};
 pub use rules::ALL as RULES;
+pub use verdict::{Verdict, verdict};
 
 use facts::Facts;
 use model::Recording;

@@ -305,7 +305,8 @@ impl Scene {
     pub(crate) fn compiles(&mut self, thread: u32, at_ms: i64, ms: i64, method: &str, tier: &str) {
         let (method, tier) = (self.text(method), self.text(tier));
         let (ts_ns, dur_ns) = (ns(at_ms), ns(ms));
-        let row = JitRow { ts_ns, dur_ns, thread, method, il_bytes: 10, native_bytes: 30, tier, stack: NO_ID };
+        let row =
+            JitRow { ts_ns, dur_ns, thread, method, il_bytes: 10, native_bytes: 30, tier, stack: NO_ID };
         self.recording.jit.push(row);
     }
 

@@ -114,7 +114,16 @@ mod tests {
         ] {
             let (method, tier) = (recording.strings.intern(method), recording.strings.intern(tier));
             let (dur_ns, il_bytes) = (ms * 1_000_000, 10);
-            recording.jit.push(JitRow { ts_ns: 0, dur_ns, thread, method, il_bytes, native_bytes: 30, tier, stack: NO_ID });
+            recording.jit.push(JitRow {
+                ts_ns: 0,
+                dur_ns,
+                thread,
+                method,
+                il_bytes,
+                native_bytes: 30,
+                tier,
+                stack: NO_ID,
+            });
         }
         let loaded = JitRow { dur_ns: NO_INT, ..recording.jit.row(0).unwrap() };
         recording.jit.push(loaded);

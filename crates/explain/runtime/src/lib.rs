@@ -16,11 +16,13 @@ mod exceptions;
 mod figure;
 mod frames;
 mod gc;
+mod heading;
 mod inflight;
 mod jit;
 mod load;
 mod locks;
 mod logs;
+mod loss;
 mod metered;
 mod names;
 mod observed;
@@ -40,12 +42,14 @@ pub use collections::{
 pub use compilation::{Compilation, Compiled, compilation};
 pub use figure::{Figure, List, ListColumn, Part, Row, Series, known, real, real_u64};
 pub use frames::{Marks, Owner, StackIndex};
+pub use heading::{recorded, subject};
 pub use inflight::{InFlight, in_flight};
 pub use load::{
     Basis, DATABASE_METERS, Work, a_second, database_calls, http_calls, is_database, is_http,
     requests as request_work, routes,
 };
 pub use locks::{Lock, locks};
+pub use loss::{NOTHING_LOST, losses};
 pub use metered::{
     Metered, at_per_mille, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest, metered_sum,
     metered_totals, processors, tag,

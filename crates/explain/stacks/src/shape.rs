@@ -328,7 +328,7 @@ pub fn short_name(full: &str) -> String {
             ']' | '>' | ')' => depth = depth.saturating_sub(1),
             // The name of a constructor begins with a dot of its own.
             '.' if depth == 0 && !written.get(..at).is_some_and(|before| before.ends_with('.')) => {
-                dots.push(at)
+                dots.push(at);
             }
             _ => {}
         }

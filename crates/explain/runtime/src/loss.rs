@@ -1,11 +1,14 @@
-//! What is missing from a recording, in sentences.
+//! What is missing from a recording, in sentences: they stand beside the figures that it touches.
 
+use crate::figure::real_u64;
 use crate::unit::{duration, short};
 use model::{NO_INT, Recording};
-use runtime::real_u64;
+
+/// What stands there instead.
+pub const NOTHING_LOST: &str = "nothing: no event dropped, no damage";
 
 /// A sentence for each kind of loss; none where the recording is whole.
-pub(super) fn sentences(recording: &Recording) -> Vec<String> {
+pub fn losses(recording: &Recording) -> Vec<String> {
     let lost = &recording.lost;
     let mut sentences = Vec::new();
     match recording.exhibit.state.as_deref() {
@@ -80,7 +83,7 @@ mod tests {
     #[test]
     fn every_kind_of_loss_has_its_sentence() {
         let mut recording = Recording::default();
-        assert_eq!(sentences(&recording), Vec::<String>::new());
+        assert_eq!(losses(&recording), Vec::<String>::new());
         recording.exhibit.state = Some("recording".to_owned());
         recording.lost.events = 1_200;
         recording.loss.push(LossRow {
@@ -96,7 +99,7 @@ mod tests {
         recording.lost.no_rundown = true;
         (recording.lost.frames, recording.lost.unnamed_frames) = (200, 3);
         assert_eq!(
-            sentences(&recording),
+            losses(&recording),
             [
                 "the recording was not ended: its recorder was killed, or still runs",
                 "1,200 events missing by their numbers (dropped by the runtime, or damaged), in 1 gap from 1 s to 2.50 s",

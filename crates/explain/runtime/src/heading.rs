@@ -1,0 +1,50 @@
+//! Who was recorded and when, in the words that pages begin with.
+
+use crate::figure::real;
+use crate::observed::observed_ns;
+use crate::unit::duration;
+use model::Recording;
+
+/// What is known of the service and its machine, a fact each.
+pub fn subject(recording: &Recording) -> Vec<String> {
+    let exhibit = &recording.exhibit;
+    let runtime =
+        exhibit.runtime.as_ref().map_or_else(|| "runtime not told".to_owned(), |of| format!(".NET {of}"));
+    let machine = [exhibit.os.as_deref(), exhibit.arch.as_deref()];
+    let machine: Vec<&str> = machine.into_iter().flatten().collect();
+    let facts = [
+        exhibit.name.clone(),
+        Some(runtime),
+        exhibit.pid.map(|pid| format!("process {pid}")),
+        exhibit.container.as_ref().map(|id| format!("container {}", id.get(..12).unwrap_or(id))),
+        exhibit.processors.map(|n| if n == 1 { "1 processor".to_owned() } else { format!("{n} processors") }),
+        (!machine.is_empty()).then(|| machine.join(" ")),
+        exhibit.server_gc.map(|server| if server { "server GC" } else { "workstation GC" }.to_owned()),
+    ];
+    facts.into_iter().flatten().collect()
+}
+
+/// When it was recorded, how long, and of which part of that time there is what.
+pub fn recorded(recording: &Recording) -> String {
+    let exhibit = &recording.exhibit;
+    let long = |ns: i64| duration(millis(ns));
+    let start = if exhibit.start_utc.is_empty() { "start not told" } else { &exhibit.start_utc };
+    let mut text = format!("{start} · {}", long(exhibit.duration_ns));
+    if let Some(profile) = &exhibit.profile {
+        text.extend([" · profile ", profile]);
+    }
+    for source in ["events", "samples"] {
+        // Said only where it differs: rates are of this time.
+        let observed = observed_ns(recording, source);
+        let whole = observed.is_some_and(|ns| millis(ns) > 0.98 * millis(exhibit.duration_ns));
+        if let Some(ns) = observed.filter(|_| !whole) {
+            let share = millis(ns) / millis(exhibit.duration_ns.max(1));
+            text.extend([" · ", source, " over ", &long(ns), &format!(" ({:.0} %)", share * 100.0)]);
+        }
+    }
+    text
+}
+
+fn millis(ns: i64) -> f64 {
+    real(ns) / 1e6
+}
