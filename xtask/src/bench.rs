@@ -6,6 +6,7 @@
 mod decode;
 mod explain;
 mod long_trace;
+mod page;
 mod record;
 
 use crate::workspace::Workspace;
@@ -24,6 +25,8 @@ pub(crate) enum Name {
     Scan,
     /// A query that filters and groups a million rows, beside a native table of SQLite
     Query,
+    /// The pages of a million samples in a browser, beside speedscope; how long for a picture, a zoom, a filter
+    Page,
     /// What a recording costs its subject and the recorder, beside packing, copying and dotnet-trace
     Record,
 }
@@ -58,6 +61,9 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
     }
     if wanted(Name::Explain) {
         explain::explain(workspace)?;
+    }
+    if wanted(Name::Page) {
+        page::page(workspace)?;
     }
     if wanted(Name::Record) {
         record::record(workspace, &args.record)?;

@@ -4,7 +4,7 @@
 
 use crate::tally::{Skips, Tally, test_result};
 use crate::workspace::Workspace;
-use crate::{binary, docs, process, readback, tidy};
+use crate::{binary, docs, process, readback, tidy, viewers, web};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::io::ErrorKind;
@@ -31,10 +31,13 @@ const STEPS: [Step; 4] = [
     Step { name: "tests", run: tests },
     Step { name: "tidy", run: tidy },
 ];
-const RELEASE_STEPS: [Step; 5] = [
+const RELEASE_STEPS: [Step; 8] = [
     Step { name: "release build", run: release },
     Step { name: "first command of the README", run: first_command },
     Step { name: "generated docs", run: generated_docs },
+    Step { name: "types of the scripts", run: web::types },
+    Step { name: "pages in a browser", run: pages },
+    Step { name: "exports in their viewers", run: viewers::step },
     Step { name: "captures", run: captures },
     Step { name: "parquet read-back", run: parquet },
 ];
@@ -119,20 +122,25 @@ fn release(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Runs the README's `cargo run`, word for word: it is what a newcomer types first.
+/// Runs the README's `cargo run`, word for word but for `--once`, with which the demo ends by itself: it is what a
+/// newcomer types first.
 fn first_command(workspace: &Workspace, _: &mut Tally) -> Result<()> {
     let readme = fs::read_to_string(workspace.root.join("README.md")).context("cannot read README.md")?;
     let words =
         readme.lines().find_map(|line| line.strip_prefix("cargo ").filter(|rest| rest.starts_with("run ")));
     let words = words.context("README.md has no line that begins with `cargo run`")?;
     let without_comment = words.split_once('#').map_or(words, |(words, _)| words);
-    let page = process::output(&mut workspace.cargo(without_comment))?;
+    let page = process::output(&mut workspace.cargo(&format!("{} --once", without_comment.trim())))?;
     ensure!(!page.is_empty(), "`cargo {}` printed nothing", without_comment.trim());
     Ok(())
 }
 
 fn generated_docs(workspace: &Workspace, _: &mut Tally) -> Result<()> {
     docs::check(workspace, &workspace.release_binary())
+}
+
+fn pages(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
+    web::tests(workspace, &workspace.release_binary(), tally)
 }
 
 fn captures(workspace: &Workspace, tally: &mut Tally) -> Result<()> {

@@ -1,4 +1,5 @@
-//! The repository's own tasks: `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask bench`.
+//! The repository's own tasks: `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask screenshot`,
+//! `cargo xtask bench`.
 //!
 //! They build, check and generate; nothing of the product lives here, and nothing depends on this crate. A new task is
 //! a variant of [`Task`] and a module. Exit 0 when everything holds, 1 when a check failed, 2 when it could not run.
@@ -13,6 +14,8 @@ mod process;
 mod readback;
 mod tally;
 mod tidy;
+mod viewers;
+mod web;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -29,7 +32,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Everything that must hold: format, lints, tests, tidy, the release binary, its docs, captures and Parquet
+    /// Everything that must hold: format, lints, tests, tidy, the release binary, its pages in a browser, its
+    /// docs, exports, captures and Parquet
     ///
     /// Stops at the first step that fails. The last line is `N passed, M failed, K skipped`.
     Ci(ci::Args),
@@ -39,6 +43,8 @@ enum Task {
     Tidy,
     /// Rewrite docs/tables.md and docs/findings.md from what the program prints
     Docs,
+    /// Make the README's picture anew: docs/page.png
+    Screenshot,
     /// Measurements beside their anchors; runs for minutes
     Bench(bench::Args),
 }
@@ -61,6 +67,7 @@ fn run(task: &Task, workspace: &Workspace) -> anyhow::Result<bool> {
         Task::Ci(args) => Ok(ci::run(workspace, args)),
         Task::Tidy => tidy::run(workspace),
         Task::Docs => docs::rewrite(workspace).map(|()| true),
+        Task::Screenshot => web::screenshot(workspace).map(|()| true),
         Task::Bench(args) => bench::run(args, workspace),
     }
 }

@@ -4,7 +4,7 @@
 //! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
 
 use crate::target::Target;
-use crate::{duration, page};
+use crate::{duration, textpage};
 use anyhow::{Context, ensure};
 use ask::{Choice, Named, Wanted};
 use base::time::{Deadline, Stopwatch};
@@ -134,7 +134,7 @@ fn start(args: &Args, subject: &Subject, wanted: &[Wanted]) -> anyhow::Result<Se
 }
 
 fn named(subject: &Subject) -> String {
-    format!("{} (process {})", page::printable(&subject.name), number(subject))
+    format!("{} (process {})", textpage::printable(&subject.name), number(subject))
 }
 
 fn number(subject: &Subject) -> u64 {
@@ -380,8 +380,9 @@ impl<'a> Watch<'a> {
     fn title(&self) -> String {
         let Subject { name, runtime, container, .. } = self.subject;
         let runtime = runtime.as_ref().map_or_else(String::new, |version| format!(" · .NET {version}"));
-        let container =
-            container.as_ref().map_or_else(String::new, |id| format!(" · container {}", page::cut(id, 12)));
+        let container = container
+            .as_ref()
+            .map_or_else(String::new, |id| format!(" · container {}", textpage::cut(id, 12)));
         let time = Timestamp::try_from(base::time::calendar());
         let time = time.map(|time| time.strftime("%H:%M:%S UTC").to_string()).unwrap_or_default();
         let watched = span(self.since.elapsed());

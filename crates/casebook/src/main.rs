@@ -1,19 +1,25 @@
 //! The program: flags and glue. What it says comes from the libraries; one module a command.
 
+mod browser;
 mod completions;
 mod counters;
+mod demo;
+mod diff;
 mod duration;
 mod explain;
+mod export;
 mod format;
 mod guard;
-mod page;
+mod open;
 mod ps;
 mod query;
 mod reading;
 mod record;
+mod serving;
 mod stacks;
 mod tables;
 mod target;
+mod textpage;
 mod unit;
 
 use clap::{Parser, Subcommand};
@@ -36,8 +42,12 @@ enum Command {
     Counters(counters::Args),
     Stacks(stacks::Args),
     Explain(explain::Args),
+    Open(open::Args),
+    Diff(diff::Args),
     Query(query::Args),
+    Export(export::Args),
     Tables(tables::Args),
+    Demo(demo::Args),
     #[command(hide = true)]
     Guard(guard::Args),
     #[command(hide = true)]
@@ -52,7 +62,11 @@ fn main() -> ExitCode {
         Command::Counters(args) => counters::run(&args),
         Command::Guard(_) => Ok(guard::run()),
         Command::Explain(args) => explain::run(&args),
+        Command::Open(args) => open::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Query(args) => query::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Tables(args) => tables::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

@@ -1,7 +1,7 @@
 //! `ps`: the .NET processes that can be reached.
 
 use crate::format::print_json;
-use crate::page::printable;
+use crate::textpage::printable;
 use clap::builder::styling::{AnsiColor, Style};
 use dotnet_ipc::discover::{Asked, State, ask_all, find, find_stale};
 use dotnet_ipc::{Endpoint, Error};
@@ -71,6 +71,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Form::Table => anstream::stdout().write_all(table(&rows, args.all).as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Process id and name of those that can be recorded.
+pub(crate) fn running() -> Vec<(u32, String)> {
+    let running = rows(&Proc::live()).into_iter().filter(|row| row.state == State::Running.name());
+    running.map(|row| (row.pid, row.name)).collect()
 }
 
 fn rows(proc: &Proc) -> Vec<Row> {

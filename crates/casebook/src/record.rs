@@ -12,7 +12,7 @@ use recorder::{
 };
 use serde::Serialize;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -187,6 +187,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         text::tell_of_command(launched.end());
     }
     recorded
+}
+
+/// Records a process for a while with a profile, into a folder; says what came of it.
+pub(crate) fn of_process(pid: u32, duration: &str, profile: &str, out: &Path) -> anyhow::Result<ExitCode> {
+    let words = [OsString::from("record"), "-p".into(), pid.to_string().into(), "-d".into(), duration.into()];
+    let rest = [OsString::from("--profile"), profile.into(), "-o".into(), out.into()];
+    let command = <Args as clap::Args>::augment_args(clap::Command::new("record"));
+    let matches = command.try_get_matches_from(words.into_iter().chain(rest))?;
+    run(&<Args as clap::FromArgMatches>::from_arg_matches(&matches)?)
 }
 
 /// Finds the process, records it and shows the result.

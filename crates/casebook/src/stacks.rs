@@ -4,8 +4,8 @@
 //! thread is its stack now. Equal stacks are one group.
 
 use crate::format::print_json;
-use crate::page::printable;
 use crate::target::Target;
+use crate::textpage::printable;
 use anyhow::{bail, ensure};
 use base::time::{Deadline, Stopwatch};
 use clap::builder::styling::Style;

@@ -2,7 +2,7 @@
 //!
 //! On the page notes stand in its last lines; elsewhere each goes to standard error, once.
 
-use crate::page::printable;
+use crate::textpage::printable;
 use import::CounterNote;
 use std::collections::BTreeSet;
 use std::io::Write;

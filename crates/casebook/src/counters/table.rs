@@ -4,7 +4,7 @@
 //! printable and cut as they come in.
 
 use super::value::show;
-use crate::page::{cut, printable};
+use crate::textpage::{cut, printable};
 use crate::unit::sparkline;
 use clap::builder::styling::{AnsiColor, Style};
 use import::CounterReading;

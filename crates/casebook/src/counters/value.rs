@@ -1,6 +1,6 @@
 //! Counters' values in words, by the units that their authors wrote.
 
-use crate::page::{cut, printable};
+use crate::textpage::{cut, printable};
 use crate::unit;
 
 /// The widest word of a unit that is not known.

@@ -4,7 +4,7 @@
 //! one line at the end, with what to record for it.
 
 use super::verdict;
-use crate::page::Page;
+use crate::textpage::Page;
 use crate::unit::show;
 use findings::Report;
 use model::Recording;

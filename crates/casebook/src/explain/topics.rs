@@ -1,7 +1,7 @@
 //! Topics on a page: the figures, their courses, the largest, then what it all means and what is not in the recording.
 
 use super::text;
-use crate::page::Page;
+use crate::textpage::Page;
 use crate::unit::show;
 use clap::ValueEnum;
 use model::Recording;
@@ -157,7 +157,7 @@ mod tests {
                 "not here"
             ]
         );
-        assert!(text.lines().all(|line| line.chars().count() <= crate::page::WIDTH), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= crate::textpage::WIDTH), "{text}");
     }
 
     #[test]

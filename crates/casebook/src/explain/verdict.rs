@@ -3,7 +3,7 @@
 //! A finding is a few aligned lines: what was measured against which threshold, where, how it comes about, what to try.
 //! Notes are a line each. What could not be checked stands at the end of the page, with what to record for it.
 
-use crate::page::{Page, Tone};
+use crate::textpage::{Page, Tone};
 use crate::unit::{duration, short, show};
 use findings::{Evidence, Finding, Place, Report, Severity};
 use model::Recording;

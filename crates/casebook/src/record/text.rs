@@ -99,13 +99,13 @@ pub(super) fn show(subject: &Subject, options: &Options, outcome: &Outcome) -> a
     let runtime = subject
         .runtime
         .as_ref()
-        .map_or_else(String::new, |version| format!(", .NET {}", crate::page::printable(version)));
+        .map_or_else(String::new, |version| format!(", .NET {}", crate::textpage::printable(version)));
     let pid = subject.pid.map_or(subject.container_pid, u64::from);
     let slash = if options.shape == Shape::Folder { "/" } else { "" };
     writeln!(
         out,
         "recorded {} (process {pid}{runtime}) for {} into {}{slash}",
-        crate::page::printable(&subject.name),
+        crate::textpage::printable(&subject.name),
         lasted(outcome),
         options.out.display()
     )?;
@@ -132,7 +132,7 @@ pub(super) fn show(subject: &Subject, options: &Options, outcome: &Outcome) -> a
         sampled(outcome)
     )?;
     for note in &outcome.notes {
-        writeln!(out, "  note: {}", crate::page::printable(note))?;
+        writeln!(out, "  note: {}", crate::textpage::printable(note))?;
     }
     for copy in &outcome.copies {
         writeln!(out, "  copied what was kept to {}/", copy.display())?;

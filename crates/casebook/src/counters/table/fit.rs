@@ -1,7 +1,7 @@
 //! A page that has not room for all rows: each provider gets its share, and says how many rows are missing.
 
 use super::{FAINT, Group, PROVIDER, Row, Widths};
-use crate::page::cut;
+use crate::textpage::cut;
 
 /// A provider's heading, a row, and the line that says what is missing.
 const LEAST_GROUP: usize = 3;

@@ -1,0 +1,80 @@
+//! `casebook diff`: what changed between two recordings, on a page or as JSON.
+
+mod json;
+mod text;
+
+use crate::format::print_json;
+use crate::reading;
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use diff::{Basis, Options, Side};
+use runtime::StackIndex;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What changed between two recordings of a service, in one list, what changed most first
+///
+/// Each row says whether the change is beyond what both recordings vary by themselves. How that is decided, and how
+/// the list is ordered, stands in docs/diff.md. One recording of each tells nothing of how two runs of the same
+/// service differ.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  casebook diff before.nettrace after.nettrace\n  casebook diff before.nettrace after.nettrace --per request   # where the load differs\n  casebook diff monday/ friday/ --all\n  casebook diff a.nettrace.zst b.nettrace.zst --format json | jq '.changes[] | select(.verdict == \"beyond noise\")'"
+)]
+pub(crate) struct Args {
+    /// The recording before: .nettrace, packed or not, or an exhibit's folder
+    before: PathBuf,
+    /// The recording after
+    after: PathBuf,
+    /// What amounts are divided by
+    #[arg(long, value_enum, default_value_t = Per::Duration)]
+    per: Per,
+    /// Show every row, also those within the noise
+    #[arg(long)]
+    all: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Per {
+    /// The time that was observed
+    Duration,
+    /// The requests that began in it
+    Request,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One document, with every row
+    Json,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let (before, after) = (reading::open(&args.before, false)?, reading::open(&args.after, false)?);
+    let kinds = (&before.exhibit.kind, &after.exhibit.kind);
+    ensure!(kinds.0 == kinds.1, "two of a kind are compared: {} and {} are not", kinds.0, kinds.1);
+    let indices = (StackIndex::new(&before), StackIndex::new(&after));
+    let reports = (findings::explain_with(&before, &indices.0), findings::explain_with(&after, &indices.1));
+    let basis = match args.per {
+        Per::Duration => Basis::Duration,
+        Per::Request => Basis::Request,
+    };
+    let diff = diff::compare(
+        &Side { recording: &before, index: &indices.0, report: &reports.0, range: None },
+        &Side { recording: &after, index: &indices.1, report: &reports.1, range: None },
+        &Options { basis },
+    );
+    match args.format {
+        Format::Json => print_json(&json::document(&before, &after, &diff))?,
+        Format::Text => {
+            let rows = if args.all { text::Rows::All } else { text::Rows::First };
+            anstream::stdout().write_all(text::page(&before, &after, &diff, rows).text().as_bytes())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,41 @@
+//! `casebook open`: a recording as pages in the browser, alone or beside an earlier one.
+
+use crate::reading;
+use crate::serving::{self, Site};
+use page::Pages;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// A recording as pages in the browser: findings, flame graphs, time line, GC, requests, locks, events, SQL
+///
+/// The pages are served on this machine alone, to who has the address that is printed; it works once and leaves a cookie.
+/// Everything that is chosen on a page stands in its address. The pages work without script, too.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  casebook open trace.nettrace.zst\n  casebook open after/ --against before/      # what changed: differential flame graphs, one list of changes\n  casebook open trace.nettrace --port 8080 --no-browser   # over ssh -L 8080:127.0.0.1:8080\n\nTo send a page, write it into one file: casebook export trace.nettrace --to html"
+)]
+pub(crate) struct Args {
+    /// A recording: .nettrace, packed or not, or an exhibit's folder
+    file: PathBuf,
+    /// An earlier recording to compare with
+    #[arg(long, value_name = "OTHER")]
+    against: Option<PathBuf>,
+    #[command(flatten)]
+    serving: serving::Where,
+}
+
+impl Site for Pages {
+    fn answer(&self, path: &str, query: &[(String, String)]) -> page::Reply {
+        Self::answer(self, path, query)
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let here = Arc::new(reading::open(&args.file, true)?);
+    let pages = match &args.against {
+        None => Pages::new(here),
+        Some(other) => Pages::compared(here, Arc::new(reading::open(other, true)?)),
+    };
+    serving::serve(pages, &args.serving)
+}

@@ -1,0 +1,137 @@
+//! The observed time of a recording, cut into pieces of equal length.
+//!
+//! ```text
+//! coverage   ├──────┤      ├────────┤     ├───┤      what was recorded
+//! pieces     │ 0 │ 1        │ 2 │ 3 │  4      │      equal parts of it, gaps left out
+//! ```
+//!
+//! How much a value varies from piece to piece is the noise of a recording: the method of batch means. Between ten and
+//! thirty pieces are enough (B. Schmeiser, Batch Size Effects in the Analysis of Simulation Output, Operations Research
+//! 30, 1982), and a piece shorter than a second would tear apart what counters publish once a second.
+
+use model::Recording;
+use runtime::real;
+
+/// The fewest pieces that a recording is cut into.
+pub(crate) const LEAST_PIECES: usize = 10;
+/// The most.
+const MOST_PIECES: usize = 30;
+/// A piece is at least so long, where the recording is long enough.
+const PIECE_NS: i64 = 1_000_000_000;
+
+/// The observed time in pieces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Grid {
+    /// From, to (not part of it), and what was observed before it; apart from each other, ascending.
+    spans: Vec<(i64, i64, i64)>,
+    total_ns: i64,
+    pieces: usize,
+}
+
+impl Grid {
+    /// The times of a source (`events`, `samples`) by the table `coverage`, cut to a range.
+    pub(crate) fn new(recording: &Recording, source: &str, range: Option<(i64, i64)>) -> Self {
+        let Some(source) = recording.strings.find(source) else { return Self::default() };
+        let (least, most) = range.unwrap_or((i64::MIN, i64::MAX));
+        let rows = &recording.coverage;
+        let spans = rows.source.iter().zip(rows.from_ns.iter().zip(&rows.to_ns));
+        // The last event of a span belongs to it.
+        let spans = spans.filter(|(of, _)| **of == source);
+        let spans = spans.map(|(_, (from, to))| ((*from).max(least), to.saturating_add(1).min(most)));
+        let mut spans: Vec<(i64, i64)> = spans.filter(|(from, to)| from < to).collect();
+        spans.sort_unstable();
+        let mut grid = Self::default();
+        for (from, to) in spans {
+            match grid.spans.last_mut() {
+                Some((_, end, _)) if from <= *end => {
+                    grid.total_ns = grid.total_ns.saturating_add(to.saturating_sub(*end).max(0));
+                    *end = to.max(*end);
+                }
+                _ => {
+                    grid.spans.push((from, to, grid.total_ns));
+                    grid.total_ns = grid.total_ns.saturating_add(to.saturating_sub(from));
+                }
+            }
+        }
+        let wanted = usize::try_from(grid.total_ns / PIECE_NS).unwrap_or(MOST_PIECES);
+        grid.pieces = if grid.total_ns > 0 { wanted.clamp(LEAST_PIECES, MOST_PIECES) } else { 0 };
+        grid
+    }
+
+    /// How many pieces there are; 0 where nothing was observed.
+    pub(crate) fn pieces(&self) -> usize {
+        self.pieces
+    }
+
+    /// Nanoseconds that were observed.
+    pub(crate) fn observed_ns(&self) -> i64 {
+        self.total_ns
+    }
+
+    /// Seconds of a piece.
+    pub(crate) fn piece_seconds(&self) -> f64 {
+        if self.pieces == 0 { 0.0 } else { real(self.total_ns) / 1e9 / count(self.pieces) }
+    }
+
+    /// The piece of a time; none outside of what was observed.
+    pub(crate) fn piece(&self, ts_ns: i64) -> Option<usize> {
+        let after = self.spans.partition_point(|(from, _, _)| *from <= ts_ns);
+        let (from, to, before) = *self.spans.get(after.checked_sub(1)?)?;
+        if ts_ns >= to {
+            return None;
+        }
+        let at = i128::from(before) + i128::from(ts_ns) - i128::from(from);
+        let piece = at * i128::try_from(self.pieces).ok()? / i128::from(self.total_ns.max(1));
+        usize::try_from(piece).ok().map(|piece| piece.min(self.pieces.saturating_sub(1)))
+    }
+}
+
+/// A length as a number.
+pub(crate) fn count(len: usize) -> f64 {
+    real(i64::try_from(len).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::CoverageRow;
+
+    fn grid(spans: &[(i64, i64)], range: Option<(i64, i64)>) -> Grid {
+        let mut recording = Recording::default();
+        let source = recording.strings.intern("events");
+        for (from_ns, to_ns) in spans {
+            recording.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });
+        }
+        Grid::new(&recording, "events", range)
+    }
+
+    #[test]
+    fn pieces_are_equal_parts_of_what_was_observed() {
+        let grid = grid(&[(100, 149), (0, 39), (20, 49)], None);
+        assert_eq!((grid.pieces(), grid.observed_ns()), (10, 100));
+        let pieces = [-1, 0, 9, 10, 49, 50, 99, 100, 109, 149, 150].map(|ns| grid.piece(ns));
+        let none = None;
+        assert_eq!(
+            pieces,
+            [none, Some(0), Some(0), Some(1), Some(4), none, none, Some(5), Some(5), Some(9), none]
+        );
+    }
+
+    #[test]
+    fn a_longer_recording_has_more_pieces_and_a_range_cuts_it() {
+        let second = 1_000_000_000;
+        assert_eq!(grid(&[(0, 15 * second)], None).pieces(), 15);
+        assert_eq!(grid(&[(0, 3_600 * second)], None).pieces(), 30);
+        let half = grid(&[(0, 15 * second)], Some((5 * second, 7 * second)));
+        assert_eq!((half.pieces(), half.observed_ns()), (10, 2 * second));
+        assert_eq!(half.piece(4 * second), None);
+    }
+
+    #[test]
+    fn times_at_the_ends_of_what_can_be_told_are_survived() {
+        let grid = grid(&[(i64::MIN, i64::MAX), (i64::MAX, i64::MIN)], None);
+        assert_eq!(grid.piece(i64::MAX), None);
+        assert!(grid.piece(0).is_some());
+        assert_eq!(super::Grid::default().piece(0), None);
+    }
+}

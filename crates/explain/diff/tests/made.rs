@@ -1,0 +1,382 @@
+//! Recordings made up: closed forms, and what no runtime writes.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use diff::{Basis, Change, Diff, Options, Side, Subject, Verdict, compare};
+use findings::Report;
+use model::{
+    AllocationRow, ContentionRow, CounterRow, CoverageRow, ExceptionRow, Frame, GcRow, JitRow, NO_ID, NO_INT,
+    PauseRow, Recording, RequestRow, SampleRow, SpanRow, Sym, WaitRow,
+};
+use proptest::prelude::*;
+use runtime::StackIndex;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// A recording of so many seconds, with events and samples all the time.
+fn lasting(seconds: i64) -> Recording {
+    let mut recording = Recording::default();
+    recording.exhibit.duration_ns = seconds * SECOND;
+    recording.thread_ids = vec![10, 11];
+    for source in ["events", "samples"] {
+        let source = recording.strings.intern(source);
+        recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: seconds * SECOND - 1 });
+    }
+    recording
+}
+
+fn diff(before: &Recording, after: &Recording, basis: Basis) -> Diff {
+    let indices = (StackIndex::new(before), StackIndex::new(after));
+    let report = Report::default();
+    let side = |recording, index| Side { recording, index, report: &report, range: None };
+    compare(&side(before, &indices.0), &side(after, &indices.1), &Options { basis })
+}
+
+fn row<'a>(diff: &'a Diff, measure: &str, name: &str) -> &'a Change {
+    diff.rows.iter().find(|row| row.measure == measure && row.name == name).unwrap()
+}
+
+fn exceptions(recording: &mut Recording, class: &str, times: impl Iterator<Item = i64>) {
+    let class = recording.strings.intern(class);
+    for ts_ns in times {
+        let (thread, message, stack, activity) = (0, Sym::NONE, NO_ID, NO_ID);
+        recording.exceptions.push(ExceptionRow { ts_ns, thread, class, message, stack, activity });
+    }
+}
+
+/// So many a second, a little more in every second second.
+fn about(a_second: i64, seconds: i64) -> impl Iterator<Item = i64> {
+    (0..seconds).flat_map(move |second| {
+        let many = if second % 2 == 0 { a_second * 9 / 10 } else { a_second * 11 / 10 };
+        (0..many).map(move |at| second * SECOND + at * SECOND / many)
+    })
+}
+
+#[test]
+fn twice_as_many_events_are_beyond_noise_and_a_twentieth_more_is_not() {
+    let mut sides = [lasting(20), lasting(20), lasting(20)];
+    for (recording, a_second) in sides.iter_mut().zip([100, 200, 105]) {
+        exceptions(recording, "Shop.Oops", about(a_second, 20));
+    }
+    let [before, twice, more] = &sides;
+    let doubled = diff(before, twice, Basis::Duration);
+    let thrown = row(&doubled, "exceptions thrown", "");
+    assert_eq!((thrown.before, thrown.after), (Some(100.0), Some(200.0)));
+    assert_eq!(
+        (thrown.ratio(), thrown.verdict, thrown.unit.as_str()),
+        (Some(2.0), Verdict::BeyondNoise, "1/s")
+    );
+    let (low, high) = thrown.interval.unwrap();
+    assert!(low < 100.0 && high > 100.0 && low > 80.0 && high < 120.0, "{low} {high}");
+    let by_type = row(&doubled, "exceptions thrown, by type", "Shop.Oops");
+    assert_eq!((by_type.shares, by_type.class.as_deref()), (Some((1.0, 1.0)), Some("Shop.Oops")));
+    assert_eq!(by_type.verdict, Verdict::BeyondNoise);
+    let more = diff(before, more, Basis::Duration);
+    assert_eq!(row(&more, "exceptions thrown", "").verdict, Verdict::WithinNoise);
+}
+
+#[test]
+fn what_was_recorded_twice_as_long_did_not_happen_twice_as_often() {
+    let (mut short, mut long) = (lasting(10), lasting(20));
+    exceptions(&mut short, "Shop.Oops", about(100, 10));
+    exceptions(&mut long, "Shop.Oops", about(100, 20));
+    let diff = diff(&short, &long, Basis::Duration);
+    assert_eq!(row(&diff, "exceptions thrown", "").difference(), Some(0.0));
+    assert_eq!(diff.observed_ns, (10 * SECOND, 20 * SECOND));
+    assert_eq!(diff.pieces, (10, 20));
+}
+
+fn request(recording: &mut Recording, path: &str, start_ns: i64, dur_ns: i64, status: i64) {
+    let method = recording.strings.intern("GET");
+    let path = recording.strings.intern(path);
+    let (route, trace_id, no) = (Sym::NONE, Sym::NONE, NO_INT);
+    recording.requests.push(RequestRow {
+        start_ns,
+        dur_ns,
+        method,
+        path,
+        route,
+        status,
+        activity: NO_ID,
+        trace_id,
+        thread_first: NO_ID,
+        gc_ns: no,
+        lock_ns: no,
+        wait_ns: no,
+        cpu_ns: no,
+        database_ns: no,
+        http_ns: no,
+        queue_ns: no,
+        await_ns: no,
+        unknown_ns: no,
+    });
+}
+
+#[test]
+fn per_request_a_service_under_twice_the_load_did_not_change() {
+    let mut sides = [lasting(10), lasting(10)];
+    for (recording, a_second) in sides.iter_mut().zip([100, 200]) {
+        about(a_second, 10).for_each(|ns| request(recording, "/a", ns, 5_000_000, 200));
+        exceptions(recording, "Shop.Oops", about(a_second, 10));
+    }
+    let [before, after] = &sides;
+    let by_time = diff(before, after, Basis::Duration);
+    assert_eq!(row(&by_time, "exceptions thrown", "").ratio(), Some(2.0));
+    assert!(by_time.caveats.iter().any(|of| of.starts_with("the load differs")), "{:?}", by_time.caveats);
+    let by_request = diff(before, after, Basis::Request);
+    let thrown = row(&by_request, "exceptions thrown", "");
+    assert_eq!((thrown.ratio(), thrown.verdict), (Some(1.0), Verdict::WithinNoise));
+    assert_eq!((thrown.unit.as_str(), by_request.requests), ("1/request", Some((1_000.0, 2_000.0))));
+    // How many requests there were is told all the same.
+    assert_eq!(row(&by_request, "requests", "").ratio(), Some(2.0));
+}
+
+#[test]
+fn the_slowest_requests_of_one_route_are_told_apart_from_the_others() {
+    let mut sides = [lasting(10), lasting(10)];
+    for (at, recording) in sides.iter_mut().enumerate() {
+        for (number, ns) in about(500, 10).enumerate() {
+            let slow = if at == 1 && number % 10 == 0 { 200 } else { 0 };
+            let spread = i64::try_from(number % 7).unwrap();
+            request(recording, "/slow", ns, (10 + spread + slow) * 1_000_000, 200);
+            request(
+                recording,
+                "/same",
+                ns,
+                (20 + spread) * 1_000_000,
+                if number % 50 == 0 { 500 } else { 200 },
+            );
+        }
+    }
+    let [before, after] = &sides;
+    let diff = diff(before, after, Basis::Duration);
+    let p99 = row(&diff, "p99", "GET /slow");
+    assert_eq!((p99.before, p99.after), (Some(16.0), Some(216.0)));
+    assert_eq!((p99.verdict, p99.unit.as_str(), p99.subject), (Verdict::BeyondNoise, "ms", Subject::Latency));
+    assert_eq!(row(&diff, "p50", "GET /slow").verdict, Verdict::WithinNoise);
+    assert_eq!(row(&diff, "p99", "GET /same").difference(), Some(0.0));
+    let failed = row(&diff, "failed, of all (status 500 and above)", "GET /same");
+    assert_eq!((failed.before, failed.after), (Some(0.02), Some(0.02)));
+}
+
+/// A stack of methods, the outermost first.
+fn stack(recording: &mut Recording, methods: &[&str]) -> u32 {
+    methods.iter().fold(NO_ID, |parent, name| {
+        let sym = recording.strings.intern(name);
+        let known = recording.frames.name.iter().position(|of| *of == sym);
+        let frame = known.map_or_else(
+            || {
+                let (module, method) = name.split_once('!').unwrap();
+                let module = recording.strings.intern(module);
+                let method = recording.strings.intern(method);
+                let (declaring_type, signature, tier) = (Sym::NONE, Sym::NONE, Sym::NONE);
+                recording.frames.push(Frame { module, declaring_type, method, signature, name: sym, tier })
+            },
+            |at| u32::try_from(at).unwrap(),
+        );
+        recording.stacks.child(parent, frame)
+    })
+}
+
+fn samples(recording: &mut Recording, methods: &[&str], thread: u32, times: impl Iterator<Item = i64>) {
+    let stack = stack(recording, methods);
+    let state = recording.strings.intern("running");
+    let (kind, waiting_on) = (Sym::NONE, Sym::NONE);
+    for ts_ns in times {
+        recording.samples.push(SampleRow { ts_ns, thread, stack, kind, state, waiting_on });
+    }
+}
+
+#[test]
+fn methods_are_threads_on_average_however_often_the_sampler_looked() {
+    let mut sides = [lasting(10), lasting(10)];
+    // One sampler looks a thousand times a second, the other a hundred times.
+    for (recording, (looks, busy)) in sides.iter_mut().zip([(1_000, 250), (100, 50)]) {
+        let every = 10 * SECOND / (10 * looks);
+        let main = ["Shop!Main"];
+        let price = ["Shop!Main", "Shop!Price", "System.Private.CoreLib!Sum", "Shop!Price"];
+        let mut rows: Vec<(i64, bool)> = (0..looks * 10).map(|at| (at * every, false)).collect();
+        let of_price = (0..looks * 10).filter(|at| at % looks < busy);
+        rows.extend(of_price.map(|at| (at * every, true)));
+        rows.sort_unstable();
+        for (ns, is_price) in rows {
+            let (methods, thread): (&[&str], u32) = if is_price { (&price, 1) } else { (&main, 0) };
+            samples(recording, methods, thread, std::iter::once(ns));
+        }
+    }
+    let [before, after] = &sides;
+    let diff = diff(before, after, Basis::Duration);
+    let own = row(&diff, "running, itself", "Shop!Price");
+    let (was, is) = (own.before.unwrap(), own.after.unwrap());
+    assert!((was - 0.25).abs() < 1e-9 && (is - 0.5).abs() < 1e-9, "{was} {is}");
+    assert_eq!(
+        (own.verdict, own.unit.as_str(), own.metric),
+        (Verdict::BeyondNoise, "threads", Some("running"))
+    );
+    assert_eq!(own.method.as_deref(), Some("Shop!Price"));
+    // It calls itself through the runtime, and counts once.
+    assert!(
+        !diff.rows.iter().any(|of| of.measure == "running, with what it calls" && of.name == "Shop!Price")
+    );
+    assert_eq!(row(&diff, "running, itself", "Shop!Main").difference(), Some(0.0));
+    assert!(diff.caveats.iter().any(|of| of.starts_with("the sampler looked")), "{:?}", diff.caveats);
+}
+
+#[test]
+fn a_table_that_neither_tells_of_is_said_and_no_value_is_made_up() {
+    let (before, after) = (lasting(10), lasting(10));
+    let diff = diff(&before, &after, Basis::Duration);
+    assert_eq!(diff.rows, []);
+    let whats: Vec<&str> = diff.not_compared.iter().map(|of| of.what.as_str()).collect();
+    for what in ["latency of requests", "collections", "allocations", "exceptions", "samples of stacks"] {
+        assert!(whats.contains(&what), "{what}: {whats:?}");
+    }
+    let nothing = self::diff(&Recording::default(), &Recording::default(), Basis::Request);
+    assert_eq!(nothing.rows, []);
+    assert!(nothing.caveats.iter().any(|of| of == "before: nothing was observed"), "{:?}", nothing.caveats);
+}
+
+#[test]
+fn a_recording_with_very_many_names_lists_some_and_counts_the_others() {
+    let mut sides = [lasting(10), lasting(10)];
+    for (at, recording) in sides.iter_mut().enumerate() {
+        for number in 0..3_000 {
+            exceptions(recording, &format!("Shop.Oops{at}{number}"), std::iter::once(number * 1_000));
+        }
+        exceptions(recording, "Shop.Often", about(1_000, 10));
+    }
+    let [before, after] = &sides;
+    let diff = diff(before, after, Basis::Duration);
+    let listed = diff.rows.iter().filter(|row| row.measure == "exceptions thrown, by type").count();
+    assert_eq!(listed, 1);
+    assert!(diff.left_out.contains(&(6_000, "exceptions thrown, by type".to_owned())), "{:?}", diff.left_out);
+}
+
+/// Numbers as no runtime writes them.
+fn number() -> impl Strategy<Value = i64> {
+    let edges = [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
+    prop_oneof![4 => 0..12 * SECOND, 1 => proptest::sample::select(edges.to_vec())]
+}
+
+fn weight() -> impl Strategy<Value = f64> {
+    let edges = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, -1.0, 0.0];
+    prop_oneof![4 => 0.0..1e9, 1 => proptest::sample::select(edges.to_vec())]
+}
+
+type Hostile = (Vec<(i64, i64, f64)>, Vec<(i64, i64)>);
+
+fn collection(of: &mut Recording, reason: Sym, ts_ns: i64, dur_ns: i64, stack: u32) {
+    let no = NO_INT;
+    of.gc.push(GcRow {
+        number: dur_ns,
+        generation: dur_ns % 3,
+        kind: Sym::NONE,
+        reason,
+        start_ns: ts_ns,
+        dur_ns,
+        pause_ns: dur_ns,
+        suspend_ns: no,
+        heap_before_bytes: no,
+        heap_after_bytes: dur_ns,
+        promoted_bytes: dur_ns,
+        gen0_bytes: no,
+        gen1_bytes: no,
+        gen2_bytes: dur_ns,
+        loh_bytes: no,
+        poh_bytes: no,
+        pinned_objects: no,
+        thread: 0,
+        stack,
+    });
+}
+
+fn hostile((rows, spans): &Hostile) -> Recording {
+    let mut of = Recording { thread_ids: vec![1], ..Recording::default() };
+    for (at, (from_ns, to_ns)) in spans.iter().enumerate() {
+        let source = of.strings.intern(if at % 2 == 0 { "events" } else { "samples" });
+        of.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });
+    }
+    let mut text = |text| of.strings.intern(text);
+    let words =
+        ["running", "gc", "sample", "http.server.request.duration", "p99", "count", "{\"http.route\":\""];
+    let [running, gc, sample, meter, p99, count, tags] = words.map(&mut text);
+    let stack = stack(&mut of, &["Shop!Main", "Shop!\u{202e}0x"]);
+    for (at, (ts_ns, dur_ns, value)) in rows.iter().copied().enumerate() {
+        let (thread, activity, none) = (0, NO_ID, Sym::NONE);
+        let row = SampleRow { ts_ns, thread, stack, kind: none, state: running, waiting_on: gc };
+        of.samples.push(row);
+        of.pauses.push(PauseRow { ts_ns, dur_ns, cause: gc });
+        let row = AllocationRow {
+            ts_ns,
+            thread,
+            class: gc,
+            kind: none,
+            bytes: dur_ns,
+            source: sample,
+            weight_bytes: value,
+            stack,
+        };
+        of.allocations.push(row);
+        of.exceptions.push(ExceptionRow {
+            ts_ns,
+            thread,
+            class: none,
+            message: none,
+            stack: NO_ID,
+            activity,
+        });
+        of.contention.push(ContentionRow {
+            ts_ns,
+            dur_ns,
+            thread,
+            owner_thread: dur_ns,
+            lock: none,
+            stack: 77,
+        });
+        let (source, name, kind) = (none, gc, none);
+        let (span_id, parent_id, trace_id) = (none, none, none);
+        let row = SpanRow { start_ns: ts_ns, dur_ns, source, name, kind, span_id, parent_id, trace_id, tags };
+        of.spans.push(row);
+        of.waits.push(WaitRow { ts_ns, dur_ns, thread: 9, source: none, object: none, stack });
+        let kind = if at % 2 == 0 { p99 } else { count };
+        of.counters.push(CounterRow { ts_ns, provider: gc, name: meter, unit: none, kind, value, tags });
+        of.counters.push(CounterRow { ts_ns, provider: gc, name: gc, unit: gc, kind: none, value, tags });
+        of.jit.push(JitRow {
+            ts_ns,
+            dur_ns,
+            thread,
+            method: gc,
+            il_bytes: dur_ns,
+            native_bytes: 1,
+            tier: gc,
+            stack,
+        });
+        request(&mut of, "/a", ts_ns, dur_ns, dur_ns);
+        collection(&mut of, gc, ts_ns, dur_ns, stack);
+    }
+    of
+}
+
+fn recordings() -> impl Strategy<Value = Hostile> {
+    let rows = proptest::collection::vec((number(), number(), weight()), 0..60);
+    (rows, proptest::collection::vec((number(), number()), 0..6))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_recording_makes_it_stumble(before in recordings(), after in recordings()) {
+        let (before, after) = (hostile(&before), hostile(&after));
+        for basis in [Basis::Duration, Basis::Request] {
+            let diff = diff(&before, &after, basis);
+            for row in &diff.rows {
+                prop_assert!((0.0..=1.0).contains(&row.impact), "{row:?}");
+                let mut values = row.before.into_iter().chain(row.after);
+                prop_assert!(values.all(f64::is_finite), "{row:?}");
+                prop_assert!(row.p.is_none_or(|p| (0.0..=1.0).contains(&p)), "{row:?}");
+                prop_assert!(row.interval.is_none_or(|(low, high)| low <= high), "{row:?}");
+            }
+        }
+    }
+}

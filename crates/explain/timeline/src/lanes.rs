@@ -1,0 +1,181 @@
+//! The lanes, one module a subject.
+
+pub(crate) mod compute;
+pub(crate) mod events;
+pub(crate) mod memory;
+pub(crate) mod pool;
+pub(crate) mod requests;
+
+use crate::grid::{Grid, Spread};
+use crate::lane::{Lane, Layer, Shape};
+use crate::observed::{Observed, Per, Pieces};
+use crate::published;
+use model::{NO_INT, Recording, Sym};
+use runtime::{known, metered_totals, real};
+
+/// What every lane of a range is made from.
+#[derive(Debug)]
+pub(crate) struct Ground<'a> {
+    pub(crate) recording: &'a Recording,
+    pub(crate) grid: Grid,
+    events: Observed,
+    samples: Observed,
+    in_bursts: bool,
+}
+
+/// What a lane is, apart from its values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) table: &'static str,
+    pub(crate) metric: Option<&'static str>,
+}
+
+impl Subject {
+    /// With values; no lane where there are none.
+    pub(crate) fn lane(self, shape: Shape, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
+        let Self { id, title, unit, about, table, metric } = self;
+        let left_out = whole(left_out);
+        let lane = Lane { id, title, unit, about, table, metric, observed, shape, left_out };
+        lane.has_values().then_some(lane)
+    }
+
+    /// One level.
+    pub(crate) fn level(self, values: Vec<Option<f64>>, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
+        let layers = vec![Layer { name: self.title, values }];
+        self.lane(Shape::Area { stacked: false, layers }, observed, left_out)
+    }
+
+    /// What a counter published, where it tells of a piece.
+    pub(crate) fn published(self, values: Vec<Option<f64>>) -> Option<Lane> {
+        let observed = values.iter().map(|value| if value.is_some() { 1.0 } else { 0.0 }).collect();
+        self.level(values, observed, 0.0)
+    }
+}
+
+/// A count of rows that was added up as a figure.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sums of counts, at least 0")]
+fn whole(count: f64) -> u64 {
+    count.round().max(0.0) as u64
+}
+
+impl<'a> Ground<'a> {
+    pub(crate) fn new(recording: &'a Recording, grid: Grid) -> Self {
+        let [events, samples] = ["events", "samples"].map(|source| Observed::of(recording, source));
+        let in_bursts = recording.came_in_bursts(std::iter::empty());
+        Self { recording, grid, events, samples, in_bursts }
+    }
+
+    /// Whether rows like these were recorded with the samples alone, in bursts.
+    pub(crate) fn is_in_bursts(&self, times: &[i64]) -> bool {
+        self.in_bursts && self.recording.came_in_bursts(times.iter().copied())
+    }
+
+    /// The time in which rows like these would have been recorded: that of the samples where all came with them.
+    pub(crate) fn observed(&self, times: &[i64]) -> &Observed {
+        if self.is_in_bursts(times) { &self.samples } else { &self.events }
+    }
+
+    /// The time in which samples were taken.
+    pub(crate) fn sampled(&self) -> &Observed {
+        &self.samples
+    }
+
+    /// How often a second rows happened.
+    pub(crate) fn rate(&self, subject: Subject, times: &[i64]) -> Option<Lane> {
+        if times.is_empty() {
+            return None;
+        }
+        let pieces = self.observed(times).in_pieces(&self.grid);
+        let (values, left_out) = pieces.rates(&self.grid.counts(times), Per::Second);
+        subject.level(values, pieces.shares(&self.grid), left_out)
+    }
+
+    /// How many of the things that lasted from each time on were under way on average, and how many rows of the range
+    /// have no end.
+    pub(crate) fn under_way(&self, times: &[i64], dur_ns: &[i64]) -> (Vec<Option<f64>>, Pieces, f64) {
+        let observed = self.observed(times);
+        let squeezed = observed.squeezed(&self.grid);
+        let mut spread = Spread::new(&squeezed);
+        let mut endless = 0usize;
+        for (from, dur) in times.iter().zip(dur_ns) {
+            match known(*dur) {
+                Some(dur) => {
+                    let to = from.saturating_add(dur.max(0));
+                    spread.add(observed.before(*from), observed.before(to), 1.0);
+                }
+                None => endless += usize::from(self.grid.piece(*from).is_some()),
+            }
+        }
+        let pieces = observed.in_pieces(&self.grid);
+        let (values, _) = pieces.rates(&spread.finish(), Per::Nanosecond);
+        (values, pieces, crate::grid::count(endless))
+    }
+
+    /// The mean of the first of these counters that is in the recording; each is a name, a kind and what one of its
+    /// values is worth in the lane's unit.
+    pub(crate) fn counted_rate(&self, counters: &[(&str, &str, f64)]) -> Option<Vec<Option<f64>>> {
+        let (values, worth) = self.first_of(counters)?;
+        let told = published::intervals(&values).map(|(from, to, value)| (from, to, value.max(0.0) * worth));
+        Some(published::mean(&self.grid, told))
+    }
+
+    /// The same of a gauge: the most that it stood at.
+    pub(crate) fn counted_level(&self, counters: &[(&str, &str, f64)]) -> Option<Vec<Option<f64>>> {
+        let (values, worth) = self.first_of(counters)?;
+        let values: Vec<_> = values.iter().map(|(ns, value)| (*ns, value.max(0.0) * worth)).collect();
+        Some(published::gauge(&self.grid, &values))
+    }
+
+    fn first_of(&self, counters: &[(&str, &str, f64)]) -> Option<(Vec<(i64, f64)>, f64)> {
+        let found = counters.iter().map(|(name, kind, worth)| {
+            // Values that are no numbers were left off when they were collected.
+            (metered_totals(self.recording, name, kind), *worth)
+        });
+        found.into_iter().find(|(values, _)| !values.is_empty())
+    }
+
+    /// The last value of each piece, which stands until the next one; of values that are told when they change.
+    pub(crate) fn standing(&self, times: &[i64], column: &[i64]) -> Vec<Option<f64>> {
+        let at = |row: usize| column.get(row).copied().filter(|value| *value != NO_INT).map(real);
+        let first = self.grid.rows(times).start;
+        let mut last = (0..first).rev().find_map(at);
+        let pieces =
+            self.grid.rows_of_pieces(times).zip(self.observed(times).in_pieces(&self.grid).into_seen());
+        let values = pieces.map(|(rows, seen)| {
+            last = rows.rev().find_map(at).or(last);
+            last.filter(|_| seen)
+        });
+        values.collect()
+    }
+}
+
+/// Which of the words a symbol is, by the words' symbols.
+#[derive(Debug)]
+pub(crate) struct Words {
+    syms: Vec<Option<Sym>>,
+}
+
+impl Words {
+    pub(crate) fn new(recording: &Recording, words: &[&str]) -> Self {
+        Self { syms: words.iter().map(|word| recording.strings.find(word)).collect() }
+    }
+
+    /// The number of the word; none of any other.
+    pub(crate) fn number(&self, sym: Sym) -> Option<usize> {
+        self.syms.iter().position(|of| *of == Some(sym))
+    }
+}
+
+/// Layers without any value but 0 are left off; all of them where none is left.
+pub(crate) fn without_empty(layers: Vec<Layer>) -> Vec<Layer> {
+    let is_there = |layer: &Layer| layer.values.iter().flatten().any(|value| *value > 0.0);
+    if layers.iter().any(is_there) {
+        layers.into_iter().filter(is_there).collect()
+    } else {
+        layers.into_iter().take(1).collect()
+    }
+}

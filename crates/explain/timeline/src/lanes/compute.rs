@@ -1,0 +1,278 @@
+//! Processors, and what the sampler met threads doing.
+
+use super::{Ground, Subject, Words, without_empty};
+use crate::grid::Spread;
+use crate::lane::{Lane, Layer, Shape};
+use crate::observed::Observed;
+use crate::published;
+use model::{Recording, Sym};
+use runtime::{StackIndex, cpu_shares, processors, real};
+
+/// Processors in use.
+pub(crate) fn cores(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "cores",
+        title: "CPU cores used",
+        unit: "",
+        about: "Processors that the process kept busy, as the runtime measured it",
+        table: "counters",
+        metric: Some("running"),
+    };
+    let shares = cpu_shares(ground.recording);
+    if shares.is_empty() {
+        let about = "Processors that the process kept busy, as the system counts its time";
+        let values = published::mean(&ground.grid, process_time(ground.recording).into_iter());
+        return Subject { about, table: "host", ..subject }.published(values);
+    }
+    let told = |worth: f64| {
+        published::intervals(&shares).map(move |(from, to, share)| (from, to, share.max(0.0) * worth))
+    };
+    if let Some(cores) = processors(ground.recording) {
+        return subject.published(published::mean(&ground.grid, told(cores)));
+    }
+    let about = "Share of the machine's processors that the process kept busy, as the runtime measured it";
+    let subject = Subject { title: "CPU", unit: "share", about, ..subject };
+    subject.published(published::mean(&ground.grid, told(1.0)))
+}
+
+/// Processors in use between each two readings of the process's time: from, to, processors.
+fn process_time(recording: &Recording) -> Vec<(i64, i64, f64)> {
+    let words = Words::new(recording, &["process.cpu.user", "process.cpu.system"]);
+    let rows = &recording.host;
+    let mut readings: Vec<(i64, f64)> = Vec::new();
+    for ((ts_ns, name), seconds) in rows.ts_ns.iter().zip(&rows.name).zip(&rows.value) {
+        if words.number(*name).is_none() || !seconds.is_finite() {
+            continue;
+        }
+        match readings.last_mut() {
+            // Both are read at once.
+            Some((ns, sum)) if *ns == *ts_ns => *sum += seconds,
+            _ => readings.push((*ts_ns, *seconds)),
+        }
+    }
+    let pairs = readings.iter().zip(readings.iter().skip(1));
+    let used = pairs.filter(|(before, after)| before.0 < after.0).map(|(before, after)| {
+        let seconds = real(after.0.saturating_sub(before.0)) / 1e9;
+        (before.0, after.0, ((after.1 - before.1) / seconds).max(0.0))
+    });
+    used.collect()
+}
+
+/// Threads that ran when the sampler looked.
+pub(crate) fn running(ground: &Ground<'_>, index: &StackIndex) -> Option<Lane> {
+    let subject = Subject {
+        id: "running",
+        title: "Running threads",
+        unit: "",
+        about: "Threads that the sampler met running managed code, on average: in the service's own code or called \
+                from it, and all others",
+        table: "samples",
+        metric: Some("running"),
+    };
+    let running = ground.recording.strings.find("running")?;
+    let samples = &ground.recording.samples;
+    sampled(ground, subject, &["your code", "other code"], |row| {
+        if samples.state.get(row).copied() != Some(running) {
+            return None;
+        }
+        let stack = samples.stack.get(row).copied()?;
+        Some(usize::from(index.user_frame(stack).is_none()))
+    })
+}
+
+/// Threads that waited when the sampler looked, by what for.
+pub(crate) fn waiting(ground: &Ground<'_>) -> Option<Lane> {
+    /// What is waited for, as the importer tells it, by layers; idle threads are the lowest ones.
+    const KINDS: [(&str, usize); 8] = [
+        ("queue", 0),
+        ("io", 1),
+        ("event", 2),
+        ("monitor", 2),
+        ("semaphore", 2),
+        ("sleep", 3),
+        ("task", 4),
+        ("lock", 5),
+    ];
+    const NAMES: [&str; 7] = ["work", "input", "signals", "sleep", "tasks", "locks", "other"];
+    let subject = Subject {
+        id: "waiting",
+        title: "Waiting threads",
+        unit: "",
+        about: "Threads that the sampler met waiting, on average, by what for; idle ones wait for work",
+        table: "samples",
+        metric: Some("waiting"),
+    };
+    let waiting = ground.recording.strings.find("waiting")?;
+    let words = Words::new(ground.recording, &KINDS.map(|(word, _)| word));
+    let samples = &ground.recording.samples;
+    sampled(ground, subject, &NAMES, |row| {
+        if samples.state.get(row).copied() != Some(waiting) {
+            return None;
+        }
+        let on = samples.waiting_on.get(row).copied().unwrap_or(Sym::NONE);
+        let kind = words.number(on).and_then(|number| KINDS.get(number));
+        Some(kind.map_or(NAMES.len() - 1, |(_, layer)| *layer))
+    })
+}
+
+/// Threads on average by the layer that a sample belongs to.
+///
+/// The sampler looks at all threads at once, now and then: what it met stands until its next look, or until the end of
+/// the burst of looks.
+fn sampled(
+    ground: &Ground<'_>,
+    subject: Subject,
+    names: &[&'static str],
+    layer_of: impl Fn(usize) -> Option<usize>,
+) -> Option<Lane> {
+    let samples = &ground.recording.samples;
+    let first_ns = *samples.ts_ns.first()?;
+    let mut course = Course {
+        sampled: ground.sampled(),
+        layers: names.iter().map(|_| Spread::new(&ground.grid)).collect(),
+        told: Spread::new(&ground.grid),
+    };
+    // A thread that is met again is met by the next look.
+    let mut met = vec![0usize; ground.recording.thread_ids.len()];
+    let (mut look, mut look_ns, mut threads) = (1usize, first_ns, vec![0u32; names.len()]);
+    for (row, (ts_ns, thread)) in samples.ts_ns.iter().zip(&samples.thread).enumerate() {
+        let seen = met.get(*thread as usize).copied().unwrap_or(0);
+        if seen == look {
+            course.add(look_ns, *ts_ns, &threads);
+            threads.fill(0);
+            (look, look_ns) = (look + 1, *ts_ns);
+        }
+        if let Some(seen) = met.get_mut(*thread as usize) {
+            *seen = look;
+        }
+        if let Some(count) = layer_of(row).and_then(|layer| threads.get_mut(layer)) {
+            *count += 1;
+        }
+    }
+    course.add(look_ns, i64::MAX, &threads);
+    let told = course.told.finish();
+    let mean = |(sum, ns): (f64, &f64)| (*ns > 0.0).then(|| sum / ns);
+    let layers = names
+        .iter()
+        .zip(course.layers)
+        .map(|(name, sums)| Layer { name, values: sums.finish().into_iter().zip(&told).map(mean).collect() });
+    let layers = without_empty(layers.collect());
+    let observed = ground.sampled().in_pieces(&ground.grid).shares(&ground.grid);
+    subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
+}
+
+/// What looks of the sampler met, spread over the time.
+struct Course<'a> {
+    sampled: &'a Observed,
+    layers: Vec<Spread<'a>>,
+    /// The time that looks stand for.
+    told: Spread<'a>,
+}
+
+impl Course<'_> {
+    /// Adds a look that stands until the next one.
+    fn add(&mut self, look_ns: i64, next_ns: i64, threads: &[u32]) {
+        let Some((_, end_ns)) = self.sampled.around(look_ns) else { return };
+        let (from, to) = (look_ns, next_ns.min(end_ns));
+        self.told.add(from, to, 1.0);
+        for (layer, count) in self.layers.iter_mut().zip(threads).filter(|(_, count)| **count > 0) {
+            layer.add(from, to, f64::from(*count));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::{Grid, Span};
+    use crate::testing::{counter, levels, recording};
+    use model::{HostRow, NO_ID, SampleRow};
+
+    /// Looks every 10 ns at threads that do the same all the time: each a state and what it waits for.
+    fn looked_at(threads: &[(&str, &str)], looks: i64) -> Recording {
+        let mut recording = recording(&[("events", 0, looks * 10 - 1), ("samples", 0, looks * 10 - 1)]);
+        for at in 0..looks {
+            for (thread, (state, on)) in (0u32..).zip(threads) {
+                let [kind, state, waiting_on] =
+                    ["managed", state, on].map(|text| recording.strings.intern(text));
+                recording.samples.push(SampleRow {
+                    ts_ns: at * 10 + 5,
+                    thread,
+                    stack: NO_ID,
+                    kind,
+                    state,
+                    waiting_on,
+                });
+            }
+        }
+        recording.thread_ids = (0..).zip(threads).map(|(id, _)| id).collect();
+        recording
+    }
+
+    fn lane(recording: &Recording, from_ns: i64, to_ns: i64, pieces: usize) -> Lane {
+        waiting(&Ground::new(recording, Grid::new(Span { from_ns, to_ns }, pieces))).unwrap()
+    }
+
+    #[test]
+    fn samples_over_looks_are_threads_however_far_one_zooms_in() {
+        let threads = [("waiting", "lock"), ("waiting", "lock"), ("waiting", "queue"), ("running", "")];
+        let recording = looked_at(&threads, 100);
+        for (from, to, pieces) in [(0, 1_000, 10), (0, 1_000, 1), (200, 300, 50), (203, 210, 7)] {
+            let lane = lane(&recording, from, to, pieces);
+            let Shape::Area { layers, stacked: true } = &lane.shape else { panic!("no stacked layers") };
+            assert_eq!(layers.iter().map(|of| of.name).collect::<Vec<_>>(), ["work", "locks"]);
+            assert_eq!(levels(&lane), vec![Some(3.0); pieces], "{from} to {to} in {pieces}");
+        }
+    }
+
+    #[test]
+    fn between_bursts_of_samples_nothing_is_told() {
+        let mut recording = looked_at(&[("waiting", "task")], 10);
+        let events = recording.strings.find("events");
+        let at = recording.coverage.source.iter().position(|of| Some(*of) == events).unwrap();
+        recording.coverage.to_ns[at] = 399;
+        assert_eq!(levels(&lane(&recording, 0, 400, 4)), [Some(1.0), None, None, None]);
+    }
+
+    #[test]
+    fn a_thread_is_running_by_what_its_stack_says() {
+        let recording = looked_at(&[("running", ""), ("waiting", "io"), ("external", "")], 10);
+        let ground = Ground::new(&recording, Grid::new(Span::whole(&recording), 2));
+        let lane = running(&ground, &StackIndex::new(&recording)).unwrap();
+        assert_eq!(levels(&lane), [Some(1.0), Some(1.0)]);
+    }
+
+    #[test]
+    fn shares_of_the_machine_become_cores_where_their_number_is_known() {
+        let mut recording = recording(&[("events", 0, 2_999_999_999)]);
+        for (at, percent) in (1..).zip([50.0, 100.0, 25.0]) {
+            counter(&mut recording, at * 1_000_000_000, "cpu-usage", "value", percent);
+        }
+        let of = |recording: &Recording| {
+            cores(&Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns: 3_000_000_000 }, 3))).unwrap()
+        };
+        assert_eq!(
+            (of(&recording).unit, levels(&of(&recording))),
+            ("share", vec![Some(0.5), Some(1.0), Some(0.25)])
+        );
+        recording.exhibit.processors = Some(4);
+        assert_eq!(
+            (of(&recording).unit, levels(&of(&recording))),
+            ("", vec![Some(2.0), Some(4.0), Some(1.0)])
+        );
+    }
+
+    #[test]
+    fn without_counters_the_time_of_the_process_tells_its_cores() {
+        let mut recording = recording(&[("events", 0, 2_999_999_999)]);
+        for (at, user, system) in [(0, 1.0, 0.5), (1, 2.0, 1.0), (2, 1.0, 1.0)] {
+            for (name, value) in [("process.cpu.user", user), ("process.cpu.system", system)] {
+                let [name, unit] = [name, "s"].map(|text| recording.strings.intern(text));
+                recording.host.push(HostRow { ts_ns: at * 1_000_000_000, name, value, unit });
+            }
+        }
+        let ground = Ground::new(&recording, Grid::new(Span { from_ns: 0, to_ns: 3_000_000_000 }, 3));
+        // A time that goes back is none that was used.
+        assert_eq!(levels(&cores(&ground).unwrap()), [Some(1.5), Some(0.0), None]);
+    }
+}

@@ -1,0 +1,360 @@
+//! The collector: its pauses, the heap, what is allocated.
+
+use super::{Ground, Subject, Words};
+use crate::grid::count;
+use crate::lane::{Lane, Layer, Shape, Stretch};
+use crate::observed::Per;
+use model::{NO_INT, Recording};
+use runtime::counted_allocations;
+
+/// Pauses for collections.
+pub(crate) fn collections(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "gc",
+        title: "GC pauses",
+        unit: "ns",
+        about: "When the program stood still for a collection, by the oldest generation collected",
+        table: "pauses",
+        metric: Some("gc-pause"),
+    };
+    let recording = ground.recording;
+    let pauses = &recording.pauses;
+    let causes = Words::new(recording, &["gc"]);
+    let mut kinds = Kinds::new(recording);
+    let rows = pauses.ts_ns.iter().zip(&pauses.dur_ns).zip(&pauses.cause);
+    let rows = rows.filter(|(_, cause)| causes.number(**cause).is_some());
+    let own: Vec<Stretch> = rows
+        .map(|((from_ns, dur_ns), _)| {
+            let dur_ns = length(*dur_ns);
+            Stretch {
+                from_ns: *from_ns,
+                dur_ns,
+                class: kinds.within(*from_ns, from_ns.saturating_add(dur_ns)),
+            }
+        })
+        .collect();
+    if !own.is_empty() {
+        return pauses_of(ground, subject, own.into_iter(), &pauses.ts_ns);
+    }
+    let gc = &recording.gc;
+    let rows = gc.start_ns.iter().zip(&gc.pause_ns).enumerate().filter(|(_, (_, dur_ns))| **dur_ns != NO_INT);
+    let told = rows.map(|(row, (from_ns, dur_ns))| Stretch {
+        from_ns: *from_ns,
+        dur_ns: length(*dur_ns),
+        class: kind(recording, row),
+    });
+    pauses_of(ground, Subject { table: "gc", ..subject }, told, &gc.start_ns)
+}
+
+/// Pauses for anything else.
+pub(crate) fn other_pauses(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "pauses",
+        title: "Other pauses",
+        unit: "ns",
+        about: "When the program stood still for neither a collection nor the sampler",
+        table: "pauses",
+        metric: None,
+    };
+    let pauses = &ground.recording.pauses;
+    let causes = Words::new(ground.recording, &["gc", "profiler"]);
+    let rows = pauses.ts_ns.iter().zip(&pauses.dur_ns).zip(&pauses.cause);
+    let rows = rows.filter(|(_, cause)| causes.number(**cause).is_none());
+    let others = rows.map(|((from_ns, dur_ns), _)| Stretch {
+        from_ns: *from_ns,
+        dur_ns: length(*dur_ns),
+        class: "other",
+    });
+    pauses_of(ground, subject, others, &pauses.ts_ns)
+}
+
+/// A length that is known and at least 0.
+fn length(dur_ns: i64) -> i64 {
+    dur_ns.max(0)
+}
+
+/// The stretches that lie in the range: of those that begin in one piece the longest.
+fn pauses_of(
+    ground: &Ground<'_>,
+    subject: Subject,
+    stretches: impl Iterator<Item = Stretch>,
+    times: &[i64],
+) -> Option<Lane> {
+    let span = ground.grid.span;
+    let mut kept: Vec<(usize, Stretch)> = Vec::new();
+    let mut left_out = 0usize;
+    for stretch in stretches {
+        let end = stretch.from_ns.saturating_add(stretch.dur_ns.max(1));
+        if stretch.from_ns >= span.to_ns || end <= span.from_ns {
+            continue;
+        }
+        let piece = ground.grid.piece(stretch.from_ns.max(span.from_ns)).unwrap_or(0);
+        match kept.last_mut() {
+            Some((at, last)) if *at == piece => {
+                left_out += 1;
+                if stretch.dur_ns > last.dur_ns {
+                    *last = stretch;
+                }
+            }
+            _ => kept.push((piece, stretch)),
+        }
+    }
+    let observed = ground.observed(times).in_pieces(&ground.grid).shares(&ground.grid);
+    let kept = kept.into_iter().map(|(_, stretch)| stretch).collect();
+    subject.lane(Shape::Spans(kept), observed, count(left_out))
+}
+
+/// What kind of a collection it was, for a class.
+fn kind(recording: &Recording, row: usize) -> &'static str {
+    let gc = &recording.gc;
+    match gc.generation.get(row).copied() {
+        Some(0) => "gen0",
+        Some(1) => "gen1",
+        Some(2) => {
+            let kind = gc.kind.get(row).map_or("", |kind| recording.strings.text(*kind));
+            if kind == "BackgroundGC" { "background" } else { "gen2" }
+        }
+        _ => "gc",
+    }
+}
+
+/// Finds the collection that a pause is for, of pauses in their order.
+struct Kinds<'a> {
+    recording: &'a Recording,
+    next: usize,
+    /// When the last collection in the background ended.
+    background_until_ns: i64,
+}
+
+impl<'a> Kinds<'a> {
+    fn new(recording: &'a Recording) -> Self {
+        Self { recording, next: 0, background_until_ns: i64::MIN }
+    }
+
+    /// The one that began within a pause; one in which none did belongs to the collection in the background.
+    fn within(&mut self, from_ns: i64, to_ns: i64) -> &'static str {
+        let gc = &self.recording.gc;
+        while let Some(start) = gc.start_ns.get(self.next).filter(|start| **start < from_ns) {
+            self.passed(*start);
+            self.next += 1;
+        }
+        match gc.start_ns.get(self.next) {
+            Some(start) if *start <= to_ns => kind(self.recording, self.next),
+            _ if from_ns <= self.background_until_ns => "background",
+            _ => "gc",
+        }
+    }
+
+    /// Keeps how long a collection in the background lasts; one without an end may still go on.
+    fn passed(&mut self, start_ns: i64) {
+        if kind(self.recording, self.next) == "background" {
+            let dur_ns = self.recording.gc.dur_ns.get(self.next).copied().filter(|dur_ns| *dur_ns != NO_INT);
+            let end_ns = dur_ns.map_or(i64::MAX, |dur_ns| start_ns.saturating_add(dur_ns.max(0)));
+            self.background_until_ns = self.background_until_ns.max(end_ns);
+        }
+    }
+}
+
+/// The heap after each collection.
+pub(crate) fn heap(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "heap",
+        title: "Heap",
+        unit: "B",
+        about: "The heap after each collection, free space included, by generation; it stands until the next one",
+        table: "gc",
+        metric: None,
+    };
+    let gc = &ground.recording.gc;
+    let in_bursts = ground.is_in_bursts(&gc.start_ns);
+    if in_bursts || gc.heap_after_bytes.iter().all(|bytes| *bytes == NO_INT) {
+        let about = "The heap, as the runtime published it";
+        let counters = [
+            ("gc-heap-size", "value", 1e6),
+            ("dotnet.gc.last_collection.heap.size", "value", 1.0),
+            ("dotnet.gc.last_collection.heap.size", "total", 1.0),
+        ];
+        if let Some(values) = ground.counted_level(&counters) {
+            return Subject { about, table: "counters", ..subject }.published(values);
+        }
+    }
+    let columns: [(&'static str, &[i64]); 5] = [
+        ("gen 2", &gc.gen2_bytes),
+        ("large objects", &gc.loh_bytes),
+        ("pinned", &gc.poh_bytes),
+        ("gen 1", &gc.gen1_bytes),
+        ("gen 0", &gc.gen0_bytes),
+    ];
+    let layer = |(name, bytes): (&'static str, &[i64])| {
+        let values = ground.standing(&gc.start_ns, bytes);
+        Layer { name, values: values.into_iter().map(|of| of.map(|bytes| bytes.max(0.0))).collect() }
+    };
+    let layers = super::without_empty(columns.into_iter().map(layer).collect());
+    let observed = ground.observed(&gc.start_ns).in_pieces(&ground.grid).shares(&ground.grid);
+    subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
+}
+
+/// Bytes allocated a second.
+pub(crate) fn allocation(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "allocation",
+        title: "Allocation",
+        unit: "B/s",
+        about: "Bytes allocated a second, by what each sampled allocation stands for",
+        table: "allocations",
+        metric: Some("allocated-bytes"),
+    };
+    let times = &ground.recording.allocations.ts_ns;
+    if times.is_empty() || ground.is_in_bursts(times) {
+        let counters = [("alloc-rate", "rate", 1.0), ("dotnet.gc.heap.total_allocated", "rate", 1.0)];
+        if let Some(values) = ground.counted_rate(&counters) {
+            let about = "Bytes allocated a second, as the runtime published them";
+            let metric = subject.metric.filter(|_| !times.is_empty());
+            return Subject { about, table: "counters", metric, ..subject }.published(values);
+        }
+    }
+    if times.is_empty() {
+        return None;
+    }
+    let mut bytes = vec![0.0; ground.grid.len()];
+    for row in counted_allocations(ground.recording) {
+        if let Some(sum) = ground.grid.piece(row.ts_ns).and_then(|piece| bytes.get_mut(piece)) {
+            *sum += row.weight_bytes.clamp(0.0, MOST);
+        }
+    }
+    let pieces = ground.observed(times).in_pieces(&ground.grid);
+    let (values, _) = pieces.rates(&bytes, Per::Second);
+    let without_rate = ground.grid.counts(times).into_iter().zip(&values).filter(|(_, rate)| rate.is_none());
+    let left_out = without_rate.map(|(rows, _)| rows).sum();
+    subject.level(values, pieces.shares(&ground.grid), left_out)
+}
+
+/// The most bytes that an allocation may stand for: more is damage.
+const MOST: f64 = 1e15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::{Grid, Span};
+    use crate::testing::{counter, levels, recording};
+    use model::{AllocationRow, GcRow, NO_ID, PauseRow, Sym};
+
+    fn ground(recording: &Recording, to_ns: i64, pieces: usize) -> Ground<'_> {
+        Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns }, pieces))
+    }
+
+    fn collection(recording: &mut Recording, start_ns: i64, generation: i64, kind: &str, gen2_bytes: i64) {
+        let dur_ns = if kind == "BackgroundGC" { 150 } else { 1 };
+        let (none, kind) = (NO_INT, recording.strings.intern(kind));
+        recording.gc.push(GcRow {
+            number: none,
+            generation,
+            kind,
+            reason: Sym::NONE,
+            start_ns,
+            dur_ns,
+            pause_ns: 2,
+            suspend_ns: none,
+            heap_before_bytes: none,
+            heap_after_bytes: gen2_bytes,
+            promoted_bytes: none,
+            gen0_bytes: none,
+            gen1_bytes: none,
+            gen2_bytes,
+            loh_bytes: none,
+            poh_bytes: none,
+            pinned_objects: none,
+            thread: 0,
+            stack: NO_ID,
+        });
+    }
+
+    fn pause(recording: &mut Recording, ts_ns: i64, dur_ns: i64, cause: &str) {
+        let cause = recording.strings.intern(cause);
+        recording.pauses.push(PauseRow { ts_ns, dur_ns, cause });
+    }
+
+    fn stretches(lane: Option<Lane>) -> Vec<(i64, i64, &'static str)> {
+        let Some(Lane { shape: Shape::Spans(spans), .. }) = lane else { return Vec::new() };
+        spans.into_iter().map(|of| (of.from_ns, of.dur_ns, of.class)).collect()
+    }
+
+    #[test]
+    fn a_pause_has_the_kind_of_the_collection_that_it_is_for() {
+        let mut recording = recording(&[("events", 0, 999)]);
+        collection(&mut recording, 105, 0, "NonConcurrentGC", 1);
+        collection(&mut recording, 205, 2, "BackgroundGC", 1);
+        collection(&mut recording, 255, 1, "NonConcurrentGC", 1);
+        collection(&mut recording, 405, 2, "NonConcurrentGC", 1);
+        for (at, cause) in [
+            (100, "gc"),
+            (200, "gc"),
+            (300, "gc"),
+            (350, "profiler"),
+            (400, "gc"),
+            (500, "other"),
+            (600, "gc"),
+        ] {
+            pause(&mut recording, at, 10, cause);
+        }
+        let all = ground(&recording, 1_000, 100);
+        let classes: Vec<_> = stretches(collections(&all)).into_iter().map(|of| (of.0, of.2)).collect();
+        assert_eq!(
+            classes,
+            [(100, "gen0"), (200, "background"), (300, "background"), (400, "gen2"), (600, "gc")]
+        );
+        assert_eq!(stretches(other_pauses(&all)), [(500, 10, "other")]);
+    }
+
+    #[test]
+    fn of_pauses_in_one_piece_the_longest_is_kept_and_the_others_are_counted() {
+        let mut recording = recording(&[("events", 0, 999)]);
+        for (at, length) in [(10, 3), (20, 70), (40, 5), (700, i64::MAX), (800, i64::MIN)] {
+            pause(&mut recording, at, length, "gc");
+        }
+        let lane = collections(&ground(&recording, 1_000, 10)).unwrap();
+        assert_eq!((lane.left_out, lane.most()), (2, Some(runtime::real(i64::MAX))));
+        assert_eq!(stretches(Some(lane)), [(20, 70, "gc"), (700, i64::MAX, "gc"), (800, 0, "gc")]);
+        let after = Ground::new(&recording, Grid::new(Span { from_ns: 85, to_ns: 95 }, 10));
+        assert_eq!(
+            stretches(collections(&after)),
+            [(20, 70, "gc")],
+            "what reaches into the range belongs to it"
+        );
+    }
+
+    #[test]
+    fn the_heap_stands_until_the_next_collection() {
+        let mut recording = recording(&[("events", 0, 999)]);
+        collection(&mut recording, 250, 0, "NonConcurrentGC", 100);
+        collection(&mut recording, 260, 0, "NonConcurrentGC", 150);
+        collection(&mut recording, 650, 1, "NonConcurrentGC", 70);
+        let lane = heap(&ground(&recording, 1_000, 5)).unwrap();
+        assert_eq!(levels(&lane), [None, Some(150.0), Some(150.0), Some(70.0), Some(70.0)]);
+        let later = Ground::new(&recording, Grid::new(Span { from_ns: 300, to_ns: 400 }, 2));
+        assert_eq!(levels(&heap(&later).unwrap()), [Some(150.0), Some(150.0)]);
+    }
+
+    #[test]
+    fn bytes_are_of_the_observed_time_and_counters_stand_in() {
+        let mut recording = recording(&[("events", 0, 499_999_999)]);
+        counter(&mut recording, 500_000_000, "alloc-rate", "rate", 7.0);
+        let rate = |recording: &Recording| levels(&allocation(&ground(recording, 1_000_000_000, 2)).unwrap());
+        assert_eq!(rate(&recording), [Some(7.0), None]);
+        let [class, kind, source] = ["T", "Small", "tick"].map(|text| recording.strings.intern(text));
+        for (ts_ns, weight_bytes) in [(100, 30.0), (200, f64::NAN), (300, 20.0)] {
+            let row = AllocationRow {
+                ts_ns,
+                thread: 0,
+                class,
+                kind,
+                bytes: NO_INT,
+                source,
+                weight_bytes,
+                stack: NO_ID,
+            };
+            recording.allocations.push(row);
+        }
+        assert_eq!(rate(&recording), [Some(100.0), None]);
+    }
+}

@@ -1,0 +1,230 @@
+//! What users of the service felt: how much they asked for, how long it took, how much was under way.
+
+use super::{Ground, Subject};
+use crate::grid::{Spread, count};
+use crate::lane::{Lane, Layer, Shape};
+use crate::observed::Per;
+use crate::published;
+use model::NO_INT;
+use runtime::{known, metered, metered_totals, real};
+
+const METER: &str = "http.server.request.duration";
+
+/// Requests a second.
+pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "requests",
+        title: "Requests",
+        unit: "1/s",
+        about: "Requests that began, a second of the observed time",
+        table: "requests",
+        metric: None,
+    };
+    let rows = &ground.recording.requests;
+    if !rows.start_ns.is_empty() {
+        return ground.rate(subject, &rows.start_ns);
+    }
+    let subject = Subject {
+        about: "Requests answered a second, as a meter counted them",
+        table: "counters",
+        ..subject
+    };
+    let counts = metered_totals(ground.recording, METER, "count");
+    if counts.is_empty() {
+        return subject.published(ground.counted_rate(&[("requests-per-second", "rate", 1.0)])?);
+    }
+    // The meter counts those of an interval.
+    let told = published::intervals(&counts).map(|(from, to, value)| {
+        let seconds = real(to.saturating_sub(from).max(1)) / 1e9;
+        (from, to, value.max(0.0) / seconds)
+    });
+    subject.published(published::mean(&ground.grid, told))
+}
+
+/// How long requests took.
+pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "latency",
+        title: "Latency",
+        unit: "ms",
+        about: "How long the requests that began took: half of them no longer than p50, 99 in 100 no longer than p99",
+        table: "requests",
+        metric: None,
+    };
+    let rows = &ground.recording.requests;
+    if rows.start_ns.is_empty() {
+        return metered_latency(ground, subject);
+    }
+    let (mut p50, mut p99, mut endless) = (Vec::new(), Vec::new(), 0usize);
+    let mut times: Vec<i64> = Vec::new();
+    for piece in ground.grid.rows_of_pieces(&rows.start_ns) {
+        let all = rows.dur_ns.get(piece).unwrap_or_default();
+        times.clear();
+        times.extend(all.iter().filter_map(|ns| known(*ns)));
+        endless += all.len() - times.len();
+        p50.push(quantile_ms(&mut times, 500));
+        p99.push(quantile_ms(&mut times, 990));
+    }
+    let layers = vec![Layer { name: "p99", values: p99 }, Layer { name: "p50", values: p50 }];
+    let observed = ground.observed(&rows.start_ns).in_pieces(&ground.grid).shares(&ground.grid);
+    subject.lane(Shape::Area { stacked: false, layers }, observed, count(endless))
+}
+
+/// The smallest time in milliseconds that so many in a thousand are not above.
+fn quantile_ms(times: &mut [i64], per_mille: usize) -> Option<f64> {
+    let rank = times.len().saturating_mul(per_mille).div_ceil(1000).checked_sub(1)?;
+    let (_, at, _) = times.select_nth_unstable(rank);
+    Some(real((*at).max(0)) / 1e6)
+}
+
+/// Quantiles of several routes cannot be put together: the highest is shown.
+fn metered_latency(ground: &Ground<'_>, subject: Subject) -> Option<Lane> {
+    let mut highest: Vec<(i64, f64)> = Vec::new();
+    let to_millis = if is_in_millis(ground) { 1.0 } else { 1e3 };
+    for of in metered(ground.recording, METER, "p99") {
+        let millis = of.value.max(0.0) * to_millis;
+        match highest.last_mut() {
+            // One round of publishing takes less than this.
+            Some((ns, most)) if of.ts_ns.saturating_sub(*ns) < 100_000_000 => *most = most.max(millis),
+            _ => highest.push((of.ts_ns, millis)),
+        }
+    }
+    let values = published::mean(&ground.grid, published::intervals(&highest));
+    let about = "The highest p99 of any route, as a meter published it";
+    Subject { title: "Latency, p99", about, table: "counters", ..subject }.published(values)
+}
+
+fn is_in_millis(ground: &Ground<'_>) -> bool {
+    let strings = &ground.recording.strings;
+    let rows = &ground.recording.counters;
+    let meter = strings.find(METER);
+    let at = rows.name.iter().position(|name| Some(*name) == meter);
+    at.and_then(|at| rows.unit.get(at)).is_some_and(|unit| strings.text(*unit) == "ms")
+}
+
+/// Requests under way.
+pub(crate) fn under_way(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "in-flight",
+        title: "Requests in flight",
+        unit: "",
+        about: "Requests under way on average; those that began before the recording are not seen",
+        table: "requests",
+        metric: None,
+    };
+    let rows = &ground.recording.requests;
+    if rows.start_ns.is_empty() {
+        let about = "Requests under way, as the service counted them";
+        let counters = [
+            ("http.server.active_requests", "value", 1.0),
+            ("http.server.active_requests", "total", 1.0),
+            ("current-requests", "value", 1.0),
+        ];
+        return Subject { about, table: "counters", ..subject }.published(ground.counted_level(&counters)?);
+    }
+    let observed = ground.observed(&rows.start_ns);
+    let squeezed = observed.squeezed(&ground.grid);
+    let mut spread = Spread::new(&squeezed);
+    let mut left_out = 0usize;
+    // A request without an end is still under way, unless the end may be among the events that were lost.
+    let are_hanging = ground.recording.lost.events == 0;
+    let end = ground.recording.exhibit.duration_ns.saturating_add(1);
+    for (from, dur) in rows.start_ns.iter().zip(&rows.dur_ns) {
+        let to = match *dur {
+            NO_INT if are_hanging => end,
+            NO_INT => {
+                left_out += usize::from(ground.grid.piece(*from).is_some());
+                continue;
+            }
+            dur => from.saturating_add(dur.max(0)),
+        };
+        spread.add(observed.before(*from), observed.before(to), 1.0);
+    }
+    let pieces = observed.in_pieces(&ground.grid);
+    let (values, _) = pieces.rates(&spread.finish(), Per::Nanosecond);
+    subject.level(values, pieces.shares(&ground.grid), count(left_out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::{Grid, Span};
+    use crate::testing::{counter, levels, recording};
+    use model::{Recording, RequestRow, Sym};
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn served(requests: &[(i64, i64)]) -> Recording {
+        let mut recording = recording(&[("events", 0, 4 * SECOND - 1)]);
+        let (none, text) = (NO_INT, Sym::NONE);
+        for (start_ns, dur_ns) in requests {
+            recording.requests.push(RequestRow {
+                start_ns: *start_ns,
+                dur_ns: *dur_ns,
+                method: text,
+                path: text,
+                route: text,
+                status: none,
+                activity: 0,
+                trace_id: text,
+                thread_first: 0,
+                gc_ns: none,
+                lock_ns: none,
+                wait_ns: none,
+                cpu_ns: none,
+                database_ns: none,
+                http_ns: none,
+                queue_ns: none,
+                await_ns: none,
+                unknown_ns: none,
+            });
+        }
+        recording
+    }
+
+    fn ground(recording: &Recording) -> Ground<'_> {
+        Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns: 4 * SECOND }, 4))
+    }
+
+    #[test]
+    fn requests_are_counted_where_they_began_and_timed_there() {
+        let recording = served(&[
+            (0, SECOND),
+            (1, SECOND / 2),
+            (2, SECOND / 4),
+            (SECOND, NO_INT),
+            (2 * SECOND, i64::MAX),
+        ]);
+        let ground = ground(&recording);
+        assert_eq!(levels(&rate(&ground).unwrap()), [Some(3.0), Some(1.0), Some(1.0), Some(0.0)]);
+        let lane = latency(&ground).unwrap();
+        let Shape::Area { layers, stacked: false } = &lane.shape else { panic!("no layers") };
+        assert_eq!(layers[0].values[..2], [Some(1000.0), None]);
+        assert_eq!(layers[1].values[..2], [Some(500.0), None]);
+        assert_eq!(lane.left_out, 1, "the request without an end");
+    }
+
+    #[test]
+    fn a_request_without_an_end_is_under_way_unless_its_end_may_be_lost() {
+        let mut recording = served(&[(SECOND, SECOND), (SECOND, NO_INT), (3 * SECOND, -5)]);
+        let lane = under_way(&ground(&recording)).unwrap();
+        assert_eq!(levels(&lane), [Some(0.0), Some(2.0), Some(1.0), Some(1.0)]);
+        recording.lost.events = 1;
+        let lane = under_way(&ground(&recording)).unwrap();
+        assert_eq!((levels(&lane), lane.left_out), (vec![Some(0.0), Some(1.0), Some(0.0), Some(0.0)], 1));
+    }
+
+    #[test]
+    fn without_requests_the_meter_tells_of_its_intervals() {
+        let mut recording = served(&[]);
+        for (at, requests, seconds) in [(1, 10.0, 0.5), (2, 20.0, 0.25), (3, 0.0, 0.0)] {
+            counter(&mut recording, at * SECOND, METER, "count", requests);
+            counter(&mut recording, at * SECOND, METER, "p99", seconds);
+            counter(&mut recording, at * SECOND + 5, METER, "p99", seconds / 2.0);
+        }
+        let ground = ground(&recording);
+        assert_eq!(levels(&rate(&ground).unwrap()), [Some(10.0), Some(20.0), Some(0.0), None]);
+        assert_eq!(levels(&latency(&ground).unwrap()), [Some(500.0), Some(250.0), Some(0.0), None]);
+        assert!(under_way(&ground).is_none());
+    }
+}

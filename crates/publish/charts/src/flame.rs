@@ -1,0 +1,333 @@
+//! Flame graphs, the root on top.
+//!
+//! Frames have their places and widths in per cent and their heights in pixels, so a picture fits any width and its
+//! letters keep their size; each frame is an `svg` of its own, which cuts off a text that is too long for it.
+
+use crate::escape::{clipped, escape};
+use crate::number::{coordinate, count, percent, share};
+use runtime::unit::{duration, short, show};
+use stacks::{Profile, View};
+
+/// Frames drawn at most: more of them are links that nobody can tell apart.
+const MOST_FRAMES: usize = 4_000;
+/// How high a row is, and how much of it a frame fills.
+const ROW: u64 = 18;
+const FRAME: u64 = 17;
+/// How wide a letter is on average; one of the service's own names, which are written bold.
+const LETTER: f64 = 6.8;
+const BOLD_LETTER: f64 = 7.5;
+/// What is left free at both sides of a text.
+const PADDING: f64 = 8.0;
+/// A text of fewer letters says nothing.
+const LEAST_LETTERS: usize = 3;
+/// Narrower frames have no border, which would cover them.
+const BORDERED: f64 = 4.0;
+/// Letters of a full name at most, of which a hostile recording may have millions.
+const MOST_LETTERS: usize = 600;
+
+/// How a flame graph is drawn.
+pub struct FlameOptions<'a> {
+    /// How many pixels wide it is thought to be: what is narrower than one of them is left out, and texts are cut to
+    /// fit.
+    pub width: f64,
+    /// The unit of weights, as `stacks::Metric::unit` gives it.
+    pub unit: &'a str,
+    /// Where the frame of an id leads to; an empty text for nowhere.
+    pub link: &'a dyn Fn(&str) -> String,
+}
+
+impl std::fmt::Debug for FlameOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlameOptions")
+            .field("width", &self.width)
+            .field("unit", &self.unit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A flame graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flame {
+    /// An `svg` element.
+    pub svg: String,
+    /// Nodes of the view that are not in it.
+    pub left_out: u64,
+}
+
+/// A frame of the picture.
+struct Frame<'a> {
+    id: &'a str,
+    full: &'a str,
+    short: &'a str,
+    class: &'static str,
+    depth: u64,
+    start: f64,
+    width: f64,
+    weight: f64,
+    own: f64,
+    against: Option<f64>,
+}
+
+/// Draws the nodes of a view; of a comparison the colours say how the weight of each has changed, the other
+/// recording's as the profile has scaled it.
+pub fn flame(profile: &Profile, view: &View, options: &FlameOptions<'_>) -> Flame {
+    let (mut frames, mut drawn, mut left_out, mut deepest) = (String::new(), 0usize, 0u64, 0u64);
+    for at in 0..view.nodes.id.len() {
+        let frame = frame(profile, view, at).filter(|of| {
+            let is_wide = of.width * options.width >= 1.0 || of.depth == 0;
+            is_wide && drawn < MOST_FRAMES
+        });
+        let Some(frame) = frame else {
+            left_out += 1;
+            continue;
+        };
+        drawn += 1;
+        deepest = deepest.max(frame.depth);
+        draw(&mut frames, view, &frame, options);
+    }
+    let height = if drawn == 0 { 0 } else { (deepest + 1) * ROW };
+    let label = format!("Flame graph of {} frames", short(count(drawn)));
+    let svg = format!(
+        "<svg class=\"flame-plot\" width=\"100%\" height=\"{height}\" role=\"group\" aria-label=\"{label}\">\
+         {frames}</svg>"
+    );
+    Flame { svg, left_out }
+}
+
+/// A node as a frame, its place and width as shares of the first one; none of what has no width.
+fn frame<'a>(profile: &'a Profile, view: &'a View, at: usize) -> Option<Frame<'a>> {
+    let nodes = &view.nodes;
+    let name = profile.shape.names.get(*nodes.name.get(at)? as usize)?;
+    let (whole, zero) = (nodes.span.first().copied()?, nodes.start.first().copied()?);
+    let (span, start) = (nodes.span.get(at).copied()?, nodes.start.get(at).copied()?);
+    let depth = u64::from(nodes.depth.get(at).copied()?);
+    let (start, width) =
+        if depth == 0 { (0.0, 1.0) } else { (share(start - zero, whole), share(span, whole)) };
+    let weight = nodes.weight.get(at).copied().unwrap_or(0.0);
+    let against = view.total_against.map(|_| nodes.against.get(at).copied().unwrap_or(0.0));
+    let class = match against {
+        Some(against) => changed(weight, against),
+        None => name.class.name(),
+    };
+    Some(Frame {
+        id: nodes.id.get(at)?,
+        full: &name.full,
+        short: &name.short,
+        class,
+        depth,
+        start,
+        width,
+        weight,
+        own: nodes.own.get(at).copied().unwrap_or(0.0),
+        against,
+    })
+}
+
+/// The step of the scale from less to more: the difference of both weights, as a part of their sum.
+fn changed(weight: f64, against: f64) -> &'static str {
+    const STEPS: [(f64, &str); 10] = [
+        (-0.9, "d-5"),
+        (-0.7, "d-4"),
+        (-0.5, "d-3"),
+        (-0.3, "d-2"),
+        (-0.1, "d-1"),
+        (0.1, "d0"),
+        (0.3, "d1"),
+        (0.5, "d2"),
+        (0.7, "d3"),
+        (0.9, "d4"),
+    ];
+    let sum = weight + against;
+    let change = if sum > 0.0 && sum.is_finite() { (weight - against) / sum } else { 0.0 };
+    STEPS.iter().find(|(below, _)| change < *below).map_or("d5", |(_, class)| class)
+}
+
+fn draw(out: &mut String, view: &View, frame: &Frame<'_>, options: &FlameOptions<'_>) {
+    let width = frame.width * options.width;
+    let link = (options.link)(frame.id);
+    let (element, href) =
+        if link.is_empty() { ("g", String::new()) } else { ("a", format!(" href=\"{}\"", escape(&link))) };
+    let thin = if width < BORDERED { " thin" } else { "" };
+    let (x, y) = (coordinate(frame.start * 100.0, 4), frame.depth * ROW);
+    let part = coordinate(frame.width * 100.0, 4);
+    out.extend([
+        format!("<{element} class=\"frame {}{thin}\"{href}><title>", frame.class),
+        escape(&told(view, frame, options.unit)),
+        format!("</title><svg x=\"{x}%\" y=\"{y}\" width=\"{part}%\" height=\"{FRAME}\">"),
+        String::from("<rect width=\"100%\" height=\"100%\"/>"),
+    ]);
+    let letter = if frame.class == "user" { BOLD_LETTER } else { LETTER };
+    if let Some(text) = fitting(frame.short, width, letter) {
+        out.extend([format!("<text x=\"4\" y=\"12.5\">{}</text>", escape(&text))]);
+    }
+    out.extend([format!("</svg></{element}>")]);
+}
+
+/// A name in full, what it weighs, and its share of all; and the same of the recording that is compared with.
+fn told(view: &View, frame: &Frame<'_>, unit: &str) -> String {
+    let mut text = clipped(frame.full, MOST_LETTERS);
+    let part =
+        |weight: f64, total: f64| format!("{} ({})", weighed(weight, unit), percent(share(weight, total)));
+    let (all, own) = (part(frame.weight, view.total), part(frame.own, view.total));
+    text.extend([format!("\n{all}, {own} of it itself")]);
+    if let (Some(against), Some(total)) = (frame.against, view.total_against) {
+        text.extend([format!("\nin the other recording {}", part(against, total))]);
+    }
+    text
+}
+
+/// A weight in words.
+fn weighed(value: f64, unit: &str) -> String {
+    match unit {
+        "ns" => duration(value / 1e6),
+        "bytes" => show(value, "B"),
+        "" => short(value),
+        other => format!("{} {other}", short(value)),
+    }
+}
+
+/// As much of a text as so many pixels hold; nothing where that is too little to read.
+fn fitting(text: &str, width: f64, letter: f64) -> Option<String> {
+    let room = ((width - PADDING) / letter).clamp(0.0, 1_000.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1,000")]
+    let letters = room as usize;
+    (letters >= LEAST_LETTERS).then(|| clipped(text, letters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{attribute, elements, recording};
+    use model::Recording;
+    use stacks::{Direction, Filter, Metric, Shape, Shaping, ViewOptions, view, weigh};
+    use std::sync::Arc;
+
+    fn shape(recording: &Recording) -> Shape {
+        Shape::new(recording, &runtime::StackIndex::new(recording), &Shaping::default())
+    }
+
+    fn weighed(recording: &Recording) -> stacks::Weighed {
+        weigh(recording, &Metric::Wall, &Filter::default())
+    }
+
+    fn drawn(profile: &Profile, width: f64, least_share: f64) -> Flame {
+        let (direction, most_nodes) = (Direction::Down, 100_000);
+        let view =
+            view(profile, &ViewOptions { direction, method: None, zoom: None, least_share, most_nodes });
+        flame(
+            profile,
+            &view,
+            &FlameOptions { width, unit: "samples", link: &|id| format!("/stacks?root={id}&x=\"") },
+        )
+    }
+
+    fn alone(stacks: &[(&[&str], u64)], width: f64) -> Flame {
+        let recording = recording(stacks);
+        drawn(&Profile::new(Arc::new(shape(&recording)), &weighed(&recording)), width, 0.0)
+    }
+
+    /// Place, width, and row of each frame.
+    fn places(svg: &str) -> Vec<(String, String, String)> {
+        let of = elements(svg).into_iter().filter(|tag| tag.starts_with("svg x="));
+        of.map(|tag| ["x", "width", "y"].map(|name| attribute(&tag, name)))
+            .map(|[x, width, y]| (x, width, y))
+            .collect()
+    }
+
+    #[test]
+    fn frames_lie_below_their_callers_as_wide_as_they_weigh() {
+        let flame = alone(&[(&["A!main", "A!pay"], 3), (&["A!main", "A!ship"], 1)], 1000.0);
+        let expected = [("0%", "100%", "0"), ("0%", "100%", "18"), ("0%", "75%", "36"), ("75%", "25%", "36")];
+        let expected = expected.map(|(x, width, y)| (x.to_owned(), width.to_owned(), y.to_owned()));
+        assert_eq!((places(&flame.svg), flame.left_out), (expected.to_vec(), 0));
+        assert_eq!(attribute(&elements(&flame.svg)[0], "height"), "54");
+        assert!(
+            flame.svg.contains("<title>A!pay\n3 samples (75.0 %), 3 samples (75.0 %) of it itself</title>")
+        );
+    }
+
+    #[test]
+    fn what_is_narrower_than_a_pixel_is_counted() {
+        let flame = alone(&[(&["A!main", "A!pay"], 999), (&["A!main", "A!ship"], 1)], 900.0);
+        assert_eq!((places(&flame.svg).len(), flame.left_out), (3, 1));
+    }
+
+    #[test]
+    fn no_more_frames_are_drawn_than_anyone_can_tell_apart() {
+        let names: Vec<String> = (0..6_000).map(|at| format!("A!m{at}")).collect();
+        let stack: Vec<&str> = names.iter().map(String::as_str).collect();
+        let flame = alone(&[(&stack, 1)], 1000.0);
+        assert_eq!((places(&flame.svg).len(), flame.left_out), (MOST_FRAMES, 2_001));
+    }
+
+    #[test]
+    fn a_hostile_name_stays_a_text_and_a_long_one_is_cut() {
+        let long = format!("A!{}", "<a>".repeat(100_000));
+        let hostile =
+            ["A!</title></svg><script>alert(1)</script>", "B!\" onload=\"x", "C!<!--&\0\u{1b}", &long];
+        let flame = alone(&[(&hostile, 1)], 2000.0);
+        let tags = elements(&flame.svg);
+        let known = ["svg", "a", "title", "rect", "text"];
+        assert!(
+            tags.iter().all(|tag| known.contains(&tag.split(' ').next().unwrap_or_default())),
+            "{tags:?}"
+        );
+        assert!(tags.iter().all(|tag| !tag.contains("onload") && !tag.contains("style")));
+        assert!(flame.svg.len() < 20_000, "{}", flame.svg.len());
+    }
+
+    #[test]
+    fn of_a_comparison_the_colours_say_how_weights_changed() {
+        let (here, other) = (
+            recording(&[(&["A!same"], 2), (&["A!more"], 6), (&["A!new"], 2)]),
+            recording(&[(&["A!same"], 4), (&["A!more"], 6), (&["A!gone"], 10)]),
+        );
+        let shapes = (shape(&here), shape(&other));
+        let profile = Profile::compared(&shapes.0, &weighed(&here), (&shapes.1, &weighed(&other)), 1.0);
+        let svg = drawn(&profile, 1000.0, 0.0).svg;
+        let class_of = |name: &str| {
+            let before = svg.split(&format!("<title>{name}\n")).next().unwrap();
+            attribute(&format!("a {}", &before[before.rfind("class=").unwrap()..]), "class")
+        };
+        let classes = ["A!same", "A!more", "A!new", "A!gone"].map(class_of);
+        assert_eq!(classes, ["frame d-2", "frame d0", "frame d5", "frame d-5"]);
+        assert!(svg.contains("\nin the other recording 10 samples (50.0 %)</title>"));
+    }
+
+    #[test]
+    fn nothing_is_an_empty_picture() {
+        let flame = alone(&[], 1000.0);
+        assert_eq!((places(&flame.svg).len(), flame.left_out), (1, 0));
+        let nothing = flame_of(&View::default());
+        assert!(elements(&nothing.svg).len() == 1 && nothing.left_out == 0);
+    }
+
+    #[test]
+    fn weights_beyond_all_numbers_are_drawn_as_something() {
+        let huge = [f64::MAX, f64::INFINITY, f64::NAN, -1.0];
+        for span in huge {
+            let mut view = View { total: span, ..View::default() };
+            for depth in 0..2 {
+                let nodes = &mut view.nodes;
+                nodes.id.push(String::new());
+                nodes.name.push(0);
+                nodes.depth.push(depth);
+                for column in [&mut nodes.start, &mut nodes.span, &mut nodes.weight, &mut nodes.own] {
+                    column.push(span);
+                }
+            }
+            let svg = flame_of(&view).svg;
+            elements(&svg);
+            assert!(
+                places(&svg).iter().all(|(x, width, _)| !format!("{x}{width}").contains(['N', 'i', 'e'])),
+                "{svg}"
+            );
+        }
+    }
+
+    fn flame_of(view: &View) -> Flame {
+        let recording = recording(&[(&["A!main"], 1)]);
+        let profile = Profile::new(Arc::new(shape(&recording)), &weighed(&recording));
+        flame(&profile, view, &FlameOptions { width: 100.0, unit: "ns", link: &|_| String::new() })
+    }
+}

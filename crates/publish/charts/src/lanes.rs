@@ -1,0 +1,349 @@
+//! Lanes over time, below each other and all of the same extent, with one axis.
+//!
+//! ```text
+//! Lane ─┬─► caption: title, figures, key of layers      text, beside the plot
+//!       ├─► plot: an svg that is stretched to its room  shapes alone, no text
+//!       └─► the same in words, for who does not see it
+//! ```
+//!
+//! A script finds the time of a place in any plot from `data-from-ns` and `data-to-ns` of the block: all are linear.
+
+mod plot;
+
+use crate::escape::escape;
+use crate::number::{coordinate, count, percent, share};
+use plot::Plot;
+use runtime::unit::{duration, short, show};
+use runtime::{real, real_u64};
+use timeline::{Lane, Shape, Span, Tick, ticks};
+
+/// Marks of the axis at most.
+const MOST_TICKS: usize = 6;
+
+/// How lanes are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneOptions {
+    /// Columns of a plot, in its own units: the page stretches it to the room there is.
+    pub width: u32,
+    /// How high a plot is, in pixels.
+    pub height: u32,
+}
+
+/// Draws lanes below each other, with one axis; nothing of no lanes.
+pub fn lanes(lanes: &[Lane], span: Span, options: &LaneOptions) -> String {
+    if lanes.is_empty() {
+        return String::new();
+    }
+    let ticks = ticks(span, MOST_TICKS);
+    let mut out =
+        format!("<div class=\"lanes\" data-from-ns=\"{}\" data-to-ns=\"{}\">", span.from_ns, span.to_ns);
+    for lane in lanes {
+        let plot = Plot::new(span, *options, lane);
+        out.extend([figure(lane, span, &plot, &ticks)]);
+    }
+    let has_gaps = lanes.iter().any(|lane| lane.observed.iter().any(|share| *share <= 0.0));
+    out.extend([axis(span, &ticks, has_gaps), String::from("</div>")]);
+    out
+}
+
+fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick]) -> String {
+    let metric =
+        lane.metric.map_or_else(String::new, |metric| format!(" data-metric=\"{}\"", escape(metric)));
+    let id = escape(lane.id);
+    format!(
+        "<figure class=\"lane\" id=\"lane-{id}\" data-lane=\"{id}\" data-table=\"{}\"{metric}>\
+         <figcaption title=\"{}\"><span class=\"lane-title\">{}</span> <span class=\"lane-figures\">{}</span>{}\
+         <span class=\"visually-hidden\">{}</span></figcaption><div class=\"lane-room\">{}</div></figure>",
+        escape(lane.table),
+        escape(&about(lane)),
+        escape(lane.title),
+        escape(&figures(lane, span)),
+        key(lane),
+        escape(&spoken(lane)),
+        plot.svg(ticks),
+    )
+}
+
+/// What it shows, and what of it is not drawn.
+fn about(lane: &Lane) -> String {
+    let left_out = short(real_u64(lane.left_out));
+    let not_drawn = match &lane.shape {
+        _ if lane.left_out == 0 => String::new(),
+        Shape::Spans(_) => format!(" {left_out} are too close to a longer one to be drawn."),
+        Shape::Area { .. } | Shape::Marks(_) => format!(" {left_out} rows are not in it."),
+    };
+    format!("{}.{not_drawn}", lane.about)
+}
+
+/// The figures of a caption: the mean or how many, and the largest.
+fn figures(lane: &Lane, span: Span) -> String {
+    let value = |value: f64| show(value, lane.unit);
+    let most = lane.most();
+    let left_out = if lane.left_out == 0 {
+        String::new()
+    } else {
+        format!(" · {} left out", short(real_u64(lane.left_out)))
+    };
+    match &lane.shape {
+        Shape::Spans(spans) => {
+            let all = count(spans.len()) + real_u64(lane.left_out);
+            let longest = most.map_or_else(String::new, |ns| format!(" · longest {}", duration(ns / 1e6)));
+            format!("{} in all{longest}", short(all))
+        }
+        Shape::Marks(counts) => {
+            let piece_ms = real(span.len_ns()) / count(counts.len().max(1)) / 1e6;
+            let total = lane.mean_or_total().unwrap_or(0.0);
+            let most = most.map_or_else(String::new, |most| {
+                format!(" · most {} in {}", short(most), duration(piece_ms))
+            });
+            format!("{} in all{most}{left_out}", short(total))
+        }
+        Shape::Area { stacked, layers } => {
+            let name = layers.first().map_or("", |layer| layer.name);
+            let most = most.map_or_else(String::new, |most| format!("most {}", value(most)));
+            if !stacked && layers.len() > 1 {
+                return format!("{most} ({name}){left_out}");
+            }
+            let mean =
+                lane.mean_or_total().map_or_else(String::new, |mean| format!("mean {} · ", value(mean)));
+            format!("{mean}{most}{left_out}")
+        }
+    }
+}
+
+/// Which colour is which, where there are several.
+fn key(lane: &Lane) -> String {
+    let entries: Vec<(&str, &str)> = match &lane.shape {
+        Shape::Area { layers, .. } => {
+            (0..).zip(layers).map(|(at, layer)| (plot::series(at), layer.name)).collect()
+        }
+        Shape::Spans(spans) => {
+            let has = |class: &str| spans.iter().any(|of| of.class == class);
+            plot::CLASSES
+                .iter()
+                .filter(|(class, ..)| has(class))
+                .map(|(_, series, name)| (*series, *name))
+                .collect()
+        }
+        Shape::Marks(_) => Vec::new(),
+    };
+    if entries.len() < 2 {
+        return String::new();
+    }
+    let entry = |(series, name): &(&str, &str)| {
+        format!("<span><span class=\"swatch {series}\"></span>{}</span>", escape(name))
+    };
+    format!("<span class=\"lane-key\">{}</span>", entries.iter().map(entry).collect::<Vec<_>>().join(" "))
+}
+
+/// What the picture shows beside its caption.
+fn spoken(lane: &Lane) -> String {
+    let mut text = about(lane);
+    if let (Shape::Area { .. }, Some(last)) = (&lane.shape, lane.last()) {
+        text.extend([format!(" At the end {}.", show(last, lane.unit))]);
+    }
+    let unseen = lane.observed.iter().filter(|share| **share <= 0.0).count();
+    if unseen > 0 {
+        let part = share(count(unseen), count(lane.observed.len()));
+        text.extend([format!(" In {} of the time shown it was not observed.", percent(part))]);
+    }
+    text
+}
+
+fn axis(span: Span, ticks: &[Tick], has_gaps: bool) -> String {
+    let mut marks = String::new();
+    for tick in ticks {
+        let at = plot::place(span, tick.at_ns);
+        let anchor = match at {
+            near if near < 0.04 => "start",
+            far if far > 0.96 => "end",
+            _ => "middle",
+        };
+        let x = coordinate(at * 100.0, 3);
+        marks.extend([format!(
+            "<line x1=\"{x}%\" x2=\"{x}%\" y1=\"0\" y2=\"4\"/>\
+             <text x=\"{x}%\" y=\"15\" text-anchor=\"{anchor}\">{}</text>",
+            escape(&tick.label)
+        )]);
+    }
+    let note = if has_gaps { "Dashes: not observed" } else { "" };
+    format!(
+        "<div class=\"lane-foot\"><span class=\"lane-note\">{note}</span>\
+         <svg class=\"lane-axis\" width=\"100%\" height=\"18\" aria-hidden=\"true\">{marks}</svg></div>"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{attribute, elements};
+    use timeline::{Layer, Stretch};
+
+    const SPAN: Span = Span { from_ns: 0, to_ns: 1_000 };
+    const OPTIONS: LaneOptions = LaneOptions { width: 100, height: 11 };
+
+    fn lane(shape: Shape, observed: Vec<f64>) -> Lane {
+        let (id, title, unit, about, table) = ("x", "Title", "ms", "What it shows", "samples");
+        Lane { id, title, unit, about, table, metric: Some("wall"), observed, shape, left_out: 0 }
+    }
+
+    fn area(layers: &[&[Option<f64>]], stacked: bool) -> Lane {
+        let pieces = layers.first().map_or(0, |values| values.len());
+        let names = ["first", "second", "third"];
+        let layers = names.iter().zip(layers).map(|(name, values)| Layer { name, values: values.to_vec() });
+        lane(Shape::Area { stacked, layers: layers.collect() }, vec![1.0; pieces])
+    }
+
+    fn stretches(of: &[(i64, i64, &'static str)]) -> Lane {
+        let stretch = |(from_ns, dur_ns, class): &(i64, i64, &'static str)| Stretch {
+            from_ns: *from_ns,
+            dur_ns: *dur_ns,
+            class,
+        };
+        lane(Shape::Spans(of.iter().map(stretch).collect()), vec![1.0])
+    }
+
+    /// The elements of one lane whose class begins so.
+    fn drawn(lane: &Lane, class: &str) -> Vec<String> {
+        let markup = lanes(std::slice::from_ref(lane), SPAN, &OPTIONS);
+        elements(&markup).into_iter().filter(|tag| attribute(tag, "class").starts_with(class)).collect()
+    }
+
+    fn paths(lane: &Lane) -> Vec<(String, String)> {
+        let paths = drawn(lane, "series");
+        paths.iter().map(|tag| (attribute(tag, "class"), attribute(tag, "d"))).collect()
+    }
+
+    fn bars(lane: &Lane) -> Vec<[String; 5]> {
+        let names = ["class", "x", "y", "width", "height"];
+        drawn(lane, "series").iter().map(|tag| names.map(|name| attribute(tag, name))).collect()
+    }
+
+    #[test]
+    fn an_area_has_a_step_for_each_piece_and_a_gap_where_there_is_no_value() {
+        let lane = area(&[&[Some(0.0), Some(10.0), Some(10.0), None, Some(5.0)]], false);
+        let path = "M0 11V11H20V1H60V11ZM80 11V6H100V11Z";
+        assert_eq!(paths(&lane), [("series s0".to_owned(), path.to_owned())]);
+    }
+
+    #[test]
+    fn stacked_layers_are_drawn_as_sums_from_the_highest_down() {
+        let lane = area(&[&[Some(2.0), None], &[Some(3.0), Some(5.0)]], true);
+        let drawn = paths(&lane);
+        let expected = [("series s1", "M0 11V1H100V11Z"), ("series s0", "M0 11V7H50V11Z")];
+        assert_eq!(drawn, expected.map(|(class, path)| (class.to_owned(), path.to_owned())));
+    }
+
+    #[test]
+    fn layers_in_front_of_each_other_share_their_scale() {
+        let drawn = paths(&area(&[&[Some(10.0)], &[Some(5.0)]], false));
+        assert_eq!(
+            drawn.iter().map(|(_, path)| path.as_str()).collect::<Vec<_>>(),
+            ["M0 11V1H100V11Z", "M0 11V6H100V11Z"]
+        );
+    }
+
+    #[test]
+    fn what_was_not_observed_is_a_stretch_of_its_own() {
+        let lane = Lane {
+            observed: vec![0.0, 0.0, 1.0, 0.0, 0.5],
+            ..area(&[&[None, None, Some(1.0), None, None]], false)
+        };
+        let gaps = drawn(&lane, "gap");
+        let places = gaps.iter().filter(|tag| tag.starts_with("rect"));
+        let places = places.map(|tag| (attribute(tag, "x"), attribute(tag, "width")));
+        let expected = [("0", "40"), ("60", "20")].map(|(x, width)| (x.to_owned(), width.to_owned()));
+        assert_eq!(places.collect::<Vec<_>>(), expected);
+        assert!(lanes(&[lane], SPAN, &OPTIONS).contains("In 60.0 % of the time shown it was not observed."));
+    }
+
+    #[test]
+    fn a_stretch_is_as_wide_as_it_is_long_and_at_least_a_column() {
+        let lane = stretches(&[(100, 200, "gen2"), (505, 1, "gen0")]);
+        let expected = [["series s1", "10", "1", "20", "10"], ["series s0", "50", "9", "1", "2"]];
+        assert_eq!(bars(&lane), expected.map(|bar| bar.map(str::to_owned)));
+    }
+
+    #[test]
+    fn many_stretches_become_no_more_bars_than_there_are_columns() {
+        let of: Vec<_> =
+            (0..100_000).map(|at| (at / 100, at % 7, if at % 3 == 0 { "gen0" } else { "gen1" })).collect();
+        let bars = bars(&stretches(&of));
+        assert!((1..=100).contains(&bars.len()), "{}", bars.len());
+        let width: u32 = bars.iter().map(|bar| bar[3].parse::<u32>().unwrap()).sum();
+        assert_eq!(width, 100, "each column has its longest");
+    }
+
+    #[test]
+    fn of_stretches_over_each_other_the_longest_is_seen() {
+        let lane = stretches(&[(0, 1_000, "background"), (300, 100, "gen0"), (i64::MIN, i64::MAX, "gen1")]);
+        assert_eq!(bars(&lane).iter().map(|bar| bar[0].as_str()).collect::<Vec<_>>(), ["series s2"]);
+    }
+
+    #[test]
+    fn numbers_beyond_all_bounds_are_drawn_as_something() {
+        let huge = [Some(f64::MAX), Some(f64::INFINITY), Some(f64::NAN), Some(f64::MIN), Some(-0.0)];
+        let far = stretches(&[
+            (i64::MIN, i64::MAX, "?"),
+            (i64::MAX, i64::MAX, "?"),
+            (5, i64::MAX, "?"),
+            (7, i64::MIN, "?"),
+        ]);
+        let marks = lane(Shape::Marks(vec![Some(u32::MAX), None, Some(0)]), vec![f64::NAN, -1.0, 7.0]);
+        let all = [area(&[&huge, &huge], true), area(&[&huge], false), area(&[], true), far, marks];
+        let (zero, most) =
+            (LaneOptions { width: 0, height: 0 }, LaneOptions { width: u32::MAX, height: u32::MAX });
+        for (from_ns, to_ns) in [(0, 1_000), (i64::MIN, i64::MAX), (5, 5), (9, -9)] {
+            for options in [&OPTIONS, &zero, &most] {
+                for tag in elements(&lanes(&all, Span { from_ns, to_ns }, options)) {
+                    let numbers =
+                        ["d", "x", "y", "width", "height", "x1", "x2"].map(|name| attribute(&tag, name));
+                    let readable =
+                        |text: &String| !text.contains("NaN") && !text.contains("inf") && !text.contains('e');
+                    assert!(numbers.iter().all(readable), "{tag}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_caption_says_in_words_what_is_drawn_and_what_is_not() {
+        let figures = |lane: &Lane| super::figures(lane, SPAN);
+        assert_eq!(figures(&area(&[&[Some(1.0), Some(3.0)]], false)), "mean 2 ms · most 3 ms");
+        assert_eq!(figures(&area(&[&[Some(9.0)], &[Some(3.0)]], false)), "most 9 ms (first)");
+        let pauses = Lane { left_out: 3, ..stretches(&[(0, 2_000_000, "gen0")]) };
+        assert_eq!(figures(&pauses), "4 in all · longest 2 ms");
+        assert_eq!(about(&pauses), "What it shows. 3 are too close to a longer one to be drawn.");
+        let marks = Lane { left_out: 1, ..lane(Shape::Marks(vec![Some(4), Some(6)]), vec![1.0; 2]) };
+        assert_eq!(figures(&marks), "10 in all · most 6 in 0.50 µs · 1 left out");
+    }
+
+    #[test]
+    fn all_plots_are_of_the_same_extent_and_hold_no_text() {
+        let all = [area(&[&[Some(1.0)]], false), stretches(&[(0, 5, "gen0"), (500, 5, "gen1")])];
+        let markup = lanes(&all, SPAN, &OPTIONS);
+        let tags = elements(&markup);
+        assert!(tags[0].ends_with("data-from-ns=\"0\" data-to-ns=\"1000\""));
+        let plots: Vec<_> = tags.iter().filter(|tag| attribute(tag, "class") == "lane-plot").collect();
+        assert!(plots.len() == 2 && plots.iter().all(|tag| attribute(tag, "viewBox") == "0 0 100 11"));
+        for plot in markup.split("<svg class=\"lane-plot\"").skip(1) {
+            assert!(!plot.split("</svg>").next().unwrap().contains("<text"));
+        }
+        let ticks = tags.iter().filter(|tag| tag.starts_with("text ")).map(|tag| attribute(tag, "x"));
+        assert_eq!(ticks.collect::<Vec<_>>(), ["0%", "20%", "40%", "60%", "80%"]);
+        assert_eq!(lanes(&[], SPAN, &OPTIONS), "");
+    }
+
+    #[test]
+    fn the_lanes_of_a_recording_are_small_and_well_formed() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fixtures/starvation.nettrace.zst");
+        let options = import::Options { payloads: false, threads: 2 };
+        let recording = import::open(std::path::Path::new(path), options).unwrap();
+        let span = Span::whole(&recording);
+        let all = timeline::lanes(&recording, &runtime::StackIndex::new(&recording), span, 600);
+        let markup = lanes(&all, span, &LaneOptions { width: 600, height: 34 });
+        let figures = elements(&markup).into_iter().filter(|tag| tag.starts_with("figure ")).count();
+        assert_eq!(figures, all.len());
+        assert!(markup.len() < 60_000, "{}", markup.len());
+    }
+}

@@ -1,0 +1,77 @@
+//! Recordings made by hand, and a reader of markup that is stricter than browsers are.
+
+use model::{Frame, NO_ID, Recording, SampleRow, Sym};
+
+/// A recording of samples: stacks, outermost frame first, and how often each was met. A frame is `Module!Method`.
+pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Recording {
+    let mut recording = Recording::default();
+    recording.thread_ids.push(7);
+    let [state, kind] = ["running", "managed"].map(|text| recording.strings.intern(text));
+    let mut ts_ns = 0;
+    for (frames, count) in stacks {
+        let stack = frames.iter().fold(NO_ID, |parent, name| {
+            let name = frame(&mut recording, name);
+            recording.stacks.child(parent, name)
+        });
+        for _ in 0..*count {
+            let waiting_on = Sym::NONE;
+            recording.samples.push(SampleRow { ts_ns, thread: 0, stack, kind, state, waiting_on });
+            ts_ns += 1;
+        }
+    }
+    recording
+}
+
+fn frame(recording: &mut Recording, full: &str) -> u32 {
+    let name = recording.strings.intern(full);
+    if let Some(at) = recording.frames.name.iter().position(|of| *of == name) {
+        return u32::try_from(at).unwrap();
+    }
+    let (module, method) = full.split_once('!').unwrap();
+    let [module, method] = [module, method].map(|text| recording.strings.intern(text));
+    let none = Sym::NONE;
+    recording.frames.push(Frame { module, declaring_type: none, method, signature: none, name, tier: none })
+}
+
+/// The beginning tags of markup, without their brackets. Fails where elements do not nest, an attribute is not quoted,
+/// or a sign of markup stands in a text.
+pub(crate) fn elements(markup: &str) -> Vec<String> {
+    let (mut tags, mut open, mut rest) = (Vec::new(), Vec::<String>::new(), markup);
+    while let Some((text, after)) = rest.split_once('<') {
+        assert!(!text.contains(['>', '"']), "a sign of markup in the text {text:?}");
+        let (tag, after) = after.split_once('>').expect("a tag that ends");
+        rest = after;
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name), "elements nest");
+            continue;
+        }
+        let closed = tag.strip_suffix('/');
+        let tag = closed.unwrap_or(tag);
+        let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        assert!(name.chars().all(|of| of.is_ascii_alphanumeric()), "no element: {tag:?}");
+        check_attributes(attributes);
+        if closed.is_none() {
+            open.push(name.to_owned());
+        }
+        tags.push(tag.to_owned());
+    }
+    assert!(open.is_empty() && !rest.contains('>'), "{open:?} is left open before {rest:?}");
+    tags
+}
+
+fn check_attributes(mut rest: &str) {
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once("=\"").expect("an attribute in quotes");
+        assert!(name.chars().all(|of| of.is_ascii_alphanumeric() || of == '-'), "no attribute: {name:?}");
+        assert!(name != "style" && !name.starts_with("on"), "{name} is forbidden");
+        let (value, after) = after.split_once('"').expect("a quote that ends");
+        assert!(!value.contains('<'), "markup in {value:?}");
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+}
+
+/// The value of a tag's attribute.
+pub(crate) fn attribute(tag: &str, name: &str) -> String {
+    let from = tag.find(&format!(" {name}=\"")).map(|at| at + name.len() + 3);
+    from.and_then(|from| tag[from..].split('"').next()).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,78 @@
+//! A thread's time line: what was seen of it, and for how long.
+//!
+//! ```text
+//!  samples   A   A   B               B       (a sample stands for as long as `held` says)
+//!  boxes     ├─ A ───┼─ B ─┼─ none ──┼─ B ─┤  neighbours that are equal are one box
+//! ```
+
+use crate::held::Held;
+use crate::threads::Sampled;
+use crate::tree::Tree;
+use crate::weigh::{Leaf, States};
+use model::Recording;
+
+/// A stack and what stands inside of it.
+pub(crate) type Seen = (u32, Leaf);
+
+/// A box: a part of a time line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    /// What was seen; none where nothing was.
+    pub(crate) seen: Option<Seen>,
+    /// How long, in nanoseconds; never 0.
+    pub(crate) ns: u64,
+    /// How many samples it is made of.
+    pub(crate) samples: u64,
+}
+
+/// The boxes of a thread from the recording's start. A sample that stands for no time is in none.
+pub(crate) fn boxes(recording: &Recording, tree: &Tree<'_>, thread: &Sampled, held: &Held) -> Vec<Stretch> {
+    let states = States::new(recording);
+    let mut boxes: Vec<Stretch> = Vec::new();
+    let mut add = |seen: Option<Seen>, ns: u64| {
+        let samples = u64::from(seen.is_some());
+        match boxes.last_mut() {
+            _ if ns == 0 => {}
+            Some(last) if last.seen == seen => {
+                last.ns = last.ns.saturating_add(ns);
+                last.samples += samples;
+            }
+            _ => boxes.push(Stretch { seen, ns, samples }),
+        }
+    };
+    let mut at = 0;
+    for row in &thread.rows {
+        let row = *row as usize;
+        let Some(sample) = recording.samples.row(row) else { continue };
+        let begin = u64::try_from(sample.ts_ns).unwrap_or(0);
+        add(None, begin.saturating_sub(at));
+        let seen = (tree.node(sample.stack), Leaf::of_sample(states, sample.state, sample.waiting_on));
+        let ns = held.of(row);
+        add(Some(seen), ns);
+        at = begin.max(at).saturating_add(ns);
+    }
+    boxes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Builder;
+    use crate::threads::sampled;
+
+    #[test]
+    fn equal_neighbours_are_one_box_and_a_gap_is_one_without_a_stack() {
+        let mut builder = Builder::default();
+        for (at, stack) in [(5, "A"), (15, "A"), (25, "B"), (25, "A"), (500, "B")] {
+            builder.sample(at, 1, "running", None, &[stack]);
+        }
+        let recording = builder.done();
+        let tree = Tree::new(&recording);
+        let thread = &sampled(&recording)[0];
+        let found = boxes(&recording, &tree, thread, &Held::new(&recording));
+        let found: Vec<_> =
+            found.iter().map(|of| (of.seen.is_some(), of.ns / 1_000_000, of.samples)).collect();
+        // The first of the two samples at 25 ms stands for no time, so the box before it goes on.
+        assert_eq!(found, [(false, 5, 0), (true, 50, 3), (false, 445, 0), (true, 10, 1)]);
+    }
+}

@@ -1,0 +1,80 @@
+//! How long each sample stands: until the sampler's next look at its thread.
+//!
+//! ```text
+//!  looks       x   x   x               x   x        (a burst ends, another begins)
+//!  a thread    ├───┼───┼──────╴        ├───┼──╴     a sample stands for at most three usual intervals,
+//!                                                   the last one for one
+//! ```
+//!
+//! Time in between is unknown and has no sample: it is never given to the stack that happened to be seen last.
+
+use model::Recording;
+use rustc_hash::FxHashMap;
+
+/// A look that is later than so many usual intervals is not the next one.
+const MOST_INTERVALS: i64 = 3;
+
+/// How long the samples stand.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The usual time between two looks at a thread; none where no thread was seen twice.
+    pub(crate) interval_ns: Option<i64>,
+    /// Of each row of `samples`, in nanoseconds; empty where the interval is not known.
+    pub(crate) ns: Vec<i64>,
+}
+
+impl Held {
+    pub(crate) fn new(recording: &Recording) -> Self {
+        let samples = &recording.samples;
+        let mut last: FxHashMap<u32, usize> = FxHashMap::default();
+        let mut gaps: Vec<Option<i64>> = vec![None; samples.ts_ns.len()];
+        for (row, (ts_ns, thread)) in samples.ts_ns.iter().zip(&samples.thread).enumerate() {
+            let Some(earlier) = last.insert(*thread, row) else { continue };
+            let from = samples.ts_ns.get(earlier).copied().unwrap_or(*ts_ns);
+            if let Some(gap) = gaps.get_mut(earlier) {
+                *gap = Some(ts_ns.saturating_sub(from).max(0));
+            }
+        }
+        let mut known: Vec<i64> = gaps.iter().flatten().copied().filter(|gap| *gap > 0).collect();
+        let middle = known.len() / 2;
+        if known.is_empty() {
+            return Self::default();
+        }
+        let usual = *known.select_nth_unstable(middle).1;
+        let most = usual.saturating_mul(MOST_INTERVALS);
+        let ns = gaps.into_iter().map(|gap| gap.map_or(usual, |gap| gap.min(most))).collect();
+        Self { interval_ns: Some(usual), ns }
+    }
+
+    /// How long a row stands; nothing where that is not known.
+    pub(crate) fn of(&self, row: usize) -> u64 {
+        self.ns.get(row).and_then(|ns| u64::try_from(*ns).ok()).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Builder;
+
+    #[test]
+    fn the_time_between_two_bursts_belongs_to_no_stack() {
+        let mut builder = Builder::default();
+        for at in [0, 10, 20, 1_000, 1_010] {
+            builder.sample(at, 1, "running", None, &["A"]);
+        }
+        builder.sample(1_020, 2, "running", None, &["B"]);
+        let held = Held::new(&builder.done());
+        let ms = 1_000_000;
+        assert_eq!(held.interval_ns, Some(10 * ms));
+        assert_eq!(held.ns, [10, 10, 30, 10, 10, 10].map(|of| of * ms));
+    }
+
+    #[test]
+    fn a_single_look_has_no_length() {
+        let mut builder = Builder::default();
+        builder.sample(5, 1, "running", None, &["A"]);
+        builder.sample(5, 2, "running", None, &["A"]);
+        assert_eq!(Held::new(&builder.done()), Held::default());
+    }
+}

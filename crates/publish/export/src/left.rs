@@ -1,0 +1,78 @@
+//! What an export does not have: what the recording itself lacks, and what the format has no place for.
+
+use model::{CATALOGUE, Recording};
+
+/// So many of a kind are in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// Of what.
+    pub what: String,
+    /// How many.
+    pub count: u64,
+}
+
+impl Count {
+    pub(crate) fn new(what: impl Into<String>, count: u64) -> Self {
+        Self { what: what.into(), count }
+    }
+}
+
+/// Something that is not in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// What it is, and why.
+    pub what: String,
+    /// How many; none where that cannot be known.
+    pub count: Option<u64>,
+}
+
+impl LeftOut {
+    pub(crate) fn new(what: impl Into<String>, count: u64) -> Self {
+        Self { what: what.into(), count: Some(count) }
+    }
+}
+
+/// Tables that say something about others, and are in no export as rows.
+const ABOUT: [&str; 7] = ["events", "stacks", "frames", "threads", "loss", "coverage", "metrics"];
+
+/// What the recording has lost, then the rows of every table that the format does not have.
+pub(crate) fn left_out(recording: &Recording, tables: &[&str]) -> Vec<LeftOut> {
+    let mut left = lost(recording);
+    let of_tables = CATALOGUE.iter().map(|spec| spec.name);
+    for name in of_tables.filter(|name| !tables.contains(name) && !ABOUT.contains(name)) {
+        let rows = recording.table(name).map_or(0, |table| table.rows);
+        if rows > 0 {
+            left.push(LeftOut::new(format!("rows of {name}: the format has no place for them"), wide(rows)));
+        }
+    }
+    left
+}
+
+/// What the recording itself has lost: it is in no format, whatever that has a place for.
+pub fn lost(recording: &Recording) -> Vec<LeftOut> {
+    let lost = &recording.lost;
+    let mut left = Vec::new();
+    if lost.events > 0 {
+        left.push(LeftOut::new("events that were lost before they reached the recording", lost.events));
+    }
+    if lost.truncated_at.is_some() {
+        let what = "what came after the place where the recording breaks off".to_owned();
+        left.push(LeftOut { what, count: None });
+    }
+    for damage in lost.damage.kinds() {
+        left.push(LeftOut::new(format!("damage of the recording: {}", damage.what), damage.count));
+    }
+    for file in &lost.files {
+        let what = format!("a file of the recording: {} {}", file.file, file.what);
+        left.push(LeftOut { what, count: None });
+    }
+    if lost.unnamed_frames > 0 {
+        left.push(LeftOut::new("names of frames in samples: they are ?", lost.unnamed_frames));
+    }
+    left
+}
+
+/// A length as a count.
+pub(crate) fn wide(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}

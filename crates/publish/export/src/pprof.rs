@@ -1,0 +1,343 @@
+//! The `profile.proto` of pprof, packed with gzip.
+//!
+//! One file has several types of values, as Go's own heap profiles have: `samples`, `running`, `wall`, `alloc_space`,
+//! `delay` … Readers that keep one series a type (Pyroscope, Parca) take each, and `go tool pprof -sample_index`
+//! chooses. Rows of one stack, thread and kind are one sample, told apart by the labels `thread`, `thread_kind`,
+//! `state`, `waiting_on` and `type`. A location is a method, since the recording has no lines.
+
+use crate::Report;
+use crate::error::Error;
+use crate::held::Held;
+use crate::left::{Count, LeftOut, left_out};
+use crate::proto::Message;
+use crate::text::subject;
+use crate::threads::{Names, os_id};
+use crate::tree::{NO_STACK, Tree, number};
+use crate::weigh::{Leaf, States, Unit, What, each};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use model::{NO_ID, Recording};
+use rustc_hash::FxHashMap;
+use std::io::Write;
+
+/// The tables whose rows are in the file.
+const TABLES: [&str; 5] = ["samples", "allocations", "exceptions", "contention", "waits"];
+
+/// The largest value of a sample: the format's numbers have a sign.
+const MOST_VALUE: u64 = i64::MAX.cast_unsigned();
+
+/// Fields of `Profile`.
+mod profile {
+    pub(super) const SAMPLE_TYPE: u64 = 1;
+    pub(super) const SAMPLE: u64 = 2;
+    pub(super) const MAPPING: u64 = 3;
+    pub(super) const LOCATION: u64 = 4;
+    pub(super) const FUNCTION: u64 = 5;
+    pub(super) const STRING_TABLE: u64 = 6;
+    pub(super) const TIME_NANOS: u64 = 9;
+    pub(super) const DURATION_NANOS: u64 = 10;
+    pub(super) const PERIOD_TYPE: u64 = 11;
+    pub(super) const PERIOD: u64 = 12;
+    pub(super) const COMMENT: u64 = 13;
+    pub(super) const DEFAULT_SAMPLE_TYPE: u64 = 14;
+}
+
+/// Fields of `Mapping`.
+mod mapping {
+    pub(super) const ID: u64 = 1;
+    pub(super) const FILENAME: u64 = 5;
+    pub(super) const HAS_FUNCTIONS: u64 = 7;
+}
+
+/// Writes the recording.
+pub(crate) fn write(
+    recording: &Recording,
+    first: Option<What>,
+    out: &mut dyn Write,
+) -> Result<Report, Error> {
+    let tree = Tree::new(recording);
+    let held = Held::new(recording);
+    let mut report = Report { left_out: left_out(recording, &TABLES), ..Report::default() };
+    report.left_out.extend(tree.left_out());
+    let types = Types::new(recording, &held);
+    let mut packed = GzEncoder::new(out, Compression::default());
+    let mut file = File { recording, tree: &tree, strings: Strings::default(), out: &mut packed };
+    file.strings.number("");
+    file.head(&types, first, &held)?;
+    for what in [What::Samples, What::Allocations, What::Contention, What::Waits, What::Exceptions] {
+        let groups = Groups::new(recording, &tree, &held, what);
+        if what == What::Samples {
+            report.samples = groups.rows;
+        }
+        if groups.without_weight > 0 {
+            let about = format!("{}: how long or how much is not known", what.rows());
+            report.left_out.push(LeftOut::new(about, groups.without_weight));
+        }
+        if groups.rows > 0 {
+            report.holds.push(Count::new(what.rows(), groups.rows));
+            file.samples(what, &groups, &types)?;
+        }
+    }
+    file.comments(&report)?;
+    file.methods()?;
+    file.strings_at_the_end()?;
+    packed.finish()?;
+    Ok(report)
+}
+
+/// A type of values: its name and unit.
+type ValueType = (&'static str, &'static str);
+
+/// The types of values of a file: those that it has rows for.
+#[derive(Debug)]
+struct Types(Vec<ValueType>);
+
+impl Types {
+    fn new(recording: &Recording, held: &Held) -> Self {
+        let mut types = vec![("samples", "count"), ("running", "count"), ("waiting", "count")];
+        if held.interval_ns.is_some() {
+            types.push(("wall", "nanoseconds"));
+        }
+        let tables = [
+            (recording.allocations.ts_ns.len(), [("alloc_samples", "count"), ("alloc_space", "bytes")]),
+            (recording.contention.ts_ns.len(), [("contentions", "count"), ("delay", "nanoseconds")]),
+            (recording.waits.ts_ns.len(), [("waits", "count"), ("wait_delay", "nanoseconds")]),
+        ];
+        for (rows, of_table) in tables {
+            types.extend(of_table.into_iter().filter(|_| rows > 0));
+        }
+        if !recording.exceptions.ts_ns.is_empty() {
+            types.push(("exceptions", "count"));
+        }
+        Self(types)
+    }
+
+    /// The type that readers show first: the one asked for, where the file has it.
+    fn first(&self, recording: &Recording, asked: Option<What>) -> &'static str {
+        let runs = recording.samples.state.contains(&States::new(recording).running);
+        let name = match asked {
+            Some(What::Running) => "running",
+            Some(What::Waiting) => "waiting",
+            Some(What::Allocations) => "alloc_space",
+            Some(What::Contention) => "delay",
+            Some(What::Waits) => "wait_delay",
+            Some(What::Exceptions) => "exceptions",
+            None if runs => "running",
+            Some(What::Samples) | None => "samples",
+        };
+        self.0.iter().map(|(of, _)| *of).find(|of| *of == name).unwrap_or("samples")
+    }
+
+    /// The values of a group: 0 for whatever it is not.
+    fn values(&self, what: What, group: &Group) -> Vec<u64> {
+        let running = if group.leaf == Leaf::Own { group.rows } else { 0 };
+        let waiting = if matches!(group.leaf, Leaf::Waiting(_)) { group.rows } else { 0 };
+        let of = match what {
+            What::Allocations => vec![("alloc_samples", group.rows), ("alloc_space", group.weight)],
+            What::Contention => vec![("contentions", group.rows), ("delay", group.weight)],
+            What::Waits => vec![("waits", group.rows), ("wait_delay", group.weight)],
+            What::Exceptions => vec![("exceptions", group.rows)],
+            What::Samples | What::Running | What::Waiting => vec![
+                ("samples", group.rows),
+                ("running", running),
+                ("waiting", waiting),
+                ("wall", group.weight),
+            ],
+        };
+        let value = |name: &str| {
+            of.iter().find(|(of, _)| *of == name).map_or(0, |(_, value)| (*value).min(MOST_VALUE))
+        };
+        self.0.iter().map(|(name, _)| value(name)).collect()
+    }
+}
+
+/// Rows of one stack, thread and leaf.
+#[derive(Debug)]
+struct Group {
+    node: u32,
+    thread: u32,
+    leaf: Leaf,
+    rows: u64,
+    weight: u64,
+}
+
+#[derive(Debug, Default)]
+struct Groups {
+    list: Vec<Group>,
+    rows: u64,
+    without_weight: u64,
+}
+
+impl Groups {
+    fn new(recording: &Recording, tree: &Tree<'_>, held: &Held, what: What) -> Self {
+        let mut groups = Self::default();
+        let mut places: FxHashMap<(u32, u32, Leaf), u32> = FxHashMap::default();
+        groups.without_weight = each(recording, tree, what, &mut |row| {
+            groups.rows += 1;
+            let weight = if what.weight() == Unit::Samples { held.of(row.row) } else { row.weight };
+            let next = number(groups.list.len());
+            let (node, thread, leaf) = (row.node, row.thread, row.leaf);
+            let place = *places.entry((node, thread, leaf)).or_insert(next);
+            match groups.list.get_mut(place as usize) {
+                Some(group) => {
+                    group.rows += 1;
+                    group.weight = group.weight.saturating_add(weight);
+                }
+                None => groups.list.push(Group { node, thread, leaf, rows: 1, weight }),
+            }
+        });
+        groups
+    }
+}
+
+/// Texts of the file by number.
+#[derive(Debug, Default)]
+struct Strings {
+    texts: Vec<String>,
+    numbers: FxHashMap<String, u64>,
+}
+
+impl Strings {
+    fn number(&mut self, text: &str) -> u64 {
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let number = crate::left::wide(self.texts.len());
+        self.texts.push(text.to_owned());
+        self.numbers.insert(text.to_owned(), number);
+        number
+    }
+}
+
+struct File<'a, W: Write> {
+    recording: &'a Recording,
+    tree: &'a Tree<'a>,
+    strings: Strings,
+    out: &'a mut W,
+}
+
+impl<W: Write> File<'_, W> {
+    fn value_type(&mut self, (name, unit): ValueType) -> Message {
+        let mut of = Message::default();
+        of.number(1, self.strings.number(name)).number(2, self.strings.number(unit));
+        of
+    }
+
+    fn head(&mut self, types: &Types, first: Option<What>, held: &Held) -> Result<(), Error> {
+        let mut head = Message::default();
+        for of in &types.0 {
+            head.message(profile::SAMPLE_TYPE, &self.value_type(*of));
+        }
+        let exhibit = &self.recording.exhibit;
+        let start = exhibit.start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_nanosecond);
+        let start = start.and_then(|ns| u64::try_from(ns).ok()).unwrap_or(0);
+        head.number(profile::TIME_NANOS, start);
+        head.number(profile::DURATION_NANOS, u64::try_from(exhibit.duration_ns).unwrap_or(0));
+        if let Some(interval) = held.interval_ns.and_then(|ns| u64::try_from(ns).ok()) {
+            head.message(profile::PERIOD_TYPE, &self.value_type(("wall", "nanoseconds")));
+            head.number(profile::PERIOD, interval);
+        }
+        let default = types.first(self.recording, first);
+        head.number(profile::DEFAULT_SAMPLE_TYPE, self.strings.number(default));
+        let mut mapping = Message::default();
+        mapping
+            .number(mapping::ID, 1)
+            .number(mapping::FILENAME, self.strings.number(subject(self.recording)));
+        mapping.number(mapping::HAS_FUNCTIONS, 1);
+        head.message(profile::MAPPING, &mapping);
+        head.flush(self.out)?;
+        Ok(())
+    }
+
+    fn samples(&mut self, what: What, groups: &Groups, types: &Types) -> Result<(), Error> {
+        let names = Names::new(self.recording);
+        let no_stack = crate::left::wide(self.tree.names.len()).saturating_add(1);
+        let mut path = Vec::new();
+        let mut all = Message::default();
+        for group in &groups.list {
+            self.tree.path(group.node, &mut path);
+            // The leaf comes first, and numbers begin at 1.
+            let mut locations: Vec<u64> = path.iter().rev().map(|name| u64::from(*name) + 1).collect();
+            if group.node == NO_ID {
+                locations.push(no_stack);
+            }
+            let mut sample = Message::default();
+            sample.numbers(1, &locations).numbers(2, &types.values(what, group));
+            for (key, value) in self.labels(what, group, &names) {
+                let mut label = Message::default();
+                label.number(1, self.strings.number(key)).number(2, self.strings.number(&value));
+                sample.message(3, &label);
+            }
+            all.message(profile::SAMPLE, &sample);
+            all.flush(self.out)?;
+        }
+        Ok(())
+    }
+
+    fn labels(&self, what: What, group: &Group, names: &Names<'_>) -> Vec<(&'static str, String)> {
+        let mut labels = Vec::new();
+        let id = os_id(self.recording, group.thread);
+        if id >= 0 {
+            labels.push(("thread", id.to_string()));
+        }
+        labels.extend(names.kind(group.thread).map(|kind| ("thread_kind", kind.to_owned())));
+        let text = |sym| self.recording.strings.get(sym).map(str::to_owned);
+        match group.leaf {
+            Leaf::Own if what == What::Samples => labels.push(("state", "running".to_owned())),
+            Leaf::Own => {}
+            Leaf::External => labels.push(("state", "external".to_owned())),
+            Leaf::Waiting(on) => {
+                labels.push(("state", "waiting".to_owned()));
+                labels.extend(text(on).map(|on| ("waiting_on", on)));
+            }
+            Leaf::Type(class) => labels.extend(text(class).map(|class| ("type", class))),
+        }
+        labels
+    }
+
+    /// What a reader has to know, and what is missing, in words.
+    fn comments(&mut self, report: &Report) -> Result<(), Error> {
+        let mut comments = vec![format!("written by casebook {}", env!("CARGO_PKG_VERSION"))];
+        comments.push(
+            "samples are of the wall clock, not of processors: the sampler looks at every managed thread, whether it \
+             runs or waits; running counts those whose stack does not wait, wall is the time until the next look"
+                .to_owned(),
+        );
+        comments.extend(report.left_out.iter().map(|left| match left.count {
+            Some(count) => format!("not here: {count} {}", left.what),
+            None => format!("not here: {}", left.what),
+        }));
+        let numbers: Vec<u64> = comments.iter().map(|text| self.strings.number(text)).collect();
+        Message::default().numbers(profile::COMMENT, &numbers).flush(self.out)?;
+        Ok(())
+    }
+
+    /// A function and a location for each name, and for what has no stack.
+    fn methods(&mut self) -> Result<(), Error> {
+        let tree = self.tree;
+        let mut all = Message::default();
+        for (at, name) in tree.names.iter().copied().chain([NO_STACK]).enumerate() {
+            let id = crate::left::wide(at).saturating_add(1);
+            // The module stands for the file: readers group by it.
+            let module = name.split_once('!').map_or("", |(module, _)| module);
+            let text = self.strings.number(name);
+            let (mut function, mut line, mut location) =
+                (Message::default(), Message::default(), Message::default());
+            function.number(1, id).number(2, text).number(3, text).number(4, self.strings.number(module));
+            line.number(1, id);
+            location.number(1, id).number(2, 1).message(4, &line);
+            all.message(profile::FUNCTION, &function).message(profile::LOCATION, &location);
+            all.flush(self.out)?;
+        }
+        Ok(())
+    }
+
+    fn strings_at_the_end(&mut self) -> Result<(), Error> {
+        let mut all = Message::default();
+        for text in &self.strings.texts {
+            all.bytes(profile::STRING_TABLE, text.as_bytes());
+            all.flush(self.out)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! Protocol buffers, as far as writing them goes: numbers, bytes and messages with their field numbers.
+
+use std::io::{Result, Write};
+
+/// A message that is being made.
+#[derive(Debug, Default)]
+pub(crate) struct Message(Vec<u8>);
+
+/// Wire types of fields.
+const VARINT: u64 = 0;
+const BYTES: u64 = 2;
+
+impl Message {
+    /// A number; 0 is what a field that is not there stands for.
+    pub(crate) fn number(&mut self, field: u64, value: u64) -> &mut Self {
+        if value != 0 {
+            self.varint(field << 3 | VARINT);
+            self.varint(value);
+        }
+        self
+    }
+
+    /// Numbers of one field, packed.
+    pub(crate) fn numbers(&mut self, field: u64, values: &[u64]) -> &mut Self {
+        let mut packed = Self::default();
+        for value in values {
+            packed.varint(*value);
+        }
+        self.bytes(field, &packed.0)
+    }
+
+    /// Bytes, also where they are none: an entry of a list counts.
+    pub(crate) fn bytes(&mut self, field: u64, bytes: &[u8]) -> &mut Self {
+        self.varint(field << 3 | BYTES);
+        self.varint(crate::left::wide(bytes.len()));
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// A message within this one.
+    pub(crate) fn message(&mut self, field: u64, inner: &Self) -> &mut Self {
+        self.bytes(field, &inner.0)
+    }
+
+    /// Writes what was made, and is empty again.
+    pub(crate) fn flush(&mut self, out: &mut dyn Write) -> Result<()> {
+        out.write_all(&self.0)?;
+        self.0.clear();
+        Ok(())
+    }
+
+    fn varint(&mut self, mut value: u64) {
+        loop {
+            let low = u8::try_from(value & 0x7f).unwrap_or(0);
+            value >>= 7;
+            if value == 0 {
+                self.0.push(low);
+                return;
+            }
+            self.0.push(low | 0x80);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_the_specification_shows_them() {
+        let mut message = Message::default();
+        message.number(1, 150).number(2, 0).bytes(2, b"testing").numbers(6, &[3, 270, 86_942]);
+        let mut out = Vec::new();
+        message.flush(&mut out).unwrap();
+        let expected = [b"\x08\x96\x01".as_slice(), b"\x12\x07testing", b"\x32\x06\x03\x8e\x02\x9e\xa7\x05"];
+        assert_eq!(out, expected.concat());
+    }
+}

@@ -1,0 +1,77 @@
+//! Threads as viewers list them: their names, and the busiest first.
+
+use crate::weigh::States;
+use model::{NO_INT, Recording, Sym};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// A thread that was sampled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sampled {
+    pub(crate) thread: u32,
+    /// The rows of `samples`, in order.
+    pub(crate) rows: Vec<u32>,
+    /// How many of them ran.
+    pub(crate) running: u64,
+}
+
+/// The threads that were sampled: who ran most, then who was seen most, comes first.
+pub(crate) fn sampled(recording: &Recording) -> Vec<Sampled> {
+    let states = States::new(recording);
+    let samples = &recording.samples;
+    let mut threads: BTreeMap<u32, Sampled> = BTreeMap::new();
+    for (row, (thread, state)) in samples.thread.iter().zip(&samples.state).enumerate() {
+        let new = || Sampled { thread: *thread, rows: Vec::new(), running: 0 };
+        let of = threads.entry(*thread).or_insert_with(new);
+        of.rows.push(crate::tree::number(row));
+        of.running += u64::from(*state == states.running);
+    }
+    let mut threads: Vec<Sampled> = threads.into_values().collect();
+    threads.sort_by_key(|of| (Reverse(of.running), Reverse(of.rows.len()), os_id(recording, of.thread)));
+    threads
+}
+
+/// The operating system's number of a thread; -1 where it has none.
+pub(crate) fn os_id(recording: &Recording, thread: u32) -> i64 {
+    let id = recording.thread_ids.get(thread as usize).copied();
+    id.filter(|id| *id != NO_INT).unwrap_or(-1)
+}
+
+/// Names of threads, by their numbers.
+#[derive(Debug)]
+pub(crate) struct Names<'a> {
+    recording: &'a Recording,
+    /// By the operating system's numbers, as the table has them.
+    rows: BTreeMap<i64, (Sym, Sym)>,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(recording: &'a Recording) -> Self {
+        let threads = &recording.threads;
+        let texts = threads.name.iter().zip(&threads.kind);
+        let rows = threads.thread.iter().zip(texts).map(|(of, (name, kind))| (*of, (*name, *kind)));
+        Self { recording, rows: rows.collect() }
+    }
+
+    /// What a thread is for: `pool`, `gc` …
+    pub(crate) fn kind(&self, thread: u32) -> Option<&'a str> {
+        self.row(thread).and_then(|(_, kind)| self.recording.strings.get(kind))
+    }
+
+    fn row(&self, thread: u32) -> Option<(Sym, Sym)> {
+        self.rows.get(self.recording.thread_ids.get(thread as usize)?).copied()
+    }
+
+    /// Its name, its kind and its number, as far as they are known.
+    pub(crate) fn label(&self, thread: u32) -> String {
+        let name = self.row(thread).and_then(|(name, _)| self.recording.strings.get(name));
+        let id = os_id(self.recording, thread);
+        let id = if id < 0 { "not known".to_owned() } else { id.to_string() };
+        match (name.filter(|name| !name.is_empty()), self.kind(thread)) {
+            (Some(name), Some(kind)) => format!("{name} ({kind} {id})"),
+            (Some(name), None) => format!("{name} ({id})"),
+            (None, Some(kind)) => format!("{kind} {id}"),
+            (None, None) => format!("thread {id}"),
+        }
+    }
+}

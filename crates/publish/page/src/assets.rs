@@ -1,0 +1,106 @@
+//! Scripts and style of the pages, as the program carries them, and data that scripts find in a page.
+
+use crate::Reply;
+use serde_json::Value;
+
+/// The style of all pages.
+pub(crate) const STYLE: &str =
+    concat!(include_str!("../../../../web/style.css"), include_str!("../../charts/src/charts.css"));
+
+/// A module of the script: the name that others import it by, and its text.
+const MODULES: [(&str, &str); 9] = [
+    ("app", include_str!("../../../../web/app.js")),
+    ("flame", include_str!("../../../../web/flame.js")),
+    ("format", include_str!("../../../../web/format.js")),
+    ("graph", include_str!("../../../../web/graph.js")),
+    ("menu", include_str!("../../../../web/menu.js")),
+    ("paint", include_str!("../../../../web/paint.js")),
+    ("sql", include_str!("../../../../web/sql.js")),
+    ("table", include_str!("../../../../web/table.js")),
+    ("timeline", include_str!("../../../../web/timeline.js")),
+];
+
+const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b5fa5"/><path d="M3 4h10v2H3zM3 7h7v2H3zM3 10h4v2H3z" fill="#fff"/></svg>"##;
+
+/// The answer to an address below `/assets/`.
+pub(crate) fn reply(path: &str) -> Reply {
+    match served(path.trim_start_matches("/assets/")) {
+        Some((content_type, body)) => Reply { is_asset: true, ..Reply::of(200, content_type, body) },
+        None => Reply::of(404, "text/plain; charset=utf-8", "there is no such file\n"),
+    }
+}
+
+/// What is served below `/assets/`: its type and its text.
+fn served(name: &str) -> Option<(&'static str, String)> {
+    match name {
+        "style.css" => return Some(("text/css; charset=utf-8", STYLE.to_owned())),
+        "icon.svg" => return Some(("image/svg+xml", ICON.to_owned())),
+        _ => {}
+    }
+    let module = name.strip_suffix(".js")?;
+    let (_, text) = MODULES.iter().find(|(of, _)| *of == module)?;
+    Some(("text/javascript; charset=utf-8", with_paths(text)))
+}
+
+/// Modules name each other `casebook/NAME`; on a server they lie beside each other.
+fn with_paths(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (name, _) in MODULES {
+        text = text.replace(&format!("\"casebook/{name}\""), &format!("\"./{name}.js\""));
+    }
+    text
+}
+
+/// The script for a page of one file: an import map whose modules are in it.
+pub(crate) fn inline() -> String {
+    let mut imports = serde_json::Map::new();
+    for (name, text) in MODULES {
+        imports.insert(format!("casebook/{name}"), Value::String(data_url(text)));
+    }
+    let map = serde_json::json!({ "imports": imports });
+    format!(
+        "<script type=\"importmap\">{}</script><script type=\"module\">import \"casebook/app\";</script>",
+        in_script(&map)
+    )
+}
+
+fn data_url(text: &str) -> String {
+    let mut url = String::from("data:text/javascript;charset=utf-8,");
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~!*'();:@&=+$,/?[] ".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            url.extend([format!("%{byte:02X}")]);
+        }
+    }
+    url
+}
+
+/// A script element that holds data: its text can end neither the element nor the page.
+pub(crate) fn data(id: &str, value: &Value) -> String {
+    format!("<script type=\"application/json\" id=\"{id}\">{}</script>", in_script(value))
+}
+
+/// JSON in which no sign has a meaning for HTML.
+fn in_script(value: &Value) -> String {
+    value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_in_data_ends_the_element() {
+        let text = data("d", &serde_json::json!({"name": "</script><script>alert(1)</script><!--"}));
+        assert_eq!(text.matches("</script>").count(), 1);
+        assert!(!text.contains("<!--"));
+    }
+
+    #[test]
+    fn modules_find_each_other() {
+        for (name, text) in MODULES {
+            assert!(!with_paths(text).contains("\"casebook/"), "{name} imports what is not there");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The tab of changes: two recordings compared, in one list, what changed most first.
+
+use crate::exhibit::Exhibit;
+use crate::page::Ctx;
+use crate::params::Params;
+use crate::words::counted;
+use diff::{Basis, Better, Change, Diff, Options, Side, Subject, Verdict};
+use maud::{Markup, html};
+use runtime::real;
+use runtime::unit::{duration, show};
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// Rows that are not beyond the noise are shown up to this many until all are asked for.
+const QUIET: usize = 10;
+/// Rows of a page.
+const ROWS: usize = 500;
+/// Rows at the head of the summary.
+const HEAD: usize = 5;
+
+/// Compares an earlier recording with this one, all of both.
+pub(crate) fn diff_of(earlier: &Exhibit, here: &Exhibit) -> Diff {
+    compare(earlier, here, Basis::Duration, None)
+}
+
+fn compare(earlier: &Exhibit, here: &Exhibit, basis: Basis, range: Option<(i64, i64)>) -> Diff {
+    diff::compare(&side(earlier, None), &side(here, range), &Options { basis })
+}
+
+fn side(of: &Exhibit, range: Option<(i64, i64)>) -> Side<'_> {
+    Side { recording: &of.recording, index: &of.index, report: &of.report, range }
+}
+
+/// The comparison that the address asks for: of a range of this recording, by duration or by requests.
+fn asked<'a>(ctx: &Ctx<'a>) -> Option<Cow<'a, Diff>> {
+    let earlier = ctx.pages.against.as_ref()?;
+    let basis = if ctx.params.get("per") == Some("request") { Basis::Request } else { Basis::Duration };
+    let range = ctx.is_part().then(|| ctx.span());
+    if basis == Basis::Duration && range.is_none() {
+        return ctx.pages.diff.as_ref().map(Cow::Borrowed);
+    }
+    Some(Cow::Owned(compare(earlier, ctx.here(), basis, range)))
+}
+
+/// Whether a change is more than what the recordings vary by themselves, or a rule's own conclusion.
+fn is_sure(row: &Change) -> bool {
+    matches!(row.verdict, Verdict::BeyondNoise | Verdict::ByRule)
+}
+
+/// The tab.
+pub(crate) fn changes(ctx: &Ctx<'_>) -> Markup {
+    let Some(diff) = asked(ctx) else {
+        return html! { p.empty { "There is no other recording to compare with." } };
+    };
+    let subject = ctx.params.get("subject");
+    let all = ctx.params.get("all").is_some() || ctx.is_file();
+    let rows: Vec<&Change> =
+        diff.rows.iter().filter(|row| subject.is_none_or(|of| row.subject.name() == of)).collect();
+    let (beyond, quiet): (Vec<&Change>, Vec<&Change>) = rows.into_iter().partition(|row| is_sure(row));
+    let shown_quiet = if all { ROWS } else { QUIET };
+    html! {
+        h2 { "What changed" }
+        (said(&diff))
+        (controls(ctx, &diff))
+        @if beyond.is_empty() { p.empty { "Nothing changed by more than the recordings vary by themselves." } }
+        @else { (list(ctx, "changes", "Beyond noise", &beyond, ROWS)) }
+        @if !quiet.is_empty() {
+            h3 { "Within the noise, or too little data to tell" }
+            (list(ctx, "quiet", "Within the noise", &quiet, shown_quiet))
+            @if quiet.len() > shown_quiet {
+                p { a href=(ctx.params.with("all", "1").href(ctx.path)) { "Show all " (quiet.len()) } }
+            }
+        }
+        (notes(&diff))
+    }
+}
+
+/// The largest changes, for the summary of a comparison.
+pub(crate) fn head(ctx: &Ctx<'_>) -> Markup {
+    let Some(diff) = &ctx.pages.diff else { return html! {} };
+    let rows: Vec<&Change> = diff.rows.iter().filter(|row| is_sure(row)).collect();
+    html! {
+        section.block.changed {
+            h2 { a href=(ctx.to("/diff", &Params::default())) { "What changed" } }
+            (said(diff))
+            @if !rows.is_empty() { (list(ctx, "head", "Largest changes", &rows, HEAD)) }
+        }
+    }
+}
+
+fn said(diff: &Diff) -> Markup {
+    let (before, after) = diff.observed_ns;
+    let rows = |verdict| counted(u64::try_from(diff.count(verdict)).unwrap_or(0), "row");
+    let basis = match diff.basis {
+        Basis::Duration => "amounts are by the second that was observed",
+        Basis::Request => "amounts are by request",
+    };
+    html! {
+        p.said {
+            b { (rows(Verdict::BeyondNoise)) " beyond noise" } ", " (rows(Verdict::WithinNoise)) " within it, "
+            (rows(Verdict::TooLittleData)) " with too little data. "
+            (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6)) " after; " (basis) "."
+        }
+        @if !diff.caveats.is_empty() {
+            ul.caveats aria-label="Caveats" { @for caveat in &diff.caveats { li { (caveat) } } }
+        }
+    }
+}
+
+fn controls(ctx: &Ctx<'_>, diff: &Diff) -> Markup {
+    if ctx.is_file() {
+        return html! {};
+    }
+    let mut subjects: Vec<&str> = diff.rows.iter().map(|row| row.subject.name()).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let chosen = ctx.params.get("subject");
+    let link = |name: &str, value: &str, title: &str, current: bool| {
+        html! {
+            a href=(ctx.params.with(name, value).href(ctx.path)) aria-current=[current.then_some("true")] { (title) }
+        }
+    };
+    let per_request = ctx.params.get("per") == Some("request");
+    html! {
+        nav.shows aria-label="Per" {
+            (link("per", "", "By the second", !per_request)) " " (link("per", "request", "By request", per_request))
+        }
+        nav.shows aria-label="Subjects" {
+            (link("subject", "", "all", chosen.is_none()))
+            @for subject in subjects { " " (link("subject", subject, subject, chosen == Some(subject))) }
+        }
+    }
+}
+
+fn list(ctx: &Ctx<'_>, id: &'static str, title: &str, rows: &[&Change], most: usize) -> Markup {
+    html! {
+        div.toolbar {
+            span.hint { (counted(u64::try_from(rows.len()).unwrap_or(0), "row")) @if rows.len() > most { ", the first " (most) " are shown" } }
+            button.copy type="button" data-copy=(id) hidden { "Copy as CSV" }
+        }
+        div.scroll tabindex="0" role="region" aria-label=(title) {
+            table data-table=(id) data-complete[rows.len() <= most] {
+                thead { tr {
+                    th scope="col" data-column="what" { "what" }
+                    th.num scope="col" data-column="before" { "before" }
+                    th.num scope="col" data-column="after" { "after" }
+                    th.num scope="col" data-column="change" { "change" }
+                    th.num scope="col" data-column="ratio" { "ratio" }
+                    th scope="col" data-column="interval" { "95 % interval of the change" }
+                } }
+                tbody { @for row in rows.iter().take(most) { (change(ctx, row)) } }
+            }
+        }
+    }
+}
+
+fn change(ctx: &Ctx<'_>, row: &Change) -> Markup {
+    let value = |value: Option<f64>| {
+        html! {
+            @match value {
+                Some(value) if row.subject == Subject::Finding => td.num data-v=(value) { (severity(value)) },
+                Some(value) => td.num data-v=(value) { (show(value, &row.unit)) },
+                None => td.none { span.quiet { "none" } },
+            }
+        }
+    };
+    let signed = |value: f64| {
+        let sign = match value.total_cmp(&0.0) {
+            Ordering::Greater => "+",
+            Ordering::Less => "−",
+            Ordering::Equal => "",
+        };
+        format!("{sign}{}", show(value.abs(), &row.unit))
+    };
+    html! {
+        tr class=(tone(row)) {
+            td.text {
+                span.subject { (row.subject.name()) } " " @if row.subject != Subject::Finding { (row.measure) }
+                @if !row.name.is_empty() { " " (name(ctx, row)) }
+            }
+            (value(row.before)) (value(row.after))
+            @match row.difference() {
+                Some(_) if row.subject == Subject::Finding => td.num.change { (row.measure) },
+                Some(difference) => td.num.change data-v=(difference) { (signed(difference)) },
+                None => td.none { span.quiet { "none" } },
+            }
+            @match row.ratio().filter(|_| row.subject != Subject::Finding) {
+                Some(ratio) => td.num data-v=(ratio) { "× " (format!("{ratio:.2}")) },
+                None if row.before == Some(0.0) && row.subject != Subject::Finding => td.num { "new" },
+                None => td.none { span.quiet { "none" } },
+            }
+            td.text { @if let Some((from, to)) = row.interval { (signed(from)) " to " (signed(to)) } @else { (row.verdict.name()) } }
+        }
+    }
+}
+
+/// A finding's severity, as comparisons count it.
+fn severity(value: f64) -> &'static str {
+    match value {
+        none if none < 0.5 => "–",
+        note if note < 1.5 => "note",
+        warning if warning < 2.5 => "warning",
+        _ => "critical",
+    }
+}
+
+/// Whether a change is for the better, where that can be said.
+fn tone(row: &Change) -> &'static str {
+    let difference = row.difference().unwrap_or(0.0);
+    match row.better {
+        _ if !is_sure(row) => "unsure",
+        Better::Lower if difference > 0.0 => "worse",
+        Better::Higher if difference < 0.0 => "worse",
+        Better::Neither => "other",
+        _ => "better",
+    }
+}
+
+/// The name with the way to the pictures of both.
+fn name(ctx: &Ctx<'_>, row: &Change) -> Markup {
+    let short = if row.name.contains('!') { stacks::short_name(&row.name) } else { row.name.clone() };
+    let is_finding = row.subject == Subject::Finding && !ctx.is_file();
+    if is_finding && row.after.is_some_and(|after| after > 0.0) {
+        let id = row.name.split(':').next().unwrap_or_default();
+        return html! { a href=(format!("./#finding-{id}")) { (row.name) } };
+    }
+    let metric = row.metric.filter(|_| !ctx.is_file());
+    let Some(metric) = metric else { return html! { span.name title=(row.name) { (short) } } };
+    let mut params = ctx.params.kept().with("metric", metric);
+    if let Some(method) = &row.method {
+        params = params.with("include", &format!("^{}$", regex::escape(method)));
+    }
+    if let Some(class) = &row.class {
+        params = params.with("class", class);
+    }
+    html! { a.name href=(params.href("/stacks")) title=(row.name) { (short) } }
+}
+
+fn notes(diff: &Diff) -> Markup {
+    html! {
+        @if !diff.left_out.is_empty() {
+            p.loss { "Not listed, since they weigh too little: "
+                @for (at, (count, what)) in diff.left_out.iter().enumerate() { @if at > 0 { ", " } (count) " " (what) } "." }
+        }
+        @if !diff.not_compared.is_empty() {
+            details.missing { summary { "Not compared" }
+                dl { @for of in &diff.not_compared { dt { (of.what) } dd { (of.why) } } } }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A recording with what every view of it needs, worked out once.
+
+use findings::Report;
+use model::Recording;
+use runtime::{Part, StackIndex};
+use stacks::{Offer, Shape, Shaping, offers};
+use std::sync::{Arc, Mutex, PoisonError};
+use timeline::{Lane, Span};
+
+/// Shapes of the stacks that are kept: those looked at last.
+const SHAPES_KEPT: usize = 6;
+/// Time lines that are kept: that of the whole recording, and those looked at last.
+const LANES_KEPT: usize = 4;
+
+/// A recording, explained.
+#[derive(Debug)]
+pub struct Exhibit {
+    /// The tables.
+    pub recording: Arc<Recording>,
+    /// What is known of its stacks.
+    pub index: StackIndex,
+    /// Each part of the runtime in figures.
+    pub parts: Vec<Part>,
+    /// What is wrong.
+    pub report: Report,
+    /// What its stacks can be summed up by.
+    pub offers: Vec<Offer>,
+    shapes: Kept<String, Shape>,
+    lanes: Kept<Span, Vec<Lane>>,
+}
+
+impl Exhibit {
+    /// Explains a recording.
+    pub fn new(recording: Arc<Recording>) -> Self {
+        let index = StackIndex::new(&recording);
+        let report = findings::explain_with(&recording, &index);
+        let parts = runtime::parts_with(&recording, &index);
+        let offers = offers(&recording);
+        Self {
+            index,
+            parts,
+            report,
+            offers,
+            shapes: Kept::new(SHAPES_KEPT),
+            lanes: Kept::new(LANES_KEPT),
+            recording,
+        }
+    }
+
+    /// The stacks, shaped; `key` tells one shaping from another.
+    pub fn shape(&self, key: &str, shaping: &Shaping) -> Arc<Shape> {
+        self.shapes.get(&key.to_owned(), || Shape::new(&self.recording, &self.index, shaping))
+    }
+
+    /// The time line of a range.
+    pub(crate) fn lanes(&self, span: Span, pieces: usize) -> Arc<Vec<Lane>> {
+        self.lanes.get(&span, || timeline::lanes(&self.recording, &self.index, span, pieces))
+    }
+
+    /// The recording's own name: the file without its folders.
+    pub fn name(&self) -> &str {
+        let file = self.recording.exhibit.file.trim_end_matches(['/', '\\']);
+        file.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("recording")
+    }
+}
+
+/// What was worked out last, by what it was asked for.
+#[derive(Debug)]
+struct Kept<K, V> {
+    most: usize,
+    values: Mutex<Vec<(K, Arc<V>)>>,
+}
+
+impl<K: Clone + PartialEq, V> Kept<K, V> {
+    fn new(most: usize) -> Self {
+        Self { most, values: Mutex::default() }
+    }
+
+    /// What is kept, or what `make` makes, which is kept from now on.
+    fn get(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
+        let lock = || self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = |values: &mut Vec<(K, Arc<V>)>| {
+            let at = values.iter().position(|(of, _)| of == key)?;
+            let value = values.remove(at);
+            values.push(value.clone());
+            Some(value.1)
+        };
+        let kept = find(&mut lock());
+        if let Some(value) = kept {
+            return value;
+        }
+        // Not under the lock: two readers who ask for the same at once both make it, and neither waits for the other.
+        let value = Arc::new(make());
+        let mut values = lock();
+        if values.len() >= self.most {
+            values.remove(0);
+        }
+        values.push((key.clone(), Arc::clone(&value)));
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_last_is_kept_and_made_once() {
+        let (kept, made) = (Kept::new(2), std::cell::Cell::new(0));
+        let get = |key: u8| {
+            *kept.get(&key, || {
+                made.set(made.get() + 1);
+                key * 10
+            })
+        };
+        assert_eq!([get(1), get(2), get(1), get(3), get(1)], [10, 20, 10, 30, 10]);
+        assert_eq!(made.get(), 3);
+        assert_eq!((get(2), made.get()), (20, 4));
+    }
+}

@@ -1,0 +1,141 @@
+//! The state of a view: the parameters of its address, and links to neighbouring states.
+//!
+//! Everything that a reader chose stands in the address, so that it can be sent, kept and gone back to. A parameter that
+//! cannot be read is left out and said.
+
+/// The parameters of an address, in the order in which they came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params(Vec<(String, String)>);
+
+/// The parameters that every view keeps: the range of time, and whether the time line shows nothing else.
+const KEPT: [&str; 3] = ["from", "to", "zoom"];
+
+impl Params {
+    /// The parameters given; of several of one name the last counts, empty ones are none.
+    pub fn new(pairs: &[(String, String)]) -> Self {
+        let mut params = Self::default();
+        for (name, value) in pairs {
+            params.set(name, value);
+        }
+        params
+    }
+
+    /// The value of a parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.0.retain(|(of, _)| of != name);
+        if !value.is_empty() {
+            self.0.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// The same with one parameter changed; an empty value takes it away.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let mut params = self.clone();
+        params.set(name, value);
+        params
+    }
+
+    /// The same without some.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+        Self(kept.cloned().collect())
+    }
+
+    /// Only what every view keeps.
+    #[must_use]
+    pub fn kept(&self) -> Self {
+        let kept = self.0.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
+        Self(kept.cloned().collect())
+    }
+
+    /// Name and value of each.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The address of a path with these parameters.
+    pub fn href(&self, path: &str) -> String {
+        let mut href = place(path).to_owned();
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            href.push(if at == 0 { '?' } else { '&' });
+            encode(name, &mut href);
+            href.push('=');
+            encode(value, &mut href);
+        }
+        href
+    }
+
+    /// A number given.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.get(name)?.trim().parse::<f64>().ok().filter(|value| value.is_finite())
+    }
+
+    /// A time given in seconds, in nanoseconds.
+    pub fn time_ns(&self, name: &str) -> Option<i64> {
+        const LONGEST_S: f64 = 9e9;
+        let seconds = self.number(name)?.clamp(-LONGEST_S, LONGEST_S);
+        #[expect(clippy::cast_possible_truncation, reason = "clamped to what fits")]
+        let ns = (seconds * 1e9).round() as i64;
+        Some(ns)
+    }
+}
+
+/// Where a page leads to another: as seen from any page of the same recording, which all lie in one folder, so that
+/// several recordings can be served side by side.
+pub(crate) fn place(path: &str) -> &str {
+    match path.trim_start_matches('/') {
+        "" => "./",
+        name => name,
+    }
+}
+
+/// Whatever is not plain is written in hexadecimal digits.
+fn encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.extend([format!("%{byte:02X}")]);
+        }
+    }
+}
+
+/// A time as a parameter: seconds with as many decimals as it takes.
+pub(crate) fn seconds(ns: i64) -> String {
+    let text = format!("{:.9}", runtime::real(ns) / 1e9);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_holds_any_text() {
+        let params = Params::default().with("include", "A!B<C>&\"d\"").with("from", "1.5").with("to", "");
+        assert_eq!(params.href("/stacks"), "stacks?include=A%21B%3CC%3E%26%22d%22&from=1.5");
+        assert_eq!(params.kept().href("/gc"), "gc?from=1.5");
+        assert_eq!(params.without(&["include", "from"]).href("/"), "./");
+    }
+
+    #[test]
+    fn times_are_seconds_and_nonsense_is_none() {
+        let check = |text: &str, expected| {
+            assert_eq!(Params::default().with("from", text).time_ns("from"), expected, "{text}");
+        };
+        check("1.25", Some(1_250_000_000));
+        check("-1", Some(-1_000_000_000));
+        check("1e300", Some(9_000_000_000_000_000_000));
+        check("NaN", None);
+        check("soon", None);
+        assert_eq!(seconds(1_250_000_000), "1.25");
+        assert_eq!(seconds(3_000_000_000), "3");
+        assert_eq!(seconds(1), "0.000000001");
+    }
+}

@@ -1,0 +1,207 @@
+//! Tables of a page whose rows are sums over all events or samples: computed from the columns, for by SQL they would take
+//! seconds of a large recording.
+//!
+//! Each has its query beside it in `tabs`, which gives the same rows: that is what CSV and the tab of SQL run, and what
+//! the test holds these against.
+
+use model::{NO_ID, Recording, Sym, sorted_range};
+use rustc_hash::{FxHashMap, FxHashSet};
+use sql::{Answer, AnswerColumn, Cell};
+use std::cmp::Ordering;
+use std::ops::Range;
+
+/// A table that is summed up here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Summed {
+    /// Events by provider and name.
+    Kinds,
+    /// Samples of waiting threads by what they wait for and the innermost frame.
+    Waiting,
+    /// Threads with their samples.
+    Threads,
+}
+
+/// The rows of a table within a range of time, in its own order.
+pub(crate) fn summed(
+    recording: &Recording,
+    table: Summed,
+    from_ns: Option<i64>,
+    to_ns: Option<i64>,
+) -> Answer {
+    let within = |ascending: &[i64]| {
+        let to = to_ns.map_or(i64::MAX, |to| to.saturating_sub(1));
+        let range = sorted_range(ascending, from_ns.unwrap_or(i64::MIN), to);
+        range.start..range.end.min(ascending.len())
+    };
+    match table {
+        Summed::Kinds => kinds(recording, within(&recording.events.ts_ns)),
+        Summed::Waiting => waiting(recording, within(&recording.samples.ts_ns)),
+        Summed::Threads => threads(recording, within(&recording.samples.ts_ns)),
+    }
+}
+
+fn answer(columns: &[&str], mut rows: Vec<Vec<Cell>>, by: usize) -> Answer {
+    let columns =
+        columns.iter().map(|name| AnswerColumn { name: (*name).to_owned(), kind: None, unit: String::new() });
+    sort(&mut rows, by, true);
+    Answer { columns: columns.collect(), rows, truncated: false }
+}
+
+fn text(recording: &Recording, sym: Sym) -> Cell {
+    recording.strings.get(sym).map_or(Cell::Null, |text| Cell::Text(text.to_owned()))
+}
+
+fn whole(count: u64) -> Cell {
+    Cell::Int(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn part<T>(column: &[T], rows: &Range<usize>) -> impl Iterator<Item = T>
+where
+    T: Copy,
+{
+    column.get(rows.clone()).unwrap_or_default().iter().copied()
+}
+
+/// Counts of a group of events.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    count: u64,
+    with_stack: u64,
+    threads: u64,
+    first_ns: i64,
+    last_ns: i64,
+}
+
+fn kinds(recording: &Recording, rows: Range<usize>) -> Answer {
+    let events = &recording.events;
+    // Kinds differ by version and number, too; a row of the table is a provider and a name.
+    let mut group_of: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
+    let mut names = Vec::new();
+    let groups: Vec<u32> = (events.kind_provider.iter().zip(&events.kind_name))
+        .map(|(provider, name)| {
+            let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
+            *group_of.entry((*provider, *name)).or_insert_with(|| {
+                names.push((*provider, *name));
+                next
+            })
+        })
+        .collect();
+    let none = Group { count: 0, with_stack: 0, threads: 0, first_ns: i64::MAX, last_ns: i64::MIN };
+    let mut sums = vec![none; names.len()];
+    let mut seen: FxHashSet<(u32, u32)> = FxHashSet::default();
+    let columns = part(&events.ts_ns, &rows).zip(part(&events.kind, &rows));
+    let columns = columns.zip(part(&events.thread, &rows).zip(part(&events.stack, &rows)));
+    for ((ts_ns, kind), (thread, stack)) in columns {
+        let group = groups.get(kind as usize).copied().unwrap_or(u32::MAX);
+        let Some(sum) = sums.get_mut(group as usize) else { continue };
+        sum.count += 1;
+        sum.with_stack += u64::from(stack != NO_ID);
+        let is_known = (thread as usize) < recording.thread_ids.len();
+        sum.threads += u64::from(is_known && seen.insert((group, thread)));
+        sum.first_ns = sum.first_ns.min(ts_ns);
+        sum.last_ns = sum.last_ns.max(ts_ns);
+    }
+    let row = |((provider, name), sum): ((Sym, Sym), Group)| {
+        let counts = [sum.count, sum.with_stack, sum.threads].map(whole);
+        let times = [sum.first_ns, sum.last_ns].map(Cell::Int);
+        let texts = [provider, name].map(|sym| text(recording, sym));
+        texts.into_iter().chain(counts).chain(times).collect()
+    };
+    let rows = names.into_iter().zip(sums).filter(|(_, sum)| sum.count > 0).map(row).collect();
+    answer(&["provider", "name", "events", "with_stack", "threads", "first_ts_ns", "last_ts_ns"], rows, 2)
+}
+
+fn waiting(recording: &Recording, rows: Range<usize>) -> Answer {
+    let samples = &recording.samples;
+    let name_of = |stack: u32| {
+        let frame = recording.stacks.frame.get(stack as usize).filter(|_| stack != NO_ID)?;
+        recording.frames.name.get(*frame as usize).copied()
+    };
+    let state = recording.strings.find("waiting");
+    let mut group_of: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
+    let mut sums: Vec<((Sym, Sym), u64, u64)> = Vec::new();
+    let mut seen: FxHashSet<(u32, u32)> = FxHashSet::default();
+    let columns = part(&samples.state, &rows).zip(part(&samples.waiting_on, &rows));
+    let columns = columns.zip(part(&samples.thread, &rows).zip(part(&samples.stack, &rows)));
+    for ((_, waiting_on), (thread, stack)) in columns.filter(|((of, _), _)| Some(*of) == state) {
+        let key = (waiting_on, name_of(stack).unwrap_or(Sym::NONE));
+        let next = u32::try_from(sums.len()).unwrap_or(u32::MAX);
+        let group = *group_of.entry(key).or_insert(next);
+        if group == next {
+            sums.push((key, 0, 0));
+        }
+        let Some((_, count, threads)) = sums.get_mut(group as usize) else { continue };
+        *count += 1;
+        let is_known = (thread as usize) < recording.thread_ids.len();
+        *threads += u64::from(is_known && seen.insert((group, thread)));
+    }
+    let row = |((waiting_on, frame), count, threads): ((Sym, Sym), u64, u64)| {
+        vec![text(recording, waiting_on), text(recording, frame), whole(count), whole(threads)]
+    };
+    answer(&["waiting_on", "frame", "samples", "threads"], sums.into_iter().map(row).collect(), 2)
+}
+
+fn threads(recording: &Recording, rows: Range<usize>) -> Answer {
+    let samples = &recording.samples;
+    let [running, waiting] = ["running", "waiting"].map(|state| recording.strings.find(state));
+    let mut sums: FxHashMap<i64, [u64; 3]> = FxHashMap::default();
+    for (thread, state) in part(&samples.thread, &rows).zip(part(&samples.state, &rows)) {
+        let Some(thread) = recording.thread_ids.get(thread as usize) else { continue };
+        let sum = sums.entry(*thread).or_default();
+        for (count, is) in sum.iter_mut().zip([true, Some(state) == running, Some(state) == waiting]) {
+            *count += u64::from(is);
+        }
+    }
+    let known = (0..recording.threads.thread.len()).filter_map(|row| recording.threads.row(row));
+    let row = |row: model::ThreadRow| {
+        let counts = sums.get(&row.thread).copied().unwrap_or_default().map(whole);
+        let texts = [row.name, row.kind].map(|sym| text(recording, sym));
+        let times = [row.first_ts_ns, row.last_ts_ns].map(Cell::Int);
+        [Cell::Int(row.thread)].into_iter().chain(texts).chain(times).chain(counts).collect()
+    };
+    answer(
+        &["thread", "name", "kind", "first_ts_ns", "last_ts_ns", "samples", "running", "waiting"],
+        known.map(row).collect(),
+        5,
+    )
+}
+
+/// Keeps the rows that have a text in any cell, which is in small letters.
+pub(crate) fn keep(rows: &mut Vec<Vec<Cell>>, wanted: &str) {
+    let has = |cell: &Cell| match cell {
+        Cell::Text(text) => text.to_lowercase().contains(wanted),
+        Cell::Int(value) => value.to_string().contains(wanted),
+        Cell::Real(value) => value.to_string().contains(wanted),
+        Cell::Null => false,
+    };
+    rows.retain(|row| row.iter().any(has));
+}
+
+/// Sorts rows by a column; what has no value stands at the end.
+pub(crate) fn sort(rows: &mut [Vec<Cell>], by: usize, descending: bool) {
+    let compare = |one: &Vec<Cell>, other: &Vec<Cell>| match (one.get(by), other.get(by)) {
+        (Some(Cell::Null) | None, Some(Cell::Null) | None) => Ordering::Equal,
+        (Some(Cell::Null) | None, _) => Ordering::Greater,
+        (_, Some(Cell::Null) | None) => Ordering::Less,
+        (Some(one), Some(other)) if descending => values(other, one),
+        (Some(one), Some(other)) => values(one, other),
+    };
+    rows.sort_by(compare);
+}
+
+/// Numbers before texts, as SQL orders them.
+fn values(one: &Cell, other: &Cell) -> Ordering {
+    let number = |cell: &Cell| match cell {
+        Cell::Int(value) => Some(runtime::real(*value)),
+        Cell::Real(value) => Some(*value),
+        _ => None,
+    };
+    match (one, other) {
+        (Cell::Int(one), Cell::Int(other)) => one.cmp(other),
+        (Cell::Text(one), Cell::Text(other)) => one.cmp(other),
+        _ => match (number(one), number(other)) {
+            (Some(one), Some(other)) => one.total_cmp(&other),
+            (one, other) => one.is_none().cmp(&other.is_none()),
+        },
+    }
+}

@@ -1,0 +1,419 @@
+//! Tables of a page: a query over the recording's tables, sorted, filtered and cut into pages by the address.
+//!
+//! The names of a query's columns say how values are written: `…_ns` is a time, `ts_ns` a moment, `…_bytes` a size,
+//! `share` a part of one, `frame` a method, `stack` a stack, `thread` a thread. The same query is what the page offers
+//! for SQL, so that a reader can go on from it.
+
+use crate::page::Ctx;
+use crate::params::{Params, place};
+use crate::summed::{self, Summed};
+use crate::words::{counted, moment, percent};
+use maud::{Markup, html};
+use model::Recording;
+use runtime::unit::{duration, short, show};
+use sql::{Answer, AnswerColumn, Cell, Database, QueryOptions, Rows};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Rows of a table on one page.
+const PAGE_ROWS: usize = 100;
+/// Rows of a table in a page that is one file.
+const FILE_ROWS: usize = 50;
+/// A query of a page may take so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A table that a page shows.
+#[derive(Debug, Clone)]
+pub(crate) struct TableSpec {
+    /// Its name within the page's address.
+    pub(crate) id: &'static str,
+    /// Its heading.
+    pub(crate) title: &'static str,
+    /// What a row is.
+    pub(crate) about: &'static str,
+    /// The query, with the range of time already in it.
+    pub(crate) sql: String,
+    /// Where the same rows are there sooner than by the query.
+    pub(crate) summed: Option<Summed>,
+}
+
+/// Runs a query over a recording.
+pub(crate) fn run(recording: &Arc<Recording>, sql: &str, limit: Option<usize>) -> Result<Answer, sql::Error> {
+    let database = Database::open(vec![(None, Arc::clone(recording))])?;
+    database.query(sql, QueryOptions { limit, interrupt_after: Some(PATIENCE) })
+}
+
+/// How a table is looked at, by the address.
+#[derive(Debug, Default)]
+struct Look {
+    sort: Option<(String, bool)>,
+    find: Option<String>,
+    page: usize,
+}
+
+impl Look {
+    fn of(spec: &TableSpec, params: &Params) -> Self {
+        let name = |what: &str| format!("{}.{what}", spec.id);
+        let sort = params.get(&name("sort")).map(|text| match text.strip_prefix('-') {
+            Some(column) => (column.to_owned(), true),
+            None => (text.to_owned(), false),
+        });
+        let page = params.get(&name("page")).and_then(|page| page.parse().ok()).unwrap_or(1usize);
+        Self { sort, find: params.get(&name("find")).map(str::to_owned), page: page.clamp(1, 1_000_000) }
+    }
+}
+
+/// A name as an identifier of SQL.
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as a literal of SQL.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''").replace('\0', ""))
+}
+
+/// The query with the reader's filter and order.
+fn looked_at(spec: &TableSpec, look: &Look, columns: &[String]) -> String {
+    let mut sql = format!("select * from ({})", spec.sql);
+    if let Some(find) = &look.find {
+        let wanted = literal(&find.to_lowercase());
+        let has = |column: &String| format!("instr(lower(ifnull({}, '')), {wanted}) > 0", identifier(column));
+        let any: Vec<String> = columns.iter().map(has).collect();
+        sql.extend([" where (", &any.join(" or "), ")"]);
+    }
+    if let Some((column, descending)) = look.sort.as_ref().filter(|(column, _)| columns.contains(column)) {
+        let direction = if *descending { "desc" } else { "asc" };
+        sql.extend([" order by ", &identifier(column), " ", direction, " nulls last"]);
+    }
+    sql
+}
+
+/// The whole table for the clipboard or a file.
+pub(crate) fn csv(ctx: &Ctx<'_>, spec: &TableSpec) -> Result<Vec<u8>, sql::Error> {
+    let columns = columns(&ctx.here().recording, spec)?;
+    let sql = looked_at(spec, &Look::of(spec, ctx.params), &columns);
+    answer_csv(&ctx.here().recording, &sql, None)
+}
+
+/// CSV for spreadsheets: a text that one would take for a formula begins with an apostrophe.
+struct ForSpreadsheets<R>(R);
+
+impl<R: Rows> Rows for ForSpreadsheets<R> {
+    fn begin(&mut self, columns: &[AnswerColumn]) -> Result<(), sql::Error> {
+        self.0.begin(columns)
+    }
+
+    fn row(&mut self, cells: Vec<Cell>) -> Result<(), sql::Error> {
+        let harmless = |cell| match cell {
+            Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+                Cell::Text(format!("'{text}"))
+            }
+            other => other,
+        };
+        self.0.row(cells.into_iter().map(harmless).collect())
+    }
+}
+
+fn columns(recording: &Arc<Recording>, spec: &TableSpec) -> Result<Vec<String>, sql::Error> {
+    let answer = run(recording, &spec.sql, Some(0))?;
+    Ok(answer.columns.into_iter().map(|column| column.name).collect())
+}
+
+/// A table with its controls; nothing where it has no row in the whole recording and is not looked for.
+pub(crate) fn table(ctx: &Ctx<'_>, spec: &TableSpec) -> Markup {
+    match shown(ctx, spec) {
+        Ok(markup) => markup,
+        Err(error) => html! {
+            section { h2 { (spec.title) } p.error role="alert" { (error.to_string()) } }
+        },
+    }
+}
+
+/// The rows of a table that are on the page.
+struct PageOfRows {
+    answer: Answer,
+    /// How many there are on all pages, where that is known.
+    total: Option<usize>,
+    /// Whether there are more after these.
+    more: bool,
+}
+
+fn page_of_rows(ctx: &Ctx<'_>, spec: &TableSpec, look: &Look, rows: usize) -> Result<PageOfRows, sql::Error> {
+    let recording = &ctx.here().recording;
+    let skipped = (look.page - 1).saturating_mul(rows);
+    if let Some(table) = spec.summed {
+        let mut answer =
+            summed::summed(recording, table, ctx.params.time_ns("from"), ctx.params.time_ns("to"));
+        if let Some(find) = &look.find {
+            summed::keep(&mut answer.rows, &find.to_lowercase());
+        }
+        if let Some((column, descending)) = &look.sort {
+            let by = answer.columns.iter().position(|of| of.name == *column);
+            if let Some(by) = by {
+                summed::sort(&mut answer.rows, by, *descending);
+            }
+        }
+        let total = answer.rows.len();
+        answer.rows = answer.rows.into_iter().skip(skipped).take(rows).collect();
+        return Ok(PageOfRows { more: skipped.saturating_add(rows) < total, total: Some(total), answer });
+    }
+    let columns = columns(recording, spec)?;
+    let sql = looked_at(spec, look, &columns);
+    let mut answer = run(recording, &format!("{sql} limit {} offset {skipped}", rows + 1), None)?;
+    let more = answer.rows.len() > rows;
+    answer.rows.truncate(rows);
+    let total = if more || skipped > 0 { count(recording, &sql) } else { Some(answer.rows.len()) };
+    Ok(PageOfRows { answer, total, more })
+}
+
+fn shown(ctx: &Ctx<'_>, spec: &TableSpec) -> Result<Markup, sql::Error> {
+    let look = if ctx.is_file() { Look { page: 1, ..Look::default() } } else { Look::of(spec, ctx.params) };
+    let rows = if ctx.is_file() { FILE_ROWS } else { PAGE_ROWS };
+    let PageOfRows { answer, total, more } = page_of_rows(ctx, spec, &look, rows)?;
+    let skipped = (look.page - 1).saturating_mul(rows);
+    let complete = !more && look.page == 1 && look.find.is_none();
+    Ok(html! {
+        section.block id=(spec.id) {
+            div.toolbar {
+                h2 { (spec.title) }
+                @if let Some(total) = total {
+                    span.hint { (counted(u64::try_from(total).unwrap_or(u64::MAX), "row")) }
+                }
+                (controls(ctx, spec, &look, complete))
+            }
+            p.hint { (spec.about) }
+            @if answer.rows.is_empty() {
+                p.empty { @if look.find.is_some() { "No row has this text." } @else { "No row in this range of time." } }
+            } @else {
+                (rows_of(ctx, spec, &answer, &look, complete))
+            }
+            (pager(ctx, spec, &look, more, skipped + answer.rows.len(), total))
+        }
+    })
+}
+
+fn count(recording: &Arc<Recording>, sql: &str) -> Option<usize> {
+    let answer = run(recording, &format!("select count(*) from ({sql})"), None).ok()?;
+    match answer.rows.first()?.first()? {
+        Cell::Int(count) => usize::try_from(*count).ok(),
+        _ => None,
+    }
+}
+
+fn controls(ctx: &Ctx<'_>, spec: &TableSpec, look: &Look, complete: bool) -> Markup {
+    if ctx.is_file() {
+        return html! {
+            button.copy type="button" data-copy=(spec.id) hidden { "Copy as CSV" }
+        };
+    }
+    let find = format!("{}.find", spec.id);
+    let rest = ctx.params.without(&[&find, &format!("{}.page", spec.id)]);
+    html! {
+        form.find method="get" action=(place(ctx.path)) {
+            @for (name, value) in rest.pairs() { input type="hidden" name=(name) value=(value); }
+            label { span.quiet { "Filter " (spec.title) }
+                input type="search" name=(find) value=(look.find.as_deref().unwrap_or_default()) placeholder="Filter rows"; }
+            @if !complete || look.find.is_some() { button type="submit" { "Filter" } }
+        }
+        a.button href=(ctx.params.with("table", spec.id).with("of", ctx.path).href("/rows.csv"))
+            download=(format!("{}.csv", spec.id)) data-csv=(spec.id) { "CSV" }
+        button.copy type="button" data-copy=(spec.id) hidden { "Copy as CSV" }
+        a.button href=(ctx.params.kept().with("q", &looked_at(spec, look, &[])).href("/sql")) { "SQL" }
+    }
+}
+
+fn pager(
+    ctx: &Ctx<'_>,
+    spec: &TableSpec,
+    look: &Look,
+    more: bool,
+    upto: usize,
+    total: Option<usize>,
+) -> Markup {
+    let name = format!("{}.page", spec.id);
+    let to = |page: usize| {
+        let page = if page <= 1 { String::new() } else { page.to_string() };
+        format!("{}#{}", ctx.params.with(&name, &page).href(ctx.path), spec.id)
+    };
+    if ctx.is_file() {
+        return html! {
+            @if more { p.loss { "The first " (upto) " of " (total.map_or_else(|| "more".to_owned(), |of| short(of as f64))) " rows: the others are not in this file." } }
+        };
+    }
+    html! {
+        @if more || look.page > 1 {
+            nav.pager aria-label=(format!("Pages of {}", spec.title)) {
+                @if look.page > 1 { a href=(to(look.page - 1)) rel="prev" { "Previous" } }
+                span { "Page " (look.page) }
+                @if more { a href=(to(look.page + 1)) rel="next" { "Next" } }
+            }
+        }
+    }
+}
+
+fn rows_of(ctx: &Ctx<'_>, spec: &TableSpec, answer: &Answer, look: &Look, complete: bool) -> Markup {
+    let kinds = kinds(answer);
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(spec.title) {
+            table data-table=(spec.id) data-complete[complete] {
+                thead { tr {
+                    @for (column, kind) in answer.columns.iter().zip(&kinds) { (heading(ctx, spec, &column.name, *kind, look)) }
+                } }
+                tbody {
+                    @for row in &answer.rows {
+                        tr { @for ((cell, column), kind) in row.iter().zip(&answer.columns).zip(&kinds) {
+                            (cell_of(ctx, cell, *kind, &column.unit))
+                        } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How each column is written: by its name, else by what is in it.
+fn kinds(answer: &Answer) -> Vec<Kind> {
+    let has_text = |at: usize| answer.rows.iter().any(|row| matches!(row.get(at), Some(Cell::Text(_))));
+    let one = |(at, column): (usize, &AnswerColumn)| match Kind::of(&column.name, &column.unit) {
+        Kind::Plain if !has_text(at) => Kind::Number,
+        kind => kind,
+    };
+    answer.columns.iter().enumerate().map(one).collect()
+}
+
+/// The answer to a reader's own query.
+pub(crate) fn answer_table(ctx: &Ctx<'_>, id: &'static str, title: &'static str, answer: &Answer) -> Markup {
+    let spec = TableSpec { id, title, about: "", sql: String::new(), summed: None };
+    rows_of(ctx, &spec, answer, &Look::default(), !answer.truncated)
+}
+
+fn heading(ctx: &Ctx<'_>, spec: &TableSpec, column: &str, kind: Kind, look: &Look) -> Markup {
+    let sorted = look.sort.as_ref().filter(|(of, _)| of == column).map(|(_, descending)| *descending);
+    let aria = match sorted {
+        Some(true) => Some("descending"),
+        Some(false) => Some("ascending"),
+        None => None,
+    };
+    // Numbers are asked for by their largest, texts from their beginning.
+    let descending = sorted.map_or(kind.is_number(), |descending| !descending);
+    let next = if descending { format!("-{column}") } else { column.to_owned() };
+    let sort = ctx.params.with(&format!("{}.sort", spec.id), &next).without(&[&format!("{}.page", spec.id)]);
+    html! {
+        th.num[kind.is_number()] scope="col" aria-sort=[aria] data-column=(column) {
+            @if ctx.is_file() || spec.sql.is_empty() { (label(column)) }
+            @else { a href=(format!("{}#{}", sort.href(ctx.path), spec.id)) { (label(column)) } }
+        }
+    }
+}
+
+/// How the values of a column are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Moment,
+    Time,
+    Bytes,
+    Share,
+    Frame,
+    Stack,
+    Thread,
+    Sql,
+    Number,
+    Plain,
+}
+
+impl Kind {
+    fn of(column: &str, unit: &str) -> Self {
+        match column {
+            "ts_ns" | "start_ns" | "from_ns" | "to_ns" | "first_ts_ns" | "last_ts_ns" => Self::Moment,
+            "share" => Self::Share,
+            "frame" | "method" if unit.is_empty() => Self::Frame,
+            "stack" => Self::Stack,
+            "thread" | "owner_thread" => Self::Thread,
+            "sql" => Self::Sql,
+            _ if column.ends_with("_ns") => Self::Time,
+            _ if column.ends_with("_bytes") || column == "bytes" => Self::Bytes,
+            _ => Self::Plain,
+        }
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Moment | Self::Time | Self::Bytes | Self::Share | Self::Number)
+    }
+}
+
+/// A column's name for people: `pause_ns` is `pause`.
+fn label(column: &str) -> String {
+    match column {
+        "ts_ns" => "time".to_owned(),
+        "dur_ns" => "duration".to_owned(),
+        "first_ts_ns" => "first".to_owned(),
+        "last_ts_ns" => "last".to_owned(),
+        other => {
+            let bare = other.strip_suffix("_ns").or_else(|| other.strip_suffix("_bytes")).unwrap_or(other);
+            bare.replace('_', " ")
+        }
+    }
+}
+
+fn cell_of(ctx: &Ctx<'_>, cell: &Cell, kind: Kind, unit: &str) -> Markup {
+    match cell {
+        Cell::Null => html! { td.none { span.quiet { "none" } } },
+        Cell::Text(text) => text_cell(ctx, text, kind),
+        Cell::Int(value) => number(ctx, runtime::real(*value), Some(*value), kind, unit),
+        Cell::Real(value) => number(ctx, *value, None, kind, unit),
+    }
+}
+
+fn text_cell(ctx: &Ctx<'_>, text: &str, kind: Kind) -> Markup {
+    match kind {
+        Kind::Frame if !ctx.is_file() && text.contains('!') => {
+            let to = ctx.params.kept().with("show", "callers").with("method", text).href("/stacks");
+            html! { td.name { a href=(to) title=(text) { (stacks::short_name(text)) } } }
+        }
+        Kind::Frame if text.contains('!') => html! { td.name title=(text) { (stacks::short_name(text)) } },
+        Kind::Sql if !ctx.is_file() => {
+            html! { td.name { a href=(ctx.params.kept().with("q", text).href("/sql")) { code { (text) } } } }
+        }
+        _ => html! { td.text { (text) } },
+    }
+}
+
+fn number(ctx: &Ctx<'_>, value: f64, whole: Option<i64>, kind: Kind, unit: &str) -> Markup {
+    let shown = match kind {
+        Kind::Moment => moment(whole.unwrap_or(0)),
+        Kind::Time => duration(value / 1e6),
+        Kind::Bytes => show(value, "B"),
+        Kind::Share => percent(value, 1.0),
+        Kind::Stack | Kind::Thread => {
+            let id = whole.map_or_else(|| value.to_string(), |whole| whole.to_string());
+            if ctx.is_file() {
+                return html! { td.num data-v=(value) { (id) } };
+            }
+            let kept = ctx.params.kept();
+            let (href, text) = if kind == Kind::Stack {
+                (kept.with("id", &id).href("/stack"), "stack".to_owned())
+            } else {
+                (kept.with("thread", &id).with("metric", "wall").href("/stacks"), id)
+            };
+            return html! { td.num data-v=(value) { a href=(href) { (text) } } };
+        }
+        _ if unit == "ns" => duration(value / 1e6),
+        _ if unit == "B" => show(value, "B"),
+        _ => short(value),
+    };
+    html! { td.num data-v=(whole.map_or_else(|| value.to_string(), |whole| whole.to_string())) { (shown) } }
+}
+
+/// The answer to a query, up to a number of rows.
+pub(crate) fn answer_csv(
+    recording: &Arc<Recording>,
+    query: &str,
+    most: Option<usize>,
+) -> Result<Vec<u8>, sql::Error> {
+    let database = Database::open(vec![(None, Arc::clone(recording))])?;
+    let mut out = Vec::new();
+    let options = QueryOptions { limit: most, interrupt_after: Some(PATIENCE) };
+    database.stream(query, options, &mut ForSpreadsheets(sql::output::Csv::new(&mut out)))?;
+    Ok(out)
+}

@@ -1,0 +1,451 @@
+//! The tabs that are tables: what each shows, as queries.
+
+use crate::page::Ctx;
+use crate::params::place;
+use crate::stackview::in_file;
+use crate::summary::figures_of;
+use crate::summed::Summed;
+use crate::tables::{TableSpec, literal, table};
+use crate::works::how_it_works;
+use maud::{Markup, html};
+use stacks::Metric;
+
+/// The tables of a tab.
+pub(crate) fn tables_of(ctx: &Ctx<'_>, path: &str) -> Vec<TableSpec> {
+    let (ts, start) = (ctx.during("ts_ns"), ctx.during("start_ns"));
+    match path {
+        "/gc" => gc(&ts, &start),
+        "/allocations" => allocations(&ts),
+        "/requests" => requests(&start),
+        "/locks" => locks(&ts),
+        "/exceptions" => exceptions(&ts),
+        "/jit" => jit(&ts),
+        "/threads" => threads(&ts),
+        "/logs" => logs(&ts),
+        "/counters" => counters(&ts),
+        "/events" => events(ctx, &ts),
+        _ => Vec::new(),
+    }
+}
+
+fn spec(id: &'static str, title: &'static str, about: &'static str, sql: String) -> TableSpec {
+    TableSpec { id, title, about, sql, summed: None }
+}
+
+/// The same, summed up from the columns.
+fn by_columns(summed: Summed, spec: TableSpec) -> TableSpec {
+    TableSpec { summed: Some(summed), ..spec }
+}
+
+fn exceptions(ts: &str) -> Vec<TableSpec> {
+    vec![
+        spec(
+            "types",
+            "Types",
+            "Exceptions by type; they were thrown, caught or not.",
+            format!(
+                "select type, count(*) as thrown, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns, count(distinct thread) as threads \
+                 from exceptions where {ts} group by 1 order by 2 desc"
+            ),
+        ),
+        spec(
+            "thrown",
+            "Exceptions",
+            "Each exception, with its message.",
+            format!("select ts_ns, type, message, thread, stack from exceptions where {ts}"),
+        ),
+    ]
+}
+
+fn jit(ts: &str) -> Vec<TableSpec> {
+    vec![
+        spec(
+            "tiers",
+            "Tiers",
+            "Loads of compiled code by how it was made.",
+            format!(
+                "select tier, count(*) as methods, sum(dur_ns) as compiling_ns, sum(native_bytes) as native_bytes from jit where {ts} group by 1 order by 2 desc"
+            ),
+        ),
+        spec(
+            "methods",
+            "Methods",
+            "What took longest to compile.",
+            format!(
+                "select ts_ns, method, tier, dur_ns, il_bytes, native_bytes, thread, stack from jit where {ts} order by dur_ns desc nulls last"
+            ),
+        ),
+    ]
+}
+
+fn logs(ts: &str) -> Vec<TableSpec> {
+    vec![
+        spec(
+            "levels",
+            "Loggers",
+            "Lines by logger and level.",
+            format!(
+                "select logger, level, count(*) as lines, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from logs where {ts} group by 1, 2 order by 3 desc"
+            ),
+        ),
+        spec(
+            "lines",
+            "Lines",
+            "Each line.",
+            format!("select ts_ns, level, logger, message, trace_id from logs where {ts}"),
+        ),
+    ]
+}
+
+fn counters(ts: &str) -> Vec<TableSpec> {
+    vec![
+        spec(
+            "meters",
+            "Counters and meters",
+            "What each published.",
+            format!(
+                "select provider, name, unit, kind, tags, count(*) as readings, min(value) as lowest, avg(value) as mean, max(value) as highest \
+                 from counters where {ts} group by 1, 2, 3, 4, 5 order by 1, 2, 4, 5"
+            ),
+        ),
+        spec(
+            "readings",
+            "Readings",
+            "Each value.",
+            format!("select ts_ns, provider, name, kind, value, unit, tags from counters where {ts}"),
+        ),
+        spec(
+            "host",
+            "Host",
+            "What the machine told beside the recording.",
+            format!(
+                "select name, unit, count(*) as readings, min(value) as lowest, avg(value) as mean, max(value) as highest from host where {ts} group by 1, 2 order by 1"
+            ),
+        ),
+    ]
+}
+
+fn gc(ts: &str, start: &str) -> Vec<TableSpec> {
+    vec![
+        spec(
+            "generations",
+            "Generations",
+            "Collections by the oldest generation that each collected.",
+            format!(
+                "select generation, type, count(*) as collections, sum(pause_ns) as pauses_ns, max(pause_ns) as longest_pause_ns, \
+             avg(pause_ns) as mean_pause_ns, sum(promoted_bytes) as promoted_bytes, max(heap_before_bytes) as largest_heap_bytes \
+             from gc where {start} group by 1, 2 order by 1, 2"
+            ),
+        ),
+        spec(
+            "reasons",
+            "Reasons",
+            "What caused them.",
+            format!(
+                "select reason, count(*) as collections, sum(pause_ns) as pauses_ns, max(pause_ns) as longest_pause_ns from gc where {start} group by 1 order by 2 desc"
+            ),
+        ),
+        spec(
+            "collections",
+            "Collections",
+            "Each collection.",
+            format!(
+                "select start_ns, number, generation, type, reason, pause_ns, suspend_ns, dur_ns, heap_before_bytes, heap_after_bytes, promoted_bytes, \
+             gen0_bytes, gen1_bytes, gen2_bytes, loh_bytes, poh_bytes, pinned_objects, stack from gc where {start}"
+            ),
+        ),
+        spec(
+            "pauses",
+            "Pauses",
+            "Each time the program stood still, also for the sampler.",
+            format!("select ts_ns, dur_ns, cause from pauses where {ts} order by dur_ns desc"),
+        ),
+    ]
+}
+
+fn allocations(ts: &str) -> Vec<TableSpec> {
+    // Where both kinds of sampling are there they tell of the same bytes: the finer one counts.
+    let counted = "(source = 'sample' or not exists (select 1 from allocations where source = 'sample'))";
+    vec![
+        spec(
+            "types",
+            "Types",
+            "Bytes allocated by type, estimated from samples.",
+            format!(
+                "select type, kind, count(*) as samples, sum(weight_bytes) as allocated_bytes, \
+             sum(weight_bytes) / (select sum(weight_bytes) from allocations where {counted} and {ts}) as share \
+             from allocations where {counted} and {ts} group by 1, 2 order by 4 desc"
+            ),
+        ),
+        spec(
+            "callers",
+            "Callers",
+            "Bytes allocated by the innermost frame.",
+            format!(
+                "select frames.name as frame, count(*) as samples, sum(weight_bytes) as allocated_bytes, \
+             sum(weight_bytes) / (select sum(weight_bytes) from allocations where {counted} and {ts}) as share \
+             from allocations left join stacks on stacks.id = allocations.stack left join frames on frames.id = stacks.frame \
+             where {counted} and {ts} group by 1 order by 3 desc"
+            ),
+        ),
+        spec(
+            "sampled",
+            "Sampled allocations",
+            "Each of them.",
+            format!(
+                "select ts_ns, type, kind, bytes, weight_bytes, source, thread, stack from allocations where {counted} and {ts}"
+            ),
+        ),
+    ]
+}
+
+fn requests(start: &str) -> Vec<TableSpec> {
+    vec![
+        spec(
+            "paths",
+            "Paths",
+            "Requests by what was asked for; the percentiles are of whole requests.",
+            format!(
+                "select method, ifnull(route, path) as route, count(*) as requests, percentile(dur_ns, 50) as p50_ns, percentile(dur_ns, 99) as p99_ns, \
+             max(dur_ns) as longest_ns, sum(dur_ns) as together_ns from requests where {start} group by 1, 2 order by 7 desc"
+            ),
+        ),
+        spec(
+            "requests",
+            "Requests",
+            "Each request, slowest first.",
+            format!(
+                "select start_ns, dur_ns, method, path, status, thread_first as thread, trace_id, activity from requests where {start} order by dur_ns desc nulls last"
+            ),
+        ),
+        spec(
+            "spans",
+            "Spans",
+            "Calls and other parts of requests, from their activity sources.",
+            format!(
+                "select source, name, kind, count(*) as spans, percentile(dur_ns, 50) as p50_ns, percentile(dur_ns, 99) as p99_ns, sum(dur_ns) as together_ns \
+             from spans where {start} group by 1, 2, 3 order by 7 desc"
+            ),
+        ),
+    ]
+}
+
+fn locks(ts: &str) -> Vec<TableSpec> {
+    vec![
+        spec(
+            "sites",
+            "Where threads wait for locks",
+            "Waits for locks by the innermost frame.",
+            format!(
+                "select frames.name as frame, count(*) as waits, sum(dur_ns) as waited_ns, max(dur_ns) as longest_ns, count(distinct lock) as locks, \
+             count(distinct contention.thread) as threads from contention left join stacks on stacks.id = contention.stack \
+             left join frames on frames.id = stacks.frame where {ts} group by 1 order by 3 desc"
+            ),
+        ),
+        spec(
+            "locks",
+            "Locks",
+            "Waits by the lock that was waited for.",
+            format!(
+                "select lock, count(*) as waits, sum(dur_ns) as waited_ns, max(dur_ns) as longest_ns, count(distinct thread) as waiting_threads, \
+             count(distinct owner_thread) as owners from contention where {ts} group by 1 order by 3 desc"
+            ),
+        ),
+        spec(
+            "waits",
+            "Waits for handles",
+            "Waits by source and the innermost frame (.NET 9 and later).",
+            format!(
+                "select source, frames.name as frame, count(*) as waits, sum(dur_ns) as waited_ns, max(dur_ns) as longest_ns from waits \
+             left join stacks on stacks.id = waits.stack left join frames on frames.id = stacks.frame where {ts} group by 1, 2 order by 4 desc"
+            ),
+        ),
+        by_columns(
+            Summed::Waiting,
+            spec(
+                "waiting",
+                "What sampled threads wait for",
+                "Samples of waiting threads by what each waits for.",
+                format!(
+                    "select waiting_on, frames.name as frame, count(*) as samples, count(distinct samples.thread) as threads from samples \
+             left join stacks on stacks.id = samples.stack left join frames on frames.id = stacks.frame \
+             where state = 'waiting' and {ts} group by 1, 2 order by 3 desc"
+                ),
+            ),
+        ),
+        spec(
+            "contention",
+            "Each wait for a lock",
+            "From Contention/Start to /Stop.",
+            format!(
+                "select ts_ns, dur_ns, thread, owner_thread, lock, stack from contention where {ts} order by dur_ns desc nulls last"
+            ),
+        ),
+    ]
+}
+
+fn threads(ts: &str) -> Vec<TableSpec> {
+    vec![
+        by_columns(
+            Summed::Threads,
+            spec(
+                "threads",
+                "Threads",
+                "What each thread is for and how it was sampled.",
+                format!(
+                    "select threads.thread, name, kind, first_ts_ns, last_ts_ns, ifnull(seen.samples, 0) as samples, ifnull(running, 0) as running, \
+             ifnull(waiting, 0) as waiting from threads left join (select thread, count(*) as samples, sum(state = 'running') as running, \
+             sum(state = 'waiting') as waiting from samples where {ts} group by 1) as seen on seen.thread = threads.thread order by 6 desc"
+                ),
+            ),
+        ),
+        spec(
+            "pool",
+            "Thread pool",
+            "What the thread pool decided, and why.",
+            format!("select ts_ns, event, reason, workers, throughput from threadpool where {ts}"),
+        ),
+    ]
+}
+
+fn events(ctx: &Ctx<'_>, ts: &str) -> Vec<TableSpec> {
+    let is = |column: &str| ctx.params.get(column).map(|text| format!(" and {column} = {}", literal(text)));
+    let narrowed: String = ["provider", "name"].iter().filter_map(|column| is(column)).collect();
+    let thread = ctx.params.get("thread").and_then(|thread| thread.parse::<i64>().ok());
+    let thread = thread.map_or_else(String::new, |thread| format!(" and thread = {thread}"));
+    vec![
+        by_columns(
+            Summed::Kinds,
+            spec(
+                "kinds",
+                "Kinds",
+                "What was recorded, by provider and name.",
+                format!(
+                    "select provider, name, count(*) as events, count(stack) as with_stack, count(distinct thread) as threads, min(ts_ns) as first_ts_ns, \
+             max(ts_ns) as last_ts_ns from events where {ts} group by 1, 2 order by 3 desc"
+                ),
+            ),
+        ),
+        spec(
+            "events",
+            "Events",
+            "Each event with its fields. A filter over all columns reads every field: narrow it by kind first.",
+            format!(
+                "select ts_ns, provider, name, thread, fields, activity, stack from events where {ts}{narrowed}{thread}"
+            ),
+        ),
+    ]
+}
+
+/// A tab of tables: the figures of its parts, then each table.
+pub(crate) fn tab(ctx: &Ctx<'_>, path: &str) -> Markup {
+    let parts: &[&str] = match path {
+        "/gc" => &["gc"],
+        "/allocations" => &["allocation"],
+        "/requests" => &["requests", "spans"],
+        "/locks" => &["contention", "waits"],
+        "/exceptions" => &["exceptions"],
+        "/jit" => &["jit"],
+        "/threads" => &["threadpool", "cpu"],
+        "/logs" => &["logs"],
+        _ => &[],
+    };
+    html! {
+        (figures_of(ctx, parts))
+        (stacks_link(ctx, path))
+        @if path == "/events" && !ctx.is_file() { (kind_form(ctx)) }
+        @for spec in &tables_of(ctx, path) { (table(ctx, spec)) }
+        (how_it_works(ctx, path))
+    }
+}
+
+/// The metrics that a tab's rows have stacks for.
+fn metrics_of(path: &str) -> &'static [Metric] {
+    match path {
+        "/gc" => &[Metric::Collections, Metric::GcPause],
+        "/allocations" => &[Metric::AllocatedBytes, Metric::Allocations],
+        "/locks" => &[Metric::ContentionTime, Metric::Contentions, Metric::WaitTime, Metric::Waiting],
+        "/exceptions" => &[Metric::Exceptions],
+        "/jit" => &[Metric::JitTime],
+        "/threads" => &[Metric::Wall, Metric::Running],
+        _ => &[],
+    }
+}
+
+fn stacks_link(ctx: &Ctx<'_>, path: &str) -> Markup {
+    let offered = |metric: &&Metric| ctx.here().offers.iter().any(|offer| offer.metric == **metric);
+    let metrics: Vec<&Metric> = metrics_of(path).iter().filter(offered).collect();
+    html! {
+        @if !metrics.is_empty() && !ctx.is_file() {
+            p.links { "As a flame graph: "
+                @for metric in metrics { a.button href=(ctx.params.kept().with("metric", &metric.name()).href("/stacks")) { (metric.title()) } " " }
+            }
+        }
+    }
+}
+
+fn kind_form(ctx: &Ctx<'_>) -> Markup {
+    let recording = &ctx.here().recording;
+    let events = &recording.events;
+    let mut kinds: Vec<(&str, &str)> = events
+        .kind_provider
+        .iter()
+        .zip(&events.kind_name)
+        .map(|(provider, name)| (recording.strings.text(*provider), recording.strings.text(*name)))
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut providers: Vec<&str> = kinds.iter().map(|(provider, _)| *provider).collect();
+    providers.dedup();
+    let chosen = |name: &str| ctx.params.get(name).unwrap_or_default();
+    let names =
+        kinds.iter().filter(|(provider, _)| chosen("provider").is_empty() || *provider == chosen("provider"));
+    html! {
+        form.toolbar method="get" action=(place(ctx.path)) {
+            @for (name, value) in ctx.params.without(&["provider", "name", "thread", "events.page"]).pairs() { input type="hidden" name=(name) value=(value); }
+            label { "Provider " select name="provider" { option value="" { "all" } @for provider in providers { option value=(provider) selected[provider == chosen("provider")] { (provider) } } } }
+            label { "Event " select name="name" { option value="" { "all" } @for (_, name) in names { option value=(name) selected[*name == chosen("name")] { (name) } } } }
+            label { "Thread " input name="thread" inputmode="numeric" size="8" value=(chosen("thread")); }
+            button type="submit" { "Show" }
+        }
+    }
+}
+
+/// One stack, frame by frame.
+pub(crate) fn one_stack(ctx: &Ctx<'_>) -> Markup {
+    /// Frames shown of a stack.
+    const MOST: usize = 2_000;
+    let recording = &ctx.here().recording;
+    let id = ctx.params.get("id").and_then(|id| id.parse::<u32>().ok());
+    let Some(id) = id.filter(|id| (*id as usize) < recording.stacks.len()) else {
+        return html! { p.error role="alert" { "There is no stack of this number." } };
+    };
+    let nodes = recording.stacks.walk(id);
+    let frames: Vec<u32> =
+        nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied()).collect();
+    let text = |list: &[model::Sym], frame: u32| {
+        list.get(frame as usize).map_or("", |sym| recording.strings.text(*sym)).to_owned()
+    };
+    let all = frames.len();
+    html! {
+        h2 { "Stack " (id) }
+        p.hint { (all) " frames, the innermost first" @if all > MOST { "; the first " (MOST) " are shown" } "." }
+        ol.frames {
+            @for frame in frames.iter().copied().take(MOST) {
+                @let name = text(&recording.frames.name, frame);
+                li { a.name href=(ctx.params.kept().with("show", "callers").with("method", &name).with("metric", "wall").href("/stacks")) { (name) }
+                    " " span.hint { (text(&recording.frames.tier, frame)) } }
+            }
+        }
+    }
+}
+
+/// The flame graphs of a page of one file, with their data.
+pub(crate) fn stacks_in_file(ctx: &Ctx<'_>, least_share: f64, most_nodes: usize) -> (Markup, Markup) {
+    let fixed = ctx.here().offers.iter().filter(|offer| !matches!(offer.metric, Metric::Event(..)));
+    let drawn: Vec<_> =
+        fixed.filter_map(|offer| in_file(ctx, &offer.metric, least_share, most_nodes)).collect();
+    let data = drawn.iter().map(|(_, data)| data.as_str()).collect::<String>();
+    let markup = html! { @for (markup, _) in &drawn { (markup) } @if drawn.is_empty() { p.empty { "This recording has no stacks." } } };
+    (markup, maud::PreEscaped(data))
+}

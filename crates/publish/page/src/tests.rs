@@ -1,0 +1,251 @@
+//! Whole pages of real recordings, and of the same ones with hostile texts in every field.
+
+use crate::{Pages, Params, Tour};
+use import::Options;
+use model::{LogRow, Recording, Strings};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What ends an attribute, an element, a script and a comment, and would then do something.
+const HOSTILE: &str = "'\" onmouseover=\"alert(1)\"></textarea></script></title></svg><script>alert(2)</script>\
+                       <img src=x onerror=alert(3)><!-- ]]> {{7*7}} \u{202e}javascript:alert(4)";
+
+fn read(name: &str) -> Recording {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
+    import::open(&path, Options { payloads: true, threads: 2 }).unwrap()
+}
+
+/// The same recording with hostile texts wherever a text is not one of our own words.
+fn hostile(mut recording: Recording) -> Recording {
+    let is_word = |text: &str| text.chars().all(|char| char.is_ascii_lowercase() || "-_ ".contains(char));
+    let mut strings = Strings::default();
+    for at in 0..recording.strings.len() {
+        let text = recording.strings.text(model::Sym(u32::try_from(at).unwrap()));
+        // Each stays itself, so that no two become one and numbers keep their meaning.
+        let text = if is_word(text) { text.to_owned() } else { format!("{text}{HOSTILE}") };
+        strings.intern(&text);
+    }
+    assert_eq!(strings.len(), recording.strings.len());
+    let [level, logger, message] = ["error", "<b>logger</b>", HOSTILE].map(|text| strings.intern(text));
+    recording.strings = strings;
+    let trace_id = message;
+    recording.logs.push(LogRow { ts_ns: 1, level, logger, message, template: message, trace_id });
+    let told = Some(HOSTILE.to_owned());
+    let exhibit = &mut recording.exhibit;
+    exhibit.file = format!("{HOSTILE}/{HOSTILE}");
+    for field in [&mut exhibit.runtime, &mut exhibit.os, &mut exhibit.arch, &mut exhibit.command_line] {
+        field.clone_from(&told);
+    }
+    for field in [&mut exhibit.name, &mut exhibit.container, &mut exhibit.profile, &mut exhibit.state] {
+        field.clone_from(&told);
+    }
+    exhibit.start_utc = HOSTILE.to_owned();
+    recording
+}
+
+fn params(query: &str) -> Vec<(String, String)> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.replace('~', HOSTILE))).collect()
+}
+
+const STATES: [(&str, &str); 26] = [
+    ("/stacks", ""),
+    ("/stacks", "show=tree&my=1"),
+    ("/stacks", "show=tree&up=1&group=namespace"),
+    ("/stacks", "show=methods"),
+    ("/stacks", "show=methods&methods.sort=-total&methods.find=a"),
+    ("/stacks", "show=callers"),
+    ("/stacks", "show=callers&method=~"),
+    ("/stacks", "show=~&metric=~&root=~&thread=~&on=~&class=~&search=~"),
+    ("/stacks", "include=~&exclude=~&fold=~&group=~ -> ~;x -> ~"),
+    ("/stacks", "metric=allocated-bytes&group=type"),
+    ("/stacks", "metric=event:~/~"),
+    ("/gc", "collections.sort=-pause_ns&collections.find=~"),
+    ("/gc", "collections.page=99999999999&pauses.sort=~"),
+    ("/events", "provider=~&name=~&thread=~"),
+    ("/events", "events.find=~"),
+    ("/sql", "q=~"),
+    ("/sql", "q=select 1 as \"~\""),
+    ("/sql", "q=select '~' as x, '~' as frame, '~' as sql, '~' as stack, null"),
+    ("/stack", "id=1"),
+    ("/stack", "id=~"),
+    ("/", "from=~&to=~&zoom=1"),
+    ("/", "from=1&to=2&zoom=1"),
+    ("/gc", "from=3&to=2"),
+    ("/requests", "from=1e300&to=NaN"),
+    ("/~", "~=~"),
+    ("/rows.csv", "of=/~&table=~"),
+];
+
+fn addresses(pages: &Pages) -> Vec<(String, Vec<(String, String)>)> {
+    let tabs = pages.tabs().map(|tab| (tab.to_owned(), Vec::new()));
+    let states = STATES.iter().map(|(path, query)| (path.replace('~', HOSTILE), params(query)));
+    tabs.chain(states).collect()
+}
+
+/// Fails where a hostile text has become markup.
+fn holds(of: &str, html: &str) {
+    let html = without_scripts(html);
+    for sign in ["<script", "</script", "<img", "\" onmouseover=", "<b>logger", "<!--", "style=\""] {
+        assert!(!html.contains(sign), "{of}: {sign} in the page");
+    }
+    for href in html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        let place = href.split(['?', '#']).next().unwrap_or_default();
+        assert!(!place.contains(':'), "{of}: a link leads to {href}");
+    }
+}
+
+/// The page as a browser reads it, without its script elements: each ends where the first `</script>` stands.
+fn without_scripts(html: &str) -> String {
+    let mut parts = html.split("<script");
+    let first = parts.next().unwrap_or_default().to_owned();
+    first + &parts.filter_map(|part| part.split_once("</script>")).map(|(_, rest)| rest).collect::<String>()
+}
+
+#[test]
+fn no_text_of_a_recording_or_an_address_becomes_markup() {
+    for name in ["starvation.nettrace.zst", "lock.nettrace.zst", "net8.nettrace.zst"] {
+        let pages = Pages::new(Arc::new(hostile(read(name))));
+        let mut escaped = 0;
+        for (path, query) in addresses(&pages) {
+            let reply = pages.answer(&path, &query);
+            let text = String::from_utf8(reply.body).unwrap();
+            escaped += text.matches("&lt;script&gt;alert").count();
+            if reply.content_type.starts_with("text/html") {
+                holds(&format!("{name} {path} {query:?}"), &text);
+            }
+        }
+        assert!(escaped > 1000, "{name}: hostile texts are hardly shown: {escaped}");
+    }
+}
+
+#[test]
+fn no_text_becomes_markup_in_a_page_of_one_file_or_of_a_tour_or_a_comparison() {
+    let [here, earlier] =
+        ["lock", "leak"].map(|name| Arc::new(hostile(read(&format!("{name}.nettrace.zst")))));
+    let compared = Pages::compared(Arc::clone(&here), earlier);
+    let file = compared.file();
+    assert!(file.matches("&lt;script&gt;alert").count() > 1000);
+    holds("a page of one file", &file);
+    for query in ["", "per=request", "subject=~&all=1", "from=1&to=3"] {
+        let reply = compared.answer("/diff", &params(query));
+        holds(&format!("/diff {query}"), &String::from_utf8(reply.body).unwrap());
+    }
+    let mut tour = Tour::default();
+    tour.add("a", HOSTILE, HOSTILE, compared);
+    for address in ["/", "/a/", "/a/stacks", "/b/", "/a"] {
+        holds(address, &String::from_utf8(tour.answer(address, &[]).body).unwrap());
+    }
+}
+
+#[test]
+fn every_tab_of_a_recording_has_a_page_and_says_where_it_is() {
+    let pages = Pages::new(Arc::new(read("lock.nettrace.zst")));
+    let tabs: Vec<_> = pages.tabs().collect();
+    assert!(
+        ["/", "/stacks", "/gc", "/requests", "/locks", "/threads", "/events", "/sql"]
+            .iter()
+            .all(|tab| tabs.contains(tab))
+    );
+    for tab in tabs {
+        let reply = pages.answer(tab, &[]);
+        let html = String::from_utf8(reply.body).unwrap();
+        assert_eq!(reply.status, 200, "{tab}");
+        assert!(html.contains("aria-current=\"page\""), "{tab}");
+        assert!(!html.contains("class=\"error\""), "{tab}");
+    }
+    assert_eq!(pages.answer("/diff", &[]).status, 404);
+    assert_eq!(pages.answer("/nothing", &[]).status, 404);
+}
+
+#[test]
+fn a_table_as_csv_holds_the_rows_that_the_filter_leaves_in_the_order_that_was_asked_for() {
+    let pages = Pages::new(Arc::new(read("leak.nettrace.zst")));
+    let csv = |query: &str| {
+        let reply = pages.answer("/rows.csv", &params(query));
+        assert_eq!(reply.status, 200);
+        String::from_utf8(reply.body).unwrap()
+    };
+    let all = csv("of=/gc&table=collections&collections.sort=-pause_ns");
+    let gc = pages.exhibit().recording.gc.start_ns.len();
+    assert_eq!(all.lines().count(), gc + 1);
+    let at = all.lines().next().unwrap().split(',').position(|name| name == "pause_ns").unwrap();
+    let pauses: Vec<i64> =
+        all.lines().skip(1).filter_map(|line| line.split(',').nth(at)?.parse().ok()).collect();
+    assert!(pauses.len() > 3 && pauses.is_sorted_by(|a, b| a >= b));
+    let full = csv("of=/gc&table=collections&collections.find=AllocSmall").lines().count();
+    assert!(full > 1 && full <= gc + 1);
+    assert_eq!(csv("of=/gc&table=collections&collections.find=nothing has this").lines().count(), 1);
+    assert_eq!(pages.answer("/rows.csv", &params("of=/gc&table=none")).status, 404);
+}
+
+#[test]
+fn sql_on_a_page_changes_nothing_and_ends() {
+    let pages = Pages::new(Arc::new(read("net8.nettrace.zst")));
+    let answer = |query: &str| {
+        let reply = pages.answer("/sql", &[("q".to_owned(), query.to_owned())]);
+        String::from_utf8(reply.body).unwrap()
+    };
+    for query in [
+        "delete from samples",
+        "attach database '/tmp/x' as y",
+        "pragma writable_schema = 1",
+        "create table x (y)",
+        "select load_extension('x')",
+        "select 1; select 2",
+    ] {
+        assert!(answer(query).contains("class=\"error\""), "{query}");
+    }
+    let many = "with recursive n(i) as (select 1 union all select i + 1 from n limit 5000) select i from n";
+    assert!(answer(many).contains("The first 1000 rows"));
+    let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
+    assert!(answer(endless).contains("class=\"error\""));
+}
+
+#[test]
+fn a_page_of_one_file_needs_nothing_else_and_stays_small() {
+    for name in ["starvation.nettrace.zst", "healthy.nettrace.zst"] {
+        let file = Pages::new(Arc::new(read(name))).file();
+        assert!(file.len() <= crate::FILE_BYTES, "{name}: {} bytes", file.len());
+        for sign in ["href=\"assets/", "src=\"", "href=\"stacks", "http://", "https://"] {
+            let own = |text: &str| text.contains("http://www.w3.org/");
+            let foreign =
+                file.match_indices(sign).filter(|(at, _)| !own(&file[*at..(*at + 30).min(file.len())]));
+            let shown: Vec<&str> =
+                foreign.take(1).map(|(at, _)| &file[at..(at + 60).min(file.len())]).collect();
+            assert!(shown.is_empty() || sign.starts_with("http"), "{name}: {shown:?}");
+        }
+        assert!(file.contains("id=\"stacks\"") && file.contains("id=\"gc\""));
+    }
+}
+
+#[test]
+fn sums_from_the_columns_are_the_answers_of_their_queries() {
+    for name in ["lock.nettrace.zst", "net8.nettrace.zst"] {
+        let pages = Pages::new(Arc::new(read(name)));
+        for query in ["", "from=1&to=2.5", "to=1.25", "from=1000"] {
+            let params = Params::new(&params(query));
+            let ctx = crate::page::Ctx { pages: &pages, params: &params, path: "/", file: false };
+            let specs =
+                ["/events", "/locks", "/threads"].map(|path| crate::tabs::tables_of(&ctx, path)).concat();
+            let of_columns = specs.iter().filter_map(|spec| Some((spec, spec.summed?)));
+            let mut tables = 0;
+            for (spec, table) in of_columns {
+                tables += 1;
+                let recording = &pages.here.recording;
+                let (from, to) = (params.time_ns("from"), params.time_ns("to"));
+                let mut here = crate::summed::summed(recording, table, from, to);
+                let mut there = crate::tables::run(recording, &spec.sql, None).unwrap();
+                let names = |answer: &sql::Answer| -> Vec<String> {
+                    answer.columns.iter().map(|column| column.name.clone()).collect()
+                };
+                assert_eq!(names(&here), names(&there));
+                let by_text = |row: &Vec<sql::Cell>| format!("{row:?}");
+                here.rows.sort_by_key(by_text);
+                there.rows.sort_by_key(by_text);
+                assert_eq!(here.rows, there.rows, "{name} {query} {}", spec.id);
+            }
+            assert_eq!(tables, 3);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The time line of every page: what happened when, and the range of time that all else is of.
+
+use crate::page::{Ctx, range_form};
+use crate::params::seconds;
+use maud::{Markup, PreEscaped, html};
+use runtime::real;
+use timeline::{Lane, Span};
+
+/// Pieces that a lane is cut into: as many as its picture has columns for.
+const PIECES: usize = 600;
+/// How high a lane is, in the pixels of its own picture.
+const HEIGHT: u32 = 34;
+
+/// The lanes that belong to a tab; the others are a click away.
+fn lanes_of(path: &str) -> &'static [&'static str] {
+    match path {
+        "/" => &["requests", "latency", "cores", "waiting", "gc", "heap", "exceptions"],
+        "/gc" => &["gc", "heap", "allocation"],
+        "/allocations" => &["allocation", "gc"],
+        "/requests" => &["requests", "latency", "in-flight"],
+        "/locks" => &["locks", "lock-waits", "waiting"],
+        "/exceptions" => &["exceptions", "requests"],
+        "/jit" => &["jit", "cores"],
+        "/threads" => &["workers", "queue", "running", "waiting"],
+        "/logs" => &["logs", "exceptions"],
+        "/stacks" => &["cores", "running", "waiting", "gc"],
+        _ => &["cores", "running"],
+    }
+}
+
+/// The time line with the form that selects a range.
+pub(crate) fn bar(ctx: &Ctx<'_>) -> Markup {
+    let whole = Span::whole(&ctx.here().recording);
+    let zoomed = ctx.params.get("zoom").is_some() && ctx.is_part();
+    let shown = if zoomed { selected(ctx) } else { whole };
+    let all = ctx.here().lanes(shown, PIECES);
+    let wanted = lanes_of(ctx.path);
+    let (first, others): (Vec<Lane>, Vec<Lane>) =
+        all.iter().cloned().partition(|lane| wanted.contains(&lane.id));
+    let (from, to) = ctx.span();
+    html! {
+        section.timebar aria-label="Time line" data-timeline="" data-from=(seconds(from)) data-to=(seconds(to)) data-chosen[ctx.is_part()] {
+            (drawn(&first, shown))
+            @if !others.is_empty() {
+                details.others { summary { "The other lanes" } (drawn(&others, shown)) }
+            }
+            div.range-line {
+                (range_form(ctx))
+                @if ctx.is_part() {
+                    @if zoomed { a href=(ctx.params.without(&["zoom"]).href(ctx.path)) { "Show all of the time line" } }
+                    @else { a href=(ctx.params.with("zoom", "1").href(ctx.path)) { "Zoom the time line in" } }
+                }
+            }
+        }
+    }
+}
+
+/// The time line alone, of the whole recording.
+pub(crate) fn lanes(ctx: &Ctx<'_>) -> Markup {
+    let whole = Span::whole(&ctx.here().recording);
+    let lanes = ctx.here().lanes(whole, PIECES);
+    html! { section.timebar aria-label="Time line" { (drawn(&lanes, whole)) } }
+}
+
+fn drawn(lanes: &[Lane], span: Span) -> Markup {
+    #[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
+    let options = charts::LaneOptions { width: PIECES as u32, height: HEIGHT };
+    html! { @if !lanes.is_empty() { (PreEscaped(charts::lanes(lanes, span, &options))) } }
+}
+
+fn selected(ctx: &Ctx<'_>) -> Span {
+    let (from_ns, to_ns) = ctx.span();
+    Span { from_ns, to_ns }
+}
+
+/// How much of the recording is selected, from 0 to 1.
+pub(crate) fn selected_share(ctx: &Ctx<'_>) -> f64 {
+    let (from, to) = ctx.span();
+    let end = ctx.here().recording.exhibit.duration_ns.max(1);
+    real(to.min(end).saturating_sub(from.max(0)).max(0)) / real(end)
+}

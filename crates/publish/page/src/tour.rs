@@ -1,0 +1,109 @@
+//! Several recordings served side by side, with a page that leads to each.
+//!
+//! The page of a recording lies at `/NAME/…`; its links lead to its neighbours there, so it needs to know nothing of it.
+
+use crate::{Pages, Params, Reply, assets};
+use maud::{DOCTYPE, Markup, html};
+
+/// Recordings with what each of them is for.
+#[derive(Debug, Default)]
+pub struct Tour {
+    cases: Vec<Case>,
+}
+
+#[derive(Debug)]
+struct Case {
+    name: String,
+    title: String,
+    about: String,
+    pages: Pages,
+}
+
+impl Tour {
+    /// Adds a recording: its name in addresses, a title, and what there is to see in it.
+    pub fn add(&mut self, name: &str, title: &str, about: &str, pages: Pages) {
+        let pages = Pages { about: Some(about.to_owned()), ..pages };
+        self.cases.push(Case {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            about: about.to_owned(),
+            pages,
+        });
+    }
+
+    /// Answers an address: a path, and its parameters decoded.
+    pub fn answer(&self, path: &str, query: &[(String, String)]) -> Reply {
+        if path == "/" {
+            return Reply::page(self.index());
+        }
+        if path.starts_with("/assets/") {
+            return assets::reply(path);
+        }
+        let inner = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let case = inner.and_then(|(name, _)| self.cases.iter().find(|case| case.name == name));
+        match (case, inner) {
+            (Some(case), Some((_, rest))) => case.pages.answer(&format!("/{rest}"), query),
+            _ => Reply { status: 404, ..Reply::page(self.index()) },
+        }
+    }
+
+    /// Every page that can be reached without a choice of the reader: the address of each.
+    pub fn addresses(&self) -> Vec<String> {
+        let of_case = |case: &Case| -> Vec<String> {
+            let tabs = case.pages.tabs();
+            tabs.map(|tab| format!("/{}{}", case.name, tab)).collect()
+        };
+        std::iter::once("/".to_owned()).chain(self.cases.iter().flat_map(of_case)).collect()
+    }
+
+    fn index(&self) -> String {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { "Casebook" }
+                    link rel="icon" href="assets/icon.svg" type="image/svg+xml";
+                    link rel="stylesheet" href="assets/style.css";
+                    script type="module" src="assets/app.js" {}
+                }
+                body.page {
+                    a.skip href="#main" { "Skip to the content" }
+                    header.top {
+                        div.title {
+                            span.brand { "Casebook" }
+                            h1 { "What is wrong with this service?" }
+                            button type="button" data-theme-toggle="" hidden { "Light or dark" }
+                        }
+                        p.facts { "Real recordings of real .NET services. Each is explained from its own events: open one." }
+                    }
+                    main #main.tour { @for case in &self.cases { (card(case)) } }
+                    footer.hint { "Your own: casebook record -p PID, then casebook open on what it has written." }
+                }
+            }
+        }
+        .into_string()
+    }
+}
+
+fn card(case: &Case) -> Markup {
+    let exhibit = case.pages.exhibit();
+    let verdict = findings::verdict(&exhibit.report, &exhibit.recording);
+    let tone = verdict.severity.map_or("good", findings::Severity::name);
+    let to = |path: &str| format!("{}/{}", case.name, Params::default().href(path).trim_start_matches("./"));
+    html! {
+        article class=(format!("card {tone}")) {
+            h2 { a href=(to("/")) { (case.title) } }
+            p { (case.about) }
+            p class=(format!("headline {tone}")) { (verdict.text) }
+            p.links {
+                @for (path, title) in [("/stacks", "Flame graph"), ("/requests", "Requests"), ("/gc", "GC")] {
+                    @if case.pages.has(path) { a.button href=(to(path)) { (title) } " " }
+                }
+            }
+            p.hint { (runtime::recorded(&exhibit.recording)) }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Values in words, by the unit that a column or a metric has.
+
+use maud::{Markup, html};
+use runtime::unit::{duration, short, show};
+
+/// A weight of a metric.
+pub(crate) fn weight(value: f64, unit: &str) -> String {
+    match unit {
+        "ns" => duration(value / 1e6),
+        "bytes" => show(value, "B"),
+        _ => short(value),
+    }
+}
+
+/// A part of a whole, in per cent; nothing of nothing.
+pub(crate) fn percent(part: f64, whole: f64) -> String {
+    if whole > 0.0 { format!("{:.1} %", part * 100.0 / whole) } else { String::from("–") }
+}
+
+/// A time since the session's start.
+pub(crate) fn moment(ns: i64) -> String {
+    format!("{:.3} s", runtime::real(ns) / 1e9)
+}
+
+/// A count with its noun.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", short(runtime::real_u64(count)))
+}
+
+/// A text of ours, in which code stands between backticks.
+pub(crate) fn prose(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Tokens that work once, and the cookie that they are exchanged for.
+
+use crate::Error;
+use constant_time_eq::constant_time_eq;
+use std::fmt::{self, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+/// The keys of one server.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    cookie_name: String,
+    cookie: Secret,
+    /// Tokens that nobody has used yet.
+    open: Mutex<Vec<Secret>>,
+}
+
+impl Keys {
+    /// The cookie's name holds the port, since browsers do not tell the ports of a host apart.
+    pub(crate) fn new(program: &str, port: u16) -> Result<Self, Error> {
+        let letters: String = program.chars().filter(char::is_ascii_alphanumeric).collect();
+        let cookie_name = format!("{letters}-{port}");
+        Ok(Self { cookie_name, cookie: Secret::random()?, open: Mutex::default() })
+    }
+
+    /// A new token.
+    pub(crate) fn issue(&self) -> Result<String, Error> {
+        let token = Secret::random()?;
+        let text = token.0.clone();
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(token);
+        Ok(text)
+    }
+
+    /// Uses a token up. Whether it was one.
+    pub(crate) fn redeem(&self, token: &str) -> bool {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = open.len();
+        open.retain(|own| !own.is(token));
+        open.len() < before
+    }
+
+    /// Whether one of these `Cookie` headers holds ours.
+    pub(crate) fn unlock<'a>(&self, mut headers: impl Iterator<Item = &'a str>) -> bool {
+        headers.any(|header| {
+            header
+                .split(';')
+                .filter_map(|pair| pair.trim().split_once('='))
+                .any(|(name, value)| name == self.cookie_name && self.cookie.is(value))
+        })
+    }
+
+    /// The header that gives a browser the cookie, until it is closed.
+    pub(crate) fn set_cookie(&self) -> String {
+        format!("{}={}; HttpOnly; SameSite=Strict; Path=/", self.cookie_name, self.cookie.0)
+    }
+}
+
+/// 128 random bits in hexadecimal digits.
+struct Secret(String);
+
+impl Secret {
+    fn random() -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|cause| Error::Random { cause })?;
+        let mut text = String::new();
+        for byte in bytes {
+            // Writing to a string does not fail.
+            write!(text, "{byte:02x}").ok();
+        }
+        Ok(Self(text))
+    }
+
+    /// Compares in a time that does not tell how much of it is right.
+    fn is(&self, guess: &str) -> bool {
+        constant_time_eq(self.0.as_bytes(), guess.as_bytes())
+    }
+}
+
+/// Without the secret, so that it reaches no log.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_works_once_and_is_not_the_cookie() {
+        let keys = Keys::new("lab book", 80).unwrap();
+        let (token, other) = (keys.issue().unwrap(), keys.issue().unwrap());
+        assert_eq!(token.len(), 32);
+        assert_ne!(token, other);
+        assert!(!keys.redeem(""));
+        assert!(!keys.redeem(&token.replace('0', "1").replace(['2', 'a'], "b")));
+        assert!(keys.redeem(&token));
+        assert!(!keys.redeem(&token));
+        assert!(keys.redeem(&other));
+
+        let cookie = keys.set_cookie();
+        assert!(cookie.starts_with("labbook-80="), "{cookie}");
+        let pair = cookie.split(';').next().unwrap();
+        assert!(keys.unlock([format!("a=b; {pair};c").as_str()].into_iter()));
+        assert!(keys.unlock(["a=b", pair].into_iter()));
+        assert!(!keys.unlock([format!("labbook-80={token}").as_str()].into_iter()));
+        assert!(!keys.unlock(["labbook-80=", "labbook-80", "=;=;;", ""].into_iter()));
+        assert!(!format!("{keys:?}").contains(pair.split_once('=').unwrap().1));
+    }
+}

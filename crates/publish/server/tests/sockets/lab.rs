@@ -1,0 +1,140 @@
+//! A server with a site that does what its tests need.
+
+use crate::client::{PATIENCE, ask, get};
+use base::time::Deadline;
+use server::{Limits, Options, Report, Request, Response, Site, StatusCode, Stop, Weight, bind, serve};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Bytes that no buffer of the system holds.
+pub(crate) const LARGE: usize = 24 << 20;
+
+/// What happened in the site, seen by the tests.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Requests that the site was asked.
+    pub(crate) asked: AtomicUsize,
+    /// Heavy answers that have begun.
+    pub(crate) begun: AtomicUsize,
+    /// Heavy answers that saw that nobody waits for them.
+    pub(crate) abandoned: AtomicUsize,
+    /// Lets heavy answers end.
+    pub(crate) released: AtomicBool,
+}
+
+impl Site for Seen {
+    fn answer(&self, request: &Request) -> Response {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let text = "text/plain; charset=utf-8";
+        match request.path.as_str() {
+            "/asset" => Response::asset("text/css; charset=utf-8", "p { color: red }\n".repeat(200)),
+            "/large" => Response::new(StatusCode::OK, text, vec![b'a'; LARGE]),
+            "/picture" => Response::new(StatusCode::OK, "image/png", vec![b'a'; 4096]),
+            "/wait" => self.wait(request),
+            "/deaf" => {
+                self.begun.fetch_add(1, Ordering::SeqCst);
+                until("the deaf answer is released", || self.released.load(Ordering::SeqCst));
+                Response::new(StatusCode::OK, text, "late")
+            }
+            "/panic" => panic!("a test's own panic"),
+            "/unsendable" => Response::new(StatusCode::SWITCHING_PROTOCOLS, text, ""),
+            "/nothing" => Response::new(StatusCode::NOT_FOUND, text, "nothing here"),
+            path => Response::new(StatusCode::OK, text, format!("{path:?} {:?}", request.query)),
+        }
+    }
+
+    fn weight(&self, request: &Request) -> Weight {
+        match request.path.as_str() {
+            "/wait" | "/deaf" | "/large" => Weight::Heavy,
+            "/panic-before" => panic!("a test's own panic"),
+            _ => Weight::Light,
+        }
+    }
+}
+
+impl Seen {
+    /// An answer that takes until it is released or abandoned.
+    fn wait(&self, request: &Request) -> Response {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        until("a heavy answer ends", || request.abandoned() || self.released.load(Ordering::SeqCst));
+        if request.abandoned() {
+            self.abandoned.fetch_add(1, Ordering::SeqCst);
+        }
+        Response::new(StatusCode::OK, "text/plain; charset=utf-8", "waited")
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Deadline::after(PATIENCE);
+    while !is_so() {
+        assert!(deadline.pause(Duration::from_millis(1)), "waited for: {what}");
+    }
+}
+
+/// A server that answers until it is ended.
+pub(crate) struct Lab {
+    pub(crate) port: u16,
+    /// What follows `http://127.0.0.1:PORT` in a link that works once.
+    pub(crate) link: String,
+    /// Another such link.
+    pub(crate) second_link: String,
+    pub(crate) seen: Arc<Seen>,
+    pub(crate) stop: Stop,
+    thread: Option<JoinHandle<Report>>,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        Self::with(Limits::of_one_user())
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
+        let bound = bind(Options { program: "lab", port: 0, limits }).unwrap();
+        let url = bound.url().unwrap();
+        let rest = url.strip_prefix("http://127.0.0.1:").unwrap();
+        let (port, link) = rest.split_once('/').unwrap();
+        let (port, link) = (port.parse().unwrap(), format!("/{link}"));
+        let second_link = bound.url().unwrap()[url.len() - link.len()..].to_owned();
+        let (seen, stop) = (Arc::new(Seen::default()), Stop::new());
+        let (site, told) = (Arc::clone(&seen), stop.clone());
+        let serving = move || serve(bound, site, &told).unwrap();
+        let thread = std::thread::Builder::new().name("server".into()).spawn(serving).unwrap();
+        Self { port, link, second_link, seen, stop, thread: Some(thread) }
+    }
+
+    /// The header line with the cookie that a link is exchanged for.
+    pub(crate) fn cookie(&self) -> String {
+        let answer = ask(self.port, get(self.port, &self.link, ""));
+        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap();
+        format!("Cookie: {cookie}\r\n")
+    }
+
+    pub(crate) fn asked(&self) -> usize {
+        self.seen.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so many heavy answers have begun.
+    pub(crate) fn until_begun(&self, count: usize) {
+        until("heavy answers begin", || self.seen.begun.load(Ordering::SeqCst) >= count);
+    }
+
+    pub(crate) fn release(&self) {
+        self.seen.released.store(true, Ordering::SeqCst);
+    }
+
+    /// Stops it and gives its report.
+    pub(crate) fn end(mut self) -> Report {
+        self.stop.stop();
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.release();
+        self.stop.stop();
+    }
+}

@@ -1,0 +1,647 @@
+/**
+ * Flame graphs on a canvas: zoom, search, keyboard, and a menu of what can be asked of a frame.
+ *
+ * The page holds the picture as SVG; this draws it anew from `flame.json` (in a page of one file, from data in it). A
+ * zoom is drawn at once from what is there, then again from the finer nodes that the server has for it. Zoom and
+ * search stand in the address.
+ *
+ * ```text
+ * FlameData ─► graph (rows by depth, parents, ends) ─► camera (from, to, depth) ─► paint ─► canvas
+ * ```
+ */
+
+import { address, counted, element, isFile, isTyping, percent, weight } from "casebook/format";
+import { Graph, pattern, search } from "casebook/graph";
+import { openMenu, place } from "casebook/menu";
+import { Painter, ROW } from "casebook/paint";
+
+/** @typedef {import("./types.d.ts").Spot} Spot */
+/** @typedef {import("./types.d.ts").Camera} Camera */
+
+const ZOOM_MS = 110;
+/** Answers that are kept, so that the way back is drawn at once. */
+const KEPT = 12;
+/** Frames listed of the way to what is zoomed to. */
+const CRUMBS = 40;
+const LABEL =
+  "Flame graph. Arrow keys move between frames, Enter zooms in, Backspace and Escape zoom out, " +
+  "C opens a menu, slash searches.";
+
+/**
+ * In a page of one file, what each of its graphs is zoomed to: the address has no place for it.
+ *
+ * @type {Record<string, string>}
+ */
+let zooms = {};
+
+/**
+ * Puts the parts of a flame graph in the place of its picture.
+ *
+ * @param {HTMLElement} host
+ */
+function build(host) {
+  const input = element("input", {
+    type: "search",
+    placeholder: "Search: regular expression",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
+  const button = (/** @type {string} */ text, /** @type {string} */ about) =>
+    element("button", { type: "button", title: about, "aria-label": about }, text);
+  const bar = {
+    input,
+    matched: element("output", { class: "hint" }),
+    previous: button("↑", "Previous match (N)"),
+    next: button("↓", "Next match (n)"),
+    whole: button("Zoom out", "Zoom out to the whole (Esc)"),
+    said: element("span", { class: "hint", role: "status" }),
+  };
+  const canvas = element("canvas", { "aria-hidden": "true" });
+  const space = element("div", { class: "flame-space" }, canvas);
+  const scroll = element(
+    "div",
+    { class: "flame-scroll", tabindex: "0", role: "application", "aria-label": LABEL },
+    space,
+  );
+  const live = element("p", { class: "quiet", "aria-live": "polite" });
+  const tip = element("div", { class: "flame-tip", hidden: true, "aria-hidden": "true" });
+  const label = element("label", {}, element("span", { class: "quiet" }, "Search frames"), input);
+  const line = element(
+    "div",
+    { class: "flame-bar", role: "group", "aria-label": "Frames" },
+    label,
+    bar.previous,
+    bar.next,
+    bar.matched,
+    bar.whole,
+    bar.said,
+  );
+  host.replaceChildren(line, scroll, live, tip);
+  return { bar, canvas, space, scroll, live, tip };
+}
+
+/** A flame graph of the page. */
+export class Flame {
+  /**
+   * @param {HTMLElement} host
+   * @param {Graph} graph
+   */
+  constructor(host, graph) {
+    this.host = host;
+    this.url = host.dataset["flameUrl"] ?? null;
+    this.graph = graph;
+    /** @type {Map<string, Graph>} answers by the id that was asked for */
+    this.kept = new Map();
+    /** @type {Map<string, string>} names as they are shown, by the full ones */
+    this.shorts = new Map();
+    this.crumbs = crumbsOf(host);
+    for (const crumb of this.crumbs.children)
+      this.shorts.set(crumb.getAttribute("title") ?? "", crumb.textContent ?? "");
+    this.keep(graph.path(0).at(-1)?.id ?? "", graph);
+    this.top = 0;
+    /** @type {Camera} */
+    this.camera = { from: 0, to: 0, depth: 0 };
+    /** @type {number | null} */
+    this.hovered = null;
+    /** @type {number | null} */
+    this.focused = null;
+    /** @type {ReturnType<typeof search> | null} */
+    this.found = null;
+    /** @type {Set<number>} */
+    this.marked = new Set();
+    /** @type {AbortController | null} */
+    this.asking = null;
+    this.animation = 0;
+    const parts = build(host);
+    this.bar = parts.bar;
+    this.canvas = parts.canvas;
+    this.space = parts.space;
+    this.scroll = parts.scroll;
+    this.live = parts.live;
+    this.tip = parts.tip;
+    this.painter = new Painter(parts.canvas, host);
+    /** The page's own words about what is too narrow, which a zoom makes untrue. */
+    this.hint = host.nextElementSibling?.matches("p.hint") ? host.nextElementSibling : null;
+    this.listen();
+    this.look(0);
+    this.setSearch(host.dataset["search"] ?? "");
+  }
+
+  listen() {
+    const { scroll, canvas } = this;
+    const redraw = () => this.draw();
+    new ResizeObserver(redraw).observe(scroll);
+    scroll.addEventListener("scroll", () => {
+      this.hover(null);
+      this.draw();
+    });
+    document.addEventListener("casebook:theme", redraw);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    canvas.addEventListener("pointermove", (event) => this.hover(this.at(event)));
+    canvas.addEventListener("pointerleave", () => this.hover(null));
+    canvas.addEventListener("click", (event) => {
+      const spot = this.at(event);
+      if (spot !== null) this.zoom(this.graph.id(spot.node));
+    });
+    canvas.addEventListener("contextmenu", (event) => {
+      const spot = this.at(event);
+      if (spot === null) return;
+      event.preventDefault();
+      openMenu(this, spot);
+    });
+    scroll.addEventListener("keydown", (event) => this.key(event));
+    for (const left of [scroll, this.bar.input]) left.addEventListener("blur", () => this.showTip(null));
+    this.bar.input.addEventListener("input", () => this.setSearch(this.bar.input.value, true));
+    this.bar.input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1, false);
+      else if (event.key === "Escape") scroll.focus();
+      else return;
+      event.preventDefault();
+    });
+    this.bar.next.addEventListener("click", () => this.step(1, false));
+    this.bar.previous.addEventListener("click", () => this.step(-1, false));
+    this.bar.whole.addEventListener("click", () => this.zoom(this.graph.data.path[0]?.id ?? ""));
+    document.addEventListener("keydown", (event) => {
+      const isFind = event.key === "f" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+      const isSlash = event.key === "/" && !isTyping(event) && !event.ctrlKey && !event.metaKey;
+      const isShown = scroll.offsetParent !== null && document.querySelector("dialog[open]") === null;
+      // A second Ctrl+F is the browser's own search.
+      if (!isShown || !(isFind || isSlash) || event.defaultPrevented || document.activeElement === this.bar.input)
+        return;
+      event.preventDefault();
+      this.bar.input.focus();
+      this.bar.input.select();
+    });
+    addEventListener("popstate", (event) => this.back(event));
+  }
+
+  /** Goes where the address says. @param {PopStateEvent} event */
+  back(event) {
+    if (this.url === null) {
+      const kept = event.state?.zooms;
+      if (!kept) return;
+      zooms = kept;
+      this.go(kept[this.slot()] ?? this.graph.data.path[0]?.id ?? "");
+      return;
+    }
+    const params = new URLSearchParams(location.search);
+    this.setSearch(params.get("search") ?? "");
+    this.go(params.get("root") ?? "");
+  }
+
+  slot() {
+    return this.host.dataset["flameData"] ?? "";
+  }
+
+  // --- What is looked at.
+
+  /** Zooms to the node of an id, as a step that the back button takes back. @param {string} id */
+  zoom(id) {
+    const at = this.graph.path(this.top).at(-1)?.id ?? "";
+    if (id === at) return;
+    if (this.url === null) {
+      zooms = { ...zooms, [this.slot()]: id };
+      history.pushState({ zooms }, "");
+    } else {
+      history.pushState(null, "", address({ root: id }));
+      carry("root", id);
+    }
+    this.go(id);
+  }
+
+  /** Shows the node of an id: at once where it is known, then with all that the server knows. @param {string} id */
+  async go(id) {
+    this.asking?.abort();
+    this.hover(null);
+    this.say("");
+    const before = this.graph.id(this.top);
+    const inside = this.graph.byId.get(id);
+    const known = this.kept.get(id) ?? this.holder(id);
+    let moved = Promise.resolve();
+    if (inside !== undefined) {
+      moved = this.move(inside, cameraOn(this.graph, inside));
+    } else if (known) {
+      this.use(known);
+      const [top, from] = [known.byId.get(id) ?? 0, known.byId.get(before)];
+      if (from !== undefined) this.camera = cameraOn(known, from);
+      moved = this.move(top, cameraOn(known, top), from === undefined);
+    }
+    const complete = this.graph.data.hidden_nodes === 0 && (inside !== undefined || known);
+    if (this.url === null || complete) return;
+    const asking = new AbortController();
+    this.asking = asking;
+    this.say("…");
+    try {
+      const graph = this.kept.get(id) ?? (await fetched(address({ root: id }, this.url), asking.signal));
+      await moved;
+      if (asking.signal.aborted) return;
+      this.keep(id, graph);
+      this.use(graph);
+      this.look(0);
+      this.say(
+        graph.data.zoom_missed
+          ? "What was zoomed to has no weight in this selection: the frame above it is shown."
+          : "",
+      );
+    } catch (error) {
+      if (!asking.signal.aborted)
+        this.say(`Nothing finer to be had: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** Takes another answer; the frame that has the keyboard keeps it where it is in there, too. @param {Graph} graph */
+  use(graph) {
+    this.focused = this.focused === null ? null : (graph.byId.get(this.graph.id(this.focused)) ?? null);
+    this.graph = graph;
+  }
+
+  /** A kept answer that has a node. @param {string} id */
+  holder(id) {
+    return [...this.kept.values()].find((graph) => graph.byId.has(id));
+  }
+
+  /**
+   * @param {string} id
+   * @param {Graph} graph
+   */
+  keep(id, graph) {
+    this.kept.delete(id);
+    this.kept.set(id, graph);
+    for (const [at, name] of graph.data.names.entries()) this.shorts.set(name, graph.data.shown_names[at] ?? name);
+    const [oldest] = this.kept.keys();
+    if (this.kept.size > KEPT && oldest !== undefined) this.kept.delete(oldest);
+  }
+
+  /** Shows a node without a way to it. @param {number} top */
+  look(top) {
+    this.camera = cameraOn(this.graph, top);
+    this.settle(top);
+  }
+
+  /** @param {number} top */
+  settle(top) {
+    this.top = top;
+    this.marked = new Set();
+    this.hovered = null;
+    const isInside = this.focused !== null && this.focused >= top && this.focused < (this.graph.end[top] ?? 0);
+    if (!isInside) this.focused = null;
+    const height = this.graph.height(top) * ROW;
+    this.space.style.height = `${height}px`;
+    if (this.scroll.clientHeight > 0) {
+      // What stands below must not jump at every zoom.
+      this.scroll.style.minHeight = `${this.scroll.clientHeight}px`;
+      this.scroll.scrollTop = 0;
+    }
+    this.showPath();
+    this.showHidden();
+    this.bar.whole.disabled = this.graph.path(top).length < 2;
+    this.mark();
+  }
+
+  /**
+   * @param {number} top
+   * @param {Camera} to
+   * @param {boolean} [atOnce]
+   * @returns {Promise<void>} when it is there
+   */
+  move(top, to, atOnce = false) {
+    const from = this.camera;
+    this.top = top;
+    cancelAnimationFrame(this.animation);
+    const isStill = atOnce || matchMedia("(prefers-reduced-motion: reduce)").matches || !this.scroll.offsetParent;
+    if (isStill) {
+      this.look(top);
+      return Promise.resolve();
+    }
+    this.scroll.scrollTop = 0;
+    return new Promise((done) => {
+      let began = 0;
+      const frame = (/** @type {number} */ now) => {
+        began ||= now;
+        const part = Math.min(1, (now - began) / ZOOM_MS);
+        const eased = 1 - (1 - part) ** 3;
+        const between = (/** @type {number} */ a, /** @type {number} */ b) => a + (b - a) * eased;
+        this.camera = {
+          from: between(from.from, to.from),
+          to: between(from.to, to.to),
+          depth: between(from.depth, to.depth),
+        };
+        if (part < 1) {
+          this.draw();
+          this.animation = requestAnimationFrame(frame);
+        } else {
+          this.look(top);
+          done();
+        }
+      };
+      this.animation = requestAnimationFrame(frame);
+    });
+  }
+
+  showPath() {
+    const { crumbs } = this;
+    const path = this.graph.path(this.top);
+    crumbs.hidden = path.length < 2;
+    const left = path.length - CRUMBS;
+    const shown = left > 0 ? [...path.slice(0, 1), ...path.slice(left + 1)] : path;
+    const items = shown.map(({ id, name }, at) => this.crumb(id, name, at === shown.length - 1));
+    if (left > 0) items.splice(1, 0, element("span", { class: "hint" }, `${counted(left, "frame")} not listed`));
+    crumbs.replaceChildren(...items);
+    crumbs.scrollLeft = crumbs.scrollWidth;
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} name
+   * @param {boolean} isLast
+   * @returns {HTMLElement}
+   */
+  crumb(id, name, isLast) {
+    const text = this.shorts.get(name) ?? name;
+    if (isLast) return element("span", { title: name, "aria-current": "true" }, text);
+    /** @type {HTMLElement} */
+    const link =
+      this.url === null
+        ? element("button", { type: "button", title: name }, text)
+        : element("a", { title: name, href: address({ root: id }) }, text);
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.zoom(id);
+      this.scroll.focus({ preventScroll: true });
+    });
+    return link;
+  }
+
+  showHidden() {
+    const { hidden_nodes: hidden, hidden_weight: weighs, total } = this.graph.data;
+    if (!this.hint || this.url === null) return;
+    this.hint.textContent =
+      hidden > 0
+        ? `${counted(hidden, "subtree")} too narrow to be drawn (${percent(weighs, total)}): zoom in to see them.`
+        : "";
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this.bar.said.textContent = text;
+  }
+
+  // --- Searching.
+
+  /**
+   * @param {string} text
+   * @param {boolean} [isTyped] whether the address has to follow
+   */
+  setSearch(text, isTyped = false) {
+    if (this.bar.input.value !== text) this.bar.input.value = text;
+    if (isTyped && this.url !== null) {
+      history.replaceState(history.state, "", address({ search: text }));
+      carry("search", text);
+    }
+    this.mark();
+  }
+
+  /** Marks what is searched for in what is shown. */
+  mark() {
+    const text = this.bar.input.value;
+    const wanted = text === "" ? null : pattern(text);
+    this.found = wanted === null ? null : search(this.graph, this.top, wanted, () => performance.now());
+    this.marked = new Set(this.found?.nodes);
+    this.bar.matched.textContent = this.foundInWords(text);
+    for (const button of [this.bar.next, this.bar.previous]) button.disabled = !this.found?.nodes.length;
+    this.draw();
+  }
+
+  /** @param {string} text what was typed */
+  foundInWords(text) {
+    if (text === "") return "";
+    if (this.found === null) return "not a regular expression";
+    const { nodes, weight: sum, isWhole } = this.found;
+    if (nodes.length === 0) return isWhole ? "no frame" : "stopped: the pattern takes too long";
+    const share = percent(sum, this.graph.weight(this.top));
+    return `${share} in ${counted(nodes.length, "frame")}${isWhole ? "" : ", and stopped: the pattern takes too long"}`;
+  }
+
+  /**
+   * Goes to another match.
+   *
+   * @param {1 | -1} by
+   * @param {boolean} [isHere] whether the graph has the keyboard
+   */
+  step(by, isHere = true) {
+    const nodes = this.found?.nodes ?? [];
+    if (nodes.length === 0) return;
+    const at = this.focused ?? (by > 0 ? -1 : Infinity);
+    const ahead = by > 0 ? nodes.find((node) => node > at) : nodes.findLast((node) => node < at);
+    this.focus(ahead ?? nodes.at(by > 0 ? 0 : -1) ?? null);
+    if (isHere) this.scroll.focus({ preventScroll: true });
+  }
+
+  // --- Keyboard and pointer.
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const { graph, top } = this;
+    const at = this.focused ?? top;
+    const row = graph.rows[graph.depth(at)] ?? [];
+    const beside = (/** @type {number} */ by) => {
+      const next = row[row.indexOf(at) + by];
+      return next !== undefined && next >= top && next < (graph.end[top] ?? 0) ? next : at;
+    };
+    const below = at + 1 < (graph.end[at] ?? 0) ? at + 1 : at;
+    /** @type {Record<string, () => void>} */
+    const keys = {
+      ArrowDown: () => this.focus(this.focused === null ? top : below),
+      ArrowUp: () => this.focus(at === top ? top : (graph.parent[at] ?? top)),
+      ArrowLeft: () => this.focus(beside(-1)),
+      ArrowRight: () => this.focus(beside(1)),
+      Home: () => this.focus(top),
+      Enter: () => this.zoom(graph.id(at)),
+      Backspace: () => this.zoom(graph.path(top).at(-2)?.id ?? graph.path(top)[0]?.id ?? ""),
+      Escape: () => this.zoom(graph.data.path[0]?.id ?? ""),
+      n: () => this.step(1),
+      N: () => this.step(-1),
+      c: () => this.menuAt(at),
+      ContextMenu: () => this.menuAt(at),
+    };
+    const act = keys[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  /** @param {number} node */
+  menuAt(node) {
+    this.focus(node);
+    const box = this.boxOf(node);
+    openMenu(this, { node, x: box.x, y: box.y + ROW });
+  }
+
+  /** Where a frame is on the screen; of one that is cut off, its visible part. @param {number} node */
+  boxOf(node) {
+    const { graph, camera } = this;
+    const box = this.scroll.getBoundingClientRect();
+    const scale = this.scroll.clientWidth / (camera.to - camera.from || 1);
+    const x = box.x + Math.max(0, (graph.start(node) - camera.from) * scale);
+    return { x, y: box.y + (graph.depth(node) - camera.depth) * ROW - this.scroll.scrollTop };
+  }
+
+  /** @param {number | null} node */
+  focus(node) {
+    this.focused = node;
+    if (node !== null) {
+      const y = (this.graph.depth(node) - this.graph.depth(this.top)) * ROW;
+      const height = this.scroll.clientHeight;
+      if (y < this.scroll.scrollTop) this.scroll.scrollTop = y;
+      else if (y + ROW > this.scroll.scrollTop + height) this.scroll.scrollTop = y + ROW - height;
+      this.live.textContent = this.lines(node).join(", ");
+      const box = this.boxOf(node);
+      this.showTip({ node, x: box.x, y: box.y + ROW });
+    } else {
+      this.showTip(null);
+    }
+    this.draw();
+  }
+
+  /** @param {MouseEvent} event @returns {Spot | null} */
+  at(event) {
+    const { graph, camera, canvas, scroll } = this;
+    const box = canvas.getBoundingClientRect();
+    const depth = Math.floor((event.clientY - box.y + scroll.scrollTop) / ROW + camera.depth);
+    const x = camera.from + ((event.clientX - box.x) / (box.width || 1)) * (camera.to - camera.from);
+    const node = depth < graph.depth(this.top) ? null : graph.find(depth, x);
+    return node === null ? null : { node, x: event.clientX, y: event.clientY };
+  }
+
+  /** @param {Spot | null} spot */
+  hover(spot) {
+    this.canvas.style.cursor = spot === null ? "default" : "pointer";
+    this.showTip(spot);
+    if (this.hovered === (spot?.node ?? null)) return;
+    this.hovered = spot?.node ?? null;
+    this.draw();
+  }
+
+  /** What there is to say of a frame. @param {number} node */
+  lines(node) {
+    const { graph } = this;
+    const { unit, total, total_against: other, nodes } = graph.data;
+    const worth = (/** @type {number} */ value) =>
+      weight(value, unit) + (unit === "samples" || unit === "events" ? ` ${unit}` : "");
+    const weighs = graph.weight(node);
+    const ofZoom =
+      this.top !== 0 || graph.data.path.length > 1
+        ? `, ${percent(weighs, graph.weight(this.top))} of what is zoomed to`
+        : "";
+    const lines = [
+      graph.name(node),
+      `${worth(weighs)}: ${percent(weighs, total)} of all${ofZoom}`,
+      `own ${worth(nodes.own[node] ?? 0)}`,
+    ];
+    if (nodes.against && other !== null) {
+      const there = nodes.against[node] ?? 0;
+      const change = there > 0 ? `${weighs >= there ? "+" : "−"}${percent(Math.abs(weighs - there), there)}` : "new";
+      lines.push(
+        `in the other recording ${worth(there)}: ${percent(there, other)} of all`,
+        `change ${weighs > 0 ? change : "gone"}`,
+      );
+    }
+    return lines;
+  }
+
+  /** @param {Spot | null} spot */
+  showTip(spot) {
+    const { tip } = this;
+    tip.hidden = spot === null;
+    if (spot === null) return;
+    tip.replaceChildren(...this.lines(spot.node).map((line, at) => element(at === 0 ? "b" : "span", {}, line)));
+    place(tip, spot.x + 12, spot.y + 14);
+  }
+
+  draw() {
+    const { graph, camera, focused, hovered, scroll } = this;
+    if (scroll.clientWidth === 0) return;
+    const marked = this.found === null ? null : this.marked;
+    const scene = { graph, camera, focused, hovered, marked, scrolled: scroll.scrollTop };
+    this.painter.draw(scene, scroll.clientWidth, scroll.clientHeight);
+  }
+}
+
+/** @param {Graph} graph @param {number} node @returns {Camera} */
+function cameraOn(graph, node) {
+  return { from: graph.start(node), to: graph.start(node) + graph.span(node), depth: graph.depth(node) };
+}
+
+/**
+ * The line that says what is zoomed to: the page's, or a new one.
+ *
+ * @param {HTMLElement} host
+ * @returns {HTMLElement}
+ */
+function crumbsOf(host) {
+  const before = host.previousElementSibling;
+  if (before instanceof HTMLElement && before.matches(".crumbs")) return before;
+  const crumbs = element("div", { class: "crumbs", role: "group", "aria-label": "Zoomed to", hidden: true });
+  host.before(crumbs);
+  return crumbs;
+}
+
+/**
+ * Keeps the page's other links and forms in step with the address.
+ *
+ * @param {string} name
+ * @param {string} value
+ */
+function carry(name, value) {
+  for (const link of document.querySelectorAll("nav.shows a")) {
+    link.setAttribute("href", address({ [name]: value }, link.getAttribute("href") ?? ""));
+  }
+  if (name === "root") return; // A form asks for something else, whose frames are others.
+  for (const form of document.querySelectorAll("main form, form.range")) {
+    form.querySelector(`input[type=hidden][name=${name}]`)?.remove();
+    if (value !== "") form.append(element("input", { type: "hidden", name, value }));
+  }
+}
+
+/**
+ * @param {string} url
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Graph>}
+ */
+async function fetched(url, signal) {
+  const answer = await fetch(url, signal ? { signal } : {});
+  if (!answer.ok) throw new Error(`the program answered ${answer.status}`);
+  return new Graph(await answer.json());
+}
+
+/** Draws every flame graph of the page. */
+export function startFlames() {
+  if (isFile()) {
+    // A step to another section is a place in the history that does not know yet what is zoomed to.
+    const keep = () => history.state === null && history.replaceState({ zooms }, "");
+    addEventListener("hashchange", keep);
+    keep();
+  }
+  for (const host of document.querySelectorAll("[data-flame]")) {
+    if (host instanceof HTMLElement) void startFlame(host);
+  }
+}
+
+/** @param {HTMLElement} host */
+async function startFlame(host) {
+  const { flameUrl, flameData } = host.dataset;
+  try {
+    if (flameUrl !== undefined) {
+      new Flame(host, await fetched(flameUrl));
+    } else {
+      const text = document.getElementById(flameData ?? "")?.textContent;
+      if (text) new Flame(host, new Graph(JSON.parse(text)));
+    }
+    host.dataset["drawn"] = "";
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    host.after(element("p", { class: "hint", role: "status" }, `The picture cannot be moved in: ${why}.`));
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * The nodes of a flame graph: the ways between them, where each is, and which match a pattern.
+ *
+ * Nothing here draws, and nothing knows the page.
+ */
+
+/** @typedef {import("./types.d.ts").FlameData} FlameData */
+
+/** Searching stops after so many milliseconds. */
+const PATIENCE_MS = 400;
+/** Steps of the scale of differences to either side. */
+export const STEPS = 5;
+
+/** The nodes of a picture with the ways between them. */
+export class Graph {
+  /** @param {FlameData} data */
+  constructor(data) {
+    const { depth, id } = data.nodes;
+    const count = id.length;
+    this.data = data;
+    this.parent = new Int32Array(count).fill(-1);
+    /** Where the subtree of a node ends: all nodes from it to there are in it. */
+    this.end = new Int32Array(count).fill(count);
+    /** @type {number[][]} the nodes of each depth, from left to right */
+    this.rows = [];
+    /** @type {Map<string, number>} */
+    this.byId = new Map();
+    /** @type {number[]} */
+    const open = [];
+    for (let node = 0; node < count; node += 1) {
+      const level = depth[node] ?? 0;
+      while (open.length > level) this.end[/** @type {number} */ (open.pop())] = node;
+      this.parent[node] = open.at(-1) ?? -1;
+      open.push(node);
+      (this.rows[level] ??= []).push(node);
+      const name = id[node] ?? "";
+      if (!this.byId.has(name)) this.byId.set(name, node);
+    }
+  }
+
+  /** @param {number} node */
+  depth(node) {
+    return this.data.nodes.depth[node] ?? 0;
+  }
+  /** @param {number} node */
+  start(node) {
+    return this.data.nodes.start[node] ?? 0;
+  }
+  /** @param {number} node */
+  span(node) {
+    return this.data.nodes.span[node] ?? 0;
+  }
+  /** @param {number} node */
+  weight(node) {
+    return this.data.nodes.weight[node] ?? 0;
+  }
+  /** @param {number} node */
+  name(node) {
+    return this.data.names[this.data.nodes.name[node] ?? -1] ?? "";
+  }
+  /** @param {number} node */
+  shown(node) {
+    return this.data.shown_names[this.data.nodes.name[node] ?? -1] ?? "";
+  }
+  /** @param {number} node */
+  id(node) {
+    return this.data.nodes.id[node] ?? "";
+  }
+
+  /**
+   * From the outermost node to this one, also over those that are not in the picture.
+   *
+   * @param {number} node
+   * @returns {{ id: string, name: string }[]}
+   */
+  path(node) {
+    /** @type {{ id: string, name: string }[]} */
+    const below = [];
+    for (let at = node; at > 0; at = this.parent[at] ?? -1) below.push({ id: this.id(at), name: this.name(at) });
+    return [...this.data.path, ...below.reverse()];
+  }
+
+  /** How many rows the subtree of a node has. @param {number} node */
+  height(node) {
+    let deepest = 0;
+    for (let at = node; at < (this.end[node] ?? 0); at += 1) deepest = Math.max(deepest, this.depth(at));
+    return deepest - this.depth(node) + 1;
+  }
+
+  /**
+   * The node of a row at a place, if there is one.
+   *
+   * @param {number} depth
+   * @param {number} at in units of `span`
+   */
+  find(depth, at) {
+    const row = this.rows[depth] ?? [];
+    const node = row[this.firstAfter(row, at) - 1];
+    return node !== undefined && at < this.start(node) + this.span(node) ? node : null;
+  }
+
+  /**
+   * The first of a row's nodes that begins after a place.
+   *
+   * @param {number[]} row
+   * @param {number} at
+   */
+  firstAfter(row, at) {
+    let [low, high] = [0, row.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.start(row[middle] ?? 0) <= at) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/**
+ * A pattern as someone types it: capitals count where there are any. Nothing where it is not one.
+ *
+ * @param {string} text
+ * @returns {RegExp | null}
+ */
+export function pattern(text) {
+  try {
+    return new RegExp(text, /[A-Z]/.test(text.replace(/\\./g, "")) ? "" : "i");
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The nodes below a node whose name matches, and what they weigh together: of frames that call each other the outer one
+ * counts alone.
+ *
+ * @param {Graph} graph
+ * @param {number} top
+ * @param {RegExp} wanted
+ * @param {() => number} [clock] milliseconds
+ * @returns {{ nodes: number[], weight: number, isWhole: boolean }} not whole where the pattern took too long
+ */
+export function search(graph, top, wanted, clock = () => 0) {
+  const { data } = graph;
+  /** @type {Set<number>} */
+  const names = new Set();
+  const until = clock() + PATIENCE_MS;
+  let isWhole = true;
+  for (const [at, name] of data.names.entries()) {
+    if (wanted.test(name)) names.add(at);
+    if (clock() > until) {
+      isWhole = false;
+      break;
+    }
+  }
+  /** @type {number[]} */
+  const nodes = [];
+  let [sum, counted] = [0, top];
+  for (let node = top; node < (graph.end[top] ?? 0); node += 1) {
+    if (!names.has(data.nodes.name[node] ?? -1)) continue;
+    nodes.push(node);
+    if (node >= counted) {
+      sum += graph.weight(node);
+      counted = graph.end[node] ?? node;
+    }
+  }
+  return { nodes, weight: sum, isWhole };
+}
+
+/**
+ * The step of the scale of differences, from -5 (less) to 5 (more): the difference of both shares, as a part of their
+ * sum, as `crates/publish/charts` has it.
+ *
+ * @param {number} here share in this recording
+ * @param {number} there share in the other one
+ */
+export function step(here, there) {
+  const sum = here + there;
+  return sum > 0 ? Math.round((STEPS * (here - there)) / sum) : 0;
+}

@@ -1,0 +1,172 @@
+/**
+ * The program serving a recording, and a browser that looks at it: what every test of the pages begins with.
+ *
+ * `CASEBOOK` names the program; recordings are those of `fixtures/`. A page that a test opens fails it by any error on
+ * its console, by anything that the Content-Security-Policy refuses, and by any answer of 4xx or 5xx.
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import puppeteer from "puppeteer-core";
+
+/** @typedef {import("puppeteer-core").Page} Page */
+/** @typedef {import("puppeteer-core").Browser} Browser */
+
+const START_MS = 60_000;
+
+/** @param {string} name of a recording */
+export function fixture(name) {
+  return fileURLToPath(new URL(`../../fixtures/${name}.nettrace.zst`, import.meta.url));
+}
+
+/** The program under test. */
+export function program() {
+  const path = process.env["CASEBOOK"];
+  assert.ok(path, "CASEBOOK names the program: CASEBOOK=target/release/casebook node --test");
+  return path;
+}
+
+/** A browser of this machine. */
+function chromium() {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+    for (const folder of folders) {
+      try {
+        accessSync(join(folder, name), constants.X_OK);
+        return join(folder, name);
+      } catch {
+        // In another folder, then.
+      }
+    }
+  }
+  throw new Error("no Chromium on the PATH: install it (Debian: `apt install chromium`)");
+}
+
+/** @returns {Promise<Browser>} */
+export function browser() {
+  // The sandbox needs rights that containers do not give; the pages are our own.
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb"];
+  return puppeteer.launch({ executablePath: chromium(), headless: true, args });
+}
+
+/**
+ * Serves a recording.
+ *
+ * @param {string} file
+ * @param {string[]} [more] further arguments
+ * @returns {Promise<{ url: string, stop: () => Promise<void> }>} the address with the token that works once
+ */
+export async function serve(file, more = []) {
+  const child = spawn(program(), ["open", file, ...more, "--no-browser", "--port", "0"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  /** @type {string} */
+  const url = await new Promise((resolve, reject) => {
+    let text = "";
+    const late = setTimeout(() => reject(new Error(`no address after ${START_MS} ms: ${text}`)), START_MS);
+    const read = (/** @type {Buffer} */ chunk) => {
+      text += chunk;
+      const found = /http:\/\/127\.0\.0\.1:\d+\/\?token=\w+/.exec(text);
+      if (!found) return;
+      clearTimeout(late);
+      resolve(found[0]);
+    };
+    child.stdout.on("data", read);
+    child.stderr.on("data", read);
+    child.once("exit", (code) => reject(new Error(`ended with ${code}: ${text}`)));
+  });
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  return { url, stop };
+}
+
+/**
+ * Writes a recording as a page of one file, in a folder of its own.
+ *
+ * @param {string} file
+ * @returns {Promise<{ path: string, remove: () => void }>}
+ */
+export async function exported(file) {
+  const folder = mkdtempSync(join(tmpdir(), "casebook-web-"));
+  const path = join(folder, "page.html");
+  const child = spawn(program(), ["export", file, "--to", "html", "-o", path], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  child.stderr.on("data", (/** @type {Buffer} */ chunk) => {
+    said += chunk;
+  });
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  assert.equal(code, 0, `casebook export --to html: ${said}`);
+  return { path, remove: () => rmSync(folder, { recursive: true }) };
+}
+
+/** A browser that has let itself in, with what it met. */
+export class Visit {
+  /**
+   * @param {Browser} through
+   * @param {string} url with the token, or of a file
+   */
+  constructor(through, url) {
+    this.browser = through;
+    this.first = url;
+    this.origin = url.startsWith("http") ? new URL(url).origin : "";
+    this.isIn = false;
+    /** @type {string[]} */
+    this.problems = [];
+  }
+
+  /**
+   * Opens a page of the site.
+   *
+   * @param {string} path with parameters
+   * @param {{ script?: boolean, width?: number, height?: number, theme?: "light" | "dark",
+   *   first?: (page: Page) => Promise<unknown> }} [options] `first` is done before anything of the page is there
+   * @returns {Promise<Page>}
+   */
+  async open(path, { script = true, width = 1280, height = 900, theme = "light", first } = {}) {
+    const page = await this.browser.newPage();
+    await page.setViewport({ width, height });
+    await page.setJavaScriptEnabled(script);
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+    page.on("console", (message) => {
+      if (["error", "warn", "issue"].includes(message.type())) this.problems.push(`${path}: ${message.text()}`);
+    });
+    page.on("pageerror", (error) => this.problems.push(`${path}: ${error}`));
+    page.on("response", (answer) => {
+      if (answer.status() >= 400) this.problems.push(`${path}: ${answer.url()} answered ${answer.status()}`);
+    });
+    if (this.origin && !this.isIn) {
+      await page.goto(this.first);
+      this.isIn = true;
+    }
+    await first?.(page);
+    await page.goto(this.origin ? this.origin + path : this.first + path);
+    if (script) await page.waitForSelector("html[data-started]");
+    return page;
+  }
+
+  /**
+   * Opens a page and waits for its flame graph.
+   *
+   * @param {string} path
+   * @param {Parameters<Visit["open"]>[1]} [options]
+   */
+  async flame(path, options) {
+    const page = await this.open(path, options);
+    await page.waitForSelector(".flame[data-drawn] canvas");
+    return page;
+  }
+
+  /** Nothing was refused, missing or broken. */
+  assertQuiet() {
+    assert.deepEqual(this.problems, []);
+  }
+}

@@ -1,0 +1,140 @@
+/** The time line in a browser: a range is selected by mouse and by keyboard, and everything is of it. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { browser, fixture, serve, Visit } from "./site.mjs";
+
+/** @typedef {import("puppeteer-core").Page} Page */
+
+/** @type {Awaited<ReturnType<typeof browser>>} */
+let chromium;
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let site;
+/** @type {Visit} */
+let visit;
+
+before(async () => {
+  chromium = await browser();
+  site = await serve(fixture("healthy"));
+  visit = new Visit(chromium, site.url);
+});
+
+after(async () => {
+  await chromium?.close();
+  await site?.stop();
+});
+
+/** Where the plots are, and the times of their edges in seconds. @param {Page} page */
+function plot(page) {
+  return page.$eval(".lanes", (block) => {
+    const { dataset } = /** @type {HTMLElement} */ (block);
+    const box = block.querySelector(".lane-plot")?.getBoundingClientRect().toJSON();
+    return { ...box, from: Number(dataset["fromNs"]) / 1e9, to: Number(dataset["toNs"]) / 1e9 };
+  });
+}
+
+/** @param {Page} page */
+function range(page) {
+  const params = new URL(page.url()).searchParams;
+  return { from: Number(params.get("from")), to: Number(params.get("to")), root: params.get("root") };
+}
+
+/** @param {number} value @param {number} expected @param {number} within */
+function near(value, expected, within) {
+  assert.ok(Math.abs(value - expected) <= within, `${value} is not within ${within} of ${expected}`);
+}
+
+/** @param {Page} page @param {"from" | "to"} end @param {string} name */
+const aria = (page, end, name) => page.$eval(`.lane-handle.${end}`, (knob, of) => knob.getAttribute(of), name);
+
+test("all plots have the same extent", async () => {
+  const page = await visit.open("/");
+  const extents = await page.$$eval(".timebar > .lanes .lane-plot", (plots) =>
+    plots.map((one) => [one.getBoundingClientRect().left, one.getBoundingClientRect().width]),
+  );
+  assert.ok(extents.length > 3);
+  for (const extent of extents) assert.deepEqual(extent, extents[0]);
+  await page.close();
+});
+
+test("the pointer tells the time", async () => {
+  const page = await visit.open("/");
+  const { x, y, width, from, to } = await plot(page);
+  await page.mouse.move(x + width / 4, y + 5);
+  const said = await page.$eval(".lane-time", (at) => at.textContent ?? "");
+  near(Number.parseFloat(said), from + (to - from) / 4, ((to - from) / width) * 2);
+  await page.close();
+});
+
+test("dragging selects a range, a double click all of it, and the back button goes back", async () => {
+  const page = await visit.open("/stacks?metric=running&root=none");
+  const { x, y, width, from, to } = await plot(page);
+  const at = (/** @type {number} */ part) => x + width * part;
+  await page.mouse.move(at(0.25), y + 5);
+  await page.mouse.down();
+  await page.mouse.move(at(0.4), y + 8, { steps: 4 });
+  const shades = await page.$$eval(".timebar > .lanes .lane-shade", (all) =>
+    all.map((one) => /** @type {HTMLElement} */ (one).hidden),
+  );
+  assert.deepEqual(shades, [false, false]);
+  await page.mouse.move(at(0.5), y + 8, { steps: 2 });
+  await Promise.all([page.waitForNavigation(), page.mouse.up()]);
+  const pixel = (to - from) / width;
+  near(range(page).from, from + (to - from) / 4, pixel);
+  near(range(page).to, from + (to - from) / 2, pixel);
+  assert.equal(range(page).root, null);
+  assert.equal(new URL(page.url()).searchParams.get("metric"), "running");
+
+  // Everything is of the range now, and the time line shows it.
+  await page.waitForSelector("html[data-started]");
+  near(Number(await aria(page, "from", "aria-valuenow")), from + (to - from) / 4, pixel);
+  const knob = await page.$eval(".lane-handle.from", (handle) => handle.getBoundingClientRect().toJSON());
+  near(knob.x + knob.width / 2, at(0.25), 2);
+
+  await page.goBack();
+  await page.waitForSelector("html[data-started]");
+  assert.equal(new URL(page.url()).searchParams.get("from"), null);
+  await page.goForward();
+  await page.waitForSelector("html[data-started]");
+  await Promise.all([page.waitForNavigation(), page.mouse.click(at(0.6), y + 5, { count: 2 })]);
+  assert.equal(new URL(page.url()).searchParams.get("from"), null);
+  await page.close();
+});
+
+test("a click selects nothing", async () => {
+  const page = await visit.open("/");
+  const { x, y, width } = await plot(page);
+  const url = page.url();
+  await page.mouse.click(x + width / 2, y + 5);
+  assert.equal(page.url(), url);
+  assert.deepEqual(
+    await page.$$eval(".lane-shade", (all) => all.filter((one) => !(/** @type {HTMLElement} */ (one).hidden)).length),
+    0,
+  );
+  await page.close();
+});
+
+test("the handles select a range by keyboard", async () => {
+  const page = await visit.open("/gc");
+  const { from, to } = await plot(page);
+  const part = (to - from) / 100;
+  await page.focus(".lane-handle.from");
+  await page.keyboard.press("ArrowRight");
+  near(Number(await aria(page, "from", "aria-valuenow")), from + part, 1e-6);
+  assert.match((await aria(page, "from", "aria-valuetext")) ?? "", /Enter shows this range$/);
+  await page.keyboard.down("Shift");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.up("Shift");
+  near(Number(await aria(page, "from", "aria-valuenow")), from + 11 * part, 1e-6);
+  await page.keyboard.press("Escape");
+  near(Number(await aria(page, "from", "aria-valuenow")), from, 1e-6);
+  await page.keyboard.press("ArrowRight");
+  await page.focus(".lane-handle.to");
+  await page.keyboard.press("ArrowLeft");
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  near(range(page).from, from + part, 1e-6);
+  near(range(page).to, to - part, 1e-6);
+  await page.close();
+});
+
+test("nothing was refused, missing or broken", () => visit.assertQuiet());
