@@ -637,10 +637,12 @@ async function startFlame(host) {
       new Flame(host, await fetched(flameUrl));
     } else {
       const text = document.getElementById(flameData ?? "")?.textContent;
-      if (text) new Flame(host, new Graph(JSON.parse(text)));
+      if (!text) throw new Error("its data is not in this page");
+      new Flame(host, new Graph(JSON.parse(text)));
     }
     host.dataset["drawn"] = "";
   } catch (error) {
+    host.dataset["broken"] = "";
     const why = error instanceof Error ? error.message : String(error);
     host.after(element("p", { class: "hint", role: "status" }, `The picture cannot be moved in: ${why}.`));
   }

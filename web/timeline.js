@@ -125,7 +125,9 @@ class Lanes {
       "pointerup",
       (to) => {
         held.abort();
-        if (isWide(to)) bar.go(range(to));
+        if (!isWide(to)) return;
+        bar.select(range(to));
+        bar.go(bar.selecting);
       },
       { signal },
     );
@@ -209,7 +211,11 @@ class Bar {
 
   /** @param {{ from: number, to: number } | null} range */
   select(range) {
-    this.selecting = range;
+    // As fine as a picture can show, and no finer: nobody meant the nanosecond below the pointer.
+    const step = Math.max(1, 10 ** Math.floor(Math.log10(Math.max(1, this.span.to - this.span.from) / 5000)));
+    const { from, to } = this.span;
+    const round = (/** @type {number} */ ns) => Math.min(to, Math.max(from, Math.round(ns / step) * step));
+    this.selecting = range && { from: round(range.from), to: Math.max(round(range.to), round(range.from) + 1) };
     this.show();
   }
 
@@ -227,6 +233,8 @@ class Bar {
         this.selecting === null ? moment(range[end]) : `${moment(range[end])}; Enter shows this range`,
       );
     }
+    // The form already has the range that was chosen, in its own digits.
+    if (this.selecting === null) return;
     for (const { end: name } of this.handles) {
       const input = this.host.querySelector(`form.range input[name=${name}]`);
       if (input instanceof HTMLInputElement) input.value = seconds(range[name]);

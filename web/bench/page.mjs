@@ -72,8 +72,10 @@ async function answered(page, act) {
   await act();
   await page.waitForFunction("window.seen.draws.length > 0", { polling: 5 });
   await page.waitForNetworkIdle({ idleTime: 300 });
-  const { draws, acts } = /** @type {{ draws: number[], acts: number[] }} */ (await page.evaluate("window.seen"));
-  const began = acts[0] ?? 0;
+  const seen = /** @type {{ draws: number[], acts: number[] }} */ (await page.evaluate("window.seen"));
+  const began = seen.acts[0] ?? 0;
+  // A pointer that only comes near is drawn, too.
+  const draws = seen.draws.filter((drawn) => drawn >= began);
   return { first: (draws[0] ?? NaN) - began, last: (draws.at(-1) ?? NaN) - began };
 }
 

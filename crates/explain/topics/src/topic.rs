@@ -67,7 +67,8 @@ pub struct Topic {
 }
 
 impl Topic {
-    pub(crate) fn new(id: Id) -> Self {
+    /// A topic of which nothing is told yet.
+    pub fn new(id: Id) -> Self {
         Self {
             id,
             figures: Vec::new(),

@@ -1,7 +1,9 @@
 //! Scripts and style of the pages, as the program carries them, and data that scripts find in a page.
 
 use crate::Reply;
+use maud::{Markup, html};
 use serde_json::Value;
+use std::sync::OnceLock;
 
 /// The style of all pages.
 pub(crate) const STYLE: &str =
@@ -22,9 +24,22 @@ const MODULES: [(&str, &str); 9] = [
 
 const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b5fa5"/><path d="M3 4h10v2H3zM3 7h7v2H3zM3 10h4v2H3z" fill="#fff"/></svg>"##;
 
+/// A name for all of them together, which changes when any of them does: browsers keep what they have by its address.
+fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| {
+        let mut hash = blake3::Hasher::new();
+        for text in MODULES.iter().map(|(_, text)| *text).chain([STYLE, ICON]) {
+            hash.update(text.as_bytes());
+        }
+        hash.finalize().to_hex().chars().take(12).collect()
+    })
+}
+
 /// The answer to an address below `/assets/`.
 pub(crate) fn reply(path: &str) -> Reply {
-    match served(path.trim_start_matches("/assets/")) {
+    let name = path.strip_prefix("/assets/").and_then(|rest| rest.strip_prefix(version())?.strip_prefix('/'));
+    match name.and_then(served) {
         Some((content_type, body)) => Reply { is_asset: true, ..Reply::of(200, content_type, body) },
         None => Reply::of(404, "text/plain; charset=utf-8", "there is no such file\n"),
     }
@@ -40,6 +55,17 @@ fn served(name: &str) -> Option<(&'static str, String)> {
     let module = name.strip_suffix(".js")?;
     let (_, text) = MODULES.iter().find(|(of, _)| *of == module)?;
     Some(("text/javascript; charset=utf-8", with_paths(text)))
+}
+
+/// What a served page takes of them: all at once, for a module that is found by another one comes a round later.
+pub(crate) fn links() -> Markup {
+    html! {
+        @let folder = format!("assets/{}", version());
+        link rel="icon" href=(format!("{folder}/icon.svg")) type="image/svg+xml";
+        link rel="stylesheet" href=(format!("{folder}/style.css"));
+        @for (name, _) in MODULES { link rel="modulepreload" href=(format!("{folder}/{name}.js")); }
+        script type="module" src=(format!("{folder}/app.js")) {}
+    }
 }
 
 /// Modules name each other `casebook/NAME`; on a server they lie beside each other.
@@ -95,6 +121,19 @@ mod tests {
         let text = data("d", &serde_json::json!({"name": "</script><script>alert(1)</script><!--"}));
         assert_eq!(text.matches("</script>").count(), 1);
         assert!(!text.contains("<!--"));
+    }
+
+    #[test]
+    fn what_a_browser_keeps_has_an_address_of_its_own() {
+        let links = links().into_string();
+        let places: Vec<&str> = links.split('"').filter(|part| part.starts_with("assets/")).collect();
+        assert_eq!(places.len(), MODULES.len() + 3);
+        for place in places {
+            assert_eq!(reply(&format!("/{place}")).status, 200, "{place}");
+        }
+        for path in ["/assets/app.js", "/assets/", "/assets/000000000000/app.js", "/assets/../app.js"] {
+            assert_eq!(reply(path).status, 404, "{path}");
+        }
     }
 
     #[test]

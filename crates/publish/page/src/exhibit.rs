@@ -6,6 +6,7 @@ use runtime::{Part, StackIndex};
 use stacks::{Offer, Shape, Shaping, offers};
 use std::sync::{Arc, Mutex, PoisonError};
 use timeline::{Lane, Span};
+use topics::{Id, Topic};
 
 /// Shapes of the stacks that are kept: those looked at last.
 const SHAPES_KEPT: usize = 6;
@@ -27,6 +28,7 @@ pub struct Exhibit {
     pub offers: Vec<Offer>,
     shapes: Kept<String, Shape>,
     lanes: Kept<Span, Vec<Lane>>,
+    topics: Kept<Id, Topic>,
 }
 
 impl Exhibit {
@@ -43,6 +45,7 @@ impl Exhibit {
             offers,
             shapes: Kept::new(SHAPES_KEPT),
             lanes: Kept::new(LANES_KEPT),
+            topics: Kept::new(Id::ALL.len()),
             recording,
         }
     }
@@ -55,6 +58,12 @@ impl Exhibit {
     /// The time line of a range.
     pub(crate) fn lanes(&self, span: Span, pieces: usize) -> Arc<Vec<Lane>> {
         self.lanes.get(&span, || timeline::lanes(&self.recording, &self.index, span, pieces))
+    }
+
+    /// How a part of the runtime works, with this recording's figures.
+    pub(crate) fn topic(&self, id: Id) -> Arc<Topic> {
+        let told = || topics::explain(&self.recording, &self.index, &self.parts, &[id]);
+        self.topics.get(&id, || told().pop().unwrap_or_else(|| Topic::new(id)))
     }
 
     /// The recording's own name: the file without its folders.

@@ -4,7 +4,7 @@ use crate::assets;
 use crate::exhibit::Exhibit;
 use crate::params::{Params, place, seconds};
 use crate::words::percent;
-use crate::{Pages, summary, timebar};
+use crate::{Pages, stackview, summary, timebar};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// What a page is drawn from.
@@ -104,9 +104,8 @@ pub(crate) fn whole(ctx: &Ctx<'_>, title: &str, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " · " (exhibit.name()) " · Casebook" }
-                link rel="icon" href="assets/icon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="assets/style.css";
-                script type="module" src="assets/app.js" {}
+                (assets::links())
+                @if let Some(data) = stackview::data(ctx) { link rel="preload" as="fetch" crossorigin="anonymous" href=(data); }
             }
             body.page {
                 a.skip href="#main" { "Skip to the content" }

@@ -178,9 +178,15 @@ fn thread_select(ctx: &Ctx<'_>) -> Markup {
     }
 }
 
+/// Where the picture's data is, on a page that has one.
+pub(crate) fn data(ctx: &Ctx<'_>) -> Option<String> {
+    let is_flame = ctx.path == "/stacks" && ctx.params.get("show").is_none_or(|show| show == "flame");
+    (is_flame && ctx.pages.has("/stacks")).then(|| ctx.params.href("/flame.json"))
+}
+
 fn flame(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile) -> Markup {
     let picture =
-        view(profile, &ViewOptions { least_share: 1.0 / WIDTH, most_nodes: 4_000, ..selection.view.clone() });
+        view(profile, &ViewOptions { least_share: 1.5 / WIDTH, most_nodes: 1_500, ..selection.view.clone() });
     html! { (picture_of(ctx, selection, profile, &picture, ctx.params, "flame")) }
 }
 

@@ -65,9 +65,7 @@ impl Tour {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { "Casebook" }
-                    link rel="icon" href="assets/icon.svg" type="image/svg+xml";
-                    link rel="stylesheet" href="assets/style.css";
-                    script type="module" src="assets/app.js" {}
+                    (assets::links())
                 }
                 body.page {
                     a.skip href="#main" { "Skip to the content" }

@@ -21,8 +21,7 @@ fn topics_of(path: &str) -> Option<(&'static str, &'static [Id])> {
 /// The explanation that belongs to a tab.
 pub(crate) fn how_it_works(ctx: &Ctx<'_>, path: &str) -> Markup {
     let Some((title, ids)) = topics_of(path) else { return html! {} };
-    let exhibit = ctx.here();
-    let told = topics::explain(&exhibit.recording, &exhibit.index, &exhibit.parts, ids);
+    let told: Vec<_> = ids.iter().map(|id| ctx.here().topic(*id)).collect();
     let paragraphs = told.iter().flat_map(|topic| &topic.paragraphs);
     html! {
         details.works {

@@ -12,7 +12,8 @@ pub struct Response {
     pub content_type: &'static str,
     /// The body, unpacked. It is packed for those who take gzip.
     pub body: Bytes,
-    /// Whether a browser may keep the body and ask whether it is still the same. What shows a recording is not kept.
+    /// Whether a browser may keep the body for good: its address is never that of another body. What shows a recording is
+    /// not kept.
     pub is_asset: bool,
     /// Further headers. Values come from this crate only.
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -24,7 +25,7 @@ impl Response {
         Self { status, content_type, body: body.into(), is_asset: false, headers: Vec::new() }
     }
 
-    /// Something that is kept as long as it stays the same.
+    /// Something that is kept for good, at an address that changes with it.
     pub fn asset(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self { is_asset: true, ..Self::new(StatusCode::OK, content_type, body) }
     }

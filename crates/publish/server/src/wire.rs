@@ -79,6 +79,9 @@ fn takes_gzip(list: &str) -> bool {
     weight("gzip").or_else(|| weight("x-gzip")).or_else(|| weight("*")).is_some_and(|weight| weight > 0.0)
 }
 
+/// How long a browser keeps an asset without asking: its address changes with it.
+const FOR_GOOD: &str = "private, max-age=31536000, immutable";
+
 /// The answer as it is sent. None if a header of it is none, or its status is not final.
 pub(crate) fn render(response: Response, wants: &Wants) -> Option<Sendable> {
     if response.status.is_informational() {
@@ -93,7 +96,7 @@ pub(crate) fn render(response: Response, wants: &Wants) -> Option<Sendable> {
     }
     let tag = (response.is_asset && response.status == StatusCode::OK).then(|| tag(&response.body));
     let unchanged = tag.as_ref().is_some_and(|tag| wants.knows(tag));
-    let kept = if tag.is_some() { "no-cache" } else { "no-store" };
+    let kept = if tag.is_some() { FOR_GOOD } else { "no-store" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     if let Some(tag) = tag {
         headers.insert(header::ETAG, HeaderValue::try_from(tag).ok()?);

@@ -91,7 +91,8 @@ fn every_answer_has_the_headers_that_keep_it_safe() {
         ] {
             assert_eq!(answer.header(name), Some(value), "{name} of {answer:?}");
         }
-        let kept = if answer.header("etag").is_some() { "no-cache" } else { "no-store" };
+        let kept =
+            if answer.header("etag").is_some() { "private, max-age=31536000, immutable" } else { "no-store" };
         assert_eq!(answer.header("cache-control"), Some(kept));
         assert_eq!(answer.header("access-control-allow-origin"), None);
         assert_eq!(answer.header("server"), None);
