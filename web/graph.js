@@ -168,11 +168,11 @@ export function search(graph, top, wanted, clock = () => 0) {
 }
 
 /**
- * The step of the scale of differences, from -5 (less) to 5 (more): the difference of both shares, as a part of their
+ * The step of the scale of differences, from -5 (less) to 5 (more): the difference of both weights, as a part of their
  * sum, as `crates/publish/charts` has it.
  *
- * @param {number} here share in this recording
- * @param {number} there share in the other one
+ * @param {number} here weight in this recording
+ * @param {number} there weight in the other one, scaled to this one
  */
 export function step(here, there) {
   const sum = here + there;

@@ -40,7 +40,13 @@ export function openMenu(flame, spot) {
   const [name, id] = [graph.name(spot.node), graph.id(spot.node)];
   const exactly = `^${escaped(name)}$`;
   const params = new URLSearchParams(location.search);
-  const also = (/** @type {string} */ of) => (params.has(of) ? `(?:${params.get(of)})|${exactly}` : exactly);
+  const also = (/** @type {string} */ of) => {
+    const before = params.get(of) ?? "";
+    // A pattern without capitals minds no case, and still does not beside a name that has some.
+    return before === "" ? exactly : `(?${/\p{Lu}/u.test(before) ? "" : "i"}:${before})|${exactly}`;
+  };
+  // Patterns are over methods: a group of them, or the root, is none.
+  const isMethod = !params.has("group") && name.includes("!");
   const link = (/** @type {string} */ text, /** @type {Record<string, string>} */ changes) =>
     element("a", { role: "menuitem", tabindex: "-1", href: address({ root: "", ...changes }) }, text);
   const act = (/** @type {string} */ text, /** @type {() => void} */ what) => {
@@ -58,7 +64,7 @@ export function openMenu(flame, spot) {
       flame.say((await copied(name)) ? "The name is copied." : "The name could not be copied."),
     ),
   ];
-  if (flame.url !== null && name !== "") {
+  if (flame.url !== null && isMethod) {
     const links = [
       link("Callers and callees of this method", { show: "callers", method: name }),
       link("Only stacks with it", { include: exactly }),

@@ -138,10 +138,9 @@ export class Painter {
  * @param {Colours} colours
  */
 function colourOf(graph, node, owner, colours) {
-  const { nodes, total, total_against: other } = graph.data;
+  const { nodes, total_against: other } = graph.data;
   if (!nodes.against || other === null) return colours.owners[owner] ?? colours.text;
-  const share = (/** @type {number} */ part, /** @type {number} */ whole) => (whole > 0 ? part / whole : 0);
-  const at = step(share(graph.weight(node), total), share(nodes.against[node] ?? 0, other));
+  const at = step(graph.weight(node), nodes.against[node] ?? 0);
   return colours.steps[STEPS + at] ?? colours.text;
 }
 

@@ -181,7 +181,9 @@ class Table {
   }
 
   startCopying() {
-    const button = document.querySelector(`button[data-copy="${CSS.escape(this.id)}"]`);
+    // Pages of one file have many tabs, and two of them may have tables of one name.
+    const around = this.table.closest("section, details, main") ?? document;
+    const button = around.querySelector(`button[data-copy="${CSS.escape(this.id)}"]`);
     if (!(button instanceof HTMLButtonElement)) return;
     const words = button.textContent ?? "";
     button.hidden = false;

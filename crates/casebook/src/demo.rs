@@ -176,11 +176,12 @@ fn add_live(tour: &mut Tour, pid: u32) -> anyhow::Result<()> {
     let out = PathBuf::from(format!("demo-{pid}"));
     let out = free_name(&out);
     record::of_process(pid, LIVE, LIVE_PROFILE, &out)?;
+    let begun = now();
     let recording = reading::open(&out, true)?;
     let title = format!("Live: process {pid}");
     let about = format!("Recorded just now into {}.", out.display());
     let pages = Pages::new(Arc::new(recording));
-    tell_of(&title, &pages, now())?;
+    tell_of(&title, &pages, begun)?;
     tour.add("live", &title, &about, pages);
     Ok(())
 }

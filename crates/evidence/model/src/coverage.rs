@@ -10,7 +10,15 @@ const WHOLE: f64 = 0.9;
 impl Recording {
     /// Nanoseconds in which a source (`events`, `samples`) was recorded; none where it never was.
     pub fn observed_ns(&self, source: &str) -> Option<i64> {
+        self.observed_within(source, i64::MIN, i64::MAX)
+    }
+
+    /// Nanoseconds from a time up to another in which a source was recorded; none where it never was in between.
+    pub fn observed_within(&self, source: &str, from_ns: i64, to_ns: i64) -> Option<i64> {
         let mut spans = self.spans(source);
+        for (from, to) in &mut spans {
+            (*from, *to) = ((*from).max(from_ns), (*to).min(to_ns));
+        }
         spans.sort_unstable();
         let mut total = 0i64;
         let mut end = i64::MIN;

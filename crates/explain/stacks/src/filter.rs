@@ -3,6 +3,7 @@
 
 use model::{NO_ID, Recording, Sym};
 use regex::{Regex, RegexBuilder};
+use rustc_hash::FxHashSet;
 
 /// Bytes that a compiled pattern may take.
 const PATTERN_BYTES: usize = 1 << 20;
@@ -94,7 +95,8 @@ impl Filter {
         if self.threads.is_empty() {
             return None;
         }
-        Some(recording.thread_ids.iter().map(|id| self.threads.contains(id)).collect())
+        let wanted: FxHashSet<i64> = self.threads.iter().copied().collect();
+        Some(recording.thread_ids.iter().map(|id| wanted.contains(id)).collect())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is summed up over stacks: samples, bytes, times, counts.
 
 use model::{NO_ID, Recording};
+use rustc_hash::FxHashMap;
 
 /// Rows with stacks, and what each weighs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -180,11 +181,13 @@ pub fn offers(recording: &Recording) -> Vec<Offer> {
         }
     }
     // Versions of one event are one metric.
+    let mut place_of: FxHashMap<(&str, &str), usize> = FxHashMap::default();
     let mut by_name: Vec<(&str, &str, u64)> = Vec::new();
     for (kind, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         let text = |list: &[model::Sym]| list.get(kind).map_or("", |sym| recording.strings.text(*sym));
         let (provider, name) = (text(&events.kind_provider), text(&events.kind_name));
-        match by_name.iter_mut().find(|(of, event, _)| (*of, *event) == (provider, name)) {
+        let place = *place_of.entry((provider, name)).or_insert(by_name.len());
+        match by_name.get_mut(place) {
             Some((_, _, sum)) => *sum += count,
             None => by_name.push((provider, name, *count)),
         }

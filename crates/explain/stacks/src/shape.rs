@@ -11,6 +11,8 @@ pub(crate) const ROOT: u32 = 0;
 pub(crate) const STACKLESS: u32 = 1;
 /// The name of the root.
 const ALL: &str = "all";
+/// The longest name of a group, in bytes: its pattern may repeat what it found.
+const LONGEST_GROUP: usize = 1024;
 /// The name of the node of rows without a stack.
 const NO_STACK: &str = "[no stack]";
 
@@ -304,6 +306,7 @@ fn group(by: &GroupBy, full: &str, module: &str, class: &str) -> String {
                 if let Some(found) = pattern.captures(full) {
                     let mut name = String::new();
                     found.expand(replacement, &mut name);
+                    name.truncate(name.floor_char_boundary(LONGEST_GROUP));
                     return name;
                 }
             }

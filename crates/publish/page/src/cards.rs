@@ -122,6 +122,8 @@ fn place_name(ctx: &Ctx<'_>, place: &Place, params: &[(&str, &str)]) -> Markup {
     let name = written_name(&place.frame);
     let link = (!ctx.is_file() && place.frame != "?").then(|| {
         let metric = params.iter().find(|(name, _)| *name == "metric").map_or("wall", |(_, metric)| *metric);
+        let is_there = stacks::Metric::of_name(metric).is_some_and(|metric| ctx.here().sums_up_by(&metric));
+        let metric = if is_there { metric } else { "" };
         let params = ctx.params.kept().with("metric", metric).with("show", "callers");
         params.with("method", &place.frame).href("/stacks")
     });
@@ -139,11 +141,13 @@ fn shown_in(ctx: &Ctx<'_>, finding: &Finding) -> Option<String> {
         params = params.with(name, value);
     }
     let metric = params.get("metric").and_then(stacks::Metric::of_name);
-    let offered = |metric: &stacks::Metric| ctx.here().offers.iter().any(|offer| offer.metric == *metric);
-    if metric.is_some_and(|metric| !offered(&metric)) {
+    if metric.is_some_and(|metric| !ctx.here().sums_up_by(&metric)) {
         // What the rule works from is not in this recording's stacks: all samples still show where it happens.
-        params = params.without(&["metric", "on"]);
+        let all = if ctx.here().sums_up_by(&stacks::Metric::Wall) { "wall" } else { "" };
+        params = params.without(&["on"]).with("metric", all);
     }
+    // What shows it may not be in this recording: the rows are.
+    let path = if ctx.pages.has(path) { path } else { "/sql" };
     if path == "/stacks" && params.get("include").is_none() {
         let first = finding.places.first().filter(|place| place.frame != "?" && place.share < 0.999);
         if let Some(place) = first {
@@ -151,7 +155,7 @@ fn shown_in(ctx: &Ctx<'_>, finding: &Finding) -> Option<String> {
         }
     }
     if path == "/sql" {
-        params = params.with("q", &finding.evidence.first()?.sql);
+        params = ctx.params.kept().with("q", &finding.evidence.first()?.sql);
         return (!ctx.is_file()).then(|| params.href(path));
     }
     Some(ctx.to(path, &params))
@@ -166,7 +170,7 @@ fn narrowed(ctx: &Ctx<'_>, finding: &Finding) -> Params {
     let kept = ctx.params.kept();
     match (first, last) {
         (Some(first), Some(last))
-            if last > first && runtime::real(last - first) < MOST * runtime::real(whole) =>
+            if last > first && runtime::real(last.saturating_sub(first)) < MOST * runtime::real(whole) =>
         {
             kept.with("from", &seconds(first)).with("to", &seconds(last.saturating_add(1)))
         }
@@ -177,7 +181,9 @@ fn narrowed(ctx: &Ctx<'_>, finding: &Finding) -> Params {
 fn rows(ctx: &Ctx<'_>, evidence: &Evidence) -> Markup {
     let count = if evidence.rows == 0 { "Rows".to_owned() } else { counted(evidence.rows, "row") };
     let when = match (evidence.first_ts_ns, evidence.last_ts_ns) {
-        (Some(first), Some(last)) if last > first => format!(" from {} to {}", moment(first), moment(last)),
+        (Some(first), Some(last)) if last > first => {
+            format!(" from {} to {}", moment(runtime::real(first)), moment(runtime::real(last)))
+        }
         _ => String::new(),
     };
     let text = format!("{count} of {}", evidence.table);
@@ -185,7 +191,7 @@ fn rows(ctx: &Ctx<'_>, evidence: &Evidence) -> Markup {
         @if ctx.is_file() {
             details.evidence { summary { (text) (when) } pre { code { (evidence.sql) } } }
         } @else {
-            a.evidence href=(Params::default().with("q", &evidence.sql).href("/sql")) title=(when.trim()) { (text) }
+            a.evidence href=(ctx.params.kept().with("q", &evidence.sql).href("/sql")) title=(when.trim()) { (text) }
         }
     }
 }

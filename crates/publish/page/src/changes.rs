@@ -2,7 +2,6 @@
 
 use crate::exhibit::Exhibit;
 use crate::page::Ctx;
-use crate::params::Params;
 use crate::words::counted;
 use diff::{Basis, Better, Change, Diff, Options, Side, Subject, Verdict};
 use maud::{Markup, html};
@@ -81,7 +80,7 @@ pub(crate) fn head(ctx: &Ctx<'_>) -> Markup {
     let rows: Vec<&Change> = diff.rows.iter().filter(|row| is_sure(row)).collect();
     html! {
         section.block.changed {
-            h2 { a href=(ctx.to("/diff", &Params::default())) { "What changed" } }
+            h2 { a href=(ctx.to("/diff", &ctx.params.kept())) { "What changed" } }
             (said(diff))
             @if !rows.is_empty() { (list(ctx, "head", "Largest changes", &rows, HEAD)) }
         }
@@ -172,9 +171,11 @@ fn change(ctx: &Ctx<'_>, row: &Change) -> Markup {
         };
         format!("{sign}{}", show(value.abs(), &row.unit))
     };
+    // A unit that is a word stands once.
+    let bare = |text: &str| text.strip_suffix(&format!(" {}", row.unit)).unwrap_or(text).to_owned();
     html! {
         tr class=(tone(row)) {
-            td.text {
+            td.text.what {
                 span.subject { (row.subject.name()) } " " @if row.subject != Subject::Finding { (row.measure) }
                 @if !row.name.is_empty() { " " (name(ctx, row)) }
             }
@@ -189,7 +190,7 @@ fn change(ctx: &Ctx<'_>, row: &Change) -> Markup {
                 None if row.before == Some(0.0) && row.subject != Subject::Finding => td.num { "new" },
                 None => td.none { span.quiet { "none" } },
             }
-            td.text { @if let Some((from, to)) = row.interval { (signed(from)) " to " (signed(to)) } @else { (row.verdict.name()) } }
+            td.interval { @if let Some((from, to)) = row.interval { (bare(&signed(from))) " to " (signed(to)) } @else { (row.verdict.name()) } }
         }
     }
 }
@@ -222,11 +223,17 @@ fn name(ctx: &Ctx<'_>, row: &Change) -> Markup {
     let is_finding = row.subject == Subject::Finding && !ctx.is_file();
     if is_finding && row.after.is_some_and(|after| after > 0.0) {
         let id = row.name.split(':').next().unwrap_or_default();
-        return html! { a href=(format!("./#finding-{id}")) { (row.name) } };
+        return html! { a href=(format!("{}#finding-{id}", ctx.params.kept().href("/"))) { (row.name) } };
     }
     let metric = row.metric.filter(|_| !ctx.is_file());
     let Some(metric) = metric else { return html! { span.name title=(row.name) { (short) } } };
-    let mut params = ctx.params.kept().with("metric", metric);
+    let mut params =
+        ctx.params.kept().with("metric", metric).with("per", ctx.params.get("per").unwrap_or_default());
+    match row.subject {
+        Subject::Wait if metric == "waiting" && row.method.is_none() => params = params.with("on", &row.name),
+        Subject::Threads if row.method.is_none() => params = params.with("thread", &row.name),
+        _ => {}
+    }
     if let Some(method) = &row.method {
         params = params.with("include", &format!("^{}$", regex::escape(method)));
     }

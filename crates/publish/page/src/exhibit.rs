@@ -3,7 +3,7 @@
 use findings::Report;
 use model::Recording;
 use runtime::{Part, StackIndex};
-use stacks::{Offer, Shape, Shaping, offers};
+use stacks::{Metric, Offer, Shape, Shaping, offers};
 use std::sync::{Arc, Mutex, PoisonError};
 use timeline::{Lane, Span};
 use topics::{Id, Topic};
@@ -12,6 +12,9 @@ use topics::{Id, Topic};
 const SHAPES_KEPT: usize = 6;
 /// Time lines that are kept: that of the whole recording, and those looked at last.
 const LANES_KEPT: usize = 4;
+
+/// What tells one shaping of the stacks from another: the texts that ask for it.
+pub(crate) type ShapeKey = [String; 3];
 
 /// A recording, explained.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub struct Exhibit {
     pub report: Report,
     /// What its stacks can be summed up by.
     pub offers: Vec<Offer>,
-    shapes: Kept<String, Shape>,
+    shapes: Kept<ShapeKey, Shape>,
     lanes: Kept<Span, Vec<Lane>>,
     topics: Kept<Id, Topic>,
 }
@@ -51,8 +54,13 @@ impl Exhibit {
     }
 
     /// The stacks, shaped; `key` tells one shaping from another.
-    pub fn shape(&self, key: &str, shaping: &Shaping) -> Arc<Shape> {
-        self.shapes.get(&key.to_owned(), || Shape::new(&self.recording, &self.index, shaping))
+    pub(crate) fn shape(&self, key: &ShapeKey, shaping: &Shaping) -> Arc<Shape> {
+        self.shapes.get(key, || Shape::new(&self.recording, &self.index, shaping))
+    }
+
+    /// Whether the stacks can be summed up by a metric.
+    pub(crate) fn sums_up_by(&self, metric: &Metric) -> bool {
+        self.offers.iter().any(|offer| offer.metric == *metric)
     }
 
     /// The time line of a range.

@@ -43,7 +43,7 @@ use model::Recording;
 use page::{Ctx, TABS, Tab};
 use std::sync::Arc;
 
-/// Bytes that a page of one file has at most.
+/// Bytes that a page of one file has at most, unless the texts of its tables alone are longer.
 pub const FILE_BYTES: usize = 5_000_000;
 
 /// A recording's pages, beside another one where they are compared.
@@ -172,8 +172,7 @@ impl Pages {
         let against = self.against.as_ref().filter(|_| ctx.params.get("alone").is_none());
         let profile = selection.profile(&self.here, against);
         let view = stacks::view(&profile, &selection.view);
-        let mut json = flame::json(&profile, &view, selection.metric.unit());
-        json["problems"] = serde_json::json!(selection.problems);
+        let json = flame::json(&profile, &view, selection.metric.unit());
         Reply::of(200, "application/json", json.to_string())
     }
 
@@ -186,10 +185,10 @@ impl Pages {
     }
 
     /// The page as one file, that needs no server: summary, flame graphs, tables. It is made smaller until it has at
-    /// most [`FILE_BYTES`]; what is not in it is said in it.
+    /// most [`FILE_BYTES`], as far as that goes; what is not in it is said in it.
     pub fn file(&self) -> String {
         // Finer first: what is smaller than the least share of a picture is left out and counted.
-        let attempts = [(0.0005, 8_000), (0.001, 3_000), (0.003, 1_000), (0.01, 300)];
+        let attempts = [(0.0001, 20_000), (0.0005, 8_000), (0.001, 3_000), (0.003, 1_000), (0.01, 300)];
         let mut file = String::new();
         for (least_share, most_nodes) in attempts {
             file = self.file_with(least_share, most_nodes);

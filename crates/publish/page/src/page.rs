@@ -61,20 +61,21 @@ impl<'a> Ctx<'a> {
     /// The range of time that is looked at, in nanoseconds: at least a nanosecond long.
     pub(crate) fn span(&self) -> (i64, i64) {
         let end = self.here().recording.exhibit.duration_ns.max(1);
-        let from = self.params.time_ns("from").unwrap_or(0);
-        let to = self.params.time_ns("to").unwrap_or(end);
-        if from < to { (from, to) } else { (0, end) }
+        let (from, to) = self.params.range();
+        let from = from.unwrap_or_else(|| to.map_or(0, |to| to.saturating_sub(1).min(0)));
+        (from, to.unwrap_or_else(|| end.max(from.saturating_add(1))))
     }
 
     /// Whether a range of time was chosen.
     pub(crate) fn is_part(&self) -> bool {
-        self.params.time_ns("from").is_some() || self.params.time_ns("to").is_some()
+        self.params.range() != (None, None)
     }
 
     /// A condition of SQL on a column of times; nothing where all of the time is looked at.
     pub(crate) fn during(&self, column: &str) -> String {
-        let from = self.params.time_ns("from").map(|ns| format!("{column} >= {ns}"));
-        let to = self.params.time_ns("to").map(|ns| format!("{column} < {ns}"));
+        let (from, to) = self.params.range();
+        let from = from.map(|ns| format!("{column} >= {ns}"));
+        let to = to.map(|ns| format!("{column} < {ns}"));
         let both: Vec<String> = from.into_iter().chain(to).collect();
         if both.is_empty() { String::from("true") } else { both.join(" and ") }
     }

@@ -59,6 +59,23 @@ impl Params {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The range of time that was asked for, in nanoseconds: from, and up to but without; nothing of one that is empty or
+    /// the wrong way round.
+    pub fn range(&self) -> (Option<i64>, Option<i64>) {
+        match (self.time_ns("from"), self.time_ns("to")) {
+            (Some(from), Some(to)) if from >= to => (None, None),
+            range => range,
+        }
+    }
+
+    /// Whether a range was asked for that is none.
+    pub fn is_range_refused(&self) -> bool {
+        let asked = ["from", "to"].iter().any(|name| self.get(name).is_some());
+        let unreadable =
+            ["from", "to"].iter().any(|name| self.get(name).is_some() && self.time_ns(name).is_none());
+        asked && (unreadable || self.range() == (None, None))
+    }
+
     /// The address of a path with these parameters.
     pub fn href(&self, path: &str) -> String {
         let mut href = place(path).to_owned();
@@ -134,6 +151,15 @@ mod tests {
         check("1e300", Some(9_000_000_000_000_000_000));
         check("NaN", None);
         check("soon", None);
+        let range = |from, to| {
+            let params = Params::default().with("from", from).with("to", to);
+            (params.range(), params.is_range_refused())
+        };
+        assert_eq!(range("1", "2"), ((Some(1_000_000_000), Some(2_000_000_000)), false));
+        assert_eq!(range("", "2"), ((None, Some(2_000_000_000)), false));
+        assert_eq!(range("", ""), ((None, None), false));
+        assert_eq!(range("2", "2"), ((None, None), true));
+        assert_eq!(range("soon", "2"), ((None, Some(2_000_000_000)), true));
         assert_eq!(seconds(1_250_000_000), "1.25");
         assert_eq!(seconds(3_000_000_000), "3");
         assert_eq!(seconds(1), "0.000000001");

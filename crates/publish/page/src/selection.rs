@@ -1,7 +1,7 @@
 //! What of the stacks is asked for: metric, rows, shape and direction, read from the parameters of an address.
 
 use crate::Pages;
-use crate::exhibit::Exhibit;
+use crate::exhibit::{Exhibit, ShapeKey};
 use crate::params::Params;
 use model::Recording;
 use runtime::real;
@@ -11,8 +11,23 @@ use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, 
 const SHAPING: [&str; 3] = ["group", "my", "fold"];
 /// Groups of patterns that are taken.
 const MOST_GROUPS: usize = 20;
+/// The longest name of a group as it is asked for: each `$0` in it may become a long name.
+const LONGEST_REPLACEMENT: usize = 200;
 /// A picture has no use for more nodes.
 const MOST_NODES: usize = 20_000;
+
+/// Which filters say anything of a metric.
+struct Applies {
+    on: bool,
+    class: bool,
+}
+
+impl Applies {
+    fn to(metric: &Metric) -> Self {
+        let typed = [Metric::AllocatedBytes, Metric::Allocations, Metric::Exceptions];
+        Self { on: metric.is_of_samples(), class: typed.contains(metric) }
+    }
+}
 
 /// What is asked for, and what could not be understood of it.
 #[derive(Debug)]
@@ -20,7 +35,9 @@ pub(crate) struct Selection {
     pub(crate) metric: Metric,
     pub(crate) filter: Filter,
     pub(crate) shaping: Shaping,
-    key: String,
+    key: ShapeKey,
+    /// The kind of threads that is asked for, where it is no number.
+    kind: Option<String>,
     pub(crate) view: ViewOptions,
     /// By request: what the other recording's weights are multiplied by.
     per_request: Option<f64>,
@@ -49,15 +66,28 @@ impl Selection {
         let (include, exclude, fold) = (regex("include"), regex("exclude"), regex("fold"));
         let group = group(params.get("group"), &mut problems);
         let filter = Filter {
-            from_ns: params.time_ns("from"),
-            to_ns: params.time_ns("to"),
+            from_ns: params.range().0,
+            to_ns: params.range().1,
             threads: threads(&exhibit.recording, params.get("thread"), &mut problems),
             waiting_on: params.get("on").map(str::to_owned),
             class: params.get("class").map(str::to_owned),
             include,
             exclude,
         };
-        let key: Vec<&str> = SHAPING.iter().map(|name| params.get(name).unwrap_or_default()).collect();
+        let key = SHAPING.map(|name| params.get(name).unwrap_or_default().to_owned());
+        let kind = params.get("thread").filter(|text| text.parse::<i64>().is_err()).map(str::to_owned);
+        let kind = kind.filter(|_| !filter.threads.is_empty());
+        let applies = Applies::to(&metric);
+        for (name, value, does) in
+            [("on", &filter.waiting_on, applies.on), ("class", &filter.class, applies.class)]
+        {
+            if value.is_some() && !does {
+                problems.push(format!("`{name}` says nothing of {}: all of it is shown", metric.title()));
+            }
+        }
+        if pages.against.is_some() && kind.is_none() && !filter.threads.is_empty() {
+            problems.push("a thread's number is of this recording alone: it is not compared".to_owned());
+        }
         let view = ViewOptions {
             direction: if params.get("up").is_some() { Direction::Up } else { Direction::Down },
             method: params.get("method").map(str::to_owned),
@@ -67,54 +97,88 @@ impl Selection {
         };
         let per_request = per_request(pages, params, &mut problems);
         let shaping = Shaping { group, my_code: params.get("my").is_some(), fold };
-        Some(Self { metric, filter, shaping, key: key.join("\n"), view, per_request, problems })
+        Some(Self { metric, filter, shaping, key, kind, view, per_request, problems })
     }
 
     /// The stacks that are asked for with their weights; beside those of another recording where one is given.
     pub(crate) fn profile(&self, exhibit: &Exhibit, against: Option<&Exhibit>) -> Profile {
         let shape = exhibit.shape(&self.key, &self.shaping);
         let weighed = weigh(&exhibit.recording, &self.metric, &self.filter);
-        let Some(other) = against else { return Profile::new(shape, &weighed) };
+        let Some(other) = self.compared(against) else { return Profile::new(shape, &weighed) };
         // A range of time is this recording's own: of the other one all is taken.
-        let of_other = Filter { from_ns: None, to_ns: None, threads: Vec::new(), ..self.filter.clone() };
+        let threads = self.kind.as_deref().map_or_else(Vec::new, |kind| of_kind(&other.recording, kind));
+        let none = || if self.kind.is_some() { vec![NO_THREAD] } else { Vec::new() };
+        let threads = if threads.is_empty() { none() } else { threads };
+        let of_other = Filter { from_ns: None, to_ns: None, threads, ..self.filter.clone() };
         let other_weighed = weigh(&other.recording, &self.metric, &of_other);
         let scale = self.scale(exhibit, other).unwrap_or(1.0);
         Profile::compared(&shape, &weighed, (&other.shape(&self.key, &self.shaping), &other_weighed), scale)
     }
 
-    /// What the other recording's weights are multiplied by: the ratio of the times that were observed, or of requests.
+    /// The other recording, where what is asked for is anything in it: a thread's number is of one recording alone.
+    pub(crate) fn compared<'a>(&self, against: Option<&'a Exhibit>) -> Option<&'a Exhibit> {
+        against.filter(|_| self.filter.threads.is_empty() || self.kind.is_some())
+    }
+
+    /// What the other recording's weights are multiplied by: the ratio of the times that were observed; by request, of
+    /// the requests that came in them.
     pub(crate) fn scale(&self, exhibit: &Exhibit, other: &Exhibit) -> Option<f64> {
-        if self.per_request.is_some() {
-            return self.per_request;
-        }
-        let source = if self.metric.is_of_samples() { "samples" } else { "events" };
-        let here = observed_in(&exhibit.recording, source, &self.filter);
-        let there = observed_in(&other.recording, source, &Filter::default());
-        (here > 0 && there > 0).then(|| real(here) / real(there))
+        let (from, to) = (self.filter.from_ns.unwrap_or(i64::MIN), self.filter.to_ns.unwrap_or(i64::MAX));
+        let source = |recording: &Recording| source_of(recording, &self.metric);
+        let here = exhibit.recording.observed_within(source(&exhibit.recording), from, to)?;
+        let there = other.recording.observed_ns(source(&other.recording))?;
+        Some(real(here) / real(there) * self.per_request.unwrap_or(1.0))
+    }
+
+    /// Whether amounts are by request.
+    pub(crate) fn is_per_request(&self) -> bool {
+        self.per_request.is_some()
     }
 }
 
-/// The ratio of the requests of two recordings that are compared by request.
+/// Where the rows of a metric come from: with the samples alone, which may have been taken in bursts, or all the time.
+fn source_of(recording: &Recording, metric: &Metric) -> &'static str {
+    if metric.is_of_samples() {
+        return "samples";
+    }
+    let in_bursts = |times: &[i64]| !times.is_empty() && recording.came_in_bursts(times.iter().copied());
+    let bursts = match metric {
+        Metric::AllocatedBytes | Metric::Allocations => in_bursts(&recording.allocations.ts_ns),
+        Metric::ContentionTime | Metric::Contentions => in_bursts(&recording.contention.ts_ns),
+        Metric::WaitTime => in_bursts(&recording.waits.ts_ns),
+        Metric::Exceptions => in_bursts(&recording.exceptions.ts_ns),
+        Metric::JitTime => in_bursts(&recording.jit.ts_ns),
+        Metric::Collections | Metric::GcPause => in_bursts(&recording.gc.start_ns),
+        Metric::Event(provider, name) => in_bursts(&times_of(recording, provider, name)),
+        _ => false,
+    };
+    if bursts { "samples" } else { "events" }
+}
+
+/// When the events of a name were.
+fn times_of(recording: &Recording, provider: &str, name: &str) -> Vec<i64> {
+    let events = &recording.events;
+    let is = |kind: usize| {
+        let text = |list: &[model::Sym]| list.get(kind).map_or("", |sym| recording.strings.text(*sym));
+        text(&events.kind_provider) == provider && text(&events.kind_name) == name
+    };
+    let wanted: Vec<bool> = (0..events.kind_name.len()).map(is).collect();
+    let rows = events.kind.iter().zip(&events.ts_ns);
+    rows.filter(|(kind, _)| wanted.get(**kind as usize) == Some(&true)).map(|(_, ts_ns)| *ts_ns).collect()
+}
+
+/// The ratio of the rates of requests of two recordings that are compared by request.
 fn per_request(pages: &Pages, params: &Params, problems: &mut Vec<String>) -> Option<f64> {
     let diff = pages.diff.as_ref().filter(|_| params.get("per") == Some("request"))?;
-    let is_part = params.time_ns("from").is_some() || params.time_ns("to").is_some();
-    let ratio = diff.requests.filter(|(before, after)| *before > 0.0 && *after > 0.0 && !is_part);
-    if ratio.is_none() {
+    let is_part = params.range() != (None, None);
+    let requests = diff.requests.filter(|(before, after)| *before > 0.0 && *after > 0.0 && !is_part);
+    let (before_ns, after_ns) = diff.observed_ns;
+    let rates = requests.filter(|_| before_ns > 0 && after_ns > 0);
+    if rates.is_none() {
         let why = if is_part { "only the whole recordings are" } else { "they do not both have requests" };
         problems.push(format!("not compared by request, since {why}: the observed time is taken"));
     }
-    ratio.map(|(before, after)| after / before)
-}
-
-/// Nanoseconds of a range in which a source was recorded.
-fn observed_in(recording: &Recording, source: &str, range: &Filter) -> i64 {
-    let Some(source) = recording.strings.find(source) else { return 0 };
-    let coverage = &recording.coverage;
-    let spans = coverage.source.iter().zip(coverage.from_ns.iter().zip(&coverage.to_ns));
-    let (from, to) = (range.from_ns.unwrap_or(i64::MIN), range.to_ns.unwrap_or(i64::MAX));
-    let part = |(begin, end): (i64, i64)| end.min(to).saturating_sub(begin.max(from)).max(0);
-    let spans = spans.filter(|(of, _)| **of == source).map(|(_, (begin, end))| part((*begin, *end)));
-    spans.fold(0, i64::saturating_add)
+    rates.map(|(before, after)| (after / real(after_ns)) / (before / real(before_ns)))
 }
 
 fn group(text: Option<&str>, problems: &mut Vec<String>) -> GroupBy {
@@ -125,9 +189,20 @@ fn group(text: Option<&str>, problems: &mut Vec<String>) -> GroupBy {
         Some("module") => GroupBy::Module,
         Some(patterns) => {
             let mut groups = Vec::new();
-            for part in patterns.split(';').map(str::trim).filter(|part| !part.is_empty()).take(MOST_GROUPS) {
+            let parts = || patterns.split(';').map(str::trim).filter(|part| !part.is_empty());
+            let more = parts().count().saturating_sub(MOST_GROUPS);
+            if more > 0 {
+                problems.push(format!("{more} groups after the first {MOST_GROUPS} are left out"));
+            }
+            for part in parts().take(MOST_GROUPS) {
                 let (from, to) = part.split_once("->").unwrap_or((part, "$0"));
                 match pattern(from.trim()) {
+                    Ok(_) if to.len() > LONGEST_REPLACEMENT => {
+                        problems.push(format!(
+                            "the group of `{}` is left out: its name is too long",
+                            from.trim()
+                        ));
+                    }
                     Ok(pattern) => groups.push((pattern, to.trim().to_owned())),
                     Err(error) => problems.push(format!("the group `{part}` is left out: {error}")),
                 }
@@ -137,17 +212,23 @@ fn group(text: Option<&str>, problems: &mut Vec<String>) -> GroupBy {
     }
 }
 
-/// The threads of a number, or of a kind: `pool`, `gc` …
+/// A number that no thread has.
+const NO_THREAD: i64 = i64::MIN;
+
+/// The threads that are of a kind: `pool`, `gc` …
+fn of_kind(recording: &Recording, kind: &str) -> Vec<i64> {
+    let Some(kind) = recording.strings.find(kind) else { return Vec::new() };
+    let threads = recording.threads.thread.iter().zip(&recording.threads.kind);
+    threads.filter(|(_, of)| **of == kind).map(|(thread, _)| *thread).collect()
+}
+
+/// The threads of a number, or of a kind.
 fn threads(recording: &Recording, text: Option<&str>, problems: &mut Vec<String>) -> Vec<i64> {
     let Some(text) = text else { return Vec::new() };
     if let Ok(number) = text.parse() {
         return vec![number];
     }
-    let of_kind = recording.strings.find(text).map(|kind| {
-        let threads = recording.threads.thread.iter().zip(&recording.threads.kind);
-        threads.filter(|(_, of)| **of == kind).map(|(thread, _)| *thread).collect::<Vec<_>>()
-    });
-    let threads = of_kind.unwrap_or_default();
+    let threads = of_kind(recording, text);
     if threads.is_empty() {
         problems.push(format!("there is no thread `{text}`: all threads are shown"));
     }

@@ -22,6 +22,8 @@ const SHOWS: [(&str, &str); 4] = [
 ];
 /// Rows of the list of methods.
 const METHODS: usize = 200;
+/// Kinds of events offered, those that came most.
+const MOST_EVENTS: usize = 500;
 /// Methods offered to look at the callers of.
 const OFFERED: usize = 12;
 /// How wide the picture without script is, in pixels.
@@ -55,8 +57,17 @@ pub(crate) fn stack_view(ctx: &Ctx<'_>) -> Markup {
 /// How much is summed up, of what, and what is not in it.
 fn said(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile) -> Markup {
     let unit = selection.metric.unit();
-    let whole =
-        ctx.here().offers.iter().find(|offer| offer.metric == selection.metric).map(|offer| offer.rows);
+    let narrowing = ["from", "to", "thread", "on", "class", "include", "exclude"];
+    let is_narrowed = narrowing.iter().any(|name| ctx.params.get(name).is_some());
+    let offer = ctx.here().offers.iter().find(|offer| offer.metric == selection.metric);
+    let whole = offer.map(|offer| offer.rows).filter(|_| is_narrowed);
+    let only = |name: &str, before: &str| {
+        html! {
+            @if let Some(value) = ctx.params.get(name) {
+                " " (before) " " b { (value) } " (" a href=(ctx.params.without(&[name, "root"]).href(ctx.path)) { "take this off" } ")."
+            }
+        }
+    };
     html! {
         p.said {
             b { (weight(profile.total(), unit)) " " (if unit == "samples" || unit == "events" { unit } else { "" }) }
@@ -64,19 +75,20 @@ fn said(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile) -> Markup {
             @if let Some(whole) = whole.filter(|whole| *whole > profile.rows) { ", of " (counted(whole, "row")) " in the recording" }
             @if profile.unweighed > 0 { "; " (counted(profile.unweighed, "row")) " without a known weight are left out" }
             @if let Some(against) = profile.total_against() {
-                "; the other recording has " (weight(against, unit)) @if ctx.params.get("per") == Some("request") { " for as many requests" } @else { " in as much observed time" }
+                "; the other recording has " (weight(against, unit)) @if selection.is_per_request() { " for as many requests" } @else { " in as much observed time" }
                 @if let Some(scale) = ctx.pages.against.as_ref().and_then(|other| selection.scale(ctx.here(), other)) {
                     " (its weights × " (format!("{scale:.3}")) ")"
                 } @else { ", without a common measure of time" }
             }
             "."
+            (only("on", "Only what waits for")) (only("class", "Only of the type"))
         }
     }
 }
 
 fn toolbar(ctx: &Ctx<'_>, selection: &Selection, show: &str) -> Markup {
     let params = ctx.params;
-    let named = ["metric", "group", "my", "fold", "include", "exclude", "thread", "up"];
+    let named = ["metric", "group", "my", "fold", "include", "exclude", "thread", "up", "on", "class"];
     let rest = params.without(&named).without(&["root"]);
     let value = |name: &str| params.get(name).unwrap_or_default();
     html! {
@@ -112,10 +124,12 @@ fn toolbar(ctx: &Ctx<'_>, selection: &Selection, show: &str) -> Markup {
             label { "Thread " (thread_select(ctx)) }
             label.check { input type="checkbox" name="my" value="1" checked[params.get("my").is_some()]; " Just my code" }
             label.check { input type="checkbox" name="up" value="1" checked[params.get("up").is_some()]; " Upside down: callers of what ran" }
-            details.more open[["include", "exclude", "fold"].iter().any(|name| params.get(name).is_some())] {
+            details.more open[["include", "exclude", "fold", "on", "class"].iter().any(|name| params.get(name).is_some())] {
                 summary { "Patterns" }
                 label { "Only stacks with " input name="include" value=(value("include")) placeholder="regular expression"; }
                 label { "Without " input name="exclude" value=(value("exclude")) placeholder="regular expression"; }
+                @if selection.metric.is_of_samples() { label { "Waiting for " input name="on" value=(value("on")) placeholder="task, monitor, io …"; } }
+                @else { label { "Of the type " input name="class" value=(value("class")) placeholder="System.String"; } }
                 label { "Fold into callers " input name="fold" value=(value("fold")) placeholder="regular expression"; }
                 label { "Group " input name="group" form="groups" value=(if value("group").contains("->") { value("group") } else { "" }) placeholder="^Shop\\.(\\w+) -> $1; …"; }
             }
@@ -143,7 +157,12 @@ fn metric_select(ctx: &Ctx<'_>, chosen: &Metric) -> Markup {
         select name="metric" {
             @if !offered { option value=(chosen.name()) selected { (chosen.title()) " (none here)" } }
             @for offer in fixed { (one(offer)) }
-            @if !events.is_empty() { optgroup label="Any event with a stack, by count" { @for offer in events { (one(offer)) } } }
+            @if !events.is_empty() {
+                optgroup label="Any event with a stack, by count" {
+                    @for offer in events.iter().take(MOST_EVENTS) { (one(offer)) }
+                    @if events.len() > MOST_EVENTS { option disabled { (events.len() - MOST_EVENTS) " more: see the tab of events" } }
+                }
+            }
         }
     }
 }
@@ -299,7 +318,7 @@ fn method_list(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile) -> Marku
             button.copy type="button" data-copy="methods" hidden { "Copy as CSV" }
         }
         div.scroll tabindex="0" role="region" aria-label="Methods" {
-            table #methods data-table="methods" data-complete[all <= METHODS] {
+            table #methods data-table="methods" data-complete[find.is_none() && all <= METHODS] {
                 thead { tr {
                     th.num scope="col" data-column="own" { a href=(sort("-own")) { "own" } }
                     th.num scope="col" { "share" }
@@ -363,13 +382,19 @@ fn around(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile) -> Markup {
     let unit = selection.metric.unit();
     let first = |column: &[f64]| column.first().copied().unwrap_or(0.0);
     let flame = ctx.params.with("show", "").without(&["root"]);
+    // Of a method that calls itself the view has the outermost calls alone.
+    let sums = methods(profile);
+    let is_it = |row: &&MethodRow| {
+        profile.shape.names.get(row.name as usize).is_some_and(|name| name.full == *method)
+    };
+    let own = sums.rows.iter().find(is_it).map(|row| row.own);
     html! {
         h3.name title=(method) { (stacks::short_name(method)) }
         p.hint { (method) }
         (missed(&callees))
         dl.figures {
             div.measure { dt { "with what it called" } dd { (weight(first(&callees.nodes.weight), unit)) " (" (percent(first(&callees.nodes.weight), callees.total)) ")" } }
-            div.measure { dt { "own" } dd { (weight(first(&callees.nodes.own), unit)) } }
+            @if let Some(own) = own { div.measure { dt { "own" } dd { (weight(own, unit)) " (" (percent(own, callees.total)) ")" } } }
         }
         div.pair {
             section { div.toolbar { h3 { "Callers" } a href=(flame.with("up", "1").href(ctx.path)) { "as a flame graph" } }
@@ -403,7 +428,7 @@ pub(crate) fn in_file(
             (said(ctx, &selection, &profile))
             div.flame data-flame="" data-flame-data=(id) data-compared[profile.total_against().is_some()] { (maud::PreEscaped(&drawn.svg)) }
             @if picture.hidden_nodes > 0 {
-                p.loss { (counted(picture.hidden_nodes, "subtree")) " of less than " (percent(least_share, 1.0)) " each are not in this file, "
+                p.loss { (counted(picture.hidden_nodes, "small subtree")) " are not in this file, "
                     (percent(picture.hidden_weight, picture.total)) " in all." }
             }
             (legend(profile.total_against().is_some()))

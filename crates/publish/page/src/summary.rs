@@ -3,18 +3,21 @@
 use crate::cards::cards;
 use crate::exhibit::Exhibit;
 use crate::page::Ctx;
-use maud::{Markup, html};
-use runtime::Part;
+use maud::{Markup, PreEscaped, html};
 use runtime::unit::show;
+use runtime::{List, Part};
 
 /// The page.
 pub(crate) fn summary(ctx: &Ctx<'_>) -> Markup {
     let exhibit = ctx.here();
     html! {
+        @if ctx.is_part() {
+            p.said { "The verdict, the findings and the figures are of the whole recording; the views that they lead to are of the range." }
+        }
         (crate::changes::head(ctx))
         (cards(ctx))
         section.parts aria-label="In figures" {
-            h2 { "In figures" @if ctx.is_part() { ", over the whole recording" } }
+            h2 { "In figures" }
             div.grid { @for part in exhibit.parts.iter().filter(|part| is_known(part)) { (in_figures(ctx, part)) } }
         }
         (not_here(ctx))
@@ -74,6 +77,9 @@ fn in_figures(ctx: &Ctx<'_>, part: &Part) -> Markup {
         section.part {
             h3 { @if let Some(path) = tab_of(part.id).filter(|path| ctx.pages.has(path)) { a href=(ctx.to(path, &ctx.params.kept())) { (title) } } @else { (title) } }
             (figures(part))
+            @for series in part.series.iter().filter(|series| series.values.iter().any(Option::is_some)).take(1) {
+                p.hint.course { (series.about) (PreEscaped(charts::sparkline(&series.values, series.about))) }
+            }
         }
     }
 }
@@ -97,7 +103,38 @@ pub(crate) fn figures_of(ctx: &Ctx<'_>, ids: &[&str]) -> Markup {
     html! {
         @for part in parts {
             @if is_known(part) { section.part { h2 { (title_of(part.id)) ", over the whole recording" } (figures(part)) } }
+            @for list in part.lists.iter().filter(|list| !list.rows.is_empty()) { (largest(part, list)) }
             @for missing in &part.missing { p.empty { (missing) } }
+        }
+    }
+}
+
+/// The largest of something in a part.
+fn largest(part: &Part, list: &List) -> Markup {
+    let id = format!("{}-{}", part.id, list.name);
+    let cell = |value: &Option<f64>, unit: &str| {
+        html! {
+            @if let Some(value) = value { td.num data-v=(value) { (show(*value, unit)) } }
+            @else { td.none { span.quiet { "none" } } }
+        }
+    };
+    html! {
+        details.largest {
+            summary { (list.about) " " span.hint { "over the whole recording" } }
+            div.toolbar { button.copy type="button" data-copy=(id) hidden { "Copy as CSV" } }
+            div.scroll tabindex="0" role="region" aria-label=(list.about) {
+                table data-table=(id) data-complete="" {
+                    thead { tr {
+                        th scope="col" data-column="name" { "name" }
+                        @for column in list.columns { th.num scope="col" data-column=(column.name) { (column.name) } }
+                    } }
+                    tbody { @for row in &list.rows { tr {
+                        td.name title=(row.name) { (runtime::written_name(&row.name)) }
+                        @for (value, column) in row.values.iter().zip(list.columns) { (cell(value, column.unit)) }
+                    } } }
+                }
+            }
+            @if list.more > 0 { p.hint { (list.more) " more are not listed." } }
         }
     }
 }

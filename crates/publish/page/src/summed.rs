@@ -154,7 +154,11 @@ fn threads(recording: &Recording, rows: Range<usize>) -> Answer {
     }
     let known = (0..recording.threads.thread.len()).filter_map(|row| recording.threads.row(row));
     let row = |row: model::ThreadRow| {
-        let counts = sums.get(&row.thread).copied().unwrap_or_default().map(whole);
+        // Where nothing was sampled, it is not known how often a thread would have been.
+        let counted = |counts: [u64; 3]| {
+            if samples.ts_ns.is_empty() { [const { Cell::Null }; 3] } else { counts.map(whole) }
+        };
+        let counts = counted(sums.get(&row.thread).copied().unwrap_or_default());
         let texts = [row.name, row.kind].map(|sym| text(recording, sym));
         let times = [row.first_ts_ns, row.last_ts_ns].map(Cell::Int);
         [Cell::Int(row.thread)].into_iter().chain(texts).chain(times).chain(counts).collect()
@@ -169,7 +173,7 @@ fn threads(recording: &Recording, rows: Range<usize>) -> Answer {
 /// Keeps the rows that have a text in any cell, which is in small letters.
 pub(crate) fn keep(rows: &mut Vec<Vec<Cell>>, wanted: &str) {
     let has = |cell: &Cell| match cell {
-        Cell::Text(text) => text.to_lowercase().contains(wanted),
+        Cell::Text(text) => text.to_ascii_lowercase().contains(wanted),
         Cell::Int(value) => value.to_string().contains(wanted),
         Cell::Real(value) => value.to_string().contains(wanted),
         Cell::Null => false,

@@ -7,11 +7,13 @@
 use crate::page::Ctx;
 use crate::params::{Params, place};
 use crate::summed::{self, Summed};
+use crate::tabs::metrics_of;
 use crate::words::{counted, moment, percent};
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use model::Recording;
 use runtime::unit::{duration, short, show};
 use sql::{Answer, AnswerColumn, Cell, Database, QueryOptions, Rows};
+use stacks::Metric;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use std::time::Duration;
 const PAGE_ROWS: usize = 100;
 /// Rows of a table in a page that is one file.
 const FILE_ROWS: usize = 50;
+/// The largest CSV that a page gives, in bytes.
+const CSV_BYTES: usize = 200_000_000;
 /// A query of a page may take so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -77,7 +81,7 @@ pub(crate) fn literal(text: &str) -> String {
 fn looked_at(spec: &TableSpec, look: &Look, columns: &[String]) -> String {
     let mut sql = format!("select * from ({})", spec.sql);
     if let Some(find) = &look.find {
-        let wanted = literal(&find.to_lowercase());
+        let wanted = literal(&find.to_ascii_lowercase());
         let has = |column: &String| format!("instr(lower(ifnull({}, '')), {wanted}) > 0", identifier(column));
         let any: Vec<String> = columns.iter().map(has).collect();
         sql.extend([" where (", &any.join(" or "), ")"]);
@@ -94,6 +98,25 @@ pub(crate) fn csv(ctx: &Ctx<'_>, spec: &TableSpec) -> Result<Vec<u8>, sql::Error
     let columns = columns(&ctx.here().recording, spec)?;
     let sql = looked_at(spec, &Look::of(spec, ctx.params), &columns);
     answer_csv(&ctx.here().recording, &sql, None)
+}
+
+/// Bytes that refuse to become more than [`CSV_BYTES`].
+struct Capped(Vec<u8>);
+
+impl std::io::Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > CSV_BYTES {
+            return Err(std::io::Error::other(
+                "this is more than 200 MB of CSV: use `casebook query`, or narrow it",
+            ));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// CSV for spreadsheets: a text that one would take for a formula begins with an apostrophe.
@@ -116,7 +139,8 @@ impl<R: Rows> Rows for ForSpreadsheets<R> {
 }
 
 fn columns(recording: &Arc<Recording>, spec: &TableSpec) -> Result<Vec<String>, sql::Error> {
-    let answer = run(recording, &spec.sql, Some(0))?;
+    // Within the statement: a limit outside of it would have the first row computed, and with it all of them.
+    let answer = run(recording, &format!("select * from ({}) limit 0", spec.sql), None)?;
     Ok(answer.columns.into_iter().map(|column| column.name).collect())
 }
 
@@ -143,10 +167,10 @@ fn page_of_rows(ctx: &Ctx<'_>, spec: &TableSpec, look: &Look, rows: usize) -> Re
     let recording = &ctx.here().recording;
     let skipped = (look.page - 1).saturating_mul(rows);
     if let Some(table) = spec.summed {
-        let mut answer =
-            summed::summed(recording, table, ctx.params.time_ns("from"), ctx.params.time_ns("to"));
+        let (from, to) = ctx.params.range();
+        let mut answer = summed::summed(recording, table, from, to);
         if let Some(find) = &look.find {
-            summed::keep(&mut answer.rows, &find.to_lowercase());
+            summed::keep(&mut answer.rows, &find.to_ascii_lowercase());
         }
         if let Some((column, descending)) = &look.sort {
             let by = answer.columns.iter().position(|of| of.name == *column);
@@ -173,6 +197,8 @@ fn shown(ctx: &Ctx<'_>, spec: &TableSpec) -> Result<Markup, sql::Error> {
     let PageOfRows { answer, total, more } = page_of_rows(ctx, spec, &look, rows)?;
     let skipped = (look.page - 1).saturating_mul(rows);
     let complete = !more && look.page == 1 && look.find.is_none();
+    let columns: Vec<String> = answer.columns.iter().map(|column| column.name.clone()).collect();
+    let is_behind = answer.rows.is_empty() && total.is_some_and(|total| total > 0);
     Ok(html! {
         section.block id=(spec.id) {
             div.toolbar {
@@ -180,11 +206,11 @@ fn shown(ctx: &Ctx<'_>, spec: &TableSpec) -> Result<Markup, sql::Error> {
                 @if let Some(total) = total {
                     span.hint { (counted(u64::try_from(total).unwrap_or(u64::MAX), "row")) }
                 }
-                (controls(ctx, spec, &look, complete))
+                (controls(ctx, spec, &look, &columns, complete))
             }
             p.hint { (spec.about) }
             @if answer.rows.is_empty() {
-                p.empty { @if look.find.is_some() { "No row has this text." } @else { "No row in this range of time." } }
+                p.empty { @if is_behind { "There are no more rows." } @else if look.find.is_some() { "No row has this text." } @else { "No row in this range of time." } }
             } @else {
                 (rows_of(ctx, spec, &answer, &look, complete))
             }
@@ -201,7 +227,7 @@ fn count(recording: &Arc<Recording>, sql: &str) -> Option<usize> {
     }
 }
 
-fn controls(ctx: &Ctx<'_>, spec: &TableSpec, look: &Look, complete: bool) -> Markup {
+fn controls(ctx: &Ctx<'_>, spec: &TableSpec, look: &Look, columns: &[String], complete: bool) -> Markup {
     if ctx.is_file() {
         return html! {
             button.copy type="button" data-copy=(spec.id) hidden { "Copy as CSV" }
@@ -219,7 +245,7 @@ fn controls(ctx: &Ctx<'_>, spec: &TableSpec, look: &Look, complete: bool) -> Mar
         a.button href=(ctx.params.with("table", spec.id).with("of", ctx.path).href("/rows.csv"))
             download=(format!("{}.csv", spec.id)) data-csv=(spec.id) { "CSV" }
         button.copy type="button" data-copy=(spec.id) hidden { "Copy as CSV" }
-        a.button href=(ctx.params.kept().with("q", &looked_at(spec, look, &[])).href("/sql")) { "SQL" }
+        a.button href=(ctx.params.kept().with("q", &looked_at(spec, look, columns)).href("/sql")) { "SQL" }
     }
 }
 
@@ -365,10 +391,23 @@ fn cell_of(ctx: &Ctx<'_>, cell: &Cell, kind: Kind, unit: &str) -> Markup {
     }
 }
 
+/// What the stacks behind a tab's rows are summed up by.
+fn metric_of(ctx: &Ctx<'_>) -> Option<String> {
+    let offered = |metric: &&Metric| ctx.here().sums_up_by(metric);
+    metrics_of(ctx.path).iter().find(offered).map(Metric::name)
+}
+
 fn text_cell(ctx: &Ctx<'_>, text: &str, kind: Kind) -> Markup {
     match kind {
         Kind::Frame if !ctx.is_file() && text.contains('!') => {
-            let to = ctx.params.kept().with("show", "callers").with("method", text).href("/stacks");
+            let metric = metric_of(ctx).unwrap_or_default();
+            let to = ctx
+                .params
+                .kept()
+                .with("metric", &metric)
+                .with("show", "callers")
+                .with("method", text)
+                .href("/stacks");
             html! { td.name { a href=(to) title=(text) { (stacks::short_name(text)) } } }
         }
         Kind::Frame if text.contains('!') => html! { td.name title=(text) { (stacks::short_name(text)) } },
@@ -381,10 +420,12 @@ fn text_cell(ctx: &Ctx<'_>, text: &str, kind: Kind) -> Markup {
 
 fn number(ctx: &Ctx<'_>, value: f64, whole: Option<i64>, kind: Kind, unit: &str) -> Markup {
     let shown = match kind {
-        Kind::Moment => moment(whole.unwrap_or(0)),
+        Kind::Moment => moment(value),
         Kind::Time => duration(value / 1e6),
         Kind::Bytes => show(value, "B"),
-        Kind::Share => percent(value, 1.0),
+        Kind::Share => {
+            return html! { td.num.share-of data-v=(value) { (PreEscaped(charts::bar(value))) " " (percent(value, 1.0)) } };
+        }
         Kind::Stack | Kind::Thread => {
             let id = whole.map_or_else(|| value.to_string(), |whole| whole.to_string());
             if ctx.is_file() {
@@ -394,7 +435,8 @@ fn number(ctx: &Ctx<'_>, value: f64, whole: Option<i64>, kind: Kind, unit: &str)
             let (href, text) = if kind == Kind::Stack {
                 (kept.with("id", &id).href("/stack"), "stack".to_owned())
             } else {
-                (kept.with("thread", &id).with("metric", "wall").href("/stacks"), id)
+                let metric = if ctx.here().sums_up_by(&Metric::Wall) { "wall" } else { "" };
+                (kept.with("thread", &id).with("metric", metric).href("/stacks"), id)
             };
             return html! { td.num data-v=(value) { a href=(href) { (text) } } };
         }
@@ -412,8 +454,8 @@ pub(crate) fn answer_csv(
     most: Option<usize>,
 ) -> Result<Vec<u8>, sql::Error> {
     let database = Database::open(vec![(None, Arc::clone(recording))])?;
-    let mut out = Vec::new();
+    let mut out = Capped(Vec::new());
     let options = QueryOptions { limit: most, interrupt_after: Some(PATIENCE) };
     database.stream(query, options, &mut ForSpreadsheets(sql::output::Csv::new(&mut out)))?;
-    Ok(out)
+    Ok(out.0)
 }

@@ -40,7 +40,7 @@ fn by_columns(summed: Summed, spec: TableSpec) -> TableSpec {
 fn exceptions(ts: &str) -> Vec<TableSpec> {
     vec![
         spec(
-            "types",
+            "thrown-types",
             "Types",
             "Exceptions by type; they were thrown, caught or not.",
             format!(
@@ -293,9 +293,10 @@ fn threads(ts: &str) -> Vec<TableSpec> {
                 "Threads",
                 "What each thread is for and how it was sampled.",
                 format!(
-                    "select threads.thread, name, kind, first_ts_ns, last_ts_ns, ifnull(seen.samples, 0) as samples, ifnull(running, 0) as running, \
-             ifnull(waiting, 0) as waiting from threads left join (select thread, count(*) as samples, sum(state = 'running') as running, \
-             sum(state = 'waiting') as waiting from samples where {ts} group by 1) as seen on seen.thread = threads.thread order by 6 desc"
+                    "select threads.thread, name, kind, first_ts_ns, last_ts_ns, iif(known, ifnull(seen.samples, 0), null) as samples, \
+             iif(known, ifnull(running, 0), null) as running, iif(known, ifnull(waiting, 0), null) as waiting from threads left join (select thread, count(*) as samples, sum(state = 'running') as running, \
+             sum(state = 'waiting') as waiting from samples where {ts} group by 1) as seen on seen.thread = threads.thread, \
+             (select exists (select 1 from samples) as known) order by 6 desc"
                 ),
             ),
         ),
@@ -319,7 +320,7 @@ fn events(ctx: &Ctx<'_>, ts: &str) -> Vec<TableSpec> {
             spec(
                 "kinds",
                 "Kinds",
-                "What was recorded, by provider and name.",
+                "What was recorded in this range of time, by provider and name; the choice above is of the list below.",
                 format!(
                     "select provider, name, count(*) as events, count(stack) as with_stack, count(distinct thread) as threads, min(ts_ns) as first_ts_ns, \
              max(ts_ns) as last_ts_ns from events where {ts} group by 1, 2 order by 3 desc"
@@ -360,7 +361,7 @@ pub(crate) fn tab(ctx: &Ctx<'_>, path: &str) -> Markup {
 }
 
 /// The metrics that a tab's rows have stacks for.
-fn metrics_of(path: &str) -> &'static [Metric] {
+pub(crate) fn metrics_of(path: &str) -> &'static [Metric] {
     match path {
         "/gc" => &[Metric::Collections, Metric::GcPause],
         "/allocations" => &[Metric::AllocatedBytes, Metric::Allocations],
@@ -384,6 +385,9 @@ fn stacks_link(ctx: &Ctx<'_>, path: &str) -> Markup {
     }
 }
 
+/// Providers, and events, that are offered to choose from.
+const MOST_OFFERED: usize = 2_000;
+
 fn kind_form(ctx: &Ctx<'_>) -> Markup {
     let recording = &ctx.here().recording;
     let events = &recording.events;
@@ -398,15 +402,25 @@ fn kind_form(ctx: &Ctx<'_>) -> Markup {
     let mut providers: Vec<&str> = kinds.iter().map(|(provider, _)| *provider).collect();
     providers.dedup();
     let chosen = |name: &str| ctx.params.get(name).unwrap_or_default();
-    let names =
-        kinds.iter().filter(|(provider, _)| chosen("provider").is_empty() || *provider == chosen("provider"));
+    let names: Vec<_> = kinds
+        .iter()
+        .filter(|(provider, _)| chosen("provider").is_empty() || *provider == chosen("provider"))
+        .collect();
+    let (more_providers, more_names) =
+        (providers.len().saturating_sub(MOST_OFFERED), names.len().saturating_sub(MOST_OFFERED));
     html! {
         form.toolbar method="get" action=(place(ctx.path)) {
             @for (name, value) in ctx.params.without(&["provider", "name", "thread", "events.page"]).pairs() { input type="hidden" name=(name) value=(value); }
-            label { "Provider " select name="provider" { option value="" { "all" } @for provider in providers { option value=(provider) selected[provider == chosen("provider")] { (provider) } } } }
-            label { "Event " select name="name" { option value="" { "all" } @for (_, name) in names { option value=(name) selected[*name == chosen("name")] { (name) } } } }
+            label { "Provider " select name="provider" { option value="" { "all" } @for provider in providers.into_iter().take(MOST_OFFERED) { option value=(provider) selected[provider == chosen("provider")] { (provider) } } } }
+            label { "Event " select name="name" { option value="" { "all" } @for (_, name) in names.iter().take(MOST_OFFERED) { option value=(name) selected[*name == chosen("name")] { (name) } } } }
             label { "Thread " input name="thread" inputmode="numeric" size="8" value=(chosen("thread")); }
             button type="submit" { "Show" }
+        }
+        @if more_providers + more_names > 0 {
+            p.hint { (more_providers) " more providers and " (more_names) " more events are not offered: SQL has them." }
+        }
+        @if !chosen("thread").is_empty() && chosen("thread").parse::<i64>().is_err() {
+            p.error role="alert" { "A thread is chosen by its number here: all threads are shown." }
         }
     }
 }
@@ -426,14 +440,15 @@ pub(crate) fn one_stack(ctx: &Ctx<'_>) -> Markup {
     let text = |list: &[model::Sym], frame: u32| {
         list.get(frame as usize).map_or("", |sym| recording.strings.text(*sym)).to_owned()
     };
-    let all = frames.len();
+    let count = frames.len();
+    let all = if ctx.here().sums_up_by(&Metric::Wall) { "wall" } else { "" };
     html! {
         h2 { "Stack " (id) }
-        p.hint { (all) " frames, the innermost first" @if all > MOST { "; the first " (MOST) " are shown" } "." }
+        p.hint { (count) " frames, the innermost first" @if count > MOST { "; the first " (MOST) " are shown" } "." }
         ol.frames {
             @for frame in frames.iter().copied().take(MOST) {
                 @let name = text(&recording.frames.name, frame);
-                li { a.name href=(ctx.params.kept().with("show", "callers").with("method", &name).with("metric", "wall").href("/stacks")) { (name) }
+                li { a.name href=(ctx.params.kept().with("show", "callers").with("method", &name).with("metric", all).href("/stacks")) { (name) }
                     " " span.hint { (text(&recording.frames.tier, frame)) } }
             }
         }
@@ -442,10 +457,13 @@ pub(crate) fn one_stack(ctx: &Ctx<'_>) -> Markup {
 
 /// The flame graphs of a page of one file, with their data.
 pub(crate) fn stacks_in_file(ctx: &Ctx<'_>, least_share: f64, most_nodes: usize) -> (Markup, Markup) {
-    let fixed = ctx.here().offers.iter().filter(|offer| !matches!(offer.metric, Metric::Event(..)));
+    let is_event = |offer: &&stacks::Offer| matches!(offer.metric, Metric::Event(..));
+    let events = ctx.here().offers.iter().filter(is_event).count();
+    let fixed = ctx.here().offers.iter().filter(|offer| !is_event(offer));
     let drawn: Vec<_> =
         fixed.filter_map(|offer| in_file(ctx, &offer.metric, least_share, most_nodes)).collect();
     let data = drawn.iter().map(|(_, data)| data.as_str()).collect::<String>();
-    let markup = html! { @for (markup, _) in &drawn { (markup) } @if drawn.is_empty() { p.empty { "This recording has no stacks." } } };
+    let markup = html! { @for (markup, _) in &drawn { (markup) } @if drawn.is_empty() { p.empty { "This recording has no stacks." } }
+    @if events > 0 { p.loss { "Flame graphs of " (events) " kinds of events, by count, are not in this file: casebook open shows them." } } };
     (markup, maud::PreEscaped(data))
 }

@@ -233,7 +233,7 @@ fn sums_from_the_columns_are_the_answers_of_their_queries() {
             for (spec, table) in of_columns {
                 tables += 1;
                 let recording = &pages.here.recording;
-                let (from, to) = (params.time_ns("from"), params.time_ns("to"));
+                let (from, to) = params.range();
                 let mut here = crate::summed::summed(recording, table, from, to);
                 let mut there = crate::tables::run(recording, &spec.sql, None).unwrap();
                 let names = |answer: &sql::Answer| -> Vec<String> {

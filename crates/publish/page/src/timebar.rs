@@ -40,6 +40,9 @@ pub(crate) fn bar(ctx: &Ctx<'_>) -> Markup {
     let (from, to) = ctx.span();
     html! {
         section.timebar aria-label="Time line" data-timeline="" data-from=(seconds(from)) data-to=(seconds(to)) data-chosen[ctx.is_part()] {
+            @if ctx.params.is_range_refused() {
+                p.error role="alert" { "That range of time is none, or not all of it could be read: it begins before it ends, in seconds." }
+            }
             (drawn(&first, shown))
             @if !others.is_empty() {
                 details.others { summary { "The other lanes" } (drawn(&others, shown)) }

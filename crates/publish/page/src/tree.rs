@@ -46,7 +46,7 @@ pub(crate) fn tree(
             }
         };
         if !below || depth == DEEPEST {
-            text.push_str(&html! { li.leaf { (row) " " (zoom) } }.into_string());
+            text.push_str(&html! { li.leaf { (zoom) (row) } }.into_string());
         } else {
             text.extend(["<li>", &zoom.into_string()]);
             let share = nodes.weight.get(at).copied().unwrap_or(0.0) / root;

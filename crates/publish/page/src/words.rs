@@ -18,8 +18,8 @@ pub(crate) fn percent(part: f64, whole: f64) -> String {
 }
 
 /// A time since the session's start.
-pub(crate) fn moment(ns: i64) -> String {
-    format!("{:.3} s", runtime::real(ns) / 1e9)
+pub(crate) fn moment(ns: f64) -> String {
+    format!("{:.3} s", ns / 1e9)
 }
 
 /// A count with its noun.
