@@ -5,7 +5,7 @@
  * dragging, or with the two handles by keyboard; it becomes the parameters `from` and `to` in seconds.
  */
 
-import { address, duration, element, moment, seconds } from "casebook/format";
+import { address, duration, element, isFile, moment, seconds, show } from "casebook/format";
 
 /** The least part of a plot's width that is a selection and not a click. */
 const LEAST_PIXELS = 4;
@@ -39,6 +39,33 @@ export function moved(range, end, to, span) {
     : { ...range, to: Math.round(Math.min(span.to, Math.max(to, range.from + least))) };
 }
 
+/**
+ * What a lane shows: a value a piece of the range for each layer, or stretches of time, from and how long.
+ *
+ * @typedef {{ unit: string, layers: { name: string, values: (number | null)[] }[], stretches: [number, number][] }} Values
+ */
+
+/**
+ * The values at a time, in words.
+ *
+ * @param {Values} lane
+ * @param {number} ns
+ * @param {{ from: number, to: number }} span
+ * @returns {string}
+ */
+export function valueAt({ unit, layers, stretches }, ns, span) {
+  const length = span.to - span.from || 1;
+  const words = layers.map(({ name, values }) => {
+    const value = values[Math.min(values.length - 1, Math.floor(((ns - span.from) / length) * values.length))];
+    if (value === null || value === undefined) return "";
+    return name === "" || layers.length === 1 ? show(value, unit) : `${name} ${show(value, unit)}`;
+  });
+  // A stretch is met within two pixels of a usual plot.
+  const near = stretches.find(([from, long]) => ns >= from - length / 500 && ns <= from + long + length / 500);
+  if (near) words.push(duration(near[1] / 1e6));
+  return words.filter((word) => word !== "").join(" · ");
+}
+
 /** A block of lanes. */
 class Lanes {
   /**
@@ -54,6 +81,9 @@ class Lanes {
     this.before = element("div", { class: "lane-shade", hidden: true });
     this.after = element("div", { class: "lane-shade", hidden: true });
     block.append(this.before, this.after, this.cross, this.time);
+    /** @type {Map<string, Values> | null} what the lanes show, once it is there */
+    this.values = null;
+    block.addEventListener("pointerenter", () => void this.load(), { once: true });
     block.addEventListener("pointermove", (event) => this.point(event));
     block.addEventListener("pointerleave", () => this.point(null));
     new ResizeObserver(() => this.bar?.show()).observe(block);
@@ -91,11 +121,39 @@ class Lanes {
     return timeAt(event.clientX - edge, width, this.span);
   }
 
+  /** Asks for the values of the lanes; without them the time alone is shown. */
+  async load() {
+    if (isFile()) return;
+    const answer = await fetch(`lanes.json${location.search}`).catch(() => null);
+    if (!answer?.ok) return;
+    /** @type {{ lanes: (Values & { id: string })[] }} */
+    const { lanes } = await answer.json();
+    this.values = new Map(lanes.map((lane) => [lane.id, lane]));
+  }
+
+  /** What each lane has at a time. @param {number | null} ns */
+  tell(ns) {
+    for (const figure of this.block.querySelectorAll("figure[data-lane]")) {
+      const values = this.values?.get(figure.getAttribute("data-lane") ?? "");
+      let value = figure.querySelector(".lane-value");
+      if (ns === null || !values) {
+        value?.remove();
+        continue;
+      }
+      if (!value) {
+        value = element("output", { class: "lane-value", "aria-hidden": "true" });
+        figure.querySelector(".lane-room")?.append(value);
+      }
+      value.textContent = valueAt(values, ns, this.span);
+    }
+  }
+
   /** Shows the time under the pointer. @param {PointerEvent | null} event */
   point(event) {
     const isShown = event !== null && this.isOnPlot(event);
     this.cross.hidden = !isShown;
     this.time.hidden = !isShown;
+    this.tell(isShown ? this.at(event) : null);
     if (!isShown) return;
     const ns = this.at(event);
     const x = this.place(ns);

@@ -6,7 +6,7 @@ import { Graph, pattern, search, step } from "casebook/graph";
 import { escaped } from "casebook/menu";
 import { candidates, tablesIn, words } from "casebook/sql";
 import { csv, field, order } from "casebook/table";
-import { moved, timeAt } from "casebook/timeline";
+import { moved, timeAt, valueAt } from "casebook/timeline";
 
 /**
  * ```text
@@ -209,4 +209,21 @@ test("a word that is complete offers nothing", () => {
 test("the words of a query leave texts and comments out", () => {
   assert.deepEqual(words("select a, 'b c' -- d\nfrom \"e f\" /* g */"), ["select", "a", ",", "from", "e f"]);
   assert.deepEqual([...tablesIn("select * from GC g, samples", SCHEMA).keys()], ["gc", "g", "samples"]);
+});
+
+test("values of a lane are those of its piece, and of a stretch that is near", () => {
+  const lane = {
+    unit: "B",
+    layers: [
+      { name: "gen 0", values: [1000, null, 3000, 4000] },
+      { name: "gen 2", values: [0, null, 7, null] },
+    ],
+    stretches: /** @type {[number, number][]} */ ([[50, 2_000_000]]),
+  };
+  const at = (/** @type {number} */ ns) => valueAt({ ...lane, stretches: [] }, ns, { from: 0, to: 100 });
+  assert.equal(at(0), "gen 0 1 kB · gen 2 0 B");
+  assert.equal(at(30), "");
+  assert.equal(at(99), "gen 0 4 kB");
+  assert.equal(at(100), "gen 0 4 kB");
+  assert.equal(valueAt({ ...lane, layers: [] }, 50, { from: 0, to: 100 }), "2.00 ms");
 });

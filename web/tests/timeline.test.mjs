@@ -114,6 +114,21 @@ test("a click selects nothing", async () => {
   await page.close();
 });
 
+test("what is pointed at tells its values", async () => {
+  const page = await visit.open("/gc");
+  const { left, width, y } = await plot(page);
+  await page.mouse.move(left + width * 0.5, y);
+  await page.waitForFunction(() => document.querySelectorAll("figure[data-lane]").length > 0);
+  // The values are asked for by the first move; a second one shows them.
+  await page.waitForNetworkIdle({ idleTime: 200 });
+  await page.mouse.move(left + width * 0.6, y);
+  const heap = await page.$eval("figure[data-lane=heap] .lane-value", (at) => at.textContent ?? "");
+  assert.match(heap, /\d.* [kMG]?B/);
+  await page.mouse.move(5, 5);
+  assert.equal((await page.$$(".lane-value")).length, 0);
+  await page.close();
+});
+
 test("the handles select a range by keyboard", async () => {
   const page = await visit.open("/gc");
   const { from, to } = await plot(page);

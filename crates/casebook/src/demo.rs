@@ -43,6 +43,7 @@ struct Bundled {
     name: &'static str,
     title: &'static str,
     about: &'static str,
+    views: &'static [(&'static str, &'static str)],
     bytes: &'static [u8],
 }
 
@@ -52,6 +53,10 @@ const BUNDLED: [Bundled; 4] = [
         title: "A service that answers nobody, on an idle machine",
         about: "100 clients ask a handler that waits for its own asynchronous work with .Result. \
                 Look at the threads that wait, and at the queue.",
+        views: &[
+            ("stacks?metric=waiting&on=task&thread=pool", "Threads that wait"),
+            ("threads", "The pool and its queue"),
+        ],
         bytes: include_bytes!("../../../fixtures/starvation.nettrace.zst"),
     },
     Bundled {
@@ -59,6 +64,7 @@ const BUNDLED: [Bundled; 4] = [
         title: "More clients, no more answers",
         about: "Every request takes the same lock and holds it for 2 ms. Look at the flame graph of the time waited for \
                 locks, and at the latency of requests.",
+        views: &[("stacks?metric=contention-time", "Time waited for locks"), ("requests", "Requests")],
         bytes: include_bytes!("../../../fixtures/lock.nettrace.zst"),
     },
     Bundled {
@@ -66,12 +72,14 @@ const BUNDLED: [Bundled; 4] = [
         title: "Memory that only grows",
         about: "A cache that forgets nothing. Look at what the heap keeps after each full collection, and at the types \
                 that are allocated.",
+        views: &[("gc", "The heap over time"), ("allocations", "Types allocated")],
         bytes: include_bytes!("../../../fixtures/leak.nettrace.zst"),
     },
     Bundled {
         name: "healthy",
         title: "A healthy service",
         about: "The same service reads orders from its database. Nothing is wrong: this is how that looks.",
+        views: &[("requests", "Requests"), ("stacks", "Flame graph")],
         bytes: include_bytes!("../../../fixtures/healthy.nettrace.zst"),
     },
 ];
@@ -83,21 +91,27 @@ impl Site for Tour {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let begun = now();
     let mut tour = Tour::default();
+    let mut live = args.pid.map(record_live).transpose()?;
     for case in &BUNDLED {
         let begun = now();
         let file = format!("{}.nettrace.zst", case.name);
         let recording = read(case.bytes, &file).with_context(|| format!("cannot read the bundled {file}"))?;
         let pages = Pages::new(Arc::new(recording));
         tell_of(case.title, &pages, begun)?;
-        tour.add(case.name, case.title, case.about, pages);
+        tour.add(case.name, case.title, case.about, case.views, pages);
     }
-    if let Some(pid) = chosen_process(args)? {
-        add_live(&mut tour, pid)?;
+    if live.is_none()
+        && !args.once
+        && let Some(pid) = chosen_process()?
+    {
+        live = Some(record_live(pid)?);
+    }
+    if let Some((pid, out)) = live {
+        add_live(&mut tour, pid, &out)?;
     }
     if args.once {
-        return build_once(&tour, begun);
+        return build_once(&tour);
     }
     serving::serve(tour, &args.serving)
 }
@@ -125,7 +139,8 @@ fn tell_of(title: &str, pages: &Pages, begun: Instant) -> anyhow::Result<()> {
 }
 
 /// Builds every page; a page that is none is an error.
-fn build_once(tour: &Tour, begun: Instant) -> anyhow::Result<ExitCode> {
+fn build_once(tour: &Tour) -> anyhow::Result<ExitCode> {
+    let begun = now();
     let addresses = tour.addresses();
     let mut bytes = 0;
     for address in &addresses {
@@ -143,11 +158,8 @@ fn build_once(tour: &Tour, begun: Instant) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The process to record: the one that was named, or the one that was chosen when asked.
-fn chosen_process(args: &Args) -> anyhow::Result<Option<u32>> {
-    if args.pid.is_some() || args.once {
-        return Ok(args.pid);
-    }
+/// The process to record, where one runs and its number is given when asked.
+fn chosen_process() -> anyhow::Result<Option<u32>> {
     let live = ps::running();
     if live.is_empty() {
         return Ok(None);
@@ -172,17 +184,21 @@ fn chosen_process(args: &Args) -> anyhow::Result<Option<u32>> {
     Ok(chosen.and_then(|at| live.get(at)).map(|(pid, _)| *pid))
 }
 
-fn add_live(tour: &mut Tour, pid: u32) -> anyhow::Result<()> {
-    let out = PathBuf::from(format!("demo-{pid}"));
-    let out = free_name(&out);
+/// Records a process into a folder beside its user.
+fn record_live(pid: u32) -> anyhow::Result<(u32, PathBuf)> {
+    let out = free_name(Path::new(&format!("demo-{pid}")));
     record::of_process(pid, LIVE, LIVE_PROFILE, &out)?;
+    Ok((pid, out))
+}
+
+fn add_live(tour: &mut Tour, pid: u32, out: &Path) -> anyhow::Result<()> {
     let begun = now();
-    let recording = reading::open(&out, true)?;
+    let recording = reading::open(out, true)?;
     let title = format!("Live: process {pid}");
-    let about = format!("Recorded just now into {}.", out.display());
+    let about = format!("Recorded just now; the recording stays in {}.", out.display());
     let pages = Pages::new(Arc::new(recording));
     tell_of(&title, &pages, begun)?;
-    tour.add("live", &title, &about, pages);
+    tour.add("live", &title, &about, &[("stacks", "Flame graph"), ("gc", "GC")], pages);
     Ok(())
 }
 

@@ -345,7 +345,12 @@ fn summary(place: &str, to: To, report: &Report) -> String {
     let mut line = place.to_owned();
     if !holds.is_empty() {
         line.extend([" holds ", &holds.join(", ")]);
-    } else if to != To::Html {
+    } else if to == To::Html {
+        line.push_str(
+            " holds verdict, findings, time line, flame graphs and the first rows of each table; left out: SQL, patterns, \
+             ranges of time and what the page names",
+        );
+    } else {
         line.push_str(" holds nothing: the recording has none of what this format shows");
     }
     if !left.is_empty() {

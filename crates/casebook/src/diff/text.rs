@@ -208,7 +208,13 @@ fn changed(row: &Change) -> String {
 }
 
 fn times(ratio: f64) -> String {
-    if ratio >= 1e6 { ">1,000,000".to_owned() } else { show((ratio * 10.0).round() / 10.0, "") }
+    match ratio {
+        huge if huge >= 1e6 => ">1,000,000".to_owned(),
+        large if large >= 100.0 => show(large.round(), ""),
+        // Three digits, and no zeros that say nothing.
+        middle if middle >= 10.0 => format!("{middle:.1}").trim_end_matches(".0").to_owned(),
+        small => format!("{small:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::vtab::{Source, register};
 use model::{CATALOGUE, Recording};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Connection, Statement};
 use std::collections::BTreeSet;
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// How many recordings SQLite has room for beside each other.
 const MAX_ALIASES: usize = 10;
+/// The longest text or blob that a statement may make, in bytes: far more than any field of a recording.
+const LONGEST_VALUE: i32 = 64 << 20;
 /// Steps of SQLite's machine between looks at the clock.
 const STEPS: i32 = 20_000;
 
@@ -58,6 +61,7 @@ impl Database {
         push_down: bool,
     ) -> Result<Self, Error> {
         let connection = Connection::open_in_memory().map_err(plain)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE).map_err(plain)?;
         let several = recordings.len() > 1;
         if recordings.len() > MAX_ALIASES {
             return Err(Error::TooMany(recordings.len(), MAX_ALIASES));

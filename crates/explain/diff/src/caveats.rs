@@ -131,7 +131,7 @@ fn load(given: &Given<'_>, caveats: &mut Vec<String>) {
     if (before / after).ln().abs() > ALIKE.ln() {
         let (before, after) = (unit::short(before), unit::short(after));
         caveats.push(format!(
-            "the load differs: {before} requests a second before, {after} after; amounts per request (--per request) \
+            "the load differs: {before} requests a second before, {after} after; amounts by request \
              set it aside"
         ));
     }

@@ -34,14 +34,24 @@ const COLLECTIONS: Thing = Thing {
     name: "collections",
     events: &["GC/Start", "GC/Triggered", "GC/HeapStats", "GC/AllocationTick", "GC/SuspendEEStart"],
     since: Some(1),
+    always: false,
 };
-const ALLOCATIONS: Thing =
-    Thing { name: "allocations", events: &["GC/AllocationTick", "AllocationSampled"], since: None };
-const LOCKS: Thing = Thing { name: "waits for locks", events: &["Contention/"], since: Some(1) };
-const WAITS: Thing = Thing { name: "waits for handles", events: &["WaitHandleWait/"], since: Some(9) };
-const EXCEPTIONS: Thing = Thing { name: "exceptions", events: &["Exception/"], since: Some(1) };
-const COMPILED: Thing = Thing { name: "compiled methods", events: &["Method/Load"], since: None };
-const LOGS: Thing = Thing { name: "log lines", events: &["FormattedMessage", "MessageJson"], since: None };
+const ALLOCATIONS: Thing = Thing {
+    name: "allocations",
+    events: &["GC/AllocationTick", "AllocationSampled"],
+    since: None,
+    always: false,
+};
+const LOCKS: Thing =
+    Thing { name: "waits for locks", events: &["Contention/"], since: Some(1), always: false };
+const WAITS: Thing =
+    Thing { name: "waits for handles", events: &["WaitHandleWait/"], since: Some(9), always: true };
+const EXCEPTIONS: Thing =
+    Thing { name: "exceptions", events: &["Exception/"], since: Some(1), always: false };
+const COMPILED: Thing =
+    Thing { name: "compiled methods", events: &["Method/Load"], since: None, always: false };
+const LOGS: Thing =
+    Thing { name: "log lines", events: &["FormattedMessage", "MessageJson"], since: None, always: false };
 
 /// Which tables both recordings tell of.
 #[derive(Debug, Clone, Copy, Default)]

@@ -36,6 +36,19 @@ pub use change::{Basis, Better, Change, Diff, NotCompared, Options, Side, Subjec
 use book::Book;
 use scope::{Counted, Scope};
 
+/// The share of frames without a name from which on samples say too little to be compared.
+const MOST_UNNAMED: f64 = 0.2;
+
+/// The share of the frames of samples that have no name.
+fn unnamed(scope: &Scope<'_>) -> f64 {
+    let lost = &scope.recording().lost;
+    if lost.frames == 0 {
+        0.0
+    } else {
+        runtime::real_u64(lost.unnamed_frames) / runtime::real_u64(lost.frames)
+    }
+}
+
 /// Compares two recordings.
 pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
     let counted = Counted::of_both(before.recording, after.recording);
@@ -53,7 +66,17 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
     calls::add(&mut book, before, after);
     counters::add(&mut book, before, after);
     let has_samples = |scope: &Scope<'_>| !scope.recording().samples.ts_ns.is_empty();
+    let nameless =
+        [("before", before), ("after", after)].into_iter().find(|(_, scope)| unnamed(scope) > MOST_UNNAMED);
     match (has_samples(before), has_samples(after)) {
+        (true, true) if nameless.is_some() => {
+            if let Some((which, scope)) = nameless {
+                // What a thread waits for is told by the names of its frames, as its methods are.
+                let share = runtime::unit::show(unnamed(scope), "share");
+                let why = format!("{share} of the frames of the recording {which} have no name");
+                book.not_compared("samples of stacks", why);
+            }
+        }
         (true, true) => {
             figures::sampled(&mut book, before, after, looks);
             lists::waiting_on(&mut book, before, after, looks);

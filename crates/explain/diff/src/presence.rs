@@ -20,6 +20,8 @@ pub(crate) struct Thing {
     pub(crate) events: &'static [&'static str],
     /// The runtime tells of it from this version on; none where it is not the runtime that tells.
     pub(crate) since: Option<u32>,
+    /// Whether every process has some all the time, so that a recording without any was not asked for them.
+    pub(crate) always: bool,
 }
 
 /// Whether a thing can be compared. What one side lacks is said.
@@ -46,7 +48,7 @@ pub(crate) fn in_both(
         return true;
     }
     let knows = thing.since.is_some_and(|since| major(lacking).is_none_or(|version| version >= since));
-    if knows && has_runtime(lacking) {
+    if knows && !thing.always && has_runtime(lacking) {
         let which = if which == "before" { "the recording before" } else { "the recording after" };
         let (name, others) = (thing.name, "it has other events of the runtime");
         caveats.push(format!("{which} has no {name}; taken for none, since {others}"));

@@ -30,13 +30,13 @@ pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
     };
     let running = of_state("running");
     part.figure("samples", (total > 0).then(|| count(total)), "", "Looks of the sampler at a thread");
-    part.figure("running", running, "", "Those of a thread that ran");
-    part.figure("waiting", of_state("waiting"), "", "Those of a thread that waited");
+    part.figure("running", running, "", "Samples of threads that ran");
+    part.figure("waiting", of_state("waiting"), "", "Samples of threads that waited");
     part.figure(
         "external",
         of_state("external"),
         "",
-        "Those of a thread outside managed code, running or not",
+        "Samples of threads outside managed code, running or not",
     );
     part.figure(
         "cores",

@@ -35,18 +35,18 @@ pub(crate) fn part(recording: &Recording) -> Part {
         "background",
         seen.then(|| of_kind(recording, "BackgroundGC")),
         "",
-        "Those run beside the program",
+        "Collections in the background",
     );
-    part.figure("induced", seen.then(|| induced(recording)), "", "Those that the program called for");
+    part.figure("induced", seen.then(|| induced(recording)), "", "Collections that the program called for");
     part.figure(
         "pause.total",
         seen.then_some(millis(total)),
         "ms",
         "Time in which the program stood still for it",
     );
-    part.figure("pause.max", most.map(millis), "ms", "The longest of these times");
+    part.figure("pause.max", most.map(millis), "ms", "The longest time that it stood still for them");
     let of_time = observed.and_then(|ns| share(total, real(ns))).filter(|_| seen);
-    part.figure("pause.share", of_time, "share", "Their share of the observed time");
+    part.figure("pause.share", of_time, "share", "Share of the observed time that it stood still for them");
     let rows = !gc.start_ns.is_empty();
     let promoted = gc.promoted_bytes.iter().any(|bytes| known(*bytes).is_some());
     part.figure(

@@ -28,7 +28,7 @@ fn from_rows(recording: &Recording) -> Part {
     all.sort_unstable();
     let at = |per_mille| quantile(&all, per_mille).map(millis);
     part.figure("count", Some(total), "", "Requests that began");
-    part.figure("unfinished", Some(total - count(all.len())), "", "Those whose end was not recorded");
+    part.figure("unfinished", Some(total - count(all.len())), "", "Requests whose end was not recorded");
     part.figure(
         "rate",
         rate(total, observed_ns(recording, "events")),

@@ -23,7 +23,12 @@ pub(crate) fn part(recording: &Recording) -> Part {
         "",
         "Workers at the first event that tells them",
     );
-    part.figure("workers.last", workers.last().map(|n| real(*n)), "", "Workers at the last one");
+    part.figure(
+        "workers.last",
+        workers.last().map(|n| real(*n)),
+        "",
+        "Workers at the last event that tells them",
+    );
     part.figure("workers.max", largest(&workers), "", "The most workers");
     let adjustment = recording.strings.find("adjustment");
     let adjustments = || pool.event.iter().zip(&pool.reason).filter(|(event, _)| Some(**event) == adjustment);
@@ -40,7 +45,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
         "starvation",
         seen.then(|| count(starved)),
         "",
-        "Those made since queued work was not taken up",
+        "Changes made since queued work was not taken up: starvation",
     );
     let measured: Vec<f64> = pool.throughput.iter().copied().filter(|rate| rate.is_finite()).collect();
     let sum: f64 = measured.iter().sum();
@@ -51,7 +56,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
         "Work items done, mean of the pool's own measurements",
     );
     let most = measured.iter().copied().max_by(f64::total_cmp);
-    part.figure("throughput.max", most, "1/s", "The highest of these measurements");
+    part.figure("throughput.max", most, "1/s", "Work items done, the highest of these measurements");
     part.figure(
         "observed",
         observed_ns(recording, "events").filter(|_| seen).map(|ns| real(ns) / 1e6),

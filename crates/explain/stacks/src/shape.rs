@@ -38,7 +38,8 @@ pub enum GroupBy {
 pub struct Shaping {
     /// What becomes one name.
     pub group: GroupBy,
-    /// Whether a run of frames that are not the user's own becomes its first one: what the user's code called.
+    /// Whether frames that are not the user's own are left out, and what they weigh goes to their callers; the outermost
+    /// frame of a stack stays.
     pub my_code: bool,
     /// Frames whose full name matches are left out; what they weigh goes to their callers.
     pub fold: Option<Regex>,
@@ -116,7 +117,6 @@ impl Shape {
         let names = FrameNames::new(recording, index, shaping);
         let mut shape = Self { names: names.names, ..Self::default() };
         let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        let mut foreign = vec![false, false];
         shape.push(NO_ID, 0, NO_ID);
         shape.push(ROOT, 1, NO_ID);
         let collapses = !matches!(shaping.group, GroupBy::Method);
@@ -125,16 +125,14 @@ impl Shape {
             let caller = shape.node_of_stack.get(*parent as usize).copied().unwrap_or(ROOT);
             let name = names.of_frame.get(*frame as usize).copied().unwrap_or(NO_ID);
             let class = names.class.get(*frame as usize).copied().unwrap_or(NameClass::Unknown);
-            let is_foreign = shaping.my_code && class.is_foreign();
-            let joins_run = is_foreign && flag(&foreign, caller);
+            // Whatever called the user's code stays as one frame, so that threads without any are still told apart.
+            let joins_run = shaping.my_code && class.is_foreign() && caller != ROOT;
             let same = collapses && shape.name.get(caller as usize) == Some(&name);
             let node = if name == NO_ID || joins_run || same {
                 caller
             } else {
-                *known.entry((caller, name)).or_insert_with(|| {
-                    foreign.push(is_foreign);
-                    shape.push(caller, name, u32::try_from(stack).unwrap_or(NO_ID))
-                })
+                let stack = u32::try_from(stack).unwrap_or(NO_ID);
+                *known.entry((caller, name)).or_insert_with(|| shape.push(caller, name, stack))
             };
             shape.node_of_stack.push(node);
         }
@@ -250,10 +248,6 @@ impl Shape {
     }
 }
 
-fn flag(flags: &[bool], node: u32) -> bool {
-    flags.get(node as usize).copied().unwrap_or(false)
-}
-
 /// The name and the class of every frame.
 struct FrameNames {
     names: Vec<Name>,
@@ -283,7 +277,13 @@ impl FrameNames {
             let grouped = group(&shaping.group, full, text(&frames.module), text(&frames.declaring_type));
             let next = u32::try_from(names.len()).unwrap_or(NO_ID);
             let name = *known.entry(grouped).or_insert_with_key(|full| {
-                names.push(Name { full: full.clone(), short: short_name(full), class });
+                let short = match &shaping.group {
+                    GroupBy::Method => short_name(full),
+                    GroupBy::Patterns(_) if full.contains('!') => short_name(full),
+                    GroupBy::Type => full.rsplit('!').next().unwrap_or(full).to_owned(),
+                    _ => full.clone(),
+                };
+                names.push(Name { full: full.clone(), short, class });
                 next
             });
             of_frame.push(name);
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn just_my_code_keeps_what_it_called_of_the_framework() {
+    fn just_my_code_takes_over_what_it_called_of_the_framework() {
         let recording = recording(&[
             (&["System.Private.CoreLib!Start", "System.Private.CoreLib!Run", "Shop!Pay"], 1),
             (
@@ -388,10 +388,7 @@ mod tests {
             ),
         ]);
         let shaping = Shaping { my_code: true, ..Shaping::default() };
-        assert_eq!(
-            tree(&recording, &shaping),
-            "all 3\n System.Private.CoreLib!Start 3\n  Shop!Pay 3 (1)\n   System.Linq!Sum 2 (2)\n"
-        );
+        assert_eq!(tree(&recording, &shaping), "all 3\n System.Private.CoreLib!Start 3\n  Shop!Pay 3 (3)\n");
     }
 
     #[test]

@@ -47,14 +47,11 @@ pub fn lanes(lanes: &[Lane], span: Span, options: &LaneOptions) -> String {
 }
 
 fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick]) -> String {
-    let metric =
-        lane.metric.map_or_else(String::new, |metric| format!(" data-metric=\"{}\"", escape(metric)));
     let id = escape(lane.id);
     format!(
-        "<figure class=\"lane\" id=\"lane-{id}\" data-lane=\"{id}\" data-table=\"{}\"{metric}>\
+        "<figure class=\"lane\" id=\"lane-{id}\" data-lane=\"{id}\">\
          <figcaption title=\"{}\"><span class=\"lane-title\">{}</span> <span class=\"lane-figures\">{}</span>{}\
          <span class=\"visually-hidden\">{}</span></figcaption><div class=\"lane-room\">{}</div></figure>",
-        escape(lane.table),
         escape(&about(lane)),
         escape(lane.title),
         escape(&figures(lane, span)),
@@ -115,7 +112,7 @@ fn figures(lane: &Lane, span: Span) -> String {
 fn key(lane: &Lane) -> String {
     let entries: Vec<(&str, &str)> = match &lane.shape {
         Shape::Area { layers, .. } => {
-            (0..).zip(layers).map(|(at, layer)| (plot::series(at), layer.name)).collect()
+            (0..).zip(layers).map(|(at, layer)| (plot::series(at, layer.name), layer.name)).collect()
         }
         Shape::Spans(spans) => {
             let has = |class: &str| spans.iter().any(|of| of.class == class);

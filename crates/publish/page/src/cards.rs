@@ -14,7 +14,7 @@ const SHOWN: usize = 4;
 /// The view that shows what a rule found: its path, and the parameters of it.
 fn view_of(rule: &str) -> (&'static str, &'static [(&'static str, &'static str)]) {
     match rule {
-        "sync-over-async" => ("/stacks", &[("metric", "waiting"), ("on", "task")]),
+        "sync-over-async" => ("/stacks", &[("metric", "waiting"), ("on", "task"), ("thread", "pool")]),
         "blocking-call-on-pool" | "db-pool-exhausted" | "slow-dependency" | "finalizer-backlog" => {
             ("/stacks", &[("metric", "waiting")])
         }

@@ -96,7 +96,7 @@ fn said(diff: &Diff) -> Markup {
     };
     html! {
         p.said {
-            b { (rows(Verdict::BeyondNoise)) " beyond noise" } ", " (rows(Verdict::WithinNoise)) " within it, "
+            b { (rows(Verdict::BeyondNoise)) " beyond noise" } ", " (rows(Verdict::ByRule)) " by rule, " (rows(Verdict::WithinNoise)) " within it, "
             (rows(Verdict::TooLittleData)) " with too little data. "
             (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6)) " after; " (basis) "."
         }
@@ -186,12 +186,22 @@ fn change(ctx: &Ctx<'_>, row: &Change) -> Markup {
                 None => td.none { span.quiet { "none" } },
             }
             @match row.ratio().filter(|_| row.subject != Subject::Finding) {
-                Some(ratio) => td.num data-v=(ratio) { "× " (format!("{ratio:.2}")) },
+                Some(ratio) => td.num data-v=(ratio) { (ratio_in_words(ratio)) },
                 None if row.before == Some(0.0) && row.subject != Subject::Finding => td.num { "new" },
                 None => td.none { span.quiet { "none" } },
             }
             td.interval { @if let Some((from, to)) = row.interval { (bare(&signed(from))) " to " (signed(to)) } @else { (row.verdict.name()) } }
         }
+    }
+}
+
+/// A ratio in at most three digits.
+fn ratio_in_words(ratio: f64) -> String {
+    match ratio {
+        gone if gone <= 0.0 => "gone".to_owned(),
+        large if large >= 100.0 => format!("× {large:.0}"),
+        middle if middle >= 10.0 => format!("× {middle:.1}"),
+        small => format!("× {small:.2}"),
     }
 }
 

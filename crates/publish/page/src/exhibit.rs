@@ -14,7 +14,7 @@ const SHAPES_KEPT: usize = 6;
 const LANES_KEPT: usize = 4;
 
 /// What tells one shaping of the stacks from another: the texts that ask for it.
-pub(crate) type ShapeKey = [String; 3];
+pub(crate) type ShapeKey = [String; 4];
 
 /// A recording, explained.
 #[derive(Debug)]

@@ -42,6 +42,7 @@ pub use tour::Tour;
 use model::Recording;
 use page::{Ctx, TABS, Tab};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes that a page of one file has at most, unless the texts of its tables alone are longer.
 pub const FILE_BYTES: usize = 5_000_000;
@@ -52,8 +53,23 @@ pub struct Pages {
     pub(crate) here: Exhibit,
     pub(crate) against: Option<Exhibit>,
     pub(crate) diff: Option<diff::Diff>,
+    /// Readers' own queries that run now.
+    queries: AtomicUsize,
     /// What there is to see, where the recording is one of a tour.
     pub(crate) about: Option<String>,
+}
+
+/// Readers' own queries that may run at a time.
+const MOST_QUERIES: usize = 2;
+
+/// A query that runs; it is over when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn<'a>(&'a AtomicUsize);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// The answer to an address.
@@ -87,14 +103,20 @@ impl Reply {
 impl Pages {
     /// The pages of a recording.
     pub fn new(recording: Arc<Recording>) -> Self {
-        Self { here: Exhibit::new(recording), against: None, diff: None, about: None }
+        Self {
+            here: Exhibit::new(recording),
+            against: None,
+            diff: None,
+            about: None,
+            queries: AtomicUsize::new(0),
+        }
     }
 
     /// The pages of a recording that is compared with an earlier one.
     pub fn compared(recording: Arc<Recording>, earlier: Arc<Recording>) -> Self {
         let (here, against) = (Exhibit::new(recording), Exhibit::new(earlier));
         let diff = changes::diff_of(&against, &here);
-        Self { here, against: Some(against), diff: Some(diff), about: None }
+        Self { here, against: Some(against), diff: Some(diff), about: None, queries: AtomicUsize::new(0) }
     }
 
     /// The recording that the pages are of.
@@ -138,6 +160,7 @@ impl Pages {
         let ctx = Ctx { pages: self, params: &params, path, file: false };
         match path {
             "/flame.json" => self.flame_json(&ctx),
+            "/lanes.json" => Reply::of(200, "application/json", timebar::json(&ctx).to_string()),
             "/rows.csv" => rows_csv(&ctx),
             "/answer.csv" => self.answer_csv(&ctx),
             _ => {
@@ -176,7 +199,16 @@ impl Pages {
         Reply::of(200, "application/json", json.to_string())
     }
 
+    /// A turn for a reader's own query; none where as many run as may at a time, so that pages are always answered.
+    pub(crate) fn turn(&self) -> Option<Turn<'_>> {
+        let taken = Turn(&self.queries);
+        (self.queries.fetch_add(1, Ordering::AcqRel) < MOST_QUERIES).then_some(taken)
+    }
+
     fn answer_csv(&self, ctx: &Ctx<'_>) -> Reply {
+        let Some(_turn) = self.turn() else {
+            return Reply::of(503, "text/plain; charset=utf-8", sqlpage::BUSY);
+        };
         csv_reply(tables::answer_csv(
             &self.here.recording,
             ctx.params.get("q").unwrap_or_default(),

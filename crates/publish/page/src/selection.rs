@@ -8,7 +8,7 @@ use runtime::real;
 use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, pattern, weigh};
 
 /// Parameters that shape the tree: another value of one is another tree.
-const SHAPING: [&str; 3] = ["group", "my", "fold"];
+const SHAPING: [&str; 4] = ["group", "groups", "my", "fold"];
 /// Groups of patterns that are taken.
 const MOST_GROUPS: usize = 20;
 /// The longest name of a group as it is asked for: each `$0` in it may become a long name.
@@ -64,7 +64,10 @@ impl Selection {
                 .ok()
         };
         let (include, exclude, fold) = (regex("include"), regex("exclude"), regex("fold"));
-        let group = group(params.get("group"), &mut problems);
+        let group = match params.get("groups") {
+            Some(patterns) => groups(&exhibit.recording, patterns, &mut problems),
+            None => group(params.get("group"), &mut problems),
+        };
         let filter = Filter {
             from_ns: params.range().0,
             to_ns: params.range().1,
@@ -187,29 +190,42 @@ fn group(text: Option<&str>, problems: &mut Vec<String>) -> GroupBy {
         Some("type") => GroupBy::Type,
         Some("namespace") => GroupBy::Namespace,
         Some("module") => GroupBy::Module,
-        Some(patterns) => {
-            let mut groups = Vec::new();
-            let parts = || patterns.split(';').map(str::trim).filter(|part| !part.is_empty());
-            let more = parts().count().saturating_sub(MOST_GROUPS);
-            if more > 0 {
-                problems.push(format!("{more} groups after the first {MOST_GROUPS} are left out"));
-            }
-            for part in parts().take(MOST_GROUPS) {
-                let (from, to) = part.split_once("->").unwrap_or((part, "$0"));
-                match pattern(from.trim()) {
-                    Ok(_) if to.len() > LONGEST_REPLACEMENT => {
-                        problems.push(format!(
-                            "the group of `{}` is left out: its name is too long",
-                            from.trim()
-                        ));
-                    }
-                    Ok(pattern) => groups.push((pattern, to.trim().to_owned())),
-                    Err(error) => problems.push(format!("the group `{part}` is left out: {error}")),
-                }
-            }
-            GroupBy::Patterns(groups)
+        Some(other) => {
+            problems.push(format!("there is no grouping `{other}`: methods are shown"));
+            GroupBy::Method
         }
     }
+}
+
+/// Groups by patterns: `PATTERN -> NAME; …`.
+fn groups(recording: &Recording, patterns: &str, problems: &mut Vec<String>) -> GroupBy {
+    let parts = || patterns.split(';').map(str::trim).filter(|part| !part.is_empty());
+    let more = parts().count().saturating_sub(MOST_GROUPS);
+    if more > 0 {
+        problems.push(format!("{more} groups after the first {MOST_GROUPS} are left out"));
+    }
+    let mut groups = Vec::new();
+    for part in parts().take(MOST_GROUPS) {
+        let (from, to) = part.split_once("->").unwrap_or((part, "$0"));
+        let (from, to) = (from.trim(), to.trim());
+        match pattern(from) {
+            Err(error) => problems.push(format!("the group `{part}` is left out: {error}")),
+            Ok(_) if to.is_empty() => {
+                problems.push(format!("the group of `{from}` is left out: it has no name"));
+            }
+            Ok(_) if to.len() > LONGEST_REPLACEMENT => {
+                problems.push(format!("the group of `{from}` is left out: its name is too long"));
+            }
+            Ok(pattern) => {
+                let names = recording.frames.name.iter();
+                if !names.clone().any(|name| pattern.is_match(recording.strings.text(*name))) {
+                    problems.push(format!("no method has the pattern `{from}` of a group"));
+                }
+                groups.push((pattern, to.to_owned()));
+            }
+        }
+    }
+    GroupBy::Patterns(groups)
 }
 
 /// A number that no thread has.

@@ -10,6 +10,8 @@ use serde_json::json;
 
 /// Rows shown; the CSV has up to [`CSV_ROWS`].
 const ROWS: usize = 1_000;
+/// What a reader is told whose query would be one too many at a time.
+pub(crate) const BUSY: &str = "Two other queries are running: try again when one of them has ended.";
 /// Rows of a CSV.
 pub(crate) const CSV_ROWS: usize = 1_000_000;
 
@@ -54,6 +56,9 @@ pub(crate) fn sql_page(ctx: &Ctx<'_>) -> Markup {
 }
 
 fn answer(ctx: &Ctx<'_>, query: &str) -> Markup {
+    let Some(_turn) = ctx.pages.turn() else {
+        return html! { p.error role="alert" { (BUSY) } };
+    };
     match run(&ctx.here().recording, query, Some(ROWS)) {
         Err(error) => html! { p.error role="alert" { (error.to_string()) } },
         Ok(answer) => html! {

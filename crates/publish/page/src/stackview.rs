@@ -22,6 +22,8 @@ const SHOWS: [(&str, &str); 4] = [
 ];
 /// Rows of the list of methods.
 const METHODS: usize = 200;
+/// The method that threads are found in when they stop for the sampler.
+const STOPPED: &str = "System.Threading.Thread.PollGC";
 /// Kinds of events offered, those that came most.
 const MOST_EVENTS: usize = 500;
 /// Methods offered to look at the callers of.
@@ -88,7 +90,8 @@ fn said(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile) -> Markup {
 
 fn toolbar(ctx: &Ctx<'_>, selection: &Selection, show: &str) -> Markup {
     let params = ctx.params;
-    let named = ["metric", "group", "my", "fold", "include", "exclude", "thread", "up", "on", "class"];
+    let named =
+        ["metric", "group", "my", "fold", "include", "exclude", "thread", "up", "on", "class", "groups"];
     let rest = params.without(&named).without(&["root"]);
     let value = |name: &str| params.get(name).unwrap_or_default();
     html! {
@@ -116,30 +119,25 @@ fn toolbar(ctx: &Ctx<'_>, selection: &Selection, show: &str) -> Markup {
                     @for (id, title) in [("", "method"), ("type", "type"), ("namespace", "namespace"), ("module", "module")] {
                         option value=(id) selected[value("group") == id] { (title) }
                     }
-                    @if !["", "method", "type", "namespace", "module"].contains(&value("group")) {
-                        option value=(value("group")) selected { (value("group")) }
-                    }
                 }
             }
             label { "Thread " (thread_select(ctx)) }
             label.check { input type="checkbox" name="my" value="1" checked[params.get("my").is_some()]; " Just my code" }
             label.check { input type="checkbox" name="up" value="1" checked[params.get("up").is_some()]; " Upside down: callers of what ran" }
-            details.more open[["include", "exclude", "fold", "on", "class"].iter().any(|name| params.get(name).is_some())] {
+            details.more open[["include", "exclude", "fold", "on", "class", "groups"].iter().any(|name| params.get(name).is_some())] {
                 summary { "Patterns" }
                 label { "Only stacks with " input name="include" value=(value("include")) placeholder="regular expression"; }
                 label { "Without " input name="exclude" value=(value("exclude")) placeholder="regular expression"; }
                 @if selection.metric.is_of_samples() { label { "Waiting for " input name="on" value=(value("on")) placeholder="task, monitor, io …"; } }
                 @else { label { "Of the type " input name="class" value=(value("class")) placeholder="System.String"; } }
                 label { "Fold into callers " input name="fold" value=(value("fold")) placeholder="regular expression"; }
-                label { "Group " input name="group" form="groups" value=(if value("group").contains("->") { value("group") } else { "" }) placeholder="^Shop\\.(\\w+) -> $1; …"; }
+                label { "Groups " input name="groups" value=(value("groups")) placeholder="!Shop\\.(\\w+) -> $1; …"; }
+                p.hint { "Patterns are looked for in Module!Namespace.Type.Method(…), without case where they have no capital. Groups win over the choice above." }
             }
             button type="submit" { "Apply" }
             @if named.iter().any(|name| *name != "metric" && params.get(name).is_some()) {
                 a href=(rest.with("metric", value("metric")).href(ctx.path)) { "Clear" }
             }
-        }
-        form #groups method="get" action=(place(ctx.path)) {
-            @for (name, value) in params.without(&["group", "root"]).pairs() { input type="hidden" name=(name) value=(value); }
         }
     }
 }
@@ -350,7 +348,10 @@ fn method_row(
             (cell(row.own)) td.num data-v=(row.own) { (percent(row.own, total)) }
             (cell(row.total)) td.num data-v=(row.total) { (percent(row.total, total)) }
             @if let (Some(own), Some(all)) = (row.own_against, row.total_against) { (cell(own)) (cell(all)) }
-            td.name { a class=(name.class.name()) href=(href) title=(name.full) { (name.short) } }
+            td.name {
+                a class=(name.class.name()) href=(href) title=(name.full) { (name.short) }
+                @if name.full.contains(STOPPED) { span.hint { " where threads stop for the sampler: its caller is what ran" } }
+            }
         }
     }
 }

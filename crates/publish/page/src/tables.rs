@@ -21,6 +21,8 @@ use std::time::Duration;
 const PAGE_ROWS: usize = 100;
 /// Rows of a table in a page that is one file.
 const FILE_ROWS: usize = 50;
+/// Bytes of a text that are shown of it.
+const LONGEST_TEXT: usize = 2_000;
 /// The largest CSV that a page gives, in bytes.
 const CSV_BYTES: usize = 200_000_000;
 /// A query of a page may take so long.
@@ -364,7 +366,10 @@ impl Kind {
     }
 
     fn is_number(self) -> bool {
-        matches!(self, Self::Moment | Self::Time | Self::Bytes | Self::Share | Self::Number)
+        matches!(
+            self,
+            Self::Moment | Self::Time | Self::Bytes | Self::Share | Self::Stack | Self::Thread | Self::Number
+        )
     }
 }
 
@@ -391,6 +396,15 @@ fn cell_of(ctx: &Ctx<'_>, cell: &Cell, kind: Kind, unit: &str) -> Markup {
     }
 }
 
+/// A text as far as a page has room for it.
+fn cut(text: &str) -> Markup {
+    let end = text.floor_char_boundary(LONGEST_TEXT);
+    html! {
+        (&text[..end])
+        @if end < text.len() { span.hint { " … " (text.len() - end) " bytes more: the CSV has them" } }
+    }
+}
+
 /// What the stacks behind a tab's rows are summed up by.
 fn metric_of(ctx: &Ctx<'_>) -> Option<String> {
     let offered = |metric: &&Metric| ctx.here().sums_up_by(metric);
@@ -412,9 +426,9 @@ fn text_cell(ctx: &Ctx<'_>, text: &str, kind: Kind) -> Markup {
         }
         Kind::Frame if text.contains('!') => html! { td.name title=(text) { (stacks::short_name(text)) } },
         Kind::Sql if !ctx.is_file() => {
-            html! { td.name { a href=(ctx.params.kept().with("q", text).href("/sql")) { code { (text) } } } }
+            html! { td.name { a href=(ctx.params.kept().with("q", text).href("/sql")) { code { (cut(text)) } } } }
         }
-        _ => html! { td.text { (text) } },
+        _ => html! { td.text { (cut(text)) } },
     }
 }
 

@@ -104,8 +104,8 @@ fn counters(ts: &str) -> Vec<TableSpec> {
             "Counters and meters",
             "What each published.",
             format!(
-                "select provider, name, unit, kind, tags, count(*) as readings, min(value) as lowest, avg(value) as mean, max(value) as highest \
-                 from counters where {ts} group by 1, 2, 3, 4, 5 order by 1, 2, 4, 5"
+                "select provider, name, kind, unit, count(*) as readings, min(value) as lowest, avg(value) as mean, max(value) as highest, tags \
+                 from counters where {ts} group by provider, name, kind, unit, tags order by 1, 2, 9, 3"
             ),
         ),
         spec(
@@ -157,8 +157,10 @@ fn gc(ts: &str, start: &str) -> Vec<TableSpec> {
         spec(
             "pauses",
             "Pauses",
-            "Each time the program stood still, also for the sampler.",
-            format!("select ts_ns, dur_ns, cause from pauses where {ts} order by dur_ns desc"),
+            "Each time the program stood still; those for the sampler (cause profiler) come last.",
+            format!(
+                "select ts_ns, dur_ns, cause from pauses where {ts} order by cause = 'profiler', dur_ns desc"
+            ),
         ),
     ]
 }
@@ -213,7 +215,7 @@ fn requests(start: &str) -> Vec<TableSpec> {
         spec(
             "requests",
             "Requests",
-            "Each request, slowest first.",
+            "Each request.",
             format!(
                 "select start_ns, dur_ns, method, path, status, thread_first as thread, trace_id, activity from requests where {start} order by dur_ns desc nulls last"
             ),

@@ -132,7 +132,7 @@ fn no_text_becomes_markup_in_a_page_of_one_file_or_of_a_tour_or_a_comparison() {
         holds(&format!("/diff {query}"), &String::from_utf8(reply.body).unwrap());
     }
     let mut tour = Tour::default();
-    tour.add("a", HOSTILE, HOSTILE, compared);
+    tour.add("a", HOSTILE, HOSTILE, &[("stacks", HOSTILE)], compared);
     for address in ["/", "/a/", "/a/stacks", "/b/", "/a"] {
         holds(address, &String::from_utf8(tour.answer(address, &[]).body).unwrap());
     }
@@ -200,6 +200,20 @@ fn sql_on_a_page_changes_nothing_and_ends() {
     assert!(answer(many).contains("The first 1000 rows"));
     let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
     assert!(answer(endless).contains("class=\"error\""));
+}
+
+#[test]
+fn no_more_than_two_queries_of_readers_run_at_a_time() {
+    let pages = Pages::new(Arc::new(read("net8.nettrace.zst")));
+    let query = [("q".to_owned(), "select 1 as one".to_owned())];
+    let said = |reply: crate::Reply| String::from_utf8(reply.body).unwrap();
+    let turns = [pages.turn(), pages.turn()];
+    assert!(turns.iter().all(Option::is_some) && pages.turn().is_none());
+    assert!(said(pages.answer("/sql", &query)).contains(crate::sqlpage::BUSY));
+    assert_eq!(pages.answer("/answer.csv", &query).status, 503);
+    assert_eq!(pages.answer("/gc", &[]).status, 200);
+    drop(turns);
+    assert!(said(pages.answer("/sql", &query)).contains("1 row."));
 }
 
 #[test]

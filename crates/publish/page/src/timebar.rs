@@ -4,7 +4,8 @@ use crate::page::{Ctx, range_form};
 use crate::params::seconds;
 use maud::{Markup, PreEscaped, html};
 use runtime::real;
-use timeline::{Lane, Span};
+use serde_json::{Value, json};
+use timeline::{Lane, Layer, Shape, Span, Stretch};
 
 /// Pieces that a lane is cut into: as many as its picture has columns for.
 const PIECES: usize = 600;
@@ -30,9 +31,8 @@ fn lanes_of(path: &str) -> &'static [&'static str] {
 
 /// The time line with the form that selects a range.
 pub(crate) fn bar(ctx: &Ctx<'_>) -> Markup {
-    let whole = Span::whole(&ctx.here().recording);
-    let zoomed = ctx.params.get("zoom").is_some() && ctx.is_part();
-    let shown = if zoomed { selected(ctx) } else { whole };
+    let zoomed = is_zoomed(ctx);
+    let shown = shown(ctx);
     let all = ctx.here().lanes(shown, PIECES);
     let wanted = lanes_of(ctx.path);
     let (first, others): (Vec<Lane>, Vec<Lane>) =
@@ -56,6 +56,39 @@ pub(crate) fn bar(ctx: &Ctx<'_>) -> Markup {
             }
         }
     }
+}
+
+fn is_zoomed(ctx: &Ctx<'_>) -> bool {
+    ctx.params.get("zoom").is_some() && ctx.is_part()
+}
+
+/// The range that the time line shows.
+fn shown(ctx: &Ctx<'_>) -> Span {
+    if is_zoomed(ctx) { selected(ctx) } else { Span::whole(&ctx.here().recording) }
+}
+
+/// The values of the lanes, for who points at them: a list a layer, a value a piece; of stretches each, up to a number.
+pub(crate) fn json(ctx: &Ctx<'_>) -> Value {
+    /// Stretches of a lane that are given.
+    const MOST: usize = 5_000;
+    let lanes = ctx.here().lanes(shown(ctx), PIECES);
+    let rounded =
+        |value: &Option<f64>| value.map(|value| format!("{value:.4e}").parse::<f64>().unwrap_or(value));
+    let one = |lane: &Lane| {
+        let (layers, stretches) = match &lane.shape {
+            Shape::Area { layers, .. } => {
+                let of = |layer: &Layer| json!({"name": layer.name, "values": layer.values.iter().map(rounded).collect::<Vec<_>>()});
+                (layers.iter().map(of).collect(), Vec::new())
+            }
+            Shape::Marks(counts) => (vec![json!({"name": "", "values": counts})], Vec::new()),
+            Shape::Spans(spans) => {
+                let of = |of: &Stretch| json!([of.from_ns, of.dur_ns]);
+                (Vec::new(), spans.iter().take(MOST).map(of).collect())
+            }
+        };
+        json!({"id": lane.id, "unit": lane.unit, "layers": layers, "stretches": stretches})
+    };
+    json!({"lanes": lanes.iter().map(one).collect::<Vec<_>>()})
 }
 
 /// The time line alone, of the whole recording.

@@ -16,19 +16,20 @@ struct Case {
     name: String,
     title: String,
     about: String,
+    views: Vec<(String, String)>,
     pages: Pages,
 }
 
 impl Tour {
     /// Adds a recording: its name in addresses, a title, and what there is to see in it.
-    pub fn add(&mut self, name: &str, title: &str, about: &str, pages: Pages) {
+    ///
+    /// `views` are the views that the text speaks of: an address below the recording's, and what it is called.
+    pub fn add(&mut self, name: &str, title: &str, about: &str, views: &[(&str, &str)], pages: Pages) {
+        let views = views.iter().map(|(address, title)| ((*address).to_owned(), (*title).to_owned()));
+        let views: Vec<_> = views.collect();
         let pages = Pages { about: Some(about.to_owned()), ..pages };
-        self.cases.push(Case {
-            name: name.to_owned(),
-            title: title.to_owned(),
-            about: about.to_owned(),
-            pages,
-        });
+        let (name, title, about) = (name.to_owned(), title.to_owned(), about.to_owned());
+        self.cases.push(Case { name, title, about, views, pages });
     }
 
     /// Answers an address: a path, and its parameters decoded.
@@ -91,15 +92,15 @@ fn card(case: &Case) -> Markup {
     let verdict = findings::verdict(&exhibit.report, &exhibit.recording);
     let tone = verdict.severity.map_or("good", findings::Severity::name);
     let to = |path: &str| format!("{}/{}", case.name, Params::default().href(path).trim_start_matches("./"));
+    let path = |address: &str| format!("/{}", address.split('?').next().unwrap_or_default());
+    let is_there = |view: &&(String, String)| case.pages.has(&path(&view.0));
     html! {
         article class=(format!("card {tone}")) {
             h2 { a href=(to("/")) { (case.title) } }
             p { (case.about) }
             p class=(format!("headline {tone}")) { (verdict.text) }
             p.links {
-                @for (path, title) in [("/stacks", "Flame graph"), ("/requests", "Requests"), ("/gc", "GC")] {
-                    @if case.pages.has(path) { a.button href=(to(path)) { (title) } " " }
-                }
+                @for (address, title) in case.views.iter().filter(is_there) { a.button href=(format!("{}/{address}", case.name)) { (title) } " " }
             }
             p.hint { (runtime::recorded(&exhibit.recording)) }
         }

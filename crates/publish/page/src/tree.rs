@@ -58,8 +58,18 @@ pub(crate) fn tree(
     for _ in open {
         text.push_str("</ul></details></li>");
     }
+    let compared = !nodes.against.is_empty();
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Call tree" { ul.tree { (PreEscaped(text)) } }
+        div.scroll tabindex="0" role="region" aria-label="Call tree" {
+            div.tree-head.compared[compared] {
+                span.nums {
+                    span.num.share { "share" } span.num { "total" } span.num.own { "own" }
+                    @if compared { span.num.other { "other" } }
+                }
+                "method"
+            }
+            ul.tree.compared[compared] { (PreEscaped(text)) }
+        }
         @if picture.hidden_nodes > 0 {
             p.hint { (counted(picture.hidden_nodes, "smaller subtree")) " not listed (" (percent(picture.hidden_weight, picture.total)) ")." }
         }
@@ -78,10 +88,12 @@ fn row(selection: &Selection, profile: &Profile, picture: &View, at: usize) -> M
     let name = nodes.name.get(at).and_then(|name| profile.shape.names.get(*name as usize));
     let Some(name) = name else { return html! {} };
     html! {
-        span.num.share { (percent(value(&nodes.weight), picture.total)) }
-        span.num { (weight(value(&nodes.weight), unit)) }
-        @if !nodes.against.is_empty() { span.num.other title="in the other recording" { (weight(value(&nodes.against), unit)) } }
-        span.num.own title="own" { @if value(&nodes.own) > 0.0 { (weight(value(&nodes.own), unit)) } }
+        span.nums {
+            span.num.share { (percent(value(&nodes.weight), picture.total)) }
+            span.num { (weight(value(&nodes.weight), unit)) }
+            span.num.own { @if value(&nodes.own) > 0.0 { (weight(value(&nodes.own), unit)) } }
+            @if !nodes.against.is_empty() { span.num.other { (weight(value(&nodes.against), unit)) } }
+        }
         span class=(format!("name {}", name.class.name())) title=(name.full) { (name.short) }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn percent(part: f64, whole: f64) -> String {
 
 /// A time since the session's start.
 pub(crate) fn moment(ns: f64) -> String {
-    format!("{:.3} s", ns / 1e9)
+    format!("{:.6} s", ns / 1e9)
 }
 
 /// A count with its noun.

@@ -40,7 +40,7 @@ impl Limits {
             answer_time: Duration::from_mins(2),
             take_time: Duration::from_mins(5),
             farewell_time: Duration::from_millis(300),
-            heavy_threads: 2,
+            heavy_threads: 4,
             waiting: 64,
         }
     }

@@ -19,8 +19,14 @@ pub(super) const CLASSES: [(&str, &str, &str); 6] = [
     ("other", "s6", "other"),
 ];
 
-/// The colour of a layer.
-pub(super) fn series(layer: usize) -> &'static str {
+/// Layers that have the colours of frames.
+const CODE: [(&str, &str); 2] = [("your code", "user"), ("other code", "framework")];
+
+/// The colour of a layer: whose code it is has the colour that frames have.
+pub(super) fn series(layer: usize, name: &str) -> &'static str {
+    if let Some((_, class)) = CODE.iter().find(|(of, _)| *of == name) {
+        return class;
+    }
     SERIES.get(layer % SERIES.len()).copied().unwrap_or("s0")
 }
 
@@ -63,7 +69,7 @@ impl<'a> Plot<'a> {
             Shape::Spans(spans) => self.stretches(spans),
             Shape::Marks(counts) => {
                 let values: Vec<_> = counts.iter().map(|of| of.map(f64::from)).collect();
-                self.area(&values, most(&values), series(0))
+                self.area(&values, most(&values), series(0, ""))
             }
         }
     }
@@ -128,7 +134,7 @@ impl<'a> Plot<'a> {
                 (0..pieces).map(finite).collect()
             };
             below.clone_from(&values);
-            drawn.push((values, series(at)));
+            drawn.push((values, series(at, layer.name)));
         }
         if stacked {
             drawn.reverse();
