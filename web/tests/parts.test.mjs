@@ -225,5 +225,5 @@ test("values of a lane are those of its piece, and of a stretch that is near", (
   assert.equal(at(30), "");
   assert.equal(at(99), "gen 0 4 kB");
   assert.equal(at(100), "gen 0 4 kB");
-  assert.equal(valueAt({ ...lane, layers: [] }, 50, { from: 0, to: 100 }), "2.00 ms");
+  assert.equal(valueAt({ ...lane, layers: [] }, 50, { from: 0, to: 100 }), "2 ms");
 });
