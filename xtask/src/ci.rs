@@ -111,7 +111,7 @@ fn tidy(workspace: &Workspace, _: &mut Tally) -> Result<()> {
 }
 
 fn release(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    process::run(&mut workspace.cargo("build --release --locked --package casebook"))?;
+    process::run(&mut workspace.cargo("build --release --locked --bin casebook"))?;
     let binary = workspace.release_binary();
     binary::check_size(&binary)?;
     if std::env::consts::OS == "linux" {

@@ -144,7 +144,7 @@ fn summed(line: &str) -> Tally {
 
 /// Makes the README's picture of a page anew.
 pub(crate) fn screenshot(workspace: &Workspace) -> Result<()> {
-    process::run(&mut workspace.cargo("build --release --locked --package casebook"))?;
+    process::run(&mut workspace.cargo("build --release --locked --bin casebook"))?;
     install(workspace)?;
     require_browser()?;
     let picture = workspace.root.join(PICTURE);

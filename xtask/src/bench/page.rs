@@ -15,7 +15,7 @@ const SIZE: u64 = 24_500_000;
 /// Measures first pictures, zooming, filtering and the weight of a page.
 pub(crate) fn page(workspace: &Workspace) -> Result<()> {
     println!("# page: a million samples in headless Chromium, speedscope on the same samples beside it");
-    process::run(&mut workspace.cargo("build --quiet --release --locked --package casebook"))?;
+    process::run(&mut workspace.cargo("build --quiet --release --locked --bin casebook"))?;
     web::install(workspace)?;
     let binary = workspace.release_binary();
     let recording = recording(workspace)?;
