@@ -24,7 +24,7 @@ mod weigh;
 
 pub use filter::{Filter, PatternError, pattern};
 pub use methods::{MethodRow, Methods, methods};
-pub use metric::{Metric, Offer, offers};
+pub use metric::{Metric, Offer, offers, written_weight};
 pub use profile::Profile;
 pub use shape::{GroupBy, Name, NameClass, Shape, Shaping, short_name};
 pub use view::{Direction, Nodes, View, ViewOptions, view};

@@ -1,6 +1,7 @@
 //! What is summed up over stacks: samples, bytes, times, counts.
 
 use model::{NO_ID, Recording};
+use runtime::unit::{duration, short, show};
 use rustc_hash::FxHashMap;
 
 /// Rows with stacks, and what each weighs.
@@ -159,6 +160,15 @@ pub struct Offer {
     pub metric: Metric,
     /// How many rows.
     pub rows: u64,
+}
+
+/// A weight in words, by the unit of its metric; of a count the number alone.
+pub fn written_weight(value: f64, unit: &str) -> String {
+    match unit {
+        "ns" => duration(value / 1e6),
+        "bytes" => show(value, "B"),
+        _ => short(value),
+    }
 }
 
 /// The metrics that a recording has rows for: the fixed ones in their order, then events with stacks by how many

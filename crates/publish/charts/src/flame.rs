@@ -5,8 +5,8 @@
 
 use crate::escape::{clipped, escape};
 use crate::number::{coordinate, count, percent, share};
-use runtime::unit::{duration, short, show};
-use stacks::{Profile, View};
+use runtime::unit::short;
+use stacks::{Profile, View, written_weight};
 
 /// Frames drawn at most: more of them are links that nobody can tell apart.
 const MOST_FRAMES: usize = 4_000;
@@ -179,10 +179,8 @@ fn told(view: &View, frame: &Frame<'_>, unit: &str) -> String {
 /// A weight in words.
 fn weighed(value: f64, unit: &str) -> String {
     match unit {
-        "ns" => duration(value / 1e6),
-        "bytes" => show(value, "B"),
-        "" => short(value),
-        other => format!("{} {other}", short(value)),
+        "ns" | "bytes" | "" => written_weight(value, unit),
+        count => format!("{} {count}", written_weight(value, unit)),
     }
 }
 

@@ -192,8 +192,7 @@ impl Pages {
         let Some(selection) = selection::Selection::of(self, ctx.params) else {
             return Reply::of(404, "application/json", "{\"error\":\"the recording has no stacks\"}");
         };
-        let against = self.against.as_ref().filter(|_| ctx.params.get("alone").is_none());
-        let profile = selection.profile(&self.here, against);
+        let (profile, _) = selection.profile(self);
         let view = stacks::view(&profile, &selection.view);
         let json = flame::json(&profile, &view, selection.metric.unit());
         Reply::of(200, "application/json", json.to_string())
@@ -265,6 +264,6 @@ fn rows_csv(ctx: &Ctx<'_>) -> Reply {
 fn csv_reply(written: Result<Vec<u8>, sql::Error>) -> Reply {
     match written {
         Ok(body) => Reply::of(200, "text/csv; charset=utf-8", body),
-        Err(error) => Reply::of(400, "text/plain; charset=utf-8", format!("{error}\n")),
+        Err(error) => Reply::of(400, "text/plain; charset=utf-8", format!("{}\n", tables::told(&error))),
     }
 }

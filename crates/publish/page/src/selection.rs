@@ -41,6 +41,8 @@ pub(crate) struct Selection {
     pub(crate) view: ViewOptions,
     /// By request: what the other recording's weights are multiplied by.
     per_request: Option<f64>,
+    /// Whether the other recording is left aside.
+    alone: bool,
     pub(crate) problems: Vec<String>,
 }
 
@@ -100,32 +102,36 @@ impl Selection {
         };
         let per_request = per_request(pages, params, &mut problems);
         let shaping = Shaping { group, my_code: params.get("my").is_some(), fold };
-        Some(Self { metric, filter, shaping, key, kind, view, per_request, problems })
+        let alone = params.get("alone").is_some();
+        Some(Self { metric, filter, shaping, key, kind, view, per_request, alone, problems })
     }
 
     /// The stacks that are asked for with their weights; beside those of another recording where one is given.
-    pub(crate) fn profile(&self, exhibit: &Exhibit, against: Option<&Exhibit>) -> Profile {
+    ///
+    /// With another one also what its weights are multiplied by, where there is a common measure of time.
+    pub(crate) fn profile(&self, pages: &Pages) -> (Profile, Option<f64>) {
+        let exhibit = &pages.here;
         let shape = exhibit.shape(&self.key, &self.shaping);
         let weighed = weigh(&exhibit.recording, &self.metric, &self.filter);
-        let Some(other) = self.compared(against) else { return Profile::new(shape, &weighed) };
+        // A thread's number is of one recording alone.
+        let comparable = !self.alone && (self.filter.threads.is_empty() || self.kind.is_some());
+        let Some(other) = pages.against.as_ref().filter(|_| comparable) else {
+            return (Profile::new(shape, &weighed), None);
+        };
         // A range of time is this recording's own: of the other one all is taken.
         let threads = self.kind.as_deref().map_or_else(Vec::new, |kind| of_kind(&other.recording, kind));
         let none = || if self.kind.is_some() { vec![NO_THREAD] } else { Vec::new() };
         let threads = if threads.is_empty() { none() } else { threads };
         let of_other = Filter { from_ns: None, to_ns: None, threads, ..self.filter.clone() };
         let other_weighed = weigh(&other.recording, &self.metric, &of_other);
-        let scale = self.scale(exhibit, other).unwrap_or(1.0);
-        Profile::compared(&shape, &weighed, (&other.shape(&self.key, &self.shaping), &other_weighed), scale)
-    }
-
-    /// The other recording, where what is asked for is anything in it: a thread's number is of one recording alone.
-    pub(crate) fn compared<'a>(&self, against: Option<&'a Exhibit>) -> Option<&'a Exhibit> {
-        against.filter(|_| self.filter.threads.is_empty() || self.kind.is_some())
+        let scale = self.scale(exhibit, other);
+        let other = (&*other.shape(&self.key, &self.shaping), &other_weighed);
+        (Profile::compared(&shape, &weighed, other, scale.unwrap_or(1.0)), scale)
     }
 
     /// What the other recording's weights are multiplied by: the ratio of the times that were observed; by request, of
     /// the requests that came in them.
-    pub(crate) fn scale(&self, exhibit: &Exhibit, other: &Exhibit) -> Option<f64> {
+    fn scale(&self, exhibit: &Exhibit, other: &Exhibit) -> Option<f64> {
         let (from, to) = (self.filter.from_ns.unwrap_or(i64::MIN), self.filter.to_ns.unwrap_or(i64::MAX));
         let source = |recording: &Recording| source_of(recording, &self.metric);
         let here = exhibit.recording.observed_within(source(&exhibit.recording), from, to)?;

@@ -2,7 +2,7 @@
 
 use crate::page::Ctx;
 use crate::params::place;
-use crate::tables::{PATIENCE, answer_table, run};
+use crate::tables::{PATIENCE, answer_table, run, told};
 use crate::words::counted;
 use maud::{Markup, PreEscaped, html};
 use model::CATALOGUE;
@@ -45,7 +45,7 @@ pub(crate) fn sql_page(ctx: &Ctx<'_>) -> Markup {
             textarea #q name="q" rows="6" spellcheck="false" autocomplete="off" data-sql="" { (query) }
             div.toolbar {
                 button type="submit" { "Run" }
-                @if !query.is_empty() { a.button href=(ctx.params.href("/answer.csv")) download="answer.csv" data-csv="answer" { "CSV" } }
+                @if !query.is_empty() { a.button href=(ctx.params.href("/answer.csv")) download="answer.csv" { "CSV" } }
             }
         }
         @if ctx.is_part() { p.hint { "A query is over the whole recording, whatever range is selected above." } }
@@ -60,7 +60,7 @@ fn answer(ctx: &Ctx<'_>, query: &str) -> Markup {
         return html! { p.error role="alert" { (BUSY) } };
     };
     match run(&ctx.here().recording, query, Some(ROWS)) {
-        Err(error) => html! { p.error role="alert" { (error.to_string()) } },
+        Err(error) => html! { p.error role="alert" { (told(&error)) } },
         Ok(answer) => html! {
             p.said role="status" {
                 @if answer.truncated { "The first " (ROWS) " rows; there are more: the CSV has up to " (CSV_ROWS) "." }

@@ -7,11 +7,13 @@ use crate::page::Ctx;
 use crate::params::{Params, place};
 use crate::selection::Selection;
 use crate::tree::tree;
-use crate::words::{counted, percent, weight};
+use crate::words::{counted, percent};
 use crate::works::how_it_works;
 use charts::FlameOptions;
 use maud::{Markup, html};
-use stacks::{Direction, MethodRow, Metric, Profile, View, ViewOptions, methods, view};
+use stacks::{
+    Direction, MethodRow, Metric, Profile, View, ViewOptions, methods, view, written_weight as weight,
+};
 
 /// The ways to look at stacks.
 const SHOWS: [(&str, &str); 4] = [
@@ -36,8 +38,7 @@ pub(crate) fn stack_view(ctx: &Ctx<'_>) -> Markup {
     let Some(selection) = Selection::of(ctx.pages, ctx.params) else {
         return html! { p.empty { "This recording has no stacks: record with the profile default, light or cpu." } };
     };
-    let against = ctx.pages.against.as_ref().filter(|_| ctx.params.get("alone").is_none());
-    let profile = selection.profile(ctx.here(), against);
+    let (profile, scale) = selection.profile(ctx.pages);
     let show = ctx.params.get("show").unwrap_or("flame");
     let of_method = show == "callers";
     html! {
@@ -45,7 +46,7 @@ pub(crate) fn stack_view(ctx: &Ctx<'_>) -> Markup {
         p.hint { (selection.metric.about()) }
         (toolbar(ctx, &selection, show))
         @for problem in &selection.problems { p.error role="alert" { (problem) } }
-        (said(ctx, &selection, &profile))
+        (said(ctx, &selection, &profile, scale))
         @match show {
             "tree" => (call_tree(ctx, &selection, &profile)),
             "methods" => (method_list(ctx, &selection, &profile)),
@@ -57,7 +58,7 @@ pub(crate) fn stack_view(ctx: &Ctx<'_>) -> Markup {
 }
 
 /// How much is summed up, of what, and what is not in it.
-fn said(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile) -> Markup {
+fn said(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile, scale: Option<f64>) -> Markup {
     let unit = selection.metric.unit();
     let narrowing = ["from", "to", "thread", "on", "class", "include", "exclude"];
     let is_narrowed = narrowing.iter().any(|name| ctx.params.get(name).is_some());
@@ -78,7 +79,7 @@ fn said(ctx: &Ctx<'_>, selection: &Selection, profile: &Profile) -> Markup {
             @if profile.unweighed > 0 { "; " (counted(profile.unweighed, "row")) " without a known weight are left out" }
             @if let Some(against) = profile.total_against() {
                 "; the other recording has " (weight(against, unit)) @if selection.is_per_request() { " for as many requests" } @else { " in as much observed time" }
-                @if let Some(scale) = ctx.pages.against.as_ref().and_then(|other| selection.scale(ctx.here(), other)) {
+                @if let Some(scale) = scale {
                     " (its weights × " (format!("{scale:.3}")) ")"
                 } @else { ", without a common measure of time" }
             }
@@ -415,7 +416,7 @@ pub(crate) fn in_file(
 ) -> Option<(Markup, String)> {
     let params = Params::default().with("metric", &metric.name());
     let selection = Selection::of(ctx.pages, &params)?;
-    let profile = selection.profile(ctx.here(), ctx.pages.against.as_ref());
+    let (profile, scale) = selection.profile(ctx.pages);
     let unit = metric.unit();
     let options = ViewOptions { least_share, most_nodes, ..selection.view.clone() };
     let picture = view(&profile, &options);
@@ -426,7 +427,7 @@ pub(crate) fn in_file(
     let markup = html! {
         section.block {
             h2 { (metric.title()) } p.hint { (metric.about()) }
-            (said(ctx, &selection, &profile))
+            (said(ctx, &selection, &profile, scale))
             div.flame data-flame="" data-flame-data=(id) data-compared[profile.total_against().is_some()] { (maud::PreEscaped(&drawn.svg)) }
             @if picture.hidden_nodes > 0 {
                 p.loss { (counted(picture.hidden_nodes, "small subtree")) " are not in this file, "

@@ -97,6 +97,14 @@ fn looked_at(spec: &TableSpec, look: &Look, columns: &[String]) -> String {
 
 /// The whole table for the clipboard or a file.
 pub(crate) fn csv(ctx: &Ctx<'_>, spec: &TableSpec) -> Result<Vec<u8>, sql::Error> {
+    if let Some(table) = spec.summed {
+        let Answer { columns, rows, .. } = summed_up(ctx, table, &Look::of(spec, ctx.params));
+        let mut out = Capped(Vec::new());
+        let mut csv = ForSpreadsheets(sql::output::Csv::new(&mut out));
+        csv.begin(&columns)?;
+        rows.into_iter().try_for_each(|row| csv.row(row))?;
+        return Ok(out.0);
+    }
     let columns = columns(&ctx.here().recording, spec)?;
     let sql = looked_at(spec, &Look::of(spec, ctx.params), &columns);
     answer_csv(&ctx.here().recording, &sql, None)
@@ -146,12 +154,24 @@ fn columns(recording: &Arc<Recording>, spec: &TableSpec) -> Result<Vec<String>, 
     Ok(answer.columns.into_iter().map(|column| column.name).collect())
 }
 
-/// A table with its controls; nothing where it has no row in the whole recording and is not looked for.
+/// What went wrong with a query, and what to do about it on a page.
+pub(crate) fn told(error: &sql::Error) -> String {
+    match error {
+        sql::Error::Interrupted(_) => format!(
+            "The query took longer than {} s: narrow it, by a range of time for one, or run it with `casebook query`, \
+             which lets it take its time.",
+            PATIENCE.as_secs()
+        ),
+        other => other.to_string(),
+    }
+}
+
+/// A table with its controls.
 pub(crate) fn table(ctx: &Ctx<'_>, spec: &TableSpec) -> Markup {
     match shown(ctx, spec) {
         Ok(markup) => markup,
         Err(error) => html! {
-            section { h2 { (spec.title) } p.error role="alert" { (error.to_string()) } }
+            section { h2 { (spec.title) } p.error role="alert" { (told(&error)) } }
         },
     }
 }
@@ -165,21 +185,26 @@ struct PageOfRows {
     more: bool,
 }
 
+/// All rows that are looked at of a table that is summed up from the columns.
+fn summed_up(ctx: &Ctx<'_>, table: Summed, look: &Look) -> Answer {
+    let (from, to) = ctx.params.range();
+    let mut answer = summed::summed(&ctx.here().recording, table, from, to);
+    if let Some(find) = &look.find {
+        summed::keep(&mut answer.rows, &find.to_ascii_lowercase());
+    }
+    if let Some((column, descending)) = &look.sort
+        && let Some(by) = answer.columns.iter().position(|of| of.name == *column)
+    {
+        summed::sort(&mut answer.rows, by, *descending);
+    }
+    answer
+}
+
 fn page_of_rows(ctx: &Ctx<'_>, spec: &TableSpec, look: &Look, rows: usize) -> Result<PageOfRows, sql::Error> {
     let recording = &ctx.here().recording;
     let skipped = (look.page - 1).saturating_mul(rows);
     if let Some(table) = spec.summed {
-        let (from, to) = ctx.params.range();
-        let mut answer = summed::summed(recording, table, from, to);
-        if let Some(find) = &look.find {
-            summed::keep(&mut answer.rows, &find.to_ascii_lowercase());
-        }
-        if let Some((column, descending)) = &look.sort {
-            let by = answer.columns.iter().position(|of| of.name == *column);
-            if let Some(by) = by {
-                summed::sort(&mut answer.rows, by, *descending);
-            }
-        }
+        let mut answer = summed_up(ctx, table, look);
         let total = answer.rows.len();
         answer.rows = answer.rows.into_iter().skip(skipped).take(rows).collect();
         return Ok(PageOfRows { more: skipped.saturating_add(rows) < total, total: Some(total), answer });
@@ -245,7 +270,7 @@ fn controls(ctx: &Ctx<'_>, spec: &TableSpec, look: &Look, columns: &[String], co
             @if !complete || look.find.is_some() { button type="submit" { "Filter" } }
         }
         a.button href=(ctx.params.with("table", spec.id).with("of", ctx.path).href("/rows.csv"))
-            download=(format!("{}.csv", spec.id)) data-csv=(spec.id) { "CSV" }
+            download=(format!("{}.csv", spec.id)) { "CSV" }
         button.copy type="button" data-copy=(spec.id) hidden { "Copy as CSV" }
         a.button href=(ctx.params.kept().with("q", &looked_at(spec, look, columns)).href("/sql")) { "SQL" }
     }
@@ -432,6 +457,17 @@ fn text_cell(ctx: &Ctx<'_>, text: &str, kind: Kind) -> Markup {
     }
 }
 
+/// A number without a unit: a whole one with all its digits, a small one not as nothing.
+fn plain(value: f64, whole: Option<i64>) -> String {
+    /// Whole numbers beyond are not all doubles.
+    const EXACT: u64 = 1 << 53;
+    match whole {
+        Some(whole) if whole.unsigned_abs() >= EXACT => whole.to_string(),
+        None if value.abs() < 0.01 && value.abs() > 0.0 => format!("{value:.2e}"),
+        _ => short(value),
+    }
+}
+
 fn number(ctx: &Ctx<'_>, value: f64, whole: Option<i64>, kind: Kind, unit: &str) -> Markup {
     let shown = match kind {
         Kind::Moment => moment(value),
@@ -456,7 +492,7 @@ fn number(ctx: &Ctx<'_>, value: f64, whole: Option<i64>, kind: Kind, unit: &str)
         }
         _ if unit == "ns" => duration(value / 1e6),
         _ if unit == "B" => show(value, "B"),
-        _ => short(value),
+        _ => plain(value, whole),
     };
     html! { td.num data-v=(whole.map_or_else(|| value.to_string(), |whole| whole.to_string())) { (shown) } }
 }

@@ -176,6 +176,9 @@ fn a_table_as_csv_holds_the_rows_that_the_filter_leaves_in_the_order_that_was_as
     let full = csv("of=/gc&table=collections&collections.find=AllocSmall").lines().count();
     assert!(full > 1 && full <= gc + 1);
     assert_eq!(csv("of=/gc&table=collections&collections.find=nothing has this").lines().count(), 1);
+    let kinds = csv("of=/events&table=kinds&kinds.sort=name&kinds.find=GC/");
+    let names: Vec<&str> = kinds.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+    assert!(names.len() > 3 && names.is_sorted() && names.iter().all(|name| name.starts_with("GC/")));
     assert_eq!(pages.answer("/rows.csv", &params("of=/gc&table=none")).status, 404);
 }
 
@@ -196,10 +199,12 @@ fn sql_on_a_page_changes_nothing_and_ends() {
     ] {
         assert!(answer(query).contains("class=\"error\""), "{query}");
     }
+    let ids = answer("select 9007199254740993 as id, 0.0004 as small, 1234 as usual");
+    assert!(["9007199254740993", "4.00e-4", "1,234"].iter().all(|shown| ids.contains(&format!(">{shown}<"))));
     let many = "with recursive n(i) as (select 1 union all select i + 1 from n limit 5000) select i from n";
     assert!(answer(many).contains("The first 1000 rows"));
     let endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n";
-    assert!(answer(endless).contains("class=\"error\""));
+    assert!(answer(endless).contains("took longer than 10 s: narrow it"));
 }
 
 #[test]

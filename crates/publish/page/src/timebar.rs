@@ -83,7 +83,10 @@ pub(crate) fn json(ctx: &Ctx<'_>) -> Value {
             Shape::Marks(counts) => (vec![json!({"name": "", "values": counts})], Vec::new()),
             Shape::Spans(spans) => {
                 let of = |of: &Stretch| json!([of.from_ns, of.dur_ns]);
-                (Vec::new(), spans.iter().take(MOST).map(of).collect())
+                // Of more than that the longest: they are the ones that are seen.
+                let mut longest: Vec<&Stretch> = spans.iter().collect();
+                longest.sort_by_key(|of| std::cmp::Reverse(of.dur_ns));
+                (Vec::new(), longest.into_iter().take(MOST).map(of).collect())
             }
         };
         json!({"id": lane.id, "unit": lane.unit, "layers": layers, "stretches": stretches})

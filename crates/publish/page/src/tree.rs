@@ -3,9 +3,9 @@
 use crate::page::Ctx;
 use crate::params::Params;
 use crate::selection::Selection;
-use crate::words::{counted, percent, weight};
+use crate::words::{counted, percent};
 use maud::{Markup, PreEscaped, html};
-use stacks::{Profile, View};
+use stacks::{Profile, View, written_weight as weight};
 
 /// A node with a larger share of the root is open from the beginning.
 const OPEN: f64 = 0.1;

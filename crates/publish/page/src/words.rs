@@ -1,16 +1,7 @@
 //! Values in words, by the unit that a column or a metric has.
 
 use maud::{Markup, html};
-use runtime::unit::{duration, short, show};
-
-/// A weight of a metric.
-pub(crate) fn weight(value: f64, unit: &str) -> String {
-    match unit {
-        "ns" => duration(value / 1e6),
-        "bytes" => show(value, "B"),
-        _ => short(value),
-    }
-}
+use runtime::unit::short;
 
 /// A part of a whole, in per cent; nothing of nothing.
 pub(crate) fn percent(part: f64, whole: f64) -> String {
