@@ -1,6 +1,6 @@
 //! What must hold of every recording, whatever it was read from.
 
-use model::{CATALOGUE, Column, Recording, Table, Type, Value};
+use model::{CATALOGUE, Column, Trace, Table, Type, Value};
 use serde_json::Value as Json;
 
 /// Reads every cell of every table.
@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 ///
 /// Lists of a table differ in length, a value has another type than the catalogue says, an order that is promised does
 /// not hold, or a row refers to one that is not there.
-pub fn check(recording: &Recording) {
+pub fn check(recording: &Trace) {
     for spec in CATALOGUE {
         let table = recording.table(spec.name).expect("every table of the catalogue");
         assert_eq!(table.columns.len(), spec.columns.len(), "{}", spec.name);
@@ -67,7 +67,7 @@ fn check_order(table: &Table<'_>, at: usize) {
     }
 }
 
-fn check_references(recording: &Recording) {
+fn check_references(recording: &Trace) {
     let (stacks, frames) = (recording.stacks.len(), recording.frames.name.len());
     for (row, (parent, frame)) in recording.stacks.parent.iter().zip(&recording.stacks.frame).enumerate() {
         assert!(*parent == model::NO_ID || (*parent as usize) < row, "caller {parent} of stack {row}");

@@ -4,7 +4,7 @@ use crate::serving::{self, Site};
 use crate::{ps, reading, record};
 use anyhow::{Context, ensure};
 use import::Options;
-use model::Recording;
+use model::Trace;
 use page::{Pages, Tour};
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads a recording that is packed with zstd.
-fn read(packed: &[u8], file: &str) -> anyhow::Result<Recording> {
+fn read(packed: &[u8], file: &str) -> anyhow::Result<Trace> {
     /// The window that the fixtures are packed with, as a power of two.
     const WINDOW_LOG: u32 = 27;
     let mut reader = zstd::stream::read::Decoder::new(packed)?;

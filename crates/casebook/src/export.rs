@@ -5,7 +5,7 @@ use crate::reading;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use export::{LeftOut, Report, What};
-use model::{CATALOGUE, Recording};
+use model::{CATALOGUE, Trace};
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
 use std::fs;
@@ -221,7 +221,7 @@ fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString>
 }
 
 /// Writes a format that is one file.
-fn one_file(recording: Recording, to: To, metric: Option<Metric>, out: &mut impl Write) -> Result<Report> {
+fn one_file(recording: Trace, to: To, metric: Option<Metric>, out: &mut impl Write) -> Result<Report> {
     let Some(format) = to.profile() else {
         out.write_all(html(recording).as_bytes())?;
         return Ok(Report::default());
@@ -230,7 +230,7 @@ fn one_file(recording: Recording, to: To, metric: Option<Metric>, out: &mut impl
 }
 
 /// The page as one text.
-fn html(recording: Recording) -> String {
+fn html(recording: Trace) -> String {
     page::Pages::new(Arc::new(recording)).file()
 }
 
@@ -260,7 +260,7 @@ impl Folder {
     }
 
     /// Writes every table, and gives the folder its name.
-    fn write(&self, recording: Recording, to: To) -> Result<Report> {
+    fn write(&self, recording: Trace, to: To) -> Result<Report> {
         let left_out = export::lost(&recording);
         let start = recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok();
         let start = start.map(jiff::Timestamp::as_microsecond);

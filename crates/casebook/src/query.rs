@@ -4,7 +4,7 @@ use crate::format::{same_file, write_whole};
 use crate::reading;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use model::Recording;
+use model::Trace;
 use sql::{Database, QueryOptions, output};
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -114,7 +114,7 @@ fn table_width() -> usize {
 }
 
 /// When a single recording began, in microseconds since 1970: Parquet then carries calendar times too.
-fn start_micros(recordings: &[(Option<String>, Arc<model::Recording>)]) -> Option<i64> {
+fn start_micros(recordings: &[(Option<String>, Arc<model::Trace>)]) -> Option<i64> {
     let [(_, recording)] = recordings else { return None };
     recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
 }
@@ -156,7 +156,7 @@ impl Question<'_> {
 }
 
 /// Rows of a recording that is not whole are printed with a word about it on standard error.
-fn tell_losses(recordings: &[(Option<String>, Arc<Recording>)]) {
+fn tell_losses(recordings: &[(Option<String>, Arc<Trace>)]) {
     for (_, recording) in recordings {
         let lost = &recording.lost;
         let damaged = lost.is_damaged();

@@ -1,7 +1,7 @@
 //! Opening a recording, with progress on a terminal's standard error once it lasts over a second.
 
 use import::{Options, Progress};
-use model::Recording;
+use model::Trace;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const EVERY: Duration = Duration::from_millis(200);
 
 /// Opens a recording; payloads are kept only for who reads `events.fields`.
-pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Recording> {
+pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Trace> {
     anyhow::ensure!(
         path != Path::new("-") || path.exists(),
         "a recording is read from a file, not from standard input: save it to a file first"

@@ -10,7 +10,7 @@ use anyhow::{bail, ensure};
 use base::time::{Deadline, Stopwatch};
 use clap::builder::styling::Style;
 use dotnet_ipc::session::{NAMES_RUNDOWN, Received, Request, Session};
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 use recorder::Subject;
 use recorder::profile::{heartbeat, sampler};
 use serde::Serialize;
@@ -157,7 +157,7 @@ struct Thread {
 
 impl Stacks {
     /// The last sample of each thread.
-    fn of(recording: &Recording) -> Self {
+    fn of(recording: &Trace) -> Self {
         let samples = &recording.samples;
         let mut last: BTreeMap<i64, usize> = BTreeMap::new();
         for (at, thread) in samples.thread.iter().enumerate() {

@@ -6,7 +6,7 @@ use crate::unit::short;
 use anyhow::Result;
 use clap::ValueEnum;
 use clap::builder::styling::Style;
-use model::{CATALOGUE, Recording, TableSpec};
+use model::{CATALOGUE, TableSpec, Trace};
 use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
@@ -64,7 +64,7 @@ struct ColumnOut {
     about: &'static str,
 }
 
-fn catalogue(recording: Option<&Recording>) -> Vec<TableOut> {
+fn catalogue(recording: Option<&Trace>) -> Vec<TableOut> {
     let table = |spec: &TableSpec| {
         let rows = recording.and_then(|recording| recording.table(spec.name)).map(|table| table.rows);
         let columns = spec.columns.iter().map(|column| ColumnOut {
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn rows_are_null_without_a_file_and_counted_with_one() {
-        let recording = Recording::default();
+        let recording = Trace::default();
         let rows = |recording| catalogue(recording)[0].rows;
         assert_eq!(rows(None), None);
         assert_eq!(rows(Some(&recording)), Some(0));

@@ -1,11 +1,11 @@
 //! The comparison as one JSON document, in the shape that scripts rely on.
 
 use diff::{Better, Change, Diff};
-use model::Recording;
+use model::Trace;
 use serde_json::{Value, json};
 
 /// The document.
-pub(super) fn document(before: &Recording, after: &Recording, diff: &Diff) -> Value {
+pub(super) fn document(before: &Trace, after: &Trace, diff: &Diff) -> Value {
     let changes: Vec<Value> = diff.rows.iter().map(change).collect();
     let not_compared: Vec<Value> =
         diff.not_compared.iter().map(|of| json!({"what": of.what, "why": of.why})).collect();
@@ -24,7 +24,7 @@ pub(super) fn document(before: &Recording, after: &Recording, diff: &Diff) -> Va
     })
 }
 
-fn side(recording: &Recording, observed_ns: i64, requests: Option<f64>, pieces: usize) -> Value {
+fn side(recording: &Trace, observed_ns: i64, requests: Option<f64>, pieces: usize) -> Value {
     let exhibit = &recording.exhibit;
     json!({
         "file": exhibit.file,
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn two_recordings_without_anything_have_the_whole_shape() {
-        let (recording, report) = (Recording::default(), findings::Report::default());
+        let (recording, report) = (Trace::default(), findings::Report::default());
         let index = StackIndex::new(&recording);
         let side = Side { recording: &recording, index: &index, report: &report, range: None };
         let diff = diff::compare(&side, &side, &Options { basis: Basis::Request });

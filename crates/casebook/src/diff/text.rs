@@ -3,7 +3,7 @@
 use crate::textpage::{Page, Tone, WIDTH, cut};
 use crate::unit::show;
 use diff::{Basis, Change, Diff, Subject, Verdict};
-use model::Recording;
+use model::Trace;
 use runtime::written_name;
 
 /// How many rows are shown of those beyond noise, unless all are asked for.
@@ -26,7 +26,7 @@ pub(super) enum Rows {
 }
 
 /// The page.
-pub(super) fn page(before: &Recording, after: &Recording, diff: &Diff, rows: Rows) -> Page {
+pub(super) fn page(before: &Trace, after: &Trace, diff: &Diff, rows: Rows) -> Page {
     let mut page = Page::default();
     page.title(&format!("{} → {}", file_name(before), file_name(after)));
     for (recording, which) in [(before, "before"), (after, "after")] {
@@ -57,7 +57,7 @@ pub(super) fn page(before: &Recording, after: &Recording, diff: &Diff, rows: Row
 }
 
 /// The file without its folders.
-fn file_name(recording: &Recording) -> &str {
+fn file_name(recording: &Trace) -> &str {
     let file = recording.exhibit.file.trim_end_matches(['/', '\\']);
     file.rsplit(['/', '\\']).next().unwrap_or(file)
 }

@@ -1,12 +1,12 @@
 //! The recording as one JSON document, in the shape that scripts rely on.
 
 use findings::{Finding, Report};
-use model::Recording;
+use model::Trace;
 use runtime::{List, Part};
 use serde_json::{Map, Value, json};
 
 /// The document.
-pub(super) fn document(recording: &Recording, report: &Report, parts: &[Part]) -> Value {
+pub(super) fn document(recording: &Trace, report: &Report, parts: &[Part]) -> Value {
     let lost = &recording.lost;
     let kinds = lost.damage.kinds().iter();
     let kinds =
@@ -68,7 +68,7 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
-fn exhibit(recording: &Recording) -> Value {
+fn exhibit(recording: &Trace) -> Value {
     let exhibit = &recording.exhibit;
     json!({
         "kind": exhibit.kind,
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_recording_without_anything_has_the_whole_shape_and_no_number_out_of_nothing() {
-        let recording = Recording::default();
+        let recording = Trace::default();
         let document = document(&recording, &findings::explain(&recording), &runtime::parts(&recording));
         for key in ["exhibit", "loss", "findings", "checked", "not_checked", "figures"] {
             assert!(document.get(key).is_some(), "{key}");

@@ -7,7 +7,7 @@ use super::verdict;
 use crate::textpage::Page;
 use crate::unit::show;
 use findings::Report;
-use model::Recording;
+use model::Trace;
 use runtime::Part;
 
 /// The words of each part's figures, in the order in which they are shown.
@@ -85,7 +85,7 @@ pub(super) enum Detail {
 }
 
 /// The page.
-pub(super) fn page(recording: &Recording, report: &Report, parts: &[Part], detail: Detail) -> Page {
+pub(super) fn page(recording: &Trace, report: &Report, parts: &[Part], detail: Detail) -> Page {
     let mut page = Page::default();
     headline(&mut page, recording);
     verdict::headline(&mut page, report, recording);
@@ -116,7 +116,7 @@ pub(super) fn page(recording: &Recording, report: &Report, parts: &[Part], detai
 }
 
 /// Who it was, when, and what is lost.
-pub(super) fn headline(page: &mut Page, recording: &Recording) {
+pub(super) fn headline(page: &mut Page, recording: &Trace) {
     page.title(&recording.exhibit.file);
     page.line("subject", &runtime::subject(recording).join(" · "));
     if let Some(command) = &recording.exhibit.command_line {
@@ -237,14 +237,14 @@ mod tests {
     use super::*;
     use model::LogRow;
 
-    fn text(recording: &Recording) -> String {
+    fn text(recording: &Trace) -> String {
         let page = page(recording, &findings::explain(recording), &runtime::parts(recording), Detail::Full);
         anstream::adapter::strip_str(page.text()).to_string()
     }
 
     #[test]
     fn a_recording_without_anything_says_what_to_record() {
-        let text = text(&Recording::default());
+        let text = text(&Trace::default());
         assert!(text.contains("lost        nothing: no event dropped, no damage"), "{text}");
         assert!(text.contains("cpu         the recording has no samples: needs"), "{text}");
         assert!(!text.contains("NaN") && !text.contains("inf "), "{text}");
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn loss_stands_before_the_figures() {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         recording.exhibit.pid = Some(4711);
         recording.lost.events = 5;
         let none = model::Sym::NONE;

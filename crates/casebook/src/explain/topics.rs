@@ -4,7 +4,7 @@ use super::text;
 use crate::textpage::Page;
 use crate::unit::show;
 use clap::ValueEnum;
-use model::Recording;
+use model::Trace;
 use runtime::{Part, StackIndex};
 use serde_json::{Value, json};
 use topics::{Id, Topic};
@@ -44,13 +44,13 @@ impl Name {
 }
 
 /// The topics of these names.
-pub(super) fn of(recording: &Recording, index: &StackIndex, parts: &[Part], names: &[Name]) -> Vec<Topic> {
+pub(super) fn of(recording: &Trace, index: &StackIndex, parts: &[Part], names: &[Name]) -> Vec<Topic> {
     let ids: Vec<Id> = names.iter().map(|name| name.id()).collect();
     topics::explain(recording, index, parts, &ids)
 }
 
 /// The page: who it was and what is lost, then nothing but the topics.
-pub(super) fn page(recording: &Recording, topics: &[Topic]) -> Page {
+pub(super) fn page(recording: &Trace, topics: &[Topic]) -> Page {
     let mut page = Page::default();
     text::headline(&mut page, recording);
     for topic in topics {
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn of_nothing(name: Name) -> Vec<Topic> {
-        let recording = Recording::default();
+        let recording = Trace::default();
         let index = StackIndex::new(&recording);
         of(&recording, &index, &runtime::parts_with(&recording, &index), &[name])
     }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_page_of_topics_has_nothing_but_the_heading_and_the_topics() {
-        let page = page(&Recording::default(), &of_nothing(Name::Jit));
+        let page = page(&Trace::default(), &of_nothing(Name::Jit));
         let text = anstream::adapter::strip_str(page.text()).to_string();
         let labels: Vec<&str> = text
             .lines()

@@ -6,7 +6,7 @@
 use crate::textpage::{Page, Tone};
 use crate::unit::{duration, short, show};
 use findings::{Evidence, Finding, Place, Report, Severity};
-use model::Recording;
+use model::Trace;
 use runtime::written_name;
 
 /// Measurements shown of a finding.
@@ -17,7 +17,7 @@ const PLACES: usize = 3;
 const LEAST_SHARE: f64 = 0.01;
 
 /// The headline: the first finding, or that there is none.
-pub(super) fn headline(page: &mut Page, report: &Report, recording: &Recording) {
+pub(super) fn headline(page: &mut Page, report: &Report, recording: &Trace) {
     let verdict = findings::verdict(report, recording);
     page.gap();
     page.block("verdict", verdict.severity.map_or(Tone::Good, tone), &[verdict.text]);

@@ -15,7 +15,7 @@ use crate::threads::ThreadFacts;
 use base::damage::Damage;
 use clr::layout::Layout;
 use clr::payload::Payload;
-use model::{EventKind, FileDamage, LossRow, NO_ID, Recording, SampleRow, Sym};
+use model::{EventKind, FileDamage, LossRow, NO_ID, SampleRow, Sym, Trace};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::Path;
@@ -109,7 +109,7 @@ type OverriddenKinds = FxHashMap<(u32, Option<u8>, Option<u8>), (u32, Rc<Kind>)>
 /// Fills a recording from streams.
 #[derive(Debug)]
 pub(crate) struct Builder {
-    pub(crate) recording: Recording,
+    pub(crate) recording: Trace,
     keep_payloads: bool,
     /// By the decoder's number of the kind; anew for each file.
     kinds: Vec<Option<(u32, Rc<Kind>)>>,
@@ -144,7 +144,7 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn new(keep_payloads: bool) -> Self {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         let sample_words = ["managed", "external", "error"].map(|word| recording.strings.intern(word));
         Self {
             recording,
@@ -546,7 +546,7 @@ mod tests {
     }
 
     /// Reads streams of events, each an id and its ticks, as one recording.
-    fn read(streams: &[(StreamHeader, &[(u32, i64)])]) -> Recording {
+    fn read(streams: &[(StreamHeader, &[(u32, i64)])]) -> Trace {
         let mut builder = Builder::new(false);
         let mut index = 0;
         for (header, events) in streams {
@@ -577,12 +577,12 @@ mod tests {
     }
 
     /// Samples, allocations and exceptions of a recording.
-    fn rows(recording: &Recording) -> [usize; 3] {
-        let Recording { samples, allocations, exceptions, .. } = recording;
+    fn rows(recording: &Trace) -> [usize; 3] {
+        let Trace { samples, allocations, exceptions, .. } = recording;
         [samples.ts_ns.len(), allocations.ts_ns.len(), exceptions.ts_ns.len()]
     }
 
-    fn damage(recording: &Recording) -> Vec<&str> {
+    fn damage(recording: &Trace) -> Vec<&str> {
         recording
             .lost
             .damage

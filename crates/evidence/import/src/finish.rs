@@ -4,11 +4,11 @@ use crate::builder::Builder;
 use crate::methods::Naming;
 use crate::rawstacks::RawStacks;
 use crate::states::set_states;
-use model::{CoverageRow, JitRow, Recording};
+use model::{CoverageRow, JitRow, Trace};
 
 impl Builder {
     /// Ends the reading.
-    pub(crate) fn finish(mut self, name: &str) -> Recording {
+    pub(crate) fn finish(mut self, name: &str) -> Trace {
         let (contention, waits) = self.rows.unfinished();
         let mut recording = std::mem::take(&mut self.recording);
         name.clone_into(&mut recording.exhibit.file);
@@ -51,7 +51,7 @@ impl Builder {
     }
 
     /// When what was recorded: each stream from its start to its last event that is no rundown.
-    fn cover(&self, recording: &mut Recording) {
+    fn cover(&self, recording: &mut Trace) {
         let [events, samples] = ["events", "samples"].map(|source| recording.strings.intern(source));
         let mut end = 0;
         for (number, stream) in self.streams.iter().enumerate() {
@@ -81,7 +81,7 @@ fn order_of(times: &[i64]) -> Option<Vec<u32>> {
     Some(order)
 }
 
-fn sort_by_time(recording: &mut Recording) {
+fn sort_by_time(recording: &mut Trace) {
     macro_rules! sort {
         ($($table:ident by $time:ident),*) => {$(
             if let Some(order) = order_of(&recording.$table.$time) {
@@ -95,7 +95,7 @@ fn sort_by_time(recording: &mut Recording) {
 }
 
 /// Replaces raw nodes by rows of `stacks` in every table that has stacks.
-fn name_stacks(mut naming: Naming, raw: &RawStacks, recording: &mut Recording) {
+fn name_stacks(mut naming: Naming, raw: &RawStacks, recording: &mut Trace) {
     macro_rules! name {
         ($($table:ident at $time:ident),*) => {$(
             let mut stacks = std::mem::take(&mut recording.$table.stack);
@@ -114,7 +114,7 @@ fn name_stacks(mut naming: Naming, raw: &RawStacks, recording: &mut Recording) {
 }
 
 /// Counts the frames of all samples, and those without a name.
-fn count_unnamed(unknown: u32, recording: &mut Recording) {
+fn count_unnamed(unknown: u32, recording: &mut Trace) {
     let mut unnamed = vec![0u64; recording.stacks.len()];
     for node in 0..unnamed.len() {
         let parent = recording.stacks.parent.get(node).map_or(usize::MAX, |parent| *parent as usize);

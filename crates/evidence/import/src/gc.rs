@@ -15,7 +15,7 @@
 use crate::builder::{Builder, Seen};
 use crate::kinds::GcEvent;
 use crate::rawstacks::NO_STACK;
-use model::{GcRow, NO_ID, NO_INT, PauseRow, Recording, Sym};
+use model::{GcRow, NO_ID, NO_INT, PauseRow, Sym, Trace};
 use rustc_hash::FxHashMap;
 
 /// Suspensions for the collector: reasons GC and GC preparation.
@@ -171,7 +171,7 @@ impl GcBuilder {
     }
 
     /// Shares out the suspensions and fills the tables; gives the threads that stopped the program to sample it.
-    pub(crate) fn finish(mut self, recording: &mut Recording) -> Vec<u32> {
+    pub(crate) fn finish(mut self, recording: &mut Trace) -> Vec<u32> {
         self.collections.sort_by_key(|gc| gc.row.start_ns);
         self.done.sort_by_key(|suspension| (suspension.begin, suspension.end));
         let for_gc: Vec<Suspension> =
@@ -217,7 +217,7 @@ impl GcBuilder {
         gc.row.suspend_ns = plus(gc.row.suspend_ns, suspend);
     }
 
-    fn fill_pauses(&self, recording: &mut Recording) -> Vec<u32> {
+    fn fill_pauses(&self, recording: &mut Trace) -> Vec<u32> {
         let mut samplers = Vec::new();
         let [gc, profiler, other] = ["gc", "profiler", "other"].map(|word| recording.strings.intern(word));
         for one in &self.done {

@@ -1,6 +1,6 @@
 //! Files of any kind to the model.
 //!
-//! [`open`] looks at what a file is, drives its reader and fills a [`model::Recording`]. It reads files and folders and
+//! [`open`] looks at what a file is, drives its reader and fills a [`model::Trace`]. It reads files and folders and
 //! nothing else: it prints nothing, reads no clock, and knows no SQL and no finding. A file that cannot be read at all
 //! is an [`Error`]; anything less is told in the recording's `lost`.
 //!

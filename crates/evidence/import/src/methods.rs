@@ -6,7 +6,7 @@
 use crate::kinds::shortened;
 use crate::rawstacks::{NO_STACK, RawStacks};
 use base::bytes::utf16_text;
-use model::{Frame, NO_ID, Recording, Strings, Sym};
+use model::{Frame, NO_ID, Strings, Sym, Trace};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Code of a method at a place, for a time.
@@ -263,7 +263,7 @@ pub(crate) struct Naming {
 
 impl Naming {
     /// Names every stack that needs no time.
-    pub(crate) fn new(mut methods: Methods, raw: &RawStacks, recording: &mut Recording) -> Self {
+    pub(crate) fn new(mut methods: Methods, raw: &RawStacks, recording: &mut Trace) -> Self {
         let mut codes = std::mem::take(&mut methods.codes);
         codes.retain(|code| code.end > code.start);
         codes.sort_by_key(|code| (code.start, code.loaded_ns));
@@ -299,7 +299,7 @@ impl Naming {
         naming
     }
 
-    fn name_fixed(&mut self, raw: &RawStacks, recording: &mut Recording) {
+    fn name_fixed(&mut self, raw: &RawStacks, recording: &mut Trace) {
         self.fixed = vec![NO_ID; raw.parent.len()];
         for (node, (parent, address)) in raw.parent.iter().zip(&raw.address).enumerate() {
             let above = if *parent == NO_STACK {
@@ -326,7 +326,7 @@ impl Naming {
     }
 
     /// The row of `stacks` for a raw node seen at a time.
-    pub(crate) fn stack(&mut self, node: u32, ns: i64, raw: &RawStacks, recording: &mut Recording) -> u32 {
+    pub(crate) fn stack(&mut self, node: u32, ns: i64, raw: &RawStacks, recording: &mut Trace) -> u32 {
         match self.fixed.get(node as usize) {
             None => return NO_ID,
             Some(row) if *row != NO_ID => return *row,
@@ -370,7 +370,7 @@ impl Naming {
         self.unknown_frame
     }
 
-    fn frame_of(&mut self, code: u32, recording: &mut Recording) -> u32 {
+    fn frame_of(&mut self, code: u32, recording: &mut Trace) -> u32 {
         let at = code as usize;
         let (Some(known), Some(code)) = (self.frames.get_mut(at), self.codes.get(at)) else {
             return self.unknown_frame;

@@ -2,10 +2,10 @@
 //!
 //! Rates and shares are of the time observed. A figure that the recording cannot give is null, never 0.
 
-use model::{MetricRow, NO_INT, Recording, Sym};
+use model::{MetricRow, NO_INT, Sym, Trace};
 
 /// Fills the table.
-pub(crate) fn fill(recording: &mut Recording) {
+pub(crate) fn fill(recording: &mut Trace) {
     let seconds = recording.observed_ns("events").map_or(0.0, |ns| ns as f64 / 1e9);
     let sent = |id: i64| {
         recording.events.kind_id.iter().zip(&recording.events.kind_provider).any(|(known, provider)| {
@@ -62,7 +62,7 @@ pub(crate) fn fill(recording: &mut Recording) {
 }
 
 /// Share of the machine's processors that the process used, from the runtime's own counters.
-fn cpu_share(recording: &Recording) -> (f64, i64) {
+fn cpu_share(recording: &Trace) -> (f64, i64) {
     let counters = &recording.counters;
     let find = |text: &str| recording.strings.find(text).unwrap_or(Sym(u32::MAX - 1));
     let (provider, name, value) = (find("System.Runtime"), find("cpu-usage"), find("value"));
@@ -81,7 +81,7 @@ fn cpu_share(recording: &Recording) -> (f64, i64) {
 }
 
 /// Requests and how many figures stand on, and their middle and 99th percentile in milliseconds.
-fn request_figures(recording: &Recording) -> ((f64, i64), f64, f64) {
+fn request_figures(recording: &Trace) -> ((f64, i64), f64, f64) {
     let mut durations: Vec<i64> =
         recording.requests.dur_ns.iter().copied().filter(|ns| *ns != NO_INT).collect();
     durations.sort_unstable();
@@ -99,7 +99,7 @@ fn request_figures(recording: &Recording) -> ((f64, i64), f64, f64) {
 }
 
 /// Requests that ended, by their events; none where the events were not asked for.
-fn stopped_requests(recording: &Recording) -> Option<i64> {
+fn stopped_requests(recording: &Trace) -> Option<i64> {
     let events = &recording.events;
     let kind = (0..events.kind_id.len()).find(|at| {
         let provider = events.kind_provider.get(*at).map_or("", |sym| recording.strings.text(*sym));
@@ -112,7 +112,7 @@ fn stopped_requests(recording: &Recording) -> Option<i64> {
 }
 
 /// Requests that the meter counted; none where it was not asked for.
-fn metered_requests(recording: &Recording) -> Option<i64> {
+fn metered_requests(recording: &Trace) -> Option<i64> {
     let counters = &recording.counters;
     let find = |text: &str| recording.strings.find(text);
     let (name, kind) = (find("http.server.request.duration")?, find("count")?);

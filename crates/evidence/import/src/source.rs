@@ -5,7 +5,7 @@
 //! and told as damage.
 
 use crate::builder::Builder;
-use model::Recording;
+use model::Trace;
 use nettrace::{Decoder, Limits};
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -95,7 +95,7 @@ pub struct Progress {
 }
 
 /// Opens a recording: a file, packed or not, or an exhibit's folder.
-pub fn open(path: &Path, options: Options) -> Result<Recording, Error> {
+pub fn open(path: &Path, options: Options) -> Result<Trace, Error> {
     open_with_progress(path, options, &mut |_| {})
 }
 
@@ -104,7 +104,7 @@ pub fn open_with_progress(
     path: &Path,
     options: Options,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Recording, Error> {
+) -> Result<Trace, Error> {
     let io = |cause| Error::Io { path: path.display().to_string(), cause };
     let meta = std::fs::metadata(path).map_err(io)?;
     let files = if meta.is_dir() {
@@ -147,7 +147,7 @@ pub fn open_with_progress(
 }
 
 /// Reads a trace that is in memory, unpacked.
-pub fn open_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Recording, Error> {
+pub fn open_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Trace, Error> {
     let mut builder = Builder::new(options.payloads);
     let mut decoder = Decoder::new(Limits::USUAL);
     let format = |cause| Error::Format { path: name.to_owned(), cause };

@@ -7,7 +7,7 @@
 //! The sampler stops running threads where they let themselves be stopped, so a thread that ran may be seen in a poll
 //! of the runtime's or on the slow way into a lock that it got at once. Both are running.
 
-use model::{NO_INT, Recording, SampleRow, Sym};
+use model::{NO_INT, SampleRow, Sym, Trace};
 
 /// Frames looked at from the innermost on for a wait.
 const INNERMOST: usize = 4;
@@ -111,7 +111,7 @@ fn belongs_to_wait(name: &str) -> bool {
 }
 
 /// Says of each sample what its thread was doing.
-pub(crate) fn set_states(recording: &mut Recording) {
+pub(crate) fn set_states(recording: &mut Trace) {
     let [running, waiting, external, managed] =
         ["running", "waiting", "external", "managed"].map(|word| recording.strings.intern(word));
     let contended = Contended::new(recording);
@@ -168,14 +168,14 @@ pub(crate) fn set_states(recording: &mut Recording) {
 }
 
 /// Whether the sampler's word for managed code means anything: .NET 9 says `external` of all but a stray sample.
-fn managed_is_told(recording: &Recording, managed: Sym) -> bool {
+fn managed_is_told(recording: &Trace, managed: Sym) -> bool {
     let of_9 = recording.exhibit.runtime.as_ref().is_some_and(|version| version.starts_with("9."));
     let kinds = &recording.samples.kind;
     !of_9 || kinds.iter().filter(|kind| **kind == managed).count() > kinds.len() / 200
 }
 
 /// Whether the innermost frame is a method with a name that is no call out of managed code.
-fn in_managed_code(stack: u32, recording: &Recording) -> bool {
+fn in_managed_code(stack: u32, recording: &Trace) -> bool {
     let Some(frame) = recording.stacks.frame.get(stack as usize) else { return false };
     let text = |list: &[Sym]| list.get(*frame as usize).and_then(|sym| recording.strings.get(*sym));
     text(&recording.frames.method).is_some()
@@ -249,7 +249,7 @@ struct Contended {
 }
 
 impl Contended {
-    fn new(recording: &Recording) -> Self {
+    fn new(recording: &Trace) -> Self {
         let rows = (0..recording.contention.ts_ns.len()).filter_map(|at| recording.contention.row(at));
         let until = |row: &model::ContentionRow| match row.dur_ns {
             NO_INT => i64::MAX,
@@ -271,7 +271,7 @@ impl Contended {
     }
 }
 
-fn method_names(stack: u32, recording: &Recording) -> Vec<String> {
+fn method_names(stack: u32, recording: &Trace) -> Vec<String> {
     let frames =
         recording.stacks.walk(stack).take(OUTWARD).map(|node| recording.stacks.frame[node as usize] as usize);
     frames

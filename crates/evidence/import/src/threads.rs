@@ -3,7 +3,7 @@
 //! What a thread is for shows in the events only such threads send, and in the outer frames of its stacks.
 
 use crate::kinds::{GcEvent, Handler};
-use model::{NO_ID, NO_INT, Recording, Sym, ThreadRow};
+use model::{NO_ID, NO_INT, Sym, ThreadRow, Trace};
 
 /// Methods in whose call a thread spends its life, and what such a thread is for.
 const ROLES: [(&str, &str); 9] = [
@@ -65,7 +65,7 @@ impl ThreadFacts {
     }
 
     /// Fills the table of threads; the samples have their stacks' names by now.
-    pub(crate) fn finish(&self, recording: &mut Recording) {
+    pub(crate) fn finish(&self, recording: &mut Trace) {
         let count = self.facts.len();
         let mut samples = vec![0i64; count];
         let mut stacks: Vec<Vec<u32>> = vec![Vec::new(); count];
@@ -108,7 +108,7 @@ impl ThreadFacts {
     }
 }
 
-fn role(stack: u32, recording: &Recording) -> Option<&'static str> {
+fn role(stack: u32, recording: &Trace) -> Option<&'static str> {
     recording.stacks.walk(stack).find_map(|node| {
         let frame = *recording.stacks.frame.get(node as usize)? as usize;
         let part = |list: &[Sym]| list.get(frame).map_or("", |sym| recording.strings.text(*sym));

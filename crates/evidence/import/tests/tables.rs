@@ -3,17 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use import::{Options, open};
-use model::{NO_INT, Recording, Value};
+use model::{NO_INT, Trace, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-fn fixture(name: &str) -> Recording {
+fn fixture(name: &str) -> Trace {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
     open(&path, Options { payloads: true, threads: 2 }).unwrap()
 }
 
 /// How often each combination of values stands in some columns of a table.
-fn counts(recording: &Recording, table: &str, columns: &[&str]) -> BTreeMap<String, usize> {
+fn counts(recording: &Trace, table: &str, columns: &[&str]) -> BTreeMap<String, usize> {
     let table = recording.table(table).unwrap();
     let at = |name: &str| table.spec.columns.iter().position(|column| column.name == name).unwrap();
     let columns: Vec<_> = columns.iter().map(|name| table.columns[at(name)]).collect();

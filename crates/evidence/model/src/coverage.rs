@@ -2,12 +2,12 @@
 //!
 //! Streams of an exhibit may overlap: time that two of them cover counts once.
 
-use crate::tables::Recording;
+use crate::tables::Trace;
 
 /// Samples that cover a smaller part of the time were taken in bursts.
 const WHOLE: f64 = 0.9;
 
-impl Recording {
+impl Trace {
     /// Nanoseconds in which a source (`events`, `samples`) was recorded; none where it never was.
     pub fn observed_ns(&self, source: &str) -> Option<i64> {
         self.observed_within(source, i64::MIN, i64::MAX)
@@ -63,8 +63,8 @@ mod tests {
     use super::*;
     use crate::tables::CoverageRow;
 
-    fn recording(spans: &[(&str, i64, i64)]) -> Recording {
-        let mut recording = Recording::default();
+    fn recording(spans: &[(&str, i64, i64)]) -> Trace {
+        let mut recording = Trace::default();
         for (source, from_ns, to_ns) in spans {
             let source = recording.strings.intern(source);
             recording.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });

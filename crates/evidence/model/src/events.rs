@@ -32,11 +32,11 @@ pub struct Events {
     pub ts_ns: Vec<i64>,
     /// Number of the kind.
     pub kind: Vec<u32>,
-    /// Number of the thread, see `Recording::thread_ids`.
+    /// Number of the thread, see `Trace::thread_ids`.
     pub thread: Vec<u32>,
     /// The stack; none where none was taken.
     pub stack: Vec<u32>,
-    /// Number of the activity, see `Recording::activities`.
+    /// Number of the activity, see `Trace::activities`.
     pub activity: Vec<u32>,
     /// The stream it was in; 0 is the main session.
     pub stream: Vec<u16>,

@@ -1,6 +1,6 @@
 //! The evidence: columns, stacks and tables of a recording.
 //!
-//! Everything to the right of this crate sees a [`Recording`] and nothing of the file it came from. The same tables
+//! Everything to the right of this crate sees a [`Trace`] and nothing of the file it came from. The same tables
 //! are there whatever was read, with no rows where the recording cannot give any. Rust code works on the public
 //! columns; SQL and exports see every table through [`Table`]. Nothing here reads a file or prints.
 //!

@@ -8,7 +8,7 @@ use crate::tables::permute;
 pub struct RequestMarks {
     /// When, in order.
     pub ts_ns: Vec<i64>,
-    /// The thread, see `Recording::thread_ids`.
+    /// The thread, see `Trace::thread_ids`.
     pub thread: Vec<u32>,
     /// The path of a request that begins; none for an end.
     pub path: Vec<Sym>,

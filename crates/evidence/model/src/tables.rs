@@ -1,8 +1,8 @@
 //! The tables of a recording, and their catalogue.
 //!
 //! A table is declared once, with its columns' names, units and what they mean; columns, rows, the catalogue and what
-//! SQL sees follow from that. A new table is a declaration here, a field of [`Recording`] and a line in
-//! [`Recording::table`].
+//! SQL sees follow from that. A new table is a declaration here, a field of [`Trace`] and a line in
+//! [`Trace::table`].
 
 use crate::column::{Column, NO_INT};
 use crate::events::Events;
@@ -164,7 +164,7 @@ macro_rules! table {
             fn size_bytes(&self) -> usize {
                 0 $(+ size_of_val(self.$field.as_slice()))*
             }
-            fn columns<'a>(&'a self, recording: &'a Recording) -> Vec<Column<'a>> {
+            fn columns<'a>(&'a self, recording: &'a Trace) -> Vec<Column<'a>> {
                 let _ = recording;
                 vec![$(column!($kind, self.$field, recording)),*]
             }
@@ -486,7 +486,7 @@ pub const CATALOGUE: &[TableSpec] = &[
 /// All that was read of a recording.
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the tables say themselves what they are")]
-pub struct Recording {
+pub struct Trace {
     pub exhibit: Exhibit,
     pub lost: Lost,
     /// The texts of all tables.
@@ -521,7 +521,7 @@ pub struct Recording {
     pub metrics: Metrics,
 }
 
-impl Recording {
+impl Trace {
     /// A table by its name.
     pub fn table(&self, name: &str) -> Option<Table<'_>> {
         let spec = CATALOGUE.iter().find(|spec| spec.name == name)?;

@@ -1,7 +1,7 @@
 //! Times a query that filters and groups a million samples against the same on a native table of SQLite.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement, run by hand")]
 
-use model::{Recording, SampleRow, Sym};
+use model::{SampleRow, Sym, Trace};
 use rusqlite::{Connection, params};
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ const SQL: &str = "select state, waiting_on, count(*), sum(ts_ns) from samples \
                    where kind = 'managed' and ts_ns >= 100000000 group by 1, 2";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut recording = Recording { thread_ids: vec![1, 2, 3, 4], ..Recording::default() };
+    let mut recording = Trace { thread_ids: vec![1, 2, 3, 4], ..Trace::default() };
     let native = Connection::open_in_memory()?;
     native.execute_batch(
         "create table samples(ts_ns integer, thread integer, stack integer, kind text, state text, \

@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::answer::{Answer, AnswerColumn, Cell, Collector, MOST_COLLECTED, Rows};
 use crate::vtab::{Source, register};
-use model::{CATALOGUE, Recording};
+use model::{CATALOGUE, Trace};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -51,13 +51,13 @@ pub struct Database {
 impl Database {
     /// Opens recordings. One without an alias has its tables under their plain names (`gc`); those of an alias `a` are
     /// `a.gc`. With several recordings each needs an alias, and plain names are refused.
-    pub fn open(recordings: Vec<(Option<String>, Arc<Recording>)>) -> Result<Self, Error> {
+    pub fn open(recordings: Vec<(Option<String>, Arc<Trace>)>) -> Result<Self, Error> {
         Self::open_with(recordings, true)
     }
 
     /// As `open`, with a choice whether comparisons are pushed down: tests compare the two.
     pub(crate) fn open_with(
-        recordings: Vec<(Option<String>, Arc<Recording>)>,
+        recordings: Vec<(Option<String>, Arc<Trace>)>,
         push_down: bool,
     ) -> Result<Self, Error> {
         let connection = Connection::open_in_memory().map_err(plain)?;
@@ -85,7 +85,7 @@ impl Database {
         if several {
             let names: Vec<String> = aliases.iter().map(|alias| format!("{alias}.<table>")).collect();
             let refusal = format!("with several recordings a table is one of {}", names.join(", "));
-            let recording = Arc::new(Recording::default());
+            let recording = Arc::new(Trace::default());
             create(&connection, "main", Source { recording, push_down, refusal: Some(refusal) })?;
         }
         let mut database = Self { connection, aliases, watch: Arc::default() };
@@ -198,7 +198,7 @@ impl Database {
 /// The tables and columns that a statement reads, in the order of their names; a table of which only the rows count has
 /// an empty column. Tables are named without their alias: what is read of any recording is in the list.
 pub fn tables_used(sql: &str, aliases: &[String]) -> Result<Vec<(String, String)>, Error> {
-    let empty = |alias: Option<String>| (alias, Arc::new(Recording::default()));
+    let empty = |alias: Option<String>| (alias, Arc::new(Trace::default()));
     let recordings = match aliases {
         [] => vec![empty(None)],
         aliases => aliases.iter().map(|alias| empty(Some(alias.clone()))).collect(),

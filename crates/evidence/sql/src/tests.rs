@@ -2,7 +2,7 @@
 
 use crate::answer::Collector;
 use crate::{Answer, Cell, Database, Error, QueryOptions, Rows, output, tables_used};
-use model::{AllocationRow, EventKind, Frame, NO_ID, NO_INT, Recording, SampleRow, Sym};
+use model::{AllocationRow, EventKind, Frame, NO_ID, NO_INT, SampleRow, Sym, Trace};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn answer(database: &Database, sql: &str) -> Answer {
     database.query(sql, ALL).unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-fn open(recording: Recording) -> Database {
+fn open(recording: Trace) -> Database {
     Database::open(vec![(None, Arc::new(recording))]).unwrap()
 }
 
@@ -37,7 +37,7 @@ fn text(value: &str) -> Cell {
     Cell::Text(value.to_owned())
 }
 
-fn sample(recording: &mut Recording, ts_ns: i64, stack: u32, kind: &str, waiting_on: Option<&str>) {
+fn sample(recording: &mut Trace, ts_ns: i64, stack: u32, kind: &str, waiting_on: Option<&str>) {
     let strings = &mut recording.strings;
     let row = SampleRow {
         ts_ns,
@@ -51,8 +51,8 @@ fn sample(recording: &mut Recording, ts_ns: i64, stack: u32, kind: &str, waiting
 }
 
 /// Two frames, two stacks, forty samples.
-fn small() -> Recording {
-    let mut recording = Recording { thread_ids: vec![100, 200], ..Recording::default() };
+fn small() -> Trace {
+    let mut recording = Trace { thread_ids: vec![100, 200], ..Trace::default() };
     for name in ["App!Main()", "App!Work()"] {
         let name = recording.strings.intern(name);
         let none = Sym::NONE;
@@ -130,8 +130,8 @@ fn two_recordings_are_told_apart_and_plain_names_are_refused() {
     assert!(refused.contains("a.<table>, b.<table>"), "{refused}");
     assert!(message("select * from c.samples").contains("each behind `a.` or `b.`"));
     let twice = vec![
-        (Some("a".to_owned()), Arc::new(Recording::default())),
-        (Some("A".to_owned()), Arc::new(Recording::default())),
+        (Some("a".to_owned()), Arc::new(Trace::default())),
+        (Some("A".to_owned()), Arc::new(Trace::default())),
     ];
     assert!(matches!(Database::open(twice), Err(Error::Alias(_))));
 }
@@ -273,8 +273,8 @@ fn parquet_reads_back_with_nulls_and_moments() {
 }
 
 /// A recording whose columns are of every kind, with nulls and ids that lead nowhere.
-fn random(rows: &[(i64, u8, u8, i64)]) -> Recording {
-    let mut recording = Recording { thread_ids: vec![5, NO_INT, 7], ..small() };
+fn random(rows: &[(i64, u8, u8, i64)]) -> Trace {
+    let mut recording = Trace { thread_ids: vec![5, NO_INT, 7], ..small() };
     recording.activities = vec![[1; 16], [2; 16]];
     let syms: Vec<Sym> = ["", "a", "B", "5", "é"].iter().map(|text| recording.strings.intern(text)).collect();
     let sym = |at: u8| syms.get(usize::from(at) % 7).copied().unwrap_or(Sym::NONE);

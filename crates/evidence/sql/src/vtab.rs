@@ -8,7 +8,7 @@ use crate::filter::{Operand, is_exact};
 use crate::index::Indexes;
 use crate::plan::{Op, Term, terms};
 use crate::scan::Scan;
-use model::{CATALOGUE, Column, NO_ID, NO_INT, Recording, TableSpec, Value};
+use model::{CATALOGUE, Column, NO_ID, NO_INT, TableSpec, Trace, Value};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::{Null, ValueRef};
 use rusqlite::vtab::{
@@ -24,7 +24,7 @@ const MODULE: &Module<'static, RecordingTable> = &Module::read_only_module();
 
 /// Where the tables of a module have their rows from.
 pub(crate) struct Source {
-    pub(crate) recording: Arc<Recording>,
+    pub(crate) recording: Arc<Trace>,
     /// Whether comparisons are pushed down; only tests do without.
     pub(crate) push_down: bool,
     /// Why the tables cannot be read, where they stand only for being ambiguous.

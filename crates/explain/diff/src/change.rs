@@ -1,14 +1,14 @@
 //! What a comparison says: a list of changes, and what stands beside it.
 
 use findings::Report;
-use model::Recording;
+use model::Trace;
 use runtime::StackIndex;
 
 /// A recording that takes part in a comparison, with what is worked out of it already.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
     /// The tables.
-    pub recording: &'a Recording,
+    pub recording: &'a Trace,
     /// What is known of its stacks.
     pub index: &'a StackIndex,
     /// What the rules say of it.

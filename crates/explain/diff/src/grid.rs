@@ -9,7 +9,7 @@
 //! thirty pieces are enough (B. Schmeiser, Batch Size Effects in the Analysis of Simulation Output, Operations Research
 //! 30, 1982), and a piece shorter than a second would tear apart what counters publish once a second.
 
-use model::Recording;
+use model::Trace;
 use runtime::real;
 
 /// The fewest pieces that a recording is cut into.
@@ -30,7 +30,7 @@ pub(crate) struct Grid {
 
 impl Grid {
     /// The times of a source (`events`, `samples`) by the table `coverage`, cut to a range.
-    pub(crate) fn new(recording: &Recording, source: &str, range: Option<(i64, i64)>) -> Self {
+    pub(crate) fn new(recording: &Trace, source: &str, range: Option<(i64, i64)>) -> Self {
         let Some(source) = recording.strings.find(source) else { return Self::default() };
         let (least, most) = range.unwrap_or((i64::MIN, i64::MAX));
         let rows = &recording.coverage;
@@ -97,7 +97,7 @@ mod tests {
     use model::CoverageRow;
 
     fn grid(spans: &[(i64, i64)], range: Option<(i64, i64)>) -> Grid {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         let source = recording.strings.intern("events");
         for (from_ns, to_ns) in spans {
             recording.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });

@@ -4,7 +4,7 @@ use crate::book::Quantity;
 use crate::change::{Basis, Side};
 use crate::grid::{Grid, count};
 use crate::noise::Tally;
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use runtime::metered;
 use rustc_hash::FxHashMap;
 
@@ -23,14 +23,13 @@ impl Counted {
     const ALL: [Self; 3] = [Self::Rows, Self::Starts, Self::Meter];
 
     /// The best source that both have.
-    pub(crate) fn of_both(before: &Recording, after: &Recording) -> Option<Self> {
-        let has =
-            |recording: &Recording, source: Self| source.times(recording).iter().any(|(_, of)| *of > 0.0);
+    pub(crate) fn of_both(before: &Trace, after: &Trace) -> Option<Self> {
+        let has = |recording: &Trace, source: Self| source.times(recording).iter().any(|(_, of)| *of > 0.0);
         Self::ALL.into_iter().find(|source| has(before, *source) && has(after, *source))
     }
 
     /// When requests began (the meter: when it told of them), and how many.
-    pub(crate) fn times(self, recording: &Recording) -> Vec<(i64, f64)> {
+    pub(crate) fn times(self, recording: &Trace) -> Vec<(i64, f64)> {
         match self {
             Self::Rows => recording.requests.start_ns.iter().map(|ns| (*ns, 1.0)).collect(),
             Self::Starts => {
@@ -149,7 +148,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    pub(crate) fn recording(&self) -> &'a Recording {
+    pub(crate) fn recording(&self) -> &'a Trace {
         self.side.recording
     }
 

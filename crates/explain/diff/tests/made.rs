@@ -6,7 +6,7 @@ use diff::{Basis, Change, Diff, Options, Side, Subject, Verdict, compare};
 use findings::Report;
 use model::{
     AllocationRow, ContentionRow, CounterRow, CoverageRow, ExceptionRow, Frame, GcRow, JitRow, NO_ID, NO_INT,
-    PauseRow, Recording, RequestRow, SampleRow, SpanRow, Sym, WaitRow,
+    PauseRow, RequestRow, SampleRow, SpanRow, Sym, Trace, WaitRow,
 };
 use proptest::prelude::*;
 use runtime::StackIndex;
@@ -14,8 +14,8 @@ use runtime::StackIndex;
 const SECOND: i64 = 1_000_000_000;
 
 /// A recording of so many seconds, with events and samples all the time.
-fn lasting(seconds: i64) -> Recording {
-    let mut recording = Recording::default();
+fn lasting(seconds: i64) -> Trace {
+    let mut recording = Trace::default();
     recording.exhibit.duration_ns = seconds * SECOND;
     recording.thread_ids = vec![10, 11];
     for source in ["events", "samples"] {
@@ -25,7 +25,7 @@ fn lasting(seconds: i64) -> Recording {
     recording
 }
 
-fn diff(before: &Recording, after: &Recording, basis: Basis) -> Diff {
+fn diff(before: &Trace, after: &Trace, basis: Basis) -> Diff {
     let indices = (StackIndex::new(before), StackIndex::new(after));
     let report = Report::default();
     let side = |recording, index| Side { recording, index, report: &report, range: None };
@@ -36,7 +36,7 @@ fn row<'a>(diff: &'a Diff, measure: &str, name: &str) -> &'a Change {
     diff.rows.iter().find(|row| row.measure == measure && row.name == name).unwrap()
 }
 
-fn exceptions(recording: &mut Recording, class: &str, times: impl Iterator<Item = i64>) {
+fn exceptions(recording: &mut Trace, class: &str, times: impl Iterator<Item = i64>) {
     let class = recording.strings.intern(class);
     for ts_ns in times {
         let (thread, message, stack, activity) = (0, Sym::NONE, NO_ID, NO_ID);
@@ -86,7 +86,7 @@ fn what_was_recorded_twice_as_long_did_not_happen_twice_as_often() {
     assert_eq!(diff.pieces, (10, 20));
 }
 
-fn request(recording: &mut Recording, path: &str, start_ns: i64, dur_ns: i64, status: i64) {
+fn request(recording: &mut Trace, path: &str, start_ns: i64, dur_ns: i64, status: i64) {
     let method = recording.strings.intern("GET");
     let path = recording.strings.intern(path);
     let (route, trace_id, no) = (Sym::NONE, Sym::NONE, NO_INT);
@@ -160,7 +160,7 @@ fn the_slowest_requests_of_one_route_are_told_apart_from_the_others() {
 }
 
 /// A stack of methods, the outermost first.
-fn stack(recording: &mut Recording, methods: &[&str]) -> u32 {
+fn stack(recording: &mut Trace, methods: &[&str]) -> u32 {
     methods.iter().fold(NO_ID, |parent, name| {
         let sym = recording.strings.intern(name);
         let known = recording.frames.name.iter().position(|of| *of == sym);
@@ -178,7 +178,7 @@ fn stack(recording: &mut Recording, methods: &[&str]) -> u32 {
     })
 }
 
-fn samples(recording: &mut Recording, methods: &[&str], thread: u32, times: impl Iterator<Item = i64>) {
+fn samples(recording: &mut Trace, methods: &[&str], thread: u32, times: impl Iterator<Item = i64>) {
     let stack = stack(recording, methods);
     let state = recording.strings.intern("running");
     let (kind, waiting_on) = (Sym::NONE, Sym::NONE);
@@ -231,7 +231,7 @@ fn a_table_that_neither_tells_of_is_said_and_no_value_is_made_up() {
     for what in ["latency of requests", "collections", "allocations", "exceptions", "samples of stacks"] {
         assert!(whats.contains(&what), "{what}: {whats:?}");
     }
-    let nothing = self::diff(&Recording::default(), &Recording::default(), Basis::Request);
+    let nothing = self::diff(&Trace::default(), &Trace::default(), Basis::Request);
     assert_eq!(nothing.rows, []);
     assert!(nothing.caveats.iter().any(|of| of == "before: nothing was observed"), "{:?}", nothing.caveats);
 }
@@ -265,7 +265,7 @@ fn weight() -> impl Strategy<Value = f64> {
 
 type Hostile = (Vec<(i64, i64, f64)>, Vec<(i64, i64)>);
 
-fn collection(of: &mut Recording, reason: Sym, ts_ns: i64, dur_ns: i64, stack: u32) {
+fn collection(of: &mut Trace, reason: Sym, ts_ns: i64, dur_ns: i64, stack: u32) {
     let no = NO_INT;
     of.gc.push(GcRow {
         number: dur_ns,
@@ -290,8 +290,8 @@ fn collection(of: &mut Recording, reason: Sym, ts_ns: i64, dur_ns: i64, stack: u
     });
 }
 
-fn hostile((rows, spans): &Hostile) -> Recording {
-    let mut of = Recording { thread_ids: vec![1], ..Recording::default() };
+fn hostile((rows, spans): &Hostile) -> Trace {
+    let mut of = Trace { thread_ids: vec![1], ..Trace::default() };
     for (at, (from_ns, to_ns)) in spans.iter().enumerate() {
         let source = of.strings.intern(if at % 2 == 0 { "events" } else { "samples" });
         of.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });

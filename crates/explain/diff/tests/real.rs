@@ -4,12 +4,12 @@
 
 use diff::{Basis, Change, Diff, Options, Side, Subject, Verdict, compare};
 use findings::Report;
-use model::Recording;
+use model::Trace;
 use runtime::StackIndex;
 use std::path::{Path, PathBuf};
 
 struct Explained {
-    recording: Recording,
+    recording: Trace,
     index: StackIndex,
     report: Report,
 }

@@ -3,7 +3,7 @@
 use crate::finding::Place;
 use crate::places::{Places, busiest_route};
 use crate::rule::Need;
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work, unit};
 pub(crate) use runtime::{known, real, real_u64};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -19,7 +19,7 @@ const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
 /// A recording, and what follows from it for every rule.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
-    pub(crate) recording: &'a Recording,
+    pub(crate) recording: &'a Trace,
     pub(crate) index: &'a StackIndex,
     pub(crate) sampling: Option<Sampling>,
     pub(crate) paths: RequestPaths,
@@ -41,7 +41,7 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn new(recording: &'a Recording, index: &'a StackIndex) -> Self {
+    pub(crate) fn new(recording: &'a Trace, index: &'a StackIndex) -> Self {
         let sampling = Sampling::new(recording).filter(|of| of.looks >= FEWEST_LOOKS);
         let standing = sampling.as_ref().map_or_else(FxHashSet::default, |of| standing(of, index));
         let duration_ns = recording.exhibit.duration_ns.max(0);

@@ -27,7 +27,7 @@ pub use rules::ALL as RULES;
 pub use verdict::{Verdict, verdict};
 
 use facts::Facts;
-use model::Recording;
+use model::Trace;
 use runtime::StackIndex;
 
 /// A rule that could not decide.
@@ -68,12 +68,12 @@ fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
 pub const LEAST_SECONDS: f64 = 0.3;
 
 /// Holds every rule against a recording.
-pub fn explain(recording: &Recording) -> Report {
+pub fn explain(recording: &Trace) -> Report {
     explain_with(recording, &StackIndex::new(recording))
 }
 
 /// The same, for a caller that has looked at the stacks already.
-pub fn explain_with(recording: &Recording, index: &StackIndex) -> Report {
+pub fn explain_with(recording: &Trace, index: &StackIndex) -> Report {
     let facts = Facts::new(recording, index);
     let mut report = Report::default();
     let mut found = Vec::new();

@@ -5,7 +5,7 @@
 
 use crate::facts::Facts;
 use crate::finding::Place;
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 use std::collections::BTreeMap;
 
 /// Places listed at most.
@@ -53,7 +53,7 @@ impl Places {
     }
 
     /// The places with the largest weights.
-    pub(crate) fn top(&self, recording: &Recording) -> Vec<Place> {
+    pub(crate) fn top(&self, recording: &Trace) -> Vec<Place> {
         let frames = if self.frames.is_empty() { &self.of_framework } else { &self.frames };
         let mut list: Vec<_> = frames.iter().collect();
         list.sort_by(|a, b| b.1.all.total_cmp(&a.1.all));
@@ -81,7 +81,7 @@ pub(crate) fn busiest_route(facts: &Facts<'_>) -> Vec<Place> {
 }
 
 /// The path with the largest weight; with its numbers left open where paths differ in them.
-fn most_seen(recording: &Recording, requests: &BTreeMap<Sym, f64>) -> Option<String> {
+fn most_seen(recording: &Trace, requests: &BTreeMap<Sym, f64>) -> Option<String> {
     let mut shapes: BTreeMap<String, (f64, Vec<Sym>)> = BTreeMap::new();
     for (path, weight) in requests {
         let shape = shapes.entry(shape(recording.strings.text(*path))).or_default();
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn paths_that_differ_in_their_numbers_are_one_and_a_single_one_stays_as_it_is() {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         let mut requests = BTreeMap::new();
         requests.insert(recording.strings.intern("/orders/7"), 1.0);
         assert_eq!(most_seen(&recording, &requests).as_deref(), Some("/orders/7"));

@@ -4,12 +4,12 @@ use crate::facts::Facts;
 use crate::finding::{Finding, Severity};
 use crate::testing::*;
 use crate::{RULES, explain};
-use model::{NO_ID, NO_INT, Recording};
+use model::{NO_ID, NO_INT, Trace};
 use proptest::prelude::*;
 use runtime::StackIndex;
 
 /// What holds of every report.
-fn check(recording: &Recording) -> Vec<Finding> {
+fn check(recording: &Trace) -> Vec<Finding> {
     let report = explain(recording);
     assert_eq!(report.checked.len() + report.not_checked.len(), RULES.len());
     for finding in &report.findings {
@@ -30,8 +30,8 @@ fn check(recording: &Recording) -> Vec<Finding> {
 
 #[test]
 fn an_empty_recording_says_nothing() {
-    assert_eq!(check(&Recording::default()), []);
-    let empty = Recording::default();
+    assert_eq!(check(&Trace::default()), []);
+    let empty = Trace::default();
     let index = StackIndex::new(&empty);
     assert!(RULES.iter().all(|rule| (rule.check)(&Facts::new(&empty, &index)).is_none()));
 }

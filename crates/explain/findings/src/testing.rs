@@ -9,7 +9,7 @@ use crate::finding::Severity;
 use crate::rule::Rule;
 use model::{
     AllocationRow, ContentionRow, CounterRow, CoverageRow, EventKind, ExceptionRow, Frame, GcRow, JitRow,
-    LogRow, NO_ID, NO_INT, Recording, RequestRow, SampleRow, SpanRow, Sym, ThreadPoolRow, ThreadRow,
+    LogRow, NO_ID, NO_INT, RequestRow, SampleRow, SpanRow, Sym, ThreadPoolRow, ThreadRow, Trace,
 };
 use runtime::StackIndex;
 use sql::{Database, QueryOptions};
@@ -34,7 +34,7 @@ pub(crate) const WAIT: &str = "System.Private.CoreLib!System.Threading.Monitor.W
 /// A recording in the making.
 #[derive(Debug)]
 pub(crate) struct Scene {
-    pub(crate) recording: Recording,
+    pub(crate) recording: Trace,
 }
 
 impl Scene {
@@ -45,7 +45,7 @@ impl Scene {
 
     /// A service at rest.
     pub(crate) fn lasting(seconds: i64, processors: u32) -> Self {
-        let mut scene = Self { recording: Recording::default() };
+        let mut scene = Self { recording: Trace::default() };
         scene.recording.exhibit.duration_ns = seconds * 1_000_000_000;
         scene.recording.exhibit.processors = Some(processors);
         scene.covers("events", 0, seconds * 1000);
@@ -319,7 +319,7 @@ impl Scene {
     }
 
     /// The recording, its samples in the order of time.
-    pub(crate) fn done(mut self) -> Recording {
+    pub(crate) fn done(mut self) -> Trace {
         let times = &self.recording.samples.ts_ns;
         let mut order: Vec<u32> = (0..u32::try_from(times.len()).unwrap()).collect();
         order.sort_by_key(|row| times[*row as usize]);

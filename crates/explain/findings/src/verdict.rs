@@ -1,7 +1,7 @@
 //! The verdict: what all findings say, in one sentence.
 
 use crate::{LEAST_SECONDS, Report, Severity};
-use model::Recording;
+use model::Trace;
 use runtime::unit::duration;
 
 /// The sentence that a page begins with.
@@ -14,7 +14,7 @@ pub struct Verdict {
 }
 
 /// The first cause that is more than a note, or that there is none, or that nothing can be said.
-pub fn verdict(report: &Report, recording: &Recording) -> Verdict {
+pub fn verdict(report: &Report, recording: &Trace) -> Verdict {
     if let Some(text) = too_little(recording) {
         return Verdict { text, severity: Some(Severity::Warning) };
     }
@@ -31,7 +31,7 @@ pub fn verdict(report: &Report, recording: &Recording) -> Verdict {
     Verdict { text: format!("{}.{others}", first.title), severity: Some(first.severity) }
 }
 
-fn nothing_found(report: &Report, recording: &Recording) -> Verdict {
+fn nothing_found(report: &Report, recording: &Trace) -> Verdict {
     let checked = match report.checked.len() {
         0 => {
             let text = "Nothing could be judged: no rule has the data that it works from.".to_owned();
@@ -50,7 +50,7 @@ fn nothing_found(report: &Report, recording: &Recording) -> Verdict {
 }
 
 /// That a recording is too short to judge by, if it is.
-fn too_little(recording: &Recording) -> Option<String> {
+fn too_little(recording: &Trace) -> Option<String> {
     let observed =
         ["events", "samples"].into_iter().find_map(|source| runtime::observed_ns(recording, source));
     let millis = runtime::real(observed.unwrap_or(recording.exhibit.duration_ns)) / 1e6;
@@ -59,7 +59,7 @@ fn too_little(recording: &Recording) -> Option<String> {
 }
 
 /// Whether what is lost may hide what hurts.
-fn much_is_missing(recording: &Recording) -> bool {
+fn much_is_missing(recording: &Trace) -> bool {
     let lost = &recording.lost;
     let events = u64::try_from(recording.events.len()).unwrap_or(u64::MAX);
     lost.unnamed_frames.saturating_mul(5) > lost.frames || lost.events.saturating_mul(10) > events
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn check(seconds: i64, checked: Vec<&'static str>, expected: &str) {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         recording.exhibit.duration_ns = seconds * 1_000_000_000;
         let report = Report { checked, ..Report::default() };
         assert_eq!(verdict(&report, &recording).text, expected);

@@ -5,13 +5,13 @@
 use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, share, spread};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
-use model::{AllocationRow, Recording};
+use model::{AllocationRow, Trace};
 
 const SHARES: &[ListColumn] =
     &[ListColumn { name: "bytes", unit: "B" }, ListColumn { name: "share", unit: "share" }];
 
 /// The sampled allocations that count: of ticks and samples in one recording the samples, as both tell of the same bytes.
-pub fn counted_allocations(recording: &Recording) -> impl Iterator<Item = AllocationRow> {
+pub fn counted_allocations(recording: &Trace) -> impl Iterator<Item = AllocationRow> {
     let rows = &recording.allocations;
     let fine = recording.strings.find("sample").filter(|sample| rows.source.contains(sample));
     let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
@@ -19,7 +19,7 @@ pub fn counted_allocations(recording: &Recording) -> impl Iterator<Item = Alloca
 }
 
 /// The part of allocations.
-pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
+pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut part = Part::new("allocation");
     let counted: Vec<AllocationRow> = counted_allocations(recording).collect();
     let seen = !counted.is_empty() || has_events(recording, "GC/AllocationTick");
@@ -70,7 +70,7 @@ mod tests {
     use crate::observed::tests::{recording, stack};
     use model::{NO_INT, Sym};
 
-    fn allocation(recording: &mut Recording, class: &str, source: &str, weight_bytes: f64) {
+    fn allocation(recording: &mut Trace, class: &str, source: &str, weight_bytes: f64) {
         let stack = stack(recording, &["Shop!Main"]);
         let class = recording.strings.intern(class);
         let source = recording.strings.intern(source);

@@ -6,7 +6,7 @@
 use crate::figure::{count, real_u64, share};
 use crate::names::{is_machine, written_method};
 use crate::sampling::{Sampling, State};
-use model::{NO_ID, Recording, Sym};
+use model::{NO_ID, Sym, Trace};
 use std::collections::BTreeMap;
 
 /// Async methods in the samples.
@@ -26,7 +26,7 @@ pub struct Asynchrony {
 
 impl Asynchrony {
     /// Looks at all samples; `is_entry` tells stacks of the program's entry, which waits for its own end.
-    pub fn new(recording: &Recording, sampling: &Sampling, is_entry: impl Fn(u32) -> bool) -> Self {
+    pub fn new(recording: &Trace, sampling: &Sampling, is_entry: impl Fn(u32) -> bool) -> Self {
         let frames = machines(recording);
         let stacks = &recording.stacks;
         // A node's caller has a smaller number, so one pass carries the innermost machine and their number inwards.
@@ -76,7 +76,7 @@ impl Asynchrony {
 }
 
 /// Which frames are `MoveNext` of a state machine.
-fn machines(recording: &Recording) -> Vec<bool> {
+fn machines(recording: &Trace) -> Vec<bool> {
     let frames = &recording.frames;
     let rows = frames.declaring_type.iter().zip(&frames.method);
     rows.map(|(class, method)| {
@@ -87,7 +87,7 @@ fn machines(recording: &Recording) -> Vec<bool> {
 }
 
 /// The async method in the words of its source: `Shop.Cart.PlaceAsync`.
-fn method_of(recording: &Recording, frame: u32) -> String {
+fn method_of(recording: &Trace, frame: u32) -> String {
     let class =
         recording.frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
     written_method(class).unwrap_or_else(|| class.to_owned())
@@ -105,7 +105,7 @@ pub struct AsyncGroup {
 }
 
 /// Groups the sampled allocations of async machinery; none without samples.
-pub fn async_allocations(recording: &Recording) -> Vec<AsyncGroup> {
+pub fn async_allocations(recording: &Trace) -> Vec<AsyncGroup> {
     let mut sums = [0.0; 3];
     let mut total = 0.0;
     let mut groups: BTreeMap<Sym, Option<usize>> = BTreeMap::new();

@@ -6,7 +6,7 @@
 
 use crate::figure::{SERIES_PIECES, Series, count, known, millis, piece_of, real, share};
 use crate::metered::{metered, tag};
-use model::{GcRow, Recording};
+use model::{GcRow, Trace};
 
 /// A kind of collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,11 +43,11 @@ pub struct Collected {
     pub suspend_ms: Option<f64>,
 }
 
-fn rows(recording: &Recording) -> impl Iterator<Item = GcRow> + '_ {
+fn rows(recording: &Trace) -> impl Iterator<Item = GcRow> + '_ {
     (0..recording.gc.start_ns.len()).filter_map(|at| recording.gc.row(at))
 }
 
-fn kind(recording: &Recording, row: &GcRow) -> Option<Collection> {
+fn kind(recording: &Trace, row: &GcRow) -> Option<Collection> {
     match row.generation {
         0 => Some(Collection::Gen0),
         1 => Some(Collection::Gen1),
@@ -58,7 +58,7 @@ fn kind(recording: &Recording, row: &GcRow) -> Option<Collection> {
 }
 
 /// The kinds of collections that ran.
-pub fn collected(recording: &Recording) -> Vec<Collected> {
+pub fn collected(recording: &Trace) -> Vec<Collected> {
     let of_kind = |wanted: Collection| {
         let rows: Vec<GcRow> = rows(recording).filter(|row| kind(recording, row) == Some(wanted)).collect();
         let mut pauses: Vec<i64> = rows.iter().filter_map(|row| known(row.pause_ns)).collect();
@@ -79,7 +79,7 @@ pub fn collected(recording: &Recording) -> Vec<Collected> {
 
 /// Bytes allocated between each two collections that follow each other: what was used of the budget of generation 0
 /// before it ran out. Collections in the background do not count, for the heap changes beside them.
-pub fn gen0_budgets(recording: &Recording) -> Vec<f64> {
+pub fn gen0_budgets(recording: &Trace) -> Vec<f64> {
     let rows: Vec<GcRow> = rows(recording).collect();
     let pairs = rows.windows(2).filter_map(|pair| <&[GcRow; 2]>::try_from(pair).ok());
     let between = pairs.filter_map(|[before, after]| {
@@ -94,7 +94,7 @@ pub fn gen0_budgets(recording: &Recording) -> Vec<f64> {
 }
 
 /// The share of what the collections of a kind looked at that survived them: promoted bytes over promoted and freed.
-pub fn survival(recording: &Recording, wanted: Collection) -> Option<f64> {
+pub fn survival(recording: &Trace, wanted: Collection) -> Option<f64> {
     let told = rows(recording).filter(|row| kind(recording, row) == Some(wanted)).filter_map(|row| {
         let freed = known(row.heap_before_bytes)?.saturating_sub(known(row.heap_after_bytes)?).max(0);
         Some((real(known(row.promoted_bytes)?), real(freed)))
@@ -104,7 +104,7 @@ pub fn survival(recording: &Recording, wanted: Collection) -> Option<f64> {
 }
 
 /// The heap after each collection over time, a course for each generation that ever held anything.
-pub fn heap_courses(recording: &Recording) -> Vec<Series> {
+pub fn heap_courses(recording: &Trace) -> Vec<Series> {
     let gc = &recording.gc;
     let columns: [(&str, &str, &[i64]); 5] = [
         ("gen0", "Generation 0 after each", &gc.gen0_bytes),
@@ -120,7 +120,7 @@ pub fn heap_courses(recording: &Recording) -> Vec<Series> {
 }
 
 /// The last value of each piece of the recording; a piece without news has that of the one before.
-fn standing(recording: &Recording, column: &[i64]) -> Vec<Option<f64>> {
+fn standing(recording: &Trace, column: &[i64]) -> Vec<Option<f64>> {
     let mut pieces: Vec<Option<f64>> = vec![None; SERIES_PIECES];
     for (ts_ns, bytes) in recording.gc.start_ns.iter().zip(column) {
         if let (Some(bytes), Some(piece)) = (known(*bytes), pieces.get_mut(piece_of(recording, *ts_ns))) {
@@ -147,7 +147,7 @@ pub struct Free {
 }
 
 /// The generations that the gauges of .NET 9 and later tell of, in their order.
-pub fn fragmentation(recording: &Recording) -> Vec<Free> {
+pub fn fragmentation(recording: &Trace) -> Vec<Free> {
     let latest = |name: &str, generation: &str| {
         let values = metered(recording, name, "value");
         let of =
@@ -169,7 +169,7 @@ mod tests {
     use crate::observed::tests::recording;
     use model::{NO_ID, NO_INT};
 
-    fn collection(recording: &mut Recording, number: i64, generation: i64, kind: &str, sizes: [i64; 3]) {
+    fn collection(recording: &mut Trace, number: i64, generation: i64, kind: &str, sizes: [i64; 3]) {
         let (kind, reason) = (recording.strings.intern(kind), recording.strings.intern("AllocSmall"));
         let [heap_before_bytes, heap_after_bytes, promoted_bytes] = sizes;
         let none = NO_INT;

@@ -2,7 +2,7 @@
 
 use crate::figure::{count, known, millis, real};
 use crate::sampling::thread_kinds;
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ pub struct Compilation {
 }
 
 /// Works it out.
-pub fn compilation(recording: &Recording) -> Compilation {
+pub fn compilation(recording: &Trace) -> Compilation {
     let kinds = thread_kinds(recording);
     let mut sum = Compilation::default();
     let mut tiers: BTreeMap<Sym, Compiled> = BTreeMap::new();

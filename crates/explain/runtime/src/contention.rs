@@ -5,13 +5,13 @@ use crate::figure::{
 };
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
-use model::Recording;
+use model::Trace;
 
 const FRAMES: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
 
 /// The part of contended locks.
-pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
+pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut part = Part::new("contention");
     let rows = &recording.contention;
     // A recording without a contended lock looks like one that was not asked for them: neither is a 0.

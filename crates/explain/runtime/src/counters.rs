@@ -1,14 +1,14 @@
 //! The latest value of each counter and meter.
 
 use crate::figure::{List, ListColumn, Part, Row, count, real};
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 use std::collections::BTreeMap;
 
 const LATEST: &[ListColumn] =
     &[ListColumn { name: "value", unit: "" }, ListColumn { name: "at", unit: "ms" }];
 
 /// The part of counters: all of them, by name, so the list is not cut.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Trace) -> Part {
     let mut part = Part::new("counters");
     let rows = &recording.counters;
     let seen = !rows.ts_ns.is_empty();
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_latest_value_of_each_set_of_tags_stays() {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         for (ts_ns, tags, value) in
             [(1_000_000, "{}", 5.0), (2_000_000, "{}", 7.0), (1_000_000, r#"{"a":"b"}"#, 1.0)]
         {

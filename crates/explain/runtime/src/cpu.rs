@@ -5,7 +5,7 @@
 
 use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, real, real_u64, share, spread};
 use crate::frames::StackIndex;
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 use std::collections::BTreeMap;
 
 const METHODS: &[ListColumn] =
@@ -14,7 +14,7 @@ const SHARES: &[ListColumn] =
     &[ListColumn { name: "share", unit: "share" }, ListColumn { name: "samples", unit: "" }];
 
 /// The part of the samples.
-pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
+pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut part = Part::new("cpu");
     let samples = &recording.samples;
     let total = samples.ts_ns.len();
@@ -69,7 +69,7 @@ pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
 }
 
 /// Processor time a second, by the first and last reading of each thread.
-fn cores(recording: &Recording) -> Option<f64> {
+fn cores(recording: &Trace) -> Option<f64> {
     let rows = &recording.thread_cpu;
     let mut threads: BTreeMap<i64, [i64; 2]> = BTreeMap::new();
     let used = rows.user_ns.iter().zip(&rows.system_ns).map(|(user, system)| user.saturating_add(*system));
@@ -82,7 +82,7 @@ fn cores(recording: &Recording) -> Option<f64> {
 }
 
 /// How often each stack was seen running.
-fn running_stacks(recording: &Recording) -> BTreeMap<u32, u64> {
+fn running_stacks(recording: &Trace) -> BTreeMap<u32, u64> {
     let mut stacks = BTreeMap::new();
     let Some(running) = recording.strings.find("running") else { return stacks };
     let samples = &recording.samples;
@@ -92,7 +92,7 @@ fn running_stacks(recording: &Recording) -> BTreeMap<u32, u64> {
     stacks
 }
 
-fn methods(recording: &Recording, stacks: &BTreeMap<u32, u64>) -> List {
+fn methods(recording: &Trace, stacks: &BTreeMap<u32, u64>) -> List {
     let mut methods: BTreeMap<Sym, (u64, u64)> = BTreeMap::new();
     let mut on_stack = Vec::new();
     for (stack, seen) in stacks {
@@ -123,7 +123,7 @@ fn methods(recording: &Recording, stacks: &BTreeMap<u32, u64>) -> List {
     )
 }
 
-fn user_code(recording: &Recording, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -> List {
+fn user_code(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -> List {
     let mut methods: BTreeMap<Sym, u64> = BTreeMap::new();
     for (stack, seen) in stacks {
         let frame = index.user_frame(*stack);
@@ -144,7 +144,7 @@ fn user_code(recording: &Recording, index: &StackIndex, stacks: &BTreeMap<u32, u
     )
 }
 
-fn waiting_on(recording: &Recording) -> List {
+fn waiting_on(recording: &Trace) -> List {
     let mut tally = Tally::default();
     let known = recording.samples.waiting_on.iter().filter(|sym| **sym != Sym::NONE);
     known.for_each(|sym| tally.add(*sym, 1.0));
@@ -160,7 +160,7 @@ mod tests {
     use crate::observed::tests::{recording, stack};
     use model::SampleRow;
 
-    fn sample(recording: &mut Recording, methods: &[&str], state: &str, waiting_on: Option<&str>) {
+    fn sample(recording: &mut Trace, methods: &[&str], state: &str, waiting_on: Option<&str>) {
         let stack = stack(recording, methods);
         let waiting_on = waiting_on.map_or(Sym::NONE, |text| recording.strings.intern(text));
         let state = recording.strings.intern(state);

@@ -3,13 +3,13 @@
 use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, spread};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
-use model::Recording;
+use model::Trace;
 
 const TIMES: &[ListColumn] =
     &[ListColumn { name: "times", unit: "" }, ListColumn { name: "rate", unit: "1/s" }];
 
 /// The part of exceptions.
-pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
+pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut part = Part::new("exceptions");
     let rows = &recording.exceptions;
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "Exception/");

@@ -1,6 +1,6 @@
 //! What a part consists of: figures, lists and courses over time, as plain values.
 
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use std::collections::BTreeMap;
 
 /// How many rows a list keeps.
@@ -148,10 +148,7 @@ impl Tally {
     }
 
     /// How often a key was counted, and its amount.
-    pub(crate) fn rows<'a>(
-        &'a self,
-        recording: &'a Recording,
-    ) -> impl Iterator<Item = (String, f64, f64)> + 'a {
+    pub(crate) fn rows<'a>(&'a self, recording: &'a Trace) -> impl Iterator<Item = (String, f64, f64)> + 'a {
         self.rows.iter().map(|(key, (count, amount))| {
             let name = recording.strings.get(*key).unwrap_or("not told").to_owned();
             (name, real_u64(*count), *amount)
@@ -160,7 +157,7 @@ impl Tally {
 }
 
 /// Spreads values over the recording's pieces and adds them up.
-pub(crate) fn spread(recording: &Recording, values: impl Iterator<Item = (i64, f64)>) -> Vec<Option<f64>> {
+pub(crate) fn spread(recording: &Trace, values: impl Iterator<Item = (i64, f64)>) -> Vec<Option<f64>> {
     let mut pieces = vec![Some(0.0); SERIES_PIECES];
     for (ts_ns, value) in values {
         if let Some(Some(sum)) = pieces.get_mut(piece_of(recording, ts_ns)) {
@@ -171,7 +168,7 @@ pub(crate) fn spread(recording: &Recording, values: impl Iterator<Item = (i64, f
 }
 
 /// The piece of the recording that a time lies in.
-pub(crate) fn piece_of(recording: &Recording, ts_ns: i64) -> usize {
+pub(crate) fn piece_of(recording: &Trace, ts_ns: i64) -> usize {
     let pieces = i128::try_from(SERIES_PIECES).unwrap_or(1);
     let duration = i128::from(recording.exhibit.duration_ns.max(1));
     let piece = (i128::from(ts_ns.max(0)) * pieces / duration).min(pieces - 1);
@@ -253,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_time_behind_the_end_falls_into_the_last_piece() {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         recording.exhibit.duration_ns = 2 * i64::try_from(SERIES_PIECES).unwrap();
         let pieces = [0, 1, 2, 31, 1_000, -5].map(|ts_ns| piece_of(&recording, ts_ns));
         assert_eq!(pieces, [0, 0, 1, 15, SERIES_PIECES - 1, 0]);

@@ -4,7 +4,7 @@
 //! `frames.txt`. Stacks are a tree, so each node takes over what its caller has: one pass over the nodes answers for
 //! every sample. Nothing here knows a service.
 
-use model::{NO_ID, Recording, Sym};
+use model::{NO_ID, Sym, Trace};
 
 /// Whose code a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +177,7 @@ pub struct StackIndex {
 
 impl StackIndex {
     /// Looks at every frame once and at every stack once.
-    pub fn new(recording: &Recording) -> Self {
+    pub fn new(recording: &Trace) -> Self {
         let names = Names::built_in();
         let frames = &recording.frames;
         let text = |list: &[Sym], at: usize| list.get(at).and_then(|sym| recording.strings.get(*sym));
@@ -238,7 +238,7 @@ impl StackIndex {
     }
 
     /// Where none of these is in a stack: the innermost frame around the wait itself, which at least says what asked.
-    pub fn asking_frame(&self, recording: &Recording, stack: u32) -> Option<u32> {
+    pub fn asking_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
         let frames = &recording.frames;
         let is_wait = |frame: u32| {
             let class =
@@ -251,7 +251,7 @@ impl StackIndex {
     }
 
     /// The name of the frame to name for a stack; of one that only the framework is in, of what asked for the wait.
-    pub fn named_frame(&self, recording: &Recording, stack: u32) -> Sym {
+    pub fn named_frame(&self, recording: &Trace, stack: u32) -> Sym {
         let innermost = || recording.stacks.frame.get(stack as usize).copied();
         let frame =
             self.blamed_frame(stack).or_else(|| self.asking_frame(recording, stack)).or_else(innermost);

@@ -4,13 +4,13 @@ use crate::figure::{
     List, ListColumn, Part, Row, Series, Tally, count, known, largest, millis, real, share, spread, sum,
 };
 use crate::observed::{has_events, observed_ns};
-use model::Recording;
+use model::Trace;
 
 const REASONS: &[ListColumn] =
     &[ListColumn { name: "collections", unit: "" }, ListColumn { name: "pause", unit: "ms" }];
 
 /// The part of the collector.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Trace) -> Part {
     let mut part = Part::new("gc");
     let gc = &recording.gc;
     // Suspensions are sent with the same keyword as collections, and every sampler's look is one.
@@ -78,7 +78,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
 }
 
 /// Begin and length of each pause; those of the collections where no suspension was recorded.
-fn gc_pauses(recording: &Recording) -> Vec<(i64, f64)> {
+fn gc_pauses(recording: &Trace) -> Vec<(i64, f64)> {
     let pauses = &recording.pauses;
     let cause = recording.strings.find("gc");
     let times = pauses.ts_ns.iter().zip(&pauses.dur_ns).zip(&pauses.cause);
@@ -94,17 +94,17 @@ fn gc_pauses(recording: &Recording) -> Vec<(i64, f64)> {
     times.filter_map(|(ts_ns, dur_ns)| Some((*ts_ns, real(known(*dur_ns)?)))).collect()
 }
 
-fn of_kind(recording: &Recording, kind: &str) -> f64 {
+fn of_kind(recording: &Trace, kind: &str) -> f64 {
     let kind = recording.strings.find(kind);
     count(recording.gc.kind.iter().filter(|of| Some(**of) == kind).count())
 }
 
-fn induced(recording: &Recording) -> f64 {
+fn induced(recording: &Trace) -> f64 {
     let reasons = recording.gc.reason.iter().map(|reason| recording.strings.text(*reason));
     count(reasons.filter(|reason| reason.starts_with("Induced")).count())
 }
 
-fn reasons(recording: &Recording) -> List {
+fn reasons(recording: &Trace) -> List {
     let mut tally = Tally::default();
     for (reason, pause_ns) in recording.gc.reason.iter().zip(&recording.gc.pause_ns) {
         tally.add(*reason, known(*pause_ns).map_or(0.0, real));
@@ -120,7 +120,7 @@ mod tests {
     use crate::observed::tests::recording;
     use model::{GcRow, NO_ID, NO_INT, PauseRow};
 
-    fn collection(recording: &mut Recording, generation: i64, reason: &str, heap_after_bytes: i64) {
+    fn collection(recording: &mut Trace, generation: i64, reason: &str, heap_after_bytes: i64) {
         let reason = recording.strings.intern(reason);
         let kind = recording.strings.intern("NonConcurrentGC");
         let none = NO_INT;
@@ -147,7 +147,7 @@ mod tests {
         });
     }
 
-    fn pause(recording: &mut Recording, dur_ns: i64, cause: &str) {
+    fn pause(recording: &mut Trace, dur_ns: i64, cause: &str) {
         let cause = recording.strings.intern(cause);
         recording.pauses.push(PauseRow { ts_ns: 0, dur_ns, cause });
     }

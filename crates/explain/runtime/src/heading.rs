@@ -3,10 +3,10 @@
 use crate::figure::real;
 use crate::observed::observed_ns;
 use crate::unit::duration;
-use model::Recording;
+use model::Trace;
 
 /// What is known of the service and its machine, a fact each.
-pub fn subject(recording: &Recording) -> Vec<String> {
+pub fn subject(recording: &Trace) -> Vec<String> {
     let exhibit = &recording.exhibit;
     let runtime =
         exhibit.runtime.as_ref().map_or_else(|| "runtime not told".to_owned(), |of| format!(".NET {of}"));
@@ -25,7 +25,7 @@ pub fn subject(recording: &Recording) -> Vec<String> {
 }
 
 /// When it was recorded, how long, and of which part of that time there is what.
-pub fn recorded(recording: &Recording) -> String {
+pub fn recorded(recording: &Trace) -> String {
     let exhibit = &recording.exhibit;
     let long = |ns: i64| duration(millis(ns));
     let start = if exhibit.start_utc.is_empty() { "start not told" } else { &exhibit.start_utc };

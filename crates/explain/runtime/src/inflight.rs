@@ -7,7 +7,7 @@
 
 use crate::figure::{SERIES_PIECES, Series, count, piece_of, real};
 use crate::observed::observed_ns;
-use model::Recording;
+use model::Trace;
 
 const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
 const START: i64 = 3;
@@ -31,7 +31,7 @@ pub struct InFlight {
 }
 
 /// Counts the requests under way; none without such events, or where events were lost.
-pub fn in_flight(recording: &Recording) -> Option<InFlight> {
+pub fn in_flight(recording: &Trace) -> Option<InFlight> {
     let steps = steps(recording);
     let observed = observed_ns(recording, "events")?;
     if steps.is_empty()
@@ -77,7 +77,7 @@ pub fn in_flight(recording: &Recording) -> Option<InFlight> {
 }
 
 /// When one more, or one less, was under way.
-fn steps(recording: &Recording) -> Vec<(i64, i64)> {
+fn steps(recording: &Trace) -> Vec<(i64, i64)> {
     let events = &recording.events;
     let step = |kind: u32| {
         let at = kind as usize;
@@ -103,7 +103,7 @@ mod tests {
     use crate::observed::tests::recording;
     use model::EventKind;
 
-    fn hosting(observed_ns: i64, steps: &[(i64, i64)]) -> Recording {
+    fn hosting(observed_ns: i64, steps: &[(i64, i64)]) -> Trace {
         let mut recording = recording(observed_ns);
         let provider = recording.strings.intern(HOSTING);
         let name = recording.strings.intern("Request");

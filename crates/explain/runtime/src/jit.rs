@@ -2,7 +2,7 @@
 
 use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, known, millis, real, spread, sum};
 use crate::observed::has_events;
-use model::Recording;
+use model::Trace;
 
 const TIERS: &[ListColumn] =
     &[ListColumn { name: "methods", unit: "" }, ListColumn { name: "time", unit: "ms" }];
@@ -10,7 +10,7 @@ const METHODS: &[ListColumn] =
     &[ListColumn { name: "time", unit: "ms" }, ListColumn { name: "times", unit: "" }];
 
 /// The part of compilation.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Trace) -> Part {
     let mut part = Part::new("jit");
     let rows = &recording.jit;
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "Method/JittingStarted");

@@ -1,6 +1,6 @@
 //! Figures of a recording: what each part of the runtime did, in numbers.
 //!
-//! One module a part; each takes a [`Recording`] and gives a [`Part`]: figures, short lists, and courses over time.
+//! One module a part; each takes a [`Trace`] and gives a [`Part`]: figures, short lists, and courses over time.
 //! Nothing here prints or judges: what a figure means for the service is said by others. Rates and shares are
 //! of the time that was observed, which `coverage` tells, never of the recording's length. A figure that the recording
 //! cannot give has no value, and the part says in `missing` what to record for it.
@@ -59,15 +59,15 @@ pub use observed::{has_events, observed_ns};
 pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};
 pub use sampling::{Group, RequestPaths, Sampling, State, leaf_frame};
 
-use model::Recording;
+use model::Trace;
 
 /// All parts, in the order in which a reader wants them: what users of the service felt comes first.
-pub fn parts(recording: &Recording) -> Vec<Part> {
+pub fn parts(recording: &Trace) -> Vec<Part> {
     parts_with(recording, &StackIndex::new(recording))
 }
 
 /// All parts, for a caller that has looked at the stacks already.
-pub fn parts_with(recording: &Recording, index: &StackIndex) -> Vec<Part> {
+pub fn parts_with(recording: &Trace, index: &StackIndex) -> Vec<Part> {
     vec![
         requests::part(recording),
         cpu::part(recording, index),
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_empty_recording_has_every_part_and_no_figure() {
-        let parts = parts(&Recording::default());
+        let parts = parts(&Trace::default());
         for part in &parts {
             assert!(!part.missing.is_empty(), "{} does not say what is missing", part.id);
             let given = part.figures.iter().find(|figure| figure.value.is_some());

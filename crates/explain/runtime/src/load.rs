@@ -5,7 +5,7 @@
 
 use crate::figure::{known, real, real_u64};
 use crate::metered::{metered, tag};
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ impl Work {
 }
 
 /// Requests answered.
-pub fn requests(recording: &Recording) -> Option<Work> {
+pub fn requests(recording: &Trace) -> Option<Work> {
     let rows = &recording.requests.dur_ns;
     let mut times: Vec<i64> = rows.iter().copied().filter(|ns| *ns != NO_INT).collect();
     if times.is_empty() {
@@ -53,33 +53,33 @@ pub fn requests(recording: &Recording) -> Option<Work> {
 pub const DATABASE_METERS: [&str; 2] = ["db.client.operation.duration", "db.client.commands.duration"];
 
 /// Calls of a database.
-pub fn database_calls(recording: &Recording) -> Option<Work> {
+pub fn database_calls(recording: &Trace) -> Option<Work> {
     let metered = || DATABASE_METERS.iter().find_map(|name| from_meter(recording, name));
     from_spans(recording, is_database).or_else(metered)
 }
 
 /// Outgoing HTTP calls.
-pub fn http_calls(recording: &Recording) -> Option<Work> {
+pub fn http_calls(recording: &Trace) -> Option<Work> {
     from_spans(recording, is_http).or_else(|| from_meter(recording, "http.client.request.duration"))
 }
 
 /// Whether a span is a command of a database, by the names that OpenTelemetry gives its tags.
-pub fn is_database(recording: &Recording, span: usize) -> bool {
+pub fn is_database(recording: &Trace, span: usize) -> bool {
     has_tag(recording, span, &["db.query.text", "db.statement"])
 }
 
 /// Whether a span is an outgoing HTTP call.
-pub fn is_http(recording: &Recording, span: usize) -> bool {
+pub fn is_http(recording: &Trace, span: usize) -> bool {
     let client = recording.spans.kind.get(span).is_some_and(|kind| recording.strings.text(*kind) == "Client");
     client && has_tag(recording, span, &["http.request.method", "http.method"])
 }
 
-fn has_tag(recording: &Recording, span: usize, names: &[&str]) -> bool {
+fn has_tag(recording: &Trace, span: usize, names: &[&str]) -> bool {
     let tags = recording.spans.tags.get(span).map_or("", |tags| recording.strings.text(*tags));
     names.iter().any(|name| tags.contains(&format!("\"{name}\":")))
 }
 
-fn from_spans(recording: &Recording, wanted: fn(&Recording, usize) -> bool) -> Option<Work> {
+fn from_spans(recording: &Trace, wanted: fn(&Trace, usize) -> bool) -> Option<Work> {
     // Most spans share their tags; each set is looked at once.
     let mut known_tags: FxHashMap<(Sym, Sym), bool> = FxHashMap::default();
     let spans = &recording.spans;
@@ -106,7 +106,7 @@ fn from_times(sorted: &[i64]) -> Work {
     Work { count: crate::figure::count(sorted.len()), seconds, p50_ms, basis: Basis::Rows }
 }
 
-fn from_meter(recording: &Recording, name: &str) -> Option<Work> {
+fn from_meter(recording: &Trace, name: &str) -> Option<Work> {
     let counts = metered(recording, name, "count");
     // A meter of durations counts up alone.
     let total = |values: &[crate::metered::Metered]| -> f64 {
@@ -119,7 +119,7 @@ fn from_meter(recording: &Recording, name: &str) -> Option<Work> {
 }
 
 /// Requests by route, most time first: route, count, seconds. The path stands in where the route is not told.
-pub fn routes(recording: &Recording) -> Vec<(String, Work)> {
+pub fn routes(recording: &Trace) -> Vec<(String, Work)> {
     let mut routes: BTreeMap<String, (Vec<i64>, f64, f64, Vec<f64>)> = BTreeMap::new();
     let rows = &recording.requests;
     for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {

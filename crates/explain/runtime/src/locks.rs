@@ -2,7 +2,7 @@
 
 use crate::figure::{count, known, millis, real};
 use crate::frames::StackIndex;
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A lock that threads waited for.
@@ -25,7 +25,7 @@ pub struct Lock {
 }
 
 /// All locks that were waited for, the most time first.
-pub fn locks(recording: &Recording, index: &StackIndex) -> Vec<Lock> {
+pub fn locks(recording: &Trace, index: &StackIndex) -> Vec<Lock> {
     #[derive(Default)]
     struct Waits {
         times: Vec<i64>,

@@ -2,12 +2,12 @@
 
 use crate::figure::{List, ListColumn, Part, Row, Tally, count, rate};
 use crate::observed::observed_ns;
-use model::Recording;
+use model::Trace;
 
 const LINES: &[ListColumn] = &[ListColumn { name: "lines", unit: "" }];
 
 /// The part of logs.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Trace) -> Part {
     let mut part = Part::new("logs");
     let rows = &recording.logs;
     let seen = !rows.ts_ns.is_empty();

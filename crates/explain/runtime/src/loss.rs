@@ -2,13 +2,13 @@
 
 use crate::figure::real_u64;
 use crate::unit::{duration, short};
-use model::{NO_INT, Recording};
+use model::{NO_INT, Trace};
 
 /// What stands there instead.
 pub const NOTHING_LOST: &str = "nothing: no event dropped, no damage";
 
 /// A sentence for each kind of loss; none where the recording is whole.
-pub fn losses(recording: &Recording) -> Vec<String> {
+pub fn losses(recording: &Trace) -> Vec<String> {
     let lost = &recording.lost;
     let mut sentences = Vec::new();
     match recording.exhibit.state.as_deref() {
@@ -55,7 +55,7 @@ fn events(count: u64) -> String {
     if count == 1 { "1 event".to_owned() } else { format!("{} events", short(real_u64(count))) }
 }
 
-fn when(recording: &Recording) -> String {
+fn when(recording: &Trace) -> String {
     let at = |column: &[i64]| -> Vec<i64> { column.iter().copied().filter(|ns| *ns != NO_INT).collect() };
     let first = at(&recording.loss.from_ns).into_iter().min();
     let last = at(&recording.loss.to_ns).into_iter().max();
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_loss_has_its_sentence() {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         assert_eq!(losses(&recording), Vec::<String>::new());
         recording.exhibit.state = Some("recording".to_owned());
         recording.lost.events = 1_200;

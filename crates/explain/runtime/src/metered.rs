@@ -3,7 +3,7 @@
 //! A histogram publishes, for each interval and set of tags, the `count` and `sum` of that interval and its quantiles;
 //! counts and sums add up over intervals and tags, quantiles do not.
 
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 
 /// The largest value that is believed.
 pub(crate) const MOST: f64 = 1e15;
@@ -20,7 +20,7 @@ pub struct Metered {
 }
 
 /// The values of a counter or instrument of a kind (`value`, `rate`, `total`, `count`, `sum`, `p50` …), in order.
-pub fn metered(recording: &Recording, name: &str, kind: &str) -> Vec<Metered> {
+pub fn metered(recording: &Trace, name: &str, kind: &str) -> Vec<Metered> {
     let (Some(name), Some(kind)) = (recording.strings.find(name), recording.strings.find(kind)) else {
         return Vec::new();
     };
@@ -35,13 +35,13 @@ pub fn metered(recording: &Recording, name: &str, kind: &str) -> Vec<Metered> {
 }
 
 /// The sum of all values; none where none was published.
-pub fn metered_sum(recording: &Recording, name: &str, kind: &str) -> Option<f64> {
+pub fn metered_sum(recording: &Trace, name: &str, kind: &str) -> Option<f64> {
     let values = metered(recording, name, kind);
     (!values.is_empty()).then(|| values.iter().map(|of| of.value).sum())
 }
 
 /// The values of one moment added up over all tags, for each moment.
-pub fn metered_totals(recording: &Recording, name: &str, kind: &str) -> Vec<(i64, f64)> {
+pub fn metered_totals(recording: &Trace, name: &str, kind: &str) -> Vec<(i64, f64)> {
     let mut totals: Vec<(i64, f64)> = Vec::new();
     for of in metered(recording, name, kind) {
         match totals.last_mut() {
@@ -54,7 +54,7 @@ pub fn metered_totals(recording: &Recording, name: &str, kind: &str) -> Vec<(i64
 }
 
 /// A tag's value, from the tags as a JSON object whose values are texts.
-pub fn tag<'a>(recording: &'a Recording, tags: Sym, name: &str) -> Option<&'a str> {
+pub fn tag<'a>(recording: &'a Trace, tags: Sym, name: &str) -> Option<&'a str> {
     let text = recording.strings.get(tags)?;
     let from = text.find(&format!("\"{name}\":\""))? + name.len() + 4;
     text.get(from..)?.split('"').next()
@@ -68,12 +68,12 @@ pub fn at_per_mille(mut values: Vec<f64>, per_mille: usize) -> Option<f64> {
 }
 
 /// The last value that was published, added up over all tags.
-pub fn metered_latest(recording: &Recording, name: &str, kind: &str) -> Option<f64> {
+pub fn metered_latest(recording: &Trace, name: &str, kind: &str) -> Option<f64> {
     metered_totals(recording, name, kind).last().map(|(_, value)| *value)
 }
 
 /// The share of the machine that the process used, as often as it was published.
-pub fn cpu_shares(recording: &Recording) -> Vec<(i64, f64)> {
+pub fn cpu_shares(recording: &Trace) -> Vec<(i64, f64)> {
     let told = metered(recording, "cpu-usage", "value");
     if !told.is_empty() {
         return told.iter().map(|of| (of.ts_ns, of.value / 100.0)).collect();
@@ -84,7 +84,7 @@ pub fn cpu_shares(recording: &Recording) -> Vec<(i64, f64)> {
 }
 
 /// Processors in use on average in user mode and in the kernel, from the meter of .NET 9 and later.
-pub fn cpu_modes(recording: &Recording) -> Option<(f64, f64)> {
+pub fn cpu_modes(recording: &Trace) -> Option<(f64, f64)> {
     let rates = metered(recording, "dotnet.process.cpu.time", "rate");
     let mean = |mode: &str| {
         let of_mode = rates.iter().filter(|of| tag(recording, of.tags, "cpu.mode") == Some(mode));
@@ -96,12 +96,12 @@ pub fn cpu_modes(recording: &Recording) -> Option<(f64, f64)> {
 
 /// The share of the machine that the process used in its busy seconds: the upper quartile of what was published, so
 /// that a quiet beginning or end does not hide a busy middle.
-pub fn busy_cpu_share(recording: &Recording) -> Option<f64> {
+pub fn busy_cpu_share(recording: &Trace) -> Option<f64> {
     at_per_mille(cpu_shares(recording).into_iter().map(|(_, share)| share).collect(), 750)
 }
 
 /// Processors that the process may use, as the runtime counts them, else as the recording's header does.
-pub fn processors(recording: &Recording) -> Option<f64> {
+pub fn processors(recording: &Trace) -> Option<f64> {
     let told = metered(recording, "dotnet.process.cpu.count", "value").last().map(|of| of.value);
     told.or(recording.exhibit.processors.map(f64::from)).filter(|count| *count >= 1.0)
 }
@@ -112,7 +112,7 @@ mod tests {
     use crate::observed::tests::recording;
     use model::CounterRow;
 
-    fn push(recording: &mut Recording, ts_ns: i64, name: &str, kind: &str, value: f64, tags: &str) {
+    fn push(recording: &mut Trace, ts_ns: i64, name: &str, kind: &str, value: f64, tags: &str) {
         let mut text = |text| recording.strings.intern(text);
         let (provider, name, unit) = (text("P"), text(name), text(""));
         let (kind, tags) = (text(kind), text(tags));

@@ -1,14 +1,14 @@
 //! What was observed.
 
-use model::Recording;
+use model::Trace;
 
 /// Nanoseconds in which a source (`events`, `samples`) was recorded; none where it never was.
-pub fn observed_ns(recording: &Recording, source: &str) -> Option<i64> {
+pub fn observed_ns(recording: &Trace, source: &str) -> Option<i64> {
     recording.observed_ns(source)
 }
 
 /// Whether any kind of event's name begins so: the recording was asked for them.
-pub fn has_events(recording: &Recording, name_start: &str) -> bool {
+pub fn has_events(recording: &Trace, name_start: &str) -> bool {
     let names = &recording.events.kind_name;
     names.iter().any(|name| recording.strings.text(*name).starts_with(name_start))
 }
@@ -19,8 +19,8 @@ pub(crate) mod tests {
     use model::{CoverageRow, Frame, NO_ID, Sym};
 
     /// A recording of a second that was observed for `observed_ns`.
-    pub(crate) fn recording(observed_ns: i64) -> Recording {
-        let mut recording = Recording::default();
+    pub(crate) fn recording(observed_ns: i64) -> Trace {
+        let mut recording = Trace::default();
         recording.exhibit.duration_ns = 1_000_000_000;
         for source in ["events", "samples"] {
             let source = recording.strings.intern(source);
@@ -30,7 +30,7 @@ pub(crate) mod tests {
     }
 
     /// A stack of `Module!Type.Method`, the outermost first.
-    pub(crate) fn stack(recording: &mut Recording, methods: &[&str]) -> u32 {
+    pub(crate) fn stack(recording: &mut Trace, methods: &[&str]) -> u32 {
         methods.iter().fold(NO_ID, |parent, name| {
             let sym = recording.strings.intern(name);
             let known = recording.frames.name.iter().position(|of| *of == sym);

@@ -3,7 +3,7 @@
 use crate::figure::real_u64;
 use crate::frames::{Marks, StackIndex};
 use crate::sampling::{Sampling, State};
-use model::Recording;
+use model::Trace;
 use std::collections::BTreeMap;
 
 /// Threads of a kind on average, by their state.
@@ -18,7 +18,7 @@ pub struct Occupancy {
 }
 
 /// Threads by what they are for, by the kinds' names.
-pub fn occupancy(recording: &Recording, sampling: &Sampling) -> Vec<(String, Occupancy)> {
+pub fn occupancy(recording: &Trace, sampling: &Sampling) -> Vec<(String, Occupancy)> {
     let mut kinds: BTreeMap<&str, Occupancy> = BTreeMap::new();
     for group in &sampling.groups {
         let kind = kinds.entry(recording.strings.get(group.kind).unwrap_or("other")).or_default();
@@ -53,7 +53,7 @@ impl PoolUse {
 }
 
 /// Works out what the workers did; a worker without work on its stack is idle.
-pub fn pool_use(recording: &Recording, sampling: &Sampling, index: &StackIndex) -> PoolUse {
+pub fn pool_use(recording: &Trace, sampling: &Sampling, index: &StackIndex) -> PoolUse {
     let mut of = PoolUse::default();
     let mut held_up: BTreeMap<&str, u64> = BTreeMap::new();
     for group in sampling.groups.iter().filter(|group| recording.strings.text(group.kind) == "pool") {

@@ -5,7 +5,7 @@
 
 use crate::figure::{List, ListColumn, Part, Row, Series, count, known, millis, quantile, rate, spread};
 use crate::observed::observed_ns;
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 use std::collections::BTreeMap;
 
 const METER: &str = "http.server.request.duration";
@@ -16,11 +16,11 @@ const PATHS: &[ListColumn] = &[
 ];
 
 /// The part of requests.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Trace) -> Part {
     if recording.requests.start_ns.is_empty() { from_meter(recording) } else { from_rows(recording) }
 }
 
-fn from_rows(recording: &Recording) -> Part {
+fn from_rows(recording: &Trace) -> Part {
     let mut part = Part::new("requests");
     let rows = &recording.requests;
     let total = count(rows.start_ns.len());
@@ -52,7 +52,7 @@ fn from_rows(recording: &Recording) -> Part {
     part
 }
 
-fn paths(recording: &Recording) -> List {
+fn paths(recording: &Trace) -> List {
     let rows = &recording.requests;
     let mut paths: BTreeMap<(Sym, Sym), (usize, Vec<i64>)> = BTreeMap::new();
     for at in 0..rows.start_ns.len() {
@@ -72,7 +72,7 @@ fn paths(recording: &Recording) -> List {
     List::ranked("paths", "Routes, or paths where the route is not told", PATHS, list.collect())
 }
 
-fn from_meter(recording: &Recording) -> Part {
+fn from_meter(recording: &Trace) -> Part {
     let mut part = Part::new("requests");
     let metered = metered(recording);
     let seen = !metered.is_empty();
@@ -112,7 +112,7 @@ struct Metered {
     count: Option<f64>,
 }
 
-fn metered(recording: &Recording) -> BTreeMap<(i64, Sym), Metered> {
+fn metered(recording: &Trace) -> BTreeMap<(i64, Sym), Metered> {
     let mut metered: BTreeMap<(i64, Sym), Metered> = BTreeMap::new();
     let Some(meter) = recording.strings.find(METER) else { return metered };
     let rows = &recording.counters;
@@ -150,7 +150,7 @@ mod tests {
     use crate::observed::tests::recording;
     use model::{CounterRow, NO_ID, NO_INT, RequestRow};
 
-    fn request(recording: &mut Recording, path: &str, dur_ns: i64, status: i64) {
+    fn request(recording: &mut Trace, path: &str, dur_ns: i64, status: i64) {
         let method = recording.strings.intern("GET");
         let path = recording.strings.intern(path);
         let (none, no) = (Sym::NONE, NO_INT);
@@ -176,7 +176,7 @@ mod tests {
         });
     }
 
-    fn counter(recording: &mut Recording, ts_ns: i64, kind: &str, value: f64) {
+    fn counter(recording: &mut Trace, ts_ns: i64, kind: &str, value: f64) {
         let mut text = |text| recording.strings.intern(text);
         let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text(METER));
         let (unit, kind, tags) = (text("s"), text(kind), text("{}"));

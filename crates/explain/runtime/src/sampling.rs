@@ -5,7 +5,7 @@
 //! which samples were taken, which may be a part of the recording.
 
 use crate::observed::observed_ns;
-use model::{NO_ID, Recording, Sym};
+use model::{NO_ID, Sym, Trace};
 use rustc_hash::FxHashMap;
 
 /// What a sampled thread was doing.
@@ -22,7 +22,7 @@ pub enum State {
 /// Samples of one thread with one stack in one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
-    /// The thread, see `Recording::thread_ids`.
+    /// The thread, see `Trace::thread_ids`.
     pub thread: u32,
     /// What the thread is for, as in the table of threads.
     pub kind: Sym,
@@ -53,7 +53,7 @@ pub struct Sampling {
 
 impl Sampling {
     /// Groups a recording's samples; none where it has none.
-    pub fn new(recording: &Recording) -> Option<Self> {
+    pub fn new(recording: &Trace) -> Option<Self> {
         let observed_ns = observed_ns(recording, "samples")?;
         let samples = &recording.samples;
         let word = |text: &str| recording.strings.find(text).unwrap_or(Sym::NONE);
@@ -107,7 +107,7 @@ impl Sampling {
 }
 
 /// What each thread is for, by its number in the recording.
-pub(crate) fn thread_kinds(recording: &Recording) -> Vec<Sym> {
+pub(crate) fn thread_kinds(recording: &Trace) -> Vec<Sym> {
     let rows = recording.threads.thread.iter().zip(&recording.threads.kind);
     let by_id: FxHashMap<i64, Sym> = rows.map(|(thread, kind)| (*thread, *kind)).collect();
     recording.thread_ids.iter().map(|id| by_id.get(id).copied().unwrap_or(Sym::NONE)).collect()
@@ -122,7 +122,7 @@ pub struct RequestPaths {
 
 impl RequestPaths {
     /// Sorts a recording's marks by thread.
-    pub fn new(recording: &Recording) -> Self {
+    pub fn new(recording: &Trace) -> Self {
         let rows = &recording.request_marks;
         let mut marks: FxHashMap<u32, Vec<(i64, Sym)>> = FxHashMap::default();
         for ((ts_ns, thread), path) in rows.ts_ns.iter().zip(&rows.thread).zip(&rows.path) {
@@ -140,7 +140,7 @@ impl RequestPaths {
 }
 
 /// The innermost frame of a stack.
-pub fn leaf_frame(recording: &Recording, stack: u32) -> Option<u32> {
+pub fn leaf_frame(recording: &Trace, stack: u32) -> Option<u32> {
     recording.stacks.frame.get(stack as usize).copied().filter(|frame| *frame != NO_ID)
 }
 

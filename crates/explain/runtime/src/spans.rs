@@ -1,7 +1,7 @@
 //! Spans that ended while recording, by source and name.
 
 use crate::figure::{List, ListColumn, Part, Row, count, known, millis, quantile};
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 use std::collections::BTreeMap;
 
 const NAMES: &[ListColumn] = &[
@@ -11,7 +11,7 @@ const NAMES: &[ListColumn] = &[
 ];
 
 /// The part of spans.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Trace) -> Part {
     let mut part = Part::new("spans");
     let rows = &recording.spans;
     let seen = !rows.start_ns.is_empty();
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn spans_are_grouped_by_source_and_name() {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         for dur_ns in [1_000_000, 3_000_000] {
             let (source, name) = (recording.strings.intern("Npgsql"), recording.strings.intern("SELECT"));
             let none = Sym::NONE;

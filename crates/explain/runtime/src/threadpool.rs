@@ -4,12 +4,12 @@ use crate::figure::{
     List, ListColumn, Part, Row, SERIES_PIECES, Series, Tally, count, known, largest, piece_of, real, share,
 };
 use crate::observed::observed_ns;
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 
 const REASONS: &[ListColumn] = &[ListColumn { name: "times", unit: "" }];
 
 /// The part of the thread pool.
-pub(crate) fn part(recording: &Recording) -> Part {
+pub(crate) fn part(recording: &Trace) -> Part {
     let mut part = Part::new("threadpool");
     let pool = &recording.threadpool;
     let seen = !pool.ts_ns.is_empty();
@@ -86,7 +86,7 @@ pub(crate) fn part(recording: &Recording) -> Part {
 }
 
 /// The most workers of each piece; a piece without news has those of the one before.
-fn workers_over_time(recording: &Recording) -> Vec<Option<f64>> {
+fn workers_over_time(recording: &Trace) -> Vec<Option<f64>> {
     let pool = &recording.threadpool;
     let mut pieces: Vec<Option<f64>> = vec![None; SERIES_PIECES];
     let mut last_of = pieces.clone();
@@ -113,7 +113,7 @@ mod tests {
     use crate::observed::tests::recording;
     use model::ThreadPoolRow;
 
-    fn row(recording: &mut Recording, ts_ns: i64, event: &str, reason: Option<&str>, workers: i64) {
+    fn row(recording: &mut Trace, ts_ns: i64, event: &str, reason: Option<&str>, workers: i64) {
         let event = recording.strings.intern(event);
         let reason = reason.map_or(Sym::NONE, |reason| recording.strings.intern(reason));
         recording.threadpool.push(ThreadPoolRow { ts_ns, event, reason, workers, throughput: f64::NAN });

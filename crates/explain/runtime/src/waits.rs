@@ -3,13 +3,13 @@
 use crate::figure::{List, ListColumn, Part, Row, Tally, count, known, largest, millis, real, sum};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
-use model::Recording;
+use model::Trace;
 
 const WAITS: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
 
 /// The part of waits.
-pub(crate) fn part(recording: &Recording, index: &StackIndex) -> Part {
+pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut part = Part::new("waits");
     let rows = &recording.waits;
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "WaitHandleWait/");

@@ -1,7 +1,7 @@
 //! Which rows are summed up: a range of time, threads, what a sample waits for, and frames that a stack must or must
 //! not have.
 
-use model::{NO_ID, Recording, Sym};
+use model::{NO_ID, Sym, Trace};
 use regex::{Regex, RegexBuilder};
 use rustc_hash::FxHashSet;
 
@@ -60,7 +60,7 @@ impl Filter {
     }
 
     /// Which stacks pass, one flag a stack; none where all do.
-    pub(crate) fn stacks(&self, recording: &Recording) -> Option<Vec<bool>> {
+    pub(crate) fn stacks(&self, recording: &Trace) -> Option<Vec<bool>> {
         if self.include.is_none() && self.exclude.is_none() {
             return None;
         }
@@ -90,8 +90,8 @@ impl Filter {
         self.include.is_none()
     }
 
-    /// Which numbers of `Recording::thread_ids` pass, one flag each; none where all do.
-    pub(crate) fn thread_numbers(&self, recording: &Recording) -> Option<Vec<bool>> {
+    /// Which numbers of `Trace::thread_ids` pass, one flag each; none where all do.
+    pub(crate) fn thread_numbers(&self, recording: &Trace) -> Option<Vec<bool>> {
         if self.threads.is_empty() {
             return None;
         }

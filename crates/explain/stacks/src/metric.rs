@@ -1,6 +1,6 @@
 //! What is summed up over stacks: samples, bytes, times, counts.
 
-use model::{NO_ID, Recording};
+use model::{NO_ID, Trace};
 use runtime::unit::{duration, short, show};
 use rustc_hash::FxHashMap;
 
@@ -173,7 +173,7 @@ pub fn written_weight(value: f64, unit: &str) -> String {
 
 /// The metrics that a recording has rows for: the fixed ones in their order, then events with stacks by how many
 /// there are.
-pub fn offers(recording: &Recording) -> Vec<Offer> {
+pub fn offers(recording: &Trace) -> Vec<Offer> {
     let mut offers = Vec::new();
     for (_, metric) in NAMED {
         let rows = rows(recording, &metric);
@@ -211,7 +211,7 @@ pub fn offers(recording: &Recording) -> Vec<Offer> {
     offers
 }
 
-fn rows(recording: &Recording, metric: &Metric) -> u64 {
+fn rows(recording: &Trace, metric: &Metric) -> u64 {
     let with_stack = |stacks: &[u32]| stacks.iter().filter(|stack| **stack != NO_ID).count();
     let state = |name: &str| {
         let Some(state) = recording.strings.find(name) else { return 0 };

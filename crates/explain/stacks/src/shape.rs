@@ -1,6 +1,6 @@
 //! The tree of stacks with its frames grouped and folded as asked.
 
-use model::{NO_ID, Recording, Sym};
+use model::{NO_ID, Sym, Trace};
 use regex::Regex;
 use runtime::{Owner, StackIndex, written_name};
 use rustc_hash::FxHashMap;
@@ -113,7 +113,7 @@ pub struct Shape {
 
 impl Shape {
     /// Shapes the stacks of a recording.
-    pub fn new(recording: &Recording, index: &StackIndex, shaping: &Shaping) -> Self {
+    pub fn new(recording: &Trace, index: &StackIndex, shaping: &Shaping) -> Self {
         let names = FrameNames::new(recording, index, shaping);
         let mut shape = Self { names: names.names, ..Self::default() };
         let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
@@ -256,7 +256,7 @@ struct FrameNames {
 }
 
 impl FrameNames {
-    fn new(recording: &Recording, index: &StackIndex, shaping: &Shaping) -> Self {
+    fn new(recording: &Trace, index: &StackIndex, shaping: &Shaping) -> Self {
         let special = |text: &str| Name { full: text.into(), short: text.into(), class: NameClass::Unknown };
         let mut names = vec![special(ALL), special(NO_STACK)];
         let mut known: FxHashMap<String, u32> = FxHashMap::default();

@@ -1,14 +1,14 @@
 //! Small recordings and trees in words, for tests.
 
 use crate::{Direction, Filter, Metric, Profile, Shape, Shaping, View, ViewOptions, methods, view, weigh};
-use model::{Frame, NO_ID, Recording, SampleRow, Sym};
+use model::{Frame, NO_ID, SampleRow, Sym, Trace};
 use runtime::StackIndex;
 use std::sync::Arc;
 
 /// A recording of running samples: stacks, outermost frame first, and how often each was met. A frame is
 /// `Module!Method`.
-pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Recording {
-    let mut recording = Recording::default();
+pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
+    let mut recording = Trace::default();
     recording.thread_ids.push(7);
     let [state, kind] = ["running", "managed"].map(|text| recording.strings.intern(text));
     let mut ts_ns = 0;
@@ -26,7 +26,7 @@ pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Recording {
     recording
 }
 
-fn frame(recording: &mut Recording, name: &str) -> u32 {
+fn frame(recording: &mut Trace, name: &str) -> u32 {
     let sym = recording.strings.intern(name);
     if let Some(at) = recording.frames.name.iter().position(|of| *of == sym) {
         return u32::try_from(at).unwrap();
@@ -44,7 +44,7 @@ fn frame(recording: &mut Recording, name: &str) -> u32 {
     })
 }
 
-pub(crate) fn profile(recording: &Recording, shaping: &Shaping) -> Profile {
+pub(crate) fn profile(recording: &Trace, shaping: &Shaping) -> Profile {
     let shape = Shape::new(recording, &StackIndex::new(recording), shaping);
     Profile::new(Arc::new(shape), &weigh(recording, &Metric::Running, &Filter::default()))
 }
@@ -66,12 +66,12 @@ pub(crate) fn lines(profile: &Profile, view: &View) -> String {
     text
 }
 
-pub(crate) fn tree(recording: &Recording, shaping: &Shaping) -> String {
+pub(crate) fn tree(recording: &Trace, shaping: &Shaping) -> String {
     let profile = profile(recording, shaping);
     lines(&profile, &view(&profile, &options(Direction::Down)))
 }
 
-pub(crate) fn method_lines(recording: &Recording) -> String {
+pub(crate) fn method_lines(recording: &Trace) -> String {
     let profile = profile(recording, &Shaping::default());
     let methods = methods(&profile);
     let line = |row: &crate::MethodRow| {

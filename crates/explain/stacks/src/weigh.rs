@@ -2,7 +2,7 @@
 
 use crate::filter::{Filter, passes};
 use crate::metric::Metric;
-use model::{NO_ID, NO_INT, Recording, Sym, sorted_range};
+use model::{NO_ID, NO_INT, Sym, Trace, sorted_range};
 
 /// What each stack weighs.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,7 @@ struct Scale<'a> {
 }
 
 /// Sums up the rows of a metric by stack.
-pub fn weigh(recording: &Recording, metric: &Metric, filter: &Filter) -> Weighed {
+pub fn weigh(recording: &Trace, metric: &Metric, filter: &Filter) -> Weighed {
     let mut scale = Scale {
         filter,
         stacks: filter.stacks(recording),
@@ -102,7 +102,7 @@ fn is_class(class: Class, column: &[Sym], at: usize) -> bool {
 }
 
 impl Scale<'_> {
-    fn class(&self, recording: &Recording) -> Class {
+    fn class(&self, recording: &Trace) -> Class {
         self.filter.class.as_ref().map(|class| recording.strings.find(class))
     }
 
@@ -153,7 +153,7 @@ impl Scale<'_> {
         }
     }
 
-    fn samples(&mut self, recording: &Recording, state: Option<&str>) {
+    fn samples(&mut self, recording: &Trace, state: Option<&str>) {
         let of = &recording.samples;
         let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
         let find = |name: &str| recording.strings.find(name);
@@ -162,7 +162,7 @@ impl Scale<'_> {
         self.moments(&rows, |at| wanted(at).then_some(1.0));
     }
 
-    fn allocations(&mut self, recording: &Recording, metric: &Metric) {
+    fn allocations(&mut self, recording: &Trace, metric: &Metric) {
         let of = &recording.allocations;
         let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
         let class = self.class(recording);
@@ -176,7 +176,7 @@ impl Scale<'_> {
         self.moments(&rows, |at| (counted(at) && is_class(class, &of.class, at)).then(|| weight(at)));
     }
 
-    fn events(&mut self, recording: &Recording, provider: &str, name: &str) {
+    fn events(&mut self, recording: &Trace, provider: &str, name: &str) {
         let events = &recording.events;
         let kinds: Vec<bool> = (events.kind_provider.iter().zip(&events.kind_name))
             .map(|(of, event)| {

@@ -2,7 +2,7 @@
 //!
 //! A time lies in exactly one piece: pieces begin with their border and end before the next one.
 
-use model::{Recording, sorted_range};
+use model::{Trace, sorted_range};
 use runtime::real;
 
 /// More pieces than any picture has columns for.
@@ -19,7 +19,7 @@ pub struct Span {
 
 impl Span {
     /// All of a recording, its last event with it.
-    pub fn whole(recording: &Recording) -> Self {
+    pub fn whole(recording: &Trace) -> Self {
         Self { from_ns: 0, to_ns: recording.exhibit.duration_ns.max(0).saturating_add(1) }
     }
 

@@ -10,13 +10,13 @@ use crate::grid::{Grid, Spread};
 use crate::lane::{Lane, Layer, Shape};
 use crate::observed::{Observed, Per, Pieces};
 use crate::published;
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use runtime::{known, metered_totals, real};
 
 /// What every lane of a range is made from.
 #[derive(Debug)]
 pub(crate) struct Ground<'a> {
-    pub(crate) recording: &'a Recording,
+    pub(crate) recording: &'a Trace,
     pub(crate) grid: Grid,
     events: Observed,
     samples: Observed,
@@ -63,7 +63,7 @@ fn whole(count: f64) -> u64 {
 }
 
 impl<'a> Ground<'a> {
-    pub(crate) fn new(recording: &'a Recording, grid: Grid) -> Self {
+    pub(crate) fn new(recording: &'a Trace, grid: Grid) -> Self {
         let [events, samples] = ["events", "samples"].map(|source| Observed::of(recording, source));
         let in_bursts = recording.came_in_bursts(std::iter::empty());
         Self { recording, grid, events, samples, in_bursts }
@@ -160,7 +160,7 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    pub(crate) fn new(recording: &Recording, words: &[&str]) -> Self {
+    pub(crate) fn new(recording: &Trace, words: &[&str]) -> Self {
         Self { syms: words.iter().map(|word| recording.strings.find(word)).collect() }
     }
 

@@ -28,11 +28,11 @@ pub use ticks::{Tick, ticks};
 
 use grid::Grid;
 use lanes::{Ground, compute, events, memory, pool, requests};
-use model::Recording;
+use model::Trace;
 use runtime::StackIndex;
 
 /// The lanes of a range, in at most `pieces` pieces, what users of the service felt first.
-pub fn lanes(recording: &Recording, index: &StackIndex, span: Span, pieces: usize) -> Vec<Lane> {
+pub fn lanes(recording: &Trace, index: &StackIndex, span: Span, pieces: usize) -> Vec<Lane> {
     let ground = Ground::new(recording, Grid::new(span, pieces));
     let lanes = [
         requests::rate(&ground),

@@ -4,7 +4,7 @@
 //! happened.
 
 use crate::grid::{Grid, Spread};
-use model::Recording;
+use model::Trace;
 use runtime::real;
 
 /// A piece of which less than this share was observed gives no rate, as one event in it would make a tower; of short
@@ -20,7 +20,7 @@ pub(crate) struct Observed {
 
 impl Observed {
     /// The times of a source, by the table `coverage`. The last event of one belongs to it.
-    pub(crate) fn of(recording: &Recording, source: &str) -> Self {
+    pub(crate) fn of(recording: &Trace, source: &str) -> Self {
         let Some(source) = recording.strings.find(source) else { return Self::default() };
         let rows = &recording.coverage;
         let spans = rows.source.iter().zip(rows.from_ns.iter().zip(&rows.to_ns));

@@ -1,11 +1,11 @@
 //! Recordings made by hand.
 
 use crate::lane::Lane;
-use model::{CounterRow, CoverageRow, Recording};
+use model::{CounterRow, CoverageRow, Trace};
 
 /// A recording in which the sources given were observed.
-pub(crate) fn recording(covered: &[(&str, i64, i64)]) -> Recording {
-    let mut recording = Recording::default();
+pub(crate) fn recording(covered: &[(&str, i64, i64)]) -> Trace {
+    let mut recording = Trace::default();
     for (source, from_ns, to_ns) in covered {
         let source = recording.strings.intern(source);
         recording.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });
@@ -15,7 +15,7 @@ pub(crate) fn recording(covered: &[(&str, i64, i64)]) -> Recording {
 }
 
 /// A value of a counter.
-pub(crate) fn counter(recording: &mut Recording, ts_ns: i64, name: &str, kind: &str, value: f64) {
+pub(crate) fn counter(recording: &mut Trace, ts_ns: i64, name: &str, kind: &str, value: f64) {
     let [provider, name, unit, kind, tags] =
         ["P", name, "", kind, "{}"].map(|text| recording.strings.intern(text));
     recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });

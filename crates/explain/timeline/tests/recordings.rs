@@ -3,12 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use import::Options;
-use model::Recording;
+use model::Trace;
 use runtime::StackIndex;
 use std::path::PathBuf;
 use timeline::{Lane, MOST_PIECES, Shape, Span, lanes};
 
-fn recording(name: &str) -> Recording {
+fn recording(name: &str) -> Trace {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
     import::open(&path, Options { payloads: false, threads: 2 }).unwrap()
 }

@@ -1,13 +1,13 @@
 //! What topics share of a recording, worked out once.
 
-use model::Recording;
+use model::Trace;
 pub(crate) use runtime::real;
 use runtime::{List, Part, Sampling, StackIndex};
 
 /// A recording, and what follows from it for every topic.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
-    pub(crate) recording: &'a Recording,
+    pub(crate) recording: &'a Trace,
     pub(crate) index: &'a StackIndex,
     pub(crate) sampling: Option<Sampling>,
     parts: &'a [Part],
@@ -20,7 +20,7 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn new(recording: &'a Recording, index: &'a StackIndex, parts: &'a [Part]) -> Self {
+    pub(crate) fn new(recording: &'a Trace, index: &'a StackIndex, parts: &'a [Part]) -> Self {
         let version = recording.exhibit.runtime.as_deref();
         Self {
             sampling: Sampling::new(recording),
@@ -88,7 +88,7 @@ impl<'a> Facts<'a> {
 
 /// What a topic of a recording says.
 #[cfg(test)]
-pub(crate) fn told(recording: &Recording, topic: impl Fn(&Facts<'_>) -> crate::Topic) -> crate::Topic {
+pub(crate) fn told(recording: &Trace, topic: impl Fn(&Facts<'_>) -> crate::Topic) -> crate::Topic {
     let index = StackIndex::new(recording);
     topic(&Facts::new(recording, &index, &runtime::parts_with(recording, &index)))
 }

@@ -435,11 +435,11 @@ fn modes(topic: &mut Topic, facts: &Facts<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{CoverageRow, GcRow, NO_ID, NO_INT, Recording};
+    use model::{CoverageRow, GcRow, NO_ID, NO_INT, Trace};
 
     /// A second with collections of these generations, each of 10 MB of which 1 MB lives.
-    fn recording(generations: &[i64]) -> Recording {
-        let mut recording = Recording::default();
+    fn recording(generations: &[i64]) -> Trace {
+        let mut recording = Trace::default();
         recording.exhibit.duration_ns = 1_000_000_000;
         let source = recording.strings.intern("events");
         recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: 1_000_000_000 });

@@ -19,11 +19,11 @@ mod words;
 pub use topic::{Id, Paragraph, Topic};
 
 use facts::Facts;
-use model::Recording;
+use model::Trace;
 use runtime::{Part, StackIndex};
 
 /// The topics asked for, in the order asked, each once. `index` and `parts` are of the same recording.
-pub fn explain(recording: &Recording, index: &StackIndex, parts: &[Part], ids: &[Id]) -> Vec<Topic> {
+pub fn explain(recording: &Trace, index: &StackIndex, parts: &[Part], ids: &[Id]) -> Vec<Topic> {
     let facts = Facts::new(recording, index, parts);
     let mut topics: Vec<Topic> = Vec::new();
     for id in ids {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     fn of_nothing(ids: &[Id]) -> Vec<Topic> {
-        let recording = Recording::default();
+        let recording = Trace::default();
         let index = StackIndex::new(&recording);
         explain(&recording, &index, &runtime::parts_with(&recording, &index), ids)
     }

@@ -310,10 +310,10 @@ fn spans(topic: &mut Topic, facts: &Facts<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{NO_ID, NO_INT, Recording, RequestRow, Sym};
+    use model::{NO_ID, NO_INT, RequestRow, Sym, Trace};
 
     fn text(times_ms: &[i64], heading: &str) -> String {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         recording.exhibit.duration_ns = 1_000_000_000;
         let source = recording.strings.intern("events");
         recording.coverage.push(model::CoverageRow { source, from_ns: 0, to_ns: 1_000_000_000 });

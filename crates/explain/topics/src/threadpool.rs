@@ -301,10 +301,10 @@ fn starvation(topic: &mut Topic, queue: &[f64], done: &[f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Recording, ThreadPoolRow};
+    use model::{ThreadPoolRow, Trace};
 
     fn text(reasons: &[&str], heading: &str) -> String {
-        let mut recording = Recording::default();
+        let mut recording = Trace::default();
         let event = recording.strings.intern("adjustment");
         for reason in reasons {
             let reason = recording.strings.intern(reason);

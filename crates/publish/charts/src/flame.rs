@@ -196,15 +196,15 @@ fn fitting(text: &str, width: f64, letter: f64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::testing::{attribute, elements, recording};
-    use model::Recording;
+    use model::Trace;
     use stacks::{Direction, Filter, Metric, Shape, Shaping, ViewOptions, view, weigh};
     use std::sync::Arc;
 
-    fn shape(recording: &Recording) -> Shape {
+    fn shape(recording: &Trace) -> Shape {
         Shape::new(recording, &runtime::StackIndex::new(recording), &Shaping::default())
     }
 
-    fn weighed(recording: &Recording) -> stacks::Weighed {
+    fn weighed(recording: &Trace) -> stacks::Weighed {
         weigh(recording, &Metric::Wall, &Filter::default())
     }
 

@@ -1,10 +1,10 @@
 //! Recordings made by hand, and a reader of markup that is stricter than browsers are.
 
-use model::{Frame, NO_ID, Recording, SampleRow, Sym};
+use model::{Frame, NO_ID, SampleRow, Sym, Trace};
 
 /// A recording of samples: stacks, outermost frame first, and how often each was met. A frame is `Module!Method`.
-pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Recording {
-    let mut recording = Recording::default();
+pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
+    let mut recording = Trace::default();
     recording.thread_ids.push(7);
     let [state, kind] = ["running", "managed"].map(|text| recording.strings.intern(text));
     let mut ts_ns = 0;
@@ -22,7 +22,7 @@ pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Recording {
     recording
 }
 
-fn frame(recording: &mut Recording, full: &str) -> u32 {
+fn frame(recording: &mut Trace, full: &str) -> u32 {
     let name = recording.strings.intern(full);
     if let Some(at) = recording.frames.name.iter().position(|of| *of == name) {
         return u32::try_from(at).unwrap();

@@ -9,7 +9,7 @@ use crate::held::Held;
 use crate::threads::Sampled;
 use crate::tree::Tree;
 use crate::weigh::{Leaf, States};
-use model::Recording;
+use model::Trace;
 
 /// A stack and what stands inside of it.
 pub(crate) type Seen = (u32, Leaf);
@@ -26,7 +26,7 @@ pub(crate) struct Stretch {
 }
 
 /// The boxes of a thread from the recording's start. A sample that stands for no time is in none.
-pub(crate) fn boxes(recording: &Recording, tree: &Tree<'_>, thread: &Sampled, held: &Held) -> Vec<Stretch> {
+pub(crate) fn boxes(recording: &Trace, tree: &Tree<'_>, thread: &Sampled, held: &Held) -> Vec<Stretch> {
     let states = States::new(recording);
     let mut boxes: Vec<Stretch> = Vec::new();
     let mut add = |seen: Option<Seen>, ns: u64| {

@@ -22,7 +22,7 @@ use crate::left::{Count, LeftOut, left_out, wide};
 use crate::text::{json, short, subject};
 use crate::tree::Tree;
 use crate::weigh::{What, nanoseconds, rows};
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use std::io::Write;
 
 /// The tables whose rows are in the file.
@@ -30,7 +30,7 @@ const TABLES: [&str; 10] =
     ["samples", "exceptions", "contention", "waits", "gc", "pauses", "requests", "spans", "jit", "counters"];
 
 /// Writes the recording.
-pub(crate) fn write(recording: &Recording, out: &mut dyn Write) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Error> {
     let tree = Tree::new(recording);
     let mut left_out = left_out(recording, &TABLES);
     left_out.extend(tree.left_out());
@@ -50,7 +50,7 @@ pub(crate) fn write(recording: &Recording, out: &mut dyn Write) -> Result<Report
 }
 
 struct File<'a> {
-    recording: &'a Recording,
+    recording: &'a Trace,
     tree: &'a Tree<'a>,
     out: &'a mut dyn Write,
     pid: u64,

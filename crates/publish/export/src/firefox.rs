@@ -28,7 +28,7 @@ use fxprof_processed_profile::{
     ReferenceTimestamp, SamplingInterval, StackHandle, StringHandle, ThreadHandle, Timestamp,
 };
 use kinds::Kinds;
-use model::{NO_ID, Recording};
+use model::{NO_ID, Trace};
 use rustc_hash::FxHashMap;
 use std::io::{BufWriter, Write};
 
@@ -46,7 +46,7 @@ const NO_INTERVAL_NS: u64 = 1_000_000;
 const ABOUT_CPU: &[(&[u8], u8)] = &[(b",\"threadCPUDelta\":", b']'), (b",\"sampleUnits\":", b'}')];
 
 /// Writes the recording.
-pub(crate) fn write(recording: &Recording, out: &mut dyn Write) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Error> {
     let tree = Tree::new(recording);
     let mut left_out = left_out(recording, &[TABLES.as_slice(), &["jit", "counters"]].concat());
     left_out.extend(tree.left_out());
@@ -104,7 +104,7 @@ type Place = usize;
 const PROCESS: Place = 0;
 
 struct File<'a> {
-    recording: &'a Recording,
+    recording: &'a Trace,
     tree: &'a Tree<'a>,
     thread_names: Names<'a>,
     profile: Profile,
@@ -119,7 +119,7 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn new(recording: &'a Recording, tree: &'a Tree<'a>, report: Report) -> Self {
+    fn new(recording: &'a Trace, tree: &'a Tree<'a>, report: Report) -> Self {
         let exhibit = &recording.exhibit;
         let start = exhibit.start_utc.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
         let interval = Held::new(recording).interval_ns.and_then(|ns| u64::try_from(ns).ok());

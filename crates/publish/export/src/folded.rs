@@ -10,14 +10,14 @@ use crate::left::{Count, LeftOut, left_out};
 use crate::text::{plain, short};
 use crate::tree::{NO_STACK, Tree};
 use crate::weigh::{What, sums};
-use model::{NO_ID, Recording};
+use model::{NO_ID, Trace};
 use std::io::Write;
 
 /// The tables whose rows a folded file can be of.
 const TABLES: [&str; 5] = ["samples", "allocations", "exceptions", "contention", "waits"];
 
 /// Writes the rows that `what` says.
-pub(crate) fn write(recording: &Recording, what: What, out: &mut dyn Write) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Result<Report, Error> {
     let tree = Tree::new(recording);
     let sums = sums(recording, &tree, what);
     let names: Vec<String> = tree.names.iter().map(|name| escaped(name)).collect();
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::testing::{Builder, usual};
 
-    fn written(recording: &Recording, what: What) -> String {
+    fn written(recording: &Trace, what: What) -> String {
         let mut out = Vec::new();
         write(recording, what, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -119,6 +119,6 @@ mod tests {
 
     #[test]
     fn an_empty_recording_is_an_empty_file() {
-        assert_eq!(written(&Recording::default(), What::Running), "");
+        assert_eq!(written(&Trace::default(), What::Running), "");
     }
 }

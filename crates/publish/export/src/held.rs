@@ -8,7 +8,7 @@
 //!
 //! Time in between is unknown and has no sample: it is never given to the stack that happened to be seen last.
 
-use model::Recording;
+use model::Trace;
 use rustc_hash::FxHashMap;
 
 /// A look that is later than so many usual intervals is not the next one.
@@ -24,7 +24,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn new(recording: &Recording) -> Self {
+    pub(crate) fn new(recording: &Trace) -> Self {
         let samples = &recording.samples;
         let mut last: FxHashMap<u32, usize> = FxHashMap::default();
         let mut gaps: Vec<Option<i64>> = vec![None; samples.ts_ns.len()];

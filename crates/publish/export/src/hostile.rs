@@ -4,7 +4,7 @@
 use crate::testing::Builder;
 use crate::{Format, Report, What, write};
 use flate2::read::GzDecoder;
-use model::{NO_ID, NO_INT, Recording, Sym};
+use model::{NO_ID, NO_INT, Sym, Trace};
 use std::io::Read;
 
 const FORMATS: [Format; 5] =
@@ -23,7 +23,7 @@ const NAMES: [&str; 9] = [
     "",
 ];
 
-fn written(recording: &Recording, format: Format) -> (Vec<u8>, Report) {
+fn written(recording: &Trace, format: Format) -> (Vec<u8>, Report) {
     let mut out = Vec::new();
     let report = write(recording, format, None, &mut out).unwrap();
     if matches!(format, Format::Firefox | Format::Pprof) {
@@ -39,7 +39,7 @@ fn is_json(format: Format) -> bool {
 }
 
 /// Every text of a recording is one of the names.
-fn named() -> Recording {
+fn named() -> Trace {
     let mut builder = Builder::default();
     builder.recording.exhibit.name = Some(NAMES[0].to_owned());
     builder.recording.exhibit.file = NAMES[1].to_owned();
@@ -104,7 +104,7 @@ fn a_line_of_a_folded_file_is_a_stack_and_a_number_whatever_the_names_are() {
 }
 
 /// Numbers at the ends of their ranges, everywhere, and references that lead nowhere.
-fn extreme() -> Recording {
+fn extreme() -> Trace {
     const ENDS: [i64; 7] = [NO_INT, i64::MIN + 1, -1, 0, 1, i64::MAX - 1, i64::MAX];
     let mut builder = Builder::default();
     builder.recording.exhibit.duration_ns = i64::MIN;

@@ -1,6 +1,6 @@
 //! What an export does not have: what the recording itself lacks, and what the format has no place for.
 
-use model::{CATALOGUE, Recording};
+use model::{CATALOGUE, Trace};
 
 /// So many of a kind are in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl LeftOut {
 const ABOUT: [&str; 7] = ["events", "stacks", "frames", "threads", "loss", "coverage", "metrics"];
 
 /// What the recording has lost, then the rows of every table that the format does not have.
-pub(crate) fn left_out(recording: &Recording, tables: &[&str]) -> Vec<LeftOut> {
+pub(crate) fn left_out(recording: &Trace, tables: &[&str]) -> Vec<LeftOut> {
     let mut left = lost(recording);
     let of_tables = CATALOGUE.iter().map(|spec| spec.name);
     for name in of_tables.filter(|name| !tables.contains(name) && !ABOUT.contains(name)) {
@@ -49,7 +49,7 @@ pub(crate) fn left_out(recording: &Recording, tables: &[&str]) -> Vec<LeftOut> {
 }
 
 /// What the recording itself has lost: it is in no format, whatever that has a place for.
-pub fn lost(recording: &Recording) -> Vec<LeftOut> {
+pub fn lost(recording: &Trace) -> Vec<LeftOut> {
     let lost = &recording.lost;
     let mut left = Vec::new();
     if lost.events > 0 {

@@ -40,7 +40,7 @@ pub use error::Error;
 pub use left::{Count, LeftOut, lost};
 pub use weigh::What;
 
-use model::Recording;
+use model::Trace;
 use std::io::Write;
 
 /// A format that this crate writes.
@@ -74,7 +74,7 @@ pub struct Report {
 /// `what` says of which rows a folded file is (all samples where it is none), and which values pprof shows first; the
 /// other formats have all of them and do not ask for it.
 pub fn write(
-    recording: &Recording,
+    recording: &Trace,
     format: Format,
     what: Option<What>,
     out: &mut dyn Write,

@@ -16,7 +16,7 @@ use crate::tree::{NO_STACK, Tree, number};
 use crate::weigh::{Leaf, States, Unit, What, each};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use model::{NO_ID, Recording};
+use model::{NO_ID, Trace};
 use rustc_hash::FxHashMap;
 use std::io::Write;
 
@@ -50,11 +50,7 @@ mod mapping {
 }
 
 /// Writes the recording.
-pub(crate) fn write(
-    recording: &Recording,
-    first: Option<What>,
-    out: &mut dyn Write,
-) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, first: Option<What>, out: &mut dyn Write) -> Result<Report, Error> {
     let tree = Tree::new(recording);
     let held = Held::new(recording);
     let mut report = Report { left_out: left_out(recording, &TABLES), ..Report::default() };
@@ -93,7 +89,7 @@ type ValueType = (&'static str, &'static str);
 struct Types(Vec<ValueType>);
 
 impl Types {
-    fn new(recording: &Recording, held: &Held) -> Self {
+    fn new(recording: &Trace, held: &Held) -> Self {
         let mut types = vec![("samples", "count"), ("running", "count"), ("waiting", "count")];
         if held.interval_ns.is_some() {
             types.push(("wall", "nanoseconds"));
@@ -113,7 +109,7 @@ impl Types {
     }
 
     /// The type that readers show first: the one asked for, where the file has it.
-    fn first(&self, recording: &Recording, asked: Option<What>) -> &'static str {
+    fn first(&self, recording: &Trace, asked: Option<What>) -> &'static str {
         let runs = recording.samples.state.contains(&States::new(recording).running);
         let name = match asked {
             Some(What::Running) => "running",
@@ -169,7 +165,7 @@ struct Groups {
 }
 
 impl Groups {
-    fn new(recording: &Recording, tree: &Tree<'_>, held: &Held, what: What) -> Self {
+    fn new(recording: &Trace, tree: &Tree<'_>, held: &Held, what: What) -> Self {
         let mut groups = Self::default();
         let mut places: FxHashMap<(u32, u32, Leaf), u32> = FxHashMap::default();
         groups.without_weight = each(recording, tree, what, &mut |row| {
@@ -210,7 +206,7 @@ impl Strings {
 }
 
 struct File<'a, W: Write> {
-    recording: &'a Recording,
+    recording: &'a Trace,
     tree: &'a Tree<'a>,
     strings: Strings,
     out: &'a mut W,

@@ -17,7 +17,7 @@ use crate::text::{json, subject};
 use crate::threads::{self, Names, Sampled};
 use crate::tree::{NO_STACK, Tree, number};
 use crate::weigh::{Leaf, Sums, Unit, What, sums};
-use model::{NO_ID, Recording};
+use model::{NO_ID, Trace};
 use rustc_hash::FxHashMap;
 use std::io::Write;
 
@@ -28,7 +28,7 @@ const MOST_THREADS: usize = 200;
 const TABLES: [&str; 5] = ["samples", "allocations", "exceptions", "contention", "waits"];
 
 /// Writes the recording.
-pub(crate) fn write(recording: &Recording, out: &mut dyn Write) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Error> {
     let tree = Tree::new(recording);
     let mut report = Report { left_out: left_out(recording, &TABLES), ..Report::default() };
     report.left_out.extend(tree.left_out());
@@ -76,7 +76,7 @@ struct Leaves {
 }
 
 struct File<'a> {
-    recording: &'a Recording,
+    recording: &'a Trace,
     tree: &'a Tree<'a>,
     out: &'a mut dyn Write,
     leaves: Leaves,
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
     use crate::testing::{Builder, usual};
 
-    fn written(recording: &Recording) -> (String, Report) {
+    fn written(recording: &Trace) -> (String, Report) {
         let mut out = Vec::new();
         let report = write(recording, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), report)
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_empty_recording_has_a_profile_that_opens() {
-        let (text, report) = written(&Recording::default());
+        let (text, report) = written(&Trace::default());
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["profiles"].as_array().unwrap().len(), 1);
         assert_eq!(report, Report::default());

@@ -2,13 +2,13 @@
 
 use model::{
     AllocationRow, ContentionRow, CounterRow, ExceptionRow, Frame, GcRow, JitRow, NO_ID, NO_INT, PauseRow,
-    Recording, RequestRow, SampleRow, SpanRow, Sym, ThreadRow,
+    RequestRow, SampleRow, SpanRow, Sym, ThreadRow, Trace,
 };
 
 /// A recording that is being made. Times are milliseconds, threads the numbers of the operating system.
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
-    pub(crate) recording: Recording,
+    pub(crate) recording: Trace,
 }
 
 impl Builder {
@@ -153,13 +153,13 @@ impl Builder {
         self.recording.spans.push(row);
     }
 
-    pub(crate) fn done(self) -> Recording {
+    pub(crate) fn done(self) -> Trace {
         self.recording
     }
 }
 
 /// A little of everything, as every format has to show it.
-pub(crate) fn usual() -> Recording {
+pub(crate) fn usual() -> Trace {
     let mut builder = Builder::default();
     builder.recording.exhibit.name = Some("Orders".to_owned());
     builder.recording.exhibit.pid = Some(4711);

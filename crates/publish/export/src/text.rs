@@ -1,6 +1,6 @@
 //! Texts and numbers as the formats want them.
 
-use model::Recording;
+use model::Trace;
 use std::borrow::Cow;
 use std::io::{Result, Write};
 
@@ -28,7 +28,7 @@ pub(crate) fn short(text: &str) -> Cow<'_, str> {
 }
 
 /// What the service is called: the recorder's name for it, its program, or the file that was read.
-pub(crate) fn subject(recording: &Recording) -> &str {
+pub(crate) fn subject(recording: &Trace) -> &str {
     let exhibit = &recording.exhibit;
     let known = [exhibit.name.as_deref(), exhibit.command_line.as_deref(), Some(exhibit.file.as_str())];
     known.into_iter().flatten().find(|text| !text.is_empty()).unwrap_or("recording")

@@ -1,7 +1,7 @@
 //! Threads as viewers list them: their names, and the busiest first.
 
 use crate::weigh::States;
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(crate) struct Sampled {
 }
 
 /// The threads that were sampled: who ran most, then who was seen most, comes first.
-pub(crate) fn sampled(recording: &Recording) -> Vec<Sampled> {
+pub(crate) fn sampled(recording: &Trace) -> Vec<Sampled> {
     let states = States::new(recording);
     let samples = &recording.samples;
     let mut threads: BTreeMap<u32, Sampled> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub(crate) fn sampled(recording: &Recording) -> Vec<Sampled> {
 }
 
 /// The operating system's number of a thread; -1 where it has none.
-pub(crate) fn os_id(recording: &Recording, thread: u32) -> i64 {
+pub(crate) fn os_id(recording: &Trace, thread: u32) -> i64 {
     let id = recording.thread_ids.get(thread as usize).copied();
     id.filter(|id| *id != NO_INT).unwrap_or(-1)
 }
@@ -40,13 +40,13 @@ pub(crate) fn os_id(recording: &Recording, thread: u32) -> i64 {
 /// Names of threads, by their numbers.
 #[derive(Debug)]
 pub(crate) struct Names<'a> {
-    recording: &'a Recording,
+    recording: &'a Trace,
     /// By the operating system's numbers, as the table has them.
     rows: BTreeMap<i64, (Sym, Sym)>,
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(recording: &'a Recording) -> Self {
+    pub(crate) fn new(recording: &'a Trace) -> Self {
         let threads = &recording.threads;
         let texts = threads.name.iter().zip(&threads.kind);
         let rows = threads.thread.iter().zip(texts).map(|(of, (name, kind))| (*of, (*name, *kind)));

@@ -5,7 +5,7 @@
 //! parent has a smaller number, so walks end; they end soon, since a stack has a limit.
 
 use crate::left::LeftOut;
-use model::{NO_ID, Recording};
+use model::{NO_ID, Trace};
 use rustc_hash::FxHashMap;
 
 /// What stands for a stack that the recording does not have.
@@ -35,7 +35,7 @@ pub(crate) struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     /// Joins what differs in tiers alone: one pass over the frames and one over the stacks.
-    pub(crate) fn new(recording: &'a Recording) -> Self {
+    pub(crate) fn new(recording: &'a Trace) -> Self {
         let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
         let mut names: Vec<&str> = Vec::new();
         let mut number_of = |text: &'a str| {

@@ -4,7 +4,7 @@
 //! end, is not in the sums and counted.
 
 use crate::tree::{Tree, number};
-use model::{NO_INT, Recording, Sym};
+use model::{NO_INT, Sym, Trace};
 use rustc_hash::FxHashMap;
 
 /// Which rows.
@@ -106,7 +106,7 @@ impl Leaf {
     }
 
     /// The frame that shows it.
-    pub(crate) fn frame(self, recording: &Recording) -> Option<String> {
+    pub(crate) fn frame(self, recording: &Trace) -> Option<String> {
         let text = |sym| recording.strings.get(sym);
         match self {
             Self::Own => None,
@@ -130,7 +130,7 @@ pub(crate) struct States {
 const NOWHERE: Sym = Sym(u32::MAX - 1);
 
 impl States {
-    pub(crate) fn new(recording: &Recording) -> Self {
+    pub(crate) fn new(recording: &Trace) -> Self {
         let word = |text| recording.strings.find(text).unwrap_or(NOWHERE);
         Self { running: word("running"), waiting: word("waiting") }
     }
@@ -170,7 +170,7 @@ pub(crate) struct Sums {
 }
 
 /// Sums the rows up by stack and leaf.
-pub(crate) fn sums(recording: &Recording, tree: &Tree<'_>, what: What) -> Sums {
+pub(crate) fn sums(recording: &Trace, tree: &Tree<'_>, what: What) -> Sums {
     let mut sums = Sums::default();
     let mut places: FxHashMap<(u32, Leaf), u32> = FxHashMap::default();
     sums.without_weight = each(recording, tree, what, &mut |row| {
@@ -187,7 +187,7 @@ pub(crate) fn sums(recording: &Recording, tree: &Tree<'_>, what: What) -> Sums {
 }
 
 /// Hands over every row that has a weight, in the order of the table; gives how many have none.
-pub(crate) fn each(recording: &Recording, tree: &Tree<'_>, what: What, take: &mut dyn FnMut(Weighed)) -> u64 {
+pub(crate) fn each(recording: &Trace, tree: &Tree<'_>, what: What, take: &mut dyn FnMut(Weighed)) -> u64 {
     let mut without = 0;
     let mut add = |row: usize, thread: u32, stack: u32, leaf: Leaf, weight: Option<u64>| match weight {
         Some(weight) => take(Weighed { row, thread, node: tree.node(stack), leaf, weight }),

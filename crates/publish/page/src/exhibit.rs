@@ -1,7 +1,7 @@
 //! A recording with what every view of it needs, worked out once.
 
 use findings::Report;
-use model::Recording;
+use model::Trace;
 use runtime::{Part, StackIndex};
 use stacks::{Metric, Offer, Shape, Shaping, offers};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub(crate) type ShapeKey = [String; 4];
 #[derive(Debug)]
 pub struct Exhibit {
     /// The tables.
-    pub recording: Arc<Recording>,
+    pub recording: Arc<Trace>,
     /// What is known of its stacks.
     pub index: StackIndex,
     /// Each part of the runtime in figures.
@@ -36,7 +36,7 @@ pub struct Exhibit {
 
 impl Exhibit {
     /// Explains a recording.
-    pub fn new(recording: Arc<Recording>) -> Self {
+    pub fn new(recording: Arc<Trace>) -> Self {
         let index = StackIndex::new(&recording);
         let report = findings::explain_with(&recording, &index);
         let parts = runtime::parts_with(&recording, &index);

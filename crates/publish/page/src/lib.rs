@@ -39,7 +39,7 @@ pub use exhibit::Exhibit;
 pub use params::Params;
 pub use tour::Tour;
 
-use model::Recording;
+use model::Trace;
 use page::{Ctx, TABS, Tab};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -102,7 +102,7 @@ impl Reply {
 
 impl Pages {
     /// The pages of a recording.
-    pub fn new(recording: Arc<Recording>) -> Self {
+    pub fn new(recording: Arc<Trace>) -> Self {
         Self {
             here: Exhibit::new(recording),
             against: None,
@@ -113,7 +113,7 @@ impl Pages {
     }
 
     /// The pages of a recording that is compared with an earlier one.
-    pub fn compared(recording: Arc<Recording>, earlier: Arc<Recording>) -> Self {
+    pub fn compared(recording: Arc<Trace>, earlier: Arc<Trace>) -> Self {
         let (here, against) = (Exhibit::new(recording), Exhibit::new(earlier));
         let diff = changes::diff_of(&against, &here);
         Self { here, against: Some(against), diff: Some(diff), about: None, queries: AtomicUsize::new(0) }

@@ -3,7 +3,7 @@
 use crate::Pages;
 use crate::exhibit::{Exhibit, ShapeKey};
 use crate::params::Params;
-use model::Recording;
+use model::Trace;
 use runtime::real;
 use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, pattern, weigh};
 
@@ -133,7 +133,7 @@ impl Selection {
     /// the requests that came in them.
     fn scale(&self, exhibit: &Exhibit, other: &Exhibit) -> Option<f64> {
         let (from, to) = (self.filter.from_ns.unwrap_or(i64::MIN), self.filter.to_ns.unwrap_or(i64::MAX));
-        let source = |recording: &Recording| source_of(recording, &self.metric);
+        let source = |recording: &Trace| source_of(recording, &self.metric);
         let here = exhibit.recording.observed_within(source(&exhibit.recording), from, to)?;
         let there = other.recording.observed_ns(source(&other.recording))?;
         Some(real(here) / real(there) * self.per_request.unwrap_or(1.0))
@@ -146,7 +146,7 @@ impl Selection {
 }
 
 /// Where the rows of a metric come from: with the samples alone, which may have been taken in bursts, or all the time.
-fn source_of(recording: &Recording, metric: &Metric) -> &'static str {
+fn source_of(recording: &Trace, metric: &Metric) -> &'static str {
     if metric.is_of_samples() {
         return "samples";
     }
@@ -165,7 +165,7 @@ fn source_of(recording: &Recording, metric: &Metric) -> &'static str {
 }
 
 /// When the events of a name were.
-fn times_of(recording: &Recording, provider: &str, name: &str) -> Vec<i64> {
+fn times_of(recording: &Trace, provider: &str, name: &str) -> Vec<i64> {
     let events = &recording.events;
     let is = |kind: usize| {
         let text = |list: &[model::Sym]| list.get(kind).map_or("", |sym| recording.strings.text(*sym));
@@ -204,7 +204,7 @@ fn group(text: Option<&str>, problems: &mut Vec<String>) -> GroupBy {
 }
 
 /// Groups by patterns: `PATTERN -> NAME; …`.
-fn groups(recording: &Recording, patterns: &str, problems: &mut Vec<String>) -> GroupBy {
+fn groups(recording: &Trace, patterns: &str, problems: &mut Vec<String>) -> GroupBy {
     let parts = || patterns.split(';').map(str::trim).filter(|part| !part.is_empty());
     let more = parts().count().saturating_sub(MOST_GROUPS);
     if more > 0 {
@@ -238,14 +238,14 @@ fn groups(recording: &Recording, patterns: &str, problems: &mut Vec<String>) -> 
 const NO_THREAD: i64 = i64::MIN;
 
 /// The threads that are of a kind: `pool`, `gc` …
-fn of_kind(recording: &Recording, kind: &str) -> Vec<i64> {
+fn of_kind(recording: &Trace, kind: &str) -> Vec<i64> {
     let Some(kind) = recording.strings.find(kind) else { return Vec::new() };
     let threads = recording.threads.thread.iter().zip(&recording.threads.kind);
     threads.filter(|(_, of)| **of == kind).map(|(thread, _)| *thread).collect()
 }
 
 /// The threads of a number, or of a kind.
-fn threads(recording: &Recording, text: Option<&str>, problems: &mut Vec<String>) -> Vec<i64> {
+fn threads(recording: &Trace, text: Option<&str>, problems: &mut Vec<String>) -> Vec<i64> {
     let Some(text) = text else { return Vec::new() };
     if let Ok(number) = text.parse() {
         return vec![number];

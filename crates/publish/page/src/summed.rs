@@ -4,7 +4,7 @@
 //! Each has its query beside it in `tabs`, which gives the same rows: that is what CSV and the tab of SQL run, and what
 //! the test holds these against.
 
-use model::{NO_ID, Recording, Sym, sorted_range};
+use model::{NO_ID, Sym, Trace, sorted_range};
 use rustc_hash::{FxHashMap, FxHashSet};
 use sql::{Answer, AnswerColumn, Cell};
 use std::cmp::Ordering;
@@ -22,12 +22,7 @@ pub(crate) enum Summed {
 }
 
 /// The rows of a table within a range of time, in its own order.
-pub(crate) fn summed(
-    recording: &Recording,
-    table: Summed,
-    from_ns: Option<i64>,
-    to_ns: Option<i64>,
-) -> Answer {
+pub(crate) fn summed(recording: &Trace, table: Summed, from_ns: Option<i64>, to_ns: Option<i64>) -> Answer {
     let within = |ascending: &[i64]| {
         let to = to_ns.map_or(i64::MAX, |to| to.saturating_sub(1));
         let range = sorted_range(ascending, from_ns.unwrap_or(i64::MIN), to);
@@ -47,7 +42,7 @@ fn answer(columns: &[&str], mut rows: Vec<Vec<Cell>>, by: usize) -> Answer {
     Answer { columns: columns.collect(), rows, truncated: false }
 }
 
-fn text(recording: &Recording, sym: Sym) -> Cell {
+fn text(recording: &Trace, sym: Sym) -> Cell {
     recording.strings.get(sym).map_or(Cell::Null, |text| Cell::Text(text.to_owned()))
 }
 
@@ -72,7 +67,7 @@ struct Group {
     last_ns: i64,
 }
 
-fn kinds(recording: &Recording, rows: Range<usize>) -> Answer {
+fn kinds(recording: &Trace, rows: Range<usize>) -> Answer {
     let events = &recording.events;
     // Kinds differ by version and number, too; a row of the table is a provider and a name.
     let mut group_of: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
@@ -111,7 +106,7 @@ fn kinds(recording: &Recording, rows: Range<usize>) -> Answer {
     answer(&["provider", "name", "events", "with_stack", "threads", "first_ts_ns", "last_ts_ns"], rows, 2)
 }
 
-fn waiting(recording: &Recording, rows: Range<usize>) -> Answer {
+fn waiting(recording: &Trace, rows: Range<usize>) -> Answer {
     let samples = &recording.samples;
     let name_of = |stack: u32| {
         let frame = recording.stacks.frame.get(stack as usize).filter(|_| stack != NO_ID)?;
@@ -141,7 +136,7 @@ fn waiting(recording: &Recording, rows: Range<usize>) -> Answer {
     answer(&["waiting_on", "frame", "samples", "threads"], sums.into_iter().map(row).collect(), 2)
 }
 
-fn threads(recording: &Recording, rows: Range<usize>) -> Answer {
+fn threads(recording: &Trace, rows: Range<usize>) -> Answer {
     let samples = &recording.samples;
     let [running, waiting] = ["running", "waiting"].map(|state| recording.strings.find(state));
     let mut sums: FxHashMap<i64, [u64; 3]> = FxHashMap::default();

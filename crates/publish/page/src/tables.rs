@@ -10,7 +10,7 @@ use crate::summed::{self, Summed};
 use crate::tabs::metrics_of;
 use crate::words::{counted, moment, percent};
 use maud::{Markup, PreEscaped, html};
-use model::Recording;
+use model::Trace;
 use runtime::unit::{duration, short, show};
 use sql::{Answer, AnswerColumn, Cell, Database, QueryOptions, Rows};
 use stacks::Metric;
@@ -44,7 +44,7 @@ pub(crate) struct TableSpec {
 }
 
 /// Runs a query over a recording.
-pub(crate) fn run(recording: &Arc<Recording>, sql: &str, limit: Option<usize>) -> Result<Answer, sql::Error> {
+pub(crate) fn run(recording: &Arc<Trace>, sql: &str, limit: Option<usize>) -> Result<Answer, sql::Error> {
     let database = Database::open(vec![(None, Arc::clone(recording))])?;
     database.query(sql, QueryOptions { limit, interrupt_after: Some(PATIENCE) })
 }
@@ -148,7 +148,7 @@ impl<R: Rows> Rows for ForSpreadsheets<R> {
     }
 }
 
-fn columns(recording: &Arc<Recording>, spec: &TableSpec) -> Result<Vec<String>, sql::Error> {
+fn columns(recording: &Arc<Trace>, spec: &TableSpec) -> Result<Vec<String>, sql::Error> {
     // Within the statement: a limit outside of it would have the first row computed, and with it all of them.
     let answer = run(recording, &format!("select * from ({}) limit 0", spec.sql), None)?;
     Ok(answer.columns.into_iter().map(|column| column.name).collect())
@@ -246,7 +246,7 @@ fn shown(ctx: &Ctx<'_>, spec: &TableSpec) -> Result<Markup, sql::Error> {
     })
 }
 
-fn count(recording: &Arc<Recording>, sql: &str) -> Option<usize> {
+fn count(recording: &Arc<Trace>, sql: &str) -> Option<usize> {
     let answer = run(recording, &format!("select count(*) from ({sql})"), None).ok()?;
     match answer.rows.first()?.first()? {
         Cell::Int(count) => usize::try_from(*count).ok(),
@@ -499,7 +499,7 @@ fn number(ctx: &Ctx<'_>, value: f64, whole: Option<i64>, kind: Kind, unit: &str)
 
 /// The answer to a query, up to a number of rows.
 pub(crate) fn answer_csv(
-    recording: &Arc<Recording>,
+    recording: &Arc<Trace>,
     query: &str,
     most: Option<usize>,
 ) -> Result<Vec<u8>, sql::Error> {

@@ -2,7 +2,7 @@
 
 use crate::{Pages, Params, Tour};
 use import::Options;
-use model::{LogRow, Recording, Strings};
+use model::{LogRow, Strings, Trace};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use std::sync::Arc;
 const HOSTILE: &str = "'\" onmouseover=\"alert(1)\"></textarea></script></title></svg><script>alert(2)</script>\
                        <img src=x onerror=alert(3)><!-- ]]> {{7*7}} \u{202e}javascript:alert(4)";
 
-fn read(name: &str) -> Recording {
+fn read(name: &str) -> Trace {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
     import::open(&path, Options { payloads: true, threads: 2 }).unwrap()
 }
 
 /// The same recording with hostile texts wherever a text is not one of our own words.
-fn hostile(mut recording: Recording) -> Recording {
+fn hostile(mut recording: Trace) -> Trace {
     let is_word = |text: &str| text.chars().all(|char| char.is_ascii_lowercase() || "-_ ".contains(char));
     let mut strings = Strings::default();
     for at in 0..recording.strings.len() {

@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 #[derive(Default)]
-struct Trace {
+struct TraceCalls {
     calls: Vec<(i64, i64)>,
 }
 
@@ -55,7 +55,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let spans = &facts.recording.spans;
     // By the caller's span: the calls that a called service makes in turn are its own.
-    let mut traces: BTreeMap<(Sym, Sym), Trace> = BTreeMap::new();
+    let mut traces: BTreeMap<(Sym, Sym), TraceCalls> = BTreeMap::new();
     let mut times = Vec::new();
     for at in 0..spans.start_ns.len() {
         let (Some(row), true) = (spans.row(at), is_http(facts.recording, at)) else { continue };

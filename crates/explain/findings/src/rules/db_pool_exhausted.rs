@@ -142,7 +142,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 }
 
 /// What the pool published, by those that wait or, where they were not published, by its connections.
-fn published(recording: &model::Recording, pending: Vec<(i64, f64)>) -> Option<Evidence> {
+fn published(recording: &model::Trace, pending: Vec<(i64, f64)>) -> Option<Evidence> {
     let mut published = pending;
     if published.is_empty() {
         published = first_published(&COUNT_METERS, |name, kind| metered_totals(recording, name, kind));

@@ -5,7 +5,7 @@ use crate::grid::Spread;
 use crate::lane::{Lane, Layer, Shape};
 use crate::observed::Observed;
 use crate::published;
-use model::{Recording, Sym};
+use model::{Sym, Trace};
 use runtime::{StackIndex, cpu_shares, processors, real};
 
 /// Processors in use.
@@ -36,7 +36,7 @@ pub(crate) fn cores(ground: &Ground<'_>) -> Option<Lane> {
 }
 
 /// Processors in use between each two readings of the process's time: from, to, processors.
-fn process_time(recording: &Recording) -> Vec<(i64, i64, f64)> {
+fn process_time(recording: &Trace) -> Vec<(i64, i64, f64)> {
     let words = Words::new(recording, &["process.cpu.user", "process.cpu.system"]);
     let rows = &recording.host;
     let mut readings: Vec<(i64, f64)> = Vec::new();
@@ -189,7 +189,7 @@ mod tests {
     use model::{HostRow, NO_ID, SampleRow};
 
     /// Looks every 10 ns at threads that do the same all the time: each a state and what it waits for.
-    fn looked_at(threads: &[(&str, &str)], looks: i64) -> Recording {
+    fn looked_at(threads: &[(&str, &str)], looks: i64) -> Trace {
         let mut recording = recording(&[("events", 0, looks * 10 - 1), ("samples", 0, looks * 10 - 1)]);
         for at in 0..looks {
             for (thread, (state, on)) in (0u32..).zip(threads) {
@@ -209,7 +209,7 @@ mod tests {
         recording
     }
 
-    fn lane(recording: &Recording, from_ns: i64, to_ns: i64, pieces: usize) -> Lane {
+    fn lane(recording: &Trace, from_ns: i64, to_ns: i64, pieces: usize) -> Lane {
         waiting(&Ground::new(recording, Grid::new(Span { from_ns, to_ns }, pieces))).unwrap()
     }
 
@@ -248,7 +248,7 @@ mod tests {
         for (at, percent) in (1..).zip([50.0, 100.0, 25.0]) {
             counter(&mut recording, at * 1_000_000_000, "cpu-usage", "value", percent);
         }
-        let of = |recording: &Recording| {
+        let of = |recording: &Trace| {
             cores(&Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns: 3_000_000_000 }, 3))).unwrap()
         };
         assert_eq!(

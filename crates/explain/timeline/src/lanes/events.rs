@@ -132,9 +132,9 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{levels, recording};
-    use model::{ContentionRow, LogRow, NO_ID, NO_INT, Recording, Sym};
+    use model::{ContentionRow, LogRow, NO_ID, NO_INT, Sym, Trace};
 
-    fn ground(recording: &Recording) -> Ground<'_> {
+    fn ground(recording: &Trace) -> Ground<'_> {
         Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns: 4_000_000_000 }, 4))
     }
 

@@ -4,7 +4,7 @@ use super::{Ground, Subject, Words};
 use crate::grid::count;
 use crate::lane::{Lane, Layer, Shape, Stretch};
 use crate::observed::Per;
-use model::{NO_INT, Recording};
+use model::{NO_INT, Trace};
 use runtime::counted_allocations;
 
 /// Pauses for collections.
@@ -105,7 +105,7 @@ fn pauses_of(
 }
 
 /// What kind of a collection it was, for a class.
-fn kind(recording: &Recording, row: usize) -> &'static str {
+fn kind(recording: &Trace, row: usize) -> &'static str {
     let gc = &recording.gc;
     match gc.generation.get(row).copied() {
         Some(0) => "gen0",
@@ -120,14 +120,14 @@ fn kind(recording: &Recording, row: usize) -> &'static str {
 
 /// Finds the collection that a pause is for, of pauses in their order.
 struct Kinds<'a> {
-    recording: &'a Recording,
+    recording: &'a Trace,
     next: usize,
     /// When the last collection in the background ended.
     background_until_ns: i64,
 }
 
 impl<'a> Kinds<'a> {
-    fn new(recording: &'a Recording) -> Self {
+    fn new(recording: &'a Trace) -> Self {
         Self { recording, next: 0, background_until_ns: i64::MIN }
     }
 
@@ -239,11 +239,11 @@ mod tests {
     use crate::testing::{counter, levels, recording};
     use model::{AllocationRow, GcRow, NO_ID, PauseRow, Sym};
 
-    fn ground(recording: &Recording, to_ns: i64, pieces: usize) -> Ground<'_> {
+    fn ground(recording: &Trace, to_ns: i64, pieces: usize) -> Ground<'_> {
         Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns }, pieces))
     }
 
-    fn collection(recording: &mut Recording, start_ns: i64, generation: i64, kind: &str, gen2_bytes: i64) {
+    fn collection(recording: &mut Trace, start_ns: i64, generation: i64, kind: &str, gen2_bytes: i64) {
         let dur_ns = if kind == "BackgroundGC" { 150 } else { 1 };
         let (none, kind) = (NO_INT, recording.strings.intern(kind));
         recording.gc.push(GcRow {
@@ -269,7 +269,7 @@ mod tests {
         });
     }
 
-    fn pause(recording: &mut Recording, ts_ns: i64, dur_ns: i64, cause: &str) {
+    fn pause(recording: &mut Trace, ts_ns: i64, dur_ns: i64, cause: &str) {
         let cause = recording.strings.intern(cause);
         recording.pauses.push(PauseRow { ts_ns, dur_ns, cause });
     }
@@ -339,7 +339,7 @@ mod tests {
     fn bytes_are_of_the_observed_time_and_counters_stand_in() {
         let mut recording = recording(&[("events", 0, 499_999_999)]);
         counter(&mut recording, 500_000_000, "alloc-rate", "rate", 7.0);
-        let rate = |recording: &Recording| levels(&allocation(&ground(recording, 1_000_000_000, 2)).unwrap());
+        let rate = |recording: &Trace| levels(&allocation(&ground(recording, 1_000_000_000, 2)).unwrap());
         assert_eq!(rate(&recording), [Some(7.0), None]);
         let [class, kind, source] = ["T", "Small", "tick"].map(|text| recording.strings.intern(text));
         for (ts_ns, weight_bytes) in [(100, 30.0), (200, f64::NAN), (300, 20.0)] {

@@ -150,11 +150,11 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{counter, levels, recording};
-    use model::{Recording, RequestRow, Sym};
+    use model::{RequestRow, Sym, Trace};
 
     const SECOND: i64 = 1_000_000_000;
 
-    fn served(requests: &[(i64, i64)]) -> Recording {
+    fn served(requests: &[(i64, i64)]) -> Trace {
         let mut recording = recording(&[("events", 0, 4 * SECOND - 1)]);
         let (none, text) = (NO_INT, Sym::NONE);
         for (start_ns, dur_ns) in requests {
@@ -182,7 +182,7 @@ mod tests {
         recording
     }
 
-    fn ground(recording: &Recording) -> Ground<'_> {
+    fn ground(recording: &Trace) -> Ground<'_> {
         Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns: 4 * SECOND }, 4))
     }
 

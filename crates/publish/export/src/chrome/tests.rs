@@ -5,7 +5,7 @@ use crate::testing::{Builder, usual};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-fn written(recording: &Recording) -> (String, Report) {
+fn written(recording: &Trace) -> (String, Report) {
     let mut out = Vec::new();
     let report = write(recording, &mut out).unwrap();
     (String::from_utf8(out).unwrap(), report)

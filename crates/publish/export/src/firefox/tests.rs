@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::io::Read;
 
-fn written(recording: &Recording) -> (Value, Report) {
+fn written(recording: &Trace) -> (Value, Report) {
     let mut out = Vec::new();
     let report = write(recording, &mut out).unwrap();
     let mut text = String::new();
@@ -66,7 +66,7 @@ fn more_threads_than_a_viewer_can_list_share_one_and_no_sample_is_lost() {
 
 #[test]
 fn an_empty_recording_is_a_profile_of_a_thread_without_samples() {
-    let (profile, report) = written(&Recording::default());
+    let (profile, report) = written(&Trace::default());
     assert_eq!(lengths(&profile, "samples"), [("recording".to_owned(), 0)]);
     assert_eq!(report, Report::default());
 }
