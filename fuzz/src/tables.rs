@@ -91,5 +91,5 @@ fn check_references(recording: &Trace) {
     for thread in recording.events.thread.iter().chain(&recording.samples.thread) {
         assert!((*thread as usize) < recording.thread_ids.len(), "thread {thread}");
     }
-    assert!(recording.lost.unnamed_frames <= recording.lost.frames, "{:?}", recording.lost);
+    assert!(recording.missing.unnamed_frames <= recording.missing.frames, "{:?}", recording.lost);
 }

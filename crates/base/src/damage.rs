@@ -3,7 +3,7 @@
 //! A reader notes here what it had to leave out and goes on. The list is bounded, since the kinds are constants of
 //! the code and each stands in it once.
 
-/// One kind of damage.
+/// One kind of damage, or of remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     /// What was wrong, in words for the reader of the report.
@@ -12,6 +12,17 @@ pub struct Damage {
     pub count: u64,
     /// Offset of the first place, in the decompressed stream.
     pub first_offset: u64,
+    /// What it means for the data.
+    pub harm: Harm,
+}
+
+/// What a note of a reader means for the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harm {
+    /// Something could not be read, or is not as it was written.
+    Lost,
+    /// Nothing is lost: the reader remarks on what it read.
+    None,
 }
 
 /// All damage met by a reader, in the order of first sight.
@@ -23,7 +34,17 @@ pub struct DamageLog {
 impl DamageLog {
     /// Counts one more of `what`, seen at `offset`.
     pub fn note(&mut self, what: &'static str, offset: u64) {
-        self.add(&Damage { what, count: 1, first_offset: offset });
+        self.add(&Damage { what, count: 1, first_offset: offset, harm: Harm::Lost });
+    }
+
+    /// Counts one more of `what`, which is remarkable and no damage.
+    pub fn remark(&mut self, what: &'static str, offset: u64) {
+        self.add(&Damage { what, count: 1, first_offset: offset, harm: Harm::None });
+    }
+
+    /// Whether anything in it is damage, and not a remark.
+    pub fn has_damage(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.harm == Harm::Lost)
     }
 
     /// Adds a count of damage that was kept elsewhere.
@@ -55,12 +76,19 @@ mod tests {
         log.note("event cut short", 40);
         log.note("unknown block", 50);
         log.note("event cut short", 90);
+        assert!(log.has_damage());
         assert_eq!(
             log.kinds(),
             [
-                Damage { what: "event cut short", count: 2, first_offset: 40 },
-                Damage { what: "unknown block", count: 1, first_offset: 50 },
+                Damage { what: "event cut short", count: 2, first_offset: 40, harm: Harm::Lost },
+                Damage { what: "unknown block", count: 1, first_offset: 50, harm: Harm::Lost },
             ]
         );
+    }
+    #[test]
+    fn a_remark_is_no_damage() {
+        let mut log = DamageLog::default();
+        log.remark("an end without its start", 7);
+        assert!(!log.has_damage() && !log.is_empty());
     }
 }

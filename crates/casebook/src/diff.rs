@@ -5,7 +5,7 @@ mod text;
 
 use crate::format::print_json;
 use crate::reading;
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::ValueEnum;
 use diff::{Basis, Options, Side};
 use runtime::StackIndex;
@@ -56,8 +56,6 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let (before, after) = (reading::open(&args.before, false)?, reading::open(&args.after, false)?);
-    let kinds = (&before.exhibit.kind, &after.exhibit.kind);
-    ensure!(kinds.0 == kinds.1, "two of a kind are compared: {} and {} are not", kinds.0, kinds.1);
     let indices = (StackIndex::new(&before), StackIndex::new(&after));
     let reports = (findings::explain_with(&before, &indices.0), findings::explain_with(&after, &indices.1));
     let basis = match args.per {

@@ -5,7 +5,7 @@ use crate::reading;
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use export::{LeftOut, Report, What};
-use model::{CATALOGUE, Trace};
+use model::Trace;
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
 use std::fs;
@@ -265,8 +265,9 @@ impl Folder {
         let start = recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok();
         let start = start.map(jiff::Timestamp::as_microsecond);
         let rows = |name| recording.table(name).map_or(0, |table| table.rows);
-        let tables: Vec<(&str, usize)> = CATALOGUE.iter().map(|spec| (spec.name, rows(spec.name))).collect();
-        let database = Database::open(vec![(None, Arc::new(recording))])?;
+        let tables: Vec<(&str, usize)> =
+            Trace::CATALOGUE.iter().map(|spec| (spec.name, rows(spec.name))).collect();
+        let database = Database::of(Arc::new(recording))?;
         let mut report = Report { left_out, ..Report::default() };
         for (name, rows) in tables {
             let table = Table { database: &database, name, rows, start };
@@ -404,7 +405,7 @@ mod tests {
             let path = folder.path().join(ending);
             fs::create_dir(&path).unwrap();
             exported(to, &path).unwrap();
-            for spec in CATALOGUE {
+            for spec in Trace::CATALOGUE {
                 assert!(path.join(spec.name).with_extension(ending).is_file(), "{} is missing", spec.name);
             }
             let error = exported(to, &path).unwrap_err().to_string();

@@ -66,10 +66,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             output.display()
         );
     }
-    let aliases: Vec<String> = sources.iter().filter_map(|(alias, _)| alias.clone()).collect();
-    let payloads = sql::tables_used(sql, &aliases)?
-        .iter()
-        .any(|(table, column)| table == "events" && column == "fields");
+    let kinds: Vec<_> = sources.iter().map(|(alias, _)| (alias.clone(), model::Kind::Trace)).collect();
+    let payloads =
+        sql::tables_used(sql, &kinds)?.iter().any(|(table, column)| table == "events" && column == "fields");
     let mut recordings = Vec::new();
     for (alias, path) in sources {
         recordings.push((alias, Arc::new(reading::open(&path, payloads)?)));
@@ -77,7 +76,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     tell_losses(&recordings);
     let start = start_micros(&recordings);
     let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
-    let question = Question { database: Database::open(recordings)?, sql, limit, start };
+    let tables =
+        recordings.into_iter().map(|(alias, recording)| (alias, recording as Arc<dyn model::Tables>));
+    let question = Question { database: Database::open(tables.collect())?, sql, limit, start };
     let truncated = if let Some(path) = output {
         write_whole(path, |out| question.write(format, out))?
     } else {
@@ -160,7 +161,7 @@ fn tell_losses(recordings: &[(Option<String>, Arc<Trace>)]) {
     for (_, recording) in recordings {
         let lost = &recording.lost;
         let damaged = lost.is_damaged();
-        if lost.events > 0 || damaged {
+        if recording.missing.events > 0 || damaged {
             let what = if damaged { "is damaged" } else { "has lost events" };
             let file = &recording.exhibit.file;
             // There is nowhere left to tell of an error of standard error.

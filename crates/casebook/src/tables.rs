@@ -6,7 +6,7 @@ use crate::unit::short;
 use anyhow::Result;
 use clap::ValueEnum;
 use clap::builder::styling::Style;
-use model::{CATALOGUE, TableSpec, Trace};
+use model::{Kind, TableSpec, Tables};
 use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
@@ -38,8 +38,11 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let recording = args.file.as_deref().map(|file| reading::open(file, false)).transpose()?;
-    let catalogue = catalogue(recording.as_ref());
+    let opened = args.file.as_deref().map(|file| reading::open(file, false)).transpose()?;
+    let catalogue = match opened {
+        Some(exhibit) => catalogue_of(&exhibit, Kind::Trace),
+        None => catalogue(),
+    };
     match args.format {
         Format::Json => print_json(&catalogue)?,
         Format::Table => anstream::stdout().write_all(text(&catalogue).as_bytes())?,
@@ -52,6 +55,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 struct TableOut {
     table: &'static str,
     about: &'static str,
+    /// The kinds of evidence that offer it.
+    kinds: Vec<&'static str>,
     rows: Option<usize>,
     columns: Vec<ColumnOut>,
 }
@@ -64,18 +69,34 @@ struct ColumnOut {
     about: &'static str,
 }
 
-fn catalogue(recording: Option<&Trace>) -> Vec<TableOut> {
-    let table = |spec: &TableSpec| {
-        let rows = recording.and_then(|recording| recording.table(spec.name)).map(|table| table.rows);
-        let columns = spec.columns.iter().map(|column| ColumnOut {
-            name: column.name,
-            r#type: column.kind.name(),
-            unit: column.unit,
-            about: column.about,
-        });
-        TableOut { table: spec.name, about: spec.about, rows, columns: columns.collect() }
-    };
-    CATALOGUE.iter().map(table).collect()
+/// The tables of an exhibit, with their rows.
+fn catalogue_of(exhibit: &dyn Tables, kind: Kind) -> Vec<TableOut> {
+    let rows = |spec: &TableSpec| exhibit.table(spec.name).map(|table| table.rows);
+    exhibit.catalogue().iter().map(|spec| entry(spec, vec![kind.name()], rows(spec))).collect()
+}
+
+/// The tables of every kind of evidence; one that several kinds have is listed once.
+fn catalogue() -> Vec<TableOut> {
+    let mut tables: Vec<(&TableSpec, Vec<&'static str>)> = Vec::new();
+    for kind in Kind::ALL {
+        for spec in kind.catalogue() {
+            match tables.iter_mut().find(|(of, _)| *of == spec) {
+                Some((_, kinds)) => kinds.push(kind.name()),
+                None => tables.push((spec, vec![kind.name()])),
+            }
+        }
+    }
+    tables.into_iter().map(|(spec, kinds)| entry(spec, kinds, None)).collect()
+}
+
+fn entry(spec: &TableSpec, kinds: Vec<&'static str>, rows: Option<usize>) -> TableOut {
+    let columns = spec.columns.iter().map(|column| ColumnOut {
+        name: column.name,
+        r#type: column.kind.name(),
+        unit: column.unit,
+        about: column.about,
+    });
+    TableOut { table: spec.name, about: spec.about, kinds, rows, columns: columns.collect() }
 }
 
 fn text(catalogue: &[TableOut]) -> String {
@@ -118,11 +139,9 @@ mod tests {
 
     #[test]
     fn rows_are_null_without_a_file_and_counted_with_one() {
-        let recording = Trace::default();
-        let rows = |recording| catalogue(recording)[0].rows;
-        assert_eq!(rows(None), None);
-        assert_eq!(rows(Some(&recording)), Some(0));
-        let json = serde_json::to_value(catalogue(None)).unwrap();
+        assert_eq!(catalogue()[0].rows, None);
+        assert_eq!(catalogue_of(&model::Trace::default(), Kind::Trace)[0].rows, Some(0));
+        let json = serde_json::to_value(catalogue()).unwrap();
         assert_eq!(json[0]["table"], "events");
         assert_eq!(json[0]["rows"], serde_json::Value::Null);
         assert_eq!(json[0]["columns"][0]["type"], "integer");
@@ -135,9 +154,6 @@ mod tests {
             base::ground::skip("the_page_of_tables_is_the_catalogue", "docs/tables.md is not there");
             return;
         };
-        assert!(
-            page == markdown(&catalogue(None)),
-            "run: casebook tables --format markdown > docs/tables.md"
-        );
+        assert!(page == markdown(&catalogue()), "run: casebook tables --format markdown > docs/tables.md");
     }
 }

@@ -13,7 +13,7 @@ fn check(fixture: &str, expected: &[&str]) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(fixture);
     let recording = Arc::new(import::open(&path, Options { payloads: false, threads: 1 }).unwrap());
     let report = findings::explain(&recording);
-    let database = Database::open(vec![(None, Arc::clone(&recording))]).unwrap();
+    let database = Database::of(recording.clone()).unwrap();
     let options = QueryOptions { limit: None, interrupt_after: None };
     for finding in &report.findings {
         assert!(!finding.evidence.is_empty(), "{}: nothing shows it", finding.id);

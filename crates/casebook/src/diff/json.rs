@@ -13,7 +13,7 @@ pub(super) fn document(before: &Trace, after: &Trace, diff: &Diff) -> Value {
         diff.left_out.iter().map(|(rows, what)| json!({"rows": rows, "what": what})).collect();
     let requests = |of: fn((f64, f64)) -> f64| diff.requests.map(of);
     json!({
-        "kind": after.exhibit.kind,
+        "kind": model::Kind::Trace.name(),
         "per": diff.basis.name(),
         "before": side(before, diff.observed_ns.0, requests(|of| of.0), diff.pieces.0),
         "after": side(after, diff.observed_ns.1, requests(|of| of.1), diff.pieces.1),
@@ -31,14 +31,14 @@ fn side(recording: &Trace, observed_ns: i64, requests: Option<f64>, pieces: usiz
         "name": exhibit.name,
         "runtime": exhibit.runtime,
         "processors": exhibit.processors,
-        "server_gc": exhibit.server_gc,
-        "profile": exhibit.profile,
+        "server_gc": recording.session.server_gc,
+        "profile": recording.session.profile,
         "start_utc": exhibit.start_utc,
         "duration_ns": exhibit.duration_ns,
         "observed_ns": observed_ns,
         "requests": requests,
         "pieces": pieces,
-        "events_lost": recording.lost.events,
+        "events_lost": recording.missing.events,
     })
 }
 

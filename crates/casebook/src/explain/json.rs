@@ -23,12 +23,12 @@ pub(super) fn document(recording: &Trace, report: &Report, parts: &[Part]) -> Va
     json!({
         "exhibit": exhibit(recording),
         "loss": {
-            "events_lost": lost.events,
+            "events_lost": recording.missing.events,
             "truncated_at": lost.truncated_at,
             "damage": damage,
-            "no_rundown": lost.no_rundown,
-            "frames": lost.frames,
-            "unnamed_frames": lost.unnamed_frames,
+            "no_rundown": recording.missing.no_rundown,
+            "frames": recording.missing.frames,
+            "unnamed_frames": recording.missing.unnamed_frames,
         },
         "findings": findings,
         "checked": report.checked,
@@ -71,13 +71,13 @@ fn finding(finding: &Finding) -> Value {
 fn exhibit(recording: &Trace) -> Value {
     let exhibit = &recording.exhibit;
     json!({
-        "kind": exhibit.kind,
+        "kind": model::Kind::Trace.name(),
         "file": exhibit.file,
         "runtime": exhibit.runtime,
         "pid": exhibit.pid,
         "name": exhibit.name,
         "container": exhibit.container,
-        "profile": exhibit.profile,
+        "profile": recording.session.profile,
         "state": exhibit.state,
         "start_utc": exhibit.start_utc,
         "duration_ns": exhibit.duration_ns,
@@ -89,10 +89,10 @@ fn exhibit(recording: &Trace) -> Value {
         "arch": exhibit.arch,
         "command_line": exhibit.command_line,
         "processors": exhibit.processors,
-        "server_gc": exhibit.server_gc,
-        "streams": exhibit.streams,
+        "server_gc": recording.session.server_gc,
+        "streams": recording.session.streams,
         "bytes": exhibit.bytes,
-        "format_version": exhibit.format_version,
+        "format_version": recording.session.format_version,
     })
 }
 

@@ -254,7 +254,7 @@ mod tests {
     fn loss_stands_before_the_figures() {
         let mut recording = Trace::default();
         recording.exhibit.pid = Some(4711);
-        recording.lost.events = 5;
+        recording.missing.events = 5;
         let none = model::Sym::NONE;
         let line =
             LogRow { ts_ns: 1, level: none, logger: none, message: none, template: none, trace_id: none };

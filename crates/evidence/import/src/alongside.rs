@@ -212,7 +212,7 @@ mod tests {
         let along = read(None, 1 << 20);
         assert_eq!(along, read(None, 997));
         assert_eq!(along.samples, recording.samples.ts_ns.len() as u64);
-        assert_eq!(along.lost, recording.lost.events);
+        assert_eq!(along.lost, recording.missing.events);
         let profiler = recording.strings.find("profiler").unwrap();
         let pauses = recording.pauses.cause.iter().zip(&recording.pauses.dur_ns);
         let stopped: i64 = pauses.filter(|(cause, _)| **cause == profiler).map(|(_, dur)| *dur).sum();

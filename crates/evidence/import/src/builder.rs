@@ -12,18 +12,14 @@ use crate::requests::OpenRequests;
 use crate::rows::OpenRows;
 use crate::spans::SeenTexts;
 use crate::threads::ThreadFacts;
-use base::damage::Damage;
 use clr::layout::Layout;
 use clr::payload::Payload;
-use model::{EventKind, FileDamage, LossRow, NO_ID, SampleRow, Sym, Trace};
+use model::{EventKind, LossRow, NO_ID, SampleRow, Sym, Trace};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// Files that are named with what is missing of them; of more it is told that there are some.
-const MOST_FILES_NAMED: usize = 20;
 
 const OTHER_PROCESS: &str = "stream of another process than the main session's: its rows stand in the same tables, \
      told apart by events.stream alone";
@@ -190,12 +186,7 @@ impl Builder {
 
     /// Says what is missing of a file.
     pub(crate) fn note_file(&mut self, path: &Path, what: String) {
-        let lost = &mut self.recording.lost;
-        if lost.files.len() >= MOST_FILES_NAMED {
-            return lost.damage.note("further file that was not read, or not as a whole", 0);
-        }
-        let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        lost.files.push(FileDamage { file, what });
+        self.recording.lost.note_file(path, what);
     }
 
     /// Tells whether the streams of the next file are the main session, or a segment of it.
@@ -216,9 +207,7 @@ impl Builder {
     pub(crate) fn end_file(&mut self, summary: &Summary) {
         let lost = &mut self.recording.lost;
         lost.truncated_at = lost.truncated_at.or(summary.truncated_at);
-        for Damage { what, count, first_offset } in summary.damage.kinds() {
-            lost.damage.add(&Damage { what, count: *count, first_offset: *first_offset });
-        }
+        summary.damage.kinds().iter().for_each(|damage| lost.damage.add(damage));
         let exhibit = &mut self.recording.exhibit;
         exhibit.bytes = exhibit.bytes.saturating_add(summary.bytes);
     }
@@ -444,14 +433,13 @@ impl Sink for Builder {
         }
         self.streams.push(stream);
         self.rows.begin_stream();
-        let exhibit = &mut self.recording.exhibit;
-        exhibit.streams = exhibit.streams.saturating_add(1);
-        if exhibit.streams == 1 {
-            exhibit.kind = String::from("nettrace");
+        let Trace { exhibit, session, .. } = &mut self.recording;
+        session.streams = session.streams.saturating_add(1);
+        if session.streams == 1 {
             exhibit.pid = header.process;
             exhibit.processors = header.processors.filter(|count| *count > 0);
             exhibit.start_utc = rfc3339(header.sync_time);
-            exhibit.format_version = header.version;
+            session.format_version = header.version;
         }
     }
 
@@ -514,7 +502,7 @@ impl Sink for Builder {
             return;
         }
         let events = i64::try_from(gap.events).unwrap_or(i64::MAX);
-        self.recording.lost.events = self.recording.lost.events.saturating_add(gap.events);
+        self.recording.missing.events = self.recording.missing.events.saturating_add(gap.events);
         self.recording.loss.push(LossRow {
             thread: gap.thread.cast_signed(),
             from_ns: clock.ns(gap.from_ticks),

@@ -23,14 +23,13 @@ impl Builder {
             let method = recording.strings.intern(&method);
             recording.jit.push(JitRow { method, ..row });
         }
-        sort_by_time(&mut recording);
+        recording.sort_by_time();
         let mut samplers = Vec::new();
         for gc in std::mem::take(&mut self.earlier_gc).into_iter().chain([std::mem::take(&mut self.gc)]) {
             samplers.extend(gc.finish(&mut recording));
         }
-        if let Some(order) = order_of(&recording.pauses.ts_ns) {
-            recording.pauses.reorder(&order);
-        }
+        // Collections and their pauses are known only now.
+        recording.sort_by_time();
         let no_methods = self.methods.is_empty();
         let mut raw = std::mem::take(&mut self.raw);
         raw.close();
@@ -44,7 +43,7 @@ impl Builder {
         self.cover(&mut recording);
         let sampled = !recording.samples.ts_ns.is_empty();
         let rundown = self.streams.iter().any(|stream| stream.rundown);
-        recording.lost.no_rundown = sampled && (no_methods || !rundown);
+        recording.missing.no_rundown = sampled && (no_methods || !rundown);
         recording.events.decoder = Some(Box::new(std::mem::take(&mut self.decoder)));
         crate::metrics::fill(&mut recording);
         recording
@@ -71,45 +70,9 @@ impl Builder {
     }
 }
 
-/// The order that sorts a column of times; none where it is sorted.
-fn order_of(times: &[i64]) -> Option<Vec<u32>> {
-    if times.is_sorted() {
-        return None;
-    }
-    let mut order: Vec<u32> = (0..u32::try_from(times.len()).unwrap_or(u32::MAX)).collect();
-    order.sort_by_key(|row| times.get(*row as usize).copied().unwrap_or(i64::MAX));
-    Some(order)
-}
-
-fn sort_by_time(recording: &mut Trace) {
-    macro_rules! sort {
-        ($($table:ident by $time:ident),*) => {$(
-            if let Some(order) = order_of(&recording.$table.$time) {
-                recording.$table.reorder(&order);
-            }
-        )*};
-    }
-    sort!(events by ts_ns, samples by ts_ns, allocations by ts_ns, exceptions by ts_ns, contention by ts_ns);
-    sort!(waits by ts_ns, threadpool by ts_ns, jit by ts_ns, counters by ts_ns, requests by start_ns, spans by start_ns);
-    sort!(logs by ts_ns, host by ts_ns, thread_cpu by ts_ns, request_marks by ts_ns);
-}
-
 /// Replaces raw nodes by rows of `stacks` in every table that has stacks.
 fn name_stacks(mut naming: Naming, raw: &RawStacks, recording: &mut Trace) {
-    macro_rules! name {
-        ($($table:ident at $time:ident),*) => {$(
-            let mut stacks = std::mem::take(&mut recording.$table.stack);
-            for at in 0..stacks.len() {
-                let ns = recording.$table.$time.get(at).copied().unwrap_or(0);
-                if let Some(stack) = stacks.get_mut(at) {
-                    *stack = naming.stack(*stack, ns, raw, recording);
-                }
-            }
-            recording.$table.stack = stacks;
-        )*};
-    }
-    name!(events at ts_ns, samples at ts_ns, gc at start_ns, allocations at ts_ns, exceptions at ts_ns);
-    name!(contention at ts_ns, waits at ts_ns, jit at ts_ns);
+    recording.rename_stacks(|recording, stack, ns| naming.stack(stack, ns, raw, recording));
     count_unnamed(naming.unknown_frame(), recording);
 }
 
@@ -127,8 +90,8 @@ fn count_unnamed(unknown: u32, recording: &mut Trace) {
     for stack in &recording.samples.stack {
         let at = *stack as usize;
         if let (Some(depth), Some(none)) = (recording.stacks.depth.get(at), unnamed.get(at)) {
-            recording.lost.frames += u64::from(*depth) + 1;
-            recording.lost.unnamed_frames += none;
+            recording.missing.frames += u64::from(*depth) + 1;
+            recording.missing.unnamed_frames += none;
         }
     }
 }

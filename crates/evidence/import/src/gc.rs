@@ -74,7 +74,7 @@ impl Builder {
             GcEvent::Start => self.gc_start(seen),
             GcEvent::Stop => {
                 if !self.gc.stop(seen) {
-                    self.note_damage(model::END_WITHOUT_START, seen.offset);
+                    self.recording.lost.damage.remark("GC/Stop without its GC/Start", seen.offset);
                 }
             }
             GcEvent::HeapStats => self.gc.heap_stats(seen),

@@ -57,8 +57,8 @@ pub(crate) fn read(folder: &Path, builder: &mut Builder) {
             let exhibit = &mut builder.recording.exhibit;
             exhibit.name = provenance.subject.name;
             exhibit.container = provenance.subject.container;
-            exhibit.profile = provenance.profile;
             exhibit.state = provenance.state;
+            builder.recording.session.profile = provenance.profile;
             provenance.files.iter().take(MOST_FILES).for_each(|file| compare(folder, file, builder));
         }
         Err(what) => builder.note_file(&path, format!("cannot be read: {what}")),

@@ -297,7 +297,7 @@ impl Builder {
         if major >= 5 {
             self.recording.exhibit.runtime = Some(format!("{major}.{minor}.{build}"));
         }
-        self.recording.exhibit.server_gc = fields.int("StartupFlags").map(|flags| flags & SERVER_GC != 0);
+        self.recording.session.server_gc = fields.int("StartupFlags").map(|flags| flags & SERVER_GC != 0);
     }
 
     fn process_info(&mut self, seen: &Seen<'_>) {

@@ -87,6 +87,11 @@ impl<'a> Column<'a> {
     }
 }
 
+/// An integer that may be missing, as a column keeps it.
+pub fn or_none(value: Option<i64>) -> i64 {
+    value.unwrap_or(NO_INT)
+}
+
 fn via<'a, T>(ids: &[u32], list: &'a [T], row: usize) -> Option<&'a T> {
     list.get(*ids.get(row)? as usize)
 }

@@ -1,15 +1,13 @@
-//! Where a recording came from, and what of it is missing.
+//! Where evidence came from, and what of it is missing or damaged: the part that every kind has.
 
 use base::damage::DamageLog;
 
-/// What was recorded, of what, when.
+/// Where evidence came from: of what, when.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exhibit {
-    /// The format: `nettrace`.
-    pub kind: String,
-    /// The file as it was named.
+    /// The file or folder as it was named.
     pub file: String,
-    /// Version of the runtime, as it tells it itself.
+    /// Version of the runtime, as it reports it itself.
     pub runtime: Option<String>,
     /// Operating system, as the runtime names it.
     pub os: Option<String>,
@@ -19,28 +17,20 @@ pub struct Exhibit {
     pub command_line: Option<String>,
     /// The process.
     pub pid: Option<u64>,
-    /// Whether the runtime was started with the server's collector.
-    pub server_gc: Option<bool>,
     /// Processors of the machine.
     pub processors: Option<u32>,
-    /// What the service is called, as the recorder wrote it.
+    /// What the service is called, as `exhibit.toml` says.
     pub name: Option<String>,
-    /// The container that it was in, as the recorder wrote it.
+    /// The container that it was in, as `exhibit.toml` says.
     pub container: Option<String>,
-    /// The profile that was asked for, as the recorder wrote it.
-    pub profile: Option<String>,
-    /// `complete`, `recording` where it was not ended, or why it ended otherwise, as the recorder wrote it.
+    /// `complete`, `recording` if it was not ended, or why it ended otherwise, as `exhibit.toml` says.
     pub state: Option<String>,
-    /// When the session began: RFC 3339, in UTC.
+    /// When it began: RFC 3339, in UTC. Times of tables count from here. Empty if not known.
     pub start_utc: String,
-    /// From the session's start to the last event that is not rundown.
+    /// From the start to the end, in nanoseconds; 0 if the kind has no extent in time.
     pub duration_ns: i64,
-    /// Streams that were read.
-    pub streams: u32,
-    /// Bytes of the streams, decompressed.
+    /// Bytes that were read, decompressed.
     pub bytes: u64,
-    /// Version of the container's format.
-    pub format_version: u32,
 }
 
 /// A file of an exhibit that was not read, or not as a whole.
@@ -52,34 +42,32 @@ pub struct FileDamage {
     pub what: String,
 }
 
-/// A collection that ended in the recording and began before it: told, and no damage.
-pub const END_WITHOUT_START: &str = "GC/Stop without its GC/Start";
-/// What is told beside damage and is none.
-const HARMLESS: [&str; 1] = [END_WITHOUT_START];
-
-/// What is missing from a recording.
+/// What could not be read of an exhibit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// Events that the runtime dropped, by the gaps in their numbers.
-    pub events: u64,
     /// Where the input broke off, as an offset of the decompressed stream.
     pub truncated_at: Option<u64>,
-    /// What could not be read.
+    /// What could not be read, and remarks on what was read.
     pub damage: DamageLog,
     /// Files that were not read, or not as a whole.
     pub files: Vec<FileDamage>,
-    /// Whether names of methods may be missing since the recording has no rundown.
-    pub no_rundown: bool,
-    /// Frames of stacks, by occurrence in samples, and how many of them have no name.
-    pub frames: u64,
-    /// Those of `frames` that have no name.
-    pub unnamed_frames: u64,
 }
+
+/// Files that are named with what is missing of them; of more it is said that there are some.
+const MOST_FILES_NAMED: usize = 20;
 
 impl Lost {
     /// Whether anything could not be read.
     pub fn is_damaged(&self) -> bool {
-        let damaged = self.damage.kinds().iter().any(|kind| !HARMLESS.contains(&kind.what));
-        self.truncated_at.is_some() || damaged || !self.files.is_empty()
+        self.truncated_at.is_some() || self.damage.has_damage() || !self.files.is_empty()
+    }
+
+    /// Says what is missing of a file, by the file's own name.
+    pub fn note_file(&mut self, path: &std::path::Path, what: String) {
+        if self.files.len() >= MOST_FILES_NAMED {
+            return self.damage.note("further file that was not read, or not as a whole", 0);
+        }
+        let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        self.files.push(FileDamage { file, what });
     }
 }

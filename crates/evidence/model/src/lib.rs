@@ -1,26 +1,32 @@
-//! The evidence: columns, stacks and tables of a recording.
+//! The evidence: what was read of an exhibit, as columns and tables.
 //!
-//! Everything to the right of this crate sees a [`Trace`] and nothing of the file it came from. The same tables
-//! are there whatever was read, with no rows where the recording cannot give any. Rust code works on the public
-//! columns; SQL and exports see every table through [`Table`]. Nothing here reads a file or prints.
+//! Everything to the right of this crate sees [`Evidence`] and nothing of the file it came from. The tables of a kind are
+//! there whatever was read, with no rows if the exhibit cannot give any. Rust code works on the public columns; SQL and
+//! exports see every table through [`Tables`]. Nothing here reads a file or prints.
+//!
+//! ```text
+//!  Evidence ─┬─ Trace   events, samples, stacks, gc, requests …
+//!            └─ Bench   benchmarks, measurements                    each with: exhibit, lost, strings, metrics
+//! ```
 //!
 //! A missing value is [`NO_INT`], [`NO_ID`], not-a-number or [`Sym::NONE`]: a column needs no second one for them.
 
+mod bench;
 mod column;
-mod coverage;
-mod events;
+mod evidence;
 mod exhibit;
 mod index;
-mod marks;
-mod stacks;
+mod metrics;
 mod strings;
 mod tables;
+mod trace;
 
-pub use column::{Column, ComputedColumn, NO_ID, NO_INT, Value, guid_text};
-pub use events::{EventKind, Events, Fields};
-pub use exhibit::{END_WITHOUT_START, Exhibit, FileDamage, Lost};
+pub use bench::*;
+pub use column::{Column, ComputedColumn, NO_ID, NO_INT, Value, guid_text, or_none};
+pub use evidence::{Evidence, Kind, Tables};
+pub use exhibit::{Exhibit, FileDamage, Lost};
 pub use index::{Range, sorted_range};
-pub use marks::RequestMarks;
-pub use stacks::{Frame, Frames, Stacks};
+pub use metrics::{MetricRow, Metrics};
 pub use strings::{Strings, Sym};
-pub use tables::*;
+pub use tables::{ColumnSpec, Table, TableRows, TableSpec, Type};
+pub use trace::*;

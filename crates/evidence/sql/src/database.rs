@@ -1,4 +1,4 @@
-//! The connection: recordings opened as tables, and one reading statement at a time.
+//! The connection: exhibits opened as tables, and one reading statement at a time.
 //!
 //! Once the tables are there, an authorizer refuses whatever is not reading: no statement can attach a file, set a
 //! pragma, load an extension or write. Time is measured only where a query is given a limit of it.
@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::answer::{Answer, AnswerColumn, Cell, Collector, MOST_COLLECTED, Rows};
 use crate::vtab::{Source, register};
-use model::{CATALOGUE, Trace};
+use model::{Kind, TableSpec, Tables};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many recordings SQLite has room for beside each other.
+/// How many exhibits SQLite has room for beside each other.
 const MAX_ALIASES: usize = 10;
 /// The longest text or blob that a statement may make, in bytes: far more than any field of a recording.
 const LONGEST_VALUE: i32 = 64 << 20;
@@ -40,55 +40,60 @@ struct Watch {
     deadline: Option<Instant>,
 }
 
-/// Recordings as tables of SQL.
+/// Exhibits as tables of SQL.
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
-    aliases: Vec<String>,
+    /// The tables of each exhibit, by the schema that has them: `main`, or its alias.
+    catalogues: Vec<(String, &'static [TableSpec])>,
     watch: Arc<Mutex<Watch>>,
 }
 
 impl Database {
-    /// Opens recordings. One without an alias has its tables under their plain names (`gc`); those of an alias `a` are
-    /// `a.gc`. With several recordings each needs an alias, and plain names are refused.
-    pub fn open(recordings: Vec<(Option<String>, Arc<Trace>)>) -> Result<Self, Error> {
-        Self::open_with(recordings, true)
+    /// Opens exhibits of any kind. One without an alias has its tables under their plain names (`gc`); those of an alias
+    /// `a` are `a.gc`. With several exhibits each needs an alias, and plain names are refused.
+    pub fn open(exhibits: Vec<(Option<String>, Arc<dyn Tables>)>) -> Result<Self, Error> {
+        Self::open_with(exhibits, true)
+    }
+
+    /// Opens one exhibit, whose tables have their plain names.
+    pub fn of(tables: Arc<dyn Tables>) -> Result<Self, Error> {
+        Self::open(vec![(None, tables)])
     }
 
     /// As `open`, with a choice whether comparisons are pushed down: tests compare the two.
     pub(crate) fn open_with(
-        recordings: Vec<(Option<String>, Arc<Trace>)>,
+        exhibits: Vec<(Option<String>, Arc<dyn Tables>)>,
         push_down: bool,
     ) -> Result<Self, Error> {
         let connection = Connection::open_in_memory().map_err(plain)?;
         connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE).map_err(plain)?;
-        let several = recordings.len() > 1;
-        if recordings.len() > MAX_ALIASES {
-            return Err(Error::TooMany(recordings.len(), MAX_ALIASES));
+        let several = exhibits.len() > 1;
+        if exhibits.len() > MAX_ALIASES {
+            return Err(Error::TooMany(exhibits.len(), MAX_ALIASES));
         }
-        let mut aliases: Vec<String> = Vec::new();
-        for (alias, recording) in recordings {
-            let source = Source { recording, push_down, refusal: None };
-            match alias {
+        let mut catalogues: Vec<(String, &'static [TableSpec])> = Vec::new();
+        for (alias, tables) in exhibits {
+            let catalogue = tables.catalogue();
+            let source = Source { tables, specs: catalogue.iter().collect(), push_down, refusal: None };
+            let schema = match alias {
                 None if several => return Err(Error::Alias(String::new())),
-                None => create(&connection, "main", source)?,
+                None => "main".to_owned(),
                 Some(alias) => {
-                    if !is_alias(&alias) || aliases.iter().any(|other| other.eq_ignore_ascii_case(&alias)) {
+                    if !is_alias(&alias) || catalogues.iter().any(|(of, _)| of.eq_ignore_ascii_case(&alias)) {
                         return Err(Error::Alias(alias));
                     }
                     connection.execute(&format!("ATTACH ':memory:' AS \"{alias}\""), []).map_err(plain)?;
-                    create(&connection, &alias, source)?;
-                    aliases.push(alias);
+                    alias
                 }
-            }
+            };
+            create(&connection, &schema, source)?;
+            catalogues.push((schema, catalogue));
         }
         if several {
-            let names: Vec<String> = aliases.iter().map(|alias| format!("{alias}.<table>")).collect();
-            let refusal = format!("with several recordings a table is one of {}", names.join(", "));
-            let recording = Arc::new(Trace::default());
-            create(&connection, "main", Source { recording, push_down, refusal: Some(refusal) })?;
+            refuse_plain_names(&connection, &catalogues)?;
         }
-        let mut database = Self { connection, aliases, watch: Arc::default() };
+        let mut database = Self { connection, catalogues, watch: Arc::default() };
         database.guard()?;
         Ok(database)
     }
@@ -137,7 +142,7 @@ impl Database {
             }
             _ => self.explain(&error),
         };
-        let columns = columns(statement);
+        let columns = self.columns(statement);
         let mut rows = statement.query([]).map_err(failed)?;
         // A statement that goes wrong at its first row has answered nothing.
         let mut next = rows.next().map_err(failed)?;
@@ -182,40 +187,106 @@ impl Database {
             return Error::NoTable { name: name.to_owned(), known: self.known_tables() };
         }
         if let Some(name) = message.strip_prefix("no such column: ") {
-            return Error::NoColumn { name: name.to_owned(), near: near_columns(name) };
+            return Error::NoColumn { name: name.to_owned(), near: self.near_columns(name) };
         }
         Error::Sql(message)
     }
 
     fn known_tables(&self) -> String {
-        let names: Vec<&str> = CATALOGUE.iter().map(|spec| spec.name).collect();
-        let names = names.join(", ");
-        let prefixes: Vec<String> = self.aliases.iter().map(|alias| format!("`{alias}.`")).collect();
-        if prefixes.is_empty() { names } else { format!("{names}, each behind {}", prefixes.join(" or ")) }
+        let names = |of: &[TableSpec]| of.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
+        let aliases: Vec<_> = self.catalogues.iter().filter(|(schema, _)| schema != "main").collect();
+        let is_one_kind =
+            aliases.windows(2).all(|pair| pair.first().map(|of| of.1) == pair.last().map(|of| of.1));
+        match (self.catalogues.first(), aliases.is_empty()) {
+            (Some((_, catalogue)), true) => names(catalogue),
+            (Some((_, catalogue)), false) if is_one_kind => {
+                let prefixes: Vec<String> = aliases.iter().map(|(alias, _)| format!("`{alias}.`")).collect();
+                format!("{}, each behind {}", names(catalogue), prefixes.join(" or "))
+            }
+            _ => {
+                let each = aliases.iter().map(|(alias, of)| format!("{} behind `{alias}.`", names(of)));
+                each.collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    /// The columns of an answer, with type and unit if each is a column of a table.
+    fn columns(&self, statement: &Statement<'_>) -> Vec<AnswerColumn> {
+        let columns = statement.columns_with_metadata().map(|column| {
+            let of_schema =
+                self.catalogues.iter().find(|(schema, _)| Some(schema.as_str()) == column.database_name());
+            let mut specs = of_schema.map_or([].as_slice(), |(_, catalogue)| catalogue).iter();
+            let spec = specs.find(|spec| Some(spec.name) == column.table_name());
+            let origin = column.origin_name();
+            let origin = spec.and_then(|spec| spec.columns.iter().find(|spec| Some(spec.name) == origin));
+            AnswerColumn {
+                name: column.name().to_owned(),
+                kind: origin.map(|spec| spec.kind),
+                unit: origin.map_or(String::new(), |spec| spec.unit.to_owned()),
+            }
+        });
+        columns.collect()
+    }
+
+    /// Columns of the catalogue that a name may have meant, as a part of a message.
+    fn near_columns(&self, name: &str) -> String {
+        let wanted = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
+        let likes = |column: &str| {
+            let stem = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
+            column.contains(&wanted)
+                || wanted.contains(column)
+                || (wanted.len() > 2 && stem(column) == stem(&wanted))
+        };
+        let mut near = BTreeSet::new();
+        for spec in self.catalogues.iter().flat_map(|(_, catalogue)| *catalogue) {
+            for column in spec.columns.iter().filter(|column| likes(column.name)) {
+                near.insert(format!("{}.{}", spec.name, column.name));
+            }
+        }
+        let near: Vec<String> = near.into_iter().take(8).collect();
+        if near.is_empty() { String::new() } else { format!(" (there are {})", near.join(", ")) }
     }
 }
 
-/// The tables and columns that a statement reads, in the order of their names; a table of which only the rows count has
-/// an empty column. Tables are named without their alias: what is read of any recording is in the list.
-pub fn tables_used(sql: &str, aliases: &[String]) -> Result<Vec<(String, String)>, Error> {
-    let empty = |alias: Option<String>| (alias, Arc::new(Trace::default()));
-    let recordings = match aliases {
-        [] => vec![empty(None)],
-        aliases => aliases.iter().map(|alias| empty(Some(alias.clone()))).collect(),
-    };
-    let database = Database::open(recordings)?;
+/// The tables and columns that a statement reads of exhibits of these kinds, in the order of their names; a table of which
+/// only the rows count has an empty column. Tables are named without their alias: what is read of any exhibit is in the
+/// list.
+pub fn tables_used(sql: &str, exhibits: &[(Option<String>, Kind)]) -> Result<Vec<(String, String)>, Error> {
+    let empty = exhibits.iter().map(|(alias, kind)| (alias.clone(), kind.empty().tables()));
+    let database = Database::open(empty.collect())?;
     drop(database.prepare(sql)?);
     let reads = std::mem::take(&mut lock(&database.watch).reads);
-    Ok(reads.into_iter().filter(|(table, _)| CATALOGUE.iter().any(|spec| spec.name == table)).collect())
+    let is_table = |name: &str| {
+        database.catalogues.iter().any(|(_, catalogue)| catalogue.iter().any(|spec| spec.name == name))
+    };
+    Ok(reads.into_iter().filter(|(table, _)| is_table(table)).collect())
+}
+
+/// Makes plain names of tables known that only say which aliases there are.
+fn refuse_plain_names(
+    connection: &Connection,
+    catalogues: &[(String, &'static [TableSpec])],
+) -> Result<(), Error> {
+    let names: Vec<String> = catalogues.iter().map(|(alias, _)| format!("{alias}.<table>")).collect();
+    let refusal = format!("with several exhibits a table is one of {}", names.join(", "));
+    let mut specs: Vec<&'static TableSpec> = Vec::new();
+    for spec in catalogues.iter().flat_map(|(_, catalogue)| *catalogue) {
+        if !specs.iter().any(|of| of.name == spec.name) {
+            specs.push(spec);
+        }
+    }
+    // No row is ever asked of them.
+    let tables = Kind::Trace.empty().tables();
+    create(connection, "main", Source { tables, specs, push_down: true, refusal: Some(refusal) })
 }
 
 fn create(connection: &Connection, schema: &str, source: Source) -> Result<(), Error> {
     let module = format!("casebook_{schema}");
-    register(connection, &module, source).map_err(plain)?;
-    let tables: Vec<String> = CATALOGUE
-        .iter()
+    let specs = source.specs.iter();
+    let tables: Vec<String> = specs
         .map(|spec| format!("CREATE VIRTUAL TABLE \"{schema}\".\"{}\" USING \"{module}\";", spec.name))
         .collect();
+    register(connection, &module, source).map_err(plain)?;
     connection.execute_batch(&format!("BEGIN; {} COMMIT", tables.concat())).map_err(plain)
 }
 
@@ -265,20 +336,6 @@ fn plain(error: rusqlite::Error) -> Error {
     Error::Sql(error.to_string())
 }
 
-fn columns(statement: &Statement<'_>) -> Vec<AnswerColumn> {
-    let columns = statement.columns_with_metadata().map(|column| {
-        let spec = CATALOGUE.iter().find(|spec| Some(spec.name) == column.table_name());
-        let origin = column.origin_name();
-        let origin = spec.and_then(|spec| spec.columns.iter().find(|spec| Some(spec.name) == origin));
-        AnswerColumn {
-            name: column.name().to_owned(),
-            kind: origin.map(|spec| spec.kind),
-            unit: origin.map_or(String::new(), |spec| spec.unit.to_owned()),
-        }
-    });
-    columns.collect()
-}
-
 fn cell(value: ValueRef<'_>) -> Cell {
     match value {
         ValueRef::Null => Cell::Null,
@@ -288,23 +345,4 @@ fn cell(value: ValueRef<'_>) -> Cell {
             Cell::Text(String::from_utf8_lossy(bytes).into_owned())
         }
     }
-}
-
-/// Columns of the catalogue that a name may have meant, as a part of a message.
-fn near_columns(name: &str) -> String {
-    let wanted = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
-    let likes = |column: &str| {
-        let stem = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
-        column.contains(&wanted)
-            || wanted.contains(column)
-            || (wanted.len() > 2 && stem(column) == stem(&wanted))
-    };
-    let mut near = BTreeSet::new();
-    for spec in CATALOGUE {
-        for column in spec.columns.iter().filter(|column| likes(column.name)) {
-            near.insert(format!("{}.{}", spec.name, column.name));
-        }
-    }
-    let near: Vec<String> = near.into_iter().take(8).collect();
-    if near.is_empty() { String::new() } else { format!(" (there are {})", near.join(", ")) }
 }

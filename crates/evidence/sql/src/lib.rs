@@ -1,11 +1,11 @@
 //! The tables in SQL, and out as CSV, JSON, Parquet.
 //!
-//! A recording's tables are virtual tables of SQLite, which read the columns where they lie: nothing is copied in, and
+//! The tables of an exhibit, whatever its kind, are virtual tables of SQLite, which read the columns where they lie: nothing is copied in, and
 //! comparisons in a `WHERE` narrow the rows before SQLite sees them. Only one reading statement is run at a time;
 //! nothing here opens a file, and no statement can.
 //!
 //! ```text
-//! SQL ─► SQLite ─► vtab ─► scan ─► filter, index ─► columns of the recording
+//! SQL ─► SQLite ─► vtab ─► scan ─► filter, index ─► columns of the exhibit
 //!                    └──── plan: what SQLite asks for, in two bytes a comparison
 //! ```
 //!
@@ -65,11 +65,11 @@ pub enum Error {
     /// An alias cannot be used.
     #[error(
         "alias `{0}` cannot be used: take letters, digits and `_`, each name once, not main or temp; \
-         every one of several recordings needs one"
+         every one of several exhibits needs one"
     )]
     Alias(String),
-    /// More recordings than SQLite can have beside each other.
-    #[error("{0} recordings with aliases: one query reads at most {1}")]
+    /// More exhibits than SQLite can have beside each other.
+    #[error("{0} exhibits with aliases: one query reads at most {1}")]
     TooMany(usize, usize),
     /// The answer is larger than what is kept of one.
     #[error(

@@ -62,7 +62,7 @@ impl<'a> Scan<'a> {
         let range_op = matches!(term.op, Op::Eq | Op::Gt | Op::Ge | Op::Lt | Op::Le);
         match self.table.columns.get(term.column) {
             None | Some(Column::Row) => range_op || term.op == Op::In,
-            Some(Column::Int(_)) => range_op && self.table.ascending.contains(&term.column),
+            Some(Column::Int(_)) => range_op && self.table.ascending == Some(term.column),
             Some(_) => false,
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::answer::Collector;
 use crate::{Answer, Cell, Database, Error, QueryOptions, Rows, output, tables_used};
-use model::{AllocationRow, EventKind, Frame, NO_ID, NO_INT, SampleRow, Sym, Trace};
+use model::{
+    AllocationRow, Bench, BenchmarkRow, EventKind, Frame, Kind, NO_ID, NO_INT, SampleRow, Sym, Tables, Trace,
+};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,22 +119,52 @@ fn a_limit_is_told_only_when_it_cut_something() {
     }
 }
 
+fn named(alias: &str, tables: impl Tables + 'static) -> (Option<String>, Arc<dyn Tables>) {
+    (Some(alias.to_owned()), Arc::new(tables))
+}
+
+#[test]
+fn exhibits_of_two_kinds_have_each_its_own_tables() {
+    let mut bench = Bench::default();
+    let name = bench.strings.intern("Parse.Split");
+    let (parameters, unit) = (Sym::NONE, bench.strings.intern("ns"));
+    let (low, high, allocated_bytes) = (f64::NAN, f64::NAN, f64::NAN);
+    let row = BenchmarkRow {
+        id: 0,
+        name,
+        parameters,
+        n: 3,
+        mean: 2.5,
+        median: 2.0,
+        low,
+        high,
+        unit,
+        allocated_bytes,
+    };
+    bench.benchmarks.push(row);
+    let database = Database::open(vec![named("load", small()), named("bench", bench)]).unwrap();
+    let found =
+        answer(&database, "select mean, (select count(*) from load.samples) as n, low from bench.benchmarks");
+    assert_eq!(found.rows, [[Cell::Real(2.5), int(40), Cell::Null]]);
+    assert_eq!((found.columns[0].unit.as_str(), found.columns[1].unit.as_str()), ("ns", ""));
+    let message = |sql: &str| database.query(sql, ALL).unwrap_err().to_string();
+    assert!(message("select 1 from benchmarks").contains("load.<table>, bench.<table>"));
+    let unknown = message("select 1 from bench.gc");
+    assert!(unknown.contains("benchmarks, measurements, metrics behind `bench.`"), "{unknown}");
+}
+
 #[test]
 fn two_recordings_are_told_apart_and_plain_names_are_refused() {
     let mut other = small();
     sample(&mut other, 999, NO_ID, "managed", None);
-    let recordings = vec![(Some("a".to_owned()), Arc::new(small())), (Some("b".to_owned()), Arc::new(other))];
-    let database = Database::open(recordings).unwrap();
+    let database = Database::open(vec![named("a", small()), named("b", other)]).unwrap();
     let sql = "select (select count(*) from a.samples), (select count(*) from b.samples)";
     assert_eq!(answer(&database, sql).rows, [[int(40), int(41)]]);
     let message = |sql: &str| database.query(sql, ALL).unwrap_err().to_string();
     let refused = message("select * from samples");
     assert!(refused.contains("a.<table>, b.<table>"), "{refused}");
     assert!(message("select * from c.samples").contains("each behind `a.` or `b.`"));
-    let twice = vec![
-        (Some("a".to_owned()), Arc::new(Trace::default())),
-        (Some("A".to_owned()), Arc::new(Trace::default())),
-    ];
+    let twice = vec![named("a", Trace::default()), named("A", Trace::default())];
     assert!(matches!(Database::open(twice), Err(Error::Alias(_))));
 }
 
@@ -167,11 +199,16 @@ fn a_query_that_does_not_end_is_interrupted() {
 
 #[test]
 fn the_columns_that_a_statement_reads_are_known_beforehand() {
-    let pairs = |sql, aliases: &[String]| tables_used(sql, aliases).unwrap();
+    let pairs = |sql, aliases: &[&str]| {
+        let of = |alias: Option<&str>| (alias.map(str::to_owned), Kind::Trace);
+        let named: Vec<_> = aliases.iter().map(|alias| of(Some(alias))).collect();
+        let plain = [of(None)];
+        tables_used(sql, if named.is_empty() { &plain } else { &named }).unwrap()
+    };
     let pair = |table: &str, column: &str| (table.to_owned(), column.to_owned());
     let events = [pair("events", "fields"), pair("events", "name")];
     assert_eq!(pairs("select fields from events where name = 'x'", &[]), events);
-    let aliases = ["a".to_owned(), "b".to_owned()];
+    let aliases = ["a", "b"];
     let sql = "select fields from b.events, (select 1 from a.gc) where name = 'x'";
     assert!(pairs(sql, &aliases).starts_with(&events));
     assert!(!pairs("select count(*) from events", &[]).contains(&pair("events", "fields")));
@@ -397,7 +434,7 @@ proptest! {
             "join allocations a on a.weight_bytes = e.id join events f on f.activity = e.activity",
         ]),
     ) {
-        let recording = Arc::new(random(&rows));
+        let recording: Arc<dyn Tables> = Arc::new(random(&rows));
         let sql = format!("select e.rowid, a.rowid, e.ts_ns, a.bytes from events e {join} where {} \
              order by e.ts_ns, e.rowid, a.rowid", conditions.join(" and "));
         let pushed = Database::open_with(vec![(None, Arc::clone(&recording))], true).unwrap();

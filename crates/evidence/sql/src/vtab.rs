@@ -8,7 +8,7 @@ use crate::filter::{Operand, is_exact};
 use crate::index::Indexes;
 use crate::plan::{Op, Term, terms};
 use crate::scan::Scan;
-use model::{CATALOGUE, Column, NO_ID, NO_INT, TableSpec, Trace, Value};
+use model::{Column, NO_ID, NO_INT, TableSpec, Tables, Value};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::{Null, ValueRef};
 use rusqlite::vtab::{
@@ -20,25 +20,27 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_int};
 use std::sync::Arc;
 
-const MODULE: &Module<'static, RecordingTable> = &Module::read_only_module();
+const MODULE: &Module<'static, ExhibitTable> = &Module::read_only_module();
 
 /// Where the tables of a module have their rows from.
 pub(crate) struct Source {
-    pub(crate) recording: Arc<Trace>,
+    pub(crate) tables: Arc<dyn Tables>,
+    /// The tables that are made known.
+    pub(crate) specs: Vec<&'static TableSpec>,
     /// Whether comparisons are pushed down; only tests do without.
     pub(crate) push_down: bool,
     /// Why the tables cannot be read, where they stand only for being ambiguous.
     pub(crate) refusal: Option<String>,
 }
 
-/// Makes the tables of a recording known under a module's name, for `CREATE VIRTUAL TABLE gc USING name`.
+/// Makes the tables of an exhibit known under a module's name, for `CREATE VIRTUAL TABLE gc USING name`.
 pub(crate) fn register(connection: &Connection, module: &str, source: Source) -> Result<()> {
     connection.create_module(module, MODULE, Some(Arc::new(source)))
 }
 
 /// A table.
 #[repr(C)]
-struct RecordingTable {
+struct ExhibitTable {
     /// SQLite's part; has to be the first.
     base: sqlite3_vtab,
     source: Arc<Source>,
@@ -47,7 +49,7 @@ struct RecordingTable {
 }
 
 // SAFETY: the struct is `repr(C)` and begins with `sqlite3_vtab`, which is all that rusqlite asks for.
-unsafe impl<'vtab> VTab<'vtab> for RecordingTable {
+unsafe impl<'vtab> VTab<'vtab> for ExhibitTable {
     type Aux = Arc<Source>;
     type Cursor = Cursor<'vtab>;
 
@@ -59,8 +61,9 @@ unsafe impl<'vtab> VTab<'vtab> for RecordingTable {
         table: &[u8],
         _arguments: &[&[u8]],
     ) -> Result<(Cow<'static, CStr>, Self)> {
-        let spec = CATALOGUE.iter().find(|spec| spec.name.as_bytes() == table);
-        let (Some(spec), Some(source)) = (spec, aux) else {
+        let spec_of =
+            |source: &Arc<Source>| source.specs.iter().copied().find(|spec| spec.name.as_bytes() == table);
+        let (Some(source), Some(spec)) = (aux, aux.and_then(spec_of)) else {
             return Err(Error::ModuleError("a table of the catalogue was expected".to_owned()));
         };
         db.config(VTabConfig::Innocuous)?;
@@ -80,7 +83,7 @@ unsafe impl<'vtab> VTab<'vtab> for RecordingTable {
         if let Some(refusal) = &self.source.refusal {
             return Err(Error::ModuleError(refusal.clone()));
         }
-        let table = self.source.recording.table(self.spec.name);
+        let table = self.source.tables.table(self.spec.name);
         let Some(table) = table else { return Ok(false) };
         let mut estimate = Estimate::new(table.rows);
         let mut plan = String::new();
@@ -109,14 +112,14 @@ unsafe impl<'vtab> VTab<'vtab> for RecordingTable {
                 if lookup && term.op == Op::Eq {
                     estimate.one();
                 } else {
-                    estimate.narrow(term.op, table.ascending.contains(&term.column));
+                    estimate.narrow(term.op, table.ascending == Some(term.column));
                 }
             }
             let ordered = {
                 let mut order = info.order_bys();
                 let first = order.next().is_some_and(|by| {
                     !by.is_order_by_desc()
-                        && usize::try_from(by.column()).is_ok_and(|column| table.ascending.contains(&column))
+                        && usize::try_from(by.column()).is_ok_and(|column| table.ascending == Some(column))
                 });
                 first && order.next().is_none()
             };
@@ -134,13 +137,13 @@ unsafe impl<'vtab> VTab<'vtab> for RecordingTable {
     fn open(&'vtab mut self) -> Result<Cursor<'vtab>> {
         // Only what lies behind the two `Arc`s is borrowed: several cursors can be open on a table.
         let (source, indexes): (&'vtab Source, &'vtab Indexes) = (&self.source, &self.indexes);
-        let table = source.recording.table(self.spec.name);
+        let table = source.tables.table(self.spec.name);
         let table = table.ok_or_else(|| Error::ModuleError(format!("no rows for {}", self.spec.name)))?;
         Ok(Cursor { base: sqlite3_vtab_cursor::default(), scan: Scan::new(table, indexes) })
     }
 }
 
-impl CreateVTab<'_> for RecordingTable {
+impl CreateVTab<'_> for ExhibitTable {
     const KIND: VTabKind = VTabKind::Default;
 }
 

@@ -64,6 +64,7 @@ fn exhibits(given: &Given<'_>, caveats: &mut Vec<String>) {
     let collector = |of: Option<bool>| {
         of.map(|server| if server { "the server's" } else { "the workstation's" }.to_owned())
     };
+    let (before, after) = (&given.before.recording().session, &given.after.recording().session);
     differ("other collectors", collector(before.server_gc), collector(after.server_gc));
     differ("recorded with other profiles", before.profile.clone(), after.profile.clone());
 }

@@ -41,11 +41,11 @@ const MOST_UNNAMED: f64 = 0.2;
 
 /// The share of the frames of samples that have no name.
 fn unnamed(scope: &Scope<'_>) -> f64 {
-    let lost = &scope.recording().lost;
-    if lost.frames == 0 {
+    let missing = &scope.recording().missing;
+    if missing.frames == 0 {
         0.0
     } else {
-        runtime::real_u64(lost.unnamed_frames) / runtime::real_u64(lost.frames)
+        runtime::real_u64(missing.unnamed_frames) / runtime::real_u64(missing.frames)
     }
 }
 

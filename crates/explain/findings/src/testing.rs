@@ -337,7 +337,7 @@ impl Scene {
         }
         let finding = rule.finding((rule.check)(&facts)?);
         assert!(!finding.evidence.is_empty(), "{}: nothing shows it", rule.id);
-        let database = Database::open(vec![(None, Arc::clone(&recording))]).unwrap();
+        let database = Database::of(recording.clone()).unwrap();
         for of in &finding.evidence {
             let answer = database.query(&of.sql, QueryOptions { limit: None, interrupt_after: None });
             let answer = answer.unwrap_or_else(|error| panic!("{}: {error}: {}", rule.id, of.sql));

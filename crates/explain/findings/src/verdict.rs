@@ -60,9 +60,9 @@ fn too_little(recording: &Trace) -> Option<String> {
 
 /// Whether what is lost may hide what hurts.
 fn much_is_missing(recording: &Trace) -> bool {
-    let lost = &recording.lost;
+    let missing = &recording.missing;
     let events = u64::try_from(recording.events.len()).unwrap_or(u64::MAX);
-    lost.unnamed_frames.saturating_mul(5) > lost.frames || lost.events.saturating_mul(10) > events
+    missing.unnamed_frames.saturating_mul(5) > missing.frames || missing.events.saturating_mul(10) > events
 }
 
 #[cfg(test)]

@@ -19,7 +19,10 @@ pub fn subject(recording: &Trace) -> Vec<String> {
         exhibit.container.as_ref().map(|id| format!("container {}", id.get(..12).unwrap_or(id))),
         exhibit.processors.map(|n| if n == 1 { "1 processor".to_owned() } else { format!("{n} processors") }),
         (!machine.is_empty()).then(|| machine.join(" ")),
-        exhibit.server_gc.map(|server| if server { "server GC" } else { "workstation GC" }.to_owned()),
+        recording
+            .session
+            .server_gc
+            .map(|server| if server { "server GC" } else { "workstation GC" }.to_owned()),
     ];
     facts.into_iter().flatten().collect()
 }
@@ -30,7 +33,7 @@ pub fn recorded(recording: &Trace) -> String {
     let long = |ns: i64| duration(millis(ns));
     let start = if exhibit.start_utc.is_empty() { "start not told" } else { &exhibit.start_utc };
     let mut text = format!("{start} · {}", long(exhibit.duration_ns));
-    if let Some(profile) = &exhibit.profile {
+    if let Some(profile) = &recording.session.profile {
         text.extend([" · profile ", profile]);
     }
     for source in ["events", "samples"] {

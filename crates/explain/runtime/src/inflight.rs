@@ -35,7 +35,7 @@ pub fn in_flight(recording: &Trace) -> Option<InFlight> {
     let steps = steps(recording);
     let observed = observed_ns(recording, "events")?;
     if steps.is_empty()
-        || recording.lost.events > 0
+        || recording.missing.events > 0
         || recording.came_in_bursts(steps.iter().map(|(ts_ns, _)| *ts_ns))
     {
         return None;
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn where_events_were_lost_the_course_would_drift() {
         let mut recording = hosting(1_000_000_000, &[(500_000_000, 1)]);
-        recording.lost.events = 1;
+        recording.missing.events = 1;
         assert_eq!(in_flight(&recording), None);
     }
 }

@@ -18,14 +18,14 @@ pub fn losses(recording: &Trace) -> Vec<String> {
         }
         Some(why) => sentences.push(format!("the recording ended early: {why}")),
     }
-    if lost.events > 0 {
+    if recording.missing.events > 0 {
         // Damage can read as a gap in the numbers.
         let who = if lost.is_damaged() {
             "missing by their numbers (dropped by the runtime, or damaged)"
         } else {
             "dropped by the runtime"
         };
-        sentences.push(format!("{} {who}{}", events(lost.events), when(recording)));
+        sentences.push(format!("{} {who}{}", events(recording.missing.events), when(recording)));
     }
     if let Some(offset) = lost.truncated_at {
         sentences.push(format!("the input breaks off at offset {offset:#x}: what came later is not here"));
@@ -36,16 +36,16 @@ pub fn losses(recording: &Trace) -> Vec<String> {
         sentences.push(format!("{},{times} {first} offset {:#x}", damage.what, damage.first_offset));
     }
     sentences.extend(lost.files.iter().map(|file| format!("{} {}", file.file, file.what)));
-    if lost.no_rundown {
+    if recording.missing.no_rundown {
         sentences
             .push("no rundown: names of methods compiled before the recording may be missing".to_owned());
     }
-    if lost.unnamed_frames > 0 {
-        let share = percent(lost.unnamed_frames, lost.frames);
+    if recording.missing.unnamed_frames > 0 {
+        let share = percent(recording.missing.unnamed_frames, recording.missing.frames);
         sentences.push(format!(
             "{} of {} frames in samples have no name ({share})",
-            short(real_u64(lost.unnamed_frames)),
-            short(real_u64(lost.frames)),
+            short(real_u64(recording.missing.unnamed_frames)),
+            short(real_u64(recording.missing.frames)),
         ));
     }
     sentences
@@ -85,7 +85,7 @@ mod tests {
         let mut recording = Trace::default();
         assert_eq!(losses(&recording), Vec::<String>::new());
         recording.exhibit.state = Some("recording".to_owned());
-        recording.lost.events = 1_200;
+        recording.missing.events = 1_200;
         recording.loss.push(LossRow {
             thread: 7,
             from_ns: 1_000_000_000,
@@ -96,8 +96,8 @@ mod tests {
         recording.lost.damage.note("event cut short", 0x30);
         let file = model::FileDamage { file: "host.csv".to_owned(), what: "is no file: not read".to_owned() };
         recording.lost.files.push(file);
-        recording.lost.no_rundown = true;
-        (recording.lost.frames, recording.lost.unnamed_frames) = (200, 3);
+        recording.missing.no_rundown = true;
+        (recording.missing.frames, recording.missing.unnamed_frames) = (200, 3);
         assert_eq!(
             losses(&recording),
             [

@@ -80,7 +80,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     modes(&mut topic, facts);
     topic.missing_of(part);
     topic.lacks(
-        facts.recording.exhibit.server_gc.is_none(),
+        facts.recording.session.server_gc.is_none(),
         "Workstation or Server GC: told in the rundown at a recording's end (Runtime/Start), which this one lacks",
     );
     topic.lacks(
@@ -407,7 +407,7 @@ fn heap(topic: &mut Topic, facts: &Facts<'_>) {
 }
 
 fn modes(topic: &mut Topic, facts: &Facts<'_>) {
-    let mode = facts.recording.exhibit.server_gc.map_or_else(String::new, |server| {
+    let mode = facts.recording.session.server_gc.map_or_else(String::new, |server| {
         format!("This process runs {} GC.", if server { "Server" } else { "Workstation" })
     });
     let cores = when(facts.cores, |cores| {

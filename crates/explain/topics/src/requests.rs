@@ -39,7 +39,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.missing_of(part);
     topic.lacks(
         flight.is_none(),
-        if facts.recording.lost.events > 0 {
+        if facts.recording.missing.events > 0 {
             "requests under way: events were lost, so starts and stops do not add up"
         } else {
             "requests under way: no start or stop was recorded (needs the profile default)"

@@ -1,6 +1,6 @@
 //! What an export does not have: what the recording itself lacks, and what the format has no place for.
 
-use model::{CATALOGUE, Trace};
+use model::Trace;
 
 /// So many of a kind are in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ const ABOUT: [&str; 7] = ["events", "stacks", "frames", "threads", "loss", "cove
 /// What the recording has lost, then the rows of every table that the format does not have.
 pub(crate) fn left_out(recording: &Trace, tables: &[&str]) -> Vec<LeftOut> {
     let mut left = lost(recording);
-    let of_tables = CATALOGUE.iter().map(|spec| spec.name);
+    let of_tables = Trace::CATALOGUE.iter().map(|spec| spec.name);
     for name in of_tables.filter(|name| !tables.contains(name) && !ABOUT.contains(name)) {
         let rows = recording.table(name).map_or(0, |table| table.rows);
         if rows > 0 {
@@ -52,8 +52,11 @@ pub(crate) fn left_out(recording: &Trace, tables: &[&str]) -> Vec<LeftOut> {
 pub fn lost(recording: &Trace) -> Vec<LeftOut> {
     let lost = &recording.lost;
     let mut left = Vec::new();
-    if lost.events > 0 {
-        left.push(LeftOut::new("events that were lost before they reached the recording", lost.events));
+    if recording.missing.events > 0 {
+        left.push(LeftOut::new(
+            "events that were lost before they reached the recording",
+            recording.missing.events,
+        ));
     }
     if lost.truncated_at.is_some() {
         let what = "what came after the place where the recording breaks off".to_owned();
@@ -66,8 +69,8 @@ pub fn lost(recording: &Trace) -> Vec<LeftOut> {
         let what = format!("a file of the recording: {} {}", file.file, file.what);
         left.push(LeftOut { what, count: None });
     }
-    if lost.unnamed_frames > 0 {
-        left.push(LeftOut::new("names of frames in samples: they are ?", lost.unnamed_frames));
+    if recording.missing.unnamed_frames > 0 {
+        left.push(LeftOut::new("names of frames in samples: they are ?", recording.missing.unnamed_frames));
     }
     left
 }

@@ -183,7 +183,7 @@ pub(crate) fn usual() -> Trace {
     builder.request(1, Some(8), "/cart");
     builder.request(5, None, "/slow");
     builder.span(2, 3, "SELECT");
-    builder.recording.lost.events = 7;
+    builder.recording.missing.events = 7;
     builder.done()
 }
 

@@ -5,7 +5,7 @@ use crate::params::place;
 use crate::tables::{PATIENCE, answer_table, run, told};
 use crate::words::counted;
 use maud::{Markup, PreEscaped, html};
-use model::CATALOGUE;
+use model::Trace;
 use serde_json::json;
 
 /// Rows shown; the CSV has up to [`CSV_ROWS`].
@@ -83,7 +83,7 @@ fn catalogue(ctx: &Ctx<'_>) -> Markup {
     let rows = |name: &str| ctx.here().recording.table(name).map_or(0, |table| table.rows);
     html! {
         h3 { "Tables" }
-        @for table in CATALOGUE {
+        @for table in Trace::CATALOGUE {
             details.table-about {
                 summary { code { (table.name) } " " span.hint { (counted(u64::try_from(rows(table.name)).unwrap_or(0), "row")) " · " (table.about) } }
                 dl { @for column in table.columns { dt { code { (column.name) } } dd { (column.about) @if !column.unit.is_empty() { " (" (column.unit) ")" } } } }
@@ -99,5 +99,5 @@ fn schema() -> serde_json::Value {
         let columns: Vec<_> = of.columns.iter().map(column).collect();
         json!({"name": of.name, "about": of.about, "columns": columns})
     };
-    json!({"tables": CATALOGUE.iter().map(table).collect::<Vec<_>>()})
+    json!({"tables": Trace::CATALOGUE.iter().map(table).collect::<Vec<_>>()})
 }

@@ -45,7 +45,7 @@ pub(crate) struct TableSpec {
 
 /// Runs a query over a recording.
 pub(crate) fn run(recording: &Arc<Trace>, sql: &str, limit: Option<usize>) -> Result<Answer, sql::Error> {
-    let database = Database::open(vec![(None, Arc::clone(recording))])?;
+    let database = Database::of(recording.clone())?;
     database.query(sql, QueryOptions { limit, interrupt_after: Some(PATIENCE) })
 }
 
@@ -503,7 +503,7 @@ pub(crate) fn answer_csv(
     query: &str,
     most: Option<usize>,
 ) -> Result<Vec<u8>, sql::Error> {
-    let database = Database::open(vec![(None, Arc::clone(recording))])?;
+    let database = Database::of(recording.clone())?;
     let mut out = Capped(Vec::new());
     let options = QueryOptions { limit: most, interrupt_after: Some(PATIENCE) };
     database.stream(query, options, &mut ForSpreadsheets(sql::output::Csv::new(&mut out)))?;

@@ -31,12 +31,12 @@ fn hostile(mut recording: Trace) -> Trace {
     let trace_id = message;
     recording.logs.push(LogRow { ts_ns: 1, level, logger, message, template: message, trace_id });
     let told = Some(HOSTILE.to_owned());
-    let exhibit = &mut recording.exhibit;
+    let Trace { exhibit, session, .. } = &mut recording;
     exhibit.file = format!("{HOSTILE}/{HOSTILE}");
     for field in [&mut exhibit.runtime, &mut exhibit.os, &mut exhibit.arch, &mut exhibit.command_line] {
         field.clone_from(&told);
     }
-    for field in [&mut exhibit.name, &mut exhibit.container, &mut exhibit.profile, &mut exhibit.state] {
+    for field in [&mut exhibit.name, &mut exhibit.container, &mut session.profile, &mut exhibit.state] {
         field.clone_from(&told);
     }
     exhibit.start_utc = HOSTILE.to_owned();

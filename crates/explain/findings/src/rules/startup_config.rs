@@ -122,7 +122,7 @@ fn tiering(facts: &Facts<'_>, remarks: &mut Remarks) {
 
 fn collector(facts: &Facts<'_>, remarks: &mut Remarks) {
     let share = pause_share(facts, |_| true);
-    let workstation = facts.recording.exhibit.server_gc == Some(false);
+    let workstation = facts.recording.session.server_gc == Some(false);
     if !workstation || facts.cores < PROCESSORS || share < PAUSED.value {
         return;
     }

@@ -127,7 +127,7 @@ pub(crate) fn under_way(ground: &Ground<'_>) -> Option<Lane> {
     let mut spread = Spread::new(&squeezed);
     let mut left_out = 0usize;
     // A request without an end is still under way, unless the end may be among the events that were lost.
-    let are_hanging = ground.recording.lost.events == 0;
+    let are_hanging = ground.recording.missing.events == 0;
     let end = ground.recording.exhibit.duration_ns.saturating_add(1);
     for (from, dur) in rows.start_ns.iter().zip(&rows.dur_ns) {
         let to = match *dur {
@@ -209,7 +209,7 @@ mod tests {
         let mut recording = served(&[(SECOND, SECOND), (SECOND, NO_INT), (3 * SECOND, -5)]);
         let lane = under_way(&ground(&recording)).unwrap();
         assert_eq!(levels(&lane), [Some(0.0), Some(2.0), Some(1.0), Some(1.0)]);
-        recording.lost.events = 1;
+        recording.missing.events = 1;
         let lane = under_way(&ground(&recording)).unwrap();
         assert_eq!((levels(&lane), lane.left_out), (vec![Some(0.0), Some(1.0), Some(0.0), Some(0.0)], 1));
     }

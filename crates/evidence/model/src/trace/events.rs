@@ -3,8 +3,9 @@
 //! What kinds of events share (provider, name, number) is kept once a kind. Payloads are kept as they lie in the
 //! file, where the reader was asked to, and become JSON only when a row's `fields` are asked for.
 
-use crate::column::ComputedColumn;
+use crate::column::{Column, ComputedColumn};
 use crate::strings::Sym;
+use crate::tables::{Shared, TableRows, TableSpec, order_of, permute, spec};
 
 /// What all events of a kind share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,23 +91,82 @@ impl Events {
         self.payload_bytes.get(start..start + len as usize)
     }
 
-    /// Bytes that the rows and payloads take.
-    pub(crate) fn size_bytes(&self) -> usize {
+    /// Brings the rows into the order given: the row numbers, each once.
+    fn reorder(&mut self, order: &[u32]) {
+        permute(&mut self.ts_ns, order);
+        permute(&mut self.kind, order);
+        permute(&mut self.thread, order);
+        permute(&mut self.stack, order);
+        permute(&mut self.activity, order);
+        permute(&mut self.stream, order);
+        if !self.payload.is_empty() {
+            permute(&mut self.payload, order);
+        }
+    }
+}
+
+impl Events {
+    /// The catalogue's entry.
+    pub const SPEC: TableSpec = spec! { "events",
+        "Every event of the recording, also those that no other table is made of.";
+        ts_ns time "ns" "When, since the session's start"
+        provider text "" "Who sent it"
+        name text "" "Its name as TraceEvent writes it: GC/Start"
+        id int "" "Its number within the provider"
+        version int "" "Version of its fields"
+        thread int "" "The thread it is of"
+        stack stack "" "Its stack, a row of stacks"
+        activity text "" "Its activity id; null when zero"
+        stream int "" "The stream it was in; 0 is the main session"
+        fields text "" "Its fields, as a JSON object"
+    };
+}
+
+impl TableRows for Events {
+    fn spec(&self) -> &'static TableSpec {
+        &Self::SPEC
+    }
+
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn columns<'a>(&'a self, shared: Shared<'a>) -> Vec<Column<'a>> {
+        vec![
+            Column::Int(&self.ts_ns),
+            Column::TextVia(&self.kind, &self.kind_provider, shared.strings),
+            Column::TextVia(&self.kind, &self.kind_name, shared.strings),
+            Column::IntVia(&self.kind, &self.kind_id),
+            Column::IntVia(&self.kind, &self.kind_version),
+            Column::IntVia(&self.thread, shared.thread_ids),
+            Column::Id(&self.stack),
+            Column::GuidVia(&self.activity, shared.activities),
+            Column::Small(&self.stream),
+            Column::Computed(self),
+        ]
+    }
+
+    fn size_bytes(&self) -> usize {
         let row = size_of::<i64>() + 4 * size_of::<u32>() + size_of::<u16>();
         self.len() * row + size_of_val(self.payload.as_slice()) + self.payload_bytes.len()
     }
 
-    /// Brings the rows into the order given: the row numbers, each once.
-    pub fn reorder(&mut self, order: &[u32]) {
-        crate::tables::permute(&mut self.ts_ns, order);
-        crate::tables::permute(&mut self.kind, order);
-        crate::tables::permute(&mut self.thread, order);
-        crate::tables::permute(&mut self.stack, order);
-        crate::tables::permute(&mut self.activity, order);
-        crate::tables::permute(&mut self.stream, order);
-        if !self.payload.is_empty() {
-            crate::tables::permute(&mut self.payload, order);
+    fn ascending(&self) -> Option<usize> {
+        Some(0)
+    }
+
+    fn sort_by_time(&mut self) {
+        if let Some(order) = order_of(&self.ts_ns) {
+            self.reorder(&order);
         }
+    }
+
+    fn take_stacks(&mut self) -> Option<(Vec<u32>, Vec<i64>)> {
+        Some((std::mem::take(&mut self.stack), std::mem::take(&mut self.ts_ns)))
+    }
+
+    fn put_stacks(&mut self, stacks: Vec<u32>, times: Vec<i64>) {
+        (self.stack, self.ts_ns) = (stacks, times);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is kept of events beside the tables: no table of its own, and nothing that SQL sees.
 
 use crate::strings::Sym;
-use crate::tables::permute;
+use crate::tables::{order_of, permute};
 
 /// Where requests began and ended, by thread: also where nothing pairs the two, as without activity ids.
 #[derive(Debug, Default)]
@@ -15,11 +15,13 @@ pub struct RequestMarks {
 }
 
 impl RequestMarks {
-    /// Brings the rows into the order given: the row numbers, each once.
-    pub fn reorder(&mut self, order: &[u32]) {
-        permute(&mut self.ts_ns, order);
-        permute(&mut self.thread, order);
-        permute(&mut self.path, order);
+    /// Sorts the rows by time; rows of equal time keep their order.
+    pub(crate) fn sort_by_time(&mut self) {
+        if let Some(order) = order_of(&self.ts_ns) {
+            permute(&mut self.ts_ns, &order);
+            permute(&mut self.thread, &order);
+            permute(&mut self.path, &order);
+        }
     }
 
     /// Bytes that the rows take.

@@ -2,7 +2,7 @@
 //!
 //! Streams of an exhibit may overlap: time that two of them cover counts once.
 
-use crate::tables::Trace;
+use crate::Trace;
 
 /// Samples that cover a smaller part of the time were taken in bursts.
 const WHOLE: f64 = 0.9;
@@ -61,7 +61,7 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::CoverageRow;
+    use crate::CoverageRow;
 
     fn recording(spans: &[(&str, i64, i64)]) -> Trace {
         let mut recording = Trace::default();

@@ -2,8 +2,9 @@
 //!
 //! A node's parent is the frame that called it, and has a smaller number: walks end.
 
-use crate::column::NO_ID;
+use crate::column::{Column, NO_ID};
 use crate::strings::Sym;
+use crate::tables::{Shared, TableRows, TableSpec, spec};
 use rustc_hash::FxHashMap;
 
 /// A method as a stack shows it: one row for each name and tier.
@@ -110,5 +111,77 @@ impl Stacks {
     /// Gives back what was only needed to build the tree.
     pub fn close(&mut self) {
         self.children = FxHashMap::default();
+    }
+}
+
+impl Frames {
+    /// The catalogue's entry.
+    pub const SPEC: TableSpec = spec! { "frames",
+        "A method in stacks: one row for each name and tier. Addresses without a name share a row.";
+        id int "" "The number stacks refer to"
+        module text "" "The module: its file's name without the ending"
+        class ("type") text "" "The type, with its namespace"
+        method text "" "The method; null where the address has no name"
+        signature text "" "What it takes, in parentheses"
+        name text "" "All of it, as TraceEvent writes it"
+        tier text "" "How its code was made: QuickJitted, OptimizedTier1, ReadyToRun …"
+    };
+}
+
+impl TableRows for Frames {
+    fn spec(&self) -> &'static TableSpec {
+        &Self::SPEC
+    }
+
+    fn rows(&self) -> usize {
+        self.name.len()
+    }
+
+    fn columns<'a>(&'a self, shared: Shared<'a>) -> Vec<Column<'a>> {
+        let Self { module, declaring_type, method, signature, name, tier } = self;
+        let texts = [module, declaring_type, method, signature, name, tier];
+        let texts = texts.into_iter().map(|list| Column::Text(list, shared.strings));
+        std::iter::once(Column::Row).chain(texts).collect()
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.rows() * size_of::<Frame>()
+    }
+
+    fn ascending(&self) -> Option<usize> {
+        Some(0)
+    }
+}
+
+impl Stacks {
+    /// The catalogue's entry.
+    pub const SPEC: TableSpec = spec! { "stacks",
+        "A stack, as a node of the tree of all stacks: its innermost frame, and the stack that called it.";
+        id int "" "The number other tables refer to"
+        parent int "" "The caller's stack; null at the outermost frame"
+        frame int "" "The innermost frame, a row of frames"
+        depth int "" "Frames outside of it: 0 for the outermost"
+    };
+}
+
+impl TableRows for Stacks {
+    fn spec(&self) -> &'static TableSpec {
+        &Self::SPEC
+    }
+
+    fn rows(&self) -> usize {
+        self.len()
+    }
+
+    fn columns<'a>(&'a self, _shared: Shared<'a>) -> Vec<Column<'a>> {
+        vec![Column::Row, Column::Id(&self.parent), Column::Id(&self.frame), Column::Id(&self.depth)]
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.len() * 3 * size_of::<u32>()
+    }
+
+    fn ascending(&self) -> Option<usize> {
+        Some(0)
     }
 }

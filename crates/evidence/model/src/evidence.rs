@@ -1,0 +1,102 @@
+//! Evidence: a closed set of kinds, each with its own tables.
+//!
+//! Whoever must know the kind matches on [`Evidence`], without a wildcard, so that a new kind shows every place that it
+//! concerns. Whoever must not know it takes [`Tables`].
+
+use crate::exhibit::{Exhibit, Lost};
+use crate::tables::{Table, TableSpec};
+use crate::{Bench, Trace};
+use std::sync::Arc;
+
+/// Evidence of any kind, as tables.
+pub trait Tables: Send + Sync {
+    /// Every table of the kind, in the order of the documentation, with or without rows.
+    fn catalogue(&self) -> &'static [TableSpec];
+    /// A table by its name.
+    fn table(&self, name: &str) -> Option<Table<'_>>;
+    /// Where it came from.
+    fn exhibit(&self) -> &Exhibit;
+    /// What is missing of it, or damaged.
+    fn lost(&self) -> &Lost;
+    /// A figure of the table `metrics`, if it has a value.
+    fn metric(&self, name: &str) -> Option<f64>;
+}
+
+/// Declares the kinds: a line each, with its name in `exhibit.toml` and JSON and what people call it.
+macro_rules! kinds {
+    ($($(#[$about:meta])* $kind:ident $name:literal $title:literal,)*) => {
+        /// A kind of evidence.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind { $($(#[$about])* $kind),* }
+
+        /// What was read of an exhibit.
+        #[derive(Debug, Clone)]
+        pub enum Evidence { $($(#[$about])* $kind(Arc<$kind>)),* }
+
+        impl Kind {
+            /// Every kind, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),*];
+
+            /// Its name in `exhibit.toml` and in JSON.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name),* }
+            }
+
+            /// What people call an exhibit of this kind.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$kind => $title),* }
+            }
+
+            /// Evidence of this kind without a row.
+            pub fn empty(self) -> Evidence {
+                match self { $(Self::$kind => $kind::default().into()),* }
+            }
+
+            /// The tables that an exhibit of this kind offers.
+            pub fn catalogue(self) -> &'static [TableSpec] {
+                match self { $(Self::$kind => $kind::CATALOGUE),* }
+            }
+        }
+
+        impl Evidence {
+            /// The kind.
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$kind(_) => Kind::$kind),* }
+            }
+
+            /// The tables, for whoever must not know the kind.
+            pub fn tables(&self) -> Arc<dyn Tables> {
+                match self { $(Self::$kind(of) => Arc::<$kind>::clone(of)),* }
+            }
+
+            /// Where it came from.
+            pub fn exhibit(&self) -> &Exhibit {
+                match self { $(Self::$kind(of) => &of.exhibit),* }
+            }
+
+            /// What is missing of it, or damaged.
+            pub fn lost(&self) -> &Lost {
+                match self { $(Self::$kind(of) => &of.lost),* }
+            }
+        }
+
+        $(impl From<$kind> for Evidence {
+            fn from(of: $kind) -> Self {
+                Self::$kind(Arc::new(of))
+            }
+        })*
+    };
+}
+
+kinds! {
+    /// A trace: events that a running process sent of itself.
+    Trace "nettrace" "trace",
+    /// Results of benchmarks.
+    Bench "bench" "benchmark file",
+}
+
+impl std::fmt::Debug for dyn Tables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tables").field("exhibit", self.exhibit()).finish_non_exhaustive()
+    }
+}
