@@ -3,7 +3,7 @@
 use crate::browser;
 use anyhow::Context;
 use page::Reply;
-use server::{Request, Response, StatusCode, Stop, Weight};
+use server::{LocalDoor, Request, Response, StatusCode, Stop, Weight};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,16 +47,17 @@ pub(crate) fn serve(site: impl Site, at: &Where) -> anyhow::Result<ExitCode> {
     let options =
         server::Options { program: "casebook", port: at.port, limits: server::Limits::of_one_user() };
     let bound = server::bind(options).context("cannot serve pages")?;
+    let door = LocalDoor::new(&bound).context("cannot serve pages")?;
     let stop = Stop::new();
     stop_on_signals(stop.clone())?;
     let mut out = anstream::stdout();
-    writeln!(out, "Open {}   (Ctrl-C ends it)", bound.url()?)?;
+    writeln!(out, "Open {}   (Ctrl-C ends it)", door.url()?)?;
     out.flush()?;
     if !at.no_browser {
         // With a link of its own, so that the printed one still works in another browser.
-        browser::open(&bound.url()?);
+        browser::open(&door.url()?);
     }
-    server::serve(bound, Arc::new(Adapter(site)), &stop)?;
+    server::serve(bound, door, Arc::new(Adapter(site)), &stop)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,45 +1,55 @@
-//! Pages over HTTP on loopback, for the person who started the program and nobody else.
+//! Pages over HTTP on loopback.
 //!
-//! A [`Site`] says what stands on the pages; this crate knows nothing of it. It brings the socket and what a local
-//! server owes its user: other people on the machine, other sites in the same browser and names that are rebound to
-//! 127.0.0.1 get nothing; a slow, broken or hostile client costs a bounded amount and is let go.
+//! A [`Site`] says what is on the pages, a [`Door`] says who may see them. This crate knows nothing of the site. It brings
+//! the socket, the checks and limits that hold for every door, and a door for local use: [`LocalDoor`] lets in the
+//! person who started the program. A slow, broken or hostile client costs a bounded amount and is disconnected.
 //!
 //! ```text
-//!             one thread, all sockets                    few threads, bounded queues
-//!  browser ──▶ connection ──▶ gate ─────▶ answering ──▶ lane "light" ──▶ Site::answer
-//!              (limits of      (host,      (time for     lane "heavy"        │
-//!               time, size)     site,       an answer)                       ▼
-//!          ◀── bytes ◀───────── key) ◀──────────────── wire (headers, ETag, gzip)
+//!             one thread, all sockets                            few threads, bounded queues
+//!  browser ──▶ connection ──▶ gate ──────▶ Door ─────▶ serve ──▶ lane "light" ──▶ Site::answer
+//!              (limits of      (form and    (who may    (time    lane "heavy"        │
+//!               time, size)     length)      enter)      limit)                      ▼
+//!          ◀── bytes ◀───────── answers ◀─── answers ◀────────── wire (headers, ETag, gzip)
 //! ```
 //!
-//! **Who gets in.** [`Bound::url`] carries a token of 128 random bits that works once. Whoever brings it gets a
-//! cookie with another secret and is sent to the same page without the token, so that the token stands in no history.
-//! Whatever has the cookie gets in, so a second tab, a reload and a second fetch of the link by the same browser
-//! work. What a browser or a desktop does ahead of its user does not use the token up: `HEAD` and prefetching
-//! (`Sec-Purpose`, `Purpose`, `X-Moz`) are refused without a trace, and a browser drops a refused prefetch and asks
-//! again in earnest. A link that someone else used up first answers 403 with a page that says so and what to do.
+//! **How it is cut.** `listen.rs` opens the socket, `serve.rs` runs everything, `connection.rs` and `course.rs` limit a
+//! client's time. `gate.rs` decides what holds whatever the door: exactly one host, `GET` or `HEAD`, no body, a target
+//! that is short enough and is text. Then it asks the door. `door.rs` is the trait; `local.rs` is the local door, with
+//! its tokens and cookie (`local/keys.rs`), how it recognises other sites (`local/asker.rs`) and what it tells those
+//! that it refuses (`local/reason.rs`). A new door is one implementation of the trait, passed to [`serve`]; only a door
+//! that takes bodies needs more, as [`Door`] explains.
 //!
-//! Nothing of another site gets an answer of [`Site`]. A link on such a page (a terminal in the browser, a chat)
-//! works if it has a token that works; without one the reader is asked whether he meant to come.
+//! **Whom the local door lets in.** Other people on the machine, other sites in the same browser and host names that are
+//! rebound to 127.0.0.1 get nothing. [`LocalDoor::url`] contains a token of 128 random bits that works once. Whoever
+//! brings it gets a cookie with another secret and is sent to the same page without the token, so that the token is in
+//! no history. Any request with the cookie gets in, so a second tab, a reload, and opening the link again in the same
+//! browser work. What a browser or a desktop does ahead of its user does not use the token up: `HEAD` and prefetching
+//! (`Sec-Purpose`, `Purpose`, `X-Moz`) are refused and change nothing, and a browser drops a refused prefetch and asks
+//! again when the user really goes there. A link that someone else used first answers 403 with a page that says so and
+//! what to do.
 //!
-//! **What this does not keep off:** programs of the same user and of root. A token in the arguments of a program such
-//! as `xdg-open` can be read by every user of the machine until the browser has used it up; that he was too late is
-//! all that the user sees. And browsers send a cookie of 127.0.0.1 to all its ports, so whatever page the user opens
-//! at another port of 127.0.0.1 learns it.
+//! Behind the local door, nothing of another site gets an answer of [`Site`]. A link on another site's page (a terminal
+//! in the browser, a chat) works if its token does; without one, the reader is asked whether they meant to come.
 //!
-//! It does no TLS, listens at no other address, takes no bodies (`GET` and `HEAD` only), opens no file and no
-//! browser. What is no HTTP at all is answered by hyper, with 400 or 431 and no content.
+//! **What the local door does not keep out:** programs of the same user and of root. A token in the arguments of a program
+//! such as `xdg-open` can be read by every user of the machine until the browser has used it; if another user is
+//! faster, all that the user sees is that the link no longer works. And browsers send a cookie of 127.0.0.1 to all its
+//! ports, so whatever page the user opens at another port of 127.0.0.1 learns it.
+//!
+//! The server does no TLS, listens at no other address than 127.0.0.1, takes no bodies (`GET` and `HEAD` only), opens no
+//! file and no browser. What is not HTTP at all is answered by hyper, with 400 or 431 and no content.
 
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod connection;
 mod course;
+mod door;
 mod error;
 mod gate;
-mod keys;
 mod lane;
 mod limits;
 mod listen;
+mod local;
 mod refusal;
 mod request;
 mod response;
@@ -47,11 +57,13 @@ mod serve;
 mod target;
 mod wire;
 
+pub use door::{Door, Head, Verdict};
 pub use error::Error;
-pub use hyper::StatusCode;
 pub use hyper::body::Bytes;
+pub use hyper::{HeaderMap, Method, StatusCode, Uri};
 pub use limits::Limits;
 pub use listen::{Bound, Options, bind};
+pub use local::LocalDoor;
 pub use request::Request;
 pub use response::Response;
 pub use serve::{Report, Stop, serve};

@@ -1,7 +1,6 @@
 //! Where a server listens: at 127.0.0.1, and nowhere else.
 
 use crate::Error;
-use crate::keys::Keys;
 use crate::limits::Limits;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -9,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener};
 /// What a server is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The program, as its pages and its cookie name it.
+    /// The name of the program, for the server's own pages and the local door's cookie.
     pub program: &'static str,
     /// The port, 0 for one that is free.
     pub port: u16,
@@ -22,21 +21,20 @@ pub struct Options {
 pub struct Bound {
     pub(crate) listener: TcpListener,
     pub(crate) options: Options,
-    pub(crate) keys: Keys,
-    pub(crate) port: u16,
+    port: u16,
 }
 
 impl Bound {
-    /// A new address that lets one browser in, once: `http://127.0.0.1:PORT/?token=…`.
-    pub fn url(&self) -> Result<String, Error> {
-        Ok(format!("http://127.0.0.1:{}/?token={}", self.port, self.keys.issue()?))
+    /// The port, also if any free one was asked for.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 }
 
 /// Listens at the port that is asked for, or a free one.
 pub fn bind(options: Options) -> Result<Bound, Error> {
     let (listener, port) = listen(options.port).map_err(|cause| failure(options.port, cause))?;
-    Ok(Bound { listener, options, keys: Keys::new(options.program, port)?, port })
+    Ok(Bound { listener, options, port })
 }
 
 fn listen(port: u16) -> io::Result<(TcpListener, u16)> {
@@ -69,15 +67,6 @@ mod tests {
         assert!(matches!(error, Error::PortTaken { port } if port == first.port));
         let text = error.to_string();
         assert!(text.contains(&first.port.to_string()) && text.contains("give another port"), "{text}");
-    }
-
-    #[test]
-    fn two_servers_have_two_ports_and_each_link_has_its_own_token() {
-        let (first, second) = (bind(options(0)).unwrap(), bind(options(0)).unwrap());
-        assert_ne!(first.port, second.port);
-        let (one, other) = (first.url().unwrap(), first.url().unwrap());
-        assert_ne!(one, other);
-        assert!(one.starts_with(&format!("http://127.0.0.1:{}/?token=", first.port)));
     }
 
     #[test]

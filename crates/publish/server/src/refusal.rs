@@ -1,83 +1,74 @@
-//! Why a request is refused, and the page that says so.
+//! The server's own pages for requests that it refuses whatever the door, and for answers that failed.
 //!
 //! The pages repeat nothing of the request, so they cannot carry what an attacker wrote.
 
-use crate::Response;
+use crate::response::Response;
 use hyper::StatusCode;
 
-/// Why a request is not answered by the site.
+/// What is wrong with the form of a request. No door hears of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Neither the cookie nor a token that works.
-    Locked,
-    /// A page of somebody else asks.
-    CrossSite,
-    /// It is meant for another host.
-    Misdirected,
+    /// Its method is neither `GET` nor `HEAD`.
     Method,
+    /// It has a body.
     Body,
+    /// Path and query are too long.
     LongTarget,
+    /// Path or query cannot be decoded to text.
     Target,
+}
+
+impl Refusal {
+    pub(crate) fn response(self, program: &str) -> Response {
+        let (status, title, text) = match self {
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Nothing can be changed here",
+                "PROGRAM shows pages and takes only GET and HEAD.",
+            ),
+            Self::Body => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Nothing can be sent here",
+                "PROGRAM shows pages and takes no content.",
+            ),
+            Self::LongTarget => (
+                StatusCode::URI_TOO_LONG,
+                "This address is too long",
+                "Shorten what is asked for, for example the filter.",
+            ),
+            Self::Target => {
+                (StatusCode::BAD_REQUEST, "This address is damaged", "It holds bytes that are no UTF-8 text.")
+            }
+        };
+        let mut response = page(program, status, title, text);
+        if self == Self::Method {
+            response.headers.push(("allow", "GET, HEAD".to_owned()));
+        }
+        response
+    }
+}
+
+/// Why a request that passed the door gets no answer from the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
     /// Too many requests wait already.
     Busy,
     /// The answer took too long.
     Overtime,
-    /// The site panicked, or answered what cannot be sent.
+    /// The site panicked, or its answer cannot be sent.
     Broken,
 }
 
-impl Refusal {
+impl Failure {
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::Locked | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::LongTarget => StatusCode::URI_TOO_LONG,
-            Self::Target => StatusCode::BAD_REQUEST,
             Self::Busy | Self::Overtime => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     pub(crate) fn response(self, program: &str) -> Response {
-        let (title, text) = self.words();
-        let mut response = page(program, self.status(), title, text);
-        match self {
-            Self::Method => response.headers.push(("allow", "GET, HEAD".to_owned())),
-            Self::Busy | Self::Overtime => response.headers.push(("retry-after", "5".to_owned())),
-            _ => {}
-        }
-        response
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Locked => (
-                "This browser has no key",
-                "These pages are for the person who started PROGRAM. Each link that PROGRAM showed works once, for one \
-                 browser: if the pages are open in another browser, in another profile of it or under another name \
-                 of this machine, go on there. Otherwise stop PROGRAM, start it again and open the new link. If you \
-                 never opened the link, somebody else on this machine did and can see the pages until you stop \
-                 PROGRAM.",
-            ),
-            Self::CrossSite => (
-                "Another site asked for this",
-                "Pages of other sites may not read these. If you meant to come here, <a href=\"\">open the page</a>.",
-            ),
-            Self::Misdirected => (
-                "This is another host",
-                "PROGRAM answers at 127.0.0.1 and localhost with its own port. Through a tunnel, use the same port \
-                 at both ends.",
-            ),
-            Self::Method => {
-                ("Nothing can be changed here", "PROGRAM shows pages and takes only GET and HEAD.")
-            }
-            Self::Body => ("Nothing can be sent here", "PROGRAM shows pages and takes no content."),
-            Self::LongTarget => {
-                ("This address is too long", "Shorten what is asked for, for example the filter.")
-            }
-            Self::Target => ("This address is damaged", "It holds bytes that are no UTF-8 text."),
+        let (title, text) = match self {
             Self::Busy => (
                 "Too much at once",
                 "PROGRAM is still computing other pages, and enough of them wait. Try again in a moment.",
@@ -90,7 +81,12 @@ impl Refusal {
                 "PROGRAM has a defect here",
                 "Computing this page ended in an error, which stands in the terminal. Other pages work on.",
             ),
+        };
+        let mut response = page(program, self.status(), title, text);
+        if self != Self::Broken {
+            response.headers.push(("retry-after", "5".to_owned()));
         }
+        response
     }
 }
 

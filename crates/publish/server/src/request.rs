@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A `GET` that has passed the gate, or a `HEAD`, which a site answers in the same way.
+/// A `GET` that the door has let pass, or a `HEAD`, which a site answers in the same way.
 #[derive(Debug)]
 pub struct Request {
     /// The decoded path. It begins with a slash and may hold anything else, `..` and control characters too.
     pub path: String,
-    /// The decoded pairs of the query in their order. None of them is named `token`.
+    /// The decoded pairs of the query in their order. What was only for the door, such as a token, is not among them.
     pub query: Vec<(String, String)>,
     pub(crate) gone: Gone,
 }

@@ -5,10 +5,11 @@
 
 use crate::connection::Guarded;
 use crate::course::Phase;
-use crate::gate::{Gate, Verdict};
+use crate::door::{Door, Verdict};
+use crate::gate;
 use crate::lane::{Job, Lane};
 use crate::listen::{Bound, Options};
-use crate::refusal::Refusal;
+use crate::refusal::Failure;
 use crate::request::{Gone, Request};
 use crate::wire::{self, Sendable, Wants};
 use crate::{Error, Limits, Response, Site, Weight};
@@ -66,7 +67,7 @@ pub struct Report {
     pub connections: u64,
     /// Requests whose headers came whole and were no nonsense.
     pub requests: u64,
-    /// Requests that were kept from the site: no key, another site, another host, too long.
+    /// Requests that did not reach the site: another host, a wrong form, too long, or refused by the door.
     pub refused: u64,
     /// Answers that ended in a panic or cannot be sent.
     pub broken: u64,
@@ -86,11 +87,12 @@ pub struct Report {
     pub unfinished: usize,
 }
 
-/// Answers with a site until `stop` is told. It takes the calling thread, which belongs to no other tokio runtime.
+/// Answers the requests that the door lets pass with a site, until `stop` is told. It takes the calling thread, which
+/// must not belong to another tokio runtime.
 ///
 /// What is under way when the time for farewells is over is cut in the middle.
-pub fn serve(bound: Bound, site: Arc<impl Site>, stop: &Stop) -> Result<Report, Error> {
-    let Bound { listener, options, keys, port } = bound;
+pub fn serve(bound: Bound, door: impl Door, site: Arc<impl Site>, stop: &Stop) -> Result<Report, Error> {
+    let Bound { listener, options, .. } = bound;
     let queue = |cause| Error::Threads { what: "event queue", cause };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().map_err(queue)?;
@@ -100,14 +102,7 @@ pub fn serve(bound: Bound, site: Arc<impl Site>, stop: &Stop) -> Result<Report, 
     };
     let light = Lane::start("server-light", 1)?;
     let heavy = Lane::start("server-heavy", options.limits.heavy_threads)?;
-    let server = Rc::new(Server {
-        gate: Gate { program: options.program, port, keys, limits: options.limits },
-        options,
-        site,
-        light,
-        heavy,
-        report: RefCell::default(),
-    });
+    let server = Rc::new(Server { door, options, site, light, heavy, report: RefCell::default() });
     LocalSet::new().block_on(&runtime, run(&server, listener, stop));
     drop(runtime);
     let mut report = *server.report.borrow();
@@ -120,8 +115,8 @@ pub fn serve(bound: Bound, site: Arc<impl Site>, stop: &Stop) -> Result<Report, 
 
 /// What all connections share. It stays on one thread.
 #[derive(Debug)]
-struct Server<S> {
-    gate: Gate,
+struct Server<D, S> {
+    door: D,
     options: Options,
     site: Arc<S>,
     light: Lane,
@@ -135,7 +130,7 @@ struct Standing {
     phase: Rc<Cell<Phase>>,
 }
 
-async fn run<S: Site>(server: &Rc<Server<S>>, listener: TcpListener, stop: &Stop) {
+async fn run<D: Door, S: Site>(server: &Rc<Server<D, S>>, listener: TcpListener, stop: &Stop) {
     let limits = server.options.limits;
     let mut connections = JoinSet::new();
     // In the order of their coming.
@@ -171,7 +166,12 @@ async fn run<S: Site>(server: &Rc<Server<S>>, listener: TcpListener, stop: &Stop
 }
 
 /// One connection from its first byte to its end.
-async fn connection<S: Site>(server: Rc<Server<S>>, socket: TcpStream, phase: Rc<Cell<Phase>>, stop: Stop) {
+async fn connection<D: Door, S: Site>(
+    server: Rc<Server<D, S>>,
+    socket: TcpStream,
+    phase: Rc<Cell<Phase>>,
+    stop: Stop,
+) {
     // Without it, small answers wait for acknowledgements; a socket that cannot do it works anyway.
     socket.set_nodelay(true).ok();
     let limits = server.options.limits;
@@ -213,7 +213,7 @@ fn is_timeout(error: &hyper::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
-impl<S: Site> Server<S> {
+impl<D: Door, S: Site> Server<D, S> {
     /// The next connection. Dropping the future loses none.
     async fn accept(&self, listener: &TcpListener) -> TcpStream {
         loop {
@@ -237,12 +237,14 @@ impl<S: Site> Server<S> {
         self.count(|report| &mut report.requests);
         let (head, body) = request.into_parts();
         let wants = Wants::of(&head.headers);
-        match self.gate.decide(&head, !body.is_end_stream()) {
+        match gate::decide(&self.door, &head, !body.is_end_stream(), &self.options) {
             Verdict::Pass(request) => self.answer(request, wants).await,
             Verdict::Answer(response) => self.render(response, &wants),
-            Verdict::Refuse(refusal) => {
-                let mut sendable = self.refuse(refusal, &wants);
-                // One small answer a connection: who has no key cannot hold a place by not reading.
+            Verdict::Refuse(response) => {
+                self.count(|report| &mut report.refused);
+                let mut sendable = self.render(response, &wants);
+                // One small answer per connection, so that a client that is not let in cannot hold a place by not
+                // reading.
                 sendable.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 sendable
             }
@@ -259,7 +261,7 @@ impl<S: Site> Server<S> {
         let lane = match weight {
             Ok(Weight::Light) => &self.light,
             Ok(Weight::Heavy) => &self.heavy,
-            Err(_) => return self.refuse(Refusal::Broken, &wants),
+            Err(_) => return self.fail(Failure::Broken, &wants),
         };
         let site = Arc::clone(&self.site);
         let work = move || {
@@ -268,31 +270,31 @@ impl<S: Site> Server<S> {
             send.send(answer.unwrap_or(None)).ok();
         };
         if !lane.offer(Job { gone: guard.0.clone(), work: Box::new(work) }, limits.waiting) {
-            return self.refuse(Refusal::Busy, &wants);
+            return self.fail(Failure::Busy, &wants);
         }
         match timeout(limits.answer_time, receive).await {
             Ok(Ok(Some(sendable))) => sendable,
-            Ok(_) => self.refuse(Refusal::Broken, &wants),
-            Err(_) => self.refuse(Refusal::Overtime, &wants),
+            Ok(_) => self.fail(Failure::Broken, &wants),
+            Err(_) => self.fail(Failure::Overtime, &wants),
         }
     }
 
-    fn refuse(&self, refusal: Refusal, wants: &Wants) -> Sendable {
-        self.count(|report| match refusal {
-            Refusal::Busy => &mut report.busy,
-            Refusal::Overtime => &mut report.overtime,
-            Refusal::Broken => &mut report.broken,
-            _ => &mut report.refused,
+    fn fail(&self, failure: Failure, wants: &Wants) -> Sendable {
+        self.count(|report| match failure {
+            Failure::Busy => &mut report.busy,
+            Failure::Overtime => &mut report.overtime,
+            Failure::Broken => &mut report.broken,
         });
-        self.render(refusal.response(self.options.program), wants)
+        self.render(failure.response(self.options.program), wants)
     }
 
     fn render(&self, response: Response, wants: &Wants) -> Sendable {
         wire::render(response, wants).unwrap_or_else(|| {
-            // Only a target with bytes that no header holds leads here, and the parser lets none through.
+            // Only answers of the gate and the door get here. The local door's could fail only if a target had bytes
+            // that no header can have, and the parser lets none of those through.
             self.count(|report| &mut report.broken);
             let mut empty = Sendable::default();
-            *empty.status_mut() = Refusal::Broken.status();
+            *empty.status_mut() = Failure::Broken.status();
             empty
         })
     }

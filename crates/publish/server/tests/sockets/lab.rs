@@ -2,7 +2,10 @@
 
 use crate::client::{PATIENCE, ask, get};
 use base::time::Deadline;
-use server::{Limits, Options, Report, Request, Response, Site, StatusCode, Stop, Weight, bind, serve};
+use server::{
+    Bound, Door, Limits, LocalDoor, Options, Report, Request, Response, Site, StatusCode, Stop, Weight, bind,
+    serve,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -77,7 +80,7 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
 /// A server that answers until it is ended.
 pub(crate) struct Lab {
     pub(crate) port: u16,
-    /// What follows `http://127.0.0.1:PORT` in a link that works once.
+    /// What follows `http://127.0.0.1:PORT` in a link that works once. Empty behind another door than the local one.
     pub(crate) link: String,
     /// Another such link.
     pub(crate) second_link: String,
@@ -93,16 +96,23 @@ impl Lab {
 
     pub(crate) fn with(limits: Limits) -> Self {
         let bound = bind(Options { program: "lab", port: 0, limits }).unwrap();
-        let url = bound.url().unwrap();
-        let rest = url.strip_prefix("http://127.0.0.1:").unwrap();
-        let (port, link) = rest.split_once('/').unwrap();
-        let (port, link) = (port.parse().unwrap(), format!("/{link}"));
-        let second_link = bound.url().unwrap()[url.len() - link.len()..].to_owned();
+        let door = LocalDoor::new(&bound).unwrap();
+        let start = format!("http://127.0.0.1:{}", bound.port());
+        let link = || door.url().unwrap().strip_prefix(&start).unwrap().to_owned();
+        let (first, second) = (link(), link());
+        let mut lab = Self::behind(door, bound);
+        (lab.link, lab.second_link) = (first, second);
+        lab
+    }
+
+    /// A server behind any door.
+    pub(crate) fn behind(door: impl Door + Send, bound: Bound) -> Self {
+        let port = bound.port();
         let (seen, stop) = (Arc::new(Seen::default()), Stop::new());
         let (site, told) = (Arc::clone(&seen), stop.clone());
-        let serving = move || serve(bound, site, &told).unwrap();
+        let serving = move || serve(bound, door, site, &told).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(serving).unwrap();
-        Self { port, link, second_link, seen, stop, thread: Some(thread) }
+        Self { port, link: String::new(), second_link: String::new(), seen, stop, thread: Some(thread) }
     }
 
     /// The header line with the cookie that a link is exchanged for.

@@ -4,6 +4,7 @@
 
 mod bytes;
 mod client;
+mod doors;
 mod hostile;
 mod keys;
 mod lab;

@@ -1,45 +1,46 @@
 //! Tokens that work once, and the cookie that they are exchanged for.
 
-use crate::Error;
+use crate::error::Error;
 use constant_time_eq::constant_time_eq;
 use std::fmt::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 
-/// The keys of one server.
+/// The tokens and the cookie of one server.
 #[derive(Debug)]
-pub(crate) struct Keys {
+pub(super) struct Keys {
     cookie_name: String,
     cookie: Secret,
-    /// Tokens that nobody has used yet.
+    /// Tokens that no browser has used yet.
     open: Mutex<Vec<Secret>>,
 }
 
 impl Keys {
-    /// The cookie's name holds the port, since browsers do not tell the ports of a host apart.
-    pub(crate) fn new(program: &str, port: u16) -> Result<Self, Error> {
+    /// A new cookie and no token. The cookie's name includes the port, since a browser sends the cookies of a host to all
+    /// its ports, and two servers would overwrite each other's.
+    pub(super) fn new(program: &str, port: u16) -> Result<Self, Error> {
         let letters: String = program.chars().filter(char::is_ascii_alphanumeric).collect();
         let cookie_name = format!("{letters}-{port}");
         Ok(Self { cookie_name, cookie: Secret::random()?, open: Mutex::default() })
     }
 
     /// A new token.
-    pub(crate) fn issue(&self) -> Result<String, Error> {
+    pub(super) fn issue(&self) -> Result<String, Error> {
         let token = Secret::random()?;
         let text = token.0.clone();
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(token);
         Ok(text)
     }
 
-    /// Uses a token up. Whether it was one.
-    pub(crate) fn redeem(&self, token: &str) -> bool {
+    /// Uses a token up. Returns whether it was valid.
+    pub(super) fn redeem(&self, token: &str) -> bool {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let before = open.len();
         open.retain(|own| !own.is(token));
         open.len() < before
     }
 
-    /// Whether one of these `Cookie` headers holds ours.
-    pub(crate) fn unlock<'a>(&self, mut headers: impl Iterator<Item = &'a str>) -> bool {
+    /// Whether one of these `Cookie` headers has our cookie.
+    pub(super) fn unlock<'a>(&self, mut headers: impl Iterator<Item = &'a str>) -> bool {
         headers.any(|header| {
             header
                 .split(';')
@@ -48,8 +49,8 @@ impl Keys {
         })
     }
 
-    /// The header that gives a browser the cookie, until it is closed.
-    pub(crate) fn set_cookie(&self) -> String {
+    /// The `Set-Cookie` header that gives a browser the cookie. The browser keeps it until it is closed.
+    pub(super) fn set_cookie(&self) -> String {
         format!("{}={}; HttpOnly; SameSite=Strict; Path=/", self.cookie_name, self.cookie.0)
     }
 }
@@ -69,13 +70,13 @@ impl Secret {
         Ok(Self(text))
     }
 
-    /// Compares in a time that does not tell how much of it is right.
+    /// Whether the guess is right. Takes the same time however much of it is right.
     fn is(&self, guess: &str) -> bool {
         constant_time_eq(self.0.as_bytes(), guess.as_bytes())
     }
 }
 
-/// Without the secret, so that it reaches no log.
+/// Does not print the secret, so that it gets into no log.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")

@@ -1,0 +1,48 @@
+//! Who had the browser make a request: this server's own pages and the user, or another site.
+
+use hyper::header::{HeaderMap, HeaderName};
+
+/// Who had the browser make a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// One of our pages, or the user, who typed an address or opened it from a terminal.
+    Own,
+    /// A link that the user followed from another site's page, such as a terminal or a chat in the browser.
+    Link,
+    /// Another site's page, without the user.
+    Other,
+}
+
+/// Reads the asker from what the browser says of it.
+///
+/// Other ports of this host count as other sites, since any program of any user may listen there. Browsers call them the
+/// same site and send them our cookie. A client that sends none of these headers is not a current browser, so another
+/// site's page cannot be behind it: it counts as our own.
+pub(super) fn of(headers: &HeaderMap, host: &str) -> Asker {
+    let all = |name: &'static str, is_right: &dyn Fn(&[u8]) -> bool| {
+        headers.get_all(HeaderName::from_static(name)).iter().all(|value| is_right(value.as_bytes()))
+    };
+    let own = format!("http://{host}");
+    let origin_is_own = all("origin", &|value| value.eq_ignore_ascii_case(own.as_bytes()));
+    let site_is_own = all("sec-fetch-site", &|value| matches!(value, b"same-origin" | b"none"));
+    let says = |name: &'static str, expected: &[u8]| {
+        headers.contains_key(name) && all(name, &|value| value == expected)
+    };
+    match (origin_is_own, site_is_own) {
+        (true, true) => Asker::Own,
+        (true, false) if says("sec-fetch-mode", b"navigate") && says("sec-fetch-dest", b"document") => {
+            Asker::Link
+        }
+        _ => Asker::Other,
+    }
+}
+
+/// Whether the browser prefetches a page that its user has not asked for yet.
+pub(super) fn is_ahead(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"].into_iter().any(|name| {
+        headers.get_all(HeaderName::from_static(name)).iter().any(|value| {
+            let value = value.as_bytes().to_ascii_lowercase();
+            ["prefetch", "prerender", "preview"].iter().any(|purpose| value.starts_with(purpose.as_bytes()))
+        })
+    })
+}
