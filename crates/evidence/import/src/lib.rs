@@ -1,33 +1,132 @@
 //! Files of any kind to the model.
 //!
-//! [`open`] looks at what a file is, drives its reader and fills a [`model::Trace`]. It reads files and folders and
-//! nothing else: it prints nothing, reads no clock, and knows no SQL and no finding. A file that cannot be read at all
-//! is an [`Error`]; anything less is told in the recording's `lost`.
+//! [`open`] looks at what a file or folder holds, chooses the format by its first bytes, and has that format's reader fill
+//! an [`Evidence`]. It reads files and folders and nothing else: it prints nothing, reads no clock, and knows no SQL and no
+//! finding. A file that cannot be read at all is an [`Error`]; anything less is reported in the evidence's `lost`.
 //!
 //! ```text
-//!  source (file, folder, .zst .gz .zip) ─▶ nettrace ─▶ builder ─▶ methods, stacks, gc, waits … ─▶ Recording
+//!  file, folder ─▶ folder, head (first bytes) ─▶ formats ─┬─▶ trace ─▶ Evidence::Trace
+//!                                          │              └─▶ bench ─▶ Evidence::Bench
+//!                                          └─▶ foreign: files of other tools, refused by name
 //! ```
+//!
+//! Only this crate joins a container with the model. A kind of evidence is a folder here and a line in `formats`.
 
-mod alongside;
-mod builder;
-mod clock;
-mod counters;
-mod finish;
-mod gc;
-mod host;
-mod kinds;
-mod live;
-mod methods;
-mod metrics;
-mod provenance;
-mod rawstacks;
-mod requests;
-mod rows;
-mod source;
-mod spans;
-mod states;
-mod threads;
+mod bench;
+mod error;
+mod feed;
+mod folder;
+mod foreign;
+mod formats;
+mod head;
+mod trace;
 
-pub use alongside::{Along, Alongside, EventName};
-pub use live::{CounterFeed, CounterNote, CounterReading, CounterSource};
-pub use source::{Error, Options, Progress, files, open, open_bytes, open_with_progress};
+pub use error::Error;
+pub use trace::{Along, Alongside, CounterFeed, CounterNote, CounterReading, CounterSource, EventName};
+
+use feed::Job;
+use folder::{Contents, Place};
+use formats::Format;
+use head::Head;
+use model::{Evidence, Kind};
+use std::path::{Path, PathBuf};
+
+/// How to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Keep the payloads of a trace's events, so that `events.fields` can be asked for; costs about the size of the
+    /// decompressed input.
+    pub payloads: bool,
+    /// 1, or 2 to unpack on a thread of its own.
+    pub threads: usize,
+}
+
+/// How far the reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the files read so far.
+    pub read: u64,
+    /// Bytes of all files.
+    pub total: Option<u64>,
+}
+
+/// An exhibit at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its name among the exhibits of one folder; `None` if the path itself is the exhibit.
+    pub name: Option<String>,
+    /// The file, or the folder.
+    pub path: PathBuf,
+    /// The kind of evidence.
+    pub kind: Kind,
+}
+
+/// What there is at a path: one exhibit, or those in the sub-folders of a folder, by name.
+///
+/// It looks at first bytes only: an exhibit that is found may still turn out to be damaged.
+pub fn find(path: &Path) -> Result<Vec<Found>, Error> {
+    match look(path)? {
+        Place::File(format) => Ok(vec![Found { name: None, path: path.to_owned(), kind: format.kind }]),
+        Place::Folder(contents) => {
+            Ok(vec![Found { name: None, path: path.to_owned(), kind: contents.format.kind }])
+        }
+        Place::Several(found) => Ok(found),
+    }
+}
+
+/// Opens an exhibit: a file, packed or not, or a folder.
+pub fn open(path: &Path, options: Options) -> Result<Evidence, Error> {
+    open_with_progress(path, options, &mut |_| {})
+}
+
+/// Opens an exhibit and reports how far it is.
+pub fn open_with_progress(
+    path: &Path,
+    options: Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Evidence, Error> {
+    match look(path)? {
+        Place::File(format) => {
+            let files = [path.to_path_buf()];
+            let mut job = Job::new(path.display().to_string(), options, &files, progress);
+            (format.read)(&mut job, &files)
+        }
+        Place::Folder(contents) => contents.read(path, options, progress),
+        Place::Several(found) => match found.as_slice() {
+            [only] => open_with_progress(&only.path, options, progress),
+            _ => {
+                let names = found.into_iter().filter_map(|found| found.name).collect();
+                Err(Error::SeveralExhibits { path: path.display().to_string(), names })
+            }
+        },
+    }
+}
+
+/// Reads an exhibit that is in memory, unpacked: one file.
+pub fn open_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Evidence, Error> {
+    let head = Head::of_bytes(bytes);
+    let format = formats::of(head, name)?;
+    (format.read_bytes)(bytes, name, options)
+}
+
+/// The files that opening this path reads.
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    match look(path) {
+        Ok(Place::Folder(contents)) => contents.all_files(path),
+        Ok(Place::Several(found)) => found.iter().flat_map(|found| files(&found.path)).collect(),
+        // What cannot be read is reported when it is opened.
+        Ok(Place::File(_)) | Err(_) => vec![path.to_path_buf()],
+    }
+}
+
+fn look(path: &Path) -> Result<Place, Error> {
+    let meta = std::fs::metadata(path).map_err(Error::io(path))?;
+    if meta.is_dir() {
+        return folder::look(path);
+    }
+    if !meta.is_file() {
+        return Err(Error::NotAFile(path.display().to_string()));
+    }
+    let head = Head::read(path)?;
+    Ok(Place::File(formats::of(head, &path.display().to_string())?))
+}

@@ -1,12 +1,15 @@
 //! Benchmarks: what a harness measured of pieces of code, each measurement by itself.
 
+use crate::strings::Sym;
 use crate::tables::{Shared, table, tables};
+use rustc_hash::FxHashMap;
 
 table! { Benchmarks, BenchmarkRow, "benchmarks",
     "A benchmark with its parameters, and the harness's own figures of it: times are of one operation.";
     id int "" "The number that measurements refer to"
     name text "" "Type and method"
     parameters text "" "Its parameters, as the harness writes them; null if it has none"
+    job text "" "The settings that it ran with, as the harness writes them"
     n int "" "How many results its figures are of"
     mean real "ns" "Mean of the results"
     median real "ns" "Median of the results"
@@ -47,6 +50,29 @@ tables! {
 impl Bench {
     fn shared(&self) -> Shared<'_> {
         Shared { strings: &self.strings, thread_ids: &[], activities: &[] }
+    }
+
+    /// What people call each benchmark: its name, its parameters, and its job if the same benchmark ran with several.
+    pub fn labels(&self) -> Vec<String> {
+        let rows = || (0..self.benchmarks.id.len()).filter_map(|at| self.benchmarks.row(at));
+        // The first job of each benchmark; `None` once there is another one.
+        let mut jobs: FxHashMap<(Sym, Sym), Option<Sym>> = FxHashMap::default();
+        for row in rows() {
+            let job = jobs.entry((row.name, row.parameters)).or_insert(Some(row.job));
+            *job = job.filter(|first| *first == row.job);
+        }
+        let label = |row: BenchmarkRow| {
+            let mut label = self.strings.text(row.name).to_owned();
+            if let Some(parameters) = self.strings.get(row.parameters) {
+                label.extend(["(", parameters, ")"]);
+            }
+            let has_several = jobs.get(&(row.name, row.parameters)).is_some_and(Option::is_none);
+            if let Some(job) = self.strings.get(row.job).filter(|_| has_several) {
+                label.extend([" ", job]);
+            }
+            label
+        };
+        rows().map(label).collect()
     }
 
     /// Bytes that all tables take.

@@ -3,7 +3,7 @@
 //! A span comes with its stop event as a list of key and value, all of them texts (`Id`, `ParentId`, `DisplayName`,
 //! `Kind`, `Duration`, `Tags`); the list is read in place, since a busy service sends thousands a second.
 
-use crate::builder::{Builder, Seen};
+use super::builder::{Builder, Seen};
 use base::bytes::{Cursor, ReadError, utf16_text};
 use model::{LogRow, NO_INT, SpanRow, Strings, Sym, or_none};
 use rustc_hash::FxHashMap;

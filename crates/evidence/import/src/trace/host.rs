@@ -5,7 +5,7 @@
 //! they are since the main session's start. Values hold no commas or quotes, so a line is split at its commas. Lines are
 //! read one by one: what a table takes in memory is bounded by the rows that are kept of it.
 
-use crate::builder::Builder;
+use super::builder::Builder;
 use model::{HostRow, ThreadCpuRow};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};

@@ -3,7 +3,7 @@
 //! It keeps nothing of an event, so it costs a recorder little beside the writing. It is not the reading of a
 //! recording: whatever is wrong with the bytes is told when the recording is opened.
 
-use crate::kinds::{GcEvent, Handler, Kind, Layouts};
+use super::kinds::{GcEvent, Handler, Kind, Layouts};
 use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
 use rustc_hash::FxHashMap;
 

@@ -3,8 +3,8 @@
 //! Code is loaded, unloaded and its place used again, so an address alone does not name a method: the time does. Most
 //! places hold one method for ever and need no time; the others are found out once, when all is read.
 
-use crate::kinds::shortened;
-use crate::rawstacks::{NO_STACK, RawStacks};
+use super::kinds::shortened;
+use super::rawstacks::{NO_STACK, RawStacks};
 use base::bytes::utf16_text;
 use model::{Frame, NO_ID, Strings, Sym, Trace};
 use rustc_hash::{FxHashMap, FxHashSet};

@@ -12,9 +12,9 @@
 //!  background, later: a suspension without a start in it is its own
 //! ```
 
-use crate::builder::{Builder, Seen};
-use crate::kinds::GcEvent;
-use crate::rawstacks::NO_STACK;
+use super::builder::{Builder, Seen};
+use super::kinds::GcEvent;
+use super::rawstacks::NO_STACK;
 use model::{GcRow, NO_ID, NO_INT, PauseRow, Sym, Trace};
 use rustc_hash::FxHashMap;
 

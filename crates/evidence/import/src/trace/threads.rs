@@ -2,7 +2,7 @@
 //!
 //! What a thread is for shows in the events only such threads send, and in the outer frames of its stacks.
 
-use crate::kinds::{GcEvent, Handler};
+use super::kinds::{GcEvent, Handler};
 use model::{NO_ID, NO_INT, Sym, ThreadRow, Trace};
 
 /// Methods in whose call a thread spends its life, and what such a thread is for.

@@ -2,16 +2,16 @@
 //!
 //! Rows refer to stacks by raw node until the end, when methods are known; see `finish`.
 
-use crate::clock::{Clock, rfc3339};
-use crate::counters::CounterRows;
-use crate::gc::GcBuilder;
-use crate::kinds::{Decoder, Decoding, GcEvent, Handler, Kind, Layouts};
-use crate::methods::Methods;
-use crate::rawstacks::{NO_STACK, RawStacks};
-use crate::requests::OpenRequests;
-use crate::rows::OpenRows;
-use crate::spans::SeenTexts;
-use crate::threads::ThreadFacts;
+use super::clock::{Clock, rfc3339};
+use super::counters::CounterRows;
+use super::gc::GcBuilder;
+use super::kinds::{Decoder, Decoding, GcEvent, Handler, Kind, Layouts};
+use super::methods::Methods;
+use super::rawstacks::{NO_STACK, RawStacks};
+use super::requests::OpenRequests;
+use super::rows::OpenRows;
+use super::spans::SeenTexts;
+use super::threads::ThreadFacts;
 use clr::layout::Layout;
 use clr::payload::Payload;
 use model::{EventKind, LossRow, NO_ID, SampleRow, Sym, Trace};
@@ -515,7 +515,7 @@ impl Sink for Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kinds::RUNTIME;
+    use super::kinds::RUNTIME;
     use nettrace::Metadata;
 
     const ALLOCATION: u32 = 10;

@@ -4,10 +4,10 @@
 //! does not wait for a place in time, which a quiet session settles only after minutes. It keeps no event and no text
 //! but the last totals, so it can run for days; everything that a session can make grow has a limit.
 
-use crate::clock::{Clock, unix_ns};
-use crate::counters::{CounterRows, Publication};
-use crate::kinds::{Handler, Kind, Layouts};
-use crate::source::Error;
+use super::clock::{Clock, unix_ns};
+use super::counters::{CounterRows, Publication};
+use super::kinds::{Handler, Kind, Layouts};
+use crate::Error;
 use clr::payload::Payload;
 use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
 use rustc_hash::FxHashSet;

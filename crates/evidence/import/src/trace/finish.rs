@@ -1,9 +1,9 @@
 //! The end of reading: everything into the order of time, addresses into names, and what follows from both.
 
-use crate::builder::Builder;
-use crate::methods::Naming;
-use crate::rawstacks::RawStacks;
-use crate::states::set_states;
+use super::builder::Builder;
+use super::methods::Naming;
+use super::rawstacks::RawStacks;
+use super::states::set_states;
 use model::{CoverageRow, JitRow, Trace};
 
 impl Builder {
@@ -45,7 +45,7 @@ impl Builder {
         let rundown = self.streams.iter().any(|stream| stream.rundown);
         recording.missing.no_rundown = sampled && (no_methods || !rundown);
         recording.events.decoder = Some(Box::new(std::mem::take(&mut self.decoder)));
-        crate::metrics::fill(&mut recording);
+        super::metrics::fill(&mut recording);
         recording
     }
 

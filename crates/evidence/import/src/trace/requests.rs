@@ -3,7 +3,7 @@
 //! Activity ids repeat (a connection's requests may share one), so a stop belongs to the last open start of its id.
 //! Without activity ids nothing can be paired, and the table stays empty.
 
-use crate::builder::{Builder, Seen};
+use super::builder::{Builder, Seen};
 use model::{NO_ID, NO_INT, RequestRow, Sym};
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -3,10 +3,10 @@
 //! A start waits for its stop by thread. A stop without a start is no row; a start without a stop is a row whose
 //! duration is null, given when the recording ends.
 
-use crate::builder::{Builder, Seen};
-use crate::counters::Publication;
-use crate::kinds::Handler;
-use crate::methods::{ALWAYS, Code, NEVER};
+use super::builder::{Builder, Seen};
+use super::counters::Publication;
+use super::kinds::Handler;
+use super::methods::{ALWAYS, Code, NEVER};
 use model::{
     AllocationRow, ContentionRow, ExceptionRow, JitRow, NO_ID, NO_INT, Sym, ThreadPoolRow, WaitRow, or_none,
 };

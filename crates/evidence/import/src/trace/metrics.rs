@@ -9,7 +9,7 @@ pub(crate) fn fill(recording: &mut Trace) {
     let seconds = recording.observed_ns("events").map_or(0.0, |ns| ns as f64 / 1e9);
     let sent = |id: i64| {
         recording.events.kind_id.iter().zip(&recording.events.kind_provider).any(|(known, provider)| {
-            *known == id && recording.strings.text(*provider) == crate::kinds::RUNTIME
+            *known == id && recording.strings.text(*provider) == super::kinds::RUNTIME
         })
     };
     let rate = |count: f64| if seconds > 0.0 { count / seconds } else { f64::NAN };
@@ -27,7 +27,7 @@ pub(crate) fn fill(recording: &mut Trace) {
         .events
         .kind_provider
         .iter()
-        .any(|sym| recording.strings.text(*sym) == crate::kinds::RUNTIME);
+        .any(|sym| recording.strings.text(*sym) == super::kinds::RUNTIME);
     let (requests, p50, p99) = request_figures(recording);
     let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
     let when = |known: bool, value: f64| if known { value } else { f64::NAN };

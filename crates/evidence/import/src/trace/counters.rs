@@ -2,8 +2,8 @@
 //!
 //! What an event publishes is read here, for the table of a recording and for who watches a running session.
 
-use crate::builder::{Builder, Seen};
-use crate::kinds::MetricEvent;
+use super::builder::{Builder, Seen};
+use super::kinds::MetricEvent;
 use clr::layout::Layout;
 use clr::payload::Payload;
 use model::{CounterRow, Strings, Sym};

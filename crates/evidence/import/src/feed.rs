@@ -1,0 +1,185 @@
+//! The bytes of files, in pieces, to the reader of a format.
+//!
+//! Each file is read once from front to back; with two threads, unpacking runs beside reading. An input that unpacks to
+//! far more than any evidence does is cut off, and that is reported as damage.
+
+use crate::folder::Surroundings;
+use crate::head::{Packed, Packing, Stream, unpack};
+use crate::{Error, Options, Progress};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+/// Bytes read at once.
+const PIECE: usize = 1 << 20;
+/// A packed file may unpack to this many times its size, and always to [`FREE_UNPACKED`]: recordings pack about 1 to 10,
+/// at most 1 to 30.
+const MOST_EXPANSION: u64 = 100;
+/// What any packed file may unpack to.
+const FREE_UNPACKED: u64 = 64 << 20;
+
+/// Reading one exhibit: how, and how far it is.
+pub(crate) struct Job<'a> {
+    /// The exhibit as it was named.
+    pub(crate) name: String,
+    pub(crate) options: Options,
+    /// What lies around the files, if the exhibit is a folder.
+    pub(crate) surroundings: Option<Surroundings>,
+    done: u64,
+    total: u64,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+/// What came of a file.
+pub(crate) struct Fed {
+    /// Bytes that were handed on.
+    pub(crate) bytes: u64,
+    /// What ended them early, as damage.
+    pub(crate) damage: Option<&'static str>,
+    /// What was left unread in an archive, for people.
+    pub(crate) left: Option<String>,
+}
+
+impl<'a> Job<'a> {
+    pub(crate) fn new(
+        name: String,
+        options: Options,
+        files: &[PathBuf],
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> Self {
+        let total = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|meta| meta.len()).sum();
+        Self { name, options, surroundings: None, done: 0, total, progress }
+    }
+
+    /// Hands the bytes of a file on, unpacked, in pieces of any size, until they end or `sink` refuses one.
+    ///
+    /// A file out of which no byte comes is an error.
+    pub(crate) fn feed(
+        &mut self,
+        path: &Path,
+        mut sink: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<Fed, Error> {
+        let beside = self.options.threads > 1;
+        let (bytes, end, packing, size, left) = unpack(path, |stream, packed| {
+            let Packed { packing, size, entries } = packed;
+            let cap = match packing {
+                Packing::Plain => u64::MAX,
+                _ => size.saturating_mul(MOST_EXPANSION).max(FREE_UNPACKED),
+            };
+            let mut pieces = Pieces { bytes: 0, cap, job: self, sink: &mut sink };
+            let end = match stream {
+                Stream::Own(stream) if beside => pieces.from_thread(stream),
+                Stream::Own(mut stream) => pieces.from_here(&mut stream),
+                Stream::Entry(stream) => pieces.from_here(stream),
+            };
+            end.map(|end| (pieces.bytes, end, *packing, *size, left_in_archive(entries)))
+        })??;
+        let name = path.display().to_string();
+        let damage = match end {
+            None if bytes == 0 => return Err(Error::Empty { path: name }),
+            None => None,
+            Some(End::Broken(cause)) if bytes == 0 && packing == Packing::Plain => {
+                return Err(Error::Io { path: name, cause });
+            }
+            Some(End::Broken(cause)) if bytes == 0 => return Err(Error::Packing { path: name, cause }),
+            Some(End::Broken(_)) if packing == Packing::Plain => Some("file that cannot be read to its end"),
+            Some(End::Broken(_)) => Some("packed data damaged or cut off"),
+            Some(End::Endless) => Some("packed data that unpacks to more than any recording does: cut off"),
+        };
+        self.done = self.done.saturating_add(size);
+        self.tell(0);
+        Ok(Fed { bytes, damage, left })
+    }
+
+    fn tell(&mut self, read: u64) {
+        (self.progress)(Progress { read: self.done.saturating_add(read), total: Some(self.total) });
+    }
+}
+
+/// What is said of an archive's other recordings, if it has any.
+fn left_in_archive(entries: &[String]) -> Option<String> {
+    let is_recording = |name: &&String| [".nettrace", ".netperf"].iter().any(|ending| name.ends_with(ending));
+    let recordings = entries.iter().filter(is_recording).count();
+    let read = entries.first()?;
+    (recordings > 1).then(|| format!("has {recordings} recordings: only the largest was read, {read}"))
+}
+
+/// What ended the bytes early.
+enum End {
+    /// An error of the file or of its packing.
+    Broken(io::Error),
+    /// More bytes than any evidence has.
+    Endless,
+}
+
+/// Pieces of one file on their way.
+struct Pieces<'a, 'b, S> {
+    bytes: u64,
+    /// Bytes after which the input is cut off.
+    cap: u64,
+    job: &'a mut Job<'b>,
+    sink: &'a mut S,
+}
+
+impl<S: FnMut(&[u8]) -> Result<(), Error>> Pieces<'_, '_, S> {
+    /// Unpacks on a thread of its own.
+    fn from_thread(&mut self, stream: Box<dyn Read + Send>) -> Result<Option<End>, Error> {
+        std::thread::scope(|scope| {
+            let (send, receive) = sync_channel::<io::Result<Vec<u8>>>(4);
+            let thread = std::thread::Builder::new().name("unpack".to_owned());
+            let unpacking = thread.spawn_scoped(scope, move || send_pieces(stream, &send));
+            let mut end = unpacking.err().map(End::Broken);
+            for piece in &receive {
+                match piece {
+                    // An eighth of what is unpacked stands for what was read of the file.
+                    Ok(piece) if self.take(&piece, 8)? => {}
+                    Ok(_piece) => end = Some(End::Endless),
+                    Err(error) => end = Some(End::Broken(error)),
+                }
+                if end.is_some() {
+                    break;
+                }
+            }
+            drop(receive);
+            Ok(end)
+        })
+    }
+
+    fn from_here(&mut self, stream: &mut dyn Read) -> Result<Option<End>, Error> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let len = match stream.read(&mut piece) {
+                Ok(0) => return Ok(None),
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Ok(Some(End::Broken(error))),
+            };
+            if !self.take(piece.get(..len).unwrap_or_default(), 1)? {
+                return Ok(Some(End::Endless));
+            }
+        }
+    }
+
+    /// Hands a piece on; whether more may come.
+    fn take(&mut self, piece: &[u8], packed: u64) -> Result<bool, Error> {
+        self.bytes = self.bytes.saturating_add(piece.len() as u64);
+        (self.sink)(piece)?;
+        self.job.tell(self.bytes / packed);
+        Ok(self.bytes <= self.cap)
+    }
+}
+
+/// Sends the bytes in pieces, and then the error that ended them, if one did.
+fn send_pieces(mut bytes: impl Read, pieces: &SyncSender<io::Result<Vec<u8>>>) {
+    loop {
+        let mut piece = Vec::new();
+        let read = (&mut bytes).take(PIECE as u64).read_to_end(&mut piece);
+        // What was unpacked before an error is whole, and goes first.
+        let wanted = piece.is_empty() || pieces.send(Ok(piece)).is_ok();
+        match read {
+            Ok(len) if len > 0 && wanted => {}
+            Ok(_end) => return,
+            Err(error) => return drop(pieces.send(Err(error))),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The beginning of a file: what it is packed with, and its first bytes unpacked.
+
+use crate::Error;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+/// Bytes that are looked at, unpacked.
+const HEAD_BYTES: u64 = 64 << 10;
+/// The largest window of a packed file, as a power of two: 128 MB, which `zstd --long=27` writes.
+const ZSTD_WINDOW_LOG: u32 = 27;
+/// Entries of an archive that are looked at.
+const MOST_ENTRIES: usize = 1000;
+
+/// What a file is packed with, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Plain,
+    Zstd,
+    Gzip,
+    Zip,
+}
+
+impl Packing {
+    fn of(start: &[u8]) -> Self {
+        match start {
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => Self::Zip,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The bytes of a file, unpacked, from its beginning.
+pub(crate) enum Stream<'a> {
+    /// They can be read on a thread of their own.
+    Own(Box<dyn Read + Send>),
+    /// The largest entry of an archive.
+    Entry(&'a mut dyn Read),
+}
+
+/// What is known of a file before it is unpacked.
+pub(crate) struct Packed {
+    pub(crate) packing: Packing,
+    /// Bytes of the file itself.
+    pub(crate) size: u64,
+    /// The names of an archive's entries; the one that is read comes first.
+    pub(crate) entries: Vec<String>,
+}
+
+/// Opens a file, whatever it is packed with, and hands its bytes on.
+pub(crate) fn unpack<R>(path: &Path, read: impl FnOnce(Stream<'_>, &Packed) -> R) -> Result<R, Error> {
+    let mut file = File::open(path).map_err(Error::io(path))?;
+    let size = file.metadata().map_err(Error::io(path))?.len();
+    let mut start = Vec::new();
+    (&mut file).take(8).read_to_end(&mut start).map_err(Error::io(path))?;
+    let packing = Packing::of(&start);
+    let packed = Packed { packing, size, entries: Vec::new() };
+    let whole = io::Cursor::new(start).chain(file);
+    let own = |bytes: Box<dyn Read + Send>| Ok(read(Stream::Own(bytes), &packed));
+    match packing {
+        Packing::Plain => own(Box::new(whole)),
+        Packing::Zstd => {
+            let mut unpacked = zstd::stream::read::Decoder::new(whole).map_err(Error::io(path))?;
+            unpacked.window_log_max(ZSTD_WINDOW_LOG).map_err(Error::io(path))?;
+            own(Box::new(unpacked))
+        }
+        Packing::Gzip => own(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(whole)))),
+        Packing::Zip => unpack_archive(path, size, read),
+    }
+}
+
+fn unpack_archive<R>(
+    path: &Path,
+    size: u64,
+    read: impl FnOnce(Stream<'_>, &Packed) -> R,
+) -> Result<R, Error> {
+    let zip = |error: zip::result::ZipError| Error::io(path)(error.into());
+    let file = File::open(path).map_err(Error::io(path))?;
+    let mut archive = zip::ZipArchive::new(file).map_err(zip)?;
+    let number = archive.len().min(MOST_ENTRIES);
+    let sizes = (0..number).filter_map(|at| archive.by_index(at).ok().map(|entry| (entry.size(), at)));
+    let largest = sizes.max().ok_or_else(|| Error::EmptyArchive(path.display().to_string()))?.1;
+    let names = archive.file_names().take(MOST_ENTRIES);
+    let mut entries: Vec<String> = names.map(|name| name.unwrap_or_default().into_owned()).collect();
+    if largest < entries.len() {
+        entries.swap(0, largest);
+    }
+    let packed = Packed { packing: Packing::Zip, size, entries };
+    let mut entry = archive.by_index(largest).map_err(zip)?;
+    Ok(read(Stream::Entry(&mut entry), &packed))
+}
+
+/// The beginning of a file, unpacked.
+pub(crate) struct Head {
+    bytes: Vec<u8>,
+    packing: Packing,
+    /// The names of an archive's entries.
+    pub(crate) entries: Vec<String>,
+    /// What ended the bytes before their end.
+    broken: Option<io::Error>,
+}
+
+impl Head {
+    /// Reads the beginning of a file. What cannot be unpacked is as if it were not there.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        unpack(path, |stream, packed| {
+            let mut bytes = Vec::new();
+            let read = match stream {
+                Stream::Own(stream) => stream.take(HEAD_BYTES).read_to_end(&mut bytes),
+                Stream::Entry(stream) => stream.take(HEAD_BYTES).read_to_end(&mut bytes),
+            };
+            Self { bytes, packing: packed.packing, entries: packed.entries.clone(), broken: read.err() }
+        })
+    }
+
+    /// The beginning of bytes that are in memory.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        let len = bytes.len().min(usize::try_from(HEAD_BYTES).unwrap_or(usize::MAX));
+        let bytes = bytes.get(..len).unwrap_or_default().to_vec();
+        Self { bytes, packing: Packing::Plain, entries: Vec::new(), broken: None }
+    }
+
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether it begins with these bytes, as far as it goes: what was cut off within them begins so too.
+    pub(crate) fn begins_with(&self, magic: &[u8]) -> bool {
+        !self.bytes.is_empty() && (self.bytes.starts_with(magic) || magic.starts_with(&self.bytes))
+    }
+
+    /// Whether these bytes are anywhere in it.
+    pub(crate) fn contains(&self, wanted: &[u8]) -> bool {
+        self.bytes.windows(wanted.len().max(1)).any(|window| window == wanted)
+    }
+
+    /// Why a file that begins so is not read.
+    pub(crate) fn refusal(self, path: String) -> Error {
+        match self.broken {
+            Some(cause) if self.packing == Packing::Plain => Error::Io { path, cause },
+            Some(cause) if self.bytes.is_empty() => Error::Packing { path, cause },
+            None if self.bytes.is_empty() => Error::Empty { path },
+            _ => Error::Unknown { path },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cut_off_within_its_magic_begins_with_it() {
+        let check = |bytes: &[u8], expected| assert_eq!(Head::of_bytes(bytes).begins_with(b"Nettrace"), expected);
+        check(b"Nettrace and more", true);
+        check(b"Nett", true);
+        check(b"Network", false);
+        check(b"", false);
+    }
+
+    #[test]
+    fn no_more_than_the_beginning_is_kept() {
+        assert_eq!(Head::of_bytes(&vec![7; 1 << 20]).bytes().len(), 64 << 10);
+    }
+}

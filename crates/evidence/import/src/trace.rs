@@ -1,0 +1,115 @@
+//! Traces: the NetTrace container, joined with the fields of the runtime's events.
+//!
+//! ```text
+//!  bytes ─▶ nettrace ─▶ builder ─▶ methods, stacks, gc, waits … ─▶ finish ─▶ Trace
+//! ```
+//!
+//! An exhibit has a main session (or segments of it) and, beside it, sessions that only add samples or names, and tables
+//! of the host.
+
+mod alongside;
+mod builder;
+mod clock;
+mod counters;
+mod finish;
+mod gc;
+mod host;
+mod kinds;
+mod live;
+mod methods;
+mod metrics;
+mod rawstacks;
+mod requests;
+mod rows;
+mod spans;
+mod states;
+mod threads;
+
+pub use alongside::{Along, Alongside, EventName};
+pub use live::{CounterFeed, CounterNote, CounterReading, CounterSource};
+
+use crate::feed::Job;
+use crate::formats::Format;
+use crate::head::Head;
+use crate::{Error, Options};
+use builder::Builder;
+use model::{Evidence, Kind, Trace};
+use nettrace::{Decoder, Limits};
+use std::path::{Path, PathBuf};
+
+pub(crate) static FORMAT: Format = Format {
+    kind: Kind::Trace,
+    title: "a trace (.nettrace, .netperf)",
+    endings: &[".nettrace", ".nettrace.zst", ".nettrace.gz"],
+    sniff,
+    read,
+    read_bytes,
+    beside: &host::TABLES,
+};
+
+/// Both containers that `nettrace` reads; of the older one, other formats share the first bytes (see `foreign`).
+fn sniff(head: &Head) -> bool {
+    head.begins_with(b"Nettrace") || head.begins_with(b"\x14\0\0\0!FastSerialization.1")
+}
+
+/// Whether a file is the main session, or a segment of it.
+fn is_main(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace"))
+}
+
+fn read(job: &mut Job<'_>, files: &[PathBuf]) -> Result<Evidence, Error> {
+    let mut files = files.to_vec();
+    files.sort_by_key(|path| !is_main(path));
+    let mut builder = Builder::new(job.options.payloads);
+    let mut first_error = None;
+    for file in &files {
+        // In a folder the names say what is the main session, or a segment of it, and what lies beside it.
+        builder.begin_role(job.surroundings.is_some().then(|| is_main(file)));
+        match read_file(file, &mut builder, job) {
+            Ok(()) => {}
+            Err(error) if job.surroundings.is_none() => return Err(error),
+            // The rest of an exhibit is read all the same.
+            Err(error) => {
+                builder.recording.lost.note_file(file, error.reason());
+                first_error = first_error.or(Some(error));
+            }
+        }
+    }
+    if let Some(error) = first_error.filter(|_| builder.streams.is_empty()) {
+        return Err(error);
+    }
+    if let Some(surroundings) = &job.surroundings {
+        let Trace { exhibit, lost, session, .. } = &mut builder.recording;
+        surroundings.describe(exhibit, lost);
+        session.profile = surroundings.profile();
+        host::read_folder(&surroundings.folder, &mut builder);
+    }
+    Ok(builder.finish(&job.name).into())
+}
+
+fn read_file(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<(), Error> {
+    let name = path.display().to_string();
+    let format = Error::format(&name);
+    let mut decoder = Decoder::new(Limits::USUAL);
+    builder.begin_file();
+    let fed = job.feed(path, |piece| decoder.push(piece, builder).map_err(&format))?;
+    let summary = decoder.finish(builder).map_err(&format)?;
+    if let Some(what) = fed.damage {
+        builder.note_damage(what, summary.bytes);
+    }
+    if let Some(what) = fed.left {
+        builder.recording.lost.note_file(path, what);
+    }
+    builder.end_file(&summary);
+    Ok(())
+}
+
+fn read_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Evidence, Error> {
+    let format = Error::format(name);
+    let mut builder = Builder::new(options.payloads);
+    let mut decoder = Decoder::new(Limits::USUAL);
+    decoder.push(bytes, &mut builder).map_err(&format)?;
+    let summary = decoder.finish(&mut builder).map_err(&format)?;
+    builder.end_file(&summary);
+    Ok(builder.finish(name).into())
+}
