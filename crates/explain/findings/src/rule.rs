@@ -1,7 +1,7 @@
 //! What a rule is: its entry in the catalogue, and the function that decides.
 
 use crate::facts::Facts;
-use crate::finding::{Evidence, Finding, Measured, Place, Severity};
+use report::{EvidenceRows, Finding, Measured, Place, Severity};
 
 /// A number that decides, with where it is from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -112,7 +112,7 @@ pub(crate) struct Found {
     /// Where, the largest share first.
     pub(crate) places: Vec<Place>,
     /// What shows it.
-    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<EvidenceRows>,
 }
 
 impl Rule {

@@ -3,9 +3,10 @@
 use crate::page::Ctx;
 use crate::params::{Params, seconds};
 use crate::words::{counted, moment, prose};
-use findings::{Evidence, Finding, Place, Severity};
+use base::number::real;
 use maud::{Markup, html};
-use runtime::unit::show;
+use report::unit::show;
+use report::{EvidenceRows, Finding, Place, Severity};
 use runtime::written_name;
 
 /// Places and measurements shown at once; the others are behind a click.
@@ -88,7 +89,7 @@ fn card(ctx: &Ctx<'_>, finding: &Finding, headline: &str, open: bool) -> Markup 
 }
 
 fn measured(finding: &Finding) -> Markup {
-    let one = |of: &findings::Measured| {
+    let one = |of: &report::Measured| {
         html! {
             div.measure {
                 dt { (of.name) }
@@ -170,7 +171,7 @@ fn narrowed(ctx: &Ctx<'_>, finding: &Finding) -> Params {
     let kept = ctx.params.kept();
     match (first, last) {
         (Some(first), Some(last))
-            if last > first && runtime::real(last.saturating_sub(first)) < MOST * runtime::real(whole) =>
+            if last > first && real(last.saturating_sub(first)) < MOST * real(whole) =>
         {
             kept.with("from", &seconds(first)).with("to", &seconds(last.saturating_add(1)))
         }
@@ -178,11 +179,11 @@ fn narrowed(ctx: &Ctx<'_>, finding: &Finding) -> Params {
     }
 }
 
-fn rows(ctx: &Ctx<'_>, evidence: &Evidence) -> Markup {
+fn rows(ctx: &Ctx<'_>, evidence: &EvidenceRows) -> Markup {
     let count = if evidence.rows == 0 { "Rows".to_owned() } else { counted(evidence.rows, "row") };
     let when = match (evidence.first_ts_ns, evidence.last_ts_ns) {
         (Some(first), Some(last)) if last > first => {
-            format!(" from {} to {}", moment(runtime::real(first)), moment(runtime::real(last)))
+            format!(" from {} to {}", moment(real(first)), moment(real(last)))
         }
         _ => String::new(),
     };

@@ -1,9 +1,9 @@
 //! Many outgoing calls one after another within one request.
 
 use crate::facts::{Facts, count, known, percent, real, real_u64, said};
-use crate::finding::{Evidence, Measured, Place, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
+use report::{EvidenceRows, Measured, Place, Severity};
 use runtime::{Basis, Marks, is_http};
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         facts.callers(Marks::HTTP),
         title,
         vec![EACH.measured(each), SEQUENTIAL.measured(sequential), of_one],
-        Evidence::of("spans", sql, times.into_iter()),
+        EvidenceRows::of("spans", sql, times.into_iter()),
         0.95,
     ))
 }
@@ -144,7 +144,7 @@ fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
         facts.callers(Marks::HTTP),
         title,
         vec![EACH.measured(each), share],
-        Evidence::of("counters", sql, times),
+        EvidenceRows::of("counters", sql, times),
         0.75,
     ))
 }
@@ -153,7 +153,7 @@ fn found(
     places: Vec<Place>,
     title: String,
     measured: Vec<Measured>,
-    evidence: Evidence,
+    evidence: EvidenceRows,
     score: f64,
 ) -> Found {
     Found { title, severity: Severity::Warning, score, measured, places, evidence: vec![evidence] }

@@ -1,10 +1,10 @@
 //! One method of the service uses most of the processors.
 
-use crate::evidence::literal;
+use crate::evidence::{self, literal};
 use crate::facts::{Facts, is_stop, percent, real_u64, said};
-use crate::finding::{Evidence, Severity};
 use crate::places::named;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::Severity;
 use runtime::{Group, Owner, State};
 use rustc_hash::FxHashMap;
 
@@ -116,7 +116,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured.push(OF_MACHINE.measured(cpu));
     }
     let under = format!("frames.name = {}", literal(frame));
-    let evidence = vec![Evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
+    let evidence = vec![evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
     Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
 }
 

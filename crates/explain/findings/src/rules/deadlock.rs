@@ -1,10 +1,11 @@
 //! Threads that wait for each other's locks and never move.
 
+use crate::evidence;
 use crate::facts::{Facts, known, real, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{ContentionRow, NO_INT};
+use report::{EvidenceRows, Measured, Severity};
 use runtime::{Group, Marks, State};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -89,7 +90,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     };
     let mut evidence = Vec::new();
     if facts.has(Need::Samples) {
-        evidence.push(Evidence::samples(
+        evidence.push(evidence::samples(
             facts,
             "samples.state = 'waiting' and samples.waiting_on = 'lock'",
             in_lock,
@@ -101,7 +102,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if !open.is_empty() {
         let sql =
             "select ts_ns, thread, owner_thread, lock from contention where dur_ns is null order by ts_ns";
-        evidence.push(Evidence::of("contention", sql, open.into_iter()));
+        evidence.push(EvidenceRows::of("contention", sql, open.into_iter()));
     }
     let circle = Measured {
         name: "circle of owners seen in events",

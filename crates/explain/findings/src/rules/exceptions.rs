@@ -1,9 +1,9 @@
 //! Exceptions at a rate that costs.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity};
 use runtime::{Group, Marks};
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         .min(0.95),
         measured,
         places,
-        evidence: vec![Evidence::of("exceptions", sql, times.into_iter())],
+        evidence: vec![EvidenceRows::of("exceptions", sql, times.into_iter())],
     })
 }
 

@@ -1,10 +1,11 @@
 //! Finalizers that cannot keep up.
 
+use crate::evidence;
 use crate::facts::{Facts, percent, real_u64};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{allocators, most_allocated};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity};
 use runtime::{Group, State};
 
 const BUSY: Threshold = Threshold {
@@ -61,11 +62,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         percent(share.min(1.0)),
         in_place(&places)
     );
-    let mut evidence = vec![Evidence::samples(facts, "threads.kind = 'finalizer'", of_thread)];
+    let mut evidence = vec![evidence::samples(facts, "threads.kind = 'finalizer'", of_thread)];
     let growth = &facts.recording.gc;
     if !growth.start_ns.is_empty() {
         let sql = "select number, generation, start_ns, promoted_bytes / 1e6 as promoted_mb, gen2_bytes / 1e6 as gen2_mb from gc order by start_ns limit 200";
-        evidence.push(Evidence::of("gc", sql, growth.start_ns.iter().copied()));
+        evidence.push(EvidenceRows::of("gc", sql, growth.start_ns.iter().copied()));
     }
     let waits =
         Measured { name: "share in which a finalizer waits", value: blocked, unit: "share", threshold: None };
