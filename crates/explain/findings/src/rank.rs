@@ -66,6 +66,7 @@ mod tests {
             why: "",
             tries: &[],
             verify: "",
+            view: report::View { tab: "/sql", params: &[] },
             causes,
             absorbs,
             check: |_| None,

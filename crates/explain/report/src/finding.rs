@@ -74,6 +74,16 @@ impl EvidenceRows {
     }
 }
 
+/// The view of the pages that shows what a rule found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// The path of its tab: `/stacks`.
+    pub tab: &'static str,
+    /// The parameters of its address, as names and values. Those of the finding itself (its time range, its place) are added
+    /// by the page.
+    pub params: &'static [(&'static str, &'static str)],
+}
+
 /// What is wrong, as one rule sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -93,6 +103,8 @@ pub struct Finding {
     pub places: Vec<Place>,
     /// The rows that show it.
     pub evidence: Vec<EvidenceRows>,
+    /// The view that shows it.
+    pub view: View,
     /// How it comes about, inside the runtime.
     pub why: String,
     /// What to try.

@@ -24,6 +24,6 @@ pub mod unit;
 pub use change::{Basis, Better, Change, ChangeVerdict, Diff, NotCompared, Subject};
 pub use explanation::Explanation;
 pub use figure::{Figure, List, ListColumn, Part, Row, Series};
-pub use finding::{EvidenceRows, Finding, Measured, NotChecked, Place, Report, Severity, Verdict};
+pub use finding::{EvidenceRows, Finding, Measured, NotChecked, Place, Report, Severity, Verdict, View};
 pub use heading::{Heading, NOTHING_LOST};
 pub use loss::damage_sentences;

@@ -4,7 +4,7 @@ use crate::facts::{Facts, known, percent, real, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{NO_INT, Sym};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Basis, Group, Marks};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Measure it: a histogram around `WaitAsync`, a gauge of those that wait",
     ],
     verify: "Record the same load again with spans: the median of the route comes near its fastest requests, and throughput rises with clients.",
+    view: View { tab: "/requests", params: &[] },
     causes: &[],
     absorbs: &[],
     check,

@@ -4,7 +4,7 @@ use crate::evidence;
 use crate::facts::{Facts, percent, real_u64, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks};
 use std::collections::BTreeMap;
 
@@ -51,6 +51,7 @@ pub(super) const RULE: Rule = Rule {
         "Move work that must block to threads of its own (`TaskCreationOptions.LongRunning`), a fixed number of them behind a queue",
     ],
     verify: "Record the same load again: no pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     causes: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
     absorbs: &[],
     check,

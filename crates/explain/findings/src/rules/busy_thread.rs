@@ -4,7 +4,7 @@ use crate::evidence;
 use crate::facts::{Facts, is_stop, percent, real_u64};
 use crate::places::{Places, named};
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{Measured, Severity};
+use report::{Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -40,6 +40,7 @@ pub(super) const RULE: Rule = Rule {
         "If it must poll, with a pause: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives the processor away only after some turns",
     ],
     verify: "Record again: the thread waits nearly all the time, and `cpu.share` in `metrics` falls by about one processor.",
+    view: View { tab: "/stacks", params: &[("metric", "running")] },
     causes: &[],
     absorbs: &[],
     check,

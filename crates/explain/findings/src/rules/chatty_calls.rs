@@ -3,7 +3,7 @@
 use crate::facts::{Facts, count, known, percent, real, real_u64, said};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
-use report::{EvidenceRows, Measured, Place, Severity};
+use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Basis, Marks, is_http};
 use std::collections::BTreeMap;
 
@@ -34,6 +34,7 @@ pub(super) const RULE: Rule = Rule {
         "Cache what is the same for many requests",
     ],
     verify: "Record the same load again with spans: calls for each trace, and the requests' p50.",
+    view: View { tab: "/requests", params: &[] },
     causes: &["slow-dependency"],
     absorbs: &[],
     check,

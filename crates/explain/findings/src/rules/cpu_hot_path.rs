@@ -4,7 +4,7 @@ use crate::evidence::{self, literal};
 use crate::facts::{Facts, is_stop, percent, real_u64, said};
 use crate::places::named;
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::Severity;
+use report::{Severity, View};
 use runtime::{Group, Owner, State};
 use rustc_hash::FxHashMap;
 
@@ -55,6 +55,7 @@ pub(super) const RULE: Rule = Rule {
         "If it cannot be less, spread it: more processors, or a limit on how many run at once so that others still get their share",
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests a second rise.",
+    view: View { tab: "/stacks", params: &[("metric", "running")] },
     causes: &["busy-thread", "high-allocation-rate"],
     absorbs: &[],
     check,

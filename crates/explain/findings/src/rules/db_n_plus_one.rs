@@ -3,7 +3,7 @@
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
-use report::{EvidenceRows, Measured, Place, Severity};
+use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Basis, Marks, is_database, tag};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Turn lazy loading off, so that it fails where it would load",
     ],
     verify: "Record the same load again: commands over requests, from `db.client.operation.duration` and `http.server.request.duration`.",
+    view: View { tab: "/requests", params: &[] },
     causes: &[
         "slow-dependency",
         "cpu-hot-path",

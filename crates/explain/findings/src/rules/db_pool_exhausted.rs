@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, count, real_u64, said};
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Marks, metered_totals, tag};
 use std::collections::BTreeMap;
 
@@ -55,6 +55,7 @@ pub(super) const RULE: Rule = Rule {
         "Then size the pool: connections needed = requests a second × seconds that each is held (Little's law); the database's own limit is the ceiling",
     ],
     verify: "Record the same load again: `db.client.connection.npgsql.pending_requests` is 0 and connections in use stay below the maximum.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     causes: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
     absorbs: &[],
     check,

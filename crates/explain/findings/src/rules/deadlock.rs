@@ -5,7 +5,7 @@ use crate::facts::{Facts, known, real, said};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{ContentionRow, NO_INT};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "As a guard, `Monitor.TryEnter` with a time-out, and report when it ends",
     ],
     verify: "Run the two code paths against each other under load: the threads that wait for `lock` come and go, none stays.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "monitor")] },
     causes: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
     absorbs: &["lock-contention"],
     check,

@@ -5,7 +5,7 @@ use crate::facts::{Facts, percent, real_u64};
 use crate::gcfacts::{allocators, most_allocated};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, State};
 
 const BUSY: Threshold = Threshold {
@@ -30,6 +30,7 @@ pub(super) const RULE: Rule = Rule {
         "Nothing in a finalizer that can wait: no lock, no I/O, no call to other objects with finalizers",
     ],
     verify: "Record the same load again: the finalizer thread waits, and `promoted_bytes` in `gc` falls.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     causes: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
     check,

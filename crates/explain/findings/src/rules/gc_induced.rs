@@ -4,7 +4,7 @@ use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::{is_induced, pause_share, rows};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::Marks;
 
 const RATE: Threshold = Threshold {
@@ -37,6 +37,7 @@ pub(super) const RULE: Rule = Rule {
         "For native memory behind small objects: `GC.AddMemoryPressure`, or dispose of them",
     ],
     verify: "Record the same load again: no row of `gc` has a reason that begins with `Induced`.",
+    view: View { tab: "/stacks", params: &[("metric", "collections")] },
     causes: &[
         "gc-pauses",
         "gc-gen2-churn",

@@ -3,7 +3,7 @@
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::{allocators, pause_share, rows};
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const SHARE: Threshold = Threshold {
     name: "share of the time that the program stood still for the collector",
@@ -33,6 +33,7 @@ pub(super) const RULE: Rule = Rule {
         "With several processors and memory to spare, and where it is the workstation GC now: Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
+    view: View { tab: "/gc", params: &[] },
     causes: &[],
     absorbs: &[],
     check,

@@ -6,7 +6,7 @@ use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use base::stats::{pairs, theil_sen};
 use model::GcRow;
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const GROWTH: Threshold = Threshold {
     name: "growth of generations 1 and 2, large and pinned objects after collections",
@@ -49,6 +49,7 @@ pub(super) const RULE: Rule = Rule {
         "Until it is mended: a memory limit with restarts, so that it fails alone and on time",
     ],
     verify: "Record an hour: generation 2 after its collections goes up and comes down to the same height.",
+    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     causes: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
     absorbs: &[],
     check,

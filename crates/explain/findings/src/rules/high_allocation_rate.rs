@@ -4,7 +4,7 @@ use crate::facts::{Facts, bytes, count, percent, real_u64, said};
 use crate::gcfacts::{allocated, allocators, most_allocated, pause_share};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const RATE: Threshold = Threshold {
     name: "bytes allocated a second, for each processor",
@@ -44,6 +44,7 @@ pub(super) const RULE: Rule = Rule {
         "`ArrayPool<T>.Shared` for buffers",
     ],
     verify: "Record the same load again: `allocation.rate` in `metrics` for each request.",
+    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     causes: &["gc-pauses"],
     absorbs: &[],
     check,

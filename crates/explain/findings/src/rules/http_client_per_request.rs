@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Marks, metered_sum};
 
 const OPENED: Threshold = Threshold {
@@ -36,6 +36,7 @@ pub(super) const RULE: Rule = Rule {
         "Check that answers are read to their end and that the server does not send `Connection: close`",
     ],
     verify: "Record the same load again: `http.client.connection.duration` counts few closed connections, and `http.client.request.time_in_queue` is near 0.",
+    view: View { tab: "/requests", params: &[] },
     causes: &["slow-dependency", "chatty-calls", "high-allocation-rate"],
     absorbs: &[],
     check,

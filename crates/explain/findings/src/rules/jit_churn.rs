@@ -5,7 +5,7 @@ use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{JitRow, Sym};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks};
 use rustc_hash::FxHashMap;
 
@@ -48,6 +48,7 @@ pub(super) const RULE: Rule = Rule {
         "For an expression that is used once: `Compile(preferInterpretation: true)`",
     ],
     verify: "Record the same load again: `jit` has no rows of dynamic methods once the service is warm.",
+    view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
     causes: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
     absorbs: &[],
     check,

@@ -5,7 +5,7 @@ use crate::facts::{Facts, count, known, percent, real, said};
 use crate::places::{Places, in_place, named};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{NO_ID, NO_INT, Sym};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
 
@@ -49,6 +49,7 @@ pub(super) const RULE: Rule = Rule {
         "For data read far more often than written: an immutable snapshot behind `Volatile.Read`, or `FrozenDictionary`; `ConcurrentDictionary`, whose locks are many",
     ],
     verify: "Record the same load again: `contention.share` in `metrics` (for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
+    view: View { tab: "/stacks", params: &[("metric", "contention-time")] },
     causes: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
     absorbs: &[],
     check,

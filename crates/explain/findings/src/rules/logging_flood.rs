@@ -4,7 +4,7 @@ use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 
 const SHARE: Threshold = Threshold {
@@ -43,6 +43,7 @@ pub(super) const RULE: Rule = Rule {
         "A sink that does not wait: `QueueFullMode = DropWrite` for the console, or an asynchronous exporter; sampling",
     ],
     verify: "Record the same load again: `Microsoft.Extensions.Logging` leaves the samples, and requests a second rise.",
+    view: View { tab: "/stacks", params: &[("metric", "running")] },
     causes: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
     absorbs: &[],
     check,

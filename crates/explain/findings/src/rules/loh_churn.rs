@@ -5,7 +5,7 @@ use crate::gcfacts::{allocated, allocators, most_allocated, pause_share, rows};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{AllocationRow, GcRow};
-use report::{EvidenceRows, Severity};
+use report::{EvidenceRows, Severity, View};
 
 const RATE: Threshold = Threshold {
     name: "collections of generation 2 for large objects, a second",
@@ -42,6 +42,7 @@ pub(super) const RULE: Rule = Rule {
         "Grow lists with a capacity: each doubling past 85 kB is one more large array",
     ],
     verify: "Record the same load again: no collection has the reason `AllocLarge`, and `allocations` of kind `Large` become rare.",
+    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     causes: &["gc-pauses", "gc-gen2-churn", "high-allocation-rate"],
     absorbs: &[],
     check,

@@ -6,7 +6,7 @@ use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use base::stats::{Share, select};
 use model::GcRow;
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const PINNED: Threshold = Threshold {
     name: "pinned objects that a collection meets, median",
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Let `Socket` and `Stream` have `Memory<byte>` of a pool; they pin only while the kernel has it",
     ],
     verify: "Record the same load again: `pinned_objects` in `gc`.",
+    view: View { tab: "/gc", params: &[] },
     causes: &["gc-pauses"],
     absorbs: &[],
     check,

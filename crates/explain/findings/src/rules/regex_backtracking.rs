@@ -4,7 +4,7 @@ use crate::evidence;
 use crate::facts::{Facts, percent, real, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{Measured, Severity};
+use report::{Measured, Severity, View};
 use runtime::{Group, Marks};
 use rustc_hash::FxHashMap;
 
@@ -39,6 +39,10 @@ pub(super) const RULE: Rule = Rule {
         "In any case a time-out: `new Regex(pattern, options, TimeSpan.FromMilliseconds(100))`, or `AppContext` REGEX_DEFAULT_MATCH_TIMEOUT",
     ],
     verify: "Record the same load again: `System.Text.RegularExpressions` leaves the running samples.",
+    view: View {
+        tab: "/stacks",
+        params: &[("metric", "running"), ("include", "System\\.Text\\.RegularExpressions")],
+    },
     causes: &["threadpool-queue-flood"],
     absorbs: &["cpu-hot-path"],
     check,

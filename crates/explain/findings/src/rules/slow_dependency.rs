@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, percent, said};
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Severity};
+use report::{EvidenceRows, Severity, View};
 use runtime::{Basis, Marks, Work};
 
 const SHARE: Threshold = Threshold {
@@ -42,6 +42,7 @@ pub(super) const RULE: Rule = Rule {
         "Bound it: a time-out below the client's own, and few retries",
     ],
     verify: "Record the same load again: `db.client.operation.duration` or `http.client.request.duration`, and the requests' p50.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     causes: &["async-lock"],
     absorbs: &[],
     check,

@@ -4,7 +4,7 @@ use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::pause_share;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::JitRow;
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const UNOPTIMISED: Threshold = Threshold {
     name: "share of the service's own compiled methods that the compiler was told not to optimise",
@@ -48,6 +48,7 @@ pub(super) const RULE: Rule = Rule {
         "`<ServerGarbageCollection>true</ServerGarbageCollection>` where the service has four processors and more for itself",
     ],
     verify: "Record again: the tiers in `jit`, and `gc.pause.share` in `metrics`.",
+    view: View { tab: "/sql", params: &[] },
     causes: &[],
     absorbs: &[],
     check,

@@ -3,7 +3,7 @@
 use crate::facts::{Facts, count, percent, real, real_u64, said};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::JitRow;
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use rustc_hash::FxHashMap;
 
 const COMPILING: Threshold = Threshold {
@@ -37,6 +37,7 @@ pub(super) const RULE: Rule = Rule {
         "Do less before the first answer: fewer assemblies scanned, lazy singletons",
     ],
     verify: "Record the start again (`DOTNET_EnableEventPipe=1`): `jit` has fewer rows before the first request.",
+    view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
     causes: &[],
     absorbs: &[],
     check,

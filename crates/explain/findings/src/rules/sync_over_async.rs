@@ -4,7 +4,7 @@ use crate::evidence;
 use crate::facts::{Facts, percent, real_u64, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const BLOCKED: Threshold = Threshold {
     name: "workers blocked on a Task, on average",
@@ -41,6 +41,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
              `dotnet.thread_pool.thread.count` stays near the number of processors, and the p99 falls.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "task"), ("thread", "pool")] },
     causes: &[
         "threadpool-queue-flood",
         "lock-contention",

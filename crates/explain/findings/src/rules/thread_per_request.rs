@@ -4,7 +4,7 @@ use crate::facts::{Facts, count, real_u64, said};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{Sym, ThreadRow};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::a_second;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "For work that blocks, a fixed number of threads behind a `Channel` or `BlockingCollection`",
     ],
     verify: "Record the same load again: `threads` has no row that begins and ends between requests.",
+    view: View { tab: "/threads", params: &[] },
     causes: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
     absorbs: &[],
     check,

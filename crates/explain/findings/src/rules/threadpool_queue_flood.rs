@@ -5,7 +5,7 @@ use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use base::stats::{Share, select};
-use report::{EvidenceRows, Measured, Severity};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, metered_totals};
 
 const QUEUE: Threshold = Threshold {
@@ -41,6 +41,7 @@ pub(super) const RULE: Rule = Rule {
         "Give background work a place of its own: dedicated threads or a limited `TaskScheduler`",
     ],
     verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of workers and the p99 falls.",
+    view: View { tab: "/stacks", params: &[("metric", "running")] },
     causes: &[],
     absorbs: &[],
     check,
