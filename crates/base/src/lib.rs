@@ -1,4 +1,4 @@
-//! What every crate shares: reading bytes with errors that say where, and counting damage.
+//! What every crate shares: reading bytes with errors that say where, counting damage, statistics.
 //!
 //! It knows no format and no product: nothing here opens a file or prints, and only [`time`] reads a clock.
 
@@ -7,4 +7,6 @@
 pub mod bytes;
 pub mod damage;
 pub mod ground;
+pub mod number;
+pub mod stats;
 pub mod time;

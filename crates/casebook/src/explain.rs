@@ -96,11 +96,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 impl Severity {
-    fn least(self) -> findings::Severity {
+    fn least(self) -> report::Severity {
         match self {
-            Self::Critical => findings::Severity::Critical,
-            Self::Warning => findings::Severity::Warning,
-            Self::Note => findings::Severity::Note,
+            Self::Critical => report::Severity::Critical,
+            Self::Warning => report::Severity::Warning,
+            Self::Note => report::Severity::Note,
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::unit::{show, sparkline};
 use clap::builder::styling::{AnsiColor, Style};
-use runtime::{List, Part, Series};
+use report::{List, Part, Series};
 
 /// The widest line.
 pub(crate) const WIDTH: usize = 100;

@@ -1,6 +1,6 @@
 //! Values in words, and values over time as a row of blocks.
 
-pub(crate) use runtime::unit::{duration, short, show};
+pub(crate) use report::unit::{duration, short, show};
 
 /// Values over time as a row of blocks; a piece without a value is a blank.
 pub(crate) fn sparkline(values: &[Option<f64>]) -> String {

@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use findings::Severity;
 use import::Options;
+use report::Severity;
 use sql::{Database, QueryOptions};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The comparison as one JSON document, in the shape that scripts rely on.
 
-use diff::{Better, Change, Diff};
 use model::Trace;
+use report::{Better, Change, Diff};
 use serde_json::{Value, json};
 
 /// The document.
@@ -73,12 +73,13 @@ fn change(row: &Change) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use diff::{Basis, Options, Side};
+    use diff::{Options, Side};
+    use report::Basis;
     use runtime::StackIndex;
 
     #[test]
     fn two_recordings_without_anything_have_the_whole_shape() {
-        let (recording, report) = (Trace::default(), findings::Report::default());
+        let (recording, report) = (Trace::default(), report::Report::default());
         let index = StackIndex::new(&recording);
         let side = Side { recording: &recording, index: &index, report: &report, range: None };
         let diff = diff::compare(&side, &side, &Options { basis: Basis::Request });

@@ -2,8 +2,8 @@
 
 use crate::textpage::{Page, Tone, WIDTH, cut};
 use crate::unit::show;
-use diff::{Basis, Change, Diff, Subject, Verdict};
 use model::Trace;
+use report::{Basis, Change, ChangeVerdict, Diff, Subject};
 use runtime::written_name;
 
 /// How many rows are shown of those beyond noise, unless all are asked for.
@@ -48,7 +48,7 @@ pub(super) fn page(before: &Trace, after: &Trace, diff: &Diff, rows: Rows) -> Pa
     }
     if rows == Rows::All {
         let (within, too_little): (Vec<&Change>, Vec<&Change>) =
-            rest.into_iter().partition(|row| row.verdict == Verdict::WithinNoise);
+            rest.into_iter().partition(|row| row.verdict == ChangeVerdict::WithinNoise);
         list(&mut page, "within noise", &within, within.len());
         list(&mut page, "too little data to say", &too_little, too_little.len());
     }
@@ -78,11 +78,11 @@ fn end(page: &mut Page, diff: &Diff, rows: Rows) {
     }
     page.gap();
     if rows == Rows::First {
-        let within = diff.count(Verdict::WithinNoise);
+        let within = diff.count(ChangeVerdict::WithinNoise);
         let left_out: usize = diff.left_out.iter().map(|(rows, _)| rows).sum();
         page.hint(&format!(
             "{within} rows are within noise, {} have too little data to say, {left_out} are too small to list: --all",
-            diff.count(Verdict::TooLittleData),
+            diff.count(ChangeVerdict::TooLittleData),
         ));
     }
     page.hint("One recording of each: how two runs of the same service differ is not in them. docs/diff.md tells how.");
@@ -101,7 +101,7 @@ fn compared(diff: &Diff) -> String {
 }
 
 fn is_beyond(row: &Change) -> bool {
-    matches!(row.verdict, Verdict::BeyondNoise | Verdict::ByRule)
+    matches!(row.verdict, ChangeVerdict::BeyondNoise | ChangeVerdict::ByRule)
 }
 
 fn tone(diff: &Diff) -> Tone {
@@ -110,7 +110,7 @@ fn tone(diff: &Diff) -> Tone {
 
 fn verdict(diff: &Diff) -> String {
     let beyond = diff.rows.iter().filter(|row| is_beyond(row)).count();
-    let judged = beyond + diff.count(Verdict::WithinNoise);
+    let judged = beyond + diff.count(ChangeVerdict::WithinNoise);
     match (beyond, judged) {
         (_, 0) => "there is too little in both recordings to compare".to_owned(),
         (0, _) => format!("nothing changed beyond what each recording varies by itself, of {judged} rows"),
@@ -220,7 +220,7 @@ fn times(ratio: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use diff::Better;
+    use report::Better;
 
     fn row(before: f64, after: f64, unit: &str) -> Change {
         Change {
@@ -233,7 +233,7 @@ mod tests {
             shares: None,
             interval: None,
             p: Some(0.001),
-            verdict: Verdict::BeyondNoise,
+            verdict: ChangeVerdict::BeyondNoise,
             better: Better::Lower,
             impact: 0.5,
             metric: None,

@@ -1,8 +1,7 @@
 //! The recording as one JSON document, in the shape that scripts rely on.
 
-use findings::{Finding, Report};
 use model::Trace;
-use runtime::{List, Part};
+use report::{Finding, List, Part, Report};
 use serde_json::{Map, Value, json};
 
 /// The document.

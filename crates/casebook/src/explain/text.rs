@@ -6,9 +6,8 @@
 use super::verdict;
 use crate::textpage::Page;
 use crate::unit::show;
-use findings::Report;
 use model::Trace;
-use runtime::Part;
+use report::{Part, Report};
 
 /// The words of each part's figures, in the order in which they are shown.
 const REQUESTS: &[(&str, &str)] = &[
@@ -117,17 +116,17 @@ pub(super) fn page(recording: &Trace, report: &Report, parts: &[Part], detail: D
 
 /// Who it was, when, and what is lost.
 pub(super) fn headline(page: &mut Page, recording: &Trace) {
-    page.title(&recording.exhibit.file);
-    page.line("subject", &runtime::subject(recording).join(" · "));
-    if let Some(command) = &recording.exhibit.command_line {
+    let heading = runtime::heading(recording);
+    page.title(&heading.file);
+    page.line("subject", &heading.subject.join(" · "));
+    if let Some(command) = &heading.command {
         page.line("command", command);
     }
-    page.line("recorded", &runtime::recorded(recording));
-    let losses = runtime::losses(recording);
-    if losses.is_empty() {
-        page.line("lost", runtime::NOTHING_LOST);
+    page.line("recorded", &heading.recorded);
+    if heading.losses.is_empty() {
+        page.line("lost", report::NOTHING_LOST);
     }
-    for (at, sentence) in losses.iter().enumerate() {
+    for (at, sentence) in heading.losses.iter().enumerate() {
         page.warning(if at == 0 { "lost" } else { "" }, sentence);
     }
 }

@@ -5,7 +5,8 @@ use crate::textpage::Page;
 use crate::unit::show;
 use clap::ValueEnum;
 use model::Trace;
-use runtime::{Part, StackIndex};
+use report::Part;
+use runtime::StackIndex;
 use serde_json::{Value, json};
 use topics::{Id, Topic};
 

@@ -5,8 +5,8 @@
 
 use crate::textpage::{Page, Tone};
 use crate::unit::{duration, short, show};
-use findings::{Evidence, Finding, Place, Report, Severity};
 use model::Trace;
+use report::{EvidenceRows, Finding, Place, Report, Severity};
 use runtime::written_name;
 
 /// Measurements shown of a finding.
@@ -81,7 +81,7 @@ fn place(place: &Place) -> (String, String) {
     (show(place.share, "share"), words)
 }
 
-fn evidence(evidence: &Evidence) -> (String, String) {
+fn evidence(evidence: &EvidenceRows) -> (String, String) {
     #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
     let (rows, at) = (evidence.rows as f64, |ns: i64| duration(ns.max(0) as f64 / 1e6));
     let when = match (evidence.first_ts_ns, evidence.last_ts_ns) {

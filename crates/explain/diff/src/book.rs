@@ -13,8 +13,8 @@
 //! everything. Importance and notable level are judgement, and stand with each measure: what users of the service
 //! feel before what explains it, and nothing in front that is small after as before.
 
-use crate::change::{Basis, Better, Change, NotCompared, Subject, Verdict};
 use crate::noise::{Estimate, Outcome, Tally, beyond_chance, hold};
+use report::{Basis, Better, Change, ChangeVerdict, NotCompared, Subject};
 use std::borrow::Cow;
 
 /// What a value is an amount of.
@@ -183,7 +183,7 @@ impl Book {
                 .filter(|_| both.is_some())
                 .map(|margin| (difference - margin, difference + margin)),
             p,
-            verdict: if p.is_some() { Verdict::WithinNoise } else { Verdict::TooLittleData },
+            verdict: if p.is_some() { ChangeVerdict::WithinNoise } else { ChangeVerdict::TooLittleData },
             better: measure.better,
             impact: self.impact(measure, (least, most), (difference.abs(), margin), of.wholes),
             metric: measure.metric,
@@ -241,7 +241,7 @@ impl Book {
             let flags = beyond_chance(&p);
             for ((_, change), beyond) in self.rows.iter_mut().filter(judged).zip(flags) {
                 if beyond && change.difference() != Some(0.0) {
-                    change.verdict = Verdict::BeyondNoise;
+                    change.verdict = ChangeVerdict::BeyondNoise;
                 }
             }
         }

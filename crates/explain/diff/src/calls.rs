@@ -1,10 +1,11 @@
 //! Spans by their names: how many there were, how long one took. Requests have rows of their own.
 
 use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::change::{Better, Subject};
 use crate::noise::Tally;
 use crate::scope::Scope;
+use base::number::real;
 use model::{NO_INT, Sym};
+use report::{Better, Subject};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
@@ -87,7 +88,7 @@ fn tallies(scope: &Scope<'_>, names: &BTreeSet<&str>) -> Vec<(Tally, Tally)> {
         let place = places.get(scope.text(name)).and_then(|at| tallies.get_mut(*at));
         if let (Some((many, time)), Some(piece)) = (place, course.grid.piece(start_ns)) {
             many.count(piece, 1.0);
-            time.value(piece, runtime::real(dur_ns) / 1e6, 1.0);
+            time.value(piece, real(dur_ns) / 1e6, 1.0);
         }
     }
     tallies

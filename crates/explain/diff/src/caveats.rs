@@ -1,10 +1,10 @@
 //! What to keep in mind: where the two recordings are not of the same kind.
 
-use crate::change::Basis;
-use crate::grid::count;
 use crate::scope::Scope;
+use base::number::{count, real, real_u64};
 use model::Sym;
-use runtime::{losses, real, unit};
+use report::{Basis, unit};
+use runtime::losses;
 
 /// Shorter recordings tell little of a service.
 const SHORT_NS: i64 = 5_000_000_000;
@@ -39,7 +39,7 @@ pub(crate) fn of(given: &Given<'_>) -> Vec<String> {
         caveats.extend(losses(scope.recording()).into_iter().map(|loss| format!("{which}: {loss}")));
         let outside = scope.outside();
         if outside > 0 {
-            let rows = unit::short(runtime::real_u64(outside));
+            let rows = unit::short(real_u64(outside));
             caveats.push(format!("{which}: {rows} rows lie outside of the observed time, and count nowhere"));
         }
     }

@@ -5,11 +5,11 @@
 //! well, so these rows stand behind.
 
 use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::change::{Better, Subject};
 use crate::latency::METER;
 use crate::noise::Tally;
 use crate::scope::Scope;
 use model::Sym;
+use report::{Better, Subject};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 

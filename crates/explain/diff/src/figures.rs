@@ -1,11 +1,12 @@
 //! Figures of the whole service: what its runtime did, each as one row.
 
 use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::change::{Better, Subject};
 use crate::noise::Tally;
 use crate::presence::{Thing, in_both};
 use crate::scope::{Course, Scope, known_rows};
+use base::number::real;
 use model::NO_INT;
+use report::{Better, Subject};
 use runtime::{cpu_shares, metered_totals};
 
 /// What the rows of figures begin from.
@@ -156,7 +157,7 @@ fn gc_pauses(scope: &Scope<'_>) -> Vec<(i64, f64)> {
     let cause = scope.recording().strings.find("gc");
     let rows = pauses.ts_ns.iter().zip(&pauses.dur_ns).zip(&pauses.cause);
     let rows = rows.filter(|((_, ns), of)| Some(**of) == cause && **ns != NO_INT);
-    let own: Vec<_> = rows.map(|((at, ns), _)| (*at, runtime::real((*ns).max(0)) / 1e6)).collect();
+    let own: Vec<_> = rows.map(|((at, ns), _)| (*at, real((*ns).max(0)) / 1e6)).collect();
     if !own.is_empty() {
         return own;
     }

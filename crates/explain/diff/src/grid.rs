@@ -9,8 +9,8 @@
 //! thirty pieces are enough (B. Schmeiser, Batch Size Effects in the Analysis of Simulation Output, Operations Research
 //! 30, 1982), and a piece shorter than a second would tear apart what counters publish once a second.
 
+use base::number::{count, real};
 use model::Trace;
-use runtime::real;
 
 /// The fewest pieces that a recording is cut into.
 pub(crate) const LEAST_PIECES: usize = 10;
@@ -84,11 +84,6 @@ impl Grid {
         let piece = at * i128::try_from(self.pieces).ok()? / i128::from(self.total_ns.max(1));
         usize::try_from(piece).ok().map(|piece| piece.min(self.pieces.saturating_sub(1)))
     }
-}
-
-/// A length as a number.
-pub(crate) fn count(len: usize) -> f64 {
-    real(i64::try_from(len).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

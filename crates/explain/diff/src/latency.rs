@@ -4,10 +4,11 @@
 //! are of an interval and a set of tags each, so their mean is compared, weighted by requests.
 
 use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::change::{Better, Subject};
 use crate::noise::{Tally, quantile};
 use crate::scope::{Counted, Scope};
+use base::number::real;
 use model::{NO_INT, Sym};
+use report::{Better, Subject};
 use runtime::{metered, tag};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -129,7 +130,7 @@ fn routes(scope: &Scope<'_>) -> (BTreeMap<String, Route>, Route) {
         for route in of_route.into_iter().chain([&mut all]) {
             route.starts.push(piece);
             if row.dur_ns != NO_INT && row.dur_ns >= 0 {
-                route.times.push((runtime::real(row.dur_ns) / 1e6, piece));
+                route.times.push((real(row.dur_ns) / 1e6, piece));
             }
             route.told |= row.status != NO_INT;
             if row.status >= 500 {

@@ -17,7 +17,6 @@
 mod book;
 mod calls;
 mod caveats;
-mod change;
 mod counters;
 mod figures;
 mod grid;
@@ -28,12 +27,14 @@ mod names;
 mod noise;
 mod presence;
 mod scope;
-mod student;
+mod side;
 mod verdicts;
 
-pub use change::{Basis, Better, Change, Diff, NotCompared, Options, Side, Subject, Verdict};
+pub use side::{Options, Side};
 
+use base::number::real_u64;
 use book::Book;
+use report::{Basis, Diff};
 use scope::{Counted, Scope};
 
 /// The share of frames without a name from which on samples say too little to be compared.
@@ -42,11 +43,7 @@ const MOST_UNNAMED: f64 = 0.2;
 /// The share of the frames of samples that have no name.
 fn unnamed(scope: &Scope<'_>) -> f64 {
     let missing = &scope.recording().missing;
-    if missing.frames == 0 {
-        0.0
-    } else {
-        runtime::real_u64(missing.unnamed_frames) / runtime::real_u64(missing.frames)
-    }
+    if missing.frames == 0 { 0.0 } else { real_u64(missing.unnamed_frames) / real_u64(missing.frames) }
 }
 
 /// Compares two recordings.
@@ -72,7 +69,7 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
         (true, true) if nameless.is_some() => {
             if let Some((which, scope)) = nameless {
                 // What a thread waits for is told by the names of its frames, as its methods are.
-                let share = runtime::unit::show(unnamed(scope), "share");
+                let share = report::unit::show(unnamed(scope), "share");
                 let why = format!("{share} of the frames of the recording {which} have no name");
                 book.not_compared("samples of stacks", why);
             }

@@ -4,12 +4,13 @@
 //! one of a thousand.
 
 use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::change::{Better, Subject};
 use crate::figures::{Both, weight};
 use crate::names::stable;
 use crate::noise::Tally;
 use crate::scope::{Course, Scope};
+use base::number::real;
 use model::{NO_INT, Sym};
+use report::{Better, Subject};
 use runtime::counted_allocations;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -180,7 +181,7 @@ fn named(scope: &Scope<'_>, names: &mut FxHashMap<u32, Sym>, stack: u32) -> Sym 
 fn places(scope: &Scope<'_>, times: &[i64], lengths: &[i64], stacks: &[u32]) -> Vec<KeyedRow> {
     let mut names: FxHashMap<u32, Sym> = FxHashMap::default();
     let rows = times.iter().zip(lengths).zip(stacks).filter(|((_, ns), _)| **ns != NO_INT && **ns >= 0);
-    let seconds = |ns: i64| runtime::real(ns) / 1e9;
+    let seconds = |ns: i64| real(ns) / 1e9;
     rows.map(|((at, ns), stack)| (named(scope, &mut names, *stack), *at, seconds(*ns))).collect()
 }
 

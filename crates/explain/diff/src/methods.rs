@@ -5,13 +5,13 @@
 //! package's or the runtime's method up to the thread's start would repeat one change. Flame graphs show them.
 
 use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::change::{Better, Subject};
 use crate::figures::weight;
-use crate::grid::count;
 use crate::names::stable;
 use crate::noise::Tally;
 use crate::scope::Scope;
+use base::number::count;
 use model::Sym;
+use report::{Better, Subject};
 use rustc_hash::FxHashMap;
 use stacks::{NameClass, Profile, Shape, Shaping, Weighed, methods};
 use std::borrow::Cow;

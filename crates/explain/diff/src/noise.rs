@@ -15,8 +15,10 @@
 //! - of many rows some differ by chance: Benjamini's and Hochberg's procedure keeps the share of such ones among those
 //!   called beyond noise at one in twenty.
 
-use crate::grid::{LEAST_PIECES, count};
-use crate::student::{threshold, two_sided};
+use crate::grid::LEAST_PIECES;
+use base::number::count;
+use base::stats::student::{threshold, two_sided};
+use base::stats::{self, Share, Sorted};
 
 /// The share of rows called beyond noise that may be there by chance.
 const FALSE_SHARE: f64 = 0.05;
@@ -215,29 +217,18 @@ pub(crate) fn beyond_chance(p: &[f64]) -> Vec<bool> {
     p.iter().map(|p| limit.is_some_and(|limit| *p <= limit)).collect()
 }
 
-/// The value that a share of the values is not above, with its noise.
+/// A quantile of values, each with its piece, and the quantile's noise.
 ///
-/// How many values are above it varies from piece to piece; the values at the ends of that interval are the interval of
-/// the quantile (R. Woodruff, Confidence Intervals for Medians and Other Position Measures, JASA 47, 1952). None where
-/// that interval leaves the values, as of the 99th percentile of 100 values.
+/// How many values are above the quantile varies from piece to piece. The values at the ends of that interval are the
+/// interval of the quantile (R. Woodruff, Confidence Intervals for Medians and Other Position Measures, JASA 47, 1952). No
+/// noise if that interval leaves the values, as for the 99th percentile of 100 values.
 pub(crate) fn quantile(
     values: &mut [(f64, usize)],
     share: f64,
     ramp: &[bool],
 ) -> Option<(f64, Option<Estimate>)> {
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let at = |share: f64| -> Option<f64> {
-        if !(0.0..=1.0).contains(&share) {
-            return None;
-        }
-        let rank = (share * count(values.len())).ceil().max(1.0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "from 1 to the number of values"
-        )]
-        values.get(rank as usize - 1).map(|(value, _)| *value)
-    };
+    let values = Sorted::by(values, |a, b| a.0.total_cmp(&b.0));
+    let at = |share: f64| stats::quantile(&values, Share::Fraction(share)).map(|(value, _)| value);
     let value = at(share)?;
     let mut tally = Tally::mean(ramp);
     for (of, piece) in values.iter() {

@@ -1,10 +1,12 @@
 //! A recording as it takes part: its observed time in pieces, and what amounts of each piece are divided by.
 
 use crate::book::Quantity;
-use crate::change::{Basis, Side};
-use crate::grid::{Grid, count};
+use crate::grid::Grid;
 use crate::noise::Tally;
+use crate::side::Side;
+use base::number::{count, real, real_u64};
 use model::{NO_INT, Sym, Trace};
+use report::Basis;
 use runtime::metered;
 use rustc_hash::FxHashMap;
 
@@ -214,7 +216,7 @@ impl<'a> Scope<'a> {
                 *most = (*most).max(*of_thread);
             }
         }
-        looks.into_iter().map(runtime::real_u64).collect()
+        looks.into_iter().map(real_u64).collect()
     }
 }
 
@@ -225,7 +227,7 @@ pub(crate) fn known_rows<'a>(
     factor: f64,
 ) -> impl Iterator<Item = (i64, f64)> + 'a {
     let rows = times.iter().zip(values).filter(|(_, value)| **value != NO_INT);
-    rows.map(move |(ns, value)| (*ns, runtime::real(*value) * factor))
+    rows.map(move |(ns, value)| (*ns, real(*value) * factor))
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! What the rules say of one recording and not of the other.
 
 use crate::book::{Book, Family};
-use crate::change::{Better, Change, Subject, Verdict};
 use crate::scope::Scope;
-use findings::{Finding, Report, Severity};
+use report::{Better, Change, ChangeVerdict, Finding, Report, Severity, Subject};
 use std::collections::BTreeSet;
 
 /// Adds the findings that appeared, went, or became worse or better.
@@ -72,7 +71,7 @@ fn compare(book: &mut Book, id: &'static str, before: Option<&Finding>, after: O
             shares: None,
             interval: None,
             p: None,
-            verdict: Verdict::ByRule,
+            verdict: ChangeVerdict::ByRule,
             better: Better::Lower,
             // What a rule sees has passed a threshold; how much of the harm it explains says how far in
             // front it stands.

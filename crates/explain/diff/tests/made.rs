@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use diff::{Basis, Change, Diff, Options, Side, Subject, Verdict, compare};
-use findings::Report;
+use diff::{Options, Side, compare};
 use model::{
     AllocationRow, ContentionRow, CounterRow, CoverageRow, ExceptionRow, Frame, GcRow, JitRow, NO_ID, NO_INT,
     PauseRow, RequestRow, SampleRow, SpanRow, Sym, Trace, WaitRow,
 };
 use proptest::prelude::*;
+use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
 use runtime::StackIndex;
 
 const SECOND: i64 = 1_000_000_000;
@@ -64,15 +64,15 @@ fn twice_as_many_events_are_beyond_noise_and_a_twentieth_more_is_not() {
     assert_eq!((thrown.before, thrown.after), (Some(100.0), Some(200.0)));
     assert_eq!(
         (thrown.ratio(), thrown.verdict, thrown.unit.as_str()),
-        (Some(2.0), Verdict::BeyondNoise, "1/s")
+        (Some(2.0), ChangeVerdict::BeyondNoise, "1/s")
     );
     let (low, high) = thrown.interval.unwrap();
     assert!(low < 100.0 && high > 100.0 && low > 80.0 && high < 120.0, "{low} {high}");
     let by_type = row(&doubled, "exceptions thrown, by type", "Shop.Oops");
     assert_eq!((by_type.shares, by_type.class.as_deref()), (Some((1.0, 1.0)), Some("Shop.Oops")));
-    assert_eq!(by_type.verdict, Verdict::BeyondNoise);
+    assert_eq!(by_type.verdict, ChangeVerdict::BeyondNoise);
     let more = diff(before, more, Basis::Duration);
-    assert_eq!(row(&more, "exceptions thrown", "").verdict, Verdict::WithinNoise);
+    assert_eq!(row(&more, "exceptions thrown", "").verdict, ChangeVerdict::WithinNoise);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn per_request_a_service_under_twice_the_load_did_not_change() {
     assert!(by_time.caveats.iter().any(|of| of.starts_with("the load differs")), "{:?}", by_time.caveats);
     let by_request = diff(before, after, Basis::Request);
     let thrown = row(&by_request, "exceptions thrown", "");
-    assert_eq!((thrown.ratio(), thrown.verdict), (Some(1.0), Verdict::WithinNoise));
+    assert_eq!((thrown.ratio(), thrown.verdict), (Some(1.0), ChangeVerdict::WithinNoise));
     assert_eq!((thrown.unit.as_str(), by_request.requests), ("1/request", Some((1_000.0, 2_000.0))));
     // How many requests there were is told all the same.
     assert_eq!(row(&by_request, "requests", "").ratio(), Some(2.0));
@@ -152,8 +152,11 @@ fn the_slowest_requests_of_one_route_are_told_apart_from_the_others() {
     let diff = diff(before, after, Basis::Duration);
     let p99 = row(&diff, "p99", "GET /slow");
     assert_eq!((p99.before, p99.after), (Some(16.0), Some(216.0)));
-    assert_eq!((p99.verdict, p99.unit.as_str(), p99.subject), (Verdict::BeyondNoise, "ms", Subject::Latency));
-    assert_eq!(row(&diff, "p50", "GET /slow").verdict, Verdict::WithinNoise);
+    assert_eq!(
+        (p99.verdict, p99.unit.as_str(), p99.subject),
+        (ChangeVerdict::BeyondNoise, "ms", Subject::Latency)
+    );
+    assert_eq!(row(&diff, "p50", "GET /slow").verdict, ChangeVerdict::WithinNoise);
     assert_eq!(row(&diff, "p99", "GET /same").difference(), Some(0.0));
     let failed = row(&diff, "failed, of all (status 500 and above)", "GET /same");
     assert_eq!((failed.before, failed.after), (Some(0.02), Some(0.02)));
@@ -211,7 +214,7 @@ fn methods_are_threads_on_average_however_often_the_sampler_looked() {
     assert!((was - 0.25).abs() < 1e-9 && (is - 0.5).abs() < 1e-9, "{was} {is}");
     assert_eq!(
         (own.verdict, own.unit.as_str(), own.metric),
-        (Verdict::BeyondNoise, "threads", Some("running"))
+        (ChangeVerdict::BeyondNoise, "threads", Some("running"))
     );
     assert_eq!(own.method.as_deref(), Some("Shop!Price"));
     // It calls itself through the runtime, and counts once.

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use diff::{Basis, Change, Diff, Options, Side, Subject, Verdict, compare};
-use findings::Report;
+use diff::{Options, Side, compare};
 use model::Trace;
+use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
 use runtime::StackIndex;
 use std::path::{Path, PathBuf};
 
@@ -60,14 +60,14 @@ fn sound(diff: &Diff) {
         assert!((0.0..=1.0).contains(&row.impact), "{row:?}");
         let mut parts = row.shares.into_iter().flat_map(|(before, after)| [before, after]);
         assert!(parts.all(|share| (0.0..=1.0).contains(&share)), "{row:?}");
-        let beyond = row.verdict == Verdict::BeyondNoise;
+        let beyond = row.verdict == ChangeVerdict::BeyondNoise;
         let apart = row.interval.is_some_and(|(low, high)| low >= 0.0 || high <= 0.0);
         assert!(!beyond || apart, "beyond noise, and no difference lies in its interval: {row:?}");
         assert!(!beyond || row.p.is_some_and(|p| p <= 0.05), "{row:?}");
         let group = match row.verdict {
-            Verdict::BeyondNoise | Verdict::ByRule => 0,
-            Verdict::WithinNoise => 1,
-            Verdict::TooLittleData => 2,
+            ChangeVerdict::BeyondNoise | ChangeVerdict::ByRule => 0,
+            ChangeVerdict::WithinNoise => 1,
+            ChangeVerdict::TooLittleData => 2,
         };
         groups.push((group, -row.impact));
     }
@@ -75,7 +75,7 @@ fn sound(diff: &Diff) {
 }
 
 fn beyond(diff: &Diff) -> Vec<&Change> {
-    diff.rows.iter().filter(|row| row.verdict == Verdict::BeyondNoise).collect()
+    diff.rows.iter().filter(|row| row.verdict == ChangeVerdict::BeyondNoise).collect()
 }
 
 fn place(diff: &Diff, subject: Subject, measure: &str) -> usize {
@@ -138,7 +138,7 @@ fn starvation_is_told_by_what_users_felt_and_by_its_rule() {
     let queue = place(&diff, Subject::Threads, "work waiting in the thread pool's queue");
     assert!(queue < 10);
     let row = &diff.rows[queue];
-    assert_eq!(row.verdict, Verdict::BeyondNoise);
+    assert_eq!(row.verdict, ChangeVerdict::BeyondNoise);
     assert!(row.ratio().is_some_and(|ratio| ratio > 20.0), "{row:?}");
     assert!(diff.caveats.iter().any(|caveat| caveat.starts_with("the load differs")), "{:?}", diff.caveats);
     let blocked = diff.rows.iter().find(|row| row.subject == Subject::Wait && row.name == "task").unwrap();
@@ -163,7 +163,7 @@ fn each_harm_is_among_the_first_rows() {
         let at = diff.rows.iter().position(found);
         assert!(at.is_some_and(|at| at < within), "{name}: {measure} {of} is row {at:?}");
         let row = &diff.rows[at.unwrap()];
-        assert_eq!(row.verdict, Verdict::BeyondNoise, "{row:?}");
+        assert_eq!(row.verdict, ChangeVerdict::BeyondNoise, "{row:?}");
         assert!(row.difference().is_some_and(|difference| difference > 0.0), "{row:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! The rules as a page: `docs/findings.md`.
 
 use crate::rule::Rule;
-use runtime::unit::show;
+use report::unit::show;
 
 /// The page, in Markdown.
 pub fn markdown() -> String {

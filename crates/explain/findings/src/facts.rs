@@ -1,11 +1,12 @@
 //! What rules share of a recording, worked out once.
 
-use crate::finding::Place;
 use crate::places::{Places, busiest_route};
 use crate::rule::Need;
+pub(crate) use base::number::{real, real_u64};
 use model::{NO_INT, Sym, Trace};
-use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work, unit};
-pub(crate) use runtime::{known, real, real_u64};
+use report::{Place, unit};
+pub(crate) use runtime::known;
+use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::OnceCell;
 

@@ -8,7 +8,6 @@
 mod catalogue;
 mod evidence;
 mod facts;
-mod finding;
 mod gcfacts;
 mod places;
 mod rank;
@@ -21,36 +20,16 @@ mod testing;
 mod verdict;
 
 pub use catalogue::markdown;
-pub use finding::{Evidence, Finding, Measured, Place, Severity};
 pub use rule::{Need, Rule, Threshold};
 pub use rules::ALL as RULES;
-pub use verdict::{Verdict, verdict};
+pub use verdict::verdict;
 
 use facts::Facts;
 use model::Trace;
+use report::{Finding, Measured, NotChecked, Report, Severity};
 use runtime::StackIndex;
 
-/// A rule that could not decide.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotChecked {
-    /// The rule.
-    pub id: &'static str,
-    /// What to record for it.
-    pub needs: String,
-}
-
-/// What all rules say of a recording.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Report {
-    /// What was found, causes before symptoms, the largest share of the harm first.
-    pub findings: Vec<Finding>,
-    /// The rules that had the data they need.
-    pub checked: Vec<&'static str>,
-    /// The others.
-    pub not_checked: Vec<NotChecked>,
-}
-
-/// Adds to what stands on samples in which part of the time they were taken, where that is not all of it.
+/// Adds to findings that rest on samples in what share of the time samples were taken, if not in all of it.
 fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
     const WHOLE: f64 = 0.98;
     let share = facts.sampled_share();

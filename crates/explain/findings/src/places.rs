@@ -4,8 +4,8 @@
 //! the request that the thread was in stands beside it. Paths that differ in their numbers alone are one.
 
 use crate::facts::Facts;
-use crate::finding::Place;
 use model::{Sym, Trace};
+use report::Place;
 use std::collections::BTreeMap;
 
 /// Places listed at most.

@@ -3,8 +3,8 @@
 //! Where a rule sees the same harm more exactly than another, the other is left out. Where one harm causes another,
 //! the other stands behind it and is no worse than it.
 
-use crate::finding::{Finding, Severity};
 use crate::rule::Rule;
+use report::{Finding, Severity};
 
 /// Orders what the rules found.
 pub(crate) fn rank(mut found: Vec<(&'static Rule, Finding)>) -> Vec<Finding> {
@@ -66,6 +66,7 @@ mod tests {
             why: "",
             tries: &[],
             verify: "",
+            view: report::View { tab: "/sql", params: &[] },
             causes,
             absorbs,
             check: |_| None,

@@ -1,7 +1,7 @@
 //! What a rule is: its entry in the catalogue, and the function that decides.
 
 use crate::facts::Facts;
-use crate::finding::{Evidence, Finding, Measured, Place, Severity};
+use report::{EvidenceRows, Finding, Measured, Place, Severity, View};
 
 /// A number that decides, with where it is from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,6 +90,8 @@ pub struct Rule {
     pub tries: &'static [&'static str],
     /// How to see that it helped.
     pub verify: &'static str,
+    /// The view of the pages that shows what it found.
+    pub view: View,
     /// What it causes: rules that are said behind it where both hold.
     pub causes: &'static [&'static str],
     /// Rules that see the same harm less exactly: they are not said beside it.
@@ -112,7 +114,7 @@ pub(crate) struct Found {
     /// Where, the largest share first.
     pub(crate) places: Vec<Place>,
     /// What shows it.
-    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) evidence: Vec<EvidenceRows>,
 }
 
 impl Rule {
@@ -131,6 +133,7 @@ impl Rule {
             measured: found.measured,
             places: found.places,
             evidence: found.evidence,
+            view: self.view,
             why: self.why.to_owned(),
             tries: self.tries.iter().map(|text| (*text).to_owned()).collect(),
             verify: self.verify.to_owned(),

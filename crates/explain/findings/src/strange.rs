@@ -1,11 +1,11 @@
 //! Recordings of every length and size, and such as no runtime writes: the rules hold for them, or say nothing.
 
 use crate::facts::Facts;
-use crate::finding::{Finding, Severity};
 use crate::testing::*;
 use crate::{RULES, explain};
 use model::{NO_ID, NO_INT, Trace};
 use proptest::prelude::*;
+use report::{Finding, Severity};
 use runtime::StackIndex;
 
 /// What holds of every report.

@@ -5,12 +5,12 @@
 //! [`Scene::says`] is the only place that asks a rule; it also runs the queries of its evidence, which must give rows.
 
 use crate::facts::Facts;
-use crate::finding::Severity;
 use crate::rule::Rule;
 use model::{
     AllocationRow, ContentionRow, CounterRow, CoverageRow, EventKind, ExceptionRow, Frame, GcRow, JitRow,
     LogRow, NO_ID, NO_INT, RequestRow, SampleRow, SpanRow, Sym, ThreadPoolRow, ThreadRow, Trace,
 };
+use report::Severity;
 use runtime::StackIndex;
 use sql::{Database, QueryOptions};
 use std::ops::Range;

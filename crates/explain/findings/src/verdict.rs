@@ -1,17 +1,10 @@
 //! The verdict: what all findings say, in one sentence.
 
-use crate::{LEAST_SECONDS, Report, Severity};
+use crate::LEAST_SECONDS;
+use base::number::real;
 use model::Trace;
-use runtime::unit::duration;
-
-/// The sentence that a page begins with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The sentence, and how many more findings there are.
-    pub text: String,
-    /// How bad it is; none where nothing that hurts was found.
-    pub severity: Option<Severity>,
-}
+use report::unit::duration;
+use report::{Report, Severity, Verdict};
 
 /// The first cause that is more than a note, or that there is none, or that nothing can be said.
 pub fn verdict(report: &Report, recording: &Trace) -> Verdict {
@@ -53,7 +46,7 @@ fn nothing_found(report: &Report, recording: &Trace) -> Verdict {
 fn too_little(recording: &Trace) -> Option<String> {
     let observed =
         ["events", "samples"].into_iter().find_map(|source| runtime::observed_ns(recording, source));
-    let millis = runtime::real(observed.unwrap_or(recording.exhibit.duration_ns)) / 1e6;
+    let millis = real(observed.unwrap_or(recording.exhibit.duration_ns)) / 1e6;
     (millis < LEAST_SECONDS * 1e3)
         .then(|| format!("Too little was recorded to judge: {}.", duration(millis.max(0.0))))
 }

@@ -2,10 +2,12 @@
 //!
 //! Where both kinds of sampling are in a recording they tell of the same bytes, so the finer one alone counts.
 
-use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, share, spread};
+use crate::figure::{Tally, rate, share, spread};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
+use base::number::count;
 use model::{AllocationRow, Trace};
+use report::{List, ListColumn, Part, Row, Series};
 
 const SHARES: &[ListColumn] =
     &[ListColumn { name: "bytes", unit: "B" }, ListColumn { name: "share", unit: "share" }];

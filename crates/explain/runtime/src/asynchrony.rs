@@ -3,9 +3,10 @@
 //! The compiler turns an async method into a type `<Name>d__7` whose `MoveNext` runs the method from one await to the
 //! next. Iterators (`yield return`) are named alike, so a few of the state machines may be theirs.
 
-use crate::figure::{count, real_u64, share};
+use crate::figure::share;
 use crate::names::{is_machine, written_method};
 use crate::sampling::{Sampling, State};
+use base::number::{count, real_u64};
 use model::{NO_ID, Sym, Trace};
 use std::collections::BTreeMap;
 

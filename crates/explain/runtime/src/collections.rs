@@ -4,9 +4,12 @@
 //! Sizes of the heap include its free space, as the runtime tells them, so what follows from their differences is
 //! about right, not exact.
 
-use crate::figure::{SERIES_PIECES, Series, count, known, millis, piece_of, real, share};
+use crate::figure::{SERIES_PIECES, known, millis, piece_of, share};
 use crate::metered::{metered, tag};
+use base::number::{count, real};
+use base::stats::{Share, Sorted, quantile};
 use model::{GcRow, Trace};
+use report::Series;
 
 /// A kind of collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +65,7 @@ pub fn collected(recording: &Trace) -> Vec<Collected> {
     let of_kind = |wanted: Collection| {
         let rows: Vec<GcRow> = rows(recording).filter(|row| kind(recording, row) == Some(wanted)).collect();
         let mut pauses: Vec<i64> = rows.iter().filter_map(|row| known(row.pause_ns)).collect();
-        pauses.sort_unstable();
+        let pauses = Sorted::new(&mut pauses);
         let suspends: Vec<f64> = rows.iter().filter_map(|row| known(row.suspend_ns)).map(real).collect();
         let total = |of: &[i64]| of.iter().copied().map(real).sum::<f64>();
         (!rows.is_empty()).then(|| Collected {
@@ -70,7 +73,7 @@ pub fn collected(recording: &Trace) -> Vec<Collected> {
             count: count(rows.len()),
             paused_ms: (!pauses.is_empty()).then(|| millis(total(&pauses))),
             longest_ms: pauses.last().copied().map(real).map(millis),
-            middle_ms: crate::figure::quantile(&pauses, 500).map(millis),
+            middle_ms: quantile(&pauses, Share::MEDIAN).map(real).map(millis),
             suspend_ms: (!suspends.is_empty()).then(|| millis(suspends.iter().sum())),
         })
     };

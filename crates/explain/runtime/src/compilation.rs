@@ -1,7 +1,8 @@
 //! Compiling, by how and by whom: tiers, and threads that compile for later against threads that wait for the code.
 
-use crate::figure::{count, known, millis, real};
+use crate::figure::{known, millis};
 use crate::sampling::thread_kinds;
+use base::number::{count, real};
 use model::{Sym, Trace};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;

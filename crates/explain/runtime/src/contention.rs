@@ -1,11 +1,11 @@
 //! Waits for locks that another thread held.
 
-use crate::figure::{
-    List, ListColumn, Part, Row, Series, Tally, count, known, largest, millis, rate, real, spread, sum,
-};
+use crate::figure::{Tally, known, largest, millis, rate, spread, sum};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
+use base::number::{count, real};
 use model::Trace;
+use report::{List, ListColumn, Part, Row, Series};
 
 const FRAMES: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];

@@ -1,7 +1,8 @@
 //! The latest value of each counter and meter.
 
-use crate::figure::{List, ListColumn, Part, Row, count, real};
+use base::number::{count, real};
 use model::{Sym, Trace};
+use report::{List, ListColumn, Part, Row};
 use std::collections::BTreeMap;
 
 const LATEST: &[ListColumn] =

@@ -3,9 +3,11 @@
 //! The sampler looks at every managed thread whether it runs or not, so only samples whose stack says `running` count
 //! as use of a processor.
 
-use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, real, real_u64, share, spread};
+use crate::figure::{Tally, share, spread};
 use crate::frames::StackIndex;
+use base::number::{count, real, real_u64};
 use model::{Sym, Trace};
+use report::{List, ListColumn, Part, Row, Series};
 use std::collections::BTreeMap;
 
 const METHODS: &[ListColumn] =

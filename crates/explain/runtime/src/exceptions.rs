@@ -1,9 +1,11 @@
 //! Exceptions thrown, caught or not.
 
-use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, rate, spread};
+use crate::figure::{Tally, rate, spread};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
+use base::number::count;
 use model::Trace;
+use report::{List, ListColumn, Part, Row, Series};
 
 const TIMES: &[ListColumn] =
     &[ListColumn { name: "times", unit: "" }, ListColumn { name: "rate", unit: "1/s" }];

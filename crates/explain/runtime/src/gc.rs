@@ -1,10 +1,10 @@
 //! What the garbage collector did.
 
-use crate::figure::{
-    List, ListColumn, Part, Row, Series, Tally, count, known, largest, millis, real, share, spread, sum,
-};
+use crate::figure::{Tally, known, largest, millis, share, spread, sum};
 use crate::observed::{has_events, observed_ns};
+use base::number::{count, real};
 use model::Trace;
+use report::{List, ListColumn, Part, Row, Series};
 
 const REASONS: &[ListColumn] =
     &[ListColumn { name: "collections", unit: "" }, ListColumn { name: "pause", unit: "ms" }];

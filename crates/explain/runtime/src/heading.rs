@@ -1,11 +1,28 @@
-//! Who was recorded and when, in the words that pages begin with.
+//! What a recording is of, and when it was made: the lines that pages begin with.
 
-use crate::figure::real;
+use crate::loss::losses;
 use crate::observed::observed_ns;
-use crate::unit::duration;
+use base::number::real;
 use model::Trace;
+use report::Heading;
+use report::unit::duration;
 
-/// What is known of the service and its machine, a fact each.
+/// The heading of a recording.
+pub fn heading(recording: &Trace) -> Heading {
+    let exhibit = &recording.exhibit;
+    let file = exhibit.file.trim_end_matches(['/', '\\']);
+    let name = file.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("recording");
+    Heading {
+        name: name.to_owned(),
+        file: exhibit.file.clone(),
+        subject: subject(recording),
+        command: exhibit.command_line.clone(),
+        recorded: recorded(recording),
+        losses: losses(recording),
+    }
+}
+
+/// What is known of the service and its machine, one fact each.
 pub fn subject(recording: &Trace) -> Vec<String> {
     let exhibit = &recording.exhibit;
     let runtime =
@@ -27,7 +44,7 @@ pub fn subject(recording: &Trace) -> Vec<String> {
     facts.into_iter().flatten().collect()
 }
 
-/// When it was recorded, how long, and of which part of that time there is what.
+/// When it was recorded, how long, and how much of that time was observed.
 pub fn recorded(recording: &Trace) -> String {
     let exhibit = &recording.exhibit;
     let long = |ns: i64| duration(millis(ns));
@@ -37,7 +54,7 @@ pub fn recorded(recording: &Trace) -> String {
         text.extend([" · profile ", profile]);
     }
     for source in ["events", "samples"] {
-        // Said only where it differs: rates are of this time.
+        // Said only if it is not all of it: rates are of this time.
         let observed = observed_ns(recording, source);
         let whole = observed.is_some_and(|ns| millis(ns) > 0.98 * millis(exhibit.duration_ns));
         if let Some(ns) = observed.filter(|_| !whole) {

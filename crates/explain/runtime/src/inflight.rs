@@ -5,9 +5,11 @@
 //! stops is how long one took on average (Little's law). Requests that neither began nor ended while recording are not
 //! seen, and lost events would add up, so a recording that lost any gives nothing.
 
-use crate::figure::{SERIES_PIECES, Series, count, piece_of, real};
+use crate::figure::{SERIES_PIECES, piece_of};
 use crate::observed::observed_ns;
+use base::number::{count, real};
 use model::Trace;
+use report::Series;
 
 const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
 const START: i64 = 3;

@@ -1,8 +1,10 @@
 //! Code compiled while recording.
 
-use crate::figure::{List, ListColumn, Part, Row, Series, Tally, count, known, millis, real, spread, sum};
+use crate::figure::{Tally, known, millis, spread, sum};
 use crate::observed::has_events;
+use base::number::{count, real};
 use model::Trace;
+use report::{List, ListColumn, Part, Row, Series};
 
 const TIERS: &[ListColumn] =
     &[ListColumn { name: "methods", unit: "" }, ListColumn { name: "time", unit: "ms" }];

@@ -31,7 +31,6 @@ mod requests;
 mod sampling;
 mod spans;
 mod threadpool;
-pub mod unit;
 mod waits;
 
 pub use allocation::counted_allocations;
@@ -40,19 +39,19 @@ pub use collections::{
     Collected, Collection, Free, collected, fragmentation, gen0_budgets, heap_courses, survival,
 };
 pub use compilation::{Compilation, Compiled, compilation};
-pub use figure::{Figure, List, ListColumn, Part, Row, Series, known, real, real_u64};
+pub use figure::known;
 pub use frames::{Marks, Owner, StackIndex};
-pub use heading::{recorded, subject};
+pub use heading::{heading, recorded, subject};
 pub use inflight::{InFlight, in_flight};
 pub use load::{
     Basis, DATABASE_METERS, Work, a_second, database_calls, http_calls, is_database, is_http,
     requests as request_work, routes,
 };
 pub use locks::{Lock, locks};
-pub use loss::{NOTHING_LOST, losses};
+pub use loss::losses;
 pub use metered::{
-    Metered, at_per_mille, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest, metered_sum,
-    metered_totals, processors, tag,
+    Metered, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest, metered_sum, metered_totals,
+    processors, tag,
 };
 pub use names::written_name;
 pub use observed::{has_events, observed_ns};
@@ -60,6 +59,7 @@ pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};
 pub use sampling::{Group, RequestPaths, Sampling, State, leaf_frame};
 
 use model::Trace;
+use report::Part;
 
 /// All parts, in the order in which a reader wants them: what users of the service felt comes first.
 pub fn parts(recording: &Trace) -> Vec<Part> {

@@ -3,8 +3,10 @@
 //! Exact from requests and spans; from the meters of the libraries where the recording has none of these. Time over
 //! observed time is how many were under way on average (Little's law), which compares with threads.
 
-use crate::figure::{known, real, real_u64};
+use crate::figure::known;
 use crate::metered::{metered, tag};
+use base::number::{count, real, real_u64};
+use base::stats::{Share, Sorted, quantile, select};
 use model::{NO_INT, Sym, Trace};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -45,8 +47,7 @@ pub fn requests(recording: &Trace) -> Option<Work> {
     if times.is_empty() {
         return from_meter(recording, "http.server.request.duration");
     }
-    times.sort_unstable();
-    Some(from_times(&times))
+    Some(from_times(&Sorted::new(&mut times)))
 }
 
 /// Histograms of a database's commands: OpenTelemetry's name, and that of Npgsql before version 10.
@@ -96,14 +97,13 @@ fn from_spans(recording: &Trace, wanted: fn(&Trace, usize) -> bool) -> Option<Wo
     if times.is_empty() {
         return None;
     }
-    times.sort_unstable();
-    Some(from_times(&times))
+    Some(from_times(&Sorted::new(&mut times)))
 }
 
-fn from_times(sorted: &[i64]) -> Work {
-    let p50_ms = crate::figure::quantile(sorted, 500).map(crate::figure::millis);
+fn from_times(sorted: &Sorted<'_, i64>) -> Work {
+    let p50_ms = quantile(sorted, Share::MEDIAN).map(|ns| crate::figure::millis(real(ns)));
     let seconds = sorted.iter().map(|ns| real(*ns) / 1e9).sum();
-    Work { count: crate::figure::count(sorted.len()), seconds, p50_ms, basis: Basis::Rows }
+    Work { count: count(sorted.len()), seconds, p50_ms, basis: Basis::Rows }
 }
 
 fn from_meter(recording: &Trace, name: &str) -> Option<Work> {
@@ -113,8 +113,8 @@ fn from_meter(recording: &Trace, name: &str) -> Option<Work> {
         values.iter().map(|of| of.value).sum::<f64>().max(0.0)
     };
     let (count, seconds) = (total(&counts), total(&metered(recording, name, "sum")));
-    let medians: Vec<f64> = metered(recording, name, "p50").iter().map(|of| of.value * 1e3).collect();
-    let p50_ms = crate::metered::at_per_mille(medians, 500);
+    let mut medians: Vec<f64> = metered(recording, name, "p50").iter().map(|of| of.value * 1e3).collect();
+    let p50_ms = select(&mut medians, Share::MEDIAN, f64::total_cmp);
     (count > 0.0).then_some(Work { count, seconds, p50_ms, basis: Basis::Meter })
 }
 
@@ -139,13 +139,12 @@ pub fn routes(recording: &Trace) -> Vec<(String, Work)> {
             }
         }
     }
-    let work = routes.into_iter().map(|(name, (mut times, count, seconds, medians))| {
+    let work = routes.into_iter().map(|(name, (mut times, count, seconds, mut medians))| {
         if times.is_empty() {
-            let p50_ms = crate::metered::at_per_mille(medians, 500);
+            let p50_ms = select(&mut medians, Share::MEDIAN, f64::total_cmp);
             return (name, Work { count, seconds, p50_ms, basis: Basis::Meter });
         }
-        times.sort_unstable();
-        (name, from_times(&times))
+        (name, from_times(&Sorted::new(&mut times)))
     });
     let mut work: Vec<_> = work.filter(|(_, work)| work.count > 0.0).collect();
     work.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds).then_with(|| a.0.cmp(&b.0)));

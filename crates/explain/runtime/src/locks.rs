@@ -1,7 +1,8 @@
 //! Locks that were waited for: each by its address, with who waited and who held it.
 
-use crate::figure::{count, known, millis, real};
+use crate::figure::{known, millis};
 use crate::frames::StackIndex;
+use base::number::{count, real};
 use model::{NO_INT, Sym, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 

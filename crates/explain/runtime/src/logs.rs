@@ -1,8 +1,10 @@
 //! Lines of logs, by level.
 
-use crate::figure::{List, ListColumn, Part, Row, Tally, count, rate};
+use crate::figure::{Tally, rate};
 use crate::observed::observed_ns;
+use base::number::count;
 use model::Trace;
+use report::{List, ListColumn, Part, Row};
 
 const LINES: &[ListColumn] = &[ListColumn { name: "lines", unit: "" }];
 

@@ -1,11 +1,8 @@
 //! What is missing from a recording, in sentences: they stand beside the figures that it touches.
 
-use crate::figure::real_u64;
-use crate::unit::{duration, short};
+use base::number::real_u64;
 use model::{NO_INT, Trace};
-
-/// What stands there instead.
-pub const NOTHING_LOST: &str = "nothing: no event dropped, no damage";
+use report::unit::{duration, short};
 
 /// A sentence for each kind of loss; none where the recording is whole.
 pub fn losses(recording: &Trace) -> Vec<String> {
@@ -27,15 +24,8 @@ pub fn losses(recording: &Trace) -> Vec<String> {
         };
         sentences.push(format!("{} {who}{}", events(recording.missing.events), when(recording)));
     }
-    if let Some(offset) = lost.truncated_at {
-        sentences.push(format!("the input breaks off at offset {offset:#x}: what came later is not here"));
-    }
-    for damage in lost.damage.kinds() {
-        let times = if damage.count == 1 { String::new() } else { format!(" {} times,", damage.count) };
-        let first = if damage.count == 1 { "at" } else { "first at" };
-        sentences.push(format!("{},{times} {first} offset {:#x}", damage.what, damage.first_offset));
-    }
-    sentences.extend(lost.files.iter().map(|file| format!("{} {}", file.file, file.what)));
+    let files = lost.files.iter().map(|file| (file.file.as_str(), file.what.as_str()));
+    sentences.extend(report::damage_sentences(lost.truncated_at, &lost.damage, files));
     if recording.missing.no_rundown {
         sentences
             .push("no rundown: names of methods compiled before the recording may be missing".to_owned());

@@ -3,6 +3,7 @@
 //! A histogram publishes, for each interval and set of tags, the `count` and `sum` of that interval and its quantiles;
 //! counts and sums add up over intervals and tags, quantiles do not.
 
+use base::stats::{Share, select};
 use model::{Sym, Trace};
 
 /// The largest value that is believed.
@@ -60,13 +61,6 @@ pub fn tag<'a>(recording: &'a Trace, tags: Sym, name: &str) -> Option<&'a str> {
     text.get(from..)?.split('"').next()
 }
 
-/// A value that so many in a thousand values are not above; none of nothing.
-pub fn at_per_mille(mut values: Vec<f64>, per_mille: usize) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let rank = values.len().saturating_mul(per_mille).div_ceil(1000);
-    values.get(rank.saturating_sub(1)).copied()
-}
-
 /// The last value that was published, added up over all tags.
 pub fn metered_latest(recording: &Trace, name: &str, kind: &str) -> Option<f64> {
     metered_totals(recording, name, kind).last().map(|(_, value)| *value)
@@ -97,7 +91,8 @@ pub fn cpu_modes(recording: &Trace) -> Option<(f64, f64)> {
 /// The share of the machine that the process used in its busy seconds: the upper quartile of what was published, so
 /// that a quiet beginning or end does not hide a busy middle.
 pub fn busy_cpu_share(recording: &Trace) -> Option<f64> {
-    at_per_mille(cpu_shares(recording).into_iter().map(|(_, share)| share).collect(), 750)
+    let mut shares: Vec<f64> = cpu_shares(recording).into_iter().map(|(_, share)| share).collect();
+    select(&mut shares, Share::PerMille(750), f64::total_cmp)
 }
 
 /// Processors that the process may use, as the runtime counts them, else as the recording's header does.

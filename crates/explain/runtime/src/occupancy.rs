@@ -1,8 +1,8 @@
 //! What threads were doing on average, by what they are for: a sample of a thread over the sampler's looks is a thread.
 
-use crate::figure::real_u64;
 use crate::frames::{Marks, StackIndex};
 use crate::sampling::{Sampling, State};
+use base::number::real_u64;
 use model::Trace;
 use std::collections::BTreeMap;
 

@@ -3,9 +3,12 @@
 //! Exact from the table of requests. Without rows there, from the meter `http.server.request.duration`, which gives
 //! quantiles of an interval and a set of tags: they cannot be put together exactly, and their names say so.
 
-use crate::figure::{List, ListColumn, Part, Row, Series, count, known, millis, quantile, rate, spread};
+use crate::figure::{known, millis, rate, spread};
 use crate::observed::observed_ns;
+use base::number::{count, real};
+use base::stats::{Share, Sorted, quantile};
 use model::{Sym, Trace};
+use report::{List, ListColumn, Part, Row, Series};
 use std::collections::BTreeMap;
 
 const METER: &str = "http.server.request.duration";
@@ -25,10 +28,10 @@ fn from_rows(recording: &Trace) -> Part {
     let rows = &recording.requests;
     let total = count(rows.start_ns.len());
     let mut all: Vec<i64> = rows.dur_ns.iter().copied().filter_map(known).collect();
-    all.sort_unstable();
-    let at = |per_mille| quantile(&all, per_mille).map(millis);
+    let sorted = Sorted::new(&mut all);
+    let at = |per_mille| quantile(&sorted, Share::PerMille(per_mille)).map(|ns| millis(real(ns)));
     part.figure("count", Some(total), "", "Requests that began");
-    part.figure("unfinished", Some(total - count(all.len())), "", "Requests whose end was not recorded");
+    part.figure("unfinished", Some(total - count(sorted.len())), "", "Requests whose end was not recorded");
     part.figure(
         "rate",
         rate(total, observed_ns(recording, "events")),
@@ -64,9 +67,9 @@ fn paths(recording: &Trace) -> List {
         group.1.extend(known(row.dur_ns));
     }
     let list = paths.into_iter().map(|((method, path), (requests, mut times))| {
-        times.sort_unstable();
+        let times = Sorted::new(&mut times);
         let name = format!("{} {}", recording.strings.text(method), recording.strings.text(path));
-        let at = |per_mille| quantile(&times, per_mille).map(millis);
+        let at = |per_mille| quantile(&times, Share::PerMille(per_mille)).map(|ns| millis(real(ns)));
         Row { name: name.trim().to_owned(), values: vec![Some(count(requests)), at(500), at(990)] }
     });
     List::ranked("paths", "Routes, or paths where the route is not told", PATHS, list.collect())

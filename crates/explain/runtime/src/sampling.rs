@@ -5,6 +5,7 @@
 //! which samples were taken, which may be a part of the recording.
 
 use crate::observed::observed_ns;
+use base::number::real_u64;
 use model::{NO_ID, Sym, Trace};
 use rustc_hash::FxHashMap;
 
@@ -96,8 +97,7 @@ impl Sampling {
 
     /// Threads on average, of so many samples.
     pub fn threads(&self, samples: u64) -> f64 {
-        crate::figure::share(crate::figure::real_u64(samples), crate::figure::real_u64(self.looks))
-            .unwrap_or(0.0)
+        crate::figure::share(real_u64(samples), real_u64(self.looks)).unwrap_or(0.0)
     }
 
     /// Threads on average that a choice of groups stands for.

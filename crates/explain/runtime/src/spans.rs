@@ -1,7 +1,10 @@
 //! Spans that ended while recording, by source and name.
 
-use crate::figure::{List, ListColumn, Part, Row, count, known, millis, quantile};
+use crate::figure::{known, millis};
+use base::number::{count, real};
+use base::stats::{Share, Sorted, quantile};
 use model::{Sym, Trace};
+use report::{List, ListColumn, Part, Row};
 use std::collections::BTreeMap;
 
 const NAMES: &[ListColumn] = &[
@@ -27,9 +30,9 @@ pub(crate) fn part(recording: &Trace) -> Part {
         names.entry((row.source, row.name)).or_default().extend(known(row.dur_ns));
     }
     let list = names.into_iter().map(|((source, name), mut times)| {
-        times.sort_unstable();
+        let times = Sorted::new(&mut times);
         let name = format!("{} {}", recording.strings.text(source), recording.strings.text(name));
-        let at = |per_mille| quantile(&times, per_mille).map(millis);
+        let at = |per_mille| quantile(&times, Share::PerMille(per_mille)).map(|ns| millis(real(ns)));
         Row { name, values: vec![Some(count(times.len())), at(500), at(990)] }
     });
     part.lists.push(List::ranked("names", "Spans by source and name", NAMES, list.collect()));

@@ -1,10 +1,10 @@
 //! What the thread pool did: its workers, why their number changed, and how fast work was done.
 
-use crate::figure::{
-    List, ListColumn, Part, Row, SERIES_PIECES, Series, Tally, count, known, largest, piece_of, real, share,
-};
+use crate::figure::{SERIES_PIECES, Tally, known, largest, piece_of, share};
 use crate::observed::observed_ns;
+use base::number::{count, real};
 use model::{NO_INT, Sym, Trace};
+use report::{List, ListColumn, Part, Row, Series};
 
 const REASONS: &[ListColumn] = &[ListColumn { name: "times", unit: "" }];
 

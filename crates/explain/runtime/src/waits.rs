@@ -1,9 +1,11 @@
 //! Waits for handles and for monitors' signals.
 
-use crate::figure::{List, ListColumn, Part, Row, Tally, count, known, largest, millis, real, sum};
+use crate::figure::{Tally, known, largest, millis, sum};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
+use base::number::{count, real};
 use model::Trace;
+use report::{List, ListColumn, Part, Row};
 
 const WAITS: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];

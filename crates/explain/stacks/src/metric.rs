@@ -1,7 +1,7 @@
 //! What is summed up over stacks: samples, bytes, times, counts.
 
 use model::{NO_ID, Trace};
-use runtime::unit::{duration, short, show};
+use report::unit::{duration, short, show};
 use rustc_hash::FxHashMap;
 
 /// Rows with stacks, and what each weighs.

@@ -2,8 +2,8 @@
 //!
 //! A time lies in exactly one piece: pieces begin with their border and end before the next one.
 
+use base::number::{count, real};
 use model::{Trace, sorted_range};
-use runtime::real;
 
 /// More pieces than any picture has columns for.
 pub const MOST_PIECES: usize = 4096;
@@ -104,11 +104,6 @@ impl Grid {
     pub(crate) fn counts(&self, ascending: &[i64]) -> Vec<f64> {
         self.rows_of_pieces(ascending).map(|rows| count(rows.len())).collect()
     }
-}
-
-/// A number of rows as a figure.
-pub(crate) fn count(rows: usize) -> f64 {
-    real(i64::try_from(rows).unwrap_or(i64::MAX))
 }
 
 /// Levels that hold for a while, summed up over pieces: level × nanoseconds.

@@ -1,5 +1,7 @@
 //! What a lane consists of.
 
+use base::number::{count, real};
+
 /// A subject over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lane {
@@ -65,7 +67,7 @@ impl Lane {
     pub fn most(&self) -> Option<f64> {
         match &self.shape {
             Shape::Area { .. } => self.levels().flatten().max_by(f64::total_cmp),
-            Shape::Spans(spans) => spans.iter().map(|of| runtime::real(of.dur_ns)).max_by(f64::total_cmp),
+            Shape::Spans(spans) => spans.iter().map(|of| real(of.dur_ns)).max_by(f64::total_cmp),
             Shape::Marks(counts) => counts.iter().flatten().max().copied().map(f64::from),
         }
     }
@@ -89,7 +91,7 @@ impl Lane {
                     known.fold((0.0, 0.0), |sum, (level, share)| (sum.0 + level * share, sum.1 + share));
                 (weight > 0.0).then(|| sum / weight)
             }
-            Shape::Spans(spans) => Some(crate::grid::count(spans.len())),
+            Shape::Spans(spans) => Some(count(spans.len())),
             Shape::Marks(counts) => {
                 let known = counts.iter().flatten();
                 known.clone().next().map(|_| known.map(|of| f64::from(*of)).sum())

@@ -10,8 +10,9 @@ use crate::grid::{Grid, Spread};
 use crate::lane::{Lane, Layer, Shape};
 use crate::observed::{Observed, Per, Pieces};
 use crate::published;
+use base::number::{count, real};
 use model::{NO_INT, Sym, Trace};
-use runtime::{known, metered_totals, real};
+use runtime::{known, metered_totals};
 
 /// What every lane of a range is made from.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ impl<'a> Ground<'a> {
         }
         let pieces = observed.in_pieces(&self.grid);
         let (values, _) = pieces.rates(&spread.finish(), Per::Nanosecond);
-        (values, pieces, crate::grid::count(endless))
+        (values, pieces, count(endless))
     }
 
     /// The mean of the first of these counters that is in the recording; each is a name, a kind and what one of its

@@ -4,8 +4,8 @@
 //! happened.
 
 use crate::grid::{Grid, Spread};
+use base::number::{count, real};
 use model::Trace;
-use runtime::real;
 
 /// A piece of which less than this share was observed gives no rate, as one event in it would make a tower; of short
 /// bursts the share is of a burst.
@@ -70,7 +70,7 @@ impl Observed {
             spread.add(*from, *to, 1.0);
         }
         let total: f64 = self.spans.iter().map(|(from, to)| real(to.saturating_sub(*from))).sum();
-        let burst = total / crate::grid::count(self.spans.len().max(1));
+        let burst = total / count(self.spans.len().max(1));
         Pieces {
             ns: spread.finish(),
             least_ns: grid.widths().map(|width| LEAST * width.min(burst)).collect(),

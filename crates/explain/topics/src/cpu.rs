@@ -3,7 +3,8 @@
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
 use crate::words::{counted, is_one, listed, ms, number, only, plain, share, was, when};
-use runtime::{Occupancy, Series, written_name};
+use report::Series;
+use runtime::{Occupancy, written_name};
 
 /// The topic.
 pub(crate) fn topic(facts: &Facts<'_>) -> Topic {

@@ -1,8 +1,9 @@
 //! What topics share of a recording, worked out once.
 
+pub(crate) use base::number::real;
 use model::Trace;
-pub(crate) use runtime::real;
-use runtime::{List, Part, Sampling, StackIndex};
+use report::{List, Part};
+use runtime::{Sampling, StackIndex};
 
 /// A recording, and what follows from it for every topic.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
 use crate::words::{bytes, counted, is_one, listed, ms, number, only, plain, share, was, when};
+use base::stats::{Share, select};
 use runtime::{Collected, Collection};
 
 /// The topic.
@@ -92,9 +93,9 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
 
 /// The middle of what was allocated between two collections, and how many such pairs there were.
 fn middle_budget(facts: &Facts<'_>) -> Option<(f64, usize)> {
-    let budgets = runtime::gen0_budgets(facts.recording);
+    let mut budgets = runtime::gen0_budgets(facts.recording);
     let pairs = budgets.len();
-    Some((runtime::at_per_mille(budgets, 500)?, pairs))
+    Some((select(&mut budgets, Share::MEDIAN, f64::total_cmp)?, pairs))
 }
 
 fn told_budget(facts: &Facts<'_>) -> Option<f64> {

@@ -20,7 +20,8 @@ pub use topic::{Id, Paragraph, Topic};
 
 use facts::Facts;
 use model::Trace;
-use runtime::{Part, StackIndex};
+use report::Part;
+use runtime::StackIndex;
 
 /// The topics asked for, in the order asked, each once. `index` and `parts` are of the same recording.
 pub fn explain(recording: &Trace, index: &StackIndex, parts: &[Part], ids: &[Id]) -> Vec<Topic> {

@@ -1,6 +1,6 @@
 //! What a topic consists of.
 
-use runtime::{Figure, List, Part, Series};
+use report::{Figure, List, Part, Series};
 
 /// A part of the runtime that can be explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

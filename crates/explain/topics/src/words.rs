@@ -9,9 +9,9 @@ pub(crate) fn said(value: f64, unit: &str) -> String {
         _ => 0.005,
     };
     if shown > 0.0 && shown < smallest {
-        return format!("less than {}", runtime::unit::show(if unit == "share" { 1e-4 } else { 0.01 }, unit));
+        return format!("less than {}", report::unit::show(if unit == "share" { 1e-4 } else { 0.01 }, unit));
     }
-    runtime::unit::show(value, unit)
+    report::unit::show(value, unit)
 }
 
 /// A time in milliseconds.

@@ -4,8 +4,9 @@
 //! letters keep their size; each frame is an `svg` of its own, which cuts off a text that is too long for it.
 
 use crate::escape::{clipped, escape};
-use crate::number::{coordinate, count, percent, share};
-use runtime::unit::short;
+use crate::number::{coordinate, percent, share};
+use base::number::count;
+use report::unit::short;
 use stacks::{Profile, View, written_weight};
 
 /// Frames drawn at most: more of them are links that nobody can tell apart.

@@ -11,10 +11,10 @@
 mod plot;
 
 use crate::escape::escape;
-use crate::number::{coordinate, count, percent, share};
+use crate::number::{coordinate, percent, share};
+use base::number::{count, real, real_u64};
 use plot::Plot;
-use runtime::unit::{duration, short, show};
-use runtime::{real, real_u64};
+use report::unit::{duration, short, show};
 use timeline::{Lane, Shape, Span, Tick, ticks};
 
 /// Marks of the axis at most.

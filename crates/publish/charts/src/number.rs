@@ -20,11 +20,6 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// How many there are, as a figure.
-pub(crate) fn count(len: usize) -> f64 {
-    runtime::real(i64::try_from(len).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

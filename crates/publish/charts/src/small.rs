@@ -1,7 +1,8 @@
 //! Pictures within lines and cells.
 
 use crate::escape::escape;
-use crate::number::{coordinate, count, share};
+use crate::number::{coordinate, share};
+use base::number::count;
 
 /// How wide and high a sparkline is in its own units.
 const WIDTH: f64 = 120.0;

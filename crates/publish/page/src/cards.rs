@@ -3,39 +3,14 @@
 use crate::page::Ctx;
 use crate::params::{Params, seconds};
 use crate::words::{counted, moment, prose};
-use findings::{Evidence, Finding, Place, Severity};
+use base::number::real;
 use maud::{Markup, html};
-use runtime::unit::show;
+use report::unit::show;
+use report::{EvidenceRows, Finding, Place, Severity, View};
 use runtime::written_name;
 
 /// Places and measurements shown at once; the others are behind a click.
 const SHOWN: usize = 4;
-
-/// The view that shows what a rule found: its path, and the parameters of it.
-fn view_of(rule: &str) -> (&'static str, &'static [(&'static str, &'static str)]) {
-    match rule {
-        "sync-over-async" => ("/stacks", &[("metric", "waiting"), ("on", "task"), ("thread", "pool")]),
-        "blocking-call-on-pool" | "db-pool-exhausted" | "slow-dependency" | "finalizer-backlog" => {
-            ("/stacks", &[("metric", "waiting")])
-        }
-        "deadlock" => ("/stacks", &[("metric", "waiting"), ("on", "monitor")]),
-        "lock-contention" => ("/stacks", &[("metric", "contention-time")]),
-        "async-lock" | "db-n-plus-one" | "chatty-calls" | "http-client-per-request" => ("/requests", &[]),
-        "thread-per-request" => ("/threads", &[]),
-        "threadpool-queue-flood" | "cpu-hot-path" | "busy-thread" | "logging-flood" => {
-            ("/stacks", &[("metric", "running")])
-        }
-        "regex-backtracking" => {
-            ("/stacks", &[("metric", "running"), ("include", "System\\.Text\\.RegularExpressions")])
-        }
-        "gc-induced" => ("/stacks", &[("metric", "collections")]),
-        "high-allocation-rate" | "loh-churn" | "heap-growth" => ("/stacks", &[("metric", "allocated-bytes")]),
-        "gc-pauses" | "gc-gen2-churn" | "pinning" => ("/gc", &[]),
-        "exceptions" => ("/stacks", &[("metric", "exceptions")]),
-        "jit-churn" | "startup-jit" => ("/stacks", &[("metric", "jit-time")]),
-        _ => ("/sql", &[]),
-    }
-}
 
 /// The findings, causes first; notes after them.
 pub(crate) fn cards(ctx: &Ctx<'_>) -> Markup {
@@ -88,7 +63,7 @@ fn card(ctx: &Ctx<'_>, finding: &Finding, headline: &str, open: bool) -> Markup 
 }
 
 fn measured(finding: &Finding) -> Markup {
-    let one = |of: &findings::Measured| {
+    let one = |of: &report::Measured| {
         html! {
             div.measure {
                 dt { (of.name) }
@@ -106,12 +81,11 @@ fn measured(finding: &Finding) -> Markup {
 }
 
 fn places(ctx: &Ctx<'_>, finding: &Finding) -> Markup {
-    let (_, params) = view_of(finding.id);
     html! {
         @if !finding.places.is_empty() {
             ol.where aria-label="Where" {
                 @for place in finding.places.iter().take(SHOWN) {
-                    li { span.num { (show(place.share, "share")) } " " (place_name(ctx, place, params)) }
+                    li { span.num { (show(place.share, "share")) } " " (place_name(ctx, place, finding.view.params)) }
                 }
             }
         }
@@ -135,7 +109,7 @@ fn place_name(ctx: &Ctx<'_>, place: &Place, params: &[(&str, &str)]) -> Markup {
 
 /// The view that shows it, with the filter that belongs to it.
 fn shown_in(ctx: &Ctx<'_>, finding: &Finding) -> Option<String> {
-    let (path, fixed) = view_of(finding.id);
+    let View { tab, params: fixed } = finding.view;
     let mut params = narrowed(ctx, finding);
     for (name, value) in fixed {
         params = params.with(name, value);
@@ -146,8 +120,8 @@ fn shown_in(ctx: &Ctx<'_>, finding: &Finding) -> Option<String> {
         let all = if ctx.here().sums_up_by(&stacks::Metric::Wall) { "wall" } else { "" };
         params = params.without(&["on"]).with("metric", all);
     }
-    // What shows it may not be in this recording: the rows are.
-    let path = if ctx.pages.has(path) { path } else { "/sql" };
+    // The view may be missing for this recording. The rows never are.
+    let path = if ctx.pages.has(tab) { tab } else { "/sql" };
     if path == "/stacks" && params.get("include").is_none() {
         let first = finding.places.first().filter(|place| place.frame != "?" && place.share < 0.999);
         if let Some(place) = first {
@@ -170,7 +144,7 @@ fn narrowed(ctx: &Ctx<'_>, finding: &Finding) -> Params {
     let kept = ctx.params.kept();
     match (first, last) {
         (Some(first), Some(last))
-            if last > first && runtime::real(last.saturating_sub(first)) < MOST * runtime::real(whole) =>
+            if last > first && real(last.saturating_sub(first)) < MOST * real(whole) =>
         {
             kept.with("from", &seconds(first)).with("to", &seconds(last.saturating_add(1)))
         }
@@ -178,11 +152,11 @@ fn narrowed(ctx: &Ctx<'_>, finding: &Finding) -> Params {
     }
 }
 
-fn rows(ctx: &Ctx<'_>, evidence: &Evidence) -> Markup {
+fn rows(ctx: &Ctx<'_>, evidence: &EvidenceRows) -> Markup {
     let count = if evidence.rows == 0 { "Rows".to_owned() } else { counted(evidence.rows, "row") };
     let when = match (evidence.first_ts_ns, evidence.last_ts_ns) {
         (Some(first), Some(last)) if last > first => {
-            format!(" from {} to {}", moment(runtime::real(first)), moment(runtime::real(last)))
+            format!(" from {} to {}", moment(real(first)), moment(real(last)))
         }
         _ => String::new(),
     };

@@ -3,10 +3,11 @@
 use crate::exhibit::Exhibit;
 use crate::page::Ctx;
 use crate::words::counted;
-use diff::{Basis, Better, Change, Diff, Options, Side, Subject, Verdict};
+use base::number::real;
+use diff::{Options, Side};
 use maud::{Markup, html};
-use runtime::real;
-use runtime::unit::{duration, show};
+use report::unit::{duration, show};
+use report::{Basis, Better, Change, ChangeVerdict, Diff, Subject};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -43,7 +44,7 @@ fn asked<'a>(ctx: &Ctx<'a>) -> Option<Cow<'a, Diff>> {
 
 /// Whether a change is more than what the recordings vary by themselves, or a rule's own conclusion.
 fn is_sure(row: &Change) -> bool {
-    matches!(row.verdict, Verdict::BeyondNoise | Verdict::ByRule)
+    matches!(row.verdict, ChangeVerdict::BeyondNoise | ChangeVerdict::ByRule)
 }
 
 /// The tab.
@@ -96,8 +97,8 @@ fn said(diff: &Diff) -> Markup {
     };
     html! {
         p.said {
-            b { (rows(Verdict::BeyondNoise)) " beyond noise" } ", " (rows(Verdict::ByRule)) " by rule, " (rows(Verdict::WithinNoise)) " within it, "
-            (rows(Verdict::TooLittleData)) " with too little data. "
+            b { (rows(ChangeVerdict::BeyondNoise)) " beyond noise" } ", " (rows(ChangeVerdict::ByRule)) " by rule, " (rows(ChangeVerdict::WithinNoise)) " within it, "
+            (rows(ChangeVerdict::TooLittleData)) " with too little data. "
             (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6)) " after; " (basis) "."
         }
         @if !diff.caveats.is_empty() {

@@ -1,8 +1,8 @@
 //! A recording with what every view of it needs, worked out once.
 
-use findings::Report;
 use model::Trace;
-use runtime::{Part, StackIndex};
+use report::{Heading, Part, Report};
+use runtime::StackIndex;
 use stacks::{Metric, Offer, Shape, Shaping, offers};
 use std::sync::{Arc, Mutex, PoisonError};
 use timeline::{Lane, Span};
@@ -23,6 +23,8 @@ pub struct Exhibit {
     pub recording: Arc<Trace>,
     /// What is known of its stacks.
     pub index: StackIndex,
+    /// What it is, when it was recorded, what is missing.
+    pub heading: Heading,
     /// Each part of the runtime in figures.
     pub parts: Vec<Part>,
     /// What is wrong.
@@ -42,6 +44,7 @@ impl Exhibit {
         let parts = runtime::parts_with(&recording, &index);
         let offers = offers(&recording);
         Self {
+            heading: runtime::heading(&recording),
             index,
             parts,
             report,
@@ -76,8 +79,7 @@ impl Exhibit {
 
     /// The recording's own name: the file without its folders.
     pub fn name(&self) -> &str {
-        let file = self.recording.exhibit.file.trim_end_matches(['/', '\\']);
-        file.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("recording")
+        &self.heading.name
     }
 }
 

@@ -52,7 +52,7 @@ pub const FILE_BYTES: usize = 5_000_000;
 pub struct Pages {
     pub(crate) here: Exhibit,
     pub(crate) against: Option<Exhibit>,
-    pub(crate) diff: Option<diff::Diff>,
+    pub(crate) diff: Option<report::Diff>,
     /// Readers' own queries that run now.
     queries: AtomicUsize,
     /// What there is to see, where the recording is one of a tour.

@@ -6,6 +6,7 @@ use crate::params::{Params, place, seconds};
 use crate::words::percent;
 use crate::{Pages, stackview, summary, timebar};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use report::Heading;
 
 /// What a page is drawn from.
 #[derive(Debug)]
@@ -153,8 +154,7 @@ pub(crate) fn one_file(ctx: &Ctx<'_>, sections: &[(Tab, Markup)], data: &Markup)
 }
 
 fn heading(ctx: &Ctx<'_>) -> Markup {
-    let recording = &ctx.here().recording;
-    let losses = runtime::losses(recording);
+    let Heading { subject, recorded, losses, .. } = &ctx.here().heading;
     html! {
         header.top {
             div.title {
@@ -163,15 +163,15 @@ fn heading(ctx: &Ctx<'_>) -> Markup {
                 @if let Some(other) = &ctx.pages.against { span.against { "against " (other.name()) } }
                 button type="button" data-theme-toggle="" hidden { "Light or dark" }
             }
-            p.facts { (runtime::subject(recording).join(" · ")) }
-            p.facts { (runtime::recorded(recording)) }
+            p.facts { (subject.join(" · ")) }
+            p.facts { (recorded) }
             @if let Some(about) = &ctx.pages.about { p.about { (about) " " a href="../" { "All recordings" } } }
-            @if losses.is_empty() { p.facts.whole { "Lost: " (runtime::NOTHING_LOST) } }
+            @if losses.is_empty() { p.facts.whole { "Lost: " (report::NOTHING_LOST) } }
             @else {
                 details.loss {
                     summary { "Lost: " (losses.first().map_or("", String::as_str))
                         @if losses.len() > 1 { " (and " (losses.len() - 1) " more)" } }
-                    ul { @for sentence in &losses { li { (sentence) } } }
+                    ul { @for sentence in losses { li { (sentence) } } }
                 }
             }
         }

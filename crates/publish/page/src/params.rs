@@ -3,6 +3,8 @@
 //! Everything that a reader chose stands in the address, so that it can be sent, kept and gone back to. A parameter that
 //! cannot be read is left out and said.
 
+use base::number::real;
+
 /// The parameters of an address, in the order in which they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params(Vec<(String, String)>);
@@ -125,7 +127,7 @@ fn encode(text: &str, out: &mut String) {
 
 /// A time as a parameter: seconds with as many decimals as it takes.
 pub(crate) fn seconds(ns: i64) -> String {
-    let text = format!("{:.9}", runtime::real(ns) / 1e9);
+    let text = format!("{:.9}", real(ns) / 1e9);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

@@ -3,8 +3,8 @@
 use crate::Pages;
 use crate::exhibit::{Exhibit, ShapeKey};
 use crate::params::Params;
+use base::number::real;
 use model::Trace;
-use runtime::real;
 use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, pattern, weigh};
 
 /// Parameters that shape the tree: another value of one is another tree.

@@ -4,8 +4,8 @@ use crate::cards::cards;
 use crate::exhibit::Exhibit;
 use crate::page::Ctx;
 use maud::{Markup, PreEscaped, html};
-use runtime::unit::show;
-use runtime::{List, Part};
+use report::unit::show;
+use report::{List, Part};
 
 /// The page.
 pub(crate) fn summary(ctx: &Ctx<'_>) -> Markup {
@@ -27,7 +27,7 @@ pub(crate) fn summary(ctx: &Ctx<'_>) -> Markup {
 /// What is wrong, in a sentence.
 pub(crate) fn headline(exhibit: &Exhibit) -> Markup {
     let verdict = findings::verdict(&exhibit.report, &exhibit.recording);
-    let tone = verdict.severity.map_or("good", findings::Severity::name);
+    let tone = verdict.severity.map_or("good", report::Severity::name);
     html! { section aria-label="Verdict" { p class=(format!("headline {tone}")) { (verdict.text) } } }
 }
 

@@ -4,6 +4,7 @@
 //! Each has its query beside it in `tabs`, which gives the same rows: that is what CSV and the tab of SQL run, and what
 //! the test holds these against.
 
+use base::number::real;
 use model::{NO_ID, Sym, Trace, sorted_range};
 use rustc_hash::{FxHashMap, FxHashSet};
 use sql::{Answer, AnswerColumn, Cell};
@@ -191,7 +192,7 @@ pub(crate) fn sort(rows: &mut [Vec<Cell>], by: usize, descending: bool) {
 /// Numbers before texts, as SQL orders them.
 fn values(one: &Cell, other: &Cell) -> Ordering {
     let number = |cell: &Cell| match cell {
-        Cell::Int(value) => Some(runtime::real(*value)),
+        Cell::Int(value) => Some(real(*value)),
         Cell::Real(value) => Some(*value),
         _ => None,
     };

@@ -9,9 +9,10 @@ use crate::params::{Params, place};
 use crate::summed::{self, Summed};
 use crate::tabs::metrics_of;
 use crate::words::{counted, moment, percent};
+use base::number::real;
 use maud::{Markup, PreEscaped, html};
 use model::Trace;
-use runtime::unit::{duration, short, show};
+use report::unit::{duration, short, show};
 use sql::{Answer, AnswerColumn, Cell, Database, QueryOptions, Rows};
 use stacks::Metric;
 use std::sync::Arc;
@@ -416,7 +417,7 @@ fn cell_of(ctx: &Ctx<'_>, cell: &Cell, kind: Kind, unit: &str) -> Markup {
     match cell {
         Cell::Null => html! { td.none { span.quiet { "none" } } },
         Cell::Text(text) => text_cell(ctx, text, kind),
-        Cell::Int(value) => number(ctx, runtime::real(*value), Some(*value), kind, unit),
+        Cell::Int(value) => number(ctx, real(*value), Some(*value), kind, unit),
         Cell::Real(value) => number(ctx, *value, None, kind, unit),
     }
 }

@@ -268,3 +268,14 @@ fn sums_from_the_columns_are_the_answers_of_their_queries() {
         }
     }
 }
+
+#[test]
+fn every_rule_leads_to_a_tab_and_to_a_metric_of_stacks() {
+    for rule in findings::RULES {
+        let view = rule.view;
+        assert!(crate::page::TABS.iter().any(|tab| tab.path == view.tab), "{}: {}", rule.id, view.tab);
+        for (_, metric) in view.params.iter().filter(|(name, _)| *name == "metric") {
+            assert!(stacks::Metric::of_name(metric).is_some(), "{}: {metric}", rule.id);
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use crate::page::{Ctx, range_form};
 use crate::params::seconds;
+use base::number::real;
 use maud::{Markup, PreEscaped, html};
-use runtime::real;
 use serde_json::{Value, json};
 use timeline::{Lane, Layer, Shape, Span, Stretch};
 

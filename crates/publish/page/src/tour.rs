@@ -90,7 +90,7 @@ impl Tour {
 fn card(case: &Case) -> Markup {
     let exhibit = case.pages.exhibit();
     let verdict = findings::verdict(&exhibit.report, &exhibit.recording);
-    let tone = verdict.severity.map_or("good", findings::Severity::name);
+    let tone = verdict.severity.map_or("good", report::Severity::name);
     let to = |path: &str| format!("{}/{}", case.name, Params::default().href(path).trim_start_matches("./"));
     let path = |address: &str| format!("/{}", address.split('?').next().unwrap_or_default());
     let is_there = |view: &&(String, String)| case.pages.has(&path(&view.0));

@@ -1,7 +1,8 @@
 //! Values in words, by the unit that a column or a metric has.
 
+use base::number::real_u64;
 use maud::{Markup, html};
-use runtime::unit::short;
+use report::unit::short;
 
 /// A part of a whole, in per cent; nothing of nothing.
 pub(crate) fn percent(part: f64, whole: f64) -> String {
@@ -16,7 +17,7 @@ pub(crate) fn moment(ns: f64) -> String {
 /// A count with its noun.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", short(runtime::real_u64(count)))
+    format!("{} {noun}{plural}", short(real_u64(count)))
 }
 
 /// A text of ours, in which code stands between backticks.

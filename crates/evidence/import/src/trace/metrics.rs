@@ -2,6 +2,7 @@
 //!
 //! Rates and shares are of the time observed. A figure that the recording cannot give is null, never 0.
 
+use base::stats::{self, Share, Sorted};
 use model::{MetricRow, NO_INT, Sym, Trace};
 
 /// Fills the table.
@@ -84,18 +85,14 @@ fn cpu_share(recording: &Trace) -> (f64, i64) {
 fn request_figures(recording: &Trace) -> ((f64, i64), f64, f64) {
     let mut durations: Vec<i64> =
         recording.requests.dur_ns.iter().copied().filter(|ns| *ns != NO_INT).collect();
-    durations.sort_unstable();
     let n = i64::try_from(durations.len()).unwrap_or(i64::MAX);
     if durations.is_empty() {
         let stops = stopped_requests(recording).or_else(|| metered_requests(recording));
         return (stops.map_or((f64::NAN, 0), |stops| (stops as f64, stops)), f64::NAN, f64::NAN);
     }
-    // The smallest value that at least the share of all values does not exceed.
-    let quantile = |percent: usize| {
-        let rank = (percent * durations.len()).div_ceil(100);
-        durations.get(rank.saturating_sub(1)).map_or(f64::NAN, |ns| *ns as f64 / 1e6)
-    };
-    ((n as f64, n), quantile(50), quantile(99))
+    let sorted = Sorted::new(&mut durations);
+    let quantile = |share| stats::quantile(&sorted, share).map_or(f64::NAN, |ns| ns as f64 / 1e6);
+    ((n as f64, n), quantile(Share::MEDIAN), quantile(Share::PerMille(990)))
 }
 
 /// Requests that ended, by their events; none where the events were not asked for.

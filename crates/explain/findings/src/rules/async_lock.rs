@@ -1,10 +1,10 @@
 //! Requests that wait at an asynchronous gate.
 
 use crate::facts::{Facts, known, percent, real, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{NO_INT, Sym};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Basis, Group, Marks};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Measure it: a histogram around `WaitAsync`, a gauge of those that wait",
     ],
     verify: "Record the same load again with spans: the median of the route comes near its fastest requests, and throughput rises with clients.",
+    view: View { tab: "/requests", params: &[] },
     causes: &[],
     absorbs: &[],
     check,
@@ -76,7 +77,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let sql = "select route, path, count(*) as requests, min(dur_ns) / 1e6 as fastest_ms, avg(dur_ns) / 1e6 as mean_ms, \
                max(dur_ns) / 1e6 as slowest_ms, min(start_ns) as first_ns, max(start_ns) as last_ns from requests \
                where dur_ns is not null group by 1, 2 order by 3 desc limit 20";
-    let evidence = vec![Evidence::of("requests", sql, requests.into_iter())];
+    let evidence = vec![EvidenceRows::of("requests", sql, requests.into_iter())];
     let rest = Measured {
         name: "share of their time that threads, calls and processors explain",
         value: explained,

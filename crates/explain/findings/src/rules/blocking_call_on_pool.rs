@@ -1,9 +1,10 @@
 //! Pool threads that block in anything but a Task or a lock.
 
+use crate::evidence;
 use crate::facts::{Facts, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks};
 use std::collections::BTreeMap;
 
@@ -50,6 +51,7 @@ pub(super) const RULE: Rule = Rule {
         "Move work that must block to threads of its own (`TaskCreationOptions.LongRunning`), a fixed number of them behind a queue",
     ],
     verify: "Record the same load again: no pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     causes: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
     absorbs: &[],
     check,
@@ -96,14 +98,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             "samples.state = 'waiting' and threads.kind = 'pool' and samples.waiting_on in ({list}) \
              and frames.name not like '%LowLevelLifoSemaphore%'"
         );
-        evidence.push(Evidence::samples(facts, &filter, waits));
+        evidence.push(evidence::samples(facts, &filter, waits));
     } else {
         title = format!(
             "The pool added {} workers because queued work was not taken up: workers block",
             said(starved)
         );
         let sql = "select ts_ns, reason, workers, throughput from threadpool where reason = 'Starvation' order by ts_ns";
-        evidence.push(Evidence::of("threadpool", sql, facts.adjusted("Starvation").into_iter()));
+        evidence.push(EvidenceRows::of("threadpool", sql, facts.adjusted("Starvation").into_iter()));
     }
     measured.push(STARVED.measured(starved));
     let critical = blocked >= CRITICAL_A_CORE * facts.cores;

@@ -1,9 +1,10 @@
 //! A thread that spins.
 
+use crate::evidence;
 use crate::facts::{Facts, is_stop, percent, real_u64};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, named};
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub(super) const RULE: Rule = Rule {
         "If it must poll, with a pause: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives the processor away only after some turns",
     ],
     verify: "Record again: the thread waits nearly all the time, and `cpu.share` in `metrics` falls by about one processor.",
+    view: View { tab: "/stacks", params: &[("metric", "running")] },
     causes: &[],
     absorbs: &[],
     check,
@@ -106,7 +108,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let id = facts.recording.thread_ids.get(number as usize).copied().unwrap_or(0);
     let title = format!("Thread {id} runs without a pause in {name}: {} of the time", percent(running));
     let evidence =
-        vec![Evidence::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
+        vec![evidence::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
     let of_machine = (running / facts.cores).min(1.0);
     let threads = Measured {
         name: "share of the processors that it keeps busy",

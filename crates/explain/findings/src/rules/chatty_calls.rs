@@ -1,9 +1,9 @@
 //! Many outgoing calls one after another within one request.
 
 use crate::facts::{Facts, count, known, percent, real, real_u64, said};
-use crate::finding::{Evidence, Measured, Place, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
+use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Basis, Marks, is_http};
 use std::collections::BTreeMap;
 
@@ -34,6 +34,7 @@ pub(super) const RULE: Rule = Rule {
         "Cache what is the same for many requests",
     ],
     verify: "Record the same load again with spans: calls for each trace, and the requests' p50.",
+    view: View { tab: "/requests", params: &[] },
     causes: &["slow-dependency"],
     absorbs: &[],
     check,
@@ -98,7 +99,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         facts.callers(Marks::HTTP),
         title,
         vec![EACH.measured(each), SEQUENTIAL.measured(sequential), of_one],
-        Evidence::of("spans", sql, times.into_iter()),
+        EvidenceRows::of("spans", sql, times.into_iter()),
         0.95,
     ))
 }
@@ -144,7 +145,7 @@ fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
         facts.callers(Marks::HTTP),
         title,
         vec![EACH.measured(each), share],
-        Evidence::of("counters", sql, times),
+        EvidenceRows::of("counters", sql, times),
         0.75,
     ))
 }
@@ -153,7 +154,7 @@ fn found(
     places: Vec<Place>,
     title: String,
     measured: Vec<Measured>,
-    evidence: Evidence,
+    evidence: EvidenceRows,
     score: f64,
 ) -> Found {
     Found { title, severity: Severity::Warning, score, measured, places, evidence: vec![evidence] }

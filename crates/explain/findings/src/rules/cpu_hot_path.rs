@@ -1,10 +1,10 @@
 //! One method of the service uses most of the processors.
 
-use crate::evidence::literal;
+use crate::evidence::{self, literal};
 use crate::facts::{Facts, is_stop, percent, real_u64, said};
-use crate::finding::{Evidence, Severity};
 use crate::places::named;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{Severity, View};
 use runtime::{Group, Owner, State};
 use rustc_hash::FxHashMap;
 
@@ -55,6 +55,7 @@ pub(super) const RULE: Rule = Rule {
         "If it cannot be less, spread it: more processors, or a limit on how many run at once so that others still get their share",
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests a second rise.",
+    view: View { tab: "/stacks", params: &[("metric", "running")] },
     causes: &["busy-thread", "high-allocation-rate"],
     absorbs: &[],
     check,
@@ -116,7 +117,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured.push(OF_MACHINE.measured(cpu));
     }
     let under = format!("frames.name = {}", literal(frame));
-    let evidence = vec![Evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
+    let evidence = vec![evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
     Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
 }
 

@@ -1,9 +1,9 @@
 //! Many equal queries within one request.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Place, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::Sym;
+use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Basis, Marks, is_database, tag};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Turn lazy loading off, so that it fails where it would load",
     ],
     verify: "Record the same load again: commands over requests, from `db.client.operation.duration` and `http.server.request.duration`.",
+    view: View { tab: "/requests", params: &[] },
     causes: &[
         "slow-dependency",
         "cpu-hot-path",
@@ -144,7 +145,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         title,
         each,
         vec![EACH.measured(each), EQUAL.measured(equal), taken],
-        vec![Evidence::of("spans", sql, times.into_iter())],
+        vec![EvidenceRows::of("spans", sql, times.into_iter())],
         0.9 + 0.08 * of_all,
     ))
 }
@@ -192,7 +193,7 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
         title,
         each,
         vec![EACH.measured(each), share],
-        vec![Evidence::of("counters", sql, times)],
+        vec![EvidenceRows::of("counters", sql, times)],
         0.8,
     ))
 }
@@ -202,7 +203,7 @@ fn found(
     title: String,
     each: f64,
     measured: Vec<Measured>,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceRows>,
     score: f64,
 ) -> Found {
     let severity = if each >= 100.0 { Severity::Critical } else { Severity::Warning };

@@ -1,8 +1,8 @@
 //! Requests that wait for a database connection.
 
 use crate::facts::{Facts, count, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Marks, metered_totals, tag};
 use std::collections::BTreeMap;
 
@@ -55,6 +55,7 @@ pub(super) const RULE: Rule = Rule {
         "Then size the pool: connections needed = requests a second × seconds that each is held (Little's law); the database's own limit is the ceiling",
     ],
     verify: "Record the same load again: `db.client.connection.npgsql.pending_requests` is 0 and connections in use stay below the maximum.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     causes: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
     absorbs: &[],
     check,
@@ -128,7 +129,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     evidence.extend(published(recording, pending));
     if !refused.is_empty() {
         let sql = "select ts_ns, type, message, thread from exceptions where message like '%connection pool%' or message like '%obtaining a connection%' order by ts_ns limit 50";
-        evidence.push(Evidence::of("exceptions", sql, refused.iter().copied()));
+        evidence.push(EvidenceRows::of("exceptions", sql, refused.iter().copied()));
     }
     let line = running.map_or(0.0, |running| mean / (mean + running).max(0.1));
     Some(Found {
@@ -142,14 +143,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 }
 
 /// What the pool published, by those that wait or, where they were not published, by its connections.
-fn published(recording: &model::Trace, pending: Vec<(i64, f64)>) -> Option<Evidence> {
+fn published(recording: &model::Trace, pending: Vec<(i64, f64)>) -> Option<EvidenceRows> {
     let mut published = pending;
     if published.is_empty() {
         published = first_published(&COUNT_METERS, |name, kind| metered_totals(recording, name, kind));
     }
     let sql = "select ts_ns, name, value, tags from counters where name like 'db.client.connection%' and kind in ('value', 'total') order by ts_ns";
     let times = published.iter().map(|(ts_ns, _)| *ts_ns);
-    (!published.is_empty()).then(|| Evidence::of("counters", sql, times))
+    (!published.is_empty()).then(|| EvidenceRows::of("counters", sql, times))
 }
 
 /// How often a pool was full, how many of its connections were in use on average, and how many there may be: of the

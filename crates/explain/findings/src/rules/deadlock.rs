@@ -1,10 +1,11 @@
 //! Threads that wait for each other's locks and never move.
 
+use crate::evidence;
 use crate::facts::{Facts, known, real, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{ContentionRow, NO_INT};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -38,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "As a guard, `Monitor.TryEnter` with a time-out, and report when it ends",
     ],
     verify: "Run the two code paths against each other under load: the threads that wait for `lock` come and go, none stays.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "monitor")] },
     causes: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
     absorbs: &["lock-contention"],
     check,
@@ -89,7 +91,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     };
     let mut evidence = Vec::new();
     if facts.has(Need::Samples) {
-        evidence.push(Evidence::samples(
+        evidence.push(evidence::samples(
             facts,
             "samples.state = 'waiting' and samples.waiting_on = 'lock'",
             in_lock,
@@ -101,7 +103,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if !open.is_empty() {
         let sql =
             "select ts_ns, thread, owner_thread, lock from contention where dur_ns is null order by ts_ns";
-        evidence.push(Evidence::of("contention", sql, open.into_iter()));
+        evidence.push(EvidenceRows::of("contention", sql, open.into_iter()));
     }
     let circle = Measured {
         name: "circle of owners seen in events",

@@ -1,9 +1,9 @@
 //! Exceptions at a rate that costs.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks};
 use std::collections::BTreeMap;
 
@@ -46,6 +46,7 @@ pub(super) const RULE: Rule = Rule {
         "If requests fail, this is the failure itself: read the message in `exceptions`",
     ],
     verify: "Record the same load again: `exceptions.rate` in `metrics`, and status codes of 500 in `http.server.request.duration`.",
+    view: View { tab: "/stacks", params: &[("metric", "exceptions")] },
     causes: &["lock-contention", "cpu-hot-path"],
     absorbs: &[],
     check,
@@ -106,7 +107,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         .min(0.95),
         measured,
         places,
-        evidence: vec![Evidence::of("exceptions", sql, times.into_iter())],
+        evidence: vec![EvidenceRows::of("exceptions", sql, times.into_iter())],
     })
 }
 

@@ -1,10 +1,11 @@
 //! Finalizers that cannot keep up.
 
+use crate::evidence;
 use crate::facts::{Facts, percent, real_u64};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{allocators, most_allocated};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, State};
 
 const BUSY: Threshold = Threshold {
@@ -29,6 +30,7 @@ pub(super) const RULE: Rule = Rule {
         "Nothing in a finalizer that can wait: no lock, no I/O, no call to other objects with finalizers",
     ],
     verify: "Record the same load again: the finalizer thread waits, and `promoted_bytes` in `gc` falls.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     causes: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
     check,
@@ -61,11 +63,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         percent(share.min(1.0)),
         in_place(&places)
     );
-    let mut evidence = vec![Evidence::samples(facts, "threads.kind = 'finalizer'", of_thread)];
+    let mut evidence = vec![evidence::samples(facts, "threads.kind = 'finalizer'", of_thread)];
     let growth = &facts.recording.gc;
     if !growth.start_ns.is_empty() {
         let sql = "select number, generation, start_ns, promoted_bytes / 1e6 as promoted_mb, gen2_bytes / 1e6 as gen2_mb from gc order by start_ns limit 200";
-        evidence.push(Evidence::of("gc", sql, growth.start_ns.iter().copied()));
+        evidence.push(EvidenceRows::of("gc", sql, growth.start_ns.iter().copied()));
     }
     let waits =
         Measured { name: "share in which a finalizer waits", value: blocked, unit: "share", threshold: None };

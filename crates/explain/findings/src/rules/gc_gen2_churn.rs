@@ -1,11 +1,11 @@
 //! Objects that live just long enough to reach generation 2.
 
 use crate::facts::{Facts, bytes, count, known, percent, real, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{allocators, is_induced, pause_share, rows};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::GcRow;
+use report::{EvidenceRows, Measured, Severity, View};
 
 const RATE: Threshold = Threshold {
     name: "collections of generation 2 a second, not called for and not for large objects",
@@ -43,6 +43,7 @@ pub(super) const RULE: Rule = Rule {
         "Where it is the workstation GC now: Server GC with its larger budgets gives them more time to die in generation 0",
     ],
     verify: "Record the same load again: collections of generation 2 become rare and `promoted_bytes` in `gc` falls.",
+    view: View { tab: "/gc", params: &[] },
     causes: &["gc-pauses", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
     check,
@@ -89,7 +90,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             paused,
         ],
         places,
-        evidence: vec![Evidence::of("gc", sql, times)],
+        evidence: vec![EvidenceRows::of("gc", sql, times)],
     })
 }
 

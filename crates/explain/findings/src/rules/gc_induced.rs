@@ -1,10 +1,10 @@
 //! The program calls for collections.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{is_induced, pause_share, rows};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::Marks;
 
 const RATE: Threshold = Threshold {
@@ -37,6 +37,7 @@ pub(super) const RULE: Rule = Rule {
         "For native memory behind small objects: `GC.AddMemoryPressure`, or dispose of them",
     ],
     verify: "Record the same load again: no row of `gc` has a reason that begins with `Induced`.",
+    view: View { tab: "/stacks", params: &[("metric", "collections")] },
     causes: &[
         "gc-pauses",
         "gc-gen2-churn",
@@ -97,7 +98,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         score: if hurts { (0.5 + share).min(0.98) } else { 0.1 },
         measured: vec![RATE.measured(rate), SHARE.measured(share), total],
         places,
-        evidence: vec![Evidence::of("gc", sql, induced.iter().map(|row| row.start_ns))],
+        evidence: vec![EvidenceRows::of("gc", sql, induced.iter().map(|row| row.start_ns))],
     })
 }
 

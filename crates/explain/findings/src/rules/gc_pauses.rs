@@ -1,9 +1,9 @@
 //! The collector stops the program for much of the time, or for long.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{allocators, pause_share, rows};
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const SHARE: Threshold = Threshold {
     name: "share of the time that the program stood still for the collector",
@@ -33,6 +33,7 @@ pub(super) const RULE: Rule = Rule {
         "With several processors and memory to spare, and where it is the workstation GC now: Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
+    view: View { tab: "/gc", params: &[] },
     causes: &[],
     absorbs: &[],
     check,
@@ -71,7 +72,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         score: (share * 1.5).max(if often { 0.3 } else { 0.0 }).min(0.9),
         measured: vec![SHARE.measured(share), LONGEST.measured(longest), rate],
         places,
-        evidence: vec![Evidence::of("gc", sql, times.into_iter())],
+        evidence: vec![EvidenceRows::of("gc", sql, times.into_iter())],
     })
 }
 

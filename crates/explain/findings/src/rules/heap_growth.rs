@@ -1,11 +1,12 @@
 //! What survives keeps growing.
 
 use crate::facts::{Facts, bytes, count, known, percent, real};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{allocators, most_allocated, rows};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use base::stats::{pairs, theil_sen};
 use model::GcRow;
+use report::{EvidenceRows, Measured, Severity, View};
 
 const GROWTH: Threshold = Threshold {
     name: "growth of generations 1 and 2, large and pinned objects after collections",
@@ -48,6 +49,7 @@ pub(super) const RULE: Rule = Rule {
         "Until it is mended: a memory limit with restarts, so that it fails alone and on time",
     ],
     verify: "Record an hour: generation 2 after its collections goes up and comes down to the same height.",
+    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     causes: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
     absorbs: &[],
     check,
@@ -65,7 +67,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if points.len() < FEW {
         return None;
     }
-    let slope = theil_sen(&points)?;
+    let slope = slope_of(&points)?;
     let span = points.last()?.0 - points.first()?.0;
     let first = points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min);
     let trend = slope * span;
@@ -95,14 +97,18 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     );
     let sql = "select number, generation, type, start_ns, gen1_bytes / 1e6 as gen1_mb, gen2_bytes / 1e6 as gen2_mb, loh_bytes / 1e6 as loh_mb, \
                poh_bytes / 1e6 as poh_mb, promoted_bytes / 1e6 as promoted_mb from gc where gen2_bytes is not null order by start_ns limit 500";
-    let mut evidence = vec![Evidence::of(
+    let mut evidence = vec![EvidenceRows::of(
         "gc",
         sql,
         rows(facts).filter(|row| old_bytes(row).is_some()).map(|row| row.start_ns),
     )];
     if count(facts.recording.allocations.ts_ns.len()) > 0 {
         let sql = "select type, count(*) as samples, sum(weight_bytes) / 1e6 as mb from allocations group by 1 order by 3 desc limit 20";
-        evidence.push(Evidence::of("allocations", sql, facts.recording.allocations.ts_ns.iter().copied()));
+        evidence.push(EvidenceRows::of(
+            "allocations",
+            sql,
+            facts.recording.allocations.ts_ns.iter().copied(),
+        ));
     }
     let fast = a_second >= 10e6;
     // Everything grows for a moment.
@@ -146,10 +152,10 @@ fn falls_back(facts: &Facts<'_>, slope: f64) -> bool {
     let full = rows(facts).filter(|row| row.generation == 2);
     let points: Vec<(f64, f64)> =
         full.filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
-    points.len() >= FEW && theil_sen(&points).is_some_and(|of_full| of_full < 0.5 * slope)
+    points.len() >= FEW && slope_of(&points).is_some_and(|of_full| of_full < 0.5 * slope)
 }
 
-/// Points looked at for a slope: all pairs of them are.
+/// Points that a slope is taken of: it looks at all pairs of them.
 const MOST_POINTS: usize = 300;
 
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
@@ -157,18 +163,12 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.iter().copied().step_by(step).collect()
 }
 
-fn pairs(points: &[(f64, f64)]) -> impl Iterator<Item = ((f64, f64), (f64, f64))> + '_ {
-    points.iter().enumerate().flat_map(|(at, one)| points.iter().skip(at + 1).map(|other| (*one, *other)))
+/// The median slope, in bytes per nanosecond.
+fn slope_of(points: &[(f64, f64)]) -> Option<f64> {
+    theil_sen(&thinned(points))
 }
 
-/// The median of the slopes of all pairs (Theil 1950, Sen 1968), in bytes a nanosecond.
-fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
-    let points = thinned(points);
-    let slopes = pairs(&points).filter(|(a, b)| b.0 > a.0).map(|(a, b)| (b.1 - a.1) / (b.0 - a.0));
-    runtime::at_per_mille(slopes.collect(), 500)
-}
-
-/// The share of pairs of which the later is larger; equal ones count half.
+/// The share of pairs in which the later value is larger. Equal values count half.
 fn rising_pairs(points: &[(f64, f64)]) -> f64 {
     let points = thinned(points);
     let (mut rising, mut all) = (0.0, 0.0);
@@ -191,17 +191,16 @@ mod tests {
     use crate::testing::*;
 
     #[test]
-    fn the_slope_is_that_of_most_pairs_and_one_stray_does_not_move_it() {
-        let mut points: Vec<(f64, f64)> = (0..9).map(|n| (f64::from(n), f64::from(n) * 2.0 + 5.0)).collect();
-        points[4].1 = 1000.0;
-        assert_eq!(theil_sen(&points), Some(2.0));
-        assert!(rising_pairs(&points) > 0.85);
-    }
-
-    #[test]
     fn a_heap_that_comes_and_goes_does_not_rise() {
         let points: Vec<(f64, f64)> = (0..20).map(|n| (f64::from(n), f64::from(n % 4))).collect();
         assert!(rising_pairs(&points) < STEADY.value);
+    }
+
+    #[test]
+    fn one_stray_value_does_not_hide_that_a_heap_rises() {
+        let mut points: Vec<(f64, f64)> = (0..9).map(|n| (f64::from(n), f64::from(n) * 2.0 + 5.0)).collect();
+        points[4].1 = 1000.0;
+        assert!(rising_pairs(&points) > 0.85);
     }
 
     /// Generation 2 in megabytes after each of the collections, over so many seconds.

@@ -1,10 +1,10 @@
 //! Allocation that keeps the collector busy.
 
 use crate::facts::{Facts, bytes, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{allocated, allocators, most_allocated, pause_share};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const RATE: Threshold = Threshold {
     name: "bytes allocated a second, for each processor",
@@ -44,6 +44,7 @@ pub(super) const RULE: Rule = Rule {
         "`ArrayPool<T>.Shared` for buffers",
     ],
     verify: "Record the same load again: `allocation.rate` in `metrics` for each request.",
+    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     causes: &["gc-pauses"],
     absorbs: &[],
     check,
@@ -87,7 +88,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         score: (0.3 + share + (each / RATE.value - 1.0) * 0.05).min(0.6),
         measured,
         places,
-        evidence: vec![Evidence::of("allocations", sql, times)],
+        evidence: vec![EvidenceRows::of("allocations", sql, times)],
     })
 }
 

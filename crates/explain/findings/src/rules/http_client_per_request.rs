@@ -1,8 +1,8 @@
 //! Connections that are opened and closed at the rate of requests.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Marks, metered_sum};
 
 const OPENED: Threshold = Threshold {
@@ -36,6 +36,7 @@ pub(super) const RULE: Rule = Rule {
         "Check that answers are read to their end and that the server does not send `Connection: close`",
     ],
     verify: "Record the same load again: `http.client.connection.duration` counts few closed connections, and `http.client.request.time_in_queue` is near 0.",
+    view: View { tab: "/requests", params: &[] },
     causes: &["slow-dependency", "chatty-calls", "high-allocation-rate"],
     absorbs: &[],
     check,
@@ -71,11 +72,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let of_meter = runtime::metered(recording, "http.client.connection.duration", "count");
     let sql = "select ts_ns, name, kind, value, tags from counters where name in ('http.client.connection.duration', 'http.client.request.duration', \
                'http.client.open_connections') and kind in ('count', 'p50', 'value') order by ts_ns";
-    let mut evidence = vec![Evidence::of("counters", sql, of_meter.into_iter().map(|of| of.ts_ns))];
+    let mut evidence = vec![EvidenceRows::of("counters", sql, of_meter.into_iter().map(|of| of.ts_ns))];
     let sql = "select ts_ns, name, thread, stack from events where provider = 'System.Net.Http' and name like 'Connection%' order by ts_ns limit 200";
-    evidence.push(Evidence::of("events", sql, established.into_iter()));
+    evidence.push(EvidenceRows::of("events", sql, established.into_iter()));
     let sql = "select start_ns, dur_ns / 1e6 as ms, name, tags from spans where name like 'HTTP connection_setup%' order by start_ns limit 200";
-    evidence.push(Evidence::of("spans", sql, setups.into_iter()));
+    evidence.push(EvidenceRows::of("spans", sql, setups.into_iter()));
     Some(Found {
         title,
         severity: if rate >= 100.0 { Severity::Critical } else { Severity::Warning },

@@ -1,10 +1,11 @@
 //! Code that is compiled all the time.
 
+use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{JitRow, Sym};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks};
 use rustc_hash::FxHashMap;
 
@@ -47,6 +48,7 @@ pub(super) const RULE: Rule = Rule {
         "For an expression that is used once: `Compile(preferInterpretation: true)`",
     ],
     verify: "Record the same load again: `jit` has no rows of dynamic methods once the service is warm.",
+    view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
     causes: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
     absorbs: &[],
     check,
@@ -98,11 +100,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let sql = "select method, tier, count(*) as loads, sum(dur_ns) / 1e6 as compiling_ms, sum(native_bytes) / 1e3 as kb, min(ts_ns) as first_ts_ns, \
                max(ts_ns) as last_ts_ns from jit where method like '%dynamicClass%' or method in \
                (select method from jit where method not like '%!!%' group by method, tier having count(*) >= 8) group by 1, 2 order by 3 desc limit 20";
-    let mut evidence = vec![Evidence::of("jit", sql, rows.iter().map(|row| row.ts_ns))];
+    let mut evidence = vec![EvidenceRows::of("jit", sql, rows.iter().map(|row| row.ts_ns))];
     if facts.has(Need::Samples) && facts.threads(compiling) > 0.0 {
         let under = "frames.type like 'System.Linq.Expressions.%' or frames.type like 'System.Reflection.Emit.%' \
                      or frames.type like 'System.Text.RegularExpressions.Regex%' or frames.type like 'System.Xml.Serialization.%'";
-        evidence.push(Evidence::samples_under(facts, under, "samples.state <> 'waiting'", compiling));
+        evidence.push(evidence::samples_under(facts, under, "samples.state <> 'waiting'", compiling));
     }
     let shares = [
         ("compiling, of one processor's time", of_time),

@@ -1,10 +1,11 @@
 //! Threads that wait for locks that others hold.
 
+use crate::evidence;
 use crate::facts::{Facts, count, known, percent, real, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place, named};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{NO_ID, NO_INT, Sym};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
 
@@ -48,6 +49,7 @@ pub(super) const RULE: Rule = Rule {
         "For data read far more often than written: an immutable snapshot behind `Volatile.Read`, or `FrozenDictionary`; `ConcurrentDictionary`, whose locks are many",
     ],
     verify: "Record the same load again: `contention.share` in `metrics` (for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
+    view: View { tab: "/stacks", params: &[("metric", "contention-time")] },
     causes: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
     absorbs: &[],
     check,
@@ -126,10 +128,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if !times.is_empty() {
         let sql = "select lock, owner_thread, count(*) as waits, sum(dur_ns) / 1e6 as waited_ms, max(dur_ns) / 1e6 as longest_ms, \
                    min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from contention group by 1, 2 order by 4 desc limit 20";
-        evidence.push(Evidence::of("contention", sql, times.iter().map(|(ts_ns, _)| *ts_ns)));
+        evidence.push(EvidenceRows::of("contention", sql, times.iter().map(|(ts_ns, _)| *ts_ns)));
     }
     if by_samples > 0.0 {
-        evidence.push(Evidence::samples(
+        evidence.push(evidence::samples(
             facts,
             "samples.state = 'waiting' and samples.waiting_on = 'lock'",
             in_lock,

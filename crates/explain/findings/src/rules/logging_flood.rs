@@ -1,9 +1,10 @@
 //! Logging that takes a notable share of the time, or waits for its sink.
 
+use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 
 const SHARE: Threshold = Threshold {
@@ -42,6 +43,7 @@ pub(super) const RULE: Rule = Rule {
         "A sink that does not wait: `QueueFullMode = DropWrite` for the console, or an asynchronous exporter; sampling",
     ],
     verify: "Record the same load again: `Microsoft.Extensions.Logging` leaves the samples, and requests a second rise.",
+    view: View { tab: "/stacks", params: &[("metric", "running")] },
     causes: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
     absorbs: &[],
     check,
@@ -78,10 +80,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let under = "frames.type like 'Microsoft.Extensions.Logging.%' or frames.type like 'Serilog.%' or frames.type like 'NLog.%' \
                  or frames.type like 'log4net.%' or frames.type = 'System.Console' or frames.type like 'System.Diagnostics.Trace%'";
     let seen = |group: &Group| running(group) || waits(group);
-    let mut evidence = vec![Evidence::samples_under(facts, under, "threads.kind = 'pool'", seen)];
+    let mut evidence = vec![evidence::samples_under(facts, under, "threads.kind = 'pool'", seen)];
     let sql = "select stack, count(*) as waits, sum(dur_ns) / 1e6 as waited_ms, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from contention \
                where dur_ns is not null group by 1 order by 3 desc limit 20";
-    evidence.push(Evidence::of("contention", sql, at_locks.into_iter()));
+    evidence.push(EvidenceRows::of("contention", sql, at_locks.into_iter()));
     let mut measured = vec![SHARE.measured(of_work), WAITING.measured(waiting)];
     if lines > 0.0 {
         measured.push(LINES.measured(per_request));
@@ -92,7 +94,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             threshold: None,
         });
         let sql = "select logger, level, count(*) as lines, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from logs group by 1, 2 order by 3 desc limit 20";
-        evidence.insert(0, Evidence::of("logs", sql, facts.recording.logs.ts_ns.iter().copied()));
+        evidence.insert(0, EvidenceRows::of("logs", sql, facts.recording.logs.ts_ns.iter().copied()));
     }
     Some(Found {
         title,

@@ -1,11 +1,11 @@
 //! Large objects that are allocated often.
 
 use crate::facts::{Facts, bytes, count, percent, real_u64, said};
-use crate::finding::{Evidence, Severity};
 use crate::gcfacts::{allocated, allocators, most_allocated, pause_share, rows};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{AllocationRow, GcRow};
+use report::{EvidenceRows, Severity, View};
 
 const RATE: Threshold = Threshold {
     name: "collections of generation 2 for large objects, a second",
@@ -42,6 +42,7 @@ pub(super) const RULE: Rule = Rule {
         "Grow lists with a capacity: each doubling past 85 kB is one more large array",
     ],
     verify: "Record the same load again: no collection has the reason `AllocLarge`, and `allocations` of kind `Large` become rare.",
+    view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     causes: &["gc-pauses", "gc-gen2-churn", "high-allocation-rate"],
     absorbs: &[],
     check,
@@ -76,14 +77,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     );
     let sql = "select number, type, reason, start_ns, pause_ns / 1e6 as pause_ms, loh_bytes / 1e6 as loh_mb from gc \
                where generation = 2 and reason like '%Large%' order by start_ns limit 200";
-    let mut evidence = vec![Evidence::of("gc", sql, times.into_iter())];
+    let mut evidence = vec![EvidenceRows::of("gc", sql, times.into_iter())];
     let rows = &facts.recording.allocations;
     let sampled: Vec<i64> =
         (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(large).map(|row| row.ts_ns).collect();
     if !sampled.is_empty() {
         let sql = "select type, count(*) as samples, sum(weight_bytes) / 1e6 as mb, avg(bytes) as mean_bytes from allocations \
                    where kind in ('Large', 'Pinned') group by 1 order by 3 desc limit 20";
-        evidence.push(Evidence::of("allocations", sql, sampled.into_iter()));
+        evidence.push(EvidenceRows::of("allocations", sql, sampled.into_iter()));
     }
     let measured = vec![RATE.measured(rate), BYTES.measured(a_second), SHARE.measured(share)];
     let title = if share >= 0.05 { format!("{title}, {} of the time", percent(share)) } else { title };

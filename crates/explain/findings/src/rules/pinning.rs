@@ -1,11 +1,12 @@
 //! Pinned objects in the collector's way.
 
 use crate::facts::{Facts, count, known, real, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::{allocators, rows};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use base::stats::{Share, select};
 use model::GcRow;
+use report::{EvidenceRows, Measured, Severity, View};
 
 const PINNED: Threshold = Threshold {
     name: "pinned objects that a collection meets, median",
@@ -38,14 +39,15 @@ pub(super) const RULE: Rule = Rule {
         "Let `Socket` and `Stream` have `Memory<byte>` of a pool; they pin only while the kernel has it",
     ],
     verify: "Record the same load again: `pinned_objects` in `gc`.",
+    view: View { tab: "/gc", params: &[] },
     causes: &["gc-pauses"],
     absorbs: &[],
     check,
 };
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let pinned: Vec<f64> = rows(facts).filter_map(|row| known(row.pinned_objects)).map(real).collect();
-    let median = runtime::at_per_mille(pinned, 500)?;
+    let mut pinned: Vec<f64> = rows(facts).filter_map(|row| known(row.pinned_objects)).map(real).collect();
+    let median = select(&mut pinned, Share::MEDIAN, f64::total_cmp)?;
     let meets = |row: &GcRow| known(row.pinned_objects).is_some_and(|pins| real(pins) >= PINNED.value);
     let times: Vec<i64> = rows(facts).filter(meets).map(|row| row.start_ns).collect();
     let rate = real_u64(count(times.len())) / facts.seconds();
@@ -79,7 +81,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             },
         ],
         places,
-        evidence: vec![Evidence::of("gc", sql, times.into_iter())],
+        evidence: vec![EvidenceRows::of("gc", sql, times.into_iter())],
     })
 }
 

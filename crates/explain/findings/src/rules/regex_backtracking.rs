@@ -1,9 +1,10 @@
 //! Regular expressions that backtrack.
 
+use crate::evidence;
 use crate::facts::{Facts, percent, real, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{Measured, Severity, View};
 use runtime::{Group, Marks};
 use rustc_hash::FxHashMap;
 
@@ -38,6 +39,10 @@ pub(super) const RULE: Rule = Rule {
         "In any case a time-out: `new Regex(pattern, options, TimeSpan.FromMilliseconds(100))`, or `AppContext` REGEX_DEFAULT_MATCH_TIMEOUT",
     ],
     verify: "Record the same load again: `System.Text.RegularExpressions` leaves the running samples.",
+    view: View {
+        tab: "/stacks",
+        params: &[("metric", "running"), ("include", "System\\.Text\\.RegularExpressions")],
+    },
     causes: &["threadpool-queue-flood"],
     absorbs: &["cpu-hot-path"],
     check,
@@ -59,7 +64,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         said(longest)
     );
     let under = "frames.type like 'System.Text.RegularExpressions.%' or frames.type = 'dynamicClass' and frames.method like 'Regex%'";
-    let evidence = vec![Evidence::samples_under(facts, under, "samples.state <> 'waiting'", in_regex)];
+    let evidence = vec![evidence::samples_under(facts, under, "samples.state <> 'waiting'", in_regex)];
     let threads = Measured { name: "threads in it, on average", value: inside, unit: "", threshold: None };
     let severity = if inside >= 0.5 * facts.cores { Severity::Critical } else { Severity::Warning };
     let measured = vec![SHARE.measured(share), LONGEST.measured(longest), threads];

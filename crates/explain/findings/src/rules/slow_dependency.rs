@@ -1,8 +1,8 @@
 //! Request time that goes to a slow call.
 
 use crate::facts::{Facts, percent, said};
-use crate::finding::{Evidence, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Severity, View};
 use runtime::{Basis, Marks, Work};
 
 const SHARE: Threshold = Threshold {
@@ -42,6 +42,7 @@ pub(super) const RULE: Rule = Rule {
         "Bound it: a time-out below the client's own, and few retries",
     ],
     verify: "Record the same load again: `db.client.operation.duration` or `http.client.request.duration`, and the requests' p50.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     causes: &["async-lock"],
     absorbs: &[],
     check,
@@ -100,7 +101,7 @@ fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
     called.map_or(requests.seconds, |(_, work)| requests.seconds - work.seconds).max(calls.seconds)
 }
 
-fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> Evidence {
+fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> EvidenceRows {
     let (tags, meters): (_, &[&str]) = if kind == "HTTP" {
         (["http.request.method", "http.method"], &["http.client.request.duration"])
     } else {
@@ -116,14 +117,14 @@ fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> Evidence {
         let times = (0..facts.recording.spans.start_ns.len()).filter(|at| wanted(facts.recording, *at));
         let times: Vec<i64> =
             times.filter_map(|at| facts.recording.spans.start_ns.get(at).copied()).collect();
-        return Evidence::of("spans", sql, times.into_iter());
+        return EvidenceRows::of("spans", sql, times.into_iter());
     }
     let names = meters.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "select ts_ns, kind, value, tags from counters where name in ({names}) and kind in ('count', 'sum', 'p50', 'p99') order by ts_ns"
     );
     let times = meters.iter().flat_map(|name| runtime::metered(facts.recording, name, "count"));
-    Evidence::of("counters", sql, times.map(|of| of.ts_ns))
+    EvidenceRows::of("counters", sql, times.map(|of| of.ts_ns))
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Settings that matter.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::gcfacts::pause_share;
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::JitRow;
+use report::{EvidenceRows, Measured, Severity, View};
 
 const UNOPTIMISED: Threshold = Threshold {
     name: "share of the service's own compiled methods that the compiler was told not to optimise",
@@ -48,6 +48,7 @@ pub(super) const RULE: Rule = Rule {
         "`<ServerGarbageCollection>true</ServerGarbageCollection>` where the service has four processors and more for itself",
     ],
     verify: "Record again: the tiers in `jit`, and `gc.pause.share` in `metrics`.",
+    view: View { tab: "/sql", params: &[] },
     causes: &[],
     absorbs: &[],
     check,
@@ -57,7 +58,7 @@ pub(super) const RULE: Rule = Rule {
 struct Remarks {
     titles: Vec<String>,
     measured: Vec<Measured>,
-    evidence: Vec<Evidence>,
+    evidence: Vec<EvidenceRows>,
     hurts: bool,
 }
 
@@ -102,7 +103,7 @@ fn build(facts: &Facts<'_>, remarks: &mut Remarks) {
     ));
     remarks.measured.push(UNOPTIMISED.measured(share));
     let sql = "select method, tier, il_bytes, native_bytes from jit where tier = 'MinOptJitted' order by ts_ns limit 50";
-    remarks.evidence.push(Evidence::of("jit", sql, unoptimised.into_iter()));
+    remarks.evidence.push(EvidenceRows::of("jit", sql, unoptimised.into_iter()));
 }
 
 fn tiering(facts: &Facts<'_>, remarks: &mut Remarks) {
@@ -117,7 +118,7 @@ fn tiering(facts: &Facts<'_>, remarks: &mut Remarks) {
     remarks.titles.push(format!("Tiered compilation is off: all of {number} methods were optimised at once"));
     remarks.measured.push(UNTIERED.measured(share));
     let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms from jit group by 1 order by 2 desc";
-    remarks.evidence.push(Evidence::of("jit", sql, optimised.into_iter()));
+    remarks.evidence.push(EvidenceRows::of("jit", sql, optimised.into_iter()));
 }
 
 fn collector(facts: &Facts<'_>, remarks: &mut Remarks) {
@@ -134,7 +135,7 @@ fn collector(facts: &Facts<'_>, remarks: &mut Remarks) {
     ));
     remarks.measured.push(PAUSED.measured(share));
     let sql = "select type, generation, count(*) as collections, sum(pause_ns) / 1e6 as paused_ms from gc group by 1, 2 order by 4 desc";
-    remarks.evidence.push(Evidence::of("gc", sql, facts.recording.gc.start_ns.iter().copied()));
+    remarks.evidence.push(EvidenceRows::of("gc", sql, facts.recording.gc.start_ns.iter().copied()));
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A start that is spent on compiling.
 
 use crate::facts::{Facts, count, percent, real, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::JitRow;
+use report::{EvidenceRows, Measured, Severity, View};
 use rustc_hash::FxHashMap;
 
 const COMPILING: Threshold = Threshold {
@@ -37,6 +37,7 @@ pub(super) const RULE: Rule = Rule {
         "Do less before the first answer: fewer assemblies scanned, lazy singletons",
     ],
     verify: "Record the start again (`DOTNET_EnableEventPipe=1`): `jit` has fewer rows before the first request.",
+    view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
     causes: &[],
     absorbs: &[],
     check,
@@ -81,7 +82,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         score: if hurts { (0.5 + share * 0.5).min(0.95) } else { 0.2 },
         measured: vec![COMPILING.measured(compiling), SHARE.measured(share), number],
         places: Vec::new(),
-        evidence: vec![Evidence::of("jit", sql, rows.iter().map(|row| row.ts_ns))],
+        evidence: vec![EvidenceRows::of("jit", sql, rows.iter().map(|row| row.ts_ns))],
     })
 }
 

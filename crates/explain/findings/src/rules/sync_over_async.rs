@@ -1,9 +1,10 @@
 //! Pool threads that block until a Task is complete.
 
+use crate::evidence;
 use crate::facts::{Facts, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
 
 const BLOCKED: Threshold = Threshold {
     name: "workers blocked on a Task, on average",
@@ -40,6 +41,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
              `dotnet.thread_pool.thread.count` stays near the number of processors, and the p99 falls.",
+    view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "task"), ("thread", "pool")] },
     causes: &[
         "threadpool-queue-flood",
         "lock-contention",
@@ -74,14 +76,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             threshold: None,
         });
         let filter = "samples.state = 'waiting' and samples.waiting_on = 'task' and threads.kind = 'pool'";
-        evidence.push(Evidence::samples(facts, filter, waits));
+        evidence.push(evidence::samples(facts, filter, waits));
     }
     if workers > 0.0 {
         measured.push(Measured { name: "workers at most", value: workers, unit: "", threshold: None });
     }
     let sql = "select ts_ns, reason, workers, throughput from threadpool \
                where event = 'adjustment' and reason = 'CooperativeBlocking' order by ts_ns";
-    evidence.push(Evidence::of("threadpool", sql, facts.adjusted("CooperativeBlocking").into_iter()));
+    evidence.push(EvidenceRows::of("threadpool", sql, facts.adjusted("CooperativeBlocking").into_iter()));
     let title = if sampled {
         format!(
             "{} pool threads on average block until a Task is complete{}: {} of the workers at work",

@@ -1,10 +1,10 @@
 //! Threads that are made for each piece of work.
 
 use crate::facts::{Facts, count, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{Sym, ThreadRow};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::a_second;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "For work that blocks, a fixed number of threads behind a `Channel` or `BlockingCollection`",
     ],
     verify: "Record the same load again: `threads` has no row that begins and ends between requests.",
+    view: View { tab: "/threads", params: &[] },
     causes: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
     absorbs: &[],
     check,
@@ -77,7 +78,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let title = format!("{} threads a second begin and end{}", said(rate), in_place(&places));
     let sql = "select thread, kind, first_ts_ns, last_ts_ns, (last_ts_ns - first_ts_ns) / 1e6 as lived_ms, samples from threads \
                where (kind is null or kind = 'user') and first_ts_ns > 0 and last_ts_ns - first_ts_ns < 2000000000 order by first_ts_ns limit 200";
-    let evidence = vec![Evidence::of("threads", sql, short.iter().map(|row| row.first_ts_ns))];
+    let evidence = vec![EvidenceRows::of("threads", sql, short.iter().map(|row| row.first_ts_ns))];
     let per_request = facts.requests.map_or(0.0, |work| real_u64(count(short.len())) / work.count.max(1.0));
     let mut measured = vec![RATE.measured(rate)];
     if per_request > 0.0 {

@@ -1,9 +1,11 @@
 //! Work that does not block fills the pool's queue.
 
+use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::finding::{Evidence, Measured, Severity};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
+use base::stats::{Share, select};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, metered_totals};
 
 const QUEUE: Threshold = Threshold {
@@ -39,6 +41,7 @@ pub(super) const RULE: Rule = Rule {
         "Give background work a place of its own: dedicated threads or a limited `TaskScheduler`",
     ],
     verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of workers and the p99 falls.",
+    view: View { tab: "/stacks", params: &[("metric", "running")] },
     causes: &[],
     absorbs: &[],
     check,
@@ -49,9 +52,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if lengths.is_empty() {
         lengths = metered_totals(facts.recording, "threadpool-queue-length", "value");
     }
-    let values: Vec<f64> = lengths.iter().map(|(_, value)| *value).collect();
+    let mut values: Vec<f64> = lengths.iter().map(|(_, value)| *value).collect();
     let least = QUEUE.value * (facts.cores / 2.0).max(1.0);
-    let long = runtime::at_per_mille(values.clone(), 750)?;
+    let long = select(&mut values, Share::PerMille(750), f64::total_cmp)?;
     // Of few values the quartile is a matter of luck: two long queues are enough where half are.
     let share_long = real_u64(count(values.iter().filter(|value| **value >= least).count()))
         / real_u64(count(values.len()));
@@ -104,10 +107,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let sql = "select ts_ns, name, value from counters where name in ('dotnet.thread_pool.queue.length', 'threadpool-queue-length') \
                and kind in ('total', 'value') order by ts_ns";
     let times = lengths.iter().map(|(ts_ns, _)| *ts_ns);
-    let mut evidence = vec![Evidence::of("counters", sql, times)];
+    let mut evidence = vec![EvidenceRows::of("counters", sql, times)];
     if facts.has(Need::Samples) {
         let filter = "samples.state <> 'waiting' and threads.kind = 'pool'";
-        evidence.push(Evidence::samples(facts, filter, busy));
+        evidence.push(evidence::samples(facts, filter, busy));
     }
     let severity = if most >= 20.0 * least { Severity::Critical } else { Severity::Warning };
     let score = (0.6 + 0.35 * share_long).min(0.95);

@@ -5,8 +5,9 @@ use crate::grid::Spread;
 use crate::lane::{Lane, Layer, Shape};
 use crate::observed::Observed;
 use crate::published;
+use base::number::real;
 use model::{Sym, Trace};
-use runtime::{StackIndex, cpu_shares, processors, real};
+use runtime::{StackIndex, cpu_shares, processors};
 
 /// Processors in use.
 pub(crate) fn cores(ground: &Ground<'_>) -> Option<Lane> {

@@ -1,9 +1,9 @@
 //! The collector: its pauses, the heap, what is allocated.
 
 use super::{Ground, Subject, Words};
-use crate::grid::count;
 use crate::lane::{Lane, Layer, Shape, Stretch};
 use crate::observed::Per;
+use base::number::count;
 use model::{NO_INT, Trace};
 use runtime::counted_allocations;
 
@@ -313,7 +313,7 @@ mod tests {
             pause(&mut recording, at, length, "gc");
         }
         let lane = collections(&ground(&recording, 1_000, 10)).unwrap();
-        assert_eq!((lane.left_out, lane.most()), (2, Some(runtime::real(i64::MAX))));
+        assert_eq!((lane.left_out, lane.most()), (2, Some(base::number::real(i64::MAX))));
         assert_eq!(stretches(Some(lane)), [(20, 70, "gc"), (700, i64::MAX, "gc"), (800, 0, "gc")]);
         let after = Ground::new(&recording, Grid::new(Span { from_ns: 85, to_ns: 95 }, 10));
         assert_eq!(

@@ -1,12 +1,14 @@
 //! What users of the service felt: how much they asked for, how long it took, how much was under way.
 
 use super::{Ground, Subject};
-use crate::grid::{Spread, count};
+use crate::grid::Spread;
 use crate::lane::{Lane, Layer, Shape};
 use crate::observed::Per;
 use crate::published;
+use base::number::{count, real};
+use base::stats::{Share, select};
 use model::NO_INT;
-use runtime::{known, metered, metered_totals, real};
+use runtime::{known, metered, metered_totals};
 
 const METER: &str = "http.server.request.duration";
 
@@ -62,19 +64,17 @@ pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
         times.clear();
         times.extend(all.iter().filter_map(|ns| known(*ns)));
         endless += all.len() - times.len();
-        p50.push(quantile_ms(&mut times, 500));
-        p99.push(quantile_ms(&mut times, 990));
+        p50.push(quantile_ms(&mut times, Share::MEDIAN));
+        p99.push(quantile_ms(&mut times, Share::PerMille(990)));
     }
     let layers = vec![Layer { name: "p99", values: p99 }, Layer { name: "p50", values: p50 }];
     let observed = ground.observed(&rows.start_ns).in_pieces(&ground.grid).shares(&ground.grid);
     subject.lane(Shape::Area { stacked: false, layers }, observed, count(endless))
 }
 
-/// The smallest time in milliseconds that so many in a thousand are not above.
-fn quantile_ms(times: &mut [i64], per_mille: usize) -> Option<f64> {
-    let rank = times.len().saturating_mul(per_mille).div_ceil(1000).checked_sub(1)?;
-    let (_, at, _) = times.select_nth_unstable(rank);
-    Some(real((*at).max(0)) / 1e6)
+/// A quantile of times, in milliseconds.
+fn quantile_ms(times: &mut [i64], share: Share) -> Option<f64> {
+    select(times, share, i64::cmp).map(|ns| real(ns.max(0)) / 1e6)
 }
 
 /// Quantiles of several routes cannot be put together: the highest is shown.

@@ -2,8 +2,8 @@
 //! their width.
 
 use super::LaneOptions;
-use crate::number::{coordinate, count, share};
-use runtime::real;
+use crate::number::{coordinate, share};
+use base::number::{count, real};
 use timeline::{Lane, MOST_PIECES, Shape, Span, Stretch, Tick};
 
 /// Colours of layers.

@@ -1,14 +1,18 @@
-//! Student's distribution: how likely a difference is by chance.
+//! Student's t distribution: how likely a difference is by chance.
 //!
-//! By the incomplete beta function in its continued fraction (W. Press et al., Numerical Recipes, 3rd edition, 6.4 and
-//! 6.14; DLMF 8.17.22), evaluated by Lentz's method.
+//! Computed from the incomplete beta function as a continued fraction (W. Press et al., Numerical Recipes, 3rd edition, 6.4
+//! and 6.14; DLMF 8.17.22), which is evaluated by Lentz's method.
 
-/// Terms of the continued fraction; it converges in far fewer for the values here.
+/// Limit on the terms of the continued fraction, which converges after far fewer.
 const MOST_TERMS: u32 = 300;
+/// Stands in for a denominator of 0.
 const TINY: f64 = 1e-300;
 
-/// The probability that a value of so many degrees of freedom is at least `t` away from 0, to either side.
-pub(crate) fn two_sided(t: f64, degrees: f64) -> f64 {
+/// The probability that a value is at least as far from 0 as `t`, on either side: the p-value of a two-sided t test.
+///
+/// Degrees of freedom count as at least 1 and at most a million. A `t` that is not a number has the probability 1, an
+/// infinite one 0.
+pub fn two_sided(t: f64, degrees: f64) -> f64 {
     if !t.is_finite() {
         return if t.is_nan() { 1.0 } else { 0.0 };
     }
@@ -16,8 +20,9 @@ pub(crate) fn two_sided(t: f64, degrees: f64) -> f64 {
     incomplete_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5).clamp(0.0, 1.0)
 }
 
-/// The `t` that is passed to either side with probability `p`.
-pub(crate) fn threshold(p: f64, degrees: f64) -> f64 {
+/// The critical value: the `t` whose [`two_sided`] probability is `p`, found by bisection. The search ends at
+/// 2^30, so that a `p` of 0 has an answer too.
+pub fn threshold(p: f64, degrees: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     while two_sided(high, degrees) > p && high < 1e9 {
         high *= 2.0;
@@ -33,13 +38,13 @@ pub(crate) fn threshold(p: f64, degrees: f64) -> f64 {
     f64::midpoint(low, high)
 }
 
-/// The regularised incomplete beta function, x from 0 to 1.
+/// The regularised incomplete beta function, for x from 0 to 1.
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);
     }
     let front = ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p();
-    // The fraction converges fast on this side of the mean alone.
+    // The fraction converges fast only below the mean; above it, the symmetric function does.
     if x < (a + 1.0) / (a + b + 2.0) {
         front.exp() * fraction(x, a, b) / a
     } else {
@@ -47,8 +52,8 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     }
 }
 
-/// The continued fraction of the function, front to back: each term multiplies what is there by the change of the
-/// numerators' ratio and of the denominators'.
+/// The continued fraction of the function, evaluated from the front: each term multiplies the value by the ratio of
+/// successive numerators and of successive denominators.
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
     let away_from_zero = |value: f64| if value.abs() < TINY { TINY } else { value };
     let mut numerators = 1.0;
@@ -71,7 +76,7 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
     value
 }
 
-/// The logarithm of the gamma function of a positive number: Lanczos' approximation, g = 7, nine terms.
+/// The logarithm of the gamma function of a positive number, by Lanczos' approximation with g = 7 and nine terms.
 fn ln_gamma(x: f64) -> f64 {
     const TERMS: [f64; 8] = [
         676.520_368_121_885_1,
@@ -109,14 +114,14 @@ mod tests {
             assert!((t - expected).abs() < 6e-4, "{degrees} {p}: {t}");
             assert!((two_sided(t, degrees) - p).abs() < 1e-9);
         }
-        // With one degree of freedom it is Cauchy's: 1 is passed to either side half of the time.
+        // With one degree of freedom it is Cauchy's distribution: half of all values are beyond 1 or -1.
         assert!((two_sided(1.0, 1.0) - 0.5).abs() < 1e-12);
-        // With very many it is the normal one.
+        // With very many it is the normal distribution.
         assert!((two_sided(1.959_964, 1e6) - 0.05).abs() < 1e-6);
     }
 
     #[test]
-    fn what_is_no_number_is_nothing_unusual_and_what_is_endless_is() {
+    fn a_t_that_is_not_a_number_is_not_unusual_and_an_infinite_one_is() {
         assert_eq!(two_sided(f64::NAN, 9.0).to_bits(), 1.0f64.to_bits());
         assert_eq!(two_sided(f64::INFINITY, 9.0).to_bits(), 0.0f64.to_bits());
         assert_eq!(two_sided(0.0, 9.0).to_bits(), 1.0f64.to_bits());

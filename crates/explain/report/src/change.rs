@@ -1,22 +1,4 @@
-//! What a comparison says: a list of changes, and what stands beside it.
-
-use findings::Report;
-use model::Trace;
-use runtime::StackIndex;
-
-/// A recording that takes part in a comparison, with what is worked out of it already.
-#[derive(Debug, Clone, Copy)]
-pub struct Side<'a> {
-    /// The tables.
-    pub recording: &'a Trace,
-    /// What is known of its stacks.
-    pub index: &'a StackIndex,
-    /// What the rules say of it.
-    pub report: &'a Report,
-    /// The times that count, in nanoseconds since the session's start, the end not among them; none for all of them.
-    /// What the rules say is of the whole recording all the same.
-    pub range: Option<(i64, i64)>,
-}
+//! What a comparison of two exhibits says: a list of changes, and what to keep in mind when reading it.
 
 /// What amounts are divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,13 +20,6 @@ impl Basis {
     }
 }
 
-/// How to compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// What amounts are divided by. Where one recording has no requests, the duration stands in and a caveat says so.
-    pub basis: Basis,
-}
-
 /// What a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
@@ -54,27 +29,27 @@ pub enum Subject {
     Throughput,
     /// A conclusion of a rule.
     Finding,
-    /// Use of the processors.
+    /// CPU use.
     Cpu,
     /// A method, by samples.
     Method,
     /// What threads waited for.
     Wait,
-    /// Locks that another thread held.
+    /// Waits for locks.
     Contention,
-    /// The thread pool, and threads by what they are for.
+    /// The thread pool, and threads by their purpose.
     Threads,
-    /// Collections and their pauses.
+    /// Garbage collections and their pauses.
     Gc,
-    /// What lives.
+    /// The live heap.
     Heap,
-    /// What is allocated.
+    /// Allocations.
     Allocation,
-    /// What is thrown.
+    /// Exceptions thrown.
     Exceptions,
-    /// What is compiled.
+    /// Methods compiled.
     Jit,
-    /// Calls of others: spans.
+    /// Calls to other services: spans.
     Calls,
     /// Log lines.
     Logs,
@@ -106,20 +81,20 @@ impl Subject {
     }
 }
 
-/// Whether a change is more than what each recording varies by itself.
+/// Whether a change is more than what each exhibit varies by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verdict {
-    /// It is: chance alone makes at most one in twenty such rows.
+pub enum ChangeVerdict {
+    /// It is: at most one in twenty such rows is there by chance.
     BeyondNoise,
     /// The thresholds of a rule say so, which have no interval.
     ByRule,
-    /// It is not, or cannot be told from it.
+    /// It is not, or cannot be distinguished from it.
     WithinNoise,
     /// There are too few values to say.
     TooLittleData,
 }
 
-impl Verdict {
+impl ChangeVerdict {
     /// Its name in JSON and on the page.
     pub fn name(self) -> &'static str {
         match self {
@@ -130,8 +105,8 @@ impl Verdict {
         }
     }
 
-    /// Its place in the list: what a rule says stands among what is beyond noise.
-    pub(crate) fn group(self) -> u8 {
+    /// Its place in the list, lowest first: what a rule says stands among what is beyond noise.
+    pub fn group(self) -> u8 {
         match self {
             Self::BeyondNoise | Self::ByRule => 0,
             Self::WithinNoise => 1,
@@ -160,24 +135,24 @@ pub struct Change {
     pub measure: String,
     /// What it is of, in full: a method, a type, a route, a counter; empty for the whole service.
     pub name: String,
-    /// The value before; none where that recording cannot give it.
+    /// The value before. `None` if that exhibit cannot give it.
     pub before: Option<f64>,
     /// The value after.
     pub after: Option<f64>,
     /// The unit of values and differences: as of a figure (`ms`, `B`, `B/s`, `1/s`, `share`, empty for a count),
     /// `threads` (on average), and per request `ms/request`, `B/request`, `1/request`.
     pub unit: String,
-    /// The part of the whole that each value is, of 1, where it is a part of one: before, after.
+    /// What share of its whole each value is, of 1, if it is a part of one: before, after.
     pub shares: Option<(f64, f64)>,
-    /// Where the difference lies with a probability of 95 %, by what each recording varies: from, to.
+    /// The 95 % interval of the difference, by what each exhibit varies: from, to.
     pub interval: Option<(f64, f64)>,
     /// The probability of such a difference by chance, not corrected for the number of rows.
     pub p: Option<f64>,
     /// Whether it is beyond the noise, corrected for the number of rows.
-    pub verdict: Verdict,
+    pub verdict: ChangeVerdict,
     /// Which way is good.
     pub better: Better,
-    /// How much it matters, 0 to 1: what the list is ordered by among rows of one verdict.
+    /// How much it matters, 0 to 1. Rows of one verdict are ordered by it.
     pub impact: f64,
     /// The metric of stacks that shows it: a name that `stacks::Metric::of_name` takes.
     pub metric: Option<&'static str>,
@@ -190,19 +165,19 @@ pub struct Change {
 }
 
 impl Change {
-    /// After less before, where both are known.
+    /// After minus before, if both are known.
     pub fn difference(&self) -> Option<f64> {
         Some(self.after? - self.before?)
     }
 
-    /// After by before; none where there was nothing before.
+    /// After divided by before. `None` if there was nothing before.
     pub fn ratio(&self) -> Option<f64> {
         let (before, after) = (self.before?, self.after?);
         (before > 0.0 && after >= 0.0).then(|| after / before)
     }
 }
 
-/// What is in one recording alone, and so is not compared.
+/// What is only in one exhibit, and so is not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotCompared {
     /// What.
@@ -211,30 +186,30 @@ pub struct NotCompared {
     pub why: String,
 }
 
-/// Two recordings compared.
+/// Two exhibits compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diff {
     /// What amounts are divided by.
     pub basis: Basis,
     /// Nanoseconds that were observed: before, after.
     pub observed_ns: (i64, i64),
-    /// Requests that began, where they are known: before, after.
+    /// Requests that began, if known: before, after.
     pub requests: Option<(f64, f64)>,
-    /// Pieces that each recording was cut into: before, after.
+    /// Pieces that each exhibit was cut into: before, after.
     pub pieces: (usize, usize),
     /// The changes: those beyond noise first, each group by how much it matters.
     pub rows: Vec<Change>,
     /// What to keep in mind when reading them.
     pub caveats: Vec<String>,
-    /// What only one recording has, or neither.
+    /// What only one exhibit has, or neither.
     pub not_compared: Vec<NotCompared>,
-    /// Rows that were compared in sum and are not in the list, since they weigh too little: how many, of what.
+    /// Rows that are not in the list because they weigh too little: how many, of what. Sums include them.
     pub left_out: Vec<(usize, String)>,
 }
 
 impl Diff {
     /// How many rows have a verdict.
-    pub fn count(&self, verdict: Verdict) -> usize {
+    pub fn count(&self, verdict: ChangeVerdict) -> usize {
         self.rows.iter().filter(|row| row.verdict == verdict).count()
     }
 }

@@ -1,6 +1,7 @@
-//! Values in words: a number with the unit that reads best.
+//! Values as text: a number in the unit that reads best.
 
-/// A value of a unit as figures have them: `ms`, `B`, `B/s`, `1/s`, `share`, or a count.
+/// A value in one of the units of figures: `ms`, `B`, `B/s`, `1/s`, `share`, or empty for a count. Any other unit is printed
+/// behind the number.
 pub fn show(value: f64, unit: &str) -> String {
     match unit {
         "ms" => duration(value),
@@ -13,7 +14,7 @@ pub fn show(value: f64, unit: &str) -> String {
     }
 }
 
-/// A time given in milliseconds.
+/// A time, given in milliseconds.
 pub fn duration(millis: f64) -> String {
     match millis {
         0.0 => "0 ms".to_owned(),
@@ -33,7 +34,7 @@ fn bytes(bytes: f64) -> String {
     }
 }
 
-/// A number with three significant digits at least, thousands set apart.
+/// A number with at least three significant digits, thousands separated by commas.
 pub fn short(value: f64) -> String {
     let size = value.abs();
     if size >= 100.0 || value.fract() == 0.0 {

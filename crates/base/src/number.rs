@@ -1,0 +1,20 @@
+//! Integers as doubles, the type of all figures.
+//!
+//! Every crate converts here, so that the one place where digits can be lost says when.
+
+/// An integer as a double.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53: 104 days in nanoseconds")]
+pub fn real(value: i64) -> f64 {
+    value as f64
+}
+
+/// An unsigned integer as a double.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+pub fn real_u64(value: u64) -> f64 {
+    value as f64
+}
+
+/// A number of elements as a double.
+pub fn count(len: usize) -> f64 {
+    real(i64::try_from(len).unwrap_or(i64::MAX))
+}

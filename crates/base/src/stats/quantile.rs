@@ -1,0 +1,134 @@
+//! Quantiles by nearest rank: always one of the values, never a mix of two.
+//!
+//! This is definition 1 of R. Hyndman and Y. Fan, Sample Quantiles in Statistical Packages, The American Statistician 50,
+//! 1996. The quantile of a share is the smallest value such that at least this share of all values is not above it.
+//! The median of an even number of values is therefore the lower of the two in the middle.
+
+use std::cmp::Ordering;
+use std::ops::Deref;
+
+/// Which quantile: the share of the values that are not above it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Share {
+    /// In thousandths: 990 is p99. The rank is computed in integers, so it is exact for any number of values.
+    PerMille(u16),
+    /// Of 1, for a share that was computed. There is no quantile of a share outside 0 to 1.
+    Fraction(f64),
+}
+
+impl Share {
+    /// Half of the values.
+    pub const MEDIAN: Self = Self::PerMille(500);
+
+    /// The index of the quantile among `len` sorted values.
+    fn index(self, len: usize) -> Option<usize> {
+        let rank = match self {
+            Self::PerMille(share) => len.saturating_mul(usize::from(share)).div_ceil(1000),
+            Self::Fraction(share) if (0.0..=1.0).contains(&share) => {
+                let rank = (share * crate::number::count(len)).ceil();
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "from 0 to the number of values"
+                )]
+                let rank = rank as usize;
+                rank
+            }
+            Self::Fraction(_) => return None,
+        };
+        Some(rank.saturating_sub(1)).filter(|index| *index < len)
+    }
+}
+
+/// Values in ascending order of whatever their quantiles are taken of. Reads like a slice.
+#[derive(Debug)]
+pub struct Sorted<'a, T>(&'a [T]);
+
+impl<'a, T> Sorted<'a, T> {
+    /// Sorts the values in place.
+    pub fn new(values: &'a mut [T]) -> Self
+    where
+        T: Ord,
+    {
+        values.sort_unstable();
+        Self(values)
+    }
+
+    /// Sorts the values in place by an order of the caller's, such as `f64::total_cmp`.
+    pub fn by(values: &'a mut [T], order: impl FnMut(&T, &T) -> Ordering) -> Self {
+        values.sort_unstable_by(order);
+        Self(values)
+    }
+}
+
+impl<T> Deref for Sorted<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.0
+    }
+}
+
+/// The quantile of sorted values: the way to take several of the same values. `None` if there are no values, or no such
+/// share.
+pub fn quantile<T: Copy>(sorted: &Sorted<'_, T>, share: Share) -> Option<T> {
+    sorted.get(share.index(sorted.len())?).copied()
+}
+
+/// The quantile of values in any order, in linear time: the way to take one or two. Reorders the values.
+///
+/// It is the same as [`quantile`] of the values sorted by `order`, if values that `order` calls equal are the same.
+pub fn select<T: Copy>(values: &mut [T], share: Share, order: impl FnMut(&T, &T) -> Ordering) -> Option<T> {
+    let index = share.index(values.len())?;
+    let (_, value, _) = values.select_nth_unstable_by(index, order);
+    Some(*value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both ways to a quantile, from values in any order.
+    fn check(values: &[i64], share: Share, expected: Option<i64>) {
+        let (mut sorted, mut selected) = (values.to_vec(), values.to_vec());
+        assert_eq!(quantile(&Sorted::new(&mut sorted), share), expected, "{share:?} of {values:?}, sorted");
+        assert_eq!(select(&mut selected, share, i64::cmp), expected, "{share:?} of {values:?}, selected");
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        check(&[], Share::MEDIAN, None);
+        check(&[7], Share::PerMille(990), Some(7));
+        check(&[4, 2, 3, 1], Share::MEDIAN, Some(2));
+        check(&[4, 2, 3, 1], Share::PerMille(990), Some(4));
+        check(&[4, 2, 3, 1], Share::PerMille(1000), Some(4));
+        check(&[4, 2, 3, 1], Share::PerMille(0), Some(1));
+    }
+
+    #[test]
+    fn a_share_that_was_computed_may_lie_outside_of_all_values() {
+        check(&[4, 2, 3, 1], Share::Fraction(0.5), Some(2));
+        check(&[4, 2, 3, 1], Share::Fraction(0.500_001), Some(3));
+        check(&[4, 2, 3, 1], Share::Fraction(0.0), Some(1));
+        check(&[4, 2, 3, 1], Share::Fraction(1.0), Some(4));
+        for outside in [-0.001, 1.001, f64::NAN, f64::INFINITY] {
+            check(&[4, 2, 3, 1], Share::Fraction(outside), None);
+        }
+    }
+
+    #[test]
+    fn a_share_in_thousandths_never_rounds_to_the_next_rank() {
+        // In doubles, 0.07 of 100 values is slightly more than 7 of them: the eighth value.
+        let values: Vec<i64> = (1..=100).collect();
+        check(&values, Share::PerMille(70), Some(7));
+        check(&values, Share::Fraction(0.07), Some(8));
+        check(&values, Share::PerMille(1001), None);
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_have_a_place_in_the_order() {
+        let mut values = [f64::NAN, 2.0, f64::NEG_INFINITY, 1.0];
+        assert_eq!(select(&mut values, Share::MEDIAN, f64::total_cmp), Some(1.0));
+        assert_eq!(Sorted::by(&mut values, f64::total_cmp).first(), Some(&f64::NEG_INFINITY));
+    }
+}

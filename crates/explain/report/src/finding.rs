@@ -1,0 +1,143 @@
+//! What rules say of an exhibit: conclusions with their measurements, places and evidence.
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; nothing to act on.
+    Note,
+    /// It costs; act on it in time.
+    Warning,
+    /// It hurts users now.
+    Critical,
+}
+
+impl Severity {
+    /// Its name in JSON and on the page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// A number that a finding rests on, with the threshold that it passed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// What was measured.
+    pub name: &'static str,
+    /// Its value.
+    pub value: f64,
+    /// Its unit, as of a figure: `ms`, `B`, `B/s`, `1/s`, `share` (of 1), or empty for a count.
+    pub unit: &'static str,
+    /// What it was compared with. `None` for a number that only explains.
+    pub threshold: Option<f64>,
+}
+
+/// A place in the code.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The frame's full name.
+    pub frame: String,
+    /// Its share of what was measured, of 1.
+    pub share: f64,
+    /// The path of the request that the thread worked on, if the compiler or the runtime made up the frame's name.
+    pub request: Option<String>,
+}
+
+/// Rows of a table that show what a finding says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceRows {
+    /// The table.
+    pub table: &'static str,
+    /// A query over the tables that shows the rows, summed up if there are many.
+    pub sql: String,
+    /// How many rows the finding rests on.
+    pub rows: u64,
+    /// The time of the first of them, in nanoseconds since the session's start.
+    pub first_ts_ns: Option<i64>,
+    /// The time of the last of them.
+    pub last_ts_ns: Option<i64>,
+}
+
+impl EvidenceRows {
+    /// Rows of a table, by the time of each.
+    pub fn of(table: &'static str, sql: impl Into<String>, times: impl Iterator<Item = i64>) -> Self {
+        let mut evidence = Self { table, sql: sql.into(), rows: 0, first_ts_ns: None, last_ts_ns: None };
+        for ts_ns in times {
+            evidence.rows += 1;
+            evidence.first_ts_ns = Some(evidence.first_ts_ns.map_or(ts_ns, |first| first.min(ts_ns)));
+            evidence.last_ts_ns = Some(evidence.last_ts_ns.map_or(ts_ns, |last| last.max(ts_ns)));
+        }
+        evidence
+    }
+}
+
+/// The view of the pages that shows what a rule found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// The path of its tab: `/stacks`.
+    pub tab: &'static str,
+    /// The parameters of its address, as names and values. Those of the finding itself (its time range, its place) are added
+    /// by the page.
+    pub params: &'static [(&'static str, &'static str)],
+}
+
+/// What is wrong, as one rule sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The rule.
+    pub id: &'static str,
+    /// One sentence.
+    pub title: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The rule whose finding causes this one, if there is one.
+    pub follows: Option<&'static str>,
+    /// How much of the harm it explains, and how sure that is: 0 to 1.
+    pub score: f64,
+    /// What was measured.
+    pub measured: Vec<Measured>,
+    /// Where, the largest share first.
+    pub places: Vec<Place>,
+    /// The rows that show it.
+    pub evidence: Vec<EvidenceRows>,
+    /// The view that shows it.
+    pub view: View,
+    /// How it comes about, inside the runtime.
+    pub why: String,
+    /// What to try.
+    pub tries: Vec<String>,
+    /// How to see that it helped.
+    pub verify: String,
+}
+
+/// A rule that could not decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotChecked {
+    /// The rule.
+    pub id: &'static str,
+    /// What to record for it.
+    pub needs: String,
+}
+
+/// What all rules say of an exhibit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// What was found: causes before symptoms, then by share of the harm.
+    pub findings: Vec<Finding>,
+    /// The rules that had the data they need.
+    pub checked: Vec<&'static str>,
+    /// The others.
+    pub not_checked: Vec<NotChecked>,
+}
+
+/// The sentence that a page begins with: what all findings say together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The sentence, and how many more findings there are.
+    pub text: String,
+    /// How bad it is. `None` if nothing harmful was found.
+    pub severity: Option<Severity>,
+}

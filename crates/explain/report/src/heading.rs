@@ -1,0 +1,21 @@
+//! The lines above everything that is said of an exhibit.
+
+/// What stands in place of losses if there are none.
+pub const NOTHING_LOST: &str = "nothing: no event dropped, no damage";
+
+/// What an exhibit is, in the words that pages and text begin with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heading {
+    /// Its short name: that of its file, without folders.
+    pub name: String,
+    /// Its file, as it was named.
+    pub file: String,
+    /// What is known of the service and its machine, one fact each.
+    pub subject: Vec<String>,
+    /// The command line of the service, if known.
+    pub command: Option<String>,
+    /// When it was recorded, how long, and how much of that time was observed.
+    pub recorded: String,
+    /// What is missing, one sentence each. If empty, [`NOTHING_LOST`] is printed.
+    pub losses: Vec<String>,
+}
