@@ -4,23 +4,23 @@ use model::Trace;
 use report::{Basis, Report};
 use runtime::StackIndex;
 
-/// A recording that takes part in a comparison, with what is worked out of it already.
+/// A recording to compare, with what was computed from it already.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
     /// The tables.
     pub recording: &'a Trace,
-    /// What is known of its stacks.
+    /// The index of its stacks.
     pub index: &'a StackIndex,
     /// What the rules say of it.
     pub report: &'a Report,
-    /// The times that count, in nanoseconds since the session's start, the end not among them; none for all of them.
-    /// What the rules say is of the whole recording all the same.
+    /// The half-open time range to compare, in nanoseconds since the session's start. `None` for the whole recording.
+    /// The rules always judge the whole recording.
     pub range: Option<(i64, i64)>,
 }
 
 /// How to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// What amounts are divided by. Where one recording has no requests, the duration stands in and a caveat says so.
+    /// What amounts are divided by. If a recording has no requests, it is the duration, and a caveat says so.
     pub basis: Basis,
 }

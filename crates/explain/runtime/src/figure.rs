@@ -54,12 +54,12 @@ pub(crate) fn millis(ns: f64) -> f64 {
     ns / 1e6
 }
 
-/// A part of a whole; none of nothing.
+/// A part of a whole. `None` if the whole is 0.
 pub(crate) fn share(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then_some(part / whole)
 }
 
-/// How often a second, in the nanoseconds given.
+/// How often per second, over the nanoseconds given.
 pub(crate) fn rate(amount: f64, ns: Option<i64>) -> Option<f64> {
     share(amount * 1e9, real(ns?))
 }
