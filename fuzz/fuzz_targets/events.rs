@@ -10,6 +10,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let stream = stream::from_input(bytes);
-    let recording = open_bytes(&stream, "fuzz", Options { payloads: true, threads: 1 }).expect("a trace");
-    tables::check(&recording);
+    let evidence = open_bytes(&stream, "fuzz", Options { payloads: true, threads: 1 }).expect("a trace");
+    tables::check(&evidence);
 });

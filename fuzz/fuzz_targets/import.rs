@@ -1,4 +1,4 @@
-//! Any bytes into a recording, and every cell of its tables out again.
+//! Any bytes into evidence of any kind, and every cell of its tables out again.
 //!
 //! Where there is a recording its tables hold together; where there is none the error has a message.
 
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let payloads = bytes.last().is_none_or(|last| last & 1 == 0);
     match open_bytes(bytes, "fuzz", Options { payloads, threads: 1 }) {
-        Ok(recording) => tables::check(&recording),
+        Ok(evidence) => tables::check(&evidence),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 });

@@ -97,7 +97,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let begun = now();
         let file = format!("{}.nettrace.zst", case.name);
         let recording = read(case.bytes, &file).with_context(|| format!("cannot read the bundled {file}"))?;
-        let pages = Pages::new(Arc::new(recording));
+        let pages = Pages::new(recording);
         tell_of(case.title, &pages, begun)?;
         tour.add(case.name, case.title, case.about, case.views, pages);
     }
@@ -117,14 +117,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads a recording that is packed with zstd.
-fn read(packed: &[u8], file: &str) -> anyhow::Result<Trace> {
+fn read(packed: &[u8], file: &str) -> anyhow::Result<Arc<Trace>> {
     /// The window that the fixtures are packed with, as a power of two.
     const WINDOW_LOG: u32 = 27;
     let mut reader = zstd::stream::read::Decoder::new(packed)?;
     reader.window_log_max(WINDOW_LOG)?;
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
-    Ok(import::open_bytes(&bytes, file, Options { payloads: true, threads: 2 })?)
+    let evidence = import::open_bytes(&bytes, file, Options { payloads: true, threads: 2 })?;
+    evidence.into_trace().context("expected a trace")
 }
 
 /// Says what is wrong in a recording, in its verdict.
@@ -193,10 +194,10 @@ fn record_live(pid: u32) -> anyhow::Result<(u32, PathBuf)> {
 
 fn add_live(tour: &mut Tour, pid: u32, out: &Path) -> anyhow::Result<()> {
     let begun = now();
-    let recording = reading::open(out, true)?;
+    let recording = reading::open_trace(out, true)?;
     let title = format!("Live: process {pid}");
     let about = format!("Recorded just now; the recording stays in {}.", out.display());
-    let pages = Pages::new(Arc::new(recording));
+    let pages = Pages::new(recording);
     tell_of(&title, &pages, begun)?;
     tour.add("live", &title, &about, &[("stacks", "Flame graph"), ("gc", "GC")], pages);
     Ok(())

@@ -56,7 +56,8 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let (before, after) = (reading::open(&args.before, false)?, reading::open(&args.after, false)?);
+    let (before, after) =
+        (reading::open_trace(&args.before, false)?, reading::open_trace(&args.after, false)?);
     let indices = (StackIndex::new(&before), StackIndex::new(&after));
     let reports = (findings::explain_with(&before, &indices.0), findings::explain_with(&after, &indices.1));
     let basis = match args.per {

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.file.as_deref().unwrap_or_else(|| Path::new(""));
-    let recording = reading::open(file, false)?;
+    let recording = reading::open_trace(file, false)?;
     let index = StackIndex::new(&recording);
     let report = findings::explain_with(&recording, &index);
     let parts = runtime::parts_with(&recording, &index);

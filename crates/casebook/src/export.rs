@@ -5,13 +5,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 use exhibit::{Folder, PendingFolder, same_file, write_whole};
 use export::{LeftOut, Report, What};
-use model::Trace;
+use model::Evidence;
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// A recording for other viewers (speedscope, Firefox Profiler, pprof, Perfetto), as tables, or as one page
 ///
@@ -100,20 +99,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     );
     // A folder that cannot be written is told before the recording is read, which may take long.
     let folder = to.is_folder().then(|| begin_folder(&output)).transpose()?;
-    let recording = reading::open(&args.file, to.has_payloads())?;
+    let evidence = reading::open(&args.file, to.has_payloads())?;
     let report = match folder {
         Some(folder) => {
-            let report = tables(recording, to, folder.folder())?;
+            let report = tables(&evidence, to, folder.folder())?;
             folder.finish()?;
             report
         }
         None if stdout => {
             let mut out = BufWriter::new(std::io::stdout().lock());
-            let report = one_file(recording, to, args.metric, &mut out)?;
+            let report = one_file(evidence, to, args.metric, &mut out)?;
             out.flush()?;
             report
         }
-        None => write_whole(&output, |out| one_file(recording, to, args.metric, out))?,
+        None => write_whole(&output, |out| one_file(evidence, to, args.metric, out))?,
     };
     let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
     // There is nowhere left to tell of an error of standard error.
@@ -224,17 +223,16 @@ fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString>
 }
 
 /// Writes a format that is one file.
-fn one_file(recording: Trace, to: To, metric: Option<Metric>, out: &mut impl Write) -> Result<Report> {
+fn one_file(evidence: Evidence, to: To, metric: Option<Metric>, out: &mut impl Write) -> Result<Report> {
+    let kind = evidence.kind().title();
+    let trace = evidence.into_trace().with_context(|| {
+        format!("a {kind} has no samples for {}: --to csv and --to parquet write its tables", to.name())
+    })?;
     let Some(format) = to.profile() else {
-        out.write_all(html(recording).as_bytes())?;
+        out.write_all(page::Pages::new(trace).file().as_bytes())?;
         return Ok(Report::default());
     };
-    Ok(export::write(&recording, format, metric.map(Metric::what), out)?)
-}
-
-/// The page as one text.
-fn html(recording: Trace) -> String {
-    page::Pages::new(Arc::new(recording)).file()
+    Ok(export::write(&trace, format, metric.map(Metric::what), out)?)
 }
 
 /// Begins a folder that appears when all of its files are complete.
@@ -248,13 +246,18 @@ fn begin_folder(path: &Path) -> Result<PendingFolder> {
 }
 
 /// Writes every table into a folder.
-fn tables(recording: Trace, to: To, folder: &Folder) -> Result<Report> {
-    let left_out = export::lost(&recording);
-    let start = recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok();
+fn tables(evidence: &Evidence, to: To, folder: &Folder) -> Result<Report> {
+    let left_out = match evidence {
+        Evidence::Trace(trace) => export::lost(trace),
+        other => export::damage(other.lost()),
+    };
+    let exhibit = evidence.tables();
+    let start = exhibit.exhibit().start_utc.parse::<jiff::Timestamp>().ok();
     let start = start.map(jiff::Timestamp::as_microsecond);
-    let rows = |name| recording.table(name).map_or(0, |table| table.rows);
-    let tables: Vec<(&str, usize)> = Trace::CATALOGUE.iter().map(|spec| (spec.name, rows(spec.name))).collect();
-    let database = Database::of(Arc::new(recording))?;
+    let rows = |name| exhibit.table(name).map_or(0, |table| table.rows);
+    let tables: Vec<(&str, usize)> =
+        exhibit.catalogue().iter().map(|spec| (spec.name, rows(spec.name))).collect();
+    let database = Database::of(exhibit)?;
     let mut report = Report { left_out, ..Report::default() };
     for (name, rows) in tables {
         let table = Table { database: &database, name, rows, start };
@@ -380,7 +383,7 @@ mod tests {
             let path = folder.path().join(ending);
             fs::create_dir(&path).unwrap();
             exported(to, &path).unwrap();
-            for spec in Trace::CATALOGUE {
+            for spec in model::Trace::CATALOGUE {
                 assert!(path.join(spec.name).with_extension(ending).is_file(), "{} is missing", spec.name);
             }
             let error = exported(to, &path).unwrap_err().to_string();

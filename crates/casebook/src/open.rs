@@ -5,7 +5,6 @@ use crate::serving::{self, Site};
 use page::Pages;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// A recording as pages in the browser: findings, flame graphs, time line, GC, requests, locks, events, SQL
 ///
@@ -32,10 +31,10 @@ impl Site for Pages {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let here = Arc::new(reading::open(&args.file, true)?);
+    let here = reading::open_trace(&args.file, true)?;
     let pages = match &args.against {
         None => Pages::new(here),
-        Some(other) => Pages::compared(here, Arc::new(reading::open(other, true)?)),
+        Some(other) => Pages::compared(here, reading::open_trace(other, true)?),
     };
     serving::serve(pages, &args.serving)
 }

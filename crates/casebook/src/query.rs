@@ -1,17 +1,17 @@
-//! `casebook query`: SQL over the tables of one or several recordings.
+//! `casebook query`: SQL over the tables of one or several exhibits.
 
 use crate::reading;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use exhibit::{same_file, write_whole};
-use model::Trace;
+use import::Found;
+use model::Evidence;
 use sql::{Database, QueryOptions, output};
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-/// SQL over the tables of recordings; `casebook tables` lists them
+/// SQL over the tables of recordings and other exhibits; `casebook tables` lists them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   casebook query trace.nettrace 'select generation, count(*), max(pause_ns) / 1e6 as ms from gc group by 1'
@@ -66,18 +66,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             output.display()
         );
     }
-    let kinds: Vec<_> = sources.iter().map(|(alias, _)| (alias.clone(), model::Kind::Trace)).collect();
+    let exhibits = exhibits(sources)?;
+    let kinds: Vec<_> = exhibits.iter().map(|of| (of.name.clone(), of.kind)).collect();
     let payloads =
         sql::tables_used(sql, &kinds)?.iter().any(|(table, column)| table == "events" && column == "fields");
-    let mut recordings = Vec::new();
-    for (alias, path) in sources {
-        recordings.push((alias, Arc::new(reading::open(&path, payloads)?)));
+    let mut opened = Vec::new();
+    for of in exhibits {
+        opened.push((of.name, reading::open(&of.path, payloads)?));
     }
-    tell_losses(&recordings);
-    let start = start_micros(&recordings);
+    tell_losses(&opened);
+    let start = start_micros(&opened);
     let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
-    let tables =
-        recordings.into_iter().map(|(alias, recording)| (alias, recording as Arc<dyn model::Tables>));
+    let tables = opened.into_iter().map(|(alias, evidence)| (alias, evidence.tables()));
     let question = Question { database: Database::open(tables.collect())?, sql, limit, start };
     let truncated = if let Some(path) = output {
         write_whole(path, |out| question.write(format, out))?
@@ -114,13 +114,40 @@ fn table_width() -> usize {
     if std::io::stdout().is_terminal() { WIDE_TERMINAL } else { usize::MAX }
 }
 
-/// When a single recording began, in microseconds since 1970: Parquet then carries calendar times too.
-fn start_micros(recordings: &[(Option<String>, Arc<model::Trace>)]) -> Option<i64> {
-    let [(_, recording)] = recordings else { return None };
-    recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+/// The exhibits of all sources, each with the name that its tables have in SQL.
+///
+/// A folder of several exhibits gives them the names of their sub-folders.
+fn exhibits(sources: Vec<(Option<String>, PathBuf)>) -> Result<Vec<Found>> {
+    let mut exhibits = Vec::new();
+    for (alias, path) in sources {
+        for found in import::find(&path)? {
+            let name = match (&alias, &found.name) {
+                (Some(alias), None) => Some(alias.clone()),
+                (None, name) => name.as_deref().map(sql_name),
+                (Some(alias), Some(name)) => Some(format!("{alias}_{}", sql_name(name))),
+            };
+            exhibits.push(Found { name, ..found });
+        }
+    }
+    Ok(exhibits)
 }
 
-/// What is asked of the recordings.
+/// A folder's name as a name of SQL: whatever has no place in one becomes `_`.
+fn sql_name(folder: &str) -> String {
+    let mut name: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if !is_name(&name) {
+        name.insert(0, '_');
+    }
+    name
+}
+
+/// When a single exhibit began, in microseconds since 1970: Parquet then carries calendar times too.
+fn start_micros(exhibits: &[(Option<String>, Evidence)]) -> Option<i64> {
+    let [(_, evidence)] = exhibits else { return None };
+    evidence.exhibit().start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+}
+
+/// What is asked of the exhibits.
 struct Question<'a> {
     database: Database,
     sql: &'a str,
@@ -156,18 +183,23 @@ impl Question<'_> {
     }
 }
 
-/// Rows of a recording that is not whole are printed with a word about it on standard error.
-fn tell_losses(recordings: &[(Option<String>, Arc<Trace>)]) {
-    for (_, recording) in recordings {
-        let lost = &recording.lost;
+/// Rows of an exhibit that is not whole are printed with a word about it on standard error.
+fn tell_losses(exhibits: &[(Option<String>, Evidence)]) {
+    for (_, evidence) in exhibits {
+        let lost = evidence.lost();
         let damaged = lost.is_damaged();
-        if recording.missing.events > 0 || damaged {
+        if drops_events(evidence) || damaged {
             let what = if damaged { "is damaged" } else { "has lost events" };
-            let file = &recording.exhibit.file;
+            let file = &evidence.exhibit().file;
             // There is nowhere left to tell of an error of standard error.
             drop(writeln!(anstream::stderr(), "casebook: {file} {what}: see `casebook explain`"));
         }
     }
+}
+
+/// Whether events were dropped before they reached the file.
+fn drops_events(evidence: &Evidence) -> bool {
+    matches!(evidence, Evidence::Trace(trace) if trace.missing.events > 0)
 }
 
 /// The files with their names: `a=FILE`, or a single FILE without one.

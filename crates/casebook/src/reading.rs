@@ -1,9 +1,10 @@
-//! Opening a recording, with progress on a terminal's standard error once it lasts over a second.
+//! Opening an exhibit, with progress on a terminal's standard error once it lasts over a second.
 
 use import::{Options, Progress};
-use model::Trace;
+use model::{Evidence, Trace};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Reading that ends sooner shows nothing.
@@ -11,8 +12,17 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the line is written anew.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Opens a recording; payloads are kept only for who reads `events.fields`.
-pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Trace> {
+/// Opens a trace, for a command that is about traces alone.
+pub(crate) fn open_trace(path: &Path, payloads: bool) -> anyhow::Result<Arc<Trace>> {
+    let evidence = open(path, payloads)?;
+    let kind = evidence.kind();
+    evidence.into_trace().ok_or_else(|| {
+        anyhow::anyhow!("{} is a {}: this needs a trace (.nettrace)", path.display(), kind.title())
+    })
+}
+
+/// Opens an exhibit of any kind; payloads are kept only for callers that read `events.fields`.
+pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Evidence> {
     anyhow::ensure!(
         path != Path::new("-") || path.exists(),
         "a recording is read from a file, not from standard input: save it to a file first"

@@ -6,7 +6,7 @@
 use crate::format::print_json;
 use crate::target::Target;
 use crate::textpage::printable;
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use base::time::{Deadline, Stopwatch};
 use clap::builder::styling::Style;
 use dotnet_ipc::session::{NAMES_RUNDOWN, Received, Request, Session};
@@ -78,7 +78,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     let bytes = take(&subject, Deadline::after(args.limit), args.limit)?;
     let options = import::Options { payloads: false, threads: 1 };
-    let recording = import::open_bytes(&bytes, &subject.name, options)?;
+    let evidence = import::open_bytes(&bytes, &subject.name, options)?;
+    let recording = evidence.into_trace().context("expected a trace")?;
     let stacks = Stacks::of(&recording);
     if stacks.threads.is_empty() {
         bail!(

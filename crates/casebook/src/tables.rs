@@ -40,7 +40,7 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let opened = args.file.as_deref().map(|file| reading::open(file, false)).transpose()?;
     let catalogue = match opened {
-        Some(exhibit) => catalogue_of(&exhibit, Kind::Trace),
+        Some(evidence) => catalogue_of(&*evidence.tables(), evidence.kind()),
         None => catalogue(),
     };
     match args.format {

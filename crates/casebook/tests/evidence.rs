@@ -6,12 +6,12 @@ use import::Options;
 use report::Severity;
 use sql::{Database, QueryOptions};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// The findings of a fixture that are more than notes; the evidence of all of them is asked for its rows.
 fn check(fixture: &str, expected: &[&str]) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(fixture);
-    let recording = Arc::new(import::open(&path, Options { payloads: false, threads: 1 }).unwrap());
+    let evidence = import::open(&path, Options { payloads: false, threads: 1 }).unwrap();
+    let recording = evidence.into_trace().unwrap();
     let report = findings::explain(&recording);
     let database = Database::of(recording.clone()).unwrap();
     let options = QueryOptions { limit: None, interrupt_after: None };

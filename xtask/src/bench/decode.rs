@@ -111,7 +111,7 @@ pub(super) fn recordings(workspace: &Workspace) -> Result<Vec<(String, Utf8PathB
 pub(crate) fn once(file: &str, threads: usize) -> Result<()> {
     let options = import::Options { payloads: false, threads };
     let (recording, seconds) = timed(|| import::open(Utf8Path::new(file).as_std_path(), options));
-    let recording = recording?;
+    let recording = recording?.into_trace().context("expected a trace")?;
     let tables = recording.size_bytes();
     println!(
         "{}",

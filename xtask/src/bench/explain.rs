@@ -3,7 +3,7 @@
 use super::decode::recordings;
 use super::{median, timed};
 use crate::workspace::Workspace;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use cargo_metadata::camino::Utf8Path;
 
 const ROUNDS: usize = 5;
@@ -33,7 +33,7 @@ pub(crate) fn explain(workspace: &Workspace) -> Result<()> {
 fn once(path: &Utf8Path) -> Result<[f64; 3]> {
     let options = import::Options { payloads: false, threads: 2 };
     let (recording, reading) = timed(|| import::open(path.as_std_path(), options));
-    let recording = recording?;
+    let recording = recording?.into_trace().context("expected a trace")?;
     let (_, rules) = timed(|| std::hint::black_box(findings::explain(&recording)));
     let (_, figures) = timed(|| std::hint::black_box(runtime::parts(&recording)));
     Ok([reading, rules, figures])

@@ -27,8 +27,6 @@ const MAGIC: &[u8; 8] = b"Nettrace";
 const SERIALIZATION: &[u8; 24] = b"\x14\0\0\0!FastSerialization.1";
 /// Type names are a few letters; the longest known has 39.
 const MAX_TYPE_NAME: usize = 64;
-/// Bytes shown of what is no trace; they are waited for, so that the message is the same in any cut.
-const SHOWN: usize = 16;
 /// Begin tags, two versions and the name's length.
 const OBJECT_START: usize = 15;
 
@@ -40,8 +38,8 @@ pub enum Error {
     #[error("the input is empty: expected a .nettrace or .netperf recording")]
     Empty,
     /// The first bytes are those of something else.
-    #[error("not a trace: expected `Nettrace` or `!FastSerialization.1` at the start, found {0}")]
-    NotATrace(String),
+    #[error("not a trace: expected `Nettrace` or `!FastSerialization.1` at the start")]
+    NotATrace,
     /// A version that this reader does not know.
     #[error("version {0} of the format is not known: this program reads 3 to {MAX_MAJOR_VERSION}{newer}", newer = newer(*.0))]
     Version(u32),
@@ -231,7 +229,7 @@ impl Decoder {
         if self.state != State::Start || known(MAGIC) || known(SERIALIZATION) {
             Error::HeaderCut(end)
         } else {
-            Error::NotATrace(shown(rest))
+            Error::NotATrace
         }
     }
 
@@ -252,7 +250,7 @@ impl Decoder {
                 State::Trailing => Ok(self.search(rest, false)),
                 State::Between => Ok(self.between(rest)),
             };
-            match step.or_else(|error| self.skip_stream(error, rest))? {
+            match step.or_else(|error| self.skip_stream(error))? {
                 Step::Took(len) => {
                     done = done.saturating_add(len);
                     self.offset = self.offset.wrapping_add(len as u64);
@@ -266,10 +264,9 @@ impl Decoder {
     }
 
     /// A later stream that cannot be read is damage; the first is an error, since then there is nothing to tell.
-    fn skip_stream(&mut self, error: Error, rest: &[u8]) -> Result<Step, Error> {
+    fn skip_stream(&mut self, error: Error) -> Result<Step, Error> {
         if self.summary.streams == 0 {
-            let shown_whole = !matches!(error, Error::NotATrace(_)) || rest.len() >= SHOWN;
-            return if shown_whole { Err(error) } else { Ok(Step::Needs(SHOWN)) };
+            return Err(error);
         }
         self.summary.damage.note("stream that cannot be read: skipped to the next", self.offset);
         self.state = State::Searching;
@@ -285,7 +282,7 @@ impl Decoder {
             }
             return Ok(step);
         }
-        let Some(step) = wait_for(rest, MAGIC) else { return Err(Error::NotATrace(shown(rest))) };
+        let Some(step) = wait_for(rest, MAGIC) else { return Err(Error::NotATrace) };
         if matches!(step, Step::Needs(_)) {
             return Ok(step);
         }
@@ -293,7 +290,7 @@ impl Decoder {
         if after != [0; 4] {
             let Some(name) = rest.get(8..32) else { return Ok(Step::Needs(32)) };
             if name != SERIALIZATION {
-                return Err(Error::NotATrace(shown(rest)));
+                return Err(Error::NotATrace);
             }
             self.begin_tag = 5;
             self.state = State::Objects { header_read: false };
@@ -319,7 +316,7 @@ impl Decoder {
         }
         let Some(start) = rest.first_chunk::<OBJECT_START>() else { return Ok(Step::Needs(OBJECT_START)) };
         let Some((version, name_len)) = self.object_start(start) else {
-            return self.not_an_object(rest, header_read);
+            return self.not_an_object(header_read);
         };
         let name_end = OBJECT_START.saturating_add(name_len);
         let Some(name) = rest.get(OBJECT_START..name_end) else {
@@ -334,7 +331,7 @@ impl Decoder {
         };
         let size = u32::from_le_bytes(*size) as usize;
         if rest.get(name_end) != Some(&6) || size > self.limits.block_bytes {
-            return self.not_an_object(rest, header_read);
+            return self.not_an_object(header_read);
         }
         let payload_at = self.payload_start(name_end);
         let payload_end = payload_at.saturating_add(size);
@@ -342,7 +339,7 @@ impl Decoder {
             return Ok(Step::Needs(payload_end.saturating_add(1)));
         };
         if *end_tag != 6 {
-            return self.not_an_object(rest, header_read);
+            return self.not_an_object(header_read);
         }
         let payload = rest.get(payload_at..payload_end).unwrap_or_default();
         let cursor = Cursor::new(payload, self.offset.wrapping_add(payload_at as u64));
@@ -377,7 +374,7 @@ impl Decoder {
         sink: &mut impl Sink,
     ) -> Result<Step, Error> {
         if kind != BlockKind::Trace {
-            return self.not_an_object(rest, false);
+            return self.not_an_object(false);
         }
         if !(MIN_MAJOR_VERSION..=4).contains(&version) {
             return Err(Error::Version(version));
@@ -411,9 +408,9 @@ impl Decoder {
     }
 
     /// Goes on after bytes that are no object: before the first header that is an error, after it damage.
-    fn not_an_object(&mut self, rest: &[u8], header_read: bool) -> Result<Step, Error> {
+    fn not_an_object(&mut self, header_read: bool) -> Result<Step, Error> {
         if !header_read {
-            return Err(Error::NotATrace(shown(rest)));
+            return Err(Error::NotATrace);
         }
         self.summary.damage.note("block that cannot be read: skipped to the next", self.offset);
         self.state = State::Searching;
@@ -479,7 +476,7 @@ impl Decoder {
         let mut cursor = Cursor::new(payload, self.offset.wrapping_add(4));
         if !header_read {
             if kind != Some(BlockKind::Trace) {
-                return Err(Error::NotATrace(shown(rest)));
+                return Err(Error::NotATrace);
             }
             let header = read_trace_v6(&mut cursor).map_err(Error::Header)?;
             self.begin_stream(header, sink)?;
@@ -547,12 +544,6 @@ fn wait_for(rest: &[u8], magic: &[u8]) -> Option<Step> {
         return Some(Step::Took(magic.len()));
     }
     magic.starts_with(rest).then_some(Step::Needs(magic.len()))
-}
-
-/// The first bytes, for a message.
-fn shown(bytes: &[u8]) -> String {
-    let start = bytes.get(..SHOWN).unwrap_or(bytes);
-    format!("`{}`", start.escape_ascii())
 }
 
 fn kind_of(name: &[u8]) -> BlockKind {

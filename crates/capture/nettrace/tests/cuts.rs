@@ -93,7 +93,7 @@ fn what_is_no_trace_is_said_so() {
     assert_eq!(message(b""), "the input is empty: expected a .nettrace or .netperf recording");
     assert_eq!(
         message(b"MDMP\x93\xa7 and more that follows"),
-        "not a trace: expected `Nettrace` or `!FastSerialization.1` at the start, found `MDMP\\x93\\xa7 and more `"
+        "not a trace: expected `Nettrace` or `!FastSerialization.1` at the start"
     );
     assert_eq!(
         message(b"Nettrace\0\0\0\0\x07\0\0\0\0\0\0\0"),

@@ -30,7 +30,9 @@ const MOST_BYTES: usize = 256 << 20;
 /// The harness writes its own version among the first fields.
 fn sniff(head: &Head) -> bool {
     let text = head.bytes().strip_prefix(b"\xef\xbb\xbf").unwrap_or(head.bytes()).trim_ascii_start();
-    text.starts_with(b"{") && head.contains(b"\"HostEnvironmentInfo\"") && head.contains(b"\"BenchmarkDotNetVersion\"")
+    text.starts_with(b"{")
+        && head.contains(b"\"HostEnvironmentInfo\"")
+        && head.contains(b"\"BenchmarkDotNetVersion\"")
 }
 
 fn read(job: &mut Job<'_>, files: &[PathBuf]) -> Result<Evidence, Error> {

@@ -35,7 +35,9 @@ pub enum Error {
         names: Vec<String>,
     },
     /// A folder with files of several kinds.
-    #[error("{path} holds files of several kinds ({kinds}): name one file, or move each kind into a folder of its own")]
+    #[error(
+        "{path} holds files of several kinds ({kinds}): name one file, or move each kind into a folder of its own"
+    )]
     SeveralKinds {
         /// The folder.
         path: String,

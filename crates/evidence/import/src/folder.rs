@@ -85,7 +85,8 @@ fn contents(folder: &Path) -> Result<Result<Contents, Error>, Error> {
 
 /// The files of a folder that belong to a format, by name; and, of files of other tools, why the first cannot be read.
 fn members(folder: &Path) -> Result<(Vec<Member>, Option<Error>), Error> {
-    let beside = |name: &str| name == exhibit::FILE || FORMATS.iter().any(|format| format.beside.contains(&name));
+    let beside =
+        |name: &str| name == exhibit::FILE || FORMATS.iter().any(|format| format.beside.contains(&name));
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
         paths.push(entry.map_err(Error::io(folder))?.path());
@@ -107,9 +108,10 @@ fn members(folder: &Path) -> Result<(Vec<Member>, Option<Error>), Error> {
         }
         sniffed = sniffed.saturating_add(1);
         let head = if sniffed > MOST_SNIFFED { None } else { Head::read(&path).ok() };
-        let format = head.as_ref().filter(|head| foreign::of(head).is_none()).and_then(|head| {
-            FORMATS.iter().find(|format| (format.sniff)(head))
-        });
+        let format = head
+            .as_ref()
+            .filter(|head| foreign::of(head).is_none())
+            .and_then(|head| FORMATS.iter().find(|format| (format.sniff)(head)));
         if let Some(format) = format.or(named) {
             members.push(Member { path, format });
         } else if let Some(foreign) = head.as_ref().and_then(foreign::of) {

@@ -36,7 +36,11 @@ static KINDS: &[Foreign] = &[
     Foreign {
         what: "a Visual Studio diagnostics session (.diagsession)",
         opens: "Visual Studio opens it; traces and heap snapshots in it can be taken out, since it is a zip archive",
-        is: |head| ["[Content_Types].xml", "metadata.xml"].iter().all(|name| head.entries.iter().any(|of| of == name)),
+        is: |head| {
+            ["[Content_Types].xml", "metadata.xml"]
+                .iter()
+                .all(|name| head.entries.iter().any(|of| of == name))
+        },
     },
     Foreign {
         what: "a core dump (ELF)",
@@ -98,10 +102,12 @@ fn elf_type(bytes: &[u8]) -> Option<u16> {
 fn is_serialized(head: &Head, types: &[&[u8]]) -> bool {
     /// Tags, versions and the length of the name lie between the magic and the name.
     const BEFORE_NAME: usize = 24;
-    let Some(rest) = head.bytes().strip_prefix(b"\x14\0\0\0").and_then(|rest| rest.strip_prefix(SERIALIZED)) else {
+    let Some(rest) = head.bytes().strip_prefix(b"\x14\0\0\0").and_then(|rest| rest.strip_prefix(SERIALIZED))
+    else {
         return false;
     };
-    let begins = |at: usize| rest.get(at..).is_some_and(|rest| types.iter().any(|name| rest.starts_with(name)));
+    let begins =
+        |at: usize| rest.get(at..).is_some_and(|rest| types.iter().any(|name| rest.starts_with(name)));
     (0..BEFORE_NAME).any(begins)
 }
 
@@ -109,7 +115,9 @@ fn is_serialized(head: &Head, types: &[&[u8]]) -> bool {
 /// that is the `TRACE_LOGFILE_HEADER`, whose header type is 1 (32 bits) or 2 (64 bits), marked by the flags 0xC0.
 fn is_etl(head: &Head) -> bool {
     const MOST_BUFFER: u32 = 16 << 20;
-    let Some(size) = head.bytes().first_chunk::<4>().map(|size| u32::from_le_bytes(*size)) else { return false };
+    let Some(size) = head.bytes().first_chunk::<4>().map(|size| u32::from_le_bytes(*size)) else {
+        return false;
+    };
     let is_size = (1024..=MOST_BUFFER).contains(&size) && size.is_multiple_of(512);
     is_size && matches!(head.bytes().get(72..76), Some([_, _, 1 | 2, 0xc0]))
 }
@@ -142,7 +150,10 @@ mod tests {
     #[test]
     fn files_of_other_tools_are_named() {
         check(&serialized(b"GCHeapDump"), Some("a .NET heap snapshot (.gcdump)"));
-        check(&serialized(b"Microsoft.Diagnostics.Tracing.Etlx.TraceLog"), Some("a trace converted by PerfView (.etlx)"));
+        check(
+            &serialized(b"Microsoft.Diagnostics.Tracing.Etlx.TraceLog"),
+            Some("a trace converted by PerfView (.etlx)"),
+        );
         check(b"PERFILE2\x68\0\0\0", Some("a profile of perf (perf.data)"));
         check(b"\n\x04\x08\x01\x10\x02\n\x04\x08\x03\x10\x04", Some("a profile in the format of pprof"));
         check(

@@ -58,17 +58,17 @@ pub(crate) fn unpack<R>(path: &Path, read: impl FnOnce(Stream<'_>, &Packed) -> R
     let packing = Packing::of(&start);
     let packed = Packed { packing, size, entries: Vec::new() };
     let whole = io::Cursor::new(start).chain(file);
-    let own = |bytes: Box<dyn Read + Send>| Ok(read(Stream::Own(bytes), &packed));
-    match packing {
-        Packing::Plain => own(Box::new(whole)),
+    let bytes: Box<dyn Read + Send> = match packing {
+        Packing::Plain => Box::new(whole),
         Packing::Zstd => {
             let mut unpacked = zstd::stream::read::Decoder::new(whole).map_err(Error::io(path))?;
             unpacked.window_log_max(ZSTD_WINDOW_LOG).map_err(Error::io(path))?;
-            own(Box::new(unpacked))
+            Box::new(unpacked)
         }
-        Packing::Gzip => own(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(whole)))),
-        Packing::Zip => unpack_archive(path, size, read),
-    }
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(whole))),
+        Packing::Zip => return unpack_archive(path, size, read),
+    };
+    Ok(read(Stream::Own(bytes), &packed))
 }
 
 fn unpack_archive<R>(
@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn what_was_cut_off_within_its_magic_begins_with_it() {
-        let check = |bytes: &[u8], expected| assert_eq!(Head::of_bytes(bytes).begins_with(b"Nettrace"), expected);
+        let check =
+            |bytes: &[u8], expected| assert_eq!(Head::of_bytes(bytes).begins_with(b"Nettrace"), expected);
         check(b"Nettrace and more", true);
         check(b"Nett", true);
         check(b"Network", false);

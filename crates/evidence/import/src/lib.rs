@@ -25,8 +25,7 @@ pub use error::Error;
 pub use trace::{Along, Alongside, CounterFeed, CounterNote, CounterReading, CounterSource, EventName};
 
 use feed::Job;
-use folder::{Contents, Place};
-use formats::Format;
+use folder::Place;
 use head::Head;
 use model::{Evidence, Kind};
 use std::path::{Path, PathBuf};

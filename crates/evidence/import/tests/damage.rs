@@ -23,7 +23,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 
 /// Reads the bytes and looks at every event's fields; gives how many events there were.
 fn read(bytes: &[u8]) -> Option<usize> {
-    let recording = open_bytes(bytes, "test", OPTIONS).ok()?;
+    let recording = open_bytes(bytes, "test", OPTIONS).ok()?.into_trace()?;
     for row in 0..recording.events.len() {
         recording.events.text(row);
     }
@@ -40,7 +40,7 @@ fn a_file_cut_at_any_byte_keeps_what_is_whole() {
             assert!(events <= whole, "{name} cut at {len}: {events} events of {whole}");
             assert!(events >= most, "{name} cut at {len}: {events} events, {most} in less of it");
             most = events;
-            let recording = open_bytes(&bytes[..len], "test", OPTIONS).unwrap();
+            let recording = open_bytes(&bytes[..len], "test", OPTIONS).unwrap().into_trace().unwrap();
             let told = recording.lost.truncated_at.is_some() || events == whole;
             assert!(told, "{name} cut at {len}: nothing is said of it");
         }
@@ -67,7 +67,8 @@ fn a_length_of_ten_gigabytes_is_damage_and_no_allocation() {
         for at in (0..bytes.len().saturating_sub(4)).step_by(3) {
             let mut changed = bytes.clone();
             changed[at..at + 4].copy_from_slice(&0x7fff_fff0u32.to_le_bytes());
-            if let Ok(recording) = open_bytes(&changed, &name, OPTIONS) {
+            if let Ok(evidence) = open_bytes(&changed, &name, OPTIONS) {
+                let recording = evidence.into_trace().unwrap();
                 assert!(recording.events.payload_bytes.len() <= bytes.len() * 2, "{name} at {at}");
             }
         }

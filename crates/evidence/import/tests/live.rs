@@ -48,7 +48,8 @@ fn line(of: &CounterReading) -> String {
 #[test]
 fn the_feed_gives_what_the_table_holds_in_any_cut() {
     for path in recordings() {
-        let recording = import::open(&path, Options { payloads: false, threads: 1 }).unwrap();
+        let evidence = import::open(&path, Options { payloads: false, threads: 1 }).unwrap();
+        let recording = evidence.into_trace().unwrap();
         let rows = (0..recording.counters.ts_ns.len()).filter_map(|at| recording.counters.row(at));
         let text = |sym| recording.strings.text(sym);
         let mut expected: Vec<String> = rows

@@ -6,10 +6,11 @@ use import::{Options, open};
 use model::{NO_INT, Trace, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-fn fixture(name: &str) -> Trace {
+fn fixture(name: &str) -> Arc<Trace> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
-    open(&path, Options { payloads: true, threads: 2 }).unwrap()
+    open(&path, Options { payloads: true, threads: 2 }).unwrap().into_trace().unwrap()
 }
 
 /// How often each combination of values stands in some columns of a table.

@@ -95,6 +95,13 @@ kinds! {
     Bench "bench" "benchmark file",
 }
 
+impl Evidence {
+    /// The trace, if it is one.
+    pub fn into_trace(self) -> Option<Arc<Trace>> {
+        if let Self::Trace(trace) = self { Some(trace) } else { None }
+    }
+}
+
 impl std::fmt::Debug for dyn Tables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tables").field("exhibit", self.exhibit()).finish_non_exhaustive()

@@ -133,6 +133,7 @@ fn exhibits_of_two_kinds_have_each_its_own_tables() {
         id: 0,
         name,
         parameters,
+        job: Sym::NONE,
         n: 3,
         mean: 2.5,
         median: 2.0,

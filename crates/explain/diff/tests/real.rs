@@ -7,16 +7,18 @@ use model::Trace;
 use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
 use runtime::StackIndex;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 struct Explained {
-    recording: Trace,
+    recording: Arc<Trace>,
     index: StackIndex,
     report: Report,
 }
 
 impl Explained {
     fn read(path: &Path) -> Self {
-        let recording = import::open(path, import::Options { payloads: false, threads: 1 }).unwrap();
+        let evidence = import::open(path, import::Options { payloads: false, threads: 1 }).unwrap();
+        let recording = evidence.into_trace().unwrap();
         let index = StackIndex::new(&recording);
         let report = findings::explain_with(&recording, &index);
         Self { recording, index, report }

@@ -6,11 +6,12 @@ use import::Options;
 use model::Trace;
 use runtime::StackIndex;
 use std::path::PathBuf;
+use std::sync::Arc;
 use timeline::{Lane, MOST_PIECES, Shape, Span, lanes};
 
-fn recording(name: &str) -> Trace {
+fn recording(name: &str) -> Arc<Trace> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
-    import::open(&path, Options { payloads: false, threads: 2 }).unwrap()
+    import::open(&path, Options { payloads: false, threads: 2 }).unwrap().into_trace().unwrap()
 }
 
 fn lane<'a>(lanes: &'a [Lane], id: &str) -> &'a Lane {

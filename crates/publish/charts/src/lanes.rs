@@ -335,7 +335,7 @@ mod tests {
     fn the_lanes_of_a_recording_are_small_and_well_formed() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../fixtures/starvation.nettrace.zst");
         let options = import::Options { payloads: false, threads: 2 };
-        let recording = import::open(std::path::Path::new(path), options).unwrap();
+        let recording = import::open(std::path::Path::new(path), options).unwrap().into_trace().unwrap();
         let span = Span::whole(&recording);
         let all = timeline::lanes(&recording, &runtime::StackIndex::new(&recording), span, 600);
         let markup = lanes(&all, span, &LaneOptions { width: 600, height: 34 });

@@ -1,6 +1,6 @@
 //! What an export does not have: what the recording itself lacks, and what the format has no place for.
 
-use model::Trace;
+use model::{Lost, Trace};
 
 /// So many of a kind are in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,6 @@ pub(crate) fn left_out(recording: &Trace, tables: &[&str]) -> Vec<LeftOut> {
 
 /// What the recording itself has lost: it is in no format, whatever that has a place for.
 pub fn lost(recording: &Trace) -> Vec<LeftOut> {
-    let lost = &recording.lost;
     let mut left = Vec::new();
     if recording.missing.events > 0 {
         left.push(LeftOut::new(
@@ -58,6 +57,16 @@ pub fn lost(recording: &Trace) -> Vec<LeftOut> {
             recording.missing.events,
         ));
     }
+    left.extend(damage(&recording.lost));
+    if recording.missing.unnamed_frames > 0 {
+        left.push(LeftOut::new("names of frames in samples: they are ?", recording.missing.unnamed_frames));
+    }
+    left
+}
+
+/// What could not be read of an exhibit, whatever its kind.
+pub fn damage(lost: &Lost) -> Vec<LeftOut> {
+    let mut left = Vec::new();
     if lost.truncated_at.is_some() {
         let what = "what came after the place where the recording breaks off".to_owned();
         left.push(LeftOut { what, count: None });
@@ -68,9 +77,6 @@ pub fn lost(recording: &Trace) -> Vec<LeftOut> {
     for file in &lost.files {
         let what = format!("a file of the recording: {} {}", file.file, file.what);
         left.push(LeftOut { what, count: None });
-    }
-    if recording.missing.unnamed_frames > 0 {
-        left.push(LeftOut::new("names of frames in samples: they are ?", recording.missing.unnamed_frames));
     }
     left
 }

@@ -37,7 +37,7 @@ mod hostile;
 mod testing;
 
 pub use error::Error;
-pub use left::{Count, LeftOut, lost};
+pub use left::{Count, LeftOut, damage, lost};
 pub use weigh::What;
 
 use model::Trace;

@@ -12,7 +12,8 @@ const HOSTILE: &str = "'\" onmouseover=\"alert(1)\"></textarea></script></title>
 
 fn read(name: &str) -> Trace {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
-    import::open(&path, Options { payloads: true, threads: 2 }).unwrap()
+    let evidence = import::open(&path, Options { payloads: true, threads: 2 }).unwrap();
+    Arc::into_inner(evidence.into_trace().unwrap()).unwrap()
 }
 
 /// The same recording with hostile texts wherever a text is not one of our own words.

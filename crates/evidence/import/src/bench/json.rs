@@ -219,8 +219,13 @@ fn host(bench: &mut Bench, host: &Value) {
 
 fn benchmark(bench: &mut Bench, value: &Value) {
     let id = i64::try_from(bench.benchmarks.id.len()).unwrap_or(i64::MAX);
-    let names: Vec<&str> = ["Namespace", "Type", "Method"].iter().filter_map(|key| text(value, key)).collect();
-    let name = if names.is_empty() { text(value, "FullName").unwrap_or_default().to_owned() } else { names.join(".") };
+    let names: Vec<&str> =
+        ["Namespace", "Type", "Method"].iter().filter_map(|key| text(value, key)).collect();
+    let name = if names.is_empty() {
+        text(value, "FullName").unwrap_or_default().to_owned()
+    } else {
+        names.join(".")
+    };
     if name.is_empty() {
         return bench.lost.damage.note(NOT_A_BENCHMARK, 0);
     }
@@ -312,7 +317,9 @@ mod tests {
         for at in 0..SMALL.len() {
             let Some(cut) = SMALL.get(..at) else { continue };
             match read(cut) {
-                Ok(bench) => assert!(bench.lost.is_damaged() && !bench.benchmarks.id.is_empty(), "cut at {at}"),
+                Ok(bench) => {
+                    assert!(bench.lost.is_damaged() && !bench.benchmarks.id.is_empty(), "cut at {at}")
+                }
                 Err(error) => assert!(matches!(error, JsonError::Cut), "cut at {at}: {error}"),
             }
         }

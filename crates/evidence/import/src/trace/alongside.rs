@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn counts_agree_with_the_reading_of_the_recording_in_any_cut() {
         let options = crate::Options { payloads: false, threads: 1 };
-        let recording = crate::open(std::path::Path::new(FIXTURE), options).unwrap();
+        let evidence = crate::open(std::path::Path::new(FIXTURE), options).unwrap();
+        let recording = evidence.into_trace().unwrap();
         let along = read(None, 1 << 20);
         assert_eq!(along, read(None, 997));
         assert_eq!(along.samples, recording.samples.ts_ns.len() as u64);

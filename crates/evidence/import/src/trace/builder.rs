@@ -515,7 +515,7 @@ impl Sink for Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use super::kinds::RUNTIME;
+    use crate::trace::kinds::RUNTIME;
     use nettrace::Metadata;
 
     const ALLOCATION: u32 = 10;

@@ -121,7 +121,7 @@ impl CounterFeed {
         decoder.give_out_waiting(&mut self.reader);
         pushed.map_err(|cause| {
             self.decoder = None;
-            Error::Format { path: "session".to_owned(), cause }
+            Error::Format { path: "session".to_owned(), cause: Box::new(cause) }
         })
     }
 
