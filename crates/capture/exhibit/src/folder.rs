@@ -1,0 +1,340 @@
+//! A folder that is held open, and the files in it.
+//!
+//! Files are named by their own names, relative to the handle: whoever renames the folder or puts a link in its place
+//! cannot redirect a later write. Permissions are the usual ones less the umask.
+
+use crate::error::Error;
+use crate::pending::Pending;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a folder is opened. With `O_PATH` it need not be readable, as with plain paths.
+#[cfg(target_os = "linux")]
+const OPEN_FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const OPEN_FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// A folder that is held open. Clones share the handle.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    handle: Arc<OwnedFd>,
+    /// As the caller named it, for messages only.
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder. A link in the path is followed: the user named it. The empty path is the current folder.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let at = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let opened = retry_on_intr(|| rustix::fs::open(at, OPEN_FOLDER, Mode::empty()));
+        Ok(Self::new(opened.map_err(Error::read(path))?, path))
+    }
+
+    /// Opens a folder, and creates it and its parents if they are missing.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let missing = match Self::open(path) {
+            Err(error) if error.is_missing() => error,
+            opened => return opened,
+        };
+        let Some(parent) = path.parent() else { return Err(missing) };
+        let parent = Self::create(parent).map_err(|error| error.of(path))?;
+        // `new/..` has no name of its own.
+        let Some(name) = path.file_name() else { return Self::open(path) };
+        match parent.create_folder(name, path) {
+            // Somebody else created it meanwhile.
+            Err(Error::Exists(_)) => Self::open(path),
+            created => created,
+        }
+    }
+
+    /// Creates a folder that must not be there; its parent must be.
+    pub fn create_new(path: &Path) -> Result<Self, Error> {
+        let (parent, name) = Self::parent(path)?;
+        parent.create_folder(&name, path)
+    }
+
+    /// Opens the folder that a file lies in, or will lie in, and returns it with the file's name.
+    pub fn holding(path: &Path) -> Result<(Self, OsString), Error> {
+        let (folder, name) = Self::parent(path)?;
+        // `x.csv/` can only be a folder.
+        if !path.as_os_str().as_bytes().ends_with(name.as_bytes()) {
+            return Err(Error::write(path)(Errno::NOTDIR));
+        }
+        Ok((folder, name))
+    }
+
+    /// The folder that holds a path's last part, and the part's name.
+    pub(crate) fn parent(path: &Path) -> Result<(Self, OsString), Error> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Error::NoName(path.to_path_buf()));
+        };
+        let folder = Self::open(parent).map_err(|error| error.of(path))?;
+        Ok((folder, name.to_owned()))
+    }
+
+    fn new(handle: OwnedFd, path: &Path) -> Self {
+        Self { handle: Arc::new(handle), path: path.to_path_buf() }
+    }
+
+    /// Creates a folder in this one. `path` is how messages name it.
+    pub(crate) fn create_folder(&self, name: &OsStr, path: &Path) -> Result<Self, Error> {
+        let name = self.own_name(name)?;
+        let mode = Mode::from_raw_mode(0o777);
+        rustix::fs::mkdirat(&*self.handle, name, mode).map_err(Error::write(path))?;
+        let flags = OPEN_FOLDER | OFlags::NOFOLLOW;
+        let opened = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, Mode::empty()));
+        Ok(Self::new(opened.map_err(Error::write(path))?, path))
+    }
+
+    /// The folder's path, as the caller named it. It is for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it, for messages.
+    pub fn path_of(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.path.join(name.as_ref())
+    }
+
+    /// The names of what is in it, sorted.
+    pub fn names(&self) -> Result<Vec<OsString>, Error> {
+        let cannot = || Error::read(&self.path);
+        // The handle need not be readable, so it cannot be listed itself.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let listed = retry_on_intr(|| rustix::fs::openat(&*self.handle, ".", flags, Mode::empty()));
+        let mut names = Vec::new();
+        for entry in listed.and_then(Dir::new).map_err(cannot())? {
+            let entry = entry.map_err(cannot())?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if is_own_name(name) {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Creates a file, which must not be there. A link of that name is refused, also one that leads nowhere.
+    pub fn create_file(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
+        let name = self.own_name(name.as_ref())?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        let created = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, mode));
+        Ok(File::from(created.map_err(Error::write(self.path_of(name)))?))
+    }
+
+    /// Creates a small file, which must not be there. After an error it is gone again.
+    pub fn write_new(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<(), Error> {
+        let name = name.as_ref();
+        let mut file = self.create_file(name)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        written.map_err(|cause| {
+            // The first error is the one to report.
+            drop(self.remove(name));
+            Error::write(self.path_of(name))(cause)
+        })
+    }
+
+    /// Writes a small file, or replaces it. Readers find the old file or the new one, each complete. A link of that name
+    /// is replaced, and what it leads to stays as it was.
+    pub fn write(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<(), Error> {
+        let mut pending = self.begin(name.as_ref())?;
+        pending.write_all(bytes).map_err(Error::write(self.path_of(name.as_ref())))?;
+        pending.finish().map(drop)
+    }
+
+    /// Lets a closure write a file that gets its name once it is complete and on the disk.
+    pub fn write_with<T, E: From<Error>>(
+        &self,
+        name: impl AsRef<OsStr>,
+        write: impl FnOnce(&mut BufWriter<&File>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.begin(name.as_ref())?.fill(&self.path_of(name.as_ref()), write)
+    }
+
+    /// Begins a file that gets its name with [`Pending::finish`].
+    pub fn begin(&self, name: impl AsRef<OsStr>) -> Result<Pending, Error> {
+        Pending::begin(self, self.own_name(name.as_ref())?)
+    }
+
+    /// Opens a regular file for reading. A link is not followed; a pipe or device is never opened.
+    pub fn open_file(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
+        let name = self.own_name(name.as_ref())?;
+        let path = self.path_of(name);
+        self.must_be_file(name)?;
+        // Should a pipe take the file's place now, it is not waited for.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, Mode::empty()));
+        let opened = opened.map_err(Error::read(&path))?;
+        let status = rustix::fs::fstat(&opened).map_err(Error::read(&path))?;
+        if FileType::from_raw_mode(status.st_mode).is_file() {
+            Ok(File::from(opened))
+        } else {
+            Err(Error::NotAFile(path))
+        }
+    }
+
+    fn must_be_file(&self, name: &OsStr) -> Result<(), Error> {
+        let status = rustix::fs::statat(&*self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
+        let status = status.map_err(Error::read(self.path_of(name)))?;
+        let is_file = FileType::from_raw_mode(status.st_mode).is_file();
+        if is_file { Ok(()) } else { Err(Error::NotAFile(self.path_of(name))) }
+    }
+
+    /// Copies a regular file into another folder, under the same name, which must not be there.
+    pub fn copy_file(&self, name: impl AsRef<OsStr>, to: &Self) -> Result<(), Error> {
+        let name = name.as_ref();
+        let mut from = self.open_file(name)?;
+        let mut copy = to.create_file(name)?;
+        std::io::copy(&mut from, &mut copy).map(drop).map_err(Error::write(to.path_of(name)))
+    }
+
+    /// Fails if we may not write into a file that is there.
+    pub(crate) fn must_be_writable(&self, name: &OsStr) -> Result<(), Error> {
+        let name = self.own_name(name)?;
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, Mode::empty()));
+        opened.map(drop).map_err(Error::write(self.path_of(name)))
+    }
+
+    /// Removes a file; a link itself, not what it leads to.
+    pub fn remove(&self, name: impl AsRef<OsStr>) -> Result<(), Error> {
+        self.unlink(name.as_ref(), AtFlags::empty())
+    }
+
+    /// Removes an empty folder in this one.
+    pub(crate) fn remove_folder(&self, name: &OsStr) -> Result<(), Error> {
+        self.unlink(name, AtFlags::REMOVEDIR)
+    }
+
+    fn unlink(&self, name: &OsStr, flags: AtFlags) -> Result<(), Error> {
+        let name = self.own_name(name)?;
+        rustix::fs::unlinkat(&*self.handle, name, flags).map_err(Error::write(self.path_of(name)))
+    }
+
+    /// Gives a file or folder another name in this folder. A file of that name is replaced.
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Error> {
+        let (from, to) = (self.own_name(from)?, self.own_name(to)?);
+        rustix::fs::renameat(&*self.handle, from, &*self.handle, to).map_err(Error::write(self.path_of(to)))
+    }
+
+    fn own_name<'a>(&self, name: &'a OsStr) -> Result<&'a OsStr, Error> {
+        if is_own_name(name) { Ok(name) } else { Err(Error::NoName(self.path_of(name))) }
+    }
+}
+
+/// Whether a name stays within its folder.
+pub(crate) fn is_own_name(name: &OsStr) -> bool {
+    let bytes = name.as_bytes();
+    !matches!(bytes, b"" | b"." | b"..") && !bytes.contains(&b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    /// A folder that goes away, and its handle.
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let there = tempfile::tempdir().unwrap();
+        let folder = Folder::open(there.path()).unwrap();
+        (there, folder)
+    }
+
+    #[test]
+    fn a_link_planted_in_somebody_elses_folder_does_not_lead_to_another_file_being_overwritten() {
+        let (there, folder) = folder();
+        let victim = there.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        for name in ["exhibit.toml", "exhibit.toml.part"] {
+            symlink(&victim, there.path().join(name)).unwrap();
+        }
+        symlink("nowhere", there.path().join("trace")).unwrap();
+        for name in ["exhibit.toml", "trace"] {
+            assert!(matches!(folder.create_file(name), Err(Error::Exists(_))), "{name}");
+            assert!(matches!(folder.write_new(name, b"new"), Err(Error::Exists(_))), "{name}");
+        }
+        folder.write("exhibit.toml", b"new").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert_eq!(fs::read_to_string(there.path().join("exhibit.toml")).unwrap(), "new");
+        assert!(!there.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_never_overwritten() {
+        let (there, folder) = folder();
+        folder.write_new("trace", b"old").unwrap();
+        assert!(matches!(folder.write_new("trace", b"new"), Err(Error::Exists(_))));
+        let (_other, to) = super::tests::folder();
+        to.write_new("trace", b"older").unwrap();
+        assert!(matches!(folder.copy_file("trace", &to), Err(Error::Exists(_))));
+        assert_eq!(fs::read(there.path().join("trace")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_name_cannot_lead_out_of_the_folder() {
+        let (_there, folder) = folder();
+        for name in ["", ".", "..", "../x", "/x", "x/", "a/b", "x\0"] {
+            assert!(folder.create_file(name).is_err(), "{name}");
+            assert!(folder.write(name, b"").is_err(), "{name}");
+            assert!(folder.open_file(name).is_err(), "{name}");
+            assert!(folder.remove(name).is_err(), "{name}");
+        }
+        assert!(folder.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_is_exchanged_for_a_link_does_not_redirect_writes() {
+        let (there, _) = folder();
+        let [held, moved, other] = ["held", "moved", "other"].map(|name| there.path().join(name));
+        let folder = Folder::create_new(&held).unwrap();
+        fs::create_dir(&other).unwrap();
+        fs::rename(&held, &moved).unwrap();
+        symlink(&other, &held).unwrap();
+        folder.write_new("one", b"1").unwrap();
+        folder.write("two", b"2").unwrap();
+        assert_eq!(folder.names().unwrap(), ["one", "two"]);
+        assert_eq!((fs::read_dir(&other).unwrap().count(), fs::read_dir(&moved).unwrap().count()), (0, 2));
+    }
+
+    #[test]
+    fn links_and_folders_are_not_read() {
+        let (there, folder) = folder();
+        folder.write_new("file", b"").unwrap();
+        symlink("file", there.path().join("link")).unwrap();
+        fs::create_dir(there.path().join("folder")).unwrap();
+        for name in ["link", "folder"] {
+            assert!(matches!(folder.open_file(name), Err(Error::NotAFile(_))), "{name}");
+        }
+        assert!(folder.open_file("file").is_ok());
+        assert!(folder.open_file("missing").unwrap_err().is_missing());
+    }
+
+    #[test]
+    fn parents_are_created_and_a_folder_that_must_be_new_is() {
+        let (there, _) = folder();
+        let deep = there.path().join("a/b/../c/");
+        Folder::create(&deep).unwrap().write_new("x", b"").unwrap();
+        Folder::create(&deep).unwrap();
+        assert!(there.path().join("a/c/x").is_file());
+        assert!(matches!(Folder::create_new(&deep), Err(Error::Exists(path)) if path == deep));
+        assert!(Folder::create_new(&there.path().join("missing/new")).unwrap_err().is_missing());
+    }
+
+    #[test]
+    fn the_path_of_a_folder_is_not_taken_for_a_files() {
+        let (there, _) = folder();
+        for name in ["x/", "x/.", ".."] {
+            assert!(Folder::holding(&there.path().join(name)).is_err(), "{name}");
+        }
+        assert_eq!(Folder::holding(Path::new("x")).unwrap().1, "x");
+    }
+}

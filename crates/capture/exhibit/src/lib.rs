@@ -1,0 +1,33 @@
+//! Evidence on disk: `exhibit.toml`, hashes, and files that appear whole.
+//!
+//! Every file that the program creates is created here, so that permissions, owners and links are decided in one place.
+//! This crate does not know what any kind of evidence contains.
+//!
+//! - [`Folder`] creates, reads, replaces and removes files by their own names, through a handle of their folder.
+//! - [`Pending`] and [`PendingFolder`] get their name only once they are complete; [`write_whole`] and [`create_growing`]
+//!   write where a user's path leads.
+//! - [`Exhibit`] is `exhibit.toml`, for writers and for readers.
+//! - [`Hashed`] hashes what passes through it, and [`check`] compares a listed file with the file on disk.
+//!
+//! Invariants: a file that is created did not exist before, and a link in its place is refused, never followed. A file is
+//! replaced only by renaming a complete one over it, and nobody can guess the temporary name. What is read must be a
+//! regular file: pipes and devices are never opened.
+
+#![cfg(unix)]
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+mod check;
+mod error;
+mod folder;
+mod hash;
+mod pending;
+mod provenance;
+mod whole;
+
+pub use check::{Check, check};
+pub use error::Error;
+pub use folder::Folder;
+pub use hash::{Hashed, Sum, sum};
+pub use pending::{Pending, PendingFolder};
+pub use provenance::{Exhibit, FILE, Listed, MOST_FILES, ReadOutcome, Subject, read};
+pub use whole::{create_growing, same_file, write_whole};

@@ -1,0 +1,262 @@
+//! `exhibit.toml`: what was captured, of what, how, and which files it consists of.
+//!
+//! Writers and readers share these types. A reader takes what it finds: every field may be missing, and unknown ones do
+//! not matter. A part that only one kind of evidence has stays a table beside the common fields; this module does not
+//! know what is in it.
+
+use crate::error::Error;
+use crate::folder::Folder;
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read};
+use std::path::Path;
+use toml::Table;
+
+/// The file's name.
+pub const FILE: &str = "exhibit.toml";
+/// Listed files that a reader looks for; whoever lists more did not write the file with this program.
+pub const MOST_FILES: usize = 1000;
+/// The longest file that is read, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// The contents of `exhibit.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Exhibit {
+    /// The kind of evidence, such as `nettrace`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The program that captured it, with its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// The command as it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// The name of the profile that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// When the capture began, by RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// When it ended, by RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
+    /// How the capture stands, such as `recording` or `complete`, or why it is not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The service under study.
+    #[serde(skip_serializing_if = "Subject::is_empty")]
+    pub subject: Subject,
+    /// The tables of this kind of evidence, in their order. A reader also finds here what it does not know.
+    #[serde(flatten)]
+    pub parts: Table,
+    /// The files, except this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Listed>,
+}
+
+/// The service under study.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Subject {
+    /// What it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its process id on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u64>,
+    /// Its process id in its own namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_pid: Option<u64>,
+    /// How it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_line: Option<String>,
+    /// The runtime's version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// The operating system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os: Option<String>,
+    /// The CPU's architecture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
+    /// The container that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+}
+
+impl Subject {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A file of the exhibit as it was when its capture ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listed {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its size in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// The bytes before packing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw_bytes: Option<u64>,
+    /// BLAKE3 of its bytes, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
+}
+
+impl Exhibit {
+    /// Sets the table of this name; a new one goes to the end.
+    pub fn set_part(&mut self, name: &str, part: &impl Serialize) -> Result<(), Error> {
+        let table = Table::try_from(part).map_err(|cause| Error::Part { part: name.to_owned(), cause })?;
+        self.parts.insert(name.to_owned(), table.into());
+        Ok(())
+    }
+
+    /// Writes it into a folder that has none.
+    pub fn create_in(&self, folder: &Folder) -> Result<(), Error> {
+        folder.write_new(FILE, self.text(folder)?.as_bytes())
+    }
+
+    /// Replaces the one in the folder; after an error the old one is still there.
+    pub fn replace_in(&self, folder: &Folder) -> Result<(), Error> {
+        folder.write(FILE, self.text(folder)?.as_bytes())
+    }
+
+    fn text(&self, folder: &Folder) -> Result<String, Error> {
+        toml::to_string(self).map_err(io::Error::other).map_err(Error::write(folder.path_of(FILE)))
+    }
+}
+
+/// What [`read`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReadOutcome {
+    /// The folder has no `exhibit.toml`.
+    Missing,
+    /// It was read.
+    Read(Box<Exhibit>),
+    /// It cannot be read, with the reason.
+    Unreadable(String),
+}
+
+/// Reads the `exhibit.toml` of a folder. A link is not followed, and a pipe is not waited for.
+pub fn read(folder: &Path) -> ReadOutcome {
+    let file = Folder::open(folder).and_then(|folder| folder.open_file(FILE));
+    let text = match file {
+        Ok(file) => text_of(file),
+        Err(error) if error.is_missing() => return ReadOutcome::Missing,
+        // What is not a folder has no such file.
+        Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotADirectory => {
+            return ReadOutcome::Missing;
+        }
+        Err(error) => Err(error.into()),
+    };
+    let parsed = text
+        .map_err(|error| error.to_string())
+        .and_then(|text| toml::from_str(&text).map_err(|error| error.message().to_owned()));
+    parsed.map_or_else(ReadOutcome::Unreadable, |exhibit| ReadOutcome::Read(Box::new(exhibit)))
+}
+
+fn text_of(file: impl Read) -> io::Result<String> {
+    let mut text = String::new();
+    let len = file.take(MOST_BYTES.saturating_add(1)).read_to_string(&mut text)?;
+    // A part of it could pass for the whole.
+    if len as u64 > MOST_BYTES { Err(io::Error::other("it is longer than 1 MiB")) } else { Ok(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// What is read of a folder with this text.
+    fn read_text(text: &[u8]) -> ReadOutcome {
+        let there = tempfile::tempdir().unwrap();
+        std::fs::write(there.path().join(FILE), text).unwrap();
+        read(there.path())
+    }
+
+    fn exhibit(text: &str) -> Exhibit {
+        match read_text(text.as_bytes()) {
+            ReadOutcome::Read(exhibit) => *exhibit,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_read_and_written_again_is_the_same_text_in_the_same_order() {
+        let text = "kind = \"nettrace\"\nstate = \"complete\"\n\n[subject]\nname = \"orders\"\n\n[sessions]\nmain = [\"B\", \
+                    \"A\"]\nafter = 1\n\n[cost]\nshare = 0.5\n\n[[files]]\nname = \"trace\"\nbytes = 1\n";
+        let exhibit = exhibit(text);
+        assert_eq!(exhibit.parts.keys().collect::<Vec<_>>(), ["sessions", "cost"]);
+        let there = tempfile::tempdir().unwrap();
+        let folder = Folder::open(there.path()).unwrap();
+        exhibit.create_in(&folder).unwrap();
+        assert_eq!(std::fs::read_to_string(there.path().join(FILE)).unwrap(), text);
+        assert_eq!(read(there.path()), ReadOutcome::Read(Box::new(exhibit.clone())));
+        assert!(matches!(exhibit.create_in(&folder), Err(Error::Exists(_))));
+        exhibit.replace_in(&folder).unwrap();
+        assert_eq!(std::fs::read_to_string(there.path().join(FILE)).unwrap(), text);
+    }
+
+    #[test]
+    fn a_field_that_is_missing_or_unknown_does_not_hide_the_others() {
+        let empty = exhibit("");
+        assert_eq!(empty, Exhibit::default());
+        let text = "later = 2026-01-01T00:00:00Z\nstate = \"recording\"\n[subject]\nname = \"orders\"\npid = 7\nlater = 1\n\
+                    [[files]]\nlater = 1\n";
+        let read = exhibit(text);
+        assert_eq!(
+            (read.state.as_deref(), read.subject.name.as_deref()),
+            (Some("recording"), Some("orders"))
+        );
+        assert_eq!(read.files, [Listed::default()]);
+        // A value beside the tables does not become part of the last one.
+        let there = tempfile::tempdir().unwrap();
+        read.create_in(&Folder::open(there.path()).unwrap()).unwrap();
+        let ReadOutcome::Read(again) = super::read(there.path()) else { panic!() };
+        assert_eq!(again.parts, read.parts);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_from_what_is_missing() {
+        let check = |text: &[u8], expected: &str| {
+            let outcome = read_text(text);
+            assert!(
+                matches!(&outcome, ReadOutcome::Unreadable(why) if why.contains(expected)),
+                "{outcome:?}"
+            );
+        };
+        check(b"state = 7", "expected a string");
+        check(b"\0", "");
+        check(b"\xff", "UTF-8");
+        check(&vec![b'\n'; (1 << 20) + 1], "longer than 1 MiB");
+        let there = tempfile::tempdir().unwrap();
+        assert_eq!(read(there.path()), ReadOutcome::Missing);
+        assert_eq!(read(&there.path().join("missing")), ReadOutcome::Missing);
+        std::fs::write(there.path().join("trace"), "").unwrap();
+        assert_eq!(read(&there.path().join("trace")), ReadOutcome::Missing);
+        symlink("/dev/zero", there.path().join(FILE)).unwrap();
+        assert_eq!(read(there.path()), ReadOutcome::Unreadable("it is not a regular file".to_owned()));
+    }
+
+    #[test]
+    fn a_pipe_of_that_name_is_not_waited_for() {
+        let there = tempfile::tempdir().unwrap();
+        let pipe = there.path().join(FILE);
+        if !std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+            return base::ground::skip("a_pipe_of_that_name_is_not_waited_for", "there is no mkfifo");
+        }
+        assert_eq!(read(there.path()), ReadOutcome::Unreadable("it is not a regular file".to_owned()));
+    }
+
+    #[test]
+    fn a_part_that_toml_cannot_hold_is_refused_with_its_name() {
+        let mut exhibit = Exhibit::default();
+        let error = exhibit.set_part("cost", &[("bytes", u64::MAX)]).unwrap_err().to_string();
+        assert!(error.starts_with("exhibit.toml cannot hold `cost`"), "{error}");
+        assert!(exhibit.parts.is_empty());
+    }
+}
