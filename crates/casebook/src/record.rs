@@ -360,7 +360,7 @@ fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) ->
         return text::show(subject, options, outcome);
     }
     let files = outcome.files.iter().map(|file| FileEntry {
-        name: file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        name: file.name.clone(),
         bytes: file.bytes,
         raw_bytes: file.raw_bytes,
         blake3: file.blake3.clone(),

@@ -9,7 +9,7 @@ use crate::profile::Bursts;
 use crate::pump::{End, Facts, Gauge, Reader, pump, stop};
 use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::session::{Request, Starter};
-use std::path::PathBuf;
+use exhibit::Folder;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -32,26 +32,27 @@ const GOLDEN: f64 = 0.618_033_988_749_895;
 /// The file that bursts are written to; it is made with the first of them.
 #[derive(Debug)]
 pub(crate) struct BurstFile {
-    path: PathBuf,
+    folder: Folder,
+    name: String,
     file: Option<TraceFile>,
 }
 
 impl BurstFile {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, file: None }
+    pub(crate) fn new(folder: &Folder, name: String) -> Self {
+        Self { folder: folder.clone(), name, file: None }
     }
 
     fn open(&mut self) -> Result<&mut TraceFile, Error> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => TraceFile::create(&self.path).map_err(Error::write(&self.path))?,
+            None => TraceFile::create(&self.folder, self.name.as_ref())?,
         };
         Ok(self.file.insert(file))
     }
 
     /// Ends it; none where there was no burst.
     pub(crate) fn finish(self) -> Result<Option<Written>, Error> {
-        self.file.map(TraceFile::finish).transpose().map_err(Error::write(&self.path))
+        self.file.map(TraceFile::finish).transpose().map_err(Error::write(&self.folder.path_of(&self.name)))
     }
 }
 

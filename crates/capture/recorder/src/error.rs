@@ -27,6 +27,9 @@ pub enum Error {
         /// Its reason.
         cause: std::io::Error,
     },
+    /// The path cannot be a file of a recording.
+    #[error(transparent)]
+    File(exhibit::Error),
     /// What the runtime sends is none of its format.
     #[error("what came over the diagnostics socket is no trace: its peer is no .NET runtime")]
     NoTrace,
@@ -55,6 +58,18 @@ pub enum Error {
     /// A thread of ours cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+}
+
+impl From<exhibit::Error> for Error {
+    fn from(error: exhibit::Error) -> Self {
+        match error {
+            exhibit::Error::Exists(path) => Self::Exists(path),
+            exhibit::Error::Write { path, cause } | exhibit::Error::Read { path, cause } => {
+                Self::Write { path, cause }
+            }
+            other => Self::File(other),
+        }
+    }
 }
 
 impl Error {

@@ -3,8 +3,11 @@
 //! It has its final name from the first byte. What was given to it is on its way to the disk within half a
 //! second, at an end of a block of the packing, so that whoever kills this process loses no more than that.
 
+use crate::error::Error;
 use base::time::Stopwatch;
-use std::fs::{File, OpenOptions};
+use exhibit::{Folder, Hashed};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,8 +21,8 @@ const LEVEL: i32 = -1;
 /// What was written of a file, for its entry in the exhibit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// The file.
-    pub path: PathBuf,
+    /// Its name in its folder.
+    pub name: String,
     /// Its bytes.
     pub bytes: u64,
     /// The bytes before packing.
@@ -30,6 +33,7 @@ pub struct Written {
 
 /// A file that is being written.
 pub(crate) struct TraceFile {
+    name: String,
     path: PathBuf,
     out: Out,
     raw_bytes: u64,
@@ -44,47 +48,21 @@ impl std::fmt::Debug for TraceFile {
 }
 
 enum Out {
-    Packed(zstd::stream::write::Encoder<'static, Hashed>),
-    Plain(Hashed),
-}
-
-/// Bytes to a file, with their hash.
-struct Hashed {
-    file: File,
-    hash: blake3::Hasher,
-    bytes: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let len = self.file.write(bytes)?;
-        self.hash.update(bytes.get(..len).unwrap_or_default());
-        self.bytes = self.bytes.saturating_add(len as u64);
-        Ok(len)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
+    Packed(zstd::stream::write::Encoder<'static, Hashed<File>>),
+    Plain(Hashed<File>),
 }
 
 impl TraceFile {
-    /// Makes a file, which must not be there; packed if its name ends in `.zst`.
-    pub(crate) fn create(path: &Path) -> std::io::Result<Self> {
-        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        // Held while it is written, so that nobody takes it for one that was left. Where files cannot be locked, it is not.
+    /// Creates a file, which must not be there. It is packed if its name ends in `.zst`.
+    pub(crate) fn create(folder: &Folder, name: &OsStr) -> Result<Self, Error> {
+        let path = folder.path_of(name);
+        let file = folder.create_file(name)?;
+        // The lock tells other recorders that the file is still written. Some file systems have no locks.
         drop(file.try_lock());
-        let hashed = Hashed { file, hash: blake3::Hasher::new(), bytes: 0 };
-        let is_packed = path.extension().is_some_and(|ending| ending == "zst");
-        let out = if is_packed {
-            let mut packer = zstd::stream::write::Encoder::new(hashed, LEVEL)?;
-            packer.include_checksum(false)?;
-            Out::Packed(packer)
-        } else {
-            Out::Plain(hashed)
-        };
+        let out = Out::new(Hashed::new(file), &path).map_err(Error::write(&path))?;
         Ok(Self {
-            path: path.to_path_buf(),
+            name: name.to_string_lossy().into_owned(),
+            path,
             out,
             raw_bytes: 0,
             since_flush: Stopwatch::start(),
@@ -128,22 +106,27 @@ impl TraceFile {
             Out::Packed(packer) => packer.finish()?,
             Out::Plain(file) => file,
         };
-        hashed.file.sync_all()?;
-        Ok(Written {
-            path: self.path,
-            bytes: hashed.bytes,
-            raw_bytes: self.raw_bytes,
-            blake3: hashed.hash.finalize().to_hex().to_string(),
-        })
+        let (file, sum) = hashed.finish();
+        file.sync_all()?;
+        Ok(Written { name: self.name, bytes: sum.bytes, raw_bytes: self.raw_bytes, blake3: sum.blake3 })
+    }
+}
+
+impl Out {
+    fn new(file: Hashed<File>, path: &Path) -> std::io::Result<Self> {
+        if path.extension().is_none_or(|ending| ending != "zst") {
+            return Ok(Self::Plain(file));
+        }
+        let mut packer = zstd::stream::write::Encoder::new(file, LEVEL)?;
+        packer.include_checksum(false)?;
+        Ok(Self::Packed(packer))
     }
 }
 
 /// A table's entry among the files.
-pub(crate) fn hashed(path: &Path) -> Option<Written> {
-    let bytes = std::fs::read(path).ok()?;
-    let len = bytes.len() as u64;
-    let blake3 = blake3::hash(&bytes).to_hex().to_string();
-    Some(Written { path: path.to_path_buf(), bytes: len, raw_bytes: len, blake3 })
+pub(crate) fn hashed(folder: &Folder, name: &str) -> Option<Written> {
+    let sum = exhibit::sum(folder.open_file(name).ok()?).ok()?;
+    Some(Written { name: name.to_owned(), bytes: sum.bytes, raw_bytes: sum.bytes, blake3: sum.blake3 })
 }
 
 #[cfg(test)]
@@ -152,9 +135,11 @@ mod tests {
 
     #[test]
     fn what_was_flushed_can_be_read_while_the_file_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trace.nettrace.zst");
-        let mut file = TraceFile::create(&path).unwrap();
+        let there = tempfile::tempdir().unwrap();
+        let folder = Folder::open(there.path()).unwrap();
+        let name = OsStr::new("trace.nettrace.zst");
+        let path = there.path().join(name);
+        let mut file = TraceFile::create(&folder, name).unwrap();
         let bytes: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
         file.write(&bytes).unwrap();
         file.flush().unwrap();
@@ -165,6 +150,27 @@ mod tests {
         let written = file.finish().unwrap();
         let hash = blake3::hash(&std::fs::read(&path).unwrap()).to_hex().to_string();
         assert_eq!((written.raw_bytes, written.blake3), (bytes.len() as u64, hash));
-        assert!(TraceFile::create(&path).is_err(), "a file that is there is never overwritten");
+    }
+
+    #[test]
+    fn a_recording_never_overwrites_a_file_that_is_there_or_one_that_a_planted_link_leads_to() {
+        let there = tempfile::tempdir().unwrap();
+        let folder = Folder::open(there.path()).unwrap();
+        let victim = there.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink("victim", there.path().join("link.nettrace")).unwrap();
+        for name in ["victim", "link.nettrace"] {
+            let refused = TraceFile::create(&folder, OsStr::new(name));
+            assert!(matches!(refused, Err(Error::Exists(path)) if path == there.path().join(name)));
+        }
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_file_has_its_final_name_from_the_first_byte() {
+        let there = tempfile::tempdir().unwrap();
+        let folder = Folder::open(there.path()).unwrap();
+        let _file = TraceFile::create(&folder, OsStr::new("trace.nettrace.zst")).unwrap();
+        assert_eq!(folder.names().unwrap(), ["trace.nettrace.zst"]);
     }
 }

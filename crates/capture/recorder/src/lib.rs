@@ -21,12 +21,12 @@
 mod bursts;
 mod cost;
 mod error;
-mod exhibit;
 mod file;
 mod launch;
 mod options;
 mod output;
 pub mod profile;
+mod provenance;
 mod pump;
 mod recording;
 mod segments;

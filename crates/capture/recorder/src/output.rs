@@ -2,10 +2,9 @@
 
 use crate::error::Error;
 use crate::profile::Shape;
+use exhibit::Folder;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-
-/// The file that makes a folder an exhibit.
-pub(crate) const EXHIBIT: &str = "exhibit.toml";
 
 /// The shape that a name asks for: a file where it ends as one, else a folder.
 impl Shape {
@@ -18,36 +17,35 @@ impl Shape {
 }
 
 /// The files of a folder. With segments each has their number.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Names {
-    folder: PathBuf,
     segmented: bool,
 }
 
 impl Names {
-    pub(crate) fn new(folder: &Path, segmented: bool) -> Self {
-        Self { folder: folder.to_path_buf(), segmented }
+    pub(crate) fn new(segmented: bool) -> Self {
+        Self { segmented }
     }
 
-    pub(crate) fn trace(&self, segment: u32) -> PathBuf {
+    pub(crate) fn trace(self, segment: u32) -> String {
         self.numbered("trace", segment)
     }
 
-    pub(crate) fn samples(&self, segment: u32) -> PathBuf {
+    pub(crate) fn samples(self, segment: u32) -> String {
         self.numbered("samples", segment)
     }
 
-    pub(crate) fn names(&self, segment: u32) -> PathBuf {
+    pub(crate) fn names(self, segment: u32) -> String {
         self.numbered("names", segment)
     }
 
-    pub(crate) fn first_uses(&self, segment: u32) -> PathBuf {
+    pub(crate) fn first_uses(self, segment: u32) -> String {
         self.numbered("names-first-uses", segment)
     }
 
-    fn numbered(&self, what: &str, segment: u32) -> PathBuf {
+    fn numbered(self, what: &str, segment: u32) -> String {
         let number = if self.segmented { format!("-{segment:05}") } else { String::new() };
-        self.folder.join(format!("{what}{number}.nettrace.zst"))
+        format!("{what}{number}.nettrace.zst")
     }
 }
 
@@ -60,7 +58,7 @@ pub(crate) fn check_room(out: &Path, shape: Shape, force: bool) -> Result<(), Er
         Shape::Folder if is_empty_folder => Ok(()),
         _ if !force => Err(Error::Exists(out.to_path_buf())),
         Shape::OneFile if there.is_file() => Ok(()),
-        Shape::Folder if there.is_dir() && out.join(EXHIBIT).is_file() => Ok(()),
+        Shape::Folder if there.is_dir() && out.join(exhibit::FILE).is_file() => Ok(()),
         _ => Err(Error::NotOurs(out.to_path_buf())),
     }
 }
@@ -69,38 +67,46 @@ pub(crate) fn check_room(out: &Path, shape: Shape, force: bool) -> Result<(), Er
 pub(crate) fn make_room(out: &Path, shape: Shape, force: bool) -> Result<(), Error> {
     check_room(out, shape, force)?;
     match shape {
-        Shape::OneFile if out.is_file() => std::fs::remove_file(out).map_err(Error::write(out)),
-        Shape::Folder if out.is_dir() => remove_recording(out),
+        Shape::OneFile if out.is_file() => {
+            let (folder, name) = Folder::holding(out)?;
+            Ok(folder.remove(name)?)
+        }
+        Shape::Folder if out.is_dir() => remove_recording(&Folder::open(out)?),
         Shape::OneFile | Shape::Folder => Ok(()),
     }
 }
 
 /// Whether a file is one that a recording consists of.
-fn is_ours(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+fn is_ours(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
     let is_trace = ["trace", "samples", "names"].iter().any(|start| name.starts_with(start))
         && name.ends_with(".nettrace.zst");
-    is_trace || [EXHIBIT, crate::tables::HOST, crate::tables::THREAD_CPU].contains(&name.as_str())
+    is_trace || name == exhibit::FILE || crate::tables::FILES.contains(&&*name)
 }
 
 /// Whether another recorder writes a file now.
-fn is_being_written(path: &Path) -> bool {
-    let locked = std::fs::File::open(path).map(|file| file.try_lock());
+fn is_being_written(folder: &Folder, name: &OsStr) -> bool {
+    let locked = folder.open_file(name).map(|file| file.try_lock());
     matches!(locked, Ok(Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// Removes the files that a recording consists of, and nothing else.
-fn remove_recording(folder: &Path) -> Result<(), Error> {
-    let entries = std::fs::read_dir(folder).map_err(Error::write(folder))?;
-    let paths: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| is_ours(path)).collect();
-    if paths.iter().any(|path| is_being_written(path)) {
-        return Err(Error::InUse(folder.to_path_buf()));
+fn remove_recording(folder: &Folder) -> Result<(), Error> {
+    let mut names = folder.names()?;
+    names.retain(|name| is_ours(name));
+    if names.iter().any(|name| is_being_written(folder, name)) {
+        return Err(Error::InUse(folder.path().to_path_buf()));
     }
-    for path in paths {
-        std::fs::remove_file(&path).map_err(Error::write(&path))?;
-    }
-    Ok(())
+    Ok(names.iter().try_for_each(|name| folder.remove(name))?)
+}
+
+/// Opens the folder that a recording is written into, created if it is missing, and returns the name of the main session's
+/// file.
+pub(crate) fn open(out: &Path, shape: Shape, names: Names) -> Result<(Folder, OsString), Error> {
+    Ok(match shape {
+        Shape::OneFile => Folder::holding(out)?,
+        Shape::Folder => (Folder::create(out)?, names.trace(1).into()),
+    })
 }
 
 /// A name beside a folder that nothing has yet: `OUT-1`, `OUT-2` …
@@ -124,7 +130,7 @@ mod tests {
         std::fs::write(out.join("notes.md"), "mine").unwrap();
         assert!(matches!(make_room(&out, Shape::Folder, false), Err(Error::Exists(_))));
         assert!(matches!(make_room(&out, Shape::Folder, true), Err(Error::NotOurs(_))));
-        for name in [EXHIBIT, "trace-00003.nettrace.zst", "host.csv"] {
+        for name in [exhibit::FILE, "trace-00003.nettrace.zst", "host.csv"] {
             std::fs::write(out.join(name), "old").unwrap();
         }
         make_room(&out, Shape::Folder, true).unwrap();

@@ -9,17 +9,18 @@
 use crate::bursts;
 use crate::cost::{Cost, cpu_limit, own_cpu_ns, processors};
 use crate::error::Error;
-use crate::exhibit::Exhibit;
 use crate::file::{Written, hashed};
 use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
-use crate::output::{Names, check_room, free_name, make_room};
+use crate::output::{self, Names, check_room, free_name, make_room};
 use crate::profile::{Shape, first_uses};
+use crate::provenance;
 use crate::pump::{End, Facts, Reader, Role};
 use crate::segments::{Segment, SegmentEnd, segment_length, take_names};
 use crate::subject::Subject;
-use crate::tables::{Tables, monotonic_ns, reading_every};
+use crate::tables::{self, Tables, monotonic_ns, reading_every};
 use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::session::{FULL_RUNDOWN, NAMES_RUNDOWN, Request, Session, Starter};
+use exhibit::{Exhibit, Folder};
 use host::Proc;
 use host::cgroup::Cgroup;
 use std::collections::VecDeque;
@@ -121,6 +122,8 @@ struct Recorder<'a> {
     options: &'a Options,
     proc: Proc,
     make_reader: &'a MakeReader,
+    /// The folder of the recording, or the one that its file lies in.
+    folder: Folder,
     names: Names,
     exhibit: Option<Exhibit>,
     starter: Starter,
@@ -179,22 +182,23 @@ impl<'a> Recorder<'a> {
         let starter = session.starter();
         // What was there goes only once there is something to take its place.
         make_room(&options.out, options.shape, options.force)?;
-        let names = Names::new(&options.out, options.keep.is_some());
-        let (path, exhibit) = match options.shape {
-            Shape::OneFile => (options.out.clone(), None),
+        let names = Names::new(options.keep.is_some());
+        let (folder, name) = output::open(&options.out, options.shape, names)?;
+        let exhibit = match options.shape {
+            Shape::OneFile => None,
             Shape::Folder => {
-                std::fs::create_dir_all(&options.out).map_err(Error::write(&options.out))?;
-                let exhibit = Exhibit::new(options, subject);
-                exhibit.write(&options.out)?;
-                (names.trace(1), Some(exhibit))
+                let exhibit = provenance::begun(options, subject)?;
+                exhibit.create_in(&folder)?;
+                Some(exhibit)
             }
         };
-        let main = Segment::begin(session, &path, make_reader(Role::Main))?;
+        let main = Segment::begin(session, &folder, &name, make_reader(Role::Main))?;
         Ok(Self {
             subject,
             options,
             proc: proc.clone(),
             make_reader,
+            folder,
             names,
             exhibit,
             starter,
@@ -234,7 +238,7 @@ impl<'a> Recorder<'a> {
             );
         }
         if let Some(pid) = self.subject.pid {
-            match Tables::create(&self.options.out, &self.proc, pid) {
+            match Tables::create(&self.folder, &self.proc, pid) {
                 Ok(tables) => self.tables = Some(tables),
                 Err(error) => self.notes.push(format!("the host's tables cannot be written: {error}")),
             }
@@ -251,8 +255,10 @@ impl<'a> Recorder<'a> {
     fn begin_first_uses(&mut self, segment: u32) {
         let request = Request { providers: first_uses(), rundown: 0, ..self.request };
         let begun = self.starter.start(&request, Deadline::after(BEGIN)).map_err(Error::from);
-        let path = self.names.first_uses(segment);
-        let next = begun.and_then(|session| Segment::begin(session, &path, (self.make_reader)(Role::Names)));
+        let name = self.names.first_uses(segment);
+        let next = begun.and_then(|session| {
+            Segment::begin(session, &self.folder, name.as_ref(), (self.make_reader)(Role::Names))
+        });
         let next = match next {
             Ok(next) => Some(next),
             Err(error) => {
@@ -275,8 +281,8 @@ impl<'a> Recorder<'a> {
 
     fn take_names(&mut self, segment: u32) {
         let reader = (self.make_reader)(Role::Names);
-        let path = self.names.names(segment);
-        match take_names(&self.starter, self.request.buffer_megabytes, &path, reader) {
+        let name = self.names.names(segment);
+        match take_names(&self.starter, self.request.buffer_megabytes, &self.folder, &name, reader) {
             Ok(names) => self.ending.push((Stopwatch::start(), names)),
             Err(error) => self.notes.push(format!("names could not be taken early: {error}")),
         }
@@ -284,7 +290,7 @@ impl<'a> Recorder<'a> {
 
     fn begin_bursts(&mut self) -> Result<(), Error> {
         let Some(bursts) = self.options.plan.bursts.clone() else { return Ok(()) };
-        let file = Arc::new(Mutex::new(bursts::BurstFile::new(self.names.samples(1))));
+        let file = Arc::new(Mutex::new(bursts::BurstFile::new(&self.folder, self.names.samples(1))));
         let state = Arc::new(bursts::State::default());
         let (shared_file, shared_state) = (Arc::clone(&file), Arc::clone(&state));
         let (starter, buffer) = (self.starter.clone(), self.request.buffer_megabytes);
@@ -417,7 +423,8 @@ impl<'a> Recorder<'a> {
         let number = self.kept.back().map_or(1, |(last, _)| last.saturating_add(1));
         let session = self.starter.start(&self.request, Deadline::after(BEGIN))?;
         let began = monotonic_ns();
-        let next = Segment::begin(session, &self.names.trace(number), (self.make_reader)(Role::Main))?;
+        let reader = (self.make_reader)(Role::Main);
+        let next = Segment::begin(session, &self.folder, self.names.trace(number).as_ref(), reader)?;
         let last = std::mem::replace(&mut self.main, next);
         self.main_begun = Stopwatch::start();
         last.stop()?;
@@ -438,7 +445,7 @@ impl<'a> Recorder<'a> {
 
     fn exchange_samples(&mut self, number: u32) -> Result<(), Error> {
         let Some(bursts) = &self.bursts else { return Ok(()) };
-        let next = bursts::BurstFile::new(self.names.samples(number));
+        let next = bursts::BurstFile::new(&self.folder, self.names.samples(number));
         let last = std::mem::replace(&mut *bursts.file.lock().unwrap_or_else(PoisonError::into_inner), next);
         self.written.extend(last.finish()?);
         Ok(())
@@ -446,14 +453,14 @@ impl<'a> Recorder<'a> {
 
     /// Removes a segment's files and the rows of that time.
     fn forget(&mut self, segment: u32) {
-        let names = &self.names;
+        let names = self.names;
         let gone =
             [names.trace(segment), names.samples(segment), names.names(segment), names.first_uses(segment)];
-        for path in &gone {
+        for name in &gone {
             // A segment that had no samples has no file of them.
-            drop(std::fs::remove_file(path));
+            drop(self.folder.remove(name));
         }
-        self.written.retain(|file| !gone.contains(&file.path));
+        self.written.retain(|file| !gone.contains(&file.name));
         if let (Some(tables), Some((_, began))) = (&mut self.tables, self.kept.front())
             && let Err(error) = tables.forget_before(*began)
         {
@@ -478,21 +485,26 @@ impl<'a> Recorder<'a> {
         while !self.ending.is_empty() && deadline.pause(TICK) {
             self.gather();
         }
-        let folder = free_name(&self.options.out);
-        std::fs::create_dir(&folder).map_err(Error::write(&folder))?;
-        let tables = self.tables.iter().flat_map(Tables::paths);
-        let files = self.written.iter().map(|file| file.path.clone()).chain(tables);
-        for path in files {
-            let Some(name) = path.file_name() else { continue };
-            std::fs::copy(&path, folder.join(name)).map_err(Error::write(&folder))?;
+        let path = free_name(&self.options.out);
+        let copy = Folder::create_new(&path)?;
+        for file in &self.written {
+            self.folder.copy_file(&file.name, &copy)?;
+        }
+        for name in self.table_names() {
+            self.folder.copy_file(name, &copy)?;
         }
         if let Some(exhibit) = &self.exhibit {
             let mut exhibit = exhibit.clone();
-            exhibit.end("complete", self.cost(None), &self.written);
-            exhibit.write(&folder)?;
+            provenance::end(&mut exhibit, "complete", self.cost(None), &self.written)?;
+            exhibit.create_in(&copy)?;
         }
-        self.copies.push(folder);
+        self.copies.push(path);
         Ok(())
+    }
+
+    /// The host's tables, if they are written.
+    fn table_names(&self) -> impl Iterator<Item = &'static str> {
+        self.tables.iter().flat_map(|_| tables::FILES)
     }
 
     /// Ends all sessions and writes what is known at the end.
@@ -528,12 +540,12 @@ impl<'a> Recorder<'a> {
         self.end_bursts(&mut cost, duration);
         let ended = self.end_main(control).unwrap_or(ended);
         self.finish_cost(&mut cost, duration);
-        self.written.sort_by(|one, other| one.path.cmp(&other.path));
-        let tables = self.tables.iter().flat_map(Tables::paths).filter_map(|path| hashed(&path));
+        self.written.sort_by(|one, other| one.name.cmp(&other.name));
+        let tables: Vec<Written> = self.table_names().filter_map(|name| hashed(&self.folder, name)).collect();
         self.written.extend(tables);
         if let Some(mut exhibit) = self.exhibit.take() {
-            exhibit.end(&ended.words(), cost, &self.written);
-            if let Err(error) = exhibit.write(&self.options.out) {
+            let described = provenance::end(&mut exhibit, &ended.words(), cost, &self.written);
+            if let Err(error) = described.and_then(|()| Ok(exhibit.replace_in(&self.folder)?)) {
                 self.notes.push(error.to_string());
             }
         }

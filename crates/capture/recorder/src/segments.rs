@@ -5,7 +5,8 @@ use crate::file::{TraceFile, Written};
 use crate::pump::{End, Facts, Gauge, Reader, pump, stop};
 use base::time::Deadline;
 use dotnet_ipc::session::{NAMES_RUNDOWN, Provider, Request, Session, Starter};
-use std::path::Path;
+use exhibit::Folder;
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -34,8 +35,13 @@ pub(crate) struct SegmentEnd {
 
 impl Segment {
     /// Reads a session into a file, on a thread of its own.
-    pub(crate) fn begin(session: Session, path: &Path, mut reader: Box<dyn Reader>) -> Result<Self, Error> {
-        let mut file = TraceFile::create(path).map_err(Error::write(path))?;
+    pub(crate) fn begin(
+        session: Session,
+        folder: &Folder,
+        name: &OsStr,
+        mut reader: Box<dyn Reader>,
+    ) -> Result<Self, Error> {
+        let mut file = TraceFile::create(folder, name)?;
         let gauge = Arc::new(Gauge::default());
         let stopper = session.stopper();
         let shared = Arc::clone(&gauge);
@@ -82,7 +88,8 @@ impl Segment {
 pub(crate) fn take_names(
     starter: &Starter,
     buffer_megabytes: u32,
-    path: &Path,
+    folder: &Folder,
+    name: &str,
     reader: Box<dyn Reader>,
 ) -> Result<Segment, Error> {
     let nothing = Provider {
@@ -93,7 +100,7 @@ pub(crate) fn take_names(
     };
     let request = Request { providers: vec![nothing], buffer_megabytes, rundown: NAMES_RUNDOWN };
     let session = starter.start(&request, Deadline::after(BEGIN))?;
-    let segment = Segment::begin(session, path, reader)?;
+    let segment = Segment::begin(session, folder, name.as_ref(), reader)?;
     segment.stop()?;
     Ok(segment)
 }

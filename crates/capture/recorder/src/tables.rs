@@ -3,16 +3,17 @@
 //! Times are of the system's monotonic clock, which is the clock of every session on the machine; so a table needs to
 //! know nothing of the session it lies beside. A reading is on its way to the disk at once.
 
+use exhibit::Folder;
 use host::{Proc, Readings, ThreadReader};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 /// The files, as the reader of recordings knows them.
-pub(crate) const HOST: &str = "host.csv";
-pub(crate) const THREAD_CPU: &str = "thread_cpu.csv";
+pub(crate) const FILES: [&str; 2] = [HOST, THREAD_CPU];
+const HOST: &str = "host.csv";
+const THREAD_CPU: &str = "thread_cpu.csv";
 const HOST_HEADER: &str = "monotonic_ns,name,value,unit\n";
 const THREAD_HEADER: &str = "monotonic_ns,thread,user_ns,system_ns\n";
 
@@ -25,7 +26,7 @@ pub(crate) fn monotonic_ns() -> i64 {
 /// Writes readings to both tables.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    folder: PathBuf,
+    folder: Folder,
     proc: Proc,
     readings: Readings,
     threads: ThreadReader,
@@ -39,14 +40,14 @@ pub(crate) struct Tables {
 
 impl Tables {
     /// Makes both files, which must not be there.
-    pub(crate) fn create(folder: &Path, proc: &Proc, pid: u32) -> std::io::Result<Self> {
+    pub(crate) fn create(folder: &Folder, proc: &Proc, pid: u32) -> std::io::Result<Self> {
         Ok(Self {
-            folder: folder.to_path_buf(),
+            folder: folder.clone(),
             proc: proc.clone(),
             readings: Readings::new(proc.clone(), pid),
             threads: ThreadReader::new(pid),
-            host: create(&folder.join(HOST), HOST_HEADER)?,
-            thread_cpu: create(&folder.join(THREAD_CPU), THREAD_HEADER)?,
+            host: create(folder, HOST, HOST_HEADER)?,
+            thread_cpu: create(folder, THREAD_CPU, THREAD_HEADER)?,
             last: BTreeMap::new(),
             ahead_ns: 0,
         })
@@ -81,37 +82,32 @@ impl Tables {
     /// Leaves out the rows before a time of our clock: what they lay beside is no longer kept.
     pub(crate) fn forget_before(&mut self, ns: i64) -> std::io::Result<()> {
         let ns = ns.saturating_add(self.ahead_ns);
-        self.host = rewritten(&self.folder.join(HOST), ns)?;
-        self.thread_cpu = rewritten(&self.folder.join(THREAD_CPU), ns)?;
+        self.host = rewritten(&self.folder, HOST, ns)?;
+        self.thread_cpu = rewritten(&self.folder, THREAD_CPU, ns)?;
         // Threads that do nothing need a row of what is kept now.
         self.last.clear();
         Ok(())
     }
-
-    /// The files.
-    pub(crate) fn paths(&self) -> [PathBuf; 2] {
-        [HOST, THREAD_CPU].map(|name| self.folder.join(name))
-    }
 }
 
-fn create(path: &Path, header: &str) -> std::io::Result<File> {
-    let mut file = OpenOptions::new().append(true).create_new(true).open(path)?;
+fn create(folder: &Folder, name: &str, header: &str) -> std::io::Result<File> {
+    let mut file = folder.create_file(name)?;
     file.write_all(header.as_bytes())?;
     Ok(file)
 }
 
-/// Writes a table anew without the rows before a time, under its own name at once.
-fn rewritten(path: &Path, ns: i64) -> std::io::Result<File> {
-    let text = std::fs::read_to_string(path)?;
+/// Replaces a table by one without the rows before a time. Returns the new one, to go on writing.
+fn rewritten(folder: &Folder, name: &str, ns: i64) -> std::io::Result<File> {
+    let mut text = String::new();
+    folder.open_file(name)?.read_to_string(&mut text)?;
     let is_kept = |line: &&str| {
         let time = line.split(',').next().and_then(|time| time.parse::<i64>().ok());
         time.is_none_or(|time| time >= ns)
     };
     let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
-    let part = path.with_extension("csv.part");
-    std::fs::write(&part, kept)?;
-    std::fs::rename(&part, path)?;
-    OpenOptions::new().append(true).open(path)
+    let mut table = folder.begin(name)?;
+    table.write_all(kept.as_bytes())?;
+    Ok(table.finish()?)
 }
 
 /// How often readings are taken of a process with so many threads: each costs a read of a file.
@@ -127,14 +123,15 @@ mod tests {
 
     #[test]
     fn rows_before_a_time_are_left_out_and_writing_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(HOST);
-        drop(create(&path, HOST_HEADER).unwrap());
-        std::fs::write(&path, format!("{HOST_HEADER}5,a,1,B\n9,a,2,B\n")).unwrap();
-        let mut file = rewritten(&path, 6).unwrap();
+        let there = tempfile::tempdir().unwrap();
+        let folder = Folder::open(there.path()).unwrap();
+        let mut file = create(&folder, HOST, HOST_HEADER).unwrap();
+        file.write_all(b"5,a,1,B\n9,a,2,B\n").unwrap();
+        let mut file = rewritten(&folder, HOST, 6).unwrap();
         file.write_all(b"12,a,3,B\n").unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
+        let text = std::fs::read_to_string(there.path().join(HOST)).unwrap();
         assert_eq!(text, format!("{HOST_HEADER}9,a,2,B\n12,a,3,B\n"));
+        assert_eq!(folder.names().unwrap(), [HOST]);
     }
 
     #[test]
