@@ -14,7 +14,6 @@ use jiff::Timestamp;
 use notes::{Notes, Place};
 use recorder::Subject;
 use screen::{Screen, Size};
-use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -191,7 +190,7 @@ impl Output {
             Some(Format::Table) | None => None,
         };
         if let Some(path) = file {
-            let out = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            let out = exhibit::create_growing(path)?;
             let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), false);
             let shown = if args.format == Some(Format::Table) && !is_terminal { Shown::Once } else { page };
             return Ok(Self { rows: Some(rows), shown });

@@ -1,14 +1,13 @@
 //! `casebook export`: a recording in the formats of other viewers, as tables, or as one page.
 
-use crate::format::{same_file, write_whole};
 use crate::reading;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
+use exhibit::{Folder, PendingFolder, same_file, write_whole};
 use export::{LeftOut, Report, What};
 use model::{CATALOGUE, Trace};
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
-use std::fs;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -100,10 +99,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         output.display()
     );
     // A folder that cannot be written is told before the recording is read, which may take long.
-    let folder = to.is_folder().then(|| Folder::new(&output)).transpose()?;
+    let folder = to.is_folder().then(|| begin_folder(&output)).transpose()?;
     let recording = reading::open(&args.file, to.has_payloads())?;
     let report = match folder {
-        Some(folder) => folder.write(recording, to)?,
+        Some(folder) => {
+            let report = tables(recording, to, folder.folder())?;
+            folder.finish()?;
+            report
+        }
         None if stdout => {
             let mut out = BufWriter::new(std::io::stdout().lock());
             let report = one_file(recording, to, args.metric, &mut out)?;
@@ -234,67 +237,39 @@ fn html(recording: Trace) -> String {
     page::Pages::new(Arc::new(recording)).file()
 }
 
-/// A folder that appears when all of its files are whole.
-struct Folder {
-    path: PathBuf,
-    temporary: PathBuf,
+/// Begins a folder that appears when all of its files are complete.
+fn begin_folder(path: &Path) -> Result<PendingFolder> {
+    PendingFolder::begin(path).map_err(|error| match error {
+        exhibit::Error::NotEmpty(_) => {
+            anyhow!("{error}: say another folder with -o PATH, or remove it first")
+        }
+        error => error.into(),
+    })
 }
 
-impl Folder {
-    fn new(path: &Path) -> Result<Self> {
-        let cannot = || format!("cannot write {}", path.display());
-        match fs::read_dir(path) {
-            Ok(mut entries) => ensure!(
-                entries.next().is_none(),
-                "{} has files in it: say another folder with -o PATH, or remove it first",
-                path.display()
-            ),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(cannot),
+/// Writes every table into a folder.
+fn tables(recording: Trace, to: To, folder: &Folder) -> Result<Report> {
+    let left_out = export::lost(&recording);
+    let start = recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok();
+    let start = start.map(jiff::Timestamp::as_microsecond);
+    let rows = |name| recording.table(name).map_or(0, |table| table.rows);
+    let tables: Vec<(&str, usize)> = CATALOGUE.iter().map(|spec| (spec.name, rows(spec.name))).collect();
+    let database = Database::open(vec![(None, Arc::new(recording))])?;
+    let mut report = Report { left_out, ..Report::default() };
+    for (name, rows) in tables {
+        let table = Table { database: &database, name, rows, start };
+        match to {
+            To::Csv => table.csv(folder)?,
+            _ => table.parquet(folder)?,
         }
-        let mut name = path.file_name().with_context(cannot)?.to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let temporary = path.with_file_name(name);
-        fs::create_dir(&temporary).with_context(cannot)?;
-        Ok(Self { path: path.to_path_buf(), temporary })
-    }
-
-    /// Writes every table, and gives the folder its name.
-    fn write(&self, recording: Trace, to: To) -> Result<Report> {
-        let left_out = export::lost(&recording);
-        let start = recording.exhibit.start_utc.parse::<jiff::Timestamp>().ok();
-        let start = start.map(jiff::Timestamp::as_microsecond);
-        let rows = |name| recording.table(name).map_or(0, |table| table.rows);
-        let tables: Vec<(&str, usize)> = CATALOGUE.iter().map(|spec| (spec.name, rows(spec.name))).collect();
-        let database = Database::open(vec![(None, Arc::new(recording))])?;
-        let mut report = Report { left_out, ..Report::default() };
-        for (name, rows) in tables {
-            let table = Table { database: &database, name, rows, start };
-            match to {
-                To::Csv => table.csv(&self.temporary)?,
-                _ => table.parquet(&self.temporary)?,
-            }
-            if name == "samples" {
-                report.samples = wide(rows);
-            }
-            if rows > 0 {
-                report.holds.push(export::Count { what: format!("rows of {name}"), count: wide(rows) });
-            }
+        if name == "samples" {
+            report.samples = wide(rows);
         }
-        if self.path.is_dir() {
-            fs::remove_dir(&self.path)?;
+        if rows > 0 {
+            report.holds.push(export::Count { what: format!("rows of {name}"), count: wide(rows) });
         }
-        fs::rename(&self.temporary, &self.path)
-            .with_context(|| format!("cannot write {}", self.path.display()))?;
-        Ok(report)
     }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // It has its name, or an error is told already, which is the one to tell.
-        drop(fs::remove_dir_all(&self.temporary));
-    }
+    Ok(report)
 }
 
 fn wide(len: usize) -> u64 {
@@ -311,17 +286,17 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn csv(&self, folder: &Path) -> Result<()> {
+    fn csv(&self, folder: &Folder) -> Result<()> {
         let options = QueryOptions { limit: None, interrupt_after: None };
         let sql = format!("select * from {}", self.name);
-        write_whole(&folder.join(self.name).with_extension("csv"), |out| {
+        folder.write_with(format!("{}.csv", self.name), |out| {
             self.database.stream(&sql, options, &mut output::Csv::new(out))?;
             Ok(())
         })
     }
 
     /// A table of more rows than memory holds at once is several files, `events-1.parquet` and so on.
-    fn parquet(&self, folder: &Path) -> Result<()> {
+    fn parquet(&self, folder: &Folder) -> Result<()> {
         const MOST_ROWS: usize = 2_000_000;
         let parts = self.rows.div_ceil(MOST_ROWS).max(1);
         for part in 0..parts {
@@ -329,9 +304,9 @@ impl Table<'_> {
             let sql = format!("select * from {} limit {MOST_ROWS} offset {}", self.name, part * MOST_ROWS);
             let answer = self.database.query(&sql, options)?;
             let number = if parts > 1 { format!("-{}", part + 1) } else { String::new() };
-            write_whole(&folder.join(format!("{}{number}.parquet", self.name)), |out| {
+            folder.write_with(format!("{}{number}.parquet", self.name), |out| {
                 output::write_parquet(&answer, out, self.start)?;
-                Ok(())
+                anyhow::Ok(())
             })?;
         }
         Ok(())
@@ -367,6 +342,7 @@ fn left_out(of: &LeftOut) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn without_a_place_the_name_is_the_recordings_with_the_formats_ending() {

@@ -1,9 +1,9 @@
 //! `casebook query`: SQL over the tables of one or several recordings.
 
-use crate::format::{same_file, write_whole};
 use crate::reading;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
+use exhibit::{same_file, write_whole};
 use model::Trace;
 use sql::{Database, QueryOptions, output};
 use std::io::{BufWriter, IsTerminal, Write};
