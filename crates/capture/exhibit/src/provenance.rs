@@ -147,6 +147,10 @@ pub fn read(folder: &Path) -> ReadOutcome {
     let text = match file {
         Ok(file) => text_of(file),
         Err(error) if error.is_missing() => return ReadOutcome::Missing,
+        // What is not a folder has no such file.
+        Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotADirectory => {
+            return ReadOutcome::Missing;
+        }
         Err(error) => Err(error.into()),
     };
     let parsed = text
@@ -232,6 +236,8 @@ mod tests {
         let there = tempfile::tempdir().unwrap();
         assert_eq!(read(there.path()), ReadOutcome::Missing);
         assert_eq!(read(&there.path().join("missing")), ReadOutcome::Missing);
+        std::fs::write(there.path().join("trace"), "").unwrap();
+        assert_eq!(read(&there.path().join("trace")), ReadOutcome::Missing);
         symlink("/dev/zero", there.path().join(FILE)).unwrap();
         assert_eq!(read(there.path()), ReadOutcome::Unreadable("it is not a regular file".to_owned()));
     }

@@ -27,7 +27,7 @@ pub enum Error {
         /// Its reason.
         cause: std::io::Error,
     },
-    /// A file is none that can be written.
+    /// The path cannot be a file of a recording.
     #[error(transparent)]
     File(exhibit::Error),
     /// What the runtime sends is none of its format.
