@@ -6,5 +6,5 @@ mod quantile;
 pub mod student;
 mod theil_sen;
 
-pub use quantile::{Share, Sorted, quantile, select};
+pub use quantile::{Share, Sorted, interpolated, quantile, select};
 pub use theil_sen::{pairs, theil_sen};

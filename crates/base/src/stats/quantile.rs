@@ -1,8 +1,9 @@
-//! Quantiles by nearest rank: always one of the values, never a mix of two.
+//! Quantiles of values.
 //!
-//! This is definition 1 of R. Hyndman and Y. Fan, Sample Quantiles in Statistical Packages, The American Statistician 50,
+//! [`quantile`] and [`select`] go by nearest rank: always one of the values, never a mix of two. This is definition 1 of R. Hyndman and Y. Fan, Sample Quantiles in Statistical Packages, The American Statistician 50,
 //! 1996. The quantile of a share is the smallest value such that at least this share of all values is not above it.
-//! The median of an even number of values is therefore the lower of the two in the middle.
+//! The median of an even number of values is therefore the lower of the two in the middle. [`interpolated`] lies between
+//! two values instead: it is definition 7, which spreadsheets, R and BenchmarkDotNet take.
 
 use std::cmp::Ordering;
 use std::ops::Deref;
@@ -84,6 +85,24 @@ pub fn select<T: Copy>(values: &mut [T], share: Share, order: impl FnMut(&T, &T)
     Some(*value)
 }
 
+/// The quantile of sorted values that lies between two of them, by how far the share is from each. `None` if there are no
+/// values, or the share is outside 0 to 1.
+pub fn interpolated(sorted: &Sorted<'_, f64>, share: f64) -> Option<f64> {
+    if !(0.0..=1.0).contains(&share) {
+        return None;
+    }
+    let place = share * crate::number::count(sorted.len().checked_sub(1)?);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to the number of values"
+    )]
+    let below = place.floor() as usize;
+    let low = *sorted.get(below)?;
+    let high = sorted.get(below.saturating_add(1)).copied().unwrap_or(low);
+    Some(low + (high - low) * (place - place.floor()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +142,20 @@ mod tests {
         check(&values, Share::PerMille(70), Some(7));
         check(&values, Share::Fraction(0.07), Some(8));
         check(&values, Share::PerMille(1001), None);
+    }
+
+    #[test]
+    fn an_interpolated_quantile_lies_between_two_values() {
+        let check = |values: &[f64], share, expected| {
+            let mut values = values.to_vec();
+            assert_eq!(interpolated(&Sorted::by(&mut values, f64::total_cmp), share), expected, "{share}");
+        };
+        check(&[4.0, 2.0, 3.0, 1.0], 0.25, Some(1.75));
+        check(&[4.0, 2.0, 3.0, 1.0], 0.5, Some(2.5));
+        check(&[4.0, 2.0, 3.0, 1.0], 1.0, Some(4.0));
+        check(&[7.0], 0.75, Some(7.0));
+        check(&[], 0.5, None);
+        check(&[1.0], f64::NAN, None);
     }
 
     #[test]

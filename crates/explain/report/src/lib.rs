@@ -14,6 +14,7 @@
 //! knows no evidence and no table, computes no figure and decides nothing.
 
 mod change;
+mod distribution;
 mod explanation;
 mod figure;
 mod finding;
@@ -22,6 +23,7 @@ mod loss;
 pub mod unit;
 
 pub use change::{Basis, Better, Change, ChangeVerdict, Diff, NotCompared, Subject};
+pub use distribution::Distribution;
 pub use explanation::Explanation;
 pub use figure::{Figure, List, ListColumn, Part, Row, Series};
 pub use finding::{EvidenceRows, Finding, Measured, NotChecked, Place, Report, Severity, Verdict, View};

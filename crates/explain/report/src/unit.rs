@@ -5,6 +5,8 @@
 pub fn show(value: f64, unit: &str) -> String {
     match unit {
         "ms" => duration(value),
+        "ns" if value.abs() < 1e3 => format!("{} ns", short(value)),
+        "ns" => duration(value / 1e6),
         "B" => bytes(value),
         "B/s" => format!("{}/s", bytes(value)),
         "1/s" => format!("{}/s", short(value)),
@@ -65,6 +67,8 @@ mod tests {
         check(0.0, "ms", "0 ms");
         check(0.0123, "ms", "12.3 µs");
         check(12.34, "ms", "12.3 ms");
+        check(564.57, "ns", "565 ns");
+        check(54_828.1, "ns", "54.8 µs");
         check(61_234.0, "ms", "61.2 s");
         check(1_234_567.0, "B", "1.23 MB");
         check(98_000_000.0, "B/s", "98 MB/s");

@@ -94,16 +94,19 @@ fn without_nan(bytes: &[u8]) -> Cow<'_, [u8]> {
                 1
             }
             _ if in_text => 1,
-            _ => match WORDS.iter().find(|word| rest.starts_with(word)) {
+            // A word that the file breaks off in counts as the end, which it is.
+            _ => match WORDS.iter().find(|word| rest.starts_with(word) || word.starts_with(rest)) {
                 None => 1,
                 Some(word) => {
-                    let end = at.saturating_add(word.len());
-                    if let Some(place) = text.to_mut().get_mut(at..end) {
-                        // Three letters have no room for null.
+                    let len = word.len().min(rest.len());
+                    if let Some(place) = text.to_mut().get_mut(at..at.saturating_add(len)) {
                         place.fill(b' ');
-                        place.iter_mut().zip(MISSING).for_each(|(byte, of)| *byte = of);
+                        if len == word.len() {
+                            // Three letters have no room for null.
+                            place.iter_mut().zip(MISSING).for_each(|(byte, of)| *byte = of);
+                        }
                     }
-                    word.len()
+                    len
                 }
             },
         };

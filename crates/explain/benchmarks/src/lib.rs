@@ -1,0 +1,199 @@
+//! Benchmark results explained: each benchmark in figures, and how its results are distributed.
+//!
+//! The figures are of the results: measurements of mode `Workload` and stage `Result`, each divided by its operations.
+//! If a file has none of them, the harness's own figures stand in. There are no rules: nothing is judged, and two files
+//! are not compared. Nothing here prints.
+
+use base::damage::Harm;
+use model::{Bench, NO_INT};
+use report::{Distribution, Explanation, Heading, List, ListColumn, Part, Report, Row};
+
+/// Rows of the list of benchmarks.
+const MOST_ROWS: usize = 1_000;
+
+const COLUMNS: &[ListColumn] = &[
+    ListColumn { name: "mean", unit: "ns" },
+    ListColumn { name: "median", unit: "ns" },
+    ListColumn { name: "low", unit: "ns" },
+    ListColumn { name: "high", unit: "ns" },
+    ListColumn { name: "results", unit: "" },
+    ListColumn { name: "outliers", unit: "" },
+    ListColumn { name: "allocated", unit: "B" },
+];
+
+const NO_MEASUREMENTS: &str = "The file has no measurements, so there is no distribution: have BenchmarkDotNet write its \
+                               full JSON with --exporters fulljson";
+
+/// Everything that is said of a file of benchmarks.
+pub fn explanation(bench: &Bench) -> Explanation {
+    Explanation {
+        heading: heading(bench),
+        report: Report::default(),
+        verdict: None,
+        parts: vec![part(bench)],
+    }
+}
+
+/// What ran, on what, and what could not be read.
+pub fn heading(bench: &Bench) -> Heading {
+    let exhibit = &bench.exhibit;
+    let file = exhibit.file.trim_end_matches(['/', '\\']);
+    let name = file.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("benchmarks");
+    let machine: Vec<&str> =
+        [&exhibit.os, &exhibit.arch].into_iter().filter_map(|of| of.as_deref()).collect();
+    let subject = [
+        exhibit.name.clone(),
+        bench.harness.clone(),
+        exhibit.runtime.as_ref().map(|of| format!(".NET {of}")),
+        bench.processor.clone(),
+        exhibit.processors.map(|n| if n == 1 { "1 processor".to_owned() } else { format!("{n} processors") }),
+        (!machine.is_empty()).then(|| machine.join(" ")),
+    ];
+    let counted = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let lost = &bench.lost;
+    let files = lost.files.iter().map(|file| (file.file.as_str(), file.what.as_str()));
+    Heading {
+        name: name.to_owned(),
+        file: exhibit.file.clone(),
+        subject: subject.into_iter().flatten().collect(),
+        command: exhibit.command_line.clone(),
+        recorded: format!(
+            "{} · {}",
+            counted(bench.benchmarks.id.len(), "benchmark"),
+            counted(bench.measurements.benchmark.len(), "measurement")
+        ),
+        losses: report::damage_sentences(lost.truncated_at, &lost.damage, files),
+    }
+}
+
+/// The results of each benchmark that has any, in the order of the file: nanoseconds per operation.
+///
+/// Takes time in the number of measurements.
+pub fn distributions(bench: &Bench) -> Vec<Distribution> {
+    let of_benchmarks = results(bench).into_iter().zip(bench.labels());
+    of_benchmarks.filter_map(|(values, label)| Distribution::of(label, "ns", values)).collect()
+}
+
+/// The results of each benchmark, by its row.
+fn results(bench: &Bench) -> Vec<Vec<f64>> {
+    let mut results = vec![Vec::new(); bench.benchmarks.id.len()];
+    let (mode, stage) = (bench.strings.find("Workload"), bench.strings.find("Result"));
+    for at in 0..bench.measurements.benchmark.len() {
+        let Some(row) = bench.measurements.row(at) else { continue };
+        let is_result = Some(row.mode) == mode && Some(row.stage) == stage;
+        let of = usize::try_from(row.benchmark).ok().and_then(|of| results.get_mut(of));
+        if let Some(of) = of.filter(|_| is_result) {
+            of.push(row.value_ns / base::number::real(row.operations));
+        }
+    }
+    results
+}
+
+fn part(bench: &Bench) -> Part {
+    let mut part = Part::new("benchmarks");
+    let count = base::number::count;
+    let results = results(bench);
+    let number: usize = results.iter().map(Vec::len).sum();
+    let mut outliers = 0;
+    let known = |value: f64| value.is_finite().then_some(value);
+    let mut rows = Vec::new();
+    for ((at, label), values) in bench.labels().into_iter().enumerate().zip(results) {
+        let Some(own) = bench.benchmarks.row(at) else { continue };
+        let of = Distribution::of(label.clone(), "ns", values);
+        outliers += of.as_ref().map_or(0, |of| of.outliers);
+        let n = of.as_ref().map(|of| count(of.values.len()));
+        let n = n.or((own.n != NO_INT).then(|| base::number::real(own.n)));
+        let values = vec![
+            of.as_ref().map(Distribution::mean).or(known(own.mean)),
+            of.as_ref().map(|of| of.quartiles[1]).or(known(own.median)),
+            known(own.low),
+            known(own.high),
+            n,
+            of.as_ref().map(|of| count(of.outliers)),
+            known(own.allocated_bytes),
+        ];
+        rows.push(Row { name: label, values });
+    }
+    let more = rows.len().saturating_sub(MOST_ROWS);
+    part.figure("count", Some(count(rows.len())), "", "Benchmarks");
+    part.figure(
+        "measurements",
+        Some(count(bench.measurements.benchmark.len())),
+        "",
+        "Measurements of all stages",
+    );
+    part.figure("results", Some(count(number)), "", "Results, which the figures are of");
+    part.figure("outliers", (number > 0).then(|| count(outliers)), "", "Results outside Tukey's fences");
+    if number == 0 {
+        part.missing.push(NO_MEASUREMENTS);
+    }
+    if bench.lost.damage.kinds().iter().any(|kind| kind.harm == Harm::Lost) {
+        part.missing.push("Damaged entries of the file are left out: see what is lost");
+    }
+    rows.truncate(MOST_ROWS);
+    let about = "Time per operation, with the mean's interval at the harness's level, and bytes allocated per operation";
+    part.lists.push(List { name: "results", about, columns: COLUMNS, rows, more });
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{BenchmarkRow, MeasurementRow, Sym};
+
+    fn bench(results: &[f64]) -> Bench {
+        let mut bench = Bench::default();
+        let name = bench.strings.intern("Parse.Split");
+        let [mode, stage, warmup] = ["Workload", "Result", "Warmup"].map(|word| bench.strings.intern(word));
+        let (none, nan) = (Sym::NONE, f64::NAN);
+        bench.benchmarks.push(BenchmarkRow {
+            id: 0,
+            name,
+            parameters: none,
+            job: none,
+            n: 9,
+            mean: 4.0,
+            median: 3.0,
+            low: nan,
+            high: nan,
+            unit: none,
+            allocated_bytes: nan,
+        });
+        for (at, value) in results.iter().enumerate() {
+            // One of another stage is not counted.
+            for (stage, factor) in [(stage, 2.0), (warmup, 100.0)] {
+                let iteration = i64::try_from(at).unwrap();
+                let (launch, operations, value_ns) = (1, 2, value * factor);
+                bench.measurements.push(MeasurementRow {
+                    benchmark: 0,
+                    launch,
+                    mode,
+                    stage,
+                    iteration,
+                    operations,
+                    value_ns,
+                });
+            }
+        }
+        bench
+    }
+
+    #[test]
+    fn figures_are_of_the_results_per_operation() {
+        let explanation = explanation(&bench(&[1.0, 2.0, 3.0]));
+        let list = &explanation.parts[0].lists[0];
+        assert_eq!(list.rows[0].name, "Parse.Split");
+        let expected = [Some(2.0), Some(2.0), None, None, Some(3.0), Some(0.0), None];
+        assert_eq!(list.rows[0].values, expected);
+        assert_eq!((explanation.verdict, explanation.report.findings.len()), (None, 0));
+        assert!(explanation.parts[0].missing.is_empty());
+    }
+
+    #[test]
+    fn without_measurements_the_harness_s_own_figures_stand_in() {
+        let explanation = explanation(&bench(&[]));
+        let part = &explanation.parts[0];
+        assert_eq!(part.lists[0].rows[0].values[..2], [Some(4.0), Some(3.0)]);
+        assert_eq!((part.value("outliers"), part.missing.len()), (None, 1));
+    }
+}
