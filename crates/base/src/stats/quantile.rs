@@ -100,7 +100,10 @@ pub fn interpolated(sorted: &Sorted<'_, f64>, share: f64) -> Option<f64> {
     let below = place.floor() as usize;
     let low = *sorted.get(below)?;
     let high = sorted.get(below.saturating_add(1)).copied().unwrap_or(low);
-    Some(low + (high - low) * (place - place.floor()))
+    let part = place - place.floor();
+    let between = low + (high - low) * part;
+    // Values at both ends of what doubles hold are further apart than they hold.
+    Some(if between.is_finite() { between } else { low * (1.0 - part) + high * part })
 }
 
 #[cfg(test)]
@@ -154,6 +157,7 @@ mod tests {
         check(&[4.0, 2.0, 3.0, 1.0], 0.5, Some(2.5));
         check(&[4.0, 2.0, 3.0, 1.0], 1.0, Some(4.0));
         check(&[7.0], 0.75, Some(7.0));
+        check(&[f64::MIN, f64::MAX], 0.5, Some(0.0));
         check(&[], 0.5, None);
         check(&[1.0], f64::NAN, None);
     }

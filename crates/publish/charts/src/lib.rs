@@ -1,8 +1,9 @@
-//! Pictures as SVG within HTML, which need no script: flame graphs, lanes over time, sparklines, bars.
+//! Pictures as SVG within HTML, which need no script: flame graphs, lanes over time, distributions, sparklines, bars.
 //!
 //! ```text
 //! stacks::View ──► flame ──┐
-//! timeline::Lane ─► lanes ─┼─► markup (String) ─► a page
+//! timeline::Lane ─► lanes ─┤
+//! report::Distribution ────┼─► markup (String) ─► a page
 //! values ─► sparkline, bar ┘        classes ─► charts.css, colours for light and dark
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 #[cfg(test)]
 mod colours;
+mod distribution;
 mod escape;
 mod flame;
 mod lanes;
@@ -20,6 +22,7 @@ mod small;
 #[cfg(test)]
 mod testing;
 
+pub use distribution::distribution;
 pub use escape::escape;
 pub use flame::{Flame, FlameOptions, flame};
 pub use lanes::{LaneOptions, lanes};
