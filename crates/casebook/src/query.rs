@@ -120,7 +120,7 @@ fn table_width() -> usize {
 fn exhibits(sources: Vec<(Option<String>, PathBuf)>) -> Result<Vec<Found>> {
     let mut exhibits = Vec::new();
     for (alias, path) in sources {
-        for found in import::find(&path)? {
+        for found in reading::find(&path)? {
             let name = match (&alias, &found.name) {
                 (Some(alias), None) => Some(alias.clone()),
                 (None, name) => name.as_deref().map(sql_name),

@@ -1,6 +1,6 @@
 //! Opening an exhibit, with progress on a terminal's standard error once it lasts over a second.
 
-use import::{Options, Progress};
+use import::{Found, Options, Progress};
 use model::{Evidence, Trace};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -21,12 +21,23 @@ pub(crate) fn open_trace(path: &Path, payloads: bool) -> anyhow::Result<Arc<Trac
     })
 }
 
-/// Opens an exhibit of any kind; payloads are kept only for callers that read `events.fields`.
-pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Evidence> {
+/// What there is at a path: one exhibit, or several in sub-folders.
+pub(crate) fn find(path: &Path) -> anyhow::Result<Vec<Found>> {
+    refuse_standard_input(path)?;
+    Ok(import::find(path)?)
+}
+
+fn refuse_standard_input(path: &Path) -> anyhow::Result<()> {
     anyhow::ensure!(
         path != Path::new("-") || path.exists(),
         "a recording is read from a file, not from standard input: save it to a file first"
     );
+    Ok(())
+}
+
+/// Opens an exhibit of any kind; payloads are kept only for callers that read `events.fields`.
+pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Evidence> {
+    refuse_standard_input(path)?;
     let options = Options { payloads, threads: 2 };
     if !std::io::stderr().is_terminal() {
         return Ok(import::open(path, options)?);

@@ -1,4 +1,4 @@
-//! The program on what is no recording: exit code 2, one message that says what to do, within a second.
+//! The program on what it cannot read: exit code 2, one message that says what to do, within a second.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -32,7 +32,7 @@ fn check(path: &Path, parts: &[&str]) {
 }
 
 #[test]
-fn what_is_no_recording_is_told_with_its_reason() {
+fn what_cannot_be_read_is_refused_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -41,7 +41,10 @@ fn what_is_no_recording_is_told_with_its_reason() {
     };
     check(&folder.path().join("nowhere.nettrace"), &["nowhere.nettrace", "No such file"]);
     check(&file("empty.nettrace", b""), &["empty.nettrace", "the input is empty"]);
-    check(&file("text.nettrace", b"a text of several words"), &["not a trace", "`a text of severa`"]);
+    check(
+        &file("text.nettrace", b"a text of several words"),
+        &["is not a file that casebook reads", "a trace"],
+    );
     check(&file("newer.nettrace", b"Nettrace\0\0\0\0\x09\0\0\0\0\0\0\0"), &["version 9", "3 to 6"]);
     check(&file("cut.nettrace", b"Nettrace\x14\0\0\0!Fast"), &["ends within its header"]);
     check(&file("not.zst", b"\x28\xb5\x2f\xfd and then nothing of it"), &["not.zst"]);
@@ -50,8 +53,53 @@ fn what_is_no_recording_is_told_with_its_reason() {
     check(Path::new("-"), &["not from standard input", "save it to a file"]);
     let empty = folder.path().join("folder");
     fs::create_dir(&empty).unwrap();
-    check(&empty, &["is no exhibit", ".nettrace"]);
+    check(&empty, &["is not an exhibit", ".nettrace"]);
     check(Path::new("/dev/zero"), &["neither a file nor a folder"]);
+}
+
+/// What the program says of a file with these bytes.
+fn refused(name: &str, bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    let output = casebook(&["open", path.to_str().unwrap(), "--no-browser"]);
+    assert_eq!(output.status.code(), Some(2), "{name}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn files_of_other_tools_are_named_with_what_opens_them() {
+    let serialized = |name: &str| [b"\x14\0\0\0!FastSerialization.1\x05\x05\x01", name.as_bytes()].concat();
+    let check = |name: &str, bytes: &[u8], parts: &[&str]| {
+        let message = refused(name, bytes);
+        for part in parts {
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+    };
+    check(
+        "heap.gcdump",
+        &serialized("GCHeapDump"),
+        &["a .NET heap snapshot (.gcdump); this version cannot read it yet", "dotnet-gcdump"],
+    );
+    check("trace.etlx", &serialized("Microsoft.Diagnostics.Tracing.Etlx.TraceLog"), &["PerfView"]);
+    check("perf.data", b"PERFILE2\x68\0\0\0\0\0\0\0", &["a profile of perf", "perf report"]);
+    let core = [b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x04\0".as_slice(), &[0; 64]].concat();
+    check("core.1234", &core, &["a core dump", "dotnet-dump analyze"]);
+}
+
+#[test]
+fn no_message_shows_bytes_of_the_file() {
+    for name in ["secret.nettrace", "secret.json", "secret"] {
+        for bytes in
+            ["hunter2 hunter2", "{\"password\": \"hunter2\"}", "Nettracehunter2hunter2hunter2hunter2"]
+        {
+            let message = refused(name, bytes.as_bytes());
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+    let bench = r#"{"HostEnvironmentInfo":{"BenchmarkDotNetVersion":"1"},"Benchmarks":"hunter2"}"#;
+    let message = refused("secret-report-full.json", bench.as_bytes());
+    assert!(message.contains("line 1") && !message.contains("hunter2"), "{message}");
 }
 
 #[cfg(unix)]
