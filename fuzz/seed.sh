@@ -2,7 +2,8 @@
 # Fills fuzz/corpus with recordings to begin from. The folder is not part of the repository.
 set -eu
 cd "$(dirname "$0")"
-mkdir -p corpus/decoder corpus/import corpus/fields corpus/events
+mkdir -p corpus/decoder corpus/import corpus/fields corpus/events corpus/bench
+printf '%s' '{"Type":"T","Method":"M","Parameters":"N=1","Statistics":{"N":2,"Mean":1.5,"Median":NaN,"ConfidenceInterval":{"Lower":"","Upper":2}},"Memory":{"BytesAllocatedPerOperation":8},"Measurements":[{"IterationMode":"Workload","IterationStage":"Result","LaunchIndex":1,"IterationIndex":1,"Operations":16,"Nanoseconds":33}]}]}' >corpus/bench/one.json
 for target in decoder import; do
     for file in ../fixtures/format/*.nettrace ../fixtures/format/*.netperf; do
         cp "$file" "corpus/$target/"
