@@ -193,6 +193,9 @@ impl Surroundings {
                     format!("was changed since it was recorded: {bytes} bytes instead of {before}")
                 }
                 Check::OtherHash => "was changed since it was recorded: its hash differs".to_owned(),
+                Check::NotAFile if self.folder.join(&file.name).is_file() => {
+                    "is a link: not compared with what was recorded".to_owned()
+                }
                 Check::NotAFile => "is not a file: not read".to_owned(),
                 Check::Unreadable(cause) => format!("cannot be read: {cause}"),
             };
