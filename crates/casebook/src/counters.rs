@@ -4,7 +4,7 @@
 //! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
 
 use crate::target::Target;
-use crate::{duration, textpage};
+use crate::{duration, target};
 use anyhow::{Context, ensure};
 use ask::{Choice, Named, Wanted};
 use base::time::{Deadline, Stopwatch};
@@ -22,14 +22,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use stream::{Form, Stream};
-use table::{Frame, Table};
+use text::counters::{Frame, Reading, Table};
 
 mod ask;
 mod notes;
 mod screen;
 mod stream;
-mod table;
-mod value;
 
 /// How long a runtime has to start a session, or to be resumed.
 const BEGIN: Duration = Duration::from_secs(10);
@@ -133,11 +131,21 @@ fn start(args: &Args, subject: &Subject, wanted: &[Wanted]) -> anyhow::Result<Se
 }
 
 fn named(subject: &Subject) -> String {
-    format!("{} (process {})", textpage::printable(&subject.name), number(subject))
+    target::process(subject).named()
 }
 
-fn number(subject: &Subject) -> u64 {
-    subject.pid.map_or(subject.container_pid, u64::from)
+/// A value as the table takes it.
+fn reading(of: &import::CounterReading) -> Reading<'_> {
+    Reading {
+        ts_ns: of.ts_ns,
+        provider: &of.provider,
+        name: &of.name,
+        unit: &of.unit,
+        kind: &of.kind,
+        value: of.value,
+        tags: &of.tags,
+        is_change: of.is_change,
+    }
 }
 
 /// A flag that signals to end raise.
@@ -341,10 +349,10 @@ impl<'a> Watch<'a> {
         if let Some(rows) = &mut self.output.rows {
             rows.write(readings, self.feed.start_utc_ns().unwrap_or(0))?;
         }
-        for reading in readings {
-            self.notes.heard(&reading.provider);
+        for of in readings {
+            self.notes.heard(&of.provider);
             if self.output.shown != Shown::Nothing {
-                self.table.take(reading);
+                self.table.take(&reading(of));
             }
         }
         self.page.changed.get_or_insert(self.since.elapsed());
@@ -377,15 +385,9 @@ impl<'a> Watch<'a> {
     }
 
     fn title(&self) -> String {
-        let Subject { name, runtime, container, .. } = self.subject;
-        let runtime = runtime.as_ref().map_or_else(String::new, |version| format!(" · .NET {version}"));
-        let container = container
-            .as_ref()
-            .map_or_else(String::new, |id| format!(" · container {}", textpage::cut(id, 12)));
         let time = Timestamp::try_from(base::time::calendar());
         let time = time.map(|time| time.strftime("%H:%M:%S UTC").to_string()).unwrap_or_default();
-        let watched = span(self.since.elapsed());
-        format!("{name} · pid {}{runtime}{container} · watching {watched} · {time}", number(self.subject))
+        text::counters::title(&target::process(self.subject), self.since.elapsed(), &time)
     }
 
     /// Prints what stays when the page is gone, and says how it ended.
@@ -406,13 +408,8 @@ impl<'a> Watch<'a> {
             Ended::Subject if self.is_gone() => "; the process ended",
             Ended::Subject => "; the runtime ended the session",
         };
-        let summary = format!(
-            "watched {} for {}: {} values, {} events lost{how}",
-            named(self.subject),
-            span(self.since.elapsed()),
-            crate::unit::short(self.values as f64),
-            self.feed.lost()
-        );
+        let (process, watched) = (target::process(self.subject), self.since.elapsed());
+        let summary = text::counters::summary(&process, watched, self.values, self.feed.lost()) + how;
         match self.output.shown {
             Shown::Refreshed => writeln!(out, "{summary}")?,
             Shown::Nothing | Shown::Once if ended != Ended::Asked || self.feed.lost() > 0 => {
@@ -465,24 +462,9 @@ fn stop(session: &Session) -> anyhow::Result<Stopping> {
     Ok(Stopping { deadline, thread })
 }
 
-/// A span of time in words.
-fn span(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..60 => format!("{seconds} s"),
-        seconds @ 60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        seconds => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_of_time_read_well() {
-        let words = [0, 59, 61, 3_600, 90_061].map(|seconds| span(Duration::from_secs(seconds)));
-        assert_eq!(words, ["0 s", "59 s", "1 min 01 s", "1 h 00 min", "25 h 01 min"]);
-    }
 
     #[test]
     fn a_page_waits_until_a_batch_is_whole() {

@@ -1,8 +1,5 @@
 //! `casebook diff`: what changed between two recordings, on a page or as JSON.
 
-mod json;
-mod text;
-
 use crate::format::print_json;
 use crate::reading;
 use anyhow::Result;
@@ -13,6 +10,7 @@ use runtime::StackIndex;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use text::diff::Rows;
 
 /// What changed between two recordings of a service, in one list, what changed most first
 ///
@@ -70,10 +68,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         &Options { basis },
     );
     match args.format {
-        Format::Json => print_json(&json::document(&before, &after, &diff))?,
+        Format::Json => print_json(&text::diff::document(&before, &after, &diff))?,
         Format::Text => {
-            let rows = if args.all { text::Rows::All } else { text::Rows::First };
-            anstream::stdout().write_all(text::page(&before, &after, &diff, rows).text().as_bytes())?;
+            let rows = if args.all { Rows::All } else { Rows::First };
+            let page = text::diff::page(&runtime::heading(&before), &runtime::heading(&after), &diff, rows);
+            anstream::stdout().write_all(page.as_bytes())?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,18 +1,17 @@
 //! `casebook explain`: what a recording says about the service, on a page or as JSON.
 
-mod json;
-mod text;
-mod topics;
-mod verdict;
-
 use crate::format::print_json;
 use crate::reading;
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
+use model::{Evidence, Kind};
+use report::Explanation;
 use runtime::StackIndex;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use text::explain::Detail;
+use topics::{Id, Topic};
 
 /// What is wrong with the service, by a recording of it: findings with their evidence, and each part in figures
 ///
@@ -34,7 +33,7 @@ pub(crate) struct Args {
     figures: bool,
     /// Explain how these parts of the runtime work, with this recording's own figures
     #[arg(long, value_enum, value_name = "TOPICS", value_delimiter = ',')]
-    topic: Vec<topics::Name>,
+    topic: Vec<Name>,
     /// Exit with 1 where a finding is at least this severe
     #[arg(long, value_enum, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
@@ -61,38 +60,76 @@ enum Severity {
     Note,
 }
 
+/// A part of the runtime to explain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// Garbage collector: generations, budgets, pauses, modes
+    Gc,
+    /// Compiler: tiers, instrumentation, precompiled and dynamic code
+    Jit,
+    /// Thread pool: work, workers, injection, starvation
+    #[value(name = "threadpool")]
+    ThreadPool,
+    /// Memory: allocation, sampling, survival, large and pinned objects, finalizers
+    Memory,
+    /// Async methods: state machines, continuations, contexts, stacks
+    Async,
+    /// Requests: how many, how long, percentiles, Little's law
+    Requests,
+    /// Processors: use, the sampler, states of threads, saturation
+    Cpu,
+}
+
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.rules {
         anstream::stdout().write_all(findings::markdown().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.file.as_deref().unwrap_or_else(|| Path::new(""));
-    let recording = reading::open_trace(file, false)?;
-    let index = StackIndex::new(&recording);
-    let report = findings::explain_with(&recording, &index);
-    let parts = runtime::parts_with(&recording, &index);
-    let topics = topics::of(&recording, &index, &parts, &args.topic);
+    let evidence = reading::open(file, false)?;
+    let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();
+    let (explanation, topics) = explained(&evidence, &ids)?;
     match args.format {
         Format::Json => {
-            let mut document = json::document(&recording, &report, &parts);
+            let mut document = text::explain::document(&evidence, &explanation);
             if !topics.is_empty() {
-                document["topics"] = topics::json(&topics);
+                document["topics"] = text::topics::json(&topics);
             }
             print_json(&document)?;
         }
-        Format::Text if !topics.is_empty() => {
-            let page = topics::page(&recording, &topics);
-            anstream::stdout().write_all(page.text().as_bytes())?;
-        }
         Format::Text => {
-            let detail = if args.figures { text::Detail::Full } else { text::Detail::Short };
-            let page = text::page(&recording, &report, &parts, detail);
-            anstream::stdout().write_all(page.text().as_bytes())?;
+            let detail = if args.figures { Detail::Full } else { Detail::Short };
+            let page = if topics.is_empty() {
+                text::explain::page(&explanation, detail)
+            } else {
+                text::topics::page(&explanation.heading, &topics)
+            };
+            anstream::stdout().write_all(page.as_bytes())?;
         }
     }
     let least = args.fail_on.map(Severity::least);
-    let fails = least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least));
-    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let fails = |least| explanation.report.findings.iter().any(|finding| finding.severity >= least);
+    Ok(if least.is_some_and(fails) { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Everything that is said of an exhibit, and the topics that were asked for. This is the one place that chooses by the
+/// kind of evidence.
+fn explained(evidence: &Evidence, ids: &[Id]) -> Result<(Explanation, Vec<Topic>)> {
+    let (kind, file) = (evidence.kind(), &evidence.exhibit().file);
+    ensure!(
+        ids.is_empty() || kind == Kind::Trace,
+        "{file} is a {}: --topic is for traces (.nettrace), it explains how parts of the runtime work",
+        kind.title()
+    );
+    match evidence {
+        Evidence::Trace(trace) => {
+            let index = StackIndex::new(trace);
+            let explanation = findings::explanation(trace, &index);
+            let topics = topics::explain(trace, &index, &explanation.parts, ids);
+            Ok((explanation, topics))
+        }
+        Evidence::Bench(_) => bail!("{file}: benchmark files cannot be explained yet"),
+    }
 }
 
 impl Severity {
@@ -102,5 +139,41 @@ impl Severity {
             Self::Warning => report::Severity::Warning,
             Self::Note => report::Severity::Note,
         }
+    }
+}
+
+impl Name {
+    fn id(self) -> Id {
+        match self {
+            Self::Gc => Id::Gc,
+            Self::Jit => Id::Jit,
+            Self::ThreadPool => Id::ThreadPool,
+            Self::Memory => Id::Memory,
+            Self::Async => Id::Async,
+            Self::Requests => Id::Requests,
+            Self::Cpu => Id::Cpu,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topic_has_a_name_and_every_name_a_topic() {
+        let names: Vec<String> = Name::value_variants()
+            .iter()
+            .filter_map(|name| Some(name.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        assert_eq!(names, Id::ALL.map(Id::name));
+        assert_eq!(Name::value_variants().iter().map(|name| name.id()).collect::<Vec<_>>(), Id::ALL);
+    }
+
+    #[test]
+    fn topics_are_for_traces_alone() {
+        let refused = explained(&Kind::Bench.empty(), &[Id::Gc]).unwrap_err().to_string();
+        assert!(refused.contains("is a benchmark file: --topic is for traces"), "{refused}");
+        assert!(explained(&Kind::Trace.empty(), &[Id::Gc]).is_ok());
     }
 }

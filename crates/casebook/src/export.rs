@@ -249,7 +249,7 @@ fn begin_folder(path: &Path) -> Result<PendingFolder> {
 fn tables(evidence: &Evidence, to: To, folder: &Folder) -> Result<Report> {
     let left_out = match evidence {
         Evidence::Trace(trace) => export::lost(trace),
-        other => export::damage(other.lost()),
+        other @ Evidence::Bench(_) => export::damage(other.lost()),
     };
     let exhibit = evidence.tables();
     let start = exhibit.exhibit().start_utc.parse::<jiff::Timestamp>().ok();

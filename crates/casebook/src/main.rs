@@ -19,8 +19,6 @@ mod serving;
 mod stacks;
 mod tables;
 mod target;
-mod textpage;
-mod unit;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;

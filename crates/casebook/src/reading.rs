@@ -68,7 +68,8 @@ impl Meter {
         }
         self.shown = Some(now);
         // Progress is a courtesy: a terminal that refuses it stops nothing.
-        drop(write!(std::io::stderr(), "\r\x1b[K{}", line(progress, lasted)));
+        let line = text::progress::reading(progress.read, progress.total, lasted);
+        drop(write!(std::io::stderr(), "\r\x1b[K{line}"));
     }
 
     fn clear(&self) {
@@ -78,32 +79,7 @@ impl Meter {
     }
 }
 
-fn line(progress: Progress, lasted: Duration) -> String {
-    let megabytes = progress.read / 1_000_000;
-    let Some(total) = progress.total.filter(|total| *total > 0 && progress.read <= *total) else {
-        return format!("reading … {megabytes} MB");
-    };
-    let percent = u128::from(progress.read) * 100 / u128::from(total);
-    let left = lasted.as_millis() * u128::from(total - progress.read) / u128::from(progress.read.max(1));
-    format!("reading … {percent} %, about {} s left", left.div_ceil(1000))
-}
-
 #[expect(clippy::disallowed_methods, reason = "the program reads the clock, for progress alone")]
 fn now() -> Instant {
     Instant::now()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn progress_has_an_estimate_where_the_size_is_known() {
-        let check = |read, total, expected: &str| {
-            assert_eq!(line(Progress { read, total }, Duration::from_secs(2)), expected);
-        };
-        check(25_000_000, Some(100_000_000), "reading … 25 %, about 6 s left");
-        check(25_000_000, None, "reading … 25 MB");
-        check(25_000_000, Some(20_000_000), "reading … 25 MB");
-    }
 }

@@ -12,15 +12,16 @@ use recorder::{
 };
 use serde::Serialize;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-mod text;
+mod said;
 
-pub(crate) use text::tell;
+pub(crate) use said::tell;
 
 /// How long a runtime has to answer a command beside the recording.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -184,7 +185,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recorded = of_subject(args, plan_of_folder, stop_on, &signals, &mut launched);
     // Also where nothing could be recorded: what was started for the recording ends with it.
     if let Some(launched) = launched {
-        text::tell_of_command(launched.end());
+        said::tell_of_command(launched.end());
     }
     recorded
 }
@@ -249,7 +250,7 @@ fn plan(args: &Args, shape: Shape) -> anyhow::Result<Plan> {
 
 fn warn_of_cost(args: &Args) {
     if args.profile.is_dear() {
-        text::tell(&format!(
+        said::tell(&format!(
             "profile {} costs: a service that uses all its processors keeps about {:.0} % of its throughput \
              (default: {:.0} %)",
             args.profile.name(),
@@ -264,7 +265,7 @@ fn launch(args: &Args, signals: &Signals) -> anyhow::Result<Option<Launched>> {
     if args.command.is_empty() {
         return Ok(None);
     }
-    text::tell("starting the program, suspended, and waiting for a .NET runtime in it");
+    said::tell("starting the program, suspended, and waiting for a .NET runtime in it");
     // What a program prints must not mix with our document.
     let stdout = if args.format == Form::Json { Stdio::from(std::io::stderr()) } else { Stdio::inherit() };
     let mut guard = std::process::Command::new(std::env::current_exe().context("cannot find this program")?);
@@ -296,7 +297,7 @@ fn record(
     }
     let make_reader: MakeReader = Arc::new(move |_role| Box::new(Along(Alongside::new(stop_on.clone()))));
     let control = Control::default();
-    let mut line = text::Line::new(options);
+    let mut line = said::Line::new(options);
     let outcome = recorder::record(subject, options, &control, &make_reader, &mut |progress: Progress| {
         signals.pass_on(&control);
         if let Some(launched) = launched {
@@ -357,7 +358,8 @@ struct FileEntry {
 
 fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) -> anyhow::Result<()> {
     if args.format == Form::Text {
-        return text::show(subject, options, outcome);
+        std::io::stdout().lock().write_all(said::result(subject, options, outcome).as_bytes())?;
+        return Ok(());
     }
     let files = outcome.files.iter().map(|file| FileEntry {
         name: file.name.clone(),

@@ -18,6 +18,16 @@ const MOST_PEERS: u32 = 5;
 /// How long a runtime behind a named socket has to say what it is.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// A process as texts name it.
+pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
+    text::Process {
+        name: &subject.name,
+        pid: subject.pid.map_or(subject.container_pid, u64::from),
+        runtime: subject.runtime.as_deref(),
+        container: subject.container.as_deref(),
+    }
+}
+
 /// Which process.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(multiple = false)]

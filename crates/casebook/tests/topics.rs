@@ -41,6 +41,19 @@ fn an_unknown_topic_is_told_with_the_seven_that_there_are() {
 }
 
 #[test]
+fn topics_of_benchmarks_are_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results-report-full.json");
+    let results = r#"{"HostEnvironmentInfo": {"BenchmarkDotNetVersion": "0.14.0"}, "Benchmarks": []}"#;
+    std::fs::write(&file, results).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    let output = command.arg("explain").arg(file).args(["--topic", "gc"]).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("is a benchmark file: --topic is for traces"), "{message}");
+}
+
+#[test]
 fn no_number_in_a_text_is_none_and_no_noun_has_the_wrong_number() {
     for fixture in FIXTURES {
         let document = document(fixture, &["--format", "json", "--topic", ALL]);

@@ -2,10 +2,10 @@
 //!
 //! On the page notes stand in its last lines; elsewhere each goes to standard error, once.
 
-use crate::textpage::printable;
 use import::CounterNote;
 use std::collections::BTreeSet;
 use std::io::Write;
+use text::printable;
 
 /// Different notes that are told.
 const MOST_NOTES: usize = 20;

@@ -55,7 +55,7 @@ impl Stream {
             let text = String::from_utf8_lossy(&batch).into_owned();
             batch = text
                 .lines()
-                .flat_map(|line| [crate::textpage::printable(line), "\n".to_owned()])
+                .flat_map(|line| [text::printable(line), "\n".to_owned()])
                 .collect::<String>()
                 .into_bytes();
         }

@@ -26,7 +26,7 @@ pub use verdict::verdict;
 
 use facts::Facts;
 use model::Trace;
-use report::{Finding, Measured, NotChecked, Report, Severity};
+use report::{Explanation, Finding, Measured, NotChecked, Report, Severity};
 use runtime::StackIndex;
 
 /// Adds to findings that rest on samples in what share of the time samples were taken, if not in all of it.
@@ -45,6 +45,17 @@ fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
 
 /// A recording that is shorter shows nothing that lasts.
 pub const LEAST_SECONDS: f64 = 0.3;
+
+/// Everything that is said of a recording: its heading, what the rules find, and its figures.
+pub fn explanation(recording: &Trace, index: &StackIndex) -> Explanation {
+    let report = explain_with(recording, index);
+    Explanation {
+        heading: runtime::heading(recording),
+        verdict: Some(verdict(&report, recording)),
+        report,
+        parts: runtime::parts_with(recording, index),
+    }
+}
 
 /// Holds every rule against a recording.
 pub fn explain(recording: &Trace) -> Report {

@@ -1,9 +1,14 @@
-//! The comparison as a page: what was compared, what to keep in mind, then the list.
+//! A comparison of two exhibits, as a page or as JSON.
+//!
+//! The page says what was compared and what to keep in mind, then lists the changes.
 
-use crate::textpage::{Page, Tone, WIDTH, cut};
-use crate::unit::show;
-use model::Trace;
-use report::{Basis, Change, ChangeVerdict, Diff, Subject};
+mod json;
+
+pub use json::document;
+
+use crate::page::{LABEL, Page, Tone, WIDTH, cut, keep_end};
+use report::unit::show;
+use report::{Basis, Change, ChangeVerdict, Diff, Heading, Subject};
 use runtime::written_name;
 
 /// How many rows are shown of those beyond noise, unless all are asked for.
@@ -11,14 +16,12 @@ const FIRST: usize = 40;
 /// Columns of a value, and of the change.
 const VALUE: usize = 13;
 const CHANGE: usize = 9;
-/// Columns that labels take on a page, which the names of rows do not have.
-const LABEL: usize = 12;
-/// What is left for names.
+/// What labels, values and the change leave for names.
 const NAME: usize = WIDTH - LABEL - 2 * (VALUE + 1) - CHANGE - 2;
 
 /// Which rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rows {
+pub enum Rows {
     /// The first of those beyond noise.
     First,
     /// All.
@@ -26,20 +29,20 @@ pub(super) enum Rows {
 }
 
 /// The page.
-pub(super) fn page(before: &Trace, after: &Trace, diff: &Diff, rows: Rows) -> Page {
+pub fn page(before: &Heading, after: &Heading, diff: &Diff, rows: Rows) -> String {
     let mut page = Page::default();
-    page.title(&format!("{} → {}", file_name(before), file_name(after)));
-    for (recording, which) in [(before, "before"), (after, "after")] {
-        page.line(which, &recording.exhibit.file);
-        page.line("", &runtime::subject(recording).join(" · "));
-        page.line("", &runtime::recorded(recording));
+    page.title(&format!("{} → {}", before.name, after.name));
+    for (heading, which) in [(before, "before"), (after, "after")] {
+        page.line(which, &heading.file);
+        page.line("", &heading.subject.join(" · "));
+        page.line("", &heading.recorded);
     }
     page.line("compared", &compared(diff));
     for (at, caveat) in diff.caveats.iter().enumerate() {
         page.warning(if at == 0 { "mind" } else { "" }, caveat);
     }
     page.gap();
-    page.block("verdict", tone(diff), &[verdict(diff)]);
+    page.block("verdict", tone(diff), &verdict(diff));
     let (first, rest): (Vec<&Change>, Vec<&Change>) = diff.rows.iter().partition(|row| is_beyond(row));
     let shown = if rows == Rows::All { first.len() } else { FIRST };
     list(&mut page, "what changed", &first, shown);
@@ -53,13 +56,7 @@ pub(super) fn page(before: &Trace, after: &Trace, diff: &Diff, rows: Rows) -> Pa
         list(&mut page, "too little data to say", &too_little, too_little.len());
     }
     end(&mut page, diff, rows);
-    page
-}
-
-/// The file without its folders.
-fn file_name(recording: &Trace) -> &str {
-    let file = recording.exhibit.file.trim_end_matches(['/', '\\']);
-    file.rsplit(['/', '\\']).next().unwrap_or(file)
+    page.into_text()
 }
 
 /// What is not in the list, and what the list cannot tell.
@@ -119,7 +116,7 @@ fn verdict(diff: &Diff) -> String {
     }
 }
 
-/// Rows under a heading of columns; nothing where there are none.
+/// Rows under a heading of columns. Prints nothing without rows.
 fn list(page: &mut Page, title: &str, rows: &[&Change], shown: usize) {
     if rows.is_empty() {
         return;
@@ -149,7 +146,7 @@ fn list(page: &mut Page, title: &str, rows: &[&Change], shown: usize) {
 fn words(row: &Change) -> (String, String) {
     match row.subject {
         Subject::Finding => (row.name.clone(), String::new()),
-        // Tags come as JSON.
+        // Tags are JSON, whose punctuation says nothing here.
         Subject::Counter => {
             let name =
                 row.name.replace("{\"", "").replace("\":\"", "=").replace("\",\"", " ").replace("\"}", "");
@@ -161,15 +158,6 @@ fn words(row: &Change) -> (String, String) {
         _ if row.method.is_some() => (format!("{}:", row.measure), written_name(&row.name)),
         _ => (format!("{}:", row.measure), row.name.clone()),
     }
-}
-
-/// A name that is too long loses its beginning, which tells less than its end.
-fn keep_end(name: &str, width: usize) -> String {
-    let len = name.chars().count();
-    if len <= width {
-        return name.to_owned();
-    }
-    std::iter::once('…').chain(name.chars().skip(len + 1 - width.max(1))).collect()
 }
 
 fn value(row: &Change, value: Option<f64>) -> String {
@@ -188,7 +176,7 @@ fn value(row: &Change, value: Option<f64>) -> String {
     }
 }
 
-/// The change in a word: times, percent, new, gone, appeared.
+/// The change in a word: a factor, a percentage, `new` or `gone`; of a finding what happened to it.
 fn changed(row: &Change) -> String {
     let (Some(before), Some(after)) = (row.before, row.after) else { return String::new() };
     if row.subject == Subject::Finding {
@@ -199,7 +187,7 @@ fn changed(row: &Change) -> String {
         _ if before.to_bits() == after.to_bits() => "=".to_owned(),
         _ if before == 0.0 => "new".to_owned(),
         _ if after == 0.0 => "gone".to_owned(),
-        // Through 0 there is no ratio.
+        // There is no ratio between values of different signs.
         _ if !ratio.is_finite() || ratio < 0.0 => String::new(),
         more if more >= 2.0 => format!("× {}", times(more)),
         less if less <= 0.5 => format!("÷ {}", times(1.0 / less)),
@@ -211,7 +199,7 @@ fn times(ratio: f64) -> String {
     match ratio {
         huge if huge >= 1e6 => ">1,000,000".to_owned(),
         large if large >= 100.0 => show(large.round(), ""),
-        // Three digits, and no zeros that say nothing.
+        // Three digits, without zeros at the end.
         middle if middle >= 10.0 => format!("{middle:.1}").trim_end_matches(".0").to_owned(),
         small => format!("{small:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),
     }
@@ -278,7 +266,7 @@ mod tests {
         change.measure = "y".repeat(300);
         change.unit = "z".repeat(300);
         list(&mut page, "what changed", &[&change], 1);
-        let text = anstream::adapter::strip_str(page.text()).to_string();
+        let text = anstream::adapter::strip_str(&page.into_text()).to_string();
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert_eq!(widest, Some(WIDTH), "{text}");
     }

@@ -1,14 +1,12 @@
-//! Values in words, and values over time as a row of blocks.
+//! Values over time as a row of blocks.
 
-pub(crate) use report::unit::{duration, short, show};
-
-/// Values over time as a row of blocks; a piece without a value is a blank.
+/// One block per value, the largest value at full height. A piece without a value is a blank.
 pub(crate) fn sparkline(values: &[Option<f64>]) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
     let block = |value: f64| {
         let level = BLOCKS.iter().enumerate().rev().find(|(level, _)| {
-            // The lowest block stands for nothing, the others for what passes their eighth.
+            // The lowest block also stands for zero; each other one for values above its eighth of the largest.
             let least = f64::from(u32::try_from(*level).unwrap_or(0)) / 8.0;
             value > most * least || *level == 0
         });

@@ -1,19 +1,19 @@
-//! Counters' values in words, by the units that their authors wrote.
+//! Values of counters in words, by the units that their authors wrote.
 
-use crate::textpage::{cut, printable};
-use crate::unit;
+use crate::page::{cut, printable};
+use report::unit;
 
-/// The widest word of a unit that is not known.
+/// The widest unit, of those that are not known.
 const MOST_UNIT: usize = 12;
-/// Beyond it digits say nothing.
+/// Beyond this, digits say nothing.
 const MOST: f64 = 1e15;
 
 /// What a unit measures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Measure<'a> {
-    /// Bytes, so many each.
+    /// Bytes; how many each unit is.
     Bytes(f64),
-    /// Time, so many milliseconds each.
+    /// Time; how many milliseconds each unit is.
     Time(f64),
     Percent,
     Count,
@@ -43,7 +43,7 @@ fn measure(unit: &str) -> Measure<'_> {
     }
 }
 
-/// A value, or with `per_second` a change a second.
+/// A value, or with `per_second` its change per second.
 pub(super) fn show(value: f64, unit: &str, per_second: bool) -> String {
     if !value.is_finite() {
         return if value.is_nan() { "–" } else { "∞" }.to_owned();
@@ -65,7 +65,7 @@ pub(super) fn show(value: f64, unit: &str, per_second: bool) -> String {
 fn number(value: f64) -> String {
     match value {
         vast if vast >= MOST => format!("{vast:.2e}"),
-        // Not nothing, though it rounds to it.
+        // It rounds to zero, but is not zero.
         tiny if tiny > 0.0 && tiny < 0.005 => "<0.01".to_owned(),
         value => unit::short(value),
     }

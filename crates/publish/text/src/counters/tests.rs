@@ -1,22 +1,11 @@
 //! Pages as they are seen, without their colours.
 
 use super::*;
-use import::CounterSource;
 
-fn reading(seconds: i64, at: &[&str; 4], kind: &'static str, value: f64) -> CounterReading {
-    let [provider, name, unit, tags] = at.map(str::to_owned);
-    let ts_ns = seconds * 1_000_000_000;
-    CounterReading {
-        ts_ns,
-        source: CounterSource::Meter,
-        provider,
-        name,
-        unit,
-        kind: kind.into(),
-        value,
-        tags,
-        is_change: name_is_change(at[1]),
-    }
+fn reading<'a>(seconds: i64, at: &[&'a str; 4], kind: &'a str, value: f64) -> Reading<'a> {
+    let [provider, name, unit, tags] = *at;
+    let is_change = name_is_change(name);
+    Reading { ts_ns: seconds * 1_000_000_000, provider, name, unit, kind, value, tags, is_change }
 }
 
 fn name_is_change(name: &str) -> bool {

@@ -1,11 +1,11 @@
 //! The comparison as one JSON document, in the shape that scripts rely on.
 
-use model::Trace;
+use model::{Kind, Trace};
 use report::{Better, Change, Diff};
 use serde_json::{Value, json};
 
 /// The document.
-pub(super) fn document(before: &Trace, after: &Trace, diff: &Diff) -> Value {
+pub fn document(before: &Trace, after: &Trace, diff: &Diff) -> Value {
     let changes: Vec<Value> = diff.rows.iter().map(change).collect();
     let not_compared: Vec<Value> =
         diff.not_compared.iter().map(|of| json!({"what": of.what, "why": of.why})).collect();
@@ -13,7 +13,7 @@ pub(super) fn document(before: &Trace, after: &Trace, diff: &Diff) -> Value {
         diff.left_out.iter().map(|(rows, what)| json!({"rows": rows, "what": what})).collect();
     let requests = |of: fn((f64, f64)) -> f64| diff.requests.map(of);
     json!({
-        "kind": model::Kind::Trace.name(),
+        "kind": Kind::Trace.name(),
         "per": diff.basis.name(),
         "before": side(before, diff.observed_ns.0, requests(|of| of.0), diff.pieces.0),
         "after": side(after, diff.observed_ns.1, requests(|of| of.1), diff.pieces.1),
@@ -73,7 +73,7 @@ fn change(row: &Change) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use diff::{Options, Side};
+    use ::diff::{Options, Side};
     use report::Basis;
     use runtime::StackIndex;
 
@@ -82,7 +82,7 @@ mod tests {
         let (recording, report) = (Trace::default(), report::Report::default());
         let index = StackIndex::new(&recording);
         let side = Side { recording: &recording, index: &index, report: &report, range: None };
-        let diff = diff::compare(&side, &side, &Options { basis: Basis::Request });
+        let diff = ::diff::compare(&side, &side, &Options { basis: Basis::Request });
         let document = document(&recording, &recording, &diff);
         for key in ["kind", "per", "before", "after", "caveats", "changes", "not_compared", "left_out"] {
             assert!(document.get(key).is_some(), "{key}");

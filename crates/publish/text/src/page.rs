@@ -1,28 +1,29 @@
 //! A page of text for a terminal: labelled lines, tables and sparklines, no wider than [`WIDTH`].
 //!
-//! Texts come from recordings, which anyone may have written: none moves the cursor or sets a colour.
+//! Texts come from recordings, which anyone may have written: none of them moves the cursor or sets a colour.
 
-use crate::unit::{show, sparkline};
-use clap::builder::styling::{AnsiColor, Style};
-use report::{List, Part, Series};
+use crate::sparkline::sparkline;
+use anstyle::{AnsiColor, Style};
+use report::unit::show;
+use report::{Figure, List, Part, Series};
 
 /// The widest line.
 pub(crate) const WIDTH: usize = 100;
-/// The column in which the content begins.
-const LABEL: usize = 12;
+/// The columns that labels take: content begins behind them.
+pub(crate) const LABEL: usize = 12;
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 
-/// How a text reads.
+/// How much a text asks for attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// As any other.
+    /// No more than any other.
     Plain,
     /// Nothing to do.
     Good,
-    /// To be looked at.
+    /// Worth a look.
     Warning,
-    /// To be acted on.
+    /// Needs action.
     Bad,
 }
 
@@ -37,16 +38,16 @@ impl Tone {
     }
 }
 
-/// A page as it grows; colours are in it, and are taken out where it goes to no terminal.
+/// A page as it grows, with its colours.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     text: String,
 }
 
 impl Page {
-    /// The page so far.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// The finished page.
+    pub(crate) fn into_text(self) -> String {
+        self.text
     }
 
     /// A line in bold.
@@ -69,11 +70,9 @@ impl Page {
         self.labelled(label, text, WARNING, WARNING);
     }
 
-    /// Lines of bold text in a tone, with a label.
-    pub(crate) fn block(&mut self, label: &str, tone: Tone, lines: &[String]) {
-        for (at, line) in lines.iter().enumerate() {
-            self.labelled(if at == 0 { label } else { "" }, line, tone.style(), tone.style());
-        }
+    /// Bold text in a tone, with a label.
+    pub(crate) fn block(&mut self, label: &str, tone: Tone, text: &str) {
+        self.labelled(label, text, tone.style(), tone.style());
     }
 
     /// A coloured word in front of a text in bold.
@@ -81,7 +80,7 @@ impl Page {
         self.labelled(word, text, tone.style(), HEADING);
     }
 
-    /// Short values, aligned to the right, each with its words; nothing where there are none.
+    /// Short values, aligned to the right, each with its words. Prints nothing without values.
     pub(crate) fn pairs(&mut self, label: &str, pairs: Vec<(String, String)>) {
         let width = pairs.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0);
         for (at, (value, words)) in pairs.into_iter().enumerate() {
@@ -118,7 +117,7 @@ impl Page {
         }
     }
 
-    /// The figures of a part that have a value, with the words they are shown with.
+    /// The figures of a part that have a value, each in its words: `{}` stands for the value.
     pub(crate) fn figures(&mut self, label: &str, part: &Part, words: &[(&str, &str)]) {
         let shown = words.iter().filter_map(|(name, words)| {
             let figure = part.figures.iter().find(|figure| figure.name == *name)?;
@@ -130,7 +129,16 @@ impl Page {
         }
     }
 
-    /// A part's course over time; nothing where it is flat at zero.
+    /// All figures of a part that have a value, by their names. Prints nothing without values.
+    pub(crate) fn all_figures(&mut self, part: &Part) {
+        let named = |of: &Figure| Some(format!("{} {}", show(of.value?, of.unit), of.name));
+        let shown: Vec<String> = part.figures.iter().filter_map(named).collect();
+        if !shown.is_empty() {
+            self.line(part.id, &shown.join(" · "));
+        }
+    }
+
+    /// How a value of a part changes over time. Prints nothing if it is always zero.
     pub(crate) fn course(&mut self, part: &Part, name: &str) {
         let Some(series) = part.course(name) else { return };
         let most = series.values.iter().flatten().copied().fold(0.0, f64::max);
@@ -145,13 +153,13 @@ impl Page {
         }
     }
 
-    /// A course with its name before it; nothing where it is flat at zero.
+    /// The same, with the name of the series as a label.
     pub(crate) fn series(&mut self, series: &Series) {
         let most = series.values.iter().flatten().copied().fold(0.0, f64::max);
         if most > 0.0 {
             let (line, most) = (sparkline(&series.values), show(most, series.unit));
             let text = format!("{line}  at most {most}: {}", about(series.about));
-            // Not wrapped: a blank is a piece without a value.
+            // Wrapping would remove blanks, which stand for pieces without a value.
             self.line_as(series.name, &cut(&text, WIDTH - LABEL), Style::new());
         }
     }
@@ -159,12 +167,12 @@ impl Page {
     /// The first rows of a part's list, values before names.
     pub(crate) fn list(&mut self, part: &Part, name: &str, rows: usize) {
         if let Some(list) = part.list(name).filter(|list| !list.rows.is_empty()) {
-            self.table(list, rows);
+            self.table("", list, rows);
         }
     }
 
-    /// The first rows of a list, values before names.
-    pub(crate) fn table(&mut self, list: &List, rows: usize) {
+    /// The first rows of a list under its columns, values before names; the label stands beside the columns.
+    pub(crate) fn table(&mut self, label: &str, list: &List, rows: usize) {
         let columns: Vec<Vec<String>> = (0..list.columns.len()).map(|at| cells(list, at, rows)).collect();
         let widths: Vec<usize> = columns
             .iter()
@@ -179,9 +187,10 @@ impl Page {
                 line.extend([format!("{cell:>width$}  ", width = *width)]);
             }
             let left = (WIDTH - LABEL).saturating_sub(line.chars().count());
-            // Of a frame's name the end tells more than the beginning.
+            // The end of a frame's name says more than its beginning.
             line.push_str(&if at == 0 { cut(&about(name), left) } else { cut_name(name, left) });
-            self.line_as("", &line, if at == 0 { Style::new().dimmed() } else { Style::new() });
+            let (label, style) = if at == 0 { (label, Style::new().dimmed()) } else { ("", Style::new()) };
+            self.line_as(label, &line, style);
         }
     }
 
@@ -219,7 +228,7 @@ impl Page {
     }
 }
 
-/// A heading of a column, and its values.
+/// The heading of a column, then its values.
 fn cells(list: &List, at: usize, rows: usize) -> Vec<String> {
     let Some(column) = list.columns.get(at) else { return Vec::new() };
     let values = list.rows.iter().take(rows).map(|row| {
@@ -228,13 +237,13 @@ fn cells(list: &List, at: usize, rows: usize) -> Vec<String> {
     std::iter::once(column.name.to_owned()).chain(values).collect()
 }
 
-/// A text whose every character takes its place: none that steers a terminal, or turns the direction of what follows.
-pub(crate) fn printable(text: &str) -> String {
+/// Replaces each character that controls a terminal or changes the direction of text by a blank.
+pub fn printable(text: &str) -> String {
     let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
-/// Words with their number; of one the word behind it is no plural.
+/// Words with their number; the noun behind a 1 loses its plural.
 fn counted(words: &str, number: &str) -> String {
     let Some((before, after)) = words.split_once("{} ").filter(|_| number == "1") else {
         return words.replace("{}", number);
@@ -243,13 +252,13 @@ fn counted(words: &str, number: &str) -> String {
     format!("{before}1 {}{rest}", noun.strip_suffix('s').unwrap_or(noun))
 }
 
-/// A sentence in the middle of a line.
-fn about(text: &str) -> String {
+/// A sentence as it stands in the middle of a line: without its capital letter.
+pub(crate) fn about(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
-/// Text cut to a width, with a sign that it was.
+/// Text cut to a width, with `…` in place of what is missing.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -257,20 +266,25 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// A method's name without its signature; what is still too long loses its beginning.
+/// A method's name without its signature. If it is still too long, it loses its beginning.
 fn cut_name(name: &str, width: usize) -> String {
     let bare = match name.split_once('(') {
         Some((bare, _)) if name.contains('!') => bare,
         _ => name,
     };
-    let len = bare.chars().count();
-    if len <= width {
-        return bare.to_owned();
-    }
-    std::iter::once('…').chain(bare.chars().skip(len + 1 - width.max(1))).collect()
+    keep_end(bare, width)
 }
 
-/// Lines of words; a word that is longer than a line is cut.
+/// Text cut to a width at its beginning: the end of a name says more.
+pub(crate) fn keep_end(text: &str, width: usize) -> String {
+    let len = text.chars().count();
+    if len <= width {
+        return text.to_owned();
+    }
+    std::iter::once('…').chain(text.chars().skip(len + 1 - width.max(1))).collect()
+}
+
+/// Breaks text into lines at blanks; a word that is longer than a line is cut.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.chars().count() <= width {
         return vec![text.to_owned()];
@@ -321,7 +335,7 @@ mod tests {
         page.warning(text, text);
         page.line_as("", text, Style::new());
         // The page's own colours are the only sequences in it.
-        let own = anstream::adapter::strip_str(page.text()).to_string();
+        let own = anstream::adapter::strip_str(&page.into_text()).to_string();
         assert_eq!(own.lines().count(), 4, "{own}");
         assert!(!own.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "{own:?}");
         assert!(own.contains("]0;b"), "{own:?}");
@@ -333,7 +347,7 @@ mod tests {
         page.line("label", &"word ".repeat(60));
         page.line("label", &"x".repeat(300));
         page.title(&"y".repeat(300));
-        let text = anstream::adapter::strip_str(page.text()).to_string();
+        let text = anstream::adapter::strip_str(&page.into_text()).to_string();
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert_eq!(widest, Some(WIDTH));
     }

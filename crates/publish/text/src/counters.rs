@@ -1,24 +1,28 @@
-//! The table: the latest values by provider and instrument, each with its course.
+//! Counters and meters of a running process, as a table: the latest values by provider and instrument, each with its last
+//! values as blocks.
 //!
-//! It holds at most [`MOST_SERIES`] series with [`MOST_COURSE`] values each. Texts come from the subject: they are made
+//! It holds at most [`MOST_SERIES`] series with [`MOST_COURSE`] values each. Texts come from the process: they are made
 //! printable and cut as they come in.
 
-use super::value::show;
-use crate::textpage::{cut, printable};
-use crate::unit::sparkline;
-use clap::builder::styling::{AnsiColor, Style};
-use import::CounterReading;
+use crate::page::{cut, printable};
+use crate::sparkline::sparkline;
+use anstyle::{AnsiColor, Style};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use value::show;
 
 mod fit;
+mod value;
+mod watched;
 
-/// Series that are shown at most; the runtime publishes 1,000 unless told otherwise.
+pub use watched::{summary, title};
+
+/// The most series that are shown; the runtime publishes 1,000 unless told otherwise.
 const MOST_SERIES: usize = 2000;
 /// Values of a course.
 const MOST_COURSE: usize = 60;
 /// Letters of a name, and of a set of tags, that are kept.
 const MOST_TEXT: usize = 1000;
-/// A series that was not published for so long gives way to a new one.
+/// A series that was not published for this long gives way to a new one.
 const GIVES_WAY_NS: i64 = 60_000_000_000;
 
 const TITLE: Style = Style::new().bold();
@@ -33,6 +37,27 @@ const QUANTILE: usize = 9;
 const LEAST_TAGS: usize = 4;
 const QUANTILES: [&str; 3] = ["p50", "p95", "p99"];
 
+/// A value that a counter or an instrument published.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// When, in nanoseconds since the session began.
+    pub ts_ns: i64,
+    /// The name of the event source or meter.
+    pub provider: &'a str,
+    /// The name of the counter or instrument.
+    pub name: &'a str,
+    /// The unit, as published.
+    pub unit: &'a str,
+    /// `rate`, `total`, `value`, `count`, `sum`, or the name of a quantile: `p50`.
+    pub kind: &'a str,
+    /// The value. NaN if the event has none.
+    pub value: f64,
+    /// Its tags, as a JSON object.
+    pub tags: &'a str,
+    /// Whether it is the change since the session began instead of the value.
+    pub is_change: bool,
+}
+
 /// A counter or instrument with a set of tags.
 #[derive(Debug, Default)]
 struct Series {
@@ -45,47 +70,47 @@ struct Series {
     total: Option<f64>,
     /// Whether its values are changes since the session began.
     is_change: bool,
-    /// By name; of the last publication alone.
+    /// By name, of the last publication only.
     quantiles: BTreeMap<String, f64>,
     is_histogram: bool,
     /// When the last count came.
     counted_ns: Option<i64>,
     course: VecDeque<f64>,
-    /// The sum of its values: tells which series matter, and changes slowly.
+    /// The sum of its values. It says which series matter, and changes slowly.
     weight: f64,
 }
 
 impl Series {
-    fn take(&mut self, reading: &CounterReading, interval_ns: i64) {
-        let CounterReading { ts_ns, kind, value, .. } = reading;
-        if *ts_ns != self.seen_ns {
+    fn take(&mut self, reading: &Reading<'_>, interval_ns: i64) {
+        let Reading { ts_ns, kind, value, .. } = *reading;
+        if ts_ns != self.seen_ns {
             self.quantiles.clear();
         }
-        self.seen_ns = *ts_ns;
+        self.seen_ns = ts_ns;
         self.is_change = reading.is_change;
-        match kind.as_ref() {
-            "value" => self.course(*value),
-            "rate" if is_level(&reading.name) => {}
-            "total" if is_level(&reading.name) => self.course(*value),
+        match kind {
+            "value" => self.course(value),
+            "rate" if is_level(reading.name) => {}
+            "total" if is_level(reading.name) => self.course(value),
             "rate" => {
                 self.is_rate = true;
-                self.course(*value);
+                self.course(value);
             }
             "total" => {
                 self.is_rate = true;
-                self.total = Some(*value);
+                self.total = Some(value);
             }
             "count" => {
-                // A histogram's count is of the interval since the one before.
+                // A histogram counts the measurements since its last count.
                 let since = self.counted_ns.map(|before| ts_ns.saturating_sub(before)).filter(|ns| *ns > 0);
                 let seconds = since.unwrap_or(interval_ns).max(1) as f64 / 1e9;
                 (self.is_rate, self.is_histogram) = (true, true);
-                self.counted_ns = Some(*ts_ns);
-                self.course(*value / seconds);
+                self.counted_ns = Some(ts_ns);
+                self.course(value / seconds);
             }
             "sum" => {}
             quantile => {
-                self.quantiles.insert(quantile.to_owned(), *value);
+                self.quantiles.insert(quantile.to_owned(), value);
             }
         }
     }
@@ -107,49 +132,54 @@ struct Instrument {
     series: BTreeMap<String, Series>,
 }
 
-/// What the page says besides the values.
+/// The size of the page, and what it says besides the values.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Frame<'a> {
-    pub(super) columns: usize,
-    /// All rows that are needed where there is no limit.
-    pub(super) rows: Option<usize>,
-    pub(super) title: &'a str,
-    pub(super) notes: &'a [String],
+pub struct Frame<'a> {
+    /// The widest line.
+    pub columns: usize,
+    /// The most lines. `None` for as many as are needed.
+    pub rows: Option<usize>,
+    /// The first line.
+    pub title: &'a str,
+    /// The last lines.
+    pub notes: &'a [String],
 }
 
-/// Instruments of the runtime that are published as counters though they go up and down.
+/// Whether it is an instrument that the runtime publishes as a counter although it goes up and down.
 fn is_level(name: &str) -> bool {
     matches!(name, "dotnet.thread_pool.thread.count" | "dotnet.thread_pool.queue.length")
 }
 
 /// The latest values.
 #[derive(Debug)]
-pub(super) struct Table {
+pub struct Table {
     interval_ns: i64,
     providers: BTreeMap<String, BTreeMap<String, Instrument>>,
     series: usize,
     latest_ns: i64,
     /// Values of series for which there was no room.
     left_out: u64,
-    /// Up to when no series gives way: looked for once a second.
+    /// No series gives way before this time: the search for one runs at most once per second.
     no_room_until_ns: i64,
 }
 
 impl Table {
-    pub(super) fn new(interval_ns: i64) -> Self {
+    /// A table without values. The process publishes at this interval, in nanoseconds.
+    pub fn new(interval_ns: i64) -> Self {
         let providers = BTreeMap::new();
         Self { interval_ns, providers, series: 0, latest_ns: 0, left_out: 0, no_room_until_ns: i64::MIN }
     }
 
     /// Values of series for which there was no room.
-    pub(super) fn left_out(&self) -> u64 {
+    pub fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    pub(super) fn take(&mut self, reading: &CounterReading) {
+    /// Takes in a value.
+    pub fn take(&mut self, reading: &Reading<'_>) {
         self.latest_ns = self.latest_ns.max(reading.ts_ns);
         let text = |text: &str| cut(&printable(text), MOST_TEXT);
-        let (provider, name, tags) = (text(&reading.provider), text(&reading.name), text(&reading.tags));
+        let (provider, name, tags) = (text(reading.provider), text(reading.name), text(reading.tags));
         if !self.is_known(&provider, &name, &tags) {
             if !self.make_room() {
                 self.left_out = self.left_out.saturating_add(1);
@@ -158,9 +188,9 @@ impl Table {
             self.series += 1;
         }
         let instrument = self.providers.entry(provider).or_default().entry(name).or_default();
-        instrument.unit = text(&reading.unit);
+        instrument.unit = text(reading.unit);
         let series = instrument.series.entry(tags).or_insert_with(|| Series {
-            tags: tags_of(&reading.tags),
+            tags: tags_of(reading.tags),
             seen_ns: i64::MIN,
             ..Series::default()
         });
@@ -172,7 +202,7 @@ impl Table {
         instrument.is_some_and(|of| of.series.contains_key(tags))
     }
 
-    /// Whether another series may be added; those that are no longer published give way.
+    /// Whether another series may be added. Series that are no longer published give way to it.
     fn make_room(&mut self) -> bool {
         if self.series < MOST_SERIES {
             return true;
@@ -195,7 +225,7 @@ impl Table {
     }
 
     /// The page, in lines with their colours.
-    pub(super) fn lines(&self, frame: Frame<'_>) -> Vec<String> {
+    pub fn lines(&self, frame: Frame<'_>) -> Vec<String> {
         let groups: Vec<Group<'_>> = self.providers.iter().map(|(name, of)| self.group(name, of)).collect();
         let widths = Widths::of(groups.iter().flat_map(|group| &group.rows), frame.columns);
         let title = cut(&printable(frame.title), frame.columns);
@@ -227,36 +257,36 @@ impl Table {
     }
 }
 
-/// The lines of a provider.
+/// The rows of a provider.
 #[derive(Debug)]
 struct Group<'a> {
     name: &'a str,
-    /// What all its instruments' names begin with, and stands in the heading alone.
+    /// What the names of all its instruments begin with. Only the heading shows it.
     prefix: &'a str,
     rows: Vec<Row>,
 }
 
-/// What all names begin with, up to a dot.
+/// What all names begin with, up to and including a dot.
 fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
     let [first, others @ ..] = names else { return "" };
     let mut dots = first.match_indices('.').map(|(at, _)| first.get(..=at).unwrap_or_default());
     let is_common = |prefix: &&str| !others.is_empty() && others.iter().all(|name| name.starts_with(*prefix));
     let common = dots.by_ref().take_while(is_common).last();
-    // A name that is nothing but the prefix keeps it.
+    // A name that is nothing but the prefix would be empty without it.
     common.filter(|prefix| !names.contains(prefix)).unwrap_or_default()
 }
 
-/// A line of the table, not yet cut.
+/// A row of the table, before it is cut to its width.
 #[derive(Debug)]
 struct Row {
     name: String,
     /// How many letters of the name stand in the heading.
     cut: usize,
-    /// What tells its series from the others of the instrument.
+    /// What distinguishes its series from the others of the instrument.
     tags: String,
     /// Whether its series is the instrument's only one.
     is_only: bool,
-    /// Its place among the instrument's series, in their order; the first one names the instrument.
+    /// Its place among the instrument's series. The first one shows the instrument's name.
     place: usize,
     /// Its place among the instrument's series, by their weight.
     rank: usize,
@@ -282,7 +312,7 @@ fn rows_of(name: &str, prefix: &str, instrument: &Instrument, stale_ns: i64) -> 
     let rank = |place: usize| by_weight.iter().position(|(at, _)| *at == place).unwrap_or(place);
     let unit = instrument.unit.as_str();
     let row = |(place, (series, tags)): (usize, (&Series, String))| {
-        // What a histogram's rate counts are measurements, whatever they measure.
+        // A histogram's rate is of measurements, whatever they measure.
         let of_rate = if series.is_histogram { "" } else { unit };
         let sign = if series.is_change && series.now.is_some_and(|now| now >= 0.0) { "+" } else { "" };
         let now = series.now.map_or_else(|| "–".to_owned(), |now| show(now, of_rate, series.is_rate));
@@ -322,7 +352,7 @@ fn tags_of(json: &str) -> Vec<(String, String)> {
     tags.into_iter().map(|(key, of)| (text(&key), text(&value(of)))).collect()
 }
 
-/// The tags of each series in few letters: those that all series share are left out.
+/// The tags of each series in few letters, without those that all series share.
 fn telling_tags(instrument: &Instrument) -> Vec<String> {
     let all: Vec<&Vec<(String, String)>> = instrument.series.values().map(|series| &series.tags).collect();
     let is_shared = |pair: &(String, String)| all.len() > 1 && all.iter().all(|tags| tags.contains(pair));
@@ -333,11 +363,11 @@ fn telling_tags(instrument: &Instrument) -> Vec<String> {
     let short = |tags: &&Vec<(String, String)>| {
         let mut told: Vec<(u8, String)> =
             tags.iter().filter(|pair| !shared.contains(pair)).map(|(key, value)| tag(key, value)).collect();
-        // What tells most stands first, since the end may be cut.
+        // The most telling tags come first, since the end may be cut.
         told.sort_by_key(|(order, _)| *order);
         let mut line = String::new();
         for (_, text) in told {
-            // A port goes on with its address.
+            // A port follows its address without a blank.
             if !line.is_empty() && !text.starts_with(':') {
                 line.push(' ');
             }
@@ -348,7 +378,7 @@ fn telling_tags(instrument: &Instrument) -> Vec<String> {
     all.iter().map(short).collect()
 }
 
-/// A tag in few letters, and where it stands among the others: a value alone where it says what it is.
+/// A tag in few letters, and its place among the others. A value that speaks for itself stands without its key.
 fn tag(key: &str, value: &str) -> (u8, String) {
     let speaks =
         value.chars().any(char::is_alphabetic) && !["true", "false"].contains(&value.to_lowercase().as_str());
@@ -362,7 +392,7 @@ fn tag(key: &str, value: &str) -> (u8, String) {
     }
 }
 
-/// How a line is shared out between its columns; a narrow terminal has no room for all of them.
+/// The widths of the columns. A narrow terminal has no room for all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Widths {
     name: usize,
@@ -375,12 +405,12 @@ impl Widths {
         const LEAST_NAME: usize = 20;
         const LEAST_COURSE: usize = 8;
         let needed = rows.clone().map(Row::label_width).max().unwrap_or(0).max(LEAST_NAME);
-        // The newest values stand below each other, and there is no gap before them while they are few.
+        // The newest values of all rows stand below each other; the column is no wider than the longest row needs.
         let longest = rows.map(|row| row.course.len()).max().unwrap_or(0).clamp(LEAST_COURSE, MOST_COURSE);
         let quantiles = columns >= LEAST_NAME + NOW + 3 * QUANTILE;
         let numbers = NOW + if quantiles { 3 * QUANTILE } else { 0 };
         let left = columns.saturating_sub(numbers);
-        // A course takes two columns of distance.
+        // Two more columns separate the blocks from the numbers.
         let kept = match left {
             0..32 => 0,
             32..50 => 12,
@@ -419,7 +449,7 @@ impl Row {
         2 + name + if tags > 0 { tags + 1 } else { 0 }
     }
 
-    /// The line; `named` says whether the instrument's name stands in it or in a line above.
+    /// The line. If it is not `named`, the instrument's name stands in a line above.
     fn line(&self, widths: &Widths, named: bool) -> String {
         let (open, close) = if self.is_stale {
             (FAINT.render().to_string(), FAINT.render_reset().to_string())
@@ -452,7 +482,7 @@ impl Row {
         }
     }
 
-    /// Name and tags in a width: of a name the end tells more than the beginning.
+    /// Name and tags, cut to a width: the end of a name says more than its beginning.
     fn label(&self, width: usize, named: bool) -> String {
         let inner = width.saturating_sub(2);
         let name: String = self.name.chars().skip(self.cut).collect();
@@ -461,7 +491,7 @@ impl Row {
         } else if self.tags.is_empty() {
             end(&name, inner)
         } else {
-            // Tags that tell a series from others are as good as a name; those of an only one are not.
+            // Tags matter as much as the name if they distinguish series; with one series only, they do not.
             let least = if self.is_only { inner } else { inner * 3 / 5 };
             let of_name =
                 name.chars().count().min(least.max(inner.saturating_sub(self.tags.chars().count() + 1)));
@@ -474,9 +504,9 @@ impl Row {
     }
 }
 
-/// Values over time as blocks; as a line where they stay the same, so that what moves is seen.
+/// Values over time as blocks, or as a line if they hardly change: what does change then catches the eye.
 fn course(values: &[Option<f64>]) -> String {
-    /// The share of the highest value from which on the lowest one has the same block.
+    /// From this share of the highest value on, the lowest value has the same block.
     const SAME: f64 = 7.0 / 8.0;
     let present = || values.iter().flatten().copied();
     let (least, most) = (present().fold(f64::MAX, f64::min), present().fold(0.0, f64::max));
@@ -486,7 +516,7 @@ fn course(values: &[Option<f64>]) -> String {
     sparkline(values)
 }
 
-/// The end of a text that is too long.
+/// Text cut to a width at its beginning. Unlike in a page, no width is too small.
 fn end(text: &str, width: usize) -> String {
     let len = text.chars().count();
     if len <= width {

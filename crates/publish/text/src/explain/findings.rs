@@ -1,26 +1,24 @@
-//! What was found, as the page's first part: one sentence, then each finding with what it rests on.
+//! What was found, at the top of the page: one sentence, then each finding with what it rests on.
 //!
 //! A finding is a few aligned lines: what was measured against which threshold, where, how it comes about, what to try.
-//! Notes are a line each. What could not be checked stands at the end of the page, with what to record for it.
+//! Notes take one line each. What could not be checked stands at the end of the page, with what to record for it.
 
-use crate::textpage::{Page, Tone};
-use crate::unit::{duration, short, show};
-use model::Trace;
-use report::{EvidenceRows, Finding, Place, Report, Severity};
+use crate::page::{Page, Tone};
+use report::unit::{duration, short, show};
+use report::{EvidenceRows, Finding, Place, Report, Severity, Verdict};
 use runtime::written_name;
 
 /// Measurements shown of a finding.
 const MEASURED: usize = 4;
 /// Places shown of a finding.
 const PLACES: usize = 3;
-/// A place with less of it is left to JSON.
+/// A place with a smaller share is in the JSON only.
 const LEAST_SHARE: f64 = 0.01;
 
-/// The headline: the first finding, or that there is none.
-pub(super) fn headline(page: &mut Page, report: &Report, recording: &Trace) {
-    let verdict = findings::verdict(report, recording);
+/// The verdict: the first finding, or that there is none.
+pub(super) fn headline(page: &mut Page, verdict: &Verdict) {
     page.gap();
-    page.block("verdict", verdict.severity.map_or(Tone::Good, tone), &[verdict.text]);
+    page.block("verdict", verdict.severity.map_or(Tone::Good, tone), &verdict.text);
 }
 
 /// The findings, the worst first.
@@ -30,7 +28,7 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
     let causes: Vec<&Finding> = notable.iter().copied().filter(|finding| finding.follows.is_none()).collect();
     for (at, finding) in causes.iter().enumerate() {
         show_finding(page, finding, at > 0);
-        // What follows from it is said in a line each; all of it is in the JSON.
+        // What it causes takes one line each; the details are in the JSON.
         let of_it = notable.iter().filter(|of| of.follows == Some(finding.id));
         for (at, symptom) in of_it.enumerate() {
             page.line(if at == 0 { "it causes" } else { "" }, &format!("{}: {}", symptom.id, symptom.title));
@@ -49,7 +47,7 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
     }
 }
 
-/// A finding; the first one's title is the headline already.
+/// A finding. The first one has no title: the verdict is its title already.
 fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
     page.gap();
     let head = format!("{}, score {:.2}", finding.id, finding.score);
@@ -94,7 +92,7 @@ fn evidence(evidence: &EvidenceRows) -> (String, String) {
     )
 }
 
-/// What could not be checked, and how to ask for the rest.
+/// What could not be checked, and the command that prints the queries of the findings.
 pub(super) fn not_checked(page: &mut Page, report: &Report, file: &str) {
     if !report.not_checked.is_empty() {
         page.gap();
@@ -114,7 +112,7 @@ pub(super) fn not_checked(page: &mut Page, report: &Report, file: &str) {
     }
 }
 
-/// A file's name as a shell takes it.
+/// A file's name, quoted for a shell if it needs to be.
 fn quoted(file: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
     if file.chars().all(plain) { file.to_owned() } else { format!("'{}'", file.replace('\'', "'\\''")) }

@@ -1,12 +1,12 @@
-//! A page that has not room for all rows: each provider gets its share, and says how many rows are missing.
+//! A page without room for all rows: each provider gets its share, and says how many rows are missing.
 
 use super::{FAINT, Group, PROVIDER, Row, Widths};
-use crate::textpage::cut;
+use crate::page::cut;
 
 /// A provider's heading, a row, and the line that says what is missing.
 const LEAST_GROUP: usize = 3;
 
-/// Instruments that say most of how a service is, first ones first: what stays where there is no room for all.
+/// Instruments that say most about a service, the most telling first: they stay if there is no room for all.
 const TELLING: &[&str] = &[
     "http.server.request.duration",
     "http.server.active_requests",
@@ -42,7 +42,7 @@ const TELLING: &[&str] = &[
     "monitor-lock-contention-count",
 ];
 
-/// The lines of the groups, in at most so many.
+/// The lines of the groups, no more than there is room for.
 pub(super) fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) -> Vec<String> {
     let wanted: Vec<usize> = groups.iter().map(|group| group.rows.len().saturating_add(1)).collect();
     let all: usize = wanted.iter().sum();
@@ -66,7 +66,7 @@ pub(super) fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) ->
     lines
 }
 
-/// Shares room out: who wants less than an equal part leaves the rest to the others.
+/// Shares lines out: a group that needs less than an equal part leaves the rest to the others.
 fn share(wanted: &[usize], room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by_key(|at| wanted.get(*at).copied());
@@ -104,7 +104,7 @@ fn whole(group: &Group<'_>, widths: &Widths, gap: bool) -> Vec<String> {
     gap.into_iter().chain([heading(group, widths)]).chain(rows).collect()
 }
 
-/// A group in so many lines: the rows that tell most, in their usual order.
+/// A group in this many lines: the most telling rows, in their usual order.
 fn part(group: &Group<'_>, lines: usize, widths: &Widths) -> Vec<String> {
     let rows = &group.rows;
     if lines > rows.len() {
@@ -127,9 +127,9 @@ fn part(group: &Group<'_>, lines: usize, widths: &Widths) -> Vec<String> {
     text
 }
 
-/// The less, the sooner a row is shown: the first series of each instrument that tells much, then further ones.
+/// Rows with the lowest score are shown: the first series of each telling instrument, then further series.
 fn score(row: &Row, at: usize) -> usize {
-    /// A further series counts as much as so many instruments.
+    /// A further series comes after this many instruments.
     const FURTHER: usize = 4;
     let telling = TELLING.iter().position(|name| *name == row.name);
     telling.unwrap_or(TELLING.len().saturating_add(at)).saturating_add(row.rank.saturating_mul(FURTHER))

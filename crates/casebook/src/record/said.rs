@@ -1,0 +1,117 @@
+//! What `record` says to people: progress on the way, and the result with its cost.
+
+use crate::target;
+use recorder::{Ended, Options, Outcome, Progress, Shape, Stage, Subject};
+use std::io::{IsTerminal, Write};
+use std::process::ExitStatus;
+use std::time::Duration;
+use text::{progress, recorded};
+
+/// How often the line is written anew.
+const EVERY: Duration = Duration::from_millis(200);
+
+/// Says a sentence on standard error.
+pub(crate) fn tell(text: &str) {
+    // There is nowhere left to tell of an error of standard error.
+    drop(writeln!(anstream::stderr(), "casebook: {text}"));
+}
+
+/// A line on the terminal that is written over.
+pub(super) struct Line {
+    is_terminal: bool,
+    copies: usize,
+    duration: Option<Duration>,
+    keep: Option<Duration>,
+    shown: Option<(Stage, Duration)>,
+}
+
+impl Line {
+    pub(super) fn new(options: &Options) -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        Self { is_terminal, copies: 0, duration: options.duration, keep: options.keep, shown: None }
+    }
+
+    /// Shows progress, if it is time: on a terminal as a line written over, else once a stage.
+    pub(super) fn tell(&mut self, progress: &Progress) {
+        let Progress { stage, elapsed, .. } = *progress;
+        if progress.copies > self.copies {
+            self.copies = progress.copies;
+            self.clear();
+            tell("copied what is kept; recording goes on");
+        }
+        let fresh = self
+            .shown
+            .is_some_and(|(of, at)| of == stage && (!self.is_terminal || elapsed.saturating_sub(at) < EVERY));
+        if fresh {
+            return;
+        }
+        self.shown = Some((stage, elapsed));
+        let line = progress::recording(&self.progress(progress));
+        let mut out = std::io::stderr();
+        let written =
+            if self.is_terminal { write!(out, "\r\x1b[K{line}") } else { writeln!(out, "casebook: {line}") };
+        // Progress is a courtesy: an output that refuses it stops nothing.
+        drop(written.and_then(|()| out.flush()));
+    }
+
+    fn progress(&self, progress: &Progress) -> progress::Recording {
+        let Progress { stage, elapsed, bytes, events, lost, .. } = *progress;
+        let stage = match stage {
+            Stage::Measuring => progress::Stage::Measuring,
+            Stage::Recording => progress::Stage::Recording,
+            Stage::Ending => progress::Stage::Ending,
+        };
+        progress::Recording { stage, elapsed, bytes, events, lost, duration: self.duration, keep: self.keep }
+    }
+
+    pub(super) fn clear(&self) {
+        if self.is_terminal && self.shown.is_some() {
+            drop(write!(std::io::stderr(), "\r\x1b[K"));
+        }
+    }
+}
+
+/// Says how the command ended that was started for the recording.
+pub(super) fn tell_of_command(status: Option<ExitStatus>) {
+    match status {
+        Some(status) => tell(&format!("the command ended: {status}")),
+        None => tell("the command was asked to end, and still runs"),
+    }
+}
+
+/// The result in words.
+pub(super) fn result(subject: &Subject, options: &Options, outcome: &Outcome) -> String {
+    let out = options.out.display().to_string();
+    let copies: Vec<String> = outcome.copies.iter().map(|path| path.display().to_string()).collect();
+    let cost = &outcome.cost;
+    let recorded = recorded::Recorded {
+        process: target::process(subject),
+        out: &out,
+        is_folder: options.shape == Shape::Folder,
+        ended: match &outcome.ended {
+            Ended::Duration | Ended::Asked => recorded::Ended::Asked,
+            Ended::Event => recorded::Ended::Event,
+            Ended::SubjectEnded => recorded::Ended::SubjectEnded,
+            Ended::Failed(what) => recorded::Ended::Failed(what),
+        },
+        duration: outcome.duration,
+        kept: outcome.kept,
+        bytes: outcome.bytes,
+        packed: outcome.files.iter().map(|file| file.bytes).sum(),
+        events: outcome.events,
+        lost: outcome.lost,
+        cost: recorded::Cost {
+            cpu_before: cost.cpu_before,
+            cpu_during: cost.cpu_during,
+            cpu_limit: cost.cpu_limit,
+            saturated: cost.saturated,
+            recorder_cpu: cost.recorder_cpu,
+            bytes_per_second: cost.bytes_per_second,
+            sampled_share: cost.sampled_share,
+            sampler_stopped_share: cost.sampler_stopped_share,
+        },
+        notes: &outcome.notes,
+        copies: &copies,
+    };
+    recorded::text(&recorded)
+}

@@ -1,0 +1,247 @@
+//! An exhibit as one JSON document, in the shape that scripts rely on.
+//!
+//! Every kind of evidence has the same document; a trace has a few fields more, among the others.
+
+use model::{Evidence, Trace};
+use report::{Explanation, Finding, List, Part};
+use serde_json::{Map, Value, json};
+
+/// The document.
+pub fn document(evidence: &Evidence, explanation: &Explanation) -> Value {
+    let Explanation { report, parts, .. } = explanation;
+    let trace = match evidence {
+        Evidence::Trace(trace) => Some(&**trace),
+        Evidence::Bench(_) => None,
+    };
+    let figures: Map<String, Value> = parts.iter().map(|part| (part.id.to_owned(), figures(part))).collect();
+    let findings: Vec<Value> = report.findings.iter().map(finding).collect();
+    let not_checked: Vec<Value> =
+        report.not_checked.iter().map(|rule| json!({"id": rule.id, "needs": rule.needs})).collect();
+    json!({
+        "exhibit": exhibit(evidence, trace),
+        "loss": loss(evidence, trace),
+        "findings": findings,
+        "checked": report.checked,
+        "not_checked": not_checked,
+        "figures": figures,
+    })
+}
+
+/// Fields of an object, in the order in which they are added.
+#[derive(Debug, Default)]
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Adds the fields of an object.
+    fn add(&mut self, object: Value) {
+        if let Value::Object(fields) = object {
+            self.0.extend(fields);
+        }
+    }
+
+    /// Adds fields that only a trace has.
+    fn add_of(&mut self, trace: Option<&Trace>, object: impl FnOnce(&Trace) -> Value) {
+        if let Some(trace) = trace {
+            self.add(object(trace));
+        }
+    }
+}
+
+fn exhibit(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
+    let exhibit = evidence.exhibit();
+    let mut fields = Fields::default();
+    fields.add(json!({
+        "kind": evidence.kind().name(),
+        "file": exhibit.file,
+        "runtime": exhibit.runtime,
+        "pid": exhibit.pid,
+        "name": exhibit.name,
+        "container": exhibit.container,
+    }));
+    fields.add_of(trace, |trace| json!({"profile": trace.session.profile}));
+    fields.add(json!({
+        "state": exhibit.state,
+        "start_utc": exhibit.start_utc,
+        "duration_ns": exhibit.duration_ns,
+    }));
+    fields.add_of(trace, |trace| {
+        json!({
+            "observed_ns": {
+                "events": runtime::observed_ns(trace, "events"),
+                "samples": runtime::observed_ns(trace, "samples"),
+            },
+        })
+    });
+    fields.add(json!({
+        "os": exhibit.os,
+        "arch": exhibit.arch,
+        "command_line": exhibit.command_line,
+        "processors": exhibit.processors,
+    }));
+    fields.add_of(
+        trace,
+        |trace| json!({"server_gc": trace.session.server_gc, "streams": trace.session.streams}),
+    );
+    fields.add(json!({"bytes": exhibit.bytes}));
+    fields.add_of(trace, |trace| json!({"format_version": trace.session.format_version}));
+    fields.0
+}
+
+fn loss(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
+    let lost = evidence.lost();
+    let kinds = lost.damage.kinds().iter();
+    let kinds =
+        kinds.map(|kind| json!({"what": kind.what, "count": kind.count, "first_offset": kind.first_offset}));
+    let files = lost
+        .files
+        .iter()
+        .map(|file| json!({"what": format!("{} {}", file.file, file.what), "count": 1, "first_offset": 0}));
+    let damage: Vec<Value> = kinds.chain(files).collect();
+    let mut fields = Fields::default();
+    fields.add_of(trace, |trace| json!({"events_lost": trace.missing.events}));
+    fields.add(json!({"truncated_at": lost.truncated_at, "damage": damage}));
+    fields.add_of(trace, |trace| {
+        json!({
+            "no_rundown": trace.missing.no_rundown,
+            "frames": trace.missing.frames,
+            "unnamed_frames": trace.missing.unnamed_frames,
+        })
+    });
+    fields.0
+}
+
+fn finding(finding: &Finding) -> Value {
+    let measured = finding
+        .measured
+        .iter()
+        .map(|of| json!({"name": of.name, "value": of.value, "unit": of.unit, "threshold": of.threshold}));
+    let places =
+        finding.places.iter().map(|of| json!({"frame": of.frame, "share": of.share, "request": of.request}));
+    let evidence = finding.evidence.iter().map(|of| {
+        json!({
+            "table": of.table,
+            "sql": of.sql,
+            "rows": of.rows,
+            "first_ts_ns": of.first_ts_ns,
+            "last_ts_ns": of.last_ts_ns,
+        })
+    });
+    json!({
+        "id": finding.id,
+        "title": finding.title,
+        "severity": finding.severity.name(),
+        "follows": finding.follows,
+        "score": finding.score,
+        "measured": measured.collect::<Vec<_>>(),
+        "where": places.collect::<Vec<_>>(),
+        "evidence": evidence.collect::<Vec<_>>(),
+        "why": finding.why,
+        "try": finding.tries,
+        "verify": finding.verify,
+    })
+}
+
+fn figures(part: &Part) -> Value {
+    let figures = part.figures.iter().map(|figure| {
+        json!({"name": figure.name, "value": figure.value, "unit": figure.unit, "about": figure.about})
+    });
+    let figures: Vec<Value> = figures.collect();
+    let lists: Vec<Value> = part.lists.iter().map(list).collect();
+    json!({"figures": figures, "lists": lists, "missing": part.missing})
+}
+
+fn list(list: &List) -> Value {
+    let columns = list.columns.iter().map(|column| json!({"name": column.name, "unit": column.unit}));
+    let columns: Vec<Value> = columns.collect();
+    let rows: Vec<Value> =
+        list.rows.iter().map(|row| json!({"name": row.name, "values": row.values})).collect();
+    json!({"name": list.name, "about": list.about, "columns": columns, "rows": rows, "more": list.more})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use model::Bench;
+    use runtime::StackIndex;
+
+    fn keys(value: &Value) -> Vec<&str> {
+        value.as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn a_recording_without_anything_has_the_whole_shape_and_no_number_out_of_nothing() {
+        let evidence = Evidence::from(Trace::default());
+        let trace = evidence.clone().into_trace().unwrap();
+        let document = document(&evidence, &findings::explanation(&trace, &StackIndex::new(&trace)));
+        assert_eq!(keys(&document), ["exhibit", "loss", "findings", "checked", "not_checked", "figures"]);
+        assert_eq!(
+            keys(&document["exhibit"]),
+            [
+                "kind",
+                "file",
+                "runtime",
+                "pid",
+                "name",
+                "container",
+                "profile",
+                "state",
+                "start_utc",
+                "duration_ns",
+                "observed_ns",
+                "os",
+                "arch",
+                "command_line",
+                "processors",
+                "server_gc",
+                "streams",
+                "bytes",
+                "format_version"
+            ]
+        );
+        assert_eq!(
+            keys(&document["loss"]),
+            ["events_lost", "truncated_at", "damage", "no_rundown", "frames", "unnamed_frames"]
+        );
+        assert_eq!(document["loss"]["truncated_at"], Value::Null);
+        assert_eq!(document["loss"]["damage"], json!([]));
+        let gc = &document["figures"]["gc"];
+        assert_eq!(
+            gc["figures"][0],
+            json!({"name": "count", "value": null, "unit": "", "about": "Collections"})
+        );
+    }
+
+    #[test]
+    fn a_kind_without_rules_has_what_every_kind_has_and_empty_lists() {
+        let mut bench = Bench::default();
+        bench.exhibit.file = "results.json".to_owned();
+        let part = Part::new("benchmarks");
+        let explanation = Explanation { parts: vec![part], ..Explanation::default() };
+        let document = document(&bench.into(), &explanation);
+        let expected = json!({
+            "exhibit": {
+                "kind": "bench",
+                "file": "results.json",
+                "runtime": null,
+                "pid": null,
+                "name": null,
+                "container": null,
+                "state": null,
+                "start_utc": "",
+                "duration_ns": 0,
+                "os": null,
+                "arch": null,
+                "command_line": null,
+                "processors": null,
+                "bytes": 0,
+            },
+            "loss": {"truncated_at": null, "damage": []},
+            "findings": [],
+            "checked": [],
+            "not_checked": [],
+            "figures": {"benchmarks": {"figures": [], "lists": [], "missing": []}},
+        });
+        assert_eq!(document, expected);
+    }
+}

@@ -1,0 +1,204 @@
+//! How the parts of a trace are laid out: which figures in which words, which courses and lists.
+//!
+//! This is data, by the id of the part. A part of any other kind of evidence needs no layout: all its figures are
+//! printed, then its lists.
+
+use crate::page::Page;
+use report::Part;
+
+/// Figures of a part with their words, in the order in which they are printed. `{}` stands for the value.
+type Words = &'static [(&'static str, &'static str)];
+
+const REQUESTS: Words = &[
+    ("count", "{} requests"),
+    ("rate", "{}"),
+    ("p50", "p50 {}"),
+    ("p90", "p90 {}"),
+    ("p99", "p99 {}"),
+    ("max", "at most {}"),
+    ("p50.middle", "p50 about {}"),
+    ("p99.highest", "highest p99 of an interval {}"),
+    ("failed", "{} failed"),
+    ("unfinished", "{} unfinished"),
+];
+const CPU: Words = &[
+    ("samples", "{} samples of threads"),
+    ("running", "{} running"),
+    ("waiting", "{} waiting"),
+    ("external", "{} outside managed code"),
+    ("cpu.share", "{} of the machine"),
+    ("cores", "{} processors in use"),
+];
+const THREADPOOL: Words = &[
+    ("workers.first", "workers {} at first"),
+    ("workers.last", "{} at last"),
+    ("workers.max", "{} at most"),
+    ("adjustments", "{} adjustments"),
+    ("throughput.mean", "throughput {}"),
+    ("throughput.max", "at most {}"),
+];
+const CONTENTION: Words = &[
+    ("count", "{} waits"),
+    ("rate", "{}"),
+    ("wait.total", "{} over all threads"),
+    ("wait.max", "longest {}"),
+];
+const WAITS: Words = &[
+    ("count", "{} waits"),
+    ("observed", "recorded over {}"),
+    ("wait.total", "{} over all threads"),
+    ("wait.max", "longest {}"),
+];
+const GC: Words = &[
+    ("count", "{} collections"),
+    ("gen0", "gen0 {}"),
+    ("gen1", "gen1 {}"),
+    ("gen2", "gen2 {}"),
+    ("background", "{} in the background"),
+    ("induced", "{} induced"),
+];
+const GC_PAUSES: Words =
+    &[("pause.total", "pauses {}"), ("pause.share", "{} of the time"), ("pause.max", "longest {}")];
+const GC_HEAP: Words = &[
+    ("heap.after", "heap {} after the last"),
+    ("heap.max", "{} at most"),
+    ("gen2.bytes", "gen2 {}"),
+    ("loh.bytes", "large objects {}"),
+    ("promoted", "promoted {}"),
+];
+const ALLOCATION: Words = &[("rate", "{}"), ("bytes", "{}"), ("samples", "from {} sampled allocations")];
+const EXCEPTIONS: Words = &[("count", "{} thrown"), ("rate", "{}")];
+const JIT: Words =
+    &[("count", "{} methods"), ("time.total", "{} over all threads"), ("native", "{} of code")];
+const SPANS: Words = &[("count", "{} spans")];
+const LOGS: Words = &[("lines", "{} lines"), ("rate", "{}")];
+
+/// What is printed of a part, one line or table each.
+#[derive(Debug, Clone, Copy)]
+enum Item {
+    /// Figures with a label.
+    Figures(&'static str, Words),
+    /// All figures, by their names.
+    AllFigures,
+    /// The values over time, by the name of the series.
+    Course(&'static str),
+    /// The first rows of a list, by its name.
+    List(&'static str, usize),
+    /// The names of a list in one line, behind these words.
+    Row(&'static str, &'static str),
+}
+
+use Item::{AllFigures, Course, Figures, List, Row};
+
+/// The layout of one part.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// The id of the part.
+    part: &'static str,
+    /// What the short page prints; parts that need their lists to be understood are not on it.
+    short: &'static [Item],
+    /// What the full page prints.
+    full: &'static [Item],
+}
+
+const LAYOUTS: &[Layout] = &[
+    Layout {
+        part: "requests",
+        short: &[Figures("requests", REQUESTS), Course("began")],
+        full: &[Figures("requests", REQUESTS), Course("began"), List("paths", 5)],
+    },
+    Layout {
+        part: "cpu",
+        short: &[Figures("cpu", CPU), Course("running")],
+        full: &[
+            Figures("cpu", CPU),
+            Course("running"),
+            List("methods", 6),
+            List("user_code", 4),
+            Row("waiting for", "waiting_on"),
+        ],
+    },
+    Layout {
+        part: "threadpool",
+        short: &[Figures("thread pool", THREADPOOL), Course("workers")],
+        full: &[Figures("thread pool", THREADPOOL), Course("workers"), Row("adjusted for", "reasons")],
+    },
+    Layout {
+        part: "contention",
+        short: &[Figures("locks", CONTENTION)],
+        full: &[Figures("locks", CONTENTION), Course("wait"), List("frames", 4)],
+    },
+    Layout { part: "waits", short: &[], full: &[Figures("waits", WAITS), List("frames", 3)] },
+    Layout {
+        part: "gc",
+        short: &[Figures("gc", GC), Figures("", GC_PAUSES), Course("pause")],
+        full: &[
+            Figures("gc", GC),
+            Figures("", GC_PAUSES),
+            Course("pause"),
+            Figures("", GC_HEAP),
+            Row("because of", "reasons"),
+        ],
+    },
+    Layout {
+        part: "allocation",
+        short: &[Figures("allocation", ALLOCATION)],
+        full: &[Figures("allocation", ALLOCATION), List("types", 4)],
+    },
+    Layout {
+        part: "exceptions",
+        short: &[Figures("exceptions", EXCEPTIONS)],
+        full: &[Figures("exceptions", EXCEPTIONS), Course("thrown"), List("types", 3)],
+    },
+    Layout {
+        part: "jit",
+        short: &[Figures("jit", JIT)],
+        full: &[Figures("jit", JIT), Course("methods"), Row("tiers", "tiers")],
+    },
+    Layout { part: "spans", short: &[], full: &[Figures("spans", SPANS), List("names", 4)] },
+    Layout { part: "logs", short: &[], full: &[Figures("logs", LOGS), Row("levels", "levels")] },
+    // Its list has a row for each counter: too many for a page.
+    Layout { part: "counters", short: &[], full: &[AllFigures] },
+];
+
+/// The layout of a part, if it is one of a trace.
+pub(super) fn of(part: &Part) -> Option<&'static Layout> {
+    LAYOUTS.iter().find(|layout| layout.part == part.id)
+}
+
+impl Layout {
+    /// Prints what the short page has of the part.
+    pub(super) fn show_short(&self, page: &mut Page, part: &Part) {
+        show(page, part, self.short);
+    }
+
+    /// Prints what the full page has of the part.
+    pub(super) fn show_full(&self, page: &mut Page, part: &Part) {
+        show(page, part, self.full);
+    }
+}
+
+fn show(page: &mut Page, part: &Part, items: &[Item]) {
+    for item in items {
+        match *item {
+            Figures(label, words) => page.figures(label, part, words),
+            AllFigures => page.all_figures(part),
+            Course(name) => page.course(part, name),
+            List(name, rows) => page.list(part, name, rows),
+            Row(words, name) => page.row(words, part, name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Trace;
+
+    #[test]
+    fn every_part_of_a_trace_has_a_layout_and_every_layout_a_part() {
+        let parts: Vec<&str> = runtime::parts(&Trace::default()).iter().map(|part| part.id).collect();
+        let layouts: Vec<&str> = LAYOUTS.iter().map(|layout| layout.part).collect();
+        assert_eq!(layouts, parts);
+    }
+}

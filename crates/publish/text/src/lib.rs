@@ -1,0 +1,24 @@
+//! Values as text: what the program prints for people, in Markdown, and the JSON documents of `explain` and `diff`.
+//!
+//! One module per kind of output; each takes plain values and returns a string or a JSON value. Nothing here opens a
+//! file, reads a clock, asks for the terminal's size or prints. Colours are part of the text as escape sequences: whoever
+//! prints it removes them if nobody wants them.
+//!
+//! Names come from recordings and from running processes, so anyone may have written them: every text passes through
+//! [`printable`] before it is part of a page.
+
+pub mod counters;
+pub mod diff;
+pub mod explain;
+mod page;
+mod process;
+pub mod processes;
+pub mod progress;
+pub mod recorded;
+mod sparkline;
+pub mod stacks;
+pub mod tables;
+pub mod topics;
+
+pub use page::printable;
+pub use process::Process;

@@ -1,0 +1,191 @@
+//! What came of a recording: where it is, what it cost, what is in it.
+
+use crate::page::printable;
+use crate::process::Process;
+use crate::progress::seconds;
+use report::unit::short;
+use std::time::Duration;
+
+/// A finished recording.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded<'a> {
+    /// Of what.
+    pub process: Process<'a>,
+    /// Its file or folder, as it was named.
+    pub out: &'a str,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// Why it ended.
+    pub ended: Ended<'a>,
+    /// How long it was.
+    pub duration: Duration,
+    /// How long what was kept of it is.
+    pub kept: Duration,
+    /// Bytes of events, before packing.
+    pub bytes: u64,
+    /// Bytes on the disk.
+    pub packed: u64,
+    /// Events.
+    pub events: u64,
+    /// Events that the runtime dropped.
+    pub lost: u64,
+    /// What it cost the process.
+    pub cost: Cost,
+    /// What is less than asked for, in sentences.
+    pub notes: &'a [String],
+    /// Folders with copies made on the way.
+    pub copies: &'a [String],
+}
+
+/// Why a recording ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended<'a> {
+    /// As it was asked to.
+    Asked,
+    /// At the event that was to end it.
+    Event,
+    /// The process ended.
+    SubjectEnded,
+    /// Something went wrong.
+    Failed(&'a str),
+}
+
+/// What a recording cost the process. CPU time is in cores.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Cost {
+    /// What the process used before.
+    pub cpu_before: Option<f64>,
+    /// What it used while it was recorded.
+    pub cpu_during: Option<f64>,
+    /// What it may use.
+    pub cpu_limit: Option<f64>,
+    /// Whether it used all of that before, so that the cost is in its throughput.
+    pub saturated: bool,
+    /// What the recorder used.
+    pub recorder_cpu: Option<f64>,
+    /// Bytes of events per second.
+    pub bytes_per_second: f64,
+    /// The share of the time in which samples were taken.
+    pub sampled_share: f64,
+    /// The share of the time for which the sampler stopped the process. `None` if no event says so.
+    pub sampler_stopped_share: Option<f64>,
+}
+
+/// The lines about a recording; the last one says what to do next.
+pub fn text(recorded: &Recorded<'_>) -> String {
+    let Recorded { process, out, ended, bytes, packed, events, lost, cost, .. } = recorded;
+    let runtime =
+        process.runtime.map_or_else(String::new, |version| format!(", .NET {}", printable(version)));
+    let slash = if recorded.is_folder { "/" } else { "" };
+    let mut lines = vec![format!(
+        "recorded {} (process {}{runtime}) for {} into {out}{slash}",
+        printable(process.name),
+        process.pid,
+        lasted(recorded.duration, recorded.kept),
+    )];
+    match ended {
+        Ended::Failed(what) => {
+            lines.push(format!("  broken off: {what}; what was recorded until then can be opened"));
+        }
+        Ended::SubjectEnded => {
+            lines.push("  the process ended; what was recorded until then can be opened".to_owned());
+        }
+        Ended::Event => lines.push("  ended by the event".to_owned()),
+        Ended::Asked => {}
+    }
+    lines.push(format!("  {}", cpu(cost)));
+    lines.push(format!(
+        "  events: {events} in {:.1} MB ({:.2} MB/s; {:.1} MB on the disk), {lost} lost{}",
+        *bytes as f64 / 1e6,
+        cost.bytes_per_second / 1e6,
+        *packed as f64 / 1e6,
+        sampled(cost)
+    ));
+    lines.extend(recorded.notes.iter().map(|note| format!("  note: {}", printable(note))));
+    lines.extend(recorded.copies.iter().map(|copy| format!("  copied what was kept to {copy}/")));
+    lines.push(format!("next: casebook explain {out}\n"));
+    lines.join("\n")
+}
+
+fn lasted(duration: Duration, kept: Duration) -> String {
+    /// Segments begin and end a moment apart: with less than this missing, everything was kept.
+    const MOMENT: Duration = Duration::from_millis(200);
+    let whole = seconds_exact(duration);
+    if duration.abs_diff(kept) < MOMENT {
+        return whole;
+    }
+    format!("{whole} (the last {} are kept)", seconds_exact(kept))
+}
+
+fn seconds_exact(time: Duration) -> String {
+    if time < Duration::from_mins(1) { format!("{:.1} s", time.as_secs_f64()) } else { seconds(time) }
+}
+
+fn cpu(cost: &Cost) -> String {
+    let cores = |value: Option<f64>| value.map_or("?".to_owned(), |value| format!("{value:.2}"));
+    let limit = cost.cpu_limit.map_or_else(String::new, |limit| format!(" of {}", short(limit)));
+    let before = match cost.cpu_before {
+        Some(before) => {
+            format!("{before:.2} processors before, {} while recorded{limit}", cores(cost.cpu_during))
+        }
+        None => format!("{} processors while recorded{limit}", cores(cost.cpu_during)),
+    };
+    let saturated =
+        if cost.saturated { "; it uses all it has, so the cost is in its throughput" } else { "" };
+    format!("cost: {before}{saturated}; the recorder {} processors", cores(cost.recorder_cpu))
+}
+
+fn sampled(cost: &Cost) -> String {
+    if cost.sampled_share <= 0.0 {
+        return "; no samples".to_owned();
+    }
+    let stopped = cost
+        .sampler_stopped_share
+        .map_or_else(String::new, |share| format!(", which stopped the program for {:.1} %", share * 100.0));
+    format!("; samples in {:.0} % of the time{stopped}", cost.sampled_share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_result_says_where_it_is_what_it_cost_and_what_is_missing() {
+        let cost = Cost {
+            cpu_before: Some(1.5),
+            cpu_during: Some(1.625),
+            cpu_limit: Some(4.0),
+            saturated: false,
+            recorder_cpu: None,
+            bytes_per_second: 2_500_000.0,
+            sampled_share: 0.1,
+            sampler_stopped_share: Some(0.012),
+        };
+        let process = Process { name: "Pay\u{1b}[2J", pid: 4711, runtime: Some("10.0.1"), container: None };
+        let recorded = Recorded {
+            process,
+            out: "slow",
+            is_folder: true,
+            ended: Ended::SubjectEnded,
+            duration: Duration::from_secs(70),
+            kept: Duration::from_secs(30),
+            bytes: 25_000_000,
+            packed: 3_000_000,
+            events: 1_234,
+            lost: 5,
+            cost,
+            notes: &["no names\nof methods".to_owned()],
+            copies: &["slow-1".to_owned()],
+        };
+        let expected = "\
+recorded Pay [2J (process 4711, .NET 10.0.1) for 1 min 10 s (the last 30.0 s are kept) into slow/
+  the process ended; what was recorded until then can be opened
+  cost: 1.50 processors before, 1.62 while recorded of 4; the recorder ? processors
+  events: 1234 in 25.0 MB (2.50 MB/s; 3.0 MB on the disk), 5 lost; samples in 10 % of the time, which stopped the program for 1.2 %
+  note: no names of methods
+  copied what was kept to slow-1/
+next: casebook explain slow
+";
+        assert_eq!(text(&recorded), expected);
+    }
+}

@@ -1,0 +1,119 @@
+//! How parts of the runtime work, as a page or as JSON: figures and how they change, the largest of something, then what it
+//! all means and what the recording does not give.
+
+use crate::explain;
+use crate::page::{Page, about};
+use ::topics::Topic;
+use report::Heading;
+use report::unit::show;
+use serde_json::{Value, json};
+
+/// The page: what the recording is and what is lost, then nothing but the topics.
+pub fn page(heading: &Heading, topics: &[Topic]) -> String {
+    let mut page = Page::default();
+    explain::headline(&mut page, heading);
+    for topic in topics {
+        page.gap();
+        page.title(topic.id.name());
+        let figures = topic.figures.iter();
+        let figures = figures.filter_map(|of| Some((shown(of.value?, of.unit), about(of.about))));
+        page.pairs("figures", figures.collect());
+        for series in &topic.series {
+            page.series(series);
+        }
+        for list in &topic.lists {
+            page.gap();
+            page.table("", list, list.rows.len());
+        }
+        for paragraph in &topic.paragraphs {
+            page.gap();
+            page.line(paragraph.heading, &paragraph.text);
+        }
+        if !topic.missing.is_empty() {
+            page.gap();
+            page.items("not here", &topic.missing);
+        }
+    }
+    page.into_text()
+}
+
+/// The topics as scripts get them: the member `topics` of the document of `explain`.
+pub fn json(topics: &[Topic]) -> Value {
+    let topic = |topic: &Topic| {
+        let figures = topic
+            .figures
+            .iter()
+            .map(|of| json!({"name": of.name, "value": of.value, "unit": of.unit, "about": of.about}));
+        json!({
+            "id": topic.id.name(),
+            "figures": figures.collect::<Vec<_>>(),
+            "text": topic.text(),
+            "missing": topic.missing,
+        })
+    };
+    topics.iter().map(topic).collect()
+}
+
+/// A value in its unit. A small one is not rounded to zero.
+fn shown(value: f64, unit: &str) -> String {
+    match show(value, unit) {
+        nothing if value > 0.0 && nothing.starts_with("0.00") => {
+            format!("< {}", nothing.replacen("0.00", "0.01", 1))
+        }
+        text => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::WIDTH;
+    use ::topics::Id;
+    use model::Trace;
+    use runtime::StackIndex;
+
+    fn of_nothing(id: Id) -> (Heading, Vec<Topic>) {
+        let recording = Trace::default();
+        let index = StackIndex::new(&recording);
+        let parts = runtime::parts_with(&recording, &index);
+        (runtime::heading(&recording), ::topics::explain(&recording, &index, &parts, &[id]))
+    }
+
+    #[test]
+    fn a_page_of_topics_has_nothing_but_the_heading_and_the_topics() {
+        let (heading, topics) = of_nothing(Id::Jit);
+        let text = anstream::adapter::strip_str(&page(&heading, &topics)).to_string();
+        let labels: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.get(..11))
+            .map(str::trim_end)
+            .filter(|of| !of.is_empty())
+            .collect();
+        assert_eq!(
+            labels,
+            [
+                "subject",
+                "recorded",
+                "lost",
+                "compiling",
+                "tiers",
+                "who waits",
+                "pgo",
+                "osr",
+                "precompiled",
+                "inlining",
+                "dynamic",
+                "not here"
+            ]
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+    }
+
+    #[test]
+    fn scripts_get_the_figures_with_values_and_the_text() {
+        let document = json(&of_nothing(Id::Async).1);
+        let keys: Vec<&String> = document[0].as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["id", "figures", "text", "missing"]);
+        assert_eq!((&document[0]["id"], &document[0]["figures"]), (&json!("async"), &json!([])));
+    }
+}
