@@ -2,7 +2,7 @@
 
 use crate::format::print_json;
 use crate::reading;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use model::{Evidence, Kind};
 use report::Explanation;
@@ -128,7 +128,7 @@ fn explained(evidence: &Evidence, ids: &[Id]) -> Result<(Explanation, Vec<Topic>
             let topics = topics::explain(trace, &index, &explanation.parts, ids);
             Ok((explanation, topics))
         }
-        Evidence::Bench(_) => bail!("{file}: benchmark files cannot be explained yet"),
+        Evidence::Bench(bench) => Ok((benchmarks::explanation(bench), Vec::new())),
     }
 }
 

@@ -13,9 +13,8 @@ const MOST_ROWS: usize = 1_000;
 
 const COLUMNS: &[ListColumn] = &[
     ListColumn { name: "mean", unit: "ns" },
+    ListColumn { name: "±", unit: "ns" },
     ListColumn { name: "median", unit: "ns" },
-    ListColumn { name: "low", unit: "ns" },
-    ListColumn { name: "high", unit: "ns" },
     ListColumn { name: "results", unit: "" },
     ListColumn { name: "outliers", unit: "" },
     ListColumn { name: "allocated", unit: "B" },
@@ -105,9 +104,8 @@ fn part(bench: &Bench) -> Part {
         let n = n.or((own.n != NO_INT).then(|| base::number::real(own.n)));
         let values = vec![
             of.as_ref().map(Distribution::mean).or(known(own.mean)),
+            known((own.high - own.low) / 2.0),
             of.as_ref().map(|of| of.quartiles[1]).or(known(own.median)),
-            known(own.low),
-            known(own.high),
             n,
             of.as_ref().map(|of| count(of.outliers)),
             known(own.allocated_bytes),
@@ -115,7 +113,7 @@ fn part(bench: &Bench) -> Part {
         rows.push(Row { name: label, values });
     }
     let more = rows.len().saturating_sub(MOST_ROWS);
-    part.figure("count", Some(count(rows.len())), "", "Benchmarks");
+    part.figure("benchmarks", Some(count(rows.len())), "", "Benchmarks");
     part.figure(
         "measurements",
         Some(count(bench.measurements.benchmark.len())),
@@ -131,7 +129,7 @@ fn part(bench: &Bench) -> Part {
         part.missing.push("Damaged entries of the file are left out: see what is lost");
     }
     rows.truncate(MOST_ROWS);
-    let about = "Time per operation, with the mean's interval at the harness's level, and bytes allocated per operation";
+    let about = "Per operation; ± is half of the mean's interval";
     part.lists.push(List { name: "results", about, columns: COLUMNS, rows, more });
     part
 }
@@ -183,7 +181,7 @@ mod tests {
         let explanation = explanation(&bench(&[1.0, 2.0, 3.0]));
         let list = &explanation.parts[0].lists[0];
         assert_eq!(list.rows[0].name, "Parse.Split");
-        let expected = [Some(2.0), Some(2.0), None, None, Some(3.0), Some(0.0), None];
+        let expected = [Some(2.0), None, Some(2.0), Some(3.0), Some(0.0), None];
         assert_eq!(list.rows[0].values, expected);
         assert_eq!((explanation.verdict, explanation.report.findings.len()), (None, 0));
         assert!(explanation.parts[0].missing.is_empty());
@@ -193,7 +191,7 @@ mod tests {
     fn without_measurements_the_harness_s_own_figures_stand_in() {
         let explanation = explanation(&bench(&[]));
         let part = &explanation.parts[0];
-        assert_eq!(part.lists[0].rows[0].values[..2], [Some(4.0), Some(3.0)]);
+        assert_eq!(part.lists[0].rows[0].values[..3], [Some(4.0), None, Some(3.0)]);
         assert_eq!((part.value("outliers"), part.missing.len()), (None, 1));
     }
 }
