@@ -68,9 +68,9 @@ impl<'a> Job<'a> {
             };
             let mut pieces = Pieces { bytes: 0, cap, job: self, sink: &mut sink };
             let end = match stream {
-                Stream::Own(stream) if beside => pieces.from_thread(stream),
-                Stream::Own(mut stream) => pieces.from_here(&mut stream),
-                Stream::Entry(stream) => pieces.from_here(stream),
+                Stream::Own(stream) if beside => pieces.read_on_thread(stream),
+                Stream::Own(mut stream) => pieces.read_here(&mut stream),
+                Stream::Entry(stream) => pieces.read_here(stream),
             };
             end.map(|end| (pieces.bytes, end, *packing, *size, left_in_archive(entries)))
         })??;
@@ -123,7 +123,7 @@ struct Pieces<'a, 'b, S> {
 
 impl<S: FnMut(&[u8]) -> Result<(), Error>> Pieces<'_, '_, S> {
     /// Unpacks on a thread of its own.
-    fn from_thread(&mut self, stream: Box<dyn Read + Send>) -> Result<Option<End>, Error> {
+    fn read_on_thread(&mut self, stream: Box<dyn Read + Send>) -> Result<Option<End>, Error> {
         std::thread::scope(|scope| {
             let (send, receive) = sync_channel::<io::Result<Vec<u8>>>(4);
             let thread = std::thread::Builder::new().name("unpack".to_owned());
@@ -145,7 +145,7 @@ impl<S: FnMut(&[u8]) -> Result<(), Error>> Pieces<'_, '_, S> {
         })
     }
 
-    fn from_here(&mut self, stream: &mut dyn Read) -> Result<Option<End>, Error> {
+    fn read_here(&mut self, stream: &mut dyn Read) -> Result<Option<End>, Error> {
         let mut piece = vec![0; PIECE];
         loop {
             let len = match stream.read(&mut piece) {

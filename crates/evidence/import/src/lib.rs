@@ -91,13 +91,13 @@ pub fn open_with_progress(
             (format.read)(&mut job, &files)
         }
         Place::Folder(contents) => contents.read(path, options, progress),
-        Place::Several(found) => match found.as_slice() {
-            [only] => open_with_progress(&only.path, options, progress),
-            _ => {
-                let names = found.into_iter().filter_map(|found| found.name).collect();
-                Err(Error::SeveralExhibits { path: path.display().to_string(), names })
+        Place::Several(found) => {
+            if let [only] = found.as_slice() {
+                return open_with_progress(&only.path, options, progress);
             }
-        },
+            let names = found.into_iter().filter_map(|found| found.name).collect();
+            Err(Error::SeveralExhibits { path: path.display().to_string(), names })
+        }
     }
 }
 

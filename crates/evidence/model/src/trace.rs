@@ -13,7 +13,7 @@ pub use session::{Missing, Session};
 pub use stacks::{Frame, Frames, Stacks};
 pub use tables::*;
 
-use crate::tables::{Shared, tables};
+use crate::tables::{Shared, TableRows, tables};
 
 tables! {
     /// All that was read of a trace.
@@ -63,7 +63,7 @@ impl Trace {
 
     /// Sorts every table that has a time by it; rows of equal time keep their order.
     pub fn sort_by_time(&mut self) {
-        self.all_mut().for_each(crate::tables::TableRows::sort_by_time);
+        self.all_mut().for_each(TableRows::sort_by_time);
         self.request_marks.sort_by_time();
     }
 
@@ -71,7 +71,7 @@ impl Trace {
     /// hand, what the row refers to, and the row's time.
     pub fn rename_stacks(&mut self, mut rename: impl FnMut(&mut Self, u32, i64) -> u32) {
         for at in 0..self.all().count() {
-            let Some((mut stacks, times)) = self.all_mut().nth(at).and_then(|rows| rows.take_stacks()) else {
+            let Some((mut stacks, times)) = self.all_mut().nth(at).and_then(TableRows::take_stacks) else {
                 continue;
             };
             for (row, stack) in stacks.iter_mut().enumerate() {

@@ -321,7 +321,7 @@ mod tests {
             let Some(cut) = SMALL.get(..at) else { continue };
             match read(cut) {
                 Ok(bench) => {
-                    assert!(bench.lost.is_damaged() && !bench.benchmarks.id.is_empty(), "cut at {at}")
+                    assert!(bench.lost.is_damaged() && !bench.benchmarks.id.is_empty(), "cut at {at}");
                 }
                 Err(error) => assert!(matches!(error, JsonError::Cut), "cut at {at}: {error}"),
             }

@@ -4,19 +4,19 @@ use model::{Bench, MetricRow};
 
 /// Fills the table: `NAME(PARAMETERS).mean`, `.median` and `.allocated` of each benchmark, with the mean's interval.
 pub(super) fn fill(bench: &mut Bench) {
-    let mut rows: Vec<(String, f64, &str, (f64, f64), i64)> = Vec::new();
-    let count = i64::try_from(bench.benchmarks.id.len()).unwrap_or(i64::MAX);
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-    rows.push(("benchmarks".to_owned(), count as f64, "", (f64::NAN, f64::NAN), count));
+    let count = bench.benchmarks.id.len();
+    let n = i64::try_from(count).unwrap_or(i64::MAX);
     let none = (f64::NAN, f64::NAN);
+    add(bench, "benchmarks", base::number::count(count), "", none, n);
     for (at, label) in bench.labels().into_iter().enumerate() {
         let Some(row) = bench.benchmarks.row(at) else { continue };
-        rows.push((format!("{label}.mean"), row.mean, "ns", (row.low, row.high), row.n));
-        rows.push((format!("{label}.median"), row.median, "ns", none, row.n));
-        rows.push((format!("{label}.allocated"), row.allocated_bytes, "B", none, row.n));
+        add(bench, &format!("{label}.mean"), row.mean, "ns", (row.low, row.high), row.n);
+        add(bench, &format!("{label}.median"), row.median, "ns", none, row.n);
+        add(bench, &format!("{label}.allocated"), row.allocated_bytes, "B", none, row.n);
     }
-    for (name, value, unit, (low, high), n) in rows {
-        let (name, unit) = (bench.strings.intern(&name), bench.strings.intern(unit));
-        bench.metrics.push(MetricRow { name, value, unit, low, high, n });
-    }
+}
+
+fn add(bench: &mut Bench, name: &str, value: f64, unit: &str, (low, high): (f64, f64), n: i64) {
+    let (name, unit) = (bench.strings.intern(name), bench.strings.intern(unit));
+    bench.metrics.push(MetricRow { name, value, unit, low, high, n });
 }
