@@ -21,10 +21,9 @@ fn files(test: &str) -> Vec<PathBuf> {
 }
 
 fn open(path: &Path) -> Arc<Bench> {
-    match import::open(path, import::Options { payloads: false, threads: 1 }).unwrap() {
-        Evidence::Bench(bench) => bench,
-        other => panic!("{} is read as {:?}", path.display(), other.kind()),
-    }
+    let evidence = import::open(path, import::Options { payloads: false, threads: 1 }).unwrap();
+    let Evidence::Bench(bench) = evidence else { panic!("{} is not read as benchmarks", path.display()) };
+    bench
 }
 
 #[test]
