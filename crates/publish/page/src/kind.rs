@@ -1,7 +1,7 @@
 //! What a kind of evidence says of its pages: its tabs as data, and what only the kind knows.
 //!
-//! Everything else about pages works for every kind. No code compares a path with that of a tab: whatever is particular
-//! to a tab stands in its [`Tab`].
+//! Everything else about pages works for every kind. No function knows a particular tab: whatever is peculiar to a tab
+//! stands in its [`Tab`].
 
 use crate::Reply;
 use crate::ctx::Ctx;

@@ -87,6 +87,7 @@ impl<K: KindOfPages> Site<K> {
         (self.queries.fetch_add(1, Ordering::AcqRel) < MOST_QUERIES).then_some(taken)
     }
 
+    /// The tabs of a page of one file, in their order, as far as `draw` draws them.
     fn sections(
         &self,
         draw: impl Fn(&Ctx<'_, K>, &'static Tab<K>) -> Option<Section>,

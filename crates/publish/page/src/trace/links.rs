@@ -2,8 +2,7 @@
 
 use super::TraceCtx;
 use super::stackview::FLAME_DATA;
-use super::tabs::{STACK, STACKS};
-use crate::sqlpage;
+use super::tabs::{STACK, STACKS, Takes};
 use base::number::real;
 use report::{Finding, Place};
 use stacks::Metric;
@@ -55,7 +54,7 @@ fn found_at(ctx: &TraceCtx<'_>, finding: &Finding, place: &Place) -> Option<Stri
 /// The view that shows a finding, with the filter that belongs to it.
 fn shown_in(ctx: &TraceCtx<'_>, finding: &Finding) -> Option<String> {
     // The view may be missing for this recording; the rows never are.
-    let tab = ctx.site.tab(finding.view.tab).filter(|tab| tab.path != sqlpage::PATH);
+    let tab = ctx.site.tab(finding.view.tab).filter(|tab| tab.own.takes != Takes::Query);
     let Some(tab) = tab else { return ctx.to(Target::Query(&finding.evidence.first()?.sql)) };
     let mut params = narrowed(ctx, finding);
     for (name, value) in finding.view.params {
@@ -66,7 +65,7 @@ fn shown_in(ctx: &TraceCtx<'_>, finding: &Finding) -> Option<String> {
         // This recording lacks the stacks that the rule works from: all samples still show where it happens.
         params = params.without(&["on"]).with("metric", all_samples(ctx));
     }
-    if tab.own.takes_frames && params.get("include").is_none() {
+    if tab.own.takes == Takes::Frame && params.get("include").is_none() {
         let first = finding.places.first().filter(|place| place.frame != "?" && place.share < 0.999);
         if let Some(place) = first {
             params = params.with("include", &format!("^{}$", regex::escape(&place.frame)));

@@ -192,14 +192,17 @@ pub(super) fn waits(ctx: &TraceCtx<'_>) -> TableSpec {
 
 pub(super) fn waiting(ctx: &TraceCtx<'_>) -> TableSpec {
     let ts = ctx.during("ts_ns");
-    TableSpec::new("waiting",
-                "What sampled threads wait for",
-                "Samples of waiting threads by what each waits for.",
-                format!(
-                    "select waiting_on, frames.name as frame, count(*) as samples, count(distinct samples.thread) as threads from samples \
+    TableSpec::new(
+        "waiting",
+        "What sampled threads wait for",
+        "Samples of waiting threads by what each waits for.",
+        format!(
+            "select waiting_on, frames.name as frame, count(*) as samples, count(distinct samples.thread) as threads from samples \
              left join stacks on stacks.id = samples.stack left join frames on frames.id = stacks.frame \
              where state = 'waiting' and {ts} group by 1, 2 order by 3 desc"
-                )).computed(summed(ctx, Sum::Waiting))
+        ),
+    )
+    .computed(summed(ctx, Sum::Waiting))
 }
 
 pub(super) fn contention(ctx: &TraceCtx<'_>) -> TableSpec {
@@ -263,15 +266,18 @@ pub(super) fn compiled_methods(ctx: &TraceCtx<'_>) -> TableSpec {
 
 pub(super) fn threads(ctx: &TraceCtx<'_>) -> TableSpec {
     let ts = ctx.during("ts_ns");
-    TableSpec::new("threads",
-                "Threads",
-                "What each thread is for and how it was sampled.",
-                format!(
-                    "select threads.thread, name, kind, first_ts_ns, last_ts_ns, iif(known, ifnull(seen.samples, 0), null) as samples, \
+    TableSpec::new(
+        "threads",
+        "Threads",
+        "What each thread is for and how it was sampled.",
+        format!(
+            "select threads.thread, name, kind, first_ts_ns, last_ts_ns, iif(known, ifnull(seen.samples, 0), null) as samples, \
              iif(known, ifnull(running, 0), null) as running, iif(known, ifnull(waiting, 0), null) as waiting from threads left join (select thread, count(*) as samples, sum(state = 'running') as running, \
              sum(state = 'waiting') as waiting from samples where {ts} group by 1) as seen on seen.thread = threads.thread, \
              (select exists (select 1 from samples) as known) order by 6 desc"
-                )).computed(summed(ctx, Sum::Threads))
+        ),
+    )
+    .computed(summed(ctx, Sum::Threads))
 }
 
 pub(super) fn pool(ctx: &TraceCtx<'_>) -> TableSpec {
@@ -343,13 +349,16 @@ pub(super) fn host(ctx: &TraceCtx<'_>) -> TableSpec {
 
 pub(super) fn kinds(ctx: &TraceCtx<'_>) -> TableSpec {
     let ts = ctx.during("ts_ns");
-    TableSpec::new("kinds",
-                "Kinds",
-                "What was recorded in this range of time, by provider and name; the choice above is of the list below.",
-                format!(
-                    "select provider, name, count(*) as events, count(stack) as with_stack, count(distinct thread) as threads, min(ts_ns) as first_ts_ns, \
+    TableSpec::new(
+        "kinds",
+        "Kinds",
+        "What was recorded in this range of time, by provider and name; the choice above is of the list below.",
+        format!(
+            "select provider, name, count(*) as events, count(stack) as with_stack, count(distinct thread) as threads, min(ts_ns) as first_ts_ns, \
              max(ts_ns) as last_ts_ns from events where {ts} group by 1, 2 order by 3 desc"
-                )).computed(summed(ctx, Sum::Kinds))
+        ),
+    )
+    .computed(summed(ctx, Sum::Kinds))
 }
 
 pub(super) fn events(ctx: &TraceCtx<'_>) -> TableSpec {

@@ -27,14 +27,25 @@ pub(crate) struct Own {
     pub(super) metrics: &'static [Metric],
     /// A form above its tables.
     pub(super) form: Option<fn(&TraceCtx<'_>) -> Markup>,
-    /// Whether its view can be narrowed to stacks with a frame, by the parameter `include`.
-    pub(super) takes_frames: bool,
+    /// What the card of a finding that leads here adds to the address.
+    pub(super) takes: Takes,
+}
+
+/// What the card of a finding adds to the address of the tab that it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// The range of time of its rows.
+    Range,
+    /// The range, and the frame of its first place: only stacks with it are shown.
+    Frame,
+    /// The query of its rows, and nothing else.
+    Query,
 }
 
 /// Lanes shown first if none are closer to a page's subject.
 pub(super) const USUAL_LANES: &[&str] = &["cores", "running"];
 
-const NOTHING: Own = Own { works: None, metrics: &[], form: None, takes_frames: false };
+const NOTHING: Own = Own { works: None, metrics: &[], form: None, takes: Takes::Range };
 
 /// What holds for a tab unless it says otherwise.
 const TAB: Tab<TracePages> = Tab {
@@ -77,7 +88,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         preload: Some(stackview::preload),
         own: Own {
             works: Some(Works { title: "processors and the sampler", topics: &[Id::Cpu] }),
-            takes_frames: true,
+            takes: Takes::Frame,
             ..NOTHING
         },
         ..TAB
@@ -215,6 +226,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         title: "SQL",
         body: Body::Drawn(sqlpage::sql_page),
         in_file: InFile::Nothing,
+        own: Own { takes: Takes::Query, ..NOTHING },
         ..TAB
     },
 ];
