@@ -1,6 +1,6 @@
 /** Shapes of the data that the pages carry; what makes them is named beside each. */
 
-/** `flame.json`, by `crates/publish/page/src/flame.rs`. */
+/** `flame.json`, by `crates/publish/views/src/flame/json.rs`. */
 export interface FlameData {
   unit: string;
   total: number;

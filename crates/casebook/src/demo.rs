@@ -4,12 +4,11 @@ use crate::serving::{self, Site};
 use crate::{ps, reading, record};
 use anyhow::{Context, ensure};
 use import::Options;
-use model::Trace;
+use model::Evidence;
 use page::{Pages, Tour};
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// How long a live process is recorded.
@@ -97,7 +96,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let begun = now();
         let file = format!("{}.nettrace.zst", case.name);
         let recording = read(case.bytes, &file).with_context(|| format!("cannot read the bundled {file}"))?;
-        let pages = Pages::new(recording);
+        let pages = Pages::new(recording)?;
         tell_of(case.title, &pages, begun)?;
         tour.add(case.name, case.title, case.about, case.views, pages);
     }
@@ -117,25 +116,23 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads a recording that is packed with zstd.
-fn read(packed: &[u8], file: &str) -> anyhow::Result<Arc<Trace>> {
+fn read(packed: &[u8], file: &str) -> anyhow::Result<Evidence> {
     /// The window that the fixtures are packed with, as a power of two.
     const WINDOW_LOG: u32 = 27;
     let mut reader = zstd::stream::read::Decoder::new(packed)?;
     reader.window_log_max(WINDOW_LOG)?;
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
-    let evidence = import::open_bytes(&bytes, file, Options { payloads: true, threads: 2 })?;
-    evidence.into_trace().context("expected a trace")
+    Ok(import::open_bytes(&bytes, file, Options { payloads: true, threads: 2 })?)
 }
 
 /// Says what is wrong in a recording, in its verdict.
 fn tell_of(title: &str, pages: &Pages, begun: Instant) -> anyhow::Result<()> {
-    let exhibit = pages.exhibit();
-    let verdict = findings::verdict(&exhibit.report, &exhibit.recording);
-    let events = exhibit.recording.events.len();
+    let events = pages.tables().table("events").map_or(0, |table| table.rows);
     let mut out = anstream::stdout();
     writeln!(out, "{title} ({events} events, {:.1} s)", now().duration_since(begun).as_secs_f64())?;
-    writeln!(out, "  {}\n", verdict.text)?;
+    let verdict = pages.explanation().verdict.as_ref();
+    writeln!(out, "  {}\n", verdict.map_or("", |verdict| &verdict.text))?;
     Ok(())
 }
 
@@ -194,10 +191,10 @@ fn record_live(pid: u32) -> anyhow::Result<(u32, PathBuf)> {
 
 fn add_live(tour: &mut Tour, pid: u32, out: &Path) -> anyhow::Result<()> {
     let begun = now();
-    let recording = reading::open_trace(out, true)?;
+    let recording = reading::open(out, true)?;
     let title = format!("Live: process {pid}");
     let about = format!("Recorded just now; the recording stays in {}.", out.display());
-    let pages = Pages::new(recording);
+    let pages = Pages::new(recording)?;
     tell_of(&title, &pages, begun)?;
     tour.add("live", &title, &about, &[("stacks", "Flame graph"), ("gc", "GC")], pages);
     Ok(())

@@ -224,14 +224,14 @@ fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString>
 
 /// Writes a format that is one file.
 fn one_file(evidence: Evidence, to: To, metric: Option<Metric>, out: &mut impl Write) -> Result<Report> {
+    let Some(format) = to.profile() else {
+        out.write_all(page::Pages::new(evidence)?.file().as_bytes())?;
+        return Ok(Report::default());
+    };
     let kind = evidence.kind().title();
     let trace = evidence.into_trace().with_context(|| {
         format!("a {kind} has no samples for {}: --to csv and --to parquet write its tables", to.name())
     })?;
-    let Some(format) = to.profile() else {
-        out.write_all(page::Pages::new(trace).file().as_bytes())?;
-        return Ok(Report::default());
-    };
     Ok(export::write(&trace, format, metric.map(Metric::what), out)?)
 }
 

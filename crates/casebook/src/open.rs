@@ -31,10 +31,10 @@ impl Site for Pages {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let here = reading::open_trace(&args.file, true)?;
+    let here = reading::open(&args.file, true)?;
     let pages = match &args.against {
-        None => Pages::new(here),
-        Some(other) => Pages::compared(here, reading::open_trace(other, true)?),
+        None => Pages::new(here)?,
+        Some(other) => Pages::compared(here, reading::open(other, true)?)?,
     };
     serving::serve(pages, &args.serving)
 }

@@ -191,3 +191,23 @@ fn an_exhibit_folder_is_one_recording_on_the_main_sessions_clock() {
         "select sum(later) as n from (select ts_ns < lag(ts_ns) over (order by rowid) as later from events)";
     assert_eq!(query(sorted), "n\n0\n", "events of all streams are in the order of time");
 }
+
+#[test]
+fn two_kinds_are_not_compared_and_which_is_which_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = folder.path().join("run-report.json");
+    let text = r#"{"Title":"T","HostEnvironmentInfo":{"BenchmarkDotNetVersion":"0.15.8"},
+        "Benchmarks":[{"Type":"A","Method":"B","Statistics":{"N":1,"Mean":7.5},"Measurements":[]}]}"#;
+    fs::write(&bench, text).unwrap();
+    let (bench, trace) = (bench.to_str().unwrap(), fixture("net31.nettrace.zst"));
+    let trace = trace.to_str().unwrap();
+    for (here, earlier, expected) in [
+        (trace, bench, format!("{trace} is a trace, and {bench} is a benchmark file")),
+        (bench, trace, format!("{bench} is a benchmark file, and {trace} is a trace")),
+    ] {
+        let output = casebook(&["open", here, "--no-browser", "--against", earlier]);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(&expected) && message.lines().count() == 1, "{message}");
+    }
+}

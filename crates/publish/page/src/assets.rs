@@ -1,9 +1,10 @@
-//! Scripts and style of the pages, as the program carries them, and data that scripts find in a page.
+//! Scripts and style of the pages, as the program carries them.
 
 use crate::Reply;
 use maud::{Markup, html};
 use serde_json::Value;
 use std::sync::OnceLock;
+use views::script::in_script;
 
 /// The style of all pages.
 pub(crate) const STYLE: &str =
@@ -24,7 +25,8 @@ const MODULES: [(&str, &str); 9] = [
 
 const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b5fa5"/><path d="M3 4h10v2H3zM3 7h7v2H3zM3 10h4v2H3z" fill="#fff"/></svg>"##;
 
-/// A name for all of them together, which changes when any of them does: browsers keep what they have by its address.
+/// A name for all of them together. It changes when any of them does, so that browsers, which cache by address, fetch them
+/// again.
 fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
@@ -57,7 +59,7 @@ fn served(name: &str) -> Option<(&'static str, String)> {
     Some(("text/javascript; charset=utf-8", with_paths(text)))
 }
 
-/// What a served page takes of them: all at once, for a module that is found by another one comes a round later.
+/// The links of a served page to all of them: a module that the browser only finds in another one would load later.
 pub(crate) fn links() -> Markup {
     html! {
         @let folder = format!("assets/{}", version());
@@ -102,26 +104,9 @@ fn data_url(text: &str) -> String {
     url
 }
 
-/// A script element that holds data: its text can end neither the element nor the page.
-pub(crate) fn data(id: &str, value: &Value) -> String {
-    format!("<script type=\"application/json\" id=\"{id}\">{}</script>", in_script(value))
-}
-
-/// JSON in which no sign has a meaning for HTML.
-fn in_script(value: &Value) -> String {
-    value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_text_in_data_ends_the_element() {
-        let text = data("d", &serde_json::json!({"name": "</script><script>alert(1)</script><!--"}));
-        assert_eq!(text.matches("</script>").count(), 1);
-        assert!(!text.contains("<!--"));
-    }
 
     #[test]
     fn what_a_browser_keeps_has_an_address_of_its_own() {

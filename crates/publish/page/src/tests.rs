@@ -1,10 +1,17 @@
 //! Whole pages of real recordings, and of the same ones with hostile texts in every field.
 
-use crate::{Pages, Params, Tour};
+use crate::ctx::Ctx;
+use crate::kind::{Body, InFile, KindOfPages, PartPlace, Shown, Tab, TimeLine};
+use crate::site::{AnySite, Site};
+use crate::trace::TracePages;
+use crate::{Error, Pages, Reply, Tour};
 use import::Options;
-use model::{LogRow, Strings, Trace};
+use maud::html;
+use model::{Evidence, Kind, LogRow, Strings, Tables, Trace};
+use report::{Explanation, Heading};
 use std::path::PathBuf;
 use std::sync::Arc;
+use views::{Params, TableSpec, tables};
 
 /// What ends an attribute, an element, a script and a comment, and would then do something.
 const HOSTILE: &str = "'\" onmouseover=\"alert(1)\"></textarea></script></title></svg><script>alert(2)</script>\
@@ -14,6 +21,18 @@ fn read(name: &str) -> Trace {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
     let evidence = import::open(&path, Options { payloads: true, threads: 2 }).unwrap();
     Arc::into_inner(evidence.into_trace().unwrap()).unwrap()
+}
+
+fn pages(trace: Trace) -> Pages {
+    Pages::new(trace.into()).unwrap()
+}
+
+fn site(name: &str) -> Site<TracePages> {
+    Site::new(TracePages::new(Arc::new(read(name)), None))
+}
+
+fn text(reply: Reply) -> String {
+    String::from_utf8(reply.body).unwrap()
 }
 
 /// The same recording with hostile texts wherever a text is not one of our own words.
@@ -106,7 +125,7 @@ fn without_scripts(html: &str) -> String {
 #[test]
 fn no_text_of_a_recording_or_an_address_becomes_markup() {
     for name in ["starvation.nettrace.zst", "lock.nettrace.zst", "net8.nettrace.zst"] {
-        let pages = Pages::new(Arc::new(hostile(read(name))));
+        let pages = pages(hostile(read(name)));
         let mut escaped = 0;
         for (path, query) in addresses(&pages) {
             let reply = pages.answer(&path, &query);
@@ -123,8 +142,8 @@ fn no_text_of_a_recording_or_an_address_becomes_markup() {
 #[test]
 fn no_text_becomes_markup_in_a_page_of_one_file_or_of_a_tour_or_a_comparison() {
     let [here, earlier] =
-        ["lock", "leak"].map(|name| Arc::new(hostile(read(&format!("{name}.nettrace.zst")))));
-    let compared = Pages::compared(Arc::clone(&here), earlier);
+        ["lock", "leak"].map(|name| Evidence::from(hostile(read(&format!("{name}.nettrace.zst")))));
+    let compared = Pages::compared(here, earlier).unwrap();
     let file = compared.file();
     assert!(file.matches("&lt;script&gt;alert").count() > 1000);
     holds("a page of one file", &file);
@@ -141,7 +160,7 @@ fn no_text_becomes_markup_in_a_page_of_one_file_or_of_a_tour_or_a_comparison() {
 
 #[test]
 fn every_tab_of_a_recording_has_a_page_and_says_where_it_is() {
-    let pages = Pages::new(Arc::new(read("lock.nettrace.zst")));
+    let pages = pages(read("lock.nettrace.zst"));
     let tabs: Vec<_> = pages.tabs().collect();
     assert!(
         ["/", "/stacks", "/gc", "/requests", "/locks", "/threads", "/events", "/sql"]
@@ -161,14 +180,14 @@ fn every_tab_of_a_recording_has_a_page_and_says_where_it_is() {
 
 #[test]
 fn a_table_as_csv_holds_the_rows_that_the_filter_leaves_in_the_order_that_was_asked_for() {
-    let pages = Pages::new(Arc::new(read("leak.nettrace.zst")));
+    let pages = pages(read("leak.nettrace.zst"));
     let csv = |query: &str| {
         let reply = pages.answer("/rows.csv", &params(query));
         assert_eq!(reply.status, 200);
         String::from_utf8(reply.body).unwrap()
     };
     let all = csv("of=/gc&table=collections&collections.sort=-pause_ns");
-    let gc = pages.exhibit().recording.gc.start_ns.len();
+    let gc = pages.tables().table("gc").unwrap().rows;
     assert_eq!(all.lines().count(), gc + 1);
     let at = all.lines().next().unwrap().split(',').position(|name| name == "pause_ns").unwrap();
     let pauses: Vec<i64> =
@@ -185,7 +204,7 @@ fn a_table_as_csv_holds_the_rows_that_the_filter_leaves_in_the_order_that_was_as
 
 #[test]
 fn sql_on_a_page_changes_nothing_and_ends() {
-    let pages = Pages::new(Arc::new(read("net8.nettrace.zst")));
+    let pages = pages(read("net8.nettrace.zst"));
     let answer = |query: &str| {
         let reply = pages.answer("/sql", &[("q".to_owned(), query.to_owned())]);
         String::from_utf8(reply.body).unwrap()
@@ -210,22 +229,21 @@ fn sql_on_a_page_changes_nothing_and_ends() {
 
 #[test]
 fn no_more_than_two_queries_of_readers_run_at_a_time() {
-    let pages = Pages::new(Arc::new(read("net8.nettrace.zst")));
+    let pages = site("net8.nettrace.zst");
     let query = [("q".to_owned(), "select 1 as one".to_owned())];
-    let said = |reply: crate::Reply| String::from_utf8(reply.body).unwrap();
     let turns = [pages.turn(), pages.turn()];
     assert!(turns.iter().all(Option::is_some) && pages.turn().is_none());
-    assert!(said(pages.answer("/sql", &query)).contains(crate::sqlpage::BUSY));
+    assert!(text(pages.answer("/sql", &query)).contains(crate::sqlpage::BUSY));
     assert_eq!(pages.answer("/answer.csv", &query).status, 503);
     assert_eq!(pages.answer("/gc", &[]).status, 200);
     drop(turns);
-    assert!(said(pages.answer("/sql", &query)).contains("1 row."));
+    assert!(text(pages.answer("/sql", &query)).contains("1 row."));
 }
 
 #[test]
 fn a_page_of_one_file_needs_nothing_else_and_stays_small() {
     for name in ["starvation.nettrace.zst", "healthy.nettrace.zst"] {
-        let file = Pages::new(Arc::new(read(name))).file();
+        let file = pages(read(name)).file();
         assert!(file.len() <= crate::FILE_BYTES, "{name}: {} bytes", file.len());
         for sign in ["href=\"assets/", "src=\"", "href=\"stacks", "http://", "https://"] {
             let own = |text: &str| text.contains("http://www.w3.org/");
@@ -242,20 +260,18 @@ fn a_page_of_one_file_needs_nothing_else_and_stays_small() {
 #[test]
 fn sums_from_the_columns_are_the_answers_of_their_queries() {
     for name in ["lock.nettrace.zst", "net8.nettrace.zst"] {
-        let pages = Pages::new(Arc::new(read(name)));
+        let site = site(name);
         for query in ["", "from=1&to=2.5", "to=1.25", "from=1000"] {
             let params = Params::new(&params(query));
-            let ctx = crate::page::Ctx { pages: &pages, params: &params, path: "/", file: false };
-            let specs =
-                ["/events", "/locks", "/threads"].map(|path| crate::tabs::tables_of(&ctx, path)).concat();
-            let of_columns = specs.iter().filter_map(|spec| Some((spec, spec.summed?)));
-            let mut tables = 0;
-            for (spec, table) in of_columns {
-                tables += 1;
-                let recording = &pages.here.recording;
-                let (from, to) = params.range();
-                let mut here = crate::summed::summed(recording, table, from, to);
-                let mut there = crate::tables::run(recording, &spec.sql, None).unwrap();
+            let ctx = Ctx { site: &site, params: &params, path: "/", tab: None, file: false };
+            let specs: Vec<TableSpec> =
+                TracePages::TABS.iter().flat_map(|tab| tab.tables()).map(|table| table(&ctx)).collect();
+            let computed = specs.iter().filter_map(|spec| Some((spec, spec.summed.as_ref()?)));
+            let mut count = 0;
+            for (spec, summed) in computed {
+                count += 1;
+                let mut here = summed.answer();
+                let mut there = tables::run(site.tables(), &spec.sql, None).unwrap();
                 let names = |answer: &sql::Answer| -> Vec<String> {
                     answer.columns.iter().map(|column| column.name.clone()).collect()
                 };
@@ -265,7 +281,7 @@ fn sums_from_the_columns_are_the_answers_of_their_queries() {
                 there.rows.sort_by_key(by_text);
                 assert_eq!(here.rows, there.rows, "{name} {query} {}", spec.id);
             }
-            assert_eq!(tables, 3);
+            assert_eq!(count, 3);
         }
     }
 }
@@ -274,9 +290,130 @@ fn sums_from_the_columns_are_the_answers_of_their_queries() {
 fn every_rule_leads_to_a_tab_and_to_a_metric_of_stacks() {
     for rule in findings::RULES {
         let view = rule.view;
-        assert!(crate::page::TABS.iter().any(|tab| tab.path == view.tab), "{}: {}", rule.id, view.tab);
+        assert!(TracePages::TABS.iter().any(|tab| tab.path == view.tab), "{}: {}", rule.id, view.tab);
         for (_, metric) in view.params.iter().filter(|(name, _)| *name == "metric") {
             assert!(stacks::Metric::of_name(metric).is_some(), "{}: {metric}", rule.id);
         }
     }
+}
+
+#[test]
+fn what_the_tabs_of_a_trace_name_is_there() {
+    let trace = Trace::default();
+    let parts: Vec<&str> = runtime::parts(&trace).iter().map(|part| part.id).collect();
+    let placed: Vec<&str> = TracePages::PARTS.iter().map(|part| part.id).collect();
+    assert!(parts.iter().all(|id| placed.contains(id)), "a part without a title: {parts:?}");
+    for part in TracePages::PARTS {
+        assert!(TracePages::TABS.iter().any(|tab| tab.path == part.tab), "{} leads nowhere", part.id);
+    }
+    for tab in TracePages::TABS {
+        assert!(tab.parts.iter().all(|id| parts.contains(id)), "{}: {:?}", tab.path, tab.parts);
+        if let Shown::Rows(names) = tab.shown {
+            assert!(names.iter().all(|name| trace.table(name).is_some()), "{}: {names:?}", tab.path);
+        }
+    }
+}
+
+#[test]
+fn two_kinds_are_not_compared_and_which_is_which_is_said() {
+    let [trace, bench] = [Kind::Trace, Kind::Bench].map(Kind::empty);
+    let check = |result: Result<Pages, Error>, expected: &str| {
+        assert_eq!(result.unwrap_err().to_string(), expected);
+    };
+    let named = |file: &str| {
+        let mut trace = Trace::default();
+        trace.exhibit.file = file.to_owned();
+        Evidence::from(trace)
+    };
+    let expected = "a.nettrace is a trace, and  is a benchmark file: only two of one kind can be compared";
+    check(Pages::compared(named("a.nettrace"), bench.clone()), expected);
+    check(Pages::compared(bench.clone(), bench.clone()), "two benchmark files cannot be compared on pages");
+    check(Pages::new(bench), "benchmark files have no pages yet");
+    assert!(Pages::compared(trace.clone(), trace).is_ok());
+}
+
+/// A kind without an extent in time, of which nothing but its tables is known.
+#[derive(Debug)]
+struct Timeless(Arc<dyn Tables>, Explanation);
+
+const PLAIN: Tab<Timeless> = Tab {
+    path: "/",
+    title: "Summary",
+    shown: Shown::Always,
+    lanes: &[],
+    parts: &[],
+    above: Some(crate::summary::headline),
+    body: Body::Drawn(|ctx| crate::summary::summary(ctx, &html! {})),
+    in_file: InFile::Same,
+    preload: None,
+    own: (),
+};
+
+impl KindOfPages for Timeless {
+    type Own = ();
+    const NOUN: &'static str = "collection";
+    const TABS: &'static [Tab<Self>] = &[
+        PLAIN,
+        Tab { path: "/empty", title: "Empty", shown: Shown::Rows(&["benchmarks"]), ..PLAIN },
+        Tab { path: "/all", title: "All", body: Body::Tables(&[all]), ..PLAIN },
+        Tab {
+            path: crate::sqlpage::PATH,
+            title: "SQL",
+            body: Body::Drawn(crate::sqlpage::sql_page),
+            in_file: InFile::Nothing,
+            ..PLAIN
+        },
+    ];
+    const PARTS: &'static [PartPlace] = &[];
+    const TIME: Option<TimeLine<Self>> = None;
+    const QUESTIONS: &'static [(&'static str, &'static str)] = &[("Which?", "select * from benchmarks")];
+
+    fn tables(&self) -> &Arc<dyn Tables> {
+        &self.0
+    }
+
+    fn explanation(&self) -> &Explanation {
+        &self.1
+    }
+}
+
+fn all(ctx: &Ctx<'_, Timeless>) -> TableSpec {
+    let sql = format!("select * from benchmarks where {}", ctx.during("ts_ns"));
+    TableSpec::new("all", "All", "Each of them.", sql)
+}
+
+fn timeless() -> Site<Timeless> {
+    let heading = Heading { name: "things".to_owned(), ..Heading::default() };
+    let explanation = Explanation { heading, ..Explanation::default() };
+    Site::new(Timeless(Kind::Bench.empty().tables(), explanation))
+}
+
+#[test]
+fn a_kind_without_time_has_no_time_bar_and_no_range() {
+    let site = timeless();
+    for path in ["/", "/all", "/sql", "/nothing"] {
+        for query in ["", "from=1&to=2&zoom=1", "from=3&to=2"] {
+            let html = text(site.answer(path, &params(query)));
+            for sign in ["timebar", "Time line", "name=\"from\" step", "Times ", "range", "recording"] {
+                assert!(!html.contains(sign), "{path} {query}: {sign} in {html}");
+            }
+            assert!(html.contains("A value that the collection cannot give is missing, never 0."));
+        }
+    }
+    assert_eq!(site.answer("/lanes.json", &[]).status, 404);
+    assert!(text(site.answer("/all", &params("from=1"))).contains("No rows."));
+    assert!(!site.file().contains("Time line"));
+}
+
+#[test]
+fn a_tab_that_is_not_in_the_list_or_has_nothing_on_it_has_no_page() {
+    let site = timeless();
+    assert_eq!(site.tabs(), ["/", "/all", "/sql"]);
+    for (path, status) in
+        [("/all", 200), ("/empty", 404), ("/gc", 404), ("/stacks", 404), ("/flame.json", 404)]
+    {
+        assert_eq!(site.answer(path, &[]).status, status, "{path}");
+    }
+    assert!(!text(site.answer("/", &[])).contains("href=\"empty\""));
+    assert!(!site.file().contains("id=\"sql\""), "what needs a server is in a file");
 }

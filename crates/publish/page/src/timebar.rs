@@ -1,40 +1,24 @@
-//! The time line of every page: what happened when, and the range of time that all else is of.
+//! The time bar: what happened when, and the range of time that everything else on the page is of.
+//!
+//! Evidence without an extent in time has none: every function here then returns nothing.
 
-use crate::page::{Ctx, range_form};
-use crate::params::seconds;
+use crate::ctx::Ctx;
+use crate::kind::{KindOfPages, TimeLine};
 use base::number::real;
-use maud::{Markup, PreEscaped, html};
-use serde_json::{Value, json};
-use timeline::{Lane, Layer, Shape, Span, Stretch};
-
-/// Pieces that a lane is cut into: as many as its picture has columns for.
-const PIECES: usize = 600;
-/// How high a lane is, in the pixels of its own picture.
-const HEIGHT: u32 = 34;
-
-/// The lanes that belong to a tab; the others are a click away.
-fn lanes_of(path: &str) -> &'static [&'static str] {
-    match path {
-        "/" => &["requests", "latency", "cores", "waiting", "gc", "heap", "exceptions"],
-        "/gc" => &["gc", "heap", "allocation"],
-        "/allocations" => &["allocation", "gc"],
-        "/requests" => &["requests", "latency", "in-flight"],
-        "/locks" => &["locks", "lock-waits", "waiting"],
-        "/exceptions" => &["exceptions", "requests"],
-        "/jit" => &["jit", "cores"],
-        "/threads" => &["workers", "queue", "running", "waiting"],
-        "/logs" => &["logs", "exceptions"],
-        "/stacks" => &["cores", "running", "waiting", "gc"],
-        _ => &["cores", "running"],
-    }
-}
+use maud::{Markup, html};
+use serde_json::Value;
+use timeline::{Lane, Span};
+use views::words::percent;
+use views::{lanes, place, seconds};
 
 /// The time line with the form that selects a range.
-pub(crate) fn bar(ctx: &Ctx<'_>) -> Markup {
+pub(crate) fn bar<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
+    let Some(time) = K::TIME else { return html! {} };
     let zoomed = is_zoomed(ctx);
-    let shown = shown(ctx);
-    let all = ctx.here().lanes(shown, PIECES);
-    let wanted = lanes_of(ctx.path);
+    let shown = shown(ctx, &time);
+    let all = (time.lanes)(ctx.kind(), shown);
+    // Also of a tab that is not shown: its lanes may say why nothing is on it.
+    let wanted = K::TABS.iter().find(|tab| tab.path == ctx.path).map_or(time.usual, |tab| tab.lanes);
     let (first, others): (Vec<Lane>, Vec<Lane>) =
         all.iter().cloned().partition(|lane| wanted.contains(&lane.id));
     let (from, to) = ctx.span();
@@ -43,9 +27,9 @@ pub(crate) fn bar(ctx: &Ctx<'_>) -> Markup {
             @if ctx.params.is_range_refused() {
                 p.error role="alert" { "That range of time is none, or not all of it could be read: it begins before it ends, in seconds." }
             }
-            (drawn(&first, shown))
+            (lanes::drawn(&first, shown))
             @if !others.is_empty() {
-                details.others { summary { "The other lanes" } (drawn(&others, shown)) }
+                details.others { summary { "The other lanes" } (lanes::drawn(&others, shown)) }
             }
             div.range-line {
                 (range_form(ctx))
@@ -58,63 +42,56 @@ pub(crate) fn bar(ctx: &Ctx<'_>) -> Markup {
     }
 }
 
-fn is_zoomed(ctx: &Ctx<'_>) -> bool {
+/// The values of the lanes, for script.
+pub(crate) fn json<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Value {
+    match K::TIME {
+        Some(time) => lanes::json(&(time.lanes)(ctx.kind(), shown(ctx, &time))),
+        None => lanes::json(&[]),
+    }
+}
+
+/// The whole time line, without controls.
+pub(crate) fn lanes<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
+    let Some(time) = K::TIME else { return html! {} };
+    let whole = (time.whole)(ctx.kind());
+    let lanes = (time.lanes)(ctx.kind(), whole);
+    html! { section.timebar aria-label="Time line" { (lanes::drawn(&lanes, whole)) } }
+}
+
+fn is_zoomed<K: KindOfPages>(ctx: &Ctx<'_, K>) -> bool {
     ctx.params.get("zoom").is_some() && ctx.is_part()
 }
 
 /// The range that the time line shows.
-fn shown(ctx: &Ctx<'_>) -> Span {
-    if is_zoomed(ctx) { selected(ctx) } else { Span::whole(&ctx.here().recording) }
-}
-
-/// The values of the lanes, for who points at them: a list a layer, a value a piece; of stretches each, up to a number.
-pub(crate) fn json(ctx: &Ctx<'_>) -> Value {
-    /// Stretches of a lane that are given.
-    const MOST: usize = 5_000;
-    let lanes = ctx.here().lanes(shown(ctx), PIECES);
-    let rounded =
-        |value: &Option<f64>| value.map(|value| format!("{value:.4e}").parse::<f64>().unwrap_or(value));
-    let one = |lane: &Lane| {
-        let (layers, stretches) = match &lane.shape {
-            Shape::Area { layers, .. } => {
-                let of = |layer: &Layer| json!({"name": layer.name, "values": layer.values.iter().map(rounded).collect::<Vec<_>>()});
-                (layers.iter().map(of).collect(), Vec::new())
-            }
-            Shape::Marks(counts) => (vec![json!({"name": "", "values": counts})], Vec::new()),
-            Shape::Spans(spans) => {
-                let of = |of: &Stretch| json!([of.from_ns, of.dur_ns]);
-                // Of more than that the longest: they are the ones that are seen.
-                let mut longest: Vec<&Stretch> = spans.iter().collect();
-                longest.sort_by_key(|of| std::cmp::Reverse(of.dur_ns));
-                (Vec::new(), longest.into_iter().take(MOST).map(of).collect())
-            }
-        };
-        json!({"id": lane.id, "unit": lane.unit, "layers": layers, "stretches": stretches})
-    };
-    json!({"lanes": lanes.iter().map(one).collect::<Vec<_>>()})
-}
-
-/// The time line alone, of the whole recording.
-pub(crate) fn lanes(ctx: &Ctx<'_>) -> Markup {
-    let whole = Span::whole(&ctx.here().recording);
-    let lanes = ctx.here().lanes(whole, PIECES);
-    html! { section.timebar aria-label="Time line" { (drawn(&lanes, whole)) } }
-}
-
-fn drawn(lanes: &[Lane], span: Span) -> Markup {
-    #[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
-    let options = charts::LaneOptions { width: PIECES as u32, height: HEIGHT };
-    html! { @if !lanes.is_empty() { (PreEscaped(charts::lanes(lanes, span, &options))) } }
-}
-
-fn selected(ctx: &Ctx<'_>) -> Span {
+fn shown<K: KindOfPages>(ctx: &Ctx<'_, K>, time: &TimeLine<K>) -> Span {
     let (from_ns, to_ns) = ctx.span();
-    Span { from_ns, to_ns }
+    if is_zoomed(ctx) { Span { from_ns, to_ns } } else { (time.whole)(ctx.kind()) }
 }
 
-/// How much of the recording is selected, from 0 to 1.
-pub(crate) fn selected_share(ctx: &Ctx<'_>) -> f64 {
+/// The range of time in words, and the form that changes it without script.
+fn range_form<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     let (from, to) = ctx.span();
-    let end = ctx.here().recording.exhibit.duration_ns.max(1);
+    let rest = ctx.params.without(&["from", "to", "root"]);
+    let chosen = ctx.is_part();
+    // The end of the whole is rounded up to a millisecond: nobody chose its last nanosecond.
+    let to = if chosen { to } else { to.saturating_add(999_999) / 1_000_000 * 1_000_000 };
+    html! {
+        form.range method="get" action=(place(ctx.path)) {
+            @for (name, value) in rest.pairs() { input type="hidden" name=(name) value=(value); }
+            label { "From " input type="number" name="from" step="any" min="0" value=(seconds(from)); " s" }
+            label { "to " input type="number" name="to" step="any" min="0" value=(seconds(to)); " s" }
+            button type="submit" { "Show" }
+            @if chosen {
+                a.whole href=(rest.href(ctx.path)) { "Whole " (K::NOUN) }
+                span.hint { (percent(selected_share(ctx), 1.0)) " of it is selected" }
+            }
+        }
+    }
+}
+
+/// How much of the whole is selected, from 0 to 1.
+fn selected_share<K: KindOfPages>(ctx: &Ctx<'_, K>) -> f64 {
+    let (from, to) = ctx.span();
+    let end = ctx.duration_ns();
     real(to.min(end).saturating_sub(from.max(0)).max(0)) / real(end)
 }

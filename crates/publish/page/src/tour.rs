@@ -1,11 +1,13 @@
-//! Several recordings served side by side, with a page that leads to each.
+//! Several exhibits served side by side, with a page that leads to each.
 //!
-//! The page of a recording lies at `/NAME/…`; its links lead to its neighbours there, so it needs to know nothing of it.
+//! The pages of an exhibit lie below `/NAME/`. Their links are relative, so they need not know that.
 
-use crate::{Pages, Params, Reply, assets};
+use crate::{Pages, Reply, assets};
 use maud::{DOCTYPE, Markup, html};
+use report::{Explanation, Severity};
+use views::Params;
 
-/// Recordings with what each of them is for.
+/// Exhibits of any kind, each with what it shows.
 #[derive(Debug, Default)]
 pub struct Tour {
     cases: Vec<Case>,
@@ -21,13 +23,13 @@ struct Case {
 }
 
 impl Tour {
-    /// Adds a recording: its name in addresses, a title, and what there is to see in it.
+    /// Adds an exhibit: its name in addresses, a title, and what there is to see in it.
     ///
-    /// `views` are the views that the text speaks of: an address below the recording's, and what it is called.
-    pub fn add(&mut self, name: &str, title: &str, about: &str, views: &[(&str, &str)], pages: Pages) {
+    /// `views` are the views that the text speaks of: an address below the exhibit's, and what the view is called.
+    pub fn add(&mut self, name: &str, title: &str, about: &str, views: &[(&str, &str)], mut pages: Pages) {
         let views = views.iter().map(|(address, title)| ((*address).to_owned(), (*title).to_owned()));
         let views: Vec<_> = views.collect();
-        let pages = Pages { about: Some(about.to_owned()), ..pages };
+        pages.set_about(about);
         let (name, title, about) = (name.to_owned(), title.to_owned(), about.to_owned());
         self.cases.push(Case { name, title, about, views, pages });
     }
@@ -48,7 +50,7 @@ impl Tour {
         }
     }
 
-    /// Every page that can be reached without a choice of the reader: the address of each.
+    /// The address of every page that can be reached without a choice of the reader.
     pub fn addresses(&self) -> Vec<String> {
         let of_case = |case: &Case| -> Vec<String> {
             let tabs = case.pages.tabs();
@@ -88,21 +90,21 @@ impl Tour {
 }
 
 fn card(case: &Case) -> Markup {
-    let exhibit = case.pages.exhibit();
-    let verdict = findings::verdict(&exhibit.report, &exhibit.recording);
-    let tone = verdict.severity.map_or("good", report::Severity::name);
+    let Explanation { heading, verdict, .. } = case.pages.explanation();
+    let tone = verdict.as_ref().and_then(|verdict| verdict.severity).map_or("good", Severity::name);
     let to = |path: &str| format!("{}/{}", case.name, Params::default().href(path).trim_start_matches("./"));
     let path = |address: &str| format!("/{}", address.split('?').next().unwrap_or_default());
-    let is_there = |view: &&(String, String)| case.pages.has(&path(&view.0));
+    let tabs: Vec<&str> = case.pages.tabs().collect();
+    let is_there = |view: &&(String, String)| tabs.contains(&path(&view.0).as_str());
     html! {
         article class=(format!("card {tone}")) {
             h2 { a href=(to("/")) { (case.title) } }
             p { (case.about) }
-            p class=(format!("headline {tone}")) { (verdict.text) }
+            @if let Some(verdict) = verdict { p class=(format!("headline {tone}")) { (verdict.text) } }
             p.links {
                 @for (address, title) in case.views.iter().filter(is_there) { a.button href=(format!("{}/{address}", case.name)) { (title) } " " }
             }
-            p.hint { (runtime::recorded(&exhibit.recording)) }
+            p.hint { (heading.recorded) }
         }
     }
 }

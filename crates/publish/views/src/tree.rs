@@ -1,29 +1,34 @@
-//! A call tree as nested lists that open and close by themselves, heaviest first.
+//! A call tree as nested lists that open and close without script, heaviest first.
 
-use crate::page::Ctx;
-use crate::params::Params;
-use crate::selection::Selection;
+use crate::flame::{Stacked, crumbs, missed};
 use crate::words::{counted, percent};
+use crate::{Links, Params};
 use maud::{Markup, PreEscaped, html};
-use stacks::{Profile, View, written_weight as weight};
+use stacks::{Profile, View, ViewOptions, view, written_weight as weight};
 
-/// A node with a larger share of the root is open from the beginning.
+/// A node with at least this share of the root is open at first.
 const OPEN: f64 = 0.1;
-/// Nodes further down are behind a link: browsers nest only so deep.
+/// Deeper nodes are behind a link: browsers limit nesting.
 const DEEPEST: u32 = 150;
 
-/// The tree of a view; `params` are those of the page that its links zoom in.
-pub(crate) fn tree(
-    ctx: &Ctx<'_>,
-    selection: &Selection,
-    profile: &Profile,
-    picture: &View,
-    params: &Params,
-) -> Markup {
+/// The call tree of stacks.
+pub fn call_tree(links: &dyn Links, of: Stacked<'_>) -> Markup {
+    let picture =
+        view(of.profile, &ViewOptions { least_share: 0.005, most_nodes: 1_500, ..of.options.clone() });
+    html! {
+        (missed(&picture))
+        (crumbs(links, of.profile, &picture, links.params()))
+        (tree(links, of, &picture, links.params()))
+    }
+}
+
+/// The tree of a picture; its links zoom in on nodes, in the view that `params` ask for.
+pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &View, params: &Params) -> Markup {
+    let profile = of.profile;
     let nodes = &picture.nodes;
     let root = nodes.weight.first().copied().unwrap_or(0.0);
     let mut text = String::new();
-    // Lists that are open, by the depth of their nodes.
+    // The depths of the nodes whose lists are open.
     let mut open: Vec<u32> = Vec::new();
     for at in 0..nodes.id.len() {
         let depth = nodes.depth.get(at).copied().unwrap_or(0);
@@ -35,12 +40,12 @@ pub(crate) fn tree(
             continue;
         }
         let below = nodes.depth.get(at + 1).is_some_and(|next| *next > depth);
-        let row = row(selection, profile, picture, at);
+        let row = row(of, picture, at);
         let id = nodes.id.get(at).map_or("", String::as_str);
-        // Beside the row and not in it: what opens and closes has no other control in it.
+        // Beside the row: a summary that opens and closes must not contain another control.
         let zoom = html! {
-            @if !ctx.is_file() {
-                a.zoom href=(params.with("root", id).href(ctx.path)) aria-label=(format!("Zoom in on {}", short_name(profile, picture, at))) {
+            @if !links.is_file() {
+                a.zoom href=(links.here(&params.with("root", id))) aria-label=(format!("Zoom in on {}", short_name(profile, picture, at))) {
                     @if below && depth == DEEPEST { "deeper" } @else { "zoom" }
                 }
             }
@@ -81,11 +86,11 @@ fn short_name<'a>(profile: &'a Profile, picture: &View, at: usize) -> &'a str {
     name.map_or("", |name| name.short.as_str())
 }
 
-fn row(selection: &Selection, profile: &Profile, picture: &View, at: usize) -> Markup {
+fn row(of: Stacked<'_>, picture: &View, at: usize) -> Markup {
     let nodes = &picture.nodes;
-    let unit = selection.metric.unit();
+    let unit = of.metric.unit();
     let value = |column: &[f64]| column.get(at).copied().unwrap_or(0.0);
-    let name = nodes.name.get(at).and_then(|name| profile.shape.names.get(*name as usize));
+    let name = nodes.name.get(at).and_then(|name| of.profile.shape.names.get(*name as usize));
     let Some(name) = name else { return html! {} };
     html! {
         span.nums {

@@ -1,8 +1,8 @@
-//! The tab of changes: two recordings compared, in one list, what changed most first.
+//! The tab of changes: two recordings compared, in one list, the largest changes first.
 
-use crate::exhibit::Exhibit;
-use crate::page::Ctx;
-use crate::words::counted;
+use super::TraceCtx;
+use super::exhibit::Exhibit;
+use super::tabs::{CHANGES, STACKS};
 use base::number::real;
 use diff::{Options, Side};
 use maud::{Markup, html};
@@ -10,8 +10,10 @@ use report::unit::{duration, show};
 use report::{Basis, Better, Change, ChangeVerdict, Diff, Subject};
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use views::Links;
+use views::words::counted;
 
-/// Rows that are not beyond the noise are shown up to this many until all are asked for.
+/// Rows within the noise that are shown unless all are asked for.
 const QUIET: usize = 10;
 /// Rows of a page.
 const ROWS: usize = 500;
@@ -28,27 +30,27 @@ fn compare(earlier: &Exhibit, here: &Exhibit, basis: Basis, range: Option<(i64, 
 }
 
 fn side(of: &Exhibit, range: Option<(i64, i64)>) -> Side<'_> {
-    Side { recording: &of.recording, index: &of.index, report: &of.report, range }
+    Side { recording: &of.recording, index: &of.index, report: &of.explanation.report, range }
 }
 
-/// The comparison that the address asks for: of a range of this recording, by duration or by requests.
-fn asked<'a>(ctx: &Ctx<'a>) -> Option<Cow<'a, Diff>> {
-    let earlier = ctx.pages.against.as_ref()?;
+/// The comparison that the address asks for: of a range of this recording or all of it, per second or per request.
+fn asked<'a>(ctx: &TraceCtx<'a>) -> Option<Cow<'a, Diff>> {
+    let earlier = ctx.kind().against.as_ref()?;
     let basis = if ctx.params.get("per") == Some("request") { Basis::Request } else { Basis::Duration };
     let range = ctx.is_part().then(|| ctx.span());
     if basis == Basis::Duration && range.is_none() {
-        return ctx.pages.diff.as_ref().map(Cow::Borrowed);
+        return ctx.kind().diff.as_ref().map(Cow::Borrowed);
     }
     Some(Cow::Owned(compare(earlier, ctx.here(), basis, range)))
 }
 
-/// Whether a change is more than what the recordings vary by themselves, or a rule's own conclusion.
+/// Whether a change is beyond noise, or a rule's own conclusion.
 fn is_sure(row: &Change) -> bool {
     matches!(row.verdict, ChangeVerdict::BeyondNoise | ChangeVerdict::ByRule)
 }
 
 /// The tab.
-pub(crate) fn changes(ctx: &Ctx<'_>) -> Markup {
+pub(crate) fn changes(ctx: &TraceCtx<'_>) -> Markup {
     let Some(diff) = asked(ctx) else {
         return html! { p.empty { "There is no other recording to compare with." } };
     };
@@ -76,12 +78,12 @@ pub(crate) fn changes(ctx: &Ctx<'_>) -> Markup {
 }
 
 /// The largest changes, for the summary of a comparison.
-pub(crate) fn head(ctx: &Ctx<'_>) -> Markup {
-    let Some(diff) = &ctx.pages.diff else { return html! {} };
+pub(crate) fn head(ctx: &TraceCtx<'_>) -> Markup {
+    let Some(diff) = &ctx.kind().diff else { return html! {} };
     let rows: Vec<&Change> = diff.rows.iter().filter(|row| is_sure(row)).collect();
     html! {
         section.block.changed {
-            h2 { a href=(ctx.to("/diff", &ctx.params.kept())) { "What changed" } }
+            h2 { a href=(ctx.address(CHANGES, &ctx.params.kept())) { "What changed" } }
             (said(diff))
             @if !rows.is_empty() { (list(ctx, "head", "Largest changes", &rows, HEAD)) }
         }
@@ -107,7 +109,7 @@ fn said(diff: &Diff) -> Markup {
     }
 }
 
-fn controls(ctx: &Ctx<'_>, diff: &Diff) -> Markup {
+fn controls(ctx: &TraceCtx<'_>, diff: &Diff) -> Markup {
     if ctx.is_file() {
         return html! {};
     }
@@ -132,7 +134,7 @@ fn controls(ctx: &Ctx<'_>, diff: &Diff) -> Markup {
     }
 }
 
-fn list(ctx: &Ctx<'_>, id: &'static str, title: &str, rows: &[&Change], most: usize) -> Markup {
+fn list(ctx: &TraceCtx<'_>, id: &'static str, title: &str, rows: &[&Change], most: usize) -> Markup {
     html! {
         div.toolbar {
             span.hint { (counted(u64::try_from(rows.len()).unwrap_or(0), "row")) @if rows.len() > most { ", the first " (most) " are shown" } }
@@ -154,7 +156,7 @@ fn list(ctx: &Ctx<'_>, id: &'static str, title: &str, rows: &[&Change], most: us
     }
 }
 
-fn change(ctx: &Ctx<'_>, row: &Change) -> Markup {
+fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let value = |value: Option<f64>| {
         html! {
             @match value {
@@ -172,7 +174,7 @@ fn change(ctx: &Ctx<'_>, row: &Change) -> Markup {
         };
         format!("{sign}{}", show(value.abs(), &row.unit))
     };
-    // A unit that is a word stands once.
+    // A unit that is a word is written once.
     let bare = |text: &str| text.strip_suffix(&format!(" {}", row.unit)).unwrap_or(text).to_owned();
     html! {
         tr class=(tone(row)) {
@@ -216,7 +218,7 @@ fn severity(value: f64) -> &'static str {
     }
 }
 
-/// Whether a change is for the better, where that can be said.
+/// Whether a change is for the better, if that can be said.
 fn tone(row: &Change) -> &'static str {
     let difference = row.difference().unwrap_or(0.0);
     match row.better {
@@ -228,8 +230,8 @@ fn tone(row: &Change) -> &'static str {
     }
 }
 
-/// The name with the way to the pictures of both.
-fn name(ctx: &Ctx<'_>, row: &Change) -> Markup {
+/// The name, with a link to a flame graph of both.
+fn name(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let short = if row.name.contains('!') { stacks::short_name(&row.name) } else { row.name.clone() };
     let is_finding = row.subject == Subject::Finding && !ctx.is_file();
     if is_finding && row.after.is_some_and(|after| after > 0.0) {
@@ -251,7 +253,7 @@ fn name(ctx: &Ctx<'_>, row: &Change) -> Markup {
     if let Some(class) = &row.class {
         params = params.with("class", class);
     }
-    html! { a.name href=(params.href("/stacks")) title=(row.name) { (short) } }
+    html! { a.name href=(params.href(STACKS)) title=(row.name) { (short) } }
 }
 
 fn notes(diff: &Diff) -> Markup {

@@ -1,8 +1,8 @@
-//! Tables of a page whose rows are sums over all events or samples: computed from the columns, for by SQL they would take
-//! seconds of a large recording.
+//! Tables whose rows are sums over all events or samples, computed from the columns: by SQL they would take seconds for
+//! a large recording.
 //!
-//! Each has its query beside it in `tabs`, which gives the same rows: that is what CSV and the tab of SQL run, and what
-//! the test holds these against.
+//! The query that stands beside each in its `TableSpec` returns the same rows. The page of SQL runs that query, and a test
+//! compares the two.
 
 use base::number::real;
 use model::{NO_ID, Sym, Trace, sorted_range};
@@ -10,10 +10,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use sql::{Answer, AnswerColumn, Cell};
 use std::cmp::Ordering;
 use std::ops::Range;
+use std::sync::Arc;
 
-/// A table that is summed up here.
+/// What is summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Summed {
+pub enum Sum {
     /// Events by provider and name.
     Kinds,
     /// Samples of waiting threads by what they wait for and the innermost frame.
@@ -22,17 +23,32 @@ pub(crate) enum Summed {
     Threads,
 }
 
-/// The rows of a table within a range of time, in its own order.
-pub(crate) fn summed(recording: &Trace, table: Summed, from_ns: Option<i64>, to_ns: Option<i64>) -> Answer {
-    let within = |ascending: &[i64]| {
-        let to = to_ns.map_or(i64::MAX, |to| to.saturating_sub(1));
-        let range = sorted_range(ascending, from_ns.unwrap_or(i64::MIN), to);
-        range.start..range.end.min(ascending.len())
-    };
-    match table {
-        Summed::Kinds => kinds(recording, within(&recording.events.ts_ns)),
-        Summed::Waiting => waiting(recording, within(&recording.samples.ts_ns)),
-        Summed::Threads => threads(recording, within(&recording.samples.ts_ns)),
+/// A sum over a range of time of a trace.
+#[derive(Debug, Clone)]
+pub struct Summed {
+    /// The trace.
+    pub trace: Arc<Trace>,
+    /// What of it.
+    pub sum: Sum,
+    /// The range in nanoseconds, half-open; open-ended if `None`.
+    pub range: (Option<i64>, Option<i64>),
+}
+
+impl Summed {
+    /// The rows, in their usual order.
+    pub fn answer(&self) -> Answer {
+        let recording = &*self.trace;
+        let (from_ns, to_ns) = self.range;
+        let within = |ascending: &[i64]| {
+            let to = to_ns.map_or(i64::MAX, |to| to.saturating_sub(1));
+            let range = sorted_range(ascending, from_ns.unwrap_or(i64::MIN), to);
+            range.start..range.end.min(ascending.len())
+        };
+        match self.sum {
+            Sum::Kinds => kinds(recording, within(&recording.events.ts_ns)),
+            Sum::Waiting => waiting(recording, within(&recording.samples.ts_ns)),
+            Sum::Threads => threads(recording, within(&recording.samples.ts_ns)),
+        }
     }
 }
 
@@ -70,7 +86,7 @@ struct Group {
 
 fn kinds(recording: &Trace, rows: Range<usize>) -> Answer {
     let events = &recording.events;
-    // Kinds differ by version and number, too; a row of the table is a provider and a name.
+    // Kinds of events also differ by version and number; a row of this table is a provider and a name.
     let mut group_of: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
     let mut names = Vec::new();
     let groups: Vec<u32> = (events.kind_provider.iter().zip(&events.kind_name))
@@ -150,7 +166,7 @@ fn threads(recording: &Trace, rows: Range<usize>) -> Answer {
     }
     let known = (0..recording.threads.thread.len()).filter_map(|row| recording.threads.row(row));
     let row = |row: model::ThreadRow| {
-        // Where nothing was sampled, it is not known how often a thread would have been.
+        // Without any sample it is unknown how often a thread would have been sampled.
         let counted = |counts: [u64; 3]| {
             if samples.ts_ns.is_empty() { [const { Cell::Null }; 3] } else { counts.map(whole) }
         };
@@ -166,7 +182,7 @@ fn threads(recording: &Trace, rows: Range<usize>) -> Answer {
     )
 }
 
-/// Keeps the rows that have a text in any cell, which is in small letters.
+/// Keeps the rows with a cell that contains a text, which is given in lower case.
 pub(crate) fn keep(rows: &mut Vec<Vec<Cell>>, wanted: &str) {
     let has = |cell: &Cell| match cell {
         Cell::Text(text) => text.to_ascii_lowercase().contains(wanted),
@@ -177,7 +193,7 @@ pub(crate) fn keep(rows: &mut Vec<Vec<Cell>>, wanted: &str) {
     rows.retain(|row| row.iter().any(has));
 }
 
-/// Sorts rows by a column; what has no value stands at the end.
+/// Sorts rows by a column; rows without a value come last.
 pub(crate) fn sort(rows: &mut [Vec<Cell>], by: usize, descending: bool) {
     let compare = |one: &Vec<Cell>, other: &Vec<Cell>| match (one.get(by), other.get(by)) {
         (Some(Cell::Null) | None, Some(Cell::Null) | None) => Ordering::Equal,

@@ -1,12 +1,13 @@
-//! A recording with what every view of it needs, worked out once.
+//! A recording with what every view of it needs, computed once.
 
-use model::Trace;
-use report::{Heading, Part, Report};
+use model::{Tables, Trace};
+use report::Explanation;
 use runtime::StackIndex;
 use stacks::{Metric, Offer, Shape, Shaping, offers};
 use std::sync::{Arc, Mutex, PoisonError};
 use timeline::{Lane, Span};
 use topics::{Id, Topic};
+use views::lanes::PIECES;
 
 /// Shapes of the stacks that are kept: those looked at last.
 const SHAPES_KEPT: usize = 6;
@@ -14,23 +15,21 @@ const SHAPES_KEPT: usize = 6;
 const LANES_KEPT: usize = 4;
 
 /// What tells one shaping of the stacks from another: the texts that ask for it.
-pub(crate) type ShapeKey = [String; 4];
+pub(super) type ShapeKey = [String; 4];
 
 /// A recording, explained.
 #[derive(Debug)]
-pub struct Exhibit {
-    /// The tables.
-    pub recording: Arc<Trace>,
+pub(crate) struct Exhibit {
+    /// The recording.
+    pub(crate) recording: Arc<Trace>,
+    /// The same as tables.
+    pub(crate) tables: Arc<dyn Tables>,
     /// What is known of its stacks.
-    pub index: StackIndex,
-    /// What it is, when it was recorded, what is missing.
-    pub heading: Heading,
-    /// Each part of the runtime in figures.
-    pub parts: Vec<Part>,
-    /// What is wrong.
-    pub report: Report,
+    pub(crate) index: StackIndex,
+    /// What is said of it.
+    pub(crate) explanation: Explanation,
     /// What its stacks can be summed up by.
-    pub offers: Vec<Offer>,
+    pub(crate) offers: Vec<Offer>,
     shapes: Kept<ShapeKey, Shape>,
     lanes: Kept<Span, Vec<Lane>>,
     topics: Kept<Id, Topic>,
@@ -38,17 +37,20 @@ pub struct Exhibit {
 
 impl Exhibit {
     /// Explains a recording.
-    pub fn new(recording: Arc<Trace>) -> Self {
+    pub(crate) fn new(recording: Arc<Trace>) -> Self {
         let index = StackIndex::new(&recording);
         let report = findings::explain_with(&recording, &index);
-        let parts = runtime::parts_with(&recording, &index);
-        let offers = offers(&recording);
-        Self {
+        let explanation = Explanation {
             heading: runtime::heading(&recording),
-            index,
-            parts,
+            verdict: Some(findings::verdict(&report, &recording)),
             report,
-            offers,
+            parts: runtime::parts_with(&recording, &index),
+        };
+        Self {
+            tables: Arc::<Trace>::clone(&recording),
+            index,
+            explanation,
+            offers: offers(&recording),
             shapes: Kept::new(SHAPES_KEPT),
             lanes: Kept::new(LANES_KEPT),
             topics: Kept::new(Id::ALL.len()),
@@ -57,7 +59,7 @@ impl Exhibit {
     }
 
     /// The stacks, shaped; `key` tells one shaping from another.
-    pub(crate) fn shape(&self, key: &ShapeKey, shaping: &Shaping) -> Arc<Shape> {
+    pub(super) fn shape(&self, key: &ShapeKey, shaping: &Shaping) -> Arc<Shape> {
         self.shapes.get(key, || Shape::new(&self.recording, &self.index, shaping))
     }
 
@@ -67,23 +69,18 @@ impl Exhibit {
     }
 
     /// The time line of a range.
-    pub(crate) fn lanes(&self, span: Span, pieces: usize) -> Arc<Vec<Lane>> {
-        self.lanes.get(&span, || timeline::lanes(&self.recording, &self.index, span, pieces))
+    pub(crate) fn lanes(&self, span: Span) -> Arc<Vec<Lane>> {
+        self.lanes.get(&span, || timeline::lanes(&self.recording, &self.index, span, PIECES))
     }
 
     /// How a part of the runtime works, with this recording's figures.
     pub(crate) fn topic(&self, id: Id) -> Arc<Topic> {
-        let told = || topics::explain(&self.recording, &self.index, &self.parts, &[id]);
+        let told = || topics::explain(&self.recording, &self.index, &self.explanation.parts, &[id]);
         self.topics.get(&id, || told().pop().unwrap_or_else(|| Topic::new(id)))
-    }
-
-    /// The recording's own name: the file without its folders.
-    pub fn name(&self) -> &str {
-        &self.heading.name
     }
 }
 
-/// What was worked out last, by what it was asked for.
+/// The values computed last, by their keys.
 #[derive(Debug)]
 struct Kept<K, V> {
     most: usize,
@@ -95,7 +92,7 @@ impl<K: Clone + PartialEq, V> Kept<K, V> {
         Self { most, values: Mutex::default() }
     }
 
-    /// What is kept, or what `make` makes, which is kept from now on.
+    /// The value of a key: the one that is kept, or what `make` returns, which is kept from now on.
     fn get(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
         let lock = || self.values.lock().unwrap_or_else(PoisonError::into_inner);
         let find = |values: &mut Vec<(K, Arc<V>)>| {
@@ -108,7 +105,7 @@ impl<K: Clone + PartialEq, V> Kept<K, V> {
         if let Some(value) = kept {
             return value;
         }
-        // Not under the lock: two readers who ask for the same at once both make it, and neither waits for the other.
+        // Made without the lock: two readers who ask for the same value at once both make it, and nobody else waits.
         let value = Arc::new(make());
         let mut values = lock();
         if values.len() >= self.most {

@@ -1,13 +1,13 @@
 //! The flame graph's data as JSON, in columns: what the page's script draws.
 //!
-//! `names`, `shown_names` and `owners` have an entry a name; `nodes` are in pre-order, and the first is the one that is
-//! zoomed to. `span` is the width of a node; with another recording beside, that of both together.
+//! `names`, `shown_names` and `owners` have one entry per name. `nodes` are in pre-order; the first is the one that is
+//! zoomed to. `span` is the width of a node; in a comparison, that of both recordings together.
 
 use serde_json::{Value, json};
 use stacks::{NameClass, Profile, View};
 
 /// The data of a picture.
-pub(crate) fn json(profile: &Profile, view: &View, unit: &str) -> Value {
+pub fn json(profile: &Profile, view: &View, unit: &str) -> Value {
     let shape = &profile.shape;
     let mut number_of = vec![usize::MAX; shape.names.len()];
     let (mut names, mut shown, mut owners) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,7 +1,7 @@
 //! The state of a view: the parameters of its address, and links to neighbouring states.
 //!
 //! Everything that a reader chose stands in the address, so that it can be sent, kept and gone back to. A parameter that
-//! cannot be read is left out and said.
+//! cannot be read counts as absent; the page says so.
 
 use base::number::real;
 
@@ -9,11 +9,11 @@ use base::number::real;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params(Vec<(String, String)>);
 
-/// The parameters that every view keeps: the range of time, and whether the time line shows nothing else.
+/// The parameters that every view keeps: the range of time, and whether the time line shows only that range.
 const KEPT: [&str; 3] = ["from", "to", "zoom"];
 
 impl Params {
-    /// The parameters given; of several of one name the last counts, empty ones are none.
+    /// The parameters given. The last of several with the same name counts; an empty one counts as absent.
     pub fn new(pairs: &[(String, String)]) -> Self {
         let mut params = Self::default();
         for (name, value) in pairs {
@@ -34,7 +34,7 @@ impl Params {
         }
     }
 
-    /// The same with one parameter changed; an empty value takes it away.
+    /// The same with one parameter changed; an empty value removes it.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut params = self.clone();
@@ -61,8 +61,7 @@ impl Params {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The range of time that was asked for, in nanoseconds: from, and up to but without; nothing of one that is empty or
-    /// the wrong way round.
+    /// The requested range in nanoseconds, half-open. `(None, None)` if it is empty or reversed.
     pub fn range(&self) -> (Option<i64>, Option<i64>) {
         match (self.time_ns("from"), self.time_ns("to")) {
             (Some(from), Some(to)) if from >= to => (None, None),
@@ -70,7 +69,7 @@ impl Params {
         }
     }
 
-    /// Whether a range was asked for that is none.
+    /// Whether a range was requested that is empty, reversed or unreadable.
     pub fn is_range_refused(&self) -> bool {
         let asked = ["from", "to"].iter().any(|name| self.get(name).is_some());
         let unreadable =
@@ -90,12 +89,12 @@ impl Params {
         href
     }
 
-    /// A number given.
+    /// A parameter as a finite number.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.get(name)?.trim().parse::<f64>().ok().filter(|value| value.is_finite())
     }
 
-    /// A time given in seconds, in nanoseconds.
+    /// A parameter in seconds, as nanoseconds.
     pub fn time_ns(&self, name: &str) -> Option<i64> {
         const LONGEST_S: f64 = 9e9;
         let seconds = self.number(name)?.clamp(-LONGEST_S, LONGEST_S);
@@ -105,16 +104,16 @@ impl Params {
     }
 }
 
-/// Where a page leads to another: as seen from any page of the same recording, which all lie in one folder, so that
-/// several recordings can be served side by side.
-pub(crate) fn place(path: &str) -> &str {
+/// A path as a relative link. All pages of an exhibit lie in one folder, so the link holds on each of them, and several
+/// exhibits can be served side by side.
+pub fn place(path: &str) -> &str {
     match path.trim_start_matches('/') {
         "" => "./",
         name => name,
     }
 }
 
-/// Whatever is not plain is written in hexadecimal digits.
+/// Percent-encodes whatever is not plain.
 fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
@@ -126,7 +125,7 @@ fn encode(text: &str, out: &mut String) {
 }
 
 /// A time as a parameter: seconds with as many decimals as it takes.
-pub(crate) fn seconds(ns: i64) -> String {
+pub fn seconds(ns: i64) -> String {
     let text = format!("{:.9}", real(ns) / 1e9);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_seconds_and_nonsense_is_none() {
+    fn times_are_seconds_and_nonsense_is_absent() {
         let check = |text: &str, expected| {
             assert_eq!(Params::default().with("from", text).time_ns("from"), expected, "{text}");
         };

@@ -1,22 +1,22 @@
-//! What of the stacks is asked for: metric, rows, shape and direction, read from the parameters of an address.
+//! What an address asks for of the stacks: metric, rows, shape and direction.
 
-use crate::Pages;
-use crate::exhibit::{Exhibit, ShapeKey};
-use crate::params::Params;
+use super::TracePages;
+use super::exhibit::{Exhibit, ShapeKey};
 use base::number::real;
 use model::Trace;
 use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, pattern, weigh};
+use views::Params;
 
-/// Parameters that shape the tree: another value of one is another tree.
+/// Parameters that shape the tree: with another value of any of them it is another tree.
 const SHAPING: [&str; 4] = ["group", "groups", "my", "fold"];
-/// Groups of patterns that are taken.
+/// The most groups of patterns; further ones are left out.
 const MOST_GROUPS: usize = 20;
-/// The longest name of a group as it is asked for: each `$0` in it may become a long name.
+/// The longest name of a group: each `$0` in it may be replaced by a long name.
 const LONGEST_REPLACEMENT: usize = 200;
-/// A picture has no use for more nodes.
+/// The most nodes of a picture.
 const MOST_NODES: usize = 20_000;
 
-/// Which filters say anything of a metric.
+/// Which filters apply to a metric.
 struct Applies {
     on: bool,
     class: bool,
@@ -29,26 +29,26 @@ impl Applies {
     }
 }
 
-/// What is asked for, and what could not be understood of it.
+/// What is asked for, and what of it could not be understood.
 #[derive(Debug)]
 pub(crate) struct Selection {
     pub(crate) metric: Metric,
     pub(crate) filter: Filter,
     pub(crate) shaping: Shaping,
     key: ShapeKey,
-    /// The kind of threads that is asked for, where it is no number.
+    /// The kind of threads that is asked for, unless a thread is asked for by its number.
     kind: Option<String>,
     pub(crate) view: ViewOptions,
-    /// By request: what the other recording's weights are multiplied by.
+    /// If amounts are per request: what the other recording's weights are multiplied by.
     per_request: Option<f64>,
-    /// Whether the other recording is left aside.
+    /// Whether the other recording is left out.
     alone: bool,
     pub(crate) problems: Vec<String>,
 }
 
 impl Selection {
-    /// Reads it; none where the recording has no stacks at all.
-    pub(crate) fn of(pages: &Pages, params: &Params) -> Option<Self> {
+    /// Reads it. `None` if the recording has no stacks at all.
+    pub(crate) fn of(pages: &TracePages, params: &Params) -> Option<Self> {
         let exhibit = &pages.here;
         let first = &exhibit.offers.first()?.metric;
         let mut problems = Vec::new();
@@ -106,19 +106,19 @@ impl Selection {
         Some(Self { metric, filter, shaping, key, kind, view, per_request, alone, problems })
     }
 
-    /// The stacks that are asked for with their weights; beside those of another recording where one is given.
+    /// The stacks that are asked for with their weights, and in a comparison those of the other recording.
     ///
-    /// With another one also what its weights are multiplied by, where there is a common measure of time.
-    pub(crate) fn profile(&self, pages: &Pages) -> (Profile, Option<f64>) {
+    /// In a comparison also returns what the other weights are multiplied by, if there is a common measure of time.
+    pub(crate) fn profile(&self, pages: &TracePages) -> (Profile, Option<f64>) {
         let exhibit = &pages.here;
         let shape = exhibit.shape(&self.key, &self.shaping);
         let weighed = weigh(&exhibit.recording, &self.metric, &self.filter);
-        // A thread's number is of one recording alone.
+        // A thread's number means something in one recording only.
         let comparable = !self.alone && (self.filter.threads.is_empty() || self.kind.is_some());
         let Some(other) = pages.against.as_ref().filter(|_| comparable) else {
             return (Profile::new(shape, &weighed), None);
         };
-        // A range of time is this recording's own: of the other one all is taken.
+        // A range of time is of this recording: the other one is taken whole.
         let threads = self.kind.as_deref().map_or_else(Vec::new, |kind| of_kind(&other.recording, kind));
         let none = || if self.kind.is_some() { vec![NO_THREAD] } else { Vec::new() };
         let threads = if threads.is_empty() { none() } else { threads };
@@ -129,8 +129,8 @@ impl Selection {
         (Profile::compared(&shape, &weighed, other, scale.unwrap_or(1.0)), scale)
     }
 
-    /// What the other recording's weights are multiplied by: the ratio of the times that were observed; by request, of
-    /// the requests that came in them.
+    /// What the other recording's weights are multiplied by: the ratio of the observed times, or of the requests in them if
+    /// amounts are per request.
     fn scale(&self, exhibit: &Exhibit, other: &Exhibit) -> Option<f64> {
         let (from, to) = (self.filter.from_ns.unwrap_or(i64::MIN), self.filter.to_ns.unwrap_or(i64::MAX));
         let source = |recording: &Trace| source_of(recording, &self.metric);
@@ -139,13 +139,13 @@ impl Selection {
         Some(real(here) / real(there) * self.per_request.unwrap_or(1.0))
     }
 
-    /// Whether amounts are by request.
+    /// Whether amounts are per request.
     pub(crate) fn is_per_request(&self) -> bool {
         self.per_request.is_some()
     }
 }
 
-/// Where the rows of a metric come from: with the samples alone, which may have been taken in bursts, or all the time.
+/// The source of a metric's rows: `samples` if they came only while samples were taken, which may be in bursts.
 fn source_of(recording: &Trace, metric: &Metric) -> &'static str {
     if metric.is_of_samples() {
         return "samples";
@@ -164,7 +164,7 @@ fn source_of(recording: &Trace, metric: &Metric) -> &'static str {
     if bursts { "samples" } else { "events" }
 }
 
-/// When the events of a name were.
+/// The times of the events of a name.
 fn times_of(recording: &Trace, provider: &str, name: &str) -> Vec<i64> {
     let events = &recording.events;
     let is = |kind: usize| {
@@ -176,8 +176,8 @@ fn times_of(recording: &Trace, provider: &str, name: &str) -> Vec<i64> {
     rows.filter(|(kind, _)| wanted.get(**kind as usize) == Some(&true)).map(|(_, ts_ns)| *ts_ns).collect()
 }
 
-/// The ratio of the rates of requests of two recordings that are compared by request.
-fn per_request(pages: &Pages, params: &Params, problems: &mut Vec<String>) -> Option<f64> {
+/// The ratio of the request rates of two recordings, if they are compared per request.
+fn per_request(pages: &TracePages, params: &Params, problems: &mut Vec<String>) -> Option<f64> {
     let diff = pages.diff.as_ref().filter(|_| params.get("per") == Some("request"))?;
     let is_part = params.range() != (None, None);
     let requests = diff.requests.filter(|(before, after)| *before > 0.0 && *after > 0.0 && !is_part);
@@ -237,7 +237,7 @@ fn groups(recording: &Trace, patterns: &str, problems: &mut Vec<String>) -> Grou
 /// A number that no thread has.
 const NO_THREAD: i64 = i64::MIN;
 
-/// The threads that are of a kind: `pool`, `gc` …
+/// The threads of a kind: `pool`, `gc` …
 fn of_kind(recording: &Trace, kind: &str) -> Vec<i64> {
     let Some(kind) = recording.strings.find(kind) else { return Vec::new() };
     let threads = recording.threads.thread.iter().zip(&recording.threads.kind);

@@ -1,0 +1,129 @@
+//! The frame of every page: heading, tabs, time line, and what the tab shows.
+
+use crate::ctx::{Ctx, section};
+use crate::kind::{KindOfPages, Section, Tab};
+use crate::{assets, tabletab, timebar};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use report::Heading;
+
+/// A whole page.
+pub(crate) fn whole<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup) -> String {
+    let name = &ctx.kind().explanation().heading.name;
+    let preload = ctx.tab.and_then(|tab| tab.preload).and_then(|data| data(ctx));
+    let above = ctx.tab.and_then(|tab| tab.above);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · " (name) " · Casebook" }
+                (assets::links())
+                @if let Some(data) = preload { link rel="preload" as="fetch" crossorigin="anonymous" href=(data); }
+            }
+            body.page {
+                a.skip href="#main" { "Skip to the content" }
+                (heading(ctx))
+                (tabs(ctx))
+                @if let Some(above) = above { (above(ctx)) }
+                (timebar::bar(ctx))
+                main #main { (body) }
+                (footer::<K>())
+            }
+        }
+    }
+    .into_string()
+}
+
+/// The page of an address that has none.
+pub(crate) fn not_found<K: KindOfPages>(ctx: &Ctx<'_, K>) -> String {
+    let body = html! { p.error { "There is no such page." } p { a href="./" { "To the summary" } } };
+    whole(ctx, "Not found", &body)
+}
+
+/// What a page of one file shows of a tab. Its first section has the time line, once for all of them.
+pub(crate) fn in_file<K: KindOfPages>(ctx: &Ctx<'_, K>, tab: &Tab<K>) -> Markup {
+    let is_first = K::TABS.first().is_some_and(|first| first.path == tab.path);
+    html! {
+        @if let Some(above) = tab.above { (above(ctx)) }
+        @if is_first { (timebar::lanes(ctx)) }
+        (tabletab::body(ctx, tab))
+    }
+}
+
+/// A page of one file: all sections below each other; script shows one at a time.
+pub(crate) fn one_file<K: KindOfPages>(ctx: &Ctx<'_, K>, sections: &[(&'static Tab<K>, &Section)]) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (ctx.kind().explanation().heading.name) " · Casebook" }
+                style { (PreEscaped(assets::STYLE)) }
+            }
+            body.page.file data-file="" {
+                a.skip href="#main" { "Skip to the content" }
+                (heading(ctx))
+                nav.tabs aria-label="Views" { @for (tab, _) in sections { a href=(ctx.address(tab.path, ctx.params)) { (tab.title) } } }
+                main #main {
+                    @for (tab, of) in sections {
+                        section.view #(section(tab.path)) data-view=(section(tab.path)) { (of.body) }
+                    }
+                }
+                (footer::<K>())
+                @for (_, of) in sections { (PreEscaped(&of.data)) }
+                (PreEscaped(assets::inline()))
+            }
+        }
+    }
+    .into_string()
+}
+
+fn heading<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
+    let Heading { name, subject, recorded, losses, .. } = &ctx.kind().explanation().heading;
+    let about = &ctx.site.about;
+    html! {
+        header.top {
+            div.title {
+                @if about.is_some() { a.brand href="../" { "Casebook" } } @else { span.brand { "Casebook" } }
+                h1 { (name) }
+                @if let Some(other) = ctx.kind().against() { span.against { "against " (other) } }
+                button type="button" data-theme-toggle="" hidden { "Light or dark" }
+            }
+            p.facts { (subject.join(" · ")) }
+            p.facts { (recorded) }
+            @if let Some(about) = about { p.about { (about) " " a href="../" { "All " (K::NOUN) "s" } } }
+            @if losses.is_empty() { p.facts.whole { "Lost: " (report::NOTHING_LOST) } }
+            @else {
+                details.loss {
+                    summary { "Lost: " (losses.first().map_or("", String::as_str))
+                        @if losses.len() > 1 { " (and " (losses.len() - 1) " more)" } }
+                    ul { @for sentence in losses { li { (sentence) } } }
+                }
+            }
+        }
+    }
+}
+
+fn tabs<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
+    let kept = ctx.params.kept();
+    html! {
+        nav.tabs aria-label="Views" {
+            @for tab in ctx.site.shown_tabs() {
+                a href=(kept.href(tab.path)) aria-current=[(tab.path == ctx.path).then_some("page")] { (tab.title) }
+            }
+        }
+    }
+}
+
+fn footer<K: KindOfPages>() -> Markup {
+    html! {
+        footer.hint {
+            @if K::TIME.is_some() { "Times are counted from the " (K::NOUN) "'s start. " }
+            "A value that the " (K::NOUN) " cannot give is missing, never 0."
+        }
+    }
+}

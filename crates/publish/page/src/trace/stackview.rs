@@ -1,0 +1,238 @@
+//! The tab of stacks: what of the stacks is asked for, and the view of it that was chosen.
+//!
+//! Each view is a page of its own that works without script: the flame graph is an SVG whose frames are links. Script
+//! redraws it on a canvas, from [`FLAME_DATA`] with the same parameters.
+
+use super::TraceCtx;
+use super::selection::Selection;
+use super::works::how_it_works;
+use crate::Reply;
+use crate::kind::{Detail, Section};
+use maud::{Markup, html};
+use stacks::{Metric, Profile, ViewOptions, written_weight as weight};
+use views::flame::{Stacked, flame, flame_with_data, json};
+use views::methods::{around, method_list};
+use views::words::counted;
+use views::{Params, call_tree, place};
+
+/// Where the data of the flame graph is.
+pub(super) const FLAME_DATA: &str = "/flame.json";
+/// The ways to look at stacks.
+const SHOWS: [(&str, &str); 4] = [
+    ("flame", "Flame graph"),
+    ("tree", "Call tree"),
+    ("methods", "Methods"),
+    ("callers", "Callers and callees"),
+];
+/// The most kinds of events that are offered, the most frequent first.
+const MOST_EVENTS: usize = 500;
+
+/// The tab.
+pub(super) fn stack_view(ctx: &TraceCtx<'_>) -> Markup {
+    let Some(selection) = Selection::of(ctx.kind(), ctx.params) else {
+        return html! { p.empty { "This recording has no stacks: record with the profile default, light or cpu." } };
+    };
+    let (profile, scale) = selection.profile(ctx.kind());
+    let show = ctx.params.get("show").unwrap_or("flame");
+    let of = Stacked { profile: &profile, metric: &selection.metric, options: &selection.view };
+    html! {
+        h2 { (selection.metric.title()) }
+        p.hint { (selection.metric.about()) }
+        (toolbar(ctx, &selection, show))
+        @for problem in &selection.problems { p.error role="alert" { (problem) } }
+        (said(ctx, &selection, &profile, scale))
+        @match show {
+            "tree" => (call_tree(ctx, of)),
+            "methods" => (method_list(ctx, of)),
+            "callers" => (around(ctx, of)),
+            _ => (flame(ctx, of)),
+        }
+        (how_it_works(ctx))
+    }
+}
+
+/// The data of the flame graph that the address asks for.
+pub(super) fn flame_data(ctx: &TraceCtx<'_>) -> Reply {
+    let Some(selection) = Selection::of(ctx.kind(), ctx.params) else {
+        return Reply::of(404, "application/json", "{\"error\":\"the recording has no stacks\"}");
+    };
+    let (profile, _) = selection.profile(ctx.kind());
+    let view = stacks::view(&profile, &selection.view);
+    Reply::json(&json(&profile, &view, selection.metric.unit()))
+}
+
+/// The address of that data, on a page that shows the flame graph.
+pub(super) fn preload(ctx: &TraceCtx<'_>) -> Option<String> {
+    let is_flame = ctx.params.get("show").is_none_or(|show| show == "flame");
+    is_flame.then(|| ctx.params.href(FLAME_DATA))
+}
+
+/// The flame graphs of a page of one file, with their data.
+pub(super) fn in_file(ctx: &TraceCtx<'_>, detail: Detail) -> Section {
+    let is_event = |offer: &&stacks::Offer| matches!(offer.metric, Metric::Event(..));
+    let events = ctx.here().offers.iter().filter(is_event).count();
+    let fixed = ctx.here().offers.iter().filter(|offer| !is_event(offer));
+    let drawn: Vec<_> = fixed.filter_map(|offer| one_in_file(ctx, &offer.metric, detail)).collect();
+    let body = html! {
+        @for (markup, _) in &drawn { (markup) }
+        @if drawn.is_empty() { p.empty { "This recording has no stacks." } }
+        @if events > 0 { p.loss { "Flame graphs of " (events) " kinds of events, by count, are not in this file: casebook open shows them." } }
+    };
+    Section { body, data: drawn.into_iter().map(|(_, data)| data).collect() }
+}
+
+fn one_in_file(ctx: &TraceCtx<'_>, metric: &Metric, detail: Detail) -> Option<(Markup, String)> {
+    let params = Params::default().with("metric", &metric.name());
+    let selection = Selection::of(ctx.kind(), &params)?;
+    let (profile, scale) = selection.profile(ctx.kind());
+    let Detail { least_share, most_nodes } = detail;
+    let options = ViewOptions { least_share, most_nodes, ..selection.view.clone() };
+    let (drawn, data) = flame_with_data(Stacked { profile: &profile, metric, options: &options });
+    let markup = html! {
+        section.block {
+            h2 { (metric.title()) } p.hint { (metric.about()) }
+            (said(ctx, &selection, &profile, scale))
+            (drawn)
+        }
+    };
+    Some((markup, data))
+}
+
+/// How much is summed up, of what, and what is not in it.
+fn said(ctx: &TraceCtx<'_>, selection: &Selection, profile: &Profile, scale: Option<f64>) -> Markup {
+    let unit = selection.metric.unit();
+    let narrowing = ["from", "to", "thread", "on", "class", "include", "exclude"];
+    let is_narrowed = narrowing.iter().any(|name| ctx.params.get(name).is_some());
+    let offer = ctx.here().offers.iter().find(|offer| offer.metric == selection.metric);
+    let whole = offer.map(|offer| offer.rows).filter(|_| is_narrowed);
+    let only = |name: &str, before: &str| {
+        html! {
+            @if let Some(value) = ctx.params.get(name) {
+                " " (before) " " b { (value) } " (" a href=(ctx.params.without(&[name, "root"]).href(ctx.path)) { "take this off" } ")."
+            }
+        }
+    };
+    html! {
+        p.said {
+            b { (weight(profile.total(), unit)) " " (if unit == "samples" || unit == "events" { unit } else { "" }) }
+            @if unit != "samples" && unit != "events" { " in " (counted(profile.rows, "row")) }
+            @if let Some(whole) = whole.filter(|whole| *whole > profile.rows) { ", of " (counted(whole, "row")) " in the recording" }
+            @if profile.unweighed > 0 { "; " (counted(profile.unweighed, "row")) " without a known weight are left out" }
+            @if let Some(against) = profile.total_against() {
+                "; the other recording has " (weight(against, unit)) @if selection.is_per_request() { " for as many requests" } @else { " in as much observed time" }
+                @if let Some(scale) = scale {
+                    " (its weights × " (format!("{scale:.3}")) ")"
+                } @else { ", without a common measure of time" }
+            }
+            "."
+            (only("on", "Only what waits for")) (only("class", "Only of the type"))
+        }
+    }
+}
+
+fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
+    let params = ctx.params;
+    let named =
+        ["metric", "group", "my", "fold", "include", "exclude", "thread", "up", "on", "class", "groups"];
+    let rest = params.without(&named).without(&["root"]);
+    let value = |name: &str| params.get(name).unwrap_or_default();
+    html! {
+        nav.shows aria-label="Ways to look at it" {
+            @for (id, title) in SHOWS {
+                a href=(params.with("show", if id == "flame" { "" } else { id }).href(ctx.path))
+                    aria-current=[(id == show).then_some("true")] { (title) }
+            }
+        }
+        @if ctx.kind().against.is_some() {
+            nav.shows aria-label="Per" {
+                @for (id, title) in [("", "By the second"), ("request", "By request")] {
+                    a href=(params.with("per", id).without(&["root"]).href(ctx.path))
+                        aria-current=[(value("per") == id).then_some("true")] { (title) }
+                }
+                @if params.get("alone").is_some() { a href=(params.without(&["alone"]).href(ctx.path)) { "Compare again" } }
+                @else { a href=(params.with("alone", "1").href(ctx.path)) { "This recording alone" } }
+            }
+        }
+        form.toolbar method="get" action=(place(ctx.path)) {
+            @for (name, value) in rest.pairs() { input type="hidden" name=(name) value=(value); }
+            label { "What " (metric_select(ctx, &selection.metric)) }
+            label { "Group by "
+                select name="group" {
+                    @for (id, title) in [("", "method"), ("type", "type"), ("namespace", "namespace"), ("module", "module")] {
+                        option value=(id) selected[value("group") == id] { (title) }
+                    }
+                }
+            }
+            label { "Thread " (thread_select(ctx)) }
+            label.check { input type="checkbox" name="my" value="1" checked[params.get("my").is_some()]; " Just my code" }
+            label.check { input type="checkbox" name="up" value="1" checked[params.get("up").is_some()]; " Upside down: callers of what ran" }
+            details.more open[["include", "exclude", "fold", "on", "class", "groups"].iter().any(|name| params.get(name).is_some())] {
+                summary { "Patterns" }
+                label { "Only stacks with " input name="include" value=(value("include")) placeholder="regular expression"; }
+                label { "Without " input name="exclude" value=(value("exclude")) placeholder="regular expression"; }
+                @if selection.metric.is_of_samples() { label { "Waiting for " input name="on" value=(value("on")) placeholder="task, monitor, io …"; } }
+                @else { label { "Of the type " input name="class" value=(value("class")) placeholder="System.String"; } }
+                label { "Fold into callers " input name="fold" value=(value("fold")) placeholder="regular expression"; }
+                label { "Groups " input name="groups" value=(value("groups")) placeholder="!Shop\\.(\\w+) -> $1; …"; }
+                p.hint { "Patterns are looked for in Module!Namespace.Type.Method(…), without case where they have no capital. Groups win over the choice above." }
+            }
+            button type="submit" { "Apply" }
+            @if named.iter().any(|name| *name != "metric" && params.get(name).is_some()) {
+                a href=(rest.with("metric", value("metric")).href(ctx.path)) { "Clear" }
+            }
+        }
+    }
+}
+
+fn metric_select(ctx: &TraceCtx<'_>, chosen: &Metric) -> Markup {
+    let (events, fixed): (Vec<_>, Vec<_>) =
+        ctx.here().offers.iter().partition(|offer| matches!(offer.metric, Metric::Event(..)));
+    let offered = ctx.here().offers.iter().any(|offer| offer.metric == *chosen);
+    let one = |offer: &stacks::Offer| {
+        html! {
+            option value=(offer.metric.name()) selected[offer.metric == *chosen] { (offer.metric.title()) " (" (counted(offer.rows, "row")) ")" }
+        }
+    };
+    html! {
+        select name="metric" {
+            @if !offered { option value=(chosen.name()) selected { (chosen.title()) " (none here)" } }
+            @for offer in fixed { (one(offer)) }
+            @if !events.is_empty() {
+                optgroup label="Any event with a stack, by count" {
+                    @for offer in events.iter().take(MOST_EVENTS) { (one(offer)) }
+                    @if events.len() > MOST_EVENTS { option disabled { (events.len() - MOST_EVENTS) " more: see the tab of events" } }
+                }
+            }
+        }
+    }
+}
+
+fn thread_select(ctx: &TraceCtx<'_>) -> Markup {
+    /// The most threads that are offered by number.
+    const MOST: usize = 60;
+    let recording = &ctx.here().recording;
+    let threads = &recording.threads;
+    let chosen = ctx.params.get("thread").unwrap_or_default();
+    let mut order: Vec<usize> = (0..threads.thread.len()).collect();
+    let samples = |row: usize| threads.samples.get(row).copied().unwrap_or(0);
+    order.sort_by_key(|row| std::cmp::Reverse(samples(*row)));
+    let mut kinds: Vec<&str> = threads.kind.iter().filter_map(|kind| recording.strings.get(*kind)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let rows: Vec<_> = order.iter().take(MOST).filter_map(|row| threads.row(*row)).collect();
+    let known = chosen.is_empty()
+        || kinds.contains(&chosen)
+        || rows.iter().any(|row| row.thread.to_string() == chosen);
+    html! {
+        select name="thread" {
+            option value="" { "all" }
+            @if !known { option value=(chosen) selected { (chosen) } }
+            @for kind in kinds { option value=(kind) selected[chosen == kind] { "all of kind " (kind) } }
+            @for row in rows {
+                option value=(row.thread) selected[chosen == row.thread.to_string()] {
+                    (row.thread) " " (recording.strings.text(row.kind)) " " (recording.strings.text(row.name))
+                }
+            }
+        }
+    }
+}

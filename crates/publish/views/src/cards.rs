@@ -1,0 +1,123 @@
+//! Findings as cards: what is wrong, how it was measured, where, and the way to the view that shows it.
+
+use crate::words::{counted, moment, prose};
+use crate::{Links, Target};
+use base::number::real;
+use maud::{Markup, html};
+use report::unit::show;
+use report::{EvidenceRows, Explanation, Finding, Place, Severity, Verdict};
+
+/// Places and measurements shown at once; the others are behind a click.
+const SHOWN: usize = 4;
+
+/// What is wrong, in a sentence.
+pub fn headline(verdict: &Verdict) -> Markup {
+    let tone = verdict.severity.map_or("good", Severity::name);
+    html! { section aria-label="Verdict" { p class=(format!("headline {tone}")) { (verdict.text) } } }
+}
+
+/// The findings, causes first; notes after them.
+pub fn cards(links: &dyn Links, explanation: &Explanation) -> Markup {
+    let findings = &explanation.report.findings;
+    let headline = explanation.verdict.as_ref().map_or("", |verdict| &verdict.text);
+    let (notes, notable): (Vec<_>, Vec<_>) = findings.iter().partition(|of| of.severity == Severity::Note);
+    html! {
+        @if !notable.is_empty() {
+            section.cards aria-label="Findings" { @for finding in &notable { (card(links, finding, headline, true)) } }
+        }
+        @if !notes.is_empty() {
+            section.cards.notes aria-label="Notes" {
+                h2 { (counted(u64::try_from(notes.len()).unwrap_or(0), "note")) }
+                @for finding in &notes { (card(links, finding, headline, false)) }
+            }
+        }
+    }
+}
+
+fn card(links: &dyn Links, finding: &Finding, headline: &str, open: bool) -> Markup {
+    let is_headline = headline.trim_end_matches('.') == finding.title.trim_end_matches('.');
+    let class = format!("card {}", finding.severity.name());
+    let body = html! {
+        @if let Some(cause) = finding.follows { p.hint { "Follows from " a href=(format!("#finding-{cause}")) { (cause) } "." } }
+        (measured(finding))
+        (places(links, finding))
+        p.links {
+            @if let Some(href) = links.to(Target::Finding(finding)) { a.button href=(href) { "Show it" } }
+            @for evidence in &finding.evidence { (rows(links, evidence)) }
+        }
+        details.why {
+            summary { "Why, and what to try" }
+            p { (prose(&finding.why)) }
+            ul { @for try_this in &finding.tries { li { (prose(try_this)) } } }
+            p { b { "Verify: " } (prose(&finding.verify)) }
+        }
+    };
+    html! {
+        article class=(class) id=(format!("finding-{}", finding.id)) {
+            @if open {
+                h2 { span.severity { (finding.severity.name()) } " " (finding.id) }
+                // The headline above the cards is the first finding's title: it is not repeated.
+                @if !is_headline { p.what { (finding.title) } }
+                (body)
+            } @else {
+                details { summary { span.severity { (finding.severity.name()) } " " (finding.title) } p.hint { (finding.id) } (body) }
+            }
+        }
+    }
+}
+
+fn measured(finding: &Finding) -> Markup {
+    let one = |of: &report::Measured| {
+        html! {
+            div.measure {
+                dt { (of.name) }
+                dd { b { (show(of.value, of.unit)) }
+                    @if let Some(least) = of.threshold { " " span.hint { "threshold " (show(least, of.unit)) } } }
+            }
+        }
+    };
+    html! {
+        dl.figures { @for of in finding.measured.iter().take(SHOWN) { (one(of)) } }
+        @if finding.measured.len() > SHOWN {
+            details { summary { "All measurements" } dl.figures { @for of in finding.measured.iter().skip(SHOWN) { (one(of)) } } }
+        }
+    }
+}
+
+fn places(links: &dyn Links, finding: &Finding) -> Markup {
+    html! {
+        @if !finding.places.is_empty() {
+            ol.where aria-label="Where" {
+                @for place in finding.places.iter().take(SHOWN) {
+                    li { span.num { (show(place.share, "share")) } " " (place_name(links, finding, place)) }
+                }
+            }
+        }
+    }
+}
+
+fn place_name(links: &dyn Links, finding: &Finding, place: &Place) -> Markup {
+    let name = links.written(&place.frame);
+    html! {
+        @if let Some(href) = links.to(Target::FoundAt(finding, place)) { a.name href=(href) title=(place.frame) { (name) } } @else { span.name title=(place.frame) { (name) } }
+        @if let Some(path) = &place.request { span.hint { " in requests of " (path) } }
+    }
+}
+
+fn rows(links: &dyn Links, evidence: &EvidenceRows) -> Markup {
+    let count = if evidence.rows == 0 { "Rows".to_owned() } else { counted(evidence.rows, "row") };
+    let when = match (evidence.first_ts_ns, evidence.last_ts_ns) {
+        (Some(first), Some(last)) if last > first => {
+            format!(" from {} to {}", moment(real(first)), moment(real(last)))
+        }
+        _ => String::new(),
+    };
+    let text = format!("{count} of {}", evidence.table);
+    html! {
+        @if let Some(href) = links.to(Target::Query(&evidence.sql)) {
+            a.evidence href=(href) title=(when.trim()) { (text) }
+        } @else {
+            details.evidence { summary { (text) (when) } pre { code { (evidence.sql) } } }
+        }
+    }
+}

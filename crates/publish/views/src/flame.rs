@@ -1,0 +1,122 @@
+//! The flame graph: an SVG whose frames are links, the way to what is zoomed to, the legend, and its data for script.
+
+mod json;
+
+pub use json::json;
+
+use crate::words::{counted, percent};
+use crate::{Links, Params, Target, script};
+use charts::FlameOptions;
+use maud::{Markup, PreEscaped, html};
+use stacks::{Metric, Profile, View, ViewOptions, view};
+
+/// The width of the picture without script, in pixels.
+const WIDTH: f64 = 1200.0;
+
+/// Stacks summed up by a metric, and how they are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Stacked<'a> {
+    /// The sums.
+    pub profile: &'a Profile,
+    /// What was summed up.
+    pub metric: &'a Metric,
+    /// Direction, method and zoom.
+    pub options: &'a ViewOptions,
+}
+
+/// The flame graph of stacks.
+pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
+    let Stacked { profile, metric, options } = of;
+    let params = links.params();
+    let picture =
+        view(profile, &ViewOptions { least_share: 1.5 / WIDTH, most_nodes: 1_500, ..options.clone() });
+    let unit = metric.unit();
+    let link = |node: &str| links.here(&params.with("root", node));
+    let drawn = charts::flame(profile, &picture, &FlameOptions { width: WIDTH, unit, link: &link });
+    let compared = profile.total_against().is_some();
+    html! {
+        (missed(&picture))
+        (crumbs(links, profile, &picture, params))
+        div.flame #flame data-flame="" data-flame-url=[links.to(Target::FlameData(params))]
+            data-search=[params.get("search")] data-compared[compared] {
+            (PreEscaped(&drawn.svg))
+        }
+        p.hint {
+            @if drawn.left_out + picture.hidden_nodes > 0 {
+                (counted(drawn.left_out + picture.hidden_nodes, "subtree")) " too narrow to be drawn"
+                @if picture.hidden_weight > 0.0 { " (" (percent(picture.hidden_weight, picture.total)) ")" }
+                ": zoom in to see them. "
+            }
+        }
+        (legend(compared))
+    }
+}
+
+/// A flame graph that needs no server: the picture, and all its data in an element of its own.
+///
+/// `options` say what the data holds; the picture shows fewer frames.
+pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
+    let Stacked { profile, metric, options } = of;
+    let unit = metric.unit();
+    let all = view(profile, options);
+    let few = view(profile, &ViewOptions { least_share: 1.0 / 300.0, most_nodes: 1_000, ..options.clone() });
+    let link = |_: &str| String::new();
+    let drawn = charts::flame(profile, &few, &FlameOptions { width: WIDTH, unit, link: &link });
+    let compared = profile.total_against().is_some();
+    let id = format!("data-{}", metric.name());
+    let markup = html! {
+        div.flame data-flame="" data-flame-data=(id) data-compared[compared] { (PreEscaped(&drawn.svg)) }
+        @if all.hidden_nodes > 0 {
+            p.loss { (counted(all.hidden_nodes, "small subtree")) " are not in this file, "
+                (percent(all.hidden_weight, all.total)) " in all." }
+        }
+        (legend(compared))
+    };
+    (markup, script::data(&id, &json(profile, &all, unit)))
+}
+
+/// What was asked for and is not in the picture.
+pub(crate) fn missed(picture: &View) -> Markup {
+    html! {
+        @if picture.method_missed { p.error role="alert" { "No stack of this recording has this method in this grouping." } }
+        @if picture.zoom_missed { p.error role="alert" { "What was zoomed to has no weight in this selection: the frame above it is shown." } }
+    }
+}
+
+fn legend(compared: bool) -> Markup {
+    let classes = [
+        ("user", "your code"),
+        ("library", "packages"),
+        ("framework", "the runtime"),
+        ("dynamic", "made at run time"),
+        ("unknown", "no name"),
+    ];
+    html! {
+        ul.legend aria-label="Colours" {
+            @if compared {
+                li { span.swatch.less {} "less than in the other recording" }
+                li { span.swatch.same {} "the same" }
+                li { span.swatch.more {} "more" }
+            } @else {
+                @for (class, title) in classes { li { span class=(format!("swatch {class}")) {} (title) } }
+            }
+        }
+    }
+}
+
+/// The frames from the root to the one that is zoomed to.
+pub(crate) fn crumbs(links: &dyn Links, profile: &Profile, picture: &View, params: &Params) -> Markup {
+    let names = &profile.shape.names;
+    let name =
+        |of: u32| names.get(of as usize).map_or(("", ""), |name| (name.full.as_str(), name.short.as_str()));
+    html! {
+        @if picture.path.len() > 1 {
+            nav.crumbs aria-label="Zoomed to" {
+                @for (at, (id, of)) in picture.path.iter().enumerate() {
+                    @if at + 1 == picture.path.len() { span title=(name(*of).0) { (name(*of).1) } }
+                    @else { a href=(links.here(&params.with("root", id))) title=(name(*of).0) { (name(*of).1) } }
+                }
+            }
+        }
+    }
+}

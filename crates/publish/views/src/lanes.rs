@@ -1,0 +1,44 @@
+//! Lanes over time: drawn, and their values as JSON for script.
+
+use maud::{Markup, PreEscaped, html};
+use serde_json::{Value, json};
+use timeline::{Lane, Layer, Shape, Span, Stretch};
+
+/// Pieces that a lane is cut into: as many as its picture has columns for.
+pub const PIECES: usize = 600;
+/// The height of a lane, in the pixels of its own picture.
+const HEIGHT: u32 = 34;
+
+/// Lanes of a range, cut into [`PIECES`].
+pub fn drawn(lanes: &[Lane], span: Span) -> Markup {
+    #[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
+    let options = charts::LaneOptions { width: PIECES as u32, height: HEIGHT };
+    html! { @if !lanes.is_empty() { (PreEscaped(charts::lanes(lanes, span, &options))) } }
+}
+
+/// The values of lanes: one list per layer with one value per piece, or the stretches.
+pub fn json(lanes: &[Lane]) -> Value {
+    json!({"lanes": lanes.iter().map(lane_json).collect::<Vec<_>>()})
+}
+
+fn lane_json(lane: &Lane) -> Value {
+    /// Stretches of a lane that are listed.
+    const MOST: usize = 5_000;
+    let rounded =
+        |value: &Option<f64>| value.map(|value| format!("{value:.4e}").parse::<f64>().unwrap_or(value));
+    let (layers, stretches) = match &lane.shape {
+        Shape::Area { layers, .. } => {
+            let of = |layer: &Layer| json!({"name": layer.name, "values": layer.values.iter().map(rounded).collect::<Vec<_>>()});
+            (layers.iter().map(of).collect(), Vec::new())
+        }
+        Shape::Marks(counts) => (vec![json!({"name": "", "values": counts})], Vec::new()),
+        Shape::Spans(spans) => {
+            let of = |of: &Stretch| json!([of.from_ns, of.dur_ns]);
+            // If there are too many, the longest: they are the ones that can be seen.
+            let mut longest: Vec<&Stretch> = spans.iter().collect();
+            longest.sort_by_key(|of| std::cmp::Reverse(of.dur_ns));
+            (Vec::new(), longest.into_iter().take(MOST).map(of).collect())
+        }
+    };
+    json!({"id": lane.id, "unit": lane.unit, "layers": layers, "stretches": stretches})
+}

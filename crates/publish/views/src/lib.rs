@@ -1,0 +1,34 @@
+//! Views of evidence as HTML: flame graphs, lanes over time, tables, findings, figures.
+//!
+//! A view is drawn from plain values and has no frame around it, so that a page, a write-up and an exported file can all
+//! embed it. Every view is complete without script; script finds its data in attributes of the markup or in JSON.
+//!
+//! ```text
+//! Profile ──────────────► flame, tree, methods ─┐
+//! Lane … ───────────────► lanes                 │            ┌─ params: the state of the view
+//! Tables + TableSpec ───► tables                ├─► HTML  ◄──┤
+//! Explanation, Part ────► cards, parts ─────────┘            └─ Links: where its links lead, if anywhere
+//! ```
+//!
+//! The invariants: a view does not know the page that it is on. Whatever it links to, it asks its [`Links`] for, and shows
+//! plain text if they have no address for it. No text of the evidence becomes markup or script: texts pass through `maud`,
+//! which escapes them, or through [`script::data`], which makes JSON safe to stand in a page.
+
+pub mod cards;
+pub mod flame;
+pub mod lanes;
+mod links;
+pub mod methods;
+mod params;
+pub mod parts;
+pub mod script;
+mod summed;
+pub mod tables;
+mod tree;
+pub mod words;
+
+pub use links::{Links, Target};
+pub use params::{Params, place, seconds};
+pub use summed::{Sum, Summed};
+pub use tables::TableSpec;
+pub use tree::call_tree;

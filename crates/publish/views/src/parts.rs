@@ -1,0 +1,76 @@
+//! A part in figures: the figures that have a value, its lists, its first series.
+
+use crate::{Links, Target};
+use maud::{Markup, PreEscaped, html};
+use report::unit::show;
+use report::{List, Part};
+
+/// Whether any figure of a part has a value.
+pub fn is_known(part: &Part) -> bool {
+    part.figures.iter().any(|figure| figure.value.is_some())
+}
+
+/// A part among others: its title, which leads to more of it, its figures, and its first series as a small picture.
+pub fn part_card(links: &dyn Links, part: &Part, title: &str) -> Markup {
+    html! {
+        section.part {
+            h3 { @if let Some(more) = links.to(Target::Part(part.id)) { a href=(more) { (title) } } @else { (title) } }
+            (figures(part))
+            @for series in part.series.iter().filter(|series| series.values.iter().any(Option::is_some)).take(1) {
+                p.hint.course { (series.about) (PreEscaped(charts::sparkline(&series.values, series.about))) }
+            }
+        }
+    }
+}
+
+/// A part at the head of what else there is on its subject: its figures, its lists, what is missing of it.
+pub fn part_head(links: &dyn Links, part: &Part, title: &str) -> Markup {
+    html! {
+        @if is_known(part) { section.part { h2 { (title) ", over the whole " (links.noun()) } (figures(part)) } }
+        @for list in part.lists.iter().filter(|list| !list.rows.is_empty()) { (largest(links, part, list)) }
+        @for missing in &part.missing { p.empty { (missing) } }
+    }
+}
+
+/// The figures of a part that have a value.
+fn figures(part: &Part) -> Markup {
+    html! {
+        dl.figures {
+            @for figure in &part.figures {
+                @if let Some(value) = figure.value {
+                    div.measure { dt { (figure.about) } dd { (show(value, figure.unit)) } }
+                }
+            }
+        }
+    }
+}
+
+/// A list of a part.
+fn largest(links: &dyn Links, part: &Part, list: &List) -> Markup {
+    let id = format!("{}-{}", part.id, list.name);
+    let cell = |value: &Option<f64>, unit: &str| {
+        html! {
+            @if let Some(value) = value { td.num data-v=(value) { (show(*value, unit)) } }
+            @else { td.none { span.quiet { "none" } } }
+        }
+    };
+    html! {
+        details.largest {
+            summary { (list.about) " " span.hint { "over the whole " (links.noun()) } }
+            div.toolbar { button.copy type="button" data-copy=(id) hidden { "Copy as CSV" } }
+            div.scroll tabindex="0" role="region" aria-label=(list.about) {
+                table data-table=(id) data-complete="" {
+                    thead { tr {
+                        th scope="col" data-column="name" { "name" }
+                        @for column in list.columns { th.num scope="col" data-column=(column.name) { (column.name) } }
+                    } }
+                    tbody { @for row in &list.rows { tr {
+                        td.name title=(row.name) { (links.written(&row.name)) }
+                        @for (value, column) in row.values.iter().zip(list.columns) { (cell(value, column.unit)) }
+                    } } }
+                }
+            }
+            @if list.more > 0 { p.hint { (list.more) " more are not listed." } }
+        }
+    }
+}
