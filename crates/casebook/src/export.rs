@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 use exhibit::{Folder, PendingFolder, same_file, write_whole};
 use export::{LeftOut, Report, What};
-use model::Evidence;
+use model::{Evidence, Kind};
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -100,6 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // A folder that cannot be written is told before the recording is read, which may take long.
     let folder = to.is_folder().then(|| begin_folder(&output)).transpose()?;
     let evidence = reading::open(&args.file, to.has_payloads())?;
+    let kind = evidence.kind();
     let report = match folder {
         Some(folder) => {
             let report = tables(&evidence, to, folder.folder())?;
@@ -116,7 +117,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
     // There is nowhere left to tell of an error of standard error.
-    drop(writeln!(anstream::stderr(), "casebook: {}", summary(&place, to, &report)));
+    drop(writeln!(anstream::stderr(), "casebook: {}", summary(&place, to, kind, &report)));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -317,12 +318,14 @@ impl Table<'_> {
 }
 
 /// A line on what was written, what was not, and who opens it.
-fn summary(place: &str, to: To, report: &Report) -> String {
+fn summary(place: &str, to: To, kind: Kind, report: &Report) -> String {
     let holds: Vec<String> = report.holds.iter().map(|of| format!("{} {}", of.count, of.what)).collect();
     let left: Vec<String> = report.left_out.iter().map(left_out).collect();
     let mut line = place.to_owned();
     if !holds.is_empty() {
         line.extend([" holds ", &holds.join(", ")]);
+    } else if to == To::Html && kind != Kind::Trace {
+        line.push_str(" holds figures, pictures and the first rows of each table; left out: SQL and what the page names");
     } else if to == To::Html {
         line.push_str(
             " holds verdict, findings, time line, flame graphs and the first rows of each table; left out: SQL, patterns, \
@@ -430,8 +433,8 @@ mod tests {
         };
         let line =
             "t holds 8 samples; left out: 3 rows of logs; the end; load it at https://profiler.firefox.com";
-        assert_eq!(summary("t", To::Firefox, &report), line);
-        let nothing = summary("t", To::Folded, &Report::default());
+        assert_eq!(summary("t", To::Firefox, Kind::Trace, &report), line);
+        let nothing = summary("t", To::Folded, Kind::Trace, &Report::default());
         assert!(nothing.starts_with("t holds nothing"), "{nothing}");
     }
 }

@@ -62,6 +62,7 @@ pub fn heading(bench: &Bench) -> Heading {
             counted(bench.measurements.benchmark.len(), "measurement")
         ),
         losses: report::damage_sentences(lost.truncated_at, &lost.damage, files),
+        nothing_lost: "nothing: no damage",
     }
 }
 

@@ -1,8 +1,5 @@
 //! The lines above everything that is said of an exhibit.
 
-/// What stands in place of losses if there are none.
-pub const NOTHING_LOST: &str = "nothing: no event dropped, no damage";
-
 /// What an exhibit is, in the words that pages and text begin with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heading {
@@ -16,6 +13,8 @@ pub struct Heading {
     pub command: Option<String>,
     /// When it was recorded, how long, and how much of that time was observed.
     pub recorded: String,
-    /// What is missing, one sentence each. If empty, [`NOTHING_LOST`] is printed.
+    /// What is missing, one sentence each.
     pub losses: Vec<String>,
+    /// What is printed instead if nothing is missing.
+    pub nothing_lost: &'static str,
 }

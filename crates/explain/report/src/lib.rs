@@ -27,5 +27,5 @@ pub use distribution::Distribution;
 pub use explanation::Explanation;
 pub use figure::{Figure, List, ListColumn, Part, Row, Series};
 pub use finding::{EvidenceRows, Finding, Measured, NotChecked, Place, Report, Severity, Verdict, View};
-pub use heading::{Heading, NOTHING_LOST};
+pub use heading::Heading;
 pub use loss::damage_sentences;

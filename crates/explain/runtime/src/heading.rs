@@ -19,6 +19,7 @@ pub fn heading(recording: &Trace) -> Heading {
         command: exhibit.command_line.clone(),
         recorded: recorded(recording),
         losses: losses(recording),
+        nothing_lost: "nothing: no event dropped, no damage",
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn one_file<K: KindOfPages>(ctx: &Ctx<'_, K>, sections: &[(&'static T
 }
 
 fn heading<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
-    let Heading { name, subject, recorded, losses, .. } = &ctx.kind().explanation().heading;
+    let Heading { name, subject, recorded, losses, nothing_lost, .. } = &ctx.kind().explanation().heading;
     let about = &ctx.site.about;
     html! {
         header.top {
@@ -96,7 +96,7 @@ fn heading<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
             p.facts { (subject.join(" · ")) }
             p.facts { (recorded) }
             @if let Some(about) = about { p.about { (about) " " a href="../" { "All " (K::NOUN) "s" } } }
-            @if losses.is_empty() { p.facts.whole { "Lost: " (report::NOTHING_LOST) } }
+            @if losses.is_empty() { p.facts.whole { "Lost: " (nothing_lost) } }
             @else {
                 details.loss {
                     summary { "Lost: " (losses.first().map_or("", String::as_str))

@@ -15,6 +15,7 @@
 //! or script.
 
 mod assets;
+mod bench;
 mod ctx;
 mod frame;
 mod kind;
@@ -45,9 +46,6 @@ pub const FILE_BYTES: usize = 5_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Pages of this kind do not exist.
-    #[error("{}s have no pages yet", .0.title())]
-    NoPages(Kind),
     /// Two exhibits of this kind cannot be compared.
     #[error("two {}s cannot be compared on pages", .0.title())]
     NotCompared(Kind),
@@ -129,7 +127,6 @@ fn site_of(here: Evidence, earlier: Option<Evidence>) -> Result<Box<dyn AnySite>
             Ok(Box::new(Site::new(TracePages::new(here, earlier))))
         }
         Evidence::Bench(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
-        // The pages of benchmark files go here: `Box::new(Site::new(BenchPages::new(here)))`.
-        Evidence::Bench(_) => Err(Error::NoPages(kind)),
+        Evidence::Bench(here) => Ok(Box::new(Site::new(bench::BenchPages::new(here)))),
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn headline(page: &mut Page, heading: &Heading) {
         page.line("recorded", &heading.recorded);
     }
     if heading.losses.is_empty() {
-        page.line("lost", report::NOTHING_LOST);
+        page.line("lost", heading.nothing_lost);
     }
     for (at, sentence) in heading.losses.iter().enumerate() {
         page.warning(if at == 0 { "lost" } else { "" }, sentence);

@@ -119,10 +119,15 @@ fn plain(value: f64, whole: Option<i64>) -> String {
     }
 }
 
+/// A time in nanoseconds. One that is not a whole number was computed, and may be far below a microsecond.
+fn time(value: f64, whole: Option<i64>) -> String {
+    if whole.is_none() { show(value, "ns") } else { duration(value / 1e6) }
+}
+
 fn number(links: &dyn Links, value: f64, whole: Option<i64>, kind: Kind, unit: &str) -> Markup {
     let shown = match kind {
         Kind::Moment => moment(value),
-        Kind::Time => duration(value / 1e6),
+        Kind::Time => time(value, whole),
         Kind::Bytes => show(value, "B"),
         Kind::Share => {
             return html! { td.num.share-of data-v=(value) { (PreEscaped(charts::bar(value))) " " (percent(value, 1.0)) } };
@@ -137,7 +142,7 @@ fn number(links: &dyn Links, value: f64, whole: Option<i64>, kind: Kind, unit: &
                 }
             };
         }
-        _ if unit == "ns" => duration(value / 1e6),
+        _ if unit == "ns" => time(value, whole),
         _ if unit == "B" => show(value, "B"),
         _ => plain(value, whole),
     };
