@@ -23,6 +23,11 @@ export function fixture(name) {
   return fileURLToPath(new URL(`../../fixtures/${name}.nettrace.zst`, import.meta.url));
 }
 
+/** Benchmark results: evidence of a kind that has no time. */
+export function benchmarks() {
+  return fileURLToPath(new URL("../../fixtures/parse-report-full.json.zst", import.meta.url));
+}
+
 /** The program under test. */
 export function program() {
   const path = process.env["CASEBOOK"];

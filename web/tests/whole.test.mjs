@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { browser, exported, fixture, serve, Visit } from "./site.mjs";
+import { benchmarks, browser, exported, fixture, serve, Visit } from "./site.mjs";
 
 /** @typedef {import("puppeteer-core").Page} Page */
 
@@ -142,6 +142,28 @@ test("a comparison is for everyone, and its frames are of both recordings", asyn
     compared.assertQuiet();
   } finally {
     await other.stop();
+  }
+});
+
+test("benchmark results are for everyone, and every outlier is marked", async (t) => {
+  const served = await serve(benchmarks());
+  try {
+    const visited = new Visit(chromium, served.url);
+    const paths = await tabs(visited);
+    assert.deepEqual(paths, ["/", "/measurements", "/sql"]);
+    for (const path of [...paths, "/sql?q=select%20*%20from%20benchmarks"])
+      await t.test(path, () => checkEverywhere(visited, path));
+    await t.test("a plot each, without script too", async () => {
+      const page = await visited.open("/", { script: false });
+      assert.equal((await page.$$(".distribution")).length, 4);
+      assert.equal((await page.$$(".distribution .outlier")).length, 2);
+      assert.equal((await page.$$(".distribution .value")).length, 117);
+      assert.equal(await page.$(".timebar"), null);
+      await page.close();
+    });
+    visited.assertQuiet();
+  } finally {
+    await served.stop();
   }
 });
 
