@@ -1,6 +1,6 @@
 /**
- * Values in words, as the server writes them (`crates/explain/runtime/src/unit.rs` and
- * `crates/publish/page/src/words.rs`), and the elements that hold them. Texts reach a page as text only, so nothing of a
+ * Values in words, as the server writes them (`crates/explain/report/src/unit.rs` and
+ * `crates/publish/views/src/words.rs`), and the elements that hold them. Texts reach a page as text only, so nothing of a
  * recording becomes markup.
  */
 

@@ -24,7 +24,7 @@ pub struct Stacked<'a> {
     pub options: &'a ViewOptions,
 }
 
-/// The flame graph of stacks.
+/// The flame graph of stacks. Its frames link to other states of the view, which a server must answer.
 pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let Stacked { profile, metric, options } = of;
     let params = links.params();
@@ -35,7 +35,7 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let drawn = charts::flame(profile, &picture, &FlameOptions { width: WIDTH, unit, link: &link });
     let compared = profile.total_against().is_some();
     html! {
-        (missed(&picture))
+        (missed(links, &picture))
         (crumbs(links, profile, &picture, params))
         div.flame #flame data-flame="" data-flame-url=[links.to(Target::FlameData(params))]
             data-search=[params.get("search")] data-compared[compared] {
@@ -76,9 +76,9 @@ pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
 }
 
 /// What was asked for and is not in the picture.
-pub(crate) fn missed(picture: &View) -> Markup {
+pub(crate) fn missed(links: &dyn Links, picture: &View) -> Markup {
     html! {
-        @if picture.method_missed { p.error role="alert" { "No stack of this recording has this method in this grouping." } }
+        @if picture.method_missed { p.error role="alert" { "No stack of this " (links.noun()) " has this method in this grouping." } }
         @if picture.zoom_missed { p.error role="alert" { "What was zoomed to has no weight in this selection: the frame above it is shown." } }
     }
 }

@@ -108,7 +108,7 @@ pub fn around(links: &dyn Links, of: Stacked<'_>) -> Markup {
     html! {
         h3.name title=(method) { (stacks::short_name(method)) }
         p.hint { (method) }
-        (missed(&callees))
+        (missed(links, &callees))
         dl.figures {
             div.measure { dt { "with what it called" } dd { (weight(first(&callees.nodes.weight), unit)) " (" (percent(first(&callees.nodes.weight), callees.total)) ")" } }
             @if let Some(own) = own { div.measure { dt { "own" } dd { (weight(own, unit)) " (" (percent(own, callees.total)) ")" } } }

@@ -16,7 +16,7 @@ pub fn call_tree(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let picture =
         view(of.profile, &ViewOptions { least_share: 0.005, most_nodes: 1_500, ..of.options.clone() });
     html! {
-        (missed(&picture))
+        (missed(links, &picture))
         (crumbs(links, of.profile, &picture, links.params()))
         (tree(links, of, &picture, links.params()))
     }
