@@ -16,13 +16,14 @@ use topics::{Id, Topic};
 /// What is wrong with the service, by a recording of it: findings with their evidence, and each part in figures
 ///
 /// Findings stand in the order of the harm that each explains, causes before symptoms, with what was measured, where, how
-/// it comes about, what to try and how to verify. docs/findings.md, or --rules, says how each rule decides.
+/// it comes about, what to try and how to verify. docs/findings.md, or --rules, says how each rule decides. Of benchmark
+/// results it prints the figures: there are no rules for them.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --topic gc,memory\n  casebook explain trace.nettrace --fail-on warning   # in scripts: exit 1 where there is one"
+    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --topic gc,memory\n  casebook explain Parse-report-full.json\n  casebook explain trace.nettrace --fail-on warning   # in scripts: exit 1 where there is one"
 )]
 pub(crate) struct Args {
-    /// A recording: .nettrace, packed or not, or an exhibit's folder
+    /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder
     #[arg(required_unless_present = "rules")]
     file: Option<PathBuf>,
     /// How to print

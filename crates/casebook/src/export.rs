@@ -15,13 +15,14 @@ use std::process::ExitCode;
 /// A recording for other viewers (speedscope, Firefox Profiler, pprof, Perfetto), as tables, or as one page
 ///
 /// Every format says what it holds and what of the recording it has no place for; docs/exports.md tells of each.
-/// Samples are of the wall clock: a thread that waits is sampled like one that runs.
+/// Samples are of the wall clock: a thread that waits is sampled like one that runs. Benchmark results have no samples:
+/// csv, parquet and html are for them.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  casebook export trace.nettrace --to speedscope   # makes trace.speedscope.json\n  casebook export trace.nettrace --to firefox -o t.json.gz\n  casebook export trace.nettrace --to folded --metric allocations -o - | flamegraph.pl > t.svg\n  casebook export trace.nettrace --to parquet -o tables/   # a file a table"
 )]
 pub(crate) struct Args {
-    /// A recording: .nettrace, packed or not, or an exhibit's folder
+    /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder
     file: PathBuf,
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]

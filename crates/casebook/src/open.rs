@@ -1,4 +1,4 @@
-//! `casebook open`: a recording as pages in the browser, alone or beside an earlier one.
+//! `casebook open`: an exhibit as pages in the browser, alone or compared with an earlier one.
 
 use crate::reading;
 use crate::serving::{self, Site};
@@ -8,14 +8,15 @@ use std::process::ExitCode;
 
 /// A recording as pages in the browser: findings, flame graphs, time line, GC, requests, locks, events, SQL
 ///
-/// The pages are served on this machine alone, to who has the address that is printed; it works once and leaves a cookie.
-/// Everything that is chosen on a page stands in its address. The pages work without script, too.
+/// Of benchmark results the pages show the figures, the distribution of each benchmark, every measurement, and SQL. Pages
+/// are served on localhost only. The printed link works once and sets a cookie. Everything that you choose on a page is in
+/// its address. The pages work without script, too.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  casebook open trace.nettrace.zst\n  casebook open after/ --against before/      # what changed: differential flame graphs, one list of changes\n  casebook open trace.nettrace --port 8080 --no-browser   # over ssh -L 8080:127.0.0.1:8080\n\nTo send a page, write it into one file: casebook export trace.nettrace --to html"
+    after_help = "Examples:\n  casebook open trace.nettrace.zst\n  casebook open Parse-report-full.json\n  casebook open after/ --against before/      # what changed: differential flame graphs, one list of changes\n  casebook open trace.nettrace --port 8080 --no-browser   # over ssh -L 8080:127.0.0.1:8080\n\nTo send a page, write it into one file: casebook export trace.nettrace --to html"
 )]
 pub(crate) struct Args {
-    /// A recording: .nettrace, packed or not, or an exhibit's folder
+    /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder
     file: PathBuf,
     /// An earlier recording to compare with
     #[arg(long, value_name = "OTHER")]

@@ -19,7 +19,8 @@ use std::process::ExitCode;
     'select (select count(*) from before.gc) as before, (select count(*) from after.gc) as after'
   casebook query trace.nettrace 'select * from samples' --format parquet -o samples.parquet")]
 pub(crate) struct Args {
-    /// Recordings, the last argument the SQL; several have names: a=FILE b=FILE, and their tables are a.gc, b.gc
+    /// Recordings or other exhibits, the last argument the SQL; several have names: a=FILE b=FILE, and their tables are
+    /// a.gc, b.gc; those of a folder of several exhibits are named by its sub-folders
     #[arg(required = true, num_args = 2.., value_names = ["FILE", "SQL"])]
     files_and_sql: Vec<String>,
     /// How to print; without it as the ending of -o says, else as a table

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use text::tables::{catalogue, catalogue_of, markdown, text};
 
-/// The tables and columns that a recording offers; with a file, how many rows each has
+/// The tables and columns that recordings and other exhibits offer; with a file, those it has and how many rows each has
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  casebook tables\n  casebook tables trace.nettrace --format json\n  casebook tables --format markdown > docs/tables.md"
 )]
 pub(crate) struct Args {
-    /// A recording, to count the rows of
+    /// A recording, benchmark results, or an exhibit's folder
     file: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -7,13 +7,10 @@ mod tables;
 use crate::ctx::Ctx;
 use crate::kind::{Body, InFile, KindOfPages, PartPlace, Shown, Tab, TimeLine};
 use crate::{sqlpage, summary};
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use model::{Bench, Tables};
 use report::{Distribution, Explanation};
 use std::sync::Arc;
-
-/// Plots on a page; the figures of all benchmarks are in the table.
-const MOST_PLOTS: usize = 200;
 
 /// Benchmark results as pages.
 #[derive(Debug)]
@@ -102,34 +99,7 @@ impl KindOfPages for BenchPages {
 fn summary_tab(ctx: &BenchCtx<'_>) -> Markup {
     let before = html! {
         (views::tables::table(ctx, ctx.kind().tables(), &tables::benchmarks(ctx)))
-        (plots(&ctx.kind().distributions))
+        (views::distributions(&ctx.kind().distributions))
     };
     summary::summary(ctx, &before)
-}
-
-fn plots(distributions: &[Distribution]) -> Markup {
-    html! {
-        @if !distributions.is_empty() {
-            section.block aria-label="Distributions" {
-                h2 { "Distributions" }
-                p.hint {
-                    "Each dot is a result: time per operation of one iteration. The box holds the middle half, the line in it is "
-                    "the median, the ends are the last values within one and a half boxes; what lies beyond is an outlier. Each "
-                    "plot has a scale of its own."
-                }
-                div.distributions {
-                    @for of in distributions.iter().take(MOST_PLOTS) {
-                        section {
-                            h3.name { (of.name) }
-                            p.hint { (of.values.len()) " results" @if of.outliers > 0 { ", " (of.outliers) @if of.outliers == 1 { " outlier" } @else { " outliers" } } }
-                            (PreEscaped(charts::distribution(of)))
-                        }
-                    }
-                }
-                @if distributions.len() > MOST_PLOTS {
-                    p.hint { (distributions.len() - MOST_PLOTS) " more benchmarks are not plotted; the table has them." }
-                }
-            }
-        }
-    }
 }

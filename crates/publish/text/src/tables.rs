@@ -13,7 +13,8 @@ pub struct Entry {
     table: &'static str,
     about: &'static str,
     /// The kinds of evidence that offer it.
-    kinds: Vec<&'static str>,
+    #[serde(serialize_with = "names")]
+    kinds: Vec<Kind>,
     /// How many rows an exhibit has. `None` if the catalogue is of no exhibit.
     rows: Option<usize>,
     columns: Vec<Column>,
@@ -27,27 +28,31 @@ struct Column {
     about: &'static str,
 }
 
+fn names<S: serde::Serializer>(kinds: &[Kind], out: S) -> Result<S::Ok, S::Error> {
+    out.collect_seq(kinds.iter().map(|kind| kind.name()))
+}
+
 /// The tables of an exhibit, with their number of rows.
 pub fn catalogue_of(exhibit: &dyn Tables, kind: Kind) -> Vec<Entry> {
     let rows = |spec: &TableSpec| exhibit.table(spec.name).map(|table| table.rows);
-    exhibit.catalogue().iter().map(|spec| entry(spec, vec![kind.name()], rows(spec))).collect()
+    exhibit.catalogue().iter().map(|spec| entry(spec, vec![kind], rows(spec))).collect()
 }
 
 /// The tables of every kind of evidence. A table that several kinds have is listed once.
 pub fn catalogue() -> Vec<Entry> {
-    let mut tables: Vec<(&TableSpec, Vec<&'static str>)> = Vec::new();
-    for kind in Kind::ALL {
+    let mut tables: Vec<(&TableSpec, Vec<Kind>)> = Vec::new();
+    for kind in Kind::ALL.iter().copied() {
         for spec in kind.catalogue() {
             match tables.iter_mut().find(|(of, _)| *of == spec) {
-                Some((_, kinds)) => kinds.push(kind.name()),
-                None => tables.push((spec, vec![kind.name()])),
+                Some((_, kinds)) => kinds.push(kind),
+                None => tables.push((spec, vec![kind])),
             }
         }
     }
     tables.into_iter().map(|(spec, kinds)| entry(spec, kinds, None)).collect()
 }
 
-fn entry(spec: &TableSpec, kinds: Vec<&'static str>, rows: Option<usize>) -> Entry {
+fn entry(spec: &TableSpec, kinds: Vec<Kind>, rows: Option<usize>) -> Entry {
     let columns = spec.columns.iter().map(|column| Column {
         name: column.name,
         r#type: column.kind.name(),
@@ -57,10 +62,25 @@ fn entry(spec: &TableSpec, kinds: Vec<&'static str>, rows: Option<usize>) -> Ent
     Entry { table: spec.name, about: spec.about, kinds, rows, columns: columns.collect() }
 }
 
-/// The catalogue for people.
+/// Which kinds of evidence offer a table.
+fn offered_by(kinds: &[Kind]) -> String {
+    if kinds.len() == Kind::ALL.len() {
+        return "every exhibit".to_owned();
+    }
+    let kinds: Vec<String> =
+        kinds.iter().map(|kind| format!("a {} (`{}`)", kind.title(), kind.name())).collect();
+    kinds.join(" or ")
+}
+
+/// The catalogue for people. That of no exhibit says which kinds of evidence offer each table.
 pub fn text(catalogue: &[Entry]) -> String {
     let mut out = String::new();
+    let mut kinds: &[Kind] = &[];
     for table in catalogue {
+        if table.rows.is_none() && table.kinds != kinds {
+            kinds = &table.kinds;
+            out.extend([format!("{HEADING}Of {}{HEADING:#}\n\n", offered_by(kinds))]);
+        }
         let rows = table.rows.map_or_else(String::new, |rows| match rows {
             1 => "  1 row".to_owned(),
             rows => format!("  {} rows", short(f64::from(u32::try_from(rows).unwrap_or(u32::MAX)))),
@@ -78,12 +98,17 @@ pub fn text(catalogue: &[Entry]) -> String {
 pub fn markdown(catalogue: &[Entry]) -> String {
     let mut out = String::from(
         "# Tables\n\n\
-         What `casebook query` sees of a recording. This page is written by `casebook tables --format markdown`.\n\n\
-         Times are nanoseconds since the session's start. `stack` is a row of `stacks`, `thread` the operating \
-         system's number.\nA value that the recording cannot give is null, never 0.\n",
+         What `casebook query` sees, by kind of evidence. This page is written by `casebook tables --format markdown`.\n\n\
+         Times are nanoseconds since the start of the session. `stack` is a row of `stacks`, `thread` the operating \
+         system's number.\nA value that the exhibit cannot give is null, never 0.\n",
     );
+    let mut kinds: &[Kind] = &[];
     for table in catalogue {
-        out.extend([format!("\n## {}\n\n{}\n\n", table.table, table.about)]);
+        if table.kinds != kinds {
+            kinds = &table.kinds;
+            out.extend([format!("\n## Of {}\n", offered_by(kinds))]);
+        }
+        out.extend([format!("\n### {}\n\n{}\n\n", table.table, table.about)]);
         out.push_str("| column | type | unit | meaning |\n|---|---|---|---|\n");
         for column in &table.columns {
             let about = column.about.replace('|', "\\|");

@@ -1,11 +1,12 @@
-//! Views of evidence as HTML: flame graphs, lanes over time, tables, findings, figures.
+//! Views of evidence as HTML: flame graphs, lanes over time, distributions, tables, findings, figures.
 //!
 //! A view is drawn from plain values and has no frame around it, so that a page, a write-up and an exported file can all
 //! embed it. Every view is complete without script; script finds its data in attributes of the markup or in JSON.
 //!
 //! ```text
 //! Profile ──────────────► flame, tree, methods ─┐
-//! Lane … ───────────────► lanes                 │            ┌─ params: the state of the view
+//! Lane … ───────────────► lanes                 │
+//! Distribution … ───────► distributions         │            ┌─ params: the state of the view
 //! Tables + TableSpec ───► tables                ├─► HTML  ◄──┤
 //! Explanation, Part ────► cards, parts ─────────┘            └─ Links: where its links lead, if anywhere
 //! ```
@@ -15,6 +16,7 @@
 //! which escapes them, or through [`script::data`], which makes JSON safe to stand in a page.
 
 pub mod cards;
+mod distributions;
 pub mod flame;
 pub mod lanes;
 mod links;
@@ -27,6 +29,7 @@ pub mod tables;
 mod tree;
 pub mod words;
 
+pub use distributions::distributions;
 pub use links::{Links, Target};
 pub use params::{Params, place, seconds};
 pub use summed::{Sum, Summed};
