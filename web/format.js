@@ -66,7 +66,7 @@ function bytes(count) {
 }
 
 /**
- * A value of a unit as figures have them: `ms`, `B`, `B/s`, `1/s`, `share`, or a count.
+ * A value of a unit as figures have them: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, or a count.
  *
  * @param {number} value
  * @param {string} unit
@@ -76,6 +76,8 @@ export function show(value, unit) {
   switch (unit) {
     case "ms":
       return duration(value);
+    case "ns":
+      return Math.abs(value) < 1e3 ? `${short(value)} ns` : duration(value / 1e6);
     case "B":
       return bytes(value);
     case "B/s":

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { counted, duration, fixed, moment, percent, seconds, short, show, weight } from "casebook/format";
 
 test("every case that the server's own test holds reads the same", () => {
-  const source = readFileSync(new URL("../../crates/explain/runtime/src/unit.rs", import.meta.url), "utf8");
+  const source = readFileSync(new URL("../../crates/explain/report/src/unit.rs", import.meta.url), "utf8");
   const cases = [...source.matchAll(/check\((-?[\d_.]+), "([^"]*)", "([^"]*)"\)/g)];
   assert.ok(cases.length >= 10, `only ${cases.length} cases in unit.rs`);
   for (const [, value, unit, expected] of cases) {

@@ -90,6 +90,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let evidence = reading::open(file, false)?;
     let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();
     let (explanation, topics) = explained(&evidence, &ids)?;
+    ensure!(
+        args.fail_on.is_none() || explanation.verdict.is_some(),
+        "{} is a {}, for which there are no rules: --fail-on is for traces (.nettrace)",
+        evidence.exhibit().file,
+        evidence.kind().title()
+    );
     match args.format {
         Format::Json => {
             let mut document = text::explain::document(&evidence, &explanation);

@@ -208,7 +208,7 @@ fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString>
     // `.` and `folder/..` have names only where they lead.
     let file = if file.file_name().is_some() { file.to_path_buf() } else { file.canonicalize()? };
     let mut stem = file.clone();
-    for ending in ["zst", "gz", "zip", "nettrace"] {
+    for ending in ["zst", "gz", "zip", "nettrace", "json"] {
         if stem.extension().is_some_and(|of| of == ending) {
             stem.set_extension("");
         }
@@ -249,10 +249,7 @@ fn begin_folder(path: &Path) -> Result<PendingFolder> {
 
 /// Writes every table into a folder.
 fn tables(evidence: &Evidence, to: To, folder: &Folder) -> Result<Report> {
-    let left_out = match evidence {
-        Evidence::Trace(trace) => export::lost(trace),
-        other @ Evidence::Bench(_) => export::damage(other.lost()),
-    };
+    let left_out = evidence.as_trace().map_or_else(|| export::damage(evidence.lost()), export::lost);
     let exhibit = evidence.tables();
     let start = exhibit.exhibit().start_utc.parse::<jiff::Timestamp>().ok();
     let start = start.map(jiff::Timestamp::as_microsecond);

@@ -133,10 +133,11 @@ fn exhibits(sources: Vec<(Option<String>, PathBuf)>) -> Result<Vec<Found>> {
     Ok(exhibits)
 }
 
-/// A folder's name as a name of SQL: whatever has no place in one becomes `_`.
+/// A folder's name as a name of SQL that is not one of SQLite's own: whatever has no place in one becomes `_`.
 fn sql_name(folder: &str) -> String {
     let mut name: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if !is_name(&name) {
+    let is_sqlite_s = ["main", "temp"].iter().any(|own| name.eq_ignore_ascii_case(own));
+    if is_sqlite_s || !is_name(&name) {
         name.insert(0, '_');
     }
     name

@@ -37,6 +37,13 @@ fn explain_has_figures_and_no_verdict() {
 }
 
 #[test]
+fn fail_on_is_refused_where_nothing_is_judged() {
+    let refused = casebook(&["explain", &fixture("parse-report-full.json.zst"), "--fail-on", "note"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there are no rules"));
+}
+
+#[test]
 fn query_has_every_measurement_and_the_metrics() {
     let file = fixture("parse-report-full.json.zst");
     let csv = |sql: &str| done(&["query", &file, sql, "--format", "csv"]).replace("\r\n", "\n");

@@ -46,10 +46,11 @@ fn exhibits_in_sub_folders_give_their_tables_their_names() {
     let run = tempfile::tempdir().unwrap();
     let trace = fs::read(fixture()).unwrap();
     exhibit(run.path(), "trace", TRACE, &trace, "kind = \"nettrace\"\n");
+    exhibit(run.path(), "main", "a-report-full.json", BENCH.as_bytes(), "kind = \"bench\"\n");
     exhibit(run.path(), "load-1", "a-report-full.json", BENCH.as_bytes(), "kind = \"bench\"\n");
     // What is no exhibit is passed over.
     fs::create_dir(run.path().join("notes")).unwrap();
-    let sql = "select (select count(*) from trace.samples) as samples, mean from load_1.benchmarks";
+    let sql = "select (select count(*) from trace.samples) as samples, load_1.benchmarks.mean from load_1.benchmarks join _main.benchmarks";
     assert_eq!(query(run.path(), sql), "samples,mean\n5126,7.5\n");
     let message = refused(&["explain", run.path().to_str().unwrap()]);
     assert!(message.contains("holds several exhibits") && message.contains("/load-1 or "), "{message}");
@@ -80,6 +81,47 @@ fn files_of_two_kinds_in_a_folder_are_not_mixed() {
     assert!(message.contains("an exhibit of kind `hologram`, which this version cannot read"), "{message}");
 }
 
+/// The files of an exhibit of which `explain` says something, with what it says.
+fn noted(folder: &Path) -> String {
+    let output = casebook(&["explain", folder.to_str().unwrap(), "--format", "json"]);
+    let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    page["loss"]["damage"].to_string()
+}
+
+#[test]
+fn what_is_passed_over_in_a_folder_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    write("a-report-full.json", BENCH.as_bytes());
+    write("again-report-full.json", BENCH.as_bytes());
+    write("broken-report-full.json", b"{");
+    write("notes.txt", b"nothing of interest");
+    write("results.db", b"SQLite format 3\0");
+    fs::copy(fixture(), folder.path().join(TRACE)).unwrap();
+    write("exhibit.toml", b"kind = \"bench\"\n");
+    exhibit(folder.path(), "inner", "a-report-full.json", BENCH.as_bytes(), "kind = \"bench\"\n");
+    let told = noted(folder.path());
+    for part in [
+        "again-report-full.json repeats",
+        "broken-report-full.json",
+        "trace.nettrace.zst is a trace",
+        "inner is an exhibit",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("notes.txt") && !told.contains("/a-report-full.json"), "{told}");
+    assert_eq!(query(folder.path(), "select count(*) as n from benchmarks"), "n\n1\n");
+}
+
+#[test]
+fn an_exhibit_of_another_kind_than_it_says_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder =
+        exhibit(parent.path(), "one", "a-report-full.json", BENCH.as_bytes(), "kind = \"nettrace\"\n");
+    let message = refused(&["explain", folder.to_str().unwrap()]);
+    assert!(message.contains("is of kind `nettrace`, but what is in it is: benchmark file"), "{message}");
+}
+
 #[test]
 fn files_without_a_usual_name_are_told_by_their_first_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -98,10 +140,7 @@ fn a_file_that_was_changed_since_it_was_recorded_is_told_by_its_hash() {
             "kind = \"nettrace\"\nstate = \"{state}\"\n[[files]]\nname = \"{TRACE}\"\nbytes = {}\nblake3 = \"{hash}\"\n",
             bytes.len()
         );
-        let folder = exhibit(parent.path(), name, TRACE, &bytes, &toml);
-        let output = casebook(&["explain", folder.to_str().unwrap(), "--format", "json"]);
-        let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        page["loss"]["damage"].to_string()
+        noted(&exhibit(parent.path(), name, TRACE, &bytes, &toml))
     };
     assert_eq!(damage("whole", hash.as_str(), "complete"), "[]");
     let other = blake3::hash(b"another file").to_hex();

@@ -7,16 +7,17 @@ mod json;
 mod metrics;
 
 use crate::feed::Job;
-use crate::formats::Format;
+use crate::formats::{Format, Member};
 use crate::head::Head;
 use crate::{Error, Options};
 use json::Reader;
-use model::{Bench, Evidence, Kind};
-use std::path::PathBuf;
+use model::{Evidence, Kind};
+use std::path::Path;
 
 pub(crate) static FORMAT: Format = Format {
     kind: Kind::Bench,
     title: "benchmark results (BenchmarkDotNet's full JSON)",
+    plural: "files of benchmark results",
     endings: &["-report-full.json", ".full.json"],
     sniff,
     read,
@@ -35,47 +36,59 @@ fn sniff(head: &Head) -> bool {
         && head.contains(b"\"BenchmarkDotNetVersion\"")
 }
 
-fn read(job: &mut Job<'_>, files: &[PathBuf]) -> Result<Evidence, Error> {
-    let mut reader = Reader::new(Bench::default());
-    let mut first_error = None;
-    for file in files {
-        let mut bytes = Vec::new();
-        let mut is_cut = false;
-        let name = file.display().to_string();
-        let fed = job.feed(file, |piece| {
-            let room = MOST_BYTES.saturating_sub(bytes.len());
-            bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
-            is_cut |= piece.len() > room;
-            Ok(())
-        });
-        let read = fed.and_then(|fed| {
-            reader.read(&bytes).map_err(Error::format(&name))?;
-            let cut = is_cut.then_some("file of benchmarks larger than 256 MB: cut off");
-            for what in fed.damage.into_iter().chain(cut) {
-                reader.bench.lost.damage.note(what, fed.bytes);
-            }
-            Ok(())
-        });
-        match read {
-            Ok(()) => {}
-            Err(error) if job.surroundings.is_none() => return Err(error),
-            Err(error) => {
-                reader.bench.lost.note_file(file, error.reason());
-                first_error = first_error.or(Some(error));
-            }
-        }
-    }
-    if let Some(error) = first_error.filter(|_| reader.bench.files == 0) {
-        return Err(error);
-    }
+fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
+    let mut reader = Reader::default();
+    // The harness may write its results a second time without the measurements, which is the poorer copy.
+    let mut files = files.to_vec();
+    files.sort_by_key(|file| file.path.to_string_lossy().contains("-brief"));
+    let is_one_of_several = files.len() > 1;
+    job.each_file(
+        &files,
+        &mut reader,
+        |reader| &mut reader.bench.lost,
+        |job, file, reader| read_file(job, &file.path, is_one_of_several, reader),
+    )?;
     if let Some(surroundings) = &job.surroundings {
         surroundings.describe(&mut reader.bench.exhibit, &mut reader.bench.lost);
     }
     Ok(reader.finish(&job.name).into())
 }
 
+fn read_file(
+    job: &mut Job<'_>,
+    file: &Path,
+    is_one_of_several: bool,
+    reader: &mut Reader,
+) -> Result<(), Error> {
+    let name = file.display().to_string();
+    let mut bytes = Vec::new();
+    let mut is_cut = false;
+    let fed = job.feed(file, |piece| {
+        let room = MOST_BYTES.saturating_sub(bytes.len());
+        bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        is_cut |= piece.len() > room;
+        Ok(())
+    })?;
+    let too_large = is_cut.then_some("file of benchmarks larger than 256 MB: cut off");
+    let damage = fed.damage.or(too_large);
+    let own_name =
+        file.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|_| is_one_of_several);
+    let repeats = reader.read(&bytes, own_name.as_deref(), damage).map_err(Error::format(&name))?;
+    let lost = &mut reader.bench.lost;
+    if repeats {
+        lost.note_file(file, "repeats the results of other files: not taken again".to_owned());
+    }
+    if let Some(what) = damage {
+        lost.damage.note(what, fed.bytes);
+    }
+    if let Some(what) = fed.left {
+        lost.note_file(file, what);
+    }
+    Ok(())
+}
+
 fn read_bytes(bytes: &[u8], name: &str, _options: Options) -> Result<Evidence, Error> {
-    let mut reader = Reader::new(Bench::default());
-    reader.read(bytes).map_err(Error::format(name))?;
+    let mut reader = Reader::default();
+    reader.read(bytes, None, None).map_err(Error::format(name))?;
     Ok(reader.finish(name).into())
 }

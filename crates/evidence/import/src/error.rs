@@ -44,6 +44,16 @@ pub enum Error {
         /// The kinds.
         kinds: String,
     },
+    /// `exhibit.toml` names another kind than the files are of.
+    #[error("{path}: its exhibit.toml says that it is of kind `{kind}`, but what is in it is: {found}")]
+    OtherKind {
+        /// The folder.
+        path: String,
+        /// The kind's name.
+        kind: String,
+        /// The kinds of the files.
+        found: String,
+    },
     /// `exhibit.toml` names a kind that this version does not know.
     #[error("{path} is an exhibit of kind `{kind}`, which this version cannot read; a newer one may")]
     UnknownKind {
@@ -121,6 +131,7 @@ impl Error {
             | Self::SeveralExhibits { .. }
             | Self::SeveralKinds { .. }
             | Self::UnknownKind { .. }
+            | Self::OtherKind { .. }
             | Self::Unknown { .. } => "is not a file that casebook reads".to_owned(),
         }
     }

@@ -4,10 +4,12 @@
 //! far more than any evidence does is cut off, and that is reported as damage.
 
 use crate::folder::Surroundings;
+use crate::formats::{FORMATS, Member};
 use crate::head::{Packed, Packing, Stream, unpack};
 use crate::{Error, Options, Progress};
+use model::Lost;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// Bytes read at once.
@@ -44,11 +46,36 @@ impl<'a> Job<'a> {
     pub(crate) fn new(
         name: String,
         options: Options,
-        files: &[PathBuf],
+        files: &[Member],
         progress: &'a mut dyn FnMut(Progress),
     ) -> Self {
-        let total = files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|meta| meta.len()).sum();
+        let total =
+            files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|meta| meta.len()).sum();
         Self { name, options, surroundings: None, done: 0, total, progress }
+    }
+
+    /// Reads each file with `read`. In a folder, a file that cannot be read is noted and the others are read; if none can
+    /// be, the first error is returned.
+    pub(crate) fn each_file<T>(
+        &mut self,
+        files: &[Member],
+        into: &mut T,
+        lost: fn(&mut T) -> &mut Lost,
+        mut read: impl FnMut(&mut Self, &Member, &mut T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut first_error = None;
+        let mut is_any_read = false;
+        for file in files {
+            match read(self, file, into) {
+                Ok(()) => is_any_read = true,
+                Err(error) if self.surroundings.is_none() => return Err(error),
+                Err(error) => {
+                    lost(into).note_file(&file.path, error.reason());
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        first_error.filter(|_| !is_any_read).map_or(Ok(()), Err)
     }
 
     /// Hands the bytes of a file on, unpacked, in pieces of any size, until they end or `sink` refuses one.
@@ -96,12 +123,15 @@ impl<'a> Job<'a> {
     }
 }
 
-/// What is said of an archive's other recordings, if it has any.
+/// What is said of the other entries of an archive that could be evidence, if it has any.
 fn left_in_archive(entries: &[String]) -> Option<String> {
-    let is_recording = |name: &&String| [".nettrace", ".netperf"].iter().any(|ending| name.ends_with(ending));
-    let recordings = entries.iter().filter(is_recording).count();
     let read = entries.first()?;
-    (recordings > 1).then(|| format!("has {recordings} recordings: only the largest was read, {read}"))
+    let others = FORMATS.iter().map(|format| {
+        let is_one = |name: &&String| format.endings.iter().any(|ending| name.ends_with(ending));
+        (format.plural, entries.iter().filter(is_one).count())
+    });
+    let (what, count) = others.max_by_key(|(_, count)| *count)?;
+    (count > 1).then(|| format!("has {count} {what}: only the largest was read, {read}"))
 }
 
 /// What ended the bytes early.

@@ -4,7 +4,7 @@
 //! counts. What it lists is compared with what is there.
 
 use crate::feed::Job;
-use crate::formats::{FORMATS, Format};
+use crate::formats::{FORMATS, Format, Member};
 use crate::head::Head;
 use crate::{Error, Found, Options, Progress, foreign};
 use exhibit::{Check, ReadOutcome};
@@ -27,25 +27,46 @@ pub(crate) enum Place {
 /// The evidence in a folder.
 pub(crate) struct Contents {
     pub(crate) format: &'static Format,
-    /// By name.
-    files: Vec<PathBuf>,
+    /// By name; of one kind, but not all of one format.
+    files: Vec<Member>,
     provenance: ReadOutcome,
+    passed_over: Vec<PassedOver>,
 }
 
-/// A file that belongs to a format.
-struct Member {
+/// Something in a folder that is not read, though it could be evidence.
+struct PassedOver {
     path: PathBuf,
-    format: &'static Format,
+    why: String,
+}
+
+/// What a folder holds, by name.
+#[derive(Default)]
+struct Listing {
+    members: Vec<Member>,
+    passed_over: Vec<PassedOver>,
+    /// Why the first file of another tool cannot be read.
+    foreign: Option<Error>,
 }
 
 /// Looks at what a folder holds; if it is no exhibit itself, at its sub-folders.
 pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
     match contents(folder)? {
-        Ok(contents) => Ok(Place::Folder(contents)),
-        Err(refusal) => match sub_folders(folder)? {
-            found if found.is_empty() => Err(refusal),
-            found => Ok(Place::Several(found)),
-        },
+        Ok(mut contents) => {
+            let inner = sub_folders(folder)?
+                .into_iter()
+                .map(|path| PassedOver { path, why: "is an exhibit of its own: not read".to_owned() });
+            contents.passed_over.extend(inner);
+            Ok(Place::Folder(contents))
+        }
+        Err(refusal) => {
+            let mut found = Vec::new();
+            for path in sub_folders(folder)? {
+                let kind = contents(&path)??.format.kind;
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                found.push(Found { name, path, kind });
+            }
+            if found.is_empty() { Err(refusal) } else { Ok(Place::Several(found)) }
+        }
     }
 }
 
@@ -53,38 +74,47 @@ pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
 fn contents(folder: &Path) -> Result<Result<Contents, Error>, Error> {
     let name = || folder.display().to_string();
     let provenance = exhibit::read(folder);
-    let (members, foreign) = members(folder)?;
+    let Listing { members, mut passed_over, foreign } = list(folder)?;
     let kind = match &provenance {
         ReadOutcome::Read(of) => of.kind.clone(),
         ReadOutcome::Missing | ReadOutcome::Unreadable(_) => None,
     };
-    let known = kind.as_ref().map(|kind| FORMATS.iter().any(|format| format.kind.name() == *kind));
-    if let (Some(kind), Some(false)) = (&kind, known) {
+    if let Some(kind) =
+        kind.as_ref().filter(|kind| !FORMATS.iter().any(|format| format.kind.name() == **kind))
+    {
         return Err(Error::UnknownKind { path: name(), kind: kind.clone() });
     }
     let mut formats: Vec<&'static Format> = Vec::new();
     for member in &members {
-        let is_wanted = kind.as_ref().is_none_or(|kind| member.format.kind.name() == *kind);
-        if is_wanted && !formats.iter().any(|of| of.kind == member.format.kind) {
+        if !formats.iter().any(|of| of.kind == member.format.kind) {
             formats.push(member.format);
         }
     }
-    match formats.as_slice() {
-        [] => Ok(Err(foreign.unwrap_or_else(|| Error::NoExhibit { path: name() }))),
-        [format] => {
-            let of_format = members.into_iter().filter(|member| member.format.kind == format.kind);
-            let files = of_format.map(|member| member.path).collect();
-            Ok(Ok(Contents { format, files, provenance }))
+    let titles =
+        |formats: &[&Format]| formats.iter().map(|of| of.kind.title()).collect::<Vec<_>>().join(", ");
+    let chosen = match (&kind, formats.as_slice()) {
+        (_, []) => return Ok(Err(foreign.unwrap_or_else(|| Error::NoExhibit { path: name() }))),
+        (None, [only]) => *only,
+        (None, several) => return Err(Error::SeveralKinds { path: name(), kinds: titles(several) }),
+        (Some(kind), several) => {
+            let Some(of) = several.iter().find(|of| of.kind.name() == *kind) else {
+                let (path, kind) = (name(), kind.clone());
+                return Ok(Err(Error::OtherKind { path, kind, found: titles(several) }));
+            };
+            *of
         }
-        several => {
-            let kinds: Vec<&str> = several.iter().map(|format| format.kind.title()).collect();
-            Err(Error::SeveralKinds { path: name(), kinds: kinds.join(", ") })
-        }
-    }
+    };
+    let (files, others): (Vec<Member>, Vec<Member>) =
+        members.into_iter().partition(|member| member.format.kind == chosen.kind);
+    passed_over.extend(others.into_iter().map(|member| PassedOver {
+        path: member.path,
+        why: format!("is a {}: not read", member.format.kind.title()),
+    }));
+    Ok(Ok(Contents { format: chosen, files, provenance, passed_over }))
 }
 
-/// The files of a folder that belong to a format, by name; and, of files of other tools, why the first cannot be read.
-fn members(folder: &Path) -> Result<(Vec<Member>, Option<Error>), Error> {
+/// The files of a folder: those that belong to a format, and what is passed over.
+fn list(folder: &Path) -> Result<Listing, Error> {
     let beside =
         |name: &str| name == exhibit::FILE || FORMATS.iter().any(|format| format.beside.contains(&name));
     let mut paths = Vec::new();
@@ -92,52 +122,75 @@ fn members(folder: &Path) -> Result<(Vec<Member>, Option<Error>), Error> {
         paths.push(entry.map_err(Error::io(folder))?.path());
     }
     paths.sort();
-    let (mut members, mut other, mut sniffed) = (Vec::new(), None, 0usize);
+    let mut listing = Listing::default();
+    let mut sniffed = 0usize;
     for path in paths {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if beside(name) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if beside(&name) || path.is_dir() {
             continue;
         }
-        let named = FORMATS.iter().find(|of| of.endings.iter().any(|ending| name.ends_with(ending)));
-        // A pipe of that name would be waited for.
+        let named = FORMATS.iter().copied().find(|of| of.endings.iter().any(|ending| name.ends_with(ending)));
+        // A pipe would be waited for.
         if !path.is_file() {
             if named.is_some() {
-                return Err(Error::NotAFile(path.display().to_string()));
+                listing.passed_over.push(PassedOver { path, why: "is not a file: not read".to_owned() });
             }
             continue;
         }
         sniffed = sniffed.saturating_add(1);
-        let head = if sniffed > MOST_SNIFFED { None } else { Head::read(&path).ok() };
-        let format = head
-            .as_ref()
-            .filter(|head| foreign::of(head).is_none())
-            .and_then(|head| FORMATS.iter().find(|format| (format.sniff)(head)));
-        if let Some(format) = format.or(named) {
-            members.push(Member { path, format });
-        } else if let Some(foreign) = head.as_ref().and_then(foreign::of) {
-            let path = path.display().to_string();
-            other = other.or(Some(Error::Foreign { path, what: foreign.what, opens: foreign.opens }));
+        if sniffed <= MOST_SNIFFED {
+            listing.sniff(path, named);
+        } else if let Some(format) = named {
+            listing.members.push(Member { path, format });
         }
     }
-    Ok((members, other))
+    Ok(listing)
 }
 
-/// The sub-folders that are exhibits: those with an `exhibit.toml`.
-fn sub_folders(folder: &Path) -> Result<Vec<Found>, Error> {
+impl Listing {
+    /// Adds a file by its first bytes; `named` is the format that its name says.
+    fn sniff(&mut self, path: PathBuf, named: Option<&'static Format>) {
+        let head = match Head::read(&path) {
+            Ok(head) => head,
+            Err(error) => {
+                match named {
+                    // Its own reader reports it.
+                    Some(format) => self.members.push(Member { path, format }),
+                    None => self.passed_over.push(PassedOver { path, why: error.reason() }),
+                }
+                return;
+            }
+        };
+        if let Some(foreign) = foreign::of(&head) {
+            let name = path.display().to_string();
+            let error = Error::Foreign { path: name, what: foreign.what, opens: foreign.opens };
+            self.passed_over.push(PassedOver { path, why: format!("is {}: not read", foreign.what) });
+            self.foreign.get_or_insert(error);
+        } else if let Some(format) = FORMATS.iter().copied().find(|format| (format.sniff)(&head)).or(named) {
+            self.members.push(Member { path, format });
+        }
+    }
+}
+
+/// The sub-folders that are exhibits, by name: those with an `exhibit.toml`.
+fn sub_folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
         let entry = entry.map_err(Error::io(folder))?;
         // A link could lead anywhere, also back.
-        let is_folder = entry.file_type().is_ok_and(|of| of.is_dir());
-        let path = entry.path();
-        if !is_folder || !path.join(exhibit::FILE).is_file() {
+        if !entry.file_type().is_ok_and(|of| of.is_dir()) {
             continue;
         }
-        let kind = contents(&path)??.format.kind;
-        let name = Some(entry.file_name().to_string_lossy().into_owned());
-        found.push(Found { name, path, kind });
+        let path = entry.path();
+        match std::fs::metadata(path.join(exhibit::FILE)) {
+            Ok(meta) if meta.is_file() => found.push(path),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            // Whether it is an exhibit cannot be seen: that is not the same as that it is none.
+            Err(error) => return Err(Error::io(&path)(error)),
+        }
     }
-    found.sort_by(|one, other| one.name.cmp(&other.name));
+    found.sort();
     Ok(found)
 }
 
@@ -150,15 +203,16 @@ impl Contents {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Evidence, Error> {
         let mut job = Job::new(folder.display().to_string(), options, &self.files, progress);
-        job.surroundings = Some(Surroundings { folder: folder.to_path_buf(), provenance: self.provenance });
-        (self.format.read)(&mut job, &self.files)
+        let Self { files, provenance, passed_over, .. } = self;
+        job.surroundings = Some(Surroundings { folder: folder.to_path_buf(), provenance, passed_over });
+        (self.format.read)(&mut job, &files)
     }
 
     /// Every file that reading it opens, and the tables that may lie beside.
     pub(crate) fn all_files(self, folder: &Path) -> Vec<PathBuf> {
         let beside = [exhibit::FILE].into_iter().chain(self.format.beside.iter().copied());
         let beside = beside.map(|name| folder.join(name));
-        self.files.into_iter().chain(beside).collect()
+        self.files.into_iter().map(|member| member.path).chain(beside).collect()
     }
 }
 
@@ -166,11 +220,15 @@ impl Contents {
 pub(crate) struct Surroundings {
     pub(crate) folder: PathBuf,
     provenance: ReadOutcome,
+    passed_over: Vec<PassedOver>,
 }
 
 impl Surroundings {
     /// Adds what `exhibit.toml` says, and what of its files is missing or was changed since.
     pub(crate) fn describe(&self, exhibit: &mut Exhibit, lost: &mut Lost) {
+        for of in &self.passed_over {
+            lost.note_file(&of.path, of.why.clone());
+        }
         let of = match &self.provenance {
             ReadOutcome::Missing => return,
             ReadOutcome::Unreadable(what) => {
@@ -183,10 +241,15 @@ impl Surroundings {
         exhibit.state.clone_from(&of.state);
         let Ok(folder) = exhibit::Folder::open(&self.folder) else { return };
         let mut budget = MOST_HASHED;
+        let mut outside = 0usize;
         for file in of.files.iter().take(exhibit::MOST_FILES) {
             let what = match exhibit::check(&folder, file, &mut budget) {
+                Check::AsItWas | Check::NotHashed | Check::NoHash => continue,
                 // A name that leads elsewhere is not one that the recorder wrote.
-                Check::AsItWas | Check::NotHashed | Check::NoHash | Check::NotAName => continue,
+                Check::NotAName => {
+                    outside = outside.saturating_add(1);
+                    continue;
+                }
                 Check::Missing => "was recorded and is not there".to_owned(),
                 Check::OtherSize { bytes } => {
                     let before = file.bytes.unwrap_or(0);
@@ -200,6 +263,17 @@ impl Surroundings {
                 Check::Unreadable(cause) => format!("cannot be read: {cause}"),
             };
             lost.note_file(Path::new(&file.name), what);
+        }
+        let of_list = |count: usize, what: &str| format!("lists {count} files {what}");
+        if outside > 0 {
+            lost.note_file(
+                Path::new(exhibit::FILE),
+                of_list(outside, "outside of its folder: not looked at"),
+            );
+        }
+        let more = of.files.len().saturating_sub(exhibit::MOST_FILES);
+        if more > 0 {
+            lost.note_file(Path::new(exhibit::FILE), of_list(more, "more than are compared"));
         }
     }
 

@@ -4,6 +4,7 @@
 //! bytes of a file.
 
 use crate::head::Head;
+use std::path::Path;
 
 /// A kind of file that is not read.
 pub(crate) struct Foreign {
@@ -31,7 +32,7 @@ static KINDS: &[Foreign] = &[
     Foreign {
         what: "a trace of Event Tracing for Windows (.etl)",
         opens: "PerfView and Windows Performance Analyzer open it",
-        is: is_etl,
+        is: |head| is_etl(head) || head.entries.iter().any(|name| is_named_etl(name)),
     },
     Foreign {
         what: "a Visual Studio diagnostics session (.diagsession)",
@@ -65,7 +66,7 @@ static KINDS: &[Foreign] = &[
     Foreign {
         what: "a Chrome trace",
         opens: "https://ui.perfetto.dev opens it",
-        is: |head| is_json(head) && head.contains(b"\"traceEvents\""),
+        is: |head| is_json(head) && (head.contains(b"\"traceEvents\"") || is_list_of_events(head)),
     },
     Foreign {
         what: "a profile of perf (perf.data)",
@@ -111,6 +112,11 @@ fn is_serialized(head: &Head, types: &[&[u8]]) -> bool {
     (0..BEFORE_NAME).any(begins)
 }
 
+/// An entry of an archive that is an .etl, as PerfView packs them.
+fn is_named_etl(entry: &str) -> bool {
+    Path::new(entry).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("etl"))
+}
+
 /// The first buffer of an .etl: `WMI_BUFFER_HEADER` (72 bytes, its first field the buffer's size), then the system event
 /// that is the `TRACE_LOGFILE_HEADER`, whose header type is 1 (32 bits) or 2 (64 bits), marked by the flags 0xC0.
 fn is_etl(head: &Head) -> bool {
@@ -125,6 +131,11 @@ fn is_etl(head: &Head) -> bool {
 fn is_json(head: &Head) -> bool {
     let text = head.bytes().strip_prefix(b"\xef\xbb\xbf").unwrap_or(head.bytes());
     matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// A Chrome trace may be the bare list of its events, each with a phase.
+fn is_list_of_events(head: &Head) -> bool {
+    head.bytes().trim_ascii_start().starts_with(b"[") && head.contains(b"\"ph\":")
 }
 
 /// `profile.proto` begins with its first `sample_type`: field 1, a `ValueType` of a few bytes whose own first field is the

@@ -15,16 +15,25 @@ pub(crate) struct Format {
     pub(crate) kind: Kind,
     /// What it is called in messages, with its usual endings.
     pub(crate) title: &'static str,
+    /// What several of its files are called.
+    pub(crate) plural: &'static str,
     /// Endings of its files' names, packed or not.
     pub(crate) endings: &'static [&'static str],
     /// Whether a file begins like one of this format.
     pub(crate) sniff: fn(&Head) -> bool,
-    /// Reads the files of one exhibit.
-    pub(crate) read: fn(&mut Job<'_>, &[PathBuf]) -> Result<Evidence, Error>,
+    /// Reads the files of one exhibit. Formats of one kind share it: each file comes with its own format.
+    pub(crate) read: fn(&mut Job<'_>, &[Member]) -> Result<Evidence, Error>,
     /// Reads one file that is in memory, unpacked.
     pub(crate) read_bytes: fn(&[u8], &str, Options) -> Result<Evidence, Error>,
     /// Files that an exhibit's folder may have beside them.
     pub(crate) beside: &'static [&'static str],
+}
+
+/// A file of an exhibit, with the format that it is of.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) path: PathBuf,
+    pub(crate) format: &'static Format,
 }
 
 /// Every format.

@@ -26,6 +26,7 @@ pub use trace::{Along, Alongside, CounterFeed, CounterNote, CounterReading, Coun
 
 use feed::Job;
 use folder::Place;
+use formats::Member;
 use head::Head;
 use model::{Evidence, Kind};
 use std::path::{Path, PathBuf};
@@ -86,7 +87,7 @@ pub fn open_with_progress(
 ) -> Result<Evidence, Error> {
     match look(path)? {
         Place::File(format) => {
-            let files = [path.to_path_buf()];
+            let files = [Member { path: path.to_path_buf(), format }];
             let mut job = Job::new(path.display().to_string(), options, &files, progress);
             (format.read)(&mut job, &files)
         }

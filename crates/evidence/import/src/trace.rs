@@ -29,18 +29,19 @@ pub use alongside::{Along, Alongside, EventName};
 pub use live::{CounterFeed, CounterNote, CounterReading, CounterSource};
 
 use crate::feed::Job;
-use crate::formats::Format;
+use crate::formats::{Format, Member};
 use crate::head::Head;
 use crate::{Error, Options};
 use builder::Builder;
 use model::{Evidence, Kind, Trace};
 use nettrace::{Decoder, Limits};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(crate) static FORMAT: Format = Format {
     kind: Kind::Trace,
     title: "a trace (.nettrace, .netperf)",
-    endings: &[".nettrace", ".nettrace.zst", ".nettrace.gz"],
+    plural: "recordings",
+    endings: &[".nettrace", ".nettrace.zst", ".nettrace.gz", ".netperf"],
     sniff,
     read,
     read_bytes,
@@ -57,27 +58,20 @@ fn is_main(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace"))
 }
 
-fn read(job: &mut Job<'_>, files: &[PathBuf]) -> Result<Evidence, Error> {
+fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
     let mut files = files.to_vec();
-    files.sort_by_key(|path| !is_main(path));
+    files.sort_by_key(|file| !is_main(&file.path));
     let mut builder = Builder::new(job.options.payloads);
-    let mut first_error = None;
-    for file in &files {
-        // In a folder the names say what is the main session, or a segment of it, and what lies beside it.
-        builder.begin_role(job.surroundings.is_some().then(|| is_main(file)));
-        match read_file(file, &mut builder, job) {
-            Ok(()) => {}
-            Err(error) if job.surroundings.is_none() => return Err(error),
-            // The rest of an exhibit is read all the same.
-            Err(error) => {
-                builder.recording.lost.note_file(file, error.reason());
-                first_error = first_error.or(Some(error));
-            }
-        }
-    }
-    if let Some(error) = first_error.filter(|_| builder.streams.is_empty()) {
-        return Err(error);
-    }
+    job.each_file(
+        &files,
+        &mut builder,
+        |builder| &mut builder.recording.lost,
+        |job, file, builder| {
+            // In a folder the names say what is the main session, or a segment of it, and what lies beside it.
+            builder.begin_role(job.surroundings.is_some().then(|| is_main(&file.path)));
+            read_file(&file.path, builder, job)
+        },
+    )?;
     if let Some(surroundings) = &job.surroundings {
         let Trace { exhibit, lost, session, .. } = &mut builder.recording;
         surroundings.describe(exhibit, lost);

@@ -17,6 +17,7 @@ table! { Benchmarks, BenchmarkRow, "benchmarks",
     high real "ns" "Upper end of the mean's confidence interval"
     unit text "" "The unit of the figures"
     allocated_bytes real "B" "Bytes allocated per operation; null if they were not measured"
+    file text "" "The file that it is of; null if the exhibit is a single one"
 }
 table! { Measurements, MeasurementRow, "measurements",
     "A measurement: so many operations, timed together.";
@@ -43,6 +44,8 @@ tables! {
         processor: Option<String>,
         /// Files that were read.
         files: u32,
+        /// Machines and runtimes that the files are of; the exhibit names the first.
+        hosts: u32,
         }
     }
 }
@@ -52,23 +55,24 @@ impl Bench {
         Shared { strings: &self.strings, thread_ids: &[], activities: &[] }
     }
 
-    /// What people call each benchmark: its name, its parameters, and its job if the same benchmark ran with several.
+    /// What people call each benchmark: its name and parameters; its job, and its file, if it takes them to tell it from
+    /// another one.
     pub fn labels(&self) -> Vec<String> {
         let rows = || (0..self.benchmarks.id.len()).filter_map(|at| self.benchmarks.row(at));
-        // The first job of each benchmark; `None` once there is another one.
-        let mut jobs: FxHashMap<(Sym, Sym), Option<Sym>> = FxHashMap::default();
+        let (mut jobs, mut files) = (Several::default(), Several::default());
         for row in rows() {
-            let job = jobs.entry((row.name, row.parameters)).or_insert(Some(row.job));
-            *job = job.filter(|first| *first == row.job);
+            jobs.add((row.name, row.parameters, Sym::NONE), row.job);
+            files.add((row.name, row.parameters, row.job), row.file);
         }
         let label = |row: BenchmarkRow| {
             let mut label = self.strings.text(row.name).to_owned();
             if let Some(parameters) = self.strings.get(row.parameters) {
                 label.extend(["(", parameters, ")"]);
             }
-            let has_several = jobs.get(&(row.name, row.parameters)).is_some_and(Option::is_none);
-            if let Some(job) = self.strings.get(row.job).filter(|_| has_several) {
-                label.extend([" ", job]);
+            let job = self.strings.get(row.job).filter(|_| jobs.has((row.name, row.parameters, Sym::NONE)));
+            let file = self.strings.get(row.file).filter(|_| files.has((row.name, row.parameters, row.job)));
+            for more in [job, file].into_iter().flatten() {
+                label.extend([" ", more]);
             }
             label
         };
@@ -78,5 +82,21 @@ impl Bench {
     /// Bytes that all tables take.
     pub fn size_bytes(&self) -> usize {
         self.tables_bytes()
+    }
+}
+
+/// Which keys came with more than one value.
+#[derive(Default)]
+struct Several(FxHashMap<(Sym, Sym, Sym), Option<Sym>>);
+
+impl Several {
+    fn add(&mut self, key: (Sym, Sym, Sym), value: Sym) {
+        // The first value of the key; `None` once there is another one.
+        let first = self.0.entry(key).or_insert(Some(value));
+        *first = first.filter(|first| *first == value);
+    }
+
+    fn has(&self, key: (Sym, Sym, Sym)) -> bool {
+        self.0.get(&key).is_some_and(Option::is_none)
     }
 }

@@ -3,9 +3,9 @@
 //! Whoever must know the kind matches on [`Evidence`], without a wildcard, so that a new kind shows every place that it
 //! concerns. Whoever must not know it takes [`Tables`].
 
+use crate::Trace;
 use crate::exhibit::{Exhibit, Lost};
 use crate::tables::{Table, TableSpec};
-use crate::{Bench, Trace};
 use std::sync::Arc;
 
 /// Evidence of any kind, as tables.
@@ -31,7 +31,7 @@ macro_rules! kinds {
 
         /// What was read of an exhibit.
         #[derive(Debug, Clone)]
-        pub enum Evidence { $($(#[$about])* $kind(Arc<$kind>)),* }
+        pub enum Evidence { $($(#[$about])* $kind(Arc<$crate::$kind>)),* }
 
         impl Kind {
             /// Every kind, in the order of the documentation.
@@ -49,12 +49,12 @@ macro_rules! kinds {
 
             /// Evidence of this kind without a row.
             pub fn empty(self) -> Evidence {
-                match self { $(Self::$kind => $kind::default().into()),* }
+                match self { $(Self::$kind => $crate::$kind::default().into()),* }
             }
 
             /// The tables that an exhibit of this kind offers.
             pub fn catalogue(self) -> &'static [TableSpec] {
-                match self { $(Self::$kind => $kind::CATALOGUE),* }
+                match self { $(Self::$kind => $crate::$kind::CATALOGUE),* }
             }
         }
 
@@ -66,7 +66,7 @@ macro_rules! kinds {
 
             /// The tables, for whoever must not know the kind.
             pub fn tables(&self) -> Arc<dyn Tables> {
-                match self { $(Self::$kind(of) => Arc::<$kind>::clone(of)),* }
+                match self { $(Self::$kind(of) => Arc::<$crate::$kind>::clone(of)),* }
             }
 
             /// Where it came from.
@@ -80,8 +80,8 @@ macro_rules! kinds {
             }
         }
 
-        $(impl From<$kind> for Evidence {
-            fn from(of: $kind) -> Self {
+        $(impl From<$crate::$kind> for Evidence {
+            fn from(of: $crate::$kind) -> Self {
                 Self::$kind(Arc::new(of))
             }
         })*
@@ -96,6 +96,11 @@ kinds! {
 }
 
 impl Evidence {
+    /// The trace, if it is one.
+    pub fn as_trace(&self) -> Option<&Trace> {
+        if let Self::Trace(trace) = self { Some(trace) } else { None }
+    }
+
     /// The trace, if it is one.
     pub fn into_trace(self) -> Option<Arc<Trace>> {
         if let Self::Trace(trace) = self { Some(trace) } else { None }

@@ -33,6 +33,14 @@ pub struct Exhibit {
     pub bytes: u64,
 }
 
+impl Exhibit {
+    /// The own name of the file or folder, without the folders that it is in.
+    pub fn own_name(&self) -> Option<&str> {
+        let file = self.file.trim_end_matches(['/', '\\']);
+        file.rsplit(['/', '\\']).next().filter(|name| !name.is_empty())
+    }
+}
+
 /// A file of an exhibit that was not read, or not as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDamage {

@@ -261,6 +261,10 @@ macro_rules! table {
             pub fn row(&self, at: usize) -> Option<$row> {
                 Some($row { $($field: *self.$field.get(at)?),* })
             }
+            /// Takes the rows behind the first `len` away.
+            pub fn truncate(&mut self, len: usize) {
+                $(self.$field.truncate(len);)*
+            }
             /// Brings the rows into the order given: the row numbers, each once.
             pub fn reorder(&mut self, order: &[u32]) {
                 $($crate::tables::permute(&mut self.$field, order);)*
@@ -410,5 +414,7 @@ mod tests {
         assert_eq!((stacks.as_slice(), times.as_slice()), ([8, 9, 7].as_slice(), [10, 10, 30].as_slice()));
         things.put_stacks(vec![1, 2, 3], times);
         assert_eq!(things.row(2), Some(ThingRow { number: 1, at: 30, stack: 3 }));
+        things.truncate(1);
+        assert_eq!((things.rows(), things.number.as_slice()), (1, [2].as_slice()));
     }
 }

@@ -141,6 +141,7 @@ fn exhibits_of_two_kinds_have_each_its_own_tables() {
         high,
         unit,
         allocated_bytes,
+        file: Sym::NONE,
     };
     bench.benchmarks.push(row);
     let database = Database::open(vec![named("load", small()), named("bench", bench)]).unwrap();

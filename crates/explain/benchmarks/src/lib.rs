@@ -6,6 +6,7 @@
 
 use base::damage::Harm;
 use model::{Bench, NO_INT};
+use report::unit::short;
 use report::{Distribution, Explanation, Heading, List, ListColumn, Part, Report, Row};
 
 /// Rows of the list of benchmarks.
@@ -36,8 +37,6 @@ pub fn explanation(bench: &Bench) -> Explanation {
 /// What ran, on what, and what could not be read.
 pub fn heading(bench: &Bench) -> Heading {
     let exhibit = &bench.exhibit;
-    let file = exhibit.file.trim_end_matches(['/', '\\']);
-    let name = file.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("benchmarks");
     let machine: Vec<&str> =
         [&exhibit.os, &exhibit.arch].into_iter().filter_map(|of| of.as_deref()).collect();
     let subject = [
@@ -47,12 +46,17 @@ pub fn heading(bench: &Bench) -> Heading {
         bench.processor.clone(),
         exhibit.processors.map(|n| if n == 1 { "1 processor".to_owned() } else { format!("{n} processors") }),
         (!machine.is_empty()).then(|| machine.join(" ")),
+        (bench.hosts > 1)
+            .then(|| format!("and other machines or runtimes: {} in all, by benchmarks.file", bench.hosts)),
     ];
-    let counted = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let counted = |n: usize, one: &str| {
+        let plural = if n == 1 { "" } else { "s" };
+        format!("{} {one}{plural}", short(base::number::count(n)))
+    };
     let lost = &bench.lost;
     let files = lost.files.iter().map(|file| (file.file.as_str(), file.what.as_str()));
     Heading {
-        name: name.to_owned(),
+        name: exhibit.own_name().unwrap_or("benchmarks").to_owned(),
         file: exhibit.file.clone(),
         subject: subject.into_iter().flatten().collect(),
         command: exhibit.command_line.clone(),
@@ -130,7 +134,8 @@ fn part(bench: &Bench) -> Part {
         part.missing.push("Damaged entries of the file are left out: see what is lost");
     }
     rows.truncate(MOST_ROWS);
-    let about = "Per operation; ± is half of the mean's interval";
+    let about =
+        "Per operation, by benchmark; ± is half of the mean's confidence interval at the harness's level";
     part.lists.push(List { name: "results", about, columns: COLUMNS, rows, more });
     part
 }
@@ -157,6 +162,7 @@ mod tests {
             high: nan,
             unit: none,
             allocated_bytes: nan,
+            file: none,
         });
         for (at, value) in results.iter().enumerate() {
             // One of another stage is not counted.

@@ -1,7 +1,7 @@
 //! Values as text: a number in the unit that reads best.
 
-/// A value in one of the units of figures: `ms`, `B`, `B/s`, `1/s`, `share`, or empty for a count. Any other unit is printed
-/// behind the number.
+/// A value in one of the units of figures: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, or empty for a count. Any other unit is
+/// printed behind the number.
 pub fn show(value: f64, unit: &str) -> String {
     match unit {
         "ms" => duration(value),

@@ -10,10 +10,8 @@ use report::unit::duration;
 /// The heading of a recording.
 pub fn heading(recording: &Trace) -> Heading {
     let exhibit = &recording.exhibit;
-    let file = exhibit.file.trim_end_matches(['/', '\\']);
-    let name = file.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or("recording");
     Heading {
-        name: name.to_owned(),
+        name: exhibit.own_name().unwrap_or("recording").to_owned(),
         file: exhibit.file.clone(),
         subject: subject(recording),
         command: exhibit.command_line.clone(),

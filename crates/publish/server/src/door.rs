@@ -29,6 +29,9 @@ use hyper::{Method, Uri};
 /// answers are small, since they are packed on that thread too. It must not put text of the request into an answer
 /// unescaped. A panic lets nobody in: the connection is closed without an answer, and the others go on.
 ///
+/// **Requests from other sites.** The server does not tell a link on a foreign page from one of its own: a door that lets a
+/// browser in by a cookie has to refuse those itself, as `LocalDoor` does.
+///
 /// **Headers.** Only code in this crate can put headers such as `Set-Cookie` on a [`Response`], so a door that needs
 /// them is a module here. Any other door can be implemented anywhere.
 ///

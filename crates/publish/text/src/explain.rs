@@ -10,7 +10,7 @@ mod layout;
 
 pub use json::document;
 
-use crate::page::Page;
+use crate::page::{Names, Page};
 use report::{Explanation, Heading, Part};
 
 /// Rows that the short page prints of a list without a layout.
@@ -93,7 +93,7 @@ fn show_plainly(page: &mut Page, part: &Part, rows: usize) {
     page.all_figures(part);
     let mut label = if part.figures.iter().any(|figure| figure.value.is_some()) { "" } else { part.id };
     for list in part.lists.iter().filter(|list| !list.rows.is_empty()) {
-        page.table(label, list, rows);
+        page.table(label, list, rows, Names::Whole);
         label = "";
         let left = list.more + list.rows.len().saturating_sub(rows);
         if left > 0 {

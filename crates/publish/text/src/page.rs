@@ -44,6 +44,18 @@ pub(crate) struct Page {
     text: String,
 }
 
+/// How far a name is indented that stands below its values.
+const INDENT: usize = 2;
+
+/// What becomes of a name in a table that is longer than its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// It is cut.
+    Cut,
+    /// It stands whole, below the values.
+    Whole,
+}
+
 impl Page {
     /// The finished page.
     pub(crate) fn into_text(self) -> String {
@@ -131,7 +143,7 @@ impl Page {
 
     /// All figures of a part that have a value, by their names. Prints nothing without values.
     pub(crate) fn all_figures(&mut self, part: &Part) {
-        let named = |of: &Figure| Some(format!("{} {}", show(of.value?, of.unit), of.name));
+        let named = |of: &Figure| Some(counted(&format!("{{}} {}", of.name), &show(of.value?, of.unit)));
         let shown: Vec<String> = part.figures.iter().filter_map(named).collect();
         if !shown.is_empty() {
             self.line(part.id, &shown.join(" · "));
@@ -167,30 +179,44 @@ impl Page {
     /// The first rows of a part's list, values before names.
     pub(crate) fn list(&mut self, part: &Part, name: &str, rows: usize) {
         if let Some(list) = part.list(name).filter(|list| !list.rows.is_empty()) {
-            self.table("", list, rows);
+            self.table("", list, rows, Names::Cut);
         }
     }
 
     /// The first rows of a list under its columns, values before names; the label stands beside the columns.
-    pub(crate) fn table(&mut self, label: &str, list: &List, rows: usize) {
+    pub(crate) fn table(&mut self, label: &str, list: &List, rows: usize, names: Names) {
         let columns: Vec<Vec<String>> = (0..list.columns.len()).map(|at| cells(list, at, rows)).collect();
         let widths: Vec<usize> = columns
             .iter()
             .map(|cells| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0))
             .collect();
-        let names =
-            std::iter::once(list.about).chain(list.rows.iter().take(rows).map(|row| row.name.as_str()));
-        for (at, name) in names.enumerate() {
+        let all = std::iter::once(list.about).chain(list.rows.iter().take(rows).map(|row| row.name.as_str()));
+        for (at, name) in all.enumerate() {
             let mut line = String::new();
             for (cells, width) in columns.iter().zip(&widths) {
                 let cell = cells.get(at).map_or("", String::as_str);
                 line.extend([format!("{cell:>width$}  ", width = *width)]);
             }
-            let left = (WIDTH - LABEL).saturating_sub(line.chars().count());
-            // The end of a frame's name says more than its beginning.
-            line.push_str(&if at == 0 { cut(&about(name), left) } else { cut_name(name, left) });
+            let before = line.chars().count();
+            let left = (WIDTH - LABEL).saturating_sub(before);
             let (label, style) = if at == 0 { (label, Style::new().dimmed()) } else { ("", Style::new()) };
-            self.line_as(label, &line, style);
+            match names {
+                // The end of a frame's name says more than its beginning.
+                Names::Cut if at > 0 => line.push_str(&cut_name(name, left)),
+                Names::Cut => line.push_str(&cut(&about(name), left)),
+                Names::Whole if at == 0 => line.push_str(&about(name)),
+                Names::Whole => line.push_str(name),
+            }
+            if names == Names::Cut || line.chars().count() <= WIDTH - LABEL {
+                self.line_as(label, &line, style);
+                continue;
+            }
+            let (values, name) =
+                line.split_at(line.char_indices().nth(before).map_or(line.len(), |(at, _)| at));
+            self.line_as(label, values, style);
+            for more in wrap(name, WIDTH - LABEL - INDENT) {
+                self.line_as("", &format!("{:INDENT$}{more}", ""), style);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! all means and what the recording does not give.
 
 use crate::explain;
-use crate::page::{Page, about};
+use crate::page::{Names, Page, about};
 use ::topics::Topic;
 use report::Heading;
 use report::unit::show;
@@ -23,7 +23,7 @@ pub fn page(heading: &Heading, topics: &[Topic]) -> String {
         }
         for list in &topic.lists {
             page.gap();
-            page.table("", list, list.rows.len());
+            page.table("", list, list.rows.len(), Names::Cut);
         }
         for paragraph in &topic.paragraphs {
             page.gap();

@@ -9,10 +9,7 @@ use serde_json::{Map, Value, json};
 /// The document.
 pub fn document(evidence: &Evidence, explanation: &Explanation) -> Value {
     let Explanation { report, parts, .. } = explanation;
-    let trace = match evidence {
-        Evidence::Trace(trace) => Some(&**trace),
-        Evidence::Bench(_) => None,
-    };
+    let trace = evidence.as_trace();
     let figures: Map<String, Value> = parts.iter().map(|part| (part.id.to_owned(), figures(part))).collect();
     let findings: Vec<Value> = report.findings.iter().map(finding).collect();
     let not_checked: Vec<Value> =
@@ -59,10 +56,13 @@ fn exhibit(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
         "container": exhibit.container,
     }));
     fields.add_of(trace, |trace| json!({"profile": trace.session.profile}));
+    // A kind may have neither: what it cannot say is null.
+    let has_time = trace.is_some() || exhibit.duration_ns > 0;
+    let start = (trace.is_some() || !exhibit.start_utc.is_empty()).then_some(&exhibit.start_utc);
     fields.add(json!({
         "state": exhibit.state,
-        "start_utc": exhibit.start_utc,
-        "duration_ns": exhibit.duration_ns,
+        "start_utc": start,
+        "duration_ns": has_time.then_some(exhibit.duration_ns),
     }));
     fields.add_of(trace, |trace| {
         json!({
@@ -228,8 +228,8 @@ mod tests {
                 "name": null,
                 "container": null,
                 "state": null,
-                "start_utc": "",
-                "duration_ns": 0,
+                "start_utc": null,
+                "duration_ns": null,
                 "os": null,
                 "arch": null,
                 "command_line": null,
