@@ -213,7 +213,7 @@ impl Page {
             }
             let (values, name) =
                 line.split_at(line.char_indices().nth(before).map_or(line.len(), |(at, _)| at));
-            self.line_as(label, values, style);
+            self.line_as(label, values.trim_end(), style);
             for more in wrap(name, WIDTH - LABEL - INDENT) {
                 self.line_as("", &format!("{:INDENT$}{more}", ""), style);
             }
