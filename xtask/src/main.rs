@@ -37,7 +37,8 @@ enum Task {
     ///
     /// Stops at the first step that fails. The last line is `N passed, M failed, K skipped`.
     Ci(ci::Args),
-    /// The checks of the tree itself: arrows between crates, module docs, lengths, reasons, paths, links
+    /// The checks of the tree itself: arrows between crates, files without a `mod`, module docs, lengths, reasons, paths,
+    /// links
     ///
     /// Prints one line a problem, `path:line: what`.
     Tidy,

@@ -5,6 +5,7 @@
 
 mod arrows;
 mod links;
+mod modules;
 mod reasons;
 mod text;
 
@@ -13,7 +14,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{DependencyKind, Metadata, Package};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 
@@ -51,6 +52,7 @@ fn problems(workspace: &Workspace) -> Result<BTreeSet<Problem>> {
     let mut problems = BTreeSet::new();
     problems.extend(arrows::check(&members(&workspace.metadata)?));
     let files = files(workspace)?;
+    let mut sources = BTreeMap::new();
     for path in &files {
         let bytes = fs::read(workspace.root.join(path)).with_context(|| format!("cannot read {path}"))?;
         // A zero makes a file binary, by the rule that git follows too.
@@ -66,11 +68,13 @@ fn problems(workspace: &Workspace) -> Result<BTreeSet<Problem>> {
             Some("rs") => {
                 problems.extend(text::module_doc(path, &text));
                 problems.extend(text::length(path, &text));
+                sources.insert(path.clone(), modules::named(&text));
             }
             Some("md") => problems.extend(links::check(path, &text, &files)),
             _ => {}
         }
     }
+    problems.extend(modules::check(&sources));
     Ok(problems)
 }
 

@@ -119,8 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     Ok(if least.is_some_and(fails) { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// Everything that is said of an exhibit, and the topics that were asked for. This is the one place that chooses by the
-/// kind of evidence.
+/// Everything that is said of an exhibit of any kind, and the topics that were asked for.
 fn explained(evidence: &Evidence, ids: &[Id]) -> Result<(Explanation, Vec<Topic>)> {
     let (kind, file) = (evidence.kind(), &evidence.exhibit().file);
     ensure!(
@@ -135,7 +134,9 @@ fn explained(evidence: &Evidence, ids: &[Id]) -> Result<(Explanation, Vec<Topic>
             let topics = topics::explain(trace, &index, &explanation.parts, ids);
             Ok((explanation, topics))
         }
-        Evidence::Bench(bench) => Ok((benchmarks::explanation(bench), Vec::new())),
+        Evidence::Bench(bench) => {
+            Ok((benchmarks::explanation(bench, &benchmarks::distributions(bench)), Vec::new()))
+        }
     }
 }
 

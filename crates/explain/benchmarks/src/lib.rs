@@ -24,13 +24,13 @@ const COLUMNS: &[ListColumn] = &[
 const NO_MEASUREMENTS: &str = "The file has no measurements, so there is no distribution: have BenchmarkDotNet write its \
                                full JSON with --exporters fulljson";
 
-/// Everything that is said of a file of benchmarks.
-pub fn explanation(bench: &Bench) -> Explanation {
+/// Everything that is said of a file of benchmarks, with the distributions that [`distributions`] returns.
+pub fn explanation(bench: &Bench, distributions: &[Option<Distribution>]) -> Explanation {
     Explanation {
         heading: heading(bench),
         report: Report::default(),
         verdict: None,
-        parts: vec![part(bench)],
+        parts: vec![part(bench, distributions)],
     }
 }
 
@@ -70,12 +70,12 @@ pub fn heading(bench: &Bench) -> Heading {
     }
 }
 
-/// The results of each benchmark that has any, in the order of the file: nanoseconds per operation.
+/// The results of each benchmark, by its row: nanoseconds per operation. `None` for one that has no results.
 ///
 /// Takes time in the number of measurements.
-pub fn distributions(bench: &Bench) -> Vec<Distribution> {
+pub fn distributions(bench: &Bench) -> Vec<Option<Distribution>> {
     let of_benchmarks = results(bench).into_iter().zip(bench.labels());
-    of_benchmarks.filter_map(|(values, label)| Distribution::of(label, "ns", values)).collect()
+    of_benchmarks.map(|(values, label)| Distribution::of(label, "ns", values)).collect()
 }
 
 /// The results of each benchmark, by its row.
@@ -93,29 +93,27 @@ fn results(bench: &Bench) -> Vec<Vec<f64>> {
     results
 }
 
-fn part(bench: &Bench) -> Part {
+fn part(bench: &Bench, distributions: &[Option<Distribution>]) -> Part {
     let mut part = Part::new("benchmarks");
     let count = base::number::count;
-    let results = results(bench);
-    let number: usize = results.iter().map(Vec::len).sum();
-    let mut outliers = 0;
+    let all = || distributions.iter().flatten();
+    let number: usize = all().map(|of| of.values.len()).sum();
+    let outliers: usize = all().map(|of| of.outliers).sum();
     let known = |value: f64| value.is_finite().then_some(value);
     let mut rows = Vec::new();
-    for ((at, label), values) in bench.labels().into_iter().enumerate().zip(results) {
-        let Some(own) = bench.benchmarks.row(at) else { continue };
-        let of = Distribution::of(label.clone(), "ns", values);
-        outliers += of.as_ref().map_or(0, |of| of.outliers);
-        let n = of.as_ref().map(|of| count(of.values.len()));
+    for ((at, name), of) in bench.labels().into_iter().enumerate().zip(distributions) {
+        let (Some(own), of) = (bench.benchmarks.row(at), of.as_ref()) else { continue };
+        let n = of.map(|of| count(of.values.len()));
         let n = n.or((own.n != NO_INT).then(|| base::number::real(own.n)));
         let values = vec![
-            of.as_ref().map(Distribution::mean).or(known(own.mean)),
+            of.map(Distribution::mean).or(known(own.mean)),
             known((own.high - own.low) / 2.0),
-            of.as_ref().map(|of| of.quartiles[1]).or(known(own.median)),
+            of.map(|of| of.quartiles[1]).or(known(own.median)),
             n,
-            of.as_ref().map(|of| count(of.outliers)),
+            of.map(|of| count(of.outliers)),
             known(own.allocated_bytes),
         ];
-        rows.push(Row { name: label, values });
+        rows.push(Row { name, values });
     }
     let more = rows.len().saturating_sub(MOST_ROWS);
     part.figure("benchmarks", Some(count(rows.len())), "", "Benchmarks");
@@ -185,7 +183,8 @@ mod tests {
 
     #[test]
     fn figures_are_of_the_results_per_operation() {
-        let explanation = explanation(&bench(&[1.0, 2.0, 3.0]));
+        let bench = bench(&[1.0, 2.0, 3.0]);
+        let explanation = explanation(&bench, &distributions(&bench));
         let list = &explanation.parts[0].lists[0];
         assert_eq!(list.rows[0].name, "Parse.Split");
         let expected = [Some(2.0), None, Some(2.0), Some(3.0), Some(0.0), None];
@@ -196,7 +195,8 @@ mod tests {
 
     #[test]
     fn without_measurements_the_harness_s_own_figures_stand_in() {
-        let explanation = explanation(&bench(&[]));
+        let bench = bench(&[]);
+        let explanation = explanation(&bench, &distributions(&bench));
         let part = &explanation.parts[0];
         assert_eq!(part.lists[0].rows[0].values[..3], [Some(4.0), None, Some(3.0)]);
         assert_eq!((part.value("outliers"), part.missing.len()), (None, 1));

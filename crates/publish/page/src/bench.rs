@@ -26,8 +26,9 @@ pub(crate) type BenchCtx<'a> = Ctx<'a, BenchPages>;
 impl BenchPages {
     /// Explains benchmark results.
     pub(crate) fn new(bench: Arc<Bench>) -> Self {
-        let (explanation, distributions) =
-            (benchmarks::explanation(&bench), benchmarks::distributions(&bench));
+        let distributions = benchmarks::distributions(&bench);
+        let explanation = benchmarks::explanation(&bench, &distributions);
+        let distributions = distributions.into_iter().flatten().collect();
         Self { tables: bench, explanation, distributions }
     }
 }

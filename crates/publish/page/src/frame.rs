@@ -14,14 +14,10 @@ pub(crate) fn whole<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) " · " (name) " · Casebook" }
+            (head(&format!("{title} · {name} · Casebook"), &html! {
                 (assets::links())
                 @if let Some(data) = preload { link rel="preload" as="fetch" crossorigin="anonymous" href=(data); }
-            }
+            }))
             body.page {
                 a.skip href="#main" { "Skip to the content" }
                 (heading(ctx))
@@ -34,6 +30,19 @@ pub(crate) fn whole<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup
         }
     }
     .into_string()
+}
+
+/// What every page begins with; `style` is how it comes by its style and scripts.
+pub(crate) fn head(title: &str, style: &Markup) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) }
+            (style)
+        }
+    }
 }
 
 /// The page of an address that has none.
@@ -57,13 +66,9 @@ pub(crate) fn one_file<K: KindOfPages>(ctx: &Ctx<'_, K>, sections: &[(&'static T
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (ctx.kind().explanation().heading.name) " · Casebook" }
+            (head(&format!("{} · Casebook", ctx.kind().explanation().heading.name), &html! {
                 style { (PreEscaped(assets::STYLE)) }
-            }
+            }))
             body.page.file data-file="" {
                 a.skip href="#main" { "Skip to the content" }
                 (heading(ctx))

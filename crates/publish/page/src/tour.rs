@@ -2,7 +2,7 @@
 //!
 //! The pages of an exhibit lie below `/NAME/`. Their links are relative, so they need not know that.
 
-use crate::{Pages, Reply, assets};
+use crate::{Pages, Reply, assets, frame};
 use maud::{DOCTYPE, Markup, html};
 use report::{Explanation, Severity};
 use views::Params;
@@ -63,13 +63,7 @@ impl Tour {
         html! {
             (DOCTYPE)
             html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    title { "Casebook" }
-                    (assets::links())
-                }
+                (frame::head("Casebook", &assets::links()))
                 body.page {
                     a.skip href="#main" { "Skip to the content" }
                     header.top {
