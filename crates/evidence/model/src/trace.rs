@@ -1,5 +1,6 @@
 //! A trace: what a running process sent of itself.
 
+mod counted;
 mod coverage;
 mod events;
 mod marks;
@@ -7,6 +8,7 @@ mod session;
 mod stacks;
 mod tables;
 
+pub use counted::{Counted, CountedBy, Counts, REQUESTS_METER};
 pub use events::{EventKind, Events, Fields};
 pub use marks::RequestMarks;
 pub use session::{Missing, Session};
@@ -52,6 +54,8 @@ tables! {
         activities: Vec<[u8; 16]>,
         /// No table: what `requests` is made of, before it is paired.
         request_marks: RequestMarks,
+        /// No table: how many events of each kind there are, and in which sessions.
+        counts: Counts,
         }
     }
 }

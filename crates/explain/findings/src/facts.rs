@@ -103,6 +103,11 @@ impl<'a> Facts<'a> {
         (real(sampled) / real(self.observed_ns.max(1))).min(1.0)
     }
 
+    /// How many of something come with one request, by the rates of both: their counts may be of different times.
+    pub(crate) fn per_request(&self, per_second: f64) -> Option<f64> {
+        self.requests.filter(|work| work.count > 0.0).map(|work| per_second / work.per_second())
+    }
+
     /// Seconds observed; never 0.
     pub(crate) fn seconds(&self) -> f64 {
         (real(self.observed_ns) / 1e9).max(1e-3)

@@ -242,11 +242,13 @@ impl Scene {
         });
     }
 
-    /// A meter of durations: so many in the whole recording, each of so many milliseconds.
+    /// A meter of durations: so many in ten seconds, each of so many milliseconds, published every second.
     pub(crate) fn meter(&mut self, name: &str, count: f64, ms: f64, tags: &str) {
-        self.counter(0, name, "count", count, tags);
-        self.counter(0, name, "sum", count * ms / 1e3, tags);
-        self.counter(0, name, "p50", ms / 1e3, tags);
+        for second in 1..=10 {
+            self.counter(second * 1000, name, "count", count / 10.0, tags);
+            self.counter(second * 1000, name, "sum", count / 10.0 * ms / 1e3, tags);
+            self.counter(second * 1000, name, "p50", ms / 1e3, tags);
+        }
     }
 
     /// A request.

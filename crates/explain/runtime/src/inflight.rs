@@ -36,10 +36,7 @@ pub struct InFlight {
 pub fn in_flight(recording: &Trace) -> Option<InFlight> {
     let steps = steps(recording);
     let observed = observed_ns(recording, "events")?;
-    if steps.is_empty()
-        || recording.missing.events > 0
-        || recording.came_in_bursts(steps.iter().map(|(ts_ns, _)| *ts_ns))
-    {
+    if steps.is_empty() || recording.missing.events > 0 || recording.requests_are_of_bursts() {
         return None;
     }
     // Stops of requests that began before the recording take it below nothing: so many were there at first.
@@ -115,7 +112,9 @@ mod tests {
         for (ts_ns, step) in steps {
             recording.events.ts_ns.push(*ts_ns);
             recording.events.kind.push(u32::from(*step < 0));
+            recording.events.stream.push(1);
         }
+        recording.count_events(&[false, false]);
         recording
     }
 
@@ -139,9 +138,7 @@ mod tests {
     #[test]
     fn starts_and_stops_that_were_recorded_in_bursts_make_no_course() {
         let mut recording = hosting(1_000_000_000, &[(100_000_000, 1), (150_000_000, -1)]);
-        let samples = recording.strings.intern("samples");
-        recording.coverage.source[1] = samples;
-        (recording.coverage.from_ns[1], recording.coverage.to_ns[1]) = (90_000_000, 190_000_000);
+        recording.count_events(&[false, true]);
         assert_eq!(in_flight(&recording), None);
     }
 

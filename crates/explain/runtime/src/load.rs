@@ -4,10 +4,11 @@
 //! observed time is how many were under way on average (Little's law), which compares with threads.
 
 use crate::figure::known;
-use crate::metered::{metered, tag};
+use crate::metered::{Metered, metered, tag};
+use crate::observed::observed_ns;
 use base::number::{count, real, real_u64};
-use base::stats::{Share, Sorted, quantile, select};
-use model::{NO_INT, Sym, Trace};
+use base::stats::{Share, Sorted, quantile};
+use model::{NO_INT, REQUESTS_METER, Sym, Trace};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -21,14 +22,22 @@ pub enum Basis {
 }
 
 /// Requests, or calls of a kind.
+///
+/// Rates are [`Self::per_second`] and [`Self::under_way`], never a count over the recording's length: a meter counts up to
+/// its last publication alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Work {
     /// How many ended.
     pub count: f64,
     /// Seconds that they took, added up.
     pub seconds: f64,
-    /// Half of them took no longer, in milliseconds; from a meter the middle of its intervals' medians.
+    /// Nanoseconds in which they were counted.
+    pub observed_ns: i64,
+    /// The median, in milliseconds; from a meter the median of its intervals' medians.
     pub p50_ms: Option<f64>,
+    /// The 99th percentile, in milliseconds; from a meter the median of its intervals' 99th percentiles, weighted by their
+    /// requests.
+    pub p99_ms: Option<f64>,
     /// Where this comes from.
     pub basis: Basis,
 }
@@ -38,17 +47,38 @@ impl Work {
     pub fn mean_seconds(&self) -> f64 {
         if self.count > 0.0 { self.seconds / self.count } else { 0.0 }
     }
+
+    /// How many ended per second.
+    pub fn per_second(&self) -> f64 {
+        self.count * 1e9 / real(self.observed_ns.max(1))
+    }
+
+    /// How many were under way on average (Little's law).
+    pub fn under_way(&self) -> f64 {
+        self.seconds * 1e9 / real(self.observed_ns.max(1))
+    }
 }
 
 /// Requests answered.
 pub fn requests(recording: &Trace) -> Option<Work> {
+    whole_requests(recording).or_else(|| from_meter(recording, REQUESTS_METER))
+}
+
+/// Requests from their rows, if these are of all the time: a burst holds whole only what is shorter than it.
+fn whole_requests(recording: &Trace) -> Option<Work> {
+    if recording.requests_are_of_bursts() {
+        return None;
+    }
     let rows = &recording.requests.dur_ns;
     let mut times: Vec<i64> = rows.iter().copied().filter(|ns| *ns != NO_INT).collect();
     if times.is_empty() {
-        return from_meter(recording, "http.server.request.duration");
+        return None;
     }
-    Some(from_times(&Sorted::new(&mut times)))
+    Some(from_times(&Sorted::new(&mut times), observed_ns(recording, "events")?))
 }
+
+/// What stands for the route of requests that none was found for, as of middleware that answers by itself.
+const NO_ROUTE: &str = "no route";
 
 /// Histograms of a database's commands: OpenTelemetry's name, and that of Npgsql before version 10.
 pub const DATABASE_METERS: [&str; 2] = ["db.client.operation.duration", "db.client.commands.duration"];
@@ -97,58 +127,126 @@ fn from_spans(recording: &Trace, wanted: fn(&Trace, usize) -> bool) -> Option<Wo
     if times.is_empty() {
         return None;
     }
-    Some(from_times(&Sorted::new(&mut times)))
+    Some(from_times(&Sorted::new(&mut times), observed_ns(recording, "events")?))
 }
 
-fn from_times(sorted: &Sorted<'_, i64>) -> Work {
-    let p50_ms = quantile(sorted, Share::MEDIAN).map(|ns| crate::figure::millis(real(ns)));
+fn from_times(sorted: &Sorted<'_, i64>, observed_ns: i64) -> Work {
+    let at = |share| quantile(sorted, share).map(|ns| crate::figure::millis(real(ns)));
     let seconds = sorted.iter().map(|ns| real(*ns) / 1e9).sum();
-    Work { count: count(sorted.len()), seconds, p50_ms, basis: Basis::Rows }
+    Work {
+        count: count(sorted.len()),
+        seconds,
+        observed_ns,
+        p50_ms: at(Share::MEDIAN),
+        p99_ms: at(Share::PerMille(990)),
+        basis: Basis::Rows,
+    }
 }
 
 fn from_meter(recording: &Trace, name: &str) -> Option<Work> {
-    let counts = metered(recording, name, "count");
-    // A meter of durations counts up alone.
-    let total = |values: &[crate::metered::Metered]| -> f64 {
-        values.iter().map(|of| of.value).sum::<f64>().max(0.0)
-    };
-    let (count, seconds) = (total(&counts), total(&metered(recording, name, "sum")));
-    let mut medians: Vec<f64> = metered(recording, name, "p50").iter().map(|of| of.value * 1e3).collect();
-    let p50_ms = select(&mut medians, Share::MEDIAN, f64::total_cmp);
-    (count > 0.0).then_some(Work { count, seconds, p50_ms, basis: Basis::Meter })
+    let mut published = Published::default();
+    for (kind, values) in published.lists() {
+        values.extend(metered(recording, name, kind));
+    }
+    published.work(recording.metered_ns()?)
 }
 
-/// Requests by route, most time first: route, count, seconds. The path stands in where the route is not told.
+/// What a histogram published of one thing.
+#[derive(Debug, Default)]
+struct Published {
+    counts: Vec<Metered>,
+    sums: Vec<Metered>,
+    medians: Vec<Metered>,
+    p99s: Vec<Metered>,
+}
+
+impl Published {
+    fn lists(&mut self) -> [(&'static str, &mut Vec<Metered>); 4] {
+        [
+            ("count", &mut self.counts),
+            ("sum", &mut self.sums),
+            ("p50", &mut self.medians),
+            ("p99", &mut self.p99s),
+        ]
+    }
+
+    /// `None` if nothing was counted.
+    fn work(&self, observed_ns: i64) -> Option<Work> {
+        // A meter of durations counts up alone.
+        let total = |values: &[Metered]| values.iter().map(|of| of.value).sum::<f64>().max(0.0);
+        let counts: FxHashMap<(i64, Sym), f64> =
+            self.counts.iter().map(|of| ((of.ts_ns, of.tags), of.value)).collect();
+        // A quantile of an interval counts as often as the interval has requests; of an empty one it says nothing.
+        let middle = |values: &[Metered]| {
+            let weight = |of: &Metered| counts.get(&(of.ts_ns, of.tags)).copied().unwrap_or(0.0);
+            let weighted = values.iter().map(|of| (of.value * 1e3, weight(of)));
+            weighted_median(weighted.filter(|(_, weight)| *weight > 0.0).collect())
+        };
+        let count = total(&self.counts);
+        (count > 0.0).then(|| Work {
+            count,
+            seconds: total(&self.sums),
+            observed_ns,
+            p50_ms: middle(&self.medians),
+            p99_ms: middle(&self.p99s),
+            basis: Basis::Meter,
+        })
+    }
+}
+
+/// The value at half of the weight.
+pub(crate) fn weighted_median(mut values: Vec<(f64, f64)>) -> Option<f64> {
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = values.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    let mut before = 0.0;
+    values.into_iter().find_map(|(value, weight)| {
+        before += weight;
+        (before >= half).then_some(value)
+    })
+}
+
+/// Requests by route, most time first. The path stands in if the route is not known.
 pub fn routes(recording: &Trace) -> Vec<(String, Work)> {
-    let mut routes: BTreeMap<String, (Vec<i64>, f64, f64, Vec<f64>)> = BTreeMap::new();
+    let by_rows = routes_of_rows(recording);
+    let mut work = if by_rows.is_empty() { routes_of_meter(recording) } else { by_rows };
+    work.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds).then_with(|| a.0.cmp(&b.0)));
+    work
+}
+
+fn routes_of_rows(recording: &Trace) -> Vec<(String, Work)> {
+    let Some(observed_ns) = observed_ns(recording, "events").filter(|_| !recording.requests_are_of_bursts())
+    else {
+        return Vec::new();
+    };
+    let mut routes: BTreeMap<Sym, Vec<i64>> = BTreeMap::new();
     let rows = &recording.requests;
     for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
         let name = if row.route == Sym::NONE { row.path } else { row.route };
-        routes.entry(recording.strings.text(name).to_owned()).or_default().0.push(row.dur_ns);
+        routes.entry(name).or_default().push(row.dur_ns);
     }
-    if routes.is_empty() {
-        for (kind, place) in [("count", 0), ("sum", 1), ("p50", 2)] {
-            for of in metered(recording, "http.server.request.duration", kind) {
-                let route = tag(recording, of.tags, "http.route").unwrap_or("no route");
-                let entry = routes.entry(route.to_owned()).or_default();
-                match place {
-                    0 => entry.1 += of.value,
-                    1 => entry.2 += of.value,
-                    _ => entry.3.push(of.value * 1e3),
-                }
+    let work = routes.into_iter().map(|(name, mut times)| {
+        let work = from_times(&Sorted::new(&mut times), observed_ns);
+        (recording.strings.text(name).to_owned(), work)
+    });
+    work.collect()
+}
+
+fn routes_of_meter(recording: &Trace) -> Vec<(String, Work)> {
+    let Some(observed_ns) = recording.metered_ns() else { return Vec::new() };
+    let mut routes: BTreeMap<&str, Published> = BTreeMap::new();
+    for at in 0..4 {
+        let mut published = Published::default();
+        let Some((kind, _)) = published.lists().into_iter().nth(at) else { continue };
+        for of in metered(recording, REQUESTS_METER, kind) {
+            let route = tag(recording, of.tags, "http.route").unwrap_or(NO_ROUTE);
+            let lists = routes.entry(route).or_default().lists();
+            if let Some((_, values)) = lists.into_iter().nth(at) {
+                values.push(of);
             }
         }
     }
-    let work = routes.into_iter().map(|(name, (mut times, count, seconds, mut medians))| {
-        if times.is_empty() {
-            let p50_ms = select(&mut medians, Share::MEDIAN, f64::total_cmp);
-            return (name, Work { count, seconds, p50_ms, basis: Basis::Meter });
-        }
-        (name, from_times(&Sorted::new(&mut times)))
-    });
-    let mut work: Vec<_> = work.filter(|(_, work)| work.count > 0.0).collect();
-    work.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds).then_with(|| a.0.cmp(&b.0)));
-    work
+    let work = routes.into_iter().filter_map(|(route, of)| Some((route.to_owned(), of.work(observed_ns)?)));
+    work.collect()
 }
 
 /// How many of something a second, of the seconds given.

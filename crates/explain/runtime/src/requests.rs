@@ -3,15 +3,15 @@
 //! Exact from the table of requests. Without rows there, from the meter `http.server.request.duration`, which gives
 //! quantiles of an interval and a set of tags: they cannot be put together exactly, and their names say so.
 
-use crate::figure::{known, millis, rate, spread};
-use crate::observed::observed_ns;
+use crate::figure::{known, millis, spread};
+use crate::load::routes;
+use crate::metered::metered;
 use base::number::{count, real};
 use base::stats::{Share, Sorted, quantile};
-use model::{Sym, Trace};
+use model::{CountedBy, REQUESTS_METER, Sym, Trace};
 use report::{List, ListColumn, Part, Row, Series};
 use std::collections::BTreeMap;
 
-const METER: &str = "http.server.request.duration";
 const PATHS: &[ListColumn] = &[
     ListColumn { name: "requests", unit: "" },
     ListColumn { name: "p50", unit: "ms" },
@@ -20,7 +20,19 @@ const PATHS: &[ListColumn] = &[
 
 /// The part of requests.
 pub(crate) fn part(recording: &Trace) -> Part {
-    if recording.requests.start_ns.is_empty() { from_meter(recording) } else { from_rows(recording) }
+    let whole = !recording.requests.start_ns.is_empty() && !recording.requests_are_of_bursts();
+    if whole { from_rows(recording) } else { from_meter(recording) }
+}
+
+/// Requests per second, wherever they were counted.
+fn rate(part: &mut Part, recording: &Trace) {
+    let ended = recording.ended_requests();
+    let about = match ended.map(|of| of.by) {
+        Some(CountedBy::Meter) => "Requests per second, counted by the meter http.server.request.duration",
+        Some(CountedBy::Bursts) => "Requests per second of the bursts in which they were recorded",
+        Some(CountedBy::Events) | None => "Requests that ended per second",
+    };
+    part.figure("rate", ended.map(|of| of.per_second()), "1/s", about);
 }
 
 fn from_rows(recording: &Trace) -> Part {
@@ -32,12 +44,7 @@ fn from_rows(recording: &Trace) -> Part {
     let at = |per_mille| quantile(&sorted, Share::PerMille(per_mille)).map(|ns| millis(real(ns)));
     part.figure("count", Some(total), "", "Requests that began");
     part.figure("unfinished", Some(total - count(sorted.len())), "", "Requests whose end was not recorded");
-    part.figure(
-        "rate",
-        rate(total, observed_ns(recording, "events")),
-        "1/s",
-        "Requests a second of the observed time",
-    );
+    rate(&mut part, recording);
     part.figure("p50", at(500), "ms", "Half took no longer");
     part.figure("p90", at(900), "ms", "Nine in ten took no longer");
     part.figure("p99", at(990), "ms", "99 in 100 took no longer");
@@ -46,6 +53,7 @@ fn from_rows(recording: &Trace) -> Part {
     let failed = rows.status.iter().filter(|status| **status >= 500).count();
     part.figure("failed", told.then(|| count(failed)), "", "Answered with a status of 500 or above");
     part.lists.push(paths(recording));
+    part.lists.push(slowest(recording));
     part.series.push(Series {
         name: "began",
         unit: "",
@@ -75,76 +83,48 @@ fn paths(recording: &Trace) -> List {
     List::ranked("paths", "Routes, or paths where the route is not told", PATHS, list.collect())
 }
 
+/// Routes by their p99: the rate of the whole service hides a slow one behind a health check.
+fn slowest(recording: &Trace) -> List {
+    const COLUMNS: &[ListColumn] = &[
+        ListColumn { name: "p99", unit: "ms" },
+        ListColumn { name: "p50", unit: "ms" },
+        ListColumn { name: "rate", unit: "1/s" },
+    ];
+    let rows = routes(recording).into_iter().map(|(name, of)| Row {
+        name: if name.is_empty() { "(no name)".to_owned() } else { name },
+        values: vec![of.p99_ms, of.p50_ms, Some(of.per_second())],
+    });
+    List::ranked("routes", "Routes, the slowest first", COLUMNS, rows.collect())
+}
+
 fn from_meter(recording: &Trace) -> Part {
     let mut part = Part::new("requests");
-    let metered = metered(recording);
-    let seen = !metered.is_empty();
-    part.missing.push(if seen {
-        "single requests were not recorded: needs the profile requests"
-    } else {
-        "the recording has no requests: needs the profile requests"
+    let ended = recording.ended_requests();
+    let work = crate::load::requests(recording);
+    part.missing.push(match ended {
+        Some(_) => "single requests were not recorded: needs the profile requests",
+        None => "the recording has no requests: needs the profile requests",
     });
-    let total: f64 = metered.values().filter_map(|of| of.count).sum();
-    let counted = metered.values().any(|of| of.count.is_some());
-    part.figure("count", counted.then_some(total), "", "Requests that the meter counted");
-    part.figure(
-        "rate",
-        rate(total, observed_ns(recording, "events")).filter(|_| counted),
-        "1/s",
-        "Requests a second of the observed time",
-    );
-    let mut medians: Vec<(f64, f64)> =
-        metered.values().filter_map(|of| Some((of.p50?, of.count.unwrap_or(1.0)))).collect();
-    medians.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let counted = recording.metered_count(REQUESTS_METER);
+    part.figure("count", counted.map(|of| of.count), "", "Requests that the meter counted");
+    rate(&mut part, recording);
     part.figure(
         "p50.middle",
-        middle(&medians),
+        work.and_then(|of| of.p50_ms),
         "ms",
-        "The middle one of the meter's p50, each counted by its requests",
+        "The p50 of a typical second: the median of what the meter published",
     );
-    let highest = metered.values().filter_map(|of| of.p99).max_by(f64::total_cmp);
-    part.figure("p99.highest", highest, "ms", "The highest p99 of any interval and set of tags");
+    part.figure(
+        "p99.middle",
+        work.and_then(|of| of.p99_ms),
+        "ms",
+        "The p99 of a typical second: the median of what the meter published",
+    );
+    let highest = metered(recording, REQUESTS_METER, "p99");
+    let highest = highest.iter().map(|of| of.value * 1e3).max_by(f64::total_cmp);
+    part.figure("p99.highest", highest, "ms", "The highest p99 of any second and route");
+    part.lists.push(slowest(recording));
     part
-}
-
-/// What the meter told of an interval and a set of tags, in milliseconds.
-#[derive(Debug, Default)]
-struct Metered {
-    p50: Option<f64>,
-    p99: Option<f64>,
-    count: Option<f64>,
-}
-
-fn metered(recording: &Trace) -> BTreeMap<(i64, Sym), Metered> {
-    let mut metered: BTreeMap<(i64, Sym), Metered> = BTreeMap::new();
-    let Some(meter) = recording.strings.find(METER) else { return metered };
-    let rows = &recording.counters;
-    let named = rows.name.iter().enumerate().filter(|(_, name)| **name == meter);
-    for row in named.filter_map(|(at, _)| rows.row(at)).filter(|row| row.value.is_finite()) {
-        let to_millis = if recording.strings.text(row.unit) == "ms" { 1.0 } else { 1000.0 };
-        let of = metered.entry((row.ts_ns, row.tags)).or_default();
-        match recording.strings.text(row.kind) {
-            "p50" => of.p50 = Some(row.value * to_millis),
-            "p99" => of.p99 = Some(row.value * to_millis),
-            "count" => of.count = Some(row.value),
-            _ => {}
-        }
-    }
-    metered.retain(|_, of| of.count != Some(0.0));
-    metered
-}
-
-/// The value at half of the weight, of sorted values.
-fn middle(sorted: &[(f64, f64)]) -> Option<f64> {
-    let half = sorted.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
-    let mut before = 0.0;
-    for (value, weight) in sorted {
-        before += weight;
-        if before >= half {
-            return Some(*value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
@@ -181,7 +161,7 @@ mod tests {
 
     fn counter(recording: &mut Trace, ts_ns: i64, kind: &str, value: f64) {
         let mut text = |text| recording.strings.intern(text);
-        let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text(METER));
+        let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text(REQUESTS_METER));
         let (unit, kind, tags) = (text("s"), text(kind), text("{}"));
         recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
     }
@@ -196,7 +176,7 @@ mod tests {
         let names = ["count", "unfinished", "rate", "p50", "p99", "failed"];
         assert_eq!(
             names.map(|name| part.value(name)),
-            [Some(4.0), Some(1.0), Some(8.0), Some(2.0), Some(9.0), Some(1.0)]
+            [Some(4.0), Some(1.0), Some(6.0), Some(2.0), Some(9.0), Some(1.0)]
         );
         let paths = &part.list("paths").unwrap().rows;
         assert_eq!(
@@ -208,14 +188,14 @@ mod tests {
     #[test]
     fn without_requests_the_meter_answers_under_other_names() {
         let mut recording = recording(1_000_000_000);
-        for (ts_ns, seconds, requests) in [(1, 0.010, 90.0), (2, 0.050, 10.0), (3, 0.0, 0.0)] {
-            counter(&mut recording, ts_ns, "p50", seconds);
-            counter(&mut recording, ts_ns, "p99", seconds * 2.0);
-            counter(&mut recording, ts_ns, "count", requests);
+        for (ts_ns, seconds, requests) in [(1, 0.010, 90.0), (2, 0.050, 12.0), (3, 0.0, 0.0)] {
+            counter(&mut recording, ts_ns * 1_000_000_000, "p50", seconds);
+            counter(&mut recording, ts_ns * 1_000_000_000, "p99", seconds * 2.0);
+            counter(&mut recording, ts_ns * 1_000_000_000, "count", requests);
         }
         let part = part(&recording);
         let names = ["count", "rate", "p50.middle", "p99.highest"];
-        assert_eq!(names.map(|name| part.value(name)), [Some(100.0), Some(100.0), Some(10.0), Some(100.0)]);
+        assert_eq!(names.map(|name| part.value(name)), [Some(102.0), Some(34.0), Some(10.0), Some(100.0)]);
         assert_eq!(part.value("p99"), None);
         assert_eq!(part.missing, ["single requests were not recorded: needs the profile requests"]);
     }

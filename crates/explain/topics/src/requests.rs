@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
 use crate::words::{bytes, counted, is_one, listed, ms, number, only, plain, share, was, when};
+use model::CountedBy;
 use runtime::{Basis, InFlight, Work};
 
 /// The topic.
@@ -11,7 +12,10 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let part = facts.part("requests");
     let work = runtime::request_work(facts.recording);
     let flight = runtime::in_flight(facts.recording);
-    topic.figures_of(part, &["count", "rate", "p50", "p90", "p99", "max", "p50.middle", "p99.highest"]);
+    topic.figures_of(
+        part,
+        &["count", "rate", "p50", "p90", "p99", "max", "p50.middle", "p99.middle", "p99.highest"],
+    );
     let of = |name| facts.value("requests", name);
     topic.figure("failed", of("failed"), "", "Requests answered with a status of 500 or above");
     topic.figure("unfinished", of("unfinished"), "", "Requests whose end was not recorded");
@@ -29,7 +33,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.series.extend(flight.as_ref().map(|of| of.course.clone()));
     topic.list_of(part, "paths", 8);
     path(&mut topic, facts);
-    little(&mut topic, facts, flight.as_ref(), work.as_ref());
+    little(&mut topic, flight.as_ref(), work.as_ref());
     percentiles(&mut topic, facts, work.as_ref());
     routes(&mut topic, facts);
     meter(&mut topic, work.as_ref());
@@ -54,22 +58,19 @@ fn connections(facts: &Facts<'_>) -> Option<f64> {
 }
 
 fn path(topic: &mut Topic, facts: &Facts<'_>) {
-    let count = match (facts.value("requests", "count"), facts.value("requests", "rate")) {
-        (Some(count), Some(rate)) => {
-            let by = if facts.recording.requests.start_ns.is_empty() {
-                "counted by the meter"
-            } else {
-                "recorded"
-            };
-            format!(
-                "Here {} {} {by}, {} a second.",
-                counted(count, "request", "requests"),
-                was(count),
-                number(rate)
-            )
-        }
-        _ => String::new(),
-    };
+    let count = facts.recording.ended_requests().map_or_else(String::new, |of| {
+        let by = match of.by {
+            CountedBy::Events => "recorded",
+            CountedBy::Meter => "counted by the meter",
+            CountedBy::Bursts => "recorded in bursts",
+        };
+        let requests = counted(of.count, "request", "requests");
+        format!(
+            "Here {requests} {} {by}, {} per second of the time in which they were counted.",
+            was(of.count),
+            number(of.per_second())
+        )
+    });
     topic.say(
         "path",
         &[
@@ -84,7 +85,7 @@ fn path(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn little(topic: &mut Topic, facts: &Facts<'_>, flight: Option<&InFlight>, work: Option<&Work>) {
+fn little(topic: &mut Topic, flight: Option<&InFlight>, work: Option<&Work>) {
     let measured = flight.map_or_else(String::new, |of| {
         let under_way =
             format!("Here {} under way on average, {} at most", of_requests(of.mean), number(of.most));
@@ -97,13 +98,12 @@ fn little(topic: &mut Topic, facts: &Facts<'_>, flight: Option<&InFlight>, work:
             None => format!("{under_way}, and none ended."),
         }
     });
-    let told = match (flight, work, facts.seconds) {
-        (None, Some(work), Some(seconds)) if seconds > 0.0 => format!(
-            "Here {} ended in {} and took {} each, so {} under way on average.",
-            counted(work.count, "request", "requests"),
-            ms(seconds * 1e3),
+    let told = match (flight, work) {
+        (None, Some(work)) => format!(
+            "Here {} ended per second and took {} each, so {} under way on average.",
+            counted(work.per_second(), "request", "requests"),
             ms(work.mean_seconds() * 1e3),
-            of_requests(work.seconds / seconds)
+            of_requests(work.under_way())
         ),
         _ => String::new(),
     };
@@ -152,9 +152,9 @@ fn percentiles(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
         ),
         _ => String::new(),
     };
-    let metered = match (of("p50.middle"), of("p99.highest"), mean) {
+    let metered = match (of("p50.middle"), of("p99.middle"), mean) {
         (Some(p50), Some(p99), Some(mean)) => format!(
-            "Here the mean was {}, the middle one of the meter's medians {}, and the highest p99 of any second and route {}.",
+            "Here the mean was {}; in a typical second the median was {} and the p99 {}.",
             ms(mean),
             ms(p50),
             ms(p99)
@@ -258,12 +258,12 @@ fn queueing(topic: &mut Topic, facts: &Facts<'_>) {
 fn parts(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
     let stopped = facts.value("gc", "pause.share").filter(|of| *of > 0.0);
     let calls = |what: &str, of: Option<Work>| match (of, work) {
-        (Some(calls), Some(work)) if work.count > 0.0 && calls.count > 0.0 => format!(
-            "There {} {} a request, {} each.",
-            if is_one(calls.count / work.count) { "was" } else { "were" },
-            counted(calls.count / work.count, what, &format!("{what}s")),
-            ms(calls.mean_seconds() * 1e3)
-        ),
+        (Some(calls), Some(work)) if work.count > 0.0 && calls.count > 0.0 => {
+            let each = calls.per_second() / work.per_second();
+            let were = if is_one(each) { "was" } else { "were" };
+            let each = counted(each, what, &format!("{what}s"));
+            format!("There {were} {each} per request, {} each.", ms(calls.mean_seconds() * 1e3))
+        }
         _ => String::new(),
     };
     topic.say(
@@ -276,7 +276,7 @@ fn parts(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
             when(stopped, |of| format!("A request here met a collector's pause with {} of its time on average, if requests and pauses are spread alike.", share(of))),
             calls("database call", runtime::database_calls(facts.recording)),
             calls("outgoing HTTP call", runtime::http_calls(facts.recording)),
-            when(facts.value("allocation", "rate").zip(work).filter(|(rate, work)| *rate > 0.0 && work.count > 0.0).and_then(|(rate, work)| Some(rate * facts.seconds? / work.count)), |each| {
+            when(facts.value("allocation", "rate").zip(work).filter(|(rate, work)| *rate > 0.0 && work.count > 0.0).map(|(rate, work)| rate / work.per_second()), |each| {
                 format!("Each brought {} of allocations with it.", bytes(each))
             }),
         ],
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn the_number_under_way_follows_from_rate_and_mean() {
         let text = text(&[100, 300], "little");
-        assert!(text.contains("Here 2 requests ended in 1 s and took 200 ms each, so 0.40 requests were under way on average."), "{text}");
+        assert!(text.contains("Here 2 requests ended per second and took 200 ms each, so 0.40 requests were under way on average."), "{text}");
     }
 
     #[test]

@@ -53,12 +53,14 @@ impl Builder {
     fn cover(&self, recording: &mut Trace) {
         let [events, samples] = ["events", "samples"].map(|source| recording.strings.intern(source));
         let mut end = 0;
+        let mut are_beside = Vec::with_capacity(self.streams.len());
         for (number, stream) in self.streams.iter().enumerate() {
             end = end.max(stream.to_ns);
             let (from_ns, to_ns) = (stream.from_ns, stream.to_ns);
             // A burst beside the main session adds samples; of events, only what the main session did not see.
             let overlaps = || self.streams.iter().take(number).any(|earlier| earlier.to_ns > from_ns);
             let beside = number > 0 && stream.is_main.map_or_else(overlaps, |is_main| !is_main);
+            are_beside.push(beside);
             if stream.events > 0 && !beside && to_ns > from_ns {
                 recording.coverage.push(CoverageRow { source: events, from_ns, to_ns });
             }
@@ -67,6 +69,7 @@ impl Builder {
             }
         }
         recording.exhibit.duration_ns = end.max(0);
+        recording.count_events(&are_beside);
     }
 }
 

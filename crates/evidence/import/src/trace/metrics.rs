@@ -52,7 +52,7 @@ pub(crate) fn fill(recording: &mut Trace) {
             count(recording.exceptions.ts_ns.len()),
         ),
         ("contention.share", when(runtime, rate(waited / 1e9)), "", count(recording.contention.dur_ns.len())),
-        ("requests.rate", rate(requests.0), "1/s", requests.1),
+        ("requests.rate", requests.0, "1/s", requests.1),
         ("requests.p50", p50, "ms", requests.1),
         ("requests.p99", p99, "ms", requests.1),
     ];
@@ -81,42 +81,17 @@ fn cpu_share(recording: &Trace) -> (f64, i64) {
     (shares.iter().sum::<f64>() / n as f64, i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-/// Requests and how many figures stand on, and their middle and 99th percentile in milliseconds.
+/// Requests per second and how many that stands on, and their median and 99th percentile in milliseconds.
 fn request_figures(recording: &Trace) -> ((f64, i64), f64, f64) {
-    let mut durations: Vec<i64> =
-        recording.requests.dur_ns.iter().copied().filter(|ns| *ns != NO_INT).collect();
-    let n = i64::try_from(durations.len()).unwrap_or(i64::MAX);
-    if durations.is_empty() {
-        let stops = stopped_requests(recording).or_else(|| metered_requests(recording));
-        return (stops.map_or((f64::NAN, 0), |stops| (stops as f64, stops)), f64::NAN, f64::NAN);
+    #[expect(clippy::cast_possible_truncation, reason = "a count; the cast saturates")]
+    let rate = recording.ended_requests().map_or((f64::NAN, 0), |of| (of.per_second(), of.count as i64));
+    let rows = &recording.requests.dur_ns;
+    let mut durations: Vec<i64> = rows.iter().copied().filter(|ns| *ns != NO_INT).collect();
+    // A burst holds the short ones of its requests whole: their quantiles would be too low.
+    if durations.is_empty() || recording.requests_are_of_bursts() {
+        return (rate, f64::NAN, f64::NAN);
     }
     let sorted = Sorted::new(&mut durations);
     let quantile = |share| stats::quantile(&sorted, share).map_or(f64::NAN, |ns| ns as f64 / 1e6);
-    ((n as f64, n), quantile(Share::MEDIAN), quantile(Share::PerMille(990)))
-}
-
-/// Requests that ended, by their events; none where the events were not asked for.
-fn stopped_requests(recording: &Trace) -> Option<i64> {
-    let events = &recording.events;
-    let kind = (0..events.kind_id.len()).find(|at| {
-        let provider = events.kind_provider.get(*at).map_or("", |sym| recording.strings.text(*sym));
-        events.kind_id.get(*at) == Some(&4) && provider == "Microsoft.AspNetCore.Hosting"
-    })?;
-    let stops = events.kind.iter().zip(&events.ts_ns).filter(|(known, _)| **known as usize == kind);
-    // The meter counted those in between as well.
-    let in_bursts = recording.came_in_bursts(stops.clone().map(|(_, ts_ns)| *ts_ns));
-    i64::try_from(stops.count()).ok().filter(|_| !in_bursts)
-}
-
-/// Requests that the meter counted; none where it was not asked for.
-fn metered_requests(recording: &Trace) -> Option<i64> {
-    let counters = &recording.counters;
-    let find = |text: &str| recording.strings.find(text);
-    let (name, kind) = (find("http.server.request.duration")?, find("count")?);
-    let rows = (0..counters.ts_ns.len()).filter_map(|at| counters.row(at));
-    let counts = rows.filter(|row| row.name == name && row.kind == kind && !row.value.is_nan());
-    let mut values = counts.map(|row| row.value).peekable();
-    values.peek()?;
-    #[expect(clippy::cast_possible_truncation, reason = "a count; the cast saturates")]
-    Some(values.fold(0.0, |sum, value| sum + value) as i64)
+    (rate, quantile(Share::MEDIAN), quantile(Share::PerMille(990)))
 }

@@ -47,7 +47,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let work = facts.requests?;
-    let under_way = work.seconds / facts.seconds();
+    let under_way = work.under_way();
     if work.basis != Basis::Rows || under_way < QUEUED.value {
         return None;
     }
@@ -55,8 +55,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         facts.is_held_up(group, &["task", "lock", "semaphore", "event", "sleep", "io", "queue", "monitor"])
     });
     let elsewhere =
-        [facts.database, facts.http].into_iter().flatten().map(|calls| calls.seconds).sum::<f64>()
-            / facts.seconds();
+        [facts.database, facts.http].into_iter().flatten().map(|calls| calls.under_way()).sum::<f64>();
     let explained = (blocked + facts.busy() + elsewhere) / under_way;
     if explained > MOST_EXPLAINED || facts.cpu.is_some_and(|cpu| cpu > 0.7) {
         return None;

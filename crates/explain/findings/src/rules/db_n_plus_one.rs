@@ -166,8 +166,8 @@ fn shortened(text: &str) -> String {
 
 /// From sums alone: how many, not how equal.
 fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work) -> Option<Found> {
-    let each = database.count / requests.count.max(1.0);
-    let of_time = database.seconds / requests.seconds.max(1e-9);
+    let each = database.per_second() / requests.per_second().max(1e-3);
+    let of_time = database.under_way() / requests.under_way().max(1e-9);
     // Commands that take longer than all requests are others': of work in the background.
     if each < EACH.value || of_time > MOST_OF_TIME {
         return None;

@@ -69,7 +69,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let pool = fullness(facts);
     let refused = refused(facts);
     // Little's law: the time that commands took over the time observed. None where no meter tells of the pool either.
-    let under_way = |work: Option<runtime::Work>| work.map(|work| work.seconds / facts.seconds());
+    let under_way = |work: Option<runtime::Work>| work.map(|work| work.under_way());
     let running = under_way(facts.database).or(pool.map(|_| 0.0));
     // Held while no command runs: a leak, or work between open and close.
     let idle_holders = |running: f64| pool.is_some_and(|(_, used, _)| used >= 2.0 && running < 0.3 * used);

@@ -67,7 +67,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let number = real_u64(count(times.len()));
     let rate = number / facts.seconds();
-    let per_request = facts.requests.filter(|work| work.count > 0.0).map(|work| number / work.count);
+    let per_request = facts.per_request(rate);
     let in_requests = per_request.is_some_and(|each| each >= PER_REQUEST.value) && rate >= FEW_A_SECOND;
     if rate < RATE.value && !in_requests {
         return None;

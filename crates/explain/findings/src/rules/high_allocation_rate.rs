@@ -77,8 +77,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         unit: "share",
         threshold: None,
     });
-    let requests = facts.requests.filter(|work| work.count > 0.0);
-    let of_one = requests.map(|work| allocated(facts, small) / work.count);
+    let of_one = facts.per_request(a_second);
     measured.extend(of_one.map(|of_one| EACH_REQUEST.measured(of_one)));
     // Many requests that each allocate little: the service is busy, and the rate follows from that.
     let follows = of_one.is_some_and(|of_one| of_one < EACH_REQUEST.value) && share < MOST_PAUSES;

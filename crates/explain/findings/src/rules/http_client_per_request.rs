@@ -49,7 +49,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let closed = metered_sum(recording, "http.client.connection.duration", "count").unwrap_or(0.0);
     let (established, setups) = (established(facts), setups(facts));
     let opened = closed.max(real_u64(count(established.len()))).max(real_u64(count(setups.len())));
-    let (each, rate) = (opened / calls.count.max(1.0), opened / facts.seconds());
+    let rate = opened / facts.seconds();
+    let each = rate / calls.per_second().max(1e-3);
     if each < OPENED.value || rate < RATE.value || opened < FEWEST {
         return None;
     }

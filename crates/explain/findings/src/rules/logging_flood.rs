@@ -60,8 +60,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let (at_locks, by_events) = waited_in_events(facts);
     let waiting = facts.threads(waits).max(by_events);
     let lines = real_u64(count(facts.recording.logs.ts_ns.len()));
-    let per_request = facts.requests.filter(|work| work.count > 0.0).map_or(0.0, |work| lines / work.count);
-    let many = per_request >= LINES.value && lines / facts.seconds() >= FEW_LINES;
+    let per_second = lines / facts.seconds();
+    let per_request = facts.per_request(per_second).unwrap_or(0.0);
+    let many = per_request >= LINES.value && per_second >= FEW_LINES;
     let of_work = (log_busy + waiting) / (busy + waiting).max(0.01);
     if (of_work < SHARE.value || log_busy + waiting < 0.15) && waiting < WAITING.value && !many {
         return None;
@@ -87,12 +88,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut measured = vec![SHARE.measured(of_work), WAITING.measured(waiting)];
     if lines > 0.0 {
         measured.push(LINES.measured(per_request));
-        measured.push(Measured {
-            name: "lines a second",
-            value: lines / facts.seconds(),
-            unit: "1/s",
-            threshold: None,
-        });
+        measured.push(Measured { name: "lines a second", value: per_second, unit: "1/s", threshold: None });
         let sql = "select logger, level, count(*) as lines, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from logs group by 1, 2 order by 3 desc limit 20";
         evidence.insert(0, EvidenceRows::of("logs", sql, facts.recording.logs.ts_ns.iter().copied()));
     }

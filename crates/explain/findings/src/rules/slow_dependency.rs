@@ -53,7 +53,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let calls = [("database", facts.database), ("HTTP", facts.http)];
     let slow = calls.into_iter().filter_map(|(kind, calls)| Some((kind, calls?))).filter(|(_, calls)| {
         let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
-        median >= SLOW.value && calls.seconds / facts.seconds() >= UNDER_WAY.value
+        median >= SLOW.value && calls.under_way() >= UNDER_WAY.value
     });
     let (kind, calls) = slow.max_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds))?;
     // A service that calls itself counts its own calls as requests: of the callers' time they are then the half.
@@ -63,7 +63,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
-    let under_way = calls.seconds / facts.seconds();
+    let under_way = calls.under_way();
     let title = format!(
         "{} of the time of all requests goes to slow {kind} calls: {} ms at the median, {} under way on average",
         percent(share),
@@ -93,7 +93,7 @@ fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
     // A route with as many requests as there are calls, and about their time, is what was called.
     let called = routes.iter().find(|(_, work)| {
         let near = |a: f64, b: f64| (a - b).abs() <= 0.1 * b.max(1.0);
-        near(work.count, calls.count)
+        near(work.per_second(), calls.per_second())
             && work.seconds <= calls.seconds * 1.02
             && routes.len() > 1
             && work.seconds >= 0.5 * calls.seconds

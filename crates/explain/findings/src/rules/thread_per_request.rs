@@ -1,6 +1,6 @@
 //! Threads that are made for each piece of work.
 
-use crate::facts::{Facts, count, real_u64, said};
+use crate::facts::{Facts, count, said};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use model::{Sym, ThreadRow};
@@ -79,7 +79,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let sql = "select thread, kind, first_ts_ns, last_ts_ns, (last_ts_ns - first_ts_ns) / 1e6 as lived_ms, samples from threads \
                where (kind is null or kind = 'user') and first_ts_ns > 0 and last_ts_ns - first_ts_ns < 2000000000 order by first_ts_ns limit 200";
     let evidence = vec![EvidenceRows::of("threads", sql, short.iter().map(|row| row.first_ts_ns))];
-    let per_request = facts.requests.map_or(0.0, |work| real_u64(count(short.len())) / work.count.max(1.0));
+    let per_request = facts.per_request(rate).unwrap_or(0.0);
     let mut measured = vec![RATE.measured(rate)];
     if per_request > 0.0 {
         measured.push(Measured {

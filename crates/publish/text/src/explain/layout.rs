@@ -17,7 +17,8 @@ const REQUESTS: Words = &[
     ("p99", "p99 {}"),
     ("max", "at most {}"),
     ("p50.middle", "p50 about {}"),
-    ("p99.highest", "highest p99 of an interval {}"),
+    ("p99.middle", "p99 about {}"),
+    ("p99.highest", "highest p99 of a second {}"),
     ("failed", "{} failed"),
     ("unfinished", "{} unfinished"),
 ];
@@ -104,8 +105,8 @@ pub(super) struct Layout {
 const LAYOUTS: &[Layout] = &[
     Layout {
         part: "requests",
-        short: &[Figures("requests", REQUESTS), Course("began")],
-        full: &[Figures("requests", REQUESTS), Course("began"), List("paths", 5)],
+        short: &[Figures("requests", REQUESTS), Course("began"), List("routes", 3)],
+        full: &[Figures("requests", REQUESTS), Course("began"), List("routes", 3), List("paths", 5)],
     },
     Layout {
         part: "cpu",

@@ -1,0 +1,263 @@
+//! How many of something, and the time in which it was counted: the one place where rates come from.
+//!
+//! A recording consists of a main session and short ones beside it (bursts, in which samples are taken). Some events
+//! come in bursts alone: divided by the recording's whole time their count would be a tenth of the truth. A meter counts
+//! all the time, but publishes once per interval, so its counts reach up to the last publication and no further.
+//!
+//! ```text
+//! main session  |----------------------------------|   events that it asked for: all of this time
+//! bursts          |--|        |--|        |--|         events of bursts alone: these times
+//! meter         |     x     x     x     x     x    |   counts: up to the last publication
+//! ```
+
+use crate::{NO_INT, Sym, Trace};
+
+const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
+const REQUEST_START: i64 = 3;
+const REQUEST_STOP: i64 = 4;
+const METRICS: &str = "System.Diagnostics.Metrics";
+const COLLECTION_STOP: i64 = 3;
+/// How long ASP.NET Core's requests took, by its meter.
+pub const REQUESTS_METER: &str = "http.server.request.duration";
+/// Publications of one round lie closer together than this.
+const ONE_ROUND_NS: i64 = 100_000_000;
+/// A larger value of a meter is damaged.
+const MOST: f64 = 1e15;
+
+/// Where a count comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedBy {
+    /// Each one was recorded, all the time.
+    Events,
+    /// A meter counted them, all the time.
+    Meter,
+    /// Each one was recorded, in bursts.
+    Bursts,
+}
+
+/// How many of something, and the time in which they were counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Counted {
+    /// How many.
+    pub count: f64,
+    /// Nanoseconds in which they were counted; above 0.
+    pub observed_ns: i64,
+    /// Where the count comes from.
+    pub by: CountedBy,
+}
+
+impl Counted {
+    /// How many per second.
+    pub fn per_second(&self) -> f64 {
+        self.count * 1e9 / self.observed_ns.max(1) as f64
+    }
+}
+
+/// How many events of each kind the main session sent, how many the sessions beside it, and when meters were read.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// By number of the kind: events of the main session, and of those beside it.
+    by_kind: Vec<(u64, u64)>,
+    /// When a round of publishing ended, in order.
+    rounds: Vec<i64>,
+}
+
+impl Trace {
+    /// Counts the events by kind. `beside` says of each stream whether it is one beside the main session. O(events).
+    pub fn count_events(&mut self, beside: &[bool]) {
+        let of = |provider: &str, id: i64| {
+            let provider = self.strings.find(provider);
+            let kinds = self.events.kind_provider.iter().zip(&self.events.kind_id);
+            kinds.map(|(by, of)| Some(*by) == provider && *of == id).collect::<Vec<bool>>()
+        };
+        let ends_round = of(METRICS, COLLECTION_STOP);
+        let mut counts = Counts { by_kind: vec![(0, 0); self.events.kind_id.len()], rounds: Vec::new() };
+        let rows = self.events.kind.iter().zip(&self.events.stream).zip(&self.events.ts_ns);
+        for ((kind, stream), ts_ns) in rows {
+            let Some(place) = counts.by_kind.get_mut(*kind as usize) else { continue };
+            if beside.get(usize::from(*stream)) == Some(&true) {
+                place.1 += 1;
+            } else {
+                place.0 += 1;
+            }
+            if ends_round.get(*kind as usize) == Some(&true) {
+                counts.rounds.push(*ts_ns);
+            }
+        }
+        counts.rounds.sort_unstable();
+        self.counts = counts;
+    }
+
+    /// How many events of a provider and number were recorded, and in what time. `None` if no event of the provider's
+    /// numbers `asked` was recorded: then nothing says that it was asked for.
+    fn events_of(&self, provider: &str, id: i64, asked: &[i64]) -> Option<Counted> {
+        let provider = self.strings.find(provider)?;
+        let kinds = self.events.kind_provider.iter().zip(&self.events.kind_id).zip(&self.counts.by_kind);
+        let kinds = || kinds.clone().filter(|((by, of), _)| **by == provider && asked.contains(of));
+        let in_main = kinds().any(|(_, (main, _))| *main > 0);
+        let in_bursts = kinds().any(|(_, (_, beside))| *beside > 0);
+        let wanted = kinds().filter(|((_, of), _)| **of == id);
+        let counts = wanted.map(|(_, (main, beside))| if in_main { *main } else { *beside });
+        let count = counts.fold(0u64, u64::saturating_add) as f64;
+        let (source, by) =
+            if in_main { ("events", CountedBy::Events) } else { ("samples", CountedBy::Bursts) };
+        let observed_ns = self.observed_ns(source).filter(|_| in_main || in_bursts)?;
+        Some(Counted { count, observed_ns, by })
+    }
+
+    /// Whether the rows of requests, or what their starts and ends tell, are of bursts alone.
+    pub fn requests_are_of_bursts(&self) -> bool {
+        let ended = self.events_of(HOSTING, REQUEST_STOP, &[REQUEST_START, REQUEST_STOP]);
+        ended.is_some_and(|of| of.by == CountedBy::Bursts)
+    }
+
+    /// Requests that ended. From their events if the main session had them and lost none, else from the meter, which
+    /// counts all the time and loses nothing; else from the events that are there.
+    pub fn ended_requests(&self) -> Option<Counted> {
+        let each = self.events_of(HOSTING, REQUEST_STOP, &[REQUEST_START, REQUEST_STOP]);
+        let exact = each.filter(|of| of.by == CountedBy::Events && self.missing.events == 0);
+        exact.or_else(|| self.metered_count(REQUESTS_METER)).or(each).or_else(|| self.request_rows())
+    }
+
+    /// Rows of requests that ended, in a trace without the events that they were made of.
+    fn request_rows(&self) -> Option<Counted> {
+        let ended = self.requests.dur_ns.iter().filter(|ns| **ns != NO_INT).count();
+        let observed_ns = self.observed_ns("events").filter(|_| ended > 0)?;
+        Some(Counted { count: ended as f64, observed_ns, by: CountedBy::Events })
+    }
+
+    /// What a histogram counted in all its publications, over all tags. `None` if it published nothing.
+    pub fn metered_count(&self, name: &str) -> Option<Counted> {
+        let (name, kind) = (self.strings.find(name)?, self.strings.find("count")?);
+        let rows = &self.counters;
+        let named = rows.name.iter().zip(&rows.kind).zip(&rows.value);
+        let values = named.filter(|(of, value)| *of == (&name, &kind) && value.abs() <= MOST);
+        let (some, count) = values.fold((false, 0.0), |(_, sum), (_, value)| (true, sum + value));
+        let observed_ns = self.metered_ns().filter(|_| some)?;
+        Some(Counted { count: count.max(0.0), observed_ns, by: CountedBy::Meter })
+    }
+
+    /// Nanoseconds that the counts of meters are of: each publication tells of the interval before it.
+    ///
+    /// The first interval may have begun before the recording, in a session that others share: it counts with the median
+    /// length of the others. A late publication tells of all the time since the one before. One that was lost tells
+    /// nothing, and where events were lost only the publications that are there count, each with the median length.
+    pub fn metered_ns(&self) -> Option<i64> {
+        let rows;
+        let rounds = if self.counts.rounds.is_empty() {
+            rows = self.counter_rounds();
+            &rows
+        } else {
+            &self.counts.rounds
+        };
+        let (first, last) = (*rounds.first()?, *rounds.last()?);
+        let later = rounds.iter().skip(1);
+        let mut gaps: Vec<i64> =
+            rounds.iter().zip(later).map(|(from, to)| to.saturating_sub(*from)).collect();
+        gaps.sort_unstable();
+        let interval = gaps.get(gaps.len() / 2).copied().unwrap_or(first);
+        let covered = if self.missing.events > 0 {
+            interval.saturating_mul(i64::try_from(rounds.len()).unwrap_or(i64::MAX))
+        } else {
+            last.saturating_sub(first).saturating_add(interval)
+        };
+        (covered > 0).then_some(covered)
+    }
+
+    /// When counters were published, one time per round.
+    fn counter_rounds(&self) -> Vec<i64> {
+        let histogram = self.strings.find("count").unwrap_or(Sym::NONE);
+        let rows = self.counters.ts_ns.iter().zip(&self.counters.kind);
+        let rows = rows.filter(|(ts_ns, kind)| **ts_ns != NO_INT && **kind == histogram);
+        let mut rounds: Vec<i64> = rows.map(|(ts_ns, _)| *ts_ns).collect();
+        rounds.sort_unstable();
+        rounds.dedup_by(|ts_ns, last| ts_ns.saturating_sub(*last) < ONE_ROUND_NS);
+        rounds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CounterRow, CoverageRow, EventKind};
+
+    const SECOND: i64 = 1_000_000_000;
+
+    /// Ten seconds with a burst of a second; events as provider, number, stream (1 is the burst) and times.
+    fn trace(events: &[(&str, i64, u16, &[i64])]) -> Trace {
+        let mut trace = Trace::default();
+        for (source, from_ns, to_ns) in [("events", 0, 10 * SECOND), ("samples", SECOND, 2 * SECOND)] {
+            let source = trace.strings.intern(source);
+            trace.coverage.push(CoverageRow { source, from_ns, to_ns });
+        }
+        for (provider, id, stream, times) in events {
+            let (provider, name) = (trace.strings.intern(provider), trace.strings.intern("E"));
+            let kind = trace.events.add_kind(EventKind { provider, name, id: *id, version: 0 });
+            for ts_ns in *times {
+                trace.events.ts_ns.push(*ts_ns);
+                trace.events.kind.push(kind);
+                trace.events.stream.push(*stream);
+            }
+        }
+        trace.count_events(&[false, true]);
+        trace
+    }
+
+    fn meter(trace: &mut Trace, seconds: &[i64], count: f64) {
+        for second in seconds {
+            let mut text = |text| trace.strings.intern(text);
+            let (provider, name, unit) = (text("P"), text(REQUESTS_METER), text("s"));
+            let (kind, tags) = (text("count"), text("{}"));
+            let ts_ns = second * SECOND;
+            trace.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value: count, tags });
+        }
+    }
+
+    fn check(trace: &Trace, expected: Option<(f64, CountedBy)>) {
+        assert_eq!(trace.ended_requests().map(|of| (of.per_second(), of.by)), expected);
+    }
+
+    #[test]
+    fn requests_of_bursts_are_not_divided_by_the_whole_time() {
+        let times: Vec<i64> = (0..40).map(|at| SECOND + at * 20_000_000).collect();
+        let mut bursts = trace(&[(HOSTING, 3, 1, &times), (HOSTING, 4, 1, &times)]);
+        assert!(bursts.requests_are_of_bursts());
+        check(&bursts, Some((40.0, CountedBy::Bursts)));
+        // The meter has counted all the time, also between the bursts.
+        meter(&mut bursts, &[1, 2, 3, 4, 5, 6, 7, 8, 9], 41.0);
+        check(&bursts, Some((41.0, CountedBy::Meter)));
+    }
+
+    #[test]
+    fn a_request_that_came_in_a_burst_by_chance_is_one_in_all_the_time() {
+        let one = trace(&[(HOSTING, 4, 0, &[SECOND + 1])]);
+        assert!(!one.requests_are_of_bursts());
+        check(&one, Some((0.1, CountedBy::Events)));
+    }
+
+    #[test]
+    fn a_meter_that_published_four_times_tells_of_four_intervals() {
+        let mut trace = trace(&[]);
+        check(&trace, None);
+        meter(&mut trace, &[1, 2, 3, 4], 50.0);
+        check(&trace, Some((50.0, CountedBy::Meter)));
+    }
+
+    #[test]
+    fn rounds_without_a_request_are_time_observed() {
+        let rounds: Vec<i64> = (1..=10).map(|second| second * SECOND).collect();
+        let mut trace = trace(&[(METRICS, COLLECTION_STOP, 0, &rounds)]);
+        meter(&mut trace, &[9, 10], 50.0);
+        check(&trace, Some((10.0, CountedBy::Meter)));
+    }
+
+    #[test]
+    fn a_lost_publication_takes_its_time_with_it() {
+        let mut trace = trace(&[(HOSTING, 4, 0, &[1])]);
+        trace.missing.events = 1;
+        meter(&mut trace, &[1, 2, 3, 8, 9], 50.0);
+        check(&trace, Some((50.0, CountedBy::Meter)));
+        trace.missing.events = 0;
+        check(&trace, Some((0.1, CountedBy::Events)));
+    }
+}
