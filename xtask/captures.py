@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""captures.py CHECK CASEBOOK: runs CHECK (check-captures), and settles what it cannot compare.
+"""captures.py CHECK CASEBOOK: runs CHECK (check-captures), settles what it cannot compare, and checks the verdicts.
 
 The oracles name an event source that TraceEvent has no parser for by its GUID, the tables by its name, so CHECK counts
 its events as different. A provider's GUID follows from its name, so such a complaint is settled here by comparing all
@@ -47,6 +47,30 @@ def same_counts(casebook, base):
     return left == right
 
 
+# Requests that only wait for a timer are slow, and nothing recorded says why: neither well nor a problem.
+MAY_BE_UNEXPLAINED = {"healthy-async-wait"}
+# Slow requests whose cause these recordings do not hold: an all-clear would be wrong.
+NOT_HEALTHY = {"async-lock", "req-asynclock"}
+
+
+def verdicts(casebook, folder):
+    """Complaints about verdicts: a healthy service is called healthy, and slow requests are not."""
+    labels = sorted(name for name in os.listdir(folder) if name.endswith(".label.json"))
+    for label in labels:
+        name = label.removesuffix(".label.json")
+        with open(os.path.join(folder, label)) as file:
+            healthy = json.load(file)["healthy"]
+        if not healthy and name not in NOT_HEALTHY:
+            continue
+        capture = os.path.join(folder, name + ".nettrace.zst")
+        said = json.loads(subprocess.run([casebook, "explain", capture, "--format", "json"], capture_output=True, check=True).stdout)
+        state = said["verdict"]["state"]
+        wanted = {"healthy"} if healthy else {"problem", "unexplained"}
+        if name in MAY_BE_UNEXPLAINED:
+            wanted.add("unexplained")
+        yield None if state in wanted else f"{name}: verdict: {state}: {said['verdict']['text']}"
+
+
 def main():
     check, casebook = sys.argv[1:3]
     run = subprocess.run([sys.executable, check, "--casebook", casebook], capture_output=True, text=True)
@@ -67,6 +91,10 @@ def main():
         else:
             print("\n".join(said))
     passed, failed = int(total[1]) + settled, int(total[2]) - settled
+    for complaint in verdicts(casebook, os.path.join(os.path.dirname(check), "captures", "labelled")):
+        passed, failed = passed + (complaint is None), failed + (complaint is not None)
+        if complaint:
+            print(complaint)
     print(f"{settled} captures whose oracle names providers by GUID: counts equal once both sides are GUIDs")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)

@@ -5,7 +5,7 @@ use crate::reading;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use model::{Evidence, Kind};
-use report::Explanation;
+use report::{Explanation, Severity, State};
 use runtime::StackIndex;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use topics::{Id, Topic};
 /// results it prints the figures: there are no rules for them.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --topic gc,memory\n  casebook explain Parse-report-full.json\n  casebook explain trace.nettrace --fail-on warning   # in scripts: exit 1 where there is one"
+    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --topic gc,memory\n  casebook explain Parse-report-full.json\n  casebook explain trace.nettrace --fail-on warning,cannot-judge   # in scripts: exit 1 unless it is known to be well"
 )]
 pub(crate) struct Args {
     /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder
@@ -35,9 +35,9 @@ pub(crate) struct Args {
     /// Explain how these parts of the runtime work, with this recording's own figures
     #[arg(long, value_enum, value_name = "TOPICS", value_delimiter = ',')]
     topic: Vec<Name>,
-    /// Exit with 1 where a finding is at least this severe
-    #[arg(long, value_enum, value_name = "SEVERITY")]
-    fail_on: Option<Severity>,
+    /// Exit with 1 if a finding is at least this severe, or if the verdict is this one; several with commas between them
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    fail_on: Vec<FailOn>,
     /// Print how each rule decides, as Markdown, and exit
     #[arg(long, conflicts_with_all = ["fail_on", "figures", "topic"])]
     rules: bool,
@@ -52,13 +52,17 @@ enum Format {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Severity {
+enum FailOn {
     /// Findings that are critical
     Critical,
     /// Warnings, and what is worse
     Warning,
     /// Any finding
     Note,
+    /// The verdict: requests are slow or queues grow, and nothing that was recorded explains it
+    Unexplained,
+    /// The verdict: too short, damaged or poor in data
+    CannotJudge,
 }
 
 /// A part of the runtime to explain.
@@ -91,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();
     let (explanation, topics) = explained(&evidence, &ids)?;
     ensure!(
-        args.fail_on.is_none() || explanation.verdict.is_some(),
+        args.fail_on.is_empty() || explanation.verdict.is_some(),
         "{} is a {}, for which there are no rules: --fail-on is for traces (.nettrace)",
         evidence.exhibit().file,
         evidence.kind().title()
@@ -114,9 +118,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             anstream::stdout().write_all(page.as_bytes())?;
         }
     }
-    let least = args.fail_on.map(Severity::least);
-    let fails = |least| explanation.report.findings.iter().any(|finding| finding.severity >= least);
-    Ok(if least.is_some_and(fails) { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let fails = args.fail_on.iter().any(|what| what.is_met(&explanation));
+    Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// Everything that is said of an exhibit of any kind, and the topics that were asked for.
@@ -140,12 +143,17 @@ fn explained(evidence: &Evidence, ids: &[Id]) -> Result<(Explanation, Vec<Topic>
     }
 }
 
-impl Severity {
-    fn least(self) -> report::Severity {
+impl FailOn {
+    fn is_met(self, explanation: &Explanation) -> bool {
+        let findings = &explanation.report.findings;
+        let has = |least: Severity| findings.iter().any(|finding| finding.severity >= least);
+        let is = |state: State| explanation.verdict.as_ref().is_some_and(|verdict| verdict.state == state);
         match self {
-            Self::Critical => report::Severity::Critical,
-            Self::Warning => report::Severity::Warning,
-            Self::Note => report::Severity::Note,
+            Self::Critical => has(Severity::Critical),
+            Self::Warning => has(Severity::Warning),
+            Self::Note => has(Severity::Note),
+            Self::Unexplained => is(State::Unexplained),
+            Self::CannotJudge => is(State::CannotJudge),
         }
     }
 }

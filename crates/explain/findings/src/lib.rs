@@ -13,6 +13,7 @@ mod places;
 mod rank;
 mod rule;
 mod rules;
+mod slowness;
 #[cfg(test)]
 mod strange;
 #[cfg(test)]
@@ -22,11 +23,10 @@ mod verdict;
 pub use catalogue::markdown;
 pub use rule::{Need, Rule, Threshold};
 pub use rules::ALL as RULES;
-pub use verdict::verdict;
 
 use facts::Facts;
 use model::Trace;
-use report::{Explanation, Finding, Measured, NotChecked, Report, Severity};
+use report::{Explanation, Finding, Measured, NotChecked, Report, Severity, Verdict};
 use runtime::StackIndex;
 
 /// Adds to findings that rest on samples in what share of the time samples were taken, if not in all of it.
@@ -48,10 +48,10 @@ pub const LEAST_SECONDS: f64 = 0.3;
 
 /// Everything that is said of a recording: its heading, what the rules find, and its figures.
 pub fn explanation(recording: &Trace, index: &StackIndex) -> Explanation {
-    let report = explain_with(recording, index);
+    let (report, verdict) = judge(recording, index);
     Explanation {
         heading: runtime::heading(recording),
-        verdict: Some(verdict(&report, recording)),
+        verdict: Some(verdict),
         report,
         parts: runtime::parts_with(recording, index),
     }
@@ -64,6 +64,11 @@ pub fn explain(recording: &Trace) -> Report {
 
 /// The same, for a caller that has looked at the stacks already.
 pub fn explain_with(recording: &Trace, index: &StackIndex) -> Report {
+    judge(recording, index).0
+}
+
+/// What the rules find, and what that comes to.
+pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
     let facts = Facts::new(recording, index);
     let mut report = Report::default();
     let mut found = Vec::new();
@@ -84,5 +89,6 @@ pub fn explain_with(recording: &Trace, index: &StackIndex) -> Report {
     }
     report.findings = rank::rank(found);
     tell_sampled(&facts, &mut report.findings);
-    report
+    let verdict = verdict::verdict(&report, &facts);
+    (report, verdict)
 }

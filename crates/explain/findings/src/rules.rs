@@ -29,6 +29,8 @@ mod sync_over_async;
 mod thread_per_request;
 mod threadpool_queue_flood;
 
+pub(crate) use db_pool_exhausted::PENDING_METERS;
+
 use crate::rule::Rule;
 
 /// Every rule, in the order of the catalogue.

@@ -329,7 +329,15 @@ impl Scene {
         self.recording
     }
 
-    /// What a rule says of it: how bad, and the first place, with the request where there is one.
+    /// What follows from the recording's facts.
+    pub(crate) fn facts<T>(self, of: impl FnOnce(&Facts<'_>) -> T) -> T {
+        let recording = self.done();
+        let index = StackIndex::new(&recording);
+        of(&Facts::new(&recording, &index))
+    }
+
+    /// What a rule says: its severity, and its first place with the request if there is one. Each query of its evidence
+    /// returns rows.
     pub(crate) fn says(self, rule: &Rule) -> Option<(Severity, String)> {
         let recording = Arc::new(self.done());
         let index = StackIndex::new(&recording);

@@ -1,45 +1,111 @@
-//! The verdict: what all findings say, in one sentence.
+//! The verdict: what all findings say together, in one sentence, and how far it can be trusted.
+//!
+//! ```text
+//!  too short, damaged, or fewer than half of the checks could run ──▶ cannot judge   (unless something was found)
+//!  a finding above a note                                         ──▶ problem
+//!  requests are slow, or a queue grows, and nothing says why      ──▶ unexplained
+//!  else                                                           ──▶ healthy
+//! ```
 
 use crate::LEAST_SECONDS;
+use crate::facts::{Facts, percent, said};
+use crate::slowness::{self, Slowness};
 use base::number::real;
 use model::Trace;
 use report::unit::duration;
-use report::{Report, Severity, Verdict};
+use report::{Report, Severity, State, Verdict};
 
 /// The first cause that is more than a note, or that there is none, or that nothing can be said.
-pub fn verdict(report: &Report, recording: &Trace) -> Verdict {
-    if let Some(text) = too_little(recording) {
-        return Verdict { text, severity: Some(Severity::Warning) };
+pub(crate) fn verdict(report: &Report, facts: &Facts<'_>) -> Verdict {
+    let notable = |id: &str| report.findings.iter().any(|of| of.id == id && of.severity > Severity::Note);
+    let passed = report.checked.iter().filter(|id| !notable(id)).count();
+    let could_not_run = report.not_checked.len();
+    let said = |state, text, severity| Verdict { state, text, severity, passed, could_not_run };
+    if let Some(text) = too_little(facts.recording) {
+        return said(State::CannotJudge, text, None);
     }
-    let is_cause = |severity: Severity, follows: Option<&str>| severity > Severity::Note && follows.is_none();
-    let causes = report.findings.iter().filter(|of| is_cause(of.severity, of.follows)).count();
-    let Some(first) = report.findings.first().filter(|_| causes > 0) else {
-        return nothing_found(report, recording);
-    };
-    let others = match causes - 1 {
-        0 => String::new(),
-        1 => String::from(" One more finding follows."),
-        more => format!(" {more} more findings follow."),
-    };
-    Verdict { text: format!("{}.{others}", first.title), severity: Some(first.severity) }
+    let causes: Vec<_> =
+        report.findings.iter().filter(|of| of.severity > Severity::Note && of.follows.is_none()).collect();
+    if let Some(first) = causes.first() {
+        let others = match causes.len() - 1 {
+            0 => String::new(),
+            1 => String::from(" One more finding follows."),
+            more => format!(" {more} more findings follow."),
+        };
+        return said(State::Problem, format!("{}.{others}", first.title), Some(first.severity));
+    }
+    let checks = checks(passed, could_not_run);
+    if report.checked.is_empty() {
+        let text = format!("Cannot judge: no check has the data that it needs. {}", what_to_record(facts));
+        return said(State::CannotJudge, text, None);
+    }
+    if much_is_missing(facts.recording) {
+        let text =
+            format!("Cannot judge: much of this recording is missing, see `lost`. In the rest, {checks}.");
+        return said(State::CannotJudge, text, None);
+    }
+    if let Some(of) = slowness::of(facts) {
+        return said(State::Unexplained, unexplained(facts, &of), None);
+    }
+    if could_not_run > report.checked.len() {
+        let text = format!("Cannot judge: {checks}. {}", what_to_record(facts));
+        return said(State::CannotJudge, text, None);
+    }
+    said(State::Healthy, format!("No problem found: {checks}."), None)
 }
 
-fn nothing_found(report: &Report, recording: &Trace) -> Verdict {
-    let checked = match report.checked.len() {
-        0 => {
-            let text = "Nothing could be judged: no rule has the data that it works from.".to_owned();
-            return Verdict { text, severity: Some(Severity::Warning) };
-        }
-        1 => "1 rule checked".to_owned(),
-        rules => format!("{rules} rules checked"),
-    };
-    if much_is_missing(recording) {
-        let text = format!(
-            "Nothing that hurts was found in what is here, but much is missing: see `lost`. {checked}."
-        );
-        return Verdict { text, severity: Some(Severity::Warning) };
+fn checks(passed: usize, could_not_run: usize) -> String {
+    let all = passed + could_not_run;
+    match could_not_run {
+        0 => format!("all {all} checks passed"),
+        not => format!("{passed} of {all} checks passed, {not} could not run"),
     }
-    Verdict { text: format!("Nothing that hurts was found: {checked}."), severity: None }
+}
+
+/// What to record so that more can be judged.
+fn what_to_record(facts: &Facts<'_>) -> String {
+    let profile = facts.recording.session.profile.as_deref();
+    let better = if matches!(profile, Some("default" | "cpu" | "requests" | "logs")) {
+        "requests, while the service works, for ten seconds or more"
+    } else {
+        "default"
+    };
+    format!("Record with --profile {better}.")
+}
+
+/// That something is wrong which nothing explains.
+fn unexplained(facts: &Facts<'_>, of: &Slowness) -> String {
+    let each = !facts.recording.requests.start_ns.is_empty() && !facts.recording.requests_are_of_bursts();
+    let next = if each {
+        "The tab Requests of `casebook open` shows each of them"
+    } else {
+        "Record with --profile requests"
+    };
+    match of {
+        Slowness::Requests { route, p50_ms, explained } => {
+            let idle = match facts.cpu {
+                Some(cpu) if cpu < 0.3 => " on an idle machine",
+                _ => "",
+            };
+            let why = if *explained < 0.01 {
+                "nothing that was recorded explains it".to_owned()
+            } else {
+                let ms = duration(p50_ms * explained);
+                format!("{ms} of that ({}) is explained", percent(*explained))
+            };
+            let named = if route.is_empty() { "Requests".to_owned() } else { format!("Requests to {route}") };
+            format!("{named} take {} at p50{idle}; {why}. {next}.", duration(*p50_ms))
+        }
+        Slowness::Queue { what, from, to } => format!(
+            "The number of {what} grows from {} to {} and nothing that was recorded explains it. {next}.",
+            said(*from),
+            said(*to)
+        ),
+        Slowness::Cpu { share } => format!(
+            "The CPU is {} busy while requests are slow, and no sample says with what. Record with --profile default.",
+            percent(*share)
+        ),
+    }
 }
 
 /// That a recording is too short to judge by, if it is.
@@ -47,8 +113,9 @@ fn too_little(recording: &Trace) -> Option<String> {
     let observed =
         ["events", "samples"].into_iter().find_map(|source| runtime::observed_ns(recording, source));
     let millis = real(observed.unwrap_or(recording.exhibit.duration_ns)) / 1e6;
-    (millis < LEAST_SECONDS * 1e3)
-        .then(|| format!("Too little was recorded to judge: {}.", duration(millis.max(0.0))))
+    (millis < LEAST_SECONDS * 1e3).then(|| {
+        format!("Cannot judge: only {} were recorded. Record ten seconds or more.", duration(millis.max(0.0)))
+    })
 }
 
 /// Whether what is lost may hide what hurts.
@@ -61,19 +128,34 @@ fn much_is_missing(recording: &Trace) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::Trace;
+    use report::NotChecked;
+    use runtime::StackIndex;
 
-    fn check(seconds: i64, checked: Vec<&'static str>, expected: &str) {
+    fn check(seconds: i64, checked: Vec<&'static str>, not: usize, expected: (State, &str)) {
         let mut recording = Trace::default();
         recording.exhibit.duration_ns = seconds * 1_000_000_000;
-        let report = Report { checked, ..Report::default() };
-        assert_eq!(verdict(&report, &recording).text, expected);
+        let not_checked = vec![NotChecked { id: "x", needs: String::new() }; not];
+        let report = Report { checked, not_checked, ..Report::default() };
+        let index = StackIndex::new(&recording);
+        let of = verdict(&report, &Facts::new(&recording, &index));
+        assert_eq!((of.state, of.text.as_str()), expected);
     }
 
     #[test]
-    fn nothing_found_is_told_from_nothing_looked_at() {
-        check(10, vec!["gc-pauses"], "Nothing that hurts was found: 1 rule checked.");
-        check(10, vec!["gc-pauses", "jit-churn"], "Nothing that hurts was found: 2 rules checked.");
-        check(10, vec![], "Nothing could be judged: no rule has the data that it works from.");
-        check(0, vec!["gc-pauses"], "Too little was recorded to judge: 0 ms.");
+    fn an_all_clear_says_what_it_stands_on() {
+        let two = || vec!["gc-pauses", "jit-churn"];
+        check(10, two(), 0, (State::Healthy, "No problem found: all 2 checks passed."));
+        check(10, two(), 1, (State::Healthy, "No problem found: 2 of 3 checks passed, 1 could not run."));
+    }
+
+    #[test]
+    fn nothing_found_by_few_checks_is_no_all_clear() {
+        let few = "Cannot judge: 1 of 3 checks passed, 2 could not run. Record with --profile default.";
+        check(10, vec!["gc-pauses"], 2, (State::CannotJudge, few));
+        let none = "Cannot judge: no check has the data that it needs. Record with --profile default.";
+        check(10, vec![], 2, (State::CannotJudge, none));
+        let short = "Cannot judge: only 0 ms were recorded. Record ten seconds or more.";
+        check(0, vec!["gc-pauses"], 0, (State::CannotJudge, short));
     }
 }

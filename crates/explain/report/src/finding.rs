@@ -133,11 +133,53 @@ pub struct Report {
     pub not_checked: Vec<NotChecked>,
 }
 
+/// What all findings say together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// A finding is above a note.
+    Problem,
+    /// Nothing was found, by checks that could run.
+    Healthy,
+    /// Requests are slow or queues grow, and nothing that was recorded explains it.
+    Unexplained,
+    /// The evidence is too short, damaged or poor in data to say anything.
+    CannotJudge,
+}
+
+impl State {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Healthy => "healthy",
+            Self::Unexplained => "unexplained",
+            Self::CannotJudge => "cannot-judge",
+        }
+    }
+}
+
 /// The sentence that a page begins with: what all findings say together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
+    /// What it comes to.
+    pub state: State,
     /// The sentence, and how many more findings there are.
     pub text: String,
-    /// How bad it is. `None` if nothing harmful was found.
+    /// How bad the first finding is; `None` unless there is a problem.
     pub severity: Option<Severity>,
+    /// Checks that could run and found nothing above a note.
+    pub passed: usize,
+    /// Checks without the data that they need.
+    pub could_not_run: usize,
+}
+
+impl Verdict {
+    /// How it looks: the severity of a problem, `good` for the all-clear alone, else `unclear`.
+    pub fn tone(&self) -> &'static str {
+        match (self.state, self.severity) {
+            (State::Problem, severity) => severity.unwrap_or(Severity::Warning).name(),
+            (State::Healthy, _) => "good",
+            (State::Unexplained | State::CannotJudge, _) => "unclear",
+        }
+    }
 }

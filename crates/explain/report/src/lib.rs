@@ -26,6 +26,8 @@ pub use change::{Basis, Better, Change, ChangeVerdict, Diff, NotCompared, Subjec
 pub use distribution::Distribution;
 pub use explanation::Explanation;
 pub use figure::{Figure, List, ListColumn, Part, Row, Series};
-pub use finding::{EvidenceRows, Finding, Measured, NotChecked, Place, Report, Severity, Verdict, View};
+pub use finding::{
+    EvidenceRows, Finding, Measured, NotChecked, Place, Report, Severity, State, Verdict, View,
+};
 pub use heading::Heading;
 pub use loss::damage_sentences;

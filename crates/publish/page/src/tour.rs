@@ -4,7 +4,7 @@
 
 use crate::{Pages, Reply, assets, frame};
 use maud::{DOCTYPE, Markup, html};
-use report::{Explanation, Severity};
+use report::{Explanation, Verdict};
 use views::Params;
 
 /// Exhibits of any kind, each with what it shows.
@@ -85,7 +85,7 @@ impl Tour {
 
 fn card(case: &Case) -> Markup {
     let Explanation { heading, verdict, .. } = case.pages.explanation();
-    let tone = verdict.as_ref().and_then(|verdict| verdict.severity).map_or("good", Severity::name);
+    let tone = verdict.as_ref().map_or("unclear", Verdict::tone);
     let to = |path: &str| format!("{}/{}", case.name, Params::default().href(path).trim_start_matches("./"));
     let path = |address: &str| format!("/{}", address.split('?').next().unwrap_or_default());
     let tabs: Vec<&str> = case.pages.tabs().collect();

@@ -12,8 +12,7 @@ const SHOWN: usize = 4;
 
 /// What is wrong, in a sentence.
 pub fn headline(verdict: &Verdict) -> Markup {
-    let tone = verdict.severity.map_or("good", Severity::name);
-    html! { section aria-label="Verdict" { p class=(format!("headline {tone}")) { (verdict.text) } } }
+    html! { section aria-label="Verdict" { p class=(format!("headline {}", verdict.tone())) { (verdict.text) } } }
 }
 
 /// The findings, causes first; notes after them.

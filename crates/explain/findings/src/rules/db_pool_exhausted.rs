@@ -24,7 +24,7 @@ const ALWAYS_FULL: f64 = 0.9;
 const IN_LINE: f64 = 0.2;
 
 /// Gauges of those that wait, of connections and of their limit: OpenTelemetry's names, and those of Npgsql's versions.
-const PENDING_METERS: [&str; 3] = [
+pub(crate) const PENDING_METERS: [&str; 3] = [
     "db.client.connection.npgsql.pending_requests",
     "db.client.connection.pending_requests",
     "db.client.connections.pending_requests",

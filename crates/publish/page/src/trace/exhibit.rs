@@ -39,13 +39,7 @@ impl Exhibit {
     /// Explains a recording.
     pub(crate) fn new(recording: Arc<Trace>) -> Self {
         let index = StackIndex::new(&recording);
-        let report = findings::explain_with(&recording, &index);
-        let explanation = Explanation {
-            heading: runtime::heading(&recording),
-            verdict: Some(findings::verdict(&report, &recording)),
-            report,
-            parts: runtime::parts_with(&recording, &index),
-        };
+        let explanation = findings::explanation(&recording, &index);
         Self {
             tables: Arc::<Trace>::clone(&recording),
             index,

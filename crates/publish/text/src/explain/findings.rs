@@ -5,7 +5,7 @@
 
 use crate::page::{Page, Tone};
 use report::unit::{duration, short, show};
-use report::{EvidenceRows, Finding, Place, Report, Severity, Verdict};
+use report::{EvidenceRows, Finding, Place, Report, Severity, State, Verdict};
 use runtime::written_name;
 
 /// Measurements shown of a finding.
@@ -18,7 +18,12 @@ const LEAST_SHARE: f64 = 0.01;
 /// The verdict: the first finding, or that there is none.
 pub(super) fn headline(page: &mut Page, verdict: &Verdict) {
     page.gap();
-    page.block("verdict", verdict.severity.map_or(Tone::Good, tone), &verdict.text);
+    let of_state = match (verdict.state, verdict.severity) {
+        (State::Problem, severity) => tone(severity.unwrap_or(Severity::Warning)),
+        (State::Healthy, _) => Tone::Good,
+        (State::Unexplained | State::CannotJudge, _) => Tone::Plain,
+    };
+    page.block("verdict", of_state, &verdict.text);
 }
 
 /// The findings, the worst first.

@@ -3,7 +3,7 @@
 //! Every kind of evidence has the same document; a trace has a few fields more, among the others.
 
 use model::{Evidence, Trace};
-use report::{Explanation, Finding, List, Part};
+use report::{Explanation, Finding, List, Part, Severity};
 use serde_json::{Map, Value, json};
 
 /// The document.
@@ -14,14 +14,25 @@ pub fn document(evidence: &Evidence, explanation: &Explanation) -> Value {
     let findings: Vec<Value> = report.findings.iter().map(finding).collect();
     let not_checked: Vec<Value> =
         report.not_checked.iter().map(|rule| json!({"id": rule.id, "needs": rule.needs})).collect();
-    json!({
+    let mut document = json!({
         "exhibit": exhibit(evidence, trace),
         "loss": loss(evidence, trace),
         "findings": findings,
         "checked": report.checked,
         "not_checked": not_checked,
         "figures": figures,
-    })
+    });
+    // A kind of evidence without rules has none.
+    if let Some(verdict) = &explanation.verdict {
+        document["verdict"] = json!({
+            "state": verdict.state.name(),
+            "text": verdict.text,
+            "severity": verdict.severity.map(Severity::name),
+            "passed": verdict.passed,
+            "could_not_run": verdict.could_not_run,
+        });
+    }
+    document
 }
 
 /// Fields of an object, in the order in which they are added.

@@ -1,0 +1,236 @@
+//! Whether requests are slow or a queue grows without anything that says why.
+//!
+//! By Little's law the time of requests per second of the recording is how many are under way on average. What explains
+//! them has the same unit: threads that run or wait within work, calls under way, work in the pool's queue, requests in
+//! line for a database connection. If the two differ by more than half, the rest of the time is spent somewhere that was
+//! not recorded: an asynchronous gate, a timer, a dependency without a meter.
+
+use crate::facts::{Facts, real_u64};
+use crate::rules::PENDING_METERS;
+use model::{Sym, Trace};
+use runtime::{Marks, State, Work, metered_totals};
+
+/// A route is slow from this median on, in milliseconds.
+const SLOW_MS: f64 = 50.0;
+/// A route with fewer requests was not measured: the first ones compile its code.
+const FEWEST: f64 = 5.0;
+/// The share of the time of slow requests that must be explained.
+const EXPLAINED: f64 = 0.5;
+/// From this share of what it may use on the CPU itself is what requests wait for.
+const SATURATED: f64 = 0.9;
+/// A queue that grew by fewer is no queue.
+const GREW_BY: f64 = 10.0;
+/// From quarter to quarter of the recording a queue that keeps growing from nothing is 1.67 and 1.4 times as long.
+const GREW_TIMES: f64 = 1.25;
+
+/// What is slow, or grows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Slowness {
+    /// Requests of a route take long.
+    Requests {
+        /// The slow route with the most time.
+        route: String,
+        /// Its median.
+        p50_ms: f64,
+        /// The share of the time of all slow requests that is explained.
+        explained: f64,
+    },
+    /// More and more wait.
+    Queue {
+        /// What waits.
+        what: &'static str,
+        /// How many in the third quarter of the recording.
+        from: f64,
+        /// How many in the last one.
+        to: f64,
+    },
+    /// Requests are slow, the CPU is busy, and no sample says with what.
+    Cpu {
+        /// The busy share of it.
+        share: f64,
+    },
+}
+
+/// What is slow or grows and is not explained.
+pub(crate) fn of(facts: &Facts<'_>) -> Option<Slowness> {
+    slow_requests(facts).or_else(|| growing_queue(facts.recording))
+}
+
+fn slow_requests(facts: &Facts<'_>) -> Option<Slowness> {
+    let is_slow = |work: &Work| work.count >= FEWEST && work.p50_ms.is_some_and(|p50_ms| p50_ms >= SLOW_MS);
+    // A service that calls itself answers its own calls: those are explained by whatever explains the caller.
+    let called = called_itself(facts);
+    let routes = facts.routes().iter().filter(|(name, _)| called != Some(name.as_str()));
+    let (slow, fast): (Vec<_>, Vec<_>) = routes.partition(|(_, work)| is_slow(work));
+    let (route, work) = slow.first()?;
+    let under_way: f64 = slow.iter().map(|(_, work)| work.under_way()).sum();
+    if let Some(share) = facts.cpu.filter(|share| *share >= SATURATED) {
+        return facts.sampling.is_none().then_some(Slowness::Cpu { share });
+    }
+    let of_fast = fast.iter().map(|(_, work)| work.under_way()).sum();
+    let explained = (explained(facts, of_fast, under_way) / under_way.max(1e-9)).min(1.0);
+    (explained < EXPLAINED).then(|| Slowness::Requests {
+        route: route.clone(),
+        p50_ms: work.p50_ms.unwrap_or(SLOW_MS),
+        explained,
+    })
+}
+
+/// How many of the slow requests under way are explained. `of_fast` is how many fast ones are under way: what explains
+/// those, explains no slow one.
+fn explained(facts: &Facts<'_>, of_fast: f64, under_way: f64) -> f64 {
+    let calls = [facts.database, facts.http].into_iter().flatten();
+    // Calls that take long cannot be part of fast requests.
+    let (long, short): (Vec<Work>, Vec<Work>) =
+        calls.partition(|work| work.p50_ms.is_some_and(|p50_ms| p50_ms >= SLOW_MS / 2.0));
+    let sum = |calls: &[Work]| calls.iter().map(Work::under_way).sum::<f64>();
+    let threads = threads_in_work(facts);
+    let queued = queued(facts.recording) + pending_connections(facts.recording);
+    let paused = pause_share(facts) * under_way;
+    sum(&long) + queued + paused + (sum(&short) + threads - of_fast).max(0.0)
+}
+
+/// Threads that ran or waited within work, on average, without those that wait for a call that is counted as a call.
+fn threads_in_work(facts: &Facts<'_>) -> f64 {
+    facts.threads(|group| {
+        let marks = facts.index.marks(group.stack);
+        let is_call = facts.database.is_some() && marks.has(Marks::DATABASE)
+            || facts.http.is_some() && marks.has(Marks::HTTP);
+        let waits = group.state == State::Waiting && !facts.stands(group) && marks.has(Marks::WORK);
+        facts.is_busy(group) || waits && !is_call
+    })
+}
+
+/// Work in the thread pool's queue, on average.
+fn queued(recording: &Trace) -> f64 {
+    let lengths =
+        [("dotnet.thread_pool.queue.length", "value"), ("dotnet.thread_pool.queue.length", "total")];
+    let lengths = lengths.into_iter().chain([("threadpool-queue-length", "value")]);
+    mean(recording, lengths)
+}
+
+/// Requests in line for a database connection, on average.
+fn pending_connections(recording: &Trace) -> f64 {
+    mean(recording, PENDING_METERS.into_iter().flat_map(|name| [(name, "value"), (name, "total")]))
+}
+
+/// The mean of the first of these that was published; 0 if none was.
+fn mean<'a>(recording: &Trace, names: impl Iterator<Item = (&'a str, &'a str)>) -> f64 {
+    let mut published = names.map(|(name, kind)| metered_totals(recording, name, kind));
+    let Some(values) = published.find(|values| !values.is_empty()) else { return 0.0 };
+    let sum: f64 = values.iter().map(|(_, value)| value).sum();
+    (sum / real_u64(crate::facts::count(values.len())).max(1.0)).max(0.0)
+}
+
+fn pause_share(facts: &Facts<'_>) -> f64 {
+    crate::gcfacts::pause_share(facts, |_| true)
+}
+
+/// The route that answers the service's own calls: as many requests as there are calls, and about their time.
+fn called_itself<'a>(facts: &'a Facts<'_>) -> Option<&'a str> {
+    let (routes, calls) = (facts.routes(), facts.http?);
+    let near = |a: f64, b: f64| (a - b).abs() <= 0.1 * b.max(1.0);
+    let called = routes.iter().find(|(_, work)| {
+        routes.len() > 1
+            && near(work.per_second(), calls.per_second())
+            && work.under_way() <= calls.under_way() * 1.05
+            && work.under_way() >= 0.5 * calls.under_way()
+    });
+    called.map(|(name, _)| name.as_str())
+}
+
+/// Queues that the runtime and its servers publish, in words.
+const QUEUES: [(&str, &str); 5] = [
+    ("dotnet.thread_pool.queue.length", "work items in the thread pool's queue"),
+    ("threadpool-queue-length", "work items in the thread pool's queue"),
+    ("http.server.active_requests", "requests under way"),
+    ("kestrel.queued_connections", "connections that wait for Kestrel"),
+    ("kestrel.queued_requests", "requests that wait for Kestrel"),
+];
+
+/// A queue that is longer from quarter to quarter, the first one left out, as a load may begin there.
+fn growing_queue(recording: &Trace) -> Option<Slowness> {
+    let quarter = recording.exhibit.duration_ns / 4;
+    QUEUES.into_iter().find_map(|(name, what)| {
+        if recording.strings.find(name).unwrap_or(Sym::NONE) == Sym::NONE {
+            return None;
+        }
+        let kinds = ["value", "total"].map(|kind| metered_totals(recording, name, kind));
+        let values = kinds.into_iter().find(|values| !values.is_empty())?;
+        let mean_of = |at: i64| {
+            let inside =
+                values.iter().filter(|(ts_ns, _)| *ts_ns >= quarter * at && *ts_ns < quarter * (at + 1));
+            let (sum, count) = inside.fold((0.0, 0.0), |sum, (_, value)| (sum.0 + value, sum.1 + 1.0));
+            (count >= 2.0).then(|| sum / count)
+        };
+        let (second, from, to) = (mean_of(1)?, mean_of(2)?, mean_of(3)?);
+        let grows =
+            second >= 1.0 && from >= second * GREW_TIMES && to >= from * GREW_TIMES && to - from >= GREW_BY;
+        grows.then_some(Slowness::Queue { what, from, to })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const REQUESTS: &str = "http.server.request.duration";
+    const CALLS: &str = "http.client.request.duration";
+
+    fn check(scene: Scene, expected: Option<f64>) {
+        let explained = scene.facts(|facts| match of(facts) {
+            Some(Slowness::Requests { explained, .. }) => Some(explained),
+            Some(other) => panic!("{other:?}"),
+            None => None,
+        });
+        let near = |a: f64, b: f64| (a - b).abs() < 0.02;
+        assert!(
+            explained.is_none() && expected.is_none()
+                || explained.zip(expected).is_some_and(|(a, b)| near(a, b)),
+            "{explained:?}, not {expected:?}"
+        );
+    }
+
+    #[test]
+    fn slow_requests_that_nothing_explains_are_told_apart_from_those_that_wait_for_a_call() {
+        let served = |ms: f64| {
+            let mut scene = Scene::new();
+            scene.meter(REQUESTS, 1000.0, ms, r#"{"http.route":"/cart"}"#);
+            scene
+        };
+        check(served(49.0), None);
+        check(served(300.0), Some(0.0));
+        let with_calls = |ms: f64| {
+            let mut scene = served(300.0);
+            scene.meter(CALLS, 1000.0, ms, "");
+            scene
+        };
+        check(with_calls(60.0), Some(0.2));
+        check(with_calls(200.0), None);
+    }
+
+    #[test]
+    fn what_fast_requests_use_does_not_explain_slow_ones() {
+        let mut scene = Scene::new();
+        scene.meter(REQUESTS, 100.0, 300.0, r#"{"http.route":"/cart"}"#);
+        scene.meter(REQUESTS, 10_000.0, 5.0, r#"{"http.route":"/health"}"#);
+        // Ten calls per fast request: five under way on average, as many as fast requests.
+        scene.meter(CALLS, 100_000.0, 0.5, "");
+        check(scene, Some(0.0));
+    }
+
+    #[test]
+    fn requests_that_pile_up_are_a_growing_queue_and_a_load_that_begins_is_none() {
+        let queue = |of: &dyn Fn(i64) -> f64| {
+            let mut scene = Scene::new();
+            for second in 1..10 {
+                scene.counter(second * 1000, "http.server.active_requests", "total", of(second), "{}");
+            }
+            scene.facts(super::of)
+        };
+        assert!(matches!(queue(&|second| 20.0 * second as f64), Some(Slowness::Queue { .. })));
+        assert_eq!(queue(&|second| if second < 8 { 0.0 } else { 64.0 }), None);
+        assert_eq!(queue(&|second| if second % 2 == 0 { 60.0 } else { 20.0 }), None);
+    }
+}
