@@ -21,6 +21,9 @@ pub struct Lane {
     pub observed: Vec<f64>,
     /// Its values.
     pub shape: Shape,
+    /// The most rows in any second, if the values are a rate of rows. The rate of a short piece says little: 16 exceptions
+    /// within a millisecond are not 16,000 per second.
+    pub busiest_second: Option<f64>,
     /// Rows of the range that are not in the values: a piece that was hardly observed gives no rate, a request without
     /// an end has no latency, a short pause beside a long one in the same piece is not kept.
     pub left_out: u64,

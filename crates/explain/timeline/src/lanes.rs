@@ -40,7 +40,8 @@ impl Subject {
     pub(crate) fn lane(self, shape: Shape, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
         let Self { id, title, unit, about, table, metric } = self;
         let left_out = whole(left_out);
-        let lane = Lane { id, title, unit, about, table, metric, observed, shape, left_out };
+        let busiest_second = None;
+        let lane = Lane { id, title, unit, about, table, metric, observed, shape, busiest_second, left_out };
         lane.has_values().then_some(lane)
     }
 
@@ -61,6 +62,19 @@ impl Subject {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sums of counts, at least 0")]
 fn whole(count: f64) -> u64 {
     count.round().max(0.0) as u64
+}
+
+/// The most of these times within any second. O(times).
+fn busiest_second(ascending: &[i64]) -> f64 {
+    let mut first = 0;
+    let mut most = 0;
+    for (last, to) in ascending.iter().enumerate() {
+        while ascending.get(first).is_some_and(|from| to.saturating_sub(*from) >= 1_000_000_000) {
+            first += 1;
+        }
+        most = most.max(last + 1 - first);
+    }
+    count(most)
 }
 
 impl<'a> Ground<'a> {
@@ -92,7 +106,11 @@ impl<'a> Ground<'a> {
         }
         let pieces = self.observed(times).in_pieces(&self.grid);
         let (values, left_out) = pieces.rates(&self.grid.counts(times), Per::Second);
-        subject.level(values, pieces.shares(&self.grid), left_out)
+        let lane = subject.level(values, pieces.shares(&self.grid), left_out)?;
+        // A burst is shorter than a second.
+        let busiest_second = (!self.is_in_bursts(times))
+            .then(|| busiest_second(times.get(self.grid.rows(times)).unwrap_or_default()));
+        Some(Lane { busiest_second, ..lane })
     }
 
     /// How many of the things that lasted from each time on were under way on average, and how many rows of the range

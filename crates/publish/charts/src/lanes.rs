@@ -97,7 +97,11 @@ fn figures(lane: &Lane, span: Span) -> String {
         }
         Shape::Area { stacked, layers } => {
             let name = layers.first().map_or("", |layer| layer.name);
-            let most = most.map_or_else(String::new, |most| format!("most {}", value(most)));
+            let most = match (lane.busiest_second, most) {
+                (Some(most), _) => format!("most {} in a second", short(most)),
+                (None, Some(most)) => format!("most {}", value(most)),
+                (None, None) => String::new(),
+            };
             if !stacked && layers.len() > 1 {
                 return format!("{most} ({name}){left_out}");
             }
@@ -181,7 +185,18 @@ mod tests {
 
     fn lane(shape: Shape, observed: Vec<f64>) -> Lane {
         let (id, title, unit, about, table) = ("x", "Title", "ms", "What it shows", "samples");
-        Lane { id, title, unit, about, table, metric: Some("wall"), observed, shape, left_out: 0 }
+        Lane {
+            id,
+            title,
+            unit,
+            about,
+            table,
+            metric: Some("wall"),
+            observed,
+            shape,
+            busiest_second: None,
+            left_out: 0,
+        }
     }
 
     fn area(layers: &[&[Option<f64>]], stacked: bool) -> Lane {

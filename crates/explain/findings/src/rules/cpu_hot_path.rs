@@ -5,7 +5,7 @@ use crate::facts::{Facts, is_stop, percent, real_u64, said};
 use crate::places::named;
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{Severity, View};
-use runtime::{Group, Owner, State};
+use runtime::{Group, Owner, State, Work};
 use rustc_hash::FxHashMap;
 
 const SHARE: Threshold = Threshold {
@@ -26,6 +26,20 @@ const BUSY: Threshold = Threshold {
     unit: "share",
     source: "Azure's diagnostics take 70 % of the instance as a potential cause; here the load's own processor time is not in it",
 };
+const MEDIAN: Threshold = Threshold {
+    name: "median of a route that takes a fifth of the requests' time or more",
+    value: 2.0,
+    unit: "ms",
+    source: "measured: 0.05 to 0.4 ms for routes that serialize at full speed in good health, 4 ms for a computation; a busy CPU alone harms nobody",
+};
+const TAIL: Threshold = Threshold {
+    name: "p99 of a route that takes a fifth of the requests' time or more",
+    value: 50.0,
+    unit: "ms",
+    source: "a user notices some 100 ms, and a page makes several calls",
+};
+/// A route with a smaller part of the requests' time is not what the CPU is used for.
+const OF_TIME: f64 = 0.2;
 /// The quantile of the normal distribution that leaves one in twenty above it.
 const ONE_IN_TWENTY: f64 = 1.645;
 /// From this part of the processors on, nothing is left for others.
@@ -44,9 +58,9 @@ pub(super) const RULE: Rule = Rule {
     about: "CPU is the limit, and one method of the user's with what it calls uses most of the running samples. A service \
             that is merely busy, its time spread over the framework's work for many requests, is healthy",
     needs: &[Need::Samples],
-    thresholds: &[SHARE, COMPUTING, BUSY, OF_MACHINE],
-    silent: "where processors are free, where the busy time is spread over many methods or over the framework's own work \
-             for requests, and where threads are busy only while they hold a lock that others wait for",
+    thresholds: &[SHARE, COMPUTING, BUSY, OF_MACHINE, MEDIAN, TAIL],
+    silent: "a note only if requests are fast all the same, or nothing is known of them: busy is not sick. Silent if CPU is free, if the busy time is spread over many methods or over the framework's own work \
+             for requests, or if threads are busy only while they hold a lock that others wait for",
     why: "A request that computes holds its worker and a processor until it is done. Once all processors are busy, further \
           work queues, latency grows with the number of clients, and no setting of the pool helps: the work itself is the cost.",
     tries: &[
@@ -111,14 +125,30 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         said(busy),
         said(facts.cores)
     );
-    let severity = if of_cores >= CRITICAL && share >= 0.7 { Severity::Critical } else { Severity::Warning };
+    let (median, tail) = slowest(facts);
+    let harms = median.is_some_and(|ms| ms >= MEDIAN.value) || tail.is_some_and(|ms| ms >= TAIL.value);
+    let severity = match () {
+        () if !harms => Severity::Note,
+        () if of_cores >= CRITICAL && share >= 0.7 => Severity::Critical,
+        () => Severity::Warning,
+    };
     let mut measured = vec![SHARE.measured(share), COMPUTING.measured(computing), BUSY.measured(of_cores)];
+    measured.extend(median.map(|ms| MEDIAN.measured(ms)));
+    measured.extend(tail.map(|ms| TAIL.measured(ms)));
     if let Some(cpu) = facts.cpu {
         measured.push(OF_MACHINE.measured(cpu));
     }
     let under = format!("frames.name = {}", literal(frame));
     let evidence = vec![evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
     Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
+}
+
+/// The longest median and p99, in milliseconds, of routes that take much of the requests' time.
+fn slowest(facts: &Facts<'_>) -> (Option<f64>, Option<f64>) {
+    let all: f64 = facts.routes().iter().map(|(_, work)| work.seconds).sum();
+    let large = || facts.routes().iter().filter(|(_, work)| work.seconds >= OF_TIME * all);
+    let most = |of: fn(&Work) -> Option<f64>| large().filter_map(|(_, work)| of(work)).max_by(f64::total_cmp);
+    (most(|work| work.p50_ms), most(|work| work.p99_ms))
 }
 
 /// The lower end of Wilson's interval, at 95 % on one side, for a share of so many samples.
@@ -170,6 +200,7 @@ mod tests {
     /// Two workers that compute in so many looks of a hundred, and otherwise run many things for requests.
     fn scene(processors: u32, computing: i64) -> Scene {
         let mut scene = Scene::lasting(10, processors);
+        scene.meter("http.server.request.duration", 3000.0, 4.0, r#"{"http.route":"/price"}"#);
         for _ in 0..2 {
             let worker = scene.thread("pool");
             scene.runs(worker, 0..computing, &[WORK, REQUEST, CART, PRICE]);
@@ -217,6 +248,23 @@ mod tests {
         };
         check(20, false);
         check(10, true);
+    }
+
+    #[test]
+    fn busy_is_not_sick_where_requests_are_fast_or_unknown() {
+        let check = |ms: Option<f64>, expected| {
+            let mut scene = Scene::lasting(10, 2);
+            if let Some(ms) = ms {
+                scene.meter("http.server.request.duration", 60_000.0, ms, r#"{"http.route":"/json"}"#);
+                // A slow route that nobody calls is not what the CPU is used for.
+                scene.meter("http.server.request.duration", 5.0, 80.0, r#"{"http.route":"/report"}"#);
+            }
+            scene.workers_run(2, 0..LOOKS, &[WORK, REQUEST, CART, PRICE]);
+            assert_eq!(scene.says(&RULE).map(|(severity, _)| severity), Some(expected), "{ms:?}");
+        };
+        check(Some(0.05), Severity::Note);
+        check(None, Severity::Note);
+        check(Some(4.0), Severity::Critical);
     }
 
     #[test]

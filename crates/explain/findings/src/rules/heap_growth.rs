@@ -32,13 +32,15 @@ const LATER: f64 = 0.25;
 const SHORT_NS: f64 = 3e9;
 /// Fewer collections show no trend.
 const FEW: usize = 4;
+/// Two can be compared, which is worth a note.
+const TWO: usize = 2;
 
 pub(super) const RULE: Rule = Rule {
     id: "heap-growth",
     about: "what survives keeps growing: generation 2, LOH and POH after successive collections of any generation; what type, which caller",
     needs: &[Need::Gc],
     thresholds: &[GROWTH, RELATIVE, STEADY],
-    silent: "where the heap falls back after full collections (`gc-gen2-churn`), where the growth ends within the recording \
+    silent: "a note if there were only two or three collections, or for less than 3 s; silent where the heap falls back after full collections (`gc-gen2-churn`), where the growth ends within the recording \
              (a cache that fills), and for a start",
     why: "The collector frees what nothing refers to any more. Growth after collections means that something still refers to each new \
           object: a static collection, a cache without a limit, an event whose handlers are never removed, a timer, a context that flows \
@@ -64,9 +66,10 @@ fn old_bytes(row: &GcRow) -> Option<f64> {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let points: Vec<(f64, f64)> =
         rows(facts).filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
-    if points.len() < FEW {
+    if points.len() < TWO {
         return None;
     }
+    let few = points.len() < FEW;
     let slope = slope_of(&points)?;
     let span = points.last()?.0 - points.first()?.0;
     let first = points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min);
@@ -81,7 +84,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if grown < GROWTH.value
         || relative < RELATIVE.value
         || steady < STEADY.value
-        || later_part(&points) < LATER
+        || !few && later_part(&points) < LATER
     {
         return None;
     }
@@ -111,15 +114,17 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         ));
     }
     let fast = a_second >= 10e6;
-    // Everything grows for a moment.
-    let short = span < SHORT_NS;
+    // Everything grows for a moment, and from one collection to the next.
+    let short = span < SHORT_NS || few;
     let measured = vec![
         GROWTH.measured(grown),
         RELATIVE.measured(relative),
         STEADY.measured(steady),
         Measured { name: "growth a second", value: a_second, unit: "B/s", threshold: None },
     ];
-    let title = if steady >= 0.99 {
+    let title = if few {
+        format!("{title}; {} collections are too few to call it a leak", points.len())
+    } else if steady >= 0.99 {
         title
     } else {
         format!("{title} ({} of the pairs of collections rise)", percent(steady))
@@ -233,7 +238,15 @@ mod tests {
         check(&[10, 40, 20, 50, 10, 40, 20, 50], 1, false);
         check(&[10, 12, 13, 14, 15, 16, 17, 18], 1, false);
         check(&[100, 103, 106, 109, 112, 115, 118, 121], 1, false);
-        check(&[10, 20, 30], 1, false);
+        check(&[10], 1, false);
+    }
+
+    #[test]
+    fn a_heap_that_doubled_between_the_only_collections_is_worth_a_note() {
+        for sizes in [&[40, 90][..], &[40, 90, 140]] {
+            assert_eq!(scene(10, sizes, 1).says(&RULE), says(Severity::Note, CART), "{sizes:?}");
+        }
+        assert_eq!(scene(10, &[40, 49], 1).says(&RULE), None);
     }
 
     #[test]

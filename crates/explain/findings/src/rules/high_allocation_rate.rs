@@ -25,6 +25,10 @@ const EACH_REQUEST: Threshold = Threshold {
     unit: "B",
     source: "measured: 19 kB for a JSON route that answers 24,000 requests a second in good health, 69 kB and more for routes that allocate for its own sake",
 };
+/// Below the rate that is a finding, so much for each processor is worth a note if requests allocate more than usual.
+const NOTABLE: f64 = 30e6;
+/// Bytes per request that stand out.
+const STANDS_OUT: f64 = 100e3;
 /// Standing still for the collector this much is a harm whatever a request allocates.
 const MOST_PAUSES: f64 = 0.1;
 
@@ -33,8 +37,8 @@ pub(super) const RULE: Rule = Rule {
     about: "allocation rate drives collections; types and callers",
     needs: &[Need::Allocations],
     thresholds: &[RATE, COLLECTIONS, EACH_REQUEST],
-    silent: "where the collector has little to do all the same, or each request allocates little and there are many of them (a \
-             note then), and where large objects are the bulk (`loh-churn`)",
+    silent: "a note where the collector has little to do all the same, where each request allocates little and there are many of \
+             them, or where requests allocate much at a rate that the collector bears; silent where large objects are the bulk (`loh-churn`)",
     why: "Each thread allocates from a context of 8 kB by moving a pointer; when generation 0's budget is used up, a collection runs. \
           Garbage itself costs nothing to free, but the memory is cleared and brought through the caches again and again, and what \
           happens to live at each collection is copied.",
@@ -55,7 +59,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let a_second = allocated(facts, small) / facts.seconds();
     let each = a_second / facts.cores;
     let collections = real_u64(count(facts.recording.gc.start_ns.len())) / facts.seconds();
-    if each < RATE.value {
+    let of_one = facts.per_request(a_second);
+    let stands_out = each >= NOTABLE && of_one.is_some_and(|of_one| of_one >= STANDS_OUT);
+    if each < RATE.value && !stands_out {
         return None;
     }
     let share = pause_share(facts, |_| true);
@@ -77,14 +83,17 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         unit: "share",
         threshold: None,
     });
-    let of_one = facts.per_request(a_second);
     measured.extend(of_one.map(|of_one| EACH_REQUEST.measured(of_one)));
     // Many requests that each allocate little: the service is busy, and the rate follows from that.
     let follows = of_one.is_some_and(|of_one| of_one < EACH_REQUEST.value) && share < MOST_PAUSES;
     Some(Found {
         title,
-        severity: if collections < COLLECTIONS.value || follows { Severity::Note } else { Severity::Warning },
-        score: (0.3 + share + (each / RATE.value - 1.0) * 0.05).min(0.6),
+        severity: if each < RATE.value || collections < COLLECTIONS.value || follows {
+            Severity::Note
+        } else {
+            Severity::Warning
+        },
+        score: (0.3 + share + (each / RATE.value - 1.0) * 0.05).clamp(0.1, 0.6),
         measured,
         places,
         evidence: vec![EvidenceRows::of("allocations", sql, times)],
@@ -120,6 +129,18 @@ mod tests {
         check(310.0, "Small", 20, true);
         check(550.0, "Small", 6, false);
         check(550.0, "Large", 20, false);
+    }
+
+    #[test]
+    fn requests_that_allocate_much_are_worth_a_note_at_any_rate() {
+        let check = |megabytes, requests, expected| {
+            let mut scene = scene(megabytes, "Small", 5);
+            scene.meter("http.server.request.duration", requests, 1.0, "");
+            assert_eq!(scene.says(&RULE).map(|(severity, _)| severity), expected, "{requests} requests");
+        };
+        check(251.0, 9_000.0, Some(Severity::Note));
+        check(251.0, 90_000.0, None);
+        check(20.0, 100.0, None);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
         metric: None,
     };
     let rows = &ground.recording.requests;
-    if !rows.start_ns.is_empty() {
+    if has_rows(ground) {
         return ground.rate(subject, &rows.start_ns);
     }
     let subject = Subject {
@@ -43,6 +43,11 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
     subject.published(published::mean(&ground.grid, told))
 }
 
+/// Whether each request was recorded. A burst holds whole only the short ones, and between bursts none.
+fn has_rows(ground: &Ground<'_>) -> bool {
+    !ground.recording.requests.start_ns.is_empty() && !ground.recording.requests_are_of_bursts()
+}
+
 /// How long requests took.
 pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
@@ -54,7 +59,7 @@ pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
         metric: None,
     };
     let rows = &ground.recording.requests;
-    if rows.start_ns.is_empty() {
+    if !has_rows(ground) {
         return metered_latency(ground, subject);
     }
     let (mut p50, mut p99, mut endless) = (Vec::new(), Vec::new(), 0usize);
@@ -113,7 +118,7 @@ pub(crate) fn under_way(ground: &Ground<'_>) -> Option<Lane> {
         metric: None,
     };
     let rows = &ground.recording.requests;
-    if rows.start_ns.is_empty() {
+    if !has_rows(ground) {
         let about = "Requests under way, as the service counted them";
         let counters = [
             ("http.server.active_requests", "value", 1.0),
