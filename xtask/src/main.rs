@@ -1,5 +1,5 @@
 //! The repository's own tasks: `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask screenshot`,
-//! `cargo xtask bench`.
+//! `cargo xtask bench`, `cargo xtask live`.
 //!
 //! They build, check and generate; nothing of the product lives here, and nothing depends on this crate. A new task is
 //! a variant of [`Task`] and a module. Exit 0 when everything holds, 1 when a check failed, 2 when it could not run.
@@ -10,6 +10,7 @@ mod bench;
 mod binary;
 mod ci;
 mod docs;
+mod live;
 mod process;
 mod readback;
 mod tally;
@@ -48,6 +49,8 @@ enum Task {
     Screenshot,
     /// Measurements beside their anchors; runs for minutes
     Bench(bench::Args),
+    /// Real services under load: what is said of them against what is true; runs for minutes
+    Live(live::Args),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn run(task: &Task, workspace: &Workspace) -> anyhow::Result<bool> {
         Task::Docs => docs::rewrite(workspace).map(|()| true),
         Task::Screenshot => web::screenshot(workspace).map(|()| true),
         Task::Bench(args) => bench::run(args, workspace),
+        Task::Live(args) => live::run(args, workspace),
     }
 }
 
