@@ -5,9 +5,9 @@ use super::load::Load;
 use super::services::{Ground, Start};
 use super::session::{Casebook, client, write};
 use super::table::{self, Behaviour};
-use super::{Common, judge};
+use super::{Common, Kept, judge};
 use crate::workspace::Workspace;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use cargo_metadata::camino::Utf8Path;
 use serde_json::Value;
 use std::time::Duration;
@@ -17,30 +17,20 @@ const SECONDS: u64 = 12;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only behaviours whose name contains this; may be given several times
-    #[arg(long, value_name = "NAME")]
-    only: Vec<String>,
-    /// Record without judging
-    #[arg(long)]
-    record_only: bool,
-    /// Judge what is in --out without recording
-    #[arg(long, conflicts_with = "record_only")]
-    judge_only: bool,
     #[command(flatten)]
     common: Common,
 }
 
 /// Whether everything that was judged is right.
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
-    let Some(ground) = Ground::find(workspace) else { return Ok(true) };
-    let behaviours = table::read(workspace, &args.only)?;
-    ensure!(!behaviours.is_empty(), "no behaviour has such a name");
-    let casebook = args.common.casebook(workspace)?;
-    let out = args.common.out(&ground, "behaviours")?;
-    if !args.judge_only {
+    let Some(Kept { ground, casebook, out }) = args.common.prepare(workspace, "behaviours")? else {
+        return Ok(true);
+    };
+    let behaviours = args.common.wanted(table::read(workspace)?, |behaviour| &behaviour.name)?;
+    if args.common.records() {
         record(&ground, &casebook, &behaviours, &out)?;
     }
-    if args.record_only {
+    if !args.common.judges() {
         return Ok(true);
     }
     let mut right = 0;

@@ -55,11 +55,10 @@ fn warmup() -> u64 {
     5
 }
 
-/// All behaviours, or those whose name contains one of the given texts.
-pub(super) fn read(workspace: &Workspace, only: &[String]) -> Result<Vec<Behaviour>> {
+/// All behaviours.
+pub(super) fn read(workspace: &Workspace) -> Result<Vec<Behaviour>> {
     let path = workspace.root.join("xtask/services/behaviours.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let mut table: Table = toml::from_str(&text).with_context(|| format!("in {path}"))?;
-    table.behaviour.retain(|one| only.is_empty() || only.iter().any(|part| one.name.contains(part.as_str())));
+    let table: Table = toml::from_str(&text).with_context(|| format!("in {path}"))?;
     Ok(table.behaviour)
 }
