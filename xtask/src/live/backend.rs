@@ -112,7 +112,11 @@ mod tests {
     #[test]
     fn a_delay_is_read_from_the_path() {
         let check = |path: &str, expected| {
-            assert_eq!(delay(&format!("GET {path} HTTP/1.1\r\n\r\n")), Duration::from_millis(expected), "{path}");
+            assert_eq!(
+                delay(&format!("GET {path} HTTP/1.1\r\n\r\n")),
+                Duration::from_millis(expected),
+                "{path}"
+            );
         };
         check("/delay/80?parcel=3", 80);
         check("/delay/5", 5);

@@ -95,7 +95,8 @@ fn judge(casebook: &Casebook, behaviour: &Behaviour, out: &Utf8Path) -> Result<b
     let exhibit = out.join(&behaviour.name);
     let said = casebook.json(&["explain", exhibit.as_str()])?;
     let faults = judge::faults(&said, &behaviour.label);
-    let client = std::fs::read_to_string(out.join(format!("{}.client.json", behaviour.name))).unwrap_or_default();
+    let client =
+        std::fs::read_to_string(out.join(format!("{}.client.json", behaviour.name))).unwrap_or_default();
     let client: Value = serde_json::from_str(&client).unwrap_or_default();
     let ids = judge::heavy_ids(&said).join(", ");
     let says = if ids.is_empty() { "nothing above note".to_owned() } else { ids };

@@ -19,7 +19,11 @@ pub(super) fn heavy_ids(said: &Value) -> Vec<&str> {
 
 /// The verdict's state. Older programs say none: then a finding above `note` is a problem, and no finding an all-clear.
 pub(super) fn state(said: &Value) -> &str {
-    said["verdict"]["state"].as_str().unwrap_or(if heavy(said).next().is_some() { "problem" } else { "healthy" })
+    said["verdict"]["state"].as_str().unwrap_or(if heavy(said).next().is_some() {
+        "problem"
+    } else {
+        "healthy"
+    })
 }
 
 fn findings(said: &Value) -> impl Iterator<Item = &Value> {
@@ -36,7 +40,8 @@ fn of_notes(said: &Value, label: &Label) -> Vec<String> {
 }
 
 fn of_healthy(said: &Value) -> Vec<String> {
-    let mut faults: Vec<String> = heavy_ids(said).iter().map(|id| format!("healthy, but says {id}")).collect();
+    let mut faults: Vec<String> =
+        heavy_ids(said).iter().map(|id| format!("healthy, but says {id}")).collect();
     if faults.is_empty() && state(said) != "healthy" {
         faults.push(format!("healthy, but the verdict is {}", state(said)));
     }

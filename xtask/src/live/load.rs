@@ -86,7 +86,8 @@ impl Load {
             let first_route = load.routes.len();
             load.routes.extend(group.routes.iter().cloned());
             let routes: Vec<_> = (first_route..).zip(group.routes.iter().cloned()).collect();
-            let interval = group.pace.map(|pace| Duration::from_secs_f64(f64::from(group.connections) / pace));
+            let interval =
+                group.pace.map(|pace| Duration::from_secs_f64(f64::from(group.connections) / pace));
             for at in 0..group.connections {
                 let share = f64::from(at) / f64::from(group.connections);
                 let client = Client {
@@ -196,7 +197,9 @@ impl Client {
 
 /// Whether a path is answered with a status of 2xx.
 pub(crate) fn answers(port: u16, path: &str) -> bool {
-    Connection::open(port).and_then(|mut open| open.ask(path)).is_ok_and(|(status, _)| (200..300).contains(&status))
+    Connection::open(port)
+        .and_then(|mut open| open.ask(path))
+        .is_ok_and(|(status, _)| (200..300).contains(&status))
 }
 
 /// One keep-alive connection.
@@ -256,9 +259,11 @@ impl Connection {
         let mut looked = 0;
         loop {
             let from = looked.min(self.read.len());
-            let found = self.read.get(from..).and_then(|rest| rest.windows(mark.len()).position(|part| part == mark));
+            let found =
+                self.read.get(from..).and_then(|rest| rest.windows(mark.len()).position(|part| part == mark));
             if let Some(at) = found {
-                let text = String::from_utf8_lossy(self.read.get(..from + at).unwrap_or_default()).into_owned();
+                let text =
+                    String::from_utf8_lossy(self.read.get(..from + at).unwrap_or_default()).into_owned();
                 self.read.drain(..from + at + mark.len());
                 return Ok(text);
             }
@@ -330,7 +335,10 @@ impl Answers {
 
     /// Answers in each whole second of an interval.
     pub(crate) fn each_second(&self, interval: Interval) -> Vec<usize> {
-        let second = |at: u32| Interval { from: interval.from + Duration::from_secs(u64::from(at)), length: Duration::from_secs(1) };
+        let second = |at: u32| Interval {
+            from: interval.from + Duration::from_secs(u64::from(at)),
+            length: Duration::from_secs(1),
+        };
         let seconds = u32::try_from(interval.length.as_secs()).unwrap_or(u32::MAX);
         (0..seconds).map(|at| self.within(second(at)).len()).collect()
     }
@@ -348,6 +356,11 @@ impl Answers {
         let mut latencies: Vec<u64> = answers.iter().map(|answer| answer.latency_ns).collect();
         latencies.sort_unstable();
         let quantile = |share: f64| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a share of a length"
+            )]
             let at = (share * latencies.len() as f64) as usize;
             let latency = latencies.get(at.min(latencies.len().saturating_sub(1)));
             latency.map_or(f64::NAN, |&latency| latency as f64 / 1e6)

@@ -48,7 +48,9 @@ struct Compared {
 
 /// Whether like pairs are silent, and the unlike one is not.
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
-    let Some(Kept { ground, casebook, out }) = args.common.prepare(workspace, "pairs")? else { return Ok(true) };
+    let Some(Kept { ground, casebook, out }) = args.common.prepare(workspace, "pairs")? else {
+        return Ok(true);
+    };
     let pairs = args.common.wanted(pairs(), |pair| &pair.name)?;
     if args.common.records() {
         record(&ground, &casebook, &pairs, &out)?;
@@ -61,7 +63,11 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
         let compared = compare(&casebook, pair, &out)?;
         if pair.share < 1.0 {
             seen = compared.beyond.iter().any(is_throughput);
-            println!("{}: the difference in throughput is {}", pair.name, if seen { "seen" } else { "NOT SEEN" });
+            println!(
+                "{}: the difference in throughput is {}",
+                pair.name,
+                if seen { "seen" } else { "NOT SEEN" }
+            );
         } else {
             beyond += compared.beyond.len();
         }
@@ -82,7 +88,10 @@ fn pairs() -> Vec<Pair> {
         pace,
     };
     let mix = |at: usize| match at % 4 {
-        0 => ("parcels", vec![group(&["/parcels/{n}"], 4, Some(900.0)), group(&["/rates/{n}"], 8, Some(300.0))]),
+        0 => (
+            "parcels",
+            vec![group(&["/parcels/{n}"], 4, Some(900.0)), group(&["/rates/{n}"], 8, Some(300.0))],
+        ),
         1 => ("billing", vec![group(&["/balance/{n}", "/ping"], 6, None)]),
         2 => (ORDERS, vec![group(&["/json/60"], 4, None), group(&["/async/20"], 8, None)]),
         _ => (
@@ -117,7 +126,13 @@ fn record(ground: &Ground, casebook: &Casebook, pairs: &[Pair], out: &Utf8Path) 
     Ok(())
 }
 
-fn record_one(ground: &Ground, casebook: &Casebook, backend: &Backend, pair: &Pair, out: &Utf8Path) -> Result<()> {
+fn record_one(
+    ground: &Ground,
+    casebook: &Casebook,
+    backend: &Backend,
+    pair: &Pair,
+    out: &Utf8Path,
+) -> Result<()> {
     let service = ground.start(&Start {
         service: pair.service,
         ready: ready(pair.service),
@@ -163,7 +178,8 @@ fn compare(casebook: &Casebook, pair: &Pair, out: &Utf8Path) -> Result<Compared>
 
 /// The row of the whole service's throughput, lower in the second recording.
 fn is_throughput(row: &Value) -> bool {
-    let less = row["after"].as_f64().zip(row["before"].as_f64()).is_some_and(|(after, before)| after < before);
+    let less =
+        row["after"].as_f64().zip(row["before"].as_f64()).is_some_and(|(after, before)| after < before);
     row["subject"] == "throughput" && row["name"] == "" && less
 }
 

@@ -131,7 +131,9 @@ impl Ground {
         command.stdout(output.try_clone()?).stderr(output);
         let child = command.spawn().context("cannot start setpriv (Debian: util-linux)")?;
         let mut service = Service { child, port };
-        service.wait_for(start.ready).with_context(|| format!("{}; its output: {}", start.service, tail(&log)))?;
+        service
+            .wait_for(start.ready)
+            .with_context(|| format!("{}; its output: {}", start.service, tail(&log)))?;
         Ok(service)
     }
 }
@@ -161,7 +163,10 @@ impl Service {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the service ended with {status}");
             }
-            ensure!(deadline.pause(Duration::from_millis(100)), "the service did not answer {ready} within {START:?}");
+            ensure!(
+                deadline.pause(Duration::from_millis(100)),
+                "the service did not answer {ready} within {START:?}"
+            );
         }
         Ok(())
     }

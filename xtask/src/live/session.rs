@@ -19,18 +19,20 @@ impl Casebook {
         let done = command.args(words).stdin(Stdio::null()).output();
         let done = done.with_context(|| format!("cannot start {}", self.0))?;
         let error = String::from_utf8_lossy(&done.stderr);
-        ensure!(done.status.code().is_some_and(|code| code < 2), "casebook {}: {}", words.join(" "), error.trim());
+        ensure!(
+            done.status.code().is_some_and(|code| code < 2),
+            "casebook {}: {}",
+            words.join(" "),
+            error.trim()
+        );
         Ok(done.stdout)
-    }
-
-    pub(crate) fn text(&self, words: &[&str]) -> Result<String> {
-        Ok(String::from_utf8_lossy(&self.output(words)?).into_owned())
     }
 
     pub(crate) fn json(&self, words: &[&str]) -> Result<Value> {
         let words: Vec<&str> = words.iter().copied().chain(["--format", "json"]).collect();
         let output = self.output(&words)?;
-        serde_json::from_slice(&output).with_context(|| format!("casebook {} printed no JSON", words.join(" ")))
+        serde_json::from_slice(&output)
+            .with_context(|| format!("casebook {} printed no JSON", words.join(" ")))
     }
 
     /// Records a process for so many seconds.
@@ -48,7 +50,8 @@ fn interval(exhibit: &Utf8Path, seconds: u64) -> Result<Interval> {
     let path = exhibit.join("exhibit.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let table: toml::Table = toml::from_str(&text).with_context(|| format!("in {path}"))?;
-    let start = table.get("start").and_then(toml::Value::as_str).with_context(|| format!("no start in {path}"))?;
+    let start =
+        table.get("start").and_then(toml::Value::as_str).with_context(|| format!("no start in {path}"))?;
     Ok(Interval { from: from_rfc3339(start)?, length: Duration::from_secs(seconds) })
 }
 
@@ -62,7 +65,7 @@ fn from_rfc3339(text: &str) -> Result<SystemTime> {
 pub(crate) fn client(answers: &Answers, backend: &Backend, interval: Interval) -> Result<Value> {
     let from = jiff::Timestamp::try_from(interval.from)?;
     let all = answers.all_within(interval);
-    let routes: Vec<Value> = answers.routes_within(interval).iter().map(|seen| as_json(seen)).collect();
+    let routes: Vec<Value> = answers.routes_within(interval).iter().map(as_json).collect();
     Ok(json!({
         "from_utc": from.to_string(),
         "seconds": interval.length.as_secs_f64(),
