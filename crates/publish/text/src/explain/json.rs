@@ -185,7 +185,10 @@ mod tests {
         let evidence = Evidence::from(Trace::default());
         let trace = evidence.clone().into_trace().unwrap();
         let document = document(&evidence, &findings::explanation(&trace, &StackIndex::new(&trace)));
-        assert_eq!(keys(&document), ["exhibit", "loss", "findings", "checked", "not_checked", "figures"]);
+        assert_eq!(
+            keys(&document),
+            ["exhibit", "loss", "findings", "checked", "not_checked", "figures", "verdict"]
+        );
         assert_eq!(
             keys(&document["exhibit"]),
             [
