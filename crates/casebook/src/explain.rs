@@ -20,7 +20,7 @@ use topics::{Id, Topic};
 /// results it prints the figures: there are no rules for them.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --topic gc,memory\n  casebook explain Parse-report-full.json\n  casebook explain trace.nettrace --fail-on warning,cannot-judge   # in scripts: exit 1 unless it is known to be well"
+    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --topic gc,memory\n  casebook explain Parse-report-full.json\n  casebook explain trace.nettrace --fail-on warning,unexplained,cannot-judge   # for scripts: exit 1 unless the verdict is healthy"
 )]
 pub(crate) struct Args {
     /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder

@@ -4,6 +4,8 @@
 //! One thread per connection; nothing here knows what is recorded.
 
 use anyhow::{Context, Result, ensure};
+use base::number::real_u64;
+use base::stats::{Share, Sorted, quantile};
 use base::time::{Stopwatch, calendar};
 use serde::Deserialize;
 use std::io::{Read, Write};
@@ -354,25 +356,18 @@ impl Answers {
     fn seen(&self, interval: Interval, route: &str, wanted: impl Fn(&Answer) -> bool) -> Seen {
         let answers: Vec<&Answer> = self.within(interval).iter().filter(|answer| wanted(answer)).collect();
         let mut latencies: Vec<u64> = answers.iter().map(|answer| answer.latency_ns).collect();
-        latencies.sort_unstable();
-        let quantile = |share: f64| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a share of a length"
-            )]
-            let at = (share * latencies.len() as f64) as usize;
-            let latency = latencies.get(at.min(latencies.len().saturating_sub(1)));
-            latency.map_or(f64::NAN, |&latency| latency as f64 / 1e6)
+        let sorted = Sorted::new(&mut latencies);
+        let at = |per_mille| {
+            quantile(&sorted, Share::PerMille(per_mille)).map_or(f64::NAN, |ns| real_u64(ns) / 1e6)
         };
         Seen {
             route: route.to_owned(),
             count: answers.len(),
             errors: answers.iter().filter(|answer| answer.outcome == Outcome::Bad).count(),
             per_second: answers.len() as f64 / interval.length.as_secs_f64(),
-            p50_ms: quantile(0.5),
-            p99_ms: quantile(0.99),
-            max_ms: quantile(1.0),
+            p50_ms: at(500),
+            p99_ms: at(990),
+            max_ms: at(1000),
         }
     }
 }

@@ -138,7 +138,6 @@ fn record_one(
         ready: ready(pair.service),
         environment: &[],
         backend: &backend.url(),
-        wrapper: &[],
     })?;
     let exhibit = |letter: &str| out.join(format!("{}-{letter}", pair.name));
     let record = |letter: &str| casebook.record(service.pid(), SECONDS, "default", &exhibit(letter));

@@ -30,8 +30,6 @@ pub(crate) struct Start<'a> {
     pub(crate) ready: &'a str,
     pub(crate) environment: &'a [(String, String)],
     pub(crate) backend: &'a str,
-    /// Stands before the command, for example `taskset -c 0`.
-    pub(crate) wrapper: &'a [&'a str],
 }
 
 /// A service that runs until it is dropped.
@@ -104,7 +102,7 @@ impl Ground {
         let data = self.folder.join("data").join(start.service);
         std::fs::create_dir_all(&data)?;
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]).args(start.wrapper);
+        command.args(["--pdeathsig", "KILL"]);
         command.arg(self.lab_folder().join("dotnet/dotnet")).arg(self.program(start.service));
         command
             .env("DOTNET_ROOT", self.lab_folder().join("dotnet"))
@@ -138,7 +136,7 @@ impl Ground {
     }
 }
 
-/// The lab's own service, which `rates` and `limits` use beside those of `xtask/services`.
+/// The lab's own service, beside those of `xtask/services`.
 pub(crate) const ORDERS: &str = "orders";
 
 /// A port that nobody uses now.

@@ -56,7 +56,7 @@ fn interval(exhibit: &Utf8Path, seconds: u64) -> Result<Interval> {
 }
 
 fn from_rfc3339(text: &str) -> Result<SystemTime> {
-    let time: jiff::Timestamp = text.parse().with_context(|| format!("{text} is no time"))?;
+    let time: jiff::Timestamp = text.parse().with_context(|| format!("{text} is not a time"))?;
     let nanos = u64::try_from(time.as_nanosecond()).with_context(|| format!("{text} lies before 1970"))?;
     Ok(UNIX_EPOCH + Duration::from_nanos(nanos))
 }

@@ -8,7 +8,7 @@ mod session;
 mod stacks;
 mod tables;
 
-pub use counted::{Counted, CountedBy, Counts, REQUESTS_METER};
+pub use counted::{Counted, CountedBy, Counts, LARGEST_METERED, REQUESTS_METER};
 pub use events::{EventKind, Events, Fields};
 pub use marks::RequestMarks;
 pub use session::{Missing, Session};

@@ -76,7 +76,7 @@ impl<'a> Facts<'a> {
             Need::Locks => self.sampling.is_some() || !recording.contention.ts_ns.is_empty(),
             Need::Exceptions | Need::Runtime => self.sends(""),
             Need::Jit => !recording.jit.ts_ns.is_empty(),
-            Need::EachRequest => !recording.requests.start_ns.is_empty(),
+            Need::EachRequest => recording.has_each_request(),
             Need::Database => {
                 self.database.is_some()
                     || !recording.spans.start_ns.is_empty()
@@ -193,6 +193,19 @@ impl<'a> Facts<'a> {
     /// Requests by route, most time first.
     pub(crate) fn routes(&self) -> &[(String, Work)] {
         self.routes.get_or_init(|| runtime::routes(self.recording))
+    }
+
+    /// The route that answers the service's own calls: as many requests as there are calls, and about their time.
+    pub(crate) fn called_itself(&self, calls: Work) -> Option<(&str, Work)> {
+        let routes = self.routes();
+        let rate = calls.per_second();
+        let answers = |work: &Work| {
+            (work.per_second() - rate).abs() <= 0.1 * rate.max(1.0)
+                && work.seconds <= calls.seconds * 1.02
+                && work.seconds >= 0.5 * calls.seconds
+        };
+        let called = routes.iter().find(|(_, work)| routes.len() > 1 && answers(work));
+        called.map(|(name, work)| (name.as_str(), *work))
     }
 
     /// How often the pool changed its number of workers for a reason.

@@ -7,7 +7,7 @@
 
 use crate::facts::{Facts, real_u64};
 use crate::rules::PENDING_METERS;
-use model::{Sym, Trace};
+use model::Trace;
 use runtime::{Marks, State, Work, metered_totals};
 
 /// A route is slow from this median on, in milliseconds.
@@ -16,9 +16,11 @@ const SLOW_MS: f64 = 50.0;
 const FEWEST: f64 = 5.0;
 /// The share of the time of slow requests that must be explained.
 const EXPLAINED: f64 = 0.5;
-/// From this share of what it may use on the CPU itself is what requests wait for.
+/// From this share of the machine on, CPU is wanting.
 const SATURATED: f64 = 0.9;
-/// A queue that grew by fewer is no queue.
+/// Below this share of the machine, CPU is not why work queues.
+const IDLE: f64 = 0.5;
+/// A queue that grew by fewer than this does not count as growing.
 const GREW_BY: f64 = 10.0;
 /// From quarter to quarter of the recording a queue that keeps growing from nothing is 1.67 and 1.4 times as long.
 const GREW_TIMES: f64 = 1.25;
@@ -44,8 +46,12 @@ pub(crate) enum Slowness {
         /// How many in the last one.
         to: f64,
     },
-    /// Requests are slow, the CPU is busy, and no sample says with what.
+    /// Requests of a route take long, CPU is wanting, and no finding says what uses it.
     Cpu {
+        /// The slow route with the most time.
+        route: String,
+        /// Its median.
+        p50_ms: f64,
         /// The busy share of it.
         share: f64,
     },
@@ -59,13 +65,13 @@ pub(crate) fn of(facts: &Facts<'_>) -> Option<Slowness> {
 fn slow_requests(facts: &Facts<'_>) -> Option<Slowness> {
     let is_slow = |work: &Work| work.count >= FEWEST && work.p50_ms.is_some_and(|p50_ms| p50_ms >= SLOW_MS);
     // A service that calls itself answers its own calls: those are explained by whatever explains the caller.
-    let called = called_itself(facts);
-    let routes = facts.routes().iter().filter(|(name, _)| called != Some(name.as_str()));
+    let called = facts.http.and_then(|calls| facts.called_itself(calls));
+    let routes = facts.routes().iter().filter(|(name, _)| called.is_none_or(|(of, _)| of != name));
     let (slow, fast): (Vec<_>, Vec<_>) = routes.partition(|(_, work)| is_slow(work));
     let (route, work) = slow.first()?;
     let under_way: f64 = slow.iter().map(|(_, work)| work.under_way()).sum();
     if let Some(share) = facts.cpu.filter(|share| *share >= SATURATED) {
-        return facts.sampling.is_none().then_some(Slowness::Cpu { share });
+        return Some(Slowness::Cpu { route: route.clone(), p50_ms: work.p50_ms.unwrap_or(SLOW_MS), share });
     }
     let of_fast = fast.iter().map(|(_, work)| work.under_way()).sum();
     let explained = (explained(facts, of_fast, under_way) / under_way.max(1e-9)).min(1.0);
@@ -85,20 +91,26 @@ fn explained(facts: &Facts<'_>, of_fast: f64, under_way: f64) -> f64 {
         calls.partition(|work| work.p50_ms.is_some_and(|p50_ms| p50_ms >= SLOW_MS / 2.0));
     let sum = |calls: &[Work]| calls.iter().map(Work::under_way).sum::<f64>();
     let threads = threads_in_work(facts);
-    let queued = queued(facts.recording) + pending_connections(facts.recording);
+    // Work queues because the CPU is busy. On an idle machine the queue is a symptom: what holds the workers is not known.
+    let is_idle = facts.cpu.is_some_and(|share| share < IDLE);
+    let queued = if is_idle { 0.0 } else { queued(facts.recording) } + pending_connections(facts.recording);
     let paused = pause_share(facts) * under_way;
     sum(&long) + queued + paused + (sum(&short) + threads - of_fast).max(0.0)
 }
 
 /// Threads that ran or waited within work, on average, without those that wait for a call that is counted as a call.
+///
+/// A thread outside managed code may run or wait, and its stack does not say for what: no more of them ran than the
+/// process used CPU, and the rest explains nothing.
 fn threads_in_work(facts: &Facts<'_>) -> f64 {
-    facts.threads(|group| {
+    let used = facts.cpu.map_or(f64::MAX, |share| share * facts.cores);
+    let waiting = facts.threads(|group| {
         let marks = facts.index.marks(group.stack);
         let is_call = facts.database.is_some() && marks.has(Marks::DATABASE)
             || facts.http.is_some() && marks.has(Marks::HTTP);
-        let waits = group.state == State::Waiting && !facts.stands(group) && marks.has(Marks::WORK);
-        facts.is_busy(group) || waits && !is_call
-    })
+        group.state == State::Waiting && !facts.stands(group) && marks.has(Marks::WORK) && !is_call
+    });
+    waiting + facts.busy().min(used)
 }
 
 /// Work in the thread pool's queue, on average.
@@ -126,19 +138,6 @@ fn pause_share(facts: &Facts<'_>) -> f64 {
     crate::gcfacts::pause_share(facts, |_| true)
 }
 
-/// The route that answers the service's own calls: as many requests as there are calls, and about their time.
-fn called_itself<'a>(facts: &'a Facts<'_>) -> Option<&'a str> {
-    let (routes, calls) = (facts.routes(), facts.http?);
-    let near = |a: f64, b: f64| (a - b).abs() <= 0.1 * b.max(1.0);
-    let called = routes.iter().find(|(_, work)| {
-        routes.len() > 1
-            && near(work.per_second(), calls.per_second())
-            && work.under_way() <= calls.under_way() * 1.05
-            && work.under_way() >= 0.5 * calls.under_way()
-    });
-    called.map(|(name, _)| name.as_str())
-}
-
 /// Queues that the runtime and its servers publish, in words.
 const QUEUES: [(&str, &str); 5] = [
     ("dotnet.thread_pool.queue.length", "work items in the thread pool's queue"),
@@ -152,9 +151,6 @@ const QUEUES: [(&str, &str); 5] = [
 fn growing_queue(recording: &Trace) -> Option<Slowness> {
     let quarter = recording.exhibit.duration_ns / 4;
     QUEUES.into_iter().find_map(|(name, what)| {
-        if recording.strings.find(name).unwrap_or(Sym::NONE) == Sym::NONE {
-            return None;
-        }
         let kinds = ["value", "total"].map(|kind| metered_totals(recording, name, kind));
         let values = kinds.into_iter().find(|values| !values.is_empty())?;
         let mean_of = |at: i64| {
@@ -218,6 +214,28 @@ mod tests {
         // Ten calls per fast request: five under way on average, as many as fast requests.
         scene.meter(CALLS, 100_000.0, 0.5, "");
         check(scene, Some(0.0));
+    }
+
+    #[test]
+    fn threads_outside_managed_code_explain_no_more_than_the_cpu_that_was_used() {
+        let mut scene = Scene::new();
+        scene.meter(REQUESTS, 1000.0, 80.0, r#"{"http.route":"/cart"}"#);
+        for _ in 0..8 {
+            let worker = scene.thread("pool");
+            scene.outside(worker, 0..LOOKS, &[WORK, CART]);
+        }
+        scene.counter(0, "cpu-usage", "value", 5.0, "");
+        scene.counter(0, "dotnet.thread_pool.queue.length", "total", 11.0, "{}");
+        // Two processors, of which 5 % were used: 0.1 of 8 requests under way.
+        check(scene, Some(0.0125));
+    }
+
+    #[test]
+    fn slow_requests_on_a_saturated_machine_are_no_all_clear() {
+        let mut scene = Scene::new();
+        scene.meter(REQUESTS, 1000.0, 80.0, r#"{"http.route":"/cart"}"#);
+        scene.counter(0, "cpu-usage", "value", 95.0, "");
+        assert!(matches!(scene.facts(super::of), Some(Slowness::Cpu { .. })));
     }
 
     #[test]

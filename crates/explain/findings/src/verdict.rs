@@ -1,10 +1,12 @@
 //! The verdict: what all findings say together, in one sentence, and how far it can be trusted.
 //!
 //! ```text
-//!  too short, damaged, or fewer than half of the checks could run ──▶ cannot judge   (unless something was found)
-//!  a finding above a note                                         ──▶ problem
-//!  requests are slow, or a queue grows, and nothing says why      ──▶ unexplained
-//!  else                                                           ──▶ healthy
+//!  too short                                                  ──▶ cannot judge
+//!  a finding above a note                                     ──▶ problem
+//!  much is missing                                            ──▶ cannot judge
+//!  requests are slow, or a queue grows, and nothing says why  ──▶ unexplained
+//!  fewer than half of the checks could run                    ──▶ cannot judge
+//!  else                                                       ──▶ healthy
 //! ```
 
 use crate::LEAST_SECONDS;
@@ -75,36 +77,46 @@ fn what_to_record(facts: &Facts<'_>) -> String {
 
 /// That something is wrong which nothing explains.
 fn unexplained(facts: &Facts<'_>, of: &Slowness) -> String {
-    let each = !facts.recording.requests.start_ns.is_empty() && !facts.recording.requests_are_of_bursts();
-    let next = if each {
+    let named = |route: &str| {
+        if route.is_empty() { "Requests".to_owned() } else { format!("Requests to {route}") }
+    };
+    let next = if facts.recording.has_each_request() {
         "The tab Requests of `casebook open` shows each of them"
     } else {
         "Record with --profile requests"
     };
     match of {
         Slowness::Requests { route, p50_ms, explained } => {
-            let idle = match facts.cpu {
-                Some(cpu) if cpu < 0.3 => " on an idle machine",
-                _ => "",
-            };
+            // The share is of the machine, and says nothing of what other processes use.
+            let idle = facts.cpu.filter(|cpu| *cpu < 0.3).map_or_else(String::new, |cpu| {
+                format!(" while the service uses {} of the machine's CPU", percent(cpu))
+            });
             let why = if *explained < 0.01 {
                 "nothing that was recorded explains it".to_owned()
             } else {
                 let ms = duration(p50_ms * explained);
                 format!("{ms} of that ({}) is explained", percent(*explained))
             };
-            let named = if route.is_empty() { "Requests".to_owned() } else { format!("Requests to {route}") };
-            format!("{named} take {} at p50{idle}; {why}. {next}.", duration(*p50_ms))
+            format!("{} take {} at p50{idle}; {why}. {next}.", named(route), duration(*p50_ms))
         }
         Slowness::Queue { what, from, to } => format!(
             "The number of {what} grows from {} to {} and nothing that was recorded explains it. {next}.",
             said(*from),
             said(*to)
         ),
-        Slowness::Cpu { share } => format!(
-            "The CPU is {} busy while requests are slow, and no sample says with what. Record with --profile default.",
-            percent(*share)
-        ),
+        Slowness::Cpu { route, p50_ms, share } => {
+            let next = if facts.sampling.is_some() {
+                "no single method explains that. The flame graph of `casebook open` shows all of them"
+            } else {
+                "no sample says for what. Record with --profile default"
+            };
+            format!(
+                "{} take {} at p50 and the service uses {} of the machine's CPU; {next}.",
+                named(route),
+                duration(*p50_ms),
+                percent(*share)
+            )
+        }
     }
 }
 

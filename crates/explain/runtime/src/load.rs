@@ -66,7 +66,7 @@ pub fn requests(recording: &Trace) -> Option<Work> {
 
 /// Requests from their rows, if these are of all the time: a burst holds whole only what is shorter than it.
 fn whole_requests(recording: &Trace) -> Option<Work> {
-    if recording.requests_are_of_bursts() {
+    if !recording.has_each_request() {
         return None;
     }
     let rows = &recording.requests.dur_ns;
@@ -145,8 +145,8 @@ fn from_times(sorted: &Sorted<'_, i64>, observed_ns: i64) -> Work {
 
 fn from_meter(recording: &Trace, name: &str) -> Option<Work> {
     let mut published = Published::default();
-    for (kind, values) in published.lists() {
-        values.extend(metered(recording, name, kind));
+    for kind in Published::KINDS {
+        published.of_kind(kind).extend(metered(recording, name, kind));
     }
     published.work(recording.metered_ns()?)
 }
@@ -161,13 +161,15 @@ struct Published {
 }
 
 impl Published {
-    fn lists(&mut self) -> [(&'static str, &mut Vec<Metered>); 4] {
-        [
-            ("count", &mut self.counts),
-            ("sum", &mut self.sums),
-            ("p50", &mut self.medians),
-            ("p99", &mut self.p99s),
-        ]
+    const KINDS: [&'static str; 4] = ["count", "sum", "p50", "p99"];
+
+    fn of_kind(&mut self, kind: &str) -> &mut Vec<Metered> {
+        match kind {
+            "count" => &mut self.counts,
+            "sum" => &mut self.sums,
+            "p50" => &mut self.medians,
+            _ => &mut self.p99s,
+        }
     }
 
     /// `None` if nothing was counted.
@@ -214,8 +216,7 @@ pub fn routes(recording: &Trace) -> Vec<(String, Work)> {
 }
 
 fn routes_of_rows(recording: &Trace) -> Vec<(String, Work)> {
-    let Some(observed_ns) = observed_ns(recording, "events").filter(|_| !recording.requests_are_of_bursts())
-    else {
+    let Some(observed_ns) = observed_ns(recording, "events").filter(|_| recording.has_each_request()) else {
         return Vec::new();
     };
     let mut routes: BTreeMap<Sym, Vec<i64>> = BTreeMap::new();
@@ -234,15 +235,10 @@ fn routes_of_rows(recording: &Trace) -> Vec<(String, Work)> {
 fn routes_of_meter(recording: &Trace) -> Vec<(String, Work)> {
     let Some(observed_ns) = recording.metered_ns() else { return Vec::new() };
     let mut routes: BTreeMap<&str, Published> = BTreeMap::new();
-    for at in 0..4 {
-        let mut published = Published::default();
-        let Some((kind, _)) = published.lists().into_iter().nth(at) else { continue };
+    for kind in Published::KINDS {
         for of in metered(recording, REQUESTS_METER, kind) {
             let route = tag(recording, of.tags, "http.route").unwrap_or(NO_ROUTE);
-            let lists = routes.entry(route).or_default().lists();
-            if let Some((_, values)) = lists.into_iter().nth(at) {
-                values.push(of);
-            }
+            routes.entry(route).or_default().of_kind(kind).push(of);
         }
     }
     let work = routes.into_iter().filter_map(|(route, of)| Some((route.to_owned(), of.work(observed_ns)?)));

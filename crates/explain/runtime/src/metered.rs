@@ -4,10 +4,7 @@
 //! counts and sums add up over intervals and tags, quantiles do not.
 
 use base::stats::{Share, select};
-use model::{Sym, Trace};
-
-/// The largest value that is believed.
-pub(crate) const MOST: f64 = 1e15;
+use model::{LARGEST_METERED, Sym, Trace};
 
 /// A published value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +27,7 @@ pub fn metered(recording: &Trace, name: &str, kind: &str) -> Vec<Metered> {
     named
         .filter_map(|(at, _)| rows.row(at))
         // More of anything is in no recording: such a value is damaged.
-        .filter(|row| row.value.abs() <= MOST)
+        .filter(|row| row.value.abs() <= LARGEST_METERED)
         .map(|row| Metered { ts_ns: row.ts_ns, value: row.value, tags: row.tags })
         .collect()
 }

@@ -20,8 +20,7 @@ const PATHS: &[ListColumn] = &[
 
 /// The part of requests.
 pub(crate) fn part(recording: &Trace) -> Part {
-    let whole = !recording.requests.start_ns.is_empty() && !recording.requests_are_of_bursts();
-    if whole { from_rows(recording) } else { from_meter(recording) }
+    if recording.has_each_request() { from_rows(recording) } else { from_meter(recording) }
 }
 
 /// Requests per second, wherever they were counted.

@@ -88,7 +88,7 @@ fn request_figures(recording: &Trace) -> ((f64, i64), f64, f64) {
     let rows = &recording.requests.dur_ns;
     let mut durations: Vec<i64> = rows.iter().copied().filter(|ns| *ns != NO_INT).collect();
     // A burst holds the short ones of its requests whole: their quantiles would be too low.
-    if durations.is_empty() || recording.requests_are_of_bursts() {
+    if durations.is_empty() || !recording.has_each_request() {
         return (rate, f64::NAN, f64::NAN);
     }
     let sorted = Sorted::new(&mut durations);

@@ -21,8 +21,8 @@ const COLLECTION_STOP: i64 = 3;
 pub const REQUESTS_METER: &str = "http.server.request.duration";
 /// Publications of one round lie closer together than this.
 const ONE_ROUND_NS: i64 = 100_000_000;
-/// A larger value of a meter is damaged.
-const MOST: f64 = 1e15;
+/// The largest value of a meter that is believed: more of anything is in no recording.
+pub const LARGEST_METERED: f64 = 1e15;
 
 /// Where a count comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,11 @@ impl Trace {
         Some(Counted { count, observed_ns, by })
     }
 
+    /// Whether each request was recorded, all the time. A burst holds whole only the requests that are shorter than it.
+    pub fn has_each_request(&self) -> bool {
+        !self.requests.start_ns.is_empty() && !self.requests_are_of_bursts()
+    }
+
     /// Whether the rows of requests, or what their starts and ends tell, are of bursts alone.
     pub fn requests_are_of_bursts(&self) -> bool {
         let ended = self.events_of(HOSTING, REQUEST_STOP, &[REQUEST_START, REQUEST_STOP]);
@@ -131,17 +136,17 @@ impl Trace {
         let (name, kind) = (self.strings.find(name)?, self.strings.find("count")?);
         let rows = &self.counters;
         let named = rows.name.iter().zip(&rows.kind).zip(&rows.value);
-        let values = named.filter(|(of, value)| *of == (&name, &kind) && value.abs() <= MOST);
+        let values = named.filter(|(of, value)| *of == (&name, &kind) && value.abs() <= LARGEST_METERED);
         let (some, count) = values.fold((false, 0.0), |(_, sum), (_, value)| (true, sum + value));
         let observed_ns = self.metered_ns().filter(|_| some)?;
         Some(Counted { count: count.max(0.0), observed_ns, by: CountedBy::Meter })
     }
 
-    /// Nanoseconds that the counts of meters are of: each publication tells of the interval before it.
+    /// The time that the counts of meters cover, in nanoseconds. Each publication covers the interval before it.
     ///
-    /// The first interval may have begun before the recording, in a session that others share: it counts with the median
-    /// length of the others. A late publication tells of all the time since the one before. One that was lost tells
-    /// nothing, and where events were lost only the publications that are there count, each with the median length.
+    /// The first interval may have begun before the recording, if other listeners share the session: it counts with the
+    /// median length. A late publication covers all the time since the one before. A lost one covers nothing: if events
+    /// were lost, each publication that is there counts with the median length.
     pub fn metered_ns(&self) -> Option<i64> {
         let rows;
         let rounds = if self.counts.rounds.is_empty() {

@@ -59,8 +59,9 @@ pub(super) const RULE: Rule = Rule {
             that is merely busy, its time spread over the framework's work for many requests, is healthy",
     needs: &[Need::Samples],
     thresholds: &[SHARE, COMPUTING, BUSY, OF_MACHINE, MEDIAN, TAIL],
-    silent: "a note only if requests are fast all the same, or nothing is known of them: busy is not sick. Silent if CPU is free, if the busy time is spread over many methods or over the framework's own work \
-             for requests, or if threads are busy only while they hold a lock that others wait for",
+    silent: "if CPU is free, if the busy time is spread over many methods or over the framework's own work for requests, or if \
+             threads are busy only while they hold a lock that others wait for. A note if requests are fast all the same, or \
+             nothing is known of them: busy is not sick",
     why: "A request that computes holds its worker and a processor until it is done. Once all processors are busy, further \
           work queues, latency grows with the number of clients, and no setting of the pool helps: the work itself is the cost.",
     tries: &[

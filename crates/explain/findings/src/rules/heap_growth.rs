@@ -40,8 +40,8 @@ pub(super) const RULE: Rule = Rule {
     about: "what survives keeps growing: generation 2, LOH and POH after successive collections of any generation; what type, which caller",
     needs: &[Need::Gc],
     thresholds: &[GROWTH, RELATIVE, STEADY],
-    silent: "a note if there were only two or three collections, or for less than 3 s; silent where the heap falls back after full collections (`gc-gen2-churn`), where the growth ends within the recording \
-             (a cache that fills), and for a start",
+    silent: "if the heap falls back after full collections (`gc-gen2-churn`), or the growth ends within the recording (a cache \
+             that fills). A note if there were only two or three collections, or if it lasted less than 3 s",
     why: "The collector frees what nothing refers to any more. Growth after collections means that something still refers to each new \
           object: a static collection, a cache without a limit, an event whose handlers are never removed, a timer, a context that flows \
           into one. It ends at the memory limit, and before that collections take longer and longer, for they mark all of it.",

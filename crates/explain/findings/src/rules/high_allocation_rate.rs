@@ -37,8 +37,8 @@ pub(super) const RULE: Rule = Rule {
     about: "allocation rate drives collections; types and callers",
     needs: &[Need::Allocations],
     thresholds: &[RATE, COLLECTIONS, EACH_REQUEST],
-    silent: "a note where the collector has little to do all the same, where each request allocates little and there are many of \
-             them, or where requests allocate much at a rate that the collector bears; silent where large objects are the bulk (`loh-churn`)",
+    silent: "if large objects are the bulk (`loh-churn`). A note if the GC has little to do all the same, if there are many requests \
+             that each allocate little, or if requests allocate much at a rate that the GC bears",
     why: "Each thread allocates from a context of 8 kB by moving a pointer; when generation 0's budget is used up, a collection runs. \
           Garbage itself costs nothing to free, but the memory is cleared and brought through the caches again and again, and what \
           happens to live at each collection is copied.",

@@ -46,10 +46,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let calls = facts.http?;
     let recording = facts.recording;
     // A closed connection is counted by its duration, an opened one by its event or span.
-    let closed = metered_sum(recording, "http.client.connection.duration", "count").unwrap_or(0.0);
+    let closed = recording.metered_count("http.client.connection.duration");
     let (established, setups) = (established(facts), setups(facts));
-    let opened = closed.max(real_u64(count(established.len()))).max(real_u64(count(setups.len())));
-    let rate = opened / facts.seconds();
+    let told = real_u64(count(established.len())).max(real_u64(count(setups.len())));
+    let opened = told.max(closed.map_or(0.0, |of| of.count));
+    // Each count is of its own time.
+    let rate = (told / facts.seconds()).max(closed.map_or(0.0, |of| of.per_second()));
     let each = rate / calls.per_second().max(1e-3);
     if each < OPENED.value || rate < RATE.value || opened < FEWEST {
         return None;

@@ -89,15 +89,7 @@ fn is_waited_for(facts: &Facts<'_>, calls: Work) -> bool {
 
 /// Seconds of requests that are not answers to the service's own calls.
 fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
-    let routes = facts.routes();
-    // A route with as many requests as there are calls, and about their time, is what was called.
-    let called = routes.iter().find(|(_, work)| {
-        let near = |a: f64, b: f64| (a - b).abs() <= 0.1 * b.max(1.0);
-        near(work.per_second(), calls.per_second())
-            && work.seconds <= calls.seconds * 1.02
-            && routes.len() > 1
-            && work.seconds >= 0.5 * calls.seconds
-    });
+    let called = facts.called_itself(calls);
     called.map_or(requests.seconds, |(_, work)| requests.seconds - work.seconds).max(calls.seconds)
 }
 

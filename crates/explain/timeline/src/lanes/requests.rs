@@ -7,10 +7,8 @@ use crate::observed::Per;
 use crate::published;
 use base::number::{count, real};
 use base::stats::{Share, select};
-use model::NO_INT;
+use model::{NO_INT, REQUESTS_METER};
 use runtime::{known, metered, metered_totals};
-
-const METER: &str = "http.server.request.duration";
 
 /// Requests a second.
 pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
@@ -23,7 +21,7 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
         metric: None,
     };
     let rows = &ground.recording.requests;
-    if has_rows(ground) {
+    if ground.recording.has_each_request() {
         return ground.rate(subject, &rows.start_ns);
     }
     let subject = Subject {
@@ -31,7 +29,7 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
         table: "counters",
         ..subject
     };
-    let counts = metered_totals(ground.recording, METER, "count");
+    let counts = metered_totals(ground.recording, REQUESTS_METER, "count");
     if counts.is_empty() {
         return subject.published(ground.counted_rate(&[("requests-per-second", "rate", 1.0)])?);
     }
@@ -41,11 +39,6 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
         (from, to, value.max(0.0) / seconds)
     });
     subject.published(published::mean(&ground.grid, told))
-}
-
-/// Whether each request was recorded. A burst holds whole only the short ones, and between bursts none.
-fn has_rows(ground: &Ground<'_>) -> bool {
-    !ground.recording.requests.start_ns.is_empty() && !ground.recording.requests_are_of_bursts()
 }
 
 /// How long requests took.
@@ -59,7 +52,7 @@ pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
         metric: None,
     };
     let rows = &ground.recording.requests;
-    if !has_rows(ground) {
+    if !ground.recording.has_each_request() {
         return metered_latency(ground, subject);
     }
     let (mut p50, mut p99, mut endless) = (Vec::new(), Vec::new(), 0usize);
@@ -86,7 +79,7 @@ fn quantile_ms(times: &mut [i64], share: Share) -> Option<f64> {
 fn metered_latency(ground: &Ground<'_>, subject: Subject) -> Option<Lane> {
     let mut highest: Vec<(i64, f64)> = Vec::new();
     let to_millis = if is_in_millis(ground) { 1.0 } else { 1e3 };
-    for of in metered(ground.recording, METER, "p99") {
+    for of in metered(ground.recording, REQUESTS_METER, "p99") {
         let millis = of.value.max(0.0) * to_millis;
         match highest.last_mut() {
             // One round of publishing takes less than this.
@@ -102,7 +95,7 @@ fn metered_latency(ground: &Ground<'_>, subject: Subject) -> Option<Lane> {
 fn is_in_millis(ground: &Ground<'_>) -> bool {
     let strings = &ground.recording.strings;
     let rows = &ground.recording.counters;
-    let meter = strings.find(METER);
+    let meter = strings.find(REQUESTS_METER);
     let at = rows.name.iter().position(|name| Some(*name) == meter);
     at.and_then(|at| rows.unit.get(at)).is_some_and(|unit| strings.text(*unit) == "ms")
 }
@@ -118,7 +111,7 @@ pub(crate) fn under_way(ground: &Ground<'_>) -> Option<Lane> {
         metric: None,
     };
     let rows = &ground.recording.requests;
-    if !has_rows(ground) {
+    if !ground.recording.has_each_request() {
         let about = "Requests under way, as the service counted them";
         let counters = [
             ("http.server.active_requests", "value", 1.0),
@@ -223,9 +216,9 @@ mod tests {
     fn without_requests_the_meter_tells_of_its_intervals() {
         let mut recording = served(&[]);
         for (at, requests, seconds) in [(1, 10.0, 0.5), (2, 20.0, 0.25), (3, 0.0, 0.0)] {
-            counter(&mut recording, at * SECOND, METER, "count", requests);
-            counter(&mut recording, at * SECOND, METER, "p99", seconds);
-            counter(&mut recording, at * SECOND + 5, METER, "p99", seconds / 2.0);
+            counter(&mut recording, at * SECOND, REQUESTS_METER, "count", requests);
+            counter(&mut recording, at * SECOND, REQUESTS_METER, "p99", seconds);
+            counter(&mut recording, at * SECOND + 5, REQUESTS_METER, "p99", seconds / 2.0);
         }
         let ground = ground(&recording);
         assert_eq!(levels(&rate(&ground).unwrap()), [Some(10.0), Some(20.0), Some(0.0), None]);

@@ -112,12 +112,22 @@ pub(super) fn sampled_allocations(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
+/// Whether only the requests of bursts were recorded: a table of them must say so.
+fn in_bursts(ctx: &TraceCtx<'_>) -> bool {
+    ctx.here().recording.requests_are_of_bursts()
+}
+
 pub(super) fn paths(ctx: &TraceCtx<'_>) -> TableSpec {
     let start = ctx.during("start_ns");
     TableSpec::new(
         "paths",
         "Paths",
-        "Requests by what was asked for; the percentiles are of whole requests.",
+        if in_bursts(ctx) {
+            "Requests by what was asked for, of the bursts in which samples were taken: not all of them, and the long ones \
+             are not whole, so the percentiles are too low."
+        } else {
+            "Requests by what was asked for; the percentiles are of whole requests."
+        },
         format!(
             "select method, ifnull(route, path) as route, count(*) as requests, percentile(dur_ns, 50) as p50_ns, percentile(dur_ns, 99) as p99_ns, \
              max(dur_ns) as longest_ns, sum(dur_ns) as together_ns from requests where {start} group by 1, 2 order by 7 desc"
@@ -130,7 +140,11 @@ pub(super) fn requests(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "requests",
         "Requests",
-        "Each request.",
+        if in_bursts(ctx) {
+            "Each request of the bursts in which samples were taken."
+        } else {
+            "Each request."
+        },
         format!(
             "select start_ns, dur_ns, method, path, status, thread_first as thread, trace_id, activity from requests where {start} order by dur_ns desc nulls last"
         ),
