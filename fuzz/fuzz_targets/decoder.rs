@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use nettrace::{Decoder, Error, Limits, Summary};
 
 /// Limits that a small input reaches.
-const TIGHT: Limits = Limits { block_bytes: 2000, waiting_bytes: 3000 };
+const TIGHT: Limits = Limits { block_bytes: 2000, waiting_bytes: 3000, waiting_events: 50 };
 
 fuzz_target!(|bytes: &[u8]| {
     let last = bytes.last().copied().unwrap_or(0);

@@ -77,6 +77,7 @@ fn kinds() -> &'static [EventKind] {
         native("Microsoft-Windows-DotNETRuntimeRundown", &[143, 144, 153, 187]);
         native("Microsoft-DotNETCore-SampleProfiler", &[0]);
         native("Microsoft-DotNETCore-EventPipe", &[1]);
+        native("Universal.System", &[0, 1, 2, 3, 4, 5]);
         kinds.extend(described_kinds());
         kinds
     })
@@ -107,6 +108,8 @@ fn described_kinds() -> Vec<EventKind> {
         (HOSTING, 4, "RequestStop", Vec::new()),
         (LOGGING, 1, "FormattedMessage", log),
         (DIAGNOSTICS, 5, "Activity1Stop", Vec::new()),
+        ("Universal.Events", 1, "cpu", vec![field("Value", Kind::VarUInt)]),
+        ("Universal.Events", 2, "cswitch", vec![field("Value", Kind::VarUInt)]),
         ("Any", 1, "Thing", texts("Name")),
     ];
     let kind = |(provider, id, name, fields): (_, u32, _, Vec<Field>)| {
@@ -145,6 +148,7 @@ pub fn from_input(bytes: &[u8]) -> Vec<u8> {
 #[derive(Debug, Default)]
 struct Stream {
     bytes: Vec<u8>,
+    of_several: bool,
     pointer_size: u8,
 }
 
@@ -169,9 +173,11 @@ impl Stream {
         header.extend(sync_ticks.to_le_bytes());
         header.extend(ticks_per_second.to_le_bytes());
         header.extend(u32::from(self.pointer_size).to_le_bytes());
+        // Where the stream does not say its process, each thread does.
+        self.of_several = how & 16 != 0;
         header.extend(1u32.to_le_bytes());
-        text8("ProcessId", &mut header);
-        text8("1", &mut header);
+        text8(if self.of_several { "ExpectedCPUSamplingRate" } else { "ProcessId" }, &mut header);
+        text8(["1", "2", "1000", "1000000"][usize::from(how >> 5) % 4], &mut header);
         self.block(1, &header);
         self.threads();
         self.metadata();
@@ -180,7 +186,11 @@ impl Stream {
     fn threads(&mut self) {
         let mut rows = Vec::new();
         for thread in 0..NUMBERS {
-            rows.extend([3, 0, thread, 3, thread + 1]);
+            if self.of_several {
+                rows.extend([5, 0, thread, 2, thread / 2, 3, thread % 2 + 1]);
+            } else {
+                rows.extend([3, 0, thread, 3, thread + 1]);
+            }
         }
         self.block(6, &rows);
     }
@@ -372,6 +382,7 @@ fn describe(fields: &[Field], out: &mut Vec<u8>) {
             Kind::I32 => row.push(9),
             Kind::F32 => row.push(13),
             Kind::F64 => row.push(14),
+            Kind::VarUInt => row.push(21),
             _ => row.push(18),
         }
         out.extend((row.len() as u16).to_le_bytes());

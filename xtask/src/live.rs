@@ -7,10 +7,13 @@
 mod backend;
 mod behaviours;
 mod judge;
+mod limits;
 mod load;
 mod pairs;
+mod rates;
 mod services;
 mod session;
+mod surfaces;
 mod table;
 
 use crate::process;
@@ -31,8 +34,12 @@ pub(crate) struct Args {
 enum What {
     /// Each behaviour of two services: is the right cause found, and nothing else?
     Behaviours(behaviours::Args),
+    /// Requests and outgoing calls per second by the client, against every surface that says such a rate
+    Rates(rates::Args),
     /// Pairs of recordings of the same load, which must not differ, and one pair that must
     Pairs(pairs::Args),
+    /// Healthy services under limits that they do not reach, which must stay without findings above `note`
+    Limits(limits::Args),
 }
 
 /// What all of them take.
@@ -99,6 +106,8 @@ impl Common {
 pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
     match &args.what {
         What::Behaviours(args) => behaviours::run(args, workspace),
+        What::Rates(args) => rates::run(args, workspace),
+        What::Limits(args) => limits::run(args, workspace),
         What::Pairs(args) => pairs::run(args, workspace),
     }
 }

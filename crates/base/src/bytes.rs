@@ -238,16 +238,19 @@ impl<'a> Cursor<'a> {
 fn nul_unit(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0001_0001_0001_0001;
     const HIGHS: u64 = 0x8000_8000_8000_8000;
-    let (words, _) = bytes.as_chunks::<8>();
-    // Four units at once: the borrow of a subtraction reaches a unit's high bit only where a unit is 0.
-    let whole = words.iter().take_while(|word| {
-        let word = u64::from_le_bytes(**word);
-        word.wrapping_sub(ONES) & !word & HIGHS == 0
-    });
-    let before = whole.count().saturating_mul(4);
-    let rest = bytes.get(before.saturating_mul(2)..).unwrap_or_default();
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // Four units at once: the borrow of a subtraction reaches a unit's high bit only where a unit is 0. The lowest
+        // one that it reaches is 0 itself.
+        let nuls = word.wrapping_sub(ONES) & !word & HIGHS;
+        if nuls != 0 {
+            let unit = usize::try_from(nuls.trailing_zeros() / 16).unwrap_or(0);
+            return Some(at.saturating_mul(4).saturating_add(unit));
+        }
+    }
     let at = rest.as_chunks::<2>().0.iter().position(|unit| *unit == [0, 0])?;
-    Some(before.saturating_add(at))
+    Some(words.len().saturating_mul(4).saturating_add(at))
 }
 
 /// Text from 16-bit little-endian units; what is no text becomes U+FFFD, an odd last byte is left out.
@@ -313,6 +316,7 @@ mod tests {
         assert_eq!(text, "o\u{1d11e}\u{fffd}");
         assert_eq!(cursor.u8("next"), Ok(9));
         assert!(Cursor::new(b"a\0b", 0).utf16z("name").is_err());
+        assert_eq!(Cursor::new(&[1, 0, 0, 0, 1, 0, 0, 0], 0).utf16z("name"), Ok(&[1, 0][..]));
         for len in 0..40 {
             let mut bytes = vec![b'x'; 2 * len];
             bytes.extend_from_slice(&[0, 0, 0, 0, 1]);

@@ -3,6 +3,15 @@
 //! A reader notes here what it had to leave out and goes on. The list is bounded, since the kinds are constants of
 //! the code and each stands in it once.
 
+/// An event whose kind has no description that can be read: nothing of it is known.
+pub const NOT_DESCRIBED: &str = "event of a kind that is not described";
+/// A description that cannot be read: all events of its kind are lost with it.
+pub const DESCRIPTION: &str = "description of a kind of event damaged";
+/// Events whose numbers are out of order. They are read; only how many are missing is uncertain.
+pub const STEPS_BACK: &str = "sequence number steps back";
+/// Packed data that goes on behind the damage, unread.
+pub const PACKING: &str = "packed data damaged: the rest was not read";
+
 /// One kind of damage, or of remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
@@ -45,6 +54,17 @@ impl DamageLog {
     /// Whether anything in it is damage, and not a remark.
     pub fn has_damage(&self) -> bool {
         self.kinds.iter().any(|kind| kind.harm == Harm::Lost)
+    }
+
+    /// How often something was lost, whatever it was.
+    pub fn lost(&self) -> u64 {
+        let lost = self.kinds.iter().filter(|kind| kind.harm == Harm::Lost);
+        lost.fold(0, |sum, kind| sum.saturating_add(kind.count))
+    }
+
+    /// How often damage of a kind was met.
+    pub fn count(&self, what: &str) -> u64 {
+        self.kinds.iter().find(|kind| kind.what == what).map_or(0, |kind| kind.count)
     }
 
     /// Adds a count of damage that was kept elsewhere.

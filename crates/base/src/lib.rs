@@ -7,6 +7,7 @@
 pub mod bytes;
 pub mod damage;
 pub mod ground;
+pub mod near;
 pub mod number;
 pub mod stats;
 pub mod time;

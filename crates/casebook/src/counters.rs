@@ -33,8 +33,6 @@ mod stream;
 const BEGIN: Duration = Duration::from_secs(10);
 /// How long a runtime has to end a session.
 const END: Duration = Duration::from_secs(4);
-/// How long nothing may come before that is told.
-const SILENCE: Duration = Duration::from_secs(10);
 /// How often signals, the terminal's size and the time are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the page is shown anew though nothing came.
@@ -331,12 +329,20 @@ impl<'a> Watch<'a> {
     /// Passes on what came.
     fn hand_on(&mut self) -> anyhow::Result<()> {
         let readings = self.feed.readings();
+        if !readings.is_empty() {
+            self.notes.lives();
+        }
+        // Also what is held back until it is known whether a meter of that name answers.
+        for of in readings.iter().filter(|of| self.choice.wants(of)) {
+            self.notes.heard(&of.provider);
+        }
         let shown = self.choice.pass(readings);
         self.pass_on(&shown)?;
         for note in self.feed.notes() {
             self.notes.tell_of(&note);
         }
-        let silence = SILENCE.max(self.args.interval.saturating_mul(3));
+        // The first values come an interval after the session began.
+        let silence = self.args.interval.saturating_mul(2).saturating_add(SETTLE);
         self.notes.look_for_silence(self.since.elapsed() >= silence);
         Ok(())
     }
@@ -350,7 +356,6 @@ impl<'a> Watch<'a> {
             rows.write(readings, self.feed.start_utc_ns().unwrap_or(0))?;
         }
         for of in readings {
-            self.notes.heard(&of.provider);
             if self.output.shown != Shown::Nothing {
                 self.table.take(&reading(of));
             }

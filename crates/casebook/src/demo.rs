@@ -3,7 +3,7 @@
 use crate::serving::{self, Site};
 use crate::{ps, reading, record};
 use anyhow::{Context, ensure};
-use import::Options;
+use import::{Options, Process};
 use model::Evidence;
 use page::{Pages, Tour};
 use std::io::{IsTerminal, Read, Write};
@@ -191,7 +191,7 @@ fn record_live(pid: u32) -> anyhow::Result<(u32, PathBuf)> {
 
 fn add_live(tour: &mut Tour, pid: u32, out: &Path) -> anyhow::Result<()> {
     let begun = now();
-    let recording = reading::open(out, true)?;
+    let recording = reading::open(out, true, Process::MostSampled)?;
     let title = format!("Live: process {pid}");
     let about = format!("Recorded just now; the recording stays in {}.", out.display());
     let pages = Pages::new(recording)?;

@@ -1,6 +1,7 @@
 //! `casebook diff`: what changed between two recordings, on a page or as JSON.
 
 use crate::format::print_json;
+use crate::mine;
 use crate::reading;
 use anyhow::Result;
 use clap::ValueEnum;
@@ -12,11 +13,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use text::diff::Rows;
 
-/// What changed between two recordings of a service, in one list, what changed most first
+/// What changed between two recordings of a service: one sentence, findings, ten rows or fewer by cause
 ///
-/// Each row says whether the change is beyond what both recordings vary by themselves. How that is decided, and how
-/// the list is ordered, stands in docs/diff.md. One recording of each tells nothing of how two runs of the same
-/// service differ.
+/// A row is beyond noise if its change is more than two runs of one service differ by, corrected for the number of
+/// comparisons. docs/diff.md says how that is decided.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  casebook diff before.nettrace after.nettrace\n  casebook diff before.nettrace after.nettrace --per request   # where the load differs\n  casebook diff monday/ friday/ --all\n  casebook diff a.nettrace.zst b.nettrace.zst --format json | jq '.changes[] | select(.verdict == \"beyond noise\")'"
@@ -26,9 +26,13 @@ pub(crate) struct Args {
     before: PathBuf,
     /// The recording after
     after: PathBuf,
+    #[command(flatten)]
+    whose: reading::WhoseTwo,
     /// What amounts are divided by
     #[arg(long, value_enum, default_value_t = Per::Duration)]
     per: Per,
+    #[command(flatten)]
+    mine: mine::Mine,
     /// Show every row, also those within the noise
     #[arg(long)]
     all: bool,
@@ -54,9 +58,11 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let my = args.mine.code()?;
+    let [before, after] = args.whose.before_and_after()?;
     let (before, after) =
-        (reading::open_trace(&args.before, false)?, reading::open_trace(&args.after, false)?);
-    let indices = (StackIndex::new(&before), StackIndex::new(&after));
+        (reading::open_trace(&args.before, false, before)?, reading::open_trace(&args.after, false, after)?);
+    let indices = (StackIndex::with(&before, &my), StackIndex::with(&after, &my));
     let reports = (findings::explain_with(&before, &indices.0), findings::explain_with(&after, &indices.1));
     let basis = match args.per {
         Per::Duration => Basis::Duration,

@@ -1,12 +1,13 @@
 //! `casebook explain`: what a recording says about the service, on a page or as JSON.
 
 use crate::format::print_json;
+use crate::mine;
 use crate::reading;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use model::{Evidence, Kind};
 use report::{Explanation, Severity, State};
-use runtime::StackIndex;
+use runtime::{MyCode, StackIndex};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder
     #[arg(required_unless_present = "rules")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    whose: reading::Whose,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -38,6 +41,8 @@ pub(crate) struct Args {
     /// Exit with 1 if a finding is at least this severe, or if the verdict is this one; several with commas between them
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     fail_on: Vec<FailOn>,
+    #[command(flatten)]
+    mine: mine::Mine,
     /// Print how each rule decides, as Markdown, and exit
     #[arg(long, conflicts_with_all = ["fail_on", "figures", "topic"])]
     rules: bool,
@@ -91,9 +96,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.file.as_deref().unwrap_or_else(|| Path::new(""));
-    let evidence = reading::open(file, false)?;
+    let my = args.mine.code()?;
+    let evidence = reading::open(file, false, args.whose.or_most_sampled())?;
     let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();
-    let (explanation, topics) = explained(&evidence, &ids)?;
+    let (explanation, topics) = explained(&evidence, &ids, &my)?;
     ensure!(
         args.fail_on.is_empty() || explanation.verdict.is_some(),
         "{} is a {}, for which there are no rules: --fail-on is for traces (.nettrace)",
@@ -123,7 +129,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Everything that is said of an exhibit of any kind, and the topics that were asked for.
-fn explained(evidence: &Evidence, ids: &[Id]) -> Result<(Explanation, Vec<Topic>)> {
+fn explained(evidence: &Evidence, ids: &[Id], my: &MyCode) -> Result<(Explanation, Vec<Topic>)> {
     let (kind, file) = (evidence.kind(), &evidence.exhibit().file);
     ensure!(
         ids.is_empty() || kind == Kind::Trace,
@@ -132,7 +138,7 @@ fn explained(evidence: &Evidence, ids: &[Id]) -> Result<(Explanation, Vec<Topic>
     );
     match evidence {
         Evidence::Trace(trace) => {
-            let index = StackIndex::new(trace);
+            let index = StackIndex::with(trace, my);
             let explanation = findings::explanation(trace, &index);
             let topics = topics::explain(trace, &index, &explanation.parts, ids);
             Ok((explanation, topics))
@@ -188,8 +194,8 @@ mod tests {
 
     #[test]
     fn topics_are_for_traces_alone() {
-        let refused = explained(&Kind::Bench.empty(), &[Id::Gc]).unwrap_err().to_string();
+        let refused = explained(&Kind::Bench.empty(), &[Id::Gc], &MyCode::default()).unwrap_err().to_string();
         assert!(refused.contains("is a benchmark file: --topic is for traces"), "{refused}");
-        assert!(explained(&Kind::Trace.empty(), &[Id::Gc]).is_ok());
+        assert!(explained(&Kind::Trace.empty(), &[Id::Gc], &MyCode::default()).is_ok());
     }
 }

@@ -1,11 +1,13 @@
 //! `casebook export`: a recording in the formats of other viewers, as tables, or as one page.
 
+use crate::mine;
 use crate::reading;
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 use exhibit::{Folder, PendingFolder, same_file, write_whole};
 use export::{LeftOut, Report, What};
 use model::{Evidence, Kind};
+use runtime::MyCode;
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -31,9 +33,13 @@ pub(crate) struct Args {
     /// without it the recording's name with the format's ending, in the current folder
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    whose: reading::Whose,
     /// What a folded file counts [default: samples], and what pprof shows first [default: running]
     #[arg(long, value_enum, value_name = "METRIC")]
     metric: Option<Metric>,
+    #[command(flatten)]
+    mine: mine::Mine,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,9 +104,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         "{} is a recording that is read here: the export would destroy it, write to another file",
         output.display()
     );
+    let mine = args.mine.code()?;
     // A folder that cannot be written is told before the recording is read, which may take long.
     let folder = to.is_folder().then(|| begin_folder(&output)).transpose()?;
-    let evidence = reading::open(&args.file, to.has_payloads())?;
+    // A page speaks of one service.
+    let process = if to == To::Html { args.whose.or_most_sampled() } else { args.whose.or_all() };
+    let evidence = reading::open(&args.file, to.has_payloads(), process)?;
     let kind = evidence.kind();
     let report = match folder {
         Some(folder) => {
@@ -110,11 +119,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         None if stdout => {
             let mut out = BufWriter::new(std::io::stdout().lock());
-            let report = one_file(evidence, to, args.metric, &mut out)?;
+            let report = one_file(evidence, to, args.metric, &mine, &mut out)?;
             out.flush()?;
             report
         }
-        None => write_whole(&output, |out| one_file(evidence, to, args.metric, out))?,
+        None => write_whole(&output, |out| one_file(evidence, to, args.metric, &mine, out))?,
     };
     let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
     // There is nowhere left to tell of an error of standard error.
@@ -225,9 +234,15 @@ fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString>
 }
 
 /// Writes a format that is one file.
-fn one_file(evidence: Evidence, to: To, metric: Option<Metric>, out: &mut impl Write) -> Result<Report> {
+fn one_file(
+    evidence: Evidence,
+    to: To,
+    metric: Option<Metric>,
+    mine: &MyCode,
+    out: &mut impl Write,
+) -> Result<Report> {
     let Some(format) = to.profile() else {
-        out.write_all(page::Pages::new(evidence)?.file().as_bytes())?;
+        out.write_all(page::Pages::of(evidence, None, mine)?.file().as_bytes())?;
         return Ok(Report::default());
     };
     let kind = evidence.kind().title();
@@ -363,7 +378,8 @@ mod tests {
     /// The exit of an export of a fixture.
     fn exported(to: To, output: &Path) -> Result<ExitCode> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
-        run(&Args { file, to, output: Some(output.to_path_buf()), metric: None })
+        let (whose, mine) = (reading::Whose { pid: None }, mine::Mine::default());
+        run(&Args { file, to, output: Some(output.to_path_buf()), whose, metric: None, mine })
     }
 
     #[test]
@@ -412,6 +428,8 @@ mod tests {
             to,
             output: Some(output.to_path_buf()),
             metric,
+            whose: reading::Whose { pid: None },
+            mine: mine::Mine::default(),
         };
         check(args(To::Chrome, &trace, None), "the export would destroy it");
         check(args(To::Csv, Path::new("-"), None), "csv is a file a table");

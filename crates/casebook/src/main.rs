@@ -10,6 +10,7 @@ mod explain;
 mod export;
 mod format;
 mod guard;
+mod mine;
 mod open;
 mod ps;
 mod query;

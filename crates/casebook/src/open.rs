@@ -1,5 +1,6 @@
 //! `casebook open`: an exhibit as pages in the browser, alone or compared with an earlier one.
 
+use crate::mine;
 use crate::reading;
 use crate::serving::{self, Site};
 use page::Pages;
@@ -22,6 +23,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "OTHER")]
     against: Option<PathBuf>,
     #[command(flatten)]
+    whose: reading::WhoseTwo,
+    #[command(flatten)]
+    mine: mine::Mine,
+    #[command(flatten)]
     serving: serving::Where,
 }
 
@@ -32,10 +37,10 @@ impl Site for Pages {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let here = reading::open(&args.file, true)?;
-    let pages = match &args.against {
-        None => Pages::new(here)?,
-        Some(other) => Pages::compared(here, reading::open(other, true)?)?,
-    };
+    let mine = args.mine.code()?;
+    let [before, after] = args.whose.before_and_after()?;
+    let here = reading::open(&args.file, true, after)?;
+    let earlier = args.against.as_ref().map(|other| reading::open(other, true, before)).transpose()?;
+    let pages = Pages::of(here, earlier, &mine)?;
     serving::serve(pages, &args.serving)
 }

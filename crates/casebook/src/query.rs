@@ -23,6 +23,8 @@ pub(crate) struct Args {
     /// a.gc, b.gc; those of a folder of several exhibits are named by its sub-folders
     #[arg(required = true, num_args = 2.., value_names = ["FILE", "SQL"])]
     files_and_sql: Vec<String>,
+    #[command(flatten)]
+    whose: reading::Whose,
     /// How to print; without it as the ending of -o says, else as a table
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -73,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         sql::tables_used(sql, &kinds)?.iter().any(|(table, column)| table == "events" && column == "fields");
     let mut opened = Vec::new();
     for of in exhibits {
-        opened.push((of.name, reading::open(&of.path, payloads)?));
+        opened.push((of.name, reading::open(&of.path, payloads, args.whose.or_all())?));
     }
     tell_losses(&opened);
     let start = start_micros(&opened);

@@ -1,6 +1,6 @@
 //! Opening an exhibit, with progress on a terminal's standard error once it lasts over a second.
 
-use import::{Found, Options, Progress};
+use import::{Found, Options, Process, Progress};
 use model::{Evidence, Trace};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -12,9 +12,49 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the line is written anew.
 const EVERY: Duration = Duration::from_millis(200);
 
+/// Which process, for commands that read a recording.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Whose {
+    /// Read only this process of a recording that holds several
+    #[arg(long, value_name = "PID")]
+    pub(crate) pid: Option<u64>,
+}
+
+impl Whose {
+    /// The process that was chosen, else all: for commands that show rows.
+    pub(crate) fn or_all(self) -> Process {
+        self.pid.map_or(Process::All, Process::Only)
+    }
+
+    /// The process that was chosen, else the one with most samples: for commands that speak of one service.
+    pub(crate) fn or_most_sampled(self) -> Process {
+        self.pid.map_or(Process::MostSampled, Process::Only)
+    }
+}
+
+/// Which process of two recordings, for commands that compare.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct WhoseTwo {
+    /// Read only this process of recordings that hold several; two numbers are of the one before and the one after
+    #[arg(long, value_name = "PID[,PID]", value_delimiter = ',')]
+    pid: Vec<u64>,
+}
+
+impl WhoseTwo {
+    /// The processes of the recording before and of the one after.
+    pub(crate) fn before_and_after(&self) -> anyhow::Result<[Process; 2]> {
+        match self.pid.as_slice() {
+            [] => Ok([Process::MostSampled; 2]),
+            [both] => Ok([Process::Only(*both); 2]),
+            [before, after] => Ok([Process::Only(*before), Process::Only(*after)]),
+            more => anyhow::bail!("expected --pid PID or --pid BEFORE,AFTER, found {} numbers", more.len()),
+        }
+    }
+}
+
 /// Opens a trace, for a command that is about traces alone.
-pub(crate) fn open_trace(path: &Path, payloads: bool) -> anyhow::Result<Arc<Trace>> {
-    let evidence = open(path, payloads)?;
+pub(crate) fn open_trace(path: &Path, payloads: bool, process: Process) -> anyhow::Result<Arc<Trace>> {
+    let evidence = open(path, payloads, process)?;
     let kind = evidence.kind();
     evidence.into_trace().ok_or_else(|| {
         anyhow::anyhow!("{} is a {}: this needs a trace (.nettrace)", path.display(), kind.title())
@@ -36,14 +76,14 @@ fn refuse_standard_input(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Opens an exhibit of any kind; payloads are kept only for callers that read `events.fields`.
-pub(crate) fn open(path: &Path, payloads: bool) -> anyhow::Result<Evidence> {
+pub(crate) fn open(path: &Path, payloads: bool, process: Process) -> anyhow::Result<Evidence> {
     refuse_standard_input(path)?;
     let options = Options { payloads, threads: 2 };
     if !std::io::stderr().is_terminal() {
-        return Ok(import::open(path, options)?);
+        return Ok(import::open_process(path, options, process, &mut |_| {})?);
     }
     let mut meter = Meter::new();
-    let opened = import::open_with_progress(path, options, &mut |progress| meter.tell(progress));
+    let opened = import::open_process(path, options, process, &mut |progress| meter.tell(progress));
     meter.clear();
     Ok(opened?)
 }

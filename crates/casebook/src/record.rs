@@ -107,19 +107,26 @@ fn profile(text: &str) -> Result<Profile, String> {
 }
 
 /// Reads along with a session for its counts.
-struct Along(Alongside);
+struct Along {
+    reader: Alongside,
+    /// Whether an event of the provider came whose event is waited for, in any session.
+    heard: Arc<AtomicBool>,
+}
 
 impl Reader for Along {
     fn take(&mut self, bytes: &[u8]) {
-        self.0.take(bytes);
+        self.reader.take(bytes);
+        if self.reader.along().of_provider > 0 {
+            self.heard.store(true, Ordering::Release);
+        }
     }
 
     fn end(&mut self) {
-        self.0.end();
+        self.reader.end();
     }
 
     fn facts(&self) -> Facts {
-        let along = self.0.along();
+        let along = self.reader.along();
         Facts {
             start_ns: along.start_ns,
             events: along.events,
@@ -173,12 +180,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
          `casebook ps` lists processes"
     );
     let plan_of_folder = plan(args, Shape::Folder)?;
-    let stop_on = args.stop_on.as_deref().map(|text| {
-        EventName::parse(text).with_context(|| {
-            format!("`{text}` is no event: expected PROVIDER/EVENT, as in Microsoft-Windows-DotNETRuntime/GC/Start")
-        })
-    });
-    let stop_on = stop_on.transpose()?;
+    let stop_on = args.stop_on.as_deref().map(EventName::parse).transpose()?;
     let signals = Signals::catch()?;
     warn_of_cost(args);
     let mut launched = launch(args, &signals)?;
@@ -295,7 +297,11 @@ fn record(
         let enabled = dotnet_ipc::process::enable_perf_map(&subject.endpoint, Deadline::after(ANSWER));
         enabled.context("the runtime writes no map")?;
     }
-    let make_reader: MakeReader = Arc::new(move |_role| Box::new(Along(Alongside::new(stop_on.clone()))));
+    let mut silence = stop_on.as_ref().map(|event| Silence::new(event, &options.plan));
+    let heard = silence.as_ref().map(|of| Arc::clone(&of.heard)).unwrap_or_default();
+    let make_reader: MakeReader = Arc::new(move |_role| {
+        Box::new(Along { reader: Alongside::new(stop_on.clone()), heard: Arc::clone(&heard) })
+    });
     let control = Control::default();
     let mut line = said::Line::new(options);
     let outcome = recorder::record(subject, options, &control, &make_reader, &mut |progress: Progress| {
@@ -304,6 +310,10 @@ fn record(
             launched.resume_others();
         }
         line.tell(&progress);
+        if silence.is_some() && Silence::is_late(&progress) {
+            line.clear();
+            silence.take().iter().for_each(Silence::tell);
+        }
     });
     line.clear();
     if args.perf_map {
@@ -313,6 +323,48 @@ fn record(
     match outcome {
         Err(recorder::Error::Gone(pid)) => bail!("process {pid} has ended"),
         outcome => Ok(outcome?),
+    }
+}
+
+/// Waits for a word of the provider whose event ends the recording.
+struct Silence {
+    provider: String,
+    /// Whether the recording asks for its events.
+    is_asked: bool,
+    heard: Arc<AtomicBool>,
+}
+
+impl Silence {
+    /// How long a provider has to send anything before that is said. It may still come.
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    fn new(event: &EventName, plan: &Plan) -> Self {
+        let in_bursts = plan.bursts.iter().flat_map(|bursts| &bursts.providers);
+        let is_asked =
+            plan.main.iter().chain(in_bursts).any(|of| of.name.eq_ignore_ascii_case(event.provider()));
+        Self { provider: event.provider().to_owned(), is_asked, heard: Arc::default() }
+    }
+
+    fn is_late(progress: &Progress) -> bool {
+        progress.stage == recorder::Stage::Recording && progress.elapsed >= Self::PATIENCE
+    }
+
+    /// Says it, if nothing came.
+    fn tell(&self) {
+        if !self.heard.load(Ordering::Acquire) {
+            said::tell(&self.words());
+        }
+    }
+
+    fn words(&self) -> String {
+        let provider = &self.provider;
+        if self.is_asked {
+            format!(
+                "nothing from {provider} yet: no event source has that name, or it was not used; still waiting"
+            )
+        } else {
+            format!("{provider} is not recorded, so its event cannot come: add `--provider {provider}`")
+        }
     }
 }
 
@@ -380,4 +432,21 @@ fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) ->
         notes: &outcome.notes,
         copies: outcome.copies.iter().map(|path| path.display().to_string()).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_that_is_not_recorded_is_told_apart_from_one_that_is_silent() {
+        let check = |event: &str, expected: &str| {
+            let plan = Profile::Default.plan(Shape::Folder);
+            let words = Silence::new(&EventName::parse(event).unwrap(), &plan).words();
+            assert!(words.contains(expected), "{words}");
+        };
+        check("My-Source/Failed", "add `--provider My-Source`");
+        check("microsoft-windows-dotnetruntime/GC/Start", "still waiting");
+        check("Microsoft-DotNETCore-SampleProfiler/Thread/Sample", "still waiting");
+    }
 }

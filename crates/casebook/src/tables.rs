@@ -17,6 +17,8 @@ use text::tables::{catalogue, catalogue_of, markdown, text};
 pub(crate) struct Args {
     /// A recording, benchmark results, or an exhibit's folder
     file: Option<PathBuf>,
+    #[command(flatten)]
+    whose: reading::Whose,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -33,7 +35,8 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let opened = args.file.as_deref().map(|file| reading::open(file, false)).transpose()?;
+    let process = args.whose.or_all();
+    let opened = args.file.as_deref().map(|file| reading::open(file, false, process)).transpose()?;
     let catalogue = match opened {
         Some(evidence) => catalogue_of(&*evidence.tables(), evidence.kind()),
         None => catalogue(),

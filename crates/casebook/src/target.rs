@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
-use dotnet_ipc::discover::{Asked, State, ask, ask_all, find, find_process, is_suspended};
+use dotnet_ipc::discover::{Asked, RUNTIME_LIBRARY, State, ask, ask_all, find, find_process, is_suspended};
 use dotnet_ipc::process::ProcessInfo;
 use dotnet_ipc::{Endpoint, Error, Listener};
 use host::Proc;
@@ -95,7 +95,7 @@ fn without_socket(proc: &Proc, pid: u32, name: &str) -> String {
         Some(setting) => {
             format!("process {pid} ({name}) has no diagnostics socket: {setting}=0 turned it off")
         }
-        None if has_runtime(pid) => format!(
+        None if proc.has_mapped(pid, RUNTIME_LIBRARY) => format!(
             "process {pid} ({name}) is a .NET process, and its diagnostics socket is gone: something removed it, as \
              cleaners of temporary files do; it comes back when the process is started anew"
         ),
@@ -104,16 +104,6 @@ fn without_socket(proc: &Proc, pid: u32, name: &str) -> String {
              `casebook ps` lists those with one"
         ),
     }
-}
-
-/// Whether a process has a runtime of .NET among its libraries.
-fn has_runtime(pid: u32) -> bool {
-    /// Bytes of the list that are read: thousands of libraries.
-    const MOST_BYTES: u64 = 4 << 20;
-    let Ok(maps) = std::fs::File::open(format!("/proc/{pid}/maps")) else { return false };
-    let mut text = Vec::new();
-    let read = std::io::Read::read_to_end(&mut std::io::Read::take(maps, MOST_BYTES), &mut text);
-    read.is_ok() && String::from_utf8_lossy(&text).contains("/libcoreclr.so")
 }
 
 fn own_user() -> u32 {

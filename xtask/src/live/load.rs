@@ -222,7 +222,9 @@ impl Connection {
 
     /// Sends a request and reads its answer; gives the status, and whether the connection stays open.
     fn ask(&mut self, path: &str) -> Result<(u16, bool)> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+        // A service may call itself by the name that it was asked by.
+        let host = self.stream.peer_addr()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n\r\n");
         self.stream.write_all(request.as_bytes())?;
         let head = self.head()?;
         let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).context("no status")?;

@@ -138,6 +138,7 @@ fn record_one(
         ready: ready(pair.service),
         environment: &[],
         backend: &backend.url(),
+        wrapper: &[],
     })?;
     let exhibit = |letter: &str| out.join(format!("{}-{letter}", pair.name));
     let record = |letter: &str| casebook.record(service.pid(), SECONDS, "default", &exhibit(letter));
@@ -175,11 +176,11 @@ fn compare(casebook: &Casebook, pair: &Pair, out: &Utf8Path) -> Result<Compared>
     Ok(Compared { beyond, rows: rows.len() })
 }
 
-/// The row of the whole service's throughput, lower in the second recording.
+/// A row of throughput, of the whole service or of a route, that is lower in the second recording.
 fn is_throughput(row: &Value) -> bool {
     let less =
         row["after"].as_f64().zip(row["before"].as_f64()).is_some_and(|(after, before)| after < before);
-    row["subject"] == "throughput" && row["name"] == "" && less
+    row["subject"] == "throughput" && less
 }
 
 fn line(row: &Value) -> String {

@@ -30,6 +30,8 @@ pub(crate) struct Start<'a> {
     pub(crate) ready: &'a str,
     pub(crate) environment: &'a [(String, String)],
     pub(crate) backend: &'a str,
+    /// Words before the service's own command, which end by becoming it, such as `taskset -c 0`.
+    pub(crate) wrapper: &'a [&'a str],
 }
 
 /// A service that runs until it is dropped.
@@ -102,7 +104,7 @@ impl Ground {
         let data = self.folder.join("data").join(start.service);
         std::fs::create_dir_all(&data)?;
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]);
+        command.args(["--pdeathsig", "KILL"]).args(start.wrapper);
         command.arg(self.lab_folder().join("dotnet/dotnet")).arg(self.program(start.service));
         command
             .env("DOTNET_ROOT", self.lab_folder().join("dotnet"))

@@ -28,6 +28,11 @@ impl Casebook {
         Ok(done.stdout)
     }
 
+    /// The same as text.
+    pub(crate) fn text(&self, words: &[&str]) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.output(words)?).into_owned())
+    }
+
     pub(crate) fn json(&self, words: &[&str]) -> Result<Value> {
         let words: Vec<&str> = words.iter().copied().chain(["--format", "json"]).collect();
         let output = self.output(&words)?;

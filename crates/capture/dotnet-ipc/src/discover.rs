@@ -89,15 +89,30 @@ pub fn find_process(proc: &Proc, pid: u32) -> Option<Found> {
     // Another user's root may not be entered; where it is our own, the path leads there as well.
     let folders = [inside, PathBuf::from(&folder)];
     let user = proc.user_id(pid);
-    let socket = folders.iter().find_map(|folder| socket_in(folder, container_pid, &stat, user))?;
+    let socket = folders.iter().find_map(|folder| socket_in(folder, container_pid, &stat, user));
+    let socket =
+        socket.or_else(|| too_long(proc, pid, &socket_path(Path::new(&folder), container_pid, &stat)))?;
     Some(Found { pid, container_pid, socket, start_ticks: stat.start_ticks })
 }
+
+fn socket_path(folder: &Path, pid: u32, stat: &Stat) -> PathBuf {
+    folder.join(format!("dotnet-diagnostic-{pid}-{}-socket", stat.start_ticks))
+}
+
+/// Where a runtime would have its socket if the path were not too long: then it opens none, and says so to nobody.
+fn too_long(proc: &Proc, pid: u32, path: &Path) -> Option<PathBuf> {
+    let is_too_long = Error::of_length(path).is_some();
+    (is_too_long && proc.has_mapped(pid, RUNTIME_LIBRARY)).then(|| path.to_path_buf())
+}
+
+/// The library that every process with a runtime has mapped, unless it is one file with its runtime.
+pub const RUNTIME_LIBRARY: &str = "/libcoreclr.so";
 
 /// The socket of a process in a folder: by its key, which is when it began. One that another user put there is none:
 /// anyone may make files in a folder of temporary ones.
 fn socket_in(folder: &Path, pid: u32, stat: &Stat, user: Option<u32>) -> Option<PathBuf> {
     use std::os::unix::fs::MetadataExt;
-    let path = folder.join(format!("dotnet-diagnostic-{pid}-{}-socket", stat.start_ticks));
+    let path = socket_path(folder, pid, stat);
     let meta = std::fs::symlink_metadata(&path).ok()?;
     let is_owners = user.is_none_or(|user| meta.uid() == user || meta.uid() == 0);
     (is_socket(&meta) && is_owners).then_some(path)

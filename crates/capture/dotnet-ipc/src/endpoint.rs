@@ -121,8 +121,10 @@ impl Wire {
 fn connect(path: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
     let shown = || path.display().to_string();
     let seconds = whole_seconds(deadline);
+    let through = reachable(path)?;
+    let near = through.as_ref().map_or(path, |of| of.path.as_path());
     loop {
-        match connect_now(path) {
+        match connect_now(near) {
             Ok(stream) => return Ok(stream),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
@@ -136,6 +138,29 @@ fn connect(path: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
             return Err(Error::Silent(seconds));
         }
     }
+}
+
+/// A shorter path of a socket, which holds as long as this does.
+struct Through {
+    path: PathBuf,
+    _folder: std::fs::File,
+}
+
+/// Looks for a way to a socket whose path is too long for us: its own folder may be much nearer to its process than to us
+/// (`/proc/PID/root` stands before the path of one in a container), so it is reached through a handle of the folder. None if
+/// the path is short enough; an error if nothing is there, or the name alone is too long.
+fn reachable(path: &Path) -> Result<Option<Through>, Error> {
+    use std::os::unix::fs::FileTypeExt;
+    let Some(too_long) = Error::of_length(path) else { return Ok(None) };
+    let is_socket = std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+    let (Some(folder), Some(name), true) = (path.parent(), path.file_name(), is_socket) else {
+        return Err(too_long);
+    };
+    let Ok(folder) = std::fs::File::open(folder) else { return Err(too_long) };
+    let handle = std::os::fd::AsRawFd::as_raw_fd(&folder);
+    let short = Path::new("/proc/self/fd").join(handle.to_string()).join(name);
+    let is_short = Error::of_length(&short).is_none() && std::fs::metadata(&short).is_ok();
+    if is_short { Ok(Some(Through { path: short, _folder: folder })) } else { Err(too_long) }
 }
 
 #[cfg(target_os = "linux")]
@@ -176,6 +201,9 @@ impl Listener {
     /// replaced; anything else at that path is an error.
     pub fn bind(path: &Path) -> Result<Self, Error> {
         use std::os::unix::fs::FileTypeExt;
+        if let Some(too_long) = Error::of_length(path) {
+            return Err(too_long);
+        }
         let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
         if is_socket && matches!(connect(path, Deadline::after(INTRODUCTION)), Err(Error::Stale(_))) {
             std::fs::remove_file(path).map_err(Error::Io)?;

@@ -14,6 +14,16 @@ pub enum Error {
     /// There is no socket.
     #[error("there is no diagnostics socket at {0}")]
     NoSocket(String),
+    /// Linux takes no longer path of a socket.
+    #[error(
+        "the path of the diagnostics socket has {length} bytes, and Linux takes at most 107: {path}; set TMPDIR of the process to a shorter folder"
+    )]
+    PathTooLong {
+        /// The path.
+        path: String,
+        /// Its bytes.
+        length: usize,
+    },
     /// The socket's file is there, and nobody listens behind it.
     #[error("nobody listens at {0}: its process has ended")]
     Stale(String),
@@ -44,6 +54,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// That a path is too long for a socket, if it is.
+    pub(crate) fn of_length(path: &std::path::Path) -> Option<Self> {
+        /// `sun_path` has 108 bytes, and ends with a zero.
+        const MOST: usize = 107;
+        let length = path.as_os_str().len();
+        (length > MOST).then(|| Self::PathTooLong { path: path.display().to_string(), length })
+    }
+
     /// Whether the runtime does not know the command, or its form of it: an older one may do.
     pub fn is_unknown_command(&self) -> bool {
         matches!(self, Self::Refused(UNKNOWN_COMMAND | BAD_ENCODING) | Self::Closed)

@@ -7,6 +7,7 @@
 use crate::error::Error;
 use crate::folder::Folder;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::Path;
 use toml::Table;
@@ -82,6 +83,9 @@ pub struct Subject {
     /// The container that it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// Settings of .NET in its environment: variables that begin with `DOTNET_` or `COMPlus_`, and no others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Subject {

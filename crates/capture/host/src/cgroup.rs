@@ -50,6 +50,8 @@ pub struct Limits {
     pub cpuset_cores: Option<u32>,
     /// Memory; the smallest of the group and its ancestors.
     pub memory_bytes: Option<u64>,
+    /// Memory above which they are slowed down (version 2 only); the smallest of the group and its ancestors.
+    pub memory_high_bytes: Option<u64>,
 }
 
 /// What the processes of a group have used. Counts go on from when the group was made.
@@ -57,6 +59,10 @@ pub struct Limits {
 pub struct Usage {
     /// Memory of now, the file cache included.
     pub memory_bytes: Option<u64>,
+    /// The part of it that is no copy of a file: the kernel cannot drop it.
+    pub memory_anon_bytes: Option<u64>,
+    /// The part of it that is file cache not in use: the kernel drops it first.
+    pub memory_inactive_file_bytes: Option<u64>,
     /// Periods in which they ran at all while there was a limit. This and the two below are of the group with the
     /// smallest processor limit, which may be an ancestor.
     pub periods: Option<u64>,
@@ -72,6 +78,10 @@ pub struct Usage {
     pub memory_high_events: Option<u64>,
     /// How often they ran into the memory limit.
     pub memory_max_events: Option<u64>,
+    /// How long some of them waited for a CPU core, throttling included (version 2 only).
+    pub cpu_waited_ns: Option<u64>,
+    /// How long some of them waited for memory (version 2 only).
+    pub memory_waited_ns: Option<u64>,
 }
 
 /// A group in a hierarchy.
@@ -82,6 +92,8 @@ struct Group {
     own: PathBuf,
     /// Those of its ancestors, from the inside out, as far as the mount shows them.
     ancestors: Vec<PathBuf>,
+    /// Device and number of its folder: a later group of the same name has another one.
+    identity: Option<(u64, u64)>,
 }
 
 impl Cgroup {
@@ -107,6 +119,16 @@ impl Cgroup {
         groups.iter().any(|group| group.is_some()).then_some(found)
     }
 
+    /// Whether its folders are still those that were found: after the end of its processes a group may be removed, and
+    /// another take its name.
+    pub fn is_there(&self) -> bool {
+        let groups = [&self.cpu, &self.cpuacct, &self.cpuset, &self.memory];
+        groups
+            .into_iter()
+            .flatten()
+            .all(|group| group.identity.is_some() && group.identity == identity(&group.own))
+    }
+
     /// How the machine arranges control groups.
     pub fn version(&self) -> Version {
         self.version
@@ -119,6 +141,7 @@ impl Cgroup {
             cpu_cores: self.cpu.as_ref().and_then(Group::narrowest_cpu).map(|(cores, _level)| cores),
             cpuset_cores: self.cpuset.as_ref().and_then(Group::cpuset_cores),
             memory_bytes: self.memory.as_ref().and_then(Group::memory_limit),
+            memory_high_bytes: self.memory.as_ref().and_then(Group::memory_high),
         }
     }
 
@@ -173,7 +196,9 @@ impl Group {
         // A hierarchy may be mounted more than once; the mount that shows the most ancestors knows the most limits.
         let shown = mounts.iter().filter(is_its).map(|mount| mount.levels(path));
         let mut levels = shown.min_by_key(|levels| Reverse(levels.len()))?.into_iter();
-        Some(Self { is_v2: v1.is_none(), own: levels.next()?, ancestors: levels.collect() })
+        let own = levels.next()?;
+        let identity = identity(&own);
+        Some(Self { is_v2: v1.is_none(), own, ancestors: levels.collect(), identity })
     }
 
     fn levels(&self) -> impl Iterator<Item = &Path> {
@@ -207,6 +232,17 @@ impl Group {
         set.chain(told).filter(|bytes| *bytes < NO_MEMORY_LIMIT).min()
     }
 
+    fn memory_high(&self) -> Option<u64> {
+        let set = self.levels().filter_map(|level| files::number(&level.join("memory.high")));
+        set.filter(|_| self.is_v2).min()
+    }
+
+    /// How long some process of the group waited for a resource, by its `….pressure`.
+    fn waited_ns(&self, file: &str) -> Option<u64> {
+        let text = files::text(&self.own.join(file), files::USUAL).filter(|_| self.is_v2)?;
+        files::pressure_total(&text)
+    }
+
     fn cpu_ns(&self) -> Option<u64> {
         if !self.is_v2 {
             return files::number(&self.own.join("cpuacct.usage"));
@@ -215,6 +251,7 @@ impl Group {
     }
 
     fn read_throttling(&self, usage: &mut Usage) {
+        usage.cpu_waited_ns = self.waited_ns("cpu.pressure");
         let level = self.narrowest_cpu().map_or(self.own.as_path(), |(_cores, level)| level);
         let Some(stat) = files::text(&level.join("cpu.stat"), files::USUAL) else { return };
         usage.periods = files::count(&stat, "nr_periods");
@@ -224,6 +261,10 @@ impl Group {
     }
 
     fn read_memory(&self, usage: &mut Usage) {
+        let stat = files::text(&self.own.join("memory.stat"), files::USUAL).unwrap_or_default();
+        let part = |v1: &str, v2: &str| files::count(&stat, if self.is_v2 { v2 } else { v1 });
+        usage.memory_anon_bytes = part("total_rss", "anon");
+        usage.memory_inactive_file_bytes = part("total_inactive_file", "inactive_file");
         if !self.is_v2 {
             usage.memory_bytes = files::number(&self.own.join("memory.usage_in_bytes"));
             usage.oom_kills = stat_count(&self.own, "memory.oom_control", "oom_kill");
@@ -231,11 +272,17 @@ impl Group {
             return;
         }
         usage.memory_bytes = files::number(&self.own.join("memory.current"));
+        usage.memory_waited_ns = self.waited_ns("memory.pressure");
         let Some(events) = files::text(&self.own.join("memory.events"), files::USUAL) else { return };
         usage.oom_kills = files::count(&events, "oom_kill");
         usage.memory_high_events = files::count(&events, "high");
         usage.memory_max_events = files::count(&events, "max");
     }
+}
+
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(folder).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Version 1: the quota is below zero where there is none.
@@ -255,7 +302,7 @@ fn cores(quota: u64, period: u64) -> Option<f64> {
 }
 
 /// Counts a list such as `0-3,8`; none where it is empty or not such a list.
-fn listed_cores(list: &str) -> Option<u32> {
+pub(crate) fn listed_cores(list: &str) -> Option<u32> {
     list.split(',').try_fold(0u32, |sum, range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);

@@ -50,6 +50,14 @@ pub(crate) fn count(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
+/// How long something waited, in nanoseconds since the machine began: the `total` of the line `some` in a file of
+/// pressures (PSI), which is in microseconds.
+pub(crate) fn pressure_total(text: &str) -> Option<u64> {
+    let line = field(text, "some ")?;
+    let micros: u64 = line.split(' ').find_map(|part| part.strip_prefix("total="))?.parse().ok()?;
+    micros.checked_mul(1000)
+}
+
 /// The entries of a folder whose names are numbers, in order; of more than `most` any.
 pub(crate) fn numbered(folder: &Path, most: usize) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };

@@ -13,6 +13,7 @@
 
 pub mod cgroup;
 mod container;
+mod descriptors;
 mod files;
 mod mounts;
 mod process;

@@ -91,6 +91,21 @@ impl Proc {
         variable(&files::read(&self.file(pid, "environ"), files::LONG).ok()?, name)
     }
 
+    /// The settings of .NET in the environment that it was started with: variables that begin with `DOTNET_` or `COMPlus_`,
+    /// and no others, in their order. Longer values are cut, and say so.
+    pub fn dotnet_settings(&self, pid: u32) -> Vec<(String, String)> {
+        let environment = files::read(&self.file(pid, "environ"), files::LONG).unwrap_or_default();
+        dotnet_settings(&environment)
+    }
+
+    /// Whether a file whose path ends so is mapped into the process. No also where we may not look.
+    pub fn has_mapped(&self, pid: u32, end: &str) -> bool {
+        /// Bytes of the list that are read: thousands of libraries.
+        const MOST_BYTES: u64 = 4 << 20;
+        let maps = files::text(&self.file(pid, "maps"), MOST_BYTES).unwrap_or_default();
+        maps.lines().any(|line| line.trim_end_matches(" (deleted)").ends_with(end))
+    }
+
     /// The folder through which its file system is seen, `/proc/PID/root`.
     pub fn root_path(&self, pid: u32) -> PathBuf {
         self.file(pid, "root")
@@ -115,6 +130,16 @@ impl Proc {
 
     pub(crate) fn text(&self, pid: u32, name: &str) -> Option<String> {
         files::text(&self.file(pid, name), files::USUAL)
+    }
+
+    /// Whether it is the machine's own, where folders of descriptors tell their number by their size.
+    pub(crate) fn is_machines_own(&self) -> bool {
+        self.root == *"/proc"
+    }
+
+    /// Nanoseconds of a number of ticks.
+    pub(crate) fn ticks_as_nanos(&self, ticks: u64) -> u64 {
+        ticks.saturating_mul(self.units.tick_ns)
     }
 
     /// Reads the `stat` of a process or of one of its threads.
@@ -195,6 +220,25 @@ fn split_zeros(bytes: &[u8]) -> Vec<String> {
     bytes.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
+/// Settings that are kept at most.
+const MOST_SETTINGS: usize = 100;
+/// Characters of a value that are kept.
+const MOST_CHARACTERS: usize = 200;
+
+fn dotnet_settings(environment: &[u8]) -> Vec<(String, String)> {
+    let setting = |entry: &[u8]| -> Option<(String, String)> {
+        let text = String::from_utf8_lossy(entry);
+        let (name, value) = text.split_once('=')?;
+        let is_dotnet = name.starts_with("DOTNET_") || name.starts_with("COMPlus_");
+        let length = value.chars().count();
+        let cut: String = value.chars().take(MOST_CHARACTERS).collect();
+        let value =
+            if length > MOST_CHARACTERS { format!("{cut}… (cut: {length} characters)") } else { cut };
+        (is_dotnet && name.len() <= MOST_CHARACTERS).then(|| (name.to_owned(), value))
+    };
+    environment.split(|byte| *byte == 0).filter_map(setting).take(MOST_SETTINGS).collect()
+}
+
 fn variable(environment: &[u8], name: &str) -> Option<String> {
     let value = |entry: &[u8]| -> Option<String> {
         let value = entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
@@ -249,7 +293,10 @@ mod tests {
         tree.write("proc/12/stat", format!("12 (dotnet) {TAIL}"));
         tree.write("proc/12/status", "Name:\tdotnet\nUid:\t1000\t1001\t0\t0\nNSpid:\t12\t40\t1\n");
         tree.write("proc/12/cmdline", b"dotnet\0app.dll\0\0--a=\xff b\0");
-        tree.write("proc/12/environ", "TMPDIR2=/no\0TMPDIR=/var/tmp\0TMPDIR=/later\0EMPTY=\0");
+        tree.write(
+            "proc/12/environ",
+            "TMPDIR2=/no\0TMPDIR=/var/tmp\0TMPDIR=/later\0EMPTY=\0DOTNET_gcServer=1\0PASSWORD=DOTNET_x\0",
+        );
         tree.write("proc/7/stat", "garbage");
         tree.write("proc/7/cmdline", "");
         let proc = tree.proc();
@@ -262,12 +309,28 @@ mod tests {
         assert_eq!(proc.command_line(12), ["dotnet", "app.dll", "", "--a=\u{fffd} b"]);
         assert_eq!(proc.environment(12, "TMPDIR").as_deref(), Some("/var/tmp"));
         assert_eq!((proc.environment(12, "EMPTY").as_deref(), proc.environment(12, "TMP")), (Some(""), None));
+        assert_eq!(proc.dotnet_settings(12), [("DOTNET_gcServer".to_owned(), "1".to_owned())]);
         assert_eq!(proc.root_path(12), tree.path("proc/12/root"));
         let path = tree.path("proc/7/stat");
         assert_eq!(proc.stat(7), Err(Error::Malformed { path, field: "comm" }));
         assert_eq!((proc.command_line(7), proc.namespace_pid(7)), (vec![], None));
         assert_eq!(proc.stat(8), Err(Error::Gone { pid: 8 }));
         assert_eq!((proc.command_line(8), proc.user_id(8), proc.container(8)), (vec![], None, None));
+    }
+
+    #[test]
+    fn nothing_but_settings_of_dotnet_is_taken_from_the_environment_and_long_values_say_that_they_are_cut() {
+        let long = "x".repeat(300);
+        let environment = format!(
+            "AWS_SECRET=s\0dotnet_a=1\0COMPlus_GCHeapCount=4\0DOTNET_\0DOTNET_LONG={long}\0XDOTNET_A=1"
+        );
+        let found = dotnet_settings(environment.as_bytes());
+        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["COMPlus_GCHeapCount", "DOTNET_LONG"]);
+        assert!(found[1].1.ends_with("x… (cut: 300 characters)") && found[1].1.len() < 240, "{found:?}");
+        let many: Vec<String> = (0..500).map(|n| format!("DOTNET_{n}=1\0")).collect();
+        let many = many.concat();
+        assert_eq!(dotnet_settings(many.as_bytes()).len(), MOST_SETTINGS);
     }
 
     #[test]

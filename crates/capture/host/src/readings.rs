@@ -4,11 +4,8 @@
 //! there is no zero that means "unknown". Counts and times go on from the start of whatever counts them, so that a
 //! reader takes differences.
 
-use crate::cgroup::Cgroup;
-use crate::{Proc, files};
-
-/// Entries of `/proc/PID/fd` that are counted at most; beyond that they are not told.
-const MOST_OPEN_FILES: usize = 100_000;
+use crate::cgroup::{Cgroup, listed_cores};
+use crate::{Proc, Stat, descriptors, files};
 
 const BYTES: &str = "B";
 const SECONDS: &str = "s";
@@ -31,35 +28,52 @@ pub struct Reading {
 pub struct Readings {
     proc: Proc,
     pid: u32,
+    /// When it started: a later process of the same number is another one.
+    start_ticks: Option<u64>,
     /// Its `/proc/PID/cgroup`, and the group that was found by it: a long list of mounts is read only when it moves.
     group: (String, Option<Cgroup>),
 }
 
 impl Readings {
-    /// Of a process; nothing is read yet.
-    pub fn new(proc: Proc, pid: u32) -> Self {
-        Self { proc, pid, group: (String::new(), None) }
+    /// Of a process that started at a time, in ticks of the kernel; where that is not known, of the one that is there now.
+    /// Nothing else is read yet.
+    pub fn new(proc: Proc, pid: u32, start_ticks: Option<u64>) -> Self {
+        let start_ticks = start_ticks.or_else(|| proc.stat(pid).ok().map(|stat| stat.start_ticks));
+        Self { proc, pid, start_ticks, group: (String::new(), None) }
     }
 
-    /// The figures of now, always in the same order. Of a process that is gone only those of its machine remain.
+    /// The figures of now, always in the same order.
+    ///
+    /// Once the process has ended, those of its machine remain, and those of the group that it was in last as long as that
+    /// group is there: never those of another process or group.
     pub fn read(&mut self) -> Vec<Reading> {
         let mut figures = Figures(Vec::new());
         read_machine(&self.proc, &mut figures);
         if let Some(group) = self.group() {
             read_group(group, &mut figures);
         }
-        read_process(&self.proc, self.pid, &mut figures);
-        read_network(&self.proc, self.pid, &mut figures);
+        if let Some(stat) = self.stat() {
+            read_process(&self.proc, &stat, &mut figures);
+            read_network(&self.proc, self.pid, &mut figures);
+        }
         figures.0
+    }
+
+    /// What `stat` says of the process while it lives. One that has ended and is not waited for yet is in the group of
+    /// whoever waits for it, or in none.
+    fn stat(&self) -> Option<Stat> {
+        let stat = self.proc.stat(self.pid).ok()?;
+        (Some(stat.start_ticks) == self.start_ticks && !matches!(stat.state, 'Z' | 'X')).then_some(stat)
     }
 
     fn group(&mut self) -> Option<&Cgroup> {
         let text = self.proc.text(self.pid, "cgroup").unwrap_or_default();
-        if text != self.group.0 {
+        // Looked at after the text: a process that lives now lived then.
+        if text != self.group.0 && self.stat().is_some() {
             let group = Cgroup::of_memberships(&self.proc, &text);
             self.group = (text, group);
         }
-        self.group.1.as_ref()
+        self.group.1.as_ref().filter(|group| group.is_there())
     }
 }
 
@@ -84,7 +98,11 @@ impl Figures {
 
 fn read_machine(proc: &Proc, figures: &mut Figures) {
     let machine = |name: &str| files::text(&proc.machine_file(name), files::LONG);
-    figures.add_count("cores", machine("stat").and_then(|text| online_cores(&text)), CORES);
+    let stat = machine("stat");
+    figures.add_count("cores", stat.as_deref().and_then(online_cores), CORES);
+    let [busy, steal] = stat.as_deref().map_or([None; 2], machine_ticks);
+    figures.add_time("machine.cpu", busy.map(|ticks| proc.ticks_as_nanos(ticks)));
+    figures.add_time("machine.cpu.steal", steal.map(|ticks| proc.ticks_as_nanos(ticks)));
     if let Some(memory) = machine("meminfo") {
         let kilobytes = |name: &str| -> Option<u64> {
             files::field(&memory, name)?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
@@ -96,7 +114,11 @@ fn read_machine(proc: &Proc, figures: &mut Figures) {
     }
     let load = machine("loadavg").and_then(|text| text.split(' ').next()?.parse().ok());
     figures.add("load.1m", load, "threads");
-    figures.add("pressure.cpu.some", machine("pressure/cpu").and_then(|text| some_pressure(&text)), "share");
+    let pressure = machine("pressure/cpu");
+    figures.add("pressure.cpu.some", pressure.as_deref().and_then(some_pressure), "share");
+    figures.add_time("pressure.cpu.waited", pressure.as_deref().and_then(files::pressure_total));
+    let pressure = machine("pressure/memory");
+    figures.add_time("pressure.memory.waited", pressure.as_deref().and_then(files::pressure_total));
 }
 
 fn read_group(group: &Cgroup, figures: &mut Figures) {
@@ -104,20 +126,45 @@ fn read_group(group: &Cgroup, figures: &mut Figures) {
     figures.add("limit.cpu", limits.cpu_cores, CORES);
     figures.add_count("limit.cpuset", limits.cpuset_cores.map(u64::from), CORES);
     figures.add_count("limit.memory", limits.memory_bytes, BYTES);
+    figures.add_count("limit.memory.high", limits.memory_high_bytes, BYTES);
     figures.add_count("cgroup.memory", usage.memory_bytes, BYTES);
+    figures.add_count("cgroup.memory.anon", usage.memory_anon_bytes, BYTES);
+    figures.add_count("cgroup.memory.inactive_file", usage.memory_inactive_file_bytes, BYTES);
+    figures.add_count("cgroup.memory.at_max", usage.memory_max_events, COUNT);
+    figures.add_count("cgroup.memory.above_high", usage.memory_high_events, COUNT);
     figures.add_count("cgroup.oom_kills", usage.oom_kills, COUNT);
+    figures.add_time("cgroup.cpu", usage.cpu_ns);
+    figures.add_time("cgroup.cpu.waited", usage.cpu_waited_ns);
+    figures.add_time("cgroup.memory.waited", usage.memory_waited_ns);
     figures.add_count("periods", usage.periods, COUNT);
     figures.add_count("throttled.periods", usage.throttled_periods, COUNT);
     figures.add_time("throttled.time", usage.throttled_ns);
 }
 
-fn read_process(proc: &Proc, pid: u32, figures: &mut Figures) {
-    let Ok(stat) = proc.stat(pid) else { return };
-    figures.add_count("process.rss", Some(stat.rss_bytes), BYTES);
+fn read_process(proc: &Proc, stat: &Stat, figures: &mut Figures) {
+    let pid = stat.pid;
+    // One that is ending has given its memory back.
+    figures.add_count("process.rss", (stat.rss_bytes > 0).then_some(stat.rss_bytes), BYTES);
+    let status = proc.text(pid, "status").unwrap_or_default();
+    let kilobytes = |name: &str| -> Option<u64> {
+        files::field(&status, name)?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    };
+    figures.add_count("process.rss.anon", kilobytes("RssAnon:"), BYTES);
+    figures.add_count("process.rss.file", kilobytes("RssFile:"), BYTES);
+    figures.add_count("process.rss.shared", kilobytes("RssShmem:"), BYTES);
+    figures.add_count("process.swap", kilobytes("VmSwap:"), BYTES);
     figures.add_count("process.threads", Some(u64::from(stat.threads)), COUNT);
     figures.add_time("process.cpu.user", Some(stat.user_ns));
     figures.add_time("process.cpu.system", Some(stat.system_ns));
-    figures.add_count("process.open_files", open_files(proc, pid), COUNT);
+    let affinity = files::field(&status, "Cpus_allowed_list:").and_then(listed_cores);
+    figures.add_count("limit.affinity", affinity.map(u64::from), CORES);
+    let open = descriptors::of(proc, pid);
+    let kinds = open.and_then(|open| open.kinds);
+    figures.add_count("process.open_files", open.map(|open| open.all), COUNT);
+    figures.add_count("process.open_files.file", kinds.map(|of| of.files), COUNT);
+    figures.add_count("process.open_files.socket", kinds.map(|of| of.sockets), COUNT);
+    figures.add_count("process.open_files.other", kinds.map(|of| of.others), COUNT);
+    figures.add_count("limit.open_files", descriptors::limit(proc, pid), COUNT);
 }
 
 /// The network namespace of the process, which may be that of the whole machine.
@@ -136,6 +183,18 @@ fn online_cores(text: &str) -> Option<u64> {
     (count > 0).then_some(count)
 }
 
+/// Ticks that all cores were busy, and that the machine's own host took from them, since the machine began: user, nice,
+/// system, irq and softirq, and steal. Guests are in user.
+fn machine_ticks(text: &str) -> [Option<u64>; 2] {
+    const BUSY: [usize; 5] = [0, 1, 2, 5, 6];
+    const STEAL: usize = 7;
+    let Some(line) = files::field(text, "cpu ") else { return [None; 2] };
+    let ticks: Vec<Option<u64>> = line.split_ascii_whitespace().map(|ticks| ticks.parse().ok()).collect();
+    let at = |place: usize| ticks.get(place).copied().flatten();
+    let busy = BUSY.into_iter().try_fold(0u64, |sum, place| sum.checked_add(at(place)?));
+    [busy, at(STEAL)]
+}
+
 /// The share of the last ten seconds in which some thread waited for a processor.
 fn some_pressure(text: &str) -> Option<f64> {
     let line = files::field(text, "some ")?;
@@ -149,12 +208,6 @@ fn tcp_figure(text: &str, name: &str) -> Option<u64> {
     let mut names = lines.next()?.split_ascii_whitespace();
     let mut values = lines.next()?.split_ascii_whitespace();
     values.nth(names.position(|column| column == name)?)?.parse().ok()
-}
-
-fn open_files(proc: &Proc, pid: u32) -> Option<u64> {
-    let entries = std::fs::read_dir(proc.file(pid, "fd")).ok()?;
-    let count = entries.take(MOST_OPEN_FILES).flatten().count();
-    (count < MOST_OPEN_FILES).then_some(count as u64)
 }
 
 #[cfg(test)]
@@ -175,7 +228,7 @@ mod tests {
 
     fn tree() -> Tree {
         let tree = Tree::new();
-        tree.write("proc/stat", "cpu  1 2 3\ncpu0 1 2 3\ncpu1 1 2 3\ncpufreq 0\nintr 5\n");
+        tree.write("proc/stat", "cpu  100 20 30 9 9 1 2 50 8 8\ncpu0 1 2 3\ncpu1 1 2 3\ncpufreq 0\nintr 5\n");
         tree.write(
             "proc/meminfo",
             "MemTotal: 1000 kB\nMemAvailable:  400 kB\nSwapTotal: 9 kB\nSwapFree: 4 kB\n",
@@ -185,6 +238,8 @@ mod tests {
         tree.write("proc/7/stat", "7 (a) S 1 1 1 0 -1 0 0 0 0 0 250 50 0 0 20 0 12 0 8800 0 300");
         tree.write("proc/7/fd/0", "");
         tree.write("proc/7/fd/1", "");
+        tree.write("proc/7/status", "Name: a\nRssAnon:  800 kB\nRssFile:\t400 kB\nCpus_allowed_list:\t0-1\n");
+        tree.write("proc/7/limits", "Max open files  1024  4096  files\n");
         tree.write("proc/7/net/snmp", "Ip: A\nIp: 1\nTcp: A CurrEstab RetransSegs\nTcp: -1 5 626\n");
         tree.write("proc/7/cgroup", "0::/a\n");
         let mount = tree.path("cg").display().to_string();
@@ -196,15 +251,16 @@ mod tests {
         tree
     }
 
-    const MACHINE: &str = "cores,2,cores\nmemory.total,1024000,B\nmemory.available,409600,B\nswap.used,5120,B\n\
-        load.1m,1.25,threads\npressure.cpu.some,0.125,share\n";
-    const PROCESS: &str = "process.rss,1228800,B\nprocess.threads,12,count\nprocess.cpu.user,2.5,s\n\
-        process.cpu.system,0.5,s\nprocess.open_files,2,count\ntcp.retransmits,626,count\ntcp.established,5,count\n";
+    const MACHINE: &str = "cores,2,cores\nmachine.cpu,1.53,s\nmachine.cpu.steal,0.5,s\nmemory.total,1024000,B\nmemory.available,409600,B\nswap.used,5120,B\n\
+        load.1m,1.25,threads\npressure.cpu.some,0.125,share\npressure.cpu.waited,0.000005,s\n";
+    const PROCESS: &str = "process.rss,1228800,B\nprocess.rss.anon,819200,B\nprocess.rss.file,409600,B\nprocess.threads,12,count\nprocess.cpu.user,2.5,s\n\
+        process.cpu.system,0.5,s\nlimit.affinity,2,cores\nprocess.open_files,2,count\nprocess.open_files.file,0,count\n\
+        process.open_files.socket,0,count\nprocess.open_files.other,0,count\nlimit.open_files,1024,count\ntcp.retransmits,626,count\ntcp.established,5,count\n";
 
     #[test]
     fn everything_that_can_be_read_has_a_line() {
         let tree = tree();
-        let mut readings = Readings::new(tree.proc(), 7);
+        let mut readings = Readings::new(tree.proc(), 7, None);
         let group = "limit.cpu,1.5,cores\nlimit.memory,65536,B\nperiods,4,count\nthrottled.periods,3,count\n\
             throttled.time,2.5,s\n";
         check(&mut readings, &[MACHINE, group, PROCESS].concat());
@@ -214,14 +270,40 @@ mod tests {
     }
 
     #[test]
+    fn after_the_end_of_the_process_no_line_is_of_another_group_or_process() {
+        let tree = tree();
+        let mut readings = Readings::new(tree.proc(), 7, None);
+        let group = "limit.cpu,1.5,cores\nlimit.memory,65536,B\nperiods,4,count\nthrottled.periods,3,count\n\
+            throttled.time,2.5,s\n";
+        check(&mut readings, &[MACHINE, group, PROCESS].concat());
+        // Nobody has waited for it yet: the kernel shows it in another group by now.
+        tree.write("proc/7/stat", "7 (a) Z 1 1 1 0 -1 0 0 0 0 0 250 50 0 0 20 0 1 0 8800 0 0");
+        tree.write("proc/7/cgroup", "0::/b\n");
+        check(&mut readings, &[MACHINE, group].concat());
+        // Its number belongs to another process.
+        tree.write("proc/7/stat", "7 (b) S 1 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9900 0 5");
+        check(&mut readings, &[MACHINE, group].concat());
+        std::fs::remove_dir_all(tree.path("proc/7")).unwrap();
+        check(&mut readings, &[MACHINE, group].concat());
+        // The group is removed, and another one takes its name.
+        std::fs::rename(tree.path("cg/a"), tree.path("cg/gone")).unwrap();
+        check(&mut readings, MACHINE);
+        tree.write("cg/a/memory.max", "77\n");
+        check(&mut readings, MACHINE);
+    }
+
+    #[test]
     fn what_is_not_there_has_no_line() {
         let tree = tree();
-        check(&mut Readings::new(tree.proc(), 8), MACHINE);
-        check(&mut Readings::new(Tree::new().proc(), 8), "");
+        check(&mut Readings::new(tree.proc(), 8, None), MACHINE);
+        check(&mut Readings::new(Tree::new().proc(), 8, None), "");
         tree.write("proc/loadavg", "inf 1 2");
         tree.write("proc/meminfo", "MemTotal: 99999999999999999999 kB\nSwapTotal: 1 kB\nSwapFree: 2 kB\n");
         tree.write("proc/pressure/cpu", "some avg10=NaN");
-        check(&mut Readings::new(tree.proc(), 8), "cores,2,cores\n");
+        check(
+            &mut Readings::new(tree.proc(), 8, None),
+            "cores,2,cores\nmachine.cpu,1.53,s\nmachine.cpu.steal,0.5,s\n",
+        );
     }
 
     #[test]
@@ -230,7 +312,7 @@ mod tests {
         if !is_live(&proc) {
             return base::ground::skip("host::readings", "no /proc");
         }
-        let found = Readings::new(proc, pid).read();
+        let found = Readings::new(proc, pid, None).read();
         for name in
             ["cores", "memory.total", "load.1m", "process.rss", "process.threads", "process.open_files"]
         {
@@ -247,7 +329,9 @@ mod tests {
             for name in ["stat", "meminfo", "loadavg", "pressure/cpu", "7/stat", "7/net/snmp", "7/cgroup", "self/auxv"] {
                 tree.write(&format!("proc/{name}"), &content);
             }
-            let _read = Readings::new(tree.proc(), 7).read();
+            let _read = Readings::new(tree.proc(), 7, None).read();
+            let _ticks = machine_ticks(&format!("cpu {text}"));
+            let _total = files::pressure_total(&format!("some total={text}"));
             let _figures = (online_cores(&text), some_pressure(&format!("some avg10={text}")));
             let _figure = tcp_figure(&format!("Tcp: {text}\nTcp: {text}"), "a");
         }

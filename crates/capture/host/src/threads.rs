@@ -25,6 +25,9 @@ pub struct ThreadStat {
     pub user_ns: u64,
     /// Processor time in the kernel since its start.
     pub system_ns: u64,
+    /// How long it was ready to run and waited for a CPU core since its start, throttling included where the kernel
+    /// counts it so. None where the kernel does not count it.
+    pub waited_ns: Option<u64>,
 }
 
 /// Reads the threads of a process again and again.
@@ -73,6 +76,7 @@ impl ThreadReader {
             state: stat.state,
             user_ns: stat.user_ns,
             system_ns: stat.system_ns,
+            waited_ns: waited_ns(proc, self.pid, id),
         })
     }
 }
@@ -82,6 +86,14 @@ impl Proc {
     pub fn threads(&self, pid: u32) -> Vec<ThreadStat> {
         ThreadReader::new(pid).read(self)
     }
+}
+
+/// The second number of `schedstat`: time on a run queue. All three are 0 where the kernel does not count.
+fn waited_ns(proc: &Proc, pid: u32, id: u32) -> Option<u64> {
+    let text = proc.text(pid, &format!("task/{id}/schedstat"))?;
+    let mut numbers = text.split_ascii_whitespace().map(|number| number.parse::<u64>().ok());
+    let (ran, waited) = (numbers.next()??, numbers.next()??);
+    (ran > 0 || waited > 0).then_some(waited)
 }
 
 /// A kernel that does not tell (before 4.1) has the one number for everyone.

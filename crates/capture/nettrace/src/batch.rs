@@ -6,6 +6,9 @@
 
 use crate::region::StackRef;
 
+/// Events wait at least until this many are there, so that sorting and dispatch work on runs.
+const ENOUGH: usize = 1 << 15;
+
 /// An event that waits; its payload lies in the batch's bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waiting {
@@ -39,6 +42,8 @@ pub(crate) struct Batch {
     extras: Vec<Extras>,
     latest: i64,
     disordered: bool,
+    /// What the last ordering that was not of all left waiting, as [`Batch::weight`] counts it.
+    left: usize,
 }
 
 impl Batch {
@@ -48,6 +53,24 @@ impl Batch {
 
     pub(crate) fn bytes_len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The latest time to order by; `None` if nothing waits.
+    pub(crate) fn latest(&self) -> Option<i64> {
+        (!self.order.is_empty()).then_some(self.latest)
+    }
+
+    /// Whether enough waits to be ordered, and given out as far as it is due.
+    ///
+    /// What is not due is moved, so at least as much must have come since as was left the last time. Otherwise a few
+    /// events of far ahead would make every block cost as much as all that waits.
+    pub(crate) fn is_worth_ordering(&self) -> bool {
+        self.len() >= ENOUGH && self.weight() >= self.left.saturating_mul(2)
+    }
+
+    /// What moving all that waits costs, in bytes.
+    fn weight(&self) -> usize {
+        self.len().saturating_mul(size_of::<Waiting>()).saturating_add(self.bytes.len())
     }
 
     /// Keeps bytes that payloads lie in; gives the start, to be added to their places in `bytes`.
@@ -118,6 +141,7 @@ impl Batch {
                 extras: cleared(std::mem::take(&mut self.extras)),
                 latest: i64::MIN,
                 disordered: false,
+                left: 0,
             };
             return;
         }
@@ -127,6 +151,7 @@ impl Batch {
             let start = kept.keep(self.payload(event));
             kept.push(*key, Waiting { payload_start: u32::try_from(start).unwrap_or(u32::MAX), ..*event });
         }
+        kept.left = kept.weight();
         *self = kept;
     }
 }
@@ -134,4 +159,40 @@ impl Batch {
 fn cleared<T>(mut list: Vec<T>) -> Vec<T> {
     list.clear();
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_far_ahead_do_not_make_every_block_expensive() {
+        const EVENTS: i64 = 400_000;
+        let mut batch = Batch::default();
+        let (mut moved, mut orderings) = (0usize, 0usize);
+        let event = |ticks| Waiting {
+            ticks,
+            metadata: 0,
+            thread_slot: 0,
+            stack: StackRef::default(),
+            extra: 0,
+            payload_start: 0,
+            payload_len: 0,
+            offset: 0,
+        };
+        for at in 0..EVENTS {
+            // Half of them wait for the end; after each event a block says that all of up to now are there.
+            let ticks = if at % 2 == 0 { at } else { EVENTS + at };
+            batch.push(ticks, event(ticks));
+            if batch.is_worth_ordering() {
+                let due = batch.order(Some(at));
+                moved += batch.len() - due;
+                orderings += 1;
+                batch.forget(due);
+            }
+        }
+        assert!(orderings < 20, "{orderings}");
+        assert!(moved < 800_000, "{moved}");
+        assert_eq!(batch.latest(), Some(2 * EVENTS - 1));
+    }
 }

@@ -7,15 +7,12 @@ use crate::batch::{Batch, Extras, Waiting};
 use crate::decoder::Limits;
 use crate::header::{EventHeader, HeaderLayout, flag};
 use crate::metadata::{self, Metadata};
-use crate::region::{LabelLists, StackRef, Stacks};
+use crate::region::{LabelLists, StackRef, Stacks, clear_map};
 use crate::stream::{Event, Sink, Stack, StreamHeader};
 use crate::threads::{Sequence, Threads};
 use base::bytes::{Cause, Cursor, ReadError};
 use base::damage::DamageLog;
 use rustc_hash::FxHashMap;
-
-/// Events wait at least until this many are there, so that sorting and dispatch work on runs.
-const ENOUGH_WAITING: usize = 1 << 15;
 
 /// The kinds of blocks that a stream is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +56,7 @@ impl Stream {
     /// Begins a stream; what the one before it defined is no longer valid.
     pub(crate) fn begin(&mut self, header: StreamHeader, sink: &mut impl Sink) {
         self.flush(None, sink);
-        self.by_id.clear();
+        clear_map(&mut self.by_id);
         self.stacks.forget();
         self.labels.forget();
         self.threads.begin_stream(header.version >= 6);
@@ -114,7 +111,8 @@ impl Stream {
         damage: &mut DamageLog,
         sink: &mut S,
     ) -> Result<(), ReadError> {
-        if self.batch.bytes_len().saturating_add(cursor.rest().len()) > limits.waiting_bytes {
+        let waiting = self.batch.bytes_len().saturating_add(cursor.rest().len());
+        if waiting > limits.waiting_bytes || self.batch.len() > limits.waiting_events {
             damage
                 .note("too many events without a sequence point: their order may be wrong", cursor.offset());
             self.flush(None, sink);
@@ -148,7 +146,7 @@ impl Stream {
             );
             tell(told, at, damage, sink);
             let Some(metadata) = known.metadata else {
-                damage.note("event of a kind that is not described", at);
+                damage.note(base::damage::NOT_DESCRIBED, at);
                 continue;
             };
             let place =
@@ -168,7 +166,7 @@ impl Stream {
         }
         // Only now: the payloads of the whole block lie in the batch.
         if let Some(limit) = sorted_at
-            && self.batch.len() >= ENOUGH_WAITING
+            && self.batch.is_worth_ordering()
         {
             self.flush(Some(limit), sink);
         }
@@ -267,14 +265,14 @@ impl Stream {
         if header.metadata_id == 0 {
             match metadata::read_v5(&mut Cursor::new(payload, offset)) {
                 Ok(row) => self.define(row, at, damage),
-                Err(error) => damage.note("description of a kind of event damaged", error.offset),
+                Err(error) => damage.note(base::damage::DESCRIPTION, error.offset),
             }
             return Ok(());
         }
         let stack_size = behind.u32("stack size")? as usize;
         let addresses = behind.take(stack_size, "stack addresses")?;
         let Some(metadata) = self.by_id.get(&header.metadata_id).copied() else {
-            damage.note("event of a kind that is not described", at);
+            damage.note(base::damage::NOT_DESCRIBED, at);
             return Ok(());
         };
         let thread_slot = self.thread_slot(header.thread, at, damage);
@@ -302,7 +300,7 @@ impl Stream {
         mut cursor: Cursor<'_>,
         damage: &mut DamageLog,
     ) -> Result<(), (&'static str, u64)> {
-        const WHAT: &str = "description of a kind of event damaged";
+        const WHAT: &str = base::damage::DESCRIPTION;
         let layout = self.block_header(&mut cursor).map_err(|e| (WHAT, e.offset))?;
         let mut header = EventHeader::default();
         while !cursor.is_empty() {
@@ -326,7 +324,7 @@ impl Stream {
         mut cursor: Cursor<'_>,
         damage: &mut DamageLog,
     ) -> Result<(), (&'static str, u64)> {
-        const WHAT: &str = "description of a kind of event damaged";
+        const WHAT: &str = base::damage::DESCRIPTION;
         let size = cursor.u16("metadata HeaderSize").map_err(|e| (WHAT, e.offset))?;
         cursor.take(usize::from(size), "metadata header").map_err(|e| (WHAT, e.offset))?;
         while !cursor.is_empty() {
@@ -383,7 +381,7 @@ impl Stream {
             self.threads.forget_all();
         }
         if flags & 2 != 0 {
-            self.by_id.clear();
+            clear_map(&mut self.by_id);
         }
         Ok(())
     }
@@ -450,10 +448,8 @@ impl Stream {
     }
 
     /// The latest time seen, for what has no time of its own.
-    fn batch_end(&mut self) -> i64 {
-        let count = self.batch.order(None);
-        let last = count.checked_sub(1).and_then(|place| self.batch.ordered(place));
-        last.map_or(self.header.sync_ticks, |event| event.ticks)
+    fn batch_end(&self) -> i64 {
+        self.batch.latest().unwrap_or(self.header.sync_ticks)
     }
 
     /// Gives out the waiting events, up to `limit` in time or all.
@@ -495,6 +491,6 @@ fn tell(told: Sequence, at: u64, damage: &mut DamageLog, sink: &mut impl Sink) {
     match told {
         Sequence::InOrder => {}
         Sequence::Lost(gap) => sink.gap(gap),
-        Sequence::SteppedBack => damage.note("sequence number steps back", at),
+        Sequence::SteppedBack => damage.note(base::damage::STEPS_BACK, at),
     }
 }

@@ -70,11 +70,13 @@ pub struct Limits {
     pub block_bytes: usize,
     /// Bytes of events that wait for their order.
     pub waiting_bytes: usize,
+    /// Events that wait for their order; each takes about 100 bytes, though it may be of two bytes of the input.
+    pub waiting_events: usize,
 }
 
 impl Limits {
     /// Limits far above what writers do, and far below a machine's memory.
-    pub const USUAL: Self = Self { block_bytes: 64 << 20, waiting_bytes: 256 << 20 };
+    pub const USUAL: Self = Self { block_bytes: 64 << 20, waiting_bytes: 256 << 20, waiting_events: 8 << 20 };
 }
 
 /// How the reading went.
@@ -118,9 +120,14 @@ enum Step {
 #[derive(Debug)]
 pub struct Decoder {
     state: State,
-    /// Bytes that do not make a whole yet.
+    /// Bytes that do not make a whole yet, behind those that are done with.
     pending: Vec<u8>,
-    /// How many bytes `pending` needs before it is looked at again.
+    /// How many bytes of `pending` are done with.
+    taken: usize,
+    /// How many bytes were moved within `pending`.
+    #[cfg(test)]
+    moved: usize,
+    /// How many bytes must wait in `pending` before they are looked at again.
     needed: usize,
     /// Absolute offset of the next byte to be looked at.
     offset: u64,
@@ -137,6 +144,9 @@ impl Decoder {
         Self {
             state: State::Start,
             pending: Vec::new(),
+            taken: 0,
+            #[cfg(test)]
+            moved: 0,
             needed: 1,
             offset: 0,
             stream_start: 0,
@@ -155,23 +165,44 @@ impl Decoder {
     pub fn push(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Error> {
         let mut rest = bytes;
         while !self.pending.is_empty() && !rest.is_empty() {
-            let missing = self.needed.saturating_sub(self.pending.len()).min(rest.len());
+            let missing = self.needed.saturating_sub(self.waiting()).min(rest.len());
             let (taken, left) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
             self.pending.extend_from_slice(taken);
             rest = left;
-            if self.pending.len() < self.needed {
+            if self.waiting() < self.needed {
                 return Ok(());
             }
-            let mut buffer = std::mem::take(&mut self.pending);
-            let done = self.advance(&buffer, sink)?;
-            buffer.drain(..done.min(buffer.len()));
+            let buffer = std::mem::take(&mut self.pending);
+            let done = self.advance(buffer.get(self.taken..).unwrap_or_default(), sink)?;
             self.pending = buffer;
+            self.forget_pending(done);
         }
         if !rest.is_empty() {
             let done = self.advance(rest, sink)?;
             self.pending.extend_from_slice(rest.get(done..).unwrap_or_default());
         }
         Ok(())
+    }
+
+    /// How many bytes wait in `pending`.
+    fn waiting(&self) -> usize {
+        self.pending.len().saturating_sub(self.taken)
+    }
+
+    /// Forgets the first `done` of the bytes that wait.
+    ///
+    /// The rest is moved to the front only once it is shorter than what stands before it. Moved each time, many objects
+    /// whose size is wrong would cost the square of the input.
+    fn forget_pending(&mut self, done: usize) {
+        self.taken = self.taken.saturating_add(done).min(self.pending.len());
+        if self.taken >= self.waiting() {
+            #[cfg(test)]
+            {
+                self.moved = self.moved.saturating_add(self.waiting());
+            }
+            self.pending.drain(..self.taken);
+            self.taken = 0;
+        }
     }
 
     /// Gives out the events that wait for their place in time, though earlier ones of other threads may still follow.
@@ -188,7 +219,7 @@ impl Decoder {
     /// The input is no trace, or ends before it is known to be one.
     pub fn finish(mut self, sink: &mut impl Sink) -> Result<Summary, Error> {
         let buffer = std::mem::take(&mut self.pending);
-        let mut rest = buffer.as_slice();
+        let mut rest = buffer.get(self.taken..).unwrap_or_default();
         let end = self.offset.saturating_add(rest.len() as u64);
         self.summary.bytes = end;
         loop {
@@ -607,4 +638,60 @@ fn read_trace_v6(cursor: &mut Cursor<'_>) -> Result<StreamHeader, ReadError> {
         header.properties.push((key, value));
     }
     Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{Event, Gap};
+
+    #[derive(Debug, Default)]
+    struct Ignore;
+
+    impl Sink for Ignore {
+        fn stream(&mut self, _header: &StreamHeader) {}
+        fn event(&mut self, _event: &Event<'_>) {}
+        fn gap(&mut self, _gap: Gap) {}
+    }
+
+    fn header() -> Vec<u8> {
+        let mut bytes = b"Nettrace\x14\0\0\0!FastSerialization.1".to_vec();
+        object_start(&mut bytes, b"Trace", 4);
+        bytes.extend([0; 16]);
+        bytes.extend(1000i64.to_le_bytes());
+        bytes.extend(1_000_000_000i64.to_le_bytes());
+        bytes.extend([8u32, 1, 2, 1].into_iter().flat_map(u32::to_le_bytes));
+        bytes.push(6);
+        bytes
+    }
+
+    fn object_start(bytes: &mut Vec<u8>, name: &[u8], version: u32) {
+        bytes.extend([5, 5, 1]);
+        let name_len = u32::try_from(name.len()).unwrap();
+        bytes.extend([version, version, name_len].into_iter().flat_map(u32::to_le_bytes));
+        bytes.extend_from_slice(name);
+        bytes.push(6);
+    }
+
+    #[test]
+    fn objects_whose_size_is_wrong_do_not_cost_the_square_of_the_input() {
+        const OBJECTS: usize = 5_000;
+        let mut input = header();
+        for _ in 0..OBJECTS {
+            object_start(&mut input, b"EventBlock", 2);
+            // A size that reaches far, and to a byte that no object ends with.
+            input.extend(60_000u32.to_le_bytes());
+        }
+        for piece in [1_000, 4096, usize::MAX] {
+            let mut decoder = Decoder::new(Limits::USUAL);
+            for bytes in input.chunks(piece) {
+                decoder.push(bytes, &mut Ignore).unwrap();
+            }
+            // Each byte is moved about once.
+            assert!(decoder.moved <= 2 * input.len(), "{} of {} bytes", decoder.moved, input.len());
+            let summary = decoder.finish(&mut Ignore).unwrap();
+            let damaged: u64 = summary.damage.kinds().iter().map(|kind| kind.count).sum();
+            assert!(damaged > OBJECTS as u64 / 2, "{summary:?}");
+        }
+    }
 }

@@ -62,7 +62,7 @@ impl Stacks {
     }
 
     pub(crate) fn forget(&mut self) {
-        self.by_id.clear();
+        clear_map(&mut self.by_id);
         self.bytes.clear();
     }
 }
@@ -99,7 +99,20 @@ impl LabelLists {
     }
 
     pub(crate) fn forget(&mut self) {
-        self.by_index.clear();
+        clear_map(&mut self.by_index);
+    }
+}
+
+/// Forgets what a map holds, at a cost by what it holds.
+///
+/// Emptying a map costs as much as the most that it ever held, so one large region would make every later one
+/// expensive; a map that is far too large is given back instead.
+pub(crate) fn clear_map<K, V>(map: &mut FxHashMap<K, V>) {
+    const SMALL: usize = 256;
+    if map.capacity() / 16 > map.len().max(SMALL) {
+        *map = FxHashMap::default();
+    } else {
+        map.clear();
     }
 }
 
@@ -132,5 +145,20 @@ fn read_labels(cursor: &mut Cursor<'_>) -> Result<Labels, ReadError> {
         if kind & 0x80 != 0 {
             return Ok(labels);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_large_region_does_not_make_every_later_one_expensive() {
+        let mut map: FxHashMap<u32, u32> = (0..100_000).map(|at| (at, at)).collect();
+        clear_map(&mut map);
+        assert!(map.capacity() >= 100_000, "one as large as the map costs no more than to fill it");
+        map.insert(1, 1);
+        clear_map(&mut map);
+        assert!(map.capacity() < 100 && map.is_empty());
     }
 }

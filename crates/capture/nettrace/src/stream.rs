@@ -5,7 +5,7 @@
 use crate::metadata::Metadata;
 
 /// A calendar time as the trace header writes it, in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[expect(missing_docs, reason = "the names are the whole of it")]
 pub struct SyncTime {
     pub year: i16,
@@ -18,7 +18,7 @@ pub struct SyncTime {
 }
 
 /// The facts of one stream: the Trace object or block that begins it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct StreamHeader {
     /// Major version of the format: 3, 4 or 6.
     pub version: u32,

@@ -4,6 +4,7 @@
 //! numbers is a loss. Up to version 5 a thread is known by the operating system's number, which can be given again:
 //! the count then starts anew, and that is no loss.
 
+use crate::region::clear_map;
 use crate::stream::Gap;
 use rustc_hash::FxHashMap;
 
@@ -16,7 +17,9 @@ pub(crate) struct Thread {
     sequence: Option<u32>,
     last_ticks: Option<i64>,
     /// The latest time among its events that wait to be given out: within a thread, order in the file is order.
-    pub(crate) latest: i64,
+    latest: i64,
+    /// Which ordering `latest` is of.
+    ordering: u64,
 }
 
 /// What a sequence number says.
@@ -33,12 +36,14 @@ pub(crate) struct Threads {
     all: Vec<Thread>,
     by_index: FxHashMap<u64, u32>,
     indexed: bool,
+    /// Counts the orderings, so that all threads begin one anew without being gone over.
+    ordering: u64,
 }
 
 impl Threads {
     /// Starts a stream. `indexed`: threads are named by rows of thread blocks (version 6), not by their own number.
     pub(crate) fn begin_stream(&mut self, indexed: bool) {
-        self.by_index.clear();
+        clear_map(&mut self.by_index);
         self.indexed = indexed;
     }
 
@@ -68,7 +73,8 @@ impl Threads {
 
     fn add(&mut self, index: u64, os_id: u64, process: Option<u64>, sequence: Option<u32>) -> u32 {
         let slot = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.all.push(Thread { os_id, process, sequence, last_ticks: None, latest: i64::MIN });
+        let ordering = self.ordering;
+        self.all.push(Thread { os_id, process, sequence, last_ticks: None, latest: i64::MIN, ordering });
         self.by_index.insert(index, slot);
         slot
     }
@@ -79,7 +85,7 @@ impl Threads {
     }
 
     pub(crate) fn forget_all(&mut self) {
-        self.by_index.clear();
+        clear_map(&mut self.by_index);
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<&Thread> {
@@ -89,16 +95,16 @@ impl Threads {
     /// Notes an event of the thread and gives the time by which it is to be ordered: never before an earlier one of
     /// the same thread, since the writer keeps a thread's events in order and its clock readings may step back.
     pub(crate) fn order_key(&mut self, slot: u32, ticks: i64) -> i64 {
+        let ordering = self.ordering;
         let Some(thread) = self.all.get_mut(slot as usize) else { return ticks };
-        thread.latest = thread.latest.max(ticks);
+        thread.latest = if thread.ordering == ordering { thread.latest.max(ticks) } else { ticks };
+        thread.ordering = ordering;
         thread.latest
     }
 
     /// Starts ordering anew, once no event waits any more: a damaged time then harms its own batch alone.
     pub(crate) fn forget_order(&mut self) {
-        for thread in &mut self.all {
-            thread.latest = i64::MIN;
-        }
+        self.ordering = self.ordering.wrapping_add(1);
     }
 
     /// Notes that an event with this number was seen.

@@ -47,6 +47,7 @@ pub(crate) fn begun(options: &crate::Options, subject: &Subject) -> Result<Exhib
             os: subject.os.clone(),
             arch: subject.arch.clone(),
             container: subject.container.clone(),
+            environment: subject.environment.iter().cloned().collect(),
         },
         ..Exhibit::default()
     };
@@ -114,6 +115,9 @@ runtime = "8.0.1"
 arch = "x64"
 container = "c1"
 
+[subject.environment]
+DOTNET_gcServer = "1"
+
 [sessions]
 main = ["A:0x1f:4:k=v", "B:0x1f:4"]
 bursts = ["S:0x1f:4"]
@@ -155,6 +159,7 @@ blake3 = "cd"
             os: None,
             arch: Some("x64".to_owned()),
             container: Some("c1".to_owned()),
+            environment: vec![("DOTNET_gcServer".to_owned(), "1".to_owned())],
             endpoint: dotnet_ipc::Endpoint::Socket("/socket".into()),
             suspended: false,
         }

@@ -238,7 +238,7 @@ impl<'a> Recorder<'a> {
             );
         }
         if let Some(pid) = self.subject.pid {
-            match Tables::create(&self.folder, &self.proc, pid) {
+            match Tables::create(&self.folder, &self.proc, pid, self.subject.start_ticks) {
                 Ok(tables) => self.tables = Some(tables),
                 Err(error) => self.notes.push(format!("the host's tables cannot be written: {error}")),
             }

@@ -25,6 +25,8 @@ pub struct Subject {
     pub arch: Option<String>,
     /// The container that it is in.
     pub container: Option<String>,
+    /// The settings of .NET in its environment: `DOTNET_…` and `COMPlus_…` alone.
+    pub environment: Vec<(String, String)>,
     /// Where its runtime is reached.
     pub endpoint: Endpoint,
     /// Whether it waits at its start to be resumed.
@@ -57,6 +59,7 @@ impl Subject {
             os: info.and_then(|info| some(&info.os)),
             arch: info.and_then(|info| some(&info.arch)),
             container: pid.and_then(|pid| proc.container(pid)),
+            environment: pid.map(|pid| proc.dotnet_settings(pid)).unwrap_or_default(),
             endpoint,
             suspended,
         }

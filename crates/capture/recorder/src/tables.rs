@@ -15,13 +15,16 @@ pub(crate) const FILES: [&str; 2] = [HOST, THREAD_CPU];
 const HOST: &str = "host.csv";
 const THREAD_CPU: &str = "thread_cpu.csv";
 const HOST_HEADER: &str = "monotonic_ns,name,value,unit\n";
-const THREAD_HEADER: &str = "monotonic_ns,thread,user_ns,system_ns\n";
+const THREAD_HEADER: &str = "monotonic_ns,thread,user_ns,system_ns,waited_ns\n";
 
 /// Nanoseconds of the system's monotonic clock.
 pub(crate) fn monotonic_ns() -> i64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
 }
+
+/// What a thread has used so far: user and kernel time, and how long it was ready and waited.
+type Times = (u64, u64, Option<u64>);
 
 /// Writes readings to both tables.
 #[derive(Debug)]
@@ -33,22 +36,31 @@ pub(crate) struct Tables {
     host: File,
     thread_cpu: File,
     /// What was written last of each thread: a thread that did nothing since needs no row.
-    last: BTreeMap<u32, (u64, u64)>,
+    last: BTreeMap<u32, Times>,
+    /// How long all threads waited for a CPU core since the first reading, those that have ended by now included; none
+    /// where the kernel does not count it.
+    waited_ns: Option<u64>,
     /// What the subject's clock is ahead of ours, where it has one of its own.
     ahead_ns: i64,
 }
 
 impl Tables {
     /// Makes both files, which must not be there.
-    pub(crate) fn create(folder: &Folder, proc: &Proc, pid: u32) -> std::io::Result<Self> {
+    pub(crate) fn create(
+        folder: &Folder,
+        proc: &Proc,
+        pid: u32,
+        start_ticks: Option<u64>,
+    ) -> std::io::Result<Self> {
         Ok(Self {
             folder: folder.clone(),
             proc: proc.clone(),
-            readings: Readings::new(proc.clone(), pid),
+            readings: Readings::new(proc.clone(), pid, start_ticks),
             threads: ThreadReader::new(pid),
             host: create(folder, HOST, HOST_HEADER)?,
             thread_cpu: create(folder, THREAD_CPU, THREAD_HEADER)?,
             last: BTreeMap::new(),
+            waited_ns: None,
             ahead_ns: 0,
         })
     }
@@ -65,16 +77,29 @@ impl Tables {
         for reading in self.readings.read() {
             text.extend([format!("{ns},{},{},{}\n", reading.name, reading.value, reading.unit)]);
         }
-        self.host.write_all(text.as_bytes())?;
-        text.clear();
+        let host = std::mem::take(&mut text);
         // Threads that have ended are forgotten: a service may make thousands.
         let before = std::mem::take(&mut self.last);
+        let is_first = self.waited_ns.is_none();
         for thread in self.threads.read(&self.proc) {
-            let times = (thread.user_ns, thread.system_ns);
-            if before.get(&thread.namespace_id) != Some(&times) {
-                text.extend([format!("{ns},{},{},{}\n", thread.namespace_id, times.0, times.1)]);
+            let times = (thread.user_ns, thread.system_ns, thread.waited_ns);
+            let last = before.get(&thread.namespace_id);
+            if last != Some(&times) {
+                let waited = times.2.map_or_else(String::new, |ns| ns.to_string());
+                text.extend([format!("{ns},{},{},{},{waited}\n", thread.namespace_id, times.0, times.1)]);
+            }
+            if let Some(waited) = times.2 {
+                // What a thread waited before the first reading does not count; all that a new thread waited does.
+                let since = if is_first { waited } else { last.and_then(|last| last.2).unwrap_or(0) };
+                let sum = self.waited_ns.unwrap_or(0);
+                self.waited_ns = Some(sum.saturating_add(waited.saturating_sub(since)));
             }
             self.last.insert(thread.namespace_id, times);
+        }
+        self.host.write_all(host.as_bytes())?;
+        if let Some(waited) = self.waited_ns.filter(|_| !self.last.is_empty()) {
+            let seconds = waited as f64 / 1e9;
+            self.host.write_all(format!("{ns},process.cpu.waited,{seconds},s\n").as_bytes())?;
         }
         self.thread_cpu.write_all(text.as_bytes())
     }

@@ -71,6 +71,12 @@ pub(super) fn parse(text: &str) -> Result<Named, String> {
         let end = rest.find([',', '[']).unwrap_or(rest.len());
         let (provider, behind) = rest.split_at(end);
         let mut of = Wanted::all(word(provider, text)?, Of::Either);
+        if import::sends_events_alone(&of.provider) {
+            return Err(format!(
+                "{} sends events and has no counters: the runtime's are those of System.Runtime",
+                of.provider
+            ));
+        }
         rest = behind;
         if let Some(inside) = rest.strip_prefix('[') {
             let (names, behind) = inside.split_once(']').ok_or_else(|| {
@@ -193,6 +199,11 @@ impl Choice {
         Self { wanted, patience_ns, rivals }
     }
 
+    /// Whether it was asked for.
+    pub(super) fn wants(&self, reading: &CounterReading) -> bool {
+        self.wanted.iter().any(|of| of.is(reading))
+    }
+
     /// Takes what came, and gives what is to be shown of it and of what came before.
     pub(super) fn pass(&mut self, readings: Vec<CounterReading>) -> Vec<CounterReading> {
         let mut shown = Vec::new();
@@ -256,6 +267,12 @@ mod tests {
         );
         check("A,,B", Err("`A,,B` has `` where a name is expected: PROVIDER[name,name],…"));
         check("A[]", Err("`A[]` has `` where a name is expected: PROVIDER[name,name],…"));
+        check(
+            "A,Microsoft-Windows-DotNETRuntime",
+            Err(
+                "Microsoft-Windows-DotNETRuntime sends events and has no counters: the runtime's are those of System.Runtime",
+            ),
+        );
         check("", Err("expected PROVIDER[name,name],…, as in System.Runtime,MyCompany.Orders[queue.length]"));
     }
 

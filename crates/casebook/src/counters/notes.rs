@@ -46,7 +46,12 @@ impl Notes {
         Self { told: Vec::new(), place, silent, by_name, has_heard: false, silence: None }
     }
 
-    /// A value of a provider came.
+    /// A value came, whether it was asked for or not: the process lives, and its event sources are on.
+    pub(super) fn lives(&mut self) {
+        self.has_heard = true;
+    }
+
+    /// A value came that was asked for.
     pub(super) fn heard(&mut self, provider: &str) {
         if self.silent.is_empty() {
             return;
@@ -79,7 +84,7 @@ impl Notes {
         }
         // Of the usual ones a service has those whose libraries it uses.
         (self.by_name && !names.is_empty()).then(|| {
-            format!("nothing from {names}: no meter or event source has that name, or none was used yet")
+            format!("nothing that was asked for came from {names}: no meter, event source or instrument has that name, or it was not used yet; still waiting")
         })
     }
 
@@ -158,8 +163,8 @@ mod tests {
         assert!(notes.lines(0, 0)[0].contains("asked for My.Meter, System.Runtime"), "{notes:?}");
         notes.heard("System.Runtime");
         notes.look_for_silence(true);
-        let expected =
-            "note: nothing from My.Meter: no meter or event source has that name, or none was used yet";
+        let expected = "note: nothing that was asked for came from My.Meter: no meter, event source or instrument has that \
+                        name, or it was not used yet; still waiting";
         assert_eq!(notes.lines(0, 0), [expected]);
         notes.heard("my.meter");
         notes.look_for_silence(true);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/lab/lab");
 
@@ -110,23 +110,34 @@ impl Drop for Service {
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
+    /// When each good answer came.
+    answers: Arc<Mutex<Vec<SystemTime>>>,
 }
 
 impl Load {
     pub(crate) fn start(port: u16, path: &'static str, clients: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
+        let answers = Arc::new(Mutex::new(Vec::new()));
         let client = |_| {
-            let stop = Arc::clone(&stop);
+            let (stop, answers) = (Arc::clone(&stop), Arc::clone(&answers));
             let thread = std::thread::Builder::new().name("client".to_owned());
             let run = move || {
                 while !stop.load(Ordering::Acquire) {
-                    get(port, path);
+                    let good = get(port, path).then(SystemTime::now);
+                    answers.lock().unwrap().extend(good);
                 }
             };
             thread.spawn(run).unwrap()
         };
         let threads = (0..clients).map(client).collect();
-        Self { stop, threads }
+        Self { stop, threads, answers }
+    }
+
+    /// Good answers per second from a moment on.
+    pub(crate) fn per_second(&self, from: SystemTime, length: Duration) -> f64 {
+        let answers = self.answers.lock().unwrap();
+        let within = answers.iter().filter(|at| (from..from + length).contains(*at)).count();
+        within as f64 / length.as_secs_f64()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Payloads as JSON: every field by its name, numbers as numbers, enums as words.
 
 use crate::layout::{Field, Kind, Layout};
-use crate::payload::{MAX_DEPTH, Scope, read_int, values_left};
+use crate::payload::{Damaged, MAX_DEPTH, Scope, damaged, elsewhere, read_int, values_left};
 use base::bytes::{Cause, Cursor, ReadError, utf16_text};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
@@ -12,30 +12,40 @@ const MOST_OUTPUT: usize = 1 << 20;
 /// About the bytes of a number, or of the marks around a text or a list.
 const VALUE: usize = 8;
 
-/// The member that tells why fields are missing.
+/// The member that tells why fields cannot be read.
 const DAMAGED: &str = "<damaged>";
+/// The member that tells that fields are too much to be written, though nothing is wrong with them.
+const LEFT_OUT: &str = "<left out>";
 
 /// A payload as a JSON object, with its fields in order.
 ///
-/// What cannot be read, and what follows it, is left out; a member `<damaged>` then says where.
+/// What cannot be read, and what follows it, is left out; a member `<damaged>` then says where. Fields that would become
+/// more text than anybody reads are left out too; a member `<left out>` then says so.
 pub fn json(layout: &Layout, bytes: &[u8], pointer_size: u8) -> String {
     let writer = Writer { bytes, pointer_size, left: Cell::new(MOST_OUTPUT) };
     let mut cursor = Cursor::new(bytes, 0);
     let mut object = String::from("{");
-    let mut damage = None;
+    let damage = damaged(layout, bytes, pointer_size);
+    let whole = damage.map_or(layout.fields.len(), |damage| damage.field);
     let left = values_left(bytes);
-    let scope = Scope { fields: &layout.fields, start: cursor, pointer_size, left: &left };
-    for field in &layout.fields {
+    let scope = Scope { bytes, fields: &layout.fields, start: cursor, pointer_size, left: &left };
+    let mut left_out = None;
+    for field in layout.fields.iter().take(whole) {
         match writer.member(field, &mut cursor, &scope, 0) {
             Ok(None) => {}
             Ok(Some(value)) => member(&mut object, &field.name, &value),
-            Err(error) => {
-                damage = Some(format!("cannot read {} at offset {:#x}", field.name, error.offset));
+            Err(_too_much) => {
+                left_out = Some(format!("{} and what follows", field.name));
                 break;
             }
         }
     }
-    if let Some(damage) = damage {
+    if let Some(left_out) = left_out {
+        member(&mut object, LEFT_OUT, &Value::String(left_out));
+    }
+    if let Some(Damaged { field, error }) = damage {
+        let name = layout.fields.get(field).map_or("", |field| field.name.as_str());
+        let damage = format!("cannot read {name} at offset {:#x}", error.offset);
         member(&mut object, DAMAGED, &Value::String(damage));
     }
     object.push('}');
@@ -154,14 +164,10 @@ impl<'a> Writer<'a> {
                 cursor.take(usize::from(*len), "reserved")?;
                 return Ok(None);
             }
-            Kind::RelLoc(element) => {
-                let (position, size) = location(cursor)?;
-                let behind = usize::try_from(cursor.offset()).unwrap_or(usize::MAX);
-                self.elsewhere(element, behind.saturating_add(position), size, scope, deeper)?
-            }
-            Kind::DataLoc(element) => {
-                let (position, size) = location(cursor)?;
-                self.elsewhere(element, position, size, scope, deeper)?
+            Kind::RelLoc(element) | Kind::DataLoc(element) => {
+                let behind = matches!(kind, Kind::RelLoc(_));
+                let elements = elsewhere(behind, cursor, self.bytes)?;
+                self.elements(element, elements, scope, deeper)?
             }
             _ => read_int(kind, cursor, self.pointer_size)?.map_or(Value::Null, Value::from),
         }))
@@ -213,22 +219,17 @@ impl<'a> Writer<'a> {
         Ok(Value::Array(list))
     }
 
-    fn elsewhere(
+    fn elements(
         &self,
         element: &Kind,
-        start: usize,
-        size: usize,
+        mut elements: Cursor<'a>,
         scope: &Scope<'_, 'a>,
         depth: u32,
     ) -> Result<Value, ReadError> {
-        let offset = start as u64;
-        let missing = ReadError { offset, what: "elements elsewhere", cause: Cause::Count(size as u64) };
-        let bytes = self.bytes.get(start..start.saturating_add(size)).ok_or(missing)?;
         if matches!(element, Kind::Utf16Unit | Kind::Utf8Unit) {
-            return Ok(Value::String(units_text(element, bytes)));
+            return Ok(Value::String(units_text(element, elements.rest())));
         }
-        let mut cursor = Cursor::new(bytes, offset);
-        self.until_end(element, &mut cursor, scope, depth)
+        self.until_end(element, &mut elements, scope, depth)
     }
 
     fn until_end(
@@ -248,11 +249,6 @@ impl<'a> Writer<'a> {
         }
         Ok(Value::Array(list))
     }
-}
-
-fn location(cursor: &mut Cursor<'_>) -> Result<(usize, usize), ReadError> {
-    let position = usize::from(cursor.u16("position")?);
-    Ok((position, usize::from(cursor.u16("size")?)))
 }
 
 fn units_text(element: &Kind, bytes: &[u8]) -> String {
@@ -352,7 +348,7 @@ mod tests {
         }
         let layout = Layout { fields: vec![Field { name: "a".to_owned(), kind: array }] };
         let text = json(&layout, &bytes, 8);
-        assert!(text.starts_with(r#"{"<damaged>""#) && text.len() < 100, "{}", text.len());
+        assert!(text.starts_with(r#"{"<left out>""#) && text.len() < 100, "{}", text.len());
     }
 
     #[test]
@@ -360,7 +356,7 @@ mod tests {
         let check = |kind, bytes: &[u8]| {
             let layout = Layout { fields: vec![Field { name: "a".to_owned(), kind }] };
             let text = json(&layout, bytes, 8);
-            assert!(text.starts_with(r#"{"<damaged>""#) && text.len() < 100, "{}", text.len());
+            assert!(text.starts_with(r#"{"<left out>""#) && text.len() < 100, "{}", text.len());
         };
         let named = Kind::Object(vec![Field { name: "long".repeat(1000), kind: Kind::U8 }]);
         check(Kind::FixedArray(Box::new(named), 1000), &[0; 1000]);

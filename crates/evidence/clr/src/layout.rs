@@ -85,68 +85,9 @@ pub struct Layout {
     pub fields: Vec<Field>,
 }
 
-impl Layout {
-    /// The fewest bytes that a payload of these fields has; addresses count as 4.
-    pub fn least_bytes(&self) -> usize {
-        self.fields.iter().fold(0, |sum, field| sum.saturating_add(field.kind.least_bytes()))
-    }
-
-    /// The first count of elements, where it lies at the same place in every payload.
-    pub fn count(&self) -> Option<Count> {
-        let mut at = 0usize;
-        let mut places: Vec<(&String, usize, usize)> = Vec::new();
-        for Field { name, kind } in &self.fields {
-            match kind {
-                Kind::Array(element) => {
-                    let from = at.checked_add(2)?;
-                    return Some(Count { at, len: 2, from, element: element.least_bytes() });
-                }
-                Kind::Counted { count, element } => {
-                    let (_, at_count, len) = places.iter().find(|(known, ..)| *known == count)?;
-                    let (at_count, len) = (*at_count, *len);
-                    return Some(Count { at: at_count, len, from: at, element: element.least_bytes() });
-                }
-                _ => {}
-            }
-            let len = kind.integer_bytes()?;
-            places.push((name, at, len));
-            at = at.checked_add(len)?;
-        }
-        None
-    }
-}
-
-/// Where a payload tells how many elements follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Count {
-    at: usize,
-    len: usize,
-    from: usize,
-    element: usize,
-}
-
-impl Count {
-    /// Whether a payload has room for as many elements as it tells, each as short as can be.
-    pub fn fits(&self, payload: &[u8]) -> bool {
-        let digits = payload.get(self.at..).and_then(|rest| rest.get(..self.len)).unwrap_or_default();
-        let count = digits.iter().rev().fold(0u64, |count, digit| count << 8 | u64::from(*digit));
-        let room = payload.len().saturating_sub(self.from) as u64;
-        count.saturating_mul(self.element as u64) <= room
-    }
-}
-
 impl Kind {
-    /// Bytes of an integer of a fixed length.
-    fn integer_bytes(&self) -> Option<usize> {
-        match self {
-            Self::I8 | Self::U8 | Self::I16 | Self::U16 | Self::I32 | Self::U32 | Self::I64 | Self::U64 => {
-                Some(self.least_bytes())
-            }
-            _ => None,
-        }
-    }
-
-    fn least_bytes(&self) -> usize {
+    /// The fewest bytes that a value takes; an address counts as 4.
+    pub(crate) fn least_bytes(&self) -> usize {
         match self {
             Self::I8
             | Self::U8
@@ -211,27 +152,5 @@ impl Words {
         list.sort_by_key(|(bits, _)| bits.cast_unsigned());
         let joined = list.iter().map(|(_, word)| word.as_str()).collect::<Vec<_>>().join(", ");
         (rest == 0 && !joined.is_empty()).then_some(joined)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_count_beyond_the_payload_is_seen_without_reading_the_elements() {
-        let field = |name: &str, kind| Field { name: name.to_owned(), kind };
-        let text = || Box::new(Kind::Utf16Z);
-        let array = Layout { fields: vec![field("a", Kind::U8), field("list", Kind::Array(text()))] };
-        let fits = |layout: &Layout, payload: &[u8]| layout.count().unwrap().fits(payload);
-        assert!(fits(&array, &[9, 2, 0, b'x', 0, 0, 0]));
-        assert!(!fits(&array, &[9, 3, 0, b'x', 0, 0, 0]));
-        let counted = Kind::Counted { count: "n".to_owned(), element: text() };
-        let counted = Layout { fields: vec![field("n", Kind::U32), field("list", counted)] };
-        assert!(fits(&counted, &[1, 0, 0, 0, 0, 0]));
-        assert!(!fits(&counted, &[1, 0, 0, 1, 0, 0]));
-        let behind_text =
-            Layout { fields: vec![field("a", Kind::Utf16Z), field("list", Kind::Array(text()))] };
-        assert_eq!(behind_text.count(), None);
     }
 }

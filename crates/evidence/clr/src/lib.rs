@@ -11,3 +11,4 @@ pub mod layout;
 pub mod name;
 pub mod payload;
 pub mod schema;
+pub mod whole;

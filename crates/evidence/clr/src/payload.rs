@@ -11,8 +11,8 @@ use std::cell::Cell;
 pub(crate) const MAX_DEPTH: u32 = 24;
 /// Values gone over in one payload: so many, and so many more for each of its bytes. Values of no bytes, as a list of
 /// none, would else be gone over again for every element of a list.
-const MOST_VALUES: usize = 1000;
-const MOST_VALUES_A_BYTE: usize = 8;
+pub(crate) const MOST_VALUES: usize = 1000;
+pub(crate) const MOST_VALUES_A_BYTE: usize = 8;
 
 /// A payload with the layout of its fields.
 #[derive(Debug, Clone, Copy)]
@@ -31,8 +31,8 @@ impl<'a> Payload<'a> {
     fn find(&self, name: &str) -> Option<(&'a Kind, Cursor<'a>)> {
         let mut cursor = Cursor::new(self.bytes, 0);
         let left = values_left(self.bytes);
-        let scope =
-            Scope { fields: self.fields, start: cursor, pointer_size: self.pointer_size, left: &left };
+        let (bytes, pointer_size) = (self.bytes, self.pointer_size);
+        let scope = Scope { bytes, fields: self.fields, start: cursor, pointer_size, left: &left };
         for field in self.fields {
             if field.name == name {
                 return Some((&field.kind, cursor));
@@ -94,6 +94,23 @@ impl<'a> Payload<'a> {
         if matches!(kind, Kind::Guid) { cursor.guid("GUID").ok() } else { None }
     }
 
+    /// The sum of a member over the objects of a list, which has as many as an earlier field says. `None` if one of them
+    /// cannot be read.
+    pub fn sum(&self, list: &str, member: &str) -> Option<i64> {
+        let (Kind::Counted { count, element }, mut cursor) = self.find(list)? else { return None };
+        let Kind::Object(fields) = &**element else { return None };
+        let mut sum = 0i64;
+        for _ in 0..self.int(count)? {
+            let object = Self { fields, bytes: cursor.rest(), ..*self };
+            sum = sum.saturating_add(object.int(member)?);
+            let left = values_left(object.bytes);
+            let (bytes, pointer_size) = (object.bytes, self.pointer_size);
+            let scope = Scope { bytes, fields, start: cursor, pointer_size, left: &left };
+            skip(element, &mut cursor, &scope, 0).ok()?;
+        }
+        Some(sum)
+    }
+
     /// Raw bytes whose length another field gives.
     pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
         let (kind, mut cursor) = self.find(name)?;
@@ -103,13 +120,37 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// A field that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damaged {
+    /// Which field of the layout.
+    pub field: usize,
+    /// Why.
+    pub error: ReadError,
+}
+
+/// The first field of a payload that cannot be read; `None` if all can.
+///
+/// This alone decides whether an event is damaged, for whoever counts them and for whoever shows their fields.
+pub fn damaged(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Option<Damaged> {
+    walk(layout, bytes, pointer_size).err()
+}
+
 /// How many bytes of a payload its layout takes.
+///
+/// # Errors
+///
+/// A field cannot be read.
 pub fn consumed(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Result<usize, ReadError> {
+    walk(layout, bytes, pointer_size).map_err(|damaged| damaged.error)
+}
+
+fn walk(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Result<usize, Damaged> {
     let mut cursor = Cursor::new(bytes, 0);
     let left = values_left(bytes);
-    let scope = Scope { fields: &layout.fields, start: cursor, pointer_size, left: &left };
-    for field in &layout.fields {
-        skip(&field.kind, &mut cursor, &scope, 0)?;
+    let scope = Scope { bytes, fields: &layout.fields, start: cursor, pointer_size, left: &left };
+    for (field, of) in layout.fields.iter().enumerate() {
+        skip(&of.kind, &mut cursor, &scope, 0).map_err(|error| Damaged { field, error })?;
     }
     Ok(bytes.len().saturating_sub(cursor.rest().len()))
 }
@@ -117,6 +158,8 @@ pub fn consumed(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Result<usize
 /// Where a count that a field refers to is looked for: among the fields of the same object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'s, 'a> {
+    /// The whole payload, for elements elsewhere.
+    pub(crate) bytes: &'a [u8],
     pub(crate) fields: &'s [Field],
     pub(crate) start: Cursor<'a>,
     pub(crate) pointer_size: u8,
@@ -202,8 +245,15 @@ pub(crate) fn skip<'a>(
     match kind {
         Kind::I8 | Kind::U8 | Kind::Bool8 | Kind::Utf8Unit => drop(cursor.take(1, "byte")?),
         Kind::I16 | Kind::U16 | Kind::Utf16Unit => drop(cursor.take(2, "16 bits")?),
-        Kind::I32 | Kind::U32 | Kind::F32 | Kind::Bool32 | Kind::RelLoc(_) | Kind::DataLoc(_) => {
-            cursor.take(4, "32 bits")?;
+        Kind::I32 | Kind::U32 | Kind::F32 | Kind::Bool32 => drop(cursor.take(4, "32 bits")?),
+        Kind::RelLoc(element) | Kind::DataLoc(element) => {
+            let bytes = elsewhere(matches!(kind, Kind::RelLoc(_)), cursor, scope.bytes)?;
+            // The elements are all of one length, so only what is left over can be wrong with them.
+            let over = bytes.rest().len().checked_rem(element.least_bytes()).unwrap_or(0);
+            if over > 0 {
+                let cause = Cause::End(over as u64);
+                return Err(ReadError { offset: bytes.offset(), what: "elements elsewhere", cause });
+            }
         }
         Kind::I64 | Kind::U64 | Kind::F64 | Kind::DateTime => drop(cursor.take(8, "64 bits")?),
         Kind::Guid | Kind::Decimal => drop(cursor.take(16, "128 bits")?),
@@ -231,6 +281,22 @@ pub(crate) fn skip<'a>(
         }
     }
     Ok(())
+}
+
+/// The bytes that elements elsewhere lie in. `behind`: their place is counted from behind the field.
+pub(crate) fn elsewhere<'a>(
+    behind: bool,
+    cursor: &mut Cursor<'a>,
+    bytes: &'a [u8],
+) -> Result<Cursor<'a>, ReadError> {
+    let position = usize::from(cursor.u16("position")?);
+    let size = usize::from(cursor.u16("size")?);
+    let from = if behind { bytes.len().saturating_sub(cursor.rest().len()) } else { 0 };
+    let start = from.saturating_add(position);
+    let offset = start as u64;
+    let missing = ReadError { offset, what: "elements elsewhere", cause: Cause::Count(size as u64) };
+    let bytes = bytes.get(start..start.saturating_add(size)).ok_or(missing)?;
+    Ok(Cursor::new(bytes, offset))
 }
 
 fn skip_many<'a>(

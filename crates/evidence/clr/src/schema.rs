@@ -7,11 +7,12 @@ use crate::layout::{Field, Kind, Layout, Words};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("schemas/runtime.txt"),
     include_str!("schemas/rundown.txt"),
     include_str!("schemas/private.txt"),
     include_str!("schemas/other.txt"),
+    include_str!("schemas/universal.txt"),
 ];
 
 /// An event that the runtime does not describe in the stream.
@@ -58,6 +59,25 @@ pub fn runtime_event(provider: &str, id: u32, version: u8) -> Option<RuntimeEven
     let (known, _) = schemas.events.get_key_value(&(provider_key(provider)?, id))?;
     let event = schemas.events.get(known)?;
     Some(RuntimeEvent { name: event.name, layout: Arc::new(event.layout(version)) })
+}
+
+/// The names of all events of a provider whose schema ships with the program, in their order; none of another provider.
+/// Letter case of the provider's name is not heeded.
+pub fn event_names(provider: &str) -> Option<Vec<&'static str>> {
+    let provider = built_in_providers().iter().find(|known| known.eq_ignore_ascii_case(provider))?;
+    let schemas = built_in();
+    let events = schemas.events.iter().filter(|((of, _), _)| of == provider).map(|(_, event)| event.name);
+    let has_dynamic = *provider == "Microsoft-Windows-DotNETRuntime";
+    let dynamic = schemas.dynamic.values().filter(|_| has_dynamic).map(|event| event.name);
+    let mut names: Vec<&'static str> = events.chain(dynamic).collect();
+    names.sort_unstable();
+    names.dedup();
+    Some(names)
+}
+
+/// The providers whose schemas ship with the program.
+pub fn providers() -> &'static [&'static str] {
+    built_in_providers()
 }
 
 /// The data of a GC/DynamicTraceEvent of this name, letter case aside.
@@ -253,6 +273,8 @@ fn parse_kind(text: &str, words: &HashMap<&'static str, Arc<Words>>) -> Option<K
         "ptr" => Kind::Pointer,
         "utf16" => Kind::Utf16Z,
         "utf8" => Kind::Utf8Z,
+        "text8" => Kind::Array(Box::new(Kind::Utf8Unit)),
+        "varuint" => Kind::VarUInt,
         _ => return None,
     })
 }
@@ -312,5 +334,21 @@ mod tests {
                 assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
             }
         }
+    }
+
+    /// The runtime's own types of these fields are pointers, so a process of 32 bits sends 4 bytes.
+    #[test]
+    fn addresses_of_locks_and_of_the_heap_have_the_size_of_the_process() {
+        let check = |id, version, bytes, pointers| {
+            let event = runtime_event("Microsoft-Windows-DotNETRuntime", id, version).unwrap();
+            for size in [4, 8] {
+                let len = consumed(&event.layout, &[0; 100], size);
+                assert_eq!(len, Ok(bytes + pointers * usize::from(size)), "{}", event.name);
+            }
+        };
+        check(81, 2, 11, 2);
+        check(90, 0, 2, 2);
+        check(23, 0, 19, 1);
+        check(31, 0, 2, 1);
     }
 }

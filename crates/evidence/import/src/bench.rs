@@ -37,6 +37,9 @@ fn sniff(head: &Head) -> bool {
 }
 
 fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
+    if let Some(process) = job.process {
+        return Err(Error::NoProcess { path: job.name.clone(), process });
+    }
     let mut reader = Reader::default();
     // The harness may write its results a second time without the measurements, which is the poorer copy.
     let mut files = files.to_vec();

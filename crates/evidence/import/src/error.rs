@@ -3,6 +3,36 @@
 use std::path::Path;
 use thiserror::Error;
 
+/// A process that an exhibit holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// As the operating system numbers it.
+    pub id: u64,
+    /// What it is called, if that is known.
+    pub name: Option<String>,
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} ({})", self.id, name.escape_debug()),
+            None => write!(f, "{}", self.id),
+        }
+    }
+}
+
+/// Processes that a message names; of more it says how many.
+const MOST_NAMED: usize = 20;
+
+/// The processes that an exhibit holds, in words.
+fn listed<T: std::fmt::Display>(held: &[T]) -> String {
+    let named: Vec<String> = held.iter().take(MOST_NAMED).map(T::to_string).collect();
+    match held.len().saturating_sub(MOST_NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
 /// Why an exhibit cannot be opened.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -61,6 +91,35 @@ pub enum Error {
         path: String,
         /// The kind's name.
         kind: String,
+    },
+    /// A folder with recordings of several processes.
+    #[error(
+        "{path} holds recordings of different processes: {}: name one of the files, or choose a process with --pid",
+        listed(held)
+    )]
+    SeveralProcesses {
+        /// The folder.
+        path: String,
+        /// The processes, each with its file.
+        held: Vec<String>,
+    },
+    /// A process that the exhibit does not hold.
+    #[error("{path} does not hold process {process}: it holds {}", listed(held))]
+    NoSuchProcess {
+        /// The exhibit.
+        path: String,
+        /// What was asked for.
+        process: u64,
+        /// What there is, the most sampled first.
+        held: Vec<Held>,
+    },
+    /// A process of an exhibit that does not say of which process it is.
+    #[error("{path} does not say which process it is of: process {process} cannot be chosen")]
+    NoProcess {
+        /// The exhibit.
+        path: String,
+        /// What was asked for.
+        process: u64,
     },
     /// An archive without a file in it.
     #[error("{0} is an archive without a file in it that could be evidence")]
@@ -132,6 +191,9 @@ impl Error {
             | Self::SeveralKinds { .. }
             | Self::UnknownKind { .. }
             | Self::OtherKind { .. }
+            | Self::SeveralProcesses { .. }
+            | Self::NoSuchProcess { .. }
+            | Self::NoProcess { .. }
             | Self::Unknown { .. } => "is not a file that casebook reads".to_owned(),
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Job<'a> {
     /// The exhibit as it was named.
     pub(crate) name: String,
     pub(crate) options: Options,
+    /// The only process that is wanted of an exhibit of several.
+    pub(crate) process: Option<u64>,
     /// What lies around the files, if the exhibit is a folder.
     pub(crate) surroundings: Option<Surroundings>,
     done: u64,
@@ -51,7 +53,7 @@ impl<'a> Job<'a> {
     ) -> Self {
         let total =
             files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|meta| meta.len()).sum();
-        Self { name, options, surroundings: None, done: 0, total, progress }
+        Self { name, options, process: None, surroundings: None, done: 0, total, progress }
     }
 
     /// Reads each file with `read`. In a folder, a file that cannot be read is noted and the others are read; if none can
@@ -110,7 +112,11 @@ impl<'a> Job<'a> {
             }
             Some(End::Broken(cause)) if bytes == 0 => return Err(Error::Packing { path: name, cause }),
             Some(End::Broken(_)) if packing == Packing::Plain => Some("file that cannot be read to its end"),
-            Some(End::Broken(_)) => Some("packed data damaged or cut off"),
+            // A recorder that was killed leaves a file that ends early: what it wrote was read.
+            Some(End::Broken(cause)) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Some("packed data damaged or cut off")
+            }
+            Some(End::Broken(_)) => Some(base::damage::PACKING),
             Some(End::Endless) => Some("packed data that unpacks to more than any recording does: cut off"),
         };
         self.done = self.done.saturating_add(size);

@@ -9,6 +9,7 @@ use crate::head::Head;
 use crate::{Error, Found, Options, Progress, foreign};
 use exhibit::{Check, ReadOutcome};
 use model::{Evidence, Exhibit, Lost};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Files of a folder whose first bytes are looked at; of further ones only the names are.
@@ -200,9 +201,11 @@ impl Contents {
         self,
         folder: &Path,
         options: Options,
+        process: Option<u64>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Evidence, Error> {
         let mut job = Job::new(folder.display().to_string(), options, &self.files, progress);
+        job.process = process;
         let Self { files, provenance, passed_over, .. } = self;
         job.surroundings = Some(Surroundings { folder: folder.to_path_buf(), provenance, passed_over });
         (self.format.read)(&mut job, &files)
@@ -257,12 +260,14 @@ impl Surroundings {
                 }
                 Check::OtherHash => "was changed since it was recorded: its hash differs".to_owned(),
                 Check::NotAFile if self.folder.join(&file.name).is_file() => {
-                    "is a link: not compared with what was recorded".to_owned()
+                    let what = "is a link: not compared with what was recorded".to_owned();
+                    lost.note_file(Path::new(&file.name), what);
+                    continue;
                 }
                 Check::NotAFile => "is not a file: not read".to_owned(),
                 Check::Unreadable(cause) => format!("cannot be read: {cause}"),
             };
-            lost.note_file(Path::new(&file.name), what);
+            lost.note_altered(Path::new(&file.name), what);
         }
         let of_list = |count: usize, what: &str| format!("lists {count} files {what}");
         if outside > 0 {
@@ -275,6 +280,21 @@ impl Surroundings {
         if more > 0 {
             lost.note_file(Path::new(exhibit::FILE), of_list(more, "more than are compared"));
         }
+    }
+
+    /// Whether nothing says that the files belong together.
+    pub(crate) fn has_no_provenance(&self) -> bool {
+        matches!(self.provenance, ReadOutcome::Missing)
+    }
+
+    /// The settings of .NET in the environment of the subject. Nothing else is taken over from a file of others.
+    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
+        /// Settings that are read, and characters of a value.
+        const MOST: usize = 1000;
+        let ReadOutcome::Read(of) = &self.provenance else { return BTreeMap::new() };
+        let is_dotnet = |name: &str| name.starts_with("DOTNET_") || name.starts_with("COMPlus_");
+        let known = of.subject.environment.iter().filter(|(name, _)| is_dotnet(name)).take(MOST);
+        known.map(|(name, value)| (name.clone(), value.chars().take(MOST).collect())).collect()
     }
 
     /// The profile that was asked for.

@@ -21,14 +21,17 @@ mod formats;
 mod head;
 mod trace;
 
-pub use error::Error;
-pub use trace::{Along, Alongside, CounterFeed, CounterNote, CounterReading, CounterSource, EventName};
+pub use error::{Error, Held};
+pub use trace::{
+    Along, Alongside, CounterFeed, CounterNote, CounterReading, CounterSource, EventName, EventNameError,
+    sends_events_alone,
+};
 
 use feed::Job;
 use folder::Place;
 use formats::Member;
 use head::Head;
-use model::{Evidence, Kind};
+use model::{Evidence, Kind, NO_INT};
 use std::path::{Path, PathBuf};
 
 /// How to read.
@@ -39,6 +42,18 @@ pub struct Options {
     pub payloads: bool,
     /// 1, or 2 to unpack on a thread of its own.
     pub threads: usize,
+}
+
+/// Which processes of an exhibit are wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Process {
+    /// All.
+    #[default]
+    All,
+    /// The one with most samples; if none has any, with most events. Of an exhibit of several it is read twice.
+    MostSampled,
+    /// The one that the operating system numbers so.
+    Only(u64),
 }
 
 /// How far the reading is.
@@ -85,16 +100,56 @@ pub fn open_with_progress(
     options: Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Evidence, Error> {
+    read(path, options, None, progress)
+}
+
+/// Opens an exhibit, or one process of it, and reports how far it is.
+pub fn open_process(
+    path: &Path,
+    options: Options,
+    process: Process,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Evidence, Error> {
+    let wanted = if let Process::Only(process) = process { Some(process) } else { None };
+    let evidence = read(path, options, wanted, progress)?;
+    match most_sampled(&evidence).filter(|_| process == Process::MostSampled) {
+        // Figures are of one process: what is of the others must not be in any table.
+        Some(process) => read(path, options, Some(process), progress),
+        None => Ok(evidence),
+    }
+}
+
+/// The process with most samples; `None` if there is only one.
+fn most_sampled(evidence: &Evidence) -> Option<u64> {
+    /// The kernel's own threads, and CPUs that ran none.
+    const KERNEL: i64 = 0;
+    let of = &evidence.as_trace()?.processes;
+    if of.process.len() < 2 {
+        return None;
+    }
+    let rows = (0..of.process.len()).filter_map(|at| of.row(at)).filter(|row| row.process != NO_INT);
+    let most = rows
+        .max_by_key(|row| (row.process != KERNEL, row.samples, row.events, std::cmp::Reverse(row.process)));
+    most.map(|row| row.process.cast_unsigned())
+}
+
+fn read(
+    path: &Path,
+    options: Options,
+    process: Option<u64>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Evidence, Error> {
     match look(path)? {
         Place::File(format) => {
             let files = [Member { path: path.to_path_buf(), format }];
             let mut job = Job::new(path.display().to_string(), options, &files, progress);
+            job.process = process;
             (format.read)(&mut job, &files)
         }
-        Place::Folder(contents) => contents.read(path, options, progress),
+        Place::Folder(contents) => contents.read(path, options, process, progress),
         Place::Several(found) => {
             if let [only] = found.as_slice() {
-                return open_with_progress(&only.path, options, progress);
+                return read(&only.path, options, process, progress);
             }
             let names = found.into_iter().filter_map(|found| found.name).collect();
             Err(Error::SeveralExhibits { path: path.display().to_string(), names })

@@ -11,24 +11,32 @@ mod alongside;
 mod builder;
 mod clock;
 mod counters;
+mod cut;
 mod finish;
 mod gc;
 mod host;
 mod kinds;
 mod live;
+mod memory;
 mod methods;
 mod metrics;
+mod processes;
+mod ranges;
 mod rawstacks;
 mod requests;
 mod rows;
 mod spans;
 mod states;
+mod symbolname;
 mod threads;
+mod told;
+mod universal;
 
-pub use alongside::{Along, Alongside, EventName};
+pub use alongside::{Along, Alongside, EventName, EventNameError, sends_events_alone};
 pub use live::{CounterFeed, CounterNote, CounterReading, CounterSource};
 
 use crate::feed::Job;
+use crate::folder::Surroundings;
 use crate::formats::{Format, Member};
 use crate::head::Head;
 use crate::{Error, Options};
@@ -61,7 +69,7 @@ fn is_main(path: &Path) -> bool {
 fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
     let mut files = files.to_vec();
     files.sort_by_key(|file| !is_main(&file.path));
-    let mut builder = Builder::new(job.options.payloads);
+    let mut builder = Builder::new(job.options.payloads, job.process);
     job.each_file(
         &files,
         &mut builder,
@@ -69,13 +77,18 @@ fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
         |job, file, builder| {
             // In a folder the names say what is the main session, or a segment of it, and what lies beside it.
             builder.begin_role(job.surroundings.is_some().then(|| is_main(&file.path)));
-            read_file(&file.path, builder, job)
+            let is_read = read_file(&file.path, builder, job);
+            builder.end_role(&file.path);
+            is_read
         },
     )?;
+    let is_loose = job.surroundings.as_ref().is_some_and(Surroundings::has_no_provenance);
+    builder.check_processes(&job.name, is_loose)?;
     if let Some(surroundings) = &job.surroundings {
         let Trace { exhibit, lost, session, .. } = &mut builder.recording;
         surroundings.describe(exhibit, lost);
         session.profile = surroundings.profile();
+        session.environment = surroundings.environment();
         host::read_folder(&surroundings.folder, &mut builder);
     }
     Ok(builder.finish(&job.name).into())
@@ -100,7 +113,7 @@ fn read_file(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<()
 
 fn read_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Evidence, Error> {
     let format = Error::format(name);
-    let mut builder = Builder::new(options.payloads);
+    let mut builder = Builder::new(options.payloads, None);
     let mut decoder = Decoder::new(Limits::USUAL);
     decoder.push(bytes, &mut builder).map_err(&format)?;
     let summary = decoder.finish(&mut builder).map_err(&format)?;

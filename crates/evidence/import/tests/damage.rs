@@ -61,6 +61,31 @@ fn a_changed_byte_never_stops_the_program() {
     }
 }
 
+/// Damaged fields are shown by the fields of the event, and counted among what is lost: one reader decides.
+#[test]
+fn a_damaged_field_is_counted_where_it_is_shown_and_nowhere_else() {
+    let mut seen = 0;
+    for (name, bytes) in fixtures() {
+        let mut changed = bytes.clone();
+        for at in 0..bytes.len() {
+            for value in [0, 0xff] {
+                changed[at] = value;
+                let Ok(evidence) = open_bytes(&changed, "test", OPTIONS) else { continue };
+                let recording = evidence.into_trace().unwrap();
+                let texts = (0..recording.events.len()).map(|row| recording.events.text(row));
+                let shown = texts.flatten().filter(|text| text.contains("<damaged>")).count() as u64;
+                let what = "event with fewer bytes than its fields need";
+                let kinds = recording.lost.damage.kinds();
+                let counted = kinds.iter().find(|kind| kind.what == what).map_or(0, |kind| kind.count);
+                assert_eq!(counted, shown, "{name}: byte {at} is {value}");
+                seen += shown;
+            }
+            changed[at] = bytes[at];
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
 #[test]
 fn a_length_of_ten_gigabytes_is_damage_and_no_allocation() {
     for (name, bytes) in fixtures() {

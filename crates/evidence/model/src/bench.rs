@@ -52,7 +52,7 @@ tables! {
 
 impl Bench {
     fn shared(&self) -> Shared<'_> {
-        Shared { strings: &self.strings, thread_ids: &[], activities: &[] }
+        Shared { strings: &self.strings, thread_ids: &[], thread_processes: &[], activities: &[] }
     }
 
     /// What people call each benchmark: its name and parameters; its job, and its file, if it takes them to tell it from

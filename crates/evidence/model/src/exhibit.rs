@@ -48,6 +48,8 @@ pub struct FileDamage {
     pub file: String,
     /// What is missing of it, and why.
     pub what: String,
+    /// Whether it is not what was recorded: missing, cut or changed. Otherwise it is a remark.
+    pub is_altered: bool,
 }
 
 /// What could not be read of an exhibit.
@@ -72,10 +74,19 @@ impl Lost {
 
     /// Says what is missing of a file, by the file's own name.
     pub fn note_file(&mut self, path: &std::path::Path, what: String) {
+        self.note(path, what, false);
+    }
+
+    /// The same, of a file that is not what was recorded.
+    pub fn note_altered(&mut self, path: &std::path::Path, what: String) {
+        self.note(path, what, true);
+    }
+
+    fn note(&mut self, path: &std::path::Path, what: String, is_altered: bool) {
         if self.files.len() >= MOST_FILES_NAMED {
             return self.damage.note("further file that was not read, or not as a whole", 0);
         }
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        self.files.push(FileDamage { file, what });
+        self.files.push(FileDamage { file, what, is_altered });
     }
 }

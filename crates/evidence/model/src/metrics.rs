@@ -11,6 +11,7 @@ table! { Metrics, MetricRow, "metrics",
     low real "" "Lower end of its interval; null if it has none"
     high real "" "Upper end of its interval; null if it has none"
     n int "" "How many observations it stands on"
+    partial int "" "1 if a limit that was reached leaves a part of it out, else 0 (loss.limits of explain)"
 }
 
 impl Metrics {

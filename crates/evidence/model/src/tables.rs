@@ -73,6 +73,8 @@ pub struct Shared<'a> {
     pub strings: &'a Strings,
     /// Threads, as the operating system numbers them.
     pub thread_ids: &'a [i64],
+    /// The process of each thread; empty if the exhibit is of one process.
+    pub thread_processes: &'a [i64],
     /// Activities: identifiers of 16 bytes.
     pub activities: &'a [[u8; 16]],
 }
@@ -220,7 +222,8 @@ macro_rules! column_name {
 /// An entry of the catalogue, for a table whose rows are written by hand.
 macro_rules! spec {
     ($name:literal, $about:literal;
-     $($field:ident $(($column:literal))? $kind:ident $unit:literal $what:literal)*) => {
+     $($field:ident $(($column:literal))? $kind:ident $unit:literal $what:literal)*
+     $(; process of $thread:ident)?) => {
         $crate::tables::TableSpec {
             name: $name,
             about: $about,
@@ -229,7 +232,19 @@ macro_rules! spec {
                 kind: $crate::tables::column_kind!(sql $kind),
                 unit: $unit,
                 about: $what,
-            }),*],
+            },)* $($crate::tables::process_of!($thread),)?],
+        }
+    };
+}
+
+/// The column `process` in the catalogue. It takes no memory: the process is that of the row's thread.
+macro_rules! process_of {
+    ($thread:ident) => {
+        $crate::tables::ColumnSpec {
+            name: "process",
+            kind: $crate::tables::Type::Integer,
+            unit: "",
+            about: "The process that it is of; null if the recording is of one process",
         }
     };
 }
@@ -237,10 +252,12 @@ macro_rules! spec {
 /// Declares a table: its rows, its columns, its entry in the catalogue.
 ///
 /// The kinds of columns: `time` (nanoseconds since the exhibit's start; the table is sorted by it; one at most), `int`,
-/// `real`, `text`, `stack` (a row of `stacks`; one at most), `thread` and `guid` (by number, see [`Shared`]).
+/// `real`, `text`, `stack` (a row of `stacks`; one at most), `thread` and `guid` (by number, see [`Shared`]). With
+/// `; process of COLUMN` at the end it has a last column `process`: that of the thread in the column.
 macro_rules! table {
     ($rows:ident, $row:ident, $name:literal, $about:literal;
-     $($field:ident $(($column:literal))? $kind:ident $unit:literal $what:literal)*) => {
+     $($field:ident $(($column:literal))? $kind:ident $unit:literal $what:literal)*
+     $(; process of $thread:ident)?) => {
         #[doc = concat!("A row of `", $name, "`.")]
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub struct $row { $(#[doc = $what] pub $field: $crate::tables::column_kind!(stored $kind)),* }
@@ -250,7 +267,7 @@ macro_rules! table {
         impl $rows {
             /// The catalogue's entry.
             pub const SPEC: $crate::tables::TableSpec = $crate::tables::spec! {
-                $name, $about; $($field $(($column))? $kind $unit $what)*
+                $name, $about; $($field $(($column))? $kind $unit $what)* $(; process of $thread)?
             };
             const TIME: Option<usize> = $crate::tables::first_true(&[$($crate::tables::column_kind!(is_time $kind)),*]);
             /// Adds a row.
@@ -279,7 +296,10 @@ macro_rules! table {
             }
             fn columns<'a>(&'a self, shared: $crate::tables::Shared<'a>) -> Vec<$crate::Column<'a>> {
                 let _ = shared;
-                vec![$($crate::tables::column_kind!(column $kind self.$field, shared)),*]
+                vec![
+                    $($crate::tables::column_kind!(column $kind self.$field, shared),)*
+                    $($crate::Column::IntVia(&self.$thread, shared.thread_processes),)?
+                ]
             }
             fn size_bytes(&self) -> usize {
                 0 $(+ size_of_val(self.$field.as_slice()))*
@@ -386,7 +406,7 @@ macro_rules! tables {
     };
 }
 
-pub(crate) use {column_kind, column_name, spec, table, tables};
+pub(crate) use {column_kind, column_name, process_of, spec, table, tables};
 
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "the declarations make public tables")]

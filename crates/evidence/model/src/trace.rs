@@ -1,17 +1,21 @@
 //! A trace: what a running process sent of itself.
 
+mod allowance;
 mod counted;
 mod coverage;
 mod events;
+mod limits;
 mod marks;
 mod session;
 mod stacks;
 mod tables;
 
+pub use allowance::{Allowance, LimitedBy};
 pub use counted::{Counted, CountedBy, Counts, LARGEST_METERED, REQUESTS_METER};
 pub use events::{EventKind, Events, Fields};
+pub use limits::{Limit, LimitKind, Limits, RUNTIME_FRAMES};
 pub use marks::RequestMarks;
-pub use session::{Missing, Session};
+pub use session::{GcSettings, Missing, Sampler, Session};
 pub use stacks::{Frame, Frames, Stacks};
 pub use tables::*;
 
@@ -26,6 +30,7 @@ tables! {
         stacks: Stacks,
         frames: Frames,
         threads: ThreadRows,
+        processes: Processes,
         gc: GcRows,
         pauses: Pauses,
         allocations: Allocations,
@@ -50,6 +55,8 @@ tables! {
         missing: Missing,
         /// The threads that rows refer to by number, as the operating system numbers them.
         thread_ids: Vec<i64>,
+        /// The process of each of them; empty if the recording is of one process.
+        thread_processes: Vec<i64>,
         /// The activities that events refer to by number.
         activities: Vec<[u8; 16]>,
         /// No table: what `requests` is made of, before it is paired.
@@ -62,7 +69,12 @@ tables! {
 
 impl Trace {
     fn shared(&self) -> Shared<'_> {
-        Shared { strings: &self.strings, thread_ids: &self.thread_ids, activities: &self.activities }
+        Shared {
+            strings: &self.strings,
+            thread_ids: &self.thread_ids,
+            thread_processes: &self.thread_processes,
+            activities: &self.activities,
+        }
     }
 
     /// Sorts every table that has a time by it; rows of equal time keep their order.

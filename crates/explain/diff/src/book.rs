@@ -13,7 +13,9 @@
 //! everything. Importance and notable level are judgement, and stand with each measure: what users of the service
 //! feel before what explains it, and nothing in front that is small after as before.
 
-use crate::noise::{Estimate, Outcome, Tally, beyond_chance, hold};
+use crate::many::{Tier, beyond_chance};
+use crate::noise::{Between, Estimate, Outcome, Tally, Told, hold};
+use crate::reason::{Pieces, reason};
 use report::{Basis, Better, Change, ChangeVerdict, NotCompared, Subject};
 use std::borrow::Cow;
 
@@ -48,19 +50,6 @@ impl Quantity {
     }
 }
 
-/// Rows that are judged together: of each such group one in twenty called beyond noise may be there by chance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Family {
-    /// Figures of the whole service, and routes.
-    Figures,
-    /// Methods by samples.
-    Methods,
-    /// Types, callers, places.
-    Lists,
-    /// Counters as published.
-    Counters,
-}
-
 /// What is compared.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measure {
@@ -68,7 +57,10 @@ pub(crate) struct Measure {
     pub(crate) name: &'static str,
     pub(crate) quantity: Quantity,
     pub(crate) better: Better,
-    pub(crate) family: Family,
+    /// How its rows share the probability of a false one.
+    pub(crate) tier: Tier,
+    /// What two runs of one service differ by, on the basis of duration.
+    pub(crate) between: Between,
     /// How much it matters that it changes, 0 to 1.
     pub(crate) importance: f64,
     /// The level from which on it matters, on the basis of duration.
@@ -97,13 +89,38 @@ impl<'a> Of<'a> {
     }
 }
 
+/// A row before its verdict.
+#[derive(Debug)]
+struct Draft {
+    tier: Tier,
+    change: Change,
+    outcome: Outcome,
+    /// On which side the pieces after are of the value before.
+    pieces: Option<Pieces>,
+}
+
+impl Draft {
+    /// What takes part in the correction for many comparisons. Two zeros are no comparison.
+    fn judged(&self) -> Option<(Tier, f64)> {
+        let is_nothing = self.change.before == Some(0.0) && self.change.after == Some(0.0);
+        Some((self.tier, self.told()?.p)).filter(|_| !is_nothing)
+    }
+
+    fn told(&self) -> Option<Told> {
+        match self.outcome {
+            Outcome::Told(told) => Some(told),
+            Outcome::TooLittle(_) => None,
+        }
+    }
+}
+
 /// The list as it grows.
 #[derive(Debug)]
 pub(crate) struct Book {
     basis: Basis,
     /// Requests a second, the larger of both: it brings levels per request back to those per second.
     requests_a_second: f64,
-    rows: Vec<(Family, Change)>,
+    rows: Vec<Draft>,
     pub(crate) not_compared: Vec<NotCompared>,
     pub(crate) left_out: Vec<(usize, String)>,
 }
@@ -122,7 +139,9 @@ impl Book {
         after: Option<&Tally>,
     ) {
         let estimate = |tally: Option<&Tally>| tally.and_then(Tally::estimate);
-        self.estimates(measure, of, estimate(before), estimate(after));
+        let (of_before, of_after) = (estimate(before), estimate(after));
+        let pieces = of_before.zip(after).map(|(before, after)| Pieces::new(after.beside(before.value)));
+        self.held(measure, of, (of_before, of_after), pieces);
     }
 
     /// Adds a row of two values with their noise.
@@ -133,41 +152,70 @@ impl Book {
         before: Option<Estimate>,
         after: Option<Estimate>,
     ) {
-        let factor = measure.quantity.unit(self.basis).1;
-        let (before, after) = (before.map(|of| of.scaled(factor)), after.map(|of| of.scaled(factor)));
-        let (value_before, value_after) = (before.map(|of| of.value), after.map(|of| of.value));
-        let outcome = match (&before, &after) {
-            (Some(before), Some(after)) => hold(before, after),
-            _ => Outcome::TooLittle,
-        };
-        let wholes = of.wholes.map(|(before, after)| (before * factor, after * factor));
-        self.row(measure, Of { wholes, ..of }, value_before, value_after, outcome);
+        self.held(measure, of, (before, after), None);
     }
 
-    /// Adds a row of two values whose noise is not known.
-    pub(crate) fn plain(&mut self, measure: &Measure, of: Of<'_>, before: Option<f64>, after: Option<f64>) {
-        self.row(measure, of, before, after, Outcome::TooLittle);
+    fn held(
+        &mut self,
+        measure: &Measure,
+        of: Of<'_>,
+        (before, after): (Option<Estimate>, Option<Estimate>),
+        pieces: Option<Pieces>,
+    ) {
+        let factor = measure.quantity.unit(self.basis).1;
+        // A value that overflows in the unit of the row is none.
+        let scaled = |of: Option<Estimate>| of.map(|of| of.scaled(factor)).filter(|of| of.value.is_finite());
+        let (before, after) = (scaled(before), scaled(after));
+        let (value_before, value_after) = (before.map(|of| of.value), after.map(|of| of.value));
+        let outcome = match (&before, &after) {
+            (Some(before), Some(after)) => hold(before, after, &self.between(measure)),
+            _ => Outcome::TooLittle("only one recording has values".to_owned()),
+        };
+        let wholes = of.wholes.map(|(before, after)| (before * factor, after * factor));
+        self.row(measure, Of { wholes, ..of }, (value_before, value_after), (outcome, pieces));
+    }
+
+    /// What two runs differ by, on the basis of this comparison.
+    fn between(&self, measure: &Measure) -> Between {
+        let is_level = matches!(measure.quantity, Quantity::Level(_));
+        match self.basis {
+            Basis::Request if !is_level && self.requests_a_second > 0.0 => {
+                let factor = measure.quantity.unit(self.basis).1;
+                Between { least: measure.between.least * factor / self.requests_a_second, ..measure.between }
+            }
+            _ => measure.between,
+        }
+    }
+
+    /// Adds a row of two values whose noise is not known: why.
+    pub(crate) fn plain(
+        &mut self,
+        measure: &Measure,
+        of: Of<'_>,
+        values: (Option<f64>, Option<f64>),
+        why: &str,
+    ) {
+        self.row(measure, of, values, (Outcome::TooLittle(why.to_owned()), None));
     }
 
     fn row(
         &mut self,
         measure: &Measure,
         of: Of<'_>,
-        before: Option<f64>,
-        after: Option<f64>,
-        outcome: Outcome,
+        (before, after): (Option<f64>, Option<f64>),
+        (outcome, pieces): (Outcome, Option<Pieces>),
     ) {
         let most = before.unwrap_or(0.0).abs().max(after.unwrap_or(0.0).abs());
-        if (before.is_none() && after.is_none()) || (most == 0.0 && measure.family != Family::Figures) {
+        if (before.is_none() && after.is_none()) || (most == 0.0 && measure.tier == Tier::Details) {
             return;
         }
         let both = before.zip(after);
         // Through 0 there is nothing of the one in the other.
         let crosses = both.is_some_and(|(before, after)| before.signum() * after.signum() < 0.0);
         let least = if crosses { 0.0 } else { before.unwrap_or(0.0).abs().min(after.unwrap_or(0.0).abs()) };
-        let (p, margin) = match outcome {
-            Outcome::Told { p, margin } => (Some(p), Some(margin)),
-            Outcome::TooLittle => (None, None),
+        let (p, margin) = match &outcome {
+            Outcome::Told(told) => (Some(told.p), Some(told.margin)),
+            Outcome::TooLittle(_) => (None, None),
         };
         let difference = both.map_or(0.0, |(before, after)| after - before);
         let share = |value: f64, whole: f64| if whole > 0.0 { (value / whole).clamp(0.0, 1.0) } else { 0.0 };
@@ -184,6 +232,7 @@ impl Book {
                 .map(|margin| (difference - margin, difference + margin)),
             p,
             verdict: if p.is_some() { ChangeVerdict::WithinNoise } else { ChangeVerdict::TooLittleData },
+            reason: None,
             better: measure.better,
             impact: self.impact(measure, (least, most), (difference.abs(), margin), of.wholes),
             metric: measure.metric,
@@ -191,7 +240,7 @@ impl Book {
             class: of.class.map(str::to_owned),
             table: measure.table,
         };
-        self.rows.push((measure.family, change));
+        self.rows.push(Draft { tier: measure.tier, change, outcome, pieces });
     }
 
     fn impact(
@@ -215,9 +264,10 @@ impl Book {
         if impact.is_finite() { impact.clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// Adds a finished row, which has its verdict.
-    pub(crate) fn push(&mut self, family: Family, change: Change) {
-        self.rows.push((family, change));
+    /// Whether there is a row of the whole service for a measure.
+    pub(crate) fn compares(&self, measure: &str) -> bool {
+        let is_it = |of: &Change| of.measure == measure && of.name.is_empty() && of.p.is_some();
+        self.rows.iter().any(|draft| is_it(&draft.change))
     }
 
     /// Says what one side lacks.
@@ -232,25 +282,29 @@ impl Book {
         }
     }
 
-    /// Gives every row its verdict, and the list its order.
-    pub(crate) fn close(&mut self) -> Vec<Change> {
-        for family in [Family::Figures, Family::Methods, Family::Lists, Family::Counters] {
-            let judged = |(of, change): &&mut (Family, Change)| *of == family && change.p.is_some();
-            let p: Vec<f64> =
-                self.rows.iter_mut().filter(judged).filter_map(|(_, change)| change.p).collect();
-            let flags = beyond_chance(&p);
-            for ((_, change), beyond) in self.rows.iter_mut().filter(judged).zip(flags) {
-                if beyond && change.difference() != Some(0.0) {
-                    change.verdict = ChangeVerdict::BeyondNoise;
-                }
+    /// Gives every row its verdict, and how many comparisons were made.
+    pub(crate) fn close(&mut self) -> (Vec<Change>, usize) {
+        let judged: Vec<(Tier, f64)> = self.rows.iter().filter_map(Draft::judged).collect();
+        let mut flags = beyond_chance(&judged).into_iter();
+        let close = |mut draft: Draft| {
+            let beyond = draft.judged().is_some() && flags.next() == Some(true);
+            if beyond && draft.change.difference() != Some(0.0) {
+                draft.change.verdict = ChangeVerdict::BeyondNoise;
+            } else {
+                draft.change.reason = reason(&draft.change, &draft.outcome, draft.pieces, judged.len());
             }
-        }
-        let mut rows: Vec<Change> = self.rows.drain(..).map(|(_, change)| change).collect();
-        rows.sort_by(|a, b| {
-            let by_impact = b.impact.total_cmp(&a.impact);
-            let by_group = a.verdict.group().cmp(&b.verdict.group()).then(by_impact);
-            by_group.then_with(|| (a.subject, &a.name, &a.measure).cmp(&(b.subject, &b.name, &b.measure)))
-        });
-        rows
+            draft.change
+        };
+        let rows = self.rows.drain(..).map(close).collect();
+        (rows, judged.len())
     }
+}
+
+/// Brings rows into their order: by verdict, then by how much they matter.
+pub(crate) fn sort(rows: &mut [Change]) {
+    rows.sort_by(|a, b| {
+        let by_impact = b.impact.total_cmp(&a.impact);
+        let by_verdict = a.verdict.cmp(&b.verdict).then(by_impact);
+        by_verdict.then_with(|| (a.subject, &a.name, &a.measure).cmp(&(b.subject, &b.name, &b.measure)))
+    });
 }

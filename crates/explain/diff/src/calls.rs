@@ -1,7 +1,8 @@
 //! Spans by their names: how many there were, how long one took. Requests have rows of their own.
 
-use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::noise::Tally;
+use crate::book::{Book, Measure, Of, Quantity};
+use crate::many::Tier;
+use crate::noise::{Between, Tally};
 use crate::scope::Scope;
 use base::number::real;
 use model::{NO_INT, Sym};
@@ -17,7 +18,8 @@ const CALLS: Measure = Measure {
     name: "spans, by name",
     quantity: Quantity::Count,
     better: Better::Neither,
-    family: Family::Lists,
+    tier: Tier::Details,
+    between: Between::of(0.05, 0.05),
     importance: 0.4,
     notable: 1.0,
     table: "spans",
@@ -27,6 +29,7 @@ const TIME: Measure = Measure {
     name: "time of a span on average, by name",
     quantity: Quantity::Level("ms"),
     better: Better::Lower,
+    between: Between::of(0.08, 0.05),
     importance: 0.7,
     notable: 2.0,
     ..CALLS

@@ -25,9 +25,9 @@ pub(crate) struct Given<'a> {
     pub(crate) looks: (&'a [f64], &'a [f64]),
 }
 
-/// The caveats that hold before anything is compared.
+/// The caveats that hold before anything is compared: what makes the two least alike first.
 pub(crate) fn of(given: &Given<'_>) -> Vec<String> {
-    let mut caveats = Vec::new();
+    let mut caveats: Vec<String> = foremost(given.before, given.after).into_iter().collect();
     if given.asked != given.basis {
         caveats.push("not both recordings have requests: compared by duration".to_owned());
     }
@@ -46,27 +46,53 @@ pub(crate) fn of(given: &Given<'_>) -> Vec<String> {
     caveats
 }
 
+/// What every row of the comparison suffers from, if there is such a thing: it stands before the sentence.
+pub(crate) fn foremost(before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
+    if is_same(before, after) {
+        return Some("both are the same recording: nothing can differ".to_owned());
+    }
+    for (scope, which) in [(before, "before"), (after, "after")] {
+        if scope.events.grid.observed_ns() == 0 {
+            return Some(format!("{which}: nothing was observed"));
+        }
+    }
+    let names = before.recording().exhibit.name.as_ref().zip(after.recording().exhibit.name.as_ref());
+    let (one, other) = names.filter(|(one, other)| one != other)?;
+    Some(format!("not the same service: {one} before, {other} after"))
+}
+
+/// Whether both are one recording, of the same time or of a copy of the same file.
+fn is_same(before: &Scope<'_>, after: &Scope<'_>) -> bool {
+    let key = |scope: &Scope<'_>| {
+        let recording = scope.recording();
+        let (exhibit, range) = (&recording.exhibit, scope.side.range);
+        (exhibit.start_utc.clone(), exhibit.pid, exhibit.duration_ns, recording.events.ts_ns.len(), range)
+    };
+    let same = std::ptr::eq(before.recording(), after.recording()) && before.side.range == after.side.range;
+    same || (!before.recording().exhibit.start_utc.is_empty() && key(before) == key(after))
+}
+
 fn exhibits(given: &Given<'_>, caveats: &mut Vec<String>) {
     let (before, after) = (&given.before.recording().exhibit, &given.after.recording().exhibit);
-    let mut differ = |what: &str, one: Option<String>, other: Option<String>| {
+    let mut differ = |what: &str, one: Option<String>, other: Option<String>, so: &str| {
         if let (Some(one), Some(other)) = (one, other)
             && one != other
         {
-            caveats.push(format!("{what}: {one} before, {other} after"));
+            caveats.push(format!("{what}: {one} before, {other} after{so}"));
         }
     };
-    differ("other services", before.name.clone(), after.name.clone());
-    differ("other runtimes", before.runtime.clone(), after.runtime.clone());
-    differ("other systems", before.os.clone(), after.os.clone());
-    differ("other processors", before.arch.clone(), after.arch.clone());
+    let slower = "; the same code is faster or slower on another one";
+    differ("not the same runtime", before.runtime.clone(), after.runtime.clone(), slower);
+    differ("not the same system", before.os.clone(), after.os.clone(), "");
+    differ("not the same architecture", before.arch.clone(), after.arch.clone(), "");
     let count = |of: Option<u32>| of.map(|of| of.to_string());
-    differ("numbers of processors differ", count(before.processors), count(after.processors));
-    let collector = |of: Option<bool>| {
-        of.map(|server| if server { "the server's" } else { "the workstation's" }.to_owned())
-    };
+    differ("not as many CPU cores", count(before.processors), count(after.processors), "");
+    let mode =
+        |of: Option<bool>| of.map(|server| if server { "Server GC" } else { "Workstation GC" }.to_owned());
     let (before, after) = (&given.before.recording().session, &given.after.recording().session);
-    differ("other collectors", collector(before.server_gc), collector(after.server_gc));
-    differ("recorded with other profiles", before.profile.clone(), after.profile.clone());
+    differ("not the same GC", mode(before.server_gc), mode(after.server_gc), "");
+    let profiles = "; what only one of them records is not compared, and what it costs to record differs";
+    differ("not the same profile", before.profile.clone(), after.profile.clone(), profiles);
 }
 
 fn durations(given: &Given<'_>, caveats: &mut Vec<String>) {
@@ -74,16 +100,18 @@ fn durations(given: &Given<'_>, caveats: &mut Vec<String>) {
     let (before, after) = (observed(given.before), observed(given.after));
     for (scope, which) in [(given.before, "before"), (given.after, "after")] {
         let ns = observed(scope);
-        if ns == 0 {
-            caveats.push(format!("{which}: nothing was observed"));
-        } else if ns < SHORT_NS {
+        if 0 < ns && ns < SHORT_NS {
             let long = unit::duration(real(ns) / 1e6);
             caveats.push(format!("{which}: only {long} were observed, so that only large changes show"));
         }
     }
     if before > 0 && after > 0 && (real(before) / real(after)).ln().abs() > 3f64.ln() {
         let show = |ns: i64| unit::duration(real(ns) / 1e6);
-        caveats.push(format!("observed times differ: {} before, {} after", show(before), show(after)));
+        caveats.push(format!(
+            "not observed for as long: {} before, {} after; the shorter one decides what shows",
+            show(before),
+            show(after)
+        ));
     }
 }
 
@@ -95,7 +123,7 @@ fn sampling(given: &Given<'_>, caveats: &mut Vec<String>) {
     let (before, after) = (rate(given.before, given.looks.0), rate(given.after, given.looks.1));
     if before > 0.0 && after > 0.0 && (before / after).ln().abs() > ALIKE.ln() {
         let (before, after) = (unit::short(before), unit::short(after));
-        caveats.push(format!("the sampler looked {before} times a second before, {after} times after"));
+        caveats.push(format!("samples were taken {before} times per second before, {after} times after"));
     }
     let source = |scope: &Scope<'_>| {
         let rows = &scope.recording().allocations;
@@ -121,7 +149,7 @@ fn load(given: &Given<'_>, caveats: &mut Vec<String>) {
         let (before, after) = (unit::show(before, "share"), unit::show(after, "share"));
         caveats.push(format!(
             "no load, before it began or after it ended, for {before} of the time before and {after} after: \
-             amounts by time differ for that as well"
+             amounts per second differ for that as well"
         ));
     }
     if given.basis != Basis::Duration {
@@ -132,8 +160,8 @@ fn load(given: &Given<'_>, caveats: &mut Vec<String>) {
     if (before / after).ln().abs() > ALIKE.ln() {
         let (before, after) = (unit::short(before), unit::short(after));
         caveats.push(format!(
-            "the load differs: {before} requests a second before, {after} after; amounts by request \
-             set it aside"
+            "the load differs: {before} requests/s before, {after} after; amounts per request (--per request, \
+             `Per request` on the page) set it aside"
         ));
     }
 }

@@ -1,17 +1,20 @@
 //! Counters and meters as published, one row a name, kind and set of tags.
 //!
 //! Nothing is known of them but their kind: what was counted in an interval is divided by the basis, anything else is
-//! a level. What a service counts under its own names shows here; what the runtime counts has figures of its own as
-//! well, so these rows stand behind.
+//! a level. What a service counts under its own names shows here; what the runtime counts twice, or what a figure tells of
+//! already, is compared once (`twins`).
 
-use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::latency::METER;
-use crate::noise::Tally;
+use crate::book::{Book, Measure, Of, Quantity};
+use crate::many::Tier;
+use crate::noise::{Between, Tally};
+use crate::rounds::Rounds;
 use crate::scope::Scope;
-use model::Sym;
+use crate::twins;
+use model::{REQUESTS_METER, Sym};
 use report::{Better, Subject};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// How many counters are compared; names and tags are texts that anyone may send.
 const MOST_COUNTERS: usize = 500;
@@ -26,7 +29,8 @@ const COUNTER: Measure = Measure {
     name: "",
     quantity: Quantity::Level(""),
     better: Better::Neither,
-    family: Family::Counters,
+    tier: Tier::Details,
+    between: Between::of(0.15, 0.0),
     importance: 0.25,
     notable: 0.0,
     table: "counters",
@@ -35,30 +39,31 @@ const COUNTER: Measure = Measure {
 
 /// Adds the counters that both recordings have; counts those that one has alone.
 pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
-    let (keys_before, keys_after) = (keys(before), keys(after));
-    let common: Vec<Key<'_>> =
-        keys_before.keys().filter(|key| keys_after.contains_key(*key)).take(MOST_COUNTERS).copied().collect();
-    let (of_before, of_after) = (tallies(before, &common), tallies(after, &common));
+    let falling: BTreeSet<(&str, &str, &str)> = falling(before).chain(falling(after)).collect();
+    let (keys_before, keys_after) = (keys(before, &falling), keys(after, &falling));
+    let shared: Vec<Key<'_>> =
+        keys_before.keys().filter(|key| keys_after.contains_key(*key)).copied().collect();
+    let names: BTreeSet<(&str, &str)> = shared.iter().map(|key| (key.0, key.1)).collect();
+    let once = |key: &&Key<'_>| {
+        twins::of(key.0, key.1).is_none_or(|(quantity, preferred)| {
+            let is_figure = quantity.figures.iter().any(|figure| book.compares(figure));
+            !is_figure && !preferred.iter().any(|name| names.contains(name))
+        })
+    };
+    let single: Vec<Key<'_>> = shared.iter().filter(once).copied().collect();
+    book.left_out(shared.len() - single.len(), "counters that another row tells of");
+    let common: Vec<Key<'_>> = single.iter().take(MOST_COUNTERS).copied().collect();
+    book.left_out(single.len() - common.len(), "counters, by the order of their names");
+    let (series_before, series_after) = (series(before, &common), series(after, &common));
     for key in &common {
-        let (provider, name, tags, kind) = *key;
-        let unit = keys_after.get(key).copied().unwrap_or_default();
-        let tags = if matches!(tags, "" | "{}") { String::new() } else { format!(" {tags}") };
-        let (unit, notable) = unit_of(unit, kind);
-        // What the runtime counts has figures of its own.
-        let importance = if provider == "System.Runtime" { 0.03 } else { COUNTER.importance };
-        let measure = Measure { quantity: quantity(kind), importance, notable, ..COUNTER };
-        let of = Of {
-            name: format!("{provider} {name}{tags}").into(),
-            measure: Some(kind.to_owned()),
-            unit: (!is_counted(kind)).then_some(unit.as_ref()),
-            ..Of::default()
+        let (Some(of_before), Some(of_after)) = (series_before.get(key), series_after.get(key)) else {
+            continue;
         };
-        book.tallies(&measure, of, of_before.get(key), of_after.get(key));
+        let unit = keys_after.get(key).copied().unwrap_or_default();
+        compare(book, *key, unit, (before, of_before), (after, of_after));
     }
-    let shared = keys_before.keys().filter(|key| keys_after.contains_key(*key)).count();
-    book.left_out(shared.saturating_sub(common.len()), "counters, by the order of their names");
     for (keys, which) in [(&keys_before, "before"), (&keys_after, "after")] {
-        let alone = keys.len().saturating_sub(shared);
+        let alone = keys.len().saturating_sub(shared.len());
         if alone > 0 {
             let sets = if alone == 1 {
                 "1 counter or set of tags".to_owned()
@@ -68,6 +73,63 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
             book.not_compared(sets, format!("only the recording {which} has them"));
         }
     }
+}
+
+/// What the values of a counter are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    /// Counts of an interval.
+    Counts,
+    /// A total since the process began: what counts is by how much it grew.
+    Total,
+    /// A level.
+    Level,
+}
+
+fn compare(
+    book: &mut Book,
+    (provider, name, tags, kind): Key<'_>,
+    unit: &str,
+    (before, of_before): (&Scope<'_>, &Series),
+    (after, of_after): (&Scope<'_>, &Series),
+) {
+    let nature = match kind {
+        "count" | "sum" => Nature::Counts,
+        // Meters say themselves what adds up; an EventCounter without a unit that only ever grows is such a number.
+        "value" if unit.is_empty() && of_before.only_grows() && of_after.only_grows() => Nature::Total,
+        _ => Nature::Level,
+    };
+    let is_whole = nature == Nature::Level && kind != "rate" && of_before.is_whole() && of_after.is_whole();
+    let tags = if matches!(tags, "" | "{}") { String::new() } else { format!(" {tags}") };
+    let (unit, notable) = unit_of(unit, kind);
+    // What the runtime counts has figures of its own.
+    let importance = if provider == "System.Runtime" { 0.03 } else { COUNTER.importance };
+    let quantity = if nature == Nature::Level { Quantity::Level("") } else { Quantity::Count };
+    let between = between(&unit, is_whole);
+    let measure = Measure { quantity, between, importance, notable, ..COUNTER };
+    let of = Of {
+        name: format!("{provider} {name}{tags}").into(),
+        measure: Some(if nature == Nature::Total { "growth".to_owned() } else { kind.to_owned() }),
+        unit: (nature == Nature::Level).then_some(unit.as_ref()),
+        ..Of::default()
+    };
+    let (of_before, of_after) = (of_before.tally(before, nature), of_after.tally(after, nature));
+    book.tallies(&measure, of, Some(&of_before), Some(&of_after));
+}
+
+/// What two runs differ by. Sizes of memory are where a run happens to stand between two collections; what is counted in
+/// whole things (connections, timers) a run has or has not.
+fn between(unit: &str, is_whole: bool) -> Between {
+    let (size, is_rate) = unit.strip_suffix("/s").map_or((unit, false), |size| (size, true));
+    let least = match size {
+        "B" => 1e6,
+        "kB" => 1e3,
+        "MB" | "%" => 1.0,
+        "s" => 0.001,
+        "ms" => 0.1,
+        _ => return Between { whole: is_whole, ..Between::of(0.15, 0.1) },
+    };
+    Between::of(0.15, if is_rate { least / 10.0 } else { least })
 }
 
 /// A published unit as figures write it, and the level from which on a value of it matters.
@@ -90,18 +152,18 @@ fn unit_of<'a>(published: &'a str, kind: &str) -> (Cow<'a, str>, f64) {
     }
 }
 
-/// Whether values are counts of an interval, which add up.
-fn is_counted(kind: &str) -> bool {
-    matches!(kind, "count" | "sum")
-}
-
-fn quantity(kind: &str) -> Quantity {
-    if is_counted(kind) { Quantity::Count } else { Quantity::Level("") }
+/// Instruments that go up and down, and are published as totals with their rates: provider, name, tags.
+fn falling<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    let rows = &scope.recording().counters;
+    let rate = scope.recording().strings.find("rate");
+    let of_rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
+    let falls = of_rows.filter(move |row| row.value < 0.0 && Some(row.kind) == rate);
+    falls.map(|row| (scope.text(row.provider), scope.text(row.name), scope.text(row.tags)))
 }
 
 /// The counters of a recording, and the unit of each. Latency of requests has rows of its own; a total is told by its
-/// rate.
-fn keys<'a>(scope: &Scope<'a>) -> BTreeMap<Key<'a>, &'a str> {
+/// rate, unless it falls: then it is a level.
+fn keys<'a>(scope: &Scope<'a>, falling: &BTreeSet<(&str, &str, &str)>) -> BTreeMap<Key<'a>, &'a str> {
     let rows = &scope.recording().counters;
     let mut seen: BTreeSet<(Sym, Sym, Sym, Sym, Sym)> = BTreeSet::new();
     let columns = rows.provider.iter().zip(&rows.name).zip(&rows.tags).zip(&rows.kind).zip(&rows.unit);
@@ -109,36 +171,85 @@ fn keys<'a>(scope: &Scope<'a>) -> BTreeMap<Key<'a>, &'a str> {
         seen.insert((*provider, *name, *tags, *kind, *unit));
     }
     let text = |sym| scope.text(sym);
-    let wanted =
-        seen.into_iter().filter(|(_, name, _, kind, _)| text(*name) != METER && text(*kind) != "total");
-    wanted
-        .map(|(provider, name, tags, kind, unit)| {
-            ((text(provider), text(name), text(tags), text(kind)), text(unit))
-        })
-        .collect()
+    let keys = seen.into_iter().map(|(provider, name, tags, kind, unit)| {
+        ((text(provider), text(name), text(tags), text(kind)), text(unit))
+    });
+    let wanted = keys.filter(|((provider, name, tags, kind), _)| match *kind {
+        _ if *name == REQUESTS_METER => false,
+        "total" => falling.contains(&(*provider, *name, *tags)),
+        "rate" => !falling.contains(&(*provider, *name, *tags)),
+        _ => true,
+    });
+    wanted.collect()
 }
 
-fn tallies<'a>(scope: &Scope<'a>, keys: &[Key<'a>]) -> BTreeMap<Key<'a>, Tally> {
-    let empty = |key: &Key<'a>| {
-        let tally = if is_counted(key.3) {
-            Tally::of_base(&scope.events.base, &scope.events.ramp)
-        } else {
-            Tally::mean(&scope.events.ramp)
-        };
-        (*key, tally)
-    };
-    let mut tallies: BTreeMap<Key<'a>, Tally> = keys.iter().map(empty).collect();
+/// The values of a counter in order.
+#[derive(Debug, Default)]
+struct Series {
+    rows: Vec<(i64, f64)>,
+    /// When any set of tags of the instrument was published.
+    rounds: Rc<Rounds>,
+}
+
+impl Series {
+    fn is_whole(&self) -> bool {
+        self.rows.iter().all(|(_, value)| value.fract() == 0.0)
+    }
+
+    /// Whether it never falls, and ends above where it began.
+    fn only_grows(&self) -> bool {
+        self.rows.is_sorted_by(|a, b| a.1 <= b.1)
+            && self.rows.first().zip(self.rows.last()).is_some_and(|(first, last)| first.1 < last.1)
+    }
+
+    fn tally(&self, scope: &Scope<'_>, nature: Nature) -> Tally {
+        let events = &scope.events;
+        match nature {
+            Nature::Level => events.mean(self.rows.iter().copied()),
+            Nature::Total => {
+                let steps = self.rows.iter().zip(self.rows.iter().skip(1));
+                let mut tally = Tally::of_base(&events.base, &events.ramp);
+                for (ns, grown) in steps.map(|(from, to)| (to.0, to.1 - from.1)) {
+                    if let Some(piece) = events.grid.piece(ns) {
+                        tally.add(piece, grown);
+                    }
+                }
+                tally
+            }
+            Nature::Counts => {
+                let seconds = self.rounds.base(events.grid.pieces());
+                // By requests they are divided by all of them, by time by the time in which the meter counted.
+                let base = if events.base == events.seconds { &seconds } else { &events.base };
+                let mut tally = Tally::of_base(base, &events.ramp);
+                for (ns, value) in &self.rows {
+                    if let Some(piece) = self.rounds.piece(*ns) {
+                        tally.add(piece, *value);
+                    }
+                }
+                tally
+            }
+        }
+    }
+}
+
+fn series<'a>(scope: &Scope<'a>, keys: &[Key<'a>]) -> BTreeMap<Key<'a>, Series> {
+    let mut series: BTreeMap<Key<'a>, Series> = keys.iter().map(|key| (*key, Series::default())).collect();
+    let mut rounds: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
     let rows = &scope.recording().counters;
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
         let key =
             (scope.text(row.provider), scope.text(row.name), scope.text(row.tags), scope.text(row.kind));
-        let Some(tally) = tallies.get_mut(&key).filter(|_| row.value.abs() <= MOST) else { continue };
-        let Some(piece) = scope.events.grid.piece(row.ts_ns) else { continue };
-        if is_counted(key.3) {
-            tally.add(piece, row.value);
-        } else {
-            tally.value(piece, row.value, 1.0);
-        }
+        let Some(of) = series.get_mut(&key).filter(|_| row.value.abs() <= MOST) else { continue };
+        of.rows.push((row.ts_ns, row.value));
+        rounds.entry((key.0, key.1, key.3)).or_default().push(row.ts_ns);
     }
-    tallies
+    let rounds: BTreeMap<_, _> = rounds
+        .into_iter()
+        .map(|(key, times)| (key, Rc::new(Rounds::new(&scope.events.grid, times))))
+        .collect();
+    for (key, of) in &mut series {
+        of.rows.sort_by_key(|(ns, _)| *ns);
+        of.rounds = rounds.get(&(key.0, key.1, key.3)).cloned().unwrap_or_default();
+    }
+    series
 }

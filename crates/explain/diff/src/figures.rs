@@ -1,7 +1,8 @@
 //! Figures of the whole service: what its runtime did, each as one row.
 
-use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::noise::Tally;
+use crate::book::{Book, Measure, Of, Quantity};
+use crate::many::Tier;
+use crate::noise::{Between, Tally};
 use crate::presence::{Thing, in_both};
 use crate::scope::{Course, Scope, known_rows};
 use base::number::real;
@@ -15,17 +16,20 @@ const FIGURE: Measure = Measure {
     name: "",
     quantity: Quantity::Count,
     better: Better::Lower,
-    family: Family::Figures,
+    tier: Tier::Figures,
+    between: Between::of(0.1, 0.0),
     importance: 0.3,
     notable: 1.0,
     table: "gc",
     metric: None,
 };
 
-const GC: Measure = FIGURE;
+/// Budgets of the generations follow the load for minutes after the start, and with them how often is collected.
+const GC: Measure = Measure { between: Between::of(0.15, 0.0), ..FIGURE };
 const HEAP: Measure = Measure {
     subject: Subject::Heap,
     quantity: Quantity::Level("B"),
+    between: Between::of(0.1, 1e6),
     importance: 0.4,
     notable: 50e6,
     ..FIGURE
@@ -105,7 +109,8 @@ fn gc(add: &mut Add<'_>) {
         (1, "collections of generation 1", 0.3, 1.0),
         (2, "collections of generation 2", 0.5, 0.2),
     ] {
-        let measure = Measure { name, importance, notable, metric: Some("collections"), ..GC };
+        let between = Between { least: notable / 4.0, ..GC.between };
+        let measure = Measure { name, importance, notable, between, metric: Some("collections"), ..GC };
         add(&measure, &|scope| {
             let rows = &scope.recording().gc;
             let course = scope.course(&rows.start_ns);
@@ -114,7 +119,8 @@ fn gc(add: &mut Add<'_>) {
         });
     }
     let induced = Measure {
-        name: "collections that the program called for",
+        name: "collections asked for by code or the runtime",
+        between: Between::of(0.1, 0.02),
         importance: 0.6,
         notable: 0.2,
         metric: Some("collections"),
@@ -129,6 +135,7 @@ fn gc(add: &mut Add<'_>) {
     let pauses = Measure {
         name: "pauses for collections",
         quantity: Quantity::ProgramSeconds,
+        between: Between { least: 0.002, ..GC.between },
         importance: 0.9,
         notable: 0.02,
         table: "pauses",
@@ -142,6 +149,7 @@ fn gc(add: &mut Add<'_>) {
     let pause = Measure {
         name: "a pause for collections, on average",
         quantity: Quantity::Level("ms"),
+        between: Between { least: 0.25, ..GC.between },
         importance: 0.5,
         notable: 5.0,
         table: "pauses",
@@ -181,7 +189,8 @@ fn longest_pause(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
         ..GC
     };
     if let (Some(before), Some(after)) = (longest(before), longest(after)) {
-        book.plain(&measure, Of::default(), Some(before), Some(after));
+        let why = "one value a recording: how it varies is not known";
+        book.plain(&measure, Of::default(), (Some(before), Some(after)), why);
     }
 }
 
@@ -203,6 +212,7 @@ fn heap(add: &mut Add<'_>) {
     let growth = Measure {
         name: "growth of the heap from collection to collection",
         quantity: Quantity::Bytes,
+        between: Between::of(0.1, 1e5),
         importance: 0.7,
         notable: 1e6,
         ..HEAP
@@ -225,6 +235,7 @@ fn rates(add: &mut Add<'_>, both: Both) {
         subject: Subject::Allocation,
         name: "bytes allocated",
         quantity: Quantity::Bytes,
+        between: Between::of(0.05, 4e5),
         importance: 0.6,
         notable: 20e6,
         table: "allocations",
@@ -242,12 +253,15 @@ fn rates(add: &mut Add<'_>, both: Both) {
     if both.contention {
         let name = "threads waiting for locks";
         let (quantity, metric) = (Quantity::ThreadSeconds, Some("contention-time"));
-        add(&Measure { name, quantity, importance: 0.8, notable: 0.05, metric, ..locks }, &|scope| {
+        let between = Between::of(0.1, 0.005);
+        let measure = Measure { name, quantity, between, importance: 0.8, notable: 0.05, metric, ..locks };
+        add(&measure, &|scope| {
             let rows = &scope.recording().contention;
             Some(scope.course(&rows.ts_ns).rate(seconds(&rows.ts_ns, &rows.dur_ns)))
         });
         let (name, metric) = ("waits for locks", Some("contentions"));
-        add(&Measure { name, notable: 10.0, metric, ..locks }, &|scope| {
+        let between = Between::of(0.1, 1.0);
+        add(&Measure { name, between, notable: 10.0, metric, ..locks }, &|scope| {
             let times = &scope.recording().contention.ts_ns;
             Some(scope.course(times).rate(times.iter().map(|ns| (*ns, 1.0))))
         });
@@ -257,7 +271,8 @@ fn rates(add: &mut Add<'_>, both: Both) {
         let (subject, table, metric) = (Subject::Wait, "waits", Some("wait-time"));
         // Threads that wait do so without any requests as well.
         let quantity = Quantity::Level("threads");
-        let waits = Measure { subject, table, metric, name, quantity, notable: 1.0, ..FIGURE };
+        let between = Between::whole(0.1);
+        let waits = Measure { subject, table, metric, name, quantity, between, notable: 1.0, ..FIGURE };
         add(&waits, &|scope| {
             let rows = &scope.recording().waits;
             let course = scope.course(&rows.ts_ns);
@@ -267,8 +282,8 @@ fn rates(add: &mut Add<'_>, both: Both) {
     }
     if both.exceptions {
         let (subject, table, metric) = (Subject::Exceptions, "exceptions", Some("exceptions"));
-        let measure =
-            Measure { subject, table, metric, name: "exceptions thrown", importance: 0.6, ..FIGURE };
+        let (name, between) = ("exceptions thrown", Between::of(0.04, 0.05));
+        let measure = Measure { subject, table, metric, name, between, importance: 0.6, ..FIGURE };
         add(&measure, &|scope| {
             let times = &scope.recording().exceptions.ts_ns;
             Some(scope.course(times).rate(times.iter().map(|ns| (*ns, 1.0))))
@@ -276,8 +291,9 @@ fn rates(add: &mut Add<'_>, both: Both) {
     }
     if both.logs {
         let (subject, table, better) = (Subject::Logs, "logs", Better::Neither);
-        let measure =
-            Measure { subject, table, better, name: "log lines", importance: 0.2, notable: 100.0, ..FIGURE };
+        let (name, between) = ("log lines", Between::of(0.05, 1.0));
+        let line = Measure { subject, name, better, between, table, ..FIGURE };
+        let measure = Measure { importance: 0.2, notable: 100.0, ..line };
         add(&measure, &|scope| {
             let times = &scope.recording().logs.ts_ns;
             Some(scope.course(times).rate(times.iter().map(|ns| (*ns, 1.0))))
@@ -291,32 +307,38 @@ fn seconds<'a>(times: &'a [i64], lengths: &'a [i64]) -> impl Iterator<Item = (i6
 }
 
 fn compiled(add: &mut Add<'_>) {
+    // What is compiled when depends on when the calls of a method pass a limit, and on what ran before the recording.
     let jit = Measure { subject: Subject::Jit, table: "jit", metric: Some("jit-time"), ..FIGURE };
-    add(&Measure { name: "methods compiled", notable: 50.0, ..jit }, &|scope| {
+    let between = Between::of(0.25, 2.5);
+    add(&Measure { name: "methods compiled", between, notable: 50.0, ..jit }, &|scope| {
         let times = &scope.recording().jit.ts_ns;
         Some(scope.course(times).rate(times.iter().map(|ns| (*ns, 1.0))))
     });
     let (name, quantity) = ("threads compiling", Quantity::ThreadSeconds);
-    add(&Measure { name, quantity, importance: 0.4, notable: 0.05, ..jit }, &|scope| {
+    let between = Between::of(0.25, 0.005);
+    add(&Measure { name, quantity, between, importance: 0.4, notable: 0.05, ..jit }, &|scope| {
         let rows = &scope.recording().jit;
         Some(scope.course(&rows.ts_ns).rate(seconds(&rows.ts_ns, &rows.dur_ns)))
     });
 }
 
+/// Name, counters, what runs differ by, importance and notable level, which way is good.
+type PoolLevel = (&'static str, [&'static str; 2], Between, (f64, f64), Better);
+
 /// Counters that mean the same under two names: that of .NET 9 and later, and the older one.
-const POOL: [(&str, [&str; 2], f64, f64, Better); 2] = [
+const POOL: [PoolLevel; 2] = [
     (
         "work waiting in the thread pool's queue",
         ["dotnet.thread_pool.queue.length", "threadpool-queue-length"],
-        0.8,
-        5.0,
+        Between::of(0.15, 0.5),
+        (0.8, 5.0),
         Better::Lower,
     ),
     (
         "threads of the thread pool",
         ["dotnet.thread_pool.thread.count", "threadpool-thread-count"],
-        0.5,
-        4.0,
+        Between::whole(0.1),
+        (0.5, 4.0),
         Better::Neither,
     ),
 ];
@@ -326,9 +348,10 @@ fn threads(add: &mut Add<'_>) {
         // Each value is of the time before it, so the last may lie behind the last event.
         (!rows.is_empty()).then(|| scope.events.mean(rows))
     };
-    for (name, counters, importance, notable, better) in POOL {
+    for (name, counters, between, (importance, notable), better) in POOL {
         let (subject, quantity, table) = (Subject::Threads, Quantity::Level(""), "counters");
-        let measure = Measure { subject, name, quantity, better, importance, notable, table, ..FIGURE };
+        let measure = Measure { subject, name, quantity, better, between, ..FIGURE };
+        let measure = Measure { importance, notable, table, ..measure };
         add(&measure, &|scope| {
             let told = counters.iter().map(|counter| metered_totals(scope.recording(), counter, "value"));
             level(scope, told.into_iter().find(|rows| !rows.is_empty()).unwrap_or_default())
@@ -336,8 +359,10 @@ fn threads(add: &mut Add<'_>) {
     }
     let cpu = Measure {
         subject: Subject::Cpu,
-        name: "processors in use, of those of the machine",
+        name: "CPU in use, of what the process may use",
         quantity: Quantity::Level("share"),
+        tier: Tier::Felt,
+        between: Between::of(0.03, 0.005),
         importance: 0.7,
         notable: 0.1,
         table: "counters",
@@ -350,16 +375,17 @@ fn threads(add: &mut Add<'_>) {
 pub(crate) fn sampled(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, looks: (&[f64], &[f64])) {
     // Only those that run do it for requests: threads that wait are there without any as well.
     let level = Quantity::Level("threads");
-    for (state, name, importance, quantity) in [
-        ("running", "threads running", 0.6, Quantity::ThreadSeconds),
-        ("waiting", "threads waiting", 0.2, level),
-        ("external", "threads outside managed code", 0.2, level),
+    for (state, name, importance, quantity, between) in [
+        ("running", "threads running", 0.6, Quantity::ThreadSeconds, Between::of(0.1, 0.02)),
+        ("waiting", "threads waiting", 0.2, level, Between::whole(0.1)),
+        ("external", "threads outside managed code", 0.2, level, Between::whole(0.1)),
     ] {
         let measure = Measure {
             subject: Subject::Threads,
             name,
             quantity,
             better: Better::Neither,
+            between,
             importance,
             table: "samples",
             metric: Some(state),

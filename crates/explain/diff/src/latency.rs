@@ -1,20 +1,21 @@
 //! Requests: how long they took, how many there were, how many failed; as a whole and by route.
 //!
-//! Exact from the table of requests where both recordings have it, else from the meter of ASP.NET Core: its quantiles
-//! are of an interval and a set of tags each, so their mean is compared, weighted by requests.
+//! Exact from the table of requests if both recordings have it for all of their time, else from the meter of ASP.NET Core,
+//! whose quantiles are of an interval and a set of tags each. How they become one value is decided where figures of one
+//! recording come from (`runtime::routes`); here is how much that value varies.
 
-use crate::book::{Book, Family, Measure, Of, Quantity};
-use crate::noise::{Tally, quantile};
-use crate::scope::{Counted, Scope};
+use crate::book::{Book, Measure, Of, Quantity};
+use crate::many::Tier;
+use crate::noise::{Between, Tally, quantile};
+use crate::rounds::Rounds;
+use crate::scope::{Scope, Source};
 use base::number::real;
-use model::{NO_INT, Sym};
+use model::{NO_INT, REQUESTS_METER, Sym};
 use report::{Better, Subject};
-use runtime::{metered, tag};
+use runtime::{Work, metered, metered_seconds, tag};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
-/// The meter of requests.
-pub(crate) const METER: &str = "http.server.request.duration";
 /// How many routes of each recording are compared, those with most requests first.
 const MOST_ROUTES: usize = 100;
 /// How many routes of a meter are looked at at all: tags are texts that anyone may send.
@@ -25,7 +26,8 @@ const LATENCY: Measure = Measure {
     name: "",
     quantity: Quantity::Level("ms"),
     better: Better::Lower,
-    family: Family::Figures,
+    tier: Tier::Felt,
+    between: Between::of(0.04, 0.02),
     importance: 1.0,
     notable: 2.0,
     table: "requests",
@@ -36,22 +38,32 @@ const REQUESTS: Measure = Measure {
     name: "requests",
     quantity: Quantity::Level("1/s"),
     better: Better::Higher,
+    between: Between::of(0.03, 0.02),
     notable: 1.0,
     importance: 0.95,
     ..LATENCY
 };
 
 /// Adds all of it.
-pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, counted: Option<Counted>) {
-    throughput(book, before, after, counted);
-    let has_rows = |scope: &Scope<'_>| scope.recording().requests.dur_ns.iter().any(|ns| *ns != NO_INT);
-    let has_meter = |scope: &Scope<'_>| !metered(scope.recording(), METER, "count").is_empty();
+pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
+    let is_metered = |scope: &Scope<'_>| Source::of(scope.recording()).is_some_and(Source::is_published);
+    let table = if is_metered(before) || is_metered(after) { "counters" } else { REQUESTS.table };
+    // How many there were, whatever the basis.
+    if let (Some(of_before), Some(of_after)) = (&before.requests, &after.requests) {
+        book.tallies(&Measure { table, ..REQUESTS }, Of::default(), Some(of_before), Some(of_after));
+    }
+    // Bursts hold whole only the requests that are shorter than one.
+    let has_rows = |scope: &Scope<'_>| {
+        let recording = scope.recording();
+        !recording.requests_are_of_bursts() && recording.requests.dur_ns.iter().any(|ns| *ns != NO_INT)
+    };
+    let has_meter = |scope: &Scope<'_>| !metered(scope.recording(), REQUESTS_METER, "count").is_empty();
     let rows = (has_rows(before), has_rows(after));
     if rows == (true, true) {
         from_rows(book, before, after);
         return;
     }
-    if rows != (false, false) {
+    if rows.0 != rows.1 {
         let which = if rows.0 { "before" } else { "after" };
         book.not_compared(
             "single requests",
@@ -70,36 +82,18 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, counte
     }
 }
 
-/// Requests a second, whatever the basis.
-fn throughput(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, counted: Option<Counted>) {
-    let Some(counted) = counted else { return };
-    let tally = |scope: &Scope<'_>| {
-        let mut tally = Tally::of_base(&scope.events.seconds, &scope.events.ramp);
-        for (ns, requests) in counted.times(scope.recording()) {
-            if let Some(piece) = scope.events.grid.piece(ns) {
-                count_many(&mut tally, piece, requests);
-            }
-        }
-        tally
-    };
-    let table = if counted == Counted::Meter { "counters" } else { REQUESTS.table };
-    let (of_before, of_after) = (tally(before), tally(after));
-    book.tallies(&Measure { table, ..REQUESTS }, Of::default(), Some(&of_before), Some(&of_after));
+/// What a row of a route has of the row of all requests: routes are many, and vary more.
+fn of_route(measure: Measure, name: &str) -> Measure {
+    if name.is_empty() {
+        return measure;
+    }
+    let between = Between { share: 1.5 * measure.between.share, ..measure.between };
+    Measure { tier: Tier::Routes, between, ..measure }
 }
 
-/// Adds so many at once: what a meter counted came one by one.
-fn count_many(tally: &mut Tally, piece: usize, many: f64) {
-    let squares = tally.squares;
-    tally.count(piece, many);
-    tally.squares = squares + many.max(0.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a number of requests, at most 1e15"
-    )]
-    let more = (many - 1.0).max(0.0) as u64;
-    tally.rows = tally.rows.saturating_add(more);
-}
+/// What two runs differ by: in a median, and in a 99th percentile, which a few stalls of the machine decide.
+const MEDIAN: Between = LATENCY.between;
+const P99: Between = Between::of(0.08, 0.1);
 
 /// What is known of the requests of a route.
 #[derive(Debug, Default)]
@@ -173,17 +167,18 @@ fn compare_route(
     (before, requests_before): (&Scope<'_>, &mut Route),
     (after, requests_after): (&Scope<'_>, &mut Route),
 ) {
-    for (share, measure, importance) in [(0.5, "p50", 0.95), (0.99, "p99", 1.0)] {
+    for (share, measure, importance, between) in [(0.5, "p50", 0.95, MEDIAN), (0.99, "p99", 1.0, P99)] {
         let at = |scope: &Scope<'_>, route: &mut Route| quantile(&mut route.times, share, &scope.events.ramp);
         let (of_before, of_after) = (at(before, requests_before), at(after, requests_after));
-        let measure = Measure { name: measure, importance, ..LATENCY };
+        let measure = of_route(Measure { name: measure, importance, between, ..LATENCY }, name);
         match (of_before, of_after) {
             (Some((_, Some(of_before))), Some((_, Some(of_after)))) => {
                 book.estimates(&measure, Of::named(name), Some(of_before), Some(of_after));
             }
             (of_before, of_after) => {
                 let value = |of: Option<(f64, _)>| of.map(|(value, _)| value);
-                book.plain(&measure, Of::named(name), value(of_before), value(of_after));
+                let why = "too few requests: the quantile's interval leaves them";
+                book.plain(&measure, Of::named(name), (value(of_before), value(of_after)), why);
             }
         }
     }
@@ -203,10 +198,12 @@ fn compare_route(
         name: "failed, of all (status 500 and above)",
         quantity: Quantity::Level("share"),
         better: Better::Lower,
+        between: Between::of(0.1, 0.0005),
         importance: 1.0,
         notable: 0.005,
         ..LATENCY
     };
+    let failed = of_route(failed, name);
     let (of_before, of_after) = (per_request(before, requests_before), per_request(after, requests_after));
     if of_before.is_some() && of_after.is_some() {
         book.tallies(&failed, Of::named(name), of_before.as_ref(), of_after.as_ref());
@@ -214,7 +211,7 @@ fn compare_route(
     if !name.is_empty() {
         let rate = |scope: &Scope<'_>, route: &Route| over(scope, &scope.events.seconds, &route.starts);
         let (of_before, of_after) = (rate(before, requests_before), rate(after, requests_after));
-        let measure = Measure { importance: 0.7, ..REQUESTS };
+        let measure = of_route(Measure { importance: 0.7, ..REQUESTS }, name);
         book.tallies(&measure, Of::named(name), Some(&of_before), Some(&of_after));
     }
 }
@@ -229,33 +226,44 @@ struct MeteredRoute {
 }
 
 impl MeteredRoute {
-    fn new(scope: &Scope<'_>) -> Self {
-        let mean = || Tally::mean(&scope.events.ramp);
-        Self {
-            p50: mean(),
-            p99: mean(),
-            mean: mean(),
-            requests: Tally::of_base(&scope.events.seconds, &scope.events.ramp),
+    /// Nothing yet, of a meter that counted for so many seconds in each piece.
+    fn new(scope: &Scope<'_>, seconds: &[f64]) -> Self {
+        let ramp = &scope.events.ramp;
+        let mean = || Tally::mean(ramp);
+        Self { p50: mean(), p99: mean(), mean: mean(), requests: Tally::of_base(seconds, ramp) }
+    }
+
+    /// Takes the values that figures of the recording show.
+    fn settle(&mut self, work: &Work) {
+        for (tally, value) in [(&mut self.p50, work.p50_ms), (&mut self.p99, work.p99_ms)] {
+            if let Some(value) = value {
+                tally.scale_to(value);
+            }
         }
+        self.mean.scale_to(work.mean_seconds() * 1e3);
+        self.requests.scale_to(work.per_second());
     }
 }
 
-fn metered_routes<'a>(scope: &Scope<'a>) -> BTreeMap<&'a str, MeteredRoute> {
+/// What the meter told of each route, and of one that it does not know.
+fn metered_routes<'a>(scope: &Scope<'a>) -> (BTreeMap<&'a str, MeteredRoute>, MeteredRoute) {
     let recording = scope.recording();
-    let to_millis = unit_factor(scope);
-    let told = |kind: &str| -> FxHashMap<(i64, Sym), f64> {
-        metered(recording, METER, kind).into_iter().map(|of| ((of.ts_ns, of.tags), of.value)).collect()
+    let millis = |kind: &str| -> FxHashMap<(i64, Sym), f64> {
+        let seconds = metered_seconds(recording, REQUESTS_METER, kind).into_iter();
+        seconds.map(|of| ((of.ts_ns, of.tags), of.value * 1e3)).collect()
     };
-    let (p50, p99, sum) = (told("p50"), told("p99"), told("sum"));
+    let (p50, p99, sum) = (millis("p50"), millis("p99"), millis("sum"));
+    let counts = metered(recording, REQUESTS_METER, "count");
+    let rounds = Rounds::new(&scope.events.grid, counts.iter().map(|of| of.ts_ns));
+    let seconds = rounds.base(scope.events.grid.pieces());
     let mut routes: BTreeMap<&str, MeteredRoute> = BTreeMap::new();
-    for of in metered(recording, METER, "count") {
-        let Some(piece) = scope.events.grid.piece(of.ts_ns).filter(|_| of.value > 0.0) else { continue };
+    for of in counts {
+        let Some(piece) = rounds.piece(of.ts_ns).filter(|_| of.value > 0.0) else { continue };
         let route = tag(recording, of.tags, "http.route").unwrap_or("no route");
-        let value =
-            |told: &FxHashMap<(i64, Sym), f64>| told.get(&(of.ts_ns, of.tags)).map(|value| value * to_millis);
+        let value = |told: &FxHashMap<(i64, Sym), f64>| told.get(&(of.ts_ns, of.tags)).copied();
         let is_known = routes.contains_key(route) || routes.len() < MOST_METERED;
         for name in ["", if is_known { route } else { "further routes" }] {
-            let route = routes.entry(name).or_insert_with(|| MeteredRoute::new(scope));
+            let route = routes.entry(name).or_insert_with(|| MeteredRoute::new(scope, &seconds));
             if let Some(p50) = value(&p50) {
                 route.p50.value(piece, p50, of.value);
             }
@@ -265,21 +273,25 @@ fn metered_routes<'a>(scope: &Scope<'a>) -> BTreeMap<&'a str, MeteredRoute> {
             if let Some(sum) = value(&sum) {
                 route.mean.value(piece, sum / of.value, of.value);
             }
-            count_many(&mut route.requests, piece, of.value);
+            route.requests.count_many(piece, of.value);
         }
     }
-    routes
-}
-
-/// What the meter's values are multiplied by to be milliseconds.
-fn unit_factor(scope: &Scope<'_>) -> f64 {
-    let rows = &scope.recording().counters;
-    let of_meter = rows.name.iter().zip(&rows.unit).find(|(name, _)| scope.text(**name) == METER);
-    if of_meter.is_some_and(|(_, unit)| scope.text(*unit) == "ms") { 1.0 } else { 1e3 }
+    if scope.side.range.is_none() {
+        let known: FxHashMap<String, Work> = runtime::routes(recording).into_iter().collect();
+        let whole = runtime::request_work(recording);
+        for (name, route) in &mut routes {
+            let work = if name.is_empty() { whole.as_ref() } else { known.get(*name) };
+            if let Some(work) = work.filter(|work| work.basis == runtime::Basis::Meter) {
+                route.settle(work);
+            }
+        }
+    }
+    (routes, MeteredRoute::new(scope, &seconds))
 }
 
 fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
-    let (of_before, of_after) = (metered_routes(before), metered_routes(after));
+    let ((of_before, empty_before), (of_after, empty_after)) =
+        (metered_routes(before), metered_routes(after));
     let mut names: Vec<&str> = of_before.keys().chain(of_after.keys()).copied().collect();
     names.sort_unstable();
     names.dedup();
@@ -289,21 +301,20 @@ fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     if !alone {
         book.left_out(names.len().saturating_sub(listed), "routes of the meter");
     }
-    let empty = (MeteredRoute::new(before), MeteredRoute::new(after));
     for name in names.into_iter().take(listed) {
-        let before = of_before.get(name).unwrap_or(&empty.0);
-        let after = of_after.get(name).unwrap_or(&empty.1);
+        let before = of_before.get(name).unwrap_or(&empty_before);
+        let after = of_after.get(name).unwrap_or(&empty_after);
         let latency = Measure { table: "counters", ..LATENCY };
-        for (name_of, importance, before, after) in [
-            ("p50, mean of the meter's intervals", 0.95, &before.p50, &after.p50),
-            ("p99, mean of the meter's intervals", 1.0, &before.p99, &after.p99),
-            ("mean", 0.9, &before.mean, &after.mean),
+        for (name_of, importance, between, before, after) in [
+            ("p50 by the meter", 0.95, MEDIAN, &before.p50, &after.p50),
+            ("p99 by the meter", 1.0, P99, &before.p99, &after.p99),
+            ("mean", 0.9, MEDIAN, &before.mean, &after.mean),
         ] {
-            let measure = Measure { name: name_of, importance, ..latency };
+            let measure = of_route(Measure { name: name_of, importance, between, ..latency }, name);
             book.tallies(&measure, Of::named(name), Some(before), Some(after));
         }
         if !name.is_empty() {
-            let measure = Measure { table: "counters", importance: 0.7, ..REQUESTS };
+            let measure = of_route(Measure { table: "counters", importance: 0.7, ..REQUESTS }, name);
             book.tallies(&measure, Of::named(name), Some(&before.requests), Some(&after.requests));
         }
     }

@@ -3,10 +3,11 @@
 //! Sums by key decide which keys are looked at in pieces, so that a recording of a million types costs no more than
 //! one of a thousand.
 
-use crate::book::{Book, Family, Measure, Of, Quantity};
+use crate::book::{Book, Measure, Of, Quantity};
 use crate::figures::{Both, weight};
+use crate::many::Tier;
 use crate::names::stable;
-use crate::noise::Tally;
+use crate::noise::{Between, Tally};
 use crate::scope::{Course, Scope};
 use base::number::real;
 use model::{NO_INT, Sym};
@@ -39,7 +40,8 @@ const LIST: Measure = Measure {
     name: "",
     quantity: Quantity::Bytes,
     better: Better::Lower,
-    family: Family::Lists,
+    tier: Tier::Details,
+    between: Between::of(0.1, 1e5),
     importance: 0.5,
     notable: 20e6,
     table: "allocations",
@@ -54,11 +56,12 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
         let callers = Measure { name: "allocated, by caller", ..LIST };
         keyed(book, &callers, Key::Method, (before, allocated_by(before)), (after, allocated_by(after)));
     }
-    let (quantity, notable) = (Quantity::ThreadSeconds, 0.05);
+    let (quantity, notable, between) = (Quantity::ThreadSeconds, 0.05, Between::of(0.1, 0.005));
     if both.contention {
         let (subject, table, metric) = (Subject::Contention, "contention", Some("contention-time"));
         let name = "threads waiting for locks, by place";
-        let locks = Measure { subject, table, metric, name, quantity, notable, importance: 0.7, ..LIST };
+        let locks = Measure { subject, name, quantity, between, table, metric, ..LIST };
+        let locks = Measure { notable, importance: 0.7, ..locks };
         let rows = |scope: &Scope<'_>| {
             let rows = &scope.recording().contention;
             places(scope, &rows.ts_ns, &rows.dur_ns, &rows.stack)
@@ -69,18 +72,20 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
         let (subject, table, metric) = (Subject::Wait, "waits", Some("wait-time"));
         let name = "threads waiting for handles, by place";
         let quantity = Quantity::Level("threads");
-        let waits = Measure { subject, table, metric, name, quantity, notable: 1.0, importance: 0.3, ..LIST };
+        let between = Between::whole(0.1);
+        let waits = Measure { subject, name, quantity, between, table, metric, ..LIST };
+        let waits = Measure { notable: 1.0, importance: 0.3, ..waits };
         let rows = |scope: &Scope<'_>| {
             let rows = &scope.recording().waits;
             places(scope, &rows.ts_ns, &rows.dur_ns, &rows.stack)
         };
         keyed(book, &waits, Key::Method, (before, rows(before)), (after, rows(after)));
     }
-    let (quantity, notable) = (Quantity::Count, 1.0);
+    let (quantity, notable, between) = (Quantity::Count, 1.0, Between::of(0.1, 0.05));
     if both.exceptions {
         let (subject, table, metric) = (Subject::Exceptions, "exceptions", Some("exceptions"));
         let name = "exceptions thrown, by type";
-        let thrown = Measure { subject, name, quantity, notable, table, metric, ..LIST };
+        let thrown = Measure { subject, name, quantity, between, notable, table, metric, ..LIST };
         let rows = |scope: &Scope<'_>| {
             let rows = &scope.recording().exceptions;
             rows.class.iter().zip(&rows.ts_ns).map(|(class, ns)| (*class, *ns, 1.0)).collect()
@@ -89,8 +94,9 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
     }
     if both.logs {
         let (subject, table, metric) = (Subject::Logs, "logs", None);
-        let (name, importance) = ("log lines, by level", 0.3);
-        let lines = Measure { subject, name, quantity, importance, notable, table, metric, ..LIST };
+        let (name, importance, between) = ("log lines, by level", 0.3, Between::of(0.1, 1.0));
+        let lines = Measure { subject, name, quantity, between, importance, ..LIST };
+        let lines = Measure { notable, table, metric, ..lines };
         let rows = |scope: &Scope<'_>| {
             let rows = &scope.recording().logs;
             rows.level.iter().zip(&rows.ts_ns).map(|(level, ns)| (*level, *ns, 1.0)).collect()
@@ -105,6 +111,7 @@ pub(crate) fn waiting_on(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>,
         subject: Subject::Wait,
         name: "threads waiting, by what for",
         quantity: Quantity::Level("threads"),
+        between: Between::whole(0.1),
         importance: 0.5,
         notable: 1.0,
         table: "samples",
@@ -133,6 +140,7 @@ pub(crate) fn thread_kinds(book: &mut Book, before: &Scope<'_>, after: &Scope<'_
         name: "threads, by what they are for",
         quantity: Quantity::Level("threads"),
         better: Better::Neither,
+        between: Between::whole(0.1),
         importance: 0.4,
         notable: 4.0,
         table: "samples",

@@ -4,10 +4,11 @@
 //! pieces tells how much those vary. With what it calls, a method of the service alone is listed: each caller of a
 //! package's or the runtime's method up to the thread's start would repeat one change. Flame graphs show them.
 
-use crate::book::{Book, Family, Measure, Of, Quantity};
+use crate::book::{Book, Measure, Of, Quantity};
 use crate::figures::weight;
+use crate::many::Tier;
 use crate::names::stable;
-use crate::noise::Tally;
+use crate::noise::{Between, Tally};
 use crate::scope::Scope;
 use base::number::count;
 use model::Sym;
@@ -26,16 +27,31 @@ const LEAST_SHARE: f64 = 0.003;
 /// Threads that wait do so without any requests as well, so there are no such times per request.
 const WAITING: Quantity = Quantity::Level("threads");
 
-/// The kinds of samples, by their state; what they add up to, importance, notable level.
-const STATES: [(&str, [&str; 2], Quantity, f64, f64); 3] = [
-    ("running", ["running, itself", "running, with what it calls"], Quantity::ThreadSeconds, 0.8, 0.2),
-    ("waiting", ["waiting, itself", "waiting, with what it calls"], WAITING, 0.5, 2.0),
+/// State, measures, what samples add up to, importance and notable level, what runs differ by.
+type State = (&'static str, [&'static str; 2], Quantity, (f64, f64), Between);
+
+/// The kinds of samples, by their state.
+const STATES: [State; 3] = [
+    (
+        "running",
+        ["running, itself", "running, with what it calls"],
+        Quantity::ThreadSeconds,
+        (0.8, 0.2),
+        Between::of(0.15, 0.01),
+    ),
+    (
+        "waiting",
+        ["waiting, itself", "waiting, with what it calls"],
+        WAITING,
+        (0.5, 2.0),
+        Between::whole(0.15),
+    ),
     (
         "external",
         ["outside managed code, itself", "outside managed code, with what it calls"],
         WAITING,
-        0.3,
-        2.0,
+        (0.3, 2.0),
+        Between::whole(0.15),
     ),
 ];
 
@@ -52,7 +68,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, looks:
     let sides = [before, after];
     let shapes = sides.map(|of| Arc::new(Shape::new(of.recording(), of.side.index, &Shaping::default())));
     let looks = [looks.0, looks.1];
-    for (state, names, quantity, importance, notable) in STATES {
+    for (state, names, quantity, (importance, notable), between) in STATES {
         let mut weighers: Vec<Weigher<'_>> = Vec::new();
         for ((scope, shape), looks) in sides.iter().zip(&shapes).zip(looks) {
             weighers.push(Weigher::new(scope, Arc::clone(shape), (looks, quantity), state));
@@ -63,7 +79,8 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, looks:
             name: state,
             quantity,
             better: Better::Lower,
-            family: Family::Methods,
+            tier: Tier::Details,
+            between,
             importance,
             notable,
             table: "samples",

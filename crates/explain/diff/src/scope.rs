@@ -3,35 +3,62 @@
 use crate::book::Quantity;
 use crate::grid::Grid;
 use crate::noise::Tally;
+use crate::rounds::Rounds;
 use crate::side::Side;
-use base::number::{count, real, real_u64};
-use model::{NO_INT, Sym, Trace};
+use base::number::{real, real_u64};
+use model::{CountedBy, NO_INT, REQUESTS_METER, Sampler, Sym, Trace};
 use report::Basis;
 use runtime::metered;
 use rustc_hash::FxHashMap;
 
-/// Where the number of requests comes from: the best that both recordings have.
+/// Where the number of requests of a recording comes from: what figures of it take too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Counted {
+pub(crate) enum Source {
     /// Rows of the table of requests.
     Rows,
     /// Their starts, which are there without activity ids also.
     Starts,
     /// The meter.
     Meter,
+    /// The event counter of all requests.
+    Counter,
 }
 
-impl Counted {
-    const ALL: [Self; 3] = [Self::Rows, Self::Starts, Self::Meter];
-
-    /// The best source that both have.
-    pub(crate) fn of_both(before: &Trace, after: &Trace) -> Option<Self> {
-        let has = |recording: &Trace, source: Self| source.times(recording).iter().any(|(_, of)| *of > 0.0);
-        Self::ALL.into_iter().find(|source| has(before, *source) && has(after, *source))
+impl Source {
+    /// The source of a recording's requests. `None` without requests.
+    pub(crate) fn of(recording: &Trace) -> Option<Self> {
+        let source = match recording.ended_requests()?.by {
+            CountedBy::Meter => Self::Meter,
+            CountedBy::Counter => Self::Counter,
+            CountedBy::Events | CountedBy::Bursts if recording.requests.start_ns.is_empty() => Self::Starts,
+            CountedBy::Events | CountedBy::Bursts => Self::Rows,
+        };
+        source.seen(recording).iter().any(|(_, of)| *of > 0.0).then_some(source)
     }
 
-    /// When requests began (the meter: when it told of them), and how many.
-    pub(crate) fn times(self, recording: &Trace) -> Vec<(i64, f64)> {
+    /// Whether it is published in intervals, all the time.
+    pub(crate) fn is_published(self) -> bool {
+        matches!(self, Self::Meter | Self::Counter)
+    }
+
+    /// Requests in pieces, over the seconds in which they were counted.
+    fn tally(self, recording: &Trace, grid: &Grid) -> Tally {
+        let seen = self.seen(recording);
+        let ramp = vec![false; grid.pieces()];
+        if self.is_published() {
+            return Rounds::new(grid, seen.iter().map(|of| of.0)).rate(&ramp, seen);
+        }
+        let mut tally = Tally::of_base(&vec![grid.piece_seconds(); grid.pieces()], &ramp);
+        for (ns, of) in seen {
+            if let Some(piece) = grid.piece(ns) {
+                tally.count(piece, of);
+            }
+        }
+        tally
+    }
+
+    /// When requests began (if they are published: when that was), and how many.
+    fn seen(self, recording: &Trace) -> Vec<(i64, f64)> {
         match self {
             Self::Rows => recording.requests.start_ns.iter().map(|ns| (*ns, 1.0)).collect(),
             Self::Starts => {
@@ -40,8 +67,14 @@ impl Counted {
                 starts.map(|(ns, _)| (*ns, 1.0)).collect()
             }
             Self::Meter => {
-                let counts = metered(recording, crate::latency::METER, "count");
+                let counts = metered(recording, REQUESTS_METER, "count");
                 counts.into_iter().filter(|of| of.value >= 0.0).map(|of| (of.ts_ns, of.value)).collect()
+            }
+            Self::Counter => {
+                let totals = recording.request_totals();
+                let steps = totals.iter().zip(totals.iter().skip(1));
+                // A total that fell began anew: how many there were meanwhile is not known.
+                steps.map(|(from, to)| (to.0, (to.1 - from.1).max(0.0))).collect()
             }
         }
     }
@@ -65,16 +98,24 @@ impl Course {
         if matches!(quantity, Quantity::Level(_)) { &self.seconds } else { &self.base }
     }
 
-    fn new(side: &Side<'_>, source: &str, requests: Option<&[(i64, f64)]>, basis: Basis) -> Self {
-        let grid = Grid::new(side.recording, source, side.range);
+    /// `requests` are those that were counted, with the grid of the time in which they were.
+    fn new(grid: Grid, requests: Option<(&Grid, &Tally)>, basis: Basis) -> Self {
         let seconds = vec![grid.piece_seconds(); grid.pieces()];
-        let mut began = vec![0.0; grid.pieces()];
-        for (ns, of) in requests.unwrap_or_default() {
-            if let Some(place) = grid.piece(*ns).and_then(|piece| began.get_mut(piece)) {
-                *place += of;
+        let (began, ramp) = match requests {
+            // A piece in which a meter ended no interval has no requests that are known.
+            Some((counted_in, tally)) if *counted_in == grid => {
+                let pieces = tally.amount.iter().zip(&tally.base);
+                let rates: Vec<Option<f64>> =
+                    pieces.map(|(of, base)| (*base > 0.0).then(|| of / base)).collect();
+                (tally.amount.clone(), ramp(&rates))
             }
-        }
-        let ramp = ramp(&began);
+            // They were counted at other times than these: it is taken that they came as often.
+            Some((_, tally)) => {
+                let rate = tally.estimate().map_or(0.0, |of| of.value);
+                (seconds.iter().map(|of| of * rate).collect(), vec![false; grid.pieces()])
+            }
+            None => (vec![0.0; grid.pieces()], vec![false; grid.pieces()]),
+        };
         let base = if basis == Basis::Request { began } else { seconds.clone() };
         Self { grid, seconds, base, ramp }
     }
@@ -107,18 +148,18 @@ impl Course {
     }
 }
 
-/// Pieces at both ends in which fewer requests began than half of what is usual: a flag each. None are where that is
-/// most of the time, as then nothing is usual.
-fn ramp(requests: &[f64]) -> Vec<bool> {
-    let mut sorted = requests.to_vec();
+/// Pieces at both ends in which fewer requests a second began than half of what is usual: a flag each. None are where
+/// that is most of the time, as then nothing is usual; nor a piece of which it is not known.
+fn ramp(rates: &[Option<f64>]) -> Vec<bool> {
+    let mut sorted: Vec<f64> = rates.iter().flatten().copied().collect();
     sorted.sort_by(f64::total_cmp);
     let least = sorted.get(sorted.len() / 2).map_or(0.0, |median| median / 2.0);
-    let is_loaded = |of: &f64| *of >= least && *of > 0.0;
-    let first = requests.iter().position(is_loaded);
-    let last = requests.iter().rposition(is_loaded);
-    let (Some(first), Some(last)) = (first, last) else { return vec![false; requests.len()] };
+    let is_loaded = |of: &Option<f64>| of.is_none_or(|of| of >= least && of > 0.0);
+    let first = rates.iter().position(is_loaded);
+    let last = rates.iter().rposition(is_loaded);
+    let (Some(first), Some(last)) = (first, last) else { return vec![false; rates.len()] };
     let steady = last.saturating_sub(first) + 1;
-    let flags = (0..requests.len()).map(|at| steady * 2 > requests.len() && (at < first || at > last));
+    let flags = (0..rates.len()).map(|at| steady * 2 > rates.len() && (at < first || at > last));
     flags.collect()
 }
 
@@ -130,24 +171,34 @@ pub(crate) struct Scope<'a> {
     pub(crate) events: Course,
     /// Pieces of the time in which samples were taken.
     pub(crate) samples: Course,
-    /// Requests in the observed time, where they are known.
-    pub(crate) requests: Option<f64>,
+    /// Requests that were counted, and over what: pieces of the time in which they were.
+    pub(crate) requests: Option<Tally>,
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(side: &Side<'a>, basis: Basis, counted: Option<Counted>) -> Self {
-        let requests = counted.map(|counted| counted.times(side.recording));
-        let events = Course::new(side, "events", requests.as_deref(), basis);
-        let total = |requests: &[(i64, f64)]| {
-            let inside = requests.iter().filter(|(ns, _)| events.grid.piece(*ns).is_some());
-            inside.map(|(_, of)| of).sum()
-        };
-        Self {
-            requests: requests.as_deref().map(total),
-            samples: Course::new(side, "samples", requests.as_deref(), basis),
-            events,
-            side: *side,
-        }
+    pub(crate) fn new(side: &Side<'a>, basis: Basis) -> Self {
+        let grid = |source| Grid::new(side.recording, source, side.range);
+        let (events, samples) = (grid("events"), grid("samples"));
+        let ended = side.recording.ended_requests();
+        let requests = Source::of(side.recording).map(|source| {
+            let in_bursts = ended.is_some_and(|of| of.by == CountedBy::Bursts) && samples.pieces() > 0;
+            let counted_in = if in_bursts { &samples } else { &events };
+            let mut tally = source.tally(side.recording, counted_in);
+            if let Some(ended) = ended.filter(|_| side.range.is_none()) {
+                // The value is the one that every figure shows; the pieces say how it varies.
+                tally.scale_to(ended.per_second());
+            }
+            (counted_in.clone(), tally)
+        });
+        let of = requests.as_ref().map(|(grid, tally)| (grid, tally));
+        let (events, samples) = (Course::new(events, of, basis), Course::new(samples, of, basis));
+        let requests = requests.map(|(grid, mut tally)| {
+            if grid == events.grid {
+                tally.set_ramp(&events.ramp);
+            }
+            tally
+        });
+        Self { requests, events, samples, side: *side }
     }
 
     pub(crate) fn recording(&self) -> &'a Trace {
@@ -193,14 +244,17 @@ impl<'a> Scope<'a> {
 
     /// Requests a second, where they are known.
     pub(crate) fn requests_a_second(&self) -> Option<f64> {
-        let seconds = self.events.grid.piece_seconds() * count(self.events.grid.pieces());
-        self.requests.filter(|_| seconds > 0.0).map(|requests| requests / seconds)
+        self.requests.as_ref()?.estimate().map(|of| of.value)
     }
 
     /// Looks of the sampler in each piece: the samples of the thread that has most, as one that lives all the
     /// time has one a look.
     pub(crate) fn looks(&self) -> Vec<f64> {
         let rows = &self.recording().samples;
+        if let Sampler::Cpus { every_ns: Some(every_ns) } = self.recording().session.sampler {
+            let of_piece = self.samples.grid.piece_seconds() * 1e9 / real(every_ns);
+            return vec![of_piece; self.samples.grid.pieces()];
+        }
         let mut looks = vec![0u64; self.samples.grid.pieces()];
         let mut threads: FxHashMap<u32, u64> = FxHashMap::default();
         let mut current = None;
@@ -237,7 +291,8 @@ mod tests {
     #[test]
     fn the_load_begins_where_half_of_what_is_usual_is_reached_and_ends_where_it_was_last() {
         let check = |requests: &[f64], expected: &str| {
-            let flags: String = ramp(requests).into_iter().map(|of| if of { 'r' } else { '.' }).collect();
+            let rates: Vec<Option<f64>> = requests.iter().map(|of| Some(*of)).collect();
+            let flags: String = ramp(&rates).into_iter().map(|of| if of { 'r' } else { '.' }).collect();
             assert_eq!(flags, expected, "{requests:?}");
         };
         check(&[0.0, 3.0, 10.0, 11.0, 0.0, 9.0, 12.0, 10.0, 10.0, 2.0], "rr.......r");

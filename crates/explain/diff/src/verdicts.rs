@@ -1,40 +1,164 @@
-//! What the rules say of one recording and not of the other.
+//! What became of the findings: new, gone, still there.
+//!
+//! A finding that only one recording has is new or gone. A rule says something from a threshold on, so a value that lies
+//! near it crosses it by noise. The change is certain if what it measures changed: if a row of the same causes is beyond noise and changed the
+//! same way, or if it lies so far above its thresholds that no two runs of one service differ by as much. Else it is at the
+//! edge: still new or gone, for nobody measured it in the other recording, but its row is within noise and says why.
 
-use crate::book::{Book, Family};
 use crate::scope::Scope;
-use report::{Better, Change, ChangeVerdict, Finding, Report, Severity, Subject};
+use report::{
+    Better, Change, ChangeVerdict, Finding, FindingChange, FindingState, Group, Measured, Report, Severity,
+    Subject, unit,
+};
 use std::collections::BTreeSet;
 
-/// Adds the findings that appeared, went, or became worse or better.
-pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
-    let (of_before, of_after) = (before.side.report, after.side.report);
+/// From so many times its threshold on a value is not below it in another run of the same service.
+const CLEAR: f64 = 3.0;
+
+/// Compares the findings, and adds a row for each that came, went or changed its severity.
+pub(crate) fn add(rows: &mut Vec<Change>, before: &Scope<'_>, after: &Scope<'_>) -> Vec<FindingChange> {
+    let reports = (before.side.report, after.side.report);
     let ids: BTreeSet<&'static str> =
-        of_before.findings.iter().chain(&of_after.findings).map(|finding| finding.id).collect();
-    for id in ids {
-        for (report, which) in [(of_before, "before"), (of_after, "after")] {
-            if report.not_checked.iter().any(|rule| rule.id == id) {
-                book.not_compared(
-                    format!("the rule {id}"),
-                    format!("the recording {which} lacks the data for it"),
-                );
-            }
+        reports.0.findings.iter().chain(&reports.1.findings).map(|finding| finding.id).collect();
+    let mut findings = Vec::new();
+    for id in ids.into_iter().filter(|id| lacking(reports, id).is_none()) {
+        let (of_before, of_after) = (worst(reports.0, id), worst(reports.1, id));
+        let Some(shown) = of_after.or(of_before) else { continue };
+        let edge = edge(rows, of_before, of_after);
+        let state = match (of_before, of_after) {
+            (None, _) => FindingState::New,
+            (_, None) => FindingState::Gone,
+            _ => FindingState::Stayed,
+        };
+        let severity = (of_before.map(|finding| finding.severity), of_after.map(|finding| finding.severity));
+        let measured = (of_before.and_then(nearest), of_after.and_then(nearest));
+        if severity.0 != severity.1 {
+            rows.push(row(shown, (of_before, of_after), state, edge.clone()));
         }
-        if [of_before, of_after].iter().all(|report| !report.not_checked.iter().any(|rule| rule.id == id)) {
-            compare(book, id, worst(of_before, id), worst(of_after, id));
-        }
+        let (title, reason) = (shown.title.clone(), edge);
+        findings.push(FindingChange { id, title, state, severity, measured, reason });
+    }
+    findings.sort_by(|a, b| {
+        let key = |of: &FindingChange| (of.state, std::cmp::Reverse(of.worst()));
+        key(a).cmp(&key(b)).then_with(|| a.id.cmp(b.id))
+    });
+    findings
+}
+
+/// The rules that one recording has a finding of and the other could not check: the rule, and which recording.
+pub(crate) fn not_checked(before: &Scope<'_>, after: &Scope<'_>) -> Vec<(&'static str, &'static str)> {
+    let reports = (before.side.report, after.side.report);
+    let ids: BTreeSet<&'static str> =
+        reports.0.findings.iter().chain(&reports.1.findings).map(|finding| finding.id).collect();
+    ids.into_iter().filter_map(|id| Some((id, lacking(reports, id)?))).collect()
+}
+
+/// Which recording lacks the data for a rule.
+fn lacking(reports: (&Report, &Report), id: &str) -> Option<&'static str> {
+    let lacks = |report: &Report| report.not_checked.iter().any(|rule| rule.id == id);
+    match (lacks(reports.0), lacks(reports.1)) {
+        (true, _) => Some("before"),
+        (_, true) => Some("after"),
+        _ => None,
     }
 }
 
 /// The worst finding of a rule.
 fn worst<'a>(report: &'a Report, id: &str) -> Option<&'a Finding> {
-    report
-        .findings
-        .iter()
-        .filter(|finding| finding.id == id)
-        .max_by(|a, b| a.severity.cmp(&b.severity).then(a.score.total_cmp(&b.score)))
+    let of_rule = report.findings.iter().filter(|finding| finding.id == id);
+    of_rule.max_by(|a, b| a.severity.cmp(&b.severity).then(a.score.total_cmp(&b.score)))
 }
 
-/// 0 where there is none, else 1 to 3.
+/// The measured value that passed its threshold by least.
+fn nearest(finding: &Finding) -> Option<Measured> {
+    let passed = finding.measured.iter().filter_map(|of| Some((passed_by(of)?, of)));
+    passed.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, of)| of.clone())
+}
+
+/// How many times its threshold a value is, if it passed it.
+fn passed_by(of: &Measured) -> Option<f64> {
+    let threshold = of.threshold.filter(|threshold| *threshold > 0.0)?;
+    Some(of.value / threshold).filter(|times| *times >= 1.0)
+}
+
+/// Whether a share is clearly above its threshold by what is left of the whole: it cannot be three times 60 %.
+fn is_clear_share(of: &Measured) -> bool {
+    let threshold = of.threshold.filter(|threshold| of.unit == "share" && *threshold * CLEAR > 1.0);
+    threshold.is_some_and(|threshold| of.value <= 1.0 && (1.0 - of.value) * CLEAR <= 1.0 - threshold)
+}
+
+/// Why a finding, or its change of severity, is no change of what it measures. `None` if it is one.
+fn edge(rows: &[Change], before: Option<&Finding>, after: Option<&Finding>) -> Option<String> {
+    let rank = |finding: Option<&Finding>| finding.map(|finding| finding.severity);
+    let only = match (before, after) {
+        (Some(_), Some(_)) if rank(before) == rank(after) => return None,
+        (Some(before), Some(after)) => {
+            let (one, other) = (nearest(before)?, nearest(after)?);
+            let times = one.value / other.value;
+            let is_clear = one.name != other.name || !(1.0 / CLEAR..=CLEAR).contains(&times);
+            return (!is_clear && !is_seen(rows, after, before.severity < after.severity))
+                .then(|| format!("{} against {}: not more than noise", said(&one), said(&other)));
+        }
+        (one, other) => one.or(other)?,
+    };
+    if is_seen(rows, only, before.is_none()) {
+        return None;
+    }
+    let Some(nearest) = nearest(only) else {
+        return Some("what it rests on did not change beyond noise".to_owned());
+    };
+    if passed_by(&nearest).is_some_and(|times| times >= CLEAR) || is_clear_share(&nearest) {
+        return None;
+    }
+    let threshold = nearest.threshold.map_or(0.0, |of| of);
+    Some(format!(
+        "at the edge: {} {}, reported from {} on, and nothing that it rests on changed beyond noise",
+        nearest.name,
+        said(&nearest),
+        unit::show(threshold, nearest.unit),
+    ))
+}
+
+fn said(of: &Measured) -> String {
+    unit::show(of.value, of.unit)
+}
+
+/// Whether what a finding rests on changed the way that the finding says.
+fn is_seen(rows: &[Change], finding: &Finding, is_worse: bool) -> bool {
+    let groups: Vec<Group> = finding.evidence.iter().flat_map(|of| groups(of.table)).copied().collect();
+    rows.iter().any(|row| {
+        let difference = row.difference().unwrap_or(0.0);
+        let worse = match row.better {
+            Better::Lower => Some(difference > 0.0),
+            Better::Higher => Some(difference < 0.0),
+            Better::Neither => None,
+        };
+        row.verdict == ChangeVerdict::BeyondNoise
+            && groups.contains(&row.group())
+            && worse.is_none_or(|worse| worse == is_worse)
+    })
+}
+
+/// The groups of rows that tell of what a table holds.
+fn groups(table: &str) -> &'static [Group] {
+    match table {
+        "samples" => &[Group::Cpu, Group::Methods, Group::Locks, Group::Pool],
+        "gc" | "pauses" => &[Group::Gc, Group::Memory],
+        "allocations" => &[Group::Memory, Group::Gc],
+        "contention" | "waits" => &[Group::Locks],
+        "exceptions" => &[Group::Exceptions],
+        "jit" => &[Group::Jit],
+        "threadpool" | "threads" | "thread_cpu" => &[Group::Pool, Group::Cpu],
+        "requests" => &[Group::Latency, Group::Throughput],
+        "spans" => &[Group::Calls],
+        "logs" => &[Group::Logs],
+        "host" => &[Group::Cpu, Group::Memory, Group::Counters],
+        "counters" => &[Group::Counters, Group::Pool, Group::Cpu, Group::Latency],
+        _ => &[],
+    }
+}
+
+/// 0 if there is none, else 1 to 3.
 fn rank(finding: Option<&Finding>) -> f64 {
     match finding.map(|finding| finding.severity) {
         None => 0.0,
@@ -44,14 +168,20 @@ fn rank(finding: Option<&Finding>) -> f64 {
     }
 }
 
-fn compare(book: &mut Book, id: &'static str, before: Option<&Finding>, after: Option<&Finding>) {
+/// The row of a finding that changed.
+fn row(
+    shown: &Finding,
+    (before, after): (Option<&Finding>, Option<&Finding>),
+    state: FindingState,
+    edge: Option<String>,
+) -> Change {
     let (of_before, of_after) = (rank(before), rank(after));
-    let Some(shown) = after.or(before).filter(|_| of_before.to_bits() != of_after.to_bits()) else { return };
-    let what = match (before, after) {
-        (None, _) => "appeared",
-        (_, None) => "went",
-        _ if of_after > of_before => "became worse",
-        _ => "became less",
+    let what = match state {
+        FindingState::New | FindingState::Gone if edge.is_some() => "at the edge",
+        FindingState::New => "new",
+        FindingState::Gone => "gone",
+        FindingState::Stayed if of_after > of_before => "became worse",
+        FindingState::Stayed => "became less",
     };
     let weight = match of_before.max(of_after) {
         least if least < 1.5 => 0.1,
@@ -59,27 +189,25 @@ fn compare(book: &mut Book, id: &'static str, before: Option<&Finding>, after: O
         _ => 1.0,
     };
     let score = before.map_or(0.0, |of| of.score).max(after.map_or(0.0, |of| of.score)).clamp(0.0, 1.0);
-    book.push(
-        Family::Figures,
-        Change {
-            subject: Subject::Finding,
-            measure: what.to_owned(),
-            name: format!("{id}: {}", shown.title),
-            before: Some(of_before),
-            after: Some(of_after),
-            unit: "severity".to_owned(),
-            shares: None,
-            interval: None,
-            p: None,
-            verdict: ChangeVerdict::ByRule,
-            better: Better::Lower,
-            // What a rule sees has passed a threshold; how much of the harm it explains says how far in
-            // front it stands.
-            impact: weight * f64::midpoint(1.0, score),
-            metric: None,
-            method: shown.places.first().map(|place| place.frame.clone()),
-            class: None,
-            table: shown.evidence.first().map_or("events", |evidence| evidence.table),
-        },
-    );
+    Change {
+        subject: Subject::Finding,
+        measure: what.to_owned(),
+        name: format!("{}: {}", shown.id, shown.title),
+        before: Some(of_before),
+        after: Some(of_after),
+        unit: "severity".to_owned(),
+        shares: None,
+        interval: None,
+        p: None,
+        verdict: if edge.is_some() { ChangeVerdict::WithinNoise } else { ChangeVerdict::BeyondNoise },
+        reason: edge,
+        better: Better::Lower,
+        // What a rule sees has passed a threshold; how much of the harm it explains says how far in
+        // front it stands.
+        impact: weight * f64::midpoint(1.0, score),
+        metric: None,
+        method: shown.places.first().map(|place| place.frame.clone()),
+        class: None,
+        table: shown.evidence.first().map_or("events", |evidence| evidence.table),
+    }
 }

@@ -222,7 +222,7 @@ fn methods_are_threads_on_average_however_often_the_sampler_looked() {
         !diff.rows.iter().any(|of| of.measure == "running, with what it calls" && of.name == "Shop!Price")
     );
     assert_eq!(row(&diff, "running, itself", "Shop!Main").difference(), Some(0.0));
-    assert!(diff.caveats.iter().any(|of| of.starts_with("the sampler looked")), "{:?}", diff.caveats);
+    assert!(diff.caveats.iter().any(|of| of.starts_with("samples were taken")), "{:?}", diff.caveats);
 }
 
 #[test]
@@ -253,6 +253,116 @@ fn a_recording_with_very_many_names_lists_some_and_counts_the_others() {
     let listed = diff.rows.iter().filter(|row| row.measure == "exceptions thrown, by type").count();
     assert_eq!(listed, 1);
     assert!(diff.left_out.contains(&(6_000, "exceptions thrown, by type".to_owned())), "{:?}", diff.left_out);
+}
+
+/// Numbers from 0 to 1 that look like chance, the same each time (Knuth's MMIX generator).
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from(u32::try_from(self.0 >> 33).unwrap()) / f64::from(1u32 << 31)
+    }
+
+    /// Nearly normal, of mean 0 and deviation 1.
+    fn normal(&mut self) -> f64 {
+        ((0..12).map(|_| self.next()).sum::<f64>()) - 6.0
+    }
+
+    /// How many of this mean, whose variance is twice that of independent events.
+    fn many(&mut self, mean: f64) -> f64 {
+        (mean + (2.0 * mean).sqrt() * self.normal()).round().max(0.0)
+    }
+}
+
+/// Twenty seconds of a service: requests by a meter, exceptions, collections, counters of its own, each with the noise of
+/// its seconds and a speed of its own in each run.
+fn service(seed: u64, pace: f64) -> Trace {
+    let mut chance = Chance(seed);
+    let mut of = lasting(20);
+    // A run differs from another one by about a fiftieth.
+    let pace = pace * (1.0 + 0.02 * chance.normal());
+    for second in 0..20 {
+        let ts_ns = second * SECOND + 900_000_000;
+        for (route, a_second) in [("/a", 200.0), ("/b", 100.0), ("/c", 20.0)] {
+            metered(&mut of, ts_ns, route, chance.many(a_second * pace));
+        }
+        let thrown = chance.many(20.0 * pace);
+        let times = (0..200).filter(|at| f64::from(*at) < thrown).map(|at| second * SECOND + i64::from(at));
+        exceptions(&mut of, "Shop.Oops", times);
+        for number in 0..60 {
+            let value = chance.many(50.0 * pace);
+            let mut text = |text: &str| of.strings.intern(text);
+            let (provider, name, unit) = (text("Shop"), text(&format!("shop.{number}")), text("{item}"));
+            let (kind, tags) = (text("rate"), text("{}"));
+            of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+        }
+    }
+    of
+}
+
+fn metered(of: &mut Trace, ts_ns: i64, route: &str, count: f64) {
+    let mut text = |text: &str| of.strings.intern(text);
+    let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text("http.server.request.duration"));
+    let (unit, tags) = (text("s"), text(&format!("{{\"http.route\":\"{route}\"}}")));
+    let kinds = [("count", count), ("sum", count * 0.01), ("p50", 0.01), ("p99", 0.02)];
+    let kinds = kinds.map(|(kind, value)| (text(kind), value));
+    for (kind, value) in kinds {
+        of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+    }
+}
+
+#[test]
+fn like_runs_of_a_service_stay_silent_and_a_fifth_less_is_seen() {
+    let (mut alarms, mut seen) = (0, 0);
+    let all = 60;
+    for seed in 0..all {
+        let before = service(2 * seed + 1, 1.0);
+        let same = diff(&before, &service(2 * seed + 1_000_002, 1.0), Basis::Duration);
+        assert!(same.comparisons > 60, "{}", same.comparisons);
+        alarms += usize::from(same.verdict() == ChangeVerdict::BeyondNoise);
+        let slower = diff(&before, &service(2 * seed + 2_000_002, 0.8), Basis::Duration);
+        let requests = row(&slower, "requests", "");
+        seen += usize::from(requests.verdict == ChangeVerdict::BeyondNoise);
+    }
+    // One in twenty is promised for the whole list: of 60, more than 8 are chance one time in a thousand.
+    assert!(alarms <= 8, "{alarms} of {all} comparisons of like runs had a row beyond noise");
+    assert!(seen * 10 >= 8 * 60, "only {seen} of {all} slower runs were seen");
+}
+
+#[test]
+fn the_sentence_says_what_changed_most_and_no_change_is_said_in_words() {
+    let same = diff(&service(1, 1.0), &service(4, 1.0), Basis::Duration);
+    assert_eq!(same.summary, "No difference beyond noise.");
+    assert!(same.first.is_empty());
+    let slower = diff(&service(1, 1.0), &service(4, 0.5), Basis::Duration);
+    assert!(slower.summary.starts_with("Throughput fell by "), "{}", slower.summary);
+    assert!((1..=10).contains(&slower.first.len()), "{:?}", slower.first);
+}
+
+#[test]
+fn requests_that_only_the_event_counter_knows_whole_are_not_taken_from_a_meter_that_lost_some() {
+    let counted = |a_second: f64| {
+        let mut of = lasting(20);
+        for second in 0..20 {
+            let ts_ns = second * SECOND + 900_000_000;
+            // The meter follows one route of many.
+            metered(&mut of, ts_ns, "/a", 10.0);
+            let mut text = |text: &str| of.strings.intern(text);
+            let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text("total-requests"));
+            let (unit, kind, tags) = (text(""), text("value"), text("{}"));
+            let uneven = if second % 2 == 0 { 2.0 } else { 0.0 };
+            let value = 7_000.0 + a_second * f64::from(i32::try_from(second).unwrap()) + uneven;
+            of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+        }
+        of.missing.limits.note(model::LimitKind::Histograms, None);
+        of
+    };
+    let diff = diff(&counted(400.0), &counted(300.0), Basis::Duration);
+    let requests = row(&diff, "requests", "");
+    let (before, after) = (requests.before.unwrap(), requests.after.unwrap());
+    assert!((before - 400.0).abs() < 1.0 && (after - 300.0).abs() < 1.0, "{before} {after}");
+    assert_eq!(requests.verdict, ChangeVerdict::BeyondNoise);
 }
 
 /// Numbers as no runtime writes them.

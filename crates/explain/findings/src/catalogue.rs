@@ -1,5 +1,6 @@
 //! The rules as a page: `docs/findings.md`.
 
+use crate::links::effects_of;
 use crate::rule::Rule;
 use report::unit::show;
 
@@ -43,8 +44,14 @@ fn section(page: &mut String, rule: &Rule) {
     line(String::from("**Try**\n"));
     rule.tries.iter().for_each(|text| line(format!("- {text}")));
     line(format!("\n**Verify.** {}", rule.verify));
-    if !rule.causes.is_empty() {
-        let caused: Vec<String> = rule.causes.iter().map(|id| format!("[{id}](#{id})")).collect();
-        line(format!("\nStands before what it causes: {}.", caused.join(", ")));
+    let linked = |ids: &mut dyn Iterator<Item = &'static str>| -> String {
+        ids.map(|id| format!("[{id}](#{id})")).collect::<Vec<_>>().join(", ")
+    };
+    if !rule.before.is_empty() {
+        line(format!("\nIs said before: {}.", linked(&mut rule.before.iter().copied())));
+    }
+    let caused = linked(&mut effects_of(rule.id));
+    if !caused.is_empty() {
+        line(format!("\nCauses, where the evidence of both agrees: {caused}."));
     }
 }

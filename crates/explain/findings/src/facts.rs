@@ -3,7 +3,7 @@
 use crate::places::{Places, busiest_route};
 use crate::rule::Need;
 pub(crate) use base::number::{real, real_u64};
-use model::{NO_INT, Sym, Trace};
+use model::{NO_INT, Sampler, Sym, Trace};
 use report::{Place, unit};
 pub(crate) use runtime::known;
 use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work};
@@ -28,9 +28,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) observed_ns: i64,
     /// Nothing that was recorded lasted longer.
     longest_ns: i64,
-    /// Processors; 1 where the recording does not tell.
+    /// CPU cores that the process may use, a part of one with such a limit; 1 where the recording does not tell.
     pub(crate) cores: f64,
-    /// The machine's share that the process used in its busy seconds.
+    /// The share of them that the process used in its busy seconds.
     pub(crate) cpu: Option<f64>,
     pub(crate) requests: Option<Work>,
     pub(crate) database: Option<Work>,
@@ -69,11 +69,13 @@ impl<'a> Facts<'a> {
     pub(crate) fn has(&self, need: Need) -> bool {
         let recording = self.recording;
         match need {
-            Need::Samples => self.sampling.is_some(),
+            Need::Running => self.sampling.is_some(),
+            // Samples of CPUs say nothing of threads that wait.
+            Need::Samples => self.sampling.is_some() && recording.session.sampler == Sampler::Threads,
             Need::ThreadPool => !recording.threadpool.ts_ns.is_empty(),
             Need::Gc => !recording.gc.start_ns.is_empty() || self.sends("GC/"),
             Need::Allocations => !recording.allocations.ts_ns.is_empty(),
-            Need::Locks => self.sampling.is_some() || !recording.contention.ts_ns.is_empty(),
+            Need::Locks => self.has(Need::Samples) || !recording.contention.ts_ns.is_empty(),
             Need::Exceptions | Need::Runtime => self.sends(""),
             Need::Jit => !recording.jit.ts_ns.is_empty(),
             Need::EachRequest => recording.has_each_request(),
@@ -83,6 +85,15 @@ impl<'a> Facts<'a> {
                     // A client whose calls never end publishes its connections alone.
                     || recording.strings.find("db.client.connection.max").is_some()
             }
+            Need::Host => !recording.host.ts_ns.is_empty(),
+            Need::ResidentMemory => {
+                let names = ["process.rss", "working-set", "dotnet.process.memory.working_set"];
+                let allocated = ["dotnet.gc.heap.total_allocated", "alloc-rate"];
+                let is_told =
+                    |names: &[&str]| names.iter().any(|name| recording.strings.find(name).is_some());
+                is_told(&names) && (self.has(Need::Allocations) || is_told(&allocated))
+            }
+            Need::Descriptors => !recording.of_host("process.open_files").is_empty(),
             Need::Http => self.http.is_some() || !recording.spans.start_ns.is_empty(),
         }
     }
@@ -143,15 +154,28 @@ impl<'a> Facts<'a> {
         self.text(group.kind) == "pool"
     }
 
+    /// Whether the thread works for the thread pool, and does not look for work.
+    pub(crate) fn is_at_work(&self, group: &Group) -> bool {
+        self.index.is_at_work(group.stack, self.is_pool(group))
+    }
+
     /// Whether the thread did something, as far as its stack tells: it ran managed code, or was called out of it within
     /// work of the pool. A worker that looks for work and a thread in a call that may wait do not count.
     pub(crate) fn is_busy(&self, group: &Group) -> bool {
-        let at_work = self.index.marks(group.stack).has(Marks::WORK);
+        let at_work = self.is_at_work(group);
+        if self.spins_for_lock(group) {
+            return false;
+        }
         match group.state {
             State::Running => at_work || !matches!(self.text(group.kind), "sampler" | "pool"),
             State::External => at_work,
             State::Waiting => false,
         }
+    }
+
+    /// Whether the thread spins for a lock that another holds: it uses a processor, but does no work.
+    pub(crate) fn spins_for_lock(&self, group: &Group) -> bool {
+        group.state != State::Waiting && self.index.marks(group.stack).spins_for_lock()
     }
 
     /// Busy threads on average.
@@ -170,15 +194,28 @@ impl<'a> Facts<'a> {
         group.state == State::Waiting
             && self.is_pool(group)
             && what.contains(&self.text(group.waiting_on))
-            && self.index.marks(group.stack).has(Marks::WORK)
+            && self.is_at_work(group)
             && !self.index.waits_in_entry(group.stack)
     }
 
     /// Where the groups chosen are.
     pub(crate) fn places(&self, wanted: impl Fn(&Group) -> bool) -> Places {
         let mut places = Places::default();
+        let mut with_path: FxHashMap<(u32, u32, Sym), u32> = FxHashMap::default();
         for group in self.groups().iter().filter(|group| wanted(group)) {
-            places.add(self, group.stack, group.thread, group.first_ns, real_u64(group.samples));
+            if let Some(frame) = places.weigh(self, group.stack, real_u64(group.samples)) {
+                with_path.insert((group.thread, group.stack, group.waiting_on), frame);
+            }
+        }
+        if with_path.is_empty() {
+            return places;
+        }
+        // A thread answers many requests in one group, and the first of them may have begun before the recording.
+        let samples = &self.recording.samples;
+        for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
+            if let Some(frame) = with_path.get(&(row.thread, row.stack, row.waiting_on)) {
+                places.add_path(self, *frame, row.thread, row.ts_ns, 1.0);
+            }
         }
         places
     }
@@ -242,10 +279,9 @@ fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<u32> {
         .collect()
 }
 
-/// Whether a frame is where running threads stop for the sampler: a poll of the runtime's, the slow way into a lock.
+/// Whether a frame stands for its caller: a poll of the runtime's, the slow way into a lock, a frame without a name.
 pub(crate) fn is_stop(facts: &Facts<'_>, frame: u32) -> bool {
-    let name = facts.recording.frames.method.get(frame as usize).map_or("", |sym| facts.text(*sym));
-    name.starts_with("PollGC") || name.starts_with("<PollGC>") || name == "Enter_Slowpath"
+    facts.index.stands_in(frame)
 }
 
 /// A length as a count.

@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::places::Places;
 use model::GcRow;
+use runtime::Marks;
 
 /// The collections.
 pub(crate) fn rows<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = GcRow> + 'a {
@@ -20,9 +21,18 @@ pub(crate) fn pause_share(facts: &Facts<'_>, wanted: impl Fn(&GcRow) -> bool) ->
     (paused_ms(facts, wanted) / 1e3 / facts.seconds()).min(1.0)
 }
 
-/// Whether the program called for the collection.
+/// Whether the collection was asked for, by the program or by the runtime itself, and not the collector's own choice.
 pub(crate) fn is_induced(facts: &Facts<'_>, row: &GcRow) -> bool {
     facts.text(row.reason).starts_with("Induced")
+}
+
+/// Whether the program called for the collection.
+///
+/// The runtime itself asks for one when many threads have ended. It has the reason of a call that does not insist, and
+/// the stack of whatever the thread was about; only a method of `System.GC` in the stack tells a call of the program's.
+pub(crate) fn is_called_for(facts: &Facts<'_>, row: &GcRow) -> bool {
+    let may_be_runtime = facts.text(row.reason) == "InducedNotForced";
+    is_induced(facts, row) && (!may_be_runtime || facts.index.marks(row.stack).has(Marks::COLLECT))
 }
 
 /// Bytes that a sampled allocation stands for; what damage says is held to what memory could.

@@ -5,10 +5,13 @@
 //! it comes about, what to try and how to verify. Rates and shares are of the time observed. A rule without the data
 //! it needs is listed as not checked. Nothing here prints or runs SQL.
 
+mod advice;
 mod catalogue;
 mod evidence;
 mod facts;
 mod gcfacts;
+mod hostfacts;
+mod links;
 mod places;
 mod rank;
 mod rule;
@@ -24,8 +27,8 @@ pub use catalogue::markdown;
 pub use rule::{Need, Rule, Threshold};
 pub use rules::ALL as RULES;
 
-use facts::Facts;
-use model::Trace;
+use facts::{Facts, count, real_u64};
+use model::{LimitKind, Trace};
 use report::{Explanation, Finding, Measured, NotChecked, Report, Severity, Verdict};
 use runtime::StackIndex;
 
@@ -40,6 +43,19 @@ fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
     for finding in findings.iter_mut().filter(of_samples) {
         let name = "share of the time in which samples were taken";
         finding.measured.push(Measured { name, value: share, unit: "share", threshold: None });
+    }
+}
+
+/// Adds to findings that rest on samples how many of those have a stack without its outermost frames.
+fn tell_cut(facts: &Facts<'_>, findings: &mut [Finding]) {
+    let recording = facts.recording;
+    let samples = recording.missing.limits.get(LimitKind::Stacks).and_then(|limit| limit.samples);
+    let Some(samples) = samples.filter(|samples| *samples > 0) else { return };
+    let value = real_u64(samples) / real_u64(count(recording.samples.ts_ns.len())).max(1.0);
+    let of_samples = |finding: &&mut Finding| finding.evidence.iter().any(|of| of.table == "samples");
+    for finding in findings.iter_mut().filter(of_samples) {
+        let name = "share of samples whose stack is cut (partial: outer frames are missing)";
+        finding.measured.push(Measured { name, value, unit: "share", threshold: None });
     }
 }
 
@@ -72,10 +88,21 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
     let facts = Facts::new(recording, index);
     let mut report = Report::default();
     let mut found = Vec::new();
+    let gaps = runtime::gaps(recording);
     for rule in RULES {
-        if rule.needs.iter().any(|need| facts.has(*need)) {
+        let has_data = rule.needs.iter().any(|need| facts.has(*need));
+        let of = has_data.then(|| (rule.check)(&facts)).flatten();
+        if let Some(of) = of {
             report.checked.push(rule.id);
-            found.extend((rule.check)(&facts).map(|of| (*rule, rule.finding(of))));
+            let tries = advice::fitting(rule, &facts);
+            found.push((*rule, Finding { tries, ..rule.finding(of) }));
+        } else if let Some(gap) = gaps.iter().find(|gap| rule.is_touched(gap)) {
+            // Silence on evidence that is not whole clears nothing.
+            report
+                .not_checked
+                .push(NotChecked { id: rule.id, needs: format!("an undamaged copy: {}", gap.what) });
+        } else if has_data {
+            report.checked.push(rule.id);
         } else {
             let needs: Vec<&str> = rule.needs.iter().map(|need| need.remedy()).collect();
             report.not_checked.push(NotChecked { id: rule.id, needs: needs.join("; or ") });
@@ -89,6 +116,7 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
     }
     report.findings = rank::rank(found);
     tell_sampled(&facts, &mut report.findings);
-    let verdict = verdict::verdict(&report, &facts);
+    tell_cut(&facts, &mut report.findings);
+    let verdict = verdict::verdict(&report, &facts, &gaps);
     (report, verdict)
 }

@@ -1,7 +1,9 @@
 //! Where something happens: stacks put together by the frame that an engineer can act on.
 //!
 //! A frame that the compiler or the runtime named says little (`<Main>b__7`, `lambda_method9`): for these the path of
-//! the request that the thread was in stands beside it. Paths that differ in their numbers alone are one.
+//! the request that the thread was in stands beside it. So it does beside a method in which the server enters the
+//! service's code: what it calls may be inlined into it, and one that dispatches by itself serves every route. Paths
+//! that differ in their numbers alone are one.
 
 use crate::facts::Facts;
 use model::{Sym, Trace};
@@ -31,19 +33,66 @@ struct Weights {
 impl Places {
     /// Adds a stack, seen on a thread at a time. A stack without a frame to name counts in the total alone.
     pub(crate) fn add(&mut self, facts: &Facts<'_>, stack: u32, thread: u32, ts_ns: i64, weight: f64) {
+        if let Some(frame) = self.weigh(facts, stack, weight) {
+            self.add_path(facts, frame, thread, ts_ns, weight);
+        }
+    }
+
+    /// Adds a stack alone. Returns its frame if the path of the request says more of it.
+    pub(crate) fn weigh(&mut self, facts: &Facts<'_>, stack: u32, weight: f64) -> Option<u32> {
+        if let Some(frame) = facts.index.blamed_frame(stack) {
+            let nameless = self.weigh_frame(facts, frame, weight);
+            return (nameless || facts.index.enters_from_request(facts.recording, stack)).then_some(frame);
+        }
+        let weight = self.count(weight);
+        let asking = facts.index.asking_frame(facts.recording, stack);
+        let name = asking.and_then(|frame| facts.recording.frames.name.get(frame as usize));
+        if let Some(name) = name {
+            self.of_framework.entry(*name).or_default().all += weight;
+        }
+        None
+    }
+
+    /// Adds a frame of the service or of a package, seen on a thread at a time; none counts in the total alone.
+    pub(crate) fn add_frame(
+        &mut self,
+        facts: &Facts<'_>,
+        frame: Option<u32>,
+        thread: u32,
+        ts_ns: i64,
+        weight: f64,
+    ) {
+        let Some(frame) = frame else {
+            self.count(weight);
+            return;
+        };
+        if self.weigh_frame(facts, frame, weight) {
+            self.add_path(facts, frame, thread, ts_ns, weight);
+        }
+    }
+
+    /// Counts a weight in the total. What damage made of it does no harm.
+    fn count(&mut self, weight: f64) -> f64 {
         let weight = if weight.is_finite() { weight.clamp(0.0, MOST_WEIGHT) } else { 0.0 };
         self.total += weight;
-        let blamed = facts.index.blamed_frame(stack);
-        let asking = || facts.index.asking_frame(facts.recording, stack);
-        let Some(frame) = blamed.or_else(asking) else { return };
-        let Some(name) = facts.recording.frames.name.get(frame as usize) else { return };
-        let frames = if blamed.is_some() { &mut self.frames } else { &mut self.of_framework };
-        let weights = frames.entry(*name).or_default();
-        weights.all += weight;
-        let nameless =
-            facts.index.owner(frame) == runtime::Owner::Dynamic || facts.text(*name).contains(">b__");
-        if let Some(path) = facts.paths.at(thread, ts_ns).filter(|_| nameless) {
-            *weights.requests.entry(path).or_default() += weight;
+        weight
+    }
+
+    /// Adds a frame. Returns whether the compiler or the runtime made up its name.
+    fn weigh_frame(&mut self, facts: &Facts<'_>, frame: u32, weight: f64) -> bool {
+        let weight = self.count(weight);
+        let Some(name) = facts.recording.frames.name.get(frame as usize) else { return false };
+        self.frames.entry(*name).or_default().all += weight;
+        facts.index.owner(frame) == runtime::Owner::Dynamic || is_nameless(facts.text(*name))
+    }
+
+    /// Counts a weight for the path that a thread was in at a time, beside a frame that was added.
+    pub(crate) fn add_path(&mut self, facts: &Facts<'_>, frame: u32, thread: u32, ts_ns: i64, weight: f64) {
+        let name = facts.recording.frames.name.get(frame as usize);
+        let weights = name.and_then(|name| self.frames.get_mut(name));
+        let path = facts.paths.at(thread, ts_ns).filter(|_| weight.is_finite());
+        if let (Some(weights), Some(path)) = (weights, path) {
+            *weights.requests.entry(path).or_default() += weight.clamp(0.0, MOST_WEIGHT);
         }
     }
 
@@ -57,10 +106,16 @@ impl Places {
         let frames = if self.frames.is_empty() { &self.of_framework } else { &self.frames };
         let mut list: Vec<_> = frames.iter().collect();
         list.sort_by(|a, b| b.1.all.total_cmp(&a.1.all));
-        let places = list.into_iter().take(MOST_PLACES).map(|(frame, weights)| Place {
-            frame: recording.strings.text(*frame).to_owned(),
-            share: if self.total > 0.0 { weights.all / self.total } else { 0.0 },
-            request: most_seen(recording, &weights.requests),
+        let places = list.into_iter().take(MOST_PLACES).map(|(frame, weights)| {
+            let frame = recording.strings.text(*frame);
+            // A method with a name of its own is of a route only if most of it is.
+            let with_path: f64 = weights.requests.values().sum();
+            let least = if is_nameless(frame) { 0.0 } else { 0.5 * with_path };
+            Place {
+                frame: frame.to_owned(),
+                share: if self.total > 0.0 { weights.all / self.total } else { 0.0 },
+                request: most_seen(recording, &weights.requests, least),
+            }
         });
         places.collect()
     }
@@ -80,38 +135,37 @@ pub(crate) fn busiest_route(facts: &Facts<'_>) -> Vec<Place> {
     first.map(place).into_iter().collect()
 }
 
-/// The path with the largest weight; with its numbers left open where paths differ in them.
-fn most_seen(recording: &Trace, requests: &BTreeMap<Sym, f64>) -> Option<String> {
+/// Whether the compiler or the runtime made up a frame's name, so that a request's path says more.
+fn is_nameless(frame: &str) -> bool {
+    frame == "?" || frame.contains("!dynamicClass.") || frame.contains(">b__")
+}
+
+/// The path with the largest weight, if it has the least that counts; with its numbers left open where paths differ in
+/// them.
+fn most_seen(recording: &Trace, requests: &BTreeMap<Sym, f64>, least: f64) -> Option<String> {
     let mut shapes: BTreeMap<String, (f64, Vec<Sym>)> = BTreeMap::new();
     for (path, weight) in requests {
-        let shape = shapes.entry(shape(recording.strings.text(*path))).or_default();
+        let shape = shapes.entry(runtime::open_path(recording.strings.text(*path))).or_default();
         shape.0 += weight;
         shape.1.push(*path);
     }
-    let (shape, (_, paths)) = shapes.into_iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0))?;
+    let most = shapes.into_iter().max_by(|a, b| a.1.0.total_cmp(&b.1.0));
+    let (shape, (_, paths)) = most.filter(|(_, (weight, _))| *weight >= least)?;
     match paths.as_slice() {
         [only] => Some(recording.strings.text(*only).to_owned()),
         _ => Some(shape),
     }
 }
 
-/// A path with `{id}` for each segment that is a number or looks like an id.
-fn shape(path: &str) -> String {
-    let is_id = |part: &str| {
-        let digits = part.chars().filter(char::is_ascii_digit).count();
-        let hex = part.len() >= 16 && part.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-        !part.is_empty() && (digits == part.len() || hex)
-    };
-    path.split('/').map(|part| if is_id(part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")
-}
-
 /// What to call the first place in a sentence: the method without module and signature, or the request's path.
 pub(crate) fn named(places: &[Place]) -> Option<String> {
     let first = places.first()?;
-    if let Some(request) = &first.request {
-        return Some(format!("the handler of {request}"));
-    }
-    Some(runtime::written_name(&first.frame))
+    let name = runtime::written_name(&first.frame);
+    Some(match &first.request {
+        Some(request) if is_nameless(&first.frame) => format!("the handler of {request}"),
+        Some(request) => format!("{name} (requests to {request})"),
+        None => name,
+    })
 }
 
 /// ` in NAME`, or nothing.
@@ -122,16 +176,44 @@ pub(crate) fn in_place(places: &[Place]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{LOOKS, REQUEST, Scene, WAIT, WORK};
+
+    #[test]
+    fn a_method_that_dispatches_all_requests_is_named_with_the_route_that_most_of_it_is_of() {
+        let check = |paths: [&str; 2], inner: &[&str], expected: Option<&str>| {
+            let mut scene = Scene::new();
+            let door = ["Shop!Shop.Door.HandleAsync", "Shop!Shop.Door+<HandleAsync>d__0.MoveNext"];
+            let stack = [&[WORK, REQUEST], door.as_slice(), inner, &[WAIT]].concat();
+            for path in paths {
+                let thread = scene.thread("pool");
+                let path = scene.recording.strings.intern(path);
+                let marks = &mut scene.recording.request_marks;
+                marks.ts_ns.push(0);
+                marks.thread.push(thread);
+                marks.path.push(path);
+                scene.waits(thread, 0..LOOKS, "task", &stack);
+            }
+            let recording = scene.done();
+            let index = runtime::StackIndex::new(&recording);
+            let places = Facts::new(&recording, &index).places(|_| true).top(&recording);
+            assert_eq!(named(&places).as_deref(), expected, "{paths:?}, {inner:?}");
+        };
+        let (door, pay) = ("Shop.Door.HandleAsync", "Shop!Shop.Till.Pay");
+        check(["/pay/1", "/pay/2"], &[], Some(&format!("{door} (requests to /pay/{{id}})")));
+        check(["/pay/1", "/refund/2"], &[], Some(&format!("{door} (requests to /refund/2)")));
+        check(["/pay/1", "/pay/2"], &[pay], Some("Shop.Till.Pay"));
+    }
 
     #[test]
     fn paths_that_differ_in_their_numbers_are_one_and_a_single_one_stays_as_it_is() {
         let mut recording = Trace::default();
         let mut requests = BTreeMap::new();
         requests.insert(recording.strings.intern("/orders/7"), 1.0);
-        assert_eq!(most_seen(&recording, &requests).as_deref(), Some("/orders/7"));
+        assert_eq!(most_seen(&recording, &requests, 0.0).as_deref(), Some("/orders/7"));
         requests.insert(recording.strings.intern("/orders/8"), 1.0);
         requests.insert(recording.strings.intern("/health"), 1.5);
-        assert_eq!(most_seen(&recording, &requests).as_deref(), Some("/orders/{id}"));
-        assert_eq!(shape("/v2/3f2504e0-4f89-11d3-9a0c-0305e82c3301/x"), "/v2/{id}/x");
+        assert_eq!(most_seen(&recording, &requests, 0.0).as_deref(), Some("/orders/{id}"));
+        assert_eq!(most_seen(&recording, &requests, 2.5), None);
+        assert_eq!(runtime::open_path("/v2/3f2504e0-4f89-11d3-9a0c-0305e82c3301/x"), "/v2/{id}/x");
     }
 }

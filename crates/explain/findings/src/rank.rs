@@ -1,8 +1,9 @@
 //! The order of findings: causes before symptoms, then by severity and by the share of the harm that each explains.
 //!
-//! Where a rule sees the same harm more exactly than another, the other is left out. Where one harm causes another,
-//! the other stands behind it and is no worse than it.
+//! Where a rule sees the same harm more exactly than another, the other is left out. What a rule stands before is no worse
+//! than it, and said behind it; that it causes it is said only where [`links`](crate::links) hold.
 
+use crate::links::cause_of;
 use crate::rule::Rule;
 use report::{Finding, Severity};
 
@@ -16,15 +17,12 @@ pub(crate) fn rank(mut found: Vec<(&'static Rule, Finding)>) -> Vec<Finding> {
     found.retain(|(rule, _)| !absorbing.iter().any(|(of, ..)| of.absorbs.contains(&rule.id)));
     // A symptom of a symptom comes last of the three: as often as there are rules at most.
     for _ in 0..found.len() {
-        let causes = notable(&found);
+        let first = notable(&found);
         let mut changed = false;
         for (rule, finding) in &mut found {
-            for (cause, severity, score) in &causes {
-                if !cause.causes.contains(&rule.id) {
+            for (cause, severity, score) in &first {
+                if !cause.before.contains(&rule.id) {
                     continue;
-                }
-                if finding.follows.is_none() {
-                    finding.follows = Some(cause.id);
                 }
                 let (least, behind) = (finding.severity.min(*severity), score * 0.95);
                 if least < finding.severity || (least == *severity && finding.score > behind) {
@@ -39,6 +37,10 @@ pub(crate) fn rank(mut found: Vec<(&'static Rule, Finding)>) -> Vec<Finding> {
         }
     }
     let mut findings: Vec<Finding> = found.into_iter().map(|(_, finding)| finding).collect();
+    let notable: Vec<Finding> = findings.iter().filter(|of| of.severity > Severity::Note).cloned().collect();
+    for finding in &mut findings {
+        finding.follows = cause_of(finding, &notable);
+    }
     findings.sort_by(|a, b| {
         let by_harm = b.severity.cmp(&a.severity).then_with(|| b.score.total_cmp(&a.score));
         by_harm.then_with(|| a.id.cmp(b.id))
@@ -54,7 +56,7 @@ mod tests {
 
     const fn rule(
         id: &'static str,
-        causes: &'static [&'static str],
+        before: &'static [&'static str],
         absorbs: &'static [&'static str],
     ) -> Rule {
         Rule {
@@ -67,7 +69,7 @@ mod tests {
             tries: &[],
             verify: "",
             view: report::View { tab: "/sql", params: &[] },
-            causes,
+            before,
             absorbs,
             check: |_| None,
         }
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_causes_and_absorbs_nothing() {
+    fn a_note_stands_before_nothing_and_absorbs_nothing() {
         check(
             &[(&ROOT, Note, 0.4), (&MIDDLE, Critical, 0.9)],
             &[("middle", Critical, 90), ("root", Note, 40)],

@@ -2,6 +2,7 @@
 
 use crate::facts::Facts;
 use report::{EvidenceRows, Finding, Measured, Place, Severity, View};
+use runtime::{Gap, Hides};
 
 /// A number that decides, with where it is from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +27,9 @@ impl Threshold {
 /// Data that a rule can work from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Sampled stacks.
+    /// Sampled stacks of threads that run, whoever sampled them.
+    Running,
+    /// Sampled stacks of all threads, those that wait among them.
     Samples,
     /// Events of the thread pool.
     ThreadPool,
@@ -48,13 +51,19 @@ pub enum Need {
     Http,
     /// Anything of the runtime's own provider.
     Runtime,
+    /// Facts of the host beside the recording.
+    Host,
+    /// How much memory is resident, by the host or the runtime, and how much is allocated in the managed heap.
+    ResidentMemory,
+    /// How many files and sockets are open.
+    Descriptors,
 }
 
 impl Need {
     /// The option of `record` that brings it.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::Samples => "samples: --profile default or cpu",
+            Self::Running | Self::Samples => "samples: --profile default or cpu",
             Self::ThreadPool | Self::Gc | Self::Exceptions | Self::Runtime => {
                 "events of the runtime: --profile light or default"
             }
@@ -63,6 +72,12 @@ impl Need {
             Self::EachRequest => "requests with activity ids: --profile requests",
             Self::Database => {
                 "spans or meters of a database client: --profile requests (Npgsql's meters need no spans)"
+            }
+            Self::Host | Self::Descriptors => {
+                "facts of the host: `casebook record` into a folder, of a process on the same machine"
+            }
+            Self::ResidentMemory => {
+                "sampled allocations, or the counters of System.Runtime: --profile light or default"
             }
             Self::Http => {
                 "spans or meters of HttpClient: --profile requests, or .NET 8 and later with --profile default"
@@ -92,8 +107,9 @@ pub struct Rule {
     pub verify: &'static str,
     /// The view of the pages that shows what it found.
     pub view: View,
-    /// What it causes: rules that are said behind it where both hold.
-    pub causes: &'static [&'static str],
+    /// Rules that are said behind it where both hold, and no worse: they see less of the same harm, or are its effects. Which
+    /// of them it causes, and on what evidence, is in `links.rs`.
+    pub before: &'static [&'static str],
     /// Rules that see the same harm less exactly: they are not said beside it.
     pub absorbs: &'static [&'static str],
     /// Decides.
@@ -118,6 +134,18 @@ pub(crate) struct Found {
 }
 
 impl Rule {
+    /// Whether a gap takes a substantial part of what the rule works from.
+    pub(crate) fn is_touched(&self, gap: &Gap) -> bool {
+        let is_of_host = |need: &Need| matches!(need, Need::Host | Need::ResidentMemory | Need::Descriptors);
+        let is_of_samples = |need: &Need| matches!(need, Need::Running | Need::Samples | Need::Locks);
+        match gap.hides {
+            Hides::Events => !self.needs.iter().all(|need| matches!(need, Need::Host | Need::Descriptors)),
+            Hides::Samples => self.needs.iter().any(is_of_samples),
+            Hides::Host => self.needs.iter().any(is_of_host),
+            Hides::Details => false,
+        }
+    }
+
     /// The finding, with what the catalogue says of it. What a damaged recording makes of a figure is left out if it is no
     /// number, and so is evidence without a row.
     pub(crate) fn finding(&self, mut found: Found) -> Finding {

@@ -1,18 +1,20 @@
 //! The rules, one module each.
 
 mod async_lock;
-mod blocking_call_on_pool;
-mod busy_thread;
+pub(crate) mod blocking_call_on_pool;
+pub(crate) mod busy_thread;
 mod chatty_calls;
 mod cpu_hot_path;
+mod cpu_limited;
 mod db_n_plus_one;
 mod db_pool_exhausted;
 mod deadlock;
-mod exceptions;
+pub(crate) mod descriptor_growth;
+pub(crate) mod exceptions;
 mod finalizer_backlog;
 mod gc_gen2_churn;
 mod gc_induced;
-mod gc_pauses;
+pub(crate) mod gc_pauses;
 mod heap_growth;
 mod high_allocation_rate;
 mod http_client_per_request;
@@ -20,10 +22,12 @@ mod jit_churn;
 mod lock_contention;
 mod logging_flood;
 mod loh_churn;
+pub(crate) mod memory_limit;
+mod native_memory_growth;
 mod pinning;
 mod regex_backtracking;
-mod slow_dependency;
-mod startup_config;
+pub(crate) mod slow_dependency;
+pub(crate) mod startup_config;
 mod startup_jit;
 mod sync_over_async;
 mod thread_per_request;
@@ -62,5 +66,9 @@ pub const ALL: &[&Rule] = &[
     &http_client_per_request::RULE,
     &chatty_calls::RULE,
     &logging_flood::RULE,
+    &cpu_limited::RULE,
+    &memory_limit::RULE,
+    &native_memory_growth::RULE,
+    &descriptor_growth::RULE,
     &startup_config::RULE,
 ];

@@ -87,7 +87,15 @@ impl Scene {
         let number = u32::try_from(self.recording.thread_ids.len()).unwrap();
         let (thread, kind) = (i64::from(number) + 100, self.text(kind));
         self.recording.thread_ids.push(thread);
-        let row = ThreadRow { thread, name: Sym::NONE, kind, first_ts_ns, last_ts_ns, samples: NO_INT };
+        let row = ThreadRow {
+            thread,
+            name: Sym::NONE,
+            kind,
+            first_ts_ns,
+            last_ts_ns,
+            samples: NO_INT,
+            process: NO_INT,
+        };
         self.recording.threads.push(row);
         number
     }
@@ -227,6 +235,30 @@ impl Scene {
         self.recording.threadpool.push(row);
     }
 
+    /// Processor time of a thread so far.
+    pub(crate) fn cpu_of(&mut self, thread: u32, at_ms: i64, user_ns: i64) {
+        let (ts_ns, thread) = (ns(at_ms), i64::from(thread) + 100);
+        let row = model::ThreadCpuRow { ts_ns, thread, user_ns, system_ns: 0, waited_ns: NO_INT };
+        self.recording.thread_cpu.push(row);
+    }
+
+    /// The sentence that a rule says of it.
+    pub(crate) fn title(self, rule: &Rule) -> String {
+        let recording = self.done();
+        let index = StackIndex::new(&recording);
+        (rule.check)(&Facts::new(&recording, &index)).map_or_else(String::new, |found| found.title)
+    }
+
+    /// What the host says once a second, by the second.
+    pub(crate) fn host(&mut self, name: &str, value: impl Fn(f64) -> f64) {
+        let (name, unit) = (self.text(name), self.text("x"));
+        for second in 0..=self.recording.exhibit.duration_ns / 1_000_000_000 {
+            let ts_ns = second * 1_000_000_000;
+            let value = value(base::number::real(second));
+            self.recording.host.push(model::HostRow { ts_ns, name, value, unit });
+        }
+    }
+
     /// A published value.
     pub(crate) fn counter(&mut self, at_ms: i64, name: &str, kind: &str, value: f64, tags: &str) {
         let [name, kind, tags] = [name, kind, tags].map(|text| self.text(text));
@@ -249,6 +281,14 @@ impl Scene {
             self.counter(second * 1000, name, "sum", count / 10.0 * ms / 1e3, tags);
             self.counter(second * 1000, name, "p50", ms / 1e3, tags);
         }
+    }
+
+    /// A thread begins with a request.
+    pub(crate) fn enters(&mut self, thread: u32, at_ms: i64, path: &str) {
+        let path = self.text(path);
+        self.recording.request_marks.ts_ns.push(ns(at_ms));
+        self.recording.request_marks.thread.push(thread);
+        self.recording.request_marks.path.push(path);
     }
 
     /// A request.

@@ -3,6 +3,7 @@
 //! ```text
 //!  too short                                                  ──▶ cannot judge
 //!  a finding above a note                                     ──▶ problem
+//!  a part that checks need is damaged or gone                 ──▶ cannot judge
 //!  much is missing                                            ──▶ cannot judge
 //!  requests are slow, or a queue grows, and nothing says why  ──▶ unexplained
 //!  fewer than half of the checks could run                    ──▶ cannot judge
@@ -10,15 +11,16 @@
 //! ```
 
 use crate::LEAST_SECONDS;
-use crate::facts::{Facts, percent, said};
+use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::slowness::{self, Slowness};
 use base::number::real;
-use model::Trace;
+use model::{Limit, LimitKind, Trace};
 use report::unit::duration;
 use report::{Report, Severity, State, Verdict};
+use runtime::{Gap, Hides};
 
 /// The first cause that is more than a note, or that there is none, or that nothing can be said.
-pub(crate) fn verdict(report: &Report, facts: &Facts<'_>) -> Verdict {
+pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdict {
     let notable = |id: &str| report.findings.iter().any(|of| of.id == id && of.severity > Severity::Note);
     let passed = report.checked.iter().filter(|id| !notable(id)).count();
     let could_not_run = report.not_checked.len();
@@ -37,6 +39,13 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>) -> Verdict {
         return said(State::Problem, format!("{}.{others}", first.title), Some(first.severity));
     }
     let checks = checks(passed, could_not_run);
+    if let Some(gap) = gaps.iter().find(|gap| gap.hides != Hides::Details) {
+        let what = &gap.what;
+        let text = format!(
+            "Cannot judge: {what}. In the rest, {checks}. Explain an undamaged copy, or record again."
+        );
+        return said(State::CannotJudge, text, None);
+    }
     if report.checked.is_empty() {
         let text = format!("Cannot judge: no check has the data that it needs. {}", what_to_record(facts));
         return said(State::CannotJudge, text, None);
@@ -53,7 +62,47 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>) -> Verdict {
         let text = format!("Cannot judge: {checks}. {}", what_to_record(facts));
         return said(State::CannotJudge, text, None);
     }
-    said(State::Healthy, format!("No problem found: {checks}."), None)
+    let limits: Vec<String> = limits(facts, gaps).iter().map(|limit| format!("; {limit}")).collect();
+    let limits = limits.concat();
+    said(State::Healthy, format!("No problem found: {checks}{limits}."), None)
+}
+
+/// Stacks that are cut in fewer samples than this share change no verdict.
+const NOTABLE_CUTS: f64 = 0.1;
+
+/// What an all-clear does not cover although its checks ran: limits of the runtime, and details that are gone.
+fn limits(facts: &Facts<'_>, gaps: &[Gap]) -> Vec<String> {
+    let mut limits: Vec<String> = Vec::new();
+    for limit in facts.recording.missing.limits.all() {
+        limits.extend(limit_text(limit, facts));
+    }
+    limits.extend(gaps.iter().filter(|gap| gap.hides == Hides::Details).map(|gap| gap.what.clone()));
+    limits
+}
+
+/// What a limit keeps from the checks. `None` if it keeps nothing that matters.
+fn limit_text(limit: &Limit, facts: &Facts<'_>) -> Option<String> {
+    let seen = |what: &str, number: Option<u64>| {
+        let number = number.map_or_else(|| "only some".to_owned(), |number| said(real_u64(number)));
+        format!("of the {what}, {number} are seen, further ones are not")
+    };
+    match limit.kind {
+        LimitKind::Histograms => Some(match facts.routes().len() {
+            0 => seen("series of durations", limit.limit),
+            routes => seen("routes", Some(count(routes))),
+        }),
+        LimitKind::TimeSeries => Some(seen("series of meters", limit.limit)),
+        LimitKind::Metrics => Some("the meters failed and are not whole".to_owned()),
+        LimitKind::Callbacks => Some("some gauges failed and are not seen".to_owned()),
+        LimitKind::OtherSession => Some("the meters went to another tool and are not seen".to_owned()),
+        LimitKind::OtherSettings | LimitKind::LongStacks => None,
+        LimitKind::Stacks => {
+            let all = real_u64(count(facts.recording.samples.ts_ns.len())).max(1.0);
+            let share = limit.samples.map_or(0.0, real_u64) / all;
+            (share >= NOTABLE_CUTS)
+                .then(|| format!("in {} of the samples the outermost frames are cut", percent(share)))
+        }
+    }
 }
 
 fn checks(passed: usize, could_not_run: usize) -> String {
@@ -150,7 +199,7 @@ mod tests {
         let not_checked = vec![NotChecked { id: "x", needs: String::new() }; not];
         let report = Report { checked, not_checked, ..Report::default() };
         let index = StackIndex::new(&recording);
-        let of = verdict(&report, &Facts::new(&recording, &index));
+        let of = verdict(&report, &Facts::new(&recording, &index), &runtime::gaps(&recording));
         assert_eq!((of.state, of.text.as_str()), expected);
     }
 

@@ -3,7 +3,7 @@
 use findings::{RULES, Rule};
 
 /// What `explain --format json` promises to know.
-const IDS: [&str; 28] = [
+const IDS: [&str; 32] = [
     "sync-over-async",
     "blocking-call-on-pool",
     "threadpool-queue-flood",
@@ -31,6 +31,10 @@ const IDS: [&str; 28] = [
     "http-client-per-request",
     "chatty-calls",
     "logging-flood",
+    "cpu-limited",
+    "memory-limit",
+    "native-memory-growth",
+    "descriptor-growth",
     "startup-config",
 ];
 
@@ -63,7 +67,7 @@ fn every_rule_says_what_it_measures_how_it_comes_about_and_what_to_do() {
 #[test]
 fn what_rules_name_is_there() {
     for rule in RULES {
-        for id in rule.causes.iter().chain(rule.absorbs) {
+        for id in rule.before.iter().chain(rule.absorbs) {
             assert!(self::rule(id).is_some(), "{} names {id}, which is no rule", rule.id);
             assert_ne!(*id, rule.id);
         }
@@ -74,10 +78,10 @@ fn what_rules_name_is_there() {
     }
 }
 
-/// The way back to a rule along `causes`, if there is one.
+/// The way back to a rule along `before`, if there is one.
 fn circle(start: &'static str, at: &'static str, way: &mut Vec<&'static str>) -> bool {
     way.push(at);
-    for next in rule(at).map_or([].as_slice(), |rule| rule.causes) {
+    for next in rule(at).map_or([].as_slice(), |rule| rule.before) {
         if *next == start || (!way.contains(next) && circle(start, next, way)) {
             return true;
         }
@@ -87,7 +91,7 @@ fn circle(start: &'static str, at: &'static str, way: &mut Vec<&'static str>) ->
 }
 
 #[test]
-fn no_harm_is_its_own_cause() {
+fn no_harm_stands_behind_itself() {
     for rule in RULES {
         let mut way = Vec::new();
         assert!(!circle(rule.id, rule.id, &mut way), "a circle through {}: {way:?}", rule.id);

@@ -1,4 +1,7 @@
-//! What a comparison of two exhibits says: a list of changes, and what to keep in mind when reading it.
+//! What a comparison of two exhibits says: one sentence, a list of changes, and what to keep in mind when reading it.
+
+use crate::finding::{Measured, Severity};
+use crate::unit::show;
 
 /// What amounts are divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,7 +30,7 @@ pub enum Subject {
     Latency,
     /// How many requests were answered.
     Throughput,
-    /// A conclusion of a rule.
+    /// A conclusion of a rule: one that came, went, or changed its severity.
     Finding,
     /// CPU use.
     Cpu,
@@ -81,13 +84,86 @@ impl Subject {
     }
 }
 
-/// Whether a change is more than what each exhibit varies by itself.
+/// The cause that a reader looks under: rows of one group stand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// How many requests were answered, and how many failed.
+    Throughput,
+    /// How long requests took.
+    Latency,
+    /// Conclusions of rules.
+    Findings,
+    /// CPU use, by the process and by its running threads.
+    Cpu,
+    /// Collections and their pauses.
+    Gc,
+    /// The live heap, and what is allocated.
+    Memory,
+    /// What threads wait for, locks above all.
+    Locks,
+    /// The thread pool, and threads by their purpose.
+    Pool,
+    /// Exceptions thrown.
+    Exceptions,
+    /// Calls to other services.
+    Calls,
+    /// Methods compiled.
+    Jit,
+    /// Log lines.
+    Logs,
+    /// Methods, by samples.
+    Methods,
+    /// Counters and meters, as published.
+    Counters,
+}
+
+impl Group {
+    /// Its name in JSON, in text and on the page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throughput => "throughput",
+            Self::Latency => "latency",
+            Self::Findings => "findings",
+            Self::Cpu => "CPU",
+            Self::Gc => "GC",
+            Self::Memory => "memory",
+            Self::Locks => "locks and waits",
+            Self::Pool => "thread pool",
+            Self::Exceptions => "exceptions",
+            Self::Calls => "calls",
+            Self::Jit => "JIT",
+            Self::Logs => "logs",
+            Self::Methods => "methods",
+            Self::Counters => "counters",
+        }
+    }
+
+    /// The group of a subject.
+    pub fn of(subject: Subject) -> Self {
+        match subject {
+            Subject::Latency => Self::Latency,
+            Subject::Throughput => Self::Throughput,
+            Subject::Finding => Self::Findings,
+            Subject::Cpu => Self::Cpu,
+            Subject::Method => Self::Methods,
+            Subject::Wait | Subject::Contention => Self::Locks,
+            Subject::Threads => Self::Pool,
+            Subject::Gc => Self::Gc,
+            Subject::Heap | Subject::Allocation => Self::Memory,
+            Subject::Exceptions => Self::Exceptions,
+            Subject::Jit => Self::Jit,
+            Subject::Calls => Self::Calls,
+            Subject::Logs => Self::Logs,
+            Subject::Counter => Self::Counters,
+        }
+    }
+}
+
+/// Whether a change is more than what two runs of one service differ by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeVerdict {
-    /// It is: at most one in twenty such rows is there by chance.
+    /// It is. One comparison of like exhibits in twenty has such a row by chance, whatever the number of rows.
     BeyondNoise,
-    /// The thresholds of a rule say so, which have no interval.
-    ByRule,
     /// It is not, or cannot be distinguished from it.
     WithinNoise,
     /// There are too few values to say.
@@ -99,18 +175,8 @@ impl ChangeVerdict {
     pub fn name(self) -> &'static str {
         match self {
             Self::BeyondNoise => "beyond noise",
-            Self::ByRule => "by rule",
             Self::WithinNoise => "within noise",
             Self::TooLittleData => "too little data",
-        }
-    }
-
-    /// Its place in the list, lowest first: what a rule says stands among what is beyond noise.
-    pub fn group(self) -> u8 {
-        match self {
-            Self::BeyondNoise | Self::ByRule => 0,
-            Self::WithinNoise => 1,
-            Self::TooLittleData => 2,
         }
     }
 }
@@ -144,12 +210,14 @@ pub struct Change {
     pub unit: String,
     /// What share of its whole each value is, of 1, if it is a part of one: before, after.
     pub shares: Option<(f64, f64)>,
-    /// The 95 % interval of the difference, by what each exhibit varies: from, to.
+    /// The 95 % interval of the difference, by what exhibits vary and what runs differ by: from, to.
     pub interval: Option<(f64, f64)>,
     /// The probability of such a difference by chance, not corrected for the number of rows.
     pub p: Option<f64>,
     /// Whether it is beyond the noise, corrected for the number of rows.
     pub verdict: ChangeVerdict,
+    /// Why the verdict is so, if the values alone suggest another.
+    pub reason: Option<String>,
     /// Which way is good.
     pub better: Better,
     /// How much it matters, 0 to 1. Rows of one verdict are ordered by it.
@@ -165,6 +233,14 @@ pub struct Change {
 }
 
 impl Change {
+    /// The cause that it stands under. Threads that run use CPU; all others wait or belong to the pool.
+    pub fn group(&self) -> Group {
+        match self.metric {
+            Some("running") if self.subject == Subject::Threads => Group::Cpu,
+            _ => Group::of(self.subject),
+        }
+    }
+
     /// After minus before, if both are known.
     pub fn difference(&self) -> Option<f64> {
         Some(self.after? - self.before?)
@@ -174,6 +250,32 @@ impl Change {
     pub fn ratio(&self) -> Option<f64> {
         let (before, after) = (self.before?, self.after?);
         (before > 0.0 && after >= 0.0).then(|| after / before)
+    }
+
+    /// The relative change: a factor, a percentage, `new` or `gone`. Empty if there is none to tell.
+    pub fn in_words(&self) -> String {
+        let (Some(before), Some(after)) = (self.before, self.after) else { return String::new() };
+        let ratio = after / before;
+        match ratio {
+            _ if before.to_bits() == after.to_bits() => "=".to_owned(),
+            _ if before == 0.0 => "new".to_owned(),
+            _ if after == 0.0 => "gone".to_owned(),
+            // There is no ratio between values of different signs.
+            _ if !ratio.is_finite() || ratio < 0.0 => String::new(),
+            more if more >= 2.0 => format!("× {}", times(more)),
+            less if less <= 0.5 => format!("÷ {}", times(1.0 / less)),
+            of => format!("{:+.1} %", (of - 1.0) * 100.0),
+        }
+    }
+}
+
+/// A factor in three digits, without zeros at the end.
+fn times(ratio: f64) -> String {
+    match ratio {
+        huge if huge >= 1e6 => ">1,000,000".to_owned(),
+        large if large >= 100.0 => show(large.round(), ""),
+        middle if middle >= 10.0 => format!("{middle:.1}").trim_end_matches(".0").to_owned(),
+        small => format!("{small:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),
     }
 }
 
@@ -186,9 +288,57 @@ pub struct NotCompared {
     pub why: String,
 }
 
+/// What became of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingState {
+    /// Only the exhibit after has it.
+    New,
+    /// Only the exhibit before has it.
+    Gone,
+    /// Both have it.
+    Stayed,
+}
+
+impl FindingState {
+    /// Its name in JSON and on the page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Gone => "gone",
+            Self::Stayed => "stayed",
+        }
+    }
+}
+
+/// A rule's finding in one or both exhibits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FindingChange {
+    /// The rule.
+    pub id: &'static str,
+    /// Its sentence: that of the exhibit after, if it has the finding.
+    pub title: String,
+    /// What became of it.
+    pub state: FindingState,
+    /// Its severity before and after. `None` if the exhibit does not have it.
+    pub severity: (Option<Severity>, Option<Severity>),
+    /// What was measured with its threshold, before and after: the number that is nearest to its threshold.
+    pub measured: (Option<Measured>, Option<Measured>),
+    /// Why noise may have brought the change: it is at the edge of its threshold, and what it rests on did not change.
+    pub reason: Option<String>,
+}
+
+impl FindingChange {
+    /// The worse of both severities.
+    pub fn worst(&self) -> Option<Severity> {
+        self.severity.0.max(self.severity.1)
+    }
+}
+
 /// Two exhibits compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diff {
+    /// What changed most, in one sentence.
+    pub summary: String,
     /// What amounts are divided by.
     pub basis: Basis,
     /// Nanoseconds that were observed: before, after.
@@ -197,9 +347,15 @@ pub struct Diff {
     pub requests: Option<(f64, f64)>,
     /// Pieces that each exhibit was cut into: before, after.
     pub pieces: (usize, usize),
-    /// The changes: those beyond noise first, each group by how much it matters.
+    /// How many rows were held against chance.
+    pub comparisons: usize,
+    /// The changes: those beyond noise first, each verdict by how much it matters.
     pub rows: Vec<Change>,
-    /// What to keep in mind when reading them.
+    /// The rows to read first, as places in `rows`: at most ten, those of a group next to each other.
+    pub first: Vec<usize>,
+    /// The findings of both, new ones first.
+    pub findings: Vec<FindingChange>,
+    /// Why the two exhibits, or parts of them, are not alike enough to be compared.
     pub caveats: Vec<String>,
     /// What only one exhibit has, or neither.
     pub not_compared: Vec<NotCompared>,
@@ -211,5 +367,26 @@ impl Diff {
     /// How many rows have a verdict.
     pub fn count(&self, verdict: ChangeVerdict) -> usize {
         self.rows.iter().filter(|row| row.verdict == verdict).count()
+    }
+
+    /// The verdict of the whole: whether anything is beyond noise.
+    pub fn verdict(&self) -> ChangeVerdict {
+        match (self.count(ChangeVerdict::BeyondNoise), self.comparisons) {
+            (1.., _) => ChangeVerdict::BeyondNoise,
+            (0, 0) => ChangeVerdict::TooLittleData,
+            (0, _) => ChangeVerdict::WithinNoise,
+        }
+    }
+
+    /// The rows to read first, by group.
+    pub fn grouped(&self) -> Vec<(Group, Vec<&Change>)> {
+        let mut groups: Vec<(Group, Vec<&Change>)> = Vec::new();
+        for row in self.first.iter().filter_map(|at| self.rows.get(*at)) {
+            match groups.last_mut() {
+                Some((group, rows)) if *group == row.group() => rows.push(row),
+                _ => groups.push((row.group(), vec![row])),
+            }
+        }
+        groups
     }
 }

@@ -14,6 +14,10 @@ pub struct Figure {
     pub unit: &'static str,
     /// What it means.
     pub about: &'static str,
+    /// Whether something is known to be missing from it: a limit of the runtime was reached.
+    pub partial: bool,
+    /// What it was counted by, if a recording may have the same quantity from another source too.
+    pub source: Option<&'static str>,
 }
 
 /// A column of a list.
@@ -93,7 +97,31 @@ impl Part {
     ) {
         // An empty sum is -0.0, and a share of it too: adding 0.0 removes the sign.
         let value = value.filter(|value| value.is_finite()).map(|value| value + 0.0);
-        self.figures.push(Figure { name, value, unit, about });
+        self.figures.push(Figure { name, value, unit, about, partial: false, source: None });
+    }
+
+    /// Marks all figures as partial, and says why.
+    pub fn mark_partial(&mut self, why: &'static str) {
+        self.figures.iter_mut().for_each(|figure| figure.partial = figure.value.is_some());
+        self.missing.push(why);
+    }
+
+    /// Says of a figure that nothing is missing from it.
+    pub fn mark_whole(&mut self, name: &str) {
+        let named = self.figures.iter_mut().filter(|figure| figure.name == name);
+        named.for_each(|figure| figure.partial = false);
+    }
+
+    /// Marks figures as partial, by their names.
+    pub fn mark_partial_of(&mut self, names: &[&str]) {
+        let named = self.figures.iter_mut().filter(|figure| names.contains(&figure.name));
+        named.for_each(|figure| figure.partial = figure.value.is_some());
+    }
+
+    /// Says of figures what they were counted by, by their names.
+    pub fn counted_by(&mut self, names: &[&str], source: &'static str) {
+        let named = self.figures.iter_mut().filter(|figure| names.contains(&figure.name));
+        named.for_each(|figure| figure.source = Some(source));
     }
 
     /// The value of a figure, by its name.

@@ -42,7 +42,8 @@ pub struct Place {
     pub frame: String,
     /// Its share of what was measured, of 1.
     pub share: f64,
-    /// The path of the request that the thread worked on, if the compiler or the runtime made up the frame's name.
+    /// The path of the request that the thread worked on, if the compiler or the runtime made up the frame's name, or if
+    /// the server enters the service's code in this frame.
     pub request: Option<String>,
 }
 

@@ -22,7 +22,9 @@ mod heading;
 mod loss;
 pub mod unit;
 
-pub use change::{Basis, Better, Change, ChangeVerdict, Diff, NotCompared, Subject};
+pub use change::{
+    Basis, Better, Change, ChangeVerdict, Diff, FindingChange, FindingState, Group, NotCompared, Subject,
+};
 pub use distribution::Distribution;
 pub use explanation::Explanation;
 pub use figure::{Figure, List, ListColumn, Part, Row, Series};

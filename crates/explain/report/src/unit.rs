@@ -1,6 +1,6 @@
 //! Values as text: a number in the unit that reads best.
 
-/// A value in one of the units of figures: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, or empty for a count. Any other unit is
+/// A value in one of the units of figures: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, `cores`, or empty for a count. Any other unit is
 /// printed behind the number.
 pub fn show(value: f64, unit: &str) -> String {
     match unit {
@@ -11,9 +11,23 @@ pub fn show(value: f64, unit: &str) -> String {
         "B/s" => format!("{}/s", bytes(value)),
         "1/s" => format!("{}/s", short(value)),
         "share" => format!("{} %", short(value * 100.0)),
+        "cores" => cores(value),
         "" => short(value),
         other => format!("{} {other}", short(value)),
     }
+}
+
+/// How many seconds a unit of time is, as instruments name their units; `None` if it is not one of time.
+pub fn in_seconds(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "ns" => 1e-9,
+        "us" | "µs" | "μs" => 1e-6,
+        "ms" | "msec" => 1e-3,
+        "s" | "sec" | "seconds" => 1.0,
+        "min" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    })
 }
 
 /// A time, given in milliseconds.
@@ -25,6 +39,13 @@ pub fn duration(millis: f64) -> String {
         seconds if seconds < 600_000.0 => format!("{} s", short(seconds / 1000.0)),
         long => format!("{} min", short(long / 60_000.0)),
     }
+}
+
+/// CPU cores: `0.5 cores`, `1 core`.
+fn cores(value: f64) -> String {
+    let text = short(value);
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} {}", if text == "1" { "core" } else { "cores" })
 }
 
 fn bytes(bytes: f64) -> String {

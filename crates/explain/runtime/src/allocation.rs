@@ -32,7 +32,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part.figure("samples", seen.then(|| count(counted.len())), "", "Allocations that were sampled");
     part.figure("bytes", seen.then_some(total), "B", "Bytes that they stand for");
     let a_second = rate(total, observed_ns(recording, "events")).filter(|_| seen);
-    part.figure("rate", a_second, "B/s", "Bytes a second of the observed time");
+    part.figure("rate", a_second, "B/s", "Bytes per second of the observed time");
     if counted.is_empty() {
         return part;
     }

@@ -105,6 +105,7 @@ mod tests {
                 first_ts_ns: 0,
                 last_ts_ns: 0,
                 samples: 0,
+                process: model::NO_INT,
             });
         }
         for (thread, method, tier, ms) in [

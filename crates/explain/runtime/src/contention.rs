@@ -1,6 +1,6 @@
 //! Waits for locks that another thread held.
 
-use crate::figure::{Tally, known, largest, millis, rate, spread, sum};
+use crate::figure::{Tally, add_durations, known, millis, rate, spread};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
 use base::number::{count, real};
@@ -21,18 +21,29 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     }
     part.figure("count", seen.then(|| count(rows.ts_ns.len())), "", "Waits for a lock");
     let a_second = rate(count(rows.ts_ns.len()), observed_ns(recording, "events")).filter(|_| seen);
-    part.figure("rate", a_second, "1/s", "Waits a second of the observed time");
-    part.figure("wait.total", seen.then(|| millis(sum(&rows.dur_ns))), "ms", "Time waited, over all threads");
-    part.figure("wait.max", largest(&rows.dur_ns).map(millis), "ms", "The longest wait");
+    part.figure("rate", a_second, "1/s", "Waits per second of the observed time");
+    if seen {
+        add_durations(
+            &mut part,
+            ["wait.total", "wait.max", "unended"],
+            &rows.dur_ns,
+            [
+                "Time waited, over all threads",
+                "The longest wait",
+                "Waits whose end was not recorded, so not their time",
+            ],
+        );
+    }
+    part.counted_by(&["count", "rate", "wait.total", "wait.max"], "contention events");
     if rows.ts_ns.is_empty() {
         return part;
     }
     let mut frames = Tally::default();
     for (stack, dur_ns) in rows.stack.iter().zip(&rows.dur_ns) {
-        frames.add(index.named_frame(recording, *stack), known(*dur_ns).map_or(0.0, real));
+        frames.add_known(index.named_frame(recording, *stack), known(*dur_ns).map(real));
     }
-    let list = frames.rows(recording);
-    let list = list.map(|(name, times, ns)| Row { name, values: vec![Some(millis(ns)), Some(times)] });
+    let list = frames.known_rows(recording);
+    let list = list.map(|(name, times, ns)| Row { name, values: vec![ns.map(millis), Some(times)] });
     part.lists.push(List::ranked(
         "frames",
         "Who waited: the service's own method, else a package's, else the innermost",
@@ -40,6 +51,9 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         list.collect(),
     ));
     let times = rows.ts_ns.iter().zip(&rows.dur_ns);
+    if rows.dur_ns.iter().all(|ns| known(*ns).is_none()) {
+        return part;
+    }
     part.series.push(Series {
         name: "wait",
         unit: "ms",

@@ -5,8 +5,9 @@
 
 use crate::figure::{Tally, share, spread};
 use crate::frames::StackIndex;
+use crate::observed::observed_ns;
 use base::number::{count, real, real_u64};
-use model::{Sym, Trace};
+use model::{LimitedBy, Sampler, Sym, Trace};
 use report::{List, ListColumn, Part, Row, Series};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,9 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     if total == 0 {
         part.missing.push("the recording has no samples: needs the profile default");
     }
+    if recording.session.sampler != Sampler::Threads {
+        part.missing.push("threads that waited: the samples are of CPUs, so of threads that ran (needs the profile default)");
+    }
     let of_state = |state: &str| {
         let rows = recording
             .strings
@@ -30,33 +34,33 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
             .map_or(0, |state| samples.state.iter().filter(|of| **of == state).count());
         (total > 0).then(|| count(rows))
     };
+    // Samples of CPUs are of threads that ran; of the others nothing is known.
+    let of_others = |state| of_state(state).filter(|_| recording.session.sampler == Sampler::Threads);
     let running = of_state("running");
-    part.figure("samples", (total > 0).then(|| count(total)), "", "Looks of the sampler at a thread");
+    part.figure("samples", (total > 0).then(|| count(total)), "", "Samples of threads");
     part.figure("running", running, "", "Samples of threads that ran");
-    part.figure("waiting", of_state("waiting"), "", "Samples of threads that waited");
+    part.figure("waiting", of_others("waiting"), "", "Samples of threads that waited");
     part.figure(
         "external",
-        of_state("external"),
+        of_others("external"),
         "",
         "Samples of threads outside managed code, running or not",
     );
     part.figure(
         "cores",
-        cores(recording),
+        cores(recording).or_else(|| sampled_cores(recording, running)),
         "",
-        "Processors in use on average, from the threads' processor times",
+        "CPU cores in use, on average",
     );
-    part.figure(
-        "cpu.share",
-        recording.metric("cpu.share"),
-        "share",
-        "Share of the machine's processors in use",
-    );
+    part.figure("cpu.share", recording.metric("cpu.share"), "share", "CPU used, of what the process may use");
+    part.counted_by(&["cores"], "the CPU times of the threads");
+    part.counted_by(&["cpu.share"], "the runtime's counters");
+    allowance(&mut part, recording);
     if total == 0 {
         return part;
     }
     let stacks = running_stacks(recording);
-    part.lists.push(methods(recording, &stacks));
+    part.lists.push(methods(recording, index, &stacks));
     part.lists.push(user_code(recording, index, &stacks));
     part.lists.push(waiting_on(recording));
     let running_sym = recording.strings.find("running");
@@ -68,6 +72,50 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         values: spread(recording, times.map(|(ts_ns, _)| (*ts_ns, 1.0))),
     });
     part
+}
+
+/// What the process may use, under the name of what says so, and what of it its control group took back.
+fn allowance(part: &mut Part, recording: &Trace) {
+    let allowance = recording.allowance();
+    let by = |by: LimitedBy| allowance.filter(|of| of.by == by).map(|of| of.cores);
+    part.figure("allowed.quota", by(LimitedBy::Quota), "cores", "CPU limit of the control group");
+    part.figure("allowed.set", by(LimitedBy::Set), "cores", "CPU cores that the process may run on");
+    part.figure(
+        "allowed.machine",
+        by(LimitedBy::Machine),
+        "cores",
+        "CPU cores of the machine, without a limit",
+    );
+    let throttled = throttled(recording);
+    let share = throttled.map(|of| of.share);
+    part.figure(
+        "throttled.share",
+        share,
+        "share",
+        "Share of the periods in which the CPU limit stopped the process",
+    );
+    let stopped = throttled.map(|of| of.stopped_ms);
+    part.figure("throttled.time", stopped, "ms", "Time that it was stopped by its CPU limit, over all cores");
+}
+
+/// What the CPU limit of the control group did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Throttled {
+    /// The share of the periods in which the group ran that it was stopped in.
+    pub share: f64,
+    /// Milliseconds that it was stopped, summed over the cores.
+    pub stopped_ms: f64,
+}
+
+/// How often the CPU limit stopped the process while it was recorded; none where nothing limits it or tells of it.
+pub fn throttled(recording: &Trace) -> Option<Throttled> {
+    let grown = |name: &str| -> Option<f64> {
+        let readings = recording.of_host(name);
+        Some((readings.last()?.1 - readings.first()?.1).max(0.0))
+    };
+    let periods = grown("periods").filter(|periods| *periods > 0.0)?;
+    let share = (grown("throttled.periods")? / periods).min(1.0);
+    Some(Throttled { share, stopped_ms: grown("throttled.time").unwrap_or(0.0) * 1e3 })
 }
 
 /// Processor time a second, by the first and last reading of each thread.
@@ -83,6 +131,12 @@ fn cores(recording: &Trace) -> Option<f64> {
     share(used, real(span))
 }
 
+/// The same from samples of the processors: each stands for an equal amount of processor time.
+fn sampled_cores(recording: &Trace, running: Option<f64>) -> Option<f64> {
+    let Sampler::Cpus { every_ns: Some(every_ns) } = recording.session.sampler else { return None };
+    share(running? * real(every_ns), real(observed_ns(recording, "samples")?))
+}
+
 /// How often each stack was seen running.
 fn running_stacks(recording: &Trace) -> BTreeMap<u32, u64> {
     let mut stacks = BTreeMap::new();
@@ -94,7 +148,7 @@ fn running_stacks(recording: &Trace) -> BTreeMap<u32, u64> {
     stacks
 }
 
-fn methods(recording: &Trace, stacks: &BTreeMap<u32, u64>) -> List {
+fn methods(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -> List {
     let mut methods: BTreeMap<Sym, (u64, u64)> = BTreeMap::new();
     let mut on_stack = Vec::new();
     for (stack, seen) in stacks {
@@ -102,8 +156,10 @@ fn methods(recording: &Trace, stacks: &BTreeMap<u32, u64>) -> List {
         let frames =
             recording.stacks.walk(*stack).filter_map(|node| recording.stacks.frame.get(node as usize));
         on_stack.extend(frames.filter_map(|frame| recording.frames.name.get(*frame as usize).copied()));
-        if let Some(innermost) = on_stack.first() {
-            methods.entry(*innermost).or_default().0 += seen;
+        // A stop for the sampler and a frame without a name stand for their callers.
+        let acting = index.acting_frame(recording, *stack);
+        if let Some(acting) = acting.and_then(|frame| recording.frames.name.get(frame as usize)) {
+            methods.entry(*acting).or_default().0 += seen;
         }
         // A method that calls itself is on the stack once for the total.
         on_stack.sort_unstable();

@@ -1,6 +1,6 @@
 //! Exceptions thrown, caught or not.
 
-use crate::figure::{Tally, rate, spread};
+use crate::figure::{Tally, rate, spread, within_ms};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
 use base::number::count;
@@ -26,7 +26,14 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         "rate",
         rate(count(rows.ts_ns.len()), observed).filter(|_| seen),
         "1/s",
-        "Exceptions a second of the observed time",
+        "Exceptions per second of the observed time",
+    );
+    let within = within_ms(&rows.ts_ns, observed);
+    part.figure(
+        "within",
+        within,
+        "ms",
+        "Time from the first exception to the last: all of them were thrown in it",
     );
     if rows.ts_ns.is_empty() {
         return part;

@@ -1,9 +1,10 @@
 //! Whose code the frames of a stack are, and what a stack is doing, worked out once for all stacks.
 //!
-//! A frame is the user's own where its module is neither the runtime's nor a known package's; the names are data, in
-//! `frames.txt`. Stacks are a tree, so each node takes over what its caller has: one pass over the nodes answers for
+//! A frame is the user's own if its module is neither the runtime's nor a known package's; the names are data, in
+//! `frames.txt`. If the user says what is theirs, that alone is. Stacks are a tree, so each node takes over what its caller has: one pass over the nodes answers for
 //! every sample. Nothing here knows a service.
 
+use crate::mine::MyCode;
 use model::{NO_ID, Sym, Trace};
 
 /// Whose code a frame is.
@@ -23,7 +24,7 @@ pub enum Owner {
 
 /// What a stack is doing, as bits of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Marks(u16);
+pub struct Marks(u32);
 
 impl Marks {
     /// Work of the thread pool.
@@ -52,8 +53,17 @@ impl Marks {
     pub const DATABASE: Self = Self(1 << 11);
     /// An outgoing HTTP call.
     pub const HTTP: Self = Self(1 << 12);
+    /// On the way into a lock that sends no events.
+    pub const ENTERING: Self = Self(1 << 13);
+    /// Spinning for anything.
+    pub const SPIN: Self = Self(1 << 14);
+    /// Spinning for a lock.
+    pub const SPINNING: Self = Self(1 << 15);
 
-    const NAMES: [(&'static str, Self); 12] = [
+    /// Queueing of work for the pool.
+    pub const QUEUES: Self = Self(1 << 16);
+
+    const NAMES: [(&'static str, Self); 16] = [
         ("work", Self::WORK),
         ("request", Self::REQUEST),
         ("host", Self::HOST),
@@ -66,11 +76,20 @@ impl Marks {
         ("collect", Self::COLLECT),
         ("database", Self::DATABASE),
         ("http", Self::HTTP),
+        ("entering", Self::ENTERING),
+        ("spin", Self::SPIN),
+        ("spinning", Self::SPINNING),
+        ("queues", Self::QUEUES),
     ];
 
     /// Whether all of `other` is in it.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether a thread with it spins on the way into a lock.
+    pub fn spins_for_lock(self) -> bool {
+        self.has(Self::SPINNING) || self.has(Self::ENTERING.with(Self::SPIN))
     }
 
     /// Both together.
@@ -85,6 +104,7 @@ impl Marks {
 struct Names {
     framework: Vec<&'static str>,
     library: Vec<&'static str>,
+    stand_ins: Vec<&'static str>,
     marks: Vec<(&'static str, Marks)>,
 }
 
@@ -96,6 +116,7 @@ impl Names {
             match kind {
                 "framework" => names.framework.push(rest),
                 "library" => names.library.push(rest),
+                "stand-in" => names.stand_ins.push(rest),
                 "mark" => {
                     let Some((what, method)) = rest.split_once(' ') else { continue };
                     let mark = Marks::NAMES.iter().find(|(name, _)| *name == what);
@@ -107,10 +128,11 @@ impl Names {
         names
     }
 
-    fn owner(&self, module: &str, class: &str, method: Option<&str>) -> Owner {
-        let in_list = |list: &[&str]| list.iter().any(|pattern| matches(pattern, module));
+    fn owner(&self, mine: &MyCode, module: &str, class: &str, method: Option<&str>) -> Owner {
+        let in_list = |list: &[&str]| list.iter().any(|name| is_of(module, name));
         match method {
             None => Owner::Unknown,
+            Some(_) if !mine.is_empty() && mine.has(module, class) => Owner::User,
             // Code of compiled expressions; regular expressions are compiled so too, and are the framework's.
             Some(method) if class == "dynamicClass" => {
                 if method.starts_with("Regex") {
@@ -120,9 +142,16 @@ impl Names {
                 }
             }
             Some(_) if in_list(&self.framework) => Owner::Framework,
-            Some(_) if in_list(&self.library) => Owner::Library,
+            Some(_) if in_list(&self.library) || !mine.is_empty() => Owner::Library,
             Some(_) => Owner::User,
         }
+    }
+
+    /// Whether a frame stands for its caller: it has no name, or is where the sampler stops threads.
+    fn stands_in(&self, class: &str, method: Option<&str>) -> bool {
+        let Some(method) = method else { return true };
+        let name = format!("{class}.{method}");
+        self.stand_ins.iter().any(|pattern| matches(pattern, &name))
     }
 
     fn marks(&self, class: &str, method: &str) -> Marks {
@@ -134,7 +163,7 @@ impl Names {
 }
 
 /// Types whose methods are waits, or run other code on their way.
-const WAITS: [&str; 12] = [
+const WAITS: [&str; 20] = [
     "System.Threading.Thread",
     "System.Threading.Monitor",
     "System.Threading.WaitHandle",
@@ -142,12 +171,34 @@ const WAITS: [&str; 12] = [
     "System.Threading.SemaphoreSlim",
     "System.Threading.Lock",
     "System.Threading.LowLevel*",
+    "System.Threading.ReaderWriterLock*",
+    "System.Threading.SpinLock",
+    "System.Threading.SpinWait",
+    "System.Threading.Barrier",
+    "System.Threading.CountdownEvent",
     "System.Threading.Tasks.Task",
     "System.Threading.ExecutionContext",
     "System.Runtime.CompilerServices.TaskAwaiter*",
     "System.Runtime.CompilerServices.Async*",
+    "System.Runtime.CompilerServices.InitHelpers",
+    "System.Runtime.CompilerServices.StaticsHelpers",
+    "System.Collections.Concurrent.BlockingCollection*",
     "Interop*",
 ];
+
+/// The pool's own machinery: it runs what others queued, and is never the place of anything.
+const OF_POOL: [&str; 4] = [
+    "System.Threading.ThreadPool*",
+    "System.Threading.PortableThreadPool*",
+    "System.Threading.WindowsThreadPool*",
+    "System.Threading._ThreadPoolWaitCallback",
+];
+
+/// Whether a module has a name of the lists, or one that goes on behind it with a dot. Files are named in any case.
+fn is_of(module: &str, name: &str) -> bool {
+    let Some((start, rest)) = module.split_at_checked(name.len()) else { return false };
+    start.eq_ignore_ascii_case(name) && (rest.is_empty() || rest.starts_with('.'))
+}
 
 /// Whether a name is the pattern's: whole, or from its beginning (`A*`) or its end (`*A`) on.
 fn matches(pattern: &str, name: &str) -> bool {
@@ -164,39 +215,63 @@ fn is_entry(class: &str, method: &str) -> bool {
         || method == "MoveNext" && (class.contains("+<Main>d__") || class.contains("+<<Main>$>d__"))
 }
 
+/// A method's type and name; for the state machine of an asynchronous method, those of that method.
+fn async_method<'a>(class: &'a str, method: &'a str) -> (&'a str, &'a str) {
+    let machine = || {
+        let (outer, rest) = class.rsplit_once("+<").filter(|_| method == "MoveNext")?;
+        Some((outer, rest.split_once(">d__")?.0))
+    };
+    machine().unwrap_or((class, method))
+}
+
 /// What is known of each stack: whose frames it has, and what it is doing.
 #[derive(Debug)]
 pub struct StackIndex {
     owners: Vec<Owner>,
+    stand_ins: Vec<bool>,
     entries: Vec<bool>,
     marks: Vec<Marks>,
     user: Vec<u32>,
     dynamic: Vec<u32>,
     library: Vec<u32>,
+    /// Stacks whose outermost frames are missing, in order.
+    cut: Vec<u32>,
 }
 
 impl StackIndex {
     /// Looks at every frame once and at every stack once.
     pub fn new(recording: &Trace) -> Self {
+        Self::with(recording, &MyCode::default())
+    }
+
+    /// The same, with what the user says is theirs.
+    pub fn with(recording: &Trace, mine: &MyCode) -> Self {
         let names = Names::built_in();
         let frames = &recording.frames;
         let text = |list: &[Sym], at: usize| list.get(at).and_then(|sym| recording.strings.get(*sym));
         let mut owners = Vec::with_capacity(frames.name.len());
+        let mut stand_ins = Vec::with_capacity(frames.name.len());
         let mut frame_marks = Vec::with_capacity(frames.name.len());
         for at in 0..frames.name.len() {
             let class = text(&frames.declaring_type, at).unwrap_or_default();
             let method = text(&frames.method, at);
-            owners.push(names.owner(text(&frames.module, at).unwrap_or_default(), class, method));
+            let owner = names.owner(mine, text(&frames.module, at).unwrap_or_default(), class, method);
+            // Native code is nobody's method: a service is judged by its managed code.
+            let is_native = matches!(text(&frames.tier, at), Some("Native" | "Kernel"));
+            owners.push(if is_native && owner == Owner::User { Owner::Framework } else { owner });
+            stand_ins.push(names.stands_in(class, method));
             frame_marks.push(names.marks(class, method.unwrap_or_default()));
         }
         let nodes = recording.stacks.len();
         let mut index = Self {
             entries: frame_marks.iter().map(|marks| marks.has(Marks::ENTRY)).collect(),
             owners,
+            stand_ins,
             marks: Vec::with_capacity(nodes),
             user: Vec::with_capacity(nodes),
             dynamic: Vec::with_capacity(nodes),
             library: Vec::with_capacity(nodes),
+            cut: recording.stacks.cut.clone(),
         };
         for (parent, frame) in recording.stacks.parent.iter().zip(&recording.stacks.frame) {
             let (at, caller) = (*frame as usize, *parent as usize);
@@ -220,9 +295,38 @@ impl StackIndex {
         self.marks.get(stack as usize).copied().unwrap_or_default()
     }
 
+    /// Whether a thread with this stack works for the pool.
+    ///
+    /// The frames of the pool's loop say so. They are missing from a stack that the runtime cut, and from one without names;
+    /// a worker is then known by its thread, and one that looks for work has neither a cut stack nor anybody's code on it.
+    pub fn is_at_work(&self, stack: u32, is_pool: bool) -> bool {
+        let is_cut = || self.cut.binary_search(&stack).is_ok();
+        self.marks(stack).has(Marks::WORK) || is_pool && (is_cut() || self.blamed_frame(stack).is_some())
+    }
+
     /// Whose code a frame is.
     pub fn owner(&self, frame: u32) -> Owner {
         self.owners.get(frame as usize).copied().unwrap_or(Owner::Unknown)
+    }
+
+    /// Whether a frame stands for its caller: a stop for the sampler, or a frame without a name.
+    pub fn stands_in(&self, frame: u32) -> bool {
+        self.stand_ins.get(frame as usize).copied().unwrap_or(true)
+    }
+
+    /// The innermost frame that says what its thread did; the innermost of all if none does.
+    pub fn acting_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
+        let nodes = recording.stacks.walk(stack);
+        let mut frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+        let innermost = || recording.stacks.frame.get(stack as usize).copied();
+        frames.find(|frame| !self.stands_in(*frame)).or_else(innermost)
+    }
+
+    /// The user's outermost frame: the method that the pool was asked to run, if the stack is of its work.
+    pub fn outermost_user_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
+        let nodes = recording.stacks.walk(stack);
+        let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+        frames.filter(|frame| self.owner(*frame) == Owner::User).last()
     }
 
     /// The innermost frame of the user's own code.
@@ -243,11 +347,35 @@ impl StackIndex {
         let is_wait = |frame: u32| {
             let class =
                 frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
-            WAITS.iter().any(|pattern| matches(pattern, class)) || self.owner(frame) == Owner::Unknown
+            let is_any_of = |list: &[&str]| list.iter().any(|pattern| matches(pattern, class));
+            is_any_of(&WAITS) || is_any_of(&OF_POOL) || self.stands_in(frame)
         };
         let nodes = recording.stacks.walk(stack);
         let mut nodes = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
         nodes.find(|frame| !is_wait(*frame))
+    }
+
+    /// Whether the frame to name for a stack is where the server enters the service's code to answer a request.
+    ///
+    /// Nothing of the service but a method that the state machine belongs to stands between it and the server. A
+    /// continuation is entered by the pool, and may run where another request began. A method that a handler compiled
+    /// at run time calls is of one route, and its own name tells more.
+    pub fn enters_from_request(&self, recording: &Trace, stack: u32) -> bool {
+        let Some(entered) = self.blamed_frame(stack) else { return false };
+        let frame_of = |node: u32| recording.stacks.frame.get(node as usize).copied();
+        let method = |frame: u32| {
+            let text = |list: &[Sym]| list.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
+            async_method(text(&recording.frames.declaring_type), text(&recording.frames.method))
+        };
+        let own = method(entered);
+        let mut outward = recording.stacks.walk(stack).skip_while(|node| frame_of(*node) != Some(entered));
+        let caller = outward.find(|node| {
+            frame_of(*node).is_some_and(|frame| method(frame) != own && self.owner(frame) != Owner::Unknown)
+        });
+        caller.is_some_and(|node| {
+            frame_of(node).is_some_and(|frame| matches!(self.owner(frame), Owner::Framework | Owner::Library))
+                && self.marks(node).has(Marks::REQUEST)
+        })
     }
 
     /// The name of the frame to name for a stack; of one that only the framework is in, of what asked for the wait.
@@ -274,8 +402,13 @@ mod tests {
     fn a_frame_is_the_users_where_it_is_nobody_elses() {
         let names = Names::built_in();
         let check = |module, class, method, expected| {
-            assert_eq!(names.owner(module, class, method), expected, "{module}!{class}.{method:?}");
+            let mine = MyCode::default();
+            assert_eq!(names.owner(&mine, module, class, method), expected, "{module}!{class}.{method:?}");
         };
+        check("npgsql.entityframeworkcore.postgresql", "Npgsql.Batch", Some("Run"), Owner::Library);
+        check("system.private.corelib", "System.String", Some("Concat"), Owner::Framework);
+        check("Quartzite", "Quartzite.Stone", Some("Cut"), Owner::User);
+        check("Systematics", "Systematics.Job", Some("Run"), Owner::User);
         check("Shop", "Shop.Cart", Some("Add"), Owner::User);
         check("System.Linq", "System.Linq.Enumerable", Some("Sum"), Owner::Framework);
         check("Serilog.Sinks.File", "Serilog.Sink", Some("Emit"), Owner::Library);
@@ -306,10 +439,24 @@ mod tests {
     }
 
     #[test]
+    fn what_the_user_says_is_theirs_is_and_nothing_else() {
+        let (names, mine) = (Names::built_in(), MyCode::new(&["Shop.*", "Npgsql.Extras"]).unwrap());
+        let check = |module, class, expected| {
+            assert_eq!(names.owner(&mine, module, class, Some("Run")), expected, "{module}!{class}");
+        };
+        check("Shop", "Shop.Cart", Owner::User);
+        check("Npgsql.Extras", "Npgsql.Extras.Own", Owner::User);
+        check("Other", "Other.Cart", Owner::Library);
+        check("System.Linq", "System.Linq.Enumerable", Owner::Framework);
+        check("Anonymously Hosted DynamicMethods Assembly", "dynamicClass", Owner::Dynamic);
+    }
+
+    #[test]
     fn every_line_of_the_names_is_read() {
         let lines = include_str!("frames.txt").lines().filter(|line| !line.starts_with('#')).count();
         let names = Names::built_in();
-        assert_eq!(names.framework.len() + names.library.len() + names.marks.len(), lines);
+        let read = [names.framework.len(), names.library.len(), names.stand_ins.len(), names.marks.len()];
+        assert_eq!(read.iter().sum::<usize>(), lines);
     }
 
     #[test]
@@ -327,6 +474,29 @@ mod tests {
         assert_eq!(name(package), Some("Npgsql!Read"));
         assert!(index.marks(own).has(Marks::ENTRY) && !index.marks(package).has(Marks::ENTRY));
         assert!(!index.waits_in_entry(own));
+    }
+
+    #[test]
+    fn a_request_enters_the_service_where_the_server_calls_it_and_not_further_in_or_in_a_continuation() {
+        let mut recording = recording(1);
+        let mut check = |names: &[&str], expected| {
+            let at = stack(&mut recording, names);
+            assert_eq!(
+                StackIndex::new(&recording).enters_from_request(&recording, at),
+                expected,
+                "{names:?}"
+            );
+        };
+        let server = "Microsoft.AspNetCore!Microsoft.AspNetCore.Hosting.Process";
+        let (starts, machine) = ("Shop!Shop.Door.HandleAsync", "Shop!Shop.Door+<HandleAsync>d__0.MoveNext");
+        let wait = "System.Private.CoreLib!System.Threading.Monitor.Wait";
+        let pool = "System.Private.CoreLib!System.Threading.ThreadPoolWorkQueue.Dispatch";
+        check(&[pool, server, starts, machine, wait], true);
+        check(&[pool, server, "Shop!Shop.Cart.Get"], true);
+        check(&[pool, server, starts, machine, "Shop!Shop.Cart.Get", wait], false);
+        check(&[pool, machine, wait], false);
+        check(&[pool, server, "Anonymous!dynamicClass.lambda_method7", "Shop!Shop.Cart.Get"], false);
+        check(&[pool, server, wait], false);
     }
 
     #[test]

@@ -25,6 +25,11 @@ pub(crate) fn part(recording: &Trace) -> Part {
     };
     let pauses = gc_pauses(recording);
     let total: f64 = pauses.iter().map(|(_, dur_ns)| *dur_ns).sum();
+    // Collections without a pause known are not collections without a pause.
+    let timed = seen && (!pauses.is_empty() || gc.start_ns.is_empty());
+    if seen && !timed {
+        part.missing.push("how long collections paused the program: no suspension was recorded");
+    }
     let most = pauses.iter().map(|(_, dur_ns)| *dur_ns).max_by(f64::total_cmp);
     let observed = observed_ns(recording, "events");
     part.figure("count", seen.then(|| count(gc.start_ns.len())), "", "Collections");
@@ -37,32 +42,26 @@ pub(crate) fn part(recording: &Trace) -> Part {
         "",
         "Collections in the background",
     );
-    part.figure("induced", seen.then(|| induced(recording)), "", "Collections that the program called for");
     part.figure(
-        "pause.total",
-        seen.then_some(millis(total)),
-        "ms",
-        "Time in which the program stood still for it",
+        "induced",
+        seen.then(|| induced(recording)),
+        "",
+        "Collections asked for by code or the runtime",
     );
-    part.figure("pause.max", most.map(millis), "ms", "The longest time that it stood still for them");
-    let of_time = observed.and_then(|ns| share(total, real(ns))).filter(|_| seen);
-    part.figure("pause.share", of_time, "share", "Share of the observed time that it stood still for them");
+    part.figure("pause.total", timed.then_some(millis(total)), "ms", "Time that the GC paused the program");
+    part.figure("pause.max", most.map(millis), "ms", "Longest pause");
+    let of_time = observed.and_then(|ns| share(total, real(ns))).filter(|_| timed);
+    part.figure("pause.share", of_time, "share", "Share of the observed time spent paused");
     let rows = !gc.start_ns.is_empty();
-    let promoted = gc.promoted_bytes.iter().any(|bytes| known(*bytes).is_some());
     part.figure(
         "promoted",
-        promoted.then(|| sum(&gc.promoted_bytes)),
+        if rows { sum(&gc.promoted_bytes) } else { None },
         "B",
-        "What survived, over all collections",
+        "Promoted, over all collections",
     );
     let last = |column: &[i64]| column.iter().rev().find_map(|bytes| known(*bytes)).map(real);
     part.figure("heap.after", last(&gc.heap_after_bytes), "B", "Heap after the last collection");
-    part.figure(
-        "heap.max",
-        largest(&gc.heap_after_bytes),
-        "B",
-        "Heap after the collection that left the most",
-    );
+    part.figure("heap.max", largest(&gc.heap_after_bytes), "B", "Heap after a collection, max");
     part.figure("gen2.bytes", last(&gc.gen2_bytes), "B", "Generation 2 after the last collection");
     part.figure("loh.bytes", last(&gc.loh_bytes), "B", "Large object heap after the last collection");
     if rows {
@@ -70,7 +69,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
         part.series.push(Series {
             name: "pause",
             unit: "ms",
-            about: "Time stood still",
+            about: "Time paused",
             values: spread(recording, pauses.iter().map(|(ts_ns, dur_ns)| (*ts_ns, millis(*dur_ns)))),
         });
     }
@@ -107,10 +106,10 @@ fn induced(recording: &Trace) -> f64 {
 fn reasons(recording: &Trace) -> List {
     let mut tally = Tally::default();
     for (reason, pause_ns) in recording.gc.reason.iter().zip(&recording.gc.pause_ns) {
-        tally.add(*reason, known(*pause_ns).map_or(0.0, real));
+        tally.add_known(*reason, known(*pause_ns).map(real));
     }
-    let rows = tally.rows(recording);
-    let rows = rows.map(|(name, seen, ns)| Row { name, values: vec![Some(seen), Some(millis(ns))] });
+    let rows = tally.known_rows(recording);
+    let rows = rows.map(|(name, seen, ns)| Row { name, values: vec![Some(seen), ns.map(millis)] });
     List::ranked("reasons", "Why it collected", REASONS, rows.collect())
 }
 

@@ -3,9 +3,10 @@
 use crate::loss::losses;
 use crate::observed::observed_ns;
 use base::number::real;
-use model::Trace;
+use model::{NO_INT, ProcessRow, Trace};
 use report::Heading;
 use report::unit::duration;
+use std::cmp::Reverse;
 
 /// The heading of a recording.
 pub fn heading(recording: &Trace) -> Heading {
@@ -25,7 +26,7 @@ pub fn heading(recording: &Trace) -> Heading {
 pub fn subject(recording: &Trace) -> Vec<String> {
     let exhibit = &recording.exhibit;
     let runtime =
-        exhibit.runtime.as_ref().map_or_else(|| "runtime not told".to_owned(), |of| format!(".NET {of}"));
+        exhibit.runtime.as_ref().map_or_else(|| "runtime unknown".to_owned(), |of| format!(".NET {of}"));
     let machine = [exhibit.os.as_deref(), exhibit.arch.as_deref()];
     let machine: Vec<&str> = machine.into_iter().flatten().collect();
     let facts = [
@@ -39,18 +40,50 @@ pub fn subject(recording: &Trace) -> Vec<String> {
             .session
             .server_gc
             .map(|server| if server { "server GC" } else { "workstation GC" }.to_owned()),
+        others(recording),
     ];
     facts.into_iter().flatten().collect()
+}
+
+/// Other processes that a heading names.
+const MOST_OTHERS: usize = 5;
+
+/// The other processes that the recording holds, those with most samples first.
+pub fn other_processes(recording: &Trace) -> Vec<ProcessRow> {
+    let this = recording.exhibit.pid.map_or(NO_INT, u64::cast_signed);
+    let rows = &recording.processes;
+    let rows = (0..rows.process.len()).filter_map(|at| rows.row(at));
+    let mut others: Vec<ProcessRow> =
+        rows.filter(|row| row.process != this && row.process != NO_INT).collect();
+    others.sort_by_key(|row| (Reverse(row.samples), Reverse(row.events), row.process));
+    others
+}
+
+fn others(recording: &Trace) -> Option<String> {
+    let others = other_processes(recording);
+    let called = |row: &ProcessRow| match recording.strings.get(row.name) {
+        Some(name) => format!("{name} ({})", row.process),
+        None => row.process.to_string(),
+    };
+    let named: Vec<String> = others.iter().take(MOST_OTHERS).map(called).collect();
+    let more = others.len().saturating_sub(MOST_OTHERS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!named.is_empty()).then(|| format!("the recording also holds {}{more}: --pid chooses", named.join(", ")))
 }
 
 /// When it was recorded, how long, and how much of that time was observed.
 pub fn recorded(recording: &Trace) -> String {
     let exhibit = &recording.exhibit;
     let long = |ns: i64| duration(millis(ns));
-    let start = if exhibit.start_utc.is_empty() { "start not told" } else { &exhibit.start_utc };
+    let start = if exhibit.start_utc.is_empty() { "start unknown" } else { &exhibit.start_utc };
     let mut text = format!("{start} · {}", long(exhibit.duration_ns));
     if let Some(profile) = &recording.session.profile {
         text.extend([" · profile ", profile]);
+    }
+    match recording.missing.began_inside {
+        0 => {}
+        1 => text.push_str(" · began inside a collection"),
+        many => text.extend([" · began inside ", &many.to_string(), " collections"]),
     }
     for source in ["events", "samples"] {
         // Said only if it is not all of it: rates are of this time.

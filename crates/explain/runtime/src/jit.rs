@@ -1,6 +1,6 @@
 //! Code compiled while recording.
 
-use crate::figure::{Tally, known, millis, spread, sum};
+use crate::figure::{Tally, known, millis, spread, sum, unknown};
 use crate::observed::has_events;
 use base::number::{count, real};
 use model::Trace;
@@ -19,16 +19,24 @@ pub(crate) fn part(recording: &Trace) -> Part {
     if !seen {
         part.missing.push("the recording has no compiled method: none was loaded, or it was not recorded (needs the profile default)");
     }
-    let timed = rows.dur_ns.iter().any(|dur_ns| known(*dur_ns).is_some());
     part.figure("count", seen.then(|| count(rows.ts_ns.len())), "", "Methods whose code was loaded");
     part.figure(
         "time.total",
-        timed.then(|| millis(sum(&rows.dur_ns))),
+        seen.then(|| sum(&rows.dur_ns).map(millis)).flatten(),
         "ms",
         "Time of compiling, over all threads",
     );
-    let native = rows.native_bytes.iter().any(|bytes| known(*bytes).is_some());
-    part.figure("native", native.then(|| sum(&rows.native_bytes)), "B", "Machine code loaded");
+    let untimed = unknown(&rows.dur_ns);
+    if untimed > 0 {
+        part.mark_partial_of(&["time.total"]);
+        part.figure(
+            "untimed",
+            Some(count(untimed)),
+            "",
+            "Methods loaded whose time of compiling is not known",
+        );
+    }
+    part.figure("native", seen.then(|| sum(&rows.native_bytes)).flatten(), "B", "Machine code loaded");
     if rows.ts_ns.is_empty() {
         return part;
     }
@@ -36,15 +44,16 @@ pub(crate) fn part(recording: &Trace) -> Part {
     let mut methods = Tally::default();
     for (at, dur_ns) in rows.dur_ns.iter().enumerate() {
         let (Some(tier), Some(method)) = (rows.tier.get(at), rows.method.get(at)) else { continue };
-        let took = known(*dur_ns).map_or(0.0, real);
-        tiers.add(*tier, took);
-        methods.add(*method, took);
+        let took = known(*dur_ns).map(real);
+        tiers.add_known(*tier, took);
+        methods.add_known(*method, took);
     }
     let list =
-        tiers.rows(recording).map(|(name, n, ns)| Row { name, values: vec![Some(n), Some(millis(ns))] });
+        tiers.known_rows(recording).map(|(name, n, ns)| Row { name, values: vec![Some(n), ns.map(millis)] });
     part.lists.push(List::ranked("tiers", "How it was compiled", TIERS, list.collect()));
-    let list =
-        methods.rows(recording).map(|(name, n, ns)| Row { name, values: vec![Some(millis(ns)), Some(n)] });
+    let list = methods
+        .known_rows(recording)
+        .map(|(name, n, ns)| Row { name, values: vec![ns.map(millis), Some(n)] });
     part.lists.push(List::ranked("methods", "Methods by time of compiling", METHODS, list.collect()));
     let times = rows.ts_ns.iter().map(|ts_ns| (*ts_ns, 1.0));
     part.series.push(Series {
@@ -79,9 +88,10 @@ mod tests {
         recording.jit.push(row);
         assert_eq!(part(&recording).value("count"), Some(1.0));
         assert_eq!(part(&recording).value("time.total"), None);
+        assert_eq!(part(&recording).list("tiers").unwrap().rows[0].values, [Some(1.0), None]);
         recording.jit.push(JitRow { dur_ns: 3_000_000, ..row });
         let part = part(&recording);
-        assert_eq!(part.value("time.total"), Some(3.0));
+        assert_eq!((part.value("time.total"), part.value("untimed")), (Some(3.0), Some(1.0)));
         assert_eq!(part.list("tiers").unwrap().rows[0].values, [Some(2.0), Some(3.0)]);
     }
 }

@@ -15,6 +15,7 @@ mod cpu;
 mod exceptions;
 mod figure;
 mod frames;
+mod gaps;
 mod gc;
 mod heading;
 mod inflight;
@@ -24,6 +25,7 @@ mod locks;
 mod logs;
 mod loss;
 mod metered;
+mod mine;
 mod names;
 mod observed;
 mod occupancy;
@@ -39,20 +41,23 @@ pub use collections::{
     Collected, Collection, Free, collected, fragmentation, gen0_budgets, heap_courses, survival,
 };
 pub use compilation::{Compilation, Compiled, compilation};
-pub use figure::known;
+pub use cpu::{Throttled, throttled};
+pub use figure::{known, within_ms};
 pub use frames::{Marks, Owner, StackIndex};
-pub use heading::{heading, recorded, subject};
+pub use gaps::{Gap, Hides, gaps};
+pub use heading::{heading, other_processes, recorded, subject};
 pub use inflight::{InFlight, in_flight};
 pub use load::{
-    Basis, DATABASE_METERS, Work, a_second, database_calls, http_calls, is_database, is_http,
+    Basis, DATABASE_METERS, Work, a_second, database_calls, http_calls, is_database, is_http, open_path,
     requests as request_work, routes,
 };
-pub use locks::{Lock, locks};
+pub use locks::{Lock, holder_samples, locks};
 pub use loss::losses;
 pub use metered::{
-    Metered, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest, metered_sum, metered_totals,
-    processors, tag,
+    Metered, allowance_in_words, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest,
+    metered_seconds, metered_totals, processors, tag,
 };
+pub use mine::{MyCode, NoPattern};
 pub use names::written_name;
 pub use observed::{has_events, observed_ns};
 pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};

@@ -4,7 +4,7 @@
 //! observed time is how many were under way on average (Little's law), which compares with threads.
 
 use crate::figure::known;
-use crate::metered::{Metered, metered, tag};
+use crate::metered::{Metered, metered, metered_seconds, tag};
 use crate::observed::observed_ns;
 use base::number::{count, real, real_u64};
 use base::stats::{Share, Sorted, quantile};
@@ -146,9 +146,14 @@ fn from_times(sorted: &Sorted<'_, i64>, observed_ns: i64) -> Work {
 fn from_meter(recording: &Trace, name: &str) -> Option<Work> {
     let mut published = Published::default();
     for kind in Published::KINDS {
-        published.of_kind(kind).extend(metered(recording, name, kind));
+        published.of_kind(kind).extend(of_durations(recording, name, kind));
     }
     published.work(recording.metered_ns()?)
+}
+
+/// What a histogram of durations published: seconds, but of how many there were.
+fn of_durations(recording: &Trace, name: &str, kind: &str) -> Vec<Metered> {
+    if kind == "count" { metered(recording, name, kind) } else { metered_seconds(recording, name, kind) }
 }
 
 /// What a histogram published of one thing.
@@ -219,24 +224,43 @@ fn routes_of_rows(recording: &Trace) -> Vec<(String, Work)> {
     let Some(observed_ns) = observed_ns(recording, "events").filter(|_| recording.has_each_request()) else {
         return Vec::new();
     };
-    let mut routes: BTreeMap<Sym, Vec<i64>> = BTreeMap::new();
+    // A path with numbers in it is seldom asked for twice: those that differ in them alone are one route.
+    let mut routes: BTreeMap<String, (Sym, bool, Vec<i64>)> = BTreeMap::new();
+    let mut shapes: BTreeMap<Sym, String> = BTreeMap::new();
     let rows = &recording.requests;
     for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
         let name = if row.route == Sym::NONE { row.path } else { row.route };
-        routes.entry(name).or_default().push(row.dur_ns);
+        let shape = shapes.entry(name).or_insert_with(|| open_path(recording.strings.text(name)));
+        match routes.get_mut(shape) {
+            Some((first, differ, times)) => {
+                *differ |= *first != name;
+                times.push(row.dur_ns);
+            }
+            None => drop(routes.insert(shape.clone(), (name, false, vec![row.dur_ns]))),
+        }
     }
-    let work = routes.into_iter().map(|(name, mut times)| {
+    let work = routes.into_iter().map(|(shape, (name, differ, mut times))| {
         let work = from_times(&Sorted::new(&mut times), observed_ns);
-        (recording.strings.text(name).to_owned(), work)
+        (if differ { shape } else { recording.strings.text(name).to_owned() }, work)
     });
     work.collect()
+}
+
+/// A path with `{id}` for each segment that is a number or looks like an id.
+pub fn open_path(path: &str) -> String {
+    let is_id = |part: &str| {
+        let digits = part.chars().filter(char::is_ascii_digit).count();
+        let hex = part.len() >= 16 && part.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        !part.is_empty() && (digits == part.len() || hex)
+    };
+    path.split('/').map(|part| if is_id(part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 fn routes_of_meter(recording: &Trace) -> Vec<(String, Work)> {
     let Some(observed_ns) = recording.metered_ns() else { return Vec::new() };
     let mut routes: BTreeMap<&str, Published> = BTreeMap::new();
     for kind in Published::KINDS {
-        for of in metered(recording, REQUESTS_METER, kind) {
+        for of in of_durations(recording, REQUESTS_METER, kind) {
             let route = tag(recording, of.tags, "http.route").unwrap_or(NO_ROUTE);
             routes.entry(route).or_default().of_kind(kind).push(of);
         }

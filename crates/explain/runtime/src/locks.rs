@@ -13,8 +13,8 @@ pub struct Lock {
     pub lock: Sym,
     /// Waits for it.
     pub waits: f64,
-    /// Milliseconds waited, over all threads.
-    pub waited_ms: f64,
+    /// Milliseconds waited, over all threads. `None` if the end of no wait was recorded.
+    pub waited_ms: Option<f64>,
     /// The longest of these waits.
     pub longest_ms: Option<f64>,
     /// Threads that waited.
@@ -49,15 +49,57 @@ pub fn locks(recording: &Trace, index: &StackIndex) -> Vec<Lock> {
     let locks = locks.into_iter().map(|(lock, of)| Lock {
         lock,
         waits: count(of.count),
-        waited_ms: millis(of.times.iter().copied().map(real).sum::<f64>() + 0.0),
+        waited_ms: of.times.iter().copied().map(real).reduce(|sum, ns| sum + ns).map(millis),
         longest_ms: of.times.iter().copied().max().map(real).map(millis),
         waiters: count(of.waiters.len()),
         owners: count(of.owners.len()),
         frame: of.frames.into_iter().max_by_key(|(_, ns)| *ns).map_or(Sym::NONE, |(frame, _)| frame),
     });
     let mut locks: Vec<Lock> = locks.collect();
-    locks.sort_by(|a, b| b.waited_ms.total_cmp(&a.waited_ms).then_with(|| a.lock.cmp(&b.lock)));
+    let waited = |of: &Lock| of.waited_ms.unwrap_or(0.0);
+    locks.sort_by(|a, b| waited(b).total_cmp(&waited(a)).then_with(|| a.lock.cmp(&b.lock)));
     locks
+}
+
+/// Samples of threads that held locks while others waited for them.
+///
+/// The holder does whatever it does: it computes, sleeps, waits for I/O or for another lock. So all of its samples
+/// count. Contention events name the holder; each names the one at the beginning of the wait, so a part of the samples
+/// may be of a time after the lock changed hands.
+pub fn holder_samples(recording: &Trace) -> Vec<usize> {
+    let rows = &recording.contention;
+    let ids = recording.thread_ids.iter().zip(0u32..);
+    let numbers: BTreeMap<i64, u32> = ids.map(|(id, number)| (*id, number)).collect();
+    let mut held: BTreeMap<u32, Vec<(i64, i64)>> = BTreeMap::new();
+    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
+        let Some(thread) = numbers.get(&row.owner_thread).filter(|_| row.owner_thread != NO_INT) else {
+            continue;
+        };
+        let Some(dur_ns) = known(row.dur_ns) else { continue };
+        held.entry(*thread).or_default().push((row.ts_ns, row.ts_ns.saturating_add(dur_ns)));
+    }
+    held.values_mut().for_each(join);
+    let samples = &recording.samples;
+    let is_held = |thread: u32, ts_ns: i64| {
+        let Some(times) = held.get(&thread) else { return false };
+        let after = times.partition_point(|(from, _)| *from <= ts_ns);
+        after.checked_sub(1).and_then(|at| times.get(at)).is_some_and(|(_, to)| *to >= ts_ns)
+    };
+    let rows = (0..samples.ts_ns.len()).filter_map(|at| Some((at, samples.row(at)?)));
+    rows.filter(|(_, row)| is_held(row.thread, row.ts_ns)).map(|(at, _)| at).collect()
+}
+
+/// Joins times that overlap, and sorts them.
+fn join(times: &mut Vec<(i64, i64)>) {
+    times.sort_unstable();
+    let mut joined: Vec<(i64, i64)> = Vec::with_capacity(times.len());
+    for (from, to) in times.drain(..) {
+        match joined.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => joined.push((from, to)),
+        }
+    }
+    *times = joined;
 }
 
 #[cfg(test)]
@@ -79,7 +121,7 @@ mod tests {
         let locks = locks(&recording, &StackIndex::new(&recording));
         let rows: Vec<_> =
             locks.iter().map(|of| (of.lock, of.waits, of.waited_ms, of.waiters, of.owners)).collect();
-        assert_eq!(rows, [(other, 1.0, 9.0, 1.0, 0.0), (one, 2.0, 1.0, 2.0, 1.0)]);
+        assert_eq!(rows, [(other, 1.0, Some(9.0), 1.0, 0.0), (one, 2.0, Some(1.0), 2.0, 1.0)]);
         assert_eq!(recording.strings.text(locks[0].frame), "Shop!Price");
     }
 }

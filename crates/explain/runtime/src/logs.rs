@@ -22,7 +22,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
         "rate",
         rate(lines, observed_ns(recording, "events")).filter(|_| seen),
         "1/s",
-        "Lines a second of the observed time",
+        "Lines per second of the observed time",
     );
     if !seen {
         return part;

@@ -1,7 +1,7 @@
 //! What is missing from a recording, in sentences: they stand beside the figures that it touches.
 
 use base::number::real_u64;
-use model::{NO_INT, Trace};
+use model::{Limit, LimitKind, NO_INT, Trace};
 use report::unit::{duration, short};
 
 /// A sentence for each kind of loss; none where the recording is whole.
@@ -26,6 +26,7 @@ pub fn losses(recording: &Trace) -> Vec<String> {
     }
     let files = lost.files.iter().map(|file| (file.file.as_str(), file.what.as_str()));
     sentences.extend(report::damage_sentences(lost.truncated_at, &lost.damage, files));
+    sentences.extend(recording.missing.limits.all().iter().map(|limit| limit_sentence(limit, recording)));
     if recording.missing.no_rundown {
         sentences
             .push("no rundown: names of methods compiled before the recording may be missing".to_owned());
@@ -39,6 +40,51 @@ pub fn losses(recording: &Trace) -> Vec<String> {
         ));
     }
     sentences
+}
+
+/// What a limit cut or dropped, and what is missing because of it.
+fn limit_sentence(limit: &Limit, recording: &Trace) -> String {
+    let followed = |what: &str| {
+        let of = limit.limit.map_or_else(String::new, |limit| format!(" {}", short(real_u64(limit))));
+        format!("the runtime follows only{of} {what}: what other series measured is missing")
+    };
+    let times = |what: &str| {
+        let times = if limit.count == 1 { String::new() } else { format!(", {} times", limit.count) };
+        let text = limit.text.as_deref().and_then(|text| text.lines().next());
+        let text = text.map_or_else(String::new, |text| format!(": {text}"));
+        format!("{what}{times}{text}")
+    };
+    match limit.kind {
+        LimitKind::LongStacks => format!(
+            "{} stacks have more than {} frames: the outermost ones are left out",
+            short(real_u64(limit.count)),
+            limit.limit.unwrap_or(0),
+        ),
+        LimitKind::Stacks => {
+            let samples = limit.samples.unwrap_or(0);
+            let all = u64::try_from(recording.samples.ts_ns.len()).unwrap_or(u64::MAX);
+            let stacks = if limit.count == 1 {
+                "1 stack is".to_owned()
+            } else {
+                format!("{} stacks are", short(real_u64(limit.count)))
+            };
+            let kept = limit.limit.unwrap_or(0);
+            format!(
+                "{stacks} cut after {kept} frames, in {} of {} samples ({}): their outermost frames are missing",
+                short(real_u64(samples)),
+                short(real_u64(all)),
+                percent(samples, all),
+            )
+        }
+        LimitKind::Histograms => followed("series of histograms (HistogramLimitReached)"),
+        LimitKind::TimeSeries => followed("series of meters (TimeSeriesLimitReached)"),
+        LimitKind::Metrics => times("the source of the meters failed, so values may be missing"),
+        LimitKind::Callbacks => times("an observed instrument failed, so its values are missing"),
+        LimitKind::OtherSession => times("another tool listens to the meters, so they are not recorded"),
+        LimitKind::OtherSettings => {
+            times("another tool listens to the meters, and its interval and limits apply")
+        }
+    }
 }
 
 fn events(count: u64) -> String {
@@ -84,8 +130,16 @@ mod tests {
         });
         recording.lost.truncated_at = Some(0x40);
         recording.lost.damage.note("event cut short", 0x30);
-        let file = model::FileDamage { file: "host.csv".to_owned(), what: "is no file: not read".to_owned() };
+        let file = model::FileDamage {
+            file: "host.csv".to_owned(),
+            what: "is no file: not read".to_owned(),
+            is_altered: false,
+        };
         recording.lost.files.push(file);
+        recording.missing.limits.note(LimitKind::Histograms, None);
+        recording.missing.limits.of(LimitKind::Histograms).limit = Some(100);
+        recording.missing.limits.note(LimitKind::Callbacks, Some("boom\n   at Shop.Queue"));
+        recording.missing.limits.note(LimitKind::Callbacks, Some("other"));
         recording.missing.no_rundown = true;
         (recording.missing.frames, recording.missing.unnamed_frames) = (200, 3);
         assert_eq!(
@@ -96,6 +150,8 @@ mod tests {
                 "the input breaks off at offset 0x40: what came later is not here",
                 "event cut short, at offset 0x30",
                 "host.csv is no file: not read",
+                "the runtime follows only 100 series of histograms (HistogramLimitReached): what other series measured is missing",
+                "an observed instrument failed, so its values are missing, 2 times: boom",
                 "no rundown: names of methods compiled before the recording may be missing",
                 "3 of 200 frames in samples have no name (1.50 %)",
             ]

@@ -4,7 +4,8 @@
 //! counts and sums add up over intervals and tags, quantiles do not.
 
 use base::stats::{Share, select};
-use model::{LARGEST_METERED, Sym, Trace};
+use model::{Allowance, CounterRow, LARGEST_METERED, LimitedBy, Sym, Trace};
+use report::unit;
 
 /// A published value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,23 +20,31 @@ pub struct Metered {
 
 /// The values of a counter or instrument of a kind (`value`, `rate`, `total`, `count`, `sum`, `p50` …), in order.
 pub fn metered(recording: &Trace, name: &str, kind: &str) -> Vec<Metered> {
-    let (Some(name), Some(kind)) = (recording.strings.find(name), recording.strings.find(kind)) else {
-        return Vec::new();
-    };
-    let rows = &recording.counters;
-    let named = rows.name.iter().zip(&rows.kind).enumerate().filter(|(_, of)| *of == (&name, &kind));
-    named
-        .filter_map(|(at, _)| rows.row(at))
-        // More of anything is in no recording: such a value is damaged.
-        .filter(|row| row.value.abs() <= LARGEST_METERED)
+    rows_of(recording, name, kind)
         .map(|row| Metered { ts_ns: row.ts_ns, value: row.value, tags: row.tags })
         .collect()
 }
 
-/// The sum of all values; none where none was published.
-pub fn metered_sum(recording: &Trace, name: &str, kind: &str) -> Option<f64> {
-    let values = metered(recording, name, kind);
-    (!values.is_empty()).then(|| values.iter().map(|of| of.value).sum())
+/// The values of an instrument of durations, in seconds: its unit says what they were published in. Seconds are the
+/// convention of OpenTelemetry; many libraries publish milliseconds.
+pub fn metered_seconds(recording: &Trace, name: &str, kind: &str) -> Vec<Metered> {
+    let rows = rows_of(recording, name, kind);
+    let seconds = |row: CounterRow| {
+        let value = row.value * unit::in_seconds(recording.strings.text(row.unit)).unwrap_or(1.0);
+        Metered { ts_ns: row.ts_ns, value, tags: row.tags }
+    };
+    rows.map(seconds).collect()
+}
+
+fn rows_of<'a>(recording: &'a Trace, name: &str, kind: &str) -> impl Iterator<Item = CounterRow> + 'a {
+    let wanted = recording.strings.find(name).zip(recording.strings.find(kind));
+    let rows = &recording.counters;
+    let named = rows.name.iter().zip(&rows.kind).enumerate();
+    let named = named.filter(move |(_, (name, kind))| wanted == Some((**name, **kind)));
+    named
+        .filter_map(|(at, _)| rows.row(at))
+        // More of anything is in no recording: such a value is damaged.
+        .filter(|row| row.value.abs() <= LARGEST_METERED)
 }
 
 /// The values of one moment added up over all tags, for each moment.
@@ -63,15 +72,9 @@ pub fn metered_latest(recording: &Trace, name: &str, kind: &str) -> Option<f64> 
     metered_totals(recording, name, kind).last().map(|(_, value)| *value)
 }
 
-/// The share of the machine that the process used, as often as it was published.
+/// The share of the CPU that the process may use which it used, as often as it was published.
 pub fn cpu_shares(recording: &Trace) -> Vec<(i64, f64)> {
-    let told = metered(recording, "cpu-usage", "value");
-    if !told.is_empty() {
-        return told.iter().map(|of| (of.ts_ns, of.value / 100.0)).collect();
-    }
-    let Some(cores) = processors(recording) else { return Vec::new() };
-    let rates = metered_totals(recording, "dotnet.process.cpu.time", "rate");
-    rates.into_iter().map(|(ts_ns, rate)| (ts_ns, rate / cores)).collect()
+    recording.cpu_shares()
 }
 
 /// Processors in use on average in user mode and in the kernel, from the meter of .NET 9 and later.
@@ -85,24 +88,32 @@ pub fn cpu_modes(recording: &Trace) -> Option<(f64, f64)> {
     Some((mean("user")?, mean("system")?))
 }
 
-/// The share of the machine that the process used in its busy seconds: the upper quartile of what was published, so
+/// The share of the CPU that it may use which the process used in its busy seconds: the upper quartile of what was published, so
 /// that a quiet beginning or end does not hide a busy middle.
 pub fn busy_cpu_share(recording: &Trace) -> Option<f64> {
     let mut shares: Vec<f64> = cpu_shares(recording).into_iter().map(|(_, share)| share).collect();
     select(&mut shares, Share::PerMille(750), f64::total_cmp)
 }
 
-/// Processors that the process may use, as the runtime counts them, else as the recording's header does.
+/// CPU cores that the process may use: a part of one where its control group has such a quota.
 pub fn processors(recording: &Trace) -> Option<f64> {
-    let told = metered(recording, "dotnet.process.cpu.count", "value").last().map(|of| of.value);
-    told.or(recording.exhibit.processors.map(f64::from)).filter(|count| *count >= 1.0)
+    recording.allowance().map(|allowance| allowance.cores)
+}
+
+/// What the process may use of the CPU, in words: `its limit of 0.5 cores`, `the machine's 4 cores`.
+pub fn allowance_in_words(allowance: Allowance) -> String {
+    let cores = unit::show(allowance.cores, "cores");
+    match allowance.by {
+        LimitedBy::Quota => format!("its limit of {cores}"),
+        LimitedBy::Set => format!("the {cores} that it may run on"),
+        LimitedBy::Machine => format!("the machine's {cores}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::CounterRow;
 
     fn push(recording: &mut Trace, ts_ns: i64, name: &str, kind: &str, value: f64, tags: &str) {
         let mut text = |text| recording.strings.intern(text);
@@ -119,8 +130,24 @@ mod tests {
         }
         push(&mut recording, 0, "queue", "rate", 9.0, "a");
         assert_eq!(metered_totals(&recording, "queue", "value"), [(0, 5.0), (1_000_000_000, 4.0)]);
-        assert_eq!(metered_sum(&recording, "queue", "value"), Some(9.0));
-        assert_eq!(metered_sum(&recording, "queue", "p50"), None);
+    }
+
+    #[test]
+    fn milliseconds_of_a_meter_are_not_taken_for_seconds() {
+        let mut recording = recording(1);
+        for (ts_ns, unit) in [(0, "s"), (1, "ms"), (2, "us"), (3, "")] {
+            let mut text = |text| recording.strings.intern(text);
+            let (provider, name, unit) = (text("P"), text("wait"), text(unit));
+            let (kind, tags) = (text("sum"), text("{}"));
+            recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value: 3.0, tags });
+        }
+        let seconds = metered_seconds(&recording, "wait", "sum");
+        let expected = [3.0, 3e-3, 3e-6, 3.0];
+        assert!(
+            seconds.iter().zip(expected).all(|(of, expected)| (of.value - expected).abs() < 1e-12),
+            "{seconds:?}"
+        );
+        assert_eq!(seconds.len(), 4);
     }
 
     #[test]

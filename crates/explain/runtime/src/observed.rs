@@ -29,22 +29,23 @@ pub(crate) mod tests {
         recording
     }
 
-    /// A stack of `Module!Type.Method`, the outermost first.
+    /// A stack of `Module!Type.Method` or `Module!Method`, the outermost first.
     pub(crate) fn stack(recording: &mut Trace, methods: &[&str]) -> u32 {
         methods.iter().fold(NO_ID, |parent, name| {
-            let sym = recording.strings.intern(name);
-            let known = recording.frames.name.iter().position(|of| *of == sym);
+            let whole = recording.strings.intern(name);
+            let known = recording.frames.name.iter().position(|of| *of == whole);
             let frame = known.and_then(|at| u32::try_from(at).ok()).unwrap_or_else(|| {
                 let (module, method) = name.split_once('!').unwrap();
-                let module = recording.strings.intern(module);
-                let method = recording.strings.intern(method);
+                let (class, method) = method.rsplit_once('.').unwrap_or(("", method));
+                let mut sym = |of: &str| if of.is_empty() { Sym::NONE } else { recording.strings.intern(of) };
+                let (module, declaring_type, method) = (sym(module), sym(class), sym(method));
                 let none = Sym::NONE;
                 recording.frames.push(Frame {
                     module,
-                    declaring_type: none,
+                    declaring_type,
                     method,
                     signature: none,
-                    name: sym,
+                    name: whole,
                     tier: none,
                 })
             });

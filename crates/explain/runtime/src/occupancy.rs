@@ -1,6 +1,6 @@
 //! What threads were doing on average, by what they are for: a sample of a thread over the sampler's looks is a thread.
 
-use crate::frames::{Marks, StackIndex};
+use crate::frames::StackIndex;
 use crate::sampling::{Sampling, State};
 use base::number::real_u64;
 use model::Trace;
@@ -58,7 +58,7 @@ pub fn pool_use(recording: &Trace, sampling: &Sampling, index: &StackIndex) -> P
     let mut held_up: BTreeMap<&str, u64> = BTreeMap::new();
     for group in sampling.groups.iter().filter(|group| recording.strings.text(group.kind) == "pool") {
         let threads = sampling.threads(group.samples);
-        let at_work = index.marks(group.stack).has(Marks::WORK);
+        let at_work = index.is_at_work(group.stack, true);
         match group.state {
             State::Running => of.running += threads,
             State::External if at_work => of.external += threads,
@@ -96,6 +96,7 @@ mod tests {
                 first_ts_ns: 0,
                 last_ts_ns: 0,
                 samples: 0,
+                process: model::NO_INT,
             });
         }
         let mut text = |text| recording.strings.intern(text);

@@ -3,10 +3,13 @@
 //! The sampler looks at all managed threads at once, so a thread that lives all the time has a sample a look, and the
 //! samples of any group over the looks are threads: 3.2 threads waited for locks on average. Times are of the time in
 //! which samples were taken, which may be a part of the recording.
+//!
+//! Samples of CPUs are of threads that run alone, so their groups are CPUs: 1.8 CPUs ran them on average. Without the
+//! time that a sample stands for, nothing is known of that.
 
 use crate::observed::observed_ns;
 use base::number::real_u64;
-use model::{NO_ID, Sym, Trace};
+use model::{NO_ID, Sampler, Sym, Trace};
 use rustc_hash::FxHashMap;
 
 /// What a sampled thread was doing.
@@ -91,7 +94,11 @@ impl Sampling {
             }
         }
         groups.sort_by_key(|group| (group.thread, group.first_ns, group.stack));
-        let looks = by_thread.into_values().max().unwrap_or(0);
+        let looks = match recording.session.sampler {
+            Sampler::Threads => by_thread.into_values().max().unwrap_or(0),
+            // A thread that runs all the time has a sample for each of these.
+            Sampler::Cpus { every_ns } => u64::try_from(observed_ns / every_ns?.max(1)).unwrap_or(0).max(1),
+        };
         Some(Self { observed_ns, looks, groups })
     }
 
@@ -129,6 +136,11 @@ impl RequestPaths {
             marks.entry(*thread).or_default().push((*ts_ns, *path));
         }
         Self { marks }
+    }
+
+    /// How many starts and ends of requests a thread has passed at a time.
+    pub fn passed(&self, thread: u32, ts_ns: i64) -> usize {
+        self.marks.get(&thread).map_or(0, |marks| marks.partition_point(|(at, _)| *at <= ts_ns))
     }
 
     /// The path at a time; none between requests.
@@ -173,6 +185,30 @@ mod tests {
         assert_eq!(sampling.looks, 4);
         assert_eq!(sampling.groups.len(), 2);
         assert!((sampling.threads_where(|group| group.state == State::Running) - 1.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_sample_of_a_cpu_is_cpu_time_and_the_busiest_thread_is_not_taken_for_one_that_always_runs() {
+        let mut recording = recording(1_000_000_000);
+        recording.thread_ids = vec![10];
+        let one = stack(&mut recording, &["Shop!Main"]);
+        let running = recording.strings.intern("running");
+        for ts_ns in 0..250 {
+            let none = Sym::NONE;
+            recording.samples.push(SampleRow {
+                ts_ns,
+                thread: 0,
+                stack: one,
+                kind: none,
+                state: running,
+                waiting_on: none,
+            });
+        }
+        recording.session.sampler = Sampler::Cpus { every_ns: Some(1_000_000) };
+        let sampling = Sampling::new(&recording).unwrap();
+        assert!((sampling.threads_where(|_| true) - 0.25).abs() < 1e-9);
+        recording.session.sampler = Sampler::Cpus { every_ns: None };
+        assert!(Sampling::new(&recording).is_none(), "without the time of a sample nothing follows from it");
     }
 
     #[test]

@@ -17,46 +17,31 @@ pub(crate) fn part(recording: &Trace) -> Part {
         part.missing.push("the recording has no events of the thread pool: needs the profile default");
     }
     let workers: Vec<i64> = pool.workers.iter().copied().filter(|workers| *workers != NO_INT).collect();
-    part.figure(
-        "workers.first",
-        workers.first().map(|n| real(*n)),
-        "",
-        "Workers at the first event that tells them",
-    );
-    part.figure(
-        "workers.last",
-        workers.last().map(|n| real(*n)),
-        "",
-        "Workers at the last event that tells them",
-    );
-    part.figure("workers.max", largest(&workers), "", "The most workers");
+    part.figure("workers.first", workers.first().map(|n| real(*n)), "", "Workers at first");
+    part.figure("workers.last", workers.last().map(|n| real(*n)), "", "Workers at last");
+    part.figure("workers.max", largest(&workers), "", "Workers, max");
     let adjustment = recording.strings.find("adjustment");
     let adjustments = || pool.event.iter().zip(&pool.reason).filter(|(event, _)| Some(**event) == adjustment);
     part.figure(
         "adjustments",
         seen.then(|| count(adjustments().count())),
         "",
-        "Changes of the goal for workers",
+        "Changes of the target number of workers",
     );
     let starvation = recording.strings.find("Starvation");
     let starved =
         adjustments().filter(|(_, reason)| starvation.is_some() && Some(**reason) == starvation).count();
-    part.figure(
-        "starvation",
-        seen.then(|| count(starved)),
-        "",
-        "Changes made since queued work was not taken up: starvation",
-    );
+    part.figure("starvation", seen.then(|| count(starved)), "", "Threads added because of starvation");
     let measured: Vec<f64> = pool.throughput.iter().copied().filter(|rate| rate.is_finite()).collect();
     let sum: f64 = measured.iter().sum();
     part.figure(
         "throughput.mean",
         share(sum, count(measured.len())),
         "1/s",
-        "Work items done, mean of the pool's own measurements",
+        "Work items done, mean as the pool measured",
     );
     let most = measured.iter().copied().max_by(f64::total_cmp);
-    part.figure("throughput.max", most, "1/s", "Work items done, the highest of these measurements");
+    part.figure("throughput.max", most, "1/s", "Work items done, max as the pool measured");
     part.figure(
         "observed",
         observed_ns(recording, "events").filter(|_| seen).map(|ns| real(ns) / 1e6),
@@ -78,7 +63,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
         part.series.push(Series {
             name: "workers",
             unit: "",
-            about: "Workers, the most of each piece",
+            about: "Workers over time",
             values: workers_over_time(recording),
         });
     }

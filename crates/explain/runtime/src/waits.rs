@@ -1,6 +1,6 @@
 //! Waits for handles and for monitors' signals.
 
-use crate::figure::{Tally, known, largest, millis, sum};
+use crate::figure::{Tally, add_durations, known, millis};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
 use base::number::{count, real};
@@ -27,8 +27,18 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let in_bursts = seen && recording.came_in_bursts(rows.ts_ns.iter().copied());
     let observed = observed_ns(recording, if in_bursts { "samples" } else { "events" }).filter(|_| seen);
     part.figure("observed", observed.map(|ns| real(ns) / 1e6), "ms", "Time in which waits were recorded");
-    part.figure("wait.total", seen.then(|| millis(sum(&rows.dur_ns))), "ms", "Time waited, over all threads");
-    part.figure("wait.max", largest(&rows.dur_ns).map(millis), "ms", "The longest wait");
+    if seen {
+        add_durations(
+            &mut part,
+            ["wait.total", "wait.max", "unended"],
+            &rows.dur_ns,
+            [
+                "Time waited, over all threads",
+                "The longest wait",
+                "Waits whose end was not recorded, so not their time",
+            ],
+        );
+    }
     if rows.ts_ns.is_empty() {
         return part;
     }
@@ -36,13 +46,13 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut frames = Tally::default();
     for (at, dur_ns) in rows.dur_ns.iter().enumerate() {
         let (Some(source), Some(stack)) = (rows.source.get(at), rows.stack.get(at)) else { continue };
-        let waited = known(*dur_ns).map_or(0.0, real);
-        sources.add(*source, waited);
-        frames.add(index.named_frame(recording, *stack), waited);
+        let waited = known(*dur_ns).map(real);
+        sources.add_known(*source, waited);
+        frames.add_known(index.named_frame(recording, *stack), waited);
     }
     let list = |name, about, tally: &Tally| {
-        let rows = tally.rows(recording);
-        let rows = rows.map(|(name, times, ns)| Row { name, values: vec![Some(millis(ns)), Some(times)] });
+        let rows = tally.known_rows(recording);
+        let rows = rows.map(|(name, times, ns)| Row { name, values: vec![ns.map(millis), Some(times)] });
         List::ranked(name, about, WAITS, rows.collect())
     };
     part.lists.push(list("sources", "What was waited for", &sources));

@@ -8,7 +8,7 @@ use crate::shape::ROOT;
 pub struct MethodRow {
     /// The number of the name in the shape.
     pub name: u32,
-    /// Where it was the innermost frame.
+    /// Where it was the innermost frame, or what stands for it was: a stop for the sampler, a frame without a name.
     pub own: f64,
     /// Where it was anywhere in the stack, counted once a stack however often it calls itself.
     pub total: f64,
@@ -43,6 +43,8 @@ pub fn methods(profile: &Profile) -> Methods {
     let mut rows = vec![empty; shape.names.len()];
     // How often each name is in the stack of the node at hand, in a walk that enters and leaves every node.
     let mut active = vec![0u32; shape.names.len()];
+    // The names that are in the stack of the node at hand and say what runs, the innermost last.
+    let mut acting: Vec<usize> = Vec::new();
     let mut steps: Vec<(u32, bool)> = Vec::new();
     let visit = |node: u32| profile.weight(node) != 0.0 || profile.weight_against(node) != 0.0;
     let enter_children = |steps: &mut Vec<(u32, bool)>, node: u32| {
@@ -51,18 +53,31 @@ pub fn methods(profile: &Profile) -> Methods {
     enter_children(&mut steps, ROOT);
     while let Some((node, enters)) = steps.pop() {
         let name = shape.name_of(node) as usize;
-        let (Some(active), Some(row)) = (active.get_mut(name), rows.get_mut(name)) else { continue };
+        let stands_in = shape.names.get(name).is_some_and(|name| name.stands_in);
+        let (Some(active), true) = (active.get_mut(name), name < rows.len()) else { continue };
         if !enters {
             *active -= 1;
+            if !stands_in {
+                acting.pop();
+            }
             continue;
         }
-        row.own += profile.own(node);
+        if !stands_in {
+            acting.push(name);
+        }
+        // A frame that only stands for its caller leaves to it what it weighs itself.
+        if let Some(row) = rows.get_mut(acting.last().copied().unwrap_or(name)) {
+            row.own += profile.own(node);
+            if let Some(own) = &mut row.own_against {
+                *own += profile.own_against(node);
+            }
+        }
+        let Some(row) = rows.get_mut(name) else { continue };
         let outermost = *active == 0;
         if outermost {
             row.total += profile.weight(node);
         }
-        if let (Some(own), Some(total)) = (&mut row.own_against, &mut row.total_against) {
-            *own += profile.own_against(node);
+        if let Some(total) = &mut row.total_against {
             *total += if outermost { profile.weight_against(node) } else { 0.0 };
         }
         *active += 1;
@@ -87,5 +102,11 @@ mod tests {
     fn a_method_that_calls_itself_counts_once_a_stack() {
         let recording = recording(&[(&["A!f", "A!g", "A!f", "A!f"], 3), (&["A!g"], 2)]);
         assert_eq!(method_lines(&recording), "A!f own 3 total 3\nA!g own 2 total 5\n");
+    }
+
+    #[test]
+    fn what_stands_for_its_caller_is_no_hot_spot() {
+        let recording = recording(&[(&["A!f", "A!g", "?"], 3), (&["A!f"], 2)]);
+        assert_eq!(method_lines(&recording), "A!g own 3 total 3\nA!f own 2 total 5\n? own 0 total 3\n");
     }
 }

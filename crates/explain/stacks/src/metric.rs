@@ -126,9 +126,7 @@ impl Metric {
                 "Time from Method/JittingStarted to Method/LoadVerbose, by the stack that needed the method."
             }
             Self::Collections => "How often a collection was triggered, by the stack of GC/Triggered.",
-            Self::GcPause => {
-                "How long the program stood still for collections, by the stack that triggered each."
-            }
+            Self::GcPause => "How long collections paused the program, by the stack that triggered each.",
             Self::Event(..) => "How often this event was sent, by the stack that it came with.",
         }
     }

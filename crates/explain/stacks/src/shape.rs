@@ -96,6 +96,8 @@ pub struct Name {
     pub short: String,
     /// Whose code it is.
     pub class: NameClass,
+    /// Whether it says nothing of what ran, so that its caller stands for it.
+    pub stands_in: bool,
 }
 
 /// A tree of stacks, shaped. Node 0 is above all, node 1 stands for rows without a stack.
@@ -257,7 +259,12 @@ struct FrameNames {
 
 impl FrameNames {
     fn new(recording: &Trace, index: &StackIndex, shaping: &Shaping) -> Self {
-        let special = |text: &str| Name { full: text.into(), short: text.into(), class: NameClass::Unknown };
+        let special = |text: &str| Name {
+            full: text.into(),
+            short: text.into(),
+            class: NameClass::Unknown,
+            stands_in: false,
+        };
         let mut names = vec![special(ALL), special(NO_STACK)];
         let mut known: FxHashMap<String, u32> = FxHashMap::default();
         let frames = &recording.frames;
@@ -283,7 +290,9 @@ impl FrameNames {
                     GroupBy::Type => full.rsplit('!').next().unwrap_or(full).to_owned(),
                     _ => full.clone(),
                 };
-                names.push(Name { full: full.clone(), short, class });
+                let by_method = matches!(shaping.group, GroupBy::Method);
+                let stands_in = by_method && index.stands_in(number);
+                names.push(Name { full: full.clone(), short, class, stands_in });
                 next
             });
             of_frame.push(name);

@@ -31,9 +31,11 @@ fn frame(recording: &mut Trace, name: &str) -> u32 {
     if let Some(at) = recording.frames.name.iter().position(|of| *of == sym) {
         return u32::try_from(at).unwrap();
     }
-    let (module, method) = name.split_once('!').unwrap();
-    let [module, method] = [module, method].map(|text| recording.strings.intern(text));
     let none = Sym::NONE;
+    // Code whose name is lost is `?`.
+    let (module, method) = name.split_once('!').unwrap_or_default();
+    let [module, method] =
+        [module, method].map(|text| if text.is_empty() { none } else { recording.strings.intern(text) });
     recording.frames.push(Frame {
         module,
         declaring_type: none,

@@ -23,7 +23,7 @@ pub struct Lane {
     pub shape: Shape,
     /// The most rows in any second, if the values are a rate of rows. The rate of a short piece says little: 16 exceptions
     /// within a millisecond are not 16,000 per second.
-    pub busiest_second: Option<f64>,
+    pub busiest_second: Option<Busiest>,
     /// Rows of the range that are not in the values: a piece that was hardly observed gives no rate, a request without
     /// an end has no latency, a short pause beside a long one in the same piece is not kept.
     pub left_out: u64,
@@ -63,6 +63,23 @@ pub struct Stretch {
     pub dur_ns: i64,
     /// What kind it is of.
     pub class: &'static str,
+}
+
+/// The second with the most rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Busiest {
+    /// How many rows.
+    pub rows: usize,
+    /// From the first of them to the last.
+    pub within_ns: i64,
+}
+
+impl Busiest {
+    /// Whether they happened at once rather than over the second.
+    pub fn is_at_once(&self) -> bool {
+        const AT_ONCE_NS: i64 = 100_000_000;
+        self.rows > 1 && self.within_ns < AT_ONCE_NS
+    }
 }
 
 impl Lane {

@@ -7,7 +7,7 @@ pub(crate) mod pool;
 pub(crate) mod requests;
 
 use crate::grid::{Grid, Spread};
-use crate::lane::{Lane, Layer, Shape};
+use crate::lane::{Busiest, Lane, Layer, Shape};
 use crate::observed::{Observed, Per, Pieces};
 use crate::published;
 use base::number::{count, real};
@@ -65,16 +65,19 @@ fn whole(count: f64) -> u64 {
 }
 
 /// The most of these times within any second. O(times).
-fn busiest_second(ascending: &[i64]) -> f64 {
+fn busiest_second(ascending: &[i64]) -> Busiest {
     let mut first = 0;
-    let mut most = 0;
+    let mut most = Busiest::default();
     for (last, to) in ascending.iter().enumerate() {
         while ascending.get(first).is_some_and(|from| to.saturating_sub(*from) >= 1_000_000_000) {
             first += 1;
         }
-        most = most.max(last + 1 - first);
+        let (rows, from) = (last + 1 - first, ascending.get(first).copied().unwrap_or(*to));
+        if rows > most.rows {
+            most = Busiest { rows, within_ns: to.saturating_sub(from) };
+        }
     }
-    count(most)
+    most
 }
 
 impl<'a> Ground<'a> {
@@ -196,5 +199,21 @@ pub(crate) fn without_empty(layers: Vec<Layer>) -> Vec<Layer> {
         layers.into_iter().filter(is_there).collect()
     } else {
         layers.into_iter().take(1).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sixteen_exceptions_within_a_millisecond_are_not_a_rate() {
+        let burst: Vec<i64> = (0..16).map(|at| 2_000_000_000 + at * 86_000).chain([9_000_000_000]).collect();
+        let busiest = busiest_second(&burst);
+        assert_eq!((busiest.rows, busiest.within_ns, busiest.is_at_once()), (16, 1_290_000, true));
+        let spread: Vec<i64> = (0..16).map(|at| at * 60_000_000).collect();
+        assert!(!busiest_second(&spread).is_at_once());
+        assert!(!busiest_second(&[7]).is_at_once());
+        assert_eq!(busiest_second(&[]), Busiest::default());
     }
 }

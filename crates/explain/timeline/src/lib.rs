@@ -23,7 +23,7 @@ mod testing;
 mod ticks;
 
 pub use grid::{MOST_PIECES, Span};
-pub use lane::{Lane, Layer, Shape, Stretch};
+pub use lane::{Busiest, Lane, Layer, Shape, Stretch};
 pub use ticks::{Tick, ticks};
 
 use grid::Grid;

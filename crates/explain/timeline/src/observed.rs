@@ -86,6 +86,11 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
+    /// The observed nanoseconds of each piece.
+    pub(crate) fn ns(&self) -> &[f64] {
+        &self.ns
+    }
+
     /// The observed share of each piece.
     pub(crate) fn shares(&self, grid: &Grid) -> Vec<f64> {
         self.ns.iter().zip(grid.widths()).map(|(ns, width)| (ns / width).clamp(0.0, 1.0)).collect()

@@ -3,6 +3,7 @@
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
 use crate::words::{counted, is_one, listed, ms, number, only, plain, share, was, when};
+use model::{LimitedBy, Sampler};
 use report::Series;
 use runtime::{Occupancy, written_name};
 
@@ -14,7 +15,14 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let mean = mean(&shares);
     let modes = runtime::cpu_modes(facts.recording);
     let all = facts.sampling.as_ref().map(|of| sum(&runtime::occupancy(facts.recording, of)));
-    topic.figure("share", mean, "share", "The machine's processors used, on average");
+    // Of samples of CPUs nothing follows for threads that were on none.
+    let of_cpus = facts.recording.session.sampler != Sampler::Threads;
+    let ran = if of_cpus {
+        "Threads that a CPU ran, on average"
+    } else {
+        "Threads that ran managed code, on average"
+    };
+    topic.figure("share", mean, "share", "Of the CPU that the process may use: used on average");
     topic.figure(
         "share.busy",
         runtime::busy_cpu_share(facts.recording),
@@ -22,22 +30,31 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "Used in the busier seconds: a quarter was above",
     );
     topic.figure("processors", facts.cores, "", "Processors that the process may use");
+    let throttled = runtime::throttled(facts.recording);
+    topic.figure(
+        "throttled.share",
+        throttled.map(|of| of.share),
+        "share",
+        "Periods in which the limit of its control group stopped the process",
+    );
+    topic.figure(
+        "throttled.time",
+        throttled.map(|of| of.stopped_ms),
+        "ms",
+        "Time that the limit stopped it, over all cores",
+    );
     topic.figure("user", modes.map(|(user, _)| user), "", "Processors in user mode, on average");
     topic.figure("system", modes.map(|(_, system)| system), "", "Processors in the kernel, on average");
-    topic.figure(
-        "threads.running",
-        all.map(|of| of.running),
-        "",
-        "Threads that ran managed code, on average",
-    );
-    topic.figure("threads.waiting", all.map(|of| of.waiting), "", "Threads that waited, on average");
+    topic.figure("threads.running", all.map(|of| of.running), "", ran);
+    let known = all.filter(|_| !of_cpus);
+    topic.figure("threads.waiting", known.map(|of| of.waiting), "", "Threads that waited, on average");
     topic.figure(
         "threads.external",
-        all.map(|of| of.external),
+        known.map(|of| of.external),
         "",
         "Threads outside managed code, on average",
     );
-    topic.figure("looks", looks(facts), "1/s", "Looks of the sampler");
+    topic.figure("looks", looks(facts).filter(|_| !of_cpus), "1/s", "Samples per second");
     topic.figure(
         "sampler.share",
         sampler_share(facts),
@@ -50,10 +67,16 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.list_of(part, "user_code", 5);
     topic.list_of(part, "waiting_on", 6);
     used(&mut topic, facts, mean);
-    sampler(&mut topic, facts);
-    states(&mut topic, facts, all);
+    if of_cpus {
+        sampler_of_cpus(&mut topic, facts, all);
+    } else {
+        sampler(&mut topic, facts);
+        states(&mut topic, facts, all);
+    }
     methods(&mut topic, facts);
-    bias(&mut topic);
+    if !of_cpus {
+        bias(&mut topic);
+    }
     saturation(&mut topic, facts);
     who(&mut topic, facts);
     waits(&mut topic, facts);
@@ -114,14 +137,14 @@ fn sampler_share(facts: &Facts<'_>) -> Option<f64> {
 fn used(topic: &mut Topic, facts: &Facts<'_>, mean: Option<f64>) {
     let shares = match (mean, runtime::busy_cpu_share(facts.recording), facts.cores) {
         (Some(mean), Some(busy), Some(cores)) => format!(
-            "Here the process used {} of its {} on average and more than {} in the busiest quarter of the seconds: {} in use.",
+            "Here the process used {} of {} on average and more than {} in the busiest quarter of the seconds: {} in use.",
             share(mean),
-            counted(cores, "processor", "processors"),
+            facts.recording.allowance().map_or_else(|| cores_in_words(cores), runtime::allowance_in_words),
             share(busy),
-            counted(mean * cores, "processor", "processors")
+            cores_in_words(mean * cores)
         ),
         (Some(mean), Some(busy), None) => format!(
-            "Here the process used {} of the machine on average and more than {} in the busiest quarter of the seconds.",
+            "Here the process used {} of its processors on average and more than {} in the busiest quarter of the seconds.",
             share(mean),
             share(busy)
         ),
@@ -171,6 +194,32 @@ fn sampler(topic: &mut Topic, facts: &Facts<'_>) {
             ),
             looks,
             plain("Samples of a group over the number of looks are threads: that many were there on average."),
+        ],
+    );
+}
+
+/// What `dotnet-trace collect-linux` samples.
+fn sampler_of_cpus(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
+    let Sampler::Cpus { every_ns } = facts.recording.session.sampler else { return };
+    let samples = counted(facts.value("cpu", "samples").unwrap_or(0.0), "sample", "samples");
+    let every = every_ns.map(|ns| ms(crate::facts::real(ns) / 1e6));
+    let seen = match (every, all) {
+        (Some(every), Some(of)) => format!(
+            "Here each of the {samples} stands for {every} of CPU time: {} on average.",
+            counted(of.running, "CPU ran the process", "CPUs ran the process")
+        ),
+        _ => format!(
+            "Here there are {samples}; how much CPU time each stands for, the recording does not say, so shares are of the samples alone."
+        ),
+    };
+    topic.say(
+        "sampler",
+        &[
+            plain(
+                "The kernel's sampler interrupts each CPU after equal amounts of time and writes down the stack of the thread that runs there: managed, native and kernel \
+                 code alike, wherever the thread is. A thread that waits is on no CPU and has no sample, so nothing here says how long anything waited.",
+            ),
+            seen,
         ],
     );
 }
@@ -227,27 +276,10 @@ fn methods(topic: &mut Topic, facts: &Facts<'_>) {
                  is responsible; a framework's method with a large own share is answered by the caller that asks for it so often.",
             ),
             only(!own.is_empty(), || format!("Most often innermost in running samples: {}.", listed(&own))),
-            stops(&top),
+            plain("A thread that stopped for the sampler in a poll of the runtime's, or in code without a name, counts for the caller."),
             only(!user.is_empty(), || format!("The service's own methods that running samples were in or called from: {}.", listed(&user))),
         ],
     );
-}
-
-/// What the names mean that are no work of anyone's.
-fn stops(rows: &[(&str, f64)]) -> String {
-    let among = |part: &str| rows.iter().any(|(name, _)| name.contains(part));
-    let unnamed = rows.iter().any(|(name, _)| *name == "?" || name.ends_with("!?"));
-    let notes = [
-        (
-            among("PollGC"),
-            "PollGC is the safe point at which a thread stopped for the sampler, so its caller is what ran",
-        ),
-        (among("WorkerThreadStart"), "WorkerThreadStart is a worker that looks for work"),
-        (among("Enter_Slowpath"), "Enter_Slowpath is a thread at the door of a lock"),
-        (unnamed, "? is code whose name the recording does not have"),
-    ];
-    let notes: Vec<String> = notes.iter().filter(|(seen, _)| *seen).map(|(_, note)| plain(note)).collect();
-    only(!notes.is_empty(), || format!("Of the names in the list, {}.", notes.join("; ")))
 }
 
 fn bias(topic: &mut Topic) {
@@ -277,9 +309,39 @@ fn saturation(topic: &mut Topic, facts: &Facts<'_>) {
                  second looks idle.",
             ),
             busy,
+            limit(facts),
             plain("Below saturation, latency is waiting for something else, and a faster method does not shorten it; at saturation every method that gets cheaper shortens the queue for all."),
         ],
     );
+}
+
+fn cores_in_words(cores: f64) -> String {
+    report::unit::show(cores, "cores")
+}
+
+/// What limits the process, and whether it was felt.
+fn limit(facts: &Facts<'_>) -> String {
+    let Some(allowance) = facts.recording.allowance() else { return String::new() };
+    let what = match allowance.by {
+        LimitedBy::Quota => {
+            format!("The limit here is the quota of its control group, {}.", cores_in_words(allowance.cores))
+        }
+        LimitedBy::Set => format!(
+            "The limit here is the set of cores that it may run on, {}.",
+            cores_in_words(allowance.cores)
+        ),
+        LimitedBy::Machine => {
+            format!("Nothing but the machine with {} limits it here.", cores_in_words(allowance.cores))
+        }
+    };
+    let throttled = runtime::throttled(facts.recording).map_or_else(String::new, |of| {
+        format!(
+            " It was stopped by that quota (throttled) in {} of the periods, for {} over all cores.",
+            share(of.share),
+            ms(of.stopped_ms)
+        )
+    });
+    what + &throttled
 }
 
 fn who(topic: &mut Topic, facts: &Facts<'_>) {
@@ -294,9 +356,14 @@ fn who(topic: &mut Topic, facts: &Facts<'_>) {
         &[
             plain("The program is not alone on its processors: the compiler, the collector, the sampler and exceptions take their part."),
             when(compiling, |of| format!("Compiling took {} of the processors' time at most, by the time from its beginnings to its ends.", share(of))),
-            when(paused, |of| format!("For the collector the program stood still {} of the time; its own threads work in that time, and beside it in background collections.", share(of))),
+            when(paused, |of| format!("The GC paused the program {} of the time; its own threads work in that time, and also beside the program in background collections.", share(of))),
             when(thrown, |rate| {
-                format!("{} a second {} thrown; each costs some microseconds of unwinding (several times that before .NET 9), more with deep stacks and with async methods, which throw again at each await.", counted(rate, "exception", "exceptions"), was(rate))
+                let within = facts.value("exceptions", "within").zip(facts.value("exceptions", "count"));
+                let thrown = within.map_or_else(
+                    || format!("{} a second {} thrown", counted(rate, "exception", "exceptions"), was(rate)),
+                    |(within, count)| format!("{} were thrown within {}", counted(count, "exception", "exceptions"), ms(within)),
+                );
+                format!("{thrown}; each costs some microseconds of unwinding (several times that before .NET 9), more with deep stacks and with async methods, which throw again at each await.")
             }),
         ],
     );
@@ -316,11 +383,11 @@ fn waits(topic: &mut Topic, facts: &Facts<'_>) {
         let place = if name.is_empty() { String::new() } else { format!(", most of it in {}", written_name(name)) };
         let owners = if first.owners > 0.0 { format!(", held by {}", counted(first.owners, "thread", "different threads")) } else { String::new() };
         format!(
-            "Locks that another thread held were waited for {}, at {}; for the one that cost most {} waited {} together{owners}{place}.",
+            "Locks that another thread held were waited for {}, at {}; for the one that cost most {} waited{}{owners}{place}.",
             if is_one(all) { "once".to_owned() } else { format!("{} times", number(all)) },
             counted(crate::facts::real(i64::try_from(locks.len()).unwrap_or(0)), "address", "different addresses"),
             counted(first.waiters, "thread", "threads"),
-            ms(first.waited_ms)
+            first.waited_ms.map_or_else(String::new, |waited| format!(" {} together", ms(waited)))
         )
     });
     topic.say(

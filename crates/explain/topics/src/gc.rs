@@ -20,14 +20,9 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "",
         "Collections of generation 2 that ran beside the program",
     );
-    topic.figure("induced", of("induced"), "", "Collections that the program called for");
-    topic.figure("pause.total", of("pause.total"), "ms", "Time that the program stood still for collections");
-    topic.figure(
-        "pause.share",
-        of("pause.share"),
-        "share",
-        "The share of the observed time that it stood still so",
-    );
+    topic.figure("induced", of("induced"), "", "Collections asked for by code or the runtime");
+    topic.figure("pause.total", of("pause.total"), "ms", "Time that the GC paused the program");
+    topic.figure("pause.share", of("pause.share"), "share", "Share of the observed time spent paused");
     topic.figure("pause.max", of("pause.max"), "ms", "The longest pause");
 
     let of_kind = |wanted| kinds.iter().find(|of| of.kind == wanted);
@@ -207,7 +202,9 @@ fn meaning(reason: &str) -> &'static str {
             "the budget of the large object heap was used up, which takes a collection of generation 2"
         }
         "Induced" => "the program called GC.Collect, and waits for it",
-        "InducedNotForced" => "the program or a library asked for one if the collector finds it worth it",
+        "InducedNotForced" => {
+            "the program or a library asked for one that need not be done, or the runtime did since many threads had ended"
+        }
         "InducedCompacting" => "the program asked for one that compacts",
         "InducedLowMemory" | "LowMemory" | "LowMemoryHost" | "LowMemoryHostBlocking" => {
             "the system or its limit was short of memory"
@@ -249,7 +246,7 @@ fn pauses(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
     let of = |name| facts.value("gc", name);
     let total = match (of("pause.total"), of("pause.max"), of("pause.share")) {
         (Some(total), Some(longest), Some(of_time)) => format!(
-            "Here the program stood still for it {} in all, {} of the time; {} at the longest.",
+            "Here it paused the program for {} in all, {} of the time; {} at the longest.",
             ms(total),
             share(of_time),
             ms(longest)
@@ -264,7 +261,7 @@ fn pauses(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
             Some(if is_one(of.count) {
                 format!("{name} {}", ms(middle))
             } else {
-                format!("{name} {} (at most {})", ms(middle), ms(longest))
+                format!("{name} {} (max {})", ms(middle), ms(longest))
             })
         })
         .collect();

@@ -215,7 +215,8 @@ fn osr(topic: &mut Topic, of: &Compilation) {
 }
 
 fn ready(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
-    let loaded = only(of.loaded_only > 0.0, || {
+    // Without any beginning of compiling, code without one says nothing.
+    let loaded = only(of.loaded_only > 0.0 && of.all.methods > 0.0, || {
         format!(
             "{} here {} loaded without compiling, as precompiled code is, or {} before the recording.",
             counted(of.loaded_only, "method", "methods"),
@@ -288,4 +289,25 @@ fn dynamic(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
             none,
         ],
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{JitRow, NO_ID, NO_INT, Trace};
+
+    #[test]
+    fn compiling_without_times_is_not_told_as_compiling_in_no_time() {
+        let mut recording = Trace::default();
+        let [method, tier] = ["Shop!Price()", "Optimized"].map(|text| recording.strings.intern(text));
+        let (ts_ns, dur_ns, thread, il_bytes, native_bytes, stack) = (0, NO_INT, 0, 10, 30, NO_ID);
+        recording.jit.push(JitRow { ts_ns, dur_ns, thread, method, il_bytes, native_bytes, tier, stack });
+        let topic = crate::facts::told(&recording, topic);
+        assert!(topic.figures.iter().all(|of| of.unit != "ms"), "{:?}", topic.figures);
+        let tiers = topic.lists.iter().find(|list| list.name == "tiers").unwrap();
+        assert_eq!(tiers.rows[0].values, [Some(1.0), None]);
+        let text = topic.text();
+        assert!(!text.contains(" 0 ms") && !text.contains("loaded without compiling"), "{text}");
+        assert!(topic.missing.iter().any(|text| text.contains("level 5")), "{:?}", topic.missing);
+    }
 }

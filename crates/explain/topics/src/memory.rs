@@ -36,7 +36,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "Memory that the collector held, told last",
     );
     topic.figure("working.set", working_set(facts), "B", "Memory of the process that is in use, told last");
-    topic.figure("pinned.objects", pinned(facts), "", "Pinned objects that a collection met at most");
+    topic.figure("pinned.objects", pinned(facts), "", "Pinned objects that a collection met, max");
     topic.figure("finalized", finalized(facts), "", "Finalizers that ran");
     topic.course_of(part, "bytes");
     topic.list_of(part, "types", 8);

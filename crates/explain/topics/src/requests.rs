@@ -21,14 +21,14 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.figure("unfinished", of("unfinished"), "", "Requests whose end was not recorded");
     topic.figure("mean", work.map(|work| work.mean_seconds() * 1e3), "ms", "What one took on average");
     topic.figure("in_flight.mean", flight.as_ref().map(|of| of.mean), "", "Requests under way, on average");
-    topic.figure("in_flight.most", flight.as_ref().map(|of| of.most), "", "Requests under way, at most");
+    topic.figure("in_flight.most", flight.as_ref().map(|of| of.most), "", "Requests under way, max");
     topic.figure(
         "mean.little",
         flight.as_ref().and_then(|of| of.mean_seconds).map(|s| s * 1e3),
         "ms",
         "What one took on average, by Little's law",
     );
-    topic.figure("connections", connections(facts), "", "Open connections, at most when asked");
+    topic.figure("connections", connections(facts), "", "Open connections, max when read");
     topic.course_of(part, "began");
     topic.series.extend(flight.as_ref().map(|of| of.course.clone()));
     topic.list_of(part, "paths", 8);
@@ -61,7 +61,11 @@ fn path(topic: &mut Topic, facts: &Facts<'_>) {
     let count = facts.recording.ended_requests().map_or_else(String::new, |of| {
         let by = match of.by {
             CountedBy::Events => "recorded",
+            CountedBy::Meter if facts.recording.requests_are_partial() => {
+                "counted by the meter, which leaves some routes out"
+            }
             CountedBy::Meter => "counted by the meter",
+            CountedBy::Counter => "counted by the event counter",
             CountedBy::Bursts => "recorded in bursts",
         };
         let requests = counted(of.count, "request", "requests");

@@ -19,7 +19,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let done = course(facts, &DONE);
     topic.figures_of(part, &["workers.first", "workers.last", "workers.max", "adjustments"]);
     let of = |name| facts.value("threadpool", name);
-    topic.figure("starvation", of("starvation"), "", "Changes made since no queued work was taken up");
+    topic.figure("starvation", of("starvation"), "", "Threads added because of starvation");
     topic.figure(
         "throughput.mean",
         of("throughput.mean"),
@@ -124,7 +124,7 @@ fn workers(topic: &mut Topic, facts: &Facts<'_>) {
     let of = |name| facts.value("threadpool", name);
     let course = match (of("workers.first"), of("workers.max"), of("workers.last")) {
         (Some(first), Some(max), Some(last)) => format!(
-            "Here the pool told of {} at first, {} at most and {} at last.",
+            "Here the pool reported {} at first, max {}, and {} at last.",
             counted(first, "worker", "workers"),
             number(max),
             number(last)
@@ -158,7 +158,7 @@ fn climbing(topic: &mut Topic, facts: &Facts<'_>) {
     let measured =
         match (facts.value("threadpool", "throughput.mean"), facts.value("threadpool", "throughput.max")) {
             (Some(mean), Some(max)) => {
-                format!("It measured {} items a second on average, at most {}.", number(mean), number(max))
+                format!("It measured {} items per second on average, max {}.", number(mean), number(max))
             }
             _ => String::new(),
         };
@@ -266,7 +266,7 @@ fn occupancy(topic: &mut Topic, used: Option<&PoolUse>) {
 fn starvation(topic: &mut Topic, queue: &[f64], done: &[f64]) {
     let waiting = match (most(queue), mean(queue)) {
         (Some(most), Some(mean)) => format!(
-            "Here {} waited on average when the counter was read, {} at most.",
+            "Here {} waited on average when the counter was read, max {}.",
             counted(mean, "item", "items"),
             number(most)
         ),

@@ -95,7 +95,8 @@ impl Topic {
     ) {
         if let Some(value) = value.filter(|value| value.is_finite()) {
             // An empty sum is -0.0.
-            self.figures.push(Figure { name, value: Some(value + 0.0), unit, about });
+            let value = Some(value + 0.0);
+            self.figures.push(Figure { name, value, unit, about, partial: false, source: None });
         }
     }
 

@@ -98,7 +98,10 @@ fn figures(lane: &Lane, span: Span) -> String {
         Shape::Area { stacked, layers } => {
             let name = layers.first().map_or("", |layer| layer.name);
             let most = match (lane.busiest_second, most) {
-                (Some(most), _) => format!("most {} in a second", short(most)),
+                (Some(of), _) if of.is_at_once() => {
+                    format!("most {} within {}", short(count(of.rows)), duration(real(of.within_ns) / 1e6))
+                }
+                (Some(of), _) => format!("most {} in a second", short(count(of.rows))),
                 (None, Some(most)) => format!("most {}", value(most)),
                 (None, None) => String::new(),
             };

@@ -8,7 +8,7 @@
 //!
 //! Time in between is unknown and has no sample: it is never given to the stack that happened to be seen last.
 
-use model::Trace;
+use model::{Sampler, Trace};
 use rustc_hash::FxHashMap;
 
 /// A look that is later than so many usual intervals is not the next one.
@@ -26,6 +26,10 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) fn new(recording: &Trace) -> Self {
         let samples = &recording.samples;
+        if let Sampler::Cpus { every_ns: Some(every_ns) } = recording.session.sampler {
+            // Between two samples of a CPU the thread may have waited: each stands for itself alone.
+            return Self { interval_ns: Some(every_ns), ns: vec![every_ns; samples.ts_ns.len()] };
+        }
         let mut last: FxHashMap<u32, usize> = FxHashMap::default();
         let mut gaps: Vec<Option<i64>> = vec![None; samples.ts_ns.len()];
         for (row, (ts_ns, thread)) in samples.ts_ns.iter().zip(&samples.thread).enumerate() {
@@ -68,6 +72,17 @@ mod tests {
         let ms = 1_000_000;
         assert_eq!(held.interval_ns, Some(10 * ms));
         assert_eq!(held.ns, [10, 10, 30, 10, 10, 10].map(|of| of * ms));
+    }
+
+    #[test]
+    fn a_sample_of_a_cpu_stands_for_itself_alone() {
+        let mut builder = Builder::default();
+        for at in [0, 10, 500] {
+            builder.sample(at, 1, "running", None, &["A"]);
+        }
+        let mut recording = builder.done();
+        recording.session.sampler = Sampler::Cpus { every_ns: Some(2_000_000) };
+        assert_eq!(Held::new(&recording).ns, [2_000_000; 3]);
     }
 
     #[test]

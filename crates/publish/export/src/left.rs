@@ -58,6 +58,9 @@ pub fn lost(recording: &Trace) -> Vec<LeftOut> {
         ));
     }
     left.extend(damage(&recording.lost));
+    for limit in recording.missing.limits.all() {
+        left.push(LeftOut::new(format!("a limit was reached: {}", limit.kind.name()), limit.count));
+    }
     if recording.missing.unnamed_frames > 0 {
         left.push(LeftOut::new("names of frames in samples: they are ?", recording.missing.unnamed_frames));
     }

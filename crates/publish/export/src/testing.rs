@@ -27,7 +27,8 @@ impl Builder {
         self.recording.thread_ids.push(id);
         let thread = u32::try_from(self.recording.thread_ids.len() - 1).unwrap();
         let (name, kind) = (Sym::NONE, self.text("pool"));
-        let row = ThreadRow { thread: id, name, kind, first_ts_ns: 0, last_ts_ns: 0, samples: 0 };
+        let row =
+            ThreadRow { thread: id, name, kind, first_ts_ns: 0, last_ts_ns: 0, samples: 0, process: NO_INT };
         self.recording.threads.push(row);
         thread
     }

@@ -41,15 +41,16 @@ pub(crate) fn os_id(recording: &Trace, thread: u32) -> i64 {
 #[derive(Debug)]
 pub(crate) struct Names<'a> {
     recording: &'a Trace,
-    /// By the operating system's numbers, as the table has them.
-    rows: BTreeMap<i64, (Sym, Sym)>,
+    /// By the operating system's numbers of process and thread, as the table has them.
+    rows: BTreeMap<(i64, i64), (Sym, Sym)>,
 }
 
 impl<'a> Names<'a> {
     pub(crate) fn new(recording: &'a Trace) -> Self {
         let threads = &recording.threads;
         let texts = threads.name.iter().zip(&threads.kind);
-        let rows = threads.thread.iter().zip(texts).map(|(of, (name, kind))| (*of, (*name, *kind)));
+        let ids = threads.process.iter().copied().zip(threads.thread.iter().copied());
+        let rows = ids.zip(texts).map(|(ids, (name, kind))| (ids, (*name, *kind)));
         Self { recording, rows: rows.collect() }
     }
 
@@ -59,7 +60,13 @@ impl<'a> Names<'a> {
     }
 
     fn row(&self, thread: u32) -> Option<(Sym, Sym)> {
-        self.rows.get(self.recording.thread_ids.get(thread as usize)?).copied()
+        let id = *self.recording.thread_ids.get(thread as usize)?;
+        self.rows.get(&(self.process(thread).unwrap_or(NO_INT), id)).copied()
+    }
+
+    /// The process, of a recording of several.
+    fn process(&self, thread: u32) -> Option<i64> {
+        self.recording.thread_processes.get(thread as usize).copied().filter(|id| *id != NO_INT)
     }
 
     /// Its name, its kind and its number, as far as they are known.
@@ -67,11 +74,15 @@ impl<'a> Names<'a> {
         let name = self.row(thread).and_then(|(name, _)| self.recording.strings.get(name));
         let id = os_id(self.recording, thread);
         let id = if id < 0 { "not known".to_owned() } else { id.to_string() };
-        match (name.filter(|name| !name.is_empty()), self.kind(thread)) {
+        let label = match (name.filter(|name| !name.is_empty()), self.kind(thread)) {
             (Some(name), Some(kind)) => format!("{name} ({kind} {id})"),
             (Some(name), None) => format!("{name} ({id})"),
             (None, Some(kind)) => format!("{kind} {id}"),
             (None, None) => format!("thread {id}"),
+        };
+        match self.process(thread) {
+            Some(process) => format!("{label} of process {process}"),
+            None => label,
         }
     }
 }

@@ -69,7 +69,7 @@ impl KindOfPages for BenchPages {
         },
     ];
     const PARTS: &'static [PartPlace] =
-        &[PartPlace { id: "benchmarks", title: "Benchmarks", tab: "/measurements" }];
+        &[PartPlace { id: "benchmarks", title: "Benchmarks", tab: "/measurements", first: None }];
     const TIME: Option<TimeLine<Self>> = None;
     const QUESTIONS: &'static [(&'static str, &'static str)] = &[
         (

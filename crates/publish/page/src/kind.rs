@@ -172,6 +172,8 @@ pub(crate) struct PartPlace {
     pub(crate) title: &'static str,
     /// The path of the tab that shows more of it.
     pub(crate) tab: &'static str,
+    /// The list whose first rows the summary shows.
+    pub(crate) first: Option<&'static str>,
 }
 
 impl<K: KindOfPages> Tab<K> {

@@ -35,6 +35,7 @@ pub use tour::Tour;
 
 use model::{Evidence, Kind, Tables};
 use report::Explanation;
+use runtime::MyCode;
 use site::{AnySite, Site};
 use std::sync::Arc;
 use trace::TracePages;
@@ -70,12 +71,17 @@ pub struct Pages(Box<dyn AnySite>);
 impl Pages {
     /// The pages of an exhibit.
     pub fn new(evidence: Evidence) -> Result<Self, Error> {
-        site_of(evidence, None).map(Self)
+        Self::of(evidence, None, &MyCode::default())
     }
 
     /// The pages of an exhibit that is compared with an earlier one of the same kind.
     pub fn compared(here: Evidence, earlier: Evidence) -> Result<Self, Error> {
-        site_of(here, Some(earlier)).map(Self)
+        Self::of(here, Some(earlier), &MyCode::default())
+    }
+
+    /// The pages of an exhibit, alone or compared, with what the user says is their own code.
+    pub fn of(here: Evidence, earlier: Option<Evidence>, mine: &MyCode) -> Result<Self, Error> {
+        site_of(here, earlier, mine).map(Self)
     }
 
     /// The tables that the pages are of.
@@ -111,7 +117,7 @@ impl Pages {
 }
 
 /// The site of evidence: the one place that knows all kinds.
-fn site_of(here: Evidence, earlier: Option<Evidence>) -> Result<Box<dyn AnySite>, Error> {
+fn site_of(here: Evidence, earlier: Option<Evidence>, mine: &MyCode) -> Result<Box<dyn AnySite>, Error> {
     let kind = here.kind();
     if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.kind() != kind) {
         return Err(Error::TwoKinds {
@@ -124,7 +130,7 @@ fn site_of(here: Evidence, earlier: Option<Evidence>) -> Result<Box<dyn AnySite>
     match here {
         Evidence::Trace(here) => {
             let earlier = earlier.and_then(Evidence::into_trace);
-            Ok(Box::new(Site::new(TracePages::new(here, earlier))))
+            Ok(Box::new(Site::new(TracePages::new(here, earlier, mine))))
         }
         Evidence::Bench(_) if earlier.is_some() => Err(Error::NotCompared(kind)),
         Evidence::Bench(here) => Ok(Box::new(Site::new(bench::BenchPages::new(here)))),

@@ -2,7 +2,7 @@
 
 use crate::ctx::Ctx;
 use crate::kind::KindOfPages;
-use crate::tabletab::title_of;
+use crate::tabletab::{first_list, title_of};
 use maud::{Markup, html};
 use report::Explanation;
 use views::{cards, parts};
@@ -19,7 +19,7 @@ pub(crate) fn summary<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Mark
         (cards::cards(ctx, explanation))
         section.parts aria-label="In figures" {
             h2 { "In figures" }
-            div.grid { @for part in known { (parts::part_card(ctx, part, title_of::<K>(part.id))) } }
+            div.grid { @for part in known { (parts::part_card(ctx, part, title_of::<K>(part.id), first_list::<K>(part.id))) } }
         }
         (not_here::<K>(explanation))
     }

@@ -23,6 +23,11 @@ fn tables_of<K: KindOfPages>(ctx: &Ctx<'_, K>, tab: &Tab<K>, of: &[TableOf<K>]) 
     }
 }
 
+/// The list of a part whose first rows the summary shows.
+pub(crate) fn first_list<K: KindOfPages>(part: &str) -> Option<&'static str> {
+    K::PARTS.iter().find(|of| of.id == part).and_then(|of| of.first)
+}
+
 /// What people call a part: its own name if the kind has no title for it.
 pub(crate) fn title_of<K: KindOfPages>(part: &'static str) -> &'static str {
     K::PARTS.iter().find(|of| of.id == part).map_or(part, |of| of.title)

@@ -28,7 +28,7 @@ fn pages(trace: Trace) -> Pages {
 }
 
 fn site(name: &str) -> Site<TracePages> {
-    Site::new(TracePages::new(Arc::new(read(name)), None))
+    Site::new(TracePages::new(Arc::new(read(name)), None, &runtime::MyCode::default()))
 }
 
 fn text(reply: Reply) -> String {
@@ -312,6 +312,43 @@ fn what_the_tabs_of_a_trace_name_is_there() {
             assert!(names.iter().all(|name| trace.table(name).is_some()), "{}: {names:?}", tab.path);
         }
     }
+}
+
+#[test]
+fn a_comparison_is_not_a_list_of_hundreds_of_rows_but_a_sentence_findings_and_ten_rows() {
+    let of = |name| Evidence::from(read(name));
+    let pages = Pages::compared(of("starvation.nettrace.zst"), of("healthy.nettrace.zst")).unwrap();
+    let page = text(pages.answer("/diff", &[]));
+    let (_, body) = page.split_once("What changed</h2>").unwrap();
+    assert!(body.starts_with("<p class=\"headline "), "{}", &body[..200]);
+    let (read_first, rest) = body.split_once("</table>").unwrap();
+    let rows = read_first.matches("<tr class=").count();
+    assert!((1..=10).contains(&rows), "{rows} rows to read first");
+    assert!(read_first.contains("Findings</h3>") && read_first.contains("<dt>New</dt>"));
+    assert!(read_first.contains("sync-over-async"));
+    assert!(rest.contains("within noise</summary>"));
+    // The summary of the recording begins with the same.
+    assert!(text(pages.answer("/", &[])).contains("<p class=\"headline note\">"));
+}
+
+#[test]
+fn two_recordings_that_do_not_differ_are_not_called_well() {
+    let sick = || Evidence::from(read("starvation.nettrace.zst"));
+    let pages = Pages::compared(sick(), sick()).unwrap();
+    let page = text(pages.answer("/diff", &[]));
+    assert!(page.contains("<p class=\"headline unclear\">"), "{page}");
+}
+
+#[test]
+fn the_first_page_names_the_slowest_routes_with_their_latency() {
+    let pages = pages(read("starvation.nettrace.zst"));
+    let page = text(pages.answer("/", &[]));
+    let (_, routes) = page.split_once("<th scope=\"col\">Routes, the slowest first</th>").unwrap();
+    let (routes, _) = routes.split_once("</table>").unwrap();
+    for column in ["p99", "p50", "rate"] {
+        assert!(routes.contains(&format!("<th class=\"num\" scope=\"col\">{column}</th>")), "{routes}");
+    }
+    assert!((1..=3).contains(&routes.matches("<td class=\"name\"").count()), "{routes}");
 }
 
 #[test]

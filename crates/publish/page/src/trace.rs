@@ -20,6 +20,7 @@ use exhibit::Exhibit;
 use maud::{Markup, html};
 use model::{Tables, Trace};
 use report::{Diff, Explanation};
+use runtime::MyCode;
 use stacks::Metric;
 use std::sync::Arc;
 use tabs::Own;
@@ -42,8 +43,8 @@ pub(crate) type TraceCtx<'a> = Ctx<'a, TracePages>;
 
 impl TracePages {
     /// Explains a trace, and compares it with an earlier one if there is one.
-    pub(crate) fn new(trace: Arc<Trace>, earlier: Option<Arc<Trace>>) -> Self {
-        let (here, against) = (Exhibit::new(trace), earlier.map(Exhibit::new));
+    pub(crate) fn new(trace: Arc<Trace>, earlier: Option<Arc<Trace>>, mine: &MyCode) -> Self {
+        let (here, against) = (Exhibit::new(trace, mine), earlier.map(|earlier| Exhibit::new(earlier, mine)));
         let diff = against.as_ref().map(|against| changes::diff_of(against, &here));
         Self { here, against, diff }
     }

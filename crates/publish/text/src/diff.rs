@@ -1,6 +1,7 @@
 //! A comparison of two exhibits, as a page or as JSON.
 //!
-//! The page says what was compared and what to keep in mind, then lists the changes.
+//! The page says what was compared and what to keep in mind, then in one sentence what changed most, then the findings and
+//! the changes by their causes. Without [`Rows::All`] it is short, and says how many rows it left out.
 
 mod json;
 
@@ -8,11 +9,11 @@ pub use json::document;
 
 use crate::page::{LABEL, Page, Tone, WIDTH, cut, keep_end};
 use report::unit::show;
-use report::{Basis, Change, ChangeVerdict, Diff, Heading, Subject};
+use report::{
+    Basis, Change, ChangeVerdict, Diff, FindingChange, FindingState, Group, Heading, Severity, Subject,
+};
 use runtime::written_name;
 
-/// How many rows are shown of those beyond noise, unless all are asked for.
-const FIRST: usize = 40;
 /// Columns of a value, and of the change.
 const VALUE: usize = 13;
 const CHANGE: usize = 9;
@@ -22,7 +23,7 @@ const NAME: usize = WIDTH - LABEL - 2 * (VALUE + 1) - CHANGE - 2;
 /// Which rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
-    /// The first of those beyond noise.
+    /// Those to read first.
     First,
     /// All.
     All,
@@ -42,21 +43,33 @@ pub fn page(before: &Heading, after: &Heading, diff: &Diff, rows: Rows) -> Strin
         page.warning(if at == 0 { "mind" } else { "" }, caveat);
     }
     page.gap();
-    page.block("verdict", tone(diff), &verdict(diff));
-    let (first, rest): (Vec<&Change>, Vec<&Change>) = diff.rows.iter().partition(|row| is_beyond(row));
-    let shown = if rows == Rows::All { first.len() } else { FIRST };
-    list(&mut page, "what changed", &first, shown);
-    if first.len() > shown {
-        page.hint(&format!("and {} more rows beyond noise: --all", first.len() - shown));
-    }
-    if rows == Rows::All {
-        let (within, too_little): (Vec<&Change>, Vec<&Change>) =
-            rest.into_iter().partition(|row| row.verdict == ChangeVerdict::WithinNoise);
-        list(&mut page, "within noise", &within, within.len());
-        list(&mut page, "too little data to say", &too_little, too_little.len());
+    page.block("verdict", tone(diff), &diff.summary);
+    findings(&mut page, &diff.findings);
+    match rows {
+        Rows::First => grouped(&mut page, "what changed", &diff.grouped()),
+        Rows::All => all(&mut page, diff),
     }
     end(&mut page, diff, rows);
     page.into_text()
+}
+
+/// Every row, by its verdict and its cause.
+fn all(page: &mut Page, diff: &Diff) {
+    for (verdict, title) in [
+        (ChangeVerdict::BeyondNoise, "what changed"),
+        (ChangeVerdict::WithinNoise, "within noise"),
+        (ChangeVerdict::TooLittleData, "too little data to say"),
+    ] {
+        let mut groups: Vec<(Group, Vec<&Change>)> = Vec::new();
+        let of_verdict = |row: &&Change| row.verdict == verdict && row.subject != Subject::Finding;
+        for row in diff.rows.iter().filter(of_verdict) {
+            match groups.iter_mut().find(|(group, _)| *group == row.group()) {
+                Some((_, rows)) => rows.push(row),
+                None => groups.push((row.group(), vec![row])),
+            }
+        }
+        grouped(page, title, &groups);
+    }
 }
 
 /// What is not in the list, and what the list cannot tell.
@@ -71,73 +84,112 @@ fn end(page: &mut Page, diff: &Diff, rows: Rows) {
         page.gap();
         let items: Vec<String> =
             diff.left_out.iter().map(|(rows, what)| format!("{rows} of: {what}")).collect();
-        page.items("too small", &items);
+        page.items("not listed", &items);
     }
     page.gap();
     if rows == Rows::First {
-        let within = diff.count(ChangeVerdict::WithinNoise);
-        let left_out: usize = diff.left_out.iter().map(|(rows, _)| rows).sum();
+        let of = |verdict| {
+            let rows = diff.rows.iter().filter(|row| row.subject != Subject::Finding);
+            rows.filter(|row| row.verdict == verdict).count()
+        };
+        let more = of(ChangeVerdict::BeyondNoise) - diff.first.len();
+        let noun = if more == 1 { "row" } else { "rows" };
+        let more = if more > 0 { format!("{more} more {noun} beyond noise, ") } else { String::new() };
         page.hint(&format!(
-            "{within} rows are within noise, {} have too little data to say, {left_out} are too small to list: --all",
-            diff.count(ChangeVerdict::TooLittleData),
+            "Not shown: {more}{} within noise, {} with too little data. To see them: --all",
+            of(ChangeVerdict::WithinNoise),
+            of(ChangeVerdict::TooLittleData),
         ));
     }
-    page.hint("One recording of each: how two runs of the same service differ is not in them. docs/diff.md tells how.");
+    page.hint(
+        "Beyond noise: more than two runs of one service differ by, corrected for the number of comparisons. \
+         docs/diff.md says how.",
+    );
 }
 
 fn compared(diff: &Diff) -> String {
     let basis = match diff.basis {
-        Basis::Duration => "amounts by the time that was observed",
-        Basis::Request => "amounts by requests",
+        Basis::Duration => "per second of the observed time",
+        Basis::Request => "per request",
     };
     let requests = diff.requests.map_or_else(String::new, |(before, after)| {
-        format!(", {} and {} requests", show(before, ""), show(after, ""))
+        format!("; {} and {} requests", show(before.round(), ""), show(after.round(), ""))
     });
     let (before, after) = diff.pieces;
-    format!("{basis}{requests}; noise by {before} and {after} pieces of it")
-}
-
-fn is_beyond(row: &Change) -> bool {
-    matches!(row.verdict, ChangeVerdict::BeyondNoise | ChangeVerdict::ByRule)
+    let comparisons = diff.comparisons;
+    format!("{comparisons} comparisons, {basis}{requests}; noise from {before} and {after} pieces of it")
 }
 
 fn tone(diff: &Diff) -> Tone {
-    if diff.rows.iter().any(is_beyond) { Tone::Warning } else { Tone::Good }
-}
-
-fn verdict(diff: &Diff) -> String {
-    let beyond = diff.rows.iter().filter(|row| is_beyond(row)).count();
-    let judged = beyond + diff.count(ChangeVerdict::WithinNoise);
-    match (beyond, judged) {
-        (_, 0) => "there is too little in both recordings to compare".to_owned(),
-        (0, _) => format!("nothing changed beyond what each recording varies by itself, of {judged} rows"),
-        (1, _) => format!("1 of {judged} rows changed beyond what each recording varies by itself"),
-        _ => format!("{beyond} of {judged} rows changed beyond what each recording varies by itself"),
+    match diff.verdict() {
+        ChangeVerdict::BeyondNoise => Tone::Warning,
+        ChangeVerdict::WithinNoise => Tone::Good,
+        ChangeVerdict::TooLittleData => Tone::Plain,
     }
 }
 
-/// Rows under a heading of columns. Prints nothing without rows.
-fn list(page: &mut Page, title: &str, rows: &[&Change], shown: usize) {
-    if rows.is_empty() {
+/// The findings that are new or gone, and those that stayed in a line. Prints nothing without findings.
+fn findings(page: &mut Page, findings: &[FindingChange]) {
+    if findings.is_empty() {
+        return;
+    }
+    page.gap();
+    page.title("findings");
+    for of in findings.iter().filter(|of| of.state != FindingState::Stayed) {
+        let severity = of.worst().map_or("", Severity::name);
+        let tone = match (of.state, of.worst()) {
+            (FindingState::Gone, _) => Tone::Good,
+            (_, Some(Severity::Critical)) => Tone::Bad,
+            (_, Some(Severity::Warning)) => Tone::Warning,
+            _ => Tone::Plain,
+        };
+        let reason = of.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+        page.badge(of.state.name(), tone, &format!("{severity} {}: {}{reason}", of.id, of.title));
+    }
+    let stayed = findings.iter().filter(|of| of.state == FindingState::Stayed);
+    for (at, of) in stayed.enumerate() {
+        let severity = match of.severity {
+            (Some(one), Some(other)) if one != other => format!("{}, was {}", other.name(), one.name()),
+            (one, other) => other.or(one).map_or_else(String::new, |of| of.name().to_owned()),
+        };
+        let reason = of.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+        page.line(if at == 0 { "still there" } else { "" }, &format!("{severity} {}{reason}", of.id));
+    }
+}
+
+/// Rows under a heading of columns, the group before the first of each. Prints nothing without rows.
+fn grouped(page: &mut Page, title: &str, groups: &[(Group, Vec<&Change>)]) {
+    if groups.is_empty() {
         return;
     }
     page.gap();
     page.title(title);
     page.line("", &format!("{:>VALUE$} {:>VALUE$} {:>CHANGE$}", "before", "after", "change"));
-    for row in rows.iter().take(shown) {
-        let values = (value(row, row.before), value(row, row.after));
-        let mut line = format!("{:>VALUE$} {:>VALUE$} {:>CHANGE$}  ", values.0, values.1, changed(row));
-        let (measure, name) = words(row);
-        let gap = if measure.is_empty() { "" } else { " " };
-        let fits = measure.chars().count() + gap.len() + name.chars().count() <= NAME;
-        line.push_str(&cut(&measure, NAME));
-        if fits || measure.is_empty() {
-            line.extend([gap, &keep_end(&name, NAME)]);
+    for (group, rows) in groups {
+        for (at, row) in rows.iter().enumerate() {
+            line(page, if at == 0 { group.name() } else { "" }, row);
         }
-        page.line(row.subject.name(), line.trim_end());
-        if !(fits || measure.is_empty() || name.is_empty()) {
-            let indent = " ".repeat(WIDTH - LABEL - NAME);
-            page.line("", &format!("{indent}{}", keep_end(&name, NAME)));
+    }
+}
+
+fn line(page: &mut Page, label: &str, row: &Change) {
+    let values = (value(row, row.before), value(row, row.after));
+    let mut line = format!("{:>VALUE$} {:>VALUE$} {:>CHANGE$}  ", values.0, values.1, row.in_words());
+    let (measure, name) = words(row);
+    let gap = if measure.is_empty() { "" } else { " " };
+    let fits = measure.chars().count() + gap.len() + name.chars().count() <= NAME;
+    line.push_str(&cut(&measure, NAME));
+    if fits || measure.is_empty() {
+        line.extend([gap, &keep_end(&name, NAME)]);
+    }
+    page.line(label, line.trim_end());
+    let indent = " ".repeat(WIDTH - LABEL - NAME);
+    if !(fits || measure.is_empty() || name.is_empty()) {
+        page.line("", &format!("{indent}{}", keep_end(&name, NAME)));
+    }
+    if let Some(reason) = &row.reason {
+        for reason in crate::page::wrap(reason, NAME - 2) {
+            page.line("", &format!("{indent}  {reason}"));
         }
     }
 }
@@ -145,7 +197,6 @@ fn list(page: &mut Page, title: &str, rows: &[&Change], shown: usize) {
 /// What a row is called: what was measured, and of what.
 fn words(row: &Change) -> (String, String) {
     match row.subject {
-        Subject::Finding => (row.name.clone(), String::new()),
         // Tags are JSON, whose punctuation says nothing here.
         Subject::Counter => {
             let name =
@@ -162,46 +213,12 @@ fn words(row: &Change) -> (String, String) {
 
 fn value(row: &Change, value: Option<f64>) -> String {
     let Some(value) = value else { return "–".to_owned() };
-    match (row.subject, row.unit.as_str()) {
-        (Subject::Finding, _) => {
-            let words = ["–", "note", "warning", "critical"];
-            let word = words.iter().zip([0.5, 1.5, 2.5, f64::INFINITY]).find(|(_, below)| value < *below);
-            word.map_or("critical", |(word, _)| word).to_owned()
-        }
-        (_, "1/request") => format!("{}/req", show(value, "")),
-        (_, unit) => match unit.strip_suffix("/request") {
+    match row.unit.as_str() {
+        "1/request" => format!("{}/req", show(value, "")),
+        unit => match unit.strip_suffix("/request") {
             Some(unit) => format!("{}/req", show(value, unit)),
             None => cut(&show(value, unit), VALUE),
         },
-    }
-}
-
-/// The change in a word: a factor, a percentage, `new` or `gone`; of a finding what happened to it.
-fn changed(row: &Change) -> String {
-    let (Some(before), Some(after)) = (row.before, row.after) else { return String::new() };
-    if row.subject == Subject::Finding {
-        return row.measure.clone();
-    }
-    let ratio = after / before;
-    match ratio {
-        _ if before.to_bits() == after.to_bits() => "=".to_owned(),
-        _ if before == 0.0 => "new".to_owned(),
-        _ if after == 0.0 => "gone".to_owned(),
-        // There is no ratio between values of different signs.
-        _ if !ratio.is_finite() || ratio < 0.0 => String::new(),
-        more if more >= 2.0 => format!("× {}", times(more)),
-        less if less <= 0.5 => format!("÷ {}", times(1.0 / less)),
-        of => format!("{:+.1} %", (of - 1.0) * 100.0),
-    }
-}
-
-fn times(ratio: f64) -> String {
-    match ratio {
-        huge if huge >= 1e6 => ">1,000,000".to_owned(),
-        large if large >= 100.0 => show(large.round(), ""),
-        // Three digits, without zeros at the end.
-        middle if middle >= 10.0 => format!("{middle:.1}").trim_end_matches(".0").to_owned(),
-        small => format!("{small:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),
     }
 }
 
@@ -222,6 +239,7 @@ mod tests {
             interval: None,
             p: Some(0.001),
             verdict: ChangeVerdict::BeyondNoise,
+            reason: None,
             better: Better::Lower,
             impact: 0.5,
             metric: None,
@@ -233,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_change_is_told_as_people_tell_it() {
-        let check = |before, after, expected: &str| assert_eq!(changed(&row(before, after, "ms")), expected);
+        let check = |before, after, expected: &str| assert_eq!(row(before, after, "ms").in_words(), expected);
         check(1.0, 1.0, "=");
         check(0.0, 3.0, "new");
         check(3.0, 0.0, "gone");
@@ -261,11 +279,12 @@ mod tests {
         let mut change = row(1.0, 2.0, "ms");
         change.name = "x".repeat(300);
         change.measure = "running, with what it calls".to_owned();
+        change.reason = Some("24 of 24 values lower, but 40 comparisons were made ".repeat(4));
         let mut page = Page::default();
-        list(&mut page, "what changed", &[&change], 1);
+        grouped(&mut page, "what changed", &[(Group::Latency, vec![&change])]);
         change.measure = "y".repeat(300);
         change.unit = "z".repeat(300);
-        list(&mut page, "what changed", &[&change], 1);
+        grouped(&mut page, "what changed", &[(Group::Latency, vec![&change])]);
         let text = anstream::adapter::strip_str(&page.into_text()).to_string();
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert_eq!(widest, Some(WIDTH), "{text}");

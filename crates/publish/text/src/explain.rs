@@ -9,6 +9,7 @@ mod json;
 mod layout;
 
 pub use json::document;
+pub(crate) use json::figure;
 
 use crate::page::{Names, Page};
 use report::{Explanation, Heading, Part};

@@ -131,9 +131,13 @@ impl Page {
 
     /// The figures of a part that have a value, each in its words: `{}` stands for the value.
     pub(crate) fn figures(&mut self, label: &str, part: &Part, words: &[(&str, &str)]) {
+        let mut told = None;
         let shown = words.iter().filter_map(|(name, words)| {
             let figure = part.figures.iter().find(|figure| figure.name == *name)?;
-            Some(counted(words, &show(figure.value?, figure.unit)))
+            let words = counted(&with_others(part, words)?, &show(figure.value?, figure.unit));
+            // Figures side by side from one source say so once.
+            let source = figure.source.filter(|source| told.replace(*source) != Some(*source));
+            Some(marked(&Figure { source, ..figure.clone() }, words))
         });
         let shown: Vec<String> = shown.collect();
         if !shown.is_empty() {
@@ -143,7 +147,8 @@ impl Page {
 
     /// All figures of a part that have a value, by their names. Prints nothing without values.
     pub(crate) fn all_figures(&mut self, part: &Part) {
-        let named = |of: &Figure| Some(counted(&format!("{{}} {}", of.name), &show(of.value?, of.unit)));
+        let named =
+            |of: &Figure| Some(marked(of, counted(&format!("{{}} {}", of.name), &show(of.value?, of.unit))));
         let shown: Vec<String> = part.figures.iter().filter_map(named).collect();
         if !shown.is_empty() {
             self.line(part.id, &shown.join(" · "));
@@ -156,7 +161,7 @@ impl Page {
         let most = series.values.iter().flatten().copied().fold(0.0, f64::max);
         if most > 0.0 {
             let text = format!(
-                "{}  {}, at most {}",
+                "{}  {}, max {}",
                 sparkline(&series.values),
                 about(series.about),
                 show(most, series.unit)
@@ -170,7 +175,7 @@ impl Page {
         let most = series.values.iter().flatten().copied().fold(0.0, f64::max);
         if most > 0.0 {
             let (line, most) = (sparkline(&series.values), show(most, series.unit));
-            let text = format!("{line}  at most {most}: {}", about(series.about));
+            let text = format!("{line}  max {most}: {}", about(series.about));
             // Wrapping would remove blanks, which stand for pieces without a value.
             self.line_as(series.name, &cut(&text, WIDTH - LABEL), Style::new());
         }
@@ -269,6 +274,18 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
+/// Words in which `{name}` stands for another figure of the part; none where that has no value.
+fn with_others(part: &Part, words: &str) -> Option<String> {
+    let Some((before, rest)) = words.split_once('{').filter(|(_, rest)| !rest.starts_with('}')) else {
+        // The figure's own place, if any, comes first; one of another may follow.
+        let Some((before, rest)) = words.split_once("{}") else { return Some(words.to_owned()) };
+        return Some(format!("{before}{{}}{}", with_others(part, rest)?));
+    };
+    let (name, rest) = rest.split_once('}')?;
+    let figure = part.figures.iter().find(|figure| figure.name == name)?;
+    Some(format!("{before}{}{}", show(figure.value?, figure.unit), with_others(part, rest)?))
+}
+
 /// Words with their number; the noun behind a 1 loses its plural.
 fn counted(words: &str, number: &str) -> String {
     let Some((before, after)) = words.split_once("{} ").filter(|_| number == "1") else {
@@ -311,7 +328,7 @@ pub(crate) fn keep_end(text: &str, width: usize) -> String {
 }
 
 /// Breaks text into lines at blanks; a word that is longer than a line is cut.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.chars().count() <= width {
         return vec![text.to_owned()];
     }
@@ -331,9 +348,37 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The words of a figure, with what it was counted by, and with a mark if something is missing from it.
+pub(crate) fn marked(figure: &Figure, words: String) -> String {
+    match (figure.partial, figure.source) {
+        (false, None) => words,
+        (true, None) => format!("{words} (partial)"),
+        (false, Some(source)) => format!("{words} (by {source})"),
+        (true, Some(source)) => format!("{words} (by {source}, partial)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_two_sources_tell_says_which_one_it_is_from() {
+        let mut part = Part::new("locks");
+        for (name, value) in [("events", 1.4), ("longest", 5.0), ("samples", 1.46)] {
+            part.figure(name, Some(value), "", "");
+        }
+        part.counted_by(&["events", "longest"], "events");
+        part.counted_by(&["samples"], "samples");
+        part.mark_partial_of(&["samples"]);
+        let mut page = Page::default();
+        page.figures("", &part, &[("events", "{}"), ("longest", "longest {}"), ("samples", "{} waiting")]);
+        let text = page.into_text();
+        assert!(
+            text.trim().ends_with("1.40 (by events) · longest 5 · 1.46 waiting (by samples, partial)"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn a_long_name_keeps_its_end_and_loses_its_signature() {

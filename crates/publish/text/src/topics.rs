@@ -2,7 +2,7 @@
 //! all means and what the recording does not give.
 
 use crate::explain;
-use crate::page::{Names, Page, about};
+use crate::page::{Names, Page, about, marked};
 use ::topics::Topic;
 use report::Heading;
 use report::unit::show;
@@ -16,7 +16,7 @@ pub fn page(heading: &Heading, topics: &[Topic]) -> String {
         page.gap();
         page.title(topic.id.name());
         let figures = topic.figures.iter();
-        let figures = figures.filter_map(|of| Some((shown(of.value?, of.unit), about(of.about))));
+        let figures = figures.filter_map(|of| Some((shown(of.value?, of.unit), marked(of, about(of.about)))));
         page.pairs("figures", figures.collect());
         for series in &topic.series {
             page.series(series);
@@ -40,10 +40,7 @@ pub fn page(heading: &Heading, topics: &[Topic]) -> String {
 /// The topics as scripts get them: the member `topics` of the document of `explain`.
 pub fn json(topics: &[Topic]) -> Value {
     let topic = |topic: &Topic| {
-        let figures = topic
-            .figures
-            .iter()
-            .map(|of| json!({"name": of.name, "value": of.value, "unit": of.unit, "about": of.about}));
+        let figures = topic.figures.iter().map(explain::figure);
         json!({
             "id": topic.id.name(),
             "figures": figures.collect::<Vec<_>>(),

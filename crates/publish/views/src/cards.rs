@@ -1,6 +1,6 @@
 //! Findings as cards: what is wrong, how it was measured, where, and the way to the view that shows it.
 
-use crate::words::{counted, moment, prose};
+use crate::words::{counted, moment, prose, unbroken};
 use crate::{Links, Target};
 use base::number::real;
 use maud::{Markup, html};
@@ -12,7 +12,7 @@ const SHOWN: usize = 4;
 
 /// What is wrong, in a sentence.
 pub fn headline(verdict: &Verdict) -> Markup {
-    html! { section aria-label="Verdict" { p class=(format!("headline {}", verdict.tone())) { (verdict.text) } } }
+    html! { section aria-label="Verdict" { p class=(format!("headline {}", verdict.tone())) { (unbroken(&verdict.text)) } } }
 }
 
 /// The findings, causes first; notes after them.
@@ -34,7 +34,7 @@ pub fn cards(links: &dyn Links, explanation: &Explanation) -> Markup {
 }
 
 fn card(links: &dyn Links, finding: &Finding, headline: &str, open: bool) -> Markup {
-    let is_headline = headline.trim_end_matches('.') == finding.title.trim_end_matches('.');
+    let is_headline = says(headline, &finding.title);
     let class = format!("card {}", finding.severity.name());
     let body = html! {
         @if let Some(cause) = finding.follows { p.hint { "Follows from " a href=(format!("#finding-{cause}")) { (cause) } "." } }
@@ -63,6 +63,12 @@ fn card(links: &dyn Links, finding: &Finding, headline: &str, open: bool) -> Mar
             }
         }
     }
+}
+
+/// Whether a verdict begins with a finding's title. What it adds behind the title is a sentence of its own.
+fn says(verdict: &str, title: &str) -> bool {
+    let behind = verdict.strip_prefix(title.trim_end_matches('.'));
+    behind.is_some_and(|more| more.is_empty() || more.starts_with('.'))
 }
 
 fn measured(finding: &Finding) -> Markup {
@@ -118,5 +124,18 @@ fn rows(links: &dyn Links, evidence: &EvidenceRows) -> Markup {
         } @else {
             details.evidence { summary { (text) (when) } pre { code { (evidence.sql) } } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_card_does_not_repeat_the_verdict_when_more_findings_follow() {
+        assert!(says("The heap grows.", "The heap grows"));
+        assert!(says("The heap grows. 2 more findings follow.", "The heap grows"));
+        assert!(!says("The heap grows fast.", "The heap grows"));
+        assert!(!says("No problem found.", "The heap grows"));
     }
 }

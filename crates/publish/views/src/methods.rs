@@ -9,8 +9,6 @@ use stacks::{Direction, MethodRow, ViewOptions, methods, view, written_weight as
 
 /// Rows of the list.
 const ROWS: usize = 200;
-/// The method that threads are found in when they stop for the sampler.
-const STOPPED: &str = "System.Threading.Thread.PollGC";
 /// Methods that are offered if none was chosen.
 const OFFERED: usize = 12;
 
@@ -68,7 +66,7 @@ fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, total: f64) -
             @if let (Some(own), Some(all)) = (row.own_against, row.total_against) { (cell(own)) (cell(all)) }
             td.name {
                 a class=(name.class.name()) href=(links.here(&callers)) title=(name.full) { (name.short) }
-                @if name.full.contains(STOPPED) { span.hint { " where threads stop for the sampler: its caller is what ran" } }
+                @if name.stands_in { span.hint { " says nothing of what ran: counted as its caller's own" } }
             }
         }
     }

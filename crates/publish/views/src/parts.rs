@@ -5,13 +5,18 @@ use maud::{Markup, PreEscaped, html};
 use report::unit::show;
 use report::{List, Part};
 
+/// Rows of a list that stand among the figures of a part.
+const FIRST_ROWS: usize = 3;
+
 /// Whether any figure of a part has a value.
 pub fn is_known(part: &Part) -> bool {
     part.figures.iter().any(|figure| figure.value.is_some())
 }
 
-/// A part among others: its title, which leads to more of it, its figures, and its first series as a small picture.
-pub fn part_card(links: &dyn Links, part: &Part, title: &str) -> Markup {
+/// A part among others: its title, which leads to more of it, its figures, and its first series as a small picture. `first` names the list
+/// whose first rows belong to it.
+pub fn part_card(links: &dyn Links, part: &Part, title: &str, first: Option<&str>) -> Markup {
+    let first = first.and_then(|name| part.list(name)).filter(|list| !list.rows.is_empty());
     html! {
         section.part {
             h3 { @if let Some(more) = links.to(Target::Part(part.id)) { a href=(more) { (title) } } @else { (title) } }
@@ -19,7 +24,35 @@ pub fn part_card(links: &dyn Links, part: &Part, title: &str) -> Markup {
             @for series in part.series.iter().filter(|series| series.values.iter().any(Option::is_some)).take(1) {
                 p.hint.course { (series.about) (PreEscaped(charts::sparkline(&series.values, series.about))) }
             }
+            @if let Some(list) = first { (first_rows(links, list)) }
         }
+    }
+}
+
+/// The first rows of a list, and how many more there are.
+fn first_rows(links: &dyn Links, list: &List) -> Markup {
+    let more = list.more + list.rows.len().saturating_sub(FIRST_ROWS);
+    html! {
+        div.scroll.first tabindex="0" role="region" aria-label=(list.about) {
+            table {
+                thead { tr {
+                    th scope="col" { (list.about) }
+                    @for column in list.columns { th.num scope="col" { (column.name) } }
+                } }
+                tbody { @for row in list.rows.iter().take(FIRST_ROWS) { tr {
+                    td.name title=(row.name) { (links.written(&row.name)) }
+                    @for (value, column) in row.values.iter().zip(list.columns) { (cell(*value, column.unit)) }
+                } } }
+            }
+        }
+        @if more > 0 { p.hint { (more) " more" } }
+    }
+}
+
+fn cell(value: Option<f64>, unit: &str) -> Markup {
+    html! {
+        @if let Some(value) = value { td.num data-v=(value) { (show(value, unit)) } }
+        @else { td.none { span.quiet { "none" } } }
     }
 }
 
@@ -38,7 +71,14 @@ fn figures(part: &Part) -> Markup {
         dl.figures {
             @for figure in &part.figures {
                 @if let Some(value) = figure.value {
-                    div.measure { dt { (figure.about) } dd { (show(value, figure.unit)) } }
+                    div.measure {
+                        dt {
+                            (figure.about)
+                            @if let Some(source) = figure.source { ", by " (source) }
+                            @if figure.partial { " (partial)" }
+                        }
+                        dd { (show(value, figure.unit)) }
+                    }
                 }
             }
         }
@@ -48,12 +88,6 @@ fn figures(part: &Part) -> Markup {
 /// A list of a part.
 fn largest(links: &dyn Links, part: &Part, list: &List) -> Markup {
     let id = format!("{}-{}", part.id, list.name);
-    let cell = |value: &Option<f64>, unit: &str| {
-        html! {
-            @if let Some(value) = value { td.num data-v=(value) { (show(*value, unit)) } }
-            @else { td.none { span.quiet { "none" } } }
-        }
-    };
     html! {
         details.largest {
             summary { (list.about) " " span.hint { "over the whole " (links.noun()) } }
@@ -66,7 +100,7 @@ fn largest(links: &dyn Links, part: &Part, list: &List) -> Markup {
                     } }
                     tbody { @for row in &list.rows { tr {
                         td.name title=(row.name) { (links.written(&row.name)) }
-                        @for (value, column) in row.values.iter().zip(list.columns) { (cell(value, column.unit)) }
+                        @for (value, column) in row.values.iter().zip(list.columns) { (cell(*value, column.unit)) }
                     } } }
                 }
             }

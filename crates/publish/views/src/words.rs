@@ -28,3 +28,35 @@ pub fn prose(text: &str) -> Markup {
         }
     }
 }
+
+/// A sentence whose options (`--profile`) and values (`241 ms`) are not broken between lines.
+pub fn unbroken(text: &str) -> Markup {
+    const UNITS: &[&str] = &["ns", "µs", "ms", "s", "min", "B", "kB", "MB", "GB", "%", "cores"];
+    let is_unit = |word: &str| UNITS.contains(&word.trim_end_matches([',', ';', ':', '.', ')']));
+    let mut words = text.split(' ').peekable();
+    html! {
+        @while let Some(word) = words.next() {
+            @let unit = words.next_if(|next| word.ends_with(|c: char| c.is_ascii_digit()) && is_unit(next));
+            @match unit {
+                Some(unit) => span.unbroken { (word) " " (unit) },
+                None if word.starts_with("--") => span.unbroken { (word) },
+                None => (word),
+            }
+            @if words.peek().is_some() { " " }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_and_its_unit_stay_on_one_line() {
+        let check = |text, expected: &str| assert_eq!(unbroken(text).into_string(), expected);
+        check("stopped 241 ms, often", "stopped <span class=\"unbroken\">241 ms,</span> often");
+        check("31.6 threads <b>", "31.6 threads &lt;b&gt;");
+        check("Use --profile requests.", "Use <span class=\"unbroken\">--profile</span> requests.");
+        check("", "");
+    }
+}

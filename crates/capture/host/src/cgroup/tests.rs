@@ -72,6 +72,7 @@ fn version_1_has_a_hierarchy_for_each_controller() {
         oom_kills: Some(2),
         memory_high_events: None,
         memory_max_events: Some(4),
+        ..Usage::default()
     };
     check(&tree, "v1", (Some(1.5), Some(4), Some(1_000_000)), &usage);
     // What the kernel itself takes for the smallest goes before what the ancestors say.
@@ -135,6 +136,7 @@ fn in_version_2_the_smallest_limit_of_the_ancestors_holds() {
         oom_kills: Some(1),
         memory_high_events: Some(6),
         memory_max_events: Some(5),
+        ..Usage::default()
     };
     check(&tree, "v2", (Some(2.0), Some(2), Some(700_000)), &usage);
 }

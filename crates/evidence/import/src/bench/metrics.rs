@@ -18,5 +18,5 @@ pub(super) fn fill(bench: &mut Bench) {
 
 fn add(bench: &mut Bench, name: &str, value: f64, unit: &str, (low, high): (f64, f64), n: i64) {
     let (name, unit) = (bench.strings.intern(name), bench.strings.intern(unit));
-    bench.metrics.push(MetricRow { name, value, unit, low, high, n });
+    bench.metrics.push(MetricRow { name, value, unit, low, high, n, partial: 0 });
 }

@@ -4,6 +4,7 @@
 //! recording: whatever is wrong with the bytes is told when the recording is opened.
 
 use super::kinds::{GcEvent, Handler, Kind, Layouts};
+use base::near::nearest;
 use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
 use rustc_hash::FxHashMap;
 
@@ -19,14 +20,86 @@ pub struct EventName {
 
 impl EventName {
     /// Reads `PROVIDER/EVENT`, split at the first `/`; the name is that of the table `events`, as in `GC/Start`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (provider, name) = text.split_once('/')?;
-        let filled = !provider.is_empty() && !name.is_empty();
-        filled.then(|| Self { provider: provider.to_owned(), name: name.to_owned() })
+    ///
+    /// The event of a provider whose schema ships with the program must be one that the schema has, or a number as the
+    /// table writes it where it has none: `EventID(7)`.
+    pub fn parse(text: &str) -> Result<Self, EventNameError> {
+        let (provider, name) = text.split_once('/').unwrap_or((text, ""));
+        if provider.is_empty() || name.is_empty() {
+            return Err(EventNameError::NoEvent { text: text.to_owned() });
+        }
+        let wanted = Self { provider: provider.to_owned(), name: name.to_owned() };
+        let Some(known) = clr::schema::event_names(provider) else {
+            // An event of the runtime without its provider, such as GC/Start, would be waited for in vain.
+            if meant(text).is_empty() {
+                return Ok(wanted);
+            }
+            return Err(EventNameError::NoEvent { text: text.to_owned() });
+        };
+        let is_known = known.iter().any(|event| event.eq_ignore_ascii_case(name));
+        if is_known || name.starts_with("EventID(") {
+            return Ok(wanted);
+        }
+        let near = nearest(name, known).into_iter().map(str::to_owned).collect();
+        Err(EventNameError::Unknown { provider: wanted.provider, name: wanted.name, near })
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &str {
+        &self.provider
     }
 
     fn is(&self, provider: &str, name: &str) -> bool {
         self.provider.eq_ignore_ascii_case(provider) && self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// Why a text names no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventNameError {
+    /// It is not of that form.
+    #[error(
+        "`{text}` names no event: expected PROVIDER/EVENT, as in Microsoft-Windows-DotNETRuntime/GC/Start{}",
+        meant(text)
+    )]
+    NoEvent {
+        /// The text.
+        text: String,
+    },
+    /// The provider has no such event.
+    #[error("{provider} has no event {name}{}", offered(near))]
+    Unknown {
+        /// The provider.
+        provider: String,
+        /// The event.
+        name: String,
+        /// Names of its events that are nearly that one.
+        near: Vec<String>,
+    },
+}
+
+/// Whether a provider is one of the runtime's own, which send events and have no counters.
+pub fn sends_events_alone(provider: &str) -> bool {
+    clr::schema::event_names(provider).is_some()
+}
+
+/// Of whom a name without a provider may be.
+fn meant(text: &str) -> String {
+    let of = |provider: &str| clr::schema::event_names(provider).unwrap_or_default();
+    let bare = |name: &str| name.replace('/', "");
+    let found = clr::schema::providers().iter().find_map(|provider| {
+        let events = of(provider);
+        let event = events.into_iter().find(|event| bare(event).eq_ignore_ascii_case(&bare(text)))?;
+        Some(format!("; did you mean {provider}/{event}?"))
+    });
+    found.unwrap_or_default()
+}
+
+fn offered(near: &[String]) -> String {
+    match near {
+        [] => "; `select distinct name from events` of a recording lists those that came".to_owned(),
+        names => format!("; did you mean {}?", names.join(" or ")),
     }
 }
 
@@ -45,6 +118,8 @@ pub struct Along {
     pub sampler_stopped_ns: u64,
     /// Whether the event came that was waited for.
     pub ends: bool,
+    /// Events of the provider of the one that is waited for.
+    pub of_provider: u64,
     /// Whether the bytes are no trace.
     pub is_no_trace: bool,
     /// Whether the session came to its end: known once it has ended.
@@ -104,6 +179,8 @@ impl Alongside {
 enum Part {
     Unknown,
     None,
+    /// Of the provider of the one that is waited for, and nothing else.
+    OfProvider,
     Sample,
     Stops,
     Restarts,
@@ -133,11 +210,16 @@ impl Counts {
         let kind = Kind::new(event.metadata, event.version, event.opcode, &mut self.layouts);
         let provider = event.metadata.provider.as_str();
         let ends = self.stop_on.as_ref().is_some_and(|wanted| wanted.is(provider, &kind.name));
+        let is_of_provider = self
+            .stop_on
+            .as_ref()
+            .is_some_and(|wanted| wanted.provider.eq_ignore_ascii_case(provider) && !kind.rundown);
         let part = match kind.handler {
             _ if ends && !kind.rundown => Part::Ends,
             Handler::Sample => Part::Sample,
             Handler::Gc(GcEvent::SuspendStart) => Part::Stops,
             Handler::Gc(GcEvent::RestartStop) => Part::Restarts,
+            _ if is_of_provider => Part::OfProvider,
             _ => Part::None,
         };
         if index >= self.parts.len() {
@@ -178,6 +260,7 @@ impl Sink for Counts {
                 self.stopped.insert(event.thread, event.ticks);
             }
             Part::Restarts => self.restarted(event),
+            Part::OfProvider => self.along.of_provider = self.along.of_provider.saturating_add(1),
             Part::Stops | Part::None | Part::Unknown => {}
         }
     }
@@ -225,9 +308,33 @@ mod tests {
     #[test]
     fn the_event_that_is_waited_for_is_seen() {
         assert!(!read(None, 1 << 20).ends);
-        assert!(!read(Some("Microsoft-Windows-DotNETRuntime/GC/Stopp"), 1 << 20).ends);
+        assert!(!read(Some("Microsoft-Windows-DotNETRuntime/GC/Join"), 1 << 20).ends);
         assert!(read(Some("Microsoft-DotNETCore-SampleProfiler/Thread/Sample"), 1 << 20).ends);
-        assert_eq!(EventName::parse("GC"), None);
+    }
+
+    #[test]
+    fn an_event_that_cannot_come_is_refused_with_what_may_be_meant() {
+        const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
+        let check = |text: &str, expected: Option<&str>| {
+            let refused = EventName::parse(text).err().map(|error| error.to_string());
+            let refused = refused.as_deref();
+            assert!(
+                refused.is_some() == expected.is_some()
+                    && refused.zip(expected).is_none_or(|(text, part)| text.contains(part)),
+                "{text}: {refused:?}"
+            );
+        };
+        check(&format!("{RUNTIME}/GC/Start"), None);
+        check(&format!("{}/gc/start", RUNTIME.to_lowercase()), None);
+        check(&format!("{RUNTIME}/EventID(300)"), None);
+        check(&format!("{RUNTIME}/GC/Strat"), Some("has no event GC/Strat; did you mean GC/Start"));
+        check(&format!("{RUNTIME}/Nonsense"), Some("has no event Nonsense; `select"));
+        check("GCStart", Some("did you mean Microsoft-Windows-DotNETRuntime/GC/Start?"));
+        check("GC/Start", Some("did you mean Microsoft-Windows-DotNETRuntime/GC/Start?"));
+        check("GC", Some("expected PROVIDER/EVENT"));
+        check("/GC", Some("expected PROVIDER/EVENT"));
+        // Nobody knows what a source of the service's own sends.
+        check("My-Source/Anything", None);
     }
 
     #[test]

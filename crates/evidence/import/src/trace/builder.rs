@@ -7,11 +7,14 @@ use super::counters::CounterRows;
 use super::gc::GcBuilder;
 use super::kinds::{Decoder, Decoding, GcEvent, Handler, Kind, Layouts};
 use super::methods::Methods;
+use super::processes::{Origins, Processes};
 use super::rawstacks::{NO_STACK, RawStacks};
 use super::requests::OpenRequests;
 use super::rows::OpenRows;
 use super::spans::SeenTexts;
 use super::threads::ThreadFacts;
+use super::told::{KindKey, ProcessKey, SessionKey, Told};
+use super::universal::Spaces;
 use clr::layout::Layout;
 use clr::payload::Payload;
 use model::{EventKind, LossRow, NO_ID, SampleRow, Sym, Trace};
@@ -22,7 +25,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 const OTHER_PROCESS: &str = "stream of another process than the main session's: its rows stand in the same tables, \
-     told apart by events.stream alone";
+     told apart by the column process";
+
+/// Streams that `events.stream` tells apart.
+const MOST_STREAMS: usize = 1 << 16;
+const MANY_STREAMS: &str = "more streams than have a number: the last ones share it in events.stream";
 
 /// What was observed in a stream.
 #[derive(Debug)]
@@ -31,27 +38,24 @@ pub(crate) struct StreamFacts {
     pub(crate) to_ns: i64,
     pub(crate) events: u64,
     pub(crate) samples: u64,
+    /// Whether any process was sampled, also one that is not wanted.
+    pub(crate) sampled: bool,
     pub(crate) rundown: bool,
     header: StreamHeader,
+    pub(crate) process: Option<u64>,
+    /// The command line of the process, if the stream says it.
+    pub(crate) command: Option<String>,
     /// Whether it is of the main session's process: the same number on the same clock.
     of_main: bool,
     /// Whether it is the main session or a segment of it, as told by its file's name; none where no name tells.
     pub(crate) is_main: Option<bool>,
-    first: Option<FirstEvent>,
+    /// Known from its first event on.
+    session: Option<SessionKey>,
     last_ticks: i64,
     /// Up to when an earlier stream told the same session.
     told_until: Option<i64>,
     /// Provider and number of each kind that it has sent.
-    kinds: FxHashSet<(Sym, i64)>,
-}
-
-/// What a stream's first event was: a session told again begins with the same one.
-#[derive(Debug, PartialEq, Eq)]
-struct FirstEvent {
-    ticks: i64,
-    thread: u64,
-    event_id: u32,
-    payload: Vec<u8>,
+    kinds: FxHashSet<KindKey>,
 }
 
 impl StreamFacts {
@@ -61,20 +65,23 @@ impl StreamFacts {
             to_ns: from_ns,
             events: 0,
             samples: 0,
+            sampled: false,
             rundown: false,
             header: header.clone(),
+            process: header.process,
+            command: None,
             of_main,
             is_main,
-            first: None,
+            session: None,
             last_ticks: i64::MIN,
             told_until: None,
             kinds: FxHashSet::default(),
         }
     }
 
-    /// Where neither is the main session's, the number alone says it.
-    fn is_of_same_process(&self, other: &Self) -> bool {
-        self.of_main == other.of_main && self.header.process == other.header.process
+    /// Which process it is of; where it is not the main session's, the number alone says it.
+    fn process(&self) -> ProcessKey {
+        (self.of_main, self.process)
     }
 }
 
@@ -121,10 +128,16 @@ pub(crate) struct Builder {
     /// Whether the streams of the file at hand are the main session, where its name tells.
     role: Option<bool>,
     pub(crate) streams: Vec<StreamFacts>,
+    told: Told,
     /// By the decoder's number of the thread; anew for each file.
     thread_slots: Vec<u32>,
-    thread_numbers: FxHashMap<i64, u32>,
+    thread_numbers: FxHashMap<(u32, i64), u32>,
+    pub(crate) processes: Processes,
+    pub(crate) origins: Origins,
+    pub(crate) spaces: Spaces,
     activity_numbers: FxHashMap<[u8; 16], u32>,
+    /// By the thread's number: its last activity, since most events are of the one before.
+    thread_activities: Vec<([u8; 16], u32)>,
     pub(crate) raw: RawStacks,
     pub(crate) methods: Methods,
     pub(crate) gc: GcBuilder,
@@ -139,7 +152,8 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn new(keep_payloads: bool) -> Self {
+    /// `process` is the only one that is wanted.
+    pub(crate) fn new(keep_payloads: bool, process: Option<u64>) -> Self {
         let mut recording = Trace::default();
         let sample_words = ["managed", "external", "error"].map(|word| recording.strings.intern(word));
         Self {
@@ -156,9 +170,14 @@ impl Builder {
             pointer_size: 8,
             role: None,
             streams: Vec::new(),
+            told: Told::default(),
             thread_slots: Vec::new(),
             thread_numbers: FxHashMap::default(),
+            processes: Processes::new(process),
+            origins: Origins::default(),
+            spaces: Spaces::default(),
             activity_numbers: FxHashMap::default(),
+            thread_activities: Vec::new(),
             raw: RawStacks::default(),
             methods: Methods::default(),
             gc: GcBuilder::default(),
@@ -212,6 +231,11 @@ impl Builder {
         exhibit.bytes = exhibit.bytes.saturating_add(summary.bytes);
     }
 
+    /// Nanoseconds since the main session's start.
+    pub(crate) fn ns(&self, ticks: i64) -> i64 {
+        self.clock.map_or(0, |clock| clock.ns(ticks))
+    }
+
     /// The number and the description of an event's kind.
     fn kind_of(&mut self, event: &Event<'_>) -> (u32, Rc<Kind>) {
         let index = event.metadata.index as usize;
@@ -254,7 +278,7 @@ impl Builder {
         let name = self.recording.strings.intern(name);
         let key = EventKind { provider, name, id: i64::from(id), version: i64::from(version) };
         let same = self.kind_numbers.get(&key).copied().filter(|number| {
-            match (self.decoder.kinds.get(*number as usize), &decoding) {
+            match (self.decoder.get(*number), &decoding) {
                 (Some(Decoding::Plain(known)), Decoding::Plain(new)) => known == new,
                 (known, _) => known.is_some(),
             }
@@ -263,7 +287,7 @@ impl Builder {
             return number;
         }
         let number = self.recording.events.add_kind(key);
-        self.decoder.kinds.push(decoding);
+        self.decoder.push(decoding);
         self.kind_numbers.insert(key, number);
         number
     }
@@ -276,10 +300,13 @@ impl Builder {
             return *number;
         }
         let os_id = event.thread.cast_signed();
+        let process = self.processes.of_event(event).unwrap_or(0);
         let next = u32::try_from(self.recording.thread_ids.len()).unwrap_or(NO_ID);
-        let number = *self.thread_numbers.entry(os_id).or_insert(next);
+        let number = *self.thread_numbers.entry((process, os_id)).or_insert(next);
         if number == next {
             self.recording.thread_ids.push(os_id);
+            self.recording.thread_processes.push(self.processes.id(process));
+            self.processes.add_thread(process);
         }
         if slot >= self.thread_slots.len() {
             self.thread_slots.resize(slot + 1, NO_ID);
@@ -290,14 +317,26 @@ impl Builder {
         number
     }
 
-    fn activity_of(&mut self, event: &Event<'_>) -> u32 {
+    fn activity_of(&mut self, event: &Event<'_>, thread: u32) -> u32 {
         if event.activity == [0; 16] {
             return NO_ID;
+        }
+        let thread = thread as usize;
+        if let Some((activity, number)) = self.thread_activities.get(thread)
+            && *activity == event.activity
+        {
+            return *number;
         }
         let next = u32::try_from(self.recording.activities.len()).unwrap_or(NO_ID);
         let number = *self.activity_numbers.entry(event.activity).or_insert(next);
         if number == next {
             self.recording.activities.push(event.activity);
+        }
+        if thread >= self.thread_activities.len() {
+            self.thread_activities.resize(self.recording.thread_ids.len(), ([0; 16], NO_ID));
+        }
+        if let Some(place) = self.thread_activities.get_mut(thread) {
+            *place = (event.activity, number);
         }
         number
     }
@@ -305,20 +344,24 @@ impl Builder {
     /// Whether this event is in the tables already: an earlier stream of the process covers its time, and sends events
     /// of the very kind. Two sessions of a provider may have asked for different ones.
     fn told_before(&self, kind: u32, ns: i64) -> bool {
-        let Some((current, earlier)) = self.streams.split_last() else { return false };
-        if earlier.is_empty() {
-            return false;
+        let Some(current) = self.streams.last().filter(|_| self.streams.len() > 1) else { return false };
+        self.kind_key(kind).is_some_and(|kind| self.told.has(current.process(), kind, ns))
+    }
+
+    /// Notes what the stream told that another follows.
+    fn end_stream(&mut self) {
+        let Some(ended) = self.streams.last_mut() else { return };
+        let kinds = std::mem::take(&mut ended.kinds);
+        self.told.covered(ended.process(), kinds, ended.from_ns, ended.to_ns);
+        if let Some(session) = ended.session.take() {
+            self.told.ended(session, ended.last_ticks);
         }
-        let Some(kind) = self.kind_key(kind) else { return false };
-        earlier.iter().any(|stream| {
-            (stream.from_ns..=stream.to_ns).contains(&ns)
-                && stream.is_of_same_process(current)
-                && stream.kinds.contains(&kind)
-        })
+        let ended = ended.to_ns;
+        self.end_request_marks(ended);
     }
 
     /// A kind as streams share it: numbers of versions and labels differ from stream to stream.
-    fn kind_key(&self, kind: u32) -> Option<(Sym, i64)> {
+    fn kind_key(&self, kind: u32) -> Option<KindKey> {
         let events = &self.recording.events;
         Some((*events.kind_provider.get(kind as usize)?, *events.kind_id.get(kind as usize)?))
     }
@@ -326,19 +369,17 @@ impl Builder {
     /// Whether an event was told by an earlier copy of its session. A copy that goes on where the earlier one broke off
     /// is read from there on.
     fn is_copy(&mut self, event: &Event<'_>) -> bool {
-        let Some((current, earlier)) = self.streams.split_last_mut() else { return false };
-        if current.first.is_none() {
-            let first = FirstEvent {
+        let Some(current) = self.streams.last_mut() else { return false };
+        if current.session.is_none() {
+            let session = SessionKey {
+                header: std::mem::take(&mut current.header),
                 ticks: event.ticks,
                 thread: event.thread,
                 event_id: event.metadata.event_id,
                 payload: event.payload.to_vec(),
             };
-            let copies = earlier
-                .iter()
-                .filter(|stream| stream.header == current.header && stream.first.as_ref() == Some(&first));
-            current.told_until = copies.map(|stream| stream.last_ticks).max();
-            current.first = Some(first);
+            current.told_until = self.told.until(&session);
+            current.session = Some(session);
             if let Some(until) = current.told_until {
                 current.from_ns = self.clock.map_or(current.from_ns, |clock| clock.ns(until));
                 self.recording.lost.damage.note("stream told twice: read once", event.offset);
@@ -412,27 +453,35 @@ impl Builder {
 
 impl Sink for Builder {
     fn stream(&mut self, header: &StreamHeader) {
+        if !self.processes.begin_stream(header) {
+            return;
+        }
         let main = self.main.get_or_insert_with(|| header.clone());
         let clock = Clock::new(main, header);
         let of_main = main.process == header.process && clock.is_mains;
         if !of_main {
-            self.recording.lost.damage.note(OTHER_PROCESS, 0);
+            self.recording.lost.damage.remark(OTHER_PROCESS, 0);
         }
         let from_ns = clock.ns(header.sync_ticks);
         self.clock = Some(clock);
         self.pointer_size = header.pointer_size;
         self.decoder.pointer_sizes.push(header.pointer_size);
         let stream = StreamFacts::new(header, from_ns, of_main, self.role);
-        if self.streams.last().is_some_and(|last| !last.is_of_same_process(&stream)) {
+        if self.streams.last().is_some_and(|last| last.process() != stream.process()) {
             // Threads and suspensions of one process do not end what another began.
             self.rows.begin_process();
             self.earlier_gc.push(std::mem::take(&mut self.gc));
         }
-        if let Some(ended) = self.streams.last().map(|stream| stream.to_ns) {
-            self.end_request_marks(ended);
+        self.end_stream();
+        if self.streams.len() == MOST_STREAMS {
+            self.recording.lost.damage.remark(MANY_STREAMS, 0);
         }
         self.streams.push(stream);
         self.rows.begin_stream();
+        self.spaces.begin_stream();
+        if let Some(process) = self.processes.of_stream() {
+            self.enter(process);
+        }
         let Trace { exhibit, session, .. } = &mut self.recording;
         session.streams = session.streams.saturating_add(1);
         if session.streams == 1 {
@@ -444,15 +493,21 @@ impl Sink for Builder {
     }
 
     fn event(&mut self, event: &Event<'_>) {
+        if self.processes.skips_stream() {
+            return self.count_skipped(event);
+        }
         if self.is_copy(event) {
+            return;
+        }
+        let ns = self.ns(event.ticks);
+        let thread = self.thread_of(event);
+        if self.processes.of_stream().is_none() && !self.admit(event, thread, ns) {
             return;
         }
         let (mut number, kind) = self.kind_of(event);
         if kind.handler == Handler::Gc(GcEvent::Dynamic) {
             number = self.dynamic_kind(number, event, &kind);
         }
-        let ns = self.clock.map_or(0, |clock| clock.ns(event.ticks));
-        let thread = self.thread_of(event);
         let stack = event
             .stack
             .map_or(NO_STACK, |stack| self.raw.node(stack.serial, stack.addresses, self.pointer_size));
@@ -460,19 +515,19 @@ impl Sink for Builder {
             ns,
             thread,
             stack,
-            activity: self.activity_of(event),
+            activity: self.activity_of(event, thread),
             layout: &kind.layout,
             payload: event.payload,
             pointer_size: self.pointer_size,
             offset: event.offset,
         };
-        let too_short = event.payload.len() < kind.least_bytes
-            || kind.count.is_some_and(|count| !count.fits(event.payload));
-        if too_short {
+        if self.decoder.is_damaged(number, event.payload, self.pointer_size) {
             self.recording.lost.damage.note("event with fewer bytes than its fields need", event.offset);
         }
         self.push_event(number, &seen);
-        self.threads.saw(thread, ns, kind.handler);
+        if kind.handler != Handler::Space {
+            self.threads.saw(thread, ns, kind.handler);
+        }
         let Some(stream) = self.streams.last_mut() else { return };
         stream.events += 1;
         stream.rundown |= kind.rundown;
@@ -480,6 +535,9 @@ impl Sink for Builder {
             stream.to_ns = stream.to_ns.max(ns);
         }
         let of_main = stream.of_main;
+        if kind.handler == Handler::ProcessInfo {
+            self.note_command(&seen);
+        }
         let is_new = match kind.handler {
             Handler::None => false,
             handler if handler.is_name() => true,
@@ -491,11 +549,16 @@ impl Sink for Builder {
         }
         match kind.handler {
             Handler::Sample => self.sample(&seen),
+            Handler::CpuSample => self.cpu_sample(&seen),
+            Handler::Space => self.space_of_thread(event, thread, ns),
             handler => self.feed(handler, &seen, &event.metadata.provider),
         }
     }
 
     fn gap(&mut self, gap: Gap) {
+        if self.processes.skips_stream() {
+            return;
+        }
         let Some(clock) = self.clock else { return };
         let told_until = self.streams.last().and_then(|stream| stream.told_until);
         if told_until.is_some_and(|until| gap.to_ticks <= until) {
@@ -535,7 +598,7 @@ mod tests {
 
     /// Reads streams of events, each an id and its ticks, as one recording.
     fn read(streams: &[(StreamHeader, &[(u32, i64)])]) -> Trace {
-        let mut builder = Builder::new(false);
+        let mut builder = Builder::new(false, None);
         let mut index = 0;
         for (header, events) in streams {
             builder.stream(header);

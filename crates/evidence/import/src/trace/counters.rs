@@ -6,19 +6,53 @@ use super::builder::{Builder, Seen};
 use super::kinds::MetricEvent;
 use clr::layout::Layout;
 use clr::payload::Payload;
-use model::{CounterRow, Strings, Sym};
-use rustc_hash::FxHashMap;
+use model::{CounterRow, LimitKind, Strings, Sym, Trace};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 /// A counter or instrument with a set of tags: provider, name, tags.
 type SeriesKey = [String; 3];
 
+/// An instrument: meter, its version, name, unit, and the number that the runtime gave it (from .NET 9 on).
+///
+/// A program may have many meters of one name, each with instruments of the same names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct InstrumentKey {
+    texts: [Option<String>; 4],
+    number: Option<i64>,
+}
+
+impl InstrumentKey {
+    fn of(fields: Payload<'_>) -> Self {
+        let texts = ["meterName", "meterVersion", "instrumentName", "unit"].map(|name| fields.text(name));
+        Self { texts, number: fields.int("instrumentId").filter(|number| *number != 0) }
+    }
+
+    fn name(&self) -> Option<String> {
+        let [meter, _, name, _] = &self.texts;
+        Some(format!("{}\0{}", meter.as_deref()?, name.as_deref()?))
+    }
+}
+
+/// What tells the series of an instrument from those of others with its name.
+#[derive(Debug, Default)]
+struct Instrument {
+    /// The tags of its meter and its own, which its values do not repeat.
+    tags: Vec<(String, String)>,
+}
+
 /// The last total of each counter, for rates: instruments publish totals.
 #[derive(Debug)]
 pub(crate) struct CounterRows {
     last: FxHashMap<SeriesKey, (i64, f64)>,
-    /// Totals kept at most; beyond it the older half is forgotten, and their next rates are missing.
+    instruments: FxHashMap<InstrumentKey, Instrument>,
+    /// Meters with the names of their instruments.
+    names: FxHashSet<String>,
+    /// How many instruments there are of each name with the same tags.
+    alike: FxHashMap<(String, Vec<(String, String)>), usize>,
+    /// Totals and instruments kept at most; beyond it the older half of the totals is forgotten, and their next rates are
+    /// missing.
     most: usize,
     /// How many were forgotten.
     pub(crate) forgotten: u64,
@@ -34,7 +68,73 @@ impl Default for CounterRows {
 impl CounterRows {
     /// Keeps at most so many totals.
     pub(crate) fn keeping(most: usize) -> Self {
-        Self { last: FxHashMap::default(), most, forgotten: 0 }
+        Self {
+            last: FxHashMap::default(),
+            instruments: FxHashMap::default(),
+            names: FxHashSet::default(),
+            alike: FxHashMap::default(),
+            most,
+            forgotten: 0,
+        }
+    }
+
+    /// Whether it is an instrument of a meter, and no counter of an event source.
+    fn is_instrument(&self, meter: &str, name: &str) -> bool {
+        self.names.contains(&format!("{meter}\0{name}"))
+    }
+
+    /// An instrument is announced, with the tags of its meter and its own.
+    pub(crate) fn announce(&mut self, fields: Payload<'_>) {
+        let tags = ["meterTags", "instrumentTags"].map(|name| fields.text(name).unwrap_or_default());
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (key, value) in tags.iter().flat_map(|text| tag_pairs(text)) {
+            if pairs.iter().all(|(known, _)| *known != key) {
+                pairs.push((key.to_owned(), value));
+            }
+        }
+        self.announced(InstrumentKey::of(fields), pairs);
+    }
+
+    /// Runtimes before .NET 9 give instruments no number: what is announced twice under one key with other tags is two
+    /// instruments whose values cannot be told apart, so only the tags that both have are certain.
+    fn announced(&mut self, key: InstrumentKey, tags: Vec<(String, String)>) {
+        if key.number.is_none()
+            && let Some(known) = self.instruments.get_mut(&key)
+        {
+            known.tags.retain(|tag| tags.contains(tag));
+            return;
+        }
+        self.instrument(key, tags);
+    }
+
+    /// Keeps an instrument on first sight. Of several with the same name and tags each but the first gets a tag more, so that
+    /// a name and its tags are one series.
+    fn instrument(&mut self, key: InstrumentKey, mut tags: Vec<(String, String)>) -> Option<&Instrument> {
+        if !self.instruments.contains_key(&key) {
+            if self.instruments.len() >= self.most {
+                return None;
+            }
+            self.names.insert(key.name().unwrap_or_default());
+            let alike = self.alike.entry((key.name().unwrap_or_default(), tags.clone())).or_default();
+            *alike = alike.saturating_add(1);
+            if *alike > 1 {
+                tags.push(("instrument".to_owned(), alike.to_string()));
+            }
+        }
+        Some(self.instruments.entry(key).or_insert(Instrument { tags }))
+    }
+
+    /// The tags of a value as a JSON object: its own, then those of its instrument.
+    fn tags(&mut self, fields: Payload<'_>) -> String {
+        let text = fields.text("tags").unwrap_or_default();
+        let mut pairs: Map<String, Value> =
+            tag_pairs(&text).into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect();
+        let instrument = self.instrument(InstrumentKey::of(fields), Vec::new());
+        for (key, value) in instrument.map_or(&[][..], |of| &of.tags) {
+            let key = if pairs.contains_key(key) { format!("meter.{key}") } else { key.clone() };
+            pairs.insert(key, Value::String(value.clone()));
+        }
+        Value::Object(pairs).to_string()
     }
 
     /// The change a second since the last total; none for the first one.
@@ -112,7 +212,7 @@ impl Publication {
             provider: fields.text("meterName"),
             name: fields.text("instrumentName"),
             unit: fields.text("unit"),
-            tags: tags_json(&fields.text("tags").unwrap_or_default()),
+            tags: totals.tags(fields),
             values: Vec::new(),
         };
         // Most numbers are published as texts, a histogram's count and sum as numbers.
@@ -150,6 +250,50 @@ impl Publication {
 }
 
 impl Builder {
+    /// Notes what the source of the metrics could not do.
+    pub(crate) fn metric_trouble(&mut self, event_id: u32, seen: &Seen<'_>) {
+        let kind = match event_id {
+            9 => LimitKind::Metrics,
+            12 => LimitKind::TimeSeries,
+            13 => LimitKind::Histograms,
+            14 => LimitKind::Callbacks,
+            15 => LimitKind::OtherSession,
+            _ => LimitKind::OtherSettings,
+        };
+        let text = seen.fields().text("errorMessage");
+        self.recording.missing.limits.note(kind, text.as_deref());
+    }
+
+    /// Says how many series the limits left: that is what they are.
+    pub(crate) fn limit_series(&self, recording: &mut Trace) {
+        let histograms = recording.missing.limits.get(LimitKind::Histograms).is_some();
+        let series = recording.missing.limits.get(LimitKind::TimeSeries).is_some();
+        if !(histograms || series) {
+            return;
+        }
+        let count = recording.strings.find("count");
+        let rows = &recording.counters;
+        let (mut all, mut of_histograms) = (FxHashSet::default(), FxHashSet::default());
+        for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
+            let [provider, name] = [row.provider, row.name].map(|sym| recording.strings.text(sym));
+            if !self.counters.is_instrument(provider, name) {
+                continue;
+            }
+            let key = (row.provider, row.name, row.tags);
+            all.insert(key);
+            if Some(row.kind) == count {
+                of_histograms.insert(key);
+            }
+        }
+        for (reached, kind, of) in
+            [(histograms, LimitKind::Histograms, of_histograms), (series, LimitKind::TimeSeries, all)]
+        {
+            if reached {
+                recording.missing.limits.of(kind).limit = u64::try_from(of.len()).ok().filter(|of| *of > 0);
+            }
+        }
+    }
+
     /// Takes over what an event published.
     pub(crate) fn published(&mut self, seen: &Seen<'_>, publication: Option<Publication>) {
         let Some(Publication { provider, name, unit, tags, values }) = publication else { return };
@@ -185,8 +329,8 @@ fn quantiles(text: &str) -> Vec<(String, f64)> {
         .collect()
 }
 
-/// `a=1,b=x` as a JSON object. Values may hold `=`; a piece without one goes on with the value before it.
-fn tags_json(text: &str) -> String {
+/// `a=1,b=x` as pairs. Values may hold `=`; a piece without one goes on with the value before it.
+fn tag_pairs(text: &str) -> Vec<(&str, String)> {
     let mut pairs: Vec<(&str, String)> = Vec::new();
     for piece in text.split(',').filter(|piece| !piece.is_empty()) {
         match (piece.split_once('='), pairs.last_mut()) {
@@ -198,9 +342,7 @@ fn tags_json(text: &str) -> String {
             (None, None) => pairs.push((piece, String::new())),
         }
     }
-    let object: Map<String, Value> =
-        pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect();
-    Value::Object(object).to_string()
+    pairs
 }
 
 #[cfg(test)]
@@ -229,7 +371,37 @@ mod tests {
 
     #[test]
     fn tags_keep_commas_and_equal_signs_of_their_values() {
-        assert_eq!(tags_json("a=1,pool=Host=db;Port=5,x,y"), r#"{"a":"1","pool":"Host=db;Port=5,x,y"}"#);
-        assert_eq!(tags_json(""), "{}");
+        let pairs = |text| tag_pairs(text).into_iter().collect::<Vec<_>>();
+        let expected =
+            [("a", "1"), ("pool", "Host=db;Port=5,x,y")].map(|(key, value)| (key, value.to_owned()));
+        assert_eq!(pairs("a=1,pool=Host=db;Port=5,x,y"), expected);
+        assert_eq!(pairs(""), []);
+    }
+
+    #[test]
+    fn values_that_may_be_of_either_meter_do_not_get_the_tags_of_one() {
+        let mut totals = CounterRows::keeping(3);
+        let key = InstrumentKey { texts: ["M", "", "n", ""].map(|text| Some(text.to_owned())), number: None };
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        totals.announced(key.clone(), vec![tag("host", "h"), tag("bind", "a")]);
+        totals.announced(key.clone(), vec![tag("host", "h"), tag("bind", "b")]);
+        assert_eq!(totals.instrument(key, Vec::new()).unwrap().tags, [tag("host", "h")]);
+    }
+
+    #[test]
+    fn instruments_of_one_name_and_the_same_tags_are_series_of_their_own() {
+        let mut totals = CounterRows::keeping(3);
+        let key =
+            |number| InstrumentKey { texts: ["M", "", "n", ""].map(|text| Some(text.to_owned())), number };
+        let mut tags = |number, tags: &[(&str, &str)]| {
+            let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            totals.instrument(key(Some(number)), tags).map(|of| format!("{:?}", of.tags))
+        };
+        assert_eq!(tags(1, &[("bind", "a")]).unwrap(), r#"[("bind", "a")]"#);
+        assert_eq!(tags(2, &[("bind", "b")]).unwrap(), r#"[("bind", "b")]"#);
+        assert_eq!(tags(3, &[("bind", "a")]).unwrap(), r#"[("bind", "a"), ("instrument", "2")]"#);
+        // What was announced stays, and instruments have a limit.
+        assert_eq!(tags(1, &[]).unwrap(), r#"[("bind", "a")]"#);
+        assert_eq!(tags(4, &[]), None);
     }
 }

@@ -1,10 +1,12 @@
 //! The end of reading: everything into the order of time, addresses into names, and what follows from both.
 
 use super::builder::Builder;
-use super::methods::Naming;
-use super::rawstacks::RawStacks;
+use super::memory::{self, Memory};
+use super::methods::{Methods, Naming};
+use super::processes::OfProcess;
+use super::rawstacks::{MOST_FRAMES, RawStacks};
 use super::states::set_states;
-use model::{CoverageRow, JitRow, Trace};
+use model::{CoverageRow, JitRow, LimitKind, Sym, Trace};
 
 impl Builder {
     /// Ends the reading.
@@ -18,32 +20,64 @@ impl Builder {
         for row in waits {
             recording.waits.push(row);
         }
-        for (code, row) in std::mem::take(&mut self.rows.loads) {
-            let method = self.methods.full_name(&code, &recording.strings);
-            let method = recording.strings.intern(&method);
-            recording.jit.push(JitRow { method, ..row });
+        self.enter(0);
+        let others = self.processes.take_others();
+        let first = OfProcess {
+            methods: std::mem::take(&mut self.methods),
+            gc: std::mem::take(&mut self.gc),
+            loads: std::mem::take(&mut self.rows.loads),
+        };
+        let mut methods = Vec::new();
+        let mut gcs = std::mem::take(&mut self.earlier_gc);
+        // The first one's place among the others is empty: its state was here.
+        for of in std::iter::once(first).chain(others.into_iter().skip(1)) {
+            for (code, row) in of.loads {
+                let method = of.methods.full_name(&code, &recording.strings);
+                let method = recording.strings.intern(&method);
+                recording.jit.push(JitRow { method, ..row });
+            }
+            methods.push(of.methods);
+            gcs.push(of.gc);
         }
         recording.sort_by_time();
         let mut samplers = Vec::new();
-        for gc in std::mem::take(&mut self.earlier_gc).into_iter().chain([std::mem::take(&mut self.gc)]) {
+        for gc in gcs {
             samplers.extend(gc.finish(&mut recording));
         }
         // Collections and their pauses are known only now.
         recording.sort_by_time();
-        let no_methods = self.methods.is_empty();
+        let no_methods = methods.iter().all(Methods::is_empty);
         let mut raw = std::mem::take(&mut self.raw);
         raw.close();
-        let naming = Naming::new(std::mem::take(&mut self.methods), &raw, &mut recording);
-        name_stacks(naming, &raw, &mut recording);
+        if raw.cut > 0 {
+            let limit = recording.missing.limits.of(LimitKind::LongStacks);
+            (limit.count, limit.limit) = (raw.cut, u64::try_from(MOST_FRAMES).ok());
+        }
+        let spaces = std::mem::take(&mut self.spaces);
+        let (cpu_samples, has_symbols) = (spaces.cpu_samples, spaces.has_symbols());
+        let memory = Memory::new(spaces, &self.processes, &mut recording);
+        let naming = Naming::new(methods, memory, &raw, &mut recording);
+        name_stacks(naming, &raw, cpu_samples, &mut recording);
         drop(raw);
         set_states(&mut recording);
+        let rate = self.main.as_ref().and_then(|header| header.sampling_rate);
+        recording.session.sampler = memory::sampler(&recording, cpu_samples, rate);
         recording.stacks.close();
+        super::cut::find(&mut recording);
+        self.limit_series(&mut recording);
         self.threads.are_samplers(&samplers);
+        for (stream, process) in self.streams.iter().map(|stream| (stream, stream.process)) {
+            if let Some(process) = process.and_then(|id| self.processes.find(id.cast_signed())) {
+                let span = [stream.from_ns, stream.to_ns];
+                self.processes.add_stream(process, span, [stream.events, stream.samples]);
+            }
+        }
+        self.processes.fill(&mut recording);
         self.threads.finish(&mut recording);
         self.cover(&mut recording);
         let sampled = !recording.samples.ts_ns.is_empty();
         let rundown = self.streams.iter().any(|stream| stream.rundown);
-        recording.missing.no_rundown = sampled && (no_methods || !rundown);
+        recording.missing.no_rundown = sampled && !has_symbols && (no_methods || !rundown);
         recording.events.decoder = Some(Box::new(std::mem::take(&mut self.decoder)));
         super::metrics::fill(&mut recording);
         recording
@@ -52,19 +86,18 @@ impl Builder {
     /// When what was recorded: each stream from its start to its last event that is no rundown.
     fn cover(&self, recording: &mut Trace) {
         let [events, samples] = ["events", "samples"].map(|source| recording.strings.intern(source));
-        let mut end = 0;
+        let mut end = i64::MIN;
         let mut are_beside = Vec::with_capacity(self.streams.len());
         for (number, stream) in self.streams.iter().enumerate() {
-            end = end.max(stream.to_ns);
             let (from_ns, to_ns) = (stream.from_ns, stream.to_ns);
             // A burst beside the main session adds samples; of events, only what the main session did not see.
-            let overlaps = || self.streams.iter().take(number).any(|earlier| earlier.to_ns > from_ns);
-            let beside = number > 0 && stream.is_main.map_or_else(overlaps, |is_main| !is_main);
+            let beside = number > 0 && stream.is_main.map_or(end > from_ns, |is_main| !is_main);
             are_beside.push(beside);
+            end = end.max(to_ns);
             if stream.events > 0 && !beside && to_ns > from_ns {
                 recording.coverage.push(CoverageRow { source: events, from_ns, to_ns });
             }
-            if stream.samples > 0 {
+            if stream.samples > 0 || stream.sampled {
                 recording.coverage.push(CoverageRow { source: samples, from_ns, to_ns });
             }
         }
@@ -74,18 +107,23 @@ impl Builder {
 }
 
 /// Replaces raw nodes by rows of `stacks` in every table that has stacks.
-fn name_stacks(mut naming: Naming, raw: &RawStacks, recording: &mut Trace) {
+fn name_stacks(mut naming: Naming, raw: &RawStacks, cpu_samples: u64, recording: &mut Trace) {
     recording.rename_stacks(|recording, stack, ns| naming.stack(stack, ns, raw, recording));
-    count_unnamed(naming.unknown_frame(), recording);
+    if cpu_samples > 0 {
+        memory::set_kinds(recording, naming.unknown_frame());
+    }
+    count_unnamed(recording);
 }
 
 /// Counts the frames of all samples, and those without a name.
-fn count_unnamed(unknown: u32, recording: &mut Trace) {
-    let mut unnamed = vec![0u64; recording.stacks.len()];
+fn count_unnamed(recording: &mut Trace) {
+    let Trace { stacks, frames, .. } = recording;
+    let is_unnamed = |frame: &u32| frames.method.get(*frame as usize) == Some(&Sym::NONE);
+    let mut unnamed = vec![0u64; stacks.len()];
     for node in 0..unnamed.len() {
-        let parent = recording.stacks.parent.get(node).map_or(usize::MAX, |parent| *parent as usize);
+        let parent = stacks.parent.get(node).map_or(usize::MAX, |parent| *parent as usize);
         let above = unnamed.get(parent).copied().unwrap_or(0);
-        let own = u64::from(recording.stacks.frame.get(node) == Some(&unknown));
+        let own = u64::from(stacks.frame.get(node).is_some_and(is_unnamed));
         if let Some(place) = unnamed.get_mut(node) {
             *place = above.saturating_add(own);
         }

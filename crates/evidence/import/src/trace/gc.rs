@@ -17,13 +17,17 @@ use super::kinds::GcEvent;
 use super::rawstacks::NO_STACK;
 use model::{GcRow, NO_ID, NO_INT, PauseRow, Sym, Trace};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// Suspensions for the collector: reasons GC and GC preparation.
 const GC_REASONS: [i64; 2] = [1, 6];
 const GC_PREPARATION: i64 = 6;
-/// Size of PerHeapHistory version 3 up to its generations, with pointers of 8 bytes, and of a generation.
-const HISTORY_HEAD: usize = 86;
-const HISTORY_GENERATION: usize = 80;
+/// Times that a collection is gone over for a suspension, for each of both, and in all: only one thread at a time stops
+/// the program, so suspensions hardly overlap, and each has few collections.
+const MOST_SHARES_EACH: usize = 8;
+const MOST_SHARES: usize = 100_000;
+const TOO_MANY_SHARES: &str = "suspensions that overlap each other: pauses of later collections are missing";
 
 #[derive(Debug, Clone, Copy)]
 struct Suspension {
@@ -39,13 +43,29 @@ struct Collection {
     row: GcRow,
     background: bool,
     ended: bool,
-    has_stats: bool,
+}
+
+/// What an end of a collection was.
+enum Stop {
+    /// The end of one that began here.
+    Ended,
+    /// The end of one that was under way when the recording began.
+    BeganBefore,
+    /// The end of one whose beginning is missing.
+    WithoutStart,
 }
 
 /// What was seen of collections.
 #[derive(Debug, Default)]
 pub(crate) struct GcBuilder {
     collections: Vec<Collection>,
+    /// Which collections have not ended, by their numbers and in the order in which they began.
+    running: FxHashMap<i64, Vec<usize>>,
+    in_order: BTreeSet<usize>,
+    /// Which have ended and have no statistics yet.
+    without_stats: BTreeSet<usize>,
+    /// Number of the first collection that began.
+    first: Option<i64>,
     open: FxHashMap<u32, Suspension>,
     done: Vec<Suspension>,
     trigger_stack: Option<u32>,
@@ -72,11 +92,13 @@ impl Builder {
             }
             GcEvent::Triggered => self.gc.trigger_stack = Some(seen.stack).filter(|stack| *stack != NO_STACK),
             GcEvent::Start => self.gc_start(seen),
-            GcEvent::Stop => {
-                if !self.gc.stop(seen) {
+            GcEvent::Stop => match self.gc.stop(seen) {
+                Stop::Ended => {}
+                Stop::BeganBefore => self.recording.missing.began_inside += 1,
+                Stop::WithoutStart => {
                     self.recording.lost.damage.remark("GC/Stop without its GC/Start", seen.offset);
                 }
-            }
+            },
             GcEvent::HeapStats => self.gc.heap_stats(seen),
             GcEvent::PerHeapHistory => self.gc.history(seen),
             GcEvent::Dynamic => {}
@@ -111,26 +133,39 @@ impl Builder {
             stack: self.gc.trigger_stack.take().unwrap_or(NO_ID),
         };
         let background = fields.int("Type") == Some(1);
-        self.gc.collections.push(Collection { row, background, ended: false, has_stats: false });
+        self.gc.start(Collection { row, background, ended: false });
     }
 }
 
 impl GcBuilder {
-    /// Ends a collection; false where its start was not seen.
-    fn stop(&mut self, seen: &Seen<'_>) -> bool {
-        let number = seen.fields().int("Count").unwrap_or(NO_INT);
-        let started = self.collections.iter_mut().rev().find(|gc| gc.row.number == number && !gc.ended);
-        let Some(gc) = started else { return false };
+    fn start(&mut self, collection: Collection) {
+        let at = self.collections.len();
+        self.first.get_or_insert(collection.row.number);
+        self.running.entry(collection.row.number).or_default().push(at);
+        self.in_order.insert(at);
+        self.collections.push(collection);
+    }
+
+    /// Ends a collection.
+    fn stop(&mut self, seen: &Seen<'_>) -> Stop {
+        let Some(number) = seen.fields().int("Count") else { return Stop::WithoutStart };
+        let Some(at) = self.running.get_mut(&number).and_then(Vec::pop) else {
+            // Collections are numbered one by one, so one with a number before the first that began here began earlier.
+            let is_before = self.first.is_none_or(|first| number < first);
+            return if is_before { Stop::BeganBefore } else { Stop::WithoutStart };
+        };
+        self.in_order.remove(&at);
+        self.without_stats.insert(at);
+        let Some(gc) = self.collections.get_mut(at) else { return Stop::WithoutStart };
         gc.row.dur_ns = seen.ns.saturating_sub(gc.row.start_ns);
         gc.ended = true;
-        true
+        Stop::Ended
     }
 
     fn heap_stats(&mut self, seen: &Seen<'_>) {
         // The statistics follow the end of the collection they are of.
-        let at = self.collections.iter().rposition(|gc| gc.ended && !gc.has_stats);
+        let at = self.without_stats.pop_last();
         let Some(gc) = at.and_then(|at| self.collections.get_mut(at)) else { return };
-        gc.has_stats = true;
         let fields = seen.fields();
         let size = |generation: &str| fields.int(generation).unwrap_or(NO_INT);
         let row = &mut gc.row;
@@ -140,8 +175,9 @@ impl GcBuilder {
         row.loh_bytes = size("GenerationSize3");
         row.poh_bytes = size("GenerationSize4");
         row.pinned_objects = size("PinnedObjectCount");
-        let known =
-            |list: [i64; 5]| list.into_iter().filter(|bytes| *bytes != NO_INT).fold(0, i64::saturating_add);
+        let known = |list: [i64; 5]| {
+            list.into_iter().filter(|bytes| *bytes != NO_INT).reduce(i64::saturating_add).unwrap_or(NO_INT)
+        };
         row.heap_after_bytes =
             known([row.gen0_bytes, row.gen1_bytes, row.gen2_bytes, row.loh_bytes, row.poh_bytes]);
         row.promoted_bytes = known([
@@ -153,19 +189,11 @@ impl GcBuilder {
         ]);
     }
 
-    /// Adds a heap's sizes before the collection: the first number of each generation's ten.
+    /// Adds a heap's sizes before the collection: those of all its generations.
     fn history(&mut self, seen: &Seen<'_>) {
-        if seen.pointer_size != 8 {
-            return;
-        }
-        let Some((head, generations)) = seen.payload.split_at_checked(HISTORY_HEAD) else { return };
-        let count = head.last_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize);
-        if generations.len() != count.saturating_mul(HISTORY_GENERATION) {
-            return;
-        }
-        let sizes = generations.chunks_exact(HISTORY_GENERATION).filter_map(<[u8]>::first_chunk::<8>);
-        let before = sizes.fold(0i64, |sum, size| sum.saturating_add(i64::from_le_bytes(*size)));
-        let Some(gc) = self.collections.iter_mut().rev().find(|gc| !gc.ended) else { return };
+        let Some(before) = seen.fields().sum("GenData", "SizeBefore") else { return };
+        let running = self.in_order.last().and_then(|at| self.collections.get_mut(*at));
+        let Some(gc) = running else { return };
         let known = gc.row.heap_before_bytes;
         gc.row.heap_before_bytes = if known == NO_INT { before } else { known.saturating_add(before) };
     }
@@ -176,22 +204,50 @@ impl GcBuilder {
         self.done.sort_by_key(|suspension| (suspension.begin, suspension.end));
         let for_gc: Vec<Suspension> =
             self.done.iter().filter(|one| GC_REASONS.contains(&one.reason)).copied().collect();
-        for suspension in &for_gc {
-            self.share_out(suspension);
-        }
+        self.share_all(&for_gc, recording);
         for gc in &self.collections {
             recording.gc.push(gc.row);
         }
         self.fill_pauses(recording)
     }
 
-    fn share_out(&mut self, suspension: &Suspension) {
-        let inside_from = self.collections.partition_point(|gc| gc.row.start_ns < suspension.begin);
-        let inside_to = self.collections.partition_point(|gc| gc.row.start_ns <= suspension.end);
-        let running = self.collections.get(..inside_from).unwrap_or_default().iter().rposition(|gc| {
-            gc.background && (!gc.ended || gc.row.start_ns.saturating_add(gc.row.dur_ns) >= suspension.begin)
-        });
-        let first = (inside_from < inside_to).then_some(inside_from);
+    /// Shares out the suspensions, which are in the order of their begin.
+    fn share_all(&mut self, suspensions: &[Suspension], recording: &mut Trace) {
+        let both = suspensions.len().saturating_add(self.collections.len());
+        let mut left = both.saturating_mul(MOST_SHARES_EACH).saturating_add(MOST_SHARES);
+        // Background collections that began before the suspension at hand and may still run, the latest last. One that
+        // has ended before it has ended before all later ones too.
+        let mut background = Vec::new();
+        let mut looked_at = 0;
+        for suspension in suspensions {
+            let inside_from = self.collections.partition_point(|gc| gc.row.start_ns < suspension.begin);
+            let inside_to = self.collections.partition_point(|gc| gc.row.start_ns <= suspension.end);
+            background.extend((looked_at..inside_from).filter(|at| self.is_background(*at)));
+            looked_at = looked_at.max(inside_from);
+            while background.last().is_some_and(|at| self.has_ended_before(*at, suspension.begin)) {
+                background.pop();
+            }
+            let Some(rest) = left.checked_sub(inside_to.saturating_sub(inside_from)) else {
+                recording.lost.damage.note(TOO_MANY_SHARES, 0);
+                return;
+            };
+            left = rest;
+            self.share_out(suspension, inside_from..inside_to, background.last().copied());
+        }
+    }
+
+    fn is_background(&self, at: usize) -> bool {
+        self.collections.get(at).is_some_and(|gc| gc.background)
+    }
+
+    fn has_ended_before(&self, at: usize, ns: i64) -> bool {
+        let gc = self.collections.get(at);
+        gc.is_none_or(|gc| gc.ended && gc.row.start_ns.saturating_add(gc.row.dur_ns) < ns)
+    }
+
+    /// Shares out a suspension, in which some collections began, and before which a background collection may run.
+    fn share_out(&mut self, suspension: &Suspension, inside: Range<usize>, running: Option<usize>) {
+        let first = (!inside.is_empty()).then_some(inside.start);
         let own = suspension.reason == GC_PREPARATION;
         let Some(mut owner) = (if own { running.or(first) } else { first.or(running) }) else { return };
         let stopped = suspension.stopped;
@@ -199,7 +255,7 @@ impl GcBuilder {
             self.add(owner, 0, stopped.saturating_sub(suspension.begin));
         }
         let mut from = suspension.begin;
-        for at in inside_from..inside_to {
+        for at in inside {
             if at == owner {
                 continue;
             }

@@ -1,12 +1,12 @@
 //! What the live recorder wrote beside a recording: `host.csv` and `thread_cpu.csv`.
 //!
-//! `host.csv` has the columns `monotonic_ns,name,value,unit`, `thread_cpu.csv` `monotonic_ns,thread,user_ns,system_ns`,
-//! each with a header line. Times are of the clock that the sessions tick with; where the first column is called `ts_ns`
+//! `host.csv` has the columns `monotonic_ns,name,value,unit`, `thread_cpu.csv` `monotonic_ns,thread,user_ns,system_ns`
+//! and, of newer recorders, `waited_ns`, which may be empty; each with a header line. Times are of the clock that the sessions tick with; where the first column is called `ts_ns`
 //! they are since the main session's start. Values hold no commas or quotes, so a line is split at its commas. Lines are
 //! read one by one: what a table takes in memory is bounded by the rows that are kept of it.
 
 use super::builder::Builder;
-use model::{HostRow, ThreadCpuRow};
+use model::{Host, HostRow, NO_INT, ThreadCpuRow, Trace};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -35,7 +35,36 @@ type ReadRow = fn(&str, i64, &mut Builder) -> Option<()>;
 pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
     let [host, thread_cpu] = TABLES.map(|name| folder.join(name));
     read_table(&host, USUAL, builder, host_row);
+    drop_after_end(&mut builder.recording);
     read_table(&thread_cpu, USUAL, builder, thread_cpu_row);
+}
+
+/// Leaves out what earlier recorders wrote of a process that had ended: the kernel shows one that nobody has waited for yet
+/// without memory and in another group, so that limits, memory and throttling of that group stand there as the subject's.
+fn drop_after_end(recording: &mut Trace) {
+    const OF_SUBJECT: [&str; 6] = ["process.", "cgroup.", "limit.", "throttled.", "periods", "tcp."];
+    let Some(resident) = recording.strings.find("process.rss") else { return };
+    let host = &recording.host;
+    let rows = host.name.iter().zip(host.ts_ns.iter().zip(&host.value));
+    // A process that runs has memory.
+    let ended: Vec<i64> = rows
+        .filter(|(name, (_, value))| **name == resident && **value <= 0.0)
+        .map(|(_, (ts_ns, _))| *ts_ns)
+        .collect();
+    if ended.is_empty() {
+        return;
+    }
+    let rows: Vec<HostRow> = (0..host.ts_ns.len()).filter_map(|at| host.row(at)).collect();
+    let strings = &recording.strings;
+    let is_kept = |row: &HostRow| {
+        let name = strings.text(row.name);
+        !ended.contains(&row.ts_ns) || !OF_SUBJECT.iter().any(|start| name.starts_with(start))
+    };
+    let kept: Vec<HostRow> = rows.into_iter().filter(is_kept).collect();
+    recording.host = Host::default();
+    for row in kept {
+        recording.host.push(row);
+    }
 }
 
 /// Reads a table if it is there: the lines behind its header.
@@ -107,10 +136,15 @@ fn host_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()> {
 }
 
 fn thread_cpu_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()> {
-    let [ns, thread, user_ns, system_ns] = fields(line)?.map(|text| text.parse::<i64>().ok());
+    let (four, waited) = fields(line).map_or_else(
+        || line.rsplit_once(',').and_then(|(four, waited)| Some((fields(four)?, waited))),
+        |four| Some((four, "")),
+    )?;
+    let [ns, thread, user_ns, system_ns] = four.map(|text| text.parse::<i64>().ok());
     let (ns, thread, user_ns, system_ns) = (ns?, thread?, user_ns?, system_ns?);
+    let waited_ns = if waited.is_empty() { NO_INT } else { waited.parse().ok()? };
     let ts_ns = ns.saturating_sub(zero_ns);
-    builder.recording.thread_cpu.push(ThreadCpuRow { ts_ns, thread, user_ns, system_ns });
+    builder.recording.thread_cpu.push(ThreadCpuRow { ts_ns, thread, user_ns, system_ns, waited_ns });
     Some(())
 }
 
@@ -127,7 +161,7 @@ mod tests {
     const FEW: Limits = Limits { bytes: 1000, rows: 3, line: 20 };
 
     fn check(text: &[u8], rows: usize, damaged: u64, end: Result<(), &str>) {
-        let mut builder = Builder::new(false);
+        let mut builder = Builder::new(false, None);
         let ended = read_lines(text, FEW, &mut builder, thread_cpu_row);
         let recording = builder.recording;
         let noted: u64 = recording.lost.damage.kinds().iter().map(|kind| kind.count).sum();
@@ -139,7 +173,7 @@ mod tests {
     fn times_of_the_sessions_clock_are_set_against_the_main_sessions_start() {
         let header =
             nettrace::StreamHeader { sync_ticks: 70, ticks_per_second: 10_000_000, ..Default::default() };
-        let mut builder = Builder::new(false);
+        let mut builder = Builder::new(false, None);
         nettrace::Sink::stream(&mut builder, &header);
         let text = b"monotonic_ns,thread,user_ns,system_ns\n7005,2,3,4\n";
         read_lines(text.as_slice(), USUAL, &mut builder, thread_cpu_row).unwrap();
@@ -147,11 +181,29 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_has_ended_has_no_row_of_another_group() {
+        let mut builder = Builder::new(false, None);
+        let text =
+            b"monotonic_ns,name,value,unit\n1,cores,2,cores\n1,process.rss,500,B\n1,cgroup.memory,600,B\n\
+            2,cores,2,cores\n2,process.rss,0,B\n2,cgroup.memory,16000,B\n2,periods,0,count\n";
+        read_lines(text.as_slice(), USUAL, &mut builder, host_row).unwrap();
+        drop_after_end(&mut builder.recording);
+        let Trace { host, strings, .. } = &builder.recording;
+        let rows: Vec<_> = (0..host.ts_ns.len()).filter_map(|at| host.row(at)).collect();
+        let rows: Vec<_> = rows.iter().map(|row| (row.ts_ns, strings.text(row.name), row.value)).collect();
+        let expected =
+            [(1, "cores", 2.0), (1, "process.rss", 500.0), (1, "cgroup.memory", 600.0), (2, "cores", 2.0)];
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
     fn a_table_beside_the_recording_is_bounded_and_its_damage_is_counted() {
         check(b"", 0, 0, Ok(()));
         check(b"header\n1,2,3,4\r\n\n\r\n5,6,7,8", 2, 0, Ok(()));
         check(b"header\n1,2,3,4\nno row\n1,2,3,\xff\n", 1, 2, Ok(()));
-        check(b"header\n1,2,3,4\n1,2,3,4,5\n", 1, 1, Ok(()));
+        check(b"header\n1,2,3,4\n1,2,3,4,5,6\n", 1, 1, Ok(()));
+        // The fifth column is of newer recorders, and empty where the kernel does not count.
+        check(b"header\n1,2,3,4,5\n1,2,3,4,\n1,2,3,4,x\n", 2, 1, Ok(()));
         // The rest of a line that is too long is no row of its own.
         check(&[b"header\n1,2,3,4\n", [b'9'; 20].as_slice(), b"1,2,3,4\n5,6,7,8"].concat(), 2, 1, Ok(()));
         let four = b"header\n1,2,3,4\n1,2,3,4\n1,2,3,4\n1,2,3,4\n";

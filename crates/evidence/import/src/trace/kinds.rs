@@ -2,21 +2,26 @@
 //!
 //! Looked up once a kind; events then go by number.
 
-use clr::layout::{Count, Field, Kind as FieldKind, Layout};
-use clr::payload::Payload;
+use super::universal;
+use clr::layout::{Field, Kind as FieldKind, Layout};
+use clr::payload::{Payload, damaged};
 use clr::schema;
+use clr::whole::Whole;
 use model::Fields;
 use nettrace::{FieldType, Metadata};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Bytes of a name that are kept: events repeat names that a file gives once, joined with others.
-const MOST_NAME: usize = 1024;
+pub(crate) const MOST_NAME: usize = 1024;
 
 /// The runtime's own provider.
 pub(crate) const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
 /// The provider of what was there before and is told at the end.
 pub(crate) const RUNDOWN: &str = "Microsoft-Windows-DotNETRuntimeRundown";
+
+/// The runtime's sampler of threads.
+pub(crate) const SAMPLER: &str = "Microsoft-DotNETCore-SampleProfiler";
 
 /// The provider of what meters measure.
 const METRICS: &str = "System.Diagnostics.Metrics";
@@ -26,6 +31,10 @@ const METRICS: &str = "System.Diagnostics.Metrics";
 pub(crate) enum Handler {
     None,
     Sample,
+    /// What a CPU ran.
+    CpuSample,
+    /// The memory of a process: what is mapped there, and how its code is called.
+    Space,
     Gc(GcEvent),
     AllocationTick,
     AllocationSampled,
@@ -47,6 +56,7 @@ pub(crate) enum Handler {
     Module,
     ModuleUnload,
     RuntimeStart,
+    GcSettings,
     Finalizer,
     TieringThread,
     ProcessInfo,
@@ -54,8 +64,8 @@ pub(crate) enum Handler {
     Metric(MetricEvent),
     /// What an instrument is, before its values.
     MetricBegin,
-    /// What the source of the metrics could not do.
-    MetricTrouble,
+    /// What the source of the metrics could not do, by the number of its event.
+    MetricTrouble(u32),
     RequestStart,
     RequestStop,
     Span,
@@ -66,12 +76,12 @@ pub(crate) enum Handler {
 impl Handler {
     /// Whether it tells names of what was there, rather than that something happened: told again, it adds nothing.
     pub(crate) fn is_name(self) -> bool {
-        matches!(self, Self::MethodRundown | Self::MethodEntry | Self::Module)
+        matches!(self, Self::MethodRundown | Self::MethodEntry | Self::Module | Self::Space)
     }
 
     /// Whether it tells facts about the process as a whole.
     pub(crate) fn is_of_process(self) -> bool {
-        matches!(self, Self::RuntimeStart | Self::ProcessInfo)
+        matches!(self, Self::RuntimeStart | Self::GcSettings | Self::ProcessInfo)
     }
 }
 
@@ -104,12 +114,16 @@ fn handler(provider: &str, id: u32, name: &str) -> Handler {
         (RUNDOWN, 143 | 144) => Handler::MethodRundown,
         (RUNDOWN, 153 | 154) => Handler::Module,
         (RUNDOWN, 187) => Handler::RuntimeStart,
-        ("Microsoft-DotNETCore-SampleProfiler", 0) => Handler::Sample,
+        (RUNDOWN, 10) => Handler::GcSettings,
+        (SAMPLER, 0) => Handler::Sample,
+        // What was switched out and in again (`cswitch`) is no sample of a thread that runs.
+        (universal::EVENTS, _) if name == universal::CPU_SAMPLE => Handler::CpuSample,
+        (universal::SYSTEM, _) => Handler::Space,
         ("Microsoft-DotNETCore-EventPipe", 1) => Handler::ProcessInfo,
         (METRICS, 4) => Handler::Metric(MetricEvent::Rate),
         (METRICS, 16) => Handler::Metric(MetricEvent::UpDown),
         (METRICS, 7) => Handler::MetricBegin,
-        (METRICS, 9 | 12..=15 | 17) => Handler::MetricTrouble,
+        (METRICS, 9 | 12..=15 | 17) => Handler::MetricTrouble(id),
         (METRICS, 5) => Handler::Metric(MetricEvent::Gauge),
         (METRICS, 6) => Handler::Metric(MetricEvent::Histogram),
         ("Microsoft.AspNetCore.Hosting", 3) => Handler::RequestStart,
@@ -185,10 +199,6 @@ pub(crate) struct Kind {
     /// Its name as TraceEvent writes it.
     pub(crate) name: String,
     pub(crate) layout: Arc<Layout>,
-    /// The fewest bytes that the fields can be encoded in.
-    pub(crate) least_bytes: usize,
-    /// Where a payload tells how many elements it has.
-    pub(crate) count: Option<Count>,
     /// Sent when the session ends, about what was there before: no part of what was observed.
     pub(crate) rundown: bool,
 }
@@ -224,9 +234,7 @@ impl Kind {
     }
 
     fn of(handler: Handler, name: String, layout: Arc<Layout>, rundown: bool) -> Self {
-        let least_bytes = layout.least_bytes();
-        let count = layout.count();
-        Self { handler, name, layout, least_bytes, count, rundown }
+        Self { handler, name, layout, rundown }
     }
 }
 
@@ -278,24 +286,63 @@ pub(crate) enum Decoding {
     Dynamic(Arc<Layout>, Arc<Layout>),
 }
 
+impl Decoding {
+    /// The fields that are shown of a payload, and the bytes that they lie in.
+    fn part<'a>(&'a self, payload: &'a [u8], pointer_size: u8) -> (&'a Layout, &'a [u8]) {
+        match self {
+            Self::Plain(layout) => (layout, payload),
+            Self::Dynamic(outer, inner) => match Payload::new(outer, payload, pointer_size).raw("Data") {
+                Some(blob) => (inner, blob),
+                None => (outer, payload),
+            },
+        }
+    }
+}
+
 /// Decodes payloads by the number of the kind.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
-    pub(crate) kinds: Vec<Decoding>,
+    kinds: Vec<Decoding>,
+    /// Of each kind: how its payloads are looked at.
+    whole: Vec<Whole>,
     pub(crate) pointer_sizes: Vec<u8>,
+}
+
+impl Decoder {
+    pub(crate) fn push(&mut self, decoding: Decoding) {
+        let (Decoding::Plain(layout) | Decoding::Dynamic(_, layout)) = &decoding;
+        self.whole.push(Whole::new(layout));
+        self.kinds.push(decoding);
+    }
+
+    pub(crate) fn get(&self, kind: u32) -> Option<&Decoding> {
+        self.kinds.get(kind as usize)
+    }
+
+    /// Whether a field of a payload cannot be read: then its JSON says so too.
+    #[inline]
+    pub(crate) fn is_damaged(&self, kind: u32, payload: &[u8], pointer_size: u8) -> bool {
+        match (self.get(kind), self.whole.get(kind as usize)) {
+            (Some(Decoding::Plain(layout)), Some(whole)) => !whole.is_whole(layout, payload, pointer_size),
+            (Some(decoding), _) => {
+                let (layout, bytes) = decoding.part(payload, pointer_size);
+                damaged(layout, bytes, pointer_size).is_some()
+            }
+            (None, _) => false,
+        }
+    }
 }
 
 impl Fields for Decoder {
     fn json(&self, kind: u32, stream: u16, payload: &[u8]) -> String {
         let pointer_size = self.pointer_sizes.get(usize::from(stream)).copied().unwrap_or(8);
-        match self.kinds.get(kind as usize) {
-            Some(Decoding::Plain(layout)) => clr::json::json(layout, payload, pointer_size),
-            Some(Decoding::Dynamic(outer, inner)) => {
-                let blob = Payload::new(outer, payload, pointer_size).raw("Data").unwrap_or_default();
-                clr::json::json(inner, blob, pointer_size)
-            }
-            None => String::from("{}"),
-        }
+        self.get(kind).map_or_else(
+            || String::from("{}"),
+            |decoding| {
+                let (layout, bytes) = decoding.part(payload, pointer_size);
+                clr::json::json(layout, bytes, pointer_size)
+            },
+        )
     }
 }
 

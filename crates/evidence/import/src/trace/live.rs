@@ -14,7 +14,7 @@ use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 
 /// A runtime's blocks have at most 100 KB, and nothing waits longer than until the bytes at hand are done with.
-const LIMITS: Limits = Limits { block_bytes: 8 << 20, waiting_bytes: 16 << 20 };
+const LIMITS: Limits = Limits { block_bytes: 8 << 20, waiting_bytes: 16 << 20, waiting_events: 1 << 19 };
 /// Counters whose last total is kept; the runtime publishes 1,000 series unless told otherwise.
 const MOST_TOTALS: usize = 20_000;
 /// Readings and notes that wait to be fetched.
@@ -270,10 +270,11 @@ impl Sink for Reader {
             }
             Handler::MetricBegin => {
                 let fields = fields();
+                self.totals.announce(fields);
                 self.begins(["meterName", "instrumentName", "instrumentType"].map(|name| fields.text(name)));
             }
-            Handler::MetricTrouble => {
-                if let Some(note) = trouble(event.metadata.event_id, fields()) {
+            Handler::MetricTrouble(id) => {
+                if let Some(note) = trouble(id, fields()) {
                     self.note(note);
                 }
             }

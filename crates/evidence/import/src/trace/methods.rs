@@ -4,6 +4,7 @@
 //! places hold one method for ever and need no time; the others are found out once, when all is read.
 
 use super::kinds::shortened;
+use super::memory::{At, Lies, Memory};
 use super::rawstacks::{NO_STACK, RawStacks};
 use base::bytes::utf16_text;
 use model::{Frame, NO_ID, Strings, Sym, Trace};
@@ -43,6 +44,16 @@ struct NameTexts {
 const MOST_ENTRY: u64 = 16 << 10;
 /// Code of one image has other code of it this near.
 const SAME_IMAGE: u64 = 64 << 10;
+/// Codes looked at for the frames of places that were used again: so many, and so many for each event. Recordings that
+/// compile all the time take one or two an event.
+const MOST_LOOKS: usize = 20_000_000;
+const MOST_LOOKS_EACH: usize = 4;
+/// Frames named once for each time at which they changed: so many, and so many for each event.
+const MOST_NAMED: usize = 20_000_000;
+const MOST_NAMED_EACH: usize = 32;
+const TOO_MANY_NAMED: &str = "stack in code that changes all the time: later ones have no names";
+const TOO_MANY_LOOKS: &str =
+    "code that lies in the place of much other code: later frames there have no name";
 /// A module of which nothing is told.
 const NO_MODULE: u64 = 0;
 
@@ -223,7 +234,7 @@ fn same_name(names: &[u8], left: CodeName, right: CodeName) -> bool {
 }
 
 /// A file's name without folder and without the ending of a program or library, as far as it is kept.
-fn module_name(path: &str) -> &str {
+pub(crate) fn module_name(path: &str) -> &str {
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
     let stem = match file.rsplit_once('.') {
         Some((stem, ending)) if ending.eq_ignore_ascii_case("dll") || ending.eq_ignore_ascii_case("exe") => {
@@ -243,36 +254,26 @@ enum Place {
     Several(u32, u32),
 }
 
-/// Names the stacks: raw nodes to rows of `stacks`.
-pub(crate) struct Naming {
+/// The code of one process.
+struct Book {
     methods: Methods,
     codes: Vec<Code>,
     /// Parts of `codes` whose places overlap, as (start, end) and first and last-but-one index.
     clusters: Vec<(u64, u64, u32, u32)>,
     /// The frames of the codes that are in a stack.
     frames: Vec<u32>,
-    frame_numbers: FxHashMap<(Sym, Sym), u32>,
-    unknown_frame: u32,
     /// Times at which code changed at places that were used again.
     changes: Vec<i64>,
-    /// Per raw node: its row of `stacks`, where no time is needed.
-    fixed: Vec<u32>,
-    by_epoch: FxHashMap<(u32, u32), u32>,
+    /// The frames of addresses that need no time.
     places: FxHashMap<u64, u32>,
 }
 
-impl Naming {
-    /// Names every stack that needs no time.
-    pub(crate) fn new(mut methods: Methods, raw: &RawStacks, recording: &mut Trace) -> Self {
+impl Book {
+    fn new(mut methods: Methods, further_changes: &[i64]) -> Self {
         let mut codes = std::mem::take(&mut methods.codes);
         codes.retain(|code| code.end > code.start);
         codes.sort_by_key(|code| (code.start, code.loaded_ns));
         methods.add_entries(&mut codes);
-        let name = recording.strings.intern("?");
-        let none = Sym::NONE;
-        let unknown =
-            Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
-        let unknown_frame = recording.frames.push(unknown);
         let clusters = clusters(&codes);
         let mut changes: Vec<i64> = clusters
             .iter()
@@ -281,106 +282,11 @@ impl Naming {
             .flat_map(|code| [code.loaded_ns, code.unloaded_ns])
             .filter(|ns| *ns != ALWAYS && *ns != NEVER)
             .collect();
+        changes.extend_from_slice(further_changes);
         changes.sort_unstable();
         changes.dedup();
-        let mut naming = Self {
-            frames: vec![NO_ID; codes.len()],
-            frame_numbers: FxHashMap::default(),
-            methods,
-            codes,
-            clusters,
-            unknown_frame,
-            changes,
-            fixed: Vec::new(),
-            by_epoch: FxHashMap::default(),
-            places: FxHashMap::default(),
-        };
-        naming.name_fixed(raw, recording);
-        naming
-    }
-
-    fn name_fixed(&mut self, raw: &RawStacks, recording: &mut Trace) {
-        self.fixed = vec![NO_ID; raw.parent.len()];
-        for (node, (parent, address)) in raw.parent.iter().zip(&raw.address).enumerate() {
-            let above = if *parent == NO_STACK {
-                NO_ID
-            } else {
-                match self.fixed.get(*parent as usize) {
-                    Some(row) if *row != NO_ID => *row,
-                    _ => continue,
-                }
-            };
-            let known = self.places.get(address).copied();
-            let frame = known.unwrap_or_else(|| match self.place(*address) {
-                Place::Unknown => self.unknown_frame,
-                Place::One(code) => self.frame_of(code, recording),
-                Place::Several(..) => NO_ID,
-            });
-            self.places.insert(*address, frame);
-            if frame != NO_ID
-                && let Some(row) = self.fixed.get_mut(node)
-            {
-                *row = recording.stacks.child(above, frame);
-            }
-        }
-    }
-
-    /// The row of `stacks` for a raw node seen at a time.
-    pub(crate) fn stack(&mut self, node: u32, ns: i64, raw: &RawStacks, recording: &mut Trace) -> u32 {
-        match self.fixed.get(node as usize) {
-            None => return NO_ID,
-            Some(row) if *row != NO_ID => return *row,
-            Some(_) => {}
-        }
-        let epoch = u32::try_from(self.changes.partition_point(|change| *change <= ns)).unwrap_or(u32::MAX);
-        // Outwards to the first node that is named already, then back inwards.
-        let mut path = Vec::new();
-        let mut at = node;
-        let mut row = loop {
-            if at == NO_STACK {
-                break NO_ID;
-            }
-            let fixed = self.fixed.get(at as usize).copied().unwrap_or(NO_ID);
-            if fixed != NO_ID {
-                break fixed;
-            }
-            if let Some(row) = self.by_epoch.get(&(at, epoch)) {
-                break *row;
-            }
-            path.push(at);
-            at = raw.parent.get(at as usize).copied().unwrap_or(NO_STACK);
-        };
-        for at in path.into_iter().rev() {
-            let address = raw.address.get(at as usize).copied().unwrap_or(0);
-            let frame = match self.place(address) {
-                Place::Unknown => self.unknown_frame,
-                Place::One(code) => self.frame_of(code, recording),
-                Place::Several(first, last) => match self.code_at(address, ns, first, last) {
-                    Some(code) => self.frame_of(code, recording),
-                    None => self.unknown_frame,
-                },
-            };
-            row = recording.stacks.child(row, frame);
-            self.by_epoch.insert((at, epoch), row);
-        }
-        row
-    }
-
-    pub(crate) fn unknown_frame(&self) -> u32 {
-        self.unknown_frame
-    }
-
-    fn frame_of(&mut self, code: u32, recording: &mut Trace) -> u32 {
-        let at = code as usize;
-        let (Some(known), Some(code)) = (self.frames.get_mut(at), self.codes.get(at)) else {
-            return self.unknown_frame;
-        };
-        if *known == NO_ID {
-            let frame = self.methods.frame(code, &mut recording.strings);
-            let number = self.frame_numbers.entry((frame.name, frame.tier));
-            *known = *number.or_insert_with(|| recording.frames.push(frame));
-        }
-        *known
+        let frames = vec![NO_ID; codes.len()];
+        Self { methods, codes, clusters, frames, changes, places: FxHashMap::default() }
     }
 
     fn place(&self, address: u64) -> Place {
@@ -406,6 +312,196 @@ impl Naming {
             .or_else(|| here().filter(|(code, _)| code.loaded_ns > ns).min_by_key(|(code, _)| code.loaded_ns))
             .or_else(|| here().max_by_key(|(code, _)| code.unloaded_ns));
         found.map(|(_, at)| at)
+    }
+}
+
+/// How many changes of a process's code and mappings, and how many of symbols, came before a time.
+type Epoch = (u32, u32);
+
+/// Names the stacks: raw nodes to rows of `stacks`.
+pub(crate) struct Naming {
+    /// By the process's number in the recording.
+    books: Vec<Book>,
+    /// What lies in the memory of all processes, beside the code that the runtime tells of.
+    memory: Memory,
+    frame_numbers: FxHashMap<(Sym, Sym), u32>,
+    unknown_frame: u32,
+    /// Per raw node: its row of `stacks`, where no time is needed.
+    fixed: Vec<u32>,
+    by_epoch: FxHashMap<(u32, Epoch), u32>,
+    /// How many codes may still be looked at where several lie in one place, in all processes together.
+    left: usize,
+    /// How many frames `by_epoch` may hold.
+    most_named: usize,
+}
+
+impl Naming {
+    /// Names every stack that needs no time. `methods` are those of each process.
+    pub(crate) fn new(
+        methods: Vec<Methods>,
+        mut memory: Memory,
+        raw: &RawStacks,
+        recording: &mut Trace,
+    ) -> Self {
+        let name = recording.strings.intern("?");
+        let none = Sym::NONE;
+        let unknown =
+            Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
+        let unknown_frame = recording.frames.push(unknown);
+        let books = (0u32..).zip(methods);
+        let books = books.map(|(of, methods)| Book::new(methods, &memory.take_changes(of))).collect();
+        let events = recording.events.len();
+        let mut naming = Self {
+            books,
+            memory,
+            frame_numbers: FxHashMap::default(),
+            unknown_frame,
+            fixed: Vec::new(),
+            by_epoch: FxHashMap::default(),
+            left: events.saturating_mul(MOST_LOOKS_EACH).saturating_add(MOST_LOOKS),
+            most_named: events.saturating_mul(MOST_NAMED_EACH).saturating_add(MOST_NAMED),
+        };
+        naming.name_fixed(raw, recording);
+        naming
+    }
+
+    fn name_fixed(&mut self, raw: &RawStacks, recording: &mut Trace) {
+        self.fixed = vec![NO_ID; raw.parent.len()];
+        for (node, (parent, address)) in (0u32..).zip(raw.parent.iter().zip(&raw.address)) {
+            let above = if *parent == NO_STACK {
+                NO_ID
+            } else {
+                match self.fixed.get(*parent as usize) {
+                    Some(row) if *row != NO_ID => *row,
+                    _ => continue,
+                }
+            };
+            let process = raw.process_of(node);
+            let known = self.books.get(process as usize).and_then(|book| book.places.get(address)).copied();
+            let frame = known.unwrap_or_else(|| self.fixed_frame(process, *address, recording));
+            if frame != NO_ID
+                && let Some(row) = self.fixed.get_mut(node as usize)
+            {
+                *row = recording.stacks.child(above, frame);
+            }
+        }
+    }
+
+    /// The frame of an address, if it needs no time.
+    fn fixed_frame(&mut self, process: u32, address: u64, recording: &mut Trace) -> u32 {
+        let frame = match self.place(process, address) {
+            Place::Unknown => match self.memory.lies(process, address) {
+                Lies::Nothing => self.unknown_frame,
+                Lies::Always(at) => self.mapped_frame(at, recording),
+                Lies::Changes => NO_ID,
+            },
+            Place::One(code) => self.frame_of(process, code, recording),
+            Place::Several(..) => NO_ID,
+        };
+        if let Some(book) = self.books.get_mut(process as usize) {
+            book.places.insert(address, frame);
+        }
+        frame
+    }
+
+    /// The frame of an address at a time.
+    fn frame_at(&mut self, process: u32, address: u64, ns: i64, recording: &mut Trace) -> u32 {
+        let code = match self.place(process, address) {
+            Place::Unknown => {
+                let at = self.memory.at(process, address, ns);
+                return at.map_or(self.unknown_frame, |at| self.mapped_frame(at, recording));
+            }
+            Place::One(code) => Some(code),
+            Place::Several(first, last) => {
+                let found = self.spend((last - first) as usize, recording);
+                let book = found.and_then(|()| self.books.get(process as usize));
+                book.and_then(|book| book.code_at(address, ns, first, last))
+            }
+        };
+        code.map_or(self.unknown_frame, |code| self.frame_of(process, code, recording))
+    }
+
+    /// The row of `stacks` for a raw node seen at a time.
+    pub(crate) fn stack(&mut self, node: u32, ns: i64, raw: &RawStacks, recording: &mut Trace) -> u32 {
+        match self.fixed.get(node as usize) {
+            None => return NO_ID,
+            Some(row) if *row != NO_ID => return *row,
+            Some(_) => {}
+        }
+        let process = raw.process_of(node);
+        let changes = self.books.get(process as usize).map_or(&[][..], |book| &book.changes);
+        let of_code = u32::try_from(changes.partition_point(|change| *change <= ns)).unwrap_or(u32::MAX);
+        let epoch = (of_code, self.memory.symbol_epoch(ns));
+        // Outwards to the first node that is named already, then back inwards.
+        let mut path = Vec::new();
+        let mut at = node;
+        let mut row = loop {
+            if at == NO_STACK {
+                break NO_ID;
+            }
+            let fixed = self.fixed.get(at as usize).copied().unwrap_or(NO_ID);
+            if fixed != NO_ID {
+                break fixed;
+            }
+            if let Some(row) = self.by_epoch.get(&(at, epoch)) {
+                break *row;
+            }
+            path.push(at);
+            at = raw.parent.get(at as usize).copied().unwrap_or(NO_STACK);
+        };
+        if self.by_epoch.len().saturating_add(path.len()) > self.most_named {
+            // A deep stack whose code changes between any two events would else be kept anew for each of them.
+            recording.lost.damage.note(TOO_MANY_NAMED, 0);
+            return recording.stacks.child(NO_ID, self.unknown_frame);
+        }
+        for at in path.into_iter().rev() {
+            let address = raw.address.get(at as usize).copied().unwrap_or(0);
+            let frame = self.frame_at(process, address, ns, recording);
+            row = recording.stacks.child(row, frame);
+            self.by_epoch.insert((at, epoch), row);
+        }
+        row
+    }
+
+    /// Takes so many looks from those that are left. `None` if there are too few: a file whose codes all lie in one place
+    /// would else cost the square of its size.
+    fn spend(&mut self, looks: usize, recording: &mut Trace) -> Option<()> {
+        if let Some(left) = self.left.checked_sub(looks) {
+            self.left = left;
+            return Some(());
+        }
+        recording.lost.damage.note(TOO_MANY_LOOKS, 0);
+        None
+    }
+
+    pub(crate) fn unknown_frame(&self) -> u32 {
+        self.unknown_frame
+    }
+
+    fn place(&self, process: u32, address: u64) -> Place {
+        self.books.get(process as usize).map_or(Place::Unknown, |book| book.place(address))
+    }
+
+    fn frame_of(&mut self, process: u32, code: u32, recording: &mut Trace) -> u32 {
+        let at = code as usize;
+        let Some(book) = self.books.get_mut(process as usize) else { return self.unknown_frame };
+        let (Some(known), Some(code)) = (book.frames.get_mut(at), book.codes.get(at)) else {
+            return self.unknown_frame;
+        };
+        if *known == NO_ID {
+            let frame = book.methods.frame(code, &mut recording.strings);
+            let number = self.frame_numbers.entry((frame.name, frame.tier));
+            *known = *number.or_insert_with(|| recording.frames.push(frame));
+        }
+        *known
+    }
+
+    fn mapped_frame(&mut self, at: At, recording: &mut Trace) -> u32 {
+        let Trace { strings, frames, .. } = recording;
+        self.memory.frame(at, strings, |frame| {
+            let Some(frame) = frame else { return self.unknown_frame };
+            *self.frame_numbers.entry((frame.name, frame.tier)).or_insert_with(|| frames.push(frame))
+        })
     }
 }
 

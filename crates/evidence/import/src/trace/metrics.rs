@@ -3,7 +3,7 @@
 //! Rates and shares are of the time observed. A figure that the recording cannot give is null, never 0.
 
 use base::stats::{self, Share, Sorted};
-use model::{MetricRow, NO_INT, Sym, Trace};
+use model::{MetricRow, NO_INT, Trace};
 
 /// Fills the table.
 pub(crate) fn fill(recording: &mut Trace) {
@@ -22,7 +22,12 @@ pub(crate) fn fill(recording: &mut Trace) {
     let weights = &recording.allocations.weight_bytes;
     let allocated = sum(&mut weights.iter().copied().filter(|weight| !weight.is_nan()));
     let waits = recording.contention.dur_ns.iter().filter(|ns| **ns != NO_INT);
-    let waited = sum(&mut waits.map(|ns| *ns as f64));
+    let waited = sum(&mut waits.clone().map(|ns| *ns as f64));
+    // A sum of which nothing is known is no 0.
+    let some_known = |rows: usize, known: usize| rows == 0 || known > 0;
+    let has_pauses = has_gc && some_known(gc.number.len(), pauses.len());
+    let has_waits = some_known(recording.contention.dur_ns.len(), waits.count());
+    let weighed = weights.iter().any(|weight| !weight.is_nan());
     // Whether the runtime was asked at all: a provider without any event says nothing of what did not happen.
     let runtime = recording
         .events
@@ -30,6 +35,7 @@ pub(crate) fn fill(recording: &mut Trace) {
         .iter()
         .any(|sym| recording.strings.text(*sym) == super::kinds::RUNTIME);
     let (requests, p50, p99) = request_figures(recording);
+    let partial = recording.requests_are_partial();
     let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
     let when = |known: bool, value: f64| if known { value } else { f64::NAN };
     let cpu = cpu_share(recording);
@@ -37,48 +43,46 @@ pub(crate) fn fill(recording: &mut Trace) {
         ("duration", recording.exhibit.duration_ns as f64 / 1e9, "s", 1),
         ("cpu.share", cpu.0, "", cpu.1),
         ("gc.count", when(has_gc, gc.number.len() as f64), "", count(gc.number.len())),
-        ("gc.pause.share", when(has_gc, rate(paused / 1e9)), "", count(pauses.len())),
+        ("gc.pause.share", when(has_pauses, rate(paused / 1e9)), "", count(pauses.len())),
         (
             "gc.pause.max",
-            when(has_gc, pauses.iter().copied().fold(0.0, f64::max) / 1e6),
+            when(has_pauses, pauses.iter().copied().fold(0.0, f64::max) / 1e6),
             "ms",
             count(pauses.len()),
         ),
-        ("allocation.rate", when(!weights.is_empty(), rate(allocated)), "B/s", count(weights.len())),
+        ("allocation.rate", when(weighed, rate(allocated)), "B/s", count(weights.len())),
         (
             "exceptions.rate",
             when(runtime, rate(recording.exceptions.ts_ns.len() as f64)),
             "1/s",
             count(recording.exceptions.ts_ns.len()),
         ),
-        ("contention.share", when(runtime, rate(waited / 1e9)), "", count(recording.contention.dur_ns.len())),
+        (
+            "contention.share",
+            when(runtime && has_waits, rate(waited / 1e9)),
+            "",
+            count(recording.contention.dur_ns.len()),
+        ),
         ("requests.rate", requests.0, "1/s", requests.1),
         ("requests.p50", p50, "ms", requests.1),
         ("requests.p99", p99, "ms", requests.1),
     ];
     for (name, value, unit, n) in rows {
+        let partial = i64::from(partial && name.starts_with("requests.") && !value.is_nan());
         let (name, unit) = (recording.strings.intern(name), recording.strings.intern(unit));
-        recording.metrics.push(MetricRow { name, value, unit, low: f64::NAN, high: f64::NAN, n });
+        recording.metrics.push(MetricRow { name, value, unit, low: f64::NAN, high: f64::NAN, n, partial });
     }
 }
 
-/// Share of the machine's processors that the process used, from the runtime's own counters.
+/// Share of the CPU that the process may use, on average over what the runtime published.
 fn cpu_share(recording: &Trace) -> (f64, i64) {
-    let counters = &recording.counters;
-    let find = |text: &str| recording.strings.find(text).unwrap_or(Sym(u32::MAX - 1));
-    let (provider, name, value) = (find("System.Runtime"), find("cpu-usage"), find("value"));
-    let shares: Vec<f64> = (0..counters.ts_ns.len())
-        .filter_map(|at| counters.row(at))
-        .filter(|row| {
-            row.provider == provider && row.name == name && row.kind == value && !row.value.is_nan()
-        })
-        .map(|row| row.value / 100.0)
-        .collect();
+    let shares = recording.cpu_shares();
     let n = shares.len();
     if n == 0 {
         return (f64::NAN, 0);
     }
-    (shares.iter().sum::<f64>() / n as f64, i64::try_from(n).unwrap_or(i64::MAX))
+    let sum: f64 = shares.iter().map(|(_, share)| share).sum();
+    (sum / n as f64, i64::try_from(n).unwrap_or(i64::MAX))
 }
 
 /// Requests per second and how many that stands on, and their median and 99th percentile in milliseconds.

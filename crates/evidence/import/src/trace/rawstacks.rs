@@ -1,10 +1,15 @@
 //! Stacks as addresses, before anybody knows what the addresses are.
 //!
 //! Names come at the end of a recording (the rundown), stacks all along: so addresses are kept as a tree and named
-//! once, when all is read.
+//! once, when all is read. An address means something in one process alone: where there are several, each has trees of
+//! its own.
 
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::Hasher;
+
+/// Frames that are kept of a stack, the innermost ones: ten times as many as any runtime sends. What goes over the frames
+/// of each event's stack then costs no more an event.
+pub(crate) const MOST_FRAMES: usize = 1024;
 
 /// No stack.
 pub(crate) const NO_STACK: u32 = u32::MAX;
@@ -18,12 +23,27 @@ pub(crate) struct RawStacks {
     by_serial: Vec<u32>,
     /// Whole stacks by a hash of their addresses: the same stacks come again in every region of a trace.
     by_hash: FxHashMap<u64, u32>,
+    /// The process whose stacks are read, by its number in the recording.
+    process: u32,
+    /// `by_serial` of all processes but the first: writers share a stack between processes.
+    by_process: FxHashMap<(u32, u32), u32>,
+    /// The process of each node; empty as long as there is only the first.
+    processes: Vec<u32>,
+    has_processes: bool,
+    /// How many stacks were longer than is kept.
+    pub(crate) cut: u64,
 }
+
+/// Parents beyond any node, which stand for the outermost frames of processes in `children`.
+const FIRST_ROOT: u32 = u32::MAX / 2;
 
 impl RawStacks {
     /// The node of a stack of the stream being read; the same serial number is looked at once.
     #[inline]
     pub(crate) fn node(&mut self, serial: u32, addresses: &[u8], pointer_size: u8) -> u32 {
+        if self.process != 0 {
+            return self.node_of_process(serial, addresses, pointer_size);
+        }
         let at = serial as usize;
         if let Some(node) = self.by_serial.get(at)
             && *node != NO_STACK
@@ -40,13 +60,49 @@ impl RawStacks {
         node
     }
 
+    fn node_of_process(&mut self, serial: u32, addresses: &[u8], pointer_size: u8) -> u32 {
+        if let Some(node) = self.by_process.get(&(self.process, serial)) {
+            return *node;
+        }
+        let node = self.insert(addresses, pointer_size);
+        self.by_process.insert((self.process, serial), node);
+        node
+    }
+
     /// Begins a file: serial numbers start anew.
     pub(crate) fn begin_file(&mut self) {
         self.by_serial.clear();
+        self.by_process.clear();
+    }
+
+    /// Says whose stacks come next, by the process's number in the recording.
+    pub(crate) fn of_process(&mut self, process: u32) {
+        self.process = process.min(FIRST_ROOT - 1);
+        if process != 0 && !self.has_processes {
+            self.processes = vec![0; self.parent.len()];
+            self.has_processes = true;
+        }
+    }
+
+    /// The process that a node is of, by its number in the recording.
+    #[inline]
+    pub(crate) fn process_of(&self, node: u32) -> u32 {
+        self.processes.get(node as usize).copied().unwrap_or(0)
     }
 
     fn insert(&mut self, addresses: &[u8], pointer_size: u8) -> u32 {
+        let most = MOST_FRAMES.saturating_mul(usize::from(pointer_size.max(4)));
+        let addresses = match addresses.get(..most) {
+            Some(innermost) if addresses.len() > most => {
+                self.cut = self.cut.saturating_add(1);
+                innermost
+            }
+            _ => addresses,
+        };
         let mut hasher = FxHasher::default();
+        if self.process != 0 {
+            hasher.write_u32(self.process);
+        }
         hasher.write(addresses);
         let hash = hasher.finish();
         if let Some(node) = self.by_hash.get(&hash)
@@ -61,8 +117,11 @@ impl RawStacks {
         node
     }
 
-    /// Whether a node is the stack of these addresses, innermost first.
+    /// Whether a node is the stack of these addresses, innermost first, in the process at hand.
     fn is_stack(&self, node: u32, addresses: &[u8], pointer_size: u8) -> bool {
+        if self.process_of(node) != self.process {
+            return false;
+        }
         let mut at = node;
         for address in read_addresses(addresses, pointer_size) {
             if self.address.get(at as usize) != Some(&address) {
@@ -75,10 +134,15 @@ impl RawStacks {
 
     fn child(&mut self, parent: u32, address: u64) -> u32 {
         let next = u32::try_from(self.parent.len()).unwrap_or(NO_STACK);
-        let node = *self.children.entry((parent, address)).or_insert(next);
+        let is_root = parent == NO_STACK && self.process != 0;
+        let key = if is_root { FIRST_ROOT.saturating_add(self.process) } else { parent };
+        let node = *self.children.entry((key, address)).or_insert(next);
         if node == next {
             self.parent.push(parent);
             self.address.push(address);
+            if self.has_processes {
+                self.processes.push(self.process);
+            }
         }
         node
     }
@@ -88,6 +152,7 @@ impl RawStacks {
         self.children = FxHashMap::default();
         self.by_serial = Vec::new();
         self.by_hash = FxHashMap::default();
+        self.by_process = FxHashMap::default();
     }
 }
 
@@ -116,7 +181,25 @@ mod tests {
             (stacks.address.as_slice(), stacks.parent.as_slice()),
             (&[1, 2, 3, 4][..], &[NO_STACK, 0, 1, 1][..])
         );
+        stacks.of_process(1);
+        let elsewhere = stacks.node(0, &bytes(&[3, 2, 1]), 8);
+        assert_eq!(
+            stacks.process_of(elsewhere),
+            1,
+            "the same addresses are another stack in another process"
+        );
+        assert_eq!((elsewhere, stacks.node(7, &bytes(&[3, 2, 1]), 8)), (6, 6));
+        stacks.of_process(0);
+        assert_eq!(stacks.node(0, &bytes(&[3, 2, 1]), 8), inner);
         assert_eq!(stacks.node(3, &[], 8), NO_STACK);
         assert_eq!(stacks.node(4, &[1, 0, 0, 0], 4), 0);
+    }
+
+    #[test]
+    fn a_stack_of_a_million_frames_does_not_make_every_event_expensive() {
+        let mut stacks = RawStacks::default();
+        let bytes: Vec<u8> = (0..5000u64).flat_map(u64::to_le_bytes).collect();
+        stacks.node(0, &bytes, 8);
+        assert_eq!((stacks.address.len(), stacks.address.last(), stacks.cut), (MOST_FRAMES, Some(&0), 1));
     }
 }

@@ -55,7 +55,7 @@ impl Builder {
 
     /// A stream has ended: what began in it on a thread and did not end there may have ended since.
     pub(crate) fn end_request_marks(&mut self, to_ns: i64) {
-        let mut threads: Vec<u32> = self.requests.marked.drain().collect();
+        let mut threads: Vec<u32> = std::mem::take(&mut self.requests.marked).into_iter().collect();
         threads.sort_unstable();
         let marks = &mut self.recording.request_marks;
         for thread in threads {

@@ -8,12 +8,16 @@ use super::counters::Publication;
 use super::kinds::Handler;
 use super::methods::{ALWAYS, Code, NEVER};
 use model::{
-    AllocationRow, ContentionRow, ExceptionRow, JitRow, NO_ID, NO_INT, Sym, ThreadPoolRow, WaitRow, or_none,
+    AllocationRow, ContentionRow, ExceptionRow, GcSettings, JitRow, NO_ID, NO_INT, Sym, ThreadPoolRow,
+    WaitRow, or_none,
 };
 use rustc_hash::FxHashMap;
 
 /// STARTUP_SERVER_GC of the hosting interface's STARTUP_FLAGS.
 const SERVER_GC: i64 = 0x1000;
+/// Bits of GC/SettingsRundown: collections beside the program, and a limit that was set for the collector.
+const GC_CONCURRENT: i64 = 0x1;
+const GC_LIMIT_SET: i64 = 0x8;
 /// The chance of a byte to be sampled, as one in so many.
 const SAMPLED_ONE_IN: f64 = 102_400.0;
 
@@ -39,7 +43,7 @@ pub(crate) struct OpenRows {
 impl OpenRows {
     /// A new stream: what waits for a stop in the old one waits in vain.
     pub(crate) fn begin_stream(&mut self) {
-        self.jit.clear();
+        self.jit = FxHashMap::default();
     }
 
     /// Another process: what waits for a stop is not ended by it.
@@ -93,6 +97,7 @@ impl Builder {
                 self.methods.module_unload(id.cast_unsigned());
             }
             Handler::RuntimeStart => self.runtime_start(seen),
+            Handler::GcSettings => self.gc_settings(seen),
             Handler::ProcessInfo => self.process_info(seen),
             Handler::EventCounter => {
                 self.published(
@@ -104,6 +109,8 @@ impl Builder {
                 let publication = Publication::of_metric(event, seen.fields(), seen.ns, &mut self.counters);
                 self.published(seen, Some(publication));
             }
+            Handler::MetricBegin => self.counters.announce(seen.fields()),
+            Handler::MetricTrouble(id) => self.metric_trouble(id, seen),
             Handler::RequestStart => self.request_start(seen),
             Handler::RequestStop => self.request_stop(seen),
             Handler::Span => self.span(seen),
@@ -111,10 +118,10 @@ impl Builder {
             Handler::Log => self.log(seen),
             Handler::None
             | Handler::Sample
+            | Handler::CpuSample
+            | Handler::Space
             | Handler::Finalizer
-            | Handler::TieringThread
-            | Handler::MetricBegin
-            | Handler::MetricTrouble => {}
+            | Handler::TieringThread => {}
         }
     }
 
@@ -298,6 +305,19 @@ impl Builder {
             self.recording.exhibit.runtime = Some(format!("{major}.{minor}.{build}"));
         }
         self.recording.session.server_gc = fields.int("StartupFlags").map(|flags| flags & SERVER_GC != 0);
+    }
+
+    /// Every rundown has it, and the settings do not change.
+    fn gc_settings(&mut self, seen: &Seen<'_>) {
+        let fields = seen.fields();
+        let flags = fields.int("BitSettings").unwrap_or(0);
+        // Without a limit it is 0, and where the pages of the machine are the limit as large as they are.
+        let limit = fields.int("HardLimit").map(i64::cast_unsigned).filter(|bytes| *bytes > 0);
+        self.recording.session.gc_settings = Some(GcSettings {
+            hard_limit_bytes: limit,
+            is_limit_set: flags & GC_LIMIT_SET != 0,
+            is_concurrent: flags & GC_CONCURRENT != 0,
+        });
     }
 
     fn process_info(&mut self, seen: &Seen<'_>) {

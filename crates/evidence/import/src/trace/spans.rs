@@ -5,6 +5,7 @@
 
 use super::builder::{Builder, Seen};
 use base::bytes::{Cursor, ReadError, utf16_text};
+use clr::payload::damaged;
 use model::{LogRow, NO_INT, SpanRow, Strings, Sym, or_none};
 use rustc_hash::FxHashMap;
 
@@ -14,6 +15,11 @@ pub(crate) struct SeenTexts {
     texts: FxHashMap<Box<[u8]>, Sym>,
     tags: FxHashMap<Box<[u8]>, Tags>,
 }
+
+/// Digits of a trace's and of a span's id. Nothing else is taken for one, since ids are looked up, linked and compared.
+const TRACE_DIGITS: usize = 32;
+const SPAN_DIGITS: usize = 16;
+const NO_ID_TEXT: &str = "id of a trace or span that is none";
 
 /// The span of a whole request.
 const REQUEST_SPAN: &str = "Microsoft.AspNetCore.Hosting.HttpRequestIn";
@@ -80,14 +86,17 @@ struct Arguments<'a> {
 impl Builder {
     pub(crate) fn span(&mut self, seen: &Seen<'_>) {
         let Ok(arguments) = read_arguments(Cursor::new(seen.payload, 0)) else {
-            self.note_damage("span that cannot be read", 0);
+            // Counted with the events that cannot be read, unless it is described as something else than a span.
+            if damaged(seen.layout, seen.payload, seen.pointer_size).is_none() {
+                self.note_damage("span that cannot be read", seen.offset);
+            }
             return;
         };
         if arguments.id.is_empty() && arguments.duration.is_empty() {
             return;
         }
         let (id, parent_id) = (text_of(arguments.id), text_of(arguments.parent_id));
-        let ((trace_id, span_id), (_, parent_id)) = (w3c(&id), w3c(&parent_id));
+        let ((trace_id, span_id), (_, parent_id)) = (self.ids(&id, seen), self.ids(&parent_id, seen));
         let dur_ns = duration_ns(&text_of(arguments.duration));
         let strings = &mut self.recording.strings;
         let texts = &mut self.texts;
@@ -95,7 +104,7 @@ impl Builder {
         let activity_name = texts.text(arguments.activity_name, strings);
         let display_name = texts.text(arguments.display_name, strings);
         let (source, kind) = (texts.text(arguments.source, strings), texts.text(arguments.kind, strings));
-        let mut id = |text: &str| if text.is_empty() { Sym::NONE } else { strings.intern(text) };
+        let mut id = |text: Option<&str>| text.map_or(Sym::NONE, |text| strings.intern(text));
         let row = SpanRow {
             start_ns: seen.ns.saturating_sub(dur_ns.unwrap_or(0)),
             dur_ns: dur_ns.unwrap_or(NO_INT),
@@ -113,6 +122,15 @@ impl Builder {
         }
     }
 
+    /// Trace and span of an id; one that cannot be is counted.
+    fn ids<'a>(&mut self, id: &'a str, seen: &Seen<'_>) -> (Option<&'a str>, Option<&'a str>) {
+        let ids = w3c(id);
+        if ids.is_none() {
+            self.recording.lost.damage.note(NO_ID_TEXT, seen.offset);
+        }
+        ids.unwrap_or_default()
+    }
+
     /// The span of a request starts right behind the request, on its thread: that joins the two.
     pub(crate) fn span_start(&mut self, seen: &Seen<'_>) {
         let Ok(arguments) = read_arguments(Cursor::new(seen.payload, 0)) else { return };
@@ -122,15 +140,23 @@ impl Builder {
             return;
         }
         let id = text_of(arguments.id);
-        let (_, span_id) = w3c(&id);
-        let span_id = strings.intern(span_id);
-        self.request_span_start(seen, span_id);
+        if let Some(span_id) = w3c(&id).and_then(|(_, span_id)| span_id) {
+            let span_id = self.recording.strings.intern(span_id);
+            self.request_span_start(seen, span_id);
+        }
     }
 
     pub(crate) fn log(&mut self, seen: &Seen<'_>) {
         const LEVELS: [&str; 6] = ["Trace", "Debug", "Information", "Warning", "Error", "Critical"];
         let level = seen.fields().int("Level").and_then(|level| LEVELS.get(usize::try_from(level).ok()?));
         let trace_id = seen.fields().text("ActivityTraceId").filter(|id| !id.is_empty());
+        let trace_id = trace_id.filter(|id| {
+            let is_id = is_hex(id, TRACE_DIGITS);
+            if !is_id {
+                self.recording.lost.damage.note(NO_ID_TEXT, seen.offset);
+            }
+            is_id
+        });
         let row = LogRow {
             ts_ns: seen.ns,
             level: level.map_or(Sym::NONE, |level| self.recording.strings.intern(level)),
@@ -174,10 +200,26 @@ fn text_of(bytes: &[u8]) -> String {
     text
 }
 
-/// Trace and span of a W3C id, `00-TRACE-SPAN-01`.
-fn w3c(id: &str) -> (&str, &str) {
-    let mut parts = id.split('-').skip(1);
-    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+/// Trace and span of a W3C id, `00-TRACE-SPAN-01`. An id of another form (`|a.b.`, as before W3C's) has neither; `None` if it
+/// looks like one and is none.
+fn w3c(id: &str) -> Option<(Option<&str>, Option<&str>)> {
+    let mut parts = id.split('-');
+    let four = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
+    let (Some(version), Some(trace), Some(span), Some(flags), None) = four else {
+        return (!id.starts_with("00-")).then_some((None, None));
+    };
+    let is_id =
+        is_hex(version, 2) && is_hex(trace, TRACE_DIGITS) && is_hex(span, SPAN_DIGITS) && is_hex(flags, 2);
+    match (is_id, version.len()) {
+        (true, _) => Some((Some(trace), Some(span))),
+        (false, 2) => None,
+        (false, _) => Some((None, None)),
+    }
+}
+
+/// Whether a text is so many digits of a number in lower case, and nothing else.
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Nanoseconds of a .NET time span, `[d.]hh:mm:ss[.fffffff]`.
@@ -224,6 +266,27 @@ mod tests {
         assert_eq!(duration_ns("00:00:00"), Some(0));
         assert_eq!(duration_ns("1.02:03:04.5"), Some(93_784_500_000_000));
         assert_eq!(duration_ns("soon"), None);
+    }
+
+    #[test]
+    fn ids_of_a_fixed_form_hold_nothing_else() {
+        let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+        let check = |id: &str, expected| assert_eq!(w3c(id), expected, "{id}");
+        check(&format!("00-{trace}-{span}-01"), Some((Some(trace), Some(span))));
+        // Ids of before W3C's are ids of their own form, and none is no fault.
+        check("", Some((None, None)));
+        check("|7e4a.1.", Some((None, None)));
+        check("a-b-c-d", Some((None, None)));
+        for wrong in [
+            format!("00-{trace}-{span}"),
+            format!("00-{trace}-{span}-01-x"),
+            format!("00-{}-{span}-01", trace.to_uppercase()),
+            format!("00-{trace}'--{span}-01"),
+            format!("00-<b>-{span}-01"),
+            format!("00-{trace}-{}-01", &span[1..]),
+        ] {
+            check(&wrong, None);
+        }
     }
 
     #[test]

@@ -4,10 +4,15 @@
 //! A thread inside a wait of the runtime's own is waiting, whatever the sampler says: the innermost frames tell, and
 //! further out what it waits for. The shapes are data, in `states.txt`; they are the runtime's methods alone.
 //!
+//! Methods of the runtime are inlined into each other, so whatever lies on the way into a lock, gate, event or queue
+//! may be the innermost frame that is left. A thread that is outside managed code there waits. Where the sampler does
+//! not say who is outside, the runtime's own wait events do.
+//!
 //! The sampler stops running threads where they let themselves be stopped, so a thread that ran may be seen in a poll
 //! of the runtime's or on the slow way into a lock that it got at once. Both are running.
 
 use model::{NO_INT, SampleRow, Sym, Trace};
+use rustc_hash::FxHashMap;
 
 /// Frames looked at from the innermost on for a wait.
 const INNERMOST: usize = 4;
@@ -36,15 +41,70 @@ enum Shape {
     Waits(&'static str),
     /// It waits for a lock, unless events say that it had it.
     Enters(&'static str),
+    /// It waits if it is outside managed code.
+    Outside(&'static str),
+    /// It looks for work if nothing further in is named.
+    Idle(&'static str),
+    /// It waits if it stays there.
+    Slow(&'static str),
     /// It waits, unless an asynchronous method asked: then the call does not block.
     Synchronous(&'static str),
+}
+
+impl Shape {
+    /// The word for what is waited for.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Plain | Self::Runs => None,
+            Self::Waits(what)
+            | Self::Enters(what)
+            | Self::Outside(what)
+            | Self::Idle(what)
+            | Self::Slow(what)
+            | Self::Synchronous(what) => Some(what),
+        }
+    }
 }
 
 /// What a wait is for, by method: innermost frames, then what stands around them.
 #[derive(Debug, Default)]
 struct Shapes {
-    inner: Vec<(&'static str, Shape)>,
-    around: Vec<(&'static str, &'static str)>,
+    inner: Methods<Shape>,
+    around: Methods<&'static str>,
+}
+
+/// What a list says of methods. A name of it stands for a method and its local functions, or, if it ends in `*`, for all
+/// that begin so; the first that matches counts.
+#[derive(Debug)]
+struct Methods<T> {
+    /// By name, with their places in the list.
+    whole: FxHashMap<&'static str, (usize, T)>,
+    beginnings: Vec<(&'static str, (usize, T))>,
+}
+
+impl<T> Default for Methods<T> {
+    fn default() -> Self {
+        Self { whole: FxHashMap::default(), beginnings: Vec::new() }
+    }
+}
+
+impl<T: Copy> Methods<T> {
+    fn add(&mut self, method: &'static str, of: T) {
+        let place = self.whole.len().saturating_add(self.beginnings.len());
+        if let Some(start) = method.strip_suffix('*') {
+            self.beginnings.push((start, (place, of)));
+        } else {
+            self.whole.entry(method).or_insert((place, of));
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<T> {
+        // The number of a local function differs between builds: `<PollGC>g__PollGCWorker|67_0`.
+        let local = name.split_once('|').and_then(|(method, _)| self.whole.get(method));
+        let beginning = self.beginnings.iter().find(|(start, _)| name.starts_with(start));
+        let found = self.whole.get(name).into_iter().chain(local).chain(beginning.map(|(_, of)| of));
+        found.min_by_key(|(place, _)| *place).map(|(_, of)| *of)
+    }
 }
 
 impl Shapes {
@@ -52,54 +112,95 @@ impl Shapes {
         let mut shapes = Self::default();
         for line in include_str!("states.txt").lines() {
             let mut words = line.split_whitespace();
-            match (words.next(), words.next(), words.next()) {
-                (Some("wait"), Some(what), Some(method)) => shapes.inner.push((method, Shape::Waits(what))),
-                (Some("enter"), Some(what), Some(method)) => shapes.inner.push((method, Shape::Enters(what))),
-                (Some("sync"), Some(what), Some(method)) => {
-                    shapes.inner.push((method, Shape::Synchronous(what)));
+            let [Some(of), Some(what), Some(method)] = [words.next(), words.next(), words.next()] else {
+                continue;
+            };
+            let shape = match of {
+                "wait" => Shape::Waits(what),
+                "enter" => Shape::Enters(what),
+                "sync" => Shape::Synchronous(what),
+                "outside" => Shape::Outside(what),
+                "slow" => Shape::Slow(what),
+                "idle" => Shape::Idle(what),
+                "run" => Shape::Runs,
+                "around" => {
+                    shapes.around.add(method, what);
+                    continue;
                 }
-                (Some("run"), Some(_), Some(method)) => shapes.inner.push((method, Shape::Runs)),
-                (Some("around"), Some(what), Some(method)) => shapes.around.push((method, what)),
-                _ => {}
-            }
+                _ => continue,
+            };
+            shapes.inner.add(method, shape);
         }
         shapes
     }
 
     /// The shape of a stack. `names` are methods (`Type.Method`) from the innermost out.
-    fn of(&self, names: &[String]) -> Shape {
+    fn of(&self, names: &[impl AsRef<str>]) -> Shape {
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        let names = names.as_slice();
+        // Stubs have no name, and a poll for the sampler says nothing of what the thread was about.
+        let stops = |name: &str| is_stub(name) || self.find(name) == Some(Shape::Runs);
+        let acting = names.iter().position(|name| !stops(name)).unwrap_or(0);
+        let at_leaf = names.get(acting).and_then(|name| self.find(name));
+        if let Some(Shape::Idle(what)) = at_leaf {
+            return Shape::Waits(what);
+        }
         let innermost = names.iter().take(INNERMOST).enumerate();
         let shape = innermost.filter_map(|(at, name)| {
-            let same = |method: &str| name == method || local_function_of(name, method);
-            let (_, shape) = self.inner.iter().find(|(method, _)| same(method))?;
-            (*shape != Shape::Runs || at == 0).then_some(*shape)
+            let shape = self.find(name)?;
+            let counts = match shape {
+                Shape::Runs => at == 0,
+                Shape::Idle(_) => false,
+                Shape::Outside(_) | Shape::Slow(_) => at == acting,
+                _ => true,
+            };
+            counts.then_some(shape)
         });
-        let mut outward = names.iter().take(OUTWARD).take_while(|name| belongs_to_wait(name));
-        let around = outward
-            .find_map(|name| self.around.iter().find(|(method, _)| name == method).map(|(_, what)| *what));
-        match (shape.into_iter().next(), around) {
-            (None, _) => Shape::Plain,
-            (Some(Shape::Synchronous(_)), _) if is_asynchronous(names) => Shape::Plain,
-            (Some(Shape::Synchronous(what)), _) | (Some(Shape::Waits(_)), Some(what)) => Shape::Waits(what),
+        match shape.into_iter().next() {
+            None => Shape::Plain,
+            Some(Shape::Synchronous(_)) if self.is_asynchronous(names) => Shape::Plain,
+            Some(Shape::Synchronous(what)) => Shape::Waits(what),
+            Some(Shape::Waits(what)) => Shape::Waits(self.around(names).unwrap_or(what)),
             // On the way into a lock a thread may get it at once, whatever the lock is for.
-            (Some(Shape::Enters(_)), Some(what)) => Shape::Enters(what),
-            (Some(shape), _) => shape,
+            Some(Shape::Enters(what)) => Shape::Enters(self.around(names).unwrap_or(what)),
+            Some(Shape::Outside(what)) => Shape::Outside(self.around(names).unwrap_or(what)),
+            Some(shape) => shape,
         }
+    }
+
+    /// What a wait is for by the frames around it.
+    fn around(&self, names: &[&str]) -> Option<&'static str> {
+        let outward = names.iter().take(OUTWARD).take_while(|name| belongs_to_wait(name));
+        outward.filter_map(|name| self.around.find(name)).last()
+    }
+
+    /// Whether a call outside managed code was asked for by an asynchronous method of the runtime or of ASP.NET Core. A
+    /// synchronous one on the way to it, or code of others, asked for itself.
+    fn is_asynchronous(&self, names: &[&str]) -> bool {
+        let of_framework =
+            |name: &str| name.starts_with("System.") || name.starts_with("Microsoft.") || is_stub(name);
+        for name in names.iter().copied().take(ASKED_BY) {
+            let (class, method) = name.rsplit_once('.').unwrap_or(("", name));
+            if method.ends_with("Async") || class.contains("SocketAsyncEventArgs") {
+                return of_framework(name);
+            }
+            let is_call = name.starts_with("Interop");
+            if matches!(self.find(name), Some(Shape::Waits(_))) || !(is_call || of_framework(name)) {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// What a method says of a thread in it.
+    fn find(&self, name: &str) -> Option<Shape> {
+        self.inner.find(name)
     }
 }
 
-/// Whether a call outside managed code was asked for by an asynchronous method of the runtime or of ASP.NET Core.
-fn is_asynchronous(names: &[String]) -> bool {
-    let of_framework = |name: &&String| name.starts_with("System.") || name.starts_with("Microsoft.");
-    names.iter().take(ASKED_BY).filter(of_framework).any(|name| {
-        let (class, method) = name.rsplit_once('.').unwrap_or(("", name));
-        method.ends_with("Async") || class.contains("SocketAsyncEventArgs")
-    })
-}
-
-/// Whether a name is that of a local function, whose number differs between builds: `<PollGC>g__PollGCWorker|67_0`.
-fn local_function_of(name: &str, method: &str) -> bool {
-    name.strip_prefix(method).is_some_and(|rest| rest.starts_with('|'))
+/// Whether a frame has no name: code that the runtime made to call out of managed code, or whose name is lost.
+fn is_stub(name: &str) -> bool {
+    name == "."
 }
 
 /// Whether a frame between a wait and the code that asked for it can be part of the wait: the runtime's own, and not
@@ -112,32 +213,44 @@ fn belongs_to_wait(name: &str) -> bool {
 
 /// Says of each sample what its thread was doing.
 pub(crate) fn set_states(recording: &mut Trace) {
-    let [running, waiting, external, managed] =
-        ["running", "waiting", "external", "managed"].map(|word| recording.strings.intern(word));
-    let contended = Contended::new(recording);
+    let words = ["running", "waiting", "external", "managed", "lock", "event", "monitor"];
+    let [running, waiting, external, managed, lock, event, monitor] =
+        words.map(|word| recording.strings.intern(word));
+    let (contended, waited) = (Intervals::of_contention(recording), Intervals::of_waits(recording));
     let shapes = Shapes::built_in();
+    let is_sampled = !recording.samples.ts_ns.is_empty();
+    let names = if is_sampled { method_names(recording) } else { Vec::new() };
     let managed_is_told = managed_is_told(recording, managed);
     let mut stuck = Stuck::default();
-    let lock = recording.strings.intern("lock");
     // Worked out once a stack, with the word for what it waits for.
     let mut by_stack: Vec<Option<(Shape, Sym)>> = vec![None; recording.stacks.len()];
     for at in 0..recording.samples.ts_ns.len() {
         let Some(row) = recording.samples.row(at) else { continue };
+        // A sample of a CPU says itself that its thread ran.
+        if row.state != Sym::NONE {
+            continue;
+        }
         let known = by_stack.get_mut(row.stack as usize);
         let (shape, what) = known.map_or((Shape::Plain, Sym::NONE), |known| {
             *known.get_or_insert_with(|| {
-                let shape = shapes.of(&method_names(row.stack, recording));
-                let (Shape::Waits(what) | Shape::Enters(what)) = shape else { return (shape, Sym::NONE) };
-                (shape, recording.strings.intern(what))
+                let shape = shapes.of(&methods_of(row.stack, &names, recording));
+                (shape, shape.word().map_or(Sym::NONE, |word| recording.strings.intern(word)))
             })
         });
-        let in_lock = || contended.at(row.thread, row.ts_ns);
+        let in_lock = || contended.at(row.thread, row.ts_ns).is_some();
+        let in_wait = || waited.at(row.thread, row.ts_ns);
+        let is_outside = managed_is_told && row.kind != managed;
         let waits_for = match shape {
-            Shape::Waits(_) | Shape::Synchronous(_) => Some(what),
+            Shape::Waits(_) | Shape::Synchronous(_) | Shape::Idle(_) => Some(what),
             Shape::Enters(_) => (contended.is_empty() || in_lock()).then_some(what),
+            Shape::Outside(_) => (is_outside || in_wait().is_some()).then_some(what),
             Shape::Runs => None,
-            // Where the runtime waits for a lock without a frame of its own, its events say so.
-            Shape::Plain => (row.kind != managed && in_lock()).then_some(lock),
+            _ if row.kind == managed => None,
+            // Where the runtime waits without a frame of its own, its events say so.
+            Shape::Plain | Shape::Slow(_) if in_lock() => Some(lock),
+            Shape::Plain | Shape::Slow(_) => {
+                in_wait().map(|of_monitor| if of_monitor { monitor } else { event })
+            }
         };
         let state = match (waits_for, shape) {
             (Some(_), _) => waiting,
@@ -146,24 +259,24 @@ pub(crate) fn set_states(recording: &mut Trace) {
             (None, _) if !managed_is_told && in_managed_code(row.stack, recording) => running,
             (None, _) => external,
         };
-        if matches!(shape, Shape::Enters(_)) && state == running {
-            stuck.saw(at, &row);
-        } else {
-            stuck.moved(row.thread);
+        match shape {
+            Shape::Enters(_) if state == running => stuck.saw(at, &row, lock, Stuck::ON_THE_WAY_NS),
+            Shape::Slow(_) if state == external => stuck.saw(at, &row, what, Stuck::IN_A_CALL_NS),
+            _ => stuck.moved(row.thread),
         }
-        let waiting_on = waits_for.unwrap_or(Sym::NONE);
-        if let (Some(place), Some(on)) =
-            (recording.samples.state.get_mut(at), recording.samples.waiting_on.get_mut(at))
-        {
-            (*place, *on) = (state, waiting_on);
-        }
+        say(recording, at, state, waits_for.unwrap_or(Sym::NONE));
     }
-    for at in stuck.samples() {
-        if let (Some(place), Some(on)) =
-            (recording.samples.state.get_mut(at), recording.samples.waiting_on.get_mut(at))
-        {
-            (*place, *on) = (waiting, lock);
-        }
+    for (at, what) in stuck.samples() {
+        say(recording, at, waiting, what);
+    }
+}
+
+/// Writes down what a sampled thread was doing.
+fn say(recording: &mut Trace, at: usize, state: Sym, waiting_on: Sym) {
+    if let (Some(place), Some(on)) =
+        (recording.samples.state.get_mut(at), recording.samples.waiting_on.get_mut(at))
+    {
+        (*place, *on) = (state, waiting_on);
     }
 }
 
@@ -182,28 +295,34 @@ fn in_managed_code(stack: u32, recording: &Trace) -> bool {
         && !text(&recording.frames.declaring_type).is_some_and(|class| class.starts_with("Interop"))
 }
 
-/// Threads that stand on the way into a lock, whose wait began before the recording and has no event.
+/// Threads that stand on the way into a lock, whose wait began before the recording and has no event, or in a call that
+/// may wait.
 ///
 /// A thread that only passes is seen there once and then elsewhere. One that is seen at the same place without a break
-/// for [`Self::LEAST_NS`] waits.
+/// for long waits.
 #[derive(Default)]
 struct Stuck {
     /// By thread: what was seen of it at one place without a break.
     open: Vec<Option<Stand>>,
-    done: Vec<usize>,
+    done: Vec<(usize, Sym)>,
 }
 
 struct Stand {
     stack: u32,
+    what: Sym,
+    least_ns: i64,
     samples: Vec<usize>,
     first_ns: i64,
     last_ns: i64,
 }
 
 impl Stuck {
-    const LEAST_NS: i64 = 1_000_000_000;
+    /// So long stands nobody who only passes a busy lock.
+    const ON_THE_WAY_NS: i64 = 1_000_000_000;
+    /// So long lasts no call that does not wait: loading a class, opening a file.
+    const IN_A_CALL_NS: i64 = 100_000_000;
 
-    fn saw(&mut self, at: usize, row: &SampleRow) {
+    fn saw(&mut self, at: usize, row: &SampleRow, what: Sym, least_ns: i64) {
         let thread = row.thread as usize;
         if let Some(Some(stand)) = self.open.get_mut(thread)
             && stand.stack == row.stack
@@ -218,7 +337,8 @@ impl Stuck {
         }
         if let Some(place) = self.open.get_mut(thread) {
             let samples = vec![at];
-            *place = Some(Stand { stack: row.stack, samples, first_ns: row.ts_ns, last_ns: row.ts_ns });
+            let (first_ns, last_ns) = (row.ts_ns, row.ts_ns);
+            *place = Some(Stand { stack: row.stack, what, least_ns, samples, first_ns, last_ns });
         }
     }
 
@@ -226,14 +346,14 @@ impl Stuck {
     fn moved(&mut self, thread: u32) {
         let Some(place @ Some(_)) = self.open.get_mut(thread as usize) else { return };
         if let Some(stand) = place.take()
-            && stand.last_ns.saturating_sub(stand.first_ns) >= Self::LEAST_NS
+            && stand.last_ns.saturating_sub(stand.first_ns) >= stand.least_ns
         {
-            self.done.extend(stand.samples);
+            self.done.extend(stand.samples.into_iter().map(|at| (at, stand.what)));
         }
     }
 
-    /// The samples of those that waited, in the order of time.
-    fn samples(mut self) -> Vec<usize> {
+    /// The samples of those that waited, in the order of time, with what for.
+    fn samples(mut self) -> Vec<(usize, Sym)> {
         for thread in 0..self.open.len() {
             self.moved(u32::try_from(thread).unwrap_or(u32::MAX));
         }
@@ -242,20 +362,36 @@ impl Stuck {
     }
 }
 
-/// When each thread waited for a lock, by the contention events.
-struct Contended {
-    /// Thread, start and end, sorted; waits of one thread do not overlap but by nesting.
-    waits: Vec<(u32, i64, i64)>,
+/// When each thread waited, by events of one kind.
+struct Intervals {
+    /// Thread, start, end and whether it is for a monitor's signal, sorted; waits of one thread do not overlap but by
+    /// nesting.
+    waits: Vec<(u32, i64, i64, bool)>,
 }
 
-impl Contended {
-    fn new(recording: &Trace) -> Self {
+impl Intervals {
+    /// Waits for locks. One without an end is not over.
+    fn of_contention(recording: &Trace) -> Self {
         let rows = (0..recording.contention.ts_ns.len()).filter_map(|at| recording.contention.row(at));
         let until = |row: &model::ContentionRow| match row.dur_ns {
             NO_INT => i64::MAX,
             dur_ns => row.ts_ns.saturating_add(dur_ns),
         };
-        let mut waits: Vec<_> = rows.map(|row| (row.thread, row.ts_ns, until(&row))).collect();
+        let mut waits: Vec<_> = rows.map(|row| (row.thread, row.ts_ns, until(&row), false)).collect();
+        waits.sort_unstable();
+        Self { waits }
+    }
+
+    /// Waits for handles and monitors' signals. These events come in bursts, so one without an end says nothing.
+    fn of_waits(recording: &Trace) -> Self {
+        let of_monitor = recording.strings.find("MonitorWait");
+        let rows = (0..recording.waits.ts_ns.len()).filter_map(|at| recording.waits.row(at));
+        let known = rows.filter(|row| row.dur_ns != NO_INT);
+        let wait = |row: model::WaitRow| {
+            let until = row.ts_ns.saturating_add(row.dur_ns);
+            (row.thread, row.ts_ns, until, Some(row.source) == of_monitor)
+        };
+        let mut waits: Vec<_> = known.map(wait).collect();
         waits.sort_unstable();
         Self { waits }
     }
@@ -264,20 +400,30 @@ impl Contended {
         self.waits.is_empty()
     }
 
-    fn at(&self, thread: u32, ns: i64) -> bool {
+    /// Whether the thread waits at a time: if so, whether for a monitor's signal.
+    fn at(&self, thread: u32, ns: i64) -> Option<bool> {
         let after = self.waits.partition_point(|wait| (wait.0, wait.1) <= (thread, ns));
         let last = after.checked_sub(1).and_then(|at| self.waits.get(at));
-        last.is_some_and(|(known, _, end)| *known == thread && ns <= *end)
+        last.filter(|(known, _, end, _)| *known == thread && ns <= *end).map(|(.., of_monitor)| *of_monitor)
     }
 }
 
-fn method_names(stack: u32, recording: &Trace) -> Vec<String> {
-    let frames =
-        recording.stacks.walk(stack).take(OUTWARD).map(|node| recording.stacks.frame[node as usize] as usize);
+/// The methods of a stack, from the innermost out. `names` has those of all frames.
+fn methods_of<'a>(stack: u32, names: &'a [String], recording: &Trace) -> Vec<&'a str> {
+    let nodes = recording.stacks.walk(stack).take(OUTWARD);
+    let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize));
+    frames.map(|frame| names.get(*frame as usize).map_or(".", String::as_str)).collect()
+}
+
+/// The method of each frame, as `Type.Method`.
+fn method_names(recording: &Trace) -> Vec<String> {
+    let frames = recording.frames.declaring_type.iter().zip(&recording.frames.method);
     frames
-        .map(|frame| {
-            let part = |list: &[Sym]| list.get(frame).map_or("", |sym| recording.strings.text(*sym));
-            format!("{}.{}", part(&recording.frames.declaring_type), part(&recording.frames.method))
+        .map(|(class, method)| {
+            let [class, method] = [class, method].map(|sym| recording.strings.text(*sym));
+            // Behind a bracket are the types that a generic type was made for.
+            let class = class.split('[').next().unwrap_or_default();
+            format!("{class}.{method}")
         })
         .collect()
 }
@@ -299,5 +445,163 @@ mod tests {
         check(&["Monitor.Enter_Slowpath", "SemaphoreSlim.Wait"], Shape::Enters("semaphore"));
         check(&["Monitor.Wait", "SemaphoreSlim.WaitUntilCountOrTimeout"], Shape::Waits("semaphore"));
         check(&["Thread.StartCallback"], Shape::Plain);
+    }
+
+    /// What stacks of whole names, the innermost first, say.
+    fn check_whole(names: &[&str], expected: Shape) {
+        let whole: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(Shapes::built_in().of(&whole), expected, "{names:?}");
+    }
+
+    #[test]
+    fn a_synchronous_socket_call_blocks_though_an_asynchronous_method_called_the_code_that_made_it() {
+        const TRY: &str = "System.Net.Sockets.SocketPal.TryCompleteReceiveFrom";
+        check_whole(
+            &[
+                TRY,
+                "System.Net.Sockets.SocketAsyncContext.ReceiveFrom",
+                "System.Net.Sockets.Socket.Receive",
+                "Shop.Gateway.Exchange",
+                "Microsoft.AspNetCore.Mvc.Invoker.InvokeAsync",
+            ],
+            Shape::Waits("io"),
+        );
+        check_whole(
+            &[TRY, "Shop.Gateway.Exchange", "Microsoft.AspNetCore.Mvc.Invoker.InvokeAsync"],
+            Shape::Waits("io"),
+        );
+        check_whole(&[TRY, "System.Net.Sockets.SocketAsyncContext.ReceiveFromAsync"], Shape::Plain);
+    }
+
+    /// The innermost frames of every primitive of the runtime that threads wait in, each met in a real recording: .NET 10
+    /// but where said, cold code first, and with what inlining leaves of it.
+    #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
+    fn every_primitive_of_the_runtime_is_known_by_what_threads_wait_for() {
+        use Shape::{Outside, Slow, Waits};
+        const WAIT: &str = "WaitHandle.WaitOneNoCheck";
+        const MONITOR: &str = "Monitor.Wait";
+        const EVENT: &str = "ManualResetEventSlim.Wait";
+        let cases: &[(&[&str], Shape)] = &[
+            (&["Monitor.TryEnter_Slowpath"], Shape::Enters("lock")),
+            (&[WAIT, "Lock.TryEnterSlow", "Lock.Enter"], Waits("lock")),
+            (&[WAIT, "Lock.TryEnterSlow", "Lock.TryEnter_Outlined"], Waits("lock")),
+            (&["Lock.EnterScope"], Outside("lock")),
+            (&[MONITOR], Waits("monitor")),
+            (
+                &[WAIT, "ReaderWriterLockSlim.WaitOnEvent", "ReaderWriterLockSlim.TryEnterReadLockCore"],
+                Waits("lock"),
+            ),
+            (
+                &["ReaderWriterLockSlim.WaitOnEvent", "ReaderWriterLockSlim.TryEnterUpgradeableReadLockCore"],
+                Waits("lock"),
+            ),
+            (&["ReaderWriterLockSlim.TryEnterWriteLockCore"], Outside("lock")),
+            (&["ReaderWriterLockSlim.EnterReadLock"], Outside("lock")),
+            (
+                &[
+                    "Thread.Sleep",
+                    "ReaderWriterLockSlim+SpinLock.EnterSpin",
+                    "ReaderWriterLockSlim.TryEnterReadLockCore",
+                ],
+                Waits("lock"),
+            ),
+            (&[MONITOR, EVENT, "ReaderWriterLock.AcquireReaderLock"], Waits("lock")),
+            (&[WAIT, "ReaderWriterLock.AcquireWriterLock"], Waits("lock")),
+            (&["Thread.Sleep", "SpinWait.SpinOnceCore", "SpinLock.ContinueTryEnter"], Waits("lock")),
+            (&["Thread.Sleep", "SpinWait.SpinOnceCore", "SpinWait.SpinUntil"], Waits("spin")),
+            (&[MONITOR, EVENT, "Barrier.DiscontinuousWait", "Barrier.SignalAndWait"], Waits("barrier")),
+            (&["Barrier.SignalAndWait"], Outside("barrier")),
+            (&[MONITOR, EVENT, "CountdownEvent.Wait"], Waits("countdown")),
+            (&[MONITOR, EVENT], Waits("event")),
+            (&[WAIT], Waits("event")),
+            (&["WaitHandle.WaitMultiple", "WaitHandle.WaitAll"], Waits("event")),
+            (&["WaitHandle.SignalAndWaitCore", "WaitHandle.SignalAndWait"], Waits("event")),
+            (
+                &[MONITOR, "SemaphoreSlim.WaitUntilCountOrTimeout", "SemaphoreSlim.WaitCore"],
+                Waits("semaphore"),
+            ),
+            // .NET 8 and 9 have no WaitCore.
+            (&[MONITOR, "SemaphoreSlim.WaitUntilCountOrTimeout", "SemaphoreSlim.Wait"], Waits("semaphore")),
+            (&["SemaphoreSlim.WaitCore"], Waits("semaphore")),
+            (
+                &[MONITOR, EVENT, "Tasks.Task.SpinThenBlockingWait", "Tasks.Task.InternalWaitCore"],
+                Waits("task"),
+            ),
+            (&[MONITOR, EVENT, "Tasks.Task.WaitAllBlockingCore", "Tasks.Task.WaitAllCore"], Waits("task")),
+            (&["Tasks.Task`1.GetResultCore"], Outside("task")),
+            (
+                &[
+                    MONITOR,
+                    EVENT,
+                    "Tasks.Task.SpinThenBlockingWait",
+                    "Tasks.Task.Wait",
+                    "Tasks.TaskReplicator.Run",
+                    "Tasks.Parallel.ForWorker",
+                ],
+                Waits("parallel"),
+            ),
+            (&["Thread.Join"], Waits("join")),
+            // .NET 8 and 9.
+            (&["Thread.JoinInternal", "Thread.Join"], Waits("join")),
+            (&["Thread.SleepInternal", "Thread.Sleep"], Waits("sleep")),
+            (&["Thread.Sleep"], Waits("sleep")),
+            (&[WAIT, "TimerQueue.TimerThread"], Waits("timer")),
+            (&[WAIT, "PortableThreadPool+GateThread.GateThreadStart"], Waits("event")),
+            (
+                &[
+                    "LowLevelLifoSemaphore.WaitNative",
+                    "LowLevelLifoSemaphore.WaitForSignal",
+                    "PortableThreadPool+WorkerThread.WorkerThreadStart",
+                ],
+                Waits("queue"),
+            ),
+            (&["LowLevelLifoSemaphore.WaitInternal", "LowLevelLifoSemaphore.WaitForSignal"], Waits("queue")),
+            (&["PortableThreadPool+WorkerThread.WorkerThreadStart", "Thread.StartCallback"], Waits("queue")),
+            (&["Thread.PollGC", "PortableThreadPool+WorkerThread.WorkerThreadStart"], Waits("queue")),
+            (
+                &[
+                    "PortableThreadPool+WorkerThread.MaybeAddWorkingWorker",
+                    "PortableThreadPool+WorkerThread.WorkerThreadStart",
+                ],
+                Shape::Plain,
+            ),
+            (
+                &["ThreadPoolWorkQueue.Dispatch", "PortableThreadPool+WorkerThread.WorkerThreadStart"],
+                Shape::Plain,
+            ),
+        ];
+        for (names, expected) in cases {
+            check(names, *expected);
+        }
+        let pipes = [
+            "System.Threading.Monitor.Wait",
+            "System.Threading.ManualResetEventSlim.Wait",
+            "System.Threading.Tasks.Task.SpinThenBlockingWait",
+            "System.IO.Pipes.NamedPipeServerStream.WaitForConnection",
+        ];
+        check_whole(&pipes, Waits("io"));
+        let take = [
+            "System.Threading.Monitor.Wait",
+            "System.Threading.SemaphoreSlim.WaitUntilCountOrTimeout",
+            "System.Threading.SemaphoreSlim.WaitCore",
+            "System.Collections.Concurrent.BlockingCollection`1.TryTakeWithNoTimeValidation",
+        ];
+        check_whole(&take, Waits("queue"));
+        check_whole(
+            &["System.Net.Sockets.SocketPal.SelectViaPoll", "System.Net.Sockets.Socket.Select"],
+            Outside("io"),
+        );
+        check_whole(
+            &[
+                "System.Threading.WaitHandle.WaitOneNoCheck",
+                "System.Diagnostics.ProcessWaitState.WaitForExit",
+            ],
+            Waits("process"),
+        );
+        check_whole(&["System.Runtime.CompilerServices.InitHelpers.InitClassSlow"], Slow("lock"));
+        check_whole(&["Interop+Sys.Open", "System.IO.File.OpenRead"], Slow("io"));
+        check_whole(&[".", "System.Net.Sockets.SocketAsyncEngine.EventLoop"], Waits("io"));
+        check_whole(&["System.GC.WaitForPendingFinalizers"], Waits("gc"));
     }
 }

@@ -81,17 +81,27 @@ impl ThreadFacts {
                 list.push(*stack);
             }
         }
+        let whole = threads_with_whole_stacks(count, recording);
         let mut rows: Vec<ThreadRow> = Vec::with_capacity(count);
+        // Sampled threads whose every stack is cut: nothing of the stack says what they are for.
+        let mut cut = Vec::new();
         for (number, facts) in self.facts.iter().enumerate() {
             let (Some(facts), Some(id)) = (facts, recording.thread_ids.get(number)) else { continue };
             let by_stack =
                 stacks.get(number).and_then(|list| list.iter().find_map(|stack| role(*stack, recording)));
-            let main = recording.exhibit.pid.is_some_and(|pid| pid.cast_signed() == *id);
+            let process = recording.thread_processes.get(number).copied().unwrap_or(NO_INT);
+            let of_exhibit = recording.exhibit.pid.map_or(NO_INT, u64::cast_signed);
+            let main = *id == if process == NO_INT { of_exhibit } else { process };
             let sampled = samples.get(number).copied().unwrap_or(0);
             // A thread that collects and is never sampled has no managed code: the collector's own.
             let gc = facts.collects && sampled == 0;
             let role = by_stack.or(facts.role).or(gc.then_some("gc"));
-            let role = role.or(main.then_some("main")).or((sampled > 0).then_some("user"));
+            let role = role.or(main.then_some("main"));
+            let is_cut = role.is_none() && sampled > 0 && whole.get(number) != Some(&true);
+            if is_cut {
+                cut.push((*id, process));
+            }
+            let role = role.or((sampled > 0 && !is_cut).then_some("user"));
             rows.push(ThreadRow {
                 thread: *id,
                 name: Sym::NONE,
@@ -99,13 +109,43 @@ impl ThreadFacts {
                 first_ts_ns: facts.first_ns,
                 last_ts_ns: facts.last_ns,
                 samples: if recording.samples.ts_ns.is_empty() { NO_INT } else { sampled },
+                process,
             });
         }
-        rows.sort_by_key(|row| row.thread);
+        let pool = recording.strings.intern("pool");
+        let known = rows.iter().filter(|row| row.kind == pool).count();
+        // Workers stand on cut stacks all the time if they are blocked deep in their work. The pool counts its workers: if
+        // there are enough of them for all these threads, that is what they are.
+        if !cut.is_empty() && workers(recording).is_some_and(|workers| workers >= known + cut.len()) {
+            let is_cut = |row: &&mut ThreadRow| cut.contains(&(row.thread, row.process));
+            rows.iter_mut().filter(is_cut).for_each(|row| row.kind = pool);
+        }
+        rows.sort_by_key(|row| (row.thread, row.process));
         for row in rows {
             recording.threads.push(row);
         }
     }
+}
+
+/// Which threads have a sample whose stack is whole.
+fn threads_with_whole_stacks(count: usize, recording: &Trace) -> Vec<bool> {
+    let mut whole = vec![false; count];
+    for (thread, stack) in recording.samples.thread.iter().zip(&recording.samples.stack) {
+        if let Some(place) = whole.get_mut(*thread as usize)
+            && !*place
+        {
+            *place = !recording.stacks.is_cut(*stack);
+        }
+    }
+    whole
+}
+
+/// How many workers the pool had, by its own count: half of the time at least as many.
+fn workers(recording: &Trace) -> Option<usize> {
+    let told = recording.threadpool.workers.iter().copied().filter(|workers| *workers > 0);
+    let mut told: Vec<i64> = told.collect();
+    told.sort_unstable();
+    told.get(told.len() / 2).and_then(|workers| usize::try_from(*workers).ok())
 }
 
 fn role(stack: u32, recording: &Trace) -> Option<&'static str> {

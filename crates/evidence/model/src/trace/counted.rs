@@ -10,7 +10,7 @@
 //! meter         |     x     x     x     x     x    |   counts: up to the last publication
 //! ```
 
-use crate::{NO_INT, Sym, Trace};
+use crate::{LimitKind, NO_INT, Sym, Trace};
 
 const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
 const REQUEST_START: i64 = 3;
@@ -19,6 +19,10 @@ const METRICS: &str = "System.Diagnostics.Metrics";
 const COLLECTION_STOP: i64 = 3;
 /// How long ASP.NET Core's requests took, by its meter.
 pub const REQUESTS_METER: &str = "http.server.request.duration";
+/// How many requests there were since the start, by the event counter of [`HOSTING`].
+const REQUESTS_COUNTER: &str = "total-requests";
+/// Requests of bursts from which on their rate is told by them: it varies by a tenth then.
+const ENOUGH_OF_BURSTS: f64 = 100.0;
 /// Publications of one round lie closer together than this.
 const ONE_ROUND_NS: i64 = 100_000_000;
 /// The largest value of a meter that is believed: more of anything is in no recording.
@@ -31,6 +35,8 @@ pub enum CountedBy {
     Events,
     /// A meter counted them, all the time.
     Meter,
+    /// An event counter counted them, all the time.
+    Counter,
     /// Each one was recorded, in bursts.
     Bursts,
 }
@@ -118,10 +124,46 @@ impl Trace {
 
     /// Requests that ended. From their events if the main session had them and lost none, else from the meter, which
     /// counts all the time and loses nothing; else from the events that are there.
+    ///
+    /// A meter that follows a part of its series alone knows a part of the requests alone: then the event counter of all
+    /// requests goes before it, and so do bursts with enough of them, unless they say less than the meter's part: then they
+    /// are of other times, and all would be below one of its routes.
     pub fn ended_requests(&self) -> Option<Counted> {
         let each = self.events_of(HOSTING, REQUEST_STOP, &[REQUEST_START, REQUEST_STOP]);
         let exact = each.filter(|of| of.by == CountedBy::Events && self.missing.events == 0);
-        exact.or_else(|| self.metered_count(REQUESTS_METER)).or(each).or_else(|| self.request_rows())
+        let is_limited = self.missing.limits.any(LimitKind::is_of_histograms);
+        let counted = || self.counted_requests().filter(|_| is_limited);
+        let metered = self.metered_count(REQUESTS_METER);
+        // A part of the requests is no more than all of them: bursts with fewer fell into slower times.
+        let is_more = |of: &Counted| metered.is_none_or(|part| of.per_second() >= part.per_second());
+        let of_bursts = each.filter(|of| is_limited && of.count >= ENOUGH_OF_BURSTS).filter(is_more);
+        exact.or_else(counted).or(of_bursts).or(metered).or(each).or_else(|| self.request_rows())
+    }
+
+    /// Whether requests are counted by a meter that has lost some of them.
+    pub fn requests_are_partial(&self) -> bool {
+        self.missing.limits.any(LimitKind::is_of_histograms)
+            && self.ended_requests().is_some_and(|of| of.by == CountedBy::Meter)
+    }
+
+    /// Requests as the event counter of ASP.NET Core counts them: all, whatever their routes.
+    fn counted_requests(&self) -> Option<Counted> {
+        let totals = self.request_totals();
+        let ((from_ns, before), (to_ns, after)) = (totals.first()?, totals.last()?);
+        let (observed_ns, count) = (to_ns.saturating_sub(*from_ns), after - before);
+        (observed_ns > 0 && count >= 0.0).then_some(Counted { count, observed_ns, by: CountedBy::Counter })
+    }
+
+    /// What the event counter of all requests published, as times and totals: how many there were since the process began.
+    pub fn request_totals(&self) -> Vec<(i64, f64)> {
+        let named = self.strings.find(HOSTING).zip(self.strings.find(REQUESTS_COUNTER));
+        let Some((provider, name)) = named else { return Vec::new() };
+        let rows = &self.counters;
+        let named = rows.provider.iter().zip(&rows.name).zip(rows.ts_ns.iter().zip(&rows.value));
+        named
+            .filter(|(of, (_, value))| *of == (&provider, &name) && value.abs() <= LARGEST_METERED)
+            .map(|(_, (ts_ns, value))| (*ts_ns, *value))
+            .collect()
     }
 
     /// Rows of requests that ended, in a trace without the events that they were made of.
@@ -231,6 +273,39 @@ mod tests {
         // The meter has counted all the time, also between the bursts.
         meter(&mut bursts, &[1, 2, 3, 4, 5, 6, 7, 8, 9], 41.0);
         check(&bursts, Some((41.0, CountedBy::Meter)));
+    }
+
+    #[test]
+    fn a_meter_that_follows_some_routes_alone_does_not_tell_the_rate_of_all() {
+        let times: Vec<i64> = (0..200).map(|at| SECOND + at * 5_000_000).collect();
+        let mut bursts = trace(&[(HOSTING, 4, 1, &times)]);
+        meter(&mut bursts, &[1, 2, 3, 4, 5, 6, 7, 8, 9], 41.0);
+        check(&bursts, Some((41.0, CountedBy::Meter)));
+        bursts.missing.limits.note(LimitKind::Histograms, None);
+        check(&bursts, Some((200.0, CountedBy::Bursts)));
+        let mut counter = trace(&[]);
+        meter(&mut counter, &[1, 2, 3, 4, 5, 6, 7, 8, 9], 41.0);
+        counter.missing.limits.note(LimitKind::TimeSeries, None);
+        check(&counter, Some((41.0, CountedBy::Meter)));
+        assert!(counter.requests_are_partial());
+        for (second, value) in [(1, 50.0), (3, 250.0), (5, 650.0)] {
+            let mut text = |text| counter.strings.intern(text);
+            let (provider, name, unit) = (text(HOSTING), text(REQUESTS_COUNTER), text(""));
+            let (kind, tags, ts_ns) = (text("value"), text("{}"), second * SECOND);
+            counter.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+        }
+        check(&counter, Some((150.0, CountedBy::Counter)));
+        assert!(!counter.requests_are_partial());
+    }
+
+    #[test]
+    fn the_rate_of_all_requests_is_not_below_that_of_a_route() {
+        let times: Vec<i64> = (0..200).map(|at| SECOND + at * 5_000_000).collect();
+        let mut bursts = trace(&[(HOSTING, 4, 1, &times)]);
+        meter(&mut bursts, &[1, 2, 3, 4], 360.0);
+        bursts.missing.limits.note(LimitKind::Histograms, None);
+        check(&bursts, Some((360.0, CountedBy::Meter)));
+        assert!(bursts.requests_are_partial());
     }
 
     #[test]

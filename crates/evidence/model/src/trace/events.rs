@@ -118,7 +118,8 @@ impl Events {
         stack stack "" "Its stack, a row of stacks"
         activity text "" "Its activity id; null when zero"
         stream int "" "The stream it was in; 0 is the main session"
-        fields text "" "Its fields, as a JSON object"
+        fields text "" "Its fields, as a JSON object";
+        process of thread
     };
 }
 
@@ -143,6 +144,7 @@ impl TableRows for Events {
             Column::GuidVia(&self.activity, shared.activities),
             Column::Small(&self.stream),
             Column::Computed(self),
+            Column::IntVia(&self.thread, shared.thread_processes),
         ]
     }
 

@@ -1,16 +1,63 @@
 //! What a trace tells of its own recording, beside what every kind of evidence has.
 
+use super::limits::Limits;
+use std::collections::BTreeMap;
+
+/// What the rows of `samples` are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sampler {
+    /// Every managed thread, running or not, at each look of the runtime's sampler.
+    #[default]
+    Threads,
+    /// The thread that a CPU ran, looked at after equal amounts of CPU time: nothing is known of threads that wait.
+    Cpus {
+        /// CPU time that a sample stands for; `None` if the recording does not say it, or says what cannot be.
+        every_ns: Option<i64>,
+    },
+}
+
 /// How a trace was recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Session {
     /// Whether the runtime was started with Server GC.
     pub server_gc: Option<bool>,
+    /// What the collector was set to, by the runtime's own event.
+    pub gc_settings: Option<GcSettings>,
+    /// Settings of .NET in the service's environment (`DOTNET_…` and `COMPlus_…`), by name, as the recorder wrote them.
+    pub environment: BTreeMap<String, String>,
     /// The profile that was asked for, as the recorder wrote it.
     pub profile: Option<String>,
+    /// What its samples are.
+    pub sampler: Sampler,
     /// Streams that were read.
     pub streams: u32,
     /// Version of the container's format.
     pub format_version: u32,
+}
+
+/// What the collector was set to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GcSettings {
+    /// What the heap may take at most; none where nothing limits it.
+    pub hard_limit_bytes: Option<u64>,
+    /// Whether the limit was set for the collector itself (`GCHeapHardLimit`, `GCHeapHardLimitPercent`), not derived from
+    /// that of the container.
+    pub is_limit_set: bool,
+    /// Whether collections of generation 2 may run beside the program.
+    pub is_concurrent: bool,
+}
+
+impl Session {
+    /// A setting of .NET by its name without the prefix, letter case aside, as the runtime reads it.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let is_it = |key: &str| {
+            ["DOTNET_", "COMPlus_"]
+                .iter()
+                .any(|prefix| key.strip_prefix(prefix).is_some_and(|rest| rest.eq_ignore_ascii_case(name)))
+        };
+        // `DOTNET_` goes before `COMPlus_`.
+        self.environment.iter().rev().find(|(key, _)| is_it(key)).map(|(_, value)| value.as_str())
+    }
 }
 
 /// What is missing of a trace without being damaged.
@@ -24,4 +71,8 @@ pub struct Missing {
     pub frames: u64,
     /// Those of `frames` that have no name.
     pub unnamed_frames: u64,
+    /// What the runtime cut or dropped by design.
+    pub limits: Limits,
+    /// Collections that were under way when the recording began, and have no row: an edge, nothing is damaged.
+    pub began_inside: u64,
 }

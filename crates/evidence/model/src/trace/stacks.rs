@@ -59,6 +59,8 @@ pub struct Stacks {
     pub frame: Vec<u32>,
     /// Frames outside of it: 0 for the outermost.
     pub depth: Vec<u32>,
+    /// Stacks whose outermost frames are missing, in order: the runtime keeps [`RUNTIME_FRAMES`](super::RUNTIME_FRAMES).
+    pub cut: Vec<u32>,
     children: FxHashMap<(u32, u32), u32>,
 }
 
@@ -83,6 +85,11 @@ impl Stacks {
         std::iter::successors(Some(stack).filter(|node| known(*node)), move |node| {
             self.parent.get(*node as usize).copied().filter(|parent| known(*parent))
         })
+    }
+
+    /// Whether the outermost frames of a stack are missing.
+    pub fn is_cut(&self, stack: u32) -> bool {
+        self.cut.binary_search(&stack).is_ok()
     }
 
     /// How many nodes there are.

@@ -6,13 +6,14 @@
 use crate::tables::table;
 
 table! { Samples, SampleRow, "samples",
-    "A thread that the sampler looked at. It stops the program and looks at every managed thread, whether it runs or waits.";
+    "A thread that the sampler looked at. The runtime's stops the program and looks at every managed thread, whether it runs or waits; that of `dotnet-trace collect-linux` looks at each CPU, so at threads that run.";
     ts_ns time "ns" "When, since the session's start"
     thread thread "" "The operating system's number of the thread"
     stack stack "" "The thread's stack, a row of stacks"
-    kind text "" "What the sampler said: managed (in managed code) or external (outside of it)"
+    kind text "" "managed (in managed code) or external (outside of it), as the sampler said or, of a sample of a CPU, as the innermost frame says"
     state text "" "What the stack says: running, waiting, or external (outside managed code, running or not)"
-    waiting_on text "" "What it waits for: monitor, task, sleep, io, queue, semaphore, event, lock, process, gc …; null unless waiting"
+    waiting_on text "" "What it waits for: monitor, task, sleep, io, queue, semaphore, event, lock, process, parallel, spin, gc …; null unless waiting";
+    process of thread
 }
 table! { ThreadRows, ThreadRow, "threads",
     "A thread that was seen in any event.";
@@ -22,6 +23,17 @@ table! { ThreadRows, ThreadRow, "threads",
     first_ts_ns int "ns" "Its first event"
     last_ts_ns int "ns" "Its last event"
     samples int "" "How often it was sampled"
+    process int "" "The process that it is of; null if the recording is of one process"
+}
+table! { Processes, ProcessRow, "processes",
+    "A process that the recording holds, also if only one of them was asked for (--pid).";
+    process int "" "The operating system's number of the process"
+    name text "" "What it is called, if the recording says so"
+    own_id int "" "Its number within its container, if the recording says so"
+    first_ts_ns int "ns" "Its first event"
+    last_ts_ns int "ns" "Its last event"
+    events int "" "Its events"
+    samples int "" "How often its threads were sampled"
 }
 table! { GcRows, GcRow, "gc",
     "A garbage collection: one row a GC/Start.";
@@ -31,7 +43,7 @@ table! { GcRows, GcRow, "gc",
     reason text "" "Why: AllocSmall, AllocLarge, Induced, LowMemory …"
     start_ns time "ns" "GC/Start, since the session's start"
     dur_ns int "ns" "From GC/Start to GC/Stop; null where the end is missing"
-    pause_ns int "ns" "How long the program stood still for it"
+    pause_ns int "ns" "How long it paused the program"
     suspend_ns int "ns" "The part of the pauses that went into stopping the threads"
     heap_before_bytes int "B" "Heap before it, free space included, from the per-heap history"
     heap_after_bytes int "B" "Heap after it: the sum of all generations, free space included"
@@ -43,10 +55,11 @@ table! { GcRows, GcRow, "gc",
     poh_bytes int "B" "The pinned object heap after it; null before .NET 5"
     pinned_objects int "" "Pinned objects that it met"
     thread thread "" "The thread that reported it"
-    stack stack "" "Where it was triggered, from GC/Triggered"
+    stack stack "" "Where it was triggered, from GC/Triggered";
+    process of thread
 }
 table! { Pauses, PauseRow, "pauses",
-    "A time in which the program stood still, from GC/SuspendEEStart to GC/RestartEEStop of one thread.";
+    "A time in which the program was paused, from GC/SuspendEEStart to GC/RestartEEStop of one thread.";
     ts_ns time "ns" "When it began"
     dur_ns int "ns" "How long"
     cause text "" "gc (reasons 1 and 6), profiler (the sampler), other"
@@ -60,7 +73,8 @@ table! { Allocations, AllocationRow, "allocations",
     bytes int "B" "Size of the object; null where the runtime does not tell it"
     source text "" "tick (one about every 100 kB) or sample (each byte with a chance of 1 in 102,400, .NET 10)"
     weight_bytes real "B" "Bytes of allocation that it stands for"
-    stack stack "" "Where"
+    stack stack "" "Where";
+    process of thread
 }
 table! { Exceptions, ExceptionRow, "exceptions",
     "An exception that was thrown, caught or not.";
@@ -69,7 +83,8 @@ table! { Exceptions, ExceptionRow, "exceptions",
     class ("type") text "" "Its type"
     message text "" "Its message"
     stack stack "" "Where it was thrown"
-    activity guid "" "The activity it was thrown in"
+    activity guid "" "The activity it was thrown in";
+    process of thread
 }
 table! { Contentions, ContentionRow, "contention",
     "A wait for a lock that another thread held: Contention/Start to Contention/Stop.";
@@ -78,7 +93,8 @@ table! { Contentions, ContentionRow, "contention",
     thread thread "" "The thread that waited"
     owner_thread int "" "The thread that held the lock; null where it is not told"
     lock text "" "The lock's address"
-    stack stack "" "Where it waited"
+    stack stack "" "Where it waited";
+    process of thread
 }
 table! { Waits, WaitRow, "waits",
     "A wait for a handle or a monitor's signal: WaitHandleWait/Start to /Stop (.NET 9 and later).";
@@ -87,7 +103,8 @@ table! { Waits, WaitRow, "waits",
     thread thread "" "The thread that waited"
     source text "" "What for: MonitorWait, Unknown …"
     object text "" "The object's address"
-    stack stack "" "Where it waited"
+    stack stack "" "Where it waited";
+    process of thread
 }
 table! { ThreadPool, ThreadPoolRow, "threadpool",
     "What the thread pool did.";
@@ -106,7 +123,8 @@ table! { Jit, JitRow, "jit",
     il_bytes int "B" "Its size in intermediate language; null where the start is missing"
     native_bytes int "B" "Its size as machine code"
     tier text "" "How it was compiled: QuickJitted, OptimizedTier1, ReadyToRun …"
-    stack stack "" "What asked for it: the stack of its start, or of the load where that has none"
+    stack stack "" "What asked for it: the stack of its start, or of the load where that has none";
+    process of thread
 }
 table! { Counters, CounterRow, "counters",
     "A value of a counter or meter.";
@@ -176,7 +194,7 @@ table! { Coverage, CoverageRow, "coverage",
 table! { Host, HostRow, "host",
     "A fact of the machine beside the recording, from the live recorder.";
     ts_ns time "ns" "When"
-    name text "" "Which one: cores, limits, throttling, memory, load"
+    name text "" "Which one, as in process.rss, limit.memory, throttled.time, pressure.cpu.waited, process.open_files; docs/recording.md lists them"
     value real "" "Its value"
     unit text "" "The value's unit"
 }
@@ -186,4 +204,5 @@ table! { ThreadCpu, ThreadCpuRow, "thread_cpu",
     thread int "" "The operating system's number of the thread"
     user_ns int "ns" "Time in user mode since the thread began"
     system_ns int "ns" "Time in the kernel since the thread began"
+    waited_ns int "ns" "Time that it was ready to run and waited for a CPU core, since the thread began; null where the kernel or the recorder did not count it"
 }

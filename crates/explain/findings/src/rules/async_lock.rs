@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again with spans: the median of the route comes near its fastest requests, and throughput rises with clients.",
     view: View { tab: "/requests", params: &[] },
-    causes: &[],
+    before: &[],
     absorbs: &[],
     check,
 };

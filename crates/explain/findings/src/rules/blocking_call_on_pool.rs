@@ -1,12 +1,12 @@
 //! Pool threads that block in anything but a Task or a lock.
 
 use crate::evidence;
-use crate::facts::{Facts, percent, real_u64, said};
+use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const BLOCKED: Threshold = Threshold {
     name: "workers blocked in such calls, on average",
@@ -22,10 +22,10 @@ const STARVED: Threshold = Threshold {
 };
 const CRITICAL_A_CORE: f64 = 2.0;
 /// What a worker can be held up by, and the words for it.
-const WAITS: [(&str, &str); 11] = [
+const WAITS: [(&str, &str); 13] = [
     ("sleep", "sleep"),
     ("semaphore", "wait for a semaphore"),
-    ("event", "wait for an event"),
+    ("event", "wait for a handle (event, Mutex, Semaphore)"),
     ("queue", "wait for a bounded queue"),
     ("io", "wait for synchronous I/O"),
     ("join", "wait for another thread to end"),
@@ -34,6 +34,8 @@ const WAITS: [(&str, &str); 11] = [
     ("monitor", "wait for a monitor's signal"),
     ("barrier", "wait at a barrier"),
     ("countdown", "wait for a countdown"),
+    ("parallel", "wait for the other workers of a parallel loop"),
+    ("spin", "spin until a condition holds"),
 ];
 
 pub(super) const RULE: Rule = Rule {
@@ -47,12 +49,17 @@ pub(super) const RULE: Rule = Rule {
           pool adds a worker: the gate thread adds about one or two a second once the queue stands still (reason Starvation), \
           or hill climbing tries more (ClimbingMove). Until then requests queue while the processors are idle.",
     tries: &[
-        "Use the asynchronous form of the call and await it: `Task.Delay`, `SemaphoreSlim.WaitAsync`, `ReadAsync`, `ExecuteReaderAsync`",
+        "The thread that blocks holds a lock, and all who want the lock wait with it. Take the wait out of the lock first: wait before or after, and hold the lock only for the data (inside `lock` nothing can be awaited)",
+        "Wait without a thread: `await Task.Delay` instead of `Thread.Sleep`; better, wait for the event itself and not for a time",
+        "Await the input or output: `ReadAsync`, `WriteAsync`, `ExecuteReaderAsync`, `HttpClient.SendAsync`",
+        "Await the gate: `SemaphoreSlim.WaitAsync`, and hold it for less",
+        "Put a `Channel` in the place of the blocking queue, with `WriteAsync` and `ReadAsync`, and find out why the other end is slower",
+        "Use the asynchronous form of the call and await it",
         "Move work that must block to threads of its own (`TaskCreationOptions.LongRunning`), a fixed number of them behind a queue",
     ],
     verify: "Record the same load again: no pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
-    causes: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
+    before: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
     absorbs: &[],
     check,
 };
@@ -78,14 +85,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut evidence = Vec::new();
     let title;
     if sampled {
-        let what = most_waited_for(facts, waits);
-        let word = WAITS.iter().find(|(known, _)| *known == what).map_or("wait", |(_, word)| word);
-        title = format!(
-            "{} pool threads on average {word}{}: {} of the workers at work",
-            said(blocked),
-            in_place(&places),
-            percent(share)
-        );
+        let kinds = kinds(facts, waits);
+        title = title_of(facts, blocked, &kinds, &in_place(&places), share) + gate(facts, waits, &kinds);
         measured.push(BLOCKED.measured(blocked));
         measured.push(Measured {
             name: "their share of workers at work",
@@ -93,6 +94,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             unit: "share",
             threshold: None,
         });
+        let several = kinds.iter().filter(|(_, share)| *share >= LEAST_KIND && kinds.len() > 1);
+        measured.extend(several.map(|(what, share)| Measured {
+            name: word(what),
+            value: share * blocked,
+            unit: "",
+            threshold: None,
+        }));
         let list = words.iter().map(|what| format!("'{what}'")).collect::<Vec<_>>().join(", ");
         let filter = format!(
             "samples.state = 'waiting' and threads.kind = 'pool' and samples.waiting_on in ({list}) \
@@ -120,12 +128,87 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-fn most_waited_for<'a>(facts: &Facts<'a>, waits: impl Fn(&Group) -> bool) -> &'a str {
+/// Nearly all threads wait for one thing: the others go without saying.
+const NEARLY_ALL: f64 = 0.95;
+/// A kind of wait with a smaller share is not named.
+const LEAST_KIND: f64 = 0.05;
+
+/// The sentence: one kind of wait, or each with its share.
+fn title_of(facts: &Facts<'_>, blocked: f64, kinds: &[(&str, f64)], place: &str, share: f64) -> String {
+    let (threads, of_work) = (said(blocked), percent(share));
+    if let [(what, of_all), ..] = kinds
+        && *of_all >= NEARLY_ALL
+    {
+        let word = word(what);
+        return format!("{threads} pool threads on average {word}{place}: {of_work} of the workers at work");
+    }
+    let named = kinds.iter().filter(|(_, share)| *share >= LEAST_KIND);
+    let named: Vec<String> =
+        named.map(|(what, share)| format!("{} {}", percent(*share), word(what))).collect();
+    if named.is_empty() || facts.sampling.is_none() {
+        return format!("{threads} pool threads on average wait{place}: {of_work} of the workers at work");
+    }
+    let named = named.join(", ");
+    format!("{threads} pool threads on average block{place} ({named}): {of_work} of the workers at work")
+}
+
+/// Whether most of what blocks so is done by threads that hold a lock which others wait for, as far as events name them.
+pub(crate) fn is_in_lock(facts: &Facts<'_>) -> bool {
+    const MOSTLY: f64 = 0.5;
+    let Some(what) = ways(facts).first().copied() else { return false };
+    let is_meant = |group: &Group| facts.is_held_up(group, &[what]);
+    let all: u64 = facts.groups().iter().filter(|group| is_meant(group)).map(|group| group.samples).sum();
+    let samples = &facts.recording.samples;
+    let held = runtime::holder_samples(facts.recording).into_iter().filter_map(|at| samples.row(at));
+    let held = held.filter(|row| facts.text(row.waiting_on) == what).count();
+    real_u64(count(held)) >= MOSTLY * real_u64(all).max(1.0)
+}
+
+/// What the threads do that are seen in the method in which others wait for a semaphore.
+fn gate(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool, kinds: &[(&str, f64)]) -> &'static str {
+    if !kinds.iter().any(|(what, share)| *what == "semaphore" && *share >= LEAST_KIND) {
+        return "";
+    }
+    let at_gate = |group: &Group| waits(group) && facts.text(group.waiting_on) == "semaphore";
+    let blamed = |group: &Group| facts.index.blamed_frame(group.stack);
+    let doors: BTreeSet<u32> = facts.groups().iter().filter(|of| at_gate(of)).filter_map(blamed).collect();
+    let beside = |group: &Group| {
+        waits(group) && !at_gate(group) && blamed(group).is_some_and(|of| doors.contains(&of))
+    };
+    match self::kinds(facts, beside).first() {
+        Some(("sleep", _)) => "; threads wait for the semaphore while others in the same method sleep",
+        Some(_) => "; threads wait for the semaphore while others in the same method block",
+        None => "",
+    }
+}
+
+fn word(what: &str) -> &'static str {
+    WAITS.iter().find(|(known, _)| *known == what).map_or("wait", |(_, word)| word)
+}
+
+/// The ways in which the pool's threads block that are more than a few, in the words of [`WAITS`]; none without samples.
+pub(crate) fn ways<'a>(facts: &Facts<'a>) -> Vec<&'a str> {
+    let words: Vec<&str> = WAITS.iter().map(|(what, _)| *what).collect();
+    let kinds = kinds(facts, |group| {
+        facts.is_held_up(group, &words) && !facts.index.marks(group.stack).has(Marks::LOGGING)
+    });
+    kinds.into_iter().filter(|(_, share)| *share >= LEAST_WAY).map(|(what, _)| what).collect()
+}
+
+/// A way to block with a smaller share needs no advice.
+const LEAST_WAY: f64 = 0.1;
+
+/// What threads wait for, each with its share, the largest first.
+fn kinds<'a>(facts: &Facts<'a>, waits: impl Fn(&Group) -> bool) -> Vec<(&'a str, f64)> {
     let mut tally: BTreeMap<&str, u64> = BTreeMap::new();
     for group in facts.groups().iter().filter(|group| waits(group)) {
         *tally.entry(facts.text(group.waiting_on)).or_default() += group.samples;
     }
-    tally.into_iter().max_by_key(|(_, samples)| *samples).map_or("", |(what, _)| what)
+    let all = real_u64(tally.values().sum()).max(1.0);
+    let mut kinds: Vec<_> =
+        tally.into_iter().map(|(what, samples)| (what, real_u64(samples) / all)).collect();
+    kinds.sort_by(|a, b| b.1.total_cmp(&a.1));
+    kinds
 }
 
 #[cfg(test)]
@@ -180,5 +263,20 @@ mod tests {
         check(10, 4, false);
         check(10, 5, true);
         check(3600, 20, false);
+    }
+
+    #[test]
+    fn waits_of_two_kinds_are_each_named_with_their_share() {
+        let mut scene = Scene::new();
+        let enters = "System.Private.CoreLib!System.Threading.SemaphoreSlim.Wait";
+        scene.workers_wait(2, 0..LOOKS - 10, "sleep", &SLEEP);
+        scene.workers_wait(1, 0..LOOKS - 10, "semaphore", &[WORK, CART, enters]);
+        let found = scene.facts(|facts| check(facts).map(|found| (found.title, found.measured)));
+        let (title, measured) = found.unwrap();
+        let said = "2.70 pool threads on average block in Shop.Cart.Total (66.7 % sleep, 33.3 % wait for a semaphore): \
+                    100 % of the workers at work; threads wait for the semaphore while others in the same method sleep";
+        assert_eq!(title, said);
+        let of = |name: &str| measured.iter().find(|of| of.name == name).map(|of| (of.value * 10.0).round());
+        assert_eq!((of("sleep"), of("wait for a semaphore")), (Some(18.0), Some(9.0)));
     }
 }

@@ -1,4 +1,4 @@
-//! A thread that spins.
+//! A thread that spins, or computes without an end.
 
 use crate::evidence;
 use crate::facts::{Facts, is_stop, percent, real_u64};
@@ -28,20 +28,22 @@ const MOST_WAITING: f64 = 0.1;
 
 pub(super) const RULE: Rule = Rule {
     id: "busy-thread",
-    about: "one thread spins without a pause, not serving requests",
-    needs: &[Need::Samples],
+    about: "one thread is busy nearly all the time, not serving requests: it polls, spins or computes",
+    needs: &[Need::Running],
     thresholds: &[RUNNING, NARROW],
     silent: "where the thread's time is spread over many methods, as of a batch that computes, and where the thread is a \
              worker of the pool that takes one piece of work after another",
-    why: "A loop that looks for work without waiting for it keeps a processor for itself, whether there is work or not. On a \
-          machine or container with few processors, requests get the rest, and the scheduler's turns show as a longer tail.",
+    why: "A thread that never waits keeps a CPU core for itself: one that computes for as long as it has work, one that looks for \
+          work without waiting for it whether there is work or not. On a machine or container with few cores, requests get the \
+          rest, and the scheduler's turns show as a longer tail.",
     tries: &[
         "Wait for the work: `BlockingCollection.Take`, `Channel.Reader.WaitToReadAsync`, `SemaphoreSlim.WaitAsync`, an event",
         "If it must poll, with a pause: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives the processor away only after some turns",
+        "Read the loop of the method below. If it computes, make that cheaper, do it less often, or give it a process or a core of its own. If it only checks whether something has happened, wait for that instead",
     ],
-    verify: "Record again: the thread waits nearly all the time, and `cpu.share` in `metrics` falls by about one processor.",
+    verify: "Record again: the thread waits most of the time, and `cpu.share` in `metrics` falls by about one processor.",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
-    causes: &[],
+    before: &[],
     absorbs: &[],
     check,
 };
@@ -55,7 +57,73 @@ struct Thread {
     leaves: FxHashMap<u32, u64>,
 }
 
-fn check(facts: &Facts<'_>) -> Option<Found> {
+/// The thread that is busy, and how.
+struct Busy {
+    number: u32,
+    running: f64,
+    narrow: f64,
+}
+
+/// Whether the busy thread polls: it calls what gives up the processor for a moment, looks whether something is there, or
+/// reads the time, again and again. A thread that is only seen in its own code may compute as well as spin.
+pub(crate) fn polls(facts: &Facts<'_>) -> bool {
+    /// Of the thread's samples; work that now and then reads the time has less.
+    const POLLING: f64 = 0.3;
+    /// Of the thread's samples, in looks for work, if these are most of what the loop calls.
+    const LOOKING: f64 = 0.01;
+    let Some(busy) = busiest(facts) else { return false };
+    let of_thread = |group: &&Group| group.thread == busy.number && group.state == State::Running;
+    let mut methods: FxHashMap<Option<u32>, [u64; 2]> = FxHashMap::default();
+    let (mut polling, mut calling, mut all) = (0u64, 0u64, 0u64);
+    for group in facts.groups().iter().filter(of_thread) {
+        all += group.samples;
+        polling += if is_poll(facts, group.stack, false) { group.samples } else { 0 };
+        let blamed = facts.index.blamed_frame(group.stack);
+        let [samples, looking] = methods.entry(blamed).or_default();
+        *samples += group.samples;
+        *looking += if is_poll(facts, group.stack, true) { group.samples } else { 0 };
+        let is_call = blamed != Some(leaf_of_loop(facts, group));
+        calling += if is_call { group.samples } else { 0 };
+    }
+    // The sampler stops threads at the loop's own end far more often than inside short calls: what the loop calls tells.
+    // Where the time is in other methods of the service, the loop has work to do.
+    let [in_loop, looking] = methods.into_values().max().unwrap_or_default();
+    let looks_for_work = real_u64(looking) >= LOOKING * real_u64(all).max(1.0)
+        && looking * 2 > calling
+        && real_u64(in_loop) >= NARROW.value * real_u64(all);
+    looks_for_work || real_u64(polling) >= POLLING * real_u64(all).max(1.0)
+}
+
+/// Whether one of the innermost frames looks for something, or lets others run; `for_work`: whether it looks for work.
+fn is_poll(facts: &Facts<'_>, stack: u32, for_work: bool) -> bool {
+    const INNERMOST: usize = 4;
+    /// How methods begin that yield, look at the clock, or look for something and do not wait for it, by their types.
+    const POLLS: [(&str, &[&str]); 9] = [
+        ("System.Threading.SpinWait", &[""]),
+        ("System.Threading.Thread", &["Yield", "Sleep", "SpinWait", "UninterruptibleSleep"]),
+        ("System.Diagnostics.Stopwatch", &[""]),
+        ("System.DateTime", &["get_UtcNow", "get_Now"]),
+        ("System.DateTimeOffset", &["get_UtcNow", "get_Now"]),
+        ("System.Environment", &["get_TickCount"]),
+        ("System.Collections.Concurrent.", &["TryDequeue", "TryTake", "TryPeek", "TryPop", "get_IsEmpty"]),
+        ("System.Threading.", &["TryRead", "TryPeek", "TryReceive", "TryEnter", "get_IsCompleted"]),
+        ("System.Net.Sockets.", &["Poll", "get_Available"]),
+    ];
+    let recording = facts.recording;
+    let nodes = recording.stacks.walk(stack).take(INNERMOST);
+    let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+    // The runtime's own polls are in every loop.
+    frames.filter(|frame| !is_stop(facts, *frame)).any(|frame| {
+        let of = |column: &[model::Sym]| column.get(frame as usize).map_or("", |sym| facts.text(*sym));
+        let (class, method) = (of(&recording.frames.declaring_type), of(&recording.frames.method));
+        POLLS.iter().filter(|(name, _)| !for_work || name.ends_with('.')).any(|(name, methods)| {
+            let is_of = if name.ends_with('.') { class.starts_with(name) } else { class == *name };
+            is_of && methods.iter().any(|start| method.starts_with(start))
+        })
+    })
+}
+
+fn busiest(facts: &Facts<'_>) -> Option<Busy> {
     let looks = real_u64(facts.sampling.as_ref()?.looks);
     let mut threads: BTreeMap<u32, Thread> = BTreeMap::new();
     for group in facts.groups() {
@@ -79,8 +147,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         }
         // A worker that goes back for more work, or serves requests, is no thread of its own.
         thread.pool_dispatches |= facts.is_pool(group)
-            && (!facts.index.marks(group.stack).has(Marks::WORK)
-                || facts.index.marks(group.stack).has(Marks::REQUEST));
+            && (!facts.is_at_work(group) || facts.index.marks(group.stack).has(Marks::REQUEST));
     }
     let mut best: Option<(u32, f64, f64)> = None;
     for (number, thread) in &threads {
@@ -97,7 +164,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             best = Some((*number, running, narrow));
         }
     }
-    let (number, running, narrow) = best?;
+    best.map(|(number, running, narrow)| Busy { number, running, narrow })
+}
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let Busy { number, running, narrow } = busiest(facts)?;
     let of_thread = |group: &Group| group.thread == number && group.state == State::Running;
     let mut places = Places::default();
     for group in facts.groups().iter().filter(|group| of_thread(group)) {
@@ -106,7 +177,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let places = places.top(facts.recording);
     let name = named(&places)?;
     let id = facts.recording.thread_ids.get(number as usize).copied().unwrap_or(0);
-    let title = format!("Thread {id} runs without a pause in {name}: {} of the time", percent(running));
+    let title =
+        format!("Thread {id} is busy in {name} for {} of the time, and hardly waits", percent(running));
     let evidence =
         vec![evidence::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
     let of_machine = (running / facts.cores).min(1.0);
@@ -172,6 +244,30 @@ mod tests {
         check("user", 85, 2, false);
         check("user", 92, 2, true);
         check("tiering", 100, 1, false);
+    }
+
+    #[test]
+    fn a_loop_that_is_stopped_at_its_own_end_still_polls_by_what_it_calls() {
+        let check = |leaf: &str, expected| {
+            let mut scene = Scene::new();
+            let thread = scene.thread("user");
+            scene.runs(thread, 0..96, &["Shop!Shop.Outbox.Poll"]);
+            scene.runs(thread, 96..LOOKS, &["Shop!Shop.Outbox.Poll", leaf]);
+            let recording = scene.done();
+            let index = runtime::StackIndex::new(&recording);
+            assert_eq!(polls(&Facts::new(&recording, &index)), expected, "{leaf}");
+        };
+        check("System.Private.CoreLib!System.Collections.Concurrent.ConcurrentQueue`1.TryDequeue", true);
+        check("System.Private.CoreLib!System.Diagnostics.Stopwatch.get_Elapsed", false);
+        check("System.Private.CoreLib!System.Math.Sqrt", false);
+        let mut scene = Scene::new();
+        let thread = scene.thread("user");
+        let queue = "System.Private.CoreLib!System.Collections.Concurrent.ConcurrentQueue`1.TryDequeue";
+        scene.runs(thread, 0..96, &["Shop!Shop.Outbox.Poll", "Shop!Shop.Prices.Sum"]);
+        scene.runs(thread, 96..LOOKS, &["Shop!Shop.Outbox.Poll", queue]);
+        let recording = scene.done();
+        let index = runtime::StackIndex::new(&recording);
+        assert!(!polls(&Facts::new(&recording, &index)), "the loop computes between its looks for work");
     }
 
     #[test]

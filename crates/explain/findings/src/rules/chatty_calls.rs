@@ -35,7 +35,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again with spans: calls for each trace, and the requests' p50.",
     view: View { tab: "/requests", params: &[] },
-    causes: &["slow-dependency"],
+    before: &["slow-dependency"],
     absorbs: &[],
     check,
 };

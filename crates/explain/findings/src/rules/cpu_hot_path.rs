@@ -57,7 +57,7 @@ pub(super) const RULE: Rule = Rule {
     id: "cpu-hot-path",
     about: "CPU is the limit, and one method of the user's with what it calls uses most of the running samples. A service \
             that is merely busy, its time spread over the framework's work for many requests, is healthy",
-    needs: &[Need::Samples],
+    needs: &[Need::Running],
     thresholds: &[SHARE, COMPUTING, BUSY, OF_MACHINE, MEDIAN, TAIL],
     silent: "if CPU is free, if the busy time is spread over many methods or over the framework's own work for requests, or if \
              threads are busy only while they hold a lock that others wait for. A note if requests are fast all the same, or \
@@ -71,7 +71,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests a second rise.",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
-    causes: &["busy-thread", "high-allocation-rate"],
+    before: &["busy-thread", "high-allocation-rate"],
     absorbs: &[],
     check,
 };

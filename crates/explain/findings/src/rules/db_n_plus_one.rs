@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: commands over requests, from `db.client.operation.duration` and `http.server.request.duration`.",
     view: View { tab: "/requests", params: &[] },
-    causes: &[
+    before: &[
         "slow-dependency",
         "cpu-hot-path",
         "db-pool-exhausted",

@@ -56,7 +56,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `db.client.connection.npgsql.pending_requests` is 0 and connections in use stay below the maximum.",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
-    causes: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
+    before: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
     absorbs: &[],
     check,
 };

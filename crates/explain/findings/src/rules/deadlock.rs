@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Run the two code paths against each other under load: the threads that wait for `lock` come and go, none stays.",
     view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "monitor")] },
-    causes: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
+    before: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
     absorbs: &["lock-contention"],
     check,
 };
@@ -68,6 +68,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let proven = has_circle(&owners);
     // An owner that is not stuck itself holds its lock for long, and will let it go.
     if !proven && owners.values().any(|owner| !threads.contains(owner)) {
+        return None;
+    }
+    if !proven && goes_on(facts, &stuck) {
         return None;
     }
     let mut places = Places::default();
@@ -150,15 +153,24 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
     stuck
 }
 
-/// Threads that began or ended a wait after they were first seen in this one: in a line for a lock, each is seen at the
-/// same place again and again.
+/// Threads that did anything after they were first seen in this wait: in a line for a lock, each is seen at the same place
+/// again and again. A reader-writer lock sends no events of its own, but waits for handles and requests do.
 fn moved(facts: &Facts<'_>, since: &FxHashMap<u32, Stuck>) -> FxHashSet<u32> {
     let rows = &facts.recording.contention;
     let later = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| {
         let end = known(row.dur_ns).map_or(row.ts_ns, |ns| row.ts_ns.saturating_add(ns));
         since.get(&row.thread).is_some_and(|of| row.ts_ns.max(end) > of.since_ns)
     });
-    later.map(|row| row.thread).collect()
+    let mut moved: FxHashSet<u32> = later.map(|row| row.thread).collect();
+    let waits = &facts.recording.waits;
+    let ends = waits.thread.iter().zip(&waits.ts_ns).zip(&waits.dur_ns);
+    let ends =
+        ends.map(|((thread, ts_ns), ns)| (*thread, known(*ns).map_or(*ts_ns, |ns| ts_ns.saturating_add(ns))));
+    let marks = &facts.recording.request_marks;
+    let requests = marks.thread.iter().copied().zip(marks.ts_ns.iter().copied());
+    let is_later = |(thread, ns): &(u32, i64)| since.get(thread).is_some_and(|of| *ns > of.since_ns);
+    moved.extend(ends.chain(requests).filter(is_later).map(|(thread, _)| thread));
+    moved
 }
 
 /// Without samples: waits without an end, of threads that sent nothing after.
@@ -174,6 +186,19 @@ fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
     open.filter(|row| row.dur_ns == NO_INT && silent_since(row))
         .filter_map(|row| Some(Stuck { thread: row.thread, stack: row.stack, since_ns: known(row.ts_ns)? }))
         .collect()
+}
+
+/// Whether all that are stuck stand before reader-writer or spin locks, which name no owner, while other threads come to
+/// such a lock and go: readers can wait for many seconds behind writers that take turns.
+fn goes_on(facts: &Facts<'_>, stuck: &[Stuck]) -> bool {
+    let enters = |stack: u32| facts.index.marks(stack).has(Marks::ENTERING);
+    let since_ns = stuck.iter().map(|of| of.since_ns).min().unwrap_or(0);
+    let is_stuck = |thread: u32| stuck.iter().any(|of| of.thread == thread);
+    stuck.iter().all(|of| enters(of.stack))
+        && facts
+            .groups()
+            .iter()
+            .any(|group| group.last_ns > since_ns && enters(group.stack) && !is_stuck(group.thread))
 }
 
 /// Of each stuck thread, the thread that owns its lock, where an event names it.
@@ -207,6 +232,21 @@ fn has_circle(owners: &FxHashMap<u32, u32>) -> bool {
 mod tests {
     use super::*;
     use crate::testing::*;
+
+    #[test]
+    fn readers_that_starve_behind_writers_who_take_turns_are_in_no_deadlock() {
+        let check = |others: i64, speaks| {
+            let enters = "System.Private.CoreLib!System.Threading.ReaderWriterLockSlim.TryEnterReadLockCore";
+            let mut scene = Scene::new();
+            scene.workers_wait(4, 0..LOOKS, "lock", &[WORK, CART, enters]);
+            let writer = scene.thread("pool");
+            scene.waits(writer, 50..50 + others, "lock", &[WORK, "Shop!Shop.Stock.Recount", enters]);
+            scene.runs(writer, 50 + others..LOOKS, &[WORK, "Shop!Shop.Stock.Recount"]);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{others} looks of others at the door");
+        };
+        check(0, true);
+        check(20, false);
+    }
 
     #[test]
     fn a_circle_comes_back_to_where_it_began() {

@@ -31,7 +31,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: the finalizer thread waits, and `promoted_bytes` in `gc` falls.",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
-    causes: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
+    before: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
     check,
 };

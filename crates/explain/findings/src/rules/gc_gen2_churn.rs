@@ -26,6 +26,10 @@ const DIED: Threshold = Threshold {
     source: "what stays is growth (`heap-growth`), what dies was promoted in vain",
 };
 
+/// Where collections of the old generations stop the program for so much of the time, as of `gc-pauses`, one of generation 2
+/// that frees what was promoted shows it: a service that promotes much may run one in ten seconds.
+const PAUSED: f64 = 0.05;
+
 pub(super) const RULE: Rule = Rule {
     id: "gc-gen2-churn",
     about: "objects live just long enough to reach generation 2 and die there",
@@ -44,7 +48,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: collections of generation 2 become rare and `promoted_bytes` in `gc` falls.",
     view: View { tab: "/gc", params: &[] },
-    causes: &["gc-pauses", "high-allocation-rate", "lock-contention"],
+    before: &["gc-pauses", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
     check,
 };
@@ -59,7 +63,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let (promoted, died) = (grew / facts.seconds(), shrank / grew.max(1.0));
     let old = |row: &GcRow| row.generation >= 1 && !is_induced(facts, row);
     let share = pause_share(facts, old);
-    if number < 2 || rate < RATE.value || promoted < PROMOTED.value || died < DIED.value || share < 0.01 {
+    let often = number >= 2 && rate >= RATE.value;
+    let hurts = number >= 1 && share >= PAUSED;
+    if !often && !hurts || promoted < PROMOTED.value || died < DIED.value || share < 0.01 {
         return None;
     }
     let places = allocators(facts, |_| true).top(facts.recording);
@@ -74,7 +80,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                gen2_bytes / 1e6 as gen2_mb from gc where generation >= 1 order by start_ns limit 200";
     let times = rows(facts).filter(|row| row.generation >= 1).map(|row| row.start_ns);
     let paused = Measured {
-        name: "share of the time that the program stood still for generations 1 and 2",
+        name: "share of the time paused for generations 1 and 2",
         value: share,
         unit: "share",
         threshold: None,
@@ -128,6 +134,26 @@ mod tests {
     #[test]
     fn what_dies_in_generation_2_is_said_with_who_allocates() {
         assert_eq!(scene(5, "AllocSmall", 50_000_000, 0).says(&RULE), says(Severity::Warning, CART));
+    }
+
+    #[test]
+    fn pauses_do_not_hide_what_dies_in_generation_2_where_one_full_collection_shows_it() {
+        let scene = |pause_ms: i64| {
+            let mut scene = Scene::new();
+            scene.allocates(0, "Small", 1e6);
+            for at in 0..20 {
+                let full = at == 15;
+                let size = if full { 10_000_000 } else { 10_000_000 + at % 16 * 20_000_000 };
+                scene.gc(at * 500, "AllocSmall", |row| {
+                    (row.generation, row.gen2_bytes) = (1 + i64::from(full), size);
+                    row.pause_ns = pause_ms * 1_000_000;
+                });
+            }
+            scene
+        };
+        assert_eq!(scene(60).says(&RULE), says(Severity::Warning, CART));
+        // One full collection that does not hurt is an event.
+        assert_eq!(scene(5).says(&RULE), None);
     }
 
     #[test]

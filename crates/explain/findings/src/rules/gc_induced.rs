@@ -1,7 +1,7 @@
 //! The program calls for collections.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::gcfacts::{is_induced, pause_share, rows};
+use crate::gcfacts::{is_called_for, pause_share, rows};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{EvidenceRows, Measured, Severity, View};
@@ -14,7 +14,7 @@ const RATE: Threshold = Threshold {
     source: "a schedule of one in some seconds is the most that a service has a reason for",
 };
 const SHARE: Threshold = Threshold {
-    name: "share of the time that the program stood still for them",
+    name: "share of the time that they paused the program",
     value: 0.02,
     unit: "share",
     source: "below it their pauses are lost in those of an ordinary service",
@@ -27,7 +27,9 @@ pub(super) const RULE: Rule = Rule {
     about: "`GC.Collect` calls cause collections, with their caller",
     needs: &[Need::Gc],
     thresholds: &[RATE, SHARE],
-    silent: "for one or two of them (a note): a heap snapshot or a schedule, and for collections that memory pressure of the machine calls for",
+    silent: "for one or two of them (a note): a heap snapshot or a schedule, and for collections that the runtime itself asks \
+             for: when the machine is short of memory, or when many threads have ended (reason InducedNotForced without \
+             a method of `System.GC` in the stack)",
     why: "`GC.Collect()` is a blocking collection of all generations: it marks everything that lives, whether there is garbage or \
           not, and what survives is one generation older after each call: short-lived objects end in generation 2. The collector's own choice of when and which \
           generation is built on how much survives; a call overrides it.",
@@ -38,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no row of `gc` has a reason that begins with `Induced`.",
     view: View { tab: "/stacks", params: &[("metric", "collections")] },
-    causes: &[
+    before: &[
         "gc-pauses",
         "gc-gen2-churn",
         "finalizer-backlog",
@@ -51,13 +53,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let induced: Vec<_> = rows(facts).filter(|row| is_induced(facts, row)).collect();
+    let induced: Vec<_> = rows(facts).filter(|row| is_called_for(facts, row)).collect();
     let number = count(induced.len());
     if number == 0 {
         return None;
     }
     let rate = real_u64(number) / facts.seconds();
-    let share = pause_share(facts, |row| is_induced(facts, row));
+    let share = pause_share(facts, |row| is_called_for(facts, row));
     let hurts = number >= FEW && (rate >= RATE.value || share >= SHARE.value);
     let mut places = Places::default();
     let triggers = triggers(facts);
@@ -84,8 +86,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             percent(share)
         ),
     };
-    let sql = "select number, generation, reason, start_ns, pause_ns / 1e6 as pause_ms, thread, stack from gc \
-               where reason like 'Induced%' order by start_ns limit 200";
+    let sql = "with recursive called(id) as (select stacks.id from stacks join frames on frames.id = stacks.frame \
+               where frames.type = 'System.GC' union select stacks.id from stacks join called on stacks.parent = called.id) \
+               select number, generation, reason, start_ns, pause_ns / 1e6 as pause_ms, thread, stack from gc \
+               where reason like 'Induced%' and (reason <> 'InducedNotForced' or stack in (select id from called)) \
+               order by start_ns limit 200";
     let total = Measured { name: "such collections", value: real_u64(number), unit: "", threshold: None };
     let severity = match () {
         () if !hurts => Severity::Note,
@@ -149,5 +154,18 @@ mod tests {
         let mut own = Scene::new();
         (0..10).for_each(|at| own.gc(at, "LowMemory", |row| row.pause_ns = 50_000_000));
         assert_eq!(own.says(&RULE), None);
+    }
+
+    #[test]
+    fn a_program_whose_threads_end_is_not_blamed_for_the_collections_that_the_runtime_asks_for() {
+        let check = |inner: &str, speaks| {
+            let mut scene = Scene::new();
+            let stack = scene.stack(&[WORK, CART, inner]);
+            (0..10).for_each(|at| scene.gc(at * 100, "InducedNotForced", |row| row.stack = stack));
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{inner}");
+        };
+        check("System.Private.CoreLib!System.Threading.Thread.Start", false);
+        check("System.Private.CoreLib!System.GC.Collect", true);
+        check("System.Private.CoreLib!System.GC.AddMemoryPressure", true);
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::{allocators, pause_share, rows};
+use crate::hostfacts::{CpuSupply, PauseParts, throttling};
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{EvidenceRows, Measured, Severity, View};
 
 const SHARE: Threshold = Threshold {
-    name: "share of the time that the program stood still for the collector",
+    name: "share of the time that the GC paused the program",
     value: 0.05,
     unit: "share",
     source: "Rider reports high GC activity from 20 % on; measured: at most 3 % in healthy services that are saturated",
@@ -27,14 +28,16 @@ pub(super) const RULE: Rule = Rule {
     silent: "for the suspensions that the sampler makes itself, and for background collections as long as they run beside the program",
     why: "Before the collector marks and moves objects it suspends all managed threads (GC/SuspendEEStart to GC/RestartEEStop). \
           The pause grows with what survives, not with what is garbage: marking and compacting live objects is the work. \
-          Requests that are under way take that much longer, and they all do at once.",
+          Requests that are under way take that much longer, and they all do at once. A pause also lasts while threads that must \
+          stop first, or the GC's own, wait for a CPU core: that part is not the work of the GC.",
     tries: &[
         "Keep less alive between collections, and allocate less: the findings on allocation, generation 2 and the large object heap say what and where",
-        "With several processors and memory to spare, and where it is the workstation GC now: Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
+        "Give it the CPU that it lacks first: the pauses are long because threads do not get to run (`cpu-limited`); with it they are as long as the work of the GC",
+        "With several CPU cores and memory to spare: Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
     view: View { tab: "/gc", params: &[] },
-    causes: &[],
+    before: &[],
     absorbs: &[],
     check,
 };
@@ -53,8 +56,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let times: Vec<i64> = rows(facts).map(|row| row.start_ns).collect();
     let collections = count(times.len());
     let places = allocators(facts, |_| true).top(facts.recording);
+    let parts = PauseParts::of(facts);
+    let cause = want_of_cpu(facts).map_or_else(String::new, |of| format!("; {of}"));
     let title = format!(
-        "The program stood still for the collector {} of the time, {} ms at the longest",
+        "The GC paused the program {} of the time, {} ms at the longest{cause}",
         percent(share),
         said(longest)
     );
@@ -66,13 +71,68 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         unit: "1/s",
         threshold: None,
     };
+    let mut measured = vec![SHARE.measured(share), LONGEST.measured(longest), rate];
+    measured.extend(of_parts(facts, parts));
     Some(Found {
         title,
-        severity: if share >= CRITICAL_SHARE { Severity::Critical } else { Severity::Warning },
+        severity: match () {
+            () if share >= CRITICAL_SHARE => Severity::Critical,
+            // A little above the threshold, and only since threads waited for a core: not the collector's doing.
+            () if !often && share < 2.0 * SHARE.value && work_share(share, parts) < SHARE.value => {
+                Severity::Note
+            }
+            () => Severity::Warning,
+        },
         score: (share * 1.5).max(if often { 0.3 } else { 0.0 }).min(0.9),
-        measured: vec![SHARE.measured(share), LONGEST.measured(longest), rate],
+        measured,
         places,
         evidence: vec![EvidenceRows::of("gc", sql, times.into_iter())],
+    })
+}
+
+/// What the pauses consist of: the work of the collector, and what is not.
+fn of_parts(facts: &Facts<'_>, parts: Option<PauseParts>) -> Vec<Measured> {
+    let figure = |name, value| Measured { name, value, unit: "ms", threshold: None };
+    let suspending: Vec<f64> = rows(facts).filter_map(|row| facts.lasted(row.suspend_ns)).collect();
+    let Some(parts) = parts else {
+        let sum = suspending.iter().sum::<f64>() / 1e6;
+        let name = "of the pauses: until the program's threads had stopped";
+        return if suspending.is_empty() { Vec::new() } else { vec![figure(name, sum)] };
+    };
+    vec![
+        figure("of the pauses: the GC's busiest thread ran", parts.working),
+        figure("of the pauses: until the program's threads had stopped", parts.suspending),
+        figure("of the pauses: the GC's threads did not run", parts.stalled()),
+    ]
+}
+
+/// The share of the time that the pauses would take if the collector's threads had always run.
+fn work_share(share: f64, parts: Option<PauseParts>) -> f64 {
+    parts.filter(|of| of.paused > 0.0).map_or(share, |of| share * (1.0 - of.stalled() / of.paused))
+}
+
+/// Why the pauses are longer than the work of the collector, if they are: half of them and more, for want of CPU.
+pub(crate) fn want_of_cpu(facts: &Facts<'_>) -> Option<String> {
+    const MOST: f64 = 0.5;
+    /// From this share of the periods on the limit is felt, as of `cpu-limited`.
+    const THROTTLED: f64 = 0.25;
+    /// Of the machine's time with someone waiting for a core.
+    const PRESSURE: f64 = 0.6;
+    let throttled = throttling(facts).is_some_and(|of| of.share >= THROTTLED);
+    let pressed =
+        CpuSupply::of(facts).is_some_and(|of| of.pressure >= PRESSURE && of.used < 0.75 * of.allowance.cores);
+    let why = match (throttled, pressed) {
+        (true, _) => "since the service is throttled at its CPU limit",
+        (false, true) => "since others use the machine's CPU cores",
+        (false, false) => return None,
+    };
+    let parts = PauseParts::of(facts)?;
+    let idle = parts.idle_share();
+    (idle >= MOST && parts.paused > 0.0).then(|| {
+        format!(
+            "for {} of that the GC's threads, or those it must stop first, did not run, {why}",
+            percent(idle)
+        )
     })
 }
 
@@ -95,6 +155,27 @@ mod tests {
     fn a_program_that_stands_still_is_said_with_who_allocates() {
         assert_eq!(scene(10, 10, 60).says(&RULE), says(Severity::Warning, CART));
         assert_eq!(scene(10, 10, 400).says(&RULE), says(Severity::Critical, CART));
+    }
+
+    #[test]
+    fn a_pause_in_which_the_collectors_threads_did_not_run_is_not_put_down_to_its_work() {
+        let title = |working_ms: i64, pressure: f64| {
+            let mut scene = scene(10, 10, 200);
+            scene.recording.session.server_gc = Some(true);
+            let thread = scene.thread("gc");
+            for second in 0..=10 {
+                let user_ns = working_ms * 1_000_000 * second / 10;
+                scene.cpu_of(thread, second * 1000, user_ns);
+            }
+            scene.host("cores", |_| 2.0);
+            scene.host("pressure.cpu.some", |_| pressure);
+            scene.host("process.cpu.user", |second| second * 0.5);
+            scene.host("process.cpu.system", |_| 0.0);
+            scene.title(&RULE)
+        };
+        assert!(title(400, 0.9).ends_with("for 80 % of that the GC's threads, or those it must stop first, did not run, since others use the machine's CPU cores"), "{}", title(400, 0.9));
+        assert!(!title(1900, 0.9).contains("did not run"));
+        assert!(!title(400, 0.1).contains("did not run"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::facts::{Facts, bytes, count, known, percent, real};
 use crate::gcfacts::{allocators, most_allocated, rows};
+use crate::hostfacts::MemoryLimits;
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use base::stats::{pairs, theil_sen};
@@ -48,11 +49,11 @@ pub(super) const RULE: Rule = Rule {
     tries: &[
         "Take two heap snapshots some minutes apart and compare what retains the type that grew",
         "Give each cache a limit and a lifetime (`MemoryCache` with `SizeLimit`), remove event handlers, dispose of timers and registrations",
-        "Until it is mended: a memory limit with restarts, so that it fails alone and on time",
+        "Until it is fixed: a memory limit with restarts, so that it fails alone and on time",
     ],
     verify: "Record an hour: generation 2 after its collections goes up and comes down to the same height.",
     view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
-    causes: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
+    before: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
     absorbs: &[],
     check,
 };
@@ -63,9 +64,15 @@ fn old_bytes(row: &GcRow) -> Option<f64> {
     Some(real(known(row.gen2_bytes)?) + part(row.gen1_bytes) + part(row.loh_bytes) + part(row.poh_bytes))
 }
 
+/// The collections while the heap could grow: at its hard limit it stands, however much is kept.
+fn growing<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = GcRow> + 'a {
+    let full = MemoryLimits::of(facts).heap_full_at(facts);
+    rows(facts).filter(move |row| full.is_none_or(|full| row.start_ns <= full))
+}
+
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let points: Vec<(f64, f64)> =
-        rows(facts).filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
+        growing(facts).filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
     if points.len() < TWO {
         return None;
     }
@@ -114,8 +121,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         ));
     }
     let fast = a_second >= 10e6;
-    // Everything grows for a moment, and from one collection to the next.
-    let short = span < SHORT_NS || few;
+    // Everything grows for a moment, and from one collection to the next; what grew up to its limit has grown enough.
+    let ended = MemoryLimits::of(facts).heap_full_at(facts).is_some();
+    let short = span < SHORT_NS && !ended || few;
     let measured = vec![
         GROWTH.measured(grown),
         RELATIVE.measured(relative),
@@ -154,7 +162,7 @@ fn later_part(points: &[(f64, f64)]) -> f64 {
 
 /// Whether full collections bring the heap back to where it was: then what grows between them is garbage.
 fn falls_back(facts: &Facts<'_>, slope: f64) -> bool {
-    let full = rows(facts).filter(|row| row.generation == 2);
+    let full = growing(facts).filter(|row| row.generation == 2);
     let points: Vec<(f64, f64)> =
         full.filter_map(|row| Some((real(row.start_ns), old_bytes(&row)?))).collect();
     points.len() >= FEW && slope_of(&points).is_some_and(|of_full| of_full < 0.5 * slope)
@@ -262,6 +270,27 @@ mod tests {
         };
         check(0, false);
         check(1_000_000, true);
+    }
+
+    #[test]
+    fn a_leak_that_has_reached_the_heaps_limit_is_still_a_leak() {
+        // It grows for two of ten seconds, and then stands at the limit.
+        let mut scene = Scene::new();
+        scene.allocates(0, "Small", 1e6);
+        scene.recording.session.gc_settings = Some(model::GcSettings {
+            hard_limit_bytes: Some(240_000_000),
+            is_limit_set: false,
+            is_concurrent: true,
+        });
+        for at in 0..50 {
+            let megabytes = (100 + at * 14).min(236);
+            let reason = if megabytes > 200 { "OutOfSpaceSOH" } else { "AllocSmall" };
+            scene.gc(at * 200, reason, |row| {
+                (row.generation, row.gen2_bytes) = (2, megabytes * 1_000_000);
+                row.heap_after_bytes = megabytes * 1_000_000;
+            });
+        }
+        assert_eq!(scene.says(&RULE).map(|of| of.0), Some(Severity::Critical));
     }
 
     #[test]

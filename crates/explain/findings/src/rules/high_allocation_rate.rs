@@ -16,7 +16,7 @@ const COLLECTIONS: Threshold = Threshold {
     name: "collections a second",
     value: 10.0,
     unit: "1/s",
-    source: "fewer collections cost little however much is allocated: a batch with 550 MB/s and 6.6 a second stood still 0.3 % of the time",
+    source: "fewer collections cost little however much is allocated: a batch with 550 MB/s and 6.6 per second was paused 0.3 % of the time",
 };
 
 const EACH_REQUEST: Threshold = Threshold {
@@ -49,7 +49,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `allocation.rate` in `metrics` for each request.",
     view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
-    causes: &["gc-pauses"],
+    before: &["gc-pauses"],
     absorbs: &[],
     check,
 };
@@ -78,7 +78,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let times = facts.recording.allocations.ts_ns.iter().copied();
     let mut measured = vec![RATE.measured(each), COLLECTIONS.measured(collections)];
     measured.push(Measured {
-        name: "share of the time that the program stood still for the collector",
+        name: "share of the time that the GC paused the program",
         value: share,
         unit: "share",
         threshold: None,

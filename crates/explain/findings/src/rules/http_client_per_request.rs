@@ -3,7 +3,7 @@
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{EvidenceRows, Measured, Severity, View};
-use runtime::{Marks, metered_sum};
+use runtime::{Marks, metered_seconds};
 
 const OPENED: Threshold = Threshold {
     name: "connections opened for each outgoing call",
@@ -37,7 +37,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `http.client.connection.duration` counts few closed connections, and `http.client.request.time_in_queue` is near 0.",
     view: View { tab: "/requests", params: &[] },
-    causes: &["slow-dependency", "chatty-calls", "high-allocation-rate"],
+    before: &["slow-dependency", "chatty-calls", "high-allocation-rate"],
     absorbs: &[],
     check,
 };
@@ -56,7 +56,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if each < OPENED.value || rate < RATE.value || opened < FEWEST {
         return None;
     }
-    let queued = metered_sum(recording, "http.client.request.time_in_queue", "sum");
+    let queued = metered_seconds(recording, "http.client.request.time_in_queue", "sum");
+    let queued = (!queued.is_empty()).then(|| queued.iter().map(|of| of.value).sum::<f64>());
     let title = format!(
         "{} connections a second are opened and closed for outgoing calls: {} of the calls open one",
         said(rate),

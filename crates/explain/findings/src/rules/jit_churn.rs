@@ -49,7 +49,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `jit` has no rows of dynamic methods once the service is warm.",
     view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
-    causes: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
+    before: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
     absorbs: &[],
     check,
 };

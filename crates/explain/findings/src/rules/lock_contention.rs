@@ -1,13 +1,13 @@
 //! Threads that wait for locks that others hold.
 
 use crate::evidence;
-use crate::facts::{Facts, count, known, percent, real, said};
+use crate::facts::{Facts, count, known, percent, real, real_u64, said};
 use crate::places::{Places, in_place, named};
 use crate::rule::{Found, Need, Rule, Threshold};
-use model::{NO_ID, NO_INT, Sym};
+use model::{NO_ID, Sym};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 const WAITING: Threshold = Threshold {
     name: "threads waiting for locks, on average",
@@ -28,6 +28,11 @@ const EPISODE_WAITS: u64 = 200;
 /// So many threads that wait are a line, however many processors there are.
 const CRITICAL: f64 = 4.0;
 
+/// Types that threads spin in on the way into a lock, as SQL over `frames`.
+const SPINNING: &str = "frames.type in ('System.Threading.SpinLock', 'System.Threading.Lock', \
+     'System.Threading.ReaderWriterLockSlim', 'System.Threading.ReaderWriterLockSlim+SpinLock', \
+     'System.Threading.ReaderWriterLock')";
+
 /// Samples that cover less of the time were taken in bursts.
 const WHOLE: f64 = 0.9;
 
@@ -41,7 +46,8 @@ pub(super) const RULE: Rule = Rule {
              and where logging waits for its sink (`logging-flood`)",
     why: "`lock` is a monitor: a thread that finds it taken spins for a moment, then sleeps in the kernel until the owner \
           leaves (events Contention/Start and /Stop, which name the owner; `System.Threading.Lock` sends them too, a \
-          reader-writer lock none). While the lock is held, only one thread does \
+          reader-writer lock and a spin lock none: samples show their waiters, and a thread that is in the same method \
+          without waiting is taken for the holder). While the lock is held, only one thread does \
           this work however many processors there are; with a pool thread for each waiter, requests queue behind it.",
     tries: &[
         "Do less while holding it: compute before, publish after; no I/O, no logging, no allocation of large objects inside",
@@ -50,7 +56,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `contention.share` in `metrics` (for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
     view: View { tab: "/stacks", params: &[("metric", "contention-time")] },
-    causes: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
+    before: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
     absorbs: &[],
     check,
 };
@@ -108,21 +114,28 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         () => Severity::Warning,
     };
     let places = places.top(facts.recording);
-    let owner = owner(facts);
-    let held = owner.as_ref().map_or_else(String::new, |frame| format!(", held in {frame}"));
+    let primitive = primitive(facts, in_lock);
+    let owner = if by_samples > 1.5 * by_events { holder_by_samples(facts, in_lock) } else { None };
+    let owner = owner.or_else(|| owner_by_events(facts));
+    let held = owner.as_ref().map_or_else(String::new, |(frame, _)| held_in(facts, frame));
     let title = if severity == Severity::Note {
         format!("Threads waited for locks in one short stretch{}: a first use", in_place(&places))
     } else {
         format!(
-            "{} threads on average wait for a lock{}{held}: {} of the threads at work",
+            "{} threads on average wait for {primitive}{}{held}: {} of the threads at work",
             said(waiting),
             in_place(&places),
             percent(share)
         )
     };
     let mut measured = vec![WAITING.measured(waiting), SHARE.measured(share)];
+    measured.extend(by_source(facts, by_events));
     if longest > 0.0 && by_events >= by_samples {
         measured.push(Measured { name: "longest wait", value: longest / 1e6, unit: "ms", threshold: None });
+    }
+    if let Some((_, share)) = owner {
+        let name = "share of the holder's samples in the method that is named";
+        measured.push(Measured { name, value: share, unit: "share", threshold: None });
     }
     let mut evidence = Vec::new();
     if !times.is_empty() {
@@ -131,20 +144,66 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence.push(EvidenceRows::of("contention", sql, times.iter().map(|(ts_ns, _)| *ts_ns)));
     }
     if by_samples > 0.0 {
-        evidence.push(evidence::samples(
-            facts,
-            "samples.state = 'waiting' and samples.waiting_on = 'lock'",
-            in_lock,
-        ));
+        evidence.extend(sampled(facts, in_lock));
     }
     Some(Found { title, severity, score: share, measured, places, evidence })
 }
 
-/// Whether a group waits for a lock that is not a log's.
+/// The waiters by each source that has some: both tell of the same waits, each in its own way and of its own time.
+fn by_source(facts: &Facts<'_>, by_events: f64) -> impl Iterator<Item = Measured> {
+    let by_samples = facts.threads(|group| waits(facts, group));
+    let sources = [
+        ("threads waiting for locks, by contention events", by_events),
+        ("threads waiting for locks, by samples", by_samples),
+    ];
+    let told = sources.into_iter().filter(|(_, value)| *value > 0.0);
+    told.map(|(name, value)| Measured { name, value, unit: "", threshold: None })
+}
+
+/// The samples that show the waits: those of threads that sleep, and of those that spin.
+fn sampled(facts: &Facts<'_>, in_lock: impl Fn(&Group) -> bool) -> [EvidenceRows; 2] {
+    let sleeps = |group: &Group| in_lock(group) && group.state == State::Waiting;
+    let spins = |group: &Group| in_lock(group) && group.state != State::Waiting;
+    let asleep = "samples.state = 'waiting' and samples.waiting_on = 'lock'";
+    [
+        evidence::samples(facts, asleep, sleeps),
+        evidence::samples_under(facts, SPINNING, "samples.state <> 'waiting'", spins),
+    ]
+}
+
+/// Whether a group waits for a lock that is not a log's, asleep or spinning.
 fn waits(facts: &Facts<'_>, group: &Group) -> bool {
-    group.state == State::Waiting
-        && facts.text(group.waiting_on) == "lock"
-        && !facts.index.marks(group.stack).has(Marks::LOGGING)
+    let asleep = group.state == State::Waiting && facts.text(group.waiting_on) == "lock";
+    (asleep || facts.spins_for_lock(group)) && !facts.index.marks(group.stack).has(Marks::LOGGING)
+}
+
+/// What most of these waits are for, in words: the innermost frame of a lock's own type says it.
+fn primitive(facts: &Facts<'_>, wanted: impl Fn(&Group) -> bool) -> &'static str {
+    /// Frames looked at from the innermost on.
+    const INNERMOST: usize = 8;
+    const WORDS: [(&str, &str); 4] = [
+        ("System.Threading.ReaderWriterLockSlim", "a reader-writer lock (ReaderWriterLockSlim)"),
+        ("System.Threading.ReaderWriterLock", "a reader-writer lock (ReaderWriterLock)"),
+        ("System.Threading.SpinLock", "a spin lock (SpinLock)"),
+        ("System.Threading.Lock", "a lock"),
+    ];
+    let (recording, mut seen) = (facts.recording, [0u64; WORDS.len()]);
+    let mut all = 0u64;
+    for group in facts.groups().iter().filter(|group| wanted(group)) {
+        all += group.samples;
+        let nodes = recording.stacks.walk(group.stack).take(INNERMOST);
+        let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize));
+        let mut types = frames.filter_map(|frame| recording.frames.declaring_type.get(*frame as usize));
+        let word = types.find_map(|of| {
+            let class = facts.text(*of).split('+').next().unwrap_or_default();
+            WORDS.iter().position(|(name, _)| *name == class)
+        });
+        if let Some(seen) = word.and_then(|at| seen.get_mut(at)) {
+            *seen += group.samples;
+        }
+    }
+    let most = seen.iter().zip(WORDS).max_by_key(|(seen, _)| **seen);
+    most.filter(|(seen, _)| **seen * 2 > all).map_or("a lock", |(_, (_, word))| word)
 }
 
 /// Whether a wait is for a monitor, or a lock that sends a monitor's events.
@@ -185,43 +244,95 @@ fn outside_is_little(times: &[(i64, i64)], seconds: f64) -> bool {
     })
 }
 
-/// Where the lock's owner was seen most, while others waited for it.
-fn owner(facts: &Facts<'_>) -> Option<String> {
-    let rows = &facts.recording.contention;
-    let numbers: FxHashMap<i64, u32> = facts
-        .recording
-        .thread_ids
-        .iter()
-        .enumerate()
-        .filter_map(|(at, id)| Some((*id, u32::try_from(at).ok()?)))
-        .collect();
-    let mut held: FxHashMap<u32, Vec<(i64, i64)>> = FxHashMap::default();
-    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
-        if row.owner_thread == NO_INT || row.dur_ns == NO_INT {
-            continue;
-        }
-        let Some(thread) = numbers.get(&row.owner_thread) else { continue };
-        held.entry(*thread).or_default().push((row.ts_ns, row.ts_ns.saturating_add(row.dur_ns)));
-    }
-    let samples = &facts.recording.samples;
+/// Where the lock's owner was seen most while others waited for it, whatever it did there, and the share of its samples.
+fn owner_by_events(facts: &Facts<'_>) -> Option<(String, f64)> {
     let mut places = Places::default();
-    for at in 0..samples.ts_ns.len() {
-        let Some(row) = samples.row(at) else { continue };
-        let Some(times) = held.get(&row.thread) else { continue };
-        let after = times.partition_point(|(from, _)| *from <= row.ts_ns);
-        let inside =
-            after.checked_sub(1).and_then(|at| times.get(at)).is_some_and(|(_, to)| *to >= row.ts_ns);
-        if inside && row.waiting_on == Sym::NONE {
+    for row in
+        runtime::holder_samples(facts.recording).into_iter().filter_map(|at| facts.recording.samples.row(at))
+    {
+        places.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
+    }
+    named_with_share(facts, &places)
+}
+
+/// Where the lock is held, and what its holder does there.
+fn held_in(facts: &Facts<'_>, frame: &str) -> String {
+    format!(", held in {frame}{}", blocked_holder(facts).unwrap_or_default())
+}
+
+/// What the lock's owner waits for meanwhile, in words, if it does so most of the time: then that is the cause.
+fn blocked_holder(facts: &Facts<'_>) -> Option<String> {
+    const MOSTLY: f64 = 0.5;
+    let mut waits: FxHashMap<Sym, u64> = FxHashMap::default();
+    let mut all = 0u64;
+    let samples = &facts.recording.samples;
+    for row in runtime::holder_samples(facts.recording).into_iter().filter_map(|at| samples.row(at)) {
+        all += 1;
+        *waits.entry(row.waiting_on).or_default() += 1;
+    }
+    let (what, times) = waits.into_iter().max_by_key(|(what, times)| (*times, *what))?;
+    let is_most = real_u64(times) >= MOSTLY * real_u64(all);
+    match facts.text(what) {
+        _ if !is_most => None,
+        "" | "lock" => None,
+        "sleep" => Some(" by a thread that sleeps there".to_owned()),
+        what => Some(format!(" by a thread that waits there ({what})")),
+    }
+}
+
+/// Where no event names the owner: a thread that is in the method that the others wait in, and does not wait for the lock,
+/// has it. Only looks while somebody waits count.
+fn holder_by_samples(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool) -> Option<(String, f64)> {
+    /// The sampler looks at all threads within less.
+    const ONE_LOOK_NS: i64 = 2_000_000;
+    let recording = facts.recording;
+    let mut doors: FxHashMap<u32, u64> = FxHashMap::default();
+    let mut at_door: FxHashSet<(u32, Sym)> = FxHashSet::default();
+    for group in facts.groups().iter().filter(|group| waits(group)) {
+        at_door.insert((group.stack, group.waiting_on));
+        if let Some(frame) = facts.index.blamed_frame(group.stack) {
+            *doors.entry(frame).or_default() += group.samples;
+        }
+    }
+    let samples = &recording.samples;
+    let rows = || (0..samples.ts_ns.len()).filter_map(|at| samples.row(at));
+    let times: Vec<i64> =
+        rows().filter(|row| at_door.contains(&(row.stack, row.waiting_on))).map(|row| row.ts_ns).collect();
+    let is_waited_for = |ts_ns: i64| {
+        let after = times.partition_point(|at| *at < ts_ns.saturating_sub(ONE_LOOK_NS));
+        times.get(after).is_some_and(|at| *at <= ts_ns.saturating_add(ONE_LOOK_NS))
+    };
+    // Worked out once a stack: whether it is inside one of the methods that threads wait in.
+    let mut inside: FxHashMap<u32, bool> = FxHashMap::default();
+    let mut places = Places::default();
+    for row in rows().filter(|row| !at_door.contains(&(row.stack, row.waiting_on))) {
+        let is_inside = *inside.entry(row.stack).or_insert_with(|| {
+            let mut frames = recording.stacks.walk(row.stack);
+            frames.any(|node| {
+                recording.stacks.frame.get(node as usize).is_some_and(|frame| doors.contains_key(frame))
+            })
+        });
+        if is_inside && is_waited_for(row.ts_ns) {
             places.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
         }
     }
-    named(&places.top(facts.recording))
+    named_with_share(facts, &places)
+}
+
+/// The first place in words, with its share; none where only the framework was seen.
+fn named_with_share(facts: &Facts<'_>, places: &Places) -> Option<(String, f64)> {
+    if places.is_empty() {
+        return None;
+    }
+    let top = places.top(facts.recording);
+    Some((named(&top)?, top.first()?.share))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::*;
+    use model::NO_INT;
 
     const LOCK: [&str; 3] = [WORK, CART, "System.Private.CoreLib!System.Threading.Monitor.Enter_Slowpath"];
 
@@ -242,10 +353,9 @@ mod tests {
     fn a_lock_that_threads_wait_for_all_the_time_is_said_with_where_they_wait() {
         assert_eq!(scene(0..10, 30, 20, &LOCK).says(&RULE), says(Severity::Warning, CART));
         let (recording, name) = (scene(0..10, 30, 20, &LOCK).done(), "Shop.Stock.Take");
-        assert_eq!(
-            owner(&Facts::new(&recording, &runtime::StackIndex::new(&recording))).as_deref(),
-            Some(name)
-        );
+        let index = runtime::StackIndex::new(&recording);
+        let owner = owner_by_events(&Facts::new(&recording, &index));
+        assert_eq!(owner, Some((name.to_owned(), 1.0)));
     }
 
     #[test]
@@ -257,6 +367,55 @@ mod tests {
         };
         check(1, 2, Severity::Warning);
         check(8, 64, Severity::Critical);
+    }
+
+    #[test]
+    fn a_holder_that_sleeps_is_named_by_its_own_method_and_not_by_what_it_did_after() {
+        let mut scene = Scene::new();
+        let (waits, holds) = (scene.thread("pool"), scene.thread("pool"));
+        scene.waits(
+            holds,
+            0..90,
+            "sleep",
+            &[WORK, "Shop!Shop.Stock.Take", "System.Private.CoreLib!System.Threading.Thread.Sleep"],
+        );
+        scene.runs(holds, 90..LOOKS, &["System.Private.CoreLib!System.Threading.PortableThreadPool+WorkerThread.MaybeAddWorkingWorker"]);
+        scene.contends(waits, 0, 9_999, Some(holds), &LOCK);
+        let recording = scene.done();
+        let index = runtime::StackIndex::new(&recording);
+        let facts = Facts::new(&recording, &index);
+        assert_eq!(blocked_holder(&facts).as_deref(), Some(" by a thread that sleeps there"));
+        let (name, share) = owner_by_events(&facts).unwrap();
+        assert_eq!((name.as_str(), (share * 100.0).round()), ("Shop.Stock.Take", 90.0));
+    }
+
+    #[test]
+    fn the_holder_of_a_reader_writer_lock_is_who_is_in_the_method_and_does_not_wait() {
+        let enters = "System.Private.CoreLib!System.Threading.ReaderWriterLockSlim.TryEnterWriteLockCore";
+        let count = "Shop!Shop.Stock.Recount";
+        let mut scene = Scene::new();
+        scene.workers_wait(6, 0..LOOKS, "lock", &[WORK, CART, enters]);
+        scene.workers_run(1, 0..LOOKS, &[WORK, CART, count]);
+        scene.workers_run(1, 0..LOOKS, &[WORK, "Shop!Shop.Other.Work"]);
+        let recording = scene.done();
+        let index = runtime::StackIndex::new(&recording);
+        let found = check(&Facts::new(&recording, &index)).unwrap();
+        assert!(
+            found.title.contains("(ReaderWriterLockSlim) in Shop.Cart.Total, held in Shop.Stock.Recount"),
+            "{}",
+            found.title
+        );
+    }
+
+    #[test]
+    fn threads_that_spin_for_a_lock_wait_for_it_and_are_not_busy() {
+        let mut scene = Scene::new();
+        let spins = [
+            "System.Private.CoreLib!System.Threading.SpinLock.ContinueTryEnter",
+            "System.Private.CoreLib!System.Threading.SpinWait.SpinOnceCore",
+        ];
+        scene.workers_run(3, 0..LOOKS, &[WORK, CART, spins[0], spins[1]]);
+        assert_eq!(scene.says(&RULE), says(Severity::Critical, CART));
     }
 
     #[test]

@@ -31,7 +31,7 @@ const FEW_LINES: f64 = 200.0;
 pub(super) const RULE: Rule = Rule {
     id: "logging-flood",
     about: "logging takes a notable share of time, or blocks on its sink",
-    needs: &[Need::Samples],
+    needs: &[Need::Running],
     thresholds: &[SHARE, WAITING, LINES],
     silent: "for a line or some in each request",
     why: "A line is formatted on the thread that logs it, then handed to the sink. The console logger has a queue of bounded length and one \
@@ -44,7 +44,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `Microsoft.Extensions.Logging` leaves the samples, and requests a second rise.",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
-    causes: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
+    before: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
     absorbs: &[],
     check,
 };

@@ -21,7 +21,7 @@ const BYTES: Threshold = Threshold {
     source: "each byte is cleared first; measured: 75 MB/s to 2 GB/s in services that churn. This or the pauses must pass",
 };
 const SHARE: Threshold = Threshold {
-    name: "share of the time that the program stood still for these collections",
+    name: "share of the time that these collections paused the program",
     value: 0.03,
     unit: "share",
     source: "background collections cost little else than the processor that they run on",
@@ -43,7 +43,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no collection has the reason `AllocLarge`, and `allocations` of kind `Large` become rare.",
     view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
-    causes: &["gc-pauses", "gc-gen2-churn", "high-allocation-rate"],
+    before: &["gc-pauses", "gc-gen2-churn", "high-allocation-rate"],
     absorbs: &[],
     check,
 };

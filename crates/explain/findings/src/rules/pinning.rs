@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `pinned_objects` in `gc`.",
     view: View { tab: "/gc", params: &[] },
-    causes: &["gc-pauses"],
+    before: &["gc-pauses"],
     absorbs: &[],
     check,
 };

@@ -1,7 +1,7 @@
 //! Regular expressions that backtrack.
 
 use crate::evidence;
-use crate::facts::{Facts, percent, real, said};
+use crate::facts::{Facts, percent, real, real_u64, said};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{Measured, Severity, View};
@@ -15,19 +15,22 @@ const SHARE: Threshold = Threshold {
     source: "a fifth of the processors' work is worth a look; a pattern that does not backtrack is seldom seen in samples",
 };
 const LONGEST: Threshold = Threshold {
-    name: "longest stretch of samples in one match",
-    value: 50.0,
+    name: "longest stretch of a thread's samples in the engine, without a request, a caller or a gap between them",
+    value: 25.0,
     unit: "ms",
-    source: "matching is a scan of the input at about 100 MB/s and more: 50 ms on the text of a request is backtracking",
+    source: "matching is a scan of the input at about 100 MB/s and more: 25 ms of one request are 2.5 MB. 50 ms where no request bounds it",
 };
-
+/// Outside of a request many matches may follow on each other, unseen.
+const OUTSIDE_MS: f64 = 50.0;
 /// Looks farther apart than this have a time between them in which nothing was sampled.
 const GAP_NS: i64 = 500_000_000;
+/// So have looks that are so many times as far apart as usual.
+const GAP_TIMES: f64 = 10.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "regex-backtracking",
     about: "CPU is spent in the regular-expression engine by backtracking",
-    needs: &[Need::Samples],
+    needs: &[Need::Running],
     thresholds: &[SHARE, LONGEST],
     silent: "where many short matches add up to much time: that is `cpu-hot-path`, and the pattern is not the harm",
     why: "The default engine tries one alternative after another and goes back where it fails. Nested or overlapping repetition, \
@@ -43,7 +46,7 @@ pub(super) const RULE: Rule = Rule {
         tab: "/stacks",
         params: &[("metric", "running"), ("include", "System\\.Text\\.RegularExpressions")],
     },
-    causes: &["threadpool-queue-flood"],
+    before: &["threadpool-queue-flood"],
     absorbs: &["cpu-hot-path"],
     check,
 };
@@ -52,16 +55,19 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let in_regex = |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::REGEX);
     let (inside, busy) = (facts.threads(in_regex), facts.busy());
     let share = inside / busy.max(0.01);
-    let longest = longest_match_ns(facts) / 1e6;
+    let (in_request, outside) = longest_ms(facts);
+    let by_request = in_request >= outside || outside < OUTSIDE_MS;
+    let longest = if by_request { in_request } else { outside };
     if share < SHARE.value || longest < LONGEST.value || inside < 0.1 {
         return None;
     }
     let places = facts.places(in_regex).top(facts.recording);
     let title = format!(
-        "Regular expressions backtrack{}: {} of the busy time, one match for {} ms and more",
+        "Regular expressions backtrack{}: {} of the busy time, {} ms of samples of one {}",
         in_place(&places),
         percent(share),
-        said(longest)
+        said(longest),
+        if by_request { "request" } else { "thread" }
     );
     let under = "frames.type like 'System.Text.RegularExpressions.%' or frames.type = 'dynamicClass' and frames.method like 'Regex%'";
     let evidence = vec![evidence::samples_under(facts, under, "samples.state <> 'waiting'", in_regex)];
@@ -71,24 +77,59 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found { title, severity, score: share, measured, places, evidence })
 }
 
-/// The longest time in which a thread was seen in regular expressions without a break.
-fn longest_match_ns(facts: &Facts<'_>) -> f64 {
+/// A stretch of samples of one thread in the engine.
+struct Stretch {
+    /// The stack by which the engine was entered.
+    entry: u32,
+    /// Starts and ends of requests that the thread has passed.
+    passed: usize,
+    from_ns: i64,
+    last_ns: i64,
+}
+
+/// The longest stretches of samples in milliseconds, in a request and outside of any.
+///
+/// Two samples of one thread in the engine are of one stretch as far as nothing is known to lie between them: neither the
+/// start or end of a request, nor another caller, nor a look that found the thread elsewhere, nor a gap. A caller that asks
+/// for one match after another makes one stretch of them: it is the time of one request at most, and not of one match.
+fn longest_ms(facts: &Facts<'_>) -> (f64, f64) {
     let samples = &facts.recording.samples;
-    let mut since: FxHashMap<u32, (i64, i64)> = FxHashMap::default();
-    let mut longest = 0i64;
+    let gap_ns = gap_ns(facts);
+    let mut since: FxHashMap<u32, Stretch> = FxHashMap::default();
+    let mut entries: FxHashMap<u32, Option<u32>> = FxHashMap::default();
+    let mut longest = (0i64, 0i64);
     for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
-        if facts.index.marks(row.stack).has(Marks::REGEX) {
-            let (from, last) = since.entry(row.thread).or_insert((row.ts_ns, row.ts_ns));
-            if row.ts_ns.saturating_sub(*last) > GAP_NS {
-                *from = row.ts_ns;
-            }
-            *last = row.ts_ns;
-            longest = longest.max(row.ts_ns.saturating_sub(*from));
-        } else {
+        let Some(entry) = *entries.entry(row.stack).or_insert_with(|| entry(facts, row.stack)) else {
             since.remove(&row.thread);
+            continue;
+        };
+        let passed = facts.paths.passed(row.thread, row.ts_ns);
+        let new = || Stretch { entry, passed, from_ns: row.ts_ns, last_ns: row.ts_ns };
+        let of = since.entry(row.thread).or_insert_with(new);
+        if of.entry != entry || of.passed != passed || row.ts_ns.saturating_sub(of.last_ns) > gap_ns {
+            *of = new();
         }
+        of.last_ns = row.ts_ns;
+        let in_request = facts.paths.at(row.thread, row.ts_ns).is_some();
+        let longest = if in_request { &mut longest.0 } else { &mut longest.1 };
+        *longest = (*longest).max(row.ts_ns.saturating_sub(of.from_ns));
     }
-    real(longest)
+    (real(longest.0) / 1e6, real(longest.1) / 1e6)
+}
+
+/// The stack that called the engine, with the engine's first frame; none of a stack without the engine.
+fn entry(facts: &Facts<'_>, stack: u32) -> Option<u32> {
+    let inside = |node: &u32| facts.index.marks(*node).has(Marks::REGEX);
+    facts.recording.stacks.walk(stack).take_while(inside).last()
+}
+
+/// What lies farther apart is not of one stretch, in nanoseconds.
+fn gap_ns(facts: &Facts<'_>) -> i64 {
+    let Some(sampling) = facts.sampling.as_ref() else { return GAP_NS };
+    let usual = real(sampling.observed_ns) / real_u64(sampling.looks).max(1.0);
+    #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of a recording; the cast saturates")]
+    let usual = (usual * GAP_TIMES) as i64;
+    usual.clamp(1, GAP_NS)
 }
 
 #[cfg(test)]
@@ -136,5 +177,37 @@ mod tests {
         };
         check(1000, false);
         check(100, true);
+    }
+
+    #[test]
+    fn requests_on_one_thread_that_follow_on_each_other_are_not_one_long_match() {
+        let check = |ms: i64, expected: Option<&str>| {
+            let mut scene = Scene::lasting(10, 2);
+            scene.workers_run(1, 0..LOOKS, &[WORK, CART, MATCH]);
+            let worker = u32::try_from(scene.recording.thread_ids.len() - 1).unwrap();
+            for at in (0..=10_000 / ms).map(|at| at * ms) {
+                scene.enters(worker, at, "/cart");
+            }
+            let title = scene.facts(check_of);
+            assert_eq!(title.as_deref(), expected, "a request in {ms} ms");
+        };
+        check(50, None);
+        let title = "Regular expressions backtrack in Shop.Cart.Total: 100 % of the busy time, 200 ms of samples of one request";
+        check(300, Some(title));
+    }
+
+    fn check_of(facts: &Facts<'_>) -> Option<String> {
+        check(facts).map(|found| found.title)
+    }
+
+    #[test]
+    fn matches_of_two_callers_are_not_one_long_match() {
+        let mut scene = Scene::lasting(10, 2);
+        let worker = scene.thread("pool");
+        for look in 0..LOOKS {
+            let caller = if look % 2 == 0 { CART } else { "Shop!Shop.Stock.Take" };
+            scene.runs(worker, look..look + 1, &[WORK, caller, MATCH]);
+        }
+        assert_eq!(scene.says(&RULE), None);
     }
 }

@@ -37,25 +37,21 @@ pub(super) const RULE: Rule = Rule {
     why: "An awaited call holds no thread, but the request still takes as long as the call. With a steady stream of requests as many are \
           under way as arrive in that time (Little's law): memory, connections and time-outs grow with the other side's latency.",
     tries: &[
-        "Look at the other side: the plan of the query (`explain (analyze, buffers)`), its locks, the called service's own recording",
-        "Ask for less or ask earlier: fields, pages, an index; independent calls at once (`Task.WhenAll`); a cache with a lifetime",
+        "Look at the database: the plan of the query (`explain (analyze, buffers)`), an index that it lacks, locks that it waits for",
+        "Look at the called service: record it, too, under the same load",
+        "Ask for less or ask earlier: only the fields and pages that are used; independent calls at once (`Task.WhenAll`); a cache with a lifetime",
         "Bound it: a time-out below the client's own, and few retries",
     ],
     verify: "Record the same load again: `db.client.operation.duration` or `http.client.request.duration`, and the requests' p50.",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
-    causes: &["async-lock"],
+    before: &["async-lock"],
     absorbs: &[],
     check,
 };
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let requests = facts.requests?;
-    let calls = [("database", facts.database), ("HTTP", facts.http)];
-    let slow = calls.into_iter().filter_map(|(kind, calls)| Some((kind, calls?))).filter(|(_, calls)| {
-        let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
-        median >= SLOW.value && calls.under_way() >= UNDER_WAY.value
-    });
-    let (kind, calls) = slow.max_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds))?;
+    let (kind, calls) = slowest(facts)?;
     // A service that calls itself counts its own calls as requests: of the callers' time they are then the half.
     let callers = if kind == "HTTP" { outer_seconds(facts, requests, calls) } else { requests.seconds };
     let share = (calls.seconds / callers.max(1e-9)).min(1.0);
@@ -79,6 +75,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places: facts.callers(if kind == "HTTP" { Marks::HTTP } else { Marks::DATABASE }),
         evidence,
     })
+}
+
+/// The slow calls that take most of the time, with their kind: `database` or `HTTP`.
+pub(crate) fn slowest(facts: &Facts<'_>) -> Option<(&'static str, Work)> {
+    let calls = [("database", facts.database), ("HTTP", facts.http)];
+    let slow = calls.into_iter().filter_map(|(kind, calls)| Some((kind, calls?))).filter(|(_, calls)| {
+        let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
+        median >= SLOW.value && calls.under_way() >= UNDER_WAY.value
+    });
+    slow.max_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds))
 }
 
 /// Whether some route takes as long as a call: else the calls are of work in the background.

@@ -1,5 +1,6 @@
 //! Settings that matter.
 
+use crate::advice::since;
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::pause_share;
 use crate::rule::{Found, Need, Rule, Threshold};
@@ -19,15 +20,16 @@ const UNTIERED: Threshold = Threshold {
     source: "with tiered compilation nine in ten begin without optimisation; only loops and dynamic methods do not",
 };
 const PAUSED: Threshold = Threshold {
-    name: "share of the time stood still for a workstation collector",
+    name: "share of the time that a workstation GC paused the program",
     value: 0.05,
     unit: "share",
     source: "as of `gc-pauses`; with four processors and more the server's collector shares the work out",
 };
 /// Fewer methods of its own are too few to tell a build by.
 const OWN: usize = 20;
-/// Fewer compiled methods are too few to tell a setting by.
-const ALL: usize = 200;
+/// Fewer compiled methods are too few to tell a setting by. Without tiered compilation a recording has few: nothing is
+/// compiled again. With it, at most one of a thousand was optimised at once.
+const ALL: usize = 40;
 /// From so many processors on the server's collector has something to share out.
 const PROCESSORS: f64 = 4.0;
 
@@ -49,10 +51,31 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record again: the tiers in `jit`, and `gc.pause.share` in `metrics`.",
     view: View { tab: "/sql", params: &[] },
-    causes: &[],
+    before: &[],
     absorbs: &[],
     check,
 };
+
+/// Whether it is a Debug build.
+pub(crate) fn is_debug_build(facts: &Facts<'_>) -> bool {
+    is_remarked(facts, build)
+}
+
+/// Whether methods are optimised at once.
+pub(crate) fn is_untiered(facts: &Facts<'_>) -> bool {
+    is_remarked(facts, tiering)
+}
+
+/// Whether a workstation collector has too much to do.
+pub(crate) fn is_small_collector(facts: &Facts<'_>) -> bool {
+    is_remarked(facts, collector)
+}
+
+fn is_remarked(facts: &Facts<'_>, look: fn(&Facts<'_>, &mut Remarks)) -> bool {
+    let mut remarks = Remarks::default();
+    look(facts, &mut remarks);
+    !remarks.titles.is_empty()
+}
 
 #[derive(Default)]
 struct Remarks {
@@ -111,14 +134,26 @@ fn tiering(facts: &Facts<'_>, remarks: &mut Remarks) {
     let optimised = rows.iter().filter(|row| facts.text(row.tier) == "Optimized").map(|row| row.ts_ns);
     let optimised: Vec<i64> = optimised.collect();
     let share = real_u64(count(optimised.len())) / real_u64(count(rows.len())).max(1.0);
-    if rows.len() < ALL || share < UNTIERED.value {
+    let least = if is_set_untiered(facts) { 1 } else { ALL };
+    // Before .NET Core 3.0 it was off unless somebody turned it on.
+    if rows.len() < least || share < UNTIERED.value || !since(facts, 3) {
         return;
     }
+    let all = if optimised.len() == rows.len() { "all".to_owned() } else { percent(share) };
     let number = said(real_u64(count(rows.len())));
-    remarks.titles.push(format!("Tiered compilation is off: all of {number} methods were optimised at once"));
+    remarks
+        .titles
+        .push(format!("Tiered compilation is off: {all} of {number} methods were optimised at once"));
     remarks.measured.push(UNTIERED.measured(share));
     let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms from jit group by 1 order by 2 desc";
     remarks.evidence.push(EvidenceRows::of("jit", sql, optimised.into_iter()));
+}
+
+/// Whether the environment of the service turns tiered compilation off.
+fn is_set_untiered(facts: &Facts<'_>) -> bool {
+    let value = facts.recording.session.setting("TieredCompilation");
+    // The runtime reads a hexadecimal number.
+    value.is_some_and(|value| value.trim_start_matches("0x").chars().all(|digit| digit == '0'))
 }
 
 fn collector(facts: &Facts<'_>, remarks: &mut Remarks) {
@@ -156,6 +191,27 @@ mod tests {
     #[test]
     fn a_debug_build_is_a_note() {
         assert_eq!(scene(30, 30, "Shop.Cart.Total()").says(&RULE), says(Severity::Note, ""));
+    }
+
+    #[test]
+    fn tiered_compilation_that_is_off_is_seen_though_it_leaves_few_methods_to_compile() {
+        let check = |methods, tiered, set: Option<&str>, speaks| {
+            let mut scene = Scene::new();
+            for at in 0..methods {
+                let tier = if at < tiered { "QuickJitted" } else { "Optimized" };
+                scene.compiles(0, at, 1, "System.Linq.Enumerable.Sum()", tier);
+            }
+            let setting = set.map(|value| ("DOTNET_TieredCompilation".to_owned(), value.to_owned()));
+            scene.recording.session.environment.extend(setting);
+            assert_eq!(scene.says(&RULE).is_some(), speaks, "{methods} {tiered} {set:?}");
+        };
+        check(131, 0, None, true);
+        check(131, 7, None, false);
+        // A service that is warm compiles nearly nothing: its environment says why.
+        check(12, 0, None, false);
+        check(12, 0, Some("0"), true);
+        check(12, 0, Some("1"), false);
+        check(12, 12, Some("0"), false);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the start again (`DOTNET_EnableEventPipe=1`): `jit` has fewer rows before the first request.",
     view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
-    causes: &[],
+    before: &[],
     absorbs: &[],
     check,
 };

@@ -42,7 +42,7 @@ pub(super) const RULE: Rule = Rule {
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
              `dotnet.thread_pool.thread.count` stays near the number of processors, and the p99 falls.",
     view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "task"), ("thread", "pool")] },
-    causes: &[
+    before: &[
         "threadpool-queue-flood",
         "lock-contention",
         "slow-dependency",
@@ -79,7 +79,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence.push(evidence::samples(facts, filter, waits));
     }
     if workers > 0.0 {
-        measured.push(Measured { name: "workers at most", value: workers, unit: "", threshold: None });
+        measured.push(Measured { name: "workers, max", value: workers, unit: "", threshold: None });
     }
     let sql = "select ts_ns, reason, workers, throughput from threadpool \
                where event = 'adjustment' and reason = 'CooperativeBlocking' order by ts_ns";

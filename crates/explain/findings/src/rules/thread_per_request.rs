@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `threads` has no row that begins and ends between requests.",
     view: View { tab: "/threads", params: &[] },
-    causes: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
+    before: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
     absorbs: &[],
     check,
 };

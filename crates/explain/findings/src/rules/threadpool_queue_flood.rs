@@ -2,11 +2,11 @@
 
 use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::places::in_place;
+use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use base::stats::{Share, select};
-use report::{EvidenceRows, Measured, Severity, View};
-use runtime::{Group, Marks, metered_totals};
+use report::{EvidenceRows, Measured, Place, Severity, View};
+use runtime::{Group, Marks, State, metered_totals};
 
 const QUEUE: Threshold = Threshold {
     name: "work items in the pool's queue, upper quartile of what was published",
@@ -42,7 +42,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of workers and the p99 falls.",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
-    causes: &[],
+    before: &[],
     absorbs: &[],
     check,
 };
@@ -61,7 +61,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if long < least || share_long < 0.25 {
         return None;
     }
-    let working = |group: &Group| facts.is_pool(group) && facts.index.marks(group.stack).has(Marks::WORK);
+    let working = |group: &Group| facts.is_pool(group) && facts.is_at_work(group);
     let busy = |group: &Group| working(group) && facts.is_busy(group);
     let (at_work, running) = (facts.threads(working), facts.threads(busy));
     let waiting = 1.0 - running / at_work.max(0.01);
@@ -80,7 +80,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if facts.has(Need::Samples) && facts.threads(flood) < LEAST_FLOOD * running {
         return None;
     }
-    let places = facts.places(flood).top(facts.recording);
+    let places = what_runs(facts, flood);
     let most = values.iter().copied().fold(0.0, f64::max);
     let throughput = runtime::metered(facts.recording, "threadpool-completed-items-count", "rate");
     let a_second =
@@ -98,7 +98,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         });
     }
     let title = format!(
-        "The pool's queue is long ({} items at most) though its workers work: {} of the published lengths are above {}{}",
+        "The pool's queue is long (max {} items) though its workers work: {} of the published lengths are above {}{}",
         said(most),
         percent(share_long),
         said(least),
@@ -115,6 +115,24 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let severity = if most >= 20.0 * least { Severity::Critical } else { Severity::Warning };
     let score = (0.6 + 0.35 * share_long).min(0.95);
     Some(Found { title, severity, score, measured, places, evidence })
+}
+
+/// What the work items run: the outermost of the service's own methods in them. Short items are seldom met running, since
+/// threads stop for the sampler between them; where none was, who queues them is named.
+fn what_runs(facts: &Facts<'_>, flood: impl Fn(&Group) -> bool) -> Vec<Place> {
+    let recording = facts.recording;
+    let mut items = Places::default();
+    for group in facts.groups().iter().filter(|group| flood(group)) {
+        let outermost = facts.index.outermost_user_frame(recording, group.stack);
+        let frame = outermost.or_else(|| facts.index.blamed_frame(group.stack));
+        items.add_frame(facts, frame, group.thread, group.first_ns, real_u64(group.samples));
+    }
+    if !items.is_empty() {
+        return items.top(recording);
+    }
+    let queues = facts
+        .places(|group| group.state != State::Waiting && facts.index.marks(group.stack).has(Marks::QUEUES));
+    if queues.is_empty() { Vec::new() } else { queues.top(recording) }
 }
 
 #[cfg(test)]
@@ -137,6 +155,28 @@ mod tests {
     #[test]
     fn a_long_queue_of_work_that_runs_is_said_with_the_work() {
         assert_eq!(scene(10, 2).says(&RULE), says(Severity::Warning, "Shop!Shop.Report.Part"));
+    }
+
+    #[test]
+    fn a_flood_is_named_by_what_its_items_run_and_never_by_the_pool() {
+        let mut deep = scene(10, 2);
+        deep.workers_run(8, 0..LOOKS, &[WORK, "Shop!Shop.Report+<>c.<Feed>b__0", "Shop!Shop.Money.Round"]);
+        assert_eq!(deep.says(&RULE), says(Severity::Warning, "Shop!Shop.Report+<>c.<Feed>b__0"));
+        let poll = "System.Private.CoreLib!System.Threading.Thread.PollGC";
+        let mut seldom = scene(10, 2);
+        seldom.workers_run(8, 0..LOOKS, &[WORK, poll]);
+        assert_eq!(seldom.says(&RULE), says(Severity::Warning, "Shop!Shop.Report.Part"));
+        let mut tiny = scene(10, 2);
+        tiny.recording.samples = model::Samples::default();
+        tiny.workers_run(2, 0..LOOKS, &[WORK, poll]);
+        assert_eq!(tiny.says(&RULE), says(Severity::Warning, ""));
+        let mut queued = scene(10, 2);
+        queued.recording.samples = model::Samples::default();
+        queued.workers_run(2, 0..LOOKS, &[WORK, poll]);
+        let feeds = queued.thread("user");
+        let queue = "System.Private.CoreLib!System.Threading.ThreadPool.UnsafeQueueUserWorkItem";
+        queued.runs(feeds, 0..5, &["Shop!Shop.Report.Feed", queue]);
+        assert_eq!(queued.says(&RULE), says(Severity::Warning, "Shop!Shop.Report.Feed"));
     }
 
     #[test]

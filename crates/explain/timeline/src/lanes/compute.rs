@@ -6,7 +6,7 @@ use crate::lane::{Lane, Layer, Shape};
 use crate::observed::Observed;
 use crate::published;
 use base::number::real;
-use model::{Sym, Trace};
+use model::{Sampler, Sym, Trace};
 use runtime::{StackIndex, cpu_shares, processors};
 
 /// Processors in use.
@@ -31,7 +31,7 @@ pub(crate) fn cores(ground: &Ground<'_>) -> Option<Lane> {
     if let Some(cores) = processors(ground.recording) {
         return subject.published(published::mean(&ground.grid, told(cores)));
     }
-    let about = "Share of the machine's processors that the process kept busy, as the runtime measured it";
+    let about = "CPU used, of what the process may use, as the runtime measured it";
     let subject = Subject { title: "CPU", unit: "share", about, ..subject };
     subject.published(published::mean(&ground.grid, told(1.0)))
 }
@@ -133,6 +133,9 @@ fn sampled(
         layers: names.iter().map(|_| Spread::new(&ground.grid)).collect(),
         told: Spread::new(&ground.grid),
     };
+    if let Sampler::Cpus { every_ns } = ground.recording.session.sampler {
+        return of_cpus(ground, &subject, names, every_ns?, layer_of);
+    }
     // A thread that is met again is met by the next look.
     let mut met = vec![0usize; ground.recording.thread_ids.len()];
     let (mut look, mut look_ns, mut threads) = (1usize, first_ns, vec![0u32; names.len()]);
@@ -159,6 +162,32 @@ fn sampled(
         .map(|(name, sums)| Layer { name, values: sums.finish().into_iter().zip(&told).map(mean).collect() });
     let layers = without_empty(layers.collect());
     let observed = ground.sampled().in_pieces(&ground.grid).shares(&ground.grid);
+    subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
+}
+
+/// CPUs on average by the layer that a sample of one belongs to: each stands for an equal amount of CPU time.
+fn of_cpus(
+    ground: &Ground<'_>,
+    subject: &Subject,
+    names: &[&'static str],
+    every_ns: i64,
+    layer_of: impl Fn(usize) -> Option<usize>,
+) -> Option<Lane> {
+    let mut layers: Vec<Spread<'_>> = names.iter().map(|_| Spread::new(&ground.grid)).collect();
+    for (row, ts_ns) in ground.recording.samples.ts_ns.iter().enumerate() {
+        if let Some(layer) = layer_of(row).and_then(|layer| layers.get_mut(layer)) {
+            layer.add(ts_ns.saturating_sub(every_ns), *ts_ns, 1.0);
+        }
+    }
+    let observed = ground.sampled().in_pieces(&ground.grid);
+    let mean = |(sum, ns): (f64, &f64)| (*ns > 0.0).then(|| sum / ns);
+    let layers = names.iter().zip(layers);
+    let layers = layers.map(|(name, sums)| Layer {
+        name,
+        values: sums.finish().into_iter().zip(observed.ns()).map(mean).collect(),
+    });
+    let layers = without_empty(layers.collect());
+    let observed = observed.shares(&ground.grid);
     subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn waiting_for_locks(ground: &Ground<'_>) -> Option<Lane> {
         id: "locks",
         title: "Waiting for locks",
         unit: "",
-        about: "Threads that waited for a lock that another one held, on average",
+        about: "Threads that waited for a lock that another one held, on average, by contention events",
         table: "contention",
         metric: Some("contention-time"),
     };

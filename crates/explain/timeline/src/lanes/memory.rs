@@ -13,7 +13,7 @@ pub(crate) fn collections(ground: &Ground<'_>) -> Option<Lane> {
         id: "gc",
         title: "GC pauses",
         unit: "ns",
-        about: "When the program stood still for a collection, by the oldest generation collected",
+        about: "When a collection paused the program, by the oldest generation collected",
         table: "pauses",
         metric: Some("gc-pause"),
     };
@@ -52,7 +52,7 @@ pub(crate) fn other_pauses(ground: &Ground<'_>) -> Option<Lane> {
         id: "pauses",
         title: "Other pauses",
         unit: "ns",
-        about: "When the program stood still for neither a collection nor the sampler",
+        about: "When the program was paused for neither a collection nor the sampler",
         table: "pauses",
         metric: None,
     };

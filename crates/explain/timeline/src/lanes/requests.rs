@@ -8,7 +8,7 @@ use crate::published;
 use base::number::{count, real};
 use base::stats::{Share, select};
 use model::{NO_INT, REQUESTS_METER};
-use runtime::{known, metered, metered_totals};
+use runtime::{known, metered_seconds, metered_totals};
 
 /// Requests a second.
 pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
@@ -78,9 +78,8 @@ fn quantile_ms(times: &mut [i64], share: Share) -> Option<f64> {
 /// Quantiles of several routes cannot be put together: the highest is shown.
 fn metered_latency(ground: &Ground<'_>, subject: Subject) -> Option<Lane> {
     let mut highest: Vec<(i64, f64)> = Vec::new();
-    let to_millis = if is_in_millis(ground) { 1.0 } else { 1e3 };
-    for of in metered(ground.recording, REQUESTS_METER, "p99") {
-        let millis = of.value.max(0.0) * to_millis;
+    for of in metered_seconds(ground.recording, REQUESTS_METER, "p99") {
+        let millis = of.value.max(0.0) * 1e3;
         match highest.last_mut() {
             // One round of publishing takes less than this.
             Some((ns, most)) if of.ts_ns.saturating_sub(*ns) < 100_000_000 => *most = most.max(millis),
@@ -90,14 +89,6 @@ fn metered_latency(ground: &Ground<'_>, subject: Subject) -> Option<Lane> {
     let values = published::mean(&ground.grid, published::intervals(&highest));
     let about = "The highest p99 of any route, as a meter published it";
     Subject { title: "Latency, p99", about, table: "counters", ..subject }.published(values)
-}
-
-fn is_in_millis(ground: &Ground<'_>) -> bool {
-    let strings = &ground.recording.strings;
-    let rows = &ground.recording.counters;
-    let meter = strings.find(REQUESTS_METER);
-    let at = rows.name.iter().position(|name| Some(*name) == meter);
-    at.and_then(|at| rows.unit.get(at)).is_some_and(|unit| strings.text(*unit) == "ms")
 }
 
 /// Requests under way.

@@ -65,7 +65,7 @@ impl Kinds {
             request: kind("Request", of_requests, "request", "A request that the service answered", &request),
             span: kind("Span", of_requests, "span", "A span of an ActivitySource", &span),
             collection: kind("GC", collector, "generation", "A garbage collection", &collection),
-            pause: kind("Pause", collector, "cause", "A time in which the program stood still", &pause),
+            pause: kind("Pause", collector, "cause", "A time in which the program was paused", &pause),
             lock: kind("Wait for a lock", waiting, "lock", "A wait for a lock that another held", &lock),
             handle: kind("Wait for a handle", waiting, "source", "A wait for a handle or a signal", &handle),
             exception: kind("Exception", thrown, "class", "An exception, caught or not", &exception),

@@ -1,4 +1,5 @@
-//! The tab of changes: two recordings compared, in one list, the largest changes first.
+//! The tab of changes: two recordings compared. One sentence first, then what became of the findings, then the rows to read
+//! first by their causes; all other rows are folded.
 
 use super::TraceCtx;
 use super::exhibit::Exhibit;
@@ -7,18 +8,18 @@ use base::number::real;
 use diff::{Options, Side};
 use maud::{Markup, html};
 use report::unit::{duration, show};
-use report::{Basis, Better, Change, ChangeVerdict, Diff, Subject};
+use report::{Basis, Better, Change, ChangeVerdict, Diff, FindingChange, FindingState, Severity, Subject};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use views::Links;
-use views::words::counted;
+use views::words::{counted, prose};
 
-/// Rows within the noise that are shown unless all are asked for.
-const QUIET: usize = 10;
+/// Rows of a folded list that are shown unless all are asked for.
+const FOLDED: usize = 50;
+/// Caveats that are shown at once; the others are folded.
+const CAVEATS: usize = 4;
 /// Rows of a page.
 const ROWS: usize = 500;
-/// Rows at the head of the summary.
-const HEAD: usize = 5;
 
 /// Compares an earlier recording with this one, all of both.
 pub(crate) fn diff_of(earlier: &Exhibit, here: &Exhibit) -> Diff {
@@ -44,67 +45,130 @@ fn asked<'a>(ctx: &TraceCtx<'a>) -> Option<Cow<'a, Diff>> {
     Some(Cow::Owned(compare(earlier, ctx.here(), basis, range)))
 }
 
-/// Whether a change is beyond noise, or a rule's own conclusion.
-fn is_sure(row: &Change) -> bool {
-    matches!(row.verdict, ChangeVerdict::BeyondNoise | ChangeVerdict::ByRule)
-}
-
 /// The tab.
 pub(crate) fn changes(ctx: &TraceCtx<'_>) -> Markup {
     let Some(diff) = asked(ctx) else {
         return html! { p.empty { "There is no other recording to compare with." } };
     };
     let subject = ctx.params.get("subject");
-    let all = ctx.params.get("all").is_some() || ctx.is_file();
-    let rows: Vec<&Change> =
-        diff.rows.iter().filter(|row| subject.is_none_or(|of| row.subject.name() == of)).collect();
-    let (beyond, quiet): (Vec<&Change>, Vec<&Change>) = rows.into_iter().partition(|row| is_sure(row));
-    let shown_quiet = if all { ROWS } else { QUIET };
+    let is_asked =
+        |row: &&Change| row.subject != Subject::Finding && subject.is_none_or(|of| row.subject.name() == of);
+    let first: Vec<&Change> =
+        diff.grouped().into_iter().flat_map(|(_, rows)| rows).filter(is_asked).collect();
+    let is_first = |row: &Change| first.iter().any(|of| std::ptr::eq(*of, row));
+    let of = |verdict: ChangeVerdict| -> Vec<&Change> {
+        let rows = diff.rows.iter().filter(|row| row.verdict == verdict && !is_first(row));
+        rows.filter(is_asked).collect()
+    };
     html! {
         h2 { "What changed" }
         (said(&diff))
+        (findings(ctx, &diff.findings))
         (controls(ctx, &diff))
-        @if beyond.is_empty() { p.empty { "Nothing changed by more than the recordings vary by themselves." } }
-        @else { (list(ctx, "changes", "Beyond noise", &beyond, ROWS)) }
-        @if !quiet.is_empty() {
-            h3 { "Within the noise, or too little data to tell" }
-            (list(ctx, "quiet", "Within the noise", &quiet, shown_quiet))
-            @if quiet.len() > shown_quiet {
-                p { a href=(ctx.params.with("all", "1").href(ctx.path)) { "Show all " (quiet.len()) } }
-            }
-        }
+        @if !first.is_empty() { (list(ctx, "changes", "Read first", &first, ROWS)) }
+        (folded(ctx, "further", "beyond noise", &of(ChangeVerdict::BeyondNoise)))
+        (folded(ctx, "within", "within noise", &of(ChangeVerdict::WithinNoise)))
+        (folded(ctx, "little", "with too little data to say", &of(ChangeVerdict::TooLittleData)))
         (notes(&diff))
     }
 }
 
-/// The largest changes, for the summary of a comparison.
+/// The sentence and the rows to read first, for the summary of a comparison.
 pub(crate) fn head(ctx: &TraceCtx<'_>) -> Markup {
     let Some(diff) = &ctx.kind().diff else { return html! {} };
-    let rows: Vec<&Change> = diff.rows.iter().filter(|row| is_sure(row)).collect();
+    let first: Vec<&Change> = diff.grouped().into_iter().flat_map(|(_, rows)| rows).collect();
     html! {
         section.block.changed {
             h2 { a href=(ctx.address(CHANGES, &ctx.params.kept())) { "What changed" } }
             (said(diff))
-            @if !rows.is_empty() { (list(ctx, "head", "Largest changes", &rows, HEAD)) }
+            (findings(ctx, &diff.findings))
+            @if !first.is_empty() { (list(ctx, "head", "Read first", &first, ROWS)) }
         }
     }
 }
 
+/// The sentence, what it stands on, and what to keep in mind.
 fn said(diff: &Diff) -> Markup {
     let (before, after) = diff.observed_ns;
-    let rows = |verdict| counted(u64::try_from(diff.count(verdict)).unwrap_or(0), "row");
     let basis = match diff.basis {
-        Basis::Duration => "amounts are by the second that was observed",
-        Basis::Request => "amounts are by request",
+        Basis::Duration => "amounts are per second of the observed time",
+        Basis::Request => "amounts are per request",
     };
+    let tone = match diff.verdict() {
+        ChangeVerdict::BeyondNoise => "note",
+        // Neither good nor bad: two sick recordings do not differ either.
+        ChangeVerdict::WithinNoise | ChangeVerdict::TooLittleData => "unclear",
+    };
+    let (first, more) = diff.caveats.split_at(diff.caveats.len().min(CAVEATS));
+    let comparisons = counted(u64::try_from(diff.comparisons).unwrap_or(0), "comparison");
     html! {
+        p class=(format!("headline {tone}")) { (diff.summary) }
         p.said {
-            b { (rows(ChangeVerdict::BeyondNoise)) " beyond noise" } ", " (rows(ChangeVerdict::ByRule)) " by rule, " (rows(ChangeVerdict::WithinNoise)) " within it, "
-            (rows(ChangeVerdict::TooLittleData)) " with too little data. "
-            (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6)) " after; " (basis) "."
+            (comparisons) "; " (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6))
+            " after; " (basis) ". Beyond noise is what two runs of one service do not differ by, corrected for the number of "
+            "comparisons."
         }
         @if !diff.caveats.is_empty() {
-            ul.caveats aria-label="Caveats" { @for caveat in &diff.caveats { li { (caveat) } } }
+            ul.caveats aria-label="Caveats" { @for caveat in first { li { (prose(caveat)) } } }
+            @if !more.is_empty() {
+                details.missing {
+                    summary { (counted(u64::try_from(more.len()).unwrap_or(0), "more caveat")) }
+                    ul.caveats { @for caveat in more { li { (prose(caveat)) } } }
+                }
+            }
+        }
+    }
+}
+
+/// What became of the findings; nothing without any.
+fn findings(ctx: &TraceCtx<'_>, findings: &[FindingChange]) -> Markup {
+    let of = |state: FindingState| findings.iter().filter(move |of| of.state == state);
+    let states =
+        [(FindingState::New, "New"), (FindingState::Gone, "Gone"), (FindingState::Stayed, "Still there")];
+    html! {
+        @if !findings.is_empty() {
+            h3 { "Findings" }
+            dl.findings {
+                @for (state, title) in states {
+                    @if of(state).next().is_some() {
+                        dt { (title) }
+                        @for finding in of(state) { (finding_line(ctx, finding)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn finding_line(ctx: &TraceCtx<'_>, of: &FindingChange) -> Markup {
+    let severity = of.severity.1.or(of.severity.0).map_or("", Severity::name);
+    let was = of.severity.0.filter(|was| of.severity.1.is_some_and(|is| is != *was));
+    let is_linked = of.severity.1.is_some() && !ctx.is_file();
+    html! {
+        dd class=(severity) {
+            span.severity { (severity) } " "
+            @if is_linked { a href=(format!("{}#finding-{}", ctx.params.kept().href("/"), of.id)) { (of.id) } }
+            @else { (of.id) }
+            @if let Some(was) = was { " (was " (was.name()) ")" }
+            @if of.state == FindingState::Stayed { @if let Some(reason) = &of.reason { ": " (reason) } } @else { ": " (of.title) @if let Some(reason) = &of.reason { " (" (reason) ")" } }
+        }
+    }
+}
+
+/// A list that opens when it is asked for; nothing without rows.
+fn folded(ctx: &TraceCtx<'_>, id: &'static str, what: &str, rows: &[&Change]) -> Markup {
+    let is_whole = ctx.params.get("all").is_some() || ctx.is_file();
+    let most = if is_whole { ROWS } else { FOLDED };
+    let title = format!("{} {what}", counted(u64::try_from(rows.len()).unwrap_or(0), "row"));
+    html! {
+        @if !rows.is_empty() {
+            details.missing {
+                summary { (title) }
+                (list(ctx, id, &title, rows, most))
+                @if rows.len() > most && !is_whole {
+                    p { a href=(ctx.params.with("all", "1").href(ctx.path)) { "Show all " (rows.len()) } }
+                }
+            }
         }
     }
 }
@@ -113,7 +177,8 @@ fn controls(ctx: &TraceCtx<'_>, diff: &Diff) -> Markup {
     if ctx.is_file() {
         return html! {};
     }
-    let mut subjects: Vec<&str> = diff.rows.iter().map(|row| row.subject.name()).collect();
+    let rows = diff.rows.iter().filter(|row| row.subject != Subject::Finding);
+    let mut subjects: Vec<&str> = rows.map(|row| row.subject.name()).collect();
     subjects.sort_unstable();
     subjects.dedup();
     let chosen = ctx.params.get("subject");
@@ -125,7 +190,7 @@ fn controls(ctx: &TraceCtx<'_>, diff: &Diff) -> Markup {
     let per_request = ctx.params.get("per") == Some("request");
     html! {
         nav.shows aria-label="Per" {
-            (link("per", "", "By the second", !per_request)) " " (link("per", "request", "By request", per_request))
+            (link("per", "", "Per second", !per_request)) " " (link("per", "request", "Per request", per_request))
         }
         nav.shows aria-label="Subjects" {
             (link("subject", "", "all", chosen.is_none()))
@@ -143,12 +208,14 @@ fn list(ctx: &TraceCtx<'_>, id: &'static str, title: &str, rows: &[&Change], mos
         div.scroll tabindex="0" role="region" aria-label=(title) {
             table data-table=(id) data-complete[rows.len() <= most] {
                 thead { tr {
+                    th scope="col" data-column="cause" { "cause" }
                     th scope="col" data-column="what" { "what" }
                     th.num scope="col" data-column="before" { "before" }
                     th.num scope="col" data-column="after" { "after" }
                     th.num scope="col" data-column="change" { "change" }
-                    th.num scope="col" data-column="ratio" { "ratio" }
+                    th.num scope="col" data-column="ratio" { "relative" }
                     th scope="col" data-column="interval" { "95 % interval of the change" }
+                    th scope="col" data-column="verdict" { "verdict" }
                 } }
                 tbody { @for row in rows.iter().take(most) { (change(ctx, row)) } }
             }
@@ -160,7 +227,6 @@ fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let value = |value: Option<f64>| {
         html! {
             @match value {
-                Some(value) if row.subject == Subject::Finding => td.num data-v=(value) { (severity(value)) },
                 Some(value) => td.num data-v=(value) { (show(value, &row.unit)) },
                 None => td.none { span.quiet { "none" } },
             }
@@ -178,43 +244,24 @@ fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let bare = |text: &str| text.strip_suffix(&format!(" {}", row.unit)).unwrap_or(text).to_owned();
     html! {
         tr class=(tone(row)) {
+            td.text { (row.group().name()) }
             td.text.what {
-                span.subject { (row.subject.name()) } " " @if row.subject != Subject::Finding { (row.measure) }
+                (row.measure)
                 @if !row.name.is_empty() { " " (name(ctx, row)) }
+                @if let Some(reason) = &row.reason { p.hint { (reason) } }
             }
             (value(row.before)) (value(row.after))
             @match row.difference() {
-                Some(_) if row.subject == Subject::Finding => td.num.change { (row.measure) },
                 Some(difference) => td.num.change data-v=(difference) { (signed(difference)) },
                 None => td.none { span.quiet { "none" } },
             }
-            @match row.ratio().filter(|_| row.subject != Subject::Finding) {
-                Some(ratio) => td.num data-v=(ratio) { (ratio_in_words(ratio)) },
-                None if row.before == Some(0.0) && row.subject != Subject::Finding => td.num { "new" },
-                None => td.none { span.quiet { "none" } },
+            @match row.in_words() {
+                words if words.is_empty() => td.none { span.quiet { "none" } },
+                words => td.num data-v=[row.ratio()] { (words) },
             }
-            td.interval { @if let Some((from, to)) = row.interval { (bare(&signed(from))) " to " (signed(to)) } @else { (row.verdict.name()) } }
+            td.interval { @if let Some((from, to)) = row.interval { (bare(&signed(from))) " to " (signed(to)) } }
+            td.text { (row.verdict.name()) }
         }
-    }
-}
-
-/// A ratio in at most three digits.
-fn ratio_in_words(ratio: f64) -> String {
-    match ratio {
-        gone if gone <= 0.0 => "gone".to_owned(),
-        large if large >= 100.0 => format!("× {large:.0}"),
-        middle if middle >= 10.0 => format!("× {middle:.1}"),
-        small => format!("× {small:.2}"),
-    }
-}
-
-/// A finding's severity, as comparisons count it.
-fn severity(value: f64) -> &'static str {
-    match value {
-        none if none < 0.5 => "–",
-        note if note < 1.5 => "note",
-        warning if warning < 2.5 => "warning",
-        _ => "critical",
     }
 }
 
@@ -222,7 +269,7 @@ fn severity(value: f64) -> &'static str {
 fn tone(row: &Change) -> &'static str {
     let difference = row.difference().unwrap_or(0.0);
     match row.better {
-        _ if !is_sure(row) => "unsure",
+        _ if row.verdict != ChangeVerdict::BeyondNoise => "unsure",
         Better::Lower if difference > 0.0 => "worse",
         Better::Higher if difference < 0.0 => "worse",
         Better::Neither => "other",
@@ -233,11 +280,6 @@ fn tone(row: &Change) -> &'static str {
 /// The name, with a link to a flame graph of both.
 fn name(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let short = if row.name.contains('!') { stacks::short_name(&row.name) } else { row.name.clone() };
-    let is_finding = row.subject == Subject::Finding && !ctx.is_file();
-    if is_finding && row.after.is_some_and(|after| after > 0.0) {
-        let id = row.name.split(':').next().unwrap_or_default();
-        return html! { a href=(format!("{}#finding-{id}", ctx.params.kept().href("/"))) { (row.name) } };
-    }
     let metric = row.metric.filter(|_| !ctx.is_file());
     let Some(metric) = metric else { return html! { span.name title=(row.name) { (short) } } };
     let mut params =
@@ -259,8 +301,10 @@ fn name(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
 fn notes(diff: &Diff) -> Markup {
     html! {
         @if !diff.left_out.is_empty() {
-            p.loss { "Not listed, since they weigh too little: "
-                @for (at, (count, what)) in diff.left_out.iter().enumerate() { @if at > 0 { ", " } (count) " " (what) } "." }
+            details.missing {
+                summary { "Not listed, because they are too small or other rows say the same" }
+                ul { @for (count, what) in &diff.left_out { li { (count) " of: " (what) } } }
+            }
         }
         @if !diff.not_compared.is_empty() {
             details.missing { summary { "Not compared" }

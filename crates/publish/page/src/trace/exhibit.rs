@@ -2,7 +2,7 @@
 
 use model::{Tables, Trace};
 use report::Explanation;
-use runtime::StackIndex;
+use runtime::{MyCode, StackIndex};
 use stacks::{Metric, Offer, Shape, Shaping, offers};
 use std::sync::{Arc, Mutex, PoisonError};
 use timeline::{Lane, Span};
@@ -37,8 +37,8 @@ pub(crate) struct Exhibit {
 
 impl Exhibit {
     /// Explains a recording.
-    pub(crate) fn new(recording: Arc<Trace>) -> Self {
-        let index = StackIndex::new(&recording);
+    pub(crate) fn new(recording: Arc<Trace>, mine: &MyCode) -> Self {
+        let index = StackIndex::with(&recording, mine);
         let explanation = findings::explanation(&recording, &index);
         Self {
             tables: Arc::<Trace>::clone(&recording),

@@ -145,7 +145,7 @@ fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
         }
         @if ctx.kind().against.is_some() {
             nav.shows aria-label="Per" {
-                @for (id, title) in [("", "By the second"), ("request", "By request")] {
+                @for (id, title) in [("", "Per second"), ("request", "Per request")] {
                     a href=(params.with("per", id).without(&["root"]).href(ctx.path))
                         aria-current=[(value("per") == id).then_some("true")] { (title) }
                 }

@@ -61,7 +61,7 @@ pub(super) fn pauses(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "pauses",
         "Pauses",
-        "Each time the program stood still; those for the sampler (cause profiler) come last.",
+        "Each time the program was paused; those for the sampler (cause profiler) come last.",
         format!(
             "select ts_ns, dur_ns, cause from pauses where {ts} order by cause = 'profiler', dur_ns desc"
         ),

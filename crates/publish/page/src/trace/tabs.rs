@@ -232,13 +232,13 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
 ];
 
 const fn part(id: &'static str, title: &'static str, tab: &'static str) -> PartPlace {
-    PartPlace { id, title, tab }
+    PartPlace { id, title, tab, first: None }
 }
 
 /// What people call each part, and the tab that shows more of it.
 pub(super) const PARTS: &[PartPlace] = &[
-    part("requests", "Requests", "/requests"),
-    part("cpu", "Processors and samples", STACKS),
+    PartPlace { first: Some("routes"), ..part("requests", "Requests", "/requests") },
+    part("cpu", "CPU and samples", STACKS),
     part("threadpool", "Thread pool", "/threads"),
     part("contention", "Locks", "/locks"),
     part("waits", "Waits", "/locks"),

@@ -1,12 +1,16 @@
 //! The comparison as one JSON document, in the shape that scripts rely on.
 
 use model::{Kind, Trace};
-use report::{Better, Change, Diff};
+use report::{Better, Change, Diff, FindingChange, FindingState, Measured, Severity};
 use serde_json::{Value, json};
 
 /// The document.
 pub fn document(before: &Trace, after: &Trace, diff: &Diff) -> Value {
-    let changes: Vec<Value> = diff.rows.iter().map(change).collect();
+    let numbered = diff.rows.iter().enumerate();
+    let changes: Vec<Value> = numbered.map(|(at, row)| change(row, diff.first.contains(&at))).collect();
+    let findings = |state: FindingState| -> Vec<Value> {
+        diff.findings.iter().filter(|of| of.state == state).map(finding).collect()
+    };
     let not_compared: Vec<Value> =
         diff.not_compared.iter().map(|of| json!({"what": of.what, "why": of.why})).collect();
     let left_out: Vec<Value> =
@@ -14,10 +18,18 @@ pub fn document(before: &Trace, after: &Trace, diff: &Diff) -> Value {
     let requests = |of: fn((f64, f64)) -> f64| diff.requests.map(of);
     json!({
         "kind": Kind::Trace.name(),
+        "verdict": diff.verdict().name(),
+        "summary": diff.summary,
         "per": diff.basis.name(),
+        "comparisons": diff.comparisons,
         "before": side(before, diff.observed_ns.0, requests(|of| of.0), diff.pieces.0),
         "after": side(after, diff.observed_ns.1, requests(|of| of.1), diff.pieces.1),
         "caveats": diff.caveats,
+        "findings": {
+            "gone": findings(FindingState::Gone),
+            "stayed": findings(FindingState::Stayed),
+            "new": findings(FindingState::New),
+        },
         "changes": changes,
         "not_compared": not_compared,
         "left_out": left_out,
@@ -42,7 +54,23 @@ fn side(recording: &Trace, observed_ns: i64, requests: Option<f64>, pieces: usiz
     })
 }
 
-fn change(row: &Change) -> Value {
+fn finding(of: &FindingChange) -> Value {
+    let severity = |of: Option<Severity>| of.map(Severity::name);
+    let measured = |of: &Option<Measured>| {
+        of.as_ref()
+            .map(|of| json!({"name": of.name, "value": of.value, "unit": of.unit, "threshold": of.threshold}))
+    };
+    json!({
+        "id": of.id,
+        "title": of.title,
+        "severity": {"before": severity(of.severity.0), "after": severity(of.severity.1)},
+        "measured": {"before": measured(&of.measured.0), "after": measured(&of.measured.1)},
+        "reason": of.reason,
+    })
+}
+
+/// A row; `first` if it is one of those to read first.
+fn change(row: &Change, first: bool) -> Value {
     let better = match row.better {
         Better::Lower => Some("lower"),
         Better::Higher => Some("higher"),
@@ -50,6 +78,8 @@ fn change(row: &Change) -> Value {
     };
     json!({
         "subject": row.subject.name(),
+        "group": row.group().name(),
+        "first": first,
         "measure": row.measure,
         "name": row.name,
         "unit": row.unit,
@@ -60,6 +90,7 @@ fn change(row: &Change) -> Value {
         "interval": row.interval.map(|(low, high)| json!({"low": low, "high": high})),
         "p": row.p,
         "verdict": row.verdict.name(),
+        "reason": row.reason,
         "impact": row.impact,
         "better": better,
         "shares": row.shares.map(|(before, after)| json!({"before": before, "after": after})),
@@ -84,7 +115,19 @@ mod tests {
         let side = Side { recording: &recording, index: &index, report: &report, range: None };
         let diff = ::diff::compare(&side, &side, &Options { basis: Basis::Request });
         let document = document(&recording, &recording, &diff);
-        for key in ["kind", "per", "before", "after", "caveats", "changes", "not_compared", "left_out"] {
+        for key in [
+            "kind",
+            "verdict",
+            "summary",
+            "findings",
+            "per",
+            "before",
+            "after",
+            "caveats",
+            "changes",
+            "not_compared",
+            "left_out",
+        ] {
             assert!(document.get(key).is_some(), "{key}");
         }
         assert_eq!(document["per"], "duration");

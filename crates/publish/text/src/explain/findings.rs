@@ -78,7 +78,10 @@ fn place(place: &Place) -> (String, String) {
     let name = written_name(&place.frame);
     let words = match &place.request {
         Some(path) if place.frame == "?" => format!("requests of {path}"),
-        Some(path) => format!("the handler of {path}, in {name}"),
+        Some(path) if place.frame.contains("!dynamicClass.") || place.frame.contains(">b__") => {
+            format!("the handler of {path}, in {name}")
+        }
+        Some(path) => format!("{name}, in requests to {path}"),
         None => name,
     };
     (show(place.share, "share"), words)

@@ -3,7 +3,7 @@
 //! Every kind of evidence has the same document; a trace has a few fields more, among the others.
 
 use model::{Evidence, Trace};
-use report::{Explanation, Finding, List, Part, Severity};
+use report::{Explanation, Figure, Finding, List, Part, Severity};
 use serde_json::{Map, Value, json};
 
 /// The document.
@@ -66,7 +66,14 @@ fn exhibit(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
         "name": exhibit.name,
         "container": exhibit.container,
     }));
-    fields.add_of(trace, |trace| json!({"profile": trace.session.profile}));
+    fields.add_of(trace, |trace| {
+        let text = |sym| trace.strings.get(sym);
+        let others = runtime::other_processes(trace);
+        let others = others.iter().map(|row| {
+            json!({"pid": row.process, "name": text(row.name), "samples": row.samples, "events": row.events})
+        });
+        json!({"other_processes": others.collect::<Vec<_>>(), "profile": trace.session.profile})
+    });
     // A kind may have neither: what it cannot say is null.
     let has_time = trace.is_some() || exhibit.duration_ns > 0;
     let start = (trace.is_some() || !exhibit.start_utc.is_empty()).then_some(&exhibit.start_utc);
@@ -116,9 +123,24 @@ fn loss(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
             "no_rundown": trace.missing.no_rundown,
             "frames": trace.missing.frames,
             "unnamed_frames": trace.missing.unnamed_frames,
+            "limits": limits(trace),
         })
     });
     fields.0
+}
+
+fn limits(trace: &Trace) -> Vec<Value> {
+    let limits = trace.missing.limits.all().iter().map(|of| {
+        let mut object = json!({"what": of.kind.name(), "count": of.count, "limit": of.limit});
+        if let Some(samples) = of.samples {
+            object["samples"] = samples.into();
+        }
+        if let Some(text) = &of.text {
+            object["text"] = text.as_str().into();
+        }
+        object
+    });
+    limits.collect()
 }
 
 fn finding(finding: &Finding) -> Value {
@@ -152,10 +174,20 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
+/// A figure; what is usual is left out.
+pub(crate) fn figure(of: &Figure) -> Value {
+    let mut object = json!({"name": of.name, "value": of.value, "unit": of.unit, "about": of.about});
+    if of.partial {
+        object["partial"] = Value::Bool(true);
+    }
+    if let Some(source) = of.source {
+        object["source"] = source.into();
+    }
+    object
+}
+
 fn figures(part: &Part) -> Value {
-    let figures = part.figures.iter().map(|figure| {
-        json!({"name": figure.name, "value": figure.value, "unit": figure.unit, "about": figure.about})
-    });
+    let figures = part.figures.iter().map(figure);
     let figures: Vec<Value> = figures.collect();
     let lists: Vec<Value> = part.lists.iter().map(list).collect();
     json!({"figures": figures, "lists": lists, "missing": part.missing})
@@ -198,6 +230,7 @@ mod tests {
                 "pid",
                 "name",
                 "container",
+                "other_processes",
                 "profile",
                 "state",
                 "start_utc",
@@ -215,7 +248,7 @@ mod tests {
         );
         assert_eq!(
             keys(&document["loss"]),
-            ["events_lost", "truncated_at", "damage", "no_rundown", "frames", "unnamed_frames"]
+            ["events_lost", "truncated_at", "damage", "no_rundown", "frames", "unnamed_frames", "limits"]
         );
         assert_eq!(document["loss"]["truncated_at"], Value::Null);
         assert_eq!(document["loss"]["damage"], json!([]));

@@ -6,7 +6,8 @@
 use crate::page::Page;
 use report::Part;
 
-/// Figures of a part with their words, in the order in which they are printed. `{}` stands for the value.
+/// Figures of a part with their words, in the order in which they are printed. `{}` stands for the value, `{name}` for that
+/// of another figure of the part; without that the words are not printed.
 type Words = &'static [(&'static str, &'static str)];
 
 const REQUESTS: Words = &[
@@ -15,10 +16,11 @@ const REQUESTS: Words = &[
     ("p50", "p50 {}"),
     ("p90", "p90 {}"),
     ("p99", "p99 {}"),
-    ("max", "at most {}"),
+    ("max", "max {}"),
     ("p50.middle", "p50 about {}"),
     ("p99.middle", "p99 about {}"),
     ("p99.highest", "highest p99 of a second {}"),
+    ("queue.wait", "before that {} on average in the pool's queue"),
     ("failed", "{} failed"),
     ("unfinished", "{} unfinished"),
 ];
@@ -27,16 +29,19 @@ const CPU: Words = &[
     ("running", "{} running"),
     ("waiting", "{} waiting"),
     ("external", "{} outside managed code"),
-    ("cpu.share", "{} of the machine"),
-    ("cores", "{} processors in use"),
+    ("cpu.share", "{} of its limit of {allowed.quota}"),
+    ("cpu.share", "{} of the {allowed.set} that it may run on"),
+    ("cpu.share", "{} of the machine's {allowed.machine}"),
+    ("throttled.share", "throttled in {} of the periods"),
+    ("cores", "{} CPU cores in use"),
 ];
 const THREADPOOL: Words = &[
     ("workers.first", "workers {} at first"),
     ("workers.last", "{} at last"),
-    ("workers.max", "{} at most"),
+    ("workers.max", "max {}"),
     ("adjustments", "{} adjustments"),
     ("throughput.mean", "throughput {}"),
-    ("throughput.max", "at most {}"),
+    ("throughput.max", "max {}"),
 ];
 const CONTENTION: Words = &[
     ("count", "{} waits"),
@@ -62,13 +67,13 @@ const GC_PAUSES: Words =
     &[("pause.total", "pauses {}"), ("pause.share", "{} of the time"), ("pause.max", "longest {}")];
 const GC_HEAP: Words = &[
     ("heap.after", "heap {} after the last"),
-    ("heap.max", "{} at most"),
+    ("heap.max", "max {}"),
     ("gen2.bytes", "gen2 {}"),
     ("loh.bytes", "large objects {}"),
     ("promoted", "promoted {}"),
 ];
 const ALLOCATION: Words = &[("rate", "{}"), ("bytes", "{}"), ("samples", "from {} sampled allocations")];
-const EXCEPTIONS: Words = &[("count", "{} thrown"), ("rate", "{}")];
+const EXCEPTIONS: Words = &[("count", "{} thrown"), ("within", "all within {}"), ("rate", "{}")];
 const JIT: Words =
     &[("count", "{} methods"), ("time.total", "{} over all threads"), ("native", "{} of code")];
 const SPANS: Words = &[("count", "{} spans")];

@@ -1,0 +1,109 @@
+//! What the user says is their own code: `--my`, or the configuration.
+//!
+//! The configuration is `casebook/config.toml` in `$XDG_CONFIG_HOME`, by default `~/.config`. It need not be there. One
+//! that cannot be read is an error with its file and line, never passed over.
+
+use anyhow::{Context, Result, ensure};
+use runtime::MyCode;
+use serde::Deserialize;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// No configuration is longer.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Options of commands that tell the user's code from others'.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Mine {
+    /// What is your code: a module, namespace or type, with * and ? (repeatable). Nothing else counts as yours then.
+    /// Default: key `my` of ~/.config/casebook/config.toml, else whatever is not the runtime's or a known package's
+    #[arg(long = "my", value_name = "PATTERN")]
+    my: Vec<String>,
+}
+
+/// The user's configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// Patterns of what is the user's code.
+    #[serde(default)]
+    my: Vec<String>,
+}
+
+impl Mine {
+    /// The user's word on what is theirs.
+    pub(crate) fn code(&self) -> Result<MyCode> {
+        if self.my.is_empty() {
+            let file = config_file(std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME"));
+            file.map_or_else(|| Ok(MyCode::default()), |file| configured(&file))
+        } else {
+            MyCode::new(&self.my).context("--my")
+        }
+    }
+}
+
+/// Where the configuration is looked for. A relative folder is none, as the specification of XDG says.
+fn config_file(config_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let absolute = |folder: OsString| Some(PathBuf::from(folder)).filter(|folder| folder.is_absolute());
+    let folder = config_home
+        .and_then(absolute)
+        .or_else(|| home.and_then(absolute).map(|home| home.join(".config")))?;
+    Some(folder.join("casebook").join("config.toml"))
+}
+
+/// What a configuration says; nothing if there is none.
+fn configured(file: &Path) -> Result<MyCode> {
+    let known = match std::fs::metadata(file) {
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(MyCode::default());
+        }
+        known => known.with_context(|| file.display().to_string())?,
+    };
+    ensure!(known.is_file(), "{}: expected a file with settings", file.display());
+    ensure!(known.len() <= MOST_BYTES, "{}: longer than {MOST_BYTES} bytes", file.display());
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let line_of = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+    let config: Config = toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(span.start));
+        anyhow::anyhow!("{}:{line}: {}", file.display(), error.message())
+    })?;
+    let line = text.find("my").map_or(1, line_of);
+    MyCode::new(&config.my).with_context(|| format!("{}:{line}: my", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_where_xdg_says_and_a_relative_place_is_none() {
+        let check = |config: Option<&str>, home: Option<&str>, expected: Option<&str>| {
+            let found = config_file(config.map(OsString::from), home.map(OsString::from));
+            assert_eq!(found.as_deref(), expected.map(Path::new));
+        };
+        check(Some("/c"), Some("/users/a"), Some("/c/casebook/config.toml"));
+        check(None, Some("/users/a"), Some("/users/a/.config/casebook/config.toml"));
+        check(Some("relative"), Some("/users/a"), Some("/users/a/.config/casebook/config.toml"));
+        check(None, None, None);
+    }
+
+    #[test]
+    fn a_broken_configuration_is_an_error_with_its_file_and_line_and_none_is_fine() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        assert!(configured(&file).unwrap().is_empty());
+        let check = |text: &str, line: usize, about: &str| {
+            std::fs::write(&file, text).unwrap();
+            let error = format!("{:#}", configured(&file).unwrap_err());
+            assert!(error.contains(&format!("config.toml:{line}:")) && error.contains(about), "{error}");
+        };
+        check("# mine\nmy = [\"Orders.*\"\n", 2, "");
+        check("# mine\nmine = [\"Orders.*\"]\n", 2, "mine");
+        check("\n\nmy = \"Orders.*\"\n", 3, "");
+        check("my = [\"\"]\n", 1, "no pattern");
+        std::fs::write(&file, "my = [\"Orders.*\", \"Billing.*\"]\n").unwrap();
+        assert!(!configured(&file).unwrap().is_empty());
+    }
+}

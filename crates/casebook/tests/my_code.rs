@@ -1,0 +1,72 @@
+//! Whose code is the user's: `--my` and the configuration, through the program.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const LOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/lock.nettrace.zst");
+
+/// Runs the program with a configuration in a folder of its own.
+fn run(home: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    command.args(words).env("XDG_CONFIG_HOME", home).env_remove("HOME").output().unwrap()
+}
+
+/// The methods that the figures name as the service's own.
+fn user_code(home: &Path, options: &[&str]) -> Vec<String> {
+    let words = [["explain", LOCK, "--topic", "cpu", "--format", "json"].as_slice(), options].concat();
+    let output = run(home, &words);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = document["topics"][0].to_string();
+    let names = text.split('"').filter(|text| text.starts_with("orders!"));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn what_the_user_says_is_theirs_reaches_the_figures_and_nothing_else_counts() {
+    let home = tempfile::tempdir().unwrap();
+    let usual = run(home.path(), &["explain", LOCK, "--figures"]);
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let theirs = run(home.path(), &["explain", LOCK, "--figures", "--my", "Microsoft.AspNetCore.*"]);
+    assert!(usual.status.success() && theirs.status.success());
+    let own = |page: &str| {
+        page.lines().skip_while(|line| !line.contains("own method")).take(6).collect::<Vec<_>>().join("\n")
+    };
+    assert_ne!(own(&text(&usual)), own(&text(&theirs)));
+    assert!(own(&text(&theirs)).contains("AspNetCore"), "{}", text(&theirs));
+    // The configuration says the same, and an option stands before it.
+    let folder = home.path().join("casebook");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("config.toml"), "my = [\"Microsoft.AspNetCore.*\"]\n").unwrap();
+    let configured = run(home.path(), &["explain", LOCK, "--figures"]);
+    assert_eq!(text(&configured), text(&theirs));
+    assert!(user_code(home.path(), &["--my", "Nobody.*"]).is_empty());
+}
+
+#[test]
+fn a_broken_configuration_is_told_with_its_file_and_line_by_every_command_that_uses_it() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("casebook");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("config.toml"), "# mine\nmy = [\n").unwrap();
+    let out = home.path().join("page.html");
+    let commands: [&[&str]; 4] = [
+        &["explain", LOCK],
+        &["diff", LOCK, LOCK],
+        &["open", LOCK, "--no-browser"],
+        &["export", LOCK, "--to", "html", "-o", out.to_str().unwrap()],
+    ];
+    for words in commands {
+        let output = run(home.path(), words);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {error}");
+        assert!(
+            error.contains("casebook/config.toml:2:") || error.contains("casebook/config.toml:3:"),
+            "{error}"
+        );
+    }
+    assert!(!out.exists());
+}

@@ -1,0 +1,132 @@
+//! Stacks that the runtime cut: it keeps the innermost frames, so the ones that say what the thread is for are missing.
+//!
+//! A stack of exactly as many frames as the runtime keeps is cut, unless its outermost frame is one that whole stacks
+//! begin with. A recording with longer stacks comes from another writer, with limits of its own.
+
+use model::{LimitKind, NO_ID, RUNTIME_FRAMES, Sym, Trace};
+use rustc_hash::FxHashSet;
+
+/// Where threads begin, by type and method: a recording may have no whole stack of such a thread.
+const STARTS: [(&str, &str); 4] = [
+    ("System.Threading.Thread", "StartCallback"),
+    ("System.Threading.Thread+StartHelper", "Run"),
+    ("System.Threading.ThreadHelper", "ThreadStart"),
+    ("System.Threading._ThreadPoolWaitCallback", "PerformWaitCallback"),
+];
+
+/// Finds them, and counts them and the samples that have them.
+pub(crate) fn find(recording: &mut Trace) {
+    let stacks = &recording.stacks;
+    if stacks.depth.iter().any(|depth| *depth >= RUNTIME_FRAMES) {
+        return;
+    }
+    let last = RUNTIME_FRAMES.saturating_sub(1);
+    if !stacks.depth.contains(&last) {
+        return;
+    }
+    let outermost = outermost_frames(recording);
+    let mut used = vec![false; stacks.len()];
+    for stack in recording.events.stack.iter().filter(|stack| **stack != NO_ID) {
+        if let Some(place) = used.get_mut(*stack as usize) {
+            *place = true;
+        }
+    }
+    let mut starts: FxHashSet<u32> = FxHashSet::default();
+    for (node, depth) in stacks.depth.iter().enumerate() {
+        if *depth < last && used.get(node) == Some(&true) {
+            // Addresses without a name share a frame, so it says nothing.
+            starts.extend(outermost.get(node).filter(|frame| is_named(recording, **frame)));
+        }
+    }
+    let mut cut = Vec::new();
+    for (node, depth) in stacks.depth.iter().enumerate() {
+        let Some(frame) = outermost.get(node).filter(|_| *depth == last && used.get(node) == Some(&true))
+        else {
+            continue;
+        };
+        if !starts.contains(frame) && !is_start(recording, *frame) {
+            cut.extend(u32::try_from(node).ok());
+        }
+    }
+    recording.stacks.cut = cut;
+    if recording.stacks.cut.is_empty() {
+        return;
+    }
+    let count = |of: usize| u64::try_from(of).unwrap_or(u64::MAX);
+    let samples = recording.samples.stack.iter().filter(|stack| recording.stacks.is_cut(**stack)).count();
+    let stacks = count(recording.stacks.cut.len());
+    let limit = recording.missing.limits.of(LimitKind::Stacks);
+    (limit.count, limit.limit, limit.samples) =
+        (stacks, Some(u64::from(RUNTIME_FRAMES)), Some(count(samples)));
+}
+
+/// The outermost frame of every stack; callers come before those that they call.
+fn outermost_frames(recording: &Trace) -> Vec<u32> {
+    let stacks = &recording.stacks;
+    let mut outermost: Vec<u32> = Vec::with_capacity(stacks.len());
+    for (parent, frame) in stacks.parent.iter().zip(&stacks.frame) {
+        let of_caller = outermost.get(*parent as usize).copied();
+        outermost.push(of_caller.unwrap_or(*frame));
+    }
+    outermost
+}
+
+fn is_named(recording: &Trace, frame: u32) -> bool {
+    recording.frames.method.get(frame as usize).is_some_and(|sym| *sym != Sym::NONE)
+}
+
+fn is_start(recording: &Trace, frame: u32) -> bool {
+    let frames = &recording.frames;
+    let text = |list: &[Sym]| list.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
+    let (class, method) = (text(&frames.declaring_type), text(&frames.method));
+    STARTS.contains(&(class, method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{EventKind, Frame};
+
+    /// A recording with stacks of so many frames each, all but the outermost alike.
+    fn with_stacks(stacks: &[(&str, u32)]) -> Trace {
+        let mut recording = Trace::default();
+        let none = Sym::NONE;
+        recording.events.add_kind(EventKind { provider: none, name: none, id: 0, version: 0 });
+        for (outermost, frames) in stacks {
+            let mut stack = NO_ID;
+            for at in 0..*frames {
+                let method = recording.strings.intern(if at == 0 { outermost } else { "Recurse" });
+                let frame = Frame {
+                    module: none,
+                    declaring_type: none,
+                    method,
+                    signature: none,
+                    name: method,
+                    tier: none,
+                };
+                let known = recording.frames.name.iter().position(|name| *name == method);
+                let frame =
+                    known.map_or_else(|| recording.frames.push(frame), |at| u32::try_from(at).unwrap());
+                stack = recording.stacks.child(stack, frame);
+            }
+            recording.events.stack.push(stack);
+        }
+        find(&mut recording);
+        recording
+    }
+
+    fn check(stacks: &[(&str, u32)], expected: usize) {
+        let recording = with_stacks(stacks);
+        let count = recording.missing.limits.get(LimitKind::Stacks).map_or(0, |limit| limit.count);
+        assert_eq!((recording.stacks.cut.len(), count), (expected, expected as u64), "{stacks:?}");
+    }
+
+    #[test]
+    fn a_stack_of_as_many_frames_as_are_kept_is_cut_unless_threads_begin_so() {
+        check(&[("Start", 20), ("Inner", 100)], 1);
+        check(&[("Start", 20), ("Start", 100)], 0);
+        check(&[("Start", 20), ("Inner", 99)], 0);
+        // No runtime that keeps 100 frames wrote the other stack.
+        check(&[("Start", 20), ("Inner", 100), ("Start", 101)], 0);
+    }
+}

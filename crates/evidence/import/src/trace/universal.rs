@@ -1,0 +1,259 @@
+//! What `dotnet-trace collect-linux` tells of a machine: the memory of its processes, and what its CPUs ran.
+//!
+//! `Universal.System` says which files and which generated code lie where in a process, and since when; the names of code
+//! (symbols) belong to a mapping and come in any order, also after the samples. `Universal.Events` has the samples: the
+//! event `cpu` is a thread that a CPU ran. Everything is kept as it comes and put in order once, when all is read.
+//!
+//! See `memory` for how addresses are looked up in it.
+
+use super::builder::{Builder, Seen};
+use super::kinds::MOST_NAME;
+use super::methods::NEVER;
+use base::bytes::{Cursor, ReadError};
+use model::{SampleRow, Sym};
+use nettrace::Event;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+pub(crate) const SYSTEM: &str = "Universal.System";
+pub(crate) const EVENTS: &str = "Universal.Events";
+/// The event of `Universal.Events` that is a sample of a CPU. Its number differs from file to file.
+pub(crate) const CPU_SAMPLE: &str = "cpu";
+
+const UNREADABLE: &str = "event of a process's memory that cannot be read";
+const REVERSED: &str = "mapping that ends before it begins: not used";
+const TOO_MANY_MAPPINGS: &str = "mapping beyond the million that are kept: not used";
+const TOO_MANY_SYMBOLS: &str = "symbol beyond the four million that are kept: not used";
+const SEVERAL_SAMPLES: &str = "CPU sample that stands for another number than one: counted as one";
+
+/// Mappings that are kept: a machine of a thousand processes has some hundred thousand.
+const MOST_MAPPINGS: usize = 1 << 20;
+/// Symbols that are kept: those of mappings that were sampled, some ten thousand for each service.
+const MOST_SYMBOLS: usize = 4 << 20;
+
+/// Which mapping: its number is unique in a file.
+pub(crate) type MappingKey = (u32, u64);
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mapping {
+    pub(crate) process: u32,
+    pub(crate) key: MappingKey,
+    pub(crate) start: u64,
+    pub(crate) last: u64,
+    pub(crate) loaded_ns: i64,
+    pub(crate) unloaded_ns: i64,
+    pub(crate) file: Text,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Symbol {
+    pub(crate) mapping: MappingKey,
+    pub(crate) start: u64,
+    pub(crate) last: u64,
+    pub(crate) told_ns: i64,
+    pub(crate) name: Text,
+    pub(crate) offset: u64,
+}
+
+/// Where a text lies among those that were kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text {
+    at: usize,
+    len: u32,
+}
+
+/// What was told of the memory of all processes, as it came.
+#[derive(Debug, Default)]
+pub(crate) struct Spaces {
+    pub(crate) mappings: Vec<Mapping>,
+    /// Mappings that were told of: another stream tells of them again.
+    seen: FxHashSet<(u32, MappingKey, u64, u64)>,
+    /// Mappings that are there, of each process.
+    live: FxHashMap<u32, Vec<usize>>,
+    pub(crate) symbols: Vec<Symbol>,
+    texts: Vec<u8>,
+    file: u32,
+    pub(crate) cpu_samples: u64,
+}
+
+impl Spaces {
+    /// Begins a stream: mappings are numbered anew.
+    pub(crate) fn begin_stream(&mut self) {
+        self.file = self.file.saturating_add(1);
+    }
+
+    /// Whether symbols were told of.
+    pub(crate) fn has_symbols(&self) -> bool {
+        !self.symbols.is_empty()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Text {
+        let bytes = shortened_bytes(bytes);
+        let at = self.texts.len();
+        self.texts.extend_from_slice(bytes);
+        Text { at, len: u32::try_from(bytes.len()).unwrap_or(0) }
+    }
+
+    pub(crate) fn text(&self, of: Text) -> String {
+        let bytes = self.texts.get(of.at..of.at.saturating_add(of.len as usize)).unwrap_or_default();
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    fn mapping(&mut self, process: u32, ns: i64, payload: &[u8]) -> Result<Option<&'static str>, ReadError> {
+        let mut cursor = Cursor::new(payload, 0);
+        let key = (self.file, cursor.varu64("Id")?);
+        let (start, last) = (cursor.varu64("StartAddress")?, cursor.varu64("EndAddress")?);
+        cursor.varu64("FileOffset")?;
+        let file = text16(&mut cursor, "FileName")?;
+        if last < start {
+            return Ok(Some(REVERSED));
+        }
+        if self.mappings.len() >= MOST_MAPPINGS {
+            return Ok(Some(TOO_MANY_MAPPINGS));
+        }
+        if self.seen.insert((process, key, start, last)) {
+            let file = self.keep(file);
+            self.live.entry(process).or_default().push(self.mappings.len());
+            let (loaded_ns, unloaded_ns) = (ns, NEVER);
+            self.mappings.push(Mapping { process, key, start, last, loaded_ns, unloaded_ns, file });
+        }
+        Ok(None)
+    }
+
+    fn symbol(&mut self, ns: i64, payload: &[u8], offset: u64) -> Result<Option<&'static str>, ReadError> {
+        let mut cursor = Cursor::new(payload, 0);
+        cursor.varu64("Id")?;
+        let mapping = (self.file, cursor.varu64("MappingId")?);
+        let (start, last) = (cursor.varu64("StartAddress")?, cursor.varu64("EndAddress")?);
+        let name = text16(&mut cursor, "Name")?;
+        if self.symbols.len() >= MOST_SYMBOLS {
+            return Ok(Some(TOO_MANY_SYMBOLS));
+        }
+        let name = self.keep(name);
+        self.symbols.push(Symbol { mapping, start, last, told_ns: ns, name, offset });
+        Ok(None)
+    }
+
+    /// A process ended: its number may be given to another one.
+    pub(crate) fn exit(&mut self, process: u32, ns: i64) {
+        for at in self.live.remove(&process).unwrap_or_default() {
+            if let Some(mapping) = self.mappings.get_mut(at) {
+                mapping.unloaded_ns = ns;
+            }
+        }
+    }
+}
+
+/// A text as far as it is kept, with no character cut.
+fn shortened_bytes(text: &[u8]) -> &[u8] {
+    let is_inside = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let most = (0..=MOST_NAME.min(text.len())).rev().take(4).find(|at| !is_inside(at));
+    text.get(..most.unwrap_or(MOST_NAME)).unwrap_or(text)
+}
+
+/// A text behind its length in 16 bits.
+fn text16<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], ReadError> {
+    let len = usize::from(cursor.u16(what)?);
+    cursor.take(len, what)
+}
+
+impl Builder {
+    /// Takes an event about the memory of a process.
+    pub(crate) fn space_event(&mut self, event: &Event<'_>, process: u32, ns: i64) {
+        let payload = event.payload;
+        let told = match event.metadata.event_id {
+            0 | 1 => self.process_name(process, payload).map(|()| None),
+            2 => {
+                self.spaces.exit(process, ns);
+                Ok(None)
+            }
+            3 => self.spaces.mapping(process, ns, payload),
+            4 => self.spaces.symbol(ns, payload, event.offset),
+            _ => Ok(None),
+        };
+        if let Some(what) = told.unwrap_or(Some(UNREADABLE)) {
+            self.note_damage(what, event.offset);
+        }
+    }
+
+    fn process_name(&mut self, process: u32, payload: &[u8]) -> Result<(), ReadError> {
+        let mut cursor = Cursor::new(payload, 0);
+        let own_id = i64::try_from(cursor.varu64("NamespaceId")?).ok().filter(|id| *id != 0);
+        let name = String::from_utf8_lossy(text16(&mut cursor, "Name")?).into_owned();
+        self.processes.name(process, &name, own_id);
+        Ok(())
+    }
+
+    /// A thread that a CPU ran. Whether in managed code follows from its stack, at the end.
+    pub(crate) fn cpu_sample(&mut self, seen: &Seen<'_>) {
+        let none = Sym::NONE;
+        let state = self.recording.strings.intern("running");
+        let row = SampleRow {
+            ts_ns: seen.ns,
+            thread: seen.thread,
+            stack: seen.stack,
+            kind: none,
+            state,
+            waiting_on: none,
+        };
+        self.recording.samples.push(row);
+        self.spaces.cpu_samples = self.spaces.cpu_samples.saturating_add(1);
+        if seen.fields().int("Value").is_some_and(|value| value != 1) {
+            self.recording.lost.damage.remark(SEVERAL_SAMPLES, seen.offset);
+        }
+        if let Some(stream) = self.streams.last_mut() {
+            stream.samples += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+impl Spaces {
+    /// A mapping of a file, numbered by its process.
+    pub(crate) fn mapped(&mut self, process: u32, [start, last]: [u64; 2], ns: i64) {
+        let (key, file) = ((self.file, u64::from(process)), self.keep(b"/lib/a.so"));
+        self.live.entry(process).or_default().push(self.mappings.len());
+        let (loaded_ns, unloaded_ns) = (ns, NEVER);
+        self.mappings.push(Mapping { process, key, start, last, loaded_ns, unloaded_ns, file });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A payload of numbers below 128, then a text, then zeros.
+    fn payload(numbers: &[u8], text: &[u8]) -> Vec<u8> {
+        let len = u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes();
+        [numbers, &len, text, &[0; 4]].concat()
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_mappings_and_symbols_does_not_fill_the_memory() {
+        let mut spaces = Spaces::default();
+        let mapping = payload(&[1, 2, 3, 0], b"/lib/a.so");
+        let symbol = payload(&[1, 1, 2, 3], b"a");
+        assert_eq!(spaces.mapping(0, 5, &mapping), Ok(None));
+        assert_eq!(spaces.mapping(0, 6, &mapping), Ok(None), "another stream tells of it again");
+        assert_eq!(spaces.symbol(5, &symbol, 0), Ok(None));
+        assert_eq!((spaces.mappings.len(), spaces.symbols.len()), (1, 1));
+        let (one, name) = (spaces.mappings[0], spaces.symbols[0]);
+        spaces.mappings = vec![one; MOST_MAPPINGS];
+        spaces.symbols = vec![name; MOST_SYMBOLS];
+        let kept = spaces.texts.len();
+        assert_eq!(spaces.mapping(7, 5, &mapping), Ok(Some(TOO_MANY_MAPPINGS)));
+        assert_eq!(spaces.symbol(5, &symbol, 0), Ok(Some(TOO_MANY_SYMBOLS)));
+        assert_eq!(spaces.texts.len(), kept);
+    }
+
+    #[test]
+    fn a_long_name_is_kept_in_part_and_no_character_is_cut() {
+        let mut spaces = Spaces::default();
+        let long = "ä".repeat(30_000);
+        for (text, expected) in [(long.as_str(), 1024), (&long[..1022], 1022), ("ä", 2), ("", 0)] {
+            let kept = spaces.keep(text.as_bytes());
+            assert_eq!(spaces.text(kept), text[..expected], "{}", text.len());
+        }
+        let kept = spaces.keep(&[0x80; 5_000]);
+        assert_eq!(spaces.text(kept).chars().count(), 1024, "no text at all");
+    }
+}

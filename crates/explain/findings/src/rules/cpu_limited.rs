@@ -1,0 +1,311 @@
+//! The service wants more CPU than it gets.
+
+use crate::facts::{Facts, percent, said};
+use crate::hostfacts::{CpuSupply, PauseParts, Throttling, host_rows, throttling};
+use crate::places::in_place;
+use crate::rule::{Found, Need, Rule, Threshold};
+use model::LimitedBy;
+use report::{Measured, Severity, View};
+use runtime::allowance_in_words;
+
+const THROTTLED: Threshold = Threshold {
+    name: "share of the periods in which the control group stopped the service",
+    value: 0.25,
+    unit: "share",
+    source: "kubernetes-mixin's alert CPUThrottlingHigh is from 25 % on. This and the next, or all of those below, must pass",
+};
+const STOPPED: Threshold = Threshold {
+    name: "stopped by its CPU limit, for each second",
+    value: 50.0,
+    unit: "ms",
+    source: "half a period of 100 ms in every second: more than one request in twenty meets a stop",
+};
+const PRESSURE: Threshold = Threshold {
+    name: "share of the time in which a process on the machine waited for a CPU core",
+    value: 0.6,
+    unit: "share",
+    source: "the kernel's pressure stall information; measured: at most 30 % on a machine with room",
+};
+const GETS: Threshold = Threshold {
+    name: "share of its CPU that the service did not get",
+    value: 0.5,
+    unit: "share",
+    source: "from half on others have more of the CPU than the service; its own threads cannot cause that",
+};
+const WANTS: Threshold = Threshold {
+    name: "time that its threads were ready and waited for a core, over the time that they ran",
+    value: 2.0,
+    unit: "",
+    source: "everything that computes takes three times as long. Its own threads wait for each other too, so the next must pass as well",
+};
+const PER_REQUEST: Threshold = Threshold {
+    name: "this wait for each request",
+    value: 1.0,
+    unit: "ms",
+    source: "measured: 0.3 ms in healthy services whose load generator uses half of the machine, 3 to 4 ms beside eight busy loops on two cores",
+};
+/// Where requests are not known: so much of its CPU must be missing, and so much more be wanted.
+const WITHOUT_REQUESTS: (f64, f64) = (0.7, 4.0);
+/// Others that use so much of the machine are worth a note, if they keep the service waiting at all.
+const FULL: f64 = 0.8;
+/// Fewer threads that wait on average are too few to notice.
+const FEWEST_WAITING: f64 = 0.5;
+/// Fewer periods are a moment's.
+const FEWEST_PERIODS: f64 = 10.0;
+/// From so many throttled periods on it is worth a note.
+const SOME_THROTTLED: f64 = 0.05;
+/// Twice the harm in each of both is critical.
+const MUCH_THROTTLED: (f64, f64) = (0.5, 100.0);
+/// Where the kernel did not count who waits, the collector's threads show it: stops of the program in which they did not
+/// run, as a share of the time, and of all stops.
+const STALLED: (f64, f64) = (0.05, 0.5);
+
+pub(super) const RULE: Rule = Rule {
+    id: "cpu-limited",
+    about: "the service wants more CPU than it gets: throttled by its control group, or the machine is under CPU pressure from others",
+    needs: &[Need::Host],
+    thresholds: &[THROTTLED, STOPPED, PRESSURE, GETS, WANTS, PER_REQUEST],
+    silent: "where the service uses all the CPU that it may use and nobody takes it away: then its own work is the limit \
+             (`cpu-hot-path`), and for pressure that its own threads make",
+    why: "A CPU limit is a quota for each period, mostly of 100 ms. A process with several threads may use it up in a part of the \
+          period, and then all its threads are stopped until the next one: requests, the GC, timers. The average over a second \
+          looks idle. On a machine that others keep busy, each thread that is ready waits for its turn instead. Either way all \
+          times grow, also those of what is not slow itself: a GC pause lasts until the GC's threads have run.",
+    tries: &[
+        "Raise the CPU limit, or remove it and keep the request: the time that it is stopped in each second says how much is missing",
+        "If the limit is to stay, let fewer requests compute at once: a concurrency limiter on the busiest route, `MaxDegreeOfParallelism` in parallel loops",
+        "The runtime counts more cores than the limit allows, so it runs too many threads: set `DOTNET_PROCESSOR_COUNT` to the limit, rounded up, and start the service anew",
+        "Server GC has a heap and a thread for each core that it counts: set `DOTNET_GCHeapCount` to the limit, rounded up",
+        "Find who uses the CPU (`top`, `pidstat`, `systemd-cgtop`), and move it, or give the service a share of its own: CPU weights, a set of cores, another machine",
+        "Use less CPU: the methods with most samples are in the tab Stacks. Other findings, on the GC or locks, may be effects of the missing CPU",
+    ],
+    verify: "Record the same load again: `throttled.periods` over `periods`, and `process.cpu.waited`, in the table `host`.",
+    view: View { tab: "/sql", params: &[] },
+    before: &[
+        "gc-pauses",
+        "threadpool-queue-flood",
+        "lock-contention",
+        "cpu-hot-path",
+        "startup-jit",
+        "slow-dependency",
+        "db-pool-exhausted",
+        "finalizer-backlog",
+        "logging-flood",
+    ],
+    absorbs: &[],
+    check,
+};
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    by_limit(facts).or_else(|| by_others(facts))
+}
+
+/// Stopped by the limit of its control group.
+fn by_limit(facts: &Facts<'_>) -> Option<Found> {
+    let Throttling { periods, share, stopped } = throttling(facts)?;
+    let stopped_ms = stopped * 1e3;
+    if periods < FEWEST_PERIODS || share < SOME_THROTTLED {
+        return None;
+    }
+    let hurts = share >= THROTTLED.value && stopped_ms >= STOPPED.value;
+    let much = share >= MUCH_THROTTLED.0 && stopped_ms >= MUCH_THROTTLED.1;
+    let places = facts.places(|group| facts.is_busy(group)).top(facts.recording);
+    let allowance = facts.recording.allowance().filter(|of| of.by == LimitedBy::Quota);
+    let limit = allowance.map_or_else(|| "its CPU limit".to_owned(), allowance_in_words);
+    let title = format!(
+        "The service is throttled at {limit}: stopped in {} of the periods, {} ms of each second; most of its CPU is used{}",
+        percent(share),
+        said(stopped_ms),
+        in_place(&places)
+    );
+    let title =
+        if places.is_empty() { title.split(';').next().unwrap_or_default().to_owned() } else { title };
+    let mut measured = vec![THROTTLED.measured(share), STOPPED.measured(stopped_ms)];
+    if let Some(used) = CpuSupply::of(facts).map(|supply| supply.used) {
+        measured.push(Measured {
+            name: "CPU cores used, on average",
+            value: used,
+            unit: "cores",
+            threshold: None,
+        });
+    }
+    let names = [
+        "limit.cpu",
+        "periods",
+        "throttled.periods",
+        "throttled.time",
+        "process.cpu.user",
+        "process.cpu.system",
+    ];
+    Some(Found {
+        title,
+        severity: match () {
+            () if much => Severity::Critical,
+            () if hurts => Severity::Warning,
+            () => Severity::Note,
+        },
+        score: (0.6 + share * 0.39).min(0.97),
+        measured,
+        places,
+        evidence: vec![host_rows(facts, &names)],
+    })
+}
+
+/// Waiting for a core that others use.
+fn by_others(facts: &Facts<'_>) -> Option<Found> {
+    let supply = CpuSupply::of(facts)?;
+    let missing = 1.0 - supply.used / supply.allowance.cores;
+    // What others use is known where the machine's CPU time was read; if not, the pressure is of someone.
+    let from_others = supply.others.is_none_or(|others| others >= GETS.value * supply.machine * 0.8);
+    if supply.pressure < PRESSURE.value || missing < GETS.value || !from_others {
+        return None;
+    }
+    let waiting = supply.waiting.unwrap_or(0.0);
+    let over = waiting / supply.used.max(0.01);
+    let per_request = facts.requests.filter(|work| work.count > 0.0);
+    let per_request = per_request.map(|work| waiting * facts.seconds() / work.count * 1e3);
+    let is_felt = per_request.map_or_else(
+        || missing >= WITHOUT_REQUESTS.0 && over >= WITHOUT_REQUESTS.1,
+        |millis| millis >= PER_REQUEST.value,
+    );
+    let is_kept_waiting = over >= WANTS.value && waiting >= FEWEST_WAITING && is_felt;
+    let parts = PauseParts::of(facts).filter(|_| !supply.is_counted);
+    let stalled = parts.map_or(0.0, |of| of.stalled() / 1e3 / facts.seconds());
+    let is_stalled = stalled >= STALLED.0 && parts.is_some_and(|of| of.stalled() >= STALLED.1 * of.paused);
+    let hurts = is_kept_waiting || is_stalled;
+    let is_full = supply.others.is_some_and(|others| others >= FULL * supply.machine);
+    if !hurts && (!is_full || over < WANTS.value) {
+        return None;
+    }
+    let others = supply.others.map_or_else(
+        || "others keep the machine busy".to_owned(),
+        |others| format!("others use {} of the machine's {} CPU cores", said(others), said(supply.machine)),
+    );
+    let harm = if !hurts {
+        format!("its threads wait {} times as long as they run, which requests hardly feel yet", said(over))
+    } else if is_kept_waiting {
+        format!(
+            "{} threads of the service are ready and wait for a core, while it gets {}",
+            said(waiting),
+            said(supply.used)
+        )
+    } else {
+        format!(
+            "the GC's threads do not run for {} of the time, while the program waits for them",
+            percent(stalled)
+        )
+    };
+    let mut measured = vec![PRESSURE.measured(supply.pressure), GETS.measured(missing)];
+    if is_kept_waiting || !hurts {
+        measured.push(WANTS.measured(over));
+        measured.extend(per_request.map(|millis| PER_REQUEST.measured(millis)));
+    }
+    let mut names = vec!["pressure.cpu.some", "load.1m", "cores", "process.cpu.user", "process.cpu.system"];
+    names.extend(supply.is_counted.then_some("process.cpu.waited"));
+    names.extend(supply.others.map(|_| "machine.cpu"));
+    Some(Found {
+        title: format!("The machine is short of CPU: {others}; {harm}"),
+        severity: match () {
+            () if !hurts => Severity::Note,
+            () if over >= 2.0 * WANTS.value && waiting >= 1.0 => Severity::Critical,
+            () => Severity::Warning,
+        },
+        score: (0.6 + 0.3 * missing + (over / 40.0).min(0.07)).min(0.97),
+        measured,
+        places: facts.places(|group| facts.is_busy(group)).top(facts.recording),
+        evidence: vec![host_rows(facts, &names)],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// A service on two cores, and what its host counts in each of ten seconds: name and growth.
+    fn scene(levels: &[(&str, f64)], counts: &[(&str, f64)]) -> Scene {
+        let mut scene = Scene::new();
+        scene.host("cores", |_| 2.0);
+        for (name, level) in levels {
+            scene.host(name, |_| *level);
+        }
+        for (name, growth) in counts {
+            scene.host(name, |second| 5.0 + second * growth);
+        }
+        scene
+    }
+
+    #[test]
+    fn a_service_that_its_limit_stops_is_told_so() {
+        let check = |throttled: f64, stopped: f64, expected: Option<Severity>| {
+            let counts = [
+                ("periods", 10.0),
+                ("throttled.periods", throttled),
+                ("throttled.time", stopped),
+                ("process.cpu.user", 0.3),
+                ("process.cpu.system", 0.1),
+            ];
+            let found = scene(&[("limit.cpu", 0.5)], &counts).says(&RULE);
+            assert_eq!(found.map(|of| of.0), expected, "{throttled} of 10, {stopped} s");
+        };
+        check(6.5, 0.24, Some(Severity::Critical));
+        check(3.0, 0.08, Some(Severity::Warning));
+        // A limit that is met now and then.
+        check(1.0, 0.01, Some(Severity::Note));
+        check(3.0, 0.01, Some(Severity::Note));
+        check(0.2, 0.01, None);
+    }
+
+    /// Pressure, CPU of the service and of the whole machine, and its threads that wait.
+    fn under_pressure(pressure: f64, used: f64, machine: f64, waiting: f64) -> Option<Severity> {
+        let counts = [
+            ("pressure.cpu.waited", pressure),
+            ("process.cpu.user", used),
+            ("process.cpu.system", 0.0),
+            ("machine.cpu", machine),
+            ("process.cpu.waited", waiting),
+        ];
+        scene(&[], &counts).says(&RULE).map(|of| of.0)
+    }
+
+    #[test]
+    fn a_machine_that_others_keep_busy_is_told_by_what_the_service_waits() {
+        assert_eq!(under_pressure(0.94, 0.4, 2.0, 2.5), Some(Severity::Critical));
+        assert_eq!(under_pressure(0.9, 0.3, 2.0, 1.3), Some(Severity::Critical));
+        // Without requests it takes more.
+        assert_eq!(under_pressure(0.9, 0.3, 2.0, 0.8), Some(Severity::Note));
+    }
+
+    #[test]
+    fn what_a_request_waits_for_a_core_tells_a_starved_service_from_a_fast_one_beside_its_load_generator() {
+        let check = |used: f64, waiting: f64, requests: f64, expected: Option<Severity>| {
+            let counts = [
+                ("pressure.cpu.waited", 0.9),
+                ("process.cpu.user", used),
+                ("process.cpu.system", 0.0),
+                ("machine.cpu", 1.9),
+                ("process.cpu.waited", waiting),
+            ];
+            let mut scene = scene(&[], &counts);
+            scene.meter("http.server.request.duration", requests, 5.0, "");
+            assert_eq!(scene.says(&RULE).map(|of| of.0), expected, "{waiting} over {used} for {requests}");
+        };
+        check(0.47, 4.48, 12_970.0, Some(Severity::Critical));
+        check(0.4, 1.2, 4_000.0, Some(Severity::Warning));
+        check(0.8, 2.3, 89_390.0, None);
+        // Little work, which the kernel lets go first, on a machine that is full of others'.
+        check(0.08, 0.32, 4_000.0, Some(Severity::Note));
+    }
+
+    #[test]
+    fn a_service_that_uses_the_machine_itself_is_not_limited_by_others() {
+        // Eight threads of its own on two cores.
+        assert_eq!(under_pressure(1.0, 1.9, 2.0, 6.0), None);
+        // Beside its load generator.
+        assert_eq!(under_pressure(0.9, 0.9, 2.0, 0.9), None);
+        // The machine is full, and the service has nothing to do.
+        assert_eq!(under_pressure(0.98, 0.02, 2.0, 0.03), None);
+        // A machine with room, whose threads wait a moment each time they wake up.
+        assert_eq!(under_pressure(0.2, 0.1, 0.6, 0.6), None);
+    }
+}

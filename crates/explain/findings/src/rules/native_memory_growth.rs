@@ -1,0 +1,290 @@
+//! Resident memory grows, and the managed heap does not.
+
+use crate::facts::{Facts, bytes, known, percent, real};
+use crate::gcfacts::{allocated, rows};
+use crate::hostfacts::{Growth, host_rows};
+use crate::rule::{Found, Need, Rule, Threshold};
+use report::{EvidenceRows, Measured, Severity, View};
+use runtime::metered;
+
+const GROWTH: Threshold = Threshold {
+    name: "growth of resident memory beyond what the managed heap can have taken",
+    value: 50e6,
+    unit: "B",
+    source: "measured: at most 25 MB in healthy services under load, most of it in their first seconds; code, stacks and buffers end there",
+};
+const RELATIVE: Threshold = Threshold {
+    name: "this growth over what was resident at first",
+    value: 0.15,
+    unit: "share",
+    source: "resident memory that moves by a tenth comes and goes",
+};
+const STEADY: Threshold = Threshold {
+    name: "share of pairs of readings between which it grew",
+    value: 0.9,
+    unit: "share",
+    source: "Kendall's tau of 0.8: it grows nearly all the time",
+};
+/// What fills up ends, and what has only just begun is no trend: so much of the growth must come in the later half of the
+/// time, from and to.
+const LATER: (f64, f64) = (0.3, 0.75);
+/// What the runtime keeps of events until they are read is in the process too: at most the recorder's usual buffer, and
+/// hardly more than half of what was read.
+const EVENT_BUFFERS: (f64, f64) = (256e6, 0.5);
+/// A shorter time shows no trend.
+const SHORTEST_SECONDS: f64 = 5.0;
+/// From so much a second on it will not be long.
+const FAST: f64 = 5e6;
+
+pub(super) const RULE: Rule = Rule {
+    id: "native-memory-growth",
+    about: "resident memory keeps growing while the managed heap does not",
+    needs: &[Need::ResidentMemory],
+    thresholds: &[GROWTH, RELATIVE, STEADY],
+    silent: "where the heap can have taken it (what is committed after collections, and what was allocated since the last one), \
+             or the events that the runtime keeps until the recorder reads them, \
+             for growth that ends within the recording (a start, a pool of buffers that fills), and for files that are mapped, \
+             where the host tells them apart",
+    why: "The GC knows nothing of memory that is allocated outside its heap: by native libraries (compression, images, databases, \
+          TLS), by `Marshal.AllocHGlobal` and `NativeMemory`, by threads for their stacks, by `malloc` that keeps what was freed in \
+          arenas of its own. Memory behind a small managed object whose finalizer frees it waits for a collection that never \
+          comes, for the heap has no reason to collect. It ends at the container's limit, with a kill by the kernel.",
+    tries: &[
+        "Dispose of what holds native memory (`using`): images, streams of compression, certificates, `SafeHandle`s; free each `AllocHGlobal` in a `finally`",
+        "Tell the GC of it: `GC.AddMemoryPressure` beside each native allocation, so that collections come",
+        "See which library allocates: `MALLOC_CONF=prof:true` with jemalloc, `heaptrack`, or `perf` with user probes on `malloc`",
+        "If it levels off after hours it is malloc's arenas: `MALLOC_ARENA_MAX=2`, or jemalloc",
+    ],
+    verify: "Record some minutes: `process.rss.anon` in the table `host` stays within a tenth under steady load.",
+    view: View { tab: "/sql", params: &[] },
+    before: &["memory-limit"],
+    absorbs: &[],
+    check,
+};
+
+/// Where the resident memory is from.
+struct Resident {
+    readings: Vec<(i64, f64)>,
+    /// The figure of the host; none where the runtime told it.
+    name: Option<&'static str>,
+}
+
+/// The resident memory: without files that are mapped, if the host tells.
+fn resident(facts: &Facts<'_>) -> Option<Resident> {
+    // One that is ending has none left.
+    let alive = |readings: Vec<(i64, f64)>| readings.into_iter().filter(|(_, bytes)| *bytes > 0.0).collect();
+    for name in ["process.rss.anon", "process.rss"] {
+        let readings: Vec<(i64, f64)> = alive(facts.recording.of_host(name));
+        if !readings.is_empty() {
+            return Some(Resident { readings, name: Some(name) });
+        }
+    }
+    let meters = [("dotnet.process.memory.working_set", 1.0), ("working-set", 1e6)];
+    meters.into_iter().find_map(|(name, unit)| {
+        let values = metered(facts.recording, name, "value");
+        let readings: Vec<(i64, f64)> = alive(values.iter().map(|of| (of.ts_ns, of.value * unit)).collect());
+        (!readings.is_empty()).then_some(Resident { readings, name: None })
+    })
+}
+
+/// Bytes that the managed heap can have come to take in the meantime: the growth of what was committed after collections,
+/// and all that was allocated since the last of them. What is committed becomes resident only as it is first used, so
+/// that also allocations into memory that was committed before count, as far as there is such memory.
+fn by_heap(facts: &Facts<'_>) -> f64 {
+    let meters = [("dotnet.gc.last_collection.memory.committed_size", 1.0), ("gc-committed", 1e6)];
+    let committed = meters.into_iter().find_map(|(name, unit)| {
+        let values = metered(facts.recording, name, "value");
+        let first = values.first()?.value;
+        let most = values.iter().map(|of| of.value).max_by(f64::total_cmp)?;
+        Some((first * unit, most * unit))
+    });
+    let sizes: Vec<f64> = rows(facts).filter_map(|row| known(row.heap_after_bytes)).map(real).collect();
+    let before = rows(facts).filter_map(|row| known(row.heap_before_bytes)).map(real);
+    let most = before.chain(sizes.iter().copied()).max_by(f64::total_cmp);
+    let of_sizes = || Some((*sizes.first()?, most?));
+    let last = rows(facts).map(|row| row.start_ns).max();
+    let since = allocated(facts, |row| last.is_none_or(|last| row.ts_ns > last));
+    let since = since.max(metered_since(facts, last));
+    let all = allocated(facts, |_| true).max(metered_since(facts, None));
+    let (first, most) = committed.or_else(of_sizes).unwrap_or((0.0, 0.0));
+    let live = sizes.first().copied().unwrap_or(first).min(first);
+    let used_first = all.min((most - live).max(0.0));
+    ((most - first).max(0.0) + since).max(used_first)
+}
+
+/// Bytes allocated since a time by the runtime's own count, which sampled allocations may lack.
+fn metered_since(facts: &Facts<'_>, since: Option<i64>) -> f64 {
+    let counters = [("dotnet.gc.heap.total_allocated", 1.0), ("alloc-rate", 1.0)];
+    let of = |(name, unit): (&str, f64)| {
+        let rates = metered(facts.recording, name, "rate");
+        let step = rates.windows(2).filter_map(|pair| <&[runtime::Metered; 2]>::try_from(pair).ok());
+        // A rate is of the interval that ends with it.
+        let sum: f64 = step
+            .filter(|[_, after]| since.is_none_or(|since| after.ts_ns > since))
+            .map(|[before, after]| {
+                after.value.max(0.0) * unit * real(after.ts_ns.saturating_sub(before.ts_ns)) / 1e9
+            })
+            .sum();
+        (sum > 0.0).then_some(sum)
+    };
+    counters.into_iter().find_map(of).unwrap_or(0.0)
+}
+
+fn check(facts: &Facts<'_>) -> Option<Found> {
+    let Resident { readings, name } = resident(facts)?;
+    let growth = Growth::of(&readings).filter(|of| of.seconds >= SHORTEST_SECONDS)?;
+    // Without a word of what the heap takes, all of the growth may be its.
+    if !facts.has(Need::ResidentMemory) {
+        return None;
+    }
+    let heap = by_heap(facts);
+    let events = base::number::real_u64(facts.recording.exhibit.bytes) * EVENT_BUFFERS.1;
+    let native = growth.grown() - heap - events.min(EVENT_BUFFERS.0);
+    let relative = native / growth.from.max(1e6);
+    if native < GROWTH.value
+        || relative < RELATIVE.value
+        || growth.rising < STEADY.value
+        || !(LATER.0..=LATER.1).contains(&growth.later)
+        // Most of it is not the heap's.
+        || native < 0.5 * growth.grown()
+    {
+        return None;
+    }
+    let a_second = growth.a_second * native / growth.grown().max(1.0);
+    let title = format!(
+        "Memory outside the managed heap grows by {}/s: resident {} to {} in {} s, of which the heap can have taken {}",
+        bytes(a_second),
+        bytes(growth.from),
+        bytes(growth.to),
+        crate::facts::said(growth.seconds),
+        bytes(heap.min(growth.to))
+    );
+    let evidence = if let Some(name) = name {
+        host_rows(facts, &[name, "process.rss", "cgroup.memory"])
+    } else {
+        let sql = "select ts_ns, name, value from counters where name in ('working-set', 'dotnet.process.memory.working_set', 'gc-committed', \
+                       'dotnet.gc.last_collection.memory.committed_size') order by name, ts_ns limit 1000";
+        EvidenceRows::of("counters", sql, readings.iter().map(|(ts_ns, _)| *ts_ns))
+    };
+    let fast = a_second >= FAST;
+    let rate = Measured { name: "growth a second", value: a_second, unit: "B/s", threshold: None };
+    Some(Found {
+        title: if growth.rising > 0.99 {
+            title
+        } else {
+            format!("{title} ({} of the readings rise)", percent(growth.rising))
+        },
+        severity: if fast { Severity::Critical } else { Severity::Warning },
+        score: (0.6 + 0.2 * growth.rising + (relative / 10.0).min(0.15)).min(0.95),
+        measured: vec![
+            GROWTH.measured(native),
+            RELATIVE.measured(relative),
+            STEADY.measured(growth.rising),
+            rate,
+        ],
+        places: Vec::new(),
+        evidence: vec![evidence],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// Resident memory in megabytes at each second of twenty.
+    fn scene(resident: impl Fn(f64) -> f64) -> Scene {
+        let mut scene = Scene::lasting(20, 2);
+        scene.host("process.rss", |second| resident(second) * 1e6);
+        scene.allocates(0, "Small", 1e3);
+        scene
+    }
+
+    #[test]
+    fn a_heap_that_is_not_recorded_may_be_what_grows() {
+        let mut scene = Scene::lasting(20, 2);
+        scene.host("process.rss", |second| (220.0 + 50.0 * second) * 1e6);
+        assert_eq!(scene.says(&RULE), None);
+    }
+
+    #[test]
+    fn a_heap_that_warms_up_within_what_it_has_committed_is_no_leak() {
+        let warming = |allocated: f64| {
+            let mut scene = scene(|second| 150.0 + 10.0 * second);
+            for second in 0..20 {
+                let name = "dotnet.gc.last_collection.memory.committed_size";
+                scene.counter(i64::from(second) * 1000, name, "value", 400e6, "{}");
+            }
+            scene.gc(100, "AllocSmall", |row| row.heap_after_bytes = 20_000_000);
+            scene.gc(19_500, "AllocSmall", |row| row.heap_after_bytes = 20_000_000);
+            (0..19).for_each(|second| scene.allocates(second * 1000, "Small", allocated));
+            scene.says(&RULE).map(|of| of.0)
+        };
+        assert_eq!(warming(30e6), None);
+        // Who allocates little cannot have used it.
+        assert_eq!(warming(1e6), Some(Severity::Critical));
+    }
+
+    #[test]
+    fn memory_that_grows_outside_the_heap_is_told() {
+        let severity = |scene: Scene| scene.says(&RULE).map(|of| of.0);
+        assert_eq!(severity(scene(|second| 220.0 + 50.0 * second)), Some(Severity::Critical));
+        assert_eq!(severity(scene(|second| 220.0 + 4.0 * second)), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn a_start_and_a_pool_that_fills_and_a_slow_drift_are_no_leak() {
+        assert_eq!(scene(|second| 100.0 + 60.0 * second.min(4.0)).says(&RULE), None);
+        assert_eq!(scene(|second| 200.0 + 2.0 * second).says(&RULE), None);
+        assert_eq!(scene(|second| 2000.0 + 10.0 * second).says(&RULE), None);
+        assert_eq!(scene(|second| 200.0 + 100.0 * (second % 3.0)).says(&RULE), None);
+    }
+
+    #[test]
+    fn memory_that_the_recording_itself_takes_is_no_leak() {
+        // Tens of thousands of exceptions a second, each an event with its stack.
+        let mut recorded = scene(|second| 115.0 + 6.0 * second);
+        assert!(scene(|second| 115.0 + 6.0 * second).says(&RULE).is_some());
+        recorded.recording.exhibit.bytes = 300_000_000;
+        assert_eq!(recorded.says(&RULE), None);
+        // It comes and goes, and has just come again.
+        let again =
+            [115.0, 128.0, 130.0, 152.0, 157.0, 131.0, 127.0, 133.0, 144.0, 160.0, 182.0, 197.0, 213.0];
+        let mut scene = Scene::lasting(12, 2);
+        let seconds = (0..).map(f64::from);
+        scene.host("process.rss", |at| {
+            let found = seconds.clone().zip(again).find(|(second, _)| *second >= at);
+            found.map_or(0.0, |(_, megabytes)| megabytes) * 1e6
+        });
+        assert_eq!(scene.says(&RULE), None);
+    }
+
+    #[test]
+    fn what_the_heap_took_is_not_native() {
+        let grows = || scene(|second| 220.0 + 20.0 * second);
+        assert!(grows().says(&RULE).is_some());
+        let mut committed = grows();
+        for second in 0..20 {
+            let bytes = f64::from(second) * 20e6;
+            committed.counter(
+                i64::from(second) * 1000,
+                "dotnet.gc.last_collection.memory.committed_size",
+                "value",
+                bytes,
+                "{}",
+            );
+        }
+        assert_eq!(committed.says(&RULE), None);
+        // No collection yet: the heap takes what is allocated.
+        let mut allocating = grows();
+        (0..20).for_each(|second| allocating.allocates(second * 1000, "Small", 19e6));
+        assert_eq!(allocating.says(&RULE), None);
+    }
+
+    #[test]
+    fn files_that_are_mapped_are_told_apart_where_the_host_does() {
+        let mut scene = scene(|second| 220.0 + 50.0 * second);
+        scene.host("process.rss.anon", |_| 200e6);
+        assert_eq!(scene.says(&RULE), None);
+    }
+}
