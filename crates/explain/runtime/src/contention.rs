@@ -1,6 +1,6 @@
 //! Waits for locks that another thread held.
 
-use crate::figure::{Tally, add_durations, known, millis, rate, spread};
+use crate::figure::{Tally, add_waits, known, millis, rate, spread};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
 use base::number::{count, real};
@@ -23,16 +23,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let a_second = rate(count(rows.ts_ns.len()), observed_ns(recording, "events")).filter(|_| seen);
     part.figure("rate", a_second, "1/s", "Waits per second of the observed time");
     if seen {
-        add_durations(
-            &mut part,
-            ["wait.total", "wait.max", "unended"],
-            &rows.dur_ns,
-            [
-                "Time waited, over all threads",
-                "The longest wait",
-                "Waits whose end was not recorded, so not their time",
-            ],
-        );
+        add_waits(&mut part, &rows.dur_ns);
     }
     part.counted_by(&["count", "rate", "wait.total", "wait.max"], "contention events");
     if rows.ts_ns.is_empty() {

@@ -105,21 +105,15 @@ pub(crate) fn unknown(column: &[i64]) -> usize {
     column.iter().filter(|value| known(**value).is_none()).count()
 }
 
-/// Adds what is known of durations: their sum and the largest one, and how many of them are missing from both, if any.
-pub(crate) fn add_durations(
-    part: &mut Part,
-    names: [&'static str; 3],
-    dur_ns: &[i64],
-    about: [&'static str; 3],
-) {
-    let [total, most, missing] = names;
-    let [about_total, about_most, about_missing] = about;
+/// Adds what is known of how long threads waited: the sum and the largest, and how many are missing from both, if any.
+pub(crate) fn add_waits(part: &mut Part, dur_ns: &[i64]) {
     let left_out = unknown(dur_ns);
-    part.figure(total, sum(dur_ns).map(millis), "ms", about_total);
-    part.figure(most, largest(dur_ns).map(millis), "ms", about_most);
+    part.figure("wait.total", sum(dur_ns).map(millis), "ms", "Time waited, over all threads");
+    part.figure("wait.max", largest(dur_ns).map(millis), "ms", "The longest wait");
     if left_out > 0 {
-        part.mark_partial_of(&[total, most]);
-        part.figure(missing, Some(count(left_out)), "", about_missing);
+        part.mark_partial_of(&["wait.total", "wait.max"]);
+        let about = "Waits whose end was not recorded, so not their time";
+        part.figure("unended", Some(count(left_out)), "", about);
     }
 }
 

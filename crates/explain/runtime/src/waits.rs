@@ -1,6 +1,6 @@
 //! Waits for handles and for monitors' signals.
 
-use crate::figure::{Tally, add_durations, known, millis};
+use crate::figure::{Tally, add_waits, known, millis};
 use crate::frames::StackIndex;
 use crate::observed::{has_events, observed_ns};
 use base::number::{count, real};
@@ -28,16 +28,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let observed = observed_ns(recording, if in_bursts { "samples" } else { "events" }).filter(|_| seen);
     part.figure("observed", observed.map(|ns| real(ns) / 1e6), "ms", "Time in which waits were recorded");
     if seen {
-        add_durations(
-            &mut part,
-            ["wait.total", "wait.max", "unended"],
-            &rows.dur_ns,
-            [
-                "Time waited, over all threads",
-                "The longest wait",
-                "Waits whose end was not recorded, so not their time",
-            ],
-        );
+        add_waits(&mut part, &rows.dur_ns);
     }
     if rows.ts_ns.is_empty() {
         return part;
