@@ -53,6 +53,16 @@ async function violations(page) {
 const isTooWide = (page) =>
   page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
 
+/** The texts of cells that their table's own scrolling hides at the side. @param {Page} page @param {string} cells */
+const hidden = (page, cells) =>
+  page.$$eval(cells, (all) => {
+    const isHidden = (/** @type {Element} */ cell) => {
+      const [own, room] = [cell, cell.closest(".scroll")].map((of) => of?.getBoundingClientRect());
+      return own && room && own.width > 0 && (own.right > room.right + 1 || own.left < room.left - 1);
+    };
+    return all.filter(isHidden).map((cell) => cell.textContent);
+  });
+
 /**
  * Looks at a page in every width and colour.
  *
@@ -99,6 +109,15 @@ test("every tab is for everyone, light and dark, wide and narrow", async (t) => 
   for (const path of [...paths, ...more]) await t.test(path, () => checkEverywhere(visit, path));
 });
 
+test("no figure of a route is off to the side", async () => {
+  for (const width of [1280, 390]) {
+    const page = await visit.open("/", { script: false, width });
+    assert.ok((await page.$$(".first td")).length > 3);
+    assert.deepEqual(await hidden(page, ".first :is(th, td)"), [], `${width}`);
+    await page.close();
+  }
+});
+
 test("what script opens is for everyone too", async (t) => {
   await t.test("the list of keys", () =>
     checkEverywhere(visit, "/", async (page) => {
@@ -130,6 +149,14 @@ test("a comparison is for everyone, and its frames are of both recordings", asyn
     assert.ok(paths.includes("/diff"));
     for (const path of ["/diff", "/stacks", "/stacks?show=methods"])
       await t.test(path, () => checkEverywhere(compared, path));
+    await t.test("on a telephone every change is in sight", async () => {
+      for (const path of ["/", "/diff"]) {
+        const page = await compared.open(path, { script: false, width: 390 });
+        assert.deepEqual(await hidden(page, ".changes td.change"), [], path);
+        assert.ok((await page.$$(".changes td.change")).length > 3);
+        await page.close();
+      }
+    });
     await t.test("a frame tells what it weighs in both", async () => {
       const page = await compared.flame("/stacks");
       await page.focus(".flame-scroll");

@@ -235,22 +235,40 @@ impl<'a> Cursor<'a> {
 }
 
 /// The place of the first 16-bit unit that is 0, in units.
-fn nul_unit(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0001_0001_0001_0001;
-    const HIGHS: u64 = 0x8000_8000_8000_8000;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // Four units at once: the borrow of a subtraction reaches a unit's high bit only where a unit is 0. The lowest
-        // one that it reaches is 0 itself.
-        let nuls = word.wrapping_sub(ONES) & !word & HIGHS;
-        if nuls != 0 {
-            let unit = usize::try_from(nuls.trailing_zeros() / 16).unwrap_or(0);
-            return Some(at.saturating_mul(4).saturating_add(unit));
-        }
-    }
-    let at = rest.as_chunks::<2>().0.iter().position(|unit| *unit == [0, 0])?;
-    Some(words.len().saturating_mul(4).saturating_add(at))
+pub fn nul_unit(bytes: &[u8]) -> Option<usize> {
+    // Eight units at once, in a shape that becomes one comparison.
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let before = blocks.iter().position(has_nul);
+    let at = match before.and_then(|before| blocks.get(before)) {
+        Some(block) => first_nul(block),
+        None => rest.as_chunks::<2>().0.iter().position(|unit| *unit == [0, 0])?,
+    };
+    Some(before.unwrap_or(blocks.len()).saturating_mul(8).saturating_add(at))
+}
+
+/// The place of the first unit that is 0 in a block that has one.
+fn first_nul(block: &[u8; 16]) -> usize {
+    const ONES: u128 = 0x0001_0001_0001_0001_0001_0001_0001_0001;
+    let block = u128::from_le_bytes(*block);
+    // The borrow of a subtraction reaches a unit's high bit only where a unit is 0. The lowest one that it reaches is 0
+    // itself.
+    let nuls = block.wrapping_sub(ONES) & !block & (ONES << 15);
+    usize::try_from(nuls.trailing_zeros() / 16).unwrap_or(0)
+}
+
+#[inline]
+fn has_nul(block: &[u8; 16]) -> bool {
+    block.as_chunks::<2>().0.iter().fold(false, |has, unit| has | (u16::from_ne_bytes(*unit) == 0))
+}
+
+/// How many 16-bit units are 0, so how many texts end there at most.
+pub fn nul_units(bytes: &[u8]) -> usize {
+    let units = bytes.as_chunks::<2>().0;
+    // Counted in numbers of the units' own size, many at once, as long as they cannot overflow.
+    let counts = units.chunks(usize::from(u16::MAX)).map(|units| {
+        units.iter().fold(0u16, |nuls, unit| nuls.wrapping_add(u16::from(u16::from_ne_bytes(*unit) == 0)))
+    });
+    counts.map(usize::from).sum()
 }
 
 /// Text from 16-bit little-endian units; what is no text becomes U+FFFD, an odd last byte is left out.
@@ -323,6 +341,10 @@ mod tests {
             assert_eq!(Cursor::new(&bytes, 0).utf16z("name").unwrap().len(), 2 * len);
             let offset = [&[0, 1, 1, 0, 0xff, 0xff][..], &bytes].concat();
             assert_eq!(Cursor::new(&offset, 0).utf16z("name").unwrap().len(), 2 * len + 6);
+            // Only whole units count, and only those at even places.
+            assert_eq!(nul_units(&bytes), 2);
+            assert_eq!(nul_units(&bytes[1..]), 1);
         }
+        assert_eq!(nul_units(&vec![0; 400_001]), 200_000);
     }
 }

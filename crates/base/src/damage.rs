@@ -7,6 +7,8 @@
 pub const NOT_DESCRIBED: &str = "event of a kind that is not described";
 /// A description that cannot be read: all events of its kind are lost with it.
 pub const DESCRIPTION: &str = "description of a kind of event damaged";
+/// A description with the number of another: only a part of the file that stands in it twice has one.
+pub const DESCRIBED_TWICE: &str = "two kinds of events with one number: the first is kept";
 /// Events whose numbers are out of order. They are read; only how many are missing is uncertain.
 pub const STEPS_BACK: &str = "sequence number steps back";
 /// Packed data that goes on behind the damage, unread.

@@ -77,7 +77,7 @@ fn threads_of_two_processes_are_told_apart_in_other_viewers() {
 #[test]
 fn explain_is_of_the_process_with_most_samples_names_it_and_lists_the_others() {
     let page = text(&["explain", &fixture()]).split_whitespace().collect::<Vec<_>>().join(" ");
-    let heading = "subject orders · runtime unknown · process 500 · 4 processors · the recording also holds dotnet \
+    let heading = "subject orders · runtime unknown · process 500 · 4 CPU cores · the recording also holds dotnet \
                    (700), stock (600): --pid chooses";
     assert!(page.contains(heading), "{page}");
     let of = document(&["explain", &fixture(), "--format", "json"]);
@@ -101,7 +101,7 @@ fn a_page_is_of_one_process_and_its_heading_lists_the_others() {
     let page =
         |arguments: &[&str]| text(&[&["export", &fixture(), "--to", "html", "-o", "-"], arguments].concat());
     let most = page(&[]);
-    assert!(most.contains("process 500 · 4 processors · the recording also holds dotnet (700), stock (600)"));
+    assert!(most.contains("process 500 · 4 CPU cores · the recording also holds dotnet (700), stock (600)"));
     assert!(most.contains("Orders.Work.Hot") && !most.contains("Stock.Work.Count"));
     let chosen = page(&["--pid", "600"]);
     assert!(chosen.contains("stock · runtime unknown · process 600"));

@@ -346,7 +346,7 @@ impl Stream {
     fn define(&mut self, mut row: Metadata, at: u64, damage: &mut DamageLog) {
         row.index = u32::try_from(self.kinds.len()).unwrap_or(u32::MAX);
         if self.by_id.contains_key(&row.id) {
-            damage.note("two kinds of events with one number: the first is kept", at);
+            damage.note(base::damage::DESCRIBED_TWICE, at);
             return;
         }
         self.by_id.insert(row.id, row.index);

@@ -1,9 +1,10 @@
 //! Values of a payload by the names of its fields.
 //!
-//! A field is found by walking over those before it, without allocating. Any bytes are safe: what the payload does not
-//! hold is no value.
+//! A field is found by walking over those before it, without allocating, unless the payload was walked over before. Any
+//! bytes are safe: what the payload does not hold is no value.
 
 use crate::layout::{Field, Kind, Layout};
+use crate::whole::{Places, Starts, Whole};
 use base::bytes::{Cause, Cursor, ReadError, utf16_text};
 use std::cell::Cell;
 
@@ -20,26 +21,51 @@ pub struct Payload<'a> {
     fields: &'a [Field],
     bytes: &'a [u8],
     pointer_size: u8,
+    /// Where the fields are, if a walk over the payload told already.
+    places: Option<Places<'a>>,
 }
 
 impl<'a> Payload<'a> {
     /// A payload of a stream whose addresses have `pointer_size` bytes.
     pub fn new(layout: &'a Layout, bytes: &'a [u8], pointer_size: u8) -> Self {
-        Self { fields: &layout.fields, bytes, pointer_size }
+        Self { fields: &layout.fields, bytes, pointer_size, places: None }
     }
 
+    /// A payload that is walked over at once, so that its fields are found without a walk each. `whole` is of its layout.
+    #[inline]
+    pub fn walked(
+        layout: &'a Layout,
+        whole: &'a Whole,
+        bytes: &'a [u8],
+        pointer_size: u8,
+        starts: &'a mut Starts,
+    ) -> Self {
+        let places = whole.walk(bytes, pointer_size, starts);
+        Self { places, ..Self::new(layout, bytes, pointer_size) }
+    }
+
+    /// Whether all fields can be read: then [`damaged`] finds none that cannot.
+    #[inline]
+    pub fn is_whole(&self) -> bool {
+        self.places.is_some() || walk(self.fields, self.bytes, self.pointer_size).is_ok()
+    }
+
+    /// The first field of that name.
     fn find(&self, name: &str) -> Option<(&'a Kind, Cursor<'a>)> {
+        let at = self.fields.iter().position(|field| field.name == name)?;
+        let kind = &self.fields.get(at)?.kind;
+        if let Some(cursor) = self.places.and_then(|places| places.cursor(at, self.bytes, self.pointer_size))
+        {
+            return Some((kind, cursor));
+        }
         let mut cursor = Cursor::new(self.bytes, 0);
         let left = values_left(self.bytes);
         let (bytes, pointer_size) = (self.bytes, self.pointer_size);
         let scope = Scope { bytes, fields: self.fields, start: cursor, pointer_size, left: &left };
-        for field in self.fields {
-            if field.name == name {
-                return Some((&field.kind, cursor));
-            }
+        for field in self.fields.get(..at)? {
             skip(&field.kind, &mut cursor, &scope, 0).ok()?;
         }
-        None
+        Some((kind, cursor))
     }
 
     /// An integer, address, truth value, or the number of an enum or of flags.
@@ -101,7 +127,7 @@ impl<'a> Payload<'a> {
         let Kind::Object(fields) = &**element else { return None };
         let mut sum = 0i64;
         for _ in 0..self.int(count)? {
-            let object = Self { fields, bytes: cursor.rest(), ..*self };
+            let object = Self { fields, bytes: cursor.rest(), places: None, ..*self };
             sum = sum.saturating_add(object.int(member)?);
             let left = values_left(object.bytes);
             let (bytes, pointer_size) = (object.bytes, self.pointer_size);
@@ -133,7 +159,7 @@ pub struct Damaged {
 ///
 /// This alone decides whether an event is damaged, for whoever counts them and for whoever shows their fields.
 pub fn damaged(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Option<Damaged> {
-    walk(layout, bytes, pointer_size).err()
+    walk(&layout.fields, bytes, pointer_size).err()
 }
 
 /// How many bytes of a payload its layout takes.
@@ -142,14 +168,14 @@ pub fn damaged(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Option<Damage
 ///
 /// A field cannot be read.
 pub fn consumed(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Result<usize, ReadError> {
-    walk(layout, bytes, pointer_size).map_err(|damaged| damaged.error)
+    walk(&layout.fields, bytes, pointer_size).map_err(|damaged| damaged.error)
 }
 
-fn walk(layout: &Layout, bytes: &[u8], pointer_size: u8) -> Result<usize, Damaged> {
+fn walk(fields: &[Field], bytes: &[u8], pointer_size: u8) -> Result<usize, Damaged> {
     let mut cursor = Cursor::new(bytes, 0);
     let left = values_left(bytes);
-    let scope = Scope { bytes, fields: &layout.fields, start: cursor, pointer_size, left: &left };
-    for (field, of) in layout.fields.iter().enumerate() {
+    let scope = Scope { bytes, fields, start: cursor, pointer_size, left: &left };
+    for (field, of) in fields.iter().enumerate() {
         skip(&of.kind, &mut cursor, &scope, 0).map_err(|error| Damaged { field, error })?;
     }
     Ok(bytes.len().saturating_sub(cursor.rest().len()))

@@ -1,19 +1,76 @@
-//! A quick look at whether a payload is whole.
+//! A quick walk over a payload: whether it is whole, and where its fields are.
 //!
-//! Nearly all payloads are, and nearly all layouts are made of numbers, texts, and lists of both: these are gone over in a
-//! few steps that are worked out once per layout. Whatever the steps do not cover, and whatever they do not find whole, is
-//! left to [`damaged`], which decides.
+//! Nearly all payloads are whole, and nearly all layouts are made of numbers, texts, and lists of both: these are gone
+//! over in a few steps that are worked out once per layout. Whatever the steps do not cover, and whatever they do not find
+//! whole, is left to [`crate::payload::damaged`], which decides.
 
 use crate::layout::{Field, Kind, Layout};
-use crate::payload::{MOST_VALUES, MOST_VALUES_A_BYTE, damaged};
-use base::bytes::Cursor;
+use crate::payload::{MOST_VALUES, MOST_VALUES_A_BYTE};
+use base::bytes::{Cursor, nul_unit, nul_units};
+use std::cell::RefCell;
 
 /// Counts that one object may keep for its lists; those of the runtime have two.
 const MOST_COUNTS: usize = 4;
+type Counts = [u32; MOST_COUNTS];
+/// Steps whose starts are kept. The longest layout of the runtime's and of ASP.NET Core's events takes ten.
+const MOST_STARTS: usize = 16;
 
 /// What the steps of a layout are, worked out once.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Whole(Option<Vec<Step>>);
+#[derive(Debug, Default)]
+pub struct Whole {
+    /// `None` if no steps go over the layout.
+    steps: Option<Vec<Step>>,
+    /// Of each field; none if there are more steps than starts are kept.
+    places: Vec<Place>,
+    last: RefCell<Last>,
+}
+
+/// The last payload with a list that was gone over. Before each finalized object the runtime describes its type once
+/// more, in the same bytes.
+#[derive(Debug, Default)]
+struct Last {
+    bytes: Vec<u8>,
+    pointer_size: usize,
+    starts: Starts,
+}
+
+/// Where a field begins.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Place {
+    /// In or behind this step.
+    step: usize,
+    /// Whether the step is a text that the field is behind.
+    behind_text: bool,
+    /// So many bytes and addresses from there.
+    len: usize,
+    pointers: usize,
+}
+
+/// Where each step begins in one payload.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Starts([u32; MOST_STARTS]);
+
+/// Where the fields of one payload are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places<'a> {
+    places: &'a [Place],
+    starts: &'a Starts,
+}
+
+impl Places<'_> {
+    /// At a field of the payload; `None` if its place is not known.
+    #[inline]
+    pub(crate) fn cursor<'b>(&self, field: usize, bytes: &'b [u8], pointer_size: u8) -> Option<Cursor<'b>> {
+        let place = self.places.get(field)?;
+        let mut cursor = Cursor::new(bytes, 0);
+        cursor.take(usize::try_from(*self.starts.0.get(place.step)?).ok()?, "fields").ok()?;
+        if place.behind_text {
+            cursor.utf16z("text").ok()?;
+        }
+        cursor.take(fixed(place.len, place.pointers, usize::from(pointer_size)), "fields").ok()?;
+        Some(cursor)
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 enum Step {
@@ -23,6 +80,8 @@ enum Step {
     Utf8Z,
     /// The layout's last text, and what follows it: so many bytes, and so many addresses.
     LastUtf16Z(usize, usize),
+    /// The layout's last values: as many times so many texts.
+    LastTexts(Times, usize),
     /// A number of variable length.
     Varint,
     /// A count of so many bytes, kept in a place.
@@ -47,23 +106,55 @@ enum Times {
 impl Whole {
     /// Works out the steps of a layout.
     pub fn new(layout: &Layout) -> Self {
-        let mut plan = Plan::default();
-        let covered = plan.add_all(&layout.fields, 0).filter(|()| has_few_values(layout));
-        Self(covered.map(|()| last_text(plan.steps)))
+        let mut plan = Plan { places: Some(Vec::new()), ..Plan::default() };
+        if plan.add_all(&layout.fields, 0).is_none() || !has_few_values(layout) {
+            return Self::default();
+        }
+        plan.end_with_texts();
+        let places = plan.places.filter(|_| plan.steps.len() <= MOST_STARTS).unwrap_or_default();
+        Self { steps: Some(plan.steps), places, last: RefCell::default() }
     }
 
-    /// Whether all fields of a payload can be read: then [`damaged`] finds none that cannot.
+    /// Goes over a payload; `None` if it is not whole or the steps do not cover it.
     #[inline]
-    pub fn is_whole(&self, layout: &Layout, bytes: &[u8], pointer_size: u8) -> bool {
+    pub(crate) fn walk<'a>(
+        &'a self,
+        bytes: &[u8],
+        pointer_size: u8,
+        starts: &'a mut Starts,
+    ) -> Option<Places<'a>> {
         let size = usize::from(pointer_size);
-        let quick = match self.0.as_deref() {
-            None => false,
-            Some([]) => true,
-            Some([Step::Fixed(len, pointers)]) => fixed(*len, *pointers, size) <= bytes.len(),
-            Some(steps) => go_over(steps, &mut Cursor::new(bytes, 0), size),
-        };
-        quick || damaged(layout, bytes, pointer_size).is_none()
+        match self.steps.as_deref()? {
+            [] => {}
+            [Step::Fixed(len, pointers)] if fixed(*len, *pointers, size) <= bytes.len() => {}
+            [.., Step::List(..)] => self.walk_list(bytes, size, starts)?,
+            steps => walk(steps, bytes, size, starts)?,
+        }
+        Some(Places { places: &self.places, starts })
     }
+
+    fn walk_list(&self, bytes: &[u8], pointer_size: usize, starts: &mut Starts) -> Option<()> {
+        let mut last = self.last.borrow_mut();
+        if last.bytes != bytes || last.pointer_size != pointer_size || bytes.is_empty() {
+            walk(self.steps.as_deref()?, bytes, pointer_size, starts)?;
+            last.bytes.clear();
+            last.bytes.extend_from_slice(bytes);
+            (last.pointer_size, last.starts) = (pointer_size, *starts);
+        }
+        *starts = last.starts;
+        Some(())
+    }
+}
+
+fn walk(steps: &[Step], bytes: &[u8], pointer_size: usize, starts: &mut Starts) -> Option<()> {
+    let (mut rest, mut counts) = (bytes, [0; MOST_COUNTS]);
+    for (at, step) in steps.iter().enumerate() {
+        if let Some(start) = starts.0.get_mut(at) {
+            *start = u32::try_from(bytes.len().saturating_sub(rest.len())).unwrap_or(u32::MAX);
+        }
+        step.go_over(&mut counts, &mut rest, pointer_size)?;
+    }
+    Some(())
 }
 
 #[inline]
@@ -71,38 +162,64 @@ fn fixed(len: usize, pointers: usize, pointer_size: usize) -> usize {
     pointers.saturating_mul(pointer_size).saturating_add(len)
 }
 
-fn go_over(steps: &[Step], cursor: &mut Cursor<'_>, pointer_size: usize) -> bool {
-    let mut counts = [0u32; MOST_COUNTS];
-    steps.iter().all(|step| match step {
-        Step::Fixed(len, pointers) => cursor.take(fixed(*len, *pointers, pointer_size), "fields").is_ok(),
-        Step::Utf16Z => cursor.utf16z("text").is_ok(),
-        Step::Utf8Z => cursor.utf8z("text").is_ok(),
-        Step::LastUtf16Z(len, pointers) => {
-            let behind = fixed(*len, *pointers, pointer_size);
-            ends_before(cursor.rest(), behind)
-                || (cursor.utf16z("text").is_ok() && cursor.take(behind, "fields").is_ok())
-        }
-        Step::Varint => cursor.varu64("number").is_ok(),
-        Step::Count(len, place) => {
-            let count = count(*len, cursor);
-            if let (Some(place), Some(count)) = (counts.get_mut(*place), count) {
-                *place = count;
+impl Step {
+    /// Goes over the values of this step, which begin the rest.
+    fn go_over(&self, counts: &mut Counts, rest: &mut &[u8], pointer_size: usize) -> Option<()> {
+        match self {
+            Self::Fixed(len, pointers) => take(rest, fixed(*len, *pointers, pointer_size)),
+            Self::Utf16Z => utf16z(rest),
+            Self::Utf8Z => {
+                let len = rest.iter().position(|byte| *byte == 0)?;
+                take(rest, len.saturating_add(1))
             }
-            count.is_some()
-        }
-        Step::List(times, element) => times.get(&counts, cursor).is_some_and(|times| {
-            (0..times).all(|_element| {
-                let before = cursor.offset();
+            Self::LastUtf16Z(len, pointers) => {
+                let behind = fixed(*len, *pointers, pointer_size);
+                if ends_before(rest, behind) {
+                    return Some(());
+                }
+                utf16z(rest)?;
+                take(rest, behind)
+            }
+            Self::LastTexts(times, texts) => {
+                let texts = usize::try_from(times.get(counts, rest)?).ok()?.checked_mul(*texts)?;
+                // Each text ends at the first unit of 0, so they all end where there are as many of those.
+                (texts <= nul_units(rest)).then_some(())
+            }
+            Self::Varint => {
+                let mut cursor = Cursor::new(rest, 0);
+                cursor.varu64("number").ok()?;
+                *rest = cursor.rest();
+                Some(())
+            }
+            Self::Count(len, place) => {
+                let count = count(*len, rest)?;
+                counts.get_mut(*place).map(|place| *place = count)
+            }
+            Self::List(times, element) => (0..times.get(counts, rest)?).try_for_each(|_element| {
+                let (before, mut counts) = (rest.len(), [0; MOST_COUNTS]);
+                element.iter().try_for_each(|step| step.go_over(&mut counts, rest, pointer_size))?;
                 // Elements of no bytes, which only addresses of none can make, are left to the walk.
-                go_over(element, cursor, pointer_size) && cursor.offset() != before
-            })
-        }),
-        Step::FixedList(times, len, pointers) => times.get(&counts, cursor).is_some_and(|times| {
-            let element = fixed(*len, *pointers, pointer_size);
-            let len = usize::try_from(times).ok().and_then(|times| times.checked_mul(element));
-            len.is_some_and(|len| cursor.take(len, "list").is_ok())
-        }),
-    })
+                (rest.len() != before).then_some(())
+            }),
+            Self::FixedList(times, len, pointers) => {
+                let element = fixed(*len, *pointers, pointer_size);
+                let times = usize::try_from(times.get(counts, rest)?).ok()?;
+                take(rest, times.checked_mul(element)?)
+            }
+        }
+    }
+}
+
+#[inline]
+fn take(rest: &mut &[u8], len: usize) -> Option<()> {
+    *rest = rest.get(len..)?;
+    Some(())
+}
+
+#[inline]
+fn utf16z(rest: &mut &[u8]) -> Option<()> {
+    let units = nul_unit(rest)?;
+    take(rest, units.saturating_mul(2).saturating_add(2))
 }
 
 /// Whether the last text of a payload has its end just before the bytes that must follow. An earlier end would leave more
@@ -112,18 +229,20 @@ fn ends_before(rest: &[u8], behind: usize) -> bool {
     text.is_some_and(|text| text.len().is_multiple_of(2) && text.ends_with(&[0, 0]))
 }
 
-fn count(len: usize, cursor: &mut Cursor<'_>) -> Option<u32> {
-    match len {
-        1 => cursor.u8("count").ok().map(u32::from),
-        2 => cursor.u16("count").ok().map(u32::from),
-        _ => cursor.u32("count").ok(),
-    }
+fn count(len: usize, rest: &mut &[u8]) -> Option<u32> {
+    let count = match len {
+        1 => u32::from(*rest.first()?),
+        2 => u32::from(u16::from_le_bytes(*rest.first_chunk()?)),
+        _ => u32::from_le_bytes(*rest.first_chunk()?),
+    };
+    take(rest, len)?;
+    Some(count)
 }
 
 impl Times {
-    fn get(self, counts: &[u32; MOST_COUNTS], cursor: &mut Cursor<'_>) -> Option<u32> {
+    fn get(self, counts: &Counts, rest: &mut &[u8]) -> Option<u32> {
         match self {
-            Self::Before => count(2, cursor),
+            Self::Before => count(2, rest),
             Self::Kept(place) => counts.get(place).copied(),
             Self::Always(times) => Some(times),
         }
@@ -135,6 +254,8 @@ impl Times {
 struct Plan {
     steps: Vec<Step>,
     counts: usize,
+    /// Of each field, for the fields of a layout.
+    places: Option<Vec<Place>>,
 }
 
 impl Plan {
@@ -146,6 +267,9 @@ impl Plan {
         let mut places: Vec<(usize, usize)> = Vec::new();
         for (at, field) in fields.iter().enumerate() {
             let before = fields.get(..at)?;
+            if depth == 0 {
+                self.note_place();
+            }
             match &field.kind {
                 Kind::Counted { count, element } => {
                     let times = times(count, before, &places)?;
@@ -165,6 +289,18 @@ impl Plan {
             }
         }
         Some(())
+    }
+
+    /// Notes where the next field begins.
+    fn note_place(&mut self) {
+        let last = self.steps.len().saturating_sub(1);
+        let place = match self.steps.last() {
+            Some(Step::Fixed(len, pointers)) => {
+                Place { step: last, behind_text: false, len: *len, pointers: *pointers }
+            }
+            _ => Place { step: self.steps.len(), behind_text: false, len: 0, pointers: 0 },
+        };
+        self.places.get_or_insert_default().push(place);
     }
 
     fn add(&mut self, kind: &Kind, depth: u32) -> Option<()> {
@@ -190,6 +326,24 @@ impl Plan {
             _ => self.steps.push(step),
         }
         Some(())
+    }
+
+    /// Last texts need no going over: neither one with nothing but fixed bytes behind it, nor a list of nothing else.
+    fn end_with_texts(&mut self) {
+        let (taken, last) = match self.steps.as_slice() {
+            [.., Step::Utf16Z] => (1, Step::LastUtf16Z(0, 0)),
+            [.., Step::Utf16Z, Step::Fixed(len, pointers)] => (2, Step::LastUtf16Z(*len, *pointers)),
+            [.., Step::List(times, of)] if of.iter().all(|step| *step == Step::Utf16Z) => {
+                (1, Step::LastTexts(*times, of.len()))
+            }
+            _ => return,
+        };
+        let at = self.steps.len().saturating_sub(taken);
+        self.steps.truncate(at);
+        self.steps.push(last);
+        for place in self.places.iter_mut().flatten().filter(|place| place.step > at) {
+            (place.step, place.behind_text) = (at, true);
+        }
     }
 
     fn list(&mut self, times: Times, element: &Kind, depth: u32) -> Option<()> {
@@ -241,20 +395,6 @@ fn times(count: &str, before: &[Field], places: &[(usize, usize)]) -> Option<Tim
     Some(Times::Kept(place.1))
 }
 
-/// A last text with nothing but fixed bytes behind it needs no going over.
-fn last_text(mut steps: Vec<Step>) -> Vec<Step> {
-    let behind = match steps.as_slice() {
-        [.., Step::Utf16Z] => Some((1, 0, 0)),
-        [.., Step::Utf16Z, Step::Fixed(len, pointers)] => Some((2, *len, *pointers)),
-        _ => None,
-    };
-    if let Some((taken, len, pointers)) = behind {
-        steps.truncate(steps.len().saturating_sub(taken));
-        steps.push(Step::LastUtf16Z(len, pointers));
-    }
-    steps
-}
-
 /// Whether a walk over a payload, however long its lists are, goes over no more values than it may: what it refuses must
 /// not be whole here.
 fn has_few_values(layout: &Layout) -> bool {
@@ -303,10 +443,11 @@ fn elements_are_few(kind: &Kind, times: usize, each: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::payload::{Payload, damaged};
 
     fn layout(kinds: &[Kind]) -> Layout {
-        let field = |kind: &Kind| Field { name: String::new(), kind: kind.clone() };
-        Layout { fields: kinds.iter().map(field).collect() }
+        let field = |(at, kind): (usize, &Kind)| Field { name: at.to_string(), kind: kind.clone() };
+        Layout { fields: kinds.iter().enumerate().map(field).collect() }
     }
 
     fn named(fields: &[(&str, Kind)]) -> Vec<Field> {
@@ -336,7 +477,7 @@ mod tests {
 
     #[test]
     fn numbers_that_follow_each_other_are_one_step() {
-        let check = |kinds: &[Kind], expected| assert_eq!(Whole::new(&layout(kinds)).0, expected);
+        let check = |kinds: &[Kind], expected| assert_eq!(Whole::new(&layout(kinds)).steps, expected);
         let pair = Kind::Object(named(&[("k", Kind::Utf16Z), ("v", Kind::U32)]));
         check(&[], Some(vec![]));
         check(
@@ -367,14 +508,14 @@ mod tests {
                 ],
             ),
         ];
-        assert_eq!(Whole::new(&types()).0, Some(expected));
+        assert_eq!(Whole::new(&types()).steps, Some(expected));
     }
 
     #[test]
     fn lists_whose_counts_are_not_plain_are_left_to_the_whole_walk() {
         let check = |fields: &[(&str, Kind)]| {
             let whole = Whole::new(&Layout { fields: named(fields) });
-            assert_eq!(whole.0, None);
+            assert_eq!(whole.steps, None);
         };
         check(&[("list", counted_by("n", Kind::U8)), ("n", Kind::U8)]);
         check(&[("n", Kind::I32), ("list", counted_by("n", Kind::U8))]);
@@ -389,9 +530,12 @@ mod tests {
     #[test]
     fn the_quick_look_agrees_with_the_whole_walk() {
         let text = || Box::new(Kind::Utf16Z);
+        let pair = Kind::Object(named(&[("key", Kind::Utf16Z), ("value", Kind::Utf16Z)]));
         let layouts = [
             layout(&[Kind::U16, Kind::Pointer, Kind::Utf8Z, Kind::U8]),
             layout(&[Kind::Array(text()), Kind::U32]),
+            layout(&[Kind::Array(text())]),
+            layout(&[Kind::Utf16Z, Kind::Array(Box::new(pair))]),
             layout(&[Kind::Array(Box::new(Kind::Array(text()))), Kind::VarUInt]),
             layout(&[Kind::FixedArray(text(), 3)]),
             layout(&[Kind::U16, Kind::Utf16Z]),
@@ -401,7 +545,9 @@ mod tests {
             Layout { fields: named(&[("t", counted_by("2", Kind::Utf16Z)), ("n", Kind::VarInt)]) },
             types(),
         ];
-        let payloads: [&[u8]; 3] = [
+        let payloads: [&[u8]; 4] = [
+            // A text, then two pairs of texts.
+            &[0, 0, 2, 0, b'k', 0, 0, 0, b'v', 0, 0, 0, b'k', 0, 0, 0, b'v', 0, 0, 0, 0],
             &[2, 0, b'x', 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 0, 0, 0, 0, 0],
             // Two types: one of no parameters, one of one.
             &[
@@ -414,17 +560,23 @@ mod tests {
             let whole = Whole::new(layout);
             for len in 0..=bytes.len() {
                 for pointer_size in [0, 4, 8] {
-                    let is_whole = damaged(layout, &bytes[..len], pointer_size).is_none();
-                    let quick = quick(&whole, &bytes[..len], pointer_size);
-                    assert!(quick <= is_whole, "{layout:?} {len} {pointer_size}");
-                    assert_eq!(whole.is_whole(layout, &bytes[..len], pointer_size), is_whole);
+                    agree(layout, &whole, &bytes[..len], pointer_size);
                 }
             }
         }
     }
 
-    fn quick(whole: &Whole, bytes: &[u8], pointer_size: u8) -> bool {
-        let steps = whole.0.as_deref();
-        steps.is_some_and(|steps| go_over(steps, &mut Cursor::new(bytes, 0), usize::from(pointer_size)))
+    fn agree(layout: &Layout, whole: &Whole, bytes: &[u8], pointer_size: u8) {
+        let is_whole = damaged(layout, bytes, pointer_size).is_none();
+        let mut starts = Starts::default();
+        let walk = whole.walk(bytes, pointer_size, &mut starts);
+        assert!(walk.is_none() || is_whole, "{layout:?} {bytes:?}");
+        let walked = Payload::walked(layout, whole, bytes, pointer_size, &mut starts);
+        assert_eq!(walked.is_whole(), is_whole);
+        let plain = Payload::new(layout, bytes, pointer_size);
+        for field in &layout.fields {
+            let read = |of: &Payload<'_>| (of.int(&field.name), of.text(&field.name));
+            assert_eq!(read(&walked), read(&plain), "{layout:?} {bytes:?} {}", field.name);
+        }
     }
 }

@@ -72,7 +72,7 @@ impl<'a> Job<'a> {
                 Ok(()) => is_any_read = true,
                 Err(error) if self.surroundings.is_none() => return Err(error),
                 Err(error) => {
-                    lost(into).note_file(&file.path, error.reason());
+                    lost(into).note_altered(&file.path, error.reason());
                     first_error.get_or_insert(error);
                 }
             }

@@ -107,7 +107,9 @@ fn read_file(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<()
     if let Some(what) = fed.left {
         builder.recording.lost.note_file(path, what);
     }
-    builder.end_file(&summary);
+    let own_name = path.file_name().filter(|_| job.surroundings.is_some());
+    let own_name = own_name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    builder.end_file(&summary, &own_name);
     Ok(())
 }
 
@@ -117,6 +119,6 @@ fn read_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Evidence, Er
     let mut decoder = Decoder::new(Limits::USUAL);
     decoder.push(bytes, &mut builder).map_err(&format)?;
     let summary = decoder.finish(&mut builder).map_err(&format)?;
-    builder.end_file(&summary);
+    builder.end_file(&summary, "");
     Ok(builder.finish(name).into())
 }

@@ -57,6 +57,8 @@ pub struct FileDamage {
 pub struct Lost {
     /// Where the input broke off, as an offset of the decompressed stream.
     pub truncated_at: Option<u64>,
+    /// Bytes of the input that were passed over: they could not be read, and what they held is not known.
+    pub unread_bytes: u64,
     /// What could not be read, and remarks on what was read.
     pub damage: DamageLog,
     /// Files that were not read, or not as a whole.

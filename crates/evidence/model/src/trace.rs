@@ -15,7 +15,7 @@ pub use counted::{Counted, CountedBy, Counts, LARGEST_METERED, REQUESTS_METER};
 pub use events::{EventKind, Events, Fields};
 pub use limits::{Limit, LimitKind, Limits, RUNTIME_FRAMES};
 pub use marks::RequestMarks;
-pub use session::{GcSettings, Missing, Sampler, Session};
+pub use session::{EarlyEnd, GcSettings, Missing, Sampler, Session};
 pub use stacks::{Frame, Frames, Stacks};
 pub use tables::*;
 

@@ -44,7 +44,7 @@ pub fn heading(bench: &Bench) -> Heading {
         bench.harness.clone(),
         exhibit.runtime.as_ref().map(|of| format!(".NET {of}")),
         bench.processor.clone(),
-        exhibit.processors.map(|n| if n == 1 { "1 processor".to_owned() } else { format!("{n} processors") }),
+        exhibit.processors.map(|n| if n == 1 { "1 CPU core".to_owned() } else { format!("{n} CPU cores") }),
         (!machine.is_empty()).then(|| machine.join(" ")),
         (bench.hosts > 1)
             .then(|| format!("and other machines or runtimes: {} in all, by benchmarks.file", bench.hosts)),

@@ -131,7 +131,7 @@ fn what(row: &Change) -> String {
         (Subject::Latency, "") if measure == "mean" => "mean latency".to_owned(),
         (Subject::Latency, name) if measure == "mean" => format!("mean latency of {name}"),
         (Subject::Latency, name) if !name.is_empty() => format!("{measure} of {name}"),
-        (Subject::Cpu, "") => "CPU use of the machine".to_owned(),
+        (Subject::Cpu, "") => "CPU use".to_owned(),
         (Subject::Throughput, "") if row.unit == "share" => "the share of failed requests".to_owned(),
         (Subject::Throughput, name) if row.unit == "share" => {
             format!("the share of failed requests of {name}")

@@ -30,7 +30,7 @@ pub use rules::ALL as RULES;
 use facts::{Facts, count, real_u64};
 use model::{LimitKind, Trace};
 use report::{Explanation, Finding, Measured, NotChecked, Report, Severity, Verdict};
-use runtime::StackIndex;
+use runtime::{Hides, StackIndex};
 
 /// Adds to findings that rest on samples in what share of the time samples were taken, if not in all of it.
 fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
@@ -98,9 +98,11 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
             found.push((*rule, Finding { tries, ..rule.finding(of) }));
         } else if let Some(gap) = gaps.iter().find(|gap| rule.is_touched(gap)) {
             // Silence on evidence that is not whole clears nothing.
-            report
-                .not_checked
-                .push(NotChecked { id: rule.id, needs: format!("an undamaged copy: {}", gap.what) });
+            let needs = match gap.hides {
+                Hides::Names => "names of methods",
+                Hides::Events | Hides::Samples | Hides::Host | Hides::Details => "an undamaged copy",
+            };
+            report.not_checked.push(NotChecked { id: rule.id, needs: format!("{needs}: {}", gap.what) });
         } else if has_data {
             report.checked.push(rule.id);
         } else {

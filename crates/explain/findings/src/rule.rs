@@ -140,7 +140,7 @@ impl Rule {
         let is_of_samples = |need: &Need| matches!(need, Need::Running | Need::Samples | Need::Locks);
         match gap.hides {
             Hides::Events => !self.needs.iter().all(|need| matches!(need, Need::Host | Need::Descriptors)),
-            Hides::Samples => self.needs.iter().any(is_of_samples),
+            Hides::Samples | Hides::Names => self.needs.iter().any(is_of_samples),
             Hides::Host => self.needs.iter().any(is_of_host),
             Hides::Details => false,
         }

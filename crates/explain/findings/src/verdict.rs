@@ -4,8 +4,9 @@
 //!  too short                                                  ──▶ cannot judge
 //!  a finding above a note                                     ──▶ problem
 //!  a part that checks need is damaged or gone                 ──▶ cannot judge
-//!  much is missing                                            ──▶ cannot judge
+//!  many events were dropped                                   ──▶ cannot judge
 //!  requests are slow, or a queue grows, and nothing says why  ──▶ unexplained
+//!  it ends early, after a few seconds                         ──▶ cannot judge
 //!  fewer than half of the checks could run                    ──▶ cannot judge
 //!  else                                                       ──▶ healthy
 //! ```
@@ -41,22 +42,36 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
     let checks = checks(passed, could_not_run);
     if let Some(gap) = gaps.iter().find(|gap| gap.hides != Hides::Details) {
         let what = &gap.what;
-        let text = format!(
-            "Cannot judge: {what}. In the rest, {checks}. Explain an undamaged copy, or record again."
-        );
+        let next = if gap.hides != Hides::Names {
+            "Explain an undamaged copy, or record again."
+        } else if runtime::early_end(facts.recording).is_some() {
+            "Record again and let the recording end: the names come last."
+        } else {
+            "Record with `casebook record`, which keeps the names of methods."
+        };
+        let text = format!("Cannot judge: {what}. In the rest, {checks}. {next}");
         return said(State::CannotJudge, text, None);
     }
     if report.checked.is_empty() {
         let text = format!("Cannot judge: no check has the data that it needs. {}", what_to_record(facts));
         return said(State::CannotJudge, text, None);
     }
-    if much_is_missing(facts.recording) {
+    let dropped = dropped_share(facts.recording);
+    if dropped > MOST_DROPPED {
         let text =
-            format!("Cannot judge: much of this recording is missing, see `lost`. In the rest, {checks}.");
+            format!("Cannot judge: {} of the events are missing. In the rest, {checks}.", percent(dropped));
         return said(State::CannotJudge, text, None);
     }
     if let Some(of) = slowness::of(facts) {
         return said(State::Unexplained, unexplained(facts, &of), None);
+    }
+    // A few seconds of a recording that was to be longer: what it was made for may have come later.
+    let end = runtime::early_end(facts.recording).filter(|end| !end.in_names);
+    if let Some(end) = end.filter(|_| facts.seconds() < ENOUGH_SECONDS) {
+        let ends = runtime::end_words(end);
+        let text =
+            format!("Cannot judge: {ends}. Until there, {checks}. Record ten seconds or more, to the end.");
+        return said(State::CannotJudge, text, None);
     }
     if could_not_run > report.checked.len() {
         let text = format!("Cannot judge: {checks}. {}", what_to_record(facts));
@@ -67,12 +82,34 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
     said(State::Healthy, format!("No problem found: {checks}{limits}."), None)
 }
 
+/// An all-clear on less of a recording that ends early says nothing of the rest: it is what every recording should have.
+const ENOUGH_SECONDS: f64 = 10.0;
+/// With more of the events dropped, those that matter may be among them.
+const MOST_DROPPED: f64 = 0.1;
+/// An all-clear says that events were dropped from this share on.
+const NOTABLE_DROPS: f64 = 0.01;
 /// Stacks that are cut in fewer samples than this share change no verdict.
 const NOTABLE_CUTS: f64 = 0.1;
 
-/// What an all-clear does not cover although its checks ran: limits of the runtime, and details that are gone.
+/// What an all-clear does not cover although its checks ran: what came after an early end, events that were dropped,
+/// limits of the runtime, and details that are gone.
 fn limits(facts: &Facts<'_>, gaps: &[Gap]) -> Vec<String> {
+    let missing = &facts.recording.missing;
     let mut limits: Vec<String> = Vec::new();
+    // Files beside a main session that ends early end with it.
+    let end = runtime::early_end(facts.recording).or(missing.early_ends.first()).map(runtime::end_words);
+    let state = facts.recording.exhibit.state.as_deref();
+    let why = state.filter(|state| !matches!(*state, "complete" | "recording"));
+    match (end, why) {
+        (Some(end), None) => limits.push(end),
+        (Some(end), Some(why)) => limits.push(format!("{end}: {why}")),
+        (None, Some(why)) => limits.push(format!("the recording ended early: {why}")),
+        (None, None) => {}
+    }
+    let dropped = dropped_share(facts.recording);
+    if dropped >= NOTABLE_DROPS {
+        limits.push(format!("{} of the events are missing", percent(dropped)));
+    }
     for limit in facts.recording.missing.limits.all() {
         limits.extend(limit_text(limit, facts));
     }
@@ -179,11 +216,10 @@ fn too_little(recording: &Trace) -> Option<String> {
     })
 }
 
-/// Whether what is lost may hide what hurts.
-fn much_is_missing(recording: &Trace) -> bool {
-    let missing = &recording.missing;
-    let events = u64::try_from(recording.events.len()).unwrap_or(u64::MAX);
-    missing.unnamed_frames.saturating_mul(5) > missing.frames || missing.events.saturating_mul(10) > events
+/// The share of all events that were dropped.
+fn dropped_share(recording: &Trace) -> f64 {
+    let missing = real_u64(recording.missing.events);
+    missing / (real_u64(count(recording.events.len())) + missing).max(1.0)
 }
 
 #[cfg(test)]
@@ -208,6 +244,31 @@ mod tests {
         let two = || vec!["gc-pauses", "jit-churn"];
         check(10, two(), 0, (State::Healthy, "No problem found: all 2 checks passed."));
         check(10, two(), 1, (State::Healthy, "No problem found: 2 of 3 checks passed, 1 could not run."));
+    }
+
+    /// What is said of a recording of so many seconds that ends early, and has the checks' data.
+    fn cut(seconds: i64, in_names: bool) -> (State, String) {
+        let mut recording = Trace::default();
+        recording.exhibit.duration_ns = seconds * 1_000_000_000;
+        let at_ns = recording.exhibit.duration_ns;
+        let end = model::EarlyEnd { is_main: true, at_ns, in_names, ..model::EarlyEnd::default() };
+        recording.missing.early_ends.push(end);
+        let report = Report { checked: vec!["gc-pauses"], ..Report::default() };
+        let index = StackIndex::new(&recording);
+        let of = verdict(&report, &Facts::new(&recording, &index), &runtime::gaps(&recording));
+        (of.state, of.text)
+    }
+
+    #[test]
+    fn an_all_clear_on_a_recording_that_ends_early_says_where_it_ends() {
+        let text = "No problem found: all 1 checks passed; the recording ends early, at 40 s.";
+        assert_eq!(cut(40, false), (State::Healthy, text.to_owned()));
+        let text =
+            "No problem found: all 1 checks passed; the recording ends early, among the names of methods.";
+        assert_eq!(cut(4, true), (State::Healthy, text.to_owned()));
+        let text = "Cannot judge: the recording ends early, at 4 s. Until there, all 1 checks passed. Record ten \
+                    seconds or more, to the end.";
+        assert_eq!(cut(4, false), (State::CannotJudge, text.to_owned()));
     }
 
     #[test]

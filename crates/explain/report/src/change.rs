@@ -1,7 +1,8 @@
 //! What a comparison of two exhibits says: one sentence, a list of changes, and what to keep in mind when reading it.
 
 use crate::finding::{Measured, Severity};
-use crate::unit::show;
+use crate::unit::{short, show};
+use std::cmp::Ordering;
 
 /// What amounts are divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -252,6 +253,20 @@ impl Change {
         (before > 0.0 && after >= 0.0).then(|| after / before)
     }
 
+    /// The difference with its sign and unit; of shares in points, so that nobody takes it for the relative change.
+    pub fn signed(&self, difference: f64) -> String {
+        let sign = match difference.total_cmp(&0.0) {
+            Ordering::Greater => "+",
+            Ordering::Less => "−",
+            Ordering::Equal => "",
+        };
+        let text = match self.unit.as_str() {
+            "share" => format!("{} points", short(difference.abs() * 100.0)),
+            unit => show(difference.abs(), unit),
+        };
+        format!("{sign}{}", text.replace("<0.01", "0.00"))
+    }
+
     /// The relative change: a factor, a percentage, `new` or `gone`. Empty if there is none to tell.
     pub fn in_words(&self) -> String {
         let (Some(before), Some(after)) = (self.before, self.after) else { return String::new() };
@@ -262,9 +277,12 @@ impl Change {
             _ if after == 0.0 => "gone".to_owned(),
             // There is no ratio between values of different signs.
             _ if !ratio.is_finite() || ratio < 0.0 => String::new(),
+            // From or to next to nothing: further digits say no more.
+            huge if huge >= 1e3 => "× >1,000".to_owned(),
+            tiny if tiny <= 1e-3 => "÷ >1,000".to_owned(),
             more if more >= 2.0 => format!("× {}", times(more)),
             less if less <= 0.5 => format!("÷ {}", times(1.0 / less)),
-            of => format!("{:+.1} %", (of - 1.0) * 100.0),
+            of => format!("{}{:.1} %", if of < 1.0 { "−" } else { "+" }, (of - 1.0).abs() * 100.0),
         }
     }
 }
@@ -272,7 +290,6 @@ impl Change {
 /// A factor in three digits, without zeros at the end.
 fn times(ratio: f64) -> String {
     match ratio {
-        huge if huge >= 1e6 => ">1,000,000".to_owned(),
         large if large >= 100.0 => show(large.round(), ""),
         middle if middle >= 10.0 => format!("{middle:.1}").trim_end_matches(".0").to_owned(),
         small => format!("{small:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),

@@ -57,9 +57,12 @@ fn bytes(bytes: f64) -> String {
     }
 }
 
-/// A number with at least three significant digits, thousands separated by commas.
+/// A number with at least three significant digits, thousands separated by commas. What is more than 0 is never written as 0.
 pub fn short(value: f64) -> String {
     let size = value.abs();
+    if value > 0.0 && size < 0.005 {
+        return "<0.01".to_owned();
+    }
     if size >= 100.0 || value.fract() == 0.0 {
         return thousands(&format!("{value:.0}"));
     }
@@ -97,5 +100,7 @@ mod tests {
         check(1_234_567.0, "", "1,234,567");
         check(-1_234.5, "", "-1,234");
         check(250.4, "1/s", "250/s");
+        check(7.4e-5, "threads", "<0.01 threads");
+        check(0.00002, "share", "<0.01 %");
     }
 }

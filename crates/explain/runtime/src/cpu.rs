@@ -16,6 +16,12 @@ const METHODS: &[ListColumn] =
 const SHARES: &[ListColumn] =
     &[ListColumn { name: "share", unit: "share" }, ListColumn { name: "samples", unit: "" }];
 
+/// Whether most frames of samples have no name, as in a recording that breaks off before its names.
+fn is_nameless(recording: &Trace) -> bool {
+    let missing = &recording.missing;
+    missing.unnamed_frames > missing.frames / 2
+}
+
 /// The part of the samples.
 pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut part = Part::new("cpu");
@@ -39,7 +45,12 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let running = of_state("running");
     part.figure("samples", (total > 0).then(|| count(total)), "", "Samples of threads");
     part.figure("running", running, "", "Samples of threads that ran");
-    part.figure("waiting", of_others("waiting"), "", "Samples of threads that waited");
+    // Whether a thread waits is told by the names of its frames: without them 0 would be a guess.
+    let waiting = of_others("waiting").filter(|rows| *rows > 0.0 || !is_nameless(recording));
+    if total > 0 && is_nameless(recording) {
+        part.missing.push("threads that waited: most frames have no name");
+    }
+    part.figure("waiting", waiting, "", "Samples of threads that waited");
     part.figure(
         "external",
         of_others("external"),
@@ -254,5 +265,18 @@ mod tests {
         );
         assert_eq!(rows("waiting_on"), [("sleep", [Some(1.0), Some(1.0)].as_slice())]);
         assert_eq!(part.course("running").unwrap().values[0], Some(2.0));
+    }
+
+    #[test]
+    fn threads_without_names_are_not_said_to_wait_for_nothing() {
+        let waiting = |unnamed_frames| {
+            let mut recording = Trace::default();
+            (recording.missing.frames, recording.missing.unnamed_frames) = (10, unnamed_frames);
+            let [kind, state] = ["managed", "external"].map(|text| recording.strings.intern(text));
+            let (stack, waiting_on) = (model::NO_ID, model::Sym::NONE);
+            recording.samples.push(model::SampleRow { ts_ns: 1, thread: 0, stack, kind, state, waiting_on });
+            part(&recording, &StackIndex::new(&recording)).value("waiting")
+        };
+        assert_eq!([waiting(0), waiting(9)], [Some(0.0), None]);
     }
 }

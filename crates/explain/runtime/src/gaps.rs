@@ -1,23 +1,34 @@
 //! Evidence that was recorded and is gone: an all-clear stands only on what was read whole.
 //!
 //! A recorder or a service that died leaves a recording that ends early: what is there was read, and counts. Damage of a
-//! few events among many hides nothing. Neither is a gap.
+//! few events among many hides nothing. Neither is a gap, unless the names of methods went with it: a session sends
+//! them last, and checks that work from stacks find nothing without them.
 
-use base::damage::{DESCRIPTION, NOT_DESCRIBED, PACKING, STEPS_BACK};
-use base::number::real_u64;
-use model::Trace;
-use report::unit::short;
+use crate::loss::end_words;
+use base::damage::{DESCRIBED_TWICE, NOT_DESCRIBED, PACKING, STEPS_BACK};
+use base::number::{real, real_u64};
+use model::{EarlyEnd, Trace};
+use report::unit::{duration, short, show};
 
-/// From this share of the events on, those that cannot be read may be the ones that matter.
+/// From this share of the events, or of the bytes, on, those that cannot be read may be the ones that matter.
 const MOST_UNREADABLE: f64 = 0.01;
+/// Whole recordings have up to 10 % of frames without a name: stubs, and code that is made and gone.
+const MOST_UNNAMED: f64 = 0.2;
+/// The same of a recording without a rundown. Without names of the framework nearly all frames have none; where the
+/// recording began with the process, nearly all have one.
+const MOST_UNNAMED_WITHOUT_RUNDOWN: f64 = 0.05;
+/// Readings of the host that end by so much, and by a fifth of the recording, before its end are not whole.
+const HOST_LATE_NS: i64 = 3_000_000_000;
 
 /// What a gap hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hides {
     /// Events, and with them everything but the readings of the host.
     Events,
-    /// Samples of threads, or the names of their methods.
+    /// Samples of threads, or the file with the names of their methods.
     Samples,
+    /// The names of methods in samples: nothing is damaged, and another copy has no more.
+    Names,
     /// Readings of the host.
     Host,
     /// Details that no check needs.
@@ -37,7 +48,48 @@ pub struct Gap {
 pub fn gaps(recording: &Trace) -> Vec<Gap> {
     let altered = recording.lost.files.iter().filter(|of| of.is_altered);
     let files = altered.map(|of| Gap { hides: hides(&of.file), what: format!("{} {}", of.file, of.what) });
-    unreadable(recording).into_iter().chain(files).collect()
+    unreadable(recording)
+        .into_iter()
+        .chain(files)
+        .chain(unnamed(recording))
+        .chain(host_ends_early(recording))
+        .collect()
+}
+
+/// That the readings of the host, one a second, end long before the recording does.
+fn host_ends_early(recording: &Trace) -> Option<Gap> {
+    let last = recording.host.ts_ns.iter().copied().max()?;
+    let end = recording.exhibit.duration_ns;
+    let is_early = last < end.saturating_sub(HOST_LATE_NS) && last / 4 < end / 5;
+    let millis = |ns: i64| duration(real(ns.max(0)) / 1e6);
+    let what = || format!("host.csv ends early, at {} of {}", millis(last), millis(end));
+    is_early.then(|| Gap { hides: Hides::Host, what: what() })
+}
+
+/// The place where the main session ends early, if it does.
+pub fn early_end(recording: &Trace) -> Option<&EarlyEnd> {
+    recording.missing.early_ends.iter().rfind(|end| end.is_main)
+}
+
+/// That frames of samples have no name, of which checks work.
+fn unnamed(recording: &Trace) -> Option<Gap> {
+    let missing = &recording.missing;
+    let share = real_u64(missing.unnamed_frames) / real_u64(missing.frames.max(1));
+    let frames = format!("{} of the frames in samples have no name", show(share, "share"));
+    let lacks_names = missing.no_rundown || missing.rundown_cut;
+    let (most, what) = match early_end(recording).filter(|_| lacks_names) {
+        // How much is missing is not known, and one name may be that of what all threads wait for.
+        Some(end) if end.in_names => (0.0, format!("{}, and {frames}", end_words(end))),
+        Some(end) => {
+            let ends = end_words(end);
+            (MOST_UNNAMED_WITHOUT_RUNDOWN, format!("{ends}, before the names of methods, and {frames}"))
+        }
+        None if lacks_names => {
+            (MOST_UNNAMED_WITHOUT_RUNDOWN, format!("the recording has no whole rundown, and {frames}"))
+        }
+        None => (MOST_UNNAMED, frames),
+    };
+    (share > most).then_some(Gap { hides: Hides::Names, what })
 }
 
 /// What a recorder's file holds, by its name.
@@ -58,6 +110,14 @@ fn unreadable(recording: &Trace) -> Option<Gap> {
     if damage.count(PACKING) > 0 {
         return gap("the file is damaged, and what follows the damage was not read".to_owned());
     }
+    if damage.count(DESCRIBED_TWICE) > 0 {
+        return gap("parts of the file stand in it twice, so that no count is right".to_owned());
+    }
+    // A block that is passed over is damaged once, and holds hundreds of events.
+    let unread = real_u64(recording.lost.unread_bytes) / real_u64(recording.exhibit.bytes.max(1));
+    if unread > MOST_UNREADABLE {
+        return gap(format!("{} of the file cannot be read: it is damaged", show(unread, "share")));
+    }
     let read = real_u64(u64::try_from(recording.events.len()).unwrap_or(u64::MAX));
     // Events whose numbers step back were read.
     let lost = real_u64(damage.lost().saturating_sub(damage.count(STEPS_BACK)));
@@ -67,8 +127,7 @@ fn unreadable(recording: &Trace) -> Option<Gap> {
     }
     // One description stands for all events of its kind, however few those are.
     let undescribed = damage.count(NOT_DESCRIBED);
-    let is_kind_gone = undescribed > 0 && damage.count(DESCRIPTION) > 0;
-    if is_kind_gone {
+    if undescribed > 0 {
         return gap(format!(
             "no event of some kinds can be read ({}): the file is damaged",
             short(real_u64(undescribed))
@@ -110,7 +169,66 @@ mod tests {
         // Undamaged recordings of busy services have thousands of these.
         check(&[(STEPS_BACK, 13_052)], 5, None);
         check(&[(NOT_DESCRIBED, 9)], 0, Some("9 of 9 events cannot be read: the file is damaged"));
+        let twice = "parts of the file stand in it twice, so that no count is right";
+        check(&[(STEPS_BACK, 117), (DESCRIBED_TWICE, 1)], 0, Some(twice));
         check(&[(PACKING, 1)], 0, Some("the file is damaged, and what follows the damage was not read"));
+    }
+
+    #[test]
+    fn a_block_that_cannot_be_read_counts_by_its_bytes_and_not_as_one_event() {
+        let mut recording = Trace::default();
+        recording.exhibit.bytes = 1_000_000;
+        recording.lost.damage.note("block that cannot be read: skipped to the next", 0);
+        recording.lost.unread_bytes = 9_000;
+        for _ in 0..1_000 {
+            recording.events.ts_ns.push(0);
+        }
+        assert_eq!(gaps(&recording), []);
+        recording.lost.unread_bytes = 250_000;
+        let of = gaps(&recording);
+        assert_eq!(
+            (of[0].hides, of[0].what.as_str()),
+            (Hides::Events, "25 % of the file cannot be read: it is damaged")
+        );
+    }
+
+    #[test]
+    fn readings_of_the_host_that_end_long_before_the_recording_are_a_gap() {
+        let mut recording = Trace::default();
+        recording.exhibit.duration_ns = 15_000_000_000;
+        for second in 0..=12 {
+            recording.host.ts_ns.push(second * 1_000_000_000);
+        }
+        assert_eq!(gaps(&recording), []);
+        recording.host.ts_ns.truncate(3);
+        let of = gaps(&recording);
+        assert_eq!((of[0].hides, of[0].what.as_str()), (Hides::Host, "host.csv ends early, at 2 s of 15 s"));
+    }
+
+    #[test]
+    fn names_that_a_recording_lacks_since_it_ends_early_are_a_gap() {
+        let mut recording = Trace::default();
+        (recording.missing.frames, recording.missing.unnamed_frames) = (1_000, 40);
+        assert_eq!(gaps(&recording), []);
+        recording.missing.no_rundown = true;
+        assert_eq!(gaps(&recording), []);
+        let what = |recording: &Trace| {
+            let of = gaps(recording);
+            assert!(of.len() == 1 && of[0].hides == Hides::Names, "{of:?}");
+            of[0].what.clone()
+        };
+        recording.missing.unnamed_frames = 900;
+        let frames = "and 90 % of the frames in samples have no name";
+        assert_eq!(what(&recording), format!("the recording has no whole rundown, {frames}"));
+        let end = EarlyEnd { is_main: true, at_ns: 4_200_000_000, ..EarlyEnd::default() };
+        recording.missing.early_ends.push(end);
+        let ends = "the recording ends early, at 4.20 s, before the names of methods";
+        assert_eq!(what(&recording), format!("{ends}, {frames}"));
+        (recording.missing.no_rundown, recording.missing.rundown_cut) = (false, true);
+        recording.missing.early_ends[0].in_names = true;
+        recording.missing.unnamed_frames = 1;
+        let among = "the recording ends early, among the names of methods";
+        assert_eq!(what(&recording), format!("{among}, and 0.10 % of the frames in samples have no name"));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn subject(recording: &Trace) -> Vec<String> {
         Some(runtime),
         exhibit.pid.map(|pid| format!("process {pid}")),
         exhibit.container.as_ref().map(|id| format!("container {}", id.get(..12).unwrap_or(id))),
-        exhibit.processors.map(|n| if n == 1 { "1 processor".to_owned() } else { format!("{n} processors") }),
+        exhibit.processors.map(|n| if n == 1 { "1 CPU core".to_owned() } else { format!("{n} CPU cores") }),
         (!machine.is_empty()).then(|| machine.join(" ")),
         recording
             .session

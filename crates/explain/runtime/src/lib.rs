@@ -44,7 +44,7 @@ pub use compilation::{Compilation, Compiled, compilation};
 pub use cpu::{Throttled, throttled};
 pub use figure::{known, within_ms};
 pub use frames::{Marks, Owner, StackIndex};
-pub use gaps::{Gap, Hides, gaps};
+pub use gaps::{Gap, Hides, early_end, gaps};
 pub use heading::{heading, other_processes, recorded, subject};
 pub use inflight::{InFlight, in_flight};
 pub use load::{
@@ -52,7 +52,7 @@ pub use load::{
     requests as request_work, routes,
 };
 pub use locks::{Lock, holder_samples, locks};
-pub use loss::losses;
+pub use loss::{end_words, losses};
 pub use metered::{
     Metered, allowance_in_words, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest,
     metered_seconds, metered_totals, processors, tag,

@@ -1,7 +1,7 @@
 //! What is missing from a recording, in sentences: they stand beside the figures that it touches.
 
 use base::number::real_u64;
-use model::{Limit, LimitKind, NO_INT, Trace};
+use model::{EarlyEnd, Limit, LimitKind, NO_INT, Trace};
 use report::unit::{duration, short};
 
 /// A sentence for each kind of loss; none where the recording is whole.
@@ -25,7 +25,10 @@ pub fn losses(recording: &Trace) -> Vec<String> {
         sentences.push(format!("{} {who}{}", events(recording.missing.events), when(recording)));
     }
     let files = lost.files.iter().map(|file| (file.file.as_str(), file.what.as_str()));
-    sentences.extend(report::damage_sentences(lost.truncated_at, &lost.damage, files));
+    sentences.extend(recording.missing.early_ends.iter().map(end_sentence));
+    // A file that breaks off before its first event has no place in time.
+    let offset = lost.truncated_at.filter(|_| recording.missing.early_ends.is_empty());
+    sentences.extend(report::damage_sentences(offset, &lost.damage, files));
     sentences.extend(recording.missing.limits.all().iter().map(|limit| limit_sentence(limit, recording)));
     if recording.missing.no_rundown {
         sentences
@@ -40,6 +43,21 @@ pub fn losses(recording: &Trace) -> Vec<String> {
         ));
     }
     sentences
+}
+
+/// That a file ends early, and where: the beginning of a sentence.
+pub fn end_words(end: &EarlyEnd) -> String {
+    let file = if end.is_main || end.file.is_empty() { "the recording" } else { &end.file };
+    let place = if end.in_names {
+        "among the names of methods".to_owned()
+    } else {
+        format!("at {}", at_time(end.at_ns))
+    };
+    format!("{file} ends early, {place}")
+}
+
+fn end_sentence(end: &EarlyEnd) -> String {
+    format!("{} (offset {:#x}): what came later is not here", end_words(end), end.offset)
 }
 
 /// What a limit cut or dropped, and what is missing because of it.
@@ -128,7 +146,14 @@ mod tests {
             to_ns: 2_500_000_000,
             events: 1_200,
         });
-        recording.lost.truncated_at = Some(0x40);
+        let cut = |file: &str, in_names: bool| EarlyEnd {
+            file: file.to_owned(),
+            is_main: !in_names,
+            at_ns: 4_200_000_000,
+            offset: 0x40,
+            in_names,
+        };
+        recording.missing.early_ends = vec![cut("", false), cut("names.nettrace.zst", true)];
         recording.lost.damage.note("event cut short", 0x30);
         let file = model::FileDamage {
             file: "host.csv".to_owned(),
@@ -147,7 +172,8 @@ mod tests {
             [
                 "the recording was not ended: its recorder was killed, or still runs",
                 "1,200 events missing by their numbers (dropped by the runtime, or damaged), in 1 gap from 1 s to 2.50 s",
-                "the input breaks off at offset 0x40: what came later is not here",
+                "the recording ends early, at 4.20 s (offset 0x40): what came later is not here",
+                "names.nettrace.zst ends early, among the names of methods (offset 0x40): what came later is not here",
                 "event cut short, at offset 0x30",
                 "host.csv is no file: not read",
                 "the runtime follows only 100 series of histograms (HistogramLimitReached): what other series measured is missing",

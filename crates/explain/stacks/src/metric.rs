@@ -1,6 +1,6 @@
 //! What is summed up over stacks: samples, bytes, times, counts.
 
-use model::{NO_ID, Trace};
+use model::{NO_ID, Sampler, Trace};
 use report::unit::{duration, short, show};
 use rustc_hash::FxHashMap;
 
@@ -92,9 +92,13 @@ impl Metric {
         title.to_owned()
     }
 
-    /// What it means, in a sentence or two.
-    pub fn about(&self) -> &'static str {
+    /// What it means, in a sentence or two, by the sampler of the recording.
+    pub fn about(&self, sampler: Sampler) -> &'static str {
         match self {
+            Self::Running | Self::Wall if matches!(sampler, Sampler::Cpus { .. }) => {
+                "How often the system met a thread on a CPU: CPU time, native and kernel code included where it was recorded. \
+                 Threads that wait are not met."
+            }
             Self::Running => {
                 "How often the sampler met a thread that its stack says was executing. The sampler stops the program and \
                  looks at every managed thread; these are no samples of the processor, but the nearest to them."

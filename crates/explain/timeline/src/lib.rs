@@ -48,6 +48,7 @@ pub fn lanes(recording: &Trace, index: &StackIndex, span: Span, pieces: usize) -
         memory::collections(&ground),
         memory::other_pauses(&ground),
         memory::heap(&ground),
+        memory::resident(&ground),
         memory::allocation(&ground),
         events::exceptions(&ground),
         events::compiling(&ground),

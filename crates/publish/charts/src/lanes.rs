@@ -90,19 +90,18 @@ fn figures(lane: &Lane, span: Span) -> String {
         Shape::Marks(counts) => {
             let piece_ms = real(span.len_ns()) / count(counts.len().max(1)) / 1e6;
             let total = lane.mean_or_total().unwrap_or(0.0);
-            let most = most.map_or_else(String::new, |most| {
-                format!(" · most {} in {}", short(most), duration(piece_ms))
-            });
+            let most = most
+                .map_or_else(String::new, |most| format!(" · max {} in {}", short(most), duration(piece_ms)));
             format!("{} in all{most}{left_out}", short(total))
         }
         Shape::Area { stacked, layers } => {
             let name = layers.first().map_or("", |layer| layer.name);
             let most = match (lane.busiest_second, most) {
                 (Some(of), _) if of.is_at_once() => {
-                    format!("most {} within {}", short(count(of.rows)), duration(real(of.within_ns) / 1e6))
+                    format!("max {} within {}", short(count(of.rows)), duration(real(of.within_ns) / 1e6))
                 }
-                (Some(of), _) => format!("most {} in a second", short(count(of.rows))),
-                (None, Some(most)) => format!("most {}", value(most)),
+                (Some(of), _) => format!("max {} in a second", short(count(of.rows))),
+                (None, Some(most)) => format!("max {}", value(most)),
                 (None, None) => String::new(),
             };
             if !stacked && layers.len() > 1 {
@@ -324,13 +323,13 @@ mod tests {
     #[test]
     fn the_caption_says_in_words_what_is_drawn_and_what_is_not() {
         let figures = |lane: &Lane| super::figures(lane, SPAN);
-        assert_eq!(figures(&area(&[&[Some(1.0), Some(3.0)]], false)), "mean 2 ms · most 3 ms");
-        assert_eq!(figures(&area(&[&[Some(9.0)], &[Some(3.0)]], false)), "most 9 ms (first)");
+        assert_eq!(figures(&area(&[&[Some(1.0), Some(3.0)]], false)), "mean 2 ms · max 3 ms");
+        assert_eq!(figures(&area(&[&[Some(9.0)], &[Some(3.0)]], false)), "max 9 ms (first)");
         let pauses = Lane { left_out: 3, ..stretches(&[(0, 2_000_000, "gen0")]) };
         assert_eq!(figures(&pauses), "4 in all · longest 2 ms");
         assert_eq!(about(&pauses), "What it shows. 3 are too close to a longer one to be drawn.");
         let marks = Lane { left_out: 1, ..lane(Shape::Marks(vec![Some(4), Some(6)]), vec![1.0; 2]) };
-        assert_eq!(figures(&marks), "10 in all · most 6 in 0.50 µs · 1 left out");
+        assert_eq!(figures(&marks), "10 in all · max 6 in 0.50 µs · 1 left out");
     }
 
     #[test]

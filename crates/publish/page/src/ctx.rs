@@ -103,8 +103,8 @@ impl<K: KindOfPages> Links for Ctx<'_, K> {
         K::NOUN
     }
 
-    fn has_time(&self) -> bool {
-        K::TIME.is_some()
+    fn is_part(&self) -> bool {
+        Ctx::is_part(self)
     }
 
     fn written(&self, name: &str) -> String {

@@ -315,6 +315,26 @@ fn what_the_tabs_of_a_trace_name_is_there() {
 }
 
 #[test]
+fn what_samples_of_cpus_cannot_show_is_not_drawn_as_empty() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/cases/universal.nettrace");
+    if !path.exists() {
+        return base::ground::skip("page::tests", "the cases are not there");
+    }
+    let evidence = import::open(&path, Options { payloads: true, threads: 2 }).unwrap();
+    let pages = pages(Arc::into_inner(evidence.into_trace().unwrap()).unwrap());
+    let summary = text(pages.answer("/", &[]));
+    assert!(!summary.contains("Waiting threads"), "nobody looked at threads that wait");
+    assert!(!summary.contains("Locks and waits"), "a tab of empty tables");
+    let (first, _) = summary.split_once("range-line").unwrap();
+    assert!(
+        first.contains("Running threads") && !first.contains("The other lanes"),
+        "a time line of nothing"
+    );
+    let stacks = text(pages.answer("/stacks", &[]));
+    assert!(stacks.contains("CPU time") && !stacks.contains("stops the program"));
+}
+
+#[test]
 fn a_comparison_is_not_a_list_of_hundreds_of_rows_but_a_sentence_findings_and_ten_rows() {
     let of = |name| Evidence::from(read(name));
     let pages = Pages::compared(of("starvation.nettrace.zst"), of("healthy.nettrace.zst")).unwrap();
@@ -438,7 +458,7 @@ fn a_kind_without_time_has_no_time_bar_and_no_range() {
         }
     }
     assert_eq!(site.answer("/lanes.json", &[]).status, 404);
-    assert!(text(site.answer("/all", &params("from=1"))).contains("No rows."));
+    assert!(text(site.answer("/all", &params("from=1"))).contains(" has none."));
     assert!(!site.file().contains("Time line"));
 }
 

@@ -19,8 +19,12 @@ pub(crate) fn bar<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     let all = (time.lanes)(ctx.kind(), shown);
     // Also of a tab that is not shown: its lanes may say why nothing is on it.
     let wanted = K::TABS.iter().find(|tab| tab.path == ctx.path).map_or(time.usual, |tab| tab.lanes);
-    let (first, others): (Vec<Lane>, Vec<Lane>) =
+    let (mut first, mut others): (Vec<Lane>, Vec<Lane>) =
         all.iter().cloned().partition(|lane| wanted.contains(&lane.id));
+    if first.is_empty() {
+        // A picture of nothing helps nobody.
+        std::mem::swap(&mut first, &mut others);
+    }
     let (from, to) = ctx.span();
     html! {
         section.timebar aria-label="Time line" data-timeline="" data-from=(seconds(from)) data-to=(seconds(to)) data-chosen[ctx.is_part()] {

@@ -123,8 +123,8 @@ fn compared(diff: &Diff) -> String {
 fn tone(diff: &Diff) -> Tone {
     match diff.verdict() {
         ChangeVerdict::BeyondNoise => Tone::Warning,
-        ChangeVerdict::WithinNoise => Tone::Good,
-        ChangeVerdict::TooLittleData => Tone::Plain,
+        // Two sick recordings do not differ either.
+        ChangeVerdict::WithinNoise | ChangeVerdict::TooLittleData => Tone::Plain,
     }
 }
 
@@ -166,8 +166,13 @@ fn grouped(page: &mut Page, title: &str, groups: &[(Group, Vec<&Change>)]) {
     page.title(title);
     page.line("", &format!("{:>VALUE$} {:>VALUE$} {:>CHANGE$}", "before", "after", "change"));
     for (group, rows) in groups {
-        for (at, row) in rows.iter().enumerate() {
-            line(page, if at == 0 { group.name() } else { "" }, row);
+        let mut label = group.name();
+        if label.chars().count() >= LABEL {
+            // A long name would stand in the column of values.
+            page.line(std::mem::take(&mut label), "");
+        }
+        for row in rows {
+            line(page, std::mem::take(&mut label), row);
         }
     }
 }
@@ -256,11 +261,30 @@ mod tests {
         check(0.0, 3.0, "new");
         check(3.0, 0.0, "gone");
         check(10.0, 12.5, "+25.0 %");
-        check(10.0, 9.0, "-10.0 %");
+        check(10.0, 9.0, "−10.0 %");
         check(2.0, 4.0, "× 2");
         check(54.0, 1.0, "÷ 54");
+        check(0.000_074, 1.4, "× >1,000");
+        check(1.4, 0.000_074, "÷ >1,000");
         check(-5.0, 5.0, "");
         check(f64::MIN_POSITIVE, 1e300, "");
+    }
+
+    #[test]
+    fn a_long_name_of_a_cause_does_not_run_into_the_values() {
+        let mut page = Page::default();
+        grouped(&mut page, "", &[(Group::Locks, vec![&row(12.5, 1.4, "threads")])]);
+        let text = page.into_text();
+        let label = text.lines().find(|line| line.contains("locks and waits")).unwrap();
+        assert!(text.contains("12.5 threads") && !label.contains("12.5"), "{text}");
+    }
+
+    #[test]
+    fn a_difference_of_shares_is_not_taken_for_the_relative_change() {
+        let of = |unit, difference| row(1.0, 1.0, unit).signed(difference);
+        assert_eq!(of("share", 0.0523), "+5.23 points");
+        assert_eq!(of("ms", -1.5), "−1.50 ms");
+        assert_eq!(of("ms", 0.0), "0 ms");
     }
 
     #[test]

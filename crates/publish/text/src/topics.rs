@@ -16,7 +16,7 @@ pub fn page(heading: &Heading, topics: &[Topic]) -> String {
         page.gap();
         page.title(topic.id.name());
         let figures = topic.figures.iter();
-        let figures = figures.filter_map(|of| Some((shown(of.value?, of.unit), marked(of, about(of.about)))));
+        let figures = figures.filter_map(|of| Some((show(of.value?, of.unit), marked(of, about(of.about)))));
         page.pairs("figures", figures.collect());
         for series in &topic.series {
             page.series(series);
@@ -49,16 +49,6 @@ pub fn json(topics: &[Topic]) -> Value {
         })
     };
     topics.iter().map(topic).collect()
-}
-
-/// A value in its unit. A small one is not rounded to zero.
-fn shown(value: f64, unit: &str) -> String {
-    match show(value, unit) {
-        nothing if value > 0.0 && nothing.starts_with("0.00") => {
-            format!("< {}", nothing.replacen("0.00", "0.01", 1))
-        }
-        text => text,
-    }
 }
 
 #[cfg(test)]

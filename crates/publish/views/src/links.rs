@@ -44,8 +44,8 @@ pub trait Links {
     /// What the evidence is called in sentences: `recording`.
     fn noun(&self) -> &'static str;
 
-    /// Whether the evidence has an extent in time, so that a view may be of a range of it.
-    fn has_time(&self) -> bool;
+    /// Whether the view is of a range of time rather than of all.
+    fn is_part(&self) -> bool;
 
     /// A name of the evidence as people write it: a frame without its module and signature, for one.
     fn written(&self, name: &str) -> String;

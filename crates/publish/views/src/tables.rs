@@ -199,7 +199,7 @@ fn shown(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Resul
             }
             p.hint { (spec.about) }
             @if answer.rows.is_empty() {
-                p.empty { @if is_behind { "There are no more rows." } @else if look.find.is_some() { "No row has this text." } @else if links.has_time() { "No row in this range of time." } @else { "No rows." } }
+                p.empty { @if is_behind { "There are no more rows." } @else if look.find.is_some() { "No row has this text." } @else if links.is_part() { "No row in this range of time." } @else { "This " (links.noun()) " has none." } }
             } @else {
                 (rows_of(links, spec, &answer, &look, complete))
             }

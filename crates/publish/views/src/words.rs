@@ -31,7 +31,8 @@ pub fn prose(text: &str) -> Markup {
 
 /// A sentence whose options (`--profile`) and values (`241 ms`) are not broken between lines.
 pub fn unbroken(text: &str) -> Markup {
-    const UNITS: &[&str] = &["ns", "µs", "ms", "s", "min", "B", "kB", "MB", "GB", "%", "cores"];
+    const UNITS: &[&str] =
+        &["ns", "µs", "ms", "s", "min", "B", "kB", "MB", "GB", "B/s", "kB/s", "MB/s", "GB/s", "%", "cores"];
     let is_unit = |word: &str| UNITS.contains(&word.trim_end_matches([',', ';', ':', '.', ')']));
     let mut words = text.split(' ').peekable();
     html! {

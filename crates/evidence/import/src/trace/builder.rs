@@ -17,6 +17,7 @@ use super::told::{KindKey, ProcessKey, SessionKey, Told};
 use super::universal::Spaces;
 use clr::layout::Layout;
 use clr::payload::Payload;
+use clr::whole::Starts;
 use model::{EventKind, LossRow, NO_ID, SampleRow, Sym, Trace};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -40,7 +41,10 @@ pub(crate) struct StreamFacts {
     pub(crate) samples: u64,
     /// Whether any process was sampled, also one that is not wanted.
     pub(crate) sampled: bool,
-    pub(crate) rundown: bool,
+    /// When the last event of a rundown was sent; some come while the session lasts. `i64::MIN` if none was.
+    pub(crate) rundown_ns: i64,
+    /// Whether its file ends within it.
+    pub(crate) is_cut: bool,
     header: StreamHeader,
     pub(crate) process: Option<u64>,
     /// The command line of the process, if the stream says it.
@@ -66,7 +70,8 @@ impl StreamFacts {
             events: 0,
             samples: 0,
             sampled: false,
-            rundown: false,
+            rundown_ns: i64::MIN,
+            is_cut: false,
             header: header.clone(),
             process: header.process,
             command: None,
@@ -79,6 +84,11 @@ impl StreamFacts {
         }
     }
 
+    /// Whether it has events of a rundown.
+    pub(crate) fn has_rundown(&self) -> bool {
+        self.rundown_ns != i64::MIN
+    }
+
     /// Which process it is of; where it is not the main session's, the number alone says it.
     fn process(&self) -> ProcessKey {
         (self.of_main, self.process)
@@ -86,7 +96,7 @@ impl StreamFacts {
 }
 
 /// An event as the tables' builders see it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Seen<'a> {
     pub(crate) ns: i64,
     pub(crate) thread: u32,
@@ -98,12 +108,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) pointer_size: u8,
     /// Of the payload in its stream.
     pub(crate) offset: u64,
-}
-
-impl<'a> Seen<'a> {
-    pub(crate) fn fields(&self) -> Payload<'a> {
-        Payload::new(self.layout, self.payload, self.pointer_size)
-    }
+    pub(crate) fields: Payload<'a>,
 }
 
 /// Kinds of events whose version or opcode a label of the very event changes.
@@ -222,10 +227,14 @@ impl Builder {
         self.raw.begin_file();
     }
 
-    /// Ends a file.
-    pub(crate) fn end_file(&mut self, summary: &Summary) {
+    /// Ends a file, given by its own name in a folder.
+    pub(crate) fn end_file(&mut self, summary: &Summary, file: &str) {
+        if let Some(offset) = summary.truncated_at {
+            self.note_early_end(offset, file);
+        }
         let lost = &mut self.recording.lost;
         lost.truncated_at = lost.truncated_at.or(summary.truncated_at);
+        lost.unread_bytes = lost.unread_bytes.saturating_add(summary.unread_bytes);
         summary.damage.kinds().iter().for_each(|damage| lost.damage.add(damage));
         let exhibit = &mut self.recording.exhibit;
         exhibit.bytes = exhibit.bytes.saturating_add(summary.bytes);
@@ -511,6 +520,7 @@ impl Sink for Builder {
         let stack = event
             .stack
             .map_or(NO_STACK, |stack| self.raw.node(stack.serial, stack.addresses, self.pointer_size));
+        let mut starts = Starts::default();
         let seen = Seen {
             ns,
             thread,
@@ -520,8 +530,15 @@ impl Sink for Builder {
             payload: event.payload,
             pointer_size: self.pointer_size,
             offset: event.offset,
+            fields: kind.fields(event.payload, self.pointer_size, &mut starts),
         };
-        if self.decoder.is_damaged(number, event.payload, self.pointer_size) {
+        let is_damaged = match kind.handler {
+            Handler::Gc(GcEvent::Dynamic) => {
+                self.decoder.is_damaged(number, event.payload, self.pointer_size)
+            }
+            _ => !seen.fields.is_whole(),
+        };
+        if is_damaged {
             self.recording.lost.damage.note("event with fewer bytes than its fields need", event.offset);
         }
         self.push_event(number, &seen);
@@ -530,8 +547,9 @@ impl Sink for Builder {
         }
         let Some(stream) = self.streams.last_mut() else { return };
         stream.events += 1;
-        stream.rundown |= kind.rundown;
-        if !kind.rundown {
+        if kind.rundown {
+            stream.rundown_ns = stream.rundown_ns.max(ns);
+        } else {
             stream.to_ns = stream.to_ns.max(ns);
         }
         let of_main = stream.of_main;

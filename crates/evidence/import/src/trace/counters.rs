@@ -24,7 +24,7 @@ struct InstrumentKey {
 }
 
 impl InstrumentKey {
-    fn of(fields: Payload<'_>) -> Self {
+    fn of(fields: &Payload<'_>) -> Self {
         let texts = ["meterName", "meterVersion", "instrumentName", "unit"].map(|name| fields.text(name));
         Self { texts, number: fields.int("instrumentId").filter(|number| *number != 0) }
     }
@@ -84,7 +84,7 @@ impl CounterRows {
     }
 
     /// An instrument is announced, with the tags of its meter and its own.
-    pub(crate) fn announce(&mut self, fields: Payload<'_>) {
+    pub(crate) fn announce(&mut self, fields: &Payload<'_>) {
         let tags = ["meterTags", "instrumentTags"].map(|name| fields.text(name).unwrap_or_default());
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (key, value) in tags.iter().flat_map(|text| tag_pairs(text)) {
@@ -125,7 +125,7 @@ impl CounterRows {
     }
 
     /// The tags of a value as a JSON object: its own, then those of its instrument.
-    fn tags(&mut self, fields: Payload<'_>) -> String {
+    fn tags(&mut self, fields: &Payload<'_>) -> String {
         let text = fields.text("tags").unwrap_or_default();
         let mut pairs: Map<String, Value> =
             tag_pairs(&text).into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect();
@@ -204,7 +204,7 @@ impl Publication {
     /// A value of an instrument, as System.Diagnostics.Metrics publishes it: numbers are texts.
     pub(crate) fn of_metric(
         event: MetricEvent,
-        fields: Payload<'_>,
+        fields: &Payload<'_>,
         ns: i64,
         totals: &mut CounterRows,
     ) -> Self {
@@ -260,7 +260,7 @@ impl Builder {
             15 => LimitKind::OtherSession,
             _ => LimitKind::OtherSettings,
         };
-        let text = seen.fields().text("errorMessage");
+        let text = seen.fields.text("errorMessage");
         self.recording.missing.limits.note(kind, text.as_deref());
     }
 

@@ -6,7 +6,10 @@ use super::methods::{Methods, Naming};
 use super::processes::OfProcess;
 use super::rawstacks::{MOST_FRAMES, RawStacks};
 use super::states::set_states;
-use model::{CoverageRow, JitRow, LimitKind, Sym, Trace};
+use model::{CoverageRow, EarlyEnd, JitRow, LimitKind, Sym, Trace};
+
+/// Files that are named with the place where they end early: the main session and those beside it are fewer.
+const MOST_EARLY_ENDS: usize = 20;
 
 impl Builder {
     /// Ends the reading.
@@ -76,11 +79,33 @@ impl Builder {
         self.threads.finish(&mut recording);
         self.cover(&mut recording);
         let sampled = !recording.samples.ts_ns.is_empty();
-        let rundown = self.streams.iter().any(|stream| stream.rundown);
-        recording.missing.no_rundown = sampled && !has_symbols && (no_methods || !rundown);
+        let needs_rundown = sampled && !has_symbols;
+        let mut rundowns = self.streams.iter().filter(|stream| stream.has_rundown()).peekable();
+        let rundown = rundowns.peek().is_some();
+        recording.missing.rundown_cut = needs_rundown && rundown && rundowns.all(|stream| stream.is_cut);
+        recording.missing.no_rundown = needs_rundown && (no_methods || !rundown);
         recording.events.decoder = Some(Box::new(std::mem::take(&mut self.decoder)));
         super::metrics::fill(&mut recording);
         recording
+    }
+
+    /// Notes that a file ends within its last stream.
+    pub(crate) fn note_early_end(&mut self, offset: u64, file: &str) {
+        let is_first = self.origins.streams == 0;
+        let Some(stream) = self.streams.get_mut(self.origins.streams..).and_then(<[_]>::last_mut) else {
+            return;
+        };
+        stream.is_cut = true;
+        let ends = &mut self.recording.missing.early_ends;
+        if ends.len() < MOST_EARLY_ENDS {
+            ends.push(EarlyEnd {
+                file: file.to_owned(),
+                is_main: stream.is_main.unwrap_or(true) || is_first,
+                at_ns: stream.to_ns,
+                offset,
+                in_names: stream.rundown_ns > stream.to_ns,
+            });
+        }
     }
 
     /// When what was recorded: each stream from its start to its last event that is no rundown.

@@ -75,7 +75,7 @@ impl Builder {
     pub(crate) fn gc_event(&mut self, event: GcEvent, seen: &Seen<'_>) {
         match event {
             GcEvent::SuspendStart => {
-                let reason = seen.fields().int("Reason").unwrap_or(NO_INT);
+                let reason = seen.fields.int("Reason").unwrap_or(NO_INT);
                 let Seen { ns: begin, thread, .. } = *seen;
                 let open = Suspension { thread, begin, stopped: NO_INT, end: NO_INT, reason };
                 self.gc.open.insert(thread, open);
@@ -106,7 +106,7 @@ impl Builder {
     }
 
     fn gc_start(&mut self, seen: &Seen<'_>) {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let mut word =
             |name| fields.word(name).map_or(Sym::NONE, |word| self.recording.strings.intern(&word));
         let (kind, reason) = (word("Type"), word("Reason"));
@@ -148,7 +148,7 @@ impl GcBuilder {
 
     /// Ends a collection.
     fn stop(&mut self, seen: &Seen<'_>) -> Stop {
-        let Some(number) = seen.fields().int("Count") else { return Stop::WithoutStart };
+        let Some(number) = seen.fields.int("Count") else { return Stop::WithoutStart };
         let Some(at) = self.running.get_mut(&number).and_then(Vec::pop) else {
             // Collections are numbered one by one, so one with a number before the first that began here began earlier.
             let is_before = self.first.is_none_or(|first| number < first);
@@ -166,7 +166,7 @@ impl GcBuilder {
         // The statistics follow the end of the collection they are of.
         let at = self.without_stats.pop_last();
         let Some(gc) = at.and_then(|at| self.collections.get_mut(at)) else { return };
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let size = |generation: &str| fields.int(generation).unwrap_or(NO_INT);
         let row = &mut gc.row;
         row.gen0_bytes = size("GenerationSize0");
@@ -191,7 +191,7 @@ impl GcBuilder {
 
     /// Adds a heap's sizes before the collection: those of all its generations.
     fn history(&mut self, seen: &Seen<'_>) {
-        let Some(before) = seen.fields().sum("GenData", "SizeBefore") else { return };
+        let Some(before) = seen.fields.sum("GenData", "SizeBefore") else { return };
         let running = self.in_order.last().and_then(|at| self.collections.get_mut(*at));
         let Some(gc) = running else { return };
         let known = gc.row.heap_before_bytes;

@@ -35,8 +35,17 @@ type ReadRow = fn(&str, i64, &mut Builder) -> Option<()>;
 pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
     let [host, thread_cpu] = TABLES.map(|name| folder.join(name));
     read_table(&host, USUAL, builder, host_row);
+    note_if_empty(&host, builder.recording.host.ts_ns.len(), builder);
     drop_after_end(&mut builder.recording);
     read_table(&thread_cpu, USUAL, builder, thread_cpu_row);
+    note_if_empty(&thread_cpu, builder.recording.thread_cpu.ts_ns.len(), builder);
+}
+
+/// Notes that a table is there and has no row: a recorder writes the first ones before the first event.
+fn note_if_empty(path: &Path, rows: usize, builder: &mut Builder) {
+    if rows == 0 && path.is_file() {
+        builder.recording.lost.note_altered(path, "has no row that can be read".to_owned());
+    }
 }
 
 /// Leaves out what earlier recorders wrote of a process that had ended: the kernel shows one that nobody has waited for yet

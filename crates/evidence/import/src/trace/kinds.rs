@@ -6,7 +6,7 @@ use super::universal;
 use clr::layout::{Field, Kind as FieldKind, Layout};
 use clr::payload::{Payload, damaged};
 use clr::schema;
-use clr::whole::Whole;
+use clr::whole::{Starts, Whole};
 use model::Fields;
 use nettrace::{FieldType, Metadata};
 use rustc_hash::FxHashMap;
@@ -193,12 +193,14 @@ pub(crate) fn shortened(name: &str) -> &str {
 pub(crate) type Layouts = FxHashMap<u32, Arc<Layout>>;
 
 /// A kind of event, looked up.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) handler: Handler,
     /// Its name as TraceEvent writes it.
     pub(crate) name: String,
     pub(crate) layout: Arc<Layout>,
+    /// How its payloads are walked over.
+    whole: Whole,
     /// Sent when the session ends, about what was there before: no part of what was observed.
     pub(crate) rundown: bool,
 }
@@ -234,7 +236,18 @@ impl Kind {
     }
 
     fn of(handler: Handler, name: String, layout: Arc<Layout>, rundown: bool) -> Self {
-        Self { handler, name, layout, rundown }
+        Self { handler, name, whole: Whole::new(&layout), layout, rundown }
+    }
+
+    /// The fields of one payload.
+    #[inline]
+    pub(crate) fn fields<'a>(
+        &'a self,
+        payload: &'a [u8],
+        pointer_size: u8,
+        starts: &'a mut Starts,
+    ) -> Payload<'a> {
+        Payload::walked(&self.layout, &self.whole, payload, pointer_size, starts)
     }
 }
 
@@ -303,15 +316,11 @@ impl Decoding {
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     kinds: Vec<Decoding>,
-    /// Of each kind: how its payloads are looked at.
-    whole: Vec<Whole>,
     pub(crate) pointer_sizes: Vec<u8>,
 }
 
 impl Decoder {
     pub(crate) fn push(&mut self, decoding: Decoding) {
-        let (Decoding::Plain(layout) | Decoding::Dynamic(_, layout)) = &decoding;
-        self.whole.push(Whole::new(layout));
         self.kinds.push(decoding);
     }
 
@@ -320,16 +329,11 @@ impl Decoder {
     }
 
     /// Whether a field of a payload cannot be read: then its JSON says so too.
-    #[inline]
     pub(crate) fn is_damaged(&self, kind: u32, payload: &[u8], pointer_size: u8) -> bool {
-        match (self.get(kind), self.whole.get(kind as usize)) {
-            (Some(Decoding::Plain(layout)), Some(whole)) => !whole.is_whole(layout, payload, pointer_size),
-            (Some(decoding), _) => {
-                let (layout, bytes) = decoding.part(payload, pointer_size);
-                damaged(layout, bytes, pointer_size).is_some()
-            }
-            (None, _) => false,
-        }
+        self.get(kind).is_some_and(|decoding| {
+            let (layout, bytes) = decoding.part(payload, pointer_size);
+            damaged(layout, bytes, pointer_size).is_some()
+        })
     }
 }
 

@@ -173,7 +173,7 @@ impl Reader {
     fn know(&mut self, event: &Event<'_>) {
         let index = event.metadata.index as usize;
         if index >= self.kinds.len() {
-            self.kinds.resize(index.saturating_add(1), None);
+            self.kinds.resize_with(index.saturating_add(1), || None);
         }
         if let Some(place @ None) = self.kinds.get_mut(index) {
             *place = Some(Kind::new(event.metadata, event.version, event.opcode, &mut self.layouts));
@@ -221,7 +221,7 @@ impl Reader {
 }
 
 /// What an event of trouble says.
-fn trouble(event_id: u32, fields: Payload<'_>) -> Option<CounterNote> {
+fn trouble(event_id: u32, fields: &Payload<'_>) -> Option<CounterNote> {
     let text = |name: &str| {
         let text = fields.text(name).unwrap_or_default();
         text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default().to_owned()
@@ -265,16 +265,16 @@ impl Sink for Reader {
                 }
             }
             Handler::Metric(metric) => {
-                let publication = Publication::of_metric(metric, fields(), ns, &mut self.totals);
+                let publication = Publication::of_metric(metric, &fields(), ns, &mut self.totals);
                 self.publish(ns, CounterSource::Meter, publication);
             }
             Handler::MetricBegin => {
                 let fields = fields();
-                self.totals.announce(fields);
+                self.totals.announce(&fields);
                 self.begins(["meterName", "instrumentName", "instrumentType"].map(|name| fields.text(name)));
             }
             Handler::MetricTrouble(id) => {
-                if let Some(note) = trouble(id, fields()) {
+                if let Some(note) = trouble(id, &fields()) {
                     self.note(note);
                 }
             }

@@ -242,7 +242,7 @@ impl std::fmt::Display for Origin {
 pub(crate) struct Origins {
     all: Vec<Origin>,
     /// Streams that were looked at.
-    streams: usize,
+    pub(crate) streams: usize,
 }
 
 /// Different processes of a folder that are kept: a refusal names fewer, and each stream is compared with all of them.
@@ -296,7 +296,7 @@ impl Builder {
 
     /// Keeps the command line of the stream's process, whichever process it is.
     pub(crate) fn note_command(&mut self, seen: &Seen<'_>) {
-        let command = seen.fields().text("CommandLine").filter(|text| !text.is_empty());
+        let command = seen.fields.text("CommandLine").filter(|text| !text.is_empty());
         if let Some(stream) = self.streams.last_mut() {
             stream.command = command.or(stream.command.take());
         }

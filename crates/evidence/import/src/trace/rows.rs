@@ -93,7 +93,7 @@ impl Builder {
             Handler::MethodEntry => self.method_entry(seen),
             Handler::Module => self.module(seen),
             Handler::ModuleUnload => {
-                let id = seen.fields().int("ModuleID").unwrap_or(0);
+                let id = seen.fields.int("ModuleID").unwrap_or(0);
                 self.methods.module_unload(id.cast_unsigned());
             }
             Handler::RuntimeStart => self.runtime_start(seen),
@@ -106,10 +106,10 @@ impl Builder {
                 );
             }
             Handler::Metric(event) => {
-                let publication = Publication::of_metric(event, seen.fields(), seen.ns, &mut self.counters);
+                let publication = Publication::of_metric(event, &seen.fields, seen.ns, &mut self.counters);
                 self.published(seen, Some(publication));
             }
-            Handler::MetricBegin => self.counters.announce(seen.fields()),
+            Handler::MetricBegin => self.counters.announce(&seen.fields),
             Handler::MetricTrouble(id) => self.metric_trouble(id, seen),
             Handler::RequestStart => self.request_start(seen),
             Handler::RequestStop => self.request_stop(seen),
@@ -126,28 +126,28 @@ impl Builder {
     }
 
     fn word(&mut self, seen: &Seen<'_>, name: &str) -> Sym {
-        seen.fields().word(name).map_or(Sym::NONE, |word| self.recording.strings.intern(&word))
+        seen.fields.word(name).map_or(Sym::NONE, |word| self.recording.strings.intern(&word))
     }
 
     pub(crate) fn text(&mut self, seen: &Seen<'_>, name: &str) -> Sym {
         let strings = &mut self.recording.strings;
-        match seen.fields().utf16(name) {
+        match seen.fields.utf16(name) {
             Some(&[]) => strings.intern(""),
             Some(bytes) => self.texts.text(bytes, strings),
-            None => seen.fields().text(name).map_or(Sym::NONE, |text| strings.intern(&text)),
+            None => seen.fields.text(name).map_or(Sym::NONE, |text| strings.intern(&text)),
         }
     }
 
     /// An address as its digits; none where it is 0 or missing.
     fn address(&mut self, seen: &Seen<'_>, name: &str) -> Sym {
-        match seen.fields().int(name) {
+        match seen.fields.int(name) {
             None | Some(0) => Sym::NONE,
             Some(address) => self.recording.strings.intern(&format!("{:#x}", address.cast_unsigned())),
         }
     }
 
     fn allocation(&mut self, handler: Handler, seen: &Seen<'_>) {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let size = fields.int("ObjectSize").filter(|size| *size > 0);
         let (source, weight) = if handler == Handler::AllocationSampled {
             let size = size.unwrap_or(0) as f64;
@@ -188,7 +188,7 @@ impl Builder {
             ts_ns: seen.ns,
             dur_ns: NO_INT,
             thread: seen.thread,
-            owner_thread: or_none(seen.fields().int("LockOwnerThreadID").filter(|id| *id != 0)),
+            owner_thread: or_none(seen.fields.int("LockOwnerThreadID").filter(|id| *id != 0)),
             lock: self.address(seen, "LockID"),
             stack: seen.stack,
         };
@@ -198,7 +198,7 @@ impl Builder {
     fn contention_stop(&mut self, seen: &Seen<'_>) {
         let Some(row) = self.rows.contention.get_mut(&seen.thread).and_then(Vec::pop) else { return };
         #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of a wait fit; the cast saturates")]
-        let told = seen.fields().real("DurationNs").map(|ns| ns as i64);
+        let told = seen.fields.real("DurationNs").map(|ns| ns as i64);
         let dur_ns = told.unwrap_or_else(|| seen.ns.saturating_sub(row.ts_ns));
         self.recording.contention.push(ContentionRow { dur_ns, ..row });
     }
@@ -226,14 +226,14 @@ impl Builder {
             ts_ns: seen.ns,
             event: self.recording.strings.intern(event),
             reason,
-            workers: or_none(seen.fields().int(workers)),
-            throughput: seen.fields().real(throughput).unwrap_or(f64::NAN),
+            workers: or_none(seen.fields.int(workers)),
+            throughput: seen.fields.real(throughput).unwrap_or(f64::NAN),
         };
         self.recording.threadpool.push(row);
     }
 
     fn jit_start(&mut self, seen: &Seen<'_>) {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let Some(method) = fields.int("MethodID") else { return };
         let il_bytes = or_none(fields.int("MethodILSize"));
         self.rows.jit.insert((seen.thread, method), JitStart { ns: seen.ns, il_bytes, stack: seen.stack });
@@ -241,7 +241,7 @@ impl Builder {
 
     fn method_load(&mut self, seen: &Seen<'_>) {
         let code = self.code(seen, seen.ns, NEVER);
-        let method = seen.fields().int("MethodID").unwrap_or(NO_INT);
+        let method = seen.fields.int("MethodID").unwrap_or(NO_INT);
         let start = self.rows.jit.remove(&(seen.thread, method));
         let row = JitRow {
             ts_ns: start.map_or(seen.ns, |start| start.ns),
@@ -258,7 +258,7 @@ impl Builder {
     }
 
     fn code(&mut self, seen: &Seen<'_>, loaded_ns: i64, unloaded_ns: i64) -> Code {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let number = |name| fields.int(name).unwrap_or(0).cast_unsigned();
         let start = number("MethodStartAddress");
         let tier = tier(number("MethodFlags"));
@@ -278,7 +278,7 @@ impl Builder {
 
     /// Code that was compiled ahead of time, as it is used first.
     fn method_entry(&mut self, seen: &Seen<'_>) {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let Some(start) = fields.int("EntryPoint").filter(|start| *start != 0) else { return };
         let text = |name| fields.utf16(name).unwrap_or_default();
         let (namespace, name) = (text("MethodNamespace"), text("MethodName"));
@@ -288,7 +288,7 @@ impl Builder {
     }
 
     fn module(&mut self, seen: &Seen<'_>) {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let Some(id) = fields.int("ModuleID") else { return };
         let path = fields.text("ModuleILPath").filter(|path| !path.is_empty());
         let path = path.or_else(|| fields.text("ModuleNativePath")).unwrap_or_default();
@@ -296,7 +296,7 @@ impl Builder {
     }
 
     fn runtime_start(&mut self, seen: &Seen<'_>) {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         // Before .NET Core 3.0 both versions read 4.0; a library version of 5 or more is the product's.
         let part = |name| fields.int(name).unwrap_or(0);
         let (major, minor, build) =
@@ -309,7 +309,7 @@ impl Builder {
 
     /// Every rundown has it, and the settings do not change.
     fn gc_settings(&mut self, seen: &Seen<'_>) {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let flags = fields.int("BitSettings").unwrap_or(0);
         // Without a limit it is 0, and where the pages of the machine are the limit as large as they are.
         let limit = fields.int("HardLimit").map(i64::cast_unsigned).filter(|bytes| *bytes > 0);
@@ -321,7 +321,7 @@ impl Builder {
     }
 
     fn process_info(&mut self, seen: &Seen<'_>) {
-        let fields = seen.fields();
+        let fields = &seen.fields;
         let exhibit = &mut self.recording.exhibit;
         exhibit.command_line = fields.text("CommandLine").filter(|text| !text.is_empty());
         exhibit.os = fields.text("OSInformation").filter(|text| !text.is_empty());

@@ -83,6 +83,26 @@ struct Arguments<'a> {
     tags: &'a [u8],
 }
 
+impl<'a> Arguments<'a> {
+    /// Where the value of a key belongs.
+    fn place(&mut self, key: &[u8]) -> Option<&mut &'a [u8]> {
+        let is = |name: &str| {
+            let units = key.as_chunks::<2>().0;
+            units.len() == name.len() && units.iter().zip(name.bytes()).all(|(unit, byte)| *unit == [byte, 0])
+        };
+        // By length first: most of a list's keys are none of these.
+        Some(match key.len() / 2 {
+            2 if is("Id") => &mut self.id,
+            4 if is("Kind") => &mut self.kind,
+            4 if is("Tags") => &mut self.tags,
+            8 if is("ParentId") => &mut self.parent_id,
+            8 if is("Duration") => &mut self.duration,
+            11 if is("DisplayName") => &mut self.display_name,
+            _ => return None,
+        })
+    }
+}
+
 impl Builder {
     pub(crate) fn span(&mut self, seen: &Seen<'_>) {
         let Ok(arguments) = read_arguments(Cursor::new(seen.payload, 0)) else {
@@ -148,8 +168,8 @@ impl Builder {
 
     pub(crate) fn log(&mut self, seen: &Seen<'_>) {
         const LEVELS: [&str; 6] = ["Trace", "Debug", "Information", "Warning", "Error", "Critical"];
-        let level = seen.fields().int("Level").and_then(|level| LEVELS.get(usize::try_from(level).ok()?));
-        let trace_id = seen.fields().text("ActivityTraceId").filter(|id| !id.is_empty());
+        let level = seen.fields.int("Level").and_then(|level| LEVELS.get(usize::try_from(level).ok()?));
+        let trace_id = seen.fields.text("ActivityTraceId").filter(|id| !id.is_empty());
         let trace_id = trace_id.filter(|id| {
             let is_id = is_hex(id, TRACE_DIGITS);
             if !is_id {
@@ -176,20 +196,12 @@ fn read_arguments(mut cursor: Cursor<'_>) -> Result<Arguments<'_>, ReadError> {
         ..Arguments::default()
     };
     let count = cursor.u16("Arguments count")?;
-    let mut key = String::new();
     for _ in 0..count {
-        utf16_text(cursor.utf16z("Arguments Key")?, &mut key);
+        let key = cursor.utf16z("Arguments Key")?;
         let value = cursor.utf16z("Arguments Value")?;
-        let place = match key.as_str() {
-            "Id" => &mut arguments.id,
-            "ParentId" => &mut arguments.parent_id,
-            "DisplayName" => &mut arguments.display_name,
-            "Kind" => &mut arguments.kind,
-            "Duration" => &mut arguments.duration,
-            "Tags" => &mut arguments.tags,
-            _ => continue,
-        };
-        *place = value;
+        if let Some(place) = arguments.place(key) {
+            *place = value;
+        }
     }
     Ok(arguments)
 }
@@ -203,23 +215,32 @@ fn text_of(bytes: &[u8]) -> String {
 /// Trace and span of a W3C id, `00-TRACE-SPAN-01`. An id of another form (`|a.b.`, as before W3C's) has neither; `None` if it
 /// looks like one and is none.
 fn w3c(id: &str) -> Option<(Option<&str>, Option<&str>)> {
-    let mut parts = id.split('-');
-    let four = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
-    let (Some(version), Some(trace), Some(span), Some(flags), None) = four else {
-        return (!id.starts_with("00-")).then_some((None, None));
-    };
-    let is_id =
-        is_hex(version, 2) && is_hex(trace, TRACE_DIGITS) && is_hex(span, SPAN_DIGITS) && is_hex(flags, 2);
-    match (is_id, version.len()) {
-        (true, _) => Some((Some(trace), Some(span))),
-        (false, 2) => None,
-        (false, _) => Some((None, None)),
+    if let Some((trace, span)) = trace_and_span(id) {
+        return Some((Some(trace), Some(span)));
     }
+    let mut parts = id.split('-');
+    let is_like_one = match (parts.next(), parts.nth(2), parts.next()) {
+        (Some(version), Some(_), None) => version.len() == 2,
+        _ => id.starts_with("00-"),
+    };
+    (!is_like_one).then_some((None, None))
+}
+
+fn trace_and_span(id: &str) -> Option<(&str, &str)> {
+    let (version, rest) = id.split_at_checked(2)?;
+    let (trace, rest) = rest.strip_prefix('-')?.split_at_checked(TRACE_DIGITS)?;
+    let (span, rest) = rest.strip_prefix('-')?.split_at_checked(SPAN_DIGITS)?;
+    let flags = rest.strip_prefix('-')?;
+    let are_digits =
+        is_hex(trace, TRACE_DIGITS) && is_hex(span, SPAN_DIGITS) && is_hex(version, 2) && is_hex(flags, 2);
+    are_digits.then_some((trace, span))
 }
 
 /// Whether a text is so many digits of a number in lower case, and nothing else.
 fn is_hex(text: &str, digits: usize) -> bool {
-    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    // Without an early end, so that many digits are looked at at once.
+    let is_digit = |byte: u8| byte.is_ascii_digit() | (b'a'..=b'f').contains(&byte);
+    text.len() == digits && text.bytes().fold(true, |are_digits, byte| are_digits & is_digit(byte))
 }
 
 /// Nanoseconds of a .NET time span, `[d.]hh:mm:ss[.fffffff]`.
@@ -277,6 +298,7 @@ mod tests {
         check("", Some((None, None)));
         check("|7e4a.1.", Some((None, None)));
         check("a-b-c-d", Some((None, None)));
+        check("a-b-c-d-00-", Some((None, None)));
         for wrong in [
             format!("00-{trace}-{span}"),
             format!("00-{trace}-{span}-01-x"),

@@ -197,7 +197,7 @@ impl Builder {
         };
         self.recording.samples.push(row);
         self.spaces.cpu_samples = self.spaces.cpu_samples.saturating_add(1);
-        if seen.fields().int("Value").is_some_and(|value| value != 1) {
+        if seen.fields.int("Value").is_some_and(|value| value != 1) {
             self.recording.lost.damage.remark(SEVERAL_SAMPLES, seen.offset);
         }
         if let Some(stream) = self.streams.last_mut() {

@@ -78,17 +78,22 @@ impl Trace {
         };
         let ends_round = of(METRICS, COLLECTION_STOP);
         let mut counts = Counts { by_kind: vec![(0, 0); self.events.kind_id.len()], rounds: Vec::new() };
-        let rows = self.events.kind.iter().zip(&self.events.stream).zip(&self.events.ts_ns);
-        for ((kind, stream), ts_ns) in rows {
-            let Some(place) = counts.by_kind.get_mut(*kind as usize) else { continue };
-            if beside.get(usize::from(*stream)) == Some(&true) {
-                place.1 += 1;
-            } else {
-                place.0 += 1;
+        let mut kinds = self.events.kind.as_slice();
+        // Most neighbours are of one stream.
+        for streams in self.events.stream.chunk_by(|one, next| one == next) {
+            let (of_stream, rest) = kinds.split_at_checked(streams.len()).unwrap_or((kinds, &[]));
+            kinds = rest;
+            let stream = streams.first().map_or(0, |stream| usize::from(*stream));
+            let is_beside = beside.get(stream) == Some(&true);
+            for kind in of_stream {
+                let Some(place) = counts.by_kind.get_mut(*kind as usize) else { continue };
+                *(if is_beside { &mut place.1 } else { &mut place.0 }) += 1;
             }
-            if ends_round.get(*kind as usize) == Some(&true) {
-                counts.rounds.push(*ts_ns);
-            }
+        }
+        if ends_round.contains(&true) {
+            let rows = self.events.kind.iter().zip(&self.events.ts_ns);
+            let rounds = rows.filter(|(kind, _)| ends_round.get(**kind as usize) == Some(&true));
+            counts.rounds.extend(rounds.map(|(_, ts_ns)| *ts_ns));
         }
         counts.rounds.sort_unstable();
         self.counts = counts;

@@ -60,13 +60,32 @@ impl Session {
     }
 }
 
+/// A file of a trace that ends before its format's end: whoever wrote it died, or it was cut.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EarlyEnd {
+    /// Its own name; empty if the trace is one file.
+    pub file: String,
+    /// Whether it is the main session, or a segment of it.
+    pub is_main: bool,
+    /// The last event before the end, in nanoseconds since the main session's start.
+    pub at_ns: i64,
+    /// Where the bytes end, as an offset of the unpacked file.
+    pub offset: u64,
+    /// Whether it ends among the names of methods, which a session sends after its last event.
+    pub in_names: bool,
+}
+
 /// What is missing of a trace without being damaged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missing {
+    /// Files that end early; each file of a folder once.
+    pub early_ends: Vec<EarlyEnd>,
     /// Events that the runtime dropped, by the gaps in their numbers.
     pub events: u64,
     /// Whether names of methods may be missing since the recording has no rundown.
     pub no_rundown: bool,
+    /// Whether every rundown that it has breaks off, so that names of methods may be missing.
+    pub rundown_cut: bool,
     /// Frames of stacks, by occurrence in samples.
     pub frames: u64,
     /// Those of `frames` that have no name.

@@ -121,7 +121,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let name = named(&places)?;
     let frame = facts.recording.frames.name.get(frame as usize).map_or("", |name| facts.text(*name));
     let title = format!(
-        "{} of the busy time is in {name} and what it calls, with {} threads ready to run on {} processors",
+        "{} of the busy time is in {name} and what it calls, with {} threads ready to run on {} CPU cores",
         percent(share),
         said(busy),
         said(facts.cores)

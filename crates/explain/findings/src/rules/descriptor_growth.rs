@@ -160,7 +160,12 @@ fn growing(facts: &Facts<'_>) -> Option<Found> {
     );
     let mut measured =
         vec![GROWTH.measured(grown), RELATIVE.measured(relative), STEADY.measured(growth.rising)];
-    measured.push(Measured { name: "growth a second", value: growth.a_second, unit: "1/s", threshold: None });
+    measured.push(Measured {
+        name: "growth per second",
+        value: growth.a_second,
+        unit: "1/s",
+        threshold: None,
+    });
     if let Some(limit) = limit {
         let name = "limit of descriptors of the process";
         measured.push(Measured { name, value: limit, unit: "", threshold: None });

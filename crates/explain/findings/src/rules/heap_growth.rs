@@ -1,6 +1,6 @@
 //! What survives keeps growing.
 
-use crate::facts::{Facts, bytes, count, known, percent, real};
+use crate::facts::{Facts, bytes, count, known, real};
 use crate::gcfacts::{allocators, most_allocated, rows};
 use crate::hostfacts::MemoryLimits;
 use crate::places::in_place;
@@ -97,13 +97,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let a_second = slope * 1e9;
     let places = allocators(facts, |_| true).top(facts.recording);
-    let of_type = most_allocated(facts, |_| true)
-        .map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));
+    let of_type =
+        most_allocated(facts, |_| true).map_or_else(String::new, |(class, _)| format!(", mainly {class}"));
+    let allocated = match (in_place(&places), of_type) {
+        (place, of_type) if place.is_empty() && of_type.is_empty() => String::new(),
+        (place, of_type) => format!("; most is allocated{place}{of_type}"),
+    };
     let title = format!(
-        "What survives collections grows by {} a second, {} in this recording{}{of_type}",
+        "The live heap grows by {}/s ({} in this recording){allocated}",
         bytes(a_second),
         bytes(grown),
-        in_place(&places)
     );
     let sql = "select number, generation, type, start_ns, gen1_bytes / 1e6 as gen1_mb, gen2_bytes / 1e6 as gen2_mb, loh_bytes / 1e6 as loh_mb, \
                poh_bytes / 1e6 as poh_mb, promoted_bytes / 1e6 as promoted_mb from gc where gen2_bytes is not null order by start_ns limit 500";
@@ -128,14 +131,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         GROWTH.measured(grown),
         RELATIVE.measured(relative),
         STEADY.measured(steady),
-        Measured { name: "growth a second", value: a_second, unit: "B/s", threshold: None },
+        Measured { name: "growth per second", value: a_second, unit: "B/s", threshold: None },
     ];
     let title = if few {
         format!("{title}; {} collections are too few to call it a leak", points.len())
-    } else if steady >= 0.99 {
-        title
     } else {
-        format!("{title} ({} of the pairs of collections rise)", percent(steady))
+        title
     };
     Some(Found {
         title,

@@ -167,7 +167,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         EvidenceRows::of("counters", sql, readings.iter().map(|(ts_ns, _)| *ts_ns))
     };
     let fast = a_second >= FAST;
-    let rate = Measured { name: "growth a second", value: a_second, unit: "B/s", threshold: None };
+    let rate = Measured { name: "growth per second", value: a_second, unit: "B/s", threshold: None };
     Some(Found {
         title: if growth.rising > 0.99 {
             title

@@ -98,10 +98,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         });
     }
     let title = format!(
-        "The pool's queue is long (max {} items) though its workers work: {} of the published lengths are above {}{}",
+        "The thread pool's queue is long (max {} items, above {} in {} of the readings) though its threads are busy{}",
         said(most),
-        percent(share_long),
         said(least),
+        percent(share_long),
         in_place(&places)
     );
     let sql = "select ts_ns, name, value from counters where name in ('dotnet.thread_pool.queue.length', 'threadpool-queue-length') \

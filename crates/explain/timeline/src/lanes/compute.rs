@@ -103,9 +103,11 @@ pub(crate) fn waiting(ground: &Ground<'_>) -> Option<Lane> {
         table: "samples",
         metric: Some("waiting"),
     };
-    let waiting = ground.recording.strings.find("waiting")?;
-    let words = Words::new(ground.recording, &KINDS.map(|(word, _)| word));
     let samples = &ground.recording.samples;
+    // A sampler that looks at CPUs meets no waiting thread, and without names of methods none is known to wait:
+    // there is no lane then, since one at 0 would say that nothing waits.
+    let waiting = ground.recording.strings.find("waiting").filter(|of| samples.state.contains(of))?;
+    let words = Words::new(ground.recording, &KINDS.map(|(word, _)| word));
     sampled(ground, subject, &NAMES, |row| {
         if samples.state.get(row).copied() != Some(waiting) {
             return None;
@@ -262,6 +264,14 @@ mod tests {
         let at = recording.coverage.source.iter().position(|of| Some(*of) == events).unwrap();
         recording.coverage.to_ns[at] = 399;
         assert_eq!(levels(&lane(&recording, 0, 400, 4)), [Some(1.0), None, None, None]);
+    }
+
+    #[test]
+    fn threads_that_the_sampler_cannot_see_waiting_are_not_drawn_as_none() {
+        let mut recording = looked_at(&[("running", ""), ("external", "")], 10);
+        let word = recording.strings.intern("waiting");
+        assert!(!recording.samples.state.contains(&word));
+        assert_eq!(waiting(&Ground::new(&recording, Grid::new(Span::whole(&recording), 2))), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Ground, Subject, Words};
 use crate::lane::{Lane, Layer, Shape, Stretch};
 use crate::observed::Per;
+use crate::published;
 use base::number::count;
 use model::{NO_INT, Trace};
 use runtime::counted_allocations;
@@ -194,6 +195,26 @@ pub(crate) fn heap(ground: &Ground<'_>) -> Option<Lane> {
     subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
 }
 
+/// What the process has in memory, the heap and all else.
+pub(crate) fn resident(ground: &Ground<'_>) -> Option<Lane> {
+    let subject = Subject {
+        id: "resident",
+        title: "Resident memory",
+        unit: "B",
+        about: "Memory that the process has in RAM, the heap and all else, as the system counts it",
+        table: "host",
+        metric: None,
+    };
+    let recording = ground.recording;
+    let resident = recording.strings.find("process.rss")?;
+    let rows = &recording.host;
+    let readings: Vec<(i64, f64)> = (rows.ts_ns.iter().zip(&rows.name).zip(&rows.value))
+        .filter(|((_, name), bytes)| **name == resident && bytes.is_finite())
+        .map(|((ts_ns, _), bytes)| (*ts_ns, bytes.max(0.0)))
+        .collect();
+    subject.published(published::gauge(&ground.grid, &readings))
+}
+
 /// Bytes allocated a second.
 pub(crate) fn allocation(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
@@ -237,7 +258,20 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{counter, levels, recording};
-    use model::{AllocationRow, GcRow, NO_ID, PauseRow, Sym};
+    use model::{AllocationRow, GcRow, HostRow, NO_ID, PauseRow, Sym};
+
+    #[test]
+    fn memory_that_grows_outside_the_heap_can_be_seen() {
+        let mut recording = recording(&[("events", 0, 399)]);
+        let ([rss, cores], unit) =
+            (["process.rss", "cores"].map(|name| recording.strings.intern(name)), Sym::NONE);
+        for (at, bytes) in (0..4).zip([5.0, 7.0, 9.0, 11.0]) {
+            recording.host.push(HostRow { ts_ns: at * 100, name: cores, value: 2.0, unit });
+            recording.host.push(HostRow { ts_ns: at * 100, name: rss, value: bytes, unit });
+        }
+        let lane = resident(&ground(&recording, 400, 4)).unwrap();
+        assert_eq!(levels(&lane), [Some(5.0), Some(7.0), Some(9.0), Some(11.0)]);
+    }
 
     fn ground(recording: &Trace, to_ns: i64, pieces: usize) -> Ground<'_> {
         Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns }, pieces))

@@ -88,7 +88,7 @@ fn metered_latency(ground: &Ground<'_>, subject: Subject) -> Option<Lane> {
     }
     let values = published::mean(&ground.grid, published::intervals(&highest));
     let about = "The highest p99 of any route, as a meter published it";
-    Subject { title: "Latency, p99", about, table: "counters", ..subject }.published(values)
+    Subject { title: "p99 of the slowest route", about, table: "counters", ..subject }.published(values)
 }
 
 /// Requests under way.

@@ -10,9 +10,8 @@ use maud::{Markup, html};
 use report::unit::{duration, show};
 use report::{Basis, Better, Change, ChangeVerdict, Diff, FindingChange, FindingState, Severity, Subject};
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use views::Links;
-use views::words::{counted, prose};
+use views::words::{counted, prose, unbroken};
 
 /// Rows of a folded list that are shown unless all are asked for.
 const FOLDED: usize = 50;
@@ -102,7 +101,7 @@ fn said(diff: &Diff) -> Markup {
     let (first, more) = diff.caveats.split_at(diff.caveats.len().min(CAVEATS));
     let comparisons = counted(u64::try_from(diff.comparisons).unwrap_or(0), "comparison");
     html! {
-        p class=(format!("headline {tone}")) { (diff.summary) }
+        p class=(format!("headline {tone}")) { (unbroken(&diff.summary)) }
         p.said {
             (comparisons) "; " (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6))
             " after; " (basis) ". Beyond noise is what two runs of one service do not differ by, corrected for the number of "
@@ -205,7 +204,7 @@ fn list(ctx: &TraceCtx<'_>, id: &'static str, title: &str, rows: &[&Change], mos
             span.hint { (counted(u64::try_from(rows.len()).unwrap_or(0), "row")) @if rows.len() > most { ", the first " (most) " are shown" } }
             button.copy type="button" data-copy=(id) hidden { "Copy as CSV" }
         }
-        div.scroll tabindex="0" role="region" aria-label=(title) {
+        div.scroll.changes tabindex="0" role="region" aria-label=(title) {
             table data-table=(id) data-complete[rows.len() <= most] {
                 thead { tr {
                     th scope="col" data-column="cause" { "cause" }
@@ -224,43 +223,37 @@ fn list(ctx: &TraceCtx<'_>, id: &'static str, title: &str, rows: &[&Change], mos
 }
 
 fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
-    let value = |value: Option<f64>| {
+    // On narrow screens a row is a card, and each value has its column's name beside it.
+    let value = |label: &str, value: Option<f64>| {
         html! {
             @match value {
-                Some(value) => td.num data-v=(value) { (show(value, &row.unit)) },
-                None => td.none { span.quiet { "none" } },
+                Some(value) => td.num.(label) data-label=(label) data-v=(value) { (show(value, &row.unit)) },
+                None => td.none.(label) data-label=(label) { span.quiet { "none" } },
             }
         }
     };
-    let signed = |value: f64| {
-        let sign = match value.total_cmp(&0.0) {
-            Ordering::Greater => "+",
-            Ordering::Less => "−",
-            Ordering::Equal => "",
-        };
-        format!("{sign}{}", show(value.abs(), &row.unit))
-    };
     // A unit that is a word is written once.
-    let bare = |text: &str| text.strip_suffix(&format!(" {}", row.unit)).unwrap_or(text).to_owned();
+    let unit = if row.unit == "share" { "points" } else { &row.unit };
+    let bare = |text: &str| text.strip_suffix(&format!(" {unit}")).unwrap_or(text).to_owned();
     html! {
         tr class=(tone(row)) {
-            td.text { (row.group().name()) }
+            td.text.cause { (row.group().name()) }
             td.text.what {
                 (row.measure)
                 @if !row.name.is_empty() { " " (name(ctx, row)) }
                 @if let Some(reason) = &row.reason { p.hint { (reason) } }
             }
-            (value(row.before)) (value(row.after))
+            (value("before", row.before)) (value("after", row.after))
             @match row.difference() {
-                Some(difference) => td.num.change data-v=(difference) { (signed(difference)) },
-                None => td.none { span.quiet { "none" } },
+                Some(difference) => td.num.change data-v=(difference) { (row.signed(difference)) },
+                None => td.none.change { span.quiet { "none" } },
             }
             @match row.in_words() {
-                words if words.is_empty() => td.none { span.quiet { "none" } },
-                words => td.num data-v=[row.ratio()] { (words) },
+                words if words.is_empty() => td.none.relative { span.quiet { "none" } },
+                words => td.num.relative data-v=[row.ratio()] { (words) },
             }
-            td.interval { @if let Some((from, to)) = row.interval { (bare(&signed(from))) " to " (signed(to)) } }
-            td.text { (row.verdict.name()) }
+            td.interval data-label="95 % interval" { @if let Some((from, to)) = row.interval { (bare(&row.signed(from))) " to " (row.signed(to)) } }
+            td.text.verdict { (row.verdict.name()) }
         }
     }
 }

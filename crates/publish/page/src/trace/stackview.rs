@@ -9,6 +9,7 @@ use super::works::how_it_works;
 use crate::Reply;
 use crate::kind::{Detail, Section};
 use maud::{Markup, html};
+use model::Sampler;
 use stacks::{Metric, Profile, ViewOptions, written_weight as weight};
 use views::flame::{Stacked, flame, flame_with_data, json};
 use views::methods::{around, method_list};
@@ -27,6 +28,10 @@ const SHOWS: [(&str, &str); 4] = [
 /// The most kinds of events that are offered, the most frequent first.
 const MOST_EVENTS: usize = 500;
 
+fn sampler(ctx: &TraceCtx<'_>) -> Sampler {
+    ctx.here().recording.session.sampler
+}
+
 /// The tab.
 pub(super) fn stack_view(ctx: &TraceCtx<'_>) -> Markup {
     let Some(selection) = Selection::of(ctx.kind(), ctx.params) else {
@@ -37,7 +42,7 @@ pub(super) fn stack_view(ctx: &TraceCtx<'_>) -> Markup {
     let of = Stacked { profile: &profile, metric: &selection.metric, options: &selection.view };
     html! {
         h2 { (selection.metric.title()) }
-        p.hint { (selection.metric.about()) }
+        p.hint { (selection.metric.about(sampler(ctx))) }
         (toolbar(ctx, &selection, show))
         @for problem in &selection.problems { p.error role="alert" { (problem) } }
         (said(ctx, &selection, &profile, scale))
@@ -90,7 +95,7 @@ fn one_in_file(ctx: &TraceCtx<'_>, metric: &Metric, detail: Detail) -> Option<(M
     let (drawn, data) = flame_with_data(Stacked { profile: &profile, metric, options: &options });
     let markup = html! {
         section.block {
-            h2 { (metric.title()) } p.hint { (metric.about()) }
+            h2 { (metric.title()) } p.hint { (metric.about(sampler(ctx))) }
             (said(ctx, &selection, &profile, scale))
             (drawn)
         }

@@ -66,7 +66,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
     Tab {
         path: "/",
         title: "Summary",
-        lanes: &["requests", "latency", "cores", "waiting", "gc", "heap", "exceptions"],
+        lanes: &["requests", "latency", "cores", "waiting", "gc", "heap", "resident", "exceptions"],
         above: Some(crate::summary::headline),
         body: Body::Drawn(summary),
         ..TAB
@@ -97,7 +97,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         path: "/gc",
         title: "GC",
         shown: Shown::Rows(&["gc", "pauses"]),
-        lanes: &["gc", "heap", "allocation"],
+        lanes: &["gc", "heap", "resident", "allocation"],
         parts: &["gc"],
         body: Body::Tables(&[tables::generations, tables::reasons, tables::collections, tables::pauses]),
         own: Own {
@@ -141,7 +141,13 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
     Tab {
         path: "/locks",
         title: "Locks and waits",
-        shown: Shown::Rows(&["contention", "waits", "samples"]),
+        // Samples of CPUs meet no thread that waits.
+        shown: Shown::If(|pages| {
+            let of = &pages.here;
+            !of.recording.contention.ts_ns.is_empty()
+                || !of.recording.waits.ts_ns.is_empty()
+                || of.sums_up_by(&Metric::Waiting)
+        }),
         lanes: &["locks", "lock-waits", "waiting"],
         parts: &["contention", "waits"],
         body: Body::Tables(&[

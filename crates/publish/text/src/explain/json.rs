@@ -120,6 +120,7 @@ fn loss(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
     fields.add(json!({"truncated_at": lost.truncated_at, "damage": damage}));
     fields.add_of(trace, |trace| {
         json!({
+            "early_ends": early_ends(trace),
             "no_rundown": trace.missing.no_rundown,
             "frames": trace.missing.frames,
             "unnamed_frames": trace.missing.unnamed_frames,
@@ -127,6 +128,13 @@ fn loss(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
         })
     });
     fields.0
+}
+
+fn early_ends(trace: &Trace) -> Vec<Value> {
+    let ends = trace.missing.early_ends.iter().map(
+        |end| json!({"file": end.file, "ts_ns": end.at_ns, "offset": end.offset, "in_names": end.in_names}),
+    );
+    ends.collect()
 }
 
 fn limits(trace: &Trace) -> Vec<Value> {
@@ -248,7 +256,16 @@ mod tests {
         );
         assert_eq!(
             keys(&document["loss"]),
-            ["events_lost", "truncated_at", "damage", "no_rundown", "frames", "unnamed_frames", "limits"]
+            [
+                "events_lost",
+                "truncated_at",
+                "damage",
+                "early_ends",
+                "no_rundown",
+                "frames",
+                "unnamed_frames",
+                "limits"
+            ]
         );
         assert_eq!(document["loss"]["truncated_at"], Value::Null);
         assert_eq!(document["loss"]["damage"], json!([]));

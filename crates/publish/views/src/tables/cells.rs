@@ -75,7 +75,7 @@ pub(super) fn label(column: &str) -> String {
 /// A cell of a table.
 pub(super) fn cell_of(links: &dyn Links, cell: &Cell, kind: Kind, unit: &str) -> Markup {
     match cell {
-        Cell::Null => html! { td.none { span.quiet { "none" } } },
+        Cell::Null => html! { td.none.text[!kind.is_number()] { span.quiet { "none" } } },
         Cell::Text(text) => text_cell(links, text, kind),
         Cell::Int(value) => number(links, real(*value), Some(*value), kind, unit),
         Cell::Real(value) => number(links, *value, None, kind, unit),
