@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             let page = if topics.is_empty() {
                 text::explain::page(&explanation, detail)
             } else {
-                text::topics::page(&explanation.heading, &topics)
+                text::topics::page(&explanation.heading, explanation.verdict.as_ref(), &topics)
             };
             anstream::stdout().write_all(page.as_bytes())?;
         }

@@ -238,11 +238,13 @@ fn one_file(
     evidence: Evidence,
     to: To,
     metric: Option<Metric>,
-    mine: &MyCode,
+    my: &MyCode,
     out: &mut impl Write,
 ) -> Result<Report> {
     let Some(format) = to.profile() else {
-        out.write_all(page::Pages::of(evidence, None, mine)?.file().as_bytes())?;
+        let pages = page::Pages::of(evidence, None, my)?;
+        mine::tell(pages.explanation());
+        out.write_all(pages.file().as_bytes())?;
         return Ok(Report::default());
     };
     let kind = evidence.kind().title();

@@ -4,9 +4,11 @@
 //! that cannot be read is an error with its file and line, never passed over.
 
 use anyhow::{Context, Result, ensure};
+use report::Explanation;
 use runtime::MyCode;
 use serde::Deserialize;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// No configuration is longer.
@@ -16,7 +18,7 @@ const MOST_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Mine {
     /// What is your code: a module, namespace or type, with * and ? (repeatable). Nothing else counts as yours then.
-    /// Default: key `my` of ~/.config/casebook/config.toml, else whatever is not the runtime's or a known package's
+    /// A pattern that no method has is ignored, and the verdict says so. Default: key `my` of ~/.config/casebook/config.toml, else whatever is not the runtime's or a known package's
     #[arg(long = "my", value_name = "PATTERN")]
     my: Vec<String>,
 }
@@ -39,6 +41,13 @@ impl Mine {
         } else {
             MyCode::new(&self.my).context("--my")
         }
+    }
+}
+
+/// Says which patterns were passed over, where the output itself is not read at once.
+pub(crate) fn tell(explanation: &Explanation) {
+    for note in explanation.verdict.iter().flat_map(|verdict| &verdict.notes) {
+        drop(writeln!(anstream::stderr(), "casebook: {note}"));
     }
 }
 
@@ -70,7 +79,8 @@ fn configured(file: &Path) -> Result<MyCode> {
         anyhow::anyhow!("{}:{line}: {}", file.display(), error.message())
     })?;
     let line = text.find("my").map_or(1, line_of);
-    MyCode::new(&config.my).with_context(|| format!("{}:{line}: my", file.display()))
+    let my = MyCode::new(&config.my).with_context(|| format!("{}:{line}: my", file.display()))?;
+    Ok(my.for_all())
 }
 
 #[cfg(test)]

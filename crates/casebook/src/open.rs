@@ -42,5 +42,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let here = reading::open(&args.file, true, after)?;
     let earlier = args.against.as_ref().map(|other| reading::open(other, true, before)).transpose()?;
     let pages = Pages::of(here, earlier, &mine)?;
+    mine::tell(pages.explanation());
     serving::serve(pages, &args.serving)
 }

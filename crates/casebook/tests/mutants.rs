@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use import::Options;
-use model::Trace;
+use model::{NO_INT, Trace};
 use report::{State, Verdict};
 use runtime::StackIndex;
 use std::fs;
@@ -162,7 +162,19 @@ fn verdict(trace: &Trace) -> Verdict {
 /// What is said of the bytes; `None` if they are refused.
 fn said(bytes: &[u8]) -> Option<Verdict> {
     let trace = import::open_bytes(bytes, "mutant", OPTIONS).ok()?.into_trace()?;
+    has_no_impossible_value(&trace);
     Some(verdict(&trace))
+}
+
+/// What damage writes is not shown as a figure.
+fn has_no_impossible_value(trace: &Trace) {
+    let known = |column: &[i64]| -> Vec<i64> { column.iter().copied().filter(|of| *of != NO_INT).collect() };
+    let most = |column: &[i64]| known(column).into_iter().max().unwrap_or(0);
+    let pool = &trace.threadpool;
+    assert!(pool.throughput.iter().all(|of| of.is_nan() || (0.0..1e9).contains(of)), "{:?}", pool.throughput);
+    assert!(known(&pool.workers).iter().all(|of| (0..32_768).contains(of)), "{:?}", pool.workers);
+    assert!(most(&trace.jit.native_bytes) <= 1 << 28);
+    assert!(trace.allocations.weight_bytes.iter().all(|of| of.is_nan() || (0.0..1e13).contains(of)));
 }
 
 fn unpacked(path: &Path) -> Vec<u8> {
@@ -268,9 +280,10 @@ fn copy(of: &Path, changed: &[(&str, Change)]) -> tempfile::TempDir {
     copy
 }
 
+const PROVENANCE: &str = "exhibit.toml";
+
 #[test]
 fn a_sick_recorders_folder_whose_files_are_changed_is_not_called_healthy() {
-    const PROVENANCE: &str = "exhibit.toml";
     let files =
         ["trace.nettrace.zst", "samples.nettrace.zst", "names.nettrace.zst", "host.csv", "thread_cpu.csv"];
     // What is wrong is told by the readings of the host alone.
@@ -278,8 +291,9 @@ fn a_sick_recorders_folder_whose_files_are_changed_is_not_called_healthy() {
     for file in files {
         for change in [Change::Removed, Change::Emptied, Change::Cut] {
             for provenance in [None, Some((PROVENANCE, Change::Removed))] {
-                // Nothing says that a file was there of which no trace is left; its checks could not run.
-                if provenance.is_some() && change == Change::Removed {
+                // Nothing says that a file was there of which no trace is left, but for what is recorded with it.
+                let is_missed = file.starts_with("samples") || file.starts_with("host");
+                if provenance.is_some() && change == Change::Removed && !is_missed {
                     continue;
                 }
                 let changed: Vec<(&str, Change)> = [(file, change)].into_iter().chain(provenance).collect();
@@ -288,6 +302,50 @@ fn a_sick_recorders_folder_whose_files_are_changed_is_not_called_healthy() {
                 let of = verdict(&evidence.into_trace().unwrap());
                 assert_ne!(of.state, State::Healthy, "{changed:?}: {}", of.text);
             }
+        }
+    }
+}
+
+/// A recorder that is killed: its folder says `recording`, and lists no file.
+#[test]
+fn a_sick_recorders_folder_whose_recorder_was_killed_is_not_called_healthy() {
+    let Some(folder) = shared("mutants_of_killed", "cases/cpu-throttled") else { return };
+    for part in [10, 25, 50, 80] {
+        let of_samples = [0, part / 4, part];
+        for samples in of_samples {
+            let copy = copy(&folder, &[]);
+            for (file, part) in
+                [("trace", part), ("samples", samples), ("names-first-uses", part), ("names", part)]
+            {
+                let path = copy.path().join(file).with_extension("nettrace.zst");
+                let Ok(bytes) = fs::read(&path) else { continue };
+                if part == 0 {
+                    fs::remove_file(&path).unwrap();
+                } else {
+                    fs::write(&path, &bytes[..bytes.len() * part / 100]).unwrap();
+                }
+            }
+            let provenance = copy.path().join(PROVENANCE);
+            let text = fs::read_to_string(&provenance).unwrap();
+            let text = text.split("[cost]").next().unwrap().split("[[files]]").next().unwrap();
+            fs::write(&provenance, text.replace("\"complete\"", "\"recording\"")).unwrap();
+            let Ok(evidence) = import::open(copy.path(), OPTIONS) else { continue };
+            let of = verdict(&evidence.into_trace().unwrap());
+            assert_ne!(of.state, State::Healthy, "{part} % with {samples} % of the samples: {}", of.text);
+        }
+    }
+}
+
+/// What is found in a recording that is cut is found in all of it, too: names of methods that are gone accuse nobody.
+#[test]
+fn a_recording_that_was_cut_is_not_accused_of_what_the_whole_one_does_not_show() {
+    for name in ["async-lock", "healthy-async-wait"] {
+        let name = format!("captures/labelled/{name}.nettrace.zst");
+        let Some(path) = shared("cut_accused", &name) else { return };
+        let raw = unpacked(&path);
+        for part in [20, 72, 78, 84] {
+            let of = said(&raw[..raw.len() / 100 * part]).unwrap();
+            assert_ne!(of.state, State::Problem, "{name} cut at {part} %: {}", of.text);
         }
     }
 }

@@ -43,7 +43,76 @@ fn what_the_user_says_is_theirs_reaches_the_figures_and_nothing_else_counts() {
     std::fs::write(folder.join("config.toml"), "my = [\"Microsoft.AspNetCore.*\"]\n").unwrap();
     let configured = run(home.path(), &["explain", LOCK, "--figures"]);
     assert_eq!(text(&configured), text(&theirs));
-    assert!(user_code(home.path(), &["--my", "Nobody.*"]).is_empty());
+    assert!(user_code(home.path(), &["--my", "Microsoft.AspNetCore.*"]).is_empty());
+}
+
+/// The state of the verdict, its ids of findings, and its notes.
+fn verdict(home: &Path, options: &[&str]) -> (String, Vec<String>, Vec<String>) {
+    let words = [["explain", LOCK, "--format", "json"].as_slice(), options].concat();
+    let output = run(home, &words);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let texts = |list: &Value, key: Option<&str>| {
+        let values = list.as_array().unwrap().iter();
+        values.map(|of| key.map_or(of, |key| &of[key]).as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let state = document["verdict"]["state"].as_str().unwrap().to_owned();
+    (state, texts(&document["findings"], Some("id")), texts(&document["verdict"]["notes"], None))
+}
+
+#[test]
+fn a_pattern_that_no_method_has_does_not_turn_a_problem_into_an_all_clear() {
+    let home = tempfile::tempdir().unwrap();
+    let usual = verdict(home.path(), &[]);
+    assert_eq!((usual.0.as_str(), usual.2.len()), ("problem", 0));
+    for pattern in ["Nope.*", "?"] {
+        let (state, found, notes) = verdict(home.path(), &["--my", pattern]);
+        assert_eq!((&state, &found), (&usual.0, &usual.1), "{pattern}");
+        assert!(notes[0].contains(&format!("--my '{pattern}' matches no method")), "{notes:?}");
+    }
+    // The configuration says the same, of all of its patterns alone.
+    let folder = home.path().join("casebook");
+    std::fs::create_dir(&folder).unwrap();
+    let configure = |text: &str| std::fs::write(folder.join("config.toml"), text).unwrap();
+    configure("my = [\"Nope.*\"]\n");
+    let (state, found, notes) = verdict(home.path(), &[]);
+    assert_eq!((&state, &found), (&usual.0, &usual.1));
+    assert!(notes[0].contains("my in config.toml: 'Nope.*' matches no method"), "{notes:?}");
+    let out = home.path().join("page.html");
+    let commands: [&[&str]; 3] = [
+        &["explain", LOCK],
+        &["diff", LOCK, LOCK],
+        &["export", LOCK, "--to", "html", "-o", out.to_str().unwrap()],
+    ];
+    for words in commands {
+        let output = run(home.path(), words);
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("'Nope.*' matches no method of this recording"), "{words:?}: {text}");
+    }
+    let page = std::fs::read_to_string(&out).unwrap();
+    assert!(page.contains("matches no method of this recording"));
+    configure("my = [\"Nope.*\", \"Orders.*\"]\n");
+    assert_eq!(verdict(home.path(), &[]).2, [""; 0]);
+}
+
+#[test]
+fn a_pattern_of_another_kind_is_refused_by_every_command_that_takes_one() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("page.html");
+    let commands: [&[&str]; 4] = [
+        &["explain", LOCK],
+        &["diff", LOCK, LOCK],
+        &["open", LOCK, "--no-browser"],
+        &["export", LOCK, "--to", "html", "-o", out.to_str().unwrap()],
+    ];
+    for words in commands {
+        let output = run(home.path(), &[words, ["--my", "["].as_slice()].concat());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {error}");
+        assert!(error.contains("--my: '[' is no pattern"), "{error}");
+    }
+    assert!(!out.exists());
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) fn of(given: &Given<'_>) -> Vec<String> {
     sampling(given, &mut caveats);
     load(given, &mut caveats);
     for (scope, which) in [(given.before, "before"), (given.after, "after")] {
+        caveats.extend(scope.side.index.unmatched().iter().map(|note| format!("{which}: {note}")));
         caveats.extend(losses(scope.recording()).into_iter().map(|loss| format!("{which}: {loss}")));
         let outside = scope.outside();
         if outside > 0 {
@@ -56,9 +57,27 @@ pub(crate) fn foremost(before: &Scope<'_>, after: &Scope<'_>) -> Option<String> 
             return Some(format!("{which}: nothing was observed"));
         }
     }
-    let names = before.recording().exhibit.name.as_ref().zip(after.recording().exhibit.name.as_ref());
-    let (one, other) = names.filter(|(one, other)| one != other)?;
+    let [one, other] = [before, after].map(|scope| &scope.recording().exhibit);
+    let names = one.name.as_deref().zip(other.name.as_deref());
+    // A file has no name of its service; the command line has that of the program.
+    let programs =
+        || one.command_line.as_deref().and_then(program).zip(other.command_line.as_deref().and_then(program));
+    let (one, other) = names.or_else(programs).filter(|(one, other)| one != other)?;
     Some(format!("not the same service: {one} before, {other} after"))
+}
+
+/// The name of the program that a command line starts: of the assembly, if `dotnet` runs one.
+fn program(command: &str) -> Option<&str> {
+    let mut words = command.split_whitespace().map(|word| {
+        let word = word.trim_matches('"');
+        word.rsplit(['/', '\\']).next().unwrap_or(word)
+    });
+    let first = words.next()?;
+    let first = first.strip_suffix(".exe").unwrap_or(first);
+    // Of a host that was not given an assembly, nothing says what it runs.
+    let name = if first == "dotnet" { words.find_map(|word| word.strip_suffix(".dll"))? } else { first };
+    let name = name.strip_suffix(".dll").unwrap_or(name);
+    (!name.is_empty()).then_some(name)
 }
 
 /// Whether both are one recording, of the same time or of a copy of the same file.
@@ -163,5 +182,21 @@ fn load(given: &Given<'_>, caveats: &mut Vec<String>) {
             "the load differs: {before} requests/s before, {after} after; amounts per request (--per request, \
              `Per request` on the page) set it aside"
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_says_which_program_it_starts() {
+        let check = |command, expected| assert_eq!(program(command), expected, "{command}");
+        check("/usr/share/dotnet/dotnet /tmp/w/pub/orders.dll --urls x", Some("orders"));
+        check("dotnet exec --runtimeconfig a.json \"C:\\apps\\orders.dll\"", Some("orders"));
+        check("C:\\apps\\Orders.exe --urls x", Some("Orders"));
+        check("/app/orders", Some("orders"));
+        check("dotnet run", None);
+        check("", None);
     }
 }

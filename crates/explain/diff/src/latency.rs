@@ -12,7 +12,7 @@ use crate::scope::{Scope, Source};
 use base::number::real;
 use model::{NO_INT, REQUESTS_METER, Sym};
 use report::{Better, Subject};
-use runtime::{Work, metered, metered_seconds, tag};
+use runtime::{Work, is_failed, metered, metered_seconds, tag};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -41,6 +41,17 @@ const REQUESTS: Measure = Measure {
     between: Between::of(0.03, 0.02),
     notable: 1.0,
     importance: 0.95,
+    ..LATENCY
+};
+
+const FAILED: Measure = Measure {
+    subject: Subject::Throughput,
+    name: "share of requests that failed",
+    quantity: Quantity::Level("share"),
+    better: Better::Lower,
+    between: Between::of(0.1, 0.0005),
+    importance: 1.0,
+    notable: 0.005,
     ..LATENCY
 };
 
@@ -193,17 +204,7 @@ fn compare_route(
         let all = over(scope, &scope.events.seconds, &route.starts);
         route.told.then(|| over(scope, &all.amount, &route.failed))
     };
-    let failed = Measure {
-        subject: Subject::Throughput,
-        name: "failed, of all (status 500 and above)",
-        quantity: Quantity::Level("share"),
-        better: Better::Lower,
-        between: Between::of(0.1, 0.0005),
-        importance: 1.0,
-        notable: 0.005,
-        ..LATENCY
-    };
-    let failed = of_route(failed, name);
+    let failed = of_route(FAILED, name);
     let (of_before, of_after) = (per_request(before, requests_before), per_request(after, requests_after));
     if of_before.is_some() && of_after.is_some() {
         book.tallies(&failed, Of::named(name), of_before.as_ref(), of_after.as_ref());
@@ -223,6 +224,10 @@ struct MeteredRoute {
     p99: Tally,
     mean: Tally,
     requests: Tally,
+    /// Those that failed, over those whose outcome is known.
+    failed: Tally,
+    /// Whether any outcome is.
+    told: bool,
 }
 
 impl MeteredRoute {
@@ -230,7 +235,13 @@ impl MeteredRoute {
     fn new(scope: &Scope<'_>, seconds: &[f64]) -> Self {
         let ramp = &scope.events.ramp;
         let mean = || Tally::mean(ramp);
-        Self { p50: mean(), p99: mean(), mean: mean(), requests: Tally::of_base(seconds, ramp) }
+        let requests = Tally::of_base(seconds, ramp);
+        Self { p50: mean(), p99: mean(), mean: mean(), requests, failed: mean(), told: false }
+    }
+
+    /// The share that failed. `None` if no outcome is known.
+    fn failures(&self) -> Option<&Tally> {
+        self.told.then_some(&self.failed)
     }
 
     /// Takes the values that figures of the recording show.
@@ -257,10 +268,12 @@ fn metered_routes<'a>(scope: &Scope<'a>) -> (BTreeMap<&'a str, MeteredRoute>, Me
     let rounds = Rounds::new(&scope.events.grid, counts.iter().map(|of| of.ts_ns));
     let seconds = rounds.base(scope.events.grid.pieces());
     let mut routes: BTreeMap<&str, MeteredRoute> = BTreeMap::new();
+    let mut outcomes: FxHashMap<Sym, Option<bool>> = FxHashMap::default();
     for of in counts {
         let Some(piece) = rounds.piece(of.ts_ns).filter(|_| of.value > 0.0) else { continue };
         let route = tag(recording, of.tags, "http.route").unwrap_or("no route");
         let value = |told: &FxHashMap<(i64, Sym), f64>| told.get(&(of.ts_ns, of.tags)).copied();
+        let outcome = *outcomes.entry(of.tags).or_insert_with(|| is_failed(recording, of.tags));
         let is_known = routes.contains_key(route) || routes.len() < MOST_METERED;
         for name in ["", if is_known { route } else { "further routes" }] {
             let route = routes.entry(name).or_insert_with(|| MeteredRoute::new(scope, &seconds));
@@ -274,6 +287,10 @@ fn metered_routes<'a>(scope: &Scope<'a>) -> (BTreeMap<&'a str, MeteredRoute>, Me
                 route.mean.value(piece, sum / of.value, of.value);
             }
             route.requests.count_many(piece, of.value);
+            if let Some(failed) = outcome {
+                route.told = true;
+                route.failed.outcomes(piece, of.value, failed);
+            }
         }
     }
     if scope.side.range.is_none() {
@@ -311,6 +328,10 @@ fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
             ("mean", 0.9, MEDIAN, &before.mean, &after.mean),
         ] {
             let measure = of_route(Measure { name: name_of, importance, between, ..latency }, name);
+            book.tallies(&measure, Of::named(name), Some(before), Some(after));
+        }
+        if let (Some(before), Some(after)) = (before.failures(), after.failures()) {
+            let measure = of_route(Measure { table: "counters", ..FAILED }, name);
             book.tallies(&measure, Of::named(name), Some(before), Some(after));
         }
         if !name.is_empty() {

@@ -78,7 +78,12 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
         Some(foremost) => format!("{}. {sentence}", summary::begun(&foremost)),
         None => sentence,
     };
-    let counted = |scope: &Scope<'_>| scope.requests.as_ref().map(|of| of.amount.iter().sum::<f64>().round());
+    // As explain counts them; of a range what its pieces say.
+    let counted = |scope: &Scope<'_>| {
+        let ended = scope.recording().ended_requests().filter(|_| scope.side.range.is_none());
+        let of_pieces = scope.requests.as_ref().map(|of| of.amount.iter().sum::<f64>());
+        of_pieces.map(|of| ended.map_or(of, |ended| ended.count).round())
+    };
     Diff {
         summary,
         basis,

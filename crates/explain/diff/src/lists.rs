@@ -3,6 +3,7 @@
 //! Sums by key decide which keys are looked at in pieces, so that a recording of a million types costs no more than
 //! one of a thousand.
 
+use crate::MOST_UNNAMED;
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::figures::{Both, weight};
 use crate::many::Tier;
@@ -10,7 +11,7 @@ use crate::names::stable;
 use crate::noise::{Between, Tally};
 use crate::scope::{Course, Scope};
 use base::number::real;
-use model::{NO_INT, Sym};
+use model::{NO_INT, Sym, Trace};
 use report::{Better, Subject};
 use runtime::counted_allocations;
 use rustc_hash::FxHashMap;
@@ -54,7 +55,9 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
         let types = Measure { name: "allocated, by type", ..LIST };
         keyed(book, &types, Key::Type, (before, allocated(before)), (after, allocated(after)));
         let callers = Measure { name: "allocated, by caller", ..LIST };
-        keyed(book, &callers, Key::Method, (before, allocated_by(before)), (after, allocated_by(after)));
+        if have_names(book, callers.name, [before, after], |of| &of.allocations.stack) {
+            keyed(book, &callers, Key::Method, (before, allocated_by(before)), (after, allocated_by(after)));
+        }
     }
     let (quantity, notable, between) = (Quantity::ThreadSeconds, 0.05, Between::of(0.1, 0.005));
     if both.contention {
@@ -66,7 +69,9 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
             let rows = &scope.recording().contention;
             places(scope, &rows.ts_ns, &rows.dur_ns, &rows.stack)
         };
-        keyed(book, &locks, Key::Method, (before, rows(before)), (after, rows(after)));
+        if have_names(book, locks.name, [before, after], |of| &of.contention.stack) {
+            keyed(book, &locks, Key::Method, (before, rows(before)), (after, rows(after)));
+        }
     }
     if both.waits {
         let (subject, table, metric) = (Subject::Wait, "waits", Some("wait-time"));
@@ -79,7 +84,9 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
             let rows = &scope.recording().waits;
             places(scope, &rows.ts_ns, &rows.dur_ns, &rows.stack)
         };
-        keyed(book, &waits, Key::Method, (before, rows(before)), (after, rows(after)));
+        if have_names(book, waits.name, [before, after], |of| &of.waits.stack) {
+            keyed(book, &waits, Key::Method, (before, rows(before)), (after, rows(after)));
+        }
     }
     let (quantity, notable, between) = (Quantity::Count, 1.0, Between::of(0.1, 0.05));
     if both.exceptions {
@@ -103,6 +110,48 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
         };
         keyed(book, &lines, Key::Word, (before, rows(before)), (after, rows(after)));
     }
+}
+
+/// Whether the stacks of a table's rows have names in both recordings. Without them, the methods of one side look as if
+/// they were gone.
+fn have_names(
+    book: &mut Book,
+    what: &str,
+    sides: [&Scope<'_>; 2],
+    stacks: impl for<'a> Fn(&'a Trace) -> &'a Vec<u32>,
+) -> bool {
+    for (scope, which) in sides.into_iter().zip(["before", "after"]) {
+        let unnamed = unnamed_share(scope, stacks(scope.recording()));
+        if unnamed > MOST_UNNAMED {
+            let share = report::unit::show(unnamed, "share");
+            let why = format!("{share} of the frames of the recording {which} have no name");
+            book.not_compared(what, why);
+            return false;
+        }
+    }
+    true
+}
+
+/// The share of the frames of these stacks that have no name; each stack is looked at once.
+fn unnamed_share(scope: &Scope<'_>, stacks: &[u32]) -> f64 {
+    let recording = scope.recording();
+    let is_unnamed =
+        |frame: u32| recording.frames.method.get(frame as usize).is_none_or(|of| *of == Sym::NONE);
+    let mut counts: FxHashMap<u32, [f64; 2]> = FxHashMap::default();
+    let [mut all, mut unnamed] = [0.0, 0.0];
+    for stack in stacks {
+        let [frames, without] = *counts.entry(*stack).or_insert_with(|| {
+            let frames = recording.stacks.walk(*stack);
+            frames.fold([0.0, 0.0], |[all, unnamed], node| {
+                let frame = recording.stacks.frame.get(node as usize);
+                let is_unnamed = frame.is_none_or(|frame| is_unnamed(*frame));
+                [all + 1.0, unnamed + if is_unnamed { 1.0 } else { 0.0 }]
+            })
+        });
+        all += frames;
+        unnamed += without;
+    }
+    if all > 0.0 { unnamed / all } else { 0.0 }
 }
 
 /// Adds what threads waited for, by the sampler.

@@ -146,6 +146,16 @@ impl Tally {
         }
     }
 
+    /// Adds so many at once whose share is asked for: all of them to the base, and to the amount if they count.
+    pub(crate) fn outcomes(&mut self, piece: usize, many: f64, count: bool) {
+        if let Some(base) = self.base.get_mut(piece).filter(|_| many.is_finite()) {
+            *base += many.max(0.0);
+            if count {
+                self.count_many(piece, many);
+            }
+        }
+    }
+
     /// Multiplies the amounts so that the value is the one given; how it varies stays as it is, relative to the value.
     pub(crate) fn scale_to(&mut self, value: f64) {
         let (amount, base): (f64, f64) = (self.amount.iter().sum(), self.base.iter().sum());

@@ -158,7 +158,7 @@ fn the_slowest_requests_of_one_route_are_told_apart_from_the_others() {
     );
     assert_eq!(row(&diff, "p50", "GET /slow").verdict, ChangeVerdict::WithinNoise);
     assert_eq!(row(&diff, "p99", "GET /same").difference(), Some(0.0));
-    let failed = row(&diff, "failed, of all (status 500 and above)", "GET /same");
+    let failed = row(&diff, "share of requests that failed", "GET /same");
     assert_eq!((failed.before, failed.after), (Some(0.02), Some(0.02)));
 }
 
@@ -223,6 +223,52 @@ fn methods_are_threads_on_average_however_often_the_sampler_looked() {
     );
     assert_eq!(row(&diff, "running, itself", "Shop!Main").difference(), Some(0.0));
     assert!(diff.caveats.iter().any(|of| of.starts_with("samples were taken")), "{:?}", diff.caveats);
+}
+
+#[test]
+fn methods_whose_names_one_side_lacks_are_left_out_and_not_taken_for_gone() {
+    let mut sides = [lasting(20), lasting(20)];
+    for recording in &mut sides {
+        let stack = stack(recording, &["Shop!Shop.Program.Main", "Shop!Shop.Cart.Total"]);
+        let source = recording.strings.intern("sample");
+        let class = recording.strings.intern("System.String");
+        for ts_ns in about(100, 20) {
+            let (thread, kind, bytes, weight_bytes) = (0, Sym::NONE, 64, 1e6);
+            recording.allocations.push(AllocationRow {
+                ts_ns,
+                thread,
+                class,
+                kind,
+                bytes,
+                source,
+                weight_bytes,
+                stack,
+            });
+        }
+    }
+    let by_caller = "allocated, by caller";
+    let compared = |sides: &[Trace; 2]| diff(&sides[0], &sides[1], Basis::Duration);
+    assert!(compared(&sides).rows.iter().any(|row| row.measure == by_caller));
+    for (name, method) in sides[1].frames.name.iter_mut().zip(&mut sides[1].frames.method).skip(1) {
+        (*name, *method) = (Sym::NONE, Sym::NONE);
+    }
+    let of = compared(&sides);
+    assert!(of.rows.iter().all(|row| row.measure != by_caller), "{:?}", of.rows);
+    let why = "50 % of the frames of the recording after have no name";
+    let is_said = format!("{:?}", of.not_compared);
+    assert!(is_said.contains(by_caller) && is_said.contains(why), "{is_said}");
+}
+
+#[test]
+fn files_of_two_programs_are_said_to_be_of_two_services() {
+    let mut sides = [lasting(20), lasting(20)];
+    for (recording, program) in sides.iter_mut().zip(["orders", "parcels"]) {
+        recording.exhibit.command_line = Some(format!("/usr/bin/dotnet /srv/{program}.dll --urls x"));
+        exceptions(recording, "Shop.Oops", about(100, 20));
+    }
+    let of = diff(&sides[0], &sides[1], Basis::Duration);
+    let not_the_same = "Not the same service: orders before, parcels after.";
+    assert!(of.summary.starts_with(not_the_same), "{}", of.summary);
 }
 
 #[test]

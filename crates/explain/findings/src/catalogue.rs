@@ -18,7 +18,59 @@ pub fn markdown() -> String {
     for rule in crate::RULES {
         section(&mut page, rule);
     }
+    verdict(&mut page);
     page
+}
+
+/// How the verdict is reached, and what makes it `unexplained`.
+fn verdict(page: &mut String) {
+    use crate::failing::{FEWEST, MANY, MANY_OF_ROUTE};
+    use crate::slowness::{EXPLAINED, GREW_BY, SLOW_MS};
+    use runtime::{FEWEST_SLOW, FEWEST_STUCK, LEAST_SHARE, TAIL_MS, TAIL_TIMES};
+    let percent = crate::facts::percent;
+    page.push_str(
+        "\n# The verdict\n\n`problem` if a finding is above `note`; `cannot-judge` if the recording is too short, damaged or \
+         poor in data; `unexplained` if something is wrong that no finding explains; else `healthy`, the only all-clear. It is \
+         `unexplained` if, in this order:\n\n",
+    );
+    let rows = [
+        format!(
+            "**Requests fail**: at least {FEWEST} of them, and {} of all or {} of a route. Failed is a status of 500 or above, or \
+             an exception that ended the request, unless its client left. From the requests' statuses, the tags of \
+             `http.server.request.duration`, or the event counters.",
+            percent(MANY),
+            percent(MANY_OF_ROUTE)
+        ),
+        format!(
+            "**Requests never end**: at every reading of the second half of the recording at least {FEWEST_STUCK} more are under \
+             way than the times of the requests that ended account for (Little's law). A load that rises does not look so, as \
+             its requests end. WebSockets are left out; server-sent events and long polling look the same."
+        ),
+        format!(
+            "**Requests are slow**: p50 of a route is {SLOW_MS} ms or more, and less than {} of the time of slow requests is \
+             explained by CPU, GC, locks, the pool's queue, databases and outgoing calls.",
+            percent(EXPLAINED)
+        ),
+        format!(
+            "**A part of the requests is slow**: of a route at least {FEWEST_SLOW} requests and {} take {TAIL_MS} ms or more and \
+             {TAIL_TIMES} times its p50, in more than one interval, the first one left out (code is compiled there); and less than \
+             {} of their time is explained.",
+            percent(LEAST_SHARE),
+            percent(EXPLAINED)
+        ),
+        format!(
+            "**A queue grows** from quarter to quarter of the recording, by {GREW_BY} or more: the pool's, Kestrel's, or requests \
+             under way unless as many more of them end."
+        ),
+    ];
+    for row in rows {
+        page.extend(["- ", &row, "\n"]);
+    }
+    page.push_str(
+        "\nA pattern of `--my` that no method of the recording has is ignored, and the verdict says so; one of the configuration \
+         only if none of its patterns has any. Without a pattern that has methods, your code is whatever is neither .NET's nor a \
+         known package's.\n",
+    );
 }
 
 fn section(page: &mut String, rule: &Rule) {

@@ -22,6 +22,7 @@ pub(crate) fn samples(facts: &Facts<'_>, filter: &str, wanted: impl Fn(&Group) -
     let mut evidence = EvidenceRows { table: "samples", sql, rows: 0, first_ts_ns: None, last_ts_ns: None };
     let groups = facts.sampling.as_ref().map_or([].as_slice(), |sampling| sampling.groups.as_slice());
     for group in groups.iter().filter(|group| wanted(group)) {
+        facts.rest_on(group);
         evidence.rows += group.samples;
         let first = evidence.first_ts_ns.map_or(group.first_ns, |first| first.min(group.first_ns));
         let last = evidence.last_ts_ns.map_or(group.last_ns, |last| last.max(group.last_ns));

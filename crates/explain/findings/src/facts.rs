@@ -1,14 +1,15 @@
 //! What rules share of a recording, worked out once.
 
+use crate::handlers::Handlers;
 use crate::places::{Places, busiest_route};
 use crate::rule::Need;
 pub(crate) use base::number::{real, real_u64};
 use model::{NO_INT, Sampler, Sym, Trace};
 use report::{Place, unit};
 pub(crate) use runtime::known;
-use runtime::{Group, Marks, RequestPaths, Sampling, StackIndex, State, Work};
+use runtime::{Gap, Group, Hides, Marks, Owner, RequestPaths, Sampling, StackIndex, State, Work};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 /// A thread that waits at one place in this share of all looks stands there for good: a loop that waits for its next
 /// item, a host that waits for its end.
@@ -37,8 +38,15 @@ pub(crate) struct Facts<'a> {
     pub(crate) http: Option<Work>,
     /// Worked out when a rule first asks.
     routes: OnceCell<Vec<(String, Work)>>,
+    handlers: OnceCell<Handlers>,
     /// Threads that stand at one place for good.
     standing: FxHashSet<u32>,
+    /// Whether names of methods are missing to a share that matters.
+    lacks_names: bool,
+    /// Whether events are damaged to a share that matters.
+    pub(crate) lacks_events: bool,
+    /// Frames of the samples that the rule at hand rests on, and those without a name; only counted if names are missing.
+    rested_on: Cell<[u64; 2]>,
 }
 
 impl<'a> Facts<'a> {
@@ -52,6 +60,7 @@ impl<'a> Facts<'a> {
             index,
             standing,
             routes: OnceCell::new(),
+            handlers: OnceCell::new(),
             paths: RequestPaths::new(recording),
             observed_ns,
             longest_ns: duration_ns.max(observed_ns),
@@ -62,7 +71,39 @@ impl<'a> Facts<'a> {
             http: runtime::http_calls(recording),
             sampling,
             recording,
+            lacks_names: false,
+            lacks_events: false,
+            rested_on: Cell::default(),
         }
+    }
+
+    /// The same of a recording of which gaps are known.
+    pub(crate) fn with_gaps(recording: &'a Trace, index: &'a StackIndex, gaps: &[Gap]) -> Self {
+        let lacks = |hides| gaps.iter().any(|gap| gap.hides == hides);
+        let (lacks_names, lacks_events) = (lacks(Hides::Names), lacks(Hides::Events));
+        Self { lacks_names, lacks_events, ..Self::new(recording, index) }
+    }
+
+    /// Notes that the rule at hand rests on a group of samples.
+    pub(crate) fn rest_on(&self, group: &Group) {
+        if !self.lacks_names {
+            return;
+        }
+        let [mut all, mut unnamed] = self.rested_on.get();
+        for node in self.recording.stacks.walk(group.stack) {
+            let frame = self.recording.stacks.frame.get(node as usize).copied();
+            let is_unnamed = frame.is_none_or(|frame| self.index.owner(frame) == Owner::Unknown);
+            all = all.saturating_add(group.samples);
+            unnamed = unnamed.saturating_add(if is_unnamed { group.samples } else { 0 });
+        }
+        self.rested_on.set([all, unnamed]);
+    }
+
+    /// The share of frames without a name in the samples that a rule rests on, and begins with the next rule. `None` if it
+    /// rests on no samples, or no names are missing.
+    pub(crate) fn take_unnamed(&self) -> Option<f64> {
+        let [all, unnamed] = self.rested_on.take();
+        (all > 0).then(|| real_u64(unnamed) / real_u64(all))
     }
 
     /// Whether the recording has the data.
@@ -225,6 +266,11 @@ impl<'a> Facts<'a> {
         let places = self.places(|group| self.is_busy(group) && self.index.marks(group.stack).has(mark));
         let named = if places.is_empty() { Vec::new() } else { places.top(self.recording) };
         if named.is_empty() { busiest_route(self) } else { named }
+    }
+
+    /// Which requests lambdas answer.
+    pub(crate) fn handlers(&self) -> &Handlers {
+        self.handlers.get_or_init(|| Handlers::new(self))
     }
 
     /// Requests by route, most time first.

@@ -1,6 +1,6 @@
 //! What the collector did, as its rules share it.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, real};
 use crate::places::Places;
 use model::GcRow;
 use runtime::Marks;
@@ -9,6 +9,13 @@ use runtime::Marks;
 pub(crate) fn rows<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = GcRow> + 'a {
     let gc = &facts.recording.gc;
     (0..gc.start_ns.len()).filter_map(|at| gc.row(at))
+}
+
+/// Milliseconds of each pause for collections, as the figures have them too.
+pub(crate) fn pauses_ms(facts: &Facts<'_>) -> Vec<f64> {
+    let longest = real(facts.recording.exhibit.duration_ns.max(facts.observed_ns));
+    let pauses = runtime::gc_pauses(facts.recording).into_iter();
+    pauses.map(|(_, ns)| ns.clamp(0.0, longest.max(0.0)) / 1e6).collect()
 }
 
 /// Milliseconds that the program stood still for a choice of collections.

@@ -9,7 +9,9 @@ mod advice;
 mod catalogue;
 mod evidence;
 mod facts;
+mod failing;
 mod gcfacts;
+mod handlers;
 mod hostfacts;
 mod links;
 mod places;
@@ -21,6 +23,7 @@ mod slowness;
 mod strange;
 #[cfg(test)]
 mod testing;
+mod unexplained;
 mod verdict;
 
 pub use catalogue::markdown;
@@ -59,6 +62,10 @@ fn tell_cut(facts: &Facts<'_>, findings: &mut [Finding]) {
     }
 }
 
+/// A rule does not conclude from samples of whose frames a larger share has no name, if the recording lacks names.
+/// Whole recordings have up to 10 %.
+const MOST_UNNAMED: f64 = 0.15;
+
 /// A recording that is shorter shows nothing that lasts.
 pub const LEAST_SECONDS: f64 = 0.3;
 
@@ -85,14 +92,22 @@ pub fn explain_with(recording: &Trace, index: &StackIndex) -> Report {
 
 /// What the rules find, and what that comes to.
 pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
-    let facts = Facts::new(recording, index);
+    let gaps = runtime::gaps(recording);
+    let facts = Facts::with_gaps(recording, index, &gaps);
     let mut report = Report::default();
     let mut found = Vec::new();
-    let gaps = runtime::gaps(recording);
     for rule in RULES {
         let has_data = rule.needs.iter().any(|need| facts.has(*need));
         let of = has_data.then(|| (rule.check)(&facts)).flatten();
-        if let Some(of) = of {
+        let unnamed = facts.take_unnamed().filter(|share| of.is_some() && *share > MOST_UNNAMED);
+        if let Some(share) = unnamed {
+            // Whose code it is, and whether it is at work at all, is told by the frames that have no name.
+            let needs = format!(
+                "names of methods: {} of the frames in the samples that show it have no name",
+                facts::percent(share)
+            );
+            report.not_checked.push(NotChecked { id: rule.id, needs });
+        } else if let Some(of) = of {
             report.checked.push(rule.id);
             let tries = advice::fitting(rule, &facts);
             found.push((*rule, Finding { tries, ..rule.finding(of) }));

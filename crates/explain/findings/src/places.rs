@@ -42,7 +42,13 @@ impl Places {
     pub(crate) fn weigh(&mut self, facts: &Facts<'_>, stack: u32, weight: f64) -> Option<u32> {
         if let Some(frame) = facts.index.blamed_frame(stack) {
             let nameless = self.weigh_frame(facts, frame, weight);
-            return (nameless || facts.index.enters_from_request(facts.recording, stack)).then_some(frame);
+            let (index, recording) = (facts.index, facts.recording);
+            let is_in_request = index.is_in_request(recording, stack);
+            if nameless && !is_in_request {
+                self.add_handled(facts, frame, weight);
+            }
+            let is_told = nameless || index.enters_from_request(recording, stack);
+            return (is_told && is_in_request).then_some(frame);
         }
         let weight = self.count(weight);
         let asking = facts.index.asking_frame(facts.recording, stack);
@@ -53,21 +59,11 @@ impl Places {
         None
     }
 
-    /// Adds a frame of the service or of a package, seen on a thread at a time; none counts in the total alone.
-    pub(crate) fn add_frame(
-        &mut self,
-        facts: &Facts<'_>,
-        frame: Option<u32>,
-        thread: u32,
-        ts_ns: i64,
-        weight: f64,
-    ) {
-        let Some(frame) = frame else {
-            self.count(weight);
-            return;
-        };
-        if self.weigh_frame(facts, frame, weight) {
-            self.add_path(facts, frame, thread, ts_ns, weight);
+    /// Adds a frame of the service or of a package that no request called; none counts in the total alone.
+    pub(crate) fn add_frame(&mut self, facts: &Facts<'_>, frame: Option<u32>, weight: f64) {
+        match frame {
+            Some(frame) => drop(self.weigh_frame(facts, frame, weight)),
+            None => drop(self.count(weight)),
         }
     }
 
@@ -93,6 +89,15 @@ impl Places {
         let path = facts.paths.at(thread, ts_ns).filter(|_| weight.is_finite());
         if let (Some(weights), Some(path)) = (weights, path) {
             *weights.requests.entry(path).or_default() += weight.clamp(0.0, MOST_WEIGHT);
+        }
+    }
+
+    /// Counts a weight for the paths of the requests that a lambda was seen to begin in.
+    fn add_handled(&mut self, facts: &Facts<'_>, frame: u32, weight: f64) {
+        let Some(name) = facts.recording.frames.name.get(frame as usize) else { return };
+        let Some(weights) = self.frames.get_mut(name).filter(|_| weight.is_finite()) else { return };
+        for (path, share) in facts.handlers().of_frame(facts.text(*name)) {
+            *weights.requests.entry(path).or_default() += share * weight.clamp(0.0, MOST_WEIGHT);
         }
     }
 
@@ -153,7 +158,11 @@ fn most_seen(recording: &Trace, requests: &BTreeMap<Sym, f64>, least: f64) -> Op
     let (shape, (_, paths)) = most.filter(|(_, (weight, _))| *weight >= least)?;
     match paths.as_slice() {
         [only] => Some(recording.strings.text(*only).to_owned()),
-        _ => Some(shape),
+        // As the figures name it, where the service's own name of the route is known.
+        several => {
+            let paths: Vec<&str> = several.iter().map(|path| recording.strings.text(*path)).collect();
+            Some(runtime::route_of(recording, &paths).unwrap_or(shape))
+        }
     }
 }
 
@@ -202,6 +211,56 @@ mod tests {
         check(["/pay/1", "/pay/2"], &[], Some(&format!("{door} (requests to /pay/{{id}})")));
         check(["/pay/1", "/refund/2"], &[], Some(&format!("{door} (requests to /refund/2)")));
         check(["/pay/1", "/pay/2"], &[pay], Some("Shop.Till.Pay"));
+    }
+
+    #[test]
+    fn what_resumes_on_a_thread_is_not_called_the_handler_of_the_request_that_began_there_last() {
+        let check = |outer: &[&str], expected: &str| {
+            let mut scene = Scene::new();
+            let machine = "Shop!Program+<>c+<<<Main>$>b__0_36>d.MoveNext";
+            let thread = scene.thread("pool");
+            let path = scene.recording.strings.intern("/called");
+            let marks = &mut scene.recording.request_marks;
+            marks.ts_ns.push(0);
+            marks.thread.push(thread);
+            marks.path.push(path);
+            scene.waits(thread, 0..LOOKS, "task", &[outer, &[machine, WAIT]].concat());
+            let recording = scene.done();
+            let index = runtime::StackIndex::new(&recording);
+            let facts = Facts::new(&recording, &index);
+            let places = facts.places(|group| facts.is_pool(group)).top(&recording);
+            assert_eq!(named(&places).as_deref(), Some(expected), "{outer:?}");
+        };
+        check(&[WORK, REQUEST], "the handler of /called");
+        check(&[WORK], "Program.Main (a lambda)");
+        // The server's own middleware resumes too.
+        let filter = "Microsoft.AspNetCore.Http!Microsoft.AspNetCore.Http.Filter+<Run>d__1.MoveNext";
+        check(&[WORK, filter], "Program.Main (a lambda)");
+        // A task that a handler completes goes on within the handler's stack.
+        let resumes = "System.Private.CoreLib!System.Threading.Tasks.Task.RunContinuations";
+        check(&[WORK, REQUEST, resumes], "Program.Main (a lambda)");
+    }
+
+    #[test]
+    fn a_lambda_behind_an_await_has_the_request_that_it_began_in() {
+        let mut scene = Scene::new();
+        let machine = "Shop!Program+<>c+<<<Main>$>b__0_36>d.MoveNext";
+        for (path, looks, outer) in
+            [("/called", 0..LOOKS - 1, &[WORK][..]), ("/calls", LOOKS - 1..LOOKS, &[WORK, REQUEST])]
+        {
+            let thread = scene.thread("pool");
+            let path = scene.recording.strings.intern(path);
+            let marks = &mut scene.recording.request_marks;
+            marks.ts_ns.push(0);
+            marks.thread.push(thread);
+            marks.path.push(path);
+            scene.waits(thread, looks, "task", &[outer, &[machine, WAIT]].concat());
+        }
+        let recording = scene.done();
+        let index = runtime::StackIndex::new(&recording);
+        let facts = Facts::new(&recording, &index);
+        let places = facts.places(|group| facts.is_pool(group)).top(&recording);
+        assert_eq!(named(&places).as_deref(), Some("the handler of /calls"));
     }
 
     #[test]

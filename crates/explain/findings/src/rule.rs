@@ -20,7 +20,12 @@ pub struct Threshold {
 impl Threshold {
     /// A measurement of it.
     pub(crate) fn measured(&self, value: f64) -> Measured {
-        Measured { name: self.name, value, unit: self.unit, threshold: Some(self.value) }
+        self.measured_against(value, self.value)
+    }
+
+    /// A measurement of it, against the threshold as it is for this recording.
+    pub(crate) fn measured_against(&self, value: f64, threshold: f64) -> Measured {
+        Measured { name: self.name, value, unit: self.unit, threshold: Some(threshold) }
     }
 }
 

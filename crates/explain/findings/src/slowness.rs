@@ -1,4 +1,4 @@
-//! Whether requests are slow or a queue grows without anything that says why.
+//! Whether requests fail, never end or are slow, or a queue grows, without anything that says why.
 //!
 //! By Little's law the time of requests per second of the recording is how many are under way on average. What explains
 //! them has the same unit: threads that run or wait within work, calls under way, work in the pool's queue, requests in
@@ -6,80 +6,114 @@
 //! not recorded: an asynchronous gate, a timer, a dependency without a meter.
 
 use crate::facts::{Facts, real_u64};
+use crate::failing::{self, Failing};
 use crate::rules::PENDING_METERS;
-use model::Trace;
-use runtime::{Marks, State, Work, metered_totals};
+use model::{REQUESTS_METER, Trace};
+use runtime::{Marks, State, Tail, Unending, Work, metered_totals};
 
 /// A route is slow from this median on, in milliseconds.
-const SLOW_MS: f64 = 50.0;
+pub(crate) const SLOW_MS: f64 = 50.0;
 /// A route with fewer requests was not measured: the first ones compile its code.
 const FEWEST: f64 = 5.0;
 /// The share of the time of slow requests that must be explained.
-const EXPLAINED: f64 = 0.5;
+pub(crate) const EXPLAINED: f64 = 0.5;
 /// From this share of the machine on, CPU is wanting.
 const SATURATED: f64 = 0.9;
 /// Below this share of the machine, CPU is not why work queues.
 const IDLE: f64 = 0.5;
 /// A queue that grew by fewer than this does not count as growing.
-const GREW_BY: f64 = 10.0;
+pub(crate) const GREW_BY: f64 = 10.0;
 /// From quarter to quarter of the recording a queue that keeps growing from nothing is 1.67 and 1.4 times as long.
 const GREW_TIMES: f64 = 1.25;
 
-/// What is slow, or grows.
+/// What is wrong and not explained.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Slowness {
+    /// Requests fail.
+    Failing(Failing),
+    /// Requests never end.
+    Unending(Unending),
     /// Requests of a route take long.
     Requests {
         /// The slow route with the most time.
         route: String,
-        /// Its median.
-        p50_ms: f64,
+        /// Its requests.
+        work: Work,
         /// The share of the time of all slow requests that is explained.
+        explained: f64,
+    },
+    /// A part of the requests of a route takes far longer than the others.
+    Tail {
+        /// That part.
+        tail: Tail,
+        /// The share of the time of all such requests that is explained.
         explained: f64,
     },
     /// More and more wait.
     Queue {
         /// What waits.
         what: &'static str,
-        /// How many in the third quarter of the recording.
+        /// How many at first.
         from: f64,
-        /// How many in the last one.
+        /// How many at last.
         to: f64,
     },
     /// Requests of a route take long, CPU is wanting, and no finding says what uses it.
     Cpu {
         /// The slow route with the most time.
         route: String,
-        /// Its median.
-        p50_ms: f64,
+        /// How long they take, and what of them does.
+        took: (f64, &'static str),
         /// The busy share of it.
         share: f64,
     },
 }
 
-/// What is slow or grows and is not explained.
+/// What fails, is slow or grows and is not explained. What users feel most comes first.
 pub(crate) fn of(facts: &Facts<'_>) -> Option<Slowness> {
-    slow_requests(facts).or_else(|| growing_queue(facts.recording))
+    failing::of(facts)
+        .map(Slowness::Failing)
+        .or_else(|| runtime::unending(facts.recording).map(Slowness::Unending))
+        .or_else(|| slow_requests(facts))
+        .or_else(|| slow_tail(facts))
+        .or_else(|| growing_queue(facts.recording))
+}
+
+/// A service that calls itself answers its own calls: those are explained by whatever explains the caller.
+fn is_own_call(facts: &Facts<'_>, route: &str) -> bool {
+    let called = facts.http.and_then(|calls| facts.called_itself(calls));
+    called.is_some_and(|(of, _)| of == route)
 }
 
 fn slow_requests(facts: &Facts<'_>) -> Option<Slowness> {
     let is_slow = |work: &Work| work.count >= FEWEST && work.p50_ms.is_some_and(|p50_ms| p50_ms >= SLOW_MS);
-    // A service that calls itself answers its own calls: those are explained by whatever explains the caller.
-    let called = facts.http.and_then(|calls| facts.called_itself(calls));
-    let routes = facts.routes().iter().filter(|(name, _)| called.is_none_or(|(of, _)| of != name));
+    let routes = facts.routes().iter().filter(|(name, _)| !is_own_call(facts, name));
     let (slow, fast): (Vec<_>, Vec<_>) = routes.partition(|(_, work)| is_slow(work));
     let (route, work) = slow.first()?;
     let under_way: f64 = slow.iter().map(|(_, work)| work.under_way()).sum();
     if let Some(share) = facts.cpu.filter(|share| *share >= SATURATED) {
-        return Some(Slowness::Cpu { route: route.clone(), p50_ms: work.p50_ms.unwrap_or(SLOW_MS), share });
+        let took = (work.p50_ms.unwrap_or(SLOW_MS), "at p50");
+        return Some(Slowness::Cpu { route: route.clone(), took, share });
     }
     let of_fast = fast.iter().map(|(_, work)| work.under_way()).sum();
     let explained = (explained(facts, of_fast, under_way) / under_way.max(1e-9)).min(1.0);
-    (explained < EXPLAINED).then(|| Slowness::Requests {
-        route: route.clone(),
-        p50_ms: work.p50_ms.unwrap_or(SLOW_MS),
-        explained,
-    })
+    (explained < EXPLAINED).then(|| Slowness::Requests { route: route.clone(), work: *work, explained })
+}
+
+/// Routes whose median is fine, and of which a part takes far longer.
+fn slow_tail(facts: &Facts<'_>) -> Option<Slowness> {
+    let tails: Vec<Tail> = runtime::tails(facts.recording);
+    let tails: Vec<Tail> = tails.into_iter().filter(|of| !is_own_call(facts, &of.route)).collect();
+    let under_way: f64 = tails.iter().map(|of| of.under_way).sum();
+    let all: f64 = facts.routes().iter().map(|(_, work)| work.under_way()).sum();
+    let tail = tails.into_iter().next()?;
+    if let Some(share) = facts.cpu.filter(|share| *share >= SATURATED) {
+        let took = (tail.slow_ms, "in their slow part");
+        return Some(Slowness::Cpu { route: tail.route, took, share });
+    }
+    let of_fast = (all - under_way).max(0.0);
+    let explained = (explained(facts, of_fast, under_way) / under_way.max(1e-9)).min(1.0);
+    (explained < EXPLAINED).then_some(Slowness::Tail { tail, explained })
 }
 
 /// How many of the slow requests under way are explained. `of_fast` is how many fast ones are under way: what explains
@@ -139,31 +173,49 @@ fn pause_share(facts: &Facts<'_>) -> f64 {
 }
 
 /// Queues that the runtime and its servers publish, in words.
-const QUEUES: [(&str, &str); 5] = [
+const QUEUES: [(&str, &str); 6] = [
     ("dotnet.thread_pool.queue.length", "work items in the thread pool's queue"),
     ("threadpool-queue-length", "work items in the thread pool's queue"),
-    ("http.server.active_requests", "requests under way"),
+    ("http.server.active_requests", UNDER_WAY),
+    ("current-requests", UNDER_WAY),
     ("kestrel.queued_connections", "connections that wait for Kestrel"),
     ("kestrel.queued_requests", "requests that wait for Kestrel"),
 ];
+const UNDER_WAY: &str = "requests under way";
 
-/// A queue that is longer from quarter to quarter, the first one left out, as a load may begin there.
-fn growing_queue(recording: &Trace) -> Option<Slowness> {
+/// The means of the second, third and last quarter. `None` if one has fewer than two values.
+///
+/// The first one is left out, as a load may begin there.
+fn quarters(recording: &Trace, values: &[(i64, f64)]) -> Option<[f64; 3]> {
     let quarter = recording.exhibit.duration_ns / 4;
+    let mean_of = |at: i64| {
+        let inside = values.iter().filter(|(ts_ns, _)| *ts_ns >= quarter * at && *ts_ns < quarter * (at + 1));
+        let (sum, count) = inside.fold((0.0, 0.0), |sum, (_, value)| (sum.0 + value, sum.1 + 1.0));
+        (count >= 2.0).then(|| sum / count)
+    };
+    Some([mean_of(1)?, mean_of(2)?, mean_of(3)?])
+}
+
+/// A queue that is longer from quarter to quarter.
+fn growing_queue(recording: &Trace) -> Option<Slowness> {
     QUEUES.into_iter().find_map(|(name, what)| {
         let kinds = ["value", "total"].map(|kind| metered_totals(recording, name, kind));
         let values = kinds.into_iter().find(|values| !values.is_empty())?;
-        let mean_of = |at: i64| {
-            let inside =
-                values.iter().filter(|(ts_ns, _)| *ts_ns >= quarter * at && *ts_ns < quarter * (at + 1));
-            let (sum, count) = inside.fold((0.0, 0.0), |sum, (_, value)| (sum.0 + value, sum.1 + 1.0));
-            (count >= 2.0).then(|| sum / count)
-        };
-        let (second, from, to) = (mean_of(1)?, mean_of(2)?, mean_of(3)?);
-        let grows =
-            second >= 1.0 && from >= second * GREW_TIMES && to >= from * GREW_TIMES && to - from >= GREW_BY;
-        grows.then_some(Slowness::Queue { what, from, to })
+        let [second, third, last] = quarters(recording, &values)?;
+        let grows = second >= 1.0
+            && third >= second * GREW_TIMES
+            && last >= third * GREW_TIMES
+            && last - third >= GREW_BY;
+        let rises = || what == UNDER_WAY && load_rises(recording, last / second);
+        let (from, to) = (values.first()?.1, values.last()?.1);
+        (grows && !rises()).then_some(Slowness::Queue { what, from, to })
     })
+}
+
+/// Whether as many more requests end as are under way: then the load rises, and each takes as long as before.
+fn load_rises(recording: &Trace, times: f64) -> bool {
+    let ended = metered_totals(recording, REQUESTS_METER, "count");
+    quarters(recording, &ended).is_some_and(|[second, _, last]| last >= second * times / GREW_TIMES)
 }
 
 #[cfg(test)]
@@ -247,8 +299,65 @@ mod tests {
             }
             scene.facts(super::of)
         };
-        assert!(matches!(queue(&|second| 20.0 * second as f64), Some(Slowness::Queue { .. })));
+        assert!(matches!(queue(&|second| 20.0 * second as f64), Some(Slowness::Unending(_))));
         assert_eq!(queue(&|second| if second < 8 { 0.0 } else { 64.0 }), None);
         assert_eq!(queue(&|second| if second % 2 == 0 { 60.0 } else { 20.0 }), None);
+    }
+
+    /// Ten seconds in which so many are under way, and so many end, of so many milliseconds each.
+    fn served(under_way: &dyn Fn(f64) -> f64, ended: &dyn Fn(f64) -> f64, ms: &dyn Fn(f64) -> f64) -> Scene {
+        let mut scene = Scene::new();
+        for second in 1..=10 {
+            let at = base::number::real(second);
+            let (count, seconds) = (ended(at), ms(at) / 1e3);
+            scene.counter(second * 1000, "http.server.active_requests", "value", under_way(at), "{}");
+            for (kind, value) in
+                [("count", count), ("sum", count * seconds), ("p50", seconds), ("p99", seconds)]
+            {
+                scene.counter(second * 1000, REQUESTS, kind, value, r#"{"http.route":"/ok"}"#);
+            }
+        }
+        scene
+    }
+
+    #[test]
+    fn requests_that_never_end_are_no_all_clear_however_fast_the_others_are() {
+        let scene = served(&|at| 4.0 * at, &|_| 284.0, &|_| 0.03);
+        let Some(Slowness::Unending(of)) = scene.facts(super::of) else { panic!("silent") };
+        assert_eq!((of.first, of.last), (4.0, 40.0));
+    }
+
+    #[test]
+    fn a_load_that_rises_is_no_growing_queue_and_requests_that_take_ever_longer_are_one() {
+        let rising = served(&|at| 20.0 * at, &|at| 500.0 * at, &|_| 40.0);
+        assert_eq!(rising.facts(super::of), None);
+        // As many end as before, and each waits for longer.
+        let overloaded = served(&|at| 20.0 * at, &|_| 1_000.0, &|at| 18.0 * at);
+        let of = overloaded.facts(|facts| growing_queue(facts.recording));
+        assert!(matches!(of, Some(Slowness::Queue { from: 20.0, to: 200.0, .. })), "{of:?}");
+    }
+
+    /// Requests of a millisecond, and of every hundred so many that take 3 s.
+    fn with_tail(slow: f64) -> Scene {
+        let mut scene = Scene::new();
+        for second in 1..=10 {
+            let sum = slow * 3.0 + (100.0 - slow) * 0.001;
+            for (kind, value) in [("count", 100.0), ("sum", sum), ("p50", 0.001), ("p99", 3.0)] {
+                scene.counter(second * 1000, REQUESTS, kind, value, r#"{"http.route":"/cart"}"#);
+            }
+        }
+        scene
+    }
+
+    #[test]
+    fn a_slow_tail_behind_a_fast_median_is_no_all_clear_unless_it_is_explained() {
+        let Some(Slowness::Tail { tail, explained }) = with_tail(8.0).facts(super::of) else {
+            panic!("silent")
+        };
+        assert_eq!((tail.route.as_str(), tail.slow_ms), ("/cart", 3_000.0));
+        assert!(explained < 0.01);
+        let mut called = with_tail(8.0);
+        called.meter(CALLS, 72.0, 3_000.0, "");
+        assert_eq!(called.facts(super::of), None);
     }
 }

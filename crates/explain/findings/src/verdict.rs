@@ -5,7 +5,8 @@
 //!  a finding above a note                                     ──▶ problem
 //!  a part that checks need is damaged or gone                 ──▶ cannot judge
 //!  many events were dropped                                   ──▶ cannot judge
-//!  requests are slow, or a queue grows, and nothing says why  ──▶ unexplained
+//!  requests fail, never end or are slow, or a queue grows, and
+//!  nothing says why                                           ──▶ unexplained
 //!  it ends early, after a few seconds                         ──▶ cannot judge
 //!  fewer than half of the checks could run                    ──▶ cannot judge
 //!  else                                                       ──▶ healthy
@@ -13,7 +14,7 @@
 
 use crate::LEAST_SECONDS;
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::slowness::{self, Slowness};
+use crate::{slowness, unexplained};
 use base::number::real;
 use model::{Limit, LimitKind, Trace};
 use report::unit::duration;
@@ -25,7 +26,11 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
     let notable = |id: &str| report.findings.iter().any(|of| of.id == id && of.severity > Severity::Note);
     let passed = report.checked.iter().filter(|id| !notable(id)).count();
     let could_not_run = report.not_checked.len();
-    let said = |state, text, severity| Verdict { state, text, severity, passed, could_not_run };
+    let notes = facts.index.unmatched().to_vec();
+    let said = move |state, text, severity| {
+        let notes = notes.clone();
+        Verdict { state, text, severity, passed, could_not_run, notes }
+    };
     if let Some(text) = too_little(facts.recording) {
         return said(State::CannotJudge, text, None);
     }
@@ -63,7 +68,7 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
         return said(State::CannotJudge, text, None);
     }
     if let Some(of) = slowness::of(facts) {
-        return said(State::Unexplained, unexplained(facts, &of), None);
+        return said(State::Unexplained, unexplained::text(facts, &of), None);
     }
     // A few seconds of a recording that was to be longer: what it was made for may have come later.
     let end = runtime::early_end(facts.recording).filter(|end| !end.in_names);
@@ -159,51 +164,6 @@ fn what_to_record(facts: &Facts<'_>) -> String {
         "default"
     };
     format!("Record with --profile {better}.")
-}
-
-/// That something is wrong which nothing explains.
-fn unexplained(facts: &Facts<'_>, of: &Slowness) -> String {
-    let named = |route: &str| {
-        if route.is_empty() { "Requests".to_owned() } else { format!("Requests to {route}") }
-    };
-    let next = if facts.recording.has_each_request() {
-        "The tab Requests of `casebook open` shows each of them"
-    } else {
-        "Record with --profile requests"
-    };
-    match of {
-        Slowness::Requests { route, p50_ms, explained } => {
-            // The share is of the machine, and says nothing of what other processes use.
-            let idle = facts.cpu.filter(|cpu| *cpu < 0.3).map_or_else(String::new, |cpu| {
-                format!(" while the service uses {} of the machine's CPU", percent(cpu))
-            });
-            let why = if *explained < 0.01 {
-                "nothing that was recorded explains it".to_owned()
-            } else {
-                let ms = duration(p50_ms * explained);
-                format!("{ms} of that ({}) is explained", percent(*explained))
-            };
-            format!("{} take {} at p50{idle}; {why}. {next}.", named(route), duration(*p50_ms))
-        }
-        Slowness::Queue { what, from, to } => format!(
-            "The number of {what} grows from {} to {} and nothing that was recorded explains it. {next}.",
-            said(*from),
-            said(*to)
-        ),
-        Slowness::Cpu { route, p50_ms, share } => {
-            let next = if facts.sampling.is_some() {
-                "no single method explains that. The flame graph of `casebook open` shows all of them"
-            } else {
-                "no sample says for what. Record with --profile default"
-            };
-            format!(
-                "{} take {} at p50 and the service uses {} of the machine's CPU; {next}.",
-                named(route),
-                duration(*p50_ms),
-                percent(*share)
-            )
-        }
-    }
 }
 
 /// That a recording is too short to judge by, if it is.

@@ -1,5 +1,7 @@
 //! What a part consists of: figures, lists and series.
 
+use crate::unit::range;
+
 /// How many rows a list keeps.
 const LIST_ROWS: usize = 10;
 
@@ -154,6 +156,60 @@ impl List {
         rows.truncate(LIST_ROWS);
         Self { name, about, columns, rows, more }
     }
+
+    /// The columns as a reader sees them: bounds of one quantity (`p99 ≥` and behind it `p99 ≤`) are one column.
+    pub fn shown(&self) -> Vec<ShownColumn> {
+        let mut shown: Vec<ShownColumn> = Vec::new();
+        for (at, column) in self.columns.iter().enumerate() {
+            let lower = shown.last_mut().filter(|last| last.lower().is_some_and(|of| column.is_upper(of)));
+            match lower {
+                Some(lower) => (lower.name, lower.upper) = (column.quantity(), Some(at)),
+                None => shown.push(ShownColumn { name: column.name, unit: column.unit, at, upper: None }),
+            }
+        }
+        shown
+    }
+}
+
+impl ListColumn {
+    /// Its name without the sign of a bound.
+    fn quantity(&self) -> &'static str {
+        self.name.trim_end_matches(" ≤")
+    }
+
+    fn is_upper(&self, lower: &str) -> bool {
+        self.name.strip_suffix(" ≤") == Some(lower)
+    }
+}
+
+/// A column of a list as a reader sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownColumn {
+    /// Its name.
+    pub name: &'static str,
+    unit: &'static str,
+    /// Place of the value, or of the lower bound.
+    at: usize,
+    upper: Option<usize>,
+}
+
+impl ShownColumn {
+    /// What a lower bound is of.
+    fn lower(&self) -> Option<&'static str> {
+        self.name.strip_suffix(" ≥").filter(|_| self.upper.is_none())
+    }
+
+    /// The number by which the column is sorted: the value, or the lower bound.
+    pub fn number(&self, row: &Row) -> Option<f64> {
+        row.values.get(self.at).copied().flatten()
+    }
+
+    /// The value, or both bounds (`80.7–214 ms`); `None` where a row has none.
+    pub fn text(&self, row: &Row) -> Option<String> {
+        let low = self.number(row)?;
+        let high = self.upper.and_then(|at| *row.values.get(at)?);
+        Some(range(low, high.unwrap_or(low), self.unit))
+    }
 }
 
 #[cfg(test)]
@@ -175,5 +231,26 @@ mod tests {
         let names: Vec<_> = list.rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["10", "11", "08", "09", "06", "07", "04", "05", "02", "03"]);
         assert_eq!(list.more, 2);
+    }
+
+    #[test]
+    fn bounds_are_one_column_and_never_read_as_two_figures() {
+        let column = |name, unit| ListColumn { name, unit };
+        let columns: &'static [ListColumn] =
+            Box::leak(Box::new([column("p99 ≥", "ms"), column("p99 ≤", "ms"), column("rate", "1/s")]));
+        let row = |low, high| Row { name: String::new(), values: vec![Some(low), high, None] };
+        let list = List { name: "l", about: "", columns, rows: Vec::new(), more: 0 };
+        let shown = list.shown();
+        assert_eq!(shown.iter().map(|column| column.name).collect::<Vec<_>>(), ["p99", "rate"]);
+        let texts = [
+            (row(80.7, Some(214.0)), "80.7–214 ms"),
+            (row(0.5, Some(2.0)), "500 µs – 2 ms"),
+            (row(1.0, Some(1.0)), "1 ms"),
+            (row(1.0, None), "1 ms"),
+        ];
+        for (row, text) in texts {
+            assert_eq!(shown[0].text(&row).as_deref(), Some(text));
+            assert_eq!(shown[1].text(&row), None);
+        }
     }
 }

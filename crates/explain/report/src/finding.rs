@@ -172,6 +172,8 @@ pub struct Verdict {
     pub passed: usize,
     /// Checks without the data that they need.
     pub could_not_run: usize,
+    /// What the reader must know beside the sentence: an option that was passed over, say.
+    pub notes: Vec<String>,
 }
 
 impl Verdict {

@@ -27,7 +27,7 @@ pub use change::{
 };
 pub use distribution::Distribution;
 pub use explanation::Explanation;
-pub use figure::{Figure, List, ListColumn, Part, Row, Series};
+pub use figure::{Figure, List, ListColumn, Part, Row, Series, ShownColumn};
 pub use finding::{
     EvidenceRows, Finding, Measured, NotChecked, Place, Report, Severity, State, Verdict, View,
 };

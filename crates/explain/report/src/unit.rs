@@ -17,6 +17,16 @@ pub fn show(value: f64, unit: &str) -> String {
     }
 }
 
+/// A value of which the bounds are known: `80.7–214 ms`, or one number where both read alike.
+pub fn range(low: f64, high: f64, unit: &str) -> String {
+    let (low, high) = (show(low, unit), show(high, unit));
+    match (low.rsplit_once(' '), high.rsplit_once(' ')) {
+        _ if low == high => high,
+        (Some((number, unit)), Some((_, of_high))) if unit == of_high => format!("{number}–{high}"),
+        _ => format!("{low} – {high}"),
+    }
+}
+
 /// How many seconds a unit of time is, as instruments name their units; `None` if it is not one of time.
 pub fn in_seconds(unit: &str) -> Option<f64> {
     Some(match unit {

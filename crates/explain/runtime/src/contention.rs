@@ -10,6 +10,9 @@ use report::{List, ListColumn, Part, Row, Series};
 const FRAMES: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
 
+/// A smaller share of the waits in pauses of the GC is not worth a figure.
+const LEAST_OF_GC: f64 = 0.005;
+
 /// The part of contended locks.
 pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut part = Part::new("contention");
@@ -24,6 +27,11 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part.figure("rate", a_second, "1/s", "Waits per second of the observed time");
     if seen {
         add_waits(&mut part, &rows.dur_ns);
+        let about =
+            "Share of the time waited that lies in pauses of the GC: nobody could let go of a lock meanwhile";
+        if let Some(share) = in_gc_pauses(recording).filter(|share| *share >= LEAST_OF_GC) {
+            part.figure("wait.gc", Some(share), "share", about);
+        }
     }
     part.counted_by(&["count", "rate", "wait.total", "wait.max"], "contention events");
     if rows.ts_ns.is_empty() {
@@ -57,11 +65,56 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part
 }
 
+/// The share of the time waited that lies in pauses for collections. `None` without either.
+pub fn in_gc_pauses(recording: &Trace) -> Option<f64> {
+    let mut pauses: Vec<(f64, f64)> =
+        crate::gc::gc_pauses(recording).into_iter().map(|(from, ns)| (real(from), real(from) + ns)).collect();
+    pauses.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // How long pauses had lasted up to the begin of each.
+    let mut before = Vec::with_capacity(pauses.len());
+    let (mut sum, mut until) = (0.0, f64::MIN);
+    for (from, to) in &mut pauses {
+        *from = from.max(until);
+        before.push(sum);
+        sum += (*to - *from).max(0.0);
+        until = until.max(*to);
+    }
+    let paused_until = |at: f64| {
+        let next = pauses.partition_point(|(from, _)| *from <= at);
+        let last = next.checked_sub(1).and_then(|last| Some((pauses.get(last)?, before.get(last)?)));
+        last.map_or(0.0, |((from, to), before)| before + (at.min(*to) - from).max(0.0))
+    };
+    let rows = recording.contention.ts_ns.iter().zip(&recording.contention.dur_ns);
+    let waits = rows.filter_map(|(from, ns)| Some((real(*from), real(known(*ns)?))));
+    let (within, all) = waits.fold((0.0, 0.0), |(within, all), (from, ns)| {
+        (within + paused_until(from + ns) - paused_until(from), all + ns)
+    });
+    (!pauses.is_empty() && all > 0.0).then(|| (within / all).clamp(0.0, 1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::observed::tests::{recording, stack};
-    use model::{ContentionRow, NO_INT, Sym};
+    use model::{ContentionRow, NO_INT, PauseRow, Sym};
+
+    #[test]
+    fn a_wait_that_lasts_while_the_collector_stops_all_threads_says_so() {
+        let mut recording = recording(500_000_000);
+        let (none, cause) = (Sym::NONE, recording.strings.intern("gc"));
+        for (ts_ns, dur_ns) in [(0, 100), (50, 100), (1_000, 100), (2_000, NO_INT)] {
+            let (owner_thread, stack) = (NO_INT, model::NO_ID);
+            let row = ContentionRow { ts_ns, dur_ns, thread: 0, owner_thread, lock: none, stack };
+            recording.contention.push(row);
+        }
+        assert_eq!(in_gc_pauses(&recording), None);
+        for (ts_ns, dur_ns) in [(50, 50), (60, 20), (500, 50)] {
+            recording.pauses.push(PauseRow { ts_ns, dur_ns, cause });
+        }
+        // Half of each of the first two waits, nothing of the third.
+        assert_eq!(in_gc_pauses(&recording), Some(100.0 / 300.0));
+        assert_eq!(part(&recording, &StackIndex::new(&recording)).value("wait.gc"), Some(100.0 / 300.0));
+    }
 
     #[test]
     fn a_wait_without_an_end_is_counted_but_adds_no_time() {

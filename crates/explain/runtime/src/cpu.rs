@@ -132,13 +132,16 @@ pub fn throttled(recording: &Trace) -> Option<Throttled> {
 /// Processor time a second, by the first and last reading of each thread.
 fn cores(recording: &Trace) -> Option<f64> {
     let rows = &recording.thread_cpu;
-    let mut threads: BTreeMap<i64, [i64; 2]> = BTreeMap::new();
+    let mut threads: BTreeMap<i64, (i64, Option<i64>)> = BTreeMap::new();
     let used = rows.user_ns.iter().zip(&rows.system_ns).map(|(user, system)| user.saturating_add(*system));
     for (thread, used) in rows.thread.iter().zip(used) {
-        threads.entry(*thread).or_insert([used, used])[1] = used;
+        threads.entry(*thread).and_modify(|(_, last)| *last = Some(used)).or_insert((used, None));
     }
     let span = rows.ts_ns.last()?.saturating_sub(*rows.ts_ns.first()?);
-    let used: f64 = threads.values().map(|[first, last]| real(last.saturating_sub(*first).max(0))).sum();
+    let grown =
+        threads.values().filter_map(|(first, last)| Some(real(last.as_ref()?.saturating_sub(*first).max(0))));
+    // One reading of each thread says nothing of what they used: that is no 0.
+    let used = grown.reduce(|sum, of| sum + of)?;
     share(used, real(span))
 }
 
@@ -228,6 +231,19 @@ mod tests {
     use super::*;
     use crate::observed::tests::{recording, stack};
     use model::SampleRow;
+
+    #[test]
+    fn one_reading_of_each_thread_is_no_cpu_time_of_zero() {
+        let mut recording = recording(1_000_000_000);
+        let mut read = |ts_ns, thread, user_ns| {
+            let row = model::ThreadCpuRow { ts_ns, thread, user_ns, system_ns: 0, waited_ns: model::NO_INT };
+            recording.thread_cpu.push(row);
+            cores(&recording)
+        };
+        assert_eq!(read(0, 7, 5), None);
+        assert_eq!(read(1_000, 8, 9), None);
+        assert_eq!(read(2_000, 7, 1_005), Some(0.5));
+    }
 
     fn sample(recording: &mut Trace, methods: &[&str], state: &str, waiting_on: Option<&str>) {
         let stack = stack(recording, methods);

@@ -63,7 +63,13 @@ impl Marks {
     /// Queueing of work for the pool.
     pub const QUEUES: Self = Self(1 << 16);
 
-    const NAMES: [(&'static str, Self); 16] = [
+    /// The server takes up a request: what it calls is that request's work, until it is resumed elsewhere.
+    pub const SERVED: Self = Self(1 << 17);
+
+    /// An asynchronous method goes on behind an `await`, wherever what it awaited ended.
+    pub const RESUMES: Self = Self(1 << 18);
+
+    const NAMES: [(&'static str, Self); 18] = [
         ("work", Self::WORK),
         ("request", Self::REQUEST),
         ("host", Self::HOST),
@@ -80,6 +86,8 @@ impl Marks {
         ("spin", Self::SPIN),
         ("spinning", Self::SPINNING),
         ("queues", Self::QUEUES),
+        ("served", Self::SERVED),
+        ("resumes", Self::RESUMES),
     ];
 
     /// Whether all of `other` is in it.
@@ -129,7 +137,10 @@ impl Names {
     }
 
     fn owner(&self, mine: &MyCode, module: &str, class: &str, method: Option<&str>) -> Owner {
-        let in_list = |list: &[&str]| list.iter().any(|name| is_of(module, name));
+        // Where the module's name is missing, the type's namespace says whose it is.
+        let outer = class.split('+').next().unwrap_or(class);
+        let known_by = if module == NO_MODULE && !outer.is_empty() { outer } else { module };
+        let in_list = |list: &[&str]| list.iter().any(|name| is_of(known_by, name));
         match method {
             None => Owner::Unknown,
             Some(_) if !mine.is_empty() && mine.has(module, class) => Owner::User,
@@ -186,6 +197,9 @@ const WAITS: [&str; 20] = [
     "Interop*",
 ];
 
+/// What stands for the name of a module that the recording lacks.
+const NO_MODULE: &str = "ManagedModule";
+
 /// The pool's own machinery: it runs what others queued, and is never the place of anything.
 const OF_POOL: [&str; 4] = [
     "System.Threading.ThreadPool*",
@@ -231,11 +245,15 @@ pub struct StackIndex {
     stand_ins: Vec<bool>,
     entries: Vec<bool>,
     marks: Vec<Marks>,
+    /// Whether the server's call is the last entry, and not one behind an `await`. `None` if neither is in the stack.
+    served: Vec<Option<bool>>,
     user: Vec<u32>,
     dynamic: Vec<u32>,
     library: Vec<u32>,
     /// Stacks whose outermost frames are missing, in order.
     cut: Vec<u32>,
+    /// What to say of patterns that no method has.
+    unmatched: Vec<String>,
 }
 
 impl StackIndex {
@@ -249,16 +267,22 @@ impl StackIndex {
         let names = Names::built_in();
         let frames = &recording.frames;
         let text = |list: &[Sym], at: usize| list.get(at).and_then(|sym| recording.strings.get(*sym));
+        // Native code is nobody's method: a service is judged by its managed code.
+        let is_native = |at: usize| matches!(text(&frames.tier, at), Some("Native" | "Kernel"));
+        let methods =
+            (0..frames.name.len()).filter(|at| text(&frames.method, *at).is_some() && !is_native(*at));
+        let (mine, unmatched) = mine.matching(methods.map(|at| {
+            let [module, class] = [&frames.module, &frames.declaring_type].map(|list| text(list, at));
+            (module.unwrap_or_default(), class.unwrap_or_default())
+        }));
         let mut owners = Vec::with_capacity(frames.name.len());
         let mut stand_ins = Vec::with_capacity(frames.name.len());
         let mut frame_marks = Vec::with_capacity(frames.name.len());
         for at in 0..frames.name.len() {
             let class = text(&frames.declaring_type, at).unwrap_or_default();
             let method = text(&frames.method, at);
-            let owner = names.owner(mine, text(&frames.module, at).unwrap_or_default(), class, method);
-            // Native code is nobody's method: a service is judged by its managed code.
-            let is_native = matches!(text(&frames.tier, at), Some("Native" | "Kernel"));
-            owners.push(if is_native && owner == Owner::User { Owner::Framework } else { owner });
+            let owner = names.owner(&mine, text(&frames.module, at).unwrap_or_default(), class, method);
+            owners.push(if is_native(at) && owner == Owner::User { Owner::Framework } else { owner });
             stand_ins.push(names.stands_in(class, method));
             frame_marks.push(names.marks(class, method.unwrap_or_default()));
         }
@@ -268,10 +292,12 @@ impl StackIndex {
             owners,
             stand_ins,
             marks: Vec::with_capacity(nodes),
+            served: Vec::with_capacity(nodes),
             user: Vec::with_capacity(nodes),
             dynamic: Vec::with_capacity(nodes),
             library: Vec::with_capacity(nodes),
             cut: recording.stacks.cut.clone(),
+            unmatched,
         };
         for (parent, frame) in recording.stacks.parent.iter().zip(&recording.stacks.frame) {
             let (at, caller) = (*frame as usize, *parent as usize);
@@ -282,12 +308,24 @@ impl StackIndex {
             let (user, dynamic) = (own(Owner::User, &index.user), own(Owner::Dynamic, &index.dynamic));
             let library = own(Owner::Library, &index.library);
             let of_caller = index.marks.get(caller).copied().unwrap_or_default();
-            index.marks.push(of_caller.with(frame_marks.get(at).copied().unwrap_or_default()));
+            let of_frame = frame_marks.get(at).copied().unwrap_or_default();
+            index.marks.push(of_caller.with(of_frame));
+            let of_caller = index.served.get(caller).copied().flatten();
+            index.served.push(match of_frame {
+                of if of.has(Marks::SERVED) => Some(true),
+                of if of.has(Marks::RESUMES) => Some(false),
+                _ => of_caller,
+            });
             index.user.push(user);
             index.dynamic.push(dynamic);
             index.library.push(library);
         }
         index
+    }
+
+    /// What to say of the user's patterns that no method has: they were passed over.
+    pub fn unmatched(&self) -> &[String] {
+        &self.unmatched
     }
 
     /// What a stack is doing.
@@ -378,6 +416,26 @@ impl StackIndex {
         })
     }
 
+    /// Whether the frame to name for a stack was called by the server, within the request that began on its thread last.
+    ///
+    /// A method that resumes behind an `await` is entered by the pool, on any thread: the last request that began
+    /// there waits meanwhile, and is another one. A stack whose outermost frames are missing may have the server there.
+    pub fn is_in_request(&self, recording: &Trace, stack: u32) -> bool {
+        let Some(frame) = self.blamed_frame(stack) else { return false };
+        let is_own = |node: &u32| recording.stacks.frame.get(*node as usize) == Some(&frame);
+        let own = recording.stacks.walk(stack).find(is_own);
+        let served = own.and_then(|node| self.served.get(node as usize).copied().flatten());
+        served.unwrap_or_else(|| self.cut.binary_search(&stack).is_ok())
+    }
+
+    /// The frames of the service, and of code made for it, that the server called in a stack, the innermost first.
+    pub fn served_frames<'a>(&'a self, recording: &'a Trace, stack: u32) -> impl Iterator<Item = u32> + 'a {
+        let is_served = |node: &u32| self.served.get(*node as usize).copied().flatten() == Some(true);
+        let nodes = recording.stacks.walk(stack).filter(is_served);
+        let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+        frames.filter(|frame| matches!(self.owner(*frame), Owner::User | Owner::Dynamic))
+    }
+
     /// The name of the frame to name for a stack; of one that only the framework is in, of what asked for the wait.
     pub fn named_frame(&self, recording: &Trace, stack: u32) -> Sym {
         let innermost = || recording.stacks.frame.get(stack as usize).copied();
@@ -408,6 +466,13 @@ mod tests {
         check("npgsql.entityframeworkcore.postgresql", "Npgsql.Batch", Some("Run"), Owner::Library);
         check("system.private.corelib", "System.String", Some("Concat"), Owner::Framework);
         check("Quartzite", "Quartzite.Stone", Some("Cut"), Owner::User);
+        // The names of modules come behind those of methods, and are lost first.
+        check(NO_MODULE, "System.Threading.Monitor", Some("Wait"), Owner::Framework);
+        check(NO_MODULE, "Interop+Sys", Some("Poll"), Owner::Framework);
+        check(NO_MODULE, "Npgsql.NpgsqlConnection+<Open>d__1", Some("MoveNext"), Owner::Library);
+        check(NO_MODULE, "Shop.Cart", Some("Add"), Owner::User);
+        check(NO_MODULE, "Program+<<Main>$>d__0", Some("MoveNext"), Owner::User);
+        check(NO_MODULE, "", Some("memcpy"), Owner::Framework);
         check("Systematics", "Systematics.Job", Some("Run"), Owner::User);
         check("Shop", "Shop.Cart", Some("Add"), Owner::User);
         check("System.Linq", "System.Linq.Enumerable", Some("Sum"), Owner::Framework);

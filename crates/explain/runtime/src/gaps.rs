@@ -20,6 +20,9 @@ const MOST_UNNAMED_WITHOUT_RUNDOWN: f64 = 0.05;
 /// Readings of the host that end by so much, and by a fifth of the recording, before its end are not whole.
 const HOST_LATE_NS: i64 = 3_000_000_000;
 
+/// The same of samples, which come in bursts with two seconds from one to the next.
+const SAMPLES_LATE_NS: i64 = 5_000_000_000;
+
 /// What a gap hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hides {
@@ -51,9 +54,55 @@ pub fn gaps(recording: &Trace) -> Vec<Gap> {
     unreadable(recording)
         .into_iter()
         .chain(files)
+        .chain(samples(recording))
         .chain(unnamed(recording))
-        .chain(host_ends_early(recording))
+        .chain(host(recording))
         .collect()
+}
+
+/// That there are no samples where its recorder takes some, or that they end long before the recording does.
+fn samples(recording: &Trace) -> Option<Gap> {
+    let end = recording.exhibit.duration_ns;
+    let gap = |what| Some(Gap { hides: Hides::Samples, what });
+    if recording.samples.ts_ns.is_empty() {
+        return gap(without_samples(recording)?);
+    }
+    let samples = recording.strings.find("samples")?;
+    let rows = recording.coverage.source.iter().zip(&recording.coverage.to_ns);
+    let last = rows.filter(|(source, _)| **source == samples).map(|(_, to_ns)| *to_ns).max()?;
+    let is_early = last < end.saturating_sub(SAMPLES_LATE_NS) && last / 4 < end / 5;
+    if is_early { gap(format!("the samples end early, at {} of {}", at(last), at(end))) } else { None }
+}
+
+/// Why a recording without samples should have some. All profiles of our recorder but `light` take samples; without
+/// `exhibit.toml` what was recorded tells which it was: `light` asks for no code that is compiled and no allocation.
+fn without_samples(recording: &Trace) -> Option<String> {
+    const NO_SAMPLES: &str = "there are no samples of threads";
+    if let Some(profile) = recording.session.profile.as_deref() {
+        return (profile != "light").then(|| format!("{NO_SAMPLES}, which the profile {profile} takes"));
+    }
+    let publishes = |provider: &str| {
+        let provider = recording.strings.find(provider);
+        provider.is_some_and(|provider| recording.events.kind_provider.contains(&provider))
+    };
+    let has_tables = !recording.host.ts_ns.is_empty() || !recording.thread_cpu.ts_ns.is_empty();
+    let is_ours = has_tables || publishes("System.Runtime") && publishes("System.Diagnostics.Metrics");
+    let is_light = recording.jit.ts_ns.is_empty() && recording.allocations.ts_ns.is_empty();
+    (is_ours && !is_light).then(|| format!("{NO_SAMPLES}, which are recorded with such events"))
+}
+
+/// A time of a recording, in words.
+fn at(ns: i64) -> String {
+    duration(real(ns.max(0)) / 1e6)
+}
+
+/// That the recorder's readings of the host are gone, or end too early.
+fn host(recording: &Trace) -> Option<Gap> {
+    if recording.host.ts_ns.is_empty() && !recording.thread_cpu.ts_ns.is_empty() {
+        let what = "host.csv is not there, which is recorded with thread_cpu.csv".to_owned();
+        return Some(Gap { hides: Hides::Host, what });
+    }
+    host_ends_early(recording)
 }
 
 /// That the readings of the host, one a second, end long before the recording does.
@@ -61,8 +110,7 @@ fn host_ends_early(recording: &Trace) -> Option<Gap> {
     let last = recording.host.ts_ns.iter().copied().max()?;
     let end = recording.exhibit.duration_ns;
     let is_early = last < end.saturating_sub(HOST_LATE_NS) && last / 4 < end / 5;
-    let millis = |ns: i64| duration(real(ns.max(0)) / 1e6);
-    let what = || format!("host.csv ends early, at {} of {}", millis(last), millis(end));
+    let what = || format!("host.csv ends early, at {} of {}", at(last), at(end));
     is_early.then(|| Gap { hides: Hides::Host, what: what() })
 }
 
@@ -203,6 +251,49 @@ mod tests {
         recording.host.ts_ns.truncate(3);
         let of = gaps(&recording);
         assert_eq!((of[0].hides, of[0].what.as_str()), (Hides::Host, "host.csv ends early, at 2 s of 15 s"));
+    }
+
+    #[test]
+    fn samples_that_end_long_before_the_recording_are_a_gap() {
+        let mut recording = Trace::default();
+        recording.exhibit.duration_ns = 10_200_000_000;
+        let samples = recording.strings.intern("samples");
+        recording.samples.ts_ns.push(0);
+        let mut burst =
+            |to_ns| recording.coverage.push(model::CoverageRow { source: samples, from_ns: 0, to_ns });
+        burst(3_020_000_000);
+        burst(8_100_000_000);
+        assert_eq!(gaps(&recording), []);
+        recording.coverage.to_ns.truncate(1);
+        recording.coverage.source.truncate(1);
+        let of = gaps(&recording);
+        let what = "the samples end early, at 3.02 s of 10.2 s";
+        assert_eq!((of[0].hides, of[0].what.as_str()), (Hides::Samples, what));
+    }
+
+    #[test]
+    fn a_recording_whose_recorder_takes_samples_and_that_has_none_has_a_gap() {
+        let what = |recording: &Trace| gaps(recording).first().map(|gap| (gap.hides, gap.what.clone()));
+        let none =
+            |rest: &str| Some((Hides::Samples, format!("there are no samples of threads, which {rest}")));
+        let mut recording = Trace::default();
+        assert_eq!(what(&recording), None);
+        recording.session.profile = Some("light".to_owned());
+        assert_eq!(what(&recording), None);
+        recording.session.profile = Some("default".to_owned());
+        assert_eq!(what(&recording), none("the profile default takes"));
+        // With `exhibit.toml` gone as well, the events tell.
+        recording.session.profile = None;
+        recording.host.ts_ns.push(0);
+        assert_eq!(what(&recording), None);
+        recording.jit.ts_ns.push(0);
+        assert_eq!(what(&recording), none("are recorded with such events"));
+        recording.samples.ts_ns.push(0);
+        assert_eq!(what(&recording), None);
+        recording.host.ts_ns.clear();
+        recording.thread_cpu.ts_ns.push(0);
+        let host = "host.csv is not there, which is recorded with thread_cpu.csv";
+        assert_eq!(what(&recording), Some((Hides::Host, host.to_owned())));
     }
 
     #[test]

@@ -76,8 +76,9 @@ pub(crate) fn part(recording: &Trace) -> Part {
     part
 }
 
-/// Begin and length of each pause; those of the collections where no suspension was recorded.
-fn gc_pauses(recording: &Trace) -> Vec<(i64, f64)> {
+/// Begin and length in nanoseconds of each pause for collections; those of the collections themselves where no suspension
+/// was recorded. One pause may hold two collections, and a background collection has two pauses.
+pub fn gc_pauses(recording: &Trace) -> Vec<(i64, f64)> {
     let pauses = &recording.pauses;
     let cause = recording.strings.find("gc");
     let times = pauses.ts_ns.iter().zip(&pauses.dur_ns).zip(&pauses.cause);

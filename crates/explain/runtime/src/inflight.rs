@@ -75,6 +75,33 @@ pub fn in_flight(recording: &Trace) -> Option<InFlight> {
     })
 }
 
+/// The most readings of the course.
+const MOST_READINGS: i64 = 1_000;
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// Requests under way at the end of each second. `None` as for [`in_flight`].
+pub(crate) fn levels(recording: &Trace) -> Option<Vec<(i64, f64)>> {
+    let flight = in_flight(recording)?;
+    let duration_ns = recording.exhibit.duration_ns.max(0);
+    let every = SECOND_NS.max(duration_ns / MOST_READINGS);
+    let steps = steps(recording);
+    let lowest = steps.iter().scan(0i64, |level, (_, step)| {
+        *level += step;
+        Some(*level)
+    });
+    let mut level = lowest.min().unwrap_or(0).min(0).saturating_neg();
+    let mut readings = Vec::new();
+    let (mut rest, mut at) = (steps.iter().peekable(), every);
+    while at <= duration_ns && flight.most > 0.0 {
+        while let Some((_, step)) = rest.next_if(|(ts_ns, _)| *ts_ns <= at) {
+            level += step;
+        }
+        readings.push((at, real(level)));
+        at = at.saturating_add(every);
+    }
+    (!readings.is_empty()).then_some(readings)
+}
+
 /// When one more, or one less, was under way.
 fn steps(recording: &Trace) -> Vec<(i64, i64)> {
     let events = &recording.events;
@@ -97,12 +124,12 @@ fn steps(recording: &Trace) -> Vec<(i64, i64)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::observed::tests::recording;
     use model::EventKind;
 
-    fn hosting(observed_ns: i64, steps: &[(i64, i64)]) -> Trace {
+    pub(crate) fn hosting(observed_ns: i64, steps: &[(i64, i64)]) -> Trace {
         let mut recording = recording(observed_ns);
         let provider = recording.strings.intern(HOSTING);
         let name = recording.strings.intern("Request");

@@ -24,7 +24,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
         "time.total",
         seen.then(|| sum(&rows.dur_ns).map(millis)).flatten(),
         "ms",
-        "Time of compiling, over all threads",
+        "Time of compiling from start to end, waits for a CPU core included, over all threads",
     );
     let untimed = unknown(&rows.dur_ns);
     if untimed > 0 {

@@ -13,6 +13,7 @@ mod contention;
 mod counters;
 mod cpu;
 mod exceptions;
+mod failures;
 mod figure;
 mod frames;
 mod gaps;
@@ -26,13 +27,16 @@ mod logs;
 mod loss;
 mod metered;
 mod mine;
+mod mixture;
 mod names;
 mod observed;
 mod occupancy;
 mod requests;
 mod sampling;
 mod spans;
+mod tail;
 mod threadpool;
+mod underway;
 mod waits;
 
 pub use allocation::counted_allocations;
@@ -41,15 +45,18 @@ pub use collections::{
     Collected, Collection, Free, collected, fragmentation, gen0_budgets, heap_courses, survival,
 };
 pub use compilation::{Compilation, Compiled, compilation};
+pub use contention::in_gc_pauses as lock_waits_in_gc_pauses;
 pub use cpu::{Throttled, throttled};
+pub use failures::{Failures, LEAVING, failures, is_failed};
 pub use figure::{known, within_ms};
 pub use frames::{Marks, Owner, StackIndex};
 pub use gaps::{Gap, Hides, early_end, gaps};
+pub use gc::gc_pauses;
 pub use heading::{heading, other_processes, recorded, subject};
 pub use inflight::{InFlight, in_flight};
 pub use load::{
     Basis, DATABASE_METERS, Work, a_second, database_calls, http_calls, is_database, is_http, open_path,
-    requests as request_work, routes,
+    requests as request_work, route_of, routes,
 };
 pub use locks::{Lock, holder_samples, locks};
 pub use loss::{end_words, losses};
@@ -58,10 +65,13 @@ pub use metered::{
     metered_seconds, metered_totals, processors, tag,
 };
 pub use mine::{MyCode, NoPattern};
+pub use mixture::Bounds;
 pub use names::written_name;
 pub use observed::{has_events, observed_ns};
 pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};
 pub use sampling::{Group, RequestPaths, Sampling, State, leaf_frame};
+pub use tail::{FEWEST_SLOW, LEAST_SHARE, TAIL_MS, TAIL_TIMES, Tail, tails};
+pub use underway::{Counter, FEWEST_STUCK, UnderWay, Unending, under_way, unending};
 
 use model::Trace;
 use report::Part;

@@ -3,14 +3,16 @@
 //! Exact from requests and spans; from the meters of the libraries where the recording has none of these. Time over
 //! observed time is how many were under way on average (Little's law), which compares with threads.
 
+use crate::failures::{Failures, is_failed};
 use crate::figure::known;
 use crate::metered::{Metered, metered, metered_seconds, tag};
+use crate::mixture::{Bounds, Part, bounds};
 use crate::observed::observed_ns;
 use base::number::{count, real, real_u64};
 use base::stats::{Share, Sorted, quantile};
 use model::{NO_INT, REQUESTS_METER, Sym, Trace};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where figures come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +35,17 @@ pub struct Work {
     pub seconds: f64,
     /// Nanoseconds in which they were counted.
     pub observed_ns: i64,
-    /// The median, in milliseconds; from a meter the median of its intervals' medians.
+    /// The median, in milliseconds; from a meter the median of its intervals' medians, weighted by their requests, or
+    /// what is possible of the whole next to it: an estimate to compare with, not to be printed as the median.
     pub p50_ms: Option<f64>,
-    /// The 99th percentile, in milliseconds; from a meter the median of its intervals' 99th percentiles, weighted by their
-    /// requests.
+    /// The 99th percentile, in milliseconds; from a meter an estimate too.
     pub p99_ms: Option<f64>,
+    /// How many of them failed. `None` if neither a status nor an error was recorded.
+    pub failures: Option<Failures>,
+    /// The bounds of the median, in milliseconds: from a meter nothing closer is known.
+    pub p50: Option<Bounds>,
+    /// The bounds of the 99th percentile, in milliseconds.
+    pub p99: Option<Bounds>,
     /// Where this comes from.
     pub basis: Basis,
 }
@@ -74,7 +82,14 @@ fn whole_requests(recording: &Trace) -> Option<Work> {
     if times.is_empty() {
         return None;
     }
-    Some(from_times(&Sorted::new(&mut times), observed_ns(recording, "events")?))
+    let failures = Failures::of_statuses(recording.requests.status.iter().copied());
+    let work = from_times(&Sorted::new(&mut times), observed_ns(recording, "events")?);
+    Some(Work { failures, ..work })
+}
+
+/// Requests that failed, by the tags of the meter alone.
+pub(crate) fn metered_failures(recording: &Trace) -> Option<Failures> {
+    from_meter(recording, REQUESTS_METER)?.failures
 }
 
 /// What stands for the route of requests that none was found for, as of middleware that answers by itself.
@@ -139,6 +154,9 @@ fn from_times(sorted: &Sorted<'_, i64>, observed_ns: i64) -> Work {
         observed_ns,
         p50_ms: at(Share::MEDIAN),
         p99_ms: at(Share::PerMille(990)),
+        failures: None,
+        p50: at(Share::MEDIAN).map(Bounds::exactly),
+        p99: at(Share::PerMille(990)).map(Bounds::exactly),
         basis: Basis::Rows,
     }
 }
@@ -148,7 +166,7 @@ fn from_meter(recording: &Trace, name: &str) -> Option<Work> {
     for kind in Published::KINDS {
         published.of_kind(kind).extend(of_durations(recording, name, kind));
     }
-    published.work(recording.metered_ns()?)
+    published.work(recording, recording.metered_ns()?)
 }
 
 /// What a histogram of durations published: seconds, but of how many there were.
@@ -162,23 +180,25 @@ struct Published {
     counts: Vec<Metered>,
     sums: Vec<Metered>,
     medians: Vec<Metered>,
+    p95s: Vec<Metered>,
     p99s: Vec<Metered>,
 }
 
 impl Published {
-    const KINDS: [&'static str; 4] = ["count", "sum", "p50", "p99"];
+    const KINDS: [&'static str; 5] = ["count", "sum", "p50", "p95", "p99"];
 
     fn of_kind(&mut self, kind: &str) -> &mut Vec<Metered> {
         match kind {
             "count" => &mut self.counts,
             "sum" => &mut self.sums,
             "p50" => &mut self.medians,
+            "p95" => &mut self.p95s,
             _ => &mut self.p99s,
         }
     }
 
     /// `None` if nothing was counted.
-    fn work(&self, observed_ns: i64) -> Option<Work> {
+    fn work(&self, recording: &Trace, observed_ns: i64) -> Option<Work> {
         // A meter of durations counts up alone.
         let total = |values: &[Metered]| values.iter().map(|of| of.value).sum::<f64>().max(0.0);
         let counts: FxHashMap<(i64, Sym), f64> =
@@ -190,14 +210,59 @@ impl Published {
             weighted_median(weighted.filter(|(_, weight)| *weight > 0.0).collect())
         };
         let count = total(&self.counts);
+        let parts = self.parts();
+        let (p50, p99) = (bounds(&parts, 500), bounds(&parts, 990));
+        let possible = |value: Option<f64>, of: Option<Bounds>| match (value, of) {
+            (Some(value), Some(of)) => Some(of.nearest(value)),
+            (value, _) => value,
+        };
         (count > 0.0).then(|| Work {
             count,
             seconds: total(&self.sums),
             observed_ns,
-            p50_ms: middle(&self.medians),
-            p99_ms: middle(&self.p99s),
+            p50_ms: possible(middle(&self.medians), p50),
+            p99_ms: possible(middle(&self.p99s), p99),
+            p50,
+            p99,
+            failures: self.failures(recording),
             basis: Basis::Meter,
         })
+    }
+
+    /// How many failed, by their tags. `None` if no tag tells.
+    fn failures(&self, recording: &Trace) -> Option<Failures> {
+        // A series is published many times with the same tags; each set is looked at once.
+        let mut outcomes: FxHashMap<Sym, Option<bool>> = FxHashMap::default();
+        let mut failures: Option<Failures> = None;
+        for of in &self.counts {
+            let outcome = *outcomes.entry(of.tags).or_insert_with(|| is_failed(recording, of.tags));
+            if let Some(outcome) = outcome {
+                failures.get_or_insert(Failures { failed: 0.0, of: 0.0 }).add(of.value.max(0.0), outcome);
+            }
+        }
+        failures
+    }
+
+    /// The requests of each interval and set of tags, with their quantiles in milliseconds.
+    fn parts(&self) -> Vec<Part> {
+        let mut parts: BTreeMap<(i64, Sym), Part> = BTreeMap::new();
+        for of in self.counts.iter().filter(|of| of.value >= 1.0) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a count; the cast saturates"
+            )]
+            let count = of.value.round() as u64;
+            parts.insert((of.ts_ns, of.tags), Part { count, quantiles: Vec::new() });
+        }
+        for (per_mille, values) in [(500, &self.medians), (950, &self.p95s), (990, &self.p99s)] {
+            for of in values {
+                if let Some(part) = parts.get_mut(&(of.ts_ns, of.tags)) {
+                    part.quantiles.push((per_mille, of.value * 1e3));
+                }
+            }
+        }
+        parts.into_values().collect()
     }
 }
 
@@ -225,25 +290,39 @@ fn routes_of_rows(recording: &Trace) -> Vec<(String, Work)> {
         return Vec::new();
     };
     // A path with numbers in it is seldom asked for twice: those that differ in them alone are one route.
-    let mut routes: BTreeMap<String, (Sym, bool, Vec<i64>)> = BTreeMap::new();
+    let mut routes: BTreeMap<String, RouteRows> = BTreeMap::new();
     let mut shapes: BTreeMap<Sym, String> = BTreeMap::new();
     let rows = &recording.requests;
     for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
         let name = if row.route == Sym::NONE { row.path } else { row.route };
         let shape = shapes.entry(name).or_insert_with(|| open_path(recording.strings.text(name)));
-        match routes.get_mut(shape) {
-            Some((first, differ, times)) => {
-                *differ |= *first != name;
-                times.push(row.dur_ns);
-            }
-            None => drop(routes.insert(shape.clone(), (name, false, vec![row.dur_ns]))),
+        if !routes.contains_key(shape) {
+            let of = RouteRows { name, differ: false, times: Vec::new(), statuses: Vec::new() };
+            routes.insert(shape.clone(), of);
+        }
+        if let Some(route) = routes.get_mut(shape) {
+            route.differ |= route.name != name;
+            route.times.push(row.dur_ns);
+            route.statuses.push(row.status);
         }
     }
-    let work = routes.into_iter().map(|(shape, (name, differ, mut times))| {
-        let work = from_times(&Sorted::new(&mut times), observed_ns);
-        (if differ { shape } else { recording.strings.text(name).to_owned() }, work)
+    let work = routes.into_iter().map(|(shape, mut of)| {
+        let failures = Failures::of_statuses(of.statuses.into_iter());
+        let work = Work { failures, ..from_times(&Sorted::new(&mut of.times), observed_ns) };
+        (if of.differ { shape } else { recording.strings.text(of.name).to_owned() }, work)
     });
     work.collect()
+}
+
+/// Requests of paths that are one route.
+#[derive(Debug)]
+struct RouteRows {
+    /// The first name.
+    name: Sym,
+    /// Whether there are others.
+    differ: bool,
+    times: Vec<i64>,
+    statuses: Vec<i64>,
 }
 
 /// A path with `{id}` for each segment that is a number or looks like an id.
@@ -256,17 +335,60 @@ pub fn open_path(path: &str) -> String {
     path.split('/').map(|part| if is_id(part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
+/// The name of a route by the meter's tag.
+pub(crate) fn metered_route(tag: Option<&str>) -> &str {
+    tag.unwrap_or(NO_ROUTE)
+}
+
+/// The one route of the service that all these paths are of, as the service names it: figures name it so too. `None`
+/// where none is known, or several are possible.
+pub fn route_of(recording: &Trace, paths: &[&str]) -> Option<String> {
+    let published = metered(recording, REQUESTS_METER, "count");
+    let tags: BTreeSet<Sym> = published.iter().map(|of| of.tags).collect();
+    let of_meter = tags.iter().filter_map(|tags| tag(recording, *tags, "http.route"));
+    let of_rows: BTreeSet<Sym> = recording.requests.route.iter().copied().collect();
+    let of_rows = of_rows.into_iter().filter_map(|route| recording.strings.get(route));
+    let routes: BTreeSet<&str> = of_meter.chain(of_rows).collect();
+    let mut possible = routes.into_iter().filter(|route| paths.iter().all(|path| is_of_route(path, route)));
+    let only = possible.next().filter(|_| !paths.is_empty())?;
+    possible.next().is_none().then(|| only.to_owned())
+}
+
+/// Whether a path is of a route's pattern: `{…}` stands for any segment, `{*…}` for all that are left.
+fn is_of_route(path: &str, route: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    for part in route.trim_start_matches('/').split('/') {
+        if part.starts_with("{*") {
+            return true;
+        }
+        let Some(segment) = segments.next() else { return false };
+        if !part.contains('{') && !part.eq_ignore_ascii_case(segment) || segment.is_empty() != part.is_empty()
+        {
+            return false;
+        }
+    }
+    segments.next().is_none()
+}
+
 fn routes_of_meter(recording: &Trace) -> Vec<(String, Work)> {
     let Some(observed_ns) = recording.metered_ns() else { return Vec::new() };
     let mut routes: BTreeMap<&str, Published> = BTreeMap::new();
     for kind in Published::KINDS {
         for of in of_durations(recording, REQUESTS_METER, kind) {
-            let route = tag(recording, of.tags, "http.route").unwrap_or(NO_ROUTE);
+            let route = metered_route(tag(recording, of.tags, "http.route"));
             routes.entry(route).or_default().of_kind(kind).push(of);
         }
     }
-    let work = routes.into_iter().filter_map(|(route, of)| Some((route.to_owned(), of.work(observed_ns)?)));
+    let work = routes
+        .into_iter()
+        .filter_map(|(route, of)| Some((route.to_owned(), of.work(recording, observed_ns)?)));
     work.collect()
+}
+
+/// Requests that failed by the meter's routes, where the rows of requests say nothing of it.
+pub(crate) fn metered_route_failures(recording: &Trace) -> BTreeMap<String, Failures> {
+    let routes = routes_of_meter(recording).into_iter();
+    routes.filter_map(|(route, work)| Some((route, work.failures?))).collect()
 }
 
 /// How many of something a second, of the seconds given.
@@ -277,6 +399,28 @@ pub fn a_second(count: u64, observed_ns: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_route_has_one_name_however_its_paths_differ() {
+        assert!(is_of_route("/scans/17", "scans/{parcel:int}"));
+        assert!(is_of_route("/Scans/17", "/scans/{parcel:int}"));
+        assert!(is_of_route("/files/a/b", "files/{**path}"));
+        assert!(!is_of_route("/scans", "scans/{parcel:int}"));
+        assert!(!is_of_route("/scans/17/x", "scans/{parcel:int}"));
+        assert!(!is_of_route("/parts/17", "scans/{parcel:int}"));
+        let mut recording = recording(1_000_000_000);
+        for route in ["scans/{parcel:int}", "scans/{parcel:int}/events"] {
+            let tags = format!(r#"{{"http.route":"{route}"}}"#);
+            let mut text = |text: &str| recording.strings.intern(text);
+            let (provider, name, unit) = (text("P"), text(REQUESTS_METER), text("s"));
+            let (kind, tags) = (text("count"), text(&tags));
+            let row = model::CounterRow { ts_ns: 1, provider, name, unit, kind, value: 1.0, tags };
+            recording.counters.push(row);
+        }
+        assert_eq!(route_of(&recording, &["/scans/1", "/scans/2"]).as_deref(), Some("scans/{parcel:int}"));
+        assert_eq!(route_of(&recording, &["/scans/1", "/parts/2"]), None);
+        assert_eq!(route_of(&recording, &[]), None);
+    }
     use crate::observed::tests::recording;
     use model::SpanRow;
 

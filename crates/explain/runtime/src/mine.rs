@@ -3,9 +3,15 @@
 //! Patterns with `*` and `?` over the name of a module, a namespace or a type; case does not matter.
 
 /// The user's own word on what is theirs. Without patterns, whatever is neither the runtime's nor a known package's is.
+///
+/// A pattern that no method of a recording has says nothing of that recording: it is passed over there, and the reader is
+/// told (`StackIndex::unmatched`). Otherwise one mistyped letter would leave the user without any code of their own, and
+/// every rule that looks for it silent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MyCode {
+    /// As they were written.
     patterns: Vec<String>,
+    is_for_all: bool,
 }
 
 /// A pattern that stands for nothing.
@@ -17,6 +23,16 @@ pub enum NoPattern {
         "'' is no pattern: expected the name of a module, namespace or type, in which * and ? stand for anything"
     )]
     Empty,
+    /// It has a character that no name has.
+    #[error(
+        "'{pattern}' is no pattern: '{character}' is in no name of a module, namespace or type, in which * and ? stand for anything"
+    )]
+    Character {
+        /// The pattern.
+        pattern: String,
+        /// The character.
+        character: char,
+    },
     /// No name is as long.
     #[error("'{begin}…' is no pattern: it has {len} bytes, and a name has at most {LONGEST}")]
     TooLong {
@@ -29,6 +45,8 @@ pub enum NoPattern {
 
 /// Longer patterns are no names.
 const LONGEST: usize = 1024;
+/// Characters that no name of a module, namespace or type has; whoever writes one means another kind of pattern.
+const IN_NO_NAME: &str = r#"[](){}!/\"';:^,"#;
 /// Characters of a longer one that a message shows.
 const SHOWN: usize = 40;
 
@@ -36,7 +54,7 @@ impl MyCode {
     /// Takes patterns such as `Store.*`.
     ///
     /// # Errors
-    /// If one is empty or longer than any name.
+    /// If one is empty, longer than any name, or has a character that is in no name.
     pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, NoPattern> {
         let checked = patterns.iter().map(|pattern| {
             let pattern = pattern.as_ref().trim();
@@ -47,9 +65,49 @@ impl MyCode {
                 let begin = pattern.chars().take(SHOWN).collect();
                 return Err(NoPattern::TooLong { begin, len: pattern.len() });
             }
-            Ok(pattern.to_lowercase())
+            if let Some(character) = pattern.chars().find(|of| of.is_control() || IN_NO_NAME.contains(*of)) {
+                return Err(NoPattern::Character { pattern: pattern.to_owned(), character });
+            }
+            Ok(pattern.to_owned())
         });
-        Ok(Self { patterns: checked.collect::<Result<_, _>>()? })
+        Ok(Self { patterns: checked.collect::<Result<_, _>>()?, is_for_all: false })
+    }
+
+    /// The same as settings for all recordings, of many services: a pattern that is of another service is no mistake.
+    #[must_use]
+    pub fn for_all(self) -> Self {
+        Self { is_for_all: true, ..self }
+    }
+
+    /// Which patterns some method has, by the module and type of each method; and what to say of the others.
+    pub(crate) fn matching<'a>(
+        &self,
+        methods: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> (Self, Vec<String>) {
+        if self.is_empty() {
+            return (Self::default(), Vec::new());
+        }
+        // Many methods are of one type.
+        let mut types: Vec<(&str, &str)> = methods.collect();
+        types.sort_unstable();
+        types.dedup();
+        let (matching, others): (Vec<_>, Vec<_>) = self.patterns.iter().cloned().partition(|pattern| {
+            let one = Self { patterns: vec![pattern.clone()], is_for_all: false };
+            types.iter().any(|(module, class)| one.has(module, class))
+        });
+        // A recording without methods has nothing to match, and nothing is decided by whose they are.
+        let says_nothing = types.is_empty() || self.is_for_all && !matching.is_empty();
+        let notes = others.into_iter().filter(|_| !says_nothing).map(|pattern| {
+            let option = if self.is_for_all { "my in config.toml:" } else { "--my" };
+            format!("{option} '{pattern}' matches no method of this recording and is ignored")
+        });
+        let mut notes: Vec<String> = notes.collect();
+        if matching.is_empty()
+            && let Some(last) = notes.last_mut()
+        {
+            last.push_str("; your code is taken to be whatever is neither .NET's nor a known package's");
+        }
+        (Self { patterns: matching, is_for_all: self.is_for_all }, notes)
     }
 
     /// Whether the user said nothing.
@@ -65,8 +123,9 @@ impl MyCode {
         let module = module.to_lowercase();
         let names = [module.as_str(), namespace, outer, class.as_str()];
         self.patterns.iter().any(|pattern| {
-            let whole = pattern.strip_suffix(".*").unwrap_or(pattern);
-            names.iter().any(|name| !name.is_empty() && (glob(pattern, name) || glob(whole, name)))
+            let pattern = pattern.to_lowercase();
+            let whole = pattern.strip_suffix(".*").unwrap_or(&pattern);
+            names.iter().any(|name| !name.is_empty() && (glob(&pattern, name) || glob(whole, name)))
         })
     }
 }
@@ -121,6 +180,35 @@ mod tests {
     #[test]
     fn a_pattern_that_repeats_itself_ends_soon() {
         assert!(!glob(&"*a".repeat(200), &"a".repeat(190).replace("aa", "ab")));
+    }
+
+    #[test]
+    fn a_pattern_without_a_method_is_passed_over_and_the_reader_is_told() {
+        let methods = [("Shop", "Shop.Cart"), ("System.Private.CoreLib", "System.String")];
+        let check = |mine: MyCode, expected: &[&str], says: &[&str]| {
+            let (of, notes) = mine.matching(methods.into_iter());
+            assert_eq!(of.patterns, expected);
+            let said =
+                notes.len() == says.len() && notes.iter().zip(says).all(|(of, says)| of.contains(says));
+            assert!(said, "{notes:?}");
+        };
+        let mine = |patterns: &[&str]| MyCode::new(patterns).unwrap();
+        check(mine(&["Shop.*"]), &["Shop.*"], &[]);
+        check(mine(&["Nope.*", "Shop.*"]), &["Shop.*"], &["--my 'Nope.*' matches no method"]);
+        check(mine(&["Nope.*"]), &[], &["is ignored; your code is taken to be whatever"]);
+        check(mine(&["Nope.*", "Shop.*"]).for_all(), &["Shop.*"], &[]);
+        check(mine(&["Nope.*"]).for_all(), &[], &["my in config.toml: 'Nope.*'"]);
+        assert_eq!(mine(&["Nope.*"]).matching(std::iter::empty()).1, [""; 0]);
+    }
+
+    #[test]
+    fn a_pattern_of_another_kind_is_refused() {
+        for pattern in ["[", "^Shop", "Shop!Cart", "Shop/Cart", "Shop.(Cart|Order)"] {
+            let error = MyCode::new(&[pattern]).unwrap_err().to_string();
+            assert!(error.contains("is in no name"), "{pattern}: {error}");
+        }
+        let names = ["Shop.Cart`1", "<Main>$", "clo@5-1", "A+<<Run>g__Local|0_1>d", "Shop Api", "?", "*"];
+        assert!(MyCode::new(&names).is_ok());
     }
 
     #[test]

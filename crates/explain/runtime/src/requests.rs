@@ -1,15 +1,18 @@
 //! Requests answered: how many, how fast.
 //!
 //! Exact from the table of requests. Without rows there, from the meter `http.server.request.duration`, which gives
-//! quantiles of an interval and a set of tags: they cannot be put together exactly, and their names say so.
+//! quantiles of an interval and a set of tags: of all together these give bounds, and nothing closer is said.
 
+use crate::failures::failures;
 use crate::figure::{known, millis, spread};
-use crate::load::routes;
+use crate::load::{Basis, Work, routes};
 use crate::metered::{metered_seconds, metered_totals};
+use crate::mixture::Bounds;
+use crate::underway::UnderWay;
 use base::number::{count, real};
 use base::stats::{Share, Sorted, quantile};
 use model::{CountedBy, LimitKind, REQUESTS_METER, Sym, Trace};
-use report::{List, ListColumn, Part, Row, Series};
+use report::{List, ListColumn, Part, Row, Series, unit};
 use std::collections::BTreeMap;
 
 const PATHS: &[ListColumn] = &[
@@ -52,9 +55,8 @@ fn from_rows(recording: &Trace) -> Part {
     part.figure("p90", at(900), "ms", "Latency, p90");
     part.figure("p99", at(990), "ms", "Latency, p99");
     part.figure("max", at(1000), "ms", "Latency, max");
-    let told = rows.status.iter().any(|status| known(*status).is_some());
-    let failed = rows.status.iter().filter(|status| **status >= 500).count();
-    part.figure("failed", told.then(|| count(failed)), "", "Answered with a status of 500 or above");
+    failed(&mut part, recording);
+    under_way(&mut part, recording);
     part.lists.push(paths(recording));
     part.lists.push(slowest(recording));
     part.series.push(Series {
@@ -64,6 +66,27 @@ fn from_rows(recording: &Trace) -> Part {
         values: spread(recording, rows.start_ns.iter().map(|ts_ns| (*ts_ns, 1.0))),
     });
     part
+}
+
+/// Requests that failed, wherever that was told.
+fn failed(part: &mut Part, recording: &Trace) {
+    let failures = failures(recording);
+    let about = "Answered with a status of 500 or above, or ended by an exception";
+    part.figure("failed", failures.map(|of| of.failed), "", about);
+    let about = "Share of requests that failed, of those whose outcome is known";
+    part.figure("failed.share", failures.map(|of| of.share()), "share", about);
+}
+
+/// Requests under way, of those that began while they were counted.
+fn under_way(part: &mut Part, recording: &Trace) {
+    let of = crate::underway::under_way(recording);
+    let about = "Requests under way when first counted, of those that began in the recording";
+    part.figure("under_way.first", of.as_ref().map(UnderWay::first), "", about);
+    let about = "Requests under way when last counted, of those that began in the recording";
+    part.figure("under_way.last", of.as_ref().map(UnderWay::last), "", about);
+    if let Some(of) = of {
+        part.counted_by(&["under_way.first", "under_way.last"], of.by.words());
+    }
 }
 
 fn paths(recording: &Trace) -> List {
@@ -92,12 +115,32 @@ fn slowest(recording: &Trace) -> List {
         ListColumn { name: "p99", unit: "ms" },
         ListColumn { name: "p50", unit: "ms" },
         ListColumn { name: "rate", unit: "1/s" },
+        ListColumn { name: "failed", unit: "share" },
     ];
-    let rows = routes(recording).into_iter().map(|(name, of)| Row {
-        name: if name.is_empty() { "(no name)".to_owned() } else { name },
-        values: vec![of.p99_ms, of.p50_ms, Some(of.per_second())],
+    const BOUNDS: &[ListColumn] = &[
+        ListColumn { name: "p99 ≥", unit: "ms" },
+        ListColumn { name: "p99 ≤", unit: "ms" },
+        ListColumn { name: "p50 ≥", unit: "ms" },
+        ListColumn { name: "p50 ≤", unit: "ms" },
+        ListColumn { name: "rate", unit: "1/s" },
+        ListColumn { name: "failed", unit: "share" },
+    ];
+    let failed = crate::load::metered_route_failures(recording);
+    let routes = routes(recording);
+    let is_metered = routes.iter().any(|(_, of)| of.basis == Basis::Meter);
+    let (low, high) = (|of: Option<Bounds>| Some(of?.low), |of: Option<Bounds>| Some(of?.high));
+    let rows = routes.into_iter().map(|(name, of)| {
+        let rate = Some(of.per_second());
+        let failures = of.failures.or_else(|| failed.get(&name).copied()).map(|failures| failures.share());
+        let values = if is_metered {
+            vec![low(of.p99), high(of.p99), low(of.p50), high(of.p50), rate, failures]
+        } else {
+            vec![of.p99_ms, of.p50_ms, rate, failures]
+        };
+        Row { name: if name.is_empty() { "(no name)".to_owned() } else { name }, values }
     });
-    List::ranked("routes", "Routes, the slowest first", COLUMNS, rows.collect())
+    let columns = if is_metered { BOUNDS } else { COLUMNS };
+    List::ranked("routes", "Routes, the slowest first", columns, rows.collect())
 }
 
 /// A shorter wait in the pool's queue says nothing beside the times of requests.
@@ -121,6 +164,37 @@ fn queue_wait_ms(recording: &Trace) -> Option<f64> {
     (length >= 0.0 && completed > 0.0).then(|| length / completed * 1e3)
 }
 
+/// Quantiles of all requests as the meter's quantiles bound them, and those of its typical second.
+fn quantiles(part: &mut Part, work: Option<&Work>) {
+    let of = |quantile: fn(&Work) -> Option<Bounds>| work.and_then(quantile);
+    let (p50, p99) = (of(|work| work.p50), of(|work| work.p99));
+    // Bounds that print alike are the value.
+    let is_known = |of: &Bounds| unit::show(of.low, "ms") == unit::show(of.high, "ms");
+    let known = |of: Option<Bounds>| of.filter(is_known).map(|of| of.high);
+    part.figure("p50", known(p50), "ms", "Latency, p50");
+    part.figure("p99", known(p99), "ms", "Latency, p99");
+    let open = |of: Option<Bounds>| of.filter(|of| !is_known(of));
+    let low = |of: Option<Bounds>| open(of).map(|of| of.low);
+    let high = |of: Option<Bounds>| open(of).map(|of| of.high);
+    part.figure(
+        "p50.low",
+        low(p50),
+        "ms",
+        "Latency, p50, at least: the meter gives quantiles of seconds and routes",
+    );
+    part.figure("p50.high", high(p50), "ms", "Latency, p50, at most");
+    part.figure(
+        "p99.low",
+        low(p99),
+        "ms",
+        "Latency, p99, at least: the meter gives quantiles of seconds and routes",
+    );
+    part.figure("p99.high", high(p99), "ms", "Latency, p99, at most");
+    let (p50, p99) = (work.and_then(|of| of.p50_ms), work.and_then(|of| of.p99_ms));
+    part.figure("p50.middle", p50, "ms", "p50 of the typical second and route, not of all requests");
+    part.figure("p99.middle", p99, "ms", "p99 of the typical second and route, not of all requests");
+}
+
 fn from_meter(recording: &Trace) -> Part {
     let mut part = Part::new("requests");
     let ended = recording.ended_requests();
@@ -130,13 +204,16 @@ fn from_meter(recording: &Trace) -> Part {
         None => "the recording has no requests: needs the profile requests",
     });
     let counted = recording.metered_count(REQUESTS_METER);
-    part.figure("count", counted.map(|of| of.count), "", "Requests that the meter counted");
+    // Those of bursts are a tenth of all or fewer: their count says nothing beside the rate.
+    let all = ended.filter(|of| of.by != CountedBy::Bursts).map(|of| of.count);
+    part.figure("count", all.or(counted.map(|of| of.count)), "", "Requests that ended");
     rate(&mut part, recording);
-    part.figure("p50.middle", work.and_then(|of| of.p50_ms), "ms", "p50 of a typical second");
-    part.figure("p99.middle", work.and_then(|of| of.p99_ms), "ms", "p99 of a typical second");
+    quantiles(&mut part, work.as_ref());
     let highest = metered_seconds(recording, REQUESTS_METER, "p99");
     let highest = highest.iter().map(|of| of.value * 1e3).max_by(f64::total_cmp);
     part.figure("p99.highest", highest, "ms", "Highest p99 of any second and route");
+    failed(&mut part, recording);
+    under_way(&mut part, recording);
     // The meter's times begin when a worker takes the request up: a client waits for so much longer, at least.
     if let Some(ms) = queue_wait_ms(recording).filter(|ms| *ms >= LEAST_QUEUE_MS) {
         let about = "Wait in the pool's queue before the meter begins, on average";
@@ -202,10 +279,10 @@ mod tests {
             request(&mut recording, "/a", dur_ns, status);
         }
         let part = part(&recording);
-        let names = ["count", "unfinished", "rate", "p50", "p99", "failed"];
+        let names = ["count", "unfinished", "rate", "p50", "p99", "failed.share"];
         assert_eq!(
             names.map(|name| part.value(name)),
-            [Some(4.0), Some(1.0), Some(6.0), Some(2.0), Some(9.0), Some(1.0)]
+            [Some(4.0), Some(1.0), Some(6.0), Some(2.0), Some(9.0), Some(1.0 / 3.0)]
         );
         let paths = &part.list("paths").unwrap().rows;
         assert_eq!(
@@ -225,7 +302,7 @@ mod tests {
         let part = part(&recording);
         let rows: Vec<_> = part.list("routes").unwrap().rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(rows, ["/parts/{id}", "/of/7", "/parts"]);
-        assert_eq!(part.list("routes").unwrap().rows[0].values.last(), Some(&Some(2.0)));
+        assert_eq!(part.list("routes").unwrap().rows[0].values, [Some(6.0), Some(4.0), Some(2.0), Some(0.0)]);
     }
 
     #[test]
@@ -237,9 +314,14 @@ mod tests {
             counter(&mut recording, ts_ns * 1_000_000_000, "count", requests);
         }
         let part = part(&recording);
-        let names = ["count", "rate", "p50.middle", "p99.highest"];
-        assert_eq!(names.map(|name| part.value(name)), [Some(102.0), Some(34.0), Some(10.0), Some(100.0)]);
-        assert_eq!(part.value("p99"), None);
+        let names = ["count", "rate", "p50.middle", "p99.highest", "p50.low", "p50.high"];
+        let expected = [Some(102.0), Some(34.0), Some(10.0), Some(100.0), Some(10.0), Some(20.0)];
+        assert_eq!(names.map(|name| part.value(name)), expected);
+        // The largest of the 12 slow ones: 2 of 102 are above the p99 of all, so it is no less than 50 ms.
+        assert_eq!(
+            ["p99.low", "p99.high", "p99"].map(|name| part.value(name)),
+            [Some(50.0), Some(100.0), None]
+        );
         assert_eq!(part.missing, ["single requests were not recorded: needs the profile requests"]);
     }
 

@@ -14,10 +14,30 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let flight = runtime::in_flight(facts.recording);
     topic.figures_of(
         part,
-        &["count", "rate", "p50", "p90", "p99", "max", "p50.middle", "p99.middle", "p99.highest"],
+        &[
+            "count",
+            "rate",
+            "p50",
+            "p50.low",
+            "p50.high",
+            "p90",
+            "p99",
+            "p99.low",
+            "p99.high",
+            "max",
+            "p50.middle",
+            "p99.middle",
+            "p99.highest",
+        ],
     );
     let of = |name| facts.value("requests", name);
-    topic.figure("failed", of("failed"), "", "Requests answered with a status of 500 or above");
+    topic.figure(
+        "failed",
+        of("failed"),
+        "",
+        "Requests answered with a status of 500 or above, or ended by an exception",
+    );
+    topic.figure("failed.share", of("failed.share"), "share", "Share of requests that failed");
     topic.figure("unfinished", of("unfinished"), "", "Requests whose end was not recorded");
     topic.figure("mean", work.map(|work| work.mean_seconds() * 1e3), "ms", "What one took on average");
     topic.figure("in_flight.mean", flight.as_ref().map(|of| of.mean), "", "Requests under way, on average");
@@ -156,16 +176,22 @@ fn percentiles(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
         ),
         _ => String::new(),
     };
-    let metered = match (of("p50.middle"), of("p99.middle"), mean) {
-        (Some(p50), Some(p99), Some(mean)) => format!(
-            "Here the mean was {}; in a typical second the median was {} and the p99 {}.",
-            ms(mean),
-            ms(p50),
-            ms(p99)
+    let within =
+        |name: &'static str, low: &'static str, high: &'static str| match (of(name), of(low), of(high)) {
+            (Some(value), _, _) => Some(ms(value)),
+            (None, Some(low), Some(high)) => Some(format!("between {} and {}", ms(low), ms(high))),
+            _ => None,
+        };
+    let (p50, p99) = (within("p50", "p50.low", "p50.high"), within("p99", "p99.low", "p99.high"));
+    let metered = match (p50, p99, mean, of("max")) {
+        (Some(p50), Some(p99), Some(mean), None) => format!(
+            "Here the mean was {}; the median of all requests is {p50}, the p99 {p99}: the meter's quantiles are of one second and \
+             one route each, which says no more of all of them.",
+            ms(mean)
         ),
         _ => String::new(),
     };
-    let apart = match (of("p50").or(of("p50.middle")), mean) {
+    let apart = match (of("p50"), mean) {
         (Some(p50), Some(mean)) if p50 > 0.0 && mean > p50 * 1.2 => format!(
             "The mean is {} times the median: a few slow requests carry it, and no request in particular took that long.",
             number(mean / p50)
@@ -266,7 +292,10 @@ fn parts(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
             let each = calls.per_second() / work.per_second();
             let were = if is_one(each) { "was" } else { "were" };
             let each = counted(each, what, &format!("{what}s"));
-            format!("There {were} {each} per request, {} each.", ms(calls.mean_seconds() * 1e3))
+            format!(
+                "Spread over all requests, also those that make none, there {were} {each} per request, {} each.",
+                ms(calls.mean_seconds() * 1e3)
+            )
         }
         _ => String::new(),
     };

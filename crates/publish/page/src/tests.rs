@@ -365,7 +365,7 @@ fn the_first_page_names_the_slowest_routes_with_their_latency() {
     let page = text(pages.answer("/", &[]));
     let (_, routes) = page.split_once("<th scope=\"col\">Routes, the slowest first</th>").unwrap();
     let (routes, _) = routes.split_once("</table>").unwrap();
-    for column in ["p99", "p50", "rate"] {
+    for column in ["p99", "p50", "rate", "failed"] {
         assert!(routes.contains(&format!("<th class=\"num\" scope=\"col\">{column}</th>")), "{routes}");
     }
     assert!((1..=3).contains(&routes.matches("<td class=\"name\"").count()), "{routes}");

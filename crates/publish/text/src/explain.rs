@@ -12,7 +12,7 @@ pub use json::document;
 pub(crate) use json::figure;
 
 use crate::page::{Names, Page};
-use report::{Explanation, Heading, Part};
+use report::{Explanation, Heading, Part, Verdict};
 
 /// Rows that the short page prints of a list without a layout.
 const FEW_ROWS: usize = 20;
@@ -46,6 +46,11 @@ pub fn page(explanation: &Explanation, detail: Detail) -> String {
         Detail::Full => missing(&mut page, parts),
     }
     page.into_text()
+}
+
+/// The verdict in one sentence.
+pub(crate) fn verdict(page: &mut Page, verdict: &Verdict) {
+    findings::headline(page, verdict);
 }
 
 /// What it is, when it was recorded, and what is lost.

@@ -5,7 +5,7 @@
 use crate::sparkline::sparkline;
 use anstyle::{AnsiColor, Style};
 use report::unit::show;
-use report::{Figure, List, Part, Series};
+use report::{Figure, List, Part, Series, ShownColumn};
 
 /// The widest line.
 pub(crate) const WIDTH: usize = 100;
@@ -190,7 +190,7 @@ impl Page {
 
     /// The first rows of a list under its columns, values before names; the label stands beside the columns.
     pub(crate) fn table(&mut self, label: &str, list: &List, rows: usize, names: Names) {
-        let columns: Vec<Vec<String>> = (0..list.columns.len()).map(|at| cells(list, at, rows)).collect();
+        let columns: Vec<Vec<String>> = list.shown().iter().map(|column| cells(list, column, rows)).collect();
         let widths: Vec<usize> = columns
             .iter()
             .map(|cells| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0))
@@ -260,11 +260,9 @@ impl Page {
 }
 
 /// The heading of a column, then its values.
-fn cells(list: &List, at: usize, rows: usize) -> Vec<String> {
-    let Some(column) = list.columns.get(at) else { return Vec::new() };
-    let values = list.rows.iter().take(rows).map(|row| {
-        row.values.get(at).copied().flatten().map_or_else(|| "–".to_owned(), |value| show(value, column.unit))
-    });
+fn cells(list: &List, column: &ShownColumn, rows: usize) -> Vec<String> {
+    let rows = list.rows.iter().take(rows);
+    let values = rows.map(|row| column.text(row).unwrap_or_else(|| "–".to_owned()));
     std::iter::once(column.name.to_owned()).chain(values).collect()
 }
 

@@ -4,14 +4,17 @@
 use crate::explain;
 use crate::page::{Names, Page, about, marked};
 use ::topics::Topic;
-use report::Heading;
 use report::unit::show;
+use report::{Heading, Verdict};
 use serde_json::{Value, json};
 
-/// The page: what the recording is and what is lost, then nothing but the topics.
-pub fn page(heading: &Heading, topics: &[Topic]) -> String {
+/// The page: what the recording is and what is lost, the verdict, then nothing but the topics.
+pub fn page(heading: &Heading, verdict: Option<&Verdict>, topics: &[Topic]) -> String {
     let mut page = Page::default();
     explain::headline(&mut page, heading);
+    if let Some(verdict) = verdict {
+        explain::verdict(&mut page, verdict);
+    }
     for topic in topics {
         page.gap();
         page.title(topic.id.name());
@@ -67,9 +70,17 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_topics_has_nothing_but_the_heading_and_the_topics() {
+    fn a_page_of_topics_has_nothing_but_the_heading_the_verdict_and_the_topics() {
         let (heading, topics) = of_nothing(Id::Jit);
-        let text = anstream::adapter::strip_str(&page(&heading, &topics)).to_string();
+        let verdict = Verdict {
+            state: report::State::Healthy,
+            text: "Nothing is wrong.".to_owned(),
+            severity: None,
+            passed: 1,
+            could_not_run: 0,
+            notes: Vec::new(),
+        };
+        let text = anstream::adapter::strip_str(&page(&heading, Some(&verdict), &topics)).to_string();
         let labels: Vec<&str> = text
             .lines()
             .filter_map(|line| line.get(..11))
@@ -82,6 +93,7 @@ mod tests {
                 "subject",
                 "recorded",
                 "lost",
+                "verdict",
                 "compiling",
                 "tiers",
                 "who waits",

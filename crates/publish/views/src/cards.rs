@@ -12,7 +12,12 @@ const SHOWN: usize = 4;
 
 /// What is wrong, in a sentence.
 pub fn headline(verdict: &Verdict) -> Markup {
-    html! { section aria-label="Verdict" { p class=(format!("headline {}", verdict.tone())) { (unbroken(&verdict.text)) } } }
+    html! {
+        section aria-label="Verdict" {
+            p class=(format!("headline {}", verdict.tone())) { (unbroken(&verdict.text)) }
+            @for note in &verdict.notes { p.hint { (unbroken(note)) } }
+        }
+    }
 }
 
 /// The findings, causes first; notes after them.

@@ -32,16 +32,17 @@ pub fn part_card(links: &dyn Links, part: &Part, title: &str, first: Option<&str
 /// The first rows of a list, and how many more there are.
 fn first_rows(links: &dyn Links, list: &List) -> Markup {
     let more = list.more + list.rows.len().saturating_sub(FIRST_ROWS);
+    let columns = list.shown();
     html! {
         div.scroll.first tabindex="0" role="region" aria-label=(list.about) {
             table {
                 thead { tr {
                     th scope="col" { (list.about) }
-                    @for column in list.columns { th.num scope="col" { (column.name) } }
+                    @for column in &columns { th.num scope="col" { (column.name) } }
                 } }
                 tbody { @for row in list.rows.iter().take(FIRST_ROWS) { tr {
                     td.name title=(row.name) { (links.written(&row.name)) }
-                    @for (value, column) in row.values.iter().zip(list.columns) { (cell(*value, column.unit)) }
+                    @for column in &columns { (cell(column.number(row), column.text(row))) }
                 } } }
             }
         }
@@ -49,9 +50,9 @@ fn first_rows(links: &dyn Links, list: &List) -> Markup {
     }
 }
 
-fn cell(value: Option<f64>, unit: &str) -> Markup {
+fn cell(value: Option<f64>, text: Option<String>) -> Markup {
     html! {
-        @if let Some(value) = value { td.num data-v=(value) { (show(value, unit)) } }
+        @if let (Some(value), Some(text)) = (value, text) { td.num data-v=(value) { (text) } }
         @else { td.none { span.quiet { "none" } } }
     }
 }
@@ -100,7 +101,9 @@ fn largest(links: &dyn Links, part: &Part, list: &List) -> Markup {
                     } }
                     tbody { @for row in &list.rows { tr {
                         td.name title=(row.name) { (links.written(&row.name)) }
-                        @for (value, column) in row.values.iter().zip(list.columns) { (cell(*value, column.unit)) }
+                        @for (value, column) in row.values.iter().zip(list.columns) {
+                            (cell(*value, value.map(|value| show(value, column.unit))))
+                        }
                     } } }
                 }
             }

@@ -6,7 +6,8 @@
 //! read one by one: what a table takes in memory is bounded by the rows that are kept of it.
 
 use super::builder::Builder;
-use model::{Host, HostRow, NO_INT, ThreadCpuRow, Trace};
+use model::{Host, HostRow, ThreadCpuRow, Trace, or_none};
+use rustc_hash::FxHashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -18,6 +19,11 @@ pub(crate) const TABLES: [&str; 2] = ["host.csv", "thread_cpu.csv"];
 const USUAL: Limits = Limits { bytes: 256 << 20, rows: 4_000_000, line: 4096 };
 
 const UNREADABLE_LINE: &str = "line of a table beside the recording that cannot be read";
+const IMPOSSIBLE_LINE: &str = "line of a table beside the recording with a value that cannot be";
+/// Nothing that is read of the host is larger: bytes, counts and nanoseconds of the kernel have 64 bits.
+const MOST: f64 = 18_446_744_073_709_551_616.0;
+/// A thread's CPU time may grow by so much more than the time does: the kernel counts in ticks.
+const CPU_SLACK_NS: i64 = 1_000_000_000;
 
 /// Where a table is cut off.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +44,7 @@ pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
     note_if_empty(&host, builder.recording.host.ts_ns.len(), builder);
     drop_after_end(&mut builder.recording);
     read_table(&thread_cpu, USUAL, builder, thread_cpu_row);
+    drop_impossible(builder);
     note_if_empty(&thread_cpu, builder.recording.thread_cpu.ts_ns.len(), builder);
 }
 
@@ -45,6 +52,27 @@ pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
 fn note_if_empty(path: &Path, rows: usize, builder: &mut Builder) {
     if rows == 0 && path.is_file() {
         builder.recording.lost.note_altered(path, "has no row that can be read".to_owned());
+    }
+}
+
+/// Leaves out readings by which a thread used more CPU time than there was.
+fn drop_impossible(builder: &mut Builder) {
+    let rows = std::mem::take(&mut builder.recording.thread_cpu);
+    let mut before: FxHashMap<i64, (i64, i64)> = FxHashMap::default();
+    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
+        let used = row.user_ns.saturating_add(row.system_ns);
+        let last = before.get(&row.thread);
+        // A number that is given to another thread begins anew.
+        let is_possible = last.is_none_or(|(ts_ns, last)| {
+            let passed = row.ts_ns.saturating_sub(*ts_ns).max(0);
+            used.saturating_sub(*last) <= passed.saturating_add(passed / 10).saturating_add(CPU_SLACK_NS)
+        });
+        if is_possible {
+            before.insert(row.thread, (row.ts_ns, used));
+            builder.recording.thread_cpu.push(row);
+        } else {
+            builder.note_damage(IMPOSSIBLE_LINE, 0);
+        }
     }
 }
 
@@ -85,6 +113,12 @@ fn read_table(path: &Path, limits: Limits, builder: &mut Builder, read_row: Read
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
         Err(error) => Err(format!("cannot be read: {error}")),
     };
+    let read = |builder: &Builder| {
+        let Trace { host, thread_cpu, lost, .. } = &builder.recording;
+        let rows = host.ts_ns.len().saturating_add(thread_cpu.ts_ns.len());
+        (lost.damage.count(UNREADABLE_LINE), u64::try_from(rows).unwrap_or(u64::MAX))
+    };
+    let (damaged, rows) = read(builder);
     match found {
         Ok(file) => {
             if let Err(what) = read_lines(file, limits, builder, read_row) {
@@ -92,6 +126,16 @@ fn read_table(path: &Path, limits: Limits, builder: &mut Builder, read_row: Read
             }
         }
         Err(what) => builder.note_file(path, what),
+    }
+    let (damaged_now, rows_now) = read(builder);
+    let (damaged, rows) = (damaged_now.saturating_sub(damaged), rows_now.saturating_sub(rows));
+    // A recorder that is killed leaves half a line; a table without a row is told of elsewhere.
+    if rows > 0 && damaged > 1 && damaged > rows / 100 {
+        let of = damaged.saturating_add(rows);
+        builder
+            .recording
+            .lost
+            .note_altered(path, format!("is damaged: {damaged} of {of} lines cannot be read"));
     }
 }
 
@@ -136,7 +180,8 @@ fn read_lines(
 
 fn host_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()> {
     let [ns, name, value, unit] = fields(line)?;
-    let (ns, value) = (ns.parse::<i64>().ok()?, value.parse().ok()?);
+    let ns = ns.parse::<i64>().ok()?;
+    let value = value.parse().ok().filter(|value| (0.0..=MOST).contains(value))?;
     let ts_ns = ns.saturating_sub(zero_ns);
     let strings = &mut builder.recording.strings;
     let (name, unit) = (strings.intern(name), strings.intern(unit));
@@ -151,7 +196,11 @@ fn thread_cpu_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()>
     )?;
     let [ns, thread, user_ns, system_ns] = four.map(|text| text.parse::<i64>().ok());
     let (ns, thread, user_ns, system_ns) = (ns?, thread?, user_ns?, system_ns?);
-    let waited_ns = if waited.is_empty() { NO_INT } else { waited.parse().ok()? };
+    let waited_ns = if waited.is_empty() { None } else { Some(waited.parse::<i64>().ok()?) };
+    if [thread, user_ns, system_ns, waited_ns.unwrap_or(0)].iter().any(|of| *of < 0) {
+        return None;
+    }
+    let waited_ns = or_none(waited_ns);
     let ts_ns = ns.saturating_sub(zero_ns);
     builder.recording.thread_cpu.push(ThreadCpuRow { ts_ns, thread, user_ns, system_ns, waited_ns });
     Some(())
@@ -206,6 +255,31 @@ mod tests {
     }
 
     #[test]
+    fn readings_of_the_host_that_cannot_be_are_damage_and_no_figures() {
+        let mut builder = Builder::new(false, None);
+        let text = b"monotonic_ns,name,value,unit\n1,cores,2,cores\n2,cores,nan,cores\n3,cores,-5,cores\n\
+            4,process.rss,1e308,B\n5,cores,inf,cores\n6,memory.total,9223372036854771712,B\n";
+        read_lines(text.as_slice(), USUAL, &mut builder, host_row).unwrap();
+        assert_eq!(builder.recording.host.ts_ns, [1, 6]);
+        assert_eq!(builder.recording.lost.damage.count(UNREADABLE_LINE), 4);
+    }
+
+    #[test]
+    fn a_thread_does_not_use_more_cpu_time_than_there_was() {
+        let mut builder = Builder::new(false, None);
+        let second = 1_000_000_000i64;
+        for (at, used) in
+            [(0, 5 * second), (second, 6 * second), (2 * second, 900 * second), (3 * second, 8 * second)]
+        {
+            let row = ThreadCpuRow { ts_ns: at, thread: 7, user_ns: used, system_ns: 0, waited_ns: 0 };
+            builder.recording.thread_cpu.push(row);
+        }
+        drop_impossible(&mut builder);
+        assert_eq!(builder.recording.thread_cpu.ts_ns, [0, second, 3 * second]);
+        assert_eq!(builder.recording.lost.damage.count(IMPOSSIBLE_LINE), 1);
+    }
+
+    #[test]
     fn a_table_beside_the_recording_is_bounded_and_its_damage_is_counted() {
         check(b"", 0, 0, Ok(()));
         check(b"header\n1,2,3,4\r\n\n\r\n5,6,7,8", 2, 0, Ok(()));
@@ -213,6 +287,8 @@ mod tests {
         check(b"header\n1,2,3,4\n1,2,3,4,5,6\n", 1, 1, Ok(()));
         // The fifth column is of newer recorders, and empty where the kernel does not count.
         check(b"header\n1,2,3,4,5\n1,2,3,4,\n1,2,3,4,x\n", 2, 1, Ok(()));
+        // CPU times do not run backwards from 0.
+        check(b"header\n1,2,3,4\n1,2,-3,4\n1,2,3,4,-1\n", 1, 2, Ok(()));
         // The rest of a line that is too long is no row of its own.
         check(&[b"header\n1,2,3,4\n", [b'9'; 20].as_slice(), b"1,2,3,4\n5,6,7,8"].concat(), 2, 1, Ok(()));
         let four = b"header\n1,2,3,4\n1,2,3,4\n1,2,3,4\n1,2,3,4\n";

@@ -16,17 +16,18 @@ pub(crate) fn fill(recording: &mut Trace) {
     let rate = |count: f64| if seconds > 0.0 { count / seconds } else { f64::NAN };
     let gc = &recording.gc;
     let has_gc = !gc.number.is_empty() || sent(9);
-    let pauses: Vec<f64> = gc.pause_ns.iter().filter(|ns| **ns != NO_INT).map(|ns| *ns as f64).collect();
+    let pauses = gc_pauses(recording);
     let sum = |figures: &mut dyn Iterator<Item = f64>| figures.fold(0.0, |sum, figure| sum + figure);
     let paused = sum(&mut pauses.iter().copied());
     let weights = &recording.allocations.weight_bytes;
     let allocated = sum(&mut weights.iter().copied().filter(|weight| !weight.is_nan()));
-    let waits = recording.contention.dur_ns.iter().filter(|ns| **ns != NO_INT);
-    let waited = sum(&mut waits.clone().map(|ns| *ns as f64));
+    let waits = waits(recording);
+    let waited = sum(&mut waits.iter().map(|(from, to)| (to - from) as f64));
+    let contended = covered(&waits) as f64;
     // A sum of which nothing is known is no 0.
     let some_known = |rows: usize, known: usize| rows == 0 || known > 0;
     let has_pauses = has_gc && some_known(gc.number.len(), pauses.len());
-    let has_waits = some_known(recording.contention.dur_ns.len(), waits.count());
+    let has_waits = some_known(recording.contention.dur_ns.len(), waits.len());
     let weighed = weights.iter().any(|weight| !weight.is_nan());
     // Whether the runtime was asked at all: a provider without any event says nothing of what did not happen.
     let runtime = recording
@@ -59,8 +60,14 @@ pub(crate) fn fill(recording: &mut Trace) {
         ),
         (
             "contention.share",
-            when(runtime && has_waits, rate(waited / 1e9)),
+            when(runtime && has_waits, rate(contended / 1e9)),
             "",
+            count(recording.contention.dur_ns.len()),
+        ),
+        (
+            "contention.waiting",
+            when(runtime && has_waits, rate(waited / 1e9)),
+            "threads",
             count(recording.contention.dur_ns.len()),
         ),
         ("requests.rate", requests.0, "1/s", requests.1),
@@ -72,6 +79,38 @@ pub(crate) fn fill(recording: &mut Trace) {
         let (name, unit) = (recording.strings.intern(name), recording.strings.intern(unit));
         recording.metrics.push(MetricRow { name, value, unit, low: f64::NAN, high: f64::NAN, n, partial });
     }
+}
+
+/// Lengths of the pauses for collections; those of the collections where no suspension was recorded.
+fn gc_pauses(recording: &Trace) -> Vec<f64> {
+    let cause = recording.strings.find("gc");
+    let rows = recording.pauses.dur_ns.iter().zip(&recording.pauses.cause);
+    let of_pauses = rows.filter(|(ns, of)| Some(**of) == cause && **ns != NO_INT);
+    let own: Vec<f64> = of_pauses.map(|(ns, _)| *ns as f64).collect();
+    if !own.is_empty() {
+        return own;
+    }
+    recording.gc.pause_ns.iter().filter(|ns| **ns != NO_INT).map(|ns| *ns as f64).collect()
+}
+
+/// Begin and end of each wait for a lock whose end is known, by begin.
+fn waits(recording: &Trace) -> Vec<(i64, i64)> {
+    let rows = recording.contention.ts_ns.iter().zip(&recording.contention.dur_ns);
+    let known = rows.filter(|(_, ns)| **ns != NO_INT && **ns >= 0);
+    let mut waits: Vec<(i64, i64)> = known.map(|(from, ns)| (*from, from.saturating_add(*ns))).collect();
+    waits.sort_unstable();
+    waits
+}
+
+/// How much time intervals cover that are sorted by their begins, each moment once.
+fn covered(intervals: &[(i64, i64)]) -> i64 {
+    let mut until = i64::MIN;
+    let mut sum = 0i64;
+    for (from, to) in intervals {
+        sum = sum.saturating_add(to.saturating_sub((*from).max(until)).max(0));
+        until = until.max(*to);
+    }
+    sum
 }
 
 /// Share of the CPU that the process may use, on average over what the runtime published.

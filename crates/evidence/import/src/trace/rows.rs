@@ -12,12 +12,22 @@ use model::{
     WaitRow, or_none,
 };
 use rustc_hash::FxHashMap;
+use std::ops::RangeInclusive;
 
 /// STARTUP_SERVER_GC of the hosting interface's STARTUP_FLAGS.
 const SERVER_GC: i64 = 0x1000;
 /// Bits of GC/SettingsRundown: collections beside the program, and a limit that was set for the collector.
 const GC_CONCURRENT: i64 = 0x1;
 const GC_LIMIT_SET: i64 = 0x8;
+/// Values beyond these cannot be, so that damage wrote them: bytes of an object or allocated between two events, bytes of a
+/// method's code, threads of a pool (the runtime counts them in 16 bits), work items that a pool completes in a second.
+const MOST_OBJECT_BYTES: i64 = 1 << 40;
+const MOST_CODE_BYTES: i64 = 1 << 28;
+const MOST_WORKERS: i64 = 32_767;
+const MOST_THROUGHPUT: f64 = 1e9;
+/// What the runtime measures as a wait may exceed the time between its two events by this.
+const WAIT_SLACK_NS: i64 = 100_000_000;
+const IMPOSSIBLE: &str = "value that cannot be: left out";
 /// The chance of a byte to be sampled, as one in so many.
 const SAMPLED_ONE_IN: f64 = 102_400.0;
 
@@ -148,14 +158,19 @@ impl Builder {
 
     fn allocation(&mut self, handler: Handler, seen: &Seen<'_>) {
         let fields = &seen.fields;
-        let size = fields.int("ObjectSize").filter(|size| *size > 0);
-        let (source, weight) = if handler == Handler::AllocationSampled {
+        let told = fields.int("ObjectSize").filter(|size| *size != 0);
+        let size = told.and_then(|size| self.possible(size, 1..=MOST_OBJECT_BYTES, seen));
+        let (source, weight) = if told != size {
+            // An object of a size that cannot be stands for nothing.
+            (if handler == Handler::AllocationSampled { "sample" } else { "tick" }, f64::NAN)
+        } else if handler == Handler::AllocationSampled {
             let size = size.unwrap_or(0) as f64;
             // The chance that an object of this size was sampled at all; it stands for its size by that chance.
             let chance = -((size * (-1.0 / SAMPLED_ONE_IN).ln_1p()).exp_m1());
             ("sample", if chance > 0.0 { size / chance } else { SAMPLED_ONE_IN })
         } else {
             let amount = fields.int("AllocationAmount64").or_else(|| fields.int("AllocationAmount"));
+            let amount = amount.and_then(|amount| self.possible(amount, 0..=MOST_OBJECT_BYTES, seen));
             ("tick", amount.map_or(f64::NAN, |amount| amount as f64))
         };
         let row = AllocationRow {
@@ -169,6 +184,15 @@ impl Builder {
             stack: seen.stack,
         };
         self.recording.allocations.push(row);
+    }
+
+    /// A value that can be; any other counts as damage.
+    fn possible<T: PartialOrd>(&mut self, value: T, range: RangeInclusive<T>, seen: &Seen<'_>) -> Option<T> {
+        if range.contains(&value) {
+            return Some(value);
+        }
+        self.note_damage(IMPOSSIBLE, seen.offset);
+        None
     }
 
     fn exception(&mut self, seen: &Seen<'_>) {
@@ -199,7 +223,12 @@ impl Builder {
         let Some(row) = self.rows.contention.get_mut(&seen.thread).and_then(Vec::pop) else { return };
         #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of a wait fit; the cast saturates")]
         let told = seen.fields.real("DurationNs").map(|ns| ns as i64);
-        let dur_ns = told.unwrap_or_else(|| seen.ns.saturating_sub(row.ts_ns));
+        let between = seen.ns.saturating_sub(row.ts_ns);
+        let dur_ns = match told {
+            None => between,
+            // No wait lasts longer than from its first event to its last one.
+            Some(ns) => or_none(self.possible(ns, 0..=between.saturating_add(WAIT_SLACK_NS), seen)),
+        };
         self.recording.contention.push(ContentionRow { dur_ns, ..row });
     }
 
@@ -222,12 +251,15 @@ impl Builder {
 
     fn pool(&mut self, seen: &Seen<'_>, event: &str, workers: &str, throughput: &str) {
         let reason = self.word(seen, "Reason");
+        let workers = seen.fields.int(workers).and_then(|of| self.possible(of, 0..=MOST_WORKERS, seen));
+        let throughput = seen.fields.real(throughput);
+        let throughput = throughput.and_then(|of| self.possible(of, 0.0..=MOST_THROUGHPUT, seen));
         let row = ThreadPoolRow {
             ts_ns: seen.ns,
             event: self.recording.strings.intern(event),
             reason,
-            workers: or_none(seen.fields.int(workers)),
-            throughput: seen.fields.real(throughput).unwrap_or(f64::NAN),
+            workers: or_none(workers),
+            throughput: throughput.unwrap_or(f64::NAN),
         };
         self.recording.threadpool.push(row);
     }
@@ -243,13 +275,15 @@ impl Builder {
         let code = self.code(seen, seen.ns, NEVER);
         let method = seen.fields.int("MethodID").unwrap_or(NO_INT);
         let start = self.rows.jit.remove(&(seen.thread, method));
+        let bytes = i64::try_from(code.end.saturating_sub(code.start)).unwrap_or(i64::MAX);
+        let native_bytes = or_none(self.possible(bytes, 0..=MOST_CODE_BYTES, seen));
         let row = JitRow {
             ts_ns: start.map_or(seen.ns, |start| start.ns),
             dur_ns: start.map_or(NO_INT, |start| seen.ns.saturating_sub(start.ns)),
             thread: seen.thread,
             method: Sym::NONE,
             il_bytes: start.map_or(NO_INT, |start| start.il_bytes),
-            native_bytes: i64::try_from(code.end.saturating_sub(code.start)).unwrap_or(NO_INT),
+            native_bytes,
             tier: code.tier,
             stack: start.map(|start| start.stack).filter(|stack| *stack != NO_ID).unwrap_or(seen.stack),
         };

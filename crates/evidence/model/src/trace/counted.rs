@@ -16,6 +16,7 @@ const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
 const REQUEST_START: i64 = 3;
 const REQUEST_STOP: i64 = 4;
 const METRICS: &str = "System.Diagnostics.Metrics";
+const COLLECTION_START: i64 = 2;
 const COLLECTION_STOP: i64 = 3;
 /// How long ASP.NET Core's requests took, by its meter.
 pub const REQUESTS_METER: &str = "http.server.request.duration";
@@ -64,7 +65,7 @@ impl Counted {
 pub struct Counts {
     /// By number of the kind: events of the main session, and of those beside it.
     by_kind: Vec<(u64, u64)>,
-    /// When a round of publishing ended, in order.
+    /// When meters were read, one time per round that was published to its end, in order.
     rounds: Vec<i64>,
 }
 
@@ -76,7 +77,8 @@ impl Trace {
             let kinds = self.events.kind_provider.iter().zip(&self.events.kind_id);
             kinds.map(|(by, of)| Some(*by) == provider && *of == id).collect::<Vec<bool>>()
         };
-        let ends_round = of(METRICS, COLLECTION_STOP);
+        let (begins_round, ends_round) = (of(METRICS, COLLECTION_START), of(METRICS, COLLECTION_STOP));
+        let (mut begins, mut ends) = (Vec::new(), Vec::new());
         let mut counts = Counts { by_kind: vec![(0, 0); self.events.kind_id.len()], rounds: Vec::new() };
         let mut kinds = self.events.kind.as_slice();
         // Most neighbours are of one stream.
@@ -91,11 +93,16 @@ impl Trace {
             }
         }
         if ends_round.contains(&true) {
-            let rows = self.events.kind.iter().zip(&self.events.ts_ns);
-            let rounds = rows.filter(|(kind, _)| ends_round.get(**kind as usize) == Some(&true));
-            counts.rounds.extend(rounds.map(|(_, ts_ns)| *ts_ns));
+            for (kind, ts_ns) in self.events.kind.iter().zip(&self.events.ts_ns) {
+                if begins_round.get(*kind as usize) == Some(&true) {
+                    begins.push(*ts_ns);
+                }
+                if ends_round.get(*kind as usize) == Some(&true) {
+                    ends.push(*ts_ns);
+                }
+            }
         }
-        counts.rounds.sort_unstable();
+        counts.rounds = read_rounds(begins, ends);
         self.counts = counts;
     }
 
@@ -127,22 +134,28 @@ impl Trace {
         ended.is_some_and(|of| of.by == CountedBy::Bursts)
     }
 
-    /// Requests that ended. From their events if the main session had them and lost none, else from the meter, which
-    /// counts all the time and loses nothing; else from the events that are there.
+    /// Requests that ended, from the source that their routes come from too, so that a total is never below a part: from
+    /// their events if each one has its row and none was lost, else from the meter, which counts all the time and loses
+    /// nothing; else from the events that are there.
     ///
-    /// A meter that follows a part of its series alone knows a part of the requests alone: then the event counter of all
-    /// requests goes before it, and so do bursts with enough of them, unless they say less than the meter's part: then they
-    /// are of other times, and all would be below one of its routes.
+    /// A meter that follows a part of its series alone knows a part of the requests alone: then their events, the event
+    /// counter of all requests and bursts with enough of them go before it, unless they say less than the meter's part: then
+    /// they are of other times, and all would be below one of its routes.
     pub fn ended_requests(&self) -> Option<Counted> {
         let each = self.events_of(HOSTING, REQUEST_STOP, &[REQUEST_START, REQUEST_STOP]);
         let exact = each.filter(|of| of.by == CountedBy::Events && self.missing.events == 0);
-        let is_limited = self.missing.limits.any(LimitKind::is_of_histograms);
-        let counted = || self.counted_requests().filter(|_| is_limited);
         let metered = self.metered_count(REQUESTS_METER);
-        // A part of the requests is no more than all of them: bursts with fewer fell into slower times.
         let is_more = |of: &Counted| metered.is_none_or(|part| of.per_second() >= part.per_second());
-        let of_bursts = each.filter(|of| is_limited && of.count >= ENOUGH_OF_BURSTS).filter(is_more);
-        exact.or_else(counted).or(of_bursts).or(metered).or(each).or_else(|| self.request_rows())
+        let is_limited = self.missing.limits.any(LimitKind::is_of_histograms);
+        let of_bursts = || each.filter(|of| of.count >= ENOUGH_OF_BURSTS).filter(is_more);
+        let beside_limited =
+            || exact.filter(is_more).or_else(|| self.counted_requests().filter(is_more)).or_else(of_bursts);
+        let of_rows = exact.filter(|_| self.has_each_request());
+        of_rows
+            .or_else(|| if is_limited { beside_limited() } else { None })
+            .or(metered)
+            .or(each)
+            .or_else(|| self.request_rows())
     }
 
     /// Whether requests are counted by a meter that has lost some of them.
@@ -226,6 +239,21 @@ impl Trace {
         rounds.dedup_by(|ts_ns, last| ts_ns.saturating_sub(*last) < ONE_ROUND_NS);
         rounds
     }
+}
+
+/// When meters were read: the beginnings of rounds that have an end. What a round publishes was counted up to its
+/// beginning; how long the publishing takes differs, most of all in the first one.
+fn read_rounds(mut begins: Vec<i64>, mut ends: Vec<i64>) -> Vec<i64> {
+    begins.sort_unstable();
+    ends.sort_unstable();
+    let begin_of = |end: &i64| {
+        let before = begins.partition_point(|begin| begin <= end).checked_sub(1)?;
+        begins.get(before).copied()
+    };
+    // A damaged file may lack beginnings: two ends would have one.
+    let of_ends: Option<Vec<i64>> = ends.iter().map(begin_of).collect();
+    let is_paired = |rounds: &Vec<i64>| rounds.iter().zip(rounds.iter().skip(1)).all(|(from, to)| from < to);
+    of_ends.filter(is_paired).unwrap_or(ends)
 }
 
 #[cfg(test)]
@@ -343,6 +371,32 @@ mod tests {
         meter(&mut trace, &[1, 2, 3, 8, 9], 50.0);
         check(&trace, Some((50.0, CountedBy::Meter)));
         trace.missing.events = 0;
-        check(&trace, Some((0.1, CountedBy::Events)));
+        check(&trace, Some((50.0 * 5.0 / 9.0, CountedBy::Meter)));
+    }
+
+    #[test]
+    fn a_slow_first_publication_does_not_make_the_rate_too_high() {
+        let begins: Vec<i64> = (1..=10).map(|second| second * SECOND).collect();
+        // The first round loads and compiles what it publishes with.
+        let ends: Vec<i64> =
+            begins.iter().map(|ns| ns + if *ns == SECOND { 300_000_000 } else { 1 }).collect();
+        let mut trace =
+            trace(&[(METRICS, COLLECTION_START, 0, &begins), (METRICS, COLLECTION_STOP, 0, &ends)]);
+        meter(&mut trace, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 50.0);
+        check(&trace, Some((50.0, CountedBy::Meter)));
+        // A round without its end was not published whole.
+        assert_eq!(read_rounds(vec![1, 5, 9], vec![2, 6]), [1, 5]);
+        assert_eq!(read_rounds(vec![1], vec![2, 6]), [2, 6]);
+        assert_eq!(read_rounds(vec![], vec![2, 6]), [2, 6]);
+    }
+
+    #[test]
+    fn the_rate_of_all_requests_has_the_source_of_the_routes() {
+        // Events of the main session without activity ids: no rows, so routes come from the meter.
+        let times: Vec<i64> = (0..400).map(|at| at * 25_000_000).collect();
+        let mut main = trace(&[(HOSTING, 3, 0, &times), (HOSTING, 4, 0, &times)]);
+        check(&main, Some((40.0, CountedBy::Events)));
+        meter(&mut main, &[1, 2, 3, 4, 5, 6, 7, 8, 9], 42.0);
+        check(&main, Some((42.0, CountedBy::Meter)));
     }
 }

@@ -15,10 +15,10 @@ const BLOCKED: Threshold = Threshold {
     source: "measured: below 0.02 in healthy services under load, 6 in a starved one with 64 clients",
 };
 const STARVED: Threshold = Threshold {
-    name: "workers added since queued work was not taken up (Starvation); the threshold is for each minute",
+    name: "workers added since queued work was not taken up (Starvation)",
     value: 5.0,
     unit: "",
-    source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few",
+    source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few. In a recording of up to a minute, and so many more in each further minute",
 };
 const CRITICAL_A_CORE: f64 = 2.0;
 /// What a worker can be held up by, and the words for it.
@@ -115,7 +115,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         let sql = "select ts_ns, reason, workers, throughput from threadpool where reason = 'Starvation' order by ts_ns";
         evidence.push(EvidenceRows::of("threadpool", sql, facts.adjusted("Starvation").into_iter()));
     }
-    measured.push(STARVED.measured(starved));
+    // None added passes nothing: the blocked workers are the finding.
+    if starved > 0.0 {
+        measured.push(STARVED.measured_against(starved, facts.at_least(STARVED.value)));
+    }
     let critical = blocked >= CRITICAL_A_CORE * facts.cores;
     let severity = if critical { Severity::Critical } else { Severity::Warning };
     Some(Found {

@@ -125,11 +125,19 @@ fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
     if each < EACH.value || outer < 1.0 || !(0.5..=1.1).contains(&of_time) {
         return None;
     }
-    let title = format!(
-        "{} outgoing calls for each request, {} of the requests' time",
-        said(each),
-        percent(of_time.min(1.0))
-    );
+    // What answers these calls is not what makes them, if the service calls itself.
+    let title = match called_itself {
+        Some((route, _)) => format!(
+            "{} outgoing calls for each request that makes any, {} of the time of the requests; the service calls itself ({route}, not counted here)",
+            said(each),
+            percent(of_time.min(1.0))
+        ),
+        None => format!(
+            "{} outgoing calls for each request, {} of the requests' time",
+            said(each),
+            percent(of_time.min(1.0))
+        ),
+    };
     let sql = "select name, kind, tags, sum(value) as total, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from counters \
                where name in ('http.client.request.duration', 'http.server.request.duration') and kind in ('count', 'sum') group by 1, 2, 3 order by 1, 2";
     let times = runtime::metered(facts.recording, "http.client.request.duration", "count")

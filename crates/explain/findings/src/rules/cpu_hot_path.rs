@@ -21,7 +21,7 @@ const COMPUTING: Threshold = Threshold {
     source: "measured: at most 0.29 in healthy services with busy processors, whose work is spread over the framework; 0.34 to 1.0 for a computation",
 };
 const BUSY: Threshold = Threshold {
-    name: "share of the processors that threads keep busy",
+    name: "threads that run or are ready to, as a share of the processors (100 % at most)",
     value: 0.6,
     unit: "share",
     source: "Azure's diagnostics take 70 % of the instance as a potential cause; here the load's own processor time is not in it",
@@ -117,7 +117,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         let mut frames = facts.recording.stacks.walk(group.stack);
         working(group) && frames.any(|node| facts.recording.stacks.frame.get(node as usize) == Some(&frame))
     };
-    let places = facts.places(inside).top(facts.recording);
+    let mut places = facts.places(inside).top(facts.recording);
+    // As the share in the title, of all busy samples.
+    for place in &mut places {
+        place.share *= share;
+    }
     let name = named(&places)?;
     let frame = facts.recording.frames.name.get(frame as usize).map_or("", |name| facts.text(*name));
     let title = format!(
@@ -148,8 +152,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 fn slowest(facts: &Facts<'_>) -> (Option<f64>, Option<f64>) {
     let all: f64 = facts.routes().iter().map(|(_, work)| work.seconds).sum();
     let large = || facts.routes().iter().filter(|(_, work)| work.seconds >= OF_TIME * all);
-    let most = |of: fn(&Work) -> Option<f64>| large().filter_map(|(_, work)| of(work)).max_by(f64::total_cmp);
-    (most(|work| work.p50_ms), most(|work| work.p99_ms))
+    let most =
+        |of: &dyn Fn(&Work) -> Option<f64>| large().filter_map(|(_, work)| of(work)).max_by(f64::total_cmp);
+    // Of a meter's quantiles what is certain.
+    let least = |of: Option<runtime::Bounds>, estimate: Option<f64>| of.map_or(estimate, |of| Some(of.low));
+    (most(&|work| least(work.p50, work.p50_ms)), most(&|work| least(work.p99, work.p99_ms)))
 }
 
 /// The lower end of Wilson's interval, at 95 % on one side, for a share of so many samples.

@@ -108,17 +108,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             "select ts_ns, thread, owner_thread, lock from contention where dur_ns is null order by ts_ns";
         evidence.push(EvidenceRows::of("contention", sql, open.into_iter()));
     }
-    let circle = Measured {
-        name: "circle of owners seen in events",
-        value: f64::from(u8::from(proven)),
-        unit: "",
-        threshold: None,
-    };
+    let mut measured = vec![STUCK.measured(count), LEAST_SECONDS.measured(second)];
+    if proven {
+        let name = "circle of owners seen in events";
+        measured.push(Measured { name, value: 1.0, unit: "", threshold: None });
+    }
     Some(Found {
         title,
         severity: Severity::Critical,
         score: if proven { 1.0 } else { 0.95 },
-        measured: vec![STUCK.measured(count), LEAST_SECONDS.measured(second), circle],
+        measured,
         places,
         evidence,
     })

@@ -7,7 +7,7 @@ use crate::rule::{Found, Need, Rule, Threshold};
 use crate::rules::descriptor_growth;
 use report::unit::duration;
 use report::{EvidenceRows, Measured, Severity, View};
-use runtime::{Group, Marks};
+use runtime::{Group, LEAVING, Marks};
 use std::collections::BTreeMap;
 
 const RATE: Threshold = Threshold {
@@ -24,15 +24,6 @@ const PER_REQUEST: Threshold = Threshold {
 };
 /// With this rate, exceptions in every request are worth a word.
 const FEW_A_SECOND: f64 = 5.0;
-/// Types that say that a client left or a caller gave up: no fault of the service.
-const LEAVING: [&str; 6] = [
-    "System.OperationCanceledException",
-    "System.Threading.Tasks.TaskCanceledException",
-    "Microsoft.AspNetCore.Connections.ConnectionResetException",
-    "Microsoft.AspNetCore.Connections.ConnectionAbortedException",
-    "Microsoft.AspNetCore.Server.Kestrel.Core.BadHttpRequestException",
-    "Microsoft.AspNetCore.Http.BadHttpRequestException",
-];
 
 pub(super) const RULE: Rule = Rule {
     id: "exceptions",

@@ -1,7 +1,7 @@
 //! The collector stops the program for much of the time, or for long.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::gcfacts::{allocators, pause_share, rows};
+use crate::gcfacts::{allocators, pauses_ms, rows};
 use crate::hostfacts::{CpuSupply, PauseParts, throttling};
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{EvidenceRows, Measured, Severity, View};
@@ -43,9 +43,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let share = pause_share(facts, |_| true);
-    let pauses: Vec<f64> =
-        rows(facts).filter_map(|row| facts.lasted(row.pause_ns)).map(|ns| ns / 1e6).collect();
+    let pauses = pauses_ms(facts);
+    let share = (pauses.iter().sum::<f64>() / 1e3 / facts.seconds()).min(1.0);
     let longest = pauses.iter().copied().fold(0.0, f64::max);
     // One long pause in a recording is an event, of a snapshot or a schedule; it takes two to be the way it is.
     let long = real_u64(count(pauses.iter().filter(|ms| **ms >= LONGEST.value).count()));
@@ -86,8 +85,19 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         score: (share * 1.5).max(if often { 0.3 } else { 0.0 }).min(0.9),
         measured,
         places,
-        evidence: vec![EvidenceRows::of("gc", sql, times.into_iter())],
+        evidence: evidence(facts, EvidenceRows::of("gc", sql, times.into_iter())),
     })
+}
+
+/// The collections, and the pauses where they were recorded by themselves.
+fn evidence(facts: &Facts<'_>, collections: EvidenceRows) -> Vec<EvidenceRows> {
+    let (pauses, cause) = (&facts.recording.pauses, facts.recording.strings.find("gc"));
+    let rows = pauses.ts_ns.iter().zip(&pauses.cause);
+    let times: Vec<i64> = rows.filter(|(_, of)| Some(**of) == cause).map(|(ts_ns, _)| *ts_ns).collect();
+    let sql =
+        "select ts_ns, dur_ns / 1e6 as pause_ms from pauses where cause = 'gc' order by dur_ns desc limit 20";
+    let of_pauses = (!times.is_empty()).then(|| EvidenceRows::of("pauses", sql, times.into_iter()));
+    std::iter::once(collections).chain(of_pauses).collect()
 }
 
 /// What the pauses consist of: the work of the collector, and what is not.

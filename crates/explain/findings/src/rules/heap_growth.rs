@@ -1,6 +1,6 @@
 //! What survives keeps growing.
 
-use crate::facts::{Facts, bytes, count, known, real};
+use crate::facts::{Facts, bytes, count, known, real, said};
 use crate::gcfacts::{allocators, most_allocated, rows};
 use crate::hostfacts::MemoryLimits;
 use crate::places::in_place;
@@ -33,6 +33,7 @@ const LATER: f64 = 0.25;
 const SHORT_NS: f64 = 3e9;
 /// Fewer collections show no trend.
 const FEW: usize = 4;
+const A_SECOND: &str = "growth per second, from the first to the last collection";
 /// Two can be compared, which is worth a note.
 const TWO: usize = 2;
 
@@ -104,9 +105,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         (place, of_type) => format!("; most is allocated{place}{of_type}"),
     };
     let title = format!(
-        "The live heap grows by {}/s ({} in this recording){allocated}",
+        "The live heap grows by {}/s ({} within {} s){allocated}",
         bytes(a_second),
         bytes(grown),
+        said(span / 1e9),
     );
     let sql = "select number, generation, type, start_ns, gen1_bytes / 1e6 as gen1_mb, gen2_bytes / 1e6 as gen2_mb, loh_bytes / 1e6 as loh_mb, \
                poh_bytes / 1e6 as poh_mb, promoted_bytes / 1e6 as promoted_mb from gc where gen2_bytes is not null order by start_ns limit 500";
@@ -131,7 +133,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         GROWTH.measured(grown),
         RELATIVE.measured(relative),
         STEADY.measured(steady),
-        Measured { name: "growth per second", value: a_second, unit: "B/s", threshold: None },
+        Measured { name: A_SECOND, value: a_second, unit: "B/s", threshold: None },
     ];
     let title = if few {
         format!("{title}; {} collections are too few to call it a leak", points.len())

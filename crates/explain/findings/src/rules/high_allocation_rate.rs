@@ -1,26 +1,26 @@
 //! Allocation that keeps the collector busy.
 
 use crate::facts::{Facts, bytes, count, percent, real_u64, said};
-use crate::gcfacts::{allocated, allocators, most_allocated, pause_share};
+use crate::gcfacts::{allocated, allocators, is_induced, most_allocated, pause_share, rows};
 use crate::places::in_place;
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{EvidenceRows, Measured, Severity, View};
 
 const RATE: Threshold = Threshold {
-    name: "bytes allocated a second, for each processor",
+    name: "bytes of small objects allocated a second, for each processor",
     value: 150e6,
     unit: "B/s",
     source: "measured on 2 processors: up to 90 MB/s each in healthy services that are saturated, 210 and more in those that allocate for its own sake",
 };
 const COLLECTIONS: Threshold = Threshold {
-    name: "collections a second",
+    name: "collections a second, but for those for large objects and those called for",
     value: 10.0,
     unit: "1/s",
     source: "fewer collections cost little however much is allocated: a batch with 550 MB/s and 6.6 per second was paused 0.3 % of the time",
 };
 
 const EACH_REQUEST: Threshold = Threshold {
-    name: "bytes for each request",
+    name: "bytes of small objects for each request",
     value: 40e3,
     unit: "B",
     source: "measured: 19 kB for a JSON route that answers 24,000 requests a second in good health, 69 kB and more for routes that allocate for its own sake",
@@ -58,7 +58,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let small = |row: &model::AllocationRow| facts.text(row.kind) != "Large";
     let a_second = allocated(facts, small) / facts.seconds();
     let each = a_second / facts.cores;
-    let collections = real_u64(count(facts.recording.gc.start_ns.len())) / facts.seconds();
+    // Large objects and calls for a collection have collections of their own (`loh-churn`, `gc-induced`).
+    let for_these =
+        rows(facts).filter(|row| !is_induced(facts, row) && facts.text(row.reason) != "AllocLarge");
+    let collections = real_u64(count(for_these.count())) / facts.seconds();
     let of_one = facts.per_request(a_second);
     let stands_out = each >= NOTABLE && of_one.is_some_and(|of_one| of_one >= STANDS_OUT);
     if each < RATE.value && !stands_out {
@@ -69,7 +72,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let of_type = most_allocated(facts, small)
         .map_or_else(String::new, |(class, of)| format!(", {} of it {class}", percent(of)));
     let title = format!(
-        "{} are allocated a second{}{of_type}: {} collections a second",
+        "{} of small objects are allocated a second{}{of_type}: {} collections a second for them",
         bytes(a_second),
         in_place(&places),
         said(collections)
@@ -129,6 +132,18 @@ mod tests {
         check(310.0, "Small", 20, true);
         check(550.0, "Small", 6, false);
         check(550.0, "Large", 20, false);
+    }
+
+    #[test]
+    fn collections_that_large_objects_trigger_are_not_put_down_to_small_ones() {
+        let mut scene = scene(400.0, "Small", 2);
+        (0..1_200).for_each(|at| scene.gc(at, "AllocLarge", |_| {}));
+        let recording = scene.done();
+        let index = runtime::StackIndex::new(&recording);
+        let found = check(&Facts::new(&recording, &index)).unwrap();
+        assert_eq!(found.severity, Severity::Note);
+        assert!(found.title.starts_with("400 MB of small objects are allocated a second"), "{}", found.title);
+        assert!(found.title.ends_with(": 2 collections a second for them"), "{}", found.title);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::evidence;
 use crate::facts::{Facts, count, known, percent, real, real_u64, said};
 use crate::places::{Places, in_place, named};
 use crate::rule::{Found, Need, Rule, Threshold};
-use model::{NO_ID, Sym};
+use model::{Contentions, NO_ID, Sym};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -33,6 +33,12 @@ const SPINNING: &str = "frames.type in ('System.Threading.SpinLock', 'System.Thr
      'System.Threading.ReaderWriterLockSlim', 'System.Threading.ReaderWriterLockSlim+SpinLock', \
      'System.Threading.ReaderWriterLock')";
 
+/// From this part of the waits on the title says that they lie in pauses of the GC.
+const MUCH_PAUSED: f64 = 0.1;
+/// A smaller part is not measured.
+const LEAST_PAUSED: f64 = 0.005;
+const IN_PAUSES: &str = "share of the waits that lies in pauses of the GC, by contention events";
+
 /// Samples that cover less of the time were taken in bursts.
 const WHOLE: f64 = 0.9;
 
@@ -54,7 +60,7 @@ pub(super) const RULE: Rule = Rule {
         "Split it: a lock for each key or partition, or data owned by one thread",
         "For data read far more often than written: an immutable snapshot behind `Volatile.Read`, or `FrozenDictionary`; `ConcurrentDictionary`, whose locks are many",
     ],
-    verify: "Record the same load again: `contention.share` in `metrics` (for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
+    verify: "Record the same load again: `contention.waiting` in `metrics` (threads on average, for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
     view: View { tab: "/stacks", params: &[("metric", "contention-time")] },
     before: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
     absorbs: &[],
@@ -67,20 +73,17 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut places = Places::default();
     let (mut waited, mut longest, mut initialising) = (0.0, 0.0f64, 0.0);
     let mut times = Vec::new();
-    let next: FxHashMap<u32, i64> = rows.thread.iter().copied().zip(rows.ts_ns.iter().copied()).collect();
+    let next = next_waits(rows, end);
     // A wait without a managed frame, where others have them, is for a lock of the runtime's own, as that of a new thread.
     let has_stacks = rows.stack.iter().any(|stack| *stack != NO_ID);
-    for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
+    for (row, next) in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).zip(next) {
         let marks = facts.index.marks(row.stack);
         if marks.has(Marks::LOGGING) || (has_stacks && row.stack == NO_ID) {
             continue;
         }
         // A wait whose end is missing had ended when its thread began the next one.
-        let open = || next.get(&row.thread).filter(|at| **at > row.ts_ns).copied().unwrap_or(end);
-        let lasted = facts.lasted(row.dur_ns);
-        let Some(dur_ns) = lasted.or_else(|| facts.lasted(open().saturating_sub(row.ts_ns))) else {
-            continue;
-        };
+        let open = next.saturating_sub(row.ts_ns);
+        let Some(dur_ns) = facts.lasted(row.dur_ns).or_else(|| facts.lasted(open)) else { continue };
         if marks.has(Marks::INITIALISATION) {
             initialising += dur_ns;
         }
@@ -108,28 +111,32 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let once = by_samples <= 1.5 * by_events && is_one_episode(&times, facts.seconds());
     let mostly_first_use = initialising > 0.5 * waited && waited > 0.0;
-    let severity = match () {
-        () if once || mostly_first_use => Severity::Note,
-        () if waiting >= facts.cores.clamp(1.0, CRITICAL) && share >= 0.4 => Severity::Critical,
-        () => Severity::Warning,
-    };
+    let severity = severity(facts, once || mostly_first_use, waiting, share);
     let places = places.top(facts.recording);
     let primitive = primitive(facts, in_lock);
     let owner = if by_samples > 1.5 * by_events { holder_by_samples(facts, in_lock) } else { None };
     let owner = owner.or_else(|| owner_by_events(facts));
     let held = owner.as_ref().map_or_else(String::new, |(frame, _)| held_in(facts, frame));
+    let in_pauses = runtime::lock_waits_in_gc_pauses(facts.recording).filter(|of| *of >= LEAST_PAUSED);
     let title = if severity == Severity::Note {
         format!("Threads waited for locks in one short stretch{}: a first use", in_place(&places))
     } else {
         format!(
-            "{} threads on average wait for {primitive}{}{held}: {} of the threads at work",
+            "{} threads on average wait for {primitive}{}{held}: {} of the threads at work{}",
             said(waiting),
             in_place(&places),
-            percent(share)
+            percent(share),
+            said_of_pauses(in_pauses)
         )
     };
     let mut measured = vec![WAITING.measured(waiting), SHARE.measured(share)];
     measured.extend(by_source(facts, by_events));
+    measured.extend(in_pauses.map(|value| Measured {
+        name: IN_PAUSES,
+        value,
+        unit: "share",
+        threshold: None,
+    }));
     if longest > 0.0 && by_events >= by_samples {
         measured.push(Measured { name: "longest wait", value: longest / 1e6, unit: "ms", threshold: None });
     }
@@ -137,16 +144,43 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         let name = "share of the holder's samples in the method that is named";
         measured.push(Measured { name, value: share, unit: "share", threshold: None });
     }
-    let mut evidence = Vec::new();
-    if !times.is_empty() {
-        let sql = "select lock, owner_thread, count(*) as waits, sum(dur_ns) / 1e6 as waited_ms, max(dur_ns) / 1e6 as longest_ms, \
-                   min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from contention group by 1, 2 order by 4 desc limit 20";
-        evidence.push(EvidenceRows::of("contention", sql, times.iter().map(|(ts_ns, _)| *ts_ns)));
-    }
+    let mut evidence: Vec<EvidenceRows> = by_lock(&times).into_iter().collect();
     if by_samples > 0.0 {
         evidence.extend(sampled(facts, in_lock));
     }
     Some(Found { title, severity, score: share, measured, places, evidence })
+}
+
+fn severity(facts: &Facts<'_>, is_first_use: bool, waiting: f64, share: f64) -> Severity {
+    match () {
+        () if is_first_use => Severity::Note,
+        () if waiting >= facts.cores.clamp(1.0, CRITICAL) && share >= 0.4 => Severity::Critical,
+        () => Severity::Warning,
+    }
+}
+
+/// The events of the waits, by lock and owner.
+fn by_lock(times: &[(i64, i64)]) -> Option<EvidenceRows> {
+    let sql = "select lock, owner_thread, count(*) as waits, sum(dur_ns) / 1e6 as waited_ms, max(dur_ns) / 1e6 as longest_ms, \
+               min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from contention group by 1, 2 order by 4 desc limit 20";
+    let times = (!times.is_empty()).then(|| times.iter().map(|(ts_ns, _)| *ts_ns))?;
+    Some(EvidenceRows::of("contention", sql, times))
+}
+
+/// How much of the waits is the collector's, in words, if it is much.
+fn said_of_pauses(share: Option<f64>) -> String {
+    let much = share.filter(|share| *share >= MUCH_PAUSED);
+    much.map_or_else(String::new, |of| format!("; the GC paused the program for {} of that", percent(of)))
+}
+
+/// When the thread of each wait began its next one, by which this one had ended; the recording's end for its last.
+fn next_waits(rows: &Contentions, end_ns: i64) -> Vec<i64> {
+    let mut later: FxHashMap<u32, i64> = FxHashMap::default();
+    let times = rows.thread.iter().zip(&rows.ts_ns).rev();
+    let mut next: Vec<i64> =
+        times.map(|(thread, ts_ns)| later.insert(*thread, *ts_ns).unwrap_or(end_ns)).collect();
+    next.reverse();
+    next
 }
 
 /// The waiters by each source that has some: both tell of the same waits, each in its own way and of its own time.
@@ -347,6 +381,17 @@ mod tests {
             }
         }
         scene
+    }
+
+    #[test]
+    fn a_wait_without_an_end_weighs_no_more_than_until_its_threads_next_one() {
+        let rows = [(1, 10), (2, 20), (1, 30), (1, 40), (2, 50)];
+        let mut waits = Contentions::default();
+        for (thread, ts_ns) in rows {
+            let (dur_ns, owner_thread, lock, stack) = (model::NO_INT, model::NO_INT, Sym::NONE, NO_ID);
+            waits.push(model::ContentionRow { ts_ns, dur_ns, thread, owner_thread, lock, stack });
+        }
+        assert_eq!(next_waits(&waits, 90), [30, 50, 40, 90, 90]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::facts::{Facts, percent, said};
 use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Severity, View};
+use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Basis, Marks, Work};
 
 const SHARE: Threshold = Threshold {
@@ -60,18 +60,29 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
     let under_way = calls.under_way();
+    let itself = if kind == "HTTP" { facts.called_itself(calls) } else { None };
+    let (of_whom, to_whom) = match itself {
+        Some((route, _)) => ("its callers' requests", format!(" that the service makes to itself ({route})")),
+        None => ("all requests", String::new()),
+    };
     let title = format!(
-        "{} of the time of all requests goes to slow {kind} calls: {} ms at the median, {} under way on average",
+        "{} of the time of {of_whom} goes to slow {kind} calls{to_whom}: {} ms at the median, {} under way on average",
         percent(share),
         said(median),
         said(under_way)
     );
+    let mut measured = vec![SHARE.measured(share), SLOW.measured(median), UNDER_WAY.measured(under_way)];
+    if itself.is_some() {
+        let value = (calls.seconds / requests.seconds.max(1e-9)).min(1.0);
+        let name = "share of the time of all requests, with those that answer the calls";
+        measured.push(Measured { name, value, unit: "share", threshold: None });
+    }
     let evidence = vec![evidence(facts, kind, calls)];
     Some(Found {
         title,
         severity: if share >= 0.8 && median >= 500.0 { Severity::Critical } else { Severity::Warning },
         score: 0.9 * share,
-        measured: vec![SHARE.measured(share), SLOW.measured(median), UNDER_WAY.measured(under_way)],
+        measured,
         places: facts.callers(if kind == "HTTP" { Marks::HTTP } else { Marks::DATABASE }),
         evidence,
     })
@@ -179,6 +190,19 @@ mod tests {
         };
         check(390.0, true);
         check(410.0, false);
+    }
+
+    #[test]
+    fn the_share_of_the_callers_time_is_not_called_a_share_of_all_requests() {
+        let mut scene = scene((100.0, 210.0), (100.0, 200.0));
+        scene.meter(SERVER, 100.0, 190.0, r#"{"http.route":"/stock"}"#);
+        let recording = scene.done();
+        let index = runtime::StackIndex::new(&recording);
+        let found = check(&Facts::new(&recording, &index)).unwrap();
+        let begin = "95.2 % of the time of its callers' requests goes to slow HTTP calls that the service makes to itself (/stock): ";
+        assert!(found.title.starts_with(begin), "{}", found.title);
+        let of_all = found.measured.last().unwrap();
+        assert!((of_all.value - 0.5).abs() < 1e-9, "{of_all:?}");
     }
 
     #[test]

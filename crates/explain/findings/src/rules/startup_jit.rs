@@ -36,7 +36,7 @@ pub(super) const RULE: Rule = Rule {
         "Check the environment: `DOTNET_ReadyToRun`, `DOTNET_TieredCompilation`, `DOTNET_TC_QuickJit` at their defaults; no profiler attached that disables precompiled code",
         "Do less before the first answer: fewer assemblies scanned, lazy singletons",
     ],
-    verify: "Record the start again (`DOTNET_EnableEventPipe=1`): `jit` has fewer rows before the first request.",
+    verify: "Record the start again (`casebook record --profile startup -- COMMAND`): `jit` has fewer rows before the first request.",
     view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
     before: &[],
     absorbs: &[],
@@ -68,10 +68,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let title = format!(
-        "The start compiles {} methods for {} s: {} of its time",
+        "The start compiles {} methods: its threads spend {} s in that, waits for a CPU core included, {} of its {} s",
         said(methods),
         said(compiling),
-        percent(share)
+        percent(share),
+        said(length)
     );
     let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns \
                from jit group by 1 order by 2 desc";

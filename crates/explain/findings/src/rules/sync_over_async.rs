@@ -14,10 +14,10 @@ const BLOCKED: Threshold = Threshold {
              at any time",
 };
 const COMPENSATED: Threshold = Threshold {
-    name: "adjustments since a worker blocked (CooperativeBlocking); the threshold is for each minute",
+    name: "adjustments since a worker blocked (CooperativeBlocking)",
     value: 10.0,
     unit: "",
-    source: "the pool adds a worker for each Task.Wait beyond the processors; measured: 0 in healthy services",
+    source: "the pool adds a worker for each Task.Wait beyond the processors; measured: 0 in healthy services. In a recording of up to a minute, and so many more in each further minute",
 };
 /// From so many blocked workers a processor on, queued work waits for new workers.
 const CRITICAL_A_CORE: f64 = 2.0;
@@ -64,7 +64,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = facts.places(waits).top(facts.recording);
     let (_, workers) = facts.workers().unwrap_or((0.0, 0.0));
-    let mut measured = vec![COMPENSATED.measured(added)];
+    let against = facts.at_least(COMPENSATED.value);
+    let mut measured: Vec<Measured> =
+        (added > 0.0).then(|| COMPENSATED.measured_against(added, against)).into_iter().collect();
     let mut evidence = Vec::new();
     let share = blocked / (blocked + facts.busy()).max(0.1);
     if sampled {
@@ -137,6 +139,29 @@ mod tests {
         check(20, "pool", &TASK, true);
         check(LOOKS, "user", &TASK, false);
         check(LOOKS, "pool", &[WORK, "Shop!Shop.Program+<Main>d__0.MoveNext", WAIT], false);
+    }
+
+    #[test]
+    fn waits_whose_frames_have_no_name_accuse_nobody() {
+        let nameless = ["Shop!Shop.Lost1.A", "Shop!Shop.Lost2.A", "Shop!Shop.Lost3.A"];
+        let stack: Vec<&str> = TASK[..2].iter().chain(&nameless).chain(&TASK[2..]).copied().collect();
+        let mut scene = Scene::new();
+        scene.workers_wait(4, 0..LOOKS, "task", &stack);
+        let mut recording = scene.done();
+        assert!(crate::explain(&recording).findings.iter().any(|of| of.id == RULE.id));
+        let lost = |sym: model::Sym| recording.strings.text(sym).starts_with("Shop.Lost");
+        let lost: Vec<bool> = recording.frames.declaring_type.iter().map(|sym| lost(*sym)).collect();
+        for (method, _) in recording.frames.method.iter_mut().zip(lost).filter(|(_, is_lost)| *is_lost) {
+            *method = model::Sym::NONE;
+        }
+        // A whole recording has some: stubs, and code that is gone. One that ends among the names lacks more.
+        assert!(crate::explain(&recording).findings.iter().any(|of| of.id == RULE.id));
+        (recording.missing.frames, recording.missing.unnamed_frames) = (100, 40);
+        let report = crate::explain(&recording);
+        assert!(report.findings.iter().all(|of| of.id != RULE.id));
+        let of = report.not_checked.iter().find(|of| of.id == RULE.id).unwrap();
+        let needs = "names of methods: 42.9 % of the frames in the samples that show it have no name";
+        assert_eq!(of.needs, needs);
     }
 
     #[test]

@@ -59,6 +59,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             && !known_kinds.contains(&facts.text(row.kind))
     });
     let short: Vec<_> = short.collect();
+    // Damaged events are of threads that never were.
+    if facts.lacks_events {
+        return None;
+    }
     let rate = a_second(count(short.len()), facts.observed_ns);
     let short_look = count(short.len()) < FEW || facts.seconds() < LEAST_SECONDS;
     if rate < RATE.value || short_look || !goes_on(&short, end) {
@@ -152,6 +156,17 @@ mod tests {
         };
         check(20, Severity::Warning);
         check(1000, Severity::Critical);
+    }
+
+    #[test]
+    fn threads_of_damaged_events_are_no_threads_that_come_and_go() {
+        let mut scene = scene(20, 9, "", 20);
+        scene.recording.lost.damage.note(base::damage::PACKING, 0);
+        let recording = scene.done();
+        let report = crate::explain(&recording);
+        assert!(report.findings.iter().all(|of| of.id != RULE.id));
+        let of = report.not_checked.iter().find(|of| of.id == RULE.id).unwrap();
+        assert!(of.needs.starts_with("an undamaged copy: "), "{of:?}");
     }
 
     #[test]

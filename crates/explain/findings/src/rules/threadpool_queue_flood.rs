@@ -96,6 +96,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             unit: "ms",
             threshold: None,
         });
+        let name = "items completed a second, by the event counter, which the delay is reckoned with";
+        measured.push(Measured { name, value: a_second, unit: "1/s", threshold: None });
     }
     let title = format!(
         "The thread pool's queue is long (max {} items, above {} in {} of the readings) though its threads are busy{}",
@@ -125,7 +127,7 @@ fn what_runs(facts: &Facts<'_>, flood: impl Fn(&Group) -> bool) -> Vec<Place> {
     for group in facts.groups().iter().filter(|group| flood(group)) {
         let outermost = facts.index.outermost_user_frame(recording, group.stack);
         let frame = outermost.or_else(|| facts.index.blamed_frame(group.stack));
-        items.add_frame(facts, frame, group.thread, group.first_ns, real_u64(group.samples));
+        items.add_frame(facts, frame, real_u64(group.samples));
     }
     if !items.is_empty() {
         return items.top(recording);

@@ -24,6 +24,9 @@ pub(super) fn headline(page: &mut Page, verdict: &Verdict) {
         (State::Unexplained | State::CannotJudge, _) => Tone::Plain,
     };
     page.block("verdict", of_state, &verdict.text);
+    for note in &verdict.notes {
+        page.warning("but", note);
+    }
 }
 
 /// The findings, the worst first.

@@ -30,6 +30,7 @@ pub fn document(evidence: &Evidence, explanation: &Explanation) -> Value {
             "severity": verdict.severity.map(Severity::name),
             "passed": verdict.passed,
             "could_not_run": verdict.could_not_run,
+            "notes": verdict.notes,
         });
     }
     document

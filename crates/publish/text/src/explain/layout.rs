@@ -17,11 +17,13 @@ const REQUESTS: Words = &[
     ("p90", "p90 {}"),
     ("p99", "p99 {}"),
     ("max", "max {}"),
-    ("p50.middle", "p50 about {}"),
-    ("p99.middle", "p99 about {}"),
+    ("p50.low", "p50 {} to {p50.high}"),
+    ("p99.low", "p99 {} to {p99.high}"),
     ("p99.highest", "highest p99 of a second {}"),
     ("queue.wait", "before that {} on average in the pool's queue"),
-    ("failed", "{} failed"),
+    ("failed", "{} failed ({failed.share})"),
+    ("under_way.first", "{} under way at first"),
+    ("under_way.last", "{} at last"),
     ("unfinished", "{} unfinished"),
 ];
 const CPU: Words = &[
@@ -47,13 +49,16 @@ const CONTENTION: Words = &[
     ("count", "{} waits"),
     ("rate", "{}"),
     ("wait.total", "{} over all threads"),
+    ("wait.gc", "{} of that in pauses of the GC"),
     ("wait.max", "longest {}"),
+    ("unended", "{} waits without an end, in none of these times"),
 ];
 const WAITS: Words = &[
     ("count", "{} waits"),
     ("observed", "recorded over {}"),
     ("wait.total", "{} over all threads"),
     ("wait.max", "longest {}"),
+    ("unended", "{} waits without an end, in none of these times"),
 ];
 const GC: Words = &[
     ("count", "{} collections"),
@@ -74,8 +79,11 @@ const GC_HEAP: Words = &[
 ];
 const ALLOCATION: Words = &[("rate", "{}"), ("bytes", "{}"), ("samples", "from {} sampled allocations")];
 const EXCEPTIONS: Words = &[("count", "{} thrown"), ("within", "all within {}"), ("rate", "{}")];
-const JIT: Words =
-    &[("count", "{} methods"), ("time.total", "{} over all threads"), ("native", "{} of code")];
+const JIT: Words = &[
+    ("count", "{} methods"),
+    ("time.total", "{} from start to end of each, over all threads"),
+    ("native", "{} of code"),
+];
 const SPANS: Words = &[("count", "{} spans")];
 const LOGS: Words = &[("lines", "{} lines"), ("rate", "{}")];
 

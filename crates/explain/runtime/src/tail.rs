@@ -1,0 +1,221 @@
+//! Routes of which a part of the requests takes far longer than the others: a median that is fine hides them.
+//!
+//! A meter publishes quantiles of an interval alone. What its requests took beyond their median, over the p99, is about how
+//! many of them were as slow as the p99. Requests that were recorded each are put into seconds and held to the same.
+//! The first interval of a route is left out, since its code is compiled there.
+
+use crate::load::{Work, open_path, routes};
+use crate::metered::{metered, metered_seconds, tag};
+use base::number::{count, real};
+use base::stats::{Share, Sorted, quantile};
+use model::{NO_INT, REQUESTS_METER, Sym, Trace};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// A slow request takes this long, in milliseconds.
+pub const TAIL_MS: f64 = 500.0;
+/// And so many times the median of its route.
+pub const TAIL_TIMES: f64 = 10.0;
+/// Fewer slow requests may be a hiccup of the machine.
+pub const FEWEST_SLOW: f64 = 10.0;
+/// They are at least this share of the route's requests.
+pub const LEAST_SHARE: f64 = 0.01;
+/// They come in at least so many intervals, and in this share of those that had requests.
+const FEWEST_INTERVALS: usize = 2;
+const SHARE_OF_INTERVALS: f64 = 0.2;
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// Requests of a route that take far longer than its others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tail {
+    /// The route.
+    pub route: String,
+    /// All its requests.
+    pub work: Work,
+    /// What the slow ones take: their median, or the median of their intervals' p99, in milliseconds.
+    pub slow_ms: f64,
+    /// About how many there are.
+    pub slow: f64,
+    /// How many of them are under way on average.
+    pub under_way: f64,
+}
+
+impl Tail {
+    /// The share of the route's requests that are slow.
+    pub fn share(&self) -> f64 {
+        (self.slow / self.work.count.max(1.0)).min(1.0)
+    }
+}
+
+/// The slow requests of an interval.
+#[derive(Debug, Clone, Copy, Default)]
+struct Interval {
+    requests: f64,
+    slow: f64,
+    /// What the slow ones took together, beyond what others take.
+    seconds: f64,
+}
+
+/// Intervals of a route by their time, and what slow requests took.
+#[derive(Debug, Default)]
+struct Course {
+    intervals: BTreeMap<i64, Interval>,
+    slow_ms: Vec<i64>,
+}
+
+impl Course {
+    fn add(&mut self, at: i64, requests: f64, slow: f64, seconds: f64) {
+        let of = self.intervals.entry(at).or_default();
+        of.requests += requests;
+        of.slow += slow;
+        of.seconds += seconds;
+    }
+
+    fn took(&mut self, ms: f64) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "milliseconds of a request, in whole microseconds"
+        )]
+        self.slow_ms.push((ms * 1e3) as i64);
+    }
+
+    /// `None` if the slow requests are too few, or come at one moment alone.
+    fn tail(mut self, route: String, work: Work) -> Option<Tail> {
+        let busy: Vec<Interval> = self.intervals.into_values().filter(|of| of.requests > 0.0).collect();
+        let later = || busy.iter().skip(1);
+        let slow: f64 = later().map(|of| of.slow).sum();
+        let with_slow = later().filter(|of| of.slow > 0.0).count();
+        let lasts =
+            with_slow >= FEWEST_INTERVALS && count(with_slow) >= SHARE_OF_INTERVALS * count(later().count());
+        if !lasts || slow < FEWEST_SLOW || slow < LEAST_SHARE * work.count {
+            return None;
+        }
+        let slow_ms = real(quantile(&Sorted::new(&mut self.slow_ms), Share::MEDIAN)?) / 1e3;
+        let seconds: f64 = later().map(|of| of.seconds).sum();
+        let under_way = seconds * 1e9 / real(work.observed_ns.max(1));
+        Some(Tail { route, work, slow_ms, slow, under_way })
+    }
+}
+
+/// Routes with a part of slow requests, those with most slow time first.
+pub fn tails(recording: &Trace) -> Vec<Tail> {
+    let works: BTreeMap<String, Work> = routes(recording).into_iter().collect();
+    let slow_from = |route: &str| {
+        let p50_ms = works.get(route).and_then(|work| work.p50_ms)?;
+        Some((p50_ms * TAIL_TIMES).max(TAIL_MS))
+    };
+    let courses = if recording.has_each_request() {
+        of_rows(recording, &works, slow_from)
+    } else {
+        of_meter(recording, slow_from)
+    };
+    let tails = courses.into_iter().filter_map(|(route, course)| {
+        let work = *works.get(&route)?;
+        course.tail(route, work)
+    });
+    let mut tails: Vec<Tail> = tails.collect();
+    tails.sort_by(|a, b| b.under_way.total_cmp(&a.under_way).then_with(|| a.route.cmp(&b.route)));
+    tails
+}
+
+fn of_rows(
+    recording: &Trace,
+    works: &BTreeMap<String, Work>,
+    slow_from: impl Fn(&str) -> Option<f64>,
+) -> BTreeMap<String, Course> {
+    let mut courses: BTreeMap<String, Course> = BTreeMap::new();
+    let rows = &recording.requests;
+    let mut names: FxHashMap<Sym, String> = FxHashMap::default();
+    for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
+        let name = if row.route == Sym::NONE { row.path } else { row.route };
+        // Paths that differ in numbers alone are one route, unless it has one path alone.
+        let route = names.entry(name).or_insert_with(|| {
+            let path = recording.strings.text(name);
+            if works.contains_key(path) { path.to_owned() } else { open_path(path) }
+        });
+        let Some(from_ms) = slow_from(route) else { continue };
+        let ms = real(row.dur_ns.max(0)) / 1e6;
+        let is_slow = ms >= from_ms;
+        if !courses.contains_key(route.as_str()) {
+            courses.insert(route.clone(), Course::default());
+        }
+        if let Some(course) = courses.get_mut(route.as_str()) {
+            let slow = if is_slow { 1.0 } else { 0.0 };
+            course.add(row.start_ns.max(0) / SECOND_NS, 1.0, slow, slow * ms / 1e3);
+            if is_slow {
+                course.took(ms);
+            }
+        }
+    }
+    courses
+}
+
+fn of_meter(recording: &Trace, slow_from: impl Fn(&str) -> Option<f64>) -> BTreeMap<String, Course> {
+    let values = |kind: &str| -> FxHashMap<(i64, Sym), f64> {
+        let values = metered_seconds(recording, REQUESTS_METER, kind).into_iter();
+        values.map(|of| ((of.ts_ns, of.tags), of.value)).collect()
+    };
+    let (p50s, p99s, sums) = (values("p50"), values("p99"), values("sum"));
+    let mut courses: BTreeMap<String, Course> = BTreeMap::new();
+    for of in metered(recording, REQUESTS_METER, "count") {
+        let route = crate::load::metered_route(tag(recording, of.tags, "http.route"));
+        let Some(from_ms) = slow_from(route) else { continue };
+        let value = |of_kind: &FxHashMap<(i64, Sym), f64>| of_kind.get(&(of.ts_ns, of.tags)).copied();
+        let (p50, p99) = (value(&p50s).unwrap_or(0.0), value(&p99s).unwrap_or(0.0));
+        let is_slow = of.value > 0.0 && p99 * 1e3 >= from_ms;
+        // Beyond the median, so that the others' own time is not taken for that of slow ones.
+        let beyond = value(&sums).map_or(0.0, |sum| sum - of.value * p50.min(from_ms / 1e3));
+        let slow = if is_slow { (beyond / p99).clamp(0.0, of.value) } else { 0.0 };
+        let course = courses.entry(route.to_owned()).or_default();
+        course.add(of.ts_ns / SECOND_NS, of.value.max(0.0), slow, if is_slow { beyond } else { 0.0 });
+        if is_slow {
+            course.took(p99 * 1e3);
+        }
+    }
+    courses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observed::tests::recording;
+    use model::CounterRow;
+
+    /// Ten seconds of a route with 100 requests each of 1 ms, of which so many take 3 s.
+    fn served(slow: impl Fn(i64) -> f64) -> Trace {
+        let mut recording = recording(10_000_000_000);
+        recording.exhibit.duration_ns = 10_000_000_000;
+        for second in 1..=10 {
+            let slow = slow(second);
+            let p99 = if slow >= 1.0 { 3.0 } else { 0.002 };
+            let sum = slow * 3.0 + (100.0 - slow) * 0.001;
+            for (kind, value) in [("count", 100.0), ("sum", sum), ("p50", 0.001), ("p99", p99)] {
+                let mut text = |text: &str| recording.strings.intern(text);
+                let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text(REQUESTS_METER));
+                let (unit, kind, tags) = (text("s"), text(kind), text(r#"{"http.route":"/cart"}"#));
+                let ts_ns = second * 1_000_000_000;
+                recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+            }
+        }
+        recording
+    }
+
+    #[test]
+    fn one_request_in_twelve_that_takes_three_seconds_is_not_hidden_by_the_median() {
+        let tails = tails(&served(|_| 8.0));
+        assert_eq!(tails.len(), 1);
+        let of = &tails[0];
+        assert_eq!((of.route.as_str(), of.slow.round(), of.slow_ms), ("/cart", 72.0, 3_000.0));
+        assert!((of.under_way - 21.6).abs() < 0.2, "{}", of.under_way);
+    }
+
+    #[test]
+    fn a_cold_start_or_one_hiccup_is_no_tail() {
+        let check = |slow: &dyn Fn(i64) -> f64| assert_eq!(tails(&served(slow)), []);
+        // The first second, in which code is compiled.
+        check(&|second| if second == 1 { 50.0 } else { 0.0 });
+        check(&|second| if second == 6 { 50.0 } else { 0.0 });
+        // Fewer than one in a hundred.
+        check(&|second| if second % 2 == 0 { 1.0 } else { 0.0 });
+    }
+}
