@@ -39,6 +39,7 @@ function thousands(digits) {
  */
 export function short(value) {
   const size = Math.abs(value);
+  if (value > 0 && size < 0.005) return "<0.01";
   if (size >= 100 || value % 1 === 0) return thousands(fixed(value, 0));
   return fixed(value, size >= 10 ? 1 : 2);
 }
