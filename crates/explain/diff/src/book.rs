@@ -15,7 +15,7 @@
 
 use crate::many::{Tier, beyond_chance};
 use crate::noise::{Between, Estimate, Outcome, Tally, Told, hold};
-use crate::reason::{Pieces, reason};
+use crate::reason::{Pieces, is_unsteady, reason};
 use report::{Basis, Better, Change, ChangeVerdict, NotCompared, Subject};
 use std::borrow::Cow;
 
@@ -104,6 +104,12 @@ impl Draft {
     fn judged(&self) -> Option<(Tier, f64)> {
         let is_nothing = self.change.before == Some(0.0) && self.change.after == Some(0.0);
         Some((self.tier, self.told()?.p)).filter(|_| !is_nothing)
+    }
+
+    /// Whether it is of what users feel: of all requests, or of a route.
+    fn is_felt(&self) -> bool {
+        matches!(self.change.subject, Subject::Throughput | Subject::Latency)
+            && matches!(self.tier, Tier::Felt | Tier::Routes)
     }
 
     fn told(&self) -> Option<Told> {
@@ -292,6 +298,10 @@ impl Book {
                 draft.change.verdict = ChangeVerdict::BeyondNoise;
             } else {
                 draft.change.reason = reason(&draft.change, &draft.outcome, draft.pieces, judged.len());
+                // Ten times as many are no noise that was measured: what they vary by is not known.
+                if draft.is_felt() && is_unsteady(&draft.change, &draft.outcome) {
+                    draft.change.verdict = ChangeVerdict::TooLittleData;
+                }
             }
             draft.change
         };

@@ -4,13 +4,15 @@ use crate::scope::Scope;
 use base::number::{count, real, real_u64};
 use model::Sym;
 use report::{Basis, unit};
-use runtime::losses;
+use runtime::{Hides, losses};
 
 /// Shorter recordings tell little of a service.
 const SHORT_NS: i64 = 5_000_000_000;
 /// Amounts that differ by more than this are no longer alike.
 const ALIKE: f64 = 1.5;
 
+/// With more of the events dropped, those that matter may be among them: as the verdict of one recording has it.
+const MOST_DROPPED: f64 = 0.1;
 /// Shares of the time without load that differ by more are told.
 const IDLE_ALIKE: f64 = 0.05;
 
@@ -27,7 +29,8 @@ pub(crate) struct Given<'a> {
 
 /// The caveats that hold before anything is compared: what makes the two least alike first.
 pub(crate) fn of(given: &Given<'_>) -> Vec<String> {
-    let mut caveats: Vec<String> = foremost(given.before, given.after).into_iter().collect();
+    let first = foremost(given.before, given.after).into_iter().chain(damage(given.before, given.after));
+    let mut caveats: Vec<String> = first.collect();
     if given.asked != given.basis {
         caveats.push("not both recordings have requests: compared by duration".to_owned());
     }
@@ -64,6 +67,41 @@ pub(crate) fn foremost(before: &Scope<'_>, after: &Scope<'_>) -> Option<String> 
         || one.command_line.as_deref().and_then(program).zip(other.command_line.as_deref().and_then(program));
     let (one, other) = names.or_else(programs).filter(|(one, other)| one != other)?;
     Some(format!("not the same service: {one} before, {other} after"))
+}
+
+/// A recording that ends early and is shorter says little of what it was to show.
+const ENOUGH_NS: i64 = 10_000_000_000;
+
+/// What is gone of the recordings, if that may hide a difference: it stands before the sentence, and silence about the
+/// rest is then no sameness.
+pub(crate) fn damage(before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
+    let sides = [(before, "before"), (after, "after")];
+    let lost: Vec<String> =
+        sides.into_iter().filter_map(|(scope, which)| Some(format!("{which}, {}", gone(scope)?))).collect();
+    (!lost.is_empty()).then(|| format!("only what is left is compared: {}", lost.join("; ")))
+}
+
+/// What is gone of a recording, where its verdict would be for that alone that nothing can be judged: damaged, cut
+/// off after a few seconds, or much of it dropped.
+fn gone(scope: &Scope<'_>) -> Option<String> {
+    let recording = scope.recording();
+    let end = runtime::early_end(recording);
+    let is_short = scope.events.grid.observed_ns() < ENOUGH_NS;
+    // Names that a recorder did not ask for are no damage: what they tell is not compared, and that is said.
+    let is_damage = |gap: &runtime::Gap| match gap.hides {
+        Hides::Events | Hides::Samples | Hides::Host => true,
+        Hides::Names => end.is_some(),
+        Hides::Details => false,
+    };
+    let gap = runtime::gaps(recording).into_iter().find(is_damage).map(|gap| gap.what);
+    let cut = || end.filter(|of| is_short && !of.in_names).map(runtime::end_words);
+    let missing = real_u64(recording.missing.events);
+    let dropped = missing / (count(recording.events.len()) + missing).max(1.0);
+    let drops = || {
+        (dropped > MOST_DROPPED)
+            .then(|| format!("{} of the events are missing", unit::show(dropped, "share")))
+    };
+    gap.or_else(cut).or_else(drops)
 }
 
 /// The name of the program that a command line starts: of the assembly, if `dotnet` runs one.

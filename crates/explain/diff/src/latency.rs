@@ -6,10 +6,11 @@
 
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::many::Tier;
+use crate::mix;
 use crate::noise::{Between, Tally, quantile};
 use crate::rounds::Rounds;
 use crate::scope::{Scope, Source};
-use base::number::real;
+use base::number::{count, real};
 use model::{NO_INT, REQUESTS_METER, Sym};
 use report::{Better, Subject};
 use runtime::{Work, is_failed, metered, metered_seconds, tag};
@@ -55,8 +56,8 @@ const FAILED: Measure = Measure {
     ..LATENCY
 };
 
-/// Adds all of it.
-pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
+/// Adds all of it, and says how the mix of requests changed, if it did.
+pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
     let is_metered = |scope: &Scope<'_>| Source::of(scope.recording()).is_some_and(Source::is_published);
     let table = if is_metered(before) || is_metered(after) { "counters" } else { REQUESTS.table };
     // How many there were, whatever the basis.
@@ -71,8 +72,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let has_meter = |scope: &Scope<'_>| !metered(scope.recording(), REQUESTS_METER, "count").is_empty();
     let rows = (has_rows(before), has_rows(after));
     if rows == (true, true) {
-        from_rows(book, before, after);
-        return;
+        return from_rows(book, before, after);
     }
     if rows.0 != rows.1 {
         let which = if rows.0 { "before" } else { "after" };
@@ -82,7 +82,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
         );
     }
     match (has_meter(before), has_meter(after)) {
-        (true, true) => from_meter(book, before, after),
+        (true, true) => return from_meter(book, before, after),
         (false, false) => {
             book.not_compared("latency of requests", "neither recording has requests or their meter");
         }
@@ -91,6 +91,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
             book.not_compared("latency of requests", format!("the recording {which} has no meter of them"));
         }
     }
+    None
 }
 
 /// What a row of a route has of the row of all requests: routes are many, and vary more.
@@ -146,7 +147,7 @@ fn routes(scope: &Scope<'_>) -> (BTreeMap<String, Route>, Route) {
     (routes, all)
 }
 
-fn from_rows(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
+fn from_rows(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
     let ((mut of_before, mut all_before), (mut of_after, mut all_after)) = (routes(before), routes(after));
     compare_route(book, "", (before, &mut all_before), (after, &mut all_after));
     let mut names = Vec::new();
@@ -161,8 +162,13 @@ fn from_rows(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let other = of_after.keys().filter(|name| !of_before.contains_key(*name)).count();
     let all = of_before.len() + other;
     if names.len() < 2 && all < 2 {
-        return;
+        return None;
     }
+    let counts = |routes: &BTreeMap<String, Route>| {
+        let counts = routes.iter().map(|(name, of)| (name.clone(), count(of.starts.len())));
+        counts.collect::<Vec<_>>()
+    };
+    let mix = mix_of(&counts(&of_before), &counts(&of_after));
     for name in &names {
         let (mut none_before, mut none_after) = (Route::default(), Route::default());
         let before = (before, of_before.get_mut(name).unwrap_or(&mut none_before));
@@ -170,6 +176,15 @@ fn from_rows(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
         compare_route(book, name, before, after);
     }
     book.left_out(all.saturating_sub(names.len()), "routes with the fewest requests");
+    mix
+}
+
+/// How the mix of requests changed, by how many each route had.
+fn mix_of(before: &[(String, f64)], after: &[(String, f64)]) -> Option<String> {
+    fn counts(of: &[(String, f64)]) -> mix::Counts<'_> {
+        of.iter().map(|(name, many)| (name.as_str(), *many)).collect()
+    }
+    mix::changed(&counts(before), &counts(after))
 }
 
 fn compare_route(
@@ -306,7 +321,7 @@ fn metered_routes<'a>(scope: &Scope<'a>) -> (BTreeMap<&'a str, MeteredRoute>, Me
     (routes, MeteredRoute::new(scope, &seconds))
 }
 
-fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
+fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
     let ((of_before, empty_before), (of_after, empty_after)) =
         (metered_routes(before), metered_routes(after));
     let mut names: Vec<&str> = of_before.keys().chain(of_after.keys()).copied().collect();
@@ -339,4 +354,10 @@ fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
             book.tallies(&measure, Of::named(name), Some(&before.requests), Some(&after.requests));
         }
     }
+    let requests = |routes: &BTreeMap<&str, MeteredRoute>| {
+        let named = routes.iter().filter(|(name, _)| !name.is_empty());
+        let counts = named.map(|(name, of)| ((*name).to_owned(), of.requests.amount.iter().sum::<f64>()));
+        counts.collect::<Vec<_>>()
+    };
+    mix_of(&requests(&of_before), &requests(&of_after))
 }

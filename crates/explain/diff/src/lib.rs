@@ -24,12 +24,14 @@ mod latency;
 mod lists;
 mod many;
 mod methods;
+mod mix;
 mod names;
 mod noise;
 mod presence;
 mod reason;
 mod rounds;
 mod scope;
+mod sections;
 mod side;
 mod summary;
 mod twins;
@@ -61,23 +63,27 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
     let rate = |scope: &Scope<'_>| scope.requests_a_second().unwrap_or(0.0);
     let mut book = Book::new(basis, rate(before).max(rate(after)));
     let mut caveats = caveats::of(&caveats::Given { before, after, asked: options.basis, basis, looks });
-    latency::add(&mut book, before, after);
+    let mix = latency::add(&mut book, before, after);
     let both = figures::add(&mut book, &mut caveats, before, after);
     lists::add(&mut book, before, after, both);
     calls::add(&mut book, before, after);
     counters::add(&mut book, before, after);
     samples(&mut book, before, after, looks);
-    for (id, which) in verdicts::not_checked(before, after) {
-        book.not_compared(format!("the rule {id}"), format!("the recording {which} lacks the data for it"));
+    let not_judged = verdicts::not_judged(before, after);
+    for of in &not_judged {
+        book.not_compared(format!("the rule {}", of.id), of.why());
     }
     let (mut rows, comparisons) = book.close();
     let findings = verdicts::add(&mut rows, before, after);
     book::sort(&mut rows);
-    let sentence = summary::sentence(&rows, &findings, comparisons);
-    let summary = match caveats::foremost(before, after) {
-        Some(foremost) => format!("{}. {sentence}", summary::begun(&foremost)),
-        None => sentence,
-    };
+    let damage = caveats::damage(before, after);
+    let is_whole = damage.is_none();
+    let told = summary::Told { rows: &rows, findings: &findings, not_judged: &not_judged, mix, is_whole };
+    let sentence = summary::sentence(&told, comparisons);
+    let foremost = caveats::foremost(before, after).into_iter().chain(damage);
+    let mut sentences: Vec<String> = foremost.map(|of| summary::begun(&of) + ".").collect();
+    sentences.push(sentence);
+    let summary = sentences.join(" ");
     // As explain counts them; of a range what its pieces say.
     let counted = |scope: &Scope<'_>| {
         let ended = scope.recording().ended_requests().filter(|_| scope.side.range.is_none());
@@ -91,6 +97,7 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
         requests: counted(before).zip(counted(after)),
         pieces: (before.events.grid.pieces(), after.events.grid.pieces()),
         comparisons,
+        is_whole,
         first: summary::first(&rows),
         rows,
         findings,

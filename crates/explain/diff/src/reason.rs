@@ -13,6 +13,21 @@ const LOOKS_CERTAIN: f64 = 0.01;
 /// A difference that is likelier between two runs than this is what runs differ by.
 const USUAL: f64 = 0.05;
 
+const VARIES: &str =
+    "the values within a recording vary too much, or follow a trend; longer recordings show more";
+/// Values of which one is so many times the other differ: only by how much is not known.
+const UNLIKE: f64 = 10.0;
+
+/// Whether two values are far apart, and one of them comes so unevenly that nothing says what it usually is.
+pub(crate) fn is_unsteady(row: &Change, outcome: &Outcome) -> bool {
+    let Outcome::Told(told) = outcome else { return false };
+    let values = row.before.zip(row.after).map(|(before, after)| (before.abs(), after.abs()));
+    let is_far = values.is_some_and(|(before, after)| {
+        before.min(after) * UNLIKE <= before.max(after) && before.max(after) > 0.0
+    });
+    is_far && row.verdict != ChangeVerdict::BeyondNoise && told.p_within > LOOKS_CERTAIN
+}
+
 /// On which side of the value before the pieces after are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pieces {
@@ -52,10 +67,7 @@ pub(crate) fn reason(
     }
     if told.p_within > LOOKS_CERTAIN {
         let is_large = row.name.is_empty() && row.difference()?.abs() >= LARGE * most;
-        return is_large.then(|| {
-            "the values within a recording vary too much, or follow a trend; longer recordings show more"
-                .to_owned()
-        });
+        return (is_large || is_unsteady(row, outcome)).then(|| VARIES.to_owned());
     }
     let seen = pieces.and_then(Pieces::said).unwrap_or_else(|| "the difference looks certain".to_owned());
     if told.p > USUAL {

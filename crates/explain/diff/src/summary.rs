@@ -1,5 +1,6 @@
 //! What a comparison says first: one sentence, and the rows to read before all others.
 
+use crate::verdicts::NotJudged;
 use report::unit::show;
 use report::{Change, ChangeVerdict, FindingChange, FindingState, Group, Severity, Subject};
 
@@ -40,23 +41,39 @@ pub(crate) fn first(rows: &[Change]) -> Vec<usize> {
     chosen
 }
 
+/// What the sentence is of.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) rows: &'a [Change],
+    pub(crate) findings: &'a [FindingChange],
+    pub(crate) not_judged: &'a [NotJudged],
+    /// How the mix of requests changed, if it did.
+    pub(crate) mix: Option<String>,
+    /// Whether silence says that nothing changed.
+    pub(crate) is_whole: bool,
+}
+
 /// The sentence.
-pub(crate) fn sentence(rows: &[Change], findings: &[FindingChange], comparisons: usize) -> String {
+pub(crate) fn sentence(told: &Told<'_>, comparisons: usize) -> String {
+    let Told { rows, findings, not_judged, mix, is_whole } = told;
     let beyond: Vec<&Change> = rows
         .iter()
         .filter(|row| row.verdict == ChangeVerdict::BeyondNoise && row.subject != Subject::Finding)
         .collect();
     let mut clauses: Vec<String> = Vec::new();
-    let throughput = beyond.iter().find(|row| row.subject == Subject::Throughput && row.name.is_empty());
-    clauses.extend(throughput.and_then(|row| clause(row)));
-    // What a meter publishes of all routes together is a mean of medians: a route's own says more.
-    let latency = || beyond.iter().filter(|row| row.subject == Subject::Latency);
-    let is_mixed = |row: &&&Change| row.name.is_empty() && row.measure.ends_with("by the meter");
-    let felt = latency().find(|row| !is_mixed(row)).or_else(|| latency().next());
-    clauses.extend(felt.and_then(|row| clause(row)));
-    let others = beyond
-        .iter()
-        .filter(|row| !matches!(row.subject, Subject::Throughput | Subject::Latency) || clauses.is_empty());
+    clauses.extend(mix.as_ref().map(|mix| format!("the mix of requests changed: {mix}")));
+    let is_all = |row: &&&Change| row.subject == Subject::Throughput && row.name.is_empty();
+    let throughput = beyond.iter().find(is_all).and_then(|row| clause(row));
+    clauses.extend(throughput.or_else(|| unsteady(rows)));
+    let felt = felt(&beyond, mix.is_some());
+    let of_all = felt.is_some_and(|row| mix.is_some() && row.name.is_empty());
+    let felt = felt.and_then(clause);
+    clauses.extend(felt.map(|text| if of_all { format!("over all of them, {text}") } else { text }));
+    // Under another mix of requests the rest is what these requests need.
+    let others = beyond.iter().filter(|row| {
+        mix.is_none()
+            && (!matches!(row.subject, Subject::Throughput | Subject::Latency) || clauses.is_empty())
+    });
     let more: Vec<String> = others.filter_map(|row| clause(row)).collect();
     let room = IN_SENTENCE.saturating_sub(clauses.len());
     clauses.extend(more.into_iter().take(room));
@@ -65,14 +82,49 @@ pub(crate) fn sentence(rows: &[Change], findings: &[FindingChange], comparisons:
         clauses.extend(came_and_went(findings, |worst| worst == Severity::Note));
     }
     if clauses.is_empty() {
-        let text = if comparisons == 0 {
-            "Nothing can be compared: the two recordings have too little evidence in common."
-        } else {
-            "No difference beyond noise."
+        let text = match (comparisons, is_whole) {
+            (0, _) => "Nothing can be compared: the two recordings have too little evidence in common.",
+            (_, true) => "No difference beyond noise.",
+            (_, false) => "What is left shows no difference, which says nothing of the rest.",
         };
         return text.to_owned();
     }
+    clauses.extend(stayed(findings));
+    clauses.extend(not_judged.iter().filter_map(|of| {
+        let other = of.instead?;
+        Some(format!("{} is not judged {}, where {other} is reported", of.id, of.which))
+    }));
     begun(&clauses.join("; ")) + "."
+}
+
+/// The row of latency to tell. What a meter publishes of all routes together is a mean of medians: a route's own says more.
+/// Where the mix of requests changed, that all of them together became faster is no progress.
+fn felt<'a>(beyond: &[&'a Change], is_mixed: bool) -> Option<&'a Change> {
+    let latency = || beyond.iter().copied().filter(|row| row.subject == Subject::Latency);
+    let is_told =
+        |row: &&Change| !is_mixed || !row.name.is_empty() || row.difference().is_some_and(|of| of > 0.0);
+    let is_of_all = |row: &&Change| row.name.is_empty() && row.measure.ends_with("by the meter");
+    let told = || latency().filter(is_told);
+    told().find(|row| !is_of_all(row)).or_else(|| told().next())
+}
+
+/// How many requests there were, where they are far more or fewer and came too unevenly to be held against noise.
+fn unsteady(rows: &[Change]) -> Option<String> {
+    let is_it = |row: &&Change| {
+        let is_all = row.subject == Subject::Throughput && row.name.is_empty() && row.unit == "1/s";
+        is_all && row.verdict == ChangeVerdict::TooLittleData && row.p.is_some()
+    };
+    let row = rows.iter().find(is_it)?;
+    let (from, to) = pair(row.before?, row.after?, "");
+    Some(format!("requests went from {from} to {to}/s, unevenly"))
+}
+
+/// Critical findings of both.
+fn stayed(findings: &[FindingChange]) -> Option<String> {
+    let is_critical =
+        |of: &&FindingChange| of.state == FindingState::Stayed && of.severity.1 == Some(Severity::Critical);
+    let ids: Vec<&str> = findings.iter().filter(is_critical).map(|of| of.id).collect();
+    (!ids.is_empty()).then(|| format!("still there: {}", ids.join(", ")))
 }
 
 /// Which findings of these severities are new, and which are gone, without those that noise may have brought.

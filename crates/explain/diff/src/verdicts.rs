@@ -15,6 +15,9 @@ use std::collections::BTreeSet;
 /// From so many times its threshold on a value is not below it in another run of the same service.
 const CLEAR: f64 = 3.0;
 
+/// From so many times its threshold on a value is not near it.
+const APART: f64 = 1.5;
+
 /// Compares the findings, and adds a row for each that came, went or changed its severity.
 pub(crate) fn add(rows: &mut Vec<Change>, before: &Scope<'_>, after: &Scope<'_>) -> Vec<FindingChange> {
     let reports = (before.side.report, after.side.report);
@@ -45,22 +48,62 @@ pub(crate) fn add(rows: &mut Vec<Change>, before: &Scope<'_>, after: &Scope<'_>)
     findings
 }
 
-/// The rules that one recording has a finding of and the other could not check: the rule, and which recording.
-pub(crate) fn not_checked(before: &Scope<'_>, after: &Scope<'_>) -> Vec<(&'static str, &'static str)> {
+/// A finding of one recording that the other says nothing of: neither new nor gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotJudged {
+    pub(crate) id: &'static str,
+    /// The recording that says nothing of it.
+    pub(crate) which: &'static str,
+    /// The finding that is reported there, beside which the rule is silent. `None` for lack of data.
+    pub(crate) instead: Option<&'static str>,
+}
+
+impl NotJudged {
+    /// Why it is not compared.
+    pub(crate) fn why(&self) -> String {
+        let Self { id, which, instead } = self;
+        match instead {
+            None => format!("the recording {which} lacks the data for it"),
+            Some(other) => format!("the recording {which} has {other}, beside which {id} is not judged"),
+        }
+    }
+}
+
+/// The findings that one recording has and the other could not judge.
+pub(crate) fn not_judged(before: &Scope<'_>, after: &Scope<'_>) -> Vec<NotJudged> {
     let reports = (before.side.report, after.side.report);
     let ids: BTreeSet<&'static str> =
         reports.0.findings.iter().chain(&reports.1.findings).map(|finding| finding.id).collect();
-    ids.into_iter().filter_map(|id| Some((id, lacking(reports, id)?))).collect()
+    ids.into_iter().filter_map(|id| lacking(reports, id)).collect()
 }
 
-/// Which recording lacks the data for a rule.
-fn lacking(reports: (&Report, &Report), id: &str) -> Option<&'static str> {
+/// Which recording cannot judge a rule, and why.
+fn lacking(reports: (&Report, &Report), id: &'static str) -> Option<NotJudged> {
     let lacks = |report: &Report| report.not_checked.iter().any(|rule| rule.id == id);
+    let told = |which, instead| Some(NotJudged { id, which, instead });
     match (lacks(reports.0), lacks(reports.1)) {
-        (true, _) => Some("before"),
-        (_, true) => Some("after"),
+        (true, _) => return told("before", None),
+        (_, true) => return told("after", None),
+        _ => {}
+    }
+    match (worst(reports.0, id).is_some(), worst(reports.1, id).is_some()) {
+        (false, true) => told("before", Some(silenced(id, reports.0, reports.1)?)),
+        (true, false) => told("after", Some(silenced(id, reports.1, reports.0)?)),
         _ => None,
     }
+}
+
+/// The finding of a recording beside which a rule says nothing: one that its entry in the catalogue names as such, or that sees
+/// the same harm more exactly. Where the other recording has both, the one does not silence the other.
+fn silenced(id: &str, report: &Report, other: &Report) -> Option<&'static str> {
+    let rule = findings::RULES.iter().find(|rule| rule.id == id)?;
+    let is_notable = |report: &Report, id: &str| {
+        report.findings.iter().any(|finding| finding.id == id && finding.severity > Severity::Note)
+    };
+    let names = |of: &findings::Rule| rule.silent.split('`').skip(1).step_by(2).any(|name| name == of.id);
+    let silencing = findings::RULES.iter().filter(|of| of.absorbs.contains(&id) || names(of));
+    let mut found = silencing.filter(|of| is_notable(report, of.id) && !is_notable(other, of.id));
+    found.next().map(|of| of.id)
 }
 
 /// The worst finding of a rule.
@@ -87,6 +130,18 @@ fn is_clear_share(of: &Measured) -> bool {
     threshold.is_some_and(|threshold| of.value <= 1.0 && (1.0 - of.value) * CLEAR <= 1.0 - threshold)
 }
 
+/// Whether a value is so far above its threshold that no two runs of one service differ by as much.
+fn is_clear(of: &Measured) -> bool {
+    passed_by(of).is_some_and(|times| times >= CLEAR) || is_clear_share(of)
+}
+
+/// Whether one of the values is clearly above its threshold, and none of the others near its own.
+fn is_clear_together(finding: &Finding) -> bool {
+    let passed = || finding.measured.iter().filter(|of| passed_by(of).is_some());
+    let is_apart = |of: &Measured| passed_by(of).is_some_and(|times| times >= APART);
+    passed().any(is_clear) && passed().all(is_apart)
+}
+
 /// Why a finding, or its change of severity, is no change of what it measures. `None` if it is one.
 fn edge(rows: &[Change], before: Option<&Finding>, after: Option<&Finding>) -> Option<String> {
     let rank = |finding: Option<&Finding>| finding.map(|finding| finding.severity);
@@ -107,7 +162,7 @@ fn edge(rows: &[Change], before: Option<&Finding>, after: Option<&Finding>) -> O
     let Some(nearest) = nearest(only) else {
         return Some("what it rests on did not change beyond noise".to_owned());
     };
-    if passed_by(&nearest).is_some_and(|times| times >= CLEAR) || is_clear_share(&nearest) {
+    if is_clear(&nearest) || is_clear_together(only) {
         return None;
     }
     let threshold = nearest.threshold.map_or(0.0, |of| of);

@@ -27,7 +27,10 @@ impl Handlers {
         let mut lambdas: FxHashMap<String, Vec<(Sym, f64)>> = FxHashMap::default();
         for ((stack, thread), ts_ns) in sampled.chain(allocated) {
             let names = of_stack.entry(*stack).or_insert_with(|| lambdas_of(facts, *stack));
-            let Some(path) = facts.paths.at(*thread, *ts_ns).filter(|_| !names.is_empty()) else { continue };
+            if names.is_empty() {
+                continue;
+            }
+            let Some(path) = facts.paths.at(*thread, *ts_ns) else { continue };
             for name in names {
                 let paths = lambdas.entry(name.clone()).or_default();
                 if let Some((_, seen)) = paths.iter_mut().find(|(known, _)| *known == path) {

@@ -25,6 +25,7 @@ mod strange;
 mod testing;
 mod unexplained;
 mod verdict;
+mod warmup;
 
 pub use catalogue::markdown;
 pub use rule::{Need, Rule, Threshold};

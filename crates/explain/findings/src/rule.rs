@@ -91,6 +91,37 @@ impl Need {
     }
 }
 
+/// What the shares of a rule's places are of: bytes, waits and samples read alike otherwise.
+fn places_of(rule: &str, places: &[Place]) -> &'static str {
+    // No stack showed it: the route that took most of the time stands for it.
+    if places.first().is_some_and(|place| place.frame == "?") {
+        return "the requests' time";
+    }
+    match rule {
+        "gc-gen2-churn" | "gc-pauses" | "heap-growth" | "high-allocation-rate" | "loh-churn" | "pinning" => {
+            "the allocated bytes"
+        }
+        "sync-over-async" | "blocking-call-on-pool" | "async-lock" => {
+            "the samples of pool threads that wait so"
+        }
+        "deadlock" => "the threads that wait for each other",
+        "lock-contention" => "the time that threads wait for locks",
+        "busy-thread" => "the samples of that thread",
+        "cpu-limited" => "the busy samples",
+        "db-n-plus-one"
+        | "db-pool-exhausted"
+        | "slow-dependency"
+        | "chatty-calls"
+        | "http-client-per-request" => "the busy samples in such calls",
+        "descriptor-growth" | "exceptions" => "the exceptions",
+        "gc-induced" => "the calls for a collection",
+        "thread-per-request" => "such threads",
+        "memory-limit" => "what is allocated, or fails to be",
+        "finalizer-backlog" => "the finalizer's samples, and behind these of the allocated bytes",
+        _ => "the samples that show it",
+    }
+}
+
 /// A rule.
 #[derive(Debug)]
 pub struct Rule {
@@ -164,6 +195,7 @@ impl Rule {
             follows: None,
             score,
             measured: found.measured,
+            places_of: places_of(self.id, &found.places),
             places: found.places,
             evidence: found.evidence,
             view: self.view,

@@ -14,7 +14,7 @@
 
 use crate::LEAST_SECONDS;
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::{slowness, unexplained};
+use crate::{slowness, unexplained, warmup};
 use base::number::real;
 use model::{Limit, LimitKind, Trace};
 use report::unit::duration;
@@ -42,7 +42,9 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
             1 => String::from(" One more finding follows."),
             more => format!(" {more} more findings follow."),
         };
-        return said(State::Problem, format!("{}.{others}", first.title), Some(first.severity));
+        let of = said(State::Problem, format!("{}.{others}", first.title), Some(first.severity));
+        let notes = of.notes.iter().cloned().chain(many_not_run(passed, report));
+        return Verdict { notes: notes.collect(), ..of };
     }
     let checks = checks(passed, could_not_run);
     if let Some(gap) = gaps.iter().find(|gap| gap.hides != Hides::Details) {
@@ -82,7 +84,8 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
         let text = format!("Cannot judge: {checks}. {}", what_to_record(facts));
         return said(State::CannotJudge, text, None);
     }
-    let limits: Vec<String> = limits(facts, gaps).iter().map(|limit| format!("; {limit}")).collect();
+    let limits: Vec<String> = limits(facts, gaps).into_iter().chain(warmup::text(facts)).collect();
+    let limits: Vec<String> = limits.iter().map(|limit| format!("; {limit}")).collect();
     let limits = limits.concat();
     said(State::Healthy, format!("No problem found: {checks}{limits}."), None)
 }
@@ -153,6 +156,17 @@ fn checks(passed: usize, could_not_run: usize) -> String {
         0 => format!("all {all} checks passed"),
         not => format!("{passed} of {all} checks passed, {not} could not run"),
     }
+}
+
+/// Beside a problem: from this share of the checks on that could not run, others may be behind it unseen.
+const MANY_NOT_RUN: f64 = 1.0 / 3.0;
+
+/// How many checks could not run, where they are many.
+fn many_not_run(passed: usize, report: &Report) -> Option<String> {
+    let (not, found) = (report.not_checked.len(), report.checked.len().saturating_sub(passed));
+    let all = passed + found + not;
+    let is_many = real_u64(count(not)) >= MANY_NOT_RUN * real_u64(count(all)).max(1.0);
+    is_many.then(|| format!("{not} of {all} checks could not run"))
 }
 
 /// What to record so that more can be judged.
@@ -229,6 +243,23 @@ mod tests {
         let text = "Cannot judge: the recording ends early, at 4 s. Until there, all 1 checks passed. Record ten \
                     seconds or more, to the end.";
         assert_eq!(cut(4, false), (State::CannotJudge, text.to_owned()));
+    }
+
+    #[test]
+    fn a_problem_says_how_many_checks_could_not_run_where_they_are_many() {
+        let notes = |not: usize| {
+            let mut scene = crate::testing::Scene::new().without_samples();
+            (0..20).for_each(|at| scene.adjusts(at, "CooperativeBlocking", 3 + at));
+            let recording = scene.done();
+            let mut report = crate::explain(&recording);
+            assert!(report.findings.iter().any(|of| of.severity > Severity::Note));
+            report.checked = vec!["sync-over-async", "jit-churn", "gc-pauses", "loh-churn"];
+            report.not_checked = vec![NotChecked { id: "x", needs: String::new() }; not];
+            let index = StackIndex::new(&recording);
+            verdict(&report, &Facts::new(&recording, &index), &[]).notes
+        };
+        assert_eq!(notes(1), [""; 0]);
+        assert_eq!(notes(2), ["2 of 6 checks could not run"]);
     }
 
     #[test]

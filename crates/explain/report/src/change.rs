@@ -366,6 +366,8 @@ pub struct Diff {
     pub pieces: (usize, usize),
     /// How many rows were held against chance.
     pub comparisons: usize,
+    /// Whether nothing is gone of either exhibit that says more than what is left: silence is no sameness if there is.
+    pub is_whole: bool,
     /// The changes: those beyond noise first, each verdict by how much it matters.
     pub rows: Vec<Change>,
     /// The rows to read first, as places in `rows`: at most ten, those of a group next to each other.
@@ -390,6 +392,7 @@ impl Diff {
     pub fn verdict(&self) -> ChangeVerdict {
         match (self.count(ChangeVerdict::BeyondNoise), self.comparisons) {
             (1.., _) => ChangeVerdict::BeyondNoise,
+            (0, _) if !self.is_whole => ChangeVerdict::TooLittleData,
             (0, 0) => ChangeVerdict::TooLittleData,
             (0, _) => ChangeVerdict::WithinNoise,
         }

@@ -102,6 +102,8 @@ pub struct Finding {
     pub measured: Vec<Measured>,
     /// Where, the largest share first.
     pub places: Vec<Place>,
+    /// What the shares of the places are of, as words behind `of`.
+    pub places_of: &'static str,
     /// The rows that show it.
     pub evidence: Vec<EvidenceRows>,
     /// The view that shows it.

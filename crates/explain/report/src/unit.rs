@@ -1,5 +1,8 @@
 //! Values as text: a number in the unit that reads best.
 
+/// From here on a share is said as a factor.
+const A_FACTOR: f64 = 10.0;
+
 /// A value in one of the units of figures: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, `cores`, or empty for a count. Any other unit is
 /// printed behind the number.
 pub fn show(value: f64, unit: &str) -> String {
@@ -10,6 +13,8 @@ pub fn show(value: f64, unit: &str) -> String {
         "B" => bytes(value),
         "B/s" => format!("{}/s", bytes(value)),
         "1/s" => format!("{}/s", short(value)),
+        // "49,481 %" is read as a mistake.
+        "share" if value >= A_FACTOR => format!("{} times", short(value)),
         "share" => format!("{} %", short(value * 100.0)),
         "cores" => cores(value),
         "" => short(value),

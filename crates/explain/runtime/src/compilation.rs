@@ -82,6 +82,21 @@ pub fn compilation(recording: &Trace) -> Compilation {
     sum
 }
 
+/// Milliseconds of compiling that threads waited for, of methods that were ready before a time and from it on.
+pub fn waited_for_compiling(recording: &Trace, at_ns: i64) -> (f64, f64) {
+    let kinds = thread_kinds(recording);
+    let (mut before, mut after) = (0.0, 0.0);
+    for row in (0..recording.jit.ts_ns.len()).filter_map(|at| recording.jit.row(at)) {
+        let Some(ns) = known(row.dur_ns) else { continue };
+        let kind = kinds.get(row.thread as usize).map_or("", |kind| recording.strings.text(*kind));
+        if kind == "tiering" || tier_waits_for_nobody(recording.strings.text(row.tier)) {
+            continue;
+        }
+        *if row.ts_ns < at_ns { &mut before } else { &mut after } += real(ns) / 1e6;
+    }
+    (before, after)
+}
+
 fn tier_waits_for_nobody(tier: &str) -> bool {
     matches!(tier, "OptimizedTier1" | "OptimizedTier1Instrumented")
 }

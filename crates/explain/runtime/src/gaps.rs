@@ -74,6 +74,12 @@ fn samples(recording: &Trace) -> Option<Gap> {
     if is_early { gap(format!("the samples end early, at {} of {}", at(last), at(end))) } else { None }
 }
 
+/// Files that such a recording has and this one does not, one sentence each.
+pub(crate) fn absent(recording: &Trace) -> Vec<String> {
+    let samples = recording.samples.ts_ns.is_empty().then(|| without_samples(recording)).flatten();
+    samples.into_iter().chain(host_is_gone(recording)).collect()
+}
+
 /// Why a recording without samples should have some. All profiles of our recorder but `light` take samples; without
 /// `exhibit.toml` what was recorded tells which it was: `light` asks for no code that is compiled and no allocation.
 fn without_samples(recording: &Trace) -> Option<String> {
@@ -98,11 +104,13 @@ fn at(ns: i64) -> String {
 
 /// That the recorder's readings of the host are gone, or end too early.
 fn host(recording: &Trace) -> Option<Gap> {
-    if recording.host.ts_ns.is_empty() && !recording.thread_cpu.ts_ns.is_empty() {
-        let what = "host.csv is not there, which is recorded with thread_cpu.csv".to_owned();
-        return Some(Gap { hides: Hides::Host, what });
-    }
-    host_ends_early(recording)
+    let gone = host_is_gone(recording).map(|what| Gap { hides: Hides::Host, what });
+    gone.or_else(|| host_ends_early(recording))
+}
+
+fn host_is_gone(recording: &Trace) -> Option<String> {
+    let is_gone = recording.host.ts_ns.is_empty() && !recording.thread_cpu.ts_ns.is_empty();
+    is_gone.then(|| "host.csv is not there, which is recorded with thread_cpu.csv".to_owned())
 }
 
 /// That the readings of the host, one a second, end long before the recording does.
@@ -238,6 +246,16 @@ mod tests {
             (of[0].hides, of[0].what.as_str()),
             (Hides::Events, "25 % of the file cannot be read: it is damaged")
         );
+    }
+
+    #[test]
+    fn samples_that_are_gone_are_not_called_whole_in_one_line_and_gone_in_the_next() {
+        let mut recording = Trace::default();
+        assert_eq!(crate::heading::heading(&recording).losses, [""; 0]);
+        recording.session.profile = Some("default".to_owned());
+        let what = "there are no samples of threads, which the profile default takes";
+        assert_eq!(gaps(&recording).first().map(|gap| gap.what.as_str()), Some(what));
+        assert_eq!(crate::heading::heading(&recording).losses, [what]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use asynchrony::{AsyncGroup, Asynchrony, async_allocations};
 pub use collections::{
     Collected, Collection, Free, collected, fragmentation, gen0_budgets, heap_courses, survival,
 };
-pub use compilation::{Compilation, Compiled, compilation};
+pub use compilation::{Compilation, Compiled, compilation, waited_for_compiling};
 pub use contention::in_gc_pauses as lock_waits_in_gc_pauses;
 pub use cpu::{Throttled, throttled};
 pub use failures::{Failures, LEAVING, failures, is_failed};

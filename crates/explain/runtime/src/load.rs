@@ -351,7 +351,8 @@ pub fn route_of(recording: &Trace, paths: &[&str]) -> Option<String> {
     let routes: BTreeSet<&str> = of_meter.chain(of_rows).collect();
     let mut possible = routes.into_iter().filter(|route| paths.iter().all(|path| is_of_route(path, route)));
     let only = possible.next().filter(|_| !paths.is_empty())?;
-    possible.next().is_none().then(|| only.to_owned())
+    // Routes of controllers are written without the slash that every path has.
+    possible.next().is_none().then(|| format!("/{}", only.trim_start_matches('/')))
 }
 
 /// Whether a path is of a route's pattern: `{…}` stands for any segment, `{*…}` for all that are left.
@@ -417,7 +418,7 @@ mod tests {
             let row = model::CounterRow { ts_ns: 1, provider, name, unit, kind, value: 1.0, tags };
             recording.counters.push(row);
         }
-        assert_eq!(route_of(&recording, &["/scans/1", "/scans/2"]).as_deref(), Some("scans/{parcel:int}"));
+        assert_eq!(route_of(&recording, &["/scans/1", "/scans/2"]).as_deref(), Some("/scans/{parcel:int}"));
         assert_eq!(route_of(&recording, &["/scans/1", "/parts/2"]), None);
         assert_eq!(route_of(&recording, &[]), None);
     }

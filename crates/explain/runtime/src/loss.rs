@@ -29,6 +29,8 @@ pub fn losses(recording: &Trace) -> Vec<String> {
     // A file that breaks off before its first event has no place in time.
     let offset = lost.truncated_at.filter(|_| recording.missing.early_ends.is_empty());
     sentences.extend(report::damage_sentences(offset, &lost.damage, files));
+    // What the verdict calls gone is not called whole above it.
+    sentences.extend(crate::gaps::absent(recording));
     sentences.extend(recording.missing.limits.all().iter().map(|limit| limit_sentence(limit, recording)));
     if recording.missing.no_rundown {
         sentences

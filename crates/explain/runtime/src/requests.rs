@@ -140,7 +140,22 @@ fn slowest(recording: &Trace) -> List {
         Row { name: if name.is_empty() { "(no name)".to_owned() } else { name }, values }
     });
     let columns = if is_metered { BOUNDS } else { COLUMNS };
-    List::ranked("routes", "Routes, the slowest first", columns, rows.collect())
+    let (columns, rows) = without_unknown(columns, rows.collect());
+    List::ranked("routes", "Routes, the slowest first", columns, rows)
+}
+
+/// Without the last column where no row has a value of it: beside a figure of the whole, dashes read as a contradiction.
+fn without_unknown(columns: &'static [ListColumn], mut rows: Vec<Row>) -> (&'static [ListColumn], Vec<Row>) {
+    let is_known = rows.iter().any(|row| row.values.last().is_some_and(Option::is_some));
+    match columns.split_last() {
+        Some((_, others)) if !is_known => {
+            for row in &mut rows {
+                row.values.pop();
+            }
+            (others, rows)
+        }
+        _ => (columns, rows),
+    }
 }
 
 /// A shorter wait in the pool's queue says nothing beside the times of requests.
@@ -171,11 +186,10 @@ fn quantiles(part: &mut Part, work: Option<&Work>) {
     // Bounds that print alike are the value.
     let is_known = |of: &Bounds| unit::show(of.low, "ms") == unit::show(of.high, "ms");
     let known = |of: Option<Bounds>| of.filter(is_known).map(|of| of.high);
-    part.figure("p50", known(p50), "ms", "Latency, p50");
-    part.figure("p99", known(p99), "ms", "Latency, p99");
     let open = |of: Option<Bounds>| of.filter(|of| !is_known(of));
     let low = |of: Option<Bounds>| open(of).map(|of| of.low);
     let high = |of: Option<Bounds>| open(of).map(|of| of.high);
+    part.figure("p50", known(p50), "ms", "Latency, p50");
     part.figure(
         "p50.low",
         low(p50),
@@ -183,6 +197,7 @@ fn quantiles(part: &mut Part, work: Option<&Work>) {
         "Latency, p50, at least: the meter gives quantiles of seconds and routes",
     );
     part.figure("p50.high", high(p50), "ms", "Latency, p50, at most");
+    part.figure("p99", known(p99), "ms", "Latency, p99");
     part.figure(
         "p99.low",
         low(p99),
@@ -289,6 +304,20 @@ mod tests {
             paths[0],
             Row { name: "GET /a".to_owned(), values: vec![Some(4.0), Some(2.0), Some(9.0)] }
         );
+    }
+
+    #[test]
+    fn routes_of_which_no_outcome_is_known_have_no_column_of_dashes() {
+        let mut recording = recording(1_000_000_000);
+        request(&mut recording, "/a", 4_000_000, NO_INT);
+        let columns = |recording: &Trace| {
+            let part = part(recording);
+            let list = part.list("routes").unwrap();
+            (list.columns.last().map(|column| column.name), list.rows[0].values.len())
+        };
+        assert_eq!(columns(&recording), (Some("rate"), 3));
+        request(&mut recording, "/b", 4_000_000, 500);
+        assert_eq!(columns(&recording), (Some("failed"), 4));
     }
 
     #[test]

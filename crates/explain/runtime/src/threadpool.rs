@@ -1,6 +1,7 @@
 //! What the thread pool did: its workers, why their number changed, and how fast work was done.
 
 use crate::figure::{SERIES_PIECES, Tally, known, largest, piece_of, share};
+use crate::metered::metered_totals;
 use crate::observed::observed_ns;
 use base::number::{count, real};
 use model::{NO_INT, Sym, Trace};
@@ -32,16 +33,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
     let starved =
         adjustments().filter(|(_, reason)| starvation.is_some() && Some(**reason) == starvation).count();
     part.figure("starvation", seen.then(|| count(starved)), "", "Threads added because of starvation");
-    let measured: Vec<f64> = pool.throughput.iter().copied().filter(|rate| rate.is_finite()).collect();
-    let sum: f64 = measured.iter().sum();
-    part.figure(
-        "throughput.mean",
-        share(sum, count(measured.len())),
-        "1/s",
-        "Work items done, mean as the pool measured",
-    );
-    let most = measured.iter().copied().max_by(f64::total_cmp);
-    part.figure("throughput.max", most, "1/s", "Work items done, max as the pool measured");
+    throughput(&mut part, recording);
     part.figure(
         "observed",
         observed_ns(recording, "events").filter(|_| seen).map(|ns| real(ns) / 1e6),
@@ -68,6 +60,33 @@ pub(crate) fn part(recording: &Trace) -> Part {
         });
     }
     part
+}
+
+/// Counters of work items done, the runtime's own and that of its older events.
+const DONE: [(&str, &str); 2] =
+    [("dotnet.thread_pool.work_item.count", "rate"), ("threadpool-completed-items-count", "rate")];
+
+/// Work items done: by the counter where it was published. The pool itself measures while it changes the number of its
+/// workers, which is a sample of other moments.
+fn throughput(part: &mut Part, recording: &Trace) {
+    let of_pool = recording.threadpool.throughput.iter().copied().filter(|rate| rate.is_finite());
+    let own: Vec<f64> = of_pool.collect();
+    let counted = DONE.into_iter().map(|(name, kind)| metered_totals(recording, name, kind));
+    let counted = counted.into_iter().find(|of| !of.is_empty());
+    let (rates, source) = match counted {
+        Some(counted) => (counted.into_iter().map(|(_, rate)| rate).collect(), "the runtime's counter"),
+        None => (own.clone(), "the pool's own measurements, samples of hill climbing"),
+    };
+    let of = |rates: &[f64]| {
+        (share(rates.iter().sum(), count(rates.len())), rates.iter().copied().max_by(f64::total_cmp))
+    };
+    let (mean, most) = of(&rates);
+    part.figure("throughput.mean", mean, "1/s", "Work items done, mean");
+    part.figure("throughput.max", most, "1/s", "Work items done, max");
+    part.counted_by(&["throughput.mean", "throughput.max"], source);
+    let (mean, most) = of(&own);
+    part.figure("climbing.mean", mean, "1/s", "Work items done when the pool measured, mean");
+    part.figure("climbing.max", most, "1/s", "Work items done when the pool measured, max");
 }
 
 /// The most workers of each piece; a piece without news has those of the one before.
@@ -124,5 +143,26 @@ mod tests {
             [course[0], course[half - 1], course[half], course[half + 1], course[SERIES_PIECES - 1]],
             [Some(4.0), Some(4.0), Some(9.0), Some(6.0), Some(6.0)]
         );
+    }
+
+    #[test]
+    fn what_the_pool_measured_at_some_moments_is_not_called_its_throughput_where_a_counter_tells() {
+        let mut recording = recording(3_000_000_000);
+        row(&mut recording, 0, "sample", None, NO_INT);
+        recording.threadpool.throughput[0] = 600.0;
+        let source = |part: &Part| part.figures.iter().find(|of| of.name == "throughput.mean")?.source;
+        let of_pool = part(&recording);
+        assert_eq!(of_pool.value("throughput.mean"), Some(600.0));
+        assert_eq!(source(&of_pool), Some("the pool's own measurements, samples of hill climbing"));
+        for (ts_ns, value) in [(1_000_000_000, 100.0), (2_000_000_000, 300.0)] {
+            let mut text = |text| recording.strings.intern(text);
+            let (provider, name) = (text("System.Runtime"), text("threadpool-completed-items-count"));
+            let (unit, kind, tags) = (text(""), text("rate"), text("{}"));
+            recording.counters.push(model::CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+        }
+        let counted = part(&recording);
+        let values = ["throughput.mean", "throughput.max", "climbing.mean"];
+        assert_eq!(values.map(|name| counted.value(name)), [Some(200.0), Some(300.0), Some(600.0)]);
+        assert_eq!(source(&counted), Some("the runtime's counter"));
     }
 }

@@ -22,13 +22,13 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.figure("starvation", of("starvation"), "", "Threads added because of starvation");
     topic.figure(
         "throughput.mean",
-        of("throughput.mean"),
+        of("climbing.mean"),
         "1/s",
         "Work items done, mean of the pool's own measurements",
     );
     topic.figure(
         "throughput.max",
-        of("throughput.max"),
+        of("climbing.max"),
         "1/s",
         "Work items done, the highest of these measurements",
     );
@@ -156,7 +156,7 @@ fn times(facts: &Facts<'_>, reason: &str) -> f64 {
 fn climbing(topic: &mut Topic, facts: &Facts<'_>) {
     let moves = times(facts, "ClimbingMove");
     let measured =
-        match (facts.value("threadpool", "throughput.mean"), facts.value("threadpool", "throughput.max")) {
+        match (facts.value("threadpool", "climbing.mean"), facts.value("threadpool", "climbing.max")) {
             (Some(mean), Some(max)) => {
                 format!("It measured {} items per second on average, max {}.", number(mean), number(max))
             }

@@ -97,6 +97,7 @@ fn measured(finding: &Finding) -> Markup {
 fn places(links: &dyn Links, finding: &Finding) -> Markup {
     html! {
         @if !finding.places.is_empty() {
+            p.hint { "Where, of " (finding.places_of) ":" }
             ol.where aria-label="Where" {
                 @for place in finding.places.iter().take(SHOWN) {
                     li { span.num { (show(place.share, "share")) } " " (place_name(links, finding, place)) }
@@ -108,9 +109,13 @@ fn places(links: &dyn Links, finding: &Finding) -> Markup {
 
 fn place_name(links: &dyn Links, finding: &Finding, place: &Place) -> Markup {
     let name = links.written(&place.frame);
+    // A name that the compiler or the runtime made up says less than what it answers.
+    let is_made_up = place.frame.contains("!dynamicClass.") || place.frame.contains(">b__");
+    let handled = place.request.as_ref().filter(|_| is_made_up);
     html! {
+        @if let Some(path) = handled { "the handler of " (path) ", in " }
         @if let Some(href) = links.to(Target::FoundAt(finding, place)) { a.name href=(href) title=(place.frame) { (name) } } @else { span.name title=(place.frame) { (name) } }
-        @if let Some(path) = &place.request { span.hint { " in requests of " (path) } }
+        @if let Some(path) = place.request.as_ref().filter(|_| !is_made_up) { span.hint { " in requests of " (path) } }
     }
 }
 

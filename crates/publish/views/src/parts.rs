@@ -3,7 +3,7 @@
 use crate::{Links, Target};
 use maud::{Markup, PreEscaped, html};
 use report::unit::show;
-use report::{List, Part};
+use report::{Figure, List, Part};
 
 /// Rows of a list that stand among the figures of a part.
 const FIRST_ROWS: usize = 3;
@@ -71,19 +71,39 @@ fn figures(part: &Part) -> Markup {
     html! {
         dl.figures {
             @for figure in &part.figures {
-                @if let Some(value) = figure.value {
+                @if let Some(value) = figure.value.filter(|_| lower_of(part, figure).is_none()) {
+                    @let upper = upper_of(part, figure);
                     div.measure {
                         dt {
-                            (figure.about)
+                            (if upper.is_some() { quantity(figure.about) } else { figure.about })
                             @if let Some(source) = figure.source { ", by " (source) }
                             @if figure.partial { " (partial)" }
                         }
-                        dd { (show(value, figure.unit)) }
+                        dd {
+                            @if let Some(upper) = upper { "between " (show(value, figure.unit)) " and " (upper) }
+                            @else { (show(value, figure.unit)) }
+                        }
                     }
                 }
             }
         }
     }
+}
+
+/// The upper bound of what a figure bounds from below (`p50.low`, `p50.high`), as text.
+fn upper_of(part: &Part, figure: &Figure) -> Option<String> {
+    let name = figure.name.strip_suffix(".low")?;
+    Some(show(part.value(&format!("{name}.high"))?, figure.unit))
+}
+
+/// The lower bound beside which an upper one is shown already.
+fn lower_of(part: &Part, figure: &Figure) -> Option<f64> {
+    part.value(&format!("{}.low", figure.name.strip_suffix(".high")?))
+}
+
+/// What a bound is of: its words without those of the bound.
+fn quantity(about: &str) -> &str {
+    about.split_once(", at least").map_or(about, |(quantity, _)| quantity)
 }
 
 /// A list of a part.

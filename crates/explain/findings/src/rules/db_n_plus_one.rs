@@ -172,11 +172,14 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
     if each < EACH.value || of_time > MOST_OF_TIME {
         return None;
     }
-    let route = facts.routes().first().map_or_else(String::new, |(name, _)| format!(", most time in {name}"));
+    let route = facts
+        .routes()
+        .first()
+        .map_or_else(String::new, |(name, _)| format!("; the route with most time is {name}"));
     let title = format!(
-        "{} database commands for each request{route}: {} of the requests' time",
+        "{} database commands for each request, {} of the time of all requests{route}",
         said(each),
-        percent(of_time.min(1.0))
+        percent(of_time.min(1.0)),
     );
     let sql = "select name, kind, sum(value) as total, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from counters \
                where name in ('db.client.operation.duration', 'db.client.commands.duration', 'http.server.request.duration') and kind in ('count', 'sum') group by 1, 2";

@@ -31,6 +31,10 @@ pub(crate) const PENDING_METERS: [&str; 3] = [
 ];
 const COUNT_METERS: [&str; 2] = ["db.client.connection.count", "db.client.connections.usage"];
 const MOST_METERS: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
+/// From this share of the connections in use on that run a command, all do.
+const ALL_RUN: f64 = 0.95;
+/// The score of a single reading: it may be a moment's.
+const ONE_READING: f64 = 0.5;
 /// Fewer waits that ended in an exception are a moment's.
 const FEW: usize = 3;
 
@@ -66,55 +70,56 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let pending = first_published(&PENDING_METERS, |name, kind| metered_totals(recording, name, kind));
     let mean = pending.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(pending.len())).max(1.0);
     let mean = mean.max(0.0);
-    let pool = fullness(facts);
+    let waiting: Vec<(i64, f64)> = pending.iter().copied().filter(|(_, value)| *value > 0.0).collect();
+    let pool = fullness(facts, &waiting);
     let refused = refused(facts);
     // Little's law: the time that commands took over the time observed. None where no meter tells of the pool either.
     let under_way = |work: Option<runtime::Work>| work.map(|work| work.under_way());
     let running = under_way(facts.database).or(pool.map(|_| 0.0));
     // Held while no command runs: a leak, or work between open and close.
-    let idle_holders = |running: f64| pool.is_some_and(|(_, used, _)| used >= 2.0 && running < 0.3 * used);
+    let idle_holders = |running: f64| pool.is_some_and(|of| of.used >= 2.0 && running < 0.3 * of.used);
     // The meter of those that wait counts from when it is listened to: of a line that stood there before it tells nothing.
     let in_line = under_way(facts.requests).zip(running).map_or(0.0, |(requests, running)| {
         if requests - running >= IN_LINE * requests { requests - running } else { 0.0 }
     });
-    let always_full = pool.is_some_and(|(full, ..)| full >= ALWAYS_FULL);
-    let told =
-        !pending.is_empty() && mean >= PENDING.value && pool.is_none_or(|(full, ..)| full >= FULL.value);
+    let always_full = pool.is_some_and(|of| of.full >= ALWAYS_FULL);
+    let told = !pending.is_empty() && mean >= PENDING.value && pool.is_none_or(|of| of.full >= FULL.value);
     let mean = if told || !always_full { mean } else { mean.max(in_line) };
     let stuck = always_full && running.is_some_and(idle_holders);
     let waits = told || always_full && mean >= PENDING.value;
     if !waits && !stuck && refused.is_empty() {
         return None;
     }
-    let cause = match running {
-        Some(running) if idle_holders(running) => {
-            "; connections are held while they run no command: leaked, or kept across other work"
+    // A meter that was read once shows a moment, which no mean is held against.
+    let is_moment = pending.len().max(pool.map_or(0, |of| of.readings)) < 2;
+    let cause = running.filter(|_| !is_moment).map_or_else(String::new, |running| {
+        if idle_holders(running) {
+            String::from(
+                "; connections are held while they run no command: leaked, or kept across other work",
+            )
+        } else {
+            held_by(running, pool)
         }
-        Some(_) => "; all of them run commands",
-        None => "",
-    };
+    });
     let title = match pool {
-        Some((_, used, most)) if stuck && !waits => format!(
+        Some(pool) if stuck && !waits => format!(
             "All database connections are taken and none comes free: {} of {} in use{cause}",
-            said(used),
-            said(most)
+            said(pool.used),
+            said(pool.most)
         ),
-        Some((_, used, most)) if waits => format!(
-            "Requests wait for a database connection: {} of {} in use, {} waiting on average{cause}",
-            said(used),
-            said(most),
-            said(mean)
-        ),
-        _ => format!(
-            "Requests wait for a database connection until their time-out: {} failed",
-            said(real_u64(count(refused.len())))
-        ),
+        Some(pool) if waits => {
+            format!(
+                "Requests wait for a database connection: {}{cause}",
+                in_use(pool, if told { &waiting } else { &[] }, mean)
+            )
+        }
+        _ => until_time_out(refused.len()),
     };
     let mut measured = Vec::new();
     if mean > 0.0 {
         measured.push(PENDING.measured(mean));
     }
-    measured.extend(pool.map(|(full, ..)| FULL.measured(full)));
+    measured.extend(pool.map(|of| FULL.measured(of.full)));
     measured.extend(running.map(|value| Measured {
         name: "commands that run, on average",
         value,
@@ -134,8 +139,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let line = running.map_or(0.0, |running| mean / (mean + running).max(0.1));
     Some(Found {
         title,
-        severity: if refused.len() < FEW && line < 0.7 { Severity::Warning } else { Severity::Critical },
-        score: 0.97,
+        severity: if refused.len() < FEW && (line < 0.7 || is_moment) {
+            Severity::Warning
+        } else {
+            Severity::Critical
+        },
+        score: if refused.is_empty() && is_moment { ONE_READING } else { 0.97 },
         measured,
         places: facts.callers(Marks::DATABASE),
         evidence,
@@ -153,14 +162,34 @@ fn published(recording: &model::Trace, pending: Vec<(i64, f64)>) -> Option<Evide
     (!published.is_empty()).then(|| EvidenceRows::of("counters", sql, times))
 }
 
-/// How often a pool was full, how many of its connections were in use on average, and how many there may be: of the
-/// pool that was full most, for each database has its own.
-fn fullness(facts: &Facts<'_>) -> Option<(f64, f64, f64)> {
+/// Values with when they were read.
+type Readings = Vec<(i64, f64)>;
+
+/// What a pool published of its connections.
+#[derive(Debug, Clone, Copy)]
+struct Pool {
+    /// The share of its readings at which it was full.
+    full: f64,
+    /// Connections in use, on average.
+    used: f64,
+    /// The same while requests waited; none if no reading is of such a time.
+    used_while_waited: Option<f64>,
+    /// How many there may be.
+    most: f64,
+    /// How often it was read.
+    readings: usize,
+}
+
+/// Values of one round of publishing lie closer together than this.
+const ROUND_NS: i64 = 100_000_000;
+
+/// How often a pool was full, and its connections: of the pool that was full most, for each database has its own.
+fn fullness(facts: &Facts<'_>, waiting: &[(i64, f64)]) -> Option<Pool> {
     let recording = facts.recording;
     let pool = |tags| {
         tag(recording, tags, "db.client.connection.pool.name").or_else(|| tag(recording, tags, "pool.name"))
     };
-    let mut pools: BTreeMap<Option<&str>, (f64, Vec<f64>)> = BTreeMap::new();
+    let mut pools: BTreeMap<Option<&str>, (f64, Readings)> = BTreeMap::new();
     for of in first_published(&MOST_METERS, |name, kind| runtime::metered(recording, name, kind)) {
         let most = &mut pools.entry(pool(of.tags)).or_default().0;
         *most = most.max(of.value);
@@ -168,16 +197,59 @@ fn fullness(facts: &Facts<'_>) -> Option<(f64, f64, f64)> {
     let states = ["db.client.connection.state", "state"];
     for of in first_published(&COUNT_METERS, |name, kind| runtime::metered(recording, name, kind)) {
         if states.iter().any(|name| tag(recording, of.tags, name) == Some("used")) {
-            pools.entry(pool(of.tags)).or_default().1.push(of.value);
+            pools.entry(pool(of.tags)).or_default().1.push((of.ts_ns, of.value));
         }
     }
     let told = pools.into_values().filter(|(most, used)| *most > 0.0 && !used.is_empty());
-    let shares = told.map(|(most, used)| {
+    let pools = told.map(|(most, used)| {
         let number = real_u64(count(used.len()));
-        let full = real_u64(count(used.iter().filter(|value| **value >= most).count())) / number;
-        (full, used.iter().sum::<f64>() / number, most)
+        let full = real_u64(count(used.iter().filter(|(_, value)| *value >= most).count())) / number;
+        let waited = used.iter().filter(|(at, _)| is_near(waiting, *at)).map(|(_, value)| *value);
+        let readings = used.len();
+        let used_while_waited = mean_of(waited);
+        let used = used.into_iter().map(|of| of.1).sum::<f64>() / number;
+        Pool { full, used, used_while_waited, most, readings }
     });
-    shares.max_by(|a, b| a.0.total_cmp(&b.0))
+    pools.max_by(|a, b| a.full.total_cmp(&b.full))
+}
+
+/// Whether any of some readings is of the round at a time.
+fn is_near(readings: &[(i64, f64)], at: i64) -> bool {
+    let from = readings.partition_point(|(ts_ns, _)| *ts_ns < at.saturating_sub(ROUND_NS));
+    readings.get(from).is_some_and(|(ts_ns, _)| *ts_ns <= at.saturating_add(ROUND_NS))
+}
+
+fn mean_of(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, number) = values.fold((0.0, 0.0), |(sum, number), value| (sum + value, number + 1.0));
+    (number > 0.0).then(|| sum / number)
+}
+
+fn until_time_out(refused: usize) -> String {
+    let failed = said(real_u64(count(refused)));
+    format!("Requests wait for a database connection until their time-out: {failed} failed")
+}
+
+/// The pool and its line by the readings with requests in line, if there are any: a mean over idle seconds, too, reads
+/// as a pool with connections to spare.
+fn in_use(pool: Pool, waiting: &[(i64, f64)], mean: f64) -> String {
+    let most = said(pool.most);
+    match mean_of(waiting.iter().map(|of| of.1)).zip(pool.used_while_waited) {
+        Some((in_line, used)) => {
+            format!("{} of {most} in use and {} waiting while any waited", said(used), said(in_line))
+        }
+        None => format!("{} of {most} in use, {} waiting on average", said(pool.used), said(mean)),
+    }
+}
+
+/// What the connections in use do, where more than a part of them runs commands.
+fn held_by(running: f64, pool: Option<Pool>) -> String {
+    match pool {
+        Some(pool) if running >= ALL_RUN * pool.used => String::from("; all of them run commands"),
+        Some(pool) => {
+            format!("; over the whole time {} of {} in use run a command", said(running), said(pool.used))
+        }
+        None => String::new(),
+    }
 }
 
 /// When waits for a connection ended in an exception, by the words of the clients' own messages.
@@ -223,6 +295,49 @@ mod tests {
         check(scene(|second| if second < 3 { 10.0 } else { 4.0 }, 2.0), false);
         check(scene(|second| if second < 5 { 10.0 } else { 4.0 }, 2.0), true);
         check(scene(|_| 10.0, 0.5), false);
+    }
+
+    fn title(scene: Scene) -> Option<(String, Severity, f64)> {
+        let recording = scene.done();
+        let index = runtime::StackIndex::new(&recording);
+        check(&Facts::new(&recording, &index)).map(|of| (of.title, of.severity, of.score))
+    }
+
+    #[test]
+    fn seconds_without_load_do_not_make_a_full_pool_read_as_one_with_connections_to_spare() {
+        let mut scene = Scene::new();
+        let pool = r#"{"db.client.connection.pool.name":"shop","db.client.connection.state":"used"}"#;
+        for second in 0..10 {
+            let (used, waiting) = if second < 6 { (10.0, 20.0) } else { (0.0, 0.0) };
+            let at = second * 1000;
+            scene.counter(at, "db.client.connection.max", "value", 10.0, pool);
+            scene.counter(at, "db.client.connection.count", "value", used, pool);
+            scene.counter(at, "db.client.connection.npgsql.pending_requests", "value", waiting, pool);
+        }
+        scene.meter("db.client.operation.duration", 100.0, 590.0, "");
+        let text = title(scene).unwrap().0;
+        let expected = "Requests wait for a database connection: 10 of 10 in use and 20 waiting while any waited; \
+                        all of them run commands";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn connections_that_run_no_command_are_not_said_to_run_one() {
+        let text = title(scene(|_| 10.0, 8.0)).unwrap().0;
+        assert!(text.ends_with("; over the whole time 5 of 10 in use run a command"), "{text}");
+    }
+
+    #[test]
+    fn one_reading_of_the_pool_is_no_critical_finding() {
+        let mut scene = Scene::new();
+        let pool = r#"{"db.client.connection.pool.name":"shop","db.client.connection.state":"used"}"#;
+        scene.counter(0, "db.client.connection.max", "value", 10.0, pool);
+        scene.counter(0, "db.client.connection.count", "value", 10.0, pool);
+        scene.counter(0, "db.client.connection.npgsql.pending_requests", "value", 50.0, pool);
+        scene.meter("db.client.operation.duration", 100.0, 500.0, "");
+        let (text, severity, score) = title(scene).unwrap();
+        assert_eq!((severity, score < 0.6), (Severity::Warning, true));
+        assert!(text.ends_with("10 of 10 in use and 50 waiting while any waited"), "{text}");
     }
 
     #[test]

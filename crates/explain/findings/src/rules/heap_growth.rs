@@ -96,7 +96,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     {
         return None;
     }
-    let a_second = slope * 1e9;
+    // Of the amount and the time that stand beside it.
+    let a_second = grown / (span / 1e9);
     let places = allocators(facts, |_| true).top(facts.recording);
     let of_type =
         most_allocated(facts, |_| true).map_or_else(String::new, |(class, _)| format!(", mainly {class}"));
@@ -210,6 +211,15 @@ mod tests {
     fn a_heap_that_comes_and_goes_does_not_rise() {
         let points: Vec<(f64, f64)> = (0..20).map(|n| (f64::from(n), f64::from(n % 4))).collect();
         assert!(rising_pairs(&points) < STEADY.value);
+    }
+
+    #[test]
+    fn the_rate_of_growth_is_the_amount_over_the_time_that_stand_beside_it() {
+        // It grows ever faster: the median slope is another one.
+        let recording = scene(10, &[10, 11, 13, 17, 25, 41, 60, 80, 101, 122], 1).done();
+        let index = runtime::StackIndex::new(&recording);
+        let found = check(&Facts::new(&recording, &index)).unwrap();
+        assert!(found.title.contains("grows by 12.4 MB/s (112 MB within 9 s)"), "{}", found.title);
     }
 
     #[test]

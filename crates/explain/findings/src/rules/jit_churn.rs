@@ -106,12 +106,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                      or frames.type like 'System.Text.RegularExpressions.Regex%' or frames.type like 'System.Xml.Serialization.%'";
         evidence.push(evidence::samples_under(facts, under, "samples.state <> 'waiting'", compiling));
     }
-    let shares = [
-        ("compiling, of one processor's time", of_time),
-        ("share of the busy samples that make code", of_busy),
-    ];
+    let name = "share of the busy samples that make code";
     let mut measured = vec![RATE.measured(rate), LASTING.measured(lasting), COST.measured(of_time)];
-    measured.extend(shares.map(|(name, value)| Measured { name, value, unit: "share", threshold: None }));
+    measured.push(Measured { name, value: of_busy, unit: "share", threshold: None });
     Some(Found {
         title,
         severity: if rate >= 200.0 || of_time >= 0.3 { Severity::Critical } else { Severity::Warning },

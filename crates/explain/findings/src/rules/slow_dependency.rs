@@ -34,7 +34,7 @@ pub(super) const RULE: Rule = Rule {
     thresholds: &[SHARE, SLOW, UNDER_WAY],
     silent: "where each call is fast and there are many (`db-n-plus-one`, `chatty-calls`), where connections are waited for \
              (`db-pool-exhausted`), and where no route takes as long as a call: then work in the background makes them",
-    why: "An awaited call holds no thread, but the request still takes as long as the call. With a steady stream of requests as many are \
+    why: "A request takes as long as the call that it waits for, however the code waits. With a steady stream of requests as many are \
           under way as arrive in that time (Little's law): memory, connections and time-outs grow with the other side's latency.",
     tries: &[
         "Look at the database: the plan of the query (`explain (analyze, buffers)`), an index that it lacks, locks that it waits for",

@@ -40,7 +40,7 @@ pub(super) const RULE: Rule = Rule {
         "As a stop-gap alone, raise the pool's minimum (`ThreadPool.SetMinThreads`, or `DOTNET_ThreadPool_ForceMinWorkerThreads`, which is hexadecimal) to the concurrency expected",
     ],
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
-             `dotnet.thread_pool.thread.count` stays near the number of processors, and the p99 falls.",
+             `dotnet.thread_pool.thread.count` stays near the number of processors, and where requests stood in a queue the p99 falls.",
     view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "task"), ("thread", "pool")] },
     before: &[
         "threadpool-queue-flood",

@@ -70,7 +70,11 @@ fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
     });
     page.pairs("measured", measured.collect());
     let places = finding.places.iter().take(PLACES).filter(|place| place.share >= LEAST_SHARE);
-    page.pairs("where", places.map(place).collect());
+    let places: Vec<_> = places.map(place).collect();
+    if !places.is_empty() {
+        page.line("where", &format!("of {}:", finding.places_of));
+    }
+    page.pairs("", places);
     page.pairs("seen in", finding.evidence.iter().map(evidence).collect());
     page.line("why", &finding.why);
     page.items("try", &finding.tries);

@@ -176,6 +176,7 @@ fn finding(finding: &Finding) -> Value {
         "score": finding.score,
         "measured": measured.collect::<Vec<_>>(),
         "where": places.collect::<Vec<_>>(),
+        "where_of": finding.places_of,
         "evidence": evidence.collect::<Vec<_>>(),
         "why": finding.why,
         "try": finding.tries,

@@ -14,11 +14,11 @@ const REQUESTS: Words = &[
     ("count", "{} requests"),
     ("rate", "{}"),
     ("p50", "p50 {}"),
+    ("p50.low", "p50 between {} and {p50.high}"),
     ("p90", "p90 {}"),
     ("p99", "p99 {}"),
+    ("p99.low", "p99 between {} and {p99.high}"),
     ("max", "max {}"),
-    ("p50.low", "p50 {} to {p50.high}"),
-    ("p99.low", "p99 {} to {p99.high}"),
     ("p99.highest", "highest p99 of a second {}"),
     ("queue.wait", "before that {} on average in the pool's queue"),
     ("failed", "{} failed ({failed.share})"),
@@ -42,7 +42,7 @@ const THREADPOOL: Words = &[
     ("workers.last", "{} at last"),
     ("workers.max", "max {}"),
     ("adjustments", "{} adjustments"),
-    ("throughput.mean", "throughput {}"),
+    ("throughput.mean", "{} items done"),
     ("throughput.max", "max {}"),
 ];
 const CONTENTION: Words = &[

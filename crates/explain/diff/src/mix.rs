@@ -1,0 +1,80 @@
+//! Whether both recordings are of the same requests, by the share of each route in all of them.
+//!
+//! A mean or a quantile of all requests tells of the service only where the same requests were made. Where their
+//! mix changed, that stands first.
+
+use base::number::count;
+use report::unit::show;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The share of all requests from which on their mix is another one, besides what chance moves.
+const CHANGED: f64 = 0.2;
+/// A route whose share moved by less is not named.
+const NAMED: f64 = 0.05;
+/// Routes that are named.
+const MOST_NAMED: usize = 3;
+
+/// How many requests each route had.
+pub(crate) type Counts<'a> = BTreeMap<&'a str, f64>;
+
+/// The routes whose share moved most, if the mix is another one: `/a from 2.60 % to 89.8 %, /b from 97.4 % to 0`.
+///
+/// The measure is the share of requests that would have to go to other routes to make both mixes the same (the total
+/// variation distance). Chance alone moves about as much as the root of routes over requests: many paths with few
+/// requests each are no change.
+pub(crate) fn changed(before: &Counts<'_>, after: &Counts<'_>) -> Option<String> {
+    let all = |counts: &Counts<'_>| counts.values().sum::<f64>();
+    let (all_before, all_after) = (all(before), all(after));
+    if all_before <= 0.0 || all_after <= 0.0 {
+        return None;
+    }
+    let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
+    let of = |counts: &Counts<'_>, name: &str, all: f64| counts.get(name).copied().unwrap_or(0.0) / all;
+    let mut moved: Vec<(&str, f64, f64)> =
+        names.iter().map(|name| (*name, of(before, name, all_before), of(after, name, all_after))).collect();
+    let distance = moved.iter().map(|(_, from, to)| (to - from).abs()).sum::<f64>() / 2.0;
+    let chance = (count(moved.len()) * (1.0 / all_before + 1.0 / all_after)).sqrt();
+    if !distance.is_finite() || distance < CHANGED + chance {
+        return None;
+    }
+    moved.retain(|(_, from, to)| (to - from).abs() >= NAMED);
+    moved.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()).then_with(|| a.0.cmp(b.0)));
+    let said = |share: f64| if share == 0.0 { "0".to_owned() } else { show(share, "share") };
+    let further = moved.len().saturating_sub(MOST_NAMED);
+    let mut words: Vec<String> = moved
+        .iter()
+        .take(MOST_NAMED)
+        .map(|(name, from, to)| format!("{name} from {} to {}", said(*from), said(*to)))
+        .collect();
+    if words.is_empty() {
+        words.push("many routes by a little each".to_owned());
+    }
+    if further > 0 {
+        words.push(format!("{further} more"));
+    }
+    Some(words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_moved_to_other_routes_are_told_and_chance_is_not() {
+        let check =
+            |before: &[(&'static str, f64)], after: &[(&'static str, f64)], expected: Option<&str>| {
+                let counts = |of: &[(&'static str, f64)]| of.iter().copied().collect::<Counts<'_>>();
+                assert_eq!(changed(&counts(before), &counts(after)).as_deref(), expected);
+            };
+        let moved = "/slow from 97.4 % to 0, /health from 2.60 % to 90 %, /other from 0 to 10 %";
+        let before = [("/health", 26.0), ("/slow", 974.0)];
+        check(&before, &[("/health", 9_000.0), ("/other", 1_000.0)], Some(moved));
+        check(&before, &[("/health", 300.0), ("/slow", 9_700.0)], None);
+        check(&[("/a", 6.0), ("/b", 3.0)], &[("/a", 3.0), ("/b", 6.0)], None);
+        check(&[], &[("/a", 3_000.0)], None);
+        let names: Vec<String> = (0..1_000).map(|at| format!("/item/{at}")).collect();
+        let half = |from: usize| names.iter().skip(from).step_by(2).map(|of| (of.as_str(), 1.0)).collect();
+        let (even, odd): (Counts<'_>, Counts<'_>) = (half(0), half(1));
+        assert_eq!(changed(&even, &odd), None, "each path has an id of its own");
+    }
+}

@@ -1,0 +1,171 @@
+//! Comparisons that told a harm as progress, or silence as sameness.
+
+use diff::{Options, Side, compare};
+use model::{CounterRow, CoverageRow, EarlyEnd, NO_ID, NO_INT, RequestRow, Sym, Trace};
+use report::{Basis, ChangeVerdict, Diff, Finding, FindingState, Measured, Report, Severity, View};
+use runtime::StackIndex;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// A recording of so many seconds, with events all the time.
+fn lasting(seconds: i64) -> Trace {
+    let mut recording = Trace::default();
+    recording.exhibit.duration_ns = seconds * SECOND;
+    let source = recording.strings.intern("events");
+    recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: seconds * SECOND - 1 });
+    recording
+}
+
+/// Fifty requests a second to one path for ten seconds, of so many milliseconds.
+fn requests_to(path: &str, millis: i64) -> Trace {
+    requests_for(10, path, millis)
+}
+
+fn requests_for(seconds: i64, path: &str, millis: i64) -> Trace {
+    let mut of = lasting(seconds);
+    let (method, path) = (of.strings.intern("GET"), of.strings.intern(path));
+    for at in 0..50 * seconds {
+        of.requests.push(RequestRow {
+            start_ns: at * SECOND / 50,
+            dur_ns: millis * 1_000_000 + at % 7 * 100_000,
+            method,
+            path,
+            route: Sym::NONE,
+            status: 200,
+            activity: NO_ID,
+            trace_id: Sym::NONE,
+            thread_first: NO_ID,
+            gc_ns: NO_INT,
+            lock_ns: NO_INT,
+            wait_ns: NO_INT,
+            cpu_ns: NO_INT,
+            database_ns: NO_INT,
+            http_ns: NO_INT,
+            queue_ns: NO_INT,
+            await_ns: NO_INT,
+            unknown_ns: NO_INT,
+        });
+    }
+    of
+}
+
+/// What the meter told of a route in a second: how many requests, of so many seconds each.
+fn metered(of: &mut Trace, second: i64, route: &str, (count, seconds): (f64, f64)) {
+    let mut text = |text: &str| of.strings.intern(text);
+    let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text("http.server.request.duration"));
+    let (unit, tags) = (text("s"), text(&format!("{{\"http.route\":\"{route}\"}}")));
+    let kinds = [("count", count), ("sum", count * seconds), ("p50", seconds), ("p99", 2.0 * seconds)];
+    let kinds = kinds.map(|(kind, value)| (text(kind), value));
+    for (kind, value) in kinds {
+        let ts_ns = second * SECOND + 900_000_000;
+        of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+    }
+}
+
+fn finding(id: &'static str, severity: Severity, measured: &[(&'static str, f64, f64)]) -> Finding {
+    let measured = measured.iter().map(|(unit, value, threshold)| Measured {
+        name: "a value",
+        value: *value,
+        unit,
+        threshold: Some(*threshold),
+    });
+    Finding {
+        id,
+        title: "Something".to_owned(),
+        severity,
+        follows: None,
+        score: 0.9,
+        measured: measured.collect(),
+        places: Vec::new(),
+        places_of: "",
+        evidence: Vec::new(),
+        view: View { tab: "summary", params: &[] },
+        why: String::new(),
+        tries: Vec::new(),
+        verify: String::new(),
+    }
+}
+
+fn with(finding: Finding) -> Report {
+    Report { findings: vec![finding], ..Report::default() }
+}
+
+fn pool(full: f64) -> Report {
+    with(finding("db-pool-exhausted", Severity::Critical, &[("", 8.78, 1.0), ("share", full, 0.5)]))
+}
+
+fn slow() -> Report {
+    with(finding("slow-dependency", Severity::Warning, &[("share", 0.98, 0.5)]))
+}
+
+fn diff(before: (&Trace, &Report), after: (&Trace, &Report)) -> Diff {
+    let indices = (StackIndex::new(before.0), StackIndex::new(after.0));
+    let (before, after) = (
+        Side { recording: before.0, index: &indices.0, report: before.1, range: None },
+        Side { recording: after.0, index: &indices.1, report: after.1, range: None },
+    );
+    compare(&before, &after, &Options { basis: Basis::Duration })
+}
+
+#[test]
+fn requests_that_became_slower_and_wait_for_connections_are_not_told_as_progress() {
+    let (before, after) = (requests_to("/orders/a", 103), requests_to("/orders/b", 211));
+    let told = diff((&before, &slow()), (&after, &pool(0.778)));
+    let expected = "The mix of requests changed: GET /orders/a from 100 % to 0, GET /orders/b from 0 to 100 %; \
+                    over all of them, p50 rose from 103 to 211 ms; new finding: db-pool-exhausted; \
+                    slow-dependency is not judged after, where db-pool-exhausted is reported.";
+    assert_eq!(told.summary, expected);
+    let states: Vec<_> = told.findings.iter().map(|of| (of.id, of.state, of.reason.clone())).collect();
+    assert_eq!(states, [("db-pool-exhausted", FindingState::New, None)]);
+    let why = told.not_compared.iter().find(|of| of.what == "the rule slow-dependency").unwrap();
+    let silent = "the recording after has db-pool-exhausted, beside which slow-dependency is not judged";
+    assert_eq!(why.why, silent);
+}
+
+#[test]
+fn a_finding_whose_values_are_far_above_their_thresholds_is_new_and_one_near_its_own_is_at_the_edge() {
+    let of = requests_to("/orders", 103);
+    let none = Report::default();
+    let reason = |full: f64| diff((&of, &none), (&of, &pool(full))).findings.remove(0).reason;
+    assert_eq!(reason(0.778), None);
+    assert!(reason(0.55).is_some_and(|of| of.starts_with("at the edge")));
+}
+
+#[test]
+fn a_finding_that_both_could_judge_is_gone() {
+    let of = requests_to("/orders", 103);
+    let told = diff((&of, &slow()), (&requests_to("/orders", 104), &Report::default()));
+    assert_eq!(told.summary, "Gone finding: slow-dependency.");
+}
+
+#[test]
+fn silence_of_a_recording_that_ends_early_is_no_sameness() {
+    let of = requests_to("/orders", 103);
+    let mut cut = requests_for(5, "/orders", 103);
+    let at_ns = 5 * SECOND;
+    cut.missing.early_ends.push(EarlyEnd { is_main: true, at_ns, ..EarlyEnd::default() });
+    let none = Report::default();
+    let told = diff((&of, &none), (&cut, &none));
+    let expected = "Only what is left is compared: after, the recording ends early, at 5 s. What is left shows no \
+                    difference, which says nothing of the rest.";
+    assert_eq!((told.summary.as_str(), told.verdict()), (expected, ChangeVerdict::TooLittleData));
+}
+
+#[test]
+fn a_mean_that_fell_because_other_requests_came_is_no_headline_and_fifty_times_as_many_are_no_noise() {
+    let (mut before, mut after) = (lasting(10), lasting(10));
+    let many = [4.0, 7.0, 9.0, 28.0, 8.0, 36.0, 42.0, 160.0, 5_070.0, 3_961.0];
+    for (second, many) in (0..10).zip(many) {
+        metered(&mut before, second, "/work", (18.0 + many % 3.0, 1.2));
+        metered(&mut after, second, "/work", (many / 10.0, 1.2));
+        metered(&mut after, second, "/health", (many, 0.000_02));
+    }
+    let sync = with(finding("sync-over-async", Severity::Critical, &[("", 20.0, 0.5)]));
+    let told = diff((&before, &sync), (&after, &sync));
+    let expected = "The mix of requests changed: /health from 0 to 90.9 %, /work from 100 % to 9.09 %; requests went \
+                    from 18.7 to 1,026/s, unevenly; still there: sync-over-async.";
+    assert_eq!(told.summary, expected);
+    let row = told.rows.iter().find(|row| row.measure == "requests" && row.name.is_empty()).unwrap();
+    assert_eq!(row.verdict, ChangeVerdict::TooLittleData);
+    assert!(row.reason.is_some());
+}

@@ -1,0 +1,96 @@
+//! A few slow requests at the beginning, while methods were compiled: what an all-clear says of them.
+
+use crate::facts::Facts;
+use base::number::real;
+use model::{NO_INT, REQUESTS_METER};
+
+/// The first seconds.
+const FIRST_NS: i64 = 3_000_000_000;
+/// A p99 of so many medians is a tail that a reader asks about.
+const TAIL: f64 = 5.0;
+/// So much slower than the slowest of the later time are the slowest of the first seconds, by the meter.
+const SLOWER: f64 = 2.0;
+/// So many of the requests above the p99 begin in the first seconds, where each was recorded.
+const MOST: f64 = 0.8;
+/// Threads wait for the compiler so much of the first seconds,
+const COMPILING: f64 = 0.1;
+/// and so many times as much as later.
+const MORE_THAN_LATER: f64 = 3.0;
+
+/// That the slowest requests fall into a start, if the recording shows it.
+pub(crate) fn text(facts: &Facts<'_>) -> Option<String> {
+    let rest = facts.recording.exhibit.duration_ns.saturating_sub(FIRST_NS);
+    let (first, later) = runtime::waited_for_compiling(facts.recording, FIRST_NS);
+    let a_second = |ms: f64, ns: i64| ms / (real(ns.max(1)) / 1e6);
+    let of_first = a_second(first, FIRST_NS);
+    let is_start = of_first >= COMPILING && of_first >= MORE_THAN_LATER * a_second(later, rest);
+    let is_slow = rest >= FIRST_NS && is_start && (by_requests(facts).or_else(|| by_meter(facts)))?;
+    let text = "the slowest requests fall into the first seconds, while methods were compiled";
+    is_slow.then(|| text.to_owned())
+}
+
+/// By the requests themselves: most of those above the p99 begin early. `None` if none was recorded.
+fn by_requests(facts: &Facts<'_>) -> Option<bool> {
+    let rows = &facts.recording.requests;
+    let times = rows.start_ns.iter().zip(&rows.dur_ns).filter(|(_, dur_ns)| **dur_ns != NO_INT);
+    let work = facts.requests?;
+    let (p50, p99) = work.p50_ms.zip(work.p99_ms)?;
+    let slow: Vec<i64> = times.filter(|of| real(*of.1) / 1e6 >= p99).map(|(start, _)| *start).collect();
+    let early = slow.iter().filter(|start| **start < FIRST_NS).count();
+    (!slow.is_empty()).then(|| {
+        let all = crate::real_u64(crate::count(slow.len()));
+        p99 >= TAIL * p50 && crate::real_u64(crate::count(early)) >= MOST * all
+    })
+}
+
+/// By the meter: no second and route of the later time is as slow.
+fn by_meter(facts: &Facts<'_>) -> Option<bool> {
+    let (p50, p99) = facts.requests.and_then(|work| work.p50.zip(work.p99))?;
+    let rounds = runtime::metered_seconds(facts.recording, REQUESTS_METER, "p99");
+    let most = |is_early: bool| {
+        let of = rounds.iter().filter(|of| (of.ts_ns < FIRST_NS) == is_early).map(|of| of.value * 1e3);
+        of.fold(0.0, f64::max)
+    };
+    let (early, later) = (most(true), most(false));
+    Some(p99.high >= TAIL * p50.high && later > 0.0 && early >= SLOWER * later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    fn said(compiling_ms: i64, early_ms: f64) -> Option<String> {
+        let mut scene = Scene::new();
+        for second in 1..10 {
+            let slow = if second <= 2 { early_ms } else { 60.0 };
+            for (kind, value) in [("count", 200.0), ("p50", 0.010), ("p99", slow / 1e3), ("sum", 3.0)] {
+                let tags = r#"{"http.route":"/cart"}"#;
+                scene.counter(second * 1000, REQUESTS_METER, kind, value, tags);
+            }
+        }
+        let mut recording = scene.done();
+        let mut text = |text: &str| recording.strings.intern(text);
+        let (method, tier) = (text("Shop!Shop.Cart.Pay"), text("QuickJitted"));
+        recording.jit.push(model::JitRow {
+            ts_ns: 1_000_000_000,
+            dur_ns: compiling_ms * 1_000_000,
+            thread: 0,
+            method,
+            tier,
+            il_bytes: 10,
+            native_bytes: 10,
+            stack: model::NO_ID,
+        });
+        let index = runtime::StackIndex::new(&recording);
+        super::text(&Facts::new(&recording, &index))
+    }
+
+    #[test]
+    fn slow_requests_at_the_start_are_laid_to_compiling_only_where_the_recording_shows_it() {
+        assert!(said(900, 400.0).is_some());
+        assert!(said(100, 400.0).is_none(), "hardly anything was compiled");
+        assert!(said(900, 80.0).is_none(), "the later time is as slow");
+        assert!(said(900, 45.0).is_none(), "no tail");
+    }
+}
