@@ -23,10 +23,11 @@ impl Handlers {
         let (samples, allocations) = (&recording.samples, &recording.allocations);
         let sampled = samples.stack.iter().zip(&samples.thread).zip(&samples.ts_ns);
         let allocated = allocations.stack.iter().zip(&allocations.thread).zip(&allocations.ts_ns);
-        let mut of_stack: FxHashMap<u32, Vec<String>> = FxHashMap::default();
+        let mut of_stack: Vec<Option<Vec<String>>> = vec![None; recording.stacks.len()];
         let mut lambdas: FxHashMap<String, Vec<(Sym, f64)>> = FxHashMap::default();
         for ((stack, thread), ts_ns) in sampled.chain(allocated) {
-            let names = of_stack.entry(*stack).or_insert_with(|| lambdas_of(facts, *stack));
+            let Some(known) = of_stack.get_mut(*stack as usize) else { continue };
+            let names = known.get_or_insert_with(|| lambdas_of(facts, *stack));
             if names.is_empty() {
                 continue;
             }
