@@ -116,7 +116,7 @@ struct Along {
 impl Reader for Along {
     fn take(&mut self, bytes: &[u8]) {
         self.reader.take(bytes);
-        if self.reader.along().of_provider > 0 {
+        if self.reader.along().kinds_of_provider > 0 {
             self.heard.store(true, Ordering::Release);
         }
     }

@@ -2,18 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod shared;
+
 use serde_json::Value;
+use shared::shared;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The case, if it is there.
 fn case(test: &str, name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cases").join(name);
-    if !path.exists() {
-        base::ground::skip(test, "there is no folder of cases");
-        return None;
-    }
-    Some(path)
+    shared(test, &format!("cases/{name}"))
 }
 
 fn json(path: &Path, arguments: &[&str]) -> Value {

@@ -3,23 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod shared;
+
 use import::Options;
 use model::{Evidence, LimitKind, Trace};
 use report::Severity;
 use runtime::StackIndex;
+use shared::shared;
 use sql::{Database, QueryOptions};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-/// What lies beside the source tree, if it is there.
-fn shared(test: &str, name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
-    if !path.exists() {
-        base::ground::skip(test, "the cases are not there");
-        return None;
-    }
-    Some(path)
-}
 
 fn open(path: &Path) -> Evidence {
     import::open(path, Options { payloads: true, threads: 1 }).unwrap()

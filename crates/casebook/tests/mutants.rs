@@ -5,13 +5,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod shared;
+
 use import::Options;
 use model::{NO_INT, Trace};
 use report::{State, Verdict};
 use runtime::StackIndex;
+use shared::shared;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const OPTIONS: Options = Options { payloads: false, threads: 1 };
 
@@ -181,16 +184,6 @@ fn unpacked(path: &Path) -> Vec<u8> {
     let mut raw = Vec::new();
     zstd::stream::read::Decoder::new(fs::File::open(path).unwrap()).unwrap().read_to_end(&mut raw).unwrap();
     raw
-}
-
-/// What lies beside the source tree, if it is there.
-fn shared(test: &str, name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
-    if !path.exists() {
-        base::ground::skip(test, "there is no folder of captures");
-        return None;
-    }
-    Some(path)
 }
 
 /// So many mutants of each kind of a recording of which a problem is said.

@@ -96,23 +96,31 @@ fn a_pattern_that_no_method_has_does_not_turn_a_problem_into_an_all_clear() {
     assert_eq!(verdict(home.path(), &[]).2, [""; 0]);
 }
 
-#[test]
-fn a_pattern_of_another_kind_is_refused_by_every_command_that_takes_one() {
-    let home = tempfile::tempdir().unwrap();
-    let out = home.path().join("page.html");
+/// What each command that takes patterns says as it refuses them.
+fn refusals(home: &Path, options: &[&str]) -> Vec<String> {
+    let out = home.join("page.html");
     let commands: [&[&str]; 4] = [
         &["explain", LOCK],
         &["diff", LOCK, LOCK],
         &["open", LOCK, "--no-browser"],
         &["export", LOCK, "--to", "html", "-o", out.to_str().unwrap()],
     ];
-    for words in commands {
-        let output = run(home.path(), &[words, ["--my", "["].as_slice()].concat());
+    let refused = commands.map(|words| {
+        let output = run(home, &[words, options].concat());
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{words:?}: {error}");
+        error
+    });
+    assert!(!out.exists());
+    refused.into()
+}
+
+#[test]
+fn a_pattern_of_another_kind_is_refused_by_every_command_that_takes_one() {
+    let home = tempfile::tempdir().unwrap();
+    for error in refusals(home.path(), &["--my", "["]) {
         assert!(error.contains("--my: '[' is no pattern"), "{error}");
     }
-    assert!(!out.exists());
 }
 
 #[test]
@@ -121,21 +129,8 @@ fn a_broken_configuration_is_told_with_its_file_and_line_by_every_command_that_u
     let folder = home.path().join("casebook");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("config.toml"), "# mine\nmy = [\n").unwrap();
-    let out = home.path().join("page.html");
-    let commands: [&[&str]; 4] = [
-        &["explain", LOCK],
-        &["diff", LOCK, LOCK],
-        &["open", LOCK, "--no-browser"],
-        &["export", LOCK, "--to", "html", "-o", out.to_str().unwrap()],
-    ];
-    for words in commands {
-        let output = run(home.path(), words);
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{words:?}: {error}");
-        assert!(
-            error.contains("casebook/config.toml:2:") || error.contains("casebook/config.toml:3:"),
-            "{error}"
-        );
+    for error in refusals(home.path(), &[]) {
+        let at_line = |line: u8| error.contains(&format!("casebook/config.toml:{line}:"));
+        assert!(at_line(2) || at_line(3), "{error}");
     }
-    assert!(!out.exists());
 }

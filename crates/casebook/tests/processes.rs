@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod shared;
+
 use serde_json::{Value, json};
+use shared::shared;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -188,10 +191,7 @@ fn a_loose_folder_of_two_services_is_refused_with_what_it_holds() {
 
 #[test]
 fn samples_of_cpus_pass_no_check_that_needs_threads_that_wait() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cases/universal.nettrace");
-    if !path.exists() {
-        return base::ground::skip("casebook::processes", "the cases are not there");
-    }
+    let Some(path) = shared("casebook::processes", "cases/universal.nettrace") else { return };
     let path = path.to_str().unwrap();
     let of = document(&["explain", path, "--format", "json"]);
     assert_eq!([&of["exhibit"]["pid"], &of["exhibit"]["name"]], [&json!(500), &json!("orders")]);

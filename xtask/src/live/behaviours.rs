@@ -43,12 +43,8 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
 
 fn record(ground: &Ground, casebook: &Casebook, behaviours: &[Behaviour], out: &Utf8Path) -> Result<()> {
     let backend = Backend::start()?;
-    let mut compiled: Vec<&str> = Vec::new();
+    ground.compile(behaviours.iter().map(|behaviour| behaviour.service.as_str()))?;
     for behaviour in behaviours {
-        if !compiled.contains(&behaviour.service.as_str()) {
-            ground.compile(&behaviour.service)?;
-            compiled.push(&behaviour.service);
-        }
         record_one(ground, casebook, &backend, behaviour, out).with_context(|| behaviour.name.clone())?;
     }
     Ok(())
@@ -65,7 +61,6 @@ fn record_one(
     let environment: Vec<_> = behaviour.environment.clone().into_iter().collect();
     let service = ground.start(&Start {
         service: &behaviour.service,
-        ready: ready(&behaviour.service),
         environment: &environment,
         backend: &backend.url(),
         wrapper: &[],
@@ -79,15 +74,6 @@ fn record_one(
     let seen = client(&load.finish()?, backend, interval)?;
     eprintln!("  {} requests/s, {} errors", seen["requests_per_second"], seen["errors"]);
     write(&out.join(format!("{}.client.json", behaviour.name)), &seen)
-}
-
-/// A route that is healthy in every behaviour.
-pub(super) fn ready(service: &str) -> &'static str {
-    match service {
-        "parcels" => "/parcels/1",
-        "billing" => "/ping",
-        _ => "/health",
-    }
 }
 
 /// Prints one line; whether it is right.

@@ -1,7 +1,6 @@
 //! `cargo xtask live limits`: healthy services under limits that they do not reach stay without findings above `note`.
 
 use super::backend::Backend;
-use super::behaviours::ready;
 use super::load::{Group, Load};
 use super::services::{Ground, ORDERS, Start};
 use super::session::{Casebook, client, write};
@@ -119,11 +118,7 @@ fn cases() -> Vec<Case> {
 
 fn record(ground: &Ground, casebook: &Casebook, cases: &[Case], out: &Utf8Path) -> Result<()> {
     let backend = Backend::start()?;
-    for service in ["parcels", "billing", ORDERS] {
-        if cases.iter().any(|case| case.service == service) {
-            ground.compile(service)?;
-        }
-    }
+    ground.compile(cases.iter().map(|case| case.service))?;
     for case in cases {
         eprintln!("recording {}", case.name);
         record_one(ground, casebook, &backend, case, out).with_context(|| case.name.to_owned())?;
@@ -159,7 +154,6 @@ fn record_one(
     let words: Vec<&str> = wrapper.iter().map(String::as_str).collect();
     let service = ground.start(&Start {
         service: case.service,
-        ready: ready(case.service),
         environment: &environment,
         backend: &backend.url(),
         wrapper: &words,

@@ -2,7 +2,6 @@
 //! throughput differs by a fifth must.
 
 use super::backend::Backend;
-use super::behaviours::ready;
 use super::load::{Answers, Group, Interval, Load};
 use super::services::{Ground, ORDERS, Start};
 use super::session::{Casebook, client, write};
@@ -114,11 +113,7 @@ fn pairs() -> Vec<Pair> {
 
 fn record(ground: &Ground, casebook: &Casebook, pairs: &[Pair], out: &Utf8Path) -> Result<()> {
     let backend = Backend::start()?;
-    for service in ["parcels", "billing", ORDERS] {
-        if pairs.iter().any(|pair| pair.service == service) {
-            ground.compile(service)?;
-        }
-    }
+    ground.compile(pairs.iter().map(|pair| pair.service))?;
     for pair in pairs {
         eprintln!("recording {}", pair.name);
         record_one(ground, casebook, &backend, pair, out).with_context(|| pair.name.clone())?;
@@ -133,13 +128,7 @@ fn record_one(
     pair: &Pair,
     out: &Utf8Path,
 ) -> Result<()> {
-    let service = ground.start(&Start {
-        service: pair.service,
-        ready: ready(pair.service),
-        environment: &[],
-        backend: &backend.url(),
-        wrapper: &[],
-    })?;
+    let service = ground.start(&Start::plain(pair.service, &backend.url()))?;
     let exhibit = |letter: &str| out.join(format!("{}-{letter}", pair.name));
     let record = |letter: &str| casebook.record(service.pid(), SECONDS, "default", &exhibit(letter));
     let tell = |letter: &str, answers: &Answers, interval: Interval| -> Result<()> {

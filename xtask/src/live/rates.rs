@@ -5,7 +5,6 @@
 //! once it was recorded with the profile requests, so a later recording sees more than its own profile asks for.
 
 use super::backend::Backend;
-use super::behaviours::ready;
 use super::load::{Group, Load};
 use super::services::{Ground, ORDERS, Start};
 use super::session::{Casebook, client, write};
@@ -81,15 +80,9 @@ fn subjects() -> Vec<Subject> {
 
 fn record(ground: &Ground, casebook: &Casebook, subjects: &[Subject], out: &Utf8Path) -> Result<()> {
     let backend = Backend::start()?;
+    ground.compile(subjects.iter().map(|subject| subject.name))?;
     for subject in subjects {
-        ground.compile(subject.name)?;
-        let service = ground.start(&Start {
-            service: subject.name,
-            ready: ready(subject.name),
-            environment: &[],
-            backend: &backend.url(),
-            wrapper: &[],
-        })?;
+        let service = ground.start(&Start::plain(subject.name, &backend.url()))?;
         let load = Load::start(service.port, &subject.load)?;
         std::thread::sleep(WARM_UP);
         let mut intervals = Vec::new();

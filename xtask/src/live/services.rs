@@ -5,6 +5,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail, ensure};
 use base::time::Deadline;
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -26,12 +27,26 @@ pub(crate) struct Ground {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start<'a> {
     pub(crate) service: &'a str,
-    /// Answered with 2xx when the service is ready.
-    pub(crate) ready: &'a str,
     pub(crate) environment: &'a [(String, String)],
     pub(crate) backend: &'a str,
     /// Words before the service's own command, which end by becoming it, such as `taskset -c 0`.
     pub(crate) wrapper: &'a [&'a str],
+}
+
+impl<'a> Start<'a> {
+    /// As the service is, without settings or limits.
+    pub(crate) fn plain(service: &'a str, backend: &'a str) -> Self {
+        Self { service, environment: &[], backend, wrapper: &[] }
+    }
+}
+
+/// A route that is answered with 2xx when the service is ready, and is healthy in every behaviour.
+fn ready(service: &str) -> &'static str {
+    match service {
+        "parcels" => "/parcels/1",
+        "billing" => "/ping",
+        _ => "/health",
+    }
 }
 
 /// A service that runs until it is dropped.
@@ -58,8 +73,14 @@ impl Ground {
         self.folder.join("recordings").join(task)
     }
 
+    /// Compiles each of these services once.
+    pub(crate) fn compile<'a>(&self, services: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let services: BTreeSet<&str> = services.into_iter().collect();
+        services.into_iter().try_for_each(|service| self.compile_one(service))
+    }
+
     /// Compiles a service from all its sources.
-    pub(crate) fn compile(&self, service: &str) -> Result<()> {
+    fn compile_one(&self, service: &str) -> Result<()> {
         if service == ORDERS {
             return self.lab(&["unpack"]);
         }
@@ -132,7 +153,7 @@ impl Ground {
         let child = command.spawn().context("cannot start setpriv (Debian: util-linux)")?;
         let mut service = Service { child, port };
         service
-            .wait_for(start.ready)
+            .wait_for(ready(start.service))
             .with_context(|| format!("{}; its output: {}", start.service, tail(&log)))?;
         Ok(service)
     }

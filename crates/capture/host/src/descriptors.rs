@@ -5,7 +5,6 @@
 //! so they are told only of processes with few enough. Nothing is opened.
 
 use crate::Proc;
-use std::fs::DirEntry;
 use std::path::Path;
 
 /// Descriptors that are counted one by one; of more the number is not known.
@@ -46,8 +45,12 @@ fn counted(folder: &Path) -> Option<u64> {
 
 fn kinds(folder: &Path) -> Option<Kinds> {
     let mut kinds = Kinds::default();
-    let entries = std::fs::read_dir(folder).ok()?.flatten().take(MOST_COUNTED);
-    for target in entries.filter_map(|entry: DirEntry| std::fs::read_link(entry.path()).ok()) {
+    let (mut listed, mut read) = (0u64, 0u64);
+    for entry in std::fs::read_dir(folder).ok()?.flatten().take(MOST_COUNTED) {
+        listed = listed.saturating_add(1);
+        // One may be closed meanwhile.
+        let Ok(target) = std::fs::read_link(entry.path()) else { continue };
+        read = read.saturating_add(1);
         let target = target.to_string_lossy();
         let is_file =
             target.starts_with('/') && !["/dev/", "/memfd:"].iter().any(|of| target.starts_with(of));
@@ -58,7 +61,8 @@ fn kinds(folder: &Path) -> Option<Kinds> {
         };
         *kind = kind.saturating_add(1);
     }
-    Some(kinds)
+    // A process with capabilities that we lack lets its descriptors be listed, and not one of them be looked at.
+    (read > 0 || listed == 0).then_some(kinds)
 }
 
 /// How many descriptors a process may open, by its `limits`: the soft limit.
@@ -99,6 +103,13 @@ mod tests {
         let many: Vec<String> = (0..=MOST_LOOKED_AT).map(|number| format!("socket:[{number}]")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         check(&many, Some(Descriptors { all: MOST_LOOKED_AT + 1, kinds: None }));
+    }
+
+    #[test]
+    fn descriptors_that_may_not_be_looked_at_are_not_said_to_be_of_no_kind() {
+        let tree = Tree::new();
+        tree.write("proc/7/fd/0", "no link");
+        assert_eq!(of(&tree.proc(), 7), Some(Descriptors { all: 1, kinds: None }));
     }
 
     #[test]

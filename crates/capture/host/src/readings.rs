@@ -104,9 +104,7 @@ fn read_machine(proc: &Proc, figures: &mut Figures) {
     figures.add_time("machine.cpu", busy.map(|ticks| proc.ticks_as_nanos(ticks)));
     figures.add_time("machine.cpu.steal", steal.map(|ticks| proc.ticks_as_nanos(ticks)));
     if let Some(memory) = machine("meminfo") {
-        let kilobytes = |name: &str| -> Option<u64> {
-            files::field(&memory, name)?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-        };
+        let kilobytes = |name: &str| kilobytes(&memory, name);
         let swap_used = || kilobytes("SwapTotal:")?.checked_sub(kilobytes("SwapFree:")?);
         figures.add_count("memory.total", kilobytes("MemTotal:"), BYTES);
         figures.add_count("memory.available", kilobytes("MemAvailable:"), BYTES);
@@ -146,9 +144,7 @@ fn read_process(proc: &Proc, stat: &Stat, figures: &mut Figures) {
     // One that is ending has given its memory back.
     figures.add_count("process.rss", (stat.rss_bytes > 0).then_some(stat.rss_bytes), BYTES);
     let status = proc.text(pid, "status").unwrap_or_default();
-    let kilobytes = |name: &str| -> Option<u64> {
-        files::field(&status, name)?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-    };
+    let kilobytes = |name: &str| kilobytes(&status, name);
     figures.add_count("process.rss.anon", kilobytes("RssAnon:"), BYTES);
     figures.add_count("process.rss.file", kilobytes("RssFile:"), BYTES);
     figures.add_count("process.rss.shared", kilobytes("RssShmem:"), BYTES);
@@ -165,6 +161,11 @@ fn read_process(proc: &Proc, stat: &Stat, figures: &mut Figures) {
     figures.add_count("process.open_files.socket", kinds.map(|of| of.sockets), COUNT);
     figures.add_count("process.open_files.other", kinds.map(|of| of.others), COUNT);
     figures.add_count("limit.open_files", descriptors::limit(proc, pid), COUNT);
+}
+
+/// The bytes of a line such as `VmSwap:  400 kB`.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    files::field(text, name)?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// The network namespace of the process, which may be that of the whole machine.
@@ -237,7 +238,7 @@ mod tests {
         tree.write("proc/pressure/cpu", "some avg10=12.50 avg60=0.00 avg300=0.00 total=5\nfull avg10=1.00\n");
         tree.write("proc/7/stat", "7 (a) S 1 1 1 0 -1 0 0 0 0 0 250 50 0 0 20 0 12 0 8800 0 300");
         tree.write("proc/7/fd/0", "");
-        tree.write("proc/7/fd/1", "");
+        std::os::unix::fs::symlink("socket:[1]", tree.path("proc/7/fd/1")).unwrap();
         tree.write("proc/7/status", "Name: a\nRssAnon:  800 kB\nRssFile:\t400 kB\nCpus_allowed_list:\t0-1\n");
         tree.write("proc/7/limits", "Max open files  1024  4096  files\n");
         tree.write("proc/7/net/snmp", "Ip: A\nIp: 1\nTcp: A CurrEstab RetransSegs\nTcp: -1 5 626\n");
@@ -255,7 +256,7 @@ mod tests {
         load.1m,1.25,threads\npressure.cpu.some,0.125,share\npressure.cpu.waited,0.000005,s\n";
     const PROCESS: &str = "process.rss,1228800,B\nprocess.rss.anon,819200,B\nprocess.rss.file,409600,B\nprocess.threads,12,count\nprocess.cpu.user,2.5,s\n\
         process.cpu.system,0.5,s\nlimit.affinity,2,cores\nprocess.open_files,2,count\nprocess.open_files.file,0,count\n\
-        process.open_files.socket,0,count\nprocess.open_files.other,0,count\nlimit.open_files,1024,count\ntcp.retransmits,626,count\ntcp.established,5,count\n";
+        process.open_files.socket,1,count\nprocess.open_files.other,0,count\nlimit.open_files,1024,count\ntcp.retransmits,626,count\ntcp.established,5,count\n";
 
     #[test]
     fn everything_that_can_be_read_has_a_line() {

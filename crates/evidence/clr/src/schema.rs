@@ -64,7 +64,7 @@ pub fn runtime_event(provider: &str, id: u32, version: u8) -> Option<RuntimeEven
 /// The names of all events of a provider whose schema ships with the program, in their order; none of another provider.
 /// Letter case of the provider's name is not heeded.
 pub fn event_names(provider: &str) -> Option<Vec<&'static str>> {
-    let provider = built_in_providers().iter().find(|known| known.eq_ignore_ascii_case(provider))?;
+    let provider = providers().iter().find(|known| known.eq_ignore_ascii_case(provider))?;
     let schemas = built_in();
     let events = schemas.events.iter().filter(|((of, _), _)| of == provider).map(|(_, event)| event.name);
     let has_dynamic = *provider == "Microsoft-Windows-DotNETRuntime";
@@ -77,7 +77,11 @@ pub fn event_names(provider: &str) -> Option<Vec<&'static str>> {
 
 /// The providers whose schemas ship with the program.
 pub fn providers() -> &'static [&'static str] {
-    built_in_providers()
+    static PROVIDERS: OnceLock<Vec<&'static str>> = OnceLock::new();
+    PROVIDERS.get_or_init(|| {
+        let lines = FILES.iter().flat_map(|file| file.lines());
+        lines.filter_map(|line| line.strip_prefix("provider ")?.split_whitespace().next()).collect()
+    })
 }
 
 /// The data of a GC/DynamicTraceEvent of this name, letter case aside.
@@ -107,15 +111,7 @@ pub fn well_known(provider: &str, event_name: &str) -> Option<Arc<Layout>> {
 }
 
 fn provider_key(provider: &str) -> Option<&'static str> {
-    built_in_providers().iter().find(|known| **known == provider).copied()
-}
-
-fn built_in_providers() -> &'static [&'static str] {
-    static PROVIDERS: OnceLock<Vec<&'static str>> = OnceLock::new();
-    PROVIDERS.get_or_init(|| {
-        let lines = FILES.iter().flat_map(|file| file.lines());
-        lines.filter_map(|line| line.strip_prefix("provider ")?.split_whitespace().next()).collect()
-    })
+    providers().iter().find(|known| **known == provider).copied()
 }
 
 fn built_in() -> &'static Schemas {

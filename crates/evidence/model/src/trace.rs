@@ -12,6 +12,7 @@ mod tables;
 
 pub use allowance::{Allowance, LimitedBy};
 pub use counted::{Counted, CountedBy, Counts, LARGEST_METERED, REQUESTS_METER};
+pub use coverage::covered_ns;
 pub use events::{EventKind, Events, Fields};
 pub use limits::{Limit, LimitKind, Limits, RUNTIME_FRAMES};
 pub use marks::RequestMarks;

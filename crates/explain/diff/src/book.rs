@@ -81,6 +81,8 @@ pub(crate) struct Of<'a> {
     pub(crate) measure: Option<String>,
     /// In place of the measure's own unit.
     pub(crate) unit: Option<&'a str>,
+    /// Why a difference is not claimed, whatever the test says.
+    pub(crate) unclaimed: Option<String>,
 }
 
 impl<'a> Of<'a> {
@@ -97,6 +99,8 @@ struct Draft {
     outcome: Outcome,
     /// On which side the pieces after are of the value before.
     pieces: Option<Pieces>,
+    /// Why a difference is not claimed, whatever the outcome says.
+    unclaimed: Option<String>,
 }
 
 impl Draft {
@@ -246,7 +250,7 @@ impl Book {
             class: of.class.map(str::to_owned),
             table: measure.table,
         };
-        self.rows.push(Draft { tier: measure.tier, change, outcome, pieces });
+        self.rows.push(Draft { tier: measure.tier, change, outcome, pieces, unclaimed: of.unclaimed });
     }
 
     fn impact(
@@ -295,7 +299,11 @@ impl Book {
         let close = |mut draft: Draft| {
             let beyond = draft.judged().is_some() && flags.next() == Some(true);
             if beyond && draft.change.difference() != Some(0.0) {
-                draft.change.verdict = ChangeVerdict::BeyondNoise;
+                draft.change.verdict = match draft.unclaimed {
+                    None => ChangeVerdict::BeyondNoise,
+                    Some(_) => ChangeVerdict::TooLittleData,
+                };
+                draft.change.reason = draft.unclaimed;
             } else {
                 draft.change.reason = reason(&draft.change, &draft.outcome, draft.pieces, judged.len());
                 // Ten times as many are no noise that was measured: what they vary by is not known.

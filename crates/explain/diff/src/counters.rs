@@ -51,7 +51,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
         })
     };
     let single: Vec<Key<'_>> = shared.iter().filter(once).copied().collect();
-    book.left_out(shared.len() - single.len(), "counters that another row tells of");
+    book.left_out(shared.len() - single.len(), "counters that another row covers");
     let common: Vec<Key<'_>> = single.iter().take(MOST_COUNTERS).copied().collect();
     book.left_out(single.len() - common.len(), "counters, by the order of their names");
     let (series_before, series_after) = (series(before, &common), series(after, &common));

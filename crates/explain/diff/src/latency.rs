@@ -12,8 +12,8 @@ use crate::rounds::Rounds;
 use crate::scope::{Scope, Source};
 use base::number::{count, real};
 use model::{NO_INT, REQUESTS_METER, Sym};
-use report::{Better, Subject};
-use runtime::{Work, is_failed, metered, metered_seconds, tag};
+use report::{Better, Subject, unit};
+use runtime::{Bounds, Work, is_failed, metered, metered_seconds, tag};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -232,17 +232,53 @@ fn compare_route(
     }
 }
 
-/// What the meter told of a route.
+/// A quantile by the meter, which publishes one for each second and set of tags.
+#[derive(Debug)]
+struct Metered {
+    tally: Tally,
+    /// What the quantile of all of them can be. `None` if that is not known.
+    bounds: Option<Bounds>,
+}
+
+impl Metered {
+    fn new(ramp: &[bool]) -> Self {
+        Self { tally: Tally::mean(ramp), bounds: None }
+    }
+
+    /// Takes the value and the bounds that figures of the recording show.
+    fn settle(&mut self, value: Option<f64>, bounds: Option<Bounds>) {
+        if let Some(value) = value {
+            self.tally.scale_to(value);
+        }
+        self.bounds = bounds;
+    }
+
+    /// Why a difference of two of them is not claimed. `None` if their bounds lie apart, or are not known.
+    fn overlap(&self, after: &Self) -> Option<String> {
+        let (one, other) = self.bounds.zip(after.bounds)?;
+        let said = |of: Bounds| format!("{} to {}", unit::show(of.low, "ms"), unit::show(of.high, "ms"));
+        (one.low <= other.high && other.low <= one.high).then(|| {
+            let (one, other) = (said(one), said(other));
+            format!("the meter only bounds it, and the bounds overlap: {one} before, {other} after")
+        })
+    }
+}
+
+/// What the meter published of a route.
 #[derive(Debug)]
 struct MeteredRoute {
-    p50: Tally,
-    p99: Tally,
+    p50: Metered,
+    p99: Metered,
     mean: Tally,
     requests: Tally,
     /// Those that failed, over those whose outcome is known.
     failed: Tally,
     /// Whether any outcome is.
     told: bool,
+    /// The tags of the first value.
+    tags: Option<Sym>,
+    /// Whether values have other tags, too: a quantile of all is then none of theirs, nor between theirs.
+    is_mixed: bool,
 }
 
 impl MeteredRoute {
@@ -251,7 +287,17 @@ impl MeteredRoute {
         let ramp = &scope.events.ramp;
         let mean = || Tally::mean(ramp);
         let requests = Tally::of_base(seconds, ramp);
-        Self { p50: mean(), p99: mean(), mean: mean(), requests, failed: mean(), told: false }
+        let quantile = || Metered::new(ramp);
+        Self {
+            p50: quantile(),
+            p99: quantile(),
+            mean: mean(),
+            requests,
+            failed: mean(),
+            told: false,
+            tags: None,
+            is_mixed: false,
+        }
     }
 
     /// The share that failed. `None` if no outcome is known.
@@ -261,18 +307,17 @@ impl MeteredRoute {
 
     /// Takes the values that figures of the recording show.
     fn settle(&mut self, work: &Work) {
-        for (tally, value) in [(&mut self.p50, work.p50_ms), (&mut self.p99, work.p99_ms)] {
-            if let Some(value) = value {
-                tally.scale_to(value);
-            }
-        }
+        self.p50.settle(work.p50_ms, work.p50);
+        self.p99.settle(work.p99_ms, work.p99);
         self.mean.scale_to(work.mean_seconds() * 1e3);
         self.requests.scale_to(work.per_second());
     }
 }
 
-/// What the meter told of each route, and of one that it does not know.
-fn metered_routes<'a>(scope: &Scope<'a>) -> (BTreeMap<&'a str, MeteredRoute>, MeteredRoute) {
+/// What the meter published of each route, and of one that it does not know.
+///
+/// With `is_whole`, values are those that figures of the recording show.
+fn metered_routes<'a>(scope: &Scope<'a>, is_whole: bool) -> (BTreeMap<&'a str, MeteredRoute>, MeteredRoute) {
     let recording = scope.recording();
     let millis = |kind: &str| -> FxHashMap<(i64, Sym), f64> {
         let seconds = metered_seconds(recording, REQUESTS_METER, kind).into_iter();
@@ -292,11 +337,12 @@ fn metered_routes<'a>(scope: &Scope<'a>) -> (BTreeMap<&'a str, MeteredRoute>, Me
         let is_known = routes.contains_key(route) || routes.len() < MOST_METERED;
         for name in ["", if is_known { route } else { "further routes" }] {
             let route = routes.entry(name).or_insert_with(|| MeteredRoute::new(scope, &seconds));
+            route.is_mixed |= *route.tags.get_or_insert(of.tags) != of.tags;
             if let Some(p50) = value(&p50) {
-                route.p50.value(piece, p50, of.value);
+                route.p50.tally.value(piece, p50, of.value);
             }
             if let Some(p99) = value(&p99) {
-                route.p99.value(piece, p99, of.value);
+                route.p99.tally.value(piece, p99, of.value);
             }
             if let Some(sum) = value(&sum) {
                 route.mean.value(piece, sum / of.value, of.value);
@@ -308,7 +354,7 @@ fn metered_routes<'a>(scope: &Scope<'a>) -> (BTreeMap<&'a str, MeteredRoute>, Me
             }
         }
     }
-    if scope.side.range.is_none() {
+    if is_whole {
         let known: FxHashMap<String, Work> = runtime::routes(recording).into_iter().collect();
         let whole = runtime::request_work(recording);
         for (name, route) in &mut routes {
@@ -322,8 +368,10 @@ fn metered_routes<'a>(scope: &Scope<'a>) -> (BTreeMap<&'a str, MeteredRoute>, Me
 }
 
 fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
+    // Figures are of a whole recording; a value of a range is not held against one of them.
+    let is_whole = before.side.range.is_none() && after.side.range.is_none();
     let ((of_before, empty_before), (of_after, empty_after)) =
-        (metered_routes(before), metered_routes(after));
+        (metered_routes(before, is_whole), metered_routes(after, is_whole));
     let mut names: Vec<&str> = of_before.keys().chain(of_after.keys()).copied().collect();
     names.sort_unstable();
     names.dedup();
@@ -337,14 +385,18 @@ fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<
         let before = of_before.get(name).unwrap_or(&empty_before);
         let after = of_after.get(name).unwrap_or(&empty_after);
         let latency = Measure { table: "counters", ..LATENCY };
+        let is_mixed = before.is_mixed || after.is_mixed;
         for (name_of, importance, between, before, after) in [
             ("p50 by the meter", 0.95, MEDIAN, &before.p50, &after.p50),
             ("p99 by the meter", 1.0, P99, &before.p99, &after.p99),
-            ("mean", 0.9, MEDIAN, &before.mean, &after.mean),
         ] {
             let measure = of_route(Measure { name: name_of, importance, between, ..latency }, name);
-            book.tallies(&measure, Of::named(name), Some(before), Some(after));
+            let unclaimed = if is_mixed { before.overlap(after) } else { None };
+            let of = Of { unclaimed, ..Of::named(name) };
+            book.tallies(&measure, of, Some(&before.tally), Some(&after.tally));
         }
+        let mean = of_route(Measure { name: "mean", importance: 0.9, ..latency }, name);
+        book.tallies(&mean, Of::named(name), Some(&before.mean), Some(&after.mean));
         if let (Some(before), Some(after)) = (before.failures(), after.failures()) {
             let measure = of_route(Measure { table: "counters", ..FAILED }, name);
             book.tallies(&measure, Of::named(name), Some(before), Some(after));

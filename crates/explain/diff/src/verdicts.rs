@@ -100,10 +100,14 @@ fn silenced(id: &str, report: &Report, other: &Report) -> Option<&'static str> {
     let is_notable = |report: &Report, id: &str| {
         report.findings.iter().any(|finding| finding.id == id && finding.severity > Severity::Note)
     };
-    let names = |of: &findings::Rule| rule.silent.split('`').skip(1).step_by(2).any(|name| name == of.id);
-    let silencing = findings::RULES.iter().filter(|of| of.absorbs.contains(&id) || names(of));
-    let mut found = silencing.filter(|of| is_notable(report, of.id) && !is_notable(other, of.id));
-    found.next().map(|of| of.id)
+    silencing(rule).find(|of| is_notable(report, of) && !is_notable(other, of))
+}
+
+/// The rules beside which another is silent.
+fn silencing(rule: &findings::Rule) -> impl Iterator<Item = &'static str> {
+    let leaves_to = move |id: &str| rule.leaves_to().any(|name| name == id);
+    let all = findings::RULES.iter();
+    all.filter(move |of| of.absorbs.contains(&rule.id) || leaves_to(of.id)).map(|of| of.id)
 }
 
 /// The worst finding of a rule.
@@ -264,5 +268,35 @@ fn row(
         method: shown.places.first().map(|place| place.frame.clone()),
         class: None,
         table: shown.evidence.first().map_or("events", |evidence| evidence.table),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_words_in_the_catalogue_change_no_verdict_unseen() {
+        let silenced = findings::RULES.iter().filter_map(|rule| {
+            let by: BTreeSet<&str> = silencing(rule).collect();
+            (!by.is_empty()).then(|| format!("{}: {}", rule.id, by.into_iter().collect::<Vec<_>>().join(" ")))
+        });
+        let mut silenced: Vec<String> = silenced.collect();
+        silenced.sort_unstable();
+        let expected = [
+            "blocking-call-on-pool: lock-contention logging-flood",
+            "chatty-calls: db-n-plus-one",
+            "cpu-hot-path: regex-backtracking",
+            "cpu-limited: cpu-hot-path",
+            "exceptions: descriptor-growth memory-limit",
+            "gc-gen2-churn: gc-induced heap-growth loh-churn",
+            "heap-growth: gc-gen2-churn",
+            "high-allocation-rate: loh-churn",
+            "lock-contention: deadlock logging-flood",
+            "regex-backtracking: cpu-hot-path",
+            "slow-dependency: chatty-calls db-n-plus-one db-pool-exhausted",
+            "threadpool-queue-flood: cpu-hot-path",
+        ];
+        assert_eq!(silenced, expected);
     }
 }

@@ -169,3 +169,33 @@ fn a_mean_that_fell_because_other_requests_came_is_no_headline_and_fifty_times_a
     assert_eq!(row.verdict, ChangeVerdict::TooLittleData);
     assert!(row.reason.is_some());
 }
+
+/// Two routes of which each has about half of the requests, fast and slow ones.
+fn halves(slow: f64, factor: f64) -> Trace {
+    let mut of = lasting(20);
+    for second in 0..20 {
+        let uneven = f64::from(u8::try_from(second % 3).unwrap_or(0)) * 0.01;
+        metered(&mut of, second, "/fast", (1_000.0, 0.000_2 * factor * (1.0 + uneven)));
+        metered(&mut of, second, "/slow", (slow, 0.01 * factor * (1.0 + uneven)));
+    }
+    of
+}
+
+#[test]
+fn a_p99_that_the_meter_only_bounds_does_not_fall_because_one_route_has_some_requests_fewer() {
+    let none = Report::default();
+    let (before, after) = (halves(1_010.0, 1.0), halves(990.0, 1.0));
+    let like = diff((&before, &none), (&after, &none));
+    assert_eq!(like.summary, "No difference beyond noise.");
+    let row = like.rows.iter().find(|row| row.measure == "p99 by the meter" && row.name.is_empty()).unwrap();
+    assert_eq!(row.verdict, ChangeVerdict::TooLittleData, "{row:?}");
+    assert!(row.reason.as_ref().is_some_and(|of| of.contains("the bounds overlap")), "{row:?}");
+    // A route has one series, of which every second is higher.
+    let slower = diff((&before, &none), (&halves(1_010.0, 3.0), &none));
+    let beyond = |measure: &str, name: &str| {
+        let row = slower.rows.iter().find(|row| row.measure == measure && row.name == name).unwrap();
+        assert_eq!(row.verdict, ChangeVerdict::BeyondNoise, "{row:?}");
+    };
+    beyond("p99 by the meter", "/slow");
+    beyond("p50 by the meter", "/slow");
+}

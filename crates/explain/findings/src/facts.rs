@@ -3,8 +3,9 @@
 use crate::handlers::Handlers;
 use crate::places::{Places, busiest_route};
 use crate::rule::Need;
+use crate::seen::{Seen, seen};
 pub(crate) use base::number::{real, real_u64};
-use model::{NO_INT, Sampler, Sym, Trace};
+use model::{NO_INT, SampleRow, Sampler, SpanRow, Sym, Trace};
 use report::{Place, unit};
 pub(crate) use runtime::known;
 use runtime::{Gap, Group, Hides, Marks, Owner, RequestPaths, Sampling, StackIndex, State, Work};
@@ -39,6 +40,8 @@ pub(crate) struct Facts<'a> {
     /// Worked out when a rule first asks.
     routes: OnceCell<Vec<(String, Work)>>,
     handlers: OnceCell<Handlers>,
+    seen: OnceCell<Vec<Seen>>,
+    holders: OnceCell<Vec<usize>>,
     /// Threads that stand at one place for good.
     standing: FxHashSet<u32>,
     /// Whether names of methods are missing to a share that matters.
@@ -61,6 +64,8 @@ impl<'a> Facts<'a> {
             standing,
             routes: OnceCell::new(),
             handlers: OnceCell::new(),
+            seen: OnceCell::new(),
+            holders: OnceCell::new(),
             paths: RequestPaths::new(recording),
             observed_ns,
             longest_ns: duration_ns.max(observed_ns),
@@ -252,10 +257,9 @@ impl<'a> Facts<'a> {
             return places;
         }
         // A thread answers many requests in one group, and the first of them may have begun before the recording.
-        let samples = &self.recording.samples;
-        for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
-            if let Some(frame) = with_path.get(&(row.thread, row.stack, row.waiting_on)) {
-                places.add_path(self, *frame, row.thread, row.ts_ns, 1.0);
+        for of in self.seen() {
+            if let Some(frame) = with_path.get(&(of.thread, of.stack, of.waiting_on)) {
+                places.add_path(self, *frame, of.path, real_u64(of.samples));
             }
         }
         places
@@ -264,13 +268,36 @@ impl<'a> Facts<'a> {
     /// Who calls through the groups with a mark: the service's frames there, else the route with most time.
     pub(crate) fn callers(&self, mark: Marks) -> Vec<Place> {
         let places = self.places(|group| self.is_busy(group) && self.index.marks(group.stack).has(mark));
-        let named = if places.is_empty() { Vec::new() } else { places.top(self.recording) };
+        let named = if places.is_empty() { Vec::new() } else { places.top(self) };
         if named.is_empty() { busiest_route(self) } else { named }
     }
 
     /// Which requests lambdas answer.
     pub(crate) fn handlers(&self) -> &Handlers {
         self.handlers.get_or_init(|| Handlers::new(self))
+    }
+
+    /// In which requests the service's code was seen.
+    pub(crate) fn seen(&self) -> &[Seen] {
+        self.seen.get_or_init(|| seen(self))
+    }
+
+    /// Samples of threads that held locks while others waited for them.
+    pub(crate) fn holder_samples(&self) -> impl Iterator<Item = SampleRow> + '_ {
+        let rows = self.holders.get_or_init(|| runtime::holder_samples(self.recording));
+        rows.iter().filter_map(|at| self.recording.samples.row(*at))
+    }
+
+    /// Spans of a kind; spans with the same tags are of one kind.
+    pub(crate) fn spans(&self, is_wanted: fn(&Trace, usize) -> bool) -> impl Iterator<Item = SpanRow> + '_ {
+        let spans = &self.recording.spans;
+        let mut known: FxHashMap<(Sym, Sym), bool> = FxHashMap::default();
+        (0..spans.start_ns.len()).filter_map(move |at| {
+            let row = spans.row(at)?;
+            let is_wanted =
+                *known.entry((row.tags, row.kind)).or_insert_with(|| is_wanted(self.recording, at));
+            is_wanted.then_some(row)
+        })
     }
 
     /// Requests by route, most time first.

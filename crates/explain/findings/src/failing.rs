@@ -64,12 +64,14 @@ fn reasons(recording: &Trace, route: Option<&str>) -> Vec<String> {
     let is_wanted = |name: &str| route.is_none_or(|route| route == name);
     if recording.has_each_request() {
         let rows = &recording.requests;
+        let mut statuses: BTreeMap<i64, f64> = BTreeMap::new();
         for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)) {
             let name = if row.route == Sym::NONE { row.path } else { row.route };
             if row.status != NO_INT && row.status >= 500 && is_wanted(recording.strings.text(name)) {
-                *reasons.entry(format!("status {}", row.status)).or_default() += 1.0;
+                *statuses.entry(row.status).or_default() += 1.0;
             }
         }
+        reasons.extend(statuses.into_iter().map(|(status, times)| (format!("status {status}"), times)));
     }
     if reasons.is_empty() {
         for of in metered(recording, REQUESTS_METER, "count") {

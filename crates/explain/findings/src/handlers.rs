@@ -3,7 +3,7 @@
 //! A lambda has no name of its own, and behind its first `await` nothing in its stack says what it answers: it goes on
 //! wherever what it awaited ended. But it began within its request, and was seen there now and then.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, real_u64};
 use model::Sym;
 use rustc_hash::FxHashMap;
 
@@ -13,40 +13,67 @@ const MOST_PATHS: usize = 16;
 /// The paths of the requests that lambdas were called in, each with how often that was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Handlers {
-    lambdas: FxHashMap<String, Vec<(Sym, f64)>>,
+    /// Where each lambda stands in `paths`.
+    lambdas: FxHashMap<String, usize>,
+    paths: Vec<Vec<(Sym, f64)>>,
 }
 
 impl Handlers {
-    /// Looks at every sample and sampled allocation once.
+    /// Looks at the samples in requests, and at every sampled allocation once.
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
-        let recording = facts.recording;
-        let (samples, allocations) = (&recording.samples, &recording.allocations);
-        let sampled = samples.stack.iter().zip(&samples.thread).zip(&samples.ts_ns);
+        let allocations = &facts.recording.allocations;
+        let mut handlers = Self::default();
+        let mut of_stack: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
+        for of in facts.seen() {
+            handlers.add(facts, &mut of_stack, of.stack, || Some((of.path, real_u64(of.samples))));
+        }
+        let mut follower = facts.paths.follow();
         let allocated = allocations.stack.iter().zip(&allocations.thread).zip(&allocations.ts_ns);
-        let mut of_stack: Vec<Option<Vec<String>>> = vec![None; recording.stacks.len()];
-        let mut lambdas: FxHashMap<String, Vec<(Sym, f64)>> = FxHashMap::default();
-        for ((stack, thread), ts_ns) in sampled.chain(allocated) {
-            let Some(known) = of_stack.get_mut(*stack as usize) else { continue };
-            let names = known.get_or_insert_with(|| lambdas_of(facts, *stack));
-            if names.is_empty() {
-                continue;
-            }
-            let Some(path) = facts.paths.at(*thread, *ts_ns) else { continue };
-            for name in names {
-                let paths = lambdas.entry(name.clone()).or_default();
-                if let Some((_, seen)) = paths.iter_mut().find(|(known, _)| *known == path) {
-                    *seen += 1.0;
-                } else if paths.len() < MOST_PATHS {
-                    paths.push((path, 1.0));
-                }
+        for ((stack, thread), ts_ns) in allocated {
+            handlers.add(facts, &mut of_stack, *stack, || Some((follower.at(*thread, *ts_ns).1?, 1.0)));
+        }
+        handlers
+    }
+
+    /// Adds a stack, if lambdas are in it, with the path that it was seen in and how often.
+    fn add(
+        &mut self,
+        facts: &Facts<'_>,
+        of_stack: &mut FxHashMap<u32, Vec<usize>>,
+        stack: u32,
+        seen: impl FnOnce() -> Option<(Sym, f64)>,
+    ) {
+        let lambdas = of_stack.entry(stack).or_insert_with(|| {
+            let names = lambdas_of(facts, stack).into_iter();
+            names.map(|name| self.number(name)).collect()
+        });
+        if lambdas.is_empty() {
+            return;
+        }
+        let Some((path, times)) = seen() else { return };
+        for number in lambdas {
+            let Some(paths) = self.paths.get_mut(*number) else { continue };
+            if let Some((_, seen)) = paths.iter_mut().find(|(known, _)| *known == path) {
+                *seen += times;
+            } else if paths.len() < MOST_PATHS {
+                paths.push((path, times));
             }
         }
-        Self { lambdas }
+    }
+
+    fn number(&mut self, name: String) -> usize {
+        let next = self.paths.len();
+        let number = *self.lambdas.entry(name).or_insert(next);
+        if number == next {
+            self.paths.push(Vec::new());
+        }
+        number
     }
 
     /// The paths that a frame's lambda was seen to answer, with their shares.
     pub(crate) fn of_frame(&self, frame: &str) -> impl Iterator<Item = (Sym, f64)> + '_ {
-        let paths = lambda(frame).and_then(|name| self.lambdas.get(&name)).map_or(&[][..], Vec::as_slice);
+        let number = lambda(frame).and_then(|name| self.lambdas.get(&name));
+        let paths = number.and_then(|number| self.paths.get(*number)).map_or(&[][..], Vec::as_slice);
         let all: f64 = paths.iter().map(|(_, seen)| seen).sum();
         paths.iter().map(move |(path, seen)| (*path, seen / all))
     }

@@ -62,6 +62,11 @@ pub(crate) struct CpuSupply {
 }
 
 impl CpuSupply {
+    /// The share of the CPU that it may use, and did not.
+    pub(crate) fn missing(&self) -> f64 {
+        1.0 - self.used / self.allowance.cores
+    }
+
     /// None where the host was not read.
     pub(crate) fn of(facts: &Facts<'_>) -> Option<Self> {
         let allowance = facts.recording.allowance()?;
@@ -108,6 +113,10 @@ impl PauseParts {
     /// None where the collector has no threads of its own (a workstation collector works on the thread that allocates), or
     /// their CPU times were not read.
     pub(crate) fn of(facts: &Facts<'_>) -> Option<Self> {
+        // The server's collector alone works on threads of its own while the program is stopped.
+        if facts.recording.session.server_gc != Some(true) {
+            return None;
+        }
         let threads = &facts.recording.threads;
         let kind = facts.recording.strings.find("gc")?;
         let of_collector: Vec<i64> = threads
@@ -125,10 +134,6 @@ impl PauseParts {
             used.entry(*thread).or_insert([time, time])[1] = time;
         }
         let busiest = used.values().map(|[first, last]| last.saturating_sub(*first).max(0)).max()?;
-        // The server's collector alone works on threads of its own while the program is stopped.
-        if facts.recording.session.server_gc != Some(true) {
-            return None;
-        }
         let within: Vec<GcRow> = rows(facts).filter(|row| (from..=to).contains(&row.start_ns)).collect();
         let sum = |part: fn(&GcRow) -> i64| -> f64 {
             within.iter().filter_map(|row| facts.lasted(part(row))).sum::<f64>() / 1e6

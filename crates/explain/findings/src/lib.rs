@@ -18,6 +18,7 @@ mod places;
 mod rank;
 mod rule;
 mod rules;
+mod seen;
 mod slowness;
 #[cfg(test)]
 mod strange;

@@ -8,6 +8,7 @@
 use crate::facts::Facts;
 use model::{Sym, Trace};
 use report::Place;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Places listed at most.
@@ -28,13 +29,31 @@ pub(crate) struct Places {
 struct Weights {
     all: f64,
     requests: BTreeMap<Sym, f64>,
+    /// What no request of these called: a lambda that goes on behind an `await`.
+    resumed: f64,
+}
+
+impl Weights {
+    /// The paths, with those that a lambda was seen to begin in for what resumed of it.
+    fn requests_of(&self, facts: &Facts<'_>, frame: &str) -> Cow<'_, BTreeMap<Sym, f64>> {
+        if self.resumed <= 0.0 {
+            return Cow::Borrowed(&self.requests);
+        }
+        let mut requests = self.requests.clone();
+        for (path, share) in facts.handlers().of_frame(frame) {
+            *requests.entry(path).or_default() += share * self.resumed;
+        }
+        Cow::Owned(requests)
+    }
 }
 
 impl Places {
     /// Adds a stack, seen on a thread at a time. A stack without a frame to name counts in the total alone.
     pub(crate) fn add(&mut self, facts: &Facts<'_>, stack: u32, thread: u32, ts_ns: i64, weight: f64) {
-        if let Some(frame) = self.weigh(facts, stack, weight) {
-            self.add_path(facts, frame, thread, ts_ns, weight);
+        if let Some(frame) = self.weigh(facts, stack, weight)
+            && let Some(path) = facts.paths.at(thread, ts_ns)
+        {
+            self.add_path(facts, frame, path, weight);
         }
     }
 
@@ -44,8 +63,8 @@ impl Places {
             let nameless = self.weigh_frame(facts, frame, weight);
             let (index, recording) = (facts.index, facts.recording);
             let is_in_request = index.is_in_request(recording, stack);
-            if nameless && !is_in_request {
-                self.add_handled(facts, frame, weight);
+            if let Some(weights) = self.weights(facts, frame).filter(|_| nameless && !is_in_request) {
+                weights.resumed += held(weight);
             }
             let is_told = nameless || index.enters_from_request(recording, stack);
             return (is_told && is_in_request).then_some(frame);
@@ -67,9 +86,9 @@ impl Places {
         }
     }
 
-    /// Counts a weight in the total. What damage made of it does no harm.
+    /// Counts a weight in the total.
     fn count(&mut self, weight: f64) -> f64 {
-        let weight = if weight.is_finite() { weight.clamp(0.0, MOST_WEIGHT) } else { 0.0 };
+        let weight = held(weight);
         self.total += weight;
         weight
     }
@@ -82,23 +101,16 @@ impl Places {
         facts.index.owner(frame) == runtime::Owner::Dynamic || is_nameless(facts.text(*name))
     }
 
-    /// Counts a weight for the path that a thread was in at a time, beside a frame that was added.
-    pub(crate) fn add_path(&mut self, facts: &Facts<'_>, frame: u32, thread: u32, ts_ns: i64, weight: f64) {
-        let name = facts.recording.frames.name.get(frame as usize);
-        let weights = name.and_then(|name| self.frames.get_mut(name));
-        let path = facts.paths.at(thread, ts_ns).filter(|_| weight.is_finite());
-        if let (Some(weights), Some(path)) = (weights, path) {
-            *weights.requests.entry(path).or_default() += weight.clamp(0.0, MOST_WEIGHT);
+    /// Counts a weight for the path of a request, beside a frame that was added.
+    pub(crate) fn add_path(&mut self, facts: &Facts<'_>, frame: u32, path: Sym, weight: f64) {
+        if let Some(weights) = self.weights(facts, frame) {
+            *weights.requests.entry(path).or_default() += held(weight);
         }
     }
 
-    /// Counts a weight for the paths of the requests that a lambda was seen to begin in.
-    fn add_handled(&mut self, facts: &Facts<'_>, frame: u32, weight: f64) {
-        let Some(name) = facts.recording.frames.name.get(frame as usize) else { return };
-        let Some(weights) = self.frames.get_mut(name).filter(|_| weight.is_finite()) else { return };
-        for (path, share) in facts.handlers().of_frame(facts.text(*name)) {
-            *weights.requests.entry(path).or_default() += share * weight.clamp(0.0, MOST_WEIGHT);
-        }
+    /// The weights of a frame that was added.
+    fn weights(&mut self, facts: &Facts<'_>, frame: u32) -> Option<&mut Weights> {
+        self.frames.get_mut(facts.recording.frames.name.get(frame as usize)?)
     }
 
     /// Whether nothing was added that can be named.
@@ -107,23 +119,30 @@ impl Places {
     }
 
     /// The places with the largest weights.
-    pub(crate) fn top(&self, recording: &Trace) -> Vec<Place> {
+    pub(crate) fn top(&self, facts: &Facts<'_>) -> Vec<Place> {
+        let recording = facts.recording;
         let frames = if self.frames.is_empty() { &self.of_framework } else { &self.frames };
         let mut list: Vec<_> = frames.iter().collect();
         list.sort_by(|a, b| b.1.all.total_cmp(&a.1.all));
         let places = list.into_iter().take(MOST_PLACES).map(|(frame, weights)| {
             let frame = recording.strings.text(*frame);
+            let requests = weights.requests_of(facts, frame);
             // A method with a name of its own is of a route only if most of it is.
-            let with_path: f64 = weights.requests.values().sum();
+            let with_path: f64 = requests.values().sum();
             let least = if is_nameless(frame) { 0.0 } else { 0.5 * with_path };
             Place {
                 frame: frame.to_owned(),
                 share: if self.total > 0.0 { weights.all / self.total } else { 0.0 },
-                request: most_seen(recording, &weights.requests, least),
+                request: most_seen(recording, &requests, least),
             }
         });
         places.collect()
     }
+}
+
+/// A weight as it counts. What damage made of it does no harm.
+fn held(weight: f64) -> f64 {
+    if weight.is_finite() { weight.clamp(0.0, MOST_WEIGHT) } else { 0.0 }
 }
 
 /// The route that took most of the requests' time, where no stack shows who asked: an asynchronous call has none while it
@@ -195,16 +214,13 @@ mod tests {
             let stack = [&[WORK, REQUEST], door.as_slice(), inner, &[WAIT]].concat();
             for path in paths {
                 let thread = scene.thread("pool");
-                let path = scene.recording.strings.intern(path);
-                let marks = &mut scene.recording.request_marks;
-                marks.ts_ns.push(0);
-                marks.thread.push(thread);
-                marks.path.push(path);
+                scene.enters(thread, 0, path);
                 scene.waits(thread, 0..LOOKS, "task", &stack);
             }
             let recording = scene.done();
             let index = runtime::StackIndex::new(&recording);
-            let places = Facts::new(&recording, &index).places(|_| true).top(&recording);
+            let facts = Facts::new(&recording, &index);
+            let places = facts.places(|_| true).top(&facts);
             assert_eq!(named(&places).as_deref(), expected, "{paths:?}, {inner:?}");
         };
         let (door, pay) = ("Shop.Door.HandleAsync", "Shop!Shop.Till.Pay");
@@ -219,16 +235,12 @@ mod tests {
             let mut scene = Scene::new();
             let machine = "Shop!Program+<>c+<<<Main>$>b__0_36>d.MoveNext";
             let thread = scene.thread("pool");
-            let path = scene.recording.strings.intern("/called");
-            let marks = &mut scene.recording.request_marks;
-            marks.ts_ns.push(0);
-            marks.thread.push(thread);
-            marks.path.push(path);
+            scene.enters(thread, 0, "/called");
             scene.waits(thread, 0..LOOKS, "task", &[outer, &[machine, WAIT]].concat());
             let recording = scene.done();
             let index = runtime::StackIndex::new(&recording);
             let facts = Facts::new(&recording, &index);
-            let places = facts.places(|group| facts.is_pool(group)).top(&recording);
+            let places = facts.places(|group| facts.is_pool(group)).top(&facts);
             assert_eq!(named(&places).as_deref(), Some(expected), "{outer:?}");
         };
         check(&[WORK, REQUEST], "the handler of /called");
@@ -249,17 +261,13 @@ mod tests {
             [("/called", 0..LOOKS - 1, &[WORK][..]), ("/calls", LOOKS - 1..LOOKS, &[WORK, REQUEST])]
         {
             let thread = scene.thread("pool");
-            let path = scene.recording.strings.intern(path);
-            let marks = &mut scene.recording.request_marks;
-            marks.ts_ns.push(0);
-            marks.thread.push(thread);
-            marks.path.push(path);
+            scene.enters(thread, 0, path);
             scene.waits(thread, looks, "task", &[outer, &[machine, WAIT]].concat());
         }
         let recording = scene.done();
         let index = runtime::StackIndex::new(&recording);
         let facts = Facts::new(&recording, &index);
-        let places = facts.places(|group| facts.is_pool(group)).top(&recording);
+        let places = facts.places(|group| facts.is_pool(group)).top(&facts);
         assert_eq!(named(&places).as_deref(), Some("the handler of /calls"));
     }
 

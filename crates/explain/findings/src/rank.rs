@@ -68,6 +68,7 @@ mod tests {
             why: "",
             tries: &[],
             verify: "",
+            places_of: "",
             view: report::View { tab: "/sql", params: &[] },
             before,
             absorbs,

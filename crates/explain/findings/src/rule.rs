@@ -91,37 +91,6 @@ impl Need {
     }
 }
 
-/// What the shares of a rule's places are of: bytes, waits and samples read alike otherwise.
-fn places_of(rule: &str, places: &[Place]) -> &'static str {
-    // No stack showed it: the route that took most of the time stands for it.
-    if places.first().is_some_and(|place| place.frame == "?") {
-        return "the requests' time";
-    }
-    match rule {
-        "gc-gen2-churn" | "gc-pauses" | "heap-growth" | "high-allocation-rate" | "loh-churn" | "pinning" => {
-            "the allocated bytes"
-        }
-        "sync-over-async" | "blocking-call-on-pool" | "async-lock" => {
-            "the samples of pool threads that wait so"
-        }
-        "deadlock" => "the threads that wait for each other",
-        "lock-contention" => "the time that threads wait for locks",
-        "busy-thread" => "the samples of that thread",
-        "cpu-limited" => "the busy samples",
-        "db-n-plus-one"
-        | "db-pool-exhausted"
-        | "slow-dependency"
-        | "chatty-calls"
-        | "http-client-per-request" => "the busy samples in such calls",
-        "descriptor-growth" | "exceptions" => "the exceptions",
-        "gc-induced" => "the calls for a collection",
-        "thread-per-request" => "such threads",
-        "memory-limit" => "what is allocated, or fails to be",
-        "finalizer-backlog" => "the finalizer's samples, and behind these of the allocated bytes",
-        _ => "the samples that show it",
-    }
-}
-
 /// A rule.
 #[derive(Debug)]
 pub struct Rule {
@@ -141,6 +110,8 @@ pub struct Rule {
     pub tries: &'static [&'static str],
     /// How to see that it helped.
     pub verify: &'static str,
+    /// What the shares of its places are of: bytes, waits and samples read alike otherwise.
+    pub places_of: &'static str,
     /// The view of the pages that shows what it found.
     pub view: View,
     /// Rules that are said behind it where both hold, and no worse: they see less of the same harm, or are its effects. Which
@@ -170,6 +141,11 @@ pub(crate) struct Found {
 }
 
 impl Rule {
+    /// What the text on its silence names in code marks: the rules that speak instead are among it.
+    pub fn leaves_to(&self) -> impl Iterator<Item = &'static str> {
+        self.silent.split('`').skip(1).step_by(2)
+    }
+
     /// Whether a gap takes a substantial part of what the rule works from.
     pub(crate) fn is_touched(&self, gap: &Gap) -> bool {
         let is_of_host = |need: &Need| matches!(need, Need::Host | Need::ResidentMemory | Need::Descriptors);
@@ -187,6 +163,9 @@ impl Rule {
     pub(crate) fn finding(&self, mut found: Found) -> Finding {
         found.measured.retain(|of| of.value.is_finite());
         found.evidence.retain(|of| of.rows > 0);
+        // No stack showed it: the route that took most of the time stands for it.
+        let is_of_route = found.places.first().is_some_and(|place| place.frame == "?");
+        let places_of = if is_of_route { "the requests' time" } else { self.places_of };
         let score = if found.score.is_nan() { 0.0 } else { found.score.clamp(0.0, 1.0) };
         Finding {
             id: self.id,
@@ -195,7 +174,7 @@ impl Rule {
             follows: None,
             score,
             measured: found.measured,
-            places_of: places_of(self.id, &found.places),
+            places_of,
             places: found.places,
             evidence: found.evidence,
             view: self.view,

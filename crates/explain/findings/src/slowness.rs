@@ -80,14 +80,14 @@ pub(crate) fn of(facts: &Facts<'_>) -> Option<Slowness> {
 }
 
 /// A service that calls itself answers its own calls: those are explained by whatever explains the caller.
-fn is_own_call(facts: &Facts<'_>, route: &str) -> bool {
-    let called = facts.http.and_then(|calls| facts.called_itself(calls));
-    called.is_some_and(|(of, _)| of == route)
+fn own_calls<'a>(facts: &'a Facts<'_>) -> Option<&'a str> {
+    facts.http.and_then(|calls| facts.called_itself(calls)).map(|(route, _)| route)
 }
 
 fn slow_requests(facts: &Facts<'_>) -> Option<Slowness> {
     let is_slow = |work: &Work| work.count >= FEWEST && work.p50_ms.is_some_and(|p50_ms| p50_ms >= SLOW_MS);
-    let routes = facts.routes().iter().filter(|(name, _)| !is_own_call(facts, name));
+    let own = own_calls(facts);
+    let routes = facts.routes().iter().filter(|(name, _)| own != Some(name.as_str()));
     let (slow, fast): (Vec<_>, Vec<_>) = routes.partition(|(_, work)| is_slow(work));
     let (route, work) = slow.first()?;
     let under_way: f64 = slow.iter().map(|(_, work)| work.under_way()).sum();
@@ -102,8 +102,9 @@ fn slow_requests(facts: &Facts<'_>) -> Option<Slowness> {
 
 /// Routes whose median is fine, and of which a part takes far longer.
 fn slow_tail(facts: &Facts<'_>) -> Option<Slowness> {
-    let tails: Vec<Tail> = runtime::tails(facts.recording);
-    let tails: Vec<Tail> = tails.into_iter().filter(|of| !is_own_call(facts, &of.route)).collect();
+    let tails: Vec<Tail> = runtime::tails(facts.recording, facts.routes());
+    let own = own_calls(facts);
+    let tails: Vec<Tail> = tails.into_iter().filter(|of| own != Some(of.route.as_str())).collect();
     let under_way: f64 = tails.iter().map(|of| of.under_way).sum();
     let all: f64 = facts.routes().iter().map(|(_, work)| work.under_way()).sum();
     let tail = tails.into_iter().next()?;
@@ -149,21 +150,17 @@ fn threads_in_work(facts: &Facts<'_>) -> f64 {
 
 /// Work in the thread pool's queue, on average.
 fn queued(recording: &Trace) -> f64 {
-    let lengths =
-        [("dotnet.thread_pool.queue.length", "value"), ("dotnet.thread_pool.queue.length", "total")];
-    let lengths = lengths.into_iter().chain([("threadpool-queue-length", "value")]);
-    mean(recording, lengths)
+    mean(recording, &runtime::POOL_QUEUE)
 }
 
 /// Requests in line for a database connection, on average.
 fn pending_connections(recording: &Trace) -> f64 {
-    mean(recording, PENDING_METERS.into_iter().flat_map(|name| [(name, "value"), (name, "total")]))
+    mean(recording, &PENDING_METERS.map(|name| [(name, "value"), (name, "total")]).concat())
 }
 
 /// The mean of the first of these that was published; 0 if none was.
-fn mean<'a>(recording: &Trace, names: impl Iterator<Item = (&'a str, &'a str)>) -> f64 {
-    let mut published = names.map(|(name, kind)| metered_totals(recording, name, kind));
-    let Some(values) = published.find(|values| !values.is_empty()) else { return 0.0 };
+fn mean(recording: &Trace, names: &[(&str, &str)]) -> f64 {
+    let values = runtime::first_totals(recording, names);
     let sum: f64 = values.iter().map(|(_, value)| value).sum();
     (sum / real_u64(crate::facts::count(values.len())).max(1.0)).max(0.0)
 }

@@ -261,8 +261,8 @@ impl Scene {
 
     /// A published value.
     pub(crate) fn counter(&mut self, at_ms: i64, name: &str, kind: &str, value: f64, tags: &str) {
-        let [name, kind, tags] = [name, kind, tags].map(|text| self.text(text));
-        let (provider, unit) = (Sym::NONE, Sym::NONE);
+        let [provider, name, kind, tags] = ["System.Runtime", name, kind, tags].map(|text| self.text(text));
+        let unit = Sym::NONE;
         self.recording.counters.push(CounterRow {
             ts_ns: ns(at_ms),
             provider,

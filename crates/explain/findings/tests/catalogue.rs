@@ -51,7 +51,7 @@ fn the_rules_are_those_that_scripts_rely_on_each_once() {
 #[test]
 fn every_rule_says_what_it_measures_how_it_comes_about_and_what_to_do() {
     for rule in RULES {
-        let texts = [rule.about, rule.silent, rule.why, rule.verify];
+        let texts = [rule.about, rule.silent, rule.why, rule.verify, rule.places_of];
         assert!(texts.iter().all(|text| !text.trim().is_empty()), "{}: an empty text", rule.id);
         assert!(!rule.tries.is_empty() && rule.tries.iter().all(|text| !text.is_empty()), "{}", rule.id);
         assert!(!rule.needs.is_empty() && !rule.thresholds.is_empty(), "{}", rule.id);
@@ -71,8 +71,7 @@ fn what_rules_name_is_there() {
             assert!(self::rule(id).is_some(), "{} names {id}, which is no rule", rule.id);
             assert_ne!(*id, rule.id);
         }
-        let quoted = rule.silent.split('`').skip(1).step_by(2).filter(|text| text.contains('-'));
-        for id in quoted {
+        for id in rule.leaves_to().filter(|text| text.contains('-')) {
             assert!(self::rule(id).is_some(), "{} says {id}, which is no rule", rule.id);
         }
     }

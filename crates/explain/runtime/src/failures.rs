@@ -3,9 +3,9 @@
 //! What a client does wrong (a status of 400 to 499) and clients that leave are no failures of the service. From the
 //! requests' own statuses where these were recorded, else from the tags of the meter, else from the event counter.
 
-use crate::load::requests;
-use crate::metered::{metered_totals, tag};
-use model::{Sym, Trace};
+use crate::metered::{Metered, metered, metered_totals, tag};
+use model::{REQUESTS_METER, Sym, Trace};
+use rustc_hash::FxHashMap;
 
 /// Exceptions that end a request because its client left, or sent what is no request.
 pub const LEAVING: [&str; 6] = [
@@ -49,6 +49,20 @@ impl Failures {
             Some(sum)
         })
     }
+
+    /// The same from what a meter counted, by its tags. `None` if no tag tells.
+    pub(crate) fn of_counts(recording: &Trace, counts: &[Metered]) -> Option<Self> {
+        // A series is published many times with the same tags; each set is looked at once.
+        let mut outcomes: FxHashMap<Sym, Option<bool>> = FxHashMap::default();
+        let mut failures: Option<Self> = None;
+        for of in counts {
+            let outcome = *outcomes.entry(of.tags).or_insert_with(|| is_failed(recording, of.tags));
+            if let Some(outcome) = outcome {
+                failures.get_or_insert(Self { failed: 0.0, of: 0.0 }).add(of.value.max(0.0), outcome);
+            }
+        }
+        failures
+    }
 }
 
 /// Whether requests with these tags of a meter or span failed. `None` if the tags do not tell.
@@ -65,8 +79,10 @@ pub fn is_failed(recording: &Trace, tags: Sym) -> Option<bool> {
 
 /// Requests that failed. `None` if the recording does not tell.
 pub fn failures(recording: &Trace) -> Option<Failures> {
-    let by_requests = requests(recording).and_then(|work| work.failures);
-    by_requests.or_else(|| crate::load::metered_failures(recording)).or_else(|| from_counter(recording))
+    let statuses = || Failures::of_statuses(recording.requests.status.iter().copied());
+    let by_requests = recording.has_each_request().then(statuses).flatten();
+    let metered = || Failures::of_counts(recording, &metered(recording, REQUESTS_METER, "count"));
+    by_requests.or_else(|| metered().filter(|of| of.of > 0.0)).or_else(|| from_counter(recording))
 }
 
 /// What the event counters of ASP.NET Core counted between their first and last publication.
@@ -84,7 +100,7 @@ fn from_counter(recording: &Trace) -> Option<Failures> {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{CounterRow, REQUESTS_METER};
+    use model::CounterRow;
 
     fn counter(recording: &mut Trace, second: i64, name: &str, kind: &str, value: f64, tags: &str) {
         let mut text = |text: &str| recording.strings.intern(text);

@@ -34,18 +34,7 @@ pub struct InFlight {
 
 /// Counts the requests under way; none without such events, or where events were lost.
 pub fn in_flight(recording: &Trace) -> Option<InFlight> {
-    let steps = steps(recording);
-    let observed = observed_ns(recording, "events")?;
-    if steps.is_empty() || recording.missing.events > 0 || recording.requests_are_of_bursts() {
-        return None;
-    }
-    // Stops of requests that began before the recording take it below nothing: so many were there at first.
-    let mut level = 0i64;
-    let lowest = steps.iter().map(|(_, step)| {
-        level += step;
-        level
-    });
-    let at_first = lowest.min().unwrap_or(0).min(0).saturating_neg();
+    let Course { observed_ns, at_first, steps } = course(recording)?;
     let mut pieces: Vec<Option<f64>> = vec![None; SERIES_PIECES];
     let (mut level, mut most, mut area, mut since) = (at_first, at_first, 0.0, 0i64);
     for (ts_ns, step) in &steps {
@@ -59,20 +48,42 @@ pub fn in_flight(recording: &Trace) -> Option<InFlight> {
     }
     area += real(level) * real(recording.exhibit.duration_ns.saturating_sub(since).max(0));
     let ended = count(steps.iter().filter(|(_, step)| *step < 0).count());
-    let values = pieces;
     Some(InFlight {
         began: count(steps.len()) - ended,
         ended,
-        mean: area / real(observed),
+        mean: area / real(observed_ns),
         most: real(most),
         mean_seconds: (ended > 0.0).then(|| area / ended / 1e9),
         course: Series {
             name: "in_flight",
             unit: "",
             about: "Requests under way, the most of each piece",
-            values,
+            values: pieces,
         },
     })
+}
+
+/// When one more, or one less, was under way, and how many there were at first.
+struct Course {
+    observed_ns: i64,
+    at_first: i64,
+    steps: Vec<(i64, i64)>,
+}
+
+/// `None` without such events, or where some are missing.
+fn course(recording: &Trace) -> Option<Course> {
+    let observed_ns = observed_ns(recording, "events")?;
+    if recording.missing.events > 0 || recording.requests_are_of_bursts() {
+        return None;
+    }
+    let steps = steps(recording);
+    // Stops of requests that began before the recording take it below nothing: so many were there at first.
+    let levels = steps.iter().scan(0i64, |level, (_, step)| {
+        *level += step;
+        Some(*level)
+    });
+    let at_first = levels.min()?.min(0).saturating_neg();
+    Some(Course { observed_ns, at_first, steps })
 }
 
 /// The most readings of the course.
@@ -81,18 +92,12 @@ const SECOND_NS: i64 = 1_000_000_000;
 
 /// Requests under way at the end of each second. `None` as for [`in_flight`].
 pub(crate) fn levels(recording: &Trace) -> Option<Vec<(i64, f64)>> {
-    let flight = in_flight(recording)?;
+    let Course { at_first: mut level, steps, .. } = course(recording)?;
     let duration_ns = recording.exhibit.duration_ns.max(0);
     let every = SECOND_NS.max(duration_ns / MOST_READINGS);
-    let steps = steps(recording);
-    let lowest = steps.iter().scan(0i64, |level, (_, step)| {
-        *level += step;
-        Some(*level)
-    });
-    let mut level = lowest.min().unwrap_or(0).min(0).saturating_neg();
     let mut readings = Vec::new();
     let (mut rest, mut at) = (steps.iter().peekable(), every);
-    while at <= duration_ns && flight.most > 0.0 {
+    while at <= duration_ns {
         while let Some((_, step)) = rest.next_if(|(ts_ns, _)| *ts_ns <= at) {
             level += step;
         }

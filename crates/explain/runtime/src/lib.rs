@@ -61,16 +61,17 @@ pub use load::{
 pub use locks::{Lock, holder_samples, locks};
 pub use loss::{end_words, losses};
 pub use metered::{
-    Metered, allowance_in_words, busy_cpu_share, cpu_modes, cpu_shares, metered, metered_latest,
-    metered_seconds, metered_totals, processors, tag,
+    Metered, allowance_in_words, busy_cpu_share, cpu_modes, cpu_shares, first_totals, metered,
+    metered_latest, metered_seconds, metered_totals, processors, tag,
 };
 pub use mine::{MyCode, NoPattern};
 pub use mixture::Bounds;
 pub use names::written_name;
 pub use observed::{has_events, observed_ns};
 pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};
-pub use sampling::{Group, RequestPaths, Sampling, State, leaf_frame};
+pub use sampling::{Follower, Group, RequestPaths, Sampling, State, leaf_frame};
 pub use tail::{FEWEST_SLOW, LEAST_SHARE, TAIL_MS, TAIL_TIMES, Tail, tails};
+pub use threadpool::{POOL_DONE, POOL_QUEUE};
 pub use underway::{Counter, FEWEST_STUCK, UnderWay, Unending, under_way, unending};
 
 use model::Trace;

@@ -3,7 +3,7 @@
 //! Exact from requests and spans; from the meters of the libraries where the recording has none of these. Time over
 //! observed time is how many were under way on average (Little's law), which compares with threads.
 
-use crate::failures::{Failures, is_failed};
+use crate::failures::Failures;
 use crate::figure::known;
 use crate::metered::{Metered, metered, metered_seconds, tag};
 use crate::mixture::{Bounds, Part, bounds};
@@ -85,11 +85,6 @@ fn whole_requests(recording: &Trace) -> Option<Work> {
     let failures = Failures::of_statuses(recording.requests.status.iter().copied());
     let work = from_times(&Sorted::new(&mut times), observed_ns(recording, "events")?);
     Some(Work { failures, ..work })
-}
-
-/// Requests that failed, by the tags of the meter alone.
-pub(crate) fn metered_failures(recording: &Trace) -> Option<Failures> {
-    from_meter(recording, REQUESTS_METER)?.failures
 }
 
 /// What stands for the route of requests that none was found for, as of middleware that answers by itself.
@@ -224,23 +219,9 @@ impl Published {
             p99_ms: possible(middle(&self.p99s), p99),
             p50,
             p99,
-            failures: self.failures(recording),
+            failures: Failures::of_counts(recording, &self.counts),
             basis: Basis::Meter,
         })
-    }
-
-    /// How many failed, by their tags. `None` if no tag tells.
-    fn failures(&self, recording: &Trace) -> Option<Failures> {
-        // A series is published many times with the same tags; each set is looked at once.
-        let mut outcomes: FxHashMap<Sym, Option<bool>> = FxHashMap::default();
-        let mut failures: Option<Failures> = None;
-        for of in &self.counts {
-            let outcome = *outcomes.entry(of.tags).or_insert_with(|| is_failed(recording, of.tags));
-            if let Some(outcome) = outcome {
-                failures.get_or_insert(Failures { failed: 0.0, of: 0.0 }).add(of.value.max(0.0), outcome);
-            }
-        }
-        failures
     }
 
     /// The requests of each interval and set of tags, with their quantiles in milliseconds.
@@ -290,37 +271,39 @@ fn routes_of_rows(recording: &Trace) -> Vec<(String, Work)> {
         return Vec::new();
     };
     // A path with numbers in it is seldom asked for twice: those that differ in them alone are one route.
-    let mut routes: BTreeMap<String, RouteRows> = BTreeMap::new();
-    let mut shapes: BTreeMap<Sym, String> = BTreeMap::new();
+    let mut routes: Vec<RouteRows> = Vec::new();
+    let mut of_shape: FxHashMap<String, usize> = FxHashMap::default();
+    let mut of_name: FxHashMap<Sym, usize> = FxHashMap::default();
     let rows = &recording.requests;
     for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
         let name = if row.route == Sym::NONE { row.path } else { row.route };
-        let shape = shapes.entry(name).or_insert_with(|| open_path(recording.strings.text(name)));
-        if !routes.contains_key(shape) {
-            let of = RouteRows { name, differ: false, times: Vec::new(), statuses: Vec::new() };
-            routes.insert(shape.clone(), of);
-        }
-        if let Some(route) = routes.get_mut(shape) {
-            route.differ |= route.name != name;
+        let number = *of_name.entry(name).or_insert_with(|| {
+            let path = recording.strings.text(name);
+            let next = routes.len();
+            let number = *of_shape.entry(open_path(path)).or_insert(next);
+            match routes.get_mut(number) {
+                Some(route) => route.name = open_path(path),
+                None => routes.push(RouteRows { name: path.to_owned(), ..RouteRows::default() }),
+            }
+            number
+        });
+        if let Some(route) = routes.get_mut(number) {
             route.times.push(row.dur_ns);
             route.statuses.push(row.status);
         }
     }
-    let work = routes.into_iter().map(|(shape, mut of)| {
+    let work = routes.into_iter().map(|mut of| {
         let failures = Failures::of_statuses(of.statuses.into_iter());
-        let work = Work { failures, ..from_times(&Sorted::new(&mut of.times), observed_ns) };
-        (if of.differ { shape } else { recording.strings.text(of.name).to_owned() }, work)
+        (of.name, Work { failures, ..from_times(&Sorted::new(&mut of.times), observed_ns) })
     });
     work.collect()
 }
 
 /// Requests of paths that are one route.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct RouteRows {
-    /// The first name.
-    name: Sym,
-    /// Whether there are others.
-    differ: bool,
+    /// The path; what its paths have in common if there are several.
+    name: String,
     times: Vec<i64>,
     statuses: Vec<i64>,
 }

@@ -78,6 +78,9 @@ pub fn holder_samples(recording: &Trace) -> Vec<usize> {
         let Some(dur_ns) = known(row.dur_ns) else { continue };
         held.entry(*thread).or_default().push((row.ts_ns, row.ts_ns.saturating_add(dur_ns)));
     }
+    if held.is_empty() {
+        return Vec::new();
+    }
     held.values_mut().for_each(join);
     let samples = &recording.samples;
     let is_held = |thread: u32, ts_ns: i64| {
@@ -85,8 +88,8 @@ pub fn holder_samples(recording: &Trace) -> Vec<usize> {
         let after = times.partition_point(|(from, _)| *from <= ts_ns);
         after.checked_sub(1).and_then(|at| times.get(at)).is_some_and(|(_, to)| *to >= ts_ns)
     };
-    let rows = (0..samples.ts_ns.len()).filter_map(|at| Some((at, samples.row(at)?)));
-    rows.filter(|(_, row)| is_held(row.thread, row.ts_ns)).map(|(at, _)| at).collect()
+    let rows = samples.thread.iter().zip(&samples.ts_ns).enumerate();
+    rows.filter(|(_, (thread, ts_ns))| is_held(**thread, **ts_ns)).map(|(at, _)| at).collect()
 }
 
 /// Joins times that overlap, and sorts them.

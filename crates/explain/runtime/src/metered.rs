@@ -60,6 +60,12 @@ pub fn metered_totals(recording: &Trace, name: &str, kind: &str) -> Vec<(i64, f6
     totals
 }
 
+/// The same of the first of these counters that was published, by name and kind: one quantity has several names.
+pub fn first_totals(recording: &Trace, names: &[(&str, &str)]) -> Vec<(i64, f64)> {
+    let totals = names.iter().map(|(name, kind)| metered_totals(recording, name, kind));
+    totals.into_iter().find(|totals| !totals.is_empty()).unwrap_or_default()
+}
+
 /// A tag's value, from the tags as a JSON object whose values are texts.
 pub fn tag<'a>(recording: &'a Trace, tags: Sym, name: &str) -> Option<&'a str> {
     let text = recording.strings.get(tags)?;

@@ -4,10 +4,11 @@
 //! quantiles of an interval and a set of tags: of all together these give bounds, and nothing closer is said.
 
 use crate::failures::failures;
-use crate::figure::{known, millis, spread};
+use crate::figure::{known, millis, share, spread};
 use crate::load::{Basis, Work, routes};
-use crate::metered::{metered_seconds, metered_totals};
+use crate::metered::{first_totals, metered_seconds};
 use crate::mixture::Bounds;
+use crate::threadpool::{POOL_DONE, POOL_QUEUE};
 use crate::underway::UnderWay;
 use base::number::{count, real};
 use base::stats::{Share, Sorted, quantile};
@@ -125,9 +126,11 @@ fn slowest(recording: &Trace) -> List {
         ListColumn { name: "rate", unit: "1/s" },
         ListColumn { name: "failed", unit: "share" },
     ];
-    let failed = crate::load::metered_route_failures(recording);
     let routes = routes(recording);
     let is_metered = routes.iter().any(|(_, of)| of.basis == Basis::Meter);
+    // Rows may lack what the meter's tags tell.
+    let is_told = is_metered || routes.iter().all(|(_, of)| of.failures.is_some());
+    let failed = if is_told { BTreeMap::new() } else { crate::load::metered_route_failures(recording) };
     let (low, high) = (|of: Option<Bounds>| Some(of?.low), |of: Option<Bounds>| Some(of?.high));
     let rows = routes.into_iter().map(|(name, of)| {
         let rate = Some(of.per_second());
@@ -163,19 +166,11 @@ const LEAST_QUEUE_MS: f64 = 1.0;
 
 /// How long an item waits in the pool's queue on average, by Little's law; none where either side was not published.
 fn queue_wait_ms(recording: &Trace) -> Option<f64> {
-    let mean = |values: Vec<f64>| {
-        let sum: f64 = values.iter().sum();
-        (!values.is_empty()).then(|| sum / count(values.len()))
+    let mean = |names: &[(&str, &str)]| {
+        let totals = first_totals(recording, names);
+        share(totals.iter().map(|(_, value)| value).sum(), count(totals.len()))
     };
-    let first = |names: [(&str, &str); 2]| {
-        let totals = names.into_iter().map(|(name, kind)| metered_totals(recording, name, kind));
-        mean(totals.into_iter().find(|of| !of.is_empty())?.into_iter().map(|(_, value)| value).collect())
-    };
-    let length = first([("dotnet.thread_pool.queue.length", "total"), ("threadpool-queue-length", "value")])?;
-    let completed = first([
-        ("threadpool-completed-items-count", "rate"),
-        ("dotnet.thread_pool.work_item.count", "rate"),
-    ])?;
+    let (length, completed) = (mean(&POOL_QUEUE)?, mean(&POOL_DONE)?);
     (length >= 0.0 && completed > 0.0).then(|| length / completed * 1e3)
 }
 

@@ -13,7 +13,7 @@ use model::{NO_ID, Sampler, Sym, Trace};
 use rustc_hash::FxHashMap;
 
 /// What a sampled thread was doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// It ran managed code.
     Running,
@@ -63,23 +63,33 @@ impl Sampling {
         let word = |text: &str| recording.strings.find(text).unwrap_or(Sym::NONE);
         let (running, waiting) = (word("running"), word("waiting"));
         let kinds = thread_kinds(recording);
-        let mut by_thread: FxHashMap<u32, u64> = FxHashMap::default();
-        let mut numbers: FxHashMap<(u32, u32, Sym, Sym), usize> = FxHashMap::default();
+        let mut numbers: FxHashMap<(u32, u32, State, Sym), usize> = FxHashMap::default();
+        // A thread is mostly seen where it was seen last: that group is tried first.
+        let mut latest: Vec<usize> = vec![usize::MAX; recording.thread_ids.len()];
         let mut groups: Vec<Group> = Vec::new();
         for at in 0..samples.ts_ns.len() {
             let Some(row) = samples.row(at) else { continue };
-            *by_thread.entry(row.thread).or_default() += 1;
+            let state = match row.state {
+                state if state == running => State::Running,
+                state if state == waiting => State::Waiting,
+                _ => State::External,
+            };
+            let thread = row.thread as usize;
+            let is_same = |group: &&mut Group| {
+                (group.stack, group.state, group.waiting_on) == (row.stack, state, row.waiting_on)
+            };
+            let last = latest.get(thread).and_then(|number| groups.get_mut(*number));
+            if let Some(group) = last.filter(is_same) {
+                group.samples += 1;
+                group.last_ns = row.ts_ns;
+                continue;
+            }
             let next = groups.len();
-            let number = *numbers.entry((row.thread, row.stack, row.state, row.waiting_on)).or_insert(next);
+            let number = *numbers.entry((row.thread, row.stack, state, row.waiting_on)).or_insert(next);
             if number == next {
-                let state = match row.state {
-                    state if state == running => State::Running,
-                    state if state == waiting => State::Waiting,
-                    _ => State::External,
-                };
                 groups.push(Group {
                     thread: row.thread,
-                    kind: kinds.get(row.thread as usize).copied().unwrap_or(Sym::NONE),
+                    kind: kinds.get(thread).copied().unwrap_or(Sym::NONE),
                     stack: row.stack,
                     state,
                     waiting_on: row.waiting_on,
@@ -92,10 +102,13 @@ impl Sampling {
                 group.samples += 1;
                 group.last_ns = row.ts_ns;
             }
+            if let Some(latest) = latest.get_mut(thread) {
+                *latest = number;
+            }
         }
         groups.sort_by_key(|group| (group.thread, group.first_ns, group.stack));
         let looks = match recording.session.sampler {
-            Sampler::Threads => by_thread.into_values().max().unwrap_or(0),
+            Sampler::Threads => most_of_a_thread(&groups),
             // A thread that runs all the time has a sample for each of these.
             Sampler::Cpus { every_ns } => u64::try_from(observed_ns / every_ns?.max(1)).unwrap_or(0).max(1),
         };
@@ -113,6 +126,12 @@ impl Sampling {
     }
 }
 
+/// The samples of the thread that has most; the groups are sorted by thread.
+fn most_of_a_thread(groups: &[Group]) -> u64 {
+    let threads = groups.chunk_by(|a, b| a.thread == b.thread);
+    threads.map(|of| of.iter().map(|group| group.samples).sum()).max().unwrap_or(0)
+}
+
 /// What each thread is for, by its number in the recording.
 pub(crate) fn thread_kinds(recording: &Trace) -> Vec<Sym> {
     let rows = recording.threads.thread.iter().zip(&recording.threads.kind);
@@ -125,6 +144,31 @@ pub(crate) fn thread_kinds(recording: &Trace) -> Vec<Sym> {
 pub struct RequestPaths {
     /// Starts and ends by thread, in the order of time.
     marks: FxHashMap<u32, Vec<(i64, Sym)>>,
+    /// How many threads the recording has.
+    threads: usize,
+}
+
+/// Goes with threads through their requests: for rows that come in the order of time, without a search for each.
+#[derive(Debug)]
+pub struct Follower<'a> {
+    /// Of each thread how many of its starts and ends it has passed, and these.
+    threads: Vec<(usize, &'a [(i64, Sym)])>,
+}
+
+impl Follower<'_> {
+    /// How many starts and ends of requests a thread has passed at a time, and the path there, if it is in one.
+    pub fn at(&mut self, thread: u32, ts_ns: i64) -> (usize, Option<Sym>) {
+        let Some((passed, marks)) = self.threads.get_mut(thread as usize) else { return (0, None) };
+        let last = |passed: usize| passed.checked_sub(1).and_then(|last| marks.get(last));
+        // A row that is before its predecessor.
+        if last(*passed).is_some_and(|(at, _)| *at > ts_ns) {
+            *passed = marks.partition_point(|(at, _)| *at <= ts_ns);
+        }
+        while marks.get(*passed).is_some_and(|(at, _)| *at <= ts_ns) {
+            *passed += 1;
+        }
+        (*passed, last(*passed).map(|(_, path)| *path).filter(|path| *path != Sym::NONE))
+    }
 }
 
 impl RequestPaths {
@@ -135,12 +179,14 @@ impl RequestPaths {
         for ((ts_ns, thread), path) in rows.ts_ns.iter().zip(&rows.thread).zip(&rows.path) {
             marks.entry(*thread).or_default().push((*ts_ns, *path));
         }
-        Self { marks }
+        Self { marks, threads: recording.thread_ids.len() }
     }
 
-    /// How many starts and ends of requests a thread has passed at a time.
-    pub fn passed(&self, thread: u32, ts_ns: i64) -> usize {
-        self.marks.get(&thread).map_or(0, |marks| marks.partition_point(|(at, _)| *at <= ts_ns))
+    /// A follower of all threads, before their first rows.
+    pub fn follow(&self) -> Follower<'_> {
+        let marks = (0u32..).take(self.threads).map(|thread| self.marks.get(&thread));
+        let threads = marks.map(|marks| (0, marks.map_or(&[][..], Vec::as_slice)));
+        Follower { threads: threads.collect() }
     }
 
     /// The path at a time; none between requests.
@@ -168,7 +214,7 @@ mod tests {
         recording.thread_ids = vec![10, 11];
         let one = stack(&mut recording, &["Shop!Main"]);
         let running = recording.strings.intern("running");
-        for (thread, times) in [(0, 4), (1, 2)] {
+        for (thread, times) in [(0, 4), (1, 2), (u32::MAX, 3)] {
             for ts_ns in 0..times {
                 let none = Sym::NONE;
                 recording.samples.push(SampleRow {
@@ -183,8 +229,9 @@ mod tests {
         }
         let sampling = Sampling::new(&recording).unwrap();
         assert_eq!(sampling.looks, 4);
-        assert_eq!(sampling.groups.len(), 2);
-        assert!((sampling.threads_where(|group| group.state == State::Running) - 1.5).abs() < 1e-9);
+        // Damage may name a thread that is not there.
+        assert_eq!(sampling.groups.iter().map(|group| group.samples).collect::<Vec<_>>(), [4, 2, 3]);
+        assert!((sampling.threads_where(|group| group.state == State::Running) - 2.25).abs() < 1e-9);
     }
 
     #[test]
@@ -214,6 +261,7 @@ mod tests {
     #[test]
     fn a_thread_is_in_the_request_that_began_on_it_last_and_has_not_ended_on_it() {
         let mut recording = recording(1);
+        recording.thread_ids = vec![10, 11, 12, 13];
         let path = recording.strings.intern("/orders/7");
         for (ts_ns, path) in [(10, path), (20, Sym::NONE), (30, path)] {
             recording.request_marks.ts_ns.push(ts_ns);
@@ -222,6 +270,14 @@ mod tests {
         }
         let paths = RequestPaths::new(&recording);
         assert_eq!([5, 15, 25, 35].map(|ns| paths.at(3, ns)), [None, Some(path), None, Some(path)]);
+        let mut follower = paths.follow();
+        let times = [5, 15, 25, 35, 15];
+        let expected = [(0, None), (1, Some(path)), (2, None), (3, Some(path)), (1, Some(path))];
+        assert_eq!(times.map(|ns| follower.at(3, ns)), expected);
+        assert_eq!([0, 9].map(|thread| follower.at(thread, 15)), [(0, None); 2]);
         assert_eq!(paths.at(4, 15), None);
+        // Whatever was asked for before.
+        let times = [35, 5, 20, 15, 19, 35, 36, 10, 30, 9, 29];
+        assert_eq!(times.map(|ns| follower.at(3, ns).0), [3, 0, 2, 1, 1, 3, 3, 1, 3, 0, 2]);
     }
 }

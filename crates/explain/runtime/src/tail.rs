@@ -4,7 +4,7 @@
 //! many of them were as slow as the p99. Requests that were recorded each are put into seconds and held to the same.
 //! The first interval of a route is left out, since its code is compiled there.
 
-use crate::load::{Work, open_path, routes};
+use crate::load::{Work, open_path};
 use crate::metered::{metered, metered_seconds, tag};
 use base::number::{count, real};
 use base::stats::{Share, Sorted, quantile};
@@ -57,13 +57,20 @@ struct Interval {
 }
 
 /// Intervals of a route by their time, and what slow requests took.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Course {
+    /// A request that takes this long is slow.
+    from_ms: f64,
     intervals: BTreeMap<i64, Interval>,
     slow_ms: Vec<i64>,
 }
 
 impl Course {
+    fn new(work: &Work) -> Self {
+        let from_ms = work.p50_ms.map_or(f64::INFINITY, |p50_ms| (p50_ms * TAIL_TIMES).max(TAIL_MS));
+        Self { from_ms, intervals: BTreeMap::new(), slow_ms: Vec::new() }
+    }
+
     fn add(&mut self, at: i64, requests: f64, slow: f64, seconds: f64) {
         let of = self.intervals.entry(at).or_default();
         of.requests += requests;
@@ -80,7 +87,7 @@ impl Course {
     }
 
     /// `None` if the slow requests are too few, or come at one moment alone.
-    fn tail(mut self, route: String, work: Work) -> Option<Tail> {
+    fn tail(mut self, route: &str, work: Work) -> Option<Tail> {
         let busy: Vec<Interval> = self.intervals.into_values().filter(|of| of.requests > 0.0).collect();
         let later = || busy.iter().skip(1);
         let slow: f64 = later().map(|of| of.slow).sum();
@@ -93,86 +100,72 @@ impl Course {
         let slow_ms = real(quantile(&Sorted::new(&mut self.slow_ms), Share::MEDIAN)?) / 1e3;
         let seconds: f64 = later().map(|of| of.seconds).sum();
         let under_way = seconds * 1e9 / real(work.observed_ns.max(1));
-        Some(Tail { route, work, slow_ms, slow, under_way })
+        Some(Tail { route: route.to_owned(), work, slow_ms, slow, under_way })
     }
 }
 
-/// Routes with a part of slow requests, those with most slow time first.
-pub fn tails(recording: &Trace) -> Vec<Tail> {
-    let works: BTreeMap<String, Work> = routes(recording).into_iter().collect();
-    let slow_from = |route: &str| {
-        let p50_ms = works.get(route).and_then(|work| work.p50_ms)?;
-        Some((p50_ms * TAIL_TIMES).max(TAIL_MS))
-    };
-    let courses = if recording.has_each_request() {
-        of_rows(recording, &works, slow_from)
+/// Of these routes of a recording those with a part of slow requests, those with most slow time first.
+pub fn tails(recording: &Trace, routes: &[(String, Work)]) -> Vec<Tail> {
+    let numbers: FxHashMap<&str, usize> = routes.iter().map(|(route, _)| route.as_str()).zip(0..).collect();
+    let mut courses: Vec<Course> = routes.iter().map(|(_, work)| Course::new(work)).collect();
+    if recording.has_each_request() {
+        of_rows(recording, &numbers, &mut courses);
     } else {
-        of_meter(recording, slow_from)
-    };
-    let tails = courses.into_iter().filter_map(|(route, course)| {
-        let work = *works.get(&route)?;
-        course.tail(route, work)
-    });
+        of_meter(recording, &numbers, &mut courses);
+    }
+    let tails = routes.iter().zip(courses).filter_map(|((route, work), course)| course.tail(route, *work));
     let mut tails: Vec<Tail> = tails.collect();
     tails.sort_by(|a, b| b.under_way.total_cmp(&a.under_way).then_with(|| a.route.cmp(&b.route)));
     tails
 }
 
-fn of_rows(
-    recording: &Trace,
-    works: &BTreeMap<String, Work>,
-    slow_from: impl Fn(&str) -> Option<f64>,
-) -> BTreeMap<String, Course> {
-    let mut courses: BTreeMap<String, Course> = BTreeMap::new();
+fn of_rows(recording: &Trace, numbers: &FxHashMap<&str, usize>, courses: &mut [Course]) {
     let rows = &recording.requests;
-    let mut names: FxHashMap<Sym, String> = FxHashMap::default();
+    // Many requests share a name; each is looked at once.
+    let mut of_name: FxHashMap<Sym, Option<usize>> = FxHashMap::default();
     for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
         let name = if row.route == Sym::NONE { row.path } else { row.route };
-        // Paths that differ in numbers alone are one route, unless it has one path alone.
-        let route = names.entry(name).or_insert_with(|| {
+        let number = *of_name.entry(name).or_insert_with(|| {
             let path = recording.strings.text(name);
-            if works.contains_key(path) { path.to_owned() } else { open_path(path) }
+            // Paths that differ in numbers alone are one route, unless it has one path alone.
+            numbers.get(path).or_else(|| numbers.get(open_path(path).as_str())).copied()
         });
-        let Some(from_ms) = slow_from(route) else { continue };
+        let Some(course) = number.and_then(|number| courses.get_mut(number)) else { continue };
         let ms = real(row.dur_ns.max(0)) / 1e6;
-        let is_slow = ms >= from_ms;
-        if !courses.contains_key(route.as_str()) {
-            courses.insert(route.clone(), Course::default());
-        }
-        if let Some(course) = courses.get_mut(route.as_str()) {
-            let slow = if is_slow { 1.0 } else { 0.0 };
-            course.add(row.start_ns.max(0) / SECOND_NS, 1.0, slow, slow * ms / 1e3);
-            if is_slow {
-                course.took(ms);
-            }
+        let is_slow = ms >= course.from_ms;
+        let slow = if is_slow { 1.0 } else { 0.0 };
+        course.add(row.start_ns.max(0) / SECOND_NS, 1.0, slow, slow * ms / 1e3);
+        if is_slow {
+            course.took(ms);
         }
     }
-    courses
 }
 
-fn of_meter(recording: &Trace, slow_from: impl Fn(&str) -> Option<f64>) -> BTreeMap<String, Course> {
+fn of_meter(recording: &Trace, numbers: &FxHashMap<&str, usize>, courses: &mut [Course]) {
     let values = |kind: &str| -> FxHashMap<(i64, Sym), f64> {
         let values = metered_seconds(recording, REQUESTS_METER, kind).into_iter();
         values.map(|of| ((of.ts_ns, of.tags), of.value)).collect()
     };
     let (p50s, p99s, sums) = (values("p50"), values("p99"), values("sum"));
-    let mut courses: BTreeMap<String, Course> = BTreeMap::new();
+    let mut of_tags: FxHashMap<Sym, Option<usize>> = FxHashMap::default();
     for of in metered(recording, REQUESTS_METER, "count") {
-        let route = crate::load::metered_route(tag(recording, of.tags, "http.route"));
-        let Some(from_ms) = slow_from(route) else { continue };
+        let number = *of_tags.entry(of.tags).or_insert_with(|| {
+            let route = crate::load::metered_route(tag(recording, of.tags, "http.route"));
+            numbers.get(route).copied()
+        });
+        let Some(course) = number.and_then(|number| courses.get_mut(number)) else { continue };
+        let from_ms = course.from_ms;
         let value = |of_kind: &FxHashMap<(i64, Sym), f64>| of_kind.get(&(of.ts_ns, of.tags)).copied();
         let (p50, p99) = (value(&p50s).unwrap_or(0.0), value(&p99s).unwrap_or(0.0));
         let is_slow = of.value > 0.0 && p99 * 1e3 >= from_ms;
         // Beyond the median, so that the others' own time is not taken for that of slow ones.
         let beyond = value(&sums).map_or(0.0, |sum| sum - of.value * p50.min(from_ms / 1e3));
         let slow = if is_slow { (beyond / p99).clamp(0.0, of.value) } else { 0.0 };
-        let course = courses.entry(route.to_owned()).or_default();
         course.add(of.ts_ns / SECOND_NS, of.value.max(0.0), slow, if is_slow { beyond } else { 0.0 });
         if is_slow {
             course.took(p99 * 1e3);
         }
     }
-    courses
 }
 
 #[cfg(test)]
@@ -180,6 +173,10 @@ mod tests {
     use super::*;
     use crate::observed::tests::recording;
     use model::CounterRow;
+
+    fn tails_of(recording: &Trace) -> Vec<Tail> {
+        tails(recording, &crate::load::routes(recording))
+    }
 
     /// Ten seconds of a route with 100 requests each of 1 ms, of which so many take 3 s.
     fn served(slow: impl Fn(i64) -> f64) -> Trace {
@@ -202,7 +199,7 @@ mod tests {
 
     #[test]
     fn one_request_in_twelve_that_takes_three_seconds_is_not_hidden_by_the_median() {
-        let tails = tails(&served(|_| 8.0));
+        let tails = tails_of(&served(|_| 8.0));
         assert_eq!(tails.len(), 1);
         let of = &tails[0];
         assert_eq!((of.route.as_str(), of.slow.round(), of.slow_ms), ("/cart", 72.0, 3_000.0));
@@ -211,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_cold_start_or_one_hiccup_is_no_tail() {
-        let check = |slow: &dyn Fn(i64) -> f64| assert_eq!(tails(&served(slow)), []);
+        let check = |slow: &dyn Fn(i64) -> f64| assert_eq!(tails_of(&served(slow)), []);
         // The first second, in which code is compiled.
         check(&|second| if second == 1 { 50.0 } else { 0.0 });
         check(&|second| if second == 6 { 50.0 } else { 0.0 });

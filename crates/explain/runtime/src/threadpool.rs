@@ -1,7 +1,7 @@
 //! What the thread pool did: its workers, why their number changed, and how fast work was done.
 
 use crate::figure::{SERIES_PIECES, Tally, known, largest, piece_of, share};
-use crate::metered::metered_totals;
+use crate::metered::first_totals;
 use crate::observed::observed_ns;
 use base::number::{count, real};
 use model::{NO_INT, Sym, Trace};
@@ -62,8 +62,11 @@ pub(crate) fn part(recording: &Trace) -> Part {
     part
 }
 
-/// Counters of work items done, the runtime's own and that of its older events.
-const DONE: [(&str, &str); 2] =
+/// Counters of work items in the queue, the runtime's own and that of its older events.
+pub const POOL_QUEUE: [(&str, &str); 2] =
+    [("dotnet.thread_pool.queue.length", "total"), ("threadpool-queue-length", "value")];
+/// Counters of work items done, the same.
+pub const POOL_DONE: [(&str, &str); 2] =
     [("dotnet.thread_pool.work_item.count", "rate"), ("threadpool-completed-items-count", "rate")];
 
 /// Work items done: by the counter where it was published. The pool itself measures while it changes the number of its
@@ -71,11 +74,11 @@ const DONE: [(&str, &str); 2] =
 fn throughput(part: &mut Part, recording: &Trace) {
     let of_pool = recording.threadpool.throughput.iter().copied().filter(|rate| rate.is_finite());
     let own: Vec<f64> = of_pool.collect();
-    let counted = DONE.into_iter().map(|(name, kind)| metered_totals(recording, name, kind));
-    let counted = counted.into_iter().find(|of| !of.is_empty());
-    let (rates, source) = match counted {
-        Some(counted) => (counted.into_iter().map(|(_, rate)| rate).collect(), "the runtime's counter"),
-        None => (own.clone(), "the pool's own measurements, samples of hill climbing"),
+    let counted: Vec<f64> = first_totals(recording, &POOL_DONE).into_iter().map(|(_, rate)| rate).collect();
+    let (rates, source) = if counted.is_empty() {
+        (own.clone(), "the pool's own measurements, samples of hill climbing")
+    } else {
+        (counted, "the runtime's counter")
     };
     let of = |rates: &[f64]| {
         (share(rates.iter().sum(), count(rates.len())), rates.iter().copied().max_by(f64::total_cmp))

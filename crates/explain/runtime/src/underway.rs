@@ -16,7 +16,7 @@
 //! ```
 
 use crate::load::open_path;
-use crate::metered::{metered, metered_seconds, metered_totals};
+use crate::metered::{first_totals, metered, metered_seconds, metered_totals};
 use base::number::{count, real};
 use model::{LimitKind, NO_INT, REQUESTS_METER, Sym, Trace};
 use std::collections::BTreeMap;
@@ -78,9 +78,8 @@ impl UnderWay {
 /// Requests under way. `None` if nothing counted them.
 pub fn under_way(recording: &Trace) -> Option<UnderWay> {
     let named = |name: &str, by: Counter| {
-        let readings = ["value", "total"].map(|kind| metered_totals(recording, name, kind));
-        let readings = readings.into_iter().find(|readings| !readings.is_empty())?;
-        Some(UnderWay { readings: not_below_nothing(readings), by })
+        let readings = first_totals(recording, &[(name, "value"), (name, "total")]);
+        (!readings.is_empty()).then(|| UnderWay { readings: not_below_nothing(readings), by })
     };
     named("http.server.active_requests", Counter::Meter)
         .or_else(|| named("current-requests", Counter::EventCounter))

@@ -17,7 +17,7 @@ pub(crate) fn recording(covered: &[(&str, i64, i64)]) -> Trace {
 /// A value of a counter.
 pub(crate) fn counter(recording: &mut Trace, ts_ns: i64, name: &str, kind: &str, value: f64) {
     let [provider, name, unit, kind, tags] =
-        ["P", name, "", kind, "{}"].map(|text| recording.strings.intern(text));
+        ["System.Runtime", name, "", kind, "{}"].map(|text| recording.strings.intern(text));
     recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
 }
 

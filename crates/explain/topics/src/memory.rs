@@ -61,9 +61,8 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
 }
 
 fn counted_rate(facts: &Facts<'_>) -> Option<f64> {
-    let rates = runtime::metered_totals(facts.recording, "dotnet.gc.heap.total_allocated", "rate");
-    let rates =
-        if rates.is_empty() { runtime::metered_totals(facts.recording, "alloc-rate", "rate") } else { rates };
+    let names = [("dotnet.gc.heap.total_allocated", "rate"), ("alloc-rate", "rate")];
+    let rates = runtime::first_totals(facts.recording, &names);
     let count = crate::facts::real(i64::try_from(rates.len()).unwrap_or(0));
     (count > 0.0).then(|| rates.iter().map(|(_, rate)| rate).sum::<f64>() / count)
 }

@@ -3,38 +3,21 @@
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
 use crate::words::{counted, is_one, listed, ms, number, only, plain, share, was, when};
-use runtime::PoolUse;
-
-const QUEUE: [(&str, &str); 2] =
-    [("dotnet.thread_pool.queue.length", "total"), ("threadpool-queue-length", "value")];
-const DONE: [(&str, &str); 2] =
-    [("dotnet.thread_pool.work_item.count", "rate"), ("threadpool-completed-items-count", "rate")];
+use runtime::{POOL_DONE, POOL_QUEUE, PoolUse};
 
 /// The topic.
 pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let mut topic = Topic::new(Id::ThreadPool);
     let part = facts.part("threadpool");
     let used = facts.sampling.as_ref().map(|of| runtime::pool_use(facts.recording, of, facts.index));
-    let queue = course(facts, &QUEUE);
-    let done = course(facts, &DONE);
+    let queue = course(facts, &POOL_QUEUE);
+    let done = course(facts, &POOL_DONE);
     topic.figures_of(part, &["workers.first", "workers.last", "workers.max", "adjustments"]);
     let of = |name| facts.value("threadpool", name);
     topic.figure("starvation", of("starvation"), "", "Threads added because of starvation");
-    topic.figure(
-        "throughput.mean",
-        of("climbing.mean"),
-        "1/s",
-        "Work items done, mean of the pool's own measurements",
-    );
-    topic.figure(
-        "throughput.max",
-        of("climbing.max"),
-        "1/s",
-        "Work items done, the highest of these measurements",
-    );
+    topic.figures_of(part, &["throughput.mean", "throughput.max", "climbing.mean", "climbing.max"]);
     topic.figure("queue.mean", mean(&queue), "", "Work items that waited, on average");
     topic.figure("queue.max", most(&queue), "", "The most work items that waited when it was asked");
-    topic.figure("items", mean(&done), "1/s", "Work items done, by the runtime's counter");
     if let Some(used) = &used {
         topic.figure("running", Some(used.running), "", "Workers that ran managed code, on average");
         topic.figure(
@@ -75,14 +58,12 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
 
 /// Work items done a second on average, by the runtime's counter.
 pub(crate) fn items_a_second(facts: &Facts<'_>) -> Option<f64> {
-    mean(&course(facts, &DONE)).filter(|rate| *rate > 0.0)
+    mean(&course(facts, &POOL_DONE)).filter(|rate| *rate > 0.0)
 }
 
 /// The values of the first of these counters that was published.
 fn course(facts: &Facts<'_>, names: &[(&str, &str)]) -> Vec<f64> {
-    let courses = names.iter().map(|(name, kind)| runtime::metered_totals(facts.recording, name, kind));
-    let first = courses.into_iter().find(|course| !course.is_empty());
-    first.unwrap_or_default().into_iter().map(|(_, value)| value).collect()
+    runtime::first_totals(facts.recording, names).into_iter().map(|(_, value)| value).collect()
 }
 
 fn mean(values: &[f64]) -> Option<f64> {

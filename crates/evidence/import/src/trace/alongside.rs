@@ -118,8 +118,8 @@ pub struct Along {
     pub sampler_stopped_ns: u64,
     /// Whether the event came that was waited for.
     pub ends: bool,
-    /// Events of the provider of the one that is waited for.
-    pub of_provider: u64,
+    /// Kinds of events that came of the provider of the one that is waited for.
+    pub kinds_of_provider: u64,
     /// Whether the bytes are no trace.
     pub is_no_trace: bool,
     /// Whether the session came to its end: known once it has ended.
@@ -179,8 +179,6 @@ impl Alongside {
 enum Part {
     Unknown,
     None,
-    /// Of the provider of the one that is waited for, and nothing else.
-    OfProvider,
     Sample,
     Stops,
     Restarts,
@@ -210,16 +208,16 @@ impl Counts {
         let kind = Kind::new(event.metadata, event.version, event.opcode, &mut self.layouts);
         let provider = event.metadata.provider.as_str();
         let ends = self.stop_on.as_ref().is_some_and(|wanted| wanted.is(provider, &kind.name));
-        let is_of_provider = self
-            .stop_on
-            .as_ref()
-            .is_some_and(|wanted| wanted.provider.eq_ignore_ascii_case(provider) && !kind.rundown);
+        let is_of_provider =
+            |wanted: &EventName| wanted.provider.eq_ignore_ascii_case(provider) && !kind.rundown;
+        if self.stop_on.as_ref().is_some_and(is_of_provider) {
+            self.along.kinds_of_provider = self.along.kinds_of_provider.saturating_add(1);
+        }
         let part = match kind.handler {
             _ if ends && !kind.rundown => Part::Ends,
             Handler::Sample => Part::Sample,
             Handler::Gc(GcEvent::SuspendStart) => Part::Stops,
             Handler::Gc(GcEvent::RestartStop) => Part::Restarts,
-            _ if is_of_provider => Part::OfProvider,
             _ => Part::None,
         };
         if index >= self.parts.len() {
@@ -260,7 +258,6 @@ impl Sink for Counts {
                 self.stopped.insert(event.thread, event.ticks);
             }
             Part::Restarts => self.restarted(event),
-            Part::OfProvider => self.along.of_provider = self.along.of_provider.saturating_add(1),
             Part::Stops | Part::None | Part::Unknown => {}
         }
     }
@@ -310,6 +307,13 @@ mod tests {
         assert!(!read(None, 1 << 20).ends);
         assert!(!read(Some("Microsoft-Windows-DotNETRuntime/GC/Join"), 1 << 20).ends);
         assert!(read(Some("Microsoft-DotNETCore-SampleProfiler/Thread/Sample"), 1 << 20).ends);
+    }
+
+    #[test]
+    fn a_provider_that_sends_only_what_is_counted_anyway_is_heard_too() {
+        let sampler = "Microsoft-DotNETCore-SampleProfiler/EventID(7)";
+        assert_eq!(read(Some(sampler), 1 << 20).kinds_of_provider, 1);
+        assert_eq!(read(Some("My-Source/Anything"), 1 << 20).kinds_of_provider, 0);
     }
 
     #[test]

@@ -274,9 +274,13 @@ impl Builder {
         let count = recording.strings.find("count");
         let rows = &recording.counters;
         let (mut all, mut of_histograms) = (FxHashSet::default(), FxHashSet::default());
+        let mut instruments: FxHashMap<(Sym, Sym), bool> = FxHashMap::default();
         for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
-            let [provider, name] = [row.provider, row.name].map(|sym| recording.strings.text(sym));
-            if !self.counters.is_instrument(provider, name) {
+            let is_instrument = *instruments.entry((row.provider, row.name)).or_insert_with(|| {
+                let [provider, name] = [row.provider, row.name].map(|sym| recording.strings.text(sym));
+                self.counters.is_instrument(provider, name)
+            });
+            if !is_instrument {
                 continue;
             }
             let key = (row.provider, row.name, row.tags);

@@ -7,7 +7,7 @@
 
 use super::builder::Builder;
 use model::{Host, HostRow, ThreadCpuRow, Trace, or_none};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -84,7 +84,7 @@ fn drop_after_end(recording: &mut Trace) {
     let host = &recording.host;
     let rows = host.name.iter().zip(host.ts_ns.iter().zip(&host.value));
     // A process that runs has memory.
-    let ended: Vec<i64> = rows
+    let ended: FxHashSet<i64> = rows
         .filter(|(name, (_, value))| **name == resident && **value <= 0.0)
         .map(|(_, (ts_ns, _))| *ts_ns)
         .collect();

@@ -3,7 +3,7 @@
 //! Rates and shares are of the time observed. A figure that the recording cannot give is null, never 0.
 
 use base::stats::{self, Share, Sorted};
-use model::{MetricRow, NO_INT, Trace};
+use model::{MetricRow, NO_INT, Trace, covered_ns};
 
 /// Fills the table.
 pub(crate) fn fill(recording: &mut Trace) {
@@ -23,7 +23,7 @@ pub(crate) fn fill(recording: &mut Trace) {
     let allocated = sum(&mut weights.iter().copied().filter(|weight| !weight.is_nan()));
     let waits = waits(recording);
     let waited = sum(&mut waits.iter().map(|(from, to)| (to - from) as f64));
-    let contended = covered(&waits) as f64;
+    let contended = covered_ns(&waits) as f64;
     // A sum of which nothing is known is no 0.
     let some_known = |rows: usize, known: usize| rows == 0 || known > 0;
     let has_pauses = has_gc && some_known(gc.number.len(), pauses.len());
@@ -100,17 +100,6 @@ fn waits(recording: &Trace) -> Vec<(i64, i64)> {
     let mut waits: Vec<(i64, i64)> = known.map(|(from, ns)| (*from, from.saturating_add(*ns))).collect();
     waits.sort_unstable();
     waits
-}
-
-/// How much time intervals cover that are sorted by their begins, each moment once.
-fn covered(intervals: &[(i64, i64)]) -> i64 {
-    let mut until = i64::MIN;
-    let mut sum = 0i64;
-    for (from, to) in intervals {
-        sum = sum.saturating_add(to.saturating_sub((*from).max(until)).max(0));
-        until = until.max(*to);
-    }
-    sum
 }
 
 /// Share of the CPU that the process may use, on average over what the runtime published.

@@ -16,8 +16,7 @@ use std::ops::RangeInclusive;
 
 /// STARTUP_SERVER_GC of the hosting interface's STARTUP_FLAGS.
 const SERVER_GC: i64 = 0x1000;
-/// Bits of GC/SettingsRundown: collections beside the program, and a limit that was set for the collector.
-const GC_CONCURRENT: i64 = 0x1;
+/// Bit of GC/SettingsRundown: a limit was set for the collector.
 const GC_LIMIT_SET: i64 = 0x8;
 /// Values beyond these cannot be, so that damage wrote them: bytes of an object or allocated between two events, bytes of a
 /// method's code, threads of a pool (the runtime counts them in 16 bits), work items that a pool completes in a second.
@@ -344,14 +343,11 @@ impl Builder {
     /// Every rundown has it, and the settings do not change.
     fn gc_settings(&mut self, seen: &Seen<'_>) {
         let fields = &seen.fields;
-        let flags = fields.int("BitSettings").unwrap_or(0);
+        let Some(flags) = fields.int("BitSettings") else { return };
         // Without a limit it is 0, and where the pages of the machine are the limit as large as they are.
         let limit = fields.int("HardLimit").map(i64::cast_unsigned).filter(|bytes| *bytes > 0);
-        self.recording.session.gc_settings = Some(GcSettings {
-            hard_limit_bytes: limit,
-            is_limit_set: flags & GC_LIMIT_SET != 0,
-            is_concurrent: flags & GC_CONCURRENT != 0,
-        });
+        self.recording.session.gc_settings =
+            Some(GcSettings { hard_limit_bytes: limit, is_limit_set: flags & GC_LIMIT_SET != 0 });
     }
 
     fn process_info(&mut self, seen: &Seen<'_>) {

@@ -5,7 +5,6 @@
 
 use super::builder::{Builder, Seen};
 use base::bytes::{Cursor, ReadError, utf16_text};
-use clr::payload::damaged;
 use model::{LogRow, NO_INT, SpanRow, Strings, Sym, or_none};
 use rustc_hash::FxHashMap;
 
@@ -107,7 +106,7 @@ impl Builder {
     pub(crate) fn span(&mut self, seen: &Seen<'_>) {
         let Ok(arguments) = read_arguments(Cursor::new(seen.payload, 0)) else {
             // Counted with the events that cannot be read, unless it is described as something else than a span.
-            if damaged(seen.layout, seen.payload, seen.pointer_size).is_none() {
+            if seen.fields.is_whole() {
                 self.note_damage("span that cannot be read", seen.offset);
             }
             return;

@@ -83,7 +83,7 @@ impl ThreadFacts {
         }
         let whole = threads_with_whole_stacks(count, recording);
         let mut rows: Vec<ThreadRow> = Vec::with_capacity(count);
-        // Sampled threads whose every stack is cut: nothing of the stack says what they are for.
+        // The rows of sampled threads whose every stack is cut: nothing of the stack says what they are for.
         let mut cut = Vec::new();
         for (number, facts) in self.facts.iter().enumerate() {
             let (Some(facts), Some(id)) = (facts, recording.thread_ids.get(number)) else { continue };
@@ -99,7 +99,7 @@ impl ThreadFacts {
             let role = role.or(main.then_some("main"));
             let is_cut = role.is_none() && sampled > 0 && whole.get(number) != Some(&true);
             if is_cut {
-                cut.push((*id, process));
+                cut.push(rows.len());
             }
             let role = role.or((sampled > 0 && !is_cut).then_some("user"));
             rows.push(ThreadRow {
@@ -117,8 +117,11 @@ impl ThreadFacts {
         // Workers stand on cut stacks all the time if they are blocked deep in their work. The pool counts its workers: if
         // there are enough of them for all these threads, that is what they are.
         if !cut.is_empty() && workers(recording).is_some_and(|workers| workers >= known + cut.len()) {
-            let is_cut = |row: &&mut ThreadRow| cut.contains(&(row.thread, row.process));
-            rows.iter_mut().filter(is_cut).for_each(|row| row.kind = pool);
+            for at in cut {
+                if let Some(row) = rows.get_mut(at) {
+                    row.kind = pool;
+                }
+            }
         }
         rows.sort_by_key(|row| (row.thread, row.process));
         for row in rows {

@@ -5,6 +5,10 @@
 //! its limit of 0.5 cores reads 50 %: it is turned into the share of the limit here, and nowhere else.
 
 use super::Trace;
+use super::counted::{LARGEST_METERED, ONE_ROUND_NS};
+
+/// The source and the meter that tell of the runtime itself.
+const RUNTIME: &str = "System.Runtime";
 
 /// What limits how much CPU a process may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +78,7 @@ impl Trace {
         for (ts_ns, rate) in rates {
             match totals.last_mut() {
                 // User and kernel time of one round of publishing.
-                Some((at, total)) if ts_ns.saturating_sub(*at) < 100_000_000 => *total += rate,
+                Some((at, total)) if ts_ns.saturating_sub(*at) < ONE_ROUND_NS => *total += rate,
                 _ => totals.push((ts_ns, rate)),
             }
         }
@@ -102,16 +106,18 @@ impl Trace {
             .collect()
     }
 
-    /// What a counter or an instrument published. A value that no recording can have is damaged, and left out.
+    /// What a counter or an instrument of the runtime published. A value that no recording can have is damaged, and left out.
     fn values_of(&self, name: &str, kind: &str) -> Vec<(i64, f64)> {
-        const MOST: f64 = 1e15;
-        let (Some(name), Some(kind)) = (self.strings.find(name), self.strings.find(kind)) else {
+        let [Some(provider), Some(name), Some(kind)] =
+            [RUNTIME, name, kind].map(|text| self.strings.find(text))
+        else {
             return Vec::new();
         };
         let rows = &self.counters;
-        let named = rows.name.iter().zip(&rows.kind).zip(rows.ts_ns.iter().zip(&rows.value));
+        let named = rows.provider.iter().zip(rows.name.iter().zip(&rows.kind));
         named
-            .filter(|(of, (_, value))| *of == (&name, &kind) && value.abs() <= MOST)
+            .zip(rows.ts_ns.iter().zip(&rows.value))
+            .filter(|(of, (_, value))| *of == (&provider, (&name, &kind)) && value.abs() <= LARGEST_METERED)
             .map(|(_, (ts_ns, value))| (*ts_ns, *value))
             .collect()
     }
@@ -156,6 +162,18 @@ mod tests {
         check(&[("limit.cpu", 0.5)], Some(1.0), (0.5, LimitedBy::Quota), 50.0, 1.0);
         check(&[("limit.cpu", 0.5)], None, (0.5, LimitedBy::Quota), 50.0, 1.0);
         check(&[("limit.cpu", 1.5)], Some(2.0), (1.5, LimitedBy::Quota), 30.0, 0.4);
+    }
+
+    #[test]
+    fn a_counter_of_the_program_with_the_name_of_the_runtimes_is_not_the_cpu_that_it_used() {
+        let mut trace = Trace::default();
+        trace.exhibit.processors = Some(4);
+        for (provider, percent) in [("System.Runtime", 30.0), ("Shop.Load", 95.0)] {
+            let [provider, name, unit, kind, tags] =
+                [provider, "cpu-usage", "", "value", "{}"].map(|text| trace.strings.intern(text));
+            trace.counters.push(CounterRow { ts_ns: 0, provider, name, unit, kind, value: percent, tags });
+        }
+        assert_eq!(trace.cpu_shares(), [(0, 0.3)]);
     }
 
     #[test]

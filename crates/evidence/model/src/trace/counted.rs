@@ -25,7 +25,7 @@ const REQUESTS_COUNTER: &str = "total-requests";
 /// Requests of bursts from which on their rate is told by them: it varies by a tenth then.
 const ENOUGH_OF_BURSTS: f64 = 100.0;
 /// Publications of one round lie closer together than this.
-const ONE_ROUND_NS: i64 = 100_000_000;
+pub(super) const ONE_ROUND_NS: i64 = 100_000_000;
 /// The largest value of a meter that is believed: more of anything is in no recording.
 pub const LARGEST_METERED: f64 = 1e15;
 

@@ -7,6 +7,17 @@ use crate::Trace;
 /// Samples that cover a smaller part of the time were taken in bursts.
 const WHOLE: f64 = 0.9;
 
+/// How much time spans cover that are sorted by their begins, each moment once.
+pub fn covered_ns(spans: &[(i64, i64)]) -> i64 {
+    let mut end = i64::MIN;
+    let mut total = 0i64;
+    for (from, to) in spans {
+        total = total.saturating_add(to.saturating_sub((*from).max(end)).max(0));
+        end = end.max(*to);
+    }
+    total
+}
+
 impl Trace {
     /// Nanoseconds in which a source (`events`, `samples`) was recorded; none where it never was.
     pub fn observed_ns(&self, source: &str) -> Option<i64> {
@@ -20,12 +31,7 @@ impl Trace {
             (*from, *to) = ((*from).max(from_ns), (*to).min(to_ns));
         }
         spans.sort_unstable();
-        let mut total = 0i64;
-        let mut end = i64::MIN;
-        for (from, to) in spans {
-            total = total.saturating_add(to.saturating_sub(from.max(end)).max(0));
-            end = end.max(to);
-        }
+        let total = covered_ns(&spans);
         (total > 0).then_some(total)
     }
 

@@ -43,8 +43,6 @@ pub struct GcSettings {
     /// Whether the limit was set for the collector itself (`GCHeapHardLimit`, `GCHeapHardLimitPercent`), not derived from
     /// that of the container.
     pub is_limit_set: bool,
-    /// Whether collections of generation 2 may run beside the program.
-    pub is_concurrent: bool,
 }
 
 impl Session {

@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Measure it: a histogram around `WaitAsync`, a gauge of those that wait",
     ],
     verify: "Record the same load again with spans: the median of the route comes near its fastest requests, and throughput rises with clients.",
+    places_of: "the samples of pool threads that wait so",
     view: View { tab: "/requests", params: &[] },
     before: &[],
     absorbs: &[],
@@ -66,7 +67,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let at_gate = |group: &Group| facts.index.marks(group.stack).has(Marks::GATE);
     let gate_seen = facts.threads(at_gate) > 0.0;
-    let places = facts.places(at_gate).top(facts.recording);
+    let places = facts.places(at_gate).top(facts);
     let title = format!(
         "Requests of {route} wait in a line{}: the median takes {} times the fastest, while {} of the time under way is explained by nothing else",
         in_place(&places),

@@ -58,6 +58,7 @@ pub(super) const RULE: Rule = Rule {
         "Move work that must block to threads of its own (`TaskCreationOptions.LongRunning`), a fixed number of them behind a queue",
     ],
     verify: "Record the same load again: no pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
+    places_of: "the samples of pool threads that wait so",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
     absorbs: &[],
@@ -79,7 +80,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if blocked < BLOCKED.value && (sampled || starved < facts.at_least(STARVED.value)) {
         return None;
     }
-    let places = facts.places(waits).top(facts.recording);
+    let places = facts.places(waits).top(facts);
     let share = blocked / (blocked + facts.busy()).max(0.1);
     let mut measured = Vec::new();
     let mut evidence = Vec::new();
@@ -161,9 +162,7 @@ pub(crate) fn is_in_lock(facts: &Facts<'_>) -> bool {
     let Some(what) = ways(facts).first().copied() else { return false };
     let is_meant = |group: &Group| facts.is_held_up(group, &[what]);
     let all: u64 = facts.groups().iter().filter(|group| is_meant(group)).map(|group| group.samples).sum();
-    let samples = &facts.recording.samples;
-    let held = runtime::holder_samples(facts.recording).into_iter().filter_map(|at| samples.row(at));
-    let held = held.filter(|row| facts.text(row.waiting_on) == what).count();
+    let held = facts.holder_samples().filter(|row| facts.text(row.waiting_on) == what).count();
     real_u64(count(held)) >= MOSTLY * real_u64(all).max(1.0)
 }
 

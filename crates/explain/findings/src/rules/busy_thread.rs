@@ -2,7 +2,7 @@
 
 use crate::evidence;
 use crate::facts::{Facts, is_stop, percent, real_u64};
-use crate::places::{Places, named};
+use crate::places::named;
 use crate::rule::{Found, Need, Rule, Threshold};
 use report::{Measured, Severity, View};
 use runtime::{Group, Marks, State};
@@ -42,6 +42,7 @@ pub(super) const RULE: Rule = Rule {
         "Read the loop of the method below. If it computes, make that cheaper, do it less often, or give it a process or a core of its own. If it only checks whether something has happened, wait for that instead",
     ],
     verify: "Record again: the thread waits most of the time, and `cpu.share` in `metrics` falls by about one processor.",
+    places_of: "the samples of that thread",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &[],
     absorbs: &[],
@@ -170,11 +171,7 @@ fn busiest(facts: &Facts<'_>) -> Option<Busy> {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let Busy { number, running, narrow } = busiest(facts)?;
     let of_thread = |group: &Group| group.thread == number && group.state == State::Running;
-    let mut places = Places::default();
-    for group in facts.groups().iter().filter(|group| of_thread(group)) {
-        places.add(facts, group.stack, group.thread, group.first_ns, real_u64(group.samples));
-    }
-    let places = places.top(facts.recording);
+    let places = facts.places(of_thread).top(facts);
     let name = named(&places)?;
     let id = facts.recording.thread_ids.get(number as usize).copied().unwrap_or(0);
     let title =

@@ -34,6 +34,7 @@ pub(super) const RULE: Rule = Rule {
         "Cache what is the same for many requests",
     ],
     verify: "Record the same load again with spans: calls for each trace, and the requests' p50.",
+    places_of: "the busy samples in such calls",
     view: View { tab: "/requests", params: &[] },
     before: &["slow-dependency"],
     absorbs: &[],
@@ -54,12 +55,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 }
 
 fn by_spans(facts: &Facts<'_>) -> Option<Found> {
-    let spans = &facts.recording.spans;
     // By the caller's span: the calls that a called service makes in turn are its own.
     let mut traces: BTreeMap<(Sym, Sym), TraceCalls> = BTreeMap::new();
     let mut times = Vec::new();
-    for at in 0..spans.start_ns.len() {
-        let (Some(row), true) = (spans.row(at), is_http(facts.recording, at)) else { continue };
+    for row in facts.spans(is_http) {
         if row.trace_id == Sym::NONE {
             continue;
         }
@@ -107,18 +106,11 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
 /// From sums alone: calls over the requests that are not answers to the service's own calls.
 fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
     let routes = facts.routes();
-    let near = |a: f64, b: f64| (a - b).abs() <= 0.05 * b.max(1.0);
-    let called_itself = routes.iter().find(|(_, work)| routes.len() > 1 && near(work.count, calls.count));
-    let outer: f64 = routes
-        .iter()
-        .filter(|(name, _)| called_itself.is_none_or(|(called, _)| called != name))
-        .map(|(_, work)| work.count)
-        .sum();
-    let seconds: f64 = routes
-        .iter()
-        .filter(|(name, _)| called_itself.is_none_or(|(called, _)| called != name))
-        .map(|(_, work)| work.seconds)
-        .sum();
+    let called_itself = facts.called_itself(calls);
+    let is_outer = |name: &str| called_itself.is_none_or(|(called, _)| called != name);
+    let of_outer = routes.iter().filter(|(name, _)| is_outer(name));
+    let (outer, seconds) =
+        of_outer.fold((0.0, 0.0), |sum, (_, work)| (sum.0 + work.count, sum.1 + work.seconds));
     let each = calls.count / outer.max(1.0);
     let of_time = calls.seconds / seconds.max(1e-9);
     // Calls whose times add up to more than the requests' run beside each other.

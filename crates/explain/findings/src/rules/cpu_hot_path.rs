@@ -70,6 +70,7 @@ pub(super) const RULE: Rule = Rule {
         "If it cannot be less, spread it: more processors, or a limit on how many run at once so that others still get their share",
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests a second rise.",
+    places_of: "the samples that show it",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &["busy-thread", "high-allocation-rate"],
     absorbs: &[],
@@ -117,7 +118,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         let mut frames = facts.recording.stacks.walk(group.stack);
         working(group) && frames.any(|node| facts.recording.stacks.frame.get(node as usize) == Some(&frame))
     };
-    let mut places = facts.places(inside).top(facts.recording);
+    let mut places = facts.places(inside).top(facts);
     // As the share in the title, of all busy samples.
     for place in &mut places {
         place.share *= share;

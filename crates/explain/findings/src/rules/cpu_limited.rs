@@ -8,7 +8,7 @@ use model::LimitedBy;
 use report::{Measured, Severity, View};
 use runtime::allowance_in_words;
 
-const THROTTLED: Threshold = Threshold {
+pub(super) const THROTTLED: Threshold = Threshold {
     name: "share of the periods in which the control group stopped the service",
     value: 0.25,
     unit: "share",
@@ -20,13 +20,13 @@ const STOPPED: Threshold = Threshold {
     unit: "ms",
     source: "half a period of 100 ms in every second: more than one request in twenty meets a stop",
 };
-const PRESSURE: Threshold = Threshold {
+pub(super) const PRESSURE: Threshold = Threshold {
     name: "share of the time in which a process on the machine waited for a CPU core",
     value: 0.6,
     unit: "share",
     source: "the kernel's pressure stall information; measured: at most 30 % on a machine with room",
 };
-const GETS: Threshold = Threshold {
+pub(super) const GETS: Threshold = Threshold {
     name: "share of its CPU that the service did not get",
     value: 0.5,
     unit: "share",
@@ -80,6 +80,7 @@ pub(super) const RULE: Rule = Rule {
         "Use less CPU: the methods with most samples are in the tab Stacks. Other findings, on the GC or locks, may be effects of the missing CPU",
     ],
     verify: "Record the same load again: `throttled.periods` over `periods`, and `process.cpu.waited`, in the table `host`.",
+    places_of: "the busy samples",
     view: View { tab: "/sql", params: &[] },
     before: &[
         "gc-pauses",
@@ -109,7 +110,7 @@ fn by_limit(facts: &Facts<'_>) -> Option<Found> {
     }
     let hurts = share >= THROTTLED.value && stopped_ms >= STOPPED.value;
     let much = share >= MUCH_THROTTLED.0 && stopped_ms >= MUCH_THROTTLED.1;
-    let places = facts.places(|group| facts.is_busy(group)).top(facts.recording);
+    let places = facts.places(|group| facts.is_busy(group)).top(facts);
     let allowance = facts.recording.allowance().filter(|of| of.by == LimitedBy::Quota);
     let limit = allowance.map_or_else(|| "its CPU limit".to_owned(), allowance_in_words);
     let title = format!(
@@ -154,7 +155,7 @@ fn by_limit(facts: &Facts<'_>) -> Option<Found> {
 /// Waiting for a core that others use.
 fn by_others(facts: &Facts<'_>) -> Option<Found> {
     let supply = CpuSupply::of(facts)?;
-    let missing = 1.0 - supply.used / supply.allowance.cores;
+    let missing = supply.missing();
     // What others use is known where the machine's CPU time was read; if not, the pressure is of someone.
     let from_others = supply.others.is_none_or(|others| others >= GETS.value * supply.machine * 0.8);
     if supply.pressure < PRESSURE.value || missing < GETS.value || !from_others {
@@ -212,7 +213,7 @@ fn by_others(facts: &Facts<'_>) -> Option<Found> {
         },
         score: (0.6 + 0.3 * missing + (over / 40.0).min(0.07)).min(0.97),
         measured,
-        places: facts.places(|group| facts.is_busy(group)).top(facts.recording),
+        places: facts.places(|group| facts.is_busy(group)).top(facts),
         evidence: vec![host_rows(facts, &names)],
     })
 }

@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Turn lazy loading off, so that it fails where it would load",
     ],
     verify: "Record the same load again: commands over requests, from `db.client.operation.duration` and `http.server.request.duration`.",
+    places_of: "the busy samples in such calls",
     view: View { tab: "/requests", params: &[] },
     before: &[
         "slow-dependency",
@@ -79,20 +80,24 @@ fn request_of(parents: &FxHashMap<Sym, (Sym, bool)>, parent: Sym) -> Sym {
 fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let spans = &facts.recording.spans;
     let ids = spans.span_id.iter().zip(&spans.parent_id).zip(&spans.kind);
+    let server = facts.recording.strings.find("Server");
     let parents: FxHashMap<Sym, (Sym, bool)> =
-        ids.map(|((id, parent), kind)| (*id, (*parent, facts.text(*kind) == "Server"))).collect();
+        ids.map(|((id, parent), kind)| (*id, (*parent, Some(*kind) == server))).collect();
     // Other tags, as the connection's number, differ between commands of one text.
-    let mut texts_of: FxHashMap<Sym, &str> = FxHashMap::default();
-    let mut by_text: BTreeMap<(Sym, &str), u64> = BTreeMap::new();
-    let mut requests: BTreeMap<Sym, (u64, f64)> = BTreeMap::new();
+    let mut texts_of: FxHashMap<Sym, usize> = FxHashMap::default();
+    let mut numbers: FxHashMap<&str, usize> = FxHashMap::default();
+    let mut by_text: BTreeMap<(Sym, usize), u64> = BTreeMap::new();
+    let mut requests: FxHashMap<Sym, (u64, f64)> = FxHashMap::default();
     let mut times = Vec::new();
-    for at in 0..spans.start_ns.len() {
-        let (Some(row), true) = (spans.row(at), is_database(facts.recording, at)) else { continue };
+    for row in facts.spans(is_database) {
         let request = request_of(&parents, row.parent_id);
         if request == Sym::NONE {
             continue;
         }
-        let text = *texts_of.entry(row.tags).or_insert_with(|| query_text(facts, row.tags));
+        let text = *texts_of.entry(row.tags).or_insert_with(|| {
+            let next = numbers.len();
+            *numbers.entry(query_text(facts, row.tags)).or_insert(next)
+        });
         *by_text.entry((request, text)).or_default() += 1;
         let request = requests.entry(request).or_default();
         request.0 += 1;
@@ -100,7 +105,9 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         times.push(row.start_ns);
     }
     let mut commonest: BTreeMap<Sym, (u64, &str)> = BTreeMap::new();
+    let texts: FxHashMap<usize, &str> = numbers.into_iter().map(|(text, number)| (number, text)).collect();
     for ((request, text), number) in by_text {
+        let text = texts.get(&text).copied().unwrap_or_default();
         let most = commonest.entry(request).or_insert((0, ""));
         if (number, text) > *most {
             *most = (number, text);

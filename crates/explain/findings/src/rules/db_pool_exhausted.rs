@@ -59,6 +59,7 @@ pub(super) const RULE: Rule = Rule {
         "Then size the pool: connections needed = requests a second × seconds that each is held (Little's law); the database's own limit is the ceiling",
     ],
     verify: "Record the same load again: `db.client.connection.npgsql.pending_requests` is 0 and connections in use stay below the maximum.",
+    places_of: "the busy samples in such calls",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
     absorbs: &[],

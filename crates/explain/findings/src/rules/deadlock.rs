@@ -4,7 +4,7 @@ use crate::evidence;
 use crate::facts::{Facts, known, real, said};
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
-use model::{ContentionRow, NO_INT};
+use model::{ContentionRow, NO_INT, SampleRow};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "As a guard, `Monitor.TryEnter` with a time-out, and report when it ends",
     ],
     verify: "Run the two code paths against each other under load: the threads that wait for `lock` come and go, none stays.",
+    places_of: "the threads that wait for each other",
     view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "monitor")] },
     before: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
     absorbs: &["lock-contention"],
@@ -77,7 +78,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     for of in &stuck {
         places.add(facts, of.stack, of.thread, of.since_ns, 1.0);
     }
-    let places = places.top(facts.recording);
+    let places = places.top(facts);
     let count = f64::from(u32::try_from(stuck.len()).unwrap_or(u32::MAX));
     let what = if proven { "wait for each other's locks" } else { "wait for locks that nobody lets go of" };
     let sure = if proven { "" } else { ": a deadlock, as far as stacks tell" };
@@ -127,15 +128,24 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
     let samples = &facts.recording.samples;
     let Some(last_look) = samples.ts_ns.last().copied() else { return by_events(facts) };
+    let waits = |row: &SampleRow| {
+        facts.text(row.waiting_on) == "lock" && !facts.index.marks(row.stack).has(Marks::INITIALISATION)
+    };
+    // The last sample of each thread that was looked at near the end: only who waits there can be stuck.
+    let rows = (0..samples.ts_ns.len()).rev().filter_map(|at| samples.row(at));
+    let mut last: FxHashMap<u32, bool> = FxHashMap::default();
+    for row in rows.take_while(|row| last_look.saturating_sub(row.ts_ns) <= END_NS) {
+        last.entry(row.thread).or_insert_with(|| waits(&row));
+    }
+    if !last.values().any(|waits| *waits) {
+        return Vec::new();
+    }
     let mut since: FxHashMap<u32, Stuck> = FxHashMap::default();
-    let mut last: FxHashMap<u32, i64> = FxHashMap::default();
-    for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
-        last.insert(row.thread, row.ts_ns);
-        let waits =
-            facts.text(row.waiting_on) == "lock" && !facts.index.marks(row.stack).has(Marks::INITIALISATION);
+    let rows = (0..samples.ts_ns.len()).filter_map(|at| samples.row(at));
+    for row in rows.filter(|row| last.get(&row.thread) == Some(&true)) {
         match since.get(&row.thread) {
-            Some(of) if waits && of.stack == row.stack => {}
-            _ if waits => {
+            Some(of) if of.stack == row.stack && waits(&row) => {}
+            _ if waits(&row) => {
                 since.insert(row.thread, Stuck { thread: row.thread, stack: row.stack, since_ns: row.ts_ns });
             }
             _ => {
@@ -143,11 +153,8 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
             }
         }
     }
-    let near_end =
-        |thread: &u32| last.get(thread).is_some_and(|ts_ns| last_look.saturating_sub(*ts_ns) <= END_NS);
     let moved = moved(facts, &since);
-    let stays = |of: &Stuck| near_end(&of.thread) && !moved.contains(&of.thread);
-    let mut stuck: Vec<Stuck> = since.into_values().filter(stays).collect();
+    let mut stuck: Vec<Stuck> = since.into_values().filter(|of| !moved.contains(&of.thread)).collect();
     stuck.sort_by_key(|of| (of.since_ns, of.thread));
     stuck
 }

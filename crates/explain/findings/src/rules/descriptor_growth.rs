@@ -61,6 +61,7 @@ pub(super) const RULE: Rule = Rule {
         "Until it is fixed: the limit can be raised (`LimitNOFILE=`, `--ulimit nofile=`), which buys time and nothing else",
     ],
     verify: "Record a minute under the same load: `process.open_files` in the table `host` stays level.",
+    places_of: "the exceptions",
     view: View { tab: "/sql", params: &[] },
     before: &[],
     absorbs: &[],
@@ -112,7 +113,7 @@ fn exhausted(facts: &Facts<'_>, most: f64, limit: f64) -> Found {
                    left join frames on frames.id = stacks.frame where message like '%Too many open files%' order by ts_ns limit 100";
         evidence.push(EvidenceRows::of("exceptions", sql, times.into_iter()));
     }
-    let places = if failed.is_empty() { busiest_route(facts) } else { failed.top(facts.recording) };
+    let places = if failed.is_empty() { busiest_route(facts) } else { failed.top(facts) };
     // The last few are lost between two readings: from here on opening fails, seen or not.
     let is_full = failures > 0.0 || most >= 0.99 * limit;
     Found {

@@ -43,6 +43,7 @@ pub(super) const RULE: Rule = Rule {
         "If requests fail, this is the failure itself: read the message in `exceptions`",
     ],
     verify: "Record the same load again: `exceptions.rate` in `metrics`, and status codes of 500 in `http.server.request.duration`.",
+    places_of: "the exceptions",
     view: View { tab: "/stacks", params: &[("metric", "exceptions")] },
     before: &["lock-contention", "cpu-hot-path"],
     absorbs: &[],
@@ -156,7 +157,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let throwing =
         |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::EXCEPTION);
     let of_busy = facts.threads(throwing) / facts.busy().max(0.01);
-    let places = places.top(facts.recording);
+    let places = places.top(facts);
     let of_all = percent(real_u64(of_class) / number.max(1.0));
     let how_many = match runtime::within_ms(&times, Some(facts.recording.exhibit.duration_ns)) {
         Some(ms) => format!("{} exceptions within {}", said(number), duration(ms)),

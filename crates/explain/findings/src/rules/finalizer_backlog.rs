@@ -30,6 +30,7 @@ pub(super) const RULE: Rule = Rule {
         "Nothing in a finalizer that can wait: no lock, no I/O, no call to other objects with finalizers",
     ],
     verify: "Record the same load again: the finalizer thread waits, and `promoted_bytes` in `gc` falls.",
+    places_of: "the finalizer's samples, and behind these of the allocated bytes",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
@@ -53,8 +54,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if places.is_empty() {
         places = allocators(facts, |_| true);
     }
-    let mut places = places.top(facts.recording);
-    places.extend(allocators(facts, |_| true).top(facts.recording).into_iter().take(2));
+    let mut places = places.top(facts);
+    places.extend(allocators(facts, |_| true).top(facts).into_iter().take(2));
     let what = if blocked > 0.5 * share { "waits in finalizers" } else { "is busy with finalizers" };
     let class = most_allocated(facts, |_| true)
         .map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));

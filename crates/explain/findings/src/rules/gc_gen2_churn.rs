@@ -47,6 +47,7 @@ pub(super) const RULE: Rule = Rule {
         "Where it is the workstation GC now: Server GC with its larger budgets gives them more time to die in generation 0",
     ],
     verify: "Record the same load again: collections of generation 2 become rare and `promoted_bytes` in `gc` falls.",
+    places_of: "the allocated bytes",
     view: View { tab: "/gc", params: &[] },
     before: &["gc-pauses", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
@@ -68,7 +69,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if !often && !hurts || promoted < PROMOTED.value || died < DIED.value || share < 0.01 {
         return None;
     }
-    let places = allocators(facts, |_| true).top(facts.recording);
+    let places = allocators(facts, |_| true).top(facts);
     let title = format!(
         "{} a second move to generation 2{}, and {} of it dies there: {} collections of generation 2 a second",
         bytes(promoted),

@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "For native memory behind small objects: `GC.AddMemoryPressure`, or dispose of them",
     ],
     verify: "Record the same load again: no row of `gc` has a reason that begins with `Induced`.",
+    places_of: "the calls for a collection",
     view: View { tab: "/stacks", params: &[("metric", "collections")] },
     before: &[
         "gc-pauses",
@@ -76,7 +77,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if places.is_empty() {
         places = facts.places(|group| facts.index.marks(group.stack).has(Marks::COLLECT));
     }
-    let places = places.top(facts.recording);
+    let places = places.top(facts);
     let title = match number {
         1 => format!("The program called for one collection{}", in_place(&places)),
         _ => format!(

@@ -1,5 +1,6 @@
 //! The collector stops the program for much of the time, or for long.
 
+use super::cpu_limited;
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::{allocators, pauses_ms, rows};
 use crate::hostfacts::{CpuSupply, PauseParts, throttling};
@@ -36,6 +37,7 @@ pub(super) const RULE: Rule = Rule {
         "With several CPU cores and memory to spare: Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
+    places_of: "the allocated bytes",
     view: View { tab: "/gc", params: &[] },
     before: &[],
     absorbs: &[],
@@ -54,7 +56,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let times: Vec<i64> = rows(facts).map(|row| row.start_ns).collect();
     let collections = count(times.len());
-    let places = allocators(facts, |_| true).top(facts.recording);
+    let places = allocators(facts, |_| true).top(facts);
     let parts = PauseParts::of(facts);
     let cause = want_of_cpu(facts).map_or_else(String::new, |of| format!("; {of}"));
     let title = format!(
@@ -124,13 +126,10 @@ fn work_share(share: f64, parts: Option<PauseParts>) -> f64 {
 /// Why the pauses are longer than the work of the collector, if they are: half of them and more, for want of CPU.
 pub(crate) fn want_of_cpu(facts: &Facts<'_>) -> Option<String> {
     const MOST: f64 = 0.5;
-    /// From this share of the periods on the limit is felt, as of `cpu-limited`.
-    const THROTTLED: f64 = 0.25;
-    /// Of the machine's time with someone waiting for a core.
-    const PRESSURE: f64 = 0.6;
-    let throttled = throttling(facts).is_some_and(|of| of.share >= THROTTLED);
-    let pressed =
-        CpuSupply::of(facts).is_some_and(|of| of.pressure >= PRESSURE && of.used < 0.75 * of.allowance.cores);
+    let throttled = throttling(facts).is_some_and(|of| of.share >= cpu_limited::THROTTLED.value);
+    let lacks =
+        |of: CpuSupply| of.pressure >= cpu_limited::PRESSURE.value && of.missing() > cpu_limited::GETS.value;
+    let pressed = CpuSupply::of(facts).is_some_and(lacks);
     let why = match (throttled, pressed) {
         (true, _) => "since the service is throttled at its CPU limit",
         (false, true) => "since others use the machine's CPU cores",

@@ -53,6 +53,7 @@ pub(super) const RULE: Rule = Rule {
         "Until it is fixed: a memory limit with restarts, so that it fails alone and on time",
     ],
     verify: "Record an hour: generation 2 after its collections goes up and comes down to the same height.",
+    places_of: "the allocated bytes",
     view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     before: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
     absorbs: &[],
@@ -98,7 +99,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     // Of the amount and the time that stand beside it.
     let a_second = grown / (span / 1e9);
-    let places = allocators(facts, |_| true).top(facts.recording);
+    let places = allocators(facts, |_| true).top(facts);
     let of_type =
         most_allocated(facts, |_| true).map_or_else(String::new, |(class, _)| format!(", mainly {class}"));
     let allocated = match (in_place(&places), of_type) {
@@ -290,11 +291,8 @@ mod tests {
         // It grows for two of ten seconds, and then stands at the limit.
         let mut scene = Scene::new();
         scene.allocates(0, "Small", 1e6);
-        scene.recording.session.gc_settings = Some(model::GcSettings {
-            hard_limit_bytes: Some(240_000_000),
-            is_limit_set: false,
-            is_concurrent: true,
-        });
+        scene.recording.session.gc_settings =
+            Some(model::GcSettings { hard_limit_bytes: Some(240_000_000), is_limit_set: false });
         for at in 0..50 {
             let megabytes = (100 + at * 14).min(236);
             let reason = if megabytes > 200 { "OutOfSpaceSOH" } else { "AllocSmall" };

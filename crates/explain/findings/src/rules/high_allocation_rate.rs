@@ -48,6 +48,7 @@ pub(super) const RULE: Rule = Rule {
         "`ArrayPool<T>.Shared` for buffers",
     ],
     verify: "Record the same load again: `allocation.rate` in `metrics` for each request.",
+    places_of: "the allocated bytes",
     view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     before: &["gc-pauses"],
     absorbs: &[],
@@ -68,7 +69,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let share = pause_share(facts, |_| true);
-    let places = allocators(facts, small).top(facts.recording);
+    let places = allocators(facts, small).top(facts);
     let of_type = most_allocated(facts, small)
         .map_or_else(String::new, |(class, of)| format!(", {} of it {class}", percent(of)));
     let title = format!(

@@ -36,6 +36,7 @@ pub(super) const RULE: Rule = Rule {
         "Check that answers are read to their end and that the server does not send `Connection: close`",
     ],
     verify: "Record the same load again: `http.client.connection.duration` counts few closed connections, and `http.client.request.time_in_queue` is near 0.",
+    places_of: "the busy samples in such calls",
     view: View { tab: "/requests", params: &[] },
     before: &["slow-dependency", "chatty-calls", "high-allocation-rate"],
     absorbs: &[],

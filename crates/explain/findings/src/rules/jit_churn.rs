@@ -48,6 +48,7 @@ pub(super) const RULE: Rule = Rule {
         "For an expression that is used once: `Compile(preferInterpretation: true)`",
     ],
     verify: "Record the same load again: `jit` has no rows of dynamic methods once the service is warm.",
+    places_of: "the samples that show it",
     view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
     before: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
     absorbs: &[],
@@ -89,7 +90,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let compiling =
         |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::COMPILE);
-    let places = facts.places(compiling).top(facts.recording);
+    let places = facts.places(compiling).top(facts);
     let of_busy = facts.threads(compiling) / facts.busy().max(0.01);
     let title = format!(
         "{} methods a second are made at run time and compiled{}: {} of a processor goes to compiling them",

@@ -61,6 +61,7 @@ pub(super) const RULE: Rule = Rule {
         "For data read far more often than written: an immutable snapshot behind `Volatile.Read`, or `FrozenDictionary`; `ConcurrentDictionary`, whose locks are many",
     ],
     verify: "Record the same load again: `contention.waiting` in `metrics` (threads on average, for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
+    places_of: "the time that threads wait for locks",
     view: View { tab: "/stacks", params: &[("metric", "contention-time")] },
     before: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
     absorbs: &[],
@@ -112,7 +113,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let once = by_samples <= 1.5 * by_events && is_one_episode(&times, facts.seconds());
     let mostly_first_use = initialising > 0.5 * waited && waited > 0.0;
     let severity = severity(facts, once || mostly_first_use, waiting, share);
-    let places = places.top(facts.recording);
+    let places = places.top(facts);
     let primitive = primitive(facts, in_lock);
     let owner = if by_samples > 1.5 * by_events { holder_by_samples(facts, in_lock) } else { None };
     let owner = owner.or_else(|| owner_by_events(facts));
@@ -281,9 +282,7 @@ fn outside_is_little(times: &[(i64, i64)], seconds: f64) -> bool {
 /// Where the lock's owner was seen most while others waited for it, whatever it did there, and the share of its samples.
 fn owner_by_events(facts: &Facts<'_>) -> Option<(String, f64)> {
     let mut places = Places::default();
-    for row in
-        runtime::holder_samples(facts.recording).into_iter().filter_map(|at| facts.recording.samples.row(at))
-    {
+    for row in facts.holder_samples() {
         places.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
     }
     named_with_share(facts, &places)
@@ -299,8 +298,7 @@ fn blocked_holder(facts: &Facts<'_>) -> Option<String> {
     const MOSTLY: f64 = 0.5;
     let mut waits: FxHashMap<Sym, u64> = FxHashMap::default();
     let mut all = 0u64;
-    let samples = &facts.recording.samples;
-    for row in runtime::holder_samples(facts.recording).into_iter().filter_map(|at| samples.row(at)) {
+    for row in facts.holder_samples() {
         all += 1;
         *waits.entry(row.waiting_on).or_default() += 1;
     }
@@ -358,7 +356,7 @@ fn named_with_share(facts: &Facts<'_>, places: &Places) -> Option<(String, f64)>
     if places.is_empty() {
         return None;
     }
-    let top = places.top(facts.recording);
+    let top = places.top(facts);
     Some((named(&top)?, top.first()?.share))
 }
 

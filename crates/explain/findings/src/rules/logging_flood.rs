@@ -43,6 +43,7 @@ pub(super) const RULE: Rule = Rule {
         "A sink that does not wait: `QueueFullMode = DropWrite` for the console, or an asynchronous exporter; sampling",
     ],
     verify: "Record the same load again: `Microsoft.Extensions.Logging` leaves the samples, and requests a second rise.",
+    places_of: "the samples that show it",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
     absorbs: &[],
@@ -67,7 +68,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if (of_work < SHARE.value || log_busy + waiting < 0.15) && waiting < WAITING.value && !many {
         return None;
     }
-    let places = facts.places(|group| running(group) || waits(group)).top(facts.recording);
+    let places = facts.places(|group| running(group) || waits(group)).top(facts);
     let title = format!(
         "Logging{} takes {} of the time of work{}",
         in_place(&places),

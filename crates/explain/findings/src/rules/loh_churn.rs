@@ -42,6 +42,7 @@ pub(super) const RULE: Rule = Rule {
         "Grow lists with a capacity: each doubling past 85 kB is one more large array",
     ],
     verify: "Record the same load again: no collection has the reason `AllocLarge`, and `allocations` of kind `Large` become rare.",
+    places_of: "the allocated bytes",
     view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     before: &["gc-pauses", "gc-gen2-churn", "high-allocation-rate"],
     absorbs: &[],
@@ -66,7 +67,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if a_second < BYTES.value && share < SHARE.value {
         return None;
     }
-    let places = allocators(facts, large).top(facts.recording);
+    let places = allocators(facts, large).top(facts);
     let of_type =
         most_allocated(facts, large).map_or_else(String::new, |(class, _)| format!(", mostly {class}"));
     let title = format!(

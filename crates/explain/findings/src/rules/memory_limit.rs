@@ -65,6 +65,7 @@ pub(super) const RULE: Rule = Rule {
         "Workstation GC (`DOTNET_gcServer=0`) takes less memory between collections than Server GC",
     ],
     verify: "Record the same load again: `cgroup.memory` and `process.rss` against `limit.memory` in the table `host`, and no collection with a reason of OutOfSpace.",
+    places_of: "what is allocated, or fails to be",
     view: View { tab: "/gc", params: &[] },
     before: &[
         "gc-pauses",
@@ -236,11 +237,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let severity = signs.severity(facts)?;
     let places = {
         let allocating = allocators(facts, |row| is_of_service(facts, row));
-        if allocating.is_empty() {
-            signs.throwers.top(facts.recording)
-        } else {
-            allocating.top(facts.recording)
-        }
+        if allocating.is_empty() { signs.throwers.top(facts) } else { allocating.top(facts) }
     };
     let mut measured = Vec::new();
     if let Some(near) = signs.nearest {
@@ -381,7 +378,7 @@ mod tests {
     fn scene(reason: &str, share: f64) -> Scene {
         let mut scene = Scene::new();
         scene.recording.session.gc_settings =
-            Some(GcSettings { hard_limit_bytes: Some(LIMIT), is_limit_set: false, is_concurrent: true });
+            Some(GcSettings { hard_limit_bytes: Some(LIMIT), is_limit_set: false });
         scene.host("limit.memory", |_| 320e6);
         scene.host("memory.total", |_| 8e9);
         scene.host("process.rss", |_| 250e6 * share);

@@ -56,6 +56,7 @@ pub(super) const RULE: Rule = Rule {
         "If it levels off after hours it is malloc's arenas: `MALLOC_ARENA_MAX=2`, or jemalloc",
     ],
     verify: "Record some minutes: `process.rss.anon` in the table `host` stays within a tenth under steady load.",
+    places_of: "the samples that show it",
     view: View { tab: "/sql", params: &[] },
     before: &["memory-limit"],
     absorbs: &[],

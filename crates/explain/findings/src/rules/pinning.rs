@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Let `Socket` and `Stream` have `Memory<byte>` of a pool; they pin only while the kernel has it",
     ],
     verify: "Record the same load again: `pinned_objects` in `gc`.",
+    places_of: "the allocated bytes",
     view: View { tab: "/gc", params: &[] },
     before: &["gc-pauses"],
     absorbs: &[],
@@ -54,7 +55,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if median < PINNED.value || rate < RATE.value || times.len() < FEWEST {
         return None;
     }
-    let places = allocators(facts, |_| true).top(facts.recording);
+    let places = allocators(facts, |_| true).top(facts);
     let title = format!(
         "Collections meet {} pinned objects each, {} times a second{}",
         said(median),

@@ -22,6 +22,8 @@ const LONGEST: Threshold = Threshold {
 };
 /// Outside of a request many matches may follow on each other, unseen.
 const OUTSIDE_MS: f64 = 50.0;
+/// A service that matches less is nearly idle.
+const LEAST_THREADS: f64 = 0.1;
 /// Looks farther apart than this have a time between them in which nothing was sampled.
 const GAP_NS: i64 = 500_000_000;
 /// So have looks that are so many times as far apart as usual.
@@ -42,6 +44,7 @@ pub(super) const RULE: Rule = Rule {
         "In any case a time-out: `new Regex(pattern, options, TimeSpan.FromMilliseconds(100))`, or `AppContext` REGEX_DEFAULT_MATCH_TIMEOUT",
     ],
     verify: "Record the same load again: `System.Text.RegularExpressions` leaves the running samples.",
+    places_of: "the samples that show it",
     view: View {
         tab: "/stacks",
         params: &[("metric", "running"), ("include", "System\\.Text\\.RegularExpressions")],
@@ -55,13 +58,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let in_regex = |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::REGEX);
     let (inside, busy) = (facts.threads(in_regex), facts.busy());
     let share = inside / busy.max(0.01);
+    if share < SHARE.value || inside < LEAST_THREADS {
+        return None;
+    }
     let (in_request, outside) = longest_ms(facts);
     let by_request = in_request >= outside || outside < OUTSIDE_MS;
     let longest = if by_request { in_request } else { outside };
-    if share < SHARE.value || longest < LONGEST.value || inside < 0.1 {
+    if longest < LONGEST.value {
         return None;
     }
-    let places = facts.places(in_regex).top(facts.recording);
+    let places = facts.places(in_regex).top(facts);
     let title = format!(
         "Regular expressions backtrack{}: {} of the busy time, {} ms of samples of one {}",
         in_place(&places),
@@ -97,21 +103,21 @@ fn longest_ms(facts: &Facts<'_>) -> (f64, f64) {
     let gap_ns = gap_ns(facts);
     let mut since: FxHashMap<u32, Stretch> = FxHashMap::default();
     let mut entries: FxHashMap<u32, Option<u32>> = FxHashMap::default();
+    let mut follower = facts.paths.follow();
     let mut longest = (0i64, 0i64);
     for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
         let Some(entry) = *entries.entry(row.stack).or_insert_with(|| entry(facts, row.stack)) else {
             since.remove(&row.thread);
             continue;
         };
-        let passed = facts.paths.passed(row.thread, row.ts_ns);
+        let (passed, path) = follower.at(row.thread, row.ts_ns);
         let new = || Stretch { entry, passed, from_ns: row.ts_ns, last_ns: row.ts_ns };
         let of = since.entry(row.thread).or_insert_with(new);
         if of.entry != entry || of.passed != passed || row.ts_ns.saturating_sub(of.last_ns) > gap_ns {
             *of = new();
         }
         of.last_ns = row.ts_ns;
-        let in_request = facts.paths.at(row.thread, row.ts_ns).is_some();
-        let longest = if in_request { &mut longest.0 } else { &mut longest.1 };
+        let longest = if path.is_some() { &mut longest.0 } else { &mut longest.1 };
         *longest = (*longest).max(row.ts_ns.saturating_sub(of.from_ns));
     }
     (real(longest.0) / 1e6, real(longest.1) / 1e6)

@@ -43,6 +43,7 @@ pub(super) const RULE: Rule = Rule {
         "Bound it: a time-out below the client's own, and few retries",
     ],
     verify: "Record the same load again: `db.client.operation.duration` or `http.client.request.duration`, and the requests' p50.",
+    places_of: "the busy samples in such calls",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["async-lock"],
     absorbs: &[],
@@ -111,21 +112,21 @@ fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
 }
 
 fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> EvidenceRows {
-    let (tags, meters): (_, &[&str]) = if kind == "HTTP" {
-        (["http.request.method", "http.method"], &["http.client.request.duration"])
-    } else {
-        (["db.query.text", "db.statement"], &runtime::DATABASE_METERS)
-    };
+    let is_http = kind == "HTTP";
+    let meters: &[&str] = if is_http { &["http.client.request.duration"] } else { &runtime::DATABASE_METERS };
     if calls.basis == Basis::Rows {
-        let [tag, older] = tags;
+        let filter = if is_http {
+            // The requests that the service answers have these tags too.
+            "kind = 'Client' and (tags like '%\"http.request.method\":%' or tags like '%\"http.method\":%')"
+        } else {
+            "tags like '%\"db.query.text\":%' or tags like '%\"db.statement\":%'"
+        };
         let sql = format!(
             "select source, name, tags, count(*) as calls, avg(dur_ns) / 1e6 as mean_ms, max(dur_ns) / 1e6 as slowest_ms, min(start_ns) as first_ns \
-             from spans where tags like '%\"{tag}\":%' or tags like '%\"{older}\":%' group by 1, 2, 3 order by 4 desc limit 20"
+             from spans where {filter} group by 1, 2, 3 order by 4 desc limit 20"
         );
-        let wanted = if kind == "HTTP" { runtime::is_http } else { runtime::is_database };
-        let times = (0..facts.recording.spans.start_ns.len()).filter(|at| wanted(facts.recording, *at));
-        let times: Vec<i64> =
-            times.filter_map(|at| facts.recording.spans.start_ns.get(at).copied()).collect();
+        let spans = facts.spans(if is_http { runtime::is_http } else { runtime::is_database });
+        let times: Vec<i64> = spans.map(|row| row.start_ns).collect();
         return EvidenceRows::of("spans", sql, times.into_iter());
     }
     let names = meters.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");

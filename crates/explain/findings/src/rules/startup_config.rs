@@ -50,6 +50,7 @@ pub(super) const RULE: Rule = Rule {
         "`<ServerGarbageCollection>true</ServerGarbageCollection>` where the service has four processors and more for itself",
     ],
     verify: "Record again: the tiers in `jit`, and `gc.pause.share` in `metrics`.",
+    places_of: "the samples that show it",
     view: View { tab: "/sql", params: &[] },
     before: &[],
     absorbs: &[],

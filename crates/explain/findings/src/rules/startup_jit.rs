@@ -37,6 +37,7 @@ pub(super) const RULE: Rule = Rule {
         "Do less before the first answer: fewer assemblies scanned, lazy singletons",
     ],
     verify: "Record the start again (`casebook record --profile startup -- COMMAND`): `jit` has fewer rows before the first request.",
+    places_of: "the samples that show it",
     view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
     before: &[],
     absorbs: &[],

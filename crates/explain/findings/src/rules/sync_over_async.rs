@@ -41,6 +41,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
              `dotnet.thread_pool.thread.count` stays near the number of processors, and where requests stood in a queue the p99 falls.",
+    places_of: "the samples of pool threads that wait so",
     view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "task"), ("thread", "pool")] },
     before: &[
         "threadpool-queue-flood",
@@ -62,7 +63,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if blocked < BLOCKED.value && (sampled || added < facts.at_least(COMPENSATED.value)) {
         return None;
     }
-    let places = facts.places(waits).top(facts.recording);
+    let places = facts.places(waits).top(facts);
     let (_, workers) = facts.workers().unwrap_or((0.0, 0.0));
     let against = facts.at_least(COMPENSATED.value);
     let mut measured: Vec<Measured> =

@@ -39,6 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "For work that blocks, a fixed number of threads behind a `Channel` or `BlockingCollection`",
     ],
     verify: "Record the same load again: `threads` has no row that begins and ends between requests.",
+    places_of: "such threads",
     view: View { tab: "/threads", params: &[] },
     before: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
     absorbs: &[],
@@ -78,7 +79,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             .collect();
         places = facts.places(|group| numbers.contains(&group.thread));
     }
-    let places = places.top(facts.recording);
+    let places = places.top(facts);
     let title = format!("{} threads a second begin and end{}", said(rate), in_place(&places));
     let sql = "select thread, kind, first_ts_ns, last_ts_ns, (last_ts_ns - first_ts_ns) / 1e6 as lived_ms, samples from threads \
                where (kind is null or kind = 'user') and first_ts_ns > 0 and last_ts_ns - first_ts_ns < 2000000000 order by first_ts_ns limit 200";

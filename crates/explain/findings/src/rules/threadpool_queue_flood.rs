@@ -6,7 +6,7 @@ use crate::places::{Places, in_place};
 use crate::rule::{Found, Need, Rule, Threshold};
 use base::stats::{Share, select};
 use report::{EvidenceRows, Measured, Place, Severity, View};
-use runtime::{Group, Marks, State, metered_totals};
+use runtime::{Group, Marks, State};
 
 const QUEUE: Threshold = Threshold {
     name: "work items in the pool's queue, upper quartile of what was published",
@@ -41,6 +41,7 @@ pub(super) const RULE: Rule = Rule {
         "Give background work a place of its own: dedicated threads or a limited `TaskScheduler`",
     ],
     verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of workers and the p99 falls.",
+    places_of: "the samples that show it",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &[],
     absorbs: &[],
@@ -48,10 +49,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
-    let mut lengths = metered_totals(facts.recording, "dotnet.thread_pool.queue.length", "total");
-    if lengths.is_empty() {
-        lengths = metered_totals(facts.recording, "threadpool-queue-length", "value");
-    }
+    let lengths = runtime::first_totals(facts.recording, &runtime::POOL_QUEUE);
     let mut values: Vec<f64> = lengths.iter().map(|(_, value)| *value).collect();
     let least = QUEUE.value * (facts.cores / 2.0).max(1.0);
     let long = select(&mut values, Share::PerMille(750), f64::total_cmp)?;
@@ -82,9 +80,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = what_runs(facts, flood);
     let most = values.iter().copied().fold(0.0, f64::max);
-    let throughput = runtime::metered(facts.recording, "threadpool-completed-items-count", "rate");
-    let a_second =
-        throughput.iter().map(|of| of.value).sum::<f64>() / real_u64(count(throughput.len())).max(1.0);
+    let done = runtime::first_totals(facts.recording, &runtime::POOL_DONE);
+    let a_second = done.iter().map(|(_, rate)| rate).sum::<f64>() / real_u64(count(done.len())).max(1.0);
     let mut measured = vec![QUEUE.measured(long)];
     // Only samples tell it: without them nobody was seen to wait or to work.
     measured.extend(facts.has(Need::Samples).then(|| BLOCKED_SHARE.measured(waiting.max(0.0))));
@@ -96,7 +93,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             unit: "ms",
             threshold: None,
         });
-        let name = "items completed a second, by the event counter, which the delay is reckoned with";
+        let name = "items done per second, by the runtime's counter, from which the delay follows";
         measured.push(Measured { name, value: a_second, unit: "1/s", threshold: None });
     }
     let title = format!(
@@ -130,11 +127,11 @@ fn what_runs(facts: &Facts<'_>, flood: impl Fn(&Group) -> bool) -> Vec<Place> {
         items.add_frame(facts, frame, real_u64(group.samples));
     }
     if !items.is_empty() {
-        return items.top(recording);
+        return items.top(facts);
     }
     let queues = facts
         .places(|group| group.state != State::Waiting && facts.index.marks(group.stack).has(Marks::QUEUES));
-    if queues.is_empty() { Vec::new() } else { queues.top(recording) }
+    if queues.is_empty() { Vec::new() } else { queues.top(facts) }
 }
 
 #[cfg(test)]

@@ -205,13 +205,8 @@ pub(crate) fn resident(ground: &Ground<'_>) -> Option<Lane> {
         table: "host",
         metric: None,
     };
-    let recording = ground.recording;
-    let resident = recording.strings.find("process.rss")?;
-    let rows = &recording.host;
-    let readings: Vec<(i64, f64)> = (rows.ts_ns.iter().zip(&rows.name).zip(&rows.value))
-        .filter(|((_, name), bytes)| **name == resident && bytes.is_finite())
-        .map(|((ts_ns, _), bytes)| (*ts_ns, bytes.max(0.0)))
-        .collect();
+    let readings = ground.recording.of_host("process.rss").into_iter();
+    let readings: Vec<(i64, f64)> = readings.map(|(ts_ns, bytes)| (ts_ns, bytes.max(0.0))).collect();
     subject.published(published::gauge(&ground.grid, &readings))
 }
 
