@@ -1,18 +1,20 @@
 //! `ps`: the .NET processes that can be reached.
 
 use crate::format::print_json;
-use dotnet_ipc::discover::{Asked, State, ask_all, find, find_stale};
-use dotnet_ipc::{Endpoint, Error};
+use dotnet_ipc::Error;
+use dotnet_ipc::discover::{Answers, Asked, State, ask_all, find, find_stale};
 use host::Proc;
 use recorder::Subject;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use text::processes::{RUNNING, Row, Stale, table};
+use text::processes::{RUNNING, Row, Stale, table, unasked as unasked_sentences};
 
 const AFTER_HELP: &str = "\
 States: running; suspended (waits at its start to be resumed); silent (no answer within a second: stopped, or too busy);
-refused (not permitted: run as its user, or as root); stale (a socket whose process has ended).
+refused (not permitted: run as its user, or as root; or someone else is at its socket); stale (a socket whose process has
+ended). Of a user with very many sockets that do not answer, the rest is not asked but counted.
 
 Examples:
   casebook ps
@@ -42,12 +44,20 @@ enum Form {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let rows = rows(&Proc::live());
+    let (rows, unasked) = rows(&Proc::live());
+    let unasked = unasked_sentences(&unasked);
     match args.format {
-        Form::Json => print_json(&rows)?,
+        Form::Json => {
+            for sentence in unasked {
+                crate::record::tell(&sentence);
+            }
+            print_json(&rows)?;
+        }
         Form::Table => {
             let stale = if args.all { Stale::All } else { Stale::Few };
-            anstream::stdout().write_all(table(&rows, stale).as_bytes())?;
+            let mut page = table(&rows, stale);
+            page.extend(unasked.into_iter().map(|sentence| format!("{sentence}\n")));
+            anstream::stdout().write_all(page.as_bytes())?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -55,24 +65,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Process id and name of those that can be recorded.
 pub(crate) fn running() -> Vec<(u32, String)> {
-    let running = rows(&Proc::live()).into_iter().filter(|row| row.state == RUNNING);
+    let running = rows(&Proc::live()).0.into_iter().filter(|row| row.state == RUNNING);
     running.map(|row| (row.pid, row.name)).collect()
 }
 
-fn rows(proc: &Proc) -> Vec<Row> {
-    let found = find(proc);
-    let stale = find_stale(&found, &folders());
-    let asked = ask_all(proc, found).into_iter();
-    let left = ask_all(proc, stale).into_iter().filter(|one| one.state != State::Running).map(|mut one| {
+/// The rows, and how many sockets of which user were not asked.
+fn rows(proc: &Proc) -> (Vec<Row>, BTreeMap<u32, usize>) {
+    let mut found = find(proc);
+    found.extend(find_stale(&found, &folders()));
+    let Answers { asked, unasked } = ask_all(proc, &found);
+    let (left, asked): (Vec<Asked>, Vec<Asked>) = asked.into_iter().partition(|one| one.found.is_left);
+    let left = left.into_iter().filter(|one| one.state != State::Running).map(|mut one| {
         // Whoever may not use a socket can still see whether its process exists.
         if one.state == State::Refused && proc.stat(one.found.pid).is_err() {
             one.state = State::Stale;
         }
         one
     });
-    let mut rows: Vec<Row> = asked.map(|one| row(proc, one)).collect();
+    let mut rows: Vec<Row> = asked.into_iter().map(|one| row(proc, one)).collect();
     rows.extend(left.map(left_row));
-    rows
+    (rows, unasked)
 }
 
 /// The folders in which sockets of this user may be.
@@ -85,7 +97,7 @@ fn folders() -> Vec<PathBuf> {
 
 fn row(proc: &Proc, asked: Asked) -> Row {
     let Asked { found, state, info, error } = asked;
-    let endpoint = Endpoint::Socket(found.socket.clone());
+    let endpoint = found.endpoint();
     let subject = Subject::new(proc, Some(found.pid), info.as_ref(), endpoint, state == State::Suspended);
     Row {
         pid: found.pid,

@@ -279,7 +279,7 @@ fn launch(args: &Args, signals: &Signals) -> anyhow::Result<Option<Launched>> {
 }
 
 fn subject_of(launched: &Launched) -> anyhow::Result<Subject> {
-    let endpoint = dotnet_ipc::Endpoint::Socket(launched.found.socket.clone());
+    let endpoint = launched.found.endpoint();
     let info = dotnet_ipc::process::ProcessInfo::ask(&endpoint, Deadline::after(ANSWER))?;
     let proc = host::Proc::live();
     Ok(Subject::new(&proc, Some(launched.found.pid), Some(&info), endpoint, true))

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
-use dotnet_ipc::discover::{Asked, RUNTIME_LIBRARY, State, ask, ask_all, find, find_process, is_suspended};
+use dotnet_ipc::discover::{
+    Answers, Asked, RUNTIME_LIBRARY, State, ask, ask_all, find, find_process, is_suspended,
+};
 use dotnet_ipc::process::ProcessInfo;
 use dotnet_ipc::{Endpoint, Error, Listener};
 use host::Proc;
@@ -111,11 +113,11 @@ fn own_user() -> u32 {
 }
 
 fn of_name(proc: &Proc, name: &str) -> anyhow::Result<Subject> {
-    let asked = ask_all(proc, find(proc));
+    let Answers { asked, unasked } = ask_all(proc, &find(proc));
     let wanted = name.to_lowercase();
     let mut matching = Vec::new();
     for one in asked.into_iter().filter(|one| one.state != State::Stale) {
-        let endpoint = Endpoint::Socket(one.found.socket.clone());
+        let endpoint = one.found.endpoint();
         let subject = Subject::new(proc, Some(one.found.pid), one.info.as_ref(), endpoint, false);
         if subject.name.to_lowercase() == wanted {
             matching.push(one);
@@ -128,13 +130,16 @@ fn of_name(proc: &Proc, name: &str) -> anyhow::Result<Subject> {
         numbers.len(),
         numbers.join(", ")
     );
+    for sentence in text::processes::unasked(&unasked) {
+        crate::record::tell(&sentence);
+    }
     let one = matching.pop();
     of_asked(proc, one.with_context(|| format!("no .NET process is named {name}; `casebook ps` lists them"))?)
 }
 
 fn of_asked(proc: &Proc, asked: Asked) -> anyhow::Result<Subject> {
     let Asked { found, state, info, error } = asked;
-    let endpoint = Endpoint::Socket(found.socket.clone());
+    let endpoint = found.endpoint();
     match (state, error) {
         (State::Running | State::Suspended, _) => {
             Ok(Subject::new(proc, Some(found.pid), info.as_ref(), endpoint, state == State::Suspended))
@@ -149,7 +154,7 @@ fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Resul
     let path = PathBuf::from(path);
     match mode {
         "" | "connect" => {
-            let endpoint = Endpoint::Socket(path);
+            let endpoint = Endpoint::named(path);
             let info = ProcessInfo::ask(&endpoint, Deadline::after(ANSWER));
             of_info(proc, endpoint, info)
         }
@@ -204,11 +209,28 @@ fn of_info(proc: &Proc, endpoint: Endpoint, info: Result<ProcessInfo, Error>) ->
         Err(error) => return Err(error.into()),
     };
     let told = info.as_ref().and_then(|info| u32::try_from(info.pid).ok());
+    tell_of_peer(&endpoint, told);
     let program = |pid: &u32| proc.command_line(*pid).first().cloned();
     // Another process may have that number here: the runtime's command line begins with its program.
-    let pid = told.filter(|pid| {
-        let line = info.as_ref().map(|info| info.command_line.clone()).unwrap_or_default();
-        program(pid).is_some_and(|program| line.starts_with(&program))
-    });
+    let by_words = || {
+        told.filter(|pid| {
+            let line = info.as_ref().map(|info| info.command_line.clone()).unwrap_or_default();
+            program(pid).is_some_and(|program| line.starts_with(&program))
+        })
+    };
+    // A peer that has the number that the runtime names is the runtime itself.
+    let peer = endpoint.peer().and_then(|peer| peer.pid);
+    let is_runtime = |pid: &u32| told.is_some() && proc.namespace_pid(*pid) == told;
+    let pid = peer.filter(is_runtime).or_else(by_words);
     Ok(Subject::new(proc, pid, info.as_ref(), endpoint, false))
+}
+
+/// Says who is at the other end of a socket that was named: a relay may be, so it is compared with nothing.
+fn tell_of_peer(endpoint: &Endpoint, told: Option<u32>) {
+    let Some(peer) = endpoint.peer() else { return };
+    let told = told.map_or_else(
+        || "the runtime does not say which process it is".to_owned(),
+        |pid| format!("the runtime says that it is process {pid} in its own namespace"),
+    );
+    crate::record::tell(&format!("at {} is {peer}; {told}", endpoint.path().display()));
 }

@@ -2,14 +2,16 @@
 //!
 //! A runtime opens `{TMPDIR or /tmp}/dotnet-diagnostic-{pid}-{key}-socket`, where the pid is the one in its own namespace
 //! and the key is when the process began, so that a number used again is told apart. The socket of a process in a
-//! container is reached through `/proc/PID/root`. What other users' folders hold is not trusted: their listing is cut.
+//! container is reached through `/proc/PID/root`. What other users' folders hold is not trusted: their listing is cut, and
+//! their sockets are asked for a limited time.
 
+use crate::crowd::{self, Turn};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::process::ProcessInfo;
-use base::time::Deadline;
+use base::time::{Deadline, Stopwatch};
 use host::{Proc, Stat};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,8 +19,6 @@ use std::time::Duration;
 pub const PATIENCE: Duration = Duration::from_secs(1);
 /// Entries of a folder that are looked at.
 const MOST_ENTRIES: usize = 20_000;
-/// Processes that are asked at once.
-const AT_ONCE: usize = 32;
 
 /// A process with a diagnostics socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,26 @@ pub struct Found {
     pub socket: PathBuf,
     /// When the process began, in ticks of the kernel since the machine began.
     pub start_ticks: u64,
+    /// The user whose process it is; of a socket that is left, its owner.
+    pub user: u32,
+    /// Whether no process that can be seen has the socket: then whoever listens there as its owner is talked to.
+    pub is_left: bool,
+}
+
+impl Found {
+    /// Where this process is reached, and no other.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::Found(self.clone())
+    }
+}
+
+/// What became of asking many.
+#[derive(Debug)]
+pub struct Answers {
+    /// Those that were asked, in the order of the questions.
+    pub asked: Vec<Asked>,
+    /// How many sockets of which user were not asked, because too many others did not answer in time.
+    pub unasked: BTreeMap<u32, usize>,
 }
 
 /// What became of asking a process.
@@ -89,10 +109,13 @@ pub fn find_process(proc: &Proc, pid: u32) -> Option<Found> {
     // Another user's root may not be entered; where it is our own, the path leads there as well.
     let folders = [inside, PathBuf::from(&folder)];
     let user = proc.user_id(pid);
-    let socket = folders.iter().find_map(|folder| socket_in(folder, container_pid, &stat, user));
-    let socket =
-        socket.or_else(|| too_long(proc, pid, &socket_path(Path::new(&folder), container_pid, &stat)))?;
-    Some(Found { pid, container_pid, socket, start_ticks: stat.start_ticks })
+    let found = folders.iter().find_map(|folder| socket_in(folder, container_pid, &stat, user));
+    let (socket, owner) = found.or_else(|| {
+        let path = socket_path(Path::new(&folder), container_pid, &stat);
+        Some((too_long(proc, pid, &path)?, user?))
+    })?;
+    let user = user.unwrap_or(owner);
+    Some(Found { pid, container_pid, socket, start_ticks: stat.start_ticks, user, is_left: false })
 }
 
 fn socket_path(folder: &Path, pid: u32, stat: &Stat) -> PathBuf {
@@ -108,14 +131,14 @@ fn too_long(proc: &Proc, pid: u32, path: &Path) -> Option<PathBuf> {
 /// The library that every process with a runtime has mapped, unless it is one file with its runtime.
 pub const RUNTIME_LIBRARY: &str = "/libcoreclr.so";
 
-/// The socket of a process in a folder: by its key, which is when it began. One that another user put there is none:
-/// anyone may make files in a folder of temporary ones.
-fn socket_in(folder: &Path, pid: u32, stat: &Stat, user: Option<u32>) -> Option<PathBuf> {
+/// The socket of a process in a folder, with its owner: by its key, which is when it began. One that another user put there
+/// is none: anyone may make files in a folder of temporary ones.
+fn socket_in(folder: &Path, pid: u32, stat: &Stat, user: Option<u32>) -> Option<(PathBuf, u32)> {
     use std::os::unix::fs::MetadataExt;
     let path = socket_path(folder, pid, stat);
     let meta = std::fs::symlink_metadata(&path).ok()?;
     let is_owners = user.is_none_or(|user| meta.uid() == user || meta.uid() == 0);
-    (is_socket(&meta) && is_owners).then_some(path)
+    (is_socket(&meta) && is_owners).then_some((path, meta.uid()))
 }
 
 fn is_socket(meta: &std::fs::Metadata) -> bool {
@@ -126,6 +149,7 @@ fn is_socket(meta: &std::fs::Metadata) -> bool {
 /// Sockets in our own folders of temporary files that no process of ours has: those of processes that ended without
 /// removing them, and of containers whose folder is shared.
 pub fn find_stale(found: &[Found], folders: &[PathBuf]) -> Vec<Found> {
+    use std::os::unix::fs::MetadataExt;
     let known: BTreeSet<PathBuf> = found.iter().filter_map(|found| canonical(&found.socket)).collect();
     let mut stale = Vec::new();
     for folder in folders {
@@ -133,8 +157,10 @@ pub fn find_stale(found: &[Found], folders: &[PathBuf]) -> Vec<Found> {
         for path in entries.map(|entry| entry.path()) {
             let Some((pid, start_ticks)) = parts(&path) else { continue };
             let is_known = canonical(&path).is_some_and(|path| known.contains(&path));
-            if !is_known && std::fs::symlink_metadata(&path).is_ok_and(|meta| is_socket(&meta)) {
-                stale.push(Found { pid, container_pid: pid, socket: path, start_ticks });
+            let meta = std::fs::symlink_metadata(&path).ok().filter(is_socket);
+            if let Some(meta) = meta.filter(|_| !is_known) {
+                let user = meta.uid();
+                stale.push(Found { pid, container_pid: pid, socket: path, start_ticks, user, is_left: true });
             }
         }
     }
@@ -158,40 +184,28 @@ fn parts(path: &Path) -> Option<(u32, u64)> {
     Some((pid.parse().ok()?, key.parse().ok()?))
 }
 
-/// Asks processes what they are, many at once: one that does not answer holds up no other. The answers are in the order
-/// of the questions.
-pub fn ask_all(proc: &Proc, found: Vec<Found>) -> Vec<Asked> {
-    let mut asked = Vec::new();
-    let mut waiting = found;
-    while !waiting.is_empty() {
-        let rest = waiting.split_off(waiting.len().min(AT_ONCE));
-        let answers: Vec<Asked> = std::thread::scope(|scope| {
-            let threads: Vec<_> = waiting
-                .iter()
-                .map(|found| {
-                    let thread = std::thread::Builder::new().name("ask".to_owned());
-                    thread.spawn_scoped(scope, || ask(proc, found.clone()))
-                })
-                .collect();
-            threads.into_iter().filter_map(|thread| thread.ok()?.join().ok()).collect()
-        });
-        asked.extend(answers);
-        waiting = rest;
-    }
-    asked
+/// Asks processes what they are, many at once: one that does not answer holds up no other, and the sockets of one user
+/// that do not answer hold up no other user. Processes come before sockets that are left, newer ones before older.
+pub fn ask_all(proc: &Proc, found: &[Found]) -> Answers {
+    let turn = |found: &Found| Turn { user: found.user, rank: (!found.is_left, found.start_ticks) };
+    let turns: Vec<Turn> = found.iter().map(turn).collect();
+    let outcome = crowd::ask_all(&turns, PATIENCE, &|at| {
+        let watch = Stopwatch::start();
+        (found.get(at).map(|found| ask(proc, found.clone())), watch.elapsed())
+    });
+    Answers { asked: outcome.answers.into_iter().flatten().collect(), unasked: outcome.unasked }
 }
 
 /// Asks a process what it is.
 pub fn ask(proc: &Proc, found: Found) -> Asked {
-    let endpoint = Endpoint::Socket(found.socket.clone());
-    match ProcessInfo::ask(&endpoint, Deadline::after(PATIENCE)) {
+    match ProcessInfo::ask(&found.endpoint(), Deadline::after(PATIENCE)) {
         Ok(info) => {
             let state = if is_suspended(proc, found.pid) { State::Suspended } else { State::Running };
             Asked { found, state, info: Some(info), error: None }
         }
         Err(error) => {
             let state = match &error {
-                Error::NoSocket(_) | Error::Stale(_) => State::Stale,
+                Error::NoSocket(_) | Error::Stale(_) | Error::Ended(_) => State::Stale,
                 Error::Silent(_) => State::Silent,
                 // Runtimes before .NET 5 do not know the question, and run.
                 error if error.is_unknown_command() => State::Running,

@@ -4,9 +4,14 @@
 //!  default port   we ──connect──▶ runtime            one connection a command
 //!  reverse port   runtime ──connect──▶ our listener  it says who it is, waits for a command, and connects anew
 //! ```
+//!
+//! The socket of a process that was found leads to that process or nowhere. Behind a socket that the user named may be a
+//! relay, so who is there is told and not compared.
 
+use crate::discover::Found;
 use crate::error::Error;
 use crate::message::{Answer, Command, HEADER, Payload, encode};
+use crate::peer::{Held, Peer};
 use base::bytes::Cursor;
 use base::time::Deadline;
 use std::io::{ErrorKind, Read, Write};
@@ -26,18 +31,43 @@ const INTRODUCTION: Duration = Duration::from_secs(1);
 /// Where a runtime is reached.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    /// A socket that the runtime listens at.
-    Socket(PathBuf),
+    /// The socket of a process that was found. Whoever else is there gets nothing.
+    Found(Found),
+    /// A socket that was named.
+    Named(Arc<Named>),
     /// A socket of ours that the runtime connects to.
     Listener(Arc<Listener>),
 }
 
+/// A socket that was named: whoever listens at it is talked to.
+#[derive(Debug)]
+pub struct Named {
+    path: PathBuf,
+    /// Who was there last.
+    peer: Mutex<Option<Peer>>,
+}
+
 impl Endpoint {
+    /// A socket that was named.
+    pub fn named(path: impl Into<PathBuf>) -> Self {
+        Self::Named(Arc::new(Named { path: path.into(), peer: Mutex::new(None) }))
+    }
+
     /// The socket's path.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Socket(path) => path,
+            Self::Found(found) => &found.socket,
+            Self::Named(named) => &named.path,
             Self::Listener(listener) => &listener.path,
+        }
+    }
+
+    /// Who was at the other end of the last connection to a named socket, or of the first to a listener.
+    pub fn peer(&self) -> Option<Peer> {
+        match self {
+            Self::Found(_) => None,
+            Self::Named(named) => *named.peer.lock().unwrap_or_else(PoisonError::into_inner),
+            Self::Listener(listener) => listener.first().and_then(|introduced| introduced.peer),
         }
     }
 
@@ -62,7 +92,17 @@ impl Endpoint {
 
     fn connect(&self, deadline: Deadline) -> Result<UnixStream, Error> {
         match self {
-            Self::Socket(path) => connect(path, deadline),
+            Self::Found(found) => {
+                let held = Held::found(found)?;
+                let stream = connect(&held.path(), &found.socket, deadline)?;
+                Peer::of(&stream)?.check(found, held.owner)?;
+                Ok(stream)
+            }
+            Self::Named(named) => {
+                let stream = connect_named(&named.path, deadline)?;
+                *named.peer.lock().unwrap_or_else(PoisonError::into_inner) = Peer::of(&stream).ok();
+                Ok(stream)
+            }
             Self::Listener(listener) => listener.next(deadline),
         }
     }
@@ -117,22 +157,14 @@ impl Wire {
 }
 
 /// Connects to a socket. The queue of a process that does not accept may be full, so a connect that waits would wait
-/// for ever: it is tried until the deadline.
-fn connect(path: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
-    let shown = || path.display().to_string();
+/// for ever: it is tried until the deadline. Errors are of the path that is shown.
+fn connect(path: &Path, shown: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
     let seconds = whole_seconds(deadline);
-    let through = reachable(path)?;
-    let near = through.as_ref().map_or(path, |of| of.path.as_path());
     loop {
-        match connect_now(near) {
+        match connect_now(path) {
             Ok(stream) => return Ok(stream),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
-                ErrorKind::NotFound => return Err(Error::NoSocket(shown())),
-                ErrorKind::ConnectionRefused => return Err(Error::Stale(shown())),
-                ErrorKind::PermissionDenied => return Err(Error::NotPermitted(shown())),
-                _ => return Err(Error::Io(error)),
-            },
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(Error::of_connecting(error, shown)),
         }
         if !deadline.pause(TRY_EVERY) {
             return Err(Error::Silent(seconds));
@@ -140,27 +172,14 @@ fn connect(path: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
     }
 }
 
-/// A shorter path of a socket, which holds as long as this does.
-struct Through {
-    path: PathBuf,
-    _folder: std::fs::File,
-}
-
-/// Looks for a way to a socket whose path is too long for us: its own folder may be much nearer to its process than to us
-/// (`/proc/PID/root` stands before the path of one in a container), so it is reached through a handle of the folder. None if
-/// the path is short enough; an error if nothing is there, or the name alone is too long.
-fn reachable(path: &Path) -> Result<Option<Through>, Error> {
-    use std::os::unix::fs::FileTypeExt;
-    let Some(too_long) = Error::of_length(path) else { return Ok(None) };
-    let is_socket = std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-    let (Some(folder), Some(name), true) = (path.parent(), path.file_name(), is_socket) else {
-        return Err(too_long);
-    };
-    let Ok(folder) = std::fs::File::open(folder) else { return Err(too_long) };
-    let handle = std::os::fd::AsRawFd::as_raw_fd(&folder);
-    let short = Path::new("/proc/self/fd").join(handle.to_string()).join(name);
-    let is_short = Error::of_length(&short).is_none() && std::fs::metadata(&short).is_ok();
-    if is_short { Ok(Some(Through { path: short, _folder: folder })) } else { Err(too_long) }
+/// Connects to whoever listens at a path. One that is too long for us may be much shorter for its process (`/proc/PID/root`
+/// stands before the path of one in a container), so it is reached through a handle.
+fn connect_named(path: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
+    if Error::of_length(path).is_none() {
+        return connect(path, path, deadline);
+    }
+    let held = Held::named(path)?;
+    connect(&held.path(), path, deadline)
 }
 
 #[cfg(target_os = "linux")]
@@ -179,21 +198,44 @@ fn connect_now(path: &Path) -> std::io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
+/// Listens at a path, for our own user alone from the beginning: a file whose permissions are changed by its name may be
+/// another one by then.
+#[cfg(target_os = "linux")]
+fn listen_now(path: &Path) -> std::io::Result<UnixListener> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
+    /// Connections that wait to be accepted.
+    const QUEUE: i32 = 128;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::fs::fchmod(&socket, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    listen(&socket, QUEUE)?;
+    Ok(UnixListener::from(socket))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listen_now(path: &Path) -> std::io::Result<UnixListener> {
+    let socket = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(socket)
+}
+
 /// A socket of ours that one runtime connects to.
 #[derive(Debug)]
 pub struct Listener {
     path: PathBuf,
     socket: UnixListener,
     /// The runtime that connected first, by its cookie: others at the same socket are left alone.
-    peer: Mutex<Option<Peer>>,
+    first: Mutex<Option<Introduced>>,
 }
 
 /// What a runtime says of itself when it connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Peer {
+struct Introduced {
     cookie: [u8; 16],
     /// The process, in the runtime's own namespace.
     process: u64,
+    /// Who connected, as the kernel knows it.
+    peer: Option<Peer>,
 }
 
 impl Listener {
@@ -205,27 +247,28 @@ impl Listener {
             return Err(too_long);
         }
         let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-        if is_socket && matches!(connect(path, Deadline::after(INTRODUCTION)), Err(Error::Stale(_))) {
+        if is_socket && matches!(connect_named(path, Deadline::after(INTRODUCTION)), Err(Error::Stale(_))) {
             std::fs::remove_file(path).map_err(Error::Io)?;
         }
-        let socket = UnixListener::bind(path).map_err(Error::Io)?;
-        let own = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(path, own).map_err(Error::Io)?;
+        let socket = listen_now(path).map_err(Error::Io)?;
         socket.set_nonblocking(true).map_err(Error::Io)?;
-        Ok(Self { path: path.to_path_buf(), socket, peer: Mutex::new(None) })
+        Ok(Self { path: path.to_path_buf(), socket, first: Mutex::new(None) })
     }
 
     /// The process that has connected, in its own namespace; waits until one has.
     pub fn wait(&self, deadline: Deadline) -> Result<u64, Error> {
         // The connection is dropped, and the runtime connects anew.
         let _connection = self.next(deadline)?;
-        let peer = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
-        peer.map(|peer| peer.process).ok_or(Error::Closed)
+        self.first().map(|introduced| introduced.process).ok_or(Error::Closed)
     }
 
     /// Forgets the runtime that came first: it said nothing more. The next one takes its place.
     pub fn forget(&self) {
-        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn first(&self) -> Option<Introduced> {
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next connection of the runtime.
@@ -254,9 +297,9 @@ impl Listener {
         let mut wire = Wire { stream, deadline: deadline.within(INTRODUCTION), seconds: 1 };
         let mut bytes = [0; ADVERTISE];
         wire.read(&mut bytes).ok()?;
-        let peer = Peer::read(&bytes)?;
-        let mut known = self.peer.lock().unwrap_or_else(PoisonError::into_inner);
-        (known.get_or_insert(peer).cookie == peer.cookie).then_some(wire.stream)
+        let introduced = Introduced::read(&bytes, Peer::of(&wire.stream).ok())?;
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        (first.get_or_insert(introduced).cookie == introduced.cookie).then_some(wire.stream)
     }
 }
 
@@ -267,12 +310,12 @@ impl Drop for Listener {
     }
 }
 
-impl Peer {
-    fn read(bytes: &[u8; ADVERTISE]) -> Option<Self> {
+impl Introduced {
+    fn read(bytes: &[u8; ADVERTISE], peer: Option<Peer>) -> Option<Self> {
         let mut cursor = Cursor::new(bytes, 0);
         let magic = cursor.take(ADVERTISE_MAGIC.len(), "magic").ok()?;
         let cookie = cursor.guid("cookie").ok()?;
         let process = cursor.u64("process").ok()?;
-        (magic == ADVERTISE_MAGIC).then_some(Self { cookie, process })
+        (magic == ADVERTISE_MAGIC).then_some(Self { cookie, process, peer })
     }
 }

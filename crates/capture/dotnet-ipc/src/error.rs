@@ -30,6 +30,23 @@ pub enum Error {
     /// The file system forbids it.
     #[error("{0} is not permitted: run as the user of the process, or as root")]
     NotPermitted(String),
+    /// Someone else is at the other end than the process that was chosen.
+    #[error(
+        "expected process {pid} of user {user} at {socket}, found {found}: nothing was sent; a relay is reached with --diagnostic-port"
+    )]
+    Other {
+        /// The socket.
+        socket: String,
+        /// The process that was chosen.
+        pid: u32,
+        /// Its user.
+        user: u32,
+        /// What is there.
+        found: String,
+    },
+    /// The process that was chosen is not there any more, and its number may be that of another.
+    #[error("process {0} has ended")]
+    Ended(u32),
     /// No answer in time.
     #[error("no answer from the runtime within {0} s: it may be stopped, or too busy to answer")]
     Silent(u64),
@@ -60,6 +77,24 @@ impl Error {
         const MOST: usize = 107;
         let length = path.as_os_str().len();
         (length > MOST).then(|| Self::PathTooLong { path: path.display().to_string(), length })
+    }
+
+    /// That someone else is at a socket than who was found there.
+    pub(crate) fn of_other(of: &crate::discover::Found, found: String) -> Self {
+        let socket = of.socket.display().to_string();
+        Self::Other { socket, pid: of.pid, user: of.user, found }
+    }
+
+    /// An error of connecting to a socket.
+    pub(crate) fn of_connecting(error: std::io::Error, path: &std::path::Path) -> Self {
+        use std::io::ErrorKind;
+        let shown = || path.display().to_string();
+        match error.kind() {
+            ErrorKind::NotFound => Self::NoSocket(shown()),
+            ErrorKind::ConnectionRefused => Self::Stale(shown()),
+            ErrorKind::PermissionDenied => Self::NotPermitted(shown()),
+            _ => Self::Io(error),
+        }
     }
 
     /// Whether the runtime does not know the command, or its form of it: an older one may do.

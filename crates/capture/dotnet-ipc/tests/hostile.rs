@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use base::time::{Deadline, Stopwatch};
+#[cfg(target_os = "linux")]
+use dotnet_ipc::discover::Found;
 use dotnet_ipc::process::{ProcessInfo, resume};
 use dotnet_ipc::session::{NAMES_RUNDOWN, Provider, Received, Request, Session};
 use dotnet_ipc::{Endpoint, Listener};
@@ -42,7 +44,7 @@ impl Peer {
     }
 
     fn endpoint(&self) -> Endpoint {
-        Endpoint::Socket(self.path())
+        Endpoint::named(self.path())
     }
 }
 
@@ -117,7 +119,7 @@ fn a_queue_that_nobody_takes_from_is_not_waited_at_for_ever() {
     let _listener = UnixListener::bind(&path).unwrap();
     // Connections that are never accepted fill the queue.
     let fill = || {
-        let endpoint = Endpoint::Socket(path.clone());
+        let endpoint = Endpoint::named(&path);
         resume(&endpoint, Deadline::after(Duration::from_millis(20))).unwrap_err()
     };
     let watch = Stopwatch::start();
@@ -161,6 +163,73 @@ fn a_session_begins_with_the_newest_command_that_is_known() {
     assert_eq!(bytes, b"Nettrace");
 }
 
+/// What a command ends with whose peer was found so; nobody gets a byte of it unless it succeeds.
+#[cfg(target_os = "linux")]
+fn check_found(change: impl Fn(&mut Found), expected: Result<(), &str>) {
+    let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let into = std::sync::Arc::clone(&heard);
+    let peer = Peer::new(1, move |_, mut stream| {
+        let command = take_command(&mut stream);
+        into.store(!command.is_empty(), std::sync::atomic::Ordering::Release);
+        drop(stream.write_all(OK));
+    });
+    let (proc, pid) = (host::Proc::live(), std::process::id());
+    let (start_ticks, user) = (proc.stat(pid).unwrap().start_ticks, proc.user_id(pid).unwrap());
+    let mut found = Found { pid, container_pid: pid, socket: peer.path(), start_ticks, user, is_left: false };
+    change(&mut found);
+    let done = resume(&found.endpoint(), Deadline::after(BUSY)).map_err(|error| error.to_string());
+    drop(peer);
+    match (&done, expected) {
+        (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+        _ => assert_eq!(done.is_ok(), expected.is_ok(), "{done:?}"),
+    }
+    assert_eq!(heard.load(std::sync::atomic::Ordering::Acquire), done.is_ok(), "{done:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_but_the_process_that_was_chosen_gets_a_command() {
+    let (pid, user) = (std::process::id(), host::Proc::live().user_id(std::process::id()).unwrap());
+    check_found(|_| {}, Ok(()));
+    check_found(|found| found.pid = 1, Err(&format!("found process {pid} of user {user}: nothing was sent")));
+    // The number of the chosen process was given to a later one, which has the socket.
+    check_found(|found| found.start_ticks += 1, Err(&format!("process {pid} has ended")));
+    check_found(|found| found.start_ticks -= 1, Err("has ended"));
+    if user != 0 {
+        check_found(|found| found.user = 0, Err(&format!("found a socket that user {user} owns")));
+    }
+    // A socket that is left is anyone's of its owner.
+    check_found(|found| (found.pid, found.is_left) = (1, true), Ok(()));
+    check_found(
+        |found| (found.user, found.is_left) = (user + 1, true),
+        Err(&format!("found a socket that user {user} owns")),
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_where_the_socket_was_leads_nowhere() {
+    check_found(
+        |found| {
+            let link = found.socket.with_file_name("link");
+            std::os::unix::fs::symlink(&found.socket, &link).unwrap();
+            found.socket = link;
+        },
+        Err("found a link: nothing was sent"),
+    );
+    check_found(
+        |found| {
+            found.socket = found.socket.with_file_name("file");
+            std::fs::write(&found.socket, "").unwrap();
+        },
+        Err("found a file that is no socket"),
+    );
+    check_found(
+        |found| found.socket = found.socket.with_file_name("gone"),
+        Err("there is no diagnostics socket"),
+    );
+}
+
 #[test]
 fn a_runtime_that_connects_to_us_is_told_from_others() {
     let folder = tempfile::tempdir().unwrap();
@@ -181,6 +250,11 @@ fn a_runtime_that_connects_to_us_is_told_from_others() {
     let _other = connect(&hello(2, 43));
     let endpoint = Endpoint::Listener(std::sync::Arc::new(listener));
     assert!(ProcessInfo::ask(&endpoint, Deadline::after(BUSY)).is_err());
+    if cfg!(target_os = "linux") {
+        assert_eq!(endpoint.peer().unwrap().pid, Some(std::process::id()));
+    }
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "nobody but our own user may connect");
     drop(endpoint);
     assert!(!path.exists(), "the socket goes with its listener");
     drop(Listener::bind(&path).unwrap());

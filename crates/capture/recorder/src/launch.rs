@@ -163,7 +163,7 @@ fn take_back(endpoint: &Endpoint) {
 impl Launched {
     /// Readies the subject to be resumed: what it starts itself will not wait.
     pub fn take_back(&self) {
-        take_back(&Endpoint::Socket(self.found.socket.clone()));
+        take_back(&self.found.endpoint());
     }
 
     /// Resumes runtimes beside the subject, if it is time to look for them.
@@ -230,7 +230,7 @@ fn resume_below(proc: &Proc, root: u32, known: &mut BTreeSet<u32>) {
             continue;
         }
         if let Some(found) = suspended(proc, pid) {
-            let endpoint = Endpoint::Socket(found.socket);
+            let endpoint = found.endpoint();
             take_back(&endpoint);
             if resume(&endpoint, Deadline::after(ANSWER)).is_ok() {
                 known.insert(pid);

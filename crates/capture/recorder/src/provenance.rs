@@ -160,7 +160,7 @@ blake3 = "cd"
             arch: Some("x64".to_owned()),
             container: Some("c1".to_owned()),
             environment: vec![("DOTNET_gcServer".to_owned(), "1".to_owned())],
-            endpoint: dotnet_ipc::Endpoint::Socket("/socket".into()),
+            endpoint: dotnet_ipc::Endpoint::named("/socket"),
             suspended: false,
         }
     }

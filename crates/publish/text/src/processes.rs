@@ -3,6 +3,7 @@
 use crate::page::printable;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
@@ -53,6 +54,9 @@ pub enum Stale {
 /// If there are more stale sockets, [`Stale::Few`] counts them.
 const FEW_STALE: usize = 3;
 
+/// Users that are listed one by one among those whose sockets were not all asked.
+const USERS_LISTED: usize = 10;
+
 /// The table, or a sentence if there is no row.
 pub fn table(rows: &[Row], shown_stale: Stale) -> String {
     let stale = rows.iter().filter(|row| row.state == STALE).count();
@@ -65,6 +69,23 @@ pub fn table(rows: &[Row], shown_stale: Stale) -> String {
         )]);
     }
     out
+}
+
+/// A sentence for each user some of whose sockets were not asked, with how many.
+pub fn unasked(sockets: &BTreeMap<u32, usize>) -> Vec<String> {
+    let sentence = |(user, count): (&u32, &usize)| {
+        let (sockets, were) = if *count == 1 { ("socket", "was") } else { ("sockets", "were") };
+        format!(
+            "{count} more {sockets} of user {user} {were} not asked: too many others did not answer (-p PID asks one)"
+        )
+    };
+    let listed = sockets.iter().take(USERS_LISTED).map(sentence);
+    let rest = sockets.len().saturating_sub(USERS_LISTED);
+    let rest = (rest > 0).then(|| {
+        let count: usize = sockets.values().skip(USERS_LISTED).sum();
+        format!("{count} more sockets of {rest} other users were not asked either")
+    });
+    listed.chain(rest).collect()
 }
 
 fn shown(rows: &[&Row]) -> String {
@@ -138,6 +159,26 @@ fn line(cells: &[String; 6], widths: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sockets_that_were_not_asked_are_counted_by_user_and_many_users_fill_no_screen() {
+        let check = |of: &[(u32, usize)], expected: &[&str]| {
+            assert_eq!(unasked(&of.iter().copied().collect()), expected);
+        };
+        let reason = "not asked: too many others did not answer (-p PID asks one)";
+        check(&[], &[]);
+        check(
+            &[(7, 1), (1001, 936)],
+            &[
+                &format!("1 more socket of user 7 was {reason}"),
+                &format!("936 more sockets of user 1001 were {reason}"),
+            ],
+        );
+        let many: Vec<(u32, usize)> = (0..500).map(|user| (user, 2)).collect();
+        let sentences = unasked(&many.into_iter().collect());
+        assert_eq!(sentences.len(), USERS_LISTED + 1);
+        assert_eq!(sentences[10], "980 more sockets of 490 other users were not asked either");
+    }
 
     #[test]
     fn a_row_shows_what_tells_processes_apart_and_no_text_steers_the_terminal() {
