@@ -40,7 +40,7 @@ export function order(a, b, descending) {
 export function field(value) {
   if (value === null) return "";
   if (value.number !== null) return value.text;
-  const text = /^[=+\-@\t\r]/.test(value.text) ? `'${value.text}` : value.text;
+  const text = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(value.text) ? `'${value.text}` : value.text;
   return text === "" || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

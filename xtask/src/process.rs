@@ -15,6 +15,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs to the end and hands over each line of standard output, which is passed through as well.
 ///
 /// The lines are handed over also where the program then fails.
+#[expect(clippy::disallowed_methods, reason = "what the checks of the tree print is theirs")]
 pub(crate) fn run_reading(command: &mut Command, mut each: impl FnMut(&str)) -> Result<()> {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().with_context(|| cannot_start(command))?;

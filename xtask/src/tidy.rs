@@ -7,6 +7,7 @@ mod arrows;
 mod links;
 mod modules;
 mod reasons;
+mod supply;
 mod text;
 
 use crate::process;
@@ -51,6 +52,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
 fn problems(workspace: &Workspace) -> Result<BTreeSet<Problem>> {
     let mut problems = BTreeSet::new();
     problems.extend(arrows::check(&members(&workspace.metadata)?));
+    let deny = fs::read_to_string(workspace.root.join(supply::DENY)).context("cannot read deny.toml")?;
+    let allowed = supply::allowed(&deny)?;
+    for package in supply::packages()? {
+        let name = format!("{} {}", package.name, package.version);
+        problems.extend(supply::licence(&name, package.license.as_deref(), &allowed));
+    }
     let files = files(workspace)?;
     let mut sources = BTreeMap::new();
     for path in &files {
@@ -63,6 +70,11 @@ fn problems(workspace: &Workspace) -> Result<BTreeSet<Problem>> {
         problems.extend(text::machine_paths(path, &text));
         if path == "Cargo.toml" {
             problems.extend(reasons::check(path, &text));
+        }
+        match Utf8Path::new(path).file_name() {
+            Some("Cargo.lock") => problems.extend(supply::sources(path, &text)),
+            Some("package-lock.json") => problems.extend(supply::npm(path, &text, &allowed)?),
+            _ => {}
         }
         match Utf8Path::new(path).extension() {
             Some("rs") => {

@@ -10,4 +10,5 @@ pub mod ground;
 pub mod near;
 pub mod number;
 pub mod stats;
+pub mod steering;
 pub mod time;

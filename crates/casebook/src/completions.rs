@@ -1,5 +1,6 @@
 //! `casebook completions`: what a shell reads to complete our commands.
 
+use crate::terminal;
 use clap::CommandFactory;
 use clap_complete::Shell;
 use std::io::Write;
@@ -15,6 +16,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::Args::command(), "casebook", &mut script);
-    std::io::stdout().lock().write_all(&script)?;
+    terminal::rows().write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@
 //! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
 
 use crate::target::Target;
-use crate::{duration, target};
+use crate::{duration, spreadsheet, target, terminal};
 use anyhow::{Context, ensure};
 use ask::{Choice, Named, Wanted};
 use base::time::{Deadline, Stopwatch};
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use notes::{Notes, Place};
 use recorder::Subject;
 use screen::{Screen, Size};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -80,6 +80,8 @@ pub(crate) struct Args {
     /// Write the rows to a file as they come, as CSV, or as JSON where its name ends so
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    csv: spreadsheet::Raw,
 }
 
 /// Forms of what is printed.
@@ -197,12 +199,14 @@ impl Output {
         };
         if let Some(path) = file {
             let out = exhibit::create_growing(path)?;
-            let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), false);
+            let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), args.csv);
             let shown = if args.format == Some(Format::Table) && !is_terminal { Shown::Once } else { page };
             return Ok(Self { rows: Some(rows), shown });
         }
-        let to_terminal = std::io::stdout().is_terminal();
-        let stream = |form| Some(Stream::new(Box::new(std::io::stdout()), form, to_terminal));
+        let stream = |form| {
+            let out = if form == Form::Json { terminal::json() } else { terminal::rows() };
+            Some(Stream::new(Box::new(out), form, args.csv))
+        };
         Ok(match (args.format, form) {
             (_, Some(form)) => Self { rows: stream(form), shown: Shown::Nothing },
             (Some(_), None) => Self { rows: None, shown: if is_terminal { page } else { Shown::Once } },
@@ -397,12 +401,12 @@ impl<'a> Watch<'a> {
 
     /// Prints what stays when the page is gone, and says how it ended.
     fn close(&self, ended: Ended) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = terminal::stdout();
         if self.output.shown != Shown::Nothing && self.values > 0 {
             const WIDE: usize = 160;
             let columns = if self.output.shown == Shown::Refreshed { screen::size().columns } else { WIDE };
             for line in self.lines(columns, None) {
-                writeln!(out, "{}", screen::coloured(&line).trim_end())?;
+                writeln!(out, "{}", line.trim_end())?;
             }
         }
         let how = match ended {
@@ -423,6 +427,7 @@ impl<'a> Watch<'a> {
             Shown::Nothing | Shown::Once => {}
         }
         out.flush()?;
+        spreadsheet::tell(self.output.rows.as_ref().map_or(0, Stream::guarded));
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! `casebook demo`: recordings that the program carries, explained, and one of a live process where its user wants it.
 
 use crate::serving::{self, Site};
-use crate::{ps, reading, record};
+use crate::{ps, reading, record, terminal};
 use anyhow::{Context, ensure};
 use import::{Options, Process};
 use model::Evidence;
@@ -129,10 +129,10 @@ fn read(packed: &[u8], file: &str) -> anyhow::Result<Evidence> {
 /// Says what is wrong in a recording, in its verdict.
 fn tell_of(title: &str, pages: &Pages, begun: Instant) -> anyhow::Result<()> {
     let events = pages.tables().table("events").map_or(0, |table| table.rows);
-    let mut out = anstream::stdout();
+    let mut out = terminal::stdout();
     writeln!(out, "{title} ({events} events, {:.1} s)", now().duration_since(begun).as_secs_f64())?;
     let verdict = pages.explanation().verdict.as_ref();
-    writeln!(out, "  {}\n", verdict.map_or("", |verdict| &verdict.text))?;
+    writeln!(out, "  {}\n", text::printable(verdict.map_or("", |verdict| &verdict.text)))?;
     Ok(())
 }
 
@@ -147,7 +147,7 @@ fn build_once(tour: &Tour) -> anyhow::Result<ExitCode> {
         bytes += reply.body.len();
     }
     let took = now().duration_since(begun).as_secs_f64();
-    let mut out = anstream::stdout();
+    let mut out = terminal::stdout();
     writeln!(
         out,
         "{} pages, {bytes} bytes, built in {took:.1} s. Without --once they are served.",
@@ -162,10 +162,10 @@ fn chosen_process() -> anyhow::Result<Option<u32>> {
     if live.is_empty() {
         return Ok(None);
     }
-    let mut out = anstream::stderr();
+    let mut out = terminal::stderr();
     writeln!(out, "Running now:")?;
     for (number, (pid, name)) in live.iter().take(OFFERED).enumerate() {
-        writeln!(out, "  {}  {name} ({pid})", number + 1)?;
+        writeln!(out, "  {}  {} ({pid})", number + 1, text::printable(name))?;
     }
     if !std::io::stdin().is_terminal() {
         writeln!(out, "casebook demo -p PID records one of them too")?;

@@ -3,6 +3,7 @@
 use crate::format::print_json;
 use crate::mine;
 use crate::reading;
+use crate::terminal;
 use anyhow::Result;
 use clap::ValueEnum;
 use diff::{Options, Side};
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Format::Text => {
             let rows = if args.all { Rows::All } else { Rows::First };
             let page = text::diff::page(&runtime::heading(&before), &runtime::heading(&after), &diff, rows);
-            anstream::stdout().write_all(page.as_bytes())?;
+            terminal::stdout().write_all(page.as_bytes())?;
         }
     }
     Ok(ExitCode::SUCCESS)

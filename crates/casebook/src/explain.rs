@@ -3,6 +3,7 @@
 use crate::format::print_json;
 use crate::mine;
 use crate::reading;
+use crate::terminal;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use model::{Evidence, Kind};
@@ -92,7 +93,7 @@ enum Name {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if args.rules {
-        anstream::stdout().write_all(findings::markdown().as_bytes())?;
+        terminal::stdout().write_all(findings::markdown().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.file.as_deref().unwrap_or_else(|| Path::new(""));
@@ -121,7 +122,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             } else {
                 text::topics::page(&explanation.heading, explanation.verdict.as_ref(), &topics)
             };
-            anstream::stdout().write_all(page.as_bytes())?;
+            terminal::stdout().write_all(page.as_bytes())?;
         }
     }
     let fails = args.fail_on.iter().any(|what| what.is_met(&explanation));

@@ -1,7 +1,8 @@
 //! `casebook export`: a recording in the formats of other viewers, as tables, or as one page.
 
 use crate::mine;
-use crate::reading;
+use crate::spreadsheet;
+use crate::{reading, terminal};
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
 use exhibit::{Folder, PendingFolder, same_file, write_whole};
@@ -10,7 +11,7 @@ use model::{Evidence, Kind};
 use runtime::MyCode;
 use sql::{Database, QueryOptions, output};
 use std::ffi::OsString;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -40,6 +41,8 @@ pub(crate) struct Args {
     metric: Option<Metric>,
     #[command(flatten)]
     mine: mine::Mine,
+    #[command(flatten)]
+    csv: spreadsheet::Raw,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -90,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     ensure!(!(stdout && to.is_folder()), "{} is a file a table: say which folder with -o PATH", to.name());
     let is_binary = matches!(to, To::Firefox | To::Pprof);
     ensure!(
-        !(stdout && is_binary && std::io::stdout().is_terminal()),
+        !(stdout && is_binary && terminal::is_stdout()),
         "{} is no text: say where to with -o PATH",
         to.name()
     );
@@ -104,6 +107,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         "{} is a recording that is read here: the export would destroy it, write to another file",
         output.display()
     );
+    args.csv.ensure_csv(to == To::Csv)?;
     let mine = args.mine.code()?;
     // A folder that cannot be written is told before the recording is read, which may take long.
     let folder = to.is_folder().then(|| begin_folder(&output)).transpose()?;
@@ -113,12 +117,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let kind = evidence.kind();
     let report = match folder {
         Some(folder) => {
-            let report = tables(&evidence, to, folder.folder())?;
+            let (report, guarded) = tables(&evidence, to, args.csv, folder.folder())?;
             folder.finish()?;
+            spreadsheet::tell(guarded);
             report
         }
         None if stdout => {
-            let mut out = BufWriter::new(std::io::stdout().lock());
+            let mut out = BufWriter::new(if to.is_json() { terminal::json() } else { terminal::rows() });
             let report = one_file(evidence, to, args.metric, &mine, &mut out)?;
             out.flush()?;
             report
@@ -126,8 +131,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         None => write_whole(&output, |out| one_file(evidence, to, args.metric, &mine, out))?,
     };
     let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
-    // There is nowhere left to tell of an error of standard error.
-    drop(writeln!(anstream::stderr(), "casebook: {}", summary(&place, to, kind, &report)));
+    terminal::say(&summary(&place, to, kind, &report));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -174,6 +178,10 @@ impl To {
             Self::Parquet => "read it with DuckDB, Spark, ClickHouse, pandas",
             Self::Html => "open it in a browser",
         }
+    }
+
+    fn is_json(self) -> bool {
+        matches!(self, Self::Speedscope | Self::Chrome)
     }
 
     fn is_folder(self) -> bool {
@@ -264,8 +272,8 @@ fn begin_folder(path: &Path) -> Result<PendingFolder> {
     })
 }
 
-/// Writes every table into a folder.
-fn tables(evidence: &Evidence, to: To, folder: &Folder) -> Result<Report> {
+/// Writes every table into a folder. Returns also how many texts were guarded.
+fn tables(evidence: &Evidence, to: To, csv: spreadsheet::Raw, folder: &Folder) -> Result<(Report, u64)> {
     let left_out = evidence.as_trace().map_or_else(|| export::damage(evidence.lost()), export::lost);
     let exhibit = evidence.tables();
     let start = exhibit.exhibit().start_utc.parse::<jiff::Timestamp>().ok();
@@ -274,11 +282,11 @@ fn tables(evidence: &Evidence, to: To, folder: &Folder) -> Result<Report> {
     let tables: Vec<(&str, usize)> =
         exhibit.catalogue().iter().map(|spec| (spec.name, rows(spec.name))).collect();
     let database = Database::of(exhibit)?;
-    let mut report = Report { left_out, ..Report::default() };
+    let (mut report, mut guarded) = (Report { left_out, ..Report::default() }, 0);
     for (name, rows) in tables {
         let table = Table { database: &database, name, rows, start };
         match to {
-            To::Csv => table.csv(folder)?,
+            To::Csv => guarded += table.csv(csv, folder)?,
             _ => table.parquet(folder)?,
         }
         if name == "samples" {
@@ -288,7 +296,7 @@ fn tables(evidence: &Evidence, to: To, folder: &Folder) -> Result<Report> {
             report.holds.push(export::Count { what: format!("rows of {name}"), count: wide(rows) });
         }
     }
-    Ok(report)
+    Ok((report, guarded))
 }
 
 fn wide(len: usize) -> u64 {
@@ -305,12 +313,13 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn csv(&self, folder: &Folder) -> Result<()> {
+    fn csv(&self, csv: spreadsheet::Raw, folder: &Folder) -> Result<u64> {
         let options = QueryOptions { limit: None, interrupt_after: None };
         let sql = format!("select * from {}", self.name);
         folder.write_with(format!("{}.csv", self.name), |out| {
-            self.database.stream(&sql, options, &mut output::Csv::new(out))?;
-            Ok(())
+            let mut rows = csv.rows(out);
+            self.database.stream(&sql, options, &mut rows)?;
+            Ok(rows.guarded())
         })
     }
 
@@ -381,7 +390,15 @@ mod tests {
     fn exported(to: To, output: &Path) -> Result<ExitCode> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
         let (whose, mine) = (reading::Whose { pid: None }, mine::Mine::default());
-        run(&Args { file, to, output: Some(output.to_path_buf()), whose, metric: None, mine })
+        run(&Args {
+            file,
+            to,
+            output: Some(output.to_path_buf()),
+            whose,
+            metric: None,
+            mine,
+            csv: spreadsheet::Raw::default(),
+        })
     }
 
     #[test]
@@ -432,6 +449,7 @@ mod tests {
             metric,
             whose: reading::Whose { pid: None },
             mine: mine::Mine::default(),
+            csv: spreadsheet::Raw::default(),
         };
         check(args(To::Chrome, &trace, None), "the export would destroy it");
         check(args(To::Csv, Path::new("-"), None), "csv is a file a table");

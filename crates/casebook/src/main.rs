@@ -17,9 +17,11 @@ mod query;
 mod reading;
 mod record;
 mod serving;
+mod spreadsheet;
 mod stacks;
 mod tables;
 mod target;
+mod terminal;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;
@@ -54,7 +56,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return not_parsed(&error),
+    };
+    let result = match args.command {
         Command::Ps(args) => ps::run(&args),
         Command::Stacks(args) => stacks::run(&args),
         Command::Record(args) => record::run(&args),
@@ -74,11 +80,21 @@ fn main() -> ExitCode {
         // Who reads our output has seen enough: `casebook … | head` is no failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is nowhere left to tell of an error of standard error.
-            drop(writeln!(anstream::stderr(), "casebook: {error:#}"));
+            terminal::say(&format!("{error:#}"));
             ExitCode::from(2)
         }
     }
+}
+
+/// Prints help or what is wrong with the arguments, which may be names of files that somebody else chose.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    let steers = std::env::args_os().any(|word| word.to_string_lossy().contains(base::steering::steers));
+    if !steers {
+        error.exit();
+    }
+    // Without the colours, whose sequences could not be told from those of a name.
+    drop(terminal::stderr().write_all(error.to_string().as_bytes()));
+    ExitCode::from(2)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

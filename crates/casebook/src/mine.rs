@@ -3,12 +3,13 @@
 //! The configuration is `casebook/config.toml` in `$XDG_CONFIG_HOME`, by default `~/.config`. It need not be there. One
 //! that cannot be read is an error with its file and line, never passed over.
 
+use crate::terminal;
 use anyhow::{Context, Result, ensure};
+use base::steering::without_quotes;
 use report::Explanation;
 use runtime::MyCode;
 use serde::Deserialize;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// No configuration is longer.
@@ -47,7 +48,7 @@ impl Mine {
 /// Says which patterns were passed over, where the output itself is not read at once.
 pub(crate) fn tell(explanation: &Explanation) {
     for note in explanation.verdict.iter().flat_map(|verdict| &verdict.notes) {
-        drop(writeln!(anstream::stderr(), "casebook: {note}"));
+        terminal::say(note);
     }
 }
 
@@ -76,7 +77,7 @@ fn configured(file: &Path) -> Result<MyCode> {
     let line_of = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
     let config: Config = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(span.start));
-        anyhow::anyhow!("{}:{line}: {}", file.display(), error.message())
+        anyhow::anyhow!("{}:{line}: {}", file.display(), without_quotes(error.message()))
     })?;
     let line = text.find("my").map_or(1, line_of);
     let my = MyCode::new(&config.my).with_context(|| format!("{}:{line}: my", file.display()))?;
@@ -110,7 +111,7 @@ mod tests {
             assert!(error.contains(&format!("config.toml:{line}:")) && error.contains(about), "{error}");
         };
         check("# mine\nmy = [\"Orders.*\"\n", 2, "");
-        check("# mine\nmine = [\"Orders.*\"]\n", 2, "mine");
+        check("# mine\nmine = [\"Orders.*\"]\n", 2, "expected `my`");
         check("\n\nmy = \"Orders.*\"\n", 3, "");
         check("my = [\"\"]\n", 1, "no pattern");
         std::fs::write(&file, "my = [\"Orders.*\", \"Billing.*\"]\n").unwrap();

@@ -1,6 +1,7 @@
 //! `ps`: the .NET processes that can be reached.
 
 use crate::format::print_json;
+use crate::terminal;
 use dotnet_ipc::Error;
 use dotnet_ipc::discover::{Answers, Asked, State, ask_all, find, find_stale};
 use host::Proc;
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let stale = if args.all { Stale::All } else { Stale::Few };
             let mut page = table(&rows, stale);
             page.extend(unasked.into_iter().map(|sentence| format!("{sentence}\n")));
-            anstream::stdout().write_all(page.as_bytes())?;
+            terminal::stdout().write_all(page.as_bytes())?;
         }
     }
     Ok(ExitCode::SUCCESS)

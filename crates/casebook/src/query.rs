@@ -1,13 +1,14 @@
 //! `casebook query`: SQL over the tables of one or several exhibits.
 
-use crate::reading;
+use crate::spreadsheet;
+use crate::{reading, terminal};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use exhibit::{same_file, write_whole};
 use import::Found;
 use model::Evidence;
 use sql::{Database, QueryOptions, output};
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ pub(crate) struct Args {
     /// At most so many rows; a table has at most 100,000 unless this says more
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    #[command(flatten)]
+    csv: spreadsheet::Raw,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,6 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         format != Format::Parquet || args.output.is_some(),
         "parquet is no text: say where to with -o PATH"
     );
+    args.csv.ensure_csv(format == Format::Csv)?;
     let Some((sql, files)) = args.files_and_sql.split_last() else { bail!("expected FILE and SQL") };
     let sources = sources(files)?;
     let output = args.output.as_deref().filter(|path| !is_stdout(path));
@@ -81,18 +85,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let start = start_micros(&opened);
     let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
     let tables = opened.into_iter().map(|(alias, evidence)| (alias, evidence.tables()));
-    let question = Question { database: Database::open(tables.collect())?, sql, limit, start };
-    let truncated = if let Some(path) = output {
+    let database = Database::open(tables.collect())?;
+    let question = Question { database, sql, limit, start, csv: args.csv };
+    let (truncated, guarded) = if let Some(path) = output {
         write_whole(path, |out| question.write(format, out))?
     } else {
-        let mut out = BufWriter::new(std::io::stdout());
-        let truncated = question.write(format, &mut out)?;
+        let mut out = BufWriter::new(match format {
+            Format::Json => terminal::json(),
+            Format::Table | Format::Csv | Format::Parquet => terminal::rows(),
+        });
+        let written = question.write(format, &mut out)?;
         out.flush()?;
-        truncated
+        written
     };
+    spreadsheet::tell(guarded);
     if let Some(limit) = limit.filter(|_| truncated && matches!(format, Format::Csv | Format::Parquet)) {
-        // There is nowhere left to tell of an error of standard error.
-        drop(writeln!(anstream::stderr(), "casebook: there are more rows than the {limit} of --limit"));
+        terminal::say(&format!("there are more rows than the {limit} of --limit"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -114,7 +122,7 @@ fn format_of(output: Option<&Path>) -> Format {
 /// Columns that a terminal shows side by side; a file or a pipe takes lines of any length.
 fn table_width() -> usize {
     const WIDE_TERMINAL: usize = 200;
-    if std::io::stdout().is_terminal() { WIDE_TERMINAL } else { usize::MAX }
+    if terminal::is_stdout() { WIDE_TERMINAL } else { usize::MAX }
 }
 
 /// The exhibits of all sources, each with the name that its tables have in SQL.
@@ -158,14 +166,19 @@ struct Question<'a> {
     limit: Option<usize>,
     /// When the recording began, in microseconds since 1970.
     start: Option<i64>,
+    csv: spreadsheet::Raw,
 }
 
 impl Question<'_> {
-    /// Writes the answer; gives whether the limit left rows off.
-    fn write(&self, format: Format, out: &mut (impl Write + Send)) -> Result<bool> {
+    /// Writes the answer; gives whether the limit left rows off, and how many texts were guarded.
+    fn write(&self, format: Format, out: &mut (impl Write + Send)) -> Result<(bool, u64)> {
         let options = QueryOptions { limit: self.limit, interrupt_after: None };
         let truncated = match format {
-            Format::Csv => self.database.stream(self.sql, options, &mut output::Csv::new(out))?,
+            Format::Csv => {
+                let mut rows = self.csv.rows(out);
+                let truncated = self.database.stream(self.sql, options, &mut rows)?;
+                return Ok((truncated, rows.guarded()));
+            }
             Format::Json => {
                 let mut rows = output::Json::new(out);
                 let truncated = self.database.stream(self.sql, options, &mut rows)?;
@@ -183,7 +196,7 @@ impl Question<'_> {
                 answer.truncated
             }
         };
-        Ok(truncated)
+        Ok((truncated, 0))
     }
 }
 
@@ -195,8 +208,7 @@ fn tell_losses(exhibits: &[(Option<String>, Evidence)]) {
         if drops_events(evidence) || damaged {
             let what = if damaged { "is damaged" } else { "has lost events" };
             let file = &evidence.exhibit().file;
-            // There is nowhere left to tell of an error of standard error.
-            drop(writeln!(anstream::stderr(), "casebook: {file} {what}: see `casebook explain`"));
+            terminal::say(&format!("{file} {what}: see `casebook explain`"));
         }
     }
 }

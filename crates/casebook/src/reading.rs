@@ -1,8 +1,8 @@
 //! Opening an exhibit, with progress on a terminal's standard error once it lasts over a second.
 
+use crate::terminal;
 use import::{Found, Options, Process, Progress};
 use model::{Evidence, Trace};
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -79,7 +79,7 @@ fn refuse_standard_input(path: &Path) -> anyhow::Result<()> {
 pub(crate) fn open(path: &Path, payloads: bool, process: Process) -> anyhow::Result<Evidence> {
     refuse_standard_input(path)?;
     let options = Options { payloads, threads: 2 };
-    if !std::io::stderr().is_terminal() {
+    if !terminal::is_stderr() {
         return Ok(import::open_process(path, options, process, &mut |_| {})?);
     }
     let mut meter = Meter::new();
@@ -107,14 +107,12 @@ impl Meter {
             return;
         }
         self.shown = Some(now);
-        // Progress is a courtesy: a terminal that refuses it stops nothing.
-        let line = text::progress::reading(progress.read, progress.total, lasted);
-        drop(write!(std::io::stderr(), "\r\x1b[K{line}"));
+        terminal::over(&text::progress::reading(progress.read, progress.total, lasted));
     }
 
     fn clear(&self) {
         if self.shown.is_some() {
-            drop(write!(std::io::stderr(), "\r\x1b[K"));
+            terminal::over("");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `record`: what a running process does, into an exhibit's folder or one file.
 
 use crate::target::Target;
-use crate::{duration, format};
+use crate::{duration, format, terminal};
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
 use import::{Alongside, EventName};
@@ -269,7 +269,7 @@ fn launch(args: &Args, signals: &Signals) -> anyhow::Result<Option<Launched>> {
     }
     said::tell("starting the program, suspended, and waiting for a .NET runtime in it");
     // What a program prints must not mix with our document.
-    let stdout = if args.format == Form::Json { Stdio::from(std::io::stderr()) } else { Stdio::inherit() };
+    let stdout = if args.format == Form::Json { terminal::for_child() } else { Stdio::inherit() };
     let mut guard = std::process::Command::new(std::env::current_exe().context("cannot find this program")?);
     guard.arg("guard");
     let launched =
@@ -410,7 +410,7 @@ struct FileEntry {
 
 fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) -> anyhow::Result<()> {
     if args.format == Form::Text {
-        std::io::stdout().lock().write_all(said::result(subject, options, outcome).as_bytes())?;
+        terminal::stdout().write_all(said::result(subject, options, outcome).as_bytes())?;
         return Ok(());
     }
     let files = outcome.files.iter().map(|file| FileEntry {

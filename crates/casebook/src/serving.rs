@@ -1,6 +1,7 @@
 //! Pages served on this machine until Ctrl-C.
 
 use crate::browser;
+use crate::terminal;
 use anyhow::Context;
 use page::Reply;
 use server::{LocalDoor, Request, Response, StatusCode, Stop, Weight};
@@ -50,7 +51,7 @@ pub(crate) fn serve(site: impl Site, at: &Where) -> anyhow::Result<ExitCode> {
     let door = LocalDoor::new(&bound).context("cannot serve pages")?;
     let stop = Stop::new();
     stop_on_signals(stop.clone())?;
-    let mut out = anstream::stdout();
+    let mut out = terminal::stdout();
     writeln!(out, "Open {}   (Ctrl-C ends it)", door.url()?)?;
     out.flush()?;
     if !at.no_browser {

@@ -5,6 +5,7 @@
 
 use crate::format::print_json;
 use crate::target::{self, Target};
+use crate::terminal;
 use anyhow::{Context, bail, ensure};
 use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::session::{NAMES_RUNDOWN, Received, Request, Session};
@@ -88,7 +89,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Form::Text => {
             let frames = if args.all { Frames::All } else { Frames::First };
             let text = text::stacks::text(&stacks, &target::process(&subject), frames);
-            anstream::stdout().write_all(text.as_bytes())?;
+            terminal::stdout().write_all(text.as_bytes())?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 use crate::format::print_json;
 use crate::reading;
+use crate::terminal;
 use anyhow::Result;
 use clap::ValueEnum;
 use std::io::Write;
@@ -43,8 +44,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     match args.format {
         Format::Json => print_json(&catalogue)?,
-        Format::Table => anstream::stdout().write_all(text(&catalogue).as_bytes())?,
-        Format::Markdown => std::io::stdout().write_all(markdown(&catalogue).as_bytes())?,
+        Format::Table => terminal::stdout().write_all(text(&catalogue).as_bytes())?,
+        Format::Markdown => terminal::stdout().write_all(markdown(&catalogue).as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::folder::Folder;
+use base::steering::without_quotes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -159,8 +160,15 @@ pub fn read(folder: &Path) -> ReadOutcome {
     };
     let parsed = text
         .map_err(|error| error.to_string())
-        .and_then(|text| toml::from_str(&text).map_err(|error| error.message().to_owned()));
+        .and_then(|text| toml::from_str(&text).map_err(|error| why(&text, &error)));
     parsed.map_or_else(ReadOutcome::Unreadable, |exhibit| ReadOutcome::Read(Box::new(exhibit)))
+}
+
+/// Where and why a text is no `exhibit.toml`, with nothing of it: it may be a file of secrets under that name.
+fn why(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count().saturating_add(1);
+    format!("line {line}: {}", without_quotes(error.message()))
 }
 
 fn text_of(file: impl Read) -> io::Result<String> {
@@ -234,7 +242,8 @@ mod tests {
             );
         };
         check(b"state = 7", "expected a string");
-        check(b"\0", "");
+        check(b"\0", "line 1: ");
+        check(b"kind = \"nettrace\"\n[subject]\npid = \"hunter2\"", "line 3: expected ");
         check(b"\xff", "UTF-8");
         check(&vec![b'\n'; (1 << 20) + 1], "longer than 1 MiB");
         let there = tempfile::tempdir().unwrap();

@@ -2,10 +2,9 @@
 //!
 //! On the page notes stand in its last lines; elsewhere each goes to standard error, once.
 
+use crate::terminal;
 use import::CounterNote;
 use std::collections::BTreeSet;
-use std::io::Write;
-use text::printable;
 
 /// Different notes that are told.
 const MOST_NOTES: usize = 20;
@@ -14,8 +13,7 @@ const MOST_SHOWN: usize = 3;
 
 /// Says a sentence on standard error.
 pub(super) fn say(text: &str) {
-    // There is nowhere left to tell of an error of standard error.
-    drop(writeln!(anstream::stderr(), "casebook: {}", printable(text)));
+    terminal::say(text);
 }
 
 /// Where notes stand.

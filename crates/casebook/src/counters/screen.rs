@@ -1,6 +1,7 @@
 //! The terminal as a page that is written over, and left as it was.
 
-use std::io::{IsTerminal, Stdout, Write};
+use crate::terminal;
+use std::io::{Stdout, Write};
 
 /// Another screen, from its beginning, without a cursor; lines that are too long do not go on in the next one.
 const ENTER: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[?7l\u{1b}[H\u{1b}[2J";
@@ -15,8 +16,7 @@ pub(super) struct Size {
 
 /// The terminal's size; the usual one where it does not tell it.
 pub(super) fn size() -> Size {
-    let told = terminal_size::terminal_size_of(std::io::stdout())
-        .filter(|(width, height)| width.0 > 0 && height.0 > 0);
+    let told = terminal::size().filter(|(width, height)| width.0 > 0 && height.0 > 0);
     told.map_or(Size { columns: 80, rows: 24 }, |(width, height)| Size {
         columns: usize::from(width.0),
         rows: usize::from(height.0),
@@ -25,16 +25,7 @@ pub(super) fn size() -> Size {
 
 /// Whether standard output is a terminal that can be written over.
 pub(super) fn can_be_written_over() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// Text with its colours, or without where nobody wants them.
-pub(super) fn coloured(text: &str) -> String {
-    if anstream::AutoStream::choice(&std::io::stdout()) == anstream::ColorChoice::Never {
-        anstream::adapter::strip_str(text).to_string()
-    } else {
-        text.to_owned()
-    }
+    terminal::is_stdout() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// The terminal while it is ours. Dropping it gives it back, whatever ended the work.
@@ -44,7 +35,7 @@ pub(super) struct Screen(Stdout);
 impl Screen {
     pub(super) fn enter() -> std::io::Result<Self> {
         // Made first: what is written in part is undone too.
-        let screen = Self(std::io::stdout());
+        let screen = Self(terminal::page());
         screen.put(ENTER)?;
         Ok(screen)
     }
@@ -78,7 +69,7 @@ fn frame(lines: &[String]) -> String {
         }
         // The last line erases what stands below it, too.
         text.push_str(if at + 1 == lines.len() { "\u{1b}[J" } else { "\u{1b}[K" });
-        text.push_str(&coloured(line));
+        text.push_str(&terminal::coloured(line));
     }
     text
 }

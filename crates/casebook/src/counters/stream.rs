@@ -1,10 +1,10 @@
 //! Rows of counters as they come: CSV, or a JSON object a line.
 
+use crate::spreadsheet::Raw;
 use import::CounterReading;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use sql::output::Csv;
 use sql::{AnswerColumn, Cell, Rows};
 use std::io::Write;
 
@@ -21,9 +21,9 @@ pub(super) enum Form {
 pub(super) struct Stream {
     out: Box<dyn Write>,
     form: Form,
+    csv: Raw,
     begun: bool,
-    /// Whether it is a terminal, which no text may steer.
-    is_terminal: bool,
+    guarded: u64,
 }
 
 #[derive(Serialize)]
@@ -39,54 +39,53 @@ struct Row<'a> {
 }
 
 impl Stream {
-    pub(super) fn new(out: Box<dyn Write>, form: Form, is_terminal: bool) -> Self {
-        Self { out, form, begun: false, is_terminal }
+    /// The output is one that no text steers.
+    pub(super) fn new(out: Box<dyn Write>, form: Form, csv: Raw) -> Self {
+        Self { out, form, csv, begun: false, guarded: 0 }
+    }
+
+    /// Texts that were kept from being formulas.
+    pub(super) fn guarded(&self) -> u64 {
+        self.guarded
     }
 
     /// Writes a batch, and hands it on at once; `start_ns` is when the session began, in nanoseconds since 1970.
     pub(super) fn write(&mut self, readings: &[CounterReading], start_ns: i128) -> anyhow::Result<()> {
         let mut batch = Vec::new();
         match self.form {
-            Form::Csv => csv(&mut batch, readings, start_ns, !self.begun)?,
+            Form::Csv => self.csv(&mut batch, readings, start_ns)?,
             Form::Json => json(&mut batch, readings, start_ns)?,
         }
         self.begun = true;
-        if self.is_terminal {
-            let text = String::from_utf8_lossy(&batch).into_owned();
-            batch = text
-                .lines()
-                .flat_map(|line| [text::printable(line), "\n".to_owned()])
-                .collect::<String>()
-                .into_bytes();
-        }
         self.out.write_all(&batch)?;
         self.out.flush()?;
         Ok(())
     }
-}
 
-fn csv(out: &mut Vec<u8>, readings: &[CounterReading], start_ns: i128, begin: bool) -> anyhow::Result<()> {
-    let mut rows = Csv::new(out);
-    if begin {
-        let column = |name: &str| AnswerColumn { name: name.to_owned(), kind: None, unit: String::new() };
-        rows.begin(&COLUMNS.map(column))?;
+    fn csv(&mut self, out: &mut Vec<u8>, readings: &[CounterReading], start_ns: i128) -> anyhow::Result<()> {
+        let mut rows = self.csv.rows(out);
+        if !self.begun {
+            let column = |name: &str| AnswerColumn { name: name.to_owned(), kind: None, unit: String::new() };
+            rows.begin(&COLUMNS.map(column))?;
+        }
+        for of in readings {
+            let text = |text: &str| Cell::Text(text.to_owned());
+            let value = if of.value.is_finite() { Cell::Real(of.value) } else { Cell::Null };
+            let texts = [&of.provider, &of.name, &of.unit].map(|of| text(of));
+            let [provider, name, unit] = texts;
+            rows.row(vec![
+                text(&time(start_ns, of.ts_ns)),
+                provider,
+                name,
+                unit,
+                text(&of.kind),
+                value,
+                text(&of.tags),
+            ])?;
+        }
+        self.guarded = self.guarded.saturating_add(rows.guarded());
+        Ok(())
     }
-    for of in readings {
-        let text = |text: &str| Cell::Text(text.to_owned());
-        let value = if of.value.is_finite() { Cell::Real(of.value) } else { Cell::Null };
-        let texts = [&of.provider, &of.name, &of.unit].map(|of| text(of));
-        let [provider, name, unit] = texts;
-        rows.row(vec![
-            text(&time(start_ns, of.ts_ns)),
-            provider,
-            name,
-            unit,
-            text(&of.kind),
-            value,
-            text(&of.tags),
-        ])?;
-    }
-    Ok(())
 }
 
 fn json(out: &mut Vec<u8>, readings: &[CounterReading], start_ns: i128) -> anyhow::Result<()> {
@@ -148,13 +147,15 @@ mod tests {
         }
     }
 
-    fn check(form: Form, is_terminal: bool, batches: &[&[CounterReading]], expected: &str) {
+    /// Writes batches; returns how many texts were guarded.
+    fn check(form: Form, csv: Raw, batches: &[&[CounterReading]], expected: &str) -> u64 {
         let kept = Kept::default();
-        let mut stream = Stream::new(Box::new(kept.clone()), form, is_terminal);
+        let mut stream = Stream::new(Box::new(kept.clone()), form, csv);
         for batch in batches {
             stream.write(batch, 1_764_000_000_000_000_000).unwrap();
         }
         assert_eq!(String::from_utf8(kept.0.lock().unwrap().clone()).unwrap(), expected);
+        stream.guarded()
     }
 
     #[test]
@@ -163,7 +164,7 @@ mod tests {
         let two = [reading("a,\"b\"\nc", f64::NAN, r#"{"k":"v"}"#)];
         check(
             Form::Csv,
-            false,
+            Raw::default(),
             &[&one, &two],
             "ts,provider,name,unit,kind,value,tags\r\n\
              2025-11-24T16:00:01.500Z,My.Meter,plain,{thing},value,1.5,{}\r\n\
@@ -175,7 +176,7 @@ mod tests {
     fn json_is_an_object_a_line_with_tags_as_an_object() {
         check(
             Form::Json,
-            false,
+            Raw::default(),
             &[&[reading("a\nb", 2.0, r#"{"route":"/x","code":"200"}"#), reading("n", f64::NAN, "{}")]],
             "{\"ts\":\"2025-11-24T16:00:01.500Z\",\"provider\":\"My.Meter\",\"name\":\"a\\nb\",\"unit\":\"{thing}\",\
              \"kind\":\"value\",\"value\":2.0,\"tags\":{\"route\":\"/x\",\"code\":\"200\"}}\n\
@@ -185,13 +186,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_does_not_steer_the_terminal() {
-        let hostile = [reading("a\u{1b}]0;b\u{7}\u{202e}c\u{9b}2J", 1.0, "{}")];
-        for form in [Form::Csv, Form::Json] {
-            let kept = Kept::default();
-            Stream::new(Box::new(kept.clone()), form, true).write(&hostile, 0).unwrap();
-            let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
-            assert!(!text.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "{text:?}");
-        }
+    fn a_name_of_a_service_is_no_formula_in_a_spreadsheet() {
+        let hostile = [reading("=cmd|' /C calc'!A0", -1.5, "{}")];
+        let guarded = check(
+            Form::Csv,
+            Raw::default(),
+            &[&hostile],
+            "ts,provider,name,unit,kind,value,tags\r\n\
+             2025-11-24T16:00:01.500Z,My.Meter,'=cmd|' /C calc'!A0,{thing},value,-1.5,{}\r\n",
+        );
+        assert_eq!(guarded, 1);
     }
 }

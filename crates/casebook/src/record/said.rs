@@ -1,8 +1,7 @@
 //! What `record` says to people: progress on the way, and the result with its cost.
 
-use crate::target;
+use crate::{target, terminal};
 use recorder::{Ended, Options, Outcome, Progress, Shape, Stage, Subject};
-use std::io::{IsTerminal, Write};
 use std::process::ExitStatus;
 use std::time::Duration;
 use text::{progress, recorded};
@@ -12,8 +11,7 @@ const EVERY: Duration = Duration::from_millis(200);
 
 /// Says a sentence on standard error.
 pub(crate) fn tell(text: &str) {
-    // There is nowhere left to tell of an error of standard error.
-    drop(writeln!(anstream::stderr(), "casebook: {text}"));
+    terminal::say(text);
 }
 
 /// A line on the terminal that is written over.
@@ -27,7 +25,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(options: &Options) -> Self {
-        let is_terminal = std::io::stderr().is_terminal();
+        let is_terminal = terminal::is_stderr();
         Self { is_terminal, copies: 0, duration: options.duration, keep: options.keep, shown: None }
     }
 
@@ -47,11 +45,7 @@ impl Line {
         }
         self.shown = Some((stage, elapsed));
         let line = progress::recording(&self.progress(progress));
-        let mut out = std::io::stderr();
-        let written =
-            if self.is_terminal { write!(out, "\r\x1b[K{line}") } else { writeln!(out, "casebook: {line}") };
-        // Progress is a courtesy: an output that refuses it stops nothing.
-        drop(written.and_then(|()| out.flush()));
+        if self.is_terminal { terminal::over(&line) } else { terminal::say(&line) }
     }
 
     fn progress(&self, progress: &Progress) -> progress::Recording {
@@ -66,7 +60,7 @@ impl Line {
 
     pub(super) fn clear(&self) {
         if self.is_terminal && self.shown.is_some() {
-            drop(write!(std::io::stderr(), "\r\x1b[K"));
+            terminal::over("");
         }
     }
 }

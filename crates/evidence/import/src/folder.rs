@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 const MOST_SNIFFED: usize = 1000;
 /// Bytes of an exhibit's files that are hashed on opening; larger files are left to a check of their own.
 const MOST_HASHED: u64 = 256 << 20;
+/// Letters of the longest name of a kind that a message shows.
+const LONGEST_KIND: usize = 16;
 
 /// What a path is.
 pub(crate) enum Place {
@@ -83,7 +85,10 @@ fn contents(folder: &Path) -> Result<Result<Contents, Error>, Error> {
     if let Some(kind) =
         kind.as_ref().filter(|kind| !FORMATS.iter().any(|format| format.kind.name() == **kind))
     {
-        return Err(Error::UnknownKind { path: name(), kind: kind.clone() });
+        // What is no word may be anything: the file need not be what its name says.
+        let is_word = kind.len() <= LONGEST_KIND && kind.bytes().all(|byte| byte.is_ascii_lowercase());
+        let kind = if is_word { kind.as_str() } else { "…" }.to_owned();
+        return Err(Error::UnknownKind { path: name(), kind });
     }
     let mut formats: Vec<&'static Format> = Vec::new();
     for member in &members {

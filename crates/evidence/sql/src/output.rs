@@ -3,10 +3,12 @@
 //! JSON and CSV are written as the rows come; aligned text and Parquet need all of them first. None decides where the
 //! bytes go.
 
+mod guarded;
 mod json;
 mod parquet_file;
 mod text;
 
+pub use guarded::{Guarded, is_formula};
 pub use json::Json;
 pub use parquet_file::write_parquet;
 pub use text::{Csv, write_table};

@@ -7,9 +7,10 @@
 use crate::Report;
 use crate::error::Error;
 use crate::left::{Count, LeftOut, left_out};
-use crate::text::{plain, short};
+use crate::text::short;
 use crate::tree::{NO_STACK, Tree};
 use crate::weigh::{What, sums};
+use base::steering::printable;
 use model::{NO_ID, Trace};
 use std::io::Write;
 
@@ -70,7 +71,7 @@ pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Resul
 }
 
 fn escaped(name: &str) -> String {
-    short(&plain(name)).replace(';', ":")
+    short(&printable(name)).replace(';', ":")
 }
 
 #[cfg(test)]

@@ -9,13 +9,6 @@ pub(crate) fn json(out: &mut dyn Write, text: &str) -> Result<()> {
     serde_json::to_writer(out, text).map_err(std::io::Error::from)
 }
 
-/// A text without control characters, also those that end a line for some readers only: some readers of JSON refuse
-/// them even where they are escaped, and lines of text cannot hold them.
-pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if text.contains(breaks) { Cow::Owned(text.replace(breaks, " ")) } else { Cow::Borrowed(text) }
-}
-
 /// Characters of a name where it is written out each time that it occurs.
 const MOST_CHARS: usize = 2_000;
 

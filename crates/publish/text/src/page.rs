@@ -268,8 +268,7 @@ fn cells(list: &List, column: &ShownColumn, rows: usize) -> Vec<String> {
 
 /// Replaces each character that controls a terminal or changes the direction of text by a blank.
 pub fn printable(text: &str) -> String {
-    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+    base::steering::printable(text).into_owned()
 }
 
 /// Words in which `{name}` stands for another figure of the part; none where that has no value.

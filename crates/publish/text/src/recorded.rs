@@ -73,9 +73,10 @@ pub struct Cost {
 
 /// The lines about a recording; the last one says what to do next.
 pub fn text(recorded: &Recorded<'_>) -> String {
-    let Recorded { process, out, ended, bytes, packed, events, lost, cost, .. } = recorded;
+    let Recorded { process, ended, bytes, packed, events, lost, cost, .. } = recorded;
     let runtime =
         process.runtime.map_or_else(String::new, |version| format!(", .NET {}", printable(version)));
+    let out = printable(recorded.out);
     let slash = if recorded.is_folder { "/" } else { "" };
     let mut lines = vec![format!(
         "recorded {} (process {}{runtime}) for {} into {out}{slash}",
@@ -85,7 +86,10 @@ pub fn text(recorded: &Recorded<'_>) -> String {
     )];
     match ended {
         Ended::Failed(what) => {
-            lines.push(format!("  broken off: {what}; what was recorded until then can be opened"));
+            lines.push(format!(
+                "  broken off: {}; what was recorded until then can be opened",
+                printable(what)
+            ));
         }
         Ended::SubjectEnded => {
             lines.push("  the process ended; what was recorded until then can be opened".to_owned());
@@ -102,7 +106,8 @@ pub fn text(recorded: &Recorded<'_>) -> String {
         sampled(cost)
     ));
     lines.extend(recorded.notes.iter().map(|note| format!("  note: {}", printable(note))));
-    lines.extend(recorded.copies.iter().map(|copy| format!("  copied what was kept to {copy}/")));
+    lines
+        .extend(recorded.copies.iter().map(|copy| format!("  copied what was kept to {}/", printable(copy))));
     lines.push(format!("next: casebook explain {out}\n"));
     lines.join("\n")
 }

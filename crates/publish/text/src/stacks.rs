@@ -106,7 +106,7 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames) -> String {
         let of_kind = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
         let numbers: Vec<String> = group.iter().take(8).map(|of| of.os_id.to_string()).collect();
         let more = if group.len() > 8 { ", …" } else { "" };
-        let head = format!("{}{of_kind}: {}", plural(group.len(), "thread"), doing(first));
+        let head = printable(&format!("{}{of_kind}: {}", plural(group.len(), "thread"), doing(first)));
         out.extend([format!("\n{HEADING}{head}{HEADING:#}  {}{more}\n", numbers.join(", "))]);
         let shown = if frames == Frames::All { first.frames.len() } else { MOST_FRAMES };
         for frame in first.frames.iter().take(shown) {

@@ -4,6 +4,7 @@
 
 use crate::Error;
 use crate::answer::{Answer, AnswerColumn, Cell, Rows};
+use base::steering::steers;
 use model::Type;
 use std::borrow::Cow;
 use std::io::Write;
@@ -143,9 +144,9 @@ fn shown(cell: &Cell) -> String {
     }
 }
 
-/// A text as far as a column shows it, without characters that would move the terminal's cursor.
+/// A text as far as a column shows it, without characters that steer a terminal.
 fn printable(text: &str) -> String {
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut chars = text.chars().map(|c| if steers(c) { ' ' } else { c });
     let mut shown: String = chars.by_ref().take(MAX_WIDTH).collect();
     if chars.next().is_some() {
         shown.pop();

@@ -3,7 +3,8 @@
 use super::{Look, PATIENCE, TableSpec, columns, looked_at, summed_up};
 use crate::Params;
 use model::Tables;
-use sql::{Answer, AnswerColumn, Cell, Database, QueryOptions, Rows};
+use sql::output::{Csv, Guarded};
+use sql::{Answer, Database, QueryOptions, Rows};
 use std::sync::Arc;
 
 /// The largest CSV that a page offers, in bytes.
@@ -15,7 +16,7 @@ pub fn csv(params: &Params, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Resul
     if let Some(summed) = &spec.summed {
         let Answer { columns, rows, .. } = summed_up(summed, &look);
         let mut out = Capped(Vec::new());
-        let mut csv = ForSpreadsheets(sql::output::Csv::new(&mut out));
+        let mut csv = Guarded::new(Csv::new(&mut out));
         csv.begin(&columns)?;
         rows.into_iter().try_for_each(|row| csv.row(row))?;
         return Ok(out.0);
@@ -29,7 +30,7 @@ pub fn answer_csv(tables: &Arc<dyn Tables>, query: &str, most: Option<usize>) ->
     let database = Database::of(Arc::clone(tables))?;
     let mut out = Capped(Vec::new());
     let options = QueryOptions { limit: most, interrupt_after: Some(PATIENCE) };
-    database.stream(query, options, &mut ForSpreadsheets(sql::output::Csv::new(&mut out)))?;
+    database.stream(query, options, &mut Guarded::new(Csv::new(&mut out)))?;
     Ok(out.0)
 }
 
@@ -49,24 +50,5 @@ impl std::io::Write for Capped {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
-    }
-}
-
-/// CSV for spreadsheets: a text that a spreadsheet would take for a formula gets an apostrophe before it.
-struct ForSpreadsheets<R>(R);
-
-impl<R: Rows> Rows for ForSpreadsheets<R> {
-    fn begin(&mut self, columns: &[AnswerColumn]) -> Result<(), sql::Error> {
-        self.0.begin(columns)
-    }
-
-    fn row(&mut self, cells: Vec<Cell>) -> Result<(), sql::Error> {
-        let harmless = |cell| match cell {
-            Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
-                Cell::Text(format!("'{text}"))
-            }
-            other => other,
-        };
-        self.0.row(cells.into_iter().map(harmless).collect())
     }
 }

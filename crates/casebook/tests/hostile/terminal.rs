@@ -1,0 +1,28 @@
+//! A terminal of a test's own.
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::process::Command;
+
+/// Everything that a command shows on a terminal that is its standard output and its standard error.
+pub(crate) fn on_terminal(mut command: Command) -> Vec<u8> {
+    let own = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&own).unwrap();
+    unlockpt(&own).unwrap();
+    let name = ptsname(&own, Vec::new()).unwrap().into_string().unwrap();
+    let other = OpenOptions::new().read(true).write(true).open(name).unwrap();
+    command.stdin(std::process::Stdio::null()).stdout(other.try_clone().unwrap()).stderr(other);
+    let mut child = command.spawn().unwrap();
+    // The last one who has it open ends the reading.
+    drop(command);
+    let mut shown = Vec::new();
+    let mut own = File::from(own);
+    let mut piece = [0; 1 << 12];
+    // Linux reports an error instead of the end.
+    while let Ok(len @ 1..) = own.read(&mut piece) {
+        shown.extend_from_slice(&piece[..len]);
+    }
+    child.wait().unwrap();
+    shown
+}
