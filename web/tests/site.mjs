@@ -7,7 +7,16 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,10 +44,10 @@ export function program() {
   return path;
 }
 
-/** A browser of this machine. */
-function chromium() {
+/** The first of these programs that is there. @param {string[]} names */
+function installed(names) {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
-  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+  for (const name of names) {
     for (const folder of folders) {
       try {
         accessSync(join(folder, name), constants.X_OK);
@@ -48,14 +57,26 @@ function chromium() {
       }
     }
   }
-  throw new Error("no Chromium on the PATH: install it (Debian: `apt install chromium`)");
+  return undefined;
 }
 
 /** @returns {Promise<Browser>} */
 export function browser() {
+  const executablePath = installed(["chromium", "chromium-browser", "google-chrome"]);
+  if (!executablePath) throw new Error("no Chromium on the PATH: install it (Debian: `apt install chromium`)");
   // The sandbox needs rights that containers do not give; the pages are our own.
   const args = ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb"];
-  return puppeteer.launch({ executablePath: chromium(), headless: true, args });
+  return puppeteer.launch({ executablePath, headless: true, args });
+}
+
+/** Firefox, where there is one. @param {boolean} script @returns {Promise<Browser | undefined>} */
+export async function firefox(script = true) {
+  const executablePath = installed(["firefox", "firefox-esr"]);
+  // Firefox turns script off for all its windows only.
+  const extraPrefsFirefox = { "javascript.enabled": script };
+  return executablePath
+    ? puppeteer.launch({ browser: "firefox", executablePath, headless: true, extraPrefsFirefox })
+    : undefined;
 }
 
 /**
@@ -90,6 +111,39 @@ export async function serve(file, more = []) {
     await ended;
   };
   return { url, stop };
+}
+
+/**
+ * Serves a recording on a desktop whose `xdg-open` only notes what it is to open.
+ *
+ * @param {string} file
+ * @returns {Promise<{ file: string, origin: string, key: string, stop: () => Promise<void> }>} what is to be opened,
+ *   and what its page says
+ */
+export async function handed(file) {
+  const home = mkdtempSync(join(tmpdir(), "casebook-home-"));
+  const noted = join(home, "noted");
+  writeFileSync(join(home, "xdg-open"), `#!/bin/sh\nprintf %s "$1" > "${noted}.part"; mv "${noted}.part" "${noted}"\n`);
+  chmodSync(join(home, "xdg-open"), 0o755);
+  /** @type {NodeJS.ProcessEnv} */
+  const env = { ...process.env, HOME: home, DISPLAY: ":9", PATH: `${home}${delimiter}${process.env["PATH"]}` };
+  for (const name of ["SUDO_UID", "WSL_DISTRO_NAME", "WSL_INTEROP"]) delete env[name];
+  const child = spawn(program(), ["open", file], { stdio: "ignore", env });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  for (let turn = 0; turn < START_MS / 20 && !existsSync(noted); turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const page = readFileSync(noted, "utf8");
+  const content = readFileSync(page, "utf8");
+  const origin = /http:\/\/127\.0\.0\.1:\d+/.exec(content)?.[0];
+  const key = /value="(\w{32})"/.exec(content)?.[1];
+  assert.ok(origin && key, content);
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+    rmSync(home, { recursive: true });
+  };
+  return { file: page, origin, key, stop };
 }
 
 /**

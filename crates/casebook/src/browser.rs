@@ -1,18 +1,63 @@
 //! The user's browser, where there is a desktop.
 //!
-//! It opens nothing in a terminal and waits for nothing. Where it cannot open anything it says nothing, since the
-//! address has been printed.
+//! It is opened with the path of a file that only the user can read and that hands the key over: every user of the
+//! machine can read the arguments of a program. If there is no such file, no browser is opened. It opens nothing in a
+//! terminal.
 
+use crate::key_file::KeyFile;
+use crate::serving;
+use server::{Handover, Links};
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-/// Opens an address in it, where there is one.
-pub(crate) fn open(url: &str) {
+/// How long a browser may take to open the file. Then its key opens nothing any more.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// A key on its way to a browser.
+#[derive(Debug)]
+pub(crate) struct Handed(JoinHandle<()>);
+
+impl Handed {
+    /// Waits until the file is gone. Not before the door is, which ends the key.
+    pub(crate) fn remove(self) {
+        // A panic of that thread has dropped the file as well.
+        self.0.join().ok();
+    }
+}
+
+/// Opens the pages in the browser. `None` if there is no browser, or no way to hand it the key.
+pub(crate) fn open(links: &Links) -> Option<Handed> {
     let is_mac = cfg!(target_os = "macos");
-    for program in openers(is_mac, &|name| std::env::var_os(name)) {
-        if start(program, url) {
-            return;
-        }
+    let openers = openers(is_mac, &|name| std::env::var_os(name));
+    if openers.is_empty() {
+        return None;
+    }
+    let key = links.hand_over().ok()?;
+    let file = Arc::new(KeyFile::create(&key.page())?);
+    let (links, unused) = (links.clone(), Arc::downgrade(&file));
+    let on_failure = move || tell(&links, &unused);
+    let is_started = openers.into_iter().any(|program| start(program, &file.path(), on_failure.clone()));
+    if is_started { keep(key, file) } else { None }
+}
+
+/// Keeps the file as long as its key is good for something.
+fn keep(key: Handover, file: Arc<KeyFile>) -> Option<Handed> {
+    let keep = move || {
+        key.wait(PATIENCE);
+        drop(file);
+    };
+    std::thread::Builder::new().name("key".to_owned()).spawn(keep).ok().map(Handed)
+}
+
+/// Prints a link if the browser has ended with an error and nobody has used its key.
+fn tell(links: &Links, unused: &Weak<KeyFile>) {
+    if unused.strong_count() > 0 {
+        // There is nowhere left to tell of an error of standard output.
+        drop(serving::print_link(links, "the browser did not open; this works once"));
     }
 }
 
@@ -36,15 +81,19 @@ fn openers(is_mac: bool, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<&'s
 }
 
 /// Starts a program and does not wait for it. Whether there is one.
-fn start(program: &str, url: &str) -> bool {
+fn start(program: &str, file: &Path, on_failure: impl FnOnce() + Send + 'static) -> bool {
     let mut command = Command::new(program);
-    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // It may become the browser itself, and Ctrl-C here must not end that.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let Ok(mut child) = command.spawn() else { return false };
     // Its end is taken note of so that no dead process stays behind. Without a thread it stays until we end.
-    let wait = move || child.wait().is_ok();
+    let wait = move || {
+        if child.wait().is_ok_and(|status| !status.success()) {
+            on_failure();
+        }
+    };
     std::thread::Builder::new().name("browser".to_owned()).spawn(wait).ok();
     true
 }
@@ -72,8 +121,7 @@ mod tests {
 
     #[test]
     fn a_program_that_is_missing_or_runs_on_holds_nobody_up() {
-        assert!(!start("/nonexistent/opener", "http://127.0.0.1/"));
-        #[cfg(unix)]
-        assert!(start("true", "http://127.0.0.1/"));
+        assert!(!start("/nonexistent/opener", Path::new("/"), || {}));
+        assert!(start("true", Path::new("/"), || {}));
     }
 }

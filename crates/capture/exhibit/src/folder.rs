@@ -123,9 +123,17 @@ impl Folder {
 
     /// Creates a file, which must not be there. A link of that name is refused, also one that leads nowhere.
     pub fn create_file(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
-        let name = self.own_name(name.as_ref())?;
+        self.create_with(name.as_ref(), Mode::from_raw_mode(0o666))
+    }
+
+    /// As [`create_file`](Self::create_file), but nobody except its owner may read it, from its first moment.
+    pub fn create_secret(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
+        self.create_with(name.as_ref(), Mode::RUSR | Mode::WUSR)
+    }
+
+    fn create_with(&self, name: &OsStr, mode: Mode) -> Result<File, Error> {
+        let name = self.own_name(name)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o666);
         let created = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, mode));
         Ok(File::from(created.map_err(Error::write(self.path_of(name)))?))
     }

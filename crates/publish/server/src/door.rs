@@ -17,9 +17,11 @@ use hyper::{Method, Uri};
 ///
 /// 1. [`is_for_us`](Self::is_for_us). If it says no, or the request does not name exactly one host,
 ///    [`misdirected`](Self::misdirected) is the answer.
-/// 2. The server's own checks: the method is `GET` or `HEAD`, there is no body, path and query are no longer than
-///    [`Limits::uri_bytes`](crate::Limits::uri_bytes), and both decode to UTF-8 text.
-/// 3. [`decide`](Self::decide).
+/// 2. [`takes`](Self::takes), for a `POST`. Only if it names a number of bytes is the body read.
+/// 3. The server's own checks: the method is `GET` or `HEAD`, or a `POST` that the door takes; there is no body but one
+///    that the door takes; path and query are no longer than [`Limits::uri_bytes`](crate::Limits::uri_bytes), and both
+///    decode to UTF-8 text.
+/// 4. [`decide`](Self::decide).
 ///
 /// **What a door may look at:** the [`Head`] of the request, the decoded [`Request`], and what the door itself holds. It
 /// may keep state, for example tokens or counters, behind a lock that is only ever held briefly.
@@ -35,10 +37,8 @@ use hyper::{Method, Uri};
 /// **Headers.** Only code in this crate can put headers such as `Set-Cookie` on a [`Response`], so a door that needs
 /// them is a module here. Any other door can be implemented anywhere.
 ///
-/// **Bodies.** A door that takes `POST`, for example for comments, needs one step more than this trait has. The door
-/// would say for a [`Head`] how many bytes of body it takes, which replaces the checks of method and body in `gate.rs`;
-/// `serve.rs` would read the body after [`Verdict::Pass`], up to that size and within a time limit, before the site
-/// is asked.
+/// **Bodies.** A body is for the door alone, in [`Head::body`]; the site does not see it. It arrives within
+/// [`Limits::head_time`](crate::Limits::head_time), and until it has, a newer connection may take this one's place.
 pub trait Door: 'static {
     /// Whether requests for this host are for this server. `host` is the value of the only `Host` header, in lower case,
     /// with the port if the client sent one. Accepting any name would let a site whose name is rebound to this
@@ -47,6 +47,11 @@ pub trait Door: 'static {
 
     /// The answer to a request for another host, with status 421. It may say where this server does answer.
     fn misdirected(&self) -> Response;
+
+    /// How many bytes of body this door takes with a `POST` to this path, as it was sent. `None` refuses the `POST`.
+    fn takes(&self, _path: &str) -> Option<usize> {
+        None
+    }
 
     /// Decides about a well-formed request to an accepted host. To let it pass, return `request`, without what is only
     /// for the door.
@@ -68,7 +73,7 @@ pub enum Verdict {
 /// The head of a request, as a door sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Head<'a> {
-    /// `GET` or `HEAD`.
+    /// `GET` or `HEAD`, or a `POST` that the door takes.
     pub method: &'a Method,
     /// The host that the door has accepted, as [`Door::is_for_us`] got it.
     pub host: &'a str,
@@ -76,4 +81,6 @@ pub struct Head<'a> {
     pub uri: &'a Uri,
     /// All headers. Apart from `Host`, none of them is checked.
     pub headers: &'a HeaderMap,
+    /// The whole body of a `POST`, no longer than the door takes. Empty with any other method.
+    pub body: &'a [u8],
 }

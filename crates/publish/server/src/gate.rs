@@ -5,6 +5,8 @@
 //!  421      405      413      414      400     the door's own
 //! ```
 //!
+//! Before all of them, [`takes`] says whether a body is to be read at all.
+//!
 //! It has no socket and no state. The door comes last, so that a request that is wrong otherwise changes nothing there,
 //! such as using up a token.
 
@@ -14,19 +16,39 @@ use crate::listen::Options;
 use crate::refusal::Refusal;
 use crate::request::{Gone, Request};
 use crate::target;
+use hyper::body::Bytes;
 use hyper::header;
 use hyper::http::request::Parts;
 use hyper::{Method, Uri};
 
+/// The body of a request, as far as it was read.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// There is none.
+    Empty,
+    /// The body of a `POST` that the door takes.
+    Taken(Bytes),
+    /// There is one that nobody asked for, or that is longer than the door takes, or that broke off.
+    Unwanted,
+}
+
+/// How many bytes of body to read before [`decide`]. `None` if the body is not to be read: only a `POST` to our own host
+/// that the door takes has one.
+pub(crate) fn takes(door: &impl Door, parts: &Parts) -> Option<usize> {
+    let is_ours = host(parts).is_some_and(|host| door.is_for_us(&host));
+    if is_ours && parts.method == Method::POST { door.takes(parts.uri.path()) } else { None }
+}
+
 /// Runs the checks, and asks the door if all of them pass.
-pub(crate) fn decide(door: &impl Door, parts: &Parts, has_body: bool, options: &Options) -> Verdict {
+pub(crate) fn decide(door: &impl Door, parts: &Parts, body: &Body, options: &Options) -> Verdict {
     let Some(host) = host(parts).filter(|host| door.is_for_us(host)) else {
         return Verdict::Refuse(door.misdirected());
     };
-    match request(parts, has_body, &options.limits) {
-        Ok(request) => {
-            let head = Head { method: &parts.method, host: &host, uri: &parts.uri, headers: &parts.headers };
-            door.decide(&head, request)
+    let is_taken = takes(door, parts).is_some();
+    match request(parts, is_taken, body, &options.limits) {
+        Ok((request, body)) => {
+            let Parts { method, uri, headers, .. } = parts;
+            door.decide(&Head { method, host: &host, uri, headers, body }, request)
         }
         Err(refusal) => Verdict::Refuse(refusal.response(options.program)),
     }
@@ -47,14 +69,21 @@ fn agrees(uri: &Uri, host: &str) -> bool {
     is_http && uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(host))
 }
 
-/// The decoded request, if its form is right and it is within the limits.
-fn request(parts: &Parts, has_body: bool, limits: &Limits) -> Result<Request, Refusal> {
-    if !matches!(parts.method, Method::GET | Method::HEAD) {
+/// The decoded request and its body, if its form is right and it is within the limits.
+fn request<'a>(
+    parts: &Parts,
+    is_taken: bool,
+    body: &'a Body,
+    limits: &Limits,
+) -> Result<(Request, &'a [u8]), Refusal> {
+    if !is_taken && !matches!(parts.method, Method::GET | Method::HEAD) {
         return Err(Refusal::Method);
     }
-    if has_body {
-        return Err(Refusal::Body);
-    }
+    let body: &[u8] = match body {
+        Body::Empty => &[],
+        Body::Taken(body) => body,
+        Body::Unwanted => return Err(Refusal::Body),
+    };
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     if path.len().saturating_add(query.len()) > limits.uri_bytes {
         return Err(Refusal::LongTarget);
@@ -62,5 +91,5 @@ fn request(parts: &Parts, has_body: bool, limits: &Limits) -> Result<Request, Re
     let pairs = target::query(query).ok_or(Refusal::Target)?;
     let path = target::path(path).ok_or(Refusal::Target)?;
     let query = pairs.into_iter().map(|pair| (pair.name, pair.value)).collect();
-    Ok(Request { path, query, gone: Gone::default() })
+    Ok((Request { path, query, gone: Gone::default() }, body))
 }

@@ -13,16 +13,17 @@
 //! ```
 //!
 //! **How it is cut.** `listen.rs` opens the socket, `serve.rs` runs everything, `connection.rs` and `course.rs` limit a
-//! client's time. `gate.rs` decides what holds whatever the door: exactly one host, `GET` or `HEAD`, no body, a target
-//! that is short enough and is text. Then it asks the door. `door.rs` is the trait; `local.rs` is the local door, with
-//! its tokens and cookie (`local/keys.rs`), how it recognises other sites (`local/asker.rs`) and what it tells those
-//! that it refuses (`local/reason.rs`). A new door is one implementation of the trait, passed to [`serve`]; only a door
-//! that takes bodies needs more, as [`Door`] explains.
+//! client's time. `gate.rs` decides what holds whatever the door: exactly one host, `GET` or `HEAD`, no body unless the
+//! door takes it, a target that is short enough and is text. Then it asks the door. `door.rs` is the trait; `local.rs` is
+//! the local door, with its tokens and cookie (`local/keys.rs`), the page that hands a token over (`local/handover.rs`),
+//! how it recognises other sites (`local/asker.rs`) and what it tells those that it refuses (`local/reason.rs`). A new
+//! door is one implementation of the trait, passed to [`serve`].
 //!
 //! **Whom the local door lets in.** Other people on the machine, other sites in the same browser and host names that are
-//! rebound to 127.0.0.1 get nothing. [`LocalDoor::url`] contains a token of 128 random bits that works once. Whoever
+//! rebound to 127.0.0.1 get nothing. [`Links::url`] contains a token of 128 random bits that works once. Whoever
 //! brings it gets a cookie with another secret and is sent to the same page without the token, so that the token is in
-//! no history. Any request with the cookie gets in, so a second tab, a reload, and opening the link again in the same
+//! no history. [`Links::hand_over`] makes a token for a browser that the program opens itself: a page in a file, which
+//! posts the token, since an address in the arguments of `xdg-open` can be read by every user of the machine. Any request with the cookie gets in, so a second tab, a reload, and opening the link again in the same
 //! browser work. What a browser or a desktop does ahead of its user does not use the token up: `HEAD` and prefetching
 //! (`Sec-Purpose`, `Purpose`, `X-Moz`) are refused and change nothing, and a browser drops a refused prefetch and asks
 //! again when the user really goes there. A link that someone else used first answers 403 with a page that says so and
@@ -31,13 +32,14 @@
 //! Behind the local door, nothing of another site gets an answer of [`Site`]. A link on another site's page (a terminal
 //! in the browser, a chat) works if its token does; without one, the reader is asked whether they meant to come.
 //!
-//! **What the local door does not keep out:** programs of the same user and of root. A token in the arguments of a program
-//! such as `xdg-open` can be read by every user of the machine until the browser has used it; if another user is
-//! faster, all that the user sees is that the link no longer works. And browsers send a cookie of 127.0.0.1 to all its
-//! ports, so whatever page the user opens at another port of 127.0.0.1 learns it.
+//! **What the local door does not keep out:** programs of the same user and of root. A terminal that opens a link when it
+//! is clicked may pass it on in the arguments of a program, where every user of the machine can read the token until
+//! the browser has used it; if another user is faster, all that the user sees is that the link no longer works. And
+//! browsers send a cookie of 127.0.0.1 to all its ports, so whatever page the user opens at another port of 127.0.0.1
+//! learns it.
 //!
-//! The server does no TLS, listens at no other address than 127.0.0.1, takes no bodies (`GET` and `HEAD` only), opens no
-//! file and no browser. What is not HTTP at all is answered by hyper, with 400 or 431 and no content.
+//! The server does no TLS, listens at no other address than 127.0.0.1, takes no bodies (`GET` and `HEAD` only) but the
+//! token of such a page, opens no file and no browser. What is not HTTP at all is answered by hyper, with 400 or 431 and no content.
 
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
@@ -63,7 +65,7 @@ pub use hyper::body::Bytes;
 pub use hyper::{HeaderMap, Method, StatusCode, Uri};
 pub use limits::Limits;
 pub use listen::{Bound, Options, bind};
-pub use local::LocalDoor;
+pub use local::{Handover, Links, LocalDoor};
 pub use request::Request;
 pub use response::Response;
 pub use serve::{Report, Stop, serve};

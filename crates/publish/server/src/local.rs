@@ -1,17 +1,22 @@
 //! The door for the person who started the program: a token that works once, then a cookie.
 //!
 //! ```text
-//!  from another site? ─▶ token in the query? ─▶ cookie? ─▶ site
-//!         403               303, 200 or 403       403
+//!  POST /enter ─▶ from a file? ─▶ token in the body? ─▶ 200 with the cookie, and on to /
+//!                     403               403
+//!  GET, HEAD ──▶ from another site? ─▶ token in the query? ─▶ cookie? ─▶ site
+//!                     403               303, 200 or 403        403
 //! ```
 //!
 //! It answers at the names of loopback and the server's own port only. Its only state that changes is the list of open
 //! tokens. A token is used up last, when everything else about the request is right, so that a page of another site
-//! cannot use it up.
+//! cannot use it up. [`Links`] makes tokens, as long as the door is there.
 
 mod asker;
+mod handover;
 mod keys;
 mod reason;
+
+pub use handover::Handover;
 
 use crate::door::{Door, Head, Verdict};
 use crate::error::Error;
@@ -24,28 +29,74 @@ use asker::Asker;
 use hyper::{Method, StatusCode, header};
 use keys::Keys;
 use reason::Reason;
+use std::sync::Arc;
 
 /// The name of the query parameter with a token. A site sees no parameter of this name.
 const TOKEN: &str = "token";
+
+/// Where a page in a file posts its token. A site is not asked for a `POST`, so it may have a page of this name.
+const ENTER: &str = "/enter";
+
+/// What a form with a token is at most.
+const MOST_FORM: usize = 1024;
 
 /// Lets in the browsers of the person who started the program, and nobody else.
 #[derive(Debug)]
 pub struct LocalDoor {
     program: &'static str,
     port: u16,
-    keys: Keys,
+    keys: Arc<Keys>,
+}
+
+/// Makes ways in, from any thread. Those made after the door is gone lead nowhere.
+#[derive(Debug, Clone)]
+pub struct Links {
+    program: &'static str,
+    port: u16,
+    keys: Arc<Keys>,
+}
+
+impl Links {
+    /// A new address that lets one browser in, once: `http://127.0.0.1:PORT/?token=…`. It is for the eyes of the person
+    /// who started the program: in the arguments of another program, every user of the machine can read it.
+    pub fn url(&self) -> Result<String, Error> {
+        let (token, _) = self.keys.issue()?;
+        Ok(format!("http://127.0.0.1:{}/?{TOKEN}={}", self.port, token.text()))
+    }
+
+    /// A new token that is handed to a browser in a file.
+    pub fn hand_over(&self) -> Result<Handover, Error> {
+        Handover::new(self.program, self.port, Arc::clone(&self.keys))
+    }
 }
 
 impl LocalDoor {
     /// A door with new keys, for the port of this server.
     pub fn new(bound: &Bound) -> Result<Self, Error> {
         let (program, port) = (bound.options.program, bound.port());
-        Ok(Self { program, port, keys: Keys::new(program, port)? })
+        Ok(Self { program, port, keys: Arc::new(Keys::new(program, port)?) })
     }
 
-    /// A new address that lets one browser in, once: `http://127.0.0.1:PORT/?token=…`.
-    pub fn url(&self) -> Result<String, Error> {
-        Ok(format!("http://127.0.0.1:{}/?token={}", self.port, self.keys.issue()?))
+    /// What makes ways in.
+    pub fn links(&self) -> Links {
+        Links { program: self.program, port: self.port, keys: Arc::clone(&self.keys) }
+    }
+
+    /// Exchanges the token that a page in a file has posted for the cookie, and has the browser go on to the pages.
+    fn receive(&self, head: &Head<'_>) -> Verdict {
+        let is_form = head.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == handover::FORM);
+        let is_right =
+            is_form && asker::is_handed_over(head.headers, head.host) && !asker::is_ahead(head.headers);
+        let token = std::str::from_utf8(head.body).ok().filter(|_| is_right).and_then(handover::token);
+        if !token.is_some_and(|token| self.keys.redeem(&token)) {
+            return Verdict::Refuse(Reason::Spent.response(self.program));
+        }
+        // Not redirected, for the reason that `forward` gives. The browser may have the cookie already: from a file, it
+        // does not send it.
+        let to = format!("http://{}/", head.host);
+        let mut response = self.move_on("<a href=\"/\">Open the pages</a>", &to);
+        response.headers.push(("set-cookie", self.keys.set_cookie()));
+        Verdict::Answer(response)
     }
 
     /// Exchanges a token for a cookie. Returns the value of the `Set-Cookie` header, or `None` if the browser has the
@@ -78,13 +129,17 @@ impl LocalDoor {
     /// that moves on by itself; that request counts as ours.
     fn forward(&self, asker: Asker, to: String) -> Response {
         if asker == Asker::Link {
-            let mut response =
-                refusal::page(self.program, StatusCode::OK, "One moment", "<a href=\"\">Open the page</a>");
-            response.headers.push(("refresh", format!("0;url={to}")));
-            return response;
+            return self.move_on("<a href=\"\">Open the page</a>", &to);
         }
         let mut response = Response::new(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "");
         response.headers.push(("location", to));
+        response
+    }
+
+    /// A page that moves on by itself, and has a link for browsers that do not.
+    fn move_on(&self, link: &str, to: &str) -> Response {
+        let mut response = refusal::page(self.program, StatusCode::OK, "One moment", link);
+        response.headers.push(("refresh", format!("0;url={to}")));
         response
     }
 }
@@ -102,7 +157,14 @@ impl Door for LocalDoor {
         Reason::Misdirected.response(self.program)
     }
 
+    fn takes(&self, path: &str) -> Option<usize> {
+        (path == ENTER).then_some(MOST_FORM)
+    }
+
     fn decide(&self, head: &Head<'_>, request: Request) -> Verdict {
+        if *head.method == Method::POST {
+            return self.receive(head);
+        }
         let asker = asker::of(head.headers, head.host);
         let cookies = head.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let unlocked = self.keys.unlock(cookies);
@@ -119,6 +181,13 @@ impl Door for LocalDoor {
             },
         };
         outcome.unwrap_or_else(|reason| Verdict::Refuse(reason.response(self.program)))
+    }
+}
+
+impl Drop for LocalDoor {
+    /// Ends the wait of those who wait for a token.
+    fn drop(&mut self) {
+        self.keys.close();
     }
 }
 
@@ -147,8 +216,8 @@ mod tests {
         let bind = || bind(Options { program: "lab", port: 0, limits: Limits::of_one_user() }).unwrap();
         let (first, second) = (bind(), bind());
         assert_ne!(first.port(), second.port());
-        let door = LocalDoor::new(&first).unwrap();
-        let (one, other) = (door.url().unwrap(), door.url().unwrap());
+        let links = LocalDoor::new(&first).unwrap().links();
+        let (one, other) = (links.url().unwrap(), links.url().unwrap());
         assert_ne!(one, other);
         assert!(one.starts_with(&format!("http://127.0.0.1:{}/?token=", first.port())));
     }

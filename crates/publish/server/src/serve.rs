@@ -13,8 +13,10 @@ use crate::refusal::Failure;
 use crate::request::{Gone, Request};
 use crate::wire::{self, Sendable, Wants};
 use crate::{Error, Limits, Response, Site, Weight};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -176,9 +178,13 @@ async fn connection<D: Door, S: Site>(
     socket.set_nodelay(true).ok();
     let limits = server.options.limits;
     let socket = TokioIo::new(Guarded::new(socket, limits, Rc::clone(&phase)));
-    let service = service_fn(async |request| {
+    let service = service_fn(async |request: hyper::Request<Incoming>| {
+        let (head, body) = request.into_parts();
+        // A body that does not come is as a head that does not: its time ends, and its place may be taken.
+        phase.set(Phase::Head);
+        let body = server.read(&head, body).await;
         phase.set(Phase::Answering);
-        let response = server.respond(request).await;
+        let response = server.respond(&head, &body).await;
         phase.set(Phase::Sending);
         Ok::<_, Infallible>(response)
     });
@@ -231,13 +237,23 @@ impl<D: Door, S: Site> Server<D, S> {
         *count = count.saturating_add(1);
     }
 
+    /// Reads a body that the door takes, and no other.
+    async fn read(&self, head: &Parts, body: Incoming) -> gate::Body {
+        let Some(most) = gate::takes(&self.door, head) else {
+            return if body.is_end_stream() { gate::Body::Empty } else { gate::Body::Unwanted };
+        };
+        // A length that is too large is told in the head; then nothing is read.
+        let is_too_long = body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX);
+        let whole = if is_too_long { None } else { Limited::new(body, most).collect().await.ok() };
+        whole.map_or(gate::Body::Unwanted, |whole| gate::Body::Taken(whole.to_bytes()))
+    }
+
     /// The answer to one request. Dropping the future, as when the client leaves, lets the site see that it is
     /// abandoned.
-    async fn respond(&self, request: hyper::Request<Incoming>) -> Sendable {
+    async fn respond(&self, head: &Parts, body: &gate::Body) -> Sendable {
         self.count(|report| &mut report.requests);
-        let (head, body) = request.into_parts();
         let wants = Wants::of(&head.headers);
-        match gate::decide(&self.door, &head, !body.is_end_stream(), &self.options) {
+        match gate::decide(&self.door, head, body, &self.options) {
             Verdict::Pass(request) => self.answer(request, wants).await,
             Verdict::Answer(response) => self.render(response, &wants),
             Verdict::Refuse(response) => {

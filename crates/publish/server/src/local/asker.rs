@@ -19,14 +19,11 @@ pub(super) enum Asker {
 /// same site and send them our cookie. A client that sends none of these headers is not a current browser, so another
 /// site's page cannot be behind it: it counts as our own.
 pub(super) fn of(headers: &HeaderMap, host: &str) -> Asker {
-    let all = |name: &'static str, is_right: &dyn Fn(&[u8]) -> bool| {
-        headers.get_all(HeaderName::from_static(name)).iter().all(|value| is_right(value.as_bytes()))
-    };
     let own = format!("http://{host}");
-    let origin_is_own = all("origin", &|value| value.eq_ignore_ascii_case(own.as_bytes()));
-    let site_is_own = all("sec-fetch-site", &|value| matches!(value, b"same-origin" | b"none"));
+    let origin_is_own = all(headers, "origin", |value| value.eq_ignore_ascii_case(own.as_bytes()));
+    let site_is_own = all(headers, "sec-fetch-site", |value| matches!(value, b"same-origin" | b"none"));
     let says = |name: &'static str, expected: &[u8]| {
-        headers.contains_key(name) && all(name, &|value| value == expected)
+        headers.contains_key(name) && all(headers, name, |value| value == expected)
     };
     match (origin_is_own, site_is_own) {
         (true, true) => Asker::Own,
@@ -35,6 +32,23 @@ pub(super) fn of(headers: &HeaderMap, host: &str) -> Asker {
         }
         _ => Asker::Other,
     }
+}
+
+/// Whether a `POST` can come from a page in a file, which the user opened: the whole window goes to us, and no site's
+/// name stands on it. Pages of files have no origin, so browsers call it `null`; so is that of a page that hides its
+/// own. This keeps out a page that says whose it is, or that asks without leaving.
+pub(super) fn is_handed_over(headers: &HeaderMap, host: &str) -> bool {
+    let own = format!("http://{host}");
+    let is_from_file =
+        |value: &[u8]| matches!(value, b"null" | b"file://") || value.eq_ignore_ascii_case(own.as_bytes());
+    all(headers, "origin", is_from_file)
+        && all(headers, "sec-fetch-mode", |value| value == b"navigate")
+        && all(headers, "sec-fetch-dest", |value| value == b"document")
+}
+
+/// Whether each value of a header is right; so it is if there is none.
+fn all(headers: &HeaderMap, name: &'static str, is_right: impl Fn(&[u8]) -> bool) -> bool {
+    headers.get_all(HeaderName::from_static(name)).iter().all(|value| is_right(value.as_bytes()))
 }
 
 /// Whether the browser prefetches a page that its user has not asked for yet.

@@ -2,16 +2,29 @@
 
 use crate::error::Error;
 use constant_time_eq::constant_time_eq;
+use std::convert::Infallible;
 use std::fmt::{self, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Tokens that are open at once; a further one takes the place of the oldest.
+const MOST_OPEN: usize = 64;
 
 /// The tokens and the cookie of one server.
 #[derive(Debug)]
 pub(super) struct Keys {
     cookie_name: String,
     cookie: Secret,
-    /// Tokens that no browser has used yet.
-    open: Mutex<Vec<Secret>>,
+    /// Tokens that no browser has used yet, oldest first, at most [`MOST_OPEN`].
+    open: Mutex<Vec<Open>>,
+}
+
+/// A token that no browser has used yet.
+#[derive(Debug)]
+struct Open {
+    token: Secret,
+    /// Goes with the token, which ends the wait at the other end.
+    _end: SyncSender<Infallible>,
 }
 
 impl Keys {
@@ -23,20 +36,33 @@ impl Keys {
         Ok(Self { cookie_name, cookie: Secret::random()?, open: Mutex::default() })
     }
 
-    /// A new token.
-    pub(super) fn issue(&self) -> Result<String, Error> {
+    /// A new token, and what is disconnected once the token opens nothing any more.
+    pub(super) fn issue(&self) -> Result<(Secret, Receiver<Infallible>), Error> {
         let token = Secret::random()?;
-        let text = token.0.clone();
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(token);
-        Ok(text)
+        let (end, ended) = sync_channel(1);
+        let mut open = self.open();
+        if open.len() >= MOST_OPEN {
+            open.remove(0);
+        }
+        open.push(Open { token: token.clone(), _end: end });
+        Ok((token, ended))
     }
 
     /// Uses a token up. Returns whether it was valid.
     pub(super) fn redeem(&self, token: &str) -> bool {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open();
         let before = open.len();
-        open.retain(|own| !own.is(token));
+        open.retain(|own| !own.token.is(token));
         open.len() < before
+    }
+
+    /// Lets no token work any more.
+    pub(super) fn close(&self) {
+        self.open().clear();
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether one of these `Cookie` headers has our cookie.
@@ -56,9 +82,15 @@ impl Keys {
 }
 
 /// 128 random bits in hexadecimal digits.
-struct Secret(String);
+#[derive(Clone)]
+pub(super) struct Secret(String);
 
 impl Secret {
+    /// The digits, for whom they are meant.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
     fn random() -> Result<Self, Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|cause| Error::Random { cause })?;
@@ -86,11 +118,13 @@ impl fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::TryRecvError;
 
     #[test]
     fn a_token_works_once_and_is_not_the_cookie() {
         let keys = Keys::new("lab book", 80).unwrap();
-        let (token, other) = (keys.issue().unwrap(), keys.issue().unwrap());
+        let issue = || keys.issue().unwrap().0.text().to_owned();
+        let (token, other) = (issue(), issue());
         assert_eq!(token.len(), 32);
         assert_ne!(token, other);
         assert!(!keys.redeem(""));
@@ -107,5 +141,27 @@ mod tests {
         assert!(!keys.unlock([format!("labbook-80={token}").as_str()].into_iter()));
         assert!(!keys.unlock(["labbook-80=", "labbook-80", "=;=;;", ""].into_iter()));
         assert!(!format!("{keys:?}").contains(pair.split_once('=').unwrap().1));
+    }
+
+    #[test]
+    fn who_waits_for_a_token_learns_of_its_end_however_it_ends() {
+        let keys = Keys::new("lab", 80).unwrap();
+        let is_over = |ended: &Receiver<Infallible>| ended.try_recv() == Err(TryRecvError::Disconnected);
+        let (token, used) = keys.issue().unwrap();
+        let (_, closed) = keys.issue().unwrap();
+        assert!(!is_over(&used));
+        assert!(keys.redeem(token.text()));
+        assert!(is_over(&used) && !is_over(&closed));
+        keys.close();
+        assert!(is_over(&closed));
+    }
+
+    #[test]
+    fn tokens_that_nobody_uses_do_not_pile_up() {
+        let keys = Keys::new("lab", 80).unwrap();
+        let (first, _) = keys.issue().unwrap();
+        let last = (0..MOST_OPEN).map(|_| keys.issue().unwrap().0).last().unwrap();
+        assert_eq!(keys.open().len(), MOST_OPEN);
+        assert!(!keys.redeem(first.text()) && keys.redeem(last.text()));
     }
 }

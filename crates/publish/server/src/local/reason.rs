@@ -9,6 +9,8 @@ use hyper::StatusCode;
 pub(super) enum Reason {
     /// It has neither the cookie nor a token that works.
     Locked,
+    /// It brought a key that does not work, or not in the way in which keys are handed over.
+    Spent,
     /// Another site's page made it.
     CrossSite,
     /// It is for another host.
@@ -23,9 +25,16 @@ impl Reason {
                 "This browser has no key",
                 "These pages are for the person who started PROGRAM. Each link that PROGRAM showed works once, for one \
                  browser: if the pages are open in another browser, in another profile of it or under another name \
-                 of this machine, go on there. Otherwise stop PROGRAM, start it again and open the new link. If you \
-                 never opened the link, somebody else on this machine did and can see the pages until you stop \
-                 PROGRAM.",
+                 of this machine, go on there. Otherwise press Enter in the terminal in which PROGRAM runs and open \
+                 the new link that it prints; without a terminal, stop PROGRAM and start it again. If you never \
+                 opened the link, somebody else on this machine did and can see the pages until you stop PROGRAM.",
+            ),
+            Self::Spent => (
+                StatusCode::FORBIDDEN,
+                "This key does not work any more",
+                "Each key works once and only for a few minutes. If the pages were open in this browser, \
+                 <a href=\"/\">go on there</a>. Otherwise press Enter in the terminal in which PROGRAM runs and open \
+                 the link that it prints; without a terminal, stop PROGRAM and start it again.",
             ),
             Self::CrossSite => (
                 StatusCode::FORBIDDEN,

@@ -30,7 +30,11 @@ fn a_used_link_works_in_the_same_browser_and_tells_others_what_to_do() {
 
     let other = ask(lab.port, get(lab.port, &lab.link, ""));
     assert_eq!((other.status, other.header("set-cookie")), (403, None));
-    assert!(other.text().contains("stop lab, start it again and open the new link"), "{}", other.text());
+    assert!(
+        other.text().contains("press Enter in the terminal in which lab runs and open the new link"),
+        "{}",
+        other.text()
+    );
     let bare = ask(lab.port, get(lab.port, "/", ""));
     assert_eq!((bare.status, bare.text()), (403, other.text()));
     assert_eq!(lab.asked(), 0);

@@ -3,8 +3,8 @@
 use crate::client::{PATIENCE, ask, get};
 use base::time::Deadline;
 use server::{
-    Bound, Door, Limits, LocalDoor, Options, Report, Request, Response, Site, StatusCode, Stop, Weight, bind,
-    serve,
+    Bound, Door, Handover, Limits, Links, LocalDoor, Options, Report, Request, Response, Site, StatusCode,
+    Stop, Weight, bind, serve,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -84,6 +84,8 @@ pub(crate) struct Lab {
     pub(crate) link: String,
     /// Another such link.
     pub(crate) second_link: String,
+    /// What makes more. None behind another door than the local one.
+    pub(crate) links: Option<Links>,
     pub(crate) seen: Arc<Seen>,
     pub(crate) stop: Stop,
     thread: Option<JoinHandle<Report>>,
@@ -98,10 +100,11 @@ impl Lab {
         let bound = bind(Options { program: "lab", port: 0, limits }).unwrap();
         let door = LocalDoor::new(&bound).unwrap();
         let start = format!("http://127.0.0.1:{}", bound.port());
-        let link = || door.url().unwrap().strip_prefix(&start).unwrap().to_owned();
+        let links = door.links();
+        let link = || links.url().unwrap().strip_prefix(&start).unwrap().to_owned();
         let (first, second) = (link(), link());
         let mut lab = Self::behind(door, bound);
-        (lab.link, lab.second_link) = (first, second);
+        (lab.link, lab.second_link, lab.links) = (first, second, Some(links));
         lab
     }
 
@@ -112,7 +115,13 @@ impl Lab {
         let (site, told) = (Arc::clone(&seen), stop.clone());
         let serving = move || serve(bound, door, site, &told).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(serving).unwrap();
-        Self { port, link: String::new(), second_link: String::new(), seen, stop, thread: Some(thread) }
+        let [link, second_link] = [String::new(), String::new()];
+        Self { port, link, second_link, links: None, seen, stop, thread: Some(thread) }
+    }
+
+    /// A new token for a file.
+    pub(crate) fn hand_over(&self) -> Handover {
+        self.links.as_ref().unwrap().hand_over().unwrap()
     }
 
     /// The header line with the cookie that a link is exchanged for.

@@ -5,6 +5,7 @@
 mod bytes;
 mod client;
 mod doors;
+mod handed;
 mod hostile;
 mod keys;
 mod lab;

@@ -1,0 +1,185 @@
+//! The file that hands the key of the pages to a browser.
+//!
+//! Whatever stands in the arguments of a program can be read by every user of the machine; this file only by its owner.
+//! It lies where browsers in a sandbox may read it, too: in the home, and in no hidden folder. Nobody else may write to
+//! the folders on the way, so the browser finds this file and no other. If there is no such folder, there is no file.
+//!
+//! It is removed when this is dropped.
+
+use exhibit::Folder;
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+/// A file that only its owner can read.
+#[derive(Debug)]
+pub(crate) struct KeyFile {
+    folder: Folder,
+    name: String,
+}
+
+impl KeyFile {
+    /// Writes one into the first folder of the user's home that is fit for it. `None` if none is.
+    pub(crate) fn create(content: &str) -> Option<Self> {
+        let user = rustix::process::geteuid().as_raw();
+        let home = home(user, &|name| std::env::var_os(name))?;
+        folders(&home).into_iter().find_map(|folder| Self::create_in(&folder, &home, user, content))
+    }
+
+    fn create_in(folder: &Path, home: &Path, user: u32, content: &str) -> Option<Self> {
+        let path = fit(folder, home, user)?;
+        let folder = Folder::open(&path).ok()?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).ok()?;
+        let name = format!("casebook-{:032x}.html", u128::from_ne_bytes(random));
+        let mut file = folder.create_secret(&name).ok()?;
+        // From here on, it is removed whatever happens.
+        let created = Self { folder, name };
+        file.write_all(content.as_bytes()).ok()?;
+        Some(created)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path_of(&self.name)
+    }
+}
+
+impl Drop for KeyFile {
+    fn drop(&mut self) {
+        // Its user may have removed it already.
+        drop(self.folder.remove(&self.name));
+    }
+}
+
+/// The home of the user whose browser it is. `None` if that is somebody else than this program's user: under `sudo`, the
+/// desktop belongs to the caller, whose browser cannot read a file of root.
+fn home(user: u32, variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let caller = variable("SUDO_UID").and_then(|id| id.to_str()?.parse::<u32>().ok());
+    let is_somebody_elses = user == 0 && caller.is_some_and(|caller| caller != user);
+    let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute() && !is_somebody_elses)?;
+    std::fs::canonicalize(home).ok()
+}
+
+/// Folders to try in turn. Browsers from Flatpak may read the one for downloads, those from Snap the home, too; on macOS
+/// the system would first ask the user about downloads.
+fn folders(home: &Path) -> Vec<PathBuf> {
+    let downloads = (!cfg!(target_os = "macos")).then(|| home.join("Downloads"));
+    downloads.into_iter().chain([home.to_path_buf()]).collect()
+}
+
+/// The folder without links in its path, if it is fit.
+fn fit(folder: &Path, home: &Path, user: u32) -> Option<PathBuf> {
+    let folder = std::fs::canonicalize(folder).ok()?;
+    let within = folder.strip_prefix(home).ok()?;
+    let is_hidden = |part: Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
+    let is_own = std::fs::metadata(&folder)
+        .is_ok_and(|own| own.is_dir() && own.uid() == user && own.mode() & 0o022 == 0);
+    let is_fit = is_own
+        && !within.components().any(is_hidden)
+        && folder.ancestors().all(|on_the_way| is_safe(on_the_way, user));
+    is_fit.then_some(folder)
+}
+
+/// Whether nobody but this user and root can exchange what is in a folder. With the sticky bit, others can exchange only
+/// what is theirs.
+fn is_safe(folder: &Path, user: u32) -> bool {
+    std::fs::metadata(folder).is_ok_and(|folder| {
+        let is_trusted = folder.uid() == user || folder.uid() == 0;
+        is_trusted && (folder.mode() & 0o022 == 0 || folder.mode() & 0o1000 != 0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    /// A home, this test's user, and the folder that goes away with it.
+    fn ground() -> (tempfile::TempDir, PathBuf, u32) {
+        let there = tempfile::tempdir().unwrap();
+        let home = fs::canonicalize(there.path()).unwrap().join("home");
+        fs::create_dir(&home).unwrap();
+        mode(&home, 0o755);
+        (there, home, rustix::process::geteuid().as_raw())
+    }
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn nobody_else_can_read_the_file_and_it_goes_away() {
+        let (_there, home, user) = ground();
+        let file = KeyFile::create_in(&home, &home, user, "key").unwrap();
+        let about = fs::metadata(file.path()).unwrap();
+        assert_eq!((about.mode() & 0o7777, about.uid()), (0o600, user));
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "key");
+        let other = KeyFile::create_in(&home, &home, user, "key").unwrap();
+        assert_ne!(file.path(), other.path());
+        drop((file, other));
+        assert!(names(&home).is_empty());
+    }
+
+    #[test]
+    fn a_folder_in_which_another_user_could_exchange_the_file_gets_none() {
+        let (_there, home, user) = ground();
+        let inner = home.join("Downloads");
+        fs::create_dir(&inner).unwrap();
+        let check = |of_home: u32, of_inner: u32, expected: bool| {
+            mode(&home, of_home);
+            mode(&inner, of_inner);
+            assert_eq!(fit(&inner, &home, user).is_some(), expected, "{of_home:o} {of_inner:o}");
+        };
+        check(0o755, 0o755, true);
+        check(0o700, 0o700, true);
+        check(0o755, 0o775, false);
+        check(0o755, 0o1777, false);
+        check(0o777, 0o755, false);
+        // On the way, others can exchange only what is theirs.
+        check(0o1777, 0o755, true);
+        assert_eq!(fit(&inner, &home, user.wrapping_add(1)), None);
+    }
+
+    #[test]
+    fn a_folder_that_a_browser_in_a_sandbox_cannot_read_gets_none() {
+        let (there, home, user) = ground();
+        let [hidden, outside] = [home.join(".data"), there.path().join("outside")];
+        for folder in [&hidden, &outside] {
+            fs::create_dir(folder).unwrap();
+            mode(folder, 0o755);
+            let link = home.join("Downloads");
+            symlink(folder, &link).unwrap();
+            assert_eq!(fit(&link, &home, user), None, "{}", folder.display());
+            fs::remove_file(link).unwrap();
+        }
+        assert_eq!(fit(&home.join("Downloads"), &home, user), None);
+        assert_eq!(fit(&home, &home, user), Some(home.clone()));
+    }
+
+    #[test]
+    fn the_browser_of_whoever_calls_sudo_gets_no_file_of_root() {
+        let (_there, there, _) = ground();
+        let check = |user: u32, sudo: Option<&str>, expected: bool| {
+            let variable = |name: &str| match name {
+                "HOME" => Some(there.clone().into_os_string()),
+                _ => sudo.map(OsString::from),
+            };
+            assert_eq!(home(user, &variable).is_some(), expected, "{user} {sudo:?}");
+        };
+        check(1000, None, true);
+        check(0, None, true);
+        check(0, Some("0"), true);
+        check(0, Some("1000"), false);
+        // A shell that sudo once started for another user says nothing of the desktop of this one.
+        check(1000, Some("1001"), true);
+        assert_eq!(home(1000, &|name| (name == "HOME").then(|| "relative".into())), None);
+        assert_eq!(home(1000, &|_| None), None);
+    }
+}
