@@ -1,7 +1,7 @@
 //! `casebook query`: SQL over the tables of one or several exhibits.
 
 use crate::spreadsheet;
-use crate::{reading, terminal};
+use crate::{duration, reading, terminal};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use exhibit::{same_file, write_whole};
@@ -11,6 +11,7 @@ use sql::{Database, QueryOptions, output};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// SQL over the tables of recordings and other exhibits; `casebook tables` lists them
 #[derive(Debug, clap::Args)]
@@ -18,7 +19,10 @@ use std::process::ExitCode;
   casebook query trace.nettrace 'select generation, count(*), max(pause_ns) / 1e6 as ms from gc group by 1'
   casebook query before=a.nettrace after=b.nettrace \\
     'select (select count(*) from before.gc) as before, (select count(*) from after.gc) as after'
-  casebook query trace.nettrace 'select * from samples' --format parquet -o samples.parquet")]
+  casebook query trace.nettrace 'select * from samples' --format parquet -o samples.parquet
+
+A query may take 4 GB of memory and 10 GB of temporary files (in $SQLITE_TMPDIR, $TMPDIR or /var/tmp), and a value of it
+64 MB; one that needs more ends with an error that says so.")]
 pub(crate) struct Args {
     /// Recordings or other exhibits, the last argument the SQL; several have names: a=FILE b=FILE, and their tables are
     /// a.gc, b.gc; those of a folder of several exhibits are named by its sub-folders
@@ -37,6 +41,9 @@ pub(crate) struct Args {
     limit: Option<usize>,
     #[command(flatten)]
     csv: spreadsheet::Raw,
+    /// End the query with an error if it takes longer, such as 30s or 5m; reading the files does not count
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,8 +92,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let start = start_micros(&opened);
     let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
     let tables = opened.into_iter().map(|(alias, evidence)| (alias, evidence.tables()));
-    let database = Database::open(tables.collect())?;
-    let question = Question { database, sql, limit, start, csv: args.csv };
+    let options = QueryOptions { limit, interrupt_after: args.timeout };
+    let question = Question { database: Database::open(tables.collect())?, sql, options, start, csv: args.csv };
     let (truncated, guarded) = if let Some(path) = output {
         write_whole(path, |out| question.write(format, out))?
     } else {
@@ -163,7 +170,7 @@ fn start_micros(exhibits: &[(Option<String>, Evidence)]) -> Option<i64> {
 struct Question<'a> {
     database: Database,
     sql: &'a str,
-    limit: Option<usize>,
+    options: QueryOptions,
     /// When the recording began, in microseconds since 1970.
     start: Option<i64>,
     csv: spreadsheet::Raw,
@@ -172,7 +179,7 @@ struct Question<'a> {
 impl Question<'_> {
     /// Writes the answer; gives whether the limit left rows off, and how many texts were guarded.
     fn write(&self, format: Format, out: &mut (impl Write + Send)) -> Result<(bool, u64)> {
-        let options = QueryOptions { limit: self.limit, interrupt_after: None };
+        let options = self.options;
         let truncated = match format {
             Format::Csv => {
                 let mut rows = self.csv.rows(out);

@@ -54,3 +54,13 @@ fn a_files_ending_says_its_format_and_what_a_limit_cut_is_told() {
         assert_eq!(told, ["a.csv", "a.parquet"].contains(&out), "{out}: {}", said(&output));
     }
 }
+
+#[test]
+fn a_query_without_end_ends_at_its_timeout_and_says_what_to_do() {
+    let folder = folder();
+    let endless = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n";
+    let output = casebook(folder.path(), &["query", "trace.nettrace.zst", endless, "--timeout", "300ms"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let message = said(&output);
+    assert!(message.contains("longer than 300ms") && message.contains("--timeout"), "{message}");
+}

@@ -11,6 +11,8 @@ const SQL: &str = "select state, waiting_on, count(*), sum(ts_ns) from samples \
                    where kind = 'managed' and ts_ns >= 100000000 group by 1, 2";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // The first database decides how SQLite counts memory.
+    drop(sql::Database::open(vec![(None, Arc::new(Trace::default()))])?);
     let mut recording = Trace { thread_ids: vec![1, 2, 3, 4], ..Trace::default() };
     let native = Connection::open_in_memory()?;
     native.execute_batch(

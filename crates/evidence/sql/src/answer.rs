@@ -1,12 +1,9 @@
 //! What a query answers: columns with types and units where they are known, and rows.
 //!
-//! Rows are handed on as they come ([`Rows`]); an [`Answer`] keeps them all, up to [`MOST_COLLECTED`].
+//! Rows are handed on as they come ([`Rows`]); an [`Answer`] keeps them all, up to a number of bytes.
 
 use crate::Error;
 use model::Type;
-
-/// Bytes of cells and texts that an answer may hold in memory.
-pub(crate) const MOST_COLLECTED: usize = 2 << 30;
 
 /// Takes an answer as it comes.
 pub trait Rows {
@@ -23,7 +20,7 @@ pub struct Answer {
     pub columns: Vec<AnswerColumn>,
     /// Its rows; each has a cell a column.
     pub rows: Vec<Vec<Cell>>,
-    /// Whether there were more rows than the limit.
+    /// Whether there were more rows than the limit, or more bytes of them than are kept.
     pub truncated: bool,
 }
 
@@ -91,15 +88,21 @@ impl SeenTypes {
     }
 }
 
+/// Bytes of memory that a cell takes.
+pub(crate) fn cell_bytes(cell: &Cell) -> u64 {
+    let text = if let Cell::Text(text) = cell { text.len() } else { 0 };
+    u64::try_from(text.saturating_add(size_of::<Cell>())).unwrap_or(u64::MAX)
+}
+
 /// Keeps an answer, up to a limit.
 pub(crate) struct Collector {
     pub(crate) answer: Answer,
-    bytes: usize,
-    most_bytes: usize,
+    bytes: u64,
+    most_bytes: u64,
 }
 
 impl Collector {
-    pub(crate) fn new(most_bytes: usize) -> Self {
+    pub(crate) fn new(most_bytes: u64) -> Self {
         let answer = Answer { columns: Vec::new(), rows: Vec::new(), truncated: false };
         Self { answer, bytes: 0, most_bytes }
     }
@@ -112,9 +115,8 @@ impl Rows for Collector {
     }
 
     fn row(&mut self, cells: Vec<Cell>) -> Result<(), Error> {
-        let texts = cells.iter().map(|cell| if let Cell::Text(text) = cell { text.len() } else { 0 });
-        let own = size_of::<Vec<Cell>>().saturating_add(size_of_val(cells.as_slice()));
-        self.bytes = texts.fold(self.bytes.saturating_add(own), usize::saturating_add);
+        let own = u64::try_from(size_of::<Vec<Cell>>()).unwrap_or(0);
+        self.bytes = cells.iter().map(cell_bytes).fold(self.bytes.saturating_add(own), u64::saturating_add);
         if self.bytes > self.most_bytes {
             return Err(Error::TooLarge(self.most_bytes));
         }

@@ -1,27 +1,27 @@
 //! The connection: exhibits opened as tables, and one reading statement at a time.
 //!
 //! Once the tables are there, an authorizer refuses whatever is not reading: no statement can attach a file, set a
-//! pragma, load an extension or write. Time is measured only where a query is given a limit of it.
+//! pragma, load an extension or write. What a query may use is in its connection's [`Limits`]: its memory and temporary files
+//! are counted for it alone ([`crate::limits`]), and a thread interrupts it when its time is over ([`crate::watch`]).
 
 use crate::Error;
-use crate::answer::{Answer, AnswerColumn, Cell, Collector, MOST_COLLECTED, Rows};
+use crate::answer::{Answer, AnswerColumn, Cell, Collector, Rows, cell_bytes};
+use crate::limits::{Account, Limits, Paused, Reached};
 use crate::vtab::{Source, register};
+use crate::{account, functions, watch};
+use base::time::Deadline;
 use model::{Kind, TableSpec, Tables};
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use rusqlite::{Batch, Connection, Statement};
+use rusqlite::{Batch, Connection, ErrorCode, OpenFlags, Row, Statement};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How many exhibits SQLite has room for beside each other.
 const MAX_ALIASES: usize = 10;
-/// The longest text or blob that a statement may make, in bytes: far more than any field of a recording.
-const LONGEST_VALUE: i32 = 64 << 20;
-/// Steps of SQLite's machine between looks at the clock.
-const STEPS: i32 = 20_000;
 
 /// How to run a query.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +32,11 @@ pub struct QueryOptions {
     pub interrupt_after: Option<Duration>,
 }
 
-/// What the authorizer saw, and until when the statement may run.
+/// What the authorizer saw.
 #[derive(Debug, Default)]
 struct Watch {
     refused: Option<String>,
     reads: BTreeSet<(String, String)>,
-    deadline: Option<Instant>,
 }
 
 /// Exhibits as tables of SQL.
@@ -47,6 +46,7 @@ pub struct Database {
     /// The tables of each exhibit, by the schema that has them: `main`, or its alias.
     catalogues: Vec<(String, &'static [TableSpec])>,
     watch: Arc<Mutex<Watch>>,
+    limits: Limits,
 }
 
 impl Database {
@@ -66,8 +66,12 @@ impl Database {
         exhibits: Vec<(Option<String>, Arc<dyn Tables>)>,
         push_down: bool,
     ) -> Result<Self, Error> {
-        let connection = Connection::open_in_memory().map_err(plain)?;
-        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE).map_err(plain)?;
+        if !account::install() {
+            return Err(Error::Sql("SQLite was in use before its memory could be limited".to_owned()));
+        }
+        let connection = Connection::open_in_memory_with_flags_and_vfs(OpenFlags::default(), account::VFS);
+        let connection = connection.map_err(plain)?;
+        functions::install(&connection).map_err(plain)?;
         let several = exhibits.len() > 1;
         if exhibits.len() > MAX_ALIASES {
             return Err(Error::TooMany(exhibits.len(), MAX_ALIASES));
@@ -93,39 +97,64 @@ impl Database {
         if several {
             refuse_plain_names(&connection, &catalogues)?;
         }
-        let mut database = Self { connection, catalogues, watch: Arc::default() };
+        let limits = Limits::OF_THE_PROGRAM;
+        let mut database = Self { connection, catalogues, watch: Arc::default(), limits };
         database.guard()?;
-        Ok(database)
+        database.within(limits)
+    }
+
+    /// The same tables, with other limits on what a query may use; without this they are those of the program.
+    pub fn within(mut self, limits: Limits) -> Result<Self, Error> {
+        let each = [
+            (Limit::SQLITE_LIMIT_LENGTH, limits.value_bytes),
+            (Limit::SQLITE_LIMIT_SQL_LENGTH, limits.sql_bytes),
+            (Limit::SQLITE_LIMIT_FUNCTION_ARG, limits.arguments),
+        ];
+        for (limit, most) in each {
+            let most = i32::try_from(most).unwrap_or(i32::MAX);
+            self.connection.set_limit(limit, most).map_err(plain)?;
+        }
+        self.limits = limits;
+        Ok(self)
     }
 
     /// From now on only reading is allowed.
     fn guard(&mut self) -> Result<(), Error> {
         let watch = Arc::clone(&self.watch);
-        self.connection
-            .authorizer(Some(move |context: AuthContext<'_>| authorize(&watch, context)))
-            .map_err(plain)?;
-        let watch = Arc::clone(&self.watch);
-        let expired = move || {
-            let deadline = lock(&watch).deadline;
-            deadline.is_some_and(|deadline| now() >= deadline)
-        };
-        self.connection.progress_handler(STEPS, Some(expired)).map_err(plain)
+        let authorizer = move |context: AuthContext<'_>| authorize(&watch, context);
+        self.connection.authorizer(Some(authorizer)).map_err(plain)
     }
 
-    /// Runs a statement, which has to be the only one and to read only, and keeps its answer.
+    /// Runs a statement, which has to be the only one and to read only, and keeps its answer; of one that is too large,
+    /// the first rows, if the limits say so.
     pub fn query(&self, sql: &str, options: QueryOptions) -> Result<Answer, Error> {
-        let mut collector = Collector::new(MOST_COLLECTED);
-        collector.answer.truncated = self.stream(sql, options, &mut collector)?;
+        let mut collector = Collector::new(self.limits.answer_bytes);
+        collector.answer.truncated = match self.stream(sql, options, &mut collector) {
+            Err(Error::TooLarge(_)) if self.limits.cuts_answers && !collector.answer.rows.is_empty() => true,
+            truncated => truncated?,
+        };
         Ok(collector.answer)
     }
 
     /// Runs a statement as `query` does, and hands its rows on as they come; gives whether the limit left some off.
     pub fn stream(&self, sql: &str, options: QueryOptions, rows: &mut dyn Rows) -> Result<bool, Error> {
-        let mut statement = self.prepare(sql)?;
-        lock(&self.watch).deadline = options.interrupt_after.and_then(|after| now().checked_add(after));
-        let truncated = self.run(&mut statement, options, rows);
-        lock(&self.watch).deadline = None;
-        truncated
+        let deadline = options.interrupt_after.map(Deadline::after);
+        let account = Account::open(&self.limits, deadline);
+        let watched = deadline.map(|deadline| watch::watch(deadline, self.connection.get_interrupt_handle()));
+        let watched = watched.transpose()?;
+        let answered = self.prepare(sql).and_then(|mut statement| self.run(&mut statement, options, rows));
+        drop(watched);
+        let reached = account.close();
+        answered.map_err(|error| match (reached, error) {
+            // What stopped it first; SQLite may call a lack of memory anything.
+            (Some(reached), Error::Sql(_) | Error::Stopped) => match (reached, options.interrupt_after) {
+                (Reached::Memory, _) => Error::Memory(self.limits.memory_bytes),
+                (Reached::Disk, _) => Error::Disk(self.limits.disk_bytes),
+                (Reached::Time, after) => Error::Interrupted(after.unwrap_or_default()),
+            },
+            (None, Error::Stopped) => Error::Interrupted(options.interrupt_after.unwrap_or_default()),
+            (_, other) => other,
+        })
     }
 
     fn run(
@@ -134,14 +163,7 @@ impl Database {
         options: QueryOptions,
         sink: &mut dyn Rows,
     ) -> Result<bool, Error> {
-        let failed = |error: rusqlite::Error| match (&error, options.interrupt_after) {
-            (rusqlite::Error::SqliteFailure(failure, _), Some(after))
-                if failure.code == rusqlite::ErrorCode::OperationInterrupted =>
-            {
-                Error::Interrupted(after)
-            }
-            _ => self.explain(&error),
-        };
+        let failed = |error: rusqlite::Error| self.explain(&error);
         let columns = self.columns(statement);
         let mut rows = statement.query([]).map_err(failed)?;
         // A statement that goes wrong at its first row has answered nothing.
@@ -153,11 +175,25 @@ impl Database {
                 return Ok(true);
             }
             count = count.saturating_add(1);
-            let cells = (0..columns.len()).map(|at| row.get_ref(at).map(cell));
-            sink.row(cells.collect::<Result<_, _>>().map_err(failed)?)?;
+            sink.row(self.cells(row, columns.len())?)?;
             next = rows.next().map_err(failed)?;
         }
         Ok(false)
+    }
+
+    /// The cells of a row, which may be a value many times over that SQLite has once.
+    fn cells(&self, row: &Row<'_>, columns: usize) -> Result<Vec<Cell>, Error> {
+        let _paused = Paused::begin();
+        let (mut cells, mut bytes) = (Vec::with_capacity(columns), 0u64);
+        for at in 0..columns {
+            let cell = row.get_ref(at).map(cell).map_err(|error| self.explain(&error))?;
+            bytes = bytes.saturating_add(cell_bytes(&cell));
+            if bytes > self.limits.memory_bytes {
+                return Err(Error::Memory(self.limits.memory_bytes));
+            }
+            cells.push(cell);
+        }
+        Ok(cells)
     }
 
     fn prepare(&self, sql: &str) -> Result<Statement<'_>, Error> {
@@ -177,6 +213,11 @@ impl Database {
     fn explain(&self, error: &rusqlite::Error) -> Error {
         if let Some(refused) = lock(&self.watch).refused.take() {
             return Error::Refused(refused);
+        }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => return Error::Stopped,
+            Some(ErrorCode::TooBig) => return Error::LongValue(self.limits.value_bytes),
+            _ => {}
         }
         let message = match error {
             rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
@@ -321,14 +362,6 @@ fn authorize(watch: &Mutex<Watch>, context: AuthContext<'_>) -> Authorization {
 
 fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
     watch.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the limit of time is of the clock on the wall, and in no answer"
-)]
-fn now() -> Instant {
-    Instant::now()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]

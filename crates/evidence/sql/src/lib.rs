@@ -6,26 +6,37 @@
 //!
 //! ```text
 //! SQL ─► SQLite ─► vtab ─► scan ─► filter, index ─► columns of the exhibit
-//!                    └──── plan: what SQLite asks for, in two bytes a comparison
+//!          │         └──── plan: what SQLite asks for, in two bytes a comparison
+//!          ├─ account: memory and temporary files, counted for each query by limits
+//!          ├─ call, functions: those of its functions that could not be stopped
+//!          └─ watch: interrupts a query whose time is over
 //! ```
 //!
 //! The invariant: what is pushed down never drops a row that SQLite would keep. Where a comparison's outcome hangs on
 //! SQLite's conversions, all rows pass and SQLite decides.
 
+mod account;
 mod answer;
+mod call;
 mod database;
 mod filter;
+mod functions;
 mod index;
+mod limits;
 pub mod output;
 mod plan;
 mod scan;
 mod vtab;
+mod watch;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, AnswerColumn, Cell, Rows};
 pub use database::{Database, QueryOptions, tables_used};
+pub use limits::Limits;
 
 /// What can go wrong with a query or with writing its answer.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +71,28 @@ pub enum Error {
     #[error("no statement: give a SELECT, such as `select * from gc`")]
     NoStatement,
     /// The time given for the query ran out.
-    #[error("the query took longer than {0:?}: narrow it, or allow it more time")]
+    #[error("the query took longer than {0:?}: narrow it, or allow it more time (`--timeout`)")]
     Interrupted(std::time::Duration),
+    /// SQLite was interrupted; `stream` says why.
+    #[error("the query was interrupted")]
+    Stopped,
+    /// The query needs more memory than it may have, in bytes.
+    #[error(
+        "the query needs more than {} of memory: narrow it with WHERE, or join and collect (group_concat) fewer and \
+         shorter values",
+        size(*.0)
+    )]
+    Memory(u64),
+    /// The query needs more room in temporary files than it may have, in bytes.
+    #[error(
+        "the query needs more than {} of temporary files: narrow it with WHERE, or sort, group and select fewer rows and \
+         columns",
+        size(*.0)
+    )]
+    Disk(u64),
+    /// The query makes or reads a value that is longer than it may be, in bytes.
+    #[error("a value of the query is longer than {}: take a part of it, such as substr(…, 1, 1000)", size(u64::from(*.0)))]
+    LongValue(u32),
     /// An alias cannot be used.
     #[error(
         "alias `{0}` cannot be used: take letters, digits and `_`, each name once, not main or temp; \
@@ -73,14 +104,24 @@ pub enum Error {
     TooMany(usize, usize),
     /// The answer is larger than what is kept of one.
     #[error(
-        "the answer takes more than {0} bytes of memory: ask for fewer rows, or take --format csv or json, \
-         which are written as the rows come"
+        "the answer takes more than {} of memory: ask for fewer rows, or take --format csv or json, \
+         which are written as the rows come",
+        size(*.0)
     )]
-    TooLarge(usize),
+    TooLarge(u64),
     /// The answer cannot be written.
     #[error("cannot write the answer")]
     Write(#[from] std::io::Error),
     /// The answer cannot be written as Parquet.
     #[error("cannot write Parquet")]
     Parquet(#[from] parquet::errors::ParquetError),
+}
+
+/// Bytes as people say them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
+    }
 }

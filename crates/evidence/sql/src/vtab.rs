@@ -1,4 +1,4 @@
-//! The tables as SQLite's virtual tables: the only module here with `unsafe`.
+//! The tables as SQLite's virtual tables.
 //!
 //! SQLite calls back through rusqlite, which casts the pointers SQLite hands it to the two structs below; that they
 //! begin with SQLite's own struct is all that is unsafe about them. What a table does is in `scan`.
@@ -6,6 +6,7 @@
 
 use crate::filter::{Operand, is_exact};
 use crate::index::Indexes;
+use crate::limits::Paused;
 use crate::plan::{Op, Term, terms};
 use crate::scan::Scan;
 use model::{Column, NO_ID, NO_INT, TableSpec, Tables, Value};
@@ -80,6 +81,7 @@ unsafe impl<'vtab> VTab<'vtab> for ExhibitTable {
     }
 
     fn best_index(&self, info: &mut IndexInfo) -> Result<bool> {
+        let _paused = Paused::begin();
         if let Some(refusal) = &self.source.refusal {
             return Err(Error::ModuleError(refusal.clone()));
         }
@@ -241,6 +243,7 @@ struct Cursor<'vtab> {
 // SAFETY: the struct is `repr(C)` and begins with `sqlite3_vtab_cursor`, which is all that rusqlite asks for.
 unsafe impl VTabCursor for Cursor<'_> {
     fn filter(&mut self, _number: c_int, plan: Option<&str>, arguments: &Filters<'_>) -> Result<()> {
+        let _paused = Paused::begin();
         let mut compared = Vec::new();
         for (at, (term, value)) in terms(plan.unwrap_or_default()).zip(arguments.iter()).enumerate() {
             let operand = if term.op == Op::In { any_of(arguments, at)? } else { operand(value) };
@@ -291,11 +294,18 @@ unsafe impl VTabCursor for Cursor<'_> {
     }
 }
 
-/// The values of an `IN`.
+/// The values of an `IN`; all rows pass if they are more than fit into memory, and SQLite looks for each in its own list.
 fn any_of(arguments: &Filters<'_>, at: usize) -> Result<Operand<'static>> {
+    /// Bytes of values that are kept.
+    const MOST: usize = 64 << 20;
     let mut list = arguments.in_values(at)?;
-    let mut values = Vec::new();
+    let (mut values, mut bytes) = (Vec::new(), 0_usize);
     while let Some(value) = list.next()? {
+        let text = if let ValueRef::Text(text) = value.get_raw() { text.len() } else { 0 };
+        bytes = bytes.saturating_add(text).saturating_add(size_of::<Value<'_>>());
+        if bytes > MOST {
+            return Ok(Operand::Opaque);
+        }
         values.push(match operand(value.get_raw()) {
             Operand::One(Value::Text(text)) => Value::Text(Cow::Owned(text.into_owned())),
             Operand::One(Value::Int(value)) => Value::Int(value),

@@ -60,7 +60,7 @@ fn answer<K: KindOfPages>(ctx: &Ctx<'_, K>, query: &str) -> Markup {
         Err(error) => html! { p.error role="alert" { (tables::told(&error)) } },
         Ok(answer) => html! {
             p.said role="status" {
-                @if answer.truncated { "The first " (ROWS) " rows; there are more: the CSV has up to " (CSV_ROWS) "." }
+                @if answer.truncated { "The first " (answer.rows.len()) " rows; there are more: the CSV has up to " (CSV_ROWS) "." }
                 @else { (counted(u64::try_from(answer.rows.len()).unwrap_or(0), "row")) "." }
             }
             @if !answer.rows.is_empty() { (tables::answer_table(ctx, "answer", "Answer", &answer)) }
@@ -73,7 +73,8 @@ fn questions<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
         h3 { "To begin with" }
         ul { @for (question, sql) in K::QUESTIONS { li { a href=(ctx.params.with("q", sql).href(ctx.path)) { (question) } } } }
         p.hint {
-            "A query may take " (tables::PATIENCE.as_secs()) " seconds."
+            "A query may take " (tables::PATIENCE.as_secs()) " seconds, 256 MB of memory and 1 GB of temporary files; a value of it, 1 MB. "
+            code { "casebook query" } " has more of all."
             @if K::TIME.is_some() { " Times are in nanoseconds since the " (K::NOUN) "'s start." }
         }
     }

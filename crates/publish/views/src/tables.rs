@@ -15,7 +15,7 @@ use cells::{Kind, cell_of, kinds, label};
 use maud::{Markup, html};
 use model::Tables;
 use report::unit::short;
-use sql::{Answer, Cell, Database, QueryOptions};
+use sql::{Answer, Cell, Database, Limits, QueryOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl TableSpec {
 
 /// Runs a query over an exhibit's tables.
 pub fn run(tables: &Arc<dyn Tables>, sql: &str, limit: Option<usize>) -> Result<Answer, sql::Error> {
-    let database = Database::of(Arc::clone(tables))?;
+    let database = Database::of(Arc::clone(tables))?.within(Limits::OF_A_PAGE)?;
     database.query(sql, QueryOptions { limit, interrupt_after: Some(PATIENCE) })
 }
 
@@ -120,6 +120,9 @@ pub fn told(error: &sql::Error) -> String {
              which lets it take its time.",
             PATIENCE.as_secs()
         ),
+        sql::Error::Memory(_) | sql::Error::Disk(_) | sql::Error::LongValue(_) => {
+            format!("{error}; or run it with `casebook query`, which has more of everything.")
+        }
         other => other.to_string(),
     }
 }
@@ -141,6 +144,8 @@ struct PageOfRows {
     total: Option<usize>,
     /// Whether there are more after these.
     more: bool,
+    /// Whether rows of this page are left off, since they take too much memory.
+    cut: bool,
 }
 
 /// All rows of a computed table that the reader's filter leaves, in the reader's order.
@@ -168,22 +173,24 @@ fn page_of_rows(
         let mut answer = summed_up(summed, look);
         let total = answer.rows.len();
         answer.rows = answer.rows.into_iter().skip(skipped).take(rows).collect();
-        return Ok(PageOfRows { more: skipped.saturating_add(rows) < total, total: Some(total), answer });
+        let more = skipped.saturating_add(rows) < total;
+        return Ok(PageOfRows { answer, total: Some(total), more, cut: false });
     }
     let columns = columns(tables, spec)?;
     let sql = looked_at(spec, look, &columns);
     let mut answer = run(tables, &format!("{sql} limit {} offset {skipped}", rows + 1), None)?;
-    let more = answer.rows.len() > rows;
+    let cut = answer.truncated;
+    let more = cut || answer.rows.len() > rows;
     answer.rows.truncate(rows);
     let total = if more || skipped > 0 { count(tables, &sql) } else { Some(answer.rows.len()) };
-    Ok(PageOfRows { answer, total, more })
+    Ok(PageOfRows { answer, total, more, cut })
 }
 
 fn shown(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Result<Markup, sql::Error> {
     let look =
         if links.is_file() { Look { page: 1, ..Look::default() } } else { Look::of(spec, links.params()) };
     let rows = if links.is_file() { FILE_ROWS } else { PAGE_ROWS };
-    let PageOfRows { answer, total, more } = page_of_rows(tables, spec, &look, rows)?;
+    let PageOfRows { answer, total, more, cut } = page_of_rows(tables, spec, &look, rows)?;
     let skipped = (look.page - 1).saturating_mul(rows);
     let complete = !more && look.page == 1 && look.find.is_none();
     let columns: Vec<String> = answer.columns.iter().map(|column| column.name.clone()).collect();
@@ -203,6 +210,7 @@ fn shown(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Resul
             } @else {
                 (rows_of(links, spec, &answer, &look, complete))
             }
+            @if cut { p.loss { "The first " (answer.rows.len()) " rows of this page: the others take too much memory. The CSV has them." } }
             (pager(links, spec, &look, more, skipped + answer.rows.len(), total))
         }
     })

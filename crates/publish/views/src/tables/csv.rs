@@ -4,7 +4,7 @@ use super::{Look, PATIENCE, TableSpec, columns, looked_at, summed_up};
 use crate::Params;
 use model::Tables;
 use sql::output::{Csv, Guarded};
-use sql::{Answer, Database, QueryOptions, Rows};
+use sql::{Answer, Database, Limits, QueryOptions, Rows};
 use std::sync::Arc;
 
 /// The largest CSV that a page offers, in bytes.
@@ -27,7 +27,7 @@ pub fn csv(params: &Params, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Resul
 
 /// The answer to a query, up to a number of rows.
 pub fn answer_csv(tables: &Arc<dyn Tables>, query: &str, most: Option<usize>) -> Result<Vec<u8>, sql::Error> {
-    let database = Database::of(Arc::clone(tables))?;
+    let database = Database::of(Arc::clone(tables))?.within(Limits::OF_A_PAGE)?;
     let mut out = Capped(Vec::new());
     let options = QueryOptions { limit: most, interrupt_after: Some(PATIENCE) };
     database.stream(query, options, &mut Guarded::new(Csv::new(&mut out)))?;
