@@ -3,6 +3,7 @@
 //! A session streams into a [`CounterFeed`]; what it gives goes to a page on the terminal that is written over, or as
 //! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
 
+use crate::outputs::Outputs;
 use crate::target::Target;
 use crate::{duration, spreadsheet, target, terminal};
 use anyhow::{Context, ensure};
@@ -80,6 +81,8 @@ pub(crate) struct Args {
     /// Write the rows to a file as they come, as CSV, or as JSON where its name ends so
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: Outputs,
     #[command(flatten)]
     csv: spreadsheet::Raw,
 }
@@ -198,7 +201,7 @@ impl Output {
             Some(Format::Table) | None => None,
         };
         if let Some(path) = file {
-            let out = exhibit::create_growing(path)?;
+            let out = exhibit::create_growing(path, args.outputs.rules())?;
             let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), args.csv);
             let shown = if args.format == Some(Format::Table) && !is_terminal { Shown::Once } else { page };
             return Ok(Self { rows: Some(rows), shown });

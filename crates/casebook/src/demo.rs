@@ -1,5 +1,6 @@
 //! `casebook demo`: recordings that the program carries, explained, and one of a live process where its user wants it.
 
+use crate::outputs::Outputs;
 use crate::serving::{self, Site};
 use crate::{ps, reading, record, terminal};
 use anyhow::{Context, ensure};
@@ -33,6 +34,8 @@ pub(crate) struct Args {
     /// Record this process for 10 s and show it too
     #[arg(short, long, value_name = "PID")]
     pid: Option<u32>,
+    #[command(flatten)]
+    outputs: Outputs,
     #[command(flatten)]
     serving: serving::Where,
 }
@@ -91,7 +94,7 @@ impl Site for Tour {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut tour = Tour::default();
-    let mut live = args.pid.map(record_live).transpose()?;
+    let mut live = args.pid.map(|pid| record_live(pid, args.outputs)).transpose()?;
     for case in &BUNDLED {
         let begun = now();
         let file = format!("{}.nettrace.zst", case.name);
@@ -104,7 +107,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         && !args.once
         && let Some(pid) = chosen_process()?
     {
-        live = Some(record_live(pid)?);
+        live = Some(record_live(pid, args.outputs)?);
     }
     if let Some((pid, out)) = live {
         add_live(&mut tour, pid, &out)?;
@@ -183,9 +186,9 @@ fn chosen_process() -> anyhow::Result<Option<u32>> {
 }
 
 /// Records a process into a folder beside its user.
-fn record_live(pid: u32) -> anyhow::Result<(u32, PathBuf)> {
+fn record_live(pid: u32, outputs: Outputs) -> anyhow::Result<(u32, PathBuf)> {
     let out = free_name(Path::new(&format!("demo-{pid}")));
-    record::of_process(pid, LIVE, LIVE_PROFILE, &out)?;
+    record::of_process(pid, LIVE, LIVE_PROFILE, &out, outputs)?;
     Ok((pid, out))
 }
 
@@ -205,7 +208,7 @@ fn free_name(base: &Path) -> PathBuf {
     let numbered = (2..1000).map(|number| PathBuf::from(format!("{}-{number}", base.display())));
     std::iter::once(base.to_path_buf())
         .chain(numbered)
-        .find(|path| !path.exists())
+        .find(|path| path.symlink_metadata().is_err())
         .unwrap_or_else(|| base.to_path_buf())
 }
 

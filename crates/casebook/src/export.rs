@@ -1,11 +1,12 @@
 //! `casebook export`: a recording in the formats of other viewers, as tables, or as one page.
 
 use crate::mine;
+use crate::outputs::Outputs;
 use crate::spreadsheet;
 use crate::{reading, terminal};
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
-use exhibit::{Folder, PendingFolder, same_file, write_whole};
+use exhibit::{Folder, PendingFolder, Rules, same_file, write_whole};
 use export::{LeftOut, Report, What};
 use model::{Evidence, Kind};
 use runtime::MyCode;
@@ -34,6 +35,8 @@ pub(crate) struct Args {
     /// without it the recording's name with the format's ending, in the current folder
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: Outputs,
     #[command(flatten)]
     whose: reading::Whose,
     /// What a folded file counts [default: samples], and what pprof shows first [default: running]
@@ -110,7 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     args.csv.ensure_csv(to == To::Csv)?;
     let mine = args.mine.code()?;
     // A folder that cannot be written is told before the recording is read, which may take long.
-    let folder = to.is_folder().then(|| begin_folder(&output)).transpose()?;
+    let folder = to.is_folder().then(|| begin_folder(&output, args.outputs.rules())).transpose()?;
     // A page speaks of one service.
     let process = if to == To::Html { args.whose.or_most_sampled() } else { args.whose.or_all() };
     let evidence = reading::open(&args.file, to.has_payloads(), process)?;
@@ -128,7 +131,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             out.flush()?;
             report
         }
-        None => write_whole(&output, |out| one_file(evidence, to, args.metric, &mine, out))?,
+        None => {
+            write_whole(&output, args.outputs.rules(), |out| one_file(evidence, to, args.metric, &mine, out))?
+        }
     };
     let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
     terminal::say(&summary(&place, to, kind, &report));
@@ -263,8 +268,8 @@ fn one_file(
 }
 
 /// Begins a folder that appears when all of its files are complete.
-fn begin_folder(path: &Path) -> Result<PendingFolder> {
-    PendingFolder::begin(path).map_err(|error| match error {
+fn begin_folder(path: &Path, rules: Rules) -> Result<PendingFolder> {
+    PendingFolder::begin(path, rules).map_err(|error| match error {
         exhibit::Error::NotEmpty(_) => {
             anyhow!("{error}: say another folder with -o PATH, or remove it first")
         }
@@ -390,10 +395,12 @@ mod tests {
     fn exported(to: To, output: &Path) -> Result<ExitCode> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
         let (whose, mine) = (reading::Whose { pid: None }, mine::Mine::default());
+        let outputs = Outputs::default();
         run(&Args {
             file,
             to,
             output: Some(output.to_path_buf()),
+            outputs,
             whose,
             metric: None,
             mine,
@@ -447,6 +454,7 @@ mod tests {
             to,
             output: Some(output.to_path_buf()),
             metric,
+            outputs: Outputs::default(),
             whose: reading::Whose { pid: None },
             mine: mine::Mine::default(),
             csv: spreadsheet::Raw::default(),

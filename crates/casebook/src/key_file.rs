@@ -33,7 +33,7 @@ impl KeyFile {
         let mut random = [0; 16];
         getrandom::fill(&mut random).ok()?;
         let name = format!("casebook-{:032x}.html", u128::from_ne_bytes(random));
-        let mut file = folder.create_secret(&name).ok()?;
+        let mut file = folder.create_file(&name).ok()?;
         // From here on, it is removed whatever happens.
         let created = Self { folder, name };
         file.write_all(content.as_bytes()).ok()?;

@@ -14,6 +14,7 @@ mod guard;
 mod key_file;
 mod mine;
 mod open;
+mod outputs;
 mod ps;
 mod query;
 mod reading;

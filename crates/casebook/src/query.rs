@@ -1,5 +1,6 @@
 //! `casebook query`: SQL over the tables of one or several exhibits.
 
+use crate::outputs::Outputs;
 use crate::spreadsheet;
 use crate::{duration, reading, terminal};
 use anyhow::{Context, Result, bail, ensure};
@@ -36,6 +37,8 @@ pub(crate) struct Args {
     /// Write to a file, which appears when it is whole; - is standard output
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: Outputs,
     /// At most so many rows; a table has at most 100,000 unless this says more
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -95,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let options = QueryOptions { limit, interrupt_after: args.timeout };
     let question = Question { database: Database::open(tables.collect())?, sql, options, start, csv: args.csv };
     let (truncated, guarded) = if let Some(path) = output {
-        write_whole(path, |out| question.write(format, out))?
+        write_whole(path, args.outputs.rules(), |out| question.write(format, out))?
     } else {
         let mut out = BufWriter::new(match format {
             Format::Json => terminal::json(),

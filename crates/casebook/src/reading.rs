@@ -64,7 +64,7 @@ pub(crate) fn open_trace(path: &Path, payloads: bool, process: Process) -> anyho
 /// What there is at a path: one exhibit, or several in sub-folders.
 pub(crate) fn find(path: &Path) -> anyhow::Result<Vec<Found>> {
     refuse_standard_input(path)?;
-    Ok(import::find(path)?)
+    Ok(import::find(path, &mut |what| terminal::say(&what))?)
 }
 
 fn refuse_standard_input(path: &Path) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! `record`: what a running process does, into an exhibit's folder or one file.
 
+use crate::outputs::Outputs;
 use crate::target::Target;
 use crate::{duration, format, terminal};
 use anyhow::{Context, bail, ensure};
@@ -82,6 +83,8 @@ pub(crate) struct Args {
     /// Overwrite an earlier recording
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    outputs: Outputs,
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     format: Form,
@@ -181,6 +184,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     let plan_of_folder = plan(args, Shape::Folder)?;
     let stop_on = args.stop_on.as_deref().map(EventName::parse).transpose()?;
+    // Before a process is looked for, and before a program is started.
+    if let Some(out) = &args.output {
+        recorder::check_room(out, Shape::of(out), args.force, args.outputs.rules())?;
+    }
     let signals = Signals::catch()?;
     warn_of_cost(args);
     let mut launched = launch(args, &signals)?;
@@ -193,12 +200,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Records a process for a while with a profile, into a folder; says what came of it.
-pub(crate) fn of_process(pid: u32, duration: &str, profile: &str, out: &Path) -> anyhow::Result<ExitCode> {
+pub(crate) fn of_process(
+    pid: u32,
+    duration: &str,
+    profile: &str,
+    out: &Path,
+    outputs: Outputs,
+) -> anyhow::Result<ExitCode> {
     let words = [OsString::from("record"), "-p".into(), pid.to_string().into(), "-d".into(), duration.into()];
     let rest = [OsString::from("--profile"), profile.into(), "-o".into(), out.into()];
     let command = <Args as clap::Args>::augment_args(clap::Command::new("record"));
     let matches = command.try_get_matches_from(words.into_iter().chain(rest))?;
-    run(&<Args as clap::FromArgMatches>::from_arg_matches(&matches)?)
+    let args = <Args as clap::FromArgMatches>::from_arg_matches(&matches)?;
+    run(&Args { outputs, ..args })
 }
 
 /// Finds the process, records it and shows the result.
@@ -227,6 +241,7 @@ fn of_subject(
         duration: args.duration,
         keep: args.keep,
         force: args.force,
+        rules: args.outputs.rules(),
         buffer_megabytes: args.buffer,
         tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
         command: std::env::args().collect::<Vec<_>>().join(" "),
@@ -381,7 +396,7 @@ fn default_name(subject: &Subject) -> PathBuf {
     let base = format!("{name}-{pid}-{time}");
     // Two recordings may begin in the same second.
     let names = std::iter::once(base.clone()).chain((2..100).map(|number| format!("{base}-{number}")));
-    let free = names.map(PathBuf::from).find(|path| !path.exists());
+    let free = names.map(PathBuf::from).find(|path| path.symlink_metadata().is_err());
     free.unwrap_or_else(|| PathBuf::from(base))
 }
 

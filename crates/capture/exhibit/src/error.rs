@@ -17,6 +17,17 @@ pub enum Error {
     /// What was to be read is a link, a pipe, a folder or a device.
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
+    /// What was to be written is a link.
+    #[error("cannot write {}: it is a link, and links are not followed: name what it leads to", .0.display())]
+    Link(PathBuf),
+    /// Somebody else could exchange what is written, or made it first.
+    #[error("cannot write {}: {why}; write elsewhere, or allow it with --insecure-output", path.display())]
+    Unsafe {
+        /// The file or folder.
+        path: PathBuf,
+        /// Who could, or did.
+        why: String,
+    },
     /// The path does not end in a name, or the name has a slash in it.
     #[error("cannot write {}: it does not end in the name of a file", .0.display())]
     NoName(PathBuf),
@@ -67,6 +78,8 @@ impl Error {
             Self::NotAFile(_) => Self::NotAFile(path),
             Self::NoName(_) => Self::NoName(path),
             Self::Write { cause, .. } | Self::Read { cause, .. } => Self::Write { path, cause },
+            Self::Link(_) => Self::Link(path),
+            Self::Unsafe { why, .. } => Self::Unsafe { path, why },
             Self::Part { .. } => self,
         }
     }
@@ -86,7 +99,7 @@ impl From<Error> for io::Error {
             Error::NotEmpty(_) => rustix::io::Errno::NOTEMPTY.into(),
             Error::NotAFile(_) => Self::other("it is not a regular file"),
             Error::NoName(_) => Self::other("it does not end in the name of a file"),
-            Error::Part { .. } => Self::other(error.to_string()),
+            Error::Link(_) | Error::Unsafe { .. } | Error::Part { .. } => Self::other(error.to_string()),
         }
     }
 }

@@ -1,17 +1,20 @@
 //! A folder that is held open, and the files in it.
 //!
 //! Files are named by their own names, relative to the handle: whoever renames the folder or puts a link in its place
-//! cannot redirect a later write. Permissions are the usual ones less the umask.
+//! cannot redirect a later write. Who may read what is created is said by its [`Rules`].
 
 use crate::error::Error;
-use crate::pending::Pending;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use crate::pending::{Pending, temporary_name};
+use crate::place::Kind;
+use crate::rules::Rules;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
+use rustix::process::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,70 +30,87 @@ pub struct Folder {
     handle: Arc<OwnedFd>,
     /// As the caller named it, for messages only.
     path: PathBuf,
+    /// What holds for the files that are created in it.
+    rules: Rules,
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
 }
 
 impl Folder {
-    /// Opens a folder. A link in the path is followed: the user named it. The empty path is the current folder.
+    /// Opens a folder to read what is in it. A link in the path is followed: the user named it. The empty path is the
+    /// current folder. Folders for output are reached by [`Place`](crate::Place) instead.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let at = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let opened = retry_on_intr(|| rustix::fs::open(at, OPEN_FOLDER, Mode::empty()));
-        Ok(Self::new(opened.map_err(Error::read(path))?, path))
+        Ok(Self::new(opened.map_err(Error::read(path))?, path, Rules::PRIVATE))
     }
 
-    /// Opens a folder, and creates it and its parents if they are missing.
-    pub fn create(path: &Path) -> Result<Self, Error> {
-        let missing = match Self::open(path) {
-            Err(error) if error.is_missing() => error,
-            opened => return opened,
-        };
-        let Some(parent) = path.parent() else { return Err(missing) };
-        let parent = Self::create(parent).map_err(|error| error.of(path))?;
-        // `new/..` has no name of its own.
-        let Some(name) = path.file_name() else { return Self::open(path) };
-        match parent.create_folder(name, path) {
-            // Somebody else created it meanwhile.
-            Err(Error::Exists(_)) => Self::open(path),
-            created => created,
-        }
+    fn new(handle: OwnedFd, path: &Path, rules: Rules) -> Self {
+        Self { handle: Arc::new(handle), path: path.to_path_buf(), rules }
     }
 
-    /// Creates a folder that must not be there; its parent must be.
-    pub fn create_new(path: &Path) -> Result<Self, Error> {
-        let (parent, name) = Self::parent(path)?;
-        parent.create_folder(&name, path)
+    pub(crate) fn with_rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
-    /// Opens the folder that a file lies in, or will lie in, and returns it with the file's name.
-    pub fn holding(path: &Path) -> Result<(Self, OsString), Error> {
-        let (folder, name) = Self::parent(path)?;
-        // `x.csv/` can only be a folder.
-        if !path.as_os_str().as_bytes().ends_with(name.as_bytes()) {
-            return Err(Error::write(path)(Errno::NOTDIR));
-        }
-        Ok((folder, name))
-    }
-
-    /// The folder that holds a path's last part, and the part's name.
-    pub(crate) fn parent(path: &Path) -> Result<(Self, OsString), Error> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(Error::NoName(path.to_path_buf()));
-        };
-        let folder = Self::open(parent).map_err(|error| error.of(path))?;
-        Ok((folder, name.to_owned()))
-    }
-
-    fn new(handle: OwnedFd, path: &Path) -> Self {
-        Self { handle: Arc::new(handle), path: path.to_path_buf() }
+    pub(crate) fn rules(&self) -> Rules {
+        self.rules
     }
 
     /// Creates a folder in this one. `path` is how messages name it.
     pub(crate) fn create_folder(&self, name: &OsStr, path: &Path) -> Result<Self, Error> {
         let name = self.own_name(name)?;
-        let mode = Mode::from_raw_mode(0o777);
-        rustix::fs::mkdirat(&*self.handle, name, mode).map_err(Error::write(path))?;
+        rustix::fs::mkdirat(&*self.handle, name, self.rules.folder_mode()).map_err(Error::write(path))?;
+        let created = self.open_folder(name, path)?;
+        // Should another one stand in its place already, it is not given away.
+        if self.rules.is_given() && created.own_status()?.st_uid == geteuid().as_raw() {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let given =
+                rustix::fs::openat(&created, ".", flags, Mode::empty()).map_err(Error::write(path))?;
+            self.rules.give(given, path)?;
+        }
+        Ok(created)
+    }
+
+    /// Opens a folder in this one; a link is not followed. `path` is how messages name it.
+    pub(crate) fn open_folder(&self, name: &OsStr, path: &Path) -> Result<Self, Error> {
+        let name = self.own_name(name)?;
         let flags = OPEN_FOLDER | OFlags::NOFOLLOW;
         let opened = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, Mode::empty()));
-        Ok(Self::new(opened.map_err(Error::write(path))?, path))
+        Ok(Self::new(opened.map_err(Error::write(path))?, path, self.rules))
+    }
+
+    /// Opens the folder that this one lies in.
+    pub(crate) fn open_parent(&self, path: &Path) -> Result<Self, Error> {
+        let opened = retry_on_intr(|| rustix::fs::openat(&*self.handle, "..", OPEN_FOLDER, Mode::empty()));
+        Ok(Self::new(opened.map_err(Error::write(path))?, path, self.rules))
+    }
+
+    pub(crate) fn own_status(&self) -> Result<Stat, Error> {
+        rustix::fs::fstat(&*self.handle).map_err(Error::write(&self.path))
+    }
+
+    /// What lies under a name, if anything does; of a link, the link itself.
+    pub(crate) fn status(&self, name: &OsStr) -> Result<Option<Stat>, Error> {
+        let name = self.own_name(name)?;
+        match rustix::fs::statat(&*self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(None),
+            status => status.map(Some).map_err(Error::read(self.path_of(name))),
+        }
+    }
+
+    /// What lies under a name, if anything does.
+    pub fn kind(&self, name: impl AsRef<OsStr>) -> Result<Option<Kind>, Error> {
+        Ok(self.status(name.as_ref())?.as_ref().map(Kind::of))
+    }
+
+    pub(crate) fn link_target(&self, name: &OsStr) -> Result<OsString, Error> {
+        let target = rustix::fs::readlinkat(&*self.handle, name, Vec::new());
+        Ok(OsString::from_vec(target.map_err(Error::write(self.path_of(name)))?.into_bytes()))
     }
 
     /// The folder's path, as the caller named it. It is for messages.
@@ -123,19 +143,13 @@ impl Folder {
 
     /// Creates a file, which must not be there. A link of that name is refused, also one that leads nowhere.
     pub fn create_file(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
-        self.create_with(name.as_ref(), Mode::from_raw_mode(0o666))
-    }
-
-    /// As [`create_file`](Self::create_file), but nobody except its owner may read it, from its first moment.
-    pub fn create_secret(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
-        self.create_with(name.as_ref(), Mode::RUSR | Mode::WUSR)
-    }
-
-    fn create_with(&self, name: &OsStr, mode: Mode) -> Result<File, Error> {
-        let name = self.own_name(name)?;
+        let name = self.own_name(name.as_ref())?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = self.rules.file_mode();
         let created = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, mode));
-        Ok(File::from(created.map_err(Error::write(self.path_of(name)))?))
+        let created = created.map_err(Error::write(self.path_of(name)))?;
+        self.rules.give(&created, &self.path_of(name))?;
+        Ok(File::from(created))
     }
 
     /// Creates a small file, which must not be there. After an error it is gone again.
@@ -204,6 +218,14 @@ impl Folder {
         std::io::copy(&mut from, &mut copy).map(drop).map_err(Error::write(to.path_of(name)))
     }
 
+    /// Opens a pipe or a device that is there, to write into it. A link is not followed.
+    pub(crate) fn open_stream(&self, name: &OsStr) -> Result<File, Error> {
+        let name = self.own_name(name)?;
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, Mode::empty()));
+        Ok(File::from(opened.map_err(Error::write(self.path_of(name)))?))
+    }
+
     /// Fails if we may not write into a file that is there.
     pub(crate) fn must_be_writable(&self, name: &OsStr) -> Result<(), Error> {
         let name = self.own_name(name)?;
@@ -227,8 +249,16 @@ impl Folder {
         rustix::fs::unlinkat(&*self.handle, name, flags).map_err(Error::write(self.path_of(name)))
     }
 
+    /// Gives a file a name that nobody can guess, and returns that name.
+    pub fn put_aside(&self, name: impl AsRef<OsStr>) -> Result<OsString, Error> {
+        let name = name.as_ref();
+        let aside = temporary_name(name).map_err(Error::write(self.path_of(name)))?;
+        self.rename(name, &aside)?;
+        Ok(aside)
+    }
+
     /// Gives a file or folder another name in this folder. A file of that name is replaced.
-    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Error> {
+    pub fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Error> {
         let (from, to) = (self.own_name(from)?, self.own_name(to)?);
         rustix::fs::renameat(&*self.handle, from, &*self.handle, to).map_err(Error::write(self.path_of(to)))
     }
@@ -247,6 +277,7 @@ pub(crate) fn is_own_name(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::place::Place;
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -303,7 +334,7 @@ mod tests {
     fn a_folder_that_is_exchanged_for_a_link_does_not_redirect_writes() {
         let (there, _) = folder();
         let [held, moved, other] = ["held", "moved", "other"].map(|name| there.path().join(name));
-        let folder = Folder::create_new(&held).unwrap();
+        let folder = Place::of(&held, Rules::PRIVATE).unwrap().create_folder().unwrap();
         fs::create_dir(&other).unwrap();
         fs::rename(&held, &moved).unwrap();
         symlink(&other, &held).unwrap();
@@ -324,25 +355,5 @@ mod tests {
         }
         assert!(folder.open_file("file").is_ok());
         assert!(folder.open_file("missing").unwrap_err().is_missing());
-    }
-
-    #[test]
-    fn parents_are_created_and_a_folder_that_must_be_new_is() {
-        let (there, _) = folder();
-        let deep = there.path().join("a/b/../c/");
-        Folder::create(&deep).unwrap().write_new("x", b"").unwrap();
-        Folder::create(&deep).unwrap();
-        assert!(there.path().join("a/c/x").is_file());
-        assert!(matches!(Folder::create_new(&deep), Err(Error::Exists(path)) if path == deep));
-        assert!(Folder::create_new(&there.path().join("missing/new")).unwrap_err().is_missing());
-    }
-
-    #[test]
-    fn the_path_of_a_folder_is_not_taken_for_a_files() {
-        let (there, _) = folder();
-        for name in ["x/", "x/.", ".."] {
-            assert!(Folder::holding(&there.path().join(name)).is_err(), "{name}");
-        }
-        assert_eq!(Folder::holding(Path::new("x")).unwrap().1, "x");
     }
 }

@@ -4,6 +4,8 @@
 //! This crate does not know what any kind of evidence contains.
 //!
 //! - [`Folder`] creates, reads, replaces and removes files by their own names, through a handle of their folder.
+//! - [`Place`] is a path that the user named for output, reached so that nobody can exchange a part of it; [`Rules`] say
+//!   which places are refused, who may read what is created, and whom it belongs to.
 //! - [`Pending`] and [`PendingFolder`] get their name only once they are complete; [`write_whole`] and [`create_growing`]
 //!   write where a user's path leads.
 //! - [`Exhibit`] is `exhibit.toml`, for writers and for readers.
@@ -19,9 +21,12 @@
 mod check;
 mod error;
 mod folder;
+mod group;
 mod hash;
 mod pending;
+mod place;
 mod provenance;
+mod rules;
 mod whole;
 
 pub use check::{Check, check};
@@ -29,5 +34,7 @@ pub use error::Error;
 pub use folder::Folder;
 pub use hash::{Hashed, Sum, sum};
 pub use pending::{Pending, PendingFolder};
+pub use place::{Kind, Place};
 pub use provenance::{Exhibit, FILE, Listed, MOST_FILES, ReadOutcome, Subject, read};
+pub use rules::{Readers, Rules};
 pub use whole::{create_growing, same_file, write_whole};

@@ -5,16 +5,19 @@
 
 use crate::error::Error;
 use crate::folder::Folder;
+use crate::place::{Kind, Place};
+use crate::rules::Rules;
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Bytes of a name up to which its temporary name begins with it; systems allow 255 for both.
 const LONGEST_SHOWN: usize = 200;
 
 /// A name that nobody can guess. It begins with the final name, so that whoever finds it knows what it was to be.
-fn temporary_name(name: &OsStr) -> io::Result<OsString> {
+pub(crate) fn temporary_name(name: &OsStr) -> io::Result<OsString> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     let mut temporary = OsString::new();
@@ -65,10 +68,6 @@ impl Pending {
         &self.file
     }
 
-    pub(crate) fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
-        self.file.set_permissions(permissions)
-    }
-
     /// Brings it to the disk and gives it its name; a file of that name is replaced. Returns the file, at its end.
     pub fn finish(mut self) -> Result<File, Error> {
         let folder = &self.temporary.folder;
@@ -106,10 +105,7 @@ impl Write for Pending {
 /// A folder of files that appears once all of them are complete.
 #[derive(Debug)]
 pub struct PendingFolder {
-    parent: Folder,
-    name: OsString,
-    /// The final path, for messages.
-    path: PathBuf,
+    place: Place,
     temporary: OsString,
     folder: Folder,
     is_named: bool,
@@ -117,18 +113,19 @@ pub struct PendingFolder {
 
 impl PendingFolder {
     /// Begins a folder. What is there may only be an empty folder.
-    pub fn begin(path: &Path) -> Result<Self, Error> {
-        match Folder::open(path).and_then(|there| there.names()) {
-            Ok(names) if names.is_empty() => {}
-            Ok(_names) => return Err(Error::NotEmpty(path.to_path_buf())),
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error.of(path)),
+    pub fn begin(path: &Path, rules: Rules) -> Result<Self, Error> {
+        let place = Place::of(path, rules)?;
+        let name = place.own_name()?;
+        match place.kind()? {
+            None => {}
+            Some(Kind::Folder) if place.open_folder()?.names()?.is_empty() => {}
+            Some(Kind::Folder) => return Err(Error::NotEmpty(path.to_path_buf())),
+            Some(_) => return Err(Error::write(path)(Errno::NOTDIR)),
         }
-        let (parent, name) = Folder::parent(path)?;
-        let temporary = temporary_name(&name).map_err(Error::write(path))?;
+        let temporary = temporary_name(name).map_err(Error::write(path))?;
         let shown = path.with_file_name(&temporary);
-        let folder = parent.create_folder(&temporary, &shown).map_err(|error| error.of(path))?;
-        Ok(Self { parent, name, path: path.to_path_buf(), temporary, folder, is_named: false })
+        let folder = place.folder().create_folder(&temporary, &shown).map_err(|error| error.of(path))?;
+        Ok(Self { place, temporary, folder, is_named: false })
     }
 
     /// The folder, to write files into. They must not be folders themselves.
@@ -138,11 +135,12 @@ impl PendingFolder {
 
     /// Gives the folder its name.
     pub fn finish(mut self) -> Result<(), Error> {
-        match self.parent.remove_folder(&self.name) {
-            Err(error) if !error.is_missing() => return Err(error.of(&self.path)),
+        match self.place.remove_folder() {
+            Err(error) if !error.is_missing() => return Err(error),
             _removed => {}
         }
-        self.parent.rename(&self.temporary, &self.name).map_err(|error| error.of(&self.path))?;
+        let name = self.place.own_name()?;
+        self.place.folder().rename(&self.temporary, name).map_err(|error| error.of(self.place.path()))?;
         self.is_named = true;
         Ok(())
     }
@@ -157,7 +155,7 @@ impl Drop for PendingFolder {
         for name in self.folder.names().unwrap_or_default() {
             drop(self.folder.remove(&name));
         }
-        drop(self.parent.remove_folder(&self.temporary));
+        drop(self.place.folder().remove_folder(&self.temporary));
     }
 }
 
@@ -204,13 +202,13 @@ mod tests {
     fn a_folder_appears_when_its_files_are_complete_and_leaves_nothing_after_an_error() {
         let there = tempfile::tempdir().unwrap();
         let path = there.path().join("tables/");
-        let pending = PendingFolder::begin(&path).unwrap();
+        let pending = PendingFolder::begin(&path, Rules::PRIVATE).unwrap();
         pending.folder().write_new("gc.csv", b"rows").unwrap();
         drop(pending);
         assert!(names(there.path()).is_empty());
         // An empty folder is replaced.
         fs::create_dir(&path).unwrap();
-        let pending = PendingFolder::begin(&path).unwrap();
+        let pending = PendingFolder::begin(&path, Rules::PRIVATE).unwrap();
         pending.folder().write_new("gc.csv", b"rows").unwrap();
         assert!(names(&path).is_empty());
         pending.finish().unwrap();
@@ -222,11 +220,11 @@ mod tests {
         let there = tempfile::tempdir().unwrap();
         let path = there.path().join("tables");
         fs::create_dir(&path).unwrap();
-        let pending = PendingFolder::begin(&path).unwrap();
+        let pending = PendingFolder::begin(&path, Rules::PRIVATE).unwrap();
         fs::write(path.join("notes.md"), "mine").unwrap();
-        assert!(matches!(PendingFolder::begin(&path), Err(Error::NotEmpty(_))));
+        assert!(matches!(PendingFolder::begin(&path, Rules::PRIVATE), Err(Error::NotEmpty(_))));
         assert!(pending.finish().is_err(), "files came meanwhile");
         assert_eq!((names(there.path()), names(&path)), (vec!["tables".into()], vec!["notes.md".into()]));
-        assert!(PendingFolder::begin(&path.join("notes.md")).is_err());
+        assert!(PendingFolder::begin(&path.join("notes.md"), Rules::PRIVATE).is_err());
     }
 }

@@ -1,70 +1,84 @@
 //! Files at a path that the user named.
 //!
-//! Unlike within a [`Folder`], a link at the path leads where its owner meant it to, and pipes and devices are written
-//! into.
+//! A link in its place is refused: its owner could make us overwrite any file. Pipes, devices and what the caller has
+//! open already (`/dev/stdout`, `/dev/fd/3`) are written into.
 
 use crate::error::Error;
 use crate::folder::Folder;
+use crate::place::{Kind, Place};
+use crate::rules::Rules;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-
-/// Links that are followed from a path, as systems do.
-const MOST_LINKS: usize = 40;
+use std::path::Path;
 
 /// Writes a file under a temporary name beside it, and gives it its name once it is complete and on the disk. A pipe or
 /// device is written into as it is.
 ///
-/// After an error the file that was there before is still there, and nothing lies beside it. A file that is replaced
-/// keeps its permissions, and a link still leads to it.
+/// After an error the file that was there before is still there, and nothing lies beside it. The new file is read by
+/// whom the rules say, whoever could read the old one.
 pub fn write_whole<T, E: From<Error>>(
     path: &Path,
+    rules: Rules,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let old = std::fs::metadata(path).ok();
-    // What is reached as a device is open elsewhere, even if it is a file.
-    if old.as_ref().is_some_and(|old| !old.is_file() || path.starts_with("/dev")) {
-        let file = OpenOptions::new().append(true).open(path).map_err(Error::write(path))?;
-        let mut out = BufWriter::new(&file);
-        let written = write(&mut out)?;
-        out.flush().map_err(Error::write(path))?;
-        return Ok(written);
-    }
-    let begin = || {
-        let (folder, name) = Folder::holding(&behind_links(path))?;
-        let pending = folder.begin(&name)?;
-        if let Some(old) = &old {
-            // Whoever may not write into the old file may not replace it either.
-            folder.must_be_writable(&name)?;
-            pending.set_permissions(old.permissions()).map_err(Error::write(path))?;
+    match Target::of(path, rules)? {
+        Target::Stream(file) => {
+            let mut out = BufWriter::new(&file);
+            let written = write(&mut out)?;
+            out.flush().map_err(Error::write(path))?;
+            Ok(written)
         }
-        Ok(pending)
-    };
-    let pending = begin().map_err(|error: Error| error.of(path))?;
-    pending.fill(path, write)
+        Target::File(folder, name) => folder.begin(&name).map_err(|error| error.of(path))?.fill(path, write),
+    }
 }
 
-/// Opens a file that is read while it grows. What was in it is gone; a pipe or device is written into.
-pub fn create_growing(path: &Path) -> Result<File, Error> {
-    if std::fs::metadata(path).is_ok() {
-        return OpenOptions::new().write(true).truncate(true).open(path).map_err(Error::write(path));
+/// Opens a file that is read while it grows. A file that is there is replaced; a pipe or device is written into.
+pub fn create_growing(path: &Path, rules: Rules) -> Result<File, Error> {
+    match Target::of(path, rules)? {
+        Target::Stream(file) => Ok(file),
+        // Whoever has the old file open does not see what is written now.
+        Target::File(folder, name) => {
+            folder.begin(&name).and_then(crate::Pending::finish).map_err(|error| error.of(path))
+        }
     }
-    let create = || {
-        let (folder, name) = Folder::holding(&behind_links(path))?;
-        folder.create_file(name)
-    };
-    create().map_err(|error| error.of(path))
 }
 
-/// Where a path leads in the end, whether or not something is there.
-fn behind_links(path: &Path) -> PathBuf {
-    let mut path = path.to_path_buf();
-    for _ in 0..MOST_LINKS {
-        let Ok(target) = std::fs::read_link(&path) else { break };
-        path = path.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
+/// Where a path leads.
+enum Target {
+    /// Into something that is open elsewhere, or a device.
+    Stream(File),
+    /// To a file of this name, which is replaced if it is there.
+    File(Folder, OsString),
+}
+
+impl Target {
+    fn of(path: &Path, rules: Rules) -> Result<Self, Error> {
+        if is_handed_over(path) {
+            let opened = OpenOptions::new().append(true).open(path);
+            return Ok(Self::Stream(opened.map_err(Error::write(path))?));
+        }
+        let place = Place::of(path, rules)?;
+        let (folder, name) = place.for_file()?;
+        match place.kind()? {
+            Some(Kind::Other) => {
+                return folder.open_stream(name).map(Self::Stream).map_err(|error| error.of(path));
+            }
+            Some(Kind::Folder) => return Err(Error::write(path)(rustix::io::Errno::ISDIR)),
+            // Whoever may not write into the old file may not replace it either.
+            Some(_) => folder.must_be_writable(name).map_err(|error| error.of(path))?,
+            None => {}
+        }
+        Ok(Self::File(folder.clone(), name.to_owned()))
     }
-    path
+}
+
+/// Whether a path stands for something that our caller opened before we began, whatever that is.
+fn is_handed_over(path: &Path) -> bool {
+    let of_number = ["/dev/fd", "/proc/self/fd"].iter().find_map(|folder| path.strip_prefix(folder).ok());
+    let is_number = |rest: &Path| rest.to_str().is_some_and(|text| text.parse::<u32>().is_ok());
+    of_number.is_some_and(is_number) || ["/dev/stdout", "/dev/stderr"].iter().any(|of| path == Path::new(of))
 }
 
 /// Whether two paths lead to the same file.
@@ -85,7 +99,7 @@ mod tests {
     /// Writes a text whole.
     fn check(path: &Path, text: &str) {
         let write = |out: &mut BufWriter<&File>| out.write_all(text.as_bytes()).map_err(Error::write(path));
-        write_whole(path, write).unwrap();
+        write_whole(path, Rules::PRIVATE, write).unwrap();
     }
 
     #[test]
@@ -100,7 +114,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.csv");
         check(&path, "old");
-        let error = write_whole(&path, |out| {
+        let error = write_whole(&path, Rules::PRIVATE, |out| {
             out.write_all(b"new").unwrap();
             Err::<(), _>(NoMoreRows)
         });
@@ -111,21 +125,57 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_where_it_led_and_a_file_keeps_who_may_read_it() {
+    fn a_file_that_everybody_could_read_is_not_read_by_everybody_when_it_is_written_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let [file, link] = ["rows.csv", "link.csv"].map(|name| folder.path().join(name));
-        symlink("rows.csv", &link).unwrap();
-        for text in ["one", "two"] {
-            check(&link, text);
-            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
-            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+        let path = folder.path().join("rows.csv");
+        let write: [fn(&Path); 2] = [
+            |path| check(path, "rows"),
+            |path| create_growing(path, Rules::PRIVATE).unwrap().write_all(b"rows").unwrap(),
+        ];
+        for write in write {
+            std::fs::write(&path, "old").unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+            let mut before = File::open(&path).unwrap();
+            write(&path);
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode & 0o777), ("rows", 0o600));
+            assert_eq!(std::io::read_to_string(&mut before).unwrap(), "old", "it was open before");
         }
-        check(&link, "three");
-        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
-        assert!(same_file(&file, &link));
-        assert!(!same_file(&file, folder.path()));
+        assert!(same_file(&path, &folder.path().join("./rows.csv")));
+        assert!(!same_file(&path, folder.path()));
+    }
+
+    #[test]
+    fn a_link_does_not_lead_to_another_file_being_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let [victim, link, dangling] = ["victim", "link", "dangling"].map(|name| folder.path().join(name));
+        std::fs::write(&victim, "precious").unwrap();
+        symlink("victim", &link).unwrap();
+        symlink("nowhere", &dangling).unwrap();
+        for rules in [Rules::PRIVATE, Rules::PRIVATE.insecure(true)] {
+            for path in [&link, &dangling] {
+                let written = write_whole(path, rules, |_| Ok::<(), Error>(()));
+                assert!(matches!(written, Err(Error::Link(of)) if of == *path));
+                assert!(matches!(create_growing(path, rules), Err(Error::Link(of)) if of == *path));
+            }
+        }
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_written_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        std::fs::write(&path, "kept").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o444)).unwrap();
+        if File::options().write(true).open(&path).is_ok() {
+            let test = "a_file_that_may_not_be_written_is_not_replaced";
+            return base::ground::skip(test, "root may write everything");
+        }
+        assert!(write_whole(&path, Rules::PRIVATE, |_| Ok::<(), Error>(())).is_err());
+        assert!(create_growing(&path, Rules::PRIVATE).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "kept");
     }
 
     #[test]
@@ -135,8 +185,10 @@ mod tests {
         if !std::process::Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success()) {
             return base::ground::skip("a_pipe_is_written_into_and_stays_a_pipe", "there is no mkfifo");
         }
-        let write: [fn(&Path); 2] =
-            [|path| check(path, "rows"), |path| create_growing(path).unwrap().write_all(b"rows").unwrap()];
+        let write: [fn(&Path); 2] = [
+            |path| check(path, "rows"),
+            |path| create_growing(path, Rules::PRIVATE).unwrap().write_all(b"rows").unwrap(),
+        ];
         for write in write {
             let read = std::thread::scope(|scope| {
                 let reader = std::thread::Builder::new();
@@ -152,22 +204,33 @@ mod tests {
     #[test]
     fn a_growing_file_is_seen_at_once_and_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
-        let [file, link] = ["live.csv", "link.csv"].map(|name| folder.path().join(name));
-        symlink("live.csv", &link).unwrap();
+        let path = folder.path().join("live.csv");
         for text in ["a long first text", "second"] {
-            let mut out = create_growing(&link).unwrap();
+            let mut out = create_growing(&path, Rules::PRIVATE).unwrap();
             out.write_all(text.as_bytes()).unwrap();
-            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn only_what_the_caller_opened_is_reached_through_a_link() {
+        let check = |path: &str, expected| assert_eq!(is_handed_over(Path::new(path)), expected, "{path}");
+        for path in ["/dev/stdout", "/dev/stderr", "/dev/fd/63", "/proc/self/fd/1"] {
+            check(path, true);
+        }
+        for path in
+            ["/dev/stdin", "/dev/fd", "/dev/fd/", "/dev/fd/1/x", "/dev/fd/../x", "/proc/self/cwd", "stdout"]
+        {
+            check(path, false);
         }
     }
 
     #[test]
     fn an_error_names_the_path_that_the_user_named() {
         let folder = tempfile::tempdir().unwrap();
-        let link = folder.path().join("link.csv");
-        symlink("missing/rows.csv", &link).unwrap();
-        let error = write_whole(&link, |_| Ok::<(), Error>(())).unwrap_err().to_string();
-        let expected = format!("cannot write {}: No such file or directory (os error 2)", link.display());
+        let path = folder.path().join("missing/rows.csv");
+        let error = write_whole(&path, Rules::PRIVATE, |_| Ok::<(), Error>(())).unwrap_err().to_string();
+        let expected = format!("cannot write {}: No such file or directory (os error 2)", path.display());
         assert_eq!(error, expected);
     }
 }

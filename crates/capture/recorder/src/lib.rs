@@ -38,6 +38,7 @@ pub use error::Error;
 pub use file::Written;
 pub use launch::{Guard, Launched, guard, launch};
 pub use options::{Control, Ended, Options, Outcome, Progress, Stage};
+pub use output::check_room;
 pub use profile::{Bursts, Plan, Profile, Shape};
 pub use pump::{Facts, Reader, Role};
 pub use recording::{MakeReader, record};

@@ -3,6 +3,7 @@
 use crate::cost::Cost;
 use crate::file::Written;
 use crate::profile::{Plan, Shape};
+use exhibit::Rules;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub struct Options {
     pub keep: Option<Duration>,
     /// Whether an earlier recording at that place goes.
     pub force: bool,
+    /// Who may read what is written, and which places are refused.
+    pub rules: Rules,
     /// What the runtime may keep for us; chosen by the subject's memory where there is none.
     pub buffer_megabytes: Option<u32>,
     /// This program and its version, for the exhibit.

@@ -1,8 +1,10 @@
 //! Where a recording goes, and how its files are called.
 
 use crate::error::Error;
+use crate::file::TraceFile;
+use crate::options::Options;
 use crate::profile::Shape;
-use exhibit::Folder;
+use exhibit::{Exhibit, Folder, Kind, Place, Rules};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -49,31 +51,63 @@ impl Names {
     }
 }
 
-/// Whether there is room for a recording: nothing may be there, or, where that is allowed, nothing but an earlier one.
-pub(crate) fn check_room(out: &Path, shape: Shape, force: bool) -> Result<(), Error> {
-    let Ok(there) = std::fs::symlink_metadata(out) else { return Ok(()) };
-    let is_empty_folder =
-        there.is_dir() && std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
-    match shape {
-        Shape::Folder if is_empty_folder => Ok(()),
-        _ if !force => Err(Error::Exists(out.to_path_buf())),
-        Shape::OneFile if there.is_file() => Ok(()),
-        Shape::Folder if there.is_dir() && out.join(exhibit::FILE).is_file() => Ok(()),
-        _ => Err(Error::NotOurs(out.to_path_buf())),
+/// What a recording is written over.
+enum There {
+    Nothing,
+    /// A single file.
+    File,
+    /// A folder, with the files in it that a recording consists of.
+    Folder(Folder, Vec<OsString>),
+}
+
+/// Looks whether there is room for a recording: nothing may be there, or, if that is allowed, nothing but an earlier one.
+/// Nothing is changed, and nothing is waited for.
+pub fn check_room(out: &Path, shape: Shape, force: bool, rules: Rules) -> Result<(), Error> {
+    match Place::of(out, rules) {
+        Ok(place) => look(&place, out, shape, force).map(drop),
+        // The folders on the way are created.
+        Err(error) if error.is_missing() && shape == Shape::Folder => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Makes room for a recording where there is room for one.
-pub(crate) fn make_room(out: &Path, shape: Shape, force: bool) -> Result<(), Error> {
-    check_room(out, shape, force)?;
-    match shape {
-        Shape::OneFile if out.is_file() => {
-            let (folder, name) = Folder::holding(out)?;
-            Ok(folder.remove(name)?)
-        }
-        Shape::Folder if out.is_dir() => remove_recording(&Folder::open(out)?),
-        Shape::OneFile | Shape::Folder => Ok(()),
+fn look(place: &Place, out: &Path, shape: Shape, force: bool) -> Result<There, Error> {
+    let not_ours =
+        || if force { Error::NotOurs(out.to_path_buf()) } else { Error::Exists(out.to_path_buf()) };
+    if shape == Shape::OneFile {
+        place.for_file()?;
     }
+    match (shape, place.kind()?) {
+        (_, None) => Ok(There::Nothing),
+        (Shape::OneFile, Some(Kind::File)) if force => {
+            let (folder, name) = place.for_file()?;
+            must_not_be_written(folder, name, out)?;
+            Ok(There::File)
+        }
+        (Shape::Folder, Some(Kind::Folder)) => {
+            let folder = place.open_folder()?;
+            let names = folder.names()?;
+            let is_ours = names.is_empty() || force && folder.kind(exhibit::FILE)?.is_some();
+            if !is_ours {
+                return Err(not_ours());
+            }
+            let old = earlier(&folder, names, out)?;
+            Ok(There::Folder(folder, old))
+        }
+        _ => Err(not_ours()),
+    }
+}
+
+/// The files of an earlier recording. Whatever else has the name of one is refused, as it is none.
+fn earlier(folder: &Folder, mut names: Vec<OsString>, out: &Path) -> Result<Vec<OsString>, Error> {
+    names.retain(|name| is_ours(name));
+    for name in &names {
+        if folder.kind(name)? != Some(Kind::File) {
+            return Err(Error::NotOurs(folder.path_of(name)));
+        }
+        must_not_be_written(folder, name, out)?;
+    }
+    Ok(names)
 }
 
 /// Whether a file is one that a recording consists of.
@@ -84,58 +118,238 @@ fn is_ours(name: &OsStr) -> bool {
     is_trace || name == exhibit::FILE || crate::tables::FILES.contains(&&*name)
 }
 
-/// Whether another recorder writes a file now.
-fn is_being_written(folder: &Folder, name: &OsStr) -> bool {
+/// Fails if another recorder writes a file now.
+fn must_not_be_written(folder: &Folder, name: &OsStr, out: &Path) -> Result<(), Error> {
     let locked = folder.open_file(name).map(|file| file.try_lock());
-    matches!(locked, Ok(Err(std::fs::TryLockError::WouldBlock)))
+    let is_written = matches!(locked, Ok(Err(std::fs::TryLockError::WouldBlock)));
+    if is_written { Err(Error::InUse(out.to_path_buf())) } else { Ok(()) }
 }
 
-/// Removes the files that a recording consists of, and nothing else.
-fn remove_recording(folder: &Folder) -> Result<(), Error> {
-    let mut names = folder.names()?;
-    names.retain(|name| is_ours(name));
-    if names.iter().any(|name| is_being_written(folder, name)) {
-        return Err(Error::InUse(folder.path().to_path_buf()));
+/// The ground for a recording that has not begun: its folder and its first files. Dropped before it is kept, everything
+/// is as it was before.
+pub(crate) struct Ground {
+    /// The folder that the recording is written into.
+    pub(crate) folder: Folder,
+    /// The place, if its folder was created for the recording.
+    created: Option<Place>,
+    made: Vec<OsString>,
+    /// The files of an earlier recording: their names, and where they are until the new one has begun.
+    aside: Vec<(OsString, OsString)>,
+}
+
+impl Ground {
+    /// Prepares the ground where there is room. The main session's file is returned open.
+    pub(crate) fn prepare(
+        options: &Options,
+        names: Names,
+        exhibit: Option<&Exhibit>,
+    ) -> Result<(Self, TraceFile), Error> {
+        let Options { out, shape, force, rules, .. } = options;
+        let place = match shape {
+            Shape::OneFile => Place::of(out, *rules)?,
+            Shape::Folder => Place::with_folders(out, *rules)?,
+        };
+        let there = look(&place, out, *shape, *force)?;
+        let name: OsString = match shape {
+            Shape::OneFile => place.for_file()?.1.to_owned(),
+            Shape::Folder => names.trace(1).into(),
+        };
+        let old = match &there {
+            There::Nothing => Vec::new(),
+            There::File => vec![name.clone()],
+            There::Folder(_, old) => old.clone(),
+        };
+        let mut ground = match (shape, there) {
+            (Shape::OneFile, _) => Self::new(place.for_file()?.0.clone(), None),
+            (Shape::Folder, There::Folder(folder, _)) => Self::new(folder, None),
+            (Shape::Folder, _) => Self::new(place.create_folder()?, Some(place)),
+        };
+        for name in old {
+            let aside = ground.folder.put_aside(&name)?;
+            ground.aside.push((name, aside));
+        }
+        if let Some(exhibit) = exhibit {
+            exhibit.create_in(&ground.folder)?;
+            ground.made.push(exhibit::FILE.into());
+        }
+        let file = TraceFile::create(&ground.folder, &name)?;
+        ground.made.push(name);
+        Ok((ground, file))
     }
-    Ok(names.iter().try_for_each(|name| folder.remove(name))?)
+
+    fn new(folder: Folder, created: Option<Place>) -> Self {
+        Self { folder, created, made: Vec::new(), aside: Vec::new() }
+    }
+
+    /// Keeps what was prepared: the recording has begun, and the earlier one goes.
+    pub(crate) fn keep(mut self) {
+        self.made.clear();
+        self.created = None;
+        for (_name, aside) in std::mem::take(&mut self.aside) {
+            // One that cannot be removed is in nobody's way under this name.
+            drop(self.folder.remove(aside));
+        }
+    }
 }
 
-/// Opens the folder that a recording is written into, created if it is missing, and returns the name of the main session's
-/// file.
-pub(crate) fn open(out: &Path, shape: Shape, names: Names) -> Result<(Folder, OsString), Error> {
-    Ok(match shape {
-        Shape::OneFile => Folder::holding(out)?,
-        Shape::Folder => (Folder::create(out)?, names.trace(1).into()),
-    })
+impl Drop for Ground {
+    fn drop(&mut self) {
+        // The error that ended it is already on its way to the caller.
+        for name in &self.made {
+            drop(self.folder.remove(name));
+        }
+        for (name, aside) in &self.aside {
+            drop(self.folder.rename(aside, name));
+        }
+        if let Some(place) = &self.created {
+            drop(place.remove_folder());
+        }
+    }
 }
 
-/// A name beside a folder that nothing has yet: `OUT-1`, `OUT-2` …
-pub(crate) fn free_name(out: &Path) -> PathBuf {
+/// Names that are tried for a copy.
+const MOST_COPIES: u32 = 10_000;
+
+/// Creates a folder for a copy beside a recording's folder: `OUT-1`, `OUT-2` …, the first name that nothing has.
+pub(crate) fn create_beside(out: &Path, rules: Rules) -> Result<(PathBuf, Folder), Error> {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let names = (1u32..).map(|number| out.with_file_name(format!("{name}-{number}")));
-    names.into_iter().find(|path| !path.exists()).unwrap_or_else(|| out.to_path_buf())
+    for number in 1..MOST_COPIES {
+        let path = out.with_file_name(format!("{name}-{number}"));
+        match Place::of(&path, rules)?.create_folder() {
+            Err(exhibit::Error::Exists(_)) => {}
+            created => return Ok((path, created?)),
+        }
+    }
+    Err(Error::Exists(out.to_path_buf()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    const EARLIER: [&str; 3] = [exhibit::FILE, "trace-00003.nettrace.zst", "host.csv"];
+
+    /// Options for a place, which may be overwritten if `force` says so.
+    fn options(out: &Path, force: bool) -> Options {
+        let shape = Shape::of(out);
+        let plan = crate::Profile::Default.plan(shape);
+        Options { out: out.to_owned(), shape, plan, force, ..crate::provenance::tests::options() }
+    }
+
+    fn prepare(out: &Path, force: bool) -> Result<Ground, Error> {
+        let exhibit = (Shape::of(out) == Shape::Folder).then(Exhibit::default);
+        let options = options(out, force);
+        let room = check_room(out, options.shape, force, options.rules);
+        let ground = Ground::prepare(&options, Names::new(false), exhibit.as_ref());
+        assert_eq!(room.is_ok(), ground.is_ok(), "what is looked at first is what is done then");
+        Ok(ground?.0)
+    }
+
+    /// What lies in a folder, with the contents of files.
+    fn held(folder: &Path) -> Vec<(String, String)> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+        let mut held: Vec<_> = entries
+            .map(|entry| {
+                let name = entry.file_name().into_string().unwrap();
+                (name, fs::read_to_string(entry.path()).unwrap_or_default())
+            })
+            .collect();
+        held.sort();
+        held
+    }
+
+    /// A folder with an earlier recording and a file of the user's.
+    fn earlier(parent: &Path) -> PathBuf {
+        let out = parent.join("orders");
+        fs::create_dir(&out).unwrap();
+        for name in EARLIER.iter().chain(&["notes.md"]) {
+            fs::write(out.join(name), "old").unwrap();
+        }
+        out
+    }
+
     #[test]
     fn nothing_is_overwritten_unasked_and_only_recordings_are_when_asked() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("orders");
-        make_room(&out, Shape::Folder, false).unwrap();
-        std::fs::create_dir(&out).unwrap();
-        make_room(&out, Shape::Folder, false).unwrap();
-        std::fs::write(out.join("notes.md"), "mine").unwrap();
-        assert!(matches!(make_room(&out, Shape::Folder, false), Err(Error::Exists(_))));
-        assert!(matches!(make_room(&out, Shape::Folder, true), Err(Error::NotOurs(_))));
-        for name in [exhibit::FILE, "trace-00003.nettrace.zst", "host.csv"] {
-            std::fs::write(out.join(name), "old").unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        let out = parent.path().join("orders");
+        fs::create_dir(&out).unwrap();
+        prepare(&out, false).unwrap();
+        fs::write(out.join("notes.md"), "mine").unwrap();
+        assert!(matches!(prepare(&out, false), Err(Error::Exists(_))));
+        assert!(matches!(prepare(&out, true), Err(Error::NotOurs(_))));
+        fs::remove_dir_all(&out).unwrap();
+        earlier(parent.path());
+        assert!(matches!(prepare(&out, false), Err(Error::Exists(_))));
+        prepare(&out, true).unwrap().keep();
+        let names: Vec<String> = held(&out).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [exhibit::FILE, "notes.md", "trace.nettrace.zst"]);
+    }
+
+    #[test]
+    fn a_session_that_does_not_begin_costs_no_earlier_recording_and_leaves_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let out = earlier(parent.path());
+        let before = held(&out);
+        drop(prepare(&out, true).unwrap());
+        assert_eq!(held(&out), before);
+        let file = parent.path().join("orders.nettrace");
+        fs::write(&file, "old").unwrap();
+        assert!(matches!(prepare(&file, false), Err(Error::Exists(_))));
+        drop(prepare(&file, true).unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        drop(prepare(&parent.path().join("new/deep"), false).unwrap());
+        assert_eq!(fs::read_dir(parent.path().join("new")).unwrap().count(), 0);
+        prepare(&file, true).unwrap().keep();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "");
+    }
+
+    #[test]
+    fn a_pipe_or_a_link_in_an_earlier_recording_is_refused_at_once_and_nothing_of_it_is_lost() {
+        let parent = tempfile::tempdir().unwrap();
+        let out = earlier(parent.path());
+        let mkfifo = |path: &Path| {
+            let made = std::process::Command::new("mkfifo").arg(path).status();
+            made.is_ok_and(|status| status.success())
+        };
+        for name in ["names.nettrace.zst", exhibit::FILE] {
+            let odd = out.join(name);
+            let make: [&dyn Fn() -> bool; 3] =
+                [&|| fs::create_dir(&odd).is_ok(), &|| symlink("nowhere", &odd).is_ok(), &|| mkfifo(&odd)];
+            for make in make {
+                drop(fs::remove_file(&odd));
+                if !make() {
+                    let test = "a_pipe_or_a_link_in_an_earlier_recording_is_refused_at_once_and_nothing_of_it_is_lost";
+                    return base::ground::skip(test, "there is no mkfifo");
+                }
+                let before = fs::read_dir(&out).unwrap().count();
+                assert!(matches!(prepare(&out, true), Err(Error::NotOurs(path)) if path == odd));
+                assert_eq!(fs::read_dir(&out).unwrap().count(), before);
+                drop(fs::remove_dir(&odd));
+            }
+            drop(fs::remove_file(&odd));
+            fs::write(&odd, "old").unwrap();
         }
-        make_room(&out, Shape::Folder, true).unwrap();
-        let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["notes.md"]);
+    }
+
+    #[test]
+    fn a_recording_is_not_written_through_a_link_and_a_copy_does_not_take_a_name_that_is_there() {
+        let parent = tempfile::tempdir().unwrap();
+        let [link, out] = ["link", "orders"].map(|name| parent.path().join(name));
+        fs::create_dir(parent.path().join("victim")).unwrap();
+        symlink("victim", &link).unwrap();
+        for force in [false, true] {
+            assert!(matches!(prepare(&link, force), Err(Error::File(exhibit::Error::Link(_)))));
+        }
+        symlink("nowhere", parent.path().join("orders-1")).unwrap();
+        fs::write(parent.path().join("orders-2"), "").unwrap();
+        let (path, copy) = create_beside(&out, Rules::PRIVATE).unwrap();
+        copy.write_new("trace", b"").unwrap();
+        assert_eq!(path, parent.path().join("orders-3"));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::read_dir(parent.path().join("victim")).unwrap().count(), 0);
     }
 
     #[test]

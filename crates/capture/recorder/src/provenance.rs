@@ -92,7 +92,7 @@ fn rfc3339(time: SystemTime) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::profile::Bursts;
     use exhibit::{Folder, ReadOutcome};
@@ -165,7 +165,7 @@ blake3 = "cd"
         }
     }
 
-    fn options() -> crate::Options {
+    pub(crate) fn options() -> crate::Options {
         let provider = |name: &str, arguments: &str| Provider {
             name: name.to_owned(),
             keywords: 0x1f,
@@ -185,6 +185,7 @@ blake3 = "cd"
             duration: None,
             keep: Some(Duration::from_mins(1)),
             force: false,
+            rules: exhibit::Rules::PRIVATE,
             buffer_megabytes: None,
             tool: "casebook 0.1".to_owned(),
             command: "casebook record".to_owned(),

@@ -11,7 +11,7 @@ use crate::cost::{Cost, cpu_limit, own_cpu_ns, processors};
 use crate::error::Error;
 use crate::file::{Written, hashed};
 use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
-use crate::output::{self, Names, check_room, free_name, make_room};
+use crate::output::{self, Ground, Names, check_room};
 use crate::profile::{Shape, first_uses};
 use crate::provenance;
 use crate::pump::{End, Facts, Reader, Role};
@@ -66,7 +66,7 @@ pub fn record(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Outcome, Error> {
     let proc = Proc::live();
-    if let Err(error) = check_room(&options.out, options.shape, options.force) {
+    if let Err(error) = check_room(&options.out, options.shape, options.force, options.rules) {
         resume(subject, &mut Vec::new());
         return Err(error);
     }
@@ -178,21 +178,19 @@ impl<'a> Recorder<'a> {
         };
         let buffer_megabytes = options.buffer_megabytes.unwrap_or_else(|| buffer(subject, proc));
         let request = Request { providers: options.plan.main.clone(), buffer_megabytes, rundown };
-        let session = Session::start(&subject.endpoint, &request, Deadline::after(BEGIN))?;
-        let starter = session.starter();
-        // What was there goes only once there is something to take its place.
-        make_room(&options.out, options.shape, options.force)?;
         let names = Names::new(options.keep.is_some());
-        let (folder, name) = output::open(&options.out, options.shape, names)?;
         let exhibit = match options.shape {
             Shape::OneFile => None,
-            Shape::Folder => {
-                let exhibit = provenance::begun(options, subject)?;
-                exhibit.create_in(&folder)?;
-                Some(exhibit)
-            }
+            Shape::Folder => Some(provenance::begun(options, subject)?),
         };
-        let main = Segment::begin(session, &folder, &name, make_reader(Role::Main))?;
+        // The session comes last: whatever the files do, the subject is not bothered, and an earlier recording stays until
+        // the new one has begun.
+        let (ground, file) = Ground::prepare(options, names, exhibit.as_ref())?;
+        let session = Session::start(&subject.endpoint, &request, Deadline::after(BEGIN))?;
+        let starter = session.starter();
+        let main = Segment::into_file(session, file, make_reader(Role::Main))?;
+        let folder = ground.folder.clone();
+        ground.keep();
         Ok(Self {
             subject,
             options,
@@ -485,8 +483,7 @@ impl<'a> Recorder<'a> {
         while !self.ending.is_empty() && deadline.pause(TICK) {
             self.gather();
         }
-        let path = free_name(&self.options.out);
-        let copy = Folder::create_new(&path)?;
+        let (path, copy) = output::create_beside(&self.options.out, self.options.rules)?;
         for file in &self.written {
             self.folder.copy_file(&file.name, &copy)?;
         }

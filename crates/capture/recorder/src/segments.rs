@@ -39,9 +39,17 @@ impl Segment {
         session: Session,
         folder: &Folder,
         name: &OsStr,
+        reader: Box<dyn Reader>,
+    ) -> Result<Self, Error> {
+        Self::into_file(session, TraceFile::create(folder, name)?, reader)
+    }
+
+    /// The same, into a file that was created before the session began.
+    pub(crate) fn into_file(
+        session: Session,
+        mut file: TraceFile,
         mut reader: Box<dyn Reader>,
     ) -> Result<Self, Error> {
-        let mut file = TraceFile::create(folder, name)?;
         let gauge = Arc::new(Gauge::default());
         let stopper = session.stopper();
         let shared = Arc::clone(&gauge);

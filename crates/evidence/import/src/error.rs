@@ -176,6 +176,11 @@ impl Error {
         move |cause| Self::Format { path: path.to_owned(), cause: Box::new(cause) }
     }
 
+    /// The error of a folder that is held open, or of a file in it.
+    pub(crate) fn held(path: &Path) -> impl FnOnce(exhibit::Error) -> Self {
+        |error| Self::Io { path: path.display().to_string(), cause: error.into() }
+    }
+
     /// The reason without the file's name.
     pub(crate) fn reason(&self) -> String {
         match self {

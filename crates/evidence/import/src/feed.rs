@@ -5,7 +5,7 @@
 
 use crate::folder::Surroundings;
 use crate::formats::{FORMATS, Member};
-use crate::head::{Packed, Packing, Stream, unpack};
+use crate::head::{Origin, Packed, Packing, Stream, unpack};
 use crate::{Error, Options, Progress};
 use model::Lost;
 use std::io::{self, Read};
@@ -89,7 +89,8 @@ impl<'a> Job<'a> {
         mut sink: impl FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<Fed, Error> {
         let beside = self.options.threads > 1;
-        let (bytes, end, packing, size, left) = unpack(path, |stream, packed| {
+        let origin = if self.surroundings.is_some() { Origin::Folder } else { Origin::User };
+        let (bytes, end, packing, size, left) = unpack(path, origin, |stream, packed| {
             let Packed { packing, size, entries } = packed;
             let cap = match packing {
                 Packing::Plain => u64::MAX,

@@ -2,14 +2,20 @@
 //!
 //! Which files of a folder are evidence is told by their first bytes; `exhibit.toml`, where there is one, says which kind
 //! counts. What it lists is compared with what is there.
+//!
+//! Whoever made the folder may have put anything into it: links in it are not followed, and whatever is not a file is left
+//! out and named. Only the path of the folder itself, which the user named, may lead over links.
 
 use crate::feed::Job;
 use crate::formats::{FORMATS, Format, Member};
-use crate::head::Head;
+use crate::head::{Head, Origin};
 use crate::{Error, Found, Options, Progress, foreign};
+use exhibit::Kind as EntryKind;
 use exhibit::{Check, ReadOutcome};
 use model::{Evidence, Exhibit, Lost};
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Files of a folder whose first bytes are looked at; of further ones only the names are.
@@ -23,8 +29,8 @@ const LONGEST_KIND: usize = 16;
 pub(crate) enum Place {
     File(&'static Format),
     Folder(Contents),
-    /// A folder whose sub-folders are exhibits, by name.
-    Several(Vec<Found>),
+    /// A folder whose sub-folders are exhibits, by name, and those that cannot be read.
+    Several(Vec<Found>, Vec<PassedOver>),
 }
 
 /// The evidence in a folder.
@@ -37,7 +43,7 @@ pub(crate) struct Contents {
 }
 
 /// Something in a folder that is not read, though it could be evidence.
-struct PassedOver {
+pub(crate) struct PassedOver {
     path: PathBuf,
     why: String,
 }
@@ -51,24 +57,40 @@ struct Listing {
     foreign: Option<Error>,
 }
 
+impl std::fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.path.display(), self.why)
+    }
+}
+
 /// Looks at what a folder holds; if it is no exhibit itself, at its sub-folders.
 pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
+    let (inner, mut odd) = sub_folders(folder)?;
     match contents(folder)? {
         Ok(mut contents) => {
-            let inner = sub_folders(folder)?
+            let inner = inner
                 .into_iter()
                 .map(|path| PassedOver { path, why: "is an exhibit of its own: not read".to_owned() });
-            contents.passed_over.extend(inner);
+            contents.passed_over.extend(inner.chain(odd));
             Ok(Place::Folder(contents))
         }
         Err(refusal) => {
-            let mut found = Vec::new();
-            for path in sub_folders(folder)? {
-                let kind = contents(&path)??.format.kind;
+            let (mut found, mut first_error) = (Vec::new(), None);
+            for path in inner {
                 let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-                found.push(Found { name, path, kind });
+                match contents(&path).flatten() {
+                    Ok(contents) => found.push(Found { name, path, kind: contents.format.kind }),
+                    Err(error) => {
+                        odd.push(PassedOver { path, why: format!("is left out: {error}") });
+                        first_error.get_or_insert(error);
+                    }
+                }
             }
-            if found.is_empty() { Err(refusal) } else { Ok(Place::Several(found)) }
+            if found.is_empty() {
+                Err(first_error.unwrap_or(refusal))
+            } else {
+                Ok(Place::Several(found, odd))
+            }
         }
     }
 }
@@ -123,24 +145,25 @@ fn contents(folder: &Path) -> Result<Result<Contents, Error>, Error> {
 fn list(folder: &Path) -> Result<Listing, Error> {
     let beside =
         |name: &str| name == exhibit::FILE || FORMATS.iter().any(|format| format.beside.contains(&name));
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
-        paths.push(entry.map_err(Error::io(folder))?.path());
-    }
-    paths.sort();
+    let held = exhibit::Folder::open(folder).map_err(Error::held(folder))?;
     let mut listing = Listing::default();
     let mut sniffed = 0usize;
-    for path in paths {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        if beside(&name) || path.is_dir() {
+    for name in held.names().map_err(Error::held(folder))? {
+        let (path, name) = (folder.join(&name), name.to_str().unwrap_or_default().to_owned());
+        // Whoever reads the tables beside the files says what is wrong with them.
+        if beside(&name) {
             continue;
         }
         let named = FORMATS.iter().copied().find(|of| of.endings.iter().any(|ending| name.ends_with(ending)));
-        // A pipe would be waited for.
-        if !path.is_file() {
-            if named.is_some() {
-                listing.passed_over.push(PassedOver { path, why: "is not a file: not read".to_owned() });
-            }
+        let why = match held.kind(path.file_name().unwrap_or_default()) {
+            Ok(Some(EntryKind::File)) => None,
+            Ok(None) => continue,
+            Ok(Some(EntryKind::Folder)) if named.is_none() => continue,
+            Ok(Some(kind)) => Some(not_read(kind).to_owned()),
+            Err(error) => Some(format!("cannot be read: {}", std::io::Error::from(error))),
+        };
+        if let Some(why) = why {
+            listing.passed_over.push(PassedOver { path, why });
             continue;
         }
         sniffed = sniffed.saturating_add(1);
@@ -156,7 +179,7 @@ fn list(folder: &Path) -> Result<Listing, Error> {
 impl Listing {
     /// Adds a file by its first bytes; `named` is the format that its name says.
     fn sniff(&mut self, path: PathBuf, named: Option<&'static Format>) {
-        let head = match Head::read(&path) {
+        let head = match Head::read(&path, Origin::Folder) {
             Ok(head) => head,
             Err(error) => {
                 match named {
@@ -178,29 +201,47 @@ impl Listing {
     }
 }
 
-/// The sub-folders that are exhibits, by name: those with an `exhibit.toml`.
-fn sub_folders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
-        let entry = entry.map_err(Error::io(folder))?;
+/// Why an entry of a folder is not read that is not a file.
+pub(crate) fn not_read(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::Link => "is a link: not read",
+        EntryKind::File | EntryKind::Folder | EntryKind::Other => "is not a file: not read",
+    }
+}
+
+/// The sub-folders that are exhibits, by name: those with an `exhibit.toml`; and those of which it cannot be said.
+fn sub_folders(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PassedOver>), Error> {
+    let held = exhibit::Folder::open(folder).map_err(Error::held(folder))?;
+    let (mut found, mut odd) = (Vec::new(), Vec::new());
+    for name in held.names().map_err(Error::held(folder))? {
         // A link could lead anywhere, also back.
-        if !entry.file_type().is_ok_and(|of| of.is_dir()) {
+        if !matches!(held.kind(&name), Ok(Some(EntryKind::Folder))) {
             continue;
         }
-        let path = entry.path();
-        match std::fs::metadata(path.join(exhibit::FILE)) {
-            Ok(meta) if meta.is_file() => found.push(path),
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        let path = folder.join(name);
+        let toml = exhibit::Folder::open(&path).and_then(|inner| inner.kind(exhibit::FILE));
+        let why = match toml {
+            Ok(None) => continue,
+            Ok(Some(EntryKind::File)) => {
+                found.push(path);
+                continue;
+            }
+            Ok(Some(kind)) => format!("is left out: its {} {}", exhibit::FILE, not_read(kind)),
             // Whether it is an exhibit cannot be seen: that is not the same as that it is none.
-            Err(error) => return Err(Error::io(&path)(error)),
-        }
+            Err(error) => format!("is left out: {error}"),
+        };
+        odd.push(PassedOver { path, why });
     }
-    found.sort();
-    Ok(found)
+    Ok((found, odd))
 }
 
 impl Contents {
+    /// The same, beside entries of the folder around it that are left out.
+    pub(crate) fn beside(mut self, odd: Vec<PassedOver>) -> Self {
+        self.passed_over.extend(odd);
+        self
+    }
+
     /// Reads the files as one exhibit.
     pub(crate) fn read(
         self,
@@ -234,7 +275,15 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// Adds what `exhibit.toml` says, and what of its files is missing or was changed since.
     pub(crate) fn describe(&self, exhibit: &mut Exhibit, lost: &mut Lost) {
-        for of in &self.passed_over {
+        // What `exhibit.toml` lists is compared below.
+        let listed: FxHashSet<&OsStr> = match &self.provenance {
+            ReadOutcome::Read(of) => {
+                of.files.iter().take(exhibit::MOST_FILES).map(|file| OsStr::new(&file.name)).collect()
+            }
+            ReadOutcome::Missing | ReadOutcome::Unreadable(_) => FxHashSet::default(),
+        };
+        let is_listed = |path: &Path| path.file_name().is_some_and(|name| listed.contains(name));
+        for of in self.passed_over.iter().filter(|of| !is_listed(&of.path)) {
             lost.note_file(&of.path, of.why.clone());
         }
         let of = match &self.provenance {
@@ -264,12 +313,10 @@ impl Surroundings {
                     format!("was changed since it was recorded: {bytes} bytes instead of {before}")
                 }
                 Check::OtherHash => "was changed since it was recorded: its hash differs".to_owned(),
-                Check::NotAFile if self.folder.join(&file.name).is_file() => {
-                    let what = "is a link: not compared with what was recorded".to_owned();
-                    lost.note_file(Path::new(&file.name), what);
-                    continue;
+                Check::NotAFile => {
+                    let kind = folder.kind(&file.name).ok().flatten().unwrap_or(EntryKind::Other);
+                    not_read(kind).to_owned()
                 }
-                Check::NotAFile => "is not a file: not read".to_owned(),
                 Check::Unreadable(cause) => format!("cannot be read: {cause}"),
             };
             lost.note_altered(Path::new(&file.name), what);

@@ -49,35 +49,62 @@ pub(crate) struct Packed {
     pub(crate) entries: Vec<String>,
 }
 
+/// Where a path comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The user named it. It may lead over links.
+    User,
+    /// It was found in a folder, whose maker may have put a link or a pipe there meanwhile.
+    Folder,
+}
+
+impl Origin {
+    fn open(self, path: &Path) -> Result<File, Error> {
+        match (self, path.parent().zip(path.file_name())) {
+            (Self::Folder, Some((folder, name))) => {
+                let opened = exhibit::Folder::open(folder).and_then(|folder| folder.open_file(name));
+                opened.map_err(Error::held(path))
+            }
+            _ => File::open(path).map_err(Error::io(path)),
+        }
+    }
+}
+
 /// Opens a file, whatever it is packed with, and hands its bytes on.
-pub(crate) fn unpack<R>(path: &Path, read: impl FnOnce(Stream<'_>, &Packed) -> R) -> Result<R, Error> {
-    let mut file = File::open(path).map_err(Error::io(path))?;
+pub(crate) fn unpack<R>(
+    path: &Path,
+    origin: Origin,
+    read: impl FnOnce(Stream<'_>, &Packed) -> R,
+) -> Result<R, Error> {
+    let mut file = origin.open(path)?;
     let size = file.metadata().map_err(Error::io(path))?.len();
     let mut start = Vec::new();
     (&mut file).take(8).read_to_end(&mut start).map_err(Error::io(path))?;
     let packing = Packing::of(&start);
+    if packing == Packing::Zip {
+        return unpack_archive(path, file, size, read);
+    }
     let packed = Packed { packing, size, entries: Vec::new() };
     let whole = io::Cursor::new(start).chain(file);
     let bytes: Box<dyn Read + Send> = match packing {
-        Packing::Plain => Box::new(whole),
+        Packing::Plain | Packing::Zip => Box::new(whole),
         Packing::Zstd => {
             let mut unpacked = zstd::stream::read::Decoder::new(whole).map_err(Error::io(path))?;
             unpacked.window_log_max(ZSTD_WINDOW_LOG).map_err(Error::io(path))?;
             Box::new(unpacked)
         }
         Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(whole))),
-        Packing::Zip => return unpack_archive(path, size, read),
     };
     Ok(read(Stream::Own(bytes), &packed))
 }
 
 fn unpack_archive<R>(
     path: &Path,
+    file: File,
     size: u64,
     read: impl FnOnce(Stream<'_>, &Packed) -> R,
 ) -> Result<R, Error> {
     let zip = |error: zip::result::ZipError| Error::io(path)(error.into());
-    let file = File::open(path).map_err(Error::io(path))?;
     let mut archive = zip::ZipArchive::new(file).map_err(zip)?;
     let number = archive.len().min(MOST_ENTRIES);
     let sizes = (0..number).filter_map(|at| archive.by_index(at).ok().map(|entry| (entry.size(), at)));
@@ -104,8 +131,8 @@ pub(crate) struct Head {
 
 impl Head {
     /// Reads the beginning of a file. What cannot be unpacked is as if it were not there.
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        unpack(path, |stream, packed| {
+    pub(crate) fn read(path: &Path, origin: Origin) -> Result<Self, Error> {
+        unpack(path, origin, |stream, packed| {
             let mut bytes = Vec::new();
             let read = match stream {
                 Stream::Own(stream) => stream.take(HEAD_BYTES).read_to_end(&mut bytes),

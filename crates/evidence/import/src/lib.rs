@@ -30,7 +30,7 @@ pub use trace::{
 use feed::Job;
 use folder::Place;
 use formats::Member;
-use head::Head;
+use head::{Head, Origin};
 use model::{Evidence, Kind, NO_INT};
 use std::path::{Path, PathBuf};
 
@@ -76,16 +76,22 @@ pub struct Found {
     pub kind: Kind,
 }
 
-/// What there is at a path: one exhibit, or those in the sub-folders of a folder, by name.
+/// What there is at a path: one exhibit, or those in the sub-folders of a folder, by name. Sub-folders that cannot be
+/// read are handed to `left_out`, each as a sentence.
 ///
 /// It looks at first bytes only: an exhibit that is found may still turn out to be damaged.
-pub fn find(path: &Path) -> Result<Vec<Found>, Error> {
+pub fn find(path: &Path, left_out: &mut dyn FnMut(String)) -> Result<Vec<Found>, Error> {
     match look(path)? {
         Place::File(format) => Ok(vec![Found { name: None, path: path.to_owned(), kind: format.kind }]),
         Place::Folder(contents) => {
             Ok(vec![Found { name: None, path: path.to_owned(), kind: contents.format.kind }])
         }
-        Place::Several(found) => Ok(found),
+        Place::Several(found, odd) => {
+            for of in &odd {
+                left_out(of.to_string());
+            }
+            Ok(found)
+        }
     }
 }
 
@@ -147,9 +153,12 @@ fn read(
             (format.read)(&mut job, &files)
         }
         Place::Folder(contents) => contents.read(path, options, process, progress),
-        Place::Several(found) => {
+        Place::Several(found, odd) => {
             if let [only] = found.as_slice() {
-                return read(&only.path, options, process, progress);
+                let Place::Folder(contents) = look(&only.path)? else {
+                    return Err(Error::NoExhibit { path: only.path.display().to_string() });
+                };
+                return contents.beside(odd).read(&only.path, options, process, progress);
             }
             let names = found.into_iter().filter_map(|found| found.name).collect();
             Err(Error::SeveralExhibits { path: path.display().to_string(), names })
@@ -168,7 +177,7 @@ pub fn open_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Evidence
 pub fn files(path: &Path) -> Vec<PathBuf> {
     match look(path) {
         Ok(Place::Folder(contents)) => contents.all_files(path),
-        Ok(Place::Several(found)) => found.iter().flat_map(|found| files(&found.path)).collect(),
+        Ok(Place::Several(found, _)) => found.iter().flat_map(|found| files(&found.path)).collect(),
         // What cannot be read is reported when it is opened.
         Ok(Place::File(_)) | Err(_) => vec![path.to_path_buf()],
     }
@@ -182,6 +191,6 @@ fn look(path: &Path) -> Result<Place, Error> {
     if !meta.is_file() {
         return Err(Error::NotAFile(path.display().to_string()));
     }
-    let head = Head::read(path)?;
+    let head = Head::read(path, Origin::User)?;
     Ok(Place::File(formats::of(head, &path.display().to_string())?))
 }

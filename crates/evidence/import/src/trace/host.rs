@@ -6,9 +6,10 @@
 //! read one by one: what a table takes in memory is bounded by the rows that are kept of it.
 
 use super::builder::Builder;
+use crate::folder::not_read;
+use exhibit::{Folder, Kind};
 use model::{Host, HostRow, ThreadCpuRow, Trace, or_none};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -39,19 +40,21 @@ type ReadRow = fn(&str, i64, &mut Builder) -> Option<()>;
 
 /// Reads what there is.
 pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
-    let [host, thread_cpu] = TABLES.map(|name| folder.join(name));
-    read_table(&host, USUAL, builder, host_row);
-    note_if_empty(&host, builder.recording.host.ts_ns.len(), builder);
+    // It was opened before, to find the recording.
+    let Ok(folder) = Folder::open(folder) else { return };
+    let [host, thread_cpu] = TABLES;
+    read_table(&folder, host, builder, host_row);
+    note_if_empty(&folder, host, builder.recording.host.ts_ns.len(), builder);
     drop_after_end(&mut builder.recording);
-    read_table(&thread_cpu, USUAL, builder, thread_cpu_row);
+    read_table(&folder, thread_cpu, builder, thread_cpu_row);
     drop_impossible(builder);
-    note_if_empty(&thread_cpu, builder.recording.thread_cpu.ts_ns.len(), builder);
+    note_if_empty(&folder, thread_cpu, builder.recording.thread_cpu.ts_ns.len(), builder);
 }
 
 /// Notes that a table is there and has no row: a recorder writes the first ones before the first event.
-fn note_if_empty(path: &Path, rows: usize, builder: &mut Builder) {
-    if rows == 0 && path.is_file() {
-        builder.recording.lost.note_altered(path, "has no row that can be read".to_owned());
+fn note_if_empty(folder: &Folder, name: &str, rows: usize, builder: &mut Builder) {
+    if rows == 0 && matches!(folder.kind(name), Ok(Some(Kind::File))) {
+        builder.recording.lost.note_altered(Path::new(name), "has no row that can be read".to_owned());
     }
 }
 
@@ -105,14 +108,18 @@ fn drop_after_end(recording: &mut Trace) {
 }
 
 /// Reads a table if it is there: the lines behind its header.
-fn read_table(path: &Path, limits: Limits, builder: &mut Builder, read_row: ReadRow) {
-    // A pipe of that name would be waited for.
-    let found = match std::fs::metadata(path) {
-        Ok(meta) if meta.is_file() => File::open(path).map_err(|error| format!("cannot be read: {error}")),
-        Ok(_other) => Err("is no file: not read".to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-        Err(error) => Err(format!("cannot be read: {error}")),
+fn read_table(folder: &Folder, name: &str, builder: &mut Builder, read_row: ReadRow) {
+    let path = Path::new(name);
+    let found = match folder.kind(name) {
+        Ok(None) => return,
+        Ok(Some(Kind::File)) => folder.open_file(name),
+        Ok(Some(Kind::Link)) => return builder.note_file(path, not_read(Kind::Link).to_owned()),
+        Ok(Some(Kind::Folder | Kind::Other)) => {
+            return builder.note_file(path, "is no file: not read".to_owned());
+        }
+        Err(error) => Err(error),
     };
+    let found = found.map_err(|error| format!("cannot be read: {}", std::io::Error::from(error)));
     let read = |builder: &Builder| {
         let Trace { host, thread_cpu, lost, .. } = &builder.recording;
         let rows = host.ts_ns.len().saturating_add(thread_cpu.ts_ns.len());
@@ -121,7 +128,7 @@ fn read_table(path: &Path, limits: Limits, builder: &mut Builder, read_row: Read
     let (damaged, rows) = read(builder);
     match found {
         Ok(file) => {
-            if let Err(what) = read_lines(file, limits, builder, read_row) {
+            if let Err(what) = read_lines(file, USUAL, builder, read_row) {
                 builder.note_file(path, what);
             }
         }
