@@ -9,6 +9,7 @@ pub mod damage;
 pub mod ground;
 pub mod near;
 pub mod number;
+pub mod seeded;
 pub mod stats;
 pub mod steering;
 pub mod time;

@@ -5,6 +5,7 @@
 //! Within a thread the order of the file is kept, even where its clock readings step back.
 
 use crate::region::StackRef;
+use crate::work::Work;
 
 /// Events wait at least until this many are there, so that sorting and dispatch work on runs.
 const ENOUGH: usize = 1 << 15;
@@ -44,6 +45,8 @@ pub(crate) struct Batch {
     disordered: bool,
     /// What the last ordering that was not of all left waiting, as [`Batch::weight`] counts it.
     left: usize,
+    /// What ordering and moving events has cost.
+    pub(crate) work: Work,
 }
 
 impl Batch {
@@ -53,6 +56,11 @@ impl Batch {
 
     pub(crate) fn bytes_len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// How many events and what few events have there are, whichever are more: both are kept until they are given out.
+    pub(crate) fn kept(&self) -> usize {
+        self.events.len().max(self.extras.len())
     }
 
     /// The latest time to order by; `None` if nothing waits.
@@ -114,6 +122,7 @@ impl Batch {
     /// Brings the waiting events into order; gives how many of them are due by `limit` (all without one).
     pub(crate) fn order(&mut self, limit: Option<i64>) -> usize {
         if self.disordered {
+            self.work.events(self.order.len());
             // Equal times keep the file's order, since the index is part of the key. The stable sort finds the runs that
             // the threads wrote and merges them.
             self.order.sort_by_key(|(key, _)| *key);
@@ -142,16 +151,20 @@ impl Batch {
                 latest: i64::MIN,
                 disordered: false,
                 left: 0,
+                work: self.work,
             };
             return;
         }
-        let mut kept = Self { extras: std::mem::take(&mut self.extras), latest: i64::MIN, ..Self::default() };
+        let mut kept = Self { latest: i64::MIN, work: self.work, ..Self::default() };
         for (key, index) in self.order.iter().skip(due) {
             let Some(event) = self.events.get(*index as usize) else { continue };
-            let start = kept.keep(self.payload(event));
-            kept.push(*key, Waiting { payload_start: u32::try_from(start).unwrap_or(u32::MAX), ..*event });
+            let payload_start = u32::try_from(kept.keep(self.payload(event))).unwrap_or(u32::MAX);
+            let extra = kept.keep_extras(self.extras(event.extra));
+            kept.push(*key, Waiting { extra, payload_start, ..*event });
         }
         kept.left = kept.weight();
+        kept.work.events(kept.len());
+        kept.work.bytes(kept.bytes_len());
         *self = kept;
     }
 }

@@ -7,12 +7,20 @@ use crate::batch::{Batch, Extras, Waiting};
 use crate::decoder::Limits;
 use crate::header::{EventHeader, HeaderLayout, flag};
 use crate::metadata::{self, Metadata};
-use crate::region::{LabelLists, StackRef, Stacks, clear_map};
+use crate::region::{LabelLists, StackRef, Stacks, TOO_MANY_LABELS, TOO_MANY_STACKS, clear_map};
 use crate::stream::{Event, Sink, Stack, StreamHeader};
-use crate::threads::{Sequence, Threads};
+use crate::threads::{SHARED_SLOT, Sequence, Threads};
+use crate::work::Work;
 use base::bytes::{Cause, Cursor, ReadError};
 use base::damage::DamageLog;
 use rustc_hash::FxHashMap;
+
+/// Bytes that the descriptions of a stream's kinds of events may take in memory: a hundred times what the kinds of a
+/// large service take. A description of 60 KB may have 15,000 fields.
+const MOST_KIND_BYTES: usize = 32 << 20;
+const TOO_MANY_KINDS: &str = "description of a kind of event beyond the 32 MB that are kept of a stream";
+const TOO_MANY_THREADS: &str = "event of a thread beyond the half million that are told apart";
+const NO_SEQUENCE_POINT: &str = "too many events without a sequence point: their order may be wrong";
 
 /// The kinds of blocks that a stream is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +51,10 @@ struct Resolved {
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     pub(crate) header: StreamHeader,
+    /// The kinds of the stream at hand.
     kinds: Vec<Metadata>,
+    /// What they take in memory.
+    kind_bytes: usize,
     by_id: FxHashMap<u32, u32>,
     stacks: Stacks,
     labels: LabelLists,
@@ -56,6 +67,8 @@ impl Stream {
     /// Begins a stream; what the one before it defined is no longer valid.
     pub(crate) fn begin(&mut self, header: StreamHeader, sink: &mut impl Sink) {
         self.flush(None, sink);
+        self.kinds = Vec::new();
+        self.kind_bytes = 0;
         clear_map(&mut self.by_id);
         self.stacks.forget();
         self.labels.forget();
@@ -63,6 +76,11 @@ impl Stream {
         self.v3_clock = i64::MIN;
         sink.stream(&header);
         self.header = header;
+    }
+
+    /// What it has cost to bring events into order.
+    pub(crate) fn work(&self) -> Work {
+        self.batch.work
     }
 
     /// Reads a block. `partial`: the input ends inside it.
@@ -90,12 +108,18 @@ impl Stream {
             BlockKind::SequencePoint => {
                 self.sequence_point(cursor, damage, sink).map_err(|e| ("sequence point cut short", e.offset))
             }
-            BlockKind::Stacks => self.stacks.read_block(cursor).map_err(|e| ("stack cut short", e.offset)),
+            BlockKind::Stacks => match self.stacks.read_block(cursor) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err((TOO_MANY_STACKS, cursor.offset())),
+                Err(error) => Err(("stack cut short", error.offset)),
+            },
             BlockKind::Threads => self.thread_rows(cursor, damage),
             BlockKind::RemovedThreads => self.removed_threads(cursor, damage, sink),
-            BlockKind::LabelLists => {
-                self.labels.read_block(cursor).map_err(|e| ("label list damaged", e.offset))
-            }
+            BlockKind::LabelLists => match self.labels.read_block(cursor) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err((TOO_MANY_LABELS, cursor.offset())),
+                Err(error) => Err(("label list damaged", error.offset)),
+            },
         };
         if let Err((what, offset)) = done
             && !partial
@@ -112,20 +136,27 @@ impl Stream {
         sink: &mut S,
     ) -> Result<(), ReadError> {
         let waiting = self.batch.bytes_len().saturating_add(cursor.rest().len());
-        if waiting > limits.waiting_bytes || self.batch.len() > limits.waiting_events {
-            damage
-                .note("too many events without a sequence point: their order may be wrong", cursor.offset());
+        if waiting > limits.waiting_bytes || self.batch.kept() > limits.waiting_events {
+            damage.note(NO_SEQUENCE_POINT, cursor.offset());
             self.flush(None, sink);
         }
         let layout = self.block_header(&mut cursor)?;
-        let (bytes, start_offset) = (cursor.rest(), cursor.offset());
-        let kept_at = self.batch.keep(bytes);
+        let (mut start_offset, mut kept_at) = (cursor.offset(), self.batch.keep(cursor.rest()));
+        let room = limits.waiting_events.max(1);
         let mut header = EventHeader { changed: u8::MAX, ..EventHeader::default() };
         let mut known = Resolved::default();
-        let mut seen = 0u32;
+        let mut seen = 0usize;
         let mut sorted_at = None;
         while !cursor.is_empty() {
             let at = cursor.offset();
+            if seen == room {
+                // No writer's block has as many; what the rest of it refers to is kept anew.
+                damage.note(NO_SEQUENCE_POINT, at);
+                self.flush(None, sink);
+                (start_offset, kept_at) = (at, self.batch.keep(cursor.rest()));
+                self.batch.work.bytes(cursor.rest().len());
+                seen = 0;
+            }
             header.read(&mut cursor, layout)?;
             if seen == 0 {
                 header.changed = u8::MAX;
@@ -231,10 +262,14 @@ impl Stream {
 
     fn thread_slot(&mut self, index: u64, at: u64, damage: &mut DamageLog) -> u32 {
         let process = self.header.process;
-        self.threads.slot(index, process).unwrap_or_else(|| {
+        let slot = self.threads.slot(index, process).unwrap_or_else(|| {
             damage.note("thread that no thread block describes", at);
             self.threads.unknown_slot(index, process)
-        })
+        });
+        if slot == SHARED_SLOT {
+            damage.note(TOO_MANY_THREADS, at);
+        }
+        slot
     }
 
     /// Version 3 blocks have no header; metadata stands among the events, and a stack behind each payload.
@@ -349,6 +384,12 @@ impl Stream {
             damage.note(base::damage::DESCRIBED_TWICE, at);
             return;
         }
+        let kind_bytes = self.kind_bytes.saturating_add(row.kept_bytes());
+        if kind_bytes > MOST_KIND_BYTES {
+            damage.note(TOO_MANY_KINDS, at);
+            return;
+        }
+        self.kind_bytes = kind_bytes;
         self.by_id.insert(row.id, row.index);
         self.kinds.push(row);
     }

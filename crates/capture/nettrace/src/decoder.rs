@@ -14,10 +14,14 @@
 //! ```
 
 use crate::block::{BlockKind, Stream};
-use crate::stream::{Sink, StreamHeader, SyncTime};
+use crate::stream::{Sink, StreamHeader};
+use crate::work::{Work, most_steps};
 use base::bytes::{Cursor, ReadError};
 use base::damage::DamageLog;
 use thiserror::Error;
+
+mod start;
+use start::{read_trace_start, read_trace_v6};
 
 /// The newest version of the format that is read.
 pub const MAX_MAJOR_VERSION: u32 = 6;
@@ -29,6 +33,10 @@ const SERIALIZATION: &[u8; 24] = b"\x14\0\0\0!FastSerialization.1";
 const MAX_TYPE_NAME: usize = 64;
 /// Begin tags, two versions and the name's length.
 const OBJECT_START: usize = 15;
+/// What is noted of an input that costs far more than any recording does, for its bytes.
+const TOO_MUCH_WORK: &str = "costs far more to read than a recording of its size: the rest was not read";
+/// What looking at a block costs beside its bytes.
+const STEPS_A_BLOCK: usize = 16;
 /// A last block with more bytes than this and without its end has a wrong size: the runtime writes at most 100 KB.
 const MOST_OF_A_CUT_BLOCK: u64 = 1 << 20;
 
@@ -72,13 +80,14 @@ pub struct Limits {
     pub block_bytes: usize,
     /// Bytes of events that wait for their order.
     pub waiting_bytes: usize,
-    /// Events that wait for their order; each takes about 100 bytes, though it may be of two bytes of the input.
+    /// Events that wait for their order; each takes about 64 bytes, and then its rows, though it may be of two bytes of
+    /// the input. The runtime writes a sequence point for each 10 MB of its buffers, so about a hundred thousand wait.
     pub waiting_events: usize,
 }
 
 impl Limits {
     /// Limits far above what writers do, and far below a machine's memory.
-    pub const USUAL: Self = Self { block_bytes: 64 << 20, waiting_bytes: 256 << 20, waiting_events: 8 << 20 };
+    pub const USUAL: Self = Self { block_bytes: 64 << 20, waiting_bytes: 128 << 20, waiting_events: 1 << 19 };
 }
 
 /// How the reading went.
@@ -110,6 +119,8 @@ enum State {
     Between,
     /// Behind bytes that no stream needs: looking for the next stream.
     Trailing,
+    /// It costs too much: what follows is passed over.
+    Stopped,
 }
 
 /// What was made of the bytes at hand.
@@ -128,9 +139,10 @@ pub struct Decoder {
     pending: Vec<u8>,
     /// How many bytes of `pending` are done with.
     taken: usize,
-    /// How many bytes were moved within `pending`.
-    #[cfg(test)]
-    moved: usize,
+    /// Bytes that came in.
+    received: u64,
+    /// What framing has cost.
+    work: Work,
     /// How many bytes must wait in `pending` before they are looked at again.
     needed: usize,
     /// Absolute offset of the next byte to be looked at.
@@ -149,8 +161,8 @@ impl Decoder {
             state: State::Start,
             pending: Vec::new(),
             taken: 0,
-            #[cfg(test)]
-            moved: 0,
+            received: 0,
+            work: Work::default(),
             needed: 1,
             offset: 0,
             stream_start: 0,
@@ -168,6 +180,7 @@ impl Decoder {
     /// The input is no trace, or of an unknown version; only ever before its first event.
     pub fn push(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Error> {
         let mut rest = bytes;
+        self.received = self.received.saturating_add(bytes.len() as u64);
         while !self.pending.is_empty() && !rest.is_empty() {
             let missing = self.needed.saturating_sub(self.waiting()).min(rest.len());
             let (taken, left) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
@@ -188,6 +201,19 @@ impl Decoder {
         Ok(())
     }
 
+    /// What reading has cost so far, in steps; a step is about what it takes to read one byte.
+    ///
+    /// It is in proportion to the bytes that came in, whatever they are: 2 to 4 for each of a recording, at most 64, and
+    /// 64 million besides. Beyond that the decoder stops ([`Decoder::is_stopped`]).
+    pub fn work(&self) -> u64 {
+        self.work.steps().saturating_add(self.stream.work().steps())
+    }
+
+    /// Whether the input costs too much, so that what follows is passed over; the damage says so.
+    pub fn is_stopped(&self) -> bool {
+        self.state == State::Stopped
+    }
+
     /// How many bytes wait in `pending`.
     fn waiting(&self) -> usize {
         self.pending.len().saturating_sub(self.taken)
@@ -200,10 +226,7 @@ impl Decoder {
     fn forget_pending(&mut self, done: usize) {
         self.taken = self.taken.saturating_add(done).min(self.pending.len());
         if self.taken >= self.waiting() {
-            #[cfg(test)]
-            {
-                self.moved = self.moved.saturating_add(self.waiting());
-            }
+            self.work.bytes(self.waiting());
             self.pending.drain(..self.taken);
             self.taken = 0;
         }
@@ -253,12 +276,18 @@ impl Decoder {
                     self.passes_over(rest.len() as u64);
                     self.summary.truncated_at = Some(end);
                 }
+                State::Stopped => self.passes_over(rest.len() as u64),
                 State::Between | State::Trailing => {}
             }
             break;
         }
         self.stream.flush(None, sink);
         Ok(self.summary)
+    }
+
+    /// Whether bytes are passed over.
+    fn passes(&self) -> bool {
+        matches!(self.state, State::Searching | State::Trailing | State::Stopped)
     }
 
     fn passes_over(&mut self, bytes: u64) {
@@ -284,7 +313,7 @@ impl Decoder {
             if rest.is_empty() {
                 return Ok(done);
             }
-            let is_passed_over = matches!(self.state, State::Searching | State::Trailing);
+            let is_passed_over = self.passes();
             let step = match self.state {
                 State::Start => self.start(rest),
                 State::Objects { header_read } => self.object(rest, header_read, sink),
@@ -292,14 +321,19 @@ impl Decoder {
                 State::Searching => Ok(self.search(rest, true)),
                 State::Trailing => Ok(self.search(rest, false)),
                 State::Between => Ok(self.between(rest)),
+                State::Stopped => Ok(Step::Took(rest.len())),
             };
             match step.or_else(|error| self.skip_stream(error))? {
                 Step::Took(len) => {
-                    if is_passed_over || matches!(self.state, State::Searching | State::Trailing) {
+                    if is_passed_over || self.passes() {
                         self.passes_over(len as u64);
                     }
                     done = done.saturating_add(len);
                     self.offset = self.offset.wrapping_add(len as u64);
+                    self.work.bytes(len.saturating_add(STEPS_A_BLOCK));
+                    if self.work() > most_steps(self.received) && !self.is_stopped() {
+                        self.stop(sink);
+                    }
                 }
                 Step::Needs(len) => {
                     self.needed = len.max(rest.len().saturating_add(1));
@@ -307,6 +341,14 @@ impl Decoder {
                 }
             }
         }
+    }
+
+    /// Ends the reading of an input that costs too much.
+    fn stop(&mut self, sink: &mut impl Sink) {
+        self.summary.damage.note(TOO_MUCH_WORK, self.offset);
+        self.summary.truncated_at = Some(self.offset);
+        self.stream.flush(None, sink);
+        self.state = State::Stopped;
     }
 
     /// A later stream that cannot be read is damage; the first is an error, since then there is nothing to tell.
@@ -477,6 +519,7 @@ impl Decoder {
                 return Step::Took(at);
             }
         }
+        self.work.bytes(rest.len());
         match rest.len().saturating_sub(WINDOW.saturating_sub(1)) {
             0 => Step::Needs(WINDOW),
             passed => Step::Took(passed),
@@ -547,6 +590,7 @@ impl Decoder {
             let bytes = rest.get(*at..).unwrap_or_default();
             bytes.first() == Some(&self.begin_tag) && self.is_known_object(bytes)
         });
+        self.work.bytes(found.unwrap_or(rest.len()));
         if found.is_some() {
             self.summary.damage.note("block that cannot be read: skipped to the next", self.offset);
             self.state = State::Searching;
@@ -620,42 +664,6 @@ fn block_kind(number: u32) -> Option<BlockKind> {
         8 => BlockKind::LabelLists,
         _ => BlockKind::Unknown,
     })
-}
-
-fn read_trace_start(cursor: &mut Cursor<'_>) -> Result<StreamHeader, ReadError> {
-    let year = cursor.i16("SyncTimeUTC year")?;
-    let month = cursor.i16("SyncTimeUTC month")?;
-    cursor.i16("SyncTimeUTC day of week")?;
-    let day = cursor.i16("SyncTimeUTC day")?;
-    let hour = cursor.i16("SyncTimeUTC hour")?;
-    let minute = cursor.i16("SyncTimeUTC minute")?;
-    let second = cursor.i16("SyncTimeUTC second")?;
-    let millisecond = cursor.i16("SyncTimeUTC millisecond")?;
-    Ok(StreamHeader {
-        sync_time: SyncTime { year, month, day, hour, minute, second, millisecond },
-        sync_ticks: cursor.i64("SyncTimeQPC")?,
-        ticks_per_second: cursor.i64("QPCFrequency")?,
-        pointer_size: u8::try_from(cursor.u32("PointerSize")?).unwrap_or(0),
-        ..StreamHeader::default()
-    })
-}
-
-fn read_trace_v6(cursor: &mut Cursor<'_>) -> Result<StreamHeader, ReadError> {
-    let mut header = read_trace_start(cursor)?;
-    header.version = 6;
-    let count = cursor.u32("KeyValueCount")?;
-    for _ in 0..count {
-        let key = String::from_utf8_lossy(cursor.utf8_counted("trace key")?).into_owned();
-        let value = String::from_utf8_lossy(cursor.utf8_counted("trace value")?).into_owned();
-        match key.as_str() {
-            "ProcessId" => header.process = value.parse().ok(),
-            "HardwareThreadCount" => header.processors = value.parse().ok(),
-            "ExpectedCPUSamplingRate" => header.sampling_rate = value.parse().ok(),
-            _ => {}
-        }
-        header.properties.push((key, value));
-    }
-    Ok(header)
 }
 
 #[cfg(test)]

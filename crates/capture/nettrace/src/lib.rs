@@ -26,6 +26,7 @@ mod metadata;
 mod region;
 mod stream;
 mod threads;
+mod work;
 
 pub use decoder::{Decoder, Error, Limits, MAX_MAJOR_VERSION, Summary};
 pub use metadata::{Field, FieldType, Metadata};

@@ -8,6 +8,11 @@ use base::bytes::{Cause, Cursor, ReadError, utf16_text};
 /// Types nested deeper than this are refused; writers nest at most a few.
 const MAX_DEPTH: u32 = 16;
 
+/// Fields that a kind of event may have, nested ones and both lists of them together: event sources have at most 128.
+/// Whatever looks for a field by its name goes over all of them.
+const MOST_FIELDS: usize = 1024;
+const TOO_MANY_FIELDS: &str = "count of fields, of 1,024 at most";
+
 /// How a field's value is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the numbers' names are those of the format")]
@@ -94,7 +99,7 @@ pub struct Field {
 /// A kind of event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    /// Counts the kinds of the whole input, so that tables about kinds need no hashing.
+    /// Counts the kinds of its stream, so that tables about kinds need no hashing.
     pub index: u32,
     /// The number by which events name it, valid within its stream.
     pub id: u32,
@@ -116,6 +121,37 @@ pub struct Metadata {
     pub fields: Vec<Field>,
 }
 
+/// What a field takes in memory beside its name; a description may have one in four bytes.
+const FIELD_BYTES: usize = size_of::<Field>();
+
+impl Metadata {
+    /// About how many bytes it takes in memory.
+    pub fn kept_bytes(&self) -> usize {
+        let texts = self.provider.len().saturating_add(self.name.len());
+        size_of::<Self>().saturating_add(texts).saturating_add(kept_bytes(&self.fields))
+    }
+}
+
+/// About how many bytes fields take; they are nested at most [`MAX_DEPTH`] deep.
+fn kept_bytes(fields: &[Field]) -> usize {
+    let of_field = |field: &Field| {
+        let mut sum = FIELD_BYTES.saturating_add(field.name.len());
+        let mut kind = &field.kind;
+        loop {
+            kind = match kind {
+                FieldType::Object(fields) => return sum.saturating_add(kept_bytes(fields)),
+                FieldType::Array(element)
+                | FieldType::FixedArray(element, _)
+                | FieldType::RelLoc(element)
+                | FieldType::DataLoc(element) => element,
+                _ => return sum,
+            };
+            sum = sum.saturating_add(FIELD_BYTES);
+        }
+    };
+    fields.iter().fold(0, |sum, field| sum.saturating_add(of_field(field)))
+}
+
 /// Which encoding a field list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
@@ -126,6 +162,7 @@ enum Layout {
 
 /// Reads the payload of a metadata event, versions 3 to 5.
 pub(crate) fn read_v5(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
+    let mut left = MOST_FIELDS;
     let mut row = Metadata { id: cursor.u32("MetaDataId")?, ..Metadata::default() };
     utf16_text(cursor.utf16z("ProviderName")?, &mut row.provider);
     row.event_id = cursor.u32("EventId")? & 0xffff;
@@ -136,8 +173,9 @@ pub(crate) fn read_v5(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
     if cursor.is_empty() {
         return Ok(row);
     }
-    match fields(cursor, Layout::V1, 0) {
+    match fields(cursor, Layout::V1, 0, &mut left) {
         Ok(fields) => row.fields = fields,
+        Err(error) if error.what == TOO_MANY_FIELDS => return Err(error),
         // The end of an unknown type is not known either, so the tags behind it are out of reach.
         Err(_unknown_type) => return Ok(row),
     }
@@ -147,7 +185,10 @@ pub(crate) fn read_v5(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
         let mut part = cursor.part(len, "tag payload")?;
         match tag {
             1 => row.opcode = Some(part.u8("Opcode")?),
-            2 => row.fields = fields(&mut part, Layout::V2Params, 0).unwrap_or_default(),
+            2 => match fields(&mut part, Layout::V2Params, 0, &mut left) {
+                Err(error) if error.what == TOO_MANY_FIELDS => return Err(error),
+                fields => row.fields = fields.unwrap_or_default(),
+            },
             _ => {}
         }
     }
@@ -160,7 +201,8 @@ pub(crate) fn read_v6(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
     row.provider = utf8(cursor.utf8_counted("ProviderName")?);
     row.event_id = cursor.varu32("EventId")?;
     row.name = utf8(cursor.utf8_counted("EventName")?);
-    row.fields = fields(cursor, Layout::V6, 0)?;
+    let mut left = MOST_FIELDS;
+    row.fields = fields(cursor, Layout::V6, 0, &mut left)?;
     let size = usize::from(cursor.u16("OptionalMetadata size")?);
     let mut optional = cursor.part(size, "OptionalMetadata")?;
     while !optional.is_empty() {
@@ -186,7 +228,12 @@ pub(crate) fn read_v6(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
     Ok(row)
 }
 
-fn fields(cursor: &mut Cursor<'_>, layout: Layout, depth: u32) -> Result<Vec<Field>, ReadError> {
+fn fields(
+    cursor: &mut Cursor<'_>,
+    layout: Layout,
+    depth: u32,
+    left: &mut usize,
+) -> Result<Vec<Field>, ReadError> {
     if depth > MAX_DEPTH {
         let cause = Cause::Depth(u64::from(MAX_DEPTH));
         return Err(ReadError { offset: cursor.offset(), what: "FieldDescriptions", cause });
@@ -195,19 +242,24 @@ fn fields(cursor: &mut Cursor<'_>, layout: Layout, depth: u32) -> Result<Vec<Fie
         Layout::V6 => u64::from(cursor.u16("field count")?),
         Layout::V1 | Layout::V2Params => u64::from(cursor.u32("field count")?),
     };
+    let offset = cursor.offset();
     let count = cursor.fits(count, 3, "field count")?;
+    let Some(rest) = left.checked_sub(count) else {
+        return Err(ReadError { offset, what: TOO_MANY_FIELDS, cause: Cause::Value(count as u64) });
+    };
+    *left = rest;
     let mut list = Vec::with_capacity(count);
     for _ in 0..count {
-        list.push(field(cursor, layout, depth)?);
+        list.push(field(cursor, layout, depth, left)?);
     }
     Ok(list)
 }
 
-fn field(cursor: &mut Cursor<'_>, layout: Layout, depth: u32) -> Result<Field, ReadError> {
+fn field(cursor: &mut Cursor<'_>, layout: Layout, depth: u32, left: &mut usize) -> Result<Field, ReadError> {
     let mut name = String::new();
     let kind = match layout {
         Layout::V1 => {
-            let kind = field_type(cursor, layout, depth)?;
+            let kind = field_type(cursor, layout, depth, left)?;
             utf16_text(cursor.utf16z("field name")?, &mut name);
             kind
         }
@@ -215,19 +267,24 @@ fn field(cursor: &mut Cursor<'_>, layout: Layout, depth: u32) -> Result<Field, R
             let len = (cursor.u32("field size")? as usize).saturating_sub(4);
             let mut part = cursor.part(len, "field")?;
             utf16_text(part.utf16z("field name")?, &mut name);
-            field_type(&mut part, layout, depth)?
+            field_type(&mut part, layout, depth, left)?
         }
         Layout::V6 => {
             let len = usize::from(cursor.u16("FieldSize")?);
             let mut part = cursor.part(len, "field")?;
             name = utf8(part.utf8_counted("FieldName")?);
-            field_type(&mut part, layout, depth)?
+            field_type(&mut part, layout, depth, left)?
         }
     };
     Ok(Field { name, kind })
 }
 
-fn field_type(cursor: &mut Cursor<'_>, layout: Layout, depth: u32) -> Result<FieldType, ReadError> {
+fn field_type(
+    cursor: &mut Cursor<'_>,
+    layout: Layout,
+    depth: u32,
+    left: &mut usize,
+) -> Result<FieldType, ReadError> {
     let offset = cursor.offset();
     let code = match layout {
         Layout::V6 => u32::from(cursor.u8("TypeCode")?),
@@ -239,7 +296,7 @@ fn field_type(cursor: &mut Cursor<'_>, layout: Layout, depth: u32) -> Result<Fie
         return Err(ReadError { offset, what: "TypeCode", cause: Cause::Depth(u64::from(MAX_DEPTH)) });
     }
     Ok(match code {
-        1 => FieldType::Object(fields(cursor, layout, deeper)?),
+        1 => FieldType::Object(fields(cursor, layout, deeper, left)?),
         3 => FieldType::Bool32,
         4 => FieldType::Utf16Unit,
         5 => FieldType::I8,
@@ -256,25 +313,30 @@ fn field_type(cursor: &mut Cursor<'_>, layout: Layout, depth: u32) -> Result<Fie
         16 => FieldType::DateTime,
         17 => FieldType::Guid,
         18 => FieldType::Utf16Z,
-        19 if layout != Layout::V1 => FieldType::Array(Box::new(field_type(cursor, layout, deeper)?)),
+        19 if layout != Layout::V1 => FieldType::Array(Box::new(field_type(cursor, layout, deeper, left)?)),
         _ if layout != Layout::V6 => return Err(unknown),
         20 => FieldType::VarInt,
         21 => FieldType::VarUInt,
         22 => {
-            let element = field_type(cursor, layout, deeper)?;
+            let element = field_type(cursor, layout, deeper, left)?;
             FieldType::FixedArray(Box::new(element), cursor.u16("ElementCount")?)
         }
         23 => FieldType::Utf8Unit,
-        24 => FieldType::RelLoc(fixed_element(cursor, layout, deeper)?),
-        25 => FieldType::DataLoc(fixed_element(cursor, layout, deeper)?),
+        24 => FieldType::RelLoc(fixed_element(cursor, layout, deeper, left)?),
+        25 => FieldType::DataLoc(fixed_element(cursor, layout, deeper, left)?),
         26 => FieldType::Bool8,
         _ => return Err(unknown),
     })
 }
 
-fn fixed_element(cursor: &mut Cursor<'_>, layout: Layout, depth: u32) -> Result<Box<FieldType>, ReadError> {
+fn fixed_element(
+    cursor: &mut Cursor<'_>,
+    layout: Layout,
+    depth: u32,
+    left: &mut usize,
+) -> Result<Box<FieldType>, ReadError> {
     let offset = cursor.offset();
-    let element = field_type(cursor, layout, depth)?;
+    let element = field_type(cursor, layout, depth, left)?;
     match element.fixed_size() {
         Some(size) if size > 0 => Ok(Box::new(element)),
         _ => Err(ReadError { offset, what: "element of fixed size", cause: Cause::Value(0) }),

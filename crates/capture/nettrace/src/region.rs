@@ -4,6 +4,20 @@
 
 use base::bytes::{Cause, Cursor, ReadError};
 use rustc_hash::FxHashMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash};
+
+/// Stacks between two sequence points: each takes 17 to 35 bytes beside its addresses, though it may be of four bytes of
+/// the input. The runtime tells of some ten thousand.
+const MOST_STACKS: usize = 1 << 20;
+/// Lists of labels between two sequence points: each takes 41 to 82 bytes, though it may be of two of the input. A
+/// writer has one for each activity.
+const MOST_LABEL_LISTS: usize = 1 << 19;
+
+/// What is noted if a block has more than is kept.
+pub(crate) const TOO_MANY_STACKS: &str = "stack beyond the million that are kept between two sequence points";
+pub(crate) const TOO_MANY_LABELS: &str =
+    "label list beyond the half million that are kept between two sequence points";
 
 /// Where a stack's addresses lie.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,7 +33,7 @@ impl StackRef {
     }
 }
 
-/// The stacks of the region.
+/// The stacks of the region: taken and found in constant time, [`MOST_STACKS`] of them.
 #[derive(Debug, Default)]
 pub(crate) struct Stacks {
     by_id: FxHashMap<u32, StackRef>,
@@ -28,17 +42,20 @@ pub(crate) struct Stacks {
 }
 
 impl Stacks {
-    /// Takes the stacks of a block: first number, count, then size and addresses of each.
-    pub(crate) fn read_block(&mut self, mut cursor: Cursor<'_>) -> Result<(), ReadError> {
+    /// Takes the stacks of a block: first number, count, then size and addresses of each. False if some are too many.
+    pub(crate) fn read_block(&mut self, mut cursor: Cursor<'_>) -> Result<bool, ReadError> {
         let first = cursor.u32("First Id")?;
         let count = cursor.u32("Count")?;
         for at in 0..count {
+            if self.by_id.len() >= MOST_STACKS {
+                return Ok(false);
+            }
             let size = cursor.u32("StackSize")? as usize;
             let addresses = cursor.take(size, "stack addresses")?;
             let stack = self.store(addresses);
             self.by_id.insert(first.wrapping_add(at), stack);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes a stack that stands behind its event and has no number (version 3).
@@ -76,21 +93,25 @@ pub(crate) struct Labels {
     pub(crate) version: Option<u8>,
 }
 
-/// The label lists of the region (version 6).
+/// The label lists of the region (version 6): taken and found in constant time, [`MOST_LABEL_LISTS`] of them.
 #[derive(Debug, Default)]
 pub(crate) struct LabelLists {
     by_index: FxHashMap<u32, Labels>,
 }
 
 impl LabelLists {
-    pub(crate) fn read_block(&mut self, mut cursor: Cursor<'_>) -> Result<(), ReadError> {
+    /// Takes the lists of a block. False if some are too many.
+    pub(crate) fn read_block(&mut self, mut cursor: Cursor<'_>) -> Result<bool, ReadError> {
         let first = cursor.u32("firstIndex")?;
         let count = cursor.u32("count")?;
         for at in 0..count {
+            if self.by_index.len() >= MOST_LABEL_LISTS {
+                return Ok(false);
+            }
             let list = read_labels(&mut cursor)?;
             self.by_index.insert(first.wrapping_add(at), list);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The list of that number; number 0 is the empty one.
@@ -107,10 +128,10 @@ impl LabelLists {
 ///
 /// Emptying a map costs as much as the most that it ever held, so one large region would make every later one
 /// expensive; a map that is far too large is given back instead.
-pub(crate) fn clear_map<K, V>(map: &mut FxHashMap<K, V>) {
+pub(crate) fn clear_map<K: Eq + Hash, V, S: BuildHasher + Default>(map: &mut HashMap<K, V, S>) {
     const SMALL: usize = 256;
     if map.capacity() / 16 > map.len().max(SMALL) {
-        *map = FxHashMap::default();
+        *map = HashMap::default();
     } else {
         map.clear();
     }

@@ -6,7 +6,13 @@
 
 use crate::region::clear_map;
 use crate::stream::Gap;
-use rustc_hash::FxHashMap;
+use base::seeded::SeededMap;
+
+/// The slot of all threads beyond those that are told apart: nothing is known of them.
+pub(crate) const SHARED_SLOT: u32 = 1 << 19;
+/// Threads that are told apart: each takes about 200 bytes here and in the model, though it may be of three bytes of
+/// the input. A service that starts one for each request has some ten thousand a minute.
+const MOST_THREADS: usize = SHARED_SLOT as usize;
 
 /// A thread of the trace.
 #[derive(Debug)]
@@ -30,11 +36,12 @@ pub(crate) enum Sequence {
     SteppedBack,
 }
 
-/// All threads of the input; a slot is never given twice.
+/// All threads of the input, [`MOST_THREADS`] of them; a slot is never given twice. Each is found in constant time, and
+/// nothing goes over all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
     all: Vec<Thread>,
-    by_index: FxHashMap<u64, u32>,
+    by_index: SeededMap<u64, u32>,
     indexed: bool,
     /// Counts the orderings, so that all threads begin one anew without being gone over.
     ordering: u64,
@@ -72,6 +79,9 @@ impl Threads {
     }
 
     fn add(&mut self, index: u64, os_id: u64, process: Option<u64>, sequence: Option<u32>) -> u32 {
+        if self.all.len() >= MOST_THREADS {
+            return SHARED_SLOT;
+        }
         let slot = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         let ordering = self.ordering;
         self.all.push(Thread { os_id, process, sequence, last_ticks: None, latest: i64::MIN, ordering });

@@ -85,7 +85,36 @@ pub struct Layout {
     pub fields: Vec<Field>,
 }
 
+impl Layout {
+    /// About how many bytes it takes.
+    pub fn kept_bytes(&self) -> usize {
+        fields_bytes(&self.fields)
+    }
+}
+
+fn fields_bytes(fields: &[Field]) -> usize {
+    let bytes = |field: &Field| {
+        size_of::<Field>().saturating_add(field.name.len()).saturating_add(field.kind.kept_bytes())
+    };
+    fields.iter().fold(0, |sum, field| sum.saturating_add(bytes(field)))
+}
+
 impl Kind {
+    /// About how many bytes it takes beside its own place.
+    fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Object(fields) => fields_bytes(fields),
+            Self::Enum(_, of)
+            | Self::Flags(_, of)
+            | Self::Array(of)
+            | Self::FixedArray(of, _)
+            | Self::Counted { element: of, .. }
+            | Self::RelLoc(of)
+            | Self::DataLoc(of) => size_of::<Self>().saturating_add(of.kept_bytes()),
+            _ => 0,
+        }
+    }
+
     /// The fewest bytes that a value takes; an address counts as 4.
     pub(crate) fn least_bytes(&self) -> usize {
         match self {

@@ -12,7 +12,7 @@ use std::cell::Cell;
 pub(crate) const MAX_DEPTH: u32 = 24;
 /// Values gone over in one payload: so many, and so many more for each of its bytes. Values of no bytes, as a list of
 /// none, would else be gone over again for every element of a list.
-pub(crate) const MOST_VALUES: usize = 1000;
+pub(crate) const MOST_VALUES: usize = 256;
 pub(crate) const MOST_VALUES_A_BYTE: usize = 8;
 
 /// A payload with the layout of its fields.

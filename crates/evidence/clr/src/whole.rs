@@ -265,6 +265,9 @@ impl Plan {
             return None;
         }
         let mut places: Vec<(usize, usize)> = Vec::new();
+        // Most layouts have no counts, and for those that have, each field is held against all later ones.
+        let has_counts =
+            fields.iter().any(|field| matches!(field.kind, Kind::Counted { .. } | Kind::Bytes { .. }));
         for (at, field) in fields.iter().enumerate() {
             let before = fields.get(..at)?;
             if depth == 0 {
@@ -279,7 +282,7 @@ impl Plan {
                     let times = times(count, before, &places)?;
                     self.steps.push(Step::FixedList(times, 1, 0));
                 }
-                kind if is_count(fields, at) => {
+                kind if has_counts && is_count(fields, at) => {
                     let len = count_len(kind)?;
                     places.push((at, self.counts));
                     self.steps.push(Step::Count(len, self.counts));

@@ -12,6 +12,7 @@ use crate::head::Head;
 use crate::{Error, Options};
 use json::Reader;
 use model::{Evidence, Kind};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 pub(crate) static FORMAT: Format = Format {
@@ -70,7 +71,7 @@ fn read_file(
         let room = MOST_BYTES.saturating_sub(bytes.len());
         bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
         is_cut |= piece.len() > room;
-        Ok(())
+        Ok(if is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     let too_large = is_cut.then_some("file of benchmarks larger than 256 MB: cut off");
     let damage = fed.damage.or(too_large);

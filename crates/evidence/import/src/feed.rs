@@ -9,6 +9,7 @@ use crate::head::{Origin, Packed, Packing, Stream, unpack};
 use crate::{Error, Options, Progress};
 use model::Lost;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -80,13 +81,14 @@ impl<'a> Job<'a> {
         first_error.filter(|_| !is_any_read).map_or(Ok(()), Err)
     }
 
-    /// Hands the bytes of a file on, unpacked, in pieces of any size, until they end or `sink` refuses one.
+    /// Hands the bytes of a file on, unpacked, in pieces of at most a megabyte, until they end, or `sink` refuses one or has
+    /// enough.
     ///
     /// A file out of which no byte comes is an error.
     pub(crate) fn feed(
         &mut self,
         path: &Path,
-        mut sink: impl FnMut(&[u8]) -> Result<(), Error>,
+        mut sink: impl FnMut(&[u8]) -> Result<ControlFlow<()>, Error>,
     ) -> Result<Fed, Error> {
         let beside = self.options.threads > 1;
         let origin = if self.surroundings.is_some() { Origin::Folder } else { Origin::User };
@@ -107,7 +109,7 @@ impl<'a> Job<'a> {
         let name = path.display().to_string();
         let damage = match end {
             None if bytes == 0 => return Err(Error::Empty { path: name }),
-            None => None,
+            None | Some(End::Enough) => None,
             Some(End::Broken(cause)) if bytes == 0 && packing == Packing::Plain => {
                 return Err(Error::Io { path: name, cause });
             }
@@ -147,6 +149,8 @@ enum End {
     Broken(io::Error),
     /// More bytes than any evidence has.
     Endless,
+    /// Whoever takes them has enough.
+    Enough,
 }
 
 /// Pieces of one file on their way.
@@ -158,7 +162,7 @@ struct Pieces<'a, 'b, S> {
     sink: &'a mut S,
 }
 
-impl<S: FnMut(&[u8]) -> Result<(), Error>> Pieces<'_, '_, S> {
+impl<S: FnMut(&[u8]) -> Result<ControlFlow<()>, Error>> Pieces<'_, '_, S> {
     /// Unpacks on a thread of its own.
     fn read_on_thread(&mut self, stream: Box<dyn Read + Send>) -> Result<Option<End>, Error> {
         std::thread::scope(|scope| {
@@ -169,8 +173,7 @@ impl<S: FnMut(&[u8]) -> Result<(), Error>> Pieces<'_, '_, S> {
             for piece in &receive {
                 match piece {
                     // An eighth of what is unpacked stands for what was read of the file.
-                    Ok(piece) if self.take(&piece, 8)? => {}
-                    Ok(_piece) => end = Some(End::Endless),
+                    Ok(piece) => end = self.take(&piece, 8)?,
                     Err(error) => end = Some(End::Broken(error)),
                 }
                 if end.is_some() {
@@ -191,18 +194,20 @@ impl<S: FnMut(&[u8]) -> Result<(), Error>> Pieces<'_, '_, S> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Ok(Some(End::Broken(error))),
             };
-            if !self.take(piece.get(..len).unwrap_or_default(), 1)? {
-                return Ok(Some(End::Endless));
+            if let Some(end) = self.take(piece.get(..len).unwrap_or_default(), 1)? {
+                return Ok(Some(end));
             }
         }
     }
 
-    /// Hands a piece on; whether more may come.
-    fn take(&mut self, piece: &[u8], packed: u64) -> Result<bool, Error> {
+    /// Hands a piece on; what ends the bytes with it, if anything does.
+    fn take(&mut self, piece: &[u8], packed: u64) -> Result<Option<End>, Error> {
         self.bytes = self.bytes.saturating_add(piece.len() as u64);
-        (self.sink)(piece)?;
+        if (self.sink)(piece)?.is_break() {
+            return Ok(Some(End::Enough));
+        }
         self.job.tell(self.bytes / packed);
-        Ok(self.bytes <= self.cap)
+        Ok((self.bytes > self.cap).then_some(End::Endless))
     }
 }
 

@@ -8,6 +8,7 @@
 //! of the host.
 
 mod alongside;
+mod budget;
 mod builder;
 mod clock;
 mod counters;
@@ -99,9 +100,11 @@ fn read_file(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<()
     let format = Error::format(&name);
     let mut decoder = Decoder::new(Limits::USUAL);
     builder.begin_file();
-    let fed = job.feed(path, |piece| decoder.push(piece, builder).map_err(&format))?;
+    let mut limits = budget::Reading::new(builder);
+    let fed = job.feed(path, |piece| limits.push(piece, &mut decoder, builder).map_err(&format))?;
+    builder.count_work(decoder.work());
     let summary = decoder.finish(builder).map_err(&format)?;
-    if let Some(what) = fed.damage {
+    for what in [fed.damage, limits.damage()].into_iter().flatten() {
         builder.note_damage(what, summary.bytes);
     }
     if let Some(what) = fed.left {
@@ -117,8 +120,17 @@ fn read_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Evidence, Er
     let format = Error::format(name);
     let mut builder = Builder::new(options.payloads, None);
     let mut decoder = Decoder::new(Limits::USUAL);
-    decoder.push(bytes, &mut builder).map_err(&format)?;
+    let mut limits = budget::Reading::new(&builder);
+    for piece in bytes.chunks(budget::PIECE) {
+        if limits.push(piece, &mut decoder, &mut builder).map_err(&format)?.is_break() {
+            break;
+        }
+    }
+    builder.count_work(decoder.work());
     let summary = decoder.finish(&mut builder).map_err(&format)?;
+    if let Some(what) = limits.damage() {
+        builder.note_damage(what, summary.bytes);
+    }
     builder.end_file(&summary, "");
     Ok(builder.finish(name).into())
 }

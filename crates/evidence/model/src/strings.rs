@@ -1,6 +1,6 @@
 //! Texts, each kept once and referred to by number.
 
-use rustc_hash::FxHashMap;
+use base::seeded::SeededMap;
 use std::sync::Arc;
 
 /// A text of a [`Strings`]; [`Sym::NONE`] is no text.
@@ -16,8 +16,13 @@ impl Sym {
 #[derive(Debug, Default)]
 pub struct Strings {
     texts: Vec<Arc<str>>,
-    numbers: FxHashMap<Arc<str>, Sym>,
+    numbers: SeededMap<Arc<str>, Sym>,
+    /// Bytes of all texts, without what keeping each costs.
+    bytes: usize,
 }
+
+/// What keeping a text costs beside its bytes: its counts, its places in the list and among the numbers.
+const BYTES_A_TEXT: usize = 48;
 
 impl Strings {
     /// The number of a text, which is kept from now on.
@@ -27,6 +32,7 @@ impl Strings {
         }
         let sym = Sym(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
         let kept: Arc<str> = Arc::from(text);
+        self.bytes = self.bytes.saturating_add(text.len());
         self.texts.push(Arc::clone(&kept));
         self.numbers.insert(kept, sym);
         sym
@@ -58,8 +64,8 @@ impl Strings {
         self.texts.is_empty()
     }
 
-    /// Bytes that the texts take.
+    /// Bytes that the texts take; known without going over them.
     pub fn bytes(&self) -> usize {
-        self.texts.iter().map(|text| text.len() + 48).sum()
+        self.texts.len().saturating_mul(BYTES_A_TEXT).saturating_add(self.bytes)
     }
 }

@@ -5,8 +5,8 @@
 
 use super::kinds::{GcEvent, Handler, Kind, Layouts};
 use base::near::nearest;
+use base::seeded::SeededMap;
 use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
-use rustc_hash::FxHashMap;
 
 /// Why the program was stopped by GC/SuspendEEStart, where it was not for a collection or a debugger.
 const SUSPEND_OTHER: u8 = 0;
@@ -143,7 +143,7 @@ impl Alongside {
             parts: Vec::new(),
             layouts: Layouts::default(),
             ticks_per_second: 1_000_000_000,
-            stopped: FxHashMap::default(),
+            stopped: SeededMap::default(),
         };
         Self { decoder: Some(Decoder::new(Limits::USUAL)), counts }
     }
@@ -195,7 +195,7 @@ struct Counts {
     layouts: Layouts,
     ticks_per_second: i64,
     /// By thread: when it began to stop the program.
-    stopped: FxHashMap<u64, i64>,
+    stopped: SeededMap<u64, i64>,
 }
 
 impl Counts {

@@ -15,12 +15,12 @@ use super::spans::SeenTexts;
 use super::threads::ThreadFacts;
 use super::told::{KindKey, ProcessKey, SessionKey, Told};
 use super::universal::Spaces;
+use base::seeded::{SeededMap, SeededSet};
 use clr::layout::Layout;
 use clr::payload::Payload;
 use clr::whole::Starts;
 use model::{EventKind, LossRow, NO_ID, SampleRow, Sym, Trace};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
-use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,6 +31,14 @@ const OTHER_PROCESS: &str = "stream of another process than the main session's: 
 /// Streams that `events.stream` tells apart.
 const MOST_STREAMS: usize = 1 << 16;
 const MANY_STREAMS: &str = "more streams than have a number: the last ones share it in events.stream";
+
+/// Kinds of a stream whose version or opcode labels of events change: each takes up to 1.5 KB, though it may be of four
+/// bytes of the input. Writers give an event of a kind at most a start and a stop.
+const MOST_OVERRIDDEN: usize = 1 << 13;
+const MANY_OVERRIDDEN: &str =
+    "event whose labels make it one of more than 8,192 kinds: its labels were not used";
+/// What a kind of event takes beside its fields and its name.
+const KIND_BYTES: usize = 256;
 
 /// What was observed in a stream.
 #[derive(Debug)]
@@ -59,7 +67,7 @@ pub(crate) struct StreamFacts {
     /// Up to when an earlier stream told the same session.
     told_until: Option<i64>,
     /// Provider and number of each kind that it has sent.
-    kinds: FxHashSet<KindKey>,
+    kinds: SeededSet<KindKey>,
 }
 
 impl StreamFacts {
@@ -80,7 +88,7 @@ impl StreamFacts {
             session: None,
             last_ticks: i64::MIN,
             told_until: None,
-            kinds: FxHashSet::default(),
+            kinds: SeededSet::default(),
         }
     }
 
@@ -112,20 +120,26 @@ pub(crate) struct Seen<'a> {
 }
 
 /// Kinds of events whose version or opcode a label of the very event changes.
-type OverriddenKinds = FxHashMap<(u32, Option<u8>, Option<u8>), (u32, Rc<Kind>)>;
+type OverriddenKinds = SeededMap<(u32, Option<u8>, Option<u8>), (u32, Rc<Kind>)>;
 
 /// Fills a recording from streams.
 #[derive(Debug)]
 pub(crate) struct Builder {
     pub(crate) recording: Trace,
     keep_payloads: bool,
-    /// By the decoder's number of the kind; anew for each file.
+    /// By the decoder's number of the kind; anew for each stream.
     kinds: Vec<Option<(u32, Rc<Kind>)>>,
     overridden: OverriddenKinds,
-    /// By the decoder's number of the kind; anew for each file.
+    /// By the decoder's number of the kind; anew for each stream.
     layouts: Layouts,
-    kind_numbers: FxHashMap<EventKind, u32>,
-    dynamic: FxHashMap<(u32, String), u32>,
+    kind_numbers: SeededMap<EventKind, u32>,
+    /// About how many bytes the kinds of all streams take.
+    pub(crate) kept_kinds: usize,
+    /// What reading has cost in the tables, in the decoder's steps, as far as it is more than the events' own bytes.
+    pub(crate) work: u64,
+    /// What it may cost, by the bytes that came in.
+    pub(crate) most_work: u64,
+    dynamic: SeededMap<(u32, String), u32>,
     pub(crate) decoder: Decoder,
     pub(crate) main: Option<StreamHeader>,
     clock: Option<Clock>,
@@ -133,14 +147,14 @@ pub(crate) struct Builder {
     /// Whether the streams of the file at hand are the main session, where its name tells.
     role: Option<bool>,
     pub(crate) streams: Vec<StreamFacts>,
-    told: Told,
+    pub(crate) told: Told,
     /// By the decoder's number of the thread; anew for each file.
     thread_slots: Vec<u32>,
-    thread_numbers: FxHashMap<(u32, i64), u32>,
+    thread_numbers: SeededMap<(u32, i64), u32>,
     pub(crate) processes: Processes,
     pub(crate) origins: Origins,
     pub(crate) spaces: Spaces,
-    activity_numbers: FxHashMap<[u8; 16], u32>,
+    activity_numbers: SeededMap<[u8; 16], u32>,
     /// By the thread's number: its last activity, since most events are of the one before.
     thread_activities: Vec<([u8; 16], u32)>,
     pub(crate) raw: RawStacks,
@@ -165,10 +179,13 @@ impl Builder {
             recording,
             keep_payloads,
             kinds: Vec::new(),
-            overridden: FxHashMap::default(),
+            overridden: SeededMap::default(),
             layouts: Layouts::default(),
-            kind_numbers: FxHashMap::default(),
-            dynamic: FxHashMap::default(),
+            kind_numbers: SeededMap::default(),
+            kept_kinds: 0,
+            work: 0,
+            most_work: u64::MAX,
+            dynamic: SeededMap::default(),
             decoder: Decoder::default(),
             main: None,
             clock: None,
@@ -177,11 +194,11 @@ impl Builder {
             streams: Vec::new(),
             told: Told::default(),
             thread_slots: Vec::new(),
-            thread_numbers: FxHashMap::default(),
+            thread_numbers: SeededMap::default(),
             processes: Processes::new(process),
             origins: Origins::default(),
             spaces: Spaces::default(),
-            activity_numbers: FxHashMap::default(),
+            activity_numbers: SeededMap::default(),
             thread_activities: Vec::new(),
             raw: RawStacks::default(),
             methods: Methods::default(),
@@ -220,11 +237,21 @@ impl Builder {
 
     /// Begins a file: the decoder's numbers start anew.
     pub(crate) fn begin_file(&mut self) {
-        self.kinds.clear();
-        self.overridden.clear();
-        self.layouts.clear();
+        self.forget_kinds();
         self.thread_slots.clear();
         self.raw.begin_file();
+    }
+
+    /// Adds what the decoder has cost to what the recording says of it.
+    pub(crate) fn count_work(&mut self, steps: u64) {
+        let work = &mut self.recording.session.work;
+        *work = work.saturating_add(steps);
+    }
+
+    fn forget_kinds(&mut self) {
+        self.kinds.clear();
+        self.overridden = SeededMap::default();
+        self.layouts = Layouts::default();
     }
 
     /// Ends a file, given by its own name in a folder.
@@ -240,6 +267,13 @@ impl Builder {
         exhibit.bytes = exhibit.bytes.saturating_add(summary.bytes);
     }
 
+    /// Counts steps that are more than an event's own bytes; false if there were too many, so that nothing more of the kind
+    /// is done until the reading ends (see `budget`).
+    pub(crate) fn spend(&mut self, steps: u64) -> bool {
+        self.work = self.work.saturating_add(steps);
+        self.work <= self.most_work
+    }
+
     /// Nanoseconds since the main session's start.
     pub(crate) fn ns(&self, ticks: i64) -> i64 {
         self.clock.map_or(0, |clock| clock.ns(ticks))
@@ -253,14 +287,17 @@ impl Builder {
             if let Some((number, kind)) = self.overridden.get(&key) {
                 return (*number, Rc::clone(kind));
             }
-            let made = self.make_kind(event);
-            self.overridden.insert(key, (made.0, Rc::clone(&made.1)));
-            return made;
+            if self.overridden.len() < MOST_OVERRIDDEN {
+                let made = self.make_kind(event, event.version, event.opcode);
+                self.overridden.insert(key, (made.0, Rc::clone(&made.1)));
+                return made;
+            }
+            self.note_damage(MANY_OVERRIDDEN, event.offset);
         }
         if let Some(Some((number, kind))) = self.kinds.get(index) {
             return (*number, Rc::clone(kind));
         }
-        let made = self.make_kind(event);
+        let made = self.make_kind(event, None, None);
         if index >= self.kinds.len() {
             self.kinds.resize(index + 1, None);
         }
@@ -270,9 +307,9 @@ impl Builder {
         made
     }
 
-    fn make_kind(&mut self, event: &Event<'_>) -> (u32, Rc<Kind>) {
-        let kind = Kind::new(event.metadata, event.version, event.opcode, &mut self.layouts);
-        let version = event.version.unwrap_or(event.metadata.version);
+    fn make_kind(&mut self, event: &Event<'_>, version: Option<u8>, opcode: Option<u8>) -> (u32, Rc<Kind>) {
+        let kind = Kind::new(event.metadata, version, opcode, &mut self.layouts);
+        let version = version.unwrap_or(event.metadata.version);
         let provider = self.recording.strings.intern(&event.metadata.provider);
         if let Some(stream) = self.streams.last_mut() {
             // Each stream of a file has numbers of its own, so its kinds are made anew.
@@ -295,6 +332,7 @@ impl Builder {
         if let Some(number) = same {
             return number;
         }
+        self.kept_kinds = self.kept_kinds.saturating_add(KIND_BYTES).saturating_add(decoding.kept_bytes());
         let number = self.recording.events.add_kind(key);
         self.decoder.push(decoding);
         self.kind_numbers.insert(key, number);
@@ -419,6 +457,7 @@ impl Builder {
             }
             None => number,
         };
+        self.kept_kinds = self.kept_kinds.saturating_add(KIND_BYTES).saturating_add(name.len());
         self.dynamic.insert((number, name), made);
         made
     }
@@ -462,6 +501,7 @@ impl Builder {
 
 impl Sink for Builder {
     fn stream(&mut self, header: &StreamHeader) {
+        self.forget_kinds();
         if !self.processes.begin_stream(header) {
             return;
         }
@@ -516,6 +556,9 @@ impl Sink for Builder {
         let (mut number, kind) = self.kind_of(event);
         if kind.handler == Handler::Gc(GcEvent::Dynamic) {
             number = self.dynamic_kind(number, event, &kind);
+        }
+        if kind.steps > 0 && !self.spend(kind.steps) {
+            return;
         }
         let stack = event
             .stack
@@ -594,101 +637,4 @@ impl Sink for Builder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trace::kinds::RUNTIME;
-    use nettrace::Metadata;
-
-    const ALLOCATION: u32 = 10;
-    const EXCEPTION: u32 = 80;
-    const SAMPLE: u32 = 0;
-
-    fn session(sync_ticks: i64, process: u64) -> StreamHeader {
-        let ticks_per_second = 1_000_000_000;
-        StreamHeader {
-            sync_ticks,
-            ticks_per_second,
-            pointer_size: 8,
-            process: Some(process),
-            ..StreamHeader::default()
-        }
-    }
-
-    /// Reads streams of events, each an id and its ticks, as one recording.
-    fn read(streams: &[(StreamHeader, &[(u32, i64)])]) -> Trace {
-        let mut builder = Builder::new(false, None);
-        let mut index = 0;
-        for (header, events) in streams {
-            builder.stream(header);
-            for (event_id, ticks) in *events {
-                let sampler = *event_id == SAMPLE;
-                let provider = if sampler { "Microsoft-DotNETCore-SampleProfiler" } else { RUNTIME };
-                let (event_id, provider) = (*event_id, provider.to_owned());
-                let metadata = Metadata { provider, event_id, index, ..Metadata::default() };
-                index += 1;
-                builder.event(&Event {
-                    metadata: &metadata,
-                    ticks: *ticks,
-                    thread: 7,
-                    thread_slot: 0,
-                    process: None,
-                    stack: None,
-                    activity: [0; 16],
-                    related: [0; 16],
-                    opcode: None,
-                    version: None,
-                    payload: &[0; 64],
-                    offset: 0,
-                });
-            }
-        }
-        builder.finish("test")
-    }
-
-    /// Samples, allocations and exceptions of a recording.
-    fn rows(recording: &Trace) -> [usize; 3] {
-        let Trace { samples, allocations, exceptions, .. } = recording;
-        [samples.ts_ns.len(), allocations.ts_ns.len(), exceptions.ts_ns.len()]
-    }
-
-    fn damage(recording: &Trace) -> Vec<&str> {
-        recording
-            .lost
-            .damage
-            .kinds()
-            .iter()
-            .map(|kind| kind.what)
-            .filter(|what| what.contains("stream"))
-            .collect()
-    }
-
-    #[test]
-    fn what_only_the_second_session_of_a_provider_asked_for_is_kept() {
-        let main = [(ALLOCATION, 10), (ALLOCATION, 90)];
-        let burst = [(ALLOCATION, 40), (EXCEPTION, 50), (SAMPLE, 55), (EXCEPTION, 60)];
-        let recording = read(&[(session(0, 1), &main), (session(30, 1), &burst)]);
-        assert_eq!(rows(&recording), [1, 2, 2]);
-        assert_eq!(damage(&recording), [""; 0]);
-    }
-
-    #[test]
-    fn a_session_told_twice_does_not_double_what_happened() {
-        let whole = [(SAMPLE, 10), (EXCEPTION, 20), (SAMPLE, 30)];
-        let same = session(5, 1);
-        let recording = read(&[(same.clone(), &whole), (same.clone(), &whole)]);
-        assert_eq!((recording.events.len(), rows(&recording)), (3, [2, 0, 1]));
-        assert_eq!(damage(&recording), ["stream told twice: read once"]);
-        let broken_off = read(&[(same.clone(), &whole[..2]), (same, &whole)]);
-        assert_eq!((broken_off.events.len(), rows(&broken_off)), (3, [2, 0, 1]));
-        let covered: Vec<i64> = broken_off.coverage.to_ns.clone();
-        assert!(covered.contains(&25), "{covered:?}");
-    }
-
-    #[test]
-    fn another_processs_rows_are_not_taken_for_the_main_sessions() {
-        let events = [(SAMPLE, 10), (EXCEPTION, 20), (EXCEPTION, 30)];
-        let recording = read(&[(session(0, 1), &events), (session(5, 2), &events)]);
-        assert_eq!(rows(&recording), [2, 0, 4]);
-        assert_eq!((recording.exhibit.pid, damage(&recording)), (Some(1), vec![OTHER_PROCESS]));
-    }
-}
+mod tests;

@@ -2,12 +2,13 @@
 //!
 //! What an event publishes is read here, for the table of a recording and for who watches a running session.
 
+use super::budget::{MAP, of};
 use super::builder::{Builder, Seen};
 use super::kinds::MetricEvent;
+use base::seeded::{SeededMap, SeededSet};
 use clr::layout::Layout;
 use clr::payload::Payload;
 use model::{CounterRow, LimitKind, Strings, Sym, Trace};
-use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -21,6 +22,18 @@ type SeriesKey = [String; 3];
 struct InstrumentKey {
     texts: [Option<String>; 4],
     number: Option<i64>,
+}
+
+/// Bytes of the tags of an instrument and its meter that are kept, since each of its values gets them: names of pools and
+/// servers, a connection string at the most. As they are few, they are compared with each other.
+const MOST_TAG_BYTES: usize = 1024;
+/// Steps to write a byte of tags as JSON and to look it up.
+const STEPS_A_TAG_BYTE: u64 = 4;
+/// What a tag takes beside its texts.
+const BYTES_A_TAG: usize = 4;
+
+fn bytes_of((key, value): &(String, String)) -> usize {
+    key.len().saturating_add(value.len()).saturating_add(BYTES_A_TAG)
 }
 
 impl InstrumentKey {
@@ -45,17 +58,19 @@ struct Instrument {
 /// The last total of each counter, for rates: instruments publish totals.
 #[derive(Debug)]
 pub(crate) struct CounterRows {
-    last: FxHashMap<SeriesKey, (i64, f64)>,
-    instruments: FxHashMap<InstrumentKey, Instrument>,
+    last: SeededMap<SeriesKey, (i64, f64)>,
+    instruments: SeededMap<InstrumentKey, Instrument>,
     /// Meters with the names of their instruments.
-    names: FxHashSet<String>,
+    names: SeededSet<String>,
     /// How many instruments there are of each name with the same tags.
-    alike: FxHashMap<(String, Vec<(String, String)>), usize>,
+    alike: SeededMap<(String, Vec<(String, String)>), usize>,
     /// Totals and instruments kept at most; beyond it the older half of the totals is forgotten, and their next rates are
     /// missing.
     most: usize,
     /// How many were forgotten.
     pub(crate) forgotten: u64,
+    /// Bytes of the texts of all series and instruments that were kept.
+    text_bytes: usize,
 }
 
 impl Default for CounterRows {
@@ -69,13 +84,20 @@ impl CounterRows {
     /// Keeps at most so many totals.
     pub(crate) fn keeping(most: usize) -> Self {
         Self {
-            last: FxHashMap::default(),
-            instruments: FxHashMap::default(),
-            names: FxHashSet::default(),
-            alike: FxHashMap::default(),
+            last: SeededMap::default(),
+            instruments: SeededMap::default(),
+            names: SeededSet::default(),
+            alike: SeededMap::default(),
             most,
             forgotten: 0,
+            text_bytes: 0,
         }
+    }
+
+    /// About how many bytes it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let entries = self.last.len().saturating_add(self.instruments.len()).saturating_add(self.alike.len());
+        of(entries, MAP * 160).saturating_add(of(self.names.len(), MAP * 33)).saturating_add(self.text_bytes)
     }
 
     /// Whether it is an instrument of a meter, and no counter of an event source.
@@ -87,9 +109,13 @@ impl CounterRows {
     pub(crate) fn announce(&mut self, fields: &Payload<'_>) {
         let tags = ["meterTags", "instrumentTags"].map(|name| fields.text(name).unwrap_or_default());
         let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut room = MOST_TAG_BYTES;
         for (key, value) in tags.iter().flat_map(|text| tag_pairs(text)) {
-            if pairs.iter().all(|(known, _)| *known != key) {
-                pairs.push((key.to_owned(), value));
+            let pair = (key.to_owned(), value);
+            let Some(rest) = room.checked_sub(bytes_of(&pair)) else { break };
+            room = rest;
+            if pairs.iter().all(|(known, _)| *known != pair.0) {
+                pairs.push(pair);
             }
         }
         self.announced(InstrumentKey::of(fields), pairs);
@@ -120,6 +146,9 @@ impl CounterRows {
             if *alike > 1 {
                 tags.push(("instrument".to_owned(), alike.to_string()));
             }
+            let bytes: usize =
+                key.texts.iter().flatten().map(String::len).chain(tags.iter().map(bytes_of)).sum();
+            self.text_bytes = self.text_bytes.saturating_add(bytes.saturating_mul(2));
         }
         Some(self.instruments.entry(key).or_insert(Instrument { tags }))
     }
@@ -142,7 +171,14 @@ impl CounterRows {
         if self.last.len() >= self.most && !self.last.contains_key(&key) {
             self.forget_older_half();
         }
-        let (before, last) = self.last.insert(key, (ns, total)).filter(|(before, _)| *before < ns)?;
+        let bytes = key.iter().map(String::len).sum();
+        let Some((before, last)) = self.last.insert(key, (ns, total)) else {
+            self.text_bytes = self.text_bytes.saturating_add(bytes);
+            return None;
+        };
+        if before >= ns {
+            return None;
+        }
         Some((total - last) / (ns.saturating_sub(before) as f64 / 1e9))
     }
 
@@ -159,6 +195,13 @@ impl CounterRows {
     }
 }
 
+/// The fields of an event counter as JSON, as far as it can be one.
+pub(crate) fn counter_json(layout: &Layout, payload: &[u8], pointer_size: u8) -> String {
+    /// Those of the runtime take 300 bytes. A list repeats the names of its members for each element.
+    const MOST_JSON: usize = 16 << 10;
+    clr::json::json_within(layout, payload, pointer_size, MOST_JSON)
+}
+
 /// What an event says of a counter or instrument with a set of tags; a text that the event lacks is none.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Publication {
@@ -173,14 +216,10 @@ pub(crate) struct Publication {
 
 impl Publication {
     /// EventCounters: one field with a member `Payload`, whose members are the counter's.
-    pub(crate) fn of_event_counter(
-        provider: &str,
-        layout: &Layout,
-        payload: &[u8],
-        pointer_size: u8,
-    ) -> Option<Self> {
-        let json = clr::json::json(layout, payload, pointer_size);
-        let Ok(Value::Object(fields)) = serde_json::from_str(&json) else { return None };
+    ///
+    /// `json` is from [`counter_json`].
+    pub(crate) fn of_event_counter(provider: &str, json: &str) -> Option<Self> {
+        let Ok(Value::Object(fields)) = serde_json::from_str(json) else { return None };
         let payload =
             fields.values().find_map(|value| value.get("Payload")).or_else(|| fields.get("Payload"));
         let Some(Value::Object(payload)) = payload else { return None };
@@ -273,8 +312,8 @@ impl Builder {
         }
         let count = recording.strings.find("count");
         let rows = &recording.counters;
-        let (mut all, mut of_histograms) = (FxHashSet::default(), FxHashSet::default());
-        let mut instruments: FxHashMap<(Sym, Sym), bool> = FxHashMap::default();
+        let (mut all, mut of_histograms) = (SeededSet::default(), SeededSet::default());
+        let mut instruments: SeededMap<(Sym, Sym), bool> = SeededMap::default();
         for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
             let is_instrument = *instruments.entry((row.provider, row.name)).or_insert_with(|| {
                 let [provider, name] = [row.provider, row.name].map(|sym| recording.strings.text(sym));
@@ -301,6 +340,10 @@ impl Builder {
     /// Takes over what an event published.
     pub(crate) fn published(&mut self, seen: &Seen<'_>, publication: Option<Publication>) {
         let Some(Publication { provider, name, unit, tags, values }) = publication else { return };
+        // Tags of the instrument are in each of its values, so they cost more than the event's own bytes.
+        if !self.spend((tags.len() as u64).saturating_mul(STEPS_A_TAG_BYTE)) {
+            return;
+        }
         let strings = &mut self.recording.strings;
         let sym = |text: Option<String>, strings: &mut Strings| {
             text.map_or(Sym::NONE, |text| strings.intern(&text))

@@ -3,8 +3,8 @@
 //! A stack of exactly as many frames as the runtime keeps is cut, unless its outermost frame is one that whole stacks
 //! begin with. A recording with longer stacks comes from another writer, with limits of its own.
 
+use base::seeded::SeededSet;
 use model::{LimitKind, NO_ID, RUNTIME_FRAMES, Sym, Trace};
-use rustc_hash::FxHashSet;
 
 /// Where threads begin, by type and method: a recording may have no whole stack of such a thread.
 const STARTS: [(&str, &str); 4] = [
@@ -31,7 +31,7 @@ pub(crate) fn find(recording: &mut Trace) {
             *place = true;
         }
     }
-    let mut starts: FxHashSet<u32> = FxHashSet::default();
+    let mut starts: SeededSet<u32> = SeededSet::default();
     for (node, depth) in stacks.depth.iter().enumerate() {
         if *depth < last && used.get(node) == Some(&true) {
             // Addresses without a name share a frame, so it says nothing.

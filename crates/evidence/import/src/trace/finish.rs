@@ -14,6 +14,7 @@ const MOST_EARLY_ENDS: usize = 20;
 impl Builder {
     /// Ends the reading.
     pub(crate) fn finish(mut self, name: &str) -> Trace {
+        self.count_work(self.work);
         let (contention, waits) = self.rows.unfinished();
         let mut recording = std::mem::take(&mut self.recording);
         name.clone_into(&mut recording.exhibit.file);

@@ -12,11 +12,12 @@
 //!  background, later: a suspension without a start in it is its own
 //! ```
 
+use super::budget::{MAP, of};
 use super::builder::{Builder, Seen};
 use super::kinds::GcEvent;
 use super::rawstacks::NO_STACK;
+use base::seeded::SeededMap;
 use model::{GcRow, NO_ID, NO_INT, PauseRow, Sym, Trace};
-use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -60,13 +61,13 @@ enum Stop {
 pub(crate) struct GcBuilder {
     collections: Vec<Collection>,
     /// Which collections have not ended, by their numbers and in the order in which they began.
-    running: FxHashMap<i64, Vec<usize>>,
+    running: SeededMap<i64, Vec<usize>>,
     in_order: BTreeSet<usize>,
     /// Which have ended and have no statistics yet.
     without_stats: BTreeSet<usize>,
     /// Number of the first collection that began.
     first: Option<i64>,
-    open: FxHashMap<u32, Suspension>,
+    open: SeededMap<u32, Suspension>,
     done: Vec<Suspension>,
     trigger_stack: Option<u32>,
 }
@@ -138,6 +139,16 @@ impl Builder {
 }
 
 impl GcBuilder {
+    /// About how many bytes it takes: a collection's row is kept twice at the end.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let sets = self.in_order.len().saturating_add(self.without_stats.len());
+        let rows = of(self.collections.len(), 2 * size_of::<Collection>());
+        let suspensions = of(self.done.len(), 2 * size_of::<Suspension>());
+        [rows, suspensions, of(sets, 16), of(self.running.len(), MAP * 64), of(self.open.len(), MAP * 48)]
+            .into_iter()
+            .fold(size_of::<Self>(), usize::saturating_add)
+    }
+
     fn start(&mut self, collection: Collection) {
         let at = self.collections.len();
         self.first.get_or_insert(collection.row.number);

@@ -7,9 +7,9 @@
 
 use super::builder::Builder;
 use crate::folder::not_read;
+use base::seeded::{SeededMap, SeededSet};
 use exhibit::{Folder, Kind};
 use model::{Host, HostRow, ThreadCpuRow, Trace, or_none};
-use rustc_hash::{FxHashMap, FxHashSet};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -61,7 +61,7 @@ fn note_if_empty(folder: &Folder, name: &str, rows: usize, builder: &mut Builder
 /// Leaves out readings by which a thread used more CPU time than there was.
 fn drop_impossible(builder: &mut Builder) {
     let rows = std::mem::take(&mut builder.recording.thread_cpu);
-    let mut before: FxHashMap<i64, (i64, i64)> = FxHashMap::default();
+    let mut before: SeededMap<i64, (i64, i64)> = SeededMap::default();
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
         let used = row.user_ns.saturating_add(row.system_ns);
         let last = before.get(&row.thread);
@@ -87,7 +87,7 @@ fn drop_after_end(recording: &mut Trace) {
     let host = &recording.host;
     let rows = host.name.iter().zip(host.ts_ns.iter().zip(&host.value));
     // A process that runs has memory.
-    let ended: FxHashSet<i64> = rows
+    let ended: SeededSet<i64> = rows
         .filter(|(name, (_, value))| **name == resident && **value <= 0.0)
         .map(|(_, (ts_ns, _))| *ts_ns)
         .collect();

@@ -3,13 +3,13 @@
 //! Looked up once a kind; events then go by number.
 
 use super::universal;
+use base::seeded::SeededMap;
 use clr::layout::{Field, Kind as FieldKind, Layout};
 use clr::payload::{Payload, damaged};
 use clr::schema;
 use clr::whole::{Starts, Whole};
 use model::Fields;
 use nettrace::{FieldType, Metadata};
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Bytes of a name that are kept: events repeat names that a file gives once, joined with others.
@@ -190,7 +190,7 @@ pub(crate) fn shortened(name: &str) -> &str {
 }
 
 /// Layouts that metadata describes, by the decoder's number of the kind: what a label alone sets apart shares one.
-pub(crate) type Layouts = FxHashMap<u32, Arc<Layout>>;
+pub(crate) type Layouts = SeededMap<u32, Arc<Layout>>;
 
 /// A kind of event, looked up.
 #[derive(Debug)]
@@ -203,7 +203,12 @@ pub(crate) struct Kind {
     whole: Whole,
     /// Sent when the session ends, about what was there before: no part of what was observed.
     pub(crate) rundown: bool,
+    /// What an event of it costs beside its bytes, in steps: its fields are gone over for each name that is looked for.
+    pub(crate) steps: u64,
 }
+
+/// A kind of so many fields costs no more than its bytes do.
+const FEW_FIELDS: usize = 48;
 
 impl Kind {
     pub(crate) fn new(
@@ -236,7 +241,10 @@ impl Kind {
     }
 
     fn of(handler: Handler, name: String, layout: Arc<Layout>, rundown: bool) -> Self {
-        Self { handler, name, whole: Whole::new(&layout), layout, rundown }
+        let fields = layout.fields.len().saturating_sub(FEW_FIELDS);
+        // A table's row looks for some ten names.
+        let steps = (fields as u64).saturating_mul(8);
+        Self { handler, name, whole: Whole::new(&layout), layout, rundown, steps }
     }
 
     /// The fields of one payload.
@@ -300,6 +308,15 @@ pub(crate) enum Decoding {
 }
 
 impl Decoding {
+    /// About how many bytes it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Plain(layout) => layout.kept_bytes(),
+            // Both are shared with others: the schemas are the program's own.
+            Self::Dynamic(..) => 0,
+        }
+    }
+
     /// The fields that are shown of a payload, and the bytes that they lie in.
     fn part<'a>(&'a self, payload: &'a [u8], pointer_size: u8) -> (&'a Layout, &'a [u8]) {
         match self {

@@ -5,12 +5,12 @@
 //! but the last totals, so it can run for days; everything that a session can make grow has a limit.
 
 use super::clock::{Clock, unix_ns};
-use super::counters::{CounterRows, Publication};
+use super::counters::{CounterRows, Publication, counter_json};
 use super::kinds::{Handler, Kind, Layouts};
 use crate::Error;
+use base::seeded::SeededSet;
 use clr::payload::Payload;
 use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
-use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 
 /// A runtime's blocks have at most 100 KB, and nothing waits longer than until the bytes at hand are done with.
@@ -101,7 +101,7 @@ impl CounterFeed {
             kinds: Vec::new(),
             layouts: Layouts::default(),
             totals: CounterRows::keeping(MOST_TOTALS),
-            of_changes: FxHashSet::default(),
+            of_changes: SeededSet::default(),
             readings: Vec::new(),
             notes: Vec::new(),
             lost: 0,
@@ -162,7 +162,7 @@ struct Reader {
     layouts: Layouts,
     totals: CounterRows,
     /// Meters with their up-down counters that are not observed.
-    of_changes: FxHashSet<[String; 2]>,
+    of_changes: SeededSet<[String; 2]>,
     readings: Vec<CounterReading>,
     notes: Vec<CounterNote>,
     lost: u64,
@@ -258,8 +258,8 @@ impl Sink for Reader {
         match kind.handler {
             Handler::EventCounter => {
                 let provider = &event.metadata.provider;
-                let published =
-                    Publication::of_event_counter(provider, &kind.layout, event.payload, self.pointer_size);
+                let json = counter_json(&kind.layout, event.payload, self.pointer_size);
+                let published = Publication::of_event_counter(provider, &json);
                 if let Some(publication) = published {
                     self.publish(ns, CounterSource::EventSource, publication);
                 }

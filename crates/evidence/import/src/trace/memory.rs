@@ -13,8 +13,8 @@ use super::processes::Processes;
 use super::ranges::Ranges;
 use super::symbolname::managed;
 use super::universal::{Mapping, MappingKey, Spaces, Symbol};
+use base::seeded::SeededMap;
 use model::{Frame, Sampler, Strings, Sym, Trace};
-use rustc_hash::FxHashMap;
 
 const OUTSIDE: &str = "symbol outside of its mapping: not used";
 const NO_MAPPING: &str = "symbol of a mapping that the recording does not have: not used";
@@ -60,23 +60,23 @@ pub(crate) struct At {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     told: Spaces,
-    of_process: FxHashMap<u32, Ranges>,
-    of_mapping: FxHashMap<MappingKey, Ranges>,
+    of_process: SeededMap<u32, Ranges>,
+    of_mapping: SeededMap<MappingKey, Ranges>,
     /// Times at which mappings changed at addresses that were used again, by process.
-    changes: FxHashMap<u32, Vec<i64>>,
+    changes: SeededMap<u32, Vec<i64>>,
     /// Times at which symbols changed at addresses that were used again, sorted: mappings may be of several processes.
     symbol_changes: Vec<i64>,
     kernel_process: Option<u32>,
-    frames: FxHashMap<At, u32>,
+    frames: SeededMap<At, u32>,
 }
 
-type Lists<K> = FxHashMap<K, Vec<(u64, u64, u32)>>;
+type Lists<K> = SeededMap<K, Vec<(u64, u64, u32)>>;
 
 impl Memory {
     /// Puts what was told in order; what of it cannot be used is counted.
     pub(crate) fn new(told: Spaces, processes: &Processes, recording: &mut Trace) -> Self {
-        let mut places: Lists<MappingKey> = FxHashMap::default();
-        let mut of_process: Lists<u32> = FxHashMap::default();
+        let mut places: Lists<MappingKey> = SeededMap::default();
+        let mut of_process: Lists<u32> = SeededMap::default();
         for (mapping, at) in told.mappings.iter().zip(0u32..) {
             let range = (mapping.start, mapping.last, at);
             of_process.entry(mapping.process).or_default().push(range);
@@ -86,7 +86,7 @@ impl Memory {
                 known.push(range);
             }
         }
-        let mut symbols: Lists<MappingKey> = FxHashMap::default();
+        let mut symbols: Lists<MappingKey> = SeededMap::default();
         for (symbol, at) in told.symbols.iter().zip(0u32..) {
             let Some(places) = places.get(&symbol.mapping) else {
                 recording.lost.damage.note(NO_MAPPING, symbol.offset);
@@ -105,10 +105,10 @@ impl Memory {
         let mut memory = Self {
             of_process: of_process.into_iter().map(|(of, list)| (of, Ranges::new(list))).collect(),
             of_mapping: symbols.into_iter().map(|(of, list)| (of, Ranges::new(list))).collect(),
-            changes: FxHashMap::default(),
+            changes: SeededMap::default(),
             symbol_changes: Vec::new(),
             kernel_process: processes.find(KERNEL_PROCESS),
-            frames: FxHashMap::default(),
+            frames: SeededMap::default(),
             told,
         };
         memory.find_changes();
@@ -116,7 +116,7 @@ impl Memory {
     }
 
     fn find_changes(&mut self) {
-        let mut changes: FxHashMap<u32, Vec<i64>> = FxHashMap::default();
+        let mut changes: SeededMap<u32, Vec<i64>> = SeededMap::default();
         // A mapping that ended leaves nothing behind, also where nothing else lay.
         for of in self.told.mappings.iter().filter(|of| of.unloaded_ns != NEVER) {
             changes.entry(of.process).or_default().push(of.unloaded_ns);
@@ -323,7 +323,7 @@ pub(crate) fn sampler(recording: &Trace, cpu_samples: u64, rate: Option<u32>) ->
 fn is_possible(recording: &Trace, every_ns: i64) -> bool {
     /// Of fewer samples no rate can be told.
     const FEW: i64 = 20;
-    let mut threads: FxHashMap<u32, (i64, i64, i64)> = FxHashMap::default();
+    let mut threads: SeededMap<u32, (i64, i64, i64)> = SeededMap::default();
     for (ts_ns, thread) in recording.samples.ts_ns.iter().zip(&recording.samples.thread) {
         let of = threads.entry(*thread).or_insert((0, *ts_ns, *ts_ns));
         (of.0, of.2) = (of.0.saturating_add(1), *ts_ns);

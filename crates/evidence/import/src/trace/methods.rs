@@ -3,12 +3,14 @@
 //! Code is loaded, unloaded and its place used again, so an address alone does not name a method: the time does. Most
 //! places hold one method for ever and need no time; the others are found out once, when all is read.
 
+use super::budget::{MAP, of};
 use super::kinds::shortened;
 use super::memory::{At, Lies, Memory};
+use super::ranges::Ranges;
 use super::rawstacks::{NO_STACK, RawStacks};
 use base::bytes::utf16_text;
+use base::seeded::{SeededMap, SeededSet};
 use model::{Frame, NO_ID, Strings, Sym, Trace};
-use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Code of a method at a place, for a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,16 +46,15 @@ struct NameTexts {
 const MOST_ENTRY: u64 = 16 << 10;
 /// Code of one image has other code of it this near.
 const SAME_IMAGE: u64 = 64 << 10;
-/// Codes looked at for the frames of places that were used again: so many, and so many for each event. Recordings that
-/// compile all the time take one or two an event.
-const MOST_LOOKS: usize = 20_000_000;
-const MOST_LOOKS_EACH: usize = 4;
-/// Frames named once for each time at which they changed: so many, and so many for each event.
-const MOST_NAMED: usize = 20_000_000;
-const MOST_NAMED_EACH: usize = 32;
+/// Codes of one start that are looked at on each side of a time: one that ended before the next was loaded there, or
+/// whose end was not told, is followed by the right one.
+const MOST_LOOKS: usize = 16;
+/// Frames named once for each time at which they changed, each of about 70 bytes: so many, and one for so many bytes of
+/// the recording. Recordings have none, or some thousands.
+const MOST_NAMED: usize = 1 << 20;
+const BYTES_A_NAMED: u64 = 64;
 const TOO_MANY_NAMED: &str = "stack in code that changes all the time: later ones have no names";
-const TOO_MANY_LOOKS: &str =
-    "code that lies in the place of much other code: later frames there have no name";
+const TOO_MANY_STARTS: &str = "address in code of more than 64 different starts: frames there have no name";
 /// A module of which nothing is told.
 const NO_MODULE: u64 = 0;
 
@@ -68,16 +69,18 @@ pub(crate) struct Methods {
     codes: Vec<Code>,
     names: Vec<u8>,
     /// The code that was loaded last at a start, to end it when it is unloaded.
-    live: FxHashMap<u64, usize>,
-    modules: FxHashMap<u64, Sym>,
+    live: SeededMap<u64, usize>,
+    modules: SeededMap<u64, Sym>,
     /// Modules that were unloaded, for the methods they had.
-    unloaded: FxHashMap<u64, Sym>,
+    unloaded: SeededMap<u64, Sym>,
     /// Names of files that were told of before their methods, by their path in lower case.
-    spellings: FxHashMap<String, Sym>,
+    spellings: SeededMap<String, Sym>,
+    /// Bytes of their paths.
+    spelling_bytes: usize,
     /// Modules of which a method was told.
-    told_by_method: FxHashSet<u64>,
+    told_by_method: SeededSet<u64>,
     /// Where code begins of which neither length nor module was told.
-    entries: FxHashMap<u64, (CodeName, Sym)>,
+    entries: SeededMap<u64, (CodeName, Sym)>,
 }
 
 impl Methods {
@@ -93,6 +96,7 @@ impl Methods {
         } else {
             *self.spellings.entry(lower.clone()).or_insert_with(|| strings.intern(module_name(&lower)))
         };
+        self.spelling_bytes = self.spelling_bytes.saturating_add(lower.len());
         self.spellings.entry(lower).or_insert(name);
         self.modules.insert(id, name);
     }
@@ -204,6 +208,22 @@ impl Methods {
         format!("{module}!{namespace}.{name}{arguments}")
     }
 
+    /// About how many bytes it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let modules =
+            self.modules.len().saturating_add(self.unloaded.len()).saturating_add(self.told_by_method.len());
+        [
+            size_of_val(self.codes.as_slice()),
+            self.names.len(),
+            of(self.live.len(), MAP * 17),
+            of(self.entries.len(), MAP * 41),
+            of(modules, MAP * 17),
+            of(self.spellings.len(), MAP * 33).saturating_add(self.spelling_bytes),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+
     /// Whether any code was told of.
     pub(crate) fn is_empty(&self) -> bool {
         self.codes.is_empty() && self.entries.is_empty()
@@ -250,8 +270,8 @@ pub(crate) fn module_name(path: &str) -> &str {
 enum Place {
     Unknown,
     One(u32),
-    /// Several in turn: codes of this part of the sorted list.
-    Several(u32, u32),
+    /// Several in turn.
+    Several,
 }
 
 /// The code of one process.
@@ -260,12 +280,16 @@ struct Book {
     codes: Vec<Code>,
     /// Parts of `codes` whose places overlap, as (start, end) and first and last-but-one index.
     clusters: Vec<(u64, u64, u32, u32)>,
+    /// Codes of one start in such parts, as first and last-but-one index: the later, the later they were loaded.
+    starts: Vec<(u32, u32)>,
+    /// Where each of `starts` reaches, to find those that an address is in.
+    reach: Ranges,
     /// The frames of the codes that are in a stack.
     frames: Vec<u32>,
     /// Times at which code changed at places that were used again.
     changes: Vec<i64>,
     /// The frames of addresses that need no time.
-    places: FxHashMap<u64, u32>,
+    places: SeededMap<u64, u32>,
 }
 
 impl Book {
@@ -286,7 +310,11 @@ impl Book {
         changes.sort_unstable();
         changes.dedup();
         let frames = vec![NO_ID; codes.len()];
-        Self { methods, codes, clusters, frames, changes, places: FxHashMap::default() }
+        let several = clusters.iter().filter(|(_, _, first, last)| last - first > 1);
+        let starts = starts(&codes, several.map(|(_, _, first, last)| (*first, *last)));
+        let reach =
+            Ranges::new((0u32..).zip(&starts).filter_map(|(at, of)| reach(&codes, *of, at)).collect());
+        Self { methods, codes, clusters, starts, reach, frames, changes, places: SeededMap::default() }
     }
 
     fn place(&self, address: u64) -> Place {
@@ -297,21 +325,39 @@ impl Book {
         match last - first {
             _ if address >= *end => Place::Unknown,
             1 => Place::One(*first),
-            _ => Place::Several(*first, *last),
+            _ => Place::Several,
         }
     }
 
     /// The code at an address at a time: the one loaded last before it and not unloaded yet; where times do not meet
     /// (an event is written a little after the fact), the nearest later, else the last one.
-    fn code_at(&self, address: u64, ns: i64, first: u32, last: u32) -> Option<u32> {
-        let codes = self.codes.get(first as usize..last as usize).unwrap_or_default();
-        let here = || codes.iter().zip(first..).filter(|(code, _)| (code.start..code.end).contains(&address));
-        let in_time = here().filter(|(code, _)| code.loaded_ns <= ns && ns < code.unloaded_ns);
+    ///
+    /// It costs a few steps for each start of code that the address is behind, however much code lay there in turn.
+    fn code_at(&self, address: u64, ns: i64) -> Option<u32> {
+        let starts = self.reach.at(address);
+        let near = || {
+            let starts = starts.iter().filter_map(|at| self.starts.get(*at as usize));
+            starts.flat_map(|(first, last)| self.near(*first, *last, ns))
+        };
+        let here = || near().filter(|(_, code)| (code.start..code.end).contains(&address));
+        let in_time = here().filter(|(_, code)| code.loaded_ns <= ns && ns < code.unloaded_ns);
         let found = in_time
-            .max_by_key(|(code, _)| code.loaded_ns)
-            .or_else(|| here().filter(|(code, _)| code.loaded_ns > ns).min_by_key(|(code, _)| code.loaded_ns))
-            .or_else(|| here().max_by_key(|(code, _)| code.unloaded_ns));
-        found.map(|(_, at)| at)
+            .max_by_key(|(_, code)| code.loaded_ns)
+            .or_else(|| here().filter(|(_, code)| code.loaded_ns > ns).min_by_key(|(_, code)| code.loaded_ns))
+            .or_else(|| here().max_by_key(|(_, code)| code.unloaded_ns));
+        found.map(|(at, _)| at)
+    }
+
+    /// Those of codes of one start that were loaded last before a time, and next after it.
+    fn near(&self, first: u32, last: u32, ns: i64) -> impl Iterator<Item = (u32, &Code)> {
+        let codes = self.codes.get(first as usize..last as usize).unwrap_or_default();
+        let behind = codes.partition_point(|code| code.loaded_ns <= ns);
+        let from = behind.saturating_sub(MOST_LOOKS);
+        let skipped = u32::try_from(from).unwrap_or(u32::MAX);
+        let looks = behind.saturating_sub(from).saturating_add(MOST_LOOKS);
+        // What a rundown told was there before all others, and may still be there.
+        let oldest = codes.first().filter(|_| from > 0).map(|code| (first, code));
+        oldest.into_iter().chain((first.saturating_add(skipped)..).zip(codes.iter().skip(from).take(looks)))
     }
 }
 
@@ -324,15 +370,15 @@ pub(crate) struct Naming {
     books: Vec<Book>,
     /// What lies in the memory of all processes, beside the code that the runtime tells of.
     memory: Memory,
-    frame_numbers: FxHashMap<(Sym, Sym), u32>,
+    frame_numbers: SeededMap<(Sym, Sym), u32>,
     unknown_frame: u32,
     /// Per raw node: its row of `stacks`, where no time is needed.
     fixed: Vec<u32>,
-    by_epoch: FxHashMap<(u32, Epoch), u32>,
-    /// How many codes may still be looked at where several lie in one place, in all processes together.
-    left: usize,
+    by_epoch: SeededMap<(u32, Epoch), u32>,
     /// How many frames `by_epoch` may hold.
     most_named: usize,
+    /// Whether it holds as many.
+    is_full: bool,
 }
 
 impl Naming {
@@ -350,16 +396,18 @@ impl Naming {
         let unknown_frame = recording.frames.push(unknown);
         let books = (0u32..).zip(methods);
         let books = books.map(|(of, methods)| Book::new(methods, &memory.take_changes(of))).collect();
-        let events = recording.events.len();
+        let bytes = recording.exhibit.bytes;
         let mut naming = Self {
             books,
             memory,
-            frame_numbers: FxHashMap::default(),
+            frame_numbers: SeededMap::default(),
             unknown_frame,
             fixed: Vec::new(),
-            by_epoch: FxHashMap::default(),
-            left: events.saturating_mul(MOST_LOOKS_EACH).saturating_add(MOST_LOOKS),
-            most_named: events.saturating_mul(MOST_NAMED_EACH).saturating_add(MOST_NAMED),
+            by_epoch: SeededMap::default(),
+            most_named: usize::try_from(bytes / BYTES_A_NAMED)
+                .unwrap_or(usize::MAX)
+                .saturating_add(MOST_NAMED),
+            is_full: false,
         };
         naming.name_fixed(raw, recording);
         naming
@@ -396,7 +444,7 @@ impl Naming {
                 Lies::Changes => NO_ID,
             },
             Place::One(code) => self.frame_of(process, code, recording),
-            Place::Several(..) => NO_ID,
+            Place::Several => NO_ID,
         };
         if let Some(book) = self.books.get_mut(process as usize) {
             book.places.insert(address, frame);
@@ -412,10 +460,13 @@ impl Naming {
                 return at.map_or(self.unknown_frame, |at| self.mapped_frame(at, recording));
             }
             Place::One(code) => Some(code),
-            Place::Several(first, last) => {
-                let found = self.spend((last - first) as usize, recording);
-                let book = found.and_then(|()| self.books.get(process as usize));
-                book.and_then(|book| book.code_at(address, ns, first, last))
+            Place::Several => {
+                let code = self.books.get(process as usize).and_then(|book| book.code_at(address, ns));
+                if code.is_none() {
+                    // Each address of such a part is in some code, so there was too much of it.
+                    recording.lost.damage.note(TOO_MANY_STARTS, 0);
+                }
+                code
             }
         };
         code.map_or(self.unknown_frame, |code| self.frame_of(process, code, recording))
@@ -426,6 +477,8 @@ impl Naming {
         match self.fixed.get(node as usize) {
             None => return NO_ID,
             Some(row) if *row != NO_ID => return *row,
+            // Nothing more is kept, so a walk over the frames would be in vain.
+            Some(_) if self.is_full => return self.unnamed(recording),
             Some(_) => {}
         }
         let process = raw.process_of(node);
@@ -451,9 +504,10 @@ impl Naming {
         };
         if self.by_epoch.len().saturating_add(path.len()) > self.most_named {
             // A deep stack whose code changes between any two events would else be kept anew for each of them.
-            recording.lost.damage.note(TOO_MANY_NAMED, 0);
-            return recording.stacks.child(NO_ID, self.unknown_frame);
+            self.is_full = true;
+            return self.unnamed(recording);
         }
+        recording.session.work = recording.session.work.saturating_add(path.len() as u64);
         for at in path.into_iter().rev() {
             let address = raw.address.get(at as usize).copied().unwrap_or(0);
             let frame = self.frame_at(process, address, ns, recording);
@@ -463,15 +517,10 @@ impl Naming {
         row
     }
 
-    /// Takes so many looks from those that are left. `None` if there are too few: a file whose codes all lie in one place
-    /// would else cost the square of its size.
-    fn spend(&mut self, looks: usize, recording: &mut Trace) -> Option<()> {
-        if let Some(left) = self.left.checked_sub(looks) {
-            self.left = left;
-            return Some(());
-        }
-        recording.lost.damage.note(TOO_MANY_LOOKS, 0);
-        None
+    /// A stack that is one too many to be named.
+    fn unnamed(&self, recording: &mut Trace) -> u32 {
+        recording.lost.damage.note(TOO_MANY_NAMED, 0);
+        recording.stacks.child(NO_ID, self.unknown_frame)
     }
 
     pub(crate) fn unknown_frame(&self) -> u32 {
@@ -503,6 +552,29 @@ impl Naming {
             *self.frame_numbers.entry((frame.name, frame.tier)).or_insert_with(|| frames.push(frame))
         })
     }
+}
+
+/// Runs of codes of one start within parts of the list, which is sorted by start.
+fn starts(codes: &[Code], parts: impl Iterator<Item = (u32, u32)>) -> Vec<(u32, u32)> {
+    let mut list = Vec::new();
+    for (first, last) in parts {
+        let mut from = first;
+        for at in first.saturating_add(1)..=last {
+            let start = |at: u32| codes.get(at as usize).map(|code| code.start);
+            if at == last || start(at) != start(from) {
+                list.push((from, at));
+                from = at;
+            }
+        }
+    }
+    list
+}
+
+/// First and last address of the codes of one start.
+fn reach(codes: &[Code], (first, last): (u32, u32), number: u32) -> Option<(u64, u64, u32)> {
+    let codes = codes.get(first as usize..last as usize)?;
+    let end = codes.iter().map(|code| code.end).max()?;
+    Some((codes.first()?.start, end.saturating_sub(1), number))
 }
 
 /// Runs of codes whose places overlap; `codes` are sorted by their start.

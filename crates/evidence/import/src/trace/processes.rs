@@ -5,15 +5,16 @@
 //! thing: threads are numbered by process, and code and collections are kept for each. A recording of one process pays
 //! for none of this.
 
+use super::budget::of;
 use super::builder::{Builder, Seen};
 use super::gc::GcBuilder;
 use super::kinds::{self, RUNDOWN};
 use super::methods::{Code, Methods};
 use super::universal;
 use crate::error::{Error, Held};
+use base::seeded::SeededMap;
 use model::{JitRow, NO_INT, ProcessRow, Sym, Trace, or_none};
 use nettrace::{Event, StreamHeader};
-use rustc_hash::FxHashMap;
 use std::path::Path;
 
 /// Processes that are told apart; a machine has some hundreds.
@@ -47,7 +48,7 @@ pub(crate) struct OfProcess {
 /// The processes of a recording.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
-    numbers: FxHashMap<i64, u32>,
+    numbers: SeededMap<i64, u32>,
     known: Vec<Known>,
     /// The only process that is wanted.
     wanted: Option<i64>,
@@ -63,7 +64,19 @@ pub(crate) struct Processes {
     others: Vec<OfProcess>,
 }
 
+impl OfProcess {
+    fn kept_bytes(&self) -> usize {
+        let loads = of(self.loads.len(), size_of::<(Code, JitRow)>().saturating_add(size_of::<JitRow>()));
+        self.methods.kept_bytes().saturating_add(self.gc.kept_bytes()).saturating_add(loads)
+    }
+}
+
 impl Processes {
+    /// About how many bytes are kept of those that are not at hand; there are at most [`MOST_PROCESSES`].
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.others.iter().fold(of(self.of_thread.len(), 4), |sum, one| sum.saturating_add(one.kept_bytes()))
+    }
+
     pub(crate) fn new(wanted: Option<u64>) -> Self {
         Self { wanted: wanted.map(u64::cast_signed), ..Self::default() }
     }

@@ -4,7 +4,9 @@
 //! once, when all is read. An address means something in one process alone: where there are several, each has trees of
 //! its own.
 
-use rustc_hash::{FxHashMap, FxHasher};
+use super::budget::{MAP, of};
+use base::seeded::SeededMap;
+use rustc_hash::FxHasher;
 use std::hash::Hasher;
 
 /// Frames that are kept of a stack, the innermost ones: ten times as many as any runtime sends. What goes over the frames
@@ -19,14 +21,14 @@ pub(crate) const NO_STACK: u32 = u32::MAX;
 pub(crate) struct RawStacks {
     pub(crate) parent: Vec<u32>,
     pub(crate) address: Vec<u64>,
-    children: FxHashMap<(u32, u64), u32>,
+    children: SeededMap<(u32, u64), u32>,
     by_serial: Vec<u32>,
     /// Whole stacks by a hash of their addresses: the same stacks come again in every region of a trace.
-    by_hash: FxHashMap<u64, u32>,
+    by_hash: SeededMap<u64, u32>,
     /// The process whose stacks are read, by its number in the recording.
     process: u32,
     /// `by_serial` of all processes but the first: writers share a stack between processes.
-    by_process: FxHashMap<(u32, u32), u32>,
+    by_process: SeededMap<(u32, u32), u32>,
     /// The process of each node; empty as long as there is only the first.
     processes: Vec<u32>,
     has_processes: bool,
@@ -147,12 +149,21 @@ impl RawStacks {
         node
     }
 
+    /// About how many bytes it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        /// A node's caller and address, and its place among the caller's children.
+        const NODE: usize = 12 + MAP * 21;
+        let stacks = of(self.by_hash.len().saturating_add(self.by_process.len()), MAP * 13);
+        let serials = size_of_val(self.by_serial.as_slice()).saturating_add(of(self.processes.len(), 4));
+        of(self.address.len(), NODE).saturating_add(stacks).saturating_add(serials)
+    }
+
     /// Gives back what was only needed to build the tree.
     pub(crate) fn close(&mut self) {
-        self.children = FxHashMap::default();
+        self.children = SeededMap::default();
         self.by_serial = Vec::new();
-        self.by_hash = FxHashMap::default();
-        self.by_process = FxHashMap::default();
+        self.by_hash = SeededMap::default();
+        self.by_process = SeededMap::default();
     }
 }
 

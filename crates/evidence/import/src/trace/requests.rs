@@ -3,20 +3,32 @@
 //! Activity ids repeat (a connection's requests may share one), so a stop belongs to the last open start of its id.
 //! Without activity ids nothing can be paired, and the table stays empty.
 
+use super::budget::{MAP, of};
 use super::builder::{Builder, Seen};
+use base::seeded::{SeededMap, SeededSet};
 use model::{NO_ID, NO_INT, RequestRow, Sym};
-use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Requests by the number of their activity.
 #[derive(Debug, Default)]
 pub(crate) struct OpenRequests {
-    open: FxHashMap<u32, Vec<usize>>,
-    latest: FxHashMap<u32, usize>,
+    open: SeededMap<u32, Vec<usize>>,
+    latest: SeededMap<u32, usize>,
     /// By thread: the request that began on it last.
-    by_thread: FxHashMap<u32, usize>,
-    by_span: FxHashMap<Sym, usize>,
+    by_thread: SeededMap<u32, usize>,
+    by_span: SeededMap<Sym, usize>,
     /// Threads with a mark of a start and none of a stop.
-    marked: FxHashSet<u32>,
+    marked: SeededSet<u32>,
+}
+
+impl OpenRequests {
+    /// About how many bytes it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let maps = self.latest.len().saturating_add(self.by_thread.len()).saturating_add(self.by_span.len());
+        // Each activity has a list of its own.
+        of(self.open.len(), MAP * 33 + 64)
+            .saturating_add(of(maps, MAP * 17))
+            .saturating_add(of(self.marked.len(), MAP * 5))
+    }
 }
 
 impl Builder {

@@ -3,15 +3,16 @@
 //! A start waits for its stop by thread. A stop without a start is no row; a start without a stop is a row whose
 //! duration is null, given when the recording ends.
 
+use super::budget::{MAP, of};
 use super::builder::{Builder, Seen};
-use super::counters::Publication;
+use super::counters::{Publication, counter_json};
 use super::kinds::Handler;
 use super::methods::{ALWAYS, Code, NEVER};
+use base::seeded::SeededMap;
 use model::{
     AllocationRow, ContentionRow, ExceptionRow, GcSettings, JitRow, NO_ID, NO_INT, Sym, ThreadPoolRow,
     WaitRow, or_none,
 };
-use rustc_hash::FxHashMap;
 use std::ops::RangeInclusive;
 
 /// STARTUP_SERVER_GC of the hosting interface's STARTUP_FLAGS.
@@ -27,6 +28,11 @@ const MOST_THROUGHPUT: f64 = 1e9;
 /// What the runtime measures as a wait may exceed the time between its two events by this.
 const WAIT_SLACK_NS: i64 = 100_000_000;
 const IMPOSSIBLE: &str = "value that cannot be: left out";
+/// The JSON of a counter has so many bytes for each of its payload, and so many besides for the names of its members.
+const USUAL_JSON_A_BYTE: usize = 4;
+const USUAL_JSON: usize = 512;
+/// Steps to write a byte of JSON and to read it again.
+const STEPS_A_JSON_BYTE: u64 = 8;
 /// The chance of a byte to be sampled, as one in so many.
 const SAMPLED_ONE_IN: f64 = 102_400.0;
 
@@ -40,9 +46,11 @@ struct JitStart {
 /// Starts that wait for their stop.
 #[derive(Debug, Default)]
 pub(crate) struct OpenRows {
-    contention: FxHashMap<u32, Vec<ContentionRow>>,
-    waits: FxHashMap<u32, Vec<WaitRow>>,
-    jit: FxHashMap<(u32, i64), JitStart>,
+    contention: SeededMap<u32, Vec<ContentionRow>>,
+    waits: SeededMap<u32, Vec<WaitRow>>,
+    /// How many of both wait.
+    open_starts: usize,
+    jit: SeededMap<(u32, i64), JitStart>,
     /// Those of processes that were read before.
     left_open: (Vec<ContentionRow>, Vec<WaitRow>),
     /// Code loaded while recording, to be named when modules are known.
@@ -52,7 +60,7 @@ pub(crate) struct OpenRows {
 impl OpenRows {
     /// A new stream: what waits for a stop in the old one waits in vain.
     pub(crate) fn begin_stream(&mut self) {
-        self.jit = FxHashMap::default();
+        self.jit = SeededMap::default();
     }
 
     /// Another process: what waits for a stop is not ended by it.
@@ -62,11 +70,33 @@ impl OpenRows {
         self.left_open.1.extend(waits);
     }
 
+    /// About how many bytes it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let (contention, waits) = (size_of::<ContentionRow>(), size_of::<WaitRow>());
+        [
+            // A start waits for its stop in its thread's list.
+            of(self.open_starts, contention.max(waits)),
+            of(self.contention.len().saturating_add(self.waits.len()), MAP * 33 + contention.max(waits)),
+            of(self.jit.len(), MAP * (17 + size_of::<JitStart>())),
+            // Their rows are made at the end.
+            of(self.loads.len(), size_of::<(Code, JitRow)>().saturating_add(size_of::<JitRow>())),
+            of(self.left_open.0.len(), contention),
+            of(self.left_open.1.len(), waits),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+
     /// The rows that never got their stop.
     pub(crate) fn unfinished(&mut self) -> (Vec<ContentionRow>, Vec<WaitRow>) {
         let (mut contention, mut waits) = std::mem::take(&mut self.left_open);
+        let before = (contention.len(), waits.len());
         contention.extend(std::mem::take(&mut self.contention).into_values().flatten());
         waits.extend(std::mem::take(&mut self.waits).into_values().flatten());
+        self.open_starts = 0;
+        // Rows of one time would else stand in the order of a map.
+        contention.get_mut(before.0..).unwrap_or_default().sort_by_key(|row| (row.ts_ns, row.thread));
+        waits.get_mut(before.1..).unwrap_or_default().sort_by_key(|row| (row.ts_ns, row.thread));
         (contention, waits)
     }
 }
@@ -109,10 +139,13 @@ impl Builder {
             Handler::GcSettings => self.gc_settings(seen),
             Handler::ProcessInfo => self.process_info(seen),
             Handler::EventCounter => {
-                self.published(
-                    seen,
-                    Publication::of_event_counter(provider, seen.layout, seen.payload, seen.pointer_size),
-                );
+                if self.spend(0) {
+                    let json = counter_json(seen.layout, seen.payload, seen.pointer_size);
+                    let usual =
+                        seen.payload.len().saturating_mul(USUAL_JSON_A_BYTE).saturating_add(USUAL_JSON);
+                    self.spend((json.len().saturating_sub(usual) as u64).saturating_mul(STEPS_A_JSON_BYTE));
+                    self.published(seen, Publication::of_event_counter(provider, &json));
+                }
             }
             Handler::Metric(event) => {
                 let publication = Publication::of_metric(event, &seen.fields, seen.ns, &mut self.counters);
@@ -215,11 +248,13 @@ impl Builder {
             lock: self.address(seen, "LockID"),
             stack: seen.stack,
         };
+        self.rows.open_starts = self.rows.open_starts.saturating_add(1);
         self.rows.contention.entry(seen.thread).or_default().push(row);
     }
 
     fn contention_stop(&mut self, seen: &Seen<'_>) {
         let Some(row) = self.rows.contention.get_mut(&seen.thread).and_then(Vec::pop) else { return };
+        self.rows.open_starts = self.rows.open_starts.saturating_sub(1);
         #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of a wait fit; the cast saturates")]
         let told = seen.fields.real("DurationNs").map(|ns| ns as i64);
         let between = seen.ns.saturating_sub(row.ts_ns);
@@ -240,11 +275,13 @@ impl Builder {
             object: self.address(seen, "AssociatedObjectID"),
             stack: seen.stack,
         };
+        self.rows.open_starts = self.rows.open_starts.saturating_add(1);
         self.rows.waits.entry(seen.thread).or_default().push(row);
     }
 
     fn wait_stop(&mut self, seen: &Seen<'_>) {
         let Some(row) = self.rows.waits.get_mut(&seen.thread).and_then(Vec::pop) else { return };
+        self.rows.open_starts = self.rows.open_starts.saturating_sub(1);
         self.recording.waits.push(WaitRow { dur_ns: seen.ns.saturating_sub(row.ts_ns), ..row });
     }
 

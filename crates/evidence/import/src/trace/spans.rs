@@ -3,16 +3,19 @@
 //! A span comes with its stop event as a list of key and value, all of them texts (`Id`, `ParentId`, `DisplayName`,
 //! `Kind`, `Duration`, `Tags`); the list is read in place, since a busy service sends thousands a second.
 
+use super::budget::{MAP, of};
 use super::builder::{Builder, Seen};
 use base::bytes::{Cursor, ReadError, utf16_text};
+use base::seeded::SeededMap;
 use model::{LogRow, NO_INT, SpanRow, Strings, Sym, or_none};
-use rustc_hash::FxHashMap;
 
 /// Texts of 16-bit units that were seen, most of which come again and again, and what became of them.
 #[derive(Debug, Default)]
 pub(crate) struct SeenTexts {
-    texts: FxHashMap<Box<[u8]>, Sym>,
-    tags: FxHashMap<Box<[u8]>, Tags>,
+    texts: SeededMap<Box<[u8]>, Sym>,
+    tags: SeededMap<Box<[u8]>, Tags>,
+    /// Bytes of both.
+    bytes: usize,
 }
 
 /// Digits of a trace's and of a span's id. Nothing else is taken for one, since ids are looked up, linked and compared.
@@ -34,6 +37,11 @@ struct Tags {
 }
 
 impl SeenTexts {
+    /// About how many bytes it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        of(self.texts.len().saturating_add(self.tags.len()), MAP * 41).saturating_add(self.bytes)
+    }
+
     /// The text's number; none for an empty one.
     pub(crate) fn text(&mut self, bytes: &[u8], strings: &mut Strings) -> Sym {
         if bytes.is_empty() {
@@ -44,6 +52,7 @@ impl SeenTexts {
         }
         let sym = strings.intern(&text_of(bytes));
         if self.texts.len() < MOST_REMEMBERED {
+            self.bytes = self.bytes.saturating_add(bytes.len());
             self.texts.insert(bytes.into(), sym);
         }
         sym
@@ -63,6 +72,7 @@ impl SeenTexts {
             status: or_none(status),
         };
         if self.tags.len() < MOST_REMEMBERED {
+            self.bytes = self.bytes.saturating_add(bytes.len());
             self.tags.insert(bytes.into(), tags);
         }
         tags

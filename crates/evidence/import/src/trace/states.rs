@@ -11,8 +11,8 @@
 //! The sampler stops running threads where they let themselves be stopped, so a thread that ran may be seen in a poll
 //! of the runtime's or on the slow way into a lock that it got at once. Both are running.
 
+use base::seeded::SeededMap;
 use model::{NO_INT, SampleRow, Sym, Trace};
-use rustc_hash::FxHashMap;
 
 /// Frames looked at from the innermost on for a wait.
 const INNERMOST: usize = 4;
@@ -78,13 +78,13 @@ struct Shapes {
 #[derive(Debug)]
 struct Methods<T> {
     /// By name, with their places in the list.
-    whole: FxHashMap<&'static str, (usize, T)>,
+    whole: SeededMap<&'static str, (usize, T)>,
     beginnings: Vec<(&'static str, (usize, T))>,
 }
 
 impl<T> Default for Methods<T> {
     fn default() -> Self {
-        Self { whole: FxHashMap::default(), beginnings: Vec::new() }
+        Self { whole: SeededMap::default(), beginnings: Vec::new() }
     }
 }
 

@@ -3,9 +3,10 @@
 //! Two sessions of one process may send the same event, and a copy of a session sends all of it again. Both are looked up
 //! by key, so that a recording of many streams costs no more a stream than one of few.
 
+use super::budget::{MAP, of};
+use base::seeded::SeededMap;
 use model::Sym;
 use nettrace::StreamHeader;
-use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// A process, as streams tell it: whether it is the main session's, and its number.
@@ -27,12 +28,25 @@ pub(crate) struct SessionKey {
 /// What the streams that have ended told.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
-    times: FxHashMap<(ProcessKey, KindKey), Ranges>,
+    times: SeededMap<(ProcessKey, KindKey), Ranges>,
     /// Up to which tick each session was told.
-    sessions: FxHashMap<SessionKey, i64>,
+    sessions: SeededMap<SessionKey, i64>,
+    /// Bytes of their first events.
+    payloads: usize,
+    /// How many ranges were added to `times`.
+    ranges: usize,
 }
 
 impl Told {
+    /// About how many bytes it takes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let sessions = of(self.sessions.len(), MAP * size_of::<(SessionKey, i64)>());
+        of(self.times.len(), MAP * 64)
+            .saturating_add(of(self.ranges, 32))
+            .saturating_add(sessions)
+            .saturating_add(self.payloads)
+    }
+
     /// Notes a stream that has ended: the kinds that it sends, and the time that it covers.
     pub(crate) fn covered(
         &mut self,
@@ -42,6 +56,7 @@ impl Told {
         to_ns: i64,
     ) {
         for kind in kinds {
+            self.ranges = self.ranges.saturating_add(1);
             self.times.entry((process, kind)).or_default().add(from_ns, to_ns);
         }
     }
@@ -53,6 +68,7 @@ impl Told {
 
     /// Notes up to when a session was told.
     pub(crate) fn ended(&mut self, session: SessionKey, last_ticks: i64) {
+        self.payloads = self.payloads.saturating_add(session.payload.len());
         let until = self.sessions.entry(session).or_insert(last_ticks);
         *until = last_ticks.max(*until);
     }

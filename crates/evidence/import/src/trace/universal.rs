@@ -6,13 +6,14 @@
 //!
 //! See `memory` for how addresses are looked up in it.
 
+use super::budget::{MAP, of};
 use super::builder::{Builder, Seen};
 use super::kinds::MOST_NAME;
 use super::methods::NEVER;
 use base::bytes::{Cursor, ReadError};
+use base::seeded::{SeededMap, SeededSet};
 use model::{SampleRow, Sym};
 use nettrace::Event;
-use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) const SYSTEM: &str = "Universal.System";
 pub(crate) const EVENTS: &str = "Universal.Events";
@@ -66,9 +67,9 @@ pub(crate) struct Text {
 pub(crate) struct Spaces {
     pub(crate) mappings: Vec<Mapping>,
     /// Mappings that were told of: another stream tells of them again.
-    seen: FxHashSet<(u32, MappingKey, u64, u64)>,
+    seen: SeededSet<(u32, MappingKey, u64, u64)>,
     /// Mappings that are there, of each process.
-    live: FxHashMap<u32, Vec<usize>>,
+    live: SeededMap<u32, Vec<usize>>,
     pub(crate) symbols: Vec<Symbol>,
     texts: Vec<u8>,
     file: u32,
@@ -79,6 +80,13 @@ impl Spaces {
     /// Begins a stream: mappings are numbered anew.
     pub(crate) fn begin_stream(&mut self) {
         self.file = self.file.saturating_add(1);
+    }
+
+    /// About how many bytes it takes: at the end, what is looked up by address takes as much again.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let mappings = of(self.mappings.len(), size_of::<Mapping>() + MAP * 41 + 64);
+        let symbols = of(self.symbols.len(), size_of::<Symbol>() + 64);
+        mappings.saturating_add(symbols).saturating_add(self.texts.len())
     }
 
     /// Whether symbols were told of.

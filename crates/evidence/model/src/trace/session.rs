@@ -33,6 +33,8 @@ pub struct Session {
     pub streams: u32,
     /// Version of the container's format.
     pub format_version: u32,
+    /// What reading has cost, in steps: about what it takes to read a byte each. It is in proportion to the bytes.
+    pub work: u64,
 }
 
 /// What the collector was set to.
