@@ -4,6 +4,7 @@
 
 #![no_main]
 
+use casebook_fuzz::meter::{self, Limits};
 use casebook_fuzz::tables;
 use import::{Options, open_bytes};
 use libfuzzer_sys::fuzz_target;
@@ -12,14 +13,17 @@ const BEGINNING: &[u8] = b"{\"HostEnvironmentInfo\":{\"BenchmarkDotNetVersion\":
 
 fuzz_target!(|bytes: &[u8]| {
     let file = [BEGINNING, bytes].concat();
-    match open_bytes(&file, "fuzz", Options { payloads: false, threads: 1 }) {
+    meter::within(Limits::READER, file.len(), || read(&file));
+});
+
+fn read(file: &[u8]) {
+    match open_bytes(file, "fuzz", Options { payloads: false, threads: 1 }) {
         Ok(evidence) => {
             tables::check(&evidence);
             if let model::Evidence::Bench(bench) = &evidence {
-                benchmarks::explanation(bench);
-                benchmarks::distributions(bench);
+                benchmarks::explanation(bench, &benchmarks::distributions(bench));
             }
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
-});
+}

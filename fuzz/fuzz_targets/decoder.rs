@@ -4,6 +4,7 @@
 
 #![no_main]
 
+use casebook_fuzz::meter::{self, Limits as Cost};
 use casebook_fuzz::told::Told;
 use libfuzzer_sys::fuzz_target;
 use nettrace::{Decoder, Error, Limits, Summary};
@@ -11,7 +12,18 @@ use nettrace::{Decoder, Error, Limits, Summary};
 /// Limits that a small input reaches.
 const TIGHT: Limits = Limits { block_bytes: 2000, waiting_bytes: 3000, waiting_events: 50 };
 
+/// Steps of the decoder for each byte of the input, and whatever the input: real recordings take 2 to 4. With tight limits
+/// what waits is put in order every 50 events, which takes 80.
+const STEPS_PER_BYTE: u64 = 16;
+const STEPS_PER_BYTE_IF_TIGHT: u64 = 256;
+const STEPS: u64 = 1 << 20;
+
 fuzz_target!(|bytes: &[u8]| {
+    // The input is decoded three times.
+    meter::within(Cost::READER, bytes.len(), || check(bytes));
+});
+
+fn check(bytes: &[u8]) {
     let last = bytes.last().copied().unwrap_or(0);
     let limits = if last & 1 == 0 { Limits::USUAL } else { TIGHT };
     let whole = decode(&[bytes], limits);
@@ -20,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     let len = 1 + usize::from(last >> 1);
     let even: Vec<&[u8]> = bytes.chunks(len).collect();
     assert_eq!(decode(&even, limits), whole, "in pieces of {len} bytes");
-});
+}
 
 fn decode(pieces: &[&[u8]], limits: Limits) -> ((u64, u64, u64, u64), Result<Summary, Error>) {
     let mut told = Told::default();
@@ -30,6 +42,9 @@ fn decode(pieces: &[&[u8]], limits: Limits) -> ((u64, u64, u64, u64), Result<Sum
             return (told.sum(), Err(error));
         }
     }
+    let (steps, len) = (decoder.work(), pieces.iter().map(|piece| piece.len() as u64).sum::<u64>());
+    let each = if limits == TIGHT { STEPS_PER_BYTE_IF_TIGHT } else { STEPS_PER_BYTE };
+    assert!(steps <= each * len + STEPS, "{steps} steps for {len} bytes");
     let summary = decoder.finish(&mut told);
     (told.sum(), summary)
 }

@@ -7,6 +7,7 @@
 
 use casebook_fuzz::input::Input;
 use casebook_fuzz::layouts;
+use casebook_fuzz::meter::{self, Limits};
 use clr::json::json;
 use clr::payload::{Payload, consumed};
 use libfuzzer_sys::fuzz_target;
@@ -17,6 +18,10 @@ use std::sync::Arc;
 const MOST_JSON: usize = 8 << 20;
 
 fuzz_target!(|bytes: &[u8]| {
+    meter::within(Limits::READER, bytes.len(), || check(bytes));
+});
+
+fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let how = input.byte();
     let pointer_size = if how & 2 == 0 { 8 } else { 4 };
@@ -46,4 +51,4 @@ fuzz_target!(|bytes: &[u8]| {
         fields.guid(name);
         fields.raw(name);
     }
-});
+}

@@ -5,6 +5,7 @@
 
 pub mod input;
 pub mod layouts;
+pub mod meter;
 pub mod stream;
 pub mod tables;
 pub mod told;

@@ -3,12 +3,13 @@
 //! A session streams into a [`CounterFeed`]; what it gives goes to a page on the terminal that is written over, or as
 //! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
 
+use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::target::Target;
 use crate::{duration, spreadsheet, target, terminal};
 use anyhow::{Context, ensure};
 use ask::{Choice, Named, Wanted};
-use base::time::{Deadline, Stopwatch};
+use base::time::{Deadline, Patience, Stopwatch};
 use dotnet_ipc::session::{Received, Request, Session};
 use import::CounterFeed;
 use jiff::Timestamp;
@@ -18,8 +19,7 @@ use screen::{Screen, Size};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use stream::{Form, Stream};
@@ -32,8 +32,9 @@ mod stream;
 
 /// How long a runtime has to start a session, or to be resumed.
 const BEGIN: Duration = Duration::from_secs(10);
-/// How long a runtime has to end a session.
+/// How long a runtime has to end a session: when the time is over, and when a signal came.
 const END: Duration = Duration::from_secs(4);
+const END_ASKED: Duration = Duration::from_millis(700);
 /// How often signals, the terminal's size and the time are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the page is shown anew though nothing came.
@@ -44,6 +45,11 @@ const SETTLE: Duration = Duration::from_millis(300);
 const SHORTEST: Duration = Duration::from_millis(100);
 /// What the runtime keeps of events until they are read: a counter's event has a few hundred bytes.
 const BUFFER_MEGABYTES: u32 = 16;
+/// What is read of the session per second: 1,000 series published every 100 ms, the most that a runtime is asked for, are
+/// 5 MB.
+const MOST_PER_SECOND: u64 = 16 << 20;
+/// How often the disk is looked at that rows are written to.
+const LOOK_AT_DISK: Duration = Duration::from_secs(1);
 
 const AFTER_HELP: &str = "\
 Without --counters: the runtime, ASP.NET Core and Kestrel, the HTTP client, and Npgsql.
@@ -109,25 +115,35 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "--interval is {} ms, and a runtime publishes every 100 ms at most",
         args.interval.as_millis()
     );
-    let signals = Signals::catch()?;
-    let subject = args.target.find(&|| !signals.is_raised())?;
+    let interrupt = Interrupt::catch()?;
+    interrupt.waits_for("the runtime to say what it is");
+    let subject = args.target.find(&|| !interrupt.is_raised())?;
     let output = Output::of(args)?;
     let wanted =
         args.counters.clone().map_or_else(|| ask::usual(subject.runtime.as_deref()), |named| named.0);
-    let session = start(args, &subject, &wanted)?;
-    let mut watch = Watch::new(args, &subject, wanted, output, &signals);
+    interrupt.waits_for("the runtime to begin a session");
+    let session = start(args, &subject, &wanted, &interrupt)?;
+    interrupt.keeps();
+    let mut watch = Watch::new(args, &subject, wanted, output, &interrupt);
     let ended = watch.run(session)?;
     watch.close(ended)?;
+    interrupt.done();
     Ok(ExitCode::SUCCESS)
 }
 
-fn start(args: &Args, subject: &Subject, wanted: &[Wanted]) -> anyhow::Result<Session> {
+fn start(
+    args: &Args,
+    subject: &Subject,
+    wanted: &[Wanted],
+    interrupt: &Interrupt,
+) -> anyhow::Result<Session> {
+    let patience = || Patience::unless(&interrupt.control.stop, Deadline::after(BEGIN));
     let providers = ask::providers(wanted, args.interval);
     let request = Request { providers, buffer_megabytes: BUFFER_MEGABYTES, rundown: 0 };
-    let session = Session::start(&subject.endpoint, &request, Deadline::after(BEGIN))
+    let session = Session::start_at_rate(&subject.endpoint, &request, MOST_PER_SECOND, patience())
         .with_context(|| format!("cannot watch {}", named(subject)))?;
     if subject.suspended {
-        dotnet_ipc::process::resume(&subject.endpoint, Deadline::after(BEGIN))
+        dotnet_ipc::process::resume(&subject.endpoint, patience())
             .with_context(|| format!("{} waits at its start and cannot be resumed", named(subject)))?;
     }
     Ok(session)
@@ -148,29 +164,6 @@ fn reading(of: &import::CounterReading) -> Reading<'_> {
         value: of.value,
         tags: &of.tags,
         is_change: of.is_change,
-    }
-}
-
-/// A flag that signals to end raise.
-struct Signals(Arc<AtomicBool>);
-
-impl Signals {
-    fn catch() -> anyhow::Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let raised = Arc::default();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&raised)).context("cannot catch signals")?;
-        }
-        Ok(Self(raised))
-    }
-
-    fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Whether one came since the last call.
-    fn take(&self) -> bool {
-        self.0.swap(false, Ordering::AcqRel)
     }
 }
 
@@ -242,13 +235,14 @@ enum Ended {
 struct Watch<'a> {
     args: &'a Args,
     subject: &'a Subject,
-    signals: &'a Signals,
+    interrupt: &'a Interrupt,
     output: Output,
     feed: CounterFeed,
     choice: Choice,
     table: Table,
     notes: Notes,
     since: Stopwatch,
+    looked_at_disk: Stopwatch,
     /// Values that were shown.
     values: u64,
     /// When the page was shown, and since when it is to be shown anew.
@@ -277,7 +271,7 @@ impl<'a> Watch<'a> {
         subject: &'a Subject,
         wanted: Vec<Wanted>,
         output: Output,
-        signals: &'a Signals,
+        interrupt: &'a Interrupt,
     ) -> Self {
         let interval_ns = i64::try_from(args.interval.as_nanos()).unwrap_or(i64::MAX);
         let names = wanted.iter().map(|of| of.provider.clone()).collect();
@@ -286,13 +280,14 @@ impl<'a> Watch<'a> {
         Self {
             args,
             subject,
-            signals,
+            interrupt,
             output,
             feed: CounterFeed::new(),
             choice: Choice::new(wanted, args.interval),
             table: Table::new(interval_ns),
             notes,
             since: Stopwatch::start(),
+            looked_at_disk: Stopwatch::start(),
             values: 0,
             page: Page::default(),
         }
@@ -300,7 +295,10 @@ impl<'a> Watch<'a> {
 
     fn run(&mut self, mut session: Session) -> anyhow::Result<Ended> {
         let screen = match self.output.shown {
-            Shown::Refreshed => Some(Screen::enter()?),
+            Shown::Refreshed => {
+                self.interrupt.gives_back(screen::give_back);
+                Some(Screen::enter()?)
+            }
             Shown::Nothing | Shown::Once => None,
         };
         if let Some(rows) = &mut self.output.rows {
@@ -316,11 +314,16 @@ impl<'a> Watch<'a> {
                 Received::End => break,
             }
             self.hand_on()?;
-            let asked = self.signals.take();
+            let (asked, again) =
+                (self.interrupt.is_raised(), self.interrupt.control.abandon.load(Ordering::Acquire));
+            let is_over = self.args.duration.is_some_and(|of| self.since.elapsed() >= of);
             match &stopping {
-                Some(stopping) if asked || stopping.deadline.is_past() => return self.end(Ended::Unanswered),
-                None if asked || self.args.duration.is_some_and(|of| self.since.elapsed() >= of) => {
-                    stopping = Some(stop(&session)?);
+                Some(stopping) if again || stopping.deadline.is_past() => {
+                    return self.end(Ended::Unanswered);
+                }
+                None if asked || is_over || self.is_disk_full() => {
+                    self.interrupt.waits_for("the runtime to end its session");
+                    stopping = Some(stop(&session, if asked { END_ASKED } else { END })?);
                 }
                 Some(_) | None => {}
             }
@@ -331,6 +334,22 @@ impl<'a> Watch<'a> {
         let Some(stopping) = stopping else { return self.end(Ended::Subject) };
         stopping.wait();
         self.end(Ended::Asked)
+    }
+
+    /// Whether the disk that rows are written to has no more room; says so once.
+    fn is_disk_full(&mut self) -> bool {
+        let Some(path) = self.args.output.as_deref().filter(|path| *path != Path::new("-")) else {
+            return false;
+        };
+        if self.looked_at_disk.elapsed() < LOOK_AT_DISK {
+            return false;
+        }
+        self.looked_at_disk = Stopwatch::start();
+        let full = recorder::disk_full(path);
+        if let Some(full) = full {
+            notes::say(&format!("the watching ends early: {}", full.words()));
+        }
+        full.is_some()
     }
 
     /// Passes on what came.
@@ -466,8 +485,8 @@ impl Stopping {
 }
 
 /// Asks the runtime to end the session, on a thread of its own: it streams what it holds before it answers.
-fn stop(session: &Session) -> anyhow::Result<Stopping> {
-    let (stopper, deadline) = (session.stopper(), Deadline::after(END));
+fn stop(session: &Session, within: Duration) -> anyhow::Result<Stopping> {
+    let (stopper, deadline) = (session.stopper(), Deadline::after(within));
     // The end of the stream says that it worked; where it did not, the deadline passes.
     let stop = move || drop(stopper.stop(deadline));
     let thread =

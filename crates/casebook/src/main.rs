@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod format;
 mod guard;
+mod interrupt;
 mod key_file;
 mod mine;
 mod open;

@@ -96,7 +96,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
     let tables = opened.into_iter().map(|(alias, evidence)| (alias, evidence.tables()));
     let options = QueryOptions { limit, interrupt_after: args.timeout };
-    let question = Question { database: Database::open(tables.collect())?, sql, options, start, csv: args.csv };
+    let question =
+        Question { database: Database::open(tables.collect())?, sql, options, start, csv: args.csv };
     let (truncated, guarded) = if let Some(path) = output {
         write_whole(path, args.outputs.rules(), |out| question.write(format, out))?
     } else {

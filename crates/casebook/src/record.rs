@@ -1,5 +1,6 @@
 //! `record`: what a running process does, into an exhibit's folder or one file.
 
+use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::target::Target;
 use crate::{duration, format, terminal};
@@ -8,8 +9,7 @@ use base::time::Deadline;
 use import::{Alongside, EventName};
 use recorder::profile::parse_provider;
 use recorder::{
-    Control, Ended, Facts, Launched, MakeReader, Options, Outcome, Plan, Profile, Progress, Reader, Shape,
-    Subject,
+    Ended, Facts, Launched, MakeReader, Options, Outcome, Plan, Profile, Progress, Reader, Shape, Subject,
 };
 use serde::Serialize;
 use std::ffi::OsString;
@@ -47,7 +47,8 @@ Examples:
   casebook record -p 4711 -d 10s -o orders.nettrace      one file for other tools
   casebook explain slow                           what is wrong
 
-Ctrl-C or SIGTERM ends a recording cleanly; a second one does not wait for the names of methods. With --keep, SIGUSR1
+Ctrl-C or SIGTERM ends a recording cleanly; a second one does not wait for the names of methods. A recording leaves room
+on the disk (a twentieth, at most 1 GB) and takes at most --max-size; at these limits it ends cleanly, too. With --keep, SIGUSR1
 copies what is kept to OUT-1/ and goes on. A recording that was killed can be opened; a single file has no names then.";
 
 /// Records what a running process does: events, samples, names, and what the host says of it
@@ -80,6 +81,9 @@ pub(crate) struct Args {
     /// What the runtime may keep of events that are not read yet [default: by the memory that the process may use]
     #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=4096))]
     buffer: Option<u32>,
+    /// What the recording may take of the disk; it ends where it has taken it [default: 32GB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_size: Option<u64>,
     /// Overwrite an earlier recording
     #[arg(long)]
     force: bool,
@@ -107,6 +111,21 @@ enum Form {
 fn profile(text: &str) -> Result<Profile, String> {
     let names = Profile::ALL.map(Profile::name).join(", ");
     Profile::named(text).ok_or_else(|| format!("there is no profile `{text}`: there are {names}"))
+}
+
+/// Bytes, as in `500MB` or `64GB`.
+fn size(text: &str) -> Result<u64, String> {
+    /// Less holds no recording.
+    const LEAST: u64 = 1_000_000;
+    let digits = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
+    let times = match text.get(digits.len()..).unwrap_or_default().to_ascii_uppercase().as_str() {
+        "M" | "MB" => 1_000_000,
+        "G" | "GB" => 1_000_000_000,
+        "T" | "TB" => 1_000_000_000_000u64,
+        _ => return Err(format!("`{text}` is no size: expected a number with MB, GB or TB, as in 500MB")),
+    };
+    let bytes = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(times));
+    bytes.filter(|bytes| *bytes >= LEAST).ok_or_else(|| format!("`{text}` is no size: expected 1MB or more"))
 }
 
 /// Reads along with a session for its counts.
@@ -143,34 +162,6 @@ impl Reader for Along {
     }
 }
 
-/// Flags that signals raise.
-struct Signals {
-    interrupted: Arc<AtomicBool>,
-    copy: Arc<AtomicBool>,
-}
-
-impl Signals {
-    fn catch() -> anyhow::Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-        let signals = Self { interrupted: Arc::default(), copy: Arc::default() };
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&signals.interrupted))
-                .context("cannot catch signals")?;
-        }
-        signal_hook::flag::register(SIGUSR1, Arc::clone(&signals.copy)).context("cannot catch signals")?;
-        Ok(signals)
-    }
-
-    fn pass_on(&self, control: &Control) {
-        if self.interrupted.swap(false, Ordering::AcqRel) && control.stop.swap(true, Ordering::AcqRel) {
-            control.abandon.store(true, Ordering::Release);
-        }
-        if self.copy.swap(false, Ordering::AcqRel) {
-            control.copy.store(true, Ordering::Release);
-        }
-    }
-}
-
 /// Records.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(
@@ -188,14 +179,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(out) = &args.output {
         recorder::check_room(out, Shape::of(out), args.force, args.outputs.rules())?;
     }
-    let signals = Signals::catch()?;
+    let interrupt = Interrupt::catch()?;
     warn_of_cost(args);
-    let mut launched = launch(args, &signals)?;
-    let recorded = of_subject(args, plan_of_folder, stop_on, &signals, &mut launched);
+    let mut launched = launch(args, &interrupt)?;
+    let recorded = of_subject(args, plan_of_folder, stop_on, &interrupt, &mut launched);
     // Also where nothing could be recorded: what was started for the recording ends with it.
     if let Some(launched) = launched {
+        interrupt.waits_for("the command to end, up to 10 s");
         said::tell_of_command(launched.end());
     }
+    interrupt.done();
     recorded
 }
 
@@ -220,12 +213,13 @@ fn of_subject(
     args: &Args,
     plan_of_folder: Plan,
     stop_on: Option<EventName>,
-    signals: &Signals,
+    interrupt: &Interrupt,
     launched: &mut Option<Launched>,
 ) -> anyhow::Result<ExitCode> {
+    interrupt.waits_for("the runtime to say what it is");
     let subject = match launched {
         Some(launched) => subject_of(launched)?,
-        None => args.target.find(&|| !signals.interrupted.load(Ordering::Acquire))?,
+        None => args.target.find(&|| !interrupt.is_raised())?,
     };
     let out = args.output.clone().unwrap_or_else(|| default_name(&subject));
     let shape = Shape::of(&out);
@@ -240,14 +234,17 @@ fn of_subject(
         profile: args.profile.name().to_owned(),
         duration: args.duration,
         keep: args.keep,
+        most_bytes: args.max_size.unwrap_or(recorder::MOST_BYTES),
         force: args.force,
         rules: args.outputs.rules(),
         buffer_megabytes: args.buffer,
         tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
-    let outcome = record(args, &subject, &options, stop_on, signals, launched)?;
-    let mut outcome = outcome;
+    let mut outcome = record(args, &subject, &options, stop_on, interrupt, launched)?;
+    if let Ended::Full(full) = &outcome.ended {
+        said::tell(&format!("the recording ended early: {}", full.words()));
+    }
     if let Some(event) = args.stop_on.as_ref().filter(|_| outcome.ended != Ended::Event) {
         outcome.notes.push(format!(
             "{event} did not come; `select distinct provider, name from events` lists what did"
@@ -278,17 +275,19 @@ fn warn_of_cost(args: &Args) {
 }
 
 /// Starts the command, if there is one.
-fn launch(args: &Args, signals: &Signals) -> anyhow::Result<Option<Launched>> {
+fn launch(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Option<Launched>> {
     if args.command.is_empty() {
         return Ok(None);
     }
+    // What is started here has to be ended, or at least resumed.
+    interrupt.keeps();
+    interrupt.waits_for("a .NET runtime in the program");
     said::tell("starting the program, suspended, and waiting for a .NET runtime in it");
     // What a program prints must not mix with our document.
     let stdout = if args.format == Form::Json { terminal::for_child() } else { Stdio::inherit() };
     let mut guard = std::process::Command::new(std::env::current_exe().context("cannot find this program")?);
     guard.arg("guard");
-    let launched =
-        recorder::launch(&args.command, stdout, guard, &mut || !signals.interrupted.load(Ordering::Acquire))?;
+    let launched = recorder::launch(&args.command, stdout, guard, &mut || !interrupt.is_raised())?;
     launched.take_back();
     Ok(Some(launched))
 }
@@ -305,7 +304,7 @@ fn record(
     subject: &Subject,
     options: &Options,
     stop_on: Option<EventName>,
-    signals: &Signals,
+    interrupt: &Interrupt,
     launched: &mut Option<Launched>,
 ) -> anyhow::Result<Outcome> {
     if args.perf_map {
@@ -317,10 +316,10 @@ fn record(
     let make_reader: MakeReader = Arc::new(move |_role| {
         Box::new(Along { reader: Alongside::new(stop_on.clone()), heard: Arc::clone(&heard) })
     });
-    let control = Control::default();
     let mut line = said::Line::new(options);
-    let outcome = recorder::record(subject, options, &control, &make_reader, &mut |progress: Progress| {
-        signals.pass_on(&control);
+    interrupt.waits_for("the runtime to begin a session, up to 10 s");
+    let outcome = recorder::record(subject, options, &interrupt.control, &make_reader, &mut |progress| {
+        interrupt.waits_for(said::waited_for(&progress));
         if let Some(launched) = launched {
             launched.resume_others();
         }
@@ -332,6 +331,7 @@ fn record(
     });
     line.clear();
     if args.perf_map {
+        interrupt.waits_for("the runtime to end its map, up to 5 s");
         // A subject that has ended writes no more.
         drop(dotnet_ipc::process::disable_perf_map(&subject.endpoint, Deadline::after(ANSWER)));
     }
@@ -408,6 +408,8 @@ struct Document<'a> {
     duration_ns: u64,
     events: u64,
     lost: u64,
+    left_out_bytes: u64,
+    held_back_ns: u64,
     profile: &'a str,
     ended: String,
     cost: &'a recorder::Cost,
@@ -441,6 +443,8 @@ fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) ->
         duration_ns: u64::try_from(outcome.duration.as_nanos()).unwrap_or(u64::MAX),
         events: outcome.events,
         lost: outcome.lost,
+        left_out_bytes: outcome.left_out,
+        held_back_ns: u64::try_from(outcome.held_back.as_nanos()).unwrap_or(u64::MAX),
         profile: &options.profile,
         ended: outcome.ended.words(),
         cost: &outcome.cost,
@@ -452,6 +456,15 @@ fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_size_has_its_unit() {
+        let sizes = ["500MB", "64 GB", "1t", "2M"].map(size);
+        assert_eq!(sizes, [Ok(500_000_000), Ok(64_000_000_000), Ok(1_000_000_000_000), Ok(2_000_000)]);
+        for text in ["", "7", "10kB", "0MB", "-1GB", "99999999999TB", "1.5GB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_provider_that_is_not_recorded_is_told_apart_from_one_that_is_silent() {

@@ -22,8 +22,12 @@ use text::stacks::{Frames, Stacks, Thread};
 const BEGIN: Duration = Duration::from_secs(5);
 /// How long the sampler looks: time for dozens of looks.
 const LOOK: Duration = Duration::from_millis(150);
-/// Bytes of a session that are kept: names of a million methods.
+/// Bytes of a session that are read: names of a million methods.
 const MOST_BYTES: usize = 512 << 20;
+/// What they may take packed, as they are kept: names pack to an eighth and less.
+const MOST_PACKED: usize = 64 << 20;
+/// The packing's effort, as that of recordings.
+const LEVEL: i32 = -1;
 /// How much memory the runtime may take for the names of its methods.
 const BUFFER_MEGABYTES: u32 = 128;
 /// Bytes read at once.
@@ -72,9 +76,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         !subject.suspended,
         "the process waits at its start to be resumed: no managed thread runs in it yet"
     );
-    let bytes = take(&subject, Deadline::after(args.limit), args.limit)?;
+    let packed = take(&subject, Deadline::after(args.limit), args.limit)?;
     let options = import::Options { payloads: false, threads: 1 };
-    let evidence = import::open_bytes(&bytes, &subject.name, options)?;
+    let unpacked = zstd::stream::read::Decoder::new(packed.as_slice())?;
+    let evidence = import::open_stream(unpacked, &subject.name, options)?;
     let recording = evidence.into_trace().context("expected a trace")?;
     let stacks = last_stacks(&recording);
     if stacks.threads.is_empty() {
@@ -95,13 +100,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The bytes of a short session.
+/// The bytes of a short session, packed.
 fn take(subject: &Subject, deadline: Deadline, limit: Duration) -> anyhow::Result<Vec<u8>> {
     let providers = vec![sampler(), heartbeat()];
     let request = Request { providers, buffer_megabytes: BUFFER_MEGABYTES, rundown: NAMES_RUNDOWN };
     let mut session = Session::start(&subject.endpoint, &request, deadline.within(BEGIN))?;
     let stopper = session.stopper();
-    let (mut bytes, mut piece) = (Vec::new(), vec![0; PIECE]);
+    let mut packer = zstd::stream::write::Encoder::new(Vec::new(), LEVEL)?;
+    let (mut bytes, mut piece) = (0usize, vec![0; PIECE]);
     let watch = Stopwatch::start();
     let mut stopped = false;
     loop {
@@ -115,27 +121,28 @@ fn take(subject: &Subject, deadline: Deadline, limit: Duration) -> anyhow::Resul
         }
         if deadline.is_past() {
             // What came until then may hold the stacks, though not the names; closing the session ends it.
-            ensure!(
-                !bytes.is_empty(),
-                "nothing came from the runtime within {} s: it stands still",
-                limit.as_secs()
-            );
+            ensure!(bytes > 0, "nothing came from the runtime within {} s: it stands still", limit.as_secs());
             crate::record::tell("the names of methods did not come in time: some are missing");
-            return Ok(bytes);
+            break;
         }
         match session.read(&mut piece, Duration::from_millis(20))? {
             Received::Bytes(len) => {
-                bytes.extend_from_slice(piece.get(..len).unwrap_or_default());
-                ensure!(
-                    bytes.len() <= MOST_BYTES,
-                    "the runtime sent more than {} MB of names",
-                    MOST_BYTES >> 20
-                );
+                packer.write_all(piece.get(..len).unwrap_or_default())?;
+                bytes = bytes.saturating_add(len);
+                if bytes > MOST_BYTES || packer.get_ref().len() > MOST_PACKED {
+                    // The stacks came first.
+                    let megabytes = bytes / 1_000_000;
+                    crate::record::tell(&format!(
+                        "the runtime sent more than the {megabytes} MB that were read: names of methods are missing"
+                    ));
+                    break;
+                }
             }
             Received::Nothing => {}
-            Received::End => return Ok(bytes),
+            Received::End => break,
         }
     }
+    Ok(packer.finish()?)
 }
 
 /// The stack of each thread in its last sample.

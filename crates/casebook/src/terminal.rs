@@ -74,6 +74,12 @@ pub(crate) fn coloured(text: &str) -> String {
     String::from_utf8(out.out).unwrap_or_default()
 }
 
+/// Writes to the terminal what gives it back, past a lock that another thread may hold for ever.
+pub(crate) fn past_the_lock(text: &str) -> Result<()> {
+    use std::os::fd::AsFd;
+    std::fs::File::from(std::io::stdout().as_fd().try_clone_to_owned()?).write_all(text.as_bytes())
+}
+
 /// The terminal's columns and rows, if it tells them.
 pub(crate) fn size() -> Option<(terminal_size::Width, terminal_size::Height)> {
     terminal_size::terminal_size_of(std::io::stdout())

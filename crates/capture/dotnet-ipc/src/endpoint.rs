@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::message::{Answer, Command, HEADER, Payload, encode};
 use crate::peer::{Held, Peer};
 use base::bytes::Cursor;
-use base::time::Deadline;
+use base::time::{Deadline, Patience};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -77,10 +77,10 @@ impl Endpoint {
         &self,
         command: Command,
         payload: &Payload,
-        deadline: Deadline,
+        patience: Patience<'_>,
     ) -> Result<(Vec<u8>, UnixStream), Error> {
         let message = encode(command, payload)?;
-        let mut wire = Wire { stream: self.connect(deadline)?, deadline, seconds: whole_seconds(deadline) };
+        let mut wire = Wire { stream: self.connect(patience)?, patience, seconds: whole_seconds(patience) };
         wire.write(&message)?;
         let mut header = [0; HEADER];
         wire.read(&mut header)?;
@@ -90,41 +90,54 @@ impl Endpoint {
         Ok((answer.check(body)?, wire.stream))
     }
 
-    fn connect(&self, deadline: Deadline) -> Result<UnixStream, Error> {
+    fn connect(&self, patience: Patience<'_>) -> Result<UnixStream, Error> {
         match self {
             Self::Found(found) => {
                 let held = Held::found(found)?;
-                let stream = connect(&held.path(), &found.socket, deadline)?;
+                let stream = connect(&held.path(), &found.socket, patience)?;
                 Peer::of(&stream)?.check(found, held.owner)?;
                 Ok(stream)
             }
             Self::Named(named) => {
-                let stream = connect_named(&named.path, deadline)?;
+                let stream = connect_named(&named.path, patience)?;
                 *named.peer.lock().unwrap_or_else(PoisonError::into_inner) = Peer::of(&stream).ok();
                 Ok(stream)
             }
-            Self::Listener(listener) => listener.next(deadline),
+            Self::Listener(listener) => listener.next(patience),
         }
     }
 }
 
-fn whole_seconds(deadline: Deadline) -> u64 {
-    deadline.left().as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+fn whole_seconds(patience: Patience<'_>) -> u64 {
+    patience.left().as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
 
-/// A connection whose reads and writes end at a deadline, whatever the peer does.
-struct Wire {
+/// A connection whose reads and writes end when patience does, whatever the peer does.
+struct Wire<'a> {
     stream: UnixStream,
-    deadline: Deadline,
-    /// What the deadline was when it was set, for the message.
+    patience: Patience<'a>,
+    /// What was left when the wait began, for the message.
     seconds: u64,
 }
 
-impl Wire {
-    fn left(&self) -> Result<Duration, Error> {
-        let left = self.deadline.left();
+/// What is left of a wait before it is looked at anew; an error once nothing is.
+fn step(patience: Patience<'_>, seconds: u64) -> Result<Duration, Error> {
+    let step = patience.step();
+    match () {
+        () if patience.is_called_off() => Err(Error::CalledOff),
         // A limit of zero would be none.
-        if left.is_zero() { Err(Error::Silent(self.seconds)) } else { Ok(left) }
+        () if step.is_zero() => Err(Error::Silent(seconds)),
+        () => Ok(step),
+    }
+}
+
+fn is_early(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+impl Wire<'_> {
+    fn left(&self) -> Result<Duration, Error> {
+        step(self.patience, self.seconds)
     }
 
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
@@ -134,7 +147,7 @@ impl Wire {
             match written {
                 Ok(0) => return Err(Error::Closed),
                 Ok(len) => bytes = bytes.get(len..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_early(&error) => {}
                 Err(error) => return Err(Error::of_io(error, self.seconds)),
             }
         }
@@ -148,7 +161,7 @@ impl Wire {
             match read {
                 Ok(0) => return Err(Error::Closed),
                 Ok(len) => bytes = bytes.get_mut(len..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_early(&error) => {}
                 Err(error) => return Err(Error::of_io(error, self.seconds)),
             }
         }
@@ -158,28 +171,28 @@ impl Wire {
 
 /// Connects to a socket. The queue of a process that does not accept may be full, so a connect that waits would wait
 /// for ever: it is tried until the deadline. Errors are of the path that is shown.
-fn connect(path: &Path, shown: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
-    let seconds = whole_seconds(deadline);
+fn connect(path: &Path, shown: &Path, patience: Patience<'_>) -> Result<UnixStream, Error> {
+    let seconds = whole_seconds(patience);
     loop {
         match connect_now(path) {
             Ok(stream) => return Ok(stream),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return Err(Error::of_connecting(error, shown)),
         }
-        if !deadline.pause(TRY_EVERY) {
-            return Err(Error::Silent(seconds));
+        if !patience.pause(TRY_EVERY) {
+            step(patience, seconds)?;
         }
     }
 }
 
 /// Connects to whoever listens at a path. One that is too long for us may be much shorter for its process (`/proc/PID/root`
 /// stands before the path of one in a container), so it is reached through a handle.
-fn connect_named(path: &Path, deadline: Deadline) -> Result<UnixStream, Error> {
+fn connect_named(path: &Path, patience: Patience<'_>) -> Result<UnixStream, Error> {
     if Error::of_length(path).is_none() {
-        return connect(path, path, deadline);
+        return connect(path, path, patience);
     }
     let held = Held::named(path)?;
-    connect(&held.path(), path, deadline)
+    connect(&held.path(), path, patience)
 }
 
 #[cfg(target_os = "linux")]
@@ -247,7 +260,9 @@ impl Listener {
             return Err(too_long);
         }
         let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-        if is_socket && matches!(connect_named(path, Deadline::after(INTRODUCTION)), Err(Error::Stale(_))) {
+        if is_socket
+            && matches!(connect_named(path, Deadline::after(INTRODUCTION).into()), Err(Error::Stale(_)))
+        {
             std::fs::remove_file(path).map_err(Error::Io)?;
         }
         let socket = listen_now(path).map_err(Error::Io)?;
@@ -258,7 +273,7 @@ impl Listener {
     /// The process that has connected, in its own namespace; waits until one has.
     pub fn wait(&self, deadline: Deadline) -> Result<u64, Error> {
         // The connection is dropped, and the runtime connects anew.
-        let _connection = self.next(deadline)?;
+        let _connection = self.next(deadline.into())?;
         self.first().map(|introduced| introduced.process).ok_or(Error::Closed)
     }
 
@@ -272,18 +287,20 @@ impl Listener {
     }
 
     /// The next connection of the runtime.
-    fn next(&self, deadline: Deadline) -> Result<UnixStream, Error> {
-        let seconds = whole_seconds(deadline);
+    fn next(&self, patience: Patience<'_>) -> Result<UnixStream, Error> {
+        let seconds = whole_seconds(patience);
         loop {
             match self.socket.accept() {
                 Ok((stream, _)) => {
-                    if let Some(stream) = self.introduced(stream, deadline) {
+                    if let Some(stream) = self.introduced(stream, patience) {
                         return Ok(stream);
                     }
+                    // Peers that are no runtime may come as fast as they are turned away.
+                    step(patience, seconds)?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if !deadline.pause(TRY_EVERY) {
-                        return Err(Error::Silent(seconds));
+                    if !patience.pause(TRY_EVERY) {
+                        step(patience, seconds)?;
                     }
                 }
                 Err(error) => return Err(Error::Io(error)),
@@ -292,9 +309,9 @@ impl Listener {
     }
 
     /// The connection, if it is of the runtime that came first.
-    fn introduced(&self, stream: UnixStream, deadline: Deadline) -> Option<UnixStream> {
+    fn introduced(&self, stream: UnixStream, patience: Patience<'_>) -> Option<UnixStream> {
         stream.set_nonblocking(false).ok()?;
-        let mut wire = Wire { stream, deadline: deadline.within(INTRODUCTION), seconds: 1 };
+        let mut wire = Wire { stream, patience: patience.within(INTRODUCTION), seconds: 1 };
         let mut bytes = [0; ADVERTISE];
         wire.read(&mut bytes).ok()?;
         let introduced = Introduced::read(&bytes, Peer::of(&wire.stream).ok())?;

@@ -50,6 +50,9 @@ pub enum Error {
     /// No answer in time.
     #[error("no answer from the runtime within {0} s: it may be stopped, or too busy to answer")]
     Silent(u64),
+    /// Nobody wants the answer any more.
+    #[error("the answer of the runtime was no longer waited for")]
+    CalledOff,
     /// The connection ended where an answer was expected.
     #[error("the runtime closed the connection without an answer")]
     Closed,

@@ -5,7 +5,8 @@
 //! containers on it. It reads no event: the bytes of a session are a NetTrace stream, which is others' business.
 //!
 //! A socket may belong to another user, so nothing that comes from it is trusted: every size has a limit, every wait
-//! a [`Deadline`](base::time::Deadline), and every connection to a process that was found is checked to lead to that process.
+//! a [`Deadline`](base::time::Deadline), no session is read faster than runtimes write, and every connection to a process that
+//! was found is checked to lead to that process.
 //!
 //! The protocol: `documentation/design-docs/ipc-protocol.md` of dotnet/diagnostics.
 
@@ -19,6 +20,7 @@ mod error;
 mod message;
 mod peer;
 pub mod process;
+mod rate;
 pub mod session;
 
 pub use endpoint::{Endpoint, Listener};

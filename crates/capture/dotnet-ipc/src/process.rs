@@ -4,7 +4,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::message::{Command, Payload, text};
 use base::bytes::Cursor;
-use base::time::Deadline;
+use base::time::{Deadline, Patience};
 
 /// What a runtime says of its process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +28,8 @@ pub struct ProcessInfo {
 
 impl ProcessInfo {
     /// Asks with the newest command that the runtime knows.
-    pub fn ask(endpoint: &Endpoint, deadline: Deadline) -> Result<Self, Error> {
+    pub fn ask<'a>(endpoint: &Endpoint, patience: impl Into<Patience<'a>>) -> Result<Self, Error> {
+        let patience = patience.into();
         let forms = [
             (Command::PROCESS_INFO_3, Form::Third),
             (Command::PROCESS_INFO_2, Form::Second),
@@ -36,7 +37,7 @@ impl ProcessInfo {
         ];
         let mut refused = Error::Closed;
         for (command, form) in forms {
-            match endpoint.call(command, &Payload::default(), deadline) {
+            match endpoint.call(command, &Payload::default(), patience) {
                 Ok((payload, _)) => return Self::read(&payload, form),
                 Err(error) if error.is_unknown_command() => refused = error,
                 Err(error) => return Err(error),
@@ -74,8 +75,8 @@ enum Form {
 }
 
 /// Lets a runtime run that is suspended at its start; does nothing to one that runs.
-pub fn resume(endpoint: &Endpoint, deadline: Deadline) -> Result<(), Error> {
-    endpoint.call(Command::RESUME_RUNTIME, &Payload::default(), deadline).map(drop)
+pub fn resume<'a>(endpoint: &Endpoint, patience: impl Into<Patience<'a>>) -> Result<(), Error> {
+    endpoint.call(Command::RESUME_RUNTIME, &Payload::default(), patience.into()).map(drop)
 }
 
 /// Sets a variable of the process's environment; works while it is suspended at its start.
@@ -88,7 +89,7 @@ pub fn set_environment_variable(
     let mut payload = Payload::default();
     payload.text(name);
     payload.text(value);
-    endpoint.call(Command::SET_ENVIRONMENT_VARIABLE, &payload, deadline).map(drop)
+    endpoint.call(Command::SET_ENVIRONMENT_VARIABLE, &payload, deadline.into()).map(drop)
 }
 
 /// Lets the runtime write `/tmp/perf-PID.map`, with what is compiled already and what will be (.NET 8 and later).
@@ -96,10 +97,10 @@ pub fn enable_perf_map(endpoint: &Endpoint, deadline: Deadline) -> Result<(), Er
     const PERF_MAP: u32 = 3;
     let mut payload = Payload::default();
     payload.u32(PERF_MAP);
-    endpoint.call(Command::ENABLE_PERF_MAP, &payload, deadline).map(drop)
+    endpoint.call(Command::ENABLE_PERF_MAP, &payload, deadline.into()).map(drop)
 }
 
 /// Ends the map.
 pub fn disable_perf_map(endpoint: &Endpoint, deadline: Deadline) -> Result<(), Error> {
-    endpoint.call(Command::DISABLE_PERF_MAP, &Payload::default(), deadline).map(drop)
+    endpoint.call(Command::DISABLE_PERF_MAP, &Payload::default(), deadline.into()).map(drop)
 }

@@ -7,14 +7,20 @@
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::message::{Command, Payload};
+use crate::rate::Rate;
 use base::bytes::Cursor;
-use base::time::Deadline;
+use base::time::{Deadline, Patience};
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
+
+pub use crate::rate::MOST_PER_SECOND;
 
 /// NetTrace version 4.
 const FORMAT: u32 = 1;
+/// How long a session that is held back waits before it looks again.
+const HOLD_BACK: Duration = Duration::from_millis(2);
 
 /// Whose events a session asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -118,25 +124,31 @@ pub struct Session {
     /// What a read waits at most, as it was set last.
     wait: Option<Duration>,
     form: Form,
+    rate: Arc<Rate>,
 }
 
 /// Starts sessions of a runtime, with the newest command that it is thought to accept.
+///
+/// Its sessions share a limit of bytes per second: [`MOST_PER_SECOND`].
 #[derive(Debug, Clone)]
 pub struct Starter {
     endpoint: Endpoint,
     form: Form,
+    rate: Arc<Rate>,
 }
 
 impl Starter {
     /// Starts a session.
-    pub fn start(&self, request: &Request, deadline: Deadline) -> Result<Session, Error> {
+    pub fn start<'a>(&self, request: &Request, patience: impl Into<Patience<'a>>) -> Result<Session, Error> {
+        let patience = patience.into();
         let mut all_closed = true;
         for (command, form) in FORMS.into_iter().filter(|(_, form)| *form <= self.form) {
-            match self.endpoint.call(command, &request.payload(form), deadline) {
+            match self.endpoint.call(command, &request.payload(form), patience) {
                 Ok((payload, stream)) => {
                     let id = Cursor::new(&payload, 0).u64("session");
                     let id = id.map_err(|_short| Error::Foreign("its session has no number"))?;
-                    return Ok(Session { endpoint: self.endpoint.clone(), id, stream, wait: None, form });
+                    let (endpoint, rate) = (self.endpoint.clone(), Arc::clone(&self.rate));
+                    return Ok(Session { endpoint, id, stream, wait: None, form, rate });
                 }
                 Err(error) if error.is_unknown_command() => all_closed &= matches!(error, Error::Closed),
                 Err(error) => return Err(error),
@@ -144,6 +156,11 @@ impl Starter {
         }
         // A runtime that ends closes every connection.
         Err(if all_closed { Error::Closed } else { Error::NoSession })
+    }
+
+    /// How long reading was held back so far, since more came than may per second: all sessions together.
+    pub fn held_back(&self) -> Duration {
+        self.rate.held_back()
     }
 }
 
@@ -160,14 +177,29 @@ pub enum Received {
 
 impl Session {
     /// Starts a session, with the newest command that the runtime accepts.
-    pub fn start(endpoint: &Endpoint, request: &Request, deadline: Deadline) -> Result<Self, Error> {
-        let newest = Starter { endpoint: endpoint.clone(), form: Form::Sixth };
-        newest.start(request, deadline)
+    pub fn start<'a>(
+        endpoint: &Endpoint,
+        request: &Request,
+        patience: impl Into<Patience<'a>>,
+    ) -> Result<Self, Error> {
+        Self::start_at_rate(endpoint, request, MOST_PER_SECOND, patience)
+    }
+
+    /// Starts a session that is read at so many bytes per second at most.
+    pub fn start_at_rate<'a>(
+        endpoint: &Endpoint,
+        request: &Request,
+        per_second: u64,
+        patience: impl Into<Patience<'a>>,
+    ) -> Result<Self, Error> {
+        let rate = Arc::new(Rate::new(per_second));
+        let newest = Starter { endpoint: endpoint.clone(), form: Form::Sixth, rate };
+        newest.start(request, patience)
     }
 
     /// What starts further sessions of the same runtime, with the command that this one was accepted with.
     pub fn starter(&self) -> Starter {
-        Starter { endpoint: self.endpoint.clone(), form: self.form }
+        Starter { endpoint: self.endpoint.clone(), form: self.form, rate: Arc::clone(&self.rate) }
     }
 
     /// The session's number in its runtime.
@@ -180,14 +212,22 @@ impl Session {
         self.form >= Form::Second
     }
 
-    /// Reads what has come, waiting at most so long for the first byte.
+    /// Reads what has come, waiting at most so long for the first byte. Nothing is read for now if more came than may per
+    /// second.
     pub fn read(&mut self, buffer: &mut [u8], wait: Duration) -> Result<Received, Error> {
         let wait = wait.max(Duration::from_millis(1));
         if self.wait != Some(wait) {
             self.stream.set_read_timeout(Some(wait)).map_err(Error::Io)?;
             self.wait = Some(wait);
         }
-        match self.stream.read(buffer) {
+        let reserved = self.rate.reserve(buffer.len());
+        let Some(within) = buffer.get_mut(..reserved).filter(|within| !within.is_empty()) else {
+            self.rate.hold_back(HOLD_BACK);
+            return Ok(Received::Nothing);
+        };
+        let read = self.stream.read(within);
+        self.rate.give_back(reserved.saturating_sub(read.as_ref().map_or(0, |len| *len)));
+        match read {
             Ok(0) => Ok(Received::End),
             Ok(len) => Ok(Received::Bytes(len)),
             Err(error) => match error.kind() {
@@ -216,6 +256,6 @@ impl Stopper {
     pub fn stop(&self, deadline: Deadline) -> Result<(), Error> {
         let mut payload = Payload::default();
         payload.u64(self.id);
-        self.endpoint.call(Command::STOP_TRACING, &payload, deadline).map(drop)
+        self.endpoint.call(Command::STOP_TRACING, &payload, deadline.into()).map(drop)
     }
 }

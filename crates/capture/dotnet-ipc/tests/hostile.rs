@@ -3,7 +3,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use base::time::{Deadline, Stopwatch};
+use base::time::{Deadline, Patience, Stopwatch};
 #[cfg(target_os = "linux")]
 use dotnet_ipc::discover::Found;
 use dotnet_ipc::process::{ProcessInfo, resume};
@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -161,6 +162,83 @@ fn a_session_begins_with_the_newest_command_that_is_known() {
         }
     }
     assert_eq!(bytes, b"Nettrace");
+}
+
+/// The answer to a command that starts a session.
+fn begun() -> Vec<u8> {
+    let mut answer = OK.to_vec();
+    answer[14] = 28;
+    answer.extend_from_slice(&7u64.to_le_bytes());
+    answer
+}
+
+#[test]
+fn a_peer_that_writes_as_fast_as_it_can_is_read_no_faster_than_the_rate() {
+    const PER_SECOND: u64 = 4_000_000;
+    let peer = Peer::new(1, |_, mut stream| {
+        take_command(&mut stream);
+        stream.write_all(&begun()).unwrap();
+        let piece = vec![0; 200_000];
+        while stream.write_all(&piece).is_ok() {}
+    });
+    let request = Request { providers: Vec::new(), buffer_megabytes: 64, rundown: 0 };
+    let deadline = Deadline::after(Duration::from_secs(5));
+    let mut session = Session::start_at_rate(&peer.endpoint(), &request, PER_SECOND, deadline).unwrap();
+    let (mut piece, mut bytes, watch) = (vec![0; 1 << 20], 0, Stopwatch::start());
+    while watch.elapsed() < Duration::from_secs(1) {
+        if let Received::Bytes(len) = session.read(&mut piece, BUSY).unwrap() {
+            bytes += len as u64;
+        }
+    }
+    let seconds = watch.elapsed().as_secs_f64();
+    // What may come at once is a quarter of a second's worth.
+    let most = PER_SECOND as f64 * (seconds + 0.3);
+    assert!(bytes > PER_SECOND / 2 && (bytes as f64) < most, "{bytes} bytes in {seconds} s");
+    assert!(session.starter().held_back() > Duration::from_millis(100));
+}
+
+#[test]
+fn a_command_that_is_called_off_is_not_waited_for() {
+    let peer = Peer::new(1, |_, mut stream| {
+        take_command(&mut stream);
+        std::thread::sleep(3 * BUSY);
+    });
+    let called_off = AtomicBool::new(false);
+    let watch = Stopwatch::start();
+    let error = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let patience = Patience::unless(&called_off, Deadline::after(Duration::from_mins(1)));
+            resume(&peer.endpoint(), patience).unwrap_err()
+        });
+        std::thread::sleep(BUSY);
+        called_off.store(true, Ordering::Release);
+        waiting.join().unwrap()
+    });
+    assert!(matches!(error, dotnet_ipc::Error::CalledOff), "{error}");
+    assert!(watch.elapsed() < 2 * BUSY, "{:?}", watch.elapsed());
+}
+
+#[test]
+fn peers_that_connect_again_and_again_do_not_keep_a_listener_beyond_its_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = Listener::bind(&path).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                let stream = UnixStream::connect(&path);
+                drop(stream.and_then(|mut stream| stream.write_all(&[b'x'; 34])));
+            }
+        });
+        let watch = Stopwatch::start();
+        let error = listener.wait(Deadline::after(BUSY)).unwrap_err();
+        is_over.store(true, Ordering::Release);
+        // Whoever waits in its queue is turned away.
+        drop(listener);
+        assert!(error.to_string().starts_with("no answer"), "{error}");
+        assert!(watch.elapsed() < 3 * BUSY, "{:?}", watch.elapsed());
+    });
 }
 
 /// What a command ends with whose peer was found so; nobody gets a byte of it unless it succeeds.

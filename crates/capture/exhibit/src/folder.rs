@@ -24,6 +24,15 @@ const OPEN_FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::
 #[cfg(not(target_os = "linux"))]
 const OPEN_FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// The room of a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// What users without privileges may still take.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+}
+
 /// A folder that is held open. Clones share the handle.
 #[derive(Debug, Clone)]
 pub struct Folder {
@@ -121,6 +130,14 @@ impl Folder {
     /// The path of a file in it, for messages.
     pub fn path_of(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.path.join(name.as_ref())
+    }
+
+    /// How much room its file system has; `None` if it does not say.
+    pub fn space(&self) -> Option<Space> {
+        let of = rustix::fs::fstatvfs(&*self.handle).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(of.f_frsize);
+        // Some file systems have no size.
+        (of.f_blocks > 0).then(|| Space { free: bytes(of.f_bavail), total: bytes(of.f_blocks) })
     }
 
     /// The names of what is in it, sorted.

@@ -25,6 +25,11 @@ impl<W> Hashed<W> {
         Self { inner, hash: blake3::Hasher::new(), bytes: 0 }
     }
 
+    /// How many bytes were written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Returns the writer with the size and hash of what was written.
     pub fn finish(self) -> (W, Sum) {
         let blake3 = self.hash.finalize().to_hex().to_string();

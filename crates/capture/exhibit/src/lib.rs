@@ -31,7 +31,7 @@ mod whole;
 
 pub use check::{Check, check};
 pub use error::Error;
-pub use folder::Folder;
+pub use folder::{Folder, Space};
 pub use hash::{Hashed, Sum, sum};
 pub use pending::{Pending, PendingFolder};
 pub use place::{Kind, Place};

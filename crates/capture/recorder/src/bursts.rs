@@ -7,11 +7,12 @@ use crate::error::Error;
 use crate::file::{TraceFile, Written};
 use crate::profile::Bursts;
 use crate::pump::{End, Facts, Gauge, Reader, pump, stop};
-use base::time::{Deadline, Stopwatch};
+use crate::room::Room;
+use base::time::{Deadline, Patience, Stopwatch};
 use dotnet_ipc::session::{Request, Starter};
 use exhibit::Folder;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a session has to begin.
@@ -34,18 +35,19 @@ const GOLDEN: f64 = 0.618_033_988_749_895;
 pub(crate) struct BurstFile {
     folder: Folder,
     name: String,
+    room: Arc<Room>,
     file: Option<TraceFile>,
 }
 
 impl BurstFile {
-    pub(crate) fn new(folder: &Folder, name: String) -> Self {
-        Self { folder: folder.clone(), name, file: None }
+    pub(crate) fn new(folder: &Folder, name: String, room: &Arc<Room>) -> Self {
+        Self { folder: folder.clone(), name, room: Arc::clone(room), file: None }
     }
 
     fn open(&mut self) -> Result<&mut TraceFile, Error> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => TraceFile::create(&self.folder, self.name.as_ref())?,
+            None => TraceFile::create(&self.folder, self.name.as_ref(), &self.room)?,
         };
         Ok(self.file.insert(file))
     }
@@ -128,7 +130,8 @@ pub(crate) fn run(
             let left = begin.saturating_sub(begun.elapsed());
             std::thread::sleep(left.min(LOOK_BETWEEN));
         }
-        if state.is_stopped() || failures >= MOST_FAILURES {
+        let is_full = file.lock().unwrap_or_else(PoisonError::into_inner).room.full().is_some();
+        if state.is_stopped() || is_full || failures >= MOST_FAILURES {
             return;
         }
         // A burst that is late by a whole distance is left out.
@@ -141,6 +144,7 @@ pub(crate) fn run(
         state.tell(|told| told.bursts = told.bursts.saturating_add(1));
         match took {
             Ok(()) => failures = 0,
+            Err(Error::Runtime(dotnet_ipc::Error::CalledOff)) => return,
             Err(error) => {
                 failures = failures.saturating_add(1);
                 state.tell(|told| {
@@ -160,7 +164,7 @@ fn one(
     make_reader: &dyn Fn() -> Box<dyn Reader>,
     state: &State,
 ) -> Result<(), Error> {
-    let session = starter.start(request, Deadline::after(BEGIN))?;
+    let session = starter.start(request, Patience::unless(&state.stop, Deadline::after(BEGIN)))?;
     let file = file.open()?;
     let stopper = session.stopper();
     let gauge = Gauge::default();
@@ -203,7 +207,8 @@ fn one(
     let (end, sampled) = end?;
     state.tell(|told| told.sampled = told.sampled.saturating_add(sampled));
     match end {
-        End::Closed => Ok(()),
+        // That there is no room is said of the whole recording.
+        End::Closed | End::Full => Ok(()),
         End::Abandoned => Err(Error::Runtime(dotnet_ipc::Error::Closed)),
     }
 }

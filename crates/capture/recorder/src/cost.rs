@@ -1,8 +1,18 @@
 //! What a recording cost its subject, as measured on this very subject.
 
+use crate::options::{Control, Progress, Stage};
+use crate::subject::Subject;
+use base::time::Stopwatch;
 use host::Proc;
 use host::cgroup::Cgroup;
 use serde::Serialize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long the subject is looked at before it is recorded.
+const BEFORE: Duration = Duration::from_secs(1);
+/// How often its end is looked for meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What a recording cost its subject. Processor time is in processors: 1.0 is one of them all the time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -30,10 +40,10 @@ pub struct Cost {
 }
 
 /// The kernel counts processor time in hundredths of a second: over less than this the figure would be noise.
-const LEAST: std::time::Duration = std::time::Duration::from_millis(300);
+const LEAST: Duration = Duration::from_millis(300);
 
 /// Processors that were used on average; none of a time too short to tell.
-pub(crate) fn processors(used_ns: u64, time: std::time::Duration) -> Option<f64> {
+pub(crate) fn processors(used_ns: u64, time: Duration) -> Option<f64> {
     (time >= LEAST).then(|| used_ns as f64 / 1e9 / time.as_secs_f64())
 }
 
@@ -51,4 +61,24 @@ pub(crate) fn cpu_limit(proc: &Proc, pid: u32) -> Option<f64> {
 pub(crate) fn own_cpu_ns(proc: &Proc) -> Option<u64> {
     let stat = proc.stat(std::process::id()).ok()?;
     Some(stat.user_ns.saturating_add(stat.system_ns))
+}
+
+/// Processors that the subject uses before it is recorded.
+pub(crate) fn measure_before(
+    subject: &Subject,
+    proc: &Proc,
+    control: &Control,
+    progress: &mut dyn FnMut(Progress),
+) -> Option<f64> {
+    if subject.suspended {
+        return None;
+    }
+    let from = subject.cpu_ns(proc)?;
+    let watch = Stopwatch::start();
+    while watch.elapsed() < BEFORE && !control.stop.load(Ordering::Acquire) {
+        let stage = Stage::Measuring;
+        progress(Progress { stage, elapsed: watch.elapsed(), bytes: 0, events: 0, lost: 0, copies: 0 });
+        std::thread::sleep(LOOK_EVERY);
+    }
+    processors(subject.cpu_ns(proc)?.saturating_sub(from), watch.elapsed())
 }

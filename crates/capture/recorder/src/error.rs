@@ -36,6 +36,9 @@ pub enum Error {
     /// It was stopped before it began.
     #[error("stopped before it began: nothing was recorded")]
     NotBegun,
+    /// The disk is too full to begin.
+    #[error("nothing was recorded: {}; name another place with -o", .0.words())]
+    NoRoom(crate::room::Full),
     /// The subject is gone, or another process has its number.
     #[error("process {0} has ended")]
     Gone(u32),
@@ -73,6 +76,11 @@ impl From<exhibit::Error> for Error {
 }
 
 impl Error {
+    /// Whether it is only that nobody waits for the runtime any more.
+    pub(crate) fn is_called_off(&self) -> bool {
+        matches!(self, Self::Runtime(dotnet_ipc::Error::CalledOff))
+    }
+
     pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |cause| match cause.kind() {
             std::io::ErrorKind::AlreadyExists => Self::Exists(path.to_path_buf()),

@@ -4,12 +4,14 @@
 //! second, at an end of a block of the packing, so that whoever kills this process loses no more than that.
 
 use crate::error::Error;
+use crate::room::Room;
 use base::time::Stopwatch;
 use exhibit::{Folder, Hashed};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long bytes may wait in the packing.
@@ -36,7 +38,10 @@ pub(crate) struct TraceFile {
     name: String,
     path: PathBuf,
     out: Out,
+    room: Arc<Room>,
     raw_bytes: u64,
+    /// Bytes of the file that its room knows of.
+    counted: u64,
     since_flush: Stopwatch,
     dirty: bool,
 }
@@ -54,7 +59,7 @@ enum Out {
 
 impl TraceFile {
     /// Creates a file, which must not be there. It is packed if its name ends in `.zst`.
-    pub(crate) fn create(folder: &Folder, name: &OsStr) -> Result<Self, Error> {
+    pub(crate) fn create(folder: &Folder, name: &OsStr, room: &Arc<Room>) -> Result<Self, Error> {
         let path = folder.path_of(name);
         let file = folder.create_file(name)?;
         // The lock tells other recorders that the file is still written. Some file systems have no locks.
@@ -64,7 +69,9 @@ impl TraceFile {
             name: name.to_string_lossy().into_owned(),
             path,
             out,
+            room: Arc::clone(room),
             raw_bytes: 0,
+            counted: 0,
             since_flush: Stopwatch::start(),
             dirty: false,
         })
@@ -74,15 +81,30 @@ impl TraceFile {
         &self.path
     }
 
-    /// Adds bytes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    /// Adds bytes, if the recording has room for them; whether it has.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> std::io::Result<bool> {
+        if self.room.is_over() {
+            self.room.leave_out(bytes.len() as u64);
+            return Ok(false);
+        }
         match &mut self.out {
             Out::Packed(packer) => packer.write_all(bytes)?,
             Out::Plain(file) => file.write_all(bytes)?,
         }
         self.raw_bytes = self.raw_bytes.saturating_add(bytes.len() as u64);
         self.dirty = true;
-        Ok(())
+        self.count(bytes.len());
+        Ok(true)
+    }
+
+    /// Tells the room what the file has grown by.
+    fn count(&mut self, of_events: usize) {
+        let bytes = match &self.out {
+            Out::Packed(packer) => packer.get_ref().bytes(),
+            Out::Plain(file) => file.bytes(),
+        };
+        self.room.take(bytes.saturating_sub(self.counted), of_events as u64);
+        self.counted = bytes;
     }
 
     /// Writes what waits, if it has waited long enough.
@@ -95,9 +117,13 @@ impl TraceFile {
         self.dirty = false;
         self.since_flush = Stopwatch::start();
         match &mut self.out {
-            Out::Packed(packer) => packer.flush(),
-            Out::Plain(file) => file.flush(),
+            Out::Packed(packer) => packer.flush()?,
+            Out::Plain(file) => file.flush()?,
         }
+        self.count(0);
+        // Others fill the disk, too.
+        self.room.look();
+        Ok(())
     }
 
     /// Ends the file. After an error what was flushed before can still be read.
@@ -133,15 +159,34 @@ pub(crate) fn hashed(folder: &Folder, name: &str) -> Option<Written> {
 mod tests {
     use super::*;
 
+    fn room(folder: &Folder) -> Arc<Room> {
+        Arc::new(Room::new(folder, crate::room::MOST_BYTES))
+    }
+
+    #[test]
+    fn a_file_takes_no_more_of_the_disk_than_the_recording_may() {
+        let there = tempfile::tempdir().unwrap();
+        let folder = Folder::open(there.path()).unwrap();
+        let room = Arc::new(Room::new(&folder, 1 << 20));
+        let mut file = TraceFile::create(&folder, OsStr::new("trace.nettrace"), &room).unwrap();
+        let piece = vec![7; 64 << 10];
+        let written = (0..100).take_while(|_| file.write(&piece).unwrap()).count();
+        assert!((14..=16).contains(&written), "{written} pieces");
+        assert_eq!(room.full(), Some(crate::room::Full::Size(1 << 20)));
+        assert!(!file.write(&piece).unwrap());
+        assert_eq!(room.left_out(), 2 * piece.len() as u64);
+        assert_eq!(file.finish().unwrap().bytes, (written * piece.len()) as u64);
+    }
+
     #[test]
     fn what_was_flushed_can_be_read_while_the_file_is_written() {
         let there = tempfile::tempdir().unwrap();
         let folder = Folder::open(there.path()).unwrap();
         let name = OsStr::new("trace.nettrace.zst");
         let path = there.path().join(name);
-        let mut file = TraceFile::create(&folder, name).unwrap();
+        let mut file = TraceFile::create(&folder, name, &room(&folder)).unwrap();
         let bytes: Vec<u8> = (0..100_000u32).flat_map(u32::to_le_bytes).collect();
-        file.write(&bytes).unwrap();
+        assert!(file.write(&bytes).unwrap());
         file.flush().unwrap();
         let mut read = Vec::new();
         let packed = File::open(&path).unwrap();
@@ -160,7 +205,7 @@ mod tests {
         std::fs::write(&victim, "precious").unwrap();
         std::os::unix::fs::symlink("victim", there.path().join("link.nettrace")).unwrap();
         for name in ["victim", "link.nettrace"] {
-            let refused = TraceFile::create(&folder, OsStr::new(name));
+            let refused = TraceFile::create(&folder, OsStr::new(name), &room(&folder));
             assert!(matches!(refused, Err(Error::Exists(path)) if path == there.path().join(name)));
         }
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
@@ -170,7 +215,7 @@ mod tests {
     fn a_file_has_its_final_name_from_the_first_byte() {
         let there = tempfile::tempdir().unwrap();
         let folder = Folder::open(there.path()).unwrap();
-        let _file = TraceFile::create(&folder, OsStr::new("trace.nettrace.zst")).unwrap();
+        let _file = TraceFile::create(&folder, OsStr::new("trace.nettrace.zst"), &room(&folder)).unwrap();
         assert_eq!(folder.names().unwrap(), ["trace.nettrace.zst"]);
     }
 }

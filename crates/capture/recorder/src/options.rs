@@ -3,6 +3,7 @@
 use crate::cost::Cost;
 use crate::file::Written;
 use crate::profile::{Plan, Shape};
+use crate::room::Full;
 use exhibit::Rules;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -23,6 +24,8 @@ pub struct Options {
     pub duration: Option<Duration>,
     /// How much of the last is kept; all where there is none.
     pub keep: Option<Duration>,
+    /// Bytes that it may take of the disk.
+    pub most_bytes: u64,
     /// Whether an earlier recording at that place goes.
     pub force: bool,
     /// Who may read what is written, and which places are refused.
@@ -44,6 +47,8 @@ pub struct Control {
     pub abandon: AtomicBool,
     /// To copy what is kept, and go on.
     pub copy: AtomicBool,
+    /// Whether anything was written yet: before, whoever ends this process loses nothing.
+    pub begun: AtomicBool,
 }
 
 /// Where a recording stands.
@@ -85,6 +90,8 @@ pub enum Ended {
     Event,
     /// The subject ended.
     SubjectEnded,
+    /// It reached a limit of the disk.
+    Full(Full),
     /// Something went wrong; what was recorded until then can be read.
     Failed(String),
 }
@@ -95,6 +102,7 @@ impl Ended {
         match self {
             Self::Duration | Self::Asked | Self::Event => "complete".to_owned(),
             Self::SubjectEnded => "the subject ended".to_owned(),
+            Self::Full(full) => format!("at a limit: {}", full.words()),
             Self::Failed(what) => format!("failed: {what}"),
         }
     }
@@ -117,6 +125,10 @@ pub struct Outcome {
     pub events: u64,
     /// Events that the runtime dropped.
     pub lost: u64,
+    /// Bytes of events that came and were not written, for want of room.
+    pub left_out: u64,
+    /// How long the runtime was read more slowly than it sent.
+    pub held_back: Duration,
     /// What it cost.
     pub cost: Cost,
     /// What is less than asked for, in sentences.

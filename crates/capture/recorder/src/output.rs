@@ -4,9 +4,11 @@ use crate::error::Error;
 use crate::file::TraceFile;
 use crate::options::Options;
 use crate::profile::Shape;
+use crate::room::Room;
 use exhibit::{Exhibit, Folder, Kind, Place, Rules};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The shape that a name asks for: a file where it ends as one, else a folder.
 impl Shape {
@@ -130,6 +132,8 @@ fn must_not_be_written(folder: &Folder, name: &OsStr, out: &Path) -> Result<(), 
 pub(crate) struct Ground {
     /// The folder that the recording is written into.
     pub(crate) folder: Folder,
+    /// What its files may take of the disk.
+    pub(crate) room: Arc<Room>,
     /// The place, if its folder was created for the recording.
     created: Option<Place>,
     made: Vec<OsString>,
@@ -144,7 +148,7 @@ impl Ground {
         names: Names,
         exhibit: Option<&Exhibit>,
     ) -> Result<(Self, TraceFile), Error> {
-        let Options { out, shape, force, rules, .. } = options;
+        let Options { out, shape, force, rules, most_bytes, .. } = options;
         let place = match shape {
             Shape::OneFile => Place::of(out, *rules)?,
             Shape::Folder => Place::with_folders(out, *rules)?,
@@ -160,9 +164,9 @@ impl Ground {
             There::Folder(_, old) => old.clone(),
         };
         let mut ground = match (shape, there) {
-            (Shape::OneFile, _) => Self::new(place.for_file()?.0.clone(), None),
-            (Shape::Folder, There::Folder(folder, _)) => Self::new(folder, None),
-            (Shape::Folder, _) => Self::new(place.create_folder()?, Some(place)),
+            (Shape::OneFile, _) => Self::new(place.for_file()?.0.clone(), None, *most_bytes),
+            (Shape::Folder, There::Folder(folder, _)) => Self::new(folder, None, *most_bytes),
+            (Shape::Folder, _) => Self::new(place.create_folder()?, Some(place), *most_bytes),
         };
         for name in old {
             let aside = ground.folder.put_aside(&name)?;
@@ -172,13 +176,19 @@ impl Ground {
             exhibit.create_in(&ground.folder)?;
             ground.made.push(exhibit::FILE.into());
         }
-        let file = TraceFile::create(&ground.folder, &name)?;
+        let file = TraceFile::create(&ground.folder, &name, &ground.room)?;
         ground.made.push(name);
         Ok((ground, file))
     }
 
-    fn new(folder: Folder, created: Option<Place>) -> Self {
-        Self { folder, created, made: Vec::new(), aside: Vec::new() }
+    fn new(folder: Folder, created: Option<Place>, most_bytes: u64) -> Self {
+        Self {
+            room: Arc::new(Room::new(&folder, most_bytes)),
+            folder,
+            created,
+            made: Vec::new(),
+            aside: Vec::new(),
+        }
     }
 
     /// Keeps what was prepared: the recording has begun, and the earlier one goes.

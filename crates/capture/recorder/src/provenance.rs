@@ -7,6 +7,7 @@ use crate::cost::Cost;
 use crate::error::Error;
 use crate::file::Written;
 use crate::profile::Plan;
+use crate::room::Limits;
 use crate::subject::Subject;
 use dotnet_ipc::session::Provider;
 use exhibit::{Exhibit, Listed};
@@ -62,12 +63,21 @@ pub(crate) fn begun(options: &crate::Options, subject: &Subject) -> Result<Exhib
     Ok(exhibit)
 }
 
-/// Adds how it ended, what it cost, and the files.
-pub(crate) fn end(exhibit: &mut Exhibit, state: &str, cost: Cost, files: &[Written]) -> Result<(), Error> {
+/// Adds how it ended, what it cost, the limits that were reached, and the files.
+pub(crate) fn end(
+    exhibit: &mut Exhibit,
+    state: &str,
+    cost: Cost,
+    limits: Option<Limits>,
+    files: &[Written],
+) -> Result<(), Error> {
     exhibit.end = Some(rfc3339(base::time::calendar()));
     exhibit.state = Some(state.to_owned());
     exhibit.files = files.iter().map(listed).collect();
     exhibit.set_part("cost", &cost)?;
+    if let Some(limits) = limits {
+        exhibit.set_part("limits", &limits)?;
+    }
     Ok(())
 }
 
@@ -184,6 +194,7 @@ blake3 = "cd"
             profile: "usual".to_owned(),
             duration: None,
             keep: Some(Duration::from_mins(1)),
+            most_bytes: crate::MOST_BYTES,
             force: false,
             rules: exhibit::Rules::PRIVATE,
             buffer_megabytes: None,
@@ -217,7 +228,7 @@ blake3 = "cd"
             blake3: blake3.to_owned(),
         };
         let files = [file("trace.nettrace.zst", 10, 100, "ab"), file("host.csv", 5, 5, "cd")];
-        end(&mut exhibit, "complete", cost, &files).unwrap();
+        end(&mut exhibit, "complete", cost, None, &files).unwrap();
         exhibit.end = Some("2026-01-01T00:00:10.000Z".to_owned());
         exhibit.replace_in(&folder).unwrap();
         let ended = "end = \"2026-01-01T00:00:10.000Z\"\nstate = \"complete\"\n";

@@ -16,7 +16,7 @@ const SMALL: usize = 32 << 10;
 const GATHER: Duration = Duration::from_millis(30);
 /// How long a read waits before it looks whether it is still wanted.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How long a runtime that was told to stop may be silent.
+/// How long a runtime that was told to stop may be silent: without an event, whatever bytes come.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long a runtime that was told to stop may go on sending: the names of a million methods take a minute.
 const MOST_ENDING: Duration = Duration::from_mins(10);
@@ -113,6 +113,8 @@ pub(crate) enum End {
     Closed,
     /// We closed it: the runtime said nothing for too long, or nobody wanted to wait.
     Abandoned,
+    /// We closed it: the recording has no room for more.
+    Full,
 }
 
 /// Reads a session to its end.
@@ -136,6 +138,7 @@ fn read_to_end(
 ) -> Result<End, Error> {
     let mut buffer = vec![0; PIECE];
     let mut heard = Stopwatch::start();
+    let mut events = 0;
     let mut told_to_stop: Option<Stopwatch> = None;
     let mut after_stop = 0u64;
     let path = file.path().to_path_buf();
@@ -144,7 +147,9 @@ fn read_to_end(
             Received::Bytes(len) => {
                 let bytes = buffer.get(..len).unwrap_or_default();
                 gauge.bytes.fetch_add(len as u64, Ordering::Relaxed);
-                file.write(bytes).map_err(Error::write(&path))?;
+                if !file.write(bytes).map_err(Error::write(&path))? {
+                    return Ok(End::Full);
+                }
                 reader.take(bytes);
                 let facts = reader.facts();
                 gauge.set_facts(facts);
@@ -154,7 +159,10 @@ fn read_to_end(
                 if told_to_stop.is_some() {
                     after_stop = after_stop.saturating_add(len as u64);
                 }
-                heard = Stopwatch::start();
+                if told_to_stop.is_none() || facts.events > events {
+                    heard = Stopwatch::start();
+                    events = facts.events;
+                }
                 if len < SMALL {
                     std::thread::sleep(GATHER);
                 }

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::bursts;
-use crate::cost::{Cost, cpu_limit, own_cpu_ns, processors};
+use crate::cost::{Cost, cpu_limit, measure_before, own_cpu_ns, processors};
 use crate::error::Error;
 use crate::file::{Written, hashed};
 use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
@@ -15,14 +15,14 @@ use crate::output::{self, Ground, Names, check_room};
 use crate::profile::{Shape, first_uses};
 use crate::provenance;
 use crate::pump::{End, Facts, Reader, Role};
-use crate::segments::{Segment, SegmentEnd, segment_length, take_names};
-use crate::subject::Subject;
+use crate::room::{Limits, Room, check_disk};
+use crate::segments::{Place, Segment, SegmentEnd, segment_length, take_names};
+use crate::subject::{Subject, buffer};
 use crate::tables::{self, Tables, monotonic_ns, reading_every};
-use base::time::{Deadline, Stopwatch};
+use base::time::{Deadline, Patience, Stopwatch};
 use dotnet_ipc::session::{FULL_RUNDOWN, NAMES_RUNDOWN, Request, Session, Starter};
 use exhibit::{Exhibit, Folder};
 use host::Proc;
-use host::cgroup::Cgroup;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -32,8 +32,6 @@ use std::time::Duration;
 
 /// How long the main session has to begin.
 const BEGIN: Duration = Duration::from_secs(10);
-/// How long the subject is looked at before it is recorded.
-const BEFORE: Duration = Duration::from_secs(1);
 /// How often everything is looked after.
 const TICK: Duration = Duration::from_millis(100);
 /// How long the names that were asked for at the beginning may take once the recording has ended.
@@ -44,10 +42,6 @@ const BURST_PATIENCE: Duration = Duration::from_secs(2);
 const LAST_LOOK: Duration = Duration::from_millis(5);
 /// How long a process whose sessions have ended may still be there.
 const GOES_WITHIN: Duration = Duration::from_secs(1);
-/// What the runtime may keep for us unless the subject's limit allows less.
-const BUFFER_MEGABYTES: u64 = 256;
-/// The part of the subject's memory limit that a session's buffer may take at most; there are up to four at once.
-const MEMORY_PART: u64 = 16;
 /// A clock that is further ahead than this is another one.
 const SAME_CLOCK_NS: i64 = 2_000_000_000;
 
@@ -66,64 +60,51 @@ pub fn record(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Outcome, Error> {
     let proc = Proc::live();
-    if let Err(error) = check_room(&options.out, options.shape, options.force, options.rules) {
-        resume(subject, &mut Vec::new());
+    let resume = |notes: &mut Vec<String>| resume(subject, control, notes);
+    let checked = check_room(&options.out, options.shape, options.force, options.rules)
+        .and_then(|()| check_disk(&options.out, options.most_bytes));
+    if let Err(error) = checked {
+        resume(&mut Vec::new());
         return Err(error);
     }
     let before = measure_before(subject, &proc, control, progress);
     if !subject.suspended && control.stop.load(Ordering::Acquire) {
         return Err(Error::NotBegun);
     }
-    let mut recorder = match Recorder::begin(subject, options, &proc, make_reader) {
+    let mut recorder = match Recorder::begin(subject, options, control, &proc, make_reader) {
         Ok(recorder) => recorder,
         Err(error) => {
-            resume(subject, &mut Vec::new());
-            return Err(error);
+            resume(&mut Vec::new());
+            return Err(if error.is_called_off() { Error::NotBegun } else { error });
         }
     };
-    resume(subject, &mut recorder.notes);
+    resume(&mut recorder.notes);
     recorder.begin_beside();
     let ended = recorder.until_end(control, progress);
     Ok(recorder.end(ended, before, control, progress))
 }
 
 /// Lets a suspended subject run.
-fn resume(subject: &Subject, notes: &mut Vec<String>) {
+fn resume(subject: &Subject, control: &Control, notes: &mut Vec<String>) {
+    let patience = Patience::unless(&control.abandon, Deadline::after(BEGIN));
     if subject.suspended
-        && let Err(error) = dotnet_ipc::process::resume(&subject.endpoint, Deadline::after(BEGIN))
+        && let Err(error) = dotnet_ipc::process::resume(&subject.endpoint, patience)
     {
         notes.push(format!("the subject could not be resumed: {error}"));
     }
-}
-
-/// Processors that the subject uses before it is recorded.
-fn measure_before(
-    subject: &Subject,
-    proc: &Proc,
-    control: &Control,
-    progress: &mut dyn FnMut(Progress),
-) -> Option<f64> {
-    if subject.suspended {
-        return None;
-    }
-    let from = subject.cpu_ns(proc)?;
-    let watch = Stopwatch::start();
-    while watch.elapsed() < BEFORE && !control.stop.load(Ordering::Acquire) {
-        let stage = Stage::Measuring;
-        progress(Progress { stage, elapsed: watch.elapsed(), bytes: 0, events: 0, lost: 0, copies: 0 });
-        std::thread::sleep(TICK);
-    }
-    processors(subject.cpu_ns(proc)?.saturating_sub(from), watch.elapsed())
 }
 
 /// What is written while it is recorded.
 struct Recorder<'a> {
     subject: &'a Subject,
     options: &'a Options,
+    control: &'a Control,
     proc: Proc,
     make_reader: &'a MakeReader,
     /// The folder of the recording, or the one that its file lies in.
     folder: Folder,
+    /// What its files may take of the disk.
+    room: Arc<Room>,
     names: Names,
     exhibit: Option<Exhibit>,
     starter: Starter,
@@ -164,6 +145,7 @@ impl<'a> Recorder<'a> {
     fn begin(
         subject: &'a Subject,
         options: &'a Options,
+        control: &'a Control,
         proc: &Proc,
         make_reader: &'a MakeReader,
     ) -> Result<Self, Error> {
@@ -186,17 +168,21 @@ impl<'a> Recorder<'a> {
         // The session comes last: whatever the files do, the subject is not bothered, and an earlier recording stays until
         // the new one has begun.
         let (ground, file) = Ground::prepare(options, names, exhibit.as_ref())?;
-        let session = Session::start(&subject.endpoint, &request, Deadline::after(BEGIN))?;
+        let patience = Patience::unless(&control.stop, Deadline::after(BEGIN));
+        let session = Session::start(&subject.endpoint, &request, patience)?;
         let starter = session.starter();
+        control.begun.store(true, Ordering::Release);
         let main = Segment::into_file(session, file, make_reader(Role::Main))?;
-        let folder = ground.folder.clone();
+        let (folder, room) = (ground.folder.clone(), Arc::clone(&ground.room));
         ground.keep();
         Ok(Self {
             subject,
             options,
+            control,
             proc: proc.clone(),
             make_reader,
             folder,
+            room,
             names,
             exhibit,
             starter,
@@ -252,13 +238,15 @@ impl<'a> Recorder<'a> {
     /// Begins the session of what is used first, and ends the one before it.
     fn begin_first_uses(&mut self, segment: u32) {
         let request = Request { providers: first_uses(), rundown: 0, ..self.request };
-        let begun = self.starter.start(&request, Deadline::after(BEGIN)).map_err(Error::from);
+        let begun = self.starter.start(&request, self.patience()).map_err(Error::from);
         let name = self.names.first_uses(segment);
         let next = begun.and_then(|session| {
-            Segment::begin(session, &self.folder, name.as_ref(), (self.make_reader)(Role::Names))
+            let reader = (self.make_reader)(Role::Names);
+            Segment::begin(session, &self.folder, name.as_ref(), &self.room, reader)
         });
         let next = match next {
             Ok(next) => Some(next),
+            Err(error) if error.is_called_off() => None,
             Err(error) => {
                 self.notes.push(format!("names of what is used first are not taken: {error}"));
                 None
@@ -266,6 +254,11 @@ impl<'a> Recorder<'a> {
         };
         let last = std::mem::replace(&mut self.first_uses, next);
         self.end_beside(last);
+    }
+
+    /// A session that begins now has so long, unless the recording is asked to end.
+    fn patience(&self) -> Patience<'a> {
+        Patience::unless(&self.control.stop, Deadline::after(BEGIN))
     }
 
     /// Tells a session beside the main one to end.
@@ -280,15 +273,19 @@ impl<'a> Recorder<'a> {
     fn take_names(&mut self, segment: u32) {
         let reader = (self.make_reader)(Role::Names);
         let name = self.names.names(segment);
-        match take_names(&self.starter, self.request.buffer_megabytes, &self.folder, &name, reader) {
+        let to = Place { folder: &self.folder, name: &name, room: &self.room };
+        let (buffer, stop) = (self.request.buffer_megabytes, &self.control.stop);
+        match take_names(&self.starter, buffer, &to, stop, reader) {
             Ok(names) => self.ending.push((Stopwatch::start(), names)),
+            Err(error) if error.is_called_off() => {}
             Err(error) => self.notes.push(format!("names could not be taken early: {error}")),
         }
     }
 
     fn begin_bursts(&mut self) -> Result<(), Error> {
         let Some(bursts) = self.options.plan.bursts.clone() else { return Ok(()) };
-        let file = Arc::new(Mutex::new(bursts::BurstFile::new(&self.folder, self.names.samples(1))));
+        let file =
+            Arc::new(Mutex::new(bursts::BurstFile::new(&self.folder, self.names.samples(1), &self.room)));
         let state = Arc::new(bursts::State::default());
         let (shared_file, shared_state) = (Arc::clone(&file), Arc::clone(&state));
         let (starter, buffer) = (self.starter.clone(), self.request.buffer_megabytes);
@@ -339,7 +336,7 @@ impl<'a> Recorder<'a> {
             if segment.is_some_and(|length| self.main_begun.elapsed() >= length)
                 && let Err(error) = self.rotate()
             {
-                return Ended::Failed(error.to_string());
+                return if error.is_called_off() { Ended::Asked } else { Ended::Failed(error.to_string()) };
             }
             std::thread::sleep(self.left().min(TICK));
         }
@@ -357,6 +354,7 @@ impl<'a> Recorder<'a> {
             || self.ending.iter().any(|(_, segment)| segment.gauge.facts().ends)
             || bursts.is_some_and(|told| told.facts.ends);
         match () {
+            () if self.room.full().is_some() => self.room.full().map(Ended::Full),
             // Also where the disk is full, which shows when the session is put away.
             () if self.main.gauge.has_ended() => Some(Ended::SubjectEnded),
             () if ends => Some(Ended::Event),
@@ -403,7 +401,7 @@ impl<'a> Recorder<'a> {
         self.bytes = self.bytes.saturating_add(end.bytes);
         self.written.extend(end.written);
         match end.end {
-            Ok(End::Closed) => None,
+            Ok(End::Closed | End::Full) => None,
             Ok(End::Abandoned) => {
                 self.note("the runtime did not end a session in time: its connection was closed".to_owned());
                 None
@@ -419,10 +417,11 @@ impl<'a> Recorder<'a> {
     fn rotate(&mut self) -> Result<(), Error> {
         let Some(keep) = self.options.keep else { return Ok(()) };
         let number = self.kept.back().map_or(1, |(last, _)| last.saturating_add(1));
-        let session = self.starter.start(&self.request, Deadline::after(BEGIN))?;
+        let session = self.starter.start(&self.request, self.patience())?;
         let began = monotonic_ns();
         let reader = (self.make_reader)(Role::Main);
-        let next = Segment::begin(session, &self.folder, self.names.trace(number).as_ref(), reader)?;
+        let name = self.names.trace(number);
+        let next = Segment::begin(session, &self.folder, name.as_ref(), &self.room, reader)?;
         let last = std::mem::replace(&mut self.main, next);
         self.main_begun = Stopwatch::start();
         last.stop()?;
@@ -443,7 +442,7 @@ impl<'a> Recorder<'a> {
 
     fn exchange_samples(&mut self, number: u32) -> Result<(), Error> {
         let Some(bursts) = &self.bursts else { return Ok(()) };
-        let next = bursts::BurstFile::new(&self.folder, self.names.samples(number));
+        let next = bursts::BurstFile::new(&self.folder, self.names.samples(number), &self.room);
         let last = std::mem::replace(&mut *bursts.file.lock().unwrap_or_else(PoisonError::into_inner), next);
         self.written.extend(last.finish()?);
         Ok(())
@@ -458,7 +457,10 @@ impl<'a> Recorder<'a> {
             // A segment that had no samples has no file of them.
             drop(self.folder.remove(name));
         }
-        self.written.retain(|file| !gone.contains(&file.name));
+        let (gone, kept) =
+            std::mem::take(&mut self.written).into_iter().partition(|file| gone.contains(&file.name));
+        self.written = kept;
+        self.room.give_back(packed(&gone));
         if let (Some(tables), Some((_, began))) = (&mut self.tables, self.kept.front())
             && let Err(error) = tables.forget_before(*began)
         {
@@ -483,6 +485,10 @@ impl<'a> Recorder<'a> {
         while !self.ending.is_empty() && deadline.pause(TICK) {
             self.gather();
         }
+        if !self.room.has_room_for(packed(&self.written)) {
+            self.notes.push("nothing was copied: the disk has no room for a copy".to_owned());
+            return Ok(());
+        }
         let (path, copy) = output::create_beside(&self.options.out, self.options.rules)?;
         for file in &self.written {
             self.folder.copy_file(&file.name, &copy)?;
@@ -492,7 +498,7 @@ impl<'a> Recorder<'a> {
         }
         if let Some(exhibit) = &self.exhibit {
             let mut exhibit = exhibit.clone();
-            provenance::end(&mut exhibit, "complete", self.cost(None), &self.written)?;
+            provenance::end(&mut exhibit, "complete", self.cost(None), self.limits(), &self.written)?;
             exhibit.create_in(&copy)?;
         }
         self.copies.push(path);
@@ -524,7 +530,9 @@ impl<'a> Recorder<'a> {
             bursts.state.stop.store(true, Ordering::Release);
             // A runtime does one thing at a time: a burst would go on while the main session's names are sent.
             let deadline = Deadline::after(BURST_PATIENCE);
-            while !bursts.thread.is_finished() && deadline.pause(LAST_LOOK) {}
+            while !bursts.thread.is_finished() && deadline.pause(LAST_LOOK) {
+                progress(self.progress(Stage::Ending, stopping.elapsed()));
+            }
         }
         let first_uses = self.first_uses.take();
         self.end_beside(first_uses);
@@ -537,11 +545,13 @@ impl<'a> Recorder<'a> {
         self.end_bursts(&mut cost, duration);
         let ended = self.end_main(control).unwrap_or(ended);
         self.finish_cost(&mut cost, duration);
+        self.notes.extend(self.limits().iter().flat_map(Limits::notes));
         self.written.sort_by(|one, other| one.name.cmp(&other.name));
         let tables: Vec<Written> = self.table_names().filter_map(|name| hashed(&self.folder, name)).collect();
         self.written.extend(tables);
         if let Some(mut exhibit) = self.exhibit.take() {
-            let described = provenance::end(&mut exhibit, &ended.words(), cost, &self.written);
+            let limits = self.limits();
+            let described = provenance::end(&mut exhibit, &ended.words(), cost, limits, &self.written);
             if let Err(error) = described.and_then(|()| Ok(exhibit.replace_in(&self.folder)?)) {
                 self.notes.push(error.to_string());
             }
@@ -555,6 +565,8 @@ impl<'a> Recorder<'a> {
             bytes: self.bytes,
             events: self.facts.events,
             lost: self.facts.lost,
+            left_out: self.room.left_out(),
+            held_back: self.starter.held_back(),
             cost,
             notes: self.notes,
             copies: self.copies,
@@ -612,9 +624,11 @@ impl<'a> Recorder<'a> {
         self.gather();
         let end = self.main.join()?;
         let (is_whole, is_abandoned) = (end.facts.is_whole, matches!(end.end, Ok(End::Abandoned)));
+        let is_full = matches!(end.end, Ok(End::Full));
         let problem = self.put_away(end);
         match problem {
             Some(problem) => Some(Ended::Failed(problem)),
+            None if is_full => self.room.full().map(Ended::Full),
             None if is_abandoned && control.abandon.load(Ordering::Acquire) => None,
             None if is_abandoned => {
                 Some(Ended::Failed("the runtime did not answer when it was to end the session".to_owned()))
@@ -636,6 +650,11 @@ impl<'a> Recorder<'a> {
                 return false;
             }
         }
+    }
+
+    /// What was not recorded since a limit was reached.
+    fn limits(&self) -> Option<Limits> {
+        Limits::of(&self.room, self.starter.held_back())
     }
 
     fn cost(&self, before: Option<f64>) -> Cost {
@@ -669,10 +688,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// Megabytes that a session's buffer may take: little beside what the subject may use in all.
-fn buffer(subject: &Subject, proc: &Proc) -> u32 {
-    let limit =
-        subject.pid.and_then(|pid| Cgroup::of(proc, pid)).and_then(|cgroup| cgroup.limits().memory_bytes);
-    let megabytes = limit.map_or(BUFFER_MEGABYTES, |bytes| (bytes / MEMORY_PART) >> 20);
-    u32::try_from(megabytes.clamp(4, BUFFER_MEGABYTES)).unwrap_or(4)
+/// Bytes of files on the disk.
+fn packed(files: &[Written]) -> u64 {
+    files.iter().map(|file| file.bytes).fold(0, u64::saturating_add)
 }

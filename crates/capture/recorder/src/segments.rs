@@ -3,12 +3,13 @@
 use crate::error::Error;
 use crate::file::{TraceFile, Written};
 use crate::pump::{End, Facts, Gauge, Reader, pump, stop};
-use base::time::Deadline;
+use crate::room::Room;
+use base::time::{Deadline, Patience};
 use dotnet_ipc::session::{NAMES_RUNDOWN, Provider, Request, Session, Starter};
 use exhibit::Folder;
 use std::ffi::OsStr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -39,9 +40,10 @@ impl Segment {
         session: Session,
         folder: &Folder,
         name: &OsStr,
+        room: &Arc<Room>,
         reader: Box<dyn Reader>,
     ) -> Result<Self, Error> {
-        Self::into_file(session, TraceFile::create(folder, name)?, reader)
+        Self::into_file(session, TraceFile::create(folder, name, room)?, reader)
     }
 
     /// The same, into a file that was created before the session began.
@@ -92,12 +94,21 @@ impl Segment {
     }
 }
 
-/// Takes the names of all methods now: a session that asks for nothing and is stopped at once, for its rundown.
+/// Where a session is written.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) folder: &'a Folder,
+    pub(crate) name: &'a str,
+    pub(crate) room: &'a Arc<Room>,
+}
+
+/// Takes the names of all methods now: a session that asks for nothing and is stopped at once, for its rundown. `called_off`
+/// is raised where nobody waits for its beginning any more.
 pub(crate) fn take_names(
     starter: &Starter,
     buffer_megabytes: u32,
-    folder: &Folder,
-    name: &str,
+    to: &Place<'_>,
+    called_off: &AtomicBool,
     reader: Box<dyn Reader>,
 ) -> Result<Segment, Error> {
     let nothing = Provider {
@@ -107,8 +118,8 @@ pub(crate) fn take_names(
         arguments: String::new(),
     };
     let request = Request { providers: vec![nothing], buffer_megabytes, rundown: NAMES_RUNDOWN };
-    let session = starter.start(&request, Deadline::after(BEGIN))?;
-    let segment = Segment::begin(session, folder, name.as_ref(), reader)?;
+    let session = starter.start(&request, Patience::unless(called_off, Deadline::after(BEGIN)))?;
+    let segment = Segment::begin(session, to.folder, to.name.as_ref(), to.room, reader)?;
     segment.stop()?;
     Ok(segment)
 }

@@ -3,6 +3,12 @@
 use dotnet_ipc::Endpoint;
 use dotnet_ipc::process::ProcessInfo;
 use host::Proc;
+use host::cgroup::Cgroup;
+
+/// What the runtime may keep for us unless the subject's limit allows less.
+const BUFFER_MEGABYTES: u64 = 256;
+/// The part of the subject's memory limit that a session's buffer may take at most; there are up to four at once.
+const MEMORY_PART: u64 = 16;
 
 /// A process to record.
 #[derive(Debug, Clone)]
@@ -76,6 +82,14 @@ impl Subject {
         let stat = proc.stat(self.pid?).ok()?;
         (Some(stat.start_ticks) == self.start_ticks).then(|| stat.user_ns.saturating_add(stat.system_ns))
     }
+}
+
+/// Megabytes that a session's buffer may take: little beside what the subject may use in all.
+pub(crate) fn buffer(subject: &Subject, proc: &Proc) -> u32 {
+    let limit =
+        subject.pid.and_then(|pid| Cgroup::of(proc, pid)).and_then(|cgroup| cgroup.limits().memory_bytes);
+    let megabytes = limit.map_or(BUFFER_MEGABYTES, |bytes| (bytes / MEMORY_PART) >> 20);
+    u32::try_from(megabytes.clamp(4, BUFFER_MEGABYTES)).unwrap_or(4)
 }
 
 /// What a process is called by its command line: `dotnet Orders.dll` is `Orders`.

@@ -52,6 +52,12 @@ impl Screen {
     }
 }
 
+/// Gives the terminal back from another thread, past a lock that a write which waits may hold.
+pub(super) fn give_back() {
+    // A terminal that is gone needs nothing.
+    drop(terminal::past_the_lock(LEAVE));
+}
+
 impl Drop for Screen {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing.

@@ -65,6 +65,17 @@ impl Line {
     }
 }
 
+/// What a recording waits for once it was asked to end.
+pub(super) fn waited_for(progress: &Progress) -> &'static str {
+    match progress.stage {
+        Stage::Measuring => "the runtime to begin a session, up to 10 s",
+        Stage::Recording => "an answer of the runtime, up to 10 s",
+        Stage::Ending => {
+            "the names of methods that the runtime sends, up to 20 s of silence and 10 minutes in all"
+        }
+    }
+}
+
 /// Says how the command ended that was started for the recording.
 pub(super) fn tell_of_command(status: Option<ExitStatus>) {
     match status {
@@ -86,6 +97,7 @@ pub(super) fn result(subject: &Subject, options: &Options, outcome: &Outcome) ->
             Ended::Duration | Ended::Asked => recorded::Ended::Asked,
             Ended::Event => recorded::Ended::Event,
             Ended::SubjectEnded => recorded::Ended::SubjectEnded,
+            Ended::Full(full) => recorded::Ended::Full(full.words()),
             Ended::Failed(what) => recorded::Ended::Failed(what),
         },
         duration: outcome.duration,

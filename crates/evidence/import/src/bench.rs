@@ -12,6 +12,7 @@ use crate::head::Head;
 use crate::{Error, Options};
 use json::Reader;
 use model::{Evidence, Kind};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -22,7 +23,7 @@ pub(crate) static FORMAT: Format = Format {
     endings: &["-report-full.json", ".full.json"],
     sniff,
     read,
-    read_bytes,
+    read_stream,
     beside: &[],
 };
 
@@ -91,8 +92,10 @@ fn read_file(
     Ok(())
 }
 
-fn read_bytes(bytes: &[u8], name: &str, _options: Options) -> Result<Evidence, Error> {
+fn read_stream(stream: &mut dyn Read, name: &str, _options: Options) -> Result<Evidence, Error> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).map_err(Error::io(Path::new(name)))?;
     let mut reader = Reader::default();
-    reader.read(bytes, None, None).map_err(Error::format(name))?;
+    reader.read(&bytes, None, None).map_err(Error::format(name))?;
     Ok(reader.finish(name).into())
 }

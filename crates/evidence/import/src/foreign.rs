@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], expected: Option<&str>) {
-        let found = of(&Head::of_bytes(bytes)).map(|foreign| foreign.what);
+        let found = of(&Head::of_stream(&mut &*bytes).unwrap()).map(|foreign| foreign.what);
         assert_eq!(found, expected, "{}", bytes.get(..40).unwrap_or(bytes).escape_ascii());
     }
 

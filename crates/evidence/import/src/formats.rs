@@ -7,6 +7,7 @@ use crate::feed::Job;
 use crate::head::Head;
 use crate::{Error, Options, bench, foreign, trace};
 use model::{Evidence, Kind};
+use std::io::Read;
 use std::path::PathBuf;
 
 /// A format of one kind of evidence.
@@ -24,7 +25,7 @@ pub(crate) struct Format {
     /// Reads the files of one exhibit. Formats of one kind share it: each file comes with its own format.
     pub(crate) read: fn(&mut Job<'_>, &[Member]) -> Result<Evidence, Error>,
     /// Reads one file that is in memory, unpacked.
-    pub(crate) read_bytes: fn(&[u8], &str, Options) -> Result<Evidence, Error>,
+    pub(crate) read_stream: fn(&mut dyn Read, &str, Options) -> Result<Evidence, Error>,
     /// Files that an exhibit's folder may have beside them.
     pub(crate) beside: &'static [&'static str],
 }

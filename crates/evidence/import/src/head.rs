@@ -142,11 +142,11 @@ impl Head {
         })
     }
 
-    /// The beginning of bytes that are in memory.
-    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
-        let len = bytes.len().min(usize::try_from(HEAD_BYTES).unwrap_or(usize::MAX));
-        let bytes = bytes.get(..len).unwrap_or_default().to_vec();
-        Self { bytes, packing: Packing::Plain, entries: Vec::new(), broken: None }
+    /// Takes the beginning of a stream.
+    pub(crate) fn of_stream(stream: &mut impl Read) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        stream.take(HEAD_BYTES).read_to_end(&mut bytes)?;
+        Ok(Self { bytes, packing: Packing::Plain, entries: Vec::new(), broken: None })
     }
 
     /// The bytes.
@@ -181,8 +181,9 @@ mod tests {
 
     #[test]
     fn what_was_cut_off_within_its_magic_begins_with_it() {
-        let check =
-            |bytes: &[u8], expected| assert_eq!(Head::of_bytes(bytes).begins_with(b"Nettrace"), expected);
+        let check = |mut bytes: &[u8], expected| {
+            assert_eq!(Head::of_stream(&mut bytes).unwrap().begins_with(b"Nettrace"), expected);
+        };
         check(b"Nettrace and more", true);
         check(b"Nett", true);
         check(b"Network", false);
@@ -191,6 +192,7 @@ mod tests {
 
     #[test]
     fn no_more_than_the_beginning_is_kept() {
-        assert_eq!(Head::of_bytes(&vec![7; 1 << 20]).bytes().len(), 64 << 10);
+        let many = vec![7; 1 << 20];
+        assert_eq!(Head::of_stream(&mut many.as_slice()).unwrap().bytes().len(), 64 << 10);
     }
 }

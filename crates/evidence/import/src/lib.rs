@@ -32,6 +32,7 @@ use folder::Place;
 use formats::Member;
 use head::{Head, Origin};
 use model::{Evidence, Kind, NO_INT};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// How to read.
@@ -168,9 +169,15 @@ fn read(
 
 /// Reads an exhibit that is in memory, unpacked: one file.
 pub fn open_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Evidence, Error> {
-    let head = Head::of_bytes(bytes);
+    open_stream(bytes, name, options)
+}
+
+/// Reads an exhibit of one file from a stream of its bytes, unpacked.
+pub fn open_stream(mut stream: impl Read, name: &str, options: Options) -> Result<Evidence, Error> {
+    let head = Head::of_stream(&mut stream).map_err(Error::io(Path::new(name)))?;
+    let start = std::io::Cursor::new(head.bytes().to_vec());
     let format = formats::of(head, name)?;
-    (format.read_bytes)(bytes, name, options)
+    (format.read_stream)(&mut start.chain(stream), name, options)
 }
 
 /// The files that opening this path reads.

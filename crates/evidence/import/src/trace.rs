@@ -44,6 +44,7 @@ use crate::{Error, Options};
 use builder::Builder;
 use model::{Evidence, Kind, Trace};
 use nettrace::{Decoder, Limits};
+use std::io::Read;
 use std::path::Path;
 
 pub(crate) static FORMAT: Format = Format {
@@ -53,7 +54,7 @@ pub(crate) static FORMAT: Format = Format {
     endings: &[".nettrace", ".nettrace.zst", ".nettrace.gz", ".netperf"],
     sniff,
     read,
-    read_bytes,
+    read_stream,
     beside: &host::TABLES,
 };
 
@@ -116,13 +117,16 @@ fn read_file(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<()
     Ok(())
 }
 
-fn read_bytes(bytes: &[u8], name: &str, options: Options) -> Result<Evidence, Error> {
+fn read_stream(stream: &mut dyn Read, name: &str, options: Options) -> Result<Evidence, Error> {
     let format = Error::format(name);
     let mut builder = Builder::new(options.payloads, None);
     let mut decoder = Decoder::new(Limits::USUAL);
     let mut limits = budget::Reading::new(&builder);
-    for piece in bytes.chunks(budget::PIECE) {
-        if limits.push(piece, &mut decoder, &mut builder).map_err(&format)?.is_break() {
+    let mut piece = Vec::new();
+    loop {
+        piece.clear();
+        stream.take(budget::PIECE as u64).read_to_end(&mut piece).map_err(Error::io(Path::new(name)))?;
+        if piece.is_empty() || limits.push(&piece, &mut decoder, &mut builder).map_err(&format)?.is_break() {
             break;
         }
     }

@@ -46,8 +46,8 @@ pub fn recording(progress: &Recording) -> String {
             format!("recording {}{of}{kept} · {size}{end}", seconds(elapsed))
         }
         Stage::Ending => {
-            let hint = if elapsed > Duration::from_secs(3) { " · Ctrl-C does not wait" } else { "" };
-            format!("ending, the runtime sends names of methods: {} · {size}{hint}", seconds(elapsed))
+            let elapsed = seconds(elapsed);
+            format!("ending, the runtime sends names of methods: {elapsed} · {size} · Ctrl-C does not wait")
         }
     }
 }

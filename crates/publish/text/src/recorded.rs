@@ -7,7 +7,7 @@ use report::unit::short;
 use std::time::Duration;
 
 /// A finished recording.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Recorded<'a> {
     /// Of what.
     pub process: Process<'a>,
@@ -38,7 +38,7 @@ pub struct Recorded<'a> {
 }
 
 /// Why a recording ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended<'a> {
     /// As it was asked to.
     Asked,
@@ -46,6 +46,8 @@ pub enum Ended<'a> {
     Event,
     /// The process ended.
     SubjectEnded,
+    /// At a limit of the disk, in words.
+    Full(String),
     /// Something went wrong.
     Failed(&'a str),
 }
@@ -94,6 +96,7 @@ pub fn text(recorded: &Recorded<'_>) -> String {
         Ended::SubjectEnded => {
             lines.push("  the process ended; what was recorded until then can be opened".to_owned());
         }
+        Ended::Full(limit) => lines.push(format!("  ended early, at a limit: {limit}")),
         Ended::Event => lines.push("  ended by the event".to_owned()),
         Ended::Asked => {}
     }

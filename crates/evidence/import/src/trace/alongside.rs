@@ -4,12 +4,16 @@
 //! recording: whatever is wrong with the bytes is told when the recording is opened.
 
 use super::kinds::{GcEvent, Handler, Kind, Layouts};
+use super::live::LIMITS;
 use base::near::nearest;
 use base::seeded::SeededMap;
-use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
+use nettrace::{Decoder, Event, Gap, Sink, StreamHeader};
 
 /// Why the program was stopped by GC/SuspendEEStart, where it was not for a collection or a debugger.
 const SUSPEND_OTHER: u8 = 0;
+
+/// Threads whose stopping of the program is remembered until it goes on: one at a time does.
+const MOST_STOPPING: usize = 1 << 10;
 
 /// An event by its provider and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +149,7 @@ impl Alongside {
             ticks_per_second: 1_000_000_000,
             stopped: SeededMap::default(),
         };
-        Self { decoder: Some(Decoder::new(Limits::USUAL)), counts }
+        Self { decoder: Some(Decoder::new(LIMITS)), counts }
     }
 
     /// Takes the next bytes.
@@ -154,8 +158,9 @@ impl Alongside {
         if decoder.push(bytes, &mut self.counts).is_err() {
             self.counts.along.is_no_trace = true;
             self.decoder = None;
-        } else if self.counts.stop_on.is_some() {
-            // An event that is waited for is wanted at once, whatever its place in time.
+        } else {
+            // Nothing is counted by the order of threads among each other, and an event that is waited for is wanted at
+            // once. So little waits, however much comes between two points at which the order is known.
             decoder.give_out_waiting(&mut self.counts);
         }
     }
@@ -255,7 +260,9 @@ impl Sink for Counts {
             Part::Ends => self.along.ends = true,
             // The reason is the first field of all versions.
             Part::Stops if event.payload.first() == Some(&SUSPEND_OTHER) => {
-                self.stopped.insert(event.thread, event.ticks);
+                if self.stopped.len() < MOST_STOPPING || self.stopped.contains_key(&event.thread) {
+                    self.stopped.insert(event.thread, event.ticks);
+                }
             }
             Part::Restarts => self.restarted(event),
             Part::Stops | Part::None | Part::Unknown => {}

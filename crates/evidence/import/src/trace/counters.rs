@@ -15,6 +15,11 @@ use std::borrow::Cow;
 /// A counter or instrument with a set of tags: provider, name, tags.
 type SeriesKey = [String; 3];
 
+/// Bytes of the texts of a series or an instrument that are kept where totals have a limit.
+const MOST_KEY: usize = 4 << 10;
+/// Bytes of all of them: each is kept up to four times.
+const MOST_KEYS: usize = 16 << 20;
+
 /// An instrument: meter, its version, name, unit, and the number that the runtime gave it (from .NET 9 on).
 ///
 /// A program may have many meters of one name, each with instruments of the same names.
@@ -67,6 +72,9 @@ pub(crate) struct CounterRows {
     /// Totals and instruments kept at most; beyond it the older half of the totals is forgotten, and their next rates are
     /// missing.
     most: usize,
+    /// Bytes of the keys of totals, and those of instruments; counted where there is a limit.
+    key_bytes: usize,
+    instrument_bytes: usize,
     /// How many were forgotten.
     pub(crate) forgotten: u64,
     /// Bytes of the texts of all series and instruments that were kept.
@@ -89,6 +97,8 @@ impl CounterRows {
             names: SeededSet::default(),
             alike: SeededMap::default(),
             most,
+            key_bytes: 0,
+            instrument_bytes: 0,
             forgotten: 0,
             text_bytes: 0,
         }
@@ -137,7 +147,7 @@ impl CounterRows {
     /// a name and its tags are one series.
     fn instrument(&mut self, key: InstrumentKey, mut tags: Vec<(String, String)>) -> Option<&Instrument> {
         if !self.instruments.contains_key(&key) {
-            if self.instruments.len() >= self.most {
+            if self.instruments.len() >= self.most || !self.takes_instrument(&key, &tags) {
                 return None;
             }
             self.names.insert(key.name().unwrap_or_default());
@@ -151,6 +161,20 @@ impl CounterRows {
             self.text_bytes = self.text_bytes.saturating_add(bytes.saturating_mul(2));
         }
         Some(self.instruments.entry(key).or_insert(Instrument { tags }))
+    }
+
+    /// Whether an instrument's texts have room; without a limit on totals they always have.
+    fn takes_instrument(&mut self, key: &InstrumentKey, tags: &[(String, String)]) -> bool {
+        let of_key = key.texts.iter().flatten().map(String::len).sum::<usize>();
+        let of_tags = tags.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum::<usize>();
+        let bytes = of_key.saturating_add(of_tags);
+        let all = self.instrument_bytes.saturating_add(bytes);
+        if self.most != usize::MAX && (bytes > MOST_KEY || all > MOST_KEYS) {
+            self.forgotten = self.forgotten.saturating_add(1);
+            return false;
+        }
+        self.instrument_bytes = all;
+        true
     }
 
     /// The tags of a value as a JSON object: its own, then those of its instrument.
@@ -168,10 +192,18 @@ impl CounterRows {
 
     /// The change a second since the last total; none for the first one.
     fn rate(&mut self, key: SeriesKey, ns: i64, total: f64) -> Option<f64> {
-        if self.last.len() >= self.most && !self.last.contains_key(&key) {
-            self.forget_older_half();
+        if self.most != usize::MAX && !self.last.contains_key(&key) {
+            let bytes = series_bytes(&key);
+            if bytes > MOST_KEY {
+                self.forgotten = self.forgotten.saturating_add(1);
+                return None;
+            }
+            if self.last.len() >= self.most || self.key_bytes.saturating_add(bytes) > MOST_KEYS {
+                self.forget_older_half();
+            }
+            self.key_bytes = self.key_bytes.saturating_add(bytes);
         }
-        let bytes = key.iter().map(String::len).sum();
+        let bytes = series_bytes(&key);
         let Some((before, last)) = self.last.insert(key, (ns, total)) else {
             self.text_bytes = self.text_bytes.saturating_add(bytes);
             return None;
@@ -191,8 +223,13 @@ impl CounterRows {
         let (_, middle, _) = times.select_nth_unstable(middle);
         let (middle, before) = (*middle, self.last.len());
         self.last.retain(|_, (ns, _)| *ns > middle);
+        self.key_bytes = self.last.keys().map(series_bytes).sum();
         self.forgotten = self.forgotten.saturating_add(before.saturating_sub(self.last.len()) as u64);
     }
+}
+
+fn series_bytes(key: &SeriesKey) -> usize {
+    key.iter().map(String::len).sum()
 }
 
 /// The fields of an event counter as JSON, as far as it can be one.
@@ -408,6 +445,24 @@ mod tests {
         assert_eq!((totals.last.len(), totals.forgotten), (2, 3));
         assert_eq!(totals.rate(key("3"), 1_000_000_003, 6.0), Some(5.0));
         assert_eq!(totals.rate(key("3"), 1_000_000_003, 7.0), None, "no time has passed");
+    }
+
+    #[test]
+    fn long_names_of_a_hostile_service_do_not_fill_the_memory_of_who_watches_it() {
+        let mut totals = CounterRows::keeping(20_000);
+        let key = |at: i64, len| ["P".to_owned(), format!("{at}{}", "x".repeat(len)), "{}".to_owned()];
+        for at in 0..20_000 {
+            totals.rate(key(at, 3000), at, 1.0);
+        }
+        let kept: usize = totals.last.keys().map(series_bytes).sum();
+        assert!(
+            kept <= MOST_KEYS && totals.forgotten > 10_000,
+            "{kept} bytes, {} forgotten",
+            totals.forgotten
+        );
+        let before = totals.last.len();
+        assert_eq!(totals.rate(key(0, MOST_KEY), 20_000, 1.0), None);
+        assert_eq!(totals.last.len(), before, "a name that no service has is not kept");
     }
 
     #[test]

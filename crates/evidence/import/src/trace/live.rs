@@ -14,11 +14,17 @@ use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
 use std::borrow::Cow;
 
 /// A runtime's blocks have at most 100 KB, and nothing waits longer than until the bytes at hand are done with.
-const LIMITS: Limits = Limits { block_bytes: 8 << 20, waiting_bytes: 16 << 20, waiting_events: 1 << 19 };
+pub(super) const LIMITS: Limits =
+    Limits { block_bytes: 8 << 20, waiting_bytes: 16 << 20, waiting_events: 1 << 19 };
 /// Counters whose last total is kept; the runtime publishes 1,000 series unless told otherwise.
 const MOST_TOTALS: usize = 20_000;
-/// Readings and notes that wait to be fetched.
+/// Readings and notes that wait to be fetched, and bytes of their texts: a piece of a session that is read at once holds a
+/// few thousand.
 const MOST_WAITING: usize = 200_000;
+const MOST_WAITING_BYTES: usize = 32 << 20;
+const MOST_NOTES: usize = 10_000;
+/// Bytes of the texts of one reading: a series has tags of some hundred.
+const MOST_READING_TEXT: usize = 4 << 10;
 /// Bytes of a note's text that are kept: an error's text is a whole stack trace.
 const MOST_TEXT: usize = 500;
 
@@ -103,6 +109,7 @@ impl CounterFeed {
             totals: CounterRows::keeping(MOST_TOTALS),
             of_changes: SeededSet::default(),
             readings: Vec::new(),
+            reading_bytes: 0,
             notes: Vec::new(),
             lost: 0,
             left_out: 0,
@@ -127,6 +134,7 @@ impl CounterFeed {
 
     /// Fetches what was published since the last call.
     pub fn readings(&mut self) -> Vec<CounterReading> {
+        self.reader.reading_bytes = 0;
         std::mem::take(&mut self.reader.readings)
     }
 
@@ -164,6 +172,8 @@ struct Reader {
     /// Meters with their up-down counters that are not observed.
     of_changes: SeededSet<[String; 2]>,
     readings: Vec<CounterReading>,
+    /// Bytes of their texts.
+    reading_bytes: usize,
     notes: Vec<CounterNote>,
     lost: u64,
     left_out: u64,
@@ -186,8 +196,11 @@ impl Reader {
         let is_change = source == CounterSource::Meter
             && !self.of_changes.is_empty()
             && self.of_changes.contains(&[provider.clone(), name.clone()]);
+        let bytes = [&provider, &name, &unit, &tags].map(String::len).iter().sum::<usize>();
         for (kind, value) in values {
-            if self.readings.len() >= MOST_WAITING {
+            let waiting = self.reading_bytes.saturating_add(bytes);
+            let is_too_much = self.readings.len() >= MOST_WAITING || waiting > MOST_WAITING_BYTES;
+            if is_too_much || bytes > MOST_READING_TEXT {
                 self.left_out = self.left_out.saturating_add(1);
                 continue;
             }
@@ -195,6 +208,7 @@ impl Reader {
             let reading =
                 CounterReading { ts_ns, source, provider, name, unit, kind, value, tags, is_change };
             self.readings.push(reading);
+            self.reading_bytes = waiting;
         }
     }
 
@@ -212,7 +226,7 @@ impl Reader {
     }
 
     fn note(&mut self, note: CounterNote) {
-        if self.notes.len() < MOST_WAITING {
+        if self.notes.len() < MOST_NOTES {
             self.notes.push(note);
         } else {
             self.left_out = self.left_out.saturating_add(1);
@@ -284,5 +298,34 @@ impl Sink for Reader {
 
     fn gap(&mut self, gap: Gap) {
         self.lost = self.lost.saturating_add(gap.events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_a_hostile_service_repeats_do_not_fill_the_memory_of_who_watches_it() {
+        let mut feed = CounterFeed::new();
+        let publication = |text: usize, values: usize| Publication {
+            provider: Some("P".to_owned()),
+            name: Some("n".repeat(text)),
+            unit: None,
+            tags: "{}".to_owned(),
+            values: (0..values).map(|_| ("p50".into(), 1.0)).collect(),
+        };
+        feed.reader.publish(0, CounterSource::Meter, publication(MOST_READING_TEXT, 3));
+        assert_eq!((feed.readings().len(), feed.left_out()), (0, 3), "no name is that long");
+        for fetched in [false, true] {
+            feed.reader.publish(0, CounterSource::Meter, publication(3000, 50_000));
+            if fetched {
+                break;
+            }
+            let readings = feed.readings();
+            let bytes: usize = readings.iter().map(|of| of.name.len()).sum();
+            assert!(bytes > MOST_WAITING_BYTES / 2 && bytes <= MOST_WAITING_BYTES, "{bytes}");
+        }
+        assert!(!feed.readings().is_empty(), "what was fetched makes room");
     }
 }
