@@ -12,9 +12,9 @@ use nettrace::{Decoder, Error, Limits, Summary};
 /// Limits that a small input reaches.
 const TIGHT: Limits = Limits { block_bytes: 2000, waiting_bytes: 3000, waiting_events: 50 };
 
-/// Steps of the decoder for each byte of the input, and whatever the input: real recordings take 2 to 4. With tight limits
-/// what waits is put in order every 50 events, which takes 80.
-const STEPS_PER_BYTE: u64 = 16;
+/// Steps of the decoder for each byte of the input, and whatever the input: recordings take 2 to 4, and events that wait in
+/// many small blocks 70. With tight limits what waits is put in order every 50 events, which takes 80.
+const STEPS_PER_BYTE: u64 = 128;
 const STEPS_PER_BYTE_IF_TIGHT: u64 = 256;
 const STEPS: u64 = 1 << 20;
 

@@ -10,7 +10,7 @@ pub struct Told {
     streams: u64,
     events: u64,
     gaps: u64,
-    /// By the number of the kind: whether its description was looked at.
+    /// By the number of the kind in this stream: whether its description was looked at.
     kinds: Vec<bool>,
 }
 
@@ -25,6 +25,7 @@ impl Sink for Told {
     fn stream(&mut self, header: &StreamHeader) {
         format!("{header:?}").hash(&mut self.hash);
         self.streams += 1;
+        self.kinds.clear();
     }
 
     fn event(&mut self, event: &Event<'_>) {

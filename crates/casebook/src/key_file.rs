@@ -6,10 +6,9 @@
 //!
 //! It is removed when this is dropped.
 
-use exhibit::Folder;
+use exhibit::{Folder, Place, Rules};
 use std::ffi::OsString;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 /// A file that only its owner can read.
@@ -24,15 +23,15 @@ impl KeyFile {
     pub(crate) fn create(content: &str) -> Option<Self> {
         let user = rustix::process::geteuid().as_raw();
         let home = home(user, &|name| std::env::var_os(name))?;
-        folders(&home).into_iter().find_map(|folder| Self::create_in(&folder, &home, user, content))
+        folders(&home).into_iter().find_map(|folder| Self::create_in(&folder, &home, content))
     }
 
-    fn create_in(folder: &Path, home: &Path, user: u32, content: &str) -> Option<Self> {
-        let path = fit(folder, home, user)?;
-        let folder = Folder::open(&path).ok()?;
+    fn create_in(folder: &Path, home: &Path, content: &str) -> Option<Self> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).ok()?;
         let name = format!("casebook-{:032x}.html", u128::from_ne_bytes(random));
+        let place = Place::of(&visible(folder, home)?.join(&name), Rules::PRIVATE).ok()?;
+        let folder = place.for_file().ok()?.0.clone();
         let mut file = folder.create_file(&name).ok()?;
         // From here on, it is removed whatever happens.
         let created = Self { folder, name };
@@ -69,33 +68,19 @@ fn folders(home: &Path) -> Vec<PathBuf> {
     downloads.into_iter().chain([home.to_path_buf()]).collect()
 }
 
-/// The folder without links in its path, if it is fit.
-fn fit(folder: &Path, home: &Path, user: u32) -> Option<PathBuf> {
+/// The folder without links in its path, if it is in the home and not hidden.
+fn visible(folder: &Path, home: &Path) -> Option<PathBuf> {
     let folder = std::fs::canonicalize(folder).ok()?;
     let within = folder.strip_prefix(home).ok()?;
     let is_hidden = |part: Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
-    let is_own = std::fs::metadata(&folder)
-        .is_ok_and(|own| own.is_dir() && own.uid() == user && own.mode() & 0o022 == 0);
-    let is_fit = is_own
-        && !within.components().any(is_hidden)
-        && folder.ancestors().all(|on_the_way| is_safe(on_the_way, user));
-    is_fit.then_some(folder)
-}
-
-/// Whether nobody but this user and root can exchange what is in a folder. With the sticky bit, others can exchange only
-/// what is theirs.
-fn is_safe(folder: &Path, user: u32) -> bool {
-    std::fs::metadata(folder).is_ok_and(|folder| {
-        let is_trusted = folder.uid() == user || folder.uid() == 0;
-        is_trusted && (folder.mode() & 0o022 == 0 || folder.mode() & 0o1000 != 0)
-    })
+    (!within.components().any(is_hidden)).then_some(folder)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs::{self, Permissions};
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     /// A home, this test's user, and the folder that goes away with it.
     fn ground() -> (tempfile::TempDir, PathBuf, u32) {
@@ -117,11 +102,11 @@ mod tests {
     #[test]
     fn nobody_else_can_read_the_file_and_it_goes_away() {
         let (_there, home, user) = ground();
-        let file = KeyFile::create_in(&home, &home, user, "key").unwrap();
+        let file = KeyFile::create_in(&home, &home, "key").unwrap();
         let about = fs::metadata(file.path()).unwrap();
         assert_eq!((about.mode() & 0o7777, about.uid()), (0o600, user));
         assert_eq!(fs::read_to_string(file.path()).unwrap(), "key");
-        let other = KeyFile::create_in(&home, &home, user, "key").unwrap();
+        let other = KeyFile::create_in(&home, &home, "key").unwrap();
         assert_ne!(file.path(), other.path());
         drop((file, other));
         assert!(names(&home).is_empty());
@@ -129,38 +114,38 @@ mod tests {
 
     #[test]
     fn a_folder_in_which_another_user_could_exchange_the_file_gets_none() {
-        let (_there, home, user) = ground();
+        let (_there, home, _) = ground();
         let inner = home.join("Downloads");
         fs::create_dir(&inner).unwrap();
         let check = |of_home: u32, of_inner: u32, expected: bool| {
             mode(&home, of_home);
             mode(&inner, of_inner);
-            assert_eq!(fit(&inner, &home, user).is_some(), expected, "{of_home:o} {of_inner:o}");
+            let file = KeyFile::create_in(&inner, &home, "key");
+            assert_eq!(file.is_some(), expected, "{of_home:o} {of_inner:o}");
         };
         check(0o755, 0o755, true);
         check(0o700, 0o700, true);
-        check(0o755, 0o775, false);
-        check(0o755, 0o1777, false);
+        check(0o755, 0o777, false);
         check(0o777, 0o755, false);
-        // On the way, others can exchange only what is theirs.
+        // Where it is sticky, others can exchange only what is theirs.
         check(0o1777, 0o755, true);
-        assert_eq!(fit(&inner, &home, user.wrapping_add(1)), None);
+        check(0o755, 0o1777, true);
     }
 
     #[test]
     fn a_folder_that_a_browser_in_a_sandbox_cannot_read_gets_none() {
-        let (there, home, user) = ground();
+        let (there, home, _) = ground();
         let [hidden, outside] = [home.join(".data"), there.path().join("outside")];
         for folder in [&hidden, &outside] {
             fs::create_dir(folder).unwrap();
             mode(folder, 0o755);
             let link = home.join("Downloads");
             symlink(folder, &link).unwrap();
-            assert_eq!(fit(&link, &home, user), None, "{}", folder.display());
+            assert_eq!(visible(&link, &home), None, "{}", folder.display());
             fs::remove_file(link).unwrap();
         }
-        assert_eq!(fit(&home.join("Downloads"), &home, user), None);
-        assert_eq!(fit(&home, &home, user), Some(home.clone()));
+        assert_eq!(visible(&home.join("Downloads"), &home), None);
+        assert_eq!(visible(&home, &home), Some(home.clone()));
     }
 
     #[test]
