@@ -30,6 +30,7 @@ mod terminal;
 use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Records what a running .NET service does, and says what is wrong with it.
 #[derive(Debug, Parser)]
@@ -60,6 +61,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // A limit on the size of files (`ulimit -f`) is then an error of the write, as a full disk is, and does not kill us.
+    drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()));
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return not_parsed(&error),

@@ -239,7 +239,10 @@ fn of_subject(
         rules: args.outputs.rules(),
         buffer_megabytes: args.buffer,
         tool: format!("casebook {}", env!("CARGO_PKG_VERSION")),
-        command: std::env::args().collect::<Vec<_>>().join(" "),
+        command: std::env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+            .join(" "),
     };
     let mut outcome = record(args, &subject, &options, stop_on, interrupt, launched)?;
     if let Ended::Full(full) = &outcome.ended {

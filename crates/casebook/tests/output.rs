@@ -64,3 +64,18 @@ fn a_query_without_end_ends_at_its_timeout_and_says_what_to_do() {
     let message = said(&output);
     assert!(message.contains("longer than 300ms") && message.contains("--timeout"), "{message}");
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_leaves_nothing_behind() {
+    let folder = folder();
+    for command in [
+        "query trace.nettrace.zst 'select * from events' -o a.csv",
+        "export trace.nettrace.zst --to html -o a.html",
+    ] {
+        let limited = format!("ulimit -f 8; exec {} {command}", env!("CARGO_BIN_EXE_casebook"));
+        let output = Command::new("sh").current_dir(folder.path()).args(["-c", &limited]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command}: {}", said(&output));
+        assert!(said(&output).contains("too large"), "{}", said(&output));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{command}");
+    }
+}

@@ -37,4 +37,4 @@ pub use pending::{Pending, PendingFolder};
 pub use place::{Kind, Place};
 pub use provenance::{Exhibit, FILE, Listed, MOST_FILES, ReadOutcome, Subject, read};
 pub use rules::{Readers, Rules};
-pub use whole::{create_growing, same_file, write_whole};
+pub use whole::{create_growing, open_regular, same_file, write_whole};

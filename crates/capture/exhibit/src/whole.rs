@@ -7,6 +7,8 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::place::{Kind, Place};
 use crate::rules::Rules;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::retry_on_intr;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -79,6 +81,14 @@ fn is_handed_over(path: &Path) -> bool {
     let of_number = ["/dev/fd", "/proc/self/fd"].iter().find_map(|folder| path.strip_prefix(folder).ok());
     let is_number = |rest: &Path| rest.to_str().is_some_and(|text| text.parse::<u32>().is_ok());
     of_number.is_some_and(is_number) || ["/dev/stdout", "/dev/stderr"].iter().any(|of| path == Path::new(of))
+}
+
+/// Opens a file that the user named, for reading, wherever links lead. `None` if a pipe, a device or a folder is there: it
+/// may have taken the place of a file just now, and is not waited for.
+pub fn open_regular(path: &Path) -> std::io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?);
+    Ok(file.metadata()?.is_file().then_some(file))
 }
 
 /// Whether two paths lead to the same file.
@@ -161,6 +171,19 @@ mod tests {
         }
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_pipe_that_took_the_place_of_a_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, pipe] = ["file", "link", "pipe"].map(|name| folder.path().join(name));
+        std::fs::write(&file, "").unwrap();
+        symlink("file", &link).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for (path, expected) in [(file, true), (link, true), (pipe, false), (folder.path().to_owned(), false)]
+        {
+            assert_eq!(open_regular(&path).unwrap().is_some(), expected, "{}", path.display());
+        }
     }
 
     #[test]

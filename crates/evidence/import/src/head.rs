@@ -60,13 +60,12 @@ pub(crate) enum Origin {
 
 impl Origin {
     fn open(self, path: &Path) -> Result<File, Error> {
-        match (self, path.parent().zip(path.file_name())) {
-            (Self::Folder, Some((folder, name))) => {
-                let opened = exhibit::Folder::open(folder).and_then(|folder| folder.open_file(name));
-                opened.map_err(Error::held(path))
-            }
-            _ => File::open(path).map_err(Error::io(path)),
+        if let (Self::Folder, Some((folder, name))) = (self, path.parent().zip(path.file_name())) {
+            let opened = exhibit::Folder::open(folder).and_then(|folder| folder.open_file(name));
+            return opened.map_err(Error::held(path));
         }
+        let opened = exhibit::open_regular(path).map_err(Error::io(path))?;
+        opened.ok_or_else(|| Error::NotAFile(path.display().to_string()))
     }
 }
 

@@ -96,13 +96,13 @@ pub(crate) fn levels(recording: &Trace) -> Option<Vec<(i64, f64)>> {
     let duration_ns = recording.exhibit.duration_ns.max(0);
     let every = SECOND_NS.max(duration_ns / MOST_READINGS);
     let mut readings = Vec::new();
-    let (mut rest, mut at) = (steps.iter().peekable(), every);
-    while at <= duration_ns {
+    let mut rest = steps.iter().peekable();
+    // By number: the end of a recording can be the last time there is, beyond which no piece ends.
+    for at in (1..=duration_ns / every).map(|piece| piece * every) {
         while let Some((_, step)) = rest.next_if(|(ts_ns, _)| *ts_ns <= at) {
             level += step;
         }
         readings.push((at, real(level)));
-        at = at.saturating_add(every);
     }
     (!readings.is_empty()).then_some(readings)
 }
@@ -172,6 +172,15 @@ pub(crate) mod tests {
         let mut recording = hosting(1_000_000_000, &[(100_000_000, 1), (150_000_000, -1)]);
         recording.count_events(&[false, true]);
         assert_eq!(in_flight(&recording), None);
+    }
+
+    #[test]
+    fn a_recording_that_ends_at_the_last_time_there_is_takes_no_memory_without_end() {
+        let mut recording = hosting(i64::MAX, &[(i64::MAX, 1)]);
+        recording.exhibit.duration_ns = i64::MAX;
+        let readings = levels(&recording).unwrap();
+        assert_eq!(readings.len(), usize::try_from(MOST_READINGS).unwrap());
+        assert!(readings.is_sorted_by_key(|(at, _)| *at));
     }
 
     #[test]
