@@ -328,8 +328,9 @@ fn whoever_closed_the_browser_gets_in_again_with_enter() {
 #[test]
 fn a_program_in_the_background_takes_no_line_from_the_shell_and_is_not_stopped() {
     let ground = Ground::staying();
-    let line =
-        "exec bash -mc '\"$PROGRAM\" open \"$FIXTURE\" --no-browser & read line; echo read $line; wait'";
+    // Nobody else ends a program in the background when its terminal is gone.
+    let line = "exec bash -mc 'trap \"kill %1\" EXIT; \"$PROGRAM\" open \"$FIXTURE\" --no-browser & \
+                read line; echo read $line; wait'";
     let mut running = on_a_terminal(&ground, line);
     let link = running.links(1);
     running.input.as_mut().unwrap().write_all(b"mine\n").unwrap();

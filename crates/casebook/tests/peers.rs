@@ -12,7 +12,7 @@ mod lab;
 
 use lab::{casebook, is_root};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -66,7 +66,15 @@ impl Stage {
         if let Some(user) = user {
             command.uid(user).gid(user);
         }
-        let mut child = command.spawn().ok()?;
+        // A child of another test may still have the copy open for writing, between its fork and its exec.
+        let mut child = loop {
+            match command.spawn() {
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                started => break started.ok()?,
+            }
+        };
         let (told, said) = (child.stdin.take(), BufReader::new(child.stdout.take()?));
         let mut player = Player { child, told, said };
         player.hear("ready");
