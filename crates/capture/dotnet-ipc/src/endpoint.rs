@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The socket of a process that was found leads to that process or nowhere. Behind a socket that the user named may be a
-//! relay, so who is there is told and not compared.
+//! relay, so who is there is reported and not compared.
 
 use crate::discover::Found;
 use crate::error::Error;

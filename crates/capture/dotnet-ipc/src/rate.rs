@@ -1,6 +1,6 @@
 //! How fast sessions of a runtime are read.
 //!
-//! A peer that writes as fast as a socket takes it would fill a disk, and use a processor of ours, at gigabytes per
+//! A peer that writes as fast as a socket takes it would fill a disk, and keep one of our CPU cores busy, at gigabytes per
 //! second. It is read no faster than a limit that no runtime reaches; what does not fit waits at its side of the socket,
 //! where a runtime drops events that its buffer does not hold, and says so in the stream.
 //!
@@ -15,7 +15,7 @@ use base::time::Stopwatch;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Bytes per second of all sessions of a recording. A service that uses all its processors for events writes up to
+/// Bytes per second of all sessions of a recording. A service that uses all its CPU cores for events writes up to
 /// 100 MB/s.
 pub const MOST_PER_SECOND: u64 = 256 << 20;
 /// What may come at once, however fast: a runtime whose buffer filled up while a disk was slow sends it in one go.

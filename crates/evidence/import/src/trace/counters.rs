@@ -72,13 +72,11 @@ pub(crate) struct CounterRows {
     /// Totals and instruments kept at most; beyond it the older half of the totals is forgotten, and their next rates are
     /// missing.
     most: usize,
-    /// Bytes of the keys of totals, and those of instruments; counted where there is a limit.
+    /// Bytes of the keys of totals, and of the texts of instruments.
     key_bytes: usize,
     instrument_bytes: usize,
     /// How many were forgotten.
     pub(crate) forgotten: u64,
-    /// Bytes of the texts of all series and instruments that were kept.
-    text_bytes: usize,
 }
 
 impl Default for CounterRows {
@@ -100,14 +98,15 @@ impl CounterRows {
             key_bytes: 0,
             instrument_bytes: 0,
             forgotten: 0,
-            text_bytes: 0,
         }
     }
 
     /// About how many bytes it takes.
     pub(crate) fn kept_bytes(&self) -> usize {
         let entries = self.last.len().saturating_add(self.instruments.len()).saturating_add(self.alike.len());
-        of(entries, MAP * 160).saturating_add(of(self.names.len(), MAP * 33)).saturating_add(self.text_bytes)
+        // The texts of an instrument stand in its key and in that of its alikes.
+        let texts = self.instrument_bytes.saturating_mul(2).saturating_add(self.key_bytes);
+        of(entries, MAP * 160).saturating_add(of(self.names.len(), MAP * 33)).saturating_add(texts)
     }
 
     /// Whether it is an instrument of a meter, and no counter of an event source.
@@ -156,9 +155,6 @@ impl CounterRows {
             if *alike > 1 {
                 tags.push(("instrument".to_owned(), alike.to_string()));
             }
-            let bytes: usize =
-                key.texts.iter().flatten().map(String::len).chain(tags.iter().map(bytes_of)).sum();
-            self.text_bytes = self.text_bytes.saturating_add(bytes.saturating_mul(2));
         }
         Some(self.instruments.entry(key).or_insert(Instrument { tags }))
     }
@@ -166,7 +162,7 @@ impl CounterRows {
     /// Whether an instrument's texts have room; without a limit on totals they always have.
     fn takes_instrument(&mut self, key: &InstrumentKey, tags: &[(String, String)]) -> bool {
         let of_key = key.texts.iter().flatten().map(String::len).sum::<usize>();
-        let of_tags = tags.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum::<usize>();
+        let of_tags = tags.iter().map(bytes_of).sum::<usize>();
         let bytes = of_key.saturating_add(of_tags);
         let all = self.instrument_bytes.saturating_add(bytes);
         if self.most != usize::MAX && (bytes > MOST_KEY || all > MOST_KEYS) {
@@ -192,8 +188,12 @@ impl CounterRows {
 
     /// The change a second since the last total; none for the first one.
     fn rate(&mut self, key: SeriesKey, ns: i64, total: f64) -> Option<f64> {
-        if self.most != usize::MAX && !self.last.contains_key(&key) {
-            let bytes = series_bytes(&key);
+        if let Some(known) = self.last.get_mut(&key) {
+            let (before, last) = std::mem::replace(known, (ns, total));
+            return (before < ns).then(|| (total - last) / (ns.saturating_sub(before) as f64 / 1e9));
+        }
+        let bytes = series_bytes(&key);
+        if self.most != usize::MAX {
             if bytes > MOST_KEY {
                 self.forgotten = self.forgotten.saturating_add(1);
                 return None;
@@ -201,17 +201,10 @@ impl CounterRows {
             if self.last.len() >= self.most || self.key_bytes.saturating_add(bytes) > MOST_KEYS {
                 self.forget_older_half();
             }
-            self.key_bytes = self.key_bytes.saturating_add(bytes);
         }
-        let bytes = series_bytes(&key);
-        let Some((before, last)) = self.last.insert(key, (ns, total)) else {
-            self.text_bytes = self.text_bytes.saturating_add(bytes);
-            return None;
-        };
-        if before >= ns {
-            return None;
-        }
-        Some((total - last) / (ns.saturating_sub(before) as f64 / 1e9))
+        self.key_bytes = self.key_bytes.saturating_add(bytes);
+        self.last.insert(key, (ns, total));
+        None
     }
 
     fn forget_older_half(&mut self) {
