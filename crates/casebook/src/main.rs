@@ -72,7 +72,7 @@ fn main() -> ExitCode {
         Command::Stacks(args) => stacks::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Counters(args) => counters::run(&args),
-        Command::Guard(_) => Ok(guard::run()),
+        Command::Guard(args) => Ok(guard::run(&args)),
         Command::Explain(args) => explain::run(&args),
         Command::Open(args) => open::run(&args),
         Command::Demo(args) => demo::run(&args),

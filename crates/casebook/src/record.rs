@@ -92,8 +92,8 @@ pub(crate) struct Args {
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     format: Form,
-    /// A program to start and to record from its first instruction; its standard input is empty, and it ends with the
-    /// recording
+    /// A program to start and to record from its first instruction; its standard input is empty. At the end of the
+    /// recording it has 10 s to end after a SIGTERM; what runs on then is named and left alone
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -185,8 +185,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recorded = of_subject(args, plan_of_folder, stop_on, &interrupt, &mut launched);
     // Also where nothing could be recorded: what was started for the recording ends with it.
     if let Some(launched) = launched {
-        interrupt.waits_for("the command to end, up to 10 s");
-        said::tell_of_command(launched.end());
+        interrupt.waits_for(&format!("the command (process {}) to end, up to 10 s", launched.command()));
+        said::tell_of_command(&launched.end());
     }
     interrupt.done();
     recorded
@@ -289,10 +289,8 @@ fn launch(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Option<Launched>
     // What a program prints must not mix with our document.
     let stdout = if args.format == Form::Json { terminal::for_child() } else { Stdio::inherit() };
     let mut guard = std::process::Command::new(std::env::current_exe().context("cannot find this program")?);
-    guard.arg("guard");
-    let launched = recorder::launch(&args.command, stdout, guard, &mut || !interrupt.is_raised())?;
-    launched.take_back();
-    Ok(Some(launched))
+    guard.args(["guard", "--"]);
+    Ok(Some(recorder::launch(&args.command, stdout, guard, &mut || !interrupt.is_raised())?))
 }
 
 fn subject_of(launched: &Launched) -> anyhow::Result<Subject> {
@@ -323,8 +321,8 @@ fn record(
     interrupt.waits_for("the runtime to begin a session, up to 10 s");
     let outcome = recorder::record(subject, options, &interrupt.control, &make_reader, &mut |progress| {
         interrupt.waits_for(said::waited_for(&progress));
-        if let Some(launched) = launched {
-            launched.resume_others();
+        if let Some(launched) = launched.as_mut().filter(|_| progress.stage == recorder::Stage::Recording) {
+            launched.release();
         }
         line.tell(&progress);
         if silence.is_some() && Silence::is_late(&progress) {

@@ -9,6 +9,7 @@ use dotnet_ipc::process::ProcessInfo;
 use dotnet_ipc::{Endpoint, Error, Listener};
 use host::Proc;
 use recorder::Subject;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,18 +124,25 @@ fn of_name(proc: &Proc, name: &str) -> anyhow::Result<Subject> {
             matching.push(one);
         }
     }
-    let numbers: Vec<String> = matching.iter().map(|one| one.found.pid.to_string()).collect();
-    ensure!(
-        numbers.len() < 2,
-        "{} processes are named {name}: {}; name one with -p",
-        numbers.len(),
-        numbers.join(", ")
-    );
-    for sentence in text::processes::unasked(&unasked) {
-        crate::record::tell(&sentence);
-    }
+    let numbers: Vec<u32> = matching.iter().map(|one| one.found.pid).collect();
+    is_the_one(name, &numbers, &unasked)?;
     let one = matching.pop();
     of_asked(proc, one.with_context(|| format!("no .NET process is named {name}; `casebook ps` lists them"))?)
+}
+
+/// Whether a name says which process is meant, if these have it, and so many sockets of which user were not asked.
+fn is_the_one(name: &str, pids: &[u32], unasked: &BTreeMap<u32, usize>) -> anyhow::Result<()> {
+    let numbers = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    ensure!(pids.len() < 2, "{} processes are named {name}: {numbers}; name one with -p", pids.len());
+    // One that was not asked may have the name as well, or alone.
+    if !unasked.is_empty() {
+        let found = match pids.first() {
+            Some(pid) => format!("process {pid} is named {name}, and others may be: -p {pid} chooses it"),
+            None => format!("no process that was asked is named {name}: name it with -p PID"),
+        };
+        bail!("{found}; {}", text::processes::unasked(unasked).join("; "));
+    }
+    Ok(())
 }
 
 fn of_asked(proc: &Proc, asked: Asked) -> anyhow::Result<Subject> {
@@ -233,4 +241,28 @@ fn tell_of_peer(endpoint: &Endpoint, told: Option<u32>) {
         |pid| format!("the runtime says that it is process {pid} in its own namespace"),
     );
     crate::record::tell(&format!("at {} is {peer}; {told}", endpoint.path().display()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_sockets_does_not_let_a_name_choose_one_of_several() {
+        let check = |pids: &[u32], unasked: &[(u32, usize)], expected: &str| {
+            let unasked = unasked.iter().copied().collect();
+            let told = is_the_one("Orders", pids, &unasked).err().map(|error| error.to_string());
+            let told = told.unwrap_or_default();
+            assert!(told.contains(expected) && told.is_empty() == expected.is_empty(), "{told}");
+        };
+        check(&[7], &[], "");
+        check(&[], &[], "");
+        check(&[7, 9], &[], "2 processes are named Orders: 7, 9; name one with -p");
+        check(
+            &[7],
+            &[(666, 1)],
+            "process 7 is named Orders, and others may be: -p 7 chooses it; 1 more socket",
+        );
+        check(&[], &[(666, 936)], "no process that was asked is named Orders: name it with -p PID; 936 more");
+    }
 }

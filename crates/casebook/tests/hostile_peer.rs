@@ -29,6 +29,8 @@ enum Peer {
     NeverEnds,
     /// Sends a byte now and then, also when it is told to stop.
     ByteByByte,
+    /// Ends its trace at once, without an event.
+    Empty,
 }
 
 const ALL: [Peer; 7] = [
@@ -133,6 +135,7 @@ fn session(peer: Peer, stream: &mut UnixStream, is_over: &AtomicBool) -> std::io
             }
             return Ok(());
         }
+        Peer::Empty => return stream.write_all(&[1]),
         Peer::NeverEnds | Peer::Silent | Peer::SilentSession => {
             wait_for_the_end(is_over);
             return Ok(());
@@ -334,6 +337,17 @@ fn a_peer_that_writes_gigabytes_per_second_is_read_no_faster_than_a_runtime_writ
     let ending = told["cost"]["rundown_seconds"].as_f64().unwrap();
     let most = 268.5e6 * (seconds + ending + 0.5);
     assert!(bytes < most, "{bytes} bytes in {seconds} and {ending} s");
+}
+
+#[test]
+fn a_recording_of_nothing_is_not_taken_for_a_recording() {
+    let socket = Socket::of(Peer::Empty);
+    let mut command = casebook(&["record", "-d", "1s", "--format", "json"], &socket.path());
+    let output = command.arg("-o").arg(socket.out()).stdout(Stdio::piped()).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["events"], 0);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told["ended"].as_str().unwrap().contains("nothing was recorded"), "{told}");
 }
 
 #[test]

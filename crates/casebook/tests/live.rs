@@ -314,6 +314,45 @@ fn a_disk_that_is_full_ends_the_recording_and_what_is_there_opens() {
 }
 
 #[test]
+fn a_session_that_cannot_be_told_to_end_is_not_waited_for() {
+    let test = "a_session_that_cannot_be_told_to_end_is_not_waited_for";
+    let Some(lab) = unpacked(test) else { return };
+    let folder = Folder::new();
+    let place = format!("TMPDIR={}", folder.0.path().display());
+    let service = Service::start_in(&lab, &["env", &place]);
+    let _load = Load::start(service.port, "/json/20", 1);
+    let pid = service.pid().to_string();
+    let recorded = |limit: u32, name: &str, duration: &str, during: &dyn Fn(&Path)| {
+        let (out, said) = (folder.path(name), folder.path(&format!("{name}.said")));
+        let script = format!("ulimit -n {limit}; exec \"$@\"");
+        let words = [env!("CARGO_BIN_EXE_casebook"), "record", "-p", &pid, "-d", duration, "-o"];
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &script, "sh"]).args(words).arg(&out).stdin(Stdio::null());
+        let file = std::fs::File::create(&said).unwrap();
+        let begun = Instant::now();
+        let mut child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        during(&out);
+        let code = child.wait().unwrap().code();
+        let said = std::fs::read_to_string(said).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(20), "{limit}: {:?}: {said}", begun.elapsed());
+        (code, said)
+    };
+    for limit in [10, 12, 14, 16, 18, 20, 22, 24, 28, 32] {
+        let (code, said) = recorded(limit, &format!("limit-{limit}"), "1s", &|_| ());
+        assert!(code == Some(0) || said.contains("Too many open files"), "{limit}: {said}");
+    }
+    let (code, said) = recorded(1024, "removed", "3s", &|out| {
+        wait_for("the recording to begin", || out.join("names.nettrace.zst").exists());
+        let entries = std::fs::read_dir(folder.0.path()).unwrap().flatten();
+        let sockets = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with("-socket"));
+        sockets.for_each(|socket| std::fs::remove_file(socket.path()).unwrap());
+    });
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("could not be told to end a session"), "{said}");
+    wait_for("the session to end", || service.diagnostics_threads() == 1);
+}
+
+#[test]
 fn one_file_for_other_tools_holds_everything_in_one_session() {
     let test = "one_file_for_other_tools_holds_everything_in_one_session";
     let Some(lab) = unpacked(test) else { return };

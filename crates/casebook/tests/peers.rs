@@ -340,6 +340,20 @@ fn a_thousand_silent_sockets_of_one_user_do_not_keep_root_from_seeing_the_servic
 }
 
 #[test]
+fn silent_sockets_do_not_end_ps_where_the_address_space_is_limited() {
+    let stage = Stage::new();
+    let _silent = stage.play("silent", None, Path::new("")).unwrap();
+    for kilobytes in [200_000, 400_000, 800_000] {
+        let script = format!("ulimit -v {kilobytes}; exec \"$0\" ps");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_casebook")]).env("TMPDIR", stage.path());
+        let output = command.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{kilobytes} kB: {}: {error}", output.status);
+    }
+}
+
+#[test]
 fn a_process_in_a_namespace_of_its_own_is_told_by_the_number_that_it_has_here() {
     let test = "a_process_in_a_namespace_of_its_own_is_told_by_the_number_that_it_has_here";
     if !is_root() {

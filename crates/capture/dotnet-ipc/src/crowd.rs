@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(crate) const MOST_SILENT: u32 = 64;
 /// Sockets that are asked at once: those of one user that stay silent leave room for others.
 const AT_ONCE: usize = 128;
+/// Address space that a thread may take: its stack, and what the allocator sets aside for it.
+const SPACE: u64 = 192 << 20;
 /// How long all of it may take, whatever the number of users: one may act as many.
 const ALL: Duration = Duration::from_secs(5);
 
@@ -59,7 +61,7 @@ pub(crate) fn ask_all<T: Send>(
         answers
     };
     let mut answers = std::thread::scope(|scope| {
-        let others = 1..turns.len().min(AT_ONCE);
+        let others = 1..turns.len().min(at_once());
         let threads: Vec<_> = others
             .filter_map(|_| std::thread::Builder::new().name("ask".to_owned()).spawn_scoped(scope, work).ok())
             .collect();
@@ -71,6 +73,13 @@ pub(crate) fn ask_all<T: Send>(
     answers.sort_by_key(|(at, _)| *at);
     let crowd = crowd.into_inner().unwrap_or_else(PoisonError::into_inner);
     Outcome { answers: answers.into_iter().map(|(_, answer)| answer).collect(), unasked: crowd.unasked() }
+}
+
+/// How many are asked at once: fewer where the address space is limited (`ulimit -v`), since threads that take all of it
+/// leave nothing to whatever else we do.
+fn at_once() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
+    limit.map_or(AT_ONCE, |bytes| usize::try_from(bytes / SPACE).unwrap_or(AT_ONCE).clamp(1, AT_ONCE))
 }
 
 /// What is still to be asked. Taking one costs the logarithm of the number of users.

@@ -222,6 +222,10 @@ const MOST_AT_START: usize = 4;
 /// Whether a runtime waits at its start: the thread that runs finalizers is made right after it. Older runtimes do not
 /// name it, and have more threads than that once they run.
 pub fn is_suspended(proc: &Proc, pid: u32) -> bool {
+    // Their number is known at once, their names are not.
+    if !proc.stat(pid).is_ok_and(|stat| stat.threads as usize <= MOST_AT_START) {
+        return false;
+    }
     let threads = proc.threads(pid);
     (1..=MOST_AT_START).contains(&threads.len())
         && !threads.iter().any(|thread| thread.name.starts_with(".NET Finalizer"))

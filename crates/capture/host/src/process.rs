@@ -86,6 +86,24 @@ impl Proc {
         split_zeros(&files::read(&self.file(pid, "cmdline"), files::LONG).unwrap_or_default())
     }
 
+    /// The processes that it started, or took over. One that ends meanwhile may hide another. None if the kernel does not
+    /// list them, or the process is gone.
+    pub fn children(&self, pid: u32) -> Option<Vec<u32>> {
+        let mut all = Vec::new();
+        let mut is_listed = false;
+        for thread in files::numbered(&self.file(pid, "task"), MOST_PROCESSES) {
+            // A thread may end meanwhile.
+            let Ok(list) = files::read(&self.file(pid, &format!("task/{thread}/children")), files::LONG)
+            else {
+                continue;
+            };
+            is_listed = true;
+            let list = String::from_utf8_lossy(&list);
+            all.extend(list.split_ascii_whitespace().filter_map(|number| number.parse::<u32>().ok()));
+        }
+        is_listed.then_some(all)
+    }
+
     /// A variable of the environment that it was started with. None also where we may not look.
     pub fn environment(&self, pid: u32, name: &str) -> Option<String> {
         variable(&files::read(&self.file(pid, "environ"), files::LONG).ok()?, name)
@@ -268,6 +286,23 @@ mod tests {
             .as_ref()
             .map(|stat| (stat.pid, stat.comm.as_str(), stat.state, stat.user_ns, stat.rss_bytes));
         assert_eq!(found, expected.as_ref().copied());
+    }
+
+    #[test]
+    fn children_are_those_of_all_threads_and_unknown_where_the_kernel_lists_none() {
+        let tree = Tree::new();
+        tree.write("proc/40/task/40/children", "41 52 ");
+        tree.write("proc/40/task/44/children", "45");
+        tree.write("proc/40/task/46/stat", "a thread that ends just now");
+        tree.write("proc/41/task/41/stat", "an old kernel");
+        tree.write("proc/45/task/45/children", "");
+        let check = |pid, expected: Option<&[u32]>| {
+            assert_eq!(tree.proc().children(pid).as_deref(), expected);
+        };
+        check(40, Some(&[41, 52, 45]));
+        check(41, None);
+        check(45, Some(&[]));
+        check(99, None);
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn one(
     let session = starter.start(request, Patience::unless(&state.stop, Deadline::after(BEGIN)))?;
     let file = file.open()?;
     let stopper = session.stopper();
-    let gauge = Gauge::default();
+    let gauge = Arc::new(Gauge::default());
     let mut reader = make_reader();
     let lasted = Stopwatch::start();
     let end = std::thread::scope(|scope| {

@@ -33,6 +33,14 @@ pub enum Error {
     /// What the runtime sends is none of its format.
     #[error("what came over the diagnostics socket is no trace: its peer is no .NET runtime")]
     NoTrace,
+    /// The runtime cannot be told to end a session.
+    #[error(
+        "the runtime could not be told to end a session ({0}): its connection was closed, which ends it without the names that the runtime sends at the end"
+    )]
+    NotStopped(dotnet_ipc::Error),
+    /// There are too few descriptors to end what would be begun.
+    #[error("nothing was recorded: {0}; a recording needs about 30 open files, see `ulimit -n`")]
+    Descriptors(std::io::Error),
     /// It was stopped before it began.
     #[error("stopped before it began: nothing was recorded")]
     NotBegun,
@@ -51,12 +59,16 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// A program was started in which no runtime shows up.
-    #[error("no .NET runtime showed up in {program} or its children {0}; is it a .NET program, of .NET 5 or later?", .within)]
+    #[error(
+        "no .NET runtime showed up in {program} or its children {within}; is it a .NET program, of .NET 5 or later?{left}"
+    )]
     NoRuntime {
         /// The program.
         program: String,
         /// Within which time, or that it ended before.
         within: String,
+        /// What of it runs on; empty if nothing does.
+        left: String,
     },
     /// A thread of ours cannot be started.
     #[error("cannot start a thread: {0}")]

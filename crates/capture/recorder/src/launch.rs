@@ -1,121 +1,229 @@
 //! A program started for its recording: suspended at its start, and resumed whatever happens to us.
 //!
-//! A variable of the environment lets every runtime below the command wait at its start. The first that shows up is the
-//! subject; the variable is taken back in it before it goes on, so that its children run, and runtimes beside it (below
-//! a shell, say) are resumed as they show up. A second process of ours, the guard, does the same once we are gone: it
-//! reads a pipe that ends with us.
+//! A variable of the environment lets every runtime in the command, and in whatever it starts, wait at its start. The
+//! first that shows up is the subject. All others are resumed by a second process of ours, the guard ([`mod@crate::guard`]),
+//! which starts the command and stays for as long as something lives that the command started.
 //!
 //! ```text
-//!  we ──pipe──▶ guard            "done": it ends        closed without: it resumes whatever waits below the command
-//!   └─ command ─▶ … ─▶ runtime (suspended) ─▶ session begins ─▶ resumed
+//!  we ◀─socket─▶ guard ─▶ command ─▶ … ─▶ runtimes (suspended)
+//!       the first runtime that waits ◀──        ──▶ release: it is resumed, as are all others
+//!       how the command ended, what is left ◀── ──▶ end: SIGTERM, and 10 s
+//!       the socket ends with us                 ──▶ the same as release
 //! ```
 
 use crate::error::Error;
-use base::time::{Deadline, Stopwatch};
-use dotnet_ipc::Endpoint;
-use dotnet_ipc::discover::{Found, State, ask, find_process};
-use dotnet_ipc::process::{resume, set_environment_variable};
+use base::time::Deadline;
+use dotnet_ipc::discover::{Found, find_process};
 use host::Proc;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// Lets a runtime wait at its start until it is resumed; the second name is that of .NET 5.
-const SUSPEND: [&str; 2] = ["DOTNET_DefaultDiagnosticPortSuspend", "COMPlus_DefaultDiagnosticPortSuspend"];
 /// How long a runtime may take to show up.
 const SHOWS_UP: Duration = Duration::from_mins(1);
-/// How often it is looked for.
+/// How often a word of the guard is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How often those beside the subject are looked for.
-const LOOK_BESIDE_EVERY: Duration = Duration::from_millis(250);
-/// How long a command has to answer.
-const ANSWER: Duration = Duration::from_secs(5);
 /// How long the command has to end when it is asked to.
-const TO_END: Duration = Duration::from_secs(10);
-/// What the guard is told when it is no longer needed.
-const DONE: &[u8] = b"done\n";
+pub(crate) const TO_END: Duration = Duration::from_secs(10);
+/// How long the guard may take beyond that to say what is left.
+const TO_SAY: Duration = Duration::from_secs(2);
+/// Processes that are named where the command leaves some.
+pub(crate) const MOST_NAMED: usize = 8;
 
-/// The process that resumes what we leave suspended.
+/// What is said between us and the guard: a word, and numbers, on a line.
+pub(crate) mod words {
+    /// The command has this number.
+    pub(crate) const STARTED: &str = "started";
+    /// It cannot be started: the number of the error.
+    pub(crate) const FAILED: &str = "failed";
+    /// This process is the first runtime that waits.
+    pub(crate) const FOUND: &str = "found";
+    /// The command has ended, with this status.
+    pub(crate) const ENDED: &str = "ended";
+    /// It was asked to end, and these processes are left.
+    pub(crate) const LEFT: &str = "left";
+    /// To the guard: the subject was resumed, or need not wait.
+    pub(crate) const RELEASE: &str = "release";
+    /// To the guard: ask the command to end.
+    pub(crate) const END: &str = "end";
+}
+
+/// What the guard says.
 #[derive(Debug)]
-pub struct Guard {
+enum Said {
+    Started(u32),
+    Failed(i32),
+    Found(u32),
+    Ended(ExitStatus),
+    Left(Vec<u32>),
+    /// It has ended.
+    Gone,
+}
+
+impl Said {
+    fn read(line: &str) -> Option<Self> {
+        let (word, numbers) = line.split_once(' ').unwrap_or((line, ""));
+        let number = || numbers.parse::<u32>().ok();
+        let signed = || numbers.parse::<i32>().ok();
+        match word {
+            words::STARTED => number().map(Self::Started),
+            words::FAILED => signed().map(Self::Failed),
+            words::FOUND => number().map(Self::Found),
+            words::ENDED => signed().map(|status| Self::Ended(ExitStatus::from_raw(status))),
+            words::LEFT => {
+                Some(Self::Left(numbers.split(' ').filter_map(|number| number.parse().ok()).collect()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The process that starts the command and resumes what it leaves suspended.
+#[derive(Debug)]
+struct Guard {
     child: Child,
-    pipe: Option<ChildStdin>,
+    socket: UnixStream,
+    /// What it said that was not looked at yet.
+    text: Vec<u8>,
 }
 
 impl Guard {
-    /// Starts it: a program that calls [`guard`] with what comes on its standard input.
-    fn start(mut program: Command) -> Result<Self, Error> {
-        let name = program.get_program().to_string_lossy().into_owned();
-        program.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        let mut child = program.spawn().map_err(|cause| Error::Start { program: name, cause })?;
-        let pipe = child.stdin.take();
-        Ok(Self { child, pipe })
+    /// Starts it: a program that calls [`crate::guard()`] with the words that follow its own.
+    fn start(mut program: Command, words: &[OsString], stdout: Stdio) -> Result<Self, Error> {
+        let cannot = |cause| Error::Start { program: "the guard".to_owned(), cause };
+        let (socket, its) = UnixStream::pair().map_err(cannot)?;
+        socket.set_nonblocking(true).map_err(cannot)?;
+        program.args(words).stdin(Stdio::from(OwnedFd::from(its))).stdout(stdout);
+        let child = program.spawn().map_err(cannot)?;
+        Ok(Self { child, socket, text: Vec::new() })
     }
 
-    fn tell(&mut self, text: &[u8]) -> std::io::Result<()> {
-        self.pipe.as_mut().map_or(Ok(()), |pipe| pipe.write_all(text))
+    /// Says a word to it. One that has ended needs none.
+    fn tell(&mut self, word: &str) {
+        drop(self.socket.write_all(format!("{word}\n").as_bytes()));
     }
 
-    /// Ends it: nothing below the command is left.
-    fn done(mut self) {
-        // A guard that has ended already needs no word.
-        drop(self.tell(DONE));
-        self.pipe = None;
-        drop(self.child.wait());
+    /// What it has said since it was last asked.
+    fn said(&mut self) -> Vec<Said> {
+        let mut buffer = [0; 512];
+        let mut is_gone = false;
+        loop {
+            match self.socket.read(&mut buffer) {
+                Ok(0) => is_gone = true,
+                Ok(len) => {
+                    self.text.extend(buffer.get(..len).unwrap_or_default());
+                    continue;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(_broken) => is_gone = true,
+            }
+            break;
+        }
+        let end = self.text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
+        let lines: Vec<u8> = self.text.drain(..end).collect();
+        let said = String::from_utf8_lossy(&lines).lines().filter_map(Said::read).collect::<Vec<_>>();
+        said.into_iter().chain(is_gone.then_some(Said::Gone)).collect()
     }
 }
 
 /// A command that was started, with a runtime in it.
 #[derive(Debug)]
 pub struct Launched {
-    command: Child,
-    guard: Option<Guard>,
+    guard: Guard,
+    left: Left,
+    is_released: bool,
     /// The runtime, suspended.
     pub found: Found,
-    proc: Proc,
-    resumed: BTreeSet<u32>,
-    looked: Stopwatch,
+}
+
+/// How a command ended that was asked to, and what it left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    /// How it ended, if it did.
+    pub status: Option<ExitStatus>,
+    command: u32,
+    guard: u32,
+    /// What lives of all that the command started, by number and name; the command itself first.
+    alive: Vec<(u32, String)>,
+    /// Whether the guard has ended before its time: then it is not known what is left.
+    is_unknown: bool,
+}
+
+impl Left {
+    /// What runs on, and what to do about it; none if all has ended.
+    pub fn words(&self) -> Option<String> {
+        if self.is_unknown {
+            return Some(
+                "the process that started the command has ended: whether the command ended is not known, and \
+                 a runtime that starts in it now may wait at its start: `casebook ps` shows it"
+                    .to_owned(),
+            );
+        }
+        let (first, _) = self.alive.first()?;
+        let named: Vec<String> =
+            self.alive.iter().take(MOST_NAMED).map(|(pid, name)| format!("process {pid} ({name})")).collect();
+        let more = match self.alive.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let numbers: Vec<String> =
+            self.alive.iter().take(MOST_NAMED).map(|(pid, _)| pid.to_string()).collect();
+        let (what, kill) = if *first == self.command {
+            ("the command did not end within 10 s of SIGTERM", "kill -KILL")
+        } else {
+            ("the command has ended, and left processes behind", "kill")
+        };
+        Some(format!(
+            "{what}: {}{more}, still running; `{kill} {}` ends what was named. Process {} of ours stays until \
+             all have ended, to resume .NET programs that they start",
+            named.join(", "),
+            numbers.join(" "),
+            self.guard
+        ))
+    }
 }
 
 /// Starts a command and waits until a runtime in it, or below it, waits at its start. `guard` is a program that runs
-/// [`guard`]. `looks_on` is asked on the way whether to go on.
+/// [`crate::guard()`]. `looks_on` is asked on the way whether to go on.
 pub fn launch(
     words: &[OsString],
     stdout: Stdio,
     guard: Command,
     looks_on: &mut dyn FnMut() -> bool,
 ) -> Result<Launched, Error> {
-    let (program, arguments) =
-        words.split_first().map_or((None, [].as_slice()), |(first, rest)| (Some(first), rest));
-    let program = program.cloned().unwrap_or_default();
-    let name = program.to_string_lossy().into_owned();
-    let mut guard = Guard::start(guard)?;
-    let mut command = Command::new(&program);
-    command.args(arguments).stdin(Stdio::null()).stdout(stdout).process_group(0);
-    for variable in SUSPEND {
-        command.env(variable, "1");
-    }
-    let mut child = command.spawn().map_err(|cause| Error::Start { program: name.clone(), cause })?;
-    let told = guard.tell(format!("{}\n", child.id()).as_bytes());
-    if let Err(cause) = told {
-        // Nobody would resume it.
-        end(&mut child);
-        return Err(Error::Start { program: "the guard".to_owned(), cause });
-    }
-    let proc = Proc::live();
+    let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut guard = Guard::start(guard, words, stdout)?;
+    let mut left = Left { guard: guard.child.id(), ..Left::default() };
     let deadline = Deadline::after(SHOWS_UP);
-    let within = loop {
-        let below = below(&proc, child.id());
-        if let Some(found) = below.iter().find_map(|pid| suspended(&proc, *pid)) {
-            let looked = Stopwatch::start();
-            let resumed = BTreeSet::from([found.pid]);
-            return Ok(Launched { command: child, guard: Some(guard), found, proc, resumed, looked });
-        }
-        if let Ok(Some(status)) = child.try_wait() {
-            break format!("before it ended, with {}", in_words(status));
+    let within = 'looking: loop {
+        for said in guard.said() {
+            match said {
+                Said::Started(pid) => left.command = pid,
+                Said::Failed(number) => {
+                    let cause = std::io::Error::from_raw_os_error(number);
+                    return Err(Error::Start { program: name, cause });
+                }
+                Said::Found(pid) => {
+                    let Some(found) = find_process(&Proc::live(), pid) else {
+                        break 'looking "that did not end at its start".to_owned();
+                    };
+                    return Ok(Launched { guard, left, is_released: false, found });
+                }
+                Said::Ended(status) => {
+                    left.status = Some(status);
+                    break 'looking format!("before it ended, with {}", in_words(status));
+                }
+                Said::Left(_) => {}
+                Said::Gone => {
+                    let cause = std::io::Error::other("it ended by itself");
+                    return Err(Error::Start { program: "the guard".to_owned(), cause });
+                }
+            }
         }
         if !looks_on() {
             break "before it was stopped".to_owned();
@@ -124,98 +232,51 @@ pub fn launch(
             break format!("within {} s", SHOWS_UP.as_secs());
         }
     };
-    end(&mut child);
-    guard.done();
-    Err(Error::NoRuntime { program: name, within })
-}
-
-/// A process and those below it, in no order but that parents come first.
-fn below(proc: &Proc, root: u32) -> Vec<u32> {
-    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for pid in proc.pids() {
-        if let Ok(stat) = proc.stat(pid) {
-            children.entry(stat.parent).or_default().push(pid);
-        }
-    }
-    let mut all = vec![root];
-    let mut at = 0;
-    while let Some(pid) = all.get(at).copied() {
-        // Each process is some one's child once, so this ends.
-        all.extend(children.remove(&pid).unwrap_or_default());
-        at = at.saturating_add(1);
-    }
-    all
-}
-
-fn suspended(proc: &Proc, pid: u32) -> Option<Found> {
-    let asked = ask(proc, find_process(proc, pid)?);
-    (asked.state == State::Suspended).then_some(asked.found)
-}
-
-/// Lets the children of a suspended runtime start without waiting.
-fn take_back(endpoint: &Endpoint) {
-    for variable in SUSPEND {
-        // A runtime before .NET 6 cannot do it; its children are found and resumed all the same.
-        drop(set_environment_variable(endpoint, variable, "0", Deadline::after(ANSWER)));
-    }
+    let left = end(guard, left);
+    let left = left.words().map(|words| format!("; {words}")).unwrap_or_default();
+    Err(Error::NoRuntime { program: name, within, left })
 }
 
 impl Launched {
-    /// Readies the subject to be resumed: what it starts itself will not wait.
-    pub fn take_back(&self) {
-        take_back(&self.found.endpoint());
+    /// The number of the command's process.
+    pub fn command(&self) -> u32 {
+        self.left.command
     }
 
-    /// Resumes runtimes beside the subject, if it is time to look for them.
-    pub fn resume_others(&mut self) {
-        let is_alone = self.found.pid == self.command.id();
-        if is_alone || self.looked.elapsed() < LOOK_BESIDE_EVERY {
-            return;
+    /// The subject was resumed: the guard looks after it as after all others from now on.
+    pub fn release(&mut self) {
+        if !std::mem::replace(&mut self.is_released, true) {
+            self.guard.tell(words::RELEASE);
         }
-        self.looked = Stopwatch::start();
-        resume_below(&self.proc, self.command.id(), &mut self.resumed);
     }
 
-    /// Asks the command to end if it still runs, and the runtime that was recorded with it, and waits for the command;
-    /// how it ended, if it did in time.
-    pub fn end(mut self) -> Option<ExitStatus> {
-        let status = end(&mut self.command);
-        self.end_subject();
-        if status.is_some()
-            && let Some(guard) = self.guard.take()
-        {
-            guard.done();
-        }
-        status
-    }
-
-    /// Asks the runtime to end that was recorded, where the command left it behind.
-    fn end_subject(&self) {
-        let stat = self.proc.stat(self.found.pid);
-        let is_there = stat.is_ok_and(|stat| stat.start_ticks == self.found.start_ticks && stat.state != 'Z');
-        let pid = i32::try_from(self.found.pid).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid.filter(|_| is_there) {
-            // It may have ended since.
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
-        }
+    /// Asks the command to end if it still runs, with its process group and the runtime that was recorded, and waits up
+    /// to 10 s for them.
+    pub fn end(self) -> Left {
+        end(self.guard, self.left)
     }
 }
 
-/// Asks a command to end, with all that is in its group.
-fn end(command: &mut Child) -> Option<ExitStatus> {
-    if let Ok(Some(status)) = command.try_wait() {
-        return Some(status);
-    }
-    let group = rustix::process::Pid::from_child(command);
-    // A group that has gone needs no signal.
-    rustix::process::kill_process_group(group, rustix::process::Signal::TERM).ok();
-    let deadline = Deadline::after(TO_END);
+fn end(mut guard: Guard, mut left: Left) -> Left {
+    guard.tell(words::END);
+    let deadline = Deadline::after(TO_END.saturating_add(TO_SAY));
     loop {
-        if let Ok(Some(status)) = command.try_wait() {
-            return Some(status);
+        for said in guard.said() {
+            match said {
+                Said::Ended(status) => left.status = Some(status),
+                Said::Left(pids) => {
+                    let proc = Proc::live();
+                    let named = |pid| Some((pid, proc.stat(pid).ok().filter(|stat| stat.state != 'Z')?.comm));
+                    left.alive = pids.into_iter().filter_map(named).collect();
+                    left.alive.sort_by_key(|(pid, _)| (*pid != left.command, *pid));
+                    return left;
+                }
+                Said::Gone => return Left { is_unknown: true, ..left },
+                Said::Started(_) | Said::Failed(_) | Said::Found(_) => {}
+            }
         }
         if !deadline.pause(LOOK_EVERY) {
-            return None;
+            return Left { is_unknown: true, ..left };
         }
     }
 }
@@ -224,38 +285,44 @@ fn in_words(status: ExitStatus) -> String {
     status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
 }
 
-fn resume_below(proc: &Proc, root: u32, known: &mut BTreeSet<u32>) {
-    for pid in below(proc, root) {
-        if known.contains(&pid) {
-            continue;
-        }
-        if let Some(found) = suspended(proc, pid) {
-            let endpoint = found.endpoint();
-            take_back(&endpoint);
-            if resume(&endpoint, Deadline::after(ANSWER)).is_ok() {
-                known.insert(pid);
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The guard's work: reads the command's number, then waits for the word that all is done. If the pipe ends without it,
-/// it resumes every runtime below the command for as long as the command runs.
-pub fn guard(mut pipe: impl Read) {
-    let mut text = String::new();
-    // A pipe that breaks has ended.
-    drop(pipe.read_to_string(&mut text));
-    let mut lines = text.lines();
-    let root = lines.next().and_then(|line| line.parse::<u32>().ok());
-    let Some(root) = root.filter(|_| lines.next().is_none()) else { return };
-    let proc = Proc::live();
-    let is_same = {
-        let began = proc.stat(root).map(|stat| stat.start_ticks).ok();
-        let proc = proc.clone();
-        move || began.is_some() && proc.stat(root).ok().map(|stat| stat.start_ticks) == began
-    };
-    while is_same() {
-        resume_below(&proc, root, &mut BTreeSet::new());
-        std::thread::sleep(LOOK_BESIDE_EVERY);
+    #[test]
+    fn what_runs_on_is_named_with_what_ends_it() {
+        let check = |alive: &[u32], expected: &[&str]| {
+            let alive = alive.iter().map(|pid| (*pid, format!("p{pid}"))).collect();
+            let words = Left { command: 7, guard: 5, alive, ..Left::default() }.words();
+            assert_eq!(words.is_none(), expected.is_empty(), "{words:?}");
+            let words = words.unwrap_or_default();
+            assert!(expected.iter().all(|part| words.contains(part)), "{words}");
+        };
+        check(&[], &[]);
+        check(
+            &[7, 9],
+            &["did not end within 10 s of SIGTERM: process 7 (p7), process 9 (p9)", "`kill -KILL 7 9`"],
+        );
+        check(
+            &[9],
+            &["has ended, and left processes behind: process 9 (p9), still", "`kill 9`", "Process 5 of ours"],
+        );
+        let many: Vec<u32> = (20..30).collect();
+        check(&many, &["process 27 (p27) and 2 more", "`kill 20 21 22 23 24 25 26 27`"]);
+        let unknown = Left { is_unknown: true, ..Left::default() };
+        assert!(unknown.words().is_some_and(|words| words.contains("is not known")));
+    }
+
+    #[test]
+    fn a_line_of_the_guard_is_read_as_it_is_written() {
+        let check = |line: &str, expected: &str| assert_eq!(format!("{:?}", Said::read(line)), expected);
+        check("started 12", "Some(Started(12))");
+        check("failed 2", "Some(Failed(2))");
+        check("found 14", "Some(Found(14))");
+        check("ended 256", "Some(Ended(ExitStatus(unix_wait_status(256))))");
+        check("left ", "Some(Left([]))");
+        check("left 3 4", "Some(Left([3, 4]))");
+        check("started", "None");
+        check("hello 1", "None");
     }
 }

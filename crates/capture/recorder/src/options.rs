@@ -97,6 +97,16 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// How it ended, with so many events. Without any it is no recording: a runtime says at least what its process is.
+    pub(crate) fn with(self, events: u64) -> Self {
+        let why = match self {
+            Self::Duration | Self::Asked | Self::Event if events == 0 => "no event came",
+            Self::SubjectEnded if events == 0 => "the subject ended before an event came",
+            ended => return ended,
+        };
+        Self::Failed(format!("nothing was recorded: {why}"))
+    }
+
     /// In words, as `exhibit.toml` has it.
     pub fn words(&self) -> String {
         match self {

@@ -5,7 +5,7 @@ use crate::file::TraceFile;
 use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::session::{Received, Session};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Bytes read at once.
@@ -22,6 +22,8 @@ const SILENCE: Duration = Duration::from_secs(20);
 const MOST_ENDING: Duration = Duration::from_mins(10);
 /// What it may send until then: the names of a million methods take half of it.
 const MOST_AFTER_STOP: u64 = 1 << 30;
+/// How long a session may take to end by itself if the runtime could not be told to end it: its process may have ended.
+const NOT_TOLD: Duration = Duration::from_secs(1);
 /// How long a runtime has to answer that it stops. While it works on its names it answers nothing.
 const STOP_ANSWER: Duration = Duration::from_mins(10);
 
@@ -89,6 +91,8 @@ pub(crate) struct Gauge {
     pub(crate) abandon: AtomicBool,
     /// Whether it is over.
     pub(crate) ended: AtomicBool,
+    /// Why the runtime could not be told to stop.
+    not_told: Mutex<Option<dotnet_ipc::Error>>,
     facts: Mutex<Facts>,
 }
 
@@ -99,6 +103,11 @@ impl Gauge {
 
     fn set_facts(&self, facts: Facts) {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+    }
+
+    /// Why the runtime could not be told to stop, if it could not.
+    fn take_not_told(&self) -> Option<dotnet_ipc::Error> {
+        self.not_told.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -176,6 +185,11 @@ fn read_to_end(
             if heard.elapsed() > SILENCE || since.elapsed() > MOST_ENDING || after_stop > MOST_AFTER_STOP {
                 return Ok(End::Abandoned);
             }
+            if since.elapsed() > NOT_TOLD
+                && let Some(cause) = gauge.take_not_told()
+            {
+                return Err(Error::NotStopped(cause));
+            }
         }
         if gauge.abandon.load(Ordering::Acquire) {
             return Ok(End::Abandoned);
@@ -183,12 +197,24 @@ fn read_to_end(
     }
 }
 
+/// Descriptors that are kept for the end of a recording: two sessions are told at once, each over a connection that is
+/// checked first.
+const RESERVE: usize = 8;
+
+/// Takes descriptors that are given back before sessions are told to end, whatever else has taken all others by then.
+pub(crate) fn reserve() -> std::io::Result<Vec<std::fs::File>> {
+    std::iter::repeat_with(|| std::fs::File::open("/dev/null")).take(RESERVE).collect()
+}
+
 /// Tells the runtime to end a session, without waiting for its answer: it streams first, and may take long.
-pub(crate) fn stop(session: &dotnet_ipc::session::Stopper, gauge: &Gauge) -> Result<(), Error> {
+pub(crate) fn stop(session: &dotnet_ipc::session::Stopper, gauge: &Arc<Gauge>) -> Result<(), Error> {
     gauge.stopping.store(true, Ordering::Release);
-    let stopper = session.clone();
+    let (stopper, shared) = (session.clone(), Arc::clone(gauge));
     let thread = std::thread::Builder::new().name("stop".to_owned());
-    // Whether it worked shows in the session's end: the answer adds nothing.
-    let stopping = thread.spawn(move || drop(stopper.stop(Deadline::after(STOP_ANSWER))));
+    let stopping = thread.spawn(move || match stopper.stop(Deadline::after(STOP_ANSWER)) {
+        // Whether it worked shows in the session's end: the answer adds nothing.
+        Ok(()) | Err(dotnet_ipc::Error::Silent(_) | dotnet_ipc::Error::Closed) => {}
+        Err(error) => *shared.not_told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
+    });
     stopping.map(drop).map_err(Error::Thread)
 }

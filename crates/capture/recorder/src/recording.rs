@@ -14,7 +14,7 @@ use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
 use crate::output::{self, Ground, Names, check_room};
 use crate::profile::{Shape, first_uses};
 use crate::provenance;
-use crate::pump::{End, Facts, Reader, Role};
+use crate::pump::{End, Facts, Reader, Role, reserve};
 use crate::room::{Limits, Room, check_disk};
 use crate::segments::{Place, Segment, SegmentEnd, segment_length, take_names};
 use crate::subject::{Subject, buffer};
@@ -132,6 +132,8 @@ struct Recorder<'a> {
     copies: Vec<PathBuf>,
     /// When it was told to end.
     stopped_ns: i64,
+    /// Descriptors that are given back for the end, whatever else has taken all others.
+    reserve: Vec<std::fs::File>,
 }
 
 /// The thread that takes bursts.
@@ -168,6 +170,7 @@ impl<'a> Recorder<'a> {
         // The session comes last: whatever the files do, the subject is not bothered, and an earlier recording stays until
         // the new one has begun.
         let (ground, file) = Ground::prepare(options, names, exhibit.as_ref())?;
+        let reserve = reserve().map_err(Error::Descriptors)?;
         let patience = Patience::unless(&control.stop, Deadline::after(BEGIN));
         let session = Session::start(&subject.endpoint, &request, patience)?;
         let starter = session.starter();
@@ -204,6 +207,7 @@ impl<'a> Recorder<'a> {
             notes: Vec::new(),
             copies: Vec::new(),
             stopped_ns: monotonic_ns(),
+            reserve,
         })
     }
 
@@ -534,6 +538,7 @@ impl<'a> Recorder<'a> {
                 progress(self.progress(Stage::Ending, stopping.elapsed()));
             }
         }
+        self.reserve.clear();
         let first_uses = self.first_uses.take();
         self.end_beside(first_uses);
         if let Err(error) = self.main.stop() {
@@ -543,7 +548,7 @@ impl<'a> Recorder<'a> {
         self.wait_for_end(stopping, control, progress);
         cost.rundown_seconds = stopping.elapsed().as_secs_f64();
         self.end_bursts(&mut cost, duration);
-        let ended = self.end_main(control).unwrap_or(ended);
+        let ended = self.end_main(control).unwrap_or(ended).with(self.facts.events);
         self.finish_cost(&mut cost, duration);
         self.notes.extend(self.limits().iter().flat_map(Limits::notes));
         self.written.sort_by(|one, other| one.name.cmp(&other.name));

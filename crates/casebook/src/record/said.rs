@@ -1,8 +1,7 @@
 //! What `record` says to people: progress on the way, and the result with its cost.
 
 use crate::{target, terminal};
-use recorder::{Ended, Options, Outcome, Progress, Shape, Stage, Subject};
-use std::process::ExitStatus;
+use recorder::{Ended, Left, Options, Outcome, Progress, Shape, Stage, Subject};
 use std::time::Duration;
 use text::{progress, recorded};
 
@@ -76,12 +75,12 @@ pub(super) fn waited_for(progress: &Progress) -> &'static str {
     }
 }
 
-/// Says how the command ended that was started for the recording.
-pub(super) fn tell_of_command(status: Option<ExitStatus>) {
-    match status {
-        Some(status) => tell(&format!("the command ended: {status}")),
-        None => tell("the command was asked to end, and still runs"),
+/// Says how the command ended that was started for the recording, and what of it runs on.
+pub(super) fn tell_of_command(left: &Left) {
+    if let Some(status) = left.status {
+        tell(&format!("the command ended: {status}"));
     }
+    left.words().iter().for_each(|words| tell(words));
 }
 
 /// The result in words.
