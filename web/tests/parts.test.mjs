@@ -116,7 +116,7 @@ test("fields of CSV follow RFC 4180 and are no formulas", () => {
   assert.equal(text('a "b", c'), '"a ""b"", c"');
   assert.equal(text("two\nlines"), '"two\nlines"');
   for (const sign of ["=", "+", "-", "@"]) assert.equal(text(`${sign}1`), `'${sign}1`);
-  assert.equal(text("\t=1"), "'\t=1");
+  assert.equal(text("\t=1"), "\t'=1");
   assert.equal(text('=HYPERLINK("x","y")'), `"'=HYPERLINK(""x"",""y"")"`);
   assert.equal(
     csv([

@@ -4,7 +4,7 @@
 //! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
 
 use crate::interrupt::Interrupt;
-use crate::outputs::Outputs;
+use crate::outputs::{MaxSize, Outputs};
 use crate::target::Target;
 use crate::{duration, spreadsheet, target, terminal};
 use anyhow::{Context, ensure};
@@ -89,6 +89,8 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
     #[command(flatten)]
     outputs: Outputs,
+    #[command(flatten)]
+    size: MaxSize,
     #[command(flatten)]
     csv: spreadsheet::Raw,
 }
@@ -194,7 +196,7 @@ impl Output {
             Some(Format::Table) | None => None,
         };
         if let Some(path) = file {
-            let out = exhibit::create_growing(path, args.outputs.rules())?;
+            let out = exhibit::create_growing(path, args.size.rules(args.outputs))?;
             let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), args.csv);
             let shown = if args.format == Some(Format::Table) && !is_terminal { Shown::Once } else { page };
             return Ok(Self { rows: Some(rows), shown });

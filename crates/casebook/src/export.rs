@@ -1,12 +1,12 @@
 //! `casebook export`: a recording in the formats of other viewers, as tables, or as one page.
 
 use crate::mine;
-use crate::outputs::Outputs;
+use crate::outputs::{MaxSize, Outputs};
 use crate::spreadsheet;
-use crate::{reading, terminal};
+use crate::{interrupt, reading, terminal};
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
-use exhibit::{Folder, PendingFolder, Rules, same_file, write_whole};
+use exhibit::{PendingFolder, Rules, same_file, write_whole};
 use export::{LeftOut, Report, What};
 use model::{Evidence, Kind};
 use runtime::MyCode;
@@ -37,6 +37,8 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
     #[command(flatten)]
     outputs: Outputs,
+    #[command(flatten)]
+    size: MaxSize,
     #[command(flatten)]
     whose: reading::Whose,
     /// What a folded file counts [default: samples], and what pprof shows first [default: running]
@@ -112,28 +114,29 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     );
     args.csv.ensure_csv(to == To::Csv)?;
     let mine = args.mine.code()?;
+    let rules = args.size.rules(args.outputs);
+    interrupt::remove_unfinished()?;
     // A folder that cannot be written is told before the recording is read, which may take long.
-    let folder = to.is_folder().then(|| begin_folder(&output, args.outputs.rules())).transpose()?;
+    let folder = to.is_folder().then(|| begin_folder(&output, rules)).transpose()?;
     // A page speaks of one service.
     let process = if to == To::Html { args.whose.or_most_sampled() } else { args.whose.or_all() };
     let evidence = reading::open(&args.file, to.has_payloads(), process)?;
     let kind = evidence.kind();
     let report = match folder {
-        Some(folder) => {
-            let (report, guarded) = tables(&evidence, to, args.csv, folder.folder())?;
+        Some(mut folder) => {
+            let (report, guarded) = tables(&evidence, to, args.csv, &mut folder)?;
             folder.finish()?;
             spreadsheet::tell(guarded);
             report
         }
         None if stdout => {
-            let mut out = BufWriter::new(if to.is_json() { terminal::json() } else { terminal::rows() });
+            let screened = if to.is_json() { terminal::json() } else { terminal::rows() };
+            let mut out = BufWriter::new(args.size.limit(screened));
             let report = one_file(evidence, to, args.metric, &mine, &mut out)?;
             out.flush()?;
             report
         }
-        None => {
-            write_whole(&output, args.outputs.rules(), |out| one_file(evidence, to, args.metric, &mine, out))?
-        }
+        None => write_whole(&output, rules, |out| one_file(evidence, to, args.metric, &mine, out))?,
     };
     let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
     terminal::say(&summary(&place, to, kind, &report));
@@ -278,7 +281,12 @@ fn begin_folder(path: &Path, rules: Rules) -> Result<PendingFolder> {
 }
 
 /// Writes every table into a folder. Returns also how many texts were guarded.
-fn tables(evidence: &Evidence, to: To, csv: spreadsheet::Raw, folder: &Folder) -> Result<(Report, u64)> {
+fn tables(
+    evidence: &Evidence,
+    to: To,
+    csv: spreadsheet::Raw,
+    folder: &mut PendingFolder,
+) -> Result<(Report, u64)> {
     let left_out = evidence.as_trace().map_or_else(|| export::damage(evidence.lost()), export::lost);
     let exhibit = evidence.tables();
     let start = exhibit.exhibit().start_utc.parse::<jiff::Timestamp>().ok();
@@ -318,7 +326,7 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    fn csv(&self, csv: spreadsheet::Raw, folder: &Folder) -> Result<u64> {
+    fn csv(&self, csv: spreadsheet::Raw, folder: &mut PendingFolder) -> Result<u64> {
         let options = QueryOptions { limit: None, interrupt_after: None };
         let sql = format!("select * from {}", self.name);
         folder.write_with(format!("{}.csv", self.name), |out| {
@@ -329,7 +337,7 @@ impl Table<'_> {
     }
 
     /// A table of more rows than memory holds at once is several files, `events-1.parquet` and so on.
-    fn parquet(&self, folder: &Folder) -> Result<()> {
+    fn parquet(&self, folder: &mut PendingFolder) -> Result<()> {
         const MOST_ROWS: usize = 2_000_000;
         let parts = self.rows.div_ceil(MOST_ROWS).max(1);
         for part in 0..parts {
@@ -395,12 +403,13 @@ mod tests {
     fn exported(to: To, output: &Path) -> Result<ExitCode> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
         let (whose, mine) = (reading::Whose { pid: None }, mine::Mine::default());
-        let outputs = Outputs::default();
+        let (outputs, size) = (Outputs::default(), MaxSize::default());
         run(&Args {
             file,
             to,
             output: Some(output.to_path_buf()),
             outputs,
+            size,
             whose,
             metric: None,
             mine,
@@ -455,6 +464,7 @@ mod tests {
             output: Some(output.to_path_buf()),
             metric,
             outputs: Outputs::default(),
+            size: MaxSize::default(),
             whose: reading::Whose { pid: None },
             mine: mine::Mine::default(),
             csv: spreadsheet::Raw::default(),

@@ -136,8 +136,29 @@ impl Interrupt {
     }
 }
 
+/// From now on a signal that ends the process does so after what is not complete was removed: see
+/// [`exhibit::remove_unfinished`]. For commands that have nothing else to put in order.
+pub(crate) fn remove_unfinished() -> anyhow::Result<()> {
+    let ignored = ignored();
+    let is_caught = |signal: &i32| ignored & (1u64 << (signal.unsigned_abs() - 1)) == 0;
+    let ending = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_caught);
+    let mut signals = Signals::new(ending).context("cannot catch signals")?;
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    let watch = move || signals.forever().next().into_iter().for_each(by_default);
+    thread.spawn(watch).context("cannot start a thread")?;
+    Ok(())
+}
+
+/// The signals that our caller has us ignore, as `nohup` does, a bit each; none if the system does not say.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0)
+}
+
 /// Ends the process as if the signal had not been caught, so that a shell sees what ended it.
 fn by_default(signal: i32) {
+    exhibit::remove_unfinished();
     drop(signal_hook::low_level::emulate_default_handler(signal));
 }
 

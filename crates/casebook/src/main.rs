@@ -21,6 +21,7 @@ mod query;
 mod reading;
 mod record;
 mod serving;
+mod size;
 mod spreadsheet;
 mod stacks;
 mod tables;

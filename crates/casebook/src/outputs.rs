@@ -1,6 +1,8 @@
-//! How commands write: `--insecure-output`, and the caller of `sudo`.
+//! How commands write: `--insecure-output`, `--max-size`, and the caller of `sudo`.
 
-use exhibit::Rules;
+use crate::size;
+use exhibit::{Limited, MOST_BYTES, Rules};
+use std::io::Write;
 
 /// What is allowed of the place that a command writes to.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -16,5 +18,30 @@ impl Outputs {
     pub(crate) fn rules(self) -> Rules {
         let [uid, gid] = ["SUDO_UID", "SUDO_GID"].map(std::env::var_os);
         Rules::PRIVATE.for_caller(uid.as_deref(), gid.as_deref()).insecure(self.insecure_output)
+    }
+}
+
+/// How large an output may be. Small files can stand for very large answers.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct MaxSize {
+    /// How large the output may be, all of its files together; beyond it, it ends with an error, and so it does before the
+    /// disk is full [default: 10GB]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    max_size: Option<u64>,
+}
+
+impl MaxSize {
+    fn bytes(self) -> u64 {
+        self.max_size.unwrap_or(MOST_BYTES)
+    }
+
+    /// The rules, with this limit.
+    pub(crate) fn rules(self, outputs: Outputs) -> Rules {
+        outputs.rules().at_most(self.bytes())
+    }
+
+    /// Standard output, up to this limit.
+    pub(crate) fn limit<W: Write>(self, out: W) -> Limited<W> {
+        Limited::stream(out, self.bytes())
     }
 }

@@ -1,14 +1,14 @@
 //! `casebook query`: SQL over the tables of one or several exhibits.
 
-use crate::outputs::Outputs;
+use crate::outputs::{MaxSize, Outputs};
 use crate::spreadsheet;
-use crate::{duration, reading, terminal};
+use crate::{duration, interrupt, reading, size, terminal};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use exhibit::{same_file, write_whole};
 use import::Found;
 use model::Evidence;
-use sql::{Database, QueryOptions, output};
+use sql::{Database, Limits, QueryOptions, output};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,8 +22,8 @@ use std::time::Duration;
     'select (select count(*) from before.gc) as before, (select count(*) from after.gc) as after'
   casebook query trace.nettrace 'select * from samples' --format parquet -o samples.parquet
 
-A query may take 4 GB of memory and 10 GB of temporary files (in $SQLITE_TMPDIR, $TMPDIR or /var/tmp), and a value of it
-64 MB; one that needs more ends with an error that says so.")]
+Temporary files lie in $SQLITE_TMPDIR, $TMPDIR or /var/tmp. A value of a query has at most 64 MB; a query that needs more ends
+with an error that says so. A text of a recording that is longer is cut, and says how long it is.")]
 pub(crate) struct Args {
     /// Recordings or other exhibits, the last argument the SQL; several have names: a=FILE b=FILE, and their tables are
     /// a.gc, b.gc; those of a folder of several exhibits are named by its sub-folders
@@ -39,6 +39,8 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
     #[command(flatten)]
     outputs: Outputs,
+    #[command(flatten)]
+    size: MaxSize,
     /// At most so many rows; a table has at most 100,000 unless this says more
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -47,6 +49,21 @@ pub(crate) struct Args {
     /// End the query with an error if it takes longer, such as 30s or 5m; reading the files does not count
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     timeout: Option<Duration>,
+    /// How much memory the query may take beside the tables; one that needs more ends with an error [default: 4GB]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    max_memory: Option<u64>,
+    /// How large its temporary files may be, which it needs to sort and to group much; the same holds [default: 10GB]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    max_temporary: Option<u64>,
+}
+
+impl Args {
+    /// What the query may use.
+    fn limits(&self) -> Limits {
+        let usual = Limits::OF_THE_PROGRAM;
+        let memory_bytes = self.max_memory.unwrap_or(usual.memory_bytes);
+        Limits { memory_bytes, disk_bytes: self.max_temporary.unwrap_or(usual.disk_bytes), ..usual }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -96,15 +113,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
     let tables = opened.into_iter().map(|(alias, evidence)| (alias, evidence.tables()));
     let options = QueryOptions { limit, interrupt_after: args.timeout };
-    let question =
-        Question { database: Database::open(tables.collect())?, sql, options, start, csv: args.csv };
+    let database = Database::open(tables.collect())?.within(args.limits())?;
+    let question = Question { database, sql, options, start, csv: args.csv };
     let (truncated, guarded) = if let Some(path) = output {
-        write_whole(path, args.outputs.rules(), |out| question.write(format, out))?
+        interrupt::remove_unfinished()?;
+        write_whole(path, args.size.rules(args.outputs), |out| question.write(format, out))?
     } else {
-        let mut out = BufWriter::new(match format {
+        let mut out = BufWriter::new(args.size.limit(match format {
             Format::Json => terminal::json(),
             Format::Table | Format::Csv | Format::Parquet => terminal::rows(),
-        });
+        }));
         let written = question.write(format, &mut out)?;
         out.flush()?;
         written

@@ -2,6 +2,7 @@
 
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
+use crate::size;
 use crate::target::Target;
 use crate::{duration, format, terminal};
 use anyhow::{Context, bail, ensure};
@@ -82,7 +83,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=4096))]
     buffer: Option<u32>,
     /// What the recording may take of the disk; it ends where it has taken it [default: 32GB]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_size: Option<u64>,
     /// Overwrite an earlier recording
     #[arg(long)]
@@ -111,21 +112,6 @@ enum Form {
 fn profile(text: &str) -> Result<Profile, String> {
     let names = Profile::ALL.map(Profile::name).join(", ");
     Profile::named(text).ok_or_else(|| format!("there is no profile `{text}`: there are {names}"))
-}
-
-/// Bytes, as in `500MB` or `64GB`.
-fn size(text: &str) -> Result<u64, String> {
-    /// Less holds no recording.
-    const LEAST: u64 = 1_000_000;
-    let digits = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
-    let times = match text.get(digits.len()..).unwrap_or_default().to_ascii_uppercase().as_str() {
-        "M" | "MB" => 1_000_000,
-        "G" | "GB" => 1_000_000_000,
-        "T" | "TB" => 1_000_000_000_000u64,
-        _ => return Err(format!("`{text}` is no size: expected a number with MB, GB or TB, as in 500MB")),
-    };
-    let bytes = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(times));
-    bytes.filter(|bytes| *bytes >= LEAST).ok_or_else(|| format!("`{text}` is no size: expected 1MB or more"))
 }
 
 /// Reads along with a session for its counts.
@@ -457,15 +443,6 @@ fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_size_has_its_unit() {
-        let sizes = ["500MB", "64 GB", "1t", "2M"].map(size);
-        assert_eq!(sizes, [Ok(500_000_000), Ok(64_000_000_000), Ok(1_000_000_000_000), Ok(2_000_000)]);
-        for text in ["", "7", "10kB", "0MB", "-1GB", "99999999999TB", "1.5GB"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_provider_that_is_not_recorded_is_told_apart_from_one_that_is_silent() {

@@ -8,8 +8,8 @@ use std::io::Write;
 /// Whether CSV is for programs alone.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Raw {
-    /// CSV: write texts as they are. Without it, one that a spreadsheet would compute (it begins with =, +, - or @) gets
-    /// an apostrophe before it; numbers never do
+    /// CSV: write texts as they are. Without it, what a spreadsheet would compute (a text, or what stands behind a ; or a
+    /// tab in it, that begins with =, +, - or @) gets an apostrophe before it; numbers never do
     #[arg(long)]
     raw: bool,
 }
@@ -70,7 +70,7 @@ pub(crate) fn tell(guarded: u64) {
         many => format!("{many} texts of the CSV look like formulas and have"),
     };
     terminal::say(&format!(
-        "{what} an apostrophe before it, so that no spreadsheet computes what a recording says; programs that read the \
-         file want --raw"
+        "{what} an apostrophe before the sign, so that no spreadsheet computes what a recording says; programs that read \
+         the file want --raw"
     ));
 }

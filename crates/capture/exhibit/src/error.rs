@@ -1,5 +1,6 @@
 //! Why a file cannot be written or read.
 
+use crate::room::Full;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error as ThisError;
@@ -27,6 +28,14 @@ pub enum Error {
         path: PathBuf,
         /// Who could, or did.
         why: String,
+    },
+    /// It would be larger than it may be.
+    #[error("cannot write {}: {full}", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// Which limit it reached.
+        full: Full,
     },
     /// The path does not end in a name, or the name has a slash in it.
     #[error("cannot write {}: it does not end in the name of a file", .0.display())]
@@ -80,6 +89,7 @@ impl Error {
             Self::Write { cause, .. } | Self::Read { cause, .. } => Self::Write { path, cause },
             Self::Link(_) => Self::Link(path),
             Self::Unsafe { why, .. } => Self::Unsafe { path, why },
+            Self::Full { full, .. } => Self::Full { path, full },
             Self::Part { .. } => self,
         }
     }
@@ -99,6 +109,7 @@ impl From<Error> for io::Error {
             Error::NotEmpty(_) => rustix::io::Errno::NOTEMPTY.into(),
             Error::NotAFile(_) => Self::other("it is not a regular file"),
             Error::NoName(_) => Self::other("it does not end in the name of a file"),
+            Error::Full { full, .. } => Self::new(io::ErrorKind::FileTooLarge, full),
             Error::Link(_) | Error::Unsafe { .. } | Error::Part { .. } => Self::other(error.to_string()),
         }
     }

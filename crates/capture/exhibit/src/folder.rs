@@ -6,14 +6,15 @@
 use crate::error::Error;
 use crate::pending::{Pending, temporary_name};
 use crate::place::Kind;
+use crate::room::Space;
 use crate::rules::Rules;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,15 +24,6 @@ use std::sync::Arc;
 const OPEN_FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 const OPEN_FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-
-/// The room of a file system, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
-    /// What users without privileges may still take.
-    pub free: u64,
-    /// All of it.
-    pub total: u64,
-}
 
 /// A folder that is held open. Clones share the handle.
 #[derive(Debug, Clone)]
@@ -134,10 +126,7 @@ impl Folder {
 
     /// How much room its file system has; `None` if it does not say.
     pub fn space(&self) -> Option<Space> {
-        let of = rustix::fs::fstatvfs(&*self.handle).ok()?;
-        let bytes = |blocks: u64| blocks.saturating_mul(of.f_frsize);
-        // Some file systems have no size.
-        (of.f_blocks > 0).then(|| Space { free: bytes(of.f_bavail), total: bytes(of.f_blocks) })
+        Space::of(&*self.handle)
     }
 
     /// The names of what is in it, sorted.
@@ -169,6 +158,31 @@ impl Folder {
         Ok(File::from(created))
     }
 
+    /// Creates a file that has no name, so that nothing of it is left whatever ends us before it gets one. `None` if the
+    /// file system has no such files, or if it could not be named later.
+    pub(crate) fn create_unnamed(&self) -> Option<File> {
+        #[cfg(test)]
+        if tests::NO_UNNAMED.get() {
+            return None;
+        }
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let mode = self.rules.file_mode();
+        let file = retry_on_intr(|| rustix::fs::openat(&*self.handle, ".", flags, mode)).ok()?;
+        let (by_path, by_handle) =
+            (rustix::fs::stat(path_of_open(&file)).ok()?, rustix::fs::fstat(&file).ok()?);
+        let is_reached = (by_path.st_dev, by_path.st_ino) == (by_handle.st_dev, by_handle.st_ino);
+        self.rules.give(&file, &self.path).ok()?;
+        is_reached.then(|| File::from(file))
+    }
+
+    /// Gives a file without a name this one, which must not be taken.
+    pub(crate) fn name_file(&self, file: &File, name: &OsStr) -> Result<(), Error> {
+        let name = self.own_name(name)?;
+        let (from, flags) = (path_of_open(file), AtFlags::SYMLINK_FOLLOW);
+        let named = rustix::fs::linkat(rustix::fs::CWD, from, &*self.handle, name, flags);
+        named.map_err(Error::write(self.path_of(name)))
+    }
+
     /// Creates a small file, which must not be there. After an error it is gone again.
     pub fn write_new(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<(), Error> {
         let name = name.as_ref();
@@ -187,15 +201,6 @@ impl Folder {
         let mut pending = self.begin(name.as_ref())?;
         pending.write_all(bytes).map_err(Error::write(self.path_of(name.as_ref())))?;
         pending.finish().map(drop)
-    }
-
-    /// Lets a closure write a file that gets its name once it is complete and on the disk.
-    pub fn write_with<T, E: From<Error>>(
-        &self,
-        name: impl AsRef<OsStr>,
-        write: impl FnOnce(&mut BufWriter<&File>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.begin(name.as_ref())?.fill(&self.path_of(name.as_ref()), write)
     }
 
     /// Begins a file that gets its name with [`Pending::finish`].
@@ -285,6 +290,11 @@ impl Folder {
     }
 }
 
+/// Where the kernel shows a file that is open here.
+fn path_of_open(file: impl AsFd) -> String {
+    format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())
+}
+
 /// Whether a name stays within its folder.
 pub(crate) fn is_own_name(name: &OsStr) -> bool {
     let bytes = name.as_bytes();
@@ -292,11 +302,16 @@ pub(crate) fn is_own_name(name: &OsStr) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::place::Place;
     use std::fs;
     use std::os::unix::fs::symlink;
+
+    thread_local! {
+        /// Whether this thread's file system has no files without names.
+        pub(crate) static NO_UNNAMED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
 
     /// A folder that goes away, and its handle.
     fn folder() -> (tempfile::TempDir, Folder) {

@@ -7,7 +7,7 @@
 //! - [`Place`] is a path that the user named for output, reached so that nobody can exchange a part of it; [`Rules`] say
 //!   which places are refused, who may read what is created, and whom it belongs to.
 //! - [`Pending`] and [`PendingFolder`] get their name only once they are complete; [`write_whole`] and [`create_growing`]
-//!   write where a user's path leads.
+//!   write where a user's path leads. All of them write through [`Limited`], which knows how large an output may be.
 //! - [`Exhibit`] is `exhibit.toml`, for writers and for readers.
 //! - [`Hashed`] hashes what passes through it, and [`check`] compares a listed file with the file on disk.
 //!
@@ -26,15 +26,17 @@ mod hash;
 mod pending;
 mod place;
 mod provenance;
+mod room;
 mod rules;
 mod whole;
 
 pub use check::{Check, check};
 pub use error::Error;
-pub use folder::{Folder, Space};
+pub use folder::Folder;
 pub use hash::{Hashed, Sum, sum};
-pub use pending::{Pending, PendingFolder};
+pub use pending::{Pending, PendingFolder, remove_unfinished};
 pub use place::{Kind, Place};
 pub use provenance::{Exhibit, FILE, Listed, MOST_FILES, ReadOutcome, Subject, read};
+pub use room::{Full, Limited, MOST_BYTES, Output, Space};
 pub use rules::{Readers, Rules};
 pub use whole::{create_growing, open_regular, same_file, write_whole};

@@ -1,17 +1,27 @@
 //! Files and folders that get their name once they are complete.
 //!
-//! Until then they have a temporary name beside it that nobody can guess, so nobody can plant a link there. What is
-//! dropped before it is finished is removed.
+//! Until then they have none, so that nothing is left of them whatever ends us. A file system without such files gives them
+//! a temporary name beside it that nobody can guess, so nobody can plant a link there; so does one that is to replace
+//! another, for a moment, since only renaming replaces. What is dropped before it is finished is removed, and so is what
+//! a signal ends, by [`remove_unfinished`].
+//!
+//! ```text
+//!  no name ── written, on the disk ─┬─ the name is free ─────────────────▶ its name
+//!                                   └─ it is taken ──▶ temporary name ──▶ its name
+//!  temporary name ── written, on the disk ──────────────────────────────▶ its name     (without such files)
+//! ```
 
 use crate::error::Error;
-use crate::folder::Folder;
+use crate::folder::{Folder, is_own_name};
 use crate::place::{Kind, Place};
+use crate::room::{Limited, Output, Room};
 use crate::rules::Rules;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of a name up to which its temporary name begins with it; systems allow 255 for both.
 const LONGEST_SHOWN: usize = 200;
@@ -29,38 +39,119 @@ pub(crate) fn temporary_name(name: &OsStr) -> io::Result<OsString> {
     Ok(temporary)
 }
 
-/// A file that is being written under a temporary name.
-#[derive(Debug)]
-pub struct Pending {
-    file: File,
-    name: OsString,
-    temporary: Temporary,
+/// What has a temporary name now: see [`remove_unfinished`].
+static TEMPORARY: Mutex<Vec<Arc<Named>>> = Mutex::new(Vec::new());
+
+/// Removes all files and folders that have a temporary name. For a program that a signal ends: what comes later in any
+/// thread waits for ever, so nothing is begun anew.
+pub fn remove_unfinished() {
+    let named = lock();
+    named.iter().for_each(|named| named.remove());
+    std::mem::forget(named);
 }
 
-/// A temporary file, removed unless it got its name.
+fn lock() -> MutexGuard<'static, Vec<Arc<Named>>> {
+    TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A temporary name, and what lies under it.
 #[derive(Debug)]
-struct Temporary {
+struct Named {
     folder: Folder,
     name: OsString,
-    is_named: bool,
+    /// If it is a folder, its handle.
+    inner: Option<Folder>,
+}
+
+impl Named {
+    fn remove(&self) {
+        // An earlier error is already on its way to the caller.
+        let Some(inner) = &self.inner else { return drop(self.folder.remove(&self.name)) };
+        for name in inner.names().unwrap_or_default() {
+            drop(inner.remove(&name));
+        }
+        drop(self.folder.remove_folder(&self.name));
+    }
+}
+
+/// A file or folder under a temporary name, removed unless it got its own.
+#[derive(Debug)]
+struct Temporary(Arc<Named>);
+
+impl Temporary {
+    /// Creates a file under a name that is like another one.
+    fn file(folder: &Folder, like: &OsStr) -> Result<(Self, File), Error> {
+        Self::create(folder, like, |name| Ok((None, folder.create_file(name)?)))
+    }
+
+    /// Creates a folder. `shown` is the path of the final one.
+    fn folder(folder: &Folder, like: &OsStr, shown: &Path) -> Result<Self, Error> {
+        let create = |name: &OsStr| Ok((Some(folder.create_folder(name, &shown.with_file_name(name))?), ()));
+        Self::create(folder, like, create).map(|(folder, ())| folder)
+    }
+
+    /// Gives a file without a name a temporary one.
+    fn of(folder: &Folder, like: &OsStr, file: &File) -> Result<Self, Error> {
+        let name_it = |name: &OsStr| folder.name_file(file, name).map(|()| (None, ()));
+        Self::create(folder, like, name_it).map(|(file, ())| file)
+    }
+
+    fn create<T>(
+        folder: &Folder,
+        like: &OsStr,
+        create: impl FnOnce(&OsStr) -> Result<(Option<Folder>, T), Error>,
+    ) -> Result<(Self, T), Error> {
+        let name = temporary_name(like).map_err(Error::write(folder.path_of(like)))?;
+        // Nothing may be there that is not in the list.
+        let mut list = lock();
+        let (inner, created) = create(&name)?;
+        let named = Arc::new(Named { folder: folder.clone(), name, inner });
+        list.push(Arc::clone(&named));
+        Ok((Self(named), created))
+    }
+
+    /// Gives it its name; a file or an empty folder of that name is replaced.
+    fn finish(self, name: &OsStr) -> Result<(), Error> {
+        self.0.folder.rename(&self.0.name, name)?;
+        self.forget();
+        Ok(())
+    }
+
+    fn forget(&self) -> bool {
+        let mut list = lock();
+        let at = list.iter().position(|named| Arc::ptr_eq(named, &self.0));
+        at.is_some_and(|at| {
+            list.swap_remove(at);
+            true
+        })
+    }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if !self.is_named {
-            // An earlier error is already on its way to the caller.
-            drop(self.folder.remove(&self.name));
+        if self.forget() {
+            self.0.remove();
         }
     }
 }
 
+/// A file that is being written, and has no name yet or a temporary one.
+#[derive(Debug)]
+pub struct Pending {
+    file: File,
+    folder: Folder,
+    name: OsString,
+    /// Only if the file system has no files without names.
+    temporary: Option<Temporary>,
+}
+
 impl Pending {
     pub(crate) fn begin(folder: &Folder, name: &OsStr) -> Result<Self, Error> {
-        let of_name = |error: Error| error.of(&folder.path_of(name));
-        let temporary = temporary_name(name).map_err(Error::write(folder.path_of(name)))?;
-        let file = folder.create_file(&temporary).map_err(of_name)?;
-        let temporary = Temporary { folder: folder.clone(), name: temporary, is_named: false };
-        Ok(Self { file, name: name.to_owned(), temporary })
+        let unnamed = folder.create_unnamed().map(|file| Ok((None, file)));
+        let named = || Temporary::file(folder, name).map(|(temporary, file)| (Some(temporary), file));
+        let begun = unnamed.unwrap_or_else(named).map_err(|error| error.of(&folder.path_of(name)));
+        let (temporary, file) = begun?;
+        Ok(Self { file, folder: folder.clone(), name: name.to_owned(), temporary })
     }
 
     /// The file, for writers that take one.
@@ -69,26 +160,54 @@ impl Pending {
     }
 
     /// Brings it to the disk and gives it its name; a file of that name is replaced. Returns the file, at its end.
-    pub fn finish(mut self) -> Result<File, Error> {
-        let folder = &self.temporary.folder;
-        self.file.sync_all().map_err(Error::write(folder.path_of(&self.name)))?;
-        folder.rename(&self.temporary.name, &self.name)?;
-        self.temporary.is_named = true;
-        Ok(self.file)
+    pub fn finish(self) -> Result<File, Error> {
+        let Self { file, folder, name, temporary } = self;
+        let path = folder.path_of(&name);
+        file.sync_all().map_err(Error::write(&path))?;
+        let temporary = match temporary {
+            Some(temporary) => temporary,
+            None => match folder.name_file(&file, &name) {
+                Ok(()) => return Ok(file),
+                // A new name cannot replace an old one.
+                Err(Error::Exists(_)) => {
+                    Temporary::of(&folder, &name, &file).map_err(|error| error.of(&path))?
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        temporary.finish(&name)?;
+        Ok(file)
     }
 
     /// Lets a closure write it, and finishes it. `path` is how messages name it.
     pub(crate) fn fill<T, E: From<Error>>(
         self,
         path: &Path,
-        write: impl FnOnce(&mut BufWriter<&File>) -> Result<T, E>,
+        write: impl FnOnce(&mut Output<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut out = BufWriter::new(&self.file);
-        let written = write(&mut out)?;
-        out.flush().map_err(Error::write(path))?;
-        drop(out);
+        let room = Room::new(self.folder.rules().most_bytes());
+        let written = filled(&self.file, path, &room, write)?;
         self.finish().map_err(|error| error.of(path))?;
         Ok(written)
+    }
+}
+
+/// Lets a closure write into a file, as far as there is room. `path` is how messages name it.
+fn filled<T, E: From<Error>>(
+    file: &File,
+    path: &Path,
+    room: &Room,
+    write: impl FnOnce(&mut Output<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut out = BufWriter::new(Limited::file(file, room));
+    let written = write(&mut out).and_then(|written| {
+        out.flush().map_err(Error::write(path))?;
+        Ok(written)
+    });
+    match room.full() {
+        // Whatever the writers in between made of it.
+        Some(full) => Err(Error::Full { path: path.to_path_buf(), full }.into()),
+        None => written,
     }
 }
 
@@ -103,88 +222,161 @@ impl Write for Pending {
 }
 
 /// A folder of files that appears once all of them are complete.
+///
+/// Its files have no names until then, and lie in no folder that could be left behind, if the file system has such files.
 #[derive(Debug)]
 pub struct PendingFolder {
     place: Place,
-    temporary: OsString,
-    folder: Folder,
-    is_named: bool,
+    /// Files that have no name yet, with the one that each gets.
+    unnamed: Vec<(OsString, File)>,
+    /// The folder, if it is there yet, under its temporary name.
+    temporary: Option<Temporary>,
+    /// What all files share.
+    room: Room,
 }
 
 impl PendingFolder {
     /// Begins a folder. What is there may only be an empty folder.
     pub fn begin(path: &Path, rules: Rules) -> Result<Self, Error> {
         let place = Place::of(path, rules)?;
-        let name = place.own_name()?;
+        place.own_name()?;
         match place.kind()? {
             None => {}
             Some(Kind::Folder) if place.open_folder()?.names()?.is_empty() => {}
             Some(Kind::Folder) => return Err(Error::NotEmpty(path.to_path_buf())),
             Some(_) => return Err(Error::write(path)(Errno::NOTDIR)),
         }
-        let temporary = temporary_name(name).map_err(Error::write(path))?;
-        let shown = path.with_file_name(&temporary);
-        let folder = place.folder().create_folder(&temporary, &shown).map_err(|error| error.of(path))?;
-        Ok(Self { place, temporary, folder, is_named: false })
+        let room = Room::new(rules.most_bytes());
+        let mut begun = Self { place, unnamed: Vec::new(), temporary: None, room };
+        // A folder in which nothing can be created is told now, not when everything is written.
+        if begun.place.folder().create_unnamed().is_none() {
+            begun.created()?;
+        }
+        Ok(begun)
     }
 
-    /// The folder, to write files into. They must not be folders themselves.
-    pub fn folder(&self) -> &Folder {
-        &self.folder
+    /// Lets a closure write a file of the folder.
+    pub fn write_with<T, E: From<Error>>(
+        &mut self,
+        name: impl AsRef<OsStr>,
+        write: impl FnOnce(&mut Output<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let name = name.as_ref();
+        let path = self.place.path().join(name);
+        if !is_own_name(name) {
+            return Err(Error::NoName(path).into());
+        }
+        let unnamed = self.temporary.is_none().then(|| self.place.folder().create_unnamed()).flatten();
+        let is_unnamed = unnamed.is_some();
+        let file = match unnamed {
+            Some(file) => file,
+            None => self.created()?.create_file(name).map_err(|error| error.of(&path))?,
+        };
+        let written = filled(&file, &path, &self.room, write)?;
+        file.sync_all().map_err(Error::write(&path))?;
+        if is_unnamed {
+            self.unnamed.push((name.to_owned(), file));
+        }
+        Ok(written)
+    }
+
+    /// The folder under its temporary name.
+    fn created(&mut self) -> Result<Folder, Error> {
+        let Self { place, temporary, .. } = self;
+        let temporary = match temporary {
+            Some(temporary) => temporary,
+            none => {
+                let created = Temporary::folder(place.folder(), place.own_name()?, place.path());
+                none.insert(created.map_err(|error| error.of(place.path()))?)
+            }
+        };
+        temporary.0.inner.clone().ok_or_else(|| Error::NoName(place.path().to_path_buf()))
     }
 
     /// Gives the folder its name.
     pub fn finish(mut self) -> Result<(), Error> {
+        let folder = self.created()?;
+        for (name, file) in std::mem::take(&mut self.unnamed) {
+            folder.name_file(&file, &name).map_err(|error| error.of(&self.place.path().join(&name)))?;
+        }
         match self.place.remove_folder() {
             Err(error) if !error.is_missing() => return Err(error),
             _removed => {}
         }
         let name = self.place.own_name()?;
-        self.place.folder().rename(&self.temporary, name).map_err(|error| error.of(self.place.path()))?;
-        self.is_named = true;
-        Ok(())
-    }
-}
-
-impl Drop for PendingFolder {
-    fn drop(&mut self) {
-        if self.is_named {
-            return;
-        }
-        // An earlier error is already on its way to the caller.
-        for name in self.folder.names().unwrap_or_default() {
-            drop(self.folder.remove(&name));
-        }
-        drop(self.place.folder().remove_folder(&self.temporary));
+        let Some(temporary) = self.temporary.take() else { return Ok(()) };
+        temporary.finish(name).map_err(|error| error.of(self.place.path()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::tests::NO_UNNAMED;
     use std::fs;
 
     fn names(folder: &Path) -> Vec<OsString> {
         Folder::open(folder).unwrap().names().unwrap()
     }
 
+    /// Writes a small file of a folder.
+    fn write(pending: &mut PendingFolder, name: &str) {
+        pending.write_with(name, |out| out.write_all(b"rows").map_err(Error::write("rows"))).unwrap();
+    }
+
+    /// What a test is of, on a file system that has files without names and on one that has none.
+    fn on_both(test: fn()) {
+        for no_unnamed in [false, true] {
+            NO_UNNAMED.set(no_unnamed);
+            test();
+        }
+        NO_UNNAMED.set(false);
+    }
+
     #[test]
     fn a_file_has_its_name_once_it_is_complete_and_none_before() {
+        on_both(|| {
+            let there = tempfile::tempdir().unwrap();
+            let folder = Folder::open(there.path()).unwrap();
+            folder.write_new("heap", b"old").unwrap();
+            let mut dropped = folder.begin("heap").unwrap();
+            dropped.write_all(b"broken").unwrap();
+            drop(dropped);
+            assert_eq!(names(there.path()), ["heap"]);
+            assert_eq!(fs::read(there.path().join("heap")).unwrap(), b"old");
+            let mut pending = folder.begin("heap").unwrap();
+            pending.write_all(b"new").unwrap();
+            assert_eq!(fs::read(there.path().join("heap")).unwrap(), b"old");
+            let mut file = pending.finish().unwrap();
+            file.write_all(b" and more").unwrap();
+            assert_eq!(fs::read(there.path().join("heap")).unwrap(), b"new and more");
+            folder.write("new", b"rows").unwrap();
+            assert_eq!(names(there.path()), ["heap", "new"]);
+        });
+    }
+
+    #[test]
+    fn what_is_not_complete_when_a_signal_comes_is_not_left_behind() {
         let there = tempfile::tempdir().unwrap();
         let folder = Folder::open(there.path()).unwrap();
-        folder.write_new("heap", b"old").unwrap();
-        let mut dropped = folder.begin("heap").unwrap();
-        dropped.write_all(b"broken").unwrap();
-        drop(dropped);
-        assert_eq!(names(there.path()), ["heap"]);
-        assert_eq!(fs::read(there.path().join("heap")).unwrap(), b"old");
+        // Whatever ends us now, there is nothing.
         let mut pending = folder.begin("heap").unwrap();
-        pending.write_all(b"new").unwrap();
-        assert_eq!(fs::read(there.path().join("heap")).unwrap(), b"old");
-        let mut file = pending.finish().unwrap();
-        file.write_all(b" and more").unwrap();
-        assert_eq!(fs::read(there.path().join("heap")).unwrap(), b"new and more");
-        assert_eq!(names(there.path()), ["heap"]);
+        pending.write_all(b"half").unwrap();
+        let mut tables = PendingFolder::begin(&there.path().join("tables"), Rules::PRIVATE).unwrap();
+        write(&mut tables, "gc.csv");
+        assert!(names(there.path()).is_empty());
+        // Without such files, the list has what there is.
+        NO_UNNAMED.set(true);
+        let named = folder.begin("heap").unwrap();
+        let mut tables = PendingFolder::begin(&there.path().join("tables"), Rules::PRIVATE).unwrap();
+        write(&mut tables, "gc.csv");
+        assert_eq!(names(there.path()).len(), 2);
+        for temporary in [named.temporary.as_ref().unwrap(), tables.temporary.as_ref().unwrap()] {
+            assert!(lock().iter().any(|named| Arc::ptr_eq(named, &temporary.0)));
+            temporary.0.remove();
+        }
+        assert!(names(there.path()).is_empty());
+        NO_UNNAMED.set(false);
     }
 
     #[test]
@@ -200,19 +392,21 @@ mod tests {
 
     #[test]
     fn a_folder_appears_when_its_files_are_complete_and_leaves_nothing_after_an_error() {
-        let there = tempfile::tempdir().unwrap();
-        let path = there.path().join("tables/");
-        let pending = PendingFolder::begin(&path, Rules::PRIVATE).unwrap();
-        pending.folder().write_new("gc.csv", b"rows").unwrap();
-        drop(pending);
-        assert!(names(there.path()).is_empty());
-        // An empty folder is replaced.
-        fs::create_dir(&path).unwrap();
-        let pending = PendingFolder::begin(&path, Rules::PRIVATE).unwrap();
-        pending.folder().write_new("gc.csv", b"rows").unwrap();
-        assert!(names(&path).is_empty());
-        pending.finish().unwrap();
-        assert_eq!((names(there.path()), names(&path)), (vec!["tables".into()], vec!["gc.csv".into()]));
+        on_both(|| {
+            let there = tempfile::tempdir().unwrap();
+            let path = there.path().join("tables/");
+            let mut pending = PendingFolder::begin(&path, Rules::PRIVATE).unwrap();
+            write(&mut pending, "gc.csv");
+            drop(pending);
+            assert!(names(there.path()).is_empty());
+            // An empty folder is replaced.
+            fs::create_dir(&path).unwrap();
+            let mut pending = PendingFolder::begin(&path, Rules::PRIVATE).unwrap();
+            write(&mut pending, "gc.csv");
+            assert!(names(&path).is_empty());
+            pending.finish().unwrap();
+            assert_eq!((names(there.path()), names(&path)), (vec!["tables".into()], vec!["gc.csv".into()]));
+        });
     }
 
     #[test]

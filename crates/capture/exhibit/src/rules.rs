@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::group::is_own_group;
+use crate::room::MOST_BYTES;
 use rustix::fs::{Mode, Stat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -36,11 +37,14 @@ pub struct Rules {
     /// The user who runs us as root with `sudo`. It is set only if we are root.
     caller: Option<Owner>,
     is_insecure: bool,
+    /// What all files of one output have at most.
+    most_bytes: u64,
 }
 
 impl Rules {
     /// Output that only its owner reads, at places that nobody else can change.
-    pub const PRIVATE: Self = Self { readers: Readers::Owner, caller: None, is_insecure: false };
+    pub const PRIVATE: Self =
+        Self { readers: Readers::Owner, caller: None, is_insecure: false, most_bytes: MOST_BYTES };
 
     /// Sets who may read what is created.
     #[must_use]
@@ -63,6 +67,16 @@ impl Rules {
     #[must_use]
     pub fn insecure(self, is_insecure: bool) -> Self {
         Self { is_insecure, ..self }
+    }
+
+    /// Sets how many bytes an output may have; without it, they are [`MOST_BYTES`].
+    #[must_use]
+    pub fn at_most(self, most_bytes: u64) -> Self {
+        Self { most_bytes, ..self }
+    }
+
+    pub(crate) fn most_bytes(self) -> u64 {
+        self.most_bytes
     }
 
     pub(crate) fn is_insecure(self) -> bool {

@@ -6,6 +6,7 @@
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::place::{Kind, Place};
+use crate::room::{Limited, Output, Room};
 use crate::rules::Rules;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
@@ -15,19 +16,19 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Writes a file under a temporary name beside it, and gives it its name once it is complete and on the disk. A pipe or
-/// device is written into as it is.
+/// Writes a file that gets its name once it is complete and on the disk. A pipe or device is written into as it is. Neither
+/// gets more bytes than the rules allow.
 ///
 /// After an error the file that was there before is still there, and nothing lies beside it. The new file is read by
 /// whom the rules say, whoever could read the old one.
 pub fn write_whole<T, E: From<Error>>(
     path: &Path,
     rules: Rules,
-    write: impl FnOnce(&mut BufWriter<&File>) -> Result<T, E>,
+    write: impl FnOnce(&mut Output<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     match Target::of(path, rules)? {
         Target::Stream(file) => {
-            let mut out = BufWriter::new(&file);
+            let mut out = BufWriter::new(Limited::stream(&file, rules.most_bytes()));
             let written = write(&mut out)?;
             out.flush().map_err(Error::write(path))?;
             Ok(written)
@@ -36,13 +37,16 @@ pub fn write_whole<T, E: From<Error>>(
     }
 }
 
-/// Opens a file that is read while it grows. A file that is there is replaced; a pipe or device is written into.
-pub fn create_growing(path: &Path, rules: Rules) -> Result<File, Error> {
+/// Opens a file that is read while it grows. A file that is there is replaced; a pipe or device is written into for as long
+/// as somebody reads it.
+pub fn create_growing(path: &Path, rules: Rules) -> Result<Limited<File>, Error> {
     match Target::of(path, rules)? {
-        Target::Stream(file) => Ok(file),
+        Target::Stream(file) => Ok(Limited::stream(file, u64::MAX)),
         // Whoever has the old file open does not see what is written now.
         Target::File(folder, name) => {
-            folder.begin(&name).and_then(crate::Pending::finish).map_err(|error| error.of(path))
+            let file =
+                folder.begin(&name).and_then(crate::Pending::finish).map_err(|error| error.of(path))?;
+            Ok(Limited::file(file, &Room::new(rules.most_bytes())))
         }
     }
 }
@@ -108,7 +112,7 @@ mod tests {
 
     /// Writes a text whole.
     fn check(path: &Path, text: &str) {
-        let write = |out: &mut BufWriter<&File>| out.write_all(text.as_bytes()).map_err(Error::write(path));
+        let write = |out: &mut Output<'_>| out.write_all(text.as_bytes()).map_err(Error::write(path));
         write_whole(path, Rules::PRIVATE, write).unwrap();
     }
 
@@ -132,6 +136,37 @@ mod tests {
         let kept = std::fs::read(&path).unwrap();
         assert_eq!((names, kept.as_slice()), (1, b"old".as_slice()));
         assert_eq!(error, Err(NoMoreRows));
+    }
+
+    #[test]
+    fn an_output_that_grows_without_end_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, live] = ["rows.csv", "live.csv"].map(|name| folder.path().join(name));
+        check(&path, "old");
+        let rules = Rules::PRIVATE.at_most(1_000_000);
+        let endless = |out: &mut Output<'_>| -> Result<(), Error> {
+            let refused = (0..).find_map(|_| out.write_all(&[b'x'; 1000]).err());
+            // Whatever becomes of the error on its way.
+            Err(Error::write("elsewhere")(std::io::Error::other(refused.unwrap().to_string())))
+        };
+        let limit = "it would be larger than 1000 kB: ask for less of it, or allow it more with --max-size";
+        let limit = limit.replace("1000 kB", "1 MB");
+        let error = write_whole(&path, rules, endless).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot write {}: {limit}", path.display()));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
+        let mut growing = create_growing(&live, rules).unwrap();
+        let refused = (0..2000).find_map(|_| growing.write_all(&[b'x'; 1000]).err());
+        assert_eq!(refused.unwrap().to_string(), limit);
+        assert_eq!(std::fs::metadata(&live).unwrap().len(), 1_000_000);
+        let mut tables = crate::PendingFolder::begin(&folder.path().join("tables"), rules).unwrap();
+        // The limit is one for all files.
+        let part = |out: &mut Output<'_>| out.write_all(&vec![b'x'; 400_000]).map_err(Error::write("x"));
+        tables.write_with("a.csv", part).unwrap();
+        tables.write_with("b.csv", part).unwrap();
+        let error = tables.write_with("c.csv", part).unwrap_err().to_string();
+        assert!(error.ends_with(&limit) && error.contains("tables/c.csv"), "{error}");
+        drop(tables);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -21,9 +21,6 @@ use std::time::Duration;
 /// What a recording may take unless the user says otherwise: at 100 MB/s of events, which pack to an eighth, three quarters
 /// of an hour; at the usual 1 MB/s, three days.
 pub const MOST_BYTES: u64 = 32_000_000_000;
-/// What stays free at most; of a small file system a twentieth does.
-const FREE: u64 = 1 << 30;
-const FREE_PART: u64 = 20;
 /// The part of a limit that is left for the end: the names of a million methods pack to 60 MB.
 const ENDING_PART: u64 = 8;
 /// Bytes of events between two looks at the disk. At the fastest rate that is read, 100 looks per second.
@@ -193,7 +190,7 @@ impl Room {
 
     /// Whether so many bytes more would leave the disk with what stays free.
     pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
-        self.folder.space().is_none_or(|space| space.free.saturating_sub(bytes) > free_of(space))
+        self.folder.space().is_none_or(|space| space.free.saturating_sub(bytes) > space.kept_free())
     }
 
     fn judge(&self, taken: u64, space: Option<Space>) {
@@ -203,7 +200,7 @@ impl Room {
         }
         let mut is_over = taken >= self.most;
         if let Some(space) = space {
-            let free = free_of(space);
+            let free = space.kept_free();
             if space.free <= free {
                 self.full.get_or_init(|| Full::Disk(space.free));
             }
@@ -215,14 +212,12 @@ impl Room {
     }
 }
 
-/// What stays free of a file system.
-fn free_of(space: Space) -> u64 {
-    (space.total / FREE_PART).min(FREE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What stays free of a large disk.
+    const FREE: u64 = 1 << 30;
 
     fn check(most: u64, taken: u64, space: Option<Space>, expected: (Option<Full>, bool)) {
         let there = tempfile::tempdir().unwrap();

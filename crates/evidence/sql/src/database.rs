@@ -139,7 +139,7 @@ impl Database {
     /// Runs a statement as `query` does, and hands its rows on as they come; gives whether the limit left some off.
     pub fn stream(&self, sql: &str, options: QueryOptions, rows: &mut dyn Rows) -> Result<bool, Error> {
         let deadline = options.interrupt_after.map(Deadline::after);
-        let account = Account::open(&self.limits, deadline);
+        let account = Account::open(&self.limits, deadline, self.connection.get_interrupt_handle());
         let watched = deadline.map(|deadline| watch::watch(deadline, self.connection.get_interrupt_handle()));
         let watched = watched.transpose()?;
         let answered = self.prepare(sql).and_then(|mut statement| self.run(&mut statement, options, rows));
@@ -147,11 +147,13 @@ impl Database {
         let reached = account.close();
         answered.map_err(|error| match (reached, error) {
             // What stopped it first; SQLite may call a lack of memory anything.
-            (Some(reached), Error::Sql(_) | Error::Stopped) => match (reached, options.interrupt_after) {
-                (Reached::Memory, _) => Error::Memory(self.limits.memory_bytes),
-                (Reached::Disk, _) => Error::Disk(self.limits.disk_bytes),
-                (Reached::Time, after) => Error::Interrupted(after.unwrap_or_default()),
-            },
+            (Some(reached), Error::Sql(_) | Error::Stopped | Error::Memory(_) | Error::DiskFull) => {
+                match (reached, options.interrupt_after) {
+                    (Reached::Memory, _) => Error::Memory(self.limits.memory_bytes),
+                    (Reached::Disk, _) => Error::Disk(self.limits.disk_bytes),
+                    (Reached::Time, after) => Error::Interrupted(after.unwrap_or_default()),
+                }
+            }
             (None, Error::Stopped) => Error::Interrupted(options.interrupt_after.unwrap_or_default()),
             (_, other) => other,
         })
@@ -217,6 +219,9 @@ impl Database {
         match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => return Error::Stopped,
             Some(ErrorCode::TooBig) => return Error::LongValue(self.limits.value_bytes),
+            // Our account was not asked: SQLite itself takes no piece of memory of more than 2 GB.
+            Some(ErrorCode::OutOfMemory) => return Error::Memory(self.limits.memory_bytes),
+            Some(ErrorCode::DiskFull) => return Error::DiskFull,
             _ => {}
         }
         let message = match error {

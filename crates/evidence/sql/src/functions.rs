@@ -7,6 +7,7 @@
 
 mod json;
 mod like;
+mod percentile;
 mod text;
 
 use crate::call::{Call, Function, Outcome, define};
@@ -34,7 +35,7 @@ pub(crate) fn install(connection: &Connection) -> Result<()> {
     for (name, arguments, function) in all {
         define(connection, name, arguments, function)?;
     }
-    Ok(())
+    percentile::install(connection)
 }
 
 /// One character of a text as SQLite reads it: what is no UTF-8 is something all the same. `None` at the end.

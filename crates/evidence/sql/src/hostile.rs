@@ -318,6 +318,118 @@ fn a_query_at_its_limit_of_memory_fails_alone() {
 }
 
 #[test]
+fn a_query_without_memory_says_which_limit_it_reached_whatever_function_needs_it() {
+    let limits = Limits { memory_bytes: 20_000_000, value_bytes: 64 << 20, ..Limits::OF_A_PAGE };
+    let database = Database::of(of_texts(&["x"])).unwrap().within(limits).unwrap();
+    for needs in [
+        "json_group_array(x)",
+        "json_group_object(x, x)",
+        "jsonb_group_array(x)",
+        "group_concat(x || 'xxxxxxxxxxxxxxxxxxxxx')",
+        "string_agg(x, ',')",
+        "median(x)",
+        "percentile(x, 99)",
+        "percentile_cont(x, 0.5)",
+        "percentile_disc(x, 0.5)",
+        "hex(zeroblob(15000000))",
+        "replace(hex(zeroblob(3000000)), '0', 'abcd')",
+        "json_array(hex(zeroblob(6000000)), hex(zeroblob(6000000)))",
+        "printf('%30000000c', 'x')",
+    ] {
+        let error = database.query(&format!("{ENDLESS} select {needs} from n"), timed(None)).unwrap_err();
+        assert!(matches!(error, Error::Memory(20_000_000)), "{needs}: {error:?}");
+        let words = error.to_string();
+        assert!(words.contains("more than 20 MB of memory") && words.contains("--max-memory"), "{words}");
+        assert_eq!(database.query("select 1", timed(None)).unwrap().rows, [[Cell::Int(1)]]);
+    }
+}
+
+/// An order of values on which a quicksort with the median of three as its pivot takes time with their square: it is asked
+/// what it compares, and each pivot becomes the smallest value that is left.
+fn worst_order(len: usize) -> Vec<usize> {
+    // `at[i]`: which of the original places stands at i, as the sort swaps them about.
+    let mut at: Vec<usize> = (0..len).collect();
+    let mut values = vec![usize::MAX; len];
+    let (mut from, mut next) = (0, 0);
+    // The smallest two of the first, the middle and the last become the first and the second of the rest, all others
+    // are larger, and the rest is again of this kind.
+    while len - from > 3 {
+        let middle = from + (len - from) / 2;
+        for place in [from, middle] {
+            values[at[place]] = next;
+            next += 1;
+        }
+        // The pivot goes next to the first, in exchange for what is there.
+        at.swap(middle, from + 1);
+        from += 2;
+    }
+    for place in from..len {
+        values[at[place]] = next;
+        next += 1;
+    }
+    values
+}
+
+#[test]
+fn percentiles_of_an_order_that_is_made_to_be_slow_are_there_in_time() {
+    let last = 400_000;
+    let mut recording = Trace::default();
+    for value in worst_order(last + 1) {
+        let (ts_ns, none) = (i64::try_from(value).unwrap(), Sym::NONE);
+        let (kind, state, waiting_on) = (none, none, none);
+        recording.samples.push(SampleRow { ts_ns, thread: NO_ID, stack: NO_ID, kind, state, waiting_on });
+    }
+    let database = page(Arc::new(recording));
+    for (call, expected) in [
+        ("median(ts_ns)", 200_000.0),
+        ("percentile(ts_ns, 75)", 300_000.0),
+        ("percentile_cont(ts_ns, 1)", 400_000.0),
+        ("percentile_disc(ts_ns, 0.9)", 360_000.0),
+    ] {
+        let before = used();
+        let answer = database.query(&format!("select {call} from samples"), timed(None)).unwrap();
+        assert!(used().saturating_sub(before) < ENDS, "{call}");
+        assert_eq!(answer.rows, [[Cell::Real(expected)]], "{call}");
+    }
+}
+
+#[test]
+fn patches_of_documents_end_in_time_also_within_the_limits_of_the_program() {
+    let database = Database::of(of_texts(&[])).unwrap();
+    let object = |name: &str, members: usize| {
+        format!(
+            "(with recursive n(x) as (select 1 union all select x + 1 from n where x < {members}) \
+             select json_group_object('{name}' || x, x) from n)"
+        )
+    };
+    for (target, patch) in [(5_000, 5_000), (400_000, 1_000), (2_000_000, 10), (1_000_000, 1_000_000)] {
+        let sql = format!("select length(json_patch({}, {}))", object("a", target), object("b", patch));
+        let before = used();
+        let answer = database.query(&sql, timed(None));
+        let took = used().saturating_sub(before);
+        assert!(took < ENDS, "{target} and {patch}: {took:?}");
+        assert!(answer.is_ok() || answer.unwrap_err().to_string().contains("json_patch"));
+    }
+}
+
+#[test]
+fn a_text_that_is_longer_than_a_value_may_be_does_not_make_its_table_an_error() {
+    let long = "é".repeat(600_000);
+    let database = page(of_texts(&["short", &long]));
+    let answer = database.query("select waiting_on from samples order by rowid", timed(None)).unwrap();
+    let texts: Vec<&str> = answer.rows.iter().map(|row| text_of(&row[0])).collect();
+    assert_eq!(texts[0], "short");
+    assert!(texts[1].starts_with("éé") && texts[1].ends_with("é… (cut here: the text has 1200000 bytes)"));
+    // It can be asked for in parts, and other statements about it go on.
+    let part = database.query("select substr(waiting_on, 1, 3) || 'x' from samples", timed(None)).unwrap();
+    assert_eq!(part.rows[1], [Cell::Text("éééx".to_owned())]);
+}
+
+fn text_of(cell: &Cell) -> &str {
+    if let Cell::Text(text) = cell { text } else { "" }
+}
+
+#[test]
 fn temporary_files_of_a_query_are_bounded_and_given_back() {
     let limits = Limits { disk_bytes: 40_000_000, ..Limits::OF_A_PAGE };
     let database = Database::of(of_texts(&[])).unwrap().within(limits).unwrap();
@@ -335,7 +447,9 @@ fn temporary_files_of_a_query_are_bounded_and_given_back() {
         for large in [sorted(2_000), unique(2_000)] {
             let error = database.query(&large, timed(None)).unwrap_err();
             assert!(matches!(error, Error::Disk(40_000_000)), "{error:?}");
-            assert!(error.to_string().contains("more than 40 MB of temporary files"), "{error}");
+            let words = error.to_string();
+            assert!(words.contains("more than 40 MB of temporary files"), "{words}");
+            assert!(words.contains("--max-temporary"), "{words}");
         }
         for small in [sorted(100), unique(100)] {
             assert!(matches!(database.query(&small, timed(None)).unwrap().rows[0][0], Cell::Int(99 | 100)));
@@ -411,6 +525,55 @@ fn value() -> impl Strategy<Value = String> {
         2 => bytes().prop_map(|hex| format!("x'{hex}'")),
         1 => prop::sample::select(vec!["null", "44", "-4.25", "4.0", "1e300"]).prop_map(str::to_owned),
     ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #[test]
+    fn our_percentiles_answer_as_sqlite_s_own(
+        values in prop::collection::vec(
+            prop::sample::select(vec!["1", "2", "-3.5", "1e300", "null", "7", "7", "9e999", "'4'", "x'00'"]), 0..12),
+        usual in prop::collection::vec(-5i32..50, 0..12),
+        fraction in prop::sample::select(vec!["0", "1", "0.5", "0.31", "'0.9'", "50", "99.9", "100", "-1", "null", "'x'"]),
+    ) {
+        let ours = page(of_texts(&[]));
+        let own = Connection::open_in_memory().unwrap();
+        let usual: Vec<String> = usual.iter().map(i32::to_string).collect();
+        let values: Vec<&str> = values.into_iter().collect();
+        for list in [values, usual.iter().map(String::as_str).collect()] {
+            let rows: Vec<String> = list.iter().map(|value| format!("select {value} as x")).collect();
+            let rows = if rows.is_empty() { "select 1 as x where 0".to_owned() } else { rows.join(" union all ") };
+            for call in [
+                "median(x)".to_owned(),
+                format!("percentile(x, {fraction})"),
+                format!("percentile_cont(x, {fraction})"),
+                format!("percentile_disc(x, {fraction})"),
+                format!("percentile_disc(x, {fraction} + 0.002 * (x > 5))"),
+                format!("percentile(x, {fraction}) over (rows between 2 preceding and 1 following)"),
+                "median(x) over (rows between current row and unbounded following)".to_owned(),
+            ] {
+                let sql = format!("select {call} as y from ({rows})");
+                let all = |connection: &Connection| -> Result<Vec<Option<f64>>, rusqlite::Error> {
+                    connection.prepare(&sql)?.query_map([], |row| row.get(0))?.collect()
+                };
+                let expected = all(&own).map_err(|error| error.to_string());
+                let found = ours.query(&sql, timed(None)).map(|answer| {
+                    answer.rows.iter().map(|row| match row[0] {
+                        Cell::Real(value) => Some(value),
+                        _ => None,
+                    }).collect::<Vec<_>>()
+                });
+                match (&expected, &found) {
+                    (Ok(expected), Ok(found)) => prop_assert_eq!(expected, found, "{}", sql),
+                    (Err(expected), Err(found)) => {
+                        let found = found.to_string();
+                        prop_assert!(found.contains(expected), "{}: {} {}", sql, expected, found);
+                    }
+                    _ => prop_assert!(false, "{}: {:?} {:?}", sql, expected, found),
+                }
+            }
+        }
+    }
 }
 
 proptest! {

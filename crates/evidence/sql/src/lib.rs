@@ -78,18 +78,23 @@ pub enum Error {
     Stopped,
     /// The query needs more memory than it may have, in bytes.
     #[error(
-        "the query needs more than {} of memory: narrow it with WHERE, or join and collect (group_concat) fewer and \
-         shorter values",
+        "the query needs more than {} of memory: narrow it with WHERE, join and collect (group_concat, json_group_array, \
+         percentile) fewer and shorter values, or allow more (`casebook query --max-memory`)",
         size(*.0)
     )]
     Memory(u64),
     /// The query needs more room in temporary files than it may have, in bytes.
     #[error(
-        "the query needs more than {} of temporary files: narrow it with WHERE, or sort, group and select fewer rows and \
-         columns",
+        "the query needs more than {} of temporary files: narrow it with WHERE, sort, group and select fewer rows and \
+         columns, or allow more (`casebook query --max-temporary`)",
         size(*.0)
     )]
     Disk(u64),
+    /// The disk has no room for the query's temporary files.
+    #[error(
+        "the disk is full that has the query's temporary files: name a folder on another one in SQLITE_TMPDIR"
+    )]
+    DiskFull,
     /// The query makes or reads a value that is longer than it may be, in bytes.
     #[error("a value of the query is longer than {}: take a part of it, such as substr(…, 1, 1000)", size(u64::from(*.0)))]
     LongValue(u32),

@@ -6,7 +6,8 @@
 //! a place where SQLite looks for an interruption.
 
 use base::time::Deadline;
-use std::cell::Cell;
+use rusqlite::InterruptHandle;
+use std::cell::{Cell, RefCell};
 
 /// What one query may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,7 @@ pub(crate) enum Reached {
 pub(crate) const LOOK_AT_CLOCK: usize = 4096;
 
 thread_local! {
+    static LONGEST: Cell<usize> = const { Cell::new(usize::MAX) };
     static MOST_MEMORY: Cell<i64> = const { Cell::new(i64::MAX) };
     static MEMORY: Cell<i64> = const { Cell::new(0) };
     static MOST_DISK: Cell<i64> = const { Cell::new(i64::MAX) };
@@ -73,19 +75,22 @@ thread_local! {
     static DEADLINE: Cell<Option<Deadline>> = const { Cell::new(None) };
     static REACHED: Cell<Option<Reached>> = const { Cell::new(None) };
     static PAUSED: Cell<bool> = const { Cell::new(false) };
+    static HANDLE: RefCell<Option<InterruptHandle>> = const { RefCell::new(None) };
 }
 
 /// The limits of the query that this thread runs, for as long as it is alive.
 #[derive(Debug)]
 pub(crate) struct Account {
-    before: (i64, i64, Option<Deadline>),
+    before: (usize, i64, i64, Option<Deadline>),
 }
 
 impl Account {
-    /// Opens it. Memory that SQLite has from before does not count.
-    pub(crate) fn open(limits: &Limits, deadline: Option<Deadline>) -> Self {
-        let before = (MOST_MEMORY.get(), MOST_DISK.get(), DEADLINE.get());
+    /// Opens it. Memory that SQLite has from before does not count. The handle is that of the query's connection.
+    pub(crate) fn open(limits: &Limits, deadline: Option<Deadline>, handle: InterruptHandle) -> Self {
+        HANDLE.replace(Some(handle));
+        let before = (LONGEST.get(), MOST_MEMORY.get(), MOST_DISK.get(), DEADLINE.get());
         let most = |now: i64, more: u64| now.saturating_add(i64::try_from(more).unwrap_or(i64::MAX));
+        LONGEST.set(usize::try_from(limits.value_bytes).unwrap_or(usize::MAX));
         MOST_MEMORY.set(most(MEMORY.get(), limits.memory_bytes));
         MOST_DISK.set(most(DISK.get(), limits.disk_bytes));
         DEADLINE.set(deadline);
@@ -102,7 +107,9 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        let (memory, disk, deadline) = self.before;
+        HANDLE.take();
+        let (longest, memory, disk, deadline) = self.before;
+        LONGEST.set(longest);
         MOST_MEMORY.set(memory);
         MOST_DISK.set(disk);
         DEADLINE.set(deadline);
@@ -126,6 +133,11 @@ impl Drop for Paused {
     }
 }
 
+/// Bytes of the longest value that this thread's query may have.
+pub(crate) fn longest() -> usize {
+    LONGEST.get()
+}
+
 /// Whether the time of this thread's query is over.
 pub(crate) fn is_over() -> bool {
     let over = DEADLINE.get().is_some_and(Deadline::is_past);
@@ -143,6 +155,8 @@ pub(crate) fn may_have(bytes: usize) -> bool {
     let wanted = MEMORY.get().saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
     if wanted > MOST_MEMORY.get() {
         REACHED.set(Some(Reached::Memory));
+        // Some of SQLite's functions (json_group_array) go on without, and tell at their end: that of a query may never come.
+        HANDLE.with_borrow(|handle| handle.iter().for_each(InterruptHandle::interrupt));
         return false;
     }
     bytes < LOOK_AT_CLOCK || !is_over()

@@ -8,7 +8,7 @@ mod json;
 mod parquet_file;
 mod text;
 
-pub use guarded::{Guarded, is_formula};
+pub use guarded::Guarded;
 pub use json::Json;
 pub use parquet_file::write_parquet;
 pub use text::{Csv, write_table};

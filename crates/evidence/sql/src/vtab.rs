@@ -6,7 +6,7 @@
 
 use crate::filter::{Operand, is_exact};
 use crate::index::Indexes;
-use crate::limits::Paused;
+use crate::limits::{Paused, longest};
 use crate::plan::{Op, Term, terms};
 use crate::scan::Scan;
 use model::{Column, NO_ID, NO_INT, TableSpec, Tables, Value};
@@ -270,7 +270,7 @@ unsafe impl VTabCursor for Cursor<'_> {
             Some(Column::Id(list)) => list.get(row).filter(|id| **id != NO_ID).map(|id| i64::from(*id)),
             Some(Column::Text(list, strings)) => {
                 return match list.get(row).and_then(|sym| strings.get(*sym)) {
-                    Some(text) => context.set_result(text),
+                    Some(text) => context.set_result(whole_or_cut(text).as_ref()),
                     None => context.set_result(Null),
                 };
             }
@@ -279,7 +279,7 @@ unsafe impl VTabCursor for Cursor<'_> {
                     Value::Null => context.set_result(Null),
                     Value::Int(value) => context.set_result(value),
                     Value::Real(value) => context.set_result(value),
-                    Value::Text(text) => context.set_result(text.as_ref()),
+                    Value::Text(text) => context.set_result(whole_or_cut(&text).as_ref()),
                 };
             }
         };
@@ -292,6 +292,19 @@ unsafe impl VTabCursor for Cursor<'_> {
     fn rowid(&self) -> Result<i64> {
         Ok(i64::try_from(self.scan.row()).unwrap_or(i64::MAX))
     }
+}
+
+/// A text, or its beginning if it is longer than a value may be, with a word about that: one long text must not make an
+/// error of a whole table. Comparisons that are pushed down are of the whole text.
+fn whole_or_cut(text: &str) -> Cow<'_, str> {
+    /// Room for the word, and for whatever a statement puts around the text.
+    const ROOM: usize = 1000;
+    let most = longest();
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let kept = text.get(..text.floor_char_boundary(most.saturating_sub(ROOM))).unwrap_or_default();
+    Cow::Owned(format!("{kept}… (cut here: the text has {} bytes)", text.len()))
 }
 
 /// The values of an `IN`; all rows pass if they are more than fit into memory, and SQLite looks for each in its own list.

@@ -23,6 +23,7 @@ use crate::text::{json, short, subject};
 use crate::tree::Tree;
 use crate::weigh::{What, nanoseconds, rows};
 use model::{NO_INT, Sym, Trace};
+use std::borrow::Cow;
 use std::io::Write;
 
 /// The tables whose rows are in the file.
@@ -66,13 +67,17 @@ struct File<'a> {
 struct Interval {
     from_ns: i64,
     dur_ns: i64,
-    /// What the box is called.
-    name: String,
-    /// What else is known of it: keys are the program's own.
-    args: Vec<(&'static str, String)>,
+    /// Its row in its table: texts are looked up when they are written, for a text may be that of a million rows.
+    row: usize,
 }
 
-impl File<'_> {
+/// What is known of an event beside its name: keys are the program's own.
+type Args<'a> = Vec<(&'static str, Cow<'a, str>)>;
+
+/// What a box is called, and what else is known of it.
+type Described<'a> = Option<(Cow<'a, str>, Args<'a>)>;
+
+impl<'a> File<'a> {
     /// The head of the file, and what the process is called.
     fn begin(&mut self) -> Result<(), Error> {
         self.out.write_all(b"{\"displayTimeUnit\":\"ms\",\"otherData\":{\"exporter\":")?;
@@ -125,7 +130,7 @@ impl File<'_> {
     }
 
     /// What else is known of an event, and its end.
-    fn args(&mut self, args: &[(&str, String)]) -> Result<(), Error> {
+    fn args(&mut self, args: &Args<'_>) -> Result<(), Error> {
         if args.is_empty() {
             self.out.write_all(b"}")?;
             return Ok(());
@@ -139,13 +144,19 @@ impl File<'_> {
         Ok(())
     }
 
-    /// Intervals of one kind onto lanes; gives how many have one.
-    fn intervals(&mut self, kind: &str, what: &str, mut of: Vec<Interval>) -> Result<(), Error> {
+    /// Intervals of one kind onto lanes. `describe` says what a row's box is called, and what else is known of it.
+    fn intervals(
+        &mut self,
+        kind: &str,
+        what: &str,
+        mut of: Vec<Interval>,
+        describe: &dyn Fn(&Self, usize) -> Described<'a>,
+    ) -> Result<(), Error> {
         of.sort_by_key(|interval| interval.from_ns);
         let end_of_recording = self.recording.exhibit.duration_ns;
         let mut lanes = Lanes::default();
         let mut numbers: Vec<u64> = Vec::new();
-        for interval in &mut of {
+        for interval in &of {
             let from = interval.from_ns.max(0);
             let length = nanoseconds(interval.dur_ns).and_then(|ns| i64::try_from(ns).ok());
             let to = length.map_or(end_of_recording, |ns| from.saturating_add(ns)).max(from);
@@ -156,14 +167,15 @@ impl File<'_> {
                 numbers.push(self.lane(&name)?);
             }
             let Some(lane) = numbers.get(place).copied() else { continue };
+            let Some((name, mut args)) = describe(self, interval.row) else { continue };
             if length.is_none() {
-                interval.args.push(("end", "not in the recording: drawn to its end".to_owned()));
+                args.push(("end", "not in the recording: drawn to its end".into()));
             }
             // An end has what its beginning has: speedscope tells boxes apart by all of it.
             for (phase, at) in [('B', from), ('E', to)] {
-                self.event(phase, lane, &interval.name)?;
+                self.event(phase, lane, &name)?;
                 self.time(u64::try_from(at).unwrap_or(0))?;
-                self.args(&interval.args)?;
+                self.args(&args)?;
             }
         }
         let shown = wide(of.len()).saturating_sub(lanes.left_out);
@@ -175,7 +187,7 @@ impl File<'_> {
         Ok(())
     }
 
-    fn instant(&mut self, lane: u64, at_ns: i64, name: &str, args: &[(&str, String)]) -> Result<(), Error> {
+    fn instant(&mut self, lane: u64, at_ns: i64, name: &str, args: &Args<'_>) -> Result<(), Error> {
         self.event('i', lane, name)?;
         self.time(u64::try_from(at_ns).unwrap_or(0))?;
         self.out.write_all(b",\"s\":\"t\"")?;
@@ -188,95 +200,122 @@ impl File<'_> {
         }
     }
 
-    fn text(&self, sym: Sym) -> String {
-        self.recording.strings.text(sym).to_owned()
+    fn text(&self, sym: Sym) -> &'a str {
+        self.recording.strings.text(sym)
     }
 
-    fn thread_id(&self, thread: u32) -> String {
-        crate::threads::os_id(self.recording, thread).to_string()
+    fn thread_id(&self, thread: u32) -> Cow<'a, str> {
+        crate::threads::os_id(self.recording, thread).to_string().into()
     }
 
     fn collections(&mut self) -> Result<(), Error> {
         let gc = &self.recording.gc;
-        let of = rows(gc.start_ns.len(), |at| gc.row(at)).map(|(_, row)| Interval {
+        let of = rows(gc.start_ns.len(), |at| gc.row(at)).map(|(at, row)| Interval {
             from_ns: row.start_ns,
             dur_ns: row.dur_ns,
-            name: format!("GC of generation {}", row.generation),
-            args: vec![("kind", self.text(row.kind)), ("reason", self.text(row.reason))],
+            row: at,
         });
-        self.intervals("GC", "collections", of.collect())?;
+        self.intervals("GC", "collections", of.collect(), &|file, at| {
+            let row = gc.row(at)?;
+            let args = vec![("kind", file.text(row.kind).into()), ("reason", file.text(row.reason).into())];
+            Some((format!("GC of generation {}", row.generation).into(), args))
+        })?;
         let pauses = &self.recording.pauses;
-        let of = rows(pauses.ts_ns.len(), |at| pauses.row(at)).map(|(_, row)| Interval {
+        let of = rows(pauses.ts_ns.len(), |at| pauses.row(at)).map(|(at, row)| Interval {
             from_ns: row.ts_ns,
             dur_ns: row.dur_ns,
-            name: format!("Pause: {}", self.text(row.cause)),
-            args: Vec::new(),
+            row: at,
         });
-        self.intervals("Pauses", "pauses", of.collect())
+        self.intervals("Pauses", "pauses", of.collect(), &|file, at| {
+            let cause = short(file.text(pauses.row(at)?.cause));
+            Some((format!("Pause: {cause}").into(), Vec::new()))
+        })
     }
 
     fn requests(&mut self) -> Result<(), Error> {
         let requests = &self.recording.requests;
-        let of = rows(requests.start_ns.len(), |at| requests.row(at)).map(|(_, row)| {
-            let path = if row.route == Sym::NONE { row.path } else { row.route };
-            let mut args = vec![("path", self.text(row.path))];
-            if row.status != NO_INT {
-                args.push(("status", row.status.to_string()));
-            }
-            let name = format!("{} {}", self.text(row.method), self.text(path));
-            Interval { from_ns: row.start_ns, dur_ns: row.dur_ns, name, args }
-        });
-        self.intervals("Requests", "requests", of.collect())?;
-        let spans = &self.recording.spans;
-        let of = rows(spans.start_ns.len(), |at| spans.row(at)).map(|(_, row)| Interval {
+        let of = rows(requests.start_ns.len(), |at| requests.row(at)).map(|(at, row)| Interval {
             from_ns: row.start_ns,
             dur_ns: row.dur_ns,
-            name: self.text(row.name),
-            args: vec![("source", self.text(row.source)), ("tags", self.text(row.tags))],
+            row: at,
         });
-        self.intervals("Spans", "spans", of.collect())
+        self.intervals("Requests", "requests", of.collect(), &|file, at| {
+            let row = requests.row(at)?;
+            let path = if row.route == Sym::NONE { row.path } else { row.route };
+            let mut args: Args<'a> = vec![("path", file.text(row.path).into())];
+            if row.status != NO_INT {
+                args.push(("status", row.status.to_string().into()));
+            }
+            let (method, path) = (short(file.text(row.method)), short(file.text(path)));
+            Some((format!("{method} {path}").into(), args))
+        })?;
+        let spans = &self.recording.spans;
+        let of = rows(spans.start_ns.len(), |at| spans.row(at)).map(|(at, row)| Interval {
+            from_ns: row.start_ns,
+            dur_ns: row.dur_ns,
+            row: at,
+        });
+        self.intervals("Spans", "spans", of.collect(), &|file, at| {
+            let row = spans.row(at)?;
+            let args = vec![("source", file.text(row.source).into()), ("tags", file.text(row.tags).into())];
+            Some((file.text(row.name).into(), args))
+        })
     }
 
     fn waits(&mut self) -> Result<(), Error> {
         let contention = &self.recording.contention;
-        let of = rows(contention.ts_ns.len(), |at| contention.row(at)).map(|(_, row)| {
-            let mut args = vec![("thread", self.thread_id(row.thread)), ("lock", self.text(row.lock))];
+        let of = rows(contention.ts_ns.len(), |at| contention.row(at)).map(|(at, row)| Interval {
+            from_ns: row.ts_ns,
+            dur_ns: row.dur_ns,
+            row: at,
+        });
+        self.intervals("Waits for locks", What::Contention.rows(), of.collect(), &|file, at| {
+            let row = contention.row(at)?;
+            let mut args = vec![("thread", file.thread_id(row.thread)), ("lock", file.text(row.lock).into())];
             if row.owner_thread != NO_INT {
-                args.push(("held by thread", row.owner_thread.to_string()));
+                args.push(("held by thread", row.owner_thread.to_string().into()));
             }
-            args.extend(self.leaf(row.stack));
-            Interval { from_ns: row.ts_ns, dur_ns: row.dur_ns, name: "Wait for a lock".to_owned(), args }
-        });
-        self.intervals("Waits for locks", What::Contention.rows(), of.collect())?;
+            args.extend(file.leaf(row.stack));
+            Some(("Wait for a lock".into(), args))
+        })?;
         let waits = &self.recording.waits;
-        let of = rows(waits.ts_ns.len(), |at| waits.row(at)).map(|(_, row)| {
-            let mut args = vec![("thread", self.thread_id(row.thread)), ("object", self.text(row.object))];
-            args.extend(self.leaf(row.stack));
-            let name = format!("Wait: {}", self.text(row.source));
-            Interval { from_ns: row.ts_ns, dur_ns: row.dur_ns, name, args }
+        let of = rows(waits.ts_ns.len(), |at| waits.row(at)).map(|(at, row)| Interval {
+            from_ns: row.ts_ns,
+            dur_ns: row.dur_ns,
+            row: at,
         });
-        self.intervals("Waits for handles", What::Waits.rows(), of.collect())
+        self.intervals("Waits for handles", What::Waits.rows(), of.collect(), &|file, at| {
+            let row = waits.row(at)?;
+            let mut args =
+                vec![("thread", file.thread_id(row.thread)), ("object", file.text(row.object).into())];
+            args.extend(file.leaf(row.stack));
+            Some((format!("Wait: {}", short(file.text(row.source))).into(), args))
+        })
     }
 
-    fn leaf(&self, stack: u32) -> Option<(&'static str, String)> {
-        self.recording.leaf_name(stack).map(|name| ("method", name.to_owned()))
+    fn leaf(&self, stack: u32) -> Option<(&'static str, Cow<'a, str>)> {
+        self.recording.leaf_name(stack).map(|name| ("method", name.into()))
     }
 
     /// Compilations, and those without a start as instants.
     fn compilations(&mut self) -> Result<(), Error> {
         let jit = &self.recording.jit;
+        let describe = |file: &Self, at: usize| {
+            let row = jit.row(at)?;
+            let args = vec![("thread", file.thread_id(row.thread)), ("tier", file.text(row.tier).into())];
+            Some((Cow::Borrowed(file.text(row.method)), args))
+        };
         let (mut of, mut loads) = (Vec::new(), Vec::new());
-        for (_, row) in rows(jit.ts_ns.len(), |at| jit.row(at)) {
-            let args = vec![("thread", self.thread_id(row.thread)), ("tier", self.text(row.tier))];
-            let (from_ns, dur_ns, name) = (row.ts_ns, row.dur_ns, self.text(row.method));
-            let list = if nanoseconds(dur_ns).is_some() { &mut of } else { &mut loads };
-            list.push(Interval { from_ns, dur_ns, name, args });
+        for (at, row) in rows(jit.ts_ns.len(), |at| jit.row(at)) {
+            let list = if nanoseconds(row.dur_ns).is_some() { &mut of } else { &mut loads };
+            list.push(Interval { from_ns: row.ts_ns, dur_ns: row.dur_ns, row: at });
         }
-        self.intervals("JIT", "compilations", of)?;
+        self.intervals("JIT", "compilations", of, &describe)?;
         if !loads.is_empty() {
             let lane = self.lane("Loads of compiled code")?;
             for load in &loads {
-                self.instant(lane, load.from_ns, &load.name, &load.args)?;
+                let Some((name, args)) = describe(self, load.row) else { continue };
+                self.instant(lane, load.from_ns, &name, &args)?;
             }
             self.holds("loads of compiled code", wide(loads.len()));
         }
@@ -290,9 +329,10 @@ impl File<'_> {
         }
         let lane = self.lane("Exceptions")?;
         for (_, row) in rows(exceptions.ts_ns.len(), |at| exceptions.row(at)) {
-            let mut args = vec![("thread", self.thread_id(row.thread)), ("message", self.text(row.message))];
+            let mut args =
+                vec![("thread", self.thread_id(row.thread)), ("message", self.text(row.message).into())];
             args.extend(self.leaf(row.stack));
-            self.instant(lane, row.ts_ns, &self.text(row.class), &args)?;
+            self.instant(lane, row.ts_ns, self.text(row.class), &args)?;
         }
         self.holds(What::Exceptions.rows(), wide(exceptions.ts_ns.len()));
         Ok(())
@@ -308,9 +348,12 @@ impl File<'_> {
                 continue;
             }
             let tags = self.recording.strings.get(row.tags).filter(|tags| !tags.is_empty() && *tags != "{}");
-            let (name, kind) = (self.text(row.name), self.text(row.kind));
-            let name = if kind == "value" { name } else { format!("{name} {kind}") };
-            let name = tags.map_or(name.clone(), |tags| format!("{name} {tags}"));
+            let (name, kind) = (short(self.text(row.name)), short(self.text(row.kind)));
+            let name = if kind == "value" { name } else { format!("{name} {kind}").into() };
+            let name = match tags {
+                Some(tags) => format!("{name} {}", short(tags)).into(),
+                None => name,
+            };
             self.value(row.ts_ns, &name, row.value)?;
             shown += 1;
         }

@@ -16,7 +16,7 @@ use crate::Report;
 use crate::error::Error;
 use crate::held::Held;
 use crate::left::{Count, LeftOut, left_out, wide};
-use crate::text::subject;
+use crate::text::{json, subject};
 use crate::threads::{Names, os_id, sampled};
 use crate::tree::{NO_STACK, Tree};
 use crate::weigh::{Leaf, States, What};
@@ -59,7 +59,7 @@ pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Er
     let File { profile, report, .. } = file;
     let packed = GzEncoder::new(out, Compression::default());
     let mut without = Without::new(BufWriter::new(packed), ABOUT_CPU);
-    serde_json::to_writer(&mut without, &profile)?;
+    json(&mut without, &profile)?;
     let packed = without.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     packed.finish()?;
     Ok(report)

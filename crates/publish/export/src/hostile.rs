@@ -34,6 +34,10 @@ fn written(recording: &Trace, format: Format) -> (Vec<u8>, Report) {
     (out, report)
 }
 
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
 fn is_json(format: Format) -> bool {
     matches!(format, Format::Speedscope | Format::Firefox | Format::Chrome)
 }
@@ -74,9 +78,17 @@ fn names_stay_texts_in_every_format() {
     for format in FORMATS {
         let (bytes, report) = written(&recording, format);
         assert_eq!(report.samples, u64::try_from(samples).unwrap(), "{format:?}");
+        if format == Format::Pprof {
+            let raw =
+                ["\u{1b}[31m", "\u{202e}", "\u{85}"].iter().find(|raw| contains(&bytes, raw.as_bytes()));
+            assert_eq!(raw, None, "pprof has characters that steer a terminal");
+            let changed = report.left_out.iter().find(|left| left.what.contains("steers a terminal"));
+            assert!(changed.is_some_and(|left| left.count > Some(2)), "{report:?}");
+        }
         if is_json(format) {
             let text = String::from_utf8(bytes).unwrap();
-            assert!(!text.chars().any(|c| c < ' ' && c != '\n'), "{format:?} has control characters");
+            let steering = text.chars().find(|c| base::steering::steers(*c) && *c != '\n');
+            assert_eq!(steering, None, "{format:?} has characters that steer a terminal");
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
             let back = value.to_string();
             for name in NAMES {
@@ -198,6 +210,21 @@ fn deep_stacks_and_long_names_do_not_multiply_into_endless_files() {
         let told = report.left_out.iter().any(|left| left.what.contains("deeper than"));
         assert!(told, "{format:?} does not say that stacks are cut");
     }
+}
+
+#[test]
+fn names_that_a_format_writes_out_at_each_box_do_not_make_a_file_that_nobody_can_read() {
+    let mut builder = Builder::default();
+    let long = ["a", "b"].map(|name| name.repeat(2_000));
+    for at in 0..150_000 {
+        builder.sample(at, 1, "running", None, &[&long[usize::from(at % 2 == 0)]]);
+        builder.sample(at, 2, "running", None, &["A"]);
+    }
+    let mut out = Vec::new();
+    let report = write(&builder.done(), Format::Chrome, None, &mut out).unwrap();
+    assert!(out.len() < 100_000, "{} bytes", out.len());
+    let left = report.left_out.iter().find(|left| left.what.contains("500 MB of their names"));
+    assert_eq!((report.samples, left.and_then(|left| left.count)), (150_000, Some(150_000)));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::text::subject;
 use crate::threads::{Names, os_id};
 use crate::tree::{NO_STACK, Tree, number};
 use crate::weigh::{Leaf, States, Unit, What, each};
+use base::steering::printable;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use model::{NO_ID, Trace};
@@ -77,6 +78,10 @@ pub(crate) fn write(recording: &Trace, first: Option<What>, out: &mut dyn Write)
     file.comments(&report)?;
     file.methods()?;
     file.strings_at_the_end()?;
+    if file.strings.changed > 0 {
+        let about = "texts as they are: what steers a terminal is a blank in them";
+        report.left_out.push(LeftOut::new(about, file.strings.changed));
+    }
     packed.finish()?;
     Ok(report)
 }
@@ -186,11 +191,13 @@ impl Groups {
     }
 }
 
-/// Texts of the file by number.
+/// Texts of the file by number: without what steers a terminal, for `go tool pprof` prints them as they are.
 #[derive(Debug, Default)]
 struct Strings {
     texts: Vec<String>,
     numbers: FxHashMap<String, u64>,
+    /// How many of them were otherwise.
+    changed: u64,
 }
 
 impl Strings {
@@ -199,7 +206,9 @@ impl Strings {
             return *number;
         }
         let number = crate::left::wide(self.texts.len());
-        self.texts.push(text.to_owned());
+        let shown = printable(text);
+        self.changed += u64::from(shown != text);
+        self.texts.push(shown.into_owned());
         self.numbers.insert(text.to_owned(), number);
         number
     }

@@ -1,12 +1,34 @@
 //! Texts and numbers as the formats want them.
 
+use base::steering::steers;
 use model::Trace;
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::Formatter;
 use std::borrow::Cow;
 use std::io::{Result, Write};
 
-/// Writes a text as a JSON string.
-pub(crate) fn json(out: &mut dyn Write, text: &str) -> Result<()> {
-    serde_json::to_writer(out, text).map_err(std::io::Error::from)
+/// Writes a value as JSON in which no text steers what shows it.
+pub(crate) fn json(out: &mut dyn Write, value: &(impl Serialize + ?Sized)) -> Result<()> {
+    value.serialize(&mut Serializer::with_formatter(out, Escaped)).map_err(std::io::Error::from)
+}
+
+/// JSON as short as it can be, with escapes for the characters that steer a terminal or the direction of writing: JSON asks
+/// for those of the first 32 alone. The document is the same.
+struct Escaped;
+
+impl Formatter for Escaped {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| steers(*c)) {
+            out.write_all(rest.get(..at).unwrap_or_default().as_bytes())?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = rest.get(at.saturating_add(c.len_utf8())..).unwrap_or_default();
+        }
+        out.write_all(rest.as_bytes())
+    }
 }
 
 /// Characters of a name where it is written out each time that it occurs.

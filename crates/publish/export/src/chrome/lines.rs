@@ -5,6 +5,7 @@ use crate::boxes::{Seen, boxes};
 use crate::error::Error;
 use crate::held::Held;
 use crate::left::{Count, LeftOut, wide};
+use crate::text::{json, short};
 use crate::threads::{Names, Sampled, sampled};
 use crate::tree::{NO_STACK, Tree};
 use crate::weigh::What;
@@ -12,6 +13,9 @@ use model::NO_ID;
 
 /// Boxes of all time lines. A file with more is larger than browsers read; threads that ran most come first.
 const MOST_BOXES: u64 = 1_000_000;
+/// Bytes of the names of all these boxes, for the same reason: the format has no way to name a method once, and writes the
+/// name out at the beginning and at the end of each box.
+const MOST_NAMES: u64 = 500_000_000;
 
 impl File<'_> {
     /// The threads, the busiest first, as long as there is room.
@@ -20,14 +24,19 @@ impl File<'_> {
         let held = Held::new(self.recording);
         let all = self.recording.samples.ts_ns.len();
         let names = Names::new(self.recording);
-        let (mut boxes_left, mut lines, mut in_lines) = (MOST_BOXES, 0, 0);
+        let (mut left, mut lines, mut in_lines) = ((MOST_BOXES, MOST_NAMES), 0, 0);
+        let costs: Vec<u64> = self.tree.names.iter().map(|name| written(name)).collect();
         for thread in &threads {
-            let line = Line::new(self, thread, &held);
-            let Some(rest) = boxes_left.checked_sub(line.boxes) else { continue };
+            let line = Line::new(self, thread, &held, &costs);
+            let (Some(boxes), Some(names_left)) =
+                (left.0.checked_sub(line.boxes), left.1.checked_sub(line.name_bytes))
+            else {
+                continue;
+            };
             if line.samples == 0 {
                 continue;
             }
-            boxes_left = rest;
+            left = (boxes, names_left);
             self.line(&names.label(thread.thread), &line)?;
             lines += 1;
             self.report.samples += line.samples;
@@ -47,8 +56,10 @@ impl File<'_> {
             let about = "samples: no thread was seen twice, so none has a length";
             self.report.left_out.push(LeftOut::new(about, others));
         } else if others > 0 {
-            let about =
-                format!("samples of threads that have no time line: a file has at most {MOST_BOXES} boxes");
+            let about = format!(
+                "samples of threads that have no time line: a file has at most {MOST_BOXES} boxes, and {} MB of their names",
+                MOST_NAMES / 1_000_000
+            );
             self.report.left_out.push(LeftOut::new(about, others));
         }
         Ok(())
@@ -126,21 +137,39 @@ enum Name {
 struct Line {
     stretches: Vec<crate::boxes::Stretch>,
     boxes: u64,
+    /// What the names of the boxes take, at their beginnings and ends.
+    name_bytes: u64,
     samples: u64,
 }
 
 impl Line {
-    fn new(file: &File<'_>, thread: &Sampled, held: &Held) -> Self {
+    fn new(file: &File<'_>, thread: &Sampled, held: &Held, costs: &[u64]) -> Self {
         let stretches = boxes(file.recording, file.tree, thread, held);
         let (mut before, mut path, mut boxes, mut samples) = (Vec::new(), Vec::new(), 0, 0);
+        let mut name_bytes = 0u64;
+        let cost = |name: &Name| match name {
+            Name::Method(name) => costs.get(*name as usize).copied().unwrap_or(0),
+            Name::NoStack => written(NO_STACK),
+            Name::Leaf(leaf) => leaf.frame(file.recording).map_or(0, |name| written(&name)),
+        };
         for stretch in &stretches {
             file.names_of(stretch.seen, &mut path);
-            boxes += wide(path.len() - common(&before, &path));
+            let new = path.get(common(&before, &path)..).unwrap_or_default();
+            boxes += wide(new.len());
+            name_bytes = new.iter().map(|name| 2 * cost(name)).fold(name_bytes, u64::saturating_add);
             samples += stretch.samples;
             std::mem::swap(&mut before, &mut path);
         }
-        Self { stretches, boxes, samples }
+        Self { stretches, boxes, name_bytes, samples }
     }
+}
+
+/// Bytes of a name in the file.
+fn written(name: &str) -> u64 {
+    let mut out = Vec::new();
+    // A vector takes everything.
+    drop(json(&mut out, &*short(name)));
+    wide(out.len())
 }
 
 /// How many boxes go on from one stack to the next.
