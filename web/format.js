@@ -40,6 +40,8 @@ function thousands(digits) {
 export function short(value) {
   const size = Math.abs(value);
   if (value > 0 && size < 0.005) return "<0.01";
+  // Nobody reads more digits.
+  if (size >= 1e15 && size < Infinity) return value.toExponential(2).replace("e+", "e");
   if (size >= 100 || value % 1 === 0) return thousands(fixed(value, 0));
   return fixed(value, size >= 10 ? 1 : 2);
 }
@@ -114,7 +116,8 @@ export function weight(value, unit) {
  * @returns {string}
  */
 export function percent(part, whole) {
-  return whole > 0 ? `${fixed((part * 100) / whole, 1)} %` : "–";
+  const value = (part * 100) / whole;
+  return whole > 0 ? `${Math.abs(value) < 1e15 ? fixed(value, 1) : short(value)} %` : "–";
 }
 
 /**
@@ -124,7 +127,8 @@ export function percent(part, whole) {
  * @returns {string}
  */
 export function moment(ns) {
-  return `${fixed(ns / 1e9, 3)} s`;
+  const value = ns / 1e9;
+  return `${Math.abs(value) < 1e15 ? fixed(value, 3) : short(value)} s`;
 }
 
 /**

@@ -86,13 +86,12 @@ async function ours() {
   report("reading and explaining, until the address is printed", [performance.now() - began]);
   const browser = await launch();
   try {
-    const base = url.replace(/\?.*$/, "");
     const page = await browser.newPage();
     await page.setViewport({ width: 1280, height: 900 });
     await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]);
     await page.evaluateOnNewDocument(noteDrawing);
     await page.goto(url, { waitUntil: "networkidle0" });
-    await measure(page, base);
+    await measure(page, page.url());
   } finally {
     await browser.close();
     await stop();

@@ -47,6 +47,11 @@ test("numbers have three digits at least and thousands set apart", () => {
   check(123, "123");
   check(Infinity, "inf");
   check(NaN, "NaN");
+  check(999_999_999_999_999, "999,999,999,999,999");
+  check(1e15, "1.00e15");
+  check(-1.5e300, "-1.50e300");
+  assert.equal(percent(1e300, 1), "1.00e302 %");
+  assert.equal(moment(1e300), "1.00e291 s");
 });
 
 test("times, sizes and parts take the unit that reads best", () => {

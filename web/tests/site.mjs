@@ -17,6 +17,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -97,7 +98,7 @@ export async function serve(file, more = []) {
     const late = setTimeout(() => reject(new Error(`no address after ${START_MS} ms: ${text}`)), START_MS);
     const read = (/** @type {Buffer} */ chunk) => {
       text += chunk;
-      const found = /http:\/\/127\.0\.0\.1:\d+\/\?token=\w+/.exec(text);
+      const found = /http:\/\/127(\.\d+){3}:\d+\/\?token=\w+/.exec(text);
       if (!found) return;
       clearTimeout(late);
       resolve(found[0]);
@@ -117,10 +118,11 @@ export async function serve(file, more = []) {
  * Serves a recording on a desktop whose `xdg-open` only notes what it is to open.
  *
  * @param {string} file
+ * @param {string[]} [more] further arguments
  * @returns {Promise<{ file: string, origin: string, key: string, stop: () => Promise<void> }>} what is to be opened,
  *   and what its page says
  */
-export async function handed(file) {
+export async function handed(file, more = []) {
   const home = mkdtempSync(join(tmpdir(), "casebook-home-"));
   const noted = join(home, "noted");
   writeFileSync(join(home, "xdg-open"), `#!/bin/sh\nprintf %s "$1" > "${noted}.part"; mv "${noted}.part" "${noted}"\n`);
@@ -128,14 +130,14 @@ export async function handed(file) {
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, HOME: home, DISPLAY: ":9", PATH: `${home}${delimiter}${process.env["PATH"]}` };
   for (const name of ["SUDO_UID", "WSL_DISTRO_NAME", "WSL_INTEROP"]) delete env[name];
-  const child = spawn(program(), ["open", file], { stdio: "ignore", env });
+  const child = spawn(program(), ["open", file, ...more], { stdio: "ignore", env });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   for (let turn = 0; turn < START_MS / 20 && !existsSync(noted); turn++) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const page = readFileSync(noted, "utf8");
   const content = readFileSync(page, "utf8");
-  const origin = /http:\/\/127\.0\.0\.1:\d+/.exec(content)?.[0];
+  const origin = /http:\/\/127(\.\d+){3}:\d+/.exec(content)?.[0];
   const key = /value="(\w{32})"/.exec(content)?.[1];
   assert.ok(origin && key, content);
   const stop = async () => {
@@ -167,6 +169,33 @@ export async function exported(file) {
   return { path, remove: () => rmSync(folder, { recursive: true }) };
 }
 
+/**
+ * A server of another user, who answers with `page` and notes what browsers tell it.
+ *
+ * @param {string} host
+ * @param {number} port 0 for any
+ * @param {(path: string) => [type: string, body: string]} page
+ */
+export async function stranger(host, port, page) {
+  /** @type {{ path: string, cookie: string | undefined, body: string }[]} */
+  const told = [];
+  const server = createServer(async (asked, answer) => {
+    let body = "";
+    for await (const piece of asked) body += piece;
+    told.push({ path: asked.url ?? "", cookie: asked.headers.cookie, body });
+    const [type, text] = page(asked.url ?? "");
+    answer.setHeader("content-type", type);
+    answer.end(text);
+  });
+  await new Promise((resolve) => server.listen(port, host, () => resolve(undefined)));
+  const at = /** @type {import("node:net").AddressInfo} */ (server.address()).port;
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { told, close, port: at, origin: `http://${host}:${at}` };
+}
+
 /** A browser that has let itself in, with what it met. */
 export class Visit {
   /**
@@ -176,8 +205,8 @@ export class Visit {
   constructor(through, url) {
     this.browser = through;
     this.first = url;
-    this.origin = url.startsWith("http") ? new URL(url).origin : "";
-    this.isIn = false;
+    /** Where the pages are, once the browser is in; what precedes a path. */
+    this.origin = "";
     /** @type {string[]} */
     this.problems = [];
   }
@@ -202,9 +231,9 @@ export class Visit {
     page.on("response", (answer) => {
       if (answer.status() >= 400) this.problems.push(`${path}: ${answer.url()} answered ${answer.status()}`);
     });
-    if (this.origin && !this.isIn) {
+    if (!this.origin && this.first.startsWith("http")) {
       await page.goto(this.first);
-      this.isIn = true;
+      this.origin = page.url().replace(/\/$/, "");
     }
     await first?.(page);
     await page.goto(this.origin ? this.origin + path : this.first + path);

@@ -87,9 +87,9 @@ async function checkEverywhere(through, path, prepare) {
 /** The tabs of a page. @param {Visit} through */
 async function tabs(through) {
   const page = await through.open("/");
-  const paths = await page.$$eval("nav.tabs a", (all) => all.map((link) => link.pathname));
+  const links = await page.$$eval("nav.tabs a", (all) => all.map((link) => link.href));
   await page.close();
-  return paths;
+  return links.map((link) => link.slice(through.origin.length));
 }
 
 test("every tab is for everyone, light and dark, wide and narrow", async (t) => {
@@ -249,7 +249,7 @@ test("scripts and style are light", async () => {
   /** @type {Map<string, number>} */
   const sizes = new Map();
   page.on("response", async (answer) => {
-    const path = new URL(answer.url()).pathname;
+    const path = answer.url().slice(visit.origin.length);
     if (path.startsWith("/assets/")) sizes.set(path.replace(/^.*\//, ""), (await answer.buffer()).length);
   });
   await page.goto(`${visit.origin}/stacks`, { waitUntil: "networkidle0" });

@@ -4,22 +4,73 @@
 //! a text for people asks here which of its characters must not reach the terminal.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Whether a character does something to what shows it instead of being shown.
 ///
 /// These are the C0 and C1 controls with DEL, the controls that change the direction or the order of letters, what ends
-/// a line for some readers only, and what is invisible by design: annotations and tags.
+/// a line for some readers only, and what is invisible by design. See [`joins`] for what is invisible and yet part of a
+/// writing.
 pub fn steers(c: char) -> bool {
     let is_of_direction =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}');
-    let is_hidden =
-        matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    c.is_control() || is_of_direction || is_hidden
+    let is_of_lines = matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}');
+    c.is_control() || is_of_direction || is_of_lines || is_invisible(c) && !joins(c)
 }
 
-/// A text with a blank in place of each character that [`steers`]. Its number of characters stays the same.
+/// Whether a character joins, parts or shapes the letters around it, and is not seen otherwise: the joiners of Indic and
+/// Arabic writing and of emoji, and selectors of variations.
+fn joins(c: char) -> bool {
+    matches!(c, '\u{34f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+/// Whether nothing is shown for a character: `Default_Ignorable_Code_Point` of Unicode 16.0, `DerivedCoreProperties.txt`.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Where a text has characters that are not shown as they are: those that [`steers`], and those that join letters where
+/// there are none to be joined. In a name of plain letters they would only make it look like another.
+fn unshown(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
+    let mut before = 'a';
+    text.char_indices().filter(move |(_, c)| {
+        let is_unshown = steers(*c) || joins(*c) && before.is_ascii();
+        before = *c;
+        is_unshown
+    })
+}
+
+/// A text with a blank in place of each character that is not shown. Its number of characters stays the same.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if text.contains(steers) { Cow::Owned(text.replace(steers, " ")) } else { Cow::Borrowed(text) }
+    replaced(text, |_, out| out.push(' '))
+}
+
+/// A text in which each character that is not shown is written as its number, but ends of lines and tabulators.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    replaced(text, |c, out| match c {
+        '\n' | '\r' | '\t' => out.push(c),
+        // Writing to a string does not fail.
+        _ => drop(write!(out, "[U+{:04X}]", u32::from(c))),
+    })
+}
+
+fn replaced(text: &str, write: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut done = 0;
+    for (at, c) in unshown(text) {
+        out.push_str(text.get(done..at).unwrap_or_default());
+        write(c, &mut out);
+        done = at.saturating_add(c.len_utf8());
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    Cow::Owned(out)
 }
 
 /// What a parser expected, of its message about a file that may hold anything: the message with nothing that it quotes.
@@ -44,6 +95,22 @@ mod tests {
         check("\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}", "     ");
         check("\u{2066}\u{2067}\u{2068}\u{2069}\u{206a}", "     ");
         check("\u{200e}\u{200f}\u{61c}\u{2028}\u{2029}\u{fff9}\u{e0041}", "       ");
+    }
+
+    #[test]
+    fn no_name_looks_like_another_by_what_nobody_sees() {
+        let invisible = "\u{ad}\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180e}\u{180f}\u{200b}\u{200c}\u{200d}\
+                         \u{2060}\u{2064}\u{2065}\u{206f}\u{3164}\u{fe00}\u{fe0f}\u{feff}\u{ffa0}\u{fff0}\u{1bca0}\
+                         \u{1d173}\u{e0001}\u{e0100}\u{e0fff}";
+        for c in invisible.chars() {
+            assert_eq!(printable(&format!("Order{c}Service")), "Order Service", "{:04x}", u32::from(c));
+            assert_eq!(printable(&format!("{c}Order")), " Order", "{:04x}", u32::from(c));
+        }
+        // Between letters that they join or shape they are part of the writing.
+        for text in ["می\u{200c}خواهم", "क्\u{200d}ष", "❤\u{fe0f}", "葛\u{e0100}", "👩\u{200d}💻"]
+        {
+            assert_eq!(printable(text), text);
+        }
     }
 
     #[test]

@@ -61,6 +61,14 @@ fn tell(links: &Links, unused: &Weak<KeyFile>) {
     }
 }
 
+/// What is set in Linux within Windows.
+const WITHIN_WINDOWS: [&str; 2] = ["WSL_DISTRO_NAME", "WSL_INTEROP"];
+
+/// Whether this is Linux within Windows.
+pub(crate) fn is_within_windows() -> bool {
+    WITHIN_WINDOWS.into_iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 /// The programs that open an address on this desktop, in the order to try them; none without a desktop, where
 /// `xdg-open` would start a browser that takes over the terminal.
 fn openers(is_mac: bool, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
@@ -69,8 +77,8 @@ fn openers(is_mac: bool, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<&'s
     if is_mac {
         openers.push("open");
     } else {
-        // Linux within Windows, whose own desktop has the browser.
-        if is_set("WSL_DISTRO_NAME") || is_set("WSL_INTEROP") {
+        // Whose own desktop has the browser.
+        if WITHIN_WINDOWS.into_iter().any(is_set) {
             openers.push("wslview");
         }
         if is_set("DISPLAY") || is_set("WAYLAND_DISPLAY") {

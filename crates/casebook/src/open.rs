@@ -10,13 +10,13 @@ use std::process::ExitCode;
 /// A recording as pages in the browser: findings, flame graphs, time line, GC, requests, locks, events, SQL
 ///
 /// Of benchmark results the pages show the figures, the distribution of each benchmark, every measurement, and SQL. Pages
-/// are served on localhost only. On a desktop they open in your browser, which gets its key from a file in your home that
+/// are served on this machine only. On a desktop they open in your browser, which gets its key from a file in your home that
 /// only you can read and that is removed at once; otherwise a link is printed, which works once. Enter on the terminal prints
 /// a new link, for example after you closed the browser. Everything that you choose on a page is in its address. The pages
 /// work without script, too.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  casebook open trace.nettrace.zst\n  casebook open Parse-report-full.json\n  casebook open after/ --against before/      # what changed: differential flame graphs, one list of changes\n  casebook open trace.nettrace --port 8080 --no-browser   # over ssh -L 8080:127.0.0.1:8080\n\nTo send a page, write it into one file: casebook export trace.nettrace --to html"
+    after_help = "Examples:\n  casebook open trace.nettrace.zst\n  casebook open Parse-report-full.json\n  casebook open after/ --against before/      # what changed: differential flame graphs, one list of changes\n  casebook open trace.nettrace --no-browser      # over ssh, it says which tunnel leads there\n\nTo send a page, write it into one file: casebook export trace.nettrace --to html"
 )]
 pub(crate) struct Args {
     /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder

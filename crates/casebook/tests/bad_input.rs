@@ -50,6 +50,16 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
     check(&file("not.zst", b"\x28\xb5\x2f\xfd and then nothing of it"), &["not.zst"]);
     check(&file("not.zip", b"PK\x03\x04 and then nothing of it"), &["not.zip"]);
     check(&file("cut.nettrace.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0"), &["cut.nettrace.gz cannot be unpacked"]);
+    let empty = file("empty.zip", b"");
+    let mut archive = zip::ZipWriter::new(fs::File::create(&empty).unwrap());
+    for at in 0..300 {
+        archive.start_file(format!("{at}.nettrace"), zip::write::SimpleFileOptions::default()).unwrap();
+    }
+    archive.finish().unwrap();
+    check(
+        &empty,
+        &["empty.zip is an archive of 300 files and folders, and each that was looked at is empty"],
+    );
     check(Path::new("-"), &["not from standard input", "save it to a file"]);
     let empty = folder.path().join("folder");
     fs::create_dir(&empty).unwrap();

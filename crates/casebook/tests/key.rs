@@ -157,13 +157,13 @@ impl Drop for Running {
 }
 
 /// Sends a request and reads the answer.
-fn ask(port: u16, method: &str, target: &str, headers: &str, body: &str) -> String {
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+fn ask(place: &str, method: &str, target: &str, headers: &str, body: &str) -> String {
+    let mut socket = TcpStream::connect(place).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = body.len();
     write!(
         socket,
-        "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        "{method} {target} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
     )
     .unwrap();
     let mut answer = Vec::new();
@@ -173,21 +173,21 @@ fn ask(port: u16, method: &str, target: &str, headers: &str, body: &str) -> Stri
 
 /// Follows a link. Whether it gave a cookie.
 fn lets_in(link: &str) -> bool {
-    let (port, target) = link.strip_prefix("http://127.0.0.1:").unwrap().split_once('/').unwrap();
-    ask(port.parse().unwrap(), "GET", &format!("/{target}"), "", "").contains("\r\nset-cookie: ")
+    let (place, target) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    ask(place, "GET", &format!("/{target}"), "", "").contains("\r\nset-cookie: ")
 }
 
-/// Port and key of the page in a file.
-fn key(page: &str) -> (u16, String) {
+/// Address and key of the page in a file.
+fn key(page: &str) -> (String, String) {
     let between =
         |before: &str| page.split_once(before).unwrap().1.split(['"', '/']).next().unwrap().to_owned();
-    (between("http://127.0.0.1:").parse().unwrap(), between("name=\"token\" value=\""))
+    (between("http://"), between("name=\"token\" value=\""))
 }
 
 /// Posts a key as the page in the file does.
-fn post(port: u16, key: &str) -> String {
+fn post(place: &str, key: &str) -> String {
     let headers = "Origin: null\r\nContent-Type: application/x-www-form-urlencoded\r\n";
-    ask(port, "POST", "/enter", headers, &format!("token={key}"))
+    ask(place, "POST", "/enter", headers, &format!("token={key}"))
 }
 
 /// What a command prints when another user runs it.
@@ -235,13 +235,14 @@ fn another_user_cannot_read_the_file_with_the_key() {
 fn the_key_in_the_file_works_once_and_then_the_file_is_gone() {
     let ground = Ground::staying();
     let mut running = Running::start(ground.command());
-    let (port, key) = key(&fs::read_to_string(ground.file()).unwrap());
-    let answer = post(port, &key);
+    let (place, key) = key(&fs::read_to_string(ground.file()).unwrap());
+    let answer = post(&place, &key);
     let cookie = answer.split("\r\nset-cookie: ").nth(1).unwrap().split(';').next().unwrap();
-    let page = ask(port, "GET", "/", &format!("Cookie: {cookie}\r\n"), "");
+    let folder = answer.split("Path=").nth(1).unwrap().split("\r\n").next().unwrap();
+    let page = ask(&place, "GET", folder, &format!("Cookie: {cookie}\r\n"), "");
     assert!(page.starts_with("HTTP/1.1 200 ") && page.contains("<title>"), "{page}");
     wait_for("the file to go", || ground.files().is_empty().then_some(()));
-    assert!(post(port, &key).starts_with("HTTP/1.1 403 "));
+    assert!(post(&place, &key).starts_with("HTTP/1.1 403 "));
     running.end();
 }
 

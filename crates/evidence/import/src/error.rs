@@ -121,9 +121,14 @@ pub enum Error {
         /// What was asked for.
         process: u64,
     },
-    /// An archive without a file in it.
-    #[error("{0} is an archive without a file in it that could be evidence")]
-    EmptyArchive(String),
+    /// An archive without a file in it, or with empty ones alone.
+    #[error("{path} is an archive {}", nothing_in(*.entries))]
+    EmptyArchive {
+        /// The archive.
+        path: String,
+        /// How many files and folders it names.
+        entries: usize,
+    },
     /// Packed bytes out of which nothing comes.
     #[error("{path} cannot be unpacked: {cause}")]
     Packing {
@@ -190,7 +195,7 @@ impl Error {
             Self::Empty { .. } => "is empty".to_owned(),
             Self::Foreign { what, .. } => format!("is {what}"),
             Self::NotAFile(_) => "is not a file".to_owned(),
-            Self::EmptyArchive(_) => "has no file in it".to_owned(),
+            Self::EmptyArchive { .. } => "has no file in it".to_owned(),
             Self::NoExhibit { .. }
             | Self::SeveralExhibits { .. }
             | Self::SeveralKinds { .. }
@@ -201,5 +206,13 @@ impl Error {
             | Self::NoProcess { .. }
             | Self::Unknown { .. } => "is not a file that casebook reads".to_owned(),
         }
+    }
+}
+/// What an archive without evidence has in it.
+fn nothing_in(entries: usize) -> String {
+    match entries {
+        0 => "without a file in it that could be evidence".to_owned(),
+        1 => "of one file, which is empty".to_owned(),
+        _ => format!("of {entries} files and folders, and each that was looked at is empty"),
     }
 }

@@ -107,7 +107,9 @@ fn unpack_archive<R>(
     let mut archive = zip::ZipArchive::new(file).map_err(zip)?;
     let number = archive.len().min(MOST_ENTRIES);
     let sizes = (0..number).filter_map(|at| archive.by_index(at).ok().map(|entry| (entry.size(), at)));
-    let largest = sizes.max().ok_or_else(|| Error::EmptyArchive(path.display().to_string()))?.1;
+    let largest = sizes.max().filter(|(size, _)| *size > 0).map(|(_, at)| at);
+    let entries = archive.len();
+    let largest = largest.ok_or_else(|| Error::EmptyArchive { path: path.display().to_string(), entries })?;
     let names = archive.file_names().take(MOST_ENTRIES);
     let mut entries: Vec<String> = names.map(|name| name.unwrap_or_default().into_owned()).collect();
     if largest < entries.len() {

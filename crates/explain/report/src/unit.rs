@@ -59,7 +59,11 @@ pub fn duration(millis: f64) -> String {
 /// CPU cores: `0.5 cores`, `1 core`.
 fn cores(value: f64) -> String {
     let text = short(value);
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    let text = if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        &text
+    };
     format!("{text} {}", if text == "1" { "core" } else { "cores" })
 }
 
@@ -72,11 +76,17 @@ fn bytes(bytes: f64) -> String {
     }
 }
 
+/// From here on a number is written with an exponent: nobody reads more digits.
+pub const MANY_DIGITS: f64 = 1e15;
+
 /// A number with at least three significant digits, thousands separated by commas. What is more than 0 is never written as 0.
 pub fn short(value: f64) -> String {
     let size = value.abs();
     if value > 0.0 && size < 0.005 {
         return "<0.01".to_owned();
+    }
+    if size >= MANY_DIGITS && size.is_finite() {
+        return format!("{value:.2e}");
     }
     if size >= 100.0 || value.fract() == 0.0 {
         return thousands(&format!("{value:.0}"));
@@ -117,5 +127,23 @@ mod tests {
         check(250.4, "1/s", "250/s");
         check(7.4e-5, "threads", "<0.01 threads");
         check(0.00002, "share", "<0.01 %");
+        check(999_999_999_999_999.0, "", "999,999,999,999,999");
+    }
+
+    #[test]
+    fn a_number_of_three_hundred_digits_is_not_printed_in_full() {
+        let check = |value, unit, expected: &str| assert_eq!(show(value, unit), expected);
+        check(1_000_000_000_000_000.0, "", "1.00e15");
+        check(-1_234_567_890_123_456_789.0, "", "-1.23e18");
+        check(1e300, "ms", "1.67e295 min");
+        check(1e300, "B", "1.00e291 GB");
+        check(1e300, "ns", "1.67e289 min");
+        check(1e300, "share", "1.00e300 times");
+        check(1e300, "cores", "1.00e300 cores");
+        for unit in ["", "ms", "ns", "B", "B/s", "1/s", "share", "cores", "x"] {
+            for value in [f64::MAX, f64::MIN, -1e300] {
+                assert!(show(value, unit).len() < 24, "{value:e} {unit}: {}", show(value, unit));
+            }
+        }
     }
 }

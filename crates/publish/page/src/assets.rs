@@ -79,15 +79,33 @@ fn with_paths(text: &str) -> String {
     text
 }
 
+/// What a page of one file may do: run its own script and have its own style, and nothing else. No request leaves it, so that
+/// a text that became markup after all would neither run nor tell anybody.
+///
+/// The modules of the script are `data:` addresses, which no rule of hashes can name; they are loaded because the script
+/// that asks for them has the nonce.
+pub(crate) fn policy(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; form-action 'none'; base-uri 'none'"
+    )
+}
+
+/// The nonce of a page of one file. It is made of the page's whole content, so that the same content has the same file, and
+/// no text in it can hold its own page's nonce.
+pub(crate) fn nonce(body: &str) -> String {
+    blake3::hash(body.as_bytes()).to_hex().chars().take(32).collect()
+}
+
 /// The script for a page of one file: an import map whose modules are in it.
-pub(crate) fn inline() -> String {
+pub(crate) fn inline(nonce: &str) -> String {
     let mut imports = serde_json::Map::new();
     for (name, text) in MODULES {
         imports.insert(format!("casebook/{name}"), Value::String(data_url(text)));
     }
     let map = serde_json::json!({ "imports": imports });
     format!(
-        "<script type=\"importmap\">{}</script><script type=\"module\">import \"casebook/app\";</script>",
+        "<script type=\"importmap\" nonce=\"{nonce}\">{}</script>\
+         <script type=\"module\" nonce=\"{nonce}\">import \"casebook/app\";</script>",
         in_script(&map)
     )
 }

@@ -2,7 +2,7 @@
 
 use crate::ctx::{Ctx, section};
 use crate::kind::{KindOfPages, Section, Tab};
-use crate::{assets, tabletab, timebar};
+use crate::{PAGE_BYTES, assets, tabletab, timebar};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use report::Heading;
 
@@ -51,6 +51,15 @@ pub(crate) fn not_found<K: KindOfPages>(ctx: &Ctx<'_, K>) -> String {
     whole(ctx, "Not found", &body)
 }
 
+/// What stands in place of a page that no browser could take.
+pub(crate) fn too_large<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str) -> String {
+    let body = html! {
+        p.error role="alert" { "There is too much for one page here: more than " (PAGE_BYTES / 1_000_000) " MB, even without long texts." }
+        p { "SQL has it in parts (" code { "limit" } ", " code { "substr" } "), and " code { "casebook query" } " has all of it." }
+    };
+    whole(ctx, title, &body)
+}
+
 /// What a page of one file shows of a tab. Its first section has the time line, once for all of them.
 pub(crate) fn in_file<K: KindOfPages>(ctx: &Ctx<'_, K>, tab: &Tab<K>) -> Markup {
     let is_first = K::TABS.first().is_some_and(|first| first.path == tab.path);
@@ -63,24 +72,30 @@ pub(crate) fn in_file<K: KindOfPages>(ctx: &Ctx<'_, K>, tab: &Tab<K>) -> Markup 
 
 /// A page of one file: all sections below each other; script shows one at a time.
 pub(crate) fn one_file<K: KindOfPages>(ctx: &Ctx<'_, K>, sections: &[(&'static Tab<K>, &Section)]) -> String {
+    let body = html! {
+        a.skip href="#main" { "Skip to the content" }
+        (heading(ctx))
+        nav.tabs aria-label="Views" { @for (tab, _) in sections { a href=(ctx.address(tab.path, ctx.params)) { (tab.title) } } }
+        main #main {
+            @for (tab, of) in sections {
+                section.view #(section(tab.path)) data-view=(section(tab.path)) { (of.body) }
+            }
+        }
+        (footer::<K>())
+        @for (_, of) in sections { (PreEscaped(&of.data)) }
+    };
+    let body = body.into_string();
+    let nonce = assets::nonce(&body);
     html! {
         (DOCTYPE)
         html lang="en" {
             (head(&format!("{} · Casebook", ctx.kind().explanation().heading.name), &html! {
-                style { (PreEscaped(assets::STYLE)) }
+                meta http-equiv="Content-Security-Policy" content=(assets::policy(&nonce));
+                style nonce=(nonce) { (PreEscaped(assets::STYLE)) }
             }))
             body.page.file data-file="" {
-                a.skip href="#main" { "Skip to the content" }
-                (heading(ctx))
-                nav.tabs aria-label="Views" { @for (tab, _) in sections { a href=(ctx.address(tab.path, ctx.params)) { (tab.title) } } }
-                main #main {
-                    @for (tab, of) in sections {
-                        section.view #(section(tab.path)) data-view=(section(tab.path)) { (of.body) }
-                    }
-                }
-                (footer::<K>())
-                @for (_, of) in sections { (PreEscaped(&of.data)) }
-                (PreEscaped(assets::inline()))
+                (PreEscaped(body))
+                (PreEscaped(assets::inline(&nonce)))
             }
         }
     }

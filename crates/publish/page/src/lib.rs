@@ -20,6 +20,7 @@ mod ctx;
 mod frame;
 mod kind;
 mod reply;
+mod shorten;
 mod site;
 mod sqlpage;
 mod summary;
@@ -42,6 +43,9 @@ use trace::TracePages;
 
 /// The largest size of a page of one file in bytes, unless the texts of its tables alone are longer.
 pub const FILE_BYTES: usize = 5_000_000;
+
+/// The largest size of a page that is served, in bytes.
+const PAGE_BYTES: usize = 5_000_000;
 
 /// Why evidence has no pages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,7 @@
 //! The answer to an address, for whoever serves it.
 
+use crate::shorten;
+
 /// The answer to an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -14,9 +16,10 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A page.
-    pub(crate) fn page(html: String) -> Self {
-        Self::of(200, "text/html; charset=utf-8", html)
+    /// A page, with long texts cut. One that is too large even so is left out; `instead` is shown then.
+    pub(crate) fn page(html: &str, instead: impl FnOnce() -> String) -> Self {
+        let page = shorten::page(html).or_else(|| shorten::page(&instead()));
+        Self::of(200, "text/html; charset=utf-8", page.unwrap_or_default())
     }
 
     /// JSON for script.

@@ -2,7 +2,8 @@
 
 use crate::ctx::Ctx;
 use crate::kind::{Detail, InFile, KindOfPages, Section, Shown, Tab};
-use crate::{FILE_BYTES, Reply, assets, frame, sqlpage, tabletab, timebar};
+use crate::{FILE_BYTES, Reply, assets, frame, shorten, sqlpage, tabletab, timebar};
+use maud::Markup;
 use model::Tables;
 use report::Explanation;
 use std::fmt::Debug;
@@ -125,7 +126,7 @@ impl<K: KindOfPages> AnySite for Site<K> {
         });
         let params = Params::default();
         let ctx = Ctx { site: self, params: &params, path: "/", tab: self.tab("/"), file: true };
-        let mut file = String::new();
+        let mut whole = String::new();
         for (least_share, most_nodes) in attempts {
             let pictures = self.sections(|ctx, tab| match tab.in_file {
                 InFile::Pictures(draw) => Some(draw(ctx, Detail { least_share, most_nodes })),
@@ -135,12 +136,16 @@ impl<K: KindOfPages> AnySite for Site<K> {
                 fixed.iter().zip(&pictures).filter_map(|(one, other)| one.as_ref().or(other.as_ref()));
             let tabs = self.shown_tabs().filter(|tab| !matches!(tab.in_file, InFile::Nothing));
             let sections: Vec<(&'static Tab<K>, &Section)> = tabs.zip(either).collect();
-            file = frame::one_file(&ctx, &sections);
-            if file.len() <= FILE_BYTES || pictures.iter().all(Option::is_none) {
+            whole = frame::one_file(&ctx, &sections);
+            let file = shorten::file(&whole);
+            if file.len() <= FILE_BYTES {
+                return file;
+            }
+            if pictures.iter().all(Option::is_none) {
                 break;
             }
         }
-        file
+        shorten::file_within(&whole, FILE_BYTES)
     }
 
     fn tables(&self) -> &Arc<dyn Tables> {
@@ -167,9 +172,14 @@ fn reply<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Reply {
         return (further.answer)(ctx);
     }
     match ctx.tab {
-        Some(tab) => Reply::page(frame::whole(ctx, tab.title, &tabletab::body(ctx, tab))),
-        None => Reply { status: 404, ..Reply::page(frame::not_found(ctx)) },
+        Some(tab) => page(ctx, tab.title, &tabletab::body(ctx, tab)),
+        None => Reply { status: 404, ..Reply::page(&frame::not_found(ctx), String::new) },
     }
+}
+
+/// A page, if it is of a size that a browser can take.
+pub(crate) fn page<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup) -> Reply {
+    Reply::page(&frame::whole(ctx, title, body), || frame::too_large(ctx, title))
 }
 
 /// All rows of a table, of a tab that need not be the one that is asked.

@@ -159,6 +159,48 @@ fn no_text_becomes_markup_in_a_page_of_one_file_or_of_a_tour_or_a_comparison() {
 }
 
 #[test]
+fn a_name_that_looks_like_another_on_a_page_shows_that_it_is_none() {
+    let pages = pages(read("healthy.nettrace.zst"));
+    let sql =
+        "select 'Shop!Order' || char(8203) || 'Service' as x, 'a' || char(8238) || 'b' as y, char(1) as z";
+    let page = text(pages.answer("/sql", &[("q".to_owned(), sql.to_owned())]));
+    for shown in ["Shop!Order[U+200B]Service", "a[U+202E]b", "[U+0001]"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+}
+
+/// The same recording with texts as long as chapters wherever a text is not one of our own words.
+fn long(mut recording: Trace) -> Trace {
+    let mut strings = Strings::default();
+    for at in 0..recording.strings.len() {
+        let text = recording.strings.text(model::Sym(u32::try_from(at).unwrap()));
+        let is_word = text.chars().all(|char| char.is_ascii_lowercase() || "-_ ".contains(char));
+        strings.intern(&if is_word { text.to_owned() } else { format!("{text}{}", "<&\"'é".repeat(2_000)) });
+    }
+    recording.strings = strings;
+    recording
+}
+
+#[test]
+fn names_as_long_as_chapters_make_no_page_that_a_browser_cannot_take() {
+    let pages = pages(long(read("starvation.nettrace.zst")));
+    let wide = (0..12).map(|at| format!("f.name as n{at}")).collect::<Vec<_>>().join(", ");
+    let wide = format!("select {wide} from frames f, frames g limit 300");
+    let sql = ("/sql".to_owned(), vec![("q".to_owned(), wide)]);
+    let data = ("/flame.json".to_owned(), Vec::new());
+    for (path, query) in addresses(&pages).into_iter().chain([sql, data]) {
+        let reply = pages.answer(&path, &query);
+        let is_csv = reply.content_type.starts_with("text/csv");
+        assert!(is_csv || reply.body.len() <= 5_000_000, "{path} {query:?}: {} bytes", reply.body.len());
+    }
+    let methods = text(pages.answer("/stacks", &params("show=methods")));
+    assert!(methods.contains(" characters more"), "what is left out is counted");
+    // Each of its pictures has its own names.
+    let file = pages.file();
+    assert!(file.len() <= 2 * crate::FILE_BYTES, "{} bytes", file.len());
+}
+
+#[test]
 fn every_tab_of_a_recording_has_a_page_and_says_where_it_is() {
     let pages = pages(read("lock.nettrace.zst"));
     let tabs: Vec<_> = pages.tabs().collect();

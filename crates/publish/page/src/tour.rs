@@ -37,7 +37,7 @@ impl Tour {
     /// Answers an address: a path, and its parameters decoded.
     pub fn answer(&self, path: &str, query: &[(String, String)]) -> Reply {
         if path == "/" {
-            return Reply::page(self.index());
+            return Reply::page(&self.index(), String::new);
         }
         if path.starts_with("/assets/") {
             return assets::reply(path);
@@ -46,7 +46,7 @@ impl Tour {
         let case = inner.and_then(|(name, _)| self.cases.iter().find(|case| case.name == name));
         match (case, inner) {
             (Some(case), Some((_, rest))) => case.pages.answer(&format!("/{rest}"), query),
-            _ => Reply { status: 404, ..Reply::page(self.index()) },
+            _ => Reply { status: 404, ..Reply::page(&self.index(), String::new) },
         }
     }
 

@@ -14,8 +14,8 @@ mod works;
 
 use crate::Reply;
 use crate::ctx::Ctx;
-use crate::frame;
 use crate::kind::{Further, KindOfPages, PartPlace, Tab, TimeLine};
+use crate::site;
 use exhibit::Exhibit;
 use maud::{Markup, html};
 use model::{Tables, Trace};
@@ -133,5 +133,5 @@ fn summary(ctx: &TraceCtx<'_>) -> Markup {
 
 /// The page of one stack.
 fn stack(ctx: &TraceCtx<'_>) -> Reply {
-    Reply::page(frame::whole(ctx, "Stack", &tables::one_stack(ctx)))
+    site::page(ctx, "Stack", &tables::one_stack(ctx))
 }

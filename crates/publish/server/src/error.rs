@@ -1,6 +1,7 @@
 //! What keeps a server from starting.
 
 use std::io;
+use std::net::Ipv4Addr;
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -8,11 +9,13 @@ use std::io;
 pub enum Error {
     /// Somebody listens at the port that was asked for.
     #[error(
-        "port {port} of 127.0.0.1 is taken by another program{}: stop that one, give another port, \
+        "port {port} of {host} is taken by another program{}: stop that one, give another port, \
          or leave the port out to get a free one",
         who(*port)
     )]
     PortTaken {
+        /// The address that was asked for.
+        host: Ipv4Addr,
         /// The port that was asked for.
         port: u16,
     },
@@ -25,8 +28,10 @@ pub enum Error {
         port: u16,
     },
     /// The system does not let us listen there for another reason.
-    #[error("cannot listen at port {port} of 127.0.0.1: {cause}")]
+    #[error("cannot listen at port {port} of {host}: {cause}")]
     Listen {
+        /// The address that was asked for.
+        host: Ipv4Addr,
         /// The port that was asked for, 0 for any.
         port: u16,
         /// What the system says.

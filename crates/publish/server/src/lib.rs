@@ -20,11 +20,11 @@
 //! door is one implementation of the trait, passed to [`serve`].
 //!
 //! **Whom the local door lets in.** Other people on the machine, other sites in the same browser and host names that are
-//! rebound to 127.0.0.1 get nothing. [`Links::url`] contains a token of 128 random bits that works once. Whoever
-//! brings it gets a cookie with another secret and is sent to the same page without the token, so that the token is in
-//! no history. [`Links::hand_over`] makes a token for a browser that the program opens itself: a page in a file, which
-//! posts the token, since an address in the arguments of `xdg-open` can be read by every user of the machine. Any request with the cookie gets in, so a second tab, a reload, and opening the link again in the same
-//! browser work. What a browser or a desktop does ahead of its user does not use the token up: `HEAD` and prefetching
+//! rebound to this machine get nothing. [`Links::url`] contains a token of 128 random bits that works once. Whoever
+//! brings it gets a cookie with another secret, which goes to a folder with a secret name alone, and is sent to the same
+//! page in there without the token, so that the token is in no history. [`Links::hand_over`] makes a token for a browser that the program opens itself: a page in a file, which
+//! posts the token, since an address in the arguments of `xdg-open` can be read by every user of the machine.
+//! Any request to the folder with the cookie gets in, so a second tab and a reload work. What a browser or a desktop does ahead of its user does not use the token up: `HEAD` and prefetching
 //! (`Sec-Purpose`, `Purpose`, `X-Moz`) are refused and change nothing, and a browser drops a refused prefetch and asks
 //! again when the user really goes there. A link that someone else used first answers 403 with a page that says so and
 //! what to do.
@@ -35,10 +35,11 @@
 //! **What the local door does not keep out:** programs of the same user and of root. A terminal that opens a link when it
 //! is clicked may pass it on in the arguments of a program, where every user of the machine can read the token until
 //! the browser has used it; if another user is faster, all that the user sees is that the link no longer works. And
-//! browsers send a cookie of 127.0.0.1 to all its ports, so whatever page the user opens at another port of 127.0.0.1
-//! learns it.
+//! where the address is one that others can foresee (127.0.0.1 with a port that was chosen), a service worker that a
+//! server left there reads along. Other ports of the same address learn nothing: every user of the machine sees where
+//! we listen and can listen beside us, and that is why the folder is secret.
 //!
-//! The server does no TLS, listens at no other address than 127.0.0.1, takes no bodies (`GET` and `HEAD` only) but the
+//! The server does no TLS, listens at no address but one of loopback, takes no bodies (`GET` and `HEAD` only) but the
 //! token of such a page, opens no file and no browser. What is not HTTP at all is answered by hyper, with 400 or 431 and no content.
 
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]

@@ -3,11 +3,15 @@
 //! ```text
 //!  POST /enter ─▶ from a file? ─▶ token in the body? ─▶ 200 with the cookie, and on to /
 //!                     403               403
-//!  GET, HEAD ──▶ from another site? ─▶ token in the query? ─▶ cookie? ─▶ site
+//!  GET, HEAD ──▶ from another site? ─▶ token in the query? ─▶ cookie, in the secret folder? ─▶ site
 //!                     403               303, 200 or 403        403
 //! ```
 //!
-//! It answers at the names of loopback and the server's own port only. Its only state that changes is the list of open
+//! The pages are in a folder with a secret name, which the browser learns with its cookie. A browser sends a cookie to
+//! all ports of a host, so that every user of the machine could collect it: this one goes only to that folder, whose name
+//! no other port knows. Neither opens anything without the other.
+//!
+//! It answers at its own address and the names of loopback (for tunnels), and the server's own port only. Its only state that changes is the list of open
 //! tokens. A token is used up last, when everything else about the request is right, so that a page of another site
 //! cannot use it up. [`Links`] makes tokens, as long as the door is there.
 
@@ -29,6 +33,7 @@ use asker::Asker;
 use hyper::{Method, StatusCode, header};
 use keys::Keys;
 use reason::Reason;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// The name of the query parameter with a token. A site sees no parameter of this name.
@@ -44,6 +49,7 @@ const MOST_FORM: usize = 1024;
 #[derive(Debug)]
 pub struct LocalDoor {
     program: &'static str,
+    host: Ipv4Addr,
     port: u16,
     keys: Arc<Keys>,
 }
@@ -52,34 +58,36 @@ pub struct LocalDoor {
 #[derive(Debug, Clone)]
 pub struct Links {
     program: &'static str,
+    host: Ipv4Addr,
     port: u16,
     keys: Arc<Keys>,
 }
 
 impl Links {
-    /// A new address that lets one browser in, once: `http://127.0.0.1:PORT/?token=…`. It is for the eyes of the person
+    /// A new address that lets one browser in, once: `http://HOST:PORT/?token=…`. It is for the eyes of the person
     /// who started the program: in the arguments of another program, every user of the machine can read it.
     pub fn url(&self) -> Result<String, Error> {
         let (token, _) = self.keys.issue()?;
-        Ok(format!("http://127.0.0.1:{}/?{TOKEN}={}", self.port, token.text()))
+        Ok(format!("http://{}:{}/?{TOKEN}={}", self.host, self.port, token.text()))
     }
 
     /// A new token that is handed to a browser in a file.
     pub fn hand_over(&self) -> Result<Handover, Error> {
-        Handover::new(self.program, self.port, Arc::clone(&self.keys))
+        let to = format!("http://{}:{}{ENTER}", self.host, self.port);
+        Handover::new(self.program, to, Arc::clone(&self.keys))
     }
 }
 
 impl LocalDoor {
     /// A door with new keys, for the port of this server.
     pub fn new(bound: &Bound) -> Result<Self, Error> {
-        let (program, port) = (bound.options.program, bound.port());
-        Ok(Self { program, port, keys: Arc::new(Keys::new(program, port)?) })
+        let (program, host, port) = (bound.options.program, bound.host(), bound.port());
+        Ok(Self { program, host, port, keys: Arc::new(Keys::new(program, port)?) })
     }
 
     /// What makes ways in.
     pub fn links(&self) -> Links {
-        Links { program: self.program, port: self.port, keys: Arc::clone(&self.keys) }
+        Links { program: self.program, host: self.host, port: self.port, keys: Arc::clone(&self.keys) }
     }
 
     /// Exchanges the token that a page in a file has posted for the cookie, and has the browser go on to the pages.
@@ -93,31 +101,34 @@ impl LocalDoor {
         }
         // Not redirected, for the reason that `forward` gives. The browser may have the cookie already: from a file, it
         // does not send it.
-        let to = format!("http://{}/", head.host);
-        let mut response = self.move_on("<a href=\"/\">Open the pages</a>", &to);
-        response.headers.push(("set-cookie", self.keys.set_cookie()));
+        let folder = self.keys.folder();
+        let mut response = self.move_on(
+            &format!("<a href=\"{folder}/\">Open the pages</a>"),
+            &format!("http://{}{folder}/", head.host),
+        );
+        response.headers.extend(self.welcome());
         Verdict::Answer(response)
     }
 
-    /// Exchanges a token for a cookie. Returns the value of the `Set-Cookie` header, or `None` if the browser has the
-    /// cookie already.
-    fn enter(
-        &self,
-        head: &Head<'_>,
-        asker: Asker,
-        unlocked: bool,
-        token: &str,
-    ) -> Result<Option<String>, Reason> {
+    /// What a browser gets for a token. What another server has left at this address is forgotten first, such as a
+    /// service worker, which would read along: browsers do so where an address counts as secure, as loopback does. Not
+    /// cookies, which the ports of a host share; and what lies in their caches has no address in the secret folder.
+    fn welcome(&self) -> [(&'static str, String); 2] {
+        [("clear-site-data", "\"storage\"".to_owned()), ("set-cookie", self.keys.set_cookie())]
+    }
+
+    /// Exchanges a token for a cookie. Returns whether the browser needs the cookie, which it may have already.
+    fn enter(&self, head: &Head<'_>, asker: Asker, unlocked: bool, token: &str) -> Result<bool, Reason> {
         if asker == Asker::Other {
             return Err(Reason::CrossSite);
         }
         let is_ahead = *head.method == Method::HEAD || asker::is_ahead(head.headers);
         // A browser that has the cookie uses the token up too, so that no other browser can enter with it later.
         if !is_ahead && self.keys.redeem(token) {
-            return Ok((!unlocked).then(|| self.keys.set_cookie()));
+            return Ok(!unlocked);
         }
         match asker {
-            Asker::Own if unlocked => Ok(None),
+            Asker::Own if unlocked => Ok(false),
             Asker::Own => Err(Reason::Locked),
             // The browser may have the cookie, but does not send it with such a request.
             Asker::Link | Asker::Other => Err(Reason::CrossSite),
@@ -145,10 +156,11 @@ impl LocalDoor {
 }
 
 impl Door for LocalDoor {
-    /// Refuses, among others, a name that an attacker rebound to 127.0.0.1.
+    /// Refuses, among others, a name that an attacker rebound to loopback.
     fn is_for_us(&self, host: &str) -> bool {
-        ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
-            host.strip_prefix(name)
+        let own = self.host.to_string();
+        [own.as_str(), "127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
+            host.strip_prefix(*name)
                 .is_some_and(|port| port == format!(":{}", self.port) || (port.is_empty() && self.port == 80))
         })
     }
@@ -161,17 +173,22 @@ impl Door for LocalDoor {
         (path == ENTER).then_some(MOST_FORM)
     }
 
-    fn decide(&self, head: &Head<'_>, request: Request) -> Verdict {
+    fn decide(&self, head: &Head<'_>, mut request: Request) -> Verdict {
         if *head.method == Method::POST {
             return self.receive(head);
         }
         let asker = asker::of(head.headers, head.host);
         let cookies = head.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let unlocked = self.keys.unlock(cookies);
+        let within = self.keys.within(&request.path).map(str::to_owned);
+        let unlocked = within.is_some() && self.keys.unlock(cookies);
+        let folder = if within.is_some() { String::new() } else { self.keys.folder() };
+        request.path = within.unwrap_or(request.path);
         let outcome = match request.query.iter().find(|(name, _)| name == TOKEN) {
-            Some((_, token)) => self.enter(head, asker, unlocked, token).map(|set_cookie| {
-                let mut response = self.forward(asker, address_without_token(head));
-                response.headers.extend(set_cookie.map(|cookie| ("set-cookie", cookie)));
+            Some((_, token)) => self.enter(head, asker, unlocked, token).map(|is_new| {
+                let mut response = self.forward(asker, address_without_token(head, &folder));
+                if is_new {
+                    response.headers.extend(self.welcome());
+                }
                 Verdict::Answer(response)
             }),
             None => match asker {
@@ -191,10 +208,10 @@ impl Drop for LocalDoor {
     }
 }
 
-/// The address of the same page without the token. It includes the host, since a browser would take a path that begins
+/// The address of the same page without the token, in a folder. It includes the host, since a browser would take a path that begins
 /// with two slashes for another host.
-fn address_without_token(head: &Head<'_>) -> String {
-    let mut to = format!("http://{}{}", head.host, head.uri.path());
+fn address_without_token(head: &Head<'_>, folder: &str) -> String {
+    let mut to = format!("http://{}{folder}{}", head.host, head.uri.path());
     // The gate has decoded the same query, so this does not fail.
     let pairs = target::query(head.uri.query().unwrap_or_default()).unwrap_or_default();
     let mut before = '?';
@@ -213,12 +230,13 @@ mod tests {
 
     #[test]
     fn two_servers_have_two_ports_and_each_link_has_its_own_token() {
-        let bind = || bind(Options { program: "lab", port: 0, limits: Limits::of_one_user() }).unwrap();
+        let bind =
+            || bind(Options { program: "lab", host: None, port: 0, limits: Limits::of_one_user() }).unwrap();
         let (first, second) = (bind(), bind());
         assert_ne!(first.port(), second.port());
         let links = LocalDoor::new(&first).unwrap().links();
         let (one, other) = (links.url().unwrap(), links.url().unwrap());
         assert_ne!(one, other);
-        assert!(one.starts_with(&format!("http://127.0.0.1:{}/?token=", first.port())));
+        assert!(one.starts_with(&format!("http://{}:{}/?token=", first.host(), first.port())));
     }
 }

@@ -2,16 +2,22 @@
 
 use base::number::real_u64;
 use maud::{Markup, html};
-use report::unit::short;
+use report::unit::{MANY_DIGITS, short};
 
 /// A part of a whole, in percent; a dash if the whole is 0.
 pub fn percent(part: f64, whole: f64) -> String {
-    if whole > 0.0 { format!("{:.1} %", part * 100.0 / whole) } else { String::from("–") }
+    let percent = part * 100.0 / whole;
+    match whole > 0.0 {
+        true if percent.abs() < MANY_DIGITS => format!("{percent:.1} %"),
+        true => format!("{} %", short(percent)),
+        false => String::from("–"),
+    }
 }
 
 /// A time since the session's start.
 pub fn moment(ns: f64) -> String {
-    format!("{:.6} s", ns / 1e9)
+    let seconds = ns / 1e9;
+    if seconds.abs() < MANY_DIGITS { format!("{seconds:.6} s") } else { format!("{} s", short(seconds)) }
 }
 
 /// A count with its noun.

@@ -16,6 +16,8 @@ use thiserror::Error;
 const NOT_A_BENCHMARK: &str = "entry of a file of benchmarks that is not a benchmark";
 const NOT_A_MEASUREMENT: &str = "measurement without a time or operations that can be";
 const OTHER_TYPE: &str = "field of a benchmark that is not of the type expected: left out";
+const TWICE: &str =
+    "key of a file of benchmarks that stands there twice: lists are joined, of other values the last counts";
 const CUT: &str = "file of benchmarks that breaks off: the benchmarks before are here";
 const NOT_JSON: &str = "file of benchmarks that is not JSON from here on: the benchmarks before are here";
 
@@ -233,17 +235,28 @@ impl<'de> Visitor<'de> for Top<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut has_host = false;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "HostEnvironmentInfo" => *self.host = map.next_value()?,
+                "HostEnvironmentInfo" => {
+                    note_twice(&mut has_host, self.bench);
+                    *self.host = map.next_value()?;
+                }
                 "Benchmarks" => {
-                    *self.has_benchmarks = true;
+                    note_twice(self.has_benchmarks, self.bench);
                     map.next_value_seed(Benchmarks { bench: self.bench, file: self.file })?;
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
+    }
+}
+
+/// Notes a key that was there already.
+fn note_twice(was_there: &mut bool, bench: &mut Bench) {
+    if std::mem::replace(was_there, true) {
+        bench.lost.damage.note(TWICE, 0);
     }
 }
 
@@ -311,11 +324,18 @@ impl<'de> Visitor<'de> for One<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let mut fields = serde_json::Map::new();
+        let mut has_measurements = false;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "Measurements" => map.next_value_seed(Measurements { bench: self.bench })?,
+                "Measurements" => {
+                    note_twice(&mut has_measurements, self.bench);
+                    map.next_value_seed(Measurements { bench: self.bench })?;
+                }
                 "DisplayInfo" | "Namespace" | "Type" | "Method" | "FullName" | "Parameters"
-                | "Statistics" | "Memory" => drop(fields.insert(key, map.next_value()?)),
+                | "Statistics" | "Memory" => {
+                    note_twice(&mut fields.contains_key(&key), self.bench);
+                    fields.insert(key, map.next_value()?);
+                }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -526,6 +546,23 @@ mod tests {
         for other in ["7", "[]", "null", "{\"Measurements\":[{\"Operations\":1,\"Nanoseconds\":1}]}"] {
             check(other, &[NOT_A_BENCHMARK], 0);
         }
+    }
+
+    #[test]
+    fn a_key_that_stands_there_twice_is_not_taken_silently() {
+        let check = |text: &str, expected: u64| {
+            let bench = read(text).unwrap();
+            let noted = bench.lost.damage.kinds().iter().find(|kind| kind.what == TWICE);
+            assert_eq!(noted.map_or(0, |kind| kind.count), expected, "{text}");
+        };
+        let [one, other] = [r#"{"Method":"A"}"#, r#"{"Method":"B"}"#];
+        check(&format!("{{\"Benchmarks\":[{one}],\"Benchmarks\":[{other}],\"Benchmarks\":[]}}"), 2);
+        check(
+            &format!("{{\"HostEnvironmentInfo\":{{}},\"Benchmarks\":[{one}],\"HostEnvironmentInfo\":{{}}}}"),
+            1,
+        );
+        check(r#"{"Benchmarks":[{"Method":"A","Method":"B","Measurements":[],"Measurements":[]}]}"#, 2);
+        check(&format!("{{\"Title\":1,\"Title\":2,\"Benchmarks\":[{one},{other}]}}"), 0);
     }
 
     #[test]

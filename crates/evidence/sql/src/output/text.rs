@@ -4,7 +4,7 @@
 
 use crate::Error;
 use crate::answer::{Answer, AnswerColumn, Cell, Rows};
-use base::steering::steers;
+use base::steering;
 use model::Type;
 use std::borrow::Cow;
 use std::io::Write;
@@ -146,7 +146,10 @@ fn shown(cell: &Cell) -> String {
 
 /// A text as far as a column shows it, without characters that steer a terminal.
 fn printable(text: &str) -> String {
-    let mut chars = text.chars().map(|c| if steers(c) { ' ' } else { c });
+    // Of a text that is cut, what comes behind need not be looked at.
+    let end = text.char_indices().nth(MAX_WIDTH + 1).map_or(text.len(), |(at, _)| at);
+    let text = steering::printable(text.get(..end).unwrap_or_default());
+    let mut chars = text.chars();
     let mut shown: String = chars.by_ref().take(MAX_WIDTH).collect();
     if chars.next().is_some() {
         shown.pop();

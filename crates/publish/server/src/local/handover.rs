@@ -6,8 +6,8 @@
 //!
 //! This module opens no file: whoever has the page sees to it that only its user can read it.
 
+use super::TOKEN;
 use super::keys::{Keys, Secret};
-use super::{ENTER, TOKEN};
 use crate::error::Error;
 use crate::target;
 use std::convert::Infallible;
@@ -22,28 +22,29 @@ pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 #[derive(Debug)]
 pub struct Handover {
     program: &'static str,
-    port: u16,
+    /// Where the page posts it.
+    to: String,
     token: Secret,
     ended: Receiver<Infallible>,
     keys: Arc<Keys>,
 }
 
 impl Handover {
-    pub(super) fn new(program: &'static str, port: u16, keys: Arc<Keys>) -> Result<Self, Error> {
+    pub(super) fn new(program: &'static str, to: String, keys: Arc<Keys>) -> Result<Self, Error> {
         let (token, ended) = keys.issue()?;
-        Ok(Self { program, port, token, ended, keys })
+        Ok(Self { program, to, token, ended, keys })
     }
 
     /// The page for the file: it holds the token and posts it as soon as it is opened, or, without script, when its
     /// button is pressed. It needs nothing else, and no other page is told where it was.
     pub fn page(&self) -> String {
-        let Self { program, port, .. } = self;
+        let Self { program, to, .. } = self;
         format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\">\
              <meta name=\"color-scheme\" content=\"light dark\"><meta name=\"referrer\" content=\"no-referrer\">\
              <title>{program}</title></head>\n<body><main><h1>The pages of {program}</h1>\n\
-             <form method=\"post\" action=\"http://127.0.0.1:{port}{ENTER}\" autocomplete=\"off\">\
+             <form method=\"post\" action=\"{to}\" autocomplete=\"off\">\
              <input type=\"hidden\" name=\"{TOKEN}\" value=\"{}\"><button>Open the pages</button></form></main>\n\
              <script>document.forms[0].submit()</script></body></html>\n",
             self.token.text()

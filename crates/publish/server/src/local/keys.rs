@@ -1,4 +1,4 @@
-//! Tokens that work once, and the cookie that they are exchanged for.
+//! Tokens that work once, the cookie that they are exchanged for, and the folder that it opens.
 
 use crate::error::Error;
 use constant_time_eq::constant_time_eq;
@@ -10,11 +10,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Tokens that are open at once; a further one takes the place of the oldest.
 const MOST_OPEN: usize = 64;
 
-/// The tokens and the cookie of one server.
+/// The tokens, the cookie and the folder of one server.
 #[derive(Debug)]
 pub(super) struct Keys {
     cookie_name: String,
     cookie: Secret,
+    folder: Secret,
     /// Tokens that no browser has used yet, oldest first, at most [`MOST_OPEN`].
     open: Mutex<Vec<Open>>,
 }
@@ -28,12 +29,13 @@ struct Open {
 }
 
 impl Keys {
-    /// A new cookie and no token. The cookie's name includes the port, since a browser sends the cookies of a host to all
+    /// A new cookie, a new folder and no token. The cookie's name includes the port, since a browser sends the cookies of a host to all
     /// its ports, and two servers would overwrite each other's.
     pub(super) fn new(program: &str, port: u16) -> Result<Self, Error> {
         let letters: String = program.chars().filter(char::is_ascii_alphanumeric).collect();
         let cookie_name = format!("{letters}-{port}");
-        Ok(Self { cookie_name, cookie: Secret::random()?, open: Mutex::default() })
+        let (cookie, folder) = (Secret::random()?, Secret::random()?);
+        Ok(Self { cookie_name, cookie, folder, open: Mutex::default() })
     }
 
     /// A new token, and what is disconnected once the token opens nothing any more.
@@ -75,9 +77,23 @@ impl Keys {
         })
     }
 
-    /// The `Set-Cookie` header that gives a browser the cookie. The browser keeps it until it is closed.
+    /// The folder that has the pages, without a slash at its end. Only a browser that gets the cookie may learn it.
+    pub(super) fn folder(&self) -> String {
+        format!("/{}", self.folder.text())
+    }
+
+    /// The path within the folder of the pages, if it is in there.
+    pub(super) fn within<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let (folder, _) = path.strip_prefix('/')?.split_once('/')?;
+        let within = path.get(folder.len().saturating_add(1)..)?;
+        self.folder.is(folder).then_some(within)
+    }
+
+    /// The `Set-Cookie` header that gives a browser the cookie. The browser sends it to this folder alone, and keeps it
+    /// until it is closed.
     pub(super) fn set_cookie(&self) -> String {
-        format!("{}={}; HttpOnly; SameSite=Strict; Path=/", self.cookie_name, self.cookie.0)
+        let (name, folder) = (&self.cookie_name, self.folder());
+        format!("{name}={}; HttpOnly; SameSite=Strict; Path={folder}/", self.cookie.0)
     }
 }
 

@@ -24,16 +24,15 @@ impl Reason {
                 StatusCode::FORBIDDEN,
                 "This browser has no key",
                 "These pages are for the person who started PROGRAM. Each link that PROGRAM showed works once, for one \
-                 browser: if the pages are open in another browser, in another profile of it or under another name \
-                 of this machine, go on there. Otherwise press Enter in the terminal in which PROGRAM runs and open \
+                 browser: if the pages are open, in this browser or in another one, go on there. Otherwise press Enter in the terminal in which PROGRAM runs and open \
                  the new link that it prints; without a terminal, stop PROGRAM and start it again. If you never \
                  opened the link, somebody else on this machine did and can see the pages until you stop PROGRAM.",
             ),
             Self::Spent => (
                 StatusCode::FORBIDDEN,
                 "This key does not work any more",
-                "Each key works once and only for a few minutes. If the pages were open in this browser, \
-                 <a href=\"/\">go on there</a>. Otherwise press Enter in the terminal in which PROGRAM runs and open \
+                "Each key works once and only for a few minutes. If the pages are open in this browser, \
+                 go on there. Otherwise press Enter in the terminal in which PROGRAM runs and open \
                  the link that it prints; without a terminal, stop PROGRAM and start it again.",
             ),
             Self::CrossSite => (
@@ -44,7 +43,7 @@ impl Reason {
             Self::Misdirected => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "This is another host",
-                "PROGRAM answers at 127.0.0.1 and localhost with its own port. Through a tunnel, use the same port \
+                "PROGRAM answers at the address that it printed and at localhost, with its own port. Through a tunnel, use the same port \
                  at both ends.",
             ),
         };

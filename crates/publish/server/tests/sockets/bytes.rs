@@ -14,11 +14,11 @@ fn runner() -> TestRunner {
 }
 
 /// Pieces of requests, right and wrong, in any order.
-fn requests(port: u16, cookie: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
-    let cookie = cookie.to_owned();
+fn requests(lab: &Lab, cookie: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
+    let port = lab.port;
     let piece = prop_oneof![
         4 => vec(any::<u8>(), 0..64),
-        1 => Just(get(port, "/x", &cookie).into_bytes()),
+        1 => Just(lab.get("/x", cookie).into_bytes()),
         1 => Just(b"GET ".to_vec()),
         1 => Just(b" HTTP/1.1\r\n".to_vec()),
         1 => Just(format!("Host: 127.0.0.1:{port}\r\n{cookie}").into_bytes()),
@@ -37,12 +37,12 @@ fn requests(port: u16, cookie: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
 fn no_bytes_at_all_stop_the_server() {
     let lab = Lab::with(Limits { head_time: Duration::from_millis(200), ..Limits::of_one_user() });
     let cookie = lab.cookie();
-    let sent = runner().run(&requests(lab.port, &cookie), |bytes| {
+    let sent = runner().run(&requests(&lab, &cookie), |bytes| {
         let mut client = Client::new(lab.port);
         client.send(&bytes);
         client.end();
         client.rest();
-        match ask(lab.port, get(lab.port, "/alive", &cookie)).status {
+        match ask(lab.port, lab.get("/alive", &cookie)).status {
             200 => Ok(()),
             status => Err(TestCaseError::fail(format!("{status} behind {}", bytes.escape_ascii()))),
         }
@@ -59,7 +59,7 @@ fn any_target_is_answered_by_the_site_or_refused() {
     let letters =
         prop_oneof![4 => any::<u8>(), 1 => Just(b'%'), 1 => Just(b'&'), 1 => Just(b'/'), 1 => Just(b'?')];
     let sent = runner().run(&vec(letters, 0..200), |target| {
-        let mut request = b"GET /".to_vec();
+        let mut request = format!("GET {}/", lab.folder()).into_bytes();
         request.extend(&target);
         request.extend(get(lab.port, "", &cookie)["GET ".len()..].bytes());
         match ask(lab.port, request).status {

@@ -1,7 +1,7 @@
 //! A client that sends what it is told and reads exactly one answer at a time.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 /// How long a client waits before the test fails. Nothing that works takes as long.
@@ -36,7 +36,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(port: u16) -> Self {
-        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        Self::at(Ipv4Addr::LOCALHOST, port)
+    }
+
+    pub(crate) fn at(host: Ipv4Addr, port: u16) -> Self {
+        let socket = TcpStream::connect((host, port)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         Self { socket: BufReader::new(socket) }

@@ -40,7 +40,8 @@ impl Door for OneName {
 fn lab() -> (Lab, Arc<AtomicUsize>) {
     let decided = Arc::default();
     let limits = Limits { uri_bytes: 100, ..Limits::of_one_user() };
-    let bound = bind(Options { program: "lab", port: 0, limits }).unwrap();
+    let bound =
+        bind(Options { program: "lab", host: Some(std::net::Ipv4Addr::LOCALHOST), port: 0, limits }).unwrap();
     (Lab::behind(OneName { decided: Arc::clone(&decided) }, bound), decided)
 }
 

@@ -1,6 +1,6 @@
 //! Tokens that a page in a file hands over, and what others can do with that way in.
 
-use crate::client::{Answer, Client, PATIENCE, ask, get};
+use crate::client::{Client, PATIENCE, ask, get};
 use crate::lab::{Lab, until};
 use base::time::Deadline;
 use server::{Handover, Limits};
@@ -29,10 +29,6 @@ fn post(port: u16, target: &str, headers: &str, body: &str) -> String {
     head.replacen("GET", "POST", 1) + body
 }
 
-fn cookie(answer: &Answer) -> String {
-    format!("Cookie: {}\r\n", answer.header("set-cookie").unwrap().split(';').next().unwrap())
-}
-
 /// Waits as long as its token is good for something.
 fn wait(handed: Handover) -> JoinHandle<()> {
     let waiting = move || handed.wait(PATIENCE);
@@ -51,9 +47,13 @@ fn a_page_in_a_file_gives_a_browser_the_cookie_and_goes_on_by_itself() {
         let answer = ask(lab.port, post(lab.port, "/enter", headers, &form(&lab.hand_over())));
         // Not redirected: a browser would send no cookie of SameSite=Strict along.
         assert_eq!((answer.status, answer.header("location")), (200, None), "{headers}");
-        assert_eq!(answer.header("refresh"), Some(format!("0;url=http://127.0.0.1:{}/", lab.port).as_str()));
-        assert!(answer.text().contains("<a href=\"/\">"), "{}", answer.text());
-        assert_eq!(ask(lab.port, get(lab.port, "/", &cookie(&answer))).status, 200);
+        let cookie = lab.admitted(&answer);
+        let pages = format!("{}/", lab.folder());
+        let refresh = format!("0;url=http://127.0.0.1:{}{pages}", lab.port);
+        assert_eq!(answer.header("refresh"), Some(refresh.as_str()));
+        assert_eq!(answer.header("clear-site-data"), Some("\"storage\""));
+        assert!(answer.text().contains(&format!("<a href=\"{pages}\">")), "{}", answer.text());
+        assert_eq!(ask(lab.port, lab.get("/", &cookie)).status, 200);
         assert_eq!(lab.asked(), 1);
     }
 }
@@ -200,7 +200,7 @@ fn forms_that_never_come_whole_keep_nobody_out() {
     for client in &mut silent {
         client.send(&head);
     }
-    assert_eq!(ask(lab.port, get(lab.port, "/", &cookie)).status, 200);
+    assert_eq!(ask(lab.port, lab.get("/", &cookie)).status, 200);
 }
 
 #[test]

@@ -12,7 +12,7 @@ const SHORT: Duration = Duration::from_millis(100);
 
 /// The server still answers who has the cookie.
 fn assert_alive(lab: &Lab, cookie: &str) {
-    assert_eq!(ask(lab.port, get(lab.port, "/alive", cookie)).status, 200);
+    assert_eq!(ask(lab.port, lab.get("/alive", cookie)).status, 200);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_connection_without_a_request_is_let_go() {
     let mut silent = Client::new(lab.port);
     assert!(silent.is_closed());
     let mut between = Client::new(lab.port);
-    between.send(get(lab.port, "/", &cookie));
+    between.send(lab.get("/", &cookie));
     assert_eq!(between.read(false).unwrap().status, 200);
     assert!(between.is_closed());
 }
@@ -62,7 +62,7 @@ fn a_client_that_never_reads_is_cut_off_and_nobody_waits_for_it() {
     let lab = Lab::with(Limits { take_time: SHORT, ..Limits::of_one_user() });
     let cookie = lab.cookie();
     let mut client = Client::new(lab.port);
-    client.send(get(lab.port, "/large", &cookie));
+    client.send(lab.get("/large", &cookie));
     until("the site answers", || lab.asked() > 0);
     assert_alive(&lab, &cookie);
     // Sending shows the cut without reading: the other end answers that it is closed.
@@ -80,12 +80,12 @@ fn a_reader_has_its_time_for_each_answer_anew() {
     let cookie = lab.cookie();
     let mut client = Client::new(lab.port);
     for _ in 0..2 {
-        client.send(get(lab.port, "/large", &cookie));
+        client.send(lab.get("/large", &cookie));
         assert_eq!(client.read(false).unwrap().body.len(), LARGE);
         // Thinking about an answer is not taking the next one.
         assert!(Deadline::after(PATIENCE).pause(take_time.saturating_add(SHORT)));
     }
-    client.send(get(lab.port, "/x", &cookie));
+    client.send(lab.get("/x", &cookie));
     assert_eq!(client.read(false).unwrap().status, 200);
 }
 
@@ -107,7 +107,7 @@ fn five_hundred_idle_connections_keep_nobody_out() {
     let cookie = lab.cookie();
     let mut client = Client::new(lab.port);
     for _ in 0..3 {
-        client.send(get(lab.port, "/", &cookie));
+        client.send(lab.get("/", &cookie));
         assert_eq!(client.read(false).unwrap().status, 200);
     }
     // The oldest gave their places away, and the newest wait on.
@@ -122,11 +122,11 @@ fn connections_that_wait_for_an_answer_are_not_displaced() {
     let cookie = lab.cookie();
     let mut busy: Vec<Client> = (0..2).map(|_| Client::new(lab.port)).collect();
     for client in &mut busy {
-        client.send(get(lab.port, "/wait", &cookie));
+        client.send(lab.get("/wait", &cookie));
     }
     lab.until_begun(2);
     let mut third = Client::new(lab.port);
-    third.send(get(lab.port, "/x", &cookie));
+    third.send(lab.get("/x", &cookie));
     lab.release();
     for client in &mut busy {
         assert_eq!(client.read(false).unwrap().text(), "waited");
@@ -140,7 +140,7 @@ fn a_site_sees_that_the_browser_left() {
     let lab = Lab::new();
     let cookie = lab.cookie();
     let mut client = Client::new(lab.port);
-    client.send(get(lab.port, "/wait", &cookie));
+    client.send(lab.get("/wait", &cookie));
     lab.until_begun(1);
     drop(client);
     until("the site sees it", || lab.seen.abandoned.load(Ordering::SeqCst) == 1);
@@ -154,7 +154,7 @@ fn light_answers_do_not_wait_for_heavy_ones_and_too_many_heavy_ones_are_turned_a
     let cookie = lab.cookie();
     let heavy = || {
         let mut client = Client::new(lab.port);
-        client.send(get(lab.port, "/wait", &cookie));
+        client.send(lab.get("/wait", &cookie));
         client
     };
     let mut first = heavy();
@@ -177,10 +177,10 @@ fn light_answers_do_not_wait_for_heavy_ones_and_too_many_heavy_ones_are_turned_a
 fn an_answer_that_takes_too_long_is_given_up() {
     let lab = Lab::with(Limits { answer_time: SHORT, heavy_threads: 1, ..Limits::of_one_user() });
     let cookie = lab.cookie();
-    assert_eq!(ask(lab.port, get(lab.port, "/wait", &cookie)).status, 503);
+    assert_eq!(ask(lab.port, lab.get("/wait", &cookie)).status, 503);
     until("the site sees it", || lab.seen.abandoned.load(Ordering::SeqCst) == 1);
     until("its thread begins another one", || {
-        assert_eq!(ask(lab.port, get(lab.port, "/wait", &cookie)).status, 503);
+        assert_eq!(ask(lab.port, lab.get("/wait", &cookie)).status, 503);
         lab.seen.begun.load(Ordering::SeqCst) > 1
     });
     assert!(lab.end().overtime > 1);
@@ -192,11 +192,11 @@ fn a_site_that_panics_answers_the_next_request_on_the_same_connection() {
     let cookie = lab.cookie();
     let mut client = Client::new(lab.port);
     for target in ["/panic", "/panic-before", "/unsendable", "/panic"] {
-        client.send(get(lab.port, target, &cookie));
+        client.send(lab.get(target, &cookie));
         let answer = client.read(false).unwrap();
         assert_eq!(answer.status, 500, "{target}");
         assert!(answer.text().contains("lab has a defect here"), "{}", answer.text());
-        client.send(get(lab.port, "/x", &cookie));
+        client.send(lab.get("/x", &cookie));
         assert_eq!(client.read(false).unwrap().status, 200);
     }
     assert_eq!(lab.end().broken, 4);
@@ -209,10 +209,10 @@ fn it_ends_at_once_and_leaves_no_connection() {
     let port = lab.port;
     let mut idle: Vec<Client> = (0..50).map(|_| Client::new(port)).collect();
     idle[0].send("GET / HTTP/1.1\r\n");
-    idle[1].send(get(port, "/", &cookie));
+    idle[1].send(lab.get("/", &cookie));
     assert_eq!(idle[1].read(false).unwrap().status, 200);
-    idle[2].send(get(port, "/wait", &cookie));
-    idle[3].send(get(port, "/large", &cookie));
+    idle[2].send(lab.get("/wait", &cookie));
+    idle[3].send(lab.get("/large", &cookie));
     lab.until_begun(1);
     let taking = Stopwatch::start();
     let seen = std::sync::Arc::clone(&lab.seen);
@@ -230,7 +230,7 @@ fn a_site_that_does_not_listen_keeps_nobody_from_ending() {
     let lab = Lab::new();
     let cookie = lab.cookie();
     let mut client = Client::new(lab.port);
-    client.send(get(lab.port, "/deaf", &cookie));
+    client.send(lab.get("/deaf", &cookie));
     lab.until_begun(1);
     let (taking, seen) = (Stopwatch::start(), std::sync::Arc::clone(&lab.seen));
     assert_eq!(lab.end().unfinished, 1);
@@ -244,7 +244,7 @@ fn an_answer_under_way_arrives_whole_though_the_server_ends() {
     let lab = Lab::with(Limits { farewell_time: PATIENCE, ..Limits::of_one_user() });
     let cookie = lab.cookie();
     let (mut client, mut idle) = (Client::new(lab.port), Client::new(lab.port));
-    client.send(get(lab.port, "/wait", &cookie));
+    client.send(lab.get("/wait", &cookie));
     lab.until_begun(1);
     lab.stop.stop();
     assert!(idle.is_closed());
@@ -257,7 +257,7 @@ fn an_answer_under_way_arrives_whole_though_the_server_ends() {
 #[test]
 fn a_stop_that_was_told_before_the_beginning_counts() {
     let limits = Limits { farewell_time: PATIENCE, ..Limits::of_one_user() };
-    let bound = server::bind(server::Options { program: "lab", port: 0, limits }).unwrap();
+    let bound = server::bind(server::Options { program: "lab", host: None, port: 0, limits }).unwrap();
     let door = server::LocalDoor::new(&bound).unwrap();
     let stop = server::Stop::new();
     stop.stop();

@@ -1,13 +1,14 @@
 //! A server with a site that does what its tests need.
 
-use crate::client::{PATIENCE, ask, get};
+use crate::client::{Answer, PATIENCE, ask, get};
 use base::time::Deadline;
 use server::{
     Bound, Door, Handover, Limits, Links, LocalDoor, Options, Report, Request, Response, Site, StatusCode,
     Stop, Weight, bind, serve,
 };
-use std::sync::Arc;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
 /// A server that answers until it is ended.
 pub(crate) struct Lab {
     pub(crate) port: u16,
+    /// The secret folder, once a link was followed, without a slash at its end.
+    folder: OnceLock<String>,
     /// What follows `http://127.0.0.1:PORT` in a link that works once. Empty behind another door than the local one.
     pub(crate) link: String,
     /// Another such link.
@@ -97,7 +100,8 @@ impl Lab {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
-        let bound = bind(Options { program: "lab", port: 0, limits }).unwrap();
+        let bound =
+            bind(Options { program: "lab", host: Some(Ipv4Addr::LOCALHOST), port: 0, limits }).unwrap();
         let door = LocalDoor::new(&bound).unwrap();
         let start = format!("http://127.0.0.1:{}", bound.port());
         let links = door.links();
@@ -116,7 +120,16 @@ impl Lab {
         let serving = move || serve(bound, door, site, &told).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(serving).unwrap();
         let [link, second_link] = [String::new(), String::new()];
-        Self { port, link, second_link, links: None, seen, stop, thread: Some(thread) }
+        Self {
+            port,
+            folder: OnceLock::new(),
+            link,
+            second_link,
+            links: None,
+            seen,
+            stop,
+            thread: Some(thread),
+        }
     }
 
     /// A new token for a file.
@@ -127,8 +140,25 @@ impl Lab {
     /// The header line with the cookie that a link is exchanged for.
     pub(crate) fn cookie(&self) -> String {
         let answer = ask(self.port, get(self.port, &self.link, ""));
-        let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap();
-        format!("Cookie: {cookie}\r\n")
+        self.admitted(&answer)
+    }
+
+    /// The header line with the cookie of an answer that lets a browser in. Its folder is that of [`Self::get`] then.
+    pub(crate) fn admitted(&self, answer: &Answer) -> String {
+        let cookie = answer.header("set-cookie").unwrap();
+        let folder = cookie.rsplit("Path=").next().unwrap().trim_end_matches('/');
+        self.folder.get_or_init(|| folder.to_owned());
+        format!("Cookie: {}\r\n", cookie.split(';').next().unwrap())
+    }
+
+    /// The secret folder.
+    pub(crate) fn folder(&self) -> &str {
+        self.folder.get().expect("nobody was let in")
+    }
+
+    /// A `GET` of a page in the secret folder.
+    pub(crate) fn get(&self, target: &str, headers: &str) -> String {
+        get(self.port, &format!("{}{target}", self.folder()), headers)
     }
 
     pub(crate) fn asked(&self) -> usize {

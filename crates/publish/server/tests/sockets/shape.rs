@@ -11,7 +11,7 @@ fn nothing_can_be_changed_or_sent() {
     let lab = Lab::new();
     let cookie = lab.cookie();
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "get"] {
-        let answer = ask(lab.port, get(lab.port, "/", &cookie).replacen("GET", method, 1));
+        let answer = ask(lab.port, lab.get("/", &cookie).replacen("GET", method, 1));
         assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method}");
     }
     let with_body = |headers: &str| get(lab.port, "/", &format!("{cookie}{headers}"));
@@ -31,7 +31,7 @@ fn a_head_has_the_headers_of_a_get_and_no_body() {
         [("/x", ""), ("/asset", ""), ("/asset", "Accept-Encoding: gzip\r\n"), ("/nothing", "")]
     {
         let mut client = Client::new(lab.port);
-        let request = get(lab.port, target, &format!("{cookie}{packing}"));
+        let request = lab.get(target, &format!("{cookie}{packing}"));
         assert!(client.send(request.replacen("GET", "HEAD", 1) + &request));
         let (head, whole) = (client.read(true).unwrap(), client.read(false).unwrap());
         let but_date = |headers: &[(String, String)]| -> Vec<(String, String)> {
@@ -60,14 +60,14 @@ fn of_every_kind(lab: &Lab) -> Vec<(u16, crate::client::Answer)> {
         (303, get(port, &lab.second_link, "")),
     ];
     let cookie = lab.cookie();
-    let tag = ask(port, get(port, "/asset", &cookie)).header("etag").unwrap().to_owned();
+    let tag = ask(port, lab.get("/asset", &cookie)).header("etag").unwrap().to_owned();
     let answered = [
-        (200, get(port, "/", &cookie)),
-        (200, get(port, "/asset", &cookie)),
-        (304, get(port, "/asset", &format!("{cookie}If-None-Match: {tag}\r\n"))),
-        (404, get(port, "/nothing", &cookie)),
-        (500, get(port, "/panic", &cookie)),
-        (500, get(port, "/unsendable", &cookie)),
+        (200, lab.get("/", &cookie)),
+        (200, lab.get("/asset", &cookie)),
+        (304, lab.get("/asset", &format!("{cookie}If-None-Match: {tag}\r\n"))),
+        (404, lab.get("/nothing", &cookie)),
+        (500, lab.get("/panic", &cookie)),
+        (500, lab.get("/unsendable", &cookie)),
     ];
     refused.into_iter().chain(answered).map(|(status, request)| (status, ask(port, request))).collect()
 }
@@ -103,22 +103,22 @@ fn every_answer_has_the_headers_that_keep_it_safe() {
 fn an_asset_that_the_browser_has_is_not_sent_again() {
     let lab = Lab::new();
     let cookie = lab.cookie();
-    let whole = ask(lab.port, get(lab.port, "/asset", &cookie));
+    let whole = ask(lab.port, lab.get("/asset", &cookie));
     let tag = whole.header("etag").unwrap();
     let check = |known: &str, expected: u16| {
         let mut client = Client::new(lab.port);
-        client.send(get(lab.port, "/asset", &format!("{cookie}If-None-Match: {known}\r\n")));
+        client.send(lab.get("/asset", &format!("{cookie}If-None-Match: {known}\r\n")));
         let answer = client.read(false).unwrap();
         assert_eq!((answer.status, answer.header("etag")), (expected, Some(tag)), "{known}");
         assert_eq!(answer.body.is_empty(), expected == 304);
         // The connection goes on behind an answer without a body.
-        client.send(get(lab.port, "/x", &cookie));
+        client.send(lab.get("/x", &cookie));
         assert_eq!(client.read(false).unwrap().status, 200);
     };
     check(tag, 304);
     check(&format!("\"other\", {tag}"), 304);
     check("\"other\"", 200);
-    let page = ask(lab.port, get(lab.port, "/x", &format!("{cookie}If-None-Match: *\r\n")));
+    let page = ask(lab.port, lab.get("/x", &format!("{cookie}If-None-Match: *\r\n")));
     assert_eq!((page.status, page.header("etag")), (200, None));
 }
 
@@ -127,9 +127,9 @@ fn a_body_is_packed_for_those_who_take_it() {
     let lab = Lab::new();
     let cookie = lab.cookie();
     let ask_with = |target: &str, accepted: &str| {
-        ask(lab.port, get(lab.port, target, &format!("{cookie}Accept-Encoding: {accepted}\r\n")))
+        ask(lab.port, lab.get(target, &format!("{cookie}Accept-Encoding: {accepted}\r\n")))
     };
-    let plain = ask(lab.port, get(lab.port, "/asset", &cookie));
+    let plain = ask(lab.port, lab.get("/asset", &cookie));
     assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
     let packed = ask_with("/asset", "br, gzip");
     assert_eq!(packed.header("content-encoding"), Some("gzip"));
@@ -150,7 +150,7 @@ fn a_site_sees_decoded_targets_and_damaged_ones_do_not_reach_it() {
     let lab = Lab::with(Limits { uri_bytes: 2000, ..Limits::of_one_user() });
     let cookie = lab.cookie();
     let check = |target: &str, expected: &str| {
-        let answer = ask(lab.port, get(lab.port, target, &cookie));
+        let answer = ask(lab.port, lab.get(target, &cookie));
         assert_eq!((answer.status, answer.text()), (200, expected), "{target}");
     };
     check("/a%20b?x=%3Cb%3E+c&y", r#""/a b" [("x", "<b> c"), ("y", "")]"#);
@@ -187,14 +187,14 @@ fn a_connection_serves_one_request_after_the_other() {
     let lab = Lab::new();
     let cookie = lab.cookie();
     let mut client = Client::new(lab.port);
-    let first = get(lab.port, "/a", &cookie);
+    let first = lab.get("/a", &cookie);
     // The second comes in pieces, the third with it.
     assert!(client.send(format!("{first}{}", &first[..10])));
     assert_eq!(client.read(false).unwrap().text(), "\"/a\" []");
-    assert!(client.send(&first[10..]) && client.send(get(lab.port, "/b", &cookie)));
+    assert!(client.send(&first[10..]) && client.send(lab.get("/b", &cookie)));
     assert_eq!(client.read(false).unwrap().text(), "\"/a\" []");
     assert_eq!(client.read(false).unwrap().text(), "\"/b\" []");
-    assert!(client.send(get(lab.port, "/c", &format!("{cookie}Connection: close\r\n"))));
+    assert!(client.send(lab.get("/c", &format!("{cookie}Connection: close\r\n"))));
     assert_eq!(client.read(false).unwrap().status, 200);
     assert!(client.is_closed());
     assert_eq!(lab.end().broken_off, 0);

@@ -3,28 +3,71 @@
 //! `names`, `shown_names` and `owners` have one entry per name. `nodes` are in pre-order; the first is the one that is
 //! zoomed to. `span` is the width of a node; in a comparison, that of both recordings together.
 
+use base::steering::visible;
 use serde_json::{Value, json};
 use stacks::{NameClass, Profile, View};
+use std::borrow::Cow;
+
+/// Bytes of a name that are sent.
+const LONGEST_NAME: usize = 4_000;
+/// Longer names than this are rare.
+const LONG_NAME: usize = 500;
+/// Bytes of long names after which further ones are cut to [`LONG_NAME`].
+const LONG_NAMES: usize = 200_000;
+/// Bytes of all names after which only the beginnings of further ones are sent.
+const ALL_NAMES: usize = 3_000_000;
+/// Bytes of such a beginning.
+const BEGINNING: usize = 100;
+
+/// Cuts names, so that the data stays small however long they are.
+#[derive(Default)]
+struct Names {
+    /// Bytes that were sent of long names.
+    long: usize,
+    /// Bytes that were sent of all names.
+    all: usize,
+}
+
+impl Names {
+    fn cut<'a>(&mut self, name: &'a str) -> Cow<'a, str> {
+        let most = match () {
+            () if self.all > ALL_NAMES => BEGINNING,
+            () if self.long > LONG_NAMES => LONG_NAME,
+            () => LONGEST_NAME,
+        };
+        let (kept, more) = name.split_at(name.floor_char_boundary(most));
+        self.all = self.all.saturating_add(kept.len());
+        if kept.len() > LONG_NAME {
+            self.long = self.long.saturating_add(kept.len());
+        }
+        if more.is_empty() {
+            return Cow::Borrowed(name);
+        }
+        Cow::Owned(format!("{kept} … {} characters more", more.chars().count()))
+    }
+}
 
 /// The data of a picture.
 pub fn json(profile: &Profile, view: &View, unit: &str) -> Value {
     let shape = &profile.shape;
     let mut number_of = vec![usize::MAX; shape.names.len()];
     let (mut names, mut shown, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+    let mut cutting = Names::default();
     let mut used = |name: u32| {
         let Some(number) = number_of.get_mut(name as usize) else { return 0 };
         if *number == usize::MAX {
             *number = names.len();
             if let Some(name) = shape.names.get(name as usize) {
-                names.push(name.full.as_str());
-                shown.push(name.short.as_str());
+                names.push(cutting.cut(&name.full));
+                shown.push(visible(&cutting.cut(&name.short)).into_owned());
                 owners.push(owner(name.class));
             }
         }
         *number
     };
     let of_nodes: Vec<usize> = view.nodes.name.iter().map(|name| used(*name)).collect();
-    let full = |name: u32| shape.names.get(name as usize).map_or("", |name| name.full.as_str());
+    let mut full =
+        |name: u32| shape.names.get(name as usize).map_or(Cow::default(), |name| cutting.cut(&name.full));
     let path: Vec<Value> =
         view.path.iter().map(|(id, name)| json!({"id": id, "name": full(*name)})).collect();
     let nodes = &view.nodes;
