@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     );
     let interrupt = Interrupt::catch()?;
     interrupt.waits_for("the runtime to say what it is");
-    let subject = args.target.find(&|| !interrupt.is_raised())?;
+    let subject = args.target.find(args.outputs.rules(), &|| !interrupt.is_raised())?;
     let output = Output::of(args)?;
     let wanted =
         args.counters.clone().map_or_else(|| ask::usual(subject.runtime.as_deref()), |named| named.0);

@@ -73,7 +73,8 @@ pub(crate) struct Args {
     /// End at an event, named as in the table `events`
     #[arg(long, value_name = "PROVIDER/EVENT")]
     stop_on: Option<String>,
-    /// Keep the last of it only, until -d, --stop-on or Ctrl-C; SIGUSR1 copies what is kept and goes on
+    /// Keep the last of it only, until -d, --stop-on or Ctrl-C; SIGUSR1 copies what is kept and goes on. It is kept in whole
+    /// pieces of a quarter of TIME, 2 s or more, so up to a piece more is kept
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     keep: Option<Duration>,
     /// Let the runtime write /tmp/perf-PID.map meanwhile, for those who profile natively (.NET 8 and later)
@@ -205,7 +206,7 @@ fn of_subject(
     interrupt.waits_for("the runtime to say what it is");
     let subject = match launched {
         Some(launched) => subject_of(launched)?,
-        None => args.target.find(&|| !interrupt.is_raised())?,
+        None => args.target.find(args.outputs.rules(), &|| !interrupt.is_raised())?,
     };
     let out = args.output.clone().unwrap_or_else(|| default_name(&subject));
     let shape = Shape::of(&out);
@@ -373,9 +374,10 @@ impl Silence {
 /// `NAME-PID-UTC`, of letters that every file system takes.
 fn default_name(subject: &Subject) -> PathBuf {
     let is_usual = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
-    let name: String =
-        subject.name.chars().map(|char| if is_usual(char) { char } else { '_' }).take(80).collect();
-    let name = if name.trim_matches('.').is_empty() { "dotnet".to_owned() } else { name };
+    // A name that begins with `-` would be an option of whatever is called with it, and one with `.` is hidden.
+    let name = subject.name.trim_start_matches(['-', '.']).chars();
+    let name: String = name.map(|char| if is_usual(char) { char } else { '_' }).take(80).collect();
+    let name = if name.is_empty() { "dotnet".to_owned() } else { name };
     let pid = subject.pid.map_or(subject.container_pid, u64::from);
     let time = jiff::Timestamp::try_from(base::time::calendar())
         .map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string())
@@ -443,6 +445,26 @@ fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dotnet_ipc::Endpoint;
+
+    #[test]
+    fn a_process_names_no_folder_that_is_hidden_or_passes_for_an_option() {
+        let check = |name: &str, expected: &str| {
+            let named = Subject {
+                name: name.to_owned(),
+                ..Subject::new(&host::Proc::live(), None, None, Endpoint::named("x"), false)
+            };
+            let path = default_name(&named);
+            let found = path.to_str().unwrap().to_owned();
+            assert!(found.starts_with(expected), "{name}: {found}");
+        };
+        check("orders", "orders-");
+        check("-rf", "rf-");
+        check(".-.bashrc", "bashrc-");
+        check("--", "dotnet-");
+        check("..", "dotnet-");
+        check("a/../b\u{202e}", "a_.._b_-");
+    }
 
     #[test]
     fn a_provider_that_is_not_recorded_is_told_apart_from_one_that_is_silent() {

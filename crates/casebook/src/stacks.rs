@@ -4,6 +4,7 @@
 //! thread is its stack now.
 
 use crate::format::print_json;
+use crate::outputs::Outputs;
 use crate::target::{self, Target};
 use crate::terminal;
 use anyhow::{Context, bail, ensure};
@@ -55,6 +56,8 @@ pub(crate) struct Args {
     /// How long to wait in all
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse)]
     limit: Duration,
+    #[command(flatten)]
+    outputs: Outputs,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Form,
@@ -71,7 +74,7 @@ enum Form {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let subject = args.target.find(&|| true)?;
+    let subject = args.target.find(args.outputs.rules(), &|| true)?;
     ensure!(
         !subject.suspended,
         "the process waits at its start to be resumed: no managed thread runs in it yet"

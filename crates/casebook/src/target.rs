@@ -7,10 +7,11 @@ use dotnet_ipc::discover::{
 };
 use dotnet_ipc::process::ProcessInfo;
 use dotnet_ipc::{Endpoint, Error, Listener};
+use exhibit::{Place, Rules};
 use host::Proc;
 use recorder::Subject;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,12 +55,13 @@ impl Target {
     }
 
     /// Finds the process, and asks it what it is. `goes_on` says whether to wait on where a runtime is waited for.
-    pub(crate) fn find(&self, goes_on: &dyn Fn() -> bool) -> anyhow::Result<Subject> {
+    /// A socket of our own is only put where outputs may lie.
+    pub(crate) fn find(&self, rules: Rules, goes_on: &dyn Fn() -> bool) -> anyhow::Result<Subject> {
         let proc = Proc::live();
         match (self.pid, &self.name, &self.diagnostic_port) {
             (Some(pid), ..) => of_pid(&proc, pid),
             (_, Some(name), _) => of_name(&proc, name),
-            (.., Some(port)) => of_port(&proc, port, goes_on),
+            (.., Some(port)) => of_port(&proc, port, rules, goes_on),
             _ => bail!(
                 "name a process: -p PID, --name NAME or --diagnostic-port SOCKET; `casebook ps` lists them"
             ),
@@ -157,7 +159,7 @@ fn of_asked(proc: &Proc, asked: Asked) -> anyhow::Result<Subject> {
     }
 }
 
-fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Result<Subject> {
+fn of_port(proc: &Proc, port: &str, rules: Rules, goes_on: &dyn Fn() -> bool) -> anyhow::Result<Subject> {
     let (path, mode) = port.split_once(',').map_or((port, ""), |(path, mode)| (path, mode));
     let path = PathBuf::from(path);
     match mode {
@@ -167,12 +169,12 @@ fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Resul
             of_info(proc, endpoint, info)
         }
         "listen" => {
+            let listener =
+                listen(&path, rules).with_context(|| format!("cannot listen at {}", path.display()))?;
             crate::record::tell(&format!(
                 "waiting for a runtime that connects to {} · Ctrl-C ends it",
                 path.display()
             ));
-            let listener =
-                Listener::bind(&path).with_context(|| format!("cannot listen at {}", path.display()))?;
             let (endpoint, info) = connected(&Arc::new(listener), &path, goes_on)?;
             let subject = of_info(proc, endpoint, info)?;
             // One that connects without waiting, or did so long ago, has names to be taken early; of one that cannot be
@@ -184,10 +186,18 @@ fn of_port(proc: &Proc, port: &str, goes_on: &dyn Fn() -> bool) -> anyhow::Resul
     }
 }
 
+/// Opens a socket of ours, by the same rules as a file that is written.
+fn listen(path: &Path, rules: Rules) -> anyhow::Result<Listener> {
+    let place = Place::of(path, rules)?;
+    let (folder, name) = place.for_file()?;
+    place.kind()?;
+    Ok(Listener::bind_in(folder, name, path)?)
+}
+
 /// Waits for a runtime that connects and says what it is. Who only says hello is passed over.
 fn connected(
     listener: &Arc<Listener>,
-    path: &std::path::Path,
+    path: &Path,
     goes_on: &dyn Fn() -> bool,
 ) -> anyhow::Result<(Endpoint, Result<ProcessInfo, Error>)> {
     let endpoint = Endpoint::Listener(Arc::clone(listener));

@@ -288,32 +288,6 @@ fn what_cannot_be_recorded_is_said_and_nothing_is_left() {
 }
 
 #[test]
-fn a_disk_that_is_full_ends_the_recording_and_what_is_there_opens() {
-    let test = "a_disk_that_is_full_ends_the_recording_and_what_is_there_opens";
-    let Some(lab) = unpacked(test) else { return };
-    if !is_root() {
-        return base::ground::skip(test, "only root may mount a small disk");
-    }
-    let (service, folder) = (Service::start(&lab), Folder::new());
-    let disk = folder.path("disk");
-    std::fs::create_dir(&disk).unwrap();
-    let mount = |words: &[&str]| std::process::Command::new(words[0]).args(&words[1..]).arg(&disk).status();
-    if !mount(&["mount", "-t", "tmpfs", "-o", "size=600k", "none"]).is_ok_and(|status| status.success()) {
-        return base::ground::skip(test, "there is no mount");
-    }
-    let _load = Load::start(service.port, "/json/20", 2);
-    let out = disk.join("full");
-    let output = run(&["record", "-p", &service.pid().to_string(), "-d", "20s", "-o", out.to_str().unwrap()]);
-    let opened = run(&["explain", out.to_str().unwrap()]);
-    assert!(mount(&["umount"]).unwrap().success());
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("ended early, at a limit: the disk has"), "{said}");
-    assert!(opened.status.success());
-    wait_for("the sessions to end", || service.diagnostics_threads() == 1);
-}
-
-#[test]
 fn a_session_that_cannot_be_told_to_end_is_not_waited_for() {
     let test = "a_session_that_cannot_be_told_to_end_is_not_waited_for";
     let Some(lab) = unpacked(test) else { return };

@@ -155,3 +155,30 @@ fn one_odd_sub_folder_is_left_out_and_named_and_does_not_hide_the_other_exhibits
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && said.contains("kind `hologram`"), "{said}");
 }
+
+#[test]
+fn a_recording_that_another_user_put_there_is_not_taken_for_the_one_of_the_folder() {
+    let test = "a_recording_that_another_user_put_there_is_not_taken_for_the_one_of_the_folder";
+    let there = tempfile::tempdir().unwrap();
+    let run = there.path();
+    for name in ["mine", ".hidden"] {
+        fs::create_dir(run.join(name)).unwrap();
+        fs::copy(fixture(), run.join(name).join(TRACE)).unwrap();
+        fs::write(run.join(name).join("exhibit.toml"), "kind = \"nettrace\"\n").unwrap();
+    }
+    if std::os::unix::fs::chown(run.join(".hidden"), Some(65534), Some(65534)).is_err() {
+        return base::ground::skip(test, "only root can give a folder to another user");
+    }
+    assert_eq!(counted(run, SQL), "n\n5126\n");
+    check_notes(run, &[(".hidden", "is left out")]);
+    // If it is the only one, it is named, and read if the user names it.
+    fs::remove_dir_all(run.join("mine")).unwrap();
+    let output = casebook(&["explain", run.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(".hidden belongs to another user (65534): name it to read it"), "{said}");
+    assert_eq!(counted(&run.join(".hidden"), SQL), "n\n5126\n");
+    // What lies in a folder of theirs is theirs.
+    std::os::unix::fs::chown(run, Some(65534), Some(65534)).unwrap();
+    assert_eq!(counted(run, SQL), "n\n5126\n");
+}

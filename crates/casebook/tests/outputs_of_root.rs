@@ -103,6 +103,61 @@ fn another_user_does_not_read_requests_out_of_what_was_written() {
 }
 
 #[test]
+fn no_umask_changes_who_may_read_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for umask in ["0777", "0277", "0000"] {
+        for (at, command) in writers(&folder.path().join("out")).into_iter().enumerate() {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("umask {umask} && exec \"$@\""), "sh"]).arg(command.get_program());
+            done(shell.args(command.get_args()).stdin(Stdio::null()));
+            let out = folder.path().join("out");
+            if at == 2 {
+                assert_eq!((mode(&out), mode(&out.join("gc.csv"))), (0o700, 0o600), "{umask}");
+                fs::remove_dir_all(&out).unwrap();
+            } else {
+                assert_eq!(mode(&out), 0o600, "{umask}");
+                fs::remove_file(&out).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_over_another_users_folder_does_not_lead_where_they_moved_it() {
+    let Some(folder) = as_root("a_path_over_another_users_folder_does_not_lead_where_they_moved_it") else {
+        return;
+    };
+    let theirs = folder.path().join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    chown(&theirs, Some(OTHER), Some(OTHER)).unwrap();
+    for mut command in writers(&theirs.join("../ok.csv")) {
+        let message = refused(&mut command);
+        assert!(message.contains("theirs belongs to another user (65534)"), "{message}");
+    }
+    done(writers(&theirs.join("../ok.csv"))[0].arg("--insecure-output"));
+}
+
+#[test]
+fn a_socket_that_waits_for_runtimes_lies_where_outputs_may_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = folder.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    let port = format!("{},listen", open.join("socket").display());
+    for command in ["record", "counters", "stacks"] {
+        let message = refused(&mut casebook(&[command, "--diagnostic-port", &port]));
+        assert!(
+            message.contains("cannot listen at") && message.contains("everyone may write to"),
+            "{message}"
+        );
+    }
+    let file = folder.path().join("file");
+    fs::write(&file, "precious").unwrap();
+    refused(&mut casebook(&["record", "--diagnostic-port", &format!("{},listen", file.display())]));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+}
+
+#[test]
 fn a_link_under_the_outputs_name_does_not_lead_to_another_file_being_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let [victim, link, dangling] = ["victim", "link", "dangling"].map(|name| folder.path().join(name));
@@ -357,6 +412,46 @@ mod live {
         let out = theirs.join("asked-for");
         done(&mut record(service.pid(), &out, &["--insecure-output"]));
         assert_eq!(not_private(&out, (0, 0)), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn there_is_a_recording_to_open_whenever_one_that_is_forced_is_killed() {
+        let test = "there_is_a_recording_to_open_whenever_one_that_is_forced_is_killed";
+        let Some(lab) = unpacked(test) else { return };
+        let (service, folder) = (Service::start(&lab), tempfile::tempdir().unwrap());
+        let _load = Load::start(service.port, "/json/20", 1);
+        let [out, file] = ["out", "one.nettrace"].map(|name| folder.path().join(name));
+        for out in [&out, &file] {
+            done(&mut record(service.pid(), out, &[]));
+        }
+        let check = |out: &Path, name: &str, stops: bool, millis: u64| {
+            let forced = &mut record(service.pid(), out, &["--force", "-d", "20s"]);
+            let mut recording = forced.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let pause = |millis| std::thread::sleep(std::time::Duration::from_millis(millis));
+            // While it looks at the process, for a second; then no session can begin.
+            pause(millis.min(600));
+            if stops {
+                service.signal("STOP");
+            }
+            pause(millis - millis.min(600));
+            signal(recording.id(), name);
+            recording.wait().unwrap();
+            service.signal("CONT");
+            let opened = casebook(&["explain", out.to_str().unwrap()]).output().unwrap();
+            assert!(opened.status.success(), "killed after {millis} ms: {}", said(&opened));
+            String::from_utf8(opened.stdout).unwrap()
+        };
+        for out in [&out, &file] {
+            for name in ["KILL", "QUIT"] {
+                let page = check(out, name, true, 2500);
+                assert!(!page.contains("the recording was not ended"), "{page}");
+            }
+        }
+        // It begins after a second of looking.
+        for step in 0..10 {
+            check(&out, "KILL", false, 1000 + step * 40);
+        }
+        check(&file, "KILL", false, 1100);
     }
 
     #[test]

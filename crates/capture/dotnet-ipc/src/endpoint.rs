@@ -14,7 +14,10 @@ use crate::message::{Answer, Command, HEADER, Payload, encode};
 use crate::peer::{Held, Peer};
 use base::bytes::Cursor;
 use base::time::{Deadline, Patience};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -211,6 +214,17 @@ fn connect_now(path: &Path) -> std::io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
+/// A short path to what has a name in a folder that is held, wherever the folder lies by now.
+#[cfg(target_os = "linux")]
+fn path_in(folder: BorrowedFd<'_>, name: &OsStr, _shown: &Path) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn path_in(_folder: BorrowedFd<'_>, _name: &OsStr, shown: &Path) -> PathBuf {
+    shown.to_path_buf()
+}
+
 /// Listens at a path, for our own user alone from the beginning: a file whose permissions are changed by its name may be
 /// another one by then.
 #[cfg(target_os = "linux")]
@@ -235,10 +249,47 @@ fn listen_now(path: &Path) -> std::io::Result<UnixListener> {
 /// A socket of ours that one runtime connects to.
 #[derive(Debug)]
 pub struct Listener {
+    /// As the caller named it, for messages and for runtimes.
     path: PathBuf,
+    /// Dropped with the listener, and the socket's file with it.
+    _place: SocketPlace,
     socket: UnixListener,
     /// The runtime that connected first, by its cookie: others at the same socket are left alone.
     first: Mutex<Option<Introduced>>,
+}
+
+/// Where our socket lies: its folder, held, and its name there.
+#[derive(Debug)]
+struct SocketPlace {
+    folder: OwnedFd,
+    name: OsString,
+    /// The device and the number of the socket's file, once it is there.
+    ours: Option<(u64, u64)>,
+}
+
+impl SocketPlace {
+    /// The file of that name, if it is a socket: its device and its number.
+    fn socket(&self) -> Option<(u64, u64)> {
+        let status = rustix::fs::statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let is_socket = FileType::from_raw_mode(status.st_mode) == FileType::Socket;
+        #[allow(clippy::useless_conversion, reason = "the types differ between systems")]
+        is_socket.then(|| (status.st_dev.try_into().unwrap_or_default(), status.st_ino.into()))
+    }
+
+    fn remove(&self) -> Result<(), Error> {
+        let removed = rustix::fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
+        removed.map_err(|errno| Error::Io(errno.into()))
+    }
+}
+
+impl Drop for SocketPlace {
+    fn drop(&mut self) {
+        // Another file may have the name by now.
+        if self.ours.is_some() && self.socket() == self.ours {
+            // Nobody is there to be told of a socket's file that stays.
+            drop(self.remove());
+        }
+    }
 }
 
 /// What a runtime says of itself when it connects.
@@ -255,19 +306,32 @@ impl Listener {
     /// Opens a socket for a runtime to connect to. A socket that is left there from a process that has ended is
     /// replaced; anything else at that path is an error.
     pub fn bind(path: &Path) -> Result<Self, Error> {
-        use std::os::unix::fs::FileTypeExt;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Error::Io(ErrorKind::InvalidInput.into()));
+        };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(parent, flags, Mode::empty());
+        Self::bind_in(folder.map_err(|errno| Error::Io(errno.into()))?, name, path)
+    }
+
+    /// The same in a folder that is held: whoever renames it, or puts another one in its place, redirects nothing.
+    /// `path` is how runtimes and messages name the socket.
+    pub fn bind_in(folder: impl AsFd, name: &OsStr, path: &Path) -> Result<Self, Error> {
         if let Some(too_long) = Error::of_length(path) {
             return Err(too_long);
         }
-        let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-        if is_socket
-            && matches!(connect_named(path, Deadline::after(INTRODUCTION).into()), Err(Error::Stale(_)))
-        {
-            std::fs::remove_file(path).map_err(Error::Io)?;
+        let folder = folder.as_fd().try_clone_to_owned().map_err(Error::Io)?;
+        let mut place = SocketPlace { folder, name: name.to_owned(), ours: None };
+        let there = path_in(place.folder.as_fd(), name, path);
+        let patience = Deadline::after(INTRODUCTION).into();
+        if place.socket().is_some() && matches!(connect(&there, path, patience), Err(Error::Stale(_))) {
+            place.remove()?;
         }
-        let socket = listen_now(path).map_err(Error::Io)?;
+        let socket = listen_now(&there).map_err(Error::Io)?;
+        place.ours = place.socket();
         socket.set_nonblocking(true).map_err(Error::Io)?;
-        Ok(Self { path: path.to_path_buf(), socket, first: Mutex::new(None) })
+        Ok(Self { path: path.to_path_buf(), _place: place, socket, first: Mutex::new(None) })
     }
 
     /// The process that has connected, in its own namespace; waits until one has.
@@ -317,13 +381,6 @@ impl Listener {
         let introduced = Introduced::read(&bytes, Peer::of(&wire.stream).ok())?;
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         (first.get_or_insert(introduced).cookie == introduced.cookie).then_some(wire.stream)
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        // Nobody is there to be told of a socket's file that stays.
-        drop(std::fs::remove_file(&self.path));
     }
 }
 

@@ -59,7 +59,15 @@ impl Peer {
         }
         // The number may be that of a later process by now.
         let stat = Proc::live().stat(found.pid);
-        let is_same = stat.is_ok_and(|stat| stat.start_ticks == found.start_ticks);
+        let is_same = match stat {
+            Ok(stat) => stat.start_ticks == found.start_ticks,
+            // Too many open files, say, is not the end of the process.
+            Err(host::Error::Unreadable { path, cause }) => {
+                let why = std::fs::File::open(path).err();
+                return Err(Error::Io(why.unwrap_or_else(|| cause.into())));
+            }
+            Err(_gone) => false,
+        };
         if is_same { Ok(()) } else { Err(Error::Ended(found.pid)) }
     }
 }

@@ -338,6 +338,32 @@ fn a_runtime_that_connects_to_us_is_told_from_others() {
     drop(Listener::bind(&path).unwrap());
 }
 
+#[test]
+fn a_listener_whose_folder_or_socket_is_swapped_removes_nothing_of_others() {
+    let there = tempfile::tempdir().unwrap();
+    let [folder, moved] = ["folder", "moved"].map(|name| there.path().join(name));
+    let path = folder.join("socket");
+    std::fs::create_dir(&folder).unwrap();
+    let listener = Listener::bind(&path).unwrap();
+    std::fs::rename(&folder, &moved).unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(&path, "precious").unwrap();
+    drop(listener);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    assert!(!moved.join("socket").exists(), "its own socket goes, wherever its folder is");
+    // Another one under the same name, in the same folder.
+    let path = moved.join("socket");
+    let listener = Listener::bind(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let _other = UnixListener::bind(&path).unwrap();
+    drop(listener);
+    assert!(path.exists(), "a socket of somebody else stays");
+    drop(std::fs::remove_file(&path));
+    std::fs::write(&path, "precious").unwrap();
+    assert!(Listener::bind(&path).is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -4,7 +4,7 @@
 //! cannot redirect a later write. Who may read what is created is said by its [`Rules`].
 
 use crate::error::Error;
-use crate::pending::{Pending, temporary_name};
+use crate::pending::Pending;
 use crate::place::Kind;
 use crate::room::Space;
 use crate::rules::Rules;
@@ -67,14 +67,43 @@ impl Folder {
         let name = self.own_name(name)?;
         rustix::fs::mkdirat(&*self.handle, name, self.rules.folder_mode()).map_err(Error::write(path))?;
         let created = self.open_folder(name, path)?;
-        // Should another one stand in its place already, it is not given away.
-        if self.rules.is_given() && created.own_status()?.st_uid == geteuid().as_raw() {
+        let status = created.own_status()?;
+        // Should another one stand in its place already, it is left as it is.
+        if status.st_uid != geteuid().as_raw() {
+            return Ok(created);
+        }
+        created.set_private(&status);
+        if self.rules.is_given() {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let given =
                 rustix::fs::openat(&created, ".", flags, Mode::empty()).map_err(Error::write(path))?;
             self.rules.give(given, path)?;
         }
         Ok(created)
+    }
+
+    /// Sets the mode of a private folder, of which the umask may have taken something. What cannot be set is less than that.
+    #[cfg(target_os = "linux")]
+    fn set_private(&self, status: &Stat) {
+        let Some(mode) = self.rules.private_mode(self.rules.folder_mode(), status) else { return };
+        // The handle is one that can only be walked through.
+        let handle = format!("/proc/self/fd/{}", self.handle.as_raw_fd());
+        rustix::fs::chmod(handle, mode).ok();
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn set_private(&self, status: &Stat) {
+        let Some(mode) = self.rules.private_mode(self.rules.folder_mode(), status) else { return };
+        rustix::fs::fchmod(&*self.handle, mode).ok();
+    }
+
+    /// Sets the mode of a private file that was created, of which the umask may have taken something. What cannot be set is
+    /// less than that.
+    fn set_private_file(&self, created: impl AsFd) {
+        let mode = rustix::fs::fstat(&created)
+            .ok()
+            .and_then(|status| self.rules.private_mode(self.rules.file_mode(), &status));
+        mode.map(|mode| rustix::fs::fchmod(&created, mode).ok());
     }
 
     /// Opens a folder in this one; a link is not followed. `path` is how messages name it.
@@ -112,6 +141,14 @@ impl Folder {
     pub(crate) fn link_target(&self, name: &OsStr) -> Result<OsString, Error> {
         let target = rustix::fs::readlinkat(&*self.handle, name, Vec::new());
         Ok(OsString::from_vec(target.map_err(Error::write(self.path_of(name)))?.into_bytes()))
+    }
+
+    /// The user whom it belongs to, if that is neither root nor who runs this, nor the owner of the folder that it was found
+    /// in.
+    pub fn stranger(&self, found_in: &Self) -> Option<u32> {
+        let owner = self.own_status().ok()?.st_uid;
+        let is_owner_of = found_in.own_status().is_ok_and(|status| status.st_uid == owner);
+        (!is_owner_of && !self.rules.is_trusted(owner)).then_some(owner)
     }
 
     /// The folder's path, as the caller named it. It is for messages.
@@ -154,6 +191,7 @@ impl Folder {
         let mode = self.rules.file_mode();
         let created = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, mode));
         let created = created.map_err(Error::write(self.path_of(name)))?;
+        self.set_private_file(&created);
         self.rules.give(&created, &self.path_of(name))?;
         Ok(File::from(created))
     }
@@ -171,6 +209,7 @@ impl Folder {
         let (by_path, by_handle) =
             (rustix::fs::stat(path_of_open(&file)).ok()?, rustix::fs::fstat(&file).ok()?);
         let is_reached = (by_path.st_dev, by_path.st_ino) == (by_handle.st_dev, by_handle.st_ino);
+        self.set_private_file(&file);
         self.rules.give(&file, &self.path).ok()?;
         is_reached.then(|| File::from(file))
     }
@@ -183,12 +222,12 @@ impl Folder {
         named.map_err(Error::write(self.path_of(name)))
     }
 
-    /// Creates a small file, which must not be there. After an error it is gone again.
-    pub fn write_new(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<(), Error> {
+    /// Creates a small file, which must not be there. After an error it is gone again. Returns the file, at its end.
+    pub fn write_new(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<File, Error> {
         let name = name.as_ref();
         let mut file = self.create_file(name)?;
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        written.map_err(|cause| {
+        written.map(|()| file).map_err(|cause| {
             // The first error is the one to report.
             drop(self.remove(name));
             Error::write(self.path_of(name))(cause)
@@ -271,16 +310,8 @@ impl Folder {
         rustix::fs::unlinkat(&*self.handle, name, flags).map_err(Error::write(self.path_of(name)))
     }
 
-    /// Gives a file a name that nobody can guess, and returns that name.
-    pub fn put_aside(&self, name: impl AsRef<OsStr>) -> Result<OsString, Error> {
-        let name = name.as_ref();
-        let aside = temporary_name(name).map_err(Error::write(self.path_of(name)))?;
-        self.rename(name, &aside)?;
-        Ok(aside)
-    }
-
     /// Gives a file or folder another name in this folder. A file of that name is replaced.
-    pub fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Error> {
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Error> {
         let (from, to) = (self.own_name(from)?, self.own_name(to)?);
         rustix::fs::renameat(&*self.handle, from, &*self.handle, to).map_err(Error::write(self.path_of(to)))
     }

@@ -30,10 +30,20 @@ impl<W> Hashed<W> {
         self.bytes
     }
 
+    /// Size and hash of what was written so far.
+    pub fn sum(&self) -> Sum {
+        Sum { bytes: self.bytes, blake3: self.hash.finalize().to_hex().to_string() }
+    }
+
+    /// The writer. What is written to it here is not hashed.
+    pub fn inner_mut(&mut self) -> &mut W {
+        &mut self.inner
+    }
+
     /// Returns the writer with the size and hash of what was written.
     pub fn finish(self) -> (W, Sum) {
-        let blake3 = self.hash.finalize().to_hex().to_string();
-        (self.inner, Sum { bytes: self.bytes, blake3 })
+        let sum = self.sum();
+        (self.inner, sum)
     }
 }
 

@@ -8,7 +8,7 @@
 //!   which places are refused, who may read what is created, and whom it belongs to.
 //! - [`Pending`] and [`PendingFolder`] get their name only once they are complete; [`write_whole`] and [`create_growing`]
 //!   write where a user's path leads. All of them write through [`Limited`], which knows how large an output may be.
-//! - [`Exhibit`] is `exhibit.toml`, for writers and for readers.
+//! - [`Exhibit`] is `exhibit.toml`, for writers and for readers; [`set_apart`] gives files room on the disk beforehand.
 //! - [`Hashed`] hashes what passes through it, and [`check`] compares a listed file with the file on disk.
 //!
 //! Invariants: a file that is created did not exist before, and a link in its place is refused, never followed. A file is
@@ -18,8 +18,10 @@
 #![cfg(unix)]
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod apart;
 mod check;
 mod error;
+mod escape;
 mod folder;
 mod group;
 mod hash;
@@ -30,13 +32,14 @@ mod room;
 mod rules;
 mod whole;
 
+pub use apart::{is_full, set_apart};
 pub use check::{Check, check};
 pub use error::Error;
 pub use folder::Folder;
 pub use hash::{Hashed, Sum, sum};
-pub use pending::{Pending, PendingFolder, remove_unfinished};
+pub use pending::{Pending, PendingFolder, remove_unfinished, unfinished};
 pub use place::{Kind, Place};
-pub use provenance::{Exhibit, FILE, Listed, MOST_FILES, ReadOutcome, Subject, read};
+pub use provenance::{Exhibit, FILE, Listed, MOST_FILES, ReadOutcome, Roomy, Subject, read};
 pub use room::{Full, Limited, MOST_BYTES, Output, Space};
 pub use rules::{Readers, Rules};
 pub use whole::{create_growing, open_regular, same_file, write_whole};

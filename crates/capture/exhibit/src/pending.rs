@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +38,18 @@ pub(crate) fn temporary_name(name: &OsStr) -> io::Result<OsString> {
     }
     temporary.push(format!("{:032x}.part", u128::from_ne_bytes(random)));
     Ok(temporary)
+}
+
+/// The name that a file was to get, of a name of this kind; `None` if it is not one. A recorder that is killed leaves
+/// such files.
+pub fn unfinished(name: &OsStr) -> Option<&OsStr> {
+    /// A point, 16 bytes in hexadecimal, and the ending.
+    const ENDING: usize = 1 + 32 + 5;
+    let bytes = name.as_bytes();
+    let (begin, ending) = bytes.split_at_checked(bytes.len().checked_sub(ENDING)?)?;
+    let random = ending.strip_prefix(b".")?.strip_suffix(b".part")?;
+    let is_random = random.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (is_random && !begin.is_empty()).then(|| OsStr::from_bytes(begin))
 }
 
 /// What has a temporary name now: see [`remove_unfinished`].
@@ -384,6 +397,10 @@ mod tests {
         let [one, other] = [0, 1].map(|_| temporary_name(OsStr::new("rows.csv")).unwrap());
         assert_ne!(one, other);
         assert!(one.to_str().unwrap().starts_with("rows.csv."));
+        assert_eq!(unfinished(&one), Some(OsStr::new("rows.csv")));
+        for name in ["rows.csv", "rows.csv.part", ".part", "", &format!(".{:032x}.part", 1)] {
+            assert_eq!(unfinished(OsStr::new(name)), None, "{name}");
+        }
         let there = tempfile::tempdir().unwrap();
         let longest = "x".repeat(255);
         Folder::open(there.path()).unwrap().write(&longest, b"").unwrap();

@@ -195,6 +195,12 @@ impl<'a> Walk<'a> {
     }
 
     fn go_up(&mut self) -> Result<(), Error> {
+        let (rules, status) = (self.at.rules(), self.at.own_status().map_err(|error| error.of(self.path))?);
+        // Whoever owns a folder can move it, and with it where `..` leads.
+        if !rules.is_trusted(status.st_uid) && !rules.is_insecure() {
+            let shown = self.at.path().display();
+            return Err(self.refusal(format!("{shown} belongs to another user ({})", status.st_uid)));
+        }
         let shown = self.at.path().join("..");
         self.at = self.at.open_parent(&shown).map_err(|error| error.of(self.path))?;
         Ok(())
@@ -347,8 +353,11 @@ mod tests {
         // Their sticky folder does not keep them from anything.
         for bits in [0o755, 0o555, 0o1777] {
             set(&theirs, bits);
-            for path in [theirs.join("out"), inner.join("out"), file.clone(), theirs.clone()] {
-                check(&path, expected);
+            let up = [theirs.join("../out"), theirs.join("inner/../../out"), inner.join("../../out/")];
+            for path in
+                [theirs.join("out"), inner.join("out"), file.clone(), theirs.clone()].iter().chain(&up)
+            {
+                check(path, expected);
             }
         }
         std::os::unix::fs::lchown(&link, Some(OTHER), None).unwrap();

@@ -4,12 +4,17 @@
 //! not matter. A part that only one kind of evidence has stays a table beside the common fields; this module does not
 //! know what is in it.
 
+use crate::apart::{is_full, set_apart};
 use crate::error::Error;
+use crate::escape;
 use crate::folder::Folder;
+use crate::pending::Pending;
 use base::steering::without_quotes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use toml::Table;
 
@@ -121,17 +126,69 @@ impl Exhibit {
     }
 
     /// Writes it into a folder that has none.
-    pub fn create_in(&self, folder: &Folder) -> Result<(), Error> {
+    pub fn create_in(&self, folder: &Folder) -> Result<File, Error> {
         folder.write_new(FILE, self.text(folder)?.as_bytes())
     }
 
-    /// Replaces the one in the folder; after an error the old one is still there.
-    pub fn replace_in(&self, folder: &Folder) -> Result<(), Error> {
-        folder.write(FILE, self.text(folder)?.as_bytes())
+    /// Writes it for a folder in which it gets its name later.
+    pub fn begin_in(&self, folder: &Folder) -> Result<Pending, Error> {
+        let mut pending = folder.begin(FILE)?;
+        pending.write_all(self.text(folder)?.as_bytes()).map_err(Error::write(folder.path_of(FILE)))?;
+        Ok(pending)
+    }
+
+    /// Replaces the one in the folder; after an error the old one is still there. On a full disk it is written over the
+    /// old one, if that has the room.
+    pub fn replace_in(&self, folder: &Folder, old: &Roomy) -> Result<(), Error> {
+        let text = self.text(folder)?;
+        match folder.write(FILE, text.as_bytes()) {
+            Err(Error::Write { cause, .. }) if is_full(&cause) && old.holds(&text) => {
+                old.write_over(text.as_bytes()).map_err(Error::write(folder.path_of(FILE)))
+            }
+            written => written,
+        }
     }
 
     fn text(&self, folder: &Folder) -> Result<String, Error> {
-        toml::to_string(self).map_err(io::Error::other).map_err(Error::write(folder.path_of(FILE)))
+        let text = Table::try_from(self).and_then(|table| toml::to_string(&escape::marked(table)));
+        let text = text.map_err(io::Error::other).map_err(Error::write(folder.path_of(FILE)))?;
+        Ok(escape::escaped(&text))
+    }
+}
+
+/// An `exhibit.toml` with room on the disk for a longer one, so that a full disk does not keep the end from being written.
+#[derive(Debug)]
+pub struct Roomy {
+    file: File,
+    /// How long it can get.
+    most: u64,
+    is_set_apart: bool,
+}
+
+impl Roomy {
+    /// Room for what is added at the end: a list of 60 files, and the tables of cost and limits.
+    const MORE: u64 = 16 << 10;
+
+    /// Sets room apart for a file that was written. An error if the disk has none.
+    pub fn new(file: File) -> io::Result<Self> {
+        let most = file.metadata()?.len().saturating_mul(2).saturating_add(Self::MORE);
+        let is_set_apart = set_apart(&file, 0, most)?;
+        Ok(Self { file, most, is_set_apart })
+    }
+
+    /// How long it is expected to get, at most.
+    pub fn most_bytes(&self) -> u64 {
+        self.most
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        self.is_set_apart && text.len() as u64 <= self.most
+    }
+
+    fn write_over(&self, text: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(text, 0)?;
+        self.file.set_len(text.len() as u64)?;
+        self.file.sync_all()
     }
 }
 
@@ -209,8 +266,29 @@ mod tests {
         assert_eq!(std::fs::read_to_string(there.path().join(FILE)).unwrap(), text);
         assert_eq!(read(there.path()), ReadOutcome::Read(Box::new(exhibit.clone())));
         assert!(matches!(exhibit.create_in(&folder), Err(Error::Exists(_))));
-        exhibit.replace_in(&folder).unwrap();
+        let old = Roomy::new(File::options().write(true).open(there.path().join(FILE)).unwrap()).unwrap();
+        exhibit.replace_in(&folder, &old).unwrap();
         assert_eq!(std::fs::read_to_string(there.path().join(FILE)).unwrap(), text);
+    }
+
+    #[test]
+    fn a_text_that_steers_is_an_escape_in_the_file_and_the_same_text_for_readers() {
+        let odd = "a\u{9b}2J\u{202e}\"b\"'c'\\u0001\n\u{f8ff}\u{1}\u{1b}\u{e0041} d";
+        let subject = Subject {
+            name: Some(odd.to_owned()),
+            command_line: Some("usual \"quotes\" \\u202e".to_owned()),
+            environment: BTreeMap::from([(format!("DOTNET_{odd}"), odd.to_owned())]),
+            ..Subject::default()
+        };
+        let mut exhibit = Exhibit { subject, state: Some("recording".to_owned()), ..Exhibit::default() };
+        exhibit.set_part("sessions", &BTreeMap::from([("main", vec![odd; 2])])).unwrap();
+        let there = tempfile::tempdir().unwrap();
+        exhibit.create_in(&Folder::open(there.path()).unwrap()).unwrap();
+        let text = std::fs::read_to_string(there.path().join(FILE)).unwrap();
+        let raw: Vec<char> = text.chars().filter(|c| *c != '\n' && base::steering::steers(*c)).collect();
+        assert_eq!(raw, [' '; 0], "{text}");
+        assert!(text.contains("\\u009B2J\\u202E") && text.contains("\\U000E0041"), "{text}");
+        assert_eq!(read(there.path()), ReadOutcome::Read(Box::new(exhibit)));
     }
 
     #[test]

@@ -91,6 +91,14 @@ impl Rules {
         Mode::from_raw_mode(if self.readers == Readers::Owner { 0o700 } else { 0o777 })
     }
 
+    /// The mode that what was created is to get, if it should be its owner's alone and the umask, or a list of further
+    /// users, made it something else. Bits beside those of readers stay.
+    pub(crate) fn private_mode(self, wanted: Mode, created: &Stat) -> Option<Mode> {
+        let is = Mode::from_raw_mode(created.st_mode);
+        let bits = Mode::RWXU | Mode::RWXG | Mode::RWXO;
+        (self.readers == Readers::Owner && is & bits != wanted).then(|| is.difference(bits) | wanted)
+    }
+
     /// Whether what is created goes to somebody else.
     pub(crate) fn is_given(self) -> bool {
         self.caller.is_some()

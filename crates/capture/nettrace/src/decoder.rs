@@ -203,7 +203,7 @@ impl Decoder {
 
     /// What reading has cost so far, in steps; a step is about what it takes to read one byte.
     ///
-    /// It is in proportion to the bytes that came in, whatever they are: 2 to 4 for each of a recording, at most 64, and
+    /// It is in proportion to the bytes that came in, whatever they are: 1 to 2 for each of a recording, at most 64, and
     /// 64 million besides. Beyond that the decoder stops ([`Decoder::is_stopped`]).
     pub fn work(&self) -> u64 {
         self.work.steps().saturating_add(self.stream.work().steps())

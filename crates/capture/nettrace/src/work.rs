@@ -6,7 +6,7 @@
 
 /// Steps to put a waiting event into order, or to move one that is not due yet.
 const STEPS_AN_EVENT: u64 = 16;
-/// Steps for each byte that came in. Recordings take 2 to 4; the runtime's writer can bring none to 10.
+/// Steps for each byte that came in. Recordings take 1 to 2; the runtime's writer can bring none to 10.
 const MOST_STEPS_A_BYTE: u64 = 64;
 /// Steps that any input may take: a fraction of a second.
 const FREE_STEPS: u64 = 1 << 26;

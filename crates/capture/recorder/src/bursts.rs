@@ -144,7 +144,7 @@ pub(crate) fn run(
         state.tell(|told| told.bursts = told.bursts.saturating_add(1));
         match took {
             Ok(()) => failures = 0,
-            Err(Error::Runtime(dotnet_ipc::Error::CalledOff)) => return,
+            Err(error) if error.is_called_off() || error.is_full() => return,
             Err(error) => {
                 failures = failures.saturating_add(1);
                 state.tell(|told| {

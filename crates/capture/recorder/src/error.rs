@@ -33,6 +33,9 @@ pub enum Error {
     /// What the runtime sends is none of its format.
     #[error("what came over the diagnostics socket is no trace: its peer is no .NET runtime")]
     NoTrace,
+    /// A session began, and nothing of it came.
+    #[error("the runtime began a session and sent nothing of it: an earlier recording is left as it was")]
+    NothingCame,
     /// The runtime cannot be told to end a session.
     #[error(
         "the runtime could not be told to end a session ({0}): its connection was closed, which ends it without the names that the runtime sends at the end"
@@ -91,6 +94,20 @@ impl Error {
     /// Whether it is only that nobody waits for the runtime any more.
     pub(crate) fn is_called_off(&self) -> bool {
         matches!(self, Self::Runtime(dotnet_ipc::Error::CalledOff))
+    }
+
+    /// The same error of a recording that did not begin.
+    pub(crate) fn of_beginning(self) -> Self {
+        match self {
+            error if error.is_called_off() => Self::NotBegun,
+            error if error.is_full() => Self::NoRoom(crate::room::Full::Disk(0)),
+            error => error,
+        }
+    }
+
+    /// Whether it is only that the disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Write { cause, .. } if exhibit::is_full(cause))
     }
 
     pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {

@@ -12,7 +12,8 @@
 //!  host          ·       ·       ·       ·       ·       ·                     host.csv, thread_cpu.csv
 //! ```
 //!
-//! Invariants: every file has its final name from the first byte and is readable up to the last half second;
+//! Invariants: every file has its final name from the first byte, or, in the place of an earlier recording, once it can be
+//! opened, and is readable up to the last half second;
 //! every wait on the subject has a limit; a subject that was suspended at its start is resumed.
 
 #![cfg(unix)]

@@ -5,8 +5,9 @@ use crate::file::TraceFile;
 use crate::options::Options;
 use crate::profile::Shape;
 use crate::room::Room;
-use exhibit::{Exhibit, Folder, Kind, Place, Rules};
+use exhibit::{Exhibit, Folder, Kind, Pending, Place, Roomy, Rules};
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,10 +57,10 @@ impl Names {
 /// What a recording is written over.
 enum There {
     Nothing,
-    /// A single file.
-    File,
-    /// A folder, with the files in it that a recording consists of.
-    Folder(Folder, Vec<OsString>),
+    /// A single file, locked if that can be: other recorders that begin keep away from it.
+    File(Option<File>),
+    /// A folder, with the files in it that a recording consists of, locked likewise.
+    Folder(Folder, Vec<OsString>, Vec<File>),
 }
 
 /// Looks whether there is room for a recording: nothing may be there, or, if that is allowed, nothing but an earlier one.
@@ -83,8 +84,7 @@ fn look(place: &Place, out: &Path, shape: Shape, force: bool) -> Result<There, E
         (_, None) => Ok(There::Nothing),
         (Shape::OneFile, Some(Kind::File)) if force => {
             let (folder, name) = place.for_file()?;
-            must_not_be_written(folder, name, out)?;
-            Ok(There::File)
+            Ok(There::File(must_not_be_written(folder, name, out)?))
         }
         (Shape::Folder, Some(Kind::Folder)) => {
             let folder = place.open_folder()?;
@@ -93,42 +93,53 @@ fn look(place: &Place, out: &Path, shape: Shape, force: bool) -> Result<There, E
             if !is_ours {
                 return Err(not_ours());
             }
-            let old = earlier(&folder, names, out)?;
-            Ok(There::Folder(folder, old))
+            let (old, locked) = earlier(&folder, names, out)?;
+            Ok(There::Folder(folder, old, locked))
         }
         _ => Err(not_ours()),
     }
 }
 
+/// Files of an earlier recording that are held locked: whoever looks at it meets the first of them.
+const MOST_LOCKED: usize = 4;
+
 /// The files of an earlier recording. Whatever else has the name of one is refused, as it is none.
-fn earlier(folder: &Folder, mut names: Vec<OsString>, out: &Path) -> Result<Vec<OsString>, Error> {
+fn earlier(
+    folder: &Folder,
+    mut names: Vec<OsString>,
+    out: &Path,
+) -> Result<(Vec<OsString>, Vec<File>), Error> {
     names.retain(|name| is_ours(name));
+    let mut locked = Vec::new();
     for name in &names {
         if folder.kind(name)? != Some(Kind::File) {
             return Err(Error::NotOurs(folder.path_of(name)));
         }
-        must_not_be_written(folder, name, out)?;
+        let lock = must_not_be_written(folder, name, out)?;
+        locked.extend(lock.filter(|_| locked.len() < MOST_LOCKED));
     }
-    Ok(names)
+    Ok((names, locked))
 }
 
-/// Whether a file is one that a recording consists of.
+/// Whether a file is one that a recording consists of, or that a recorder has not finished.
 fn is_ours(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
+    let name = exhibit::unfinished(name).unwrap_or(name).to_string_lossy();
     let is_trace = ["trace", "samples", "names"].iter().any(|start| name.starts_with(start))
         && name.ends_with(".nettrace.zst");
     is_trace || name == exhibit::FILE || crate::tables::FILES.contains(&&*name)
 }
 
-/// Fails if another recorder writes a file now.
-fn must_not_be_written(folder: &Folder, name: &OsStr, out: &Path) -> Result<(), Error> {
-    let locked = folder.open_file(name).map(|file| file.try_lock());
-    let is_written = matches!(locked, Ok(Err(std::fs::TryLockError::WouldBlock)));
-    if is_written { Err(Error::InUse(out.to_path_buf())) } else { Ok(()) }
+/// Fails if another recorder writes a file now. Returns the file, locked, if it can be.
+fn must_not_be_written(folder: &Folder, name: &OsStr, out: &Path) -> Result<Option<File>, Error> {
+    let Ok(file) = folder.open_file(name) else { return Ok(None) };
+    match file.try_lock() {
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse(out.to_path_buf())),
+        _ => Ok(Some(file)),
+    }
 }
 
 /// The ground for a recording that has not begun: its folder and its first files. Dropped before it is kept, everything
-/// is as it was before.
+/// is as it was before. An earlier recording keeps its names meanwhile, also if this process is killed.
 pub(crate) struct Ground {
     /// The folder that the recording is written into.
     pub(crate) folder: Folder,
@@ -137,17 +148,31 @@ pub(crate) struct Ground {
     /// The place, if its folder was created for the recording.
     created: Option<Place>,
     made: Vec<OsString>,
-    /// The files of an earlier recording: their names, and where they are until the new one has begun.
-    aside: Vec<(OsString, OsString)>,
+    /// The files of an earlier recording.
+    earlier: Vec<OsString>,
+    /// The name of the main session's file.
+    trace: OsString,
+    /// The first files of one that takes the place of an earlier one, without their names; the main session's is the first.
+    unnamed: Vec<Pending>,
+    /// The earlier recording's files: other recorders keep away from them.
+    _locked: Vec<File>,
+}
+
+/// What a recording begins with.
+pub(crate) struct Begun {
+    /// The main session's file.
+    pub(crate) trace: TraceFile,
+    /// `exhibit.toml`, in a folder.
+    pub(crate) exhibit: Option<Roomy>,
 }
 
 impl Ground {
-    /// Prepares the ground where there is room. The main session's file is returned open.
+    /// Prepares the ground where there is room. The first files are returned open.
     pub(crate) fn prepare(
         options: &Options,
         names: Names,
         exhibit: Option<&Exhibit>,
-    ) -> Result<(Self, TraceFile), Error> {
+    ) -> Result<(Self, Begun), Error> {
         let Options { out, shape, force, rules, most_bytes, .. } = options;
         let place = match shape {
             Shape::OneFile => Place::of(out, *rules)?,
@@ -158,47 +183,87 @@ impl Ground {
             Shape::OneFile => place.for_file()?.1.to_owned(),
             Shape::Folder => names.trace(1).into(),
         };
-        let old = match &there {
-            There::Nothing => Vec::new(),
-            There::File => vec![name.clone()],
-            There::Folder(_, old) => old.clone(),
+        let (folder, created, earlier, locked) = match (shape, there) {
+            (Shape::Folder, There::Folder(folder, earlier, locked)) => (folder, None, earlier, locked),
+            (Shape::Folder, _) => (place.create_folder()?, Some(place), Vec::new(), Vec::new()),
+            (Shape::OneFile, There::File(locked)) => {
+                (place.for_file()?.0.clone(), None, vec![name.clone()], locked.into_iter().collect())
+            }
+            (Shape::OneFile, _) => (place.for_file()?.0.clone(), None, Vec::new(), Vec::new()),
         };
-        let mut ground = match (shape, there) {
-            (Shape::OneFile, _) => Self::new(place.for_file()?.0.clone(), None, *most_bytes),
-            (Shape::Folder, There::Folder(folder, _)) => Self::new(folder, None, *most_bytes),
-            (Shape::Folder, _) => Self::new(place.create_folder()?, Some(place), *most_bytes),
-        };
-        for name in old {
-            let aside = ground.folder.put_aside(&name)?;
-            ground.aside.push((name, aside));
-        }
-        if let Some(exhibit) = exhibit {
-            exhibit.create_in(&ground.folder)?;
-            ground.made.push(exhibit::FILE.into());
-        }
-        let file = TraceFile::create(&ground.folder, &name, &ground.room)?;
-        ground.made.push(name);
-        Ok((ground, file))
-    }
-
-    fn new(folder: Folder, created: Option<Place>, most_bytes: u64) -> Self {
-        Self {
-            room: Arc::new(Room::new(&folder, most_bytes)),
+        let mut ground = Self {
+            room: Arc::new(Room::new(&folder, *most_bytes)),
             folder,
             created,
             made: Vec::new(),
-            aside: Vec::new(),
-        }
+            earlier,
+            trace: name,
+            unnamed: Vec::new(),
+            _locked: locked,
+        };
+        let begun =
+            if ground.is_over_another() { ground.begin_unnamed(exhibit) } else { ground.begin(exhibit) };
+        Ok((ground, begun?))
     }
 
-    /// Keeps what was prepared: the recording has begun, and the earlier one goes.
-    pub(crate) fn keep(mut self) {
+    /// Creates the first files where there are none.
+    fn begin(&mut self, exhibit: Option<&Exhibit>) -> Result<Begun, Error> {
+        let mut roomy = None;
+        if let Some(exhibit) = exhibit {
+            let file = exhibit.create_in(&self.folder)?;
+            self.made.push(exhibit::FILE.into());
+            roomy = Some(self.roomy(file)?);
+        }
+        let file = TraceFile::create(&self.folder, &self.trace, &self.room)?;
+        self.made.push(self.trace.clone());
+        Ok(Begun { trace: file, exhibit: roomy })
+    }
+
+    /// Creates the first files beside those of an earlier recording.
+    fn begin_unnamed(&mut self, exhibit: Option<&Exhibit>) -> Result<Begun, Error> {
+        let handle = |pending: &Pending, name: &OsStr| {
+            pending.file().try_clone().map_err(Error::write(&self.folder.path_of(name)))
+        };
+        let pending = self.folder.begin(&self.trace)?;
+        let file = handle(&pending, &self.trace)?;
+        let trace = TraceFile::of(file, &self.folder, &self.trace, &self.room)?;
+        let mut unnamed = vec![pending];
+        let mut roomy = None;
+        if let Some(exhibit) = exhibit {
+            let pending = exhibit.begin_in(&self.folder)?;
+            roomy = Some(self.roomy(handle(&pending, exhibit::FILE.as_ref())?)?);
+            unnamed.push(pending);
+        }
+        self.unnamed = unnamed;
+        Ok(Begun { trace, exhibit: roomy })
+    }
+
+    fn roomy(&self, file: File) -> Result<Roomy, Error> {
+        let roomy = Roomy::new(file).map_err(Error::write(&self.folder.path_of(exhibit::FILE)))?;
+        self.room.take(roomy.most_bytes(), 0);
+        Ok(roomy)
+    }
+
+    /// Whether an earlier recording is there, which goes once this one is kept.
+    pub(crate) fn is_over_another(&self) -> bool {
+        !self.earlier.is_empty()
+    }
+
+    /// Keeps what was prepared: the recording has begun and can be opened, and the earlier one goes.
+    ///
+    /// Its `exhibit.toml` goes last. Should we be killed before, it says that its files were changed since.
+    pub(crate) fn keep(mut self) -> Result<(), Error> {
+        let mut unnamed = std::mem::take(&mut self.unnamed).into_iter();
+        let trace = unnamed.next().map(Pending::finish).transpose()?;
+        let is_new = |name: &OsString| name == exhibit::FILE || *name == self.trace;
+        for name in self.earlier.iter().filter(|name| trace.is_some() && !is_new(name)) {
+            // What cannot be removed is there under its name, and not listed.
+            drop(self.folder.remove(name));
+        }
+        unnamed.try_for_each(|exhibit| exhibit.finish().map(drop))?;
         self.made.clear();
         self.created = None;
-        for (_name, aside) in std::mem::take(&mut self.aside) {
-            // One that cannot be removed is in nobody's way under this name.
-            drop(self.folder.remove(aside));
-        }
+        Ok(())
     }
 }
 
@@ -207,9 +272,6 @@ impl Drop for Ground {
         // The error that ended it is already on its way to the caller.
         for name in &self.made {
             drop(self.folder.remove(name));
-        }
-        for (name, aside) in &self.aside {
-            drop(self.folder.rename(aside, name));
         }
         if let Some(place) = &self.created {
             drop(place.remove_folder());
@@ -293,7 +355,7 @@ mod tests {
         fs::remove_dir_all(&out).unwrap();
         earlier(parent.path());
         assert!(matches!(prepare(&out, false), Err(Error::Exists(_))));
-        prepare(&out, true).unwrap().keep();
+        prepare(&out, true).unwrap().keep().unwrap();
         let names: Vec<String> = held(&out).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, [exhibit::FILE, "notes.md", "trace.nettrace.zst"]);
     }
@@ -312,8 +374,41 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), "old");
         drop(prepare(&parent.path().join("new/deep"), false).unwrap());
         assert_eq!(fs::read_dir(parent.path().join("new")).unwrap().count(), 0);
-        prepare(&file, true).unwrap().keep();
+        prepare(&file, true).unwrap().keep().unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "");
+    }
+
+    #[test]
+    fn a_recorder_that_is_killed_before_it_begins_costs_no_earlier_recording() {
+        let parent = tempfile::tempdir().unwrap();
+        let out = earlier(parent.path());
+        let file = parent.path().join("orders.nettrace");
+        fs::write(&file, "old").unwrap();
+        let before = held(&out);
+        // What is killed puts nothing in order.
+        std::mem::forget(prepare(&out, true).unwrap());
+        std::mem::forget(prepare(&file, true).unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        let after = held(&out);
+        let (named, left): (Vec<_>, Vec<_>) =
+            after.into_iter().partition(|(name, _)| exhibit::unfinished(name.as_ref()).is_none());
+        // A file system that has files without names keeps nothing else.
+        assert_eq!(named, before);
+        assert!(left.is_empty() || left.len() == 2, "{left:?}");
+        // One that still runs is left alone by the next one.
+        assert!(matches!(prepare(&out, true), Err(Error::InUse(_))));
+    }
+
+    #[test]
+    fn what_a_recorder_left_that_was_killed_goes_with_the_next_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let out = earlier(parent.path());
+        for name in ["trace.nettrace.zst", "exhibit.toml"] {
+            fs::write(out.join(format!("{name}.{:032x}.part", 7)), "").unwrap();
+        }
+        prepare(&out, true).unwrap().keep().unwrap();
+        let names: Vec<String> = held(&out).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [exhibit::FILE, "notes.md", "trace.nettrace.zst"]);
     }
 
     #[test]

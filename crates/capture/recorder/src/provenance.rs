@@ -210,7 +210,7 @@ blake3 = "cd"
         let text = || std::fs::read_to_string(there.path().join(exhibit::FILE)).unwrap();
         let mut exhibit = begun(&options(), &subject()).unwrap();
         exhibit.start = Some("2026-01-01T00:00:00.000Z".to_owned());
-        exhibit.create_in(&folder).unwrap();
+        let old = exhibit::Roomy::new(exhibit.create_in(&folder).unwrap()).unwrap();
         assert_eq!(text(), format!("{BEGUN}state = \"recording\"\n{SUBJECT_AND_SESSIONS}"));
         let cost = Cost {
             cpu_during: Some(0.25),
@@ -230,7 +230,7 @@ blake3 = "cd"
         let files = [file("trace.nettrace.zst", 10, 100, "ab"), file("host.csv", 5, 5, "cd")];
         end(&mut exhibit, "complete", cost, None, &files).unwrap();
         exhibit.end = Some("2026-01-01T00:00:10.000Z".to_owned());
-        exhibit.replace_in(&folder).unwrap();
+        exhibit.replace_in(&folder, &old).unwrap();
         let ended = "end = \"2026-01-01T00:00:10.000Z\"\nstate = \"complete\"\n";
         assert_eq!(text(), format!("{BEGUN}{ended}{SUBJECT_AND_SESSIONS}{COST_AND_FILES}"));
         assert_eq!(exhibit::read(there.path()), ReadOutcome::Read(Box::new(exhibit)));

@@ -91,6 +91,8 @@ pub(crate) struct Gauge {
     pub(crate) abandon: AtomicBool,
     /// Whether it is over.
     pub(crate) ended: AtomicBool,
+    /// Whether its file can be opened: the header is on its way to the disk.
+    readable: AtomicBool,
     /// Why the runtime could not be told to stop.
     not_told: Mutex<Option<dotnet_ipc::Error>>,
     facts: Mutex<Facts>,
@@ -103,6 +105,10 @@ impl Gauge {
 
     fn set_facts(&self, facts: Facts) {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readable.load(Ordering::Acquire)
     }
 
     /// Why the runtime could not be told to stop, if it could not.
@@ -156,12 +162,17 @@ fn read_to_end(
             Received::Bytes(len) => {
                 let bytes = buffer.get(..len).unwrap_or_default();
                 gauge.bytes.fetch_add(len as u64, Ordering::Relaxed);
-                if !file.write(bytes).map_err(Error::write(&path))? {
-                    return Ok(End::Full);
-                }
-                reader.take(bytes);
+                let added = file.write(bytes).map_err(Error::write(&path))?;
+                reader.take(bytes.get(..added).unwrap_or_default());
                 let facts = reader.facts();
                 gauge.set_facts(facts);
+                if added < bytes.len() {
+                    return Ok(End::Full);
+                }
+                if facts.start_ns.is_some() && !gauge.is_readable() {
+                    file.flush().map_err(Error::write(&path))?;
+                    gauge.readable.store(true, Ordering::Release);
+                }
                 if facts.is_no_trace {
                     return Err(Error::NoTrace);
                 }

@@ -6,12 +6,14 @@
 //!                              └───┘ with `keep`: a new segment, the oldest goes
 //! ```
 
+mod keeping;
+
 use crate::bursts;
 use crate::cost::{Cost, cpu_limit, measure_before, own_cpu_ns, processors};
 use crate::error::Error;
 use crate::file::{Written, hashed};
 use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
-use crate::output::{self, Ground, Names, check_room};
+use crate::output::{Ground, Names, check_room};
 use crate::profile::{Shape, first_uses};
 use crate::provenance;
 use crate::pump::{End, Facts, Reader, Role, reserve};
@@ -21,7 +23,7 @@ use crate::subject::{Subject, buffer};
 use crate::tables::{self, Tables, monotonic_ns, reading_every};
 use base::time::{Deadline, Patience, Stopwatch};
 use dotnet_ipc::session::{FULL_RUNDOWN, NAMES_RUNDOWN, Request, Session, Starter};
-use exhibit::{Exhibit, Folder};
+use exhibit::{Exhibit, Folder, Roomy};
 use host::Proc;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -75,10 +77,11 @@ pub fn record(
         Ok(recorder) => recorder,
         Err(error) => {
             resume(&mut Vec::new());
-            return Err(if error.is_called_off() { Error::NotBegun } else { error });
+            return Err(error.of_beginning());
         }
     };
     resume(&mut recorder.notes);
+    recorder.take_place().map_err(Error::of_beginning)?;
     recorder.begin_beside();
     let ended = recorder.until_end(control, progress);
     Ok(recorder.end(ended, before, control, progress))
@@ -107,6 +110,10 @@ struct Recorder<'a> {
     room: Arc<Room>,
     names: Names,
     exhibit: Option<Exhibit>,
+    /// The file that `exhibit` is written to.
+    exhibit_file: Option<Roomy>,
+    /// What was there before, until this recording takes its place.
+    ground: Option<Ground>,
     starter: Starter,
     request: Request,
     /// The numbers of the segments that are kept, each with when it began; the last one is being written.
@@ -169,15 +176,14 @@ impl<'a> Recorder<'a> {
         };
         // The session comes last: whatever the files do, the subject is not bothered, and an earlier recording stays until
         // the new one has begun.
-        let (ground, file) = Ground::prepare(options, names, exhibit.as_ref())?;
+        let (ground, begun) = Ground::prepare(options, names, exhibit.as_ref())?;
         let reserve = reserve().map_err(Error::Descriptors)?;
         let patience = Patience::unless(&control.stop, Deadline::after(BEGIN));
         let session = Session::start(&subject.endpoint, &request, patience)?;
         let starter = session.starter();
         control.begun.store(true, Ordering::Release);
-        let main = Segment::into_file(session, file, make_reader(Role::Main))?;
+        let main = Segment::into_file(session, begun.trace, make_reader(Role::Main))?;
         let (folder, room) = (ground.folder.clone(), Arc::clone(&ground.room));
-        ground.keep();
         Ok(Self {
             subject,
             options,
@@ -188,6 +194,8 @@ impl<'a> Recorder<'a> {
             room,
             names,
             exhibit,
+            exhibit_file: begun.exhibit,
+            ground: Some(ground),
             starter,
             request,
             kept: VecDeque::from([(1, monotonic_ns())]),
@@ -211,6 +219,30 @@ impl<'a> Recorder<'a> {
         })
     }
 
+    /// Takes the place of an earlier recording as soon as there is something to open in its stead.
+    fn take_place(&mut self) -> Result<(), Error> {
+        let Some(ground) = self.ground.take() else { return Ok(()) };
+        if ground.is_over_another() {
+            let patience = self.patience();
+            while !self.main.gauge.is_readable() && !self.main.gauge.has_ended() && patience.pause(LAST_LOOK)
+            {
+            }
+        }
+        let kept = if !ground.is_over_another() || self.main.gauge.is_readable() {
+            ground.keep()
+        } else if self.control.stop.load(Ordering::Acquire) {
+            Err(Error::NotBegun)
+        } else {
+            Err(Error::NothingCame)
+        };
+        kept.map_err(|error| {
+            // A session that is abandoned ends when its connection is closed.
+            self.main.abandon();
+            let end = self.main.join();
+            end.and_then(|end| end.end.err()).unwrap_or(error)
+        })
+    }
+
     /// Begins what lies beside the main session. What of it fails is told, and ends nothing.
     fn begin_beside(&mut self) {
         if self.options.shape == Shape::OneFile {
@@ -227,15 +259,32 @@ impl<'a> Recorder<'a> {
         }
         if let Some(pid) = self.subject.pid {
             match Tables::create(&self.folder, &self.proc, pid, self.subject.start_ticks) {
-                Ok(tables) => self.tables = Some(tables),
-                Err(error) => self.notes.push(format!("the host's tables cannot be written: {error}")),
+                Ok(tables) => {
+                    self.room.recount(0, tables.bytes());
+                    self.tables = Some(tables);
+                }
+                Err(error) => {
+                    self.fail(
+                        "the host's tables cannot be written",
+                        &Error::write(self.folder.path())(error),
+                    );
+                }
             }
         }
         self.read_host();
         if self.options.plan.bursts.is_some()
             && let Err(error) = self.begin_bursts()
         {
-            self.notes.push(format!("no samples are taken: {error}"));
+            self.fail("no samples are taken", &error);
+        }
+    }
+
+    /// Notes that a part of the recording failed. That nobody waits for it any more, or that the disk is full, is said of
+    /// the whole recording.
+    fn fail(&mut self, what: &str, error: &Error) {
+        self.room.note(error);
+        if !error.is_called_off() && !error.is_full() {
+            self.notes.push(format!("{what}: {error}"));
         }
     }
 
@@ -250,9 +299,8 @@ impl<'a> Recorder<'a> {
         });
         let next = match next {
             Ok(next) => Some(next),
-            Err(error) if error.is_called_off() => None,
             Err(error) => {
-                self.notes.push(format!("names of what is used first are not taken: {error}"));
+                self.fail("names of what is used first are not taken", &error);
                 None
             }
         };
@@ -281,8 +329,7 @@ impl<'a> Recorder<'a> {
         let (buffer, stop) = (self.request.buffer_megabytes, &self.control.stop);
         match take_names(&self.starter, buffer, &to, stop, reader) {
             Ok(names) => self.ending.push((Stopwatch::start(), names)),
-            Err(error) if error.is_called_off() => {}
-            Err(error) => self.notes.push(format!("names could not be taken early: {error}")),
+            Err(error) => self.fail("names could not be taken early", &error),
         }
     }
 
@@ -306,7 +353,7 @@ impl<'a> Recorder<'a> {
     /// Reads the host when it is time.
     fn read_host(&mut self) {
         let Some(tables) = &mut self.tables else { return };
-        if self.last_reading.is_some_and(|(last, every)| last.elapsed() < every) {
+        if self.room.is_over() || self.last_reading.is_some_and(|(last, every)| last.elapsed() < every) {
             return;
         }
         let threads =
@@ -318,9 +365,11 @@ impl<'a> Recorder<'a> {
             let ahead = start_ns.saturating_sub(began);
             tables.set_ahead(if ahead.saturating_abs() > SAME_CLOCK_NS { ahead } else { 0 });
         }
-        if let Err(error) = tables.read() {
-            self.notes.push(format!("the host's tables end early: {error}"));
-            self.tables = None;
+        let (before, read) = (tables.bytes(), tables.read());
+        self.room.recount(before, tables.bytes());
+        if let Err(error) = read {
+            tables.end();
+            self.fail("the host's tables end early", &Error::write(self.folder.path())(error));
         }
     }
 
@@ -340,7 +389,11 @@ impl<'a> Recorder<'a> {
             if segment.is_some_and(|length| self.main_begun.elapsed() >= length)
                 && let Err(error) = self.rotate()
             {
-                return if error.is_called_off() { Ended::Asked } else { Ended::Failed(error.to_string()) };
+                return match self.room.full() {
+                    Some(full) => Ended::Full(full),
+                    None if error.is_called_off() => Ended::Asked,
+                    None => Ended::Failed(error.to_string()),
+                };
             }
             std::thread::sleep(self.left().min(TICK));
         }
@@ -417,98 +470,6 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Begins a new segment; the oldest goes once what is left is enough without it.
-    fn rotate(&mut self) -> Result<(), Error> {
-        let Some(keep) = self.options.keep else { return Ok(()) };
-        let number = self.kept.back().map_or(1, |(last, _)| last.saturating_add(1));
-        let session = self.starter.start(&self.request, self.patience())?;
-        let began = monotonic_ns();
-        let reader = (self.make_reader)(Role::Main);
-        let name = self.names.trace(number);
-        let next = Segment::begin(session, &self.folder, name.as_ref(), &self.room, reader)?;
-        let last = std::mem::replace(&mut self.main, next);
-        self.main_begun = Stopwatch::start();
-        last.stop()?;
-        self.ending.push((Stopwatch::start(), last));
-        self.kept.push_back((number, began));
-        self.begin_first_uses(number);
-        self.take_names(number);
-        self.exchange_samples(number)?;
-        let keep_ns = i64::try_from(keep.as_nanos()).unwrap_or(i64::MAX);
-        let oldest_needed = began.saturating_sub(keep_ns);
-        // A segment is needed while the next one begins later than what is to be kept.
-        while self.kept.get(1).is_some_and(|(_, next)| *next <= oldest_needed) {
-            let Some((gone, _)) = self.kept.pop_front() else { break };
-            self.forget(gone);
-        }
-        Ok(())
-    }
-
-    fn exchange_samples(&mut self, number: u32) -> Result<(), Error> {
-        let Some(bursts) = &self.bursts else { return Ok(()) };
-        let next = bursts::BurstFile::new(&self.folder, self.names.samples(number), &self.room);
-        let last = std::mem::replace(&mut *bursts.file.lock().unwrap_or_else(PoisonError::into_inner), next);
-        self.written.extend(last.finish()?);
-        Ok(())
-    }
-
-    /// Removes a segment's files and the rows of that time.
-    fn forget(&mut self, segment: u32) {
-        let names = self.names;
-        let gone =
-            [names.trace(segment), names.samples(segment), names.names(segment), names.first_uses(segment)];
-        for name in &gone {
-            // A segment that had no samples has no file of them.
-            drop(self.folder.remove(name));
-        }
-        let (gone, kept) =
-            std::mem::take(&mut self.written).into_iter().partition(|file| gone.contains(&file.name));
-        self.written = kept;
-        self.room.give_back(packed(&gone));
-        if let (Some(tables), Some((_, began))) = (&mut self.tables, self.kept.front())
-            && let Err(error) = tables.forget_before(*began)
-        {
-            self.notes.push(format!("the host's tables could not be cut: {error}"));
-        }
-    }
-
-    /// Copies what is kept into a folder of its own, and goes on.
-    fn copy(&mut self) {
-        if let Err(error) = self.try_copy() {
-            self.notes.push(format!("what is kept could not be copied: {error}"));
-        }
-    }
-
-    fn try_copy(&mut self) -> Result<(), Error> {
-        if self.options.keep.is_none() {
-            self.notes.push("nothing was copied: copies are of what --keep keeps".to_owned());
-            return Ok(());
-        }
-        self.rotate()?;
-        let deadline = Deadline::after(NAMES_PATIENCE);
-        while !self.ending.is_empty() && deadline.pause(TICK) {
-            self.gather();
-        }
-        if !self.room.has_room_for(packed(&self.written)) {
-            self.notes.push("nothing was copied: the disk has no room for a copy".to_owned());
-            return Ok(());
-        }
-        let (path, copy) = output::create_beside(&self.options.out, self.options.rules)?;
-        for file in &self.written {
-            self.folder.copy_file(&file.name, &copy)?;
-        }
-        for name in self.table_names() {
-            self.folder.copy_file(name, &copy)?;
-        }
-        if let Some(exhibit) = &self.exhibit {
-            let mut exhibit = exhibit.clone();
-            provenance::end(&mut exhibit, "complete", self.cost(None), self.limits(), &self.written)?;
-            exhibit.create_in(&copy)?;
-        }
-        self.copies.push(path);
-        Ok(())
-    }
-
     /// The host's tables, if they are written.
     fn table_names(&self) -> impl Iterator<Item = &'static str> {
         self.tables.iter().flat_map(|_| tables::FILES)
@@ -549,15 +510,23 @@ impl<'a> Recorder<'a> {
         cost.rundown_seconds = stopping.elapsed().as_secs_f64();
         self.end_bursts(&mut cost, duration);
         let ended = self.end_main(control).unwrap_or(ended).with(self.facts.events);
+        let ended = match (ended, self.room.full()) {
+            // What came last did not fit any more.
+            (Ended::Duration | Ended::Asked | Ended::Event, Some(full)) if self.room.ran_out() => {
+                Ended::Full(full)
+            }
+            (ended, _) => ended,
+        };
+        self.forget_at_end();
         self.finish_cost(&mut cost, duration);
         self.notes.extend(self.limits().iter().flat_map(Limits::notes));
         self.written.sort_by(|one, other| one.name.cmp(&other.name));
         let tables: Vec<Written> = self.table_names().filter_map(|name| hashed(&self.folder, name)).collect();
         self.written.extend(tables);
-        if let Some(mut exhibit) = self.exhibit.take() {
+        if let Some((mut exhibit, file)) = self.exhibit.take().zip(self.exhibit_file.take()) {
             let limits = self.limits();
             let described = provenance::end(&mut exhibit, &ended.words(), cost, limits, &self.written);
-            if let Err(error) = described.and_then(|()| Ok(exhibit.replace_in(&self.folder)?)) {
+            if let Err(error) = described.and_then(|()| Ok(exhibit.replace_in(&self.folder, &file)?)) {
                 self.notes.push(error.to_string());
             }
         }
@@ -685,15 +654,11 @@ impl<'a> Recorder<'a> {
         if seconds > 0.0 {
             cost.bytes_per_second = self.bytes as f64 / seconds;
             let stopped = self.facts.sampler_stopped_ns as f64 / 1e9 / seconds;
-            cost.sampler_stopped_share = (self.facts.samples > 0).then_some(stopped);
+            // More than all of the time is not what the sampler did, but what a peer wrote.
+            cost.sampler_stopped_share = (self.facts.samples > 0 && stopped <= 1.0).then_some(stopped);
         }
         let own = self.own_cpu_begun.zip(own_cpu_ns(&self.proc));
         cost.recorder_cpu =
             own.and_then(|(from, to)| processors(to.saturating_sub(from), self.begun.elapsed()));
     }
-}
-
-/// Bytes of files on the disk.
-fn packed(files: &[Written]) -> u64 {
-    files.iter().map(|file| file.bytes).fold(0, u64::saturating_add)
 }

@@ -8,6 +8,9 @@
 //!  0 ──────────── recording ────────────┬── names at the end ──┬── nothing is written
 //!                                       ENDING before the limit  the limit
 //! ```
+//!
+//! Others fill the disk, too, so a write may fail between two looks. That is the same end: what does not fit is counted,
+//! and what is needed to end each file was set apart for it before.
 
 use crate::error::Error;
 use dotnet_ipc::session::MOST_PER_SECOND;
@@ -25,13 +28,22 @@ pub const MOST_BYTES: u64 = 32_000_000_000;
 const ENDING_PART: u64 = 8;
 /// Bytes of events between two looks at the disk. At the fastest rate that is read, 100 looks per second.
 const LOOK_EVERY: u64 = 2 << 20;
+/// What is set apart for the end of a packed file, at most: the packing holds up to one block (128 KiB) and its buffer
+/// (32 KiB) when the disk is full.
+pub(crate) const TAIL: u64 = 160 << 10;
+/// Room is set apart in steps, at most this large, so that not every write asks for it.
+const STEP: u64 = 1 << 20;
+/// On a small file system both are smaller: a recording has up to four files at once.
+const TAIL_PART: u64 = 32;
+const STEP_PART: u64 = 64;
 
 /// Which limit ended a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
     /// It has so many bytes, which is nearly all that it may.
     Size(u64),
-    /// So many bytes are free on the disk, and no more may be taken.
+    /// So many bytes are free on the disk, and no more may be taken. 0 if a write failed since the disk, or what the user
+    /// may take of it, is full.
     Disk(u64),
 }
 
@@ -42,6 +54,7 @@ impl Full {
             Self::Size(most) => {
                 format!("the recording may take {} on the disk (--max-size)", in_words(most))
             }
+            Self::Disk(0..1000) => "the disk is full, or what you may take of it".to_owned(),
             Self::Disk(free) => {
                 format!("the disk has {} left, and a recording does not fill it", in_words(free))
             }
@@ -130,14 +143,21 @@ pub(crate) struct Room {
     since_look: AtomicU64,
     full: OnceLock<Full>,
     is_over: AtomicBool,
+    /// Whether a write failed for want of room.
+    ran_out: AtomicBool,
+    /// What is set apart for the end of a file, and the step.
+    apart: (u64, u64),
     /// Bytes of events that came and were not written.
     left_out: AtomicU64,
 }
 
 impl Room {
     pub(crate) fn new(folder: &Folder, most: u64) -> Self {
+        let total = folder.space().map_or(u64::MAX, |space| space.total);
         Self {
             folder: folder.clone(),
+            apart: ((total / TAIL_PART).min(TAIL), (total / STEP_PART).min(STEP)),
+            ran_out: AtomicBool::new(false),
             most,
             taken: AtomicU64::new(0),
             since_look: AtomicU64::new(0),
@@ -173,6 +193,47 @@ impl Room {
         if self.since_look.fetch_add(of_events, Ordering::AcqRel).saturating_add(of_events) >= LOOK_EVERY {
             self.look();
         }
+    }
+
+    /// Takes an error of writing: if the disk is full, nothing more is written, and it is no error but the end. Any other
+    /// error is returned.
+    pub(crate) fn end_if_full(&self, error: std::io::Error) -> std::io::Result<()> {
+        if !exhibit::is_full(&error) {
+            return Err(error);
+        }
+        self.full.get_or_init(|| Full::Disk(0));
+        self.ran_out.store(true, Ordering::Release);
+        self.is_over.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes note of an error of creating a file: a full disk ends the recording.
+    pub(crate) fn note(&self, error: &Error) {
+        if let Error::Write { cause, .. } = error {
+            // Any other error is already on its way to the caller.
+            drop(self.end_if_full(cause.kind().into()));
+        }
+    }
+
+    /// Whether a write failed for want of room: what is there is less than what came, whatever ended the recording.
+    pub(crate) fn ran_out(&self) -> bool {
+        self.ran_out.load(Ordering::Acquire)
+    }
+
+    /// What is set apart for the end of a file, and in which steps.
+    pub(crate) fn apart(&self) -> (u64, u64) {
+        self.apart
+    }
+
+    /// How many bytes may still be taken of the size in all.
+    pub(crate) fn left(&self) -> u64 {
+        self.most.saturating_sub(self.taken.load(Ordering::Acquire))
+    }
+
+    /// Counts what a file grew by, or became shorter.
+    pub(crate) fn recount(&self, before: u64, now: u64) {
+        self.take(now.saturating_sub(before), 0);
+        self.give_back(before.saturating_sub(now));
     }
 
     /// Counts a file that was removed.

@@ -74,7 +74,11 @@ impl Subject {
     /// Whether the process is still the one that was looked at first.
     pub(crate) fn is_there(&self, proc: &Proc) -> bool {
         let Some(pid) = self.pid else { return true };
-        proc.stat(pid).is_ok_and(|stat| Some(stat.start_ticks) == self.start_ticks && stat.state != 'Z')
+        match proc.stat(pid) {
+            Ok(stat) => Some(stat.start_ticks) == self.start_ticks && stat.state != 'Z',
+            // What cannot be read for another reason, such as too many open files, is not gone.
+            Err(error) => !matches!(error, host::Error::Gone { .. }),
+        }
     }
 
     /// Processor time that it has used, in nanoseconds.

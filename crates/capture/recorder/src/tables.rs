@@ -7,7 +7,7 @@ use exhibit::Folder;
 use host::{Proc, Readings, ThreadReader};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
 /// The files, as the reader of recordings knows them.
@@ -33,13 +33,15 @@ pub(crate) struct Tables {
     proc: Proc,
     readings: Readings,
     threads: ThreadReader,
-    host: File,
-    thread_cpu: File,
+    host: Table,
+    thread_cpu: Table,
     /// What was written last of each thread: a thread that did nothing since needs no row.
     last: BTreeMap<u32, Times>,
     /// How long all threads waited for a CPU core since the first reading, those that have ended by now included; none
     /// where the kernel does not count it.
     waited_ns: Option<u64>,
+    /// Whether nothing more is written.
+    is_over: bool,
     /// What the subject's clock is ahead of ours, where it has one of its own.
     ahead_ns: i64,
 }
@@ -61,6 +63,7 @@ impl Tables {
             thread_cpu: create(folder, THREAD_CPU, THREAD_HEADER)?,
             last: BTreeMap::new(),
             waited_ns: None,
+            is_over: false,
             ahead_ns: 0,
         })
     }
@@ -70,14 +73,27 @@ impl Tables {
         self.ahead_ns = ahead_ns;
     }
 
+    /// Bytes of both files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.host.bytes.saturating_add(self.thread_cpu.bytes)
+    }
+
+    /// Writes nothing more: what was read until now stays.
+    pub(crate) fn end(&mut self) {
+        self.is_over = true;
+    }
+
     /// Takes a reading of all.
     pub(crate) fn read(&mut self) -> std::io::Result<()> {
+        if self.is_over {
+            return Ok(());
+        }
         let ns = monotonic_ns().saturating_add(self.ahead_ns);
         let mut text = String::new();
         for reading in self.readings.read() {
             text.extend([format!("{ns},{},{},{}\n", reading.name, reading.value, reading.unit)]);
         }
-        let host = std::mem::take(&mut text);
+        let mut host = std::mem::take(&mut text);
         // Threads that have ended are forgotten: a service may make thousands.
         let before = std::mem::take(&mut self.last);
         let is_first = self.waited_ns.is_none();
@@ -96,12 +112,12 @@ impl Tables {
             }
             self.last.insert(thread.namespace_id, times);
         }
-        self.host.write_all(host.as_bytes())?;
         if let Some(waited) = self.waited_ns.filter(|_| !self.last.is_empty()) {
             let seconds = waited as f64 / 1e9;
-            self.host.write_all(format!("{ns},process.cpu.waited,{seconds},s\n").as_bytes())?;
+            host.extend([format!("{ns},process.cpu.waited,{seconds},s\n")]);
         }
-        self.thread_cpu.write_all(text.as_bytes())
+        self.host.add(&host)?;
+        self.thread_cpu.add(&text)
     }
 
     /// Leaves out the rows before a time of our clock: what they lay beside is no longer kept.
@@ -115,14 +131,33 @@ impl Tables {
     }
 }
 
-fn create(folder: &Folder, name: &str, header: &str) -> std::io::Result<File> {
-    let mut file = folder.create_file(name)?;
-    file.write_all(header.as_bytes())?;
-    Ok(file)
+/// A table that is being written.
+#[derive(Debug)]
+struct Table {
+    file: File,
+    bytes: u64,
+}
+
+impl Table {
+    /// Adds the rows of a reading, or none of them: a row that is cut could pass for another one.
+    fn add(&mut self, rows: &str) -> std::io::Result<()> {
+        self.file.write_all(rows.as_bytes()).inspect_err(|_| {
+            // The first error is the one to report.
+            drop(self.file.set_len(self.bytes).and_then(|()| self.file.seek(SeekFrom::Start(self.bytes))));
+        })?;
+        self.bytes = self.bytes.saturating_add(rows.len() as u64);
+        Ok(())
+    }
+}
+
+fn create(folder: &Folder, name: &str, header: &str) -> std::io::Result<Table> {
+    let mut table = Table { file: folder.create_file(name)?, bytes: 0 };
+    table.add(header)?;
+    Ok(table)
 }
 
 /// Replaces a table by one without the rows before a time. Returns the new one, to go on writing.
-fn rewritten(folder: &Folder, name: &str, ns: i64) -> std::io::Result<File> {
+fn rewritten(folder: &Folder, name: &str, ns: i64) -> std::io::Result<Table> {
     let mut text = String::new();
     folder.open_file(name)?.read_to_string(&mut text)?;
     let is_kept = |line: &&str| {
@@ -132,7 +167,7 @@ fn rewritten(folder: &Folder, name: &str, ns: i64) -> std::io::Result<File> {
     let kept: String = text.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect();
     let mut table = folder.begin(name)?;
     table.write_all(kept.as_bytes())?;
-    Ok(table.finish()?)
+    Ok(Table { file: table.finish()?, bytes: kept.len() as u64 })
 }
 
 /// How often readings are taken of a process with so many threads: each costs a read of a file.
@@ -151,9 +186,9 @@ mod tests {
         let there = tempfile::tempdir().unwrap();
         let folder = Folder::open(there.path()).unwrap();
         let mut file = create(&folder, HOST, HOST_HEADER).unwrap();
-        file.write_all(b"5,a,1,B\n9,a,2,B\n").unwrap();
+        file.add("5,a,1,B\n9,a,2,B\n").unwrap();
         let mut file = rewritten(&folder, HOST, 6).unwrap();
-        file.write_all(b"12,a,3,B\n").unwrap();
+        file.add("12,a,3,B\n").unwrap();
         let text = std::fs::read_to_string(there.path().join(HOST)).unwrap();
         assert_eq!(text, format!("{HOST_HEADER}9,a,2,B\n12,a,3,B\n"));
         assert_eq!(folder.names().unwrap(), [HOST]);

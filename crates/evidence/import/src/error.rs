@@ -56,6 +56,14 @@ pub enum Error {
         /// The folder.
         path: String,
     },
+    /// An exhibit in a sub-folder of another user, which nobody named.
+    #[error("{path} belongs to another user ({user}): name it to read it")]
+    Strangers {
+        /// The exhibit's folder.
+        path: String,
+        /// The user.
+        user: u32,
+    },
     /// A folder with exhibits in its sub-folders, where one is needed.
     #[error("{path} holds several exhibits: name one of them, {path}/{}", names.join(&format!(" or {path}/")))]
     SeveralExhibits {
@@ -199,6 +207,7 @@ impl Error {
             Self::NoExhibit { .. }
             | Self::SeveralExhibits { .. }
             | Self::SeveralKinds { .. }
+            | Self::Strangers { .. }
             | Self::UnknownKind { .. }
             | Self::OtherKind { .. }
             | Self::SeveralProcesses { .. }

@@ -78,7 +78,9 @@ pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
             let (mut found, mut first_error) = (Vec::new(), None);
             for path in inner {
                 let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-                match contents(&path).flatten() {
+                // Nobody named it: whoever may put a folder there would choose what is read.
+                let checked = not_a_strangers(&path, folder);
+                match checked.and_then(|()| contents(&path).flatten()) {
                     Ok(contents) => found.push(Found { name, path, kind: contents.format.kind }),
                     Err(error) => {
                         odd.push(PassedOver { path, why: format!("is left out: {error}") });
@@ -92,6 +94,15 @@ pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
                 Ok(Place::Several(found, odd))
             }
         }
+    }
+}
+
+/// Fails if a sub-folder that was found belongs to another user.
+fn not_a_strangers(path: &Path, folder: &Path) -> Result<(), Error> {
+    let open = |path| exhibit::Folder::open(path).map_err(Error::held(path));
+    match open(path)?.stranger(&open(folder)?) {
+        Some(user) => Err(Error::Strangers { path: path.display().to_string(), user }),
+        None => Ok(()),
     }
 }
 
@@ -152,6 +163,11 @@ fn list(folder: &Path) -> Result<Listing, Error> {
         let (path, name) = (folder.join(&name), name.to_str().unwrap_or_default().to_owned());
         // Whoever reads the tables beside the files says what is wrong with them.
         if beside(&name) {
+            continue;
+        }
+        if exhibit::unfinished(name.as_ref()).is_some() {
+            let why = "was not finished when its writer ended: not read".to_owned();
+            listing.passed_over.push(PassedOver { path, why });
             continue;
         }
         let named = FORMATS.iter().copied().find(|of| of.endings.iter().any(|ending| name.ends_with(ending)));

@@ -122,7 +122,7 @@ fn lasted(duration: Duration, kept: Duration) -> String {
     if duration.abs_diff(kept) < MOMENT {
         return whole;
     }
-    format!("{whole} (the last {} are kept)", seconds_exact(kept))
+    format!("{whole} (the last {} are kept, in whole pieces)", seconds_exact(kept))
 }
 
 fn seconds_exact(time: Duration) -> String {
@@ -186,7 +186,7 @@ mod tests {
             copies: &["slow-1".to_owned()],
         };
         let expected = "\
-recorded Pay [2J (process 4711, .NET 10.0.1) for 1 min 10 s (the last 30.0 s are kept) into slow/
+recorded Pay [2J (process 4711, .NET 10.0.1) for 1 min 10 s (the last 30.0 s are kept, in whole pieces) into slow/
   the process ended; what was recorded until then can be opened
   cost: 1.50 processors before, 1.62 while recorded of 4; the recorder ? processors
   events: 1234 in 25.0 MB (2.50 MB/s; 3.0 MB on the disk), 5 lost; samples in 10 % of the time, which stopped the program for 1.2 %

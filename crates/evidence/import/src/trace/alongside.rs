@@ -259,13 +259,17 @@ impl Sink for Counts {
             Part::Sample => self.along.samples = self.along.samples.saturating_add(1),
             Part::Ends => self.along.ends = true,
             // The reason is the first field of all versions.
-            Part::Stops if event.payload.first() == Some(&SUSPEND_OTHER) => {
+            Part::Stops if event.payload.first() != Some(&SUSPEND_OTHER) => {
+                // The restart of the one before was lost: the next one is not its end.
+                self.stopped.remove(&event.thread);
+            }
+            Part::Stops => {
                 if self.stopped.len() < MOST_STOPPING || self.stopped.contains_key(&event.thread) {
                     self.stopped.insert(event.thread, event.ticks);
                 }
             }
             Part::Restarts => self.restarted(event),
-            Part::Stops | Part::None | Part::Unknown => {}
+            Part::None | Part::Unknown => {}
         }
     }
 
