@@ -13,6 +13,7 @@
 #![cfg(unix)]
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod collects;
 mod crowd;
 pub mod discover;
 mod endpoint;

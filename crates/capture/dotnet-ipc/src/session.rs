@@ -4,6 +4,7 @@
 //! what it holds and, if asked, the names of all methods, and closes. A connection that ends from our side ends the
 //! session with the next event that is sent.
 
+use crate::collects::Collects;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::message::{Command, Payload};
@@ -125,6 +126,7 @@ pub struct Session {
     wait: Option<Duration>,
     form: Form,
     rate: Arc<Rate>,
+    collects: Option<Arc<Collects>>,
 }
 
 /// Starts sessions of a runtime, with the newest command that it is thought to accept.
@@ -148,7 +150,8 @@ impl Starter {
                     let id = Cursor::new(&payload, 0).u64("session");
                     let id = id.map_err(|_short| Error::Foreign("its session has no number"))?;
                     let (endpoint, rate) = (self.endpoint.clone(), Arc::clone(&self.rate));
-                    return Ok(Session { endpoint, id, stream, wait: None, form, rate });
+                    let collects = Collects::of(&request.providers).map(Arc::new);
+                    return Ok(Session { endpoint, id, stream, wait: None, form, rate, collects });
                 }
                 Err(error) if error.is_unknown_command() => all_closed &= matches!(error, Error::Closed),
                 Err(error) => return Err(error),
@@ -229,7 +232,12 @@ impl Session {
         self.rate.give_back(reserved.saturating_sub(read.as_ref().map_or(0, |len| *len)));
         match read {
             Ok(0) => Ok(Received::End),
-            Ok(len) => Ok(Received::Bytes(len)),
+            Ok(len) => {
+                if let Some(collects) = &self.collects {
+                    collects.look(within.get(..len).unwrap_or_default());
+                }
+                Ok(Received::Bytes(len))
+            }
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(Received::Nothing),
                 ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Ok(Received::End),
@@ -240,7 +248,7 @@ impl Session {
 
     /// What stops the session from another thread.
     pub fn stopper(&self) -> Stopper {
-        Stopper { endpoint: self.endpoint.clone(), id: self.id }
+        Stopper { endpoint: self.endpoint.clone(), id: self.id, collects: self.collects.clone() }
     }
 }
 
@@ -249,11 +257,17 @@ impl Session {
 pub struct Stopper {
     endpoint: Endpoint,
     id: u64,
+    collects: Option<Arc<Collects>>,
 }
 
 impl Stopper {
     /// Asks the runtime to end the session; it then streams what it holds and closes.
+    ///
+    /// A session of meters is first given the time to collect their values once: see `collects`.
     pub fn stop(&self, deadline: Deadline) -> Result<(), Error> {
+        if let Some(collects) = &self.collects {
+            collects.wait(deadline);
+        }
         let mut payload = Payload::default();
         payload.u64(self.id);
         self.endpoint.call(Command::STOP_TRACING, &payload, deadline.into()).map(drop)

@@ -23,7 +23,7 @@ mod threads;
 mod tree;
 
 pub use process::{Proc, Stat};
-pub use readings::{Reading, Readings};
+pub use readings::{Reading, Readings, memory_bytes};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use thiserror::Error;

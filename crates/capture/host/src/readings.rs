@@ -163,6 +163,11 @@ fn read_process(proc: &Proc, stat: &Stat, figures: &mut Figures) {
     figures.add_count("limit.open_files", descriptors::limit(proc, pid), COUNT);
 }
 
+/// The memory of the machine.
+pub fn memory_bytes() -> Option<u64> {
+    kilobytes(&files::text(&Proc::live().machine_file("meminfo"), files::LONG)?, "MemTotal:")
+}
+
 /// The bytes of a line such as `VmSwap:  400 kB`.
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
     files::field(text, name)?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)

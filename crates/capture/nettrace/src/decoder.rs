@@ -37,6 +37,10 @@ const OBJECT_START: usize = 15;
 const TOO_MUCH_WORK: &str = "costs far more to read than a recording of its size: the rest was not read";
 /// What looking at a block costs beside its bytes.
 const STEPS_A_BLOCK: usize = 16;
+/// Bytes in a row that may be no part of a recording: zeros, or what is passed over on the way to the next block or stream.
+/// A file with a hole can have any number of them at no cost to whoever made it.
+const MOST_BARREN: u64 = 64 << 20;
+const BARREN: &str = "more than 64 MB in a row that are no part of a recording: the rest was not read";
 /// A last block with more bytes than this and without its end has a wrong size: the runtime writes at most 100 KB.
 const MOST_OF_A_CUT_BLOCK: u64 = 1 << 20;
 
@@ -119,7 +123,7 @@ enum State {
     Between,
     /// Behind bytes that no stream needs: looking for the next stream.
     Trailing,
-    /// It costs too much: what follows is passed over.
+    /// It costs too much, or holds nothing for too long: what follows is passed over.
     Stopped,
 }
 
@@ -143,6 +147,8 @@ pub struct Decoder {
     received: u64,
     /// What framing has cost.
     work: Work,
+    /// Bytes in a row that were no part of a recording.
+    barren: u64,
     /// How many bytes must wait in `pending` before they are looked at again.
     needed: usize,
     /// Absolute offset of the next byte to be looked at.
@@ -163,6 +169,7 @@ impl Decoder {
             taken: 0,
             received: 0,
             work: Work::default(),
+            barren: 0,
             needed: 1,
             offset: 0,
             stream_start: 0,
@@ -209,7 +216,8 @@ impl Decoder {
         self.work.steps().saturating_add(self.stream.work().steps())
     }
 
-    /// Whether the input costs too much, so that what follows is passed over; the damage says so.
+    /// Whether the input costs too much or holds nothing for too long, so that what follows is passed over; the damage says
+    /// so.
     pub fn is_stopped(&self) -> bool {
         self.state == State::Stopped
     }
@@ -331,8 +339,15 @@ impl Decoder {
                     done = done.saturating_add(len);
                     self.offset = self.offset.wrapping_add(len as u64);
                     self.work.bytes(len.saturating_add(STEPS_A_BLOCK));
-                    if self.work() > most_steps(self.received) && !self.is_stopped() {
-                        self.stop(sink);
+                    let is_barren = is_passed_over || self.passes() || self.state == State::Between;
+                    self.barren = if is_barren { self.barren.saturating_add(len as u64) } else { 0 };
+                    if self.is_stopped() {
+                        continue;
+                    }
+                    if self.work() > most_steps(self.received) {
+                        self.stop(TOO_MUCH_WORK, sink);
+                    } else if self.barren > MOST_BARREN {
+                        self.stop(BARREN, sink);
                     }
                 }
                 Step::Needs(len) => {
@@ -343,9 +358,9 @@ impl Decoder {
         }
     }
 
-    /// Ends the reading of an input that costs too much.
-    fn stop(&mut self, sink: &mut impl Sink) {
-        self.summary.damage.note(TOO_MUCH_WORK, self.offset);
+    /// Ends the reading of an input early.
+    fn stop(&mut self, why: &'static str, sink: &mut impl Sink) {
+        self.summary.damage.note(why, self.offset);
         self.summary.truncated_at = Some(self.offset);
         self.stream.flush(None, sink);
         self.state = State::Stopped;

@@ -68,7 +68,7 @@ fn read_file(
     let name = file.display().to_string();
     let mut bytes = Vec::new();
     let mut is_cut = false;
-    let fed = job.feed(file, |piece| {
+    let fed = job.feed(file, |piece, _| {
         let room = MOST_BYTES.saturating_sub(bytes.len());
         bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
         is_cut |= piece.len() > room;

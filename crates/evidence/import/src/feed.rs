@@ -15,11 +15,13 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// Bytes read at once.
 const PIECE: usize = 1 << 20;
-/// A packed file may unpack to this many times its size, and always to [`FREE_UNPACKED`]: recordings pack about 1 to 10,
+/// A packed file may unpack to this many times its size: recordings pack about 1 to 10,
 /// at most 1 to 30.
 const MOST_EXPANSION: u64 = 100;
-/// What any packed file may unpack to.
+/// What the packed files of an exhibit may unpack to beyond that, all together.
 const FREE_UNPACKED: u64 = 64 << 20;
+/// A file of a recording unpacks to this many times its size at the most; what it may take in memory is limited by that.
+const USUAL_EXPANSION: u64 = 30;
 
 /// Reading one exhibit: how, and how far it is.
 pub(crate) struct Job<'a> {
@@ -32,6 +34,8 @@ pub(crate) struct Job<'a> {
     pub(crate) surroundings: Option<Surroundings>,
     done: u64,
     total: u64,
+    /// What is left of [`FREE_UNPACKED`].
+    free: u64,
     progress: &'a mut dyn FnMut(Progress),
 }
 
@@ -54,7 +58,16 @@ impl<'a> Job<'a> {
     ) -> Self {
         let total =
             files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|meta| meta.len()).sum();
-        Self { name, options, process: None, surroundings: None, done: 0, total, progress }
+        Self {
+            name,
+            options,
+            process: None,
+            surroundings: None,
+            done: 0,
+            total,
+            free: FREE_UNPACKED,
+            progress,
+        }
     }
 
     /// Reads each file with `read`. In a folder, a file that cannot be read is noted and the others are read; if none can
@@ -82,23 +95,29 @@ impl<'a> Job<'a> {
     }
 
     /// Hands the bytes of a file on, unpacked, in pieces of at most a megabyte, until they end, or `sink` refuses one or has
-    /// enough.
+    /// enough. With each piece comes the number of bytes that a recording of this file's size has at the most: what is
+    /// kept of the file is limited by that, or a small file could fill the memory.
     ///
     /// A file out of which no byte comes is an error.
     pub(crate) fn feed(
         &mut self,
         path: &Path,
-        mut sink: impl FnMut(&[u8]) -> Result<ControlFlow<()>, Error>,
+        mut sink: impl FnMut(&[u8], u64) -> Result<ControlFlow<()>, Error>,
     ) -> Result<Fed, Error> {
         let beside = self.options.threads > 1;
         let origin = if self.surroundings.is_some() { Origin::Folder } else { Origin::User };
+        let free = self.free;
         let (bytes, end, packing, size, left) = unpack(path, origin, |stream, packed| {
             let Packed { packing, size, entries } = packed;
             let cap = match packing {
                 Packing::Plain => u64::MAX,
-                _ => size.saturating_mul(MOST_EXPANSION).max(FREE_UNPACKED),
+                _ => size.saturating_mul(MOST_EXPANSION).saturating_add(free),
             };
-            let mut pieces = Pieces { bytes: 0, cap, job: self, sink: &mut sink };
+            let usual = match packing {
+                Packing::Plain => u64::MAX,
+                _ => size.saturating_mul(USUAL_EXPANSION),
+            };
+            let mut pieces = Pieces { bytes: 0, cap, usual, job: self, sink: &mut sink };
             let end = match stream {
                 Stream::Own(stream) if beside => pieces.read_on_thread(stream),
                 Stream::Own(mut stream) => pieces.read_here(&mut stream),
@@ -106,6 +125,9 @@ impl<'a> Job<'a> {
             };
             end.map(|end| (pieces.bytes, end, *packing, *size, left_in_archive(entries)))
         })??;
+        if packing != Packing::Plain {
+            self.free = self.free.saturating_sub(bytes.saturating_sub(size.saturating_mul(MOST_EXPANSION)));
+        }
         let name = path.display().to_string();
         let damage = match end {
             None if bytes == 0 => return Err(Error::Empty { path: name }),
@@ -158,11 +180,13 @@ struct Pieces<'a, 'b, S> {
     bytes: u64,
     /// Bytes after which the input is cut off.
     cap: u64,
+    /// Bytes that a recording of this size has at the most.
+    usual: u64,
     job: &'a mut Job<'b>,
     sink: &'a mut S,
 }
 
-impl<S: FnMut(&[u8]) -> Result<ControlFlow<()>, Error>> Pieces<'_, '_, S> {
+impl<S: FnMut(&[u8], u64) -> Result<ControlFlow<()>, Error>> Pieces<'_, '_, S> {
     /// Unpacks on a thread of its own.
     fn read_on_thread(&mut self, stream: Box<dyn Read + Send>) -> Result<Option<End>, Error> {
         std::thread::scope(|scope| {
@@ -203,7 +227,7 @@ impl<S: FnMut(&[u8]) -> Result<ControlFlow<()>, Error>> Pieces<'_, '_, S> {
     /// Hands a piece on; what ends the bytes with it, if anything does.
     fn take(&mut self, piece: &[u8], packed: u64) -> Result<Option<End>, Error> {
         self.bytes = self.bytes.saturating_add(piece.len() as u64);
-        if (self.sink)(piece)?.is_break() {
+        if (self.sink)(piece, self.usual)?.is_break() {
             return Ok(Some(End::Enough));
         }
         self.job.tell(self.bytes / packed);

@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 /// Files of a folder whose first bytes are looked at; of further ones only the names are.
 const MOST_SNIFFED: usize = 1000;
+/// Files of an exhibit that are read: a recorder writes some tens, and each costs a look even if it is empty.
+const MOST_FILES: usize = 2000;
 /// Bytes of an exhibit's files that are hashed on opening; larger files are left to a check of their own.
 const MOST_HASHED: u64 = 256 << 20;
 /// Letters of the longest name of a kind that a message shows.
@@ -158,7 +160,7 @@ fn list(folder: &Path) -> Result<Listing, Error> {
         |name: &str| name == exhibit::FILE || FORMATS.iter().any(|format| format.beside.contains(&name));
     let held = exhibit::Folder::open(folder).map_err(Error::held(folder))?;
     let mut listing = Listing::default();
-    let mut sniffed = 0usize;
+    let (mut sniffed, mut left) = (0usize, 0usize);
     for name in held.names().map_err(Error::held(folder))? {
         let (path, name) = (folder.join(&name), name.to_str().unwrap_or_default().to_owned());
         // Whoever reads the tables beside the files says what is wrong with them.
@@ -186,8 +188,16 @@ fn list(folder: &Path) -> Result<Listing, Error> {
         if sniffed <= MOST_SNIFFED {
             listing.sniff(path, named);
         } else if let Some(format) = named {
-            listing.members.push(Member { path, format });
+            if listing.members.len() < MOST_FILES {
+                listing.members.push(Member { path, format });
+            } else {
+                left = left.saturating_add(1);
+            }
         }
+    }
+    if left > 0 {
+        let why = format!("has {left} files more than the {MOST_FILES} that are read: these are not read");
+        listing.passed_over.push(PassedOver { path: folder.to_path_buf(), why });
     }
     Ok(listing)
 }

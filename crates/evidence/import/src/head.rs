@@ -4,11 +4,15 @@ use crate::Error;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that are looked at, unpacked.
 const HEAD_BYTES: u64 = 64 << 10;
 /// The largest window of a packed file, as a power of two: 128 MB, which `zstd --long=27` writes.
 const ZSTD_WINDOW_LOG: u32 = 27;
+/// Packed bytes in a row that may unpack to nothing, such as empty frames: a hole in a file makes any number of them.
+const MOST_IDLE: u64 = 64 << 20;
 /// Entries of an archive that are looked at.
 const MOST_ENTRIES: usize = 1000;
 
@@ -85,16 +89,58 @@ pub(crate) fn unpack<R>(
     }
     let packed = Packed { packing, size, entries: Vec::new() };
     let whole = io::Cursor::new(start).chain(file);
+    let idle = Arc::new(AtomicU64::new(0));
+    let source = Source { bytes: whole, idle: Arc::clone(&idle) };
     let bytes: Box<dyn Read + Send> = match packing {
-        Packing::Plain | Packing::Zip => Box::new(whole),
+        Packing::Plain | Packing::Zip => Box::new(source.bytes),
         Packing::Zstd => {
-            let mut unpacked = zstd::stream::read::Decoder::new(whole).map_err(Error::io(path))?;
+            let mut unpacked = zstd::stream::read::Decoder::new(source).map_err(Error::io(path))?;
             unpacked.window_log_max(ZSTD_WINDOW_LOG).map_err(Error::io(path))?;
-            Box::new(unpacked)
+            Box::new(Unpacked { bytes: unpacked, idle })
         }
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(whole))),
+        Packing::Gzip => {
+            let unpacked = flate2::read::MultiGzDecoder::new(BufReader::new(source));
+            Box::new(Unpacked { bytes: unpacked, idle })
+        }
     };
     Ok(read(Stream::Own(bytes), &packed))
+}
+
+/// Packed bytes on their way to be unpacked. They end with an error once too many of them have come to nothing.
+struct Source<R> {
+    bytes: R,
+    /// Bytes since something came of them, shared with [`Unpacked`].
+    idle: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.idle.load(Ordering::Relaxed) > MOST_IDLE {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "more than 64 MB in a row unpack to nothing",
+            ));
+        }
+        let len = self.bytes.read(buffer)?;
+        self.idle.fetch_add(len as u64, Ordering::Relaxed);
+        Ok(len)
+    }
+}
+
+/// What comes of a [`Source`].
+struct Unpacked<R> {
+    bytes: R,
+    idle: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Unpacked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.bytes.read(buffer)?;
+        if len > 0 {
+            self.idle.store(0, Ordering::Relaxed);
+        }
+        Ok(len)
+    }
 }
 
 fn unpack_archive<R>(

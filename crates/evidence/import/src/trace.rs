@@ -102,7 +102,8 @@ fn read_file(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<()
     let mut decoder = Decoder::new(Limits::USUAL);
     builder.begin_file();
     let mut limits = budget::Reading::new(builder);
-    let fed = job.feed(path, |piece| limits.push(piece, &mut decoder, builder).map_err(&format))?;
+    let fed =
+        job.feed(path, |piece, usual| limits.push(piece, usual, &mut decoder, builder).map_err(&format))?;
     builder.count_work(decoder.work());
     let summary = decoder.finish(builder).map_err(&format)?;
     for what in [fed.damage, limits.damage()].into_iter().flatten() {
@@ -126,7 +127,9 @@ fn read_stream(stream: &mut dyn Read, name: &str, options: Options) -> Result<Ev
     loop {
         piece.clear();
         stream.take(budget::PIECE as u64).read_to_end(&mut piece).map_err(Error::io(Path::new(name)))?;
-        if piece.is_empty() || limits.push(&piece, &mut decoder, &mut builder).map_err(&format)?.is_break() {
+        if piece.is_empty()
+            || limits.push(&piece, u64::MAX, &mut decoder, &mut builder).map_err(&format)?.is_break()
+        {
             break;
         }
     }

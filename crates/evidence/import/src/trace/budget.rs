@@ -6,14 +6,18 @@
 
 use super::builder::Builder;
 use super::gc::GcBuilder;
+use host::Proc;
+use host::cgroup::Cgroup;
 use model::Trace;
 use nettrace::Decoder;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 /// Bytes that any recording may take.
-const FREE_BYTES: usize = 128 << 20;
+const FREE_BYTES: usize = 48 << 20;
 /// Bytes more for each byte that was read, unpacked. Recordings take at most 2.4, and with payloads 3.5.
-const MOST_BYTES_A_BYTE: usize = 4;
+const MOST_BYTES_A_BYTE: usize = 3;
+const MOST_BYTES_A_BYTE_WITH_PAYLOADS: usize = 4;
 const TOO_MUCH_MEMORY: &str = "takes far more memory than a recording of its size: the rest was not read";
 /// Steps for each byte that was read, and steps besides, as the decoder has them for itself (see [`Decoder::work`]). A
 /// recording takes none: they are counted for what costs more than the bytes of its event.
@@ -26,27 +30,33 @@ pub(crate) const PIECE: usize = 1 << 20;
 /// The reading of one file within its limits.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    /// Bytes that were read, those of files before this one too.
+    /// Bytes of this file that were read.
     read: u64,
+    /// The credit of files before this one.
+    before: u64,
     exceeded: Option<&'static str>,
 }
 
 impl Reading {
     pub(crate) fn new(builder: &Builder) -> Self {
-        Self { read: builder.recording.exhibit.bytes, exceeded: None }
+        Self { read: 0, before: builder.credit, exceeded: None }
     }
 
-    /// Reads a piece of at most [`PIECE`] bytes; a break if no more is to be read.
+    /// Reads a piece of at most [`PIECE`] bytes of a file that may have `usual` bytes; a break if no more is to be read.
     pub(crate) fn push(
         &mut self,
         piece: &[u8],
+        usual: u64,
         decoder: &mut Decoder,
         builder: &mut Builder,
     ) -> Result<ControlFlow<()>, nettrace::Error> {
         self.read = self.read.saturating_add(piece.len() as u64);
-        builder.most_work = self.read.saturating_mul(MOST_STEPS_A_BYTE).saturating_add(FREE_STEPS);
+        builder.credit = self.before.saturating_add(self.read.min(usual));
+        builder.most_work = builder.credit.saturating_mul(MOST_STEPS_A_BYTE).saturating_add(FREE_STEPS);
         decoder.push(piece, builder)?;
-        self.exceeded = if builder.kept_bytes() > most_bytes(self.read) {
+        self.exceeded = if builder.kept_bytes()
+            > most_bytes(builder.credit, builder.keep_payloads).min(most_of_machine())
+        {
             Some(TOO_MUCH_MEMORY)
         } else {
             (builder.work > builder.most_work).then_some(TOO_MUCH_WORK)
@@ -62,9 +72,23 @@ impl Reading {
 }
 
 /// What a recording may take of which so many bytes were read.
-pub(crate) fn most_bytes(read: u64) -> usize {
+pub(crate) fn most_bytes(read: u64, with_payloads: bool) -> usize {
+    let each = if with_payloads { MOST_BYTES_A_BYTE_WITH_PAYLOADS } else { MOST_BYTES_A_BYTE };
     let read = usize::try_from(read).unwrap_or(usize::MAX);
-    read.saturating_mul(MOST_BYTES_A_BYTE).saturating_add(FREE_BYTES)
+    read.saturating_mul(each).saturating_add(FREE_BYTES)
+}
+
+/// The memory that a recording may take on this machine whatever its size: half of what there is, and of what limits us
+/// (`ulimit -v`, the control group). More would not be refused: the kernel would end us, or a service beside us.
+fn most_of_machine() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| {
+        let address_space = rustix::process::getrlimit(rustix::process::Resource::As).current;
+        let group =
+            Cgroup::of(&Proc::live(), std::process::id()).and_then(|group| group.limits().memory_bytes);
+        let least = [host::memory_bytes(), address_space, group].into_iter().flatten().min();
+        least.map_or(usize::MAX, |bytes| usize::try_from(bytes / 2).unwrap_or(usize::MAX))
+    })
 }
 
 /// Places of a map for each entry, on average.

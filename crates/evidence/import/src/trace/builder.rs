@@ -126,7 +126,7 @@ type OverriddenKinds = SeededMap<(u32, Option<u8>, Option<u8>), (u32, Rc<Kind>)>
 #[derive(Debug)]
 pub(crate) struct Builder {
     pub(crate) recording: Trace,
-    keep_payloads: bool,
+    pub(crate) keep_payloads: bool,
     /// By the decoder's number of the kind; anew for each stream.
     kinds: Vec<Option<(u32, Rc<Kind>)>>,
     overridden: OverriddenKinds,
@@ -139,6 +139,8 @@ pub(crate) struct Builder {
     pub(crate) work: u64,
     /// What it may cost, by the bytes that came in.
     pub(crate) most_work: u64,
+    /// Bytes that were read, as far as files of their size have so many: what may be kept is in proportion to them.
+    pub(crate) credit: u64,
     dynamic: SeededMap<(u32, String), u32>,
     pub(crate) decoder: Decoder,
     pub(crate) main: Option<StreamHeader>,
@@ -185,6 +187,7 @@ impl Builder {
             kept_kinds: 0,
             work: 0,
             most_work: u64::MAX,
+            credit: 0,
             dynamic: SeededMap::default(),
             decoder: Decoder::default(),
             main: None,
