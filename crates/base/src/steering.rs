@@ -9,19 +9,43 @@ use std::fmt::Write as _;
 /// Whether a character does something to what shows it instead of being shown.
 ///
 /// These are the C0 and C1 controls with DEL, the controls that change the direction or the order of letters, what ends
-/// a line for some readers only, and what is invisible by design. See [`joins`] for what is invisible and yet part of a
-/// writing.
+/// a line for some readers only, what is invisible by design, what shows as a blank, and what is not a character. See
+/// [`joins`] for what is invisible and yet part of a writing.
 pub fn steers(c: char) -> bool {
     let is_of_direction =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}');
     let is_of_lines = matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}');
-    c.is_control() || is_of_direction || is_of_lines || is_invisible(c) && !joins(c)
+    c.is_control()
+        || is_of_direction
+        || is_of_lines
+        || is_blank(c)
+        || is_none(c)
+        || is_invisible(c) && !joins(c)
+}
+
+/// Whether a reader of a document does not see a character: one that [`steers`], or joins others. JSON and TOML write all of
+/// these as escapes, with which the document stays exact.
+pub fn is_unseen(c: char) -> bool {
+    steers(c) || joins(c)
+}
+
+/// Whether a character shows as a blank and is none: a Braille pattern without dots, a note without a head, what fills
+/// places of Khitan and Egyptian writing.
+fn is_blank(c: char) -> bool {
+    matches!(c, '\u{2800}' | '\u{13441}' | '\u{13442}' | '\u{16fe4}' | '\u{1d159}')
+}
+
+/// Whether it is no character, and never will be one: `Noncharacter_Code_Point`.
+fn is_none(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Whether a character joins, parts or shapes the letters around it, and is not seen otherwise: the joiners of Indic and
-/// Arabic writing and of emoji, and selectors of variations.
+/// Arabic writing and of emoji, what arranges Egyptian hieroglyphs, and selectors of variations.
 fn joins(c: char) -> bool {
-    matches!(c, '\u{34f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+    matches!(c,
+        '\u{34f}' | '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{13430}'..='\u{13440}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// Whether nothing is shown for a character: `Default_Ignorable_Code_Point` of Unicode 16.0, `DerivedCoreProperties.txt`.
@@ -38,8 +62,9 @@ fn is_invisible(c: char) -> bool {
 fn unshown(text: &str) -> impl Iterator<Item = (usize, char)> + '_ {
     let mut before = 'a';
     text.char_indices().filter(move |(_, c)| {
-        let is_unshown = steers(*c) || joins(*c) && before.is_ascii();
-        before = *c;
+        let is_unshown = steers(*c) || joins(*c) && (before.is_ascii() || before.is_whitespace());
+        // Behind what is not shown, nothing is joined.
+        before = if is_unshown { ' ' } else { *c };
         is_unshown
     })
 }
@@ -111,6 +136,26 @@ mod tests {
         {
             assert_eq!(printable(text), text);
         }
+    }
+
+    #[test]
+    fn what_looks_like_a_blank_or_is_no_character_makes_no_name_another() {
+        let blanks = "\u{2800}\u{1d159}\u{16fe4}\u{13441}\u{13442}\u{13430}\u{1343f}";
+        let none = "\u{fffe}\u{ffff}\u{fdd0}\u{fdef}\u{1fffe}\u{1ffff}\u{10fffe}\u{10ffff}";
+        for c in blanks.chars().chain(none.chars()) {
+            assert_eq!(printable(&format!("Order{c}Service")), "Order Service", "{:04x}", u32::from(c));
+        }
+    }
+
+    #[test]
+    fn nothing_hides_behind_a_character_that_is_itself_hidden() {
+        let check = |text: &str, expected: &str| assert_eq!(printable(text), expected);
+        check("Order\u{200b}\u{fe0f}\u{34f}x", "Order   x");
+        check("Order\u{fe0f}\u{fe0f}\u{200d}x", "Order   x");
+        check("Order\u{a0}\u{fe0f}x", "Order\u{a0} x");
+        assert_eq!(visible("a\u{2800}\u{fe0f}"), "a[U+2800][U+FE0F]");
+        // Of an emoji of several characters it is a part.
+        check("👁\u{fe0f}\u{200d}🗨\u{fe0f}", "👁\u{fe0f}\u{200d}🗨\u{fe0f}");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
 
 use crate::interrupt::Interrupt;
-use crate::outputs::{MaxSize, Outputs};
+use crate::outputs::{MaxSize, Outputs, Waiting};
+use crate::stopping::{self, Stopping};
 use crate::target::Target;
 use crate::{duration, spreadsheet, target, terminal};
 use anyhow::{Context, ensure};
@@ -14,13 +15,12 @@ use dotnet_ipc::session::{Received, Request, Session};
 use import::CounterFeed;
 use jiff::Timestamp;
 use notes::{Notes, Place};
-use recorder::Subject;
+use recorder::{Reserve, Subject};
 use screen::{Screen, Size};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use stream::{Form, Stream};
 use text::counters::{Frame, Reading, Table};
@@ -124,13 +124,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let wanted =
         args.counters.clone().map_or_else(|| ask::usual(subject.runtime.as_deref()), |named| named.0);
     interrupt.waits_for("the runtime to begin a session");
+    let reserve = stopping::reserve()?;
     let session = start(args, &subject, &wanted, &interrupt)?;
     interrupt.keeps();
     let mut watch = Watch::new(args, &subject, wanted, output, &interrupt);
-    let ended = watch.run(session)?;
+    let ended = watch.run(session, reserve)?;
     watch.close(ended)?;
     interrupt.done();
-    Ok(ExitCode::SUCCESS)
+    // A signal before the first value is no failure: whoever sent it saw that none was there.
+    Ok(if watch.values > 0 || interrupt.is_raised() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 fn start(
@@ -196,7 +198,9 @@ impl Output {
             Some(Format::Table) | None => None,
         };
         if let Some(path) = file {
+            let waiting = Waiting::for_reader(path)?;
             let out = exhibit::create_growing(path, args.size.rules(args.outputs))?;
+            drop(waiting);
             let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), args.csv);
             let shown = if args.format == Some(Format::Table) && !is_terminal { Shown::Once } else { page };
             return Ok(Self { rows: Some(rows), shown });
@@ -295,7 +299,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn run(&mut self, mut session: Session) -> anyhow::Result<Ended> {
+    fn run(&mut self, mut session: Session, reserve: Reserve) -> anyhow::Result<Ended> {
+        let mut reserve = Some(reserve);
         let screen = match self.output.shown {
             Shown::Refreshed => {
                 self.interrupt.gives_back(screen::give_back);
@@ -319,15 +324,18 @@ impl<'a> Watch<'a> {
             let (asked, again) =
                 (self.interrupt.is_raised(), self.interrupt.control.abandon.load(Ordering::Acquire));
             let is_over = self.args.duration.is_some_and(|of| self.since.elapsed() >= of);
-            match &stopping {
+            match &mut stopping {
                 Some(stopping) if again || stopping.deadline.is_past() => {
                     return self.end(Ended::Unanswered);
                 }
+                Some(stopping) => stopping.ensure_told()?,
                 None if asked || is_over || self.is_disk_full() => {
                     self.interrupt.waits_for("the runtime to end its session");
-                    stopping = Some(stop(&session, if asked { END_ASKED } else { END })?);
+                    let deadline = Deadline::after(if asked { END_ASKED } else { END });
+                    let reserve = reserve.take().map_or_else(stopping::reserve, Ok)?;
+                    stopping = Some(stopping::stop(&session, reserve, deadline)?);
                 }
-                Some(_) | None => {}
+                None => {}
             }
             if let Some(screen) = &screen {
                 self.show(screen, received == Received::Nothing)?;
@@ -451,6 +459,14 @@ impl<'a> Watch<'a> {
             Shown::Nothing | Shown::Once => {}
         }
         out.flush()?;
+        if self.values == 0 && !self.interrupt.is_raised() {
+            let why = match ended {
+                Ended::Subject if self.is_gone() => "the process ended before a value came",
+                Ended::Subject => "the runtime ended the session before a value came",
+                Ended::Asked | Ended::Unanswered => "no value came",
+            };
+            notes::say(&format!("nothing was watched: {why}"));
+        }
         spreadsheet::tell(self.output.rows.as_ref().map_or(0, Stream::guarded));
         Ok(())
     }
@@ -469,31 +485,6 @@ impl<'a> Watch<'a> {
             }
         }
     }
-}
-
-/// A stop that is on its way.
-struct Stopping {
-    deadline: Deadline,
-    thread: JoinHandle<()>,
-}
-
-impl Stopping {
-    /// Waits for the answer, which comes right behind the end of the stream: a socket of ours stays there until nobody
-    /// uses it.
-    fn wait(self) {
-        let deadline = self.deadline.within(Duration::from_secs(1));
-        while !self.thread.is_finished() && deadline.pause(Duration::from_millis(5)) {}
-    }
-}
-
-/// Asks the runtime to end the session, on a thread of its own: it streams what it holds before it answers.
-fn stop(session: &Session, within: Duration) -> anyhow::Result<Stopping> {
-    let (stopper, deadline) = (session.stopper(), Deadline::after(within));
-    // The end of the stream says that it worked; where it did not, the deadline passes.
-    let stop = move || drop(stopper.stop(deadline));
-    let thread =
-        std::thread::Builder::new().name("stop".to_owned()).spawn(stop).context("cannot start a thread")?;
-    Ok(Stopping { deadline, thread })
 }
 
 #[cfg(test)]

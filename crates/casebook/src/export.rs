@@ -1,7 +1,7 @@
 //! `casebook export`: a recording in the formats of other viewers, as tables, or as one page.
 
 use crate::mine;
-use crate::outputs::{MaxSize, Outputs};
+use crate::outputs::{MaxSize, Outputs, Waiting};
 use crate::spreadsheet;
 use crate::{interrupt, reading, terminal};
 use anyhow::{Context, Result, anyhow, ensure};
@@ -136,7 +136,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             out.flush()?;
             report
         }
-        None => write_whole(&output, rules, |out| one_file(evidence, to, args.metric, &mine, out))?,
+        None => {
+            let waiting = Waiting::for_reader(&output)?;
+            write_whole(&output, rules, |out| {
+                drop(waiting);
+                one_file(evidence, to, args.metric, &mine, out)
+            })?
+        }
     };
     let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
     terminal::say(&summary(&place, to, kind, &report));

@@ -1,6 +1,7 @@
 //! `guard`: the process that starts the program of `record -- COMMAND`, and resumes what would wait at its start. Nobody
 //! calls it by hand.
 
+use crate::interrupt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -17,8 +18,8 @@ pub(crate) struct Args {
 /// Guards the program until nothing of it is left.
 pub(crate) fn run(args: &Args) -> ExitCode {
     // A signal to all of us, as when a terminal closes, must not leave a runtime that waits. A handler, unlike a signal that
-    // is ignored, does not reach the program.
-    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+    // is ignored, does not reach the program; what our caller ignores, the program is to ignore, too.
+    for signal in interrupt::not_ignored([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) {
         drop(signal_hook::flag::register(signal, Arc::default()));
     }
     recorder::guard(&args.command);

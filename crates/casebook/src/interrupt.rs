@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP: what is asked of a command that listens to a process.
 //!
-//! A thread of its own takes the signals, so that they count whatever the command waits for.
+//! A thread of its own takes the signals, so that they count whatever the command waits for. A signal that our caller has us
+//! ignore, as `nohup` does with SIGHUP, stays ignored, here and in what we start.
 //!
 //! ```text
 //!  first signal   the command is asked to end     a second later   it has nothing to lose: it ends here
@@ -40,7 +41,7 @@ pub(crate) struct Interrupt {
 impl Interrupt {
     /// Catches the signals. SIGUSR1 asks for a copy.
     pub(crate) fn catch() -> anyhow::Result<Arc<Self>> {
-        let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1]).context("cannot catch signals")?;
+        let signals = Signals::new(ending().chain([SIGUSR1])).context("cannot catch signals")?;
         let interrupt = Arc::new(Self::default());
         let shared = Arc::clone(&interrupt);
         let thread = std::thread::Builder::new().name("signals".to_owned());
@@ -139,14 +140,22 @@ impl Interrupt {
 /// From now on a signal that ends the process does so after what is not complete was removed: see
 /// [`exhibit::remove_unfinished`]. For commands that have nothing else to put in order.
 pub(crate) fn remove_unfinished() -> anyhow::Result<()> {
-    let ignored = ignored();
-    let is_caught = |signal: &i32| ignored & (1u64 << (signal.unsigned_abs() - 1)) == 0;
-    let ending = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_caught);
-    let mut signals = Signals::new(ending).context("cannot catch signals")?;
+    let mut signals = Signals::new(ending()).context("cannot catch signals")?;
     let thread = std::thread::Builder::new().name("signals".to_owned());
     let watch = move || signals.forever().next().into_iter().for_each(by_default);
     thread.spawn(watch).context("cannot start a thread")?;
     Ok(())
+}
+
+/// The signals that end a command: those of them that our caller does not have us ignore.
+pub(crate) fn ending() -> impl Iterator<Item = i32> {
+    not_ignored([SIGINT, SIGTERM, SIGHUP])
+}
+
+/// Those of some signals that our caller does not have us ignore. Asked before any of them is caught.
+pub(crate) fn not_ignored(signals: impl IntoIterator<Item = i32>) -> impl Iterator<Item = i32> {
+    let ignored = ignored();
+    signals.into_iter().filter(move |signal| ignored & (1u64 << (signal.unsigned_abs() - 1)) == 0)
 }
 
 /// The signals that our caller has us ignore, as `nohup` does, a bit each; none if the system does not say.

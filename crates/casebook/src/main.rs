@@ -24,6 +24,7 @@ mod serving;
 mod size;
 mod spreadsheet;
 mod stacks;
+mod stopping;
 mod tables;
 mod target;
 mod terminal;
@@ -61,7 +62,19 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// The stack of the thread that runs a command, whatever `ulimit -s` leaves to the first thread.
+const STACK_BYTES: usize = 8 << 20;
+
 fn main() -> ExitCode {
+    let thread = std::thread::Builder::new().name("casebook".to_owned()).stack_size(STACK_BYTES);
+    match thread.spawn(run) {
+        Ok(running) => running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        // There is no room for it: the first thread has as much as there is.
+        Err(_) => run(),
+    }
+}
+
+fn run() -> ExitCode {
     // A limit on the size of files (`ulimit -f`) is then an error of the write, as a full disk is, and does not kill us.
     drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()));
     let args = match Args::try_parse() {

@@ -1,8 +1,13 @@
 //! How commands write: `--insecure-output`, `--max-size`, and the caller of `sudo`.
 
-use crate::size;
+use crate::{size, terminal};
+use anyhow::Context;
 use exhibit::{Limited, MOST_BYTES, Rules};
 use std::io::Write;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 /// What is allowed of the place that a command writes to.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
@@ -43,5 +48,29 @@ impl MaxSize {
     /// Standard output, up to this limit.
     pub(crate) fn limit<W: Write>(self, out: W) -> Limited<W> {
         Limited::stream(out, self.bytes())
+    }
+}
+
+/// Until it is dropped, somebody waits for a reader of a pipe that has a name: after a second that is said.
+pub(crate) struct Waiting {
+    _opened: Option<SyncSender<()>>,
+}
+
+impl Waiting {
+    /// Begins to wait, if a pipe is there.
+    pub(crate) fn for_reader(path: &Path) -> anyhow::Result<Self> {
+        const UNTIL_SAID: Duration = Duration::from_secs(1);
+        if !std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) {
+            return Ok(Self { _opened: None });
+        }
+        let (opened, is_opened) = sync_channel::<()>(1);
+        let said = format!("waits for a reader of {}, which is a pipe", path.display());
+        let wait = move || {
+            if is_opened.recv_timeout(UNTIL_SAID) == Err(RecvTimeoutError::Timeout) {
+                terminal::say(&said);
+            }
+        };
+        std::thread::Builder::new().name("reader".to_owned()).spawn(wait).context("cannot start a thread")?;
+        Ok(Self { _opened: Some(opened) })
     }
 }

@@ -1,6 +1,6 @@
 //! `casebook query`: SQL over the tables of one or several exhibits.
 
-use crate::outputs::{MaxSize, Outputs};
+use crate::outputs::{MaxSize, Outputs, Waiting};
 use crate::spreadsheet;
 use crate::{duration, interrupt, reading, size, terminal};
 use anyhow::{Context, Result, bail, ensure};
@@ -22,12 +22,13 @@ use std::time::Duration;
     'select (select count(*) from before.gc) as before, (select count(*) from after.gc) as after'
   casebook query trace.nettrace 'select * from samples' --format parquet -o samples.parquet
 
-Temporary files lie in $SQLITE_TMPDIR, $TMPDIR or /var/tmp. A value of a query has at most 64 MB; a query that needs more ends
-with an error that says so. A text of a recording that is longer is cut, and says how long it is.")]
+Temporary files lie in $SQLITE_TMPDIR, $TMPDIR or /var/tmp. A value of a query has at most 64 MB, and a function at most 100
+arguments; a query that needs more ends with an error that says so. A text of a recording that is longer is cut, and says how long it is.")]
 pub(crate) struct Args {
     /// Recordings or other exhibits, the last argument the SQL; several have names: a=FILE b=FILE, and their tables are
     /// a.gc, b.gc; those of a folder of several exhibits are named by its sub-folders
-    #[arg(required = true, num_args = 2.., value_names = ["FILE", "SQL"])]
+    // At least two are looked for later: clap asks it of each group that options part. The name shows as `<FILE> <SQL>...`.
+    #[arg(required = true, num_args = 1.., value_name = "FILE> <SQL")]
     files_and_sql: Vec<String>,
     #[command(flatten)]
     whose: reading::Whose,
@@ -88,7 +89,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         "parquet is no text: say where to with -o PATH"
     );
     args.csv.ensure_csv(format == Format::Csv)?;
-    let Some((sql, files)) = args.files_and_sql.split_last() else { bail!("expected FILE and SQL") };
+    let Some((sql, files)) = args.files_and_sql.split_last().filter(|(_, files)| !files.is_empty()) else {
+        bail!(
+            "expected FILE and SQL, found only {}: `casebook query --help` has examples",
+            args.files_and_sql.join(" ")
+        )
+    };
     let sources = sources(files)?;
     let output = args.output.as_deref().filter(|path| !is_stdout(path));
     if let Some(output) = output {
@@ -117,7 +123,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let question = Question { database, sql, options, start, csv: args.csv };
     let (truncated, guarded) = if let Some(path) = output {
         interrupt::remove_unfinished()?;
-        write_whole(path, args.size.rules(args.outputs), |out| question.write(format, out))?
+        let waiting = Waiting::for_reader(path)?;
+        write_whole(path, args.size.rules(args.outputs), |out| {
+            drop(waiting);
+            question.write(format, out)
+        })?
     } else {
         let mut out = BufWriter::new(args.size.limit(match format {
             Format::Json => terminal::json(),
@@ -209,7 +219,7 @@ impl Question<'_> {
                 return Ok((truncated, rows.guarded()));
             }
             Format::Json => {
-                let mut rows = output::Json::new(out);
+                let mut rows = output::Json::new(terminal::as_json(out));
                 let truncated = self.database.stream(self.sql, options, &mut rows)?;
                 rows.finish(truncated)?;
                 truncated

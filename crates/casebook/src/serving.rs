@@ -1,6 +1,6 @@
 //! Pages served on this machine until Ctrl-C.
 
-use crate::{browser, enter, terminal};
+use crate::{browser, enter, interrupt, terminal};
 use anyhow::Context;
 use page::Reply;
 use server::{Links, LocalDoor, Request, Response, StatusCode, Stop, Weight};
@@ -118,9 +118,8 @@ fn say(line: &str) -> anyhow::Result<()> {
 
 /// A thread of its own waits for signals, for their handlers may do next to nothing.
 fn stop_on_signals(stop: Stop) -> anyhow::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let mut signals =
-        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")?;
+        signal_hook::iterator::Signals::new(interrupt::ending()).context("cannot catch signals")?;
     let wait = move || {
         if signals.forever().next().is_some() {
             stop.stop();

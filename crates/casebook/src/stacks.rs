@@ -5,6 +5,7 @@
 
 use crate::format::print_json;
 use crate::outputs::Outputs;
+use crate::stopping::{self, Stopping};
 use crate::target::{self, Target};
 use crate::terminal;
 use anyhow::{Context, bail, ensure};
@@ -107,21 +108,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn take(subject: &Subject, deadline: Deadline, limit: Duration) -> anyhow::Result<Vec<u8>> {
     let providers = vec![sampler(), heartbeat()];
     let request = Request { providers, buffer_megabytes: BUFFER_MEGABYTES, rundown: NAMES_RUNDOWN };
+    let mut reserve = Some(stopping::reserve()?);
     let mut session = Session::start(&subject.endpoint, &request, deadline.within(BEGIN))?;
-    let stopper = session.stopper();
     let mut packer = zstd::stream::write::Encoder::new(Vec::new(), LEVEL)?;
     let (mut bytes, mut piece) = (0usize, vec![0; PIECE]);
     let watch = Stopwatch::start();
-    let mut stopped = false;
+    let mut stopping = None;
     loop {
-        if !stopped && watch.elapsed() >= LOOK {
-            stopped = true;
-            let stopper = stopper.clone();
-            // The answer comes after the stream, which shows the end as well.
-            std::thread::Builder::new()
-                .name("stop".to_owned())
-                .spawn(move || drop(stopper.stop(deadline)))?;
+        if let Some(reserve) = reserve.take_if(|_| watch.elapsed() >= LOOK) {
+            stopping = Some(stopping::stop(&session, reserve, deadline)?);
         }
+        stopping.iter_mut().try_for_each(Stopping::ensure_told)?;
         if deadline.is_past() {
             // What came until then may hold the stacks, though not the names; closing the session ends it.
             ensure!(bytes > 0, "nothing came from the runtime within {} s: it stands still", limit.as_secs());

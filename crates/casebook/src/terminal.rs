@@ -7,7 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this module is the way to them")]
 
-use base::steering::{printable, steers};
+use base::steering::{is_unseen, printable, steers};
 use std::io::{IsTerminal, Result, Stdout, Write};
 use std::process::Stdio;
 
@@ -27,6 +27,11 @@ pub(crate) fn stderr() -> Screened<impl Write> {
 /// Standard output for one or many JSON documents.
 pub(crate) fn json() -> Screened<Stdout> {
     Screened::new(std::io::stdout(), Allowed::Json)
+}
+
+/// One or many JSON documents in a file.
+pub(crate) fn as_json<W: Write>(out: W) -> Screened<W> {
+    Screened::new(out, Allowed::Json)
 }
 
 /// Standard output for rows that programs read: as they are, unless it is a terminal.
@@ -97,7 +102,7 @@ enum Allowed {
     Letters,
     /// The same, and sequences of colours.
     Colours,
-    /// Everything that JSON may hold; what steers is written as an escape. Outside of texts JSON has none but blanks.
+    /// Everything that JSON may hold; what steers or is not seen is an escape. Outside of texts JSON has none but blanks.
     Json,
     /// All bytes.
     Everything,
@@ -134,7 +139,7 @@ impl<W: Write> Screened<W> {
                         1
                     }
                 },
-                Allowed::Json if steers(c) && !c.is_ascii_whitespace() => {
+                Allowed::Json if is_unseen(c) && !c.is_ascii_whitespace() => {
                     let mut units = [0; 2];
                     screened.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
                     c.len_utf8()
@@ -270,12 +275,12 @@ mod tests {
 
     #[test]
     fn json_stays_the_same_document() {
-        let text = "a\u{9b}2J\u{7f}\u{202e}\u{e0041}ü";
+        let text = "a\u{9b}2J\u{7f}\u{202e}\u{e0041}ü\u{200d}\u{fe0f}";
         let document = serde_json::to_string_pretty(&[text]).unwrap();
         let mut out = Screened::new(Vec::new(), Allowed::Json);
         out.write_all(document.as_bytes()).unwrap();
         let written = String::from_utf8(out.out).unwrap();
-        assert_eq!(written, "[\n  \"a\\u009b2J\\u007f\\u202e\\udb40\\udc41ü\"\n]");
+        assert_eq!(written, "[\n  \"a\\u009b2J\\u007f\\u202e\\udb40\\udc41ü\\u200d\\ufe0f\"\n]");
         assert_eq!(serde_json::from_str::<Vec<String>>(&written).unwrap(), [text]);
     }
 

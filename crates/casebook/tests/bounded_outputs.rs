@@ -85,3 +85,70 @@ fn an_output_that_a_signal_ends_leaves_nothing_behind() {
         assert_eq!(names(&path), [""; 0], "after {signal}");
     }
 }
+
+#[test]
+fn options_between_the_file_and_the_statement_are_no_error() {
+    for words in
+        [&["query", "--timeout", "20s", "select 41 + 1"][..], &["query", "select 41 + 1", "--limit", "3"]]
+    {
+        let output = casebook(words).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("42"), "{words:?}: {text}{}", said(&output));
+    }
+    let output = casebook(&["query"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("FILE and SQL"), "{}", said(&output));
+}
+
+#[test]
+fn one_call_of_a_function_does_not_outlast_the_time_of_its_query() {
+    let paths = vec!["'$.a'"; 997].join(", ");
+    let statement = format!("select json_extract('{{}}', {paths})");
+    let output = casebook(&["query", &statement, "--timeout", "1s"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let expected = "too many arguments on function json_extract: a function takes at most 100, \
+                    use several calls";
+    assert!(said(&output).contains(expected), "{}", said(&output));
+}
+
+#[test]
+fn an_answer_in_a_file_has_no_character_that_is_not_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("rows.json");
+    let statement =
+        "select 'Order' || char(8203) || 'x' || char(65039, 847, 8238, 10240, 65534, 119129, 94180)";
+    let output = casebook(&["query", statement, "-o"]).arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let text = fs::read_to_string(&out).unwrap();
+    assert!(text.is_ascii(), "{text:?}");
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let expected = "Order\u{200b}x\u{fe0f}\u{34f}\u{202e}\u{2800}\u{fffe}\u{1d159}\u{16fe4}";
+    assert_eq!(answer["rows"][0][0], expected);
+}
+
+#[test]
+fn an_output_that_nobody_reads_is_not_waited_for_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for words in [&["export", "--to", "folded"][..], &["query", "select 1"]] {
+        let said = folder.path().join("said");
+        let mut command = casebook(words);
+        let mut child =
+            command.arg("-o").arg(&pipe).stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+        let text = || fs::read_to_string(&said).unwrap();
+        for _ in 0..200 {
+            if text().contains("waits for") {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let is_said = text().contains("waits for a reader of ") && text().contains("/pipe");
+        if !is_said {
+            child.kill().unwrap();
+        }
+        assert!(is_said, "{words:?}: {}", text());
+        let read = fs::read_to_string(&pipe).unwrap();
+        assert!(child.wait().unwrap().success() && !read.is_empty(), "{words:?}");
+    }
+}

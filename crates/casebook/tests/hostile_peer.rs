@@ -351,6 +351,111 @@ fn a_recording_of_nothing_is_not_taken_for_a_recording() {
 }
 
 #[test]
+fn watching_of_nothing_is_not_taken_for_done() {
+    for (peer, expected) in [
+        (Peer::Empty, "nothing was watched: the process ended before a value came"),
+        (Peer::NeverEnds, "nothing was watched: no value came"),
+    ] {
+        let socket = Socket::of(peer);
+        for form in ["csv", "table"] {
+            let mut command = casebook(&["counters", "-d", "1s", "--format", form], &socket.path());
+            let output = command.stdout(Stdio::piped()).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{peer:?}, {form}: {said}");
+            assert!(said.contains(expected), "{peer:?}, {form}: {said}");
+        }
+    }
+}
+
+/// The same command behind words of a shell.
+fn behind(words: &str, command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{words}; exec \"$@\"")]).arg("sh");
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    shell
+}
+
+#[test]
+fn a_session_is_not_left_open_where_there_are_too_few_files_to_end_it() {
+    for words in [&["stacks"][..], &["counters", "-d", "1s"]] {
+        for limit in 3..=14 {
+            let socket = Socket::of(Peer::NeverEnds);
+            let script = format!("ulimit -n {limit}");
+            let mut child = behind(&script, &casebook(words, &socket.path())).spawn().unwrap();
+            let said = stderr_of(&mut child);
+            let is_ended = ended(&mut child, Duration::from_secs(2));
+            let case = format!("{words:?} with {limit} files: {}", said.lock().unwrap());
+            // With enough of them it is the peer that keeps it waiting.
+            assert!(is_ended || limit > 11, "{case} does not end");
+            drop(child.kill());
+            let status = child.wait().unwrap();
+            assert!(!is_ended || status.code() != Some(0), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_cannot_be_told_to_end_is_closed_at_once() {
+    for words in [&["stacks"][..], &["counters", "-d", "1s"]] {
+        let socket = Socket::of(Peer::NeverEnds);
+        let mut child = casebook(words, &socket.path()).spawn().unwrap();
+        let said = stderr_of(&mut child);
+        while socket.sessions.load(Ordering::Acquire) == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::fs::remove_file(socket.path()).unwrap();
+        let is_ended = ended(&mut child, Duration::from_secs(6));
+        drop(child.kill());
+        let said = said.lock().unwrap().clone();
+        assert!(is_ended && said.contains("could not be told to end the session"), "{words:?}: {said}");
+        assert_eq!(child.wait().unwrap().code(), Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn a_signal_that_the_caller_ignores_ends_no_recording() {
+    for words in [&["record"][..], &["counters"]] {
+        let socket = Socket::of(Peer::NeverEnds);
+        let mut command = casebook(words, &socket.path());
+        if words == ["record"] {
+            command.arg("-o").arg(socket.out());
+        }
+        let mut child = behind("trap '' HUP INT", &command).spawn().unwrap();
+        let said = stderr_of(&mut child);
+        while socket.sessions.load(Ordering::Acquire) == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        signal(&child, "HUP");
+        signal(&child, "INT");
+        let is_ended = ended(&mut child, Duration::from_millis(1500));
+        let heeded = said.lock().unwrap().clone();
+        // What is not ignored still ends it.
+        signal(&child, "TERM");
+        std::thread::sleep(Duration::from_millis(300));
+        signal(&child, "TERM");
+        let ends = ended(&mut child, Duration::from_secs(2));
+        drop(child.kill());
+        assert!(!is_ended && !heeded.contains("waits for") && ends, "{words:?}: {ends}: {heeded}");
+    }
+}
+
+#[test]
+fn a_recording_does_not_need_the_stack_that_the_shell_allows() {
+    let socket = Socket::of(Peer::Noise);
+    let mut command = casebook(&["record", "-d", "1s", "--max-size", "20MB"], &socket.path());
+    command.arg("-o").arg(socket.out());
+    let output = behind("ulimit -s 64", &command).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let mut explain = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    explain.arg("explain").arg(socket.out());
+    let output = behind("ulimit -s 64", &explain).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_recording_that_reaches_its_size_ends_and_says_so() {
     let socket = Socket::of(Peer::Noise);
     let mut command = casebook(&["record", "--max-size", "20MB", "--format", "json"], &socket.path());

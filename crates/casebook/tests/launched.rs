@@ -191,3 +191,13 @@ fn what_somebody_else_starts_with_the_commands_environment_is_not_left_suspended
     other.wait().unwrap();
     wait_for("the guard to end", || recording.of_ours().is_empty());
 }
+
+#[test]
+fn what_the_caller_ignores_the_command_ignores_too() {
+    let program = env!("CARGO_BIN_EXE_casebook");
+    let script = format!("trap '' HUP; exec {program} guard -- cat /proc/self/status");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let status = String::from_utf8(output.stdout).unwrap();
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    assert_eq!(u64::from_str_radix(bits.trim(), 16).unwrap() & 1, 1, "{bits}");
+}

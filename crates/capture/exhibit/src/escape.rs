@@ -4,7 +4,7 @@
 //! made escapes in its text. A mark begins with U+0001: a string with that is never one in which escapes stand for
 //! themselves.
 
-use base::steering::steers;
+use base::steering::is_unseen;
 use std::borrow::Cow;
 use toml::{Table, Value};
 
@@ -29,9 +29,9 @@ fn marked_value(value: Value) -> Value {
     }
 }
 
-/// Whether the writer would leave a character as it is that steers.
+/// Whether the writer would leave a character as it is that steers or is not seen.
 fn is_left(c: char) -> bool {
-    c == MARK || !c.is_ascii() && steers(c)
+    c == MARK || !c.is_ascii() && is_unseen(c)
 }
 
 fn mark(text: &str) -> Cow<'_, str> {

@@ -285,7 +285,7 @@ mod tests {
         let there = tempfile::tempdir().unwrap();
         exhibit.create_in(&Folder::open(there.path()).unwrap()).unwrap();
         let text = std::fs::read_to_string(there.path().join(FILE)).unwrap();
-        let raw: Vec<char> = text.chars().filter(|c| *c != '\n' && base::steering::steers(*c)).collect();
+        let raw: Vec<char> = text.chars().filter(|c| *c != '\n' && base::steering::is_unseen(*c)).collect();
         assert_eq!(raw, [' '; 0], "{text}");
         assert!(text.contains("\\u009B2J\\u202E") && text.contains("\\U000E0041"), "{text}");
         assert_eq!(read(there.path()), ReadOutcome::Read(Box::new(exhibit)));

@@ -44,7 +44,7 @@ pub use launch::{Launched, Left, launch};
 pub use options::{Control, Ended, Options, Outcome, Progress, Stage};
 pub use output::check_room;
 pub use profile::{Bursts, Plan, Profile, Shape};
-pub use pump::{Facts, Reader, Role};
+pub use pump::{Facts, Reader, Reserve, Role};
 pub use recording::{MakeReader, record};
 pub use room::{Full, MOST_BYTES, disk_full};
 pub use subject::Subject;

@@ -212,9 +212,19 @@ fn read_to_end(
 /// checked first.
 const RESERVE: usize = 8;
 
-/// Takes descriptors that are given back before sessions are told to end, whatever else has taken all others by then.
-pub(crate) fn reserve() -> std::io::Result<Vec<std::fs::File>> {
-    std::iter::repeat_with(|| std::fs::File::open("/dev/null")).take(RESERVE).collect()
+/// Descriptors that are given back, by dropping it, before sessions are told to end, whatever else has taken all others by
+/// then.
+#[derive(Debug)]
+pub struct Reserve(#[expect(dead_code, reason = "it is held")] Vec<std::fs::File>);
+
+impl Reserve {
+    /// Takes them; an error if there are not as many.
+    pub fn take() -> std::io::Result<Self> {
+        std::iter::repeat_with(|| std::fs::File::open("/dev/null"))
+            .take(RESERVE)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
 }
 
 /// Tells the runtime to end a session, without waiting for its answer: it streams first, and may take long.

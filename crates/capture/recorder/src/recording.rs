@@ -16,7 +16,7 @@ use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
 use crate::output::{Ground, Names, check_room};
 use crate::profile::{Shape, first_uses};
 use crate::provenance;
-use crate::pump::{End, Facts, Reader, Role, reserve};
+use crate::pump::{End, Facts, Reader, Reserve, Role};
 use crate::room::{Limits, Room, check_disk};
 use crate::segments::{Place, Segment, SegmentEnd, segment_length, take_names};
 use crate::subject::{Subject, buffer};
@@ -140,7 +140,7 @@ struct Recorder<'a> {
     /// When it was told to end.
     stopped_ns: i64,
     /// Descriptors that are given back for the end, whatever else has taken all others.
-    reserve: Vec<std::fs::File>,
+    reserve: Option<Reserve>,
 }
 
 /// The thread that takes bursts.
@@ -177,7 +177,7 @@ impl<'a> Recorder<'a> {
         // The session comes last: whatever the files do, the subject is not bothered, and an earlier recording stays until
         // the new one has begun.
         let (ground, begun) = Ground::prepare(options, names, exhibit.as_ref())?;
-        let reserve = reserve().map_err(Error::Descriptors)?;
+        let reserve = Some(Reserve::take().map_err(Error::Descriptors)?);
         let patience = Patience::unless(&control.stop, Deadline::after(BEGIN));
         let session = Session::start(&subject.endpoint, &request, patience)?;
         let starter = session.starter();
@@ -499,7 +499,7 @@ impl<'a> Recorder<'a> {
                 progress(self.progress(Stage::Ending, stopping.elapsed()));
             }
         }
-        self.reserve.clear();
+        self.reserve = None;
         let first_uses = self.first_uses.take();
         self.end_beside(first_uses);
         if let Err(error) = self.main.stop() {

@@ -1,6 +1,7 @@
 //! Rows of counters as they come: CSV, or a JSON object a line.
 
 use crate::spreadsheet::Raw;
+use crate::terminal;
 use import::CounterReading;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -100,7 +101,7 @@ fn json(out: &mut Vec<u8>, readings: &[CounterReading], start_ns: i128) -> anyho
             value: *value,
             tags: serde_json::from_str(&of.tags).unwrap_or_default(),
         };
-        serde_json::to_writer(&mut *out, &row)?;
+        serde_json::to_writer(terminal::as_json(&mut *out), &row)?;
         out.push(b'\n');
     }
     Ok(())

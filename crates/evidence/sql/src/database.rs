@@ -235,6 +235,10 @@ impl Database {
         if let Some(name) = message.strip_prefix("no such column: ") {
             return Error::NoColumn { name: name.to_owned(), near: self.near_columns(name) };
         }
+        if message.starts_with("too many arguments on function ") {
+            let most = self.limits.arguments;
+            return Error::Sql(format!("{message}: a function takes at most {most}, use several calls"));
+        }
         Error::Sql(message)
     }
 

@@ -24,7 +24,7 @@ pub struct Limits {
     pub cuts_answers: bool,
     /// Bytes of the statement.
     pub sql_bytes: u32,
-    /// Arguments of a function.
+    /// Arguments of a function: one call is not interrupted, and may read a long value once for each.
     pub arguments: u32,
 }
 
@@ -37,7 +37,7 @@ impl Limits {
         answer_bytes: 2 << 30,
         cuts_answers: false,
         sql_bytes: 1_000_000,
-        arguments: 1_000,
+        arguments: 100,
     };
 
     /// For a statement that a browser sends. Several run at once, beside the recording that they read.

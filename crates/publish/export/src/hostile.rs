@@ -87,7 +87,7 @@ fn names_stay_texts_in_every_format() {
         }
         if is_json(format) {
             let text = String::from_utf8(bytes).unwrap();
-            let steering = text.chars().find(|c| base::steering::steers(*c) && *c != '\n');
+            let steering = text.chars().find(|c| base::steering::is_unseen(*c) && *c != '\n');
             assert_eq!(steering, None, "{format:?} has characters that steer a terminal");
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
             let back = value.to_string();

@@ -1,6 +1,6 @@
 //! Texts and numbers as the formats want them.
 
-use base::steering::steers;
+use base::steering::is_unseen;
 use model::Trace;
 use serde::Serialize;
 use serde_json::Serializer;
@@ -8,19 +8,19 @@ use serde_json::ser::Formatter;
 use std::borrow::Cow;
 use std::io::{Result, Write};
 
-/// Writes a value as JSON in which no text steers what shows it.
+/// Writes a value as JSON in which no text steers what shows it, or holds what is not seen.
 pub(crate) fn json(out: &mut dyn Write, value: &(impl Serialize + ?Sized)) -> Result<()> {
     value.serialize(&mut Serializer::with_formatter(out, Escaped)).map_err(std::io::Error::from)
 }
 
-/// JSON as short as it can be, with escapes for the characters that steer a terminal or the direction of writing: JSON asks
+/// JSON as short as it can be, with escapes for the characters that steer a terminal or the direction of writing, or are not seen: JSON asks
 /// for those of the first 32 alone. The document is the same.
 struct Escaped;
 
 impl Formatter for Escaped {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> Result<()> {
         let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| steers(*c)) {
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unseen(*c)) {
             out.write_all(rest.get(..at).unwrap_or_default().as_bytes())?;
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(out, "\\u{unit:04x}")?;
