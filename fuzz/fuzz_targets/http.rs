@@ -45,7 +45,12 @@ fuzz_target!(|bytes: &[u8]| {
 fn port() -> &'static u16 {
     static PORT: OnceLock<u16> = OnceLock::new();
     PORT.get_or_init(|| {
-        let options = server::Options { program: "fuzz", port: 0, limits: server::Limits::of_one_user() };
+        let options = server::Options {
+            program: "fuzz",
+            host: Some(std::net::Ipv4Addr::LOCALHOST),
+            port: 0,
+            limits: server::Limits::of_one_user(),
+        };
         let bound = server::bind(options).expect("a port");
         let port = bound.port();
         let door = LocalDoor::new(&bound).expect("a door");

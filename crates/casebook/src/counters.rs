@@ -35,6 +35,8 @@ const BEGIN: Duration = Duration::from_secs(10);
 /// How long a runtime has to end a session: when the time is over, and when a signal came.
 const END: Duration = Duration::from_secs(4);
 const END_ASKED: Duration = Duration::from_millis(700);
+/// How long after its time the first collection of meters may take.
+const COLLECTION: Duration = Duration::from_secs(1);
 /// How often signals, the terminal's size and the time are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the page is shown anew though nothing came.
@@ -331,7 +333,10 @@ impl<'a> Watch<'a> {
                 Some(stopping) => stopping.ensure_told()?,
                 None if asked || is_over || self.is_disk_full() => {
                     self.interrupt.waits_for("the runtime to end its session");
-                    let deadline = Deadline::after(if asked { END_ASKED } else { END });
+                    // Around the first collection of meters the runtime is not told at once: closing the connection
+                    // instead would end the session in the very moment that must be avoided.
+                    let collects = self.since.elapsed() < self.args.interval.saturating_add(COLLECTION);
+                    let deadline = Deadline::after(if asked && !collects { END_ASKED } else { END });
                     let reserve = reserve.take().map_or_else(stopping::reserve, Ok)?;
                     stopping = Some(stopping::stop(&session, reserve, deadline)?);
                 }

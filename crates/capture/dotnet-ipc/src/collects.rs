@@ -1,10 +1,10 @@
 //! When a session of meters may be ended without harm to the process.
 //!
-//! A runtime that is told to end such a session waits, while it holds the lock of all event sources, for the thread that
-//! collects the meters' values. When that thread writes its very first event, it makes the event source of tasks, which needs
-//! that lock: then neither goes on, no session can be ended any more, and the process never exits (seen with .NET 10.0.12, in a
-//! process that had not used tasks). So a session is not ended around its first collection. The collection has ended when the
-//! description of the event `CollectionStop` comes, which stands in the stream before the event itself.
+//! When a runtime ends such a session, it holds the lock of all event sources and waits for the thread that collects the
+//! meters' values. If that thread writes its very first event at this moment, it creates the event source of tasks, which needs
+//! the same lock. Both wait forever: no session can end any more, and the process never exits (seen with .NET 10.0.12, in a
+//! process that had not used tasks). So no session is ended around its first collection. That collection is over when the
+//! description of the event `CollectionStop` arrives; the stream has it right before the event itself.
 
 use crate::session::Provider;
 use base::time::{Deadline, Stopwatch};
@@ -17,9 +17,9 @@ const METRICS: &str = "System.Diagnostics.Metrics";
 const INTERVAL: &str = "RefreshInterval=";
 /// The event's name as descriptions have it.
 const MARK: &[u8; 28] = b"C\0o\0l\0l\0e\0c\0t\0i\0o\0n\0S\0t\0o\0p\0";
-/// So long before the first collection a session can be ended at once.
+/// A session can be ended at once if its first collection is at least this far away.
 const BEFORE: Duration = Duration::from_secs(1);
-/// So long after its time the first collection is waited for: a runtime without meters has none.
+/// How long the first collection may be late. A runtime without meters never has one.
 const AFTER: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 

@@ -261,7 +261,7 @@ impl PendingFolder {
         }
         let room = Room::new(rules.most_bytes());
         let mut begun = Self { place, unnamed: Vec::new(), temporary: None, room };
-        // A folder in which nothing can be created is told now, not when everything is written.
+        // A folder in which nothing can be created is an error now, and not only when everything was written.
         if begun.place.folder().create_unnamed().is_none() {
             begun.created()?;
         }

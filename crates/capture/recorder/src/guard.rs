@@ -13,7 +13,7 @@
 //! Invariants: the guard ends with the last process that may start a runtime which waits. It holds none of its caller's files,
 //! pipes or terminals, no folder, and is in a session of its own. It takes a two-hundredth of a CPU core at most.
 
-use crate::launch::{MOST_NAMED, TO_END, words};
+use crate::launch::{TO_END, words};
 use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::discover::{Found, PATIENCE, State, ask, find_process, is_suspended};
 use dotnet_ipc::process::{resume, set_environment_variable};
@@ -348,7 +348,7 @@ impl Guard {
             return;
         }
         let is_alive = |pid: &&u32| self.proc.stat(**pid).is_ok_and(|stat| stat.state != 'Z');
-        let left: Vec<u32> = below.iter().skip(1).filter(is_alive).take(2 * MOST_NAMED).copied().collect();
+        let left: Vec<u32> = below.iter().skip(1).filter(is_alive).copied().collect();
         self.say(words::LEFT, &left);
         self.recorder = None;
         self.ending = None;

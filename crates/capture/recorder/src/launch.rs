@@ -32,7 +32,7 @@ pub(crate) const TO_END: Duration = Duration::from_secs(10);
 /// How long the guard may take beyond that to say what is left.
 const TO_SAY: Duration = Duration::from_secs(2);
 /// Processes that are named where the command leaves some.
-pub(crate) const MOST_NAMED: usize = 8;
+const MOST_NAMED: usize = 8;
 
 /// What is said between us and the guard: a word, and numbers, on a line.
 pub(crate) mod words {

@@ -97,7 +97,8 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// How it ended, with so many events. Without any it is no recording: a runtime says at least what its process is.
+    /// How a session ended that sent so many events. Without any event nothing was recorded, since every runtime sends at
+    /// least one about its process.
     pub(crate) fn with(self, events: u64) -> Self {
         let why = match self {
             Self::Duration | Self::Asked | Self::Event if events == 0 => "no event came",

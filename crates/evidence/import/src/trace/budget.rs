@@ -19,6 +19,8 @@ const FREE_BYTES: usize = 48 << 20;
 const MOST_BYTES_A_BYTE: usize = 3;
 const MOST_BYTES_A_BYTE_WITH_PAYLOADS: usize = 4;
 const TOO_MUCH_MEMORY: &str = "takes far more memory than a recording of its size: the rest was not read";
+const MORE_THAN_HERE: &str = "needs more than half of the memory that this machine, `ulimit -v` or the control group allows: the \
+     rest was not read; open it where there is more";
 /// Steps for each byte that was read, and steps besides, as the decoder has them for itself (see [`Decoder::work`]). A
 /// recording takes none: they are counted for what costs more than the bytes of its event.
 const MOST_STEPS_A_BYTE: u64 = 64;
@@ -54,10 +56,11 @@ impl Reading {
         builder.credit = self.before.saturating_add(self.read.min(usual));
         builder.most_work = builder.credit.saturating_mul(MOST_STEPS_A_BYTE).saturating_add(FREE_STEPS);
         decoder.push(piece, builder)?;
-        self.exceeded = if builder.kept_bytes()
-            > most_bytes(builder.credit, builder.keep_payloads).min(most_of_machine())
-        {
+        let kept = builder.kept_bytes();
+        self.exceeded = if kept > most_bytes(builder.credit, builder.keep_payloads) {
             Some(TOO_MUCH_MEMORY)
+        } else if kept > most_of_machine() {
+            Some(MORE_THAN_HERE)
         } else {
             (builder.work > builder.most_work).then_some(TOO_MUCH_WORK)
         };
