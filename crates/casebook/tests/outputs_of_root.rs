@@ -471,7 +471,7 @@ mod live {
             let begun = std::time::Instant::now();
             let message = refused(&mut record(service.pid(), &out, &["--force"]));
             assert!(message.contains("is no recording") && message.contains(name), "{message}");
-            assert!(begun.elapsed().as_secs() < 2);
+            assert!(begun.elapsed().as_secs() < 10);
             fs::remove_file(&pipe).unwrap();
             fs::write(&pipe, "").unwrap();
         }

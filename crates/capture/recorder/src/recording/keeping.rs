@@ -10,6 +10,7 @@ use crate::pump::Role;
 use crate::segments::Segment;
 use crate::tables::monotonic_ns;
 use base::time::{Deadline, Stopwatch};
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -37,8 +38,7 @@ impl Recorder<'_> {
 
     /// Removes what ended before a time.
     fn forget_before(&mut self, oldest_needed: i64) {
-        // A segment is needed while the next one begins later than what is to be kept.
-        while self.kept.get(1).is_some_and(|(_, next)| *next <= oldest_needed) {
+        for _ in 0..unneeded(&self.kept, oldest_needed) {
             let Some((gone, _)) = self.kept.pop_front() else { break };
             self.forget(gone);
         }
@@ -119,6 +119,12 @@ impl Recorder<'_> {
     }
 }
 
+/// How many of the first segments (number and beginning) are older than the oldest time that is needed: a segment lasts until
+/// the next one begins, and the last one is always needed.
+fn unneeded(kept: &VecDeque<(u32, i64)>, oldest_needed: i64) -> usize {
+    kept.iter().skip(1).take_while(|(_, next)| *next <= oldest_needed).count()
+}
+
 fn nanos(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -126,4 +132,18 @@ fn nanos(time: Duration) -> i64 {
 /// Bytes of files on the disk.
 fn packed(files: &[Written]) -> u64 {
     files.iter().map(|file| file.bytes).fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_segment_that_holds_the_oldest_needed_time_is_the_first_that_is_kept() {
+        let kept = VecDeque::from([(1, 0), (2, 20), (3, 90), (4, 110)]);
+        let unneeded = |oldest| unneeded(&kept, oldest);
+        assert_eq!([-5, 0, 19, 20, 89, 90, 109].map(unneeded), [0, 0, 0, 1, 1, 2, 2]);
+        assert_eq!([110, 111, i64::MAX].map(unneeded), [3, 3, 3], "the last one stays");
+        assert_eq!(super::unneeded(&VecDeque::new(), 0), 0);
+    }
 }
