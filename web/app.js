@@ -1,8 +1,8 @@
 /**
- * What the pages do with script, started: colours, the sections of a page of one file, help, and the module of each
- * part.
+ * Starts everything that pages do with script: colours, the sections of a page of one file, help, and the module of
+ * each part.
  *
- * A part that breaks leaves the others, and the page as the server made it.
+ * If a part breaks, the others still work, and the page stays as the server made it.
  */
 
 import { startFlames } from "casebook/flame";
@@ -29,7 +29,7 @@ const KEYS = [
   ["Ctrl+Space", "complete a table, column or keyword"],
 ];
 
-/** What someone chose before, where the browser keeps it. */
+/** What the reader chose before, if the browser keeps it. */
 function keptTheme() {
   try {
     return localStorage.getItem(THEME);
@@ -52,7 +52,7 @@ function startTheme() {
     try {
       localStorage.setItem(THEME, next);
     } catch {
-      // It holds for this page, then.
+      // The browser keeps nothing, so the choice holds for this page only.
     }
     document.dispatchEvent(new CustomEvent("casebook:theme"));
   });
@@ -78,7 +78,7 @@ function startSections() {
   show();
 }
 
-/** Opens what a link within the page leads to, and keeps the current tab in sight where the tabs do not fit. */
+/** Opens the target of a link within the page, and keeps the current tab visible if the tabs do not fit. */
 function startPlace() {
   const open = () => {
     const at = document.getElementById(location.hash.slice(1))?.closest("details, article");

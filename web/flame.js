@@ -1,9 +1,9 @@
 /**
- * Flame graphs on a canvas: zoom, search, keyboard, and a menu of what can be asked of a frame.
+ * Flame graphs on a canvas: zoom, search, keyboard, and a menu of actions for a frame.
  *
- * The page holds the picture as SVG; this draws it anew from `flame.json` (in a page of one file, from data in it). A
- * zoom is drawn at once from what is there, then again from the finer nodes that the server has for it. Zoom and
- * search stand in the address.
+ * The page has the picture as SVG; this redraws it from `flame.json`, or from data inside a page of one file. A zoom
+ * is drawn at once from the known nodes, then again with the finer nodes that the server sends. Zoom and search are
+ * part of the address.
  *
  * ```text
  * FlameData ─► graph (rows by depth, parents, ends) ─► camera (from, to, depth) ─► paint ─► canvas
@@ -19,23 +19,23 @@ import { Painter, ROW } from "casebook/paint";
 /** @typedef {import("./types.d.ts").Camera} Camera */
 
 const ZOOM_MS = 110;
-/** Answers that are kept, so that the way back is drawn at once. */
+/** How many answers are kept, so that going back needs no request. */
 const KEPT = 12;
-/** Frames listed of the way to what is zoomed to. */
+/** How many frames of the path to the zoomed frame are listed. */
 const CRUMBS = 40;
 const LABEL =
   "Flame graph. Arrow keys move between frames, Enter zooms in, Backspace and Escape zoom out, " +
   "C opens a menu, slash searches.";
 
 /**
- * In a page of one file, what each of its graphs is zoomed to: the address has no place for it.
+ * In a page of one file, the zoom of each graph: the address has no place for it.
  *
  * @type {Record<string, string>}
  */
 let zooms = {};
 
 /**
- * Puts the parts of a flame graph in the place of its picture.
+ * Replaces the picture of a flame graph by its parts.
  *
  * @param {HTMLElement} host
  */
@@ -90,9 +90,9 @@ export class Flame {
     this.host = host;
     this.url = host.dataset["flameUrl"] ?? null;
     this.graph = graph;
-    /** @type {Map<string, Graph>} answers by the id that was asked for */
+    /** @type {Map<string, Graph>} answers by the requested id */
     this.kept = new Map();
-    /** @type {Map<string, string>} names as they are shown, by the full ones */
+    /** @type {Map<string, string>} the shown names, by full name */
     this.shorts = new Map();
     this.crumbs = crumbsOf(host);
     for (const crumb of this.crumbs.children)
@@ -120,7 +120,7 @@ export class Flame {
     this.live = parts.live;
     this.tip = parts.tip;
     this.painter = new Painter(parts.canvas, host);
-    /** The page's own words about what is too narrow, which a zoom makes untrue. */
+    /** The page's own text about what is too narrow. After a zoom it is no longer true. */
     this.hint = host.nextElementSibling?.matches("p.hint") ? host.nextElementSibling : null;
     this.listen();
     this.look(0);
@@ -165,7 +165,7 @@ export class Flame {
       const isFind = event.key === "f" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
       const isSlash = event.key === "/" && !isTyping(event) && !event.ctrlKey && !event.metaKey;
       const isShown = scroll.offsetParent !== null && document.querySelector("dialog[open]") === null;
-      // A second Ctrl+F is the browser's own search.
+      // Ctrl+F again opens the browser's own search.
       if (!isShown || !(isFind || isSlash) || event.defaultPrevented || document.activeElement === this.bar.input)
         return;
       event.preventDefault();
@@ -175,7 +175,7 @@ export class Flame {
     addEventListener("popstate", (event) => this.back(event));
   }
 
-  /** Goes where the address says. @param {PopStateEvent} event */
+  /** Shows the state that the address asks for. @param {PopStateEvent} event */
   back(event) {
     if (this.url === null) {
       const kept = event.state?.zooms;
@@ -193,9 +193,9 @@ export class Flame {
     return this.host.dataset["flameData"] ?? "";
   }
 
-  // --- What is looked at.
+  // --- Zoom.
 
-  /** Zooms to the node of an id, as a step that the back button takes back. @param {string} id */
+  /** Zooms to the node with an id. The back button undoes it. @param {string} id */
   zoom(id) {
     const at = this.graph.path(this.top).at(-1)?.id ?? "";
     if (id === at) return;
@@ -209,7 +209,7 @@ export class Flame {
     this.go(id);
   }
 
-  /** Shows the node of an id: at once where it is known, then with all that the server knows. @param {string} id */
+  /** Shows the node with an id: at once if it is known, then with everything from the server. @param {string} id */
   async go(id) {
     this.asking?.abort();
     this.hover(null);
@@ -240,7 +240,7 @@ export class Flame {
       this.look(0);
       this.say(
         graph.data.zoom_missed
-          ? "What was zoomed to has no weight in this selection: the frame above it is shown."
+          ? "The zoomed frame has no weight in this selection: the frame above it is shown."
           : "",
       );
     } catch (error) {
@@ -249,13 +249,13 @@ export class Flame {
     }
   }
 
-  /** Takes another answer; the frame that has the keyboard keeps it where it is in there, too. @param {Graph} graph */
+  /** Takes another answer. The focused frame stays focused if the answer has it. @param {Graph} graph */
   use(graph) {
     this.focused = this.focused === null ? null : (graph.byId.get(this.graph.id(this.focused)) ?? null);
     this.graph = graph;
   }
 
-  /** A kept answer that has a node. @param {string} id */
+  /** A kept answer that contains a node. @param {string} id */
   holder(id) {
     return [...this.kept.values()].find((graph) => graph.byId.has(id));
   }
@@ -272,7 +272,7 @@ export class Flame {
     if (this.kept.size > KEPT && oldest !== undefined) this.kept.delete(oldest);
   }
 
-  /** Shows a node without a way to it. @param {number} top */
+  /** Shows a node without an animation. @param {number} top */
   look(top) {
     this.camera = cameraOn(this.graph, top);
     this.settle(top);
@@ -288,7 +288,7 @@ export class Flame {
     const height = this.graph.height(top) * ROW;
     this.space.style.height = `${height}px`;
     if (this.scroll.clientHeight > 0) {
-      // What stands below must not jump at every zoom.
+      // The content below must not jump at every zoom.
       this.scroll.style.minHeight = `${this.scroll.clientHeight}px`;
       this.scroll.scrollTop = 0;
     }
@@ -402,7 +402,7 @@ export class Flame {
     this.mark();
   }
 
-  /** Marks what is searched for in what is shown. */
+  /** Marks the matches of the search in the picture. */
   mark() {
     const text = this.bar.input.value;
     const wanted = text === "" ? null : pattern(text);
@@ -479,7 +479,7 @@ export class Flame {
     openMenu(this, { node, x: box.x, y: box.y + ROW });
   }
 
-  /** Where a frame is on the screen; of one that is cut off, its visible part. @param {number} node */
+  /** The place of a frame on the screen, or of its visible part. @param {number} node */
   boxOf(node) {
     const { graph, camera } = this;
     const box = this.scroll.getBoundingClientRect();
@@ -524,7 +524,7 @@ export class Flame {
     this.draw();
   }
 
-  /** What there is to say of a frame. @param {number} node */
+  /** The lines of the tooltip of a frame. @param {number} node */
   lines(node) {
     const { graph } = this;
     const { unit, total, total_against: other, nodes } = graph.data;
@@ -575,7 +575,7 @@ function cameraOn(graph, node) {
 }
 
 /**
- * The line that says what is zoomed to: the page's, or a new one.
+ * The line with the path to the zoomed frame: the page's, or a new one.
  *
  * @param {HTMLElement} host
  * @returns {HTMLElement}
@@ -598,7 +598,7 @@ function carry(name, value) {
   for (const link of document.querySelectorAll("nav.shows a")) {
     link.setAttribute("href", address({ [name]: value }, link.getAttribute("href") ?? ""));
   }
-  if (name === "root") return; // A form asks for something else, whose frames are others.
+  if (name === "root") return; // A form leads to another picture, in which this id means nothing.
   for (const form of document.querySelectorAll("main form, form.range")) {
     form.querySelector(`input[type=hidden][name=${name}]`)?.remove();
     if (value !== "") form.append(element("input", { type: "hidden", name, value }));
@@ -619,7 +619,7 @@ async function fetched(url, signal) {
 /** Draws every flame graph of the page. */
 export function startFlames() {
   if (isFile()) {
-    // A step to another section is a place in the history that does not know yet what is zoomed to.
+    // A step to another section is a new place in the history, without a zoom of its own yet.
     const keep = () => history.state === null && history.replaceState({ zooms }, "");
     addEventListener("hashchange", keep);
     keep();

@@ -1,12 +1,12 @@
 /**
- * Values in words, as the server writes them (`crates/explain/report/src/unit.rs` and
- * `crates/publish/views/src/words.rs`), and the elements that hold them. Texts reach a page as text only, so nothing of a
- * recording becomes markup.
+ * Values as text, exactly as the server writes them (`crates/explain/report/src/unit.rs` and
+ * `crates/publish/views/src/words.rs`), and the elements around them. Texts enter a page only as text, so that
+ * nothing of a recording becomes markup.
  */
 
 /**
- * A number with a fixed count of decimals. Where two are equally near the even one is taken, as Rust does;
- * `toFixed` takes the larger one, and writes large numbers with an exponent.
+ * A number with a fixed count of decimals. Halves round to even, as in Rust; `toFixed` rounds them up, and writes large
+ * numbers with an exponent.
  *
  * @param {number} value
  * @param {number} decimals
@@ -19,7 +19,7 @@ export function fixed(value, decimals) {
   if (size === Infinity) return `${sign}inf`;
   if (size >= 1e21) return `${sign}${BigInt(size)}${decimals > 0 ? `.${"0".repeat(decimals)}` : ""}`;
   const text = size.toFixed(decimals);
-  // Only sums of halves, quarters … lie in the middle between two decimal numbers exactly.
+  // Only sums of halves, quarters … can be exactly in the middle between two decimal numbers.
   const isTie = Math.abs((size * 2 ** (decimals + 1)) % 2) === 1;
   const last = Number(text.at(-1));
   return sign + (isTie && last % 2 === 1 ? text.slice(0, -1) + String(last - 1) : text);
@@ -32,7 +32,7 @@ function thousands(digits) {
 }
 
 /**
- * A number with three significant digits at least, thousands set apart.
+ * A number with three or more significant digits, and separators between thousands.
  *
  * @param {number} value
  * @returns {string}
@@ -40,7 +40,7 @@ function thousands(digits) {
 export function short(value) {
   const size = Math.abs(value);
   if (value > 0 && size < 0.005) return "<0.01";
-  // Nobody reads more digits.
+  // Further digits would not be read.
   if (size >= 1e15 && size < Infinity) return value.toExponential(2).replace("e+", "e");
   if (size >= 100 || value % 1 === 0) return thousands(fixed(value, 0));
   return fixed(value, size >= 10 ? 1 : 2);
@@ -69,7 +69,7 @@ function bytes(count) {
 }
 
 /**
- * A value of a unit as figures have them: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, or a count.
+ * A value in one of the units of figures: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, or a count.
  *
  * @param {number} value
  * @param {string} unit
@@ -109,7 +109,7 @@ export function weight(value, unit) {
 }
 
 /**
- * A part of a whole in per cent; nothing of nothing.
+ * A share in percent; a dash if the whole is 0.
  *
  * @param {number} part
  * @param {number} whole
@@ -143,7 +143,7 @@ export function counted(count, noun) {
 }
 
 /**
- * A time as a parameter of an address: seconds with as many decimals as it takes.
+ * A time as a parameter of an address: seconds with as many decimals as needed.
  *
  * @param {number} ns
  * @returns {string}
@@ -155,7 +155,7 @@ export function seconds(ns) {
 }
 
 /**
- * An element with attributes and children; texts stay texts. An attribute that is `null` or `false` is not there.
+ * An element with attributes and children. Texts stay texts; attributes that are `null` or `false` are left out.
  *
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
@@ -173,7 +173,7 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * The page's own address with parameters changed; an empty value takes one away.
+ * The page's own address with changed parameters; an empty value removes one.
  *
  * @param {Record<string, string>} changes
  * @param {string} [base]
@@ -189,7 +189,7 @@ export function address(changes, base = location.href) {
 }
 
 /**
- * Whether a key was pressed that someone means as text of a field.
+ * Whether a pressed key is meant as text for a field.
  *
  * @param {KeyboardEvent} event
  */

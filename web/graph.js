@@ -1,17 +1,17 @@
 /**
- * The nodes of a flame graph: the ways between them, where each is, and which match a pattern.
+ * The nodes of a flame graph: how they are connected, where each is, and which match a pattern.
  *
- * Nothing here draws, and nothing knows the page.
+ * This module draws nothing and does not know the page.
  */
 
 /** @typedef {import("./types.d.ts").FlameData} FlameData */
 
-/** Searching stops after so many milliseconds. */
+/** A search stops after so many milliseconds. */
 const PATIENCE_MS = 400;
-/** Steps of the scale of differences to either side. */
+/** Steps of the scale of differences, on each side. */
 export const STEPS = 5;
 
-/** The nodes of a picture with the ways between them. */
+/** The nodes of a picture and their connections. */
 export class Graph {
   /** @param {FlameData} data */
   constructor(data) {
@@ -19,7 +19,7 @@ export class Graph {
     const count = id.length;
     this.data = data;
     this.parent = new Int32Array(count).fill(-1);
-    /** Where the subtree of a node ends: all nodes from it to there are in it. */
+    /** The end of the subtree of each node: it has all nodes from the node up to there. */
     this.end = new Int32Array(count).fill(count);
     /** @type {number[][]} the nodes of each depth, from left to right */
     this.rows = [];
@@ -117,7 +117,7 @@ export class Graph {
 }
 
 /**
- * A pattern as someone types it: capitals count where there are any. Nothing where it is not one.
+ * A typed pattern. Case matters only if it contains capitals. `null` if it is not a pattern.
  *
  * @param {string} text
  * @returns {RegExp | null}
@@ -131,14 +131,14 @@ export function pattern(text) {
 }
 
 /**
- * The nodes below a node whose name matches, and what they weigh together: of frames that call each other the outer one
- * counts alone.
+ * The nodes below a node with a matching name, and their total weight. Of matching frames inside each other only the
+ * outer one counts.
  *
  * @param {Graph} graph
  * @param {number} top
  * @param {RegExp} wanted
  * @param {() => number} [clock] milliseconds
- * @returns {{ nodes: number[], weight: number, isWhole: boolean }} not whole where the pattern took too long
+ * @returns {{ nodes: number[], weight: number, isWhole: boolean }} not whole if the search took too long
  */
 export function search(graph, top, wanted, clock = () => 0) {
   const { data } = graph;
@@ -168,8 +168,8 @@ export function search(graph, top, wanted, clock = () => 0) {
 }
 
 /**
- * The step of the scale of differences, from -5 (less) to 5 (more): the difference of both weights, as a part of their
- * sum, as `crates/publish/charts` has it.
+ * The step of the scale of differences, from -5 (less) to 5 (more): the difference of both weights as a share of
+ * their sum, as in `crates/publish/charts`.
  *
  * @param {number} here weight in this recording
  * @param {number} there weight in the other one, scaled to this one

@@ -1,5 +1,5 @@
 /**
- * The menu of a frame: what can be asked of it, as links that change the address.
+ * The menu of a frame: its actions, as links that change the address.
  */
 
 import { address, element } from "casebook/format";
@@ -8,7 +8,7 @@ import { copied } from "casebook/table";
 /** @typedef {import("./types.d.ts").Spot} Spot */
 
 /**
- * A text as a pattern of the server that matches only it.
+ * A pattern for the server that matches only this text.
  *
  * @param {string} text
  */
@@ -17,7 +17,7 @@ export function escaped(text) {
 }
 
 /**
- * Moves a box of the page near a point, inside of what is seen.
+ * Moves a box near a point, so that it is visible.
  *
  * @param {HTMLElement} box
  * @param {number} x
@@ -30,7 +30,7 @@ export function place(box, x, y) {
 }
 
 /**
- * What can be asked of a frame: each is a link, so it opens in another tab as well.
+ * The actions of a frame. Each is a link, so that it opens in another tab too.
  *
  * @param {import("./flame.js").Flame} flame
  * @param {Spot} spot
@@ -42,10 +42,10 @@ export function openMenu(flame, spot) {
   const params = new URLSearchParams(location.search);
   const also = (/** @type {string} */ of) => {
     const before = params.get(of) ?? "";
-    // A pattern without capitals minds no case, and still does not beside a name that has some.
+    // A pattern without capitals ignores case. It must still do so next to a name with capitals.
     return before === "" ? exactly : `(?${/\p{Lu}/u.test(before) ? "" : "i"}:${before})|${exactly}`;
   };
-  // Patterns are over methods: a group of them, or the root, is none.
+  // Patterns match methods, so groups and the root have no such action.
   const isMethod = !params.has("group") && name.includes("!");
   const link = (/** @type {string} */ text, /** @type {Record<string, string>} */ changes) =>
     element("a", { role: "menuitem", tabindex: "-1", href: address({ root: "", ...changes }) }, text);

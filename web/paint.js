@@ -1,5 +1,5 @@
 /**
- * A flame graph's frames on a canvas: those that are in sight and wide enough, in the colours that the style has.
+ * The frames of a flame graph on a canvas: those that are visible and wide enough, in the colours of the style.
  */
 
 import { STEPS, step } from "casebook/graph";
@@ -8,10 +8,10 @@ import { STEPS, step } from "casebook/graph";
 /** @typedef {import("./types.d.ts").Camera} Camera */
 /** @typedef {import("./types.d.ts").Scene} Scene */
 
-/** How high a row is, in pixels: as in the picture that the page comes with. */
+/** The height of a row in pixels: the same as in the SVG of the page. */
 export const ROW = 18;
 const OWNERS = ["user", "library", "framework", "dynamic", "unknown"];
-/** Widths of texts that are kept. */
+/** How many widths of texts are kept. */
 const WIDTHS = 20_000;
 
 /** Draws scenes on a canvas. */
@@ -120,7 +120,7 @@ export class Painter {
       this.widths.set(key, width);
     }
     if (width <= room) return text;
-    // Letters are of different widths: the estimate is at most a few too many.
+    // Letters have different widths, so the estimate may be a few letters too long.
     for (let letters = Math.floor((text.length * room) / width); letters > 1; letters -= 1) {
       const part = `${text.slice(0, letters)}…`;
       if (paper.measureText(part).width <= room) return part;
@@ -130,7 +130,7 @@ export class Painter {
 }
 
 /**
- * By whose code it is; in a comparison by the change of its share.
+ * The colour of a frame: by whose code it is; in a comparison, by the change of its share.
  *
  * @param {Graph} graph
  * @param {number} node
@@ -146,7 +146,7 @@ function colourOf(graph, node, owner, colours) {
 
 /** @typedef {ReturnType<typeof coloursOf>} Colours */
 
-/** Colours as the style has them now. @param {HTMLElement} host */
+/** The current colours of the style. @param {HTMLElement} host */
 function coloursOf(host) {
   const style = getComputedStyle(host);
   const of = (/** @type {string} */ name) => style.getPropertyValue(name).trim() || "gray";

@@ -1,7 +1,7 @@
 /**
- * Completion of tables, columns, keywords and functions in the field for SQL, and Ctrl+Enter to run the query.
+ * Completion of tables, columns, keywords and functions in the SQL field, and Ctrl+Enter to run the query.
  *
- * What can stand at a place is guessed from the words before it; a guess that is wrong offers less, and never hinders.
+ * Completions are guessed from the words before the caret. A wrong guess offers less, and never gets in the way.
  */
 
 import { element } from "casebook/format";
@@ -18,12 +18,12 @@ const FUNCTIONS = (
   "count sum avg min max percentile abs round length lower upper substr instr replace trim ifnull coalesce nullif " +
   "iif printf group_concat total cast row_number rank dense_rank lag lead first_value last_value ntile"
 ).split(" ");
-/** Words after which a name of a table stands. */
+/** Words that are followed by the name of a table. */
 const BEFORE_TABLES = new Set(["from", "join"]);
 const MOST = 60;
 
 /**
- * The words of a query: names, numbers and signs, without texts and comments.
+ * The words of a query: names, numbers and operators, without string literals and comments.
  *
  * @param {string} query
  * @returns {string[]}
@@ -39,7 +39,7 @@ export function words(query) {
 }
 
 /**
- * The tables that a query is over, by the names that it gives them.
+ * The tables of a query, by the names that it gives them.
  *
  * @param {string} query
  * @param {Schema} schema
@@ -53,7 +53,7 @@ export function tablesIn(query, schema) {
   for (let at = 0; at < all.length; at += 1) {
     const before = all[at - 1]?.toLowerCase() ?? "";
     const table = known.get(all[at]?.toLowerCase() ?? "");
-    // A comma may also stand before a column of the same name as a table: that offers more, and does no harm.
+    // The name behind a comma may be a column with the name of a table: then too much is offered, which does no harm.
     if (table === undefined || !(BEFORE_TABLES.has(before) || before === ",")) continue;
     named.set(table.name, table);
     const next = all[at + 1]?.toLowerCase() === "as" ? all[at + 2] : all[at + 1];
@@ -64,7 +64,7 @@ export function tablesIn(query, schema) {
 }
 
 /**
- * Where the text before the caret is in a text or a comment, nothing is offered.
+ * Whether the caret is in a string literal or a comment, where nothing is offered.
  *
  * @param {string} before
  */
@@ -74,7 +74,7 @@ function isInText(before) {
 }
 
 /**
- * What can stand at a place of a query, likeliest first, and the part of a word that is there.
+ * The completions at the caret, the likeliest first, and the part of the word that is already typed.
  *
  * @param {string} query
  * @param {number} caret
@@ -112,12 +112,12 @@ export function candidates(query, caret, schema) {
   return { typed, candidates: best(all, typed) };
 }
 
-/** Whether a table's name stands next. @param {string[]} before */
+/** Whether the name of a table comes next. @param {string[]} before */
 function isTablePlace(before) {
   const last = before.at(-1)?.toLowerCase() ?? "";
   if (BEFORE_TABLES.has(last)) return true;
   if (last !== ",") return false;
-  // In a list: of tables where the last word that begins a part of the query is `from`.
+  // In a list, it depends on the keyword before: `from` lists tables.
   const parts = before
     .map((word) => word.toLowerCase())
     .filter((word) => ["select", "from", "where", "group", "order", "having", "on", "("].includes(word));
@@ -125,7 +125,7 @@ function isTablePlace(before) {
 }
 
 /**
- * Those that begin with what is typed, then those that have it within a word.
+ * The candidates that begin with the typed text, then those with a part that does.
  *
  * @param {Candidate[]} all
  * @param {string} typed
@@ -141,7 +141,7 @@ function best(all, typed) {
   return found.length === 1 && found[0]?.text.toLowerCase() === wanted ? [] : found;
 }
 
-/** The field for SQL with its list. */
+/** The SQL field with its list of completions. */
 class Field {
   /**
    * @param {HTMLTextAreaElement} area
@@ -182,7 +182,7 @@ class Field {
     return !this.list.hidden;
   }
 
-  /** @param {boolean} isAsked whether also where nothing is typed yet */
+  /** @param {boolean} isAsked whether to offer even if nothing is typed yet */
   offer(isAsked) {
     const { area } = this;
     if (area.selectionStart !== area.selectionEnd) return this.close();
@@ -267,7 +267,7 @@ class Field {
     const end = area.selectionStart;
     area.focus();
     area.setSelectionRange(end - this.typed.length, end);
-    // This way the browser can take it back; where it is not known the text is put there all the same.
+    // Inserted this way, the browser can undo it. Browsers without the command just get the text.
     if (!document.execCommand("insertText", false, candidate.text))
       area.setRangeText(candidate.text, end - this.typed.length, end, "end");
     this.close();
@@ -295,7 +295,7 @@ class Field {
   }
 }
 
-/** Starts the field for SQL, where the page has one. */
+/** Starts the SQL field, if the page has one. */
 export function startSql() {
   const area = document.querySelector("textarea[data-sql]");
   const schema = document.getElementById("schema")?.textContent;

@@ -1,14 +1,14 @@
 /**
- * Tables: sorting and filtering in place where all of their rows are on the page, and copying as CSV.
+ * Tables: sorting and filtering in place if all rows are on the page, and copying as CSV.
  *
- * A table that is only a part of its rows keeps the links and the form that the server made: that sorts and filters all
- * of them. What is sorted by stays in the address.
+ * A table that shows only some of its rows keeps the links and the form from the server, which sort and filter all
+ * rows. The sort order is part of the address.
  */
 
 import { address, counted, element, isFile } from "casebook/format";
 
 /**
- * @typedef {object} Value what a cell holds
+ * @typedef {object} Value the content of a cell
  * @property {string} text
  * @property {number | null} number
  */
@@ -16,7 +16,7 @@ import { address, counted, element, isFile } from "casebook/format";
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
 /**
- * The order of two values: numbers before texts, by size; what is missing last in any direction.
+ * The order of two values: numbers by size, before texts. Missing values are last in both directions.
  *
  * @param {Value | null} a
  * @param {Value | null} b
@@ -30,18 +30,18 @@ export function order(a, b, descending) {
   return way * collator.compare(a.text, b.text);
 }
 
-/** What a formula begins with; some have a wide form. */
+/** Signs that begin a formula; some have a wide form. */
 const SIGN = /[=+\-@\uff1d\uff0b\uff0d\uff20]/;
-/** What a cell ends at in a spreadsheet that separates by something else than commas. */
+/** Signs that end a cell in a spreadsheet with another separator than the comma. */
 const SEPARATOR = /[;\t\r\n]/;
-/** What does not keep a sign behind it from being the first of its cell: what is not seen, or is taken off on reading. */
+/** Characters that do not hide a sign behind them: invisible ones, and those that spreadsheets drop when they read a file. */
 const PASSED =
   // eslint-disable-next-line no-control-regex, no-misleading-character-class
   /[\0- "\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{e0000}-\u{e0fff}]/u;
 
 /**
- * A text with an apostrophe before each sign that would make it a formula, or a part of it that a spreadsheet may take for a
- * cell: as the program's own CSV has it (crate sql, `guarded`).
+ * A text with an apostrophe before each sign that would make it, or a part that a spreadsheet may take for a cell, a
+ * formula: the same as in the program's own CSV (crate sql, `guarded`).
  *
  * @param {string} text
  * @returns {string}
@@ -57,8 +57,8 @@ export function guarded(text) {
 }
 
 /**
- * A field of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers,
- * also those below zero.
+ * A field of CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe. Numbers, even
+ * negative ones, stay numbers.
  *
  * @param {Value | null} value
  * @returns {string}
@@ -81,7 +81,7 @@ export function csv(rows) {
 }
 
 /**
- * What a cell holds: the number behind its words, and of a name all of it.
+ * The content of a cell: the exact number, and the full name.
  *
  * @param {Element | undefined} cell
  * @returns {Value | null}
@@ -100,17 +100,17 @@ function valueOf(cell) {
 }
 
 /**
- * Puts a text on the clipboard.
+ * Copies a text to the clipboard.
  *
  * @param {string} text
- * @returns {Promise<boolean>} whether it is there
+ * @returns {Promise<boolean>} whether it worked
  */
 export async function copied(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Not allowed, or not there: a page that is a file is not always a secure place.
+    // Not allowed or not available: browsers do not always treat a file as a secure page.
     const area = element("textarea", { class: "quiet", readonly: true, "aria-hidden": "true" });
     area.value = text;
     const focused = document.activeElement;
@@ -157,7 +157,7 @@ class Table {
     if (wanted !== "" && at >= 0) this.sortRows(at, wanted.startsWith("-"));
   }
 
-  /** Sorts by a column, by the same one again the other way round. @param {number} at */
+  /** Sorts by a column; again by the same column, in the other direction. @param {number} at */
   sortBy(at) {
     const head = this.heads[at];
     const sorted = head?.getAttribute("aria-sort");
@@ -198,7 +198,7 @@ class Table {
       said.textContent = wanted === "" ? "" : `${seen} of ${counted(this.rows.length, "row")}`;
     };
     input.addEventListener("input", filter);
-    // All rows are here: the server would find the same.
+    // All rows are here, so the server would find the same.
     input.form?.addEventListener("submit", (event) => {
       event.preventDefault();
       filter();
@@ -207,7 +207,7 @@ class Table {
   }
 
   startCopying() {
-    // Pages of one file have many tabs, and two of them may have tables of one name.
+    // In a page of one file, two tabs may have tables with the same name.
     const around = this.table.closest("section, details, main") ?? document;
     const button = around.querySelector(`button[data-copy="${CSS.escape(this.id)}"]`);
     if (!(button instanceof HTMLButtonElement)) return;
@@ -227,12 +227,12 @@ class Table {
   }
 }
 
-/** A column's name, as the query has it or as it stands there. @param {HTMLElement} head */
+/** The name of a column: from the query, or else as shown. @param {HTMLElement} head */
 function nameOf(head) {
   return head.dataset["column"] ?? head.textContent?.trim() ?? "";
 }
 
-/** All that a filter looks into, also the names that are shown shorter. @param {HTMLTableRowElement} row */
+/** The text that a filter searches, including full names that are shown shortened. @param {HTMLTableRowElement} row */
 function textOf(row) {
   const texts = [...row.cells].map((cell) => `${valueOf(cell)?.text ?? ""}\n${cell.textContent ?? ""}`);
   return texts.join("\n").toLowerCase();

@@ -1,17 +1,17 @@
 /**
- * The time line: what the pointer is at, and the range of time that everything else is of.
+ * The time line: the values under the pointer, and the range of time that the rest of the page shows.
  *
- * All plots of a block have the same horizontal extent, so one scale maps a place to a time. A range is selected by
- * dragging, or with the two handles by keyboard; it becomes the parameters `from` and `to` in seconds.
+ * All plots of a block have the same horizontal extent, so one scale maps positions to times. A range is selected by
+ * dragging, or by keyboard with the two handles. It becomes the parameters `from` and `to` in seconds.
  */
 
 import { address, duration, element, isFile, moment, seconds, show } from "casebook/format";
 
-/** The least part of a plot's width that is a selection and not a click. */
+/** A drag over fewer pixels is a click, not a selection. */
 const LEAST_PIXELS = 4;
 
 /**
- * A place of a plot as a time.
+ * The time at a position of a plot.
  *
  * @param {number} x from the plot's left edge
  * @param {number} width of the plot
@@ -24,11 +24,11 @@ export function timeAt(x, width, span) {
 }
 
 /**
- * A handle's next place.
+ * The range after a handle is moved.
  *
- * @param {{ from: number, to: number }} range the selected one
+ * @param {{ from: number, to: number }} range the selected range
  * @param {"from" | "to"} end
- * @param {number} to where it is moved to
+ * @param {number} to the new time of the handle
  * @param {{ from: number, to: number }} span
  * @returns {{ from: number, to: number }}
  */
@@ -40,13 +40,13 @@ export function moved(range, end, to, span) {
 }
 
 /**
- * What a lane shows: a value a piece of the range for each layer, or stretches of time, from and how long.
+ * What a lane shows: per layer one value for each piece of the range, or stretches of time as start and length.
  *
  * @typedef {{ unit: string, layers: { name: string, values: (number | null)[] }[], stretches: [number, number][] }} Values
  */
 
 /**
- * The values at a time, in words.
+ * The values at a time, as text.
  *
  * @param {Values} lane
  * @param {number} ns
@@ -60,7 +60,7 @@ export function valueAt({ unit, layers, stretches }, ns, span) {
     if (value === null || value === undefined) return "";
     return name === "" || layers.length === 1 ? show(value, unit) : `${name} ${show(value, unit)}`;
   });
-  // A stretch is met within two pixels of a usual plot.
+  // Within two pixels of a plot of usual width, a stretch counts as hit.
   const near = stretches.find(([from, long]) => ns >= from - length / 500 && ns <= from + long + length / 500);
   if (near) words.push(duration(near[1] / 1e6));
   return words.filter((word) => word !== "").join(" · ");
@@ -81,7 +81,7 @@ class Lanes {
     this.before = element("div", { class: "lane-shade", hidden: true });
     this.after = element("div", { class: "lane-shade", hidden: true });
     block.append(this.before, this.after, this.cross, this.time);
-    /** @type {Map<string, Values> | null} what the lanes show, once it is there */
+    /** @type {Map<string, Values> | null} what the lanes show, once it has arrived */
     this.values = null;
     block.addEventListener("pointerenter", () => void this.load(), { once: true });
     block.addEventListener("pointermove", (event) => this.point(event));
@@ -95,7 +95,7 @@ class Lanes {
     });
   }
 
-  /** Where the plots are, from the block's left edge. */
+  /** The position of the plots from the block's left edge. */
   extent() {
     const plot = this.block.querySelector(".lane-plot")?.getBoundingClientRect();
     const own = this.block.getBoundingClientRect();
@@ -121,7 +121,7 @@ class Lanes {
     return timeAt(event.clientX - edge, width, this.span);
   }
 
-  /** Asks for the values of the lanes; without them the time alone is shown. */
+  /** Requests the values of the lanes. Without them only the time is shown. */
   async load() {
     if (isFile()) return;
     const answer = await fetch(`lanes.json${location.search}`).catch(() => null);
@@ -131,7 +131,7 @@ class Lanes {
     this.values = new Map(lanes.map((lane) => [lane.id, lane]));
   }
 
-  /** What each lane has at a time. @param {number | null} ns */
+  /** Shows the value of each lane at a time. @param {number | null} ns */
   tell(ns) {
     for (const figure of this.block.querySelectorAll("figure[data-lane]")) {
       const values = this.values?.get(figure.getAttribute("data-lane") ?? "");
@@ -198,7 +198,7 @@ class Lanes {
     event.preventDefault();
   }
 
-  /** Shades what is not selected. @param {{ from: number, to: number } | null} range */
+  /** Shades everything outside the range. @param {{ from: number, to: number } | null} range */
   shade(range) {
     const { left, width } = this.extent();
     const isShown = range !== null && width > 0 && (range.from > this.span.from || range.to < this.span.to);
@@ -213,12 +213,12 @@ class Lanes {
   }
 }
 
-/** The page's time line, whose range everything is of. */
+/** The page's time line, with the range that the page shows. */
 class Bar {
   /** @param {HTMLElement} host */
   constructor(host) {
     this.host = host;
-    /** @type {{ from: number, to: number } | null} what is being selected */
+    /** @type {{ from: number, to: number } | null} the range being selected */
     this.selecting = null;
     this.lanes = [...host.querySelectorAll(".lanes")].map(
       (block) => new Lanes(/** @type {HTMLElement} */ (block), this),
@@ -269,7 +269,7 @@ class Bar {
 
   /** @param {{ from: number, to: number } | null} range */
   select(range) {
-    // As fine as a picture can show, and no finer: nobody meant the nanosecond below the pointer.
+    // Rounded to what the picture can show: nobody means the exact nanosecond under the pointer.
     const step = Math.max(1, 10 ** Math.floor(Math.log10(Math.max(1, this.span.to - this.span.from) / 5000)));
     const { from, to } = this.span;
     const round = (/** @type {number} */ ns) => Math.min(to, Math.max(from, Math.round(ns / step) * step));
@@ -291,7 +291,7 @@ class Bar {
         this.selecting === null ? moment(range[end]) : `${moment(range[end])}; Enter shows this range`,
       );
     }
-    // The form already has the range that was chosen, in its own digits.
+    // The form already has the chosen range, with its exact digits.
     if (this.selecting === null) return;
     for (const { end: name } of this.handles) {
       const input = this.host.querySelector(`form.range input[name=${name}]`);
@@ -310,7 +310,7 @@ class Bar {
   }
 }
 
-/** How long a range is, and from when to when. @param {{ from: number, to: number }} range */
+/** The length of a range, its start and its end. @param {{ from: number, to: number }} range */
 function inWords(range) {
   return `${moment(range.from)} to ${moment(range.to)}: ${duration((range.to - range.from) / 1e6)}`;
 }

@@ -1,4 +1,4 @@
-/** Shapes of the data that the pages carry; what makes them is named beside each. */
+/** The data in pages. Each type names the code that writes it. */
 
 /** `flame.json`, by `crates/publish/views/src/flame/json.rs`. */
 export interface FlameData {
@@ -11,13 +11,13 @@ export interface FlameData {
   hidden_weight: number;
   zoom_missed: boolean;
   problems?: string[];
-  /** From the outermost node to the one that is zoomed to. */
+  /** From the outermost node to the zoomed one. */
   path: { id: string; name: string }[];
   names: string[];
   shown_names: string[];
-  /** 0 the service's own code, 1 packages, 2 the framework, 3 made at run time, 4 without a name. */
+  /** 0 the service's own code, 1 packages, 2 the framework, 3 generated at run time, 4 without a name. */
   owners: number[];
-  /** In pre-order and in columns; the first is the one that is zoomed to. */
+  /** In pre-order and in columns; the first is the zoomed one. */
   nodes: {
     id: string[];
     name: number[];
@@ -30,26 +30,26 @@ export interface FlameData {
   };
 }
 
-/** What of a flame graph is looked at: from where to where in units of `span`, and the first row. */
+/** The visible part of a flame graph: start and end in units of `span`, and the first row. */
 export interface Camera {
   from: number;
   to: number;
   depth: number;
 }
 
-/** A flame graph as it is drawn. */
+/** Everything that is needed to draw a flame graph. */
 export interface Scene {
   graph: import("./graph.js").Graph;
   camera: Camera;
   focused: number | null;
   hovered: number | null;
-  /** The nodes that a search has found; nothing where none is made. */
+  /** The nodes that a search has found; `null` without a search. */
   marked: Set<number> | null;
   /** Pixels. */
   scrolled: number;
 }
 
-/** A frame that the pointer or the keyboard is at, where it is on the page. */
+/** The frame under the pointer or the keyboard focus, and its place on the page. */
 export interface Spot {
   node: number;
   x: number;
@@ -65,7 +65,7 @@ export interface Schema {
   }[];
 }
 
-/** What completion offers. */
+/** A completion. */
 export interface Candidate {
   text: string;
   kind: "table" | "column" | "keyword" | "function";

@@ -1,6 +1,6 @@
 //! Any bytes as the rest of a file of benchmarks, and every cell of its tables out again.
 //!
-//! The beginning that the format is told by stands before each input, so that none is refused for it.
+//! Each input begins with the bytes by which the format is recognised, so that none is refused for lack of them.
 
 #![no_main]
 

@@ -1,11 +1,11 @@
-//! Any bytes into the decoder, whole and cut: the cuts change nothing of what is told.
+//! Any bytes into the decoder, whole and cut: the cuts must not change what comes out.
 //!
 //! The cuts and the limits are taken from the input's last bytes, so that every recording is an input as it stands.
 
 #![no_main]
 
 use casebook_fuzz::meter::{self, Limits as Cost};
-use casebook_fuzz::told::Told;
+use casebook_fuzz::events::HashSink;
 use libfuzzer_sys::fuzz_target;
 use nettrace::{Decoder, Error, Limits, Summary};
 
@@ -35,18 +35,18 @@ fn check(bytes: &[u8]) {
 }
 
 fn decode(pieces: &[&[u8]], limits: Limits) -> ((u64, u64, u64, u64), Result<Summary, Error>) {
-    let mut told = Told::default();
+    let mut events = HashSink::default();
     let mut decoder = Decoder::new(limits);
     for piece in pieces {
-        if let Err(error) = decoder.push(piece, &mut told) {
-            return (told.sum(), Err(error));
+        if let Err(error) = decoder.push(piece, &mut events) {
+            return (events.sum(), Err(error));
         }
     }
     let (steps, len) = (decoder.work(), pieces.iter().map(|piece| piece.len() as u64).sum::<u64>());
     let each = if limits == TIGHT { STEPS_PER_BYTE_IF_TIGHT } else { STEPS_PER_BYTE };
     assert!(steps <= each * len + STEPS, "{steps} steps for {len} bytes");
-    let summary = decoder.finish(&mut told);
-    (told.sum(), summary)
+    let summary = decoder.finish(&mut events);
+    (events.sum(), summary)
 }
 
 /// Positions from the last bytes, in order; some may be equal.

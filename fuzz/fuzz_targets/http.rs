@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
 fn port() -> &'static u16 {
     static PORT: OnceLock<u16> = OnceLock::new();
     PORT.get_or_init(|| {
-        let options = server::Options {
+        let options = server::ServerOptions {
             program: "fuzz",
             host: Some(std::net::Ipv4Addr::LOCALHOST),
             port: 0,

@@ -3,9 +3,9 @@
 //!
 //! Nothing here reads a file. A broken promise is a panic, which is what libFuzzer looks for.
 
+pub mod events;
 pub mod input;
 pub mod layouts;
 pub mod meter;
 pub mod stream;
 pub mod tables;
-pub mod told;

@@ -38,7 +38,7 @@ fn check_column(table: &Table<'_>, at: usize) {
             (Value::Null, _) | (Value::Int(_), Type::Integer) => {}
             (Value::Real(number), Type::Real) => assert!(!number.is_nan(), "{} row {row}", place()),
             (Value::Text(text), Type::Text) => check_text(&text, column, &place),
-            (value, kind) => panic!("{} row {row}: {value:?} is no {}", place(), kind.name()),
+            (value, kind) => panic!("{} row {row}: {value:?} is not a value of type {}", place(), kind.name()),
         }
     }
 }

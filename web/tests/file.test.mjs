@@ -42,7 +42,7 @@ for (const [kind, launch] of /** @type {const} */ ([
         await page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector("#press")).click());
         await new Promise((resolve) => setTimeout(resolve, 500));
         assert.equal(await page.$eval("html", (of) => of.dataset["ran"]), undefined, place);
-        assert.deepEqual(spy.told, [], place);
+        assert.deepEqual(spy.received, [], place);
         assert.notEqual(await page.$eval("body", (of) => getComputedStyle(of).display), "none");
         await page.close();
       }

@@ -68,7 +68,7 @@ const tip = (page) => page.$eval(".flame-tip", (at) => [...at.children].map((lin
 /** @param {Page} page */
 const root = (page) => new URL(page.url()).searchParams.get("root");
 
-/** Waits until the zoom stands still and what the server knows is drawn. @param {Page} page @param {string} name */
+/** Waits until the zoom has ended and the nodes from the server are drawn. @param {Page} page @param {string} name */
 async function zoomedTo(page, name) {
   await page.waitForFunction(
     (wanted) => document.querySelector(".crumbs > :last-child")?.getAttribute("title") === wanted,
@@ -260,7 +260,7 @@ test("the menu of a frame leads to its callers, and to stacks with and without i
   await page.close();
 });
 
-test("names that look like markup stay names, and 20,000 frames deep is no trouble", async () => {
+test("names that look like markup stay names, and 20,000 nested frames work", async () => {
   const name = "<img src=x onerror=alert(1)>&lt;script&gt;";
   const count = 20_000;
   const all = (/** @type {(at: number) => unknown} */ value) => Array.from({ length: count }, (_, at) => value(at));

@@ -172,7 +172,7 @@ inEach("another port of this machine that the browser visits learns no cookie th
     const tab = await page.browserContext().newPage();
     await tab.goto(`${thief.origin}/`);
     await tab.waitForFunction(() => document.title === "end");
-    const stolen = thief.told.map((each) => each.cookie ?? "").join("; ");
+    const stolen = thief.received.map((each) => each.cookie ?? "").join("; ");
     assert.ok(!stolen.includes("casebook"), stolen);
     for (const address of [pages, `${site.origin}/`]) assert.equal(await statusOf(address, stolen), 403);
     thief.close();
@@ -213,7 +213,7 @@ for (const kind of ["Chromium", "Firefox"]) {
     try {
       await open(page, site.file);
       const isIn = await arrived(page, site).catch(() => undefined);
-      assert.deepEqual(spy.told, []);
+      assert.deepEqual(spy.received, []);
       assert.ok(isIn);
     } finally {
       spy.close();

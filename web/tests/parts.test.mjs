@@ -87,7 +87,7 @@ test("a search that takes too long stops and says so", () => {
   assert.equal(search(shop(), 0, /wait/).isWhole, true);
 });
 
-test("capitals count where there are any, and nonsense is no pattern", () => {
+test("case counts only in patterns with capitals, and nonsense is not a pattern", () => {
   assert.ok(pattern("shop")?.test("Shop!pay"));
   assert.ok(!pattern("SHOP")?.test("Shop!pay"));
   assert.ok(pattern("shop\\S")?.test("SHOP!"));

@@ -170,7 +170,7 @@ export async function exported(file) {
 }
 
 /**
- * A server of another user, who answers with `page` and notes what browsers tell it.
+ * A server of another user, which answers with `page` and records what browsers send.
  *
  * @param {string} host
  * @param {number} port 0 for any
@@ -178,11 +178,11 @@ export async function exported(file) {
  */
 export async function stranger(host, port, page) {
   /** @type {{ path: string, cookie: string | undefined, body: string }[]} */
-  const told = [];
+  const received = [];
   const server = createServer(async (asked, answer) => {
     let body = "";
     for await (const piece of asked) body += piece;
-    told.push({ path: asked.url ?? "", cookie: asked.headers.cookie, body });
+    received.push({ path: asked.url ?? "", cookie: asked.headers.cookie, body });
     const [type, text] = page(asked.url ?? "");
     answer.setHeader("content-type", type);
     answer.end(text);
@@ -193,7 +193,7 @@ export async function stranger(host, port, page) {
     server.close();
     server.closeAllConnections();
   };
-  return { told, close, port: at, origin: `http://${host}:${at}` };
+  return { received, close, port: at, origin: `http://${host}:${at}` };
 }
 
 /** A browser that has let itself in, with what it met. */

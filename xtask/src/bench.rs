@@ -5,6 +5,7 @@
 
 mod decode;
 mod explain;
+mod figures;
 mod long_trace;
 mod page;
 mod record;
@@ -12,7 +13,6 @@ mod record;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use std::time::Instant;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// The measurement; all without one
     name: Option<Name>,
     #[command(flatten)]
-    record: record::Args,
+    record: record::Options,
     /// One reading of a file, its figures as JSON: what `decode` starts for each figure
     #[arg(long, hide = true, num_args = 2, value_names = ["FILE", "THREADS"])]
     once: Option<Vec<String>>,
@@ -74,18 +74,4 @@ pub(crate) fn run(args: &Args, workspace: &Workspace) -> Result<bool> {
         return Ok(status.context("cannot start cargo")?.success());
     }
     Ok(true)
-}
-
-/// Runs `work`; gives what it gave, and the seconds it took.
-#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
-fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
-    let start = Instant::now();
-    let result = work();
-    (result, start.elapsed().as_secs_f64())
-}
-
-/// The middle of some figures.
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }

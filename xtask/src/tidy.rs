@@ -4,40 +4,23 @@
 //! git tracks and those that would be added, so that a problem shows before the commit and build folders stay out.
 
 mod arrows;
+mod circles;
 mod links;
 mod modules;
+mod problem;
 mod reasons;
 mod supply;
 mod text;
+mod words;
 
 use crate::process;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use cargo_metadata::camino::Utf8Path;
 use cargo_metadata::{DependencyKind, Metadata, Package};
+use problem::Problem;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fs;
-
-/// Something that must not stay, and where it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Problem {
-    path: String,
-    line: usize,
-    what: String,
-}
-
-impl Problem {
-    fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line, what: what.into() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.path, self.line, self.what)
-    }
-}
 
 /// Prints every problem, a line each. Whether there was none.
 pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
@@ -60,6 +43,7 @@ fn problems(workspace: &Workspace) -> Result<BTreeSet<Problem>> {
     }
     let files = files(workspace)?;
     let mut sources = BTreeMap::new();
+    let mut rust = BTreeMap::new();
     for path in &files {
         let bytes = fs::read(workspace.root.join(path)).with_context(|| format!("cannot read {path}"))?;
         // A zero makes a file binary, by the rule that git follows too.
@@ -68,6 +52,9 @@ fn problems(workspace: &Workspace) -> Result<BTreeSet<Problem>> {
         }
         let text = String::from_utf8_lossy(&bytes);
         problems.extend(text::machine_paths(path, &text));
+        if !path.starts_with("xtask/src/tidy/words") {
+            problems.extend(words::check(path, &text));
+        }
         if path == "Cargo.toml" {
             problems.extend(reasons::check(path, &text));
         }
@@ -81,12 +68,16 @@ fn problems(workspace: &Workspace) -> Result<BTreeSet<Problem>> {
                 problems.extend(text::module_doc(path, &text));
                 problems.extend(text::length(path, &text));
                 sources.insert(path.clone(), modules::named(&text));
+                rust.insert(path.clone(), text.into_owned());
             }
             Some("md") => problems.extend(links::check(path, &text, &files)),
             _ => {}
         }
     }
     problems.extend(modules::check(&sources));
+    for member in members(&workspace.metadata)? {
+        problems.extend(circles::check(&format!("{}/src", member.folder), &rust)?);
+    }
     Ok(problems)
 }
 

@@ -68,8 +68,8 @@ fn require_node(workspace: &Workspace) -> Result<()> {
 
 /// The major version of a Node; none where it does not start.
 fn version(workspace: &Workspace, program: &str) -> Option<u32> {
-    let told = workspace.command(program).arg("--version").output().ok()?;
-    major(String::from_utf8_lossy(&told.stdout).trim())
+    let version = workspace.command(program).arg("--version").output().ok()?;
+    major(String::from_utf8_lossy(&version.stdout).trim())
 }
 
 /// The first number of `v20.20.2`.

@@ -1,7 +1,7 @@
 //! A cursor over bytes that came from outside.
 //!
-//! Every read is checked against what is left, and an error names the field and its absolute offset. All numbers are
-//! little-endian, as in every format that is read with it. It copies nothing but numbers.
+//! Every read is checked against the bytes that are left, and an error names the field and its absolute offset. All
+//! numbers are little-endian, as in every format that is read with it. It copies only numbers.
 
 use thiserror::Error;
 
@@ -9,19 +9,19 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The input ends before the field does.
+    /// The input ends within the field.
     #[error("{0} more bytes are needed than the input has")]
     End(u64),
-    /// A length or count that the input cannot hold.
+    /// A length or count that is larger than the rest of the input.
     #[error("count {0} is larger than the rest of the input")]
     Count(u64),
-    /// A variable-length number that goes on for longer than its type allows.
+    /// A variable-length number that is longer than its type.
     #[error("the variable-length number does not end")]
     Varint,
-    /// A value that the field may not have.
+    /// A value that the format does not allow in this field.
     #[error("value {0} is not one the format allows")]
     Value(u64),
-    /// Types nested deeper than any writer does.
+    /// Types that are nested deeper than any writer nests them.
     #[error("types are nested deeper than {0}")]
     Depth(u64),
 }
@@ -34,11 +34,11 @@ pub struct ReadError {
     pub offset: u64,
     /// The field's name in the document of its format.
     pub what: &'static str,
-    /// What was wrong.
+    /// Why it could not be read.
     pub cause: Cause,
 }
 
-/// Reads fields from the front of a slice; knows its absolute offset.
+/// Reads fields from the front of a slice, and tracks the absolute offset.
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor<'a> {
     rest: &'a [u8],
@@ -64,12 +64,12 @@ macro_rules! numbers {
 }
 
 impl<'a> Cursor<'a> {
-    /// Starts at the front of `bytes`, which lie at `offset` of the input.
+    /// Starts at the front of `bytes`, which are at `offset` in the input.
     pub fn new(bytes: &'a [u8], offset: u64) -> Self {
         Self { rest: bytes, offset }
     }
 
-    /// What has not been read yet.
+    /// The bytes that have not been read yet.
     #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.rest
@@ -81,7 +81,7 @@ impl<'a> Cursor<'a> {
         self.offset
     }
 
-    /// Whether all has been read.
+    /// Whether all bytes have been read.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
@@ -110,7 +110,7 @@ impl<'a> Cursor<'a> {
         f64: f64,
     }
 
-    /// Reads 16 bytes as they lie.
+    /// Reads 16 bytes without interpreting them.
     #[inline]
     pub fn guid(&mut self, what: &'static str) -> Result<[u8; 16], ReadError> {
         match self.rest.split_first_chunk::<16>() {
@@ -136,13 +136,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes the next `len` bytes as a cursor of their own.
+    /// Returns a cursor over the next `len` bytes, and skips them.
     pub fn part(&mut self, len: usize, what: &'static str) -> Result<Cursor<'a>, ReadError> {
         let offset = self.offset;
         self.take(len, what).map(|bytes| Cursor { rest: bytes, offset })
     }
 
-    /// Reads a number of seven bits a byte, low bits first, that fits in 32 bits.
+    /// Reads a variable-length number (seven bits per byte, low bits first) that fits in 32 bits.
     #[inline]
     pub fn varu32(&mut self, what: &'static str) -> Result<u32, ReadError> {
         let offset = self.offset;
@@ -150,7 +150,7 @@ impl<'a> Cursor<'a> {
         u32::try_from(value).map_err(|_too_large| ReadError { offset, what, cause: Cause::Value(value) })
     }
 
-    /// Reads a number of seven bits a byte, low bits first.
+    /// Reads a variable-length number: seven bits per byte, low bits first.
     #[inline]
     pub fn varu64(&mut self, what: &'static str) -> Result<u64, ReadError> {
         if let Some((&byte, rest)) = self.rest.split_first()
@@ -165,9 +165,9 @@ impl<'a> Cursor<'a> {
 
     fn varu64_long(&mut self, what: &'static str) -> Result<u64, ReadError> {
         let mut value = 0u64;
-        for (at, &byte) in self.rest.iter().take(10).enumerate() {
-            let shift = u32::try_from(at).unwrap_or(0).saturating_mul(7);
-            if at == 9 && byte > 1 {
+        for ((at, &byte), shift) in self.rest.iter().enumerate().zip((0u32..64).step_by(7)) {
+            // Only one bit of the tenth byte fits.
+            if shift == 63 && byte > 1 {
                 break;
             }
             value |= u64::from(byte & 0x7f).wrapping_shl(shift);
@@ -183,13 +183,13 @@ impl<'a> Cursor<'a> {
         Err(ReadError { offset: self.offset, what, cause: Cause::Varint })
     }
 
-    /// Reads a signed number in zig-zag form.
+    /// Reads a signed variable-length number in zig-zag encoding.
     pub fn vari64(&mut self, what: &'static str) -> Result<i64, ReadError> {
         let value = self.varu64(what)?;
         Ok((value >> 1).cast_signed() ^ (value & 1).cast_signed().wrapping_neg())
     }
 
-    /// Takes a string of 16-bit units up to its NUL, which is read too; the bytes are without it.
+    /// Takes a string of 16-bit units and the NUL after it. Returns its bytes without the NUL.
     #[inline]
     pub fn utf16z(&mut self, what: &'static str) -> Result<&'a [u8], ReadError> {
         let end = nul_unit(self.rest);
@@ -201,7 +201,7 @@ impl<'a> Cursor<'a> {
         Ok(text)
     }
 
-    /// Takes a string of bytes up to its NUL, which is read too; the bytes are without it.
+    /// Takes a string of bytes and the NUL after it. Returns its bytes without the NUL.
     pub fn utf8z(&mut self, what: &'static str) -> Result<&'a [u8], ReadError> {
         let Some(len) = self.rest.iter().position(|byte| *byte == 0) else {
             return Err(self.short(what, self.rest.len().saturating_add(1)));
@@ -211,13 +211,13 @@ impl<'a> Cursor<'a> {
         Ok(text)
     }
 
-    /// Takes UTF-8 whose length stands before it as a variable-length number.
+    /// Takes the bytes of a UTF-8 string that follow their length, a variable-length number. They are not validated.
     pub fn utf8_counted(&mut self, what: &'static str) -> Result<&'a [u8], ReadError> {
         let len = self.varu32(what)?;
         self.take(len as usize, what)
     }
 
-    /// Checks a count of elements, of at least `min_len` bytes each, against what is left.
+    /// Refuses a count of elements, each of at least `min_len` bytes, that the rest of the input cannot hold.
     pub fn fits(&self, count: u64, min_len: usize, what: &'static str) -> Result<usize, ReadError> {
         let error = ReadError { offset: self.offset, what, cause: Cause::Count(count) };
         let Ok(n) = usize::try_from(count) else { return Err(error) };
@@ -234,9 +234,9 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The place of the first 16-bit unit that is 0, in units.
+/// The index of the first 16-bit unit that is 0.
 pub fn nul_unit(bytes: &[u8]) -> Option<usize> {
-    // Eight units at once, in a shape that becomes one comparison.
+    // Eight units at once, in a form that the compiler turns into one comparison.
     let (blocks, rest) = bytes.as_chunks::<16>();
     let before = blocks.iter().position(has_nul);
     let at = match before.and_then(|before| blocks.get(before)) {
@@ -246,38 +246,42 @@ pub fn nul_unit(bytes: &[u8]) -> Option<usize> {
     Some(before.unwrap_or(blocks.len()).saturating_mul(8).saturating_add(at))
 }
 
-/// The place of the first unit that is 0 in a block that has one.
+/// The index of the first unit that is 0 in a block that has one.
 fn first_nul(block: &[u8; 16]) -> usize {
     const ONES: u128 = 0x0001_0001_0001_0001_0001_0001_0001_0001;
     let block = u128::from_le_bytes(*block);
-    // The borrow of a subtraction reaches a unit's high bit only where a unit is 0. The lowest one that it reaches is 0
-    // itself.
+    // Subtracting 1 from each unit sets the high bit of a unit that is 0. The borrow may also set it in higher units, so
+    // only the lowest high bit that is set says which unit is 0.
     let nuls = block.wrapping_sub(ONES) & !block & (ONES << 15);
-    usize::try_from(nuls.trailing_zeros() / 16).unwrap_or(0)
+    (nuls.trailing_zeros() / 16) as usize
 }
 
 #[inline]
 fn has_nul(block: &[u8; 16]) -> bool {
+    // Without an early exit, so that the compiler can compare all units at once.
     block.as_chunks::<2>().0.iter().fold(false, |has, unit| has | (u16::from_ne_bytes(*unit) == 0))
 }
 
-/// How many 16-bit units are 0, so how many texts end there at most.
+/// The number of 16-bit units that are 0, which is an upper bound on the strings that end in these bytes.
 pub fn nul_units(bytes: &[u8]) -> usize {
     let units = bytes.as_chunks::<2>().0;
-    // Counted in numbers of the units' own size, many at once, as long as they cannot overflow.
+    // Counters as wide as the units let the compiler count many units at once. Chunks keep them from overflowing.
     let counts = units.chunks(usize::from(u16::MAX)).map(|units| {
         units.iter().fold(0u16, |nuls, unit| nuls.wrapping_add(u16::from(u16::from_ne_bytes(*unit) == 0)))
     });
     counts.map(usize::from).sum()
 }
 
-/// Text from 16-bit little-endian units; what is no text becomes U+FFFD, an odd last byte is left out.
+/// Replaces `into` by the text of UTF-16 in little-endian order. Invalid units become U+FFFD, and an odd last byte is
+/// ignored.
 pub fn utf16_text(bytes: &[u8], into: &mut String) {
     let units = bytes.as_chunks::<2>().0;
     let mut narrow = std::mem::take(into).into_bytes();
     narrow.clear();
+    // Most texts are ASCII, and then the low byte of each unit is the text.
     if units.iter().fold(0, |seen, unit| seen | unit[1] | (unit[0] & 0x80)) == 0 {
         narrow.extend(units.iter().map(|unit| unit[0]));
+        // ASCII is always UTF-8, so this does not lose the text.
         *into = String::from_utf8(narrow).unwrap_or_default();
         return;
     }
@@ -317,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_held_against_the_rest_of_the_input() {
+    fn a_count_is_checked_against_the_rest_of_the_input() {
         let cursor = Cursor::new(&[0; 8], 0);
         assert_eq!(cursor.fits(2, 4, "frames"), Ok(2));
         assert_eq!(
@@ -327,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_16_bit_units() {
+    fn utf16_is_read_up_to_its_nul() {
         let mut text = String::new();
         let mut cursor = Cursor::new(&[b'o', 0, 0x34, 0xd8, 0x1e, 0xdd, 0x00, 0xd8, 0, 0, 9], 0);
         utf16_text(cursor.utf16z("name").unwrap(), &mut text);
@@ -341,7 +345,7 @@ mod tests {
             assert_eq!(Cursor::new(&bytes, 0).utf16z("name").unwrap().len(), 2 * len);
             let offset = [&[0, 1, 1, 0, 0xff, 0xff][..], &bytes].concat();
             assert_eq!(Cursor::new(&offset, 0).utf16z("name").unwrap().len(), 2 * len + 6);
-            // Only whole units count, and only those at even places.
+            // Only whole units at even offsets count.
             assert_eq!(nul_units(&bytes), 2);
             assert_eq!(nul_units(&bytes[1..]), 1);
         }

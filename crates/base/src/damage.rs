@@ -1,75 +1,75 @@
-//! Damage that a reader survived: what it was, how often, and where it was seen first.
+//! Damage that did not stop a reader: what it was, how often it occurred, and where first.
 //!
-//! A reader notes here what it had to leave out and goes on. The list is bounded, since the kinds are constants of
-//! the code and each stands in it once.
+//! A reader notes here what it had to leave out, and continues. The list cannot grow without limit: it has one entry per
+//! kind of damage, and the kinds are constants in the code.
 
-/// An event whose kind has no description that can be read: nothing of it is known.
+/// An event whose kind has no readable description, so nothing is known about the event.
 pub const NOT_DESCRIBED: &str = "event of a kind that is not described";
-/// A description that cannot be read: all events of its kind are lost with it.
+/// A description that cannot be read. All events of its kind are lost with it.
 pub const DESCRIPTION: &str = "description of a kind of event damaged";
-/// A description with the number of another: only a part of the file that stands in it twice has one.
+/// A description with the number of another one. This happens only if a part of the file is in it twice.
 pub const DESCRIBED_TWICE: &str = "two kinds of events with one number: the first is kept";
-/// Events whose numbers are out of order. They are read; only how many are missing is uncertain.
+/// Events whose sequence numbers are out of order. They are read, but how many are missing is uncertain.
 pub const STEPS_BACK: &str = "sequence number steps back";
-/// Packed data that goes on behind the damage, unread.
+/// Compressed data that is not read after the damage in it.
 pub const PACKING: &str = "packed data damaged: the rest was not read";
 
-/// One kind of damage, or of remark.
+/// One kind of damage, or one kind of remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// What was wrong, in words for the reader of the report.
+    /// What was wrong, in words for whoever reads the report.
     pub what: &'static str,
-    /// How often it was met.
+    /// How often it occurred.
     pub count: u64,
-    /// Offset of the first place, in the decompressed stream.
+    /// Offset of the first occurrence, in the decompressed stream.
     pub first_offset: u64,
     /// What it means for the data.
     pub harm: Harm,
 }
 
-/// What a note of a reader means for the data.
+/// Whether data is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Harm {
-    /// Something could not be read, or is not as it was written.
+    /// Something could not be read, or differs from what was written.
     Lost,
-    /// Nothing is lost: the reader remarks on what it read.
+    /// Nothing is lost; this is a remark.
     None,
 }
 
-/// All damage met by a reader, in the order of first sight.
+/// All damage that a reader noted, in the order of first occurrence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DamageLog {
     kinds: Vec<Damage>,
 }
 
 impl DamageLog {
-    /// Counts one more of `what`, seen at `offset`.
+    /// Counts damage at `offset`.
     pub fn note(&mut self, what: &'static str, offset: u64) {
         self.add(&Damage { what, count: 1, first_offset: offset, harm: Harm::Lost });
     }
 
-    /// Counts one more of `what`, which is remarkable and no damage.
+    /// Counts something at `offset` that is notable but not damage.
     pub fn remark(&mut self, what: &'static str, offset: u64) {
         self.add(&Damage { what, count: 1, first_offset: offset, harm: Harm::None });
     }
 
-    /// Whether anything in it is damage, and not a remark.
+    /// Whether there is any damage. Remarks do not count.
     pub fn has_damage(&self) -> bool {
         self.kinds.iter().any(|kind| kind.harm == Harm::Lost)
     }
 
-    /// How often something was lost, whatever it was.
+    /// How often damage of any kind occurred.
     pub fn lost(&self) -> u64 {
         let lost = self.kinds.iter().filter(|kind| kind.harm == Harm::Lost);
         lost.fold(0, |sum, kind| sum.saturating_add(kind.count))
     }
 
-    /// How often damage of a kind was met.
+    /// How often one kind of damage or remark occurred.
     pub fn count(&self, what: &str) -> u64 {
         self.kinds.iter().find(|kind| kind.what == what).map_or(0, |kind| kind.count)
     }
 
-    /// Adds a count of damage that was kept elsewhere.
+    /// Adds damage that was counted elsewhere.
     pub fn add(&mut self, damage: &Damage) {
         match self.kinds.iter_mut().find(|kind| kind.what == damage.what) {
             Some(kind) => kind.count = kind.count.saturating_add(damage.count),
@@ -77,12 +77,12 @@ impl DamageLog {
         }
     }
 
-    /// The kinds of damage, in the order in which each was met first.
+    /// The kinds of damage and of remarks, in the order of first occurrence.
     pub fn kinds(&self) -> &[Damage] {
         &self.kinds
     }
 
-    /// Whether nothing was damaged.
+    /// Whether there is neither damage nor a remark.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }
@@ -107,8 +107,9 @@ mod tests {
             ]
         );
     }
+
     #[test]
-    fn a_remark_is_no_damage() {
+    fn a_remark_is_not_damage() {
         let mut log = DamageLog::default();
         log.remark("an end without its start", 7);
         assert!(!log.has_damage() && !log.is_empty());

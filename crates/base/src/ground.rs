@@ -1,17 +1,16 @@
-//! The ground that a test stands on: what to do where it is missing.
+//! Skipping tests that need something this machine does not have, such as a folder, a program, or root.
 //!
-//! A test whose ground is missing (a folder, a program) returns early through [`skip`]; the count of them is part of
-//! every test run's summary, so that a run that tested little cannot look like one that tested all.
+//! Such a test calls [`skip`] and returns. Every test run prints how many tests were skipped, so that a run that tested
+//! little does not look like one that tested everything.
 
 use std::io::Write;
 
-/// Notes that a test was skipped, in the file that the environment's `CASEBOOK_SKIPS` names.
-///
-/// Without that variable nothing is noted. The test returns right after the call.
+/// Appends the test and the reason to the file that the variable `CASEBOOK_SKIPS` names, if it is set. The test must
+/// return right after the call.
 ///
 /// # Panics
 ///
-/// The file cannot be written: a skip that is not counted must not pass.
+/// If the file cannot be written: a skip that is not counted must not pass.
 pub fn skip(test: &str, reason: &str) {
     let Some(path) = std::env::var_os("CASEBOOK_SKIPS") else { return };
     let noted = std::fs::OpenOptions::new()

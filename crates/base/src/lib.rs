@@ -1,6 +1,7 @@
-//! What every crate shares: reading bytes with errors that say where, counting damage, statistics.
+//! What all crates share: reading bytes with errors that say where, counting damage, statistics.
 //!
-//! It knows no format and no product: nothing here opens a file or prints, and only [`time`] reads a clock.
+//! It knows neither a format nor the product. Nothing here prints, only [`time`] reads a clock, and only [`ground`] opens
+//! a file.
 
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 

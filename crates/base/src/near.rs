@@ -1,12 +1,12 @@
-//! Names that are nearly another: what somebody who mistyped a name may have meant.
+//! Suggestions for a mistyped name.
 
-/// Names that are offered at most.
+/// Limit on the suggestions.
 const MOST: usize = 3;
-/// Characters of a name that are compared; longer names are cut.
+/// Limit on the characters of a name that are compared, since the work grows with their square.
 const MOST_CHARACTERS: usize = 200;
 
-/// The candidates that are nearest to a name, letter case aside, the nearest first; only such as differ in at most a third
-/// of its characters, or contain it, or are contained in it.
+/// The candidates that are similar to a name, the most similar first. Letter case does not count. A candidate is similar
+/// if it differs in up to a third of the name's characters, or one of the two contains the other.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = letters(name);
     let text: String = wanted.iter().collect();
@@ -29,7 +29,7 @@ fn letters(name: &str) -> Vec<char> {
     name.to_lowercase().chars().take(MOST_CHARACTERS).collect()
 }
 
-/// Levenshtein's distance: characters that are to be replaced, put in or taken out.
+/// The Levenshtein distance: how many characters must be replaced, inserted or removed.
 fn distance(one: &[char], other: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (at, left) in one.iter().enumerate() {
@@ -44,6 +44,7 @@ fn distance(one: &[char], other: &[char]) -> usize {
         }
         row = next;
     }
+    // A row has one entry more than `other`, so it is never empty.
     row.last().copied().unwrap_or(one.len())
 }
 
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn mistyped_names_find_what_was_meant() {
+    fn a_mistyped_name_finds_the_intended_one() {
         check("GC/Strat", &["GC/Start"]);
         check("gc/heapstat", &["GC/HeapStats"]);
         check("GCStart", &["GC/Start"]);

@@ -1,12 +1,12 @@
-//! Maps whose keys come from outside: addresses, numbers of threads, texts.
+//! Maps for keys that come from outside: addresses, thread ids, texts.
 //!
-//! Whoever knows how keys are hashed can write a file whose keys all fall into one place, and each look then goes over
-//! all of them. Here the hash has a seed that differs from run to run. Numbers that the program gives itself need none of
-//! this. What goes over such a map must not let its order reach a result.
+//! Whoever knows the hash function can write a file in which all keys collide, and every lookup then compares all of
+//! them. These maps hash with a seed that differs between runs, which also makes their order differ: iterating over one
+//! must not affect a result. Keys that the program assigns itself do not need a seed.
 
-/// A map with keys that a file chooses.
+/// A map whose keys come from a file.
 pub type SeededMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
-/// A set of keys that a file chooses.
+/// A set whose keys come from a file.
 pub type SeededSet<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;
 
 #[cfg(test)]
@@ -39,10 +39,10 @@ mod tests {
         }
     }
 
-    /// Keys whose hashes without a seed are alike in all bits that a map of this size looks at.
-    fn alike(count: u64) -> Vec<Key> {
+    /// Keys whose hashes without a seed are equal in all bits that a map of this size uses.
+    fn colliding(count: u64) -> Vec<Key> {
         let hash = rustc_hash::FxBuildHasher;
-        // The hash of a number is a product with an odd constant, turned: both can be undone.
+        // The hash of a number is its product with an odd constant, rotated. Both steps can be inverted.
         let (zero, one) = (hash.hash_one(0u64), hash.hash_one(1u64).rotate_right(26));
         assert_eq!(zero, 0);
         let mut inverse = one;
@@ -54,15 +54,15 @@ mod tests {
 
     fn compared<S: BuildHasher>(mut set: HashSet<Key, S>, count: u64) -> u64 {
         COMPARED.set(0);
-        for key in alike(count) {
+        for key in colliding(count) {
             set.insert(key);
         }
         COMPARED.get()
     }
 
     #[test]
-    fn addresses_that_a_file_chose_do_not_all_fall_into_one_place() {
-        // This is what a map without a seed does with them.
+    fn keys_that_a_file_chose_do_not_all_collide() {
+        // Without a seed they do.
         assert!(compared(rustc_hash::FxHashSet::default(), 2_000) > 1_000_000);
         assert!(compared(SeededSet::default(), 8_000) < 8_000);
     }

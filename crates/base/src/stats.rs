@@ -1,6 +1,7 @@
-//! Statistics that several crates need, each implemented once, with the source of its algorithm.
+//! Statistics that several crates need, each with the source of its algorithm.
 //!
-//! Plain functions over slices and doubles. They know no unit and no table, and never panic: what has no answer is `None`.
+//! Plain functions over slices and doubles, without units or tables. They never panic, and return `None` if there is no
+//! answer.
 
 mod quantile;
 pub mod student;

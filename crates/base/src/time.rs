@@ -1,24 +1,24 @@
-//! Waiting with a limit: the one place of the libraries that reads a clock.
+//! Waiting with a limit. No other library module reads a clock.
 //!
-//! Whatever waits for another process takes a [`Deadline`], so that nothing hangs. Where somebody may call off the wait
-//! before then, it takes [`Patience`].
+//! Whatever waits for another process takes a [`Deadline`], so that nothing hangs, or a [`Patience`] if another thread can
+//! also call off the wait.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// A moment up to which something is waited for.
+/// When a wait ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The moment that lies so far ahead.
+    /// A deadline this far from now.
     pub fn after(time: Duration) -> Self {
         let now = now();
-        // A time that no clock reaches is as good as a day.
+        // A time too far ahead for the clock becomes a day. If even a day overflows, the wait must still end.
         Self(now.checked_add(time).or(now.checked_add(Duration::from_hours(24))).unwrap_or(now))
     }
 
-    /// What is left until then; zero when it has passed.
+    /// The time left; zero once it has passed.
     pub fn left(self) -> Duration {
         self.0.saturating_duration_since(now())
     }
@@ -28,20 +28,20 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// The earlier of this one and the moment that lies so far ahead.
+    /// The earlier of this deadline and one this far from now.
     #[must_use]
     pub fn within(self, time: Duration) -> Self {
         self.min(Self::after(time))
     }
 
-    /// Sleeps for a while, but not beyond it. Whether there is time left.
+    /// Sleeps for this time, but no longer than until the deadline. Returns whether any time is left.
     pub fn pause(self, time: Duration) -> bool {
         std::thread::sleep(time.min(self.left()));
         !self.is_past()
     }
 }
 
-/// How long to wait: until a deadline, or until somebody raises a flag.
+/// How long to wait: until a deadline, or until another thread sets a flag.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience<'a> {
     deadline: Deadline,
@@ -55,37 +55,38 @@ impl From<Deadline> for Patience<'_> {
 }
 
 impl<'a> Patience<'a> {
-    /// How often the flag is looked at.
+    /// How often the flag is checked.
     const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-    /// Waits until the deadline, unless the flag is raised before.
+    /// Until the deadline, unless the flag is set before.
     pub fn unless(called_off: &'a AtomicBool, deadline: Deadline) -> Self {
         Self { deadline, called_off: Some(called_off) }
     }
 
-    /// Whether the flag was raised.
+    /// Whether the flag is set.
     pub fn is_called_off(self) -> bool {
         self.called_off.is_some_and(|flag| flag.load(Ordering::Acquire))
     }
 
-    /// What is left until the deadline; zero when it has passed, or the wait was called off.
+    /// The time left until the deadline; zero once it has passed or the wait was called off.
     pub fn left(self) -> Duration {
         if self.is_called_off() { Duration::ZERO } else { self.deadline.left() }
     }
 
-    /// How long to wait before looking again whether anything is left.
+    /// How long to wait before checking again whether time is left.
     pub fn step(self) -> Duration {
         let left = self.left();
         if self.called_off.is_some() { left.min(Self::LOOK_EVERY) } else { left }
     }
 
-    /// The earlier of this one and the moment that lies so far ahead.
+    /// The same, but no longer than this time from now.
     #[must_use]
     pub fn within(self, time: Duration) -> Self {
         Self { deadline: self.deadline.within(time), ..self }
     }
 
-    /// Sleeps for a while, but not beyond it. Whether anything is left.
+    /// Sleeps for this time, but not past the deadline, and only briefly if there is a flag. Returns whether any time is
+    /// left.
     pub fn pause(self, time: Duration) -> bool {
         std::thread::sleep(time.min(self.step()));
         !self.left().is_zero()
@@ -97,7 +98,7 @@ impl<'a> Patience<'a> {
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts.
+    /// Starts now.
     pub fn start() -> Self {
         Self(now())
     }
@@ -108,7 +109,7 @@ impl Stopwatch {
     }
 }
 
-/// The time of the calendar, for what is written down.
+/// The calendar time, for timestamps in what is written.
 #[expect(clippy::disallowed_methods, reason = "every other library reads the clock through this module")]
 pub fn calendar() -> SystemTime {
     SystemTime::now()
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_ends_and_the_earlier_one_counts() {
+    fn the_earlier_deadline_counts() {
         let far = Deadline::after(Duration::from_hours(1));
         assert!(!far.is_past());
         assert!(Deadline::after(Duration::ZERO).is_past());
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_called_off_is_not_waited_out() {
+    fn a_wait_that_is_called_off_ends_early() {
         let flag = AtomicBool::new(false);
         let far = Deadline::after(Duration::from_hours(1));
         let patience = Patience::unless(&flag, far);

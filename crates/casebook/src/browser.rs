@@ -1,20 +1,19 @@
-//! The user's browser, where there is a desktop.
+//! Opens the pages in the user's browser, if there is a desktop. It opens no browser that runs in a terminal.
 //!
-//! It is opened with the path of a file that only the user can read and that hands the key over: every user of the
-//! machine can read the arguments of a program. If there is no such file, no browser is opened. It opens nothing in a
-//! terminal.
+//! Every user of the machine can read the arguments of a program, so the browser does not get the key as an argument. It
+//! gets the path of a file that holds the key and that only its user can read. Without such a file, no browser is opened.
 
 use crate::key_file::KeyFile;
-use crate::serving;
+use crate::threads;
 use server::{Handover, Links};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long a browser may take to open the file. Then its key opens nothing any more.
+/// How long a browser may take to open the file. After that its key opens nothing.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A key on its way to a browser.
@@ -22,15 +21,17 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub(crate) struct Handed(JoinHandle<()>);
 
 impl Handed {
-    /// Waits until the file is gone. Not before the door is, which ends the key.
+    /// Waits until the file is removed. Call it after the door is dropped: that ends the key, for which the file waits.
     pub(crate) fn remove(self) {
-        // A panic of that thread has dropped the file as well.
+        // If that thread panicked, it has removed the file as well.
         self.0.join().ok();
     }
 }
 
 /// Opens the pages in the browser. `None` if there is no browser, or no way to hand it the key.
-pub(crate) fn open(links: &Links) -> Option<Handed> {
+///
+/// Calls `is_failed` if the browser ends with an error before it has used its key.
+pub(crate) fn open(links: &Links, is_failed: fn(&Links)) -> Option<Handed> {
     let is_mac = cfg!(target_os = "macos");
     let openers = openers(is_mac, &|name| std::env::var_os(name));
     if openers.is_empty() {
@@ -39,45 +40,42 @@ pub(crate) fn open(links: &Links) -> Option<Handed> {
     let key = links.hand_over().ok()?;
     let file = Arc::new(KeyFile::create(&key.page())?);
     let (links, unused) = (links.clone(), Arc::downgrade(&file));
-    let on_failure = move || tell(&links, &unused);
+    let on_failure = move || {
+        // The file stays until its key is used.
+        if unused.strong_count() > 0 {
+            is_failed(&links);
+        }
+    };
     let is_started = openers.into_iter().any(|program| start(program, &file.path(), on_failure.clone()));
     if is_started { keep(key, file) } else { None }
 }
 
-/// Keeps the file as long as its key is good for something.
+/// Keeps the file until its key is used, or opens nothing any more.
 fn keep(key: Handover, file: Arc<KeyFile>) -> Option<Handed> {
     let keep = move || {
         key.wait(PATIENCE);
         drop(file);
     };
-    std::thread::Builder::new().name("key".to_owned()).spawn(keep).ok().map(Handed)
+    threads::start("key", keep).ok().map(Handed)
 }
 
-/// Prints a link if the browser has ended with an error and nobody has used its key.
-fn tell(links: &Links, unused: &Weak<KeyFile>) {
-    if unused.strong_count() > 0 {
-        // There is nowhere left to tell of an error of standard output.
-        drop(serving::print_link(links, "the browser did not open; this works once"));
-    }
-}
-
-/// What is set in Linux within Windows.
+/// Variables of which WSL, Linux within Windows, sets at least one.
 const WITHIN_WINDOWS: [&str; 2] = ["WSL_DISTRO_NAME", "WSL_INTEROP"];
 
-/// Whether this is Linux within Windows.
+/// Whether this is WSL.
 pub(crate) fn is_within_windows() -> bool {
     WITHIN_WINDOWS.into_iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// The programs that open an address on this desktop, in the order to try them; none without a desktop, where
-/// `xdg-open` would start a browser that takes over the terminal.
+/// The programs that open a file on this desktop, in the order to try them. None without a desktop: `xdg-open` would start
+/// a browser that takes over the terminal.
 fn openers(is_mac: bool, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<&'static str> {
     let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
     let mut openers = Vec::new();
     if is_mac {
         openers.push("open");
     } else {
-        // Whose own desktop has the browser.
+        // The browser is on the desktop of Windows.
         if WITHIN_WINDOWS.into_iter().any(is_set) {
             openers.push("wslview");
         }
@@ -88,21 +86,21 @@ fn openers(is_mac: bool, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<&'s
     openers
 }
 
-/// Starts a program and does not wait for it. Whether there is one.
+/// Starts a program without waiting for it. Whether it could be started.
 fn start(program: &str, file: &Path, on_failure: impl FnOnce() + Send + 'static) -> bool {
     let mut command = Command::new(program);
     command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // It may become the browser itself, and Ctrl-C here must not end that.
+    // The program may become the browser, which Ctrl-C here must not end.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let Ok(mut child) = command.spawn() else { return false };
-    // Its end is taken note of so that no dead process stays behind. Without a thread it stays until we end.
+    // Waits for its end, so that no zombie stays behind. If the thread cannot be started, one stays until we end.
     let wait = move || {
         if child.wait().is_ok_and(|status| !status.success()) {
             on_failure();
         }
     };
-    std::thread::Builder::new().name("browser".to_owned()).spawn(wait).ok();
+    drop(threads::start("browser", wait));
     true
 }
 
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_missing_or_runs_on_holds_nobody_up() {
+    fn a_program_that_is_missing_or_runs_on_is_not_waited_for() {
         assert!(!start("/nonexistent/opener", Path::new("/"), || {}));
         assert!(start("true", Path::new("/"), || {}));
     }

@@ -1,12 +1,13 @@
-//! `counters`: what counters and meters of a process say, while it runs.
+//! `casebook counters`: live values of a process's counters and meters.
 //!
-//! A session streams into a [`CounterFeed`]; what it gives goes to a page on the terminal that is written over, or as
-//! rows to whatever reads them. Every wait has a limit, and the terminal is given back whatever ends the command.
+//! A session streams into a [`CounterFeed`]. Its values go to a page that is refreshed on the terminal, or as rows to a file
+//! or another program. Every wait has a limit, and the terminal is restored however the command ends.
 
 use crate::interrupt::Interrupt;
-use crate::outputs::{MaxSize, Outputs, Waiting};
+use crate::outputs::{MaxSize, Outputs, Waiting, is_stdout};
 use crate::stopping::{self, Stopping};
 use crate::target::Target;
+use crate::terminal::Size;
 use crate::{duration, spreadsheet, target, terminal};
 use anyhow::{Context, ensure};
 use ask::{Choice, Named, Wanted};
@@ -16,11 +17,10 @@ use import::CounterFeed;
 use jiff::Timestamp;
 use notes::{Notes, Place};
 use recorder::{Reserve, Subject};
-use screen::{Screen, Size};
+use screen::Screen;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use stream::{Form, Stream};
 use text::counters::{Frame, Reading, Table};
@@ -30,63 +30,66 @@ mod notes;
 mod screen;
 mod stream;
 
-/// How long a runtime has to start a session, or to be resumed.
+/// How long the runtime has to start a session, or to resume.
 const BEGIN: Duration = Duration::from_secs(10);
-/// How long a runtime has to end a session: when the time is over, and when a signal came.
+/// How long the runtime has to end the session when the time is over.
 const END: Duration = Duration::from_secs(4);
+/// The same after a signal: less than [`Interrupt`] allows before it says that we wait.
 const END_ASKED: Duration = Duration::from_millis(700);
-/// How long after its time the first collection of meters may take.
+/// How late the first values of meters may come after their interval.
 const COLLECTION: Duration = Duration::from_secs(1);
-/// How often signals, the terminal's size and the time are looked at.
+/// How often to look at signals, the terminal's size and the time.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often the page is shown anew though nothing came.
+/// How often the page is refreshed if no value comes.
 const REFRESH: Duration = Duration::from_secs(1);
-/// How long what came is put together before it is shown.
+/// How long to collect values before the page shows them, so that those of one interval appear together.
 const SETTLE: Duration = Duration::from_millis(300);
-/// The runtime's metrics take no shorter interval.
+/// The shortest interval at which the runtime publishes meters.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// What the runtime keeps of events until they are read: a counter's event has a few hundred bytes.
+/// How much memory the runtime may use for events that are not read yet. The event of a counter has a few hundred bytes.
 const BUFFER_MEGABYTES: u32 = 16;
-/// What is read of the session per second: 1,000 series published every 100 ms, the most that a runtime is asked for, are
-/// 5 MB.
+/// How many bytes of the session to read per second. The most that we ask a runtime for is 1,000 series every 100 ms, which
+/// is 5 MB.
 const MOST_PER_SECOND: u64 = 16 << 20;
-/// How often the disk is looked at that rows are written to.
+/// How often to look whether the disk is full that rows are written to.
 const LOOK_AT_DISK: Duration = Duration::from_secs(1);
+/// The width of a table that is not on a terminal.
+const WIDTH: usize = 160;
 
 const AFTER_HELP: &str = "\
-Without --counters: the runtime, ASP.NET Core and Kestrel, the HTTP client, and Npgsql.
-A name may be that of a meter or of an event source; both are asked.
-
 Examples:
-  casebook counters -p 4711                                   a page on the terminal, until Ctrl-C
-  casebook counters --name Orders -d 1m -o orders.csv         the page, and every value in a file
-  casebook counters -p 4711 --counters 'System.Runtime[dotnet.gc.pause.time],MyCompany.Orders'
-  casebook counters -p 4711 --format json | jq -c 'select(.name == \"dotnet.exceptions\")'
-  casebook counters -p 4711 -d 30s --format table             the last values, once";
+  casebook counters -p 4711                             # until Ctrl-C
+  casebook counters --name Orders -d 1m -o orders.csv   # also into a file
+  casebook counters -p 4711 \\
+    --counters 'System.Runtime[dotnet.gc.pause.time],MyCompany.Orders'
+  casebook counters -p 4711 --format json \\
+    | jq -c 'select(.name == \"dotnet.exceptions\")'
+  casebook counters -p 4711 -d 30s --format table       # the last values, once";
 
-/// Live counters and meters of a process
+/// Watch the live counters and meters of a process
 ///
-/// On a terminal a page that is refreshed in place: counters as their rate with the total beside it, gauges as their value,
-/// histograms as the rate of measurements with p50, p95 and p99 of the last interval, each with its course. Elsewhere one
-/// row a value, as CSV: ts, provider, name, unit, kind, value, tags.
+/// On a terminal it refreshes a page in place: a counter as its rate and total, a gauge as its value, a histogram as its rate
+/// with p50, p95 and p99 of the last interval, and a sparkline for each. Otherwise it prints one CSV row per value: ts,
+/// provider, name, unit, kind, value, tags.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// How long to watch; until Ctrl-C where it is not given
+    /// How long to watch [default: until Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
-    /// Which counters: PROVIDER[name,name],PROVIDER,…
+    /// Which counters: PROVIDER[name,name],PROVIDER,… A provider is a meter or an event source [default: the runtime, ASP.NET
+    /// Core, Kestrel, HttpClient, Npgsql]
     #[arg(long, value_name = "PROVIDERS", value_parser = ask::parse)]
     counters: Option<Named>,
-    /// How often values are published
+    /// How often the process publishes values
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
     interval: Duration,
-    /// How to print; without it a page on a terminal, else CSV
+    /// How to print [default: table on a terminal, else csv]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write the rows to a file as they come, as CSV, or as JSON where its name ends so
+    /// Write the rows to a file as they come: as JSON if its name ends in .json, .jsonl or .ndjson, else as CSV
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -97,26 +100,27 @@ pub(crate) struct Args {
     csv: spreadsheet::Raw,
 }
 
-/// Forms of what is printed.
+impl Args {
+    /// The file of -o, unless that is standard output.
+    fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| !is_stdout(path))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// A page, refreshed in place on a terminal and printed once elsewhere
+    /// A page, refreshed in place on a terminal and otherwise printed once, at the end
     Table,
-    /// A line a value
+    /// One line per value
     Csv,
-    /// An object a line
+    /// One JSON object per line
     Json,
 }
 
-/// Watches.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(
-        args.target.is_named(),
-        "name a process: -p PID, --name NAME or --diagnostic-port SOCKET; `casebook ps` lists them"
-    );
-    ensure!(
         args.interval >= SHORTEST,
-        "--interval is {} ms, and a runtime publishes every 100 ms at most",
+        "--interval is {} ms, but a runtime publishes values every 100 ms or less often",
         args.interval.as_millis()
     );
     let interrupt = Interrupt::catch()?;
@@ -133,7 +137,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let ended = watch.run(session, reserve)?;
     watch.close(ended)?;
     interrupt.done();
-    // A signal before the first value is no failure: whoever sent it saw that none was there.
+    // A signal before the first value is not a failure: its sender saw that there were none.
     Ok(if watch.values > 0 || interrupt.is_raised() { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
@@ -150,7 +154,7 @@ fn start(
         .with_context(|| format!("cannot watch {}", named(subject)))?;
     if subject.suspended {
         dotnet_ipc::process::resume(&subject.endpoint, patience())
-            .with_context(|| format!("{} waits at its start and cannot be resumed", named(subject)))?;
+            .with_context(|| format!("cannot resume {}, which waits at its start", named(subject)))?;
     }
     Ok(session)
 }
@@ -173,13 +177,13 @@ fn reading(of: &import::CounterReading) -> Reading<'_> {
     }
 }
 
-/// What is seen of the values beside their rows.
+/// What is shown of the values, apart from their rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Nothing,
     /// A page that is refreshed on the terminal.
     Refreshed,
-    /// The last page.
+    /// The same page, once at the end.
     Once,
 }
 
@@ -191,15 +195,14 @@ struct Output {
 
 impl Output {
     fn of(args: &Args) -> anyhow::Result<Self> {
-        let is_terminal = screen::can_be_written_over();
+        let is_terminal = screen::can_refresh();
         let page = if is_terminal { Shown::Refreshed } else { Shown::Nothing };
-        let file = args.output.as_deref().filter(|path| *path != Path::new("-"));
         let form = match args.format {
             Some(Format::Csv) => Some(Form::Csv),
             Some(Format::Json) => Some(Form::Json),
             Some(Format::Table) | None => None,
         };
-        if let Some(path) = file {
+        if let Some(path) = args.file() {
             let waiting = Waiting::for_reader(path)?;
             let out = exhibit::create_growing(path, args.size.rules(args.outputs))?;
             drop(waiting);
@@ -220,7 +223,7 @@ impl Output {
     }
 }
 
-/// The form that a file's ending stands for.
+/// The form of rows by the ending of the file's name.
 fn form_of(path: &Path) -> Form {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("json" | "jsonl" | "ndjson") => Form::Json,
@@ -231,15 +234,15 @@ fn form_of(path: &Path) -> Form {
 /// Why watching ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// The time was over, or a signal came.
+    /// We ended it: the time was over, or a signal came.
     Asked,
     /// The same, but the runtime did not end its session in time.
     Unanswered,
-    /// The process or its runtime ended the session.
+    /// The process or its runtime ended it.
     Subject,
 }
 
-/// Watching, from the session's start to its end.
+/// A session, from its start to its end.
 struct Watch<'a> {
     args: &'a Args,
     subject: &'a Subject,
@@ -251,25 +254,31 @@ struct Watch<'a> {
     notes: Notes,
     since: Stopwatch,
     looked_at_disk: Stopwatch,
-    /// Values that were shown.
+    /// How many values were passed on.
     values: u64,
-    /// When the page was shown, and since when it is to be shown anew.
     page: Page,
 }
 
-/// The state of the page on the terminal.
+/// When the page on the terminal was drawn. Times are since the session's start.
 #[derive(Debug, Default)]
 struct Page {
-    shown: Option<(Duration, Size)>,
+    drawn: Option<Drawn>,
+    /// When the first value came that the page does not show yet.
     changed: Option<Duration>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Drawn {
+    at: Duration,
+    size: Size,
+}
+
 impl Page {
-    /// Whether it is time to show it; `quiet` says that nothing comes at the moment.
+    /// Whether it is time to draw the page. `quiet` means that no value is coming at the moment.
     fn is_due(&self, now: Duration, size: Size, quiet: bool) -> bool {
-        let Some((shown, of_size)) = self.shown else { return true };
+        let Some(drawn) = self.drawn else { return true };
         let settled = self.changed.is_some_and(|changed| quiet || now.saturating_sub(changed) >= SETTLE);
-        settled || of_size != size || now.saturating_sub(shown) >= REFRESH
+        settled || drawn.size != size || now.saturating_sub(drawn.at) >= REFRESH
     }
 }
 
@@ -281,7 +290,6 @@ impl<'a> Watch<'a> {
         output: Output,
         interrupt: &'a Interrupt,
     ) -> Self {
-        let interval_ns = i64::try_from(args.interval.as_nanos()).unwrap_or(i64::MAX);
         let names = wanted.iter().map(|of| of.provider.clone()).collect();
         let place = if output.shown == Shown::Refreshed { Place::Page } else { Place::StandardError };
         let notes = Notes::new(names, args.counters.is_some(), place);
@@ -292,7 +300,7 @@ impl<'a> Watch<'a> {
             output,
             feed: CounterFeed::new(),
             choice: Choice::new(wanted, args.interval),
-            table: Table::new(interval_ns),
+            table: Table::new(ask::nanos(args.interval)),
             notes,
             since: Stopwatch::start(),
             looked_at_disk: Stopwatch::start(),
@@ -305,11 +313,12 @@ impl<'a> Watch<'a> {
         let mut reserve = Some(reserve);
         let screen = match self.output.shown {
             Shown::Refreshed => {
-                self.interrupt.gives_back(screen::give_back);
+                self.interrupt.restores_terminal(screen::restore);
                 Some(Screen::enter()?)
             }
             Shown::Nothing | Shown::Once => None,
         };
+        // Writes the header, so that a reader sees at once that the session runs.
         if let Some(rows) = &mut self.output.rows {
             rows.write(&[], 0)?;
         }
@@ -322,19 +331,19 @@ impl<'a> Watch<'a> {
                 Received::Nothing => {}
                 Received::End => break,
             }
-            self.hand_on()?;
-            let (asked, again) =
-                (self.interrupt.is_raised(), self.interrupt.control.abandon.load(Ordering::Acquire));
+            self.take_values()?;
+            let asked = self.interrupt.is_raised();
             let is_over = self.args.duration.is_some_and(|of| self.since.elapsed() >= of);
             match &mut stopping {
-                Some(stopping) if again || stopping.deadline.is_past() => {
+                Some(stopping) if self.interrupt.is_abandoned() || stopping.deadline.is_past() => {
                     return self.end(Ended::Unanswered);
                 }
-                Some(stopping) => stopping.ensure_told()?,
+                Some(stopping) => stopping.check()?,
                 None if asked || is_over || self.is_disk_full() => {
                     self.interrupt.waits_for("the runtime to end its session");
-                    // Around the first collection of meters the runtime is not told at once: closing the connection
-                    // instead would end the session in the very moment that must be avoided.
+                    // A session that ends while the runtime collects meters for the first time can leave the process unable
+                    // to exit. The stop avoids that moment, so it needs more time around it. Closing the connection, which
+                    // a short deadline would lead to, does not avoid it.
                     let collects = self.since.elapsed() < self.args.interval.saturating_add(COLLECTION);
                     let deadline = Deadline::after(if asked && !collects { END_ASKED } else { END });
                     let reserve = reserve.take().map_or_else(stopping::reserve, Ok)?;
@@ -351,38 +360,36 @@ impl<'a> Watch<'a> {
         self.end(Ended::Asked)
     }
 
-    /// Whether the disk that rows are written to has no more room; says so once.
+    /// Whether the disk that rows are written to is full. Says so if it is.
     fn is_disk_full(&mut self) -> bool {
-        let Some(path) = self.args.output.as_deref().filter(|path| *path != Path::new("-")) else {
-            return false;
-        };
+        let Some(path) = self.args.file() else { return false };
         if self.looked_at_disk.elapsed() < LOOK_AT_DISK {
             return false;
         }
         self.looked_at_disk = Stopwatch::start();
         let full = recorder::disk_full(path);
         if let Some(full) = full {
-            notes::say(&format!("the watching ends early: {}", full.words()));
+            terminal::say(&format!("ends early: {}", full.words()));
         }
         full.is_some()
     }
 
-    /// Passes on what came.
-    fn hand_on(&mut self) -> anyhow::Result<()> {
+    /// Passes on the values that came, and the notes about them.
+    fn take_values(&mut self) -> anyhow::Result<()> {
         let readings = self.feed.readings();
         if !readings.is_empty() {
-            self.notes.lives();
+            self.notes.heard_any();
         }
-        // Also what is held back until it is known whether a meter of that name answers.
+        // Also values that are held until it is clear whether a meter of the same name answers.
         for of in readings.iter().filter(|of| self.choice.wants(of)) {
             self.notes.heard(&of.provider);
         }
         let shown = self.choice.pass(readings);
         self.pass_on(&shown)?;
         for note in self.feed.notes() {
-            self.notes.tell_of(&note);
+            self.notes.add(&note);
         }
-        // The first values come an interval after the session began.
+        // The first values come one interval after the session began.
         let silence = self.args.interval.saturating_mul(2).saturating_add(SETTLE);
         self.notes.look_for_silence(self.since.elapsed() >= silence);
         Ok(())
@@ -394,6 +401,7 @@ impl<'a> Watch<'a> {
         }
         self.values = self.values.saturating_add(readings.len() as u64);
         if let Some(rows) = &mut self.output.rows {
+            // A session begins with its start, so it is known before any value.
             rows.write(readings, self.feed.start_utc_ns().unwrap_or(0))?;
         }
         for of in readings {
@@ -416,7 +424,7 @@ impl<'a> Watch<'a> {
         if !self.page.is_due(now, size, quiet) {
             return Ok(());
         }
-        self.page = Page { shown: Some((now, size)), changed: None };
+        self.page = Page { drawn: Some(Drawn { at: now, size }), changed: None };
         screen.show(&self.lines(size.columns, Some(size.rows)))?;
         Ok(())
     }
@@ -436,12 +444,11 @@ impl<'a> Watch<'a> {
         text::counters::title(&target::process(self.subject), self.since.elapsed(), &time)
     }
 
-    /// Prints what stays when the page is gone, and says how it ended.
+    /// Prints the last page, which stays on the terminal, and says how the session ended.
     fn close(&self, ended: Ended) -> anyhow::Result<()> {
         let mut out = terminal::stdout();
         if self.output.shown != Shown::Nothing && self.values > 0 {
-            const WIDE: usize = 160;
-            let columns = if self.output.shown == Shown::Refreshed { screen::size().columns } else { WIDE };
+            let columns = if self.output.shown == Shown::Refreshed { screen::size().columns } else { WIDTH };
             for line in self.lines(columns, None) {
                 writeln!(out, "{}", line.trim_end())?;
             }
@@ -449,7 +456,7 @@ impl<'a> Watch<'a> {
         let how = match ended {
             Ended::Asked => "",
             Ended::Unanswered => {
-                "; the runtime did not end its session in time, and ends it with its next event"
+                "; the runtime did not end its session in time, and will end it with its next event"
             }
             Ended::Subject if self.is_gone() => "; the process ended",
             Ended::Subject => "; the runtime ended the session",
@@ -459,7 +466,7 @@ impl<'a> Watch<'a> {
         match self.output.shown {
             Shown::Refreshed => writeln!(out, "{summary}")?,
             Shown::Nothing | Shown::Once if ended != Ended::Asked || self.feed.lost() > 0 => {
-                notes::say(&summary);
+                terminal::say(&summary);
             }
             Shown::Nothing | Shown::Once => {}
         }
@@ -470,13 +477,13 @@ impl<'a> Watch<'a> {
                 Ended::Subject => "the runtime ended the session before a value came",
                 Ended::Asked | Ended::Unanswered => "no value came",
             };
-            notes::say(&format!("nothing was watched: {why}"));
+            terminal::say(&format!("nothing was watched: {why}"));
         }
-        spreadsheet::tell(self.output.rows.as_ref().map_or(0, Stream::guarded));
+        spreadsheet::warn(self.output.rows.as_ref().map_or(0, Stream::guarded));
         Ok(())
     }
 
-    /// Whether the process is gone; one that is ending gets a moment.
+    /// Whether the process has ended. Waits a moment for one that is ending.
     fn is_gone(&self) -> bool {
         let Some(pid) = self.subject.pid else { return true };
         let proc = host::Proc::live();
@@ -497,10 +504,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_waits_until_a_batch_is_whole() {
+    fn a_page_waits_until_all_values_of_an_interval_are_there() {
         let [small, large] = [80, 140].map(|columns| Size { columns, rows: 24 });
         let at = Duration::from_millis;
-        let page = Page { shown: Some((at(1000), small)), changed: Some(at(1100)) };
+        let page = Page { drawn: Some(Drawn { at: at(1000), size: small }), changed: Some(at(1100)) };
         assert!(!page.is_due(at(1200), small, false));
         assert!(page.is_due(at(1200), small, true));
         assert!(page.is_due(at(1400), small, false));

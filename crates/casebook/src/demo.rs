@@ -1,4 +1,4 @@
-//! `casebook demo`: recordings that the program carries, explained, and one of a live process where its user wants it.
+//! `casebook demo`: explains recordings that are built into the program and, if the user agrees, one of a live process.
 
 use crate::outputs::Outputs;
 use crate::serving::{self, Site};
@@ -14,24 +14,28 @@ use std::time::Instant;
 
 /// How long a live process is recorded.
 const LIVE: &str = "10s";
-/// The profile that a live process is recorded with: the one that costs it least.
+/// The profile for a live process: the one that costs it least.
 const LIVE_PROFILE: &str = "light";
-/// Live processes that are offered.
+/// How many live processes are offered.
 const OFFERED: usize = 9;
 
-/// A tour: explains real recordings that the program carries, and serves the pages that show them
+const AFTER_HELP: &str = "\
+Examples:
+  casebook demo                # explains, then serves pages until Ctrl-C
+  casebook demo -p 4711        # the same, with a live process too
+  casebook demo --once         # builds every page once and exits";
+
+/// Take a tour: real recordings, explained, and their pages in the browser
 ///
-/// Where a .NET process runs that can be reached, it offers to record it for 10 s with the profile `light` and to show that
-/// too; it asks first. Without a terminal it records none, unless -p names it.
+/// If .NET processes are running that can be reached, it offers to record one for 10 s with the profile `light` and to show
+/// that too. It asks before it records; without a terminal it records only what -p names.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  casebook demo                    # explains, then serves pages until Ctrl-C\n  casebook demo -p 4711            # with a live process, recorded for 10 s\n  casebook demo --once             # builds every page once and exits"
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Build every page once, say how long it took, and exit
+    /// Build every page once, print how long that took, and exit
     #[arg(long)]
     once: bool,
-    /// Record this process for 10 s and show it too
+    /// Record this process for 10 s, and show it too
     #[arg(short, long, value_name = "PID")]
     pid: Option<u32>,
     #[command(flatten)]
@@ -40,11 +44,12 @@ pub(crate) struct Args {
     serving: serving::Where,
 }
 
-/// A recording that the program carries. Where it is from stands in fixtures/README.md.
+/// A recording that is built in. fixtures/README.md says where it comes from.
 struct Bundled {
     name: &'static str,
     title: &'static str,
     about: &'static str,
+    /// Pages to look at first: the address and the words of the link.
     views: &'static [(&'static str, &'static str)],
     bytes: &'static [u8],
 }
@@ -52,35 +57,35 @@ struct Bundled {
 const BUNDLED: [Bundled; 4] = [
     Bundled {
         name: "starvation",
-        title: "A service that answers nobody, on an idle machine",
-        about: "100 clients ask a handler that waits for its own asynchronous work with .Result. \
-                Look at the threads that wait, and at the queue.",
+        title: "A service that answers no requests, on an idle machine",
+        about: "100 clients call a handler that waits for its own asynchronous work with .Result. \
+                Look at the waiting threads, and at the queue.",
         views: &[
-            ("stacks?metric=waiting&on=task&thread=pool", "Threads that wait"),
-            ("threads", "The pool and its queue"),
+            ("stacks?metric=waiting&on=task&thread=pool", "Waiting threads"),
+            ("threads", "The thread pool and its queue"),
         ],
         bytes: include_bytes!("../../../fixtures/starvation.nettrace.zst"),
     },
     Bundled {
         name: "lock",
-        title: "More clients, no more answers",
-        about: "Every request takes the same lock and holds it for 2 ms. Look at the flame graph of the time waited for \
-                locks, and at the latency of requests.",
-        views: &[("stacks?metric=contention-time", "Time waited for locks"), ("requests", "Requests")],
+        title: "More clients, but no more throughput",
+        about: "Every request takes the same lock and holds it for 2 ms. Look at the flame graph of lock waits, and at the \
+                latency of requests.",
+        views: &[("stacks?metric=contention-time", "Lock waits"), ("requests", "Requests")],
         bytes: include_bytes!("../../../fixtures/lock.nettrace.zst"),
     },
     Bundled {
         name: "leak",
         title: "Memory that only grows",
-        about: "A cache that forgets nothing. Look at what the heap keeps after each full collection, and at the types \
+        about: "A cache that never removes anything. Look at the size of the heap after each full GC, and at the types \
                 that are allocated.",
-        views: &[("gc", "The heap over time"), ("allocations", "Types allocated")],
+        views: &[("gc", "The heap over time"), ("allocations", "Allocated types")],
         bytes: include_bytes!("../../../fixtures/leak.nettrace.zst"),
     },
     Bundled {
         name: "healthy",
         title: "A healthy service",
-        about: "The same service reads orders from its database. Nothing is wrong: this is how that looks.",
+        about: "The same service reads orders from its database. Nothing is wrong, and this is what that looks like.",
         views: &[("requests", "Requests"), ("stacks", "Flame graph")],
         bytes: include_bytes!("../../../fixtures/healthy.nettrace.zst"),
     },
@@ -94,23 +99,24 @@ impl Site for Tour {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut tour = Tour::default();
-    let mut live = args.pid.map(|pid| record_live(pid, args.outputs)).transpose()?;
+    // A process that is named is recorded first, so that a mistake shows at once.
+    let mut live = args.pid.map(|pid| Live::record(pid, args.outputs)).transpose()?;
     for case in &BUNDLED {
         let begun = now();
         let file = format!("{}.nettrace.zst", case.name);
         let recording = read(case.bytes, &file).with_context(|| format!("cannot read the bundled {file}"))?;
         let pages = Pages::new(recording)?;
-        tell_of(case.title, &pages, begun)?;
+        print_verdict(case.title, &pages, begun)?;
         tour.add(case.name, case.title, case.about, case.views, pages);
     }
     if live.is_none()
         && !args.once
         && let Some(pid) = chosen_process()?
     {
-        live = Some(record_live(pid, args.outputs)?);
+        live = Some(Live::record(pid, args.outputs)?);
     }
-    if let Some((pid, out)) = live {
-        add_live(&mut tour, pid, &out)?;
+    if let Some(live) = live {
+        live.add_to(&mut tour)?;
     }
     if args.once {
         return build_once(&tour);
@@ -118,9 +124,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     serving::serve(tour, &args.serving)
 }
 
-/// Reads a recording that is packed with zstd.
+/// Reads a recording that is compressed with zstd.
 fn read(packed: &[u8], file: &str) -> anyhow::Result<Evidence> {
-    /// The window that the fixtures are packed with, as a power of two.
+    /// The window that the fixtures were compressed with, as a power of two.
     const WINDOW_LOG: u32 = 27;
     let mut reader = zstd::stream::read::Decoder::new(packed)?;
     reader.window_log_max(WINDOW_LOG)?;
@@ -129,17 +135,16 @@ fn read(packed: &[u8], file: &str) -> anyhow::Result<Evidence> {
     Ok(import::open_bytes(&bytes, file, Options { payloads: true, threads: 2 })?)
 }
 
-/// Says what is wrong in a recording, in its verdict.
-fn tell_of(title: &str, pages: &Pages, begun: Instant) -> anyhow::Result<()> {
+/// Prints the verdict of a recording, and how long it took to read.
+fn print_verdict(title: &str, pages: &Pages, begun: Instant) -> anyhow::Result<()> {
     let events = pages.tables().table("events").map_or(0, |table| table.rows);
-    let mut out = terminal::stdout();
-    writeln!(out, "{title} ({events} events, {:.1} s)", now().duration_since(begun).as_secs_f64())?;
-    let verdict = pages.explanation().verdict.as_ref();
-    writeln!(out, "  {}\n", text::printable(verdict.map_or("", |verdict| &verdict.text)))?;
-    Ok(())
+    let took = now().duration_since(begun).as_secs_f64();
+    let verdict = pages.explanation().verdict.as_ref().map_or("", |verdict| &verdict.text);
+    let verdict = text::printable(verdict);
+    Ok(terminal::print(&format!("{title} ({events} events, {took:.1} s)\n  {verdict}\n\n"))?)
 }
 
-/// Builds every page; a page that is none is an error.
+/// Builds every page, and fails if one cannot be built.
 fn build_once(tour: &Tour) -> anyhow::Result<ExitCode> {
     let begun = now();
     let addresses = tour.addresses();
@@ -150,16 +155,14 @@ fn build_once(tour: &Tour) -> anyhow::Result<ExitCode> {
         bytes += reply.body.len();
     }
     let took = now().duration_since(begun).as_secs_f64();
-    let mut out = terminal::stdout();
-    writeln!(
-        out,
-        "{} pages, {bytes} bytes, built in {took:.1} s. Without --once they are served.",
-        addresses.len()
-    )?;
+    let pages = addresses.len();
+    terminal::print(&format!(
+        "{pages} pages, {bytes} bytes, built in {took:.1} s. Without --once they are served.\n"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The process to record, where one runs and its number is given when asked.
+/// Lists the processes that can be recorded, and asks which one to record.
 fn chosen_process() -> anyhow::Result<Option<u32>> {
     let live = ps::running();
     if live.is_empty() {
@@ -167,11 +170,11 @@ fn chosen_process() -> anyhow::Result<Option<u32>> {
     }
     let mut out = terminal::stderr();
     writeln!(out, "Running now:")?;
-    for (number, (pid, name)) in live.iter().take(OFFERED).enumerate() {
-        writeln!(out, "  {}  {} ({pid})", number + 1, text::printable(name))?;
+    for (number, row) in live.iter().take(OFFERED).enumerate() {
+        writeln!(out, "  {}  {} ({})", number + 1, text::printable(&row.name), row.pid)?;
     }
     if !std::io::stdin().is_terminal() {
-        writeln!(out, "casebook demo -p PID records one of them too")?;
+        writeln!(out, "To record one of them too: casebook demo -p PID")?;
         return Ok(None);
     }
     write!(
@@ -182,28 +185,36 @@ fn chosen_process() -> anyhow::Result<Option<u32>> {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     let chosen = answer.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-    Ok(chosen.and_then(|at| live.get(at)).map(|(pid, _)| *pid))
+    Ok(chosen.and_then(|at| live.get(at)).map(|row| row.pid))
 }
 
-/// Records a process into a folder beside its user.
-fn record_live(pid: u32, outputs: Outputs) -> anyhow::Result<(u32, PathBuf)> {
-    let out = free_name(Path::new(&format!("demo-{pid}")));
-    record::of_process(pid, LIVE, LIVE_PROFILE, &out, outputs)?;
-    Ok((pid, out))
+/// A process that was recorded for the tour.
+struct Live {
+    pid: u32,
+    folder: PathBuf,
 }
 
-fn add_live(tour: &mut Tour, pid: u32, out: &Path) -> anyhow::Result<()> {
-    let begun = now();
-    let recording = reading::open(out, true, Process::MostSampled)?;
-    let title = format!("Live: process {pid}");
-    let about = format!("Recorded just now; the recording stays in {}.", out.display());
-    let pages = Pages::new(recording)?;
-    tell_of(&title, &pages, begun)?;
-    tour.add("live", &title, &about, &[("stacks", "Flame graph"), ("gc", "GC")], pages);
-    Ok(())
+impl Live {
+    /// Records a process into the current folder.
+    fn record(pid: u32, outputs: Outputs) -> anyhow::Result<Self> {
+        let folder = free_name(Path::new(&format!("demo-{pid}")));
+        record::of_process(pid, LIVE, LIVE_PROFILE, &folder, outputs)?;
+        Ok(Self { pid, folder })
+    }
+
+    fn add_to(&self, tour: &mut Tour) -> anyhow::Result<()> {
+        let begun = now();
+        let recording = reading::open(&self.folder, true, Process::MostSampled)?;
+        let title = format!("Live: process {}", self.pid);
+        let about = format!("Recorded just now; the recording stays in {}.", self.folder.display());
+        let pages = Pages::new(recording)?;
+        print_verdict(&title, &pages, begun)?;
+        tour.add("live", &title, &about, &[("stacks", "Flame graph"), ("gc", "GC")], pages);
+        Ok(())
+    }
 }
 
-/// A name that nothing has yet.
+/// The path with the first number that makes it free. The path itself if all are taken: `record` then refuses it.
 fn free_name(base: &Path) -> PathBuf {
     let numbered = (2..1000).map(|number| PathBuf::from(format!("{}-{number}", base.display())));
     std::iter::once(base.to_path_buf())
@@ -212,7 +223,7 @@ fn free_name(base: &Path) -> PathBuf {
         .unwrap_or_else(|| base.to_path_buf())
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long it took is told to the user")]
+#[expect(clippy::disallowed_methods, reason = "the user sees how long it took")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -1,6 +1,6 @@
-//! `casebook diff`: what changed between two recordings, on a page or as JSON.
+//! `casebook diff`: what changed between two recordings, as text or as JSON.
 
-use crate::format::print_json;
+use crate::format::{Format, print_json};
 use crate::mine;
 use crate::reading;
 use crate::terminal;
@@ -9,53 +9,51 @@ use clap::ValueEnum;
 use diff::{Options, Side};
 use report::Basis;
 use runtime::StackIndex;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use text::diff::Rows;
 
-/// What changed between two recordings of a service: one sentence, findings, ten rows or fewer by cause
+const AFTER_HELP: &str = "\
+Examples:
+  casebook diff before after
+  casebook diff before after --per request     # if the load differs
+  casebook diff monday.nettrace friday.nettrace --all
+  casebook diff before after --format json \\
+    | jq '.changes[] | select(.verdict == \"beyond noise\")'";
+
+/// Show what changed between two recordings of a service
 ///
-/// A row is beyond noise if its change is more than two runs of one service differ by, corrected for the number of
-/// comparisons. docs/diff.md says how that is decided.
+/// It prints one sentence, the findings that came and went, and up to ten changes, those with a common cause together. A
+/// change is "beyond noise" if it is larger than the difference between two runs of the same service, corrected for the
+/// number of comparisons. docs/diff.md says how that is decided.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  casebook diff before.nettrace after.nettrace\n  casebook diff before.nettrace after.nettrace --per request   # where the load differs\n  casebook diff monday/ friday/ --all\n  casebook diff a.nettrace.zst b.nettrace.zst --format json | jq '.changes[] | select(.verdict == \"beyond noise\")'"
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The recording before: .nettrace, packed or not, or an exhibit's folder
+    /// The recording before: a recording's folder, or a .nettrace file (compressed or not)
     before: PathBuf,
     /// The recording after
     after: PathBuf,
     #[command(flatten)]
     whose: reading::WhoseTwo,
-    /// What amounts are divided by
+    /// What to divide amounts by, so that recordings of different length or load can be compared
     #[arg(long, value_enum, default_value_t = Per::Duration)]
     per: Per,
     #[command(flatten)]
     mine: mine::Mine,
-    /// Show every row, also those within the noise
+    /// Show every row, including those within the noise
     #[arg(long)]
     all: bool,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Per {
-    /// The time that was observed
+    /// The recorded time
     Duration,
-    /// The requests that began in it
+    /// The number of requests that started in it
     Request,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One document, with every row
-    Json,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -79,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Format::Text => {
             let rows = if args.all { Rows::All } else { Rows::First };
             let page = text::diff::page(&runtime::heading(&before), &runtime::heading(&after), &diff, rows);
-            terminal::stdout().write_all(page.as_bytes())?;
+            terminal::print(&page)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,24 +1,24 @@
-//! Times on the command line: `500ms`, `10s`, `2m`, `1h`.
+//! Durations on the command line: `500ms`, `10s`, `2m`, `1h`.
 
 use std::time::Duration;
 
-/// Reads a time: a number with its unit, seconds where there is none.
+/// Reads a number and its unit; without a unit it is in seconds.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let unit_at = text.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
+    let invalid = || format!("`{text}` is not a duration: expected a number with ms, s, m or h, as in 10s");
+    let trimmed = text.trim();
+    // No unit: all of the text is the number.
+    let unit_at = trimmed.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(unit_at);
     let seconds = match unit.trim() {
         "ms" => 1e-3,
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        _ => return Err(format!("`{text}` is no time: expected a number with ms, s, m or h, as in 10s")),
+        _ => return Err(invalid()),
     };
-    let number: f64 = number
-        .parse()
-        .map_err(|_no_number| format!("`{text}` is no time: expected a number with a unit, as in 10s"))?;
+    let number: f64 = number.parse().map_err(|_no_number| invalid())?;
     let time = Duration::try_from_secs_f64(number * seconds).ok().filter(|time| !time.is_zero());
-    time.ok_or_else(|| format!("`{text}` is no time that can be waited for"))
+    time.ok_or_else(|| format!("`{text}` is too short or too long to wait for"))
 }
 
 #[cfg(test)]
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_with_their_units() {
+    fn durations_are_read_with_their_units() {
         let millis = |text: &str| parse(text).map(|time| time.as_millis()).ok();
         let read = ["500ms", "10s", "10", "1.5m", "1h", "2 min"].map(millis);
         assert_eq!(read.map(Option::unwrap), [500, 10_000, 10_000, 90_000, 3_600_000, 120_000]);

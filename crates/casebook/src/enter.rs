@@ -1,27 +1,28 @@
 //! Enter on the terminal that the program was started from.
 //!
-//! A program in the background must not read from its terminal: the system would stop it, and the line belongs to the
-//! shell. So a line is read only while the terminal is ours, and without a terminal nothing is read at all.
+//! A program in the background must not read from its terminal: the system would stop it, and the line is meant for the
+//! shell. So a line is read only while the program is in the foreground. Without a terminal nothing is read at all.
 
+use crate::threads;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read, retry_on_intr};
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// How often to look whether the terminal is ours again.
+/// How often to look whether the program is in the foreground again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Does something for each line from the terminal, until that ends or it fails. Whether there is a terminal.
+/// Calls `act` for each line from the terminal, until it fails or the input ends. Whether there is a terminal.
 pub(crate) fn on_enter(mut act: impl FnMut() -> anyhow::Result<()> + Send + 'static) -> bool {
     let input = std::io::stdin();
     if !input.is_terminal() {
         return false;
     }
     let watch = move || while next_line(&input) && act().is_ok() {};
-    std::thread::Builder::new().name("terminal".to_owned()).spawn(watch).is_ok()
+    threads::start("terminal", watch).is_ok()
 }
 
-/// Waits for a line. False when there will be none any more.
+/// Waits for a line. Returns false if the input has ended.
 fn next_line(input: &std::io::Stdin) -> bool {
     loop {
         let mut waited = [PollFd::new(input, PollFlags::IN)];
@@ -29,11 +30,11 @@ fn next_line(input: &std::io::Stdin) -> bool {
         if retry_on_intr(|| poll(&mut waited, None)).is_err() {
             return false;
         }
-        if !is_ours(input) {
+        if !is_in_front(input) {
             std::thread::sleep(PAUSE);
             continue;
         }
-        // A longer line counts more than once, which only prints more links.
+        // A longer line counts more than once, which does no harm: it prints more links.
         match read(input, &mut [0_u8; 4096]) {
             Ok(0) => return false,
             Ok(_) => return true,
@@ -43,7 +44,7 @@ fn next_line(input: &std::io::Stdin) -> bool {
     }
 }
 
-/// Whether this program is in the foreground of its terminal. A terminal that controls no job of ours stops nobody.
-fn is_ours(input: &std::io::Stdin) -> bool {
+/// Whether this program is in the foreground. Also true if the terminal has no jobs: it then stops no reader.
+fn is_in_front(input: &std::io::Stdin) -> bool {
     rustix::termios::tcgetpgrp(input).map_or(true, |front| front == rustix::process::getpgrp())
 }

@@ -1,6 +1,6 @@
-//! `casebook explain`: what a recording says about the service, on a page or as JSON.
+//! `casebook explain`: what a recording says about the service, as text or as JSON.
 
-use crate::format::print_json;
+use crate::format::{Format, print_json};
 use crate::mine;
 use crate::reading;
 use crate::terminal;
@@ -9,101 +9,101 @@ use clap::ValueEnum;
 use model::{Evidence, Kind};
 use report::{Explanation, Severity, State};
 use runtime::{MyCode, StackIndex};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use text::explain::Detail;
 use topics::{Id, Topic};
 
-/// What is wrong with the service, by a recording of it: findings with their evidence, and each part in figures
+const AFTER_HELP: &str = "\
+Examples:
+  casebook explain slow
+  casebook explain trace.nettrace.zst --figures
+  casebook explain slow --topic gc,memory
+  casebook explain slow --format json | jq '.findings[0]'
+  casebook explain Parse-report-full.json    # benchmark results
+
+In a script, this exits with 1 unless the verdict is healthy:
+  casebook explain slow --fail-on warning,unexplained,cannot-judge";
+
+/// Explain what is wrong with a recorded service: a verdict, findings with evidence, and figures
 ///
-/// Findings stand in the order of the harm that each explains, causes before symptoms, with what was measured, where, how
-/// it comes about, what to try and how to verify. docs/findings.md, or --rules, says how each rule decides. Of benchmark
-/// results it prints the figures: there are no rules for them.
+/// The finding that explains the most harm comes first, causes before their symptoms. Each says what was measured, where,
+/// how it comes about, what to try and how to verify. docs/findings.md, or --rules, says how each rule decides. For benchmark
+/// results there are no rules, so it prints their figures.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  casebook explain trace.nettrace\n  casebook explain trace.nettrace.zst --figures\n  casebook explain trace.nettrace --format json | jq '.findings[0]'\n  casebook explain trace.nettrace --topic gc,memory\n  casebook explain Parse-report-full.json\n  casebook explain trace.nettrace --fail-on warning,unexplained,cannot-judge   # for scripts: exit 1 unless the verdict is healthy"
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder
+    /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
     #[arg(required_unless_present = "rules")]
     file: Option<PathBuf>,
     #[command(flatten)]
     whose: reading::Whose,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Show the figures whole: methods, types, routes, reasons
+    /// Print all figures: methods, types, routes, reasons
     #[arg(long)]
     figures: bool,
-    /// Explain how these parts of the runtime work, with this recording's own figures
+    /// Explain how these parts of the runtime work, with the figures of this recording
     #[arg(long, value_enum, value_name = "TOPICS", value_delimiter = ',')]
     topic: Vec<Name>,
-    /// Exit with 1 if a finding is at least this severe, or if the verdict is this one; several with commas between them
+    /// Exit with 1 if a finding is at least this severe, or if the verdict is this one (several, separated by commas)
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     fail_on: Vec<FailOn>,
     #[command(flatten)]
     mine: mine::Mine,
-    /// Print how each rule decides, as Markdown, and exit
+    /// Print how each rule decides, as Markdown; needs no FILE
     #[arg(long, conflicts_with_all = ["fail_on", "figures", "topic"])]
     rules: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One document
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// Findings that are critical
+    /// A critical finding
     Critical,
-    /// Warnings, and what is worse
+    /// A warning or a critical finding
     Warning,
     /// Any finding
     Note,
-    /// The verdict: requests are slow or queues grow, and nothing that was recorded explains it
+    /// The verdict that requests are slow or queues grow, and nothing in the recording says why
     Unexplained,
-    /// The verdict: too short, damaged or poor in data
+    /// The verdict that the recording is too short, damaged, or lacks the data
     CannotJudge,
 }
 
 /// A part of the runtime to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
-    /// Garbage collector: generations, budgets, pauses, modes
+    /// The GC: generations, budgets, pauses, modes
     Gc,
-    /// Compiler: tiers, instrumentation, precompiled and dynamic code
+    /// The JIT compiler: tiers, instrumentation, precompiled and dynamic code
     Jit,
-    /// Thread pool: work, workers, injection, starvation
+    /// The thread pool: work items, threads, injection, starvation
     #[value(name = "threadpool")]
     ThreadPool,
     /// Memory: allocation, sampling, survival, large and pinned objects, finalizers
     Memory,
     /// Async methods: state machines, continuations, contexts, stacks
     Async,
-    /// Requests: how many, how long, percentiles, Little's law
+    /// Requests: rate, latency, percentiles, Little's law
     Requests,
-    /// Processors: use, the sampler, states of threads, saturation
+    /// CPU: use, the sampler, states of threads, saturation
     Cpu,
 }
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    if args.rules {
-        terminal::stdout().write_all(findings::markdown().as_bytes())?;
+    // Without --rules, the parser requires a file.
+    let Some(file) = args.file.as_deref().filter(|_| !args.rules) else {
+        terminal::print(&findings::markdown())?;
         return Ok(ExitCode::SUCCESS);
-    }
-    let file = args.file.as_deref().unwrap_or_else(|| Path::new(""));
+    };
     let my = args.mine.code()?;
     let evidence = reading::open(file, false, args.whose.or_most_sampled())?;
     let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();
     let (explanation, topics) = explained(&evidence, &ids, &my)?;
     ensure!(
         args.fail_on.is_empty() || explanation.verdict.is_some(),
-        "{} is a {}, for which there are no rules: --fail-on is for traces (.nettrace)",
+        "{} is a {}, and there are no rules for those: --fail-on is for traces (.nettrace)",
         evidence.exhibit().file,
         evidence.kind().title()
     );
@@ -122,19 +122,19 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             } else {
                 text::topics::page(&explanation.heading, explanation.verdict.as_ref(), &topics)
             };
-            terminal::stdout().write_all(page.as_bytes())?;
+            terminal::print(&page)?;
         }
     }
     let fails = args.fail_on.iter().any(|what| what.is_met(&explanation));
     Ok(if fails { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// Everything that is said of an exhibit of any kind, and the topics that were asked for.
+/// The explanation of an exhibit of any kind, and the requested topics.
 fn explained(evidence: &Evidence, ids: &[Id], my: &MyCode) -> Result<(Explanation, Vec<Topic>)> {
     let (kind, file) = (evidence.kind(), &evidence.exhibit().file);
     ensure!(
         ids.is_empty() || kind == Kind::Trace,
-        "{file} is a {}: --topic is for traces (.nettrace), it explains how parts of the runtime work",
+        "{file} is a {}: --topic is for traces (.nettrace), since it explains parts of the runtime",
         kind.title()
     );
     match evidence {

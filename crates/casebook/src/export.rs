@@ -1,13 +1,13 @@
-//! `casebook export`: a recording in the formats of other viewers, as tables, or as one page.
+//! `casebook export`: a recording in the formats of other viewers, as tables, or as one HTML page.
 
 use crate::mine;
-use crate::outputs::{MaxSize, Outputs, Waiting};
+use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
 use crate::{interrupt, reading, terminal};
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::ValueEnum;
-use exhibit::{PendingFolder, Rules, same_file, write_whole};
-use export::{LeftOut, Report, What};
+use exhibit::{PendingFolder, Rules};
+use export::{LeftOut, What, Written};
 use model::{Evidence, Kind};
 use runtime::MyCode;
 use sql::{Database, QueryOptions, output};
@@ -16,23 +16,30 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// A recording for other viewers (speedscope, Firefox Profiler, pprof, Perfetto), as tables, or as one page
+const AFTER_HELP: &str = "\
+Examples:
+  casebook export slow --to speedscope             # into slow.speedscope.json
+  casebook export trace.nettrace --to firefox -o t.json.gz
+  casebook export slow --to folded --metric allocations -o - \\
+    | flamegraph.pl > t.svg
+  casebook export slow --to parquet -o tables      # one file per table
+  casebook export slow --to html                   # the pages as one file";
+
+/// Export a recording for other viewers, as tables, or as one HTML page
 ///
-/// Every format says what it holds and what of the recording it has no place for; docs/exports.md tells of each.
-/// Samples are of the wall clock: a thread that waits is sampled like one that runs. Benchmark results have no samples:
-/// csv, parquet and html are for them.
+/// The last line says what the file holds, and what of the recording the format cannot hold; docs/exports.md says more about
+/// each format. Samples count wall-clock time: a thread that waits is sampled like one that runs. Benchmark results have no
+/// samples, so use csv, parquet or html for them.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  casebook export trace.nettrace --to speedscope   # makes trace.speedscope.json\n  casebook export trace.nettrace --to firefox -o t.json.gz\n  casebook export trace.nettrace --to folded --metric allocations -o - | flamegraph.pl > t.svg\n  casebook export trace.nettrace --to parquet -o tables/   # a file a table"
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder
+    /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
     file: PathBuf,
     /// The format
     #[arg(long, value_enum, value_name = "FORMAT")]
     to: To,
-    /// Where to: a file, which appears when it is whole, or a folder for csv and parquet; - is standard output;
-    /// without it the recording's name with the format's ending, in the current folder
+    /// The file to write, which appears when it is complete; for csv and parquet a folder; - is standard output [default:
+    /// the recording's name and the format's ending, in the current folder]
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -41,7 +48,7 @@ pub(crate) struct Args {
     size: MaxSize,
     #[command(flatten)]
     whose: reading::Whose,
-    /// What a folded file counts [default: samples], and what pprof shows first [default: running]
+    /// For folded: what to count [default: samples]. For pprof: what to show first [default: running]
     #[arg(long, value_enum, value_name = "METRIC")]
     metric: Option<Metric>,
     #[command(flatten)]
@@ -52,37 +59,37 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum To {
-    /// JSON of speedscope.app: all threads, then each
+    /// JSON for speedscope.app: all threads together, then each
     Speedscope,
-    /// Packed JSON of profiler.firefox.com: samples, requests, GC, waits, exceptions, heap
+    /// Compressed JSON for profiler.firefox.com: samples, requests, GC, waits, exceptions, heap
     Firefox,
-    /// Packed profile.proto, for `go tool pprof`, Pyroscope, Parca
+    /// Compressed profile.proto, for `go tool pprof`, Pyroscope, Parca
     Pprof,
-    /// A line a stack, for flame graph scripts
+    /// One line per stack, for flame graph scripts
     Folded,
     /// Trace Event JSON, for ui.perfetto.dev
     Chrome,
-    /// A folder with a .csv a table
+    /// A folder with one .csv file per table
     Csv,
-    /// A folder with a .parquet a table
+    /// A folder with one .parquet file per table
     Parquet,
-    /// The page of `casebook open` as one file
+    /// The pages of `casebook open` as one file
     Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Metric {
-    /// All samples, of threads that run or wait
+    /// All samples, of running and waiting threads
     Samples,
-    /// Samples of threads that run
+    /// Samples of running threads
     Running,
-    /// Samples of threads that wait
+    /// Samples of waiting threads
     Waiting,
-    /// Bytes of sampled allocations
+    /// Allocated bytes, estimated from sampled allocations
     Allocations,
-    /// Nanoseconds of waits for locks
+    /// Nanoseconds that threads waited for locks
     Contention,
-    /// Nanoseconds of waits for handles
+    /// Nanoseconds that threads waited for handles
     Waits,
     /// Exceptions thrown
     Exceptions,
@@ -92,41 +99,38 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let to = args.to;
     ensure!(
         args.metric.is_none() || matches!(to, To::Folded | To::Pprof),
-        "--metric is for --to folded and --to pprof: the other formats have all metrics beside each other"
+        "--metric is for --to folded and --to pprof: the other formats hold all metrics"
     );
     let stdout = args.output.as_deref().is_some_and(is_stdout);
-    ensure!(!(stdout && to.is_folder()), "{} is a file a table: say which folder with -o PATH", to.name());
+    ensure!(!(stdout && to.is_folder()), "{} is one file per table: name a folder with -o PATH", to.name());
     let is_binary = matches!(to, To::Firefox | To::Pprof);
     ensure!(
         !(stdout && is_binary && terminal::is_stdout()),
-        "{} is no text: say where to with -o PATH",
+        "{} is not text: name a file with -o PATH",
         to.name()
     );
     let output = match &args.output {
         Some(path) => path.clone(),
         None => PathBuf::from(default_name(&args.file, to, args.metric)?),
     };
-    let is_read = |path: &Path| import::files(&args.file).iter().any(|file| same_file(file, path));
-    ensure!(
-        stdout || !is_read(&output),
-        "{} is a recording that is read here: the export would destroy it, write to another file",
-        output.display()
-    );
+    if !stdout {
+        reading::ensure_not_read(&output, std::iter::once(args.file.as_path()))?;
+    }
     args.csv.ensure_csv(to == To::Csv)?;
     let mine = args.mine.code()?;
     let rules = args.size.rules(args.outputs);
     interrupt::remove_unfinished()?;
-    // A folder that cannot be written is told before the recording is read, which may take long.
+    // Started first: reading the recording may take long, and a folder that cannot be written is reported before that.
     let folder = to.is_folder().then(|| begin_folder(&output, rules)).transpose()?;
-    // A page speaks of one service.
+    // A page is about one service.
     let process = if to == To::Html { args.whose.or_most_sampled() } else { args.whose.or_all() };
     let evidence = reading::open(&args.file, to.has_payloads(), process)?;
     let kind = evidence.kind();
     let report = match folder {
         Some(mut folder) => {
-            let (report, guarded) = tables(&evidence, to, args.csv, &mut folder)?;
+            let Tables { report, guarded } = tables(&evidence, to, args.csv, &mut folder)?;
             folder.finish()?;
-            spreadsheet::tell(guarded);
+            spreadsheet::warn(guarded);
             report
         }
         None if stdout => {
@@ -136,21 +140,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             out.flush()?;
             report
         }
-        None => {
-            let waiting = Waiting::for_reader(&output)?;
-            write_whole(&output, rules, |out| {
-                drop(waiting);
-                one_file(evidence, to, args.metric, &mine, out)
-            })?
-        }
+        None => write_whole(&output, rules, |out| one_file(evidence, to, args.metric, &mine, out))?,
     };
     let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
     terminal::say(&summary(&place, to, kind, &report));
     Ok(ExitCode::SUCCESS)
-}
-
-fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-") || path == Path::new("/dev/stdout")
 }
 
 impl To {
@@ -180,7 +174,7 @@ impl To {
         }
     }
 
-    /// What to do with it.
+    /// What to do with the file.
     fn viewer(self) -> &'static str {
         match self {
             Self::Speedscope => "drop it on https://www.speedscope.app",
@@ -202,12 +196,12 @@ impl To {
         matches!(self, Self::Csv | Self::Parquet)
     }
 
-    /// Whether it has the fields of events.
+    /// Whether it holds the fields of events.
     fn has_payloads(self) -> bool {
         matches!(self, Self::Csv | Self::Parquet | Self::Html)
     }
 
-    /// The format, where crate `export` writes it.
+    /// The format, if crate `export` writes it.
     fn profile(self) -> Option<export::Format> {
         match self {
             Self::Speedscope => Some(export::Format::Speedscope),
@@ -234,9 +228,9 @@ impl Metric {
     }
 }
 
-/// The recording's own name, its endings taken off, with the ending of the format.
+/// The recording's name without its endings, with the ending of the format.
 fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString> {
-    // `.` and `folder/..` have names only where they lead.
+    // `.` and `folder/..` have no name of their own, but the folders that they lead to have.
     let file = if file.file_name().is_some() { file.to_path_buf() } else { file.canonicalize()? };
     let mut stem = file.clone();
     for ending in ["zst", "gz", "zip", "nettrace", "json"] {
@@ -245,7 +239,7 @@ fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString>
         }
     }
     let mut name =
-        stem.file_name().context("the recording has no name: say where to with -o PATH")?.to_owned();
+        stem.file_name().context("the recording has no name: name the output with -o PATH")?.to_owned();
     if let Some(metric) = metric.filter(|_| to == To::Folded) {
         let words = metric.to_possible_value();
         name.extend(words.iter().flat_map(|word| [".", word.get_name()]).map(OsString::from));
@@ -255,71 +249,69 @@ fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString>
     Ok(name)
 }
 
-/// Writes a format that is one file.
+/// Writes an export that is one file.
 fn one_file(
     evidence: Evidence,
     to: To,
     metric: Option<Metric>,
     my: &MyCode,
     out: &mut impl Write,
-) -> Result<Report> {
+) -> Result<Written> {
     let Some(format) = to.profile() else {
         let pages = page::Pages::of(evidence, None, my)?;
-        mine::tell(pages.explanation());
+        mine::warn(pages.explanation());
         out.write_all(pages.file().as_bytes())?;
-        return Ok(Report::default());
+        return Ok(Written::default());
     };
     let kind = evidence.kind().title();
     let trace = evidence.into_trace().with_context(|| {
-        format!("a {kind} has no samples for {}: --to csv and --to parquet write its tables", to.name())
+        format!("a {kind} has no samples for {}: export its tables, with --to csv or --to parquet", to.name())
     })?;
     Ok(export::write(&trace, format, metric.map(Metric::what), out)?)
 }
 
-/// Begins a folder that appears when all of its files are complete.
+/// Starts a folder that appears when all of its files are complete.
 fn begin_folder(path: &Path, rules: Rules) -> Result<PendingFolder> {
     PendingFolder::begin(path, rules).map_err(|error| match error {
         exhibit::Error::NotEmpty(_) => {
-            anyhow!("{error}: say another folder with -o PATH, or remove it first")
+            anyhow!("{error}: name another folder with -o PATH, or remove it first")
         }
         error => error.into(),
     })
 }
 
-/// Writes every table into a folder. Returns also how many texts were guarded.
-fn tables(
-    evidence: &Evidence,
-    to: To,
-    csv: spreadsheet::Raw,
-    folder: &mut PendingFolder,
-) -> Result<(Report, u64)> {
+/// What was written into a folder of tables.
+struct Tables {
+    report: Written,
+    /// How many texts got an apostrophe.
+    guarded: u64,
+}
+
+/// Writes every table into a folder.
+fn tables(evidence: &Evidence, to: To, csv: spreadsheet::Raw, folder: &mut PendingFolder) -> Result<Tables> {
     let left_out = evidence.as_trace().map_or_else(|| export::damage(evidence.lost()), export::lost);
     let exhibit = evidence.tables();
     let start = exhibit.exhibit().start_utc.parse::<jiff::Timestamp>().ok();
     let start = start.map(jiff::Timestamp::as_microsecond);
-    let rows = |name| exhibit.table(name).map_or(0, |table| table.rows);
-    let tables: Vec<(&str, usize)> =
-        exhibit.catalogue().iter().map(|spec| (spec.name, rows(spec.name))).collect();
-    let database = Database::of(exhibit)?;
-    let (mut report, mut guarded) = (Report { left_out, ..Report::default() }, 0);
-    for (name, rows) in tables {
+    let database = Database::of(exhibit.clone())?;
+    let (mut report, mut guarded) = (Written { left_out, ..Written::default() }, 0);
+    for spec in exhibit.catalogue() {
+        let name = spec.name;
+        let rows = exhibit.table(name).map_or(0, |table| table.rows);
         let table = Table { database: &database, name, rows, start };
         match to {
             To::Csv => guarded += table.csv(csv, folder)?,
             _ => table.parquet(folder)?,
         }
+        let count = rows as u64;
         if name == "samples" {
-            report.samples = wide(rows);
+            report.samples = count;
         }
         if rows > 0 {
-            report.holds.push(export::Count { what: format!("rows of {name}"), count: wide(rows) });
+            report.holds.push(export::Count { what: format!("rows of {name}"), count });
         }
     }
-    Ok((report, guarded))
-}
-
-fn wide(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
+    Ok(Tables { report, guarded })
 }
 
 /// A table that becomes a file.
@@ -342,7 +334,7 @@ impl Table<'_> {
         })
     }
 
-    /// A table of more rows than memory holds at once is several files, `events-1.parquet` and so on.
+    /// Writes several files if memory may not hold all rows at once: `events-1.parquet` and so on.
     fn parquet(&self, folder: &mut PendingFolder) -> Result<()> {
         const MOST_ROWS: usize = 2_000_000;
         let parts = self.rows.div_ceil(MOST_ROWS).max(1);
@@ -360,19 +352,21 @@ impl Table<'_> {
     }
 }
 
-/// A line on what was written, what was not, and who opens it.
-fn summary(place: &str, to: To, kind: Kind, report: &Report) -> String {
+/// One line that says what was written, what was left out, and what opens it.
+fn summary(place: &str, to: To, kind: Kind, report: &Written) -> String {
     let holds: Vec<String> = report.holds.iter().map(|of| format!("{} {}", of.count, of.what)).collect();
     let left: Vec<String> = report.left_out.iter().map(left_out).collect();
     let mut line = place.to_owned();
     if !holds.is_empty() {
         line.extend([" holds ", &holds.join(", ")]);
     } else if to == To::Html && kind != Kind::Trace {
-        line.push_str(" holds figures, pictures and the first rows of each table; left out: SQL and what the page names");
+        line.push_str(
+            " holds figures, charts and the first rows of each table; left out: SQL and what the page names",
+        );
     } else if to == To::Html {
         line.push_str(
-            " holds verdict, findings, time line, flame graphs and the first rows of each table; left out: SQL, patterns, \
-             ranges of time and what the page names",
+            " holds the verdict, findings, time line, flame graphs and the first rows of each table; left out: SQL, patterns, \
+             time ranges and what the page names",
         );
     } else {
         line.push_str(" holds nothing: the recording has none of what this format shows");
@@ -394,7 +388,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn without_a_place_the_name_is_the_recordings_with_the_formats_ending() {
+    fn the_default_name_is_the_recordings_with_the_formats_ending() {
         let check = |file: &str, to, metric, expected: &str| {
             assert_eq!(default_name(Path::new(file), to, metric).unwrap(), expected);
         };
@@ -405,7 +399,7 @@ mod tests {
         check("t.nettrace", To::Pprof, Some(Metric::Allocations), "t.pb.gz");
     }
 
-    /// The exit of an export of a fixture.
+    /// Exports a fixture.
     fn exported(to: To, output: &Path) -> Result<ExitCode> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
         let (whose, mine) = (reading::Whose { pid: None }, mine::Mine::default());
@@ -435,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_a_file_each_in_a_folder_that_is_whole_and_nothing_is_overwritten() {
+    fn tables_are_a_file_each_in_a_complete_folder_and_nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         for (to, ending) in [(To::Csv, "csv"), (To::Parquet, "parquet")] {
             let path = folder.path().join(ending);
@@ -454,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn an_export_that_cannot_be_leaves_the_recording_and_says_why() {
+    fn a_refused_export_leaves_the_recording_and_says_why() {
         let check = |args: Args, expected: &str| {
             let error = run(&args).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
@@ -475,15 +469,15 @@ mod tests {
             mine: mine::Mine::default(),
             csv: spreadsheet::Raw::default(),
         };
-        check(args(To::Chrome, &trace, None), "the export would destroy it");
-        check(args(To::Csv, Path::new("-"), None), "csv is a file a table");
+        check(args(To::Chrome, &trace, None), "writing would destroy it");
+        check(args(To::Csv, Path::new("-"), None), "csv is one file per table");
         check(args(To::Chrome, &trace, Some(Metric::Waits)), "--metric is for");
         assert_eq!(fs::read(&trace).unwrap(), before);
     }
 
     #[test]
-    fn what_is_not_there_is_in_the_line() {
-        let report = Report {
+    fn what_is_left_out_is_in_the_line() {
+        let report = Written {
             samples: 8,
             holds: vec![export::Count { what: "samples".to_owned(), count: 8 }],
             left_out: vec![
@@ -494,7 +488,7 @@ mod tests {
         let line =
             "t holds 8 samples; left out: 3 rows of logs; the end; load it at https://profiler.firefox.com";
         assert_eq!(summary("t", To::Firefox, Kind::Trace, &report), line);
-        let nothing = summary("t", To::Folded, Kind::Trace, &Report::default());
+        let nothing = summary("t", To::Folded, Kind::Trace, &Written::default());
         assert!(nothing.starts_with("t holds nothing"), "{nothing}");
     }
 }

@@ -1,8 +1,18 @@
-//! What is common to the commands' output: JSON as one document.
+//! `--format text` or `json`, and how a JSON document is printed.
 
 use crate::terminal;
 use serde::Serialize;
 use std::io::{BufWriter, Write};
+
+/// The formats of commands that have no others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+}
 
 /// Prints one JSON document.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {

@@ -1,11 +1,10 @@
-//! `guard`: the process that starts the program of `record -- COMMAND`, and resumes what would wait at its start. Nobody
-//! calls it by hand.
+//! `guard`: the process that starts the program of `record -- COMMAND`, and resumes each .NET runtime in it. Only `record`
+//! calls it.
 
 use crate::interrupt;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// Starts a program for `record`, and resumes .NET runtimes in it
 #[derive(Debug, clap::Args)]
@@ -15,13 +14,11 @@ pub(crate) struct Args {
     command: Vec<OsString>,
 }
 
-/// Guards the program until nothing of it is left.
+/// Guards the program until all of its processes have ended.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    // A signal to all of us, as when a terminal closes, must not leave a runtime that waits. A handler, unlike a signal that
-    // is ignored, does not reach the program; what our caller ignores, the program is to ignore, too.
-    for signal in interrupt::not_ignored([SIGHUP, SIGINT, SIGQUIT, SIGTERM]) {
-        drop(signal_hook::flag::register(signal, Arc::default()));
-    }
+    // A signal to the whole process group, as when a terminal closes, must not leave a suspended runtime behind. The program
+    // still gets such signals, unless our caller has it ignore them.
+    interrupt::survive(interrupt::not_ignored([SIGHUP, SIGINT, SIGQUIT, SIGTERM]));
     recorder::guard(&args.command);
     ExitCode::SUCCESS
 }

@@ -1,15 +1,16 @@
-//! Ctrl-C, SIGTERM and SIGHUP: what is asked of a command that listens to a process.
+//! Ctrl-C, SIGTERM and SIGHUP: how a command ends that listens to a process, serves pages or writes a file.
 //!
-//! A thread of its own takes the signals, so that they count whatever the command waits for. A signal that our caller has us
-//! ignore, as `nohup` does with SIGHUP, stays ignored, here and in what we start.
+//! Signals are taken by a thread of their own, so they count whatever the command waits for. A signal that our caller
+//! ignores, as `nohup` does with SIGHUP, stays ignored, here and in the programs that we start.
 //!
 //! ```text
-//!  first signal   the command is asked to end     a second later   it has nothing to lose: it ends here
-//!                                                                  it has: what it waits for is said
-//!  second signal  it is asked not to wait         a second later   it ends here; what it wrote can be read
+//!                                                  0.8 s later, if the command has not ended by then
+//!  first signal    asks the command to end         nothing to save: the process ends here
+//!                                                  something to save: a message says what it waits for
+//!  second signal   asks it not to wait             the process ends here; what it wrote can be opened
 //! ```
 
-use crate::terminal;
+use crate::{terminal, threads};
 use anyhow::Context;
 use base::time::Stopwatch;
 use recorder::Control;
@@ -19,33 +20,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a command has to end once it was asked to.
+/// How long a command has to end after it was asked to.
 const TO_END: Duration = Duration::from_millis(800);
-/// How often its end is looked for.
+/// How often to look whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// What signals ask of the command, and what it does meanwhile.
+/// What signals ask of a command, and what the command is doing.
 #[derive(Debug, Default)]
 pub(crate) struct Interrupt {
-    /// What is asked: a first signal stops, a second one abandons.
+    /// What signals ask: the first one to stop, the second one to abandon.
     pub(crate) control: Control,
     /// Whether the command has something to put in order before it ends.
     keeps: AtomicBool,
-    /// Whether the command is done, and others are asked by signals now.
+    /// Whether the command is done. Signals are then for whatever runs after it.
     is_done: AtomicBool,
     waits_for: Mutex<String>,
-    /// Gives the terminal back, if the command took it.
-    gives_back: Mutex<Option<fn()>>,
+    /// Restores the terminal, if the command shows a page on it.
+    restore_terminal: Mutex<Option<fn()>>,
 }
 
 impl Interrupt {
-    /// Catches the signals. SIGUSR1 asks for a copy.
+    /// Takes the signals from now on. SIGUSR1 asks for a copy of what is kept.
     pub(crate) fn catch() -> anyhow::Result<Arc<Self>> {
-        let signals = Signals::new(ending().chain([SIGUSR1])).context("cannot catch signals")?;
         let interrupt = Arc::new(Self::default());
         let shared = Arc::clone(&interrupt);
-        let thread = std::thread::Builder::new().name("signals".to_owned());
-        thread.spawn(move || shared.watch(signals)).context("cannot start a thread")?;
+        watch(ending().chain([SIGUSR1]), move |signals| shared.obey(signals))?;
         Ok(interrupt)
     }
 
@@ -54,7 +53,12 @@ impl Interrupt {
         self.control.stop.load(Ordering::Acquire)
     }
 
-    /// Says what the command waits for from now on: the end of "it waits for …".
+    /// Whether the command was asked not to wait any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.control.abandon.load(Ordering::Acquire)
+    }
+
+    /// Notes what the command waits for from now on, for the message "it waits for …".
     pub(crate) fn waits_for(&self, what: &str) {
         what.clone_into(&mut self.waits_for.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -64,12 +68,12 @@ impl Interrupt {
         self.keeps.store(true, Ordering::Release);
     }
 
-    /// Has the terminal given back if the command ends where it waits.
-    pub(crate) fn gives_back(&self, how: fn()) {
-        *self.gives_back.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
+    /// Notes how to restore the terminal if the process ends while the command waits.
+    pub(crate) fn restores_terminal(&self, how: fn()) {
+        *self.restore_terminal.lock().unwrap_or_else(PoisonError::into_inner) = Some(how);
     }
 
-    /// The command is done: what comes now is not for it.
+    /// The command is done: later signals are not for it.
     pub(crate) fn done(&self) {
         self.is_done.store(true, Ordering::Release);
     }
@@ -78,44 +82,48 @@ impl Interrupt {
         self.is_done.load(Ordering::Acquire)
     }
 
-    fn watch(&self, mut signals: Signals) {
-        // Until the first signal, nothing wakes.
+    /// Does what the signals ask.
+    fn obey(&self, mut signals: Signals) {
         while let Some(signal) = signals.forever().next() {
             if self.is_done() {
-                // Whoever serves pages by now ends on its own.
+                // The demo may serve pages by now. It ends on its own.
                 std::thread::sleep(TO_END);
                 return by_default(signal);
             }
-            if signal != SIGUSR1 {
+            if signal == SIGUSR1 {
+                self.control.copy.store(true, Ordering::Release);
+            } else {
                 self.control.stop.store(true, Ordering::Release);
                 self.see_it_end(&mut signals, signal);
-                continue;
             }
-            self.control.copy.store(true, Ordering::Release);
         }
     }
 
-    /// Ends the process unless the command ends itself, or is done.
+    /// Waits until the command is done. Ends the process if that takes too long.
     fn see_it_end(&self, signals: &mut Signals, mut last: i32) {
         let mut since = Stopwatch::start();
-        let mut is_told = false;
+        let mut is_said = false;
         while !self.is_done() {
             std::thread::sleep(LOOK_EVERY);
             for signal in signals.pending() {
                 if signal == SIGUSR1 {
                     self.control.copy.store(true, Ordering::Release);
                 } else if !self.control.abandon.swap(true, Ordering::AcqRel) {
-                    (last, since, is_told) = (signal, Stopwatch::start(), false);
+                    // The second signal: the command gets the time once more.
+                    (last, since, is_said) = (signal, Stopwatch::start(), false);
                 }
             }
-            let is_late = since.elapsed() >= TO_END;
+            if since.elapsed() < TO_END {
+                continue;
+            }
             let has_begun = self.control.begun.load(Ordering::Acquire) || self.keeps.load(Ordering::Acquire);
-            if is_late && (!has_begun || self.control.abandon.load(Ordering::Acquire)) {
+            if !has_begun || self.is_abandoned() {
                 return self.end_here(last, has_begun);
             }
-            if is_late && !is_told {
-                is_told = true;
-                tell(&format!("it waits for {}; a second Ctrl-C does not wait", self.waited_for()));
+            if !is_said {
+                is_said = true;
+                let what = self.waited_for();
+                terminal::say(&format!("it waits for {what}; press Ctrl-C again to end it now"));
             }
         }
     }
@@ -125,56 +133,71 @@ impl Interrupt {
     }
 
     fn end_here(&self, signal: i32, has_begun: bool) {
-        let what = if has_begun { "what was written until then can be opened" } else { "nothing was begun" };
-        let gives_back = *self.gives_back.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gives_back) = gives_back {
-            // A terminal that takes nothing must not hold us up.
-            drop(std::thread::Builder::new().name("terminal".to_owned()).spawn(gives_back));
+        let restore = *self.restore_terminal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(restore) = restore {
+            // On a thread of its own: a terminal that is blocked must not keep us from ending.
+            drop(threads::start("terminal", restore));
             std::thread::sleep(4 * LOOK_EVERY);
         }
-        tell(&format!("ended while it waited for {}; {what}", self.waited_for()));
+        let left = if has_begun { "what it wrote can be opened" } else { "it had not started yet" };
+        terminal::say(&format!("ended while it waited for {}; {left}", self.waited_for()));
         by_default(signal);
     }
 }
 
-/// From now on a signal that ends the process does so after what is not complete was removed: see
-/// [`exhibit::remove_unfinished`]. For commands that have nothing else to put in order.
+/// Calls `act` with the first signal that asks the command to end. For commands that need nothing else of signals.
+pub(crate) fn on_first(act: impl FnOnce(i32) + Send + 'static) -> anyhow::Result<()> {
+    watch(ending(), move |mut signals| {
+        if let Some(signal) = signals.forever().next() {
+            act(signal);
+        }
+    })
+}
+
+/// From now on a signal that ends the process first removes incomplete files: see [`exhibit::remove_unfinished`].
 pub(crate) fn remove_unfinished() -> anyhow::Result<()> {
-    let mut signals = Signals::new(ending()).context("cannot catch signals")?;
-    let thread = std::thread::Builder::new().name("signals".to_owned());
-    let watch = move || signals.forever().next().into_iter().for_each(by_default);
-    thread.spawn(watch).context("cannot start a thread")?;
+    on_first(by_default)
+}
+
+/// Hands signals to a thread of their own: a signal handler itself may do almost nothing.
+fn watch(
+    signals: impl IntoIterator<Item = i32>,
+    run: impl FnOnce(Signals) + Send + 'static,
+) -> anyhow::Result<()> {
+    let signals = Signals::new(signals).context("cannot catch signals")?;
+    threads::start("signals", move || run(signals))?;
     Ok(())
 }
 
-/// The signals that end a command: those of them that our caller does not have us ignore.
-pub(crate) fn ending() -> impl Iterator<Item = i32> {
+/// Catches signals and does nothing. Programs that we start do not inherit that, as they would an ignored signal.
+pub(crate) fn survive(signals: impl IntoIterator<Item = i32>) {
+    for signal in signals {
+        // A signal that cannot be caught keeps its usual effect.
+        drop(signal_hook::flag::register(signal, Arc::default()));
+    }
+}
+
+/// The signals that end a command, without those that our caller ignores.
+fn ending() -> impl Iterator<Item = i32> {
     not_ignored([SIGINT, SIGTERM, SIGHUP])
 }
 
-/// Those of some signals that our caller does not have us ignore. Asked before any of them is caught.
+/// Leaves out the signals that our caller ignores. Must be asked before any of them is caught.
 pub(crate) fn not_ignored(signals: impl IntoIterator<Item = i32>) -> impl Iterator<Item = i32> {
     let ignored = ignored();
     signals.into_iter().filter(move |signal| ignored & (1u64 << (signal.unsigned_abs() - 1)) == 0)
 }
 
-/// The signals that our caller has us ignore, as `nohup` does, a bit each; none if the system does not say.
+/// The signals that our caller ignores, one bit each.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Systems without this file: Ctrl-C has to work, so no signal counts as ignored.
     bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// Ends the process as if the signal had not been caught, so that a shell sees what ended it.
+/// Ends the process as if the signal had not been caught, so that a shell sees which signal it was.
 fn by_default(signal: i32) {
     exhibit::remove_unfinished();
     drop(signal_hook::low_level::emulate_default_handler(signal));
-}
-
-/// Says a sentence on standard error, in place of a line of progress that stands there.
-fn tell(text: &str) {
-    if terminal::is_stderr() {
-        terminal::over("");
-    }
-    terminal::say(text);
 }

@@ -1,10 +1,8 @@
-//! The file that hands the key of the pages to a browser.
+//! The file that hands the key of the pages to a browser. Dropping a [`KeyFile`] removes the file.
 //!
-//! Whatever stands in the arguments of a program can be read by every user of the machine; this file only by its owner.
-//! It lies where browsers in a sandbox may read it, too: in the home, and in no hidden folder. Nobody else may write to
-//! the folders on the way, so the browser finds this file and no other. If there is no such folder, there is no file.
-//!
-//! It is removed when this is dropped.
+//! Only its owner can read it. It is in the home folder, and not in a hidden folder, because a browser in a sandbox can read
+//! nothing else. Nobody else may write to the folders in its path, so the browser opens this file and no other. If there is
+//! no such folder, no file is created.
 
 use exhibit::{Folder, Place, Rules};
 use std::ffi::OsString;
@@ -19,7 +17,7 @@ pub(crate) struct KeyFile {
 }
 
 impl KeyFile {
-    /// Writes one into the first folder of the user's home that is fit for it. `None` if none is.
+    /// Creates the file in the first suitable folder of the user's home. `None` if none is suitable.
     pub(crate) fn create(content: &str) -> Option<Self> {
         let user = rustix::process::geteuid().as_raw();
         let home = home(user, &|name| std::env::var_os(name))?;
@@ -33,13 +31,13 @@ impl KeyFile {
         let place = Place::of(&visible(folder, home)?.join(&name), Rules::PRIVATE).ok()?;
         let folder = place.for_file().ok()?.0.clone();
         let mut file = folder.create_file(&name).ok()?;
-        // From here on, it is removed whatever happens.
+        // From here on, any return removes the file.
         let created = Self { folder, name };
         file.write_all(content.as_bytes()).ok()?;
         Some(created)
     }
 
-    /// Where it is.
+    /// The file's path.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path_of(&self.name)
     }
@@ -47,13 +45,13 @@ impl KeyFile {
 
 impl Drop for KeyFile {
     fn drop(&mut self) {
-        // Its user may have removed it already.
+        // The user may have removed it already.
         drop(self.folder.remove(&self.name));
     }
 }
 
-/// The home of the user whose browser it is. `None` if that is somebody else than this program's user: under `sudo`, the
-/// desktop belongs to the caller, whose browser cannot read a file of root.
+/// The home folder of the user whose browser is opened. `None` if that is not this program's user: under `sudo` the desktop
+/// belongs to the caller, whose browser cannot read a file of root.
 fn home(user: u32, variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let caller = variable("SUDO_UID").and_then(|id| id.to_str()?.parse::<u32>().ok());
     let is_somebody_elses = user == 0 && caller.is_some_and(|caller| caller != user);
@@ -61,14 +59,14 @@ fn home(user: u32, variable: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBu
     std::fs::canonicalize(home).ok()
 }
 
-/// Folders to try in turn. Browsers from Flatpak may read the one for downloads, those from Snap the home, too; on macOS
-/// the system would first ask the user about downloads.
+/// Folders to try in turn. A browser from Flatpak can read the downloads, one from Snap the home folder too. macOS would ask
+/// the user before a program may use the downloads.
 fn folders(home: &Path) -> Vec<PathBuf> {
     let downloads = (!cfg!(target_os = "macos")).then(|| home.join("Downloads"));
     downloads.into_iter().chain([home.to_path_buf()]).collect()
 }
 
-/// The folder without links in its path, if it is in the home and not hidden.
+/// The folder with all links resolved, if it is in the home folder and not hidden.
 fn visible(folder: &Path, home: &Path) -> Option<PathBuf> {
     let folder = std::fs::canonicalize(folder).ok()?;
     let within = folder.strip_prefix(home).ok()?;
@@ -82,7 +80,7 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-    /// A home, this test's user, and the folder that goes away with it.
+    /// A temporary folder, a home folder in it, and the user of this test.
     fn ground() -> (tempfile::TempDir, PathBuf, u32) {
         let there = tempfile::tempdir().unwrap();
         let home = fs::canonicalize(there.path()).unwrap().join("home");
@@ -113,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_which_another_user_could_exchange_the_file_gets_none() {
+    fn a_folder_in_which_another_user_could_replace_the_file_gets_none() {
         let (_there, home, _) = ground();
         let inner = home.join("Downloads");
         fs::create_dir(&inner).unwrap();
@@ -127,7 +125,7 @@ mod tests {
         check(0o700, 0o700, true);
         check(0o755, 0o777, false);
         check(0o777, 0o755, false);
-        // Where it is sticky, others can exchange only what is theirs.
+        // In a sticky folder, others can replace only their own files.
         check(0o1777, 0o755, true);
         check(0o755, 0o1777, true);
     }
@@ -162,7 +160,7 @@ mod tests {
         check(0, None, true);
         check(0, Some("0"), true);
         check(0, Some("1000"), false);
-        // A shell that sudo once started for another user says nothing of the desktop of this one.
+        // SUDO_UID counts only for root: a shell that sudo started for another user has it too.
         check(1000, Some("1001"), true);
         assert_eq!(home(1000, &|name| (name == "HOME").then(|| "relative".into())), None);
         assert_eq!(home(1000, &|_| None), None);

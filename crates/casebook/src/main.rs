@@ -1,4 +1,4 @@
-//! The program: flags and glue. What it says comes from the libraries; one module a command.
+//! The program: flags and glue, with one module per command. What it prints comes from the libraries.
 
 mod browser;
 mod completions;
@@ -28,16 +28,25 @@ mod stopping;
 mod tables;
 mod target;
 mod terminal;
+mod threads;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
+
+const AFTER_HELP: &str = "\
+Examples:
+  casebook ps                            # find the process
+  casebook record -p 4711 -d 10s -o slow # record it for 10 s
+  casebook explain slow                  # what is wrong with it
+  casebook open slow                     # the same as pages in the browser
+
+Exit codes: 0 done; 1 done, and what --fail-on names was found; 2 not done.";
 
 /// Records what a running .NET service does, and says what is wrong with it.
 #[derive(Debug, Parser)]
 #[command(name = "casebook", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done, 1 done but --fail-on found something, 2 not done.")]
+#[command(after_help = AFTER_HELP)]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -62,21 +71,21 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// The stack of the thread that runs a command, whatever `ulimit -s` leaves to the first thread.
+/// The stack of the thread that runs a command. The main thread may have less, by `ulimit -s`.
 const STACK_BYTES: usize = 8 << 20;
 
 fn main() -> ExitCode {
     let thread = std::thread::Builder::new().name("casebook".to_owned()).stack_size(STACK_BYTES);
     match thread.spawn(run) {
         Ok(running) => running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        // There is no room for it: the first thread has as much as there is.
+        // No memory for such a stack: the main thread has to do.
         Err(_) => run(),
     }
 }
 
 fn run() -> ExitCode {
-    // A limit on the size of files (`ulimit -f`) is then an error of the write, as a full disk is, and does not kill us.
-    drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()));
+    // A write beyond `ulimit -f` then returns an error, as on a full disk, instead of killing us.
+    interrupt::survive([signal_hook::consts::SIGXFSZ]);
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return not_parsed(&error),
@@ -94,11 +103,11 @@ fn run() -> ExitCode {
         Command::Query(args) => query::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Tables(args) => tables::run(&args),
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, Args::command()),
     };
     match result {
         Ok(code) => code,
-        // Who reads our output has seen enough: `casebook … | head` is no failure.
+        // The reader of our output has closed it, as in `casebook … | head`: not a failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::say(&format!("{error:#}"));
@@ -107,13 +116,13 @@ fn run() -> ExitCode {
     }
 }
 
-/// Prints help or what is wrong with the arguments, which may be names of files that somebody else chose.
+/// Prints help, or what is wrong with the arguments. They may hold file names that someone else chose.
 fn not_parsed(error: &clap::Error) -> ExitCode {
     let steers = std::env::args_os().any(|word| word.to_string_lossy().contains(base::steering::steers));
     if !steers {
         error.exit();
     }
-    // Without the colours, whose sequences could not be told from those of a name.
+    // Printed without colours: their sequences look the same as those in a name.
     drop(terminal::stderr().write_all(error.to_string().as_bytes()));
     ExitCode::from(2)
 }

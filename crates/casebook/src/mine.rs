@@ -1,7 +1,7 @@
-//! What the user says is their own code: `--my`, or the configuration.
+//! Which code is the user's own, by `--my` or by the configuration.
 //!
-//! The configuration is `casebook/config.toml` in `$XDG_CONFIG_HOME`, by default `~/.config`. It need not be there. One
-//! that cannot be read is an error with its file and line, never passed over.
+//! The configuration is `casebook/config.toml` in `$XDG_CONFIG_HOME`, by default `~/.config`. It is optional, but one that
+//! cannot be read is an error that names its file and line.
 
 use crate::terminal;
 use anyhow::{Context, Result, ensure};
@@ -12,14 +12,15 @@ use serde::Deserialize;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// No configuration is longer.
+/// The maximum size of the configuration.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Options of commands that tell the user's code from others'.
+/// The option of commands that distinguish the user's code from everything else.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Mine {
-    /// What is your code: a module, namespace or type, with * and ? (repeatable). Nothing else counts as yours then.
-    /// A pattern that no method has is ignored, and the verdict says so. Default: key `my` of ~/.config/casebook/config.toml, else whatever is not the runtime's or a known package's
+    /// Your own code: a module, namespace or type, with the wildcards * and ? (repeatable). Nothing else then counts as
+    /// yours. A pattern that matches no method is ignored, and the verdict says so. Default: the key `my` of
+    /// ~/.config/casebook/config.toml, else everything but the runtime and known packages
     #[arg(long = "my", value_name = "PATTERN")]
     my: Vec<String>,
 }
@@ -34,7 +35,7 @@ struct Config {
 }
 
 impl Mine {
-    /// The user's word on what is theirs.
+    /// Which code the user says is theirs.
     pub(crate) fn code(&self) -> Result<MyCode> {
         if self.my.is_empty() {
             let file = config_file(std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME"));
@@ -45,14 +46,14 @@ impl Mine {
     }
 }
 
-/// Says which patterns were passed over, where the output itself is not read at once.
-pub(crate) fn tell(explanation: &Explanation) {
+/// Prints the notes of the verdict, such as which patterns were ignored. For commands whose output does not begin with it.
+pub(crate) fn warn(explanation: &Explanation) {
     for note in explanation.verdict.iter().flat_map(|verdict| &verdict.notes) {
         terminal::say(note);
     }
 }
 
-/// Where the configuration is looked for. A relative folder is none, as the specification of XDG says.
+/// The path of the configuration. Relative folders are ignored, as the XDG specification asks.
 fn config_file(config_home: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
     let absolute = |folder: OsString| Some(PathBuf::from(folder)).filter(|folder| folder.is_absolute());
     let folder = config_home
@@ -61,7 +62,7 @@ fn config_file(config_home: Option<OsString>, home: Option<OsString>) -> Option<
     Some(folder.join("casebook").join("config.toml"))
 }
 
-/// What a configuration says; nothing if there is none.
+/// Reads the configuration. It is empty if there is no such file.
 fn configured(file: &Path) -> Result<MyCode> {
     let known = match std::fs::metadata(file) {
         Err(error)
@@ -71,11 +72,12 @@ fn configured(file: &Path) -> Result<MyCode> {
         }
         known => known.with_context(|| file.display().to_string())?,
     };
-    ensure!(known.is_file(), "{}: expected a file with settings", file.display());
-    ensure!(known.len() <= MOST_BYTES, "{}: longer than {MOST_BYTES} bytes", file.display());
+    ensure!(known.is_file(), "{}: expected a file", file.display());
+    ensure!(known.len() <= MOST_BYTES, "{}: larger than {MOST_BYTES} bytes", file.display());
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let line_of = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
     let config: Config = toml::from_str(&text).map_err(|error| {
+        // An error about the file as a whole has no span.
         let line = error.span().map_or(1, |span| line_of(span.start));
         anyhow::anyhow!("{}:{line}: {}", file.display(), without_quotes(error.message()))
     })?;
@@ -113,7 +115,7 @@ mod tests {
         check("# mine\nmy = [\"Orders.*\"\n", 2, "");
         check("# mine\nmine = [\"Orders.*\"]\n", 2, "expected `my`");
         check("\n\nmy = \"Orders.*\"\n", 3, "");
-        check("my = [\"\"]\n", 1, "no pattern");
+        check("my = [\"\"]\n", 1, "is not a pattern");
         std::fs::write(&file, "my = [\"Orders.*\", \"Billing.*\"]\n").unwrap();
         assert!(!configured(&file).unwrap().is_empty());
     }

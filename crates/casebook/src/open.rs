@@ -1,4 +1,4 @@
-//! `casebook open`: an exhibit as pages in the browser, alone or compared with an earlier one.
+//! `casebook open`: pages of an exhibit in the browser, alone or compared with an earlier one.
 
 use crate::mine;
 use crate::reading;
@@ -7,19 +7,29 @@ use page::Pages;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// A recording as pages in the browser: findings, flame graphs, time line, GC, requests, locks, events, SQL
+const AFTER_HELP: &str = "\
+Examples:
+  casebook open slow
+  casebook open trace.nettrace.zst
+  casebook open after --against before       # what changed
+  casebook open slow --no-browser            # over ssh: prints the tunnel too
+  casebook open Parse-report-full.json       # benchmark results
+
+To send the pages to someone, write them into one file:
+  casebook export slow --to html";
+
+/// Open a recording in the browser: findings, flame graphs, time line, GC, requests, locks, SQL
 ///
-/// Of benchmark results the pages show the figures, the distribution of each benchmark, every measurement, and SQL. Pages
-/// are served on this machine only. On a desktop they open in your browser, which gets its key from a file in your home that
-/// only you can read and that is removed at once; otherwise a link is printed, which works once. Enter on the terminal prints
-/// a new link, for example after you closed the browser. Everything that you choose on a page is in its address. The pages
-/// work without script, too.
+/// Pages are served on this machine only, until Ctrl-C. On a desktop they open in your browser; otherwise a link is printed,
+/// which works once. Enter on the terminal prints a new link, for example after you closed the browser. The browser gets its
+/// key from a file in your home folder that only you can read and that is removed at once.
+///
+/// What you select on a page is in its address. The pages work without JavaScript too. Pages of benchmark results show the
+/// figures, the distribution of each benchmark, every measurement, and SQL.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  casebook open trace.nettrace.zst\n  casebook open Parse-report-full.json\n  casebook open after/ --against before/      # what changed: differential flame graphs, one list of changes\n  casebook open trace.nettrace --no-browser      # over ssh, it says which tunnel leads there\n\nTo send a page, write it into one file: casebook export trace.nettrace --to html"
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// A recording (.nettrace, packed or not), benchmark results (*-report-full.json), or an exhibit's folder
+    /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
     file: PathBuf,
     /// An earlier recording to compare with
     #[arg(long, value_name = "OTHER")]
@@ -44,6 +54,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let here = reading::open(&args.file, true, after)?;
     let earlier = args.against.as_ref().map(|other| reading::open(other, true, before)).transpose()?;
     let pages = Pages::of(here, earlier, &mine)?;
-    mine::tell(pages.explanation());
+    mine::warn(pages.explanation());
     serving::serve(pages, &args.serving)
 }

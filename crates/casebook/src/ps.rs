@@ -1,42 +1,44 @@
-//! `ps`: the .NET processes that can be reached.
+//! `casebook ps`: the .NET processes that can be reached.
 
 use crate::format::print_json;
 use crate::terminal;
 use dotnet_ipc::Error;
-use dotnet_ipc::discover::{Answers, Asked, State, ask_all, find, find_stale};
+use dotnet_ipc::discover::{Answers, Asked, State, ask_all, find, find_orphaned};
 use host::Proc;
 use recorder::Subject;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use text::processes::{RUNNING, Row, Stale, table, unasked as unasked_sentences};
 
 const AFTER_HELP: &str = "\
-States: running; suspended (waits at its start to be resumed); silent (no answer within a second: stopped, or too busy);
-refused (not permitted: run as its user, or as root; or someone else is at its socket); stale (a socket whose process has
-ended). Of a user with very many sockets that do not answer, the rest is not asked but counted.
+States:
+  running    answers
+  suspended  waits at its start until it is resumed
+  silent     did not answer within a second: stopped, or too busy
+  refused    not permitted (run as its user or as root), or not its own socket
+  stale      only the socket is left: its process has ended
+If a user has very many sockets that do not answer, the rest of them are only counted.
 
 Examples:
   casebook ps
-  casebook ps --format json | jq -r '.[] | select(.state == \"running\") | .pid'
-  casebook record -p PID -d 10s        then record one of them";
+  casebook record -p PID -d 10s          # then record one of them
+  casebook ps --format json | jq '.[] | select(.state == \"running\").pid'";
 
-/// The .NET processes that can be reached, those in containers included
+/// List the .NET processes that can be reached, in containers too
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Show every stale socket in the table; otherwise they are counted
+    /// List every stale socket; without it, many are only counted
     #[arg(long)]
     all: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
-    format: Form,
+    format: Format,
 }
 
-/// Forms of the list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
+enum Format {
     /// For people
     #[default]
     Table,
@@ -45,39 +47,43 @@ enum Form {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (rows, unasked) = rows(&Proc::live());
+    let Listed { rows, unasked } = list(&Proc::live());
     let unasked = unasked_sentences(&unasked);
     match args.format {
-        Form::Json => {
-            for sentence in unasked {
-                crate::record::tell(&sentence);
+        Format::Json => {
+            for sentence in &unasked {
+                terminal::say(sentence);
             }
             print_json(&rows)?;
         }
-        Form::Table => {
+        Format::Table => {
             let stale = if args.all { Stale::All } else { Stale::Few };
             let mut page = table(&rows, stale);
             page.extend(unasked.into_iter().map(|sentence| format!("{sentence}\n")));
-            terminal::stdout().write_all(page.as_bytes())?;
+            terminal::print(&page)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Process id and name of those that can be recorded.
-pub(crate) fn running() -> Vec<(u32, String)> {
-    let running = rows(&Proc::live()).0.into_iter().filter(|row| row.state == RUNNING);
-    running.map(|row| (row.pid, row.name)).collect()
+/// The processes that can be recorded.
+pub(crate) fn running() -> Vec<Row> {
+    list(&Proc::live()).rows.into_iter().filter(|row| row.state == RUNNING).collect()
 }
 
-/// The rows, and how many sockets of which user were not asked.
-fn rows(proc: &Proc) -> (Vec<Row>, BTreeMap<u32, usize>) {
+struct Listed {
+    rows: Vec<Row>,
+    /// How many sockets of each user were not asked.
+    unasked: BTreeMap<u32, usize>,
+}
+
+fn list(proc: &Proc) -> Listed {
     let mut found = find(proc);
-    found.extend(find_stale(&found, &folders()));
+    found.extend(find_orphaned(&found, &folders()));
     let Answers { asked, unasked } = ask_all(proc, &found);
-    let (left, asked): (Vec<Asked>, Vec<Asked>) = asked.into_iter().partition(|one| one.found.is_left);
+    let (left, asked): (Vec<Asked>, Vec<Asked>) = asked.into_iter().partition(|one| one.found.is_orphaned);
     let left = left.into_iter().filter(|one| one.state != State::Running).map(|mut one| {
-        // Whoever may not use a socket can still see whether its process exists.
+        // Even if we may not use the socket, we can see whether its process exists.
         if one.state == State::Refused && proc.stat(one.found.pid).is_err() {
             one.state = State::Stale;
         }
@@ -85,10 +91,10 @@ fn rows(proc: &Proc) -> (Vec<Row>, BTreeMap<u32, usize>) {
     });
     let mut rows: Vec<Row> = asked.into_iter().map(|one| row(proc, one)).collect();
     rows.extend(left.map(left_row));
-    (rows, unasked)
+    Listed { rows, unasked }
 }
 
-/// The folders in which sockets of this user may be.
+/// The folders where processes of this user may have their sockets.
 fn folders() -> Vec<PathBuf> {
     let own = std::env::var_os("TMPDIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let mut folders: Vec<PathBuf> = [PathBuf::from("/tmp")].into_iter().chain(own).collect();
@@ -115,7 +121,7 @@ fn row(proc: &Proc, asked: Asked) -> Row {
     }
 }
 
-/// A socket without a process.
+/// The row of a socket without a process.
 fn left_row(asked: Asked) -> Row {
     let Asked { found, state, error, .. } = asked;
     Row {
@@ -138,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_knows_states_by_their_names() {
+    fn states_have_the_names_that_the_table_expects() {
         assert_eq!([State::Running.name(), State::Stale.name()], [RUNNING, text::processes::STALE]);
     }
 }

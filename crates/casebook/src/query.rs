@@ -1,11 +1,10 @@
 //! `casebook query`: SQL over the tables of one or several exhibits.
 
-use crate::outputs::{MaxSize, Outputs, Waiting};
+use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
 use crate::{duration, interrupt, reading, size, terminal};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use exhibit::{same_file, write_whole};
 use import::Found;
 use model::Evidence;
 use sql::{Database, Limits, QueryOptions, output};
@@ -14,52 +13,60 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// SQL over the tables of recordings and other exhibits; `casebook tables` lists them
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  casebook query trace.nettrace 'select generation, count(*), max(pause_ns) / 1e6 as ms from gc group by 1'
+const AFTER_HELP: &str = "\
+Examples:
+  casebook query slow 'select generation, count(*), max(pause_ns) / 1e6 as ms
+    from gc group by 1'
   casebook query before=a.nettrace after=b.nettrace \\
-    'select (select count(*) from before.gc) as before, (select count(*) from after.gc) as after'
-  casebook query trace.nettrace 'select * from samples' --format parquet -o samples.parquet
+    'select (select count(*) from before.gc) as before,
+            (select count(*) from after.gc) as after'
+  casebook query slow 'select * from samples' -o samples.parquet
 
-Temporary files lie in $SQLITE_TMPDIR, $TMPDIR or /var/tmp. A value of a query has at most 64 MB, and a function at most 100
-arguments; a query that needs more ends with an error that says so. A text of a recording that is longer is cut, and says how long it is.")]
+Limits: a value has at most 64 MB and a function at most 100 arguments; a query that needs more ends with an error. A longer \
+text in a recording is cut, and the cut text says how long it was.
+
+Temporary files are in $SQLITE_TMPDIR, $TMPDIR or /var/tmp.";
+
+/// Run SQL on the tables of recordings; `casebook tables` lists the tables
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Recordings or other exhibits, the last argument the SQL; several have names: a=FILE b=FILE, and their tables are
-    /// a.gc, b.gc; those of a folder of several exhibits are named by its sub-folders
-    // At least two are looked for later: clap asks it of each group that options part. The name shows as `<FILE> <SQL>...`.
+    /// One recording and the SQL, or several with names: a=FILE b=FILE SQL. Their tables are then a.gc and b.gc. If a folder
+    /// holds several recordings, the names of its sub-folders are used
+    // clap would want two words in each group between options, so `run` checks that there are two. Shows as `<FILE> <SQL>...`.
     #[arg(required = true, num_args = 1.., value_name = "FILE> <SQL")]
     files_and_sql: Vec<String>,
     #[command(flatten)]
     whose: reading::Whose,
-    /// How to print; without it as the ending of -o says, else as a table
+    /// How to print [default: by the name of -o, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Write to a file, which appears when it is whole; - is standard output
+    /// Write to a file, which appears when it is complete; - is standard output
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
     #[command(flatten)]
     outputs: Outputs,
     #[command(flatten)]
     size: MaxSize,
-    /// At most so many rows; a table has at most 100,000 unless this says more
+    /// The maximum number of rows [default: 100,000 for a table, else no limit]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     #[command(flatten)]
     csv: spreadsheet::Raw,
-    /// End the query with an error if it takes longer, such as 30s or 5m; reading the files does not count
+    /// The maximum time of the query, such as 30s or 5m. Reading the files does not count [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     timeout: Option<Duration>,
-    /// How much memory the query may take beside the tables; one that needs more ends with an error [default: 4GB]
+    /// The maximum memory of the query, not counting the tables. A query that needs more ends with an error [default: 4GB]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_memory: Option<u64>,
-    /// How large its temporary files may be, which it needs to sort and to group much; the same holds [default: 10GB]
+    /// The maximum size of temporary files, which large sorts and groupings need. A query that needs more ends with an
+    /// error [default: 10GB]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_temporary: Option<u64>,
 }
 
 impl Args {
-    /// What the query may use.
+    /// How much memory and disk the query may use.
     fn limits(&self) -> Limits {
         let usual = Limits::OF_THE_PROGRAM;
         let memory_bytes = self.max_memory.unwrap_or(usual.memory_bytes);
@@ -71,22 +78,23 @@ impl Args {
 enum Format {
     /// For people
     Table,
-    /// One document
+    /// One JSON document
     Json,
-    /// A line a row
+    /// One line per row
     Csv,
     /// Apache Parquet; needs -o
     Parquet,
 }
 
-/// Rows of a table that is not told how many: nobody reads more, and all of them are kept to be aligned.
+/// The maximum number of rows of a table without --limit. All rows are kept in memory to align the columns, and nobody reads
+/// more of them.
 const TABLE_ROWS: usize = 100_000;
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
     ensure!(
         format != Format::Parquet || args.output.is_some(),
-        "parquet is no text: say where to with -o PATH"
+        "parquet is not text: name a file with -o PATH"
     );
     args.csv.ensure_csv(format == Format::Csv)?;
     let Some((sql, files)) = args.files_and_sql.split_last().filter(|(_, files)| !files.is_empty()) else {
@@ -98,13 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let sources = sources(files)?;
     let output = args.output.as_deref().filter(|path| !is_stdout(path));
     if let Some(output) = output {
-        let is_read =
-            |(_, path): &(_, PathBuf)| import::files(path).iter().any(|file| same_file(file, output));
-        ensure!(
-            !sources.iter().any(is_read),
-            "{} is a recording that is read here: the answer would destroy it, write to another file",
-            output.display()
-        );
+        reading::ensure_not_read(output, sources.iter().map(|source| source.path.as_path()))?;
     }
     let exhibits = exhibits(sources)?;
     let kinds: Vec<_> = exhibits.iter().map(|of| (of.name.clone(), of.kind)).collect();
@@ -112,22 +114,21 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         sql::tables_used(sql, &kinds)?.iter().any(|(table, column)| table == "events" && column == "fields");
     let mut opened = Vec::new();
     for of in exhibits {
-        opened.push((of.name, reading::open(&of.path, payloads, args.whose.or_all())?));
+        let evidence = reading::open(&of.path, payloads, args.whose.or_all())?;
+        opened.push(Opened { alias: of.name, evidence });
     }
-    tell_losses(&opened);
+    for Opened { evidence, .. } in &opened {
+        warn_of_losses(evidence);
+    }
     let start = start_micros(&opened);
     let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
-    let tables = opened.into_iter().map(|(alias, evidence)| (alias, evidence.tables()));
+    let tables = opened.into_iter().map(|opened| (opened.alias, opened.evidence.tables()));
     let options = QueryOptions { limit, interrupt_after: args.timeout };
     let database = Database::open(tables.collect())?.within(args.limits())?;
     let question = Question { database, sql, options, start, csv: args.csv };
-    let (truncated, guarded) = if let Some(path) = output {
+    let written = if let Some(path) = output {
         interrupt::remove_unfinished()?;
-        let waiting = Waiting::for_reader(path)?;
-        write_whole(path, args.size.rules(args.outputs), |out| {
-            drop(waiting);
-            question.write(format, out)
-        })?
+        write_whole(path, args.size.rules(args.outputs), |out| question.write(format, out))?
     } else {
         let mut out = BufWriter::new(args.size.limit(match format {
             Format::Json => terminal::json(),
@@ -137,18 +138,16 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         out.flush()?;
         written
     };
-    spreadsheet::tell(guarded);
-    if let Some(limit) = limit.filter(|_| truncated && matches!(format, Format::Csv | Format::Parquet)) {
+    spreadsheet::warn(written.guarded);
+    // The other formats say so themselves.
+    let is_silent = matches!(format, Format::Csv | Format::Parquet);
+    if let Some(limit) = limit.filter(|_| written.is_truncated && is_silent) {
         terminal::say(&format!("there are more rows than the {limit} of --limit"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn is_stdout(path: &Path) -> bool {
-    path == Path::new("-") || path == Path::new("/dev/stdout")
-}
-
-/// The format that a file's ending stands for.
+/// The format by the ending of the file's name.
 fn format_of(output: Option<&Path>) -> Format {
     match output.and_then(Path::extension).and_then(|ending| ending.to_str()) {
         Some("json") => Format::Json,
@@ -158,18 +157,18 @@ fn format_of(output: Option<&Path>) -> Format {
     }
 }
 
-/// Columns that a terminal shows side by side; a file or a pipe takes lines of any length.
+/// The width of a table, in characters. A file or a pipe takes lines of any length.
 fn table_width() -> usize {
     const WIDE_TERMINAL: usize = 200;
     if terminal::is_stdout() { WIDE_TERMINAL } else { usize::MAX }
 }
 
-/// The exhibits of all sources, each with the name that its tables have in SQL.
+/// The exhibits of all sources, each with the name of its schema in SQL.
 ///
-/// A folder of several exhibits gives them the names of their sub-folders.
-fn exhibits(sources: Vec<(Option<String>, PathBuf)>) -> Result<Vec<Found>> {
+/// Exhibits in one folder are named by their sub-folders.
+fn exhibits(sources: Vec<Source>) -> Result<Vec<Found>> {
     let mut exhibits = Vec::new();
-    for (alias, path) in sources {
+    for Source { alias, path } in sources {
         for found in reading::find(&path)? {
             let name = match (&alias, &found.name) {
                 (Some(alias), None) => Some(alias.clone()),
@@ -182,23 +181,29 @@ fn exhibits(sources: Vec<(Option<String>, PathBuf)>) -> Result<Vec<Found>> {
     Ok(exhibits)
 }
 
-/// A folder's name as a name of SQL that is not one of SQLite's own: whatever has no place in one becomes `_`.
+/// A folder's name as a schema name. Characters that SQL does not allow become `_`, and SQLite's own names get one in front.
 fn sql_name(folder: &str) -> String {
     let mut name: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let is_sqlite_s = ["main", "temp"].iter().any(|own| name.eq_ignore_ascii_case(own));
-    if is_sqlite_s || !is_name(&name) {
+    let is_reserved = ["main", "temp"].iter().any(|own| name.eq_ignore_ascii_case(own));
+    if is_reserved || !is_name(&name) {
         name.insert(0, '_');
     }
     name
 }
 
-/// When a single exhibit began, in microseconds since 1970: Parquet then carries calendar times too.
-fn start_micros(exhibits: &[(Option<String>, Evidence)]) -> Option<i64> {
-    let [(_, evidence)] = exhibits else { return None };
-    evidence.exhibit().start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+/// An exhibit that was read, and the name of its schema.
+struct Opened {
+    alias: Option<String>,
+    evidence: Evidence,
 }
 
-/// What is asked of the exhibits.
+/// When the only exhibit began, in microseconds since 1970. Parquet then has calendar times too.
+fn start_micros(exhibits: &[Opened]) -> Option<i64> {
+    let [opened] = exhibits else { return None };
+    opened.evidence.exhibit().start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond)
+}
+
+/// A query, ready to run.
 struct Question<'a> {
     database: Database,
     sql: &'a str,
@@ -208,21 +213,29 @@ struct Question<'a> {
     csv: spreadsheet::Raw,
 }
 
+/// What became of the answer.
+struct Written {
+    /// Whether the limit left out rows.
+    is_truncated: bool,
+    /// How many texts got an apostrophe.
+    guarded: u64,
+}
+
 impl Question<'_> {
-    /// Writes the answer; gives whether the limit left rows off, and how many texts were guarded.
-    fn write(&self, format: Format, out: &mut (impl Write + Send)) -> Result<(bool, u64)> {
+    /// Runs the query and writes its answer.
+    fn write(&self, format: Format, out: &mut (impl Write + Send)) -> Result<Written> {
         let options = self.options;
-        let truncated = match format {
+        let is_truncated = match format {
             Format::Csv => {
                 let mut rows = self.csv.rows(out);
-                let truncated = self.database.stream(self.sql, options, &mut rows)?;
-                return Ok((truncated, rows.guarded()));
+                let is_truncated = self.database.stream(self.sql, options, &mut rows)?;
+                return Ok(Written { is_truncated, guarded: rows.guarded() });
             }
             Format::Json => {
                 let mut rows = output::Json::new(terminal::as_json(out));
-                let truncated = self.database.stream(self.sql, options, &mut rows)?;
-                rows.finish(truncated)?;
-                truncated
+                let is_truncated = self.database.stream(self.sql, options, &mut rows)?;
+                rows.finish(is_truncated)?;
+                is_truncated
             }
             Format::Table => {
                 let answer = self.database.query(self.sql, options)?;
@@ -235,54 +248,57 @@ impl Question<'_> {
                 answer.truncated
             }
         };
-        Ok((truncated, 0))
+        Ok(Written { is_truncated, guarded: 0 })
     }
 }
 
-/// Rows of an exhibit that is not whole are printed with a word about it on standard error.
-fn tell_losses(exhibits: &[(Option<String>, Evidence)]) {
-    for (_, evidence) in exhibits {
-        let lost = evidence.lost();
-        let damaged = lost.is_damaged();
-        if drops_events(evidence) || damaged {
-            let what = if damaged { "is damaged" } else { "has lost events" };
-            let file = &evidence.exhibit().file;
-            terminal::say(&format!("{file} {what}: see `casebook explain`"));
-        }
-    }
+/// Says if an exhibit is incomplete, since its rows alone do not show it.
+fn warn_of_losses(evidence: &Evidence) {
+    let has_lost_events = matches!(evidence, Evidence::Trace(trace) if trace.missing.events > 0);
+    let what = if evidence.lost().is_damaged() {
+        "is damaged"
+    } else if has_lost_events {
+        "has lost events"
+    } else {
+        return;
+    };
+    terminal::say(&format!("{} {what}: see `casebook explain`", evidence.exhibit().file));
 }
 
-/// Whether events were dropped before they reached the file.
-fn drops_events(evidence: &Evidence) -> bool {
-    matches!(evidence, Evidence::Trace(trace) if trace.missing.events > 0)
+/// A path that was named on the command line.
+struct Source {
+    /// The name of its schema in SQL. Only a single source may do without.
+    alias: Option<String>,
+    path: PathBuf,
 }
 
-/// The files with their names: `a=FILE`, or a single FILE without one.
-fn sources(files: &[String]) -> Result<Vec<(Option<String>, PathBuf)>> {
-    let sources: Vec<_> = files.iter().map(|file| source(file)).collect();
+/// Reads `FILE`, or several `NAME=FILE`.
+fn sources(files: &[String]) -> Result<Vec<Source>> {
+    let sources: Vec<Source> = files.iter().map(|file| source(file)).collect();
     if let [_single] = sources.as_slice() {
         return Ok(sources);
     }
-    for (at, (alias, path)) in sources.iter().enumerate() {
+    for (at, Source { alias, path }) in sources.iter().enumerate() {
         let alias = alias.as_ref().with_context(|| {
             format!("expected NAME=FILE since there are several files, found {}", path.display())
         })?;
-        let again = sources.iter().take(at).any(|(other, _)| other.as_ref() == Some(alias));
+        let again = sources.iter().take(at).any(|other| other.alias.as_ref() == Some(alias));
         ensure!(!again, "expected a name of its own for each file, found {alias} twice");
     }
     Ok(sources)
 }
 
-/// A file that is there under the whole text is that file, whatever signs its name has.
-fn source(text: &str) -> (Option<String>, PathBuf) {
+/// Reads `NAME=FILE`. If there is a file whose name is the whole text, it is that file.
+fn source(text: &str) -> Source {
     match text.split_once('=') {
         Some((alias, path)) if is_name(alias) && !Path::new(text).exists() => {
-            (Some(alias.to_owned()), PathBuf::from(path))
+            Source { alias: Some(alias.to_owned()), path: PathBuf::from(path) }
         }
-        _ => (None, PathBuf::from(text)),
+        _ => Source { alias: None, path: PathBuf::from(text) },
     }
 }
 
+/// Whether SQL takes it as a name without quotes.
 fn is_name(text: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.chars().all(word) && text.chars().next().is_some_and(|first| !first.is_ascii_digit())
@@ -295,6 +311,7 @@ mod tests {
     fn check(files: &[&str], expected: Result<&[(Option<&str>, &str)], &str>) {
         let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
         let found = sources(&files).map_err(|error| format!("{error:#}"));
+        let found = found.map(|list| list.into_iter().map(|of| (of.alias, of.path)).collect::<Vec<_>>());
         let expected = expected.map_err(str::to_owned).map(|list| {
             list.iter()
                 .map(|(alias, path)| (alias.map(str::to_owned), PathBuf::from(path)))

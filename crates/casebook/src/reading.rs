@@ -1,4 +1,4 @@
-//! Opening an exhibit, with progress on a terminal's standard error once it lasts over a second.
+//! Opens exhibits. If that takes more than a second, a terminal shows the progress.
 
 use crate::terminal;
 use import::{Found, Options, Process, Progress};
@@ -7,26 +7,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Reading that ends sooner shows nothing.
+/// How long reading may take before it shows its progress.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often the line is written anew.
+/// How often the progress is updated.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Which process, for commands that read a recording.
+/// Which process of a recording, for commands that read one.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Whose {
-    /// Read only this process of a recording that holds several
+    /// Read only this process, if the recording holds several
     #[arg(long, value_name = "PID")]
     pub(crate) pid: Option<u64>,
 }
 
 impl Whose {
-    /// The process that was chosen, else all: for commands that show rows.
+    /// The chosen process, else all of them: for commands that show rows.
     pub(crate) fn or_all(self) -> Process {
         self.pid.map_or(Process::All, Process::Only)
     }
 
-    /// The process that was chosen, else the one with most samples: for commands that speak of one service.
+    /// The chosen process, else the one with the most samples: for commands that are about one service.
     pub(crate) fn or_most_sampled(self) -> Process {
         self.pid.map_or(Process::MostSampled, Process::Only)
     }
@@ -35,13 +35,13 @@ impl Whose {
 /// Which process of two recordings, for commands that compare.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WhoseTwo {
-    /// Read only this process of recordings that hold several; two numbers are of the one before and the one after
+    /// Read only this process, if the recordings hold several; two numbers are for the recording before and the one after
     #[arg(long, value_name = "PID[,PID]", value_delimiter = ',')]
     pid: Vec<u64>,
 }
 
 impl WhoseTwo {
-    /// The processes of the recording before and of the one after.
+    /// The process to read of the recording before, and of the one after.
     pub(crate) fn before_and_after(&self) -> anyhow::Result<[Process; 2]> {
         match self.pid.as_slice() {
             [] => Ok([Process::MostSampled; 2]),
@@ -52,7 +52,7 @@ impl WhoseTwo {
     }
 }
 
-/// Opens a trace, for a command that is about traces alone.
+/// Opens a trace. Any other kind is an error.
 pub(crate) fn open_trace(path: &Path, payloads: bool, process: Process) -> anyhow::Result<Arc<Trace>> {
     let evidence = open(path, payloads, process)?;
     let kind = evidence.kind();
@@ -61,7 +61,7 @@ pub(crate) fn open_trace(path: &Path, payloads: bool, process: Process) -> anyho
     })
 }
 
-/// What there is at a path: one exhibit, or several in sub-folders.
+/// The exhibits at a path: one, or several in sub-folders.
 pub(crate) fn find(path: &Path) -> anyhow::Result<Vec<Found>> {
     refuse_standard_input(path)?;
     Ok(import::find(path, &mut |what| terminal::say(&what))?)
@@ -75,7 +75,21 @@ fn refuse_standard_input(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens an exhibit of any kind; payloads are kept only for callers that read `events.fields`.
+/// Refuses to write to a file that is read as (part of) one of the exhibits at these paths.
+pub(crate) fn ensure_not_read<'a>(
+    output: &Path,
+    mut inputs: impl Iterator<Item = &'a Path>,
+) -> anyhow::Result<()> {
+    let is_read = |input: &Path| import::files(input).iter().any(|file| exhibit::same_file(file, output));
+    anyhow::ensure!(
+        !inputs.any(is_read),
+        "{} is a recording that is read here, and writing would destroy it: choose another file",
+        output.display()
+    );
+    Ok(())
+}
+
+/// Opens an exhibit of any kind. Payloads take much memory, and only `events.fields` needs them.
 pub(crate) fn open(path: &Path, payloads: bool, process: Process) -> anyhow::Result<Evidence> {
     refuse_standard_input(path)?;
     let options = Options { payloads, threads: 2 };
@@ -83,12 +97,12 @@ pub(crate) fn open(path: &Path, payloads: bool, process: Process) -> anyhow::Res
         return Ok(import::open_process(path, options, process, &mut |_| {})?);
     }
     let mut meter = Meter::new();
-    let opened = import::open_process(path, options, process, &mut |progress| meter.tell(progress));
-    meter.clear();
+    let opened = import::open_process(path, options, process, &mut |progress| meter.show(progress));
+    terminal::clear_progress();
     Ok(opened?)
 }
 
-/// A line on the terminal that is written over.
+/// Decides when to show progress.
 struct Meter {
     begun: Instant,
     shown: Option<Instant>,
@@ -99,7 +113,7 @@ impl Meter {
         Self { begun: now(), shown: None }
     }
 
-    fn tell(&mut self, progress: Progress) {
+    fn show(&mut self, progress: Progress) {
         let now = now();
         let lasted = now.saturating_duration_since(self.begun);
         let fresh = self.shown.is_some_and(|shown| now.saturating_duration_since(shown) < EVERY);
@@ -107,13 +121,7 @@ impl Meter {
             return;
         }
         self.shown = Some(now);
-        terminal::over(&text::progress::reading(progress.read, progress.total, lasted));
-    }
-
-    fn clear(&self) {
-        if self.shown.is_some() {
-            terminal::over("");
-        }
+        terminal::show_progress(&text::progress::reading(progress.read, progress.total, lasted));
     }
 }
 

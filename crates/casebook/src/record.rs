@@ -1,20 +1,21 @@
-//! `record`: what a running process does, into an exhibit's folder or one file.
+//! `casebook record`: records what a process does, into a folder or one file.
 
+use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::size;
 use crate::target::Target;
-use crate::{duration, format, terminal};
+use crate::{duration, terminal};
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
 use import::{Alongside, EventName};
 use recorder::profile::parse_provider;
 use recorder::{
-    Ended, Facts, Launched, MakeReader, Options, Outcome, Plan, Profile, Progress, Reader, Shape, Subject,
+    Ended, Launched, MakeReader, Outcome, OutputShape, Plan, Profile, Progress, Reader, RecordOptions,
+    SessionFacts, Subject,
 };
 use serde::Serialize;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
@@ -23,67 +24,68 @@ use std::time::Duration;
 
 mod said;
 
-pub(crate) use said::tell;
-
-/// How long a runtime has to answer a command beside the recording.
+/// How long the runtime has to answer a command that is not part of the recording.
 const ANSWER: Duration = Duration::from_secs(5);
 
 const AFTER_HELP: &str = "\
-Profiles, and the share of its throughput that a service keeps which uses all its processors:
-  default   95 %  what most questions need: events all the time, samples in bursts
-  light     97 %  collections, locks, exceptions, thread pool, counters; no samples
-  cpu       77 %  samples all the time, for methods that take little
-  requests  82 %  each request and each call that it makes, with samples in bursts
-  logs      70 %  requests, and every log line
-  startup   77 %  everything from the first instruction on; with `record -- COMMAND`
-The result says what it cost this very process.
-
 Examples:
-  casebook record -p 4711 -d 10s                  into Orders-4711-20261124T101500Z/
-  casebook record --name Orders                   until Ctrl-C, which ends cleanly
+  casebook record -p 4711 -d 10s             # into NAME-4711-20261124T101500Z/
+  casebook record --name Orders              # until Ctrl-C
   casebook record -p 4711 --profile requests -d 30s -o slow
-  casebook record -p 4711 --keep 60s              the last minute, until something happens: then Ctrl-C
-  casebook record -p 4711 --keep 60s --stop-on Microsoft-Windows-DotNETRuntime/GC/Start
+  casebook record -p 4711 --keep 60s         # the last minute before Ctrl-C
+  casebook record -p 4711 --keep 60s \\
+    --stop-on Microsoft-Windows-DotNETRuntime/GC/Start
   casebook record --profile startup -- dotnet Orders.dll
-  casebook record -p 4711 -d 10s -o orders.nettrace      one file for other tools
-  casebook explain slow                           what is wrong
+  casebook record -p 4711 -d 10s -o orders.nettrace   # one file for other tools
+  casebook explain slow                      # what is wrong
 
-Ctrl-C or SIGTERM ends a recording cleanly; a second one does not wait for the names of methods. A recording leaves room
-on the disk (a twentieth, at most 1 GB) and takes at most --max-size; at these limits it ends cleanly, too. With --keep, SIGUSR1
-copies what is kept to OUT-1/ and goes on. A recording that was killed can be opened; a single file has no names then.";
+Profiles, and the throughput that a service on fully busy CPU cores keeps:
+  default   95 %  what most questions need: events, and samples in short bursts
+  light     97 %  GC, locks, exceptions, thread pool, counters; no samples
+  cpu       77 %  continuous samples, to find methods that use little CPU
+  requests  82 %  each request and each call that it makes, samples in bursts
+  logs      70 %  the same, and every log line
+  startup   77 %  everything from the first instruction; with `-- COMMAND`
+The result says what the recording cost this process.
 
-/// Records what a running process does: events, samples, names, and what the host says of it
+Ctrl-C or SIGTERM ends a recording cleanly; a second one does not wait for the names of methods. A recording also ends \
+cleanly if it reaches --max-size, or if the disk has only a twentieth of its space left (1 GB on a large disk).
+
+With --keep, SIGUSR1 copies what is kept to OUT-1/, and the recording goes on. If the recorder is killed, the recording can \
+still be opened; a single file then lacks the names of methods.";
+
+/// Record what a process does: events, samples, method names, and readings of the host
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// How long; without it until Ctrl-C
+    /// How long to record [default: until Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
-    /// A folder, or one file where it ends in .nettrace or .nettrace.zst [default: NAME-PID-UTC/]
+    /// The folder to write, or one file if it ends in .nettrace or .nettrace.zst [default: NAME-PID-UTC/]
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
-    /// What to record
+    /// What to record: default, light, cpu, requests, logs or startup; see below
     #[arg(long, value_name = "PROFILE", default_value = "default", value_parser = profile)]
     profile: Profile,
-    /// A provider to add, or to replace the profile's one of that name: NAME:KEYWORDS:LEVEL:ARGUMENTS
+    /// Add a provider, or replace the profile's provider of that name: NAME:KEYWORDS:LEVEL:ARGUMENTS (repeatable)
     #[arg(long, value_name = "PROVIDER")]
     provider: Vec<String>,
-    /// End at an event, named as in the table `events`
+    /// End at this event, named as in the table `events`
     #[arg(long, value_name = "PROVIDER/EVENT")]
     stop_on: Option<String>,
-    /// Keep the last of it only, until -d, --stop-on or Ctrl-C; SIGUSR1 copies what is kept and goes on. It is kept in whole
-    /// pieces of a quarter of TIME, 2 s or more, so up to a piece more is kept
+    /// Keep only the last TIME before -d, --stop-on or Ctrl-C ends the recording. It may be up to a quarter longer, or 2 s if
+    /// that is more
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     keep: Option<Duration>,
-    /// Let the runtime write /tmp/perf-PID.map meanwhile, for those who profile natively (.NET 8 and later)
+    /// Have the runtime write /tmp/perf-PID.map meanwhile, for native profilers such as perf (.NET 8 and later)
     #[arg(long)]
     perf_map: bool,
-    /// What the runtime may keep of events that are not read yet [default: by the memory that the process may use]
+    /// How much memory the runtime may use for events that are not read yet [default: by the process's memory limit]
     #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=4096))]
     buffer: Option<u32>,
-    /// What the recording may take of the disk; it ends where it has taken it [default: 32GB]
+    /// The maximum size of the recording on the disk; it ends when it has reached it [default: 32GB]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_size: Option<u64>,
     /// Overwrite an earlier recording
@@ -93,21 +95,11 @@ pub(crate) struct Args {
     outputs: Outputs,
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
-    format: Form,
-    /// A program to start and to record from its first instruction; its standard input is empty. At the end of the
-    /// recording it has 10 s to end after a SIGTERM; what runs on then is named and left alone
+    format: Format,
+    /// A program to start and record from its first instruction. Its standard input is empty. When the recording ends it
+    /// gets SIGTERM and has 10 s to end; processes that are still running then are listed and left alone
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
-}
-
-/// Forms of the result.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON document
-    Json,
 }
 
 fn profile(text: &str) -> Result<Profile, String> {
@@ -115,10 +107,10 @@ fn profile(text: &str) -> Result<Profile, String> {
     Profile::named(text).ok_or_else(|| format!("there is no profile `{text}`: there are {names}"))
 }
 
-/// Reads along with a session for its counts.
+/// Reads a session while it is recorded, for its counts and for the event of --stop-on.
 struct Along {
     reader: Alongside,
-    /// Whether an event of the provider came whose event is waited for, in any session.
+    /// Set once any session has an event of the provider that --stop-on names.
     heard: Arc<AtomicBool>,
 }
 
@@ -134,22 +126,21 @@ impl Reader for Along {
         self.reader.end();
     }
 
-    fn facts(&self) -> Facts {
+    fn facts(&self) -> SessionFacts {
         let along = self.reader.along();
-        Facts {
+        SessionFacts {
             start_ns: along.start_ns,
             events: along.events,
             lost: along.lost,
             sampler_stopped_ns: along.sampler_stopped_ns,
             samples: along.samples,
             ends: along.ends,
-            is_no_trace: along.is_no_trace,
+            is_not_a_trace: along.is_no_trace,
             is_whole: along.is_whole,
         }
     }
 }
 
-/// Records.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(
         !args.target.is_named() || args.command.is_empty(),
@@ -160,26 +151,26 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "name a process (-p PID, --name NAME, --diagnostic-port SOCKET), or a program to start (-- COMMAND); \
          `casebook ps` lists processes"
     );
-    let plan_of_folder = plan(args, Shape::Folder)?;
+    let plan_of_folder = plan(args, OutputShape::Folder)?;
     let stop_on = args.stop_on.as_deref().map(EventName::parse).transpose()?;
-    // Before a process is looked for, and before a program is started.
+    // A mistake in -o shows before a process is looked for or a program is started.
     if let Some(out) = &args.output {
-        recorder::check_room(out, Shape::of(out), args.force, args.outputs.rules())?;
+        recorder::check_place(out, OutputShape::of(out), args.force, args.outputs.rules())?;
     }
     let interrupt = Interrupt::catch()?;
     warn_of_cost(args);
     let mut launched = launch(args, &interrupt)?;
     let recorded = of_subject(args, plan_of_folder, stop_on, &interrupt, &mut launched);
-    // Also where nothing could be recorded: what was started for the recording ends with it.
+    // Also after a failure: a program that was started for the recording ends with it.
     if let Some(launched) = launched {
         interrupt.waits_for(&format!("the command (process {}) to end, up to 10 s", launched.command()));
-        said::tell_of_command(&launched.end());
+        said::say_how_command_ended(&launched.end());
     }
     interrupt.done();
     recorded
 }
 
-/// Records a process for a while with a profile, into a folder; says what came of it.
+/// Records a process for some time with a profile into a folder, and prints the result.
 pub(crate) fn of_process(
     pid: u32,
     duration: &str,
@@ -187,6 +178,7 @@ pub(crate) fn of_process(
     out: &Path,
     outputs: Outputs,
 ) -> anyhow::Result<ExitCode> {
+    // All other options have the defaults of the command line.
     let words = [OsString::from("record"), "-p".into(), pid.to_string().into(), "-d".into(), duration.into()];
     let rest = [OsString::from("--profile"), profile.into(), "-o".into(), out.into()];
     let command = <Args as clap::Args>::augment_args(clap::Command::new("record"));
@@ -209,15 +201,15 @@ fn of_subject(
         None => args.target.find(args.outputs.rules(), &|| !interrupt.is_raised())?,
     };
     let out = args.output.clone().unwrap_or_else(|| default_name(&subject));
-    let shape = Shape::of(&out);
+    let shape = OutputShape::of(&out);
     ensure!(
-        args.keep.is_none() || shape == Shape::Folder,
-        "--keep needs a folder: a single file holds one session"
+        args.keep.is_none() || shape == OutputShape::Folder,
+        "--keep needs a folder, since a single file holds one session only"
     );
-    let options = Options {
+    let options = RecordOptions {
         out,
         shape,
-        plan: if shape == Shape::OneFile { plan(args, shape)? } else { plan_of_folder },
+        plan: if shape == OutputShape::OneFile { plan(args, shape)? } else { plan_of_folder },
         profile: args.profile.name().to_owned(),
         duration: args.duration,
         keep: args.keep,
@@ -233,7 +225,7 @@ fn of_subject(
     };
     let mut outcome = record(args, &subject, &options, stop_on, interrupt, launched)?;
     if let Ended::Full(full) = &outcome.ended {
-        said::tell(&format!("the recording ended early: {}", full.words()));
+        terminal::say(&format!("the recording ended early: {}", full.words()));
     }
     if let Some(event) = args.stop_on.as_ref().filter(|_| outcome.ended != Ended::Event) {
         outcome.notes.push(format!(
@@ -244,7 +236,7 @@ fn of_subject(
     Ok(if matches!(outcome.ended, Ended::Failed(_)) { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-fn plan(args: &Args, shape: Shape) -> anyhow::Result<Plan> {
+fn plan(args: &Args, shape: OutputShape) -> anyhow::Result<Plan> {
     let mut plan = args.profile.plan(shape);
     for text in &args.provider {
         plan.set(&parse_provider(text)?);
@@ -254,8 +246,8 @@ fn plan(args: &Args, shape: Shape) -> anyhow::Result<Plan> {
 
 fn warn_of_cost(args: &Args) {
     if args.profile.is_dear() {
-        said::tell(&format!(
-            "profile {} costs: a service that uses all its processors keeps about {:.0} % of its throughput \
+        terminal::say(&format!(
+            "the profile {} costs much: a service that uses all its CPU cores keeps about {:.0} % of its throughput \
              (default: {:.0} %)",
             args.profile.name(),
             args.profile.kept() * 100.0,
@@ -269,12 +261,12 @@ fn launch(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Option<Launched>
     if args.command.is_empty() {
         return Ok(None);
     }
-    // What is started here has to be ended, or at least resumed.
+    // From here on there is a program that has to be ended, or at least resumed.
     interrupt.keeps();
     interrupt.waits_for("a .NET runtime in the program");
-    said::tell("starting the program, suspended, and waiting for a .NET runtime in it");
-    // What a program prints must not mix with our document.
-    let stdout = if args.format == Form::Json { terminal::for_child() } else { Stdio::inherit() };
+    terminal::say("starting the program, suspended, and waiting for a .NET runtime in it");
+    // The program's output must not mix with our JSON document.
+    let stdout = if args.format == Format::Json { terminal::for_child() } else { Stdio::inherit() };
     let mut guard = std::process::Command::new(std::env::current_exe().context("cannot find this program")?);
     guard.args(["guard", "--"]);
     Ok(Some(recorder::launch(&args.command, stdout, guard, &mut || !interrupt.is_raised())?))
@@ -290,14 +282,14 @@ fn subject_of(launched: &Launched) -> anyhow::Result<Subject> {
 fn record(
     args: &Args,
     subject: &Subject,
-    options: &Options,
+    options: &RecordOptions,
     stop_on: Option<EventName>,
     interrupt: &Interrupt,
     launched: &mut Option<Launched>,
 ) -> anyhow::Result<Outcome> {
     if args.perf_map {
         let enabled = dotnet_ipc::process::enable_perf_map(&subject.endpoint, Deadline::after(ANSWER));
-        enabled.context("the runtime writes no map")?;
+        enabled.context("the runtime cannot write /tmp/perf-PID.map")?;
     }
     let mut silence = stop_on.as_ref().map(|event| Silence::new(event, &options.plan));
     let heard = silence.as_ref().map(|of| Arc::clone(&of.heard)).unwrap_or_default();
@@ -311,16 +303,15 @@ fn record(
         if let Some(launched) = launched.as_mut().filter(|_| progress.stage == recorder::Stage::Recording) {
             launched.release();
         }
-        line.tell(&progress);
-        if silence.is_some() && Silence::is_late(&progress) {
-            line.clear();
-            silence.take().iter().for_each(Silence::tell);
+        line.show(&progress);
+        if Silence::is_late(&progress) {
+            silence.take().iter().for_each(Silence::say);
         }
     });
-    line.clear();
+    terminal::clear_progress();
     if args.perf_map {
-        interrupt.waits_for("the runtime to end its map, up to 5 s");
-        // A subject that has ended writes no more.
+        interrupt.waits_for("the runtime to finish /tmp/perf-PID.map, up to 5 s");
+        // Fails if the process has ended. It then writes no more either.
         drop(dotnet_ipc::process::disable_perf_map(&subject.endpoint, Deadline::after(ANSWER)));
     }
     match outcome {
@@ -329,7 +320,7 @@ fn record(
     }
 }
 
-/// Waits for a word of the provider whose event ends the recording.
+/// Warns if the provider that --stop-on names sends nothing.
 struct Silence {
     provider: String,
     /// Whether the recording asks for its events.
@@ -338,7 +329,7 @@ struct Silence {
 }
 
 impl Silence {
-    /// How long a provider has to send anything before that is said. It may still come.
+    /// How long to wait before the warning. The event may still come after that.
     const PATIENCE: Duration = Duration::from_secs(2);
 
     fn new(event: &EventName, plan: &Plan) -> Self {
@@ -352,10 +343,9 @@ impl Silence {
         progress.stage == recorder::Stage::Recording && progress.elapsed >= Self::PATIENCE
     }
 
-    /// Says it, if nothing came.
-    fn tell(&self) {
+    fn say(&self) {
         if !self.heard.load(Ordering::Acquire) {
-            said::tell(&self.words());
+            terminal::say(&self.words());
         }
     }
 
@@ -363,18 +353,18 @@ impl Silence {
         let provider = &self.provider;
         if self.is_asked {
             format!(
-                "nothing from {provider} yet: no event source has that name, or it was not used; still waiting"
+                "nothing from {provider} yet: no event source has that name, or it was not used yet; still waiting"
             )
         } else {
-            format!("{provider} is not recorded, so its event cannot come: add `--provider {provider}`")
+            format!("{provider} is not recorded, so its event will not come: add `--provider {provider}`")
         }
     }
 }
 
-/// `NAME-PID-UTC`, of letters that every file system takes.
+/// `NAME-PID-UTC`, in characters that every file system allows.
 fn default_name(subject: &Subject) -> PathBuf {
     let is_usual = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
-    // A name that begins with `-` would be an option of whatever is called with it, and one with `.` is hidden.
+    // A name that begins with `-` would pass for an option, and one that begins with `.` is hidden.
     let name = subject.name.trim_start_matches(['-', '.']).chars();
     let name: String = name.map(|char| if is_usual(char) { char } else { '_' }).take(80).collect();
     let name = if name.is_empty() { "dotnet".to_owned() } else { name };
@@ -383,7 +373,7 @@ fn default_name(subject: &Subject) -> PathBuf {
         .map(|time| time.strftime("%Y%m%dT%H%M%SZ").to_string())
         .unwrap_or_default();
     let base = format!("{name}-{pid}-{time}");
-    // Two recordings may begin in the same second.
+    // Two recordings may begin in the same second. If all names are taken, the recorder refuses the first.
     let names = std::iter::once(base.clone()).chain((2..100).map(|number| format!("{base}-{number}")));
     let free = names.map(PathBuf::from).find(|path| path.symlink_metadata().is_err());
     free.unwrap_or_else(|| PathBuf::from(base))
@@ -414,26 +404,27 @@ struct FileEntry {
     blake3: String,
 }
 
-fn show(args: &Args, subject: &Subject, options: &Options, outcome: &Outcome) -> anyhow::Result<()> {
-    if args.format == Form::Text {
-        terminal::stdout().write_all(said::result(subject, options, outcome).as_bytes())?;
-        return Ok(());
+fn show(args: &Args, subject: &Subject, options: &RecordOptions, outcome: &Outcome) -> anyhow::Result<()> {
+    if args.format == Format::Text {
+        return Ok(terminal::print(&said::result(subject, options, outcome))?);
     }
+    // 64 bits of nanoseconds are 584 years.
+    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let files = outcome.files.iter().map(|file| FileEntry {
         name: file.name.clone(),
         bytes: file.bytes,
         raw_bytes: file.raw_bytes,
         blake3: file.blake3.clone(),
     });
-    format::print_json(&Document {
+    print_json(&Document {
         out: options.out.display().to_string(),
         files: files.collect(),
         bytes: outcome.bytes,
-        duration_ns: u64::try_from(outcome.duration.as_nanos()).unwrap_or(u64::MAX),
+        duration_ns: nanos(outcome.duration),
         events: outcome.events,
         lost: outcome.lost,
         left_out_bytes: outcome.left_out,
-        held_back_ns: u64::try_from(outcome.held_back.as_nanos()).unwrap_or(u64::MAX),
+        held_back_ns: nanos(outcome.held_back),
         profile: &options.profile,
         ended: outcome.ended.words(),
         cost: &outcome.cost,
@@ -467,9 +458,9 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_is_not_recorded_is_told_apart_from_one_that_is_silent() {
+    fn a_provider_that_is_not_recorded_is_not_confused_with_a_silent_one() {
         let check = |event: &str, expected: &str| {
-            let plan = Profile::Default.plan(Shape::Folder);
+            let plan = Profile::Default.plan(OutputShape::Folder);
             let words = Silence::new(&EventName::parse(event).unwrap(), &plan).words();
             assert!(words.contains(expected), "{words}");
         };

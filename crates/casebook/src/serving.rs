@@ -4,7 +4,6 @@ use crate::{browser, enter, interrupt, terminal};
 use anyhow::Context;
 use page::Reply;
 use server::{Links, LocalDoor, Request, Response, StatusCode, Stop, Weight};
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,28 +11,27 @@ use std::sync::Arc;
 /// Where and how to serve.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Where {
-    /// The address, one of 127.0.0.0/8 [default on Linux: one by chance, elsewhere 127.0.0.1]
+    /// The address, within 127.0.0.0/8 [default: a random one on Linux, elsewhere 127.0.0.1]
     ///
-    /// At 127.0.0.1 with a --port that others can foresee, a service worker that another user's server left there in
-    /// your browser reads along.
+    /// Use 127.0.0.1 with a fixed --port only if you trust the other users of this machine: a server of theirs at the same
+    /// address may have left a service worker in your browser, which would see your pages.
     #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
     host: Option<Ipv4Addr>,
-    /// The port; 0 takes a free one
+    /// The port; 0 means a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
-    /// Print a link, and open no browser
+    /// Print a link instead of opening the browser
     #[arg(long)]
     no_browser: bool,
 }
 
 fn loopback(text: &str) -> anyhow::Result<Ipv4Addr> {
     let address = text.parse().ok().filter(Ipv4Addr::is_loopback);
-    address.context(
-        "it must be an address of this machine alone: 127.0.0.1, or another one that begins with 127",
-    )
+    address
+        .context("expected an address that only this machine can reach: 127.0.0.1, or another in 127.0.0.0/8")
 }
 
-/// What has pages.
+/// Something that answers requests with pages.
 pub(crate) trait Site: Send + Sync + 'static {
     /// Answers a path with its parameters, both decoded.
     fn answer(&self, path: &str, query: &[(String, String)]) -> Reply;
@@ -47,6 +45,7 @@ impl<S: Site> server::Site for Adapter<S> {
         if reply.is_asset {
             return Response::asset(reply.content_type, reply.body);
         }
+        // A number that is not a status is a fault of the page.
         let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Response::new(status, reply.content_type, reply.body)
     }
@@ -56,19 +55,21 @@ impl<S: Site> server::Site for Adapter<S> {
     }
 }
 
-/// Serves pages until Ctrl-C or SIGTERM, and opens them in a browser if there is a desktop. Prints a link if not.
+/// Serves pages until Ctrl-C, SIGTERM or SIGHUP. On a desktop it opens them in the browser, otherwise it prints a link.
 pub(crate) fn serve(site: impl Site, at: &Where) -> anyhow::Result<ExitCode> {
-    // Windows shows what listens at 127.0.0.1 of the Linux within it, and no other address.
+    // In WSL, the browser of Windows reaches 127.0.0.1 only.
     let host = at.host.or_else(|| browser::is_within_windows().then_some(Ipv4Addr::LOCALHOST));
     let limits = server::Limits::of_one_user();
-    let options = server::Options { program: "casebook", host, port: at.port, limits };
+    let options = server::ServerOptions { program: "casebook", host, port: at.port, limits };
     let bound = server::bind(options).context("cannot serve pages")?;
     let door = LocalDoor::new(&bound).context("cannot serve pages")?;
     let (links, place) = (door.links(), SocketAddrV4::new(bound.host(), bound.port()));
     let stop = Stop::new();
-    stop_on_signals(stop.clone())?;
-    let handed = if at.no_browser { None } else { browser::open(&links) };
-    // The door is gone after this, also if nothing was served. That ends the key.
+    let on_signal = stop.clone();
+    interrupt::on_first(move |_signal| on_signal.stop())?;
+    let is_failed = |links: &Links| drop(print_link(links, "the browser did not open; this works once"));
+    let handed = if at.no_browser { None } else { browser::open(&links, is_failed) };
+    // This drops the door, even if serving fails. The key then opens nothing, and its file can be removed.
     let served = say_how_to_enter(&links, handed.is_some(), place)
         .and_then(move |()| Ok(server::serve(bound, door, Arc::new(Adapter(site)), &stop)?));
     if let Some(handed) = handed {
@@ -77,56 +78,39 @@ pub(crate) fn serve(site: impl Site, at: &Where) -> anyhow::Result<ExitCode> {
     served.map(|_report| ExitCode::SUCCESS)
 }
 
-/// Says where the pages are. The link with a key is printed only if somebody needs it: it is a secret that stays on the
-/// terminal.
+/// Says where the pages are. A link holds a secret key and stays visible on the terminal, so one is printed only if no
+/// browser was opened.
 fn say_how_to_enter(links: &Links, is_handed: bool, place: SocketAddrV4) -> anyhow::Result<()> {
     let is_asked = {
         let links = links.clone();
         enter::on_enter(move || print_link(&links, "works once"))
     };
     match (is_handed, is_asked) {
-        (true, true) => say(&format!(
-            "The pages open in the browser, at {place}   (Enter prints a link for another one, Ctrl-C ends it)"
-        )),
+        (true, true) => Ok(terminal::print(&format!(
+            "The pages open in the browser, at {place}   (Enter prints a link for another one, Ctrl-C ends it)\n"
+        ))?),
         (false, true) => print_link(links, "works once; Enter prints another, Ctrl-C ends it"),
         (_, false) => print_link(links, "works once; Ctrl-C ends it"),
     }?;
     let is_far = !is_handed && std::env::var_os("SSH_CONNECTION").is_some();
-    if is_far { say(&tunnel(place)) } else { Ok(()) }
+    if is_far {
+        terminal::print(&tunnel(place))?;
+    }
+    Ok(())
 }
 
-/// How a browser on another machine gets to the pages.
+/// How a browser on the machine that runs ssh reaches the pages.
 fn tunnel(place: SocketAddrV4) -> String {
     let (host, port) = (place.ip(), place.port());
     format!(
-        "From the machine that you came from with ssh: ssh -L {port}:{place} …, then open the link there with \
-         localhost:{port} in place of {host}:{port}"
+        "To open them on the machine that you came from, run there: ssh -L {port}:{place} …, and open the link with \
+         localhost:{port} instead of {host}:{port}\n"
     )
 }
 
 /// Prints a new link.
-pub(crate) fn print_link(links: &Links, note: &str) -> anyhow::Result<()> {
-    say(&format!("Open {}   ({note})", links.url()?))
-}
-
-/// Prints a line at once.
-fn say(line: &str) -> anyhow::Result<()> {
-    let mut out = terminal::stdout();
-    writeln!(out, "{line}")?;
-    Ok(out.flush()?)
-}
-
-/// A thread of its own waits for signals, for their handlers may do next to nothing.
-fn stop_on_signals(stop: Stop) -> anyhow::Result<()> {
-    let mut signals =
-        signal_hook::iterator::Signals::new(interrupt::ending()).context("cannot catch signals")?;
-    let wait = move || {
-        if signals.forever().next().is_some() {
-            stop.stop();
-        }
-    };
-    std::thread::Builder::new().name("signals".to_owned()).spawn(wait).context("cannot start a thread")?;
-    Ok(())
+fn print_link(links: &Links, note: &str) -> anyhow::Result<()> {
+    Ok(terminal::print(&format!("Open {}   ({note})\n", links.url()?))?)
 }
 
 #[cfg(test)]

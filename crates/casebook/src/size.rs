@@ -1,18 +1,18 @@
 //! Sizes on the command line: `500MB`, `64GB`, `1TB`.
 
-/// Bytes, as in `500MB` or `64GB`.
+/// Reads a whole number and its unit, as bytes.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
-    /// Less holds nothing that is worth it.
-    const LEAST: u64 = 1_000_000;
+    /// A smaller limit leaves no room for anything useful, so it is a typing error.
+    const MIN: u64 = 1_000_000;
     let digits = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
-    let times = match text.get(digits.len()..).unwrap_or_default().to_ascii_uppercase().as_str() {
+    let unit_bytes = match text.get(digits.len()..).unwrap_or_default().to_ascii_uppercase().as_str() {
         "M" | "MB" => 1_000_000,
         "G" | "GB" => 1_000_000_000,
         "T" | "TB" => 1_000_000_000_000u64,
-        _ => return Err(format!("`{text}` is no size: expected a number with MB, GB or TB, as in 500MB")),
+        _ => return Err(format!("`{text}` is not a size: expected a number with MB, GB or TB, as in 500MB")),
     };
-    let bytes = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(times));
-    bytes.filter(|bytes| *bytes >= LEAST).ok_or_else(|| format!("`{text}` is no size: expected 1MB or more"))
+    let bytes = digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(unit_bytes));
+    bytes.filter(|bytes| *bytes >= MIN).ok_or_else(|| format!("`{text}` is not a size: expected 1MB or more"))
 }
 
 #[cfg(test)]

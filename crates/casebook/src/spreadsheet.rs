@@ -1,20 +1,20 @@
-//! CSV, which people open in spreadsheets: no text of a recording is a formula there.
+//! CSV for spreadsheets. A text of a recording must not become a formula there, so it gets an apostrophe if it looks like one.
 
 use crate::terminal;
 use sql::output::{Csv, Guarded};
 use sql::{AnswerColumn, Cell, Error, Rows};
 use std::io::Write;
 
-/// Whether CSV is for programs alone.
+/// Whether CSV is written for programs only, without apostrophes.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Raw {
-    /// CSV: write texts as they are. Without it, what a spreadsheet would compute (a text, or what stands behind a ; or a
-    /// tab in it, that begins with =, +, - or @) gets an apostrophe before it; numbers never do
+    /// CSV only: write texts unchanged. Without it, a text that a spreadsheet would take for a formula gets an apostrophe in
+    /// front: it begins with =, +, - or @, or has one of them after a tab or a semicolon. Numbers never get one
     #[arg(long)]
     raw: bool,
 }
 
-/// Rows as CSV, guarded or not.
+/// Rows as CSV, with apostrophes or without.
 #[derive(Debug)]
 pub(crate) enum Sheet<W> {
     Guarded(Guarded<Csv<W>>),
@@ -22,13 +22,13 @@ pub(crate) enum Sheet<W> {
 }
 
 impl Raw {
-    /// Refuses the flag where nothing is CSV.
+    /// Refuses the flag if the output is not CSV.
     pub(crate) fn ensure_csv(self, is_csv: bool) -> anyhow::Result<()> {
-        anyhow::ensure!(is_csv || !self.raw, "--raw is for CSV: the other formats have texts as they are");
+        anyhow::ensure!(is_csv || !self.raw, "--raw is for CSV: the other formats never change texts");
         Ok(())
     }
 
-    /// Rows of which nothing is written yet.
+    /// Starts to write rows.
     pub(crate) fn rows<W: Write>(self, out: W) -> Sheet<W> {
         let rows = Csv::new(out);
         if self.raw { Sheet::Raw(rows) } else { Sheet::Guarded(Guarded::new(rows)) }
@@ -36,7 +36,7 @@ impl Raw {
 }
 
 impl<W: Write> Sheet<W> {
-    /// Texts that were guarded so far.
+    /// How many texts have got an apostrophe so far.
     pub(crate) fn guarded(&self) -> u64 {
         match self {
             Self::Guarded(rows) => rows.guarded(),
@@ -62,15 +62,14 @@ impl<W: Write> Rows for Sheet<W> {
     }
 }
 
-/// Says how many texts were guarded, if any was, and what to do about it.
-pub(crate) fn tell(guarded: u64) {
+/// Says how many texts got an apostrophe, if any did, and how to avoid it.
+pub(crate) fn warn(guarded: u64) {
     let what = match guarded {
         0 => return,
-        1 => "1 text of the CSV looks like a formula and has".to_owned(),
-        many => format!("{many} texts of the CSV look like formulas and have"),
+        1 => "1 text of the CSV looks like a formula and got".to_owned(),
+        many => format!("{many} texts of the CSV look like formulas and got"),
     };
     terminal::say(&format!(
-        "{what} an apostrophe before the sign, so that no spreadsheet computes what a recording says; programs that read \
-         the file want --raw"
+        "{what} an apostrophe in front, so that no spreadsheet runs it; --raw writes texts unchanged"
     ));
 }

@@ -1,9 +1,9 @@
-//! `stacks`: what every managed thread does now.
+//! `casebook stacks`: what every managed thread is doing now.
 //!
-//! It reads a short session of the sampler, followed by the names of methods, as a recording. The last sample of each
-//! thread is its stack now.
+//! It runs the sampler for a moment and reads the session, which ends with the names of methods, as a recording. The last
+//! sample of each thread is its current stack.
 
-use crate::format::print_json;
+use crate::format::{Format, print_json};
 use crate::outputs::Outputs;
 use crate::stopping::{self, Stopping};
 use crate::target::{self, Target};
@@ -22,30 +22,32 @@ use text::stacks::{Frames, Stacks, Thread};
 
 /// How long a session has to begin.
 const BEGIN: Duration = Duration::from_secs(5);
-/// How long the sampler looks: time for dozens of looks.
-const LOOK: Duration = Duration::from_millis(150);
-/// Bytes of a session that are read: names of a million methods.
+/// How long the sampler runs: long enough for dozens of samples of each thread.
+const SAMPLED: Duration = Duration::from_millis(150);
+/// The maximum size of the session that is read: room for the names of a million methods.
 const MOST_BYTES: usize = 512 << 20;
-/// What they may take packed, as they are kept: names pack to an eighth and less.
+/// The maximum size of the session in memory, where it is compressed. Names compress to an eighth or less.
 const MOST_PACKED: usize = 64 << 20;
-/// The packing's effort, as that of recordings.
+/// The level of compression, as for recordings.
 const LEVEL: i32 = -1;
-/// How much memory the runtime may take for the names of its methods.
+/// How much memory the runtime may use for events that we have not read yet.
 const BUFFER_MEGABYTES: u32 = 128;
-/// Bytes read at once.
+/// How many bytes are read at once.
 const PIECE: usize = 256 << 10;
 
 const AFTER_HELP: &str = "\
-Groups stand longest first: the most threads with one and the same stack. A thread that runs native code shows the
-managed frames below it. It works on a process whose thread pool or locks are stuck; one that is stopped as a whole
-gives no answer, and that is said after the limit.
+The largest group comes first. A thread in native code shows the managed frames that called it.
+
+It works even if the thread pool or the locks of the process are stuck. A process that is stopped as a whole does not \
+answer; after the time limit, a message says so.
 
 Examples:
   casebook stacks -p 4711
   casebook stacks --name Orders --all
-  casebook stacks -p 4711 --format json | jq -r '.threads[] | select(.frames[0] | test(\"Monitor\")) | .os_id'";
+  casebook stacks -p 4711 --format json \\
+    | jq '.threads[] | select(.frames[0] | test(\"Monitor\"))'";
 
-/// What every managed thread does now, equal stacks together
+/// Print the current stack of every managed thread, equal stacks grouped
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -54,31 +56,21 @@ pub(crate) struct Args {
     /// Show all frames of each stack
     #[arg(long)]
     all: bool,
-    /// How long to wait in all
+    /// How long it may take in all
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse)]
     limit: Duration,
     #[command(flatten)]
     outputs: Outputs,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
-    format: Form,
-}
-
-/// Forms of the list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Form {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON document
-    Json,
+    format: Format,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let subject = args.target.find(args.outputs.rules(), &|| true)?;
     ensure!(
         !subject.suspended,
-        "the process waits at its start to be resumed: no managed thread runs in it yet"
+        "the process waits at its start until it is resumed, so it has no managed threads yet"
     );
     let packed = take(&subject, Deadline::after(args.limit), args.limit)?;
     let options = import::Options { payloads: false, threads: 1 };
@@ -88,23 +80,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stacks = last_stacks(&recording);
     if stacks.threads.is_empty() {
         bail!(
-            "the sampler saw no managed thread within {} s: the runtime stands still (a collection that does not end, \
-             or a debugger), or it has no sampler (Native AOT)",
+            "the sampler saw no managed thread within {} s: the runtime is paused (a GC that does not end, or a \
+             debugger), or it has no sampler (Native AOT)",
             args.limit.as_secs()
         );
     }
     match args.format {
-        Form::Json => print_json(&stacks)?,
-        Form::Text => {
+        Format::Json => print_json(&stacks)?,
+        Format::Text => {
             let frames = if args.all { Frames::All } else { Frames::First };
-            let text = text::stacks::text(&stacks, &target::process(&subject), frames);
-            terminal::stdout().write_all(text.as_bytes())?;
+            terminal::print(&text::stacks::text(&stacks, &target::process(&subject), frames))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The bytes of a short session, packed.
+/// The bytes of a short session, compressed.
 fn take(subject: &Subject, deadline: Deadline, limit: Duration) -> anyhow::Result<Vec<u8>> {
     let providers = vec![sampler(), heartbeat()];
     let request = Request { providers, buffer_megabytes: BUFFER_MEGABYTES, rundown: NAMES_RUNDOWN };
@@ -115,14 +106,14 @@ fn take(subject: &Subject, deadline: Deadline, limit: Duration) -> anyhow::Resul
     let watch = Stopwatch::start();
     let mut stopping = None;
     loop {
-        if let Some(reserve) = reserve.take_if(|_| watch.elapsed() >= LOOK) {
+        if let Some(reserve) = reserve.take_if(|_| watch.elapsed() >= SAMPLED) {
             stopping = Some(stopping::stop(&session, reserve, deadline)?);
         }
-        stopping.iter_mut().try_for_each(Stopping::ensure_told)?;
+        stopping.iter_mut().try_for_each(Stopping::check)?;
         if deadline.is_past() {
-            // What came until then may hold the stacks, though not the names; closing the session ends it.
-            ensure!(bytes > 0, "nothing came from the runtime within {} s: it stands still", limit.as_secs());
-            crate::record::tell("the names of methods did not come in time: some are missing");
+            // The stacks come first, so they may be there without the names. Dropping the session ends it.
+            ensure!(bytes > 0, "the runtime sent nothing within {} s: it is stopped", limit.as_secs());
+            terminal::say("not all names of methods arrived in time: some are missing");
             break;
         }
         match session.read(&mut piece, Duration::from_millis(20))? {
@@ -130,10 +121,10 @@ fn take(subject: &Subject, deadline: Deadline, limit: Duration) -> anyhow::Resul
                 packer.write_all(piece.get(..len).unwrap_or_default())?;
                 bytes = bytes.saturating_add(len);
                 if bytes > MOST_BYTES || packer.get_ref().len() > MOST_PACKED {
-                    // The stacks came first.
+                    // The stacks came first, so only names are missing.
                     let megabytes = bytes / 1_000_000;
-                    crate::record::tell(&format!(
-                        "the runtime sent more than the {megabytes} MB that were read: names of methods are missing"
+                    terminal::say(&format!(
+                        "names of methods are missing: the runtime sent more than the {megabytes} MB that were read"
                     ));
                     break;
                 }

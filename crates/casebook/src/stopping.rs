@@ -1,6 +1,10 @@
-//! The end of a session that a command reads itself: it is asked for on a thread of its own, since the runtime streams what
-//! it holds before it answers. A session that cannot be told to end must not be left to sample the process.
+//! Ending a session whose stream a command reads itself.
+//!
+//! The runtime streams the rest of its events before it answers the stop, so the stop waits on a thread of its own while
+//! the command reads on. A session that cannot be stopped must not go on sampling the process: closing its connection
+//! ends it too.
 
+use crate::threads;
 use anyhow::{Context, anyhow};
 use base::time::{Deadline, Stopwatch};
 use dotnet_ipc::session::Session;
@@ -8,52 +12,50 @@ use recorder::Reserve;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long a session may take to end by itself if the runtime could not be told: its process may have ended.
-const NOT_TOLD: Duration = Duration::from_millis(300);
+/// How long the stream may take to end after the stop failed. If the process has ended, both happen, in any order.
+const STREAM_END: Duration = Duration::from_millis(300);
 
-/// A stop that is on its way.
+/// A stop that was requested.
 pub(crate) struct Stopping {
     since: Stopwatch,
     pub(crate) deadline: Deadline,
-    thread: Option<JoinHandle<Result<(), dotnet_ipc::Error>>>,
+    /// `None` once its answer was looked at.
+    request: Option<JoinHandle<Result<(), dotnet_ipc::Error>>>,
 }
 
-/// Descriptors for the stop, taken before the session begins: whoever cannot end it does not begin it.
+/// Reserves the file descriptors that the stop needs. Called before the session begins: without them it could not be ended.
 pub(crate) fn reserve() -> anyhow::Result<Reserve> {
-    Reserve::take().context("no session was begun: it could not be told to end, see `ulimit -n`")
+    Reserve::take().context("no session was begun, because it could not be ended: see `ulimit -n`")
 }
 
 /// Asks the runtime to end the session.
 pub(crate) fn stop(session: &Session, reserve: Reserve, deadline: Deadline) -> anyhow::Result<Stopping> {
     let stopper = session.stopper();
     drop(reserve);
-    let stop = move || stopper.stop(deadline);
-    let thread =
-        std::thread::Builder::new().name("stop".to_owned()).spawn(stop).context("cannot start a thread")?;
-    Ok(Stopping { since: Stopwatch::start(), deadline, thread: Some(thread) })
+    let request = threads::start("stop", move || stopper.stop(deadline))?;
+    Ok(Stopping { since: Stopwatch::start(), deadline, request: Some(request) })
 }
 
 impl Stopping {
-    /// Fails if the runtime could not be told. The caller then closes the session's connection, which ends it.
-    pub(crate) fn ensure_told(&mut self) -> anyhow::Result<()> {
-        if self.since.elapsed() < NOT_TOLD {
+    /// Fails if the stop did not reach the runtime. The caller then closes the session's connection, which ends it.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        if self.since.elapsed() < STREAM_END {
             return Ok(());
         }
-        let Some(thread) = self.thread.take_if(|thread| thread.is_finished()) else { return Ok(()) };
-        match thread.join() {
-            // The end of the stream shows whether it worked: the answer adds nothing.
+        let Some(request) = self.request.take_if(|request| request.is_finished()) else { return Ok(()) };
+        match request.join() {
+            // Whether the session ended shows in its stream.
             Ok(Ok(()) | Err(dotnet_ipc::Error::Silent(_) | dotnet_ipc::Error::Closed)) | Err(_) => Ok(()),
             Ok(Err(error)) => Err(anyhow!(
-                "the runtime could not be told to end the session ({error}): its connection was closed, which ends it"
+                "the runtime could not be asked to end the session ({error}): its connection was closed, which ends it"
             )),
         }
     }
 
-    /// Waits for the answer, which comes right behind the end of the stream: a socket of ours stays there until nobody
-    /// uses it.
+    /// Waits for the answer, which follows the end of the stream. Until then the runtime's socket may still be in use.
     pub(crate) fn wait(self) {
         let deadline = self.deadline.within(Duration::from_secs(1));
-        let is_there = || self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
-        while is_there() && deadline.pause(Duration::from_millis(5)) {}
+        let is_pending = || self.request.as_ref().is_some_and(|request| !request.is_finished());
+        while is_pending() && deadline.pause(Duration::from_millis(5)) {}
     }
 }

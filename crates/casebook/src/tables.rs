@@ -5,18 +5,22 @@ use crate::reading;
 use crate::terminal;
 use anyhow::Result;
 use clap::ValueEnum;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use text::tables::{catalogue, catalogue_of, markdown, text};
 
-/// The tables and columns that recordings and other exhibits offer; with a file, those it has and how many rows each has
+const AFTER_HELP: &str = "\
+Examples:
+  casebook tables
+  casebook tables slow
+  casebook tables trace.nettrace --format json
+  casebook tables --format markdown > docs/tables.md";
+
+/// List all tables and columns, or those of a file with their numbers of rows
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  casebook tables\n  casebook tables trace.nettrace --format json\n  casebook tables --format markdown > docs/tables.md"
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// A recording, benchmark results, or an exhibit's folder
+    /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
     file: Option<PathBuf>,
     #[command(flatten)]
     whose: reading::Whose,
@@ -29,9 +33,9 @@ pub(crate) struct Args {
 enum Format {
     /// For people
     Table,
-    /// One document
+    /// One JSON document
     Json,
-    /// The page docs/tables.md
+    /// The content of docs/tables.md
     Markdown,
 }
 
@@ -44,8 +48,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     match args.format {
         Format::Json => print_json(&catalogue)?,
-        Format::Table => terminal::stdout().write_all(text(&catalogue).as_bytes())?,
-        Format::Markdown => terminal::stdout().write_all(markdown(&catalogue).as_bytes())?,
+        Format::Table => terminal::print(&text(&catalogue))?,
+        Format::Markdown => terminal::print(&markdown(&catalogue))?,
     }
     Ok(ExitCode::SUCCESS)
 }

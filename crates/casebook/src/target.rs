@@ -1,5 +1,6 @@
 //! Which process a command is about: `-p PID`, `--name NAME` or `--diagnostic-port SOCKET`.
 
+use crate::terminal;
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
 use dotnet_ipc::discover::{
@@ -15,14 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a runtime that is to connect to us may take, in one go between looks for Ctrl-C.
+/// How often to look for Ctrl-C while we wait for a runtime to connect.
 const LISTEN_LOOK: Duration = Duration::from_millis(200);
-/// Those that connect and are no runtime before it is given up.
+/// How many peers may connect that are not a runtime, before we give up.
 const MOST_PEERS: u32 = 5;
-/// How long a runtime behind a named socket has to say what it is.
+/// How long a runtime behind a named socket has to say which process it is.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// A process as texts name it.
+/// The process as texts name it.
 pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
     text::Process {
         name: &subject.name,
@@ -32,30 +33,30 @@ pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
     }
 }
 
-/// Which process.
+/// The options that choose a process.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(multiple = false)]
 pub(crate) struct Target {
-    /// The process, by its number as `ps` shows it
+    /// The process with this number in `casebook ps`
     #[arg(short, long, value_name = "PID")]
     pid: Option<u32>,
-    /// The process, by its name as `ps` shows it, if there is one of that name
+    /// The only process with this name in `casebook ps`
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The process behind a diagnostics socket; `SOCKET,listen` waits for a runtime that connects to it, as with
+    /// The process behind this diagnostics socket; with `,listen` a process that connects to it, started with
     /// DOTNET_DiagnosticPorts=SOCKET
     #[arg(long, value_name = "SOCKET[,listen]")]
     diagnostic_port: Option<String>,
 }
 
 impl Target {
-    /// Whether any was named.
+    /// Whether one of the options was given.
     pub(crate) fn is_named(&self) -> bool {
         self.pid.is_some() || self.name.is_some() || self.diagnostic_port.is_some()
     }
 
-    /// Finds the process, and asks it what it is. `goes_on` says whether to wait on where a runtime is waited for.
-    /// A socket of our own is only put where outputs may lie.
+    /// Finds the process and asks its runtime about it. With `,listen` it waits for as long as `goes_on` returns true, and
+    /// the rules for outputs hold for the socket that it creates.
     pub(crate) fn find(&self, rules: Rules, goes_on: &dyn Fn() -> bool) -> anyhow::Result<Subject> {
         let proc = Proc::live();
         match (self.pid, &self.name, &self.diagnostic_port) {
@@ -82,17 +83,16 @@ fn of_pid(proc: &Proc, pid: u32) -> anyhow::Result<Subject> {
     of_asked(proc, ask(proc, found))
 }
 
-/// Why a process has no socket, as far as can be told.
+/// Why a process has no socket, as far as we can see.
 fn without_socket(proc: &Proc, pid: u32, name: &str) -> String {
-    let is_other_user = proc.user_id(pid).is_some_and(|user| user != own_user()) && own_user() != 0;
-    if is_other_user {
+    if is_other_users(proc, pid) {
         return format!(
-            "process {pid} ({name}) belongs to another user, and its diagnostics socket cannot be seen: \
-             run as that user, or as root"
+            "process {pid} ({name}) belongs to another user, so its diagnostics socket is not visible: run as that user, \
+             or as root"
         );
     }
     if proc.stat(pid).is_ok_and(|stat| stat.state == 'Z') {
-        return format!("process {pid} ({name}) has ended: its parent has not taken notice yet");
+        return format!("process {pid} ({name}) has ended: it is a zombie until its parent waits for it");
     }
     let setting = ["DOTNET_EnableDiagnostics", "DOTNET_EnableDiagnostics_IPC", "COMPlus_EnableDiagnostics"];
     let off = setting.into_iter().find(|name| proc.environment(pid, name).is_some_and(|value| value == "0"));
@@ -101,18 +101,21 @@ fn without_socket(proc: &Proc, pid: u32, name: &str) -> String {
             format!("process {pid} ({name}) has no diagnostics socket: {setting}=0 turned it off")
         }
         None if proc.has_mapped(pid, RUNTIME_LIBRARY) => format!(
-            "process {pid} ({name}) is a .NET process, and its diagnostics socket is gone: something removed it, as \
-             cleaners of temporary files do; it comes back when the process is started anew"
+            "process {pid} ({name}) is a .NET process, but its diagnostics socket was removed, perhaps by a cleaner of \
+             temporary files: restart the process to get it back"
         ),
         None => format!(
-            "process {pid} ({name}) has no diagnostics socket: it is no .NET process, or .NET older than Core 3.0; \
-             `casebook ps` lists those with one"
+            "process {pid} ({name}) has no diagnostics socket: it is not a .NET process, or is older than .NET Core 3.0; \
+             `casebook ps` lists processes that have one"
         ),
     }
 }
 
-fn own_user() -> u32 {
-    Proc::live().user_id(std::process::id()).unwrap_or(0)
+/// Whether the process belongs to a user whose sockets we may not see.
+fn is_other_users(proc: &Proc, pid: u32) -> bool {
+    const ROOT: u32 = 0;
+    let own = rustix::process::geteuid().as_raw();
+    own != ROOT && proc.user_id(pid).is_some_and(|user| user != own)
 }
 
 fn of_name(proc: &Proc, name: &str) -> anyhow::Result<Subject> {
@@ -126,21 +129,24 @@ fn of_name(proc: &Proc, name: &str) -> anyhow::Result<Subject> {
             matching.push(one);
         }
     }
-    let numbers: Vec<u32> = matching.iter().map(|one| one.found.pid).collect();
-    is_the_one(name, &numbers, &unasked)?;
+    let pids: Vec<u32> = matching.iter().map(|one| one.found.pid).collect();
+    ensure_unique(name, &pids, &unasked)?;
     let one = matching.pop();
     of_asked(proc, one.with_context(|| format!("no .NET process is named {name}; `casebook ps` lists them"))?)
 }
 
-/// Whether a name says which process is meant, if these have it, and so many sockets of which user were not asked.
-fn is_the_one(name: &str, pids: &[u32], unasked: &BTreeMap<u32, usize>) -> anyhow::Result<()> {
+/// Refuses a name that does not choose one process for certain. These processes have it; `unasked` says how many sockets of
+/// each user were not asked.
+fn ensure_unique(name: &str, pids: &[u32], unasked: &BTreeMap<u32, usize>) -> anyhow::Result<()> {
     let numbers = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-    ensure!(pids.len() < 2, "{} processes are named {name}: {numbers}; name one with -p", pids.len());
-    // One that was not asked may have the name as well, or alone.
+    ensure!(pids.len() < 2, "{} processes are named {name}: {numbers}; choose one with -p", pids.len());
+    // A process that was not asked may have the name too.
     if !unasked.is_empty() {
         let found = match pids.first() {
-            Some(pid) => format!("process {pid} is named {name}, and others may be: -p {pid} chooses it"),
-            None => format!("no process that was asked is named {name}: name it with -p PID"),
+            Some(pid) => {
+                format!("process {pid} is named {name}, but others may be too: choose it with -p {pid}")
+            }
+            None => format!("no process that was asked is named {name}: choose one with -p PID"),
         };
         bail!("{found}; {}", text::processes::unasked(unasked).join("; "));
     }
@@ -154,7 +160,7 @@ fn of_asked(proc: &Proc, asked: Asked) -> anyhow::Result<Subject> {
         (State::Running | State::Suspended, _) => {
             Ok(Subject::new(proc, Some(found.pid), info.as_ref(), endpoint, state == State::Suspended))
         }
-        (_, Some(error)) => Err(error).with_context(|| format!("process {} cannot be asked", found.pid)),
+        (_, Some(error)) => Err(error).with_context(|| format!("cannot use process {}", found.pid)),
         (state, None) => bail!("process {} is {}", found.pid, state.name()),
     }
 }
@@ -171,22 +177,22 @@ fn of_port(proc: &Proc, port: &str, rules: Rules, goes_on: &dyn Fn() -> bool) ->
         "listen" => {
             let listener =
                 listen(&path, rules).with_context(|| format!("cannot listen at {}", path.display()))?;
-            crate::record::tell(&format!(
-                "waiting for a runtime that connects to {} · Ctrl-C ends it",
+            terminal::say(&format!(
+                "waiting for a runtime to connect to {} · Ctrl-C ends it",
                 path.display()
             ));
             let (endpoint, info) = connected(&Arc::new(listener), &path, goes_on)?;
             let subject = of_info(proc, endpoint, info)?;
-            // One that connects without waiting, or did so long ago, has names to be taken early; of one that cannot be
-            // looked at it is not known, and a resume too many does no harm.
+            // Names are taken early unless the process is suspended. If we cannot see it (another namespace, say), it counts as
+            // suspended: to resume a running process does no harm.
             let suspended = subject.pid.is_none_or(|pid| is_suspended(proc, pid));
             Ok(Subject { suspended, ..subject })
         }
-        other => bail!("`{other}` is no way to use a port: expected SOCKET or SOCKET,listen"),
+        other => bail!("expected SOCKET or SOCKET,listen, found `,{other}`"),
     }
 }
 
-/// Opens a socket of ours, by the same rules as a file that is written.
+/// Creates a socket, by the same rules as an output file.
 fn listen(path: &Path, rules: Rules) -> anyhow::Result<Listener> {
     let place = Place::of(path, rules)?;
     let (folder, name) = place.for_file()?;
@@ -194,7 +200,7 @@ fn listen(path: &Path, rules: Rules) -> anyhow::Result<Listener> {
     Ok(Listener::bind_in(folder, name, path)?)
 }
 
-/// Waits for a runtime that connects and says what it is. Who only says hello is passed over.
+/// Waits for a runtime that connects and says which process it is. A peer that connects but does not answer is ignored.
 fn connected(
     listener: &Arc<Listener>,
     path: &Path,
@@ -211,7 +217,7 @@ fn connected(
             }
         }
         let info = ProcessInfo::ask(&endpoint, Deadline::after(ANSWER));
-        if left == 0 || !matches!(info, Err(Error::Silent(_) | Error::Foreign(_))) {
+        if left == 0 || !matches!(info, Err(Error::Silent(_) | Error::NotARuntime(_))) {
             return Ok((endpoint, info));
         }
         listener.forget();
@@ -219,38 +225,36 @@ fn connected(
     bail!("no runtime connected to {}", path.display())
 }
 
-/// A process that was reached by its socket alone: its number is in its own namespace, which may be ours.
+/// The process behind a socket that was named. Its runtime reports a pid of its own namespace, which may differ from ours.
 fn of_info(proc: &Proc, endpoint: Endpoint, info: Result<ProcessInfo, Error>) -> anyhow::Result<Subject> {
     let info = match info {
         Ok(info) => Some(info),
         Err(error) if error.is_unknown_command() => None,
         Err(error) => return Err(error.into()),
     };
-    let told = info.as_ref().and_then(|info| u32::try_from(info.pid).ok());
-    tell_of_peer(&endpoint, told);
-    let program = |pid: &u32| proc.command_line(*pid).first().cloned();
-    // Another process may have that number here: the runtime's command line begins with its program.
-    let by_words = || {
-        told.filter(|pid| {
-            let line = info.as_ref().map(|info| info.command_line.clone()).unwrap_or_default();
-            program(pid).is_some_and(|program| line.starts_with(&program))
-        })
-    };
-    // A peer that has the number that the runtime names is the runtime itself.
+    let reported = info.as_ref().and_then(|info| u32::try_from(info.pid).ok());
+    say_who_the_peer_is(&endpoint, reported);
+    // If the peer has the reported pid in its namespace, the peer is the runtime itself.
     let peer = endpoint.peer().and_then(|peer| peer.pid);
-    let is_runtime = |pid: &u32| told.is_some() && proc.namespace_pid(*pid) == told;
-    let pid = peer.filter(is_runtime).or_else(by_words);
+    let is_runtime = |pid: &u32| reported.is_some() && proc.namespace_pid(*pid) == reported;
+    // Otherwise the peer is a relay. The reported pid counts only if the process with that number here was started with the
+    // same program: it may be another process.
+    let has_same_program = |pid: &u32| {
+        let line = info.as_ref().map_or("", |info| &info.command_line);
+        proc.command_line(*pid).first().is_some_and(|program| line.starts_with(program))
+    };
+    let pid = peer.filter(is_runtime).or_else(|| reported.filter(has_same_program));
     Ok(Subject::new(proc, pid, info.as_ref(), endpoint, false))
 }
 
-/// Says who is at the other end of a socket that was named: a relay may be, so it is compared with nothing.
-fn tell_of_peer(endpoint: &Endpoint, told: Option<u32>) {
+/// Says who is at the other end of the socket, and which process the runtime says it is. They may differ: a relay is allowed.
+fn say_who_the_peer_is(endpoint: &Endpoint, reported: Option<u32>) {
     let Some(peer) = endpoint.peer() else { return };
-    let told = told.map_or_else(
+    let reported = reported.map_or_else(
         || "the runtime does not say which process it is".to_owned(),
         |pid| format!("the runtime says that it is process {pid} in its own namespace"),
     );
-    crate::record::tell(&format!("at {} is {peer}; {told}", endpoint.path().display()));
+    terminal::say(&format!("at {} is {peer}; {reported}", endpoint.path().display()));
 }
 
 #[cfg(test)]
@@ -261,18 +265,22 @@ mod tests {
     fn a_flood_of_sockets_does_not_let_a_name_choose_one_of_several() {
         let check = |pids: &[u32], unasked: &[(u32, usize)], expected: &str| {
             let unasked = unasked.iter().copied().collect();
-            let told = is_the_one("Orders", pids, &unasked).err().map(|error| error.to_string());
-            let told = told.unwrap_or_default();
-            assert!(told.contains(expected) && told.is_empty() == expected.is_empty(), "{told}");
+            let refused = ensure_unique("Orders", pids, &unasked).err().map(|error| error.to_string());
+            let refused = refused.unwrap_or_default();
+            assert!(refused.contains(expected) && refused.is_empty() == expected.is_empty(), "{refused}");
         };
         check(&[7], &[], "");
         check(&[], &[], "");
-        check(&[7, 9], &[], "2 processes are named Orders: 7, 9; name one with -p");
+        check(&[7, 9], &[], "2 processes are named Orders: 7, 9; choose one with -p");
         check(
             &[7],
             &[(666, 1)],
-            "process 7 is named Orders, and others may be: -p 7 chooses it; 1 more socket",
+            "process 7 is named Orders, but others may be too: choose it with -p 7; 1 more socket",
         );
-        check(&[], &[(666, 936)], "no process that was asked is named Orders: name it with -p PID; 936 more");
+        check(
+            &[],
+            &[(666, 936)],
+            "no process that was asked is named Orders: choose one with -p PID; 936 more",
+        );
     }
 }

@@ -1,46 +1,50 @@
-//! Standard output and standard error: the one way by which anything is printed.
+//! Standard output and standard error: everything that the program prints goes through this module.
 //!
-//! Texts for people come from crate `text`, which takes out of every name what would steer a terminal. Here is the last
-//! barrier, for whatever gets by it: [`stdout`] and [`stderr`] let through letters, ends of lines and colours, and nothing
-//! else. Documents for programs stay what they are: [`json`] writes such characters as JSON's own escapes, and [`rows`]
-//! leaves a pipe or a file alone. Clippy refuses any other way to the two outputs.
+//! A name in a recording can hold sequences that control a terminal. Crate `text` removes them from texts for people; this
+//! module is the last barrier. [`stdout`] and [`stderr`] pass letters, line ends and colours only. [`json`] writes control
+//! characters as JSON escapes, so the document stays the same. [`rows`] changes nothing unless it writes to a terminal.
+//! Clippy refuses any other way to print.
 
-#![expect(clippy::disallowed_methods, reason = "this module is the way to them")]
+#![expect(clippy::disallowed_methods, reason = "everything else prints through this module")]
 
 use base::steering::{is_unseen, printable, steers};
 use std::io::{IsTerminal, Result, Stdout, Write};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Bytes of a sequence of colours; a longer one is none of ours.
+/// The longest colour sequence that passes, in bytes. Ours are shorter.
 const MOST_SEQUENCE: usize = 24;
+
+/// Whether the last line on the terminal of standard error is one of progress.
+static SHOWS_PROGRESS: AtomicBool = AtomicBool::new(false);
 
 /// Standard output for people.
 pub(crate) fn stdout() -> Screened<impl Write> {
     Screened::new(anstream::stdout(), Allowed::Colours)
 }
 
-/// Standard error, which is for people always.
+/// Standard error, always for people.
 pub(crate) fn stderr() -> Screened<impl Write> {
     Screened::new(anstream::stderr(), Allowed::Colours)
 }
 
-/// Standard output for one or many JSON documents.
+/// Standard output for JSON documents.
 pub(crate) fn json() -> Screened<Stdout> {
     Screened::new(std::io::stdout(), Allowed::Json)
 }
 
-/// One or many JSON documents in a file.
+/// Any other output for JSON documents.
 pub(crate) fn as_json<W: Write>(out: W) -> Screened<W> {
     Screened::new(out, Allowed::Json)
 }
 
-/// Standard output for rows that programs read: as they are, unless it is a terminal.
+/// Standard output for rows that programs read. They are unchanged unless it is a terminal.
 pub(crate) fn rows() -> Screened<Stdout> {
     let allowed = if is_stdout() { Allowed::Letters } else { Allowed::Everything };
     Screened::new(std::io::stdout(), allowed)
 }
 
-/// Standard error, for a program of the user's whose standard output is not to mix with ours.
+/// Our standard error as the standard output of a program that we start, so that its output does not mix with ours.
 pub(crate) fn for_child() -> Stdio {
     Stdio::from(std::io::stderr())
 }
@@ -55,62 +59,91 @@ pub(crate) fn is_stderr() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Says a sentence on standard error, in one line.
+/// Prints a text for people on standard output, at once.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Prints a sentence as one line on standard error, in place of a line of progress.
 pub(crate) fn say(text: &str) {
-    // There is nowhere left to tell of an error of standard error.
+    clear_progress();
+    // An error of standard error cannot be reported anywhere.
     drop(writeln!(stderr(), "casebook: {}", printable(text)));
 }
 
-/// Shows a line on the terminal of standard error in place of the one that stands there; an empty one removes it.
-pub(crate) fn over(line: &str) {
-    // Progress is a courtesy: a terminal that refuses it stops nothing.
+/// Shows a line of progress on the terminal of standard error, in place of the one before.
+pub(crate) fn show_progress(line: &str) {
+    SHOWS_PROGRESS.store(true, Ordering::Release);
+    rewrite(line);
+}
+
+/// Removes the line of progress, if there is one.
+pub(crate) fn clear_progress() {
+    if SHOWS_PROGRESS.swap(false, Ordering::AcqRel) {
+        rewrite("");
+    }
+}
+
+fn rewrite(line: &str) {
     let mut out = std::io::stderr();
+    // The work goes on even if its progress cannot be shown.
     drop(write!(out, "\r\x1b[K{}", printable(line)).and_then(|()| out.flush()));
 }
 
-/// A text for a page on the terminal, without its colours if nobody wants them.
+/// A text for a page on the terminal, without its colours if the user has switched them off.
 pub(crate) fn coloured(text: &str) -> String {
     if anstream::AutoStream::choice(&std::io::stdout()) == anstream::ColorChoice::Never {
         return printable(&anstream::adapter::strip_str(text).to_string()).into_owned();
     }
     let mut out = Screened::new(Vec::new(), Allowed::Colours);
-    // A vector takes everything.
+    // Writing to a vector cannot fail.
     drop(out.write_all(text.as_bytes()));
     String::from_utf8(out.out).unwrap_or_default()
 }
 
-/// Writes to the terminal what gives it back, past a lock that another thread may hold for ever.
+/// Writes to the terminal without the lock of standard output, which a blocked thread may hold for ever.
 pub(crate) fn past_the_lock(text: &str) -> Result<()> {
     use std::os::fd::AsFd;
     std::fs::File::from(std::io::stdout().as_fd().try_clone_to_owned()?).write_all(text.as_bytes())
 }
 
-/// The terminal's columns and rows, if it tells them.
-pub(crate) fn size() -> Option<(terminal_size::Width, terminal_size::Height)> {
-    terminal_size::terminal_size_of(std::io::stdout())
+/// The size of a terminal, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
 }
 
-/// The terminal as it is, for a page that moves about on it.
+/// The terminal's size. `None` if it is unknown or 0.
+pub(crate) fn size() -> Option<Size> {
+    let (width, height) = terminal_size::terminal_size_of(std::io::stdout())?;
+    let size = Size { columns: usize::from(width.0), rows: usize::from(height.0) };
+    (size.columns > 0 && size.rows > 0).then_some(size)
+}
+
+/// The unscreened terminal, for a page that moves the cursor.
 pub(crate) fn page() -> Stdout {
     std::io::stdout()
 }
 
-/// What passes.
+/// What passes a [`Screened`] output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Allowed {
-    /// Letters and ends of lines.
+    /// Letters and line ends.
     Letters,
-    /// The same, and sequences of colours.
+    /// The same, and colour sequences.
     Colours,
-    /// Everything that JSON may hold; what steers or is not seen is an escape. Outside of texts JSON has none but blanks.
+    /// All of JSON. Control and invisible characters become escapes, which JSON allows wherever such a character can be.
     Json,
     /// All bytes.
     Everything,
 }
 
-/// An output that lets nothing through that steers a terminal.
+/// An output that passes nothing that controls a terminal.
 ///
-/// A write may end within a character or a sequence: the beginning waits for the next one.
+/// A write may end within a character or a sequence. Its beginning then waits for the next write.
 #[derive(Debug)]
 pub(crate) struct Screened<W: Write> {
     out: W,
@@ -123,7 +156,7 @@ impl<W: Write> Screened<W> {
         Self { out, allowed, waiting: Vec::new() }
     }
 
-    /// Writes a text of whole characters but for a sequence at its end that is not whole, whose length it returns.
+    /// Appends what passes to `screened`. Returns the length of an incomplete sequence at the end, which it leaves out.
     fn screen(&self, text: &str, screened: &mut String) -> usize {
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -167,34 +200,23 @@ impl<W: Write> Write for Screened<W> {
             return self.out.write(bytes);
         }
         self.waiting.extend_from_slice(bytes);
-        let mut screened = String::new();
         let all = std::mem::take(&mut self.waiting);
-        let mut rest = all.as_slice();
-        while !rest.is_empty() {
-            let (text, broken, after) = match std::str::from_utf8(rest) {
-                Ok(text) => (text, false, rest.get(rest.len()..)),
-                Err(error) => {
-                    let text = rest.get(..error.valid_up_to()).unwrap_or_default();
-                    let after = error.error_len().map(|len| error.valid_up_to().saturating_add(len));
-                    // Without a length the character is cut.
-                    let after = after.and_then(|at| rest.get(at..));
-                    (std::str::from_utf8(text).unwrap_or_default(), after.is_some(), after)
-                }
-            };
+        let mut screened = String::new();
+        let mut left = all.len();
+        for chunk in all.utf8_chunks() {
+            let (text, invalid) = (chunk.valid(), chunk.invalid());
+            left = left.saturating_sub(text.len()).saturating_sub(invalid.len());
             let cut = self.screen(text, &mut screened);
-            if broken {
+            let is_cut_character =
+                || std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            if invalid.is_empty() {
+                // Ends all text. A cut sequence may go on in the next write.
+                self.waiting =
+                    text.as_bytes().get(text.len().saturating_sub(cut)..).unwrap_or_default().to_vec();
+            } else if left == 0 && is_cut_character() {
+                self.waiting = invalid.to_vec();
+            } else {
                 screened.push(char::REPLACEMENT_CHARACTER);
-            }
-            match after {
-                Some([]) if cut > 0 => {
-                    self.waiting = rest.get(rest.len().saturating_sub(cut)..).unwrap_or_default().to_vec();
-                    break;
-                }
-                Some(after) => rest = after,
-                None => {
-                    self.waiting = rest.get(text.len()..).unwrap_or_default().to_vec();
-                    break;
-                }
             }
         }
         self.out.write_all(screened.as_bytes())?;
@@ -206,18 +228,18 @@ impl<W: Write> Write for Screened<W> {
     }
 }
 
-/// What begins with an escape character.
+/// What an escape character begins.
 enum Sequence {
-    /// A sequence of colours, with its length.
+    /// A colour sequence of this length.
     Colour(usize),
-    /// The beginning of one.
+    /// A colour sequence whose end is missing.
     Cut,
     Other,
 }
 
-/// Looks at a text that begins with an escape character.
+/// Classifies a text that begins with an escape character.
 ///
-/// Bold, faint, italic, underlined and the sixteen colours pass: nothing that hides letters, or makes them blink.
+/// Bold, faint, italic, underline and the sixteen colours pass. Whatever hides letters or makes them blink does not.
 fn sequence(text: &str) -> Sequence {
     let Some(values) = text.strip_prefix("\u{1b}[") else {
         return if text.len() == 1 { Sequence::Cut } else { Sequence::Other };
@@ -285,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_do_not_get_through() {
+    fn bytes_that_are_not_text_do_not_get_through() {
         let mut out = Screened::new(Vec::new(), Allowed::Colours);
         out.write_all(b"a\x9b2Jb\xff\xe2\x80").unwrap();
         out.write_all(b"\xaec").unwrap();

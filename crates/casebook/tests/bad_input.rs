@@ -2,26 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
+
+use program::{fixture, refused, run, said};
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn casebook(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_casebook")).args(arguments).output().unwrap()
-}
-
-fn fixture(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
-}
+use std::path::Path;
+use std::process::Command;
 
 /// Asserts that reading `path` fails with a message that has all of `parts`.
 fn check(path: &Path, parts: &[&str]) {
     for arguments in
         [["explain", path.to_str().unwrap()].as_slice(), &["query", path.to_str().unwrap(), "select 1"]]
     {
-        let output = casebook(arguments);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let output = run(arguments);
+        let message = said(&output);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
         assert!(output.stdout.is_empty(), "{arguments:?} prints a result");
         assert!(message.starts_with("casebook: ") && message.lines().count() == 1, "{message}");
@@ -67,21 +62,19 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
     check(Path::new("/dev/zero"), &["neither a file nor a folder"]);
 }
 
-/// What the program says of a file with these bytes.
-fn refused(name: &str, bytes: &[u8]) -> String {
+/// The message about a file with these bytes.
+fn refusal(name: &str, bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
-    let output = casebook(&["open", path.to_str().unwrap(), "--no-browser"]);
-    assert_eq!(output.status.code(), Some(2), "{name}");
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    refused(&["open", path.to_str().unwrap(), "--no-browser"])
 }
 
 #[test]
 fn files_of_other_tools_are_named_with_what_opens_them() {
     let serialized = |name: &str| [b"\x14\0\0\0!FastSerialization.1\x05\x05\x01", name.as_bytes()].concat();
     let check = |name: &str, bytes: &[u8], parts: &[&str]| {
-        let message = refused(name, bytes);
+        let message = refusal(name, bytes);
         for part in parts {
             assert!(message.contains(part), "{message:?} lacks {part:?}");
         }
@@ -103,12 +96,12 @@ fn no_message_shows_bytes_of_the_file() {
         for bytes in
             ["hunter2 hunter2", "{\"password\": \"hunter2\"}", "Nettracehunter2hunter2hunter2hunter2"]
         {
-            let message = refused(name, bytes.as_bytes());
+            let message = refusal(name, bytes.as_bytes());
             assert!(!message.contains("hunter2"), "{message}");
         }
     }
     let bench = r#"{"HostEnvironmentInfo":{"BenchmarkDotNetVersion":"1"},"Benchmarks":"hunter2"}"#;
-    let message = refused("secret-report-full.json", bench.as_bytes());
+    let message = refusal("secret-report-full.json", bench.as_bytes());
     assert!(message.contains("line 1") && !message.contains("hunter2"), "{message}");
 }
 
@@ -137,10 +130,10 @@ fn a_pipe_beside_the_recording_does_not_hang_and_is_told() {
             "there is no mkfifo",
         );
     }
-    let output = casebook(&["explain", folder.path().to_str().unwrap(), "--format", "json"]);
+    let output = run(&["explain", folder.path().to_str().unwrap(), "--format", "json"]);
     let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let damage = page["loss"]["damage"].to_string();
-    assert!(damage.contains("host.csv is no file: not read"), "{damage}");
+    assert!(damage.contains("host.csv is not a file: not read"), "{damage}");
     assert!(damage.contains("samples.nettrace cannot be read: not a trace"), "{damage}");
 }
 
@@ -156,7 +149,7 @@ fn an_archive_of_several_recordings_says_which_one_was_read() {
         archive.write_all(&fs::read(fixture(&format!("format/{fixture_name}.nettrace"))).unwrap()).unwrap();
     }
     archive.finish().unwrap();
-    let output = casebook(&["explain", path.to_str().unwrap()]);
+    let output = run(&["explain", path.to_str().unwrap()]);
     let page = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(page.contains("two.zip has 2 recordings: only the largest was read, b.nettrace"), "{page}");
 }
@@ -173,11 +166,11 @@ fn a_packed_file_that_unpacks_without_end_is_cut_off() {
         packed.write_all(&zeros).unwrap();
     }
     packed.finish().unwrap();
-    let output = casebook(&["explain", path.to_str().unwrap(), "--format", "json"]);
+    let output = run(&["explain", path.to_str().unwrap(), "--format", "json"]);
     assert_eq!(output.status.code(), Some(0));
     let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let damage = page["loss"]["damage"].to_string();
-    assert!(damage.contains("no part of a recording: the rest was not read"), "{damage}");
+    assert!(damage.contains("belong to no recording: the rest was not read"), "{damage}");
 }
 
 #[test]
@@ -189,8 +182,8 @@ fn an_exhibit_folder_is_one_recording_on_the_main_sessions_clock() {
     fs::write(folder.path().join("exhibit.toml"), "kind = \"nettrace\"\n").unwrap();
     fs::write(folder.path().join("host.csv"), "ts_ns,name,value,unit\n5,cores,2,\nbroken\n").unwrap();
     let query = |sql: &str| {
-        let output = casebook(&["query", folder.path().to_str().unwrap(), sql, "--format", "csv"]);
-        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = run(&["query", folder.path().to_str().unwrap(), sql, "--format", "csv"]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
     };
     assert_eq!(query("select stream, count(*) as n from events group by 1"), "stream,n\n0,14263\n1,13854\n");
@@ -217,8 +210,8 @@ fn two_kinds_are_not_compared_and_which_is_which_is_said() {
         (trace, bench, format!("{trace} is a trace, and {bench} is a benchmark file")),
         (bench, trace, format!("{bench} is a benchmark file, and {trace} is a trace")),
     ] {
-        let output = casebook(&["open", here, "--no-browser", "--against", earlier]);
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let output = run(&["open", here, "--no-browser", "--against", earlier]);
+        let message = said(&output);
         assert_eq!(output.status.code(), Some(2), "{message}");
         assert!(message.contains(&expected) && message.lines().count() == 1, "{message}");
     }
@@ -226,9 +219,7 @@ fn two_kinds_are_not_compared_and_which_is_which_is_said() {
 
 /// Asserts that a command which names what cannot be is refused at once, with all of these parts in its message.
 fn check_refused(arguments: &[&str], parts: &[&str]) {
-    let output = casebook(arguments);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    let message = refused(arguments);
     for part in parts {
         assert!(message.contains(part), "{message:?} lacks {part:?}");
     }

@@ -1,24 +1,24 @@
-//! What `query` and `export` write has an end, and leaves nothing behind if it is ended before.
+//! The outputs of `query` and `export` have a maximum size, and an interrupted one leaves nothing behind.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
+
+use program::{fixture, said};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Rows without end.
 const ENDLESS: &str =
     "with recursive n(x) as (select 1 union all select x + 1 from n) select x, hex(zeroblob(5000)) from n";
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst")
-}
-
+/// A command about a fixture, whose path follows the first word.
 fn casebook(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    let mut command = program::casebook();
     let (first, rest) = words.split_first().unwrap();
-    command.arg(first).arg(fixture()).args(rest);
+    command.arg(first).arg(fixture("net8.nettrace.zst")).args(rest);
     command
 }
 
@@ -27,15 +27,11 @@ fn names(folder: &Path) -> Vec<String> {
     names.map(|name| name.into_string().unwrap()).collect()
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[test]
 fn a_small_recording_does_not_fill_the_disk_with_what_it_stands_for() {
     let folder = tempfile::tempdir().unwrap();
     let [csv, rows] = ["tables", "rows.csv"].map(|name| folder.path().join(name));
-    let limit = ": it would be larger than 1 MB: ask for less of it, or allow it more with --max-size";
+    let limit = ": it would be larger than 1 MB: ask for less, or raise the limit with --max-size";
     let max = ["--max-size", "1MB", "-o"];
     for (words, out) in [(&["export", "--to", "csv"][..], &csv), (&["query", ENDLESS], &rows)] {
         let output = casebook(words).args(max).arg(out).output().unwrap();
@@ -44,7 +40,7 @@ fn a_small_recording_does_not_fill_the_disk_with_what_it_stands_for() {
         assert!(said.starts_with("casebook: cannot write ") && said.contains(limit), "{said}");
         assert_eq!(names(folder.path()), [""; 0]);
     }
-    // What another program reads has an end, too.
+    // So has the output that another program reads.
     for format in ["csv", "json"] {
         let output = casebook(&["query", ENDLESS, "--format", format]).args(max).arg("-").output().unwrap();
         assert_eq!(output.status.code(), Some(2));

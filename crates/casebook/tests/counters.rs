@@ -4,8 +4,10 @@
 #![expect(clippy::disallowed_methods, reason = "tests of live processes wait for them")]
 
 mod lab;
+mod program;
 
-use lab::{Load, Service, casebook, run, signal, unpacked, wait_for};
+use lab::{Load, Service, signal, unpacked, wait_for};
+use program::{casebook, run};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -30,7 +32,7 @@ fn the_stream_has_what_the_contract_says() {
     assert_eq!(kinds("http.server.request.duration"), BTreeSet::from(["p50", "p95", "p99", "count", "sum"]));
     assert_eq!(kinds("dotnet.gc.heap.total_allocated"), BTreeSet::from(["rate", "total"]));
     assert_eq!(kinds("dotnet.process.memory.working_set"), BTreeSet::from(["value"]));
-    // The meter stands for the event source of its name.
+    // The meter replaces the event source of its name.
     assert_eq!(kinds("cpu-usage"), BTreeSet::new());
     for row in &rows {
         assert!(row["ts"].as_str().unwrap().ends_with('Z') && row["tags"].is_object(), "{row}");
@@ -92,8 +94,8 @@ fn ctrl_c_and_a_reader_that_leaves_end_it_and_leave_nothing_in_the_service() {
 }
 
 #[test]
-fn a_service_that_ends_is_no_failure() {
-    let Some(lab) = unpacked("a_service_that_ends_is_no_failure") else { return };
+fn a_service_that_ends_is_not_a_failure() {
+    let Some(lab) = unpacked("a_service_that_ends_is_not_a_failure") else { return };
     let service = Service::start(&lab);
     let mut command = casebook();
     command
@@ -109,6 +111,6 @@ fn a_service_that_ends_is_no_failure() {
     drop(service);
     std::io::copy(&mut out, &mut std::io::sink()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success() && told.contains("the process ended"), "{told}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && said.contains("the process ended"), "{said}");
 }

@@ -1,16 +1,16 @@
-//! Evidence stands on rows: each query of a finding runs as it is written, and gives some.
+//! The evidence of findings: each of their queries runs as it is written, and returns rows.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
+
+mod program;
 
 use import::Options;
 use report::Severity;
 use sql::{Database, QueryOptions};
-use std::path::PathBuf;
 
-/// The findings of a fixture that are more than notes; the evidence of all of them is asked for its rows.
+/// Checks which findings of a fixture are above a note, and the evidence of all of its findings.
 fn check(fixture: &str, expected: &[&str]) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(fixture);
-    let evidence = import::open(&path, Options { payloads: false, threads: 1 }).unwrap();
+    let evidence = import::open(&program::fixture(fixture), Options { payloads: false, threads: 1 }).unwrap();
     let recording = evidence.into_trace().unwrap();
     let report = findings::explain(&recording);
     let database = Database::of(recording.clone()).unwrap();

@@ -2,34 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
+
+use program::{BENCH, json, printed, refused};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 const TRACE: &str = "trace.nettrace.zst";
-const BENCH: &str = r#"{"Title":"Parse","HostEnvironmentInfo":{"BenchmarkDotNetVersion":"0.15.8"},"Benchmarks":[{"Type":"Parse",
-    "Method":"Split","Statistics":{"N":1,"Mean":7.5,"Median":7.5},"Measurements":[{"IterationMode":"Workload",
-    "IterationStage":"Result","LaunchIndex":1,"IterationIndex":1,"Operations":2,"Nanoseconds":15}]}]}"#;
-
-fn casebook(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_casebook")).args(arguments).output().unwrap()
-}
 
 fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst")
+    program::fixture("net8.nettrace.zst")
 }
 
 /// The answer to a query as CSV.
 fn query(path: &Path, sql: &str) -> String {
-    let output = casebook(&["query", path.to_str().unwrap(), sql, "--format", "csv"]);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
-}
-
-fn refused(arguments: &[&str]) -> String {
-    let output = casebook(arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    String::from_utf8(output.stderr).unwrap()
+    printed(&["query", path.to_str().unwrap(), sql, "--format", "csv"])
 }
 
 /// A folder with an exhibit, and what its `exhibit.toml` says.
@@ -48,7 +35,7 @@ fn exhibits_in_sub_folders_give_their_tables_their_names() {
     exhibit(run.path(), "trace", TRACE, &trace, "kind = \"nettrace\"\n");
     exhibit(run.path(), "main", "a-report-full.json", BENCH.as_bytes(), "kind = \"bench\"\n");
     exhibit(run.path(), "load-1", "a-report-full.json", BENCH.as_bytes(), "kind = \"bench\"\n");
-    // What is no exhibit is passed over.
+    // Anything else is skipped.
     fs::create_dir(run.path().join("notes")).unwrap();
     let sql = "select (select count(*) from trace.samples) as samples, load_1.benchmarks.mean from load_1.benchmarks join _main.benchmarks";
     assert_eq!(query(run.path(), sql), "samples,mean\n5126,7.5\n");
@@ -60,8 +47,7 @@ fn exhibits_in_sub_folders_give_their_tables_their_names() {
 fn one_exhibit_in_a_sub_folder_is_the_folder_s() {
     let run = tempfile::tempdir().unwrap();
     exhibit(run.path(), "bench", "a-report-full.json", BENCH.as_bytes(), "");
-    let output = casebook(&["tables", run.path().to_str().unwrap(), "--format", "json"]);
-    let tables: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let tables = json(&["tables", run.path().to_str().unwrap(), "--format", "json"]);
     assert_eq!((&tables[0]["table"], &tables[0]["rows"]), (&"benchmarks".into(), &1.into()));
 }
 
@@ -81,15 +67,13 @@ fn files_of_two_kinds_in_a_folder_are_not_mixed() {
     assert!(message.contains("an exhibit of kind `hologram`, which this version cannot read"), "{message}");
 }
 
-/// The files of an exhibit of which `explain` says something, with what it says.
+/// What `explain` says about the files of an exhibit.
 fn noted(folder: &Path) -> String {
-    let output = casebook(&["explain", folder.to_str().unwrap(), "--format", "json"]);
-    let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    page["loss"]["damage"].to_string()
+    json(&["explain", folder.to_str().unwrap(), "--format", "json"])["loss"]["damage"].to_string()
 }
 
 #[test]
-fn what_is_passed_over_in_a_folder_is_told() {
+fn what_is_skipped_in_a_folder_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
     write("a-report-full.json", BENCH.as_bytes());
@@ -100,16 +84,16 @@ fn what_is_passed_over_in_a_folder_is_told() {
     fs::copy(fixture(), folder.path().join(TRACE)).unwrap();
     write("exhibit.toml", b"kind = \"bench\"\n");
     exhibit(folder.path(), "inner", "a-report-full.json", BENCH.as_bytes(), "kind = \"bench\"\n");
-    let told = noted(folder.path());
+    let noted = noted(folder.path());
     for part in [
         "again-report-full.json repeats",
         "broken-report-full.json",
         "trace.nettrace.zst is a trace",
         "inner is an exhibit",
     ] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(noted.contains(part), "{part}: {noted}");
     }
-    assert!(!told.contains("notes.txt") && !told.contains("/a-report-full.json"), "{told}");
+    assert!(!noted.contains("notes.txt") && !noted.contains("/a-report-full.json"), "{noted}");
     assert_eq!(query(folder.path(), "select count(*) as n from benchmarks"), "n\n1\n");
 }
 
@@ -123,7 +107,7 @@ fn an_exhibit_of_another_kind_than_it_says_is_refused() {
 }
 
 #[test]
-fn files_without_a_usual_name_are_told_by_their_first_bytes() {
+fn files_without_a_usual_name_are_recognized_by_their_first_bytes() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(fixture(), folder.path().join("recorded-on-monday")).unwrap();
     fs::write(folder.path().join("notes.txt"), "nothing of interest").unwrap();
@@ -131,7 +115,7 @@ fn files_without_a_usual_name_are_told_by_their_first_bytes() {
 }
 
 #[test]
-fn a_file_that_was_changed_since_it_was_recorded_is_told_by_its_hash() {
+fn a_file_that_was_changed_since_it_was_recorded_is_recognized_by_its_hash() {
     let parent = tempfile::tempdir().unwrap();
     let bytes = fs::read(fixture()).unwrap();
     let hash = blake3::hash(&bytes).to_hex();
@@ -144,8 +128,8 @@ fn a_file_that_was_changed_since_it_was_recorded_is_told_by_its_hash() {
     };
     assert_eq!(damage("whole", hash.as_str(), "complete"), "[]");
     let other = blake3::hash(b"another file").to_hex();
-    let told = damage("changed", other.as_str(), "complete");
-    assert!(told.contains("was changed since it was recorded: its hash differs"), "{told}");
+    let noted = damage("changed", other.as_str(), "complete");
+    assert!(noted.contains("was changed since it was recorded: its hash differs"), "{noted}");
     // A recording that was not ended lists no files.
     let folder =
         exhibit(parent.path(), "unfinished", TRACE, &bytes, "kind = \"nettrace\"\nstate = \"recording\"\n");

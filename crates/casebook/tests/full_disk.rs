@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;
+mod program;
 
-use lab::{Load, Service, casebook, is_root, json, run, unpacked, wait_for};
+use lab::{Load, Service, is_root, unpacked, wait_for};
+use program::{casebook, json, run};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,7 +21,7 @@ struct Disk {
 }
 
 impl Disk {
-    /// A disk of a size. None if this user may not mount one.
+    /// Mounts a disk of this size. `None` if this user may not.
     fn new(test: &str, size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("disk");
@@ -40,7 +42,7 @@ impl Drop for Disk {
     }
 }
 
-/// Checks what a recording says that ended since the disk was full, and what is there of it.
+/// Checks the result and the files of a recording that ended because the disk was full.
 fn check(output: &std::process::Output, out: &Path) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -49,7 +51,7 @@ fn check(output: &std::process::Output, out: &Path) {
     let exhibit = std::fs::read_to_string(out.join("exhibit.toml")).unwrap();
     assert!(exhibit.contains("\nstate = \"at a limit: the disk "), "{exhibit}");
     assert!(exhibit.contains("\n[limits]\ndisk_free = "), "{exhibit}");
-    // What it lists is what is there.
+    // It lists the files that are there.
     let report = json(&["explain", out.to_str().unwrap(), "--format", "json"]);
     let damage = report["loss"]["damage"].to_string();
     assert!(!damage.contains("blake3") && !damage.contains("hash") && !damage.contains("bytes"), "{damage}");

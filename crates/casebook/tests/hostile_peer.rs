@@ -1,33 +1,38 @@
-//! Peers that are no runtime: whatever they send, the disk is not filled, memory is bounded, and a signal ends the command.
+//! Peers that are not a runtime: whatever they send, the disk is not filled, memory is bounded, and a signal ends the command.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "tests of live processes wait for them")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
+mod runtime;
+
+use program::run;
+use runtime::{PROCESS_INFO_3, STOP_TRACING, reply};
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a peer does with those who listen to it.
+/// What a peer does with its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peer {
     /// Accepts connections and says nothing.
     Silent,
-    /// Says what it is, and answers no other command.
+    /// Says which process it is, and answers no other command.
     SilentSession,
-    /// Writes noise as fast as it is taken, and never ends.
+    /// Writes noise as fast as it is read, and never ends.
     Noise,
     /// The same with objects whose end tag is wrong.
     FakeObjects,
     /// The same with the beginning of a block that never ends.
     EndlessBlock,
-    /// Sends a trace's beginning and is silent, also when it is told to stop.
+    /// Sends the beginning of a trace and then nothing, even if asked to stop.
     NeverEnds,
-    /// Sends a byte now and then, also when it is told to stop.
+    /// Sends a byte now and then, even if asked to stop.
     ByteByByte,
     /// Ends its trace at once, without an event.
     Empty,
@@ -42,10 +47,6 @@ const ALL: [Peer; 7] = [
     Peer::NeverEnds,
     Peer::ByteByByte,
 ];
-
-const OK: [u8; 2] = [0xff, 0];
-const PROCESS_INFO_3: [u8; 2] = [4, 8];
-const STOP_TRACING: [u8; 2] = [2, 1];
 
 /// A socket with a peer behind it.
 struct Socket {
@@ -99,11 +100,7 @@ fn serve(
         wait_for_the_end(is_over);
         return Ok(());
     }
-    let mut header = [0; 20];
-    stream.read_exact(&mut header)?;
-    let len = usize::from(u16::from_le_bytes([header[14], header[15]])) - 20;
-    std::io::copy(&mut Read::by_ref(&mut stream).take(len as u64), &mut std::io::sink())?;
-    match [header[16], header[17]] {
+    match runtime::command(&mut stream)? {
         PROCESS_INFO_3 => reply(&mut stream, &process_info()),
         _ if peer == Peer::SilentSession => {
             wait_for_the_end(is_over);
@@ -153,24 +150,9 @@ fn wait_for_the_end(is_over: &AtomicBool) {
     }
 }
 
-fn reply(stream: &mut UnixStream, payload: &[u8]) -> std::io::Result<()> {
-    let mut message = b"DOTNET_IPC_V1\0".to_vec();
-    message.extend(u16::try_from(20 + payload.len()).unwrap().to_le_bytes());
-    message.extend(OK);
-    message.extend([0, 0]);
-    message.extend(payload);
-    stream.write_all(&message)
-}
-
-/// A process that is not there, so that the host's tables are not those of the test.
+/// Describes a process that does not exist here, so that the recorder finds no process to look at.
 fn process_info() -> Vec<u8> {
-    let mut payload = [1u32.to_le_bytes().as_slice(), &0u64.to_le_bytes(), &[7; 16]].concat();
-    for text in ["/nowhere/peer", "Linux", "x64", "peer", "10.0.0"] {
-        let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
-        payload.extend(u32::try_from(units.len()).unwrap().to_le_bytes());
-        payload.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
-    }
-    payload
+    runtime::process_info_3(0, ["/nowhere/peer", "Linux", "x64", "peer", "10.0.0"])
 }
 
 fn trace_head() -> Vec<u8> {
@@ -217,18 +199,18 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 fn casebook(words: &[&str], socket: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    let mut command = program::casebook();
     command.args(words).arg("--diagnostic-port").arg(socket);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 
 fn signal(child: &Child, name: &str) {
-    // One that has ended takes none.
+    // Fails if the process has ended.
     drop(Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).output());
 }
 
-/// Waits for its end; what it said, unless it did not end in time.
+/// Whether the process ends in time.
 fn ended(child: &mut Child, within: Duration) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < within {
@@ -240,7 +222,7 @@ fn ended(child: &mut Child, within: Duration) -> bool {
     false
 }
 
-/// Its standard error, read as it comes.
+/// The process's standard error, read as it comes.
 fn stderr_of(child: &mut Child) -> Arc<std::sync::Mutex<String>> {
     let said = Arc::new(std::sync::Mutex::new(String::new()));
     let (mut pipe, shared) = (child.stderr.take().unwrap(), Arc::clone(&said));
@@ -262,7 +244,7 @@ fn check_signal(words: &[&str], peer: Peer, name: &str) {
     }
     let mut child = command.spawn().unwrap();
     let said = stderr_of(&mut child);
-    // In the middle of the session, where there is one.
+    // The signal comes in the middle of the session, if there is one.
     let begun = Instant::now();
     while socket.sessions.load(Ordering::Acquire) == 0 && begun.elapsed() < Duration::from_secs(3) {
         std::thread::sleep(Duration::from_millis(10));
@@ -270,7 +252,7 @@ fn check_signal(words: &[&str], peer: Peer, name: &str) {
     std::thread::sleep(Duration::from_millis(700));
     let case = format!("{words:?}, {peer:?}, {name}");
     signal(&child, name);
-    // Machines that test much at once are slow: half a second for that.
+    // Longer than a user would wait, since a machine that runs many tests is slow.
     if !ended(&mut child, Duration::from_millis(1500)) {
         let said = said.lock().unwrap().clone();
         assert!(said.contains("waits for"), "{case}: neither ended nor said why: {said}");
@@ -290,10 +272,6 @@ fn check_readable(out: &Path, case: &str) {
     let output = run(&["query", out.to_str().unwrap(), "select count(*) from events"]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{case}: {error}");
-}
-
-fn run(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_casebook")).args(words).output().unwrap()
 }
 
 #[test]
@@ -328,13 +306,13 @@ fn a_peer_that_writes_gigabytes_per_second_is_read_no_faster_than_a_runtime_writ
     let mut command = casebook(&["record", "-d", "2s", "--format", "json"], &socket.path());
     let mut child = command.arg("-o").arg(socket.out()).stdout(Stdio::piped()).spawn().unwrap();
     let said = stderr_of(&mut child);
-    // Noise behind the stop is no sign of life.
+    // Noise after the stop does not prolong the recording.
     assert!(ended(&mut child, Duration::from_secs(45)), "{}", said.lock().unwrap());
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let (bytes, seconds) = (told["bytes"].as_f64().unwrap(), told["duration_ns"].as_f64().unwrap() / 1e9);
-    let ending = told["cost"]["rundown_seconds"].as_f64().unwrap();
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let (bytes, seconds) = (result["bytes"].as_f64().unwrap(), result["duration_ns"].as_f64().unwrap() / 1e9);
+    let ending = result["cost"]["rundown_seconds"].as_f64().unwrap();
     let most = 268.5e6 * (seconds + ending + 0.5);
     assert!(bytes < most, "{bytes} bytes in {seconds} and {ending} s");
 }
@@ -344,10 +322,10 @@ fn a_recording_of_nothing_is_not_taken_for_a_recording() {
     let socket = Socket::of(Peer::Empty);
     let mut command = casebook(&["record", "-d", "1s", "--format", "json"], &socket.path());
     let output = command.arg("-o").arg(socket.out()).stdout(Stdio::piped()).output().unwrap();
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(told["events"], 0);
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told["ended"].as_str().unwrap().contains("nothing was recorded"), "{told}");
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["events"], 0);
+    assert_eq!(output.status.code(), Some(2), "{result}");
+    assert!(result["ended"].as_str().unwrap().contains("nothing was recorded"), "{result}");
 }
 
 #[test]
@@ -386,7 +364,7 @@ fn a_session_is_not_left_open_where_there_are_too_few_files_to_end_it() {
             let said = stderr_of(&mut child);
             let is_ended = ended(&mut child, Duration::from_secs(2));
             let case = format!("{words:?} with {limit} files: {}", said.lock().unwrap());
-            // With enough of them it is the peer that keeps it waiting.
+            // With enough files, the command waits for the peer.
             assert!(is_ended || limit > 11, "{case} does not end");
             drop(child.kill());
             let status = child.wait().unwrap();
@@ -396,7 +374,7 @@ fn a_session_is_not_left_open_where_there_are_too_few_files_to_end_it() {
 }
 
 #[test]
-fn a_session_that_cannot_be_told_to_end_is_closed_at_once() {
+fn a_session_that_cannot_be_stopped_is_closed_at_once() {
     for words in [&["stacks"][..], &["counters", "-d", "1s"]] {
         let socket = Socket::of(Peer::NeverEnds);
         let mut child = casebook(words, &socket.path()).spawn().unwrap();
@@ -408,7 +386,7 @@ fn a_session_that_cannot_be_told_to_end_is_closed_at_once() {
         let is_ended = ended(&mut child, Duration::from_secs(6));
         drop(child.kill());
         let said = said.lock().unwrap().clone();
-        assert!(is_ended && said.contains("could not be told to end the session"), "{words:?}: {said}");
+        assert!(is_ended && said.contains("could not be asked to end the session"), "{words:?}: {said}");
         assert_eq!(child.wait().unwrap().code(), Some(2), "{words:?}");
     }
 }
@@ -449,7 +427,7 @@ fn a_recording_does_not_need_the_stack_that_the_shell_allows() {
     let output = behind("ulimit -s 64", &command).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    let mut explain = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    let mut explain = program::casebook();
     explain.arg("explain").arg(socket.out());
     let output = behind("ulimit -s 64", &explain).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -465,12 +443,13 @@ fn a_recording_that_reaches_its_size_ends_and_says_so() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
-    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let result: serde_json::Value = serde_json::from_str(&text).unwrap();
     let limit = "at a limit: the recording may take 20 MB on the disk (--max-size)";
-    assert_eq!(told["ended"], limit);
-    assert!(told["left_out_bytes"].as_u64().unwrap() > 0);
+    assert_eq!(result["ended"], limit);
+    assert!(result["left_out_bytes"].as_u64().unwrap() > 0);
     assert!(said.lock().unwrap().contains("the recording ended early"), "{}", said.lock().unwrap());
-    let packed: u64 = told["files"].as_array().unwrap().iter().map(|of| of["bytes"].as_u64().unwrap()).sum();
+    let packed: u64 =
+        result["files"].as_array().unwrap().iter().map(|of| of["bytes"].as_u64().unwrap()).sum();
     assert!(packed < 22_000_000, "{packed}");
     let exhibit = std::fs::read_to_string(socket.out().join("exhibit.toml")).unwrap();
     assert!(exhibit.contains(limit) && exhibit.contains("size = 20000000"), "{exhibit}");

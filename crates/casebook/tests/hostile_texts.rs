@@ -1,13 +1,16 @@
 //! Texts that others chose, through every command: names in recordings, in files beside them, of files, and of processes.
-//! None of them steers the terminal, and none is a formula in a spreadsheet.
+//! None of them controls the terminal, and none is a formula in a spreadsheet.
 //!
-//! The names stand where a real recording has them: in its events, at the end of every second text. Colours are forced on,
-//! since whatever removes them would remove other sequences too.
+//! The names are where real recordings have them: in the events, at the end of every second text. Colours are forced on,
+//! because whatever removes colours would remove other sequences too.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod hostile;
+mod program;
+mod runtime;
+mod trace;
 
 use hostile::peer::Peer;
 use hostile::terminal::on_terminal;
@@ -16,11 +19,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A name of a file that hides what it is.
+/// A file name that hides what it is.
 const FILE: &str = "evil\u{1b}]0;x\u{7}\u{202e}\u{9b}2J\rfdp";
 
 fn casebook(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    let mut command = program::casebook();
     command.args(arguments).env("CLICOLOR_FORCE", "1").env("TERM", "xterm");
     command
 }
@@ -29,7 +32,7 @@ fn run(arguments: &[&str]) -> Output {
     casebook(arguments).output().unwrap()
 }
 
-/// Asserts that a text for people holds nothing that steers but ends of lines and our colours.
+/// Asserts that a text for people has no control characters but line ends and our colours.
 fn assert_harmless(what: &str, text: &[u8]) {
     let text = String::from_utf8(text.to_vec()).unwrap();
     let plain = hostile::without_own_sequences(&text);
@@ -60,7 +63,7 @@ fn check_both(arguments: &[&str]) {
 
 fn check_terminal(arguments: &[&str]) {
     let shown = on_terminal(casebook(arguments));
-    // A terminal ends a line with both.
+    // A terminal ends each line with CR and LF.
     let shown = String::from_utf8(shown).unwrap().replace("\r\n", "\n");
     assert_harmless(&format!("{arguments:?} on a terminal"), shown.as_bytes());
 }
@@ -241,9 +244,9 @@ fn no_text_of_a_process_steers_the_terminal() {
     check(&["record", "--name", &NAMES.concat(), "-d", "1s"]);
 }
 
-/// The rows of a table with a formula, as CSV of `query`, of `export` and with `--raw`.
+/// Through `query`, through `export`, and with `--raw`.
 #[test]
-fn a_name_in_a_recording_is_no_formula_in_a_spreadsheet() {
+fn a_name_in_a_recording_does_not_run_as_a_formula_in_a_spreadsheet() {
     let folder = tempfile::tempdir().unwrap();
     let fixture = format!("{}/../../fixtures/net8.nettrace.zst", env!("CARGO_MANIFEST_DIR"));
     let path = folder.path().join("exhibit");

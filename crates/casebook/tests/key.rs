@@ -1,9 +1,11 @@
-//! How the key of the pages reaches the browser of its user, and who else could get at it.
+//! How the key of the pages reaches the user's browser, and that nobody else can get it.
 //!
-//! `xdg-open` is a script of the test, which notes what it was called with and stays until the test is done with it.
+//! `xdg-open` is a script of the test, which writes down its arguments and runs until the test ends it.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test")]
+
+mod program;
 
 use base::time::Deadline;
 use std::fs::{self, Permissions};
@@ -17,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A user who owns nothing here.
+/// A user that owns nothing here.
 const NOBODY: u32 = 65534;
 
 /// Waits until there is something, and returns it.
@@ -35,11 +37,11 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// A home and an `xdg-open`, which go away.
+/// A temporary home folder and an `xdg-open`.
 struct Ground(tempfile::TempDir);
 
 impl Ground {
-    /// With what `xdg-open` does after it has noted its arguments and its number.
+    /// `opener` is what `xdg-open` does after it has written down its pid and its arguments.
     fn new(opener: &str) -> Self {
         let ground = Self(tempfile::tempdir().unwrap());
         for folder in ["", "home", "bin"] {
@@ -56,7 +58,7 @@ impl Ground {
         ground
     }
 
-    /// With an `xdg-open` that stays, as a browser does.
+    /// With an `xdg-open` that keeps running, as a browser does.
     fn staying() -> Self {
         Self::new("while [ -e \"$0\" ]; do sleep 0.1; done")
     }
@@ -67,12 +69,11 @@ impl Ground {
 
     /// The program serving a recording, as its user starts it on a desktop.
     fn command(&self) -> Command {
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/healthy.nettrace.zst");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+        let mut command = program::casebook();
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
         command
             .arg("open")
-            .arg(fixture)
+            .arg(program::fixture("healthy.nettrace.zst"))
             .env("PATH", path)
             .env("HOME", self.path("home"))
             .env("DISPLAY", ":9");
@@ -82,7 +83,7 @@ impl Ground {
         command
     }
 
-    /// The number of `xdg-open` and its arguments, once it is there.
+    /// The pid and the arguments of `xdg-open`, once it runs.
     fn seen(&self) -> (u32, Vec<String>) {
         let seen = wait_for("the browser", || fs::read_to_string(self.path("seen")).ok());
         let mut lines = seen.lines();
@@ -132,7 +133,7 @@ impl Running {
         self.said.lock().unwrap().clone()
     }
 
-    /// The links with a key that it has printed, once there are so many.
+    /// The printed links with a key, once there are at least `count`.
     fn links(&self, count: usize) -> Vec<String> {
         wait_for("a link", || {
             let said = self.said();
@@ -171,7 +172,7 @@ fn ask(place: &str, method: &str, target: &str, headers: &str, body: &str) -> St
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Follows a link. Whether it gave a cookie.
+/// Follows a link. Whether that returned a cookie.
 fn lets_in(link: &str) -> bool {
     let (place, target) = link.strip_prefix("http://").unwrap().split_once('/').unwrap();
     ask(place, "GET", &format!("/{target}"), "", "").contains("\r\nset-cookie: ")
@@ -296,7 +297,7 @@ fn where_no_file_would_be_the_users_alone_the_link_is_printed_and_nothing_is_ope
 fn a_browser_that_does_not_open_keeps_nobody_out() {
     let ground = Ground::new("exit 3");
     let mut running = Running::start(ground.command());
-    // One as there is no terminal, one as the browser failed.
+    // One because there is no terminal, one because the browser failed.
     assert!(running.links(2).iter().all(|link| lets_in(link)));
     running.end();
     assert!(ground.files().is_empty());

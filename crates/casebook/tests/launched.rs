@@ -1,13 +1,15 @@
-//! Programs that `record -- COMMAND` starts: each runtime in them is resumed, however late it comes, and nothing of ours
-//! stays longer than they do.
+//! Programs that `record -- COMMAND` starts: each runtime in them is resumed, however late it starts, and no process of ours
+//! outlives them.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "tests of live processes wait for them")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;
+mod program;
 
-use lab::{casebook, free_port, get, signal, unpacked, wait_for};
+use lab::{free_port, get, signal, unpacked, wait_for};
+use program::casebook;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 /// A recording of a shell that starts services.
 struct Recording {
     recorder: Child,
-    /// Ports of the services: of the one that starts at once, and of the late one.
+    /// The port of the service that starts at once, and of the late one.
     ports: [u16; 2],
     folder: tempfile::TempDir,
 }
@@ -51,7 +53,7 @@ impl Recording {
         wait_for("the service to answer", || get(self.ports[0], "/health"));
     }
 
-    /// Lets the late service start and waits for it, and for the end of everything once it is ended.
+    /// Lets the late service start, ends both services, and waits until our own processes have ended too.
     fn the_late_one_starts_and_nothing_stays(&self) {
         assert!(services(self.ports[1]).is_empty(), "it starts late");
         assert!(!self.of_ours().is_empty(), "nobody is there to resume it");
@@ -148,7 +150,7 @@ fn whoever_reads_our_output_sees_its_end_with_ours_whatever_the_command_leaves_b
     let Some(lab) = unpacked(test) else { return };
     let (mut read, written) = std::io::pipe().unwrap();
     let mut recording = Recording::start(&lab, &["-d", "1s"], DAEMON, |command| {
-        // As shells do that hand over a descriptor of their own: no program in between closes it.
+        // Like a shell that passes on one of its own descriptors, which no program in between closes.
         let through = ["-c", "exec \"$@\" 2>&1 3>&1", "sh"];
         let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
         let mut shell = Command::new("sh");
@@ -181,7 +183,7 @@ fn what_somebody_else_starts_with_the_commands_environment_is_not_left_suspended
     other.args(["-c", "exec $LATE"]).env_clear().envs(variables).stdin(Stdio::null());
     let mut other = other.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for("the service of another program to answer", || get(recording.ports[1], "/health"));
-    // With it alone, there may still come more.
+    // The guard must stay for as long as this one service runs, since it may start more.
     pids().iter().filter(|pid| is_daemon(pid) && **pid != other.id()).for_each(|pid| {
         drop(Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status());
     });

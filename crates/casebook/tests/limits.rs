@@ -1,5 +1,5 @@
-//! Recordings that reached a limit of the runtime, or that were made to be slow to read: what is cut is told, and what is
-//! concluded is right all the same.
+//! Recordings that reached a limit of the runtime, or that were made to be slow to read: reports say what was cut, and their
+//! conclusions are right all the same.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -30,7 +30,7 @@ fn rows(recording: &Arc<Trace>, sql: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn workers_that_are_blocked_under_more_frames_than_are_kept_are_blocked_workers() {
+fn blocked_threads_are_found_under_more_frames_than_are_kept() {
     for depth in [150, 20] {
         let name = format!("cases/deep-stacks-{depth}.nettrace.zst");
         let Some(path) = shared("blocked_deep", &name) else { return };
@@ -46,15 +46,15 @@ fn workers_that_are_blocked_under_more_frames_than_are_kept_are_blocked_workers(
         let used = runtime::pool_use(&recording, &sampling, &index);
         assert!(used.held_up_all() > 10.0 && used.idle < used.held_up_all(), "{depth}: {used:?}");
         let cut = recording.missing.limits.get(LimitKind::Stacks);
-        let told = cut.map(|limit| (limit.count > 0, limit.limit, limit.samples.unwrap() > 20_000));
-        assert_eq!(told, (depth == 150).then_some((true, Some(100), true)), "{depth}");
+        let reported = cut.map(|limit| (limit.count > 0, limit.limit, limit.samples.unwrap() > 20_000));
+        assert_eq!(reported, (depth == 150).then_some((true, Some(100), true)), "{depth}");
         let says_so = found.measured.iter().any(|of| of.name.contains("cut"));
         assert_eq!(says_so, depth == 150);
     }
 }
 
 #[test]
-fn histograms_that_the_runtime_does_not_follow_are_told_and_the_rate_is_partial() {
+fn histograms_that_the_runtime_does_not_publish_are_reported_and_the_rate_is_partial() {
     let Some(path) = shared("histogram_limit", "cases/histogram-limit") else { return };
     let evidence = open(&path);
     let recording = evidence.clone().into_trace().unwrap();
@@ -124,7 +124,7 @@ fn files_that_are_made_to_be_slow_are_read_to_their_end() {
         let Some(path) = shared("hostile", &format!("cases/hostile/{name}.nettrace.zst")) else { return };
         let recording =
             import::open(&path, Options { payloads: false, threads: 1 }).unwrap().into_trace().unwrap();
-        let told: Vec<&str> = recording.lost.damage.kinds().iter().map(|kind| kind.what).collect();
-        assert!(told.iter().any(|told| told.contains(what)), "{name}: {told:?}");
+        let damage: Vec<&str> = recording.lost.damage.kinds().iter().map(|kind| kind.what).collect();
+        assert!(damage.iter().any(|kind| kind.contains(what)), "{name}: {damage:?}");
     }
 }

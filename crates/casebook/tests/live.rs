@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;
+mod program;
 
-use lab::{Load, Service, casebook, get, is_root, json, number, rows, run, signal, unpacked, wait_for};
+use lab::{Load, Service, get, is_root, number, rows, signal, unpacked, wait_for};
+use program::{casebook, json, run};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -30,7 +32,7 @@ impl Folder {
     }
 }
 
-/// Starts a recording that lasts until it is told to end.
+/// Starts a recording that lasts until a signal.
 fn recorder(pid: u32, out: &Path, options: &[&str]) -> Child {
     let mut command = casebook();
     command.args(["record", "-p", &pid.to_string(), "-o"]).arg(out).args(options);
@@ -58,9 +60,9 @@ fn a_live_starvation_is_found_recorded_and_explained() {
 
     let _load = Load::start(service.port, "/starve/100", 32);
     let out = folder.path("starved");
-    let told = json(&["record", "-p", &pid, "-d", "6s", "-o", out.to_str().unwrap(), "--format", "json"]);
-    assert_eq!((told["lost"].as_u64(), told["profile"].as_str()), (Some(0), Some("default")));
-    assert!(told["cost"]["cpu_during"].as_f64().unwrap() > 0.0);
+    let result = json(&["record", "-p", &pid, "-d", "6s", "-o", out.to_str().unwrap(), "--format", "json"]);
+    assert_eq!((result["lost"].as_u64(), result["profile"].as_str()), (Some(0), Some("default")));
+    assert!(result["cost"]["cpu_during"].as_f64().unwrap() > 0.0);
 
     let report = json(&["explain", out.to_str().unwrap(), "--format", "json"]);
     let first = &report["findings"][0];
@@ -78,7 +80,7 @@ fn a_live_starvation_is_found_recorded_and_explained() {
     assert!(number(&out, UNNAMED) < 0.05);
     assert!(number(&out, "select count(*) from host where name = 'process.rss' and value > 1e6") >= 5.0);
     let joined = "select count(*) from thread_cpu join threads using (thread) where threads.samples > 0";
-    assert!(number(&out, joined) > 0.0, "processor time joins threads by their number");
+    assert!(number(&out, joined) > 0.0, "CPU time joins threads by their id");
     let outside = "select count(*) from host where ts_ns < -1e9 or ts_ns > 9e9";
     assert!(number(&out, outside) < 1.0, "readings are on the session's clock");
 
@@ -102,7 +104,7 @@ fn a_healthy_service_is_not_accused_and_two_recorders_do_not_disturb_each_other(
         assert!(recorder.wait().unwrap().success());
     }
     for out in [&one, &other] {
-        // The other tests press the machine meanwhile: to say so accuses the machine.
+        // Other tests use the CPU at the same time, so this finding may be right.
         assert_eq!(heavy(out).into_iter().filter(|id| id != "cpu-limited").collect::<Vec<_>>(), [""; 0]);
         assert!(number(out, "select count(*) from samples") > 100.0);
         assert!(number(out, "select count(*) from counters where provider = 'System.Runtime'") > 0.0);
@@ -129,7 +131,7 @@ fn a_recorder_that_is_killed_leaves_a_recording_with_names_and_nothing_in_the_su
         let page = String::from_utf8(report.stdout).unwrap();
         assert!(page.contains("the recording was not ended"), "{page}");
         assert!(number(&out, UNNAMED) < 0.05, "killed after {killed:?}");
-        // A second is spent on looking before; at most the last one is lost.
+        // The recorder looks at the process for a second before it begins, and may lose the last second.
         let last = number(&out, "select max(ts_ns) / 1e9 from events");
         assert!(last > killed.as_secs_f64() - 1.2 - 1.0, "{last} s of {killed:?}");
     }
@@ -150,8 +152,8 @@ fn a_subject_that_dies_is_recorded_until_then() {
 }
 
 #[test]
-fn a_flight_recorder_keeps_the_last_of_it_and_copies_it_when_asked() {
-    let test = "a_flight_recorder_keeps_the_last_of_it_and_copies_it_when_asked";
+fn a_flight_recorder_keeps_the_last_seconds_and_copies_them_when_asked() {
+    let test = "a_flight_recorder_keeps_the_last_seconds_and_copies_them_when_asked";
     let Some(lab) = unpacked(test) else { return };
     let (service, folder) = (Service::start(&lab), Folder::new());
     let _load = Load::start(service.port, "/json/20", 2);
@@ -198,7 +200,7 @@ fn a_program_is_recorded_from_its_first_instruction_and_resumed_whatever_happens
     let compiled = "select count(*) from jit where method like '%<Main>$%'";
     assert!(number(&out, compiled) > 0.0, "the entry point is compiled while it is recorded");
 
-    // Killed while the runtime waits: the service starts all the same.
+    // The recorder is killed while the runtime is suspended: the service starts all the same.
     let port = lab::free_port();
     let mut recorder = start(&folder.path("abandoned"), port);
     let suspended = || {
@@ -215,7 +217,7 @@ fn a_program_is_recorded_from_its_first_instruction_and_resumed_whatever_happens
     signal(pid, "KILL");
 }
 
-/// Whether a process was told to listen at a port.
+/// Whether a process is the service at this port, by its environment.
 fn is_at(pid: &serde_json::Value, port: u16) -> bool {
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     String::from_utf8_lossy(&environment).contains(&format!("127.0.0.1:{port}\0"))
@@ -229,7 +231,7 @@ fn a_process_in_other_namespaces_is_found_and_recorded() {
         return base::ground::skip(test, "only root may make namespaces");
     }
     let folder = Folder::new();
-    // Its own processes, mounts and folder of temporary files, as in a container.
+    // With pids, mounts and temporary files of its own, as in a container.
     let inside = "mount -t tmpfs none /var/tmp && TMPDIR=/var/tmp exec \"$@\"";
     let wrapper = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", inside, "sh"];
     let service = Service::start_in(&lab, &wrapper);
@@ -244,7 +246,7 @@ fn a_process_in_other_namespaces_is_found_and_recorded() {
     json(&["record", "-p", &pid, "-d", "3s", "-o", out.to_str().unwrap(), "--format", "json"]);
     assert!(number(&out, "select count(*) from samples") > 100.0);
     let joined = "select count(*) from thread_cpu join threads using (thread) where threads.samples > 0";
-    assert!(number(&out, joined) > 0.0, "threads have their numbers of inside");
+    assert!(number(&out, joined) > 0.0, "threads have the ids of their own namespace");
 }
 
 #[test]
@@ -266,19 +268,19 @@ fn what_cannot_be_recorded_is_said_and_nothing_is_left() {
     check(&["record", "--name", "nobody", "-d", "1s"], "no .NET process is named nobody");
     check(&["record", "-d", "1s"], "name a process");
     check(&["record", "-p", &pid, "--profile", "all"], "there is no profile `all`");
-    check(&["record", "-p", &pid, "--provider", "A:x"], "its keywords are no hexadecimal number");
+    check(&["record", "-p", &pid, "--provider", "A:x"], "its keywords are not a hexadecimal number");
     check(&["record", "--diagnostic-port", "/nowhere/socket"], "there is no diagnostics socket");
-    check(&["record", "--", "true"], "no .NET runtime showed up");
+    check(&["record", "--", "true"], "no .NET runtime started in");
     check(&["record", "--", "/nowhere/program"], "cannot start /nowhere/program");
     let taken = folder.path("taken");
     std::fs::create_dir(&taken).unwrap();
     std::fs::write(taken.join("notes.md"), "mine").unwrap();
     let taken = taken.to_str().unwrap();
-    check(&["record", "-p", &pid, "-d", "1s", "-o", taken], "is there already");
-    check(&["record", "-p", &pid, "-d", "1s", "-o", taken, "--force"], "is no recording");
+    check(&["record", "-p", &pid, "-d", "1s", "-o", taken], "already exists");
+    check(&["record", "-p", &pid, "-d", "1s", "-o", taken, "--force"], "is not a recording");
     service.signal("STOP");
-    // Each thread stops when it gets to it.
-    wait_for("every thread to stop", || service.stands_still());
+    // Threads do not all stop at once.
+    wait_for("every thread to stop", || service.is_stopped());
     check(&["record", "-p", &pid, "-d", "1s"], "no answer from the runtime within 1 s");
     let listed = json(&["ps", "--format", "json"]);
     assert!(
@@ -290,8 +292,8 @@ fn what_cannot_be_recorded_is_said_and_nothing_is_left() {
 }
 
 #[test]
-fn a_session_that_cannot_be_told_to_end_is_not_waited_for() {
-    let test = "a_session_that_cannot_be_told_to_end_is_not_waited_for";
+fn a_session_that_cannot_be_stopped_is_not_waited_for() {
+    let test = "a_session_that_cannot_be_stopped_is_not_waited_for";
     let Some(lab) = unpacked(test) else { return };
     let folder = Folder::new();
     let place = format!("TMPDIR={}", folder.0.path().display());
@@ -324,7 +326,7 @@ fn a_session_that_cannot_be_told_to_end_is_not_waited_for() {
         sockets.for_each(|socket| std::fs::remove_file(socket.path()).unwrap());
     });
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("could not be told to end a session"), "{said}");
+    assert!(said.contains("could not be asked to end a session"), "{said}");
     wait_for("the session to end", || service.diagnostics_threads() == 1);
 }
 

@@ -1,11 +1,13 @@
-//! Sick recordings that are damaged: with what carries the problem gone, none of them is called healthy.
+//! Damaged recordings of services with a problem: none is called healthy, even if the part that shows the problem is gone.
 //!
-//! Every mutant comes from a fixed seed. One that keeps the finding is fine, so the test asks for one thing: that no
-//! verdict is an all-clear. What healthy recordings say once they are cut is asked as well.
+//! Every mutant comes from a fixed seed. A mutant may keep the finding, so the tests check only that the verdict is not
+//! healthy. They also check what is said about healthy recordings that were cut.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
 mod shared;
+mod trace;
 
 use import::Options;
 use model::{NO_INT, Trace};
@@ -13,8 +15,8 @@ use report::{State, Verdict};
 use runtime::StackIndex;
 use shared::shared;
 use std::fs;
-use std::io::Read;
 use std::path::Path;
+use trace::unpacked;
 
 const OPTIONS: Options = Options { payloads: false, threads: 1 };
 
@@ -33,7 +35,7 @@ impl Random {
         usize::try_from(self.next() % limit.max(1) as u64).unwrap()
     }
 
-    /// Two places in order, with something between them.
+    /// A random range that is not empty.
     fn range(&mut self, len: usize) -> (usize, usize) {
         let (one, other) = (self.below(len), self.below(len));
         (one.min(other), one.max(other) + 1)
@@ -51,23 +53,14 @@ struct Block<'a> {
 
 /// The header of a trace, and its blocks.
 fn blocks(raw: &[u8]) -> (&[u8], Vec<Block<'_>>) {
-    let word = |at: usize| u32::from_le_bytes(raw[at..at + 4].try_into().unwrap()) as usize;
-    // The magic; then the object with the trace's start, whose fields take 48 bytes.
-    let mut at = 32 + 15 + word(32 + 11) + 1 + 48 + 1;
-    let header = &raw[..at];
-    let mut blocks = Vec::new();
-    while raw[at] == 5 {
-        let name_end = at + 15 + word(at + 11);
-        let size = word(name_end + 1);
-        let payload_at = (name_end + 5).next_multiple_of(4);
-        blocks.push(Block {
-            name: &raw[at + 15..name_end],
-            head: &raw[at..name_end + 5],
-            payload: &raw[payload_at..payload_at + size],
-        });
-        at = payload_at + size + 1;
-    }
-    (header, blocks)
+    let blocks = trace::blocks(raw);
+    let header = &raw[..blocks[0].head.start];
+    let slices = |block: trace::Block| Block {
+        name: &raw[block.name],
+        head: &raw[block.head],
+        payload: &raw[block.payload],
+    };
+    (header, blocks.into_iter().map(slices).collect())
 }
 
 /// A trace of these blocks, each where its padding fits, and its end.
@@ -96,7 +89,7 @@ const KINDS: [&str; 10] = [
     "blocks garbled",
 ];
 
-/// A mutant of the kind, and what was done.
+/// A mutant of this kind, and a description of what was changed.
 fn mutant(raw: &[u8], kind: &str, random: &mut Random) -> (String, Vec<u8>) {
     let (header, blocks) = blocks(raw);
     let (from, to) = random.range(raw.len() - header.len());
@@ -162,14 +155,14 @@ fn verdict(trace: &Trace) -> Verdict {
     findings::judge(trace, &StackIndex::new(trace)).1
 }
 
-/// What is said of the bytes; `None` if they are refused.
+/// The verdict about these bytes. `None` if they cannot be read.
 fn said(bytes: &[u8]) -> Option<Verdict> {
     let trace = import::open_bytes(bytes, "mutant", OPTIONS).ok()?.into_trace()?;
     has_no_impossible_value(&trace);
     Some(verdict(&trace))
 }
 
-/// What damage writes is not shown as a figure.
+/// Checks that damage does not show up as a figure.
 fn has_no_impossible_value(trace: &Trace) {
     let known = |column: &[i64]| -> Vec<i64> { column.iter().copied().filter(|of| *of != NO_INT).collect() };
     let most = |column: &[i64]| known(column).into_iter().max().unwrap_or(0);
@@ -180,13 +173,7 @@ fn has_no_impossible_value(trace: &Trace) {
     assert!(trace.allocations.weight_bytes.iter().all(|of| of.is_nan() || (0.0..1e13).contains(of)));
 }
 
-fn unpacked(path: &Path) -> Vec<u8> {
-    let mut raw = Vec::new();
-    zstd::stream::read::Decoder::new(fs::File::open(path).unwrap()).unwrap().read_to_end(&mut raw).unwrap();
-    raw
-}
-
-/// So many mutants of each kind of a recording of which a problem is said.
+/// Checks mutants of a recording that has a problem.
 fn no_mutant_is_healthy(path: &Path, of_each_kind: usize) {
     let raw = unpacked(path);
     assert_eq!(said(&raw).unwrap().state, State::Problem, "{}", path.display());
@@ -204,8 +191,7 @@ fn no_mutant_is_healthy(path: &Path, of_each_kind: usize) {
 #[test]
 fn a_sick_recording_that_is_damaged_is_not_called_healthy() {
     for name in ["net8", "net31"] {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
-        no_mutant_is_healthy(&fixtures.join(name).with_extension("nettrace.zst"), 12);
+        no_mutant_is_healthy(&program::fixture(name).with_extension("nettrace.zst"), 12);
     }
 }
 
@@ -230,7 +216,7 @@ fn a_recording_without_its_middle_is_not_called_healthy() {
     assert_eq!(of.state, State::CannotJudge, "{}", of.text);
 }
 
-/// A healthy recording that ends early: without the names of methods nothing is said, with them where it ends.
+/// A healthy recording that ends early says so in its verdict.
 #[test]
 fn a_recording_that_was_cut_has_no_plain_all_clear() {
     for (name, parts) in [("light-healthy", [60, 300, 996]), ("startup-normal", [300, 700, 996])] {
@@ -239,8 +225,8 @@ fn a_recording_that_was_cut_has_no_plain_all_clear() {
         let raw = unpacked(&path);
         for part in parts {
             let of = said(&raw[..raw.len() / 1000 * part]).unwrap();
-            let is_told = of.text.contains("the recording ends early, ");
-            assert!(is_told || of.state == State::Problem, "{name} cut at {part} ‰: {of:?}");
+            let says_so = of.text.contains("the recording ends early, ");
+            assert!(says_so || of.state == State::Problem, "{name} cut at {part} ‰: {of:?}");
             let is_startup = name.contains("startup");
             assert!(!is_startup || of.state != State::Healthy, "{name} cut at {part} ‰: {of:?}");
         }
@@ -279,12 +265,12 @@ const PROVENANCE: &str = "exhibit.toml";
 fn a_sick_recorders_folder_whose_files_are_changed_is_not_called_healthy() {
     let files =
         ["trace.nettrace.zst", "samples.nettrace.zst", "names.nettrace.zst", "host.csv", "thread_cpu.csv"];
-    // What is wrong is told by the readings of the host alone.
+    // Only the readings of the host show what is wrong.
     let Some(folder) = shared("mutants_of_folders", "cases/cpu-throttled") else { return };
     for file in files {
         for change in [Change::Removed, Change::Emptied, Change::Cut] {
             for provenance in [None, Some((PROVENANCE, Change::Removed))] {
-                // Nothing says that a file was there of which no trace is left, but for what is recorded with it.
+                // Without the provenance, a missing file is noticed only if the main session mentions its contents.
                 let is_missed = file.starts_with("samples") || file.starts_with("host");
                 if provenance.is_some() && change == Change::Removed && !is_missed {
                     continue;
@@ -329,7 +315,7 @@ fn a_sick_recorders_folder_whose_recorder_was_killed_is_not_called_healthy() {
     }
 }
 
-/// What is found in a recording that is cut is found in all of it, too: names of methods that are gone accuse nobody.
+/// A cut recording must not have a finding that the whole one does not have, just because names of methods are missing.
 #[test]
 fn a_recording_that_was_cut_is_not_accused_of_what_the_whole_one_does_not_show() {
     for name in ["async-lock", "healthy-async-wait"] {

@@ -1,24 +1,26 @@
-//! Whose code is the user's: `--my` and the configuration, through the program.
+//! Which code is the user's own: `--my` and the configuration, through the program.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
+
+use program::said;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 const LOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/lock.nettrace.zst");
 
 /// Runs the program with a configuration in a folder of its own.
 fn run(home: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    command.args(words).env("XDG_CONFIG_HOME", home).env_remove("HOME").output().unwrap()
+    program::casebook().args(words).env("XDG_CONFIG_HOME", home).env_remove("HOME").output().unwrap()
 }
 
 /// The methods that the figures name as the service's own.
 fn user_code(home: &Path, options: &[&str]) -> Vec<String> {
     let words = [["explain", LOCK, "--topic", "cpu", "--format", "json"].as_slice(), options].concat();
     let output = run(home, &words);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", said(&output));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let text = document["topics"][0].to_string();
     let names = text.split('"').filter(|text| text.starts_with("orders!"));
@@ -37,7 +39,7 @@ fn what_the_user_says_is_theirs_reaches_the_figures_and_nothing_else_counts() {
     };
     assert_ne!(own(&text(&usual)), own(&text(&theirs)));
     assert!(own(&text(&theirs)).contains("AspNetCore"), "{}", text(&theirs));
-    // The configuration says the same, and an option stands before it.
+    // The configuration does the same, and the option has precedence.
     let folder = home.path().join("casebook");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("config.toml"), "my = [\"Microsoft.AspNetCore.*\"]\n").unwrap();
@@ -50,7 +52,7 @@ fn what_the_user_says_is_theirs_reaches_the_figures_and_nothing_else_counts() {
 fn verdict(home: &Path, options: &[&str]) -> (String, Vec<String>, Vec<String>) {
     let words = [["explain", LOCK, "--format", "json"].as_slice(), options].concat();
     let output = run(home, &words);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", said(&output));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let texts = |list: &Value, key: Option<&str>| {
         let values = list.as_array().unwrap().iter();
@@ -70,7 +72,7 @@ fn a_pattern_that_no_method_has_does_not_turn_a_problem_into_an_all_clear() {
         assert_eq!((&state, &found), (&usual.0, &usual.1), "{pattern}");
         assert!(notes[0].contains(&format!("--my '{pattern}' matches no method")), "{notes:?}");
     }
-    // The configuration says the same, of all of its patterns alone.
+    // The same in the configuration, where the note comes only if none of its patterns matches.
     let folder = home.path().join("casebook");
     std::fs::create_dir(&folder).unwrap();
     let configure = |text: &str| std::fs::write(folder.join("config.toml"), text).unwrap();
@@ -96,7 +98,7 @@ fn a_pattern_that_no_method_has_does_not_turn_a_problem_into_an_all_clear() {
     assert_eq!(verdict(home.path(), &[]).2, [""; 0]);
 }
 
-/// What each command that takes patterns says as it refuses them.
+/// The messages of all commands that take patterns.
 fn refusals(home: &Path, options: &[&str]) -> Vec<String> {
     let out = home.join("page.html");
     let commands: [&[&str]; 4] = [
@@ -107,7 +109,7 @@ fn refusals(home: &Path, options: &[&str]) -> Vec<String> {
     ];
     let refused = commands.map(|words| {
         let output = run(home, &[words, options].concat());
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        let error = said(&output);
         assert_eq!(output.status.code(), Some(2), "{words:?}: {error}");
         error
     });
@@ -119,12 +121,12 @@ fn refusals(home: &Path, options: &[&str]) -> Vec<String> {
 fn a_pattern_of_another_kind_is_refused_by_every_command_that_takes_one() {
     let home = tempfile::tempdir().unwrap();
     for error in refusals(home.path(), &["--my", "["]) {
-        assert!(error.contains("--my: '[' is no pattern"), "{error}");
+        assert!(error.contains("--my: '[' is not a pattern"), "{error}");
     }
 }
 
 #[test]
-fn a_broken_configuration_is_told_with_its_file_and_line_by_every_command_that_uses_it() {
+fn every_command_that_uses_a_broken_configuration_names_its_file_and_line() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("casebook");
     std::fs::create_dir(&folder).unwrap();

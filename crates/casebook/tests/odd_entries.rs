@@ -3,6 +3,8 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -13,14 +15,14 @@ const TRACE: &str = "trace.nettrace.zst";
 const SQL: &str = "select count(*) as n from samples";
 
 fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst")
+    program::fixture("net8.nettrace.zst")
 }
 
-/// What the program says; whatever it reads, it does not wait.
+/// Runs the program, which must not wait for whatever it reads.
 #[expect(clippy::disallowed_methods, reason = "a test of what must not wait")]
 fn casebook(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = program::casebook();
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (mut child, begun) = (command.spawn().unwrap(), Instant::now());
     while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(5));
@@ -111,7 +113,7 @@ fn one_odd_entry_is_left_out_and_named_and_does_not_hide_the_recording() {
         folder,
         &[
             ("names.nettrace.zst", not_a_file),
-            ("thread_cpu.csv", "is no file: not read"),
+            ("thread_cpu.csv", not_a_file),
             ("dangling", link),
             ("loop", link),
         ],
@@ -122,7 +124,7 @@ fn one_odd_entry_is_left_out_and_named_and_does_not_hide_the_recording() {
     }
     check_notes(
         folder,
-        &[("samples.nettrace.zst", not_a_file), ("pipe", not_a_file), ("host.csv", "is no file: not read")],
+        &[("samples.nettrace.zst", not_a_file), ("pipe", not_a_file), ("host.csv", not_a_file)],
     );
 }
 
@@ -145,11 +147,11 @@ fn one_odd_sub_folder_is_left_out_and_named_and_does_not_hide_the_other_exhibits
     let output = casebook(&["query", run.to_str().unwrap(), sql]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("odd is an exhibit of kind `hologram`") && said.contains("left out"), "{said}");
-    // Of one that is left, everything else is a remark.
+    // If one exhibit is left, it is read, and the rest are notes.
     fs::remove_dir_all(run.join("other")).unwrap();
     assert_eq!(counted(run, SQL), "n\n5126\n");
     check_notes(run, &[("odd", "is left out")]);
-    // If none is left, the reason is that of the odd one.
+    // If no exhibit is left, the error says why the odd entry was left out.
     fs::remove_dir_all(run.join("one")).unwrap();
     let output = casebook(&["explain", run.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -171,14 +173,14 @@ fn a_recording_that_another_user_put_there_is_not_taken_for_the_one_of_the_folde
     }
     assert_eq!(counted(run, SQL), "n\n5126\n");
     check_notes(run, &[(".hidden", "is left out")]);
-    // If it is the only one, it is named, and read if the user names it.
+    // If it is the only one, the error names it. It is read if the user names it.
     fs::remove_dir_all(run.join("mine")).unwrap();
     let output = casebook(&["explain", run.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains(".hidden belongs to another user (65534): name it to read it"), "{said}");
     assert_eq!(counted(&run.join(".hidden"), SQL), "n\n5126\n");
-    // What lies in a folder of theirs is theirs.
+    // In a folder of theirs, their file is the recording.
     std::os::unix::fs::chown(run, Some(65534), Some(65534)).unwrap();
     assert_eq!(counted(run, SQL), "n\n5126\n");
 }

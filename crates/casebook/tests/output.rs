@@ -1,25 +1,22 @@
-//! Where an answer goes: to a file that is not an input, in the format its name says, and never cut without a word.
+//! Where an answer goes: to a file that is not an input, in the format its name says, and never cut silently.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
+
+use program::{fixture, said};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
-fn casebook(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    command.current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+fn casebook(folder: &Path, words: &[&str]) -> Output {
+    program::casebook().current_dir(folder).args(words).output().unwrap()
 }
 
 /// A folder with `trace.nettrace.zst` in it.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let fixture = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
-    fs::copy(fixture, folder.path().join("trace.nettrace.zst")).unwrap();
+    fs::copy(fixture("net8.nettrace.zst"), folder.path().join("trace.nettrace.zst")).unwrap();
     folder
 }
 
@@ -40,7 +37,7 @@ fn an_answer_does_not_destroy_the_recording_it_is_from() {
 }
 
 #[test]
-fn a_files_ending_says_its_format_and_what_a_limit_cut_is_told() {
+fn a_files_ending_says_its_format_and_a_limit_that_left_out_rows_is_reported() {
     let folder = folder();
     for (out, start) in [("a.csv", "ts_ns\r\n"), ("a.json", "{"), ("a.parquet", "PAR1"), ("a.txt", "ts_ns\n")]
     {
@@ -50,13 +47,13 @@ fn a_files_ending_says_its_format_and_what_a_limit_cut_is_told() {
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         let written = fs::read(folder.path().join(out)).unwrap();
         assert!(written.starts_with(start.as_bytes()) || out == "a.txt", "{out}");
-        let told = said(&output).contains("more rows than the 3 of --limit");
-        assert_eq!(told, ["a.csv", "a.parquet"].contains(&out), "{out}: {}", said(&output));
+        let is_reported = said(&output).contains("more rows than the 3 of --limit");
+        assert_eq!(is_reported, ["a.csv", "a.parquet"].contains(&out), "{out}: {}", said(&output));
     }
 }
 
 #[test]
-fn a_query_without_end_ends_at_its_timeout_and_says_what_to_do() {
+fn an_endless_query_ends_at_its_timeout_and_says_what_to_do() {
     let folder = folder();
     let endless = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n";
     let output = casebook(folder.path(), &["query", "trace.nettrace.zst", endless, "--timeout", "300ms"]);

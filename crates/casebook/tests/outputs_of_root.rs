@@ -11,41 +11,36 @@
 
 #[cfg(target_os = "linux")]
 mod lab;
+mod program;
 
+use program::{fixture, said};
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 /// A user that has no files and no rights.
 const OTHER: u32 = 65534;
 const SQL: &str = "select count(*) as n from samples";
 const ANSWER: &str = "n\r\n5126\r\n";
 
-fn fixture() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst")
-}
-
+/// The program as its user starts it, without `sudo`.
 fn casebook(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    command.args(arguments).env_remove("SUDO_UID").env_remove("SUDO_GID").stdin(Stdio::null());
+    let mut command = program::casebook();
+    command.args(arguments).env_remove("SUDO_UID").env_remove("SUDO_GID");
     command
 }
 
-/// Two commands that write, each to this place: a file, and a folder of files.
+/// Commands that write to this place: two write a file, one a folder of files.
 fn writers(out: &Path) -> [Command; 3] {
-    let (file, out) = (fixture(), out.to_str().unwrap().to_owned());
+    let (file, out) = (fixture("net8.nettrace.zst"), out.to_str().unwrap().to_owned());
     let file = file.to_str().unwrap();
     [
         casebook(&["query", file, SQL, "--format", "csv", "-o", &out]),
         casebook(&["export", file, "--to", "folded", "-o", &out]),
         casebook(&["export", file, "--to", "csv", "-o", &out]),
     ]
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Runs a command that must refuse, and returns what it says.
@@ -69,7 +64,7 @@ fn owner(path: &Path) -> (u32, u32) {
     (meta.uid(), meta.gid())
 }
 
-/// A folder that root shares with another user; none if we are not root, or not a root that may act for others.
+/// A folder that root shares with another user. `None` if we are not root, or are not allowed to act for other users.
 fn as_root(test: &str) -> Option<tempfile::TempDir> {
     let folder = tempfile::tempdir().unwrap();
     if owner(folder.path()).0 != 0 || chown(folder.path(), Some(OTHER), Some(OTHER)).is_err() {
@@ -94,7 +89,7 @@ fn another_user_does_not_read_requests_out_of_what_was_written() {
             fs::remove_file(&out).unwrap();
         }
     }
-    // What could be read before cannot be read when it is written anew.
+    // A file that others could read is private once it is replaced.
     let out = folder.path().join("again.csv");
     fs::write(&out, "old").unwrap();
     fs::set_permissions(&out, PermissionsExt::from_mode(0o644)).unwrap();
@@ -200,7 +195,7 @@ fn a_folder_that_others_may_write_to_is_refused_unless_it_is_asked_for() {
     let out = open.join("asked-for");
     done(writers(&out)[0].arg("--insecure-output"));
     assert_eq!(mode(&out), 0o600);
-    // The folder that the program stands in counts too.
+    // The same holds for the current folder.
     let message = refused(writers(Path::new("here.csv"))[0].current_dir(&open));
     assert!(message.contains("everyone may write to"), "{message}");
 }
@@ -241,8 +236,8 @@ fn a_link_of_ones_own_on_the_way_is_followed() {
 }
 
 #[test]
-fn root_writes_nothing_where_another_user_could_exchange_it() {
-    let Some(folder) = as_root("root_writes_nothing_where_another_user_could_exchange_it") else { return };
+fn root_writes_nothing_where_another_user_could_replace_it() {
+    let Some(folder) = as_root("root_writes_nothing_where_another_user_could_replace_it") else { return };
     let theirs = folder.path().join("theirs");
     fs::create_dir(&theirs).unwrap();
     chown(&theirs, Some(OTHER), Some(OTHER)).unwrap();
@@ -307,19 +302,19 @@ fn under_sudo_what_is_written_belongs_to_the_caller_and_to_nobody_else() {
             fs::remove_file(&out).unwrap();
         }
     }
-    // A folder of a third user is still another's.
+    // A folder of a third user still belongs to someone else.
     let third = folder.path().join("third");
     fs::create_dir(&third).unwrap();
     chown(&third, Some(12345), Some(12345)).unwrap();
     let message = refused(writers(&third.join("out"))[0].env("SUDO_UID", "65534").env("SUDO_GID", "65534"));
     assert!(message.contains("belongs to another user (12345)"), "{message}");
-    // A number that is none does not name a caller.
+    // A text that is not a number names no caller.
     let out = folder.path().join("out");
     done(writers(&out)[0].env("SUDO_UID", "4294967295").env("SUDO_GID", "nobody"));
     assert_eq!(owner(&out), (0, 0));
 }
 
-/// A recording of the lab's service, in a folder of the caller's.
+/// Recordings of the lab's service.
 #[cfg(target_os = "linux")]
 mod live {
     use super::*;
@@ -331,7 +326,7 @@ mod live {
         casebook(&[&["record", "-p", &pid, "-o", &out], length, words].concat())
     }
 
-    /// Everything in a folder that is not its owner's alone.
+    /// Everything in a folder that someone but its owner may read.
     fn not_private(folder: &Path, owned_by: (u32, u32)) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| (entry.unwrap().path(), 0o600));
         let all = entries.chain([(folder.to_path_buf(), 0o700)]);
@@ -401,10 +396,10 @@ mod live {
                 assert!(message.contains(expected), "{message}");
             }
         }
-        // Also if it is asked for, nothing is overwritten.
+        // Nothing is overwritten even with --insecure-output.
         for name in ["exhibit.toml", "trace.nettrace.zst"] {
             let message = refused(&mut record(service.pid(), &theirs, &["--force", "--insecure-output"]));
-            assert!(message.contains("is no recording"), "{message}");
+            assert!(message.contains("is not a recording"), "{message}");
             fs::remove_file(theirs.join(name)).unwrap();
         }
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
@@ -428,7 +423,7 @@ mod live {
             let forced = &mut record(service.pid(), out, &["--force", "-d", "20s"]);
             let mut recording = forced.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             let pause = |millis| std::thread::sleep(std::time::Duration::from_millis(millis));
-            // While it looks at the process, for a second; then no session can begin.
+            // While it looks at the process, for about a second. After that no session can begin.
             pause(millis.min(600));
             if stops {
                 service.signal("STOP");
@@ -447,7 +442,7 @@ mod live {
                 assert!(!page.contains("the recording was not ended"), "{page}");
             }
         }
-        // It begins after a second of looking.
+        // It begins after it has looked at the process for a second.
         for step in 0..10 {
             check(&out, "KILL", false, 1000 + step * 40);
         }
@@ -470,7 +465,7 @@ mod live {
             }
             let begun = std::time::Instant::now();
             let message = refused(&mut record(service.pid(), &out, &["--force"]));
-            assert!(message.contains("is no recording") && message.contains(name), "{message}");
+            assert!(message.contains("is not a recording") && message.contains(name), "{message}");
             assert!(begun.elapsed().as_secs() < 10);
             fs::remove_file(&pipe).unwrap();
             fs::write(&pipe, "").unwrap();

@@ -1,7 +1,7 @@
 //! Who is at the other end of a socket: impostors get no session, and one user's silence does not slow the others.
 //!
-//! The attackers are processes of their own, often of another user: this test program started anew, told by its environment
-//! which part to play.
+//! The attackers are processes of their own, often of another user: this test program, started again. An environment variable
+//! says which part to play.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "a test of how long something takes")]
@@ -9,8 +9,11 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;
+mod program;
+mod runtime;
 
-use lab::{casebook, is_root};
+use lab::is_root;
+use program::casebook;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -21,10 +24,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Names the part that a process of ours plays, and what it plays it with.
+/// Variables that name the part of a player, and the path of its target.
 const PART: &str = "CASEBOOK_TEST_PART";
 const TARGET: &str = "CASEBOOK_TEST_TARGET";
-/// Users that nobody is.
+/// Users that do not exist.
 const ATTACKER: u32 = 54_321;
 const OTHER: u32 = 54_322;
 const SILENT: usize = 1000;
@@ -50,12 +53,12 @@ impl Stage {
         entries.find(|path| path.to_string_lossy().ends_with("-socket")).unwrap()
     }
 
-    /// Starts a process that plays a part and waits until it is ready. None if the user cannot start it.
+    /// Starts a process that plays a part, and waits until it is ready. `None` if the user cannot start it.
     fn play(&self, part: &str, user: Option<u32>, target: &Path) -> Option<Player> {
         self.play_in(&[], part, user, target)
     }
 
-    /// Starts it below a command.
+    /// The same, with the words of a wrapper before the program.
     fn play_in(&self, wrapper: &[&str], part: &str, user: Option<u32>, target: &Path) -> Option<Player> {
         let player = self.path().join("player");
         let words: Vec<&str> = wrapper.iter().copied().chain([player.to_str().unwrap()]).collect();
@@ -75,8 +78,8 @@ impl Stage {
                 started => break started.ok()?,
             }
         };
-        let (told, said) = (child.stdin.take(), BufReader::new(child.stdout.take()?));
-        let mut player = Player { child, told, said };
+        let (input, said) = (child.stdin.take(), BufReader::new(child.stdout.take()?));
+        let mut player = Player { child, input, said };
         player.hear("ready");
         Some(player)
     }
@@ -85,7 +88,7 @@ impl Stage {
 /// A process that plays a part until it is dropped.
 struct Player {
     child: Child,
-    told: Option<ChildStdin>,
+    input: Option<ChildStdin>,
     said: BufReader<ChildStdout>,
 }
 
@@ -94,7 +97,7 @@ impl Player {
         self.child.id().to_string()
     }
 
-    /// What it says behind a word at the beginning of a line.
+    /// Waits for a line that begins with a word. Returns the rest of the line.
     fn hear(&mut self, word: &str) -> String {
         loop {
             let mut line = String::new();
@@ -105,22 +108,22 @@ impl Player {
         }
     }
 
-    /// What it counted, once it is told to.
+    /// Asks the player for the number that it has counted.
     fn count(&mut self) -> usize {
-        self.told.as_mut().unwrap().write_all(b"count\n").unwrap();
+        self.input.as_mut().unwrap().write_all(b"count\n").unwrap();
         self.hear("counted").parse().unwrap()
     }
 }
 
 impl Drop for Player {
     fn drop(&mut self) {
-        drop(self.told.take());
+        drop(self.input.take());
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// A service of the user of this test; it keeps what it is told.
+/// A service of this test's user, which keeps what it receives.
 struct Victim {
     socket: PathBuf,
     heard: Arc<Mutex<Vec<u8>>>,
@@ -163,7 +166,7 @@ fn a_part_that_is_played() {
     }
 }
 
-/// Starts the thread by which a runtime that runs is told from one that waits at its start.
+/// Starts the thread that a running runtime has, and a suspended one does not have.
 fn run_finalizers() {
     let thread = std::thread::Builder::new().name(".NET Finalizer".to_owned());
     thread.spawn(std::thread::park).unwrap();
@@ -184,26 +187,12 @@ fn own_socket() -> PathBuf {
 
 /// Answers a question for what this process is; `before` does something between question and answer.
 fn answer_one(stream: &mut UnixStream, before: &dyn Fn()) {
-    let mut question = [0; 20];
-    if stream.read_exact(&mut question).is_err() {
+    if runtime::command(stream).is_err() {
         return;
     }
-    let text = |text: &str| {
-        let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
-        let count = u32::try_from(units.len()).unwrap().to_le_bytes().to_vec();
-        [count, units.iter().flat_map(|unit| unit.to_le_bytes()).collect()].concat()
-    };
-    let mut payload = [1u32.to_le_bytes().as_slice(), &u64::from(std::process::id()).to_le_bytes()].concat();
-    payload.extend([7; 16]);
-    for word in ["/bin/orders", "Linux", "x64", "orders", "10.0.1"] {
-        payload.extend(text(word));
-    }
-    let mut message = b"DOTNET_IPC_V1\0".to_vec();
-    message.extend(u16::try_from(20 + payload.len()).unwrap().to_le_bytes());
-    message.extend([0xff, 0, 0, 0]);
-    message.extend(payload);
+    let texts = ["/bin/orders", "Linux", "x64", "orders", "10.0.1"];
     before();
-    drop(stream.write_all(&message));
+    drop(runtime::reply(stream, &runtime::process_info_3(std::process::id(), texts)));
 }
 
 /// Answers the first question, with its socket swapped by then.
@@ -248,7 +237,7 @@ fn inherit() {
     answer_one(&mut stream, &|| {});
 }
 
-/// Listens at very many sockets and never answers; told to, counts the connections that came.
+/// Listens at very many sockets and never answers. On request it counts the connections that came.
 fn silent() {
     let folder = PathBuf::from(std::env::var_os("TMPDIR").unwrap());
     let bind = |number: usize| {
@@ -324,11 +313,11 @@ fn a_thousand_silent_sockets_of_one_user_do_not_keep_root_from_seeing_the_servic
     assert_eq!([&row["state"], &row["name"]], ["running", "orders"]);
     let of_attacker = rows.iter().filter(|row| row["state"] == "silent").count();
     let asked = silent.count();
-    let told = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stderr);
     println!("a thousand silent sockets: {asked} were asked, in {took:?}");
-    assert_eq!([of_attacker, asked], [64; 2], "the budget of one user: {told}");
+    assert_eq!([of_attacker, asked], [64; 2], "the budget of one user: {said}");
     let rest = format!("936 more sockets of user {ATTACKER} were not asked");
-    assert!(told.contains(&rest), "{told}");
+    assert!(said.contains(&rest), "{said}");
     let newest = format!("dotnet-diagnostic-{}-999-socket", 900_000_999);
     assert!(
         rows.iter().any(|row| row["socket"].as_str().unwrap().ends_with(&newest)),
@@ -354,8 +343,8 @@ fn silent_sockets_do_not_end_ps_where_the_address_space_is_limited() {
 }
 
 #[test]
-fn a_process_in_a_namespace_of_its_own_is_told_by_the_number_that_it_has_here() {
-    let test = "a_process_in_a_namespace_of_its_own_is_told_by_the_number_that_it_has_here";
+fn a_process_in_another_namespace_is_listed_with_the_pid_that_it_has_here() {
+    let test = "a_process_in_another_namespace_is_listed_with_the_pid_that_it_has_here";
     if !is_root() {
         return base::ground::skip(test, "only root may make namespaces");
     }
@@ -370,12 +359,12 @@ fn a_process_in_a_namespace_of_its_own_is_told_by_the_number_that_it_has_here() 
     let row = rows.iter().find(|row| row["socket"].as_str().unwrap().ends_with(name)).unwrap();
     assert_eq!([row["state"].clone(), row["container_pid"].clone()], ["running".into(), Value::from(1)]);
     assert_ne!(row["pid"], 1);
-    // From a namespace beside it, it has no number.
+    // In a third namespace it has no pid.
     let mut beside = Command::new("unshare");
     beside.args(["--pid", "--fork", "--kill-child", "--mount-proc", env!("CARGO_BIN_EXE_casebook")]);
     let output = beside.args(["stacks", "--diagnostic-port"]).arg(socket).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("is a process of user 0 that has ended or cannot be seen from here"), "{told}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("is a process of user 0 that has ended or cannot be seen from here"), "{said}");
 }
 
 #[test]
@@ -384,10 +373,10 @@ fn a_socket_that_outlives_its_process_is_not_taken_for_that_of_a_later_one() {
     let mut player = stage.play("leave", None, Path::new("")).unwrap();
     player.child.wait().unwrap();
     let output = casebook().args(["stacks", "--diagnostic-port"]).arg(stage.socket()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stderr);
     // A kernel before 6.5 names the number that the process had.
     let expected = ["that has ended or cannot be seen from here", &format!("is process {}", player.pid())];
-    assert!(expected.iter().any(|expected| told.contains(expected)), "{told}");
+    assert!(expected.iter().any(|expected| said.contains(expected)), "{said}");
 }
 
 #[test]
@@ -399,8 +388,8 @@ fn a_named_socket_may_be_a_relays_and_says_who_is_there() {
     let link = stage.path().join("relay");
     std::os::unix::fs::symlink(socket, &link).unwrap();
     let output = casebook().args(["stacks", "--diagnostic-port"]).arg(&link).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stderr);
     let expected = format!("at {} is process {} of user ", link.display(), player.pid());
-    assert!(told.contains(&expected), "{told}");
-    assert!(told.contains(&format!("the runtime says that it is process {}", player.pid())), "{told}");
+    assert!(said.contains(&expected), "{said}");
+    assert!(said.contains(&format!("the runtime says that it is process {}", player.pid())), "{said}");
 }

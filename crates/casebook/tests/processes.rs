@@ -2,35 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
 mod shared;
 
+use program::{BENCH, json as document, printed as text, run, said};
 use serde_json::{Value, json};
 use shared::shared;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-const BENCH: &str = r#"{"Title":"Parse","HostEnvironmentInfo":{"BenchmarkDotNetVersion":"0.15.8"},"Benchmarks":[{"Type":"Parse",
-    "Method":"Split","Statistics":{"N":1,"Mean":7.5,"Median":7.5},"Measurements":[{"IterationMode":"Workload",
-    "IterationStage":"Result","LaunchIndex":1,"IterationIndex":1,"Operations":2,"Nanoseconds":15}]}]}"#;
-
-fn casebook(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_casebook")).args(arguments).output().unwrap()
-}
+use std::path::Path;
 
 /// Three processes: orders (500, with most samples), stock (600), and a shell that became dotnet (700).
 fn fixture() -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    path.join("../../fixtures/format/UniversalProcesses.nettrace").to_str().unwrap().to_owned()
-}
-
-fn text(arguments: &[&str]) -> String {
-    let output = casebook(arguments);
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
-}
-
-fn document(arguments: &[&str]) -> Value {
-    serde_json::from_str(&text(arguments)).unwrap()
+    program::fixture("format/UniversalProcesses.nettrace").to_str().unwrap().to_owned()
 }
 
 /// A figure of the part `cpu`.
@@ -70,7 +52,7 @@ fn query_tables_and_export_read_all_processes() {
 }
 
 #[test]
-fn threads_of_two_processes_are_told_apart_in_other_viewers() {
+fn threads_of_two_processes_have_names_of_their_own_in_other_viewers() {
     let names = text(&["export", &fixture(), "--to", "speedscope", "-o", "-"]);
     for name in ["user 501 of process 500", "user 501 of process 600"] {
         assert!(names.contains(name), "{name}");
@@ -122,8 +104,8 @@ fn a_comparison_takes_a_process_for_each_side() {
     assert_eq!(sides(&[]), [2, 0, 0]);
     assert_eq!(sides(&["--pid", "600"]), [0, 2, 0]);
     assert_eq!(sides(&["--pid", "600,700"]), [0, 1, 1]);
-    let output = casebook(&["diff", &file, &file, "--pid", "1,2,3"]);
-    let message = String::from_utf8_lossy(&output.stderr);
+    let output = run(&["diff", &file, &file, "--pid", "1,2,3"]);
+    let message = said(&output);
     assert!(message.contains("expected --pid PID or --pid BEFORE,AFTER, found 3 numbers"), "{message}");
 }
 
@@ -143,30 +125,30 @@ fn a_process_that_is_not_there_is_an_error_in_every_command() {
         &["diff", &file, &file],
     ];
     for command in commands {
-        let output = casebook(&[command, &["--pid", "501"]].concat());
-        let message = String::from_utf8_lossy(&output.stderr);
+        let output = run(&[command, &["--pid", "501"]].concat());
+        let message = said(&output);
         let held = "does not hold process 501: it holds 500 (orders), 700 (dotnet), 600 (stock)";
         assert!(output.status.code() == Some(2) && message.contains(held), "{command:?}: {message}");
     }
     assert!(!html.exists(), "nothing is written");
     let bench = folder.path().join("a-report-full.json");
     std::fs::write(&bench, BENCH).unwrap();
-    let output = casebook(&["explain", bench.to_str().unwrap(), "--pid", "1"]);
-    let message = String::from_utf8_lossy(&output.stderr);
+    let output = run(&["explain", bench.to_str().unwrap(), "--pid", "1"]);
+    let message = said(&output);
     assert!(message.contains("does not say which process it is of"), "{message}");
 }
 
 #[test]
 fn an_ordinary_recording_is_chosen_by_its_own_number_and_has_no_other_processes() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
+    let path = program::fixture("net8.nettrace.zst");
     let path = path.to_str().unwrap();
     let of = document(&["explain", path, "--format", "json"]);
     assert_eq!(of["exhibit"]["other_processes"], json!([]));
     let pid = of["exhibit"]["pid"].to_string();
     let chosen = document(&["explain", path, "--pid", &pid, "--format", "json"]);
     assert_eq!(chosen, of);
-    let output = casebook(&["query", path, "select 1", "--pid", "1"]);
-    let message = String::from_utf8_lossy(&output.stderr);
+    let output = run(&["query", path, "select 1", "--pid", "1"]);
+    let message = said(&output);
     assert!(message.contains(&format!("does not hold process 1: it holds {pid}")), "{message}");
     let null = text(&["query", path, "select distinct process from samples", "--format", "csv"]);
     assert_eq!(null, "process\n\"\"\n".replace("\"\"", ""), "{null:?}");
@@ -175,13 +157,12 @@ fn an_ordinary_recording_is_chosen_by_its_own_number_and_has_no_other_processes(
 #[test]
 fn a_loose_folder_of_two_services_is_refused_with_what_it_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
     for name in ["net8.nettrace.zst", "leak.nettrace.zst"] {
-        std::fs::copy(fixtures.join(name), folder.path().join(name)).unwrap();
+        std::fs::copy(program::fixture(name), folder.path().join(name)).unwrap();
     }
     let path = folder.path().to_str().unwrap();
-    let output = casebook(&["explain", path]);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    let output = run(&["explain", path]);
+    let message = said(&output);
     assert_eq!(output.status.code(), Some(2), "{message}");
     assert!(message.contains("holds recordings of different processes"), "{message}");
     for name in ["in leak.nettrace.zst", "in net8.nettrace.zst", "--pid"] {

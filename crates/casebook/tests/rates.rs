@@ -7,8 +7,10 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;
+mod program;
 
-use lab::{Load, Service, json, number, unpacked};
+use lab::{Load, Service, number, unpacked};
+use program::json;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 

@@ -1,10 +1,11 @@
-//! Sessions that end about when the runtime collects the values of meters for the first time.
+//! Sessions that end at about the time at which the runtime collects the values of meters for the first time.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::disallowed_methods, reason = "tests of live processes wait for them")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;
+mod program;
 
 use lab::{environment, unpacked};
 use std::io::{BufRead, BufReader};
@@ -13,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const TEST: &str = "a_process_can_still_end_after_a_short_recording";
-/// At once, so that the machine is busy, and in turn. Of ten of these, four to six processes never ended.
+/// How many processes are recorded at once, so that the machine is busy. Before the fix, about half of them never ended.
 const AT_ONCE: usize = 5;
 const DURATIONS: [&str; 2] = ["700ms", "850ms"];
 

@@ -1,24 +1,18 @@
-//! Topics of the program: what scripts get, and that no number in a text is none.
+//! Topics of the program: what scripts get, and that every number in a text is one.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod program;
+
+use program::{fixture, json, printed, refused};
 use serde_json::Value;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
 const ALL: &str = "gc,jit,threadpool,memory,async,requests,cpu";
 const FIXTURES: [&str; 3] = ["net31.nettrace.zst", "net8.nettrace.zst", "starvation.nettrace.zst"];
 
-fn explain(fixture: &str, arguments: &[&str]) -> Output {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(fixture);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    command.arg("explain").arg(file).args(arguments).output().unwrap()
-}
-
-fn document(fixture: &str, arguments: &[&str]) -> Value {
-    let output = explain(fixture, arguments);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+fn document(name: &str, options: &[&str]) -> Value {
+    let file = fixture(name);
+    json(&[&["explain", file.to_str().unwrap()], options].concat())
 }
 
 #[test]
@@ -32,10 +26,8 @@ fn topics_are_there_only_when_asked_for_and_in_the_order_asked() {
 }
 
 #[test]
-fn an_unknown_topic_is_told_with_the_seven_that_there_are() {
-    let output = explain("net8.nettrace.zst", &["--topic", "gc,heap"]);
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2));
+fn an_unknown_topic_is_refused_with_the_seven_that_there_are() {
+    let message = refused(&["explain", "net8.nettrace.zst", "--topic", "gc,heap"]);
     assert!(message.contains("'heap'"), "{message}");
     assert!(message.contains("gc, jit, threadpool, memory, async, requests, cpu"), "{message}");
 }
@@ -46,10 +38,7 @@ fn topics_of_benchmarks_are_refused_with_the_reason() {
     let file = folder.path().join("results-report-full.json");
     let results = r#"{"HostEnvironmentInfo": {"BenchmarkDotNetVersion": "0.14.0"}, "Benchmarks": []}"#;
     std::fs::write(&file, results).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    let output = command.arg("explain").arg(file).args(["--topic", "gc"]).output().unwrap();
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{message}");
+    let message = refused(&["explain", file.to_str().unwrap(), "--topic", "gc"]);
     assert!(message.contains("is a benchmark file: --topic is for traces"), "{message}");
 }
 
@@ -81,11 +70,10 @@ fn no_number_in_a_text_is_none_and_no_noun_has_the_wrong_number() {
 
 #[test]
 fn a_page_of_topics_stays_within_its_width() {
-    for fixture in FIXTURES {
-        let output = explain(fixture, &["--topic", ALL]);
-        let page = String::from_utf8(output.stdout).unwrap();
+    for name in FIXTURES {
+        let page = printed(&["explain", fixture(name).to_str().unwrap(), "--topic", ALL]);
         let widest = page.lines().map(|line| line.chars().count()).max();
-        assert!(widest <= Some(100), "{fixture}: {widest:?}");
+        assert!(widest <= Some(100), "{name}: {widest:?}");
         assert!(
             page.lines().filter(|line| ALL.split(',').any(|topic| topic == *line)).count() == 7,
             "{page}"

@@ -5,14 +5,16 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod lab;
+mod program;
 
-use lab::{environment, json, rows, unpacked};
+use lab::{environment, rows, unpacked};
+use program::json;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-const TEST: &str = "every_primitive_that_threads_wait_in_is_told_by_what_they_wait_for";
+const TEST: &str = "every_primitive_that_threads_wait_in_has_its_word_for_what_they_wait_for";
 
 /// The methods of `lab/Waits.cs`, by what their threads wait for.
 const EXPECTED: [(&str, &str); 9] = [
@@ -35,7 +37,7 @@ const EXPECTED: [(&str, &str); 9] = [
     ("semaphore", "SemaphoreSlim"),
     ("process", "ProcessWait"),
 ];
-/// Words that one method each has.
+/// The same for words with a single method.
 const FURTHER: [(&str, &str); 6] = [
     ("MonitorWait", "monitor"),
     ("SpinUntil", "spin"),
@@ -82,7 +84,7 @@ fn started(lab: &Path, folder: &Path) -> Program {
 }
 
 #[test]
-fn every_primitive_that_threads_wait_in_is_told_by_what_they_wait_for() {
+fn every_primitive_that_threads_wait_in_has_its_word_for_what_they_wait_for() {
     let Some(lab) = unpacked(TEST) else { return };
     let folder = tempfile::tempdir().unwrap();
     let program = started(&lab, folder.path());
@@ -104,7 +106,7 @@ fn every_primitive_that_threads_wait_in_is_told_by_what_they_wait_for() {
         let text = |at: usize| row[at].as_str().unwrap().to_owned();
         (text(0), text(1))
     });
-    // Rows stand by their count, so the last of a name is the most frequent.
+    // Rows are ordered by their count, so the last row of a name wins, which is the most frequent.
     let found: BTreeMap<String, String> = found.collect();
     let lists = EXPECTED.iter().flat_map(|(word, names)| names.split(' ').map(move |name| (name, *word)));
     let expected = lists.chain(FURTHER).map(|(name, word)| (name.to_owned(), word.to_owned()));

@@ -3,7 +3,7 @@ using Acme.Billing.Security;
 
 namespace Acme.Billing.Workers;
 
-/// <summary>Looks for overdue accounts twice a second, as an asynchronous stream.</summary>
+/// <summary>Looks for overdue accounts twice per second, as an asynchronous stream.</summary>
 internal sealed class DunningWorker : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stop)

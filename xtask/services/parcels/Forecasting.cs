@@ -26,7 +26,7 @@ public sealed class ArrivalForecast
     }
 }
 
-/// <summary>Plans all open questions together, ten times a second.</summary>
+/// <summary>Plans all open questions together, ten times per second.</summary>
 public sealed class ForecastPlanner(ArrivalForecast forecast) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stop)

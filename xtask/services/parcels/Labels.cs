@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Parcels.Labels;
 
-/// <summary>One label printer. Its driver is told to wait for the paper.</summary>
+/// <summary>One label printer. Its driver waits for the paper.</summary>
 public sealed class LabelPrinter
 {
     private readonly object _device = new();

@@ -49,5 +49,5 @@ public sealed class NotificationFanout
 public sealed class NotificationsController(NotificationFanout fanout) : ControllerBase
 {
     [HttpGet("{depot:int}/fanout")]
-    public async Task<IActionResult> Fanout(int depot) => Ok(new { depot, told = await fanout.TellAllAsync(depot) });
+    public async Task<IActionResult> Fanout(int depot) => Ok(new { depot, notified = await fanout.TellAllAsync(depot) });
 }

@@ -1,6 +1,7 @@
 //! Reading traces: walking their events, making tables of them, and what other readers take for the same.
 
-use super::{long_trace, median, timed};
+use super::figures::{median, timed};
+use super::long_trace;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};

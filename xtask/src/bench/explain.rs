@@ -1,7 +1,7 @@
 //! Explaining traces: what the rules cost beside the reading that they stand on.
 
 use super::decode::recordings;
-use super::{median, timed};
+use super::figures::{median, timed};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use cargo_metadata::camino::Utf8Path;

@@ -1,7 +1,7 @@
 //! A long trace from a short one: its blocks over and over, with times and sequence numbers moved on.
 //!
 //! Every event stays as it was recorded, payload and stack; only its header is written anew, so that the result is one
-//! healthy session of version 4 in which nothing is lost. What is told once stays so: metadata in the first round, the
+//! healthy session of version 4 in which nothing is lost. Metadata is written in the first round only, the
 //! rundown in the last.
 
 use anyhow::{Context, Result, bail};
@@ -26,8 +26,8 @@ pub(crate) fn write(input: &[u8], size: u64, out: &mut impl Write) -> Result<u64
     loop {
         let last = file.written + input.len() as u64 >= size;
         for block in &blocks {
-            let told = shift > 0 && block.name == b"MetadataBlock";
-            if !told && (last || !block.rundown) {
+            let is_repeated = shift > 0 && block.name == b"MetadataBlock";
+            if !is_repeated && (last || !block.rundown) {
                 file.block(block, shift)?;
             }
         }

@@ -1,51 +1,26 @@
 //! Recording: what it costs the recorder at a high rate, and what it costs a service under load.
 //!
-//! `replay` sends a long stream at a fixed rate from a runtime that is played, so that nothing but the recorder works
-//! for it. `cost` records a real service that uses all its processors; there the throughput says what was paid.
+//! `replay` sends a long stream at a fixed rate from a simulated runtime, so that only the recorder uses
+//! the CPU. `cost` records a real service that uses all its CPU cores; there the throughput shows what the recording costs.
 //! Rounds are interleaved in an order that a seed decides, and each is compared within itself, since a machine's
 //! speed drifts over minutes.
 
 mod child;
 mod cost;
 mod lab;
+mod options;
 mod replay;
+mod rounds;
 mod runtime;
 
-use super::median;
 use crate::process;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result};
-use cargo_metadata::camino::Utf8PathBuf;
-use clap::ValueEnum;
-use std::fmt;
-
-/// The halves of the measurement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Part {
-    /// A stream of 100 MB/s, recorded into a folder and into a plain file
-    Replay,
-    /// Throughput of a service under load, by profile and with dotnet-trace
-    Cost,
-}
-
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-pub(super) struct Args {
-    /// Of `record`: one half; both without one
-    part: Option<Part>,
-    /// Of `record`: how often everything is measured
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// Of `record`: how long each measurement lasts
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=60))]
-    seconds: u32,
-    /// Of `record`: decides the order within the rounds
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-}
+use anyhow::Result;
+pub(super) use options::Options;
+use options::Part;
 
 /// Builds the program and measures what was asked for.
-pub(super) fn record(workspace: &Workspace, args: &Args) -> Result<()> {
+pub(super) fn record(workspace: &Workspace, args: &Options) -> Result<()> {
     if std::env::consts::OS != "linux" {
         println!("record: skipped, since what a program uses is read from Linux's /proc");
         return Ok(());
@@ -59,100 +34,4 @@ pub(super) fn record(workspace: &Workspace, args: &Args) -> Result<()> {
         cost::cost(workspace, args)?;
     }
     Ok(())
-}
-
-/// A folder for what is recorded, empty at first and gone at the end.
-#[derive(Debug)]
-struct Scratch(Utf8PathBuf);
-
-impl Scratch {
-    fn make(workspace: &Workspace) -> Result<Self> {
-        let folder = Self(workspace.target.join("bench/record"));
-        folder.remove()?;
-        std::fs::create_dir_all(&folder.0).with_context(|| format!("cannot make {}", folder.0))?;
-        Ok(folder)
-    }
-
-    fn remove(&self) -> Result<()> {
-        // What an interrupted run left goes too.
-        if self.0.exists() {
-            std::fs::remove_dir_all(&self.0).with_context(|| format!("cannot remove {}", self.0))?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // The next run removes what could not be removed now.
-        drop(self.remove());
-    }
-}
-
-/// A row of numbers that a seed decides (SplitMix64).
-#[derive(Debug)]
-struct Seeded(u64);
-
-impl Seeded {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            let at = self.next() % (last as u64 + 1);
-            items.swap(last, usize::try_from(at).unwrap_or(last));
-        }
-    }
-}
-
-/// The middle of some figures, the least and the most, as `0.95 (0.93–0.97)`.
-#[derive(Debug, Clone, Copy)]
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(figures: impl Iterator<Item = f64>) -> Self {
-        let figures: Vec<f64> = figures.collect();
-        let least = figures.iter().copied().reduce(f64::min).unwrap_or(f64::NAN);
-        let most = figures.iter().copied().reduce(f64::max).unwrap_or(f64::NAN);
-        Self { median: median(figures), least, most }
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{:.3} ({:.3}–{:.3})", self.median, self.least, self.most))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Seeded, Spread};
-
-    #[test]
-    fn a_seed_gives_the_same_order_each_time_and_loses_nothing() {
-        let shuffled = |seed| {
-            let mut items: Vec<u32> = (0..20).collect();
-            Seeded(seed).shuffle(&mut items);
-            items
-        };
-        let mut sorted = shuffled(1);
-        assert_eq!(sorted, shuffled(1));
-        assert_ne!(sorted, shuffled(2));
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..20).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_spread_is_padded_as_a_whole() {
-        let spread = Spread::of([3.0, 1.0, 2.0].into_iter());
-        assert_eq!(format!("{spread:>22}"), "   2.000 (1.000–3.000)");
-    }
 }

@@ -1,11 +1,12 @@
 //! `cargo xtask live behaviours`: records each behaviour of the two services, and holds what is said against its label.
 
 use super::backend::Backend;
+use super::common::{Common, Kept};
+use super::judge;
 use super::load::Load;
 use super::services::{Ground, Start};
 use super::session::{Casebook, client, write};
 use super::table::{self, Behaviour};
-use super::{Common, Kept, judge};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use cargo_metadata::camino::Utf8Path;

@@ -1,10 +1,11 @@
 //! `cargo xtask live limits`: healthy services under limits that they do not reach stay without findings above `note`.
 
 use super::backend::Backend;
+use super::common::{Common, Kept};
+use super::judge;
 use super::load::{Group, Load};
 use super::services::{Ground, ORDERS, Start};
 use super::session::{Casebook, client, write};
-use super::{Common, Kept, judge};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};

@@ -2,10 +2,10 @@
 //! throughput differs by a fifth must.
 
 use super::backend::Backend;
+use super::common::{Common, Kept};
 use super::load::{Answers, Group, Interval, Load};
 use super::services::{Ground, ORDERS, Start};
 use super::session::{Casebook, client, write};
-use super::{Common, Kept};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use cargo_metadata::camino::Utf8Path;

@@ -5,11 +5,11 @@
 //! once it was recorded with the profile requests, so a later recording sees more than its own profile asks for.
 
 use super::backend::Backend;
+use super::common::{Common, Kept};
 use super::load::{Group, Load};
 use super::services::{Ground, ORDERS, Start};
 use super::session::{Casebook, client, write};
 use super::surfaces::{Of, Said, Surface, of_diff, of_recording};
-use super::{Common, Kept};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use cargo_metadata::camino::Utf8Path;

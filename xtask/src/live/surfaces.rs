@@ -1,7 +1,7 @@
 //! Where casebook says how many requests there were per second, and what it says there.
 //!
 //! Each surface is read as a user reads it: a figure by its name in JSON, a number before `/s` in text. A surface that
-//! says nothing, or that a rate is not known, is no number and no fault.
+//! says nothing, or says that a rate is not known, gives no number, which is not a fault.
 
 use super::session::Casebook;
 use anyhow::{Context, Result};
@@ -63,10 +63,7 @@ pub(super) fn of_recording(
         requests("explain text", in_line(&casebook.text(&["explain", file])?, "requests ")),
         requests("topic text", in_topic(&casebook.text(&["explain", file, "--topic", "requests"])?)),
         requests("page, time line", after(&page, &["Requests mean "])),
-        requests(
-            "page, figures",
-            after(&page, &["Requests a second", "Requests per second", "ended per second"]),
-        ),
+        requests("page, figures", after(&page, &["Requests per second", "ended per second"])),
         Surface { name: "counters".to_owned(), of: Of::Outgoing, said: cell(&outgoing) },
     ];
     for route in routes {
@@ -198,7 +195,7 @@ mod tests {
         assert_eq!(in_line(text, "requests "), Said::Rate(6376.0));
         let unknown = in_line("requests    not known: no meter\n", "requests ");
         assert_eq!(unknown, Said::Unknown("requests    not known: no meter".to_owned()));
-        let topic = "x\n\nrequests\nfigures  64,434  counted\n   45.6/s  requests a second\n\npath  1/s\n";
+        let topic = "x\n\nrequests\nfigures  64,434  counted\n   45.6/s  requests per second\n\npath  1/s\n";
         assert_eq!(in_topic(topic), Said::Rate(45.6));
         let page = without_tags("<script>9/s</script><b>Requests</b> <i>mean 6,443/s</i>");
         assert_eq!(after(&page, &["Requests mean "]), Said::Rate(6443.0));

@@ -8,7 +8,7 @@
 //! The readers of formats are stricter: they know `base` alone, and `import` alone knows them. Tests may depend on
 //! anything but `xtask`, since what they need is not what the crate needs. Cycles are Cargo's business.
 
-use super::Problem;
+use super::problem::Problem;
 
 /// The readers that no one but `import` may know.
 const FORMATS: [&str; 3] = ["nettrace", "gcdump", "coredump"];

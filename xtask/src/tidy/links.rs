@@ -1,8 +1,8 @@
 //! The links of Markdown files: a relative one must point to a file or folder of the tree.
 //!
-//! Addresses with a scheme and anchors within a page are not followed. Code is no link, fenced or in a line.
+//! Addresses with a scheme and anchors within a page are not followed. Links within code, fenced or inline, are left out.
 
-use super::Problem;
+use super::problem::Problem;
 use std::collections::BTreeSet;
 
 /// Every relative link that points to nothing among the files of the tree.

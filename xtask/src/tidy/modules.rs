@@ -1,6 +1,6 @@
 //! Rust files that no module names: they are never compiled, so nothing else would tell.
 
-use super::Problem;
+use super::problem::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every file under a `src` folder has a `mod` in the file above it.

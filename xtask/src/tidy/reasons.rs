@@ -1,6 +1,6 @@
 //! The reasons beside the dependencies: each external one says, in a comment on its line, what it does for us.
 
-use super::Problem;
+use super::problem::Problem;
 
 /// The section of the root manifest that is looked at.
 const SECTION: &str = "[workspace.dependencies]";

@@ -4,7 +4,7 @@
 //! comes from npm's registry, with a checksum as well. Known vulnerabilities are cargo-deny's part, in the release workflow:
 //! they need its database.
 
-use super::Problem;
+use super::problem::Problem;
 use anyhow::{Context, Result};
 use cargo_metadata::{MetadataCommand, Package};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! What a file's text must have and must not have: module docs, a bounded length, no path of someone's machine.
 
-use super::Problem;
+use super::problem::Problem;
 
 /// A longer file wants splitting.
 const MAX_LINES: usize = 700;

@@ -1,19 +1,22 @@
 //! Quantiles of values.
 //!
-//! [`quantile`] and [`select`] go by nearest rank: always one of the values, never a mix of two. This is definition 1 of R. Hyndman and Y. Fan, Sample Quantiles in Statistical Packages, The American Statistician 50,
-//! 1996. The quantile of a share is the smallest value such that at least this share of all values is not above it.
-//! The median of an even number of values is therefore the lower of the two in the middle. [`interpolated`] lies between
-//! two values instead: it is definition 7, which spreadsheets, R and BenchmarkDotNet take.
+//! [`quantile`] and [`select`] return the nearest rank: always one of the values, never a mix of two. It is the smallest
+//! value such that at least the given share of all values is not above it, so the median of an even number of values is
+//! the lower of the two in the middle. [`interpolated`] returns a value between two of them instead, as spreadsheets, R
+//! and BenchmarkDotNet do.
+//!
+//! These are definitions 1 and 7 of R. Hyndman and Y. Fan, Sample Quantiles in Statistical Packages, The American
+//! Statistician 50, 1996.
 
 use std::cmp::Ordering;
 use std::ops::Deref;
 
-/// Which quantile: the share of the values that are not above it.
+/// Which quantile: the share of the values that are at or below it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Share {
     /// In thousandths: 990 is p99. The rank is computed in integers, so it is exact for any number of values.
     PerMille(u16),
-    /// Of 1, for a share that was computed. There is no quantile of a share outside 0 to 1.
+    /// From 0 to 1, for a share that was computed. Shares outside this range have no quantile.
     Fraction(f64),
 }
 
@@ -41,7 +44,7 @@ impl Share {
     }
 }
 
-/// Values in ascending order of whatever their quantiles are taken of. Reads like a slice.
+/// Values that are sorted in ascending order. Reads like a slice.
 #[derive(Debug)]
 pub struct Sorted<'a, T>(&'a [T]);
 
@@ -55,7 +58,7 @@ impl<'a, T> Sorted<'a, T> {
         Self(values)
     }
 
-    /// Sorts the values in place by an order of the caller's, such as `f64::total_cmp`.
+    /// Sorts the values in place by the caller's order, such as `f64::total_cmp`.
     pub fn by(values: &'a mut [T], order: impl FnMut(&T, &T) -> Ordering) -> Self {
         values.sort_unstable_by(order);
         Self(values)
@@ -70,23 +73,24 @@ impl<T> Deref for Sorted<'_, T> {
     }
 }
 
-/// The quantile of sorted values: the way to take several of the same values. `None` if there are no values, or no such
-/// share.
+/// The quantile of sorted values. Use it if several quantiles of the same values are needed. `None` if there are no values,
+/// or the share is out of range.
 pub fn quantile<T: Copy>(sorted: &Sorted<'_, T>, share: Share) -> Option<T> {
     sorted.get(share.index(sorted.len())?).copied()
 }
 
-/// The quantile of values in any order, in linear time: the way to take one or two. Reorders the values.
+/// The quantile of values in any order, in linear time. Use it if only one or two are needed. Reorders the values.
 ///
-/// It is the same as [`quantile`] of the values sorted by `order`, if values that `order` calls equal are the same.
+/// Equal to [`quantile`] of the values sorted by `order`. If `order` treats different values as equal, it may return
+/// another one of them.
 pub fn select<T: Copy>(values: &mut [T], share: Share, order: impl FnMut(&T, &T) -> Ordering) -> Option<T> {
     let index = share.index(values.len())?;
     let (_, value, _) = values.select_nth_unstable_by(index, order);
     Some(*value)
 }
 
-/// The quantile of sorted values that lies between two of them, by how far the share is from each. `None` if there are no
-/// values, or the share is outside 0 to 1.
+/// The quantile of sorted values, interpolated linearly between the two nearest. `None` if there are no values, or the
+/// share is outside 0 to 1.
 pub fn interpolated(sorted: &Sorted<'_, f64>, share: f64) -> Option<f64> {
     if !(0.0..=1.0).contains(&share) {
         return None;
@@ -99,10 +103,11 @@ pub fn interpolated(sorted: &Sorted<'_, f64>, share: f64) -> Option<f64> {
     )]
     let below = place.floor() as usize;
     let low = *sorted.get(below)?;
+    // The last value has no next one. Its `part` is 0, so it does not matter what `high` is.
     let high = sorted.get(below.saturating_add(1)).copied().unwrap_or(low);
     let part = place - place.floor();
     let between = low + (high - low) * part;
-    // Values at both ends of what doubles hold are further apart than they hold.
+    // The difference of two very large values may overflow, but this sum does not.
     Some(if between.is_finite() { between } else { low * (1.0 - part) + high * part })
 }
 
@@ -110,7 +115,7 @@ pub fn interpolated(sorted: &Sorted<'_, f64>, share: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// Both ways to a quantile, from values in any order.
+    /// Both ways to compute a quantile of values in any order.
     fn check(values: &[i64], share: Share, expected: Option<i64>) {
         let (mut sorted, mut selected) = (values.to_vec(), values.to_vec());
         assert_eq!(quantile(&Sorted::new(&mut sorted), share), expected, "{share:?} of {values:?}, sorted");
@@ -128,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_that_was_computed_may_lie_outside_of_all_values() {
+    fn a_computed_share_out_of_range_has_no_quantile() {
         check(&[4, 2, 3, 1], Share::Fraction(0.5), Some(2));
         check(&[4, 2, 3, 1], Share::Fraction(0.500_001), Some(3));
         check(&[4, 2, 3, 1], Share::Fraction(0.0), Some(1));
@@ -163,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_no_numbers_have_a_place_in_the_order() {
+    fn nan_has_a_place_in_the_order() {
         let mut values = [f64::NAN, 2.0, f64::NEG_INFINITY, 1.0];
         assert_eq!(select(&mut values, Share::MEDIAN, f64::total_cmp), Some(1.0));
         assert_eq!(Sorted::by(&mut values, f64::total_cmp).first(), Some(&f64::NEG_INFINITY));

@@ -1,17 +1,17 @@
-//! Student's t distribution: how likely a difference is by chance.
+//! Student's t distribution: how likely a difference is to occur by chance.
 //!
 //! Computed from the incomplete beta function as a continued fraction (W. Press et al., Numerical Recipes, 3rd edition, 6.4
 //! and 6.14; DLMF 8.17.22), which is evaluated by Lentz's method.
 
-/// Limit on the terms of the continued fraction, which converges after far fewer.
+/// Limit on the terms of the continued fraction, which converges long before.
 const MOST_TERMS: u32 = 300;
-/// Stands in for a denominator of 0.
+/// Replaces a denominator of 0.
 const TINY: f64 = 1e-300;
 
 /// The probability that a value is at least as far from 0 as `t`, on either side: the p-value of a two-sided t test.
 ///
-/// Degrees of freedom count as at least 1 and at most a million. A `t` that is not a number has the probability 1, an
-/// infinite one 0.
+/// Degrees of freedom are limited to the range from 1 to a million. The probability is 1 if `t` is not a number, and 0 if
+/// it is infinite.
 pub fn two_sided(t: f64, degrees: f64) -> f64 {
     if !t.is_finite() {
         return if t.is_nan() { 1.0 } else { 0.0 };
@@ -20,8 +20,8 @@ pub fn two_sided(t: f64, degrees: f64) -> f64 {
     incomplete_beta(degrees / (degrees + t * t), degrees / 2.0, 0.5).clamp(0.0, 1.0)
 }
 
-/// The critical value: the `t` whose [`two_sided`] probability is `p`, found by bisection. The search ends at
-/// 2^30, so that a `p` of 0 has an answer too.
+/// The critical value: the `t` whose [`two_sided`] probability is `p`, found by bisection up to 2^30. The limit is also
+/// the answer for a `p` of 0.
 pub fn threshold(p: f64, degrees: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
     while two_sided(high, degrees) > p && high < 1e9 {
@@ -52,8 +52,8 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     }
 }
 
-/// The continued fraction of the function, evaluated from the front: each term multiplies the value by the ratio of
-/// successive numerators and of successive denominators.
+/// The continued fraction of the incomplete beta function, evaluated from the front: each term multiplies the value by
+/// the ratio of successive numerators and the ratio of successive denominators.
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
     let away_from_zero = |value: f64| if value.abs() < TINY { TINY } else { value };
     let mut numerators = 1.0;
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_distribution_has_the_values_of_printed_tables() {
+    fn the_distribution_matches_printed_tables() {
         // Critical values of Student's distribution, two-sided (NIST/SEMATECH e-Handbook, 1.3.6.7.2).
         for (degrees, p, expected) in [
             (1.0, 0.05, 12.706),

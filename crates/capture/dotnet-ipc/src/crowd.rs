@@ -1,45 +1,53 @@
-//! Many sockets asked at once, so that those of one user cost the others nothing.
+//! Asking many sockets at once, without letting the silent sockets of one user delay the answers of others.
 //!
-//! Each user has a budget of waiting, from which the time is taken that their sockets take to answer. Sockets that answer
-//! cost nearly nothing, so the services of a busy user are all asked; a thousand that stay silent use the budget up, and the
-//! rest of them are counted. Users take turns, the newest of each first.
+//! Each user has a budget of waiting time. Sockets that answer use almost none of it, so all services of a busy user are
+//! asked. A thousand silent sockets use up the budget, and the rest of them are only counted. Users take turns, each with
+//! their newest socket first.
 //!
-//! It knows no socket: what asking means is an argument.
+//! What asking means is an argument, so nothing here touches a socket.
 
 use base::time::Deadline;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// What the sockets of one user may wait for answers, all together, in longest waits: so many may stay silent.
+/// A user's budget: the time that this many silent sockets take.
 pub(crate) const MOST_SILENT: u32 = 64;
-/// Sockets that are asked at once: those of one user that stay silent leave room for others.
+/// Limit on the sockets that are asked at once. Above [`MOST_SILENT`], so that one user never takes all places.
 const AT_ONCE: usize = 128;
-/// Address space that a thread may take: its stack, and what the allocator sets aside for it.
+/// Address space that one thread may take: its stack, and what the allocator reserves for it.
 const SPACE: u64 = 192 << 20;
-/// How long all of it may take, whatever the number of users: one may act as many.
+/// Limit on the whole time, because one person can act as many users.
 const ALL: Duration = Duration::from_secs(5);
 
-/// Something to be asked, as far as its turn goes.
+/// Something to ask, and when its turn is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Turn {
-    /// The user whose it is.
+    /// Whose budget it uses.
     pub(crate) user: u32,
-    /// Those that rank higher come first among a user's.
-    pub(crate) rank: (bool, u64),
+    /// A user's highest rank is asked first.
+    pub(crate) rank: Rank,
 }
 
-/// What became of a crowd.
+/// Orders what is asked of one user: processes before orphaned sockets, and newer ones before older ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    // Compared in this order.
+    pub(crate) has_process: bool,
+    pub(crate) start_ticks: u64,
+}
+
+/// The result of asking many.
 #[derive(Debug)]
 pub(crate) struct Outcome<T> {
     /// The answers, in the order of the questions.
     pub(crate) answers: Vec<T>,
-    /// How many of whom were not asked.
+    /// How many were not asked, by user.
     pub(crate) unasked: BTreeMap<u32, usize>,
 }
 
-/// Asks many; `ask` takes the place of one in `turns` and returns its answer with the time that it waited, which is about
-/// `patience` at most.
+/// Calls `ask` with indices into `turns`, from many threads. It returns an answer and how long it waited for it, which must
+/// not be much longer than `patience`.
 pub(crate) fn ask_all<T: Send>(
     turns: &[Turn],
     patience: Duration,
@@ -50,9 +58,9 @@ pub(crate) fn ask_all<T: Send>(
     let take = || crowd.lock().unwrap_or_else(PoisonError::into_inner).take();
     let work = || {
         let mut answers = Vec::new();
-        // One that finds nothing it may ask ends; whoever is still asking looks again after that.
+        // A thread that may not ask anything now ends. If that changes, the threads that are still asking go on.
         while !deadline.is_past()
-            && let Some((user, at)) = take()
+            && let Some(Taken { user, at }) = take()
         {
             let (answer, waited) = ask(at);
             answers.push((at, answer));
@@ -65,7 +73,7 @@ pub(crate) fn ask_all<T: Send>(
         let threads: Vec<_> = others
             .filter_map(|_| std::thread::Builder::new().name("ask".to_owned()).spawn_scoped(scope, work).ok())
             .collect();
-        // Where no thread can be started we ask alone.
+        // This thread asks too, so it goes on even if no other thread could be started.
         let mut answers = work();
         answers.extend(threads.into_iter().filter_map(|thread| thread.join().ok()).flatten());
         answers
@@ -75,26 +83,43 @@ pub(crate) fn ask_all<T: Send>(
     Outcome { answers: answers.into_iter().map(|(_, answer)| answer).collect(), unasked: crowd.unasked() }
 }
 
-/// How many are asked at once: fewer where the address space is limited (`ulimit -v`), since threads that take all of it
-/// leave nothing to whatever else we do.
+/// How many are asked at once: fewer if the address space is limited (`ulimit -v`), so that threads leave some of it for
+/// everything else.
 fn at_once() -> usize {
+    // A quotient beyond `usize` is far above the limit anyway.
     let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
     limit.map_or(AT_ONCE, |bytes| usize::try_from(bytes / SPACE).unwrap_or(AT_ONCE).clamp(1, AT_ONCE))
 }
 
-/// What is still to be asked. Taking one costs the logarithm of the number of users.
+/// What is still to be asked. Taking one takes time that is logarithmic in the number of users.
 #[derive(Debug)]
 struct Crowd {
     patience: Duration,
     users: BTreeMap<u32, Line>,
-    /// Users that may have more to be asked, by how many of theirs were: the least asked comes first.
-    next: BTreeSet<(usize, u32)>,
+    /// Users who may have more to ask.
+    next: BTreeSet<NextUser>,
 }
 
-/// What one user has in a crowd.
+/// Orders users: the one of whom the least has been asked comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct NextUser {
+    // Compared in this order.
+    asked: usize,
+    user: u32,
+}
+
+/// What to ask next.
+#[derive(Debug)]
+struct Taken {
+    user: u32,
+    /// Its index in the turns.
+    at: usize,
+}
+
+/// What is to be asked of one user.
 #[derive(Debug, Default)]
 struct Line {
-    /// Places in the list of what is asked; the highest rank first.
+    /// Indices into the turns, with the highest rank first.
     waiting: VecDeque<usize>,
     asked: usize,
     under_way: u32,
@@ -102,10 +127,10 @@ struct Line {
 }
 
 impl Line {
-    /// Whether the budget has room for one more, if it and all under way stay silent.
+    /// Whether the budget allows one more, even if it and all those under way stay silent.
     fn has_room(&self, patience: Duration) -> bool {
-        let at_most = patience.saturating_mul(self.under_way.saturating_add(1));
-        self.waited.saturating_add(at_most) <= patience.saturating_mul(MOST_SILENT)
+        let if_all_silent = patience.saturating_mul(self.under_way.saturating_add(1));
+        self.waited.saturating_add(if_all_silent) <= patience.saturating_mul(MOST_SILENT)
     }
 }
 
@@ -117,33 +142,34 @@ impl Crowd {
         for (at, turn) in order {
             users.entry(turn.user).or_default().waiting.push_back(at);
         }
-        let next = users.keys().map(|user| (0, *user)).collect();
+        let next = users.keys().map(|user| NextUser { asked: 0, user: *user }).collect();
         Self { patience, users, next }
     }
 
-    /// The next to be asked, with its user.
-    fn take(&mut self) -> Option<(u32, usize)> {
-        // Those passed over have a full budget under way, which few can have at once.
+    /// Takes the next one to ask. `None` if there is none that a budget allows now.
+    fn take(&mut self) -> Option<Taken> {
+        // Users that are skipped have a full budget under way, which only a few can have at the same time.
         let has_room = |user| self.users.get(user).is_some_and(|line| line.has_room(self.patience));
-        let (asked, user) = *self.next.iter().find(|(_, user)| has_room(user))?;
-        self.next.remove(&(asked, user));
+        let next = *self.next.iter().find(|next| has_room(&next.user))?;
+        self.next.remove(&next);
+        let user = next.user;
         let line = self.users.get_mut(&user)?;
         let at = line.waiting.pop_front()?;
         line.asked = line.asked.saturating_add(1);
         line.under_way = line.under_way.saturating_add(1);
         if !line.waiting.is_empty() {
-            self.next.insert((line.asked, user));
+            self.next.insert(NextUser { asked: line.asked, user });
         }
-        Some((user, at))
+        Some(Taken { user, at })
     }
 
-    /// Takes from a user's budget what an answer took.
+    /// Takes the time of an answer from a user's budget.
     fn done(&mut self, user: u32, waited: Duration) {
         let Some(line) = self.users.get_mut(&user) else { return };
         line.under_way = line.under_way.saturating_sub(1);
         line.waited = line.waited.saturating_add(waited);
         if line.under_way == 0 && !line.has_room(self.patience) {
-            self.next.remove(&(line.asked, user));
+            self.next.remove(&NextUser { asked: line.asked, user });
         }
     }
 
@@ -162,10 +188,11 @@ mod tests {
 
     fn turns(of: &[(u32, usize)]) -> Vec<Turn> {
         let each = of.iter().flat_map(|(user, count)| (0..*count).map(|rank| (*user, rank)));
-        each.map(|(user, rank)| Turn { user, rank: (true, rank as u64) }).collect()
+        each.map(|(user, rank)| Turn { user, rank: Rank { has_process: true, start_ticks: rank as u64 } })
+            .collect()
     }
 
-    /// How many of each user were asked, and which were not; `wait` says what an answer takes.
+    /// Asks the sockets of each user in `of`, whose answers take `wait`. Returns who was asked.
     fn check(
         of: &[(u32, usize)],
         wait: fn(u32) -> Duration,
@@ -175,7 +202,7 @@ mod tests {
         let asked = AtomicUsize::new(0);
         let outcome = ask_all(&turns, PATIENCE, &|at| {
             asked.fetch_add(1, Ordering::Relaxed);
-            ((turns[at].user, turns[at].rank.1), wait(turns[at].user))
+            ((turns[at].user, turns[at].rank.start_ticks), wait(turns[at].user))
         });
         assert_eq!(outcome.unasked, unasked.iter().copied().collect());
         let left: usize = unasked.iter().map(|(_, left)| left).sum();
@@ -187,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_silent_sockets_of_one_user_cost_64_waits_and_the_others_none() {
+    fn a_thousand_silent_sockets_of_one_user_cost_64_waits_and_do_not_delay_others() {
         let wait = |user| if user == 666 { PATIENCE } else { Duration::from_millis(20) };
         let outcome = check(&[(666, 1000), (7, 1), (1654, 300)], wait, &[(666, 936)]);
         let newest: Vec<u64> =
@@ -196,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_come_just_in_time_use_the_budget_up_as_well() {
+    fn answers_that_come_just_in_time_use_up_the_budget_too() {
         check(&[(666, 1000)], |_| Duration::from_millis(999), &[(666, 936)]);
     }
 
@@ -210,7 +237,7 @@ mod tests {
     fn users_take_turns() {
         let turns = turns(&[(1, 3), (2, 1), (3, 2)]);
         let mut crowd = Crowd::new(&turns, PATIENCE);
-        let order: Vec<u32> = std::iter::from_fn(|| crowd.take()).map(|(user, _)| user).collect();
+        let order: Vec<u32> = std::iter::from_fn(|| crowd.take()).map(|taken| taken.user).collect();
         assert_eq!(order, [1, 2, 3, 1, 3, 1]);
     }
 }

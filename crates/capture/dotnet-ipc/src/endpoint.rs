@@ -1,17 +1,17 @@
-//! Where a runtime is reached: a socket that it listens at, or one that it connects to.
+//! How a runtime is reached: through a socket that it listens on, or one that it connects to.
 //!
 //! ```text
-//!  default port   we ──connect──▶ runtime            one connection a command
-//!  reverse port   runtime ──connect──▶ our listener  it says who it is, waits for a command, and connects anew
+//!  default port   we ──connect──▶ runtime            one connection per command
+//!  reverse port   runtime ──connect──▶ our listener  it identifies itself, waits for a command, and connects again
 //! ```
 //!
-//! The socket of a process that was found leads to that process or nowhere. Behind a socket that the user named may be a
-//! relay, so who is there is reported and not compared.
+//! If we found the socket ourselves, we talk only to the process that it belongs to. A socket that the user named may lead
+//! to a relay, so its peer is reported but not checked.
 
-use crate::discover::Found;
 use crate::error::Error;
+use crate::found::Found;
 use crate::message::{Answer, Command, HEADER, Payload, encode};
-use crate::peer::{Held, Peer};
+use crate::peer::{Peer, SocketFile};
 use base::bytes::Cursor;
 use base::time::{Deadline, Patience};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -23,35 +23,49 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How often a socket whose queue is full is tried again, and one that nobody has connected to is looked at.
+/// How often we retry a socket whose queue is full, and check our own socket for a connection.
 const TRY_EVERY: Duration = Duration::from_millis(10);
-/// What a runtime says of itself when it connects: magic, cookie, process, and two bytes that are 0.
-const ADVERTISE: usize = 34;
-const ADVERTISE_MAGIC: &[u8; 8] = b"ADVR_V1\0";
-/// How long a peer has to say who it is once it has connected.
-const INTRODUCTION: Duration = Duration::from_secs(1);
+/// Length of an advertisement: magic, cookie, PID, and two bytes that are 0.
+const ADVERTISEMENT: usize = 34;
+const ADVERTISEMENT_MAGIC: &[u8; 8] = b"ADVR_V1\0";
+/// How long a peer that has connected may take to send its advertisement.
+const ADVERTISEMENT_WAIT: Duration = Duration::from_secs(1);
 
-/// Where a runtime is reached.
+/// How a runtime is reached.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    /// The socket of a process that was found. Whoever else is there gets nothing.
+    /// The socket of a process that we found. Nothing is sent to any other process.
     Found(Found),
-    /// A socket that was named.
+    /// A socket that the user named.
     Named(Arc<Named>),
-    /// A socket of ours that the runtime connects to.
+    /// Our own socket, which the runtime connects to.
     Listener(Arc<Listener>),
 }
 
-/// A socket that was named: whoever listens at it is talked to.
+/// A socket that the user named. We talk to whoever listens on it.
 #[derive(Debug)]
 pub struct Named {
     path: PathBuf,
-    /// Who was there last.
+    /// Who answered last.
     peer: Mutex<Option<Peer>>,
 }
 
+impl Found {
+    /// Reaches only this process.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::Found(self.clone())
+    }
+}
+
+/// A successful answer.
+pub(crate) struct Reply {
+    pub(crate) payload: Vec<u8>,
+    /// The connection, over which a session streams.
+    pub(crate) stream: UnixStream,
+}
+
 impl Endpoint {
-    /// A socket that was named.
+    /// A socket that the user named.
     pub fn named(path: impl Into<PathBuf>) -> Self {
         Self::Named(Arc::new(Named { path: path.into(), peer: Mutex::new(None) }))
     }
@@ -65,40 +79,39 @@ impl Endpoint {
         }
     }
 
-    /// Who was at the other end of the last connection to a named socket, or of the first to a listener.
+    /// The peer of the last connection to a named socket, or of the first one to a listener.
     pub fn peer(&self) -> Option<Peer> {
         match self {
             Self::Found(_) => None,
             Self::Named(named) => *named.peer.lock().unwrap_or_else(PoisonError::into_inner),
-            Self::Listener(listener) => listener.first().and_then(|introduced| introduced.peer),
+            Self::Listener(listener) => listener.first().and_then(|first| first.peer),
         }
     }
 
-    /// Sends a command and waits for its answer; gives the answer's payload, and the connection, over which a session
-    /// streams.
+    /// Sends a command over a connection of its own, and waits for the answer.
     pub(crate) fn call(
         &self,
         command: Command,
         payload: &Payload,
         patience: Patience<'_>,
-    ) -> Result<(Vec<u8>, UnixStream), Error> {
+    ) -> Result<Reply, Error> {
         let message = encode(command, payload)?;
         let mut wire = Wire { stream: self.connect(patience)?, patience, seconds: whole_seconds(patience) };
         wire.write(&message)?;
         let mut header = [0; HEADER];
         wire.read(&mut header)?;
         let answer = Answer::read(&header)?;
-        let mut body = vec![0; answer.payload];
-        wire.read(&mut body)?;
-        Ok((answer.check(body)?, wire.stream))
+        let mut payload = vec![0; answer.payload_len];
+        wire.read(&mut payload)?;
+        Ok(Reply { payload: answer.check(payload)?, stream: wire.stream })
     }
 
     fn connect(&self, patience: Patience<'_>) -> Result<UnixStream, Error> {
         match self {
             Self::Found(found) => {
-                let held = Held::found(found)?;
-                let stream = connect(&held.path(), &found.socket, patience)?;
-                Peer::of(&stream)?.check(found, held.owner)?;
+                let file = SocketFile::found(found)?;
+                let stream = connect(&file.path(), &found.socket, patience)?;
+                Peer::of(&stream)?.check(found, file.owner)?;
                 Ok(stream)
             }
             Self::Named(named) => {
@@ -111,29 +124,34 @@ impl Endpoint {
     }
 }
 
+/// The time left, in seconds, rounded up.
 fn whole_seconds(patience: Patience<'_>) -> u64 {
-    patience.left().as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+    let left = patience.left();
+    left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0))
 }
 
-/// A connection whose reads and writes end when patience does, whatever the peer does.
+/// A connection whose reads and writes end with our patience, whatever the peer does.
 struct Wire<'a> {
     stream: UnixStream,
     patience: Patience<'a>,
-    /// What was left when the wait began, for the message.
+    /// The time for the whole wait, for the error message.
     seconds: u64,
 }
 
-/// What is left of a wait before it is looked at anew; an error once nothing is.
+/// How long to wait before checking `patience` again; an error if no time is left.
 fn step(patience: Patience<'_>, seconds: u64) -> Result<Duration, Error> {
     let step = patience.step();
-    match () {
-        () if patience.is_called_off() => Err(Error::CalledOff),
-        // A limit of zero would be none.
-        () if step.is_zero() => Err(Error::Silent(seconds)),
-        () => Ok(step),
+    if patience.is_called_off() {
+        Err(Error::CalledOff)
+    } else if step.is_zero() {
+        // Must not be used as the timeout of a socket: zero means none.
+        Err(Error::Silent(seconds))
+    } else {
+        Ok(step)
     }
 }
 
+/// Whether a read or write ended without a result, and can be tried again.
 fn is_early(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
@@ -172,8 +190,8 @@ impl Wire<'_> {
     }
 }
 
-/// Connects to a socket. The queue of a process that does not accept may be full, so a connect that waits would wait
-/// for ever: it is tried until the deadline. Errors are of the path that is shown.
+/// Connects to a socket, whose path in errors is `shown`. If the peer does not accept connections and its queue is full, a
+/// blocking connect would wait forever, so this retries until our patience ends.
 fn connect(path: &Path, shown: &Path, patience: Patience<'_>) -> Result<UnixStream, Error> {
     let seconds = whole_seconds(patience);
     loop {
@@ -188,14 +206,14 @@ fn connect(path: &Path, shown: &Path, patience: Patience<'_>) -> Result<UnixStre
     }
 }
 
-/// Connects to whoever listens at a path. One that is too long for us may be much shorter for its process (`/proc/PID/root`
-/// stands before the path of one in a container), so it is reached through a handle.
+/// Connects to whoever listens at a path. A path that is too long for a socket is reached through a handle: the process may
+/// use a shorter one. For a process in a container, ours has `/proc/PID/root` in front.
 fn connect_named(path: &Path, patience: Patience<'_>) -> Result<UnixStream, Error> {
     if Error::of_length(path).is_none() {
         return connect(path, path, patience);
     }
-    let held = Held::named(path)?;
-    connect(&held.path(), path, patience)
+    let file = SocketFile::named(path)?;
+    connect(&file.path(), path, patience)
 }
 
 #[cfg(target_os = "linux")]
@@ -214,7 +232,7 @@ fn connect_now(path: &Path) -> std::io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
-/// A short path to what has a name in a folder that is held, wherever the folder lies by now.
+/// A short path to a name in an open folder, which stays valid if the folder is moved.
 #[cfg(target_os = "linux")]
 fn path_in(folder: BorrowedFd<'_>, name: &OsStr, _shown: &Path) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name)
@@ -225,12 +243,12 @@ fn path_in(_folder: BorrowedFd<'_>, _name: &OsStr, shown: &Path) -> PathBuf {
     shown.to_path_buf()
 }
 
-/// Listens at a path, for our own user alone from the beginning: a file whose permissions are changed by its name may be
-/// another one by then.
+/// Listens at a path, for our own user only. The permissions are set on the socket before its file exists: setting them by
+/// its name could change another file.
 #[cfg(target_os = "linux")]
 fn listen_now(path: &Path) -> std::io::Result<UnixListener> {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with};
-    /// Connections that wait to be accepted.
+    /// Limit on the connections that wait to be accepted.
     const QUEUE: i32 = 128;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     rustix::fs::fchmod(&socket, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
@@ -246,34 +264,41 @@ fn listen_now(path: &Path) -> std::io::Result<UnixListener> {
     Ok(socket)
 }
 
-/// A socket of ours that one runtime connects to.
+/// Our own socket, which one runtime connects to.
 #[derive(Debug)]
 pub struct Listener {
     /// As the caller named it, for messages and for runtimes.
     path: PathBuf,
-    /// Dropped with the listener, and the socket's file with it.
+    /// Removes the socket's file when the listener is dropped.
     _place: SocketPlace,
     socket: UnixListener,
-    /// The runtime that connected first, by its cookie: others at the same socket are left alone.
-    first: Mutex<Option<Introduced>>,
+    /// The runtime that connected first. Other runtimes that connect to the same socket are turned away.
+    first: Mutex<Option<Advertisement>>,
 }
 
-/// Where our socket lies: its folder, held, and its name there.
+/// Where our socket is: a name in an open folder.
 #[derive(Debug)]
 struct SocketPlace {
     folder: OwnedFd,
     name: OsString,
-    /// The device and the number of the socket's file, once it is there.
-    ours: Option<(u64, u64)>,
+    /// Our socket's file, once it exists.
+    ours: Option<FileId>,
+}
+
+/// Distinguishes a file from a later one with the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    // Wide enough for the types of all systems.
+    device: i128,
+    inode: i128,
 }
 
 impl SocketPlace {
-    /// The file of that name, if it is a socket: its device and its number.
-    fn socket(&self) -> Option<(u64, u64)> {
+    /// The file with our name, if it is a socket.
+    fn socket(&self) -> Option<FileId> {
         let status = rustix::fs::statat(&self.folder, &self.name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         let is_socket = FileType::from_raw_mode(status.st_mode) == FileType::Socket;
-        #[allow(clippy::useless_conversion, reason = "the types differ between systems")]
-        is_socket.then(|| (status.st_dev.try_into().unwrap_or_default(), status.st_ino.into()))
+        is_socket.then(|| FileId { device: status.st_dev.into(), inode: status.st_ino.into() })
     }
 
     fn remove(&self) -> Result<(), Error> {
@@ -284,27 +309,28 @@ impl SocketPlace {
 
 impl Drop for SocketPlace {
     fn drop(&mut self) {
-        // Another file may have the name by now.
+        // Another file may have our name by now, and must stay.
         if self.ours.is_some() && self.socket() == self.ours {
-            // Nobody is there to be told of a socket's file that stays.
+            // An error leaves the file behind, and there is no caller to report it to.
             drop(self.remove());
         }
     }
 }
 
-/// What a runtime says of itself when it connects.
+/// How a runtime identifies itself when it connects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Introduced {
+struct Advertisement {
+    /// Unique to the runtime.
     cookie: [u8; 16],
-    /// The process, in the runtime's own namespace.
-    process: u64,
-    /// Who connected, as the kernel knows it.
+    /// The PID in the runtime's own namespace.
+    pid: u64,
+    /// The process that connected, as the kernel reports it.
     peer: Option<Peer>,
 }
 
 impl Listener {
-    /// Opens a socket for a runtime to connect to. A socket that is left there from a process that has ended is
-    /// replaced; anything else at that path is an error.
+    /// Opens a socket for a runtime to connect to. It replaces the socket of a process that has ended. Anything else at that
+    /// path is an error.
     pub fn bind(path: &Path) -> Result<Self, Error> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Error::Io(ErrorKind::InvalidInput.into()));
@@ -315,8 +341,8 @@ impl Listener {
         Self::bind_in(folder.map_err(|errno| Error::Io(errno.into()))?, name, path)
     }
 
-    /// The same in a folder that is held: whoever renames it, or puts another one in its place, redirects nothing.
-    /// `path` is how runtimes and messages name the socket.
+    /// As [`Listener::bind`], in an open folder, so that renaming or replacing the folder redirects nothing. `path` is how
+    /// runtimes and messages name the socket.
     pub fn bind_in(folder: impl AsFd, name: &OsStr, path: &Path) -> Result<Self, Error> {
         if let Some(too_long) = Error::of_length(path) {
             return Err(too_long);
@@ -324,7 +350,8 @@ impl Listener {
         let folder = folder.as_fd().try_clone_to_owned().map_err(Error::Io)?;
         let mut place = SocketPlace { folder, name: name.to_owned(), ours: None };
         let there = path_in(place.folder.as_fd(), name, path);
-        let patience = Deadline::after(INTRODUCTION).into();
+        let patience = Deadline::after(ADVERTISEMENT_WAIT).into();
+        // A socket that nobody listens on is left from a process that has ended.
         if place.socket().is_some() && matches!(connect(&there, path, patience), Err(Error::Stale(_))) {
             place.remove()?;
         }
@@ -334,32 +361,32 @@ impl Listener {
         Ok(Self { path: path.to_path_buf(), _place: place, socket, first: Mutex::new(None) })
     }
 
-    /// The process that has connected, in its own namespace; waits until one has.
+    /// Waits for a runtime to connect. Returns its PID in its own namespace.
     pub fn wait(&self, deadline: Deadline) -> Result<u64, Error> {
-        // The connection is dropped, and the runtime connects anew.
+        // The runtime connects again after this connection is dropped.
         let _connection = self.next(deadline.into())?;
-        self.first().map(|introduced| introduced.process).ok_or(Error::Closed)
+        self.first().map(|first| first.pid).ok_or(Error::Closed)
     }
 
-    /// Forgets the runtime that came first: it said nothing more. The next one takes its place.
+    /// Forgets the runtime that connected first, if it does not answer any more. The next one takes its place.
     pub fn forget(&self) {
         *self.first.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn first(&self) -> Option<Introduced> {
+    fn first(&self) -> Option<Advertisement> {
         *self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next connection of the runtime.
+    /// Waits for the next connection of the first runtime.
     fn next(&self, patience: Patience<'_>) -> Result<UnixStream, Error> {
         let seconds = whole_seconds(patience);
         loop {
             match self.socket.accept() {
                 Ok((stream, _)) => {
-                    if let Some(stream) = self.introduced(stream, patience) {
+                    if let Some(stream) = self.accepted(stream, patience) {
                         return Ok(stream);
                     }
-                    // Peers that are no runtime may come as fast as they are turned away.
+                    // Other peers may connect as fast as they are turned away, so the deadline is checked here too.
                     step(patience, seconds)?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -372,24 +399,24 @@ impl Listener {
         }
     }
 
-    /// The connection, if it is of the runtime that came first.
-    fn introduced(&self, stream: UnixStream, patience: Patience<'_>) -> Option<UnixStream> {
+    /// The connection, if it comes from the runtime that connected first.
+    fn accepted(&self, stream: UnixStream, patience: Patience<'_>) -> Option<UnixStream> {
         stream.set_nonblocking(false).ok()?;
-        let mut wire = Wire { stream, patience: patience.within(INTRODUCTION), seconds: 1 };
-        let mut bytes = [0; ADVERTISE];
+        let mut wire = Wire { stream, patience: patience.within(ADVERTISEMENT_WAIT), seconds: 1 };
+        let mut bytes = [0; ADVERTISEMENT];
         wire.read(&mut bytes).ok()?;
-        let introduced = Introduced::read(&bytes, Peer::of(&wire.stream).ok())?;
+        let advertisement = Advertisement::read(&bytes, Peer::of(&wire.stream).ok())?;
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        (first.get_or_insert(introduced).cookie == introduced.cookie).then_some(wire.stream)
+        (first.get_or_insert(advertisement).cookie == advertisement.cookie).then_some(wire.stream)
     }
 }
 
-impl Introduced {
-    fn read(bytes: &[u8; ADVERTISE], peer: Option<Peer>) -> Option<Self> {
+impl Advertisement {
+    fn read(bytes: &[u8; ADVERTISEMENT], peer: Option<Peer>) -> Option<Self> {
         let mut cursor = Cursor::new(bytes, 0);
-        let magic = cursor.take(ADVERTISE_MAGIC.len(), "magic").ok()?;
+        let magic = cursor.take(ADVERTISEMENT_MAGIC.len(), "magic").ok()?;
         let cookie = cursor.guid("cookie").ok()?;
-        let process = cursor.u64("process").ok()?;
-        (magic == ADVERTISE_MAGIC).then_some(Self { cookie, process, peer })
+        let pid = cursor.u64("process").ok()?;
+        (magic == ADVERTISEMENT_MAGIC).then_some(Self { cookie, pid, peer })
     }
 }

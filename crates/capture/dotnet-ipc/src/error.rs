@@ -1,10 +1,11 @@
 //! Why a runtime did not do what it was asked.
 
+use std::path::Path;
 use thiserror::Error as ThisError;
 
-/// What the runtime answers to a command that it does not know.
+/// The runtime's answer to a command that it does not know.
 pub(crate) const UNKNOWN_COMMAND: u32 = 0x8013_1385;
-/// What it answers to a payload that it cannot read.
+/// The runtime's answer to a payload that it cannot read.
 pub(crate) const BAD_ENCODING: u32 = 0x8013_1384;
 
 /// Why a runtime did not do what it was asked.
@@ -14,82 +15,76 @@ pub enum Error {
     /// There is no socket.
     #[error("there is no diagnostics socket at {0}")]
     NoSocket(String),
-    /// Linux takes no longer path of a socket.
+    /// The socket's path is longer than Linux allows.
     #[error(
-        "the path of the diagnostics socket has {length} bytes, and Linux takes at most 107: {path}; set TMPDIR of the process to a shorter folder"
+        "the path of the diagnostics socket is too long: it has {length} bytes, and Linux allows 107: {path}; set TMPDIR of the process to a shorter folder"
     )]
     PathTooLong {
         /// The path.
         path: String,
-        /// Its bytes.
+        /// Its length in bytes.
         length: usize,
     },
-    /// The socket's file is there, and nobody listens behind it.
+    /// The socket's file exists, but no process listens on it.
     #[error("nobody listens at {0}: its process has ended")]
     Stale(String),
-    /// The file system forbids it.
-    #[error("{0} is not permitted: run as the user of the process, or as root")]
+    /// The file system does not permit the connection.
+    #[error("not permitted to connect to {0}: run as the user of the process, or as root")]
     NotPermitted(String),
-    /// Someone else is at the other end than the process that was chosen.
+    /// Another process answers than the one that was chosen.
     #[error(
-        "expected process {pid} of user {user} at {socket}, found {found}: nothing was sent; a relay is reached with --diagnostic-port"
+        "expected process {pid} of user {user} at {socket}, found {found}: nothing was sent; to connect through a relay, use --diagnostic-port"
     )]
-    Other {
+    WrongPeer {
         /// The socket.
         socket: String,
         /// The process that was chosen.
         pid: u32,
         /// Its user.
         user: u32,
-        /// What is there.
+        /// What was found instead.
         found: String,
     },
-    /// The process that was chosen is not there any more, and its number may be that of another.
+    /// The process that was chosen has ended; another one may have its PID.
     #[error("process {0} has ended")]
     Ended(u32),
-    /// No answer in time.
+    /// The runtime did not answer in time.
     #[error("no answer from the runtime within {0} s: it may be stopped, or too busy to answer")]
     Silent(u64),
-    /// Nobody wants the answer any more.
-    #[error("the answer of the runtime was no longer waited for")]
+    /// The caller called off the wait.
+    #[error("the wait for the runtime's answer was called off")]
     CalledOff,
-    /// The connection ended where an answer was expected.
+    /// The connection ended before an answer.
     #[error("the runtime closed the connection without an answer")]
     Closed,
-    /// The answer is none of this protocol.
-    #[error("this is no .NET diagnostics socket: {0}")]
-    Foreign(&'static str),
-    /// The runtime refuses.
-    #[error("the runtime refuses: {}", refusal(*.0))]
+    /// The answer does not follow the protocol.
+    #[error("this is not a .NET diagnostics socket: {0}")]
+    NotARuntime(&'static str),
+    /// The runtime refused the command.
+    #[error("the runtime refused: {}", refusal(*.0))]
     Refused(u32),
-    /// None of the commands that start a session is known to the runtime.
-    #[error("the runtime knows none of the commands that start a session")]
-    NoSession,
-    /// Something that is sent is longer than a message may be.
-    #[error("the command is {0} bytes long, and a message holds 65,535")]
+    /// The runtime knows none of the commands that start a session.
+    #[error("the runtime does not know any command that starts a session")]
+    NoSessionCommand,
+    /// The command is longer than a message may be.
+    #[error("the command is too long: it has {0} bytes, and a message can have 65,535")]
     TooLong(usize),
-    /// The socket fails otherwise.
-    #[error("the diagnostics socket fails: {0}")]
+    /// Another error of the socket.
+    #[error("error on the diagnostics socket: {0}")]
     Io(std::io::Error),
 }
 
 impl Error {
-    /// That a path is too long for a socket, if it is.
-    pub(crate) fn of_length(path: &std::path::Path) -> Option<Self> {
-        /// `sun_path` has 108 bytes, and ends with a zero.
+    /// [`Error::PathTooLong`] if the path is too long for a socket.
+    pub(crate) fn of_length(path: &Path) -> Option<Self> {
+        /// `sun_path` has 108 bytes, including a NUL at its end.
         const MOST: usize = 107;
         let length = path.as_os_str().len();
         (length > MOST).then(|| Self::PathTooLong { path: path.display().to_string(), length })
     }
 
-    /// That someone else is at a socket than who was found there.
-    pub(crate) fn of_other(of: &crate::discover::Found, found: String) -> Self {
-        let socket = of.socket.display().to_string();
-        Self::Other { socket, pid: of.pid, user: of.user, found }
-    }
-
     /// An error of connecting to a socket.
-    pub(crate) fn of_connecting(error: std::io::Error, path: &std::path::Path) -> Self {
+    pub(crate) fn of_connecting(error: std::io::Error, path: &Path) -> Self {
         use std::io::ErrorKind;
         let shown = || path.display().to_string();
         match error.kind() {
@@ -100,12 +95,12 @@ impl Error {
         }
     }
 
-    /// Whether the runtime does not know the command, or its form of it: an older one may do.
+    /// Whether the runtime does not know this command or this version of it, so that an older one may work.
     pub fn is_unknown_command(&self) -> bool {
         matches!(self, Self::Refused(UNKNOWN_COMMAND | BAD_ENCODING) | Self::Closed)
     }
 
-    /// An error of reading or writing, within so many seconds.
+    /// An error of reading or writing; `seconds` is how long the whole wait could take.
     pub(crate) fn of_io(error: std::io::Error, seconds: u64) -> Self {
         use std::io::ErrorKind;
         match error.kind() {
@@ -116,16 +111,16 @@ impl Error {
     }
 }
 
-/// The reason in words, where the code is known.
+/// The reason in words if the code is known, and the code.
 fn refusal(code: u32) -> String {
     let words = match code {
         BAD_ENCODING => "it cannot read the command",
-        UNKNOWN_COMMAND => "it does not know the command, and is older than it",
-        0x8013_1386 => "it does not know this protocol",
-        0x8007_0057 => "an argument is not one it takes",
-        0x8007_000e => "it has no memory for it",
-        0x8007_0005 => "it forbids it",
-        0x8013_1370 | 0x8013_135e => "a setting of its environment forbids it",
+        UNKNOWN_COMMAND => "it does not know the command, which is newer than the runtime",
+        0x8013_1386 => "it does not know this version of the protocol",
+        0x8007_0057 => "an argument is not valid",
+        0x8007_000e => "it is out of memory",
+        0x8007_0005 => "access is denied",
+        0x8013_1370 | 0x8013_135e => "a setting in its environment forbids it",
         _ => return format!("code {code:#010x}"),
     };
     format!("{words} (code {code:#010x})")

@@ -1,32 +1,31 @@
-//! Who is at the other end of a connection.
+//! Which process is at the other end of a connection.
 //!
-//! The path of a socket proves nothing: whoever may write to its folder can put another socket there, or a link to one, between
-//! a look and a connection, and root may connect to every socket. So the file itself is held while it is looked at and
-//! connected to, and the kernel is asked on every connection, before a byte is sent, which process listens and as which
-//! user.
+//! The path of a socket proves nothing: whoever may write to its folder can swap the socket for another one, or for a link
+//! to one, after we have checked it, and root may connect to any socket. So we open the file once, and use that handle for
+//! the check and for the connection. Before a byte is sent, we ask the kernel which process listens and as which user.
 //!
 //! ```text
-//!  name ──open──▶ the file, held ──is it a socket, of the right user?──▶ connect ──▶ who called listen()? ──▶ a command
-//!         no link is followed                      /proc/self/fd/N                 process, user, start time
+//!  name ──open──▶ handle of the file ──a socket of the right user?──▶ connect ──▶ who called listen()? ──▶ send command
+//!         no link is followed                 /proc/self/fd/N              process, user, start time
 //! ```
 
-use crate::discover::Found;
 use crate::error::Error;
+use crate::found::Found;
 use host::Proc;
 use std::fmt;
 use std::os::unix::net::UnixStream;
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::Held;
+pub(crate) use elsewhere::SocketFile;
 #[cfg(target_os = "linux")]
-pub(crate) use linux::Held;
+pub(crate) use linux::SocketFile;
 
-/// The process at the other end, as the kernel knows it: the one that listens at the socket, or that connected to ours.
+/// The process at the other end, as the kernel reports it: the one that listens on the socket, or that connected to ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
-    /// Its number in the namespace of our `/proc`. None if it has ended, or cannot be seen from here.
+    /// Its PID in the namespace of our `/proc`. `None` if it has ended, or cannot be seen from here.
     pub pid: Option<u32>,
-    /// The user that it acted as.
+    /// Its user when it began to listen, or connected.
     pub user: u32,
 }
 
@@ -40,7 +39,7 @@ impl fmt::Display for Peer {
 }
 
 impl Peer {
-    /// Asks the kernel.
+    /// Asks the kernel about the other end of a connection.
     pub(crate) fn of(stream: &UnixStream) -> Result<Self, Error> {
         #[cfg(target_os = "linux")]
         return linux::peer(stream);
@@ -48,20 +47,20 @@ impl Peer {
         return elsewhere::peer(stream);
     }
 
-    /// Checks that this is who was found.
+    /// Checks that this is the process that was found, or for an orphaned socket, a process of its owner.
     pub(crate) fn check(self, found: &Found, owner: u32) -> Result<(), Error> {
-        let is_process = found.is_left || self.pid == Some(found.pid);
+        let is_process = found.is_orphaned || self.pid == Some(found.pid);
         if !is_process || self.user != owner {
-            return Err(Error::of_other(found, self.to_string()));
+            return Err(wrong_peer(found, self.to_string()));
         }
-        if found.is_left {
+        if found.is_orphaned {
             return Ok(());
         }
-        // The number may be that of a later process by now.
+        // The PID may have been given to a later process since the socket was found.
         let stat = Proc::live().stat(found.pid);
         let is_same = match stat {
             Ok(stat) => stat.start_ticks == found.start_ticks,
-            // Too many open files, say, is not the end of the process.
+            // For example too many open files, which does not mean that the process has ended.
             Err(host::Error::Unreadable { path, cause }) => {
                 let why = std::fs::File::open(path).err();
                 return Err(Error::Io(why.unwrap_or_else(|| cause.into())));
@@ -72,9 +71,15 @@ impl Peer {
     }
 }
 
+/// The error that a socket leads to another process than the one that was found.
+fn wrong_peer(expected: &Found, found: String) -> Error {
+    let socket = expected.socket.display().to_string();
+    Error::WrongPeer { socket, pid: expected.pid, user: expected.user, found }
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{Error, Found, Peer};
+    use super::{Error, Found, Peer, wrong_peer};
     use nix::errno::Errno;
     use nix::sys::socket::{getsockopt, sockopt};
     use rustix::fs::{FileType, Mode, OFlags};
@@ -83,68 +88,67 @@ mod linux {
     use std::path::{Path, PathBuf};
 
     pub(super) fn peer(stream: &UnixStream) -> Result<Peer, Error> {
-        // Not by `rustix`: it takes the number of a process for one that is never 0, and that of a process in a namespace that
-        // we cannot see is 0.
-        let told = getsockopt(stream, sockopt::PeerCredentials).map_err(|errno| Error::Io(errno.into()))?;
-        let pid = u32::try_from(told.pid()).ok().filter(|pid| *pid != 0);
-        Ok(Peer { pid: pid_by_handle(stream, pid), user: told.uid() })
+        // `rustix` assumes that this PID is never 0, but it is 0 for a process in a namespace that we cannot see.
+        let reported =
+            getsockopt(stream, sockopt::PeerCredentials).map_err(|errno| Error::Io(errno.into()))?;
+        let pid = u32::try_from(reported.pid()).ok().filter(|pid| *pid != 0);
+        Ok(Peer { pid: pid_by_handle(stream, pid), user: reported.uid() })
     }
 
-    /// The number of the process at the other end, through a handle of it: never that of a later process with the same
-    /// number, and as our `/proc` counts. None if the process has ended or is not shown there; `told` if the kernel hands out
-    /// no such handle (before 6.5).
-    fn pid_by_handle(stream: &UnixStream, told: Option<u32>) -> Option<u32> {
+    /// The PID of the other end in our `/proc`, from a handle of the process, so it is never the PID of a later process.
+    /// `None` if the process has ended or our `/proc` does not show it; `reported` if the kernel has no such handles
+    /// (before 6.5).
+    fn pid_by_handle(stream: &UnixStream, reported: Option<u32>) -> Option<u32> {
         let handle = match getsockopt(stream, sockopt::PeerPidfd) {
             Ok(handle) => handle,
-            // What kernels up to 6.15 say of a process that has ended.
+            // The process has ended (kernels up to 6.15).
             Err(Errno::ESRCH | Errno::EINVAL) => return None,
-            Err(_unknown_option) => return told,
+            Err(_unknown_option) => return reported,
         };
-        let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd()));
-        let about = about.unwrap_or_default();
-        let Some(number) = about.lines().find_map(|line| line.strip_prefix("Pid:")) else { return told };
-        // -1 for a process that has ended, 0 for one that this `/proc` does not show.
-        number.trim().parse().ok().filter(|pid| *pid != 0)
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", handle.as_raw_fd()));
+        let info = info.unwrap_or_default();
+        let Some(pid) = info.lines().find_map(|line| line.strip_prefix("Pid:")) else { return reported };
+        // -1 if the process has ended, 0 if this `/proc` does not show it.
+        pid.trim().parse().ok().filter(|pid| *pid != 0)
     }
 
-    /// The file of a socket, held: what was looked at is what is connected to, whatever its name leads to by then.
+    /// A handle of a socket's file. We connect to the file that we checked, even if its name leads elsewhere by then.
     #[derive(Debug)]
-    pub(crate) struct Held {
+    pub(crate) struct SocketFile {
         file: OwnedFd,
-        /// Who owns it.
         pub(crate) owner: u32,
     }
 
-    impl Held {
-        /// Takes hold of the socket that was found. Only the file of that name counts, never what a link there leads to, and
-        /// only if it is of the process's user, or of root: a process may have been root's when it began.
+    impl SocketFile {
+        /// Opens the socket that was found. A link is refused, and so is a socket that belongs neither to the process's user
+        /// nor to root. Root is accepted because a process may start as root and then change its user.
         pub(crate) fn found(found: &Found) -> Result<Self, Error> {
-            let (held, kind) = Self::open(&found.socket, OFlags::NOFOLLOW)?;
-            let is_owners = held.owner == found.user || (held.owner == 0 && !found.is_left);
+            let (file, kind) = Self::open(&found.socket, OFlags::NOFOLLOW)?;
+            let is_owners = file.owner == found.user || (file.owner == 0 && !found.is_orphaned);
             if kind == FileType::Socket && is_owners {
-                return Ok(held);
+                return Ok(file);
             }
             let what = if kind == FileType::Symlink {
                 "a link".to_owned()
             } else if kind == FileType::Socket {
-                format!("a socket that user {} owns", held.owner)
+                format!("a socket that user {} owns", file.owner)
             } else {
-                "a file that is no socket".to_owned()
+                "a file that is not a socket".to_owned()
             };
-            Err(Error::of_other(found, what))
+            Err(wrong_peer(found, what))
         }
 
-        /// Takes hold of a socket that the user named, where a link may lead.
+        /// Opens a socket that the user named, which may be a link to one.
         pub(crate) fn named(path: &Path) -> Result<Self, Error> {
-            let (held, kind) = Self::open(path, OFlags::empty())?;
-            if kind == FileType::Socket { Ok(held) } else { Err(Error::Stale(path.display().to_string())) }
+            let (file, kind) = Self::open(path, OFlags::empty())?;
+            if kind == FileType::Socket { Ok(file) } else { Err(Error::Stale(path.display().to_string())) }
         }
 
         fn open(path: &Path, flags: OFlags) -> Result<(Self, FileType), Error> {
             let file = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | flags, Mode::empty());
             let file = file.map_err(|errno| {
                 let error = Error::of_connecting(errno.into(), path);
-                // Where nothing is, a path that no socket can have is the better reason.
+                // If there is nothing at a path that is too long for a socket, that is the better reason.
                 if matches!(error, Error::NoSocket(_)) {
                     Error::of_length(path).unwrap_or(error)
                 } else {
@@ -155,14 +159,14 @@ mod linux {
             Ok((Self { file, owner: stat.st_uid }, FileType::from_raw_mode(stat.st_mode)))
         }
 
-        /// A short path that leads to the file for as long as this is held.
+        /// A short path that leads to the file as long as this handle is open.
         pub(crate) fn path(&self) -> PathBuf {
             PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
         }
     }
 }
 
-/// Without `/proc` no process is found, nobody says who is at a named socket, and no file can be connected to by a handle.
+/// Without `/proc` no process is found, the peer of a named socket is unknown, and we cannot connect to a file by a handle.
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
     use super::{Error, Found, Peer};
@@ -175,11 +179,11 @@ mod elsewhere {
     }
 
     #[derive(Debug)]
-    pub(crate) struct Held {
+    pub(crate) struct SocketFile {
         pub(crate) owner: u32,
     }
 
-    impl Held {
+    impl SocketFile {
         pub(crate) fn found(_found: &Found) -> Result<Self, Error> {
             Err(Error::Io(ErrorKind::Unsupported.into()))
         }

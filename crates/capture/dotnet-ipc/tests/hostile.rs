@@ -1,4 +1,4 @@
-//! Peers that are no runtime: whatever they do, a command ends in time with an error that says what was wrong.
+//! Peers that are not a runtime. Whatever they do, a command ends in time, with an error that says what was wrong.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test")]
@@ -21,7 +21,7 @@ const OK: &[u8] = b"DOTNET_IPC_V1\0\x14\0\xff\0\0\0";
 const UNKNOWN_COMMAND: &[u8] = b"DOTNET_IPC_V1\0\x18\0\xff\xff\0\0\x85\x13\x13\x80";
 const BUSY: Duration = Duration::from_millis(300);
 
-/// A socket behind which each connection is given to a function.
+/// A socket whose connections are each passed to a function.
 struct Peer {
     folder: tempfile::TempDir,
     thread: Option<JoinHandle<()>>,
@@ -52,7 +52,7 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // A peer that still waits for a connection gets one.
+            // Connects, in case the peer still waits for a connection.
             while !thread.is_finished() {
                 drop(UnixStream::connect(self.path()));
                 std::thread::sleep(Duration::from_millis(5));
@@ -71,7 +71,7 @@ fn take_command(stream: &mut UnixStream) -> Vec<u8> {
     [header.as_slice(), &payload].concat()
 }
 
-/// What a command to a peer that answers so ends with.
+/// Checks the error of a command to a peer with this answer.
 fn check(answer: &'static [u8], stays_open: bool, expected: &str) {
     let peer = Peer::new(1, move |_, mut stream| {
         take_command(&mut stream);
@@ -87,7 +87,7 @@ fn check(answer: &'static [u8], stays_open: bool, expected: &str) {
 }
 
 #[test]
-fn a_peer_that_is_no_runtime_is_told_and_never_waited_for() {
+fn a_peer_that_is_not_a_runtime_is_reported_and_not_waited_for() {
     let silent = "no answer from the runtime within 1 s: it may be stopped, or too busy to answer";
     let closed = "the runtime closed the connection without an answer";
     check(b"", true, silent);
@@ -99,22 +99,22 @@ fn a_peer_that_is_no_runtime_is_told_and_never_waited_for() {
     check(
         b"DOTNET_IPC_V1\0\x02\0\xff\0\0\0",
         true,
-        "this is no .NET diagnostics socket: its answer is shorter than a header",
+        "this is not a .NET diagnostics socket: its answer is shorter than a header",
     );
     check(
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
         true,
-        "this is no .NET diagnostics socket: its answer does not begin with DOTNET_IPC_V1",
+        "this is not a .NET diagnostics socket: its answer does not begin with DOTNET_IPC_V1",
     );
     check(
         UNKNOWN_COMMAND,
         false,
-        "the runtime refuses: it does not know the command, and is older than it (code 0x80131385)",
+        "the runtime refused: it does not know the command, which is newer than the runtime (code 0x80131385)",
     );
 }
 
 #[test]
-fn a_queue_that_nobody_takes_from_is_not_waited_at_for_ever() {
+fn a_full_queue_is_not_waited_for_forever() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let _listener = UnixListener::bind(&path).unwrap();
@@ -131,8 +131,8 @@ fn a_queue_that_nobody_takes_from_is_not_waited_at_for_ever() {
 }
 
 #[test]
-fn a_session_begins_with_the_newest_command_that_is_known() {
-    // Knows the first three commands alone, as .NET 5 to 8 do.
+fn a_session_starts_with_the_newest_command_that_is_known() {
+    // Knows only the first three commands, as .NET 5 to 8 do.
     let peer = Peer::new(5, |_, mut stream| {
         let command = take_command(&mut stream);
         if command.get(17).is_some_and(|id| *id > 3) {
@@ -191,7 +191,7 @@ fn a_peer_that_writes_as_fast_as_it_can_is_read_no_faster_than_the_rate() {
         }
     }
     let seconds = watch.elapsed().as_secs_f64();
-    // What may come at once is a quarter of a second's worth.
+    // The bytes of 250 ms can arrive at once.
     let most = PER_SECOND as f64 * (seconds + 0.3);
     assert!(bytes > PER_SECOND / 2 && (bytes as f64) < most, "{bytes} bytes in {seconds} s");
     assert!(session.starter().held_back() > Duration::from_millis(100));
@@ -234,14 +234,14 @@ fn peers_that_connect_again_and_again_do_not_keep_a_listener_beyond_its_deadline
         let watch = Stopwatch::start();
         let error = listener.wait(Deadline::after(BUSY)).unwrap_err();
         is_over.store(true, Ordering::Release);
-        // Whoever waits in its queue is turned away.
+        // Turns away whoever waits in its queue.
         drop(listener);
         assert!(error.to_string().starts_with("no answer"), "{error}");
         assert!(watch.elapsed() < 3 * BUSY, "{:?}", watch.elapsed());
     });
 }
 
-/// What a command ends with whose peer was found so; nobody gets a byte of it unless it succeeds.
+/// Checks the result of a command to a socket with these properties, and that nothing is sent unless it succeeds.
 #[cfg(target_os = "linux")]
 fn check_found(change: impl Fn(&mut Found), expected: Result<(), &str>) {
     let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -253,7 +253,8 @@ fn check_found(change: impl Fn(&mut Found), expected: Result<(), &str>) {
     });
     let (proc, pid) = (host::Proc::live(), std::process::id());
     let (start_ticks, user) = (proc.stat(pid).unwrap().start_ticks, proc.user_id(pid).unwrap());
-    let mut found = Found { pid, container_pid: pid, socket: peer.path(), start_ticks, user, is_left: false };
+    let mut found =
+        Found { pid, container_pid: pid, socket: peer.path(), start_ticks, user, is_orphaned: false };
     change(&mut found);
     let done = resume(&found.endpoint(), Deadline::after(BUSY)).map_err(|error| error.to_string());
     drop(peer);
@@ -270,23 +271,23 @@ fn nobody_but_the_process_that_was_chosen_gets_a_command() {
     let (pid, user) = (std::process::id(), host::Proc::live().user_id(std::process::id()).unwrap());
     check_found(|_| {}, Ok(()));
     check_found(|found| found.pid = 1, Err(&format!("found process {pid} of user {user}: nothing was sent")));
-    // The number of the chosen process was given to a later one, which has the socket.
+    // A later process has the PID of the chosen one, and the socket.
     check_found(|found| found.start_ticks += 1, Err(&format!("process {pid} has ended")));
     check_found(|found| found.start_ticks -= 1, Err("has ended"));
     if user != 0 {
         check_found(|found| found.user = 0, Err(&format!("found a socket that user {user} owns")));
     }
-    // A socket that is left is anyone's of its owner.
-    check_found(|found| (found.pid, found.is_left) = (1, true), Ok(()));
+    // An orphaned socket may belong to any process of its owner.
+    check_found(|found| (found.pid, found.is_orphaned) = (1, true), Ok(()));
     check_found(
-        |found| (found.user, found.is_left) = (user + 1, true),
+        |found| (found.user, found.is_orphaned) = (user + 1, true),
         Err(&format!("found a socket that user {user} owns")),
     );
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_link_where_the_socket_was_leads_nowhere() {
+fn a_link_in_the_place_of_the_socket_is_refused() {
     check_found(
         |found| {
             let link = found.socket.with_file_name("link");
@@ -300,7 +301,7 @@ fn a_link_where_the_socket_was_leads_nowhere() {
             found.socket = found.socket.with_file_name("file");
             std::fs::write(&found.socket, "").unwrap();
         },
-        Err("found a file that is no socket"),
+        Err("found a file that is not a socket"),
     );
     check_found(
         |found| found.socket = found.socket.with_file_name("gone"),
@@ -309,7 +310,7 @@ fn a_link_where_the_socket_was_leads_nowhere() {
 }
 
 #[test]
-fn a_runtime_that_connects_to_us_is_told_from_others() {
+fn a_runtime_that_connects_to_us_is_not_confused_with_others() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let listener = Listener::bind(&path).unwrap();
@@ -324,7 +325,7 @@ fn a_runtime_that_connects_to_us_is_told_from_others() {
     let _garbage = connect(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let _ours = connect(&hello(1, 42));
     assert_eq!(listener.wait(Deadline::after(Duration::from_secs(5))).unwrap(), 42);
-    // Another runtime at the same socket is no answer to our command.
+    // Another runtime that connects to the same socket is not the answer to our command.
     let _other = connect(&hello(2, 43));
     let endpoint = Endpoint::Listener(std::sync::Arc::new(listener));
     assert!(ProcessInfo::ask(&endpoint, Deadline::after(BUSY)).is_err());
@@ -339,7 +340,7 @@ fn a_runtime_that_connects_to_us_is_told_from_others() {
 }
 
 #[test]
-fn a_listener_whose_folder_or_socket_is_swapped_removes_nothing_of_others() {
+fn a_listener_whose_folder_or_socket_is_swapped_does_not_remove_files_of_others() {
     let there = tempfile::tempdir().unwrap();
     let [folder, moved] = ["folder", "moved"].map(|name| there.path().join(name));
     let path = folder.join("socket");
@@ -351,7 +352,7 @@ fn a_listener_whose_folder_or_socket_is_swapped_removes_nothing_of_others() {
     drop(listener);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     assert!(!moved.join("socket").exists(), "its own socket goes, wherever its folder is");
-    // Another one under the same name, in the same folder.
+    // Another socket with the same name, in the same folder.
     let path = moved.join("socket");
     let listener = Listener::bind(&path).unwrap();
     std::fs::remove_file(&path).unwrap();

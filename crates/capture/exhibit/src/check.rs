@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::folder::{Folder, is_own_name};
 use crate::hash::sum;
-use crate::provenance::Listed;
+use crate::manifest::FileEntry;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 
@@ -21,9 +21,9 @@ pub enum Check {
     },
     /// The size is as listed, the hash is not.
     OtherHash,
-    /// The size is as listed. The file was not hashed: it is larger than what is left of the budget.
+    /// The size is as listed. The file was not hashed, since it is larger than what is left of the budget.
     NotHashed,
-    /// The size is as listed, if one is listed; no hash is.
+    /// No hash is listed. The size is as listed, if it is.
     NoHash,
     /// It is a link, a pipe, a folder or a device. It was not opened.
     NotAFile,
@@ -33,8 +33,8 @@ pub enum Check {
     Unreadable(String),
 }
 
-/// Compares a listed file with the one in the folder. The bytes that are hashed are taken off `budget`.
-pub fn check(folder: &Folder, listed: &Listed, budget: &mut u64) -> Check {
+/// Compares a listed file with the one in the folder. The bytes that are hashed are subtracted from `budget`.
+pub fn check(folder: &Folder, listed: &FileEntry, budget: &mut u64) -> Check {
     if !is_own_name(OsStr::new(&listed.name)) {
         return Check::NotAName;
     }
@@ -54,7 +54,7 @@ pub fn check(folder: &Folder, listed: &Listed, budget: &mut u64) -> Check {
     let Some(expected) = &listed.blake3 else { return Check::NoHash };
     let Some(left) = budget.checked_sub(bytes) else { return Check::NotHashed };
     *budget = left;
-    // A file that grows meanwhile does not go over the budget.
+    // `take`: a file that grows meanwhile must not exceed the budget.
     match sum(file.take(bytes)) {
         Ok(found) if found.blake3.eq_ignore_ascii_case(expected) => Check::AsItWas,
         Ok(_other) => Check::OtherHash,
@@ -81,7 +81,7 @@ mod tests {
         let of = |text: &[u8]| Some(blake3::hash(text).to_hex().to_string());
         let check = |name: &str, bytes, blake3, budget: u64, expected, left: u64| {
             let mut budget = budget;
-            let listed = Listed { name: name.to_owned(), bytes, blake3, ..Listed::default() };
+            let listed = FileEntry { name: name.to_owned(), bytes, blake3, ..FileEntry::default() };
             assert_eq!((super::check(&folder, &listed, &mut budget), budget), (expected, left), "{name}");
         };
         check("four", Some(4), of(b"four"), 9, Check::AsItWas, 5);
@@ -107,7 +107,7 @@ mod tests {
             return base::ground::skip("a_pipe_in_a_files_place_is_not_waited_for", "there is no mkfifo");
         }
         let folder = Folder::open(there.path()).unwrap();
-        let listed = Listed { name: "trace".to_owned(), ..Listed::default() };
+        let listed = FileEntry { name: "trace".to_owned(), ..FileEntry::default() };
         assert_eq!(check(&folder, &listed, &mut 9), Check::NotAFile);
     }
 }

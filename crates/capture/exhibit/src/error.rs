@@ -1,6 +1,6 @@
 //! Why a file cannot be written or read.
 
-use crate::room::Full;
+use crate::budget::Full;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error as ThisError;
@@ -9,32 +9,32 @@ use thiserror::Error as ThisError;
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
-    /// The name is taken; a link counts, wherever it leads.
-    #[error("{} is there already", .0.display())]
+    /// Something of that name exists, if only a link that leads nowhere.
+    #[error("{} already exists", .0.display())]
     Exists(PathBuf),
-    /// A folder that was to be written has files in it.
+    /// The folder that was to be written has files in it.
     #[error("{} has files in it", .0.display())]
     NotEmpty(PathBuf),
-    /// What was to be read is a link, a pipe, a folder or a device.
+    /// The file that was to be read is a link, a pipe, a folder or a device.
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
-    /// What was to be written is a link.
-    #[error("cannot write {}: it is a link, and links are not followed: name what it leads to", .0.display())]
+    /// The file that was to be written is a link.
+    #[error("cannot write {}: it is a link, which is not followed; name what it leads to", .0.display())]
     Link(PathBuf),
-    /// Somebody else could exchange what is written, or made it first.
+    /// Somebody else could exchange the file, or has already created it.
     #[error("cannot write {}: {why}; write elsewhere, or allow it with --insecure-output", path.display())]
     Unsafe {
         /// The file or folder.
         path: PathBuf,
-        /// Who could, or did.
+        /// Who could, or has.
         why: String,
     },
-    /// It would be larger than it may be.
+    /// The file reached a limit of its size.
     #[error("cannot write {}: {full}", path.display())]
     Full {
         /// The file.
         path: PathBuf,
-        /// Which limit it reached.
+        /// The limit.
         full: Full,
     },
     /// The path does not end in a name, or the name has a slash in it.
@@ -57,11 +57,11 @@ pub enum Error {
         cause: io::Error,
     },
     /// A part of `exhibit.toml` has a value that TOML cannot hold.
-    #[error("{} cannot hold `{part}`: {cause}", crate::FILE)]
+    #[error("exhibit.toml cannot hold `{part}`: {cause}")]
     Part {
         /// The part's name.
         part: String,
-        /// The value at fault.
+        /// What is wrong with the value.
         cause: toml::ser::Error,
     },
 }
@@ -78,8 +78,9 @@ impl Error {
         |cause| Self::Read { path: path.into(), cause: cause.into() }
     }
 
-    /// The same error of another path: the one that the caller knows.
-    pub(crate) fn of(self, path: &Path) -> Self {
+    /// The same error with the path that the caller knows. It is an error of writing, since only files for output get such a
+    /// path.
+    pub(crate) fn with_path(self, path: &Path) -> Self {
         let path = path.to_path_buf();
         match self {
             Self::Exists(_) => Self::Exists(path),

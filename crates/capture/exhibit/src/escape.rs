@@ -1,21 +1,22 @@
-//! Texts that steer what shows them, as escapes of TOML: somebody may look at the file in a terminal or an editor.
+//! Escapes characters in `exhibit.toml` that control a terminal or are invisible, since people look at the file in terminals
+//! and editors.
 //!
-//! The writer of TOML escapes what it must, which is less. So such characters are marked before it writes, and the marks are
-//! made escapes in its text. A mark begins with U+0001: a string with that is never one in which escapes stand for
-//! themselves.
+//! The TOML writer does not escape all of them. So each is replaced by a mark before the text is written, and each mark by an
+//! escape afterwards. A mark begins with U+0001, which makes the writer use a string with escapes rather than a literal
+//! one, in which an escape would stand for itself.
 
 use base::steering::is_unseen;
 use std::borrow::Cow;
 use toml::{Table, Value};
 
-/// What stands in a mark for nothing else; of a text's own, it is marked too.
+/// The second character of a mark. If a text has this character itself, it is marked too.
 const MARK: char = '\u{f8ff}';
-/// How the writer writes the beginning of a mark.
+/// The beginning of a mark as the writer writes it.
 const WRITTEN: &str = "\\u0001\u{f8ff}";
-/// Digits of a mark's code.
+/// Hexadecimal digits of a mark: the code of the character.
 const DIGITS: usize = 8;
 
-/// A table with its texts marked.
+/// A table in which such characters are replaced by marks.
 pub(crate) fn marked(table: Table) -> Table {
     table.into_iter().map(|(key, value)| (mark(&key).into_owned(), marked_value(value))).collect()
 }
@@ -29,7 +30,7 @@ fn marked_value(value: Value) -> Value {
     }
 }
 
-/// Whether the writer would leave a character as it is that steers or is not seen.
+/// Whether the TOML writer would leave a character as it is although it must be escaped.
 fn is_left(c: char) -> bool {
     c == MARK || !c.is_ascii() && is_unseen(c)
 }
@@ -50,7 +51,7 @@ fn mark(text: &str) -> Cow<'_, str> {
     Cow::Owned(marked)
 }
 
-/// The writer's text, with an escape in place of each mark.
+/// The text of the TOML writer, with an escape in place of each mark.
 pub(crate) fn escaped(text: &str) -> String {
     let mut parts = text.split(WRITTEN);
     let mut escaped = parts.next().unwrap_or_default().to_owned();

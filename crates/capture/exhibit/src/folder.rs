@@ -1,12 +1,11 @@
 //! A folder that is held open, and the files in it.
 //!
-//! Files are named by their own names, relative to the handle: whoever renames the folder or puts a link in its place
-//! cannot redirect a later write. Who may read what is created is said by its [`Rules`].
+//! Files are opened by their own names, relative to the folder's handle. So whoever renames the folder, or puts a link in its
+//! place, cannot redirect a later write. Its [`Rules`] say who may read what is created.
 
+use crate::budget::Space;
+use crate::entry::EntryKind;
 use crate::error::Error;
-use crate::pending::Pending;
-use crate::place::Kind;
-use crate::room::Space;
 use crate::rules::Rules;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
@@ -19,7 +18,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How a folder is opened. With `O_PATH` it need not be readable, as with plain paths.
+/// How a folder is opened. With `O_PATH` the folder need not be readable, just as when a path leads through it.
 #[cfg(target_os = "linux")]
 const OPEN_FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
@@ -29,9 +28,9 @@ const OPEN_FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags
 #[derive(Debug, Clone)]
 pub struct Folder {
     handle: Arc<OwnedFd>,
-    /// As the caller named it, for messages only.
+    /// The path by which the caller named it, for messages only.
     path: PathBuf,
-    /// What holds for the files that are created in it.
+    /// Who may read the files that are created in it, and whom they belong to.
     rules: Rules,
 }
 
@@ -42,8 +41,8 @@ impl AsFd for Folder {
 }
 
 impl Folder {
-    /// Opens a folder to read what is in it. A link in the path is followed: the user named it. The empty path is the
-    /// current folder. Folders for output are reached by [`Place`](crate::Place) instead.
+    /// Opens a folder to read what is in it. Links in the path are followed, since the user named them. The empty path is the
+    /// current folder. Folders for output are opened by way of [`Place`](crate::Place) instead.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let at = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let opened = retry_on_intr(|| rustix::fs::open(at, OPEN_FOLDER, Mode::empty()));
@@ -68,7 +67,7 @@ impl Folder {
         rustix::fs::mkdirat(&*self.handle, name, self.rules.folder_mode()).map_err(Error::write(path))?;
         let created = self.open_folder(name, path)?;
         let status = created.own_status()?;
-        // Should another one stand in its place already, it is left as it is.
+        // If somebody has put another folder in its place, that one is left as it is.
         if status.st_uid != geteuid().as_raw() {
             return Ok(created);
         }
@@ -82,11 +81,12 @@ impl Folder {
         Ok(created)
     }
 
-    /// Sets the mode of a private folder, of which the umask may have taken something. What cannot be set is less than that.
+    /// Sets the mode of a private folder, which may differ from the mode that was asked for: a umask removes bits. If it cannot
+    /// be set, the folder stays as the system created it.
     #[cfg(target_os = "linux")]
     fn set_private(&self, status: &Stat) {
         let Some(mode) = self.rules.private_mode(self.rules.folder_mode(), status) else { return };
-        // The handle is one that can only be walked through.
+        // The handle is an `O_PATH` one, on which `fchmod` fails.
         let handle = format!("/proc/self/fd/{}", self.handle.as_raw_fd());
         rustix::fs::chmod(handle, mode).ok();
     }
@@ -97,8 +97,7 @@ impl Folder {
         rustix::fs::fchmod(&*self.handle, mode).ok();
     }
 
-    /// Sets the mode of a private file that was created, of which the umask may have taken something. What cannot be set is
-    /// less than that.
+    /// Sets the mode of a private file that was created, as [`Self::set_private`] does for a folder.
     fn set_private_file(&self, created: impl AsFd) {
         let mode = rustix::fs::fstat(&created)
             .ok()
@@ -106,7 +105,7 @@ impl Folder {
         mode.map(|mode| rustix::fs::fchmod(&created, mode).ok());
     }
 
-    /// Opens a folder in this one; a link is not followed. `path` is how messages name it.
+    /// Opens a folder in this one. A link is not followed. `path` is how messages name it.
     pub(crate) fn open_folder(&self, name: &OsStr, path: &Path) -> Result<Self, Error> {
         let name = self.own_name(name)?;
         let flags = OPEN_FOLDER | OFlags::NOFOLLOW;
@@ -124,7 +123,7 @@ impl Folder {
         rustix::fs::fstat(&*self.handle).map_err(Error::write(&self.path))
     }
 
-    /// What lies under a name, if anything does; of a link, the link itself.
+    /// The status of what lies under a name, if anything does; of a link, the status of the link itself.
     pub(crate) fn status(&self, name: &OsStr) -> Result<Option<Stat>, Error> {
         let name = self.own_name(name)?;
         match rustix::fs::statat(&*self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -134,8 +133,8 @@ impl Folder {
     }
 
     /// What lies under a name, if anything does.
-    pub fn kind(&self, name: impl AsRef<OsStr>) -> Result<Option<Kind>, Error> {
-        Ok(self.status(name.as_ref())?.as_ref().map(Kind::of))
+    pub fn kind(&self, name: impl AsRef<OsStr>) -> Result<Option<EntryKind>, Error> {
+        Ok(self.status(name.as_ref())?.as_ref().map(EntryKind::of))
     }
 
     pub(crate) fn link_target(&self, name: &OsStr) -> Result<OsString, Error> {
@@ -143,15 +142,14 @@ impl Folder {
         Ok(OsString::from_vec(target.map_err(Error::write(self.path_of(name)))?.into_bytes()))
     }
 
-    /// The user whom it belongs to, if that is neither root nor who runs this, nor the owner of the folder that it was found
-    /// in.
+    /// The owner of the folder, if that is a stranger: neither root, nor us, nor the owner of the folder that it was found in.
     pub fn stranger(&self, found_in: &Self) -> Option<u32> {
         let owner = self.own_status().ok()?.st_uid;
         let is_owner_of = found_in.own_status().is_ok_and(|status| status.st_uid == owner);
         (!is_owner_of && !self.rules.is_trusted(owner)).then_some(owner)
     }
 
-    /// The folder's path, as the caller named it. It is for messages.
+    /// The folder's path as the caller named it, for messages.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -161,15 +159,15 @@ impl Folder {
         self.path.join(name.as_ref())
     }
 
-    /// How much room its file system has; `None` if it does not say.
+    /// The size of its file system, and how much of it is free; `None` if it does not say.
     pub fn space(&self) -> Option<Space> {
         Space::of(&*self.handle)
     }
 
-    /// The names of what is in it, sorted.
+    /// The names in it, sorted.
     pub fn names(&self) -> Result<Vec<OsString>, Error> {
         let cannot = || Error::read(&self.path);
-        // The handle need not be readable, so it cannot be listed itself.
+        // An `O_PATH` handle cannot be listed itself.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let listed = retry_on_intr(|| rustix::fs::openat(&*self.handle, ".", flags, Mode::empty()));
         let mut names = Vec::new();
@@ -184,7 +182,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// Creates a file, which must not be there. A link of that name is refused, also one that leads nowhere.
+    /// Creates a file, which must not exist. A link of that name is refused, even one that leads nowhere.
     pub fn create_file(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
         let name = self.own_name(name.as_ref())?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -196,8 +194,8 @@ impl Folder {
         Ok(File::from(created))
     }
 
-    /// Creates a file that has no name, so that nothing of it is left whatever ends us before it gets one. `None` if the
-    /// file system has no such files, or if it could not be named later.
+    /// Creates a file without a name. Whatever ends us before it gets one, nothing of it is left. `None` if the file system has
+    /// no such files, or if the file could not be named later.
     pub(crate) fn create_unnamed(&self) -> Option<File> {
         #[cfg(test)]
         if tests::NO_UNNAMED.get() {
@@ -206,6 +204,7 @@ impl Folder {
         let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
         let mode = self.rules.file_mode();
         let file = retry_on_intr(|| rustix::fs::openat(&*self.handle, ".", flags, mode)).ok()?;
+        // It is named by way of `/proc`, which must be there and lead to this very file.
         let (by_path, by_handle) =
             (rustix::fs::stat(path_of_open(&file)).ok()?, rustix::fs::fstat(&file).ok()?);
         let is_reached = (by_path.st_dev, by_path.st_ino) == (by_handle.st_dev, by_handle.st_ino);
@@ -214,7 +213,7 @@ impl Folder {
         is_reached.then(|| File::from(file))
     }
 
-    /// Gives a file without a name this one, which must not be taken.
+    /// Gives a name to a file that has none. The name must not be taken.
     pub(crate) fn name_file(&self, file: &File, name: &OsStr) -> Result<(), Error> {
         let name = self.own_name(name)?;
         let (from, flags) = (path_of_open(file), AtFlags::SYMLINK_FOLLOW);
@@ -222,7 +221,7 @@ impl Folder {
         named.map_err(Error::write(self.path_of(name)))
     }
 
-    /// Creates a small file, which must not be there. After an error it is gone again. Returns the file, at its end.
+    /// Creates a small file, which must not exist. After an error it is removed again. Returns the file, at its end.
     pub fn write_new(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<File, Error> {
         let name = name.as_ref();
         let mut file = self.create_file(name)?;
@@ -234,25 +233,12 @@ impl Folder {
         })
     }
 
-    /// Writes a small file, or replaces it. Readers find the old file or the new one, each complete. A link of that name
-    /// is replaced, and what it leads to stays as it was.
-    pub fn write(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<(), Error> {
-        let mut pending = self.begin(name.as_ref())?;
-        pending.write_all(bytes).map_err(Error::write(self.path_of(name.as_ref())))?;
-        pending.finish().map(drop)
-    }
-
-    /// Begins a file that gets its name with [`Pending::finish`].
-    pub fn begin(&self, name: impl AsRef<OsStr>) -> Result<Pending, Error> {
-        Pending::begin(self, self.own_name(name.as_ref())?)
-    }
-
     /// Opens a regular file for reading. A link is not followed; a pipe or device is never opened.
     pub fn open_file(&self, name: impl AsRef<OsStr>) -> Result<File, Error> {
         let name = self.own_name(name.as_ref())?;
         let path = self.path_of(name);
         self.must_be_file(name)?;
-        // Should a pipe take the file's place now, it is not waited for.
+        // `NONBLOCK`: if a pipe has taken the file's place since, opening it does not wait.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let opened = retry_on_intr(|| rustix::fs::openat(&*self.handle, name, flags, Mode::empty()));
         let opened = opened.map_err(Error::read(&path))?;
@@ -271,7 +257,7 @@ impl Folder {
         if is_file { Ok(()) } else { Err(Error::NotAFile(self.path_of(name))) }
     }
 
-    /// Copies a regular file into another folder, under the same name, which must not be there.
+    /// Copies a regular file into another folder, under the same name, which must not be taken there.
     pub fn copy_file(&self, name: impl AsRef<OsStr>, to: &Self) -> Result<(), Error> {
         let name = name.as_ref();
         let mut from = self.open_file(name)?;
@@ -279,7 +265,7 @@ impl Folder {
         std::io::copy(&mut from, &mut copy).map(drop).map_err(Error::write(to.path_of(name)))
     }
 
-    /// Opens a pipe or a device that is there, to write into it. A link is not followed.
+    /// Opens an existing pipe or device to write into it. A link is not followed.
     pub(crate) fn open_stream(&self, name: &OsStr) -> Result<File, Error> {
         let name = self.own_name(name)?;
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -287,7 +273,7 @@ impl Folder {
         Ok(File::from(opened.map_err(Error::write(self.path_of(name)))?))
     }
 
-    /// Fails if we may not write into a file that is there.
+    /// Fails if we may not write into an existing file.
     pub(crate) fn must_be_writable(&self, name: &OsStr) -> Result<(), Error> {
         let name = self.own_name(name)?;
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -295,7 +281,7 @@ impl Folder {
         opened.map(drop).map_err(Error::write(self.path_of(name)))
     }
 
-    /// Removes a file; a link itself, not what it leads to.
+    /// Removes a file. A link is removed itself, not what it leads to.
     pub fn remove(&self, name: impl AsRef<OsStr>) -> Result<(), Error> {
         self.unlink(name.as_ref(), AtFlags::empty())
     }
@@ -310,18 +296,18 @@ impl Folder {
         rustix::fs::unlinkat(&*self.handle, name, flags).map_err(Error::write(self.path_of(name)))
     }
 
-    /// Gives a file or folder another name in this folder. A file of that name is replaced.
+    /// Renames a file or folder within this folder. A file of the new name is replaced.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Error> {
         let (from, to) = (self.own_name(from)?, self.own_name(to)?);
         rustix::fs::renameat(&*self.handle, from, &*self.handle, to).map_err(Error::write(self.path_of(to)))
     }
 
-    fn own_name<'a>(&self, name: &'a OsStr) -> Result<&'a OsStr, Error> {
+    pub(crate) fn own_name<'a>(&self, name: &'a OsStr) -> Result<&'a OsStr, Error> {
         if is_own_name(name) { Ok(name) } else { Err(Error::NoName(self.path_of(name))) }
     }
 }
 
-/// Where the kernel shows a file that is open here.
+/// The path by which the kernel shows a file that is open in this process.
 fn path_of_open(file: impl AsFd) -> String {
     format!("/proc/self/fd/{}", file.as_fd().as_raw_fd())
 }
@@ -340,7 +326,7 @@ pub(crate) mod tests {
     use std::os::unix::fs::symlink;
 
     thread_local! {
-        /// Whether this thread's file system has no files without names.
+        /// Makes this thread's file systems refuse files without names.
         pub(crate) static NO_UNNAMED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
     }
 

@@ -1,12 +1,13 @@
-//! Whether a group is a user's own: many systems give each user a group of the same name, and then let the group write.
+//! Whether a group is a user's own. Many systems give each user a group of the same name, and let the group write to the
+//! user's files: that is not sharing.
 
 use std::fs::File;
 use std::io::Read;
 
-/// Bytes that are read of a list of users or groups; who stands behind them counts as somebody else.
+/// Bytes that are read of `/etc/passwd` and `/etc/group`. Users behind them count as somebody else.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// Whether a group is the one of this user alone: their primary group, of their name, with no other member.
+/// Whether a group belongs to this user alone: it is their primary group, has their name, and has no other member.
 pub(crate) fn is_own_group(uid: u32, gid: u32) -> bool {
     let [passwd, group] = ["/etc/passwd", "/etc/group"].map(text);
     is_own(uid, gid, &passwd, &group)
@@ -14,7 +15,7 @@ pub(crate) fn is_own_group(uid: u32, gid: u32) -> bool {
 
 fn text(path: &str) -> String {
     let mut bytes = Vec::new();
-    // Without the list nothing is known of its users.
+    // If the list cannot be read, it counts as empty: no user of it is known.
     drop(File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)));
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -34,13 +35,19 @@ fn users(passwd: &str) -> impl Iterator<Item = User<'_>> {
     })
 }
 
-/// The name of a group and its further members, of `name:password:gid:member,member`.
-fn group_of(gid: u32, group: &str) -> Option<(&str, &str)> {
+/// A line of `/etc/group`: `name:password:gid:member,member`.
+struct Group<'a> {
+    name: &'a str,
+    /// Members beside the users whose primary group it is, separated by commas.
+    members: &'a str,
+}
+
+fn group_of(gid: u32, group: &str) -> Option<Group<'_>> {
     group.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, _password, number) = (fields.next()?, fields.next()?, fields.next()?);
         let members = fields.next().unwrap_or_default();
-        (number.parse() == Ok(gid)).then_some((name, members.trim()))
+        (number.parse() == Ok(gid)).then_some(Group { name, members: members.trim() })
     })
 }
 
@@ -51,10 +58,10 @@ fn is_own(uid: u32, gid: u32, passwd: &str, group: &str) -> bool {
         _ if is_of_others => false,
         Some(user) => {
             let is_alone = |members: &str| members.is_empty() || members == user.name;
-            user.gid == gid && group.is_some_and(|(name, members)| name == user.name && is_alone(members))
+            user.gid == gid && group.is_some_and(|of| of.name == user.name && is_alone(of.members))
         }
-        // A user of a directory service or of a container: by custom the group has the same number.
-        None => uid == gid && group.is_none_or(|(_name, members)| members.is_empty()),
+        // A user of a directory service or of a container. By custom their own group has the same number.
+        None => uid == gid && group.is_none_or(|of| of.members.is_empty()),
     }
 }
 

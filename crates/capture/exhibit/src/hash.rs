@@ -1,13 +1,13 @@
-//! BLAKE3 of what is written and read, with its size.
+//! The BLAKE3 hash of files that are written or read, with their size.
 
 use std::io::{self, Read, Write};
 
 /// Size and hash of a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sum {
-    /// How many bytes.
+    /// The size in bytes.
     pub bytes: u64,
-    /// Their BLAKE3, in hexadecimal.
+    /// The BLAKE3 hash, in hexadecimal.
     pub blake3: String,
 }
 
@@ -25,7 +25,7 @@ impl<W> Hashed<W> {
         Self { inner, hash: blake3::Hasher::new(), bytes: 0 }
     }
 
-    /// How many bytes were written so far.
+    /// The bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

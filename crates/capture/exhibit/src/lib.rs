@@ -1,45 +1,47 @@
-//! Evidence on disk: `exhibit.toml`, hashes, and files that appear whole.
+//! Evidence on disk: `exhibit.toml`, hashes, and files that appear only when they are complete.
 //!
-//! Every file that the program creates is created here, so that permissions, owners and links are decided in one place.
-//! This crate does not know what any kind of evidence contains.
+//! The program creates every file here, so that permissions, owners and links are handled in one place. This crate does not
+//! know what any kind of evidence contains.
 //!
 //! - [`Folder`] creates, reads, replaces and removes files by their own names, through a handle of their folder.
-//! - [`Place`] is a path that the user named for output, reached so that nobody can exchange a part of it; [`Rules`] say
-//!   which places are refused, who may read what is created, and whom it belongs to.
+//! - [`Place`] is a path that the user named for output, reached in a way that lets nobody exchange a part of it. [`Rules`]
+//!   say which places are refused, who may read what is created, and whom it belongs to.
 //! - [`Pending`] and [`PendingFolder`] get their name only once they are complete; [`write_whole`] and [`create_growing`]
 //!   write where a user's path leads. All of them write through [`Limited`], which knows how large an output may be.
-//! - [`Exhibit`] is `exhibit.toml`, for writers and for readers; [`set_apart`] gives files room on the disk beforehand.
+//! - [`Manifest`] is `exhibit.toml`, for writers and readers. [`preallocate`] reserves room on the disk for a file.
 //! - [`Hashed`] hashes what passes through it, and [`check`] compares a listed file with the file on disk.
 //!
-//! Invariants: a file that is created did not exist before, and a link in its place is refused, never followed. A file is
-//! replaced only by renaming a complete one over it, and nobody can guess the temporary name. What is read must be a
-//! regular file: pipes and devices are never opened.
+//! Invariants: a file that is created did not exist before, and a link at its place is refused, never followed. A file is
+//! replaced only by renaming a complete one over it, and nobody can guess the temporary name. Only regular files are read:
+//! pipes and devices are never opened.
 
 #![cfg(unix)]
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-mod apart;
+mod budget;
 mod check;
+mod entry;
 mod error;
 mod escape;
 mod folder;
 mod group;
 mod hash;
+mod manifest;
 mod pending;
 mod place;
-mod provenance;
-mod room;
+mod preallocate;
 mod rules;
 mod whole;
 
-pub use apart::{is_full, set_apart};
+pub use budget::{Full, Limited, MOST_BYTES, Output, Space};
 pub use check::{Check, check};
+pub use entry::EntryKind;
 pub use error::Error;
 pub use folder::Folder;
 pub use hash::{Hashed, Sum, sum};
+pub use manifest::{FILE, FileEntry, MOST_FILES, Manifest, ManifestFile, ReadOutcome, SubjectEntry, read};
 pub use pending::{Pending, PendingFolder, remove_unfinished, unfinished};
-pub use place::{Kind, Place};
-pub use provenance::{Exhibit, FILE, Listed, MOST_FILES, ReadOutcome, Roomy, Subject, read};
-pub use room::{Full, Limited, MOST_BYTES, Output, Space};
+pub use place::Place;
+pub use preallocate::{is_full, preallocate};
 pub use rules::{Readers, Rules};
 pub use whole::{create_growing, open_regular, same_file, write_whole};

@@ -1,9 +1,9 @@
 //! Files and folders that get their name once they are complete.
 //!
-//! Until then they have none, so that nothing is left of them whatever ends us. A file system without such files gives them
-//! a temporary name beside it that nobody can guess, so nobody can plant a link there; so does one that is to replace
-//! another, for a moment, since only renaming replaces. What is dropped before it is finished is removed, and so is what
-//! a signal ends, by [`remove_unfinished`].
+//! Until then they have no name, so that nothing is left of them whatever ends us. There are two exceptions: on a file system
+//! that has no files without a name, and for the moment in which an existing file is replaced, since only renaming
+//! replaces a file. Then they have a temporary name that nobody can guess, so that nobody can plant a link there. A file
+//! that is dropped before it is finished is removed, and [`remove_unfinished`] removes all of them when a signal ends us.
 //!
 //! ```text
 //!  no name ── written, on the disk ─┬─ the name is free ─────────────────▶ its name
@@ -11,10 +11,11 @@
 //!  temporary name ── written, on the disk ──────────────────────────────▶ its name     (without such files)
 //! ```
 
+use crate::budget::{Limited, Output, OutputBudget};
+use crate::entry::EntryKind;
 use crate::error::Error;
 use crate::folder::{Folder, is_own_name};
-use crate::place::{Kind, Place};
-use crate::room::{Limited, Output, Room};
+use crate::place::Place;
 use crate::rules::Rules;
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -24,10 +25,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of a name up to which its temporary name begins with it; systems allow 255 for both.
+/// The longest name, in bytes, that is repeated in its temporary name. Systems allow 255 bytes for the whole.
 const LONGEST_SHOWN: usize = 200;
 
-/// A name that nobody can guess. It begins with the final name, so that whoever finds it knows what it was to be.
+/// A name that nobody can guess. It begins with the final name, so that whoever finds the file knows what it was meant to be.
 pub(crate) fn temporary_name(name: &OsStr) -> io::Result<OsString> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
@@ -40,10 +41,10 @@ pub(crate) fn temporary_name(name: &OsStr) -> io::Result<OsString> {
     Ok(temporary)
 }
 
-/// The name that a file was to get, of a name of this kind; `None` if it is not one. A recorder that is killed leaves
-/// such files.
+/// The final name of a file that has this temporary name; `None` if the name is not a temporary one. A recorder that is
+/// killed may leave such files.
 pub fn unfinished(name: &OsStr) -> Option<&OsStr> {
-    /// A point, 16 bytes in hexadecimal, and the ending.
+    /// A dot, 16 bytes in hexadecimal, and the ending.
     const ENDING: usize = 1 + 32 + 5;
     let bytes = name.as_bytes();
     let (begin, ending) = bytes.split_at_checked(bytes.len().checked_sub(ENDING)?)?;
@@ -52,11 +53,11 @@ pub fn unfinished(name: &OsStr) -> Option<&OsStr> {
     (is_random && !begin.is_empty()).then(|| OsStr::from_bytes(begin))
 }
 
-/// What has a temporary name now: see [`remove_unfinished`].
+/// Everything that has a temporary name now, for [`remove_unfinished`].
 static TEMPORARY: Mutex<Vec<Arc<Named>>> = Mutex::new(Vec::new());
 
-/// Removes all files and folders that have a temporary name. For a program that a signal ends: what comes later in any
-/// thread waits for ever, so nothing is begun anew.
+/// Removes all files and folders that have a temporary name, for a program that a signal ends. The list stays locked, so that
+/// no thread can create another one.
 pub fn remove_unfinished() {
     let named = lock();
     named.iter().for_each(|named| named.remove());
@@ -67,18 +68,18 @@ fn lock() -> MutexGuard<'static, Vec<Arc<Named>>> {
     TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A temporary name, and what lies under it.
+/// A file or folder that has a temporary name.
 #[derive(Debug)]
 struct Named {
     folder: Folder,
     name: OsString,
-    /// If it is a folder, its handle.
+    /// Its handle if it is a folder.
     inner: Option<Folder>,
 }
 
 impl Named {
     fn remove(&self) {
-        // An earlier error is already on its way to the caller.
+        // Errors are dropped: whatever made us remove it is what the caller gets to see.
         let Some(inner) = &self.inner else { return drop(self.folder.remove(&self.name)) };
         for name in inner.names().unwrap_or_default() {
             drop(inner.remove(&name));
@@ -87,23 +88,23 @@ impl Named {
     }
 }
 
-/// A file or folder under a temporary name, removed unless it got its own.
+/// A file or folder that has a temporary name. It is removed when dropped, unless it was given its final name.
 #[derive(Debug)]
 struct Temporary(Arc<Named>);
 
 impl Temporary {
-    /// Creates a file under a name that is like another one.
+    /// Creates a file with a temporary name for the final name `like`.
     fn file(folder: &Folder, like: &OsStr) -> Result<(Self, File), Error> {
         Self::create(folder, like, |name| Ok((None, folder.create_file(name)?)))
     }
 
-    /// Creates a folder. `shown` is the path of the final one.
+    /// Creates a folder with a temporary name. `shown` is its final path.
     fn folder(folder: &Folder, like: &OsStr, shown: &Path) -> Result<Self, Error> {
         let create = |name: &OsStr| Ok((Some(folder.create_folder(name, &shown.with_file_name(name))?), ()));
         Self::create(folder, like, create).map(|(folder, ())| folder)
     }
 
-    /// Gives a file without a name a temporary one.
+    /// Gives a temporary name to a file that has none.
     fn of(folder: &Folder, like: &OsStr, file: &File) -> Result<Self, Error> {
         let name_it = |name: &OsStr| folder.name_file(file, name).map(|()| (None, ()));
         Self::create(folder, like, name_it).map(|(file, ())| file)
@@ -115,7 +116,7 @@ impl Temporary {
         create: impl FnOnce(&OsStr) -> Result<(Option<Folder>, T), Error>,
     ) -> Result<(Self, T), Error> {
         let name = temporary_name(like).map_err(Error::write(folder.path_of(like)))?;
-        // Nothing may be there that is not in the list.
+        // The list is locked meanwhile: nothing may exist that is not in it.
         let mut list = lock();
         let (inner, created) = create(&name)?;
         let named = Arc::new(Named { folder: folder.clone(), name, inner });
@@ -123,13 +124,14 @@ impl Temporary {
         Ok((Self(named), created))
     }
 
-    /// Gives it its name; a file or an empty folder of that name is replaced.
+    /// Gives it its final name. A file or an empty folder of that name is replaced.
     fn finish(self, name: &OsStr) -> Result<(), Error> {
         self.0.folder.rename(&self.0.name, name)?;
         self.forget();
         Ok(())
     }
 
+    /// Takes it off the list. Returns whether it was still there.
     fn forget(&self) -> bool {
         let mut list = lock();
         let at = list.iter().position(|named| Arc::ptr_eq(named, &self.0));
@@ -148,13 +150,13 @@ impl Drop for Temporary {
     }
 }
 
-/// A file that is being written, and has no name yet or a temporary one.
+/// A file that is being written, and does not have its final name yet.
 #[derive(Debug)]
 pub struct Pending {
     file: File,
     folder: Folder,
     name: OsString,
-    /// Only if the file system has no files without names.
+    /// `None` while the file has no name at all.
     temporary: Option<Temporary>,
 }
 
@@ -162,17 +164,17 @@ impl Pending {
     pub(crate) fn begin(folder: &Folder, name: &OsStr) -> Result<Self, Error> {
         let unnamed = folder.create_unnamed().map(|file| Ok((None, file)));
         let named = || Temporary::file(folder, name).map(|(temporary, file)| (Some(temporary), file));
-        let begun = unnamed.unwrap_or_else(named).map_err(|error| error.of(&folder.path_of(name)));
+        let begun = unnamed.unwrap_or_else(named).map_err(|error| error.with_path(&folder.path_of(name)));
         let (temporary, file) = begun?;
         Ok(Self { file, folder: folder.clone(), name: name.to_owned(), temporary })
     }
 
-    /// The file, for writers that take one.
+    /// The file, for writers that need one.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Brings it to the disk and gives it its name; a file of that name is replaced. Returns the file, at its end.
+    /// Flushes it to the disk and gives it its name. A file of that name is replaced. Returns the file, at its end.
     pub fn finish(self) -> Result<File, Error> {
         let Self { file, folder, name, temporary } = self;
         let path = folder.path_of(&name);
@@ -181,9 +183,9 @@ impl Pending {
             Some(temporary) => temporary,
             None => match folder.name_file(&file, &name) {
                 Ok(()) => return Ok(file),
-                // A new name cannot replace an old one.
+                // Linking cannot replace a file, only renaming can.
                 Err(Error::Exists(_)) => {
-                    Temporary::of(&folder, &name, &file).map_err(|error| error.of(&path))?
+                    Temporary::of(&folder, &name, &file).map_err(|error| error.with_path(&path))?
                 }
                 Err(error) => return Err(error),
             },
@@ -198,10 +200,25 @@ impl Pending {
         path: &Path,
         write: impl FnOnce(&mut Output<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let room = Room::new(self.folder.rules().most_bytes());
+        let room = OutputBudget::new(self.folder.rules().most_bytes());
         let written = filled(&self.file, path, &room, write)?;
-        self.finish().map_err(|error| error.of(path))?;
+        self.finish().map_err(|error| error.with_path(path))?;
         Ok(written)
+    }
+}
+
+impl Folder {
+    /// Writes or replaces a small file. Readers find the old file or the new one, each complete. A link of that name is
+    /// replaced itself, not what it leads to.
+    pub fn write(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<(), Error> {
+        let mut pending = self.begin(name.as_ref())?;
+        pending.write_all(bytes).map_err(Error::write(self.path_of(name.as_ref())))?;
+        pending.finish().map(drop)
+    }
+
+    /// Begins a file that gets its name with [`Pending::finish`].
+    pub fn begin(&self, name: impl AsRef<OsStr>) -> Result<Pending, Error> {
+        Pending::begin(self, self.own_name(name.as_ref())?)
     }
 }
 
@@ -209,7 +226,7 @@ impl Pending {
 fn filled<T, E: From<Error>>(
     file: &File,
     path: &Path,
-    room: &Room,
+    room: &OutputBudget,
     write: impl FnOnce(&mut Output<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let mut out = BufWriter::new(Limited::file(file, room));
@@ -218,7 +235,7 @@ fn filled<T, E: From<Error>>(
         Ok(written)
     });
     match room.full() {
-        // Whatever the writers in between made of it.
+        // The limit is the cause, whatever error the writers in between made of it.
         Some(full) => Err(Error::Full { path: path.to_path_buf(), full }.into()),
         None => written,
     }
@@ -236,32 +253,41 @@ impl Write for Pending {
 
 /// A folder of files that appears once all of them are complete.
 ///
-/// Its files have no names until then, and lie in no folder that could be left behind, if the file system has such files.
+/// Until then its files have no names, and the folder does not exist, so that nothing can be left behind. On a file system
+/// that has no files without a name, they lie in a folder with a temporary name.
 #[derive(Debug)]
 pub struct PendingFolder {
     place: Place,
-    /// Files that have no name yet, with the one that each gets.
-    unnamed: Vec<(OsString, File)>,
-    /// The folder, if it is there yet, under its temporary name.
+    /// Complete files that have no name yet.
+    unnamed: Vec<Unnamed>,
+    /// The folder under its temporary name, once it exists.
     temporary: Option<Temporary>,
-    /// What all files share.
-    room: Room,
+    /// The limit that all files share.
+    room: OutputBudget,
+}
+
+/// A complete file that has no name yet.
+#[derive(Debug)]
+struct Unnamed {
+    file: File,
+    /// The name that it gets.
+    name: OsString,
 }
 
 impl PendingFolder {
-    /// Begins a folder. What is there may only be an empty folder.
+    /// Begins a folder. Nothing may be at its place but an empty folder.
     pub fn begin(path: &Path, rules: Rules) -> Result<Self, Error> {
         let place = Place::of(path, rules)?;
         place.own_name()?;
         match place.kind()? {
             None => {}
-            Some(Kind::Folder) if place.open_folder()?.names()?.is_empty() => {}
-            Some(Kind::Folder) => return Err(Error::NotEmpty(path.to_path_buf())),
+            Some(EntryKind::Folder) if place.open_folder()?.names()?.is_empty() => {}
+            Some(EntryKind::Folder) => return Err(Error::NotEmpty(path.to_path_buf())),
             Some(_) => return Err(Error::write(path)(Errno::NOTDIR)),
         }
-        let room = Room::new(rules.most_bytes());
+        let room = OutputBudget::new(rules.most_bytes());
         let mut begun = Self { place, unnamed: Vec::new(), temporary: None, room };
-        // A folder in which nothing can be created is an error now, and not only when everything was written.
+        // If nothing can be created there, that is an error now, and not only when everything was written.
         if begun.place.folder().create_unnamed().is_none() {
             begun.created()?;
         }
@@ -283,12 +309,12 @@ impl PendingFolder {
         let is_unnamed = unnamed.is_some();
         let file = match unnamed {
             Some(file) => file,
-            None => self.created()?.create_file(name).map_err(|error| error.of(&path))?,
+            None => self.created()?.create_file(name).map_err(|error| error.with_path(&path))?,
         };
         let written = filled(&file, &path, &self.room, write)?;
         file.sync_all().map_err(Error::write(&path))?;
         if is_unnamed {
-            self.unnamed.push((name.to_owned(), file));
+            self.unnamed.push(Unnamed { file, name: name.to_owned() });
         }
         Ok(written)
     }
@@ -300,7 +326,7 @@ impl PendingFolder {
             Some(temporary) => temporary,
             none => {
                 let created = Temporary::folder(place.folder(), place.own_name()?, place.path());
-                none.insert(created.map_err(|error| error.of(place.path()))?)
+                none.insert(created.map_err(|error| error.with_path(place.path()))?)
             }
         };
         temporary.0.inner.clone().ok_or_else(|| Error::NoName(place.path().to_path_buf()))
@@ -309,8 +335,10 @@ impl PendingFolder {
     /// Gives the folder its name.
     pub fn finish(mut self) -> Result<(), Error> {
         let folder = self.created()?;
-        for (name, file) in std::mem::take(&mut self.unnamed) {
-            folder.name_file(&file, &name).map_err(|error| error.of(&self.place.path().join(&name)))?;
+        for Unnamed { file, name } in std::mem::take(&mut self.unnamed) {
+            folder
+                .name_file(&file, &name)
+                .map_err(|error| error.with_path(&self.place.path().join(&name)))?;
         }
         match self.place.remove_folder() {
             Err(error) if !error.is_missing() => return Err(error),
@@ -318,7 +346,7 @@ impl PendingFolder {
         }
         let name = self.place.own_name()?;
         let Some(temporary) = self.temporary.take() else { return Ok(()) };
-        temporary.finish(name).map_err(|error| error.of(self.place.path()))
+        temporary.finish(name).map_err(|error| error.with_path(self.place.path()))
     }
 }
 
@@ -337,7 +365,7 @@ mod tests {
         pending.write_with(name, |out| out.write_all(b"rows").map_err(Error::write("rows"))).unwrap();
     }
 
-    /// What a test is of, on a file system that has files without names and on one that has none.
+    /// Runs a test on a file system that has files without names, and on one that has none.
     fn on_both(test: fn()) {
         for no_unnamed in [false, true] {
             NO_UNNAMED.set(no_unnamed);
@@ -372,13 +400,13 @@ mod tests {
     fn what_is_not_complete_when_a_signal_comes_is_not_left_behind() {
         let there = tempfile::tempdir().unwrap();
         let folder = Folder::open(there.path()).unwrap();
-        // Whatever ends us now, there is nothing.
+        // Files without names: whatever ends us now, nothing is left.
         let mut pending = folder.begin("heap").unwrap();
         pending.write_all(b"half").unwrap();
         let mut tables = PendingFolder::begin(&there.path().join("tables"), Rules::PRIVATE).unwrap();
         write(&mut tables, "gc.csv");
         assert!(names(there.path()).is_empty());
-        // Without such files, the list has what there is.
+        // Files with temporary names: all of them are in the list.
         NO_UNNAMED.set(true);
         let named = folder.begin("heap").unwrap();
         let mut tables = PendingFolder::begin(&there.path().join("tables"), Rules::PRIVATE).unwrap();

@@ -1,13 +1,14 @@
-//! A place that the user named for output, reached so that nobody can exchange a part of its path.
+//! A place that the user named for output, reached in a way that lets nobody exchange a part of its path.
 //!
 //! ```text
 //!  /var/run/out/rows.csv        /var/run ─▶ /run
-//!  │ each folder is opened through the handle of the one before; before a name is looked up in it, nobody else may be able
-//!  │ to exchange what lies there
-//!  └─▶ a link on the way is followed part by part if it is root's or ours and lies in a folder that is not shared;
-//!      one at the end never is
+//!  │ each folder is opened by way of the handle of the one before; a name is looked up in it only if nobody else can
+//!  │ exchange what lies there
+//!  └─▶ a link on the way is followed, part by part, if it is root's or ours and its folder is not shared;
+//!      a link at the end is never followed
 //! ```
 
+use crate::entry::EntryKind;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::rules::Rules;
@@ -17,38 +18,14 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Links that are followed on the way, as many as systems do.
+/// Links that are followed on the way, as many as Linux follows.
 const MOST_LINKS: usize = 40;
 
-/// What lies at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A folder.
-    Folder,
-    /// A symbolic link, wherever it leads.
-    Link,
-    /// A pipe, a socket or a device.
-    Other,
-}
-
-impl Kind {
-    pub(crate) fn of(status: &Stat) -> Self {
-        match FileType::from_raw_mode(status.st_mode) {
-            FileType::RegularFile => Self::File,
-            FileType::Directory => Self::Folder,
-            FileType::Symlink => Self::Link,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// A place for output: the folder that holds it, held open, and its name there.
+/// A place for output: its folder, which is held open, and its name there.
 #[derive(Debug)]
 pub struct Place {
     folder: Folder,
-    /// None if the path names a folder by where it lies, such as `.` or `a/..`.
+    /// `None` if the path does not end in a name, such as `.` or `a/..`.
     name: Option<OsString>,
     path: PathBuf,
 }
@@ -59,29 +36,29 @@ impl Place {
         Walk::new(path, rules)?.walk(false)
     }
 
-    /// The same, and creates the folders that are missing on the way.
+    /// Walks to a place, and creates the folders that are missing on the way.
     pub fn with_folders(path: &Path, rules: Rules) -> Result<Self, Error> {
         Walk::new(path, rules)?.walk(true)
     }
 
-    /// The folder that holds it, and its name there. The path of a folder is refused.
+    /// The folder and the name of a file at this place. A path that can only be a folder is refused.
     pub fn for_file(&self) -> Result<(&Folder, &OsStr), Error> {
         let name = self.own_name()?;
-        // `x.csv/` can only be a folder.
+        // For example `x.csv/`.
         if !self.path.as_os_str().as_bytes().ends_with(name.as_bytes()) {
             return Err(Error::write(&self.path)(Errno::NOTDIR));
         }
         Ok((&self.folder, name))
     }
 
-    /// What is there. A link is an error, and so is what belongs to another user, unless that is allowed.
-    pub fn kind(&self) -> Result<Option<Kind>, Error> {
-        let Some(name) = &self.name else { return Ok(Some(Kind::Folder)) };
-        let Some(status) = self.folder.status(name).map_err(|error| error.of(&self.path))? else {
+    /// What is at the place. A link is an error, and so is anything of another user, unless the rules allow it.
+    pub fn kind(&self) -> Result<Option<EntryKind>, Error> {
+        let Some(name) = &self.name else { return Ok(Some(EntryKind::Folder)) };
+        let Some(status) = self.folder.status(name).map_err(|error| error.with_path(&self.path))? else {
             return Ok(None);
         };
         let rules = self.folder.rules();
-        let (uid, kind) = (status.st_uid, Kind::of(&status));
+        let (uid, kind) = (status.st_uid, EntryKind::of(&status));
         let is_allowed = match FileType::from_raw_mode(status.st_mode) {
             FileType::Symlink => return Err(Error::Link(self.path.clone())),
             FileType::RegularFile | FileType::Directory => rules.is_us(uid),
@@ -92,10 +69,10 @@ impl Place {
         if is_allowed || rules.is_insecure() {
             return Ok(Some(kind));
         }
-        Err(self.refusal(format!("it is there and belongs to another user ({uid})")))
+        Err(self.refusal(format!("it exists and belongs to another user ({uid})")))
     }
 
-    /// Opens the folder that is there.
+    /// Opens the folder at the place.
     pub fn open_folder(&self) -> Result<Folder, Error> {
         let folder = match &self.name {
             Some(name) => self.folder.open_folder(name, &self.path)?,
@@ -110,14 +87,14 @@ impl Place {
         }
     }
 
-    /// Creates the folder, which must not be there.
+    /// Creates the folder, which must not exist.
     pub fn create_folder(&self) -> Result<Folder, Error> {
         self.folder.create_folder(self.own_name()?, &self.path)
     }
 
     /// Removes the folder, which must be empty.
     pub fn remove_folder(&self) -> Result<(), Error> {
-        self.folder.remove_folder(self.own_name()?).map_err(|error| error.of(&self.path))
+        self.folder.remove_folder(self.own_name()?).map_err(|error| error.with_path(&self.path))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -162,9 +139,9 @@ fn steps(path: &Path) -> Vec<Step> {
 /// A walk to a place.
 struct Walk<'a> {
     path: &'a Path,
-    /// Where it stands.
+    /// The folder that was reached.
     at: Folder,
-    /// What is left to go, the last part first.
+    /// The parts that are left, the last one first.
     rest: Vec<Step>,
     links: usize,
 }
@@ -174,7 +151,7 @@ impl<'a> Walk<'a> {
         if path.as_os_str().is_empty() {
             return Err(Error::NoName(path.to_path_buf()));
         }
-        let at = Folder::open(Path::new(".")).map_err(|error| error.of(path))?.with_rules(rules);
+        let at = Folder::open(Path::new(".")).map_err(|error| error.with_path(path))?.with_rules(rules);
         Ok(Self { path, at, rest: steps(path), links: 0 })
     }
 
@@ -195,14 +172,15 @@ impl<'a> Walk<'a> {
     }
 
     fn go_up(&mut self) -> Result<(), Error> {
-        let (rules, status) = (self.at.rules(), self.at.own_status().map_err(|error| error.of(self.path))?);
-        // Whoever owns a folder can move it, and with it where `..` leads.
+        let (rules, status) =
+            (self.at.rules(), self.at.own_status().map_err(|error| error.with_path(self.path))?);
+        // Whoever owns a folder can move it, and so decide where `..` leads.
         if !rules.is_trusted(status.st_uid) && !rules.is_insecure() {
             let shown = self.at.path().display();
             return Err(self.refusal(format!("{shown} belongs to another user ({})", status.st_uid)));
         }
         let shown = self.at.path().join("..");
-        self.at = self.at.open_parent(&shown).map_err(|error| error.of(self.path))?;
+        self.at = self.at.open_parent(&shown).map_err(|error| error.with_path(self.path))?;
         Ok(())
     }
 
@@ -210,8 +188,10 @@ impl<'a> Walk<'a> {
         self.must_be_safe()?;
         let shown = self.at.path_of(name);
         let shown = shown.strip_prefix(".").unwrap_or(&shown);
-        let entered = match self.at.status(name).map_err(|error| error.of(self.path))? {
-            Some(status) if Kind::of(&status) == Kind::Link => return self.follow(name, shown, &status),
+        let entered = match self.at.status(name).map_err(|error| error.with_path(self.path))? {
+            Some(status) if EntryKind::of(&status) == EntryKind::Link => {
+                return self.follow(name, shown, &status);
+            }
             None if creates => match self.at.create_folder(name, shown) {
                 // Somebody else created it meanwhile.
                 Err(Error::Exists(_)) => self.at.open_folder(name, shown),
@@ -219,11 +199,11 @@ impl<'a> Walk<'a> {
             },
             _ => self.at.open_folder(name, shown),
         };
-        self.at = entered.map_err(|error| error.of(self.path))?;
+        self.at = entered.map_err(|error| error.with_path(self.path))?;
         Ok(())
     }
 
-    /// Goes where a link leads, part by part.
+    /// Puts the parts of a link's target before those that are left.
     fn follow(&mut self, name: &OsStr, shown: &Path, link: &Stat) -> Result<(), Error> {
         let rules = self.at.rules();
         self.links = self.links.saturating_add(1);
@@ -242,17 +222,17 @@ impl<'a> Walk<'a> {
                 self.refusal(format!("{} is a link in a folder that others may write to", shown.display()))
             );
         }
-        let target = self.at.link_target(name).map_err(|error| error.of(self.path))?;
+        let target = self.at.link_target(name).map_err(|error| error.with_path(self.path))?;
         self.rest.extend(steps(Path::new(&target)));
         Ok(())
     }
 
-    /// Fails if somebody else could exchange what lies where the walk stands.
+    /// Fails if somebody else could exchange what lies in the folder that was reached.
     fn must_be_safe(&self) -> Result<(), Error> {
         if self.at.rules().is_insecure() {
             return Ok(());
         }
-        let status = self.at.own_status().map_err(|error| error.of(self.path))?;
+        let status = self.at.own_status().map_err(|error| error.with_path(self.path))?;
         let who = self.at.rules().who_can_exchange(&self.at, &status, self.at.path());
         who.map_or(Ok(()), |who| Err(self.refusal(who)))
     }
@@ -278,7 +258,7 @@ mod tests {
     /// Why a place is refused; empty if it is not.
     fn refusal(path: &Path, rules: Rules) -> String {
         let found = Place::of(path, rules).and_then(|place| match place.kind()? {
-            Some(Kind::Folder) => place.open_folder().map(drop),
+            Some(EntryKind::Folder) => place.open_folder().map(drop),
             _ => Ok(()),
         });
         match found {
@@ -364,7 +344,7 @@ mod tests {
         check(&link.join("out"), "is a link of another user (65534)");
         chown(&theirs, Some(0), None).unwrap();
         chown(&file, Some(OTHER), None).unwrap();
-        check(&file, "it is there and belongs to another user (65534)");
+        check(&file, "it exists and belongs to another user (65534)");
     }
 
     #[test]
@@ -433,7 +413,7 @@ mod tests {
         let place = Place::with_folders(&deep, Rules::PRIVATE).unwrap();
         assert_eq!(place.kind().unwrap(), None);
         place.create_folder().unwrap();
-        assert_eq!(place.kind().unwrap(), Some(Kind::Folder));
+        assert_eq!(place.kind().unwrap(), Some(EntryKind::Folder));
         assert!(matches!(place.create_folder(), Err(Error::Exists(path)) if path == deep));
         assert!(Place::of(&there.path().join("missing/new"), Rules::PRIVATE).unwrap_err().is_missing());
         place.remove_folder().unwrap();

@@ -1,12 +1,13 @@
 //! Files at a path that the user named.
 //!
-//! A link in its place is refused: its owner could make us overwrite any file. Pipes, devices and what the caller has
-//! open already (`/dev/stdout`, `/dev/fd/3`) are written into.
+//! A link is refused, since its owner could make us overwrite any file. Pipes, devices and files that our caller has opened
+//! for us (`/dev/stdout`, `/dev/fd/3`) are written into.
 
+use crate::budget::{Limited, Output, OutputBudget};
+use crate::entry::EntryKind;
 use crate::error::Error;
 use crate::folder::Folder;
-use crate::place::{Kind, Place};
-use crate::room::{Limited, Output, Room};
+use crate::place::Place;
 use crate::rules::Rules;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
@@ -16,11 +17,11 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Writes a file that gets its name once it is complete and on the disk. A pipe or device is written into as it is. Neither
-/// gets more bytes than the rules allow.
+/// Writes a file that gets its name once it is complete and on the disk, or writes into a pipe or device. Neither gets more
+/// bytes than the rules allow.
 ///
-/// After an error the file that was there before is still there, and nothing lies beside it. The new file is read by
-/// whom the rules say, whoever could read the old one.
+/// After an error an earlier file is still there, and nothing lies beside it. The rules alone say who may read the new file,
+/// whoever could read the earlier one.
 pub fn write_whole<T, E: From<Error>>(
     path: &Path,
     rules: Rules,
@@ -33,29 +34,33 @@ pub fn write_whole<T, E: From<Error>>(
             out.flush().map_err(Error::write(path))?;
             Ok(written)
         }
-        Target::File(folder, name) => folder.begin(&name).map_err(|error| error.of(path))?.fill(path, write),
+        Target::File(folder, name) => {
+            folder.begin(&name).map_err(|error| error.with_path(path))?.fill(path, write)
+        }
     }
 }
 
-/// Opens a file that is read while it grows. A file that is there is replaced; a pipe or device is written into for as long
-/// as somebody reads it.
+/// Opens a file that is read while it grows. An existing file is replaced. A pipe or device is written into without a limit,
+/// for as long as somebody reads it.
 pub fn create_growing(path: &Path, rules: Rules) -> Result<Limited<File>, Error> {
     match Target::of(path, rules)? {
         Target::Stream(file) => Ok(Limited::stream(file, u64::MAX)),
-        // Whoever has the old file open does not see what is written now.
+        // Whoever has the earlier file open does not get to see the new one.
         Target::File(folder, name) => {
-            let file =
-                folder.begin(&name).and_then(crate::Pending::finish).map_err(|error| error.of(path))?;
-            Ok(Limited::file(file, &Room::new(rules.most_bytes())))
+            let file = folder
+                .begin(&name)
+                .and_then(crate::Pending::finish)
+                .map_err(|error| error.with_path(path))?;
+            Ok(Limited::file(file, &OutputBudget::new(rules.most_bytes())))
         }
     }
 }
 
 /// Where a path leads.
 enum Target {
-    /// Into something that is open elsewhere, or a device.
+    /// To a pipe, a device, or a file that our caller opened.
     Stream(File),
-    /// To a file of this name, which is replaced if it is there.
+    /// To a file of this name, which is replaced if it exists.
     File(Folder, OsString),
 }
 
@@ -68,27 +73,27 @@ impl Target {
         let place = Place::of(path, rules)?;
         let (folder, name) = place.for_file()?;
         match place.kind()? {
-            Some(Kind::Other) => {
-                return folder.open_stream(name).map(Self::Stream).map_err(|error| error.of(path));
+            Some(EntryKind::Other) => {
+                return folder.open_stream(name).map(Self::Stream).map_err(|error| error.with_path(path));
             }
-            Some(Kind::Folder) => return Err(Error::write(path)(rustix::io::Errno::ISDIR)),
-            // Whoever may not write into the old file may not replace it either.
-            Some(_) => folder.must_be_writable(name).map_err(|error| error.of(path))?,
+            Some(EntryKind::Folder) => return Err(Error::write(path)(rustix::io::Errno::ISDIR)),
+            // A file that we may not write to is not replaced either.
+            Some(_) => folder.must_be_writable(name).map_err(|error| error.with_path(path))?,
             None => {}
         }
         Ok(Self::File(folder.clone(), name.to_owned()))
     }
 }
 
-/// Whether a path stands for something that our caller opened before we began, whatever that is.
+/// Whether a path stands for a file that our caller opened for us.
 fn is_handed_over(path: &Path) -> bool {
     let of_number = ["/dev/fd", "/proc/self/fd"].iter().find_map(|folder| path.strip_prefix(folder).ok());
     let is_number = |rest: &Path| rest.to_str().is_some_and(|text| text.parse::<u32>().is_ok());
     of_number.is_some_and(is_number) || ["/dev/stdout", "/dev/stderr"].iter().any(|of| path == Path::new(of))
 }
 
-/// Opens a file that the user named, for reading, wherever links lead. `None` if a pipe, a device or a folder is there: it
-/// may have taken the place of a file just now, and is not waited for.
+/// Opens a file that the user named for reading, and follows links. `None` if it is a pipe, a device or a folder: one may have
+/// taken the place of the file just now, and opening it must not wait.
 pub fn open_regular(path: &Path) -> std::io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?);
@@ -146,11 +151,10 @@ mod tests {
         let rules = Rules::PRIVATE.at_most(1_000_000);
         let endless = |out: &mut Output<'_>| -> Result<(), Error> {
             let refused = (0..).find_map(|_| out.write_all(&[b'x'; 1000]).err());
-            // Whatever becomes of the error on its way.
+            // Writers in between may replace the error by one of their own.
             Err(Error::write("elsewhere")(std::io::Error::other(refused.unwrap().to_string())))
         };
-        let limit = "it would be larger than 1000 kB: ask for less of it, or allow it more with --max-size";
-        let limit = limit.replace("1000 kB", "1 MB");
+        let limit = "it would be larger than 1 MB: ask for less, or raise the limit with --max-size";
         let error = write_whole(&path, rules, endless).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot write {}: {limit}", path.display()));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");

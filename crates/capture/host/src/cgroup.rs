@@ -1,24 +1,26 @@
 //! The control group of a process: what it may use, and what it has used.
 //!
-//! Three arrangements are known. With version 1 each controller has a hierarchy of its own, with version 2 all share
-//! one, and a hybrid has controllers in both: each is looked up where it is. A limit holds for all groups below the one
-//! it is set in, so the smallest of the visible ancestors counts. What lies above our own view (in a container) cannot
-//! be read; only for the memory of version 1 does the kernel tell the smallest of all.
+//! In version 1 each controller has its own hierarchy, in version 2 all controllers share one, and a hybrid has
+//! controllers in both. Each controller is looked up in the hierarchy that has it. A limit applies to the group that it
+//! is set on and to all groups below, so the effective limit is the smallest of the group and its visible ancestors. In
+//! a container, ancestors above our view cannot be read; only for the memory of version 1 does the kernel itself report
+//! the smallest limit.
 //!
-//! It sets no limit, and it does not judge one: a limit above what the machine has is told as it is.
+//! It sets no limits and does not judge them: a limit above what the machine has is returned as it is.
 
+use crate::files::FileId;
 use crate::mounts::{Membership, Mount, memberships, mounts};
 use crate::{Proc, files};
 use std::cmp::Reverse;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What version 1 says where there is no limit is the largest number of whole pages, which depends on their size; no
-/// machine has even half of it.
+/// A memory limit of at least this many bytes means "no limit". Version 1 reports that as the largest number of whole
+/// pages, which depends on the page size; no machine has even half as much memory.
 const NO_MEMORY_LIMIT: u64 = 1 << 62;
 const NANOS_PER_MICRO: u64 = 1000;
 
-/// The control group that a process was in, as far as we can see it.
+/// The control group of a process, as far as we can see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cgroup {
     version: Version,
@@ -31,56 +33,56 @@ pub struct Cgroup {
 /// How the machine arranges control groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// A hierarchy for each controller.
+    /// One hierarchy per controller.
     V1,
-    /// Hierarchies of version 1, and one of version 2 beside them.
+    /// Hierarchies of version 1, and one of version 2.
     Hybrid,
-    /// One hierarchy.
+    /// One hierarchy for all controllers.
     V2,
 }
 
-/// What the processes of a group may use. A limit that is not set is none.
+/// What the processes of a group may use. A limit that is not set is `None`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// How the machine arranges control groups.
     pub version: Version,
-    /// Processor time in each period, in processors; the smallest of the group and its ancestors.
+    /// CPU time per period, in CPU cores; the smallest limit of the group and its ancestors.
     pub cpu_cores: Option<f64>,
-    /// How many processors they may run on; all of them where nothing is set.
+    /// How many CPU cores they may run on; all cores of the machine if the group has no restriction.
     pub cpuset_cores: Option<u32>,
-    /// Memory; the smallest of the group and its ancestors.
+    /// Memory; the smallest limit of the group and its ancestors.
     pub memory_bytes: Option<u64>,
-    /// Memory above which they are slowed down (version 2 only); the smallest of the group and its ancestors.
+    /// Memory above which the kernel slows them down (version 2 only); the smallest limit of the group and its ancestors.
     pub memory_high_bytes: Option<u64>,
 }
 
-/// What the processes of a group have used. Counts go on from when the group was made.
+/// What the processes of a group have used. Counts and times add up from the creation of the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Memory of now, the file cache included.
+    /// Memory in use now, including the file cache.
     pub memory_bytes: Option<u64>,
-    /// The part of it that is no copy of a file: the kernel cannot drop it.
+    /// The part of it that is not a copy of a file, so the kernel cannot drop it.
     pub memory_anon_bytes: Option<u64>,
-    /// The part of it that is file cache not in use: the kernel drops it first.
+    /// The part of it that is inactive file cache, which the kernel drops first.
     pub memory_inactive_file_bytes: Option<u64>,
-    /// Periods in which they ran at all while there was a limit. This and the two below are of the group with the
-    /// smallest processor limit, which may be an ancestor.
+    /// Periods with a CPU limit in which any of them ran. This and the two fields below are counted for the group with
+    /// the smallest CPU limit, which may be an ancestor.
     pub periods: Option<u64>,
-    /// Periods in which they used up the limit and were stopped.
+    /// Periods in which they used up the limit and were paused.
     pub throttled_periods: Option<u64>,
-    /// How long they were stopped, summed over the processors.
+    /// How long they were paused, summed over the CPU cores.
     pub throttled_ns: Option<u64>,
-    /// Processor time.
+    /// CPU time.
     pub cpu_ns: Option<u64>,
-    /// Processes that the kernel killed for want of memory.
+    /// Processes that the kernel killed because memory ran out.
     pub oom_kills: Option<u64>,
-    /// How often they went over the soft limit and were slowed down (version 2 only).
+    /// How often they exceeded the soft memory limit and were slowed down (version 2 only).
     pub memory_high_events: Option<u64>,
-    /// How often they ran into the memory limit.
+    /// How often they reached the memory limit.
     pub memory_max_events: Option<u64>,
-    /// How long some of them waited for a CPU core, throttling included (version 2 only).
+    /// How long at least one of them waited for a CPU core, including throttling (version 2 only).
     pub cpu_waited_ns: Option<u64>,
-    /// How long some of them waited for memory (version 2 only).
+    /// How long at least one of them waited for memory (version 2 only).
     pub memory_waited_ns: Option<u64>,
 }
 
@@ -90,20 +92,26 @@ struct Group {
     is_v2: bool,
     /// Its folder.
     own: PathBuf,
-    /// Those of its ancestors, from the inside out, as far as the mount shows them.
+    /// The folders of its ancestors, nearest first, as far as the mount shows them.
     ancestors: Vec<PathBuf>,
-    /// Device and number of its folder: a later group of the same name has another one.
-    identity: Option<(u64, u64)>,
+    /// Distinguishes its folder from that of a later group with the same name.
+    identity: Option<FileId>,
+}
+
+/// A CPU limit, and the folder of the group that it is set on.
+struct CpuLimit<'a> {
+    cores: f64,
+    level: &'a Path,
 }
 
 impl Cgroup {
-    /// Finds the group of a process. None where there are no control groups, and where we cannot see its group: that of
-    /// a process in another container.
+    /// Finds the group of a process. `None` if the system has no control groups, or if we cannot see the group, such as
+    /// that of a process in another container.
     pub fn of(proc: &Proc, pid: u32) -> Option<Self> {
         Self::of_memberships(proc, &proc.text(pid, "cgroup")?)
     }
 
-    /// As [`Cgroup::of`], from a `/proc/PID/cgroup` that was read already.
+    /// As [`Cgroup::of`], from the text of a `/proc/PID/cgroup`.
     pub(crate) fn of_memberships(proc: &Proc, text: &str) -> Option<Self> {
         let memberships: Vec<Membership<'_>> = memberships(text).collect();
         let mounts = mounts(&files::text(&proc.machine_file("self/mountinfo"), files::LONG)?);
@@ -115,18 +123,18 @@ impl Cgroup {
             cpuset: group("cpuset"),
             memory: group("memory"),
         };
-        let groups = [&found.cpu, &found.cpuacct, &found.cpuset, &found.memory];
-        groups.iter().any(|group| group.is_some()).then_some(found)
+        let is_visible = found.groups().next().is_some();
+        is_visible.then_some(found)
     }
 
-    /// Whether its folders are still those that were found: after the end of its processes a group may be removed, and
-    /// another take its name.
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        [&self.cpu, &self.cpuacct, &self.cpuset, &self.memory].into_iter().flatten()
+    }
+
+    /// Whether this group still exists. After its processes have ended it may be removed, and a new group may take its
+    /// name.
     pub fn is_there(&self) -> bool {
-        let groups = [&self.cpu, &self.cpuacct, &self.cpuset, &self.memory];
-        groups
-            .into_iter()
-            .flatten()
-            .all(|group| group.identity.is_some() && group.identity == identity(&group.own))
+        self.groups().all(|group| group.identity.is_some() && group.identity == files::id(&group.own))
     }
 
     /// How the machine arranges control groups.
@@ -138,7 +146,7 @@ impl Cgroup {
     pub fn limits(&self) -> Limits {
         Limits {
             version: self.version,
-            cpu_cores: self.cpu.as_ref().and_then(Group::narrowest_cpu).map(|(cores, _level)| cores),
+            cpu_cores: self.cpu.as_ref().and_then(Group::smallest_cpu_limit).map(|limit| limit.cores),
             cpuset_cores: self.cpuset.as_ref().and_then(Group::cpuset_cores),
             memory_bytes: self.memory.as_ref().and_then(Group::memory_limit),
             memory_high_bytes: self.memory.as_ref().and_then(Group::memory_high),
@@ -186,18 +194,18 @@ impl fmt::Display for Version {
 }
 
 impl Group {
-    /// The group that a controller is looked for in: of version 1 if the controller has a hierarchy there, else of
-    /// version 2, whose files then tell whether it has any say.
+    /// The group that a controller applies to. A controller without a hierarchy in version 1 is looked for in version 2,
+    /// where missing files show that it does not apply.
     fn of(controller: &str, memberships: &[Membership<'_>], mounts: &[Mount]) -> Option<Self> {
         let v1 = memberships.iter().find(|membership| membership.has(controller));
         let v2 = || memberships.iter().find(|membership| membership.controllers.is_empty());
         let path = v1.or_else(v2)?.path;
-        let is_its = |mount: &&Mount| if v1.is_some() { mount.has(controller) } else { mount.is_v2 };
-        // A hierarchy may be mounted more than once; the mount that shows the most ancestors knows the most limits.
-        let shown = mounts.iter().filter(is_its).map(|mount| mount.levels(path));
+        let shows_it = |mount: &&Mount| if v1.is_some() { mount.has(controller) } else { mount.is_v2 };
+        // A hierarchy may be mounted more than once. The mount that shows the most ancestors shows the most limits.
+        let shown = mounts.iter().filter(shows_it).map(|mount| mount.levels(path));
         let mut levels = shown.min_by_key(|levels| Reverse(levels.len()))?.into_iter();
         let own = levels.next()?;
-        let identity = identity(&own);
+        let identity = files::id(&own);
         Some(Self { is_v2: v1.is_none(), own, ancestors: levels.collect(), identity })
     }
 
@@ -205,15 +213,15 @@ impl Group {
         std::iter::once(&self.own).chain(&self.ancestors).map(PathBuf::as_path)
     }
 
-    /// The smallest processor limit and the folder it is set in; of equal ones the innermost.
-    fn narrowest_cpu(&self) -> Option<(f64, &Path)> {
-        let limit = |level: &Path| if self.is_v2 { cpu_max(level) } else { cfs_quota(level) };
-        let set = self.levels().filter_map(|level| Some((limit(level)?, level)));
-        set.min_by(|(left, _), (right, _)| left.total_cmp(right))
+    /// The smallest CPU limit of the group and its ancestors; of equal ones, the innermost.
+    fn smallest_cpu_limit(&self) -> Option<CpuLimit<'_>> {
+        let cores = |level: &Path| if self.is_v2 { cpu_max(level) } else { cfs_quota(level) };
+        let limits = self.levels().filter_map(|level| Some(CpuLimit { cores: cores(level)?, level }));
+        limits.min_by(|one, other| one.cores.total_cmp(&other.cores))
     }
 
-    /// The kernel narrows the set to that of the ancestors. Where version 2 has not handed the controller down, the
-    /// nearest ancestor's set holds.
+    /// The kernel already restricts the set to that of the ancestors. A group of version 2 without the controller has no
+    /// file, and the set of its nearest ancestor with one applies.
     fn cpuset_cores(&self) -> Option<u32> {
         let names: &[&str] =
             if self.is_v2 { &["cpuset.cpus.effective"] } else { &["cpuset.effective_cpus", "cpuset.cpus"] };
@@ -224,12 +232,16 @@ impl Group {
 
     fn memory_limit(&self) -> Option<u64> {
         let name = if self.is_v2 { "memory.max" } else { "memory.limit_in_bytes" };
-        // A group of version 1 whose limits do not go down to those below it (use_hierarchy) says so here.
-        let told = || stat_count(&self.own, "memory.stat", "hierarchical_memory_limit");
-        let told = if self.is_v2 { None } else { told() };
-        let levels = if told.is_some() { 1 } else { usize::MAX };
-        let set = self.levels().take(levels).filter_map(|level| files::number(&level.join(name)));
-        set.chain(told).filter(|bytes| *bytes < NO_MEMORY_LIMIT).min()
+        let limit = |level: &Path| files::number(&level.join(name));
+        // In version 1 the kernel reports the smallest limit itself, and the files of the ancestors are not needed. It knows
+        // the ancestors above our view, and leaves out those whose limits do not apply to this group (`use_hierarchy`).
+        let hierarchical =
+            if self.is_v2 { None } else { stat_count(&self.own, "memory.stat", "hierarchical_memory_limit") };
+        let smallest = match hierarchical {
+            Some(bytes) => Some(limit(&self.own).map_or(bytes, |own| own.min(bytes))),
+            None => self.levels().filter_map(limit).min(),
+        };
+        smallest.filter(|bytes| *bytes < NO_MEMORY_LIMIT)
     }
 
     fn memory_high(&self) -> Option<u64> {
@@ -237,7 +249,7 @@ impl Group {
         set.filter(|_| self.is_v2).min()
     }
 
-    /// How long some process of the group waited for a resource, by its `….pressure`.
+    /// How long at least one process of the group waited for a resource, from its `….pressure` file.
     fn waited_ns(&self, file: &str) -> Option<u64> {
         let text = files::text(&self.own.join(file), files::USUAL).filter(|_| self.is_v2)?;
         files::pressure_total(&text)
@@ -252,7 +264,7 @@ impl Group {
 
     fn read_throttling(&self, usage: &mut Usage) {
         usage.cpu_waited_ns = self.waited_ns("cpu.pressure");
-        let level = self.narrowest_cpu().map_or(self.own.as_path(), |(_cores, level)| level);
+        let level = self.smallest_cpu_limit().map_or(self.own.as_path(), |limit| limit.level);
         let Some(stat) = files::text(&level.join("cpu.stat"), files::USUAL) else { return };
         usage.periods = files::count(&stat, "nr_periods");
         usage.throttled_periods = files::count(&stat, "nr_throttled");
@@ -280,17 +292,12 @@ impl Group {
     }
 }
 
-fn identity(folder: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(folder).ok().map(|meta| (meta.dev(), meta.ino()))
-}
-
-/// Version 1: the quota is below zero where there is none.
+/// Version 1: a negative quota means no limit.
 fn cfs_quota(level: &Path) -> Option<f64> {
     cores(files::number(&level.join("cpu.cfs_quota_us"))?, files::number(&level.join("cpu.cfs_period_us"))?)
 }
 
-/// Version 2: quota and period in one file, the quota being `max` where there is none.
+/// Version 2: quota and period are in one file; the quota `max` means no limit.
 fn cpu_max(level: &Path) -> Option<f64> {
     let text = files::word(&level.join("cpu.max"))?;
     let (quota, period) = text.split_once(' ')?;
@@ -301,7 +308,7 @@ fn cores(quota: u64, period: u64) -> Option<f64> {
     (quota > 0 && period > 0).then(|| quota as f64 / period as f64)
 }
 
-/// Counts a list such as `0-3,8`; none where it is empty or not such a list.
+/// The number of CPU cores in a list such as `0-3,8`. `None` if the text is not such a list.
 pub(crate) fn listed_cores(list: &str) -> Option<u32> {
     list.split(',').try_fold(0u32, |sum, range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));

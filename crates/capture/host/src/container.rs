@@ -1,16 +1,16 @@
-//! Which container a process is in, told from the names of its control groups.
+//! Which container a process is in, from the names of its control groups.
 //!
-//! Runtimes name a group after the container's id, bare (`/docker/ID`, `/kubepods/…/ID`) or with a word before and
-//! `.scope` behind it (`docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, `libpod-ID.scope`,
-//! `….slice:cri-containerd:ID`); the innermost such name counts. It asks no runtime.
+//! Container runtimes name a group after the container's id: either the id alone (`/docker/ID`, `/kubepods/…/ID`), or the
+//! id with a prefix and often `.scope` (`docker-ID.scope`, `cri-containerd-ID.scope`, `crio-ID.scope`, `libpod-ID.scope`,
+//! `….slice:cri-containerd:ID`). The innermost such name counts. No container runtime is asked.
 
 use crate::mounts::memberships;
 
 const ID_DIGITS: usize = 64;
-/// A container of Fargate: `/ecs/TASK/TASK-NUMBER`, the task's id being this long.
+/// Length of a task's id in Fargate, where a container's group is `/ecs/TASK/TASK-NUMBER`.
 const TASK_DIGITS: usize = 32;
 
-/// The id in a `/proc/PID/cgroup`.
+/// The container's id in the text of a `/proc/PID/cgroup`.
 pub(crate) fn id(text: &str) -> Option<String> {
     memberships(text).find_map(|membership| id_in_path(membership.path)).map(str::to_owned)
 }
@@ -18,17 +18,19 @@ pub(crate) fn id(text: &str) -> Option<String> {
 fn id_in_path(path: &str) -> Option<&str> {
     let names: Vec<&str> = path.split('/').collect();
     let above = names.iter().scan("", |above, name| Some(std::mem::replace(above, *name)));
+    // Each name with the name above it, to check them from the innermost outwards.
     let pairs: Vec<(&str, &str)> = above.zip(names.iter().copied()).collect();
     pairs.into_iter().rev().find_map(|(above, name)| id_in_name(name).or_else(|| lxc_name(above, name)))
 }
 
 fn id_in_name(name: &str) -> Option<&str> {
     let name = name.strip_suffix(".scope").unwrap_or(name);
-    // The monitors of a container stand outside of it.
+    // Podman's monitor of a container is named like it, but runs outside.
     if name.contains("conmon") {
         return None;
     }
     let is_hex = |text: &str, len| text.len() == len && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Runtimes put their own name before the id.
     let last = name.rsplit(['-', ':']).next().unwrap_or(name);
     let is_task = || {
         let (task, number) = name.split_once('-')?;
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_of_the_machine_is_no_container() {
+    fn a_group_of_the_machine_is_not_taken_for_a_container() {
         check("0::/\n", None);
         check("0::/user.slice/user-1000.slice/session-2.scope\n", None);
         check("4:memory:/process_api/0123456789abcdef0123456789abcdef\n0::/\n", None);

@@ -1,39 +1,40 @@
-//! How many descriptors a process has open, and of which kinds.
+//! How many file descriptors a process has open, and of which kinds.
 //!
-//! A process may have hundreds of thousands. Their number is then read from the size of `/proc/PID/fd`, which the kernel
-//! (since Linux 6.2) sets to it; an older kernel has them counted, up to a limit. Their kinds cost a read of a link each,
-//! so they are told only of processes with few enough. Nothing is opened.
+//! A process may have hundreds of thousands. Since Linux 6.2 the size of `/proc/PID/fd` is their number; on an older
+//! kernel they are counted, up to a limit. Finding their kinds means reading one link per descriptor, so it is done only
+//! for processes with few of them. Nothing is opened.
 
 use crate::Proc;
 use std::path::Path;
 
-/// Descriptors that are counted one by one; of more the number is not known.
+/// Limit on the descriptors that are counted one by one. If there are more, their number is unknown.
 const MOST_COUNTED: usize = 100_000;
-/// Descriptors whose kinds are looked at in a reading: about a millisecond of work.
+/// Limit on the descriptors whose kinds are read: about 1 ms of work.
 const MOST_LOOKED_AT: u64 = 1000;
 
 /// The open descriptors of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Descriptors {
     pub(crate) all: u64,
-    /// None where there are too many to look at, or where it is not permitted.
+    /// `None` if there are too many, or if we may not read them.
     pub(crate) kinds: Option<Kinds>,
 }
 
-/// How many descriptors are of which kind.
+/// The number of descriptors of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Kinds {
     pub(crate) files: u64,
     pub(crate) sockets: u64,
-    /// Pipes, events, epoll, devices, memory.
+    /// Pipes, events, epoll, devices, anonymous memory.
     pub(crate) others: u64,
 }
 
-/// Those of a process; none where it is gone or may not be looked at.
+/// The descriptors of a process. `None` if it has ended or we may not read them.
 pub(crate) fn of(proc: &Proc, pid: u32) -> Option<Descriptors> {
     let folder = proc.file(pid, "fd");
-    let told = std::fs::metadata(&folder).ok()?.len();
-    let all = if proc.is_machines_own() && told > 0 { told } else { counted(&folder)? };
+    let size = std::fs::metadata(&folder).ok()?.len();
+    // Older kernels have 0 here.
+    let all = if proc.is_machines_own() && size > 0 { size } else { counted(&folder)? };
     let kinds = if all <= MOST_LOOKED_AT { kinds(&folder) } else { None };
     Some(Descriptors { all, kinds })
 }
@@ -48,7 +49,7 @@ fn kinds(folder: &Path) -> Option<Kinds> {
     let (mut listed, mut read) = (0u64, 0u64);
     for entry in std::fs::read_dir(folder).ok()?.flatten().take(MOST_COUNTED) {
         listed = listed.saturating_add(1);
-        // One may be closed meanwhile.
+        // It may have been closed since it was listed.
         let Ok(target) = std::fs::read_link(entry.path()) else { continue };
         read = read.saturating_add(1);
         let target = target.to_string_lossy();
@@ -61,11 +62,11 @@ fn kinds(folder: &Path) -> Option<Kinds> {
         };
         *kind = kind.saturating_add(1);
     }
-    // A process with capabilities that we lack lets its descriptors be listed, and not one of them be looked at.
+    // If the process has capabilities that we lack, we can list its descriptors but read none of them.
     (read > 0 || listed == 0).then_some(kinds)
 }
 
-/// How many descriptors a process may open, by its `limits`: the soft limit.
+/// How many descriptors a process may open: the soft limit in its `limits`.
 pub(crate) fn limit(proc: &Proc, pid: u32) -> Option<u64> {
     let text = proc.text(pid, "limits")?;
     crate::files::field(&text, "Max open files")?.split_ascii_whitespace().next()?.parse().ok()
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_are_told_by_kind_and_those_of_a_process_with_very_many_by_their_number_alone() {
+    fn descriptors_are_counted_by_kind_unless_a_process_has_very_many() {
         check(&[], None);
         let kinds = Kinds { files: 1, sockets: 2, others: 3 };
         let few = [
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptors_that_may_not_be_looked_at_are_not_said_to_be_of_no_kind() {
+    fn descriptors_that_we_may_not_read_have_unknown_kinds_instead_of_zeros() {
         let tree = Tree::new();
         tree.write("proc/7/fd/0", "no link");
         assert_eq!(of(&tree.proc(), 7), Some(Descriptors { all: 1, kinds: None }));
@@ -124,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn the_machines_own_folder_tells_as_many_as_are_listed() {
+    fn the_size_of_the_machines_own_folder_is_the_number_of_its_entries() {
         let (proc, pid) = (Proc::live(), std::process::id());
         if !crate::process::is_live(&proc) {
             return base::ground::skip("host::descriptors", "no /proc");
         }
         let found = of(&proc, pid).unwrap();
         let listed = counted(&proc.file(pid, "fd")).unwrap();
-        // Other tests open and close files meanwhile.
+        // Other tests open and close files at the same time.
         assert!(found.all.abs_diff(listed) < 100, "{found:?}, listed {listed}");
         assert!(limit(&proc, pid).is_none_or(|limit| limit >= found.all));
     }

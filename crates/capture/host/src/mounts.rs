@@ -1,8 +1,8 @@
-//! Where the control groups of a process are found: its memberships, and the mounts that show them.
+//! Where the control groups of a process are: its memberships, and the mounts that show them.
 //!
-//! A membership is a path from the root of our cgroup namespace; a mount shows the part of a hierarchy below its own
-//! root, which is a path from there too. A group is visible where the mount's root is a part of its path. A path with
-//! `..` behind that leads out of what the mount shows, and is not followed.
+//! A membership is the path of a group from the root of our cgroup namespace. A mount shows the part of a hierarchy below
+//! its own root, which is a path from there too. So a group is visible in a mount if its path begins with the mount's
+//! root. A path that goes on with `..` leads out of the mount, and is not followed.
 //!
 //! ```text
 //! membership /kubepods/pod1/c1     mount root /kubepods/pod1 at /sys/fs/cgroup
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// A line of `/proc/PID/cgroup`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Membership<'a> {
-    /// The controllers of the hierarchy, with commas between; empty for version 2.
+    /// The controllers of the hierarchy, separated by commas; empty for version 2.
     pub(crate) controllers: &'a str,
     pub(crate) path: &'a str,
 }
@@ -23,13 +23,13 @@ pub(crate) struct Membership<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mount {
     pub(crate) is_v2: bool,
-    /// The super options, which name the controllers of version 1.
+    /// The super block's options; in version 1 these include the names of the controllers.
     options: String,
     root: String,
     point: String,
 }
 
-/// Reads a `/proc/PID/cgroup`. Lines that are none are passed over.
+/// The memberships in the text of a `/proc/PID/cgroup`. Malformed lines are skipped.
 pub(crate) fn memberships(text: &str) -> impl Iterator<Item = Membership<'_>> {
     text.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':');
@@ -38,7 +38,7 @@ pub(crate) fn memberships(text: &str) -> impl Iterator<Item = Membership<'_>> {
     })
 }
 
-/// The mounts of control groups in a `/proc/PID/mountinfo`, in its order.
+/// The mounts of control groups in the text of a `/proc/PID/mountinfo`, in its order.
 pub(crate) fn mounts(text: &str) -> Vec<Mount> {
     text.lines().filter_map(mount).collect()
 }
@@ -57,24 +57,24 @@ fn mount(line: &str) -> Option<Mount> {
 }
 
 impl Membership<'_> {
-    /// Whether it is the one for a controller of version 1.
+    /// Whether its hierarchy has a controller of version 1.
     pub(crate) fn has(&self, controller: &str) -> bool {
         self.controllers.split(',').any(|name| name == controller)
     }
 
-    /// Whether its hierarchy is of version 1 and controls something; `name=systemd` only keeps order.
+    /// Whether its hierarchy is of version 1 and has a controller; `name=systemd` only groups processes.
     pub(crate) fn controls(&self) -> bool {
         self.controllers.split(',').any(|name| !name.is_empty() && !name.starts_with("name="))
     }
 }
 
 impl Mount {
-    /// Whether it shows the hierarchy of a controller of version 1.
+    /// Whether it shows the hierarchy of version 1 that has a controller.
     pub(crate) fn has(&self, controller: &str) -> bool {
         !self.is_v2 && self.options.split(',').any(|name| name == controller)
     }
 
-    /// The folder of a group and those of its ancestors, up to the mount's own; empty if the mount does not show it.
+    /// The folder of a group and those of its ancestors, up to the mount point. Empty if the mount does not show the group.
     pub(crate) fn levels(&self, path: &str) -> Vec<PathBuf> {
         let Some(below) = below(&self.root, path) else { return Vec::new() };
         let mut levels = vec![PathBuf::from(&self.point)];
@@ -83,12 +83,13 @@ impl Mount {
             levels.extend(level);
         }
         levels.reverse();
+        // A group that was removed has no folder.
         let is_there = levels.first().is_some_and(|own| own.is_dir());
         if is_there { levels } else { Vec::new() }
     }
 }
 
-/// The names that lead from a mount's root to a group.
+/// The names on the path from a mount's root to a group. `None` if the group is not below the root.
 fn below<'a>(root: &str, path: &'a str) -> Option<Vec<&'a str>> {
     let mut names = path.split('/').filter(|name| !name.is_empty());
     let mut root = root.split('/').filter(|name| !name.is_empty());
@@ -99,7 +100,7 @@ fn below<'a>(root: &str, path: &'a str) -> Option<Vec<&'a str>> {
     (!names.contains(&"..")).then_some(names)
 }
 
-/// Undoes what the kernel does to blanks, ends of lines and backslashes: three octal digits.
+/// Decodes spaces, line ends and backslashes, which the kernel writes as a backslash and three octal digits.
 fn unescape(text: &str) -> String {
     let mut parts = text.split('\\');
     let mut plain = parts.next().unwrap_or_default().to_owned();
@@ -125,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_visible_below_the_root_of_a_mount() {
+    fn a_group_is_visible_if_it_is_below_the_root_of_a_mount() {
         check("/", "/", Some(&[]));
         check("/", "/a/b", Some(&["a", "b"]));
         check("/docker/x", "/docker/x", Some(&[]));
         check("/docker/x", "/docker/x/y", Some(&["y"]));
         check("/..", "/../sibling", Some(&["sibling"]));
-        // Another container, one whose name starts the same, and one that lies above what we see.
+        // Another container, one whose name starts the same, and a group above our view.
         check("/docker/x", "/docker/y", None);
         check("/docker/x", "/docker/xy", None);
         check("/docker/x", "/", None);
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn mounts_of_control_groups_are_picked_out_of_all() {
+    fn only_mounts_of_control_groups_are_read() {
         let text = "27 1 254:0 / / rw - ext4 /dev/vda rw\n\
             34 31 0:31 /a\\040b /sys/fs/cgroup/cpu\\134 rw,nosuid shared:9 master:1 - cgroup cgroup rw,cpu,cpuacct\n\
             41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate\n\
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn memberships_keep_what_follows_the_second_colon() {
+    fn the_path_of_a_membership_may_contain_colons() {
         let text = "9:name=systemd:/\n2:cpu,cpuacct:/a:b\n0::/x\nnone\n";
         let found: Vec<_> = memberships(text).map(|one| (one.has("cpu"), one.controls(), one.path)).collect();
         assert_eq!(found, [(false, false, "/"), (true, true, "/a:b"), (false, false, "/x")]);

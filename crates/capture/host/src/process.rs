@@ -1,46 +1,47 @@
-//! Processes: what `/proc/PID` says of each.
+//! Processes, as `/proc/PID` describes them.
 //!
-//! Field names are those of proc(5). Times that the kernel gives in ticks are handed on in nanoseconds; they are no
-//! finer than the tick, mostly a hundredth of a second. It knows nothing of what a process runs.
+//! Field names are those of proc(5). Times that the kernel reports in ticks are returned in nanoseconds, but are only as
+//! precise as a tick, usually 10 ms. It does not look at what a process runs.
 
-use crate::{Error, container, files};
+use crate::error::Error;
+use crate::{container, files};
 use std::path::PathBuf;
 
-/// The kernel numbers no more processes than this.
+/// The kernel allows no more processes than this.
 const MOST_PROCESSES: usize = 1 << 22;
 const NANOS: u64 = 1_000_000_000;
 
-/// A `/proc`: the machine's, or a tree that was recorded from one.
+/// A `/proc`: the machine's, or a recorded tree.
 #[derive(Debug, Clone)]
 pub struct Proc {
     root: PathBuf,
     units: Units,
 }
 
-/// What `/proc/PID/stat` says of a process.
+/// The contents of `/proc/PID/stat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
-    /// Its number in the namespace of this `/proc`.
+    /// Its PID in the namespace of this `/proc`.
     pub pid: u32,
-    /// Its name: the program's file name, cut to fifteen bytes, unless it gave itself another.
+    /// Its name: the program's file name, cut to 15 bytes, unless the process renamed itself.
     pub comm: String,
     /// Its state: `R` running, `S` sleeping, `D` in an uninterruptible wait, `Z` ended but not waited for, `T` stopped.
     pub state: char,
-    /// The process that started it, or took it over; 0 if that lies outside the namespace.
+    /// The process that started or adopted it; 0 if that is outside the namespace.
     pub parent: u32,
-    /// How many threads it has.
+    /// Number of threads.
     pub threads: u32,
-    /// Processor time in user code since its start.
+    /// CPU time in user code since its start.
     pub user_ns: u64,
-    /// Processor time in the kernel since its start.
+    /// CPU time in the kernel since its start.
     pub system_ns: u64,
-    /// When it started, in ticks since the machine did: with the number it tells a process from a later one.
+    /// When it started, in ticks since the machine started. Distinguishes it from a later process with the same PID.
     pub start_ticks: u64,
-    /// Memory that is resident; the kernel counts it a little late.
+    /// Resident memory; the kernel updates it with a short delay.
     pub rss_bytes: u64,
 }
 
-/// What the kernel counts in.
+/// The units that the kernel counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Units {
     tick_ns: u64,
@@ -48,19 +49,19 @@ struct Units {
 }
 
 impl Proc {
-    /// The machine's own, `/proc`.
+    /// That of this machine, `/proc`.
     pub fn live() -> Self {
         Self::at("/proc")
     }
 
-    /// The one at a path.
+    /// One at any path.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let vector = files::read(&root.join("self/auxv"), files::USUAL).unwrap_or_default();
         Self { root, units: Units::of_vector(&vector) }
     }
 
-    /// Every process that can be seen, in the order of their numbers.
+    /// All processes that we can see, in ascending order.
     pub fn pids(&self) -> Vec<u32> {
         files::numbered(&self.root, MOST_PROCESSES)
     }
@@ -70,29 +71,29 @@ impl Proc {
         self.stat_file(pid, self.file(pid, "stat"))
     }
 
-    /// Its number in the innermost namespace it is in: the one it knows itself by.
+    /// The PID of a process in its innermost namespace, which is the PID that it sees itself.
     pub fn namespace_pid(&self, pid: u32) -> Option<u32> {
         last_namespace_id(&self.text(pid, "status")?)
     }
 
-    /// The user it acts as (the effective one).
+    /// The effective user of a process.
     pub fn user_id(&self, pid: u32) -> Option<u32> {
         effective_user(&self.text(pid, "status")?)
     }
 
-    /// Its arguments, the program first. Empty for a thread of the kernel, for one that has ended, and where we may not
-    /// look. A process can write something else there.
+    /// The arguments of a process, with the program first. Empty for a kernel thread, for a process that has ended, and if
+    /// we may not read them. A process can overwrite them.
     pub fn command_line(&self, pid: u32) -> Vec<String> {
         split_zeros(&files::read(&self.file(pid, "cmdline"), files::LONG).unwrap_or_default())
     }
 
-    /// The processes that it started, or took over. One that ends meanwhile may hide another. None if the kernel does not
-    /// list them, or the process is gone.
+    /// The processes that a process started or adopted. If one ends during the call, another may be missing. `None` if the
+    /// kernel does not list them, or the process has ended.
     pub fn children(&self, pid: u32) -> Option<Vec<u32>> {
         let mut all = Vec::new();
         let mut is_listed = false;
         for thread in files::numbered(&self.file(pid, "task"), MOST_PROCESSES) {
-            // A thread may end meanwhile.
+            // The thread may have ended since it was listed.
             let Ok(list) = files::read(&self.file(pid, &format!("task/{thread}/children")), files::LONG)
             else {
                 continue;
@@ -104,35 +105,35 @@ impl Proc {
         is_listed.then_some(all)
     }
 
-    /// A variable of the environment that it was started with. None also where we may not look.
+    /// A variable of the environment that a process was started with. `None` also if we may not read it.
     pub fn environment(&self, pid: u32, name: &str) -> Option<String> {
         variable(&files::read(&self.file(pid, "environ"), files::LONG).ok()?, name)
     }
 
-    /// The settings of .NET in the environment that it was started with: variables that begin with `DOTNET_` or `COMPlus_`,
-    /// and no others, in their order. Longer values are cut, and say so.
+    /// The .NET settings in the environment that a process was started with, in their order: only variables that begin
+    /// with `DOTNET_` or `COMPlus_`, since others may hold secrets. Long values are cut, and say so.
     pub fn dotnet_settings(&self, pid: u32) -> Vec<(String, String)> {
         let environment = files::read(&self.file(pid, "environ"), files::LONG).unwrap_or_default();
         dotnet_settings(&environment)
     }
 
-    /// Whether a file whose path ends so is mapped into the process. No also where we may not look.
+    /// Whether a file is mapped into a process, by the end of its path. False also if we may not read the list.
     pub fn has_mapped(&self, pid: u32, end: &str) -> bool {
-        /// Bytes of the list that are read: thousands of libraries.
+        /// Limit on the bytes of the list that are read, enough for thousands of libraries.
         const MOST_BYTES: u64 = 4 << 20;
         let maps = files::text(&self.file(pid, "maps"), MOST_BYTES).unwrap_or_default();
         maps.lines().any(|line| line.trim_end_matches(" (deleted)").ends_with(end))
     }
 
-    /// The folder through which its file system is seen, `/proc/PID/root`.
+    /// The root of the file system as a process sees it, `/proc/PID/root`.
     pub fn root_path(&self, pid: u32) -> PathBuf {
         self.file(pid, "root")
     }
 
-    /// The whole id of the container it is in, as the names of its control groups tell it: 64 hexadecimal digits of
-    /// Docker, containerd, CRI-O and Podman, a name of LXC.
+    /// The full id of the container that a process is in, from the names of its control groups: 64 hexadecimal digits for
+    /// Docker, containerd, CRI-O and Podman, a name for LXC.
     ///
-    /// None also when we share a private cgroup namespace with it, in which these names are not to be seen.
+    /// `None` also if we share a private cgroup namespace with it, because these names are not visible there.
     pub fn container(&self, pid: u32) -> Option<String> {
         container::id(&self.text(pid, "cgroup")?)
     }
@@ -141,7 +142,7 @@ impl Proc {
         self.root.join(pid.to_string()).join(name)
     }
 
-    /// A file of the machine, or of ourselves.
+    /// A file about the machine, or in `self`.
     pub(crate) fn machine_file(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
@@ -150,12 +151,11 @@ impl Proc {
         files::text(&self.file(pid, name), files::USUAL)
     }
 
-    /// Whether it is the machine's own, where folders of descriptors tell their number by their size.
+    /// Whether this is the machine's own `/proc`, in which the size of a `fd` folder is its number of descriptors.
     pub(crate) fn is_machines_own(&self) -> bool {
         self.root == *"/proc"
     }
 
-    /// Nanoseconds of a number of ticks.
     pub(crate) fn ticks_as_nanos(&self, ticks: u64) -> u64 {
         ticks.saturating_mul(self.units.tick_ns)
     }
@@ -169,10 +169,11 @@ impl Proc {
 }
 
 impl Units {
-    /// Of nearly every machine; taken where a tree does not say.
+    /// Those of nearly every machine. Used for a recorded tree without `self/auxv`.
     const USUAL: Self = Self { tick_ns: 10_000_000, page_bytes: 4096 };
 
-    /// From the auxiliary vector that the kernel hands every program: pairs of a key and a value, in machine words.
+    /// Reads them from the auxiliary vector that the kernel passes to every program: pairs of key and value, each one
+    /// machine word.
     fn of_vector(bytes: &[u8]) -> Self {
         const PAGE_SIZE: usize = 6;
         const TICKS_PER_SECOND: usize = 17;
@@ -182,6 +183,7 @@ impl Units {
         while let (Some(key), Some(value)) = (words.next(), words.next()) {
             match key {
                 PAGE_SIZE if value.is_power_of_two() => units.page_bytes = value as u64,
+                // Without a division by zero: a damaged vector keeps the usual tick.
                 TICKS_PER_SECOND => {
                     units.tick_ns = NANOS.checked_div(value as u64).unwrap_or(Self::USUAL.tick_ns);
                 }
@@ -192,22 +194,21 @@ impl Units {
     }
 }
 
-/// Splits a `stat` into its fields; the error names the one that is wrong.
-///
-/// The name is in parentheses and may hold some itself, and blanks: it ends at the last one.
+/// Parses a `stat`; the error is the name of the field that is missing or malformed.
 fn parse_stat(text: &str, units: Units) -> Result<Stat, &'static str> {
     let (pid, rest) = text.split_once(" (").ok_or("comm")?;
+    // The name may contain parentheses and spaces itself, so it ends at the last closing parenthesis.
     let (comm, rest) = rest.rsplit_once(')').ok_or("comm")?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    // The fields are numbered as in proc(5), where the first behind the name is the third.
+    // Fields are numbered as in proc(5), where the first one after the name is field 3.
     let field = |number: usize, what: &'static str| {
         number.checked_sub(3).and_then(|at| fields.get(at)).copied().ok_or(what)
     };
-    let count = |number, what| field(number, what)?.parse::<u64>().map_err(|_no_number| what);
-    let small = |number, what| field(number, what)?.parse::<u32>().map_err(|_no_number| what);
-    let pages: i64 = field(24, "rss")?.parse().map_err(|_no_number| "rss")?;
+    let count = |number, what| field(number, what)?.parse::<u64>().map_err(|_not_a_number| what);
+    let small = |number, what| field(number, what)?.parse::<u32>().map_err(|_not_a_number| what);
+    let pages: i64 = field(24, "rss")?.parse().map_err(|_not_a_number| "rss")?;
     Ok(Stat {
-        pid: pid.parse().map_err(|_no_number| "pid")?,
+        pid: pid.parse().map_err(|_not_a_number| "pid")?,
         comm: comm.to_owned(),
         state: field(3, "state")?.chars().next().ok_or("state")?,
         parent: small(4, "ppid")?,
@@ -215,17 +216,17 @@ fn parse_stat(text: &str, units: Units) -> Result<Stat, &'static str> {
         user_ns: count(14, "utime")?.saturating_mul(units.tick_ns),
         system_ns: count(15, "stime")?.saturating_mul(units.tick_ns),
         start_ticks: count(22, "starttime")?,
-        // The sum of several counters, which may be below zero for a moment.
+        // The kernel sums several counters, and the sum may be negative for a moment.
         rss_bytes: u64::try_from(pages).unwrap_or(0).saturating_mul(units.page_bytes),
     })
 }
 
-/// The last number of `NSpid:`, which lists them from our namespace inwards.
+/// The last number of `NSpid:`, which lists the id in each namespace, from ours to the innermost.
 pub(crate) fn last_namespace_id(status: &str) -> Option<u32> {
     files::field(status, "NSpid:")?.split_ascii_whitespace().next_back()?.parse().ok()
 }
 
-/// The second number of `Uid:`, behind the real one.
+/// The second number of `Uid:`; the first is the real user.
 fn effective_user(status: &str) -> Option<u32> {
     files::field(status, "Uid:")?.split_ascii_whitespace().nth(1)?.parse().ok()
 }
@@ -238,9 +239,9 @@ fn split_zeros(bytes: &[u8]) -> Vec<String> {
     bytes.split(|byte| *byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
-/// Settings that are kept at most.
+/// Limit on the number of settings.
 const MOST_SETTINGS: usize = 100;
-/// Characters of a value that are kept.
+/// Limit on the characters of a value.
 const MOST_CHARACTERS: usize = 200;
 
 fn dotnet_settings(environment: &[u8]) -> Vec<(String, String)> {
@@ -265,10 +266,10 @@ fn variable(environment: &[u8], name: &str) -> Option<String> {
     environment.split(|byte| *byte == 0).find_map(value)
 }
 
-/// Whether it is the machine's own and can be read, for tests that stand on it.
+/// Whether this is the machine's own `/proc` and can be read, for tests that need it.
 #[cfg(test)]
 pub(crate) fn is_live(proc: &Proc) -> bool {
-    proc.root == *"/proc" && proc.machine_file("self/stat").is_file()
+    proc.is_machines_own() && proc.machine_file("self/stat").is_file()
 }
 
 #[cfg(test)]
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn children_are_those_of_all_threads_and_unknown_where_the_kernel_lists_none() {
+    fn children_are_those_of_all_threads_and_unknown_if_the_kernel_lists_none() {
         let tree = Tree::new();
         tree.write("proc/40/task/40/children", "41 52 ");
         tree.write("proc/40/task/44/children", "45");
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_hold_parentheses_and_blanks() {
+    fn a_name_may_contain_parentheses_and_spaces() {
         check(&format!("7 (dotnet) {TAIL}\n"), Ok((7, "dotnet", 'S', 2_500_000_000, 1_228_800)));
         check(&format!("7 (a) (b ) R 1) {TAIL}"), Ok((7, "a) (b ) R 1", 'S', 2_500_000_000, 1_228_800)));
         check(&format!("7 () {TAIL}"), Ok((7, "", 'S', 2_500_000_000, 1_228_800)));
@@ -354,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_settings_of_dotnet_is_taken_from_the_environment_and_long_values_say_that_they_are_cut() {
+    fn only_dotnet_settings_are_read_from_the_environment_and_long_values_say_that_they_are_cut() {
         let long = "x".repeat(300);
         let environment = format!(
             "AWS_SECRET=s\0dotnet_a=1\0COMPlus_GCHeapCount=4\0DOTNET_\0DOTNET_LONG={long}\0XDOTNET_A=1"
@@ -369,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn units_come_from_the_auxiliary_vector() {
+    fn units_are_read_from_the_auxiliary_vector() {
         let vector = |words: &[usize]| {
             Units::of_vector(&words.iter().flat_map(|w| w.to_ne_bytes()).collect::<Vec<_>>())
         };

@@ -1,8 +1,8 @@
-//! Figures of a process and its machine, for a table beside a recording.
+//! Figures about a process and its machine, for a table that is part of a recording.
 //!
-//! Each figure has a name with dots and a unit, neither with a comma or a quote. One that cannot be read is left out:
-//! there is no zero that means "unknown". Counts and times go on from the start of whatever counts them, so that a
-//! reader takes differences.
+//! Each figure has a dotted name and a unit, both without commas and quotes. A figure that cannot be read is left out:
+//! zero never means "unknown". Counts and times are totals since the start of what they describe, so readers take
+//! differences.
 
 use crate::cgroup::{Cgroup, listed_cores};
 use crate::{Proc, Stat, descriptors, files};
@@ -17,35 +17,36 @@ const COUNT: &str = "count";
 pub struct Reading {
     /// What it is, such as `process.rss`.
     pub name: &'static str,
-    /// How much.
+    /// In its unit.
     pub value: f64,
-    /// What it is counted in: `B`, `s`, `cores`, `count`, `threads`, or `share` of one.
+    /// Its unit: `B`, `s`, `cores`, `count`, `threads`, or `share` (0 to 1).
     pub unit: &'static str,
 }
 
-/// Reads the figures of a process again and again.
+/// Reads the figures of a process repeatedly.
 #[derive(Debug, Clone)]
 pub struct Readings {
     proc: Proc,
     pid: u32,
-    /// When it started: a later process of the same number is another one.
+    /// When it started. A process with the same PID and another start is not read.
     start_ticks: Option<u64>,
-    /// Its `/proc/PID/cgroup`, and the group that was found by it: a long list of mounts is read only when it moves.
-    group: (String, Option<Cgroup>),
+    /// Its `/proc/PID/cgroup` when `group` was found. The long list of mounts is read again only if this changes.
+    memberships: String,
+    group: Option<Cgroup>,
 }
 
 impl Readings {
-    /// Of a process that started at a time, in ticks of the kernel; where that is not known, of the one that is there now.
-    /// Nothing else is read yet.
+    /// `start_ticks` is when the process started, as in [`Stat::start_ticks`]. If it is `None`, the process that has this
+    /// PID now is read.
     pub fn new(proc: Proc, pid: u32, start_ticks: Option<u64>) -> Self {
         let start_ticks = start_ticks.or_else(|| proc.stat(pid).ok().map(|stat| stat.start_ticks));
-        Self { proc, pid, start_ticks, group: (String::new(), None) }
+        Self { proc, pid, start_ticks, memberships: String::new(), group: None }
     }
 
-    /// The figures of now, always in the same order.
+    /// The current figures, always in the same order.
     ///
-    /// Once the process has ended, those of its machine remain, and those of the group that it was in last as long as that
-    /// group is there: never those of another process or group.
+    /// After the process has ended, these are the figures of its machine, and those of its last control group while that
+    /// group still exists. They are never those of another process or group.
     pub fn read(&mut self) -> Vec<Reading> {
         let mut figures = Figures(Vec::new());
         read_machine(&self.proc, &mut figures);
@@ -59,8 +60,7 @@ impl Readings {
         figures.0
     }
 
-    /// What `stat` says of the process while it lives. One that has ended and is not waited for yet is in the group of
-    /// whoever waits for it, or in none.
+    /// The `stat` of the process while it lives. A zombie does not count, because it may already be in another group.
     fn stat(&self) -> Option<Stat> {
         let stat = self.proc.stat(self.pid).ok()?;
         (Some(stat.start_ticks) == self.start_ticks && !matches!(stat.state, 'Z' | 'X')).then_some(stat)
@@ -68,12 +68,12 @@ impl Readings {
 
     fn group(&mut self) -> Option<&Cgroup> {
         let text = self.proc.text(self.pid, "cgroup").unwrap_or_default();
-        // Looked at after the text: a process that lives now lived then.
-        if text != self.group.0 && self.stat().is_some() {
-            let group = Cgroup::of_memberships(&self.proc, &text);
-            self.group = (text, group);
+        // Checked after the text was read: if the process lives now, the text was about it.
+        if text != self.memberships && self.stat().is_some() {
+            self.group = Cgroup::of_memberships(&self.proc, &text);
+            self.memberships = text;
         }
-        self.group.1.as_ref().filter(|group| group.is_there())
+        self.group.as_ref().filter(|group| group.is_there())
     }
 }
 
@@ -83,7 +83,7 @@ struct Figures(Vec<Reading>);
 
 impl Figures {
     fn add(&mut self, name: &'static str, value: Option<f64>, unit: &'static str) {
-        // A damaged file may hold a word that reads as a number and is none, such as "inf".
+        // A damaged file may hold "inf" or "NaN", which parse as numbers.
         self.0.extend(value.filter(|value| value.is_finite()).map(|value| Reading { name, value, unit }));
     }
 
@@ -100,9 +100,9 @@ fn read_machine(proc: &Proc, figures: &mut Figures) {
     let machine = |name: &str| files::text(&proc.machine_file(name), files::LONG);
     let stat = machine("stat");
     figures.add_count("cores", stat.as_deref().and_then(online_cores), CORES);
-    let [busy, steal] = stat.as_deref().map_or([None; 2], machine_ticks);
-    figures.add_time("machine.cpu", busy.map(|ticks| proc.ticks_as_nanos(ticks)));
-    figures.add_time("machine.cpu.steal", steal.map(|ticks| proc.ticks_as_nanos(ticks)));
+    let ticks = stat.as_deref().map(machine_ticks).unwrap_or_default();
+    figures.add_time("machine.cpu", ticks.busy.map(|ticks| proc.ticks_as_nanos(ticks)));
+    figures.add_time("machine.cpu.steal", ticks.stolen.map(|ticks| proc.ticks_as_nanos(ticks)));
     if let Some(memory) = machine("meminfo") {
         let kilobytes = |name: &str| kilobytes(&memory, name);
         let swap_used = || kilobytes("SwapTotal:")?.checked_sub(kilobytes("SwapFree:")?);
@@ -141,7 +141,7 @@ fn read_group(group: &Cgroup, figures: &mut Figures) {
 
 fn read_process(proc: &Proc, stat: &Stat, figures: &mut Figures) {
     let pid = stat.pid;
-    // One that is ending has given its memory back.
+    // 0 means that the process is ending and has released its memory.
     figures.add_count("process.rss", (stat.rss_bytes > 0).then_some(stat.rss_bytes), BYTES);
     let status = proc.text(pid, "status").unwrap_or_default();
     let kilobytes = |name: &str| kilobytes(&status, name);
@@ -163,24 +163,24 @@ fn read_process(proc: &Proc, stat: &Stat, figures: &mut Figures) {
     figures.add_count("limit.open_files", descriptors::limit(proc, pid), COUNT);
 }
 
-/// The memory of the machine.
+/// The total memory of the machine.
 pub fn memory_bytes() -> Option<u64> {
     kilobytes(&files::text(&Proc::live().machine_file("meminfo"), files::LONG)?, "MemTotal:")
 }
 
-/// The bytes of a line such as `VmSwap:  400 kB`.
+/// The number of bytes in a line such as `VmSwap:  400 kB`.
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
     files::field(text, name)?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// The network namespace of the process, which may be that of the whole machine.
+/// Figures of the process's network namespace, which may be that of the whole machine.
 fn read_network(proc: &Proc, pid: u32, figures: &mut Figures) {
     let Some(text) = proc.text(pid, "net/snmp") else { return };
     figures.add_count("tcp.retransmits", tcp_figure(&text, "RetransSegs"), COUNT);
     figures.add_count("tcp.established", tcp_figure(&text, "CurrEstab"), COUNT);
 }
 
-/// The processors that are on have a line each, `cpu0` and so on, under one for all.
+/// Counts the lines `cpu0`, `cpu1`, …: one per core that is online.
 fn online_cores(text: &str) -> Option<u64> {
     let is_core = |line: &&str| {
         line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -189,26 +189,33 @@ fn online_cores(text: &str) -> Option<u64> {
     (count > 0).then_some(count)
 }
 
-/// Ticks that all cores were busy, and that the machine's own host took from them, since the machine began: user, nice,
-/// system, irq and softirq, and steal. Guests are in user.
-fn machine_ticks(text: &str) -> [Option<u64>; 2] {
+/// Ticks of all CPU cores since the machine started.
+#[derive(Debug, Clone, Copy, Default)]
+struct MachineTicks {
+    busy: Option<u64>,
+    /// Taken by the host of a virtual machine.
+    stolen: Option<u64>,
+}
+
+fn machine_ticks(text: &str) -> MachineTicks {
+    /// Places of user, nice, system, irq and softirq; time of guests is part of user.
     const BUSY: [usize; 5] = [0, 1, 2, 5, 6];
     const STEAL: usize = 7;
-    let Some(line) = files::field(text, "cpu ") else { return [None; 2] };
+    let Some(line) = files::field(text, "cpu ") else { return MachineTicks::default() };
     let ticks: Vec<Option<u64>> = line.split_ascii_whitespace().map(|ticks| ticks.parse().ok()).collect();
     let at = |place: usize| ticks.get(place).copied().flatten();
     let busy = BUSY.into_iter().try_fold(0u64, |sum, place| sum.checked_add(at(place)?));
-    [busy, at(STEAL)]
+    MachineTicks { busy, stolen: at(STEAL) }
 }
 
-/// The share of the last ten seconds in which some thread waited for a processor.
+/// The share of the last 10 seconds in which at least one thread waited for a CPU core.
 fn some_pressure(text: &str) -> Option<f64> {
     let line = files::field(text, "some ")?;
     let percent: f64 = line.split(' ').find_map(|part| part.strip_prefix("avg10="))?.parse().ok()?;
     Some(percent / 100.0)
 }
 
-/// Two lines start with `Tcp:`, the first with the names, the second with their values.
+/// A value by its name: of the two lines that start with `Tcp:`, the first has the names and the second the values.
 fn tcp_figure(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp:"));
     let mut names = lines.next()?.split_ascii_whitespace();
@@ -270,7 +277,7 @@ mod tests {
         let group = "limit.cpu,1.5,cores\nlimit.memory,65536,B\nperiods,4,count\nthrottled.periods,3,count\n\
             throttled.time,2.5,s\n";
         check(&mut readings, &[MACHINE, group, PROCESS].concat());
-        // A process that moves to another group has the limits of that.
+        // A process that moves to another group has the limits of its new group.
         tree.write("proc/7/cgroup", "0::/b\n");
         check(&mut readings, &[MACHINE, "limit.memory,4096,B\n", PROCESS].concat());
     }
@@ -282,16 +289,16 @@ mod tests {
         let group = "limit.cpu,1.5,cores\nlimit.memory,65536,B\nperiods,4,count\nthrottled.periods,3,count\n\
             throttled.time,2.5,s\n";
         check(&mut readings, &[MACHINE, group, PROCESS].concat());
-        // Nobody has waited for it yet: the kernel shows it in another group by now.
+        // A zombie, which the kernel already shows in another group.
         tree.write("proc/7/stat", "7 (a) Z 1 1 1 0 -1 0 0 0 0 0 250 50 0 0 20 0 1 0 8800 0 0");
         tree.write("proc/7/cgroup", "0::/b\n");
         check(&mut readings, &[MACHINE, group].concat());
-        // Its number belongs to another process.
+        // Another process has its PID.
         tree.write("proc/7/stat", "7 (b) S 1 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 9900 0 5");
         check(&mut readings, &[MACHINE, group].concat());
         std::fs::remove_dir_all(tree.path("proc/7")).unwrap();
         check(&mut readings, &[MACHINE, group].concat());
-        // The group is removed, and another one takes its name.
+        // The group is removed, and a new one takes its name.
         std::fs::rename(tree.path("cg/a"), tree.path("cg/gone")).unwrap();
         check(&mut readings, MACHINE);
         tree.write("cg/a/memory.max", "77\n");
@@ -299,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_has_no_line() {
+    fn what_cannot_be_read_has_no_line() {
         let tree = tree();
         check(&mut Readings::new(tree.proc(), 8, None), MACHINE);
         check(&mut Readings::new(Tree::new().proc(), 8, None), "");

@@ -1,58 +1,57 @@
-//! The threads of a process and the processor time of each.
+//! The threads of a process, and the CPU time of each.
 //!
-//! A thread has two numbers: ours, and the one that it knows itself by inside its container. Only the latter stands in
-//! what its runtime writes, and only a second, longer file tells it; a [`ThreadReader`] reads that once a thread.
+//! In a container, a thread has two ids: one in our namespace and one in its own. A runtime writes only its own id into its
+//! events. The kernel reports that one in another, longer file, which a [`ThreadReader`] reads only once per thread.
 
 use crate::process::last_namespace_id;
 use crate::{Proc, files};
 use std::collections::BTreeMap;
 
-/// Threads of a process that are read at most.
+/// Limit on the threads of a process that are read.
 const MOST_THREADS: usize = 1 << 16;
 
-/// A thread, and its processor time so far.
+/// A thread, and its CPU time so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThreadStat {
-    /// Its number in our namespace.
+    /// Its id in our namespace.
     pub id: u32,
-    /// Its number in the innermost namespace it is in, which its own process knows it by.
+    /// Its id in its innermost namespace, which is the id that its own process sees.
     pub namespace_id: u32,
-    /// Its name, cut to fifteen bytes.
+    /// Its name, cut to 15 bytes.
     pub name: String,
     /// Its state, as in [`crate::Stat::state`].
     pub state: char,
-    /// Processor time in user code since its start.
+    /// CPU time in user code since its start.
     pub user_ns: u64,
-    /// Processor time in the kernel since its start.
+    /// CPU time in the kernel since its start.
     pub system_ns: u64,
-    /// How long it was ready to run and waited for a CPU core since its start, throttling included where the kernel
-    /// counts it so. None where the kernel does not count it.
+    /// How long it was ready to run and waited for a CPU core since its start; on some kernels this includes throttling.
+    /// `None` if the kernel does not count it.
     pub waited_ns: Option<u64>,
 }
 
-/// Reads the threads of a process again and again.
+/// Reads the threads of a process repeatedly.
 #[derive(Debug, Clone)]
 pub struct ThreadReader {
     pid: u32,
-    /// Of the threads that the last reading found.
+    /// The threads of the last reading, by id.
     known: BTreeMap<u32, Known>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    /// Tells a thread from a later one of the same number.
+    /// Distinguishes a thread from a later one with the same id.
     start_ticks: u64,
     namespace_id: u32,
 }
 
 impl ThreadReader {
-    /// Of a process; nothing is read yet.
+    /// Reads nothing yet.
     pub fn new(pid: u32) -> Self {
         Self { pid, known: BTreeMap::new() }
     }
 
-    /// The threads of now, in the order of their numbers. One that ends meanwhile is left out; of a process that is gone
-    /// there are none.
+    /// The current threads, by ascending id, without those that end during the call. Empty if the process has ended.
     pub fn read(&mut self, proc: &Proc) -> Vec<ThreadStat> {
         let ids = files::numbered(&proc.file(self.pid, "task"), MOST_THREADS);
         let mut known = BTreeMap::new();
@@ -82,13 +81,13 @@ impl ThreadReader {
 }
 
 impl Proc {
-    /// The threads of a process, as a [`ThreadReader`] finds them the first time.
+    /// The current threads of a process, for callers that need them once.
     pub fn threads(&self, pid: u32) -> Vec<ThreadStat> {
         ThreadReader::new(pid).read(self)
     }
 }
 
-/// The second number of `schedstat`: time on a run queue. All three are 0 where the kernel does not count.
+/// The second number of `schedstat`: time on a run queue. All three numbers are 0 if the kernel does not count it.
 fn waited_ns(proc: &Proc, pid: u32, id: u32) -> Option<u64> {
     let text = proc.text(pid, &format!("task/{id}/schedstat"))?;
     let mut numbers = text.split_ascii_whitespace().map(|number| number.parse::<u64>().ok());
@@ -96,7 +95,7 @@ fn waited_ns(proc: &Proc, pid: u32, id: u32) -> Option<u64> {
     (ran > 0 || waited > 0).then_some(waited)
 }
 
-/// A kernel that does not tell (before 4.1) has the one number for everyone.
+/// The id of a thread in its innermost namespace, or its id in ours if the kernel does not report it (before 4.1).
 fn namespace_id(proc: &Proc, pid: u32, id: u32) -> u32 {
     let status = proc.text(pid, &format!("task/{id}/status"));
     status.and_then(|status| last_namespace_id(&status)).unwrap_or(id)
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_inside_the_container_is_read_once_a_thread() {
+    fn the_id_inside_the_container_is_read_once_per_thread() {
         let tree = Tree::new();
         let mut reader = ThreadReader::new(40);
         check(&mut reader, &tree, &[]);
@@ -132,7 +131,7 @@ mod tests {
         write(&tree, 42, "old kernel", 100, "Pid:\t42\n");
         let before = [(40, 1, "dotnet"), (41, 9, ".NET TP (1)"), (42, 42, "old kernel")];
         check(&mut reader, &tree, &before);
-        // The status is not read again, until the number belongs to another thread.
+        // The status is read again only if another thread has the id by now.
         write(&tree, 40, "renamed", 100, "NSpid:\t40\t7\n");
         write(&tree, 41, "another", 101, "NSpid:\t41\t10\n");
         tree.write("proc/40/task/42/stat", "garbage");

@@ -1,4 +1,4 @@
-//! Recorded trees for tests: a folder that goes away, filled file by file.
+//! Recorded trees for tests: a temporary folder, filled file by file.
 
 use crate::Proc;
 use std::path::PathBuf;

@@ -1,13 +1,13 @@
 //! The blocks of a stream: what is inside each kind.
 //!
-//! [`Stream`] holds what one stream's blocks build on each other: kinds of events, stacks, threads, waiting events. It
-//! does not know how blocks are framed; damage inside a block costs the rest of that block and nothing else.
+//! [`Stream`] holds what the blocks of a stream define for later ones: kinds of events, stacks, threads, and waiting
+//! events. It does not know how blocks are framed. Damage inside a block loses the rest of that block and nothing else.
 
-use crate::batch::{Batch, Extras, Waiting};
-use crate::decoder::Limits;
+use crate::batch::{Batch, Extras, Waiting, payload_start};
 use crate::header::{EventHeader, HeaderLayout, flag};
+use crate::limits::Limits;
 use crate::metadata::{self, Metadata};
-use crate::region::{LabelLists, StackRef, Stacks, TOO_MANY_LABELS, TOO_MANY_STACKS, clear_map};
+use crate::region::{LabelLists, Labels, StackRef, Stacks, clear_map};
 use crate::stream::{Event, Sink, Stack, StreamHeader};
 use crate::threads::{SHARED_SLOT, Sequence, Threads};
 use crate::work::Work;
@@ -15,11 +15,11 @@ use base::bytes::{Cause, Cursor, ReadError};
 use base::damage::DamageLog;
 use rustc_hash::FxHashMap;
 
-/// Bytes that the descriptions of a stream's kinds of events may take in memory: a hundred times what the kinds of a
-/// large service take. A description of 60 KB may have 15,000 fields.
+/// Memory that the descriptions of a stream's kinds of events may take: a hundred times what those of a large service take.
+/// A description of 60 KB may have 15,000 fields.
 const MOST_KIND_BYTES: usize = 32 << 20;
 const TOO_MANY_KINDS: &str = "description of a kind of event beyond the 32 MB that are kept of a stream";
-const TOO_MANY_THREADS: &str = "event of a thread beyond the half million that are told apart";
+const TOO_MANY_THREADS: &str = "event of a thread beyond the half million that are distinguished";
 const NO_SEQUENCE_POINT: &str = "too many events without a sequence point: their order may be wrong";
 
 /// The kinds of blocks that a stream is made of.
@@ -33,11 +33,11 @@ pub(crate) enum BlockKind {
     Threads,
     RemovedThreads,
     LabelLists,
-    /// Of a kind that this reader does not know, to be passed over.
+    /// A kind that this reader does not know and skips.
     Unknown,
 }
 
-/// What of an event header is already looked up, since most headers repeat it.
+/// What the fields of an event header refer to. It is kept from one event to the next, since most headers repeat them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Resolved {
     metadata: Option<u32>,
@@ -47,24 +47,25 @@ struct Resolved {
     extra: u32,
 }
 
-/// What the blocks of the input build up.
+/// What the blocks of the input have defined so far.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     pub(crate) header: StreamHeader,
-    /// The kinds of the stream at hand.
+    /// The kinds of events of the current stream.
     kinds: Vec<Metadata>,
-    /// What they take in memory.
+    /// The memory that they take.
     kind_bytes: usize,
     by_id: FxHashMap<u32, u32>,
     stacks: Stacks,
     labels: LabelLists,
     threads: Threads,
     batch: Batch,
+    /// The latest time of a version 3 stream.
     v3_clock: i64,
 }
 
 impl Stream {
-    /// Begins a stream; what the one before it defined is no longer valid.
+    /// Begins a stream. What the stream before it defined is dropped.
     pub(crate) fn begin(&mut self, header: StreamHeader, sink: &mut impl Sink) {
         self.flush(None, sink);
         self.kinds = Vec::new();
@@ -78,12 +79,12 @@ impl Stream {
         self.header = header;
     }
 
-    /// What it has cost to bring events into order.
+    /// What sorting events has cost.
     pub(crate) fn work(&self) -> Work {
         self.batch.work
     }
 
-    /// Reads a block. `partial`: the input ends inside it.
+    /// Reads a block. `partial`: the input ends inside it, so that it is cut short but not damaged.
     pub(crate) fn read_block<S: Sink>(
         &mut self,
         kind: BlockKind,
@@ -93,41 +94,31 @@ impl Stream {
         damage: &mut DamageLog,
         sink: &mut S,
     ) {
-        let done = match kind {
-            BlockKind::Trace => Err(("a second trace header inside a stream", cursor.offset())),
-            BlockKind::Unknown => Ok(()),
-            BlockKind::Events if self.header.version <= 3 => {
-                self.events_v3(cursor, damage, sink);
-                Ok(())
-            }
-            BlockKind::Events => {
-                self.events(cursor, limits, damage, sink).map_err(|e| ("event cut short", e.offset))
-            }
-            BlockKind::Metadata if self.header.version >= 6 => self.metadata_v6(cursor, damage),
-            BlockKind::Metadata => self.metadata_v4(cursor, damage),
+        let (done, what) = match kind {
+            BlockKind::Trace if partial => return,
+            BlockKind::Trace => return damage.note("another trace header inside a stream", cursor.offset()),
+            BlockKind::Unknown => return,
+            BlockKind::Events if self.header.version <= 3 => return self.events_v3(cursor, damage, sink),
+            BlockKind::Events => (self.events(cursor, limits, damage, sink), "event cut short"),
+            BlockKind::Metadata => (self.metadata(cursor, damage), base::damage::DESCRIPTION),
             BlockKind::SequencePoint => {
-                self.sequence_point(cursor, damage, sink).map_err(|e| ("sequence point cut short", e.offset))
+                (self.sequence_point(cursor, damage, sink), "sequence point cut short")
             }
-            BlockKind::Stacks => match self.stacks.read_block(cursor) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err((TOO_MANY_STACKS, cursor.offset())),
-                Err(error) => Err(("stack cut short", error.offset)),
-            },
-            BlockKind::Threads => self.thread_rows(cursor, damage),
-            BlockKind::RemovedThreads => self.removed_threads(cursor, damage, sink),
-            BlockKind::LabelLists => match self.labels.read_block(cursor) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err((TOO_MANY_LABELS, cursor.offset())),
-                Err(error) => Err(("label list damaged", error.offset)),
-            },
+            BlockKind::Stacks => (self.stacks.read_block(cursor, damage), "stack cut short"),
+            BlockKind::Threads => (self.thread_rows(cursor, damage), "thread row damaged"),
+            BlockKind::RemovedThreads => {
+                (self.removed_threads(cursor, damage, sink), "list of removed threads damaged")
+            }
+            BlockKind::LabelLists => (self.labels.read_block(cursor, damage), "label list damaged"),
         };
-        if let Err((what, offset)) = done
+        if let Err(error) = done
             && !partial
         {
-            damage.note(what, offset);
+            damage.note(what, error.offset);
         }
     }
 
+    /// Reads the events of a block from version 4 on. They wait in the batch.
     fn events<S: Sink>(
         &mut self,
         mut cursor: Cursor<'_>,
@@ -141,6 +132,7 @@ impl Stream {
             self.flush(None, sink);
         }
         let layout = self.block_header(&mut cursor)?;
+        // The batch keeps all bytes of the block at once; payloads are found in it by their distance from `start_offset`.
         let (mut start_offset, mut kept_at) = (cursor.offset(), self.batch.keep(cursor.rest()));
         let room = limits.waiting_events.max(1);
         let mut header = EventHeader { changed: u8::MAX, ..EventHeader::default() };
@@ -150,7 +142,7 @@ impl Stream {
         while !cursor.is_empty() {
             let at = cursor.offset();
             if seen == room {
-                // No writer's block has as many; what the rest of it refers to is kept anew.
+                // No writer puts as many events into a block. The flush dropped the block's bytes, so the rest is kept again.
                 damage.note(NO_SEQUENCE_POINT, at);
                 self.flush(None, sink);
                 (start_offset, kept_at) = (at, self.batch.keep(cursor.rest()));
@@ -159,6 +151,7 @@ impl Stream {
             }
             header.read(&mut cursor, layout)?;
             if seen == 0 {
+                // A flush also dropped the extras that `known` refers to: everything is looked up again.
                 header.changed = u8::MAX;
             }
             seen = seen.saturating_add(1);
@@ -169,33 +162,33 @@ impl Stream {
             let offset = cursor.offset();
             cursor.take(header.payload_size as usize, "event payload")?;
             cursor.take((header.trailing as usize).min(cursor.rest().len()), "padding")?;
-            let told = self.threads.saw_event(
+            let sequence = self.threads.saw_event(
                 known.capture_slot,
                 header.sequence,
                 header.ticks,
                 self.header.sync_ticks,
             );
-            tell(told, at, damage, sink);
+            report(sequence, at, damage, sink);
             let Some(metadata) = known.metadata else {
                 damage.note(base::damage::NOT_DESCRIBED, at);
                 continue;
             };
-            let place =
-                kept_at.saturating_add(usize::try_from(offset.wrapping_sub(start_offset)).unwrap_or(0));
+            // The distance lies within the block, so it fits.
+            let distance = usize::try_from(offset.wrapping_sub(start_offset)).unwrap_or(usize::MAX);
             let event = Waiting {
                 ticks: header.ticks,
                 metadata,
                 thread_slot: known.thread_slot,
                 stack: known.stack,
                 extra: known.extra,
-                payload_start: u32::try_from(place).unwrap_or(u32::MAX),
+                payload_start: payload_start(kept_at.saturating_add(distance)),
                 payload_len: header.payload_size,
                 offset,
             };
             let key = self.threads.order_key(known.capture_slot, header.ticks);
             self.batch.push(key, event);
         }
-        // Only now: the payloads of the whole block lie in the batch.
+        // Only now, since a flush drops the bytes of the whole block.
         if let Some(limit) = sorted_at
             && self.batch.is_worth_ordering()
         {
@@ -216,7 +209,7 @@ impl Stream {
         Ok(HeaderLayout { version: self.header.version, compressed: flags & 1 != 0 })
     }
 
-    /// Looks up what the header gave anew.
+    /// Looks up what the header changed.
     #[inline]
     fn resolve(&mut self, header: &EventHeader, known: &mut Resolved, at: u64, damage: &mut DamageLog) {
         let changed = header.changed;
@@ -236,7 +229,7 @@ impl Stream {
         if changed & flag::STACK != 0 {
             known.stack = self.stacks.find(header.stack_id).unwrap_or_else(|| {
                 if header.stack_id != 0 {
-                    damage.note("event with a stack that is not there", at);
+                    damage.note("event refers to a stack that the trace does not have", at);
                 }
                 StackRef::default()
             });
@@ -253,13 +246,14 @@ impl Stream {
             return self.batch.keep_extras(extras);
         }
         let labels = self.labels.find(header.label_list).unwrap_or_else(|| {
-            damage.note("event with a label list that is not there", at);
-            crate::region::Labels::default()
+            damage.note("event refers to a label list that the trace does not have", at);
+            Labels::default()
         });
-        let crate::region::Labels { activity, related, opcode, version } = labels;
+        let Labels { activity, related, opcode, version } = labels;
         self.batch.keep_extras(Extras { activity, related, opcode, version })
     }
 
+    /// The slot of a thread that events name `index`.
     fn thread_slot(&mut self, index: u64, at: u64, damage: &mut DamageLog) -> u32 {
         let process = self.header.process;
         let slot = self.threads.slot(index, process).unwrap_or_else(|| {
@@ -272,7 +266,8 @@ impl Stream {
         slot
     }
 
-    /// Version 3 blocks have no header; metadata stands among the events, and a stack behind each payload.
+    /// Reads the events of a version 3 block. It has no header; descriptions of kinds stand among the events, and a stack
+    /// behind each payload.
     fn events_v3<S: Sink>(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog, sink: &mut S) {
         let mut header = EventHeader::default();
         while !cursor.is_empty() {
@@ -298,10 +293,7 @@ impl Stream {
         let payload = cursor.take(header.payload_size as usize, "event payload")?;
         let mut behind = cursor.part(header.trailing as usize, "stack behind the payload")?;
         if header.metadata_id == 0 {
-            match metadata::read_v5(&mut Cursor::new(payload, offset)) {
-                Ok(row) => self.define(row, at, damage),
-                Err(error) => damage.note(base::damage::DESCRIPTION, error.offset),
-            }
+            self.define(metadata::read_v5(&mut Cursor::new(payload, offset)), at, damage);
             return Ok(());
         }
         let stack_size = behind.u32("stack size")? as usize;
@@ -320,65 +312,48 @@ impl Stream {
             thread_slot,
             stack: self.stacks.store(addresses),
             extra: self.batch.keep_extras(extras),
-            payload_start: u32::try_from(start).unwrap_or(u32::MAX),
+            payload_start: payload_start(start),
             payload_len: header.payload_size,
             offset,
         };
-        // The writer of version 3 sorts; a step back is its clock's, and the file's order is kept.
+        // The writer of version 3 sorts. If its clock readings step back, the file's order is kept.
         self.v3_clock = self.v3_clock.max(header.ticks);
         self.batch.push(self.v3_clock, event);
         Ok(())
     }
 
-    fn metadata_v4(
-        &mut self,
-        mut cursor: Cursor<'_>,
-        damage: &mut DamageLog,
-    ) -> Result<(), (&'static str, u64)> {
-        const WHAT: &str = base::damage::DESCRIPTION;
-        let layout = self.block_header(&mut cursor).map_err(|e| (WHAT, e.offset))?;
+    /// Reads descriptions of kinds of events: the payloads of events up to version 5, rows from version 6 on.
+    fn metadata(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog) -> Result<(), ReadError> {
+        let layout = if self.header.version >= 6 {
+            let size = cursor.u16("metadata HeaderSize")?;
+            cursor.take(usize::from(size), "metadata header")?;
+            None
+        } else {
+            Some(self.block_header(&mut cursor)?)
+        };
         let mut header = EventHeader::default();
         while !cursor.is_empty() {
             let at = cursor.offset();
-            let payload = header
-                .read(&mut cursor, layout)
-                .and_then(|()| cursor.part(header.payload_size as usize, "metadata payload"));
-            match payload {
-                Ok(mut payload) => match metadata::read_v5(&mut payload) {
-                    Ok(row) => self.define(row, at, damage),
-                    Err(error) => damage.note(WHAT, error.offset),
-                },
-                Err(error) => return Err((WHAT, error.offset)),
-            }
+            // A description that cannot be read costs only itself, since its size is known.
+            let read = if let Some(layout) = layout {
+                header.read(&mut cursor, layout)?;
+                metadata::read_v5(&mut cursor.part(header.payload_size as usize, "metadata payload")?)
+            } else {
+                let size = cursor.u16("metadata row size")?;
+                metadata::read_v6(&mut cursor.part(usize::from(size), "metadata row")?)
+            };
+            self.define(read, at, damage);
         }
         Ok(())
     }
 
-    fn metadata_v6(
-        &mut self,
-        mut cursor: Cursor<'_>,
-        damage: &mut DamageLog,
-    ) -> Result<(), (&'static str, u64)> {
-        const WHAT: &str = base::damage::DESCRIPTION;
-        let size = cursor.u16("metadata HeaderSize").map_err(|e| (WHAT, e.offset))?;
-        cursor.take(usize::from(size), "metadata header").map_err(|e| (WHAT, e.offset))?;
-        while !cursor.is_empty() {
-            let at = cursor.offset();
-            let row = cursor
-                .u16("metadata row size")
-                .and_then(|size| cursor.part(usize::from(size), "metadata row"));
-            match row {
-                Ok(mut row) => match metadata::read_v6(&mut row) {
-                    Ok(row) => self.define(row, at, damage),
-                    Err(error) => damage.note(WHAT, error.offset),
-                },
-                Err(error) => return Err((WHAT, error.offset)),
-            }
-        }
-        Ok(())
-    }
-
-    fn define(&mut self, mut row: Metadata, at: u64, damage: &mut DamageLog) {
+    /// Keeps the description of a kind of event, if it could be read.
+    fn define(&mut self, read: Result<Metadata, ReadError>, at: u64, damage: &mut DamageLog) {
+        let mut row = match read {
+            Ok(row) => row,
+            Err(error) => return damage.note(base::damage::DESCRIPTION, error.offset),
+        };
+        // It fits, since `MOST_KIND_BYTES` bounds the kinds.
         row.index = u32::try_from(self.kinds.len()).unwrap_or(u32::MAX);
         if self.by_id.contains_key(&row.id) {
             damage.note(base::damage::DESCRIBED_TWICE, at);
@@ -415,9 +390,10 @@ impl Stream {
                 (cursor.u64("ThreadId")?, cursor.u32("SequenceNumber")?)
             };
             let slot = self.thread_slot(index, at, damage);
-            let told = self.threads.saw_point(slot, sequence, ticks, self.header.sync_ticks);
-            tell(told, at, damage, sink);
+            let found = self.threads.saw_point(slot, sequence, ticks, self.header.sync_ticks);
+            report(found, at, damage, sink);
         }
+        // The writer may say that it forgets all threads, and all kinds of events.
         if flags & 1 != 0 {
             self.threads.forget_all();
         }
@@ -427,25 +403,20 @@ impl Stream {
         Ok(())
     }
 
-    fn thread_rows(
-        &mut self,
-        mut cursor: Cursor<'_>,
-        damage: &mut DamageLog,
-    ) -> Result<(), (&'static str, u64)> {
+    fn thread_rows(&mut self, mut cursor: Cursor<'_>, damage: &mut DamageLog) -> Result<(), ReadError> {
         while !cursor.is_empty() {
             let at = cursor.offset();
-            let row =
-                cursor.u16("thread RowSize").and_then(|size| cursor.part(usize::from(size), "thread row"));
-            let mut row = row.map_err(|e| ("thread row damaged", e.offset))?;
-            match self.thread_row(&mut row) {
+            let size = cursor.u16("thread RowSize")?;
+            match self.thread_row(&mut cursor.part(usize::from(size), "thread row")?) {
                 Ok(false) => {}
-                Ok(true) => damage.note("two threads with one number: the second is kept", at),
+                Ok(true) => damage.note("two threads with one index: the second is kept", at),
                 Err(error) => damage.note("thread row damaged", error.offset),
             }
         }
         Ok(())
     }
 
+    /// Defines the thread of a row, and returns whether its index was taken.
     fn thread_row(&mut self, row: &mut Cursor<'_>) -> Result<bool, ReadError> {
         let index = row.varu64("thread Index")?;
         let (mut os_id, mut process) = (None, self.header.process);
@@ -465,6 +436,7 @@ impl Stream {
                 }
             }
         }
+        // No thread has the id 0: it stands for an unknown one.
         Ok(self.threads.define(index, os_id.unwrap_or(0), process))
     }
 
@@ -473,31 +445,30 @@ impl Stream {
         mut cursor: Cursor<'_>,
         damage: &mut DamageLog,
         sink: &mut S,
-    ) -> Result<(), (&'static str, u64)> {
-        const WHAT: &str = "list of removed threads damaged";
+    ) -> Result<(), ReadError> {
         while !cursor.is_empty() {
             let at = cursor.offset();
-            let index = cursor.varu64("thread Index").map_err(|e| (WHAT, e.offset))?;
-            let sequence = cursor.varu32("SequenceNumber").map_err(|e| (WHAT, e.offset))?;
+            let index = cursor.varu64("thread Index")?;
+            let sequence = cursor.varu32("SequenceNumber")?;
             let slot = self.thread_slot(index, at, damage);
             let ticks = self.batch_end();
-            let told = self.threads.saw_point(slot, sequence, ticks, self.header.sync_ticks);
-            tell(told, at, damage, sink);
+            let found = self.threads.saw_point(slot, sequence, ticks, self.header.sync_ticks);
+            report(found, at, damage, sink);
             self.threads.remove(index);
         }
         Ok(())
     }
 
-    /// The latest time seen, for what has no time of its own.
+    /// The latest time so far, for rows that have no time of their own.
     fn batch_end(&self) -> i64 {
         self.batch.latest().unwrap_or(self.header.sync_ticks)
     }
 
-    /// Gives out the waiting events, up to `limit` in time or all.
+    /// Passes on the waiting events up to the time `limit`, or all of them.
     pub(crate) fn flush(&mut self, limit: Option<i64>, sink: &mut impl Sink) {
         let due = self.batch.order(limit);
-        for place in 0..due {
-            let Some(waiting) = self.batch.ordered(place) else { continue };
+        for position in 0..due {
+            let Some(waiting) = self.batch.ordered(position) else { continue };
             let Some(metadata) = self.kinds.get(waiting.metadata as usize) else { continue };
             let thread = self.threads.get(waiting.thread_slot);
             let stack = (!waiting.stack.is_empty()).then(|| Stack {
@@ -528,8 +499,9 @@ impl Stream {
     }
 }
 
-fn tell(told: Sequence, at: u64, damage: &mut DamageLog, sink: &mut impl Sink) {
-    match told {
+/// Passes on what a sequence number shows.
+fn report(sequence: Sequence, at: u64, damage: &mut DamageLog, sink: &mut impl Sink) {
+    match sequence {
         Sequence::InOrder => {}
         Sequence::Lost(gap) => sink.gap(gap),
         Sequence::SteppedBack => damage.note(base::damage::STEPS_BACK, at),

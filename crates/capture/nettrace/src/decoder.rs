@@ -1,9 +1,9 @@
-//! Framing: from bytes in any cut to whole blocks.
+//! Framing: turns bytes, cut anywhere, into whole blocks.
 //!
 //! Up to version 5 a block is an object of FastSerialization: begin tag, type with its name, size, padding to four
-//! bytes of the file, payload, end tag. From version 6 on it is a size, a kind and a payload. The end tag and the type
-//! name let a reader find its way back after damage; version 6 has nothing of the kind, so there damage to a size
-//! ends the reading of the stream.
+//! bytes of the file, payload, end tag. From version 6 on it is a size, a kind and a payload. After damage, the end tag
+//! and the type name lead back to the next object. Version 6 has neither, so damage to a size ends the reading of the
+//! stream.
 //!
 //! ```text
 //!            magic                 trace header           end
@@ -14,6 +14,7 @@
 //! ```
 
 use crate::block::{BlockKind, Stream};
+use crate::limits::Limits;
 use crate::stream::{Sink, StreamHeader};
 use crate::work::{Work, most_steps};
 use base::bytes::{Cursor, ReadError};
@@ -31,17 +32,17 @@ const MAGIC: &[u8; 8] = b"Nettrace";
 const SERIALIZATION: &[u8; 24] = b"\x14\0\0\0!FastSerialization.1";
 /// Type names are a few letters; the longest known has 39.
 const MAX_TYPE_NAME: usize = 64;
-/// Begin tags, two versions and the name's length.
+/// Bytes of an object before its name: begin tags, two versions and the name's length.
 const OBJECT_START: usize = 15;
-/// What is noted of an input that costs far more than any recording does, for its bytes.
+/// Noted if an input costs far more steps per byte than any recording.
 const TOO_MUCH_WORK: &str = "costs far more to read than a recording of its size: the rest was not read";
-/// What looking at a block costs beside its bytes.
-const STEPS_A_BLOCK: usize = 16;
-/// Bytes in a row that may be no part of a recording: zeros, or what is passed over on the way to the next block or stream.
-/// A file with a hole can have any number of them at no cost to whoever made it.
+/// Steps that a block costs beside its bytes.
+const STEPS_PER_BLOCK: usize = 16;
+/// Bytes in a row that may belong to no recording: zeros, or bytes that are skipped on the way to the next block or stream.
+/// A file with a hole can have any number of them without taking room on the disk.
 const MOST_BARREN: u64 = 64 << 20;
-const BARREN: &str = "more than 64 MB in a row that are no part of a recording: the rest was not read";
-/// A last block with more bytes than this and without its end has a wrong size: the runtime writes at most 100 KB.
+const BARREN: &str = "more than 64 MB in a row belong to no recording: the rest was not read";
+/// A last block that is cut and longer than this has a wrong size: the runtime writes blocks up to 100 KB.
 const MOST_OF_A_CUT_BLOCK: u64 = 1 << 20;
 
 /// Why an input cannot be read at all.
@@ -57,14 +58,14 @@ pub enum Error {
     /// A version that this reader does not know.
     #[error("version {0} of the format is not known: this program reads 3 to {MAX_MAJOR_VERSION}{newer}", newer = newer(*.0))]
     Version(u32),
-    /// It ends before its header does, so that nothing is known of what follows.
+    /// The input ends before its header does.
     #[error("the input ends within its header, after {0} bytes: the recording was cut before it began")]
     HeaderCut(u64),
-    /// The header cannot be right.
+    /// A field of the header is damaged.
     #[error("the trace header cannot be read: {0}")]
     Header(ReadError),
-    /// The header has a value that none can have.
-    #[error("the trace header says {what} {value}, which cannot be")]
+    /// A field of the header has an impossible value.
+    #[error("the trace header has {what} {value}, which is impossible")]
     HeaderValue {
         /// The field.
         what: &'static str,
@@ -77,23 +78,6 @@ fn newer(version: u32) -> &'static str {
     if version > MAX_MAJOR_VERSION { "; a newer one may" } else { "" }
 }
 
-/// What an input can make grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of one block; the runtime writes at most 100 KB.
-    pub block_bytes: usize,
-    /// Bytes of events that wait for their order.
-    pub waiting_bytes: usize,
-    /// Events that wait for their order; each takes about 64 bytes, and then its rows, though it may be of two bytes of
-    /// the input. The runtime writes a sequence point for each 10 MB of its buffers, so about a hundred thousand wait.
-    pub waiting_events: usize,
-}
-
-impl Limits {
-    /// Limits far above what writers do, and far below a machine's memory.
-    pub const USUAL: Self = Self { block_bytes: 64 << 20, waiting_bytes: 128 << 20, waiting_events: 1 << 19 };
-}
-
 /// How the reading went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -103,9 +87,9 @@ pub struct Summary {
     pub streams: u32,
     /// Where the input broke off inside a stream, if it did.
     pub truncated_at: Option<u64>,
-    /// Bytes that were passed over: they could not be read, or belong to no stream. What they held is not known.
+    /// Bytes that were skipped because they cannot be read or belong to no stream. What they held is unknown.
     pub unread_bytes: u64,
-    /// What was left out.
+    /// What could not be read.
     pub damage: DamageLog,
 }
 
@@ -121,37 +105,37 @@ enum State {
     Searching,
     /// After a stream's end: another may follow.
     Between,
-    /// Behind bytes that no stream needs: looking for the next stream.
+    /// After bytes that follow a stream's end: looking for the next stream.
     Trailing,
-    /// It costs too much, or holds nothing for too long: what follows is passed over.
+    /// The input costs too much, or held nothing for too long: the rest is skipped.
     Stopped,
 }
 
-/// What was made of the bytes at hand.
+/// What a look at the available bytes resulted in.
 enum Step {
-    /// So many bytes are done with.
+    /// This many bytes are done with.
     Took(usize),
-    /// At least so many are needed from here on.
+    /// At least this many bytes are needed from here on.
     Needs(usize),
 }
 
-/// A push decoder of traces: bytes in any cut to events.
+/// A push decoder of traces: takes bytes, cut anywhere, and passes on events.
 #[derive(Debug)]
 pub struct Decoder {
     state: State,
-    /// Bytes that do not make a whole yet, behind those that are done with.
+    /// Bytes that are done with, followed by those of a block that is not complete yet.
     pending: Vec<u8>,
     /// How many bytes of `pending` are done with.
     taken: usize,
-    /// Bytes that came in.
+    /// Bytes received.
     received: u64,
-    /// What framing has cost.
+    /// The cost of framing.
     work: Work,
-    /// Bytes in a row that were no part of a recording.
+    /// Bytes in a row, up to here, that belong to no recording.
     barren: u64,
-    /// How many bytes must wait in `pending` before they are looked at again.
+    /// How many bytes must wait in `pending` before it is worth looking at them again.
     needed: usize,
-    /// Absolute offset of the next byte to be looked at.
+    /// Absolute offset of the next byte to look at.
     offset: u64,
     stream_start: u64,
     begin_tag: u8,
@@ -184,10 +168,11 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// The input is no trace, or of an unknown version; only ever before its first event.
+    /// The input is not a trace, or its version is unknown. After the first event, nothing is an error.
     pub fn push(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<(), Error> {
         let mut rest = bytes;
         self.received = self.received.saturating_add(bytes.len() as u64);
+        // While an incomplete block waits, only as many bytes are copied behind it as it needs.
         while !self.pending.is_empty() && !rest.is_empty() {
             let missing = self.needed.saturating_sub(self.waiting()).min(rest.len());
             let (taken, left) = rest.split_at_checked(missing).unwrap_or((rest, &[]));
@@ -201,6 +186,7 @@ impl Decoder {
             self.pending = buffer;
             self.forget_pending(done);
         }
+        // Everything else is read where it is, without a copy.
         if !rest.is_empty() {
             let done = self.advance(rest, sink)?;
             self.pending.extend_from_slice(rest.get(done..).unwrap_or_default());
@@ -208,16 +194,16 @@ impl Decoder {
         Ok(())
     }
 
-    /// What reading has cost so far, in steps; a step is about what it takes to read one byte.
+    /// The cost of reading so far, in steps. A step is about the cost of reading one byte.
     ///
-    /// It is in proportion to the bytes that came in, whatever they are: 1 to 2 for each of a recording, at most 64, and
-    /// 64 million besides. Beyond that the decoder stops ([`Decoder::is_stopped`]).
+    /// A recording costs 1 to 2 steps per byte. Any input may cost up to 64 steps per byte and 64 million more; beyond that
+    /// the decoder stops ([`Decoder::is_stopped`]).
     pub fn work(&self) -> u64 {
         self.work.steps().saturating_add(self.stream.work().steps())
     }
 
-    /// Whether the input costs too much or holds nothing for too long, so that what follows is passed over; the damage says
-    /// so.
+    /// Whether the rest of the input is skipped because it costs too much, or held nothing for too long. The damage says
+    /// which.
     pub fn is_stopped(&self) -> bool {
         self.state == State::Stopped
     }
@@ -227,10 +213,10 @@ impl Decoder {
         self.pending.len().saturating_sub(self.taken)
     }
 
-    /// Forgets the first `done` of the bytes that wait.
+    /// Drops the first `done` of the bytes that wait.
     ///
-    /// The rest is moved to the front only once it is shorter than what stands before it. Moved each time, many objects
-    /// whose size is wrong would cost the square of the input.
+    /// The rest is moved to the front only once it is shorter than the bytes before it. Moving it each time would cost the
+    /// square of the input if many objects have a wrong size.
     fn forget_pending(&mut self, done: usize) {
         self.taken = self.taken.saturating_add(done).min(self.pending.len());
         if self.taken >= self.waiting() {
@@ -240,18 +226,18 @@ impl Decoder {
         }
     }
 
-    /// Gives out the events that wait for their place in time, though earlier ones of other threads may still follow.
+    /// Passes on the events that wait for their place in time, although earlier events of other threads may still follow.
     ///
-    /// For who watches a session while it runs: one with few events has a sequence point only after minutes.
-    pub fn give_out_waiting(&mut self, sink: &mut impl Sink) {
+    /// This is for watching a running session: one with few events has a sequence point only after minutes.
+    pub fn flush_waiting(&mut self, sink: &mut impl Sink) {
         self.stream.flush(None, sink);
     }
 
-    /// Ends the input: gives out what still waits, and says how the reading went.
+    /// Ends the input: passes on the events that still wait, and returns how the reading went.
     ///
     /// # Errors
     ///
-    /// The input is no trace, or ends before it is known to be one.
+    /// The input is not a trace, or ends before that is known.
     pub fn finish(mut self, sink: &mut impl Sink) -> Result<Summary, Error> {
         let buffer = std::mem::take(&mut self.pending);
         let mut rest = buffer.get(self.taken..).unwrap_or_default();
@@ -270,7 +256,7 @@ impl Decoder {
                 }
                 State::Objects { header_read: true } => {
                     if self.resume_inside(rest) {
-                        // Past this object's begin tag, or it would be found again.
+                        // The search starts behind this object's begin tag, or it would find the same object again.
                         rest = rest.get(1..).unwrap_or_default();
                         self.offset = self.offset.saturating_add(1);
                         let done = self.advance(rest, sink)?;
@@ -281,10 +267,10 @@ impl Decoder {
                 }
                 State::Blocks { header_read: true } => self.finish_block(rest, sink),
                 State::Searching => {
-                    self.passes_over(rest.len() as u64);
+                    self.count_unread(rest.len());
                     self.summary.truncated_at = Some(end);
                 }
-                State::Stopped => self.passes_over(rest.len() as u64),
+                State::Stopped => self.count_unread(rest.len()),
                 State::Between | State::Trailing => {}
             }
             break;
@@ -293,15 +279,16 @@ impl Decoder {
         Ok(self.summary)
     }
 
-    /// Whether bytes are passed over.
-    fn passes(&self) -> bool {
+    /// Whether bytes are skipped in the current state.
+    fn skips(&self) -> bool {
         matches!(self.state, State::Searching | State::Trailing | State::Stopped)
     }
 
-    fn passes_over(&mut self, bytes: u64) {
-        self.summary.unread_bytes = self.summary.unread_bytes.saturating_add(bytes);
+    fn count_unread(&mut self, bytes: usize) {
+        self.summary.unread_bytes = self.summary.unread_bytes.saturating_add(bytes as u64);
     }
 
+    /// Why an input that ended here is not a trace.
     fn start_error(&self, rest: &[u8], end: u64) -> Error {
         let known =
             |magic: &[u8]| rest.starts_with(magic.get(..rest.len().min(magic.len())).unwrap_or_default());
@@ -312,7 +299,7 @@ impl Decoder {
         }
     }
 
-    /// Looks at the bytes at hand as far as they are whole; gives how many are done with.
+    /// Reads as many whole blocks as there are in `bytes`, and returns how many bytes are done with.
     fn advance(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize, Error> {
         let mut done = 0usize;
         loop {
@@ -321,7 +308,7 @@ impl Decoder {
             if rest.is_empty() {
                 return Ok(done);
             }
-            let is_passed_over = self.passes();
+            let was_skipping = self.skips();
             let step = match self.state {
                 State::Start => self.start(rest),
                 State::Objects { header_read } => self.object(rest, header_read, sink),
@@ -333,13 +320,14 @@ impl Decoder {
             };
             match step.or_else(|error| self.skip_stream(error))? {
                 Step::Took(len) => {
-                    if is_passed_over || self.passes() {
-                        self.passes_over(len as u64);
+                    let is_skipped = was_skipping || self.skips();
+                    if is_skipped {
+                        self.count_unread(len);
                     }
                     done = done.saturating_add(len);
                     self.offset = self.offset.wrapping_add(len as u64);
-                    self.work.bytes(len.saturating_add(STEPS_A_BLOCK));
-                    let is_barren = is_passed_over || self.passes() || self.state == State::Between;
+                    self.work.bytes(len.saturating_add(STEPS_PER_BLOCK));
+                    let is_barren = is_skipped || self.state == State::Between;
                     self.barren = if is_barren { self.barren.saturating_add(len as u64) } else { 0 };
                     if self.is_stopped() {
                         continue;
@@ -366,7 +354,7 @@ impl Decoder {
         self.state = State::Stopped;
     }
 
-    /// A later stream that cannot be read is damage; the first is an error, since then there is nothing to tell.
+    /// A stream that cannot be read is an error if it is the first, since then nothing was read; otherwise it is damage.
     fn skip_stream(&mut self, error: Error) -> Result<Step, Error> {
         if self.summary.streams == 0 {
             return Err(error);
@@ -450,14 +438,15 @@ impl Decoder {
         Ok(Step::Took(payload_end.saturating_add(1)))
     }
 
-    /// The payload begins at the next multiple of four bytes of the stream.
+    /// Where the payload begins: at the next multiple of four bytes of the stream.
     fn payload_start(&self, name_end: usize) -> usize {
         let after_size = name_end.saturating_add(5);
         let place = self.offset.wrapping_sub(self.stream_start).wrapping_add(after_size as u64);
+        // 0 to 3, so it fits.
         after_size.saturating_add(usize::try_from(place.wrapping_neg() & 3).unwrap_or(0))
     }
 
-    /// Version and length of the name, where an object begins here.
+    /// The version and the length of the name, if an object begins here.
     fn object_start(&self, start: &[u8; OBJECT_START]) -> Option<(u32, usize)> {
         let mut cursor = Cursor::new(start, 0);
         let tags = cursor.take(3, "tags").ok()?;
@@ -491,7 +480,7 @@ impl Decoder {
         let mut header = read_trace_start(&mut cursor).map_err(Error::Header)?;
         header.version = version;
         header.process = Some(u64::from(cursor.u32("ProcessId").map_err(Error::Header)?));
-        header.processors = cursor.u32("NumberOfProcessors").ok();
+        header.cores = cursor.u32("NumberOfProcessors").ok();
         header.sampling_rate = cursor.u32("ExpectedCPUSamplingRate").ok();
         self.begin_stream(header, sink)?;
         self.state = State::Objects { header_read: true };
@@ -500,7 +489,7 @@ impl Decoder {
 
     fn begin_stream(&mut self, header: StreamHeader, sink: &mut impl Sink) -> Result<(), Error> {
         if header.ticks_per_second <= 0 {
-            return Err(Error::HeaderValue { what: "ticks a second", value: header.ticks_per_second });
+            return Err(Error::HeaderValue { what: "ticks per second", value: header.ticks_per_second });
         }
         if !matches!(header.pointer_size, 4 | 8) {
             return Err(Error::HeaderValue { what: "pointer size", value: i64::from(header.pointer_size) });
@@ -510,7 +499,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Goes on after bytes that are no object: before the first header that is an error, after it damage.
+    /// Handles bytes that are not an object: an error before the first header, damage after it.
     fn not_an_object(&mut self, header_read: bool) -> Result<Step, Error> {
         if !header_read {
             return Err(Error::NotATrace);
@@ -520,9 +509,9 @@ impl Decoder {
         Ok(Step::Took(1))
     }
 
-    /// Looks for the next stream, and for objects of this one too.
+    /// Looks for the next stream and, if `objects`, for the next object of this one.
     fn search(&mut self, rest: &[u8], objects: bool) -> Step {
-        /// Enough to recognise an object by its whole name.
+        /// Long enough to hold the whole name of any known object.
         const WINDOW: usize = OBJECT_START + 14;
         for (at, window) in rest.windows(WINDOW).enumerate() {
             if window.starts_with(MAGIC) {
@@ -535,6 +524,7 @@ impl Decoder {
             }
         }
         self.work.bytes(rest.len());
+        // An object may begin in the last bytes: they wait for the next ones.
         match rest.len().saturating_sub(WINDOW.saturating_sub(1)) {
             0 => Step::Needs(WINDOW),
             passed => Step::Took(passed),
@@ -552,7 +542,7 @@ impl Decoder {
     }
 
     fn between(&mut self, rest: &[u8]) -> Step {
-        // Padding with zeros is no damage.
+        // Padding with zeros is not damage.
         let zeros = rest.iter().take_while(|byte| **byte == 0).count();
         if zeros > 0 {
             return Step::Took(zeros);
@@ -573,6 +563,7 @@ impl Decoder {
     fn block(&mut self, rest: &[u8], header_read: bool, sink: &mut impl Sink) -> Result<Step, Error> {
         let Some(start) = rest.first_chunk::<4>() else { return Ok(Step::Needs(4)) };
         let word = u32::from_le_bytes(*start);
+        // The low three bytes are the size, the high one is the kind.
         let size = (word & 0x00ff_ffff) as usize;
         let kind = block_kind(word >> 24);
         let end = size.saturating_add(4);
@@ -599,7 +590,7 @@ impl Decoder {
         Ok(Step::Took(end))
     }
 
-    /// At the end of the input, inside an object: whether its size is wrong, since another object begins inside it.
+    /// At the end of the input, inside an object: whether another object begins inside it, so that its size is wrong.
     fn resume_inside(&mut self, rest: &[u8]) -> bool {
         let found = (1..rest.len()).find(|at| {
             let bytes = rest.get(*at..).unwrap_or_default();
@@ -613,7 +604,7 @@ impl Decoder {
         found.is_some()
     }
 
-    /// Reads what there is of an object that the input ends in.
+    /// Reads the beginning of an object that the end of the input cuts.
     fn finish_object(&mut self, rest: &[u8], sink: &mut impl Sink) {
         self.summary.truncated_at = Some(self.offset.saturating_add(rest.len() as u64));
         let Some((_, name_len)) = rest.first_chunk().and_then(|start| self.object_start(start)) else {
@@ -625,10 +616,10 @@ impl Decoder {
         self.finish_payload(kind, rest, payload_at, sink);
     }
 
-    /// Reads what there is of a block that the input ends in.
+    /// Reads the beginning of a block that the end of the input cuts.
     fn finish_block(&mut self, rest: &[u8], sink: &mut impl Sink) {
         if rest.len() as u64 > MOST_OF_A_CUT_BLOCK {
-            self.passes_over(rest.len() as u64);
+            self.count_unread(rest.len());
         }
         self.summary.truncated_at = Some(self.offset.saturating_add(rest.len() as u64));
         let Some(start) = rest.first_chunk::<4>() else { return };
@@ -637,7 +628,7 @@ impl Decoder {
     }
 
     fn finish_payload(&mut self, kind: BlockKind, rest: &[u8], payload_at: usize, sink: &mut impl Sink) {
-        // A sequence point that is cut would only forget what the events before it still need.
+        // Half a sequence point is useless: it would only drop what the events before it still refer to.
         let (Some(payload), false) = (rest.get(payload_at..), kind == BlockKind::SequencePoint) else {
             return;
         };
@@ -646,7 +637,7 @@ impl Decoder {
     }
 }
 
-/// Takes `magic` whole, waits for the rest of it, or none of both.
+/// Takes `magic` if `rest` begins with it, or waits for the rest of it; `None` if something else is there.
 fn wait_for(rest: &[u8], magic: &[u8]) -> Option<Step> {
     if rest.starts_with(magic) {
         return Some(Step::Took(magic.len()));
@@ -665,7 +656,7 @@ fn kind_of(name: &[u8]) -> BlockKind {
     }
 }
 
-/// The kind of a version 6 block; none for the end of the stream.
+/// The kind of a version 6 block; `None` for the end of the stream.
 fn block_kind(number: u32) -> Option<BlockKind> {
     Some(match number {
         0 => return None,

@@ -1,16 +1,16 @@
-//! Event headers: three layouts, and the compressed form of two of them.
+//! Event headers: three layouts, two of which have a compressed form.
 //!
-//! A compressed header says only what differs from the header before it in the same block, so a block's headers are
-//! read in order into one [`EventHeader`].
+//! A compressed header holds only what differs from the header before it in the same block. So the headers of a block are
+//! read in order, each over the one before, into one [`EventHeader`].
 
 use base::bytes::{Cursor, ReadError};
 
-/// The header of an event, as numbers of the trace.
+/// The header of an event, with the ids that the trace uses.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct EventHeader {
     pub(crate) metadata_id: u32,
     pub(crate) sequence: u32,
-    /// Before version 6 the operating system's number, from then on the number of a row of a thread block.
+    /// Before version 6 the operating system's thread id; from version 6 on the index of a row of a thread block.
     pub(crate) thread: u64,
     pub(crate) capture_thread: u64,
     pub(crate) stack_id: u32,
@@ -18,12 +18,12 @@ pub(crate) struct EventHeader {
     pub(crate) label_list: u32,
     pub(crate) activity: [u8; 16],
     pub(crate) related: [u8; 16],
-    /// No event after this one in the file is earlier.
+    /// Whether no later event in the file is earlier in time.
     pub(crate) sorted: bool,
     pub(crate) payload_size: u32,
-    /// Bytes behind the payload that belong to the event: a stack (version 3), padding.
+    /// Bytes behind the payload that belong to the event: a stack (version 3) or padding.
     pub(crate) trailing: u32,
-    /// Which groups of fields this header gave anew.
+    /// The groups of fields that this header sets, as bits of [`flag`].
     pub(crate) changed: u8,
 }
 
@@ -84,7 +84,7 @@ impl EventHeader {
         if flags & flag::STACK != 0 {
             self.stack_id = cursor.varu32("StackId")?;
         }
-        // The writer does not sort, so a step back in time is a difference that wraps.
+        // The writer does not sort, so the difference may be negative: it is then written as one that wraps.
         self.ticks = self.ticks.wrapping_add(cursor.varu64("TimeStamp")?.cast_signed());
         if v6 {
             if flags & flag::LABEL_LIST != 0 {
@@ -138,13 +138,13 @@ impl EventHeader {
         Ok(())
     }
 
-    /// Works out the padding behind the payload from the event's size, which counts neither itself nor what a writer
-    /// did not care to count: an event size too small for its own payload means none.
+    /// Computes the padding behind the payload from the event's size. The size does not count its own field, and some writers
+    /// leave out more: if it is too small for the payload, there is no padding.
     fn set_trailing(&mut self, header_len: u32) {
         self.trailing = self.trailing.saturating_sub(header_len).saturating_sub(self.payload_size).min(3);
     }
 
-    /// Reads a version 3 header: fixed, without sequence numbers, in order of time; its stack stands behind the payload.
+    /// Reads a version 3 header: of fixed size, without a sequence number, followed by the payload and then the stack.
     pub(crate) fn read_v3(&mut self, cursor: &mut Cursor<'_>) -> Result<(), ReadError> {
         let size = cursor.u32("EventSize")?;
         self.metadata_id = cursor.u32("MetaDataId")?;

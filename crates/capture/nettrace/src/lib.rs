@@ -1,12 +1,12 @@
-//! The NetTrace container: bytes in any cut to events.
+//! The NetTrace container: turns bytes, cut anywhere, into events.
 //!
-//! [`Decoder`] takes the bytes of a trace as they come, in pieces of any size, and gives each event to a [`Sink`] in
-//! the order of time, with its stack as raw addresses and its payload as raw bytes. It reads version 3 ("NetPerf"),
-//! 4 with the tags of 5, and 6, and several streams one after another. It owns no file and no socket, knows no
-//! runtime and decodes no payload: what an event means is for those to say who know its provider.
+//! [`Decoder`] takes the bytes of a trace in pieces of any size and passes each event to a [`Sink`] in order of time,
+//! with its stack as raw addresses and its payload as raw bytes. It reads version 3 ("NetPerf"), version 4 with the
+//! tags of version 5, and version 6, and several streams in a row. It owns no file and no socket, knows no runtime and
+//! decodes no payload: what an event means depends on its provider.
 //!
-//! What cannot be read is counted with its place and left out; the rest is kept. The only errors are of input that is
-//! no trace or of a version that is not known.
+//! What cannot be read is counted with its offset and skipped; everything else is kept. Only an input that is not a
+//! trace, or has an unknown version, is an error.
 //!
 //! ```text
 //!  bytes ─▶ decoder (objects, blocks) ─▶ header (events) ─▶ batch (order of time) ─▶ Sink
@@ -22,12 +22,14 @@ mod batch;
 mod block;
 mod decoder;
 mod header;
+mod limits;
 mod metadata;
 mod region;
 mod stream;
 mod threads;
 mod work;
 
-pub use decoder::{Decoder, Error, Limits, MAX_MAJOR_VERSION, Summary};
+pub use decoder::{Decoder, Error, MAX_MAJOR_VERSION, Summary};
+pub use limits::Limits;
 pub use metadata::{Field, FieldType, Metadata};
 pub use stream::{Event, Gap, Sink, Stack, StreamHeader, SyncTime};

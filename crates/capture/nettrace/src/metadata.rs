@@ -1,23 +1,23 @@
-//! Metadata rows: what a kind of event is called and how its fields are encoded.
+//! Metadata rows: the name of a kind of event, and how its fields are encoded.
 //!
-//! Version 3 to 5 rows have their fields twice: the old list, which cannot say "array", and a newer one in a tag
-//! (`V2Params`) that replaces it. An unknown type code voids the field list and nothing else.
+//! Rows of version 3 to 5 may list their fields twice: in the old list, which has no arrays, and in a newer one in a tag
+//! (`V2Params`), which replaces it. An unknown type code discards the list of fields and nothing else.
 
 use base::bytes::{Cause, Cursor, ReadError, utf16_text};
 
-/// Types nested deeper than this are refused; writers nest at most a few.
+/// Types nested deeper than this are refused; writers nest two or three.
 const MAX_DEPTH: u32 = 16;
 
-/// Fields that a kind of event may have, nested ones and both lists of them together: event sources have at most 128.
-/// Whatever looks for a field by its name goes over all of them.
+/// Fields that a kind of event may have, in both lists together and including nested ones; event sources allow 128. The limit
+/// matters because finding a field by its name visits all of them.
 const MOST_FIELDS: usize = 1024;
-const TOO_MANY_FIELDS: &str = "count of fields, of 1,024 at most";
+const TOO_MANY_FIELDS: &str = "count of fields, of which 1,024 are allowed";
 
 /// How a field's value is encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the numbers' names are those of the format")]
 pub enum FieldType {
-    /// 4 bytes, false only where all are 0.
+    /// 4 bytes; false if all are 0.
     Bool32,
     /// One byte, 0 or 1.
     Bool8,
@@ -52,14 +52,14 @@ pub enum FieldType {
     VarInt,
     /// Unsigned, of variable length.
     VarUInt,
-    /// Elements elsewhere in the payload: size and position, the position counted from behind this field.
+    /// Elements elsewhere in the payload: their size and position, counted from the end of this field.
     RelLoc(Box<FieldType>),
-    /// Elements elsewhere in the payload: size and position, the position counted from the payload's start.
+    /// Elements elsewhere in the payload: their size and position, counted from the payload's start.
     DataLoc(Box<FieldType>),
 }
 
 impl FieldType {
-    /// Bytes of a value, where all values have the same.
+    /// The size of a value in bytes, if all values have the same size.
     pub fn fixed_size(&self) -> Option<usize> {
         Some(match self {
             Self::Bool8 | Self::Utf8Unit | Self::I8 | Self::U8 => 1,
@@ -99,29 +99,29 @@ pub struct Field {
 /// A kind of event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
-    /// Counts the kinds of its stream, so that tables about kinds need no hashing.
+    /// Number of the kind in its stream, so that tables of kinds can be indexed without hashing.
     pub index: u32,
-    /// The number by which events name it, valid within its stream.
+    /// The id by which events refer to it, valid within its stream.
     pub id: u32,
-    /// Who sends it.
+    /// The provider that sends it.
     pub provider: String,
-    /// The event's number within its provider.
+    /// The event's id within its provider.
     pub event_id: u32,
-    /// The event's name; empty for those of the runtime, which are known by number.
+    /// The event's name; empty for events of the runtime, which are known by their id.
     pub name: String,
-    /// Groups that the event is of.
+    /// Groups of events that it belongs to, as bits.
     pub keywords: u64,
     /// Version of its fields.
     pub version: u8,
     /// 1 critical to 5 verbose; 0 always.
     pub level: u8,
-    /// What it marks (1 start, 2 stop), where the writer says.
+    /// What it marks (1 start, 2 stop), if the writer says.
     pub opcode: Option<u8>,
-    /// Its fields; empty where the provider's manifest alone knows them.
+    /// Its fields; empty if only the provider's manifest has them.
     pub fields: Vec<Field>,
 }
 
-/// What a field takes in memory beside its name; a description may have one in four bytes.
+/// What a field takes in memory beside its name; in a description it may take only four bytes.
 const FIELD_BYTES: usize = size_of::<Field>();
 
 impl Metadata {
@@ -132,7 +132,7 @@ impl Metadata {
     }
 }
 
-/// About how many bytes fields take; they are nested at most [`MAX_DEPTH`] deep.
+/// About how many bytes fields take in memory. The recursion ends, since they are nested up to [`MAX_DEPTH`] deep.
 fn kept_bytes(fields: &[Field]) -> usize {
     let of_field = |field: &Field| {
         let mut sum = FIELD_BYTES.saturating_add(field.name.len());
@@ -152,9 +152,9 @@ fn kept_bytes(fields: &[Field]) -> usize {
     fields.iter().fold(0, |sum, field| sum.saturating_add(of_field(field)))
 }
 
-/// Which encoding a field list has.
+/// How a list of fields is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Layout {
+enum ListEncoding {
     V1,
     V2Params,
     V6,
@@ -173,10 +173,10 @@ pub(crate) fn read_v5(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
     if cursor.is_empty() {
         return Ok(row);
     }
-    match fields(cursor, Layout::V1, 0, &mut left) {
+    match fields(cursor, ListEncoding::V1, 0, &mut left) {
         Ok(fields) => row.fields = fields,
         Err(error) if error.what == TOO_MANY_FIELDS => return Err(error),
-        // The end of an unknown type is not known either, so the tags behind it are out of reach.
+        // It is not known where an unknown type ends, so the tags behind it cannot be found.
         Err(_unknown_type) => return Ok(row),
     }
     while !cursor.is_empty() {
@@ -185,7 +185,7 @@ pub(crate) fn read_v5(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
         let mut part = cursor.part(len, "tag payload")?;
         match tag {
             1 => row.opcode = Some(part.u8("Opcode")?),
-            2 => match fields(&mut part, Layout::V2Params, 0, &mut left) {
+            2 => match fields(&mut part, ListEncoding::V2Params, 0, &mut left) {
                 Err(error) if error.what == TOO_MANY_FIELDS => return Err(error),
                 fields => row.fields = fields.unwrap_or_default(),
             },
@@ -195,14 +195,14 @@ pub(crate) fn read_v5(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
     Ok(row)
 }
 
-/// Reads one row of a version 6 metadata block; the cursor is the row's without its size.
+/// Reads a row of a version 6 metadata block. The cursor begins behind the row's size.
 pub(crate) fn read_v6(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
     let mut row = Metadata { id: cursor.varu32("MetaDataId")?, ..Metadata::default() };
     row.provider = utf8(cursor.utf8_counted("ProviderName")?);
     row.event_id = cursor.varu32("EventId")?;
     row.name = utf8(cursor.utf8_counted("EventName")?);
     let mut left = MOST_FIELDS;
-    row.fields = fields(cursor, Layout::V6, 0, &mut left)?;
+    row.fields = fields(cursor, ListEncoding::V6, 0, &mut left)?;
     let size = usize::from(cursor.u16("OptionalMetadata size")?);
     let mut optional = cursor.part(size, "OptionalMetadata")?;
     while !optional.is_empty() {
@@ -230,7 +230,7 @@ pub(crate) fn read_v6(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
 
 fn fields(
     cursor: &mut Cursor<'_>,
-    layout: Layout,
+    encoding: ListEncoding,
     depth: u32,
     left: &mut usize,
 ) -> Result<Vec<Field>, ReadError> {
@@ -238,9 +238,9 @@ fn fields(
         let cause = Cause::Depth(u64::from(MAX_DEPTH));
         return Err(ReadError { offset: cursor.offset(), what: "FieldDescriptions", cause });
     }
-    let count = match layout {
-        Layout::V6 => u64::from(cursor.u16("field count")?),
-        Layout::V1 | Layout::V2Params => u64::from(cursor.u32("field count")?),
+    let count = match encoding {
+        ListEncoding::V6 => u64::from(cursor.u16("field count")?),
+        ListEncoding::V1 | ListEncoding::V2Params => u64::from(cursor.u32("field count")?),
     };
     let offset = cursor.offset();
     let count = cursor.fits(count, 3, "field count")?;
@@ -250,30 +250,35 @@ fn fields(
     *left = rest;
     let mut list = Vec::with_capacity(count);
     for _ in 0..count {
-        list.push(field(cursor, layout, depth, left)?);
+        list.push(field(cursor, encoding, depth, left)?);
     }
     Ok(list)
 }
 
-fn field(cursor: &mut Cursor<'_>, layout: Layout, depth: u32, left: &mut usize) -> Result<Field, ReadError> {
+fn field(
+    cursor: &mut Cursor<'_>,
+    encoding: ListEncoding,
+    depth: u32,
+    left: &mut usize,
+) -> Result<Field, ReadError> {
     let mut name = String::new();
-    let kind = match layout {
-        Layout::V1 => {
-            let kind = field_type(cursor, layout, depth, left)?;
+    let kind = match encoding {
+        ListEncoding::V1 => {
+            let kind = field_type(cursor, encoding, depth, left)?;
             utf16_text(cursor.utf16z("field name")?, &mut name);
             kind
         }
-        Layout::V2Params => {
+        ListEncoding::V2Params => {
             let len = (cursor.u32("field size")? as usize).saturating_sub(4);
             let mut part = cursor.part(len, "field")?;
             utf16_text(part.utf16z("field name")?, &mut name);
-            field_type(&mut part, layout, depth, left)?
+            field_type(&mut part, encoding, depth, left)?
         }
-        Layout::V6 => {
+        ListEncoding::V6 => {
             let len = usize::from(cursor.u16("FieldSize")?);
             let mut part = cursor.part(len, "field")?;
             name = utf8(part.utf8_counted("FieldName")?);
-            field_type(&mut part, layout, depth, left)?
+            field_type(&mut part, encoding, depth, left)?
         }
     };
     Ok(Field { name, kind })
@@ -281,14 +286,14 @@ fn field(cursor: &mut Cursor<'_>, layout: Layout, depth: u32, left: &mut usize) 
 
 fn field_type(
     cursor: &mut Cursor<'_>,
-    layout: Layout,
+    encoding: ListEncoding,
     depth: u32,
     left: &mut usize,
 ) -> Result<FieldType, ReadError> {
     let offset = cursor.offset();
-    let code = match layout {
-        Layout::V6 => u32::from(cursor.u8("TypeCode")?),
-        Layout::V1 | Layout::V2Params => cursor.u32("TypeCode")?,
+    let code = match encoding {
+        ListEncoding::V6 => u32::from(cursor.u8("TypeCode")?),
+        ListEncoding::V1 | ListEncoding::V2Params => cursor.u32("TypeCode")?,
     };
     let unknown = ReadError { offset, what: "TypeCode", cause: Cause::Value(u64::from(code)) };
     let deeper = depth.saturating_add(1);
@@ -296,7 +301,7 @@ fn field_type(
         return Err(ReadError { offset, what: "TypeCode", cause: Cause::Depth(u64::from(MAX_DEPTH)) });
     }
     Ok(match code {
-        1 => FieldType::Object(fields(cursor, layout, deeper, left)?),
+        1 => FieldType::Object(fields(cursor, encoding, deeper, left)?),
         3 => FieldType::Bool32,
         4 => FieldType::Utf16Unit,
         5 => FieldType::I8,
@@ -313,17 +318,19 @@ fn field_type(
         16 => FieldType::DateTime,
         17 => FieldType::Guid,
         18 => FieldType::Utf16Z,
-        19 if layout != Layout::V1 => FieldType::Array(Box::new(field_type(cursor, layout, deeper, left)?)),
-        _ if layout != Layout::V6 => return Err(unknown),
+        19 if encoding != ListEncoding::V1 => {
+            FieldType::Array(Box::new(field_type(cursor, encoding, deeper, left)?))
+        }
+        _ if encoding != ListEncoding::V6 => return Err(unknown),
         20 => FieldType::VarInt,
         21 => FieldType::VarUInt,
         22 => {
-            let element = field_type(cursor, layout, deeper, left)?;
+            let element = field_type(cursor, encoding, deeper, left)?;
             FieldType::FixedArray(Box::new(element), cursor.u16("ElementCount")?)
         }
         23 => FieldType::Utf8Unit,
-        24 => FieldType::RelLoc(fixed_element(cursor, layout, deeper, left)?),
-        25 => FieldType::DataLoc(fixed_element(cursor, layout, deeper, left)?),
+        24 => FieldType::RelLoc(fixed_element(cursor, encoding, deeper, left)?),
+        25 => FieldType::DataLoc(fixed_element(cursor, encoding, deeper, left)?),
         26 => FieldType::Bool8,
         _ => return Err(unknown),
     })
@@ -331,12 +338,12 @@ fn field_type(
 
 fn fixed_element(
     cursor: &mut Cursor<'_>,
-    layout: Layout,
+    encoding: ListEncoding,
     depth: u32,
     left: &mut usize,
 ) -> Result<Box<FieldType>, ReadError> {
     let offset = cursor.offset();
-    let element = field_type(cursor, layout, depth, left)?;
+    let element = field_type(cursor, encoding, depth, left)?;
     match element.fixed_size() {
         Some(size) if size > 0 => Ok(Box::new(element)),
         _ => Err(ReadError { offset, what: "element of fixed size", cause: Cause::Value(0) }),

@@ -1,25 +1,24 @@
-//! What events refer to by number between two sequence points: stacks and label lists.
+//! What events refer to by id between two sequence points: stacks and label lists.
 //!
-//! Both are forgotten at a sequence point; their numbers may then be given again.
+//! Both are dropped at a sequence point, after which their ids may be reused.
 
 use base::bytes::{Cause, Cursor, ReadError};
+use base::damage::DamageLog;
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 
-/// Stacks between two sequence points: each takes 17 to 35 bytes beside its addresses, though it may be of four bytes of
-/// the input. The runtime tells of some ten thousand.
+/// Stacks between two sequence points. Each takes 17 to 35 bytes beside its addresses, although it may come from four bytes
+/// of the input. The runtime writes about ten thousand.
 const MOST_STACKS: usize = 1 << 20;
-/// Lists of labels between two sequence points: each takes 41 to 82 bytes, though it may be of two of the input. A
-/// writer has one for each activity.
+/// Label lists between two sequence points. Each takes 41 to 82 bytes, although it may come from two bytes of the input. A
+/// writer has one per activity.
 const MOST_LABEL_LISTS: usize = 1 << 19;
 
-/// What is noted if a block has more than is kept.
-pub(crate) const TOO_MANY_STACKS: &str = "stack beyond the million that are kept between two sequence points";
-pub(crate) const TOO_MANY_LABELS: &str =
-    "label list beyond the half million that are kept between two sequence points";
+const TOO_MANY_STACKS: &str = "stack beyond the million that are kept between two sequence points";
+const TOO_MANY_LABELS: &str = "label list beyond the half million that are kept between two sequence points";
 
-/// Where a stack's addresses lie.
+/// A stack: where its addresses lie in [`Stacks`].
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StackRef {
     pub(crate) serial: u32,
@@ -33,7 +32,7 @@ impl StackRef {
     }
 }
 
-/// The stacks of the region: taken and found in constant time, [`MOST_STACKS`] of them.
+/// The stacks since the last sequence point, up to [`MOST_STACKS`]. Each is stored and found in constant time.
 #[derive(Debug, Default)]
 pub(crate) struct Stacks {
     by_id: FxHashMap<u32, StackRef>,
@@ -42,25 +41,31 @@ pub(crate) struct Stacks {
 }
 
 impl Stacks {
-    /// Takes the stacks of a block: first number, count, then size and addresses of each. False if some are too many.
-    pub(crate) fn read_block(&mut self, mut cursor: Cursor<'_>) -> Result<bool, ReadError> {
+    /// Stores the stacks of a block: first id, count, then size and addresses of each.
+    pub(crate) fn read_block(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        damage: &mut DamageLog,
+    ) -> Result<(), ReadError> {
+        let block = cursor.offset();
         let first = cursor.u32("First Id")?;
         let count = cursor.u32("Count")?;
         for at in 0..count {
             if self.by_id.len() >= MOST_STACKS {
-                return Ok(false);
+                damage.note(TOO_MANY_STACKS, block);
+                break;
             }
             let size = cursor.u32("StackSize")? as usize;
             let addresses = cursor.take(size, "stack addresses")?;
             let stack = self.store(addresses);
             self.by_id.insert(first.wrapping_add(at), stack);
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Takes a stack that stands behind its event and has no number (version 3).
+    /// Stores a stack. In version 3 it stands behind its event and has no id.
     pub(crate) fn store(&mut self, addresses: &[u8]) -> StackRef {
-        // Addresses that would not fit into 32 bits of offset are more than a region may hold; the stack is then empty.
+        // More than 4 GiB of addresses are more than any recording has: the stack is then left empty.
         let place = u32::try_from(self.bytes.len()).ok().zip(u32::try_from(addresses.len()).ok());
         let serial = self.next_serial;
         self.next_serial = self.next_serial.wrapping_add(1);
@@ -84,7 +89,7 @@ impl Stacks {
     }
 }
 
-/// What a list of labels says of its events.
+/// What a label list says of its events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Labels {
     pub(crate) activity: [u8; 16],
@@ -93,28 +98,35 @@ pub(crate) struct Labels {
     pub(crate) version: Option<u8>,
 }
 
-/// The label lists of the region (version 6): taken and found in constant time, [`MOST_LABEL_LISTS`] of them.
+/// The label lists since the last sequence point (version 6), up to [`MOST_LABEL_LISTS`]. Each is stored and found in
+/// constant time.
 #[derive(Debug, Default)]
 pub(crate) struct LabelLists {
     by_index: FxHashMap<u32, Labels>,
 }
 
 impl LabelLists {
-    /// Takes the lists of a block. False if some are too many.
-    pub(crate) fn read_block(&mut self, mut cursor: Cursor<'_>) -> Result<bool, ReadError> {
+    /// Stores the lists of a block.
+    pub(crate) fn read_block(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        damage: &mut DamageLog,
+    ) -> Result<(), ReadError> {
+        let block = cursor.offset();
         let first = cursor.u32("firstIndex")?;
         let count = cursor.u32("count")?;
         for at in 0..count {
             if self.by_index.len() >= MOST_LABEL_LISTS {
-                return Ok(false);
+                damage.note(TOO_MANY_LABELS, block);
+                break;
             }
             let list = read_labels(&mut cursor)?;
             self.by_index.insert(first.wrapping_add(at), list);
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// The list of that number; number 0 is the empty one.
+    /// The list of an index; index 0 is the empty list.
     pub(crate) fn find(&self, index: u32) -> Option<Labels> {
         if index == 0 { Some(Labels::default()) } else { self.by_index.get(&index).copied() }
     }
@@ -124,10 +136,10 @@ impl LabelLists {
     }
 }
 
-/// Forgets what a map holds, at a cost by what it holds.
+/// Empties a map at a cost in proportion to what it holds.
 ///
-/// Emptying a map costs as much as the most that it ever held, so one large region would make every later one
-/// expensive; a map that is far too large is given back instead.
+/// `HashMap::clear` costs as much as the capacity, which stays as large as the map ever was. So one large map would make
+/// every later sequence point expensive; a map that is far too large is dropped instead.
 pub(crate) fn clear_map<K: Eq + Hash, V, S: BuildHasher + Default>(map: &mut HashMap<K, V, S>) {
     const SMALL: usize = 256;
     if map.capacity() / 16 > map.len().max(SMALL) {
@@ -177,7 +189,7 @@ mod tests {
     fn one_large_region_does_not_make_every_later_one_expensive() {
         let mut map: FxHashMap<u32, u32> = (0..100_000).map(|at| (at, at)).collect();
         clear_map(&mut map);
-        assert!(map.capacity() >= 100_000, "one as large as the map costs no more than to fill it");
+        assert!(map.capacity() >= 100_000, "a full map is kept: clearing costs no more than filling it did");
         map.insert(1, 1);
         clear_map(&mut map);
         assert!(map.capacity() < 100 && map.is_empty());

@@ -1,4 +1,4 @@
-//! What the decoder gives: streams, events, gaps.
+//! What the decoder passes on: streams, events, gaps.
 //!
 //! Events borrow from the decoder and live until the sink returns.
 
@@ -17,7 +17,7 @@ pub struct SyncTime {
     pub millisecond: i16,
 }
 
-/// The facts of one stream: the Trace object or block that begins it.
+/// The header of a stream: the Trace object or block that it begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct StreamHeader {
     /// Major version of the format: 3, 4 or 6.
@@ -26,24 +26,24 @@ pub struct StreamHeader {
     pub sync_time: SyncTime,
     /// When the session began, in ticks of the stream's clock.
     pub sync_ticks: i64,
-    /// Ticks a second of the stream's clock; never 0.
+    /// Ticks per second of the stream's clock; never 0.
     pub ticks_per_second: i64,
-    /// Bytes of an address: 4 or 8.
+    /// Size of an address in bytes: 4 or 8.
     pub pointer_size: u8,
-    /// The process that was traced; none where the stream is of several.
+    /// The process that was traced; `None` if the stream is of several.
     pub process: Option<u64>,
-    /// Processors of the machine, where it is told.
-    pub processors: Option<u32>,
-    /// Milliseconds or nanoseconds between samples as the writer put it; seldom meaningful.
+    /// CPU cores of the machine, if the writer reports them.
+    pub cores: Option<u32>,
+    /// Time between samples, in a unit that depends on the writer (milliseconds or nanoseconds); seldom meaningful.
     pub sampling_rate: Option<u32>,
-    /// Further facts of version 6, as written.
+    /// All named values of a version 6 header, as written.
     pub properties: Vec<(String, String)>,
 }
 
 /// A stack as addresses, innermost first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stack<'a> {
-    /// Counts the stacks of the whole input: equal numbers are the same stack, so it can be looked at once.
+    /// Number of the stack in the whole input. Equal numbers are the same stack, so that a sink can resolve it only once.
     pub serial: u32,
     /// The addresses, each of the stream's pointer size.
     pub addresses: &'a [u8],
@@ -52,25 +52,25 @@ pub struct Stack<'a> {
 /// One event.
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a> {
-    /// What kind of event it is.
+    /// Its kind.
     pub metadata: &'a Metadata,
-    /// When, in ticks of the stream's clock.
+    /// Its time, in ticks of the stream's clock.
     pub ticks: i64,
-    /// The thread that the event is of, as the operating system numbers it; 0 where it is not known.
+    /// The operating system's id of its thread; 0, which no thread has, if it is not known.
     pub thread: u64,
-    /// Counts the threads of the whole input, so that tables about threads need no hashing.
+    /// Number of the thread in the whole input, so that tables of threads can be indexed without hashing.
     pub thread_slot: u32,
-    /// The process of the thread, where it is known.
+    /// The process of the thread, if it is known.
     pub process: Option<u64>,
-    /// Its stack, if one of at least one frame was taken.
+    /// Its stack, if it has one with at least one frame.
     pub stack: Option<Stack<'a>>,
-    /// The activity that it belongs to; zero where there is none.
+    /// The activity that it belongs to; all zeros, as in the format, if none.
     pub activity: [u8; 16],
-    /// The activity that caused it; zero where there is none.
+    /// The activity that caused it; all zeros if none.
     pub related: [u8; 16],
-    /// Operation code given for this very event (version 6), instead of the metadata's.
+    /// The opcode of this one event (version 6), which replaces that of its kind.
     pub opcode: Option<u8>,
-    /// Version given for this very event (version 6), instead of the metadata's.
+    /// The version of this one event (version 6), which replaces that of its kind.
     pub version: Option<u8>,
     /// The fields, encoded as the metadata or the provider's manifest says.
     pub payload: &'a [u8],
@@ -81,21 +81,21 @@ pub struct Event<'a> {
 /// Events that a thread sent and the trace does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
-    /// The thread that sent them, as the operating system numbers it.
+    /// The operating system's id of the thread that sent them.
     pub thread: u64,
-    /// Ticks of the thread's last event before the gap; of the session's start where there is none.
+    /// Ticks of the thread's last event before the gap, or of the session's start if there is none.
     pub from_ticks: i64,
-    /// Ticks of what told of the gap: the thread's next event, or a sequence point.
+    /// Ticks of what revealed the gap: the thread's next event, or a sequence point.
     pub to_ticks: i64,
     /// How many.
     pub events: u64,
 }
 
-/// Takes what a trace holds.
+/// Receives what a trace holds.
 pub trait Sink {
-    /// A stream begins; what follows is of it.
+    /// A stream begins; everything up to the next one belongs to it.
     fn stream(&mut self, header: &StreamHeader);
-    /// The next event in time.
+    /// The next event in order of time.
     fn event(&mut self, event: &Event<'_>);
     /// Events are missing.
     fn gap(&mut self, gap: Gap);

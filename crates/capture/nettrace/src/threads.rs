@@ -1,34 +1,35 @@
-//! Threads and their sequence numbers: who sent an event, and how many of its events are missing.
+//! Threads and their sequence numbers: which thread sent an event, and how many of its events are missing.
 //!
-//! A thread numbers its events one by one, also those that were dropped before they reached the file; a jump in the
-//! numbers is a loss. Up to version 5 a thread is known by the operating system's number, which can be given again:
-//! the count then starts anew, and that is no loss.
+//! A thread numbers its events one by one, including those that were dropped before they reached the file, so a jump in
+//! the numbers is a loss. Up to version 5 a thread is known by the operating system's id, which can be reused: its
+//! numbers then start again, which is not a loss.
 
 use crate::region::clear_map;
 use crate::stream::Gap;
 use base::seeded::SeededMap;
 
-/// The slot of all threads beyond those that are told apart: nothing is known of them.
+/// The slot that all threads beyond [`MOST_THREADS`] share. It lies behind the last row, so that [`Threads::get`] returns
+/// `None` for it.
 pub(crate) const SHARED_SLOT: u32 = 1 << 19;
-/// Threads that are told apart: each takes about 200 bytes here and in the model, though it may be of three bytes of
-/// the input. A service that starts one for each request has some ten thousand a minute.
+/// Threads that get a slot of their own. Each takes about 200 bytes here and in the model, although it may come from three
+/// bytes of the input. A service that starts a thread per request has about ten thousand per minute.
 const MOST_THREADS: usize = SHARED_SLOT as usize;
 
 /// A thread of the trace.
 #[derive(Debug)]
 pub(crate) struct Thread {
-    /// Number by the operating system; 0 where it is not told.
+    /// The operating system's id; 0 if the trace does not report it.
     pub(crate) os_id: u64,
     pub(crate) process: Option<u64>,
     sequence: Option<u32>,
     last_ticks: Option<i64>,
-    /// The latest time among its events that wait to be given out: within a thread, order in the file is order.
+    /// The latest time among its waiting events: the file's order of a thread's events is kept.
     latest: i64,
-    /// Which ordering `latest` is of.
-    ordering: u64,
+    /// The round of ordering that `latest` belongs to.
+    round: u64,
 }
 
-/// What a sequence number says.
+/// What a sequence number shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sequence {
     InOrder,
@@ -36,25 +37,25 @@ pub(crate) enum Sequence {
     SteppedBack,
 }
 
-/// All threads of the input, [`MOST_THREADS`] of them; a slot is never given twice. Each is found in constant time, and
-/// nothing goes over all of them.
+/// The threads of the input, up to [`MOST_THREADS`]. A slot is never reused. A thread is found in constant time, and no
+/// operation visits all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
     all: Vec<Thread>,
     by_index: SeededMap<u64, u32>,
     indexed: bool,
-    /// Counts the orderings, so that all threads begin one anew without being gone over.
-    ordering: u64,
+    /// Counts the rounds of ordering: starting a round resets `latest` of all threads without visiting them.
+    round: u64,
 }
 
 impl Threads {
-    /// Starts a stream. `indexed`: threads are named by rows of thread blocks (version 6), not by their own number.
+    /// Starts a stream. `indexed`: events name threads by an index that thread blocks define (version 6), not by id.
     pub(crate) fn begin_stream(&mut self, indexed: bool) {
         clear_map(&mut self.by_index);
         self.indexed = indexed;
     }
 
-    /// The slot of a thread by the number events give; before version 6 a new one is made on first sight.
+    /// The slot of the thread that events name `index`. Before version 6 a thread gets its slot when it is first seen.
     pub(crate) fn slot(&mut self, index: u64, process: Option<u64>) -> Option<u32> {
         if let Some(slot) = self.by_index.get(&index) {
             return Some(*slot);
@@ -65,15 +66,15 @@ impl Threads {
         Some(self.add(index, index, process, None))
     }
 
-    /// A slot for the events of a thread that the trace names nowhere.
+    /// A new slot for a thread that no thread block defines.
     pub(crate) fn unknown_slot(&mut self, index: u64, process: Option<u64>) -> u32 {
         self.add(index, 0, process, None)
     }
 
-    /// Makes a thread known under a number; true where the number was taken.
+    /// Defines the thread of an index, and returns whether the index was taken.
     pub(crate) fn define(&mut self, index: u64, os_id: u64, process: Option<u64>) -> bool {
         let taken = self.by_index.contains_key(&index);
-        // Version 6 threads number their events from 1 on, so the first loss shows as well.
+        // In version 6 a thread's first event has the number 1, so a loss before it shows too.
         self.add(index, os_id, process, Some(0));
         taken
     }
@@ -82,18 +83,20 @@ impl Threads {
         if self.all.len() >= MOST_THREADS {
             return SHARED_SLOT;
         }
-        let slot = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        let ordering = self.ordering;
-        self.all.push(Thread { os_id, process, sequence, last_ticks: None, latest: i64::MIN, ordering });
+        // It always fits, since it is below `SHARED_SLOT`.
+        let slot = u32::try_from(self.all.len()).unwrap_or(SHARED_SLOT);
+        let round = self.round;
+        self.all.push(Thread { os_id, process, sequence, last_ticks: None, latest: i64::MIN, round });
         self.by_index.insert(index, slot);
         slot
     }
 
-    /// Ends a number; false where it was not known.
+    /// Ends an index, which may then be defined again. Returns whether it was known.
     pub(crate) fn remove(&mut self, index: u64) -> bool {
         self.by_index.remove(&index).is_some()
     }
 
+    /// Ends all indices.
     pub(crate) fn forget_all(&mut self) {
         clear_map(&mut self.by_index);
     }
@@ -102,50 +105,52 @@ impl Threads {
         self.all.get(slot as usize)
     }
 
-    /// Notes an event of the thread and gives the time by which it is to be ordered: never before an earlier one of
-    /// the same thread, since the writer keeps a thread's events in order and its clock readings may step back.
+    /// Notes an event of the thread and returns the time to sort it by. That is never before an earlier event of the same
+    /// thread: the writer keeps a thread's events in order, but its clock readings may step back.
     pub(crate) fn order_key(&mut self, slot: u32, ticks: i64) -> i64 {
-        let ordering = self.ordering;
+        let round = self.round;
         let Some(thread) = self.all.get_mut(slot as usize) else { return ticks };
-        thread.latest = if thread.ordering == ordering { thread.latest.max(ticks) } else { ticks };
-        thread.ordering = ordering;
+        thread.latest = if thread.round == round { thread.latest.max(ticks) } else { ticks };
+        thread.round = round;
         thread.latest
     }
 
-    /// Starts ordering anew, once no event waits any more: a damaged time then harms its own batch alone.
+    /// Starts a new round of ordering, once no event waits. A damaged time therefore harms only its own batch.
     pub(crate) fn forget_order(&mut self) {
-        self.ordering = self.ordering.wrapping_add(1);
+        self.round = self.round.wrapping_add(1);
     }
 
-    /// Notes that an event with this number was seen.
+    /// Notes the sequence number of an event.
     #[inline]
     pub(crate) fn saw_event(&mut self, slot: u32, sequence: u32, ticks: i64, start: i64) -> Sequence {
         let indexed = self.indexed;
         let Some(thread) = self.all.get_mut(slot as usize) else { return Sequence::InOrder };
-        let told = check(thread, sequence.wrapping_sub(1), ticks, start, indexed);
+        let found = check(thread, sequence.wrapping_sub(1), ticks, start, indexed);
         thread.sequence = Some(sequence);
         thread.last_ticks = Some(ticks);
-        told
+        found
     }
 
-    /// Notes that a sequence point gives this number for the thread's last event.
+    /// Notes the sequence number that a sequence point has for the thread's last event.
     pub(crate) fn saw_point(&mut self, slot: u32, sequence: u32, ticks: i64, start: i64) -> Sequence {
         let indexed = self.indexed;
         let Some(thread) = self.all.get_mut(slot as usize) else { return Sequence::InOrder };
         match check(thread, sequence, ticks, start, indexed) {
-            // A sequence point is a lower bound: the thread may have gone on since.
+            // The number is a lower bound: the thread may have sent more events since.
             Sequence::SteppedBack => Sequence::InOrder,
-            told => {
+            found => {
                 thread.sequence = Some(sequence);
-                told
+                found
             }
         }
     }
 }
 
+/// Compares the number of the thread's last known event with the one that it should have by now.
 #[inline]
 fn check(thread: &Thread, expected: u32, ticks: i64, start: i64, indexed: bool) -> Sequence {
     let Some(last) = thread.sequence else { return Sequence::InOrder };
+    // Before version 6, a last number of 0 does not show where the thread's count stands.
     if last == expected || (!indexed && last == 0) {
         return Sequence::InOrder;
     }

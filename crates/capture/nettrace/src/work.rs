@@ -1,14 +1,14 @@
-//! What reading costs, in steps, and how many steps so many bytes may cost.
+//! What reading costs in steps, and how many steps an input may cost.
 //!
-//! A step is about what it takes to read one byte. Steps are counted for blocks, batches and searches, never for a
-//! single event, so that counting costs nothing. What a recording costs is in proportion to its bytes; an input that
-//! costs far more was made to, and its reading ends early.
+//! A step is about the cost of reading one byte. Steps are counted per block, batch and search, never per event, so that
+//! counting is free. A recording costs in proportion to its size; an input that costs far more was built to do so, and
+//! its reading ends early.
 
-/// Steps to put a waiting event into order, or to move one that is not due yet.
-const STEPS_AN_EVENT: u64 = 16;
-/// Steps for each byte that came in. Recordings take 1 to 2; the runtime's writer can bring none to 10.
-const MOST_STEPS_A_BYTE: u64 = 64;
-/// Steps that any input may take: a fraction of a second.
+/// Steps to sort a waiting event, or to move one that is not due yet.
+const STEPS_PER_EVENT: u64 = 16;
+/// Steps per byte of input. Recordings take 1 to 2, and nothing that the runtime writes takes 10.
+const MOST_STEPS_PER_BYTE: u64 = 64;
+/// Steps that any input may take, however small: a fraction of a second.
 const FREE_STEPS: u64 = 1 << 26;
 
 /// Counts steps.
@@ -16,14 +16,14 @@ const FREE_STEPS: u64 = 1 << 26;
 pub(crate) struct Work(u64);
 
 impl Work {
-    /// Bytes were looked at or moved.
+    /// Counts bytes that were looked at or moved.
     pub(crate) fn bytes(&mut self, count: usize) {
         self.0 = self.0.saturating_add(count as u64);
     }
 
-    /// Events were put into order or moved.
+    /// Counts events that were sorted or moved.
     pub(crate) fn events(&mut self, count: usize) {
-        self.0 = self.0.saturating_add((count as u64).saturating_mul(STEPS_AN_EVENT));
+        self.0 = self.0.saturating_add((count as u64).saturating_mul(STEPS_PER_EVENT));
     }
 
     pub(crate) fn steps(self) -> u64 {
@@ -31,7 +31,7 @@ impl Work {
     }
 }
 
-/// How many steps an input may take of which so many bytes came in.
+/// How many steps an input of this many bytes may take.
 pub(crate) fn most_steps(bytes: u64) -> u64 {
-    bytes.saturating_mul(MOST_STEPS_A_BYTE).saturating_add(FREE_STEPS)
+    bytes.saturating_mul(MOST_STEPS_PER_BYTE).saturating_add(FREE_STEPS)
 }

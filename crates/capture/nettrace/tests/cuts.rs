@@ -1,15 +1,15 @@
-//! The decoder gives the same events however its input is cut.
+//! The decoder passes on the same events however its input is cut.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use nettrace::{Decoder, Error, Event, Gap, Limits, Sink, StreamHeader, Summary};
 use std::path::PathBuf;
 
-/// Everything a sink is told, as text.
+/// Everything that a sink receives, as text.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told(Vec<String>);
+struct Received(Vec<String>);
 
-impl Sink for Told {
+impl Sink for Received {
     fn stream(&mut self, header: &StreamHeader) {
         self.0.push(format!("{header:?}"));
     }
@@ -25,16 +25,16 @@ impl Sink for Told {
     }
 }
 
-fn decode(parts: &[&[u8]]) -> (Told, Result<Summary, Error>) {
-    let mut told = Told::default();
+fn decode(parts: &[&[u8]]) -> (Received, Result<Summary, Error>) {
+    let mut received = Received::default();
     let mut decoder = Decoder::new(Limits::USUAL);
     for part in parts {
-        if let Err(error) = decoder.push(part, &mut told) {
-            return (told, Err(error));
+        if let Err(error) = decoder.push(part, &mut received) {
+            return (received, Err(error));
         }
     }
-    let summary = decoder.finish(&mut told);
-    (told, summary)
+    let summary = decoder.finish(&mut received);
+    (received, summary)
 }
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -79,16 +79,16 @@ fn several_streams_in_one_file() {
     let (first, second) =
         (fixture("executioncheckpoints.nettrace"), fixture("V6ParseEventLabelLists.nettrace"));
     let both = [first.as_slice(), second.as_slice()].concat();
-    let (told, summary) = decode(&[&both]);
+    let (received, summary) = decode(&[&both]);
     let apart = [decode(&[&first]).0.0.len(), decode(&[&second]).0.0.len()];
-    assert_eq!(told.0.len(), apart[0] + apart[1]);
+    assert_eq!(received.0.len(), apart[0] + apart[1]);
     let summary = summary.unwrap();
     assert_eq!((summary.streams, summary.truncated_at), (2, None));
     assert!(summary.damage.is_empty(), "{:?}", summary.damage);
 }
 
 #[test]
-fn what_is_no_trace_is_said_so() {
+fn an_input_that_is_not_a_trace_is_refused_with_the_reason() {
     let message = |bytes: &[u8]| decode(&[bytes]).1.unwrap_err().to_string();
     assert_eq!(message(b""), "the input is empty: expected a .nettrace or .netperf recording");
     assert_eq!(
@@ -107,7 +107,7 @@ fn what_is_no_trace_is_said_so() {
 }
 
 #[test]
-fn the_message_of_a_refused_input_does_not_tell_less_where_it_is_cut() {
+fn the_message_of_a_refused_input_is_the_same_however_it_is_cut() {
     for input in
         [b"MDMP\x93\xa7 and more that follows".as_slice(), b"Nettrawl", b"Nettrace\0\0\0\0\x07\0\0\0\0\0\0\0"]
     {
@@ -125,14 +125,10 @@ fn damage_costs_its_own_block_and_is_located() {
     let whole = decode(&[&input]).0.0.len();
     let block = input.windows(10).position(|window| window == b"EventBlock").unwrap();
     input[block + 3] ^= 1;
-    let (told, summary) = decode(&[&input]);
+    let (received, summary) = decode(&[&input]);
     let summary = summary.unwrap();
-    assert!(told.0.len() < whole, "the block's events are lost");
-    assert_eq!(
-        summary.damage.kinds().len(),
-        0,
-        "a block of an unknown name is passed over, as the format says"
-    );
+    assert!(received.0.len() < whole, "the block's events are lost");
+    assert_eq!(summary.damage.kinds().len(), 0, "a block of an unknown name is skipped, as the format says");
     input[block + 3] ^= 1;
     input[block - 15] = 9;
     let (_, summary) = decode(&[&input]);

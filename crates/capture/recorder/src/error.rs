@@ -1,59 +1,62 @@
-//! Why nothing, or less than all, was recorded.
+//! Why nothing, or not everything, was recorded.
 
+use crate::limit::DiskLimit;
 use std::path::{Path, PathBuf};
 use thiserror::Error as ThisError;
 
-/// Why nothing, or less than all, was recorded.
+/// Why nothing, or not everything, was recorded.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
-    /// The runtime does not do what it is asked.
+    /// The runtime did not do what it was asked.
     #[error(transparent)]
     Runtime(#[from] dotnet_ipc::Error),
-    /// Something is there already.
-    #[error("{} is there already: name another, or overwrite it with --force", .0.display())]
+    /// Something is at that place.
+    #[error("{} already exists: choose another name, or replace it with --force", .0.display())]
     Exists(PathBuf),
-    /// Something is there that `--force` does not overwrite.
-    #[error("{} is there and is no recording: it is not overwritten, name another", .0.display())]
+    /// Something is at that place that `--force` does not replace.
+    #[error("{} already exists and is not a recording, so it is not replaced: choose another name", .0.display())]
     NotOurs(PathBuf),
     /// Another recorder writes there.
-    #[error("{} is being written by another recorder: name another", .0.display())]
+    #[error("{} is being written by another recorder: choose another name", .0.display())]
     InUse(PathBuf),
-    /// The disk or the file system refuses.
+    /// The system refuses to write.
     #[error("cannot write {}: {cause}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// Its reason.
+        /// The system's reason.
         cause: std::io::Error,
     },
     /// The path cannot be a file of a recording.
     #[error(transparent)]
     File(exhibit::Error),
-    /// What the runtime sends is none of its format.
-    #[error("what came over the diagnostics socket is no trace: its peer is no .NET runtime")]
-    NoTrace,
-    /// A session began, and nothing of it came.
-    #[error("the runtime began a session and sent nothing of it: an earlier recording is left as it was")]
-    NothingCame,
-    /// The runtime cannot be told to end a session.
+    /// The other end of the socket sends something other than a trace.
     #[error(
-        "the runtime could not be told to end a session ({0}): its connection was closed, which ends it without the names that the runtime sends at the end"
+        "the diagnostics socket sent something other than a trace: the process behind it is not a .NET runtime"
+    )]
+    NotATrace,
+    /// A session began, but the runtime sent nothing.
+    #[error("the runtime began a session but sent nothing: the earlier recording was left as it was")]
+    NothingCame,
+    /// The command to end a session did not reach the runtime.
+    #[error(
+        "the runtime could not be asked to end a session ({0}): its connection was closed, which ends the session without the method names that come at the end"
     )]
     NotStopped(dotnet_ipc::Error),
-    /// There are too few descriptors to end what would be begun.
+    /// There are too few file descriptors to end a recording properly.
     #[error("nothing was recorded: {0}; a recording needs about 30 open files, see `ulimit -n`")]
     Descriptors(std::io::Error),
     /// It was stopped before it began.
     #[error("stopped before it began: nothing was recorded")]
     NotBegun,
-    /// The disk is too full to begin.
-    #[error("nothing was recorded: {}; name another place with -o", .0.words())]
-    NoRoom(crate::room::Full),
-    /// The subject is gone, or another process has its number.
+    /// The disk has no room for a recording.
+    #[error("nothing was recorded: {}; choose another place with -o", .0.words())]
+    NoRoom(DiskLimit),
+    /// The subject has ended; another process may have its id.
     #[error("process {0} has ended")]
     Gone(u32),
-    /// A program cannot be started.
+    /// The program cannot be started.
     #[error("cannot start {program}: {cause}")]
     Start {
         /// The program.
@@ -61,19 +64,19 @@ pub enum Error {
         /// The reason.
         cause: std::io::Error,
     },
-    /// A program was started in which no runtime shows up.
+    /// The program was started, but no runtime was found in it.
     #[error(
-        "no .NET runtime showed up in {program} or its children {within}; is it a .NET program, of .NET 5 or later?{left}"
+        "no .NET runtime started in {program} or its children {within}; is it a program of .NET 5 or later?{left}"
     )]
     NoRuntime {
         /// The program.
         program: String,
-        /// Within which time, or that it ended before.
+        /// Within what time, or until when.
         within: String,
-        /// What of it runs on; empty if nothing does.
+        /// What of it is still running; empty if nothing is.
         left: String,
     },
-    /// A thread of ours cannot be started.
+    /// One of our threads cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
@@ -91,21 +94,21 @@ impl From<exhibit::Error> for Error {
 }
 
 impl Error {
-    /// Whether it is only that nobody waits for the runtime any more.
+    /// Whether it only says that we no longer wait for the runtime.
     pub(crate) fn is_called_off(&self) -> bool {
         matches!(self, Self::Runtime(dotnet_ipc::Error::CalledOff))
     }
 
-    /// The same error of a recording that did not begin.
+    /// The same error, of a recording that did not begin.
     pub(crate) fn of_beginning(self) -> Self {
         match self {
             error if error.is_called_off() => Self::NotBegun,
-            error if error.is_full() => Self::NoRoom(crate::room::Full::Disk(0)),
+            error if error.is_full() => Self::NoRoom(DiskLimit::DiskFull),
             error => error,
         }
     }
 
-    /// Whether it is only that the disk is full.
+    /// Whether it only says that the disk is full.
     pub(crate) fn is_full(&self) -> bool {
         matches!(self, Self::Write { cause, .. } if exhibit::is_full(cause))
     }

@@ -1,105 +1,63 @@
-//! What is asked of a recording, and what comes of it.
+//! What a recording is asked for, and what it results in.
 
 use crate::cost::Cost;
 use crate::file::Written;
-use crate::profile::{Plan, Shape};
-use crate::room::Full;
+use crate::limit::DiskLimit;
+use crate::profile::{OutputShape, Plan};
 use exhibit::Rules;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What to record, and where to.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RecordOptions {
     /// The file or folder.
     pub out: PathBuf,
-    /// Which of both.
-    pub shape: Shape,
+    /// Which of the two.
+    pub shape: OutputShape,
     /// The sessions.
     pub plan: Plan,
     /// The profile's name.
     pub profile: String,
-    /// How long; until it is stopped where there is none.
+    /// How long to record; `None` to record until it is stopped.
     pub duration: Option<Duration>,
-    /// How much of the last is kept; all where there is none.
+    /// How much of the end is kept; `None` to keep everything.
     pub keep: Option<Duration>,
-    /// Bytes that it may take of the disk.
+    /// The bytes that it may take on the disk.
     pub most_bytes: u64,
-    /// Whether an earlier recording at that place goes.
+    /// Whether an earlier recording at that place is replaced.
     pub force: bool,
     /// Who may read what is written, and which places are refused.
     pub rules: Rules,
-    /// What the runtime may keep for us; chosen by the subject's memory where there is none.
+    /// The size of the runtime's buffer; `None` to choose it by the memory that the subject may use.
     pub buffer_megabytes: Option<u32>,
-    /// This program and its version, for the exhibit.
+    /// This program and its version, for `exhibit.toml`.
     pub tool: String,
-    /// The command as it was given, for the exhibit.
+    /// The command line, for `exhibit.toml`.
     pub command: String,
-}
-
-/// What other threads ask of a recording.
-#[derive(Debug, Default)]
-pub struct Control {
-    /// To end it.
-    pub stop: AtomicBool,
-    /// To end it without waiting for names.
-    pub abandon: AtomicBool,
-    /// To copy what is kept, and go on.
-    pub copy: AtomicBool,
-    /// Whether anything was written yet: before, whoever ends this process loses nothing.
-    pub begun: AtomicBool,
-}
-
-/// Where a recording stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The subject is looked at before it is recorded.
-    Measuring,
-    /// It is recorded.
-    Recording,
-    /// The runtime sends what it holds, and the names of methods.
-    Ending,
-}
-
-/// How far a recording is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Where it stands.
-    pub stage: Stage,
-    /// How long it has been there.
-    pub elapsed: Duration,
-    /// Bytes of events so far, before packing.
-    pub bytes: u64,
-    /// Events so far.
-    pub events: u64,
-    /// Events that the runtime dropped so far.
-    pub lost: u64,
-    /// Copies made so far.
-    pub copies: usize,
 }
 
 /// Why a recording ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// Its time was over.
+    /// Its duration was over.
     Duration,
-    /// Someone asked for it.
+    /// It was asked to stop.
     Asked,
-    /// The event came that it was to end at.
+    /// The event came that it should end at.
     Event,
     /// The subject ended.
     SubjectEnded,
     /// It reached a limit of the disk.
-    Full(Full),
-    /// Something went wrong; what was recorded until then can be read.
+    Full(DiskLimit),
+    /// Something went wrong. What was recorded until then can be read.
     Failed(String),
 }
 
 impl Ended {
-    /// How a session ended that sent so many events. Without any event nothing was recorded, since every runtime sends at
-    /// least one about its process.
-    pub(crate) fn with(self, events: u64) -> Self {
+    /// The same end, unless no event came: then nothing was recorded, since every runtime sends at least one event about its
+    /// process.
+    pub(crate) fn with_events(self, events: u64) -> Self {
         let why = match self {
             Self::Duration | Self::Asked | Self::Event if events == 0 => "no event came",
             Self::SubjectEnded if events == 0 => "the subject ended before an event came",
@@ -108,7 +66,7 @@ impl Ended {
         Self::Failed(format!("nothing was recorded: {why}"))
     }
 
-    /// In words, as `exhibit.toml` has it.
+    /// In the words of `exhibit.toml`.
     pub fn words(&self) -> String {
         match self {
             Self::Duration | Self::Asked | Self::Event => "complete".to_owned(),
@@ -119,7 +77,7 @@ impl Ended {
     }
 }
 
-/// What came of a recording.
+/// The result of a recording.
 #[derive(Debug)]
 pub struct Outcome {
     /// Its files.
@@ -128,22 +86,22 @@ pub struct Outcome {
     pub ended: Ended,
     /// How long it was.
     pub duration: Duration,
-    /// How long what was kept of it is.
+    /// How much of its end was kept.
     pub kept: Duration,
-    /// Bytes of events, before packing.
+    /// Bytes of events, before compression.
     pub bytes: u64,
     /// Events.
     pub events: u64,
     /// Events that the runtime dropped.
     pub lost: u64,
-    /// Bytes of events that came and were not written, for want of room.
+    /// Bytes of events that were received but not written because a limit was reached.
     pub left_out: u64,
-    /// How long the runtime was read more slowly than it sent.
+    /// For how long the runtime was read more slowly than it sent.
     pub held_back: Duration,
     /// What it cost.
     pub cost: Cost,
-    /// What is less than asked for, in sentences.
+    /// What is missing compared to the request, in sentences.
     pub notes: Vec<String>,
-    /// Folders with copies that were asked for on the way.
+    /// Folders with copies that were made during the recording.
     pub copies: Vec<PathBuf>,
 }

@@ -1,27 +1,17 @@
-//! Where a recording goes, and how its files are called.
+//! Where a recording is written, and the names of its files.
 
+use crate::budget::DiskBudget;
 use crate::error::Error;
 use crate::file::TraceFile;
-use crate::options::Options;
-use crate::profile::Shape;
-use crate::room::Room;
-use exhibit::{Exhibit, Folder, Kind, Pending, Place, Roomy, Rules};
+use crate::options::RecordOptions;
+use crate::profile::OutputShape;
+use exhibit::{EntryKind, Folder, Manifest, ManifestFile, Pending, Place, Rules};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The shape that a name asks for: a file where it ends as one, else a folder.
-impl Shape {
-    /// The shape that a name asks for: a file where it ends in `.nettrace` or `.nettrace.zst`, else a folder.
-    pub fn of(out: &Path) -> Self {
-        let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_file = [".nettrace", ".nettrace.zst"].iter().any(|ending| name.ends_with(ending));
-        if is_file { Self::OneFile } else { Self::Folder }
-    }
-}
-
-/// The files of a folder. With segments each has their number.
+/// The names of a recording's files. If it has segments, the names have their numbers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Names {
     segmented: bool,
@@ -54,74 +44,79 @@ impl Names {
     }
 }
 
-/// What a recording is written over.
+/// What is at the place of a recording.
 enum There {
     Nothing,
-    /// A single file, locked if that can be: other recorders that begin keep away from it.
+    /// A single file, locked if the file system has locks, so that other recorders do not take its place.
     File(Option<File>),
-    /// A folder, with the files in it that a recording consists of, locked likewise.
-    Folder(Folder, Vec<OsString>, Vec<File>),
+    /// A folder, with the files of an earlier recording in it.
+    Folder(Folder, Earlier),
 }
 
-/// Looks whether there is room for a recording: nothing may be there, or, if that is allowed, nothing but an earlier one.
-/// Nothing is changed, and nothing is waited for.
-pub fn check_room(out: &Path, shape: Shape, force: bool, rules: Rules) -> Result<(), Error> {
+/// The files of an earlier recording.
+#[derive(Default)]
+struct Earlier {
+    names: Vec<OsString>,
+    /// The files that are locked, so that other recorders do not take their place.
+    #[expect(dead_code, reason = "the locks are held")]
+    locked: Vec<File>,
+}
+
+/// Fails if a recording cannot be written at a place: nothing may be there or, with `force`, nothing but an earlier recording.
+/// It changes nothing and does not wait.
+pub fn check_place(out: &Path, shape: OutputShape, force: bool, rules: Rules) -> Result<(), Error> {
     match Place::of(out, rules) {
         Ok(place) => look(&place, out, shape, force).map(drop),
-        // The folders on the way are created.
-        Err(error) if error.is_missing() && shape == Shape::Folder => Ok(()),
+        // Missing folders on the way will be created.
+        Err(error) if error.is_missing() && shape == OutputShape::Folder => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-fn look(place: &Place, out: &Path, shape: Shape, force: bool) -> Result<There, Error> {
+fn look(place: &Place, out: &Path, shape: OutputShape, force: bool) -> Result<There, Error> {
     let not_ours =
         || if force { Error::NotOurs(out.to_path_buf()) } else { Error::Exists(out.to_path_buf()) };
-    if shape == Shape::OneFile {
+    if shape == OutputShape::OneFile {
         place.for_file()?;
     }
     match (shape, place.kind()?) {
         (_, None) => Ok(There::Nothing),
-        (Shape::OneFile, Some(Kind::File)) if force => {
+        (OutputShape::OneFile, Some(EntryKind::File)) if force => {
             let (folder, name) = place.for_file()?;
             Ok(There::File(must_not_be_written(folder, name, out)?))
         }
-        (Shape::Folder, Some(Kind::Folder)) => {
+        (OutputShape::Folder, Some(EntryKind::Folder)) => {
             let folder = place.open_folder()?;
             let names = folder.names()?;
             let is_ours = names.is_empty() || force && folder.kind(exhibit::FILE)?.is_some();
             if !is_ours {
                 return Err(not_ours());
             }
-            let (old, locked) = earlier(&folder, names, out)?;
-            Ok(There::Folder(folder, old, locked))
+            let earlier = earlier(&folder, names, out)?;
+            Ok(There::Folder(folder, earlier))
         }
         _ => Err(not_ours()),
     }
 }
 
-/// Files of an earlier recording that are held locked: whoever looks at it meets the first of them.
+/// The number of files that are locked. Another recorder tries them in order, so it finds the first one locked.
 const MOST_LOCKED: usize = 4;
 
-/// The files of an earlier recording. Whatever else has the name of one is refused, as it is none.
-fn earlier(
-    folder: &Folder,
-    mut names: Vec<OsString>,
-    out: &Path,
-) -> Result<(Vec<OsString>, Vec<File>), Error> {
+/// The files of an earlier recording among `names`. A link, pipe or folder with the name of one is refused.
+fn earlier(folder: &Folder, mut names: Vec<OsString>, out: &Path) -> Result<Earlier, Error> {
     names.retain(|name| is_ours(name));
     let mut locked = Vec::new();
     for name in &names {
-        if folder.kind(name)? != Some(Kind::File) {
+        if folder.kind(name)? != Some(EntryKind::File) {
             return Err(Error::NotOurs(folder.path_of(name)));
         }
         let lock = must_not_be_written(folder, name, out)?;
         locked.extend(lock.filter(|_| locked.len() < MOST_LOCKED));
     }
-    Ok((names, locked))
+    Ok(Earlier { names, locked })
 }
 
-/// Whether a file is one that a recording consists of, or that a recorder has not finished.
+/// Whether a file belongs to a recording, finished or not.
 fn is_ours(name: &OsStr) -> bool {
     let name = exhibit::unfinished(name).unwrap_or(name).to_string_lossy();
     let is_trace = ["trace", "samples", "names"].iter().any(|start| name.starts_with(start))
@@ -129,7 +124,7 @@ fn is_ours(name: &OsStr) -> bool {
     is_trace || name == exhibit::FILE || crate::tables::FILES.contains(&&*name)
 }
 
-/// Fails if another recorder writes a file now. Returns the file, locked, if it can be.
+/// Fails if another recorder is writing a file. Returns the file, locked, unless it cannot be opened.
 fn must_not_be_written(folder: &Folder, name: &OsStr, out: &Path) -> Result<Option<File>, Error> {
     let Ok(file) = folder.open_file(name) else { return Ok(None) };
     match file.try_lock() {
@@ -138,138 +133,147 @@ fn must_not_be_written(folder: &Folder, name: &OsStr, out: &Path) -> Result<Opti
     }
 }
 
-/// The ground for a recording that has not begun: its folder and its first files. Dropped before it is kept, everything
-/// is as it was before. An earlier recording keeps its names meanwhile, also if this process is killed.
-pub(crate) struct Ground {
-    /// The folder that the recording is written into.
+/// The prepared output of a recording that has not begun: its folder and its first files. If it is dropped before it is kept,
+/// everything is as it was before. Until then an earlier recording keeps its names, even if this process is killed.
+pub(crate) struct Preparation {
+    /// The folder that the recording is written to.
     pub(crate) folder: Folder,
-    /// What its files may take of the disk.
-    pub(crate) room: Arc<Room>,
-    /// The place, if its folder was created for the recording.
+    /// How much of the disk its files may take.
+    pub(crate) budget: Arc<DiskBudget>,
+    /// The place of the folder, if it was created for the recording.
     created: Option<Place>,
+    /// The files that were created under their final names.
     made: Vec<OsString>,
-    /// The files of an earlier recording.
-    earlier: Vec<OsString>,
+    /// The earlier recording. Its locks are held while this exists.
+    earlier: Earlier,
     /// The name of the main session's file.
     trace: OsString,
-    /// The first files of one that takes the place of an earlier one, without their names; the main session's is the first.
-    unnamed: Vec<Pending>,
-    /// The earlier recording's files: other recorders keep away from them.
-    _locked: Vec<File>,
+    /// The first files of a recording that replaces an earlier one, which have no names yet.
+    unnamed: Option<Unnamed>,
 }
 
-/// What a recording begins with.
-pub(crate) struct Begun {
+/// The first files of a recording, without their names.
+struct Unnamed {
+    trace: Pending,
+    manifest: Option<Pending>,
+}
+
+/// The files that a recording begins with.
+pub(crate) struct FirstFiles {
     /// The main session's file.
     pub(crate) trace: TraceFile,
-    /// `exhibit.toml`, in a folder.
-    pub(crate) exhibit: Option<Roomy>,
+    /// `exhibit.toml`, if the recording is a folder.
+    pub(crate) manifest: Option<ManifestFile>,
 }
 
-impl Ground {
-    /// Prepares the ground where there is room. The first files are returned open.
+impl Preparation {
+    /// Prepares the output if its place is free. The first files are returned open.
     pub(crate) fn prepare(
-        options: &Options,
+        options: &RecordOptions,
         names: Names,
-        exhibit: Option<&Exhibit>,
-    ) -> Result<(Self, Begun), Error> {
-        let Options { out, shape, force, rules, most_bytes, .. } = options;
+        manifest: Option<&Manifest>,
+    ) -> Result<(Self, FirstFiles), Error> {
+        let RecordOptions { out, shape, force, rules, most_bytes, .. } = options;
         let place = match shape {
-            Shape::OneFile => Place::of(out, *rules)?,
-            Shape::Folder => Place::with_folders(out, *rules)?,
+            OutputShape::OneFile => Place::of(out, *rules)?,
+            OutputShape::Folder => Place::with_folders(out, *rules)?,
         };
         let there = look(&place, out, *shape, *force)?;
         let name: OsString = match shape {
-            Shape::OneFile => place.for_file()?.1.to_owned(),
-            Shape::Folder => names.trace(1).into(),
+            OutputShape::OneFile => place.for_file()?.1.to_owned(),
+            OutputShape::Folder => names.trace(1).into(),
         };
-        let (folder, created, earlier, locked) = match (shape, there) {
-            (Shape::Folder, There::Folder(folder, earlier, locked)) => (folder, None, earlier, locked),
-            (Shape::Folder, _) => (place.create_folder()?, Some(place), Vec::new(), Vec::new()),
-            (Shape::OneFile, There::File(locked)) => {
-                (place.for_file()?.0.clone(), None, vec![name.clone()], locked.into_iter().collect())
+        let (folder, created, earlier) = match (shape, there) {
+            (OutputShape::Folder, There::Folder(folder, earlier)) => (folder, None, earlier),
+            (OutputShape::Folder, _) => (place.create_folder()?, Some(place), Earlier::default()),
+            (OutputShape::OneFile, There::File(locked)) => {
+                let earlier = Earlier { names: vec![name.clone()], locked: locked.into_iter().collect() };
+                (place.for_file()?.0.clone(), None, earlier)
             }
-            (Shape::OneFile, _) => (place.for_file()?.0.clone(), None, Vec::new(), Vec::new()),
+            (OutputShape::OneFile, _) => (place.for_file()?.0.clone(), None, Earlier::default()),
         };
-        let mut ground = Self {
-            room: Arc::new(Room::new(&folder, *most_bytes)),
+        let mut prepared = Self {
+            budget: Arc::new(DiskBudget::new(&folder, *most_bytes)),
             folder,
             created,
             made: Vec::new(),
             earlier,
             trace: name,
-            unnamed: Vec::new(),
-            _locked: locked,
+            unnamed: None,
         };
-        let begun =
-            if ground.is_over_another() { ground.begin_unnamed(exhibit) } else { ground.begin(exhibit) };
-        Ok((ground, begun?))
+        let files = if prepared.replaces_another() {
+            prepared.begin_unnamed(manifest)?
+        } else {
+            prepared.begin(manifest)?
+        };
+        Ok((prepared, files))
     }
 
-    /// Creates the first files where there are none.
-    fn begin(&mut self, exhibit: Option<&Exhibit>) -> Result<Begun, Error> {
-        let mut roomy = None;
-        if let Some(exhibit) = exhibit {
-            let file = exhibit.create_in(&self.folder)?;
+    /// Creates the first files under their final names.
+    fn begin(&mut self, manifest: Option<&Manifest>) -> Result<FirstFiles, Error> {
+        let mut manifest_file = None;
+        if let Some(manifest) = manifest {
+            let file = manifest.create_in(&self.folder)?;
             self.made.push(exhibit::FILE.into());
-            roomy = Some(self.roomy(file)?);
+            manifest_file = Some(self.preallocated(file)?);
         }
-        let file = TraceFile::create(&self.folder, &self.trace, &self.room)?;
+        let trace = TraceFile::create(&self.folder, &self.trace, &self.budget)?;
         self.made.push(self.trace.clone());
-        Ok(Begun { trace: file, exhibit: roomy })
+        Ok(FirstFiles { trace, manifest: manifest_file })
     }
 
-    /// Creates the first files beside those of an earlier recording.
-    fn begin_unnamed(&mut self, exhibit: Option<&Exhibit>) -> Result<Begun, Error> {
+    /// Creates the first files beside those of an earlier recording, without names.
+    fn begin_unnamed(&mut self, manifest: Option<&Manifest>) -> Result<FirstFiles, Error> {
         let handle = |pending: &Pending, name: &OsStr| {
             pending.file().try_clone().map_err(Error::write(&self.folder.path_of(name)))
         };
         let pending = self.folder.begin(&self.trace)?;
         let file = handle(&pending, &self.trace)?;
-        let trace = TraceFile::of(file, &self.folder, &self.trace, &self.room)?;
-        let mut unnamed = vec![pending];
-        let mut roomy = None;
-        if let Some(exhibit) = exhibit {
-            let pending = exhibit.begin_in(&self.folder)?;
-            roomy = Some(self.roomy(handle(&pending, exhibit::FILE.as_ref())?)?);
-            unnamed.push(pending);
+        let trace = TraceFile::of(file, &self.folder, &self.trace, &self.budget)?;
+        let mut unnamed = Unnamed { trace: pending, manifest: None };
+        let mut manifest_file = None;
+        if let Some(manifest) = manifest {
+            let pending = manifest.begin_in(&self.folder)?;
+            manifest_file = Some(self.preallocated(handle(&pending, exhibit::FILE.as_ref())?)?);
+            unnamed.manifest = Some(pending);
         }
-        self.unnamed = unnamed;
-        Ok(Begun { trace, exhibit: roomy })
+        self.unnamed = Some(unnamed);
+        Ok(FirstFiles { trace, manifest: manifest_file })
     }
 
-    fn roomy(&self, file: File) -> Result<Roomy, Error> {
-        let roomy = Roomy::new(file).map_err(Error::write(&self.folder.path_of(exhibit::FILE)))?;
-        self.room.take(roomy.most_bytes(), 0);
-        Ok(roomy)
+    fn preallocated(&self, file: File) -> Result<ManifestFile, Error> {
+        let manifest = ManifestFile::new(file).map_err(Error::write(&self.folder.path_of(exhibit::FILE)))?;
+        self.budget.take(manifest.room(), 0);
+        Ok(manifest)
     }
 
-    /// Whether an earlier recording is there, which goes once this one is kept.
-    pub(crate) fn is_over_another(&self) -> bool {
-        !self.earlier.is_empty()
+    /// Whether an earlier recording is there, which is removed once this one is kept.
+    pub(crate) fn replaces_another(&self) -> bool {
+        !self.earlier.names.is_empty()
     }
 
-    /// Keeps what was prepared: the recording has begun and can be opened, and the earlier one goes.
+    /// Keeps what was prepared, once the recording has begun and can be opened. The earlier recording is removed.
     ///
-    /// Its `exhibit.toml` goes last. Should we be killed before, it says that its files were changed since.
+    /// Its `exhibit.toml` is replaced last: if we are killed before, it shows that its files were changed since.
     pub(crate) fn keep(mut self) -> Result<(), Error> {
-        let mut unnamed = std::mem::take(&mut self.unnamed).into_iter();
-        let trace = unnamed.next().map(Pending::finish).transpose()?;
-        let is_new = |name: &OsString| name == exhibit::FILE || *name == self.trace;
-        for name in self.earlier.iter().filter(|name| trace.is_some() && !is_new(name)) {
-            // What cannot be removed is there under its name, and not listed.
-            drop(self.folder.remove(name));
+        if let Some(Unnamed { trace, manifest }) = self.unnamed.take() {
+            trace.finish()?;
+            let is_new = |name: &OsString| name == exhibit::FILE || *name == self.trace;
+            for name in self.earlier.names.iter().filter(|name| !is_new(name)) {
+                // A file that cannot be removed keeps its name, but `exhibit.toml` does not list it.
+                drop(self.folder.remove(name));
+            }
+            manifest.map(Pending::finish).transpose()?;
         }
-        unnamed.try_for_each(|exhibit| exhibit.finish().map(drop))?;
         self.made.clear();
         self.created = None;
         Ok(())
     }
 }
 
-impl Drop for Ground {
+impl Drop for Preparation {
     fn drop(&mut self) {
-        // The error that ended it is already on its way to the caller.
+        // Errors are dropped: the caller has the error that ended the recording.
         for name in &self.made {
             drop(self.folder.remove(name));
         }
@@ -279,10 +283,10 @@ impl Drop for Ground {
     }
 }
 
-/// Names that are tried for a copy.
+/// How many names are tried for a copy.
 const MOST_COPIES: u32 = 10_000;
 
-/// Creates a folder for a copy beside a recording's folder: `OUT-1`, `OUT-2` …, the first name that nothing has.
+/// Creates a folder for a copy beside a recording's folder: `OUT-1`, `OUT-2` …, the first name that is free.
 pub(crate) fn create_beside(out: &Path, rules: Rules) -> Result<(PathBuf, Folder), Error> {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     for number in 1..MOST_COPIES {
@@ -304,20 +308,20 @@ mod tests {
 
     const EARLIER: [&str; 3] = [exhibit::FILE, "trace-00003.nettrace.zst", "host.csv"];
 
-    /// Options for a place, which may be overwritten if `force` says so.
-    fn options(out: &Path, force: bool) -> Options {
-        let shape = Shape::of(out);
+    /// Options for a place. `force` replaces an earlier recording.
+    fn options(out: &Path, force: bool) -> RecordOptions {
+        let shape = OutputShape::of(out);
         let plan = crate::Profile::Default.plan(shape);
-        Options { out: out.to_owned(), shape, plan, force, ..crate::provenance::tests::options() }
+        RecordOptions { out: out.to_owned(), shape, plan, force, ..crate::provenance::tests::options() }
     }
 
-    fn prepare(out: &Path, force: bool) -> Result<Ground, Error> {
-        let exhibit = (Shape::of(out) == Shape::Folder).then(Exhibit::default);
+    fn prepare(out: &Path, force: bool) -> Result<Preparation, Error> {
+        let manifest = (OutputShape::of(out) == OutputShape::Folder).then(Manifest::default);
         let options = options(out, force);
-        let room = check_room(out, options.shape, force, options.rules);
-        let ground = Ground::prepare(&options, Names::new(false), exhibit.as_ref());
-        assert_eq!(room.is_ok(), ground.is_ok(), "what is looked at first is what is done then");
-        Ok(ground?.0)
+        let checked = check_place(out, options.shape, force, options.rules);
+        let prepared = Preparation::prepare(&options, Names::new(false), manifest.as_ref());
+        assert_eq!(checked.is_ok(), prepared.is_ok(), "the early check has the same result");
+        Ok(prepared?.0)
     }
 
     /// What lies in a folder, with the contents of files.
@@ -385,17 +389,17 @@ mod tests {
         let file = parent.path().join("orders.nettrace");
         fs::write(&file, "old").unwrap();
         let before = held(&out);
-        // What is killed puts nothing in order.
+        // A process that is killed does not clean up.
         std::mem::forget(prepare(&out, true).unwrap());
         std::mem::forget(prepare(&file, true).unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), "old");
         let after = held(&out);
         let (named, left): (Vec<_>, Vec<_>) =
             after.into_iter().partition(|(name, _)| exhibit::unfinished(name.as_ref()).is_none());
-        // A file system that has files without names keeps nothing else.
+        // If the file system has files without names, nothing else is left.
         assert_eq!(named, before);
         assert!(left.is_empty() || left.len() == 2, "{left:?}");
-        // One that still runs is left alone by the next one.
+        // A recorder that still runs keeps the next one out.
         assert!(matches!(prepare(&out, true), Err(Error::InUse(_))));
     }
 
@@ -455,11 +459,5 @@ mod tests {
         assert_eq!(path, parent.path().join("orders-3"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::read_dir(parent.path().join("victim")).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn the_name_decides_between_a_file_and_a_folder() {
-        let shapes = ["a.nettrace", "a.nettrace.zst", "a", "a.zst"].map(|name| Shape::of(Path::new(name)));
-        assert_eq!(shapes, [Shape::OneFile, Shape::OneFile, Shape::Folder, Shape::Folder]);
     }
 }

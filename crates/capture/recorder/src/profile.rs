@@ -1,11 +1,12 @@
 //! Profiles: what a recording asks the runtime for.
 //!
-//! A profile is one session that lasts as long as the recording, and, for most, a second one that is short and comes
-//! again and again: the sampler stops the program hundreds of times a second, so it runs in bursts, together with
-//! everything else that costs by the request. What each costs was measured on a service that saturates its processors;
-//! the figures stand in [`Profile::cost`].
+//! A profile has a main session, which lasts as long as the recording, and most also have bursts: short sessions at
+//! intervals. The sampler pauses the process hundreds of times per second, so it runs in bursts, together with everything
+//! else whose cost grows with the number of requests. [`Profile::kept`] is what each profile costs, measured on a service
+//! that uses all its CPU cores.
 
 use dotnet_ipc::session::Provider;
+use std::path::Path;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -28,7 +29,7 @@ mod keyword {
     pub(super) const ALLOCATION_SAMPLING: u64 = 0x800_0000_0000;
 }
 
-/// What every profile but `light` asks of the runtime when it asks for all.
+/// All keywords that any profile uses.
 const EVERYTHING: u64 = keyword::GC
     | keyword::LOADER
     | keyword::JIT
@@ -41,8 +42,8 @@ const EVERYTHING: u64 = keyword::GC
     | keyword::COMPILATION
     | keyword::WAIT_HANDLE
     | keyword::ALLOCATION_SAMPLING;
-/// What may be on all the time: it costs by the collection, the lock waited for, the exception, the method compiled and
-/// the 100 kB allocated, not by the request.
+/// What may be on all the time. Its cost grows with the number of collections, contended locks, exceptions, compiled methods
+/// and allocated bytes (an event per 100 kB), not with the number of requests.
 const STEADY: u64 = keyword::GC
     | keyword::LOADER
     | keyword::JIT
@@ -56,22 +57,22 @@ const ALL: u64 = u64::MAX;
 const INFORMATIONAL: u32 = 4;
 const VERBOSE: u32 = 5;
 
-/// The meters of the runtime and its usual libraries.
+/// The meters of the runtime and of its most used libraries.
 const METERS: &str =
     "Microsoft.AspNetCore.Hosting,Microsoft.AspNetCore.Server.Kestrel,Npgsql,System.Net.Http,System.Runtime";
-/// Every span, with its tags and without what would make it ten times as long.
+/// Every span with its tags, but without the fields that would make it ten times as long.
 const SPANS: &str = "FilterAndPayloadSpecs=\"[AS]*:-Id;ParentId;DisplayName;Kind;Duration;Status;Tags=TagObjects.*Enumerate\"";
 
 /// A named set of what is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// What most questions need, at a cost for production.
+    /// What most questions need, at a cost that is fit for production.
     Default,
     /// Events and counters without samples.
     Light,
     /// Samples all the time.
     Cpu,
-    /// Each request and each call that it makes.
+    /// Each request, and each call that it makes.
     Requests,
     /// Requests, and log lines.
     Logs,
@@ -80,7 +81,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// All of them.
+    /// All profiles.
     pub const ALL: [Self; 6] =
         [Self::Default, Self::Light, Self::Cpu, Self::Requests, Self::Logs, Self::Startup];
 
@@ -96,7 +97,7 @@ impl Profile {
         }
     }
 
-    /// The profile of a name.
+    /// The profile with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|profile| profile.name() == name)
     }
@@ -113,7 +114,7 @@ impl Profile {
         }
     }
 
-    /// The share of its throughput that a service which saturates its processors keeps, as measured.
+    /// The share of its throughput that a service keeps if it uses all its CPU cores, as measured.
     pub fn kept(self) -> f64 {
         match self {
             Self::Default => 0.95,
@@ -124,21 +125,21 @@ impl Profile {
         }
     }
 
-    /// Whether it costs a saturated service more than a tenth.
+    /// Whether it costs such a service more than a tenth of its throughput.
     pub fn is_dear(self) -> bool {
         self.kept() < 0.9
     }
 
-    /// What it asks for.
-    pub fn plan(self, shape: Shape) -> Plan {
+    /// The sessions that it asks for.
+    pub fn plan(self, shape: OutputShape) -> Plan {
         let always = match shape {
-            // One session holds all of it, so nothing is left for bursts.
-            Shape::OneFile => self.single(),
-            Shape::Folder => self.main(),
+            // One session holds everything, so there are no bursts.
+            OutputShape::OneFile => self.single(),
+            OutputShape::Folder => self.main(),
         };
         let samples = match (shape, self) {
-            (Shape::OneFile, _) | (_, Self::Light | Self::Cpu | Self::Startup) => None,
-            (Shape::Folder, Self::Default | Self::Requests | Self::Logs) => Some(Bursts {
+            (OutputShape::OneFile, _) | (_, Self::Light | Self::Cpu | Self::Startup) => None,
+            (OutputShape::Folder, Self::Default | Self::Requests | Self::Logs) => Some(Bursts {
                 providers: self.burst(),
                 every: Duration::from_secs(2),
                 length: Duration::from_millis(200),
@@ -183,7 +184,7 @@ impl Profile {
         let mut added = Vec::new();
         if matches!(self, Self::Requests | Self::Logs) {
             added.extend([
-                // Activity ids that flow through tasks.
+                // Makes activity ids flow through tasks.
                 provider("System.Threading.Tasks.TplEventSource", 0x80, INFORMATIONAL, ""),
                 provider("System.Net.Http", ALL, INFORMATIONAL, ""),
                 provider("Microsoft-AspNetCore-Server-Kestrel", ALL, INFORMATIONAL, ""),
@@ -191,7 +192,7 @@ impl Profile {
             ]);
         }
         if self == Self::Logs {
-            // Formatted messages.
+            // Keyword 0x4: messages as formatted text.
             added.push(provider("Microsoft-Extensions-Logging", 0x4, VERBOSE, ""));
         }
         added
@@ -200,35 +201,44 @@ impl Profile {
 
 /// What a recording is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// An exhibit's folder: a main session, bursts, names, host facts.
+pub enum OutputShape {
+    /// A folder: a main session, bursts, method names, and tables of the host.
     Folder,
     /// One file for other tools: one session with everything, sampled all the time.
     OneFile,
 }
 
-/// Which sessions a recording consists of.
+impl OutputShape {
+    /// The shape that a name asks for: a file if it ends in `.nettrace` or `.nettrace.zst`, otherwise a folder.
+    pub fn of(out: &Path) -> Self {
+        let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_file = [".nettrace", ".nettrace.zst"].iter().any(|ending| name.ends_with(ending));
+        if is_file { Self::OneFile } else { Self::Folder }
+    }
+}
+
+/// The sessions of a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The session that lasts as long as the recording.
     pub main: Vec<Provider>,
-    /// The one that comes again and again.
+    /// The short sessions at intervals.
     pub bursts: Option<Bursts>,
 }
 
-/// A short session that comes again and again.
+/// Short sessions at intervals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bursts {
-    /// Whose events it asks for.
+    /// The providers whose events they ask for.
     pub providers: Vec<Provider>,
-    /// From one beginning to the next.
+    /// The interval from one beginning to the next, on average.
     pub every: Duration,
-    /// How long each is.
+    /// The length of each.
     pub length: Duration,
 }
 
 impl Plan {
-    /// Adds a provider, or replaces the one of that name, in whichever session it is.
+    /// Adds a provider to the main session, or replaces the one of that name in every session that has it.
     pub fn set(&mut self, provider: &Provider) {
         let bursts = self.bursts.iter_mut().flat_map(|bursts| bursts.providers.iter_mut());
         let mut replaced = false;
@@ -242,18 +252,18 @@ impl Plan {
     }
 }
 
-/// Why a provider cannot be understood.
+/// Why the description of a provider cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{text}` is no provider: {what}; expected NAME:KEYWORDS:LEVEL:ARGUMENTS, as in Microsoft-Windows-DotNETRuntime:0x1:4"
+    "`{text}` does not describe a provider: {what}; expected NAME:KEYWORDS:LEVEL:ARGUMENTS, as in Microsoft-Windows-DotNETRuntime:0x1:4"
 )]
 pub struct ProviderError {
     text: String,
     what: &'static str,
 }
 
-/// Reads `NAME:KEYWORDS:LEVEL:ARGUMENTS`, of which all but the name may be left out: all keywords, level 5, none.
-/// Keywords are hexadecimal, with or without `0x`; a level is a number or a word.
+/// Reads `NAME:KEYWORDS:LEVEL:ARGUMENTS`. Only the name is required; the others default to all keywords, level 5 and no
+/// arguments. Keywords are hexadecimal, with or without `0x`; a level is a number or a word.
 pub fn parse_provider(text: &str) -> Result<Provider, ProviderError> {
     let wrong = |what| ProviderError { text: text.to_owned(), what };
     let mut parts = text.splitn(4, ':');
@@ -263,12 +273,12 @@ pub fn parse_provider(text: &str) -> Result<Provider, ProviderError> {
         Some(part) => {
             let digits = part.strip_prefix("0x").or(part.strip_prefix("0X")).unwrap_or(part);
             u64::from_str_radix(digits, 16)
-                .map_err(|_no_number| wrong("its keywords are no hexadecimal number"))?
+                .map_err(|_no_number| wrong("its keywords are not a hexadecimal number"))?
         }
     };
     let level = match parts.next().map(str::trim).filter(|part| !part.is_empty()) {
         None => VERBOSE,
-        Some(part) => level(part).ok_or(wrong("its level is none of 0 to 5"))?,
+        Some(part) => level(part).ok_or(wrong("its level is not one of 0 to 5"))?,
     };
     let arguments = parts.next().unwrap_or_default().to_owned();
     Ok(Provider { name: name.to_owned(), keywords, level, arguments })
@@ -284,7 +294,7 @@ fn provider(name: &str, keywords: u64, level: u32, arguments: &str) -> Provider 
     Provider { name: name.to_owned(), keywords, level, arguments: arguments.to_owned() }
 }
 
-/// Stops the program and looks at every managed thread, as often as the runtime does.
+/// The sampler: pauses the process and takes the stack of every managed thread, at the runtime's own rate.
 pub fn sampler() -> Provider {
     provider("Microsoft-DotNETCore-SampleProfiler", 0, VERBOSE, "")
 }
@@ -297,13 +307,13 @@ fn hosting() -> Provider {
     provider("Microsoft.AspNetCore.Hosting", ALL, INFORMATIONAL, "")
 }
 
-/// An event each second: the runtime finds out with the next event that nobody reads a session any more.
+/// An event per second. Only by sending an event does the runtime notice that a session is no longer read.
 pub fn heartbeat() -> Provider {
     provider("System.Runtime", ALL, INFORMATIONAL, "EventCounterIntervalSec=1")
 }
 
-/// Code that was compiled ahead of time, as it is used first: nothing else tells its name before the end. In a service
-/// that is warm it sends next to nothing.
+/// The first uses of methods that were compiled ahead of time, whose names no other event has before the end. In a service
+/// that has warmed up, there are next to none.
 pub(crate) fn first_uses() -> Vec<Provider> {
     vec![runtime(keyword::COMPILATION_DIAGNOSTIC, VERBOSE), heartbeat()]
 }
@@ -312,11 +322,11 @@ fn counters() -> [Provider; 2] {
     [heartbeat(), meters(METERS, Duration::from_secs(1))]
 }
 
-/// Instruments of meters, published at an interval: names with commas between them, each `Meter` or
-/// `Meter\Instrument`.
+/// Instruments of meters, published at an interval. `names` are separated by commas, each `Meter` or `Meter\Instrument`.
 pub fn meters(names: &str, every: Duration) -> Provider {
     const TIME_SERIES: u32 = 0x2;
-    // Listeners that share a session need the same limits and interval; one that does not share it ends the others.
+    // Listeners must share a session, since one that does not ends the others. Those that share it need the same limits and
+    // interval.
     let arguments = format!(
         "SessionId=SHARED;Metrics={names};RefreshInterval={};MaxTimeSeries=1000;MaxHistograms=100;ClientId=casebook-{}",
         every.as_secs_f64(),
@@ -344,13 +354,13 @@ mod tests {
         check("My::4", Ok(("My", u64::MAX, 4, "")));
         check("My:", Ok(("My", u64::MAX, 5, "")));
         check(":1", Err("it has no name"));
-        check("My:no", Err("its keywords are no hexadecimal number"));
-        check("My:1:6", Err("its level is none of 0 to 5"));
+        check("My:no", Err("its keywords are not a hexadecimal number"));
+        check("My:1:6", Err("its level is not one of 0 to 5"));
     }
 
     #[test]
-    fn a_provider_is_replaced_where_it_is_and_else_added() {
-        let mut plan = Profile::Default.plan(Shape::Folder);
+    fn a_provider_is_replaced_in_its_session_or_else_added() {
+        let mut plan = Profile::Default.plan(OutputShape::Folder);
         let before = plan.main.len();
         plan.set(&parse_provider("Microsoft-Windows-DotNETRuntime:1:4").unwrap());
         plan.set(&parse_provider("My").unwrap());
@@ -363,8 +373,8 @@ mod tests {
     #[test]
     fn one_file_holds_in_one_session_what_a_folder_has_in_several() {
         for profile in Profile::ALL {
-            let folder = profile.plan(Shape::Folder);
-            let file = profile.plan(Shape::OneFile);
+            let folder = profile.plan(OutputShape::Folder);
+            let file = profile.plan(OutputShape::OneFile);
             assert_eq!(file.bursts, None);
             let bursts = folder.bursts.into_iter().flat_map(|bursts| bursts.providers);
             for asked in folder.main.into_iter().chain(bursts) {
@@ -379,5 +389,12 @@ mod tests {
                 assert!(held.level >= asked.level);
             }
         }
+    }
+
+    #[test]
+    fn the_name_decides_between_a_file_and_a_folder() {
+        let of = |name: &str| OutputShape::of(Path::new(name));
+        assert_eq!(["a.nettrace", "a.nettrace.zst"].map(of), [OutputShape::OneFile; 2]);
+        assert_eq!(["a", "a.zst"].map(of), [OutputShape::Folder; 2]);
     }
 }

@@ -1,20 +1,20 @@
-//! What a recording writes into `exhibit.toml`: what was recorded, of what, how, and what it cost.
+//! What a recording writes into `exhibit.toml`: its subject, its sessions, and what it cost.
 //!
-//! The file is there from the beginning, with `state = "recording"`, so that a recording that was killed still says what
-//! it is of.
+//! The file exists from the beginning, with `state = "recording"`, so that even a recording that was killed names its
+//! subject.
 
+use crate::budget::LimitsReached;
 use crate::cost::Cost;
 use crate::error::Error;
 use crate::file::Written;
 use crate::profile::Plan;
-use crate::room::Limits;
 use crate::subject::Subject;
 use dotnet_ipc::session::Provider;
-use exhibit::{Exhibit, Listed};
+use exhibit::{FileEntry, Manifest};
 use serde::Serialize;
 use std::time::SystemTime;
 
-/// The part of a recording that says which sessions it consists of.
+/// The `sessions` table: the sessions of the recording.
 #[derive(Debug, Clone, Serialize)]
 struct Sessions {
     main: Vec<String>,
@@ -28,18 +28,19 @@ struct Sessions {
     keep_seconds: Option<u64>,
 }
 
-/// What is known when a recording begins.
-pub(crate) fn begun(options: &crate::Options, subject: &Subject) -> Result<Exhibit, Error> {
+/// The manifest of a recording that begins.
+pub(crate) fn begun(options: &crate::RecordOptions, subject: &Subject) -> Result<Manifest, Error> {
     let Plan { main, bursts } = &options.plan;
+    // A time that does not fit is far longer than any recording.
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let mut exhibit = Exhibit {
+    let mut exhibit = Manifest {
         kind: Some("nettrace".to_owned()),
         tool: Some(options.tool.clone()),
         command: Some(options.command.clone()),
         profile: Some(options.profile.clone()),
         start: Some(rfc3339(base::time::calendar())),
         state: Some("recording".to_owned()),
-        subject: exhibit::Subject {
+        subject: exhibit::SubjectEntry {
             name: Some(subject.name.clone()),
             pid: subject.pid.map(u64::from),
             container_pid: Some(subject.container_pid),
@@ -50,7 +51,7 @@ pub(crate) fn begun(options: &crate::Options, subject: &Subject) -> Result<Exhib
             container: subject.container.clone(),
             environment: subject.environment.iter().cloned().collect(),
         },
-        ..Exhibit::default()
+        ..Manifest::default()
     };
     let sessions = Sessions {
         main: main.iter().map(written).collect(),
@@ -63,12 +64,12 @@ pub(crate) fn begun(options: &crate::Options, subject: &Subject) -> Result<Exhib
     Ok(exhibit)
 }
 
-/// Adds how it ended, what it cost, the limits that were reached, and the files.
+/// Adds how the recording ended, its cost, the limits that it reached, and its files.
 pub(crate) fn end(
-    exhibit: &mut Exhibit,
+    exhibit: &mut Manifest,
     state: &str,
     cost: Cost,
-    limits: Option<Limits>,
+    limits: Option<LimitsReached>,
     files: &[Written],
 ) -> Result<(), Error> {
     exhibit.end = Some(rfc3339(base::time::calendar()));
@@ -81,8 +82,8 @@ pub(crate) fn end(
     Ok(())
 }
 
-fn listed(file: &Written) -> Listed {
-    Listed {
+fn listed(file: &Written) -> FileEntry {
+    FileEntry {
         name: file.name.clone(),
         bytes: Some(file.bytes),
         raw_bytes: Some(file.raw_bytes),
@@ -90,7 +91,7 @@ fn listed(file: &Written) -> Listed {
     }
 }
 
-/// A provider as it is given on a command line.
+/// A provider as it is written on a command line.
 fn written(provider: &Provider) -> String {
     let Provider { name, keywords, level, arguments } = provider;
     let colon = if arguments.is_empty() { "" } else { ":" };
@@ -175,7 +176,7 @@ blake3 = "cd"
         }
     }
 
-    pub(crate) fn options() -> crate::Options {
+    pub(crate) fn options() -> crate::RecordOptions {
         let provider = |name: &str, arguments: &str| Provider {
             name: name.to_owned(),
             keywords: 0x1f,
@@ -187,9 +188,9 @@ blake3 = "cd"
             every: Duration::from_secs(2),
             length: Duration::from_millis(200),
         };
-        crate::Options {
+        crate::RecordOptions {
             out: "orders".into(),
-            shape: crate::Shape::Folder,
+            shape: crate::OutputShape::Folder,
             plan: Plan { main: vec![provider("A", "k=v"), provider("B", "")], bursts: Some(bursts) },
             profile: "usual".to_owned(),
             duration: None,
@@ -210,7 +211,7 @@ blake3 = "cd"
         let text = || std::fs::read_to_string(there.path().join(exhibit::FILE)).unwrap();
         let mut exhibit = begun(&options(), &subject()).unwrap();
         exhibit.start = Some("2026-01-01T00:00:00.000Z".to_owned());
-        let old = exhibit::Roomy::new(exhibit.create_in(&folder).unwrap()).unwrap();
+        let old = exhibit::ManifestFile::new(exhibit.create_in(&folder).unwrap()).unwrap();
         assert_eq!(text(), format!("{BEGUN}state = \"recording\"\n{SUBJECT_AND_SESSIONS}"));
         let cost = Cost {
             cpu_during: Some(0.25),

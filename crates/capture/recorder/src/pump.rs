@@ -1,4 +1,4 @@
-//! A session's bytes into a file, with a reader beside it.
+//! Writes the bytes of a session to a file, and passes them to a reader too.
 
 use crate::error::Error;
 use crate::file::TraceFile;
@@ -8,102 +8,102 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Bytes read at once.
+/// The most bytes of one read.
 const PIECE: usize = 256 << 10;
-/// A read that brings less was early: what comes until the next is gathered, which wakes us less often.
+/// After a read that returns less than this, the next read waits a little, so that we wake up less often.
 const SMALL: usize = 32 << 10;
-/// How long it is gathered. A socket holds what comes meanwhile at ten times the usual rate.
+/// How long it waits. The socket can hold what comes meanwhile, even at ten times the usual rate.
 const GATHER: Duration = Duration::from_millis(30);
-/// How long a read waits before it looks whether it is still wanted.
+/// How long a read waits before it is checked whether it is still wanted.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How long a runtime that was told to stop may be silent: without an event, whatever bytes come.
+/// How long a runtime that was asked to stop may send no event; other bytes do not count.
 const SILENCE: Duration = Duration::from_secs(20);
-/// How long a runtime that was told to stop may go on sending: the names of a million methods take a minute.
+/// How long a runtime that was asked to stop may go on sending. The names of a million methods take a minute.
 const MOST_ENDING: Duration = Duration::from_mins(10);
-/// What it may send until then: the names of a million methods take half of it.
+/// The bytes that it may send meanwhile. The names of a million methods take half of this.
 const MOST_AFTER_STOP: u64 = 1 << 30;
-/// How long a session may take to end by itself if the runtime could not be told to end it: its process may have ended.
-const NOT_TOLD: Duration = Duration::from_secs(1);
-/// How long a runtime has to answer that it stops. While it works on its names it answers nothing.
+/// How long a session may take to end by itself if the runtime could not be asked to end it: its process may have ended.
+const NOT_ASKED: Duration = Duration::from_secs(1);
+/// How long a runtime may take to answer the command to stop. It does not answer while it sends method names.
 const STOP_ANSWER: Duration = Duration::from_mins(10);
 
-/// Which session a reader reads along with.
+/// The session that a reader reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The one that lasts.
+    /// The main session.
     Main,
-    /// A short one with samples.
+    /// A short session with samples.
     Burst,
-    /// The one that takes names.
+    /// A session that takes method names.
     Names,
 }
 
-/// What a reader saw of a session so far.
+/// What a reader has seen of a session so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Facts {
-    /// When the session began, in nanoseconds of the system's monotonic clock; none before its header is read.
+pub struct SessionFacts {
+    /// When the session began, in nanoseconds of the system's monotonic clock; `None` until its header is read.
     pub start_ns: Option<i64>,
     /// Events.
     pub events: u64,
     /// Events that the runtime dropped.
     pub lost: u64,
-    /// How long the sampler stopped the program, in nanoseconds.
+    /// How long the sampler paused the process, in nanoseconds.
     pub sampler_stopped_ns: u64,
     /// Samples.
     pub samples: u64,
-    /// Whether the event came that ends the recording.
+    /// Whether the event came at which the recording should end.
     pub ends: bool,
-    /// Whether the bytes are no trace.
-    pub is_no_trace: bool,
-    /// Whether the session came to its end: known once it has ended.
+    /// Whether the bytes are something other than a trace.
+    pub is_not_a_trace: bool,
+    /// Whether the session was sent to its end. It is set when the session has ended.
     pub is_whole: bool,
 }
 
-impl Facts {
+impl SessionFacts {
     pub(crate) fn add(&mut self, other: &Self) {
         self.events = self.events.saturating_add(other.events);
         self.lost = self.lost.saturating_add(other.lost);
         self.sampler_stopped_ns = self.sampler_stopped_ns.saturating_add(other.sampler_stopped_ns);
         self.samples = self.samples.saturating_add(other.samples);
         self.ends |= other.ends;
-        self.is_no_trace |= other.is_no_trace;
+        self.is_not_a_trace |= other.is_not_a_trace;
     }
 }
 
-/// Reads along with a session: takes its bytes in order, in any cut.
+/// Reads a session while it is recorded: takes its bytes in order, cut anywhere.
 pub trait Reader: Send {
     /// Takes the next bytes.
     fn take(&mut self, bytes: &[u8]);
     /// The session has ended.
     fn end(&mut self);
-    /// What it saw so far.
-    fn facts(&self) -> Facts;
+    /// What it has seen so far.
+    fn facts(&self) -> SessionFacts;
 }
 
-/// What a pump and those who watch it share.
+/// What the thread that pumps a session shares with other threads.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge {
-    /// Bytes that came.
+    /// Bytes received.
     pub(crate) bytes: AtomicU64,
-    /// Whether the runtime was told to stop.
+    /// Whether the runtime was asked to stop.
     pub(crate) stopping: AtomicBool,
     /// Whether to stop reading, whatever the runtime does.
     pub(crate) abandon: AtomicBool,
-    /// Whether it is over.
+    /// Whether the session has ended.
     pub(crate) ended: AtomicBool,
-    /// Whether its file can be opened: the header is on its way to the disk.
+    /// Whether its file can be opened, since the header has been flushed.
     readable: AtomicBool,
-    /// Why the runtime could not be told to stop.
-    not_told: Mutex<Option<dotnet_ipc::Error>>,
-    facts: Mutex<Facts>,
+    /// Why the runtime could not be asked to stop.
+    stop_error: Mutex<Option<dotnet_ipc::Error>>,
+    facts: Mutex<SessionFacts>,
 }
 
 impl Gauge {
-    pub(crate) fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> SessionFacts {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_facts(&self, facts: Facts) {
+    fn set_facts(&self, facts: SessionFacts) {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = facts;
     }
 
@@ -111,9 +111,9 @@ impl Gauge {
         self.readable.load(Ordering::Acquire)
     }
 
-    /// Why the runtime could not be told to stop, if it could not.
-    fn take_not_told(&self) -> Option<dotnet_ipc::Error> {
-        self.not_told.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Why the runtime could not be asked to stop, if it could not.
+    fn take_stop_error(&self) -> Option<dotnet_ipc::Error> {
+        self.stop_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -124,11 +124,11 @@ impl Gauge {
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The runtime closed it after it was told to stop, or since its process ended.
+    /// The runtime closed it, because it was asked to or because its process ended.
     Closed,
-    /// We closed it: the runtime said nothing for too long, or nobody wanted to wait.
+    /// We closed it, because the runtime was silent for too long or nobody wanted to wait.
     Abandoned,
-    /// We closed it: the recording has no room for more.
+    /// We closed it, because the recording has reached a limit.
     Full,
 }
 
@@ -154,7 +154,7 @@ fn read_to_end(
     let mut buffer = vec![0; PIECE];
     let mut heard = Stopwatch::start();
     let mut events = 0;
-    let mut told_to_stop: Option<Stopwatch> = None;
+    let mut asked_to_stop: Option<Stopwatch> = None;
     let mut after_stop = 0u64;
     let path = file.path().to_path_buf();
     loop {
@@ -169,17 +169,18 @@ fn read_to_end(
                 if added < bytes.len() {
                     return Ok(End::Full);
                 }
+                // The header came: from now on the file can be opened.
                 if facts.start_ns.is_some() && !gauge.is_readable() {
                     file.flush().map_err(Error::write(&path))?;
                     gauge.readable.store(true, Ordering::Release);
                 }
-                if facts.is_no_trace {
-                    return Err(Error::NoTrace);
+                if facts.is_not_a_trace {
+                    return Err(Error::NotATrace);
                 }
-                if told_to_stop.is_some() {
+                if asked_to_stop.is_some() {
                     after_stop = after_stop.saturating_add(len as u64);
                 }
-                if told_to_stop.is_none() || facts.events > events {
+                if asked_to_stop.is_none() || facts.events > events {
                     heard = Stopwatch::start();
                     events = facts.events;
                 }
@@ -192,12 +193,13 @@ fn read_to_end(
         }
         file.flush_when_due().map_err(Error::write(&path))?;
         if gauge.stopping.load(Ordering::Acquire) {
-            let since = told_to_stop.get_or_insert_with(Stopwatch::start);
+            // A peer that is asked to stop must not keep us for ever, whether it is silent or sends without end.
+            let since = asked_to_stop.get_or_insert_with(Stopwatch::start);
             if heard.elapsed() > SILENCE || since.elapsed() > MOST_ENDING || after_stop > MOST_AFTER_STOP {
                 return Ok(End::Abandoned);
             }
-            if since.elapsed() > NOT_TOLD
-                && let Some(cause) = gauge.take_not_told()
+            if since.elapsed() > NOT_ASKED
+                && let Some(cause) = gauge.take_stop_error()
             {
                 return Err(Error::NotStopped(cause));
             }
@@ -208,17 +210,17 @@ fn read_to_end(
     }
 }
 
-/// Descriptors that are kept for the end of a recording: two sessions are told at once, each over a connection that is
-/// checked first.
+/// File descriptors that are reserved for the end of a recording. Two sessions are ended at once, each by way of a connection
+/// that is checked first.
 const RESERVE: usize = 8;
 
-/// Descriptors that are given back, by dropping it, before sessions are told to end, whatever else has taken all others by
-/// then.
+/// Reserved file descriptors. They are freed, by dropping this, just before sessions are ended, so that this works even if
+/// something else has taken all others.
 #[derive(Debug)]
 pub struct Reserve(#[expect(dead_code, reason = "it is held")] Vec<std::fs::File>);
 
 impl Reserve {
-    /// Takes them; an error if there are not as many.
+    /// Reserves them. An error if there are not enough.
     pub fn take() -> std::io::Result<Self> {
         std::iter::repeat_with(|| std::fs::File::open("/dev/null"))
             .take(RESERVE)
@@ -227,15 +229,15 @@ impl Reserve {
     }
 }
 
-/// Tells the runtime to end a session, without waiting for its answer: it streams first, and may take long.
+/// Asks the runtime to end a session, without waiting for its answer: the runtime sends the rest of the session first.
 pub(crate) fn stop(session: &dotnet_ipc::session::Stopper, gauge: &Arc<Gauge>) -> Result<(), Error> {
     gauge.stopping.store(true, Ordering::Release);
     let (stopper, shared) = (session.clone(), Arc::clone(gauge));
     let thread = std::thread::Builder::new().name("stop".to_owned());
     let stopping = thread.spawn(move || match stopper.stop(Deadline::after(STOP_ANSWER)) {
-        // Whether it worked shows in the session's end: the answer adds nothing.
+        // If the answer does not come, the end of the session still shows that the command arrived.
         Ok(()) | Err(dotnet_ipc::Error::Silent(_) | dotnet_ipc::Error::Closed) => {}
-        Err(error) => *shared.not_told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
+        Err(error) => *shared.stop_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
     });
     stopping.map(drop).map_err(Error::Thread)
 }

@@ -1,29 +1,30 @@
-//! A recording from its beginning to its end.
+//! A recording, from its beginning to its end.
 //!
 //! ```text
 //!  measure the subject ─▶ main session ─▶ (resume) ─▶ names, bursts, host ─▶ … ─▶ stop ─▶ rundown ─▶ exhibit.toml
 //!                              ▲   │
-//!                              └───┘ with `keep`: a new segment, the oldest goes
+//!                              └───┘ with `keep`: a new segment begins, the oldest is removed
 //! ```
 
 mod keeping;
 
+use crate::budget::{DiskBudget, LimitsReached, check_disk};
 use crate::bursts;
-use crate::cost::{Cost, cpu_limit, measure_before, own_cpu_ns, processors};
+use crate::control::{Control, Progress, Stage};
+use crate::cost::{Cost, cores_used, cpu_limit, measure_before, own_cpu_ns};
 use crate::error::Error;
 use crate::file::{Written, hashed};
-use crate::options::{Control, Ended, Options, Outcome, Progress, Stage};
-use crate::output::{Ground, Names, check_room};
-use crate::profile::{Shape, first_uses};
+use crate::options::{Ended, Outcome, RecordOptions};
+use crate::output::{Names, Preparation, check_place};
+use crate::profile::{OutputShape, first_uses};
 use crate::provenance;
-use crate::pump::{End, Facts, Reader, Reserve, Role};
-use crate::room::{Limits, Room, check_disk};
-use crate::segments::{Place, Segment, SegmentEnd, segment_length, take_names};
+use crate::pump::{End, Reader, Reserve, Role, SessionFacts};
+use crate::segments::{Destination, Segment, SegmentEnd, segment_length, take_names};
 use crate::subject::{Subject, buffer};
 use crate::tables::{self, Tables, monotonic_ns, reading_every};
 use base::time::{Deadline, Patience, Stopwatch};
 use dotnet_ipc::session::{FULL_RUNDOWN, NAMES_RUNDOWN, Request, Session, Starter};
-use exhibit::{Exhibit, Folder, Roomy};
+use exhibit::{Folder, Manifest, ManifestFile};
 use host::Proc;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -32,38 +33,38 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long the main session has to begin.
+/// How long the main session may take to begin.
 const BEGIN: Duration = Duration::from_secs(10);
-/// How often everything is looked after.
+/// How often everything is checked.
 const TICK: Duration = Duration::from_millis(100);
-/// How long the names that were asked for at the beginning may take once the recording has ended.
+/// How long the method names that were asked for at the beginning may still take once the recording has ended.
 const NAMES_PATIENCE: Duration = Duration::from_secs(30);
-/// How long a burst may take to end before the main session is ended all the same.
+/// How long the end of the main session waits for a burst to end.
 const BURST_PATIENCE: Duration = Duration::from_secs(2);
-/// How often its end is looked for.
+/// How often it is checked whether something has ended that is about to end.
 const LAST_LOOK: Duration = Duration::from_millis(5);
-/// How long a process whose sessions have ended may still be there.
+/// How long a process may still exist after its sessions have ended.
 const GOES_WITHIN: Duration = Duration::from_secs(1);
-/// A clock that is further ahead than this is another one.
+/// A clock that differs from ours by more than this is a different clock.
 const SAME_CLOCK_NS: i64 = 2_000_000_000;
 
-/// Makes readers for sessions.
+/// Creates readers of sessions.
 pub type MakeReader = Arc<dyn Fn(Role) -> Box<dyn Reader> + Send + Sync>;
 
-/// Records a subject until its time is over, it ends, or it is asked to stop.
+/// Records a subject until the duration is over, the subject ends, or the recording is asked to stop.
 ///
-/// A subject that is suspended at its start is resumed once the main session has begun, and also where it could not
-/// begin.
+/// A subject that is suspended at its start is resumed once the main session has begun, or has failed to begin.
 pub fn record(
     subject: &Subject,
-    options: &Options,
+    options: &RecordOptions,
     control: &Control,
     make_reader: &MakeReader,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Outcome, Error> {
     let proc = Proc::live();
     let resume = |notes: &mut Vec<String>| resume(subject, control, notes);
-    let checked = check_room(&options.out, options.shape, options.force, options.rules)
+    // Whatever can be refused is checked before the subject is disturbed.
+    let checked = check_place(&options.out, options.shape, options.force, options.rules)
         .and_then(|()| check_disk(&options.out, options.most_bytes));
     if let Err(error) = checked {
         resume(&mut Vec::new());
@@ -87,7 +88,7 @@ pub fn record(
     Ok(recorder.end(ended, before, control, progress))
 }
 
-/// Lets a suspended subject run.
+/// Resumes a suspended subject.
 fn resume(subject: &Subject, control: &Control, notes: &mut Vec<String>) {
     let patience = Patience::unless(&control.abandon, Deadline::after(BEGIN));
     if subject.suspended
@@ -97,54 +98,67 @@ fn resume(subject: &Subject, control: &Control, notes: &mut Vec<String>) {
     }
 }
 
-/// What is written while it is recorded.
+/// A recording under way.
 struct Recorder<'a> {
     subject: &'a Subject,
-    options: &'a Options,
+    options: &'a RecordOptions,
     control: &'a Control,
     proc: Proc,
     make_reader: &'a MakeReader,
-    /// The folder of the recording, or the one that its file lies in.
+    /// The folder of the recording, or the folder that its file lies in.
     folder: Folder,
-    /// What its files may take of the disk.
-    room: Arc<Room>,
+    /// How much of the disk its files may take.
+    budget: Arc<DiskBudget>,
     names: Names,
-    exhibit: Option<Exhibit>,
-    /// The file that `exhibit` is written to.
-    exhibit_file: Option<Roomy>,
-    /// What was there before, until this recording takes its place.
-    ground: Option<Ground>,
+    manifest: Option<Manifest>,
+    /// The file that `manifest` is written to.
+    manifest_file: Option<ManifestFile>,
+    /// The prepared output, until it is kept.
+    prepared: Option<Preparation>,
     starter: Starter,
     request: Request,
-    /// The numbers of the segments that are kept, each with when it began; the last one is being written.
-    kept: VecDeque<(u32, i64)>,
+    /// The segments that are kept. The last one is being written.
+    kept: VecDeque<KeptSegment>,
     main: Segment,
-    /// Names of what is used first while it is recorded.
+    /// The session of methods that are used for the first time.
     first_uses: Option<Segment>,
     main_begun: Stopwatch,
     begun: Stopwatch,
-    /// Sessions that were told to end: segments, and those of names.
-    ending: Vec<(Stopwatch, Segment)>,
-    bursts: Option<Beside>,
+    /// Sessions that were asked to end: segments, and sessions of method names.
+    ending: Vec<Ending>,
+    bursts: Option<BurstThread>,
     tables: Option<Tables>,
-    /// When the host was read last, and how long that lasts.
-    last_reading: Option<(Stopwatch, Duration)>,
+    /// When the next reading of the host is due; `None` if it is due now.
+    reading_due: Option<Deadline>,
     cpu_begun: Option<u64>,
     own_cpu_begun: Option<u64>,
     written: Vec<Written>,
-    /// Of all sessions that have ended, and their bytes.
-    facts: Facts,
+    /// The sums of all sessions that have ended.
+    facts: SessionFacts,
     bytes: u64,
     notes: Vec<String>,
     copies: Vec<PathBuf>,
-    /// When it was told to end.
+    /// When the recording was stopped.
     stopped_ns: i64,
-    /// Descriptors that are given back for the end, whatever else has taken all others.
+    /// File descriptors that are freed for the end of the recording.
     reserve: Option<Reserve>,
 }
 
+/// A segment that is kept, complete or being written.
+#[derive(Debug, Clone, Copy)]
+struct KeptSegment {
+    number: u32,
+    began_ns: i64,
+}
+
+/// A session that was asked to end.
+struct Ending {
+    since: Stopwatch,
+    session: Segment,
+}
+
 /// The thread that takes bursts.
-struct Beside {
+struct BurstThread {
     state: Arc<bursts::State>,
     file: Arc<Mutex<bursts::BurstFile>>,
     thread: JoinHandle<()>,
@@ -153,7 +167,7 @@ struct Beside {
 impl<'a> Recorder<'a> {
     fn begin(
         subject: &'a Subject,
-        options: &'a Options,
+        options: &'a RecordOptions,
         control: &'a Control,
         proc: &Proc,
         make_reader: &'a MakeReader,
@@ -162,28 +176,28 @@ impl<'a> Recorder<'a> {
             return Err(Error::Gone(pid));
         }
         let rundown = match options.shape {
-            Shape::OneFile => FULL_RUNDOWN,
-            // A segment has its names from its beginning.
-            Shape::Folder if options.keep.is_some() => 0,
-            Shape::Folder => NAMES_RUNDOWN,
+            OutputShape::OneFile => FULL_RUNDOWN,
+            // A segment gets its method names when it begins.
+            OutputShape::Folder if options.keep.is_some() => 0,
+            OutputShape::Folder => NAMES_RUNDOWN,
         };
         let buffer_megabytes = options.buffer_megabytes.unwrap_or_else(|| buffer(subject, proc));
         let request = Request { providers: options.plan.main.clone(), buffer_megabytes, rundown };
         let names = Names::new(options.keep.is_some());
-        let exhibit = match options.shape {
-            Shape::OneFile => None,
-            Shape::Folder => Some(provenance::begun(options, subject)?),
+        let manifest = match options.shape {
+            OutputShape::OneFile => None,
+            OutputShape::Folder => Some(provenance::begun(options, subject)?),
         };
-        // The session comes last: whatever the files do, the subject is not bothered, and an earlier recording stays until
+        // The session comes last: if the files cannot be created, the subject is not disturbed. An earlier recording stays until
         // the new one has begun.
-        let (ground, begun) = Ground::prepare(options, names, exhibit.as_ref())?;
+        let (prepared, files) = Preparation::prepare(options, names, manifest.as_ref())?;
         let reserve = Some(Reserve::take().map_err(Error::Descriptors)?);
         let patience = Patience::unless(&control.stop, Deadline::after(BEGIN));
         let session = Session::start(&subject.endpoint, &request, patience)?;
         let starter = session.starter();
         control.begun.store(true, Ordering::Release);
-        let main = Segment::into_file(session, begun.trace, make_reader(Role::Main))?;
-        let (folder, room) = (ground.folder.clone(), Arc::clone(&ground.room));
+        let main = Segment::into_file(session, files.trace, make_reader(Role::Main))?;
+        let (folder, budget) = (prepared.folder.clone(), Arc::clone(&prepared.budget));
         Ok(Self {
             subject,
             options,
@@ -191,14 +205,14 @@ impl<'a> Recorder<'a> {
             proc: proc.clone(),
             make_reader,
             folder,
-            room,
+            budget,
             names,
-            exhibit,
-            exhibit_file: begun.exhibit,
-            ground: Some(ground),
+            manifest,
+            manifest_file: files.manifest,
+            prepared: Some(prepared),
             starter,
             request,
-            kept: VecDeque::from([(1, monotonic_ns())]),
+            kept: VecDeque::from([KeptSegment { number: 1, began_ns: monotonic_ns() }]),
             main,
             first_uses: None,
             main_begun: Stopwatch::start(),
@@ -206,11 +220,11 @@ impl<'a> Recorder<'a> {
             ending: Vec::new(),
             bursts: None,
             tables: None,
-            last_reading: None,
+            reading_due: None,
             cpu_begun: subject.cpu_ns(proc),
             own_cpu_begun: own_cpu_ns(proc),
             written: Vec::new(),
-            facts: Facts::default(),
+            facts: SessionFacts::default(),
             bytes: 0,
             notes: Vec::new(),
             copies: Vec::new(),
@@ -219,48 +233,51 @@ impl<'a> Recorder<'a> {
         })
     }
 
-    /// Takes the place of an earlier recording as soon as there is something to open in its stead.
+    /// Takes the place of an earlier recording as soon as the new one can be opened.
     fn take_place(&mut self) -> Result<(), Error> {
-        let Some(ground) = self.ground.take() else { return Ok(()) };
-        if ground.is_over_another() {
+        let Some(prepared) = self.prepared.take() else { return Ok(()) };
+        // Until the header of its trace is on the disk, the new recording could not be opened.
+        if prepared.replaces_another() {
             let patience = self.patience();
             while !self.main.gauge.is_readable() && !self.main.gauge.has_ended() && patience.pause(LAST_LOOK)
             {
             }
         }
-        let kept = if !ground.is_over_another() || self.main.gauge.is_readable() {
-            ground.keep()
+        let kept = if !prepared.replaces_another() || self.main.gauge.is_readable() {
+            prepared.keep()
         } else if self.control.stop.load(Ordering::Acquire) {
             Err(Error::NotBegun)
         } else {
             Err(Error::NothingCame)
         };
         kept.map_err(|error| {
-            // A session that is abandoned ends when its connection is closed.
+            // Closing the connection ends the session.
             self.main.abandon();
             let end = self.main.join();
             end.and_then(|end| end.end.err()).unwrap_or(error)
         })
     }
 
-    /// Begins what lies beside the main session. What of it fails is told, and ends nothing.
+    /// Begins everything beside the main session. If a part fails, that is noted, and the recording goes on.
     fn begin_beside(&mut self) {
-        if self.options.shape == Shape::OneFile {
+        if self.options.shape == OutputShape::OneFile {
             return;
         }
         self.begin_first_uses(1);
+        // A subject that was suspended until now has no methods to name yet.
         if !self.subject.suspended {
             self.take_names(1);
         }
         if self.subject.pid.is_none() {
             self.notes.push(
-                "the process is not known here by its number: nothing of the host is recorded".to_owned(),
+                "the process id is not known in our namespace, so the host's tables are not recorded"
+                    .to_owned(),
             );
         }
         if let Some(pid) = self.subject.pid {
             match Tables::create(&self.folder, &self.proc, pid, self.subject.start_ticks) {
                 Ok(tables) => {
-                    self.room.recount(0, tables.bytes());
+                    self.budget.recount(0, tables.bytes());
                     self.tables = Some(tables);
                 }
                 Err(error) => {
@@ -279,28 +296,28 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Notes that a part of the recording failed. That nobody waits for it any more, or that the disk is full, is said of
-    /// the whole recording.
+    /// Notes that a part of the recording failed. If the recording was stopped or the disk is full, nothing is noted, since
+    /// that is reported of the whole recording.
     fn fail(&mut self, what: &str, error: &Error) {
-        self.room.note(error);
+        self.budget.note(error);
         if !error.is_called_off() && !error.is_full() {
             self.notes.push(format!("{what}: {error}"));
         }
     }
 
-    /// Begins the session of what is used first, and ends the one before it.
+    /// Begins the session of methods that are used for the first time, and ends the one of the segment before.
     fn begin_first_uses(&mut self, segment: u32) {
         let request = Request { providers: first_uses(), rundown: 0, ..self.request };
         let begun = self.starter.start(&request, self.patience()).map_err(Error::from);
         let name = self.names.first_uses(segment);
         let next = begun.and_then(|session| {
             let reader = (self.make_reader)(Role::Names);
-            Segment::begin(session, &self.folder, name.as_ref(), &self.room, reader)
+            Segment::begin(session, &self.folder, name.as_ref(), &self.budget, reader)
         });
         let next = match next {
             Ok(next) => Some(next),
             Err(error) => {
-                self.fail("names of what is used first are not taken", &error);
+                self.fail("the names of methods that are used for the first time are not taken", &error);
                 None
             }
         };
@@ -308,35 +325,40 @@ impl<'a> Recorder<'a> {
         self.end_beside(last);
     }
 
-    /// A session that begins now has so long, unless the recording is asked to end.
+    /// How long a session may take to begin, unless the recording is asked to stop.
     fn patience(&self) -> Patience<'a> {
         Patience::unless(&self.control.stop, Deadline::after(BEGIN))
     }
 
-    /// Tells a session beside the main one to end.
+    /// Asks a session beside the main one to end.
     fn end_beside(&mut self, session: Option<Segment>) {
         let Some(session) = session else { return };
         if session.stop().is_err() {
             session.abandon();
         }
-        self.ending.push((Stopwatch::start(), session));
+        self.let_end(session);
+    }
+
+    /// Leaves a session that was asked to end to [`Self::gather`].
+    fn let_end(&mut self, session: Segment) {
+        self.ending.push(Ending { since: Stopwatch::start(), session });
     }
 
     fn take_names(&mut self, segment: u32) {
         let reader = (self.make_reader)(Role::Names);
         let name = self.names.names(segment);
-        let to = Place { folder: &self.folder, name: &name, room: &self.room };
+        let to = Destination { folder: &self.folder, name: &name, budget: &self.budget };
         let (buffer, stop) = (self.request.buffer_megabytes, &self.control.stop);
         match take_names(&self.starter, buffer, &to, stop, reader) {
-            Ok(names) => self.ending.push((Stopwatch::start(), names)),
-            Err(error) => self.fail("names could not be taken early", &error),
+            Ok(names) => self.let_end(names),
+            Err(error) => self.fail("the method names could not be taken early", &error),
         }
     }
 
     fn begin_bursts(&mut self) -> Result<(), Error> {
         let Some(bursts) = self.options.plan.bursts.clone() else { return Ok(()) };
         let file =
-            Arc::new(Mutex::new(bursts::BurstFile::new(&self.folder, self.names.samples(1), &self.room)));
+            Arc::new(Mutex::new(bursts::BurstFile::new(&self.folder, self.names.samples(1), &self.budget)));
         let state = Arc::new(bursts::State::default());
         let (shared_file, shared_state) = (Arc::clone(&file), Arc::clone(&state));
         let (starter, buffer) = (self.starter.clone(), self.request.buffer_megabytes);
@@ -346,27 +368,28 @@ impl<'a> Recorder<'a> {
             let make = || make_reader(Role::Burst);
             bursts::run(&bursts, buffer, &starter, &shared_file, &make, &shared_state);
         });
-        self.bursts = Some(Beside { state, file, thread: thread.map_err(Error::Thread)? });
+        self.bursts = Some(BurstThread { state, file, thread: thread.map_err(Error::Thread)? });
         Ok(())
     }
 
-    /// Reads the host when it is time.
+    /// Reads the host if a reading is due.
     fn read_host(&mut self) {
         let Some(tables) = &mut self.tables else { return };
-        if self.room.is_over() || self.last_reading.is_some_and(|(last, every)| last.elapsed() < every) {
+        if self.budget.is_over() || self.reading_due.is_some_and(|due| !due.is_past()) {
             return;
         }
+        // A process that cannot be read is read as often as one with few threads.
         let threads =
             self.subject.pid.and_then(|pid| self.proc.stat(pid).ok()).map_or(0, |stat| stat.threads);
-        self.last_reading = Some((Stopwatch::start(), reading_every(threads as usize)));
-        // A subject in a namespace of time has a clock of its own.
+        self.reading_due = Some(Deadline::after(reading_every(threads as usize)));
+        // A subject in a time namespace has a clock of its own. The tables use the subject's clock, as its sessions do.
         if let Some(start_ns) = self.main.gauge.facts().start_ns {
-            let began = self.kept.back().map_or(start_ns, |(_, began)| *began);
+            let began = self.kept.back().map_or(start_ns, |segment| segment.began_ns);
             let ahead = start_ns.saturating_sub(began);
             tables.set_ahead(if ahead.saturating_abs() > SAME_CLOCK_NS { ahead } else { 0 });
         }
         let (before, read) = (tables.bytes(), tables.read());
-        self.room.recount(before, tables.bytes());
+        self.budget.recount(before, tables.bytes());
         if let Err(error) = read {
             tables.end();
             self.fail("the host's tables end early", &Error::write(self.folder.path())(error));
@@ -389,7 +412,7 @@ impl<'a> Recorder<'a> {
             if segment.is_some_and(|length| self.main_begun.elapsed() >= length)
                 && let Err(error) = self.rotate()
             {
-                return match self.room.full() {
+                return match self.budget.limit() {
                     Some(full) => Ended::Full(full),
                     None if error.is_called_off() => Ended::Asked,
                     None => Ended::Failed(error.to_string()),
@@ -404,15 +427,15 @@ impl<'a> Recorder<'a> {
     }
 
     fn ended(&self, control: &Control) -> Option<Ended> {
-        let bursts = self.bursts.as_ref().map(|bursts| bursts.state.told());
-        // The event may have come to a segment that ends already.
+        let bursts = self.bursts.as_ref().map(|bursts| bursts.state.tally());
+        // The event may have come to a segment that is ending already.
         let ends = self.facts.ends
             || self.main.gauge.facts().ends
-            || self.ending.iter().any(|(_, segment)| segment.gauge.facts().ends)
-            || bursts.is_some_and(|told| told.facts.ends);
+            || self.ending.iter().any(|ending| ending.session.gauge.facts().ends)
+            || bursts.is_some_and(|tally| tally.facts.ends);
         match () {
-            () if self.room.full().is_some() => self.room.full().map(Ended::Full),
-            // Also where the disk is full, which shows when the session is put away.
+            () if self.budget.limit().is_some() => self.budget.limit().map(Ended::Full),
+            // The session may also have ended because the disk is full; `end_main` finds that out.
             () if self.main.gauge.has_ended() => Some(Ended::SubjectEnded),
             () if ends => Some(Ended::Event),
             () if control.stop.load(Ordering::Acquire) => Some(Ended::Asked),
@@ -425,35 +448,33 @@ impl<'a> Recorder<'a> {
         let mut facts = self.facts;
         facts.add(&self.main.gauge.facts());
         let bytes = self.bytes.saturating_add(self.main.gauge.bytes.load(Ordering::Relaxed));
-        let bursts = self.bursts.as_ref().map(|bursts| bursts.state.told()).unwrap_or_default();
+        let bursts = self.bursts.as_ref().map(|bursts| bursts.state.tally()).unwrap_or_default();
         facts.add(&bursts.facts);
         let bytes = bytes.saturating_add(bursts.bytes);
         let copies = self.copies.len();
         Progress { stage, elapsed, bytes, events: facts.events, lost: facts.lost, copies }
     }
 
-    /// Puts away the sessions that have ended.
+    /// Counts the sessions that have ended, and drops them.
     fn gather(&mut self) {
-        for (since, mut segment) in std::mem::take(&mut self.ending) {
-            if segment.gauge.has_ended() {
-                if let Some(end) = segment.join() {
-                    self.put_away(end);
-                }
-            } else {
-                self.ending.push((since, segment));
+        for mut ending in std::mem::take(&mut self.ending) {
+            if !ending.session.gauge.has_ended() {
+                self.ending.push(ending);
+            } else if let Some(end) = ending.session.join() {
+                self.count(end);
             }
         }
     }
 
-    /// Notes what is less than asked for; what was noted already is not said twice.
+    /// Notes what is missing compared to the request, once.
     fn note(&mut self, text: String) {
         if !self.notes.contains(&text) {
             self.notes.push(text);
         }
     }
 
-    /// Counts a session that has ended. Gives what went wrong with it.
-    fn put_away(&mut self, end: SegmentEnd) -> Option<String> {
+    /// Counts a session that has ended. Returns what went wrong with it, if anything did.
+    fn count(&mut self, end: SegmentEnd) -> Option<String> {
         self.facts.add(&end.facts);
         self.bytes = self.bytes.saturating_add(end.bytes);
         self.written.extend(end.written);
@@ -470,7 +491,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The host's tables, if they are written.
+    /// The names of the host's tables, if they are written.
     fn table_names(&self) -> impl Iterator<Item = &'static str> {
         self.tables.iter().flat_map(|_| tables::FILES)
     }
@@ -485,20 +506,22 @@ impl<'a> Recorder<'a> {
     ) -> Outcome {
         let duration = self.begun.elapsed();
         self.stopped_ns = monotonic_ns();
-        // Whoever asks to stop from now on does not want to wait.
+        // From now on, asking to stop means not to wait.
         control.stop.store(true, Ordering::Release);
-        self.last_reading = None;
+        self.reading_due = None;
         self.read_host();
+        // Measured before the runtime sends method names, which would count as a cost of recording.
         let mut cost = self.cost(before);
         let stopping = Stopwatch::start();
         if let Some(bursts) = &self.bursts {
             bursts.state.stop.store(true, Ordering::Release);
-            // A runtime does one thing at a time: a burst would go on while the main session's names are sent.
+            // The runtime ends one session at a time: while it sends the names of the main session, a burst would go on.
             let deadline = Deadline::after(BURST_PATIENCE);
             while !bursts.thread.is_finished() && deadline.pause(LAST_LOOK) {
                 progress(self.progress(Stage::Ending, stopping.elapsed()));
             }
         }
+        // Ending sessions takes connections, for which the descriptors were reserved.
         self.reserve = None;
         let first_uses = self.first_uses.take();
         self.end_beside(first_uses);
@@ -509,28 +532,29 @@ impl<'a> Recorder<'a> {
         self.wait_for_end(stopping, control, progress);
         cost.rundown_seconds = stopping.elapsed().as_secs_f64();
         self.end_bursts(&mut cost, duration);
-        let ended = self.end_main(control).unwrap_or(ended).with(self.facts.events);
-        let ended = match (ended, self.room.full()) {
-            // What came last did not fit any more.
-            (Ended::Duration | Ended::Asked | Ended::Event, Some(full)) if self.room.ran_out() => {
+        let ended = self.end_main(control).unwrap_or(ended).with_events(self.facts.events);
+        let ended = match (ended, self.budget.limit()) {
+            // The last bytes did not fit.
+            (Ended::Duration | Ended::Asked | Ended::Event, Some(full)) if self.budget.ran_out() => {
                 Ended::Full(full)
             }
             (ended, _) => ended,
         };
-        self.forget_at_end();
+        self.remove_at_end();
         self.finish_cost(&mut cost, duration);
-        self.notes.extend(self.limits().iter().flat_map(Limits::notes));
+        self.notes.extend(self.limits().iter().flat_map(LimitsReached::notes));
+        // `exhibit.toml` lists the sessions by name, then the tables.
         self.written.sort_by(|one, other| one.name.cmp(&other.name));
         let tables: Vec<Written> = self.table_names().filter_map(|name| hashed(&self.folder, name)).collect();
         self.written.extend(tables);
-        if let Some((mut exhibit, file)) = self.exhibit.take().zip(self.exhibit_file.take()) {
+        if let Some((mut manifest, file)) = self.manifest.take().zip(self.manifest_file.take()) {
             let limits = self.limits();
-            let described = provenance::end(&mut exhibit, &ended.words(), cost, limits, &self.written);
-            if let Err(error) = described.and_then(|()| Ok(exhibit.replace_in(&self.folder, &file)?)) {
+            let described = provenance::end(&mut manifest, &ended.words(), cost, limits, &self.written);
+            if let Err(error) = described.and_then(|()| Ok(manifest.replace_in(&self.folder, &file)?)) {
                 self.notes.push(error.to_string());
             }
         }
-        let kept_ns = self.kept.front().map(|(_, began)| self.stopped_ns.saturating_sub(*began));
+        let kept_ns = self.kept.front().map(|first| self.stopped_ns.saturating_sub(first.began_ns));
         Outcome {
             files: self.written,
             ended,
@@ -539,7 +563,7 @@ impl<'a> Recorder<'a> {
             bytes: self.bytes,
             events: self.facts.events,
             lost: self.facts.lost,
-            left_out: self.room.left_out(),
+            left_out: self.budget.left_out(),
             held_back: self.starter.held_back(),
             cost,
             notes: self.notes,
@@ -547,21 +571,22 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Waits while the runtime sends; whoever asks twice to stop does not wait.
+    /// Waits while the runtime sends the rest, unless the recording is asked to stop again.
     fn wait_for_end(&mut self, since: Stopwatch, control: &Control, progress: &mut dyn FnMut(Progress)) {
-        let bursts_run = |bursts: &Option<Beside>| bursts.as_ref().is_some_and(|of| !of.thread.is_finished());
+        let bursts_run =
+            |bursts: &Option<BurstThread>| bursts.as_ref().is_some_and(|of| !of.thread.is_finished());
         while !self.main.gauge.has_ended() || bursts_run(&self.bursts) || !self.ending.is_empty() {
             progress(self.progress(Stage::Ending, since.elapsed()));
             if control.abandon.load(Ordering::Acquire) {
                 self.main.abandon();
-                self.ending.iter().for_each(|(_, segment)| segment.abandon());
+                self.ending.iter().for_each(|ending| ending.session.abandon());
                 if let Some(bursts) = &self.bursts {
                     bursts.state.abandon();
                 }
             }
-            for (begun, segment) in &self.ending {
-                if begun.elapsed() > NAMES_PATIENCE && self.main.gauge.has_ended() {
-                    segment.abandon();
+            for Ending { since, session } in &self.ending {
+                if since.elapsed() > NAMES_PATIENCE && self.main.gauge.has_ended() {
+                    session.abandon();
                 }
             }
             self.gather();
@@ -570,22 +595,22 @@ impl<'a> Recorder<'a> {
     }
 
     fn end_bursts(&mut self, cost: &mut Cost, duration: Duration) {
-        let Some(Beside { state, file, thread }) = self.bursts.take() else { return };
+        let Some(BurstThread { state, file, thread }) = self.bursts.take() else { return };
         if thread.join().is_err() {
             self.notes.push("the thread that takes samples panicked".to_owned());
         }
-        let told = state.told();
-        self.facts.add(&told.facts);
-        self.bytes = self.bytes.saturating_add(told.bytes);
+        let tally = state.tally();
+        self.facts.add(&tally.facts);
+        self.bytes = self.bytes.saturating_add(tally.bytes);
         if duration > Duration::ZERO {
-            cost.sampled_share = (told.sampled.as_secs_f64() / duration.as_secs_f64()).min(1.0);
+            cost.sampled_share = (tally.sampled.as_secs_f64() / duration.as_secs_f64()).min(1.0);
         }
-        if told.failed > 0 {
-            let problem = told.problem.unwrap_or_default();
+        if tally.failed > 0 {
+            let problem = tally.problem.unwrap_or_default();
             self.notes
-                .push(format!("{} of {} bursts of samples failed: {problem}", told.failed, told.bursts));
+                .push(format!("{} of {} bursts of samples failed: {problem}", tally.failed, tally.bursts));
         }
-        // The thread has ended, and with it the other handle of the file.
+        // The thread has ended, so this is the last handle of the file.
         let Some(file) = Arc::into_inner(file) else { return };
         match file.into_inner().unwrap_or_else(PoisonError::into_inner).finish() {
             Ok(written) => self.written.extend(written),
@@ -593,16 +618,16 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Puts away the main session. Gives how the recording ended where that is otherwise than was thought.
+    /// Waits for the main session to end. Returns how the recording ended, if the session shows that it ended otherwise.
     fn end_main(&mut self, control: &Control) -> Option<Ended> {
         self.gather();
         let end = self.main.join()?;
         let (is_whole, is_abandoned) = (end.facts.is_whole, matches!(end.end, Ok(End::Abandoned)));
         let is_full = matches!(end.end, Ok(End::Full));
-        let problem = self.put_away(end);
+        let problem = self.count(end);
         match problem {
             Some(problem) => Some(Ended::Failed(problem)),
-            None if is_full => self.room.full().map(Ended::Full),
+            None if is_full => self.budget.limit().map(Ended::Full),
             None if is_abandoned && control.abandon.load(Ordering::Acquire) => None,
             None if is_abandoned => {
                 Some(Ended::Failed("the runtime did not answer when it was to end the session".to_owned()))
@@ -613,7 +638,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Whether the subject has ended, or does within a moment: its sessions end before it does.
+    /// Whether the subject has ended, or is about to: its sessions end a moment before the process does.
     fn subject_goes(&self) -> bool {
         let deadline = Deadline::after(GOES_WITHIN);
         loop {
@@ -626,9 +651,9 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// What was not recorded since a limit was reached.
-    fn limits(&self) -> Option<Limits> {
-        Limits::of(&self.room, self.starter.held_back())
+    /// What was not recorded because a limit was reached.
+    fn limits(&self) -> Option<LimitsReached> {
+        LimitsReached::of(&self.budget, self.starter.held_back())
     }
 
     fn cost(&self, before: Option<f64>) -> Cost {
@@ -637,7 +662,7 @@ impl<'a> Recorder<'a> {
         let limit = self.subject.pid.and_then(|pid| cpu_limit(&self.proc, pid));
         Cost {
             cpu_before: before,
-            cpu_during: during.and_then(|(from, to)| processors(to.saturating_sub(from), lasted)),
+            cpu_during: during.and_then(|(from, to)| cores_used(to.saturating_sub(from), lasted)),
             cpu_limit: limit,
             saturated: before.zip(limit).is_some_and(|(before, limit)| before > limit * 0.9),
             ..Cost::default()
@@ -654,11 +679,11 @@ impl<'a> Recorder<'a> {
         if seconds > 0.0 {
             cost.bytes_per_second = self.bytes as f64 / seconds;
             let stopped = self.facts.sampler_stopped_ns as f64 / 1e9 / seconds;
-            // More than all of the time is not what the sampler did, but what a peer wrote.
+            // More than all of the time is impossible: a hostile peer has sent it.
             cost.sampler_stopped_share = (self.facts.samples > 0 && stopped <= 1.0).then_some(stopped);
         }
         let own = self.own_cpu_begun.zip(own_cpu_ns(&self.proc));
         cost.recorder_cpu =
-            own.and_then(|(from, to)| processors(to.saturating_sub(from), self.begun.elapsed()));
+            own.and_then(|(from, to)| cores_used(to.saturating_sub(from), self.begun.elapsed()));
     }
 }

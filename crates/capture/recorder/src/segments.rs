@@ -1,9 +1,9 @@
-//! The session that lasts, and, where only the last of it is kept, the row of its segments.
+//! The main session, in one piece or, if only the end of a recording is kept, in segments.
 
+use crate::budget::DiskBudget;
 use crate::error::Error;
 use crate::file::{TraceFile, Written};
-use crate::pump::{End, Facts, Gauge, Reader, pump, stop};
-use crate::room::Room;
+use crate::pump::{End, Gauge, Reader, SessionFacts, pump, stop};
 use base::time::{Deadline, Patience};
 use dotnet_ipc::session::{NAMES_RUNDOWN, Provider, Request, Session, Starter};
 use exhibit::Folder;
@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long a session of names has to begin.
+/// How long a session of method names may take to begin.
 const BEGIN: Duration = Duration::from_secs(10);
 
-/// A session that is being written.
+/// A session that is being written to a file.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) gauge: Arc<Gauge>,
@@ -24,13 +24,13 @@ pub(crate) struct Segment {
     thread: Option<JoinHandle<SegmentEnd>>,
 }
 
-/// What became of a session.
+/// How a session ended.
 #[derive(Debug)]
 pub(crate) struct SegmentEnd {
     pub(crate) end: Result<End, Error>,
-    pub(crate) facts: Facts,
+    pub(crate) facts: SessionFacts,
     pub(crate) bytes: u64,
-    /// The file, unless its end could not be written; what was before it can be read in any case.
+    /// The file, unless its end could not be written. What was written before can be read in any case.
     pub(crate) written: Option<Written>,
 }
 
@@ -40,13 +40,13 @@ impl Segment {
         session: Session,
         folder: &Folder,
         name: &OsStr,
-        room: &Arc<Room>,
+        budget: &Arc<DiskBudget>,
         reader: Box<dyn Reader>,
     ) -> Result<Self, Error> {
-        Self::into_file(session, TraceFile::create(folder, name, room)?, reader)
+        Self::into_file(session, TraceFile::create(folder, name, budget)?, reader)
     }
 
-    /// The same, into a file that was created before the session began.
+    /// Reads a session into a file that was created before the session began.
     pub(crate) fn into_file(
         session: Session,
         mut file: TraceFile,
@@ -60,7 +60,7 @@ impl Segment {
             let path = file.path().to_path_buf();
             let end = pump(session, reader.as_mut(), &mut file, &shared);
             let finished = file.finish();
-            // An error of the end tells no more than the one before it.
+            // If reading failed too, that is the error to report.
             let (end, written) = match finished {
                 Ok(written) => (end, Some(written)),
                 Err(cause) => (end.and(Err(Error::Write { path, cause })), None),
@@ -72,7 +72,7 @@ impl Segment {
         Ok(Self { gauge, stopper, thread: Some(thread.map_err(Error::Thread)?) })
     }
 
-    /// Tells the runtime to end it.
+    /// Asks the runtime to end it.
     pub(crate) fn stop(&self) -> Result<(), Error> {
         stop(&self.stopper, &self.gauge)
     }
@@ -82,11 +82,11 @@ impl Segment {
         self.gauge.abandon.store(true, Ordering::Release);
     }
 
-    /// Waits for its end, which must be near; none if it was waited for before.
+    /// Waits for its end, which must be near. `None` if it was waited for before.
     pub(crate) fn join(&mut self) -> Option<SegmentEnd> {
         let panicked = |_panic| SegmentEnd {
             end: Err(Error::Thread(std::io::Error::other("the thread that wrote the session panicked"))),
-            facts: Facts::default(),
+            facts: SessionFacts::default(),
             bytes: 0,
             written: None,
         };
@@ -94,20 +94,20 @@ impl Segment {
     }
 }
 
-/// Where a session is written.
+/// The file that a session is written to.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct Destination<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) name: &'a str,
-    pub(crate) room: &'a Arc<Room>,
+    pub(crate) budget: &'a Arc<DiskBudget>,
 }
 
-/// Takes the names of all methods now: a session that asks for nothing and is stopped at once, for its rundown. `called_off`
-/// is raised where nobody waits for its beginning any more.
+/// Takes the names of all methods now, by a session that asks for no events and is stopped at once: its rundown has the
+/// names. `called_off` is set once nobody waits for it to begin.
 pub(crate) fn take_names(
     starter: &Starter,
     buffer_megabytes: u32,
-    to: &Place<'_>,
+    to: &Destination<'_>,
     called_off: &AtomicBool,
     reader: Box<dyn Reader>,
 ) -> Result<Segment, Error> {
@@ -119,12 +119,12 @@ pub(crate) fn take_names(
     };
     let request = Request { providers: vec![nothing], buffer_megabytes, rundown: NAMES_RUNDOWN };
     let session = starter.start(&request, Patience::unless(called_off, Deadline::after(BEGIN)))?;
-    let segment = Segment::begin(session, to.folder, to.name.as_ref(), to.room, reader)?;
+    let segment = Segment::begin(session, to.folder, to.name.as_ref(), to.budget, reader)?;
     segment.stop()?;
     Ok(segment)
 }
 
-/// A quarter of what is kept: with the one being written at most five quarters are on the disk.
+/// The length of a segment: a quarter of what is kept, so that no more than five quarters are on the disk.
 pub(crate) fn segment_length(keep: Duration) -> Duration {
     keep.checked_div(4).unwrap_or(keep).max(Duration::from_secs(2))
 }

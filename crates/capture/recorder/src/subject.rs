@@ -5,25 +5,27 @@ use dotnet_ipc::process::ProcessInfo;
 use host::Proc;
 use host::cgroup::Cgroup;
 
-/// What the runtime may keep for us unless the subject's limit allows less.
+/// The size of a session's buffer, unless the subject's memory limit allows less.
 const BUFFER_MEGABYTES: u64 = 256;
-/// The part of the subject's memory limit that a session's buffer may take at most; there are up to four at once.
+/// The smallest buffer of a session.
+const LEAST_MEGABYTES: u64 = 4;
+/// The part of the subject's memory limit that a session's buffer may take. There are up to four sessions at once.
 const MEMORY_PART: u64 = 16;
 
 /// A process to record.
 #[derive(Debug, Clone)]
 pub struct Subject {
-    /// Its number in our namespace; none where only its socket is known.
+    /// Its process id in our namespace; `None` if only its socket is known.
     pub pid: Option<u32>,
-    /// Its number in its own namespace.
+    /// Its process id in its own namespace.
     pub container_pid: u64,
-    /// When it began, in the kernel's ticks: tells it from a later process of the same number.
+    /// When it started, in the kernel's ticks. This distinguishes it from a later process with the same id.
     pub start_ticks: Option<u64>,
-    /// What it is called: its entry assembly, or its program.
+    /// Its name: that of its entry assembly, or else of its program.
     pub name: String,
-    /// How it was started.
+    /// Its command line.
     pub command_line: String,
-    /// The runtime's version, where it tells it.
+    /// The runtime's version, if it reports one.
     pub runtime: Option<String>,
     /// The operating system, as the runtime names it.
     pub os: Option<String>,
@@ -31,16 +33,16 @@ pub struct Subject {
     pub arch: Option<String>,
     /// The container that it is in.
     pub container: Option<String>,
-    /// The settings of .NET in its environment: `DOTNET_…` and `COMPlus_…` alone.
+    /// The .NET settings in its environment: only `DOTNET_…` and `COMPlus_…`.
     pub environment: Vec<(String, String)>,
-    /// Where its runtime is reached.
+    /// The socket of its runtime.
     pub endpoint: Endpoint,
-    /// Whether it waits at its start to be resumed.
+    /// Whether it is suspended at its start.
     pub suspended: bool,
 }
 
 impl Subject {
-    /// Puts together what is known of a process.
+    /// Collects what is known of a process.
     pub fn new(
         proc: &Proc,
         pid: Option<u32>,
@@ -49,14 +51,15 @@ impl Subject {
         suspended: bool,
     ) -> Self {
         let words = pid.map(|pid| proc.command_line(pid)).unwrap_or_default();
-        let told = info.map(|info| info.command_line.clone()).unwrap_or_default();
-        let command_line = if words.is_empty() { told } else { words.join(" ") };
+        let reported = info.map(|info| info.command_line.clone()).unwrap_or_default();
+        let command_line = if words.is_empty() { reported } else { words.join(" ") };
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         let assembly = info.and_then(|info| info.entry_assembly.as_ref()).and_then(some);
         let name = assembly.unwrap_or_else(|| program_name(&words, &command_line));
         let namespace_pid = pid.and_then(|pid| proc.namespace_pid(pid).or(Some(pid)));
         Self {
             pid,
+            // 0 if neither the runtime nor the kernel says: no process has this id.
             container_pid: info.map(|info| info.pid).or(namespace_pid.map(u64::from)).unwrap_or(0),
             start_ticks: pid.and_then(|pid| proc.stat(pid).ok()).map(|stat| stat.start_ticks),
             name,
@@ -71,32 +74,33 @@ impl Subject {
         }
     }
 
-    /// Whether the process is still the one that was looked at first.
+    /// Whether the process still runs. `true` if that cannot be found out.
     pub(crate) fn is_there(&self, proc: &Proc) -> bool {
         let Some(pid) = self.pid else { return true };
         match proc.stat(pid) {
             Ok(stat) => Some(stat.start_ticks) == self.start_ticks && stat.state != 'Z',
-            // What cannot be read for another reason, such as too many open files, is not gone.
+            // Other errors, such as too many open files, do not mean that it has ended.
             Err(error) => !matches!(error, host::Error::Gone { .. }),
         }
     }
 
-    /// Processor time that it has used, in nanoseconds.
+    /// The CPU time that it has used, in nanoseconds.
     pub(crate) fn cpu_ns(&self, proc: &Proc) -> Option<u64> {
         let stat = proc.stat(self.pid?).ok()?;
         (Some(stat.start_ticks) == self.start_ticks).then(|| stat.user_ns.saturating_add(stat.system_ns))
     }
 }
 
-/// Megabytes that a session's buffer may take: little beside what the subject may use in all.
+/// The size of a session's buffer in megabytes: a small part of the memory that the subject may use.
 pub(crate) fn buffer(subject: &Subject, proc: &Proc) -> u32 {
     let limit =
         subject.pid.and_then(|pid| Cgroup::of(proc, pid)).and_then(|cgroup| cgroup.limits().memory_bytes);
     let megabytes = limit.map_or(BUFFER_MEGABYTES, |bytes| (bytes / MEMORY_PART) >> 20);
-    u32::try_from(megabytes.clamp(4, BUFFER_MEGABYTES)).unwrap_or(4)
+    // At most 256, so it fits.
+    u32::try_from(megabytes.clamp(LEAST_MEGABYTES, BUFFER_MEGABYTES)).unwrap_or(256)
 }
 
-/// What a process is called by its command line: `dotnet Orders.dll` is `Orders`.
+/// The name of a process by its command line: that of `dotnet Orders.dll` is `Orders`.
 pub(crate) fn program_name(words: &[String], command_line: &str) -> String {
     let file = |word: &str| word.rsplit('/').next().unwrap_or(word).to_owned();
     let program = words.first().map(|word| file(word)).unwrap_or_default();
@@ -118,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_called_what_its_user_calls_it() {
+    fn a_process_has_the_name_that_its_user_knows() {
         check(&["/usr/bin/dotnet", "/app/Orders.dll", "--urls", "x"], "Orders");
         check(&["/app/orders", "--config", "a.dll"], "orders");
         check(&["dotnet", "run"], "dotnet");

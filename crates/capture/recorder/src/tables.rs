@@ -1,7 +1,7 @@
-//! The tables beside a recording: what the host says of the process, and the processor time of each thread.
+//! The tables beside a recording: what the host says of the process, and the CPU time of each thread.
 //!
-//! Times are of the system's monotonic clock, which is the clock of every session on the machine; so a table needs to
-//! know nothing of the session it lies beside. A reading is on its way to the disk at once.
+//! Times are of the system's monotonic clock, which every session on the machine uses too. So a table need not know the
+//! session. A reading is on its way to the disk at once.
 
 use exhibit::Folder;
 use host::{Proc, Readings, ThreadReader};
@@ -17,14 +17,20 @@ const THREAD_CPU: &str = "thread_cpu.csv";
 const HOST_HEADER: &str = "monotonic_ns,name,value,unit\n";
 const THREAD_HEADER: &str = "monotonic_ns,thread,user_ns,system_ns,waited_ns\n";
 
-/// Nanoseconds of the system's monotonic clock.
+/// The time of the system's monotonic clock, in nanoseconds.
 pub(crate) fn monotonic_ns() -> i64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec)
 }
 
-/// What a thread has used so far: user and kernel time, and how long it was ready and waited.
-type Times = (u64, u64, Option<u64>);
+/// The CPU time that a thread has used so far, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Times {
+    user: u64,
+    system: u64,
+    /// How long it was ready to run and waited for a CPU core; `None` if the kernel does not count it.
+    waited: Option<u64>,
+}
 
 /// Writes readings to both tables.
 #[derive(Debug)]
@@ -35,19 +41,21 @@ pub(crate) struct Tables {
     threads: ThreadReader,
     host: Table,
     thread_cpu: Table,
-    /// What was written last of each thread: a thread that did nothing since needs no row.
+    /// The last row of each thread. A thread that has not run since needs no new row.
     last: BTreeMap<u32, Times>,
-    /// How long all threads waited for a CPU core since the first reading, those that have ended by now included; none
-    /// where the kernel does not count it.
+    /// Whether the next reading writes a row of every thread, even of threads that have not run.
+    needs_all_rows: bool,
+    /// How long all threads have waited for a CPU core since the first reading, including threads that have ended. `None` if
+    /// the kernel does not count it.
     waited_ns: Option<u64>,
     /// Whether nothing more is written.
     is_over: bool,
-    /// What the subject's clock is ahead of ours, where it has one of its own.
+    /// How far the subject's clock is ahead of ours; 0 unless it has a clock of its own.
     ahead_ns: i64,
 }
 
 impl Tables {
-    /// Makes both files, which must not be there.
+    /// Creates both files, which must not exist.
     pub(crate) fn create(
         folder: &Folder,
         proc: &Proc,
@@ -62,28 +70,29 @@ impl Tables {
             host: create(folder, HOST, HOST_HEADER)?,
             thread_cpu: create(folder, THREAD_CPU, THREAD_HEADER)?,
             last: BTreeMap::new(),
+            needs_all_rows: true,
             waited_ns: None,
             is_over: false,
             ahead_ns: 0,
         })
     }
 
-    /// Sets what the subject's clock is ahead of ours.
+    /// Sets how far the subject's clock is ahead of ours.
     pub(crate) fn set_ahead(&mut self, ahead_ns: i64) {
         self.ahead_ns = ahead_ns;
     }
 
-    /// Bytes of both files.
+    /// The size of both files.
     pub(crate) fn bytes(&self) -> u64 {
         self.host.bytes.saturating_add(self.thread_cpu.bytes)
     }
 
-    /// Writes nothing more: what was read until now stays.
+    /// Stops writing. The rows so far stay.
     pub(crate) fn end(&mut self) {
         self.is_over = true;
     }
 
-    /// Takes a reading of all.
+    /// Takes a reading of everything.
     pub(crate) fn read(&mut self) -> std::io::Result<()> {
         if self.is_over {
             return Ok(());
@@ -94,19 +103,22 @@ impl Tables {
             text.extend([format!("{ns},{},{},{}\n", reading.name, reading.value, reading.unit)]);
         }
         let mut host = std::mem::take(&mut text);
-        // Threads that have ended are forgotten: a service may make thousands.
+        // Threads that have ended are dropped from the list: a service may start thousands.
         let before = std::mem::take(&mut self.last);
         let is_first = self.waited_ns.is_none();
         for thread in self.threads.read(&self.proc) {
-            let times = (thread.user_ns, thread.system_ns, thread.waited_ns);
+            let times = Times { user: thread.user_ns, system: thread.system_ns, waited: thread.waited_ns };
             let last = before.get(&thread.namespace_id);
-            if last != Some(&times) {
-                let waited = times.2.map_or_else(String::new, |ns| ns.to_string());
-                text.extend([format!("{ns},{},{},{},{waited}\n", thread.namespace_id, times.0, times.1)]);
+            if self.needs_all_rows || last != Some(&times) {
+                let Times { user, system, waited } = times;
+                let waited = waited.map_or_else(String::new, |ns| ns.to_string());
+                text.extend([format!("{ns},{},{user},{system},{waited}\n", thread.namespace_id)]);
             }
-            if let Some(waited) = times.2 {
-                // What a thread waited before the first reading does not count; all that a new thread waited does.
-                let since = if is_first { waited } else { last.and_then(|last| last.2).unwrap_or(0) };
+            if let Some(waited) = times.waited {
+                // What a thread waited before the first reading does not count. A thread without a row is new, and all of its
+                // waiting counts.
+                let earlier = last.and_then(|last| last.waited).unwrap_or(0);
+                let since = if is_first { waited } else { earlier };
                 let sum = self.waited_ns.unwrap_or(0);
                 self.waited_ns = Some(sum.saturating_add(waited.saturating_sub(since)));
             }
@@ -116,17 +128,17 @@ impl Tables {
             let seconds = waited as f64 / 1e9;
             host.extend([format!("{ns},process.cpu.waited,{seconds},s\n")]);
         }
+        self.needs_all_rows = false;
         self.host.add(&host)?;
         self.thread_cpu.add(&text)
     }
 
-    /// Leaves out the rows before a time of our clock: what they lay beside is no longer kept.
+    /// Removes the rows before a time of our clock, since the segments of that time are no longer kept.
     pub(crate) fn forget_before(&mut self, ns: i64) -> std::io::Result<()> {
         let ns = ns.saturating_add(self.ahead_ns);
         self.host = rewritten(&self.folder, HOST, ns)?;
         self.thread_cpu = rewritten(&self.folder, THREAD_CPU, ns)?;
-        // Threads that do nothing need a row of what is kept now.
-        self.last.clear();
+        self.needs_all_rows = true;
         Ok(())
     }
 }
@@ -139,10 +151,10 @@ struct Table {
 }
 
 impl Table {
-    /// Adds the rows of a reading, or none of them: a row that is cut could pass for another one.
+    /// Adds all rows of a reading, or none of them: a row that is cut could pass for another one.
     fn add(&mut self, rows: &str) -> std::io::Result<()> {
         self.file.write_all(rows.as_bytes()).inspect_err(|_| {
-            // The first error is the one to report.
+            // Errors here are dropped: the first error is the one to report.
             drop(self.file.set_len(self.bytes).and_then(|()| self.file.seek(SeekFrom::Start(self.bytes))));
         })?;
         self.bytes = self.bytes.saturating_add(rows.len() as u64);
@@ -156,7 +168,7 @@ fn create(folder: &Folder, name: &str, header: &str) -> std::io::Result<Table> {
     Ok(table)
 }
 
-/// Replaces a table by one without the rows before a time. Returns the new one, to go on writing.
+/// Replaces a table by one without the rows before a time, and returns the new one to write on.
 fn rewritten(folder: &Folder, name: &str, ns: i64) -> std::io::Result<Table> {
     let mut text = String::new();
     folder.open_file(name)?.read_to_string(&mut text)?;
@@ -170,11 +182,13 @@ fn rewritten(folder: &Folder, name: &str, ns: i64) -> std::io::Result<Table> {
     Ok(Table { file: table.finish()?, bytes: kept.len() as u64 })
 }
 
-/// How often readings are taken of a process with so many threads: each costs a read of a file.
+/// How often a process with so many threads is read. Every thread costs reading its files, so it is done less often if there are
+/// many.
 pub(crate) fn reading_every(threads: usize) -> Duration {
     const USUAL: Duration = Duration::from_secs(1);
-    const THREADS_A_SECOND: usize = 200;
-    USUAL.saturating_mul(u32::try_from(threads.div_ceil(THREADS_A_SECOND)).unwrap_or(1).max(1))
+    const THREADS_PER_SECOND: usize = 200;
+    // A number of threads that does not fit is far more than Linux allows.
+    USUAL.saturating_mul(u32::try_from(threads.div_ceil(THREADS_PER_SECOND)).unwrap_or(u32::MAX).max(1))
 }
 
 #[cfg(test)]
@@ -182,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_before_a_time_are_left_out_and_writing_goes_on() {
+    fn rows_before_a_time_are_removed_and_writing_goes_on() {
         let there = tempfile::tempdir().unwrap();
         let folder = Folder::open(there.path()).unwrap();
         let mut file = create(&folder, HOST, HOST_HEADER).unwrap();
@@ -192,6 +206,26 @@ mod tests {
         let text = std::fs::read_to_string(there.path().join(HOST)).unwrap();
         assert_eq!(text, format!("{HOST_HEADER}9,a,2,B\n12,a,3,B\n"));
         assert_eq!(folder.names().unwrap(), [HOST]);
+    }
+
+    #[test]
+    fn what_threads_waited_is_counted_once_although_rows_are_removed() {
+        let there = tempfile::tempdir().unwrap();
+        let task = there.path().join("proc/40/task/40");
+        std::fs::create_dir_all(&task).unwrap();
+        std::fs::write(task.join("stat"), "40 (x) R 1 1 1 0 -1 0 0 0 0 0 5 6 0 0 20 0 3 0 100 0 0 0")
+            .unwrap();
+        let folder = Folder::open(there.path()).unwrap();
+        let mut tables =
+            Tables::create(&folder, &Proc::at(there.path().join("proc")), 40, Some(100)).unwrap();
+        for waited in [7_000_000_000u64, 8_000_000_000, 9_000_000_000] {
+            std::fs::write(task.join("schedstat"), format!("1 {waited} 1")).unwrap();
+            tables.read().unwrap();
+            tables.forget_before(0).unwrap();
+        }
+        assert_eq!(tables.waited_ns, Some(2_000_000_000));
+        let rows = std::fs::read_to_string(there.path().join(THREAD_CPU)).unwrap();
+        assert_eq!(rows.lines().count(), 4, "every thread has a row after each cut: {rows}");
     }
 
     #[test]

@@ -1,34 +1,34 @@
-//! Which counters are asked for, and which of what comes is shown.
+//! Which counters a session asks for, and which of the values that come are shown.
 //!
-//! A name may be that of an event source, of a meter, or of both: both are asked, and where a meter answers, the event
-//! source of the same name is not shown beside it. Which one answers shows only after the first values, so what an
-//! event source says is held until then.
+//! A name can be that of an event source, of a meter, or of both, so a session asks for both. If a meter answers, the event
+//! source of the same name is not shown. Whether one answers is clear only after the first values, so the values of an event
+//! source are held until then.
 
 use dotnet_ipc::session::Provider;
 use import::{CounterReading, CounterSource};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Values of event sources that are held at most.
+/// The maximum number of held values of one event source.
 const MOST_HELD: usize = 10_000;
-/// The source of what meters measure; as an event source it has no counters.
+/// The event source that publishes all meters. It has no counters of its own.
 const METRICS: &str = "System.Diagnostics.Metrics";
 
-/// A provider of counters, and which of its counters are wanted.
+/// A provider, and which of its counters are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) provider: String,
-    /// All of them where none is named.
+    /// Empty for all of them.
     names: Vec<String>,
     of: Of,
 }
 
-/// What a name is of.
+/// What has the provider's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     EventSource,
     Meter,
-    /// Both are asked; a meter goes before an event source.
+    /// Both are asked. A meter has precedence.
     Either,
 }
 
@@ -73,7 +73,7 @@ pub(super) fn parse(text: &str) -> Result<Named, String> {
         let mut of = Wanted::all(word(provider, text)?, Of::Either);
         if import::sends_events_alone(&of.provider) {
             return Err(format!(
-                "{} sends events and has no counters: the runtime's are those of System.Runtime",
+                "{} sends events and has no counters: those of the runtime are in System.Runtime",
                 of.provider
             ));
         }
@@ -89,7 +89,7 @@ pub(super) fn parse(text: &str) -> Result<Named, String> {
         rest = match rest.strip_prefix(',') {
             Some(behind) => behind.trim_start(),
             None if rest.is_empty() => rest,
-            None => return Err(format!("`{text}`: expected a comma behind `]`")),
+            None => return Err(format!("`{text}`: expected a comma after `]`")),
         };
         wanted.push(of);
     }
@@ -101,22 +101,21 @@ pub(super) fn parse(text: &str) -> Result<Named, String> {
     Ok(Named(wanted))
 }
 
-/// A name, which goes into an argument of other names and signs.
+/// Checks a name. It becomes part of a provider's arguments, so it must not hold the characters that separate them.
 fn word<'a>(name: &'a str, text: &str) -> Result<&'a str, String> {
     let name = name.trim();
-    let steers = |c: char| c.is_control() || ";\"\\[]".contains(c);
-    if name.is_empty() || name.contains(steers) {
+    let separates = |c: char| c.is_control() || ";\"\\[]".contains(c);
+    if name.is_empty() || name.contains(separates) {
         return Err(format!("`{text}` has `{name}` where a name is expected: PROVIDER[name,name],…"));
     }
     Ok(name)
 }
 
-/// What is asked where nothing is named, by the runtime's version (told by .NET 7 and later).
+/// The default providers, by the runtime's version, which only .NET 7 and later report.
 pub(super) fn usual(runtime: Option<&str>) -> Vec<Wanted> {
     let major = runtime.and_then(|version| version.split('.').next()?.parse::<u32>().ok());
     let least = |since: u32| major.is_none_or(|major| major >= since);
-    // Before .NET 8 only event sources tell of the libraries; a runtime that does not tell its version is older, or is
-    // asked for both.
+    // Libraries have meters from .NET 8 on. If the version is unknown, both are asked.
     let is_old = major.is_none_or(|major| major < 8);
     let of_libraries = match (is_old, least(8)) {
         (true, true) => Of::Either,
@@ -139,7 +138,7 @@ pub(super) fn usual(runtime: Option<&str>) -> Vec<Wanted> {
     wanted
 }
 
-/// The providers that a session needs for it.
+/// The providers of the session.
 pub(super) fn providers(wanted: &[Wanted], interval: Duration) -> Vec<Provider> {
     const CRITICAL: u32 = 1;
     let mut providers: Vec<Provider> = Vec::new();
@@ -149,7 +148,7 @@ pub(super) fn providers(wanted: &[Wanted], interval: Duration) -> Vec<Provider> 
         }
         providers.push(Provider {
             name: of.provider.clone(),
-            // Counters come whatever the keywords and the level, and its other events stay away.
+            // Counters come with any keywords and level. These keep its other events away.
             keywords: 0,
             level: CRITICAL,
             arguments: format!("EventCounterIntervalSec={}", interval.as_secs_f64()),
@@ -162,7 +161,7 @@ pub(super) fn providers(wanted: &[Wanted], interval: Duration) -> Vec<Provider> 
     providers
 }
 
-/// A meter as its source is asked for it: `Meter`, or `Meter\Instrument` for each.
+/// How to ask for a meter: `Meter`, or `Meter\Instrument` for each named counter.
 fn specifications(wanted: &Wanted) -> Vec<String> {
     let provider = &wanted.provider;
     if wanted.names.is_empty() {
@@ -171,22 +170,28 @@ fn specifications(wanted: &Wanted) -> Vec<String> {
     wanted.names.iter().map(|name| format!("{provider}\\{name}")).collect()
 }
 
-/// Whether a meter answers to the name of an event source.
+/// Nanoseconds. More than 64 bits hold, 292 years, are as good as no end.
+pub(super) fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// An event source and a meter of the same name.
 #[derive(Debug, Default)]
 struct Rivals {
     /// When the event source's first value came.
     first_ns: Option<i64>,
     meter_answers: bool,
+    /// Values of the event source, while a meter may still answer.
     held: Vec<CounterReading>,
 }
 
-/// Lets through what is wanted.
+/// Passes the values that are wanted.
 #[derive(Debug)]
 pub(super) struct Choice {
     wanted: Vec<Wanted>,
     /// How long a meter has to answer.
     patience_ns: i64,
-    /// By provider, in small letters.
+    /// By provider, in lower case.
     rivals: BTreeMap<String, Rivals>,
 }
 
@@ -195,16 +200,15 @@ impl Choice {
         let patience = interval.saturating_mul(2).saturating_add(Duration::from_millis(500));
         let both = wanted.iter().filter(|of| of.of == Of::Either);
         let rivals = both.map(|of| (of.provider.to_lowercase(), Rivals::default())).collect();
-        let patience_ns = i64::try_from(patience.as_nanos()).unwrap_or(i64::MAX);
-        Self { wanted, patience_ns, rivals }
+        Self { wanted, patience_ns: nanos(patience), rivals }
     }
 
-    /// Whether it was asked for.
+    /// Whether the value was asked for.
     pub(super) fn wants(&self, reading: &CounterReading) -> bool {
         self.wanted.iter().any(|of| of.is(reading))
     }
 
-    /// Takes what came, and gives what is to be shown of it and of what came before.
+    /// Takes values as they come. Returns those to show now, among them values that were held.
     pub(super) fn pass(&mut self, readings: Vec<CounterReading>) -> Vec<CounterReading> {
         let mut shown = Vec::new();
         for reading in readings {
@@ -232,7 +236,7 @@ impl Choice {
         shown
     }
 
-    /// What is still held when the session ends: no meter has answered.
+    /// The values that are still held when the session ends: no meter has answered.
     pub(super) fn rest(&mut self) -> Vec<CounterReading> {
         self.rivals.values_mut().flat_map(|rivals| std::mem::take(&mut rivals.held)).collect()
     }
@@ -260,7 +264,7 @@ mod tests {
         check("System.Runtime", Ok(&[("System.Runtime", &[])]));
         check("A[x, y] , B,C[z]", Ok(&[("A", &["x", "y"]), ("B", &[]), ("C", &["z"])]));
         check("A[x", Err("`A[x` has a `[` without its `]`: expected PROVIDER[name,name],…"));
-        check("A[x]B", Err("`A[x]B`: expected a comma behind `]`"));
+        check("A[x]B", Err("`A[x]B`: expected a comma after `]`"));
         check(
             "A;SessionId=1",
             Err("`A;SessionId=1` has `A;SessionId=1` where a name is expected: PROVIDER[name,name],…"),
@@ -270,7 +274,7 @@ mod tests {
         check(
             "A,Microsoft-Windows-DotNETRuntime",
             Err(
-                "Microsoft-Windows-DotNETRuntime sends events and has no counters: the runtime's are those of System.Runtime",
+                "Microsoft-Windows-DotNETRuntime sends events and has no counters: those of the runtime are in System.Runtime",
             ),
         );
         check("", Err("expected PROVIDER[name,name],…, as in System.Runtime,MyCompany.Orders[queue.length]"));
@@ -301,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_asks_a_meter_for_the_named_instruments_alone() {
+    fn a_filter_asks_a_meter_for_the_named_instruments_only() {
         let named = parse("My[a,b],Other").unwrap().0;
         let asked = providers(&named, Duration::from_secs(1));
         assert_eq!(asked.iter().map(|of| of.name.as_str()).collect::<Vec<_>>(), ["My", "Other", METRICS]);
@@ -323,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_meter_stands_for_the_event_source_of_its_name() {
+    fn a_meter_replaces_the_event_source_of_its_name() {
         use CounterSource::{EventSource, Meter};
         let mut choice = Choice::new(usual(Some("10.0.12")), Duration::from_secs(1));
         let mut pass = |readings: &[(CounterSource, &str, i64)]| {
@@ -339,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_source_speaks_where_no_meter_answers() {
+    fn an_event_source_is_shown_if_no_meter_answers() {
         let mut choice = Choice::new(usual(Some("10.0.12")), Duration::from_secs(1));
         let mut at =
             |seconds| choice.pass(vec![reading(CounterSource::EventSource, "cpu-usage", seconds)]).len();

@@ -1,4 +1,4 @@
-//! Rows of counters as they come: CSV, or a JSON object a line.
+//! Values of counters as rows, as they come: CSV, or one JSON object per line.
 
 use crate::spreadsheet::Raw;
 use crate::terminal;
@@ -11,7 +11,7 @@ use std::io::Write;
 
 const COLUMNS: [&str; 7] = ["ts", "provider", "name", "unit", "kind", "value", "tags"];
 
-/// Forms of rows.
+/// The form of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Csv,
@@ -23,7 +23,8 @@ pub(super) struct Stream {
     out: Box<dyn Write>,
     form: Form,
     csv: Raw,
-    begun: bool,
+    has_header: bool,
+    /// How many texts got an apostrophe.
     guarded: u64,
 }
 
@@ -34,30 +35,30 @@ struct Row<'a> {
     name: &'a str,
     unit: &'a str,
     kind: &'a str,
-    /// Null where it is no number.
+    /// `null` if it is NaN or infinite.
     value: f64,
     tags: Value,
 }
 
 impl Stream {
-    /// The output is one that no text steers.
+    /// JSON is screened here. CSV is not, so `out` must not be an unscreened terminal.
     pub(super) fn new(out: Box<dyn Write>, form: Form, csv: Raw) -> Self {
-        Self { out, form, csv, begun: false, guarded: 0 }
+        Self { out, form, csv, has_header: false, guarded: 0 }
     }
 
-    /// Texts that were kept from being formulas.
+    /// How many texts got an apostrophe.
     pub(super) fn guarded(&self) -> u64 {
         self.guarded
     }
 
-    /// Writes a batch, and hands it on at once; `start_ns` is when the session began, in nanoseconds since 1970.
+    /// Writes a batch and flushes it. `start_ns` is when the session began, in nanoseconds since 1970.
     pub(super) fn write(&mut self, readings: &[CounterReading], start_ns: i128) -> anyhow::Result<()> {
         let mut batch = Vec::new();
         match self.form {
             Form::Csv => self.csv(&mut batch, readings, start_ns)?,
             Form::Json => json(&mut batch, readings, start_ns)?,
         }
-        self.begun = true;
+        self.has_header = true;
         self.out.write_all(&batch)?;
         self.out.flush()?;
         Ok(())
@@ -65,7 +66,7 @@ impl Stream {
 
     fn csv(&mut self, out: &mut Vec<u8>, readings: &[CounterReading], start_ns: i128) -> anyhow::Result<()> {
         let mut rows = self.csv.rows(out);
-        if !self.begun {
+        if !self.has_header {
             let column = |name: &str| AnswerColumn { name: name.to_owned(), kind: None, unit: String::new() };
             rows.begin(&COLUMNS.map(column))?;
         }
@@ -110,6 +111,7 @@ fn json(out: &mut Vec<u8>, readings: &[CounterReading], start_ns: i128) -> anyho
 /// RFC 3339 in UTC, to the millisecond.
 fn time(start_ns: i128, since_ns: i64) -> String {
     let at = Timestamp::from_nanosecond(start_ns.saturating_add(i128::from(since_ns)));
+    // A damaged time that no calendar has is an empty text.
     at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()).unwrap_or_default()
 }
 
@@ -148,7 +150,7 @@ mod tests {
         }
     }
 
-    /// Writes batches; returns how many texts were guarded.
+    /// Writes batches. Returns how many texts got an apostrophe.
     fn check(form: Form, csv: Raw, batches: &[&[CounterReading]], expected: &str) -> u64 {
         let kept = Kept::default();
         let mut stream = Stream::new(Box::new(kept.clone()), form, csv);
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_an_object_a_line_with_tags_as_an_object() {
+    fn json_is_one_object_per_line_with_tags_as_an_object() {
         check(
             Form::Json,
             Raw::default(),
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_a_service_is_no_formula_in_a_spreadsheet() {
+    fn a_name_of_a_service_does_not_run_as_a_formula_in_a_spreadsheet() {
         let hostile = [reading("=cmd|' /C calc'!A0", -1.5, "{}")];
         let guarded = check(
             Form::Csv,

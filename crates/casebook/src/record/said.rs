@@ -1,50 +1,52 @@
-//! What `record` says to people: progress on the way, and the result with its cost.
+//! What `record` prints for people: its progress, and the result with its cost.
 
 use crate::{target, terminal};
-use recorder::{Ended, Left, Options, Outcome, Progress, Shape, Stage, Subject};
+use recorder::{Ended, Left, Outcome, OutputShape, Progress, RecordOptions, Stage, Subject};
 use std::time::Duration;
 use text::{progress, recorded};
 
-/// How often the line is written anew.
+/// How often the progress is updated.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Says a sentence on standard error.
-pub(crate) fn tell(text: &str) {
-    terminal::say(text);
-}
-
-/// A line on the terminal that is written over.
+/// The line of progress: on a terminal it is updated in place, otherwise printed once per stage.
 pub(super) struct Line {
     is_terminal: bool,
+    /// How many copies were made so far, by SIGUSR1.
     copies: usize,
     duration: Option<Duration>,
     keep: Option<Duration>,
-    shown: Option<(Stage, Duration)>,
+    shown: Option<Shown>,
+}
+
+/// The progress that the line shows.
+struct Shown {
+    stage: Stage,
+    /// How long the recording had lasted.
+    elapsed: Duration,
 }
 
 impl Line {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &RecordOptions) -> Self {
         let is_terminal = terminal::is_stderr();
         Self { is_terminal, copies: 0, duration: options.duration, keep: options.keep, shown: None }
     }
 
-    /// Shows progress, if it is time: on a terminal as a line written over, else once a stage.
-    pub(super) fn tell(&mut self, progress: &Progress) {
+    /// Shows the progress, if it is time.
+    pub(super) fn show(&mut self, progress: &Progress) {
         let Progress { stage, elapsed, .. } = *progress;
         if progress.copies > self.copies {
             self.copies = progress.copies;
-            self.clear();
-            tell("copied what is kept; recording goes on");
+            terminal::say("copied what is kept; recording goes on");
         }
-        let fresh = self
-            .shown
-            .is_some_and(|(of, at)| of == stage && (!self.is_terminal || elapsed.saturating_sub(at) < EVERY));
-        if fresh {
+        let is_current = |shown: &Shown| {
+            shown.stage == stage && (!self.is_terminal || elapsed.saturating_sub(shown.elapsed) < EVERY)
+        };
+        if self.shown.as_ref().is_some_and(is_current) {
             return;
         }
-        self.shown = Some((stage, elapsed));
+        self.shown = Some(Shown { stage, elapsed });
         let line = progress::recording(&self.progress(progress));
-        if self.is_terminal { terminal::over(&line) } else { terminal::say(&line) }
+        if self.is_terminal { terminal::show_progress(&line) } else { terminal::say(&line) }
     }
 
     fn progress(&self, progress: &Progress) -> progress::Recording {
@@ -56,42 +58,36 @@ impl Line {
         };
         progress::Recording { stage, elapsed, bytes, events, lost, duration: self.duration, keep: self.keep }
     }
-
-    pub(super) fn clear(&self) {
-        if self.is_terminal && self.shown.is_some() {
-            terminal::over("");
-        }
-    }
 }
 
-/// What a recording waits for once it was asked to end.
+/// What a recording waits for when it is asked to end in this stage.
 pub(super) fn waited_for(progress: &Progress) -> &'static str {
     match progress.stage {
         Stage::Measuring => "the runtime to begin a session, up to 10 s",
-        Stage::Recording => "an answer of the runtime, up to 10 s",
+        Stage::Recording => "an answer from the runtime, up to 10 s",
         Stage::Ending => {
             "the names of methods that the runtime sends, up to 20 s of silence and 10 minutes in all"
         }
     }
 }
 
-/// Says how the command ended that was started for the recording, and what of it runs on.
-pub(super) fn tell_of_command(left: &Left) {
+/// Says how the command ended that was started for the recording, and which of its processes are still running.
+pub(super) fn say_how_command_ended(left: &Left) {
     if let Some(status) = left.status {
-        tell(&format!("the command ended: {status}"));
+        terminal::say(&format!("the command ended: {status}"));
     }
-    left.words().iter().for_each(|words| tell(words));
+    left.words().iter().for_each(|words| terminal::say(words));
 }
 
-/// The result in words.
-pub(super) fn result(subject: &Subject, options: &Options, outcome: &Outcome) -> String {
+/// The result, as text.
+pub(super) fn result(subject: &Subject, options: &RecordOptions, outcome: &Outcome) -> String {
     let out = options.out.display().to_string();
     let copies: Vec<String> = outcome.copies.iter().map(|path| path.display().to_string()).collect();
     let cost = &outcome.cost;
     let recorded = recorded::Recorded {
         process: target::process(subject),
         out: &out,
-        is_folder: options.shape == Shape::Folder,
+        is_folder: options.shape == OutputShape::Folder,
         ended: match &outcome.ended {
             Ended::Duration | Ended::Asked => recorded::Ended::Asked,
             Ended::Event => recorded::Ended::Event,

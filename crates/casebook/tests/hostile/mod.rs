@@ -1,12 +1,13 @@
-//! Recordings, processes and terminals for texts that were chosen to hurt.
+//! Recordings, processes and terminals with texts that were chosen to do harm. Needs the modules `program`, `runtime` and
+//! `trace` beside it.
 
 pub(crate) mod peer;
 pub(crate) mod terminal;
 
-use std::io::Read;
-use std::path::Path;
+use crate::program;
+use crate::trace::{blocks, unpacked};
 
-/// What a terminal would carry out: its title, its screen, letters that hide, the direction of writing, ends of lines.
+/// What would control a terminal: its title, its screen, hidden letters, the writing direction, line ends.
 pub(crate) const NAMES: [&str; 12] = [
     "\u{1b}]0;x",
     "\u{1b}[8m",
@@ -22,7 +23,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "\u{85}\u{2028}",
 ];
 
-/// Sequences of the program's own: colours, and those by which it writes over a line or a page.
+/// The program's own sequences: colours, and those that rewrite a line or a page.
 const COLOURS: [&str; 20] = [
     "0m", "m", "1m", "2m", "3m", "4m", "22m", "30m", "31m", "32m", "33m", "34m", "35m", "36m", "37m", "90m",
     "91m", "92m", "93m", "94m",
@@ -40,36 +41,14 @@ pub(crate) fn without_own_sequences(text: &str) -> String {
 
 /// A fixture with hostile names in its events: in every second text the last letters are replaced.
 pub(crate) fn hostile_trace(fixture: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(fixture);
-    let packed = std::fs::File::open(path.with_extension("nettrace.zst")).unwrap();
-    let mut reader = zstd::stream::read::Decoder::new(packed).unwrap();
-    reader.window_log_max(27).unwrap();
-    let mut raw = Vec::new();
-    reader.read_to_end(&mut raw).unwrap();
+    let mut raw = unpacked(&program::fixture(fixture).with_extension("nettrace.zst"));
     let mut texts = 0;
-    for block in event_blocks(&raw) {
-        let Some(block) = raw.get_mut(block) else { continue };
-        spoil(block, &mut texts);
+    for block in blocks(&raw) {
+        if &raw[block.name] == b"EventBlock" {
+            spoil(&mut raw[block.payload], &mut texts);
+        }
     }
     raw
-}
-
-/// Where the blocks of events are in a trace in its container of versions 4 and 5.
-fn event_blocks(raw: &[u8]) -> Vec<std::ops::Range<usize>> {
-    let word = |at: usize| u32::from_le_bytes(raw[at..at + 4].try_into().unwrap()) as usize;
-    // The magic; then the object with the trace's start, whose fields take 48 bytes.
-    let mut at = 32 + 15 + word(32 + 11) + 1 + 48 + 1;
-    let mut blocks = Vec::new();
-    while raw[at] == 5 {
-        let name_end = at + 15 + word(at + 11);
-        let size = word(name_end + 1);
-        let from = (name_end + 5).next_multiple_of(4);
-        if &raw[at + 15..name_end] == b"EventBlock" {
-            blocks.push(from..from + size);
-        }
-        at = from + size + 1;
-    }
-    blocks
 }
 
 /// Replaces the last letters of every second text that ends with a NUL, in units of 16 bits.

@@ -1,14 +1,15 @@
 //! A process that says it is a .NET service: this one, with a diagnostics socket where `ps` looks for it.
 
 use super::NAMES;
-use std::io::{Read, Write};
+use crate::runtime;
+use std::io::Write;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// A runtime that tells of a process with hostile names, and streams a recording to whoever starts a session.
+/// A runtime that reports hostile names of its process, and streams a recording to whoever starts a session.
 pub(crate) struct Peer {
     path: PathBuf,
     ended: Arc<AtomicBool>,
@@ -33,13 +34,13 @@ impl Peer {
                     return;
                 }
                 let trace = Arc::clone(&trace);
-                // A session that lasts holds up no question.
+                // On a thread of its own, so that a long session does not delay other commands.
                 let answer = move || answer(stream.unwrap(), &trace);
                 std::thread::Builder::new().name("peer".to_owned()).spawn(answer).unwrap();
             }
         };
         threads.push(named("listener").spawn(serve).unwrap());
-        // A runtime that runs has this thread.
+        // A running runtime has this thread, a suspended one has not.
         let over = Arc::clone(&ended);
         let wait = move || {
             while !over.load(Ordering::Acquire) {
@@ -69,37 +70,20 @@ impl Drop for Peer {
 
 /// Answers the command of one connection.
 fn answer(mut stream: UnixStream, trace: &[u8]) {
-    let mut header = [0; 20];
-    if stream.read_exact(&mut header).is_err() {
-        return;
-    }
-    let mut payload = vec![0; usize::from(u16::from_le_bytes([header[14], header[15]])).saturating_sub(20)];
-    if stream.read_exact(&mut payload).is_err() {
-        return;
-    }
-    let answer = match (header[16], header[17]) {
-        (4, 8) => [1_u32.to_le_bytes().as_slice(), &info()].concat(),
-        (4, 4) => info(),
-        (2, _) => 7_u64.to_le_bytes().to_vec(),
+    let Ok(command) = runtime::command(&mut stream) else { return };
+    let is_session = command[0] == 2;
+    let texts =
+        ["command ", "os ", "arch ", "hostile ", "10.0 "].map(|text| text.to_owned() + &NAMES.concat());
+    let texts = texts.each_ref().map(String::as_str);
+    let payload = match command {
+        runtime::PROCESS_INFO_3 => runtime::process_info_3(std::process::id(), texts),
+        runtime::PROCESS_INFO => runtime::process_info(std::process::id(), texts),
+        _ if is_session => 7_u64.to_le_bytes().to_vec(),
         _ => Vec::new(),
     };
-    let size = u16::try_from(20 + answer.len()).unwrap().to_le_bytes();
-    let message = [b"DOTNET_IPC_V1\0".as_slice(), &size, &[0xff, 0, 0, 0], &answer].concat();
-    // Whoever has seen enough closes the connection.
-    drop(stream.write_all(&message));
-    if header[16] == 2 && header[17] > 1 {
+    // Both fail if the other side has closed the connection.
+    drop(runtime::reply(&mut stream, &payload));
+    if is_session && command != runtime::STOP_TRACING {
         drop(stream.write_all(trace));
     }
-}
-
-/// What it says of its process.
-fn info() -> Vec<u8> {
-    let mut info = u64::from(std::process::id()).to_le_bytes().to_vec();
-    info.extend([7; 16]);
-    for text in ["command ", "os ", "arch ", "hostile ", "10.0 "] {
-        let units: Vec<u16> = format!("{text}{}", NAMES.concat()).encode_utf16().chain([0]).collect();
-        info.extend(u32::try_from(units.len()).unwrap().to_le_bytes());
-        info.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
-    }
-    info
 }

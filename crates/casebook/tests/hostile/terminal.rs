@@ -1,4 +1,4 @@
-//! A terminal of a test's own.
+//! A pseudo-terminal for a test.
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
@@ -14,12 +14,12 @@ pub(crate) fn on_terminal(mut command: Command) -> Vec<u8> {
     let other = OpenOptions::new().read(true).write(true).open(name).unwrap();
     command.stdin(std::process::Stdio::null()).stdout(other.try_clone().unwrap()).stderr(other);
     let mut child = command.spawn().unwrap();
-    // The last one who has it open ends the reading.
+    // Closes our copy: reading ends when nobody has the terminal open any more.
     drop(command);
     let mut shown = Vec::new();
     let mut own = File::from(own);
     let mut piece = [0; 1 << 12];
-    // Linux reports an error instead of the end.
+    // At the end, Linux returns an error instead of 0 bytes.
     while let Ok(len @ 1..) = own.read(&mut piece) {
         shown.extend_from_slice(&piece[..len]);
     }

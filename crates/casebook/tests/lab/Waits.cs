@@ -1,4 +1,4 @@
-// Threads that wait in each primitive of the runtime, a method each; the test `waits` looks at what is said of them.
+// Threads that wait in each primitive of the runtime, one method per primitive. The test `waits` checks what is recorded.
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.IO.Pipes;

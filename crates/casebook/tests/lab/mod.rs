@@ -1,13 +1,14 @@
-//! The lab for tests of live processes: a real ASP.NET Core service, load on it, and the program under test.
+//! The lab for tests of live processes: a real ASP.NET Core service, and load on it. Needs module `program` beside it.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use crate::program::json;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/lab/lab");
 
-/// The folder with the runtime and the service; none where there is no lab.
+/// The folder with the runtime and the service. `None` if there is no lab.
 pub(crate) fn unpacked(test: &str) -> Option<PathBuf> {
     static UNPACKED: LazyLock<Mutex<()>> = LazyLock::new(|| Mutex::new(()));
     if !Path::new(SCRIPT).exists() {
@@ -36,7 +37,7 @@ pub(crate) struct Service {
     pub(crate) port: u16,
 }
 
-/// A command that starts the service at a port; a wrapper may stand before it.
+/// A command that starts the service at a port, with the words of a wrapper before it.
 pub(crate) fn service_command(lab: &Path, port: u16, wrapper: &[&str]) -> Command {
     let dotnet = lab.join("dotnet/dotnet");
     let words: Vec<&str> = wrapper.iter().copied().chain([dotnet.to_str().unwrap()]).collect();
@@ -47,7 +48,7 @@ pub(crate) fn service_command(lab: &Path, port: u16, wrapper: &[&str]) -> Comman
     command
 }
 
-/// Sets what the service needs.
+/// Sets the environment that the service needs.
 pub(crate) fn environment(command: &mut Command, lab: &Path, port: u16) {
     command
         .env("DOTNET_ROOT", lab.join("dotnet"))
@@ -56,7 +57,7 @@ pub(crate) fn environment(command: &mut Command, lab: &Path, port: u16) {
         .env("ASPNETCORE_URLS", format!("http://127.0.0.1:{port}"));
 }
 
-/// A port that nobody uses now.
+/// A port that is not in use.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -84,7 +85,7 @@ impl Service {
     }
 
     /// Whether each of its threads is stopped by a signal.
-    pub(crate) fn stands_still(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
         let stats = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
         stats.into_iter().all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
@@ -106,11 +107,11 @@ impl Drop for Service {
     }
 }
 
-/// Requests from several threads, until dropped.
+/// Sends requests from several threads until it is dropped.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
-    /// When each good answer came.
+    /// When each answer with status 200 came.
     answers: Arc<Mutex<Vec<SystemTime>>>,
 }
 
@@ -133,7 +134,7 @@ impl Load {
         Self { stop, threads, answers }
     }
 
-    /// Good answers per second from a moment on.
+    /// Answers with status 200 per second, in this time.
     pub(crate) fn per_second(&self, from: SystemTime, length: Duration) -> f64 {
         let answers = self.answers.lock().unwrap();
         let within = answers.iter().filter(|at| (from..from + length).contains(*at)).count();
@@ -161,7 +162,7 @@ pub(crate) fn get(port: u16, path: &str) -> bool {
         && answer.ends_with(b"200")
 }
 
-/// Waits until something holds; fails after half a minute.
+/// Waits until something holds. Fails after 30 seconds.
 pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
@@ -175,33 +176,13 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(done.success(), "kill -{name} {pid}");
 }
 
-/// The program under test.
-pub(crate) fn casebook() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    command.stdin(Stdio::null());
-    command
-}
-
-/// Runs it.
-pub(crate) fn run(words: &[&str]) -> Output {
-    casebook().args(words).output().unwrap()
-}
-
-/// Runs it; its output as JSON.
-pub(crate) fn json(words: &[&str]) -> Value {
-    let output = run(words);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words:?}: {error}");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|cause| panic!("{words:?}: {cause}: {error}"))
-}
-
 /// The rows of a query.
 pub(crate) fn rows(recording: &Path, sql: &str) -> Vec<Vec<Value>> {
     let answer = json(&["query", recording.to_str().unwrap(), sql, "--format", "json"]);
     serde_json::from_value(answer["rows"].clone()).unwrap()
 }
 
-/// A number that a query gives.
+/// The number that a query returns, or NaN for null.
 pub(crate) fn number(recording: &Path, sql: &str) -> f64 {
     rows(recording, sql)[0][0].as_f64().unwrap_or(f64::NAN)
 }

@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+/// How many values of one payload are read: so many, and so many more for each of its bytes. Values of no bytes, such as
+/// an empty list, would otherwise be read again for every element of a list.
+pub(crate) const MOST_VALUES: usize = 256;
+pub(crate) const MOST_VALUES_A_BYTE: usize = 8;
+
 /// How a value is encoded.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the numbers' names say what they are")]

@@ -1,19 +1,15 @@
 //! Values of a payload by the names of its fields.
 //!
 //! A field is found by walking over those before it, without allocating, unless the payload was walked over before. Any
-//! bytes are safe: what the payload does not hold is no value.
+//! bytes are safe: what the payload does not hold has no value.
 
-use crate::layout::{Field, Kind, Layout};
+use crate::layout::{Field, Kind, Layout, MOST_VALUES, MOST_VALUES_A_BYTE};
 use crate::whole::{Places, Starts, Whole};
 use base::bytes::{Cause, Cursor, ReadError, utf16_text};
 use std::cell::Cell;
 
 /// Objects nested deeper than this are not read.
 pub(crate) const MAX_DEPTH: u32 = 24;
-/// Values gone over in one payload: so many, and so many more for each of its bytes. Values of no bytes, as a list of
-/// none, would else be gone over again for every element of a list.
-pub(crate) const MOST_VALUES: usize = 256;
-pub(crate) const MOST_VALUES_A_BYTE: usize = 8;
 
 /// A payload with the layout of its fields.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +17,7 @@ pub struct Payload<'a> {
     fields: &'a [Field],
     bytes: &'a [u8],
     pointer_size: u8,
-    /// Where the fields are, if a walk over the payload told already.
+    /// Where the fields are, if the payload was walked over already.
     places: Option<Places<'a>>,
 }
 

@@ -4,8 +4,7 @@
 //! over in a few steps that are worked out once per layout. Whatever the steps do not cover, and whatever they do not find
 //! whole, is left to [`crate::payload::damaged`], which decides.
 
-use crate::layout::{Field, Kind, Layout};
-use crate::payload::{MOST_VALUES, MOST_VALUES_A_BYTE};
+use crate::layout::{Field, Kind, Layout, MOST_VALUES, MOST_VALUES_A_BYTE};
 use base::bytes::{Cursor, nul_unit, nul_units};
 use std::cell::RefCell;
 

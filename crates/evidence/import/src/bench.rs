@@ -6,26 +6,19 @@
 mod json;
 mod metrics;
 
-use crate::feed::Job;
-use crate::formats::{Format, Member};
+use crate::error::Error;
+use crate::feed::{Format, Job, Member};
 use crate::head::Head;
-use crate::{Error, Options};
+use crate::names;
+use crate::options::Options;
 use json::Reader;
 use model::{Evidence, Kind};
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-pub(crate) static FORMAT: Format = Format {
-    kind: Kind::Bench,
-    title: "benchmark results (BenchmarkDotNet's full JSON)",
-    plural: "files of benchmark results",
-    endings: &["-report-full.json", ".full.json"],
-    sniff,
-    read,
-    read_stream,
-    beside: &[],
-};
+pub(crate) static FORMAT: Format =
+    Format { kind: Kind::Bench, names: &names::BENCH, sniff, read, read_stream, beside: &[] };
 
 /// The largest file that is read: a hundred times the largest that was seen.
 const MOST_BYTES: usize = 256 << 20;
@@ -43,7 +36,7 @@ fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
         return Err(Error::NoProcess { path: job.name.clone(), process });
     }
     let mut reader = Reader::default();
-    // The harness may write its results a second time without the measurements, which is the poorer copy.
+    // The harness may write its results twice, the other time without the measurements: that copy comes last.
     let mut files = files.to_vec();
     files.sort_by_key(|file| file.path.to_string_lossy().contains("-brief"));
     let is_one_of_several = files.len() > 1;

@@ -51,7 +51,7 @@ pub enum Error {
     )]
     NotAFile(String),
     /// A folder without a file that can be read.
-    #[error("{path} is not an exhibit: expected a file in it that is {}", crate::formats::expected())]
+    #[error("{path} is not an exhibit: expected a file in it that is {}", crate::names::expected())]
     NoExhibit {
         /// The folder.
         path: String,
@@ -146,7 +146,7 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// A file without a byte.
-    #[error("{path}: the input is empty: expected {}", crate::formats::expected())]
+    #[error("{path}: the input is empty: expected {}", crate::names::expected())]
     Empty {
         /// The file.
         path: String,
@@ -162,7 +162,7 @@ pub enum Error {
         opens: &'static str,
     },
     /// Nothing that is known.
-    #[error("{path} is not a file that casebook reads: expected {}", crate::formats::expected())]
+    #[error("{path} is not a file that casebook reads: expected {}", crate::names::expected())]
     Unknown {
         /// The file.
         path: String,

@@ -1,16 +1,17 @@
-//! The bytes of files, in pieces, to the reader of a format.
+//! What the reader of a format gets: the files of one exhibit, and their bytes in pieces.
 //!
 //! Each file is read once from front to back; with two threads, unpacking runs beside reading. An input that unpacks to
 //! far more than any evidence does is cut off, and that is reported as damage.
 
-use crate::folder::Surroundings;
-use crate::formats::{FORMATS, Member};
-use crate::head::{Origin, Packed, Packing, Stream, unpack};
-use crate::{Error, Options, Progress};
-use model::Lost;
+use crate::error::Error;
+use crate::head::{Head, Origin, Packed, Packing, Stream, unpack};
+use crate::names::{self, Names};
+use crate::options::{Options, Progress};
+use crate::surroundings::Surroundings;
+use model::{Evidence, Kind, Lost};
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 /// Bytes read at once.
@@ -22,6 +23,28 @@ const MOST_EXPANSION: u64 = 100;
 const FREE_UNPACKED: u64 = 64 << 20;
 /// A file of a recording unpacks to this many times its size at the most; what it may take in memory is limited by that.
 const USUAL_EXPANSION: u64 = 30;
+
+/// A format of one kind of evidence.
+pub(crate) struct Format {
+    /// The kind that it is read into.
+    pub(crate) kind: Kind,
+    pub(crate) names: &'static Names,
+    /// Whether a file begins like one of this format.
+    pub(crate) sniff: fn(&Head) -> bool,
+    /// Reads the files of one exhibit. Formats of one kind share it: each file comes with its own format.
+    pub(crate) read: fn(&mut Job<'_>, &[Member]) -> Result<Evidence, Error>,
+    /// Reads one file that is in memory, unpacked.
+    pub(crate) read_stream: fn(&mut dyn Read, &str, Options) -> Result<Evidence, Error>,
+    /// Files that an exhibit's folder may have beside them.
+    pub(crate) beside: &'static [&'static str],
+}
+
+/// A file of an exhibit, with the format that it is of.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) path: PathBuf,
+    pub(crate) format: &'static Format,
+}
 
 /// Reading one exhibit: how, and how far it is.
 pub(crate) struct Job<'a> {
@@ -145,21 +168,21 @@ impl<'a> Job<'a> {
             Some(End::Endless) => Some("packed data that unpacks to more than any recording does: cut off"),
         };
         self.done = self.done.saturating_add(size);
-        self.tell(0);
+        self.report(0);
         Ok(Fed { bytes, damage, left })
     }
 
-    fn tell(&mut self, read: u64) {
+    fn report(&mut self, read: u64) {
         (self.progress)(Progress { read: self.done.saturating_add(read), total: Some(self.total) });
     }
 }
 
-/// What is said of the other entries of an archive that could be evidence, if it has any.
+/// What is reported of an archive that has several files that could be evidence.
 fn left_in_archive(entries: &[String]) -> Option<String> {
     let read = entries.first()?;
-    let others = FORMATS.iter().map(|format| {
-        let is_one = |name: &&String| format.endings.iter().any(|ending| name.ends_with(ending));
-        (format.plural, entries.iter().filter(is_one).count())
+    let others = names::ALL.iter().map(|of| {
+        let is_one = |name: &&String| of.endings.iter().any(|ending| name.ends_with(ending));
+        (of.plural, entries.iter().filter(is_one).count())
     });
     let (what, count) = others.max_by_key(|(_, count)| *count)?;
     (count > 1).then(|| format!("has {count} {what}: only the largest was read, {read}"))
@@ -230,7 +253,7 @@ impl<S: FnMut(&[u8], u64) -> Result<ControlFlow<()>, Error>> Pieces<'_, '_, S> {
         if (self.sink)(piece, self.usual)?.is_break() {
             return Ok(Some(End::Enough));
         }
-        self.job.tell(self.bytes / packed);
+        self.job.report(self.bytes / packed);
         Ok((self.bytes > self.cap).then_some(End::Endless))
     }
 }

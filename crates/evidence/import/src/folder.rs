@@ -1,31 +1,40 @@
 //! Folders: an exhibit with its files, or several exhibits in sub-folders.
 //!
-//! Which files of a folder are evidence is told by their first bytes; `exhibit.toml`, where there is one, says which kind
+//! The first bytes of a file say whether it is evidence; `exhibit.toml`, where there is one, says which kind
 //! counts. What it lists is compared with what is there.
 //!
 //! Whoever made the folder may have put anything into it: links in it are not followed, and whatever is not a file is left
 //! out and named. Only the path of the folder itself, which the user named, may lead over links.
 
-use crate::feed::Job;
-use crate::formats::{FORMATS, Format, Member};
+use crate::error::Error;
+use crate::feed::{Format, Job, Member};
+use crate::foreign;
+use crate::formats::FORMATS;
 use crate::head::{Head, Origin};
-use crate::{Error, Found, Options, Progress, foreign};
-use exhibit::Kind as EntryKind;
-use exhibit::{Check, ReadOutcome};
-use model::{Evidence, Exhibit, Lost};
-use rustc_hash::FxHashSet;
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use crate::options::{Options, Progress};
+use crate::surroundings::{PassedOver, Surroundings, not_read};
+use exhibit::EntryKind;
+use exhibit::ReadOutcome;
+use model::{Evidence, Kind};
 use std::path::{Path, PathBuf};
 
 /// Files of a folder whose first bytes are looked at; of further ones only the names are.
 const MOST_SNIFFED: usize = 1000;
 /// Files of an exhibit that are read: a recorder writes some tens, and each costs a look even if it is empty.
 const MOST_FILES: usize = 2000;
-/// Bytes of an exhibit's files that are hashed on opening; larger files are left to a check of their own.
-const MOST_HASHED: u64 = 256 << 20;
 /// Letters of the longest name of a kind that a message shows.
 const LONGEST_KIND: usize = 16;
+
+/// An exhibit at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its name among the exhibits of one folder; `None` if the path itself is the exhibit.
+    pub name: Option<String>,
+    /// The file, or the folder.
+    pub path: PathBuf,
+    /// The kind of evidence.
+    pub kind: Kind,
+}
 
 /// What a path is.
 pub(crate) enum Place {
@@ -44,12 +53,6 @@ pub(crate) struct Contents {
     passed_over: Vec<PassedOver>,
 }
 
-/// Something in a folder that is not read, though it could be evidence.
-pub(crate) struct PassedOver {
-    path: PathBuf,
-    why: String,
-}
-
 /// What a folder holds, by name.
 #[derive(Default)]
 struct Listing {
@@ -59,13 +62,7 @@ struct Listing {
     foreign: Option<Error>,
 }
 
-impl std::fmt::Display for PassedOver {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.path.display(), self.why)
-    }
-}
-
-/// Looks at what a folder holds; if it is no exhibit itself, at its sub-folders.
+/// Looks at what a folder holds; at its sub-folders if it is not an exhibit itself.
 pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
     let (inner, mut odd) = sub_folders(folder)?;
     match contents(folder)? {
@@ -120,7 +117,7 @@ fn contents(folder: &Path) -> Result<Result<Contents, Error>, Error> {
     if let Some(kind) =
         kind.as_ref().filter(|kind| !FORMATS.iter().any(|format| format.kind.name() == **kind))
     {
-        // What is no word may be anything: the file need not be what its name says.
+        // Anything but a plain word is not shown: the file need not be what its name says.
         let is_word = kind.len() <= LONGEST_KIND && kind.bytes().all(|byte| byte.is_ascii_lowercase());
         let kind = if is_word { kind.as_str() } else { "…" }.to_owned();
         return Err(Error::UnknownKind { path: name(), kind });
@@ -172,7 +169,8 @@ fn list(folder: &Path) -> Result<Listing, Error> {
             listing.passed_over.push(PassedOver { path, why });
             continue;
         }
-        let named = FORMATS.iter().copied().find(|of| of.endings.iter().any(|ending| name.ends_with(ending)));
+        let named =
+            FORMATS.iter().copied().find(|of| of.names.endings.iter().any(|ending| name.ends_with(ending)));
         let why = match held.kind(path.file_name().unwrap_or_default()) {
             Ok(Some(EntryKind::File)) => None,
             Ok(None) => continue,
@@ -224,14 +222,6 @@ impl Listing {
         } else if let Some(format) = FORMATS.iter().copied().find(|format| (format.sniff)(&head)).or(named) {
             self.members.push(Member { path, format });
         }
-    }
-}
-
-/// Why an entry of a folder is not read that is not a file.
-pub(crate) fn not_read(kind: EntryKind) -> &'static str {
-    match kind {
-        EntryKind::Link => "is a link: not read",
-        EntryKind::File | EntryKind::Folder | EntryKind::Other => "is not a file: not read",
     }
 }
 
@@ -288,98 +278,5 @@ impl Contents {
         let beside = [exhibit::FILE].into_iter().chain(self.format.beside.iter().copied());
         let beside = beside.map(|name| folder.join(name));
         self.files.into_iter().map(|member| member.path).chain(beside).collect()
-    }
-}
-
-/// What lies around the files of an exhibit's folder.
-pub(crate) struct Surroundings {
-    pub(crate) folder: PathBuf,
-    provenance: ReadOutcome,
-    passed_over: Vec<PassedOver>,
-}
-
-impl Surroundings {
-    /// Adds what `exhibit.toml` says, and what of its files is missing or was changed since.
-    pub(crate) fn describe(&self, exhibit: &mut Exhibit, lost: &mut Lost) {
-        // What `exhibit.toml` lists is compared below.
-        let listed: FxHashSet<&OsStr> = match &self.provenance {
-            ReadOutcome::Read(of) => {
-                of.files.iter().take(exhibit::MOST_FILES).map(|file| OsStr::new(&file.name)).collect()
-            }
-            ReadOutcome::Missing | ReadOutcome::Unreadable(_) => FxHashSet::default(),
-        };
-        let is_listed = |path: &Path| path.file_name().is_some_and(|name| listed.contains(name));
-        for of in self.passed_over.iter().filter(|of| !is_listed(&of.path)) {
-            lost.note_file(&of.path, of.why.clone());
-        }
-        let of = match &self.provenance {
-            ReadOutcome::Missing => return,
-            ReadOutcome::Unreadable(what) => {
-                return lost.note_file(Path::new(exhibit::FILE), format!("cannot be read: {what}"));
-            }
-            ReadOutcome::Read(of) => of,
-        };
-        exhibit.name.clone_from(&of.subject.name);
-        exhibit.container.clone_from(&of.subject.container);
-        exhibit.state.clone_from(&of.state);
-        let Ok(folder) = exhibit::Folder::open(&self.folder) else { return };
-        let mut budget = MOST_HASHED;
-        let mut outside = 0usize;
-        for file in of.files.iter().take(exhibit::MOST_FILES) {
-            let what = match exhibit::check(&folder, file, &mut budget) {
-                Check::AsItWas | Check::NotHashed | Check::NoHash => continue,
-                // A name that leads elsewhere is not one that the recorder wrote.
-                Check::NotAName => {
-                    outside = outside.saturating_add(1);
-                    continue;
-                }
-                Check::Missing => "was recorded and is not there".to_owned(),
-                Check::OtherSize { bytes } => {
-                    let before = file.bytes.unwrap_or(0);
-                    format!("was changed since it was recorded: {bytes} bytes instead of {before}")
-                }
-                Check::OtherHash => "was changed since it was recorded: its hash differs".to_owned(),
-                Check::NotAFile => {
-                    let kind = folder.kind(&file.name).ok().flatten().unwrap_or(EntryKind::Other);
-                    not_read(kind).to_owned()
-                }
-                Check::Unreadable(cause) => format!("cannot be read: {cause}"),
-            };
-            lost.note_altered(Path::new(&file.name), what);
-        }
-        let of_list = |count: usize, what: &str| format!("lists {count} files {what}");
-        if outside > 0 {
-            lost.note_file(
-                Path::new(exhibit::FILE),
-                of_list(outside, "outside of its folder: not looked at"),
-            );
-        }
-        let more = of.files.len().saturating_sub(exhibit::MOST_FILES);
-        if more > 0 {
-            lost.note_file(Path::new(exhibit::FILE), of_list(more, "more than are compared"));
-        }
-    }
-
-    /// Whether nothing says that the files belong together.
-    pub(crate) fn has_no_provenance(&self) -> bool {
-        matches!(self.provenance, ReadOutcome::Missing)
-    }
-
-    /// The settings of .NET in the environment of the subject. Nothing else is taken over from a file of others.
-    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
-        /// Settings that are read, and characters of a value.
-        const MOST: usize = 1000;
-        let ReadOutcome::Read(of) = &self.provenance else { return BTreeMap::new() };
-        let is_dotnet = |name: &str| name.starts_with("DOTNET_") || name.starts_with("COMPlus_");
-        let known = of.subject.environment.iter().filter(|(name, _)| is_dotnet(name)).take(MOST);
-        known.map(|(name, value)| (name.clone(), value.chars().take(MOST).collect())).collect()
-    }
-
-    /// The profile that was asked for.
-    pub(crate) fn profile(&self) -> Option<String> {
-        match &self.provenance {
-            ReadOutcome::Read(of) => of.profile.clone(),
-            ReadOutcome::Missing | ReadOutcome::Unreadable(_) => None,
-        }
     }
 }

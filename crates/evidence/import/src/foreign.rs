@@ -1,4 +1,4 @@
-//! Files of other tools: told by their first bytes, and refused with what they are and what opens them.
+//! Files of other tools: recognised by their first bytes, and refused with what they are and what opens them.
 //!
 //! They are looked for before our own formats, since one of them shares the first bytes with a trace. No message shows
 //! bytes of a file.

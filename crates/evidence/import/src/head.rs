@@ -1,6 +1,6 @@
 //! The beginning of a file: what it is packed with, and its first bytes unpacked.
 
-use crate::Error;
+use crate::error::Error;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;

@@ -19,63 +19,25 @@ mod folder;
 mod foreign;
 mod formats;
 mod head;
+mod names;
+mod options;
+mod surroundings;
 mod trace;
 
 pub use error::{Error, Held};
+pub use folder::Found;
+pub use options::{Options, Process, Progress};
 pub use trace::{
     Along, Alongside, CounterFeed, CounterNote, CounterReading, CounterSource, EventName, EventNameError,
     sends_events_alone,
 };
 
-use feed::Job;
+use feed::{Job, Member};
 use folder::Place;
-use formats::Member;
 use head::{Head, Origin};
-use model::{Evidence, Kind, NO_INT};
+use model::{Evidence, NO_INT};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// How to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Keep the payloads of a trace's events, so that `events.fields` can be asked for; costs about the size of the
-    /// decompressed input.
-    pub payloads: bool,
-    /// 1, or 2 to unpack on a thread of its own.
-    pub threads: usize,
-}
-
-/// Which processes of an exhibit are wanted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Process {
-    /// All.
-    #[default]
-    All,
-    /// The one with most samples; if none has any, with most events. Of an exhibit of several it is read twice.
-    MostSampled,
-    /// The one that the operating system numbers so.
-    Only(u64),
-}
-
-/// How far the reading is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes of the files read so far.
-    pub read: u64,
-    /// Bytes of all files.
-    pub total: Option<u64>,
-}
-
-/// An exhibit at a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Its name among the exhibits of one folder; `None` if the path itself is the exhibit.
-    pub name: Option<String>,
-    /// The file, or the folder.
-    pub path: PathBuf,
-    /// The kind of evidence.
-    pub kind: Kind,
-}
 
 /// What there is at a path: one exhibit, or those in the sub-folders of a folder, by name. Sub-folders that cannot be
 /// read are handed to `left_out`, each as a sentence.

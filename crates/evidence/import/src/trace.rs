@@ -1,8 +1,11 @@
 //! Traces: the NetTrace container, joined with the fields of the runtime's events.
 //!
 //! ```text
-//!  bytes ─▶ nettrace ─▶ builder ─▶ methods, stacks, gc, waits … ─▶ finish ─▶ Trace
+//!  bytes ─▶ nettrace ─▶ builder ─▶ gc, pairs, rows, requests, counters, jit … ─▶ finish ─▶ Trace
 //! ```
+//!
+//! `builder` takes each event and lends it to the part of its subject, with the tables that this part may write. No part
+//! knows another one or the builder.
 //!
 //! An exhibit has a main session (or segments of it) and, beside it, sessions that only add samples or names, and tables
 //! of the host.
@@ -10,53 +13,59 @@
 mod alongside;
 mod budget;
 mod builder;
+mod byprocess;
 mod clock;
+mod code;
 mod counters;
 mod cut;
+mod earlier;
+mod facts;
 mod finish;
 mod gc;
 mod host;
+mod jit;
 mod kinds;
+mod kindtable;
 mod live;
 mod memory;
-mod methods;
 mod metrics;
+mod naming;
+mod numbers;
+mod origins;
+mod pairs;
 mod processes;
 mod ranges;
 mod rawstacks;
+mod reading;
 mod requests;
 mod rows;
+mod samples;
+mod seen;
 mod spans;
 mod states;
+mod streams;
 mod symbolname;
+mod texts;
 mod threads;
-mod told;
 mod universal;
 
 pub use alongside::{Along, Alongside, EventName, EventNameError, sends_events_alone};
 pub use live::{CounterFeed, CounterNote, CounterReading, CounterSource};
 
-use crate::feed::Job;
-use crate::folder::Surroundings;
-use crate::formats::{Format, Member};
+use crate::error::Error;
+use crate::feed::{Format, Job, Member};
 use crate::head::Head;
-use crate::{Error, Options};
+use crate::names;
+use crate::options::Options;
+use crate::surroundings::Surroundings;
 use builder::Builder;
 use model::{Evidence, Kind, Trace};
 use nettrace::{Decoder, Limits};
 use std::io::Read;
 use std::path::Path;
 
-pub(crate) static FORMAT: Format = Format {
-    kind: Kind::Trace,
-    title: "a trace (.nettrace, .netperf)",
-    plural: "recordings",
-    endings: &[".nettrace", ".nettrace.zst", ".nettrace.gz", ".netperf"],
-    sniff,
-    read,
-    read_stream,
-    beside: &host::TABLES,
-};
+pub(crate) static FORMAT: Format =
+    Format { kind: Kind::Trace, names: &names::TRACE, sniff, read, read_stream, beside: &host::TABLES };
 
 /// Both containers that `nettrace` reads; of the older one, other formats share the first bytes (see `foreign`).
 fn sniff(head: &Head) -> bool {
@@ -78,9 +87,9 @@ fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
         |builder| &mut builder.recording.lost,
         |job, file, builder| {
             // In a folder the names say what is the main session, or a segment of it, and what lies beside it.
-            builder.begin_role(job.surroundings.is_some().then(|| is_main(&file.path)));
+            builder.begin_file(job.surroundings.is_some().then(|| is_main(&file.path)));
             let is_read = read_file(&file.path, builder, job);
-            builder.end_role(&file.path);
+            builder.end_origin(&file.path);
             is_read
         },
     )?;
@@ -91,7 +100,8 @@ fn read(job: &mut Job<'_>, files: &[Member]) -> Result<Evidence, Error> {
         surroundings.describe(exhibit, lost);
         session.profile = surroundings.profile();
         session.environment = surroundings.environment();
-        host::read_folder(&surroundings.folder, &mut builder);
+        let start_ns = builder.main_start_ns();
+        host::read_folder(&surroundings.folder, start_ns, &mut builder.recording);
     }
     Ok(builder.finish(&job.name).into())
 }
@@ -100,14 +110,13 @@ fn read_file(path: &Path, builder: &mut Builder, job: &mut Job<'_>) -> Result<()
     let name = path.display().to_string();
     let format = Error::format(&name);
     let mut decoder = Decoder::new(Limits::USUAL);
-    builder.begin_file();
-    let mut limits = budget::Reading::new(builder);
+    let mut limits = reading::Reading::new(builder);
     let fed =
         job.feed(path, |piece, usual| limits.push(piece, usual, &mut decoder, builder).map_err(&format))?;
     builder.count_work(decoder.work());
     let summary = decoder.finish(builder).map_err(&format)?;
     for what in [fed.damage, limits.damage()].into_iter().flatten() {
-        builder.note_damage(what, summary.bytes);
+        builder.recording.lost.damage.note(what, summary.bytes);
     }
     if let Some(what) = fed.left {
         builder.recording.lost.note_file(path, what);
@@ -122,11 +131,11 @@ fn read_stream(stream: &mut dyn Read, name: &str, options: Options) -> Result<Ev
     let format = Error::format(name);
     let mut builder = Builder::new(options.payloads, None);
     let mut decoder = Decoder::new(Limits::USUAL);
-    let mut limits = budget::Reading::new(&builder);
+    let mut limits = reading::Reading::new(&builder);
     let mut piece = Vec::new();
     loop {
         piece.clear();
-        stream.take(budget::PIECE as u64).read_to_end(&mut piece).map_err(Error::io(Path::new(name)))?;
+        stream.take(reading::PIECE as u64).read_to_end(&mut piece).map_err(Error::io(Path::new(name)))?;
         if piece.is_empty()
             || limits.push(&piece, u64::MAX, &mut decoder, &mut builder).map_err(&format)?.is_break()
         {
@@ -136,7 +145,7 @@ fn read_stream(stream: &mut dyn Read, name: &str, options: Options) -> Result<Ev
     builder.count_work(decoder.work());
     let summary = decoder.finish(&mut builder).map_err(&format)?;
     if let Some(what) = limits.damage() {
-        builder.note_damage(what, summary.bytes);
+        builder.recording.lost.damage.note(what, summary.bytes);
     }
     builder.end_file(&summary, "");
     Ok(builder.finish(name).into())

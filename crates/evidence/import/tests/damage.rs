@@ -41,8 +41,8 @@ fn a_file_cut_at_any_byte_keeps_what_is_whole() {
             assert!(events >= most, "{name} cut at {len}: {events} events, {most} in less of it");
             most = events;
             let recording = open_bytes(&bytes[..len], "test", OPTIONS).unwrap().into_trace().unwrap();
-            let told = recording.lost.truncated_at.is_some() || events == whole;
-            assert!(told, "{name} cut at {len}: nothing is said of it");
+            let is_reported = recording.lost.truncated_at.is_some() || events == whole;
+            assert!(is_reported, "{name} cut at {len}: nothing is reported");
         }
     }
 }

@@ -128,8 +128,8 @@ fn any_bytes_make_an_error_or_nothing() {
             changed[at] = value;
             let mut feed = CounterFeed::new();
             drop(feed.take(&changed));
-            let told = feed.readings();
-            assert!(told.iter().all(|of| of.source == CounterSource::Meter || of.tags == "{}"));
+            let readings = feed.readings();
+            assert!(readings.iter().all(|of| of.source == CounterSource::Meter || of.tags == "{}"));
         }
         changed[at] = bytes[at];
     }

@@ -1,7 +1,8 @@
 //! Benchmarks: what a harness measured of pieces of code, each measurement by itself.
 
+use crate::kind::tables;
 use crate::strings::Sym;
-use crate::tables::{Shared, table, tables};
+use crate::tables::{Shared, table};
 use rustc_hash::FxHashMap;
 
 table! { Benchmarks, BenchmarkRow, "benchmarks",

@@ -3,24 +3,12 @@
 //! Whoever must know the kind matches on [`Evidence`], without a wildcard, so that a new kind shows every place that it
 //! concerns. Whoever must not know it takes [`Tables`].
 
-use crate::Trace;
+use crate::bench::Bench;
 use crate::exhibit::{Exhibit, Lost};
-use crate::tables::{Table, TableSpec};
+use crate::kind::Tables;
+use crate::tables::TableSpec;
+use crate::trace::Trace;
 use std::sync::Arc;
-
-/// Evidence of any kind, as tables.
-pub trait Tables: Send + Sync {
-    /// Every table of the kind, in the order of the documentation, with or without rows.
-    fn catalogue(&self) -> &'static [TableSpec];
-    /// A table by its name.
-    fn table(&self, name: &str) -> Option<Table<'_>>;
-    /// Where it came from.
-    fn exhibit(&self) -> &Exhibit;
-    /// What is missing of it, or damaged.
-    fn lost(&self) -> &Lost;
-    /// A figure of the table `metrics`, if it has a value.
-    fn metric(&self, name: &str) -> Option<f64>;
-}
 
 /// Declares the kinds: a line each, with its name in `exhibit.toml` and JSON and what people call it.
 macro_rules! kinds {
@@ -31,7 +19,7 @@ macro_rules! kinds {
 
         /// What was read of an exhibit.
         #[derive(Debug, Clone)]
-        pub enum Evidence { $($(#[$about])* $kind(Arc<$crate::$kind>)),* }
+        pub enum Evidence { $($(#[$about])* $kind(Arc<$kind>)),* }
 
         impl Kind {
             /// Every kind, in the order of the documentation.
@@ -49,12 +37,12 @@ macro_rules! kinds {
 
             /// Evidence of this kind without a row.
             pub fn empty(self) -> Evidence {
-                match self { $(Self::$kind => $crate::$kind::default().into()),* }
+                match self { $(Self::$kind => $kind::default().into()),* }
             }
 
             /// The tables that an exhibit of this kind offers.
             pub fn catalogue(self) -> &'static [TableSpec] {
-                match self { $(Self::$kind => $crate::$kind::CATALOGUE),* }
+                match self { $(Self::$kind => $kind::CATALOGUE),* }
             }
         }
 
@@ -66,7 +54,7 @@ macro_rules! kinds {
 
             /// The tables, for whoever must not know the kind.
             pub fn tables(&self) -> Arc<dyn Tables> {
-                match self { $(Self::$kind(of) => Arc::<$crate::$kind>::clone(of)),* }
+                match self { $(Self::$kind(of) => Arc::<$kind>::clone(of)),* }
             }
 
             /// Where it came from.
@@ -80,8 +68,8 @@ macro_rules! kinds {
             }
         }
 
-        $(impl From<$crate::$kind> for Evidence {
-            fn from(of: $crate::$kind) -> Self {
+        $(impl From<$kind> for Evidence {
+            fn from(of: $kind) -> Self {
                 Self::$kind(Arc::new(of))
             }
         })*
@@ -104,11 +92,5 @@ impl Evidence {
     /// The trace, if it is one.
     pub fn into_trace(self) -> Option<Arc<Trace>> {
         if let Self::Trace(trace) = self { Some(trace) } else { None }
-    }
-}
-
-impl std::fmt::Debug for dyn Tables {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tables").field("exhibit", self.exhibit()).finish_non_exhaustive()
     }
 }

@@ -17,8 +17,8 @@ pub struct Exhibit {
     pub command_line: Option<String>,
     /// The process.
     pub pid: Option<u64>,
-    /// Processors of the machine.
-    pub processors: Option<u32>,
+    /// CPU cores of the machine.
+    pub cores: Option<u32>,
     /// What the service is called, as `exhibit.toml` says.
     pub name: Option<String>,
     /// The container that it was in, as `exhibit.toml` says.

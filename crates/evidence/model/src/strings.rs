@@ -3,7 +3,7 @@
 use base::seeded::SeededMap;
 use std::sync::Arc;
 
-/// A text of a [`Strings`]; [`Sym::NONE`] is no text.
+/// A text of a [`Strings`]; [`Sym::NONE`] stands for none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sym(pub u32);
 

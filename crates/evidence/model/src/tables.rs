@@ -2,7 +2,7 @@
 //!
 //! A table is declared once, by `table!`: columns, rows, its entry in the catalogue and what SQL sees follow from that.
 //! The kinds of its columns also say what the table is sorted by (`time`) and which column refers to stacks (`stack`).
-//! A kind of evidence lists its tables once, by `tables!`, which makes the struct that holds them and its catalogue.
+//! `kind` joins the tables of a kind.
 
 use crate::column::Column;
 use crate::strings::Strings;
@@ -95,7 +95,7 @@ pub trait TableRows {
     }
     /// Sorts the rows by time, if they have a time; rows of equal time keep their order.
     fn sort_by_time(&mut self) {}
-    /// Takes out the column that refers to stacks, and the times of the rows: `None` if there is no such column.
+    /// Takes out the column that refers to stacks, and the times of the rows: `None` without such a column.
     /// Both are put back by [`TableRows::put_stacks`].
     fn take_stacks(&mut self) -> Option<(Vec<u32>, Vec<i64>)> {
         None
@@ -331,82 +331,7 @@ macro_rules! table {
     };
 }
 
-/// Declares a kind of evidence: its tables in the order of the documentation, and what it keeps beside them.
-///
-/// It makes the struct, its catalogue, and what whoever must not know the kind sees of it ([`crate::Tables`]). Every kind
-/// has its provenance (`exhibit`), what is missing of it (`lost`), its texts (`strings`) and the table `metrics`. The kind
-/// itself says what its tables share, in a method `shared`.
-macro_rules! tables {
-    ($(#[$about:meta])* pub struct $kind:ident {
-        tables { $($field:ident: $rows:ty,)* }
-        beside { $($(#[$doc:meta])* $other:ident: $type:ty,)* }
-    }) => {
-        $(#[$about])*
-        #[derive(Debug, Default)]
-        pub struct $kind {
-            /// Where it came from.
-            pub exhibit: $crate::Exhibit,
-            /// What is missing of it, or damaged.
-            pub lost: $crate::Lost,
-            /// The texts of all tables.
-            pub strings: $crate::Strings,
-            $(#[doc = concat!("The table `", stringify!($field), "`.")] pub $field: $rows,)*
-            /// Figures of the whole.
-            pub metrics: $crate::Metrics,
-            $($(#[$doc])* pub $other: $type,)*
-        }
-        impl $kind {
-            /// Every table of this kind, in the order of the documentation.
-            pub const CATALOGUE: &'static [$crate::tables::TableSpec] =
-                &[$(<$rows>::SPEC,)* $crate::Metrics::SPEC];
-
-            /// A table by its name.
-            pub fn table(&self, name: &str) -> Option<$crate::tables::Table<'_>> {
-                let rows = self.all().find(|rows| rows.spec().name == name)?;
-                Some($crate::tables::whole(rows, self.shared()))
-            }
-
-            /// A figure of the table `metrics`, if it has a value.
-            pub fn metric(&self, name: &str) -> Option<f64> {
-                self.metrics.value_of(self.strings.find(name)?)
-            }
-
-            fn all(&self) -> impl Iterator<Item = &dyn $crate::tables::TableRows> {
-                [$(&self.$field as &dyn $crate::tables::TableRows,)* &self.metrics].into_iter()
-            }
-
-            /// Every table, to be changed as a whole.
-            #[allow(dead_code, reason = "not every kind sorts its tables")]
-            fn all_mut(&mut self) -> impl Iterator<Item = &mut dyn $crate::tables::TableRows> {
-                [$(&mut self.$field as &mut dyn $crate::tables::TableRows,)* &mut self.metrics].into_iter()
-            }
-
-            /// Bytes that the tables and their texts take.
-            fn tables_bytes(&self) -> usize {
-                self.all().map($crate::tables::TableRows::size_bytes).sum::<usize>() + self.strings.bytes()
-            }
-        }
-        impl $crate::Tables for $kind {
-            fn catalogue(&self) -> &'static [$crate::tables::TableSpec] {
-                Self::CATALOGUE
-            }
-            fn table(&self, name: &str) -> Option<$crate::tables::Table<'_>> {
-                self.table(name)
-            }
-            fn exhibit(&self) -> &$crate::Exhibit {
-                &self.exhibit
-            }
-            fn lost(&self) -> &$crate::Lost {
-                &self.lost
-            }
-            fn metric(&self, name: &str) -> Option<f64> {
-                self.metric(name)
-            }
-        }
-    };
-}
-
-pub(crate) use {column_kind, column_name, process_of, spec, table, tables};
+pub(crate) use {column_kind, column_name, process_of, spec, table};
 
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "the declarations make public tables")]

@@ -105,7 +105,7 @@ unsafe extern "C" fn realloc(memory: *mut c_void, bytes: c_int) -> *mut c_void {
     if more > 0 && !limits::may_have(usize::try_from(more).unwrap_or(usize::MAX)) {
         return ptr::null_mut();
     }
-    // SAFETY: as above. What was moved is no longer looked at.
+    // SAFETY: as above. What was moved is not used any more.
     unsafe {
         let got = (own.realloc)(memory, bytes);
         if !got.is_null() {

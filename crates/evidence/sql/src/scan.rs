@@ -57,7 +57,7 @@ impl<'a> Scan<'a> {
         self.advance();
     }
 
-    /// Whether a comparison is wholly told by a range of rows, or by SQLite.
+    /// Whether a range of rows, or SQLite, decides a comparison wholly.
     fn is_range(&self, term: Term) -> bool {
         let range_op = matches!(term.op, Op::Eq | Op::Gt | Op::Ge | Op::Lt | Op::Le);
         match self.table.columns.get(term.column) {
@@ -124,7 +124,7 @@ impl<'a> Scan<'a> {
         self.done = true;
     }
 
-    /// Whether there is no row left.
+    /// Whether all rows were read.
     pub(crate) fn done(&self) -> bool {
         self.done
     }

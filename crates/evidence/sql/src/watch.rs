@@ -30,7 +30,7 @@ struct Watcher {
 struct State {
     queries: BTreeMap<Key, InterruptHandle>,
     next: u64,
-    /// Until when the thread sleeps; `None` if there is no thread yet.
+    /// Until when the thread sleeps; `None` before it is started.
     sleeps: Option<Deadline>,
 }
 

@@ -1,15 +1,16 @@
 //! Benchmark results explained: each benchmark in figures, and how its results are distributed.
 //!
-//! The figures are of the results: measurements of mode `Workload` and stage `Result`, each divided by its operations.
-//! If a file has none of them, the harness's own figures stand in. There are no rules: nothing is judged, and two files
-//! are not compared. Nothing here prints.
+//! Figures are of the results: measurements of mode `Workload` and stage `Result`, each divided by its operations. If a file
+//! has none, the figures are the harness's own. There are no rules, so nothing is judged, and two files are not compared.
+//! Nothing here prints.
 
 use base::damage::Harm;
+use base::number::{count, real};
 use model::{Bench, NO_INT};
 use report::unit::short;
 use report::{Distribution, Explanation, Heading, List, ListColumn, Part, Report, Row};
 
-/// Rows of the list of benchmarks.
+/// The most rows in the list of benchmarks.
 const MOST_ROWS: usize = 1_000;
 
 const COLUMNS: &[ListColumn] = &[
@@ -21,10 +22,10 @@ const COLUMNS: &[ListColumn] = &[
     ListColumn { name: "allocated", unit: "B" },
 ];
 
-const NO_MEASUREMENTS: &str = "The file has no measurements, so there is no distribution: have BenchmarkDotNet write its \
+const NO_MEASUREMENTS: &str = "The file has no measurements, so there are no distributions: let BenchmarkDotNet write its \
                                full JSON with --exporters fulljson";
 
-/// Everything that is said of a file of benchmarks, with the distributions that [`distributions`] returns.
+/// Explains a file of benchmarks, with the distributions that [`distributions`] returns.
 pub fn explanation(bench: &Bench, distributions: &[Option<Distribution>]) -> Explanation {
     Explanation {
         heading: heading(bench),
@@ -34,7 +35,7 @@ pub fn explanation(bench: &Bench, distributions: &[Option<Distribution>]) -> Exp
     }
 }
 
-/// What ran, on what, and what could not be read.
+/// What ran and where, and what could not be read.
 pub fn heading(bench: &Bench) -> Heading {
     let exhibit = &bench.exhibit;
     let machine: Vec<&str> =
@@ -44,14 +45,14 @@ pub fn heading(bench: &Bench) -> Heading {
         bench.harness.clone(),
         exhibit.runtime.as_ref().map(|of| format!(".NET {of}")),
         bench.processor.clone(),
-        exhibit.processors.map(|n| if n == 1 { "1 CPU core".to_owned() } else { format!("{n} CPU cores") }),
+        exhibit.cores.map(|n| if n == 1 { "1 CPU core".to_owned() } else { format!("{n} CPU cores") }),
         (!machine.is_empty()).then(|| machine.join(" ")),
         (bench.hosts > 1)
             .then(|| format!("and other machines or runtimes: {} in all, by benchmarks.file", bench.hosts)),
     ];
     let counted = |n: usize, one: &str| {
         let plural = if n == 1 { "" } else { "s" };
-        format!("{} {one}{plural}", short(base::number::count(n)))
+        format!("{} {one}{plural}", short(count(n)))
     };
     let lost = &bench.lost;
     let files = lost.files.iter().map(|file| (file.file.as_str(), file.what.as_str()));
@@ -70,15 +71,15 @@ pub fn heading(bench: &Bench) -> Heading {
     }
 }
 
-/// The results of each benchmark, by its row: nanoseconds per operation. `None` for one that has no results.
+/// The distribution of the results of each benchmark, in nanoseconds per operation. `None` without results.
 ///
-/// Takes time in the number of measurements.
+/// Takes time in proportion to the number of measurements.
 pub fn distributions(bench: &Bench) -> Vec<Option<Distribution>> {
     let of_benchmarks = results(bench).into_iter().zip(bench.labels());
     of_benchmarks.map(|(values, label)| Distribution::of(label, "ns", values)).collect()
 }
 
-/// The results of each benchmark, by its row.
+/// The results of each benchmark, in nanoseconds per operation.
 fn results(bench: &Bench) -> Vec<Vec<f64>> {
     let mut results = vec![Vec::new(); bench.benchmarks.id.len()];
     let (mode, stage) = (bench.strings.find("Workload"), bench.strings.find("Result"));
@@ -87,7 +88,7 @@ fn results(bench: &Bench) -> Vec<Vec<f64>> {
         let is_result = Some(row.mode) == mode && Some(row.stage) == stage;
         let of = usize::try_from(row.benchmark).ok().and_then(|of| results.get_mut(of));
         if let Some(of) = of.filter(|_| is_result) {
-            of.push(row.value_ns / base::number::real(row.operations));
+            of.push(row.value_ns / real(row.operations));
         }
     }
     results
@@ -95,7 +96,6 @@ fn results(bench: &Bench) -> Vec<Vec<f64>> {
 
 fn part(bench: &Bench, distributions: &[Option<Distribution>]) -> Part {
     let mut part = Part::new("benchmarks");
-    let count = base::number::count;
     let all = || distributions.iter().flatten();
     let number: usize = all().map(|of| of.values.len()).sum();
     let outliers: usize = all().map(|of| of.outliers).sum();
@@ -104,7 +104,7 @@ fn part(bench: &Bench, distributions: &[Option<Distribution>]) -> Part {
     for ((at, name), of) in bench.labels().into_iter().enumerate().zip(distributions) {
         let (Some(own), of) = (bench.benchmarks.row(at), of.as_ref()) else { continue };
         let n = of.map(|of| count(of.values.len()));
-        let n = n.or((own.n != NO_INT).then(|| base::number::real(own.n)));
+        let n = n.or((own.n != NO_INT).then(|| real(own.n)));
         let values = vec![
             of.map(Distribution::mean).or(known(own.mean)),
             known((own.high - own.low) / 2.0),
@@ -123,13 +123,13 @@ fn part(bench: &Bench, distributions: &[Option<Distribution>]) -> Part {
         "",
         "Measurements of all stages",
     );
-    part.figure("results", Some(count(number)), "", "Results, which the figures are of");
+    part.figure("results", Some(count(number)), "", "Results, which the figures come from");
     part.figure("outliers", (number > 0).then(|| count(outliers)), "", "Results outside Tukey's fences");
     if number == 0 {
         part.missing.push(NO_MEASUREMENTS);
     }
     if bench.lost.damage.kinds().iter().any(|kind| kind.harm == Harm::Lost) {
-        part.missing.push("Damaged entries of the file are left out: see what is lost");
+        part.missing.push("Damaged entries of the file are left out");
     }
     rows.truncate(MOST_ROWS);
     let about =
@@ -163,7 +163,7 @@ mod tests {
             file: none,
         });
         for (at, value) in results.iter().enumerate() {
-            // One of another stage is not counted.
+            // Measurements of another stage do not count.
             for (stage, factor) in [(stage, 2.0), (warmup, 100.0)] {
                 let iteration = i64::try_from(at).unwrap();
                 let (launch, operations, value_ns) = (1, 2, value * factor);

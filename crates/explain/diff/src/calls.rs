@@ -1,16 +1,17 @@
-//! Spans by their names: how many there were, how long one took. Requests have rows of their own.
+//! Spans by name: how many there were, and how long they took. Requests have rows of their own (`latency`).
 
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::many::Tier;
-use crate::noise::{Between, Tally};
+use crate::noise::Between;
 use crate::scope::Scope;
+use crate::tally::Tally;
 use base::number::real;
-use model::{NO_INT, Sym};
+use model::{NO_INT, SpanRow, Sym};
 use report::{Better, Subject};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
-/// How many names of each recording are compared, those with most spans first.
+/// How many names of each recording are compared: those with the most spans.
 const MOST_NAMES: usize = 60;
 
 const CALLS: Measure = Measure {
@@ -26,7 +27,7 @@ const CALLS: Measure = Measure {
     metric: None,
 };
 const TIME: Measure = Measure {
-    name: "time of a span on average, by name",
+    name: "mean time of a span, by name",
     quantity: Quantity::Level("ms"),
     better: Better::Lower,
     between: Between::of(0.08, 0.05),
@@ -35,7 +36,7 @@ const TIME: Measure = Measure {
     ..CALLS
 };
 
-/// Adds them, where both recordings have any.
+/// Adds the rows of spans, if both recordings have spans.
 pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let has = |scope: &Scope<'_>| !scope.recording().spans.start_ns.is_empty();
     match (has(before), has(after)) {
@@ -52,46 +53,53 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let listed: BTreeSet<&str> = listed.copied().collect();
     let (of_before, of_after) = (tallies(before, &listed), tallies(after, &listed));
     for (name, (before, after)) in listed.iter().zip(of_before.iter().zip(&of_after)) {
-        book.tallies(&CALLS, Of::named(*name), Some(&before.0), Some(&after.0));
-        book.tallies(&TIME, Of::named(*name), Some(&before.1), Some(&after.1));
+        book.tallies(&CALLS, Of::named(*name), Some(&before.spans), Some(&after.spans));
+        book.tallies(&TIME, Of::named(*name), Some(&before.time), Some(&after.time));
     }
     let all: BTreeSet<&str> = all_before.into_iter().chain(all_after).collect();
     book.left_out(all.len().saturating_sub(listed.len()), CALLS.name);
 }
 
-/// Rows that are calls: begin, name, length.
-fn calls(scope: &Scope<'_>) -> impl Iterator<Item = (i64, Sym, i64)> {
+/// Spans of known length that are not requests to the service itself.
+fn calls(scope: &Scope<'_>) -> impl Iterator<Item = SpanRow> {
     let rows = &scope.recording().spans;
     let server = scope.recording().strings.find("Server");
-    let rows_of = (0..rows.start_ns.len()).filter_map(|at| rows.row(at));
-    let calls =
-        rows_of.filter(move |row| Some(row.kind) != server && row.dur_ns != NO_INT && row.dur_ns >= 0);
-    calls.map(|row| (row.start_ns, row.name, row.dur_ns))
+    let rows = (0..rows.start_ns.len()).filter_map(|at| rows.row(at));
+    rows.filter(move |row| Some(row.kind) != server && row.dur_ns != NO_INT && row.dur_ns >= 0)
 }
 
-/// Names, those with most spans first.
+/// All names, those with the most spans first.
 fn names<'a>(scope: &Scope<'a>) -> Vec<&'a str> {
     let mut counts: FxHashMap<Sym, u64> = FxHashMap::default();
-    for (_, name, _) in calls(scope) {
-        *counts.entry(name).or_default() += 1;
+    for row in calls(scope) {
+        *counts.entry(row.name).or_default() += 1;
     }
     let mut names: Vec<(u64, &str)> =
-        counts.into_iter().map(|(name, many)| (many, scope.text(name))).collect();
+        counts.into_iter().map(|(name, spans)| (spans, scope.text(name))).collect();
     names.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     names.into_iter().map(|(_, name)| name).collect()
 }
 
-/// How many, and how long on average, in the order of the names.
-fn tallies(scope: &Scope<'_>, names: &BTreeSet<&str>) -> Vec<(Tally, Tally)> {
+/// The spans of one name.
+struct OfName {
+    /// How many there were.
+    spans: Tally,
+    /// How many milliseconds they took on average.
+    time: Tally,
+}
+
+/// The tallies of each name, in the order of the names.
+fn tallies(scope: &Scope<'_>, names: &BTreeSet<&str>) -> Vec<OfName> {
     let course = &scope.events;
-    let empty = || (Tally::of_base(&course.base, &course.ramp), Tally::mean(&course.ramp));
-    let mut tallies: Vec<(Tally, Tally)> = names.iter().map(|_| empty()).collect();
+    let empty =
+        || OfName { spans: Tally::of_base(&course.base, &course.ramp), time: Tally::mean(&course.ramp) };
+    let mut tallies: Vec<OfName> = names.iter().map(|_| empty()).collect();
     let places: FxHashMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
-    for (start_ns, name, dur_ns) in calls(scope) {
-        let place = places.get(scope.text(name)).and_then(|at| tallies.get_mut(*at));
-        if let (Some((many, time)), Some(piece)) = (place, course.grid.piece(start_ns)) {
-            many.count(piece, 1.0);
-            time.value(piece, real(dur_ns) / 1e6, 1.0);
+    for row in calls(scope) {
+        let of_name = places.get(scope.text(row.name)).and_then(|at| tallies.get_mut(*at));
+        if let (Some(of_name), Some(piece)) = (of_name, course.grid.piece(row.start_ns)) {
+            of_name.spans.count(piece, 1.0);
+            of_name.time.value(piece, real(row.dur_ns) / 1e6, 1.0);
         }
     }
     tallies

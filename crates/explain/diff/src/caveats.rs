@@ -1,4 +1,4 @@
-//! What to keep in mind: where the two recordings are not of the same kind.
+//! Caveats: how the two recordings differ other than by what they measured.
 
 use crate::scope::Scope;
 use base::number::{count, real, real_u64};
@@ -6,28 +6,27 @@ use model::Sym;
 use report::{Basis, unit};
 use runtime::{Hides, losses};
 
-/// Shorter recordings tell little of a service.
+/// Shorter recordings say little about a service.
 const SHORT_NS: i64 = 5_000_000_000;
-/// Amounts that differ by more than this are no longer alike.
+/// Rates that differ by more than this factor are reported.
 const ALIKE: f64 = 1.5;
 
-/// With more of the events dropped, those that matter may be among them: as the verdict of one recording has it.
+/// The largest share of lost events. Above it, events that matter may be among them, as in the verdict of one recording.
 const MOST_DROPPED: f64 = 0.1;
-/// Shares of the time without load that differ by more are told.
+/// Shares of the time without load that differ by more than this are reported.
 const IDLE_ALIKE: f64 = 0.05;
 
-/// What both recordings are held against.
+/// The two recordings and how they are compared.
 pub(crate) struct Given<'a> {
     pub(crate) before: &'a Scope<'a>,
     pub(crate) after: &'a Scope<'a>,
-    /// What was asked for, and what could be done.
+    /// The basis that was asked for.
     pub(crate) asked: Basis,
+    /// The basis that is used.
     pub(crate) basis: Basis,
-    /// Looks of the sampler in each piece.
-    pub(crate) looks: (&'a [f64], &'a [f64]),
 }
 
-/// The caveats that hold before anything is compared: what makes the two least alike first.
+/// All caveats, the worst first.
 pub(crate) fn of(given: &Given<'_>) -> Vec<String> {
     let first = foremost(given.before, given.after).into_iter().chain(damage(given.before, given.after));
     let mut caveats: Vec<String> = first.collect();
@@ -43,14 +42,14 @@ pub(crate) fn of(given: &Given<'_>) -> Vec<String> {
         caveats.extend(losses(scope.recording()).into_iter().map(|loss| format!("{which}: {loss}")));
         let outside = scope.outside();
         if outside > 0 {
-            let rows = unit::short(real_u64(outside));
+            let rows = unit::short(count(outside));
             caveats.push(format!("{which}: {rows} rows lie outside of the observed time, and count nowhere"));
         }
     }
     caveats
 }
 
-/// What every row of the comparison suffers from, if there is such a thing: it stands before the sentence.
+/// A caveat that makes every row doubtful. It stands before the summary.
 pub(crate) fn foremost(before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
     if is_same(before, after) {
         return Some("both are the same recording: nothing can differ".to_owned());
@@ -62,32 +61,32 @@ pub(crate) fn foremost(before: &Scope<'_>, after: &Scope<'_>) -> Option<String> 
     }
     let [one, other] = [before, after].map(|scope| &scope.recording().exhibit);
     let names = one.name.as_deref().zip(other.name.as_deref());
-    // A file has no name of its service; the command line has that of the program.
+    // A single file does not name the service, but the command line names its program.
     let programs =
         || one.command_line.as_deref().and_then(program).zip(other.command_line.as_deref().and_then(program));
     let (one, other) = names.or_else(programs).filter(|(one, other)| one != other)?;
     Some(format!("not the same service: {one} before, {other} after"))
 }
 
-/// A recording that ends early and is shorter says little of what it was to show.
+/// A recording that ends early is not trusted if it is shorter than this.
 const ENOUGH_NS: i64 = 10_000_000_000;
 
-/// What is gone of the recordings, if that may hide a difference: it stands before the sentence, and silence about the
-/// rest is then no sameness.
+/// What the recordings lost, if that may hide a difference. It stands before the summary: finding no difference in what is
+/// left does not mean that nothing changed.
 pub(crate) fn damage(before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
     let sides = [(before, "before"), (after, "after")];
-    let lost: Vec<String> =
-        sides.into_iter().filter_map(|(scope, which)| Some(format!("{which}, {}", gone(scope)?))).collect();
-    (!lost.is_empty()).then(|| format!("only what is left is compared: {}", lost.join("; ")))
+    let losses: Vec<String> =
+        sides.into_iter().filter_map(|(scope, which)| Some(format!("{which}, {}", lost(scope)?))).collect();
+    (!losses.is_empty()).then(|| format!("only what is left is compared: {}", losses.join("; ")))
 }
 
-/// What is gone of a recording, where its verdict would be for that alone that nothing can be judged: damaged, cut
-/// off after a few seconds, or much of it dropped.
-fn gone(scope: &Scope<'_>) -> Option<String> {
+/// What a recording lost, if that alone would make its verdict `cannot-judge`: it is damaged, ends after a few seconds, or
+/// lost many events.
+fn lost(scope: &Scope<'_>) -> Option<String> {
     let recording = scope.recording();
     let end = runtime::early_end(recording);
     let is_short = scope.events.grid.observed_ns() < ENOUGH_NS;
-    // Names that a recorder did not ask for are no damage: what they tell is not compared, and that is said.
+    // Names that were not asked for are not damage. What needs them is listed as not compared.
     let is_damage = |gap: &runtime::Gap| match gap.hides {
         Hides::Events | Hides::Samples | Hides::Host => true,
         Hides::Names => end.is_some(),
@@ -97,14 +96,11 @@ fn gone(scope: &Scope<'_>) -> Option<String> {
     let cut = || end.filter(|of| is_short && !of.in_names).map(runtime::end_words);
     let missing = real_u64(recording.missing.events);
     let dropped = missing / (count(recording.events.len()) + missing).max(1.0);
-    let drops = || {
-        (dropped > MOST_DROPPED)
-            .then(|| format!("{} of the events are missing", unit::show(dropped, "share")))
-    };
-    gap.or_else(cut).or_else(drops)
+    let are_missing = || format!("{} of the events are missing", unit::show(dropped, "share"));
+    gap.or_else(cut).or_else(|| (dropped > MOST_DROPPED).then(are_missing))
 }
 
-/// The name of the program that a command line starts: of the assembly, if `dotnet` runs one.
+/// The name of the program that a command line starts. If `dotnet` runs an assembly, that is the assembly.
 fn program(command: &str) -> Option<&str> {
     let mut words = command.split_whitespace().map(|word| {
         let word = word.trim_matches('"');
@@ -112,13 +108,13 @@ fn program(command: &str) -> Option<&str> {
     });
     let first = words.next()?;
     let first = first.strip_suffix(".exe").unwrap_or(first);
-    // Of a host that was not given an assembly, nothing says what it runs.
+    // Without an assembly, `dotnet` does not say what it runs.
     let name = if first == "dotnet" { words.find_map(|word| word.strip_suffix(".dll"))? } else { first };
     let name = name.strip_suffix(".dll").unwrap_or(name);
     (!name.is_empty()).then_some(name)
 }
 
-/// Whether both are one recording, of the same time or of a copy of the same file.
+/// Whether both sides are the same time of one recording, or of two copies of it.
 fn is_same(before: &Scope<'_>, after: &Scope<'_>) -> bool {
     let key = |scope: &Scope<'_>| {
         let recording = scope.recording();
@@ -138,12 +134,12 @@ fn exhibits(given: &Given<'_>, caveats: &mut Vec<String>) {
             caveats.push(format!("{what}: {one} before, {other} after{so}"));
         }
     };
-    let slower = "; the same code is faster or slower on another one";
+    let slower = "; the same code may run faster or slower on it";
     differ("not the same runtime", before.runtime.clone(), after.runtime.clone(), slower);
     differ("not the same system", before.os.clone(), after.os.clone(), "");
     differ("not the same architecture", before.arch.clone(), after.arch.clone(), "");
     let count = |of: Option<u32>| of.map(|of| of.to_string());
-    differ("not as many CPU cores", count(before.processors), count(after.processors), "");
+    differ("not as many CPU cores", count(before.cores), count(after.cores), "");
     let mode =
         |of: Option<bool>| of.map(|server| if server { "Server GC" } else { "Workstation GC" }.to_owned());
     let (before, after) = (&given.before.recording().session, &given.after.recording().session);
@@ -159,7 +155,7 @@ fn durations(given: &Given<'_>, caveats: &mut Vec<String>) {
         let ns = observed(scope);
         if 0 < ns && ns < SHORT_NS {
             let long = unit::duration(real(ns) / 1e6);
-            caveats.push(format!("{which}: only {long} were observed, so that only large changes show"));
+            caveats.push(format!("{which}: only {long} were observed, so only large changes show"));
         }
     }
     if before > 0 && after > 0 && (real(before) / real(after)).ln().abs() > 3f64.ln() {
@@ -173,11 +169,11 @@ fn durations(given: &Given<'_>, caveats: &mut Vec<String>) {
 }
 
 fn sampling(given: &Given<'_>, caveats: &mut Vec<String>) {
-    let rate = |scope: &Scope<'_>, looks: &[f64]| {
+    let rate = |scope: &Scope<'_>| {
         let seconds: f64 = scope.samples.seconds.iter().sum();
-        if seconds > 0.0 { looks.iter().sum::<f64>() / seconds } else { 0.0 }
+        if seconds > 0.0 { scope.sampler_runs.iter().sum::<f64>() / seconds } else { 0.0 }
     };
-    let (before, after) = (rate(given.before, given.looks.0), rate(given.after, given.looks.1));
+    let (before, after) = (rate(given.before), rate(given.after));
     if before > 0.0 && after > 0.0 && (before / after).ln().abs() > ALIKE.ln() {
         let (before, after) = (unit::short(before), unit::short(after));
         caveats.push(format!("samples were taken {before} times per second before, {after} times after"));
@@ -191,7 +187,7 @@ fn sampling(given: &Given<'_>, caveats: &mut Vec<String>) {
     let (before, after) = (given.before.text(before), given.after.text(after));
     if !before.is_empty() && !after.is_empty() && before != after {
         caveats.push(format!(
-            "allocations are estimated in another way: by {before}s before, by {after}s after"
+            "allocations are estimated in different ways: by {before}s before, by {after}s after"
         ));
     }
 }
@@ -205,20 +201,20 @@ fn load(given: &Given<'_>, caveats: &mut Vec<String>) {
     if (before - after).abs() > IDLE_ALIKE {
         let (before, after) = (unit::show(before, "share"), unit::show(after, "share"));
         caveats.push(format!(
-            "no load, before it began or after it ended, for {before} of the time before and {after} after: \
-             amounts per second differ for that as well"
+            "without load, at the beginning or the end: {before} of the time before, {after} after; this changes \
+             amounts per second, too"
         ));
     }
     if given.basis != Basis::Duration {
         return;
     }
-    let rates = given.before.requests_a_second().zip(given.after.requests_a_second());
+    let rates = given.before.requests_per_second().zip(given.after.requests_per_second());
     let Some((before, after)) = rates.filter(|(before, after)| *before > 0.0 && *after > 0.0) else { return };
     if (before / after).ln().abs() > ALIKE.ln() {
         let (before, after) = (unit::short(before), unit::short(after));
         caveats.push(format!(
-            "the load differs: {before} requests/s before, {after} after; amounts per request (--per request, \
-             `Per request` on the page) set it aside"
+            "the load differs: {before} requests/s before, {after} after; compare per request instead (--per request, \
+             `Per request` on the page)"
         ));
     }
 }

@@ -1,14 +1,14 @@
-//! Counters and meters as published, one row a name, kind and set of tags.
+//! Counters and meters as published: one row per name, kind and set of tags.
 //!
-//! Nothing is known of them but their kind: what was counted in an interval is divided by the basis, anything else is
-//! a level. What a service counts under its own names shows here; what the runtime counts twice, or what a figure tells of
-//! already, is compared once (`twins`).
+//! Only their kind is known: counts of an interval are divided by the basis, and anything else is a level. These are the
+//! service's own counters, and those of the runtime that no other row has (`twins`).
 
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::many::Tier;
-use crate::noise::{Between, Tally};
+use crate::noise::Between;
 use crate::rounds::Rounds;
 use crate::scope::Scope;
+use crate::tally::Tally;
 use crate::twins;
 use model::{REQUESTS_METER, Sym};
 use report::{Better, Subject};
@@ -18,11 +18,23 @@ use std::rc::Rc;
 
 /// How many counters are compared; names and tags are texts that anyone may send.
 const MOST_COUNTERS: usize = 500;
-/// The largest value that is believed, as figures have it.
+/// The largest value that is believed, as in figures.
 const MOST: f64 = 1e15;
 
-/// Provider, name, tags, kind.
-type Key<'a> = (&'a str, &'a str, &'a str, &'a str);
+/// Which counter a value is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a> {
+    instrument: Instrument<'a>,
+    kind: &'a str,
+}
+
+/// A counter of any kind, with one set of tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Instrument<'a> {
+    provider: &'a str,
+    name: &'a str,
+    tags: &'a str,
+}
 
 const COUNTER: Measure = Measure {
     subject: Subject::Counter,
@@ -37,15 +49,17 @@ const COUNTER: Measure = Measure {
     metric: None,
 };
 
-/// Adds the counters that both recordings have; counts those that one has alone.
+/// Adds the counters that both recordings have, and says how many only one has.
 pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
-    let falling: BTreeSet<(&str, &str, &str)> = falling(before).chain(falling(after)).collect();
+    let falling: BTreeSet<Instrument<'_>> = falling(before).chain(falling(after)).collect();
     let (keys_before, keys_after) = (keys(before, &falling), keys(after, &falling));
     let shared: Vec<Key<'_>> =
         keys_before.keys().filter(|key| keys_after.contains_key(*key)).copied().collect();
-    let names: BTreeSet<(&str, &str)> = shared.iter().map(|key| (key.0, key.1)).collect();
+    let names: BTreeSet<(&str, &str)> =
+        shared.iter().map(|key| (key.instrument.provider, key.instrument.name)).collect();
+    // Of several names of one quantity, only one is compared.
     let once = |key: &&Key<'_>| {
-        twins::of(key.0, key.1).is_none_or(|(quantity, preferred)| {
+        twins::of(key.instrument.provider, key.instrument.name).is_none_or(|(quantity, preferred)| {
             let is_figure = quantity.figures.iter().any(|figure| book.compares(figure));
             !is_figure && !preferred.iter().any(|name| names.contains(name))
         })
@@ -59,6 +73,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
         let (Some(of_before), Some(of_after)) = (series_before.get(key), series_after.get(key)) else {
             continue;
         };
+        // Shared keys are in both maps.
         let unit = keys_after.get(key).copied().unwrap_or_default();
         compare(book, *key, unit, (before, of_before), (after, of_after));
     }
@@ -78,9 +93,9 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
 /// What the values of a counter are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nature {
-    /// Counts of an interval.
+    /// Counts of intervals.
     Counts,
-    /// A total since the process began: what counts is by how much it grew.
+    /// A total since the process began. How much it grew is compared.
     Total,
     /// A level.
     Level,
@@ -88,21 +103,22 @@ enum Nature {
 
 fn compare(
     book: &mut Book,
-    (provider, name, tags, kind): Key<'_>,
+    key: Key<'_>,
     unit: &str,
     (before, of_before): (&Scope<'_>, &Series),
     (after, of_after): (&Scope<'_>, &Series),
 ) {
+    let Key { instrument: Instrument { provider, name, tags }, kind } = key;
     let nature = match kind {
         "count" | "sum" => Nature::Counts,
-        // Meters say themselves what adds up; an EventCounter without a unit that only ever grows is such a number.
+        // Meters say which values are totals. An EventCounter does not: it is one if it has no unit and only grows.
         "value" if unit.is_empty() && of_before.only_grows() && of_after.only_grows() => Nature::Total,
         _ => Nature::Level,
     };
     let is_whole = nature == Nature::Level && kind != "rate" && of_before.is_whole() && of_after.is_whole();
     let tags = if matches!(tags, "" | "{}") { String::new() } else { format!(" {tags}") };
     let (unit, notable) = unit_of(unit, kind);
-    // What the runtime counts has figures of its own.
+    // Figures say more of what the runtime counts.
     let importance = if provider == "System.Runtime" { 0.03 } else { COUNTER.importance };
     let quantity = if nature == Nature::Level { Quantity::Level("") } else { Quantity::Count };
     let between = between(&unit, is_whole);
@@ -117,8 +133,8 @@ fn compare(
     book.tallies(&measure, of, Some(&of_before), Some(&of_after));
 }
 
-/// What two runs differ by. Sizes of memory are where a run happens to stand between two collections; what is counted in
-/// whole things (connections, timers) a run has or has not.
+/// What two runs of one service differ by. A size of memory depends on when the last collection was; a number of whole things
+/// (connections, timers) varies as a Poisson count does.
 fn between(unit: &str, is_whole: bool) -> Between {
     let (size, is_rate) = unit.strip_suffix("/s").map_or((unit, false), |size| (size, true));
     let least = match size {
@@ -132,7 +148,7 @@ fn between(unit: &str, is_whole: bool) -> Between {
     Between::of(0.15, if is_rate { least / 10.0 } else { least })
 }
 
-/// A published unit as figures write it, and the level from which on a value of it matters.
+/// A published unit as figures write it, and the level at which a value begins to matter.
 fn unit_of<'a>(published: &'a str, kind: &str) -> (Cow<'a, str>, f64) {
     let bare = match published {
         "By" => "B",
@@ -152,42 +168,46 @@ fn unit_of<'a>(published: &'a str, kind: &str) -> (Cow<'a, str>, f64) {
     }
 }
 
-/// Instruments that go up and down, and are published as totals with their rates: provider, name, tags.
-fn falling<'a>(scope: &Scope<'a>) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+/// Instruments that go up and down, but are published as totals with rates.
+fn falling<'a>(scope: &Scope<'a>) -> impl Iterator<Item = Instrument<'a>> {
     let rows = &scope.recording().counters;
     let rate = scope.recording().strings.find("rate");
     let of_rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
     let falls = of_rows.filter(move |row| row.value < 0.0 && Some(row.kind) == rate);
-    falls.map(|row| (scope.text(row.provider), scope.text(row.name), scope.text(row.tags)))
+    falls.map(|row| instrument(scope, row.provider, row.name, row.tags))
 }
 
-/// The counters of a recording, and the unit of each. Latency of requests has rows of its own; a total is told by its
-/// rate, unless it falls: then it is a level.
-fn keys<'a>(scope: &Scope<'a>, falling: &BTreeSet<(&str, &str, &str)>) -> BTreeMap<Key<'a>, &'a str> {
+fn instrument<'a>(scope: &Scope<'a>, provider: Sym, name: Sym, tags: Sym) -> Instrument<'a> {
+    Instrument { provider: scope.text(provider), name: scope.text(name), tags: scope.text(tags) }
+}
+
+/// The counters of a recording that are compared, and the unit of each. Of a total with a rate, that is the rate, unless the
+/// total falls: then it is a level. Latency of requests has rows of its own.
+fn keys<'a>(scope: &Scope<'a>, falling: &BTreeSet<Instrument<'_>>) -> BTreeMap<Key<'a>, &'a str> {
     let rows = &scope.recording().counters;
     let mut seen: BTreeSet<(Sym, Sym, Sym, Sym, Sym)> = BTreeSet::new();
     let columns = rows.provider.iter().zip(&rows.name).zip(&rows.tags).zip(&rows.kind).zip(&rows.unit);
     for ((((provider, name), tags), kind), unit) in columns {
         seen.insert((*provider, *name, *tags, *kind, *unit));
     }
-    let text = |sym| scope.text(sym);
     let keys = seen.into_iter().map(|(provider, name, tags, kind, unit)| {
-        ((text(provider), text(name), text(tags), text(kind)), text(unit))
+        let instrument = instrument(scope, provider, name, tags);
+        (Key { instrument, kind: scope.text(kind) }, scope.text(unit))
     });
-    let wanted = keys.filter(|((provider, name, tags, kind), _)| match *kind {
-        _ if *name == REQUESTS_METER => false,
-        "total" => falling.contains(&(*provider, *name, *tags)),
-        "rate" => !falling.contains(&(*provider, *name, *tags)),
+    let wanted = keys.filter(|(Key { instrument, kind }, _)| match *kind {
+        _ if instrument.name == REQUESTS_METER => false,
+        "total" => falling.contains(instrument),
+        "rate" => !falling.contains(instrument),
         _ => true,
     });
     wanted.collect()
 }
 
-/// The values of a counter in order.
+/// The values of a counter, in order of time.
 #[derive(Debug, Default)]
 struct Series {
     rows: Vec<(i64, f64)>,
-    /// When any set of tags of the instrument was published.
+    /// When the instrument was published, with any tags.
     rounds: Rc<Rounds>,
 }
 
@@ -196,7 +216,7 @@ impl Series {
         self.rows.iter().all(|(_, value)| value.fract() == 0.0)
     }
 
-    /// Whether it never falls, and ends above where it began.
+    /// Whether it never falls, and ends higher than it begins.
     fn only_grows(&self) -> bool {
         self.rows.is_sorted_by(|a, b| a.1 <= b.1)
             && self.rows.first().zip(self.rows.last()).is_some_and(|(first, last)| first.1 < last.1)
@@ -218,7 +238,7 @@ impl Series {
             }
             Nature::Counts => {
                 let seconds = self.rounds.base(events.grid.pieces());
-                // By requests they are divided by all of them, by time by the time in which the meter counted.
+                // Per request, they are divided by all requests; per second, by the time in which the meter counted.
                 let base = if events.base == events.seconds { &seconds } else { &events.base };
                 let mut tally = Tally::of_base(base, &events.ramp);
                 for (ns, value) in &self.rows {
@@ -234,14 +254,16 @@ impl Series {
 
 fn series<'a>(scope: &Scope<'a>, keys: &[Key<'a>]) -> BTreeMap<Key<'a>, Series> {
     let mut series: BTreeMap<Key<'a>, Series> = keys.iter().map(|key| (*key, Series::default())).collect();
+    // An instrument publishes all of its sets of tags in one round.
+    let round = |key: &Key<'a>| (key.instrument.provider, key.instrument.name, key.kind);
     let mut rounds: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
     let rows = &scope.recording().counters;
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
-        let key =
-            (scope.text(row.provider), scope.text(row.name), scope.text(row.tags), scope.text(row.kind));
+        let instrument = instrument(scope, row.provider, row.name, row.tags);
+        let key = Key { instrument, kind: scope.text(row.kind) };
         let Some(of) = series.get_mut(&key).filter(|_| row.value.abs() <= MOST) else { continue };
         of.rows.push((row.ts_ns, row.value));
-        rounds.entry((key.0, key.1, key.3)).or_default().push(row.ts_ns);
+        rounds.entry(round(&key)).or_default().push(row.ts_ns);
     }
     let rounds: BTreeMap<_, _> = rounds
         .into_iter()
@@ -249,7 +271,7 @@ fn series<'a>(scope: &Scope<'a>, keys: &[Key<'a>]) -> BTreeMap<Key<'a>, Series> 
         .collect();
     for (key, of) in &mut series {
         of.rows.sort_by_key(|(ns, _)| *ns);
-        of.rounds = rounds.get(&(key.0, key.1, key.3)).cloned().unwrap_or_default();
+        of.rounds = rounds.get(&round(key)).cloned().unwrap_or_default();
     }
     series
 }

@@ -1,16 +1,17 @@
-//! Figures of the whole service: what its runtime did, each as one row.
+//! Figures of the whole service: one row for each thing that its runtime did.
 
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::many::Tier;
-use crate::noise::{Between, Tally};
-use crate::presence::{Thing, in_both};
-use crate::scope::{Course, Scope, known_rows};
+use crate::noise::Between;
+use crate::presence::{Both, Thing, in_both};
+use crate::scope::{Scope, known_rows};
+use crate::tally::Tally;
 use base::number::real;
 use model::NO_INT;
 use report::{Better, Subject};
 use runtime::{cpu_shares, metered_totals};
 
-/// What the rows of figures begin from.
+/// What the measures below have in common.
 const FIGURE: Measure = Measure {
     subject: Subject::Gc,
     name: "",
@@ -24,7 +25,7 @@ const FIGURE: Measure = Measure {
     metric: None,
 };
 
-/// Budgets of the generations follow the load for minutes after the start, and with them how often is collected.
+/// How often the GC runs follows the budgets of its generations, which adapt to the load for minutes after the start.
 const GC: Measure = Measure { between: Between::of(0.15, 0.0), ..FIGURE };
 const HEAP: Measure = Measure {
     subject: Subject::Heap,
@@ -58,18 +59,7 @@ const COMPILED: Thing =
 const LOGS: Thing =
     Thing { name: "log lines", events: &["FormattedMessage", "MessageJson"], since: None, always: false };
 
-/// Which tables both recordings tell of.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "a flag a table")]
-pub(crate) struct Both {
-    pub(crate) allocations: bool,
-    pub(crate) contention: bool,
-    pub(crate) waits: bool,
-    pub(crate) exceptions: bool,
-    pub(crate) logs: bool,
-}
-
-/// Adds the figures of everything that is no request, method or counter.
+/// Adds the figures of everything but requests, methods and counters.
 pub(crate) fn add(book: &mut Book, caveats: &mut Vec<String>, before: &Scope<'_>, after: &Scope<'_>) -> Both {
     let mut ask = |book: &mut Book, thing: &Thing, has: fn(&Scope<'_>) -> bool| {
         in_both(book, caveats, thing, (before, has(before)), (after, has(after)))
@@ -119,7 +109,7 @@ fn gc(add: &mut Add<'_>) {
         });
     }
     let induced = Measure {
-        name: "collections asked for by code or the runtime",
+        name: "induced collections",
         between: Between::of(0.1, 0.02),
         importance: 0.6,
         notable: 0.2,
@@ -133,7 +123,7 @@ fn gc(add: &mut Add<'_>) {
         Some(scope.course(&rows.start_ns).rate(of.map(|(ns, _)| (*ns, 1.0))))
     });
     let pauses = Measure {
-        name: "pauses for collections",
+        name: "GC pauses",
         quantity: Quantity::ProgramSeconds,
         between: Between { least: 0.002, ..GC.between },
         importance: 0.9,
@@ -147,7 +137,7 @@ fn gc(add: &mut Add<'_>) {
         Some(scope.events.rate(pauses.into_iter().map(|(ns, ms)| (ns, ms / 1e3))))
     });
     let pause = Measure {
-        name: "a pause for collections, on average",
+        name: "mean GC pause",
         quantity: Quantity::Level("ms"),
         between: Between { least: 0.25, ..GC.between },
         importance: 0.5,
@@ -159,7 +149,8 @@ fn gc(add: &mut Add<'_>) {
     add(&pause, &|scope| Some(scope.events.mean(gc_pauses(scope))));
 }
 
-/// Begin of each pause, and its milliseconds; those of the collections where no suspension was recorded.
+/// When each GC pause began, and how many milliseconds it lasted. Without recorded suspensions, the pauses that the
+/// collections report.
 fn gc_pauses(scope: &Scope<'_>) -> Vec<(i64, f64)> {
     let pauses = &scope.recording().pauses;
     let cause = scope.recording().strings.find("gc");
@@ -173,14 +164,14 @@ fn gc_pauses(scope: &Scope<'_>) -> Vec<(i64, f64)> {
     known_rows(&gc.start_ns, &gc.pause_ns, 1e-6).filter(|(_, ms)| *ms >= 0.0).collect()
 }
 
-/// The longest pause: one value a recording, whose noise nothing tells.
+/// Adds the longest pause. A recording has one value of it, so its noise is not known.
 fn longest_pause(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let longest = |scope: &Scope<'_>| {
         let inside = |(ns, _): &(i64, f64)| scope.events.grid.piece(*ns).is_some();
         gc_pauses(scope).into_iter().filter(inside).map(|(_, ms)| ms).max_by(f64::total_cmp)
     };
     let measure = Measure {
-        name: "the longest pause for a collection",
+        name: "longest GC pause",
         quantity: Quantity::Level("ms"),
         importance: 0.5,
         notable: 10.0,
@@ -189,7 +180,7 @@ fn longest_pause(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
         ..GC
     };
     if let (Some(before), Some(after)) = (longest(before), longest(after)) {
-        let why = "one value a recording: how it varies is not known";
+        let why = "each recording has one value: how it varies is not known";
         book.plain(&measure, Of::default(), (Some(before), Some(after)), why);
     }
 }
@@ -224,7 +215,7 @@ fn heap(add: &mut Add<'_>) {
         let heaps: Vec<(i64, f64)> = inside.filter(|(ns, _)| course.grid.piece(*ns).is_some()).collect();
         let steps = heaps.iter().zip(heaps.iter().skip(1));
         let mut tally = course.rate(steps.map(|(from, to)| (to.0, to.1 - from.1)));
-        // Steps up and down follow each other and are no events of their own: their noise is that of the pieces.
+        // Steps up and down depend on each other, so only the pieces say how much they vary.
         tally.squares = 0.0;
         Some(tally)
     });
@@ -244,9 +235,8 @@ fn rates(add: &mut Add<'_>, both: Both) {
     };
     if both.allocations {
         add(&allocation, &|scope| {
-            let rows: Vec<_> = crate::lists::allocated(scope);
-            let times: Vec<i64> = rows.iter().map(|row| row.1).collect();
-            Some(scope.course(&times).rate(rows.into_iter().map(|(_, ns, bytes)| (ns, bytes))))
+            let times: Vec<i64> = scope.allocations().map(|row| row.ts_ns).collect();
+            Some(scope.course(&times).rate(scope.allocations().map(|row| (row.ts_ns, row.weight_bytes))))
         });
     }
     let locks = Measure { subject: Subject::Contention, table: "contention", ..FIGURE };
@@ -269,7 +259,7 @@ fn rates(add: &mut Add<'_>, both: Both) {
     if both.waits {
         let name = "threads waiting for handles and signals";
         let (subject, table, metric) = (Subject::Wait, "waits", Some("wait-time"));
-        // Threads that wait do so without any requests as well.
+        // Threads also wait without any requests.
         let quantity = Quantity::Level("threads");
         let between = Between::whole(0.1);
         let waits = Measure { subject, table, metric, name, quantity, between, notable: 1.0, ..FIGURE };
@@ -301,13 +291,13 @@ fn rates(add: &mut Add<'_>, both: Both) {
     }
 }
 
-/// Times and known lengths in seconds; nothing lasts less than no time.
+/// The times and the lengths in seconds, without unknown and negative lengths.
 fn seconds<'a>(times: &'a [i64], lengths: &'a [i64]) -> impl Iterator<Item = (i64, f64)> + 'a {
     known_rows(times, lengths, 1e-9).filter(|(_, seconds)| *seconds >= 0.0)
 }
 
 fn compiled(add: &mut Add<'_>) {
-    // What is compiled when depends on when the calls of a method pass a limit, and on what ran before the recording.
+    // A method is compiled again when its calls pass a limit, so much depends on what ran before the recording.
     let jit = Measure { subject: Subject::Jit, table: "jit", metric: Some("jit-time"), ..FIGURE };
     let between = Between::of(0.25, 2.5);
     add(&Measure { name: "methods compiled", between, notable: 50.0, ..jit }, &|scope| {
@@ -322,39 +312,46 @@ fn compiled(add: &mut Add<'_>) {
     });
 }
 
-/// Name, counters, what runs differ by, importance and notable level, which way is good.
-type PoolLevel = (&'static str, [&'static str; 2], Between, (f64, f64), Better);
+/// A level of the thread pool that counters publish.
+struct PoolLevel {
+    name: &'static str,
+    /// Its counters: that of .NET 9 and later, and the older one.
+    counters: [&'static str; 2],
+    between: Between,
+    importance: f64,
+    notable: f64,
+    better: Better,
+}
 
-/// Counters that mean the same under two names: that of .NET 9 and later, and the older one.
 const POOL: [PoolLevel; 2] = [
-    (
-        "work waiting in the thread pool's queue",
-        ["dotnet.thread_pool.queue.length", "threadpool-queue-length"],
-        Between::of(0.15, 0.5),
-        (0.8, 5.0),
-        Better::Lower,
-    ),
-    (
-        "threads of the thread pool",
-        ["dotnet.thread_pool.thread.count", "threadpool-thread-count"],
-        Between::whole(0.1),
-        (0.5, 4.0),
-        Better::Neither,
-    ),
+    PoolLevel {
+        name: "work waiting in the thread pool's queue",
+        counters: ["dotnet.thread_pool.queue.length", "threadpool-queue-length"],
+        between: Between::of(0.15, 0.5),
+        importance: 0.8,
+        notable: 5.0,
+        better: Better::Lower,
+    },
+    PoolLevel {
+        name: "threads of the thread pool",
+        counters: ["dotnet.thread_pool.thread.count", "threadpool-thread-count"],
+        between: Between::whole(0.1),
+        importance: 0.5,
+        notable: 4.0,
+        better: Better::Neither,
+    },
 ];
 
 fn threads(add: &mut Add<'_>) {
-    let level = |scope: &Scope<'_>, rows: Vec<(i64, f64)>| {
-        // Each value is of the time before it, so the last may lie behind the last event.
-        (!rows.is_empty()).then(|| scope.events.mean(rows))
-    };
-    for (name, counters, between, (importance, notable), better) in POOL {
+    let level =
+        |scope: &Scope<'_>, rows: Vec<(i64, f64)>| (!rows.is_empty()).then(|| scope.events.mean(rows));
+    for PoolLevel { name, counters, between, importance, notable, better } in POOL {
         let (subject, quantity, table) = (Subject::Threads, Quantity::Level(""), "counters");
         let measure = Measure { subject, name, quantity, better, between, ..FIGURE };
         let measure = Measure { importance, notable, table, ..measure };
         add(&measure, &|scope| {
-            let told = counters.iter().map(|counter| metered_totals(scope.recording(), counter, "value"));
-            level(scope, told.into_iter().find(|rows| !rows.is_empty()).unwrap_or_default())
+            let mut published = counters.iter().map(|name| metered_totals(scope.recording(), name, "value"));
+            level(scope, published.find(|rows| !rows.is_empty()).unwrap_or_default())
         });
     }
     let cpu = Measure {
@@ -371,9 +368,9 @@ fn threads(add: &mut Add<'_>) {
     add(&cpu, &|scope| level(scope, cpu_shares(scope.recording())));
 }
 
-/// Threads on average by what they were doing, from samples.
-pub(crate) fn sampled(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, looks: (&[f64], &[f64])) {
-    // Only those that run do it for requests: threads that wait are there without any as well.
+/// Adds the average number of threads in each state, from samples.
+pub(crate) fn sampled(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
+    // Threads run because of requests, but wait without any, too: only running is an amount per request.
     let level = Quantity::Level("threads");
     for (state, name, importance, quantity, between) in [
         ("running", "threads running", 0.6, Quantity::ThreadSeconds, Between::of(0.1, 0.02)),
@@ -391,25 +388,18 @@ pub(crate) fn sampled(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, lo
             metric: Some(state),
             ..FIGURE
         };
-        let tally = |scope: &Scope<'_>, looks: &[f64]| {
+        let tally = |scope: &Scope<'_>| {
             let course = &scope.samples;
             let mut tally = Tally::of_base(course.base_of(quantity), &course.ramp);
             let state = scope.recording().strings.find(state);
             let rows = &scope.recording().samples;
             for (ns, _) in rows.ts_ns.iter().zip(&rows.state).filter(|(_, of)| Some(**of) == state) {
                 if let Some(piece) = course.grid.piece(*ns) {
-                    tally.count(piece, weight(course, looks, piece));
+                    tally.count(piece, scope.seconds_per_sample(piece));
                 }
             }
             tally
         };
-        let (of_before, of_after) = (tally(before, looks.0), tally(after, looks.1));
-        book.tallies(&measure, Of::default(), Some(&of_before), Some(&of_after));
+        book.tallies(&measure, Of::default(), Some(&tally(before)), Some(&tally(after)));
     }
-}
-
-/// Seconds of a thread that a sample of a piece stands for.
-pub(crate) fn weight(course: &Course, looks: &[f64], piece: usize) -> f64 {
-    let (seconds, looks) = (course.seconds.get(piece), looks.get(piece).filter(|looks| **looks > 0.0));
-    seconds.zip(looks).map_or(0.0, |(seconds, looks)| seconds / looks)
 }

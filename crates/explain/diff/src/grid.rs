@@ -5,31 +5,40 @@
 //! pieces     │ 0 │ 1        │ 2 │ 3 │  4      │      equal parts of it, gaps left out
 //! ```
 //!
-//! How much a value varies from piece to piece is the noise of a recording: the method of batch means. Between ten and
+//! How much a value varies from piece to piece is the noise within a recording: the method of batch means. Between ten and
 //! thirty pieces are enough (B. Schmeiser, Batch Size Effects in the Analysis of Simulation Output, Operations Research
-//! 30, 1982), and a piece shorter than a second would tear apart what counters publish once a second.
+//! 30, 1982). Pieces last one second or more, since counters are published once per second.
 
 use base::number::{count, real};
 use model::Trace;
 
 /// The fewest pieces that a recording is cut into.
 pub(crate) const LEAST_PIECES: usize = 10;
-/// The most.
+/// The most pieces that a recording is cut into.
 const MOST_PIECES: usize = 30;
-/// A piece is at least so long, where the recording is long enough.
+/// The least length of a piece, if the recording is long enough for [`LEAST_PIECES`] of them.
 const PIECE_NS: i64 = 1_000_000_000;
+
+/// A time that was observed without a gap, half-open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    from_ns: i64,
+    to_ns: i64,
+    /// Nanoseconds that were observed before it.
+    observed_before: i64,
+}
 
 /// The observed time in pieces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Grid {
-    /// From, to (not part of it), and what was observed before it; apart from each other, ascending.
-    spans: Vec<(i64, i64, i64)>,
-    total_ns: i64,
+    /// In ascending order, with gaps between them.
+    spans: Vec<Span>,
+    observed_ns: i64,
     pieces: usize,
 }
 
 impl Grid {
-    /// The times of a source (`events`, `samples`) by the table `coverage`, cut to a range.
+    /// Cuts the time in which a source (`events`, `samples`) was recorded within a range, as the table `coverage` has it.
     pub(crate) fn new(recording: &Trace, source: &str, range: Option<(i64, i64)>) -> Self {
         let Some(source) = recording.strings.find(source) else { return Self::default() };
         let (least, most) = range.unwrap_or((i64::MIN, i64::MAX));
@@ -41,47 +50,49 @@ impl Grid {
         let mut spans: Vec<(i64, i64)> = spans.filter(|(from, to)| from < to).collect();
         spans.sort_unstable();
         let mut grid = Self::default();
-        for (from, to) in spans {
+        for (from_ns, to_ns) in spans {
             match grid.spans.last_mut() {
-                Some((_, end, _)) if from <= *end => {
-                    grid.total_ns = grid.total_ns.saturating_add(to.saturating_sub(*end).max(0));
-                    *end = to.max(*end);
+                // Spans that overlap or touch become one.
+                Some(last) if from_ns <= last.to_ns => {
+                    let more = to_ns.saturating_sub(last.to_ns).max(0);
+                    grid.observed_ns = grid.observed_ns.saturating_add(more);
+                    last.to_ns = to_ns.max(last.to_ns);
                 }
                 _ => {
-                    grid.spans.push((from, to, grid.total_ns));
-                    grid.total_ns = grid.total_ns.saturating_add(to.saturating_sub(from));
+                    grid.spans.push(Span { from_ns, to_ns, observed_before: grid.observed_ns });
+                    grid.observed_ns = grid.observed_ns.saturating_add(to_ns.saturating_sub(from_ns));
                 }
             }
         }
-        let wanted = usize::try_from(grid.total_ns / PIECE_NS).unwrap_or(MOST_PIECES);
-        grid.pieces = if grid.total_ns > 0 { wanted.clamp(LEAST_PIECES, MOST_PIECES) } else { 0 };
+        let wanted = usize::try_from(grid.observed_ns / PIECE_NS).unwrap_or(MOST_PIECES);
+        grid.pieces = if grid.observed_ns > 0 { wanted.clamp(LEAST_PIECES, MOST_PIECES) } else { 0 };
         grid
     }
 
-    /// How many pieces there are; 0 where nothing was observed.
+    /// How many pieces there are; 0 if nothing was observed.
     pub(crate) fn pieces(&self) -> usize {
         self.pieces
     }
 
     /// Nanoseconds that were observed.
     pub(crate) fn observed_ns(&self) -> i64 {
-        self.total_ns
+        self.observed_ns
     }
 
-    /// Seconds of a piece.
+    /// The length of each piece; 0 if nothing was observed.
     pub(crate) fn piece_seconds(&self) -> f64 {
-        if self.pieces == 0 { 0.0 } else { real(self.total_ns) / 1e9 / count(self.pieces) }
+        if self.pieces == 0 { 0.0 } else { real(self.observed_ns) / 1e9 / count(self.pieces) }
     }
 
-    /// The piece of a time; none outside of what was observed.
+    /// The piece that holds a time. `None` if it was not observed.
     pub(crate) fn piece(&self, ts_ns: i64) -> Option<usize> {
-        let after = self.spans.partition_point(|(from, _, _)| *from <= ts_ns);
-        let (from, to, before) = *self.spans.get(after.checked_sub(1)?)?;
-        if ts_ns >= to {
+        let after = self.spans.partition_point(|span| span.from_ns <= ts_ns);
+        let span = *self.spans.get(after.checked_sub(1)?)?;
+        if ts_ns >= span.to_ns {
             return None;
         }
-        let at = i128::from(before) + i128::from(ts_ns) - i128::from(from);
-        let piece = at * i128::try_from(self.pieces).ok()? / i128::from(self.total_ns.max(1));
+        let at = i128::from(span.observed_before) + i128::from(ts_ns) - i128::from(span.from_ns);
+        let piece = at * i128::try_from(self.pieces).ok()? / i128::from(self.observed_ns.max(1));
         usize::try_from(piece).ok().map(|piece| piece.min(self.pieces.saturating_sub(1)))
     }
 }
@@ -123,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn times_at_the_ends_of_what_can_be_told_are_survived() {
+    fn the_smallest_and_the_largest_times_are_survived() {
         let grid = grid(&[(i64::MIN, i64::MAX), (i64::MAX, i64::MIN)], None);
         assert_eq!(grid.piece(i64::MAX), None);
         assert!(grid.piece(0).is_some());

@@ -1,15 +1,17 @@
-//! Requests: how long they took, how many there were, how many failed; as a whole and by route.
+//! Requests: how long they took, how many there were, and how many failed, of the whole service and by route.
 //!
-//! Exact from the table of requests if both recordings have it for all of their time, else from the meter of ASP.NET Core,
-//! whose quantiles are of an interval and a set of tags each. How they become one value is decided where figures of one
-//! recording come from (`runtime::routes`); here is how much that value varies.
+//! Values are exact if both recordings have the table `requests` for all of their time. Otherwise they come from the meter of
+//! ASP.NET Core, which publishes quantiles of an interval and a set of tags each. `runtime::routes` turns those into one
+//! value, as for the figures of one recording; here is how much that value varies.
 
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::many::Tier;
 use crate::mix;
-use crate::noise::{Between, Tally, quantile};
+use crate::noise::Between;
+use crate::quantile::{Measurement, Quantile, quantile};
 use crate::rounds::Rounds;
 use crate::scope::{Scope, Source};
+use crate::tally::Tally;
 use base::number::{count, real};
 use model::{NO_INT, REQUESTS_METER, Sym};
 use report::{Better, Subject, unit};
@@ -17,9 +19,9 @@ use runtime::{Bounds, Work, is_failed, metered, metered_seconds, tag};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
-/// How many routes of each recording are compared, those with most requests first.
+/// How many routes of each recording are compared: those with the most requests.
 const MOST_ROUTES: usize = 100;
-/// How many routes of a meter are looked at at all: tags are texts that anyone may send.
+/// How many routes of a meter are kept apart: tags are texts that anyone may send.
 const MOST_METERED: usize = 1_000;
 
 const LATENCY: Measure = Measure {
@@ -56,30 +58,29 @@ const FAILED: Measure = Measure {
     ..LATENCY
 };
 
-/// Adds all of it, and says how the mix of requests changed, if it did.
+/// Adds all rows of requests. Returns how the mix of requests changed, if it did.
 pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
     let is_metered = |scope: &Scope<'_>| Source::of(scope.recording()).is_some_and(Source::is_published);
     let table = if is_metered(before) || is_metered(after) { "counters" } else { REQUESTS.table };
-    // How many there were, whatever the basis.
+    // The throughput is per second, whatever the basis.
     if let (Some(of_before), Some(of_after)) = (&before.requests, &after.requests) {
         book.tallies(&Measure { table, ..REQUESTS }, Of::default(), Some(of_before), Some(of_after));
     }
-    // Bursts hold whole only the requests that are shorter than one.
+    // A burst has only those requests in full that are shorter than it, so their latency is not that of all requests.
     let has_rows = |scope: &Scope<'_>| {
         let recording = scope.recording();
         !recording.requests_are_of_bursts() && recording.requests.dur_ns.iter().any(|ns| *ns != NO_INT)
     };
     let has_meter = |scope: &Scope<'_>| !metered(scope.recording(), REQUESTS_METER, "count").is_empty();
-    let rows = (has_rows(before), has_rows(after));
-    if rows == (true, true) {
-        return from_rows(book, before, after);
-    }
-    if rows.0 != rows.1 {
-        let which = if rows.0 { "before" } else { "after" };
-        book.not_compared(
-            "single requests",
-            format!("only the recording {which} has them (profile requests)"),
-        );
+    let which = match (has_rows(before), has_rows(after)) {
+        (true, true) => return from_rows(book, before, after),
+        (true, false) => Some("before"),
+        (false, true) => Some("after"),
+        (false, false) => None,
+    };
+    if let Some(which) = which {
+        let why = format!("only the recording {which} has them (profile requests)");
+        book.not_compared("single requests", why);
     }
     match (has_meter(before), has_meter(after)) {
         (true, true) => return from_meter(book, before, after),
@@ -94,7 +95,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Opt
     None
 }
 
-/// What a row of a route has of the row of all requests: routes are many, and vary more.
+/// The measure of a route, from that of all requests: routes are many, and vary more. An empty name is of all requests.
 fn of_route(measure: Measure, name: &str) -> Measure {
     if name.is_empty() {
         return measure;
@@ -103,28 +104,32 @@ fn of_route(measure: Measure, name: &str) -> Measure {
     Measure { tier: Tier::Routes, between, ..measure }
 }
 
-/// What two runs differ by: in a median, and in a 99th percentile, which a few stalls of the machine decide.
+/// What two runs differ by in a median.
 const MEDIAN: Between = LATENCY.between;
+/// What two runs differ by in a 99th percentile, which a few stalls of the machine decide.
 const P99: Between = Between::of(0.08, 0.1);
 
-/// What is known of the requests of a route.
+/// The requests of a route.
 #[derive(Debug, Default)]
 struct Route {
-    /// Begins, with their pieces left out where they lie outside.
+    /// The pieces in which requests began.
     starts: Vec<usize>,
-    /// Milliseconds, and the piece.
-    times: Vec<(f64, usize)>,
+    /// How many milliseconds requests took.
+    times: Vec<Measurement>,
+    /// The pieces in which requests began that failed.
     failed: Vec<usize>,
-    told: bool,
+    /// Whether any request has a status.
+    has_status: bool,
 }
 
+/// The requests of each route, and of all routes together.
 fn routes(scope: &Scope<'_>) -> (BTreeMap<String, Route>, Route) {
     let rows = &scope.recording().requests;
     let mut names: FxHashMap<(Sym, Sym), String> = FxHashMap::default();
     let (mut routes, mut all): (BTreeMap<String, Route>, Route) = (BTreeMap::new(), Route::default());
     for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)) {
         let Some(piece) = scope.events.grid.piece(row.start_ns) else { continue };
-        // Paths carry ids, routes do not: group by the route where it is known.
+        // Paths have ids in them, routes do not: group by the route if it is known.
         let path = if row.route == Sym::NONE { row.path } else { row.route };
         let name = names
             .entry((row.method, path))
@@ -136,9 +141,9 @@ fn routes(scope: &Scope<'_>) -> (BTreeMap<String, Route>, Route) {
         for route in of_route.into_iter().chain([&mut all]) {
             route.starts.push(piece);
             if row.dur_ns != NO_INT && row.dur_ns >= 0 {
-                route.times.push((real(row.dur_ns) / 1e6, piece));
+                route.times.push(Measurement { value: real(row.dur_ns) / 1e6, piece });
             }
-            route.told |= row.status != NO_INT;
+            route.has_status |= row.status != NO_INT;
             if row.status >= 500 {
                 route.failed.push(piece);
             }
@@ -159,8 +164,9 @@ fn from_rows(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<S
     }
     names.sort_unstable();
     names.dedup();
-    let other = of_after.keys().filter(|name| !of_before.contains_key(*name)).count();
-    let all = of_before.len() + other;
+    let only_after = of_after.keys().filter(|name| !of_before.contains_key(*name)).count();
+    let all = of_before.len() + only_after;
+    // A single route has the same rows as all requests.
     if names.len() < 2 && all < 2 {
         return None;
     }
@@ -179,10 +185,10 @@ fn from_rows(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<S
     mix
 }
 
-/// How the mix of requests changed, by how many each route had.
+/// How the mix of requests changed, from the number of requests of each route.
 fn mix_of(before: &[(String, f64)], after: &[(String, f64)]) -> Option<String> {
     fn counts(of: &[(String, f64)]) -> mix::Counts<'_> {
-        of.iter().map(|(name, many)| (name.as_str(), *many)).collect()
+        of.iter().map(|(name, requests)| (name.as_str(), *requests)).collect()
     }
     mix::changed(&counts(before), &counts(after))
 }
@@ -198,13 +204,13 @@ fn compare_route(
         let (of_before, of_after) = (at(before, requests_before), at(after, requests_after));
         let measure = of_route(Measure { name: measure, importance, between, ..LATENCY }, name);
         match (of_before, of_after) {
-            (Some((_, Some(of_before))), Some((_, Some(of_after)))) => {
-                book.estimates(&measure, Of::named(name), Some(of_before), Some(of_after));
-            }
+            (
+                Some(Quantile { estimate: Some(of_before), .. }),
+                Some(Quantile { estimate: Some(of_after), .. }),
+            ) => book.estimates(&measure, Of::named(name), Some(of_before), Some(of_after)),
             (of_before, of_after) => {
-                let value = |of: Option<(f64, _)>| of.map(|(value, _)| value);
-                let why = "too few requests: the quantile's interval leaves them";
-                book.plain(&measure, Of::named(name), (value(of_before), value(of_after)), why);
+                let values = (of_before.map(|of| of.value), of_after.map(|of| of.value));
+                book.plain(&measure, Of::named(name), values, "too few requests for this quantile");
             }
         }
     }
@@ -217,7 +223,7 @@ fn compare_route(
     };
     let per_request = |scope: &Scope<'_>, route: &Route| {
         let all = over(scope, &scope.events.seconds, &route.starts);
-        route.told.then(|| over(scope, &all.amount, &route.failed))
+        route.has_status.then(|| over(scope, &all.amount, &route.failed))
     };
     let failed = of_route(FAILED, name);
     let (of_before, of_after) = (per_request(before, requests_before), per_request(after, requests_after));
@@ -232,11 +238,11 @@ fn compare_route(
     }
 }
 
-/// A quantile by the meter, which publishes one for each second and set of tags.
+/// A quantile by the meter, which publishes one per second and set of tags.
 #[derive(Debug)]
 struct Metered {
     tally: Tally,
-    /// What the quantile of all of them can be. `None` if that is not known.
+    /// Between what the quantile of all requests lies. `None` if that is not known.
     bounds: Option<Bounds>,
 }
 
@@ -245,7 +251,7 @@ impl Metered {
         Self { tally: Tally::mean(ramp), bounds: None }
     }
 
-    /// Takes the value and the bounds that figures of the recording show.
+    /// Sets the value and the bounds that the figures of the recording show.
     fn settle(&mut self, value: Option<f64>, bounds: Option<Bounds>) {
         if let Some(value) = value {
             self.tally.scale_to(value);
@@ -253,13 +259,13 @@ impl Metered {
         self.bounds = bounds;
     }
 
-    /// Why a difference of two of them is not claimed. `None` if their bounds lie apart, or are not known.
+    /// Why a difference to another quantile is not claimed. `None` if their bounds do not overlap, or are not known.
     fn overlap(&self, after: &Self) -> Option<String> {
-        let (one, other) = self.bounds.zip(after.bounds)?;
-        let said = |of: Bounds| format!("{} to {}", unit::show(of.low, "ms"), unit::show(of.high, "ms"));
-        (one.low <= other.high && other.low <= one.high).then(|| {
-            let (one, other) = (said(one), said(other));
-            format!("the meter only bounds it, and the bounds overlap: {one} before, {other} after")
+        let (before, after) = self.bounds.zip(after.bounds)?;
+        let shown = |of: Bounds| format!("{} to {}", unit::show(of.low, "ms"), unit::show(of.high, "ms"));
+        (before.low <= after.high && after.low <= before.high).then(|| {
+            let (before, after) = (shown(before), shown(after));
+            format!("the meter only bounds it, and the bounds overlap: {before} before, {after} after")
         })
     }
 }
@@ -271,18 +277,18 @@ struct MeteredRoute {
     p99: Metered,
     mean: Tally,
     requests: Tally,
-    /// Those that failed, over those whose outcome is known.
+    /// Failed requests, over those whose outcome is known.
     failed: Tally,
-    /// Whether any outcome is.
-    told: bool,
+    /// Whether any outcome is known.
+    has_outcomes: bool,
     /// The tags of the first value.
     tags: Option<Sym>,
-    /// Whether values have other tags, too: a quantile of all is then none of theirs, nor between theirs.
+    /// Whether its values have several sets of tags. No value published is then the quantile of all of its requests.
     is_mixed: bool,
 }
 
 impl MeteredRoute {
-    /// Nothing yet, of a meter that counted for so many seconds in each piece.
+    /// An empty route of a meter that counted for `seconds` of each piece.
     fn new(scope: &Scope<'_>, seconds: &[f64]) -> Self {
         let ramp = &scope.events.ramp;
         let mean = || Tally::mean(ramp);
@@ -294,7 +300,7 @@ impl MeteredRoute {
             mean: mean(),
             requests,
             failed: mean(),
-            told: false,
+            has_outcomes: false,
             tags: None,
             is_mixed: false,
         }
@@ -302,10 +308,10 @@ impl MeteredRoute {
 
     /// The share that failed. `None` if no outcome is known.
     fn failures(&self) -> Option<&Tally> {
-        self.told.then_some(&self.failed)
+        self.has_outcomes.then_some(&self.failed)
     }
 
-    /// Takes the values that figures of the recording show.
+    /// Sets the values that the figures of the recording show.
     fn settle(&mut self, work: &Work) {
         self.p50.settle(work.p50_ms, work.p50);
         self.p99.settle(work.p99_ms, work.p99);
@@ -314,9 +320,10 @@ impl MeteredRoute {
     }
 }
 
-/// What the meter published of each route, and of one that it does not know.
+/// What the meter published of each route, and an empty route for those that it does not have. The empty name is of all
+/// requests.
 ///
-/// With `is_whole`, values are those that figures of the recording show.
+/// With `is_whole`, values are those that the figures of the recording show.
 fn metered_routes<'a>(scope: &Scope<'a>, is_whole: bool) -> (BTreeMap<&'a str, MeteredRoute>, MeteredRoute) {
     let recording = scope.recording();
     let millis = |kind: &str| -> FxHashMap<(i64, Sym), f64> {
@@ -332,7 +339,7 @@ fn metered_routes<'a>(scope: &Scope<'a>, is_whole: bool) -> (BTreeMap<&'a str, M
     for of in counts {
         let Some(piece) = rounds.piece(of.ts_ns).filter(|_| of.value > 0.0) else { continue };
         let route = tag(recording, of.tags, "http.route").unwrap_or("no route");
-        let value = |told: &FxHashMap<(i64, Sym), f64>| told.get(&(of.ts_ns, of.tags)).copied();
+        let value = |published: &FxHashMap<(i64, Sym), f64>| published.get(&(of.ts_ns, of.tags)).copied();
         let outcome = *outcomes.entry(of.tags).or_insert_with(|| is_failed(recording, of.tags));
         let is_known = routes.contains_key(route) || routes.len() < MOST_METERED;
         for name in ["", if is_known { route } else { "further routes" }] {
@@ -349,7 +356,7 @@ fn metered_routes<'a>(scope: &Scope<'a>, is_whole: bool) -> (BTreeMap<&'a str, M
             }
             route.requests.count_many(piece, of.value);
             if let Some(failed) = outcome {
-                route.told = true;
+                route.has_outcomes = true;
                 route.failed.outcomes(piece, of.value, failed);
             }
         }
@@ -368,14 +375,14 @@ fn metered_routes<'a>(scope: &Scope<'a>, is_whole: bool) -> (BTreeMap<&'a str, M
 }
 
 fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
-    // Figures are of a whole recording; a value of a range is not held against one of them.
+    // Figures are of whole recordings. If one side is a range, neither side uses them.
     let is_whole = before.side.range.is_none() && after.side.range.is_none();
     let ((of_before, empty_before), (of_after, empty_after)) =
         (metered_routes(before, is_whole), metered_routes(after, is_whole));
     let mut names: Vec<&str> = of_before.keys().chain(of_after.keys()).copied().collect();
     names.sort_unstable();
     names.dedup();
-    // The whole and one route are the same twice.
+    // A single route has the same rows as all requests.
     let alone = names.len() <= 2;
     let listed = if alone { 1 } else { MOST_ROUTES };
     if !alone {

@@ -7,12 +7,12 @@
 //! what the rules say ─► new, gone, stayed                 list, findings ─► sentence, rows to read first
 //! ```
 //!
-//! The observed time of each recording is cut into pieces; how much a value varies between them is its noise within a run
-//! (`noise`). Two runs of one service differ by more than that; how much is reckoned with stands with each measure. Of
-//! hundreds of rows some differ by chance; `many` corrects for it over the whole list. How rows of different units come into
-//! one order stands in `book`. Amounts are divided by the observed time, or by requests.
+//! The observed time of each recording is cut into pieces. How much a value varies between them is its noise within a run
+//! (`tally`). Two runs of one service differ by more than that: each measure says by how much, and `noise` has the test. Of
+//! hundreds of rows some differ by chance, which `many` corrects for over the whole list. `book` puts rows of different
+//! units into one order. Amounts are divided by the observed time, or by requests.
 //!
-//! Nothing here prints or runs SQL. Whatever is not compared or not listed is counted and said.
+//! Nothing here prints or runs SQL. Whatever is not compared or not listed is counted and reported.
 
 mod book;
 mod calls;
@@ -28,47 +28,40 @@ mod mix;
 mod names;
 mod noise;
 mod presence;
+mod quantile;
 mod reason;
 mod rounds;
 mod scope;
-mod sections;
 mod side;
 mod summary;
+mod tally;
+#[cfg(test)]
+mod testing;
 mod twins;
 mod verdicts;
 
 pub use side::{Options, Side};
 
-use base::number::real_u64;
 use book::Book;
+use names::{MOST_UNNAMED, unnamed_share};
 use report::{Basis, Diff};
 use scope::{Scope, Source};
-
-/// The share of frames without a name from which on samples say too little to be compared.
-const MOST_UNNAMED: f64 = 0.2;
-
-/// The share of the frames of samples that have no name.
-fn unnamed(scope: &Scope<'_>) -> f64 {
-    let missing = &scope.recording().missing;
-    if missing.frames == 0 { 0.0 } else { real_u64(missing.unnamed_frames) / real_u64(missing.frames) }
-}
 
 /// Compares two recordings.
 pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
     let has_requests = |side: &Side<'_>| Source::of(side.recording).is_some();
     let basis = if has_requests(before) && has_requests(after) { options.basis } else { Basis::Duration };
     let (before, after) = (&Scope::new(before, basis), &Scope::new(after, basis));
-    let (looks_before, looks_after) = (before.looks(), after.looks());
-    let looks = (looks_before.as_slice(), looks_after.as_slice());
-    let rate = |scope: &Scope<'_>| scope.requests_a_second().unwrap_or(0.0);
+    // Without requests the basis is time, which needs no rate of them.
+    let rate = |scope: &Scope<'_>| scope.requests_per_second().unwrap_or(0.0);
     let mut book = Book::new(basis, rate(before).max(rate(after)));
-    let mut caveats = caveats::of(&caveats::Given { before, after, asked: options.basis, basis, looks });
+    let mut caveats = caveats::of(&caveats::Given { before, after, asked: options.basis, basis });
     let mix = latency::add(&mut book, before, after);
     let both = figures::add(&mut book, &mut caveats, before, after);
     lists::add(&mut book, before, after, both);
     calls::add(&mut book, before, after);
     counters::add(&mut book, before, after);
-    samples(&mut book, before, after, looks);
+    samples(&mut book, before, after);
     let not_judged = verdicts::not_judged(before, after);
     for of in &not_judged {
         book.not_compared(format!("the rule {}", of.id), of.why());
@@ -78,13 +71,14 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
     book::sort(&mut rows);
     let damage = caveats::damage(before, after);
     let is_whole = damage.is_none();
-    let told = summary::Told { rows: &rows, findings: &findings, not_judged: &not_judged, mix, is_whole };
-    let sentence = summary::sentence(&told, comparisons);
+    let compared =
+        summary::Compared { rows: &rows, findings: &findings, not_judged: &not_judged, mix, is_whole };
+    let sentence = summary::sentence(&compared, comparisons);
     let foremost = caveats::foremost(before, after).into_iter().chain(damage);
-    let mut sentences: Vec<String> = foremost.map(|of| summary::begun(&of) + ".").collect();
+    let mut sentences: Vec<String> = foremost.map(|of| summary::capitalized(&of) + ".").collect();
     sentences.push(sentence);
     let summary = sentences.join(" ");
-    // As explain counts them; of a range what its pieces say.
+    // The number that explain shows, which is of the whole recording; for a range the sum of its pieces.
     let counted = |scope: &Scope<'_>| {
         let ended = scope.recording().ended_requests().filter(|_| scope.side.range.is_none());
         let of_pieces = scope.requests.as_ref().map(|of| of.amount.iter().sum::<f64>());
@@ -107,25 +101,24 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
     }
 }
 
-/// Adds what samples tell, if both have some whose frames have names.
-fn samples(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, looks: (&[f64], &[f64])) {
+/// Adds the rows that come from samples, if both recordings have samples whose frames have names. What a thread waits for
+/// shows in those names, too.
+fn samples(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let has = |scope: &Scope<'_>| !scope.recording().samples.ts_ns.is_empty();
-    let nameless =
-        [("before", before), ("after", after)].into_iter().find(|(_, scope)| unnamed(scope) > MOST_UNNAMED);
     match (has(before), has(after)) {
         (true, true) => {}
         (false, false) => return book.not_compared("samples of stacks", "neither recording has any"),
         (true, false) => return book.not_compared("samples of stacks", "the recording after has none"),
         (false, true) => return book.not_compared("samples of stacks", "the recording before has none"),
     }
-    if let Some((which, scope)) = nameless {
-        // What a thread waits for is told by the names of its frames, as its methods are.
-        let share = report::unit::show(unnamed(scope), "share");
-        let why = format!("{share} of the frames of the recording {which} have no name");
-        return book.not_compared("samples of stacks", why);
+    for (scope, which) in [(before, "before"), (after, "after")] {
+        let unnamed = unnamed_share(scope.recording());
+        if unnamed > MOST_UNNAMED {
+            return book.not_compared("samples of stacks", names::too_few(unnamed, which));
+        }
     }
-    figures::sampled(book, before, after, looks);
-    lists::waiting_on(book, before, after, looks);
-    lists::thread_kinds(book, before, after, looks);
-    methods::add(book, before, after, looks);
+    figures::sampled(book, before, after);
+    lists::waiting_on(book, before, after);
+    lists::thread_kinds(book, before, after);
+    methods::add(book, before, after);
 }

@@ -1,31 +1,30 @@
-//! Rows by what they are of: allocations by type and caller, waits by place, exceptions by type.
+//! Lists: allocations by type and caller, waits by place, exceptions by type.
 //!
-//! Sums by key decide which keys are looked at in pieces, so that a recording of a million types costs no more than
-//! one of a thousand.
+//! Only the keys with the largest sums are cut into pieces, so that a recording of a million types costs no more than one
+//! of a thousand.
 
-use crate::MOST_UNNAMED;
 use crate::book::{Book, Measure, Of, Quantity};
-use crate::figures::{Both, weight};
 use crate::many::Tier;
-use crate::names::stable;
-use crate::noise::{Between, Tally};
+use crate::names::{MOST_UNNAMED, stable, too_few};
+use crate::noise::Between;
+use crate::presence::Both;
 use crate::scope::{Course, Scope};
+use crate::tally::Tally;
 use base::number::real;
-use model::{NO_INT, Sym, Trace};
+use model::{AllocationRow, NO_INT, Sym, Trace};
 use report::{Better, Subject};
-use runtime::counted_allocations;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// How many keys of each recording are compared, those with most first.
+/// How many keys of each recording are compared: those with the largest sums.
 const MOST_KEYS: usize = 150;
-/// A key that is a smaller part of both wholes is not listed.
+/// A key is listed if it has at least this share of the whole, before or after.
 const LEAST_SHARE: f64 = 0.002;
-/// What stands for a text that the recording does not give.
-const NOT_TOLD: &str = "not told";
+/// The name of rows whose key is not recorded.
+const NOT_RECORDED: &str = "not recorded";
 
-/// What a key is.
+/// What the keys of a list are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
     Type,
@@ -33,8 +32,51 @@ enum Key {
     Word,
 }
 
-/// A key, a time, a weight.
-type KeyedRow = (Sym, i64, f64);
+/// A row of a table that is summed up by its key.
+#[derive(Debug, Clone, Copy)]
+struct KeyedRow {
+    key: Sym,
+    ts_ns: i64,
+    weight: f64,
+}
+
+impl KeyedRow {
+    fn new(key: Sym, ts_ns: i64, weight: f64) -> Self {
+        Self { key, ts_ns, weight }
+    }
+}
+
+/// The rows of one recording.
+struct Rows<'a> {
+    scope: &'a Scope<'a>,
+    /// The time in which they could be recorded.
+    course: &'a Course,
+    all: Vec<KeyedRow>,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows of events.
+    fn of_events(scope: &'a Scope<'a>, rows: Vec<KeyedRow>) -> Self {
+        let times: Vec<i64> = rows.iter().map(|row| row.ts_ns).collect();
+        Self { scope, course: scope.course(&times), all: rows }
+    }
+
+    /// Rows of events that are counted by their key.
+    fn counted(scope: &'a Scope<'a>, keys: &[Sym], times: &[i64]) -> Self {
+        let rows = keys.iter().zip(times).map(|(key, ns)| KeyedRow::new(*key, *ns, 1.0));
+        Self::of_events(scope, rows.collect())
+    }
+
+    /// Rows of samples: the key of each, by its place in the table. Without a key, a sample does not count.
+    fn of_samples(scope: &'a Scope<'a>, key: impl Fn(usize) -> Option<Sym>) -> Self {
+        let times = scope.recording().samples.ts_ns.iter().enumerate();
+        let rows = times.filter_map(|(at, ts_ns)| {
+            let piece = scope.samples.grid.piece(*ts_ns)?;
+            Some(KeyedRow::new(key(at)?, *ts_ns, scope.seconds_per_sample(piece)))
+        });
+        Self { scope, course: &scope.samples, all: rows.collect() }
+    }
+}
 
 const LIST: Measure = Measure {
     subject: Subject::Allocation,
@@ -49,14 +91,18 @@ const LIST: Measure = Measure {
     metric: Some("allocated-bytes"),
 };
 
-/// Adds the lists of what both recordings tell of.
+/// Adds the lists of the tables that both recordings have.
 pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: Both) {
+    let sides = [before, after];
     if both.allocations {
         let types = Measure { name: "allocated, by type", ..LIST };
-        keyed(book, &types, Key::Type, (before, allocated(before)), (after, allocated(after)));
+        list(book, &types, Key::Type, sides, &|scope| allocated(scope, |row| row.class));
         let callers = Measure { name: "allocated, by caller", ..LIST };
-        if have_names(book, callers.name, [before, after], |of| &of.allocations.stack) {
-            keyed(book, &callers, Key::Method, (before, allocated_by(before)), (after, allocated_by(after)));
+        if have_names(book, callers.name, sides, |of| &of.allocations.stack) {
+            list(book, &callers, Key::Method, sides, &|scope| {
+                let mut names = FxHashMap::default();
+                allocated(scope, |row| named(scope, &mut names, row.stack))
+            });
         }
     }
     let (quantity, notable, between) = (Quantity::ThreadSeconds, 0.05, Between::of(0.1, 0.005));
@@ -65,12 +111,11 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
         let name = "threads waiting for locks, by place";
         let locks = Measure { subject, name, quantity, between, table, metric, ..LIST };
         let locks = Measure { notable, importance: 0.7, ..locks };
-        let rows = |scope: &Scope<'_>| {
-            let rows = &scope.recording().contention;
-            places(scope, &rows.ts_ns, &rows.dur_ns, &rows.stack)
-        };
-        if have_names(book, locks.name, [before, after], |of| &of.contention.stack) {
-            keyed(book, &locks, Key::Method, (before, rows(before)), (after, rows(after)));
+        if have_names(book, locks.name, sides, |of| &of.contention.stack) {
+            list(book, &locks, Key::Method, sides, &|scope| {
+                let rows = &scope.recording().contention;
+                places(scope, &rows.ts_ns, &rows.dur_ns, &rows.stack)
+            });
         }
     }
     if both.waits {
@@ -80,12 +125,11 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
         let between = Between::whole(0.1);
         let waits = Measure { subject, name, quantity, between, table, metric, ..LIST };
         let waits = Measure { notable: 1.0, importance: 0.3, ..waits };
-        let rows = |scope: &Scope<'_>| {
-            let rows = &scope.recording().waits;
-            places(scope, &rows.ts_ns, &rows.dur_ns, &rows.stack)
-        };
-        if have_names(book, waits.name, [before, after], |of| &of.waits.stack) {
-            keyed(book, &waits, Key::Method, (before, rows(before)), (after, rows(after)));
+        if have_names(book, waits.name, sides, |of| &of.waits.stack) {
+            list(book, &waits, Key::Method, sides, &|scope| {
+                let rows = &scope.recording().waits;
+                places(scope, &rows.ts_ns, &rows.dur_ns, &rows.stack)
+            });
         }
     }
     let (quantity, notable, between) = (Quantity::Count, 1.0, Between::of(0.1, 0.05));
@@ -93,27 +137,24 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, both: 
         let (subject, table, metric) = (Subject::Exceptions, "exceptions", Some("exceptions"));
         let name = "exceptions thrown, by type";
         let thrown = Measure { subject, name, quantity, between, notable, table, metric, ..LIST };
-        let rows = |scope: &Scope<'_>| {
+        list(book, &thrown, Key::Type, sides, &|scope| {
             let rows = &scope.recording().exceptions;
-            rows.class.iter().zip(&rows.ts_ns).map(|(class, ns)| (*class, *ns, 1.0)).collect()
-        };
-        keyed(book, &thrown, Key::Type, (before, rows(before)), (after, rows(after)));
+            Rows::counted(scope, &rows.class, &rows.ts_ns)
+        });
     }
     if both.logs {
         let (subject, table, metric) = (Subject::Logs, "logs", None);
         let (name, importance, between) = ("log lines, by level", 0.3, Between::of(0.1, 1.0));
         let lines = Measure { subject, name, quantity, between, importance, ..LIST };
         let lines = Measure { notable, table, metric, ..lines };
-        let rows = |scope: &Scope<'_>| {
+        list(book, &lines, Key::Word, sides, &|scope| {
             let rows = &scope.recording().logs;
-            rows.level.iter().zip(&rows.ts_ns).map(|(level, ns)| (*level, *ns, 1.0)).collect()
-        };
-        keyed(book, &lines, Key::Word, (before, rows(before)), (after, rows(after)));
+            Rows::counted(scope, &rows.level, &rows.ts_ns)
+        });
     }
 }
 
-/// Whether the stacks of a table's rows have names in both recordings. Without them, the methods of one side look as if
-/// they were gone.
+/// Whether enough frames of the stacks of a table have names in both recordings. If not, the book says so.
 fn have_names(
     book: &mut Book,
     what: &str,
@@ -121,41 +162,46 @@ fn have_names(
     stacks: impl for<'a> Fn(&'a Trace) -> &'a Vec<u32>,
 ) -> bool {
     for (scope, which) in sides.into_iter().zip(["before", "after"]) {
-        let unnamed = unnamed_share(scope, stacks(scope.recording()));
+        let unnamed = unnamed_share(scope.recording(), stacks(scope.recording()));
         if unnamed > MOST_UNNAMED {
-            let share = report::unit::show(unnamed, "share");
-            let why = format!("{share} of the frames of the recording {which} have no name");
-            book.not_compared(what, why);
+            book.not_compared(what, too_few(unnamed, which));
             return false;
         }
     }
     true
 }
 
-/// The share of the frames of these stacks that have no name; each stack is looked at once.
-fn unnamed_share(scope: &Scope<'_>, stacks: &[u32]) -> f64 {
-    let recording = scope.recording();
+/// The share of the frames of these stacks that have no name. Walks each distinct stack once.
+fn unnamed_share(recording: &Trace, stacks: &[u32]) -> f64 {
     let is_unnamed =
         |frame: u32| recording.frames.method.get(frame as usize).is_none_or(|of| *of == Sym::NONE);
-    let mut counts: FxHashMap<u32, [f64; 2]> = FxHashMap::default();
-    let [mut all, mut unnamed] = [0.0, 0.0];
+    let mut counts: FxHashMap<u32, FrameCounts> = FxHashMap::default();
+    let mut all = FrameCounts::default();
     for stack in stacks {
-        let [frames, without] = *counts.entry(*stack).or_insert_with(|| {
-            let frames = recording.stacks.walk(*stack);
-            frames.fold([0.0, 0.0], |[all, unnamed], node| {
+        let of_stack = *counts.entry(*stack).or_insert_with(|| {
+            let mut of_stack = FrameCounts::default();
+            for node in recording.stacks.walk(*stack) {
                 let frame = recording.stacks.frame.get(node as usize);
-                let is_unnamed = frame.is_none_or(|frame| is_unnamed(*frame));
-                [all + 1.0, unnamed + if is_unnamed { 1.0 } else { 0.0 }]
-            })
+                of_stack.frames += 1.0;
+                of_stack.unnamed += if frame.is_none_or(|frame| is_unnamed(*frame)) { 1.0 } else { 0.0 };
+            }
+            of_stack
         });
-        all += frames;
-        unnamed += without;
+        all.frames += of_stack.frames;
+        all.unnamed += of_stack.unnamed;
     }
-    if all > 0.0 { unnamed / all } else { 0.0 }
+    if all.frames > 0.0 { all.unnamed / all.frames } else { 0.0 }
 }
 
-/// Adds what threads waited for, by the sampler.
-pub(crate) fn waiting_on(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, looks: (&[f64], &[f64])) {
+/// Numbers of frames.
+#[derive(Debug, Clone, Copy, Default)]
+struct FrameCounts {
+    frames: f64,
+    unnamed: f64,
+}
+
+/// Adds what threads waited for, from samples.
+pub(crate) fn waiting_on(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let measure = Measure {
         subject: Subject::Wait,
         name: "threads waiting, by what for",
@@ -167,23 +213,14 @@ pub(crate) fn waiting_on(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>,
         metric: Some("waiting"),
         ..LIST
     };
-    let rows = |scope: &Scope<'_>, looks: &[f64]| -> Vec<KeyedRow> {
-        let rows = &scope.recording().samples;
-        let course = &scope.samples;
-        let told = rows.waiting_on.iter().zip(&rows.ts_ns).filter(|(on, _)| **on != Sym::NONE);
-        let weighed = told.filter_map(|(on, ns)| {
-            let piece = course.grid.piece(*ns)?;
-            Some((*on, *ns, weight(course, looks, piece)))
-        });
-        weighed.collect()
-    };
-    let (of_before, of_after) = (rows(before, looks.0), rows(after, looks.1));
-    let courses = (&before.samples, &after.samples);
-    keyed_in(book, &measure, Key::Word, &(before, courses.0, of_before), &(after, courses.1, of_after));
+    list(book, &measure, Key::Word, [before, after], &|scope| {
+        let waiting_on = &scope.recording().samples.waiting_on;
+        Rows::of_samples(scope, |at| waiting_on.get(at).copied().filter(|on| *on != Sym::NONE))
+    });
 }
 
-/// Adds threads on average, by what they are for.
-pub(crate) fn thread_kinds(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, looks: (&[f64], &[f64])) {
+/// Adds the average number of threads by what they are for, from samples.
+pub(crate) fn thread_kinds(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let measure = Measure {
         subject: Subject::Threads,
         name: "threads, by what they are for",
@@ -196,139 +233,119 @@ pub(crate) fn thread_kinds(book: &mut Book, before: &Scope<'_>, after: &Scope<'_
         metric: Some("wall"),
         ..LIST
     };
-    let rows = |scope: &Scope<'_>, looks: &[f64]| -> Vec<KeyedRow> {
+    list(book, &measure, Key::Word, [before, after], &|scope| {
         let recording = scope.recording();
         let threads = &recording.threads;
         let by_id: FxHashMap<i64, Sym> =
             threads.thread.iter().copied().zip(threads.kind.iter().copied()).collect();
-        let kind = |number: &u32| {
-            let id = recording.thread_ids.get(*number as usize);
-            id.and_then(|id| by_id.get(id)).copied().unwrap_or(Sym::NONE)
-        };
-        let rows = recording.samples.ts_ns.iter().zip(&recording.samples.thread);
-        let weighed = rows.filter_map(|(ns, thread)| {
-            let piece = scope.samples.grid.piece(*ns)?;
-            Some((kind(thread), *ns, weight(&scope.samples, looks, piece)))
-        });
-        weighed.collect()
-    };
-    let (of_before, of_after) = (rows(before, looks.0), rows(after, looks.1));
-    let courses = (&before.samples, &after.samples);
-    keyed_in(book, &measure, Key::Word, &(before, courses.0, of_before), &(after, courses.1, of_after));
+        Rows::of_samples(scope, |at| {
+            let number = *recording.samples.thread.get(at)?;
+            let id = recording.thread_ids.get(number as usize);
+            Some(id.and_then(|id| by_id.get(id)).copied().unwrap_or(Sym::NONE))
+        })
+    });
 }
 
-/// The sampled allocations that count, by type.
-pub(crate) fn allocated(scope: &Scope<'_>) -> Vec<KeyedRow> {
-    let rows = counted_allocations(scope.recording());
-    rows.filter(|row| row.weight_bytes >= 0.0).map(|row| (row.class, row.ts_ns, row.weight_bytes)).collect()
+/// The bytes of the sampled allocations, by a key of each.
+fn allocated<'a>(scope: &'a Scope<'a>, mut key: impl FnMut(&AllocationRow) -> Sym) -> Rows<'a> {
+    let rows = scope.allocations().map(|row| KeyedRow::new(key(&row), row.ts_ns, row.weight_bytes));
+    Rows::of_events(scope, rows.collect())
 }
 
-fn allocated_by(scope: &Scope<'_>) -> Vec<KeyedRow> {
-    let mut names: FxHashMap<u32, Sym> = FxHashMap::default();
-    let rows = counted_allocations(scope.recording()).filter(|row| row.weight_bytes >= 0.0);
-    rows.map(|row| (named(scope, &mut names, row.stack), row.ts_ns, row.weight_bytes)).collect()
-}
-
-/// The method to name for a stack; each stack is looked at once.
+/// The method to name for a stack. Walks each distinct stack once.
 fn named(scope: &Scope<'_>, names: &mut FxHashMap<u32, Sym>, stack: u32) -> Sym {
     *names.entry(stack).or_insert_with(|| scope.side.index.named_frame(scope.recording(), stack))
 }
 
 /// Seconds waited, by the method to name for the stack.
-fn places(scope: &Scope<'_>, times: &[i64], lengths: &[i64], stacks: &[u32]) -> Vec<KeyedRow> {
+fn places<'a>(scope: &'a Scope<'a>, times: &[i64], lengths: &[i64], stacks: &[u32]) -> Rows<'a> {
     let mut names: FxHashMap<u32, Sym> = FxHashMap::default();
     let rows = times.iter().zip(lengths).zip(stacks).filter(|((_, ns), _)| **ns != NO_INT && **ns >= 0);
-    let seconds = |ns: i64| real(ns) / 1e9;
-    rows.map(|((at, ns), stack)| (named(scope, &mut names, *stack), *at, seconds(*ns))).collect()
+    let rows =
+        rows.map(|((at, ns), stack)| KeyedRow::new(named(scope, &mut names, *stack), *at, real(*ns) / 1e9));
+    Rows::of_events(scope, rows.collect())
 }
 
-type Keyed<'a> = (&'a Scope<'a>, Vec<KeyedRow>);
-
-fn keyed(book: &mut Book, measure: &Measure, key: Key, before: Keyed<'_>, after: Keyed<'_>) {
-    let times = |rows: &[KeyedRow]| rows.iter().map(|row| row.1).collect::<Vec<i64>>();
-    let (of_before, of_after) = (before.0.course(&times(&before.1)), after.0.course(&times(&after.1)));
-    keyed_in(book, measure, key, &(before.0, of_before, before.1), &(after.0, of_after, after.1));
-}
-
-/// One side: the recording, the time that rows are of, the rows.
-type KeyedIn<'a> = (&'a Scope<'a>, &'a Course, Vec<KeyedRow>);
-
-fn keyed_in(book: &mut Book, measure: &Measure, key: Key, before: &KeyedIn<'_>, after: &KeyedIn<'_>) {
-    let (sums_before, sums_after) = (sums(before), sums(after));
+/// Adds a row for each key that has a large sum in either recording.
+fn list<'a>(
+    book: &mut Book,
+    measure: &Measure,
+    key: Key,
+    [before, after]: [&'a Scope<'a>; 2],
+    rows: &dyn Fn(&'a Scope<'a>) -> Rows<'a>,
+) {
+    let (before, after) = (rows(before), rows(after));
+    let (sums_before, sums_after) = (sums(&before), sums(&after));
     let mut names: BTreeSet<Cow<'_, str>> = BTreeSet::new();
-    for (scope, sums) in [(before.0, &sums_before), (after.0, &sums_after)] {
+    for (rows, sums) in [(&before, &sums_before), (&after, &sums_after)] {
         let whole: f64 = sums.iter().map(|(_, sum)| sum).sum();
         let chosen = sums.iter().take(MOST_KEYS).filter(|(_, sum)| *sum >= LEAST_SHARE * whole);
-        names.extend(chosen.map(|(key, _)| name(scope, *key)));
+        names.extend(chosen.map(|(key, _)| name(rows.scope, *key)));
     }
-    let (base_before, base_after) = (before.1.base_of(measure.quantity), after.1.base_of(measure.quantity));
-    let (of_before, of_after) = (tallies(before, base_before, &names), tallies(after, base_after, &names));
-    let mut wholes = [0.0; 2];
-    for (whole, (base, (_, course, rows))) in
-        wholes.iter_mut().zip([(base_before, before), (base_after, after)])
-    {
-        let inside = rows.iter().filter(|row| course.grid.piece(row.1).is_some());
-        let base: f64 = base.iter().sum();
-        *whole = if base > 0.0 { inside.map(|row| row.2).sum::<f64>() / base } else { 0.0 };
-    }
-    for (name, (before, after)) in names.iter().zip(of_before.iter().zip(&of_after)) {
-        let full = after.full.or(before.full);
+    let whole = |rows: &Rows<'_>| {
+        let base: f64 = rows.course.base_of(measure.quantity).iter().sum();
+        let inside = rows.all.iter().filter(|row| rows.course.grid.piece(row.ts_ns).is_some());
+        if base > 0.0 { inside.map(|row| row.weight).sum::<f64>() / base } else { 0.0 }
+    };
+    let wholes = (whole(&before), whole(&after));
+    let tallies = |rows| tallies(rows, measure.quantity, &names);
+    for (name, (of_before, of_after)) in names.iter().zip(tallies(&before).iter().zip(&tallies(&after))) {
+        let full = of_after.full.or(of_before.full);
         let of = Of {
             name: name.as_ref().into(),
             method: full.filter(|_| key == Key::Method),
             class: full.filter(|_| key == Key::Type),
-            wholes: Some((wholes[0], wholes[1])),
+            wholes: Some(wholes),
             ..Of::default()
         };
-        book.tallies(measure, of, Some(&before.tally), Some(&after.tally));
+        book.tallies(measure, of, Some(&of_before.tally), Some(&of_after.tally));
     }
-    let mut all: BTreeSet<Cow<'_, str>> = sums_before.iter().map(|(key, _)| name(before.0, *key)).collect();
-    all.extend(sums_after.iter().map(|(key, _)| name(after.0, *key)));
+    let mut all: BTreeSet<Cow<'_, str>> =
+        sums_before.iter().map(|(key, _)| name(before.scope, *key)).collect();
+    all.extend(sums_after.iter().map(|(key, _)| name(after.scope, *key)));
     book.left_out(all.len().saturating_sub(names.len()), measure.name);
 }
 
 fn name<'a>(scope: &Scope<'a>, key: Sym) -> Cow<'a, str> {
-    let name = scope.recording().strings.get(key).unwrap_or(NOT_TOLD);
-    if name.is_empty() { Cow::Borrowed(NOT_TOLD) } else { stable(name) }
+    let name = scope.recording().strings.get(key).filter(|name| !name.is_empty());
+    name.map_or(Cow::Borrowed(NOT_RECORDED), stable)
 }
 
-/// Sums by key in what was observed, the largest first.
-fn sums((scope, course, rows): &KeyedIn<'_>) -> Vec<(Sym, f64)> {
+/// The sum of each key over the observed time, the largest first.
+fn sums(rows: &Rows<'_>) -> Vec<(Sym, f64)> {
     let mut sums: FxHashMap<Sym, f64> = FxHashMap::default();
-    for (key, ns, weight) in rows {
-        if course.grid.piece(*ns).is_some() {
-            *sums.entry(*key).or_default() += weight;
+    for row in &rows.all {
+        if rows.course.grid.piece(row.ts_ns).is_some() {
+            *sums.entry(row.key).or_default() += row.weight;
         }
     }
     let mut sums: Vec<(Sym, f64)> = sums.into_iter().collect();
-    let text = |key: Sym| scope.text(key);
+    let text = |key: Sym| rows.scope.text(key);
     sums.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| text(a.0).cmp(text(b.0))));
     sums
 }
 
-/// What a recording has of a name.
+/// The rows of one name in one recording.
 #[derive(Debug)]
 struct OfName<'a> {
     tally: Tally,
-    /// The name with its addresses, where the recording has it.
+    /// The name with its addresses. `None` if the recording does not have it.
     full: Option<&'a str>,
 }
 
-/// The rows of the chosen names in pieces, in the order of the names; a name that a recording does not have has none
-/// of it.
-fn tallies<'a>(
-    (scope, course, rows): &KeyedIn<'a>,
-    base: &[f64],
-    names: &BTreeSet<Cow<'_, str>>,
-) -> Vec<OfName<'a>> {
-    let empty = || OfName { tally: Tally::of_base(base, &course.ramp), full: None };
+/// The rows of the chosen names in pieces, in the order of the names. The tally of a name that the recording does not have
+/// is empty.
+fn tallies<'a>(rows: &Rows<'a>, quantity: Quantity, names: &BTreeSet<Cow<'_, str>>) -> Vec<OfName<'a>> {
+    let Rows { scope, course, all } = rows;
+    let empty = || OfName { tally: Tally::of_base(course.base_of(quantity), &course.ramp), full: None };
     let mut tallies: Vec<OfName<'a>> = names.iter().map(|_| empty()).collect();
     let by_name: FxHashMap<&str, usize> =
         names.iter().enumerate().map(|(at, name)| (name.as_ref(), at)).collect();
     let mut slots: FxHashMap<Sym, Option<usize>> = FxHashMap::default();
-    for (key, ns, weight) in rows {
+    for KeyedRow { key, ts_ns, weight } in all {
         let slot = *slots.entry(*key).or_insert_with(|| by_name.get(name(scope, *key).as_ref()).copied());
-        let (Some(of), Some(piece)) = (slot.and_then(|slot| tallies.get_mut(slot)), course.grid.piece(*ns))
+        let (Some(of), Some(piece)) =
+            (slot.and_then(|slot| tallies.get_mut(slot)), course.grid.piece(*ts_ns))
         else {
             continue;
         };

@@ -1,25 +1,26 @@
 //! Which of many differences stand out: Holm's procedure with weights.
 //!
-//! Of hundreds of rows some differ by chance. Two ways of correcting for it are usual. Benjamini's and Hochberg's keeps the
-//! *share* of false rows among those reported at one in twenty; once a service got slower, dozens of rows change with it, and
-//! two or three false ones come along. It also relies on rows that are not opposed to each other. A reader of ten rows acts on
-//! each of them, and the rows of one service depend on each other in every way: a slower handler means fewer
-//! collections. So the probability of *any* false row in the whole list is kept at one in twenty (S. Holm, A Simple
-//! Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6, 1979), which holds however the rows
-//! depend on each other.
+//! Of hundreds of rows some differ by chance. Holm's procedure keeps the probability of *any* false row in the whole list at
+//! one in twenty, however the rows depend on each other (S. Holm, A Simple Sequentially Rejective Multiple Test Procedure,
+//! Scandinavian Journal of Statistics 6, 1979).
 //!
-//! Thousands of methods must not hide what users feel, so the list is one, but its rows weigh differently (the same paper,
-//! section 4): each [`Tier`] has a part of the whole weight, which its rows share.
+//! The usual alternative, Benjamini's and Hochberg's procedure, keeps the *share* of false rows among the reported ones at
+//! one in twenty. If a service got slower, dozens of rows change with it, and two or three false rows come along; but readers
+//! act on each of the ten rows that they read. It also does not hold for rows that move in opposite directions, and rows of
+//! one service do: a slower handler means fewer collections.
+//!
+//! Thousands of methods must not hide what users feel. So the rows of the one list have weights (the same paper, section 4):
+//! each [`Tier`] has a part of the whole weight, which its rows share.
 
 use base::number::count;
 
-/// The probability that a comparison of two runs of one service has any row beyond noise.
+/// The probability that a comparison of two runs of one service has any row beyond noise, by chance.
 pub(crate) const FALSE_ALARM: f64 = 0.05;
 
-/// How much weight a row has, by what it is of.
+/// What a row is of, which decides its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tier {
-    /// What users feel and what is paid for it, of the whole service: throughput, failures, latency, CPU.
+    /// Throughput, failures, latency and CPU of the whole service.
     Felt,
     /// Other figures of the whole service.
     Figures,
@@ -41,7 +42,7 @@ impl Tier {
     }
 }
 
-/// Which of many probabilities are so small that chance does not explain them: a flag each.
+/// Flags the probabilities that are too small for chance.
 pub(crate) fn beyond_chance(rows: &[(Tier, f64)]) -> Vec<bool> {
     let weights: Vec<f64> =
         rows.iter().map(|(tier, _)| tier.weight() / count(members(rows, *tier))).collect();
@@ -60,6 +61,7 @@ pub(crate) fn beyond_chance(rows: &[(Tier, f64)]) -> Vec<bool> {
         if let Some(flag) = flags.get_mut(at) {
             *flag = true;
         }
+        // Every place has a weight.
         left -= weights.get(at).copied().unwrap_or(0.0);
     }
     flags
@@ -105,12 +107,7 @@ mod tests {
 
     #[test]
     fn a_list_in_which_nothing_changed_has_a_row_beyond_noise_one_time_in_twenty() {
-        // Numbers from 0 to 1 that look like chance, the same each time (Knuth's MMIX generator).
-        let mut state = 5u64;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            f64::from(u32::try_from(state >> 33).unwrap()) / f64::from(1u32 << 31)
-        };
+        let mut next = crate::testing::chance(5);
         let tiers = [(Tier::Felt, 5), (Tier::Figures, 30), (Tier::Routes, 12), (Tier::Details, 250)];
         let (mut alarms, all) = (0, 2_000);
         for _ in 0..all {

@@ -1,16 +1,15 @@
-//! Methods by samples: what each took itself, and with what it called.
+//! Methods by samples: what each took itself, and with what it calls.
 //!
-//! A first pass over the whole of each recording says which methods weigh enough to be listed; a second one over the
-//! pieces tells how much those vary. With what it calls, a method of the service alone is listed: each caller of a
-//! package's or the runtime's method up to the thread's start would repeat one change. Flame graphs show them.
+//! A first pass over each recording finds the methods that weigh enough to be listed. A second pass over the pieces
+//! measures how much those vary. Only the service's own methods are also listed with what they call: the callers of a
+//! method of a package or of the runtime, up to the thread's start, would all repeat one change. Flame graphs show them.
 
 use crate::book::{Book, Measure, Of, Quantity};
-use crate::figures::weight;
 use crate::many::Tier;
 use crate::names::stable;
-use crate::noise::{Between, Tally};
+use crate::noise::Between;
 use crate::scope::Scope;
-use base::number::count;
+use crate::tally::Tally;
 use model::Sym;
 use report::{Better, Subject};
 use rustc_hash::FxHashMap;
@@ -19,43 +18,56 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How many methods of each recording and kind are compared.
+/// How many methods of each recording and state are compared.
 const MOST_METHODS: usize = 150;
-/// A method that is a smaller part of both wholes is not listed.
+/// A method is listed if it has at least this share of the whole, before or after.
 const LEAST_SHARE: f64 = 0.003;
 
-/// Threads that wait do so without any requests as well, so there are no such times per request.
+/// Threads also wait without any requests, so time that they wait is not divided by requests.
 const WAITING: Quantity = Quantity::Level("threads");
 
-/// State, measures, what samples add up to, importance and notable level, what runs differ by.
-type State = (&'static str, [&'static str; 2], Quantity, (f64, f64), Between);
+/// How the samples of one state are compared.
+struct State {
+    name: &'static str,
+    itself: &'static str,
+    with_calls: &'static str,
+    quantity: Quantity,
+    importance: f64,
+    notable: f64,
+    between: Between,
+}
 
-/// The kinds of samples, by their state.
 const STATES: [State; 3] = [
-    (
-        "running",
-        ["running, itself", "running, with what it calls"],
-        Quantity::ThreadSeconds,
-        (0.8, 0.2),
-        Between::of(0.15, 0.01),
-    ),
-    (
-        "waiting",
-        ["waiting, itself", "waiting, with what it calls"],
-        WAITING,
-        (0.5, 2.0),
-        Between::whole(0.15),
-    ),
-    (
-        "external",
-        ["outside managed code, itself", "outside managed code, with what it calls"],
-        WAITING,
-        (0.3, 2.0),
-        Between::whole(0.15),
-    ),
+    State {
+        name: "running",
+        itself: "running, itself",
+        with_calls: "running, with what it calls",
+        quantity: Quantity::ThreadSeconds,
+        importance: 0.8,
+        notable: 0.2,
+        between: Between::of(0.15, 0.01),
+    },
+    State {
+        name: "waiting",
+        itself: "waiting, itself",
+        with_calls: "waiting, with what it calls",
+        quantity: WAITING,
+        importance: 0.5,
+        notable: 2.0,
+        between: Between::whole(0.15),
+    },
+    State {
+        name: "external",
+        itself: "outside managed code, itself",
+        with_calls: "outside managed code, with what it calls",
+        quantity: WAITING,
+        importance: 0.3,
+        notable: 2.0,
+        between: Between::whole(0.15),
+    },
 ];
 
-/// A method's weights: itself, with what it called.
+/// The weights of a method: itself, and with what it calls.
 #[derive(Debug, Clone, Copy, Default)]
 struct Weights {
     own: f64,
@@ -63,62 +75,54 @@ struct Weights {
     is_own_code: bool,
 }
 
-/// Adds the methods of samples of each state.
-pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>, looks: (&[f64], &[f64])) {
-    let sides = [before, after];
-    let shapes = sides.map(|of| Arc::new(Shape::new(of.recording(), of.side.index, &Shaping::default())));
-    let looks = [looks.0, looks.1];
-    for (state, names, quantity, (importance, notable), between) in STATES {
-        let mut weighers: Vec<Weigher<'_>> = Vec::new();
-        for ((scope, shape), looks) in sides.iter().zip(&shapes).zip(looks) {
-            weighers.push(Weigher::new(scope, Arc::clone(shape), (looks, quantity), state));
-        }
-        let [of_before, of_after] = weighers.as_mut_slice() else { continue };
-        let measure = Measure {
-            subject: Subject::Method,
-            name: state,
-            quantity,
-            better: Better::Lower,
-            tier: Tier::Details,
-            between,
-            importance,
-            notable,
-            table: "samples",
-            metric: Some(state),
-        };
-        compare(book, &measure, names, of_before, of_after);
+/// Adds the methods of the samples of each state.
+pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
+    let [shape_before, shape_after] =
+        [before, after].map(|of| Arc::new(Shape::new(of.recording(), of.side.index, &Shaping::default())));
+    for state in &STATES {
+        let before = Weigher::new(before, Arc::clone(&shape_before), state);
+        let after = Weigher::new(after, Arc::clone(&shape_after), state);
+        compare(book, state, &before, &after);
     }
 }
 
-fn compare(
-    book: &mut Book,
-    measure: &Measure,
-    names: [&'static str; 2],
-    before: &mut Weigher<'_>,
-    after: &mut Weigher<'_>,
-) {
+fn compare(book: &mut Book, state: &State, before: &Weigher<'_>, after: &Weigher<'_>) {
+    let State { name, quantity, importance, notable, between, .. } = *state;
+    let measure = Measure {
+        subject: Subject::Method,
+        name,
+        quantity,
+        better: Better::Lower,
+        tier: Tier::Details,
+        between,
+        importance,
+        notable,
+        table: "samples",
+        metric: Some(name),
+    };
     let (sums_before, sums_after) = (before.whole(), after.whole());
     let mut chosen: BTreeMap<String, bool> = BTreeMap::new();
     choose(&mut chosen, &sums_before);
     choose(&mut chosen, &sums_after);
     let all =
         sums_before.keys().chain(sums_after.keys().filter(|name| !sums_before.contains_key(*name))).count();
-    book.left_out(all.saturating_sub(chosen.len()), format!("methods of {} samples", measure.name));
+    book.left_out(all.saturating_sub(chosen.len()), format!("methods of {name} samples"));
     let (of_before, of_after) = (before.pieces(&chosen), after.pieces(&chosen));
     let wholes = Some((before.mean_threads(), after.mean_threads()));
-    for ((name, is_own_code), (one, other)) in chosen.iter().zip(of_before.iter().zip(&of_after)) {
+    let itself = Measure { name: state.itself, ..measure };
+    let with_calls = Measure { name: state.with_calls, ..measure };
+    for ((name, is_own_code), (of_before, of_after)) in chosen.iter().zip(of_before.iter().zip(&of_after)) {
         let method = after.full_name(name).or_else(|| before.full_name(name)).unwrap_or(name.as_str());
         let of = || Of { name: name.into(), method: Some(method), wholes, ..Of::default() };
-        let [own, total] = names.map(|name| Measure { name, ..*measure });
-        book.tallies(&own, of(), Some(&one.own), Some(&other.own));
-        let calls = one.total.amount != one.own.amount || other.total.amount != other.own.amount;
-        if *is_own_code && calls {
-            book.tallies(&total, of(), Some(&one.total), Some(&other.total));
+        book.tallies(&itself, of(), Some(&of_before.own), Some(&of_after.own));
+        let calls = |of: &Tallies| of.total.amount != of.own.amount;
+        if *is_own_code && (calls(of_before) || calls(of_after)) {
+            book.tallies(&with_calls, of(), Some(&of_before.total), Some(&of_after.total));
         }
     }
 }
 
-/// Takes up the methods that weigh most.
+/// Adds the methods that weigh most, each with whether it is the service's own code.
 fn choose(chosen: &mut BTreeMap<String, bool>, sums: &BTreeMap<String, Weights>) {
     let whole: f64 = sums.values().map(|of| of.own).sum();
     let mut listed: Vec<(f64, &String, bool)> = Vec::new();
@@ -136,46 +140,40 @@ fn choose(chosen: &mut BTreeMap<String, bool>, sums: &BTreeMap<String, Weights>)
 
 /// A method's tallies.
 #[derive(Debug)]
-struct Course {
+struct Tallies {
     own: Tally,
     total: Tally,
 }
 
-/// Samples of one state of a recording, as weights of its stacks.
+/// Weighs the methods of one recording by the samples of one state.
 struct Weigher<'a> {
     scope: &'a Scope<'a>,
     shape: Arc<Shape>,
-    looks: &'a [f64],
     base: &'a [f64],
     state: Option<Sym>,
-    /// Names that differ from run to run, by the part that does not.
+    /// Places in `shape.names` of names with addresses, by the name without.
     full_names: FxHashMap<String, usize>,
 }
 
 impl<'a> Weigher<'a> {
-    fn new(
-        scope: &'a Scope<'a>,
-        shape: Arc<Shape>,
-        (looks, quantity): (&'a [f64], Quantity),
-        state: &str,
-    ) -> Self {
+    fn new(scope: &'a Scope<'a>, shape: Arc<Shape>, state: &State) -> Self {
         let mut full_names: FxHashMap<String, usize> = FxHashMap::default();
         for (at, name) in shape.names.iter().enumerate() {
             if let Cow::Owned(stable) = stable(&name.full) {
                 full_names.entry(stable).or_insert(at);
             }
         }
-        let base = scope.samples.base_of(quantity);
-        Self { scope, looks, base, state: scope.recording().strings.find(state), full_names, shape }
+        let base = scope.samples.base_of(state.quantity);
+        Self { scope, base, state: scope.recording().strings.find(state.name), full_names, shape }
     }
 
-    /// A name of this recording with its addresses, which is what a flame graph of it knows.
+    /// The name with its addresses, by which flame graphs of this recording find the method.
     fn full_name(&self, name: &str) -> Option<&str> {
         let full = self.full_names.get(name)?;
         self.shape.names.get(*full).map(|name| name.full.as_str())
     }
 
-    /// Samples in order: the piece, and the stack.
+    /// The piece and the stack of each sample, in order of time.
     fn samples(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
         let rows = &self.scope.recording().samples;
         let rows = rows.ts_ns.iter().zip(&rows.stack).zip(&rows.state);
@@ -183,10 +181,9 @@ impl<'a> Weigher<'a> {
         of_state.filter_map(|((ns, stack), _)| Some((self.scope.samples.grid.piece(*ns)?, *stack)))
     }
 
-    /// Threads on average.
+    /// The average number of threads in this state.
     fn mean_threads(&self) -> f64 {
-        let course = &self.scope.samples;
-        let seconds: f64 = self.samples().map(|(piece, _)| weight(course, self.looks, piece)).sum();
+        let seconds: f64 = self.samples().map(|(piece, _)| self.scope.seconds_per_sample(piece)).sum();
         let base: f64 = self.base.iter().sum();
         if base > 0.0 { seconds / base } else { 0.0 }
     }
@@ -195,7 +192,7 @@ impl<'a> Weigher<'a> {
     fn whole(&self) -> BTreeMap<String, Weights> {
         let mut weighed = self.nothing();
         for (piece, stack) in self.samples() {
-            add_sample(&mut weighed, stack, weight(&self.scope.samples, self.looks, piece));
+            add_sample(&mut weighed, stack, self.scope.seconds_per_sample(piece));
         }
         let mut sums: BTreeMap<String, Weights> = BTreeMap::new();
         for row in methods(&Profile::new(Arc::clone(&self.shape), &weighed)).rows {
@@ -209,13 +206,13 @@ impl<'a> Weigher<'a> {
         sums
     }
 
-    /// What the chosen methods weigh in each piece, in their order.
+    /// What each chosen method weighs in each piece, in the order of the methods.
     ///
-    /// Each stack is walked once, however many samples met it, so the work is bounded by what the file spells out.
-    fn pieces(&self, chosen: &BTreeMap<String, bool>) -> Vec<Course> {
+    /// Each stack is walked once, however many samples have it, so the work is in proportion to the file.
+    fn pieces(&self, chosen: &BTreeMap<String, bool>) -> Vec<Tallies> {
         let tally = || Tally::of_base(self.base, &self.scope.samples.ramp);
-        let mut courses: Vec<Course> =
-            chosen.iter().map(|_| Course { own: tally(), total: tally() }).collect();
+        let mut tallies: Vec<Tallies> =
+            chosen.iter().map(|_| Tallies { own: tally(), total: tally() }).collect();
         let slots: FxHashMap<&str, usize> =
             chosen.keys().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         let recording = self.scope.recording();
@@ -223,26 +220,24 @@ impl<'a> Weigher<'a> {
         let slot_of_frame: Vec<Option<usize>> = recording.frames.name.iter().map(slot).collect();
         let mut samples: Vec<(u32, usize)> = self.samples().map(|(piece, stack)| (stack, piece)).collect();
         samples.sort_unstable();
-        let ones: Vec<f64> =
-            (0..self.base.len()).map(|piece| weight(&self.scope.samples, self.looks, piece)).collect();
         let mut on_stack: Vec<usize> = Vec::new();
         for of_stack in samples.chunk_by(|a, b| a.0 == b.0) {
             let Some((stack, _)) = of_stack.first() else { continue };
             let innermost = self.walk(*stack, &slot_of_frame, &mut on_stack);
             for of_piece in of_stack.chunk_by(|a, b| a.1 == b.1) {
                 let Some((_, piece)) = of_piece.first() else { continue };
-                let one = ones.get(*piece).copied().unwrap_or(0.0);
-                let weight = (one * count(of_piece.len()), one);
-                if let Some(course) = innermost.and_then(|slot| courses.get_mut(slot)) {
-                    course.own.count_equal(*piece, weight);
+                let weight_each = self.scope.seconds_per_sample(*piece);
+                if let Some(tallies) = innermost.and_then(|slot| tallies.get_mut(slot)) {
+                    tallies.own.count_equal(*piece, of_piece.len(), weight_each);
                 }
-                add_totals(&mut courses, &on_stack, *piece, weight);
+                add_totals(&mut tallies, &on_stack, *piece, of_piece.len(), weight_each);
             }
         }
-        courses
+        tallies
     }
 
-    /// The slots of a stack's frames, each once however often a method calls itself; gives the innermost frame's.
+    /// Fills `on_stack` with the slots of the methods on a stack, each once even if it calls itself. Returns the slot of the
+    /// innermost frame.
     fn walk(&self, stack: u32, slot_of_frame: &[Option<usize>], on_stack: &mut Vec<usize>) -> Option<usize> {
         let stacks = &self.scope.recording().stacks;
         let frames = stacks.walk(stack).map(|node| stacks.frame.get(node as usize));
@@ -262,11 +257,11 @@ impl<'a> Weigher<'a> {
     }
 }
 
-/// Adds samples of a stack to the methods on it.
-fn add_totals(courses: &mut [Course], on_stack: &[usize], piece: usize, weight: (f64, f64)) {
+/// Adds equal samples of a stack to the methods on it.
+fn add_totals(tallies: &mut [Tallies], on_stack: &[usize], piece: usize, samples: usize, weight_each: f64) {
     for slot in on_stack {
-        if let Some(course) = courses.get_mut(*slot) {
-            course.total.count_equal(piece, weight);
+        if let Some(of_method) = tallies.get_mut(*slot) {
+            of_method.total.count_equal(piece, samples, weight_each);
         }
     }
 }

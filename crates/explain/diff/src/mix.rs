@@ -1,27 +1,39 @@
-//! Whether both recordings are of the same requests, by the share of each route in all of them.
+//! Whether both recordings have the same mix of requests: the share of each route in all requests.
 //!
-//! A mean or a quantile of all requests tells of the service only where the same requests were made. Where their
-//! mix changed, that stands first.
+//! Means and quantiles of all requests can be compared only if the mix is the same. If it changed, the summary says so first.
 
 use base::number::count;
 use report::unit::show;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The share of all requests from which on their mix is another one, besides what chance moves.
+/// The mix changed if at least this share of all requests moved to other routes, besides what chance moves.
 const CHANGED: f64 = 0.2;
-/// A route whose share moved by less is not named.
+/// A route is named if its share moved by at least this.
 const NAMED: f64 = 0.05;
-/// Routes that are named.
+/// How many routes are named.
 const MOST_NAMED: usize = 3;
 
-/// How many requests each route had.
+/// The number of requests of each route.
 pub(crate) type Counts<'a> = BTreeMap<&'a str, f64>;
 
-/// The routes whose share moved most, if the mix is another one: `/a from 2.60 % to 89.8 %, /b from 97.4 % to 0`.
+/// A route, and its share of all requests before and after.
+struct Moved<'a> {
+    name: &'a str,
+    from: f64,
+    to: f64,
+}
+
+impl Moved<'_> {
+    fn by(&self) -> f64 {
+        (self.to - self.from).abs()
+    }
+}
+
+/// The routes whose share moved most, if the mix changed: `/a from 2.60 % to 89.8 %, /b from 97.4 % to 0`.
 ///
-/// The measure is the share of requests that would have to go to other routes to make both mixes the same (the total
-/// variation distance). Chance alone moves about as much as the root of routes over requests: many paths with few
-/// requests each are no change.
+/// The measure is the share of requests that must go to other routes to make both mixes equal (the total variation
+/// distance). Chance alone moves about the square root of routes over requests, so many paths with few requests each are
+/// not a change.
 pub(crate) fn changed(before: &Counts<'_>, after: &Counts<'_>) -> Option<String> {
     let all = |counts: &Counts<'_>| counts.values().sum::<f64>();
     let (all_before, all_after) = (all(before), all(after));
@@ -29,22 +41,27 @@ pub(crate) fn changed(before: &Counts<'_>, after: &Counts<'_>) -> Option<String>
         return None;
     }
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
-    let of = |counts: &Counts<'_>, name: &str, all: f64| counts.get(name).copied().unwrap_or(0.0) / all;
-    let mut moved: Vec<(&str, f64, f64)> =
-        names.iter().map(|name| (*name, of(before, name, all_before), of(after, name, all_after))).collect();
-    let distance = moved.iter().map(|(_, from, to)| (to - from).abs()).sum::<f64>() / 2.0;
+    // A recording has no requests of a route that it does not have.
+    let share = |counts: &Counts<'_>, name: &str, all: f64| counts.get(name).copied().unwrap_or(0.0) / all;
+    let moved = names.iter().map(|name| Moved {
+        name,
+        from: share(before, name, all_before),
+        to: share(after, name, all_after),
+    });
+    let mut moved: Vec<Moved<'_>> = moved.collect();
+    let distance = moved.iter().map(Moved::by).sum::<f64>() / 2.0;
     let chance = (count(moved.len()) * (1.0 / all_before + 1.0 / all_after)).sqrt();
     if !distance.is_finite() || distance < CHANGED + chance {
         return None;
     }
-    moved.retain(|(_, from, to)| (to - from).abs() >= NAMED);
-    moved.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()).then_with(|| a.0.cmp(b.0)));
-    let said = |share: f64| if share == 0.0 { "0".to_owned() } else { show(share, "share") };
+    moved.retain(|route| route.by() >= NAMED);
+    moved.sort_by(|a, b| b.by().total_cmp(&a.by()).then_with(|| a.name.cmp(b.name)));
+    let shown = |share: f64| if share == 0.0 { "0".to_owned() } else { show(share, "share") };
     let further = moved.len().saturating_sub(MOST_NAMED);
     let mut words: Vec<String> = moved
         .iter()
         .take(MOST_NAMED)
-        .map(|(name, from, to)| format!("{name} from {} to {}", said(*from), said(*to)))
+        .map(|Moved { name, from, to }| format!("{name} from {} to {}", shown(*from), shown(*to)))
         .collect();
     if words.is_empty() {
         words.push("many routes by a little each".to_owned());
@@ -60,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_that_moved_to_other_routes_are_told_and_chance_is_not() {
+    fn requests_that_moved_to_other_routes_are_reported_and_chance_is_not() {
         let check =
             |before: &[(&'static str, f64)], after: &[(&'static str, f64)], expected: Option<&str>| {
                 let counts = |of: &[(&'static str, f64)]| of.iter().copied().collect::<Counts<'_>>();

@@ -1,8 +1,25 @@
-//! Names of methods as they are in every run of a service.
+//! Names of methods that two runs of a service have in common, and how many frames lack one.
 //!
 //! A method made at run time may have addresses in its signature (`pMT: 0x7f80b00a7790`), which no other run has.
 
+use base::number::real_u64;
+use model::Trace;
 use std::borrow::Cow;
+
+/// The largest share of frames without a name. Above it, methods of one side look as if they were gone.
+pub(crate) const MOST_UNNAMED: f64 = 0.2;
+
+/// The share of the frames of all samples that have no name.
+pub(crate) fn unnamed_share(recording: &Trace) -> f64 {
+    let missing = &recording.missing;
+    if missing.frames == 0 { 0.0 } else { real_u64(missing.unnamed_frames) / real_u64(missing.frames) }
+}
+
+/// Why frames are not compared if this share of them has no name.
+pub(crate) fn too_few(unnamed: f64, which: &str) -> String {
+    let share = report::unit::show(unnamed, "share");
+    format!("{share} of the frames of the recording {which} have no name")
+}
 
 /// A name without its addresses.
 pub(crate) fn stable(name: &str) -> Cow<'_, str> {

@@ -1,30 +1,42 @@
-//! Whether both recordings tell of a thing.
+//! Which tables both recordings have.
 //!
-//! A recording without a lock wait looks like one that was not asked for them. Where one recording has rows and the
-//! other none, it is taken for none happened as long as the runtime's events are there and the runtime knows such
-//! events; a caveat says so.
+//! A recording without a lock wait looks like one that did not ask for lock waits. If only one recording has rows, none
+//! happened in the other, provided that it has other events of the runtime and its runtime knows such events. A caveat
+//! says so.
 
 use crate::book::Book;
 use crate::scope::Scope;
 use runtime::{Hides, gaps, has_events};
 
-/// Who sends what the runtime tells of itself.
+/// The provider of the runtime's events.
 const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
 
-/// A thing that recordings tell of.
+/// Something that the rows of a table are of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Thing {
-    /// What it is called.
+    /// Its name in sentences.
     pub(crate) name: &'static str,
-    /// Events that show that it was asked for.
+    /// Events that show that the recording asked for it.
     pub(crate) events: &'static [&'static str],
-    /// The runtime tells of it from this version on; none where it is not the runtime that tells.
+    /// The runtime's first version with events of it. `None` if they are not the runtime's events.
     pub(crate) since: Option<u32>,
-    /// Whether every process has some all the time, so that a recording without any was not asked for them.
+    /// Whether every process has some all the time. A recording without any then did not ask for them.
     pub(crate) always: bool,
 }
 
-/// Whether a thing can be compared. What one side lacks is said.
+/// Which tables can be compared.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a flag per table")]
+pub(crate) struct Both {
+    pub(crate) allocations: bool,
+    pub(crate) contention: bool,
+    pub(crate) waits: bool,
+    pub(crate) exceptions: bool,
+    pub(crate) logs: bool,
+}
+
+/// Whether a thing can be compared. If not, the book says what is missing. `before` and `after` say whether that
+/// recording has rows.
 pub(crate) fn in_both(
     book: &mut Book,
     caveats: &mut Vec<String>,
@@ -33,7 +45,7 @@ pub(crate) fn in_both(
     after: (&Scope<'_>, bool),
 ) -> bool {
     let asked = |scope: &Scope<'_>| thing.events.iter().any(|event| has_events(scope.recording(), event));
-    // Rows that damage took are unknown: they are neither none nor fewer.
+    // Damage may have taken rows, so their number is not known.
     for (scope, which) in [(before.0, "before"), (after.0, "after")] {
         if let Some(gap) = gaps(scope.recording()).into_iter().find(|gap| gap.hides == Hides::Events) {
             book.not_compared(thing.name, format!("{which}: {}", gap.what));
@@ -63,7 +75,7 @@ pub(crate) fn in_both(
     }
     let why = match (thing.since, major(lacking)) {
         (Some(since), Some(version)) if version < since => {
-            format!("the recording {which} is of .NET {version}, which does not tell of it")
+            format!("the recording {which} is of .NET {version}, which has no such events")
         }
         _ => format!("the recording {which} has none"),
     };

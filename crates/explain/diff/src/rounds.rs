@@ -6,60 +6,75 @@
 //! counted                ◄── gap ────►◄── gap ────►
 //! ```
 //!
-//! A count is of the time since the round before, so it belongs to the piece of time in which the middle of that interval
-//! lies, and is divided by the intervals of its rounds, not by the piece: a piece of a second may hold the ends of no round,
-//! or of two.
+//! A count covers the time since the round before, so it belongs to the piece that holds the middle of that interval. It is
+//! divided by the intervals of its rounds and not by the length of the piece: no round may end in a piece of one second, or
+//! two may.
 
 use crate::grid::Grid;
-use crate::noise::Tally;
+use crate::tally::Tally;
 use base::number::real;
 use base::stats::{Share, select};
 
-/// Values that are published closer together than this are of one round.
+/// Values that are published closer together than this belong to one round.
 const ONE_ROUND_NS: i64 = 100_000_000;
-/// A gap that is longer than so many usual ones is no interval of the meter: it was off meanwhile.
+/// After a gap longer than this many usual ones, the meter was off meanwhile.
 const LONGEST: f64 = 1.5;
 
-/// The rounds in which a meter published.
+/// One publication of all values of a meter.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    first_ns: i64,
+    last_ns: i64,
+    /// The length of the interval that it counts.
+    seconds: f64,
+    /// The piece of time that holds the middle of the interval.
+    piece: Option<usize>,
+}
+
+/// The rounds in which a meter published, in order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rounds {
-    /// The first and last publication of a round, its interval in seconds, the piece that its middle lies in.
-    rounds: Vec<(i64, i64, f64, Option<usize>)>,
+    rounds: Vec<Round>,
 }
 
 impl Rounds {
-    /// The rounds by the times of all publications, in any order.
+    /// Finds the rounds from the times of all publications, in any order.
     pub(crate) fn new(grid: &Grid, times: impl IntoIterator<Item = i64>) -> Self {
         let mut times: Vec<i64> = times.into_iter().collect();
         times.sort_unstable();
-        let mut ends: Vec<(i64, i64)> = Vec::new();
+        let mut rounds: Vec<Round> = Vec::new();
         for ns in times {
-            match ends.last_mut() {
-                Some((_, last)) if ns.saturating_sub(*last) < ONE_ROUND_NS => *last = ns,
-                _ => ends.push((ns, ns)),
+            match rounds.last_mut() {
+                Some(round) if ns.saturating_sub(round.last_ns) < ONE_ROUND_NS => round.last_ns = ns,
+                _ => {
+                    // The interval follows below, from the round before.
+                    rounds.push(Round { first_ns: ns, last_ns: ns, seconds: 0.0, piece: None });
+                }
             }
         }
-        let gap = |(from, to): (&(i64, i64), &(i64, i64))| real(to.0.saturating_sub(from.0)) / 1e9;
-        let mut gaps: Vec<f64> = ends.iter().zip(ends.iter().skip(1)).map(gap).collect();
+        let starts = || rounds.iter().map(|round| round.first_ns);
+        let gaps = starts().zip(starts().skip(1)).map(|(from, to)| real(to.saturating_sub(from)) / 1e9);
+        let mut gaps: Vec<f64> = gaps.collect();
         let Some(usual) = select(&mut gaps.clone(), Share::MEDIAN, f64::total_cmp) else {
             return Self::default();
         };
+        // When the first round began to count is not recorded: as long before as usual.
         gaps.insert(0, usual);
-        let rounds = ends.into_iter().zip(gaps).map(|((from, to), gap)| {
-            let seconds = if gap > LONGEST * usual { usual } else { gap };
+        for (round, gap) in rounds.iter_mut().zip(gaps) {
+            round.seconds = if gap > LONGEST * usual { usual } else { gap };
             #[expect(clippy::cast_possible_truncation, reason = "half of a gap between two times")]
-            let middle = from.saturating_sub((seconds * 5e8) as i64);
-            (from, to, seconds, grid.piece(middle))
-        });
-        Self { rounds: rounds.collect() }
+            let half_ns = (round.seconds * 5e8) as i64;
+            round.piece = grid.piece(round.first_ns.saturating_sub(half_ns));
+        }
+        Self { rounds }
     }
 
-    /// Seconds that were counted in each piece.
+    /// The seconds that were counted in each piece.
     pub(crate) fn base(&self, pieces: usize) -> Vec<f64> {
         let mut base = vec![0.0; pieces];
-        for (_, _, seconds, piece) in &self.rounds {
-            if let Some(of) = piece.and_then(|piece| base.get_mut(piece)) {
-                *of += seconds;
+        for round in &self.rounds {
+            if let Some(seconds) = round.piece.and_then(|piece| base.get_mut(piece)) {
+                *seconds += round.seconds;
             }
         }
         base
@@ -67,17 +82,17 @@ impl Rounds {
 
     /// The piece that a publication counts for.
     pub(crate) fn piece(&self, ts_ns: i64) -> Option<usize> {
-        let after = self.rounds.partition_point(|round| round.0 <= ts_ns);
+        let after = self.rounds.partition_point(|round| round.first_ns <= ts_ns);
         let round = self.rounds.get(after.checked_sub(1)?)?;
-        if ts_ns <= round.1 { round.3 } else { None }
+        if ts_ns <= round.last_ns { round.piece } else { None }
     }
 
-    /// What was counted, over the seconds of its rounds. Each of what is counted came by itself.
+    /// Counts of independent events, over the seconds of their rounds.
     pub(crate) fn rate(&self, ramp: &[bool], counts: impl IntoIterator<Item = (i64, f64)>) -> Tally {
         let mut tally = Tally::of_base(&self.base(ramp.len()), ramp);
-        for (ts_ns, many) in counts {
+        for (ts_ns, events) in counts {
             if let Some(piece) = self.piece(ts_ns) {
-                tally.count_many(piece, many);
+                tally.count_many(piece, events);
             }
         }
         tally
@@ -95,7 +110,7 @@ mod tests {
         let source = recording.strings.intern("events");
         recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: 20_000_000_000 });
         let grid = Grid::new(&recording, "events", None);
-        // 400 a second, published in the middle of pieces, with a piece's end between two tags; off for five seconds.
+        // 400 per second, published in the middle of pieces, with a piece's end between two tags; off for five seconds.
         let second = 1_000_000_000;
         let ends = (1..20).filter(|at| !(8..13).contains(at)).map(|at| at * second - 3_000_000);
         let rows: Vec<(i64, f64)> = ends.flat_map(|ns| [(ns, 100.0), (ns + 6_000_000, 300.0)]).collect();

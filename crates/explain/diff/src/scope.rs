@@ -1,24 +1,24 @@
-//! A recording as it takes part: its observed time in pieces, and what amounts of each piece are divided by.
+//! One side of a comparison: its observed time in pieces, and what the amounts of each piece are divided by.
 
 use crate::book::Quantity;
 use crate::grid::Grid;
-use crate::noise::Tally;
 use crate::rounds::Rounds;
 use crate::side::Side;
+use crate::tally::Tally;
 use base::number::{real, real_u64};
-use model::{CountedBy, NO_INT, REQUESTS_METER, Sampler, Sym, Trace};
+use model::{AllocationRow, CountedBy, NO_INT, REQUESTS_METER, Sampler, Sym, Trace};
 use report::Basis;
-use runtime::metered;
+use runtime::{counted_allocations, metered};
 use rustc_hash::FxHashMap;
 
-/// Where the number of requests of a recording comes from: what figures of it take too.
+/// Where the number of requests of a recording comes from. Its figures use the same source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// Rows of the table of requests.
+    /// The table `requests`.
     Rows,
-    /// Their starts, which are there without activity ids also.
+    /// Starts of requests, which are recorded even without activity ids.
     Starts,
-    /// The meter.
+    /// The meter `http.server.request.duration`.
     Meter,
     /// The event counter of all requests.
     Counter,
@@ -36,12 +36,12 @@ impl Source {
         source.seen(recording).iter().any(|(_, of)| *of > 0.0).then_some(source)
     }
 
-    /// Whether it is published in intervals, all the time.
+    /// Whether it publishes counts of intervals, and not single requests.
     pub(crate) fn is_published(self) -> bool {
         matches!(self, Self::Meter | Self::Counter)
     }
 
-    /// Requests in pieces, over the seconds in which they were counted.
+    /// Requests per second, over the time in which they were counted.
     fn tally(self, recording: &Trace, grid: &Grid) -> Tally {
         let seen = self.seen(recording);
         let ramp = vec![false; grid.pieces()];
@@ -57,7 +57,7 @@ impl Source {
         tally
     }
 
-    /// When requests began (if they are published: when that was), and how many.
+    /// Numbers of requests, with the time when they began or were published.
     fn seen(self, recording: &Trace) -> Vec<(i64, f64)> {
         match self {
             Self::Rows => recording.requests.start_ns.iter().map(|ns| (*ns, 1.0)).collect(),
@@ -73,59 +73,59 @@ impl Source {
             Self::Counter => {
                 let totals = recording.request_totals();
                 let steps = totals.iter().zip(totals.iter().skip(1));
-                // A total that fell began anew: how many there were meanwhile is not known.
+                // A total that fell started again from 0. How many requests there were meanwhile is not known.
                 steps.map(|(from, to)| (to.0, (to.1 - from.1).max(0.0))).collect()
             }
         }
     }
 }
 
-/// Pieces of the time in which one source was recorded.
+/// The time in which one source (events, samples) was recorded, in pieces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Course {
     pub(crate) grid: Grid,
-    /// Seconds of each piece.
+    /// The length of each piece.
     pub(crate) seconds: Vec<f64>,
-    /// What amounts are divided by: the seconds, or the requests of each piece.
+    /// What amounts are divided by: the seconds or the requests of each piece.
     pub(crate) base: Vec<f64>,
-    /// Pieces in which the load begins or ends.
+    /// Pieces before the load begins or after it ends.
     pub(crate) ramp: Vec<bool>,
 }
 
 impl Course {
-    /// What amounts of a quantity are divided by: levels by the time, whatever the basis.
+    /// What amounts of a quantity are divided by. Levels are always divided by time.
     pub(crate) fn base_of(&self, quantity: Quantity) -> &[f64] {
         if matches!(quantity, Quantity::Level(_)) { &self.seconds } else { &self.base }
     }
 
-    /// `requests` are those that were counted, with the grid of the time in which they were.
+    /// `requests` are counted requests, with the grid of the time in which they were counted.
     fn new(grid: Grid, requests: Option<(&Grid, &Tally)>, basis: Basis) -> Self {
         let seconds = vec![grid.piece_seconds(); grid.pieces()];
-        let (began, ramp) = match requests {
-            // A piece in which a meter ended no interval has no requests that are known.
+        let (requests, ramp) = match requests {
             Some((counted_in, tally)) if *counted_in == grid => {
+                // In a piece without the middle of any interval of the meter, the rate is not known.
                 let pieces = tally.amount.iter().zip(&tally.base);
                 let rates: Vec<Option<f64>> =
                     pieces.map(|(of, base)| (*base > 0.0).then(|| of / base)).collect();
                 (tally.amount.clone(), ramp(&rates))
             }
-            // They were counted at other times than these: it is taken that they came as often.
+            // Requests were counted at other times. The rate is assumed to be the same.
             Some((_, tally)) => {
                 let rate = tally.estimate().map_or(0.0, |of| of.value);
                 (seconds.iter().map(|of| of * rate).collect(), vec![false; grid.pieces()])
             }
             None => (vec![0.0; grid.pieces()], vec![false; grid.pieces()]),
         };
-        let base = if basis == Basis::Request { began } else { seconds.clone() };
+        let base = if basis == Basis::Request { requests } else { seconds.clone() };
         Self { grid, seconds, base, ramp }
     }
 
-    /// Rows that were counted, each with its weight, over the base.
+    /// The rate of counted rows: the time and the weight of each.
     pub(crate) fn rate(&self, rows: impl IntoIterator<Item = (i64, f64)>) -> Tally {
         self.rate_over(&self.base, rows)
     }
 
-    /// The same over a base that is given.
+    /// The rate of counted rows over a given base.
     pub(crate) fn rate_over(&self, base: &[f64], rows: impl IntoIterator<Item = (i64, f64)>) -> Tally {
         let mut tally = Tally::of_base(base, &self.ramp);
         for (ts_ns, weight) in rows {
@@ -136,7 +136,7 @@ impl Course {
         tally
     }
 
-    /// The mean of values.
+    /// The mean of values: the time and the value of each.
     pub(crate) fn mean(&self, rows: impl IntoIterator<Item = (i64, f64)>) -> Tally {
         let mut tally = Tally::mean(&self.ramp);
         for (ts_ns, value) in rows {
@@ -148,13 +148,13 @@ impl Course {
     }
 }
 
-/// Pieces at both ends in which fewer requests a second began than half of what is usual: a flag each. None are where
-/// that is most of the time, as then nothing is usual; nor a piece of which it is not known.
+/// Flags the pieces at both ends that have less than half of the median rate of requests. No piece is flagged if they
+/// would be most of the time, since nothing is usual then. A piece of unknown rate counts as loaded.
 fn ramp(rates: &[Option<f64>]) -> Vec<bool> {
     let mut sorted: Vec<f64> = rates.iter().flatten().copied().collect();
     sorted.sort_by(f64::total_cmp);
     let least = sorted.get(sorted.len() / 2).map_or(0.0, |median| median / 2.0);
-    let is_loaded = |of: &Option<f64>| of.is_none_or(|of| of >= least && of > 0.0);
+    let is_loaded = |rate: &Option<f64>| rate.is_none_or(|rate| rate >= least && rate > 0.0);
     let first = rates.iter().position(is_loaded);
     let last = rates.iter().rposition(is_loaded);
     let (Some(first), Some(last)) = (first, last) else { return vec![false; rates.len()] };
@@ -163,15 +163,17 @@ fn ramp(rates: &[Option<f64>]) -> Vec<bool> {
     flags.collect()
 }
 
-/// A recording that takes part.
+/// One side of a comparison.
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) side: Side<'a>,
-    /// Pieces of the time in which events were recorded.
+    /// The time in which events were recorded.
     pub(crate) events: Course,
-    /// Pieces of the time in which samples were taken.
+    /// The time in which samples were taken.
     pub(crate) samples: Course,
-    /// Requests that were counted, and over what: pieces of the time in which they were.
+    /// How often the sampler ran in each piece of `samples`.
+    pub(crate) sampler_runs: Vec<f64>,
+    /// Requests per second, over the time in which they were counted.
     pub(crate) requests: Option<Tally>,
 }
 
@@ -185,42 +187,42 @@ impl<'a> Scope<'a> {
             let counted_in = if in_bursts { &samples } else { &events };
             let mut tally = source.tally(side.recording, counted_in);
             if let Some(ended) = ended.filter(|_| side.range.is_none()) {
-                // The value is the one that every figure shows; the pieces say how it varies.
+                // The value is the one that all figures show; the pieces say how it varies.
                 tally.scale_to(ended.per_second());
             }
             (counted_in.clone(), tally)
         });
-        let of = requests.as_ref().map(|(grid, tally)| (grid, tally));
-        let (events, samples) = (Course::new(events, of, basis), Course::new(samples, of, basis));
+        let counted = requests.as_ref().map(|(grid, tally)| (grid, tally));
+        let (events, samples) = (Course::new(events, counted, basis), Course::new(samples, counted, basis));
         let requests = requests.map(|(grid, mut tally)| {
             if grid == events.grid {
-                tally.set_ramp(&events.ramp);
+                tally.ramp.clone_from(&events.ramp);
             }
             tally
         });
-        Self { requests, events, samples, side: *side }
+        let sampler_runs = sampler_runs(side.recording, &samples.grid);
+        Self { requests, events, samples, sampler_runs, side: *side }
     }
 
     pub(crate) fn recording(&self) -> &'a Trace {
         self.side.recording
     }
 
-    /// The text of a number.
     pub(crate) fn text(&self, sym: Sym) -> &'a str {
         self.side.recording.strings.text(sym)
     }
 
-    /// The time in which rows of these times would have been recorded: that of the samples where all came with them.
+    /// The time in which rows with these times could be recorded: that of the samples if all rows came in bursts with
+    /// them.
     pub(crate) fn course(&self, times: &[i64]) -> &Course {
         let is_burst = !times.is_empty() && self.recording().came_in_bursts(times.iter().copied());
         if is_burst && self.samples.grid.pieces() > 0 { &self.samples } else { &self.events }
     }
 
-    /// Rows outside of the observed time, which count nowhere.
-    pub(crate) fn outside(&self) -> u64 {
+    /// The number of rows outside of the observed time. They count nowhere.
+    pub(crate) fn outside(&self) -> usize {
         let of = self.recording();
         let tables = [
-            &of.samples.ts_ns,
             &of.gc.start_ns,
             &of.pauses.ts_ns,
             &of.allocations.ts_ns,
@@ -232,49 +234,57 @@ impl<'a> Scope<'a> {
             &of.requests.start_ns,
             &of.logs.ts_ns,
         ];
-        let mut outside = 0u64;
-        for (at, times) in tables.into_iter().enumerate() {
-            let course = if at == 0 { &self.samples } else { self.course(times) };
-            let wanted = |ns: i64| self.side.range.is_none_or(|(from, to)| ns >= from && ns < to);
-            let lost = times.iter().filter(|ns| wanted(**ns) && course.grid.piece(**ns).is_none()).count();
-            outside = outside.saturating_add(u64::try_from(lost).unwrap_or(u64::MAX));
-        }
-        outside
+        let is_in_range = |ns: i64| self.side.range.is_none_or(|(from, to)| ns >= from && ns < to);
+        let outside = |times: &[i64], course: &Course| {
+            times.iter().filter(|ns| is_in_range(**ns) && course.grid.piece(**ns).is_none()).count()
+        };
+        let of_tables: usize = tables.into_iter().map(|times| outside(times, self.course(times))).sum();
+        of_tables + outside(&of.samples.ts_ns, &self.samples)
     }
 
-    /// Requests a second, where they are known.
-    pub(crate) fn requests_a_second(&self) -> Option<f64> {
+    /// Requests per second, if known.
+    pub(crate) fn requests_per_second(&self) -> Option<f64> {
         self.requests.as_ref()?.estimate().map(|of| of.value)
     }
 
-    /// Looks of the sampler in each piece: the samples of the thread that has most, as one that lives all the
-    /// time has one a look.
-    pub(crate) fn looks(&self) -> Vec<f64> {
-        let rows = &self.recording().samples;
-        if let Sampler::Cpus { every_ns: Some(every_ns) } = self.recording().session.sampler {
-            let of_piece = self.samples.grid.piece_seconds() * 1e9 / real(every_ns);
-            return vec![of_piece; self.samples.grid.pieces()];
-        }
-        let mut looks = vec![0u64; self.samples.grid.pieces()];
-        let mut threads: FxHashMap<u32, u64> = FxHashMap::default();
-        let mut current = None;
-        for (ts_ns, thread) in rows.ts_ns.iter().zip(&rows.thread) {
-            let Some(piece) = self.samples.grid.piece(*ts_ns) else { continue };
-            if current != Some(piece) {
-                threads.clear();
-                current = Some(piece);
-            }
-            let of_thread = threads.entry(*thread).or_default();
-            *of_thread += 1;
-            if let Some(most) = looks.get_mut(piece) {
-                *most = (*most).max(*of_thread);
-            }
-        }
-        looks.into_iter().map(real_u64).collect()
+    /// The sampled allocations that have a weight.
+    pub(crate) fn allocations(&self) -> impl Iterator<Item = AllocationRow> + use<'a> {
+        counted_allocations(self.recording()).filter(|row| row.weight_bytes >= 0.0)
+    }
+
+    /// The seconds of a thread that each sample in a piece stands for.
+    pub(crate) fn seconds_per_sample(&self, piece: usize) -> f64 {
+        let runs = self.sampler_runs.get(piece).filter(|runs| **runs > 0.0);
+        self.samples.seconds.get(piece).zip(runs).map_or(0.0, |(seconds, runs)| seconds / runs)
     }
 }
 
-/// Pairs of times and known values of a column, in another unit.
+/// How often the sampler ran in each piece: as many times as it met the thread that it met most often, since it meets a thread
+/// that lives all the time once per run.
+fn sampler_runs(recording: &Trace, grid: &Grid) -> Vec<f64> {
+    let rows = &recording.samples;
+    if let Sampler::Cpus { every_ns: Some(every_ns) } = recording.session.sampler {
+        return vec![grid.piece_seconds() * 1e9 / real(every_ns); grid.pieces()];
+    }
+    let mut runs = vec![0u64; grid.pieces()];
+    let mut met: FxHashMap<u32, u64> = FxHashMap::default();
+    let mut current = None;
+    for (ts_ns, thread) in rows.ts_ns.iter().zip(&rows.thread) {
+        let Some(piece) = grid.piece(*ts_ns) else { continue };
+        if current != Some(piece) {
+            met.clear();
+            current = Some(piece);
+        }
+        let times = met.entry(*thread).or_default();
+        *times += 1;
+        if let Some(most) = runs.get_mut(piece) {
+            *most = (*most).max(*times);
+        }
+    }
+    runs.into_iter().map(real_u64).collect()
+}
+
+/// The times and the known values of a column, in another unit.
 pub(crate) fn known_rows<'a>(
     times: &'a [i64],
     values: &'a [i64],

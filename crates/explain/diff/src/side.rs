@@ -1,10 +1,10 @@
-//! What a comparison takes: two sides, and how to compare them.
+//! What [`crate::compare`] takes: two sides, and how to compare them.
 
 use model::Trace;
 use report::{Basis, Report};
 use runtime::StackIndex;
 
-/// A recording to compare, with what was computed from it already.
+/// A recording to compare, with what was already computed from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
     /// The tables.
@@ -21,6 +21,6 @@ pub struct Side<'a> {
 /// How to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// What amounts are divided by. If a recording has no requests, it is the duration, and a caveat says so.
+    /// What amounts are divided by. If a recording has no requests, amounts are divided by time, and a caveat says so.
     pub basis: Basis,
 }

@@ -1,18 +1,18 @@
-//! What a comparison says first: one sentence, and the rows to read before all others.
+//! The first lines of a comparison: one sentence, and the rows to read first.
 
 use crate::verdicts::NotJudged;
 use report::unit::show;
 use report::{Change, ChangeVerdict, FindingChange, FindingState, Group, Severity, Subject};
 
-/// Rows to read first.
+/// How many rows there are to read first.
 const FIRST: usize = 10;
-/// Rows of one group among them.
+/// How many of them may be of one group.
 const OF_GROUP: usize = 3;
-/// Changes in the sentence, besides findings.
+/// How many changes the sentence has, besides findings.
 const IN_SENTENCE: usize = 2;
 
-/// The rows to read first, as places in the list: of each group those that matter most, the groups by the row that matters
-/// most.
+/// The rows to read first, as places in the list: those of each group that matter most. The group with the row that matters
+/// most comes first.
 pub(crate) fn first(rows: &[Change]) -> Vec<usize> {
     let beyond = || {
         let numbered = rows.iter().enumerate();
@@ -41,21 +41,21 @@ pub(crate) fn first(rows: &[Change]) -> Vec<usize> {
     chosen
 }
 
-/// What the sentence is of.
+/// Everything that the sentence may mention.
 #[derive(Debug)]
-pub(crate) struct Told<'a> {
+pub(crate) struct Compared<'a> {
     pub(crate) rows: &'a [Change],
     pub(crate) findings: &'a [FindingChange],
     pub(crate) not_judged: &'a [NotJudged],
     /// How the mix of requests changed, if it did.
     pub(crate) mix: Option<String>,
-    /// Whether silence says that nothing changed.
+    /// Whether nothing was lost that may hide a difference.
     pub(crate) is_whole: bool,
 }
 
 /// The sentence.
-pub(crate) fn sentence(told: &Told<'_>, comparisons: usize) -> String {
-    let Told { rows, findings, not_judged, mix, is_whole } = told;
+pub(crate) fn sentence(compared: &Compared<'_>, comparisons: usize) -> String {
+    let Compared { rows, findings, not_judged, mix, is_whole } = compared;
     let beyond: Vec<&Change> = rows
         .iter()
         .filter(|row| row.verdict == ChangeVerdict::BeyondNoise && row.subject != Subject::Finding)
@@ -65,11 +65,12 @@ pub(crate) fn sentence(told: &Told<'_>, comparisons: usize) -> String {
     let is_all = |row: &&&Change| row.subject == Subject::Throughput && row.name.is_empty();
     let throughput = beyond.iter().find(is_all).and_then(|row| clause(row));
     clauses.extend(throughput.or_else(|| unsteady(rows)));
+    // Then the latency, which may be that of all requests although their mix changed.
     let felt = felt(&beyond, mix.is_some());
     let of_all = felt.is_some_and(|row| mix.is_some() && row.name.is_empty());
     let felt = felt.and_then(clause);
     clauses.extend(felt.map(|text| if of_all { format!("over all of them, {text}") } else { text }));
-    // Under another mix of requests the rest is what these requests need.
+    // If the mix of requests changed, everything else changed with it.
     let others = beyond.iter().filter(|row| {
         mix.is_none()
             && (!matches!(row.subject, Subject::Throughput | Subject::Latency) || clauses.is_empty())
@@ -85,7 +86,7 @@ pub(crate) fn sentence(told: &Told<'_>, comparisons: usize) -> String {
         let text = match (comparisons, is_whole) {
             (0, _) => "Nothing can be compared: the two recordings have too little evidence in common.",
             (_, true) => "No difference beyond noise.",
-            (_, false) => "What is left shows no difference, which says nothing of the rest.",
+            (_, false) => "What is left shows no difference, which says nothing about the rest.",
         };
         return text.to_owned();
     }
@@ -94,21 +95,21 @@ pub(crate) fn sentence(told: &Told<'_>, comparisons: usize) -> String {
         let other = of.instead?;
         Some(format!("{} is not judged {}, where {other} is reported", of.id, of.which))
     }));
-    begun(&clauses.join("; ")) + "."
+    capitalized(&clauses.join("; ")) + "."
 }
 
-/// The row of latency to tell. What a meter publishes of all routes together is a mean of medians: a route's own says more.
-/// Where the mix of requests changed, that all of them together became faster is no progress.
+/// The row of latency to mention. A route's own row comes before that of all routes by the meter, which is a mean of medians.
+/// If the mix of requests changed, all of them together being faster is not progress, and is not mentioned.
 fn felt<'a>(beyond: &[&'a Change], is_mixed: bool) -> Option<&'a Change> {
     let latency = || beyond.iter().copied().filter(|row| row.subject == Subject::Latency);
-    let is_told =
+    let is_meaningful =
         |row: &&Change| !is_mixed || !row.name.is_empty() || row.difference().is_some_and(|of| of > 0.0);
     let is_of_all = |row: &&Change| row.name.is_empty() && row.measure.ends_with("by the meter");
-    let told = || latency().filter(is_told);
-    told().find(|row| !is_of_all(row)).or_else(|| told().next())
+    let rows = || latency().filter(is_meaningful);
+    rows().find(|row| !is_of_all(row)).or_else(|| rows().next())
 }
 
-/// How many requests there were, where they are far more or fewer and came too unevenly to be held against noise.
+/// How many requests there were, if they are ten times as many or few, but came too unevenly for the test.
 fn unsteady(rows: &[Change]) -> Option<String> {
     let is_it = |row: &&Change| {
         let is_all = row.subject == Subject::Throughput && row.name.is_empty() && row.unit == "1/s";
@@ -119,7 +120,7 @@ fn unsteady(rows: &[Change]) -> Option<String> {
     Some(format!("requests went from {from} to {to}/s, unevenly"))
 }
 
-/// Critical findings of both.
+/// The critical findings that both recordings have.
 fn stayed(findings: &[FindingChange]) -> Option<String> {
     let is_critical =
         |of: &&FindingChange| of.state == FindingState::Stayed && of.severity.1 == Some(Severity::Critical);
@@ -127,7 +128,7 @@ fn stayed(findings: &[FindingChange]) -> Option<String> {
     (!ids.is_empty()).then(|| format!("still there: {}", ids.join(", ")))
 }
 
-/// Which findings of these severities are new, and which are gone, without those that noise may have brought.
+/// Which findings of some severities are new, and which are gone. Findings that noise may have brought are left out.
 fn came_and_went(findings: &[FindingChange], wanted: fn(Severity) -> bool) -> Vec<String> {
     let clause = |(state, word)| {
         let is_certain = |of: &&FindingChange| of.state == state && of.reason.is_none();
@@ -139,8 +140,8 @@ fn came_and_went(findings: &[FindingChange], wanted: fn(Severity) -> bool) -> Ve
     [(FindingState::New, "new"), (FindingState::Gone, "gone")].into_iter().filter_map(clause).collect()
 }
 
-/// A sentence with a capital letter.
-pub(crate) fn begun(text: &str) -> String {
+/// The text with a capital letter at its beginning.
+pub(crate) fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(char::to_uppercase);
     first.into_iter().flatten().chain(letters).collect()
@@ -151,7 +152,7 @@ fn clause(row: &Change) -> Option<String> {
     let (before, after) = (row.before?, row.after?);
     let went = if after > before { "rose" } else { "fell" };
     if row.subject == Subject::Throughput && row.name.is_empty() && row.unit == "1/s" {
-        let (from, to) = (number(before), number(after));
+        let (from, to) = (show(before, ""), show(after, ""));
         if before <= 0.0 {
             return Some(format!("throughput rose from 0 to {to} requests/s"));
         }
@@ -159,7 +160,7 @@ fn clause(row: &Change) -> Option<String> {
         let by = if percent < 1_000.0 {
             format!("by {percent:.0} %")
         } else {
-            format!("{}-fold", number(after / before))
+            format!("{}-fold", show(after / before, ""))
         };
         return Some(format!("throughput {went} {by} ({from} to {to} requests/s)"));
     }
@@ -196,11 +197,7 @@ fn what(row: &Change) -> String {
     }
 }
 
-fn number(value: f64) -> String {
-    show(value, "")
-}
-
-/// Two values; a unit that both have is written once: `12 to 48 ms`.
+/// Both values as text. A unit that they share is written once: `12 to 48 ms`.
 fn pair(before: f64, after: f64, unit: &str) -> (String, String) {
     let (from, to) = (show(before, unit), show(after, unit));
     let bare = match (from.rsplit_once(' '), to.rsplit_once(' ')) {

@@ -1,14 +1,16 @@
-//! Quantities that are published under several names, or that a figure tells of already: each is compared once.
+//! Quantities that have several names, so that each is compared once.
 //!
 //! The runtime and its libraries publish most of what they count twice, as an EventCounter and on a meter (dotnet/docs:
-//! available-counters.md, built-in-metrics-diagnostics), and the events of a recording often tell of the same.
+//! available-counters.md, built-in-metrics-diagnostics). Often a figure has the same quantity from events.
 
-/// Who publishes it, and under which name.
+/// The provider or meter, and the name.
 type Name = (&'static str, &'static str);
 
-/// A quantity: the figures that tell of it, by their measures; and its names, the preferred one first.
+/// A quantity that is published under several names.
 pub(crate) struct Quantity {
+    /// The measures of the figures that have it.
     pub(crate) figures: &'static [&'static str],
+    /// The preferred name first.
     names: &'static [Name],
 }
 
@@ -38,7 +40,7 @@ const QUANTITIES: &[Quantity] = &[
         ],
     },
     Quantity {
-        figures: &["pauses for collections"],
+        figures: &["GC pauses"],
         names: &[
             (RUNTIME, "dotnet.gc.pause.time"),
             (RUNTIME, "total-pause-time-by-gc"),
@@ -176,7 +178,7 @@ const QUANTITIES: &[Quantity] = &[
     },
 ];
 
-/// The quantity of a counter, and its names that are preferred to this one.
+/// The quantity of a counter, and the names that are preferred to this one.
 pub(crate) fn of(provider: &str, name: &str) -> Option<(&'static Quantity, &'static [Name])> {
     QUANTITIES.iter().find_map(|quantity| {
         let at = quantity.names.iter().position(|of| *of == (provider, name))?;

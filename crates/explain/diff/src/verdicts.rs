@@ -1,9 +1,9 @@
 //! What became of the findings: new, gone, still there.
 //!
-//! A finding that only one recording has is new or gone. A rule says something from a threshold on, so a value that lies
-//! near it crosses it by noise. The change is certain if what it measures changed: if a row of the same causes is beyond noise and changed the
-//! same way, or if it lies so far above its thresholds that no two runs of one service differ by as much. Else it is at the
-//! edge: still new or gone, for nobody measured it in the other recording, but its row is within noise and says why.
+//! A finding that only one recording has is new or gone. Rules have thresholds, and a value near a threshold crosses it by
+//! noise. The change is certain if a row of the same cause is beyond noise and changed the same way, or if the value is so
+//! far above its threshold that no two runs of one service differ by as much. Otherwise the finding is at the edge: it is
+//! still new or gone, but its row is within noise and says why.
 
 use crate::scope::Scope;
 use report::{
@@ -12,13 +12,13 @@ use report::{
 };
 use std::collections::BTreeSet;
 
-/// From so many times its threshold on a value is not below it in another run of the same service.
+/// A value that is at least this many times its threshold is above it in any run of the same service.
 const CLEAR: f64 = 3.0;
 
-/// From so many times its threshold on a value is not near it.
+/// A value that is at least this many times its threshold is not near it.
 const APART: f64 = 1.5;
 
-/// Compares the findings, and adds a row for each that came, went or changed its severity.
+/// Compares the findings. Adds a row for each that is new, is gone, or changed its severity.
 pub(crate) fn add(rows: &mut Vec<Change>, before: &Scope<'_>, after: &Scope<'_>) -> Vec<FindingChange> {
     let reports = (before.side.report, after.side.report);
     let ids: BTreeSet<&'static str> =
@@ -26,7 +26,7 @@ pub(crate) fn add(rows: &mut Vec<Change>, before: &Scope<'_>, after: &Scope<'_>)
     let mut findings = Vec::new();
     for id in ids.into_iter().filter(|id| lacking(reports, id).is_none()) {
         let (of_before, of_after) = (worst(reports.0, id), worst(reports.1, id));
-        let Some(shown) = of_after.or(of_before) else { continue };
+        let Some(either) = of_after.or(of_before) else { continue };
         let edge = edge(rows, of_before, of_after);
         let state = match (of_before, of_after) {
             (None, _) => FindingState::New,
@@ -36,9 +36,9 @@ pub(crate) fn add(rows: &mut Vec<Change>, before: &Scope<'_>, after: &Scope<'_>)
         let severity = (of_before.map(|finding| finding.severity), of_after.map(|finding| finding.severity));
         let measured = (of_before.and_then(nearest), of_after.and_then(nearest));
         if severity.0 != severity.1 {
-            rows.push(row(shown, (of_before, of_after), state, edge.clone()));
+            rows.push(row(either, (of_before, of_after), state, edge.clone()));
         }
-        let (title, reason) = (shown.title.clone(), edge);
+        let (title, reason) = (either.title.clone(), edge);
         findings.push(FindingChange { id, title, state, severity, measured, reason });
     }
     findings.sort_by(|a, b| {
@@ -48,13 +48,13 @@ pub(crate) fn add(rows: &mut Vec<Change>, before: &Scope<'_>, after: &Scope<'_>)
     findings
 }
 
-/// A finding of one recording that the other says nothing of: neither new nor gone.
+/// A finding of one recording that the other could not judge, so it is neither new nor gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotJudged {
     pub(crate) id: &'static str,
-    /// The recording that says nothing of it.
+    /// The recording that could not judge it: `before` or `after`.
     pub(crate) which: &'static str,
-    /// The finding that is reported there, beside which the rule is silent. `None` for lack of data.
+    /// The finding of that recording which replaces this one. `None` if the recording lacks the data.
     pub(crate) instead: Option<&'static str>,
 }
 
@@ -77,24 +77,24 @@ pub(crate) fn not_judged(before: &Scope<'_>, after: &Scope<'_>) -> Vec<NotJudged
     ids.into_iter().filter_map(|id| lacking(reports, id)).collect()
 }
 
-/// Which recording cannot judge a rule, and why.
+/// Which recording could not judge a rule, and why. `None` if both could.
 fn lacking(reports: (&Report, &Report), id: &'static str) -> Option<NotJudged> {
     let lacks = |report: &Report| report.not_checked.iter().any(|rule| rule.id == id);
-    let told = |which, instead| Some(NotJudged { id, which, instead });
+    let by = |which, instead| Some(NotJudged { id, which, instead });
     match (lacks(reports.0), lacks(reports.1)) {
-        (true, _) => return told("before", None),
-        (_, true) => return told("after", None),
+        (true, _) => return by("before", None),
+        (_, true) => return by("after", None),
         _ => {}
     }
     match (worst(reports.0, id).is_some(), worst(reports.1, id).is_some()) {
-        (false, true) => told("before", Some(silenced(id, reports.0, reports.1)?)),
-        (true, false) => told("after", Some(silenced(id, reports.1, reports.0)?)),
+        (false, true) => by("before", Some(silenced(id, reports.0, reports.1)?)),
+        (true, false) => by("after", Some(silenced(id, reports.1, reports.0)?)),
         _ => None,
     }
 }
 
-/// The finding of a recording beside which a rule says nothing: one that its entry in the catalogue names as such, or that sees
-/// the same harm more exactly. Where the other recording has both, the one does not silence the other.
+/// The finding of a recording beside which a rule reports nothing, as the catalogue of rules says: it explains the same
+/// harm better. A finding that the other recording has beside this one does not count.
 fn silenced(id: &str, report: &Report, other: &Report) -> Option<&'static str> {
     let rule = findings::RULES.iter().find(|rule| rule.id == id)?;
     let is_notable = |report: &Report, id: &str| {
@@ -103,7 +103,7 @@ fn silenced(id: &str, report: &Report, other: &Report) -> Option<&'static str> {
     silencing(rule).find(|of| is_notable(report, of) && !is_notable(other, of))
 }
 
-/// The rules beside which another is silent.
+/// The rules whose findings keep another rule silent.
 fn silencing(rule: &findings::Rule) -> impl Iterator<Item = &'static str> {
     let leaves_to = move |id: &str| rule.leaves_to().any(|name| name == id);
     let all = findings::RULES.iter();
@@ -116,37 +116,38 @@ fn worst<'a>(report: &'a Report, id: &str) -> Option<&'a Finding> {
     of_rule.max_by(|a, b| a.severity.cmp(&b.severity).then(a.score.total_cmp(&b.score)))
 }
 
-/// The measured value that passed its threshold by least.
+/// The measured value that is nearest to its threshold, of those above it.
 fn nearest(finding: &Finding) -> Option<Measured> {
     let passed = finding.measured.iter().filter_map(|of| Some((passed_by(of)?, of)));
     passed.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, of)| of.clone())
 }
 
-/// How many times its threshold a value is, if it passed it.
+/// How many times its threshold a value is. `None` if it is below.
 fn passed_by(of: &Measured) -> Option<f64> {
     let threshold = of.threshold.filter(|threshold| *threshold > 0.0)?;
     Some(of.value / threshold).filter(|times| *times >= 1.0)
 }
 
-/// Whether a share is clearly above its threshold by what is left of the whole: it cannot be three times 60 %.
+/// Whether a share is clearly above a threshold that it cannot exceed threefold: it leaves at most a third of what the
+/// threshold leaves to the whole.
 fn is_clear_share(of: &Measured) -> bool {
     let threshold = of.threshold.filter(|threshold| of.unit == "share" && *threshold * CLEAR > 1.0);
     threshold.is_some_and(|threshold| of.value <= 1.0 && (1.0 - of.value) * CLEAR <= 1.0 - threshold)
 }
 
-/// Whether a value is so far above its threshold that no two runs of one service differ by as much.
+/// Whether a value is further above its threshold than two runs of one service differ by.
 fn is_clear(of: &Measured) -> bool {
     passed_by(of).is_some_and(|times| times >= CLEAR) || is_clear_share(of)
 }
 
-/// Whether one of the values is clearly above its threshold, and none of the others near its own.
+/// Whether at least one value is clearly above its threshold, and no other is near its own.
 fn is_clear_together(finding: &Finding) -> bool {
     let passed = || finding.measured.iter().filter(|of| passed_by(of).is_some());
     let is_apart = |of: &Measured| passed_by(of).is_some_and(|times| times >= APART);
     passed().any(is_clear) && passed().all(is_apart)
 }
 
-/// Why a finding, or its change of severity, is no change of what it measures. `None` if it is one.
+/// Why a new finding, a gone one or another severity may be noise. `None` if what was measured did change.
 fn edge(rows: &[Change], before: Option<&Finding>, after: Option<&Finding>) -> Option<String> {
     let rank = |finding: Option<&Finding>| finding.map(|finding| finding.severity);
     let only = match (before, after) {
@@ -156,7 +157,7 @@ fn edge(rows: &[Change], before: Option<&Finding>, after: Option<&Finding>) -> O
             let times = one.value / other.value;
             let is_clear = one.name != other.name || !(1.0 / CLEAR..=CLEAR).contains(&times);
             return (!is_clear && !is_seen(rows, after, before.severity < after.severity))
-                .then(|| format!("{} against {}: not more than noise", said(&one), said(&other)));
+                .then(|| format!("{} against {}: not more than noise", shown(&one), shown(&other)));
         }
         (one, other) => one.or(other)?,
     };
@@ -164,25 +165,26 @@ fn edge(rows: &[Change], before: Option<&Finding>, after: Option<&Finding>) -> O
         return None;
     }
     let Some(nearest) = nearest(only) else {
-        return Some("what it rests on did not change beyond noise".to_owned());
+        return Some("nothing that it rests on changed beyond noise".to_owned());
     };
     if is_clear(&nearest) || is_clear_together(only) {
         return None;
     }
-    let threshold = nearest.threshold.map_or(0.0, |of| of);
+    // The nearest value has a threshold, or it could not be near it.
+    let threshold = nearest.threshold.unwrap_or(0.0);
     Some(format!(
         "at the edge: {} {}, reported from {} on, and nothing that it rests on changed beyond noise",
         nearest.name,
-        said(&nearest),
+        shown(&nearest),
         unit::show(threshold, nearest.unit),
     ))
 }
 
-fn said(of: &Measured) -> String {
+fn shown(of: &Measured) -> String {
     unit::show(of.value, of.unit)
 }
 
-/// Whether what a finding rests on changed the way that the finding says.
+/// Whether a row that a finding rests on changed beyond noise, and in the direction that the finding says.
 fn is_seen(rows: &[Change], finding: &Finding, is_worse: bool) -> bool {
     let groups: Vec<Group> = finding.evidence.iter().flat_map(|of| groups(of.table)).copied().collect();
     rows.iter().any(|row| {
@@ -198,7 +200,7 @@ fn is_seen(rows: &[Change], finding: &Finding, is_worse: bool) -> bool {
     })
 }
 
-/// The groups of rows that tell of what a table holds.
+/// The groups of rows that come from a table.
 fn groups(table: &str) -> &'static [Group] {
     match table {
         "samples" => &[Group::Cpu, Group::Methods, Group::Locks, Group::Pool],
@@ -217,7 +219,7 @@ fn groups(table: &str) -> &'static [Group] {
     }
 }
 
-/// 0 if there is none, else 1 to 3.
+/// The severity as a number: 0 without a finding, else 1 to 3.
 fn rank(finding: Option<&Finding>) -> f64 {
     match finding.map(|finding| finding.severity) {
         None => 0.0,
@@ -229,7 +231,7 @@ fn rank(finding: Option<&Finding>) -> f64 {
 
 /// The row of a finding that changed.
 fn row(
-    shown: &Finding,
+    finding: &Finding,
     (before, after): (Option<&Finding>, Option<&Finding>),
     state: FindingState,
     edge: Option<String>,
@@ -251,7 +253,7 @@ fn row(
     Change {
         subject: Subject::Finding,
         measure: what.to_owned(),
-        name: format!("{}: {}", shown.id, shown.title),
+        name: format!("{}: {}", finding.id, finding.title),
         before: Some(of_before),
         after: Some(of_after),
         unit: "severity".to_owned(),
@@ -261,13 +263,12 @@ fn row(
         verdict: if edge.is_some() { ChangeVerdict::WithinNoise } else { ChangeVerdict::BeyondNoise },
         reason: edge,
         better: Better::Lower,
-        // What a rule sees has passed a threshold; how much of the harm it explains says how far in
-        // front it stands.
+        // A finding passed a threshold, so it has at least half of its weight. The rest is its share of the harm.
         impact: weight * f64::midpoint(1.0, score),
         metric: None,
-        method: shown.places.first().map(|place| place.frame.clone()),
+        method: finding.places.first().map(|place| place.frame.clone()),
         class: None,
-        table: shown.evidence.first().map_or("events", |evidence| evidence.table),
+        table: finding.evidence.first().map_or("events", |evidence| evidence.table),
     }
 }
 

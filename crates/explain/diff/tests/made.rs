@@ -44,10 +44,10 @@ fn exceptions(recording: &mut Trace, class: &str, times: impl Iterator<Item = i6
     }
 }
 
-/// So many a second, a little more in every second second.
-fn about(a_second: i64, seconds: i64) -> impl Iterator<Item = i64> {
+/// Times of events: `per_second` of them on average, a little more in every other second.
+fn about(per_second: i64, seconds: i64) -> impl Iterator<Item = i64> {
     (0..seconds).flat_map(move |second| {
-        let many = if second % 2 == 0 { a_second * 9 / 10 } else { a_second * 11 / 10 };
+        let many = if second % 2 == 0 { per_second * 9 / 10 } else { per_second * 11 / 10 };
         (0..many).map(move |at| second * SECOND + at * SECOND / many)
     })
 }
@@ -55,8 +55,8 @@ fn about(a_second: i64, seconds: i64) -> impl Iterator<Item = i64> {
 #[test]
 fn twice_as_many_events_are_beyond_noise_and_a_twentieth_more_is_not() {
     let mut sides = [lasting(20), lasting(20), lasting(20)];
-    for (recording, a_second) in sides.iter_mut().zip([100, 200, 105]) {
-        exceptions(recording, "Shop.Oops", about(a_second, 20));
+    for (recording, per_second) in sides.iter_mut().zip([100, 200, 105]) {
+        exceptions(recording, "Shop.Oops", about(per_second, 20));
     }
     let [before, twice, more] = &sides;
     let doubled = diff(before, twice, Basis::Duration);
@@ -115,9 +115,9 @@ fn request(recording: &mut Trace, path: &str, start_ns: i64, dur_ns: i64, status
 #[test]
 fn per_request_a_service_under_twice_the_load_did_not_change() {
     let mut sides = [lasting(10), lasting(10)];
-    for (recording, a_second) in sides.iter_mut().zip([100, 200]) {
-        about(a_second, 10).for_each(|ns| request(recording, "/a", ns, 5_000_000, 200));
-        exceptions(recording, "Shop.Oops", about(a_second, 10));
+    for (recording, per_second) in sides.iter_mut().zip([100, 200]) {
+        about(per_second, 10).for_each(|ns| request(recording, "/a", ns, 5_000_000, 200));
+        exceptions(recording, "Shop.Oops", about(per_second, 10));
     }
     let [before, after] = &sides;
     let by_time = diff(before, after, Basis::Duration);
@@ -127,7 +127,7 @@ fn per_request_a_service_under_twice_the_load_did_not_change() {
     let thrown = row(&by_request, "exceptions thrown", "");
     assert_eq!((thrown.ratio(), thrown.verdict), (Some(1.0), ChangeVerdict::WithinNoise));
     assert_eq!((thrown.unit.as_str(), by_request.requests), ("1/request", Some((1_000.0, 2_000.0))));
-    // How many requests there were is told all the same.
+    // The number of requests is reported all the same.
     assert_eq!(row(&by_request, "requests", "").ratio(), Some(2.0));
 }
 
@@ -193,7 +193,7 @@ fn samples(recording: &mut Trace, methods: &[&str], thread: u32, times: impl Ite
 #[test]
 fn methods_are_threads_on_average_however_often_the_sampler_looked() {
     let mut sides = [lasting(10), lasting(10)];
-    // One sampler looks a thousand times a second, the other a hundred times.
+    // One sampler runs 1,000 times per second, the other 100 times.
     for (recording, (looks, busy)) in sides.iter_mut().zip([(1_000, 250), (100, 50)]) {
         let every = 10 * SECOND / (10 * looks);
         let main = ["Shop!Main"];
@@ -330,8 +330,8 @@ fn service(seed: u64, pace: f64) -> Trace {
     let pace = pace * (1.0 + 0.02 * chance.normal());
     for second in 0..20 {
         let ts_ns = second * SECOND + 900_000_000;
-        for (route, a_second) in [("/a", 200.0), ("/b", 100.0), ("/c", 20.0)] {
-            metered(&mut of, ts_ns, route, chance.many(a_second * pace));
+        for (route, per_second) in [("/a", 200.0), ("/b", 100.0), ("/c", 20.0)] {
+            metered(&mut of, ts_ns, route, chance.many(per_second * pace));
         }
         let thrown = chance.many(20.0 * pace);
         let times = (0..200).filter(|at| f64::from(*at) < thrown).map(|at| second * SECOND + i64::from(at));
@@ -388,7 +388,7 @@ fn the_sentence_says_what_changed_most_and_no_change_is_said_in_words() {
 
 #[test]
 fn requests_that_only_the_event_counter_knows_whole_are_not_taken_from_a_meter_that_lost_some() {
-    let counted = |a_second: f64| {
+    let counted = |per_second: f64| {
         let mut of = lasting(20);
         for second in 0..20 {
             let ts_ns = second * SECOND + 900_000_000;
@@ -398,7 +398,7 @@ fn requests_that_only_the_event_counter_knows_whole_are_not_taken_from_a_meter_t
             let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text("total-requests"));
             let (unit, kind, tags) = (text(""), text("value"), text("{}"));
             let uneven = if second % 2 == 0 { 2.0 } else { 0.0 };
-            let value = 7_000.0 + a_second * f64::from(i32::try_from(second).unwrap()) + uneven;
+            let value = 7_000.0 + per_second * f64::from(i32::try_from(second).unwrap()) + uneven;
             of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
         }
         of.missing.limits.note(model::LimitKind::Histograms, None);

@@ -1,4 +1,4 @@
-//! Comparisons that told a harm as progress, or silence as sameness.
+//! Comparisons that once reported harm as progress, or missing data as sameness.
 
 use diff::{Options, Side, compare};
 use model::{CounterRow, CoverageRow, EarlyEnd, NO_ID, NO_INT, RequestRow, Sym, Trace};
@@ -16,7 +16,7 @@ fn lasting(seconds: i64) -> Trace {
     recording
 }
 
-/// Fifty requests a second to one path for ten seconds, of so many milliseconds.
+/// Ten seconds with fifty requests per second to one path, each of so many milliseconds.
 fn requests_to(path: &str, millis: i64) -> Trace {
     requests_for(10, path, millis)
 }
@@ -49,7 +49,7 @@ fn requests_for(seconds: i64, path: &str, millis: i64) -> Trace {
     of
 }
 
-/// What the meter told of a route in a second: how many requests, of so many seconds each.
+/// What the meter published of a route for one second: how many requests, and how many seconds each took.
 fn metered(of: &mut Trace, second: i64, route: &str, (count, seconds): (f64, f64)) {
     let mut text = |text: &str| of.strings.intern(text);
     let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text("http.server.request.duration"));
@@ -108,16 +108,16 @@ fn diff(before: (&Trace, &Report), after: (&Trace, &Report)) -> Diff {
 }
 
 #[test]
-fn requests_that_became_slower_and_wait_for_connections_are_not_told_as_progress() {
+fn requests_that_became_slower_and_wait_for_connections_are_not_reported_as_progress() {
     let (before, after) = (requests_to("/orders/a", 103), requests_to("/orders/b", 211));
-    let told = diff((&before, &slow()), (&after, &pool(0.778)));
+    let changed = diff((&before, &slow()), (&after, &pool(0.778)));
     let expected = "The mix of requests changed: GET /orders/a from 100 % to 0, GET /orders/b from 0 to 100 %; \
                     over all of them, p50 rose from 103 to 211 ms; new finding: db-pool-exhausted; \
                     slow-dependency is not judged after, where db-pool-exhausted is reported.";
-    assert_eq!(told.summary, expected);
-    let states: Vec<_> = told.findings.iter().map(|of| (of.id, of.state, of.reason.clone())).collect();
+    assert_eq!(changed.summary, expected);
+    let states: Vec<_> = changed.findings.iter().map(|of| (of.id, of.state, of.reason.clone())).collect();
     assert_eq!(states, [("db-pool-exhausted", FindingState::New, None)]);
-    let why = told.not_compared.iter().find(|of| of.what == "the rule slow-dependency").unwrap();
+    let why = changed.not_compared.iter().find(|of| of.what == "the rule slow-dependency").unwrap();
     let silent = "the recording after has db-pool-exhausted, beside which slow-dependency is not judged";
     assert_eq!(why.why, silent);
 }
@@ -134,8 +134,8 @@ fn a_finding_whose_values_are_far_above_their_thresholds_is_new_and_one_near_its
 #[test]
 fn a_finding_that_both_could_judge_is_gone() {
     let of = requests_to("/orders", 103);
-    let told = diff((&of, &slow()), (&requests_to("/orders", 104), &Report::default()));
-    assert_eq!(told.summary, "Gone finding: slow-dependency.");
+    let changed = diff((&of, &slow()), (&requests_to("/orders", 104), &Report::default()));
+    assert_eq!(changed.summary, "Gone finding: slow-dependency.");
 }
 
 #[test]
@@ -145,10 +145,10 @@ fn silence_of_a_recording_that_ends_early_is_no_sameness() {
     let at_ns = 5 * SECOND;
     cut.missing.early_ends.push(EarlyEnd { is_main: true, at_ns, ..EarlyEnd::default() });
     let none = Report::default();
-    let told = diff((&of, &none), (&cut, &none));
+    let changed = diff((&of, &none), (&cut, &none));
     let expected = "Only what is left is compared: after, the recording ends early, at 5 s. What is left shows no \
-                    difference, which says nothing of the rest.";
-    assert_eq!((told.summary.as_str(), told.verdict()), (expected, ChangeVerdict::TooLittleData));
+                    difference, which says nothing about the rest.";
+    assert_eq!((changed.summary.as_str(), changed.verdict()), (expected, ChangeVerdict::TooLittleData));
 }
 
 #[test]
@@ -161,11 +161,11 @@ fn a_mean_that_fell_because_other_requests_came_is_no_headline_and_fifty_times_a
         metered(&mut after, second, "/health", (many, 0.000_02));
     }
     let sync = with(finding("sync-over-async", Severity::Critical, &[("", 20.0, 0.5)]));
-    let told = diff((&before, &sync), (&after, &sync));
+    let changed = diff((&before, &sync), (&after, &sync));
     let expected = "The mix of requests changed: /health from 0 to 90.9 %, /work from 100 % to 9.09 %; requests went \
                     from 18.7 to 1,026/s, unevenly; still there: sync-over-async.";
-    assert_eq!(told.summary, expected);
-    let row = told.rows.iter().find(|row| row.measure == "requests" && row.name.is_empty()).unwrap();
+    assert_eq!(changed.summary, expected);
+    let row = changed.rows.iter().find(|row| row.measure == "requests" && row.name.is_empty()).unwrap();
     assert_eq!(row.verdict, ChangeVerdict::TooLittleData);
     assert!(row.reason.is_some());
 }

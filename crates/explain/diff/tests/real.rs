@@ -1,4 +1,4 @@
-//! Real recordings: what is the same is told to be the same, and what was changed stands first.
+//! Real recordings: equal services show no difference, and what was changed comes first.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -110,8 +110,8 @@ fn halves_of_a_steady_service_hardly_differ() {
     ];
     for (name, millis) in until {
         let Some(of) = capture(name) else { return };
-        // The load comes a second after the beginning and ends before the end; what is compiled at first is
-        // no steady state.
+        // The load begins one second after the recording and ends before it. Compiling at first is not a
+        // steady state.
         let (from, to) = (2_500_000_000, millis * 1_000_000);
         let middle = i64::midpoint(from, to);
         let halves = (of.side(Some((from, middle))), of.side(Some((middle, to))));
@@ -152,8 +152,8 @@ fn each_harm_is_among_the_first_rows() {
     let Some(healthy) = capture("healthy-json") else { return };
     for (name, subject, measure, of, within) in [
         ("lock-contention", Subject::Contention, "threads waiting for locks", "", 3),
-        ("gc-induced", Subject::Gc, "pauses for collections", "", 4),
-        ("gc-induced", Subject::Gc, "collections asked for by code or the runtime", "", 8),
+        ("gc-induced", Subject::Gc, "GC pauses", "", 4),
+        ("gc-induced", Subject::Gc, "induced collections", "", 8),
         ("exceptions-caught", Subject::Exceptions, "exceptions thrown", "", 6),
         ("exceptions-caught", Subject::Exceptions, "exceptions thrown, by type", "Orders.OrderException", 10),
         ("loh-churn", Subject::Allocation, "bytes allocated", "", 6),
@@ -216,8 +216,8 @@ fn what_one_recording_lacks_is_said() {
     let (old, new) = (fixture("net8"), fixture("lock"));
     let diff = diff(&old, &new);
     let said = |what: &str| diff.not_compared.iter().find(|of| of.what == what).map(|of| of.why.as_str());
-    let told = said("waits for handles").unwrap();
-    assert_eq!(told, "the recording before is of .NET 8, which does not tell of it");
+    let why = said("waits for handles").unwrap();
+    assert_eq!(why, "the recording before is of .NET 8, which has no such events");
     assert!(
         said("latency of requests").is_some() || said("single requests").is_some(),
         "{:?}",

@@ -1,8 +1,7 @@
-//! Which advice fits: what the recording's header says is already so is not advised.
+//! Which advice fits a recording.
 //!
-//! Two lists decide. [`SETTINGS`] is about settings by their names, so that it holds for every rule: an advice that names a
-//! setting is left out where the service has it. [`ONLY`] says of single advices of a rule when they are given. What the
-//! recording does not tell stands in the way of nothing.
+//! Two lists decide. [`SETTINGS`] holds for all rules: advice that names a setting is left out if the service already has
+//! it. [`ONLY`] says when single pieces of advice are given. What is unknown leaves nothing out.
 
 use crate::facts::Facts;
 use crate::hostfacts::MemoryLimits;
@@ -16,18 +15,18 @@ use model::LimitedBy;
 /// A condition on a recording.
 type Holds = fn(&Facts<'_>) -> bool;
 
-/// Texts of settings, each with whether it is so already.
+/// Names of settings in advice, and whether the service already has them.
 pub(crate) const SETTINGS: &[(&str, Holds)] = &[
     ("DOTNET_gcServer=1", is_server_gc),
     ("<ServerGarbageCollection>true", is_server_gc),
     ("DOTNET_gcServer=0", |facts| facts.recording.session.server_gc == Some(false)),
     ("DOTNET_GCConserveMemory", |facts| has_setting(facts, "GCConserveMemory")),
     ("DOTNET_GCHeapHardLimitPercent=", |facts| MemoryLimits::of(facts).is_heap_set),
-    // To set them is advised where they are not; a service with a hard limit is told to raise it.
+    // Advice to raise the limit stays if one is set.
     ("DOTNET_GCHeapHardLimit`", |_| false),
     ("DOTNET_PROCESSOR_COUNT", |facts| has_setting(facts, "PROCESSOR_COUNT")),
     ("DOTNET_GCHeapCount", |facts| has_setting(facts, "GCHeapCount")),
-    // Named to be left at their defaults.
+    // Advice to leave these at their defaults always stays.
     ("DOTNET_TieredCompilation`", |_| false),
     ("DOTNET_TieredPGO`", |_| false),
     ("DOTNET_TC_QuickJit`", |_| false),
@@ -37,7 +36,7 @@ pub(crate) const SETTINGS: &[(&str, Holds)] = &[
     }),
 ];
 
-/// An advice that is given under a condition alone.
+/// Advice that is only given under a condition.
 #[derive(Debug)]
 pub(crate) struct Only {
     /// The rule.
@@ -52,14 +51,14 @@ const fn only(rule: &'static str, begins: &'static str, when: Holds) -> Only {
     Only { rule, begins, when }
 }
 
-/// Advices of rules that depend on the recording.
+/// All advice that depends on the recording.
 pub(crate) const ONLY: &[Only] = &[
-    // Its budgets are larger: nothing for a service that has little memory left.
+    // Server GC needs more memory: not for a service that is short of it.
     only("gc-pauses", "With several", |facts| {
         !is_server_gc(facts) && facts.cores >= 2.0 && !memory_limit::is_near(facts)
     }),
     only("blocking-call-on-pool", "The thread that blocks", blocking_call_on_pool::is_in_lock),
-    // Nothing can be awaited inside a lock: these would not compile there.
+    // Nothing can be awaited inside a lock: this would not compile there.
     only("blocking-call-on-pool", "Wait without", |facts| {
         blocks_in(facts, &["sleep"]) && !blocking_call_on_pool::is_in_lock(facts)
     }),
@@ -79,13 +78,13 @@ pub(crate) const ONLY: &[Only] = &[
     only("busy-thread", "Read the loop", |facts| !busy_thread::polls(facts)),
     only("slow-dependency", "Look at the database", |facts| calls_slowly(facts, "database")),
     only("slow-dependency", "Look at the called", |facts| calls_slowly(facts, "HTTP")),
-    only("exceptions", "Return what is expected", |facts| means(facts, Meaning::Expected)),
-    only("exceptions", "Find the thrower below", |facts| means(facts, Meaning::Expected)),
+    only("exceptions", "Return expected", |facts| means(facts, Meaning::Expected)),
+    only("exceptions", "Find the throwing", |facts| means(facts, Meaning::Expected)),
     only("exceptions", "The other side fails", |facts| means(facts, Meaning::OtherSide)),
-    only("exceptions", "The type says", |facts| means(facts, Meaning::Mistake)),
+    only("exceptions", "The type shows", |facts| means(facts, Meaning::Mistake)),
     only("exceptions", "A type, method or file", |facts| means(facts, Meaning::Deployment)),
     only("gc-pauses", "Give it the CPU", lacks_cpu),
-    only("gc-gen2-churn", "Where it is the workstation GC", |facts| {
+    only("gc-gen2-churn", "If it is the workstation GC", |facts| {
         !is_server_gc(facts) && !memory_limit::is_near(facts)
     }),
     only("heap-growth", "Until it is fixed", |facts| MemoryLimits::of(facts).group.is_none()),
@@ -93,18 +92,18 @@ pub(crate) const ONLY: &[Only] = &[
         let names = ["ReadyToRun", "TieredCompilation", "TC_QuickJit", "TieredPGO"];
         facts.recording.session.environment.is_empty() || names.iter().any(|name| has_setting(facts, name))
     }),
-    only("regex-backtracking", "`RegexOptions.NonBacktracking`", |facts| since(facts, 7)),
-    only("jit-churn", "`[GeneratedRegex]`", |facts| since(facts, 7)),
+    only("regex-backtracking", "`RegexOptions.NonBacktracking`", |facts| facts.has_runtime(7)),
+    only("jit-churn", "`[GeneratedRegex]`", |facts| facts.has_runtime(7)),
     only("startup-config", "Publish with", startup_config::is_debug_build),
     only("startup-config", "Leave `DOTNET_Tiered", startup_config::is_untiered),
-    only("startup-config", "`<ServerGarbageCollection>", startup_config::is_small_collector),
+    only("startup-config", "`<ServerGarbageCollection>", startup_config::is_workstation_gc),
     only("cpu-limited", "Raise the CPU limit", is_throttled),
     only("cpu-limited", "If the limit is to stay", is_throttled),
     only("cpu-limited", "The runtime counts more", |facts| is_throttled(facts) && counts_more(facts)),
     only("cpu-limited", "Server GC has", |facts| {
         is_throttled(facts) && counts_more(facts) && facts.recording.session.server_gc != Some(false)
     }),
-    only("cpu-limited", "Find who uses the CPU", |facts| !is_throttled(facts)),
+    only("cpu-limited", "Find out what uses", |facts| !is_throttled(facts)),
     only("memory-limit", "Find what grows", |facts| memory_limit::growth(facts).is_some()),
     only("memory-limit", "Nothing grows, so the service needs that much: raise the memory limit", |facts| {
         let limits = MemoryLimits::of(facts);
@@ -123,7 +122,7 @@ pub(crate) const ONLY: &[Only] = &[
     only("memory-limit", "The heap may have more", |facts| MemoryLimits::of(facts).group.is_some()),
 ];
 
-/// The advices of a rule that fit a recording, in their order. If none did, all would stand: silence helps nobody.
+/// The advice of a rule that fits a recording, in order. All of it if none fits: no advice helps nobody.
 pub(crate) fn fitting(rule: &Rule, facts: &Facts<'_>) -> Vec<String> {
     let is_so = |text: &str| SETTINGS.iter().any(|(name, is_so)| text.contains(name) && is_so(facts));
     let is_meant = |text: &str| {
@@ -143,33 +142,22 @@ fn has_setting(facts: &Facts<'_>, name: &str) -> bool {
     facts.recording.session.setting(name).is_some()
 }
 
-/// Whether the runtime is of this version or later, or does not tell.
-pub(crate) fn since(facts: &Facts<'_>, version: u32) -> bool {
-    let told = facts
-        .recording
-        .exhibit
-        .runtime
-        .as_deref()
-        .and_then(|text| text.split('.').next()?.parse::<u32>().ok());
-    told.is_none_or(|told| told >= version)
-}
-
 fn means(facts: &Facts<'_>, meaning: Meaning) -> bool {
     exceptions::meaning(facts) == Some(meaning)
 }
 
-/// Whether more than a few of the pool's threads that block do so in one of these ways.
+/// Whether a notable share of the blocked pool threads waits for one of these.
 fn blocks_in(facts: &Facts<'_>, ways: &[&str]) -> bool {
     blocking_call_on_pool::ways(facts).iter().any(|way| ways.contains(way))
 }
 
-/// Whether the slowest calls are of this kind, or of none that is known.
+/// Whether the slowest calls are of this kind, or unknown.
 fn calls_slowly(facts: &Facts<'_>, kind: &str) -> bool {
     slow_dependency::slowest(facts).is_none_or(|(slowest, _)| slowest == kind)
 }
 
-/// Whether the runtime counts more cores than it may use, or does not say: by itself it takes the limit, rounded up, that
-/// it finds when it starts.
+/// Whether the runtime counts more cores than it may use, or does not say. At its start it takes the limit, rounded up: a
+/// limit that was lowered later is too low for its threads.
 fn counts_more(facts: &Facts<'_>) -> bool {
     let (counted, allowed) = (facts.recording.runtime_cores(), facts.recording.allowance());
     counted.zip(allowed).is_none_or(|(counted, allowed)| counted > allowed.cores.ceil())
@@ -241,7 +229,7 @@ mod tests {
             let mut scene = Scene::new();
             scene.throws(0, class, "", &[WORK, CART]);
             let list = advices("exceptions", scene);
-            let starts = ["Return", "The other side", "The type says", "A type, method or file"];
+            let starts = ["Return", "The other side", "The type shows", "A type, method or file"];
             starts.map(|start| list.iter().any(|text| text.starts_with(start)))
         };
         assert_eq!(given("System.FormatException"), [true, false, false, false]);
@@ -284,7 +272,7 @@ mod tests {
             scene.counter(0, "dotnet.process.cpu.count", "value", counted, "{}");
             let list = advices("cpu-limited", scene);
             let has = |part: &str| list.iter().any(|text| text.contains(part));
-            (has("DOTNET_PROCESSOR_COUNT"), has("Raise the CPU limit"), has("Find who uses"))
+            (has("DOTNET_PROCESSOR_COUNT"), has("Raise the CPU limit"), has("Find out what uses"))
         };
         assert_eq!(given(2.0), (false, true, false));
         assert_eq!(given(4.0), (true, true, false));

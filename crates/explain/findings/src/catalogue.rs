@@ -2,16 +2,17 @@
 
 use crate::links::effects_of;
 use crate::rule::Rule;
+use report::SCORE;
 use report::unit::show;
 
 /// The page, in Markdown.
 pub fn markdown() -> String {
     let mut page = String::from(
-        "# Findings\n\nWhat `casebook explain` can find, and how it decides. This page is written by `cargo xtask docs` from the \
-         rules themselves.\n\nRates and shares are of the time observed. A rule says nothing below its thresholds; where a \
-         recording lacks the data that a rule needs, the rule is listed under `not_checked` with what to record.\n\n\
-         | finding | is said when |\n|---|---|\n",
+        "# Findings\n\nWhat `casebook explain` can find, and how it decides. `cargo xtask docs` writes this page from the \
+         rules themselves.\n\nRates and shares are of the observed time. A rule reports nothing below its thresholds. If a \
+         recording lacks the data of a rule, the rule is listed under `not_checked` with what to record.\n\n",
     );
+    page.extend([SCORE, "\n\n| finding | reported when |\n|---|---|\n"]);
     for rule in crate::RULES {
         page.extend(["| [", rule.id, "](#", rule.id, ") | ", rule.about, " |\n"]);
     }
@@ -22,7 +23,7 @@ pub fn markdown() -> String {
     page
 }
 
-/// How the verdict is reached, and what makes it `unexplained`.
+/// How the verdict is reached, and when it is `unexplained`.
 fn verdict(page: &mut String) {
     use crate::failing::{FEWEST, MANY, MANY_OF_ROUTE};
     use crate::slowness::{EXPLAINED, GREW_BY, SLOW_MS};
@@ -35,15 +36,15 @@ fn verdict(page: &mut String) {
     );
     let rows = [
         format!(
-            "**Requests fail**: at least {FEWEST} of them, and {} of all or {} of a route. Failed is a status of 500 or above, or \
-             an exception that ended the request, unless its client left. From the requests' statuses, the tags of \
+            "**Requests fail**: at least {FEWEST} of them, and {} of all or {} of a route. A request failed if its status is 500 or above, \
+             or an exception ended it, unless its client disconnected. From the requests' statuses, the tags of \
              `http.server.request.duration`, or the event counters.",
             percent(MANY),
             percent(MANY_OF_ROUTE)
         ),
         format!(
-            "**Requests never end**: at every reading of the second half of the recording at least {FEWEST_STUCK} more are under \
-             way than the times of the requests that ended account for (Little's law). A load that rises does not look so, as \
+            "**Requests never end**: at every reading in the second half of the recording, at least {FEWEST_STUCK} more are under \
+             way than the ended requests' times account for (Little's law). A rising load looks different, as \
              its requests end. WebSockets are left out; server-sent events and long polling look the same."
         ),
         format!(
@@ -52,23 +53,23 @@ fn verdict(page: &mut String) {
             percent(EXPLAINED)
         ),
         format!(
-            "**A part of the requests is slow**: of a route at least {FEWEST_SLOW} requests and {} take {TAIL_MS} ms or more and \
-             {TAIL_TIMES} times its p50, in more than one interval, the first one left out (code is compiled there); and less than \
+            "**A part of the requests is slow**: at least {FEWEST_SLOW} requests and {} of a route take {TAIL_MS} ms or more and \
+             {TAIL_TIMES} times its p50, in more than one interval, without the first one (code is compiled there), and less than \
              {} of their time is explained.",
             percent(LEAST_SHARE),
             percent(EXPLAINED)
         ),
         format!(
-            "**A queue grows** from quarter to quarter of the recording, by {GREW_BY} or more: the pool's, Kestrel's, or requests \
-             under way unless as many more of them end."
+            "**A queue grows** from each quarter of the recording to the next, by {GREW_BY} or more: the thread pool's, Kestrel's, or the \
+             requests under way, unless just as many more of them end."
         ),
     ];
     for row in rows {
         page.extend(["- ", &row, "\n"]);
     }
     page.push_str(
-        "\nA pattern of `--my` that no method of the recording has is ignored, and the verdict says so; one of the configuration \
-         only if none of its patterns has any. Without a pattern that has methods, your code is whatever is neither .NET's nor a \
+        "\nA pattern of `--my` that matches no method of the recording is ignored, and the verdict says so; patterns of the \
+         configuration only if none of them matches. Without a matching pattern, your code is everything that is neither .NET's nor a \
          known package's.\n",
     );
 }
@@ -79,9 +80,9 @@ fn section(page: &mut String, rule: &Rule) {
         page.push('\n');
     };
     line(format!("\n## {}\n", rule.id));
-    line(format!("Said when {}.\n", rule.about));
+    line(format!("Reported when {}.\n", rule.about));
     line(format!("**How it comes about.** {}\n", rule.why));
-    line(String::from("| measured | from | source |\n|---|---|---|"));
+    line(String::from("| measured | threshold | source |\n|---|---|---|"));
     for threshold in rule.thresholds {
         line(format!(
             "| {} | {} | {} |",
@@ -100,10 +101,10 @@ fn section(page: &mut String, rule: &Rule) {
         ids.map(|id| format!("[{id}](#{id})")).collect::<Vec<_>>().join(", ")
     };
     if !rule.before.is_empty() {
-        line(format!("\nIs said before: {}.", linked(&mut rule.before.iter().copied())));
+        line(format!("\nListed before: {}.", linked(&mut rule.before.iter().copied())));
     }
     let caused = linked(&mut effects_of(rule.id));
     if !caused.is_empty() {
-        line(format!("\nCauses, where the evidence of both agrees: {caused}."));
+        line(format!("\nCauses, if the evidence of both agrees: {caused}."));
     }
 }

@@ -1,55 +1,61 @@
-//! What rules share of a recording, worked out once.
+//! A recording with everything that several rules derive from it, computed once.
 
 use crate::handlers::Handlers;
-use crate::places::{Places, busiest_route};
-use crate::rule::Need;
+use crate::need::Need;
 use crate::seen::{Seen, seen};
 pub(crate) use base::number::{real, real_u64};
 use model::{NO_INT, SampleRow, Sampler, SpanRow, Sym, Trace};
-use report::{Place, unit};
+use report::unit;
 pub(crate) use runtime::known;
-use runtime::{Gap, Group, Hides, Marks, Owner, RequestPaths, Sampling, StackIndex, State, Work};
+use runtime::{Gap, Group, Hides, Owner, RequestPaths, Sampling, StackIndex, State, Work};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::{Cell, OnceCell};
 
-/// A thread that waits at one place in this share of all looks stands there for good: a loop that waits for its next
-/// item, a host that waits for its end.
+/// A thread that waits at one place in this share of all samples stays there: a loop that waits for its next item, a
+/// host that waits for its end.
 const STANDING: f64 = 0.95;
-/// Of fewer looks of the sampler no share means anything.
+/// With fewer rounds of sampling, shares mean nothing.
 const FEWEST_LOOKS: u64 = 10;
 const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
 
-/// A recording, and what follows from it for every rule.
+/// A recording, and what rules derive from it.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) recording: &'a Trace,
     pub(crate) index: &'a StackIndex,
     pub(crate) sampling: Option<Sampling>,
     pub(crate) paths: RequestPaths,
-    /// Nanoseconds in which events were recorded.
+    /// For how long events were recorded.
     pub(crate) observed_ns: i64,
-    /// Nothing that was recorded lasted longer.
+    /// The upper limit for any duration in the recording: damage can claim more.
     longest_ns: i64,
-    /// CPU cores that the process may use, a part of one with such a limit; 1 where the recording does not tell.
+    /// CPU cores that the process may use, which a limit can make a fraction; 1 if unknown.
     pub(crate) cores: f64,
-    /// The share of them that the process used in its busy seconds.
+    /// The share of them that the process used in its busier seconds.
     pub(crate) cpu: Option<f64>,
     pub(crate) requests: Option<Work>,
     pub(crate) database: Option<Work>,
     pub(crate) http: Option<Work>,
-    /// Worked out when a rule first asks.
+    // Computed when a rule first asks.
     routes: OnceCell<Vec<(String, Work)>>,
     handlers: OnceCell<Handlers>,
     seen: OnceCell<Vec<Seen>>,
     holders: OnceCell<Vec<usize>>,
-    /// Threads that stand at one place for good.
+    /// Threads that wait at one place all the time.
     standing: FxHashSet<u32>,
-    /// Whether names of methods are missing to a share that matters.
+    /// Whether so many names of methods are missing that it matters.
     lacks_names: bool,
-    /// Whether events are damaged to a share that matters.
+    /// Whether so many events are damaged that it matters.
     pub(crate) lacks_events: bool,
-    /// Frames of the samples that the rule at hand rests on, and those without a name; only counted if names are missing.
-    rested_on: Cell<[u64; 2]>,
+    /// Frames in the samples that the current rule uses. Only counted if names are missing.
+    used_frames: Cell<UsedFrames>,
+}
+
+/// How many frames a rule's samples have, and how many of them lack a name.
+#[derive(Debug, Clone, Copy, Default)]
+struct UsedFrames {
+    all: u64,
+    unnamed: u64,
 }
 
 impl<'a> Facts<'a> {
@@ -69,7 +75,7 @@ impl<'a> Facts<'a> {
             paths: RequestPaths::new(recording),
             observed_ns,
             longest_ns: duration_ns.max(observed_ns),
-            cores: runtime::processors(recording).unwrap_or(1.0),
+            cores: runtime::allowed_cores(recording).unwrap_or(1.0),
             cpu: runtime::busy_cpu_share(recording),
             requests: runtime::request_work(recording),
             database: runtime::database_calls(recording),
@@ -78,36 +84,36 @@ impl<'a> Facts<'a> {
             recording,
             lacks_names: false,
             lacks_events: false,
-            rested_on: Cell::default(),
+            used_frames: Cell::default(),
         }
     }
 
-    /// The same of a recording of which gaps are known.
+    /// The same for a recording with known gaps.
     pub(crate) fn with_gaps(recording: &'a Trace, index: &'a StackIndex, gaps: &[Gap]) -> Self {
         let lacks = |hides| gaps.iter().any(|gap| gap.hides == hides);
         let (lacks_names, lacks_events) = (lacks(Hides::Names), lacks(Hides::Events));
         Self { lacks_names, lacks_events, ..Self::new(recording, index) }
     }
 
-    /// Notes that the rule at hand rests on a group of samples.
-    pub(crate) fn rest_on(&self, group: &Group) {
+    /// Notes that the current rule uses a group of samples.
+    pub(crate) fn use_group(&self, group: &Group) {
         if !self.lacks_names {
             return;
         }
-        let [mut all, mut unnamed] = self.rested_on.get();
+        let mut used = self.used_frames.get();
         for node in self.recording.stacks.walk(group.stack) {
             let frame = self.recording.stacks.frame.get(node as usize).copied();
             let is_unnamed = frame.is_none_or(|frame| self.index.owner(frame) == Owner::Unknown);
-            all = all.saturating_add(group.samples);
-            unnamed = unnamed.saturating_add(if is_unnamed { group.samples } else { 0 });
+            used.all = used.all.saturating_add(group.samples);
+            used.unnamed = used.unnamed.saturating_add(if is_unnamed { group.samples } else { 0 });
         }
-        self.rested_on.set([all, unnamed]);
+        self.used_frames.set(used);
     }
 
-    /// The share of frames without a name in the samples that a rule rests on, and begins with the next rule. `None` if it
-    /// rests on no samples, or no names are missing.
+    /// The share of frames without a name in the samples that the current rule used, and starts counting for the next
+    /// rule. `None` if it used no samples, or no names are missing.
     pub(crate) fn take_unnamed(&self) -> Option<f64> {
-        let [all, unnamed] = self.rested_on.take();
+        let UsedFrames { all, unnamed } = self.used_frames.take();
         (all > 0).then(|| real_u64(unnamed) / real_u64(all))
     }
 
@@ -116,7 +122,7 @@ impl<'a> Facts<'a> {
         let recording = self.recording;
         match need {
             Need::Running => self.sampling.is_some(),
-            // Samples of CPUs say nothing of threads that wait.
+            // A CPU sampler does not see waiting threads.
             Need::Samples => self.sampling.is_some() && recording.session.sampler == Sampler::Threads,
             Need::ThreadPool => !recording.threadpool.ts_ns.is_empty(),
             Need::Gc => !recording.gc.start_ns.is_empty() || self.sends("GC/"),
@@ -128,16 +134,16 @@ impl<'a> Facts<'a> {
             Need::Database => {
                 self.database.is_some()
                     || !recording.spans.start_ns.is_empty()
-                    // A client whose calls never end publishes its connections alone.
+                    // A client whose calls never end publishes nothing but its connections.
                     || recording.strings.find("db.client.connection.max").is_some()
             }
             Need::Host => !recording.host.ts_ns.is_empty(),
             Need::ResidentMemory => {
                 let names = ["process.rss", "working-set", "dotnet.process.memory.working_set"];
                 let allocated = ["dotnet.gc.heap.total_allocated", "alloc-rate"];
-                let is_told =
+                let has_any =
                     |names: &[&str]| names.iter().any(|name| recording.strings.find(name).is_some());
-                is_told(&names) && (self.has(Need::Allocations) || is_told(&allocated))
+                has_any(&names) && (self.has(Need::Allocations) || has_any(&allocated))
             }
             Need::Descriptors => !recording.of_host("process.open_files").is_empty(),
             Need::Http => self.http.is_some() || !recording.spans.start_ns.is_empty(),
@@ -154,13 +160,13 @@ impl<'a> Facts<'a> {
             .any(|(provider, name)| text(*provider) == RUNTIME && text(*name).starts_with(name_start))
     }
 
-    /// The part of the observed time in which samples were taken; 0 where there are none.
+    /// The share of the observed time in which samples were taken; 0 without samples.
     pub(crate) fn sampled_share(&self) -> f64 {
         let sampled = self.sampling.as_ref().map_or(0, |sampling| sampling.observed_ns);
         (real(sampled) / real(self.observed_ns.max(1))).min(1.0)
     }
 
-    /// How many of something come with one request, by the rates of both: their counts may be of different times.
+    /// How many of something there are per request. From the rates of both, whose counts may cover different times.
     pub(crate) fn per_request(&self, per_second: f64) -> Option<f64> {
         self.requests.filter(|work| work.count > 0.0).map(|work| per_second / work.per_second())
     }
@@ -170,17 +176,16 @@ impl<'a> Facts<'a> {
         (real(self.observed_ns) / 1e9).max(1e-3)
     }
 
-    /// Nanoseconds that something lasted: what a damaged recording says is held within the recording.
+    /// How long something lasted, in nanoseconds. Limited to the recording's length, as damage can claim more.
     pub(crate) fn lasted(&self, dur_ns: i64) -> Option<f64> {
         known(dur_ns).map(|ns| real(ns.clamp(0, self.longest_ns)))
     }
 
-    /// How many make a number that stands for a minute at most: more in a longer recording.
+    /// Scales a per-minute minimum to the recording's length; never below the minimum itself.
     pub(crate) fn at_least(&self, in_a_minute: f64) -> f64 {
         in_a_minute * (self.seconds() / 60.0).max(1.0)
     }
 
-    /// The text of a number.
     pub(crate) fn text(&self, sym: Sym) -> &'a str {
         self.recording.strings.text(sym)
     }
@@ -190,23 +195,23 @@ impl<'a> Facts<'a> {
         self.sampling.as_ref().map_or(&[], |sampling| &sampling.groups)
     }
 
-    /// Threads on average that a choice of groups stands for.
+    /// The average number of threads in the chosen groups.
     pub(crate) fn threads(&self, wanted: impl Fn(&Group) -> bool) -> f64 {
         self.sampling.as_ref().map_or(0.0, |sampling| sampling.threads_where(wanted))
     }
 
-    /// Whether the thread is of the thread pool.
+    /// Whether it is a thread-pool thread.
     pub(crate) fn is_pool(&self, group: &Group) -> bool {
         self.text(group.kind) == "pool"
     }
 
-    /// Whether the thread works for the thread pool, and does not look for work.
+    /// Whether the thread runs a work item: a pool thread that looks for work does not.
     pub(crate) fn is_at_work(&self, group: &Group) -> bool {
         self.index.is_at_work(group.stack, self.is_pool(group))
     }
 
-    /// Whether the thread did something, as far as its stack tells: it ran managed code, or was called out of it within
-    /// work of the pool. A worker that looks for work and a thread in a call that may wait do not count.
+    /// Whether the thread was doing something, as far as its stack shows: it ran managed code, or native code within a work
+    /// item. Pool threads that look for work do not count, nor do threads in a native call that may wait.
     pub(crate) fn is_busy(&self, group: &Group) -> bool {
         let at_work = self.is_at_work(group);
         if self.spins_for_lock(group) {
@@ -219,23 +224,23 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Whether the thread spins for a lock that another holds: it uses a processor, but does no work.
+    /// Whether the thread spins for a lock that another one holds. It uses a CPU core but does no work.
     pub(crate) fn spins_for_lock(&self, group: &Group) -> bool {
         group.state != State::Waiting && self.index.marks(group.stack).spins_for_lock()
     }
 
-    /// Busy threads on average.
+    /// The average number of busy threads.
     pub(crate) fn busy(&self) -> f64 {
         self.threads(|group| self.is_busy(group))
     }
 
-    /// Whether a thread stands at one place for good.
+    /// Whether the thread waits at one place all the time.
     pub(crate) fn stands(&self, group: &Group) -> bool {
         self.standing.contains(&group.thread)
     }
 
-    /// Whether a worker of the pool is held up within its work by a wait for one of `what`, and not as the one thread
-    /// that waits for the program's end.
+    /// Whether it is a pool thread that waits for one of `what` within its work item. The thread that waits for the
+    /// program's end is not one.
     pub(crate) fn is_held_up(&self, group: &Group, what: &[&str]) -> bool {
         group.state == State::Waiting
             && self.is_pool(group)
@@ -244,42 +249,14 @@ impl<'a> Facts<'a> {
             && !self.index.waits_in_entry(group.stack)
     }
 
-    /// Where the groups chosen are.
-    pub(crate) fn places(&self, wanted: impl Fn(&Group) -> bool) -> Places {
-        let mut places = Places::default();
-        let mut with_path: FxHashMap<(u32, u32, Sym), u32> = FxHashMap::default();
-        for group in self.groups().iter().filter(|group| wanted(group)) {
-            if let Some(frame) = places.weigh(self, group.stack, real_u64(group.samples)) {
-                with_path.insert((group.thread, group.stack, group.waiting_on), frame);
-            }
-        }
-        if with_path.is_empty() {
-            return places;
-        }
-        // A thread answers many requests in one group, and the first of them may have begun before the recording.
-        for of in self.seen() {
-            if let Some(frame) = with_path.get(&(of.thread, of.stack, of.waiting_on)) {
-                places.add_path(self, *frame, of.path, real_u64(of.samples));
-            }
-        }
-        places
-    }
-
-    /// Who calls through the groups with a mark: the service's frames there, else the route with most time.
-    pub(crate) fn callers(&self, mark: Marks) -> Vec<Place> {
-        let places = self.places(|group| self.is_busy(group) && self.index.marks(group.stack).has(mark));
-        let named = if places.is_empty() { Vec::new() } else { places.top(self) };
-        if named.is_empty() { busiest_route(self) } else { named }
-    }
-
-    /// Which requests lambdas answer.
+    /// Which requests each lambda answers.
     pub(crate) fn handlers(&self) -> &Handlers {
-        self.handlers.get_or_init(|| Handlers::new(self))
+        self.handlers.get_or_init(|| Handlers::new(self.recording, self.index, &self.paths, self.seen()))
     }
 
-    /// In which requests the service's code was seen.
+    /// In which requests the service's code was sampled.
     pub(crate) fn seen(&self) -> &[Seen] {
-        self.seen.get_or_init(|| seen(self))
+        self.seen.get_or_init(|| seen(self.recording, self.index, &self.paths))
     }
 
     /// Samples of threads that held locks while others waited for them.
@@ -288,7 +265,7 @@ impl<'a> Facts<'a> {
         rows.iter().filter_map(|at| self.recording.samples.row(*at))
     }
 
-    /// Spans of a kind; spans with the same tags are of one kind.
+    /// The spans that are wanted. Decided once per kind and set of tags.
     pub(crate) fn spans(&self, is_wanted: fn(&Trace, usize) -> bool) -> impl Iterator<Item = SpanRow> + '_ {
         let spans = &self.recording.spans;
         let mut known: FxHashMap<(Sym, Sym), bool> = FxHashMap::default();
@@ -305,7 +282,8 @@ impl<'a> Facts<'a> {
         self.routes.get_or_init(|| runtime::routes(self.recording))
     }
 
-    /// The route that answers the service's own calls: as many requests as there are calls, and about their time.
+    /// The route that answers the service's own calls, if it calls itself: it has about as many requests as there are calls,
+    /// and they take about as long.
     pub(crate) fn called_itself(&self, calls: Work) -> Option<(&str, Work)> {
         let routes = self.routes();
         let rate = calls.per_second();
@@ -318,12 +296,19 @@ impl<'a> Facts<'a> {
         called.map(|(name, work)| (name.as_str(), *work))
     }
 
-    /// How often the pool changed its number of workers for a reason.
+    /// Whether the runtime has this major version or a later one, or is unknown.
+    pub(crate) fn has_runtime(&self, version: u32) -> bool {
+        let runtime = self.recording.exhibit.runtime.as_deref();
+        let known = runtime.and_then(|text| text.split('.').next()?.parse::<u32>().ok());
+        known.is_none_or(|known| known >= version)
+    }
+
+    /// How often the pool changed its number of threads for a reason.
     pub(crate) fn adjustments(&self, reason: &str) -> u64 {
         count(self.adjusted(reason).len())
     }
 
-    /// When it did.
+    /// The times of these changes.
     pub(crate) fn adjusted(&self, reason: &str) -> Vec<i64> {
         let find = |text: &str| self.recording.strings.find(text);
         let (Some(event), Some(reason)) = (find("adjustment"), find(reason)) else { return Vec::new() };
@@ -332,13 +317,14 @@ impl<'a> Facts<'a> {
         rows.filter(|(of, _)| *of == (&event, &reason)).map(|(_, ts_ns)| *ts_ns).collect()
     }
 
-    /// The fewest and the most workers that the pool told of.
-    pub(crate) fn workers(&self) -> Option<(f64, f64)> {
-        let known = || self.recording.threadpool.workers.iter().copied().filter(|n| *n != NO_INT && *n > 0);
-        Some((real(known().min()?), real(known().max()?)))
+    /// The most threads that the pool reported.
+    pub(crate) fn most_workers(&self) -> Option<f64> {
+        let known = self.recording.threadpool.workers.iter().copied().filter(|n| *n != NO_INT && *n > 0);
+        known.max().map(real)
     }
 }
 
+/// Threads that wait at one place in nearly all samples.
 fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<u32> {
     let mut seen: FxHashMap<(u32, Sym, Option<u32>), u64> = FxHashMap::default();
     for group in sampling.groups.iter().filter(|group| group.state == State::Waiting) {
@@ -352,7 +338,7 @@ fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<u32> {
         .collect()
 }
 
-/// Whether a frame stands for its caller: a poll of the runtime's, the slow way into a lock, a frame without a name.
+/// Whether a frame says nothing of its own: a poll of the runtime, the slow way into a lock, a frame without a name.
 pub(crate) fn is_stop(facts: &Facts<'_>, frame: u32) -> bool {
     facts.index.stands_in(frame)
 }
@@ -362,7 +348,7 @@ pub(crate) fn count(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
-/// A number in a sentence: three digits that count, thousands set apart.
+/// A number in a sentence: three significant digits, with separators for thousands.
 pub(crate) fn said(value: f64) -> String {
     unit::short(value)
 }

@@ -1,20 +1,19 @@
-//! Requests that fail: how many, where, and with what.
+//! Requests that fail: how many, where, and how.
 //!
-//! That they fail is observed; why is what a finding says that names exceptions, if there is one. Without it the verdict
-//! is not the all-clear.
+//! If no finding explains why they fail, the verdict is `unexplained`.
 
 use crate::facts::{Facts, count, real_u64};
 use model::{NO_INT, REQUESTS_METER, Sym, Trace};
 use runtime::{Failures, is_failed, metered, tag};
 use std::collections::BTreeMap;
 
-/// From this share of all requests on.
+/// Requests fail if this share of all requests does.
 pub(crate) const MANY: f64 = 0.05;
-/// Or from this share of a route's requests on: others hide it among all.
+/// Or if this share of a route's requests does: among all requests, a failing route could go unnoticed.
 pub(crate) const MANY_OF_ROUTE: f64 = 0.2;
-/// Fewer that fail say nothing.
+/// Fewer failures mean nothing.
 pub(crate) const FEWEST: f64 = 10.0;
-/// An exception is named if there are this many for each request that failed.
+/// An exception is named if this many were thrown per failed request.
 const AS_OFTEN: f64 = 0.5;
 
 /// Requests that fail.
@@ -22,17 +21,17 @@ const AS_OFTEN: f64 = 0.5;
 pub(crate) struct Failing {
     /// All requests, or those of the route.
     pub(crate) failures: Failures,
-    /// The route that fails, where the service as a whole does not.
+    /// The route that fails, if the service as a whole does not.
     pub(crate) of_route: Option<String>,
-    /// The route with the most failures, and its share of them, where the service as a whole fails.
+    /// The route with the most failures, and its share of them, if the service as a whole fails.
     pub(crate) worst: Option<(String, f64)>,
-    /// Statuses, or the exceptions that ended them: the most frequent first.
+    /// Statuses, or the exceptions that ended them, the most frequent first.
     pub(crate) with: Vec<String>,
-    /// The exception that was thrown most, if it was thrown as often, and how often.
+    /// The exception that was thrown most, and how often, if that was often enough to explain the failures.
     pub(crate) thrown: Option<(String, u64)>,
 }
 
-/// Requests that fail, if many do.
+/// The failing requests, if there are many.
 pub(crate) fn of(facts: &Facts<'_>) -> Option<Failing> {
     let is_many = |of: &Failures, share: f64| of.failed >= FEWEST && of.share() >= share;
     let known: Vec<(&String, Failures)> =
@@ -58,7 +57,7 @@ pub(crate) fn of(facts: &Facts<'_>) -> Option<Failing> {
     })
 }
 
-/// What the requests that failed were answered with, or ended by.
+/// The statuses of the failed requests, or the exceptions that ended them.
 fn reasons(recording: &Trace, route: Option<&str>) -> Vec<String> {
     let mut reasons: BTreeMap<String, f64> = BTreeMap::new();
     let is_wanted = |name: &str| route.is_none_or(|route| route == name);
@@ -80,7 +79,7 @@ fn reasons(recording: &Trace, route: Option<&str>) -> Vec<String> {
             if !failed || !is_wanted(tag("http.route").unwrap_or_default()) {
                 continue;
             }
-            // An error's type may be the status again.
+            // An error's type can be the status once more.
             let error = tag("error.type").filter(|error| error.contains('.'));
             let status = tag("http.response.status_code").map(|status| format!("status {status}"));
             if let Some(reason) = error.map(str::to_owned).or(status) {
@@ -93,7 +92,7 @@ fn reasons(recording: &Trace, route: Option<&str>) -> Vec<String> {
     reasons.into_iter().map(|(reason, _)| reason).take(2).collect()
 }
 
-/// The exception that was thrown most, if it was thrown about as often as requests failed.
+/// The exception that was thrown most, if that was about as often as requests failed.
 fn thrown(facts: &Facts<'_>, failed: f64) -> Option<(String, u64)> {
     let mut types: BTreeMap<Sym, usize> = BTreeMap::new();
     for class in &facts.recording.exceptions.class {

@@ -1,50 +1,53 @@
-//! Which requests a lambda answers: by the stacks in which the server calls it.
+//! Which requests a lambda answers, learnt from the stacks in which the server calls it.
 //!
-//! A lambda has no name of its own, and behind its first `await` nothing in its stack says what it answers: it goes on
-//! wherever what it awaited ended. But it began within its request, and was seen there now and then.
+//! A lambda has no name of its own, and after its first `await` nothing in its stack says what it answers: it resumes
+//! wherever the awaited work ended. But it began within its request, and some samples show it there.
 
-use crate::facts::{Facts, real_u64};
-use model::Sym;
+use crate::seen::Seen;
+use base::number::real_u64;
+use model::{Sym, Trace};
+use runtime::{RequestPaths, StackIndex};
 use rustc_hash::FxHashMap;
 
-/// Paths that are kept of one lambda: with numbers in them they may be as many as requests.
+/// Paths kept per lambda. Paths with numbers in them could be as many as requests.
 const MOST_PATHS: usize = 16;
 
-/// The paths of the requests that lambdas were called in, each with how often that was seen.
+/// For each lambda, the paths of the requests that called it, and how often each was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Handlers {
-    /// Where each lambda stands in `paths`.
+    /// Each lambda's place in `paths`.
     lambdas: FxHashMap<String, usize>,
     paths: Vec<Vec<(Sym, f64)>>,
 }
 
 impl Handlers {
-    /// Looks at the samples in requests, and at every sampled allocation once.
-    pub(crate) fn new(facts: &Facts<'_>) -> Self {
-        let allocations = &facts.recording.allocations;
+    /// Learns from the samples in requests and from all sampled allocations.
+    pub(crate) fn new(recording: &Trace, index: &StackIndex, paths: &RequestPaths, seen: &[Seen]) -> Self {
+        let allocations = &recording.allocations;
         let mut handlers = Self::default();
         let mut of_stack: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
-        for of in facts.seen() {
-            handlers.add(facts, &mut of_stack, of.stack, || Some((of.path, real_u64(of.samples))));
+        let lambdas = |stack: u32| lambdas_of(recording, index, stack);
+        for of in seen {
+            handlers.add(&lambdas, &mut of_stack, of.stack, || Some((of.path, real_u64(of.samples))));
         }
-        let mut follower = facts.paths.follow();
+        let mut follower = paths.follow();
         let allocated = allocations.stack.iter().zip(&allocations.thread).zip(&allocations.ts_ns);
         for ((stack, thread), ts_ns) in allocated {
-            handlers.add(facts, &mut of_stack, *stack, || Some((follower.at(*thread, *ts_ns).1?, 1.0)));
+            handlers.add(&lambdas, &mut of_stack, *stack, || Some((follower.at(*thread, *ts_ns).1?, 1.0)));
         }
         handlers
     }
 
-    /// Adds a stack, if lambdas are in it, with the path that it was seen in and how often.
+    /// Adds a stack with lambdas in it. `seen` returns the path and how often it was seen there.
     fn add(
         &mut self,
-        facts: &Facts<'_>,
+        lambdas_of: &dyn Fn(u32) -> Vec<String>,
         of_stack: &mut FxHashMap<u32, Vec<usize>>,
         stack: u32,
         seen: impl FnOnce() -> Option<(Sym, f64)>,
     ) {
         let lambdas = of_stack.entry(stack).or_insert_with(|| {
-            let names = lambdas_of(facts, stack).into_iter();
+            let names = lambdas_of(stack).into_iter();
             names.map(|name| self.number(name)).collect()
         });
         if lambdas.is_empty() {
@@ -70,7 +73,7 @@ impl Handlers {
         number
     }
 
-    /// The paths that a frame's lambda was seen to answer, with their shares.
+    /// The paths that a frame's lambda answers, with their shares.
     pub(crate) fn of_frame(&self, frame: &str) -> impl Iterator<Item = (Sym, f64)> + '_ {
         let number = lambda(frame).and_then(|name| self.lambdas.get(&name));
         let paths = number.and_then(|number| self.paths.get(*number)).map_or(&[][..], Vec::as_slice);
@@ -79,16 +82,16 @@ impl Handlers {
     }
 }
 
-fn lambdas_of(facts: &Facts<'_>, stack: u32) -> Vec<String> {
-    let frames = facts.index.served_frames(facts.recording, stack);
-    let names = frames.filter_map(|frame| facts.recording.frames.name.get(frame as usize));
-    let mut names: Vec<String> = names.filter_map(|name| lambda(facts.text(*name))).collect();
+fn lambdas_of(recording: &Trace, index: &StackIndex, stack: u32) -> Vec<String> {
+    let frames = index.served_frames(recording, stack);
+    let names = frames.filter_map(|frame| recording.frames.name.get(frame as usize));
+    let mut names: Vec<String> = names.filter_map(|name| lambda(recording.strings.text(*name))).collect();
     names.dedup();
     names
 }
 
-/// What the method of a lambda and its state machine have in common: the type around it and its number there.
-/// `M!T+<>c.<Run>b__7_2(int)` and `M!T+<>c+<<Run>b__7_2>d.MoveNext()` are of one.
+/// What identifies a lambda in the names of both its method and its state machine: the enclosing type and its number.
+/// `M!T+<>c.<Run>b__7_2(int)` and `M!T+<>c+<<Run>b__7_2>d.MoveNext()` belong to one lambda.
 fn lambda(frame: &str) -> Option<String> {
     let (outer, rest) = frame.split_once("+<>c")?;
     let class = rest.split(['.', '+']).next().unwrap_or_default();

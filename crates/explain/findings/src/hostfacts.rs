@@ -1,6 +1,6 @@
-//! What the host says of the process, as the rules share it: how much CPU it wants and gets, its memory and its limits.
+//! What the host's readings say about the process: how much CPU it wants and gets, its memory and its limits.
 //!
-//! Readings of the host are a second apart or more. A figure that was not read is none, never 0.
+//! Readings of the host are at least one second apart. A figure that was not read is `None`, never 0.
 
 use crate::facts::{Facts, known, real};
 use crate::gcfacts::rows;
@@ -8,8 +8,8 @@ use base::stats::{pairs, theil_sen};
 use model::{Allowance, ExceptionRow, GcRow, NO_INT, Sym};
 use std::collections::BTreeMap;
 
-/// What a count or a time that goes on and on grew by, and in how many seconds. A count that begins anew (the process
-/// moved to another group) goes on from there.
+/// By how much a counter grew, and in how many seconds. A counter that begins anew (the process moved to another group)
+/// continues from there.
 pub(crate) fn grown(facts: &Facts<'_>, name: &str) -> Option<(f64, f64)> {
     let readings = facts.recording.of_host(name);
     let (first, last) = (readings.first()?, readings.last()?);
@@ -19,7 +19,7 @@ pub(crate) fn grown(facts: &Facts<'_>, name: &str) -> Option<(f64, f64)> {
     (seconds > 0.5).then_some((sum, seconds))
 }
 
-/// What it grew by a second.
+/// How fast a counter grew, per second.
 pub(crate) fn rate(facts: &Facts<'_>, name: &str) -> Option<f64> {
     grown(facts, name).map(|(sum, seconds)| sum / seconds)
 }
@@ -29,13 +29,13 @@ pub(crate) fn rate(facts: &Facts<'_>, name: &str) -> Option<f64> {
 pub(crate) struct Throttling {
     /// Periods in which the group ran at all.
     pub(crate) periods: f64,
-    /// The share of them in which it had used up its limit and was stopped.
+    /// The share of them in which it was stopped because it had used up its limit.
     pub(crate) share: f64,
-    /// Seconds for each second that it was stopped, summed over the CPU cores.
+    /// How long it was stopped, in seconds per second, summed over the CPU cores.
     pub(crate) stopped: f64,
 }
 
-/// How the limit stopped the process; none where there is no limit.
+/// How the limit stopped the process. `None` without a limit.
 pub(crate) fn throttling(facts: &Facts<'_>) -> Option<Throttling> {
     let (periods, _) = grown(facts, "periods").filter(|(periods, _)| *periods > 0.0)?;
     let (throttled, _) = grown(facts, "throttled.periods")?;
@@ -43,7 +43,7 @@ pub(crate) fn throttling(facts: &Facts<'_>) -> Option<Throttling> {
     Some(Throttling { periods, share: (throttled / periods).min(1.0), stopped })
 }
 
-/// The CPU that the process wants, and what it gets.
+/// How much CPU the process wants, and how much it gets.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct CpuSupply {
     pub(crate) allowance: Allowance,
@@ -51,23 +51,23 @@ pub(crate) struct CpuSupply {
     pub(crate) used: f64,
     /// Threads that were ready to run and waited for a core, on average.
     pub(crate) waiting: Option<f64>,
-    /// Whether the kernel counted them; otherwise they are what the sampler saw running beyond the cores in use.
+    /// Whether the kernel counted them. If not, they are the running threads in samples, less the cores in use.
     pub(crate) is_counted: bool,
-    /// The share of the time in which some process of the machine waited for a core.
+    /// The share of the time in which some process on the machine waited for a core.
     pub(crate) pressure: f64,
-    /// Cores that others used on average, and what the machine's own host took from it.
+    /// Cores that other processes used on average, including what the hypervisor took.
     pub(crate) others: Option<f64>,
     /// The machine's cores.
     pub(crate) machine: f64,
 }
 
 impl CpuSupply {
-    /// The share of the CPU that it may use, and did not.
+    /// The share of the CPU that it was allowed to use but did not use.
     pub(crate) fn missing(&self) -> f64 {
         1.0 - self.used / self.allowance.cores
     }
 
-    /// None where the host was not read.
+    /// `None` if the host was not read.
     pub(crate) fn of(facts: &Facts<'_>) -> Option<Self> {
         let allowance = facts.recording.allowance()?;
         let user = rate(facts, "process.cpu.user")?;
@@ -98,28 +98,28 @@ impl CpuSupply {
     }
 }
 
-/// The time that the collector stopped the program, taken apart, in milliseconds.
+/// What the GC's pauses consist of, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PauseParts {
-    /// All of it, over the time in which the threads' CPU times were read.
+    /// All pauses, over the time in which the threads' CPU times were read.
     pub(crate) paused: f64,
-    /// Until the threads of the program had stopped.
+    /// The time until the program's threads had stopped.
     pub(crate) suspending: f64,
-    /// What the collector's busiest thread ran: the work that cannot be shorter.
+    /// How long the GC's busiest thread ran: the work itself, which no CPU limit makes longer.
     pub(crate) working: f64,
 }
 
 impl PauseParts {
-    /// None where the collector has no threads of its own (a workstation collector works on the thread that allocates), or
-    /// their CPU times were not read.
+    /// `None` if the GC has no threads of its own (a workstation GC runs on the thread that allocates), or their CPU times were
+    /// not read.
     pub(crate) fn of(facts: &Facts<'_>) -> Option<Self> {
-        // The server's collector alone works on threads of its own while the program is stopped.
+        // Only Server GC has threads of its own that work while the program is paused.
         if facts.recording.session.server_gc != Some(true) {
             return None;
         }
         let threads = &facts.recording.threads;
         let kind = facts.recording.strings.find("gc")?;
-        let of_collector: Vec<i64> = threads
+        let gc_threads: Vec<i64> = threads
             .thread
             .iter()
             .zip(&threads.kind)
@@ -130,7 +130,7 @@ impl PauseParts {
         let (from, to) = (*cpu.ts_ns.first()?, *cpu.ts_ns.last()?);
         let mut used: BTreeMap<i64, [i64; 2]> = BTreeMap::new();
         let times = cpu.user_ns.iter().zip(&cpu.system_ns).map(|(user, system)| user.saturating_add(*system));
-        for (thread, time) in cpu.thread.iter().zip(times).filter(|(of, _)| of_collector.contains(of)) {
+        for (thread, time) in cpu.thread.iter().zip(times).filter(|(of, _)| gc_threads.contains(of)) {
             used.entry(*thread).or_insert([time, time])[1] = time;
         }
         let busiest = used.values().map(|[first, last]| last.saturating_sub(*first).max(0)).max()?;
@@ -146,12 +146,12 @@ impl PauseParts {
         })
     }
 
-    /// Milliseconds in which none of the collector's threads can have run, though the program was stopped.
+    /// For how many milliseconds the program was paused while none of the GC's threads can have run.
     pub(crate) fn stalled(&self) -> f64 {
         (self.paused - self.suspending - self.working).max(0.0)
     }
 
-    /// The share of the pauses in which the collector did not work: its threads, or those that it waited for, did not run.
+    /// The share of the pauses in which the GC did not work: its threads, or those that it waited for, did not run.
     pub(crate) fn idle_share(&self) -> f64 {
         if self.paused > 0.0 { (self.paused - self.working).max(0.0) / self.paused } else { 0.0 }
     }
@@ -162,25 +162,25 @@ impl PauseParts {
 pub(crate) struct MemoryLimits {
     /// Of the control group.
     pub(crate) group: Option<f64>,
-    /// From which on the group is slowed down.
+    /// From this use on, the kernel slows the group down.
     pub(crate) group_high: Option<f64>,
     /// Of the managed heap.
     pub(crate) heap: Option<f64>,
-    /// Whether the heap's was set for it, and does not follow from the group's.
+    /// Whether the heap's limit was set explicitly, rather than derived from the group's.
     pub(crate) is_heap_set: bool,
 }
 
 impl MemoryLimits {
-    /// The limits that the recording tells of.
+    /// The limits in the recording.
     pub(crate) fn of(facts: &Facts<'_>) -> Self {
         let session = &facts.recording.session;
         let total = facts.recording.last_of_host("memory.total");
         // A limit above what the machine has limits nothing.
-        let told = |name: &str| {
+        let limit = |name: &str| {
             let limit = facts.recording.last_of_host(name).filter(|bytes| *bytes > 0.0)?;
             total.is_none_or(|total| limit < total).then_some(limit)
         };
-        let group = told("limit.memory");
+        let group = limit("limit.memory");
         let by_event = session.gc_settings.and_then(|of| of.hard_limit_bytes).map(base::number::real_u64);
         // The runtime reads its settings as hexadecimal numbers.
         let hex = |name: &str| {
@@ -195,12 +195,12 @@ impl MemoryLimits {
             ["GCHeapHardLimit", "GCHeapHardLimitPercent"].iter().any(|name| session.setting(name).is_some());
         let is_heap_set = has_setting || session.gc_settings.is_some_and(|of| of.is_limit_set);
         let heap = by_event.or_else(by_setting).filter(|bytes| *bytes > 0.0);
-        Self { group, group_high: told("limit.memory.high"), heap, is_heap_set }
+        Self { group, group_high: limit("limit.memory.high"), heap, is_heap_set }
     }
 
-    /// When the heap had come to its limit, if it did: from then on it cannot grow.
+    /// When the heap reached its limit, if it did: it cannot grow after that.
     pub(crate) fn heap_full_at(&self, facts: &Facts<'_>) -> Option<i64> {
-        /// Of the limit some is taken by free space within regions, and by what the collector itself keeps.
+        /// Free space within regions, and what the GC itself keeps, take the rest of the limit.
         const FULL: f64 = 0.9;
         let limit = self.heap?;
         let full = rows(facts).filter(|row| is_for_want_of_memory(facts, row));
@@ -210,37 +210,38 @@ impl MemoryLimits {
     }
 }
 
-/// Whether a collection ran since there was no room, or the machine or the group had little memory left.
+/// Whether a collection ran because there was no room, or because the machine or the group had little memory left.
 pub(crate) fn is_for_want_of_memory(facts: &Facts<'_>, row: &GcRow) -> bool {
     let reason = facts.text(row.reason);
     reason.starts_with("OutOfSpace") || reason.starts_with("LowMemory") || reason == "InducedLowMemory"
 }
 
-/// The steady growth of a figure that is read again and again.
+/// The trend of a repeatedly read figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Growth {
-    /// At first and at last.
+    /// The first value.
     pub(crate) from: f64,
+    /// The last value.
     pub(crate) to: f64,
-    /// By the median slope, a second.
+    /// The median slope, per second.
     pub(crate) a_second: f64,
-    /// By the median slope, over all of the time.
+    /// The growth over the whole time, by the median slope.
     pub(crate) by_trend: f64,
-    /// The share of pairs of readings of which the later is larger; equal ones count half.
+    /// The share of pairs of readings of which the later is larger. Equal ones count half.
     pub(crate) rising: f64,
-    /// The part of the growth that came in the later half of the time.
+    /// The share of the growth that came in the second half of the time.
     pub(crate) later: f64,
-    /// Seconds from the first to the last.
+    /// Seconds from the first to the last reading.
     pub(crate) seconds: f64,
 }
 
-/// Readings of which a slope is taken: it looks at all pairs of them.
+/// A slope is computed from no more readings, as it looks at all pairs of them.
 const MOST_READINGS: usize = 300;
 /// Fewer readings show no trend.
 const FEWEST_READINGS: usize = 6;
 
 impl Growth {
-    /// Of readings in the order of time; none of too few.
+    /// From readings in order of time. `None` if there are too few.
     pub(crate) fn of(readings: &[(i64, f64)]) -> Option<Self> {
         if readings.len() < FEWEST_READINGS {
             return None;
@@ -276,14 +277,14 @@ impl Growth {
         })
     }
 
-    /// What it grew by: what is there in the end, and no more than the trend says.
+    /// The growth from the first to the last reading. Not much more than the trend says, as single readings can be extreme.
     pub(crate) fn grown(&self) -> f64 {
         (self.to - self.from).min(self.by_trend * 1.5).max(0.0)
     }
 }
 
-/// The type of exception that memory which is not there ends in. An array that no memory could hold is a mistake of its
-/// own, and a thread that cannot start is mostly at a limit of threads: the runtime throws the same type for it.
+/// Whether an exception means that memory ran out. The runtime throws the same type for an array that no memory could hold,
+/// and for a thread that cannot start, which is mostly because of a limit of threads.
 pub(crate) fn is_out_of_memory(facts: &Facts<'_>, row: &ExceptionRow) -> bool {
     facts.text(row.class) == "System.OutOfMemoryException"
         && !facts.text(row.message).contains("Array dimensions")
@@ -292,7 +293,7 @@ pub(crate) fn is_out_of_memory(facts: &Facts<'_>, row: &ExceptionRow) -> bool {
 
 /// Whether the innermost frames start a thread.
 fn starts_thread(facts: &Facts<'_>, stack: u32) -> bool {
-    /// The exception's own helpers are further in.
+    /// Frames that throw the exception come first.
     const INNERMOST: usize = 8;
     let recording = facts.recording;
     let nodes = recording.stacks.walk(stack).take(INNERMOST);
@@ -304,12 +305,12 @@ fn starts_thread(facts: &Facts<'_>, stack: u32) -> bool {
     })
 }
 
-/// Whether an exception says that the process has no descriptor left.
+/// Whether an exception means that the process has no descriptor left.
 pub(crate) fn lacks_descriptors(facts: &Facts<'_>, row: &ExceptionRow) -> bool {
     facts.text(row.message).contains("Too many open files")
 }
 
-/// Readings of a figure of the host as a query, every one of them.
+/// A query for all readings of these figures of the host.
 pub(crate) fn host_sql(names: &[&str]) -> String {
     let columns: Vec<String> = names
         .iter()
@@ -323,7 +324,7 @@ pub(crate) fn host_sql(names: &[&str]) -> String {
     )
 }
 
-/// The rows of these figures, for evidence.
+/// The readings of these figures, as evidence.
 pub(crate) fn host_rows(facts: &Facts<'_>, names: &[&str]) -> report::EvidenceRows {
     let mut times: Vec<i64> =
         names.iter().flat_map(|name| facts.recording.of_host(name)).map(|(ts_ns, _)| ts_ns).collect();

@@ -1,23 +1,31 @@
 //! What is wrong with a service: rules over the tables of a recording.
 //!
-//! A rule works from evidence (the shapes of the runtime's own stacks, counts of events, rates, and what goes with
-//! what), never from names of a service. It says what it measured against which threshold, where, what shows it, how
-//! it comes about, what to try and how to verify. Rates and shares are of the time observed. A rule without the data
-//! it needs is listed as not checked. Nothing here prints or runs SQL.
+//! A rule works from evidence (the runtime's own stacks, counts of events, rates, and what happens together), never from
+//! the names of a service. It reports what it measured against which threshold, where, which rows show it, how it
+//! comes about, what to try and how to verify. Rates and shares are of the observed time. A rule without its data is
+//! listed as not checked. Nothing here prints or runs SQL.
+//!
+//! ```text
+//!  need ◄── facts ◄─┬─ places, queries ◄─┬─ rules ◄── advice ◄─┬─ lib
+//!                   └─ rule ◄── score    └─ links ◄── rank ◄───┤
+//!                            slowness ◄── unexplained ◄── verdict
+//! ```
 
 mod advice;
 mod catalogue;
-mod evidence;
 mod facts;
 mod failing;
 mod gcfacts;
 mod handlers;
 mod hostfacts;
 mod links;
+mod need;
 mod places;
+mod queries;
 mod rank;
 mod rule;
 mod rules;
+mod score;
 mod seen;
 mod slowness;
 #[cfg(test)]
@@ -29,16 +37,18 @@ mod verdict;
 mod warmup;
 
 pub use catalogue::markdown;
-pub use rule::{Need, Rule, Threshold};
+pub use need::Need;
+pub use rule::{Rule, Threshold};
 pub use rules::ALL as RULES;
+pub use verdict::LEAST_SECONDS;
 
 use facts::{Facts, count, real_u64};
 use model::{LimitKind, Trace};
 use report::{Explanation, Finding, Measured, NotChecked, Report, Severity, Verdict};
 use runtime::{Hides, StackIndex};
 
-/// Adds to findings that rest on samples in what share of the time samples were taken, if not in all of it.
-fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
+/// Says in findings from samples for which share of the time samples were taken, unless for all of it.
+fn add_sampled_share(facts: &Facts<'_>, findings: &mut [Finding]) {
     const WHOLE: f64 = 0.98;
     let share = facts.sampled_share();
     if share >= WHOLE {
@@ -51,8 +61,8 @@ fn tell_sampled(facts: &Facts<'_>, findings: &mut [Finding]) {
     }
 }
 
-/// Adds to findings that rest on samples how many of those have a stack without its outermost frames.
-fn tell_cut(facts: &Facts<'_>, findings: &mut [Finding]) {
+/// Says in findings from samples how many stacks lack their outermost frames.
+fn add_cut_share(facts: &Facts<'_>, findings: &mut [Finding]) {
     let recording = facts.recording;
     let samples = recording.missing.limits.get(LimitKind::Stacks).and_then(|limit| limit.samples);
     let Some(samples) = samples.filter(|samples| *samples > 0) else { return };
@@ -64,14 +74,11 @@ fn tell_cut(facts: &Facts<'_>, findings: &mut [Finding]) {
     }
 }
 
-/// A rule does not conclude from samples of whose frames a larger share has no name, if the recording lacks names.
-/// Whole recordings have up to 10 %.
+/// If the recording lacks names, a rule cannot decide when more of the frames in its samples have none. Whole recordings
+/// have up to 10 %.
 const MOST_UNNAMED: f64 = 0.15;
 
-/// A recording that is shorter shows nothing that lasts.
-pub const LEAST_SECONDS: f64 = 0.3;
-
-/// Everything that is said of a recording: its heading, what the rules find, and its figures.
+/// Everything about a recording: its heading, verdict, findings and figures.
 pub fn explanation(recording: &Trace, index: &StackIndex) -> Explanation {
     let (report, verdict) = judge(recording, index);
     Explanation {
@@ -82,17 +89,17 @@ pub fn explanation(recording: &Trace, index: &StackIndex) -> Explanation {
     }
 }
 
-/// Holds every rule against a recording.
+/// The findings of all rules.
 pub fn explain(recording: &Trace) -> Report {
     explain_with(recording, &StackIndex::new(recording))
 }
 
-/// The same, for a caller that has looked at the stacks already.
+/// The same, for a caller that has the index already.
 pub fn explain_with(recording: &Trace, index: &StackIndex) -> Report {
     judge(recording, index).0
 }
 
-/// What the rules find, and what that comes to.
+/// The findings of all rules, and the verdict.
 pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
     let gaps = runtime::gaps(recording);
     let facts = Facts::with_gaps(recording, index, &gaps);
@@ -103,7 +110,7 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
         let of = has_data.then(|| (rule.check)(&facts)).flatten();
         let unnamed = facts.take_unnamed().filter(|share| of.is_some() && *share > MOST_UNNAMED);
         if let Some(share) = unnamed {
-            // Whose code it is, and whether it is at work at all, is told by the frames that have no name.
+            // Only names show whose code it is, and whether the thread works at all.
             let needs = format!(
                 "names of methods: {} of the frames in the samples that show it have no name",
                 facts::percent(share)
@@ -114,7 +121,7 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
             let tries = advice::fitting(rule, &facts);
             found.push((*rule, Finding { tries, ..rule.finding(of) }));
         } else if let Some(gap) = gaps.iter().find(|gap| rule.is_touched(gap)) {
-            // Silence on evidence that is not whole clears nothing.
+            // A rule that finds nothing in damaged data has cleared nothing.
             let needs = match gap.hides {
                 Hides::Names => "names of methods",
                 Hides::Events | Hides::Samples | Hides::Host | Hides::Details => "an undamaged copy",
@@ -128,14 +135,14 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
         }
     }
     if facts.seconds() < LEAST_SECONDS {
-        // A single pause is a large share of a moment: nothing is judged by it.
+        // In so short a time, a single pause is a large share: it proves nothing.
         for (_, finding) in &mut found {
             finding.severity = Severity::Note;
         }
     }
     report.findings = rank::rank(found);
-    tell_sampled(&facts, &mut report.findings);
-    tell_cut(&facts, &mut report.findings);
+    add_sampled_share(&facts, &mut report.findings);
+    add_cut_share(&facts, &mut report.findings);
     let verdict = verdict::verdict(&report, &facts, &gaps);
     (report, verdict)
 }

@@ -1,26 +1,26 @@
-//! Which finding causes which: the mechanism, and what of the two findings must agree before it is said.
+//! Which finding causes which: the mechanism, and what the two findings must have in common.
 //!
-//! That one finding stands before another ([`Rule::before`](crate::Rule)) is an order alone. A cause is said where the
-//! mechanism leads from one to the other, and the evidence of both is of the same place, or of enough of the same time.
-//! What only goes together stays out: allocation causes collections and no collection causes allocation, a slow call makes
-//! blocking worse and no blocked thread slows the call.
+//! [`Rule::before`](crate::Rule) only orders findings. One is reported as the cause of another if a mechanism leads from
+//! one to the other, and the evidence of both is from the same place, or from enough of the same time. What only occurs
+//! together is left out: allocation causes collections but no collection causes allocation, and a slow call makes blocking
+//! worse but no blocked thread slows the call.
 
 use report::{Finding, Place};
 
-/// What must agree.
+/// What the two findings must have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Agree {
-    /// The mechanism is all: the one is measured in what the other is made of.
+    /// Nothing: the mechanism is enough, as one is part of the other.
     Mechanism,
-    /// The same places in the code, for so much of what both measured.
+    /// The same places in the code, for enough of what both measured.
     Place,
-    /// A measurement of the cause, by its name, is so large.
+    /// The named measurement of the cause is at least this large.
     Much(&'static str, f64),
-    /// The effect was measured by this.
+    /// The effect has the named measurement.
     Effect(&'static str),
-    /// So much of a measurement of the effect is a measurement of the cause.
+    /// The first measurement, of the cause, is a large part of the second, of the effect.
     PartOf(&'static str, &'static str),
-    /// So much of the pauses is time in which the collector's threads did not run.
+    /// In a large part of the pauses the GC's threads did not run.
     Stalled,
 }
 
@@ -32,12 +32,12 @@ struct Link {
     agree: Agree,
 }
 
-/// The part of places, times or numbers that must be the same.
+/// How large that part must be.
 const PART: f64 = 0.5;
-/// Of samples of two rules less is the same place: each rule counts a choice of them.
+/// Places need less in common, as each rule counts its own selection of samples.
 const SAME_PLACE: f64 = 0.3;
 
-/// How the measurement begins in each rule about collections.
+/// How the names of these measurements begin in each rule about collections.
 const PAUSED: &str = "share of the time";
 const FOR_ROOM: &str = "share of the collections that ran because there was no room";
 
@@ -45,42 +45,42 @@ const fn link(cause: &'static str, effect: &'static str, agree: Agree) -> Link {
     Link { cause, effect, agree }
 }
 
-/// All of them. Of several causes of one effect the first that holds is said: the more exact one.
+/// All links. If several causes of an effect apply, the first is reported: the most exact one.
 const LINKS: &[Link] = &[
-    // Pauses are made of collections.
+    // Collections pause the program.
     link("gc-induced", "gc-pauses", Agree::PartOf(PAUSED, PAUSED)),
     link("loh-churn", "gc-pauses", Agree::PartOf(PAUSED, PAUSED)),
     link("gc-gen2-churn", "gc-pauses", Agree::PartOf(PAUSED, PAUSED)),
     link("memory-limit", "gc-pauses", Agree::Much(FOR_ROOM, PART)),
     link("cpu-limited", "gc-pauses", Agree::Stalled),
-    link("pinning", "gc-pauses", Agree::PartOf("such collections a second", "collections a second")),
+    link("pinning", "gc-pauses", Agree::PartOf("such collections per second", "collections per second")),
     // A collection takes longer the more survives it.
     link("heap-growth", "gc-pauses", Agree::Mechanism),
     link("high-allocation-rate", "gc-pauses", Agree::PartOf(PAUSED, PAUSED)),
     link("finalizer-backlog", "gc-pauses", Agree::Mechanism),
-    // What waits for its finalizer survives one collection more, and dies in an older generation.
+    // An object that waits for its finalizer survives one more collection, and dies in an older generation.
     link("finalizer-backlog", "heap-growth", Agree::Place),
     link("finalizer-backlog", "gc-gen2-churn", Agree::Place),
     link("memory-limit", "gc-gen2-churn", Agree::Much(FOR_ROOM, PART)),
     link("memory-limit", "exceptions", Agree::Place),
     link("native-memory-growth", "memory-limit", Agree::Effect("memory limit of the control group")),
-    // Workers that are held up, or compute, leave the queue standing.
+    // Threads that block or compute do not take work from the queue.
     link("sync-over-async", "threadpool-queue-flood", Agree::Place),
     link("blocking-call-on-pool", "threadpool-queue-flood", Agree::Place),
     link("lock-contention", "threadpool-queue-flood", Agree::Place),
     link("regex-backtracking", "threadpool-queue-flood", Agree::Place),
     link("cpu-limited", "threadpool-queue-flood", Agree::Mechanism),
     link("cpu-limited", "startup-jit", Agree::Mechanism),
-    // Who blocks inside a lock holds it for as long.
+    // A thread that blocks inside a lock holds it meanwhile.
     link("sync-over-async", "lock-contention", Agree::Place),
     link("deadlock", "blocking-call-on-pool", Agree::Place),
     link("deadlock", "sync-over-async", Agree::Place),
     link("thread-per-request", "blocking-call-on-pool", Agree::Place),
-    // Each connection is held for as many queries.
+    // Each connection is held for all these queries.
     link("db-n-plus-one", "db-pool-exhausted", Agree::Place),
     link("db-pool-exhausted", "exceptions", Agree::Place),
     link("db-pool-exhausted", "sync-over-async", Agree::Place),
-    // Each call waits for a connection of its own.
+    // Each call waits for its own new connection.
     link("http-client-per-request", "slow-dependency", Agree::Place),
     // The work itself takes CPU and memory.
     link("db-n-plus-one", "cpu-hot-path", Agree::Place),
@@ -92,11 +92,11 @@ const LINKS: &[Link] = &[
     link("logging-flood", "high-allocation-rate", Agree::Place),
     link("http-client-per-request", "high-allocation-rate", Agree::Place),
     link("jit-churn", "high-allocation-rate", Agree::Place),
-    // The code of a method that was made at run time has a finalizer.
+    // A method that was generated at run time has a finalizer.
     link("jit-churn", "finalizer-backlog", Agree::Place),
 ];
 
-/// What causes a finding, of those that are more than notes; none if nothing does as far as is known.
+/// The finding above a note that causes this one. `None` if none is known to.
 pub(crate) fn cause_of(effect: &Finding, notable: &[Finding]) -> Option<&'static str> {
     let links = LINKS.iter().filter(|link| link.effect == effect.id);
     let mut found = links.filter_map(|link| {
@@ -106,7 +106,7 @@ pub(crate) fn cause_of(effect: &Finding, notable: &[Finding]) -> Option<&'static
     found.next()
 }
 
-/// What a rule may cause, in the order of the links.
+/// The rules whose findings it may cause, in the order of the links.
 pub(crate) fn effects_of(cause: &str) -> impl Iterator<Item = &'static str> {
     LINKS.iter().filter(move |link| link.cause == cause).map(|link| link.effect)
 }
@@ -130,14 +130,14 @@ fn agree(agree: Agree, cause: &Finding, effect: &Finding) -> bool {
     }
 }
 
-/// A measurement, by the beginning of its name.
+/// The measurement whose name begins so.
 fn measured(finding: &Finding, name: &str) -> Option<f64> {
     finding.measured.iter().find(|of| of.name.starts_with(name)).map(|of| of.value)
 }
 
-/// How much of what both measured is of the same places, of 1.
+/// The share of what both measured that is at the same places.
 ///
-/// A method that serves every route is another place in each request; the body of one lambda is one place.
+/// A method that serves every route is a different place for each of them; the body of a lambda is always one place.
 fn same_places(a: &Finding, b: &Finding) -> f64 {
     let same = |one: &Place, other: &Place| {
         let requests = one.request.as_ref().zip(other.request.as_ref());
@@ -168,7 +168,8 @@ mod tests {
         rule.finding(Found {
             title: String::new(),
             severity: Severity::Warning,
-            score: 0.5,
+            harms: Vec::new(),
+            sure: crate::score::Sure::Seen,
             measured: measured.collect(),
             places: places.collect(),
             evidence: Vec::new(),

@@ -1,26 +1,28 @@
-//! Where something happens: stacks put together by the frame that an engineer can act on.
+//! Where something happens: stacks grouped by the frame that an engineer can act on.
 //!
-//! A frame that the compiler or the runtime named says little (`<Main>b__7`, `lambda_method9`): for these the path of
-//! the request that the thread was in stands beside it. So it does beside a method in which the server enters the
-//! service's code: what it calls may be inlined into it, and one that dispatches by itself serves every route. Paths
-//! that differ in their numbers alone are one.
+//! A name that the compiler or the runtime made up says little (`<Main>b__7`, `lambda_method9`), so the path of the
+//! thread's request is added to it. It is also added to the method in which the server enters the service's code: what
+//! that calls may be inlined into it, and a method that dispatches requests serves every route. Paths that differ only
+//! in their numbers count as one.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, real_u64};
 use model::{Sym, Trace};
 use report::Place;
+use runtime::{Group, Marks};
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Places listed at most.
+/// A finding lists no more places.
 const MOST_PLACES: usize = 5;
-/// Nothing weighs more; damage can say so.
+/// The upper limit of a weight: damage can claim more.
 const MOST_WEIGHT: f64 = 1e18;
 
 /// Weights by place.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     frames: BTreeMap<Sym, Weights>,
-    /// Where nothing of the service or of a package is in the stack; shown where there is nothing else.
+    /// Stacks without a frame of the service or of a package. Only used if there are no others.
     of_framework: BTreeMap<Sym, Weights>,
     total: f64,
 }
@@ -29,12 +31,12 @@ pub(crate) struct Places {
 struct Weights {
     all: f64,
     requests: BTreeMap<Sym, f64>,
-    /// What no request of these called: a lambda that goes on behind an `await`.
+    /// Samples of a lambda that resumed after an `await`, so that no request is in the stack.
     resumed: f64,
 }
 
 impl Weights {
-    /// The paths, with those that a lambda was seen to begin in for what resumed of it.
+    /// The paths. What resumed counts for the paths in which the lambda was seen to begin.
     fn requests_of(&self, facts: &Facts<'_>, frame: &str) -> Cow<'_, BTreeMap<Sym, f64>> {
         if self.resumed <= 0.0 {
             return Cow::Borrowed(&self.requests);
@@ -48,7 +50,7 @@ impl Weights {
 }
 
 impl Places {
-    /// Adds a stack, seen on a thread at a time. A stack without a frame to name counts in the total alone.
+    /// Adds the stack of a thread at a time. A stack without a frame to name only counts in the total.
     pub(crate) fn add(&mut self, facts: &Facts<'_>, stack: u32, thread: u32, ts_ns: i64, weight: f64) {
         if let Some(frame) = self.weigh(facts, stack, weight)
             && let Some(path) = facts.paths.at(thread, ts_ns)
@@ -57,7 +59,7 @@ impl Places {
         }
     }
 
-    /// Adds a stack alone. Returns its frame if the path of the request says more of it.
+    /// Adds a stack without a request. Returns its frame if the request's path should be added.
     pub(crate) fn weigh(&mut self, facts: &Facts<'_>, stack: u32, weight: f64) -> Option<u32> {
         if let Some(frame) = facts.index.blamed_frame(stack) {
             let nameless = self.weigh_frame(facts, frame, weight);
@@ -66,8 +68,8 @@ impl Places {
             if let Some(weights) = self.weights(facts, frame).filter(|_| nameless && !is_in_request) {
                 weights.resumed += held(weight);
             }
-            let is_told = nameless || index.enters_from_request(recording, stack);
-            return (is_told && is_in_request).then_some(frame);
+            let needs_path = nameless || index.enters_from_request(recording, stack);
+            return (needs_path && is_in_request).then_some(frame);
         }
         let weight = self.count(weight);
         let asking = facts.index.asking_frame(facts.recording, stack);
@@ -78,7 +80,7 @@ impl Places {
         None
     }
 
-    /// Adds a frame of the service or of a package that no request called; none counts in the total alone.
+    /// Adds a frame of the service or of a package that no request called. `None` only counts in the total.
     pub(crate) fn add_frame(&mut self, facts: &Facts<'_>, frame: Option<u32>, weight: f64) {
         match frame {
             Some(frame) => drop(self.weigh_frame(facts, frame, weight)),
@@ -93,7 +95,7 @@ impl Places {
         weight
     }
 
-    /// Adds a frame. Returns whether the compiler or the runtime made up its name.
+    /// Adds a frame. Returns whether its name is made up by the compiler or the runtime.
     fn weigh_frame(&mut self, facts: &Facts<'_>, frame: u32, weight: f64) -> bool {
         let weight = self.count(weight);
         let Some(name) = facts.recording.frames.name.get(frame as usize) else { return false };
@@ -101,19 +103,19 @@ impl Places {
         facts.index.owner(frame) == runtime::Owner::Dynamic || is_nameless(facts.text(*name))
     }
 
-    /// Counts a weight for the path of a request, beside a frame that was added.
+    /// Counts a weight for a request's path, on a frame that was added before.
     pub(crate) fn add_path(&mut self, facts: &Facts<'_>, frame: u32, path: Sym, weight: f64) {
         if let Some(weights) = self.weights(facts, frame) {
             *weights.requests.entry(path).or_default() += held(weight);
         }
     }
 
-    /// The weights of a frame that was added.
+    /// The weights of a frame that was added before.
     fn weights(&mut self, facts: &Facts<'_>, frame: u32) -> Option<&mut Weights> {
         self.frames.get_mut(facts.recording.frames.name.get(frame as usize)?)
     }
 
-    /// Whether nothing was added that can be named.
+    /// Whether no frame of the service or of a package was added.
     pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -127,7 +129,7 @@ impl Places {
         let places = list.into_iter().take(MOST_PLACES).map(|(frame, weights)| {
             let frame = recording.strings.text(*frame);
             let requests = weights.requests_of(facts, frame);
-            // A method with a name of its own is of a route only if most of it is.
+            // A method with a name of its own belongs to a route only if most of its samples do.
             let with_path: f64 = requests.values().sum();
             let least = if is_nameless(frame) { 0.0 } else { 0.5 * with_path };
             Place {
@@ -140,13 +142,43 @@ impl Places {
     }
 }
 
-/// A weight as it counts. What damage made of it does no harm.
+impl Facts<'_> {
+    /// Where the chosen groups of samples are.
+    pub(crate) fn places(&self, wanted: impl Fn(&Group) -> bool) -> Places {
+        let mut places = Places::default();
+        let mut with_path: FxHashMap<(u32, u32, Sym), u32> = FxHashMap::default();
+        for group in self.groups().iter().filter(|group| wanted(group)) {
+            if let Some(frame) = places.weigh(self, group.stack, real_u64(group.samples)) {
+                with_path.insert((group.thread, group.stack, group.waiting_on), frame);
+            }
+        }
+        if with_path.is_empty() {
+            return places;
+        }
+        // One group can span many requests, of which the first may have begun before the recording.
+        for of in self.seen() {
+            if let Some(frame) = with_path.get(&(of.thread, of.stack, of.waiting_on)) {
+                places.add_path(self, *frame, of.path, real_u64(of.samples));
+            }
+        }
+        places
+    }
+
+    /// Who makes calls of a kind: the service's frames in busy samples with that mark, or the route with the most time.
+    pub(crate) fn callers(&self, mark: Marks) -> Vec<Place> {
+        let places = self.places(|group| self.is_busy(group) && self.index.marks(group.stack).has(mark));
+        let named = if places.is_empty() { Vec::new() } else { places.top(self) };
+        if named.is_empty() { busiest_route(self) } else { named }
+    }
+}
+
+/// A weight within limits, whatever damage made of it.
 fn held(weight: f64) -> f64 {
     if weight.is_finite() { weight.clamp(0.0, MOST_WEIGHT) } else { 0.0 }
 }
 
-/// The route that took most of the requests' time, where no stack shows who asked: an asynchronous call has none while it
-/// is under way.
+/// The route with most of the requests' time, for when no stack shows the caller: an asynchronous call has no stack while
+/// it is under way.
 pub(crate) fn busiest_route(facts: &Facts<'_>) -> Vec<Place> {
     let routes = facts.routes();
     let all: f64 = routes.iter().map(|(_, work)| work.seconds).sum();
@@ -159,13 +191,12 @@ pub(crate) fn busiest_route(facts: &Facts<'_>) -> Vec<Place> {
     first.map(place).into_iter().collect()
 }
 
-/// Whether the compiler or the runtime made up a frame's name, so that a request's path says more.
+/// Whether a frame's name is made up by the compiler or the runtime, so that a request's path says more.
 fn is_nameless(frame: &str) -> bool {
     frame == "?" || frame.contains("!dynamicClass.") || frame.contains(">b__")
 }
 
-/// The path with the largest weight, if it has the least that counts; with its numbers left open where paths differ in
-/// them.
+/// The path with the largest weight, if that is `least` or more. Paths that differ in numbers are one, as `/orders/{id}`.
 fn most_seen(recording: &Trace, requests: &BTreeMap<Sym, f64>, least: f64) -> Option<String> {
     let mut shapes: BTreeMap<String, (f64, Vec<Sym>)> = BTreeMap::new();
     for (path, weight) in requests {
@@ -177,7 +208,7 @@ fn most_seen(recording: &Trace, requests: &BTreeMap<Sym, f64>, least: f64) -> Op
     let (shape, (_, paths)) = most.filter(|(_, (weight, _))| *weight >= least)?;
     match paths.as_slice() {
         [only] => Some(recording.strings.text(*only).to_owned()),
-        // As the figures name it, where the service's own name of the route is known.
+        // The service's own name of the route, as in the figures, if it is known.
         several => {
             let paths: Vec<&str> = several.iter().map(|path| recording.strings.text(*path)).collect();
             Some(runtime::route_of(recording, &paths).unwrap_or(shape))
@@ -185,7 +216,7 @@ fn most_seen(recording: &Trace, requests: &BTreeMap<Sym, f64>, least: f64) -> Op
     }
 }
 
-/// What to call the first place in a sentence: the method without module and signature, or the request's path.
+/// The first place, in a sentence: the method without module and signature, or the handler of a path.
 pub(crate) fn named(places: &[Place]) -> Option<String> {
     let first = places.first()?;
     let name = runtime::written_name(&first.frame);
@@ -194,6 +225,22 @@ pub(crate) fn named(places: &[Place]) -> Option<String> {
         Some(request) => format!("{name} (requests to {request})"),
         None => name,
     })
+}
+
+/// The first place as the subject of a sentence: `Requests to /cart block`, `Shop.Cart.Total blocks`.
+pub(crate) fn subject(places: &[Place], verb: Verb) -> Option<String> {
+    let first = places.first()?;
+    match &first.request {
+        Some(request) if is_nameless(&first.frame) => Some(format!("Requests to {request} {}", verb.plural)),
+        _ => Some(format!("{} {}", named(places)?, verb.singular)),
+    }
+}
+
+/// A verb in both forms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verb {
+    pub(crate) singular: &'static str,
+    pub(crate) plural: &'static str,
 }
 
 /// ` in NAME`, or nothing.

@@ -1,13 +1,16 @@
-//! The order of findings: causes before symptoms, then by severity and by the share of the harm that each explains.
+//! The order of findings: by severity, then by [`score`](crate::score), and causes before their symptoms.
 //!
-//! Where a rule sees the same harm more exactly than another, the other is left out. What a rule stands before is no worse
-//! than it, and said behind it; that it causes it is said only where [`links`](crate::links) hold.
+//! A finding is left out if another rule sees the same harm more exactly. A symptom gets no higher severity than its cause,
+//! and a lower score. It is reported as its effect only if a [link](crate::links) between them holds.
 
 use crate::links::cause_of;
 use crate::rule::Rule;
 use report::{Finding, Severity};
 
-/// Orders what the rules found.
+/// A symptom's score is below this share of its cause's.
+const BEHIND: f64 = 0.95;
+
+/// Puts what the rules found in order.
 pub(crate) fn rank(mut found: Vec<(&'static Rule, Finding)>) -> Vec<Finding> {
     let notable = |list: &[(&'static Rule, Finding)]| -> Vec<(&'static Rule, Severity, f64)> {
         let notable = list.iter().filter(|(_, finding)| finding.severity > Severity::Note);
@@ -15,7 +18,7 @@ pub(crate) fn rank(mut found: Vec<(&'static Rule, Finding)>) -> Vec<Finding> {
     };
     let absorbing = notable(&found);
     found.retain(|(rule, _)| !absorbing.iter().any(|(of, ..)| of.absorbs.contains(&rule.id)));
-    // A symptom of a symptom comes last of the three: as often as there are rules at most.
+    // Repeated for symptoms of symptoms. A chain is no longer than the list.
     for _ in 0..found.len() {
         let first = notable(&found);
         let mut changed = false;
@@ -24,7 +27,7 @@ pub(crate) fn rank(mut found: Vec<(&'static Rule, Finding)>) -> Vec<Finding> {
                 if !cause.before.contains(&rule.id) {
                     continue;
                 }
-                let (least, behind) = (finding.severity.min(*severity), score * 0.95);
+                let (least, behind) = (finding.severity.min(*severity), score * BEHIND);
                 if least < finding.severity || (least == *severity && finding.score > behind) {
                     finding.severity = least;
                     finding.score = finding.score.min(behind);
@@ -52,6 +55,7 @@ pub(crate) fn rank(mut found: Vec<(&'static Rule, Finding)>) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::rule::Found;
+    use crate::score::{Harm, Sure};
     use Severity::{Critical, Note, Warning};
 
     const fn rule(
@@ -82,12 +86,13 @@ mod tests {
     static EXACT: Rule = rule("exact", &[], &["leaf", "middle"]);
     static OTHER: Rule = rule("other", &[], &[]);
 
-    /// What is found, in any order, and the order that it is said in, with scores in hundredths.
+    /// Findings in any order, and the expected order, with scores in hundredths.
     fn check(found: &[(&'static Rule, Severity, f64)], expected: &[(&str, Severity, u32)]) {
         let finding = |severity, score| Found {
             title: String::new(),
             severity,
-            score,
+            harms: vec![Harm::Share(score)],
+            sure: Sure::Seen,
             measured: Vec::new(),
             places: Vec::new(),
             evidence: Vec::new(),
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_score_is_none() {
+    fn damaged_shares_do_not_lead() {
         check(
             &[(&LEAF, Warning, f64::NAN), (&ROOT, Warning, 7.0)],
             &[("root", Warning, 100), ("leaf", Warning, 0)],

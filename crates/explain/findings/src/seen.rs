@@ -1,7 +1,7 @@
-//! In which requests the service's code was seen: each thread's samples of one stack, by the path of the request.
+//! In which requests the service's code was sampled: each thread's samples of one stack, by the request's path.
 
-use crate::facts::Facts;
-use model::{NO_ID, Sym};
+use model::{NO_ID, Sym, Trace};
+use runtime::{RequestPaths, StackIndex};
 use rustc_hash::FxHashMap;
 
 /// Samples of one thread with one stack in requests to one path.
@@ -14,35 +14,36 @@ pub(crate) struct Seen {
     pub(crate) samples: u64,
 }
 
-/// Looks at every sample once, and at those alone in whose stack the server called code of the service. In the order in
-/// which each was seen first; as many as samples at most.
-pub(crate) fn seen(facts: &Facts<'_>) -> Vec<Seen> {
-    let recording = facts.recording;
+/// Counts the samples in whose stack the server called code of the service, in the order in which each combination was
+/// first seen.
+pub(crate) fn seen(recording: &Trace, index: &StackIndex, paths: &RequestPaths) -> Vec<Seen> {
     let samples = &recording.samples;
-    let mut follower = facts.paths.follow();
+    let mut follower = paths.follow();
     let mut is_served: Vec<Option<bool>> = vec![None; recording.stacks.len()];
-    // A thread that waits has the same stack in the same request again and again.
-    let mut last: Vec<usize> = vec![usize::MAX; recording.thread_ids.len()];
+    // A waiting thread has the same stack in the same request in sample after sample: looked at before the map.
+    let mut last: Vec<Option<usize>> = vec![None; recording.thread_ids.len()];
     let mut numbers: FxHashMap<(u32, u32, Sym, Sym), usize> = FxHashMap::default();
     let mut seen: Vec<Seen> = Vec::new();
     let rows = samples.stack.iter().zip(&samples.thread).zip(&samples.ts_ns).zip(&samples.waiting_on);
     for (((stack, thread), ts_ns), waiting_on) in rows {
         let Some(known) = is_served.get_mut(*stack as usize) else { continue };
-        if !*known.get_or_insert_with(|| serves(facts, *stack)) {
+        if !*known.get_or_insert_with(|| serves(recording, index, *stack)) {
             continue;
         }
         let (_, Some(path)) = follower.at(*thread, *ts_ns) else { continue };
         let Some(last) = last.get_mut(*thread as usize) else { continue };
         let of = Seen { thread: *thread, stack: *stack, waiting_on: *waiting_on, path, samples: 0 };
         let is_same = |known: &Seen| Seen { samples: 0, ..*known } == of;
-        if !seen.get(*last).is_some_and(is_same) {
+        let number = last.filter(|number| seen.get(*number).is_some_and(is_same)).unwrap_or_else(|| {
             let next = seen.len();
-            *last = *numbers.entry((*thread, *stack, *waiting_on, path)).or_insert(next);
-            if *last == next {
+            let number = *numbers.entry((*thread, *stack, *waiting_on, path)).or_insert(next);
+            if number == next {
                 seen.push(of);
             }
-        }
-        if let Some(of) = seen.get_mut(*last) {
+            number
+        });
+        *last = Some(number);
+        if let Some(of) = seen.get_mut(number) {
             of.samples += 1;
         }
     }
@@ -50,8 +51,7 @@ pub(crate) fn seen(facts: &Facts<'_>) -> Vec<Seen> {
 }
 
 /// Whether the server called any code of the service in a stack.
-fn serves(facts: &Facts<'_>, stack: u32) -> bool {
+fn serves(recording: &Trace, index: &StackIndex, stack: u32) -> bool {
     stack != NO_ID
-        && (facts.index.is_in_request(facts.recording, stack)
-            || facts.index.served_frames(facts.recording, stack).next().is_some())
+        && (index.is_in_request(recording, stack) || index.served_frames(recording, stack).next().is_some())
 }

@@ -1,9 +1,9 @@
-//! Whether requests fail, never end or are slow, or a queue grows, without anything that says why.
+//! Whether requests fail, never end or are slow, or a queue grows, and nothing explains it.
 //!
-//! By Little's law the time of requests per second of the recording is how many are under way on average. What explains
-//! them has the same unit: threads that run or wait within work, calls under way, work in the pool's queue, requests in
-//! line for a database connection. If the two differ by more than half, the rest of the time is spent somewhere that was
-//! not recorded: an asynchronous gate, a timer, a dependency without a meter.
+//! By Little's law, the requests' time per second of the recording is the average number under way. What explains them has
+//! the same unit: threads that run or wait within work, calls under way, work in the pool's queue, requests that wait for a
+//! database connection. If these explain less than half, the rest of the time is spent somewhere that was not recorded: an
+//! asynchronous gate, a timer, a dependency without a meter.
 
 use crate::facts::{Facts, real_u64};
 use crate::failing::{self, Failing};
@@ -11,19 +11,20 @@ use crate::rules::PENDING_METERS;
 use model::{REQUESTS_METER, Trace};
 use runtime::{Marks, State, Tail, Unending, Work, metered_totals};
 
-/// A route is slow from this median on, in milliseconds.
+/// A route with this median or more, in milliseconds, is slow.
 pub(crate) const SLOW_MS: f64 = 50.0;
-/// A route with fewer requests was not measured: the first ones compile its code.
+/// A route with fewer requests is left out, as the first ones compile its code.
 const FEWEST: f64 = 5.0;
-/// The share of the time of slow requests that must be explained.
+/// At least this share of the slow requests' time must be explained.
 pub(crate) const EXPLAINED: f64 = 0.5;
-/// From this share of the machine on, CPU is wanting.
+/// From this share of the machine on, CPU is short.
 const SATURATED: f64 = 0.9;
 /// Below this share of the machine, CPU is not why work queues.
 const IDLE: f64 = 0.5;
-/// A queue that grew by fewer than this does not count as growing.
+/// A queue that grew by less does not count as growing.
 pub(crate) const GREW_BY: f64 = 10.0;
-/// From quarter to quarter of the recording a queue that keeps growing from nothing is 1.67 and 1.4 times as long.
+/// A queue must grow at least this much from each quarter of the recording to the next. One that grows steadily from nothing
+/// is 1.67 and then 1.4 times as long.
 const GREW_TIMES: f64 = 1.25;
 
 /// What is wrong and not explained.
@@ -42,34 +43,34 @@ pub(crate) enum Slowness {
         /// The share of the time of all slow requests that is explained.
         explained: f64,
     },
-    /// A part of the requests of a route takes far longer than the others.
+    /// A part of a route's requests takes far longer than the others.
     Tail {
         /// That part.
         tail: Tail,
         /// The share of the time of all such requests that is explained.
         explained: f64,
     },
-    /// More and more wait.
+    /// A queue gets longer and longer.
     Queue {
         /// What waits.
         what: &'static str,
-        /// How many at first.
+        /// How many wait at first.
         from: f64,
-        /// How many at last.
+        /// How many wait at the end.
         to: f64,
     },
-    /// Requests of a route take long, CPU is wanting, and no finding says what uses it.
+    /// Requests of a route take long, CPU is short, and no finding says what uses it.
     Cpu {
         /// The slow route with the most time.
         route: String,
-        /// How long they take, and what of them does.
+        /// How many milliseconds they take, and which of them: `at p50`.
         took: (f64, &'static str),
-        /// The busy share of it.
+        /// The share of the CPU in use.
         share: f64,
     },
 }
 
-/// What fails, is slow or grows and is not explained. What users feel most comes first.
+/// What is wrong and not explained, the worst for users first.
 pub(crate) fn of(facts: &Facts<'_>) -> Option<Slowness> {
     failing::of(facts)
         .map(Slowness::Failing)
@@ -79,7 +80,7 @@ pub(crate) fn of(facts: &Facts<'_>) -> Option<Slowness> {
         .or_else(|| growing_queue(facts.recording))
 }
 
-/// A service that calls itself answers its own calls: those are explained by whatever explains the caller.
+/// The route that answers the service's own calls, if it calls itself: what explains the caller explains these.
 fn own_calls<'a>(facts: &'a Facts<'_>) -> Option<&'a str> {
     facts.http.and_then(|calls| facts.called_itself(calls)).map(|(route, _)| route)
 }
@@ -100,7 +101,7 @@ fn slow_requests(facts: &Facts<'_>) -> Option<Slowness> {
     (explained < EXPLAINED).then(|| Slowness::Requests { route: route.clone(), work: *work, explained })
 }
 
-/// Routes whose median is fine, and of which a part takes far longer.
+/// A route with a good median of which a part of the requests takes far longer.
 fn slow_tail(facts: &Facts<'_>) -> Option<Slowness> {
     let tails: Vec<Tail> = runtime::tails(facts.recording, facts.routes());
     let own = own_calls(facts);
@@ -117,26 +118,26 @@ fn slow_tail(facts: &Facts<'_>) -> Option<Slowness> {
     (explained < EXPLAINED).then_some(Slowness::Tail { tail, explained })
 }
 
-/// How many of the slow requests under way are explained. `of_fast` is how many fast ones are under way: what explains
-/// those, explains no slow one.
+/// How many of the slow requests under way are explained. `of_fast` is the number of fast ones under way, which need an
+/// explanation of their own.
 fn explained(facts: &Facts<'_>, of_fast: f64, under_way: f64) -> f64 {
     let calls = [facts.database, facts.http].into_iter().flatten();
-    // Calls that take long cannot be part of fast requests.
+    // Long calls cannot be part of fast requests.
     let (long, short): (Vec<Work>, Vec<Work>) =
         calls.partition(|work| work.p50_ms.is_some_and(|p50_ms| p50_ms >= SLOW_MS / 2.0));
     let sum = |calls: &[Work]| calls.iter().map(Work::under_way).sum::<f64>();
     let threads = threads_in_work(facts);
-    // Work queues because the CPU is busy. On an idle machine the queue is a symptom: what holds the workers is not known.
+    // A queue is an explanation if the CPU is busy. On an idle machine it is a symptom: why threads do not take work is unknown.
     let is_idle = facts.cpu.is_some_and(|share| share < IDLE);
     let queued = if is_idle { 0.0 } else { queued(facts.recording) } + pending_connections(facts.recording);
     let paused = pause_share(facts) * under_way;
     sum(&long) + queued + paused + (sum(&short) + threads - of_fast).max(0.0)
 }
 
-/// Threads that ran or waited within work, on average, without those that wait for a call that is counted as a call.
+/// The average number of threads that run or wait within work, without those that wait for a call that counts already.
 ///
-/// A thread outside managed code may run or wait, and its stack does not say for what: no more of them ran than the
-/// process used CPU, and the rest explains nothing.
+/// A thread in native code may run or wait, and its stack does not say which. No more of them count than the process used
+/// CPU cores; the rest explains nothing.
 fn threads_in_work(facts: &Facts<'_>) -> f64 {
     let used = facts.cpu.map_or(f64::MAX, |share| share * facts.cores);
     let waiting = facts.threads(|group| {
@@ -153,7 +154,7 @@ fn queued(recording: &Trace) -> f64 {
     mean(recording, &runtime::POOL_QUEUE)
 }
 
-/// Requests in line for a database connection, on average.
+/// Requests that wait for a database connection, on average.
 fn pending_connections(recording: &Trace) -> f64 {
     mean(recording, &PENDING_METERS.map(|name| [(name, "value"), (name, "total")]).concat())
 }
@@ -169,7 +170,7 @@ fn pause_share(facts: &Facts<'_>) -> f64 {
     crate::gcfacts::pause_share(facts, |_| true)
 }
 
-/// Queues that the runtime and its servers publish, in words.
+/// Queues that the runtime and its servers publish, and what waits in them.
 const QUEUES: [(&str, &str); 6] = [
     ("dotnet.thread_pool.queue.length", "work items in the thread pool's queue"),
     ("threadpool-queue-length", "work items in the thread pool's queue"),
@@ -180,9 +181,9 @@ const QUEUES: [(&str, &str); 6] = [
 ];
 const UNDER_WAY: &str = "requests under way";
 
-/// The means of the second, third and last quarter. `None` if one has fewer than two values.
+/// The means of the second, third and last quarter of the recording. `None` if one has fewer than two values.
 ///
-/// The first one is left out, as a load may begin there.
+/// The first quarter is left out, as the load may begin there.
 fn quarters(recording: &Trace, values: &[(i64, f64)]) -> Option<[f64; 3]> {
     let quarter = recording.exhibit.duration_ns / 4;
     let mean_of = |at: i64| {
@@ -193,7 +194,7 @@ fn quarters(recording: &Trace, values: &[(i64, f64)]) -> Option<[f64; 3]> {
     Some([mean_of(1)?, mean_of(2)?, mean_of(3)?])
 }
 
-/// A queue that is longer from quarter to quarter.
+/// A queue that gets longer from quarter to quarter.
 fn growing_queue(recording: &Trace) -> Option<Slowness> {
     QUEUES.into_iter().find_map(|(name, what)| {
         let kinds = ["value", "total"].map(|kind| metered_totals(recording, name, kind));
@@ -209,7 +210,8 @@ fn growing_queue(recording: &Trace) -> Option<Slowness> {
     })
 }
 
-/// Whether as many more requests end as are under way: then the load rises, and each takes as long as before.
+/// Whether the number of ended requests grows as much as the number under way: then the load rises, and each takes as long as
+/// before.
 fn load_rises(recording: &Trace, times: f64) -> bool {
     let ended = metered_totals(recording, REQUESTS_METER, "count");
     quarters(recording, &ended).is_some_and(|[second, _, last]| last >= second * times / GREW_TIMES)
@@ -275,7 +277,7 @@ mod tests {
         }
         scene.counter(0, "cpu-usage", "value", 5.0, "");
         scene.counter(0, "dotnet.thread_pool.queue.length", "total", 11.0, "{}");
-        // Two processors, of which 5 % were used: 0.1 of 8 requests under way.
+        // Two CPU cores, of which 5 % were used: 0.1 of 8 requests under way.
         check(scene, Some(0.0125));
     }
 

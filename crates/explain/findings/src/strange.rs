@@ -36,10 +36,10 @@ fn an_empty_recording_says_nothing() {
     assert!(RULES.iter().all(|rule| (rule.check)(&Facts::new(&empty, &index)).is_none()));
 }
 
-/// A service with work for its processors and nothing wrong with it.
-fn healthy(seconds: i64, processors: u32) -> Scene {
-    let mut scene = Scene::lasting(seconds, processors);
-    for worker in 0..processors {
+/// A service with work for its cores and nothing wrong with it.
+fn healthy(seconds: i64, cores: u32) -> Scene {
+    let mut scene = Scene::lasting(seconds, cores);
+    for worker in 0..cores {
         let thread = scene.thread("pool");
         for look in 0..LOOKS {
             match (look + i64::from(worker)) % 3 {
@@ -73,7 +73,7 @@ fn healthy(seconds: i64, processors: u32) -> Scene {
         scene.counter(at, "db.client.operation.duration", "count", 1000.0, "");
         scene.counter(at, "db.client.operation.duration", "sum", 1.0, "");
         scene.throws(at, "System.OperationCanceledException", "", &[WORK, CART]);
-        scene.allocates(at, "Small", 50e6 * f64::from(processors));
+        scene.allocates(at, "Small", 50e6 * f64::from(cores));
         let level = 20_000_000 + second % 7 * 100_000;
         scene.gc(at, "AllocSmall", |row| (row.gen2_bytes, row.pinned_objects) = (level, 3));
     }
@@ -82,21 +82,21 @@ fn healthy(seconds: i64, processors: u32) -> Scene {
 
 #[test]
 fn a_healthy_service_is_healthy_for_a_second_and_an_hour_on_one_processor_and_on_many() {
-    for (seconds, processors) in [(1, 1), (1, 64), (10, 1), (10, 2), (10, 64), (3600, 1), (3600, 64)] {
-        let found = check(&healthy(seconds, processors).done());
+    for (seconds, cores) in [(1, 1), (1, 64), (10, 1), (10, 2), (10, 64), (3600, 1), (3600, 64)] {
+        let found = check(&healthy(seconds, cores).done());
         let heavy = found.iter().find(|finding| finding.severity > Severity::Note);
-        assert_eq!(heavy.map(|of| &of.title), None, "{seconds} s on {processors}");
+        assert_eq!(heavy.map(|of| &of.title), None, "{seconds} s on {cores}");
     }
 }
 
 #[test]
 fn trouble_is_seen_for_a_second_and_an_hour_on_one_processor_and_on_many() {
-    for (seconds, processors) in [(1, 1), (1, 64), (10, 2), (3600, 1), (3600, 64)] {
-        let mut scene = healthy(seconds, processors);
-        scene.workers_wait(4 * processors as usize, 0..LOOKS, "task", &[WORK, CART, WAIT]);
+    for (seconds, cores) in [(1, 1), (1, 64), (10, 2), (3600, 1), (3600, 64)] {
+        let mut scene = healthy(seconds, cores);
+        scene.workers_wait(4 * cores as usize, 0..LOOKS, "task", &[WORK, CART, WAIT]);
         let found = check(&scene.done());
         let first = found.first().map(|of| (of.id, of.severity));
-        assert_eq!(first, Some(("sync-over-async", Severity::Critical)), "{seconds} s on {processors}");
+        assert_eq!(first, Some(("sync-over-async", Severity::Critical)), "{seconds} s on {cores}");
     }
 }
 
@@ -236,11 +236,11 @@ proptest! {
     #[test]
     fn whatever_is_recorded_is_judged_without_a_fault(
         seconds in prop_oneof![4 => 1i64..20, 1 => Just(3600), 1 => Just(0)],
-        processors in prop_oneof![Just(1u32), Just(2), Just(64), Just(0)],
+        cores in prop_oneof![Just(1u32), Just(2), Just(64), Just(0)],
         (without_threads, covered, length) in (any::<bool>(), any::<bool>(), number()),
         tables in prop::collection::vec(rows(), 0..8),
     ) {
-        let mut scene = Scene::lasting(seconds, processors);
+        let mut scene = Scene::lasting(seconds, cores);
         for rows in tables {
             add(&mut scene, rows);
         }

@@ -1,6 +1,6 @@
 //! Recordings made by hand for the tests of the rules.
 //!
-//! A [`Scene`] lasts some seconds on some processors, and its sampler looks [`LOOKS`] times. It begins as a service at
+//! A [`Scene`] lasts some seconds on some CPU cores, with [`LOOKS`] rounds of sampling. It begins as a service at
 //! rest: one thread, which waits in the entry point for the host's end. Whatever a test adds is all there is besides.
 //! [`Scene::says`] is the only place that asks a rule; it also runs the queries of its evidence, which must give rows.
 
@@ -38,16 +38,16 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// A service at rest: ten seconds on two processors.
+    /// A service at rest: ten seconds on two cores.
     pub(crate) fn new() -> Self {
         Self::lasting(10, 2)
     }
 
     /// A service at rest.
-    pub(crate) fn lasting(seconds: i64, processors: u32) -> Self {
+    pub(crate) fn lasting(seconds: i64, cores: u32) -> Self {
         let mut scene = Self { recording: Trace::default() };
         scene.recording.exhibit.duration_ns = seconds * 1_000_000_000;
-        scene.recording.exhibit.processors = Some(processors);
+        scene.recording.exhibit.cores = Some(cores);
         scene.covers("events", 0, seconds * 1000);
         scene.covers("samples", 0, seconds * 1000);
         scene.event(0, RUNTIME, "GC/Start", 0, &[]);
@@ -249,7 +249,7 @@ impl Scene {
         (rule.check)(&Facts::new(&recording, &index)).map_or_else(String::new, |found| found.title)
     }
 
-    /// What the host says once a second, by the second.
+    /// A reading of the host for each second.
     pub(crate) fn host(&mut self, name: &str, value: impl Fn(f64) -> f64) {
         let (name, unit) = (self.text(name), self.text("x"));
         for second in 0..=self.recording.exhibit.duration_ns / 1_000_000_000 {

@@ -1,5 +1,4 @@
-//! What is said of a service that is unwell for a reason that the recording does not show: what is known, in plain words,
-//! and what to do next.
+//! The verdict's text if something is wrong but the recording does not show why: what is known, and what to do next.
 
 use crate::facts::{Facts, percent, real_u64, said};
 use crate::failing::Failing;
@@ -7,9 +6,9 @@ use crate::slowness::Slowness;
 use report::unit::{duration, range};
 use runtime::{Bounds, Tail, Unending, Work, allowance_in_words};
 
-/// A p99 that is at most so many times the median: each request takes about as long as the others.
+/// Requests take about equally long if the p99 is no more than this many medians.
 const ALIKE: f64 = 1.5;
-/// Requests pile up if this many more are under way at the end than at the beginning.
+/// Requests pile up if at least this many more are under way at the end than at the beginning.
 const MORE: f64 = 3.0;
 
 /// The verdict's text.
@@ -20,7 +19,7 @@ pub(crate) fn text(facts: &Facts<'_>, of: &Slowness) -> String {
         Slowness::Requests { route, work, explained } => slow(facts, route, work, *explained),
         Slowness::Tail { tail, explained } => slow_tail(facts, tail, *explained),
         Slowness::Queue { what, from, to } => format!(
-            "The number of {what} grows all the time, from {} to {}, and nothing that was recorded explains it. {}.",
+            "The number of {what} keeps growing, from {} to {}, and nothing in the recording explains it. {}.",
             said(*from),
             said(*to),
             next(facts)
@@ -29,7 +28,7 @@ pub(crate) fn text(facts: &Facts<'_>, of: &Slowness) -> String {
             let next = if facts.sampling.is_some() {
                 "no single method explains that. The flame graph of `casebook open` shows all of them"
             } else {
-                "no sample says for what. Record with --profile default"
+                "there are no samples to show for what. Record with --profile default"
             };
             format!(
                 "{} take {} {what}, and in its busier seconds the service uses {} of {}; {next}.",
@@ -46,18 +45,18 @@ fn named(route: &str) -> String {
     if route.is_empty() { "Requests".to_owned() } else { format!("Requests to {route}") }
 }
 
-/// What the service may use of the CPU.
+/// The CPU that the service may use.
 fn allowed(facts: &Facts<'_>) -> String {
     facts.recording.allowance().map_or_else(|| "the CPU that it may use".to_owned(), allowance_in_words)
 }
 
-/// How much of the CPU the service used on average: the figure that the page shows, and no other.
+/// How much of the CPU the service used on average: the same figure that the page shows.
 fn cpu(facts: &Facts<'_>) -> Option<String> {
     let share = facts.recording.metric("cpu.share")?;
     Some(format!("the service uses {} of {}", percent(share), allowed(facts)))
 }
 
-/// What to do next about requests that take long.
+/// What to do next about slow requests.
 fn next(facts: &Facts<'_>) -> &'static str {
     if facts.recording.has_each_request() {
         "Look in the code for what they await: a SemaphoreSlim, a channel, a delay, a dependency without a meter. The tab \
@@ -67,16 +66,12 @@ fn next(facts: &Facts<'_>) -> &'static str {
     }
 }
 
-/// What of the time is explained.
+/// How much of the time is explained.
 fn why(ms: f64, explained: f64) -> String {
     if explained < 0.01 {
-        "nothing that was recorded explains it".to_owned()
+        "nothing in the recording explains it".to_owned()
     } else {
-        format!(
-            "only {} of it ({}) is explained by what was recorded",
-            duration(ms * explained),
-            percent(explained)
-        )
+        format!("the recording explains only {} of it ({})", duration(ms * explained), percent(explained))
     }
 }
 
@@ -90,8 +85,8 @@ fn slow(facts: &Facts<'_>, route: &str, work: &Work, explained: f64) -> String {
     let cpu = cpu(facts).map_or_else(String::new, |cpu| format!(", while {cpu}"));
     let are_alike = work.p50.zip(p99).is_some_and(|(p50, p99)| p99.high <= ALIKE * p50.low);
     let alike = if are_alike {
-        " Each takes about as long as the others, as in a line in front of something that few may use at a time, or with a \
-         fixed delay."
+        " They all take about equally long, as with a fixed delay, or in a queue for something that only a few may use at a \
+         time."
     } else {
         ""
     };
@@ -137,7 +132,7 @@ fn unending(facts: &Facts<'_>, of: &Unending) -> String {
     };
     let next = match &of.route {
         Some(route) => format!(
-            "Most are of {route}: look there for what is awaited and never comes. `casebook query` has them as rows of \
+            "Most go to {route}: look there for something that is awaited but never completes. `casebook query` has them as rows of \
              requests without dur_ns"
         ),
         None if facts.recording.has_each_request() => {
@@ -146,7 +141,7 @@ fn unending(facts: &Facts<'_>, of: &Unending) -> String {
         None => "Record with --profile requests, which names their routes".to_owned(),
     };
     format!(
-        "{what}{others}. Nothing that was recorded says what they wait for. {next}. Requests that are held open on purpose \
+        "{what}{others}. Nothing in the recording says what they wait for. {next}. Requests that are held open on purpose \
          (server-sent events, long polling) look the same."
     )
 }
@@ -167,16 +162,16 @@ fn failing(facts: &Facts<'_>, of: &Failing) -> String {
     };
     let thrown = match &of.thrown {
         Some((class, times)) => {
-            // It may have been named as what ended them.
+            // The same type may be named already, as what ended the requests.
             let class = if of.with.contains(class) { "It" } else { class };
             let times = said(real_u64(*times));
             format!("{class} was thrown {times} times; the tab Exceptions of `casebook open` shows where")
         }
         None if facts.recording.session.profile.as_deref() == Some("logs") => {
-            "Nothing that was recorded says why. The table `logs` has what the service wrote".to_owned()
+            "Nothing in the recording says why. The table `logs` has what the service logged".to_owned()
         }
         None => {
-            "Nothing that was recorded says why. Record with --profile logs, and read what the service logs"
+            "Nothing in the recording says why. Record with --profile logs, and read what the service logs"
                 .to_owned()
         }
     };
@@ -212,9 +207,9 @@ mod tests {
         }
         let text = says(scene);
         for part in [
-            "Requests to /cart take 300 ms at p50 and 310 ms at p99, and nothing that was recorded explains it.",
+            "Requests to /cart take 300 ms at p50 and 310 ms at p99, and nothing in the recording explains it.",
             "On average 15 of them are under way",
-            "Each takes about as long as the others",
+            "They all take about equally long",
             "Record with --profile requests.",
         ] {
             assert!(text.contains(part), "{part}: {text}");

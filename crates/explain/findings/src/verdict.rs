@@ -12,7 +12,6 @@
 //!  else                                                       ──▶ healthy
 //! ```
 
-use crate::LEAST_SECONDS;
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::{slowness, unexplained, warmup};
 use base::number::real;
@@ -21,7 +20,10 @@ use report::unit::duration;
 use report::{Report, Severity, State, Verdict};
 use runtime::{Gap, Hides};
 
-/// The first cause that is more than a note, or that there is none, or that nothing can be said.
+/// A shorter recording shows nothing that lasts.
+pub const LEAST_SECONDS: f64 = 0.3;
+
+/// The first cause above a note; or that there is none; or why nothing can be said.
 pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdict {
     let notable = |id: &str| report.findings.iter().any(|of| of.id == id && of.severity > Severity::Note);
     let passed = report.checked.iter().filter(|id| !notable(id)).count();
@@ -72,7 +74,7 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
     if let Some(of) = slowness::of(facts) {
         return said(State::Unexplained, unexplained::text(facts, &of), None);
     }
-    // A few seconds of a recording that was to be longer: what it was made for may have come later.
+    // The recording was meant to be longer than these few seconds: what it was for may have come later.
     let end = runtime::early_end(facts.recording).filter(|end| !end.in_names);
     if let Some(end) = end.filter(|_| facts.seconds() < ENOUGH_SECONDS) {
         let ends = runtime::end_words(end);
@@ -90,13 +92,13 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
     said(State::Healthy, format!("No problem found: {checks}{limits}."), None)
 }
 
-/// An all-clear on less of a recording that ends early says nothing of the rest: it is what every recording should have.
+/// A recording that ends early needs this length for an all-clear: every recording should have it.
 const ENOUGH_SECONDS: f64 = 10.0;
-/// With more of the events dropped, those that matter may be among them.
+/// If a larger share of the events was dropped, important ones may be among them.
 const MOST_DROPPED: f64 = 0.1;
-/// An all-clear says that events were dropped from this share on.
+/// From this share on, an all-clear says that events were dropped.
 const NOTABLE_DROPS: f64 = 0.01;
-/// Stacks that are cut in fewer samples than this share change no verdict.
+/// Cut stacks in a smaller share of the samples do not change a verdict.
 const NOTABLE_CUTS: f64 = 0.1;
 
 /// What an all-clear does not cover although its checks ran: what came after an early end, events that were dropped,
@@ -104,7 +106,7 @@ const NOTABLE_CUTS: f64 = 0.1;
 fn limits(facts: &Facts<'_>, gaps: &[Gap]) -> Vec<String> {
     let missing = &facts.recording.missing;
     let mut limits: Vec<String> = Vec::new();
-    // Files beside a main session that ends early end with it.
+    // If the main session ends early, the other files end with it.
     let end = runtime::early_end(facts.recording).or(missing.early_ends.first()).map(runtime::end_words);
     let state = facts.recording.exhibit.state.as_deref();
     let why = state.filter(|state| !matches!(*state, "complete" | "recording"));
@@ -125,7 +127,7 @@ fn limits(facts: &Facts<'_>, gaps: &[Gap]) -> Vec<String> {
     limits
 }
 
-/// What a limit keeps from the checks. `None` if it keeps nothing that matters.
+/// What a limit hides from the checks. `None` if it hides nothing that matters.
 fn limit_text(limit: &Limit, facts: &Facts<'_>) -> Option<String> {
     let seen = |what: &str, number: Option<u64>| {
         let number = number.map_or_else(|| "only some".to_owned(), |number| said(real_u64(number)));
@@ -158,10 +160,10 @@ fn checks(passed: usize, could_not_run: usize) -> String {
     }
 }
 
-/// Beside a problem: from this share of the checks on that could not run, others may be behind it unseen.
+/// If this share of the checks could not run, there may be more problems than the one found.
 const MANY_NOT_RUN: f64 = 1.0 / 3.0;
 
-/// How many checks could not run, where they are many.
+/// How many checks could not run, if there are many.
 fn many_not_run(passed: usize, report: &Report) -> Option<String> {
     let (not, found) = (report.not_checked.len(), report.checked.len().saturating_sub(passed));
     let all = passed + found + not;
@@ -180,7 +182,7 @@ fn what_to_record(facts: &Facts<'_>) -> String {
     format!("Record with --profile {better}.")
 }
 
-/// That a recording is too short to judge by, if it is.
+/// Says that a recording is too short to judge, if it is.
 fn too_little(recording: &Trace) -> Option<String> {
     let observed =
         ["events", "samples"].into_iter().find_map(|source| runtime::observed_ns(recording, source));

@@ -1,4 +1,4 @@
-//! A few slow requests at the beginning, while methods were compiled: what an all-clear says of them.
+//! Slow requests at the beginning, while methods are compiled: what an all-clear says about them.
 
 use crate::facts::Facts;
 use base::number::real;
@@ -6,18 +6,18 @@ use model::{NO_INT, REQUESTS_METER};
 
 /// The first seconds.
 const FIRST_NS: i64 = 3_000_000_000;
-/// A p99 of so many medians is a tail that a reader asks about.
+/// A p99 of this many medians is a tail that needs an explanation.
 const TAIL: f64 = 5.0;
-/// So much slower than the slowest of the later time are the slowest of the first seconds, by the meter.
+/// From the meter: the p99 of the first seconds must be this many times the later one.
 const SLOWER: f64 = 2.0;
-/// So many of the requests above the p99 begin in the first seconds, where each was recorded.
+/// From the requests: this share of those above the p99 must begin in the first seconds.
 const MOST: f64 = 0.8;
-/// Threads wait for the compiler so much of the first seconds,
+/// Threads must wait for the compiler for this share of the first seconds,
 const COMPILING: f64 = 0.1;
-/// and so many times as much as later.
+/// and for this many times the later share.
 const MORE_THAN_LATER: f64 = 3.0;
 
-/// That the slowest requests fall into a start, if the recording shows it.
+/// Says that the slowest requests belong to the start, if the recording shows it.
 pub(crate) fn text(facts: &Facts<'_>) -> Option<String> {
     let rest = facts.recording.exhibit.duration_ns.saturating_sub(FIRST_NS);
     let (first, later) = runtime::waited_for_compiling(facts.recording, FIRST_NS);
@@ -25,11 +25,11 @@ pub(crate) fn text(facts: &Facts<'_>) -> Option<String> {
     let of_first = a_second(first, FIRST_NS);
     let is_start = of_first >= COMPILING && of_first >= MORE_THAN_LATER * a_second(later, rest);
     let is_slow = rest >= FIRST_NS && is_start && (by_requests(facts).or_else(|| by_meter(facts)))?;
-    let text = "the slowest requests fall into the first seconds, while methods were compiled";
+    let text = "the slowest requests were in the first seconds, while methods were compiled";
     is_slow.then(|| text.to_owned())
 }
 
-/// By the requests themselves: most of those above the p99 begin early. `None` if none was recorded.
+/// From the requests themselves: whether most of those above the p99 begin early. `None` if none were recorded.
 fn by_requests(facts: &Facts<'_>) -> Option<bool> {
     let rows = &facts.recording.requests;
     let times = rows.start_ns.iter().zip(&rows.dur_ns).filter(|(_, dur_ns)| **dur_ns != NO_INT);
@@ -43,7 +43,7 @@ fn by_requests(facts: &Facts<'_>) -> Option<bool> {
     })
 }
 
-/// By the meter: no second and route of the later time is as slow.
+/// From the meter: whether no later reading of any route is as slow.
 fn by_meter(facts: &Facts<'_>) -> Option<bool> {
     let (p50, p99) = facts.requests.and_then(|work| work.p50.zip(work.p99))?;
     let rounds = runtime::metered_seconds(facts.recording, REQUESTS_METER, "p99");

@@ -68,11 +68,11 @@ fn every_rule_says_what_it_measures_how_it_comes_about_and_what_to_do() {
 fn what_rules_name_is_there() {
     for rule in RULES {
         for id in rule.before.iter().chain(rule.absorbs) {
-            assert!(self::rule(id).is_some(), "{} names {id}, which is no rule", rule.id);
+            assert!(self::rule(id).is_some(), "{} names {id}, which is not a rule", rule.id);
             assert_ne!(*id, rule.id);
         }
         for id in rule.leaves_to().filter(|text| text.contains('-')) {
-            assert!(self::rule(id).is_some(), "{} says {id}, which is no rule", rule.id);
+            assert!(self::rule(id).is_some(), "{} says {id}, which is not a rule", rule.id);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a comparison of two exhibits says: one sentence, a list of changes, and what to keep in mind when reading it.
+//! A comparison of two exhibits: one sentence, a list of changes, and caveats.
 
 use crate::finding::{Measured, Severity};
 use crate::unit::{short, show};
@@ -10,7 +10,7 @@ pub enum Basis {
     /// The time that was observed.
     #[default]
     Duration,
-    /// The requests that began in it.
+    /// The requests that began in that time.
     Request,
 }
 
@@ -31,7 +31,7 @@ pub enum Subject {
     Latency,
     /// How many requests were answered.
     Throughput,
-    /// A conclusion of a rule: one that came, went, or changed its severity.
+    /// A finding that is new, is gone, or changed its severity.
     Finding,
     /// CPU use.
     Cpu,
@@ -85,22 +85,22 @@ impl Subject {
     }
 }
 
-/// The cause that a reader looks under: rows of one group stand together.
+/// The heading that a row stands under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Group {
     /// How many requests were answered, and how many failed.
     Throughput,
     /// How long requests took.
     Latency,
-    /// Conclusions of rules.
+    /// Findings.
     Findings,
-    /// CPU use, by the process and by its running threads.
+    /// CPU use of the process, and its running threads.
     Cpu,
     /// Collections and their pauses.
     Gc,
     /// The live heap, and what is allocated.
     Memory,
-    /// What threads wait for, locks above all.
+    /// What threads wait for, mainly locks.
     Locks,
     /// The thread pool, and threads by their purpose.
     Pool,
@@ -163,9 +163,9 @@ impl Group {
 /// Whether a change is more than what two runs of one service differ by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeVerdict {
-    /// It is. One comparison of like exhibits in twenty has such a row by chance, whatever the number of rows.
+    /// It is more. Of twenty comparisons of equal exhibits, one has such a row by chance, whatever the number of rows.
     BeyondNoise,
-    /// It is not, or cannot be distinguished from it.
+    /// It is not more, or cannot be distinguished from noise.
     WithinNoise,
     /// There are too few values to say.
     TooLittleData,
@@ -182,25 +182,25 @@ impl ChangeVerdict {
     }
 }
 
-/// Which way is good.
+/// Which direction is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Better {
-    /// Less of it.
+    /// Lower values.
     Lower,
-    /// More of it.
+    /// Higher values.
     Higher,
-    /// Neither by itself.
+    /// Neither.
     Neither,
 }
 
-/// One thing, before and after.
+/// One value, before and after.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// What it is about.
     pub subject: Subject,
-    /// What of it was measured: `running, with what it calls`, `p99`.
+    /// What was measured: `running, with what it calls`, `p99`.
     pub measure: String,
-    /// What it is of, in full: a method, a type, a route, a counter; empty for the whole service.
+    /// The full name of what was measured: a method, a type, a route, a counter. Empty for the whole service.
     pub name: String,
     /// The value before. `None` if that exhibit cannot give it.
     pub before: Option<f64>,
@@ -209,32 +209,32 @@ pub struct Change {
     /// The unit of values and differences: as of a figure (`ms`, `B`, `B/s`, `1/s`, `share`, empty for a count),
     /// `threads` (on average), and per request `ms/request`, `B/request`, `1/request`.
     pub unit: String,
-    /// What share of its whole each value is, of 1, if it is a part of one: before, after.
+    /// The share of its whole that each value is, of 1: before, after. `None` if it is not a part of a whole.
     pub shares: Option<(f64, f64)>,
-    /// The 95 % interval of the difference, by what exhibits vary and what runs differ by: from, to.
+    /// The 95 % interval of the difference: from, to.
     pub interval: Option<(f64, f64)>,
     /// The probability of such a difference by chance, not corrected for the number of rows.
     pub p: Option<f64>,
-    /// Whether it is beyond the noise, corrected for the number of rows.
+    /// Whether the difference is more than noise, corrected for the number of rows.
     pub verdict: ChangeVerdict,
-    /// Why the verdict is so, if the values alone suggest another.
+    /// Why the verdict is not the one that the values suggest.
     pub reason: Option<String>,
-    /// Which way is good.
+    /// Which direction is better.
     pub better: Better,
     /// How much it matters, 0 to 1. Rows of one verdict are ordered by it.
     pub impact: f64,
-    /// The metric of stacks that shows it: a name that `stacks::Metric::of_name` takes.
+    /// The metric of stacks that shows it: a name for `stacks::Metric::of_name`.
     pub metric: Option<&'static str>,
-    /// The method to look at in that metric: the frame's full name.
+    /// The full name of the method to look at in that metric.
     pub method: Option<String>,
     /// The type to look at in that metric: allocated or thrown.
     pub class: Option<String>,
-    /// The table that the values are of.
+    /// The table that the values come from.
     pub table: &'static str,
 }
 
 impl Change {
-    /// The cause that it stands under. Threads that run use CPU; all others wait or belong to the pool.
+    /// The heading that it stands under. Running threads are CPU use; other threads belong to the pool.
     pub fn group(&self) -> Group {
         match self.metric {
             Some("running") if self.subject == Subject::Threads => Group::Cpu,
@@ -253,7 +253,7 @@ impl Change {
         (before > 0.0 && after >= 0.0).then(|| after / before)
     }
 
-    /// The difference with its sign and unit; of shares in points, so that nobody takes it for the relative change.
+    /// The difference with its sign and unit. That of shares is in points, so that it does not look like a relative change.
     pub fn signed(&self, difference: f64) -> String {
         let sign = match difference.total_cmp(&0.0) {
             Ordering::Greater => "+",
@@ -267,7 +267,7 @@ impl Change {
         format!("{sign}{}", text.replace("<0.01", "0.00"))
     }
 
-    /// The relative change: a factor, a percentage, `new` or `gone`. Empty if there is none to tell.
+    /// The relative change: a factor, a percentage, `new` or `gone`. Empty if there is none.
     pub fn in_words(&self) -> String {
         let (Some(before), Some(after)) = (self.before, self.after) else { return String::new() };
         let ratio = after / before;
@@ -275,9 +275,9 @@ impl Change {
             _ if before.to_bits() == after.to_bits() => "=".to_owned(),
             _ if before == 0.0 => "new".to_owned(),
             _ if after == 0.0 => "gone".to_owned(),
-            // There is no ratio between values of different signs.
+            // Values of different signs have no ratio.
             _ if !ratio.is_finite() || ratio < 0.0 => String::new(),
-            // From or to next to nothing: further digits say no more.
+            // The smaller value is close to 0, so more digits say nothing.
             huge if huge >= 1e3 => "× >1,000".to_owned(),
             tiny if tiny <= 1e-3 => "÷ >1,000".to_owned(),
             more if more >= 2.0 => format!("× {}", times(more)),
@@ -296,7 +296,7 @@ fn times(ratio: f64) -> String {
     }
 }
 
-/// What is only in one exhibit, and so is not compared.
+/// Something that is not compared, since not both exhibits have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotCompared {
     /// What.
@@ -327,25 +327,25 @@ impl FindingState {
     }
 }
 
-/// A rule's finding in one or both exhibits.
+/// A finding in one or both exhibits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FindingChange {
     /// The rule.
     pub id: &'static str,
-    /// Its sentence: that of the exhibit after, if it has the finding.
+    /// Its title: that of the exhibit after if it has the finding.
     pub title: String,
     /// What became of it.
     pub state: FindingState,
     /// Its severity before and after. `None` if the exhibit does not have it.
     pub severity: (Option<Severity>, Option<Severity>),
-    /// What was measured with its threshold, before and after: the number that is nearest to its threshold.
+    /// The measured number that is nearest to its threshold, before and after.
     pub measured: (Option<Measured>, Option<Measured>),
-    /// Why noise may have brought the change: it is at the edge of its threshold, and what it rests on did not change.
+    /// Why the change may be noise: the number is near its threshold, and nothing that the finding rests on changed.
     pub reason: Option<String>,
 }
 
 impl FindingChange {
-    /// The worse of both severities.
+    /// The higher of both severities.
     pub fn worst(&self) -> Option<Severity> {
         self.severity.0.max(self.severity.1)
     }
@@ -358,27 +358,27 @@ pub struct Diff {
     pub summary: String,
     /// What amounts are divided by.
     pub basis: Basis,
-    /// Nanoseconds that were observed: before, after.
+    /// How many nanoseconds were observed: before, after.
     pub observed_ns: (i64, i64),
-    /// Requests that began, if known: before, after.
+    /// How many requests there were: before, after. `None` if that is not known of both.
     pub requests: Option<(f64, f64)>,
-    /// Pieces that each exhibit was cut into: before, after.
+    /// How many pieces the observed time was cut into: before, after.
     pub pieces: (usize, usize),
-    /// How many rows were held against chance.
+    /// How many rows were tested.
     pub comparisons: usize,
-    /// Whether nothing is gone of either exhibit that says more than what is left: silence is no sameness if there is.
+    /// Whether neither exhibit lost so much that a difference may be hidden.
     pub is_whole: bool,
-    /// The changes: those beyond noise first, each verdict by how much it matters.
+    /// The changes, by verdict (beyond noise first) and then by how much they matter.
     pub rows: Vec<Change>,
-    /// The rows to read first, as places in `rows`: at most ten, those of a group next to each other.
+    /// The rows to read first, as places in `rows`: at most ten, with those of a group next to each other.
     pub first: Vec<usize>,
     /// The findings of both, new ones first.
     pub findings: Vec<FindingChange>,
-    /// Why the two exhibits, or parts of them, are not alike enough to be compared.
+    /// How the two exhibits differ other than by what was measured.
     pub caveats: Vec<String>,
-    /// What only one exhibit has, or neither.
+    /// What is not compared, since not both exhibits have it.
     pub not_compared: Vec<NotCompared>,
-    /// Rows that are not in the list because they weigh too little: how many, of what. Sums include them.
+    /// Rows that are too small to be listed: how many, and of what. Sums include them.
     pub left_out: Vec<(usize, String)>,
 }
 
@@ -388,7 +388,7 @@ impl Diff {
         self.rows.iter().filter(|row| row.verdict == verdict).count()
     }
 
-    /// The verdict of the whole: whether anything is beyond noise.
+    /// The verdict of the whole comparison: whether any row is beyond noise.
     pub fn verdict(&self) -> ChangeVerdict {
         match (self.count(ChangeVerdict::BeyondNoise), self.comparisons) {
             (1.., _) => ChangeVerdict::BeyondNoise,

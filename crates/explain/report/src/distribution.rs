@@ -1,8 +1,8 @@
-//! How measurements of one thing are distributed.
+//! Distributions of measurements.
 
 use base::stats::{Sorted, interpolated};
 
-/// Measurements of one thing, with what a box plot shows of them.
+/// Measurements of one thing, with the numbers of a box plot.
 ///
 /// Outliers are the values outside Tukey's fences: more than one and a half times the interquartile range below the first
 /// quartile or above the third (J. Tukey, Exploratory Data Analysis, 1977).
@@ -23,7 +23,7 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// The distribution of values in any order; those that are not finite are left out. `None` if there are none.
+    /// The distribution of values in any order, without those that are not finite. `None` if there are none.
     pub fn of(name: String, unit: &'static str, mut values: Vec<f64>) -> Option<Self> {
         values.retain(|value| value.is_finite());
         let sorted = Sorted::by(&mut values, f64::total_cmp);

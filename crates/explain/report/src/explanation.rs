@@ -1,16 +1,16 @@
-//! Everything that is said of one exhibit.
+//! The explanation of one exhibit.
 
 use crate::{Heading, Part, Report, Verdict};
 
-/// One exhibit, explained. A kind of evidence without rules has an empty report and no verdict.
+/// Everything that is said of one exhibit. A kind of evidence without rules has an empty report and no verdict.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Explanation {
     /// What it is.
     pub heading: Heading,
-    /// What its rules say.
+    /// What the rules say.
     pub report: Report,
-    /// What they say in one sentence.
+    /// What the rules say in one sentence.
     pub verdict: Option<Verdict>,
-    /// Its figures, in the order in which a reader wants them.
+    /// Its figures, in the order in which readers want them.
     pub parts: Vec<Part>,
 }

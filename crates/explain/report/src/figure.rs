@@ -1,4 +1,4 @@
-//! What a part consists of: figures, lists and series.
+//! Figures, lists and series: what a part consists of.
 
 use crate::unit::range;
 
@@ -16,9 +16,9 @@ pub struct Figure {
     pub unit: &'static str,
     /// What it means.
     pub about: &'static str,
-    /// Whether something is known to be missing from it: a limit of the runtime was reached.
+    /// Whether something is missing from it because a limit of the runtime was reached.
     pub partial: bool,
-    /// What it was counted by, if a recording may have the same quantity from another source too.
+    /// What counted it, if a recording may have the same quantity from several sources.
     pub source: Option<&'static str>,
 }
 
@@ -34,13 +34,13 @@ pub struct ListColumn {
 /// A row of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// What the row is of.
+    /// The name of what the values are of.
     pub name: String,
     /// A value for each column.
     pub values: Vec<Option<f64>>,
 }
 
-/// The largest of something by the first column: methods, types, routes.
+/// A list of methods, types or routes, the largest by the first column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct List {
     /// Its name within the part.
@@ -49,13 +49,13 @@ pub struct List {
     pub about: &'static str,
     /// The columns after the name.
     pub columns: &'static [ListColumn],
-    /// Its rows, largest first.
+    /// Its rows, the largest first.
     pub rows: Vec<Row>,
-    /// How many more rows there were.
+    /// How many rows are left out.
     pub more: usize,
 }
 
-/// How a value changes over the recording, in pieces of equal length.
+/// A value over the recording, in pieces of equal length.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// Its name within the part.
@@ -68,10 +68,10 @@ pub struct Series {
     pub values: Vec<Option<f64>>,
 }
 
-/// One part of the subject in figures.
+/// The figures of one part of the subject.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Part {
-    /// Which part: `gc`, `cpu` …
+    /// Its id: `gc`, `cpu` …
     pub id: &'static str,
     /// Its figures.
     pub figures: Vec<Figure>,
@@ -79,17 +79,17 @@ pub struct Part {
     pub lists: Vec<List>,
     /// Its values over time.
     pub series: Vec<Series>,
-    /// What the exhibit does not give, and what to do about it.
+    /// What is missing from the exhibit, and what to do about it.
     pub missing: Vec<&'static str>,
 }
 
 impl Part {
-    /// A part without any figure yet.
+    /// An empty part.
     pub fn new(id: &'static str) -> Self {
         Self { id, ..Self::default() }
     }
 
-    /// Adds a figure. A value that is not finite counts as none.
+    /// Adds a figure. A value that is not finite counts as missing.
     pub fn figure(
         &mut self,
         name: &'static str,
@@ -97,7 +97,7 @@ impl Part {
         unit: &'static str,
         about: &'static str,
     ) {
-        // An empty sum is -0.0, and a share of it too: adding 0.0 removes the sign.
+        // An empty sum is -0.0, and so is a share of it. Adding 0.0 removes the sign.
         let value = value.filter(|value| value.is_finite()).map(|value| value + 0.0);
         self.figures.push(Figure { name, value, unit, about, partial: false, source: None });
     }
@@ -108,7 +108,7 @@ impl Part {
         self.missing.push(why);
     }
 
-    /// Says of a figure that nothing is missing from it.
+    /// Marks a figure as complete.
     pub fn mark_whole(&mut self, name: &str) {
         let named = self.figures.iter_mut().filter(|figure| figure.name == name);
         named.for_each(|figure| figure.partial = false);
@@ -120,7 +120,7 @@ impl Part {
         named.for_each(|figure| figure.partial = figure.value.is_some());
     }
 
-    /// Says of figures what they were counted by, by their names.
+    /// Sets what counted some figures, by their names.
     pub fn counted_by(&mut self, names: &[&str], source: &'static str) {
         let named = self.figures.iter_mut().filter(|figure| names.contains(&figure.name));
         named.for_each(|figure| figure.source = Some(source));
@@ -143,7 +143,7 @@ impl Part {
 }
 
 impl List {
-    /// Keeps the ten largest rows by the first column; equal ones are ordered by name.
+    /// A list of the ten largest rows by the first column. Equal rows are ordered by name.
     pub fn ranked(
         name: &'static str,
         about: &'static str,
@@ -157,7 +157,7 @@ impl List {
         Self { name, about, columns, rows, more }
     }
 
-    /// The columns as a reader sees them: bounds of one quantity (`p99 ≥` and behind it `p99 ≤`) are one column.
+    /// The columns that readers see. The bounds of a quantity (`p99 ≥` followed by `p99 ≤`) are one column.
     pub fn shown(&self) -> Vec<ShownColumn> {
         let mut shown: Vec<ShownColumn> = Vec::new();
         for (at, column) in self.columns.iter().enumerate() {
@@ -172,7 +172,7 @@ impl List {
 }
 
 impl ListColumn {
-    /// Its name without the sign of a bound.
+    /// The name without the sign of an upper bound.
     fn quantity(&self) -> &'static str {
         self.name.trim_end_matches(" ≤")
     }
@@ -182,19 +182,19 @@ impl ListColumn {
     }
 }
 
-/// A column of a list as a reader sees it.
+/// A column of a list that readers see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShownColumn {
     /// Its name.
     pub name: &'static str,
     unit: &'static str,
-    /// Place of the value, or of the lower bound.
+    /// The place of the value, or of the lower bound.
     at: usize,
     upper: Option<usize>,
 }
 
 impl ShownColumn {
-    /// What a lower bound is of.
+    /// The quantity of a lower bound. `None` for other columns.
     fn lower(&self) -> Option<&'static str> {
         self.name.strip_suffix(" ≥").filter(|_| self.upper.is_none())
     }
@@ -204,7 +204,7 @@ impl ShownColumn {
         row.values.get(self.at).copied().flatten()
     }
 
-    /// The value, or both bounds (`80.7–214 ms`); `None` where a row has none.
+    /// The value, or both bounds (`80.7–214 ms`). `None` if the row has none.
     pub fn text(&self, row: &Row) -> Option<String> {
         let low = self.number(row)?;
         let high = self.upper.and_then(|at| *row.values.get(at)?);

@@ -1,11 +1,11 @@
-//! What rules say of an exhibit: conclusions with their measurements, places and evidence.
+//! Findings: what rules say of an exhibit, with measurements, places and evidence.
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing; nothing to act on.
+    /// Worth knowing, but needs no action.
     Note,
-    /// It costs; act on it in time.
+    /// It costs. Act on it soon.
     Warning,
     /// It hurts users now.
     Critical,
@@ -47,12 +47,12 @@ pub struct Place {
     pub request: Option<String>,
 }
 
-/// Rows of a table that show what a finding says.
+/// The rows of a table that a finding rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvidenceRows {
     /// The table.
     pub table: &'static str,
-    /// A query over the tables that shows the rows, summed up if there are many.
+    /// A query that shows the rows, summed up if there are many.
     pub sql: String,
     /// How many rows the finding rests on.
     pub rows: u64,
@@ -85,6 +85,10 @@ pub struct View {
     pub params: &'static [(&'static str, &'static str)],
 }
 
+/// What the score of a finding means, and the order of findings.
+pub const SCORE: &str = "Findings are in order of severity, then of their score: the share of the harm that each explains, \
+                         times how sure that is. Effects follow their causes.";
+
 /// What is wrong, as one rule sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -96,23 +100,23 @@ pub struct Finding {
     pub severity: Severity,
     /// The rule whose finding causes this one, if there is one.
     pub follows: Option<&'static str>,
-    /// How much of the harm it explains, and how sure that is: 0 to 1.
+    /// The share of the harm that it explains, times how sure that is: 0 to 1.
     pub score: f64,
     /// What was measured.
     pub measured: Vec<Measured>,
     /// Where, the largest share first.
     pub places: Vec<Place>,
-    /// What the shares of the places are of, as words behind `of`.
+    /// What the shares of the places are of: the words after `of`.
     pub places_of: &'static str,
     /// The rows that show it.
     pub evidence: Vec<EvidenceRows>,
     /// The view that shows it.
     pub view: View,
-    /// How it comes about, inside the runtime.
+    /// How it happens inside the runtime.
     pub why: String,
     /// What to try.
     pub tries: Vec<String>,
-    /// How to see that it helped.
+    /// How to check that it helped.
     pub verify: String,
 }
 
@@ -132,7 +136,7 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The rules that had the data they need.
     pub checked: Vec<&'static str>,
-    /// The others.
+    /// The rules that had not.
     pub not_checked: Vec<NotChecked>,
 }
 

@@ -1,11 +1,11 @@
-//! The lines above everything that is said of an exhibit.
+//! The first lines about an exhibit.
 
-/// What an exhibit is, in the words that pages and text begin with.
+/// What an exhibit is, as pages and text begin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heading {
     /// Its short name: that of its file, without folders.
     pub name: String,
-    /// Its file, as it was named.
+    /// Its file, as the user named it.
     pub file: String,
     /// What is known of the service and its machine, one fact each.
     pub subject: Vec<String>,

@@ -1,17 +1,17 @@
-//! What pages and text print of an exhibit, as plain values: figures, findings, changes, and the lines above them.
+//! What pages and text show of an exhibit, as plain values: figures, findings, changes, and the lines above them.
 //!
 //! ```text
 //! Explanation
 //! ├─ Heading   what it is, when it was recorded, what is missing
-//! ├─ Verdict   the first sentence              ┐ none for a kind of evidence
-//! ├─ Report    findings; rules not checked     ┘ without rules
+//! ├─ Verdict   the first sentence              ┐ only for kinds of evidence
+//! ├─ Report    findings; rules not checked     ┘ that have rules
 //! └─ Part …    figures, lists, series
 //!
 //! Diff         two exhibits: changes, caveats, what was not compared
 //! ```
 //!
-//! Whoever knows a kind of evidence fills these values; whoever prints them needs nothing else. The crate therefore
-//! knows no evidence and no table, computes no figure and decides nothing.
+//! Crates that know a kind of evidence fill these values; crates that print them need nothing else. This crate therefore
+//! knows no evidence and no table, computes no figure, and decides nothing.
 
 mod change;
 mod distribution;
@@ -29,7 +29,7 @@ pub use distribution::Distribution;
 pub use explanation::Explanation;
 pub use figure::{Figure, List, ListColumn, Part, Row, Series, ShownColumn};
 pub use finding::{
-    EvidenceRows, Finding, Measured, NotChecked, Place, Report, Severity, State, Verdict, View,
+    EvidenceRows, Finding, Measured, NotChecked, Place, Report, SCORE, Severity, State, Verdict, View,
 };
 pub use heading::Heading;
 pub use loss::damage_sentences;

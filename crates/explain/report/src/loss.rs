@@ -1,9 +1,9 @@
-//! Sentences about input that could not be read, the same for every kind of evidence.
+//! Sentences about damaged input, which are the same for every kind of evidence.
 
 use base::damage::DamageLog;
 
-/// One sentence each for an input that breaks off at an offset, for every kind of damage, and for every file that was
-/// not read, given as its name and what happened to it (`is empty: not read`).
+/// A sentence for an input that ends at an offset, for each kind of damage, and for each file that was not read. A file is its
+/// name, and what happened to it (`is empty: not read`).
 pub fn damage_sentences<'a>(
     truncated_at: Option<u64>,
     damage: &DamageLog,
@@ -11,7 +11,8 @@ pub fn damage_sentences<'a>(
 ) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(offset) = truncated_at {
-        sentences.push(format!("the input breaks off at offset {offset:#x}: what came later is not here"));
+        sentences
+            .push(format!("the input breaks off at offset {offset:#x}: everything after that is missing"));
     }
     for damage in damage.kinds() {
         let times = if damage.count == 1 { String::new() } else { format!(" {} times,", damage.count) };
@@ -34,12 +35,12 @@ mod tests {
         damage.note("unknown block", 0x50);
         damage.note("unknown block", 0x90);
         assert_eq!(
-            damage_sentences(Some(0x40), &damage, [("host.csv", "is no file: not read")]),
+            damage_sentences(Some(0x40), &damage, [("host.csv", "is not a file: not read")]),
             [
-                "the input breaks off at offset 0x40: what came later is not here",
+                "the input breaks off at offset 0x40: everything after that is missing",
                 "event cut short, at offset 0x30",
                 "unknown block, 2 times, first at offset 0x50",
-                "host.csv is no file: not read",
+                "host.csv is not a file: not read",
             ]
         );
     }

@@ -1,10 +1,10 @@
 //! Values as text: a number in the unit that reads best.
 
-/// From here on a share is said as a factor.
+/// A share from here on is written as a factor.
 const A_FACTOR: f64 = 10.0;
 
-/// A value in one of the units of figures: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, `cores`, or empty for a count. Any other unit is
-/// printed behind the number.
+/// A value as text, in one of the units of figures: `ms`, `ns`, `B`, `B/s`, `1/s`, `share`, `cores`, or empty for a count. Any
+/// other unit is written after the number.
 pub fn show(value: f64, unit: &str) -> String {
     match unit {
         "ms" => duration(value),
@@ -13,7 +13,7 @@ pub fn show(value: f64, unit: &str) -> String {
         "B" => bytes(value),
         "B/s" => format!("{}/s", bytes(value)),
         "1/s" => format!("{}/s", short(value)),
-        // "49,481 %" is read as a mistake.
+        // "49,481 %" looks like a mistake.
         "share" if value >= A_FACTOR => format!("{} times", short(value)),
         "share" => format!("{} %", short(value * 100.0)),
         "cores" => cores(value),
@@ -22,7 +22,7 @@ pub fn show(value: f64, unit: &str) -> String {
     }
 }
 
-/// A value of which the bounds are known: `80.7–214 ms`, or one number where both read alike.
+/// The bounds of a value as text: `80.7–214 ms`, or one number if both read alike.
 pub fn range(low: f64, high: f64, unit: &str) -> String {
     let (low, high) = (show(low, unit), show(high, unit));
     match (low.rsplit_once(' '), high.rsplit_once(' ')) {
@@ -32,7 +32,7 @@ pub fn range(low: f64, high: f64, unit: &str) -> String {
     }
 }
 
-/// How many seconds a unit of time is, as instruments name their units; `None` if it is not one of time.
+/// How many seconds a unit is, by the names that instruments use. `None` if it is not a unit of time.
 pub fn in_seconds(unit: &str) -> Option<f64> {
     Some(match unit {
         "ns" => 1e-9,
@@ -45,7 +45,7 @@ pub fn in_seconds(unit: &str) -> Option<f64> {
     })
 }
 
-/// A time, given in milliseconds.
+/// A duration as text.
 pub fn duration(millis: f64) -> String {
     match millis {
         0.0 => "0 ms".to_owned(),
@@ -76,10 +76,10 @@ fn bytes(bytes: f64) -> String {
     }
 }
 
-/// From here on a number is written with an exponent: nobody reads more digits.
+/// Numbers from here on are written with an exponent: nobody reads more digits.
 pub const MANY_DIGITS: f64 = 1e15;
 
-/// A number with at least three significant digits, thousands separated by commas. What is more than 0 is never written as 0.
+/// A number with at least three significant digits and commas between thousands. A number above 0 is never written as 0.
 pub fn short(value: f64) -> String {
     let size = value.abs();
     if value > 0.0 && size < 0.005 {

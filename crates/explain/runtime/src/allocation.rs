@@ -12,7 +12,7 @@ use report::{List, ListColumn, Part, Row, Series};
 const SHARES: &[ListColumn] =
     &[ListColumn { name: "bytes", unit: "B" }, ListColumn { name: "share", unit: "share" }];
 
-/// The sampled allocations that count: of ticks and samples in one recording the samples, as both tell of the same bytes.
+/// The sampled allocations that count. If a recording has ticks and samples, only samples do, since both cover the same bytes.
 pub fn counted_allocations(recording: &Trace) -> impl Iterator<Item = AllocationRow> {
     let rows = &recording.allocations;
     let fine = recording.strings.find("sample").filter(|sample| rows.source.contains(sample));
@@ -31,8 +31,8 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let total: f64 = counted.iter().map(|row| row.weight_bytes).sum();
     part.figure("samples", seen.then(|| count(counted.len())), "", "Allocations that were sampled");
     part.figure("bytes", seen.then_some(total), "B", "Bytes that they stand for");
-    let a_second = rate(total, observed_ns(recording, "events")).filter(|_| seen);
-    part.figure("rate", a_second, "B/s", "Bytes per second of the observed time");
+    let per_second = rate(total, observed_ns(recording, "events")).filter(|_| seen);
+    part.figure("rate", per_second, "B/s", "Bytes per second of the observed time");
     if counted.is_empty() {
         return part;
     }

@@ -1,13 +1,13 @@
-//! Asynchronous methods as samples and allocations show them.
+//! Async methods, from samples and allocations.
 //!
-//! The compiler turns an async method into a type `<Name>d__7` whose `MoveNext` runs the method from one await to the
-//! next. Iterators (`yield return`) are named alike, so a few of the state machines may be theirs.
+//! The compiler turns an async method into a type `<Name>d__7` whose `MoveNext` runs the method from one `await` to the next.
+//! Iterators (`yield return`) have such names, too, so a few state machines may be iterators.
 
 use crate::figure::share;
 use crate::names::{is_machine, written_method};
 use crate::sampling::{Sampling, State};
 use base::number::{count, real_u64};
-use model::{NO_ID, Sym, Trace};
+use model::{Sym, Trace};
 use std::collections::BTreeMap;
 
 /// Async methods in the samples.
@@ -15,27 +15,28 @@ use std::collections::BTreeMap;
 pub struct Asynchrony {
     /// The share of running samples with a state machine on the stack.
     pub running_share: Option<f64>,
-    /// Different async methods seen running.
+    /// How many different async methods ran.
     pub methods: f64,
     /// The most state machines on one stack.
     pub deepest: f64,
-    /// The share of running samples whose innermost state machine it is, by method, the most first.
+    /// Methods with the share of running samples in which they are the innermost state machine, the most first.
     pub busiest: Vec<(String, f64)>,
-    /// Threads on average that waited for a task to end instead of awaiting it, outside the program's entry.
+    /// The average number of threads that blocked on a task instead of awaiting it, except in the program's entry point.
     pub blocked_on_task: f64,
 }
 
 impl Asynchrony {
-    /// Looks at all samples; `is_entry` tells stacks of the program's entry, which waits for its own end.
+    /// Evaluates all samples. `is_entry` tells which stacks are of the program's entry point, which waits for its own end.
     pub fn new(recording: &Trace, sampling: &Sampling, is_entry: impl Fn(u32) -> bool) -> Self {
-        let frames = machines(recording);
+        let frames = are_machines(recording);
         let stacks = &recording.stacks;
-        // A node's caller has a smaller number, so one pass carries the innermost machine and their number inwards.
-        let mut inner: Vec<(u32, u32)> = Vec::with_capacity(stacks.len());
+        // Callers have smaller numbers, so one pass hands each node the machines of its caller.
+        let mut machines: Vec<Machines> = Vec::with_capacity(stacks.len());
         for (parent, frame) in stacks.parent.iter().zip(&stacks.frame) {
-            let (machine, depth) = inner.get(*parent as usize).copied().unwrap_or((NO_ID, 0));
+            let of_caller = machines.get(*parent as usize).copied().unwrap_or_default();
             let is_machine = frames.get(*frame as usize).copied().unwrap_or(false);
-            inner.push(if is_machine { (*frame, depth + 1) } else { (machine, depth) });
+            let with_frame = Machines { innermost: Some(*frame), count: of_caller.count + 1 };
+            machines.push(if is_machine { with_frame } else { of_caller });
         }
         let (mut running, mut within, mut deepest) = (0u64, 0u64, 0u32);
         let mut methods: BTreeMap<String, u64> = BTreeMap::new();
@@ -47,14 +48,16 @@ impl Asynchrony {
                 blocked += if on_task { group.samples } else { 0 };
                 continue;
             }
-            let Some((machine, depth)) = inner.get(group.stack as usize).copied() else { continue };
+            let Some(Machines { innermost, count }) = machines.get(group.stack as usize).copied() else {
+                continue;
+            };
             if group.state != State::Running {
                 continue;
             }
             running += group.samples;
-            if machine != NO_ID {
+            if let Some(machine) = innermost {
                 within += group.samples;
-                deepest = deepest.max(depth);
+                deepest = deepest.max(count);
                 let name = names.entry(machine).or_insert_with(|| method_of(recording, machine));
                 *methods.entry(name.clone()).or_default() += group.samples;
             }
@@ -76,8 +79,16 @@ impl Asynchrony {
     }
 }
 
+/// The state machines on a stack.
+#[derive(Debug, Clone, Copy, Default)]
+struct Machines {
+    /// The frame of the innermost one.
+    innermost: Option<u32>,
+    count: u32,
+}
+
 /// Which frames are `MoveNext` of a state machine.
-fn machines(recording: &Trace) -> Vec<bool> {
+fn are_machines(recording: &Trace) -> Vec<bool> {
     let frames = &recording.frames;
     let rows = frames.declaring_type.iter().zip(&frames.method);
     rows.map(|(class, method)| {
@@ -87,25 +98,25 @@ fn machines(recording: &Trace) -> Vec<bool> {
     .collect()
 }
 
-/// The async method in the words of its source: `Shop.Cart.PlaceAsync`.
+/// The async method as its source names it: `Shop.Cart.PlaceAsync`.
 fn method_of(recording: &Trace, frame: u32) -> String {
     let class =
         recording.frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
     written_method(class).unwrap_or_else(|| class.to_owned())
 }
 
-/// What asynchronous code allocates for itself, with the share of all sampled bytes.
+/// What async code allocates for its own machinery.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AsyncGroup {
     /// `state machines`, `tasks`, `execution contexts`.
     pub what: &'static str,
-    /// Bytes that the samples stand for.
+    /// The bytes that the samples stand for.
     pub bytes: f64,
-    /// Their share of all.
+    /// Their share of all sampled bytes.
     pub share: f64,
 }
 
-/// Groups the sampled allocations of async machinery; none without samples.
+/// Groups the sampled allocations of async machinery. Groups without samples are left out.
 pub fn async_allocations(recording: &Trace) -> Vec<AsyncGroup> {
     let mut sums = [0.0; 3];
     let mut total = 0.0;

@@ -1,8 +1,6 @@
-//! What each kind of collection did: how often, how long it stopped the program, what it let live, and how the heap
-//! stood after it.
+//! Collections by kind: how often they ran, how long they paused the program, what survived, and the heap after them.
 //!
-//! Sizes of the heap include its free space, as the runtime tells them, so what follows from their differences is
-//! about right, not exact.
+//! The runtime reports sizes of the heap with its free space. What follows from their differences is therefore approximate.
 
 use crate::figure::{SERIES_PIECES, known, millis, piece_of, share};
 use crate::metered::{metered, tag};
@@ -18,9 +16,9 @@ pub enum Collection {
     Gen0,
     /// Of generations 0 and 1.
     Gen1,
-    /// Of everything, while the program stands still.
+    /// Of all generations, while the program is paused.
     Full,
-    /// Of generation 2, mostly beside the program.
+    /// Of generation 2, mostly while the program runs.
     Background,
 }
 
@@ -32,17 +30,17 @@ impl Collection {
 /// What the collections of a kind did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Collected {
-    /// Which kind.
+    /// The kind.
     pub kind: Collection,
     /// How many.
     pub count: f64,
-    /// Milliseconds that the program stood still for them; none where no pause was recorded.
+    /// Milliseconds that they paused the program. `None` if no pause was recorded.
     pub paused_ms: Option<f64>,
     /// The longest of these pauses.
     pub longest_ms: Option<f64>,
-    /// The middle one.
+    /// The median of these pauses.
     pub middle_ms: Option<f64>,
-    /// The part of the pauses that went into stopping the threads.
+    /// The part of the pauses that was spent on stopping threads.
     pub suspend_ms: Option<f64>,
 }
 
@@ -80,8 +78,8 @@ pub fn collected(recording: &Trace) -> Vec<Collected> {
     Collection::ALL.into_iter().filter_map(of_kind).collect()
 }
 
-/// Bytes allocated between each two collections that follow each other: what was used of the budget of generation 0
-/// before it ran out. Collections in the background do not count, for the heap changes beside them.
+/// Bytes allocated between each two consecutive collections: how much of the budget of generation 0 was used up. Background
+/// collections do not count, since the heap changes while they run.
 pub fn gen0_budgets(recording: &Trace) -> Vec<f64> {
     let rows: Vec<GcRow> = rows(recording).collect();
     let pairs = rows.windows(2).filter_map(|pair| <&[GcRow; 2]>::try_from(pair).ok());
@@ -96,17 +94,17 @@ pub fn gen0_budgets(recording: &Trace) -> Vec<f64> {
     between.collect()
 }
 
-/// The share of what the collections of a kind looked at that survived them: promoted bytes over promoted and freed.
+/// The share that survived the collections of a kind: promoted bytes over promoted and freed bytes.
 pub fn survival(recording: &Trace, wanted: Collection) -> Option<f64> {
-    let told = rows(recording).filter(|row| kind(recording, row) == Some(wanted)).filter_map(|row| {
+    let sizes = rows(recording).filter(|row| kind(recording, row) == Some(wanted)).filter_map(|row| {
         let freed = known(row.heap_before_bytes)?.saturating_sub(known(row.heap_after_bytes)?).max(0);
         Some((real(known(row.promoted_bytes)?), real(freed)))
     });
-    let (promoted, freed) = told.fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+    let (promoted, freed) = sizes.fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
     share(promoted, promoted + freed)
 }
 
-/// The heap after each collection over time, a course for each generation that ever held anything.
+/// The heap after each collection over time: a series for each generation that was ever larger than 0.
 pub fn heap_courses(recording: &Trace) -> Vec<Series> {
     let gc = &recording.gc;
     let columns: [(&str, &str, &[i64]); 5] = [
@@ -116,14 +114,14 @@ pub fn heap_courses(recording: &Trace) -> Vec<Series> {
         ("loh", "Large object heap after each", &gc.loh_bytes),
         ("poh", "Pinned object heap after each", &gc.poh_bytes),
     ];
-    let held =
+    let used =
         columns.into_iter().filter(|(_, _, bytes)| bytes.iter().any(|of| known(*of).is_some_and(|n| n > 0)));
-    held.map(|(name, about, bytes)| Series { name, unit: "B", about, values: standing(recording, bytes) })
+    used.map(|(name, about, bytes)| Series { name, unit: "B", about, values: latest(recording, bytes) })
         .collect()
 }
 
-/// The last value of each piece of the recording; a piece without news has that of the one before.
-fn standing(recording: &Trace, column: &[i64]) -> Vec<Option<f64>> {
+/// The last value in each piece of the recording. A piece without a value has that of the piece before.
+fn latest(recording: &Trace, column: &[i64]) -> Vec<Option<f64>> {
     let mut pieces: Vec<Option<f64>> = vec![None; SERIES_PIECES];
     for (ts_ns, bytes) in recording.gc.start_ns.iter().zip(column) {
         if let (Some(bytes), Some(piece)) = (known(*bytes), pieces.get_mut(piece_of(recording, *ts_ns))) {
@@ -138,20 +136,20 @@ fn standing(recording: &Trace, column: &[i64]) -> Vec<Option<f64>> {
     pieces
 }
 
-/// Free space within a generation after the last collection, from the runtime's own gauges.
+/// The free space in a generation after the last collection, as the runtime published it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Free {
     /// `gen0` … `gen2`, `loh`, `poh`.
     pub generation: String,
-    /// Its size.
+    /// The size of the generation.
     pub bytes: f64,
-    /// The free space in it.
+    /// The free space within it.
     pub free_bytes: f64,
 }
 
-/// The generations that the gauges of .NET 9 and later tell of, in their order.
+/// The generations that .NET 9 and later publish gauges for, in their order.
 pub fn fragmentation(recording: &Trace) -> Vec<Free> {
-    let latest = |name: &str, generation: &str| {
+    let last = |name: &str, generation: &str| {
         let values = metered(recording, name, "value");
         let of =
             values.iter().rev().find(|of| tag(recording, of.tags, "gc.heap.generation") == Some(generation));
@@ -159,8 +157,8 @@ pub fn fragmentation(recording: &Trace) -> Vec<Free> {
     };
     let generations = ["gen0", "gen1", "gen2", "loh", "poh"].into_iter();
     let free = generations.filter_map(|generation| {
-        let bytes = latest("dotnet.gc.last_collection.heap.size", generation)?;
-        let free_bytes = latest("dotnet.gc.last_collection.heap.fragmentation.size", generation)?;
+        let bytes = last("dotnet.gc.last_collection.heap.size", generation)?;
+        let free_bytes = last("dotnet.gc.last_collection.heap.fragmentation.size", generation)?;
         (bytes > 0.0).then(|| Free { generation: generation.to_owned(), bytes, free_bytes })
     });
     free.collect()

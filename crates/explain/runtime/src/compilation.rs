@@ -1,22 +1,22 @@
-//! Compiling, by how and by whom: tiers, and threads that compile for later against threads that wait for the code.
+//! Compiling, by tier, and by whether a thread waited for the code or compiled it in the background.
 
-use crate::figure::{known, millis};
+use crate::figure::{NOT_RECORDED, known, millis};
 use crate::sampling::thread_kinds;
 use base::number::{count, real};
 use model::{Sym, Trace};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
-/// Methods compiled, and what it took.
+/// Compiled methods, and what compiling them took.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Compiled {
-    /// How many.
+    /// How many methods.
     pub methods: f64,
     /// Milliseconds, over all threads.
     pub ms: f64,
-    /// Their intermediate language.
+    /// Bytes of their intermediate language.
     pub il_bytes: f64,
-    /// Their machine code.
+    /// Bytes of their machine code.
     pub native_bytes: f64,
 }
 
@@ -32,23 +32,23 @@ impl Compiled {
 /// All compiling of a recording.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Compilation {
-    /// Everything that was compiled, its beginning recorded.
+    /// All methods whose compiling has a recorded beginning.
     pub all: Compiled,
-    /// Compiled for hot methods that have code already, beside the program.
+    /// Better code for hot methods, compiled in the background.
     pub background: Compiled,
     /// Compiled on a thread that needed the code at once.
     pub foreground: Compiled,
     /// By tier, in the order of their names.
     pub tiers: Vec<(String, Compiled)>,
-    /// Made at run time, without a name in any assembly: expression trees, regular expressions, emitted code.
+    /// Methods made at run time, which are in no assembly: expression trees, regular expressions, emitted code.
     pub dynamic: Compiled,
     /// Methods that were compiled more than once.
     pub again: f64,
-    /// Code loaded without a beginning of compiling: it was compiled before, or its beginning was not recorded.
+    /// Methods loaded without compiling: their code was compiled before, or the beginning was not recorded.
     pub loaded_only: f64,
 }
 
-/// Works it out.
+/// Sums up the compiling of a recording.
 pub fn compilation(recording: &Trace) -> Compilation {
     let kinds = thread_kinds(recording);
     let mut sum = Compilation::default();
@@ -61,7 +61,7 @@ pub fn compilation(recording: &Trace) -> Compilation {
         };
         let kind = kinds.get(row.thread as usize).map_or("", |kind| recording.strings.text(*kind));
         let is_dynamic = recording.strings.text(row.method).contains("dynamicClass");
-        // Up to .NET 5 workers of the pool compile hot methods again; no thread ever waits for tier 1.
+        // Up to .NET 5, thread-pool threads compile tier 1. No thread ever waits for it.
         let is_background = kind == "tiering" || tier_waits_for_nobody(recording.strings.text(row.tier));
         let side = if is_background { &mut sum.background } else { &mut sum.foreground };
         let tier = tiers.entry(row.tier).or_default();
@@ -76,13 +76,13 @@ pub fn compilation(recording: &Trace) -> Compilation {
     sum.again = count(times.values().filter(|times| **times > 1).count());
     let named = tiers
         .into_iter()
-        .map(|(tier, of)| (recording.strings.get(tier).unwrap_or("not told").to_owned(), of));
+        .map(|(tier, of)| (recording.strings.get(tier).unwrap_or(NOT_RECORDED).to_owned(), of));
     sum.tiers = named.collect();
     sum.tiers.sort_by(|a, b| a.0.cmp(&b.0));
     sum
 }
 
-/// Milliseconds of compiling that threads waited for, of methods that were ready before a time and from it on.
+/// Milliseconds that threads waited for compiling: of methods that were ready before a time, and of those after it.
 pub fn waited_for_compiling(recording: &Trace, at_ns: i64) -> (f64, f64) {
     let kinds = thread_kinds(recording);
     let (mut before, mut after) = (0.0, 0.0);

@@ -10,25 +10,25 @@ use report::{List, ListColumn, Part, Row, Series};
 const FRAMES: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
 
-/// A smaller share of the waits in pauses of the GC is not worth a figure.
+/// The smallest share of waits in GC pauses that has a figure.
 const LEAST_OF_GC: f64 = 0.005;
 
 /// The part of contended locks.
 pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let mut part = Part::new("contention");
     let rows = &recording.contention;
-    // A recording without a contended lock looks like one that was not asked for them: neither is a 0.
+    // A recording without rows may have had no contended lock, or may not have asked for them.
     let seen = !rows.ts_ns.is_empty() || has_events(recording, "Contention/");
     if !seen {
         part.missing.push("the recording has no wait for a lock: none was contended, or it was not recorded (needs the profile default)");
     }
     part.figure("count", seen.then(|| count(rows.ts_ns.len())), "", "Waits for a lock");
-    let a_second = rate(count(rows.ts_ns.len()), observed_ns(recording, "events")).filter(|_| seen);
-    part.figure("rate", a_second, "1/s", "Waits per second of the observed time");
+    let per_second = rate(count(rows.ts_ns.len()), observed_ns(recording, "events")).filter(|_| seen);
+    part.figure("rate", per_second, "1/s", "Waits per second of the observed time");
     if seen {
         add_waits(&mut part, &rows.dur_ns);
         let about =
-            "Share of the time waited that lies in pauses of the GC: nobody could let go of a lock meanwhile";
+            "Share of the time waited that lies in GC pauses: no thread could release a lock meanwhile";
         if let Some(share) = in_gc_pauses(recording).filter(|share| *share >= LEAST_OF_GC) {
             part.figure("wait.gc", Some(share), "share", about);
         }
@@ -65,12 +65,12 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part
 }
 
-/// The share of the time waited that lies in pauses for collections. `None` without either.
+/// The share of the time waited that lies in GC pauses. `None` without waits or without pauses.
 pub fn in_gc_pauses(recording: &Trace) -> Option<f64> {
     let mut pauses: Vec<(f64, f64)> =
         crate::gc::gc_pauses(recording).into_iter().map(|(from, ns)| (real(from), real(from) + ns)).collect();
     pauses.sort_by(|a, b| a.0.total_cmp(&b.0));
-    // How long pauses had lasted up to the begin of each.
+    // The total length of all pauses before each pause. Pauses that overlap count once.
     let mut before = Vec::with_capacity(pauses.len());
     let (mut sum, mut until) = (0.0, f64::MIN);
     for (from, to) in &mut pauses {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 const LATEST: &[ListColumn] =
     &[ListColumn { name: "value", unit: "" }, ListColumn { name: "at", unit: "ms" }];
 
-/// The part of counters: all of them, by name, so the list is not cut.
+/// The part of counters. Its list has all of them, by name.
 pub(crate) fn part(recording: &Trace) -> Part {
     let mut part = Part::new("counters");
     let rows = &recording.counters;
@@ -29,7 +29,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
         "series",
         seen.then(|| count(latest.len())),
         "",
-        "Counters and meters, each set of tags for itself",
+        "Counters and meters, counted per set of tags",
     );
     if !seen {
         return part;

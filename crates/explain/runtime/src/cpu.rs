@@ -1,7 +1,7 @@
-//! What the sampler saw: who ran, who waited, and in which methods.
+//! CPU use: which threads ran, which waited, and in which methods, from samples.
 //!
-//! The sampler looks at every managed thread whether it runs or not, so only samples whose stack says `running` count
-//! as use of a processor.
+//! The sampler takes a sample of every managed thread, whether it runs or not. So only samples whose stack says `running`
+//! count as CPU use.
 
 use crate::figure::{Tally, share, spread};
 use crate::frames::StackIndex;
@@ -16,7 +16,7 @@ const METHODS: &[ListColumn] =
 const SHARES: &[ListColumn] =
     &[ListColumn { name: "share", unit: "share" }, ListColumn { name: "samples", unit: "" }];
 
-/// Whether most frames of samples have no name, as in a recording that breaks off before its names.
+/// Whether most frames of samples have no name, as in a recording that ends before its names.
 fn is_nameless(recording: &Trace) -> bool {
     let missing = &recording.missing;
     missing.unnamed_frames > missing.frames / 2
@@ -40,12 +40,12 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
             .map_or(0, |state| samples.state.iter().filter(|of| **of == state).count());
         (total > 0).then(|| count(rows))
     };
-    // Samples of CPUs are of threads that ran; of the others nothing is known.
+    // A sampler of CPUs only meets threads that run.
     let of_others = |state| of_state(state).filter(|_| recording.session.sampler == Sampler::Threads);
     let running = of_state("running");
     part.figure("samples", (total > 0).then(|| count(total)), "", "Samples of threads");
     part.figure("running", running, "", "Samples of threads that ran");
-    // Whether a thread waits is told by the names of its frames: without them 0 would be a guess.
+    // Frames need names to show that a thread waits: without them, 0 would be a guess.
     let waiting = of_others("waiting").filter(|rows| *rows > 0.0 || !is_nameless(recording));
     if total > 0 && is_nameless(recording) {
         part.missing.push("threads that waited: most frames have no name");
@@ -85,7 +85,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part
 }
 
-/// What the process may use, under the name of what says so, and what of it its control group took back.
+/// How much CPU the process may use, and how often its control group throttled it.
 fn allowance(part: &mut Part, recording: &Trace) {
     let allowance = recording.allowance();
     let by = |by: LimitedBy| allowance.filter(|of| of.by == by).map(|of| of.cores);
@@ -103,22 +103,22 @@ fn allowance(part: &mut Part, recording: &Trace) {
         "throttled.share",
         share,
         "share",
-        "Share of the periods in which the CPU limit stopped the process",
+        "Share of periods in which the CPU limit throttled the process",
     );
     let stopped = throttled.map(|of| of.stopped_ms);
-    part.figure("throttled.time", stopped, "ms", "Time that it was stopped by its CPU limit, over all cores");
+    part.figure("throttled.time", stopped, "ms", "Time that the CPU limit throttled it, over all cores");
 }
 
 /// What the CPU limit of the control group did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Throttled {
-    /// The share of the periods in which the group ran that it was stopped in.
+    /// The share of its periods in which the group was throttled.
     pub share: f64,
-    /// Milliseconds that it was stopped, summed over the cores.
+    /// Milliseconds that it was throttled, summed over the cores.
     pub stopped_ms: f64,
 }
 
-/// How often the CPU limit stopped the process while it was recorded; none where nothing limits it or tells of it.
+/// How often the CPU limit throttled the process while it was recorded. `None` without a limit or without readings of it.
 pub fn throttled(recording: &Trace) -> Option<Throttled> {
     let grown = |name: &str| -> Option<f64> {
         let readings = recording.of_host(name);
@@ -129,9 +129,10 @@ pub fn throttled(recording: &Trace) -> Option<Throttled> {
     Some(Throttled { share, stopped_ms: grown("throttled.time").unwrap_or(0.0) * 1e3 })
 }
 
-/// Processor time a second, by the first and last reading of each thread.
+/// CPU cores in use, from the first and the last reading of the CPU time of each thread.
 fn cores(recording: &Trace) -> Option<f64> {
     let rows = &recording.thread_cpu;
+    // The CPU time of each thread at its first reading, and at its last one if there are several.
     let mut threads: BTreeMap<i64, (i64, Option<i64>)> = BTreeMap::new();
     let used = rows.user_ns.iter().zip(&rows.system_ns).map(|(user, system)| user.saturating_add(*system));
     for (thread, used) in rows.thread.iter().zip(used) {
@@ -140,12 +141,12 @@ fn cores(recording: &Trace) -> Option<f64> {
     let span = rows.ts_ns.last()?.saturating_sub(*rows.ts_ns.first()?);
     let grown =
         threads.values().filter_map(|(first, last)| Some(real(last.as_ref()?.saturating_sub(*first).max(0))));
-    // One reading of each thread says nothing of what they used: that is no 0.
+    // A single reading of each thread does not say what they used, which is not 0.
     let used = grown.reduce(|sum, of| sum + of)?;
     share(used, real(span))
 }
 
-/// The same from samples of the processors: each stands for an equal amount of processor time.
+/// CPU cores in use, from samples of CPUs: each stands for the same amount of CPU time.
 fn sampled_cores(recording: &Trace, running: Option<f64>) -> Option<f64> {
     let Sampler::Cpus { every_ns: Some(every_ns) } = recording.session.sampler else { return None };
     share(running? * real(every_ns), real(observed_ns(recording, "samples")?))
@@ -163,29 +164,34 @@ fn running_stacks(recording: &Trace) -> BTreeMap<u32, u64> {
 }
 
 fn methods(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -> List {
-    let mut methods: BTreeMap<Sym, (u64, u64)> = BTreeMap::new();
+    #[derive(Default)]
+    struct Samples {
+        own: u64,
+        total: u64,
+    }
+    let mut methods: BTreeMap<Sym, Samples> = BTreeMap::new();
     let mut on_stack = Vec::new();
     for (stack, seen) in stacks {
         on_stack.clear();
         let frames =
             recording.stacks.walk(*stack).filter_map(|node| recording.stacks.frame.get(node as usize));
         on_stack.extend(frames.filter_map(|frame| recording.frames.name.get(*frame as usize).copied()));
-        // A stop for the sampler and a frame without a name stand for their callers.
+        // A stop for the sampler and a frame without a name count for their callers.
         let acting = index.acting_frame(recording, *stack);
         if let Some(acting) = acting.and_then(|frame| recording.frames.name.get(frame as usize)) {
-            methods.entry(*acting).or_default().0 += seen;
+            methods.entry(*acting).or_default().own += seen;
         }
-        // A method that calls itself is on the stack once for the total.
+        // A method that calls itself counts once for its total.
         on_stack.sort_unstable();
         on_stack.dedup();
         for method in &on_stack {
-            methods.entry(*method).or_default().1 += seen;
+            methods.entry(*method).or_default().total += seen;
         }
     }
     let all = real_u64(stacks.values().sum());
-    let rows = methods.iter().filter(|(_, (own, _))| *own > 0).map(|(method, (own, total))| Row {
+    let rows = methods.iter().filter(|(_, seen)| seen.own > 0).map(|(method, seen)| Row {
         name: recording.strings.get(*method).unwrap_or("?").to_owned(),
-        values: vec![share(real_u64(*own), all), share(real_u64(*total), all)],
+        values: vec![share(real_u64(seen.own), all), share(real_u64(seen.total), all)],
     });
     List::ranked(
         "methods",

@@ -33,7 +33,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         "within",
         within,
         "ms",
-        "Time from the first exception to the last: all of them were thrown in it",
+        "Time from the first exception to the last, if all were thrown within a second",
     );
     if rows.ts_ns.is_empty() {
         return part;

@@ -1,13 +1,13 @@
 //! Requests that failed: answered with a status of 500 or above, or ended by an exception.
 //!
-//! What a client does wrong (a status of 400 to 499) and clients that leave are no failures of the service. From the
-//! requests' own statuses where these were recorded, else from the tags of the meter, else from the event counter.
+//! Errors of clients (statuses 400 to 499) and clients that disconnect are not failures of the service. Failures come from the
+//! statuses of the requests if these were recorded, otherwise from the tags of the meter, otherwise from the event counter.
 
 use crate::metered::{Metered, metered, metered_totals, tag};
 use model::{REQUESTS_METER, Sym, Trace};
 use rustc_hash::FxHashMap;
 
-/// Exceptions that end a request because its client left, or sent what is no request.
+/// Exceptions that end a request because its client disconnected, or sent an invalid request.
 pub const LEAVING: [&str; 6] = [
     "System.OperationCanceledException",
     "System.Threading.Tasks.TaskCanceledException",
@@ -17,7 +17,7 @@ pub const LEAVING: [&str; 6] = [
     "Microsoft.AspNetCore.Http.BadHttpRequestException",
 ];
 
-/// How many failed, of those whose outcome is known.
+/// How many requests failed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Failures {
     /// Requests that failed.
@@ -27,7 +27,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// The share that failed; 0 if there was none.
+    /// The share that failed. 0 without requests.
     pub fn share(&self) -> f64 {
         if self.of > 0.0 { (self.failed / self.of).clamp(0.0, 1.0) } else { 0.0 }
     }
@@ -40,7 +40,7 @@ impl Failures {
         }
     }
 
-    /// The same from the statuses of requests. `None` if none is known.
+    /// From the statuses of requests. `None` if no status is known.
     pub(crate) fn of_statuses(statuses: impl Iterator<Item = i64>) -> Option<Self> {
         let known = statuses.filter_map(crate::figure::known);
         known.fold(None, |sum, status| {
@@ -50,9 +50,9 @@ impl Failures {
         })
     }
 
-    /// The same from what a meter counted, by its tags. `None` if no tag tells.
+    /// From the counts of a meter and their tags. `None` if no tags say whether requests failed.
     pub(crate) fn of_counts(recording: &Trace, counts: &[Metered]) -> Option<Self> {
-        // A series is published many times with the same tags; each set is looked at once.
+        // The same tags are published many times, so the outcome of each set is kept.
         let mut outcomes: FxHashMap<Sym, Option<bool>> = FxHashMap::default();
         let mut failures: Option<Self> = None;
         for of in counts {
@@ -65,7 +65,7 @@ impl Failures {
     }
 }
 
-/// Whether requests with these tags of a meter or span failed. `None` if the tags do not tell.
+/// Whether requests with these tags of a meter or span failed. `None` if the tags do not say.
 pub fn is_failed(recording: &Trace, tags: Sym) -> Option<bool> {
     let status = tag(recording, tags, "http.response.status_code").and_then(|text| text.parse::<u32>().ok());
     let error = tag(recording, tags, "error.type");
@@ -77,7 +77,7 @@ pub fn is_failed(recording: &Trace, tags: Sym) -> Option<bool> {
     }
 }
 
-/// Requests that failed. `None` if the recording does not tell.
+/// How many requests failed. `None` if the recording does not say.
 pub fn failures(recording: &Trace) -> Option<Failures> {
     let statuses = || Failures::of_statuses(recording.requests.status.iter().copied());
     let by_requests = recording.has_each_request().then(statuses).flatten();
@@ -85,7 +85,7 @@ pub fn failures(recording: &Trace) -> Option<Failures> {
     by_requests.or_else(|| metered().filter(|of| of.of > 0.0)).or_else(|| from_counter(recording))
 }
 
-/// What the event counters of ASP.NET Core counted between their first and last publication.
+/// From the event counters of ASP.NET Core, between their first and their last publication.
 fn from_counter(recording: &Trace) -> Option<Failures> {
     let grown = |name: &str| {
         let totals = metered_totals(recording, name, "value");
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_told_by_the_tags_and_a_client_that_leaves_is_none() {
+    fn tags_say_which_requests_failed_and_a_client_that_leaves_is_none() {
         let check = |tags: &str, expected: Option<bool>| {
             let mut recording = recording(1);
             let tags = recording.strings.intern(tags);

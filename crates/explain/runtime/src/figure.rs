@@ -1,4 +1,4 @@
-//! How the parts count, sum up and spread values over the recording.
+//! How all parts count values, add them up, and spread them over the recording.
 
 use base::number::{count, real, real_u64};
 use model::{NO_INT, Sym, Trace};
@@ -8,28 +8,31 @@ use std::collections::BTreeMap;
 /// How many pieces a series has.
 pub(crate) const SERIES_PIECES: usize = 40;
 
-/// Counts and sums by some text.
+/// The name of a row whose text is not in the recording.
+pub const NOT_RECORDED: &str = "not recorded";
+
+/// Counts and sums by text.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     rows: BTreeMap<Sym, Tallied>,
 }
 
-/// What a key stands for.
+/// What was counted of one text.
 #[derive(Debug, Default)]
 struct Tallied {
     count: u64,
-    /// How many of them have an amount that is known.
+    /// How many have a known amount.
     known: u64,
     amount: f64,
 }
 
 impl Tally {
-    /// Counts one more of `key`, with an amount.
+    /// Counts one more of `key`, and adds its amount.
     pub(crate) fn add(&mut self, key: Sym, amount: f64) {
         self.add_known(key, Some(amount));
     }
 
-    /// The same with an amount that the recording may lack.
+    /// Like [`Self::add`], with an amount that the recording may lack.
     pub(crate) fn add_known(&mut self, key: Sym, amount: Option<f64>) {
         let row = self.rows.entry(key).or_default();
         row.count = row.count.saturating_add(1);
@@ -37,24 +40,24 @@ impl Tally {
         row.amount += amount.unwrap_or(0.0);
     }
 
-    /// How often a key was counted, and its amount.
+    /// Each text, how often it was counted, and the sum of its amounts.
     pub(crate) fn rows<'a>(&'a self, recording: &'a Trace) -> impl Iterator<Item = (String, f64, f64)> + 'a {
         self.known_rows(recording).map(|(name, count, amount)| (name, count, amount.unwrap_or(0.0)))
     }
 
-    /// The same; the amount of a key of which none is known is none.
+    /// Like [`Self::rows`]. The sum is `None` if no amount is known.
     pub(crate) fn known_rows<'a>(
         &'a self,
         recording: &'a Trace,
     ) -> impl Iterator<Item = (String, f64, Option<f64>)> + 'a {
         self.rows.iter().map(|(key, row)| {
-            let name = recording.strings.get(*key).unwrap_or("not told").to_owned();
+            let name = recording.strings.get(*key).unwrap_or(NOT_RECORDED).to_owned();
             (name, real_u64(row.count), (row.known > 0).then_some(row.amount))
         })
     }
 }
 
-/// Spreads values over the recording's pieces and adds them up.
+/// The sum of the values in each piece of the recording.
 pub(crate) fn spread(recording: &Trace, values: impl Iterator<Item = (i64, f64)>) -> Vec<Option<f64>> {
     let mut pieces = vec![Some(0.0); SERIES_PIECES];
     for (ts_ns, value) in values {
@@ -67,13 +70,14 @@ pub(crate) fn spread(recording: &Trace, values: impl Iterator<Item = (i64, f64)>
 
 /// The piece of the recording that a time lies in.
 pub(crate) fn piece_of(recording: &Trace, ts_ns: i64) -> usize {
-    let pieces = i128::try_from(SERIES_PIECES).unwrap_or(1);
+    const PIECES: i128 = SERIES_PIECES as i128;
     let duration = i128::from(recording.exhibit.duration_ns.max(1));
-    let piece = (i128::from(ts_ns.max(0)) * pieces / duration).min(pieces - 1);
+    let piece = (i128::from(ts_ns.max(0)) * PIECES / duration).min(PIECES - 1);
+    // It is between 0 and the number of pieces.
     usize::try_from(piece).unwrap_or(0)
 }
 
-/// Nanoseconds in milliseconds.
+/// Converts nanoseconds to milliseconds.
 pub(crate) fn millis(ns: f64) -> f64 {
     ns / 1e6
 }
@@ -83,29 +87,29 @@ pub(crate) fn share(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then_some(part / whole)
 }
 
-/// How often per second, over the nanoseconds given.
+/// An amount per second, over a time in nanoseconds.
 pub(crate) fn rate(amount: f64, ns: Option<i64>) -> Option<f64> {
     share(amount * 1e9, real(ns?))
 }
 
-/// An integer of a column, if there is one.
+/// An integer of a column. `None` if it is missing.
 pub fn known(value: i64) -> Option<i64> {
     (value != NO_INT).then_some(value)
 }
 
-/// The sum of the known values of a column. `None` if it has values and none is known: that is no 0.
+/// The sum of the known values of a column. `None` if it has values but none is known, which is not 0.
 pub(crate) fn sum(column: &[i64]) -> Option<f64> {
     let values = column.iter().filter_map(|value| known(*value)).map(real);
     let sum = values.reduce(|sum, value| sum + value);
     if column.is_empty() { Some(0.0) } else { sum }
 }
 
-/// How many values of a column are not known.
+/// How many values of a column are missing.
 pub(crate) fn unknown(column: &[i64]) -> usize {
     column.iter().filter(|value| known(**value).is_none()).count()
 }
 
-/// Adds what is known of how long threads waited: the sum and the largest, and how many are missing from both, if any.
+/// Adds the figures of how long threads waited: the sum, the maximum, and how many waits without an end are in neither.
 pub(crate) fn add_waits(part: &mut Part, dur_ns: &[i64]) {
     let left_out = unknown(dur_ns);
     part.figure("wait.total", sum(dur_ns).map(millis), "ms", "Time waited, over all threads");
@@ -117,8 +121,7 @@ pub(crate) fn add_waits(part: &mut Part, dur_ns: &[i64]) {
     }
 }
 
-/// Milliseconds from the first to the last, if all happened in one stretch of less than a second in a longer recording: then
-/// a rate, of whatever time, says little.
+/// Milliseconds from the first time to the last, if all lie within a second of a longer recording. A rate then says little.
 pub fn within_ms(times: &[i64], observed_ns: Option<i64>) -> Option<f64> {
     const SECOND: i64 = 1_000_000_000;
     let (first, last) = (times.iter().min()?, times.iter().max()?);
@@ -127,7 +130,7 @@ pub fn within_ms(times: &[i64], observed_ns: Option<i64>) -> Option<f64> {
     is_burst.then(|| millis(real(within)))
 }
 
-/// The largest of the known values of a column.
+/// The largest known value of a column.
 pub(crate) fn largest(column: &[i64]) -> Option<f64> {
     column.iter().filter_map(|value| known(*value)).max().map(real)
 }
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_once_in_a_recording_is_told_by_the_time_it_took() {
+    fn what_happens_at_once_has_the_time_it_took() {
         let second = 1_000_000_000;
         let sixteen: Vec<i64> = (0..16).map(|at| second + at * 86_000).collect();
         assert_eq!(within_ms(&sixteen, Some(10 * second)), Some(1.29));

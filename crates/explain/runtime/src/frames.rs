@@ -1,8 +1,8 @@
-//! Whose code the frames of a stack are, and what a stack is doing, worked out once for all stacks.
+//! Whose code the frames of a stack are, and what a stack is doing.
 //!
-//! A frame is the user's own if its module is neither the runtime's nor a known package's; the names are data, in
-//! `frames.txt`. If the user says what is theirs, that alone is. Stacks are a tree, so each node takes over what its caller has: one pass over the nodes answers for
-//! every sample. Nothing here knows a service.
+//! A frame is the user's own if its module is neither the runtime's nor a known package's (`frames.txt`). If the user says
+//! which code is theirs, only that is. Stacks are a tree, so each node takes over what its caller has, and one pass over the
+//! nodes answers for every sample. Nothing here knows a particular service.
 
 use crate::mine::MyCode;
 use model::{NO_ID, Sym, Trace};
@@ -14,7 +14,7 @@ pub enum Owner {
     User,
     /// A package that many services use.
     Library,
-    /// Compiled at run time from expressions: ASP.NET Core's handlers end so.
+    /// Compiled at run time from expressions, as the innermost handlers of ASP.NET Core are.
     Dynamic,
     /// The runtime and what comes with it.
     Framework,
@@ -27,25 +27,25 @@ pub enum Owner {
 pub struct Marks(u32);
 
 impl Marks {
-    /// Work of the thread pool.
+    /// Work that the thread pool runs.
     pub const WORK: Self = Self(1);
     /// A request of ASP.NET Core.
     pub const REQUEST: Self = Self(1 << 1);
-    /// The host that runs the service: its start waits for its end.
+    /// The host that runs the service, whose start waits for its end.
     pub const HOST: Self = Self(1 << 2);
     /// A regular expression.
     pub const REGEX: Self = Self(1 << 3);
-    /// Writing of log lines.
+    /// Writing log lines.
     pub const LOGGING: Self = Self(1 << 4);
-    /// Throwing, unwinding and describing of exceptions.
+    /// Throwing, unwinding or describing exceptions.
     pub const EXCEPTION: Self = Self(1 << 5);
-    /// What runs once, at first use.
+    /// Initialisation, which runs once.
     pub const INITIALISATION: Self = Self(1 << 6);
-    /// Making of code at run time.
+    /// Making code at run time.
     pub const COMPILE: Self = Self(1 << 7);
     /// A gate that tasks wait at: SemaphoreSlim, Channel.
     pub const GATE: Self = Self(1 << 8);
-    /// A call for a collection.
+    /// Calling for a collection.
     pub const COLLECT: Self = Self(1 << 9);
     /// The program's entry point, in any of its forms.
     pub const ENTRY: Self = Self(1 << 10);
@@ -53,20 +53,20 @@ impl Marks {
     pub const DATABASE: Self = Self(1 << 11);
     /// An outgoing HTTP call.
     pub const HTTP: Self = Self(1 << 12);
-    /// On the way into a lock that sends no events.
+    /// Entering a lock that sends no events.
     pub const ENTERING: Self = Self(1 << 13);
     /// Spinning for anything.
     pub const SPIN: Self = Self(1 << 14);
     /// Spinning for a lock.
     pub const SPINNING: Self = Self(1 << 15);
 
-    /// Queueing of work for the pool.
+    /// Queueing work for the thread pool.
     pub const QUEUES: Self = Self(1 << 16);
 
-    /// The server takes up a request: what it calls is that request's work, until it is resumed elsewhere.
+    /// The server calls the service for a request. What it calls works on that request, until an `await`.
     pub const SERVED: Self = Self(1 << 17);
 
-    /// An asynchronous method goes on behind an `await`, wherever what it awaited ended.
+    /// An async method resumes after an `await`, on whatever thread.
     pub const RESUMES: Self = Self(1 << 18);
 
     const NAMES: [(&'static str, Self); 18] = [
@@ -90,17 +90,17 @@ impl Marks {
         ("resumes", Self::RESUMES),
     ];
 
-    /// Whether all of `other` is in it.
+    /// Whether it has all marks of `other`.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether a thread with it spins on the way into a lock.
+    /// Whether a thread spins while it enters a lock.
     pub fn spins_for_lock(self) -> bool {
         self.has(Self::SPINNING) || self.has(Self::ENTERING.with(Self::SPIN))
     }
 
-    /// Both together.
+    /// The marks of both.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -137,14 +137,14 @@ impl Names {
     }
 
     fn owner(&self, mine: &MyCode, module: &str, class: &str, method: Option<&str>) -> Owner {
-        // Where the module's name is missing, the type's namespace says whose it is.
+        // If the name of the module is missing, the namespace of the type says whose it is.
         let outer = class.split('+').next().unwrap_or(class);
         let known_by = if module == NO_MODULE && !outer.is_empty() { outer } else { module };
         let in_list = |list: &[&str]| list.iter().any(|name| is_of(known_by, name));
         match method {
             None => Owner::Unknown,
             Some(_) if !mine.is_empty() && mine.has(module, class) => Owner::User,
-            // Code of compiled expressions; regular expressions are compiled so too, and are the framework's.
+            // Compiled expressions. Regular expressions are compiled like this, too, but are the framework's.
             Some(method) if class == "dynamicClass" => {
                 if method.starts_with("Regex") {
                     Owner::Framework
@@ -173,7 +173,7 @@ impl Names {
     }
 }
 
-/// Types whose methods are waits, or run other code on their way.
+/// Types whose methods wait, or only pass on to other code.
 const WAITS: [&str; 20] = [
     "System.Threading.Thread",
     "System.Threading.Monitor",
@@ -197,10 +197,10 @@ const WAITS: [&str; 20] = [
     "Interop*",
 ];
 
-/// What stands for the name of a module that the recording lacks.
+/// The name of modules whose own name is not in the recording.
 const NO_MODULE: &str = "ManagedModule";
 
-/// The pool's own machinery: it runs what others queued, and is never the place of anything.
+/// The thread pool itself. It runs what others queued, so it is never named.
 const OF_POOL: [&str; 4] = [
     "System.Threading.ThreadPool*",
     "System.Threading.PortableThreadPool*",
@@ -208,13 +208,13 @@ const OF_POOL: [&str; 4] = [
     "System.Threading._ThreadPoolWaitCallback",
 ];
 
-/// Whether a module has a name of the lists, or one that goes on behind it with a dot. Files are named in any case.
+/// Whether a module has a listed name, or one that continues it after a dot. Case does not matter, as in names of files.
 fn is_of(module: &str, name: &str) -> bool {
     let Some((start, rest)) = module.split_at_checked(name.len()) else { return false };
     start.eq_ignore_ascii_case(name) && (rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether a name is the pattern's: whole, or from its beginning (`A*`) or its end (`*A`) on.
+/// Whether a pattern matches a name: all of it, its beginning (`A*`) or its end (`*A`).
 fn matches(pattern: &str, name: &str) -> bool {
     match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
         (Some(start), _) => name.starts_with(start),
@@ -229,7 +229,7 @@ fn is_entry(class: &str, method: &str) -> bool {
         || method == "MoveNext" && (class.contains("+<Main>d__") || class.contains("+<<Main>$>d__"))
 }
 
-/// A method's type and name; for the state machine of an asynchronous method, those of that method.
+/// The type and the name of a method. For a state machine, those of its async method.
 fn async_method<'a>(class: &'a str, method: &'a str) -> (&'a str, &'a str) {
     let machine = || {
         let (outer, rest) = class.rsplit_once("+<").filter(|_| method == "MoveNext")?;
@@ -238,36 +238,38 @@ fn async_method<'a>(class: &'a str, method: &'a str) -> (&'a str, &'a str) {
     machine().unwrap_or((class, method))
 }
 
-/// What is known of each stack: whose frames it has, and what it is doing.
+/// What each stack is doing, and the frames to name for it.
 #[derive(Debug)]
 pub struct StackIndex {
     owners: Vec<Owner>,
     stand_ins: Vec<bool>,
     entries: Vec<bool>,
     marks: Vec<Marks>,
-    /// Whether the server's call is the last entry, and not one behind an `await`. `None` if neither is in the stack.
+    /// Whether the server called it (`true`), or it resumed after an `await` (`false`), whichever is further in. `None` if
+    /// neither is on the stack.
     served: Vec<Option<bool>>,
+    // The innermost frame of each owner, by stack; `NO_ID` without one.
     user: Vec<u32>,
     dynamic: Vec<u32>,
     library: Vec<u32>,
-    /// Stacks whose outermost frames are missing, in order.
+    /// Stacks whose outermost frames are missing, in ascending order.
     cut: Vec<u32>,
-    /// What to say of patterns that no method has.
+    /// Notes on patterns of the user that match no method.
     unmatched: Vec<String>,
 }
 
 impl StackIndex {
-    /// Looks at every frame once and at every stack once.
+    /// Makes the index, without patterns of the user.
     pub fn new(recording: &Trace) -> Self {
         Self::with(recording, &MyCode::default())
     }
 
-    /// The same, with what the user says is theirs.
+    /// Makes the index. Takes time in proportion to the frames and the stacks.
     pub fn with(recording: &Trace, mine: &MyCode) -> Self {
         let names = Names::built_in();
         let frames = &recording.frames;
         let text = |list: &[Sym], at: usize| list.get(at).and_then(|sym| recording.strings.get(*sym));
-        // Native code is nobody's method: a service is judged by its managed code.
+        // A service is judged by its managed code, so native code is never the user's.
         let is_native = |at: usize| matches!(text(&frames.tier, at), Some("Native" | "Kernel"));
         let methods =
             (0..frames.name.len()).filter(|at| text(&frames.method, *at).is_some() && !is_native(*at));
@@ -302,6 +304,7 @@ impl StackIndex {
         for (parent, frame) in recording.stacks.parent.iter().zip(&recording.stacks.frame) {
             let (at, caller) = (*frame as usize, *parent as usize);
             let owner = index.owners.get(at).copied().unwrap_or(Owner::Unknown);
+            // Outermost frames have no caller, so nothing is further out.
             let own = |of: Owner, list: &[u32]| {
                 if owner == of { *frame } else { list.get(caller).copied().unwrap_or(NO_ID) }
             };
@@ -323,7 +326,7 @@ impl StackIndex {
         index
     }
 
-    /// What to say of the user's patterns that no method has: they were passed over.
+    /// Notes on patterns of the user that match no method, so that they were ignored.
     pub fn unmatched(&self) -> &[String] {
         &self.unmatched
     }
@@ -333,10 +336,11 @@ impl StackIndex {
         self.marks.get(stack as usize).copied().unwrap_or_default()
     }
 
-    /// Whether a thread with this stack works for the pool.
+    /// Whether a thread with this stack does work for the thread pool.
     ///
-    /// The frames of the pool's loop say so. They are missing from a stack that the runtime cut, and from one without names;
-    /// a worker is then known by its thread, and one that looks for work has neither a cut stack nor anybody's code on it.
+    /// The frames of the pool's loop say so. They are missing from stacks that the runtime cut, and from stacks without names.
+    /// A thread-pool thread with such a stack is at work, since one that looks for work has neither a cut stack nor a frame of
+    /// user or library code.
     pub fn is_at_work(&self, stack: u32, is_pool: bool) -> bool {
         let is_cut = || self.cut.binary_search(&stack).is_ok();
         self.marks(stack).has(Marks::WORK) || is_pool && (is_cut() || self.blamed_frame(stack).is_some())
@@ -347,12 +351,12 @@ impl StackIndex {
         self.owners.get(frame as usize).copied().unwrap_or(Owner::Unknown)
     }
 
-    /// Whether a frame stands for its caller: a stop for the sampler, or a frame without a name.
+    /// Whether a frame counts for its caller: a stop for the sampler, or a frame without a name.
     pub fn stands_in(&self, frame: u32) -> bool {
         self.stand_ins.get(frame as usize).copied().unwrap_or(true)
     }
 
-    /// The innermost frame that says what its thread did; the innermost of all if none does.
+    /// The innermost frame that says what the thread did, otherwise the innermost frame.
     pub fn acting_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
         let nodes = recording.stacks.walk(stack);
         let mut frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
@@ -360,7 +364,7 @@ impl StackIndex {
         frames.find(|frame| !self.stands_in(*frame)).or_else(innermost)
     }
 
-    /// The user's outermost frame: the method that the pool was asked to run, if the stack is of its work.
+    /// The user's outermost frame. If the thread pool runs it, this is the method that was queued.
     pub fn outermost_user_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
         let nodes = recording.stacks.walk(stack);
         let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
@@ -372,14 +376,14 @@ impl StackIndex {
         self.user.get(stack as usize).copied().filter(|frame| *frame != NO_ID)
     }
 
-    /// The frame to name for a stack: the user's innermost, else the method made at run time that a handler was
-    /// inlined into, else the innermost of a package.
+    /// The frame to name for a stack: the innermost of the user, otherwise of code made at run time (a handler may be inlined
+    /// into it), otherwise of a package.
     pub fn blamed_frame(&self, stack: u32) -> Option<u32> {
         let of = |list: &[u32]| list.get(stack as usize).copied().filter(|frame| *frame != NO_ID);
         of(&self.user).or_else(|| of(&self.dynamic)).or_else(|| of(&self.library))
     }
 
-    /// Where none of these is in a stack: the innermost frame around the wait itself, which at least says what asked.
+    /// The innermost frame that is not part of a wait. It says what waits if [`Self::blamed_frame`] is `None`.
     pub fn asking_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
         let frames = &recording.frames;
         let is_wait = |frame: u32| {
@@ -395,9 +399,9 @@ impl StackIndex {
 
     /// Whether the frame to name for a stack is where the server enters the service's code to answer a request.
     ///
-    /// Nothing of the service but a method that the state machine belongs to stands between it and the server. A
-    /// continuation is entered by the pool, and may run where another request began. A method that a handler compiled
-    /// at run time calls is of one route, and its own name tells more.
+    /// Only the async method of the frame's own state machine may be between it and the server. A method that resumes after
+    /// an `await` is called by the thread pool instead, on a thread where another request may have begun. A method that a
+    /// handler made at run time calls belongs to one route, and its own name says more.
     pub fn enters_from_request(&self, recording: &Trace, stack: u32) -> bool {
         let Some(entered) = self.blamed_frame(stack) else { return false };
         let frame_of = |node: u32| recording.stacks.frame.get(node as usize).copied();
@@ -416,10 +420,10 @@ impl StackIndex {
         })
     }
 
-    /// Whether the frame to name for a stack was called by the server, within the request that began on its thread last.
+    /// Whether the server called the frame to name for a stack, for the request that began last on its thread.
     ///
-    /// A method that resumes behind an `await` is entered by the pool, on any thread: the last request that began
-    /// there waits meanwhile, and is another one. A stack whose outermost frames are missing may have the server there.
+    /// A method that resumes after an `await` is called by the thread pool, on any thread. The last request that began there is
+    /// another one, which waits. If the outermost frames of a stack are missing, the server may be among them.
     pub fn is_in_request(&self, recording: &Trace, stack: u32) -> bool {
         let Some(frame) = self.blamed_frame(stack) else { return false };
         let is_own = |node: &u32| recording.stacks.frame.get(*node as usize) == Some(&frame);
@@ -428,7 +432,7 @@ impl StackIndex {
         served.unwrap_or_else(|| self.cut.binary_search(&stack).is_ok())
     }
 
-    /// The frames of the service, and of code made for it, that the server called in a stack, the innermost first.
+    /// The frames of the service, and of code made at run time, that the server called, the innermost first.
     pub fn served_frames<'a>(&'a self, recording: &'a Trace, stack: u32) -> impl Iterator<Item = u32> + 'a {
         let is_served = |node: &u32| self.served.get(*node as usize).copied().flatten() == Some(true);
         let nodes = recording.stacks.walk(stack).filter(is_served);
@@ -436,7 +440,7 @@ impl StackIndex {
         frames.filter(|frame| matches!(self.owner(*frame), Owner::User | Owner::Dynamic))
     }
 
-    /// The name of the frame to name for a stack; of one that only the framework is in, of what asked for the wait.
+    /// The name of the frame to name for a stack. If only the framework is on it, the frame that waits, otherwise the innermost.
     pub fn named_frame(&self, recording: &Trace, stack: u32) -> Sym {
         let innermost = || recording.stacks.frame.get(stack as usize).copied();
         let frame =
@@ -444,7 +448,7 @@ impl StackIndex {
         frame.and_then(|frame| recording.frames.name.get(frame as usize).copied()).unwrap_or(Sym::NONE)
     }
 
-    /// Whether the user's innermost frame is the entry point: a program that waits for its own end.
+    /// Whether the user's innermost frame is the entry point, where a program waits for its own end.
     pub fn waits_in_entry(&self, stack: u32) -> bool {
         let in_entry = |frame: u32| self.entries.get(frame as usize).copied().unwrap_or(false);
         self.user_frame(stack).is_some_and(in_entry)

@@ -1,26 +1,26 @@
-//! Evidence that was recorded and is gone: an all-clear stands only on what was read whole.
+//! Gaps: evidence that was recorded and is lost, so that no all-clear can be given.
 //!
-//! A recorder or a service that died leaves a recording that ends early: what is there was read, and counts. Damage of a
-//! few events among many hides nothing. Neither is a gap, unless the names of methods went with it: a session sends
-//! them last, and checks that work from stacks find nothing without them.
+//! A recording that ends early, because the recorder or the service died, is not a gap: what is there was read, and counts.
+//! Neither is damage to a few events among many. Both are gaps if the names of methods are lost with them: a session sends
+//! names last, and checks that work from stacks find nothing without them.
 
-use crate::loss::end_words;
+use crate::endings::{at_time, early_end, end_words, without_host, without_samples};
 use base::damage::{DESCRIBED_TWICE, NOT_DESCRIBED, PACKING, STEPS_BACK};
-use base::number::{real, real_u64};
-use model::{EarlyEnd, Trace};
-use report::unit::{duration, short, show};
+use base::number::{count, real_u64};
+use model::Trace;
+use report::unit::{short, show};
 
-/// From this share of the events, or of the bytes, on, those that cannot be read may be the ones that matter.
+/// The largest share of events, or of bytes, that may be unreadable. Above it, they may be the ones that matter.
 const MOST_UNREADABLE: f64 = 0.01;
-/// Whole recordings have up to 10 % of frames without a name: stubs, and code that is made and gone.
+/// The largest share of frames without a name. Complete recordings have up to 10 %: stubs, and code that was freed.
 const MOST_UNNAMED: f64 = 0.2;
-/// The same of a recording without a rundown. Without names of the framework nearly all frames have none; where the
-/// recording began with the process, nearly all have one.
+/// The same without a rundown. Without the framework's names nearly all frames lack one; if the recording began with the
+/// process, nearly none do.
 const MOST_UNNAMED_WITHOUT_RUNDOWN: f64 = 0.05;
-/// Readings of the host that end by so much, and by a fifth of the recording, before its end are not whole.
+/// Readings of the host are incomplete if they end this long, and a fifth of the recording, before its end.
 const HOST_LATE_NS: i64 = 3_000_000_000;
 
-/// The same of samples, which come in bursts with two seconds from one to the next.
+/// The same for samples, whose bursts begin two seconds apart.
 const SAMPLES_LATE_NS: i64 = 5_000_000_000;
 
 /// What a gap hides.
@@ -30,7 +30,7 @@ pub enum Hides {
     Events,
     /// Samples of threads, or the file with the names of their methods.
     Samples,
-    /// The names of methods in samples: nothing is damaged, and another copy has no more.
+    /// The names of methods in samples. Nothing is damaged, so another copy of the file has no more.
     Names,
     /// Readings of the host.
     Host,
@@ -38,16 +38,16 @@ pub enum Hides {
     Details,
 }
 
-/// A part of the evidence that is gone.
+/// A part of the evidence that is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// What it hides.
     pub hides: Hides,
-    /// What is gone, and how: the beginning of a sentence.
+    /// What is lost, and how: the beginning of a sentence.
     pub what: String,
 }
 
-/// What of a recording is missing, changed or unreadable to a share that matters.
+/// Everything that is missing, changed or unreadable to an extent that matters.
 pub fn gaps(recording: &Trace) -> Vec<Gap> {
     let altered = recording.lost.files.iter().filter(|of| of.is_altered);
     let files = altered.map(|of| Gap { hides: hides(&of.file), what: format!("{} {}", of.file, of.what) });
@@ -60,7 +60,7 @@ pub fn gaps(recording: &Trace) -> Vec<Gap> {
         .collect()
 }
 
-/// That there are no samples where its recorder takes some, or that they end long before the recording does.
+/// Samples that are missing, or that end long before the recording does.
 fn samples(recording: &Trace) -> Option<Gap> {
     let end = recording.exhibit.duration_ns;
     let gap = |what| Some(Gap { hides: Hides::Samples, what });
@@ -71,84 +71,48 @@ fn samples(recording: &Trace) -> Option<Gap> {
     let rows = recording.coverage.source.iter().zip(&recording.coverage.to_ns);
     let last = rows.filter(|(source, _)| **source == samples).map(|(_, to_ns)| *to_ns).max()?;
     let is_early = last < end.saturating_sub(SAMPLES_LATE_NS) && last / 4 < end / 5;
-    if is_early { gap(format!("the samples end early, at {} of {}", at(last), at(end))) } else { None }
-}
-
-/// Files that such a recording has and this one does not, one sentence each.
-pub(crate) fn absent(recording: &Trace) -> Vec<String> {
-    let samples = recording.samples.ts_ns.is_empty().then(|| without_samples(recording)).flatten();
-    samples.into_iter().chain(host_is_gone(recording)).collect()
-}
-
-/// Why a recording without samples should have some. All profiles of our recorder but `light` take samples; without
-/// `exhibit.toml` what was recorded tells which it was: `light` asks for no code that is compiled and no allocation.
-fn without_samples(recording: &Trace) -> Option<String> {
-    const NO_SAMPLES: &str = "there are no samples of threads";
-    if let Some(profile) = recording.session.profile.as_deref() {
-        return (profile != "light").then(|| format!("{NO_SAMPLES}, which the profile {profile} takes"));
+    if is_early {
+        gap(format!("the samples end early, at {} of {}", at_time(last), at_time(end)))
+    } else {
+        None
     }
-    let publishes = |provider: &str| {
-        let provider = recording.strings.find(provider);
-        provider.is_some_and(|provider| recording.events.kind_provider.contains(&provider))
-    };
-    let has_tables = !recording.host.ts_ns.is_empty() || !recording.thread_cpu.ts_ns.is_empty();
-    let is_ours = has_tables || publishes("System.Runtime") && publishes("System.Diagnostics.Metrics");
-    let is_light = recording.jit.ts_ns.is_empty() && recording.allocations.ts_ns.is_empty();
-    (is_ours && !is_light).then(|| format!("{NO_SAMPLES}, which are recorded with such events"))
 }
 
-/// A time of a recording, in words.
-fn at(ns: i64) -> String {
-    duration(real(ns.max(0)) / 1e6)
-}
-
-/// That the recorder's readings of the host are gone, or end too early.
+/// Readings of the host that are missing, or that end long before the recording does.
 fn host(recording: &Trace) -> Option<Gap> {
-    let gone = host_is_gone(recording).map(|what| Gap { hides: Hides::Host, what });
-    gone.or_else(|| host_ends_early(recording))
-}
-
-fn host_is_gone(recording: &Trace) -> Option<String> {
-    let is_gone = recording.host.ts_ns.is_empty() && !recording.thread_cpu.ts_ns.is_empty();
-    is_gone.then(|| "host.csv is not there, which is recorded with thread_cpu.csv".to_owned())
-}
-
-/// That the readings of the host, one a second, end long before the recording does.
-fn host_ends_early(recording: &Trace) -> Option<Gap> {
+    let gap = |what| Gap { hides: Hides::Host, what };
+    if let Some(what) = without_host(recording) {
+        return Some(gap(what));
+    }
     let last = recording.host.ts_ns.iter().copied().max()?;
     let end = recording.exhibit.duration_ns;
     let is_early = last < end.saturating_sub(HOST_LATE_NS) && last / 4 < end / 5;
-    let what = || format!("host.csv ends early, at {} of {}", at(last), at(end));
-    is_early.then(|| Gap { hides: Hides::Host, what: what() })
+    is_early.then(|| gap(format!("host.csv ends early, at {} of {}", at_time(last), at_time(end))))
 }
 
-/// The place where the main session ends early, if it does.
-pub fn early_end(recording: &Trace) -> Option<&EarlyEnd> {
-    recording.missing.early_ends.iter().rfind(|end| end.is_main)
-}
-
-/// That frames of samples have no name, of which checks work.
+/// Frames of samples that have no name, so that checks cannot use them.
 fn unnamed(recording: &Trace) -> Option<Gap> {
     let missing = &recording.missing;
     let share = real_u64(missing.unnamed_frames) / real_u64(missing.frames.max(1));
     let frames = format!("{} of the frames in samples have no name", show(share, "share"));
     let lacks_names = missing.no_rundown || missing.rundown_cut;
     let (most, what) = match early_end(recording).filter(|_| lacks_names) {
-        // How much is missing is not known, and one name may be that of what all threads wait for.
+        // Some names are missing, and one of them may be that of what all threads wait for.
         Some(end) if end.in_names => (0.0, format!("{}, and {frames}", end_words(end))),
         Some(end) => {
             let ends = end_words(end);
             (MOST_UNNAMED_WITHOUT_RUNDOWN, format!("{ends}, before the names of methods, and {frames}"))
         }
-        None if lacks_names => {
-            (MOST_UNNAMED_WITHOUT_RUNDOWN, format!("the recording has no whole rundown, and {frames}"))
-        }
+        None if lacks_names => (
+            MOST_UNNAMED_WITHOUT_RUNDOWN,
+            format!("the rundown of the recording is incomplete, and {frames}"),
+        ),
         None => (MOST_UNNAMED, frames),
     };
     (share > most).then_some(Gap { hides: Hides::Names, what })
 }
 
-/// What a recorder's file holds, by its name.
+/// What the loss of a file hides, by its name.
 fn hides(file: &str) -> Hides {
     let begins = |start: &str| file.starts_with(start);
     match file {
@@ -159,7 +123,7 @@ fn hides(file: &str) -> Hides {
     }
 }
 
-/// That too many events cannot be read.
+/// Too many events that cannot be read.
 fn unreadable(recording: &Trace) -> Option<Gap> {
     let damage = &recording.lost.damage;
     let gap = |what| Some(Gap { hides: Hides::Events, what });
@@ -167,29 +131,29 @@ fn unreadable(recording: &Trace) -> Option<Gap> {
         return gap("the file is damaged, and what follows the damage was not read".to_owned());
     }
     if damage.count(DESCRIBED_TWICE) > 0 {
-        return gap("parts of the file stand in it twice, so that no count is right".to_owned());
+        return gap("the file has parts of itself twice, so no count is right".to_owned());
     }
-    // A block that is passed over is damaged once, and holds hundreds of events.
+    // A skipped block counts as one damage, but holds hundreds of events: bytes tell.
     let unread = real_u64(recording.lost.unread_bytes) / real_u64(recording.exhibit.bytes.max(1));
     if unread > MOST_UNREADABLE {
         return gap(format!("{} of the file cannot be read: it is damaged", show(unread, "share")));
     }
-    let read = real_u64(u64::try_from(recording.events.len()).unwrap_or(u64::MAX));
-    // Events whose numbers step back were read.
+    let read = count(recording.events.len());
+    // Events whose numbers step back were read, so they are not lost.
     let lost = real_u64(damage.lost().saturating_sub(damage.count(STEPS_BACK)));
     if lost > MOST_UNREADABLE * (read + lost) {
         let (lost, all) = (short(lost), short(read + lost));
         return gap(format!("{lost} of {all} events cannot be read: the file is damaged"));
     }
-    // One description stands for all events of its kind, however few those are.
+    // Without its description, no event of a kind can be read, however few they are.
     let undescribed = damage.count(NOT_DESCRIBED);
     if undescribed > 0 {
         return gap(format!(
-            "no event of some kinds can be read ({}): the file is damaged",
+            "events of {} kinds cannot be read: the file is damaged",
             short(real_u64(undescribed))
         ));
     }
-    // Damage that takes whole blocks shows as a gap in the numbers of the events.
+    // Damage to whole blocks shows as a gap in the numbers of events.
     let missing = real_u64(recording.missing.events);
     let is_gone = lost > 0.0 && missing > MOST_UNREADABLE * (read + missing);
     if is_gone {
@@ -203,6 +167,7 @@ fn unreadable(recording: &Trace) -> Option<Gap> {
 mod tests {
     use super::*;
     use base::damage::{Damage, Harm};
+    use model::EarlyEnd;
     use std::path::Path;
 
     fn check(damage: &[(&'static str, u64)], missing: u64, expected: Option<&str>) {
@@ -220,12 +185,12 @@ mod tests {
     #[test]
     fn events_that_cannot_be_read_are_a_gap() {
         check(&[], 0, None);
-        // The runtime drops events under load: that is no damage, and judged by its own share.
+        // The runtime drops events under load: that is not damage, and has a limit of its own.
         check(&[], 5, None);
         // Undamaged recordings of busy services have thousands of these.
         check(&[(STEPS_BACK, 13_052)], 5, None);
         check(&[(NOT_DESCRIBED, 9)], 0, Some("9 of 9 events cannot be read: the file is damaged"));
-        let twice = "parts of the file stand in it twice, so that no count is right";
+        let twice = "the file has parts of itself twice, so no count is right";
         check(&[(STEPS_BACK, 117), (DESCRIBED_TWICE, 1)], 0, Some(twice));
         check(&[(PACKING, 1)], 0, Some("the file is damaged, and what follows the damage was not read"));
     }
@@ -300,7 +265,7 @@ mod tests {
         assert_eq!(what(&recording), None);
         recording.session.profile = Some("default".to_owned());
         assert_eq!(what(&recording), none("the profile default takes"));
-        // With `exhibit.toml` gone as well, the events tell.
+        // Without `exhibit.toml`, the tables tell the profile.
         recording.session.profile = None;
         recording.host.ts_ns.push(0);
         assert_eq!(what(&recording), None);
@@ -310,7 +275,7 @@ mod tests {
         assert_eq!(what(&recording), None);
         recording.host.ts_ns.clear();
         recording.thread_cpu.ts_ns.push(0);
-        let host = "host.csv is not there, which is recorded with thread_cpu.csv";
+        let host = "host.csv is missing, which is recorded with thread_cpu.csv";
         assert_eq!(what(&recording), Some((Hides::Host, host.to_owned())));
     }
 
@@ -328,7 +293,7 @@ mod tests {
         };
         recording.missing.unnamed_frames = 900;
         let frames = "and 90 % of the frames in samples have no name";
-        assert_eq!(what(&recording), format!("the recording has no whole rundown, {frames}"));
+        assert_eq!(what(&recording), format!("the rundown of the recording is incomplete, {frames}"));
         let end = EarlyEnd { is_main: true, at_ns: 4_200_000_000, ..EarlyEnd::default() };
         recording.missing.early_ends.push(end);
         let ends = "the recording ends early, at 4.20 s, before the names of methods";

@@ -1,4 +1,4 @@
-//! What the garbage collector did.
+//! Garbage collections.
 
 use crate::figure::{Tally, known, largest, millis, share, spread, sum};
 use crate::observed::{has_events, observed_ns};
@@ -9,11 +9,11 @@ use report::{List, ListColumn, Part, Row, Series};
 const REASONS: &[ListColumn] =
     &[ListColumn { name: "collections", unit: "" }, ListColumn { name: "pause", unit: "ms" }];
 
-/// The part of the collector.
+/// The part of the GC.
 pub(crate) fn part(recording: &Trace) -> Part {
     let mut part = Part::new("gc");
     let gc = &recording.gc;
-    // Suspensions are sent with the same keyword as collections, and every sampler's look is one.
+    // Suspensions have the same keyword as collections, and the sampler suspends the program each time it runs.
     let asked = ["GC/Start", "GC/Triggered", "GC/HeapStats", "GC/AllocationTick", "GC/SuspendEEStart"];
     let seen = !gc.start_ns.is_empty() || asked.iter().any(|name| has_events(recording, name));
     if !seen {
@@ -25,7 +25,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
     };
     let pauses = gc_pauses(recording);
     let total: f64 = pauses.iter().map(|(_, dur_ns)| *dur_ns).sum();
-    // Collections without a pause known are not collections without a pause.
+    // Collections whose pause is unknown did not necessarily run without one.
     let timed = seen && (!pauses.is_empty() || gc.start_ns.is_empty());
     if seen && !timed {
         part.missing.push("how long collections paused the program: no suspension was recorded");
@@ -46,7 +46,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
         "induced",
         seen.then(|| induced(recording)),
         "",
-        "Collections asked for by code or the runtime",
+        "Induced collections: called for by code or by the runtime",
     );
     part.figure("pause.total", timed.then_some(millis(total)), "ms", "Time that the GC paused the program");
     part.figure("pause.max", most.map(millis), "ms", "Longest pause");
@@ -69,15 +69,15 @@ pub(crate) fn part(recording: &Trace) -> Part {
         part.series.push(Series {
             name: "pause",
             unit: "ms",
-            about: "Time paused, all of each piece",
+            about: "Time paused in each piece",
             values: spread(recording, pauses.iter().map(|(ts_ns, dur_ns)| (*ts_ns, millis(*dur_ns)))),
         });
     }
     part
 }
 
-/// Begin and length in nanoseconds of each pause for collections; those of the collections themselves where no suspension
-/// was recorded. One pause may hold two collections, and a background collection has two pauses.
+/// When each GC pause began, and how many nanoseconds it lasted. Without recorded suspensions, the pauses that the collections
+/// report. One pause may hold two collections, and a background collection has two pauses.
 pub fn gc_pauses(recording: &Trace) -> Vec<(i64, f64)> {
     let pauses = &recording.pauses;
     let cause = recording.strings.find("gc");

@@ -1,4 +1,4 @@
-//! What a recording is of, and when it was made: the lines that pages begin with.
+//! The first lines of a page: what was recorded, and when.
 
 use crate::loss::losses;
 use crate::observed::observed_ns;
@@ -34,7 +34,7 @@ pub fn subject(recording: &Trace) -> Vec<String> {
         Some(runtime),
         exhibit.pid.map(|pid| format!("process {pid}")),
         exhibit.container.as_ref().map(|id| format!("container {}", id.get(..12).unwrap_or(id))),
-        exhibit.processors.map(|n| if n == 1 { "1 CPU core".to_owned() } else { format!("{n} CPU cores") }),
+        exhibit.cores.map(|n| if n == 1 { "1 CPU core".to_owned() } else { format!("{n} CPU cores") }),
         (!machine.is_empty()).then(|| machine.join(" ")),
         recording
             .session
@@ -45,10 +45,10 @@ pub fn subject(recording: &Trace) -> Vec<String> {
     facts.into_iter().flatten().collect()
 }
 
-/// Other processes that a heading names.
+/// How many other processes a heading names.
 const MOST_OTHERS: usize = 5;
 
-/// The other processes that the recording holds, those with most samples first.
+/// The other processes in the recording, those with the most samples first.
 pub fn other_processes(recording: &Trace) -> Vec<ProcessRow> {
     let this = recording.exhibit.pid.map_or(NO_INT, u64::cast_signed);
     let rows = &recording.processes;
@@ -83,10 +83,10 @@ pub fn recorded(recording: &Trace) -> String {
     match recording.missing.began_inside {
         0 => {}
         1 => text.push_str(" · began inside a collection"),
-        many => text.extend([" · began inside ", &many.to_string(), " collections"]),
+        several => text.extend([" · began inside ", &several.to_string(), " collections"]),
     }
     for source in ["events", "samples"] {
-        // Said only if it is not all of it: rates are of this time.
+        // Rates are of the observed time, so it is shown if it is not the whole recording.
         let observed = observed_ns(recording, source);
         let whole = observed.is_some_and(|ns| millis(ns) > 0.98 * millis(exhibit.duration_ns));
         if let Some(ns) = observed.filter(|_| !whole) {

@@ -1,9 +1,9 @@
 //! Requests under way, from their starts and stops alone.
 //!
-//! Every start of ASP.NET Core's hosting adds one and every stop takes one away; which belong together need not be
-//! known. The area under that course over the time is how many were under way on average, and that over the rate of
-//! stops is how long one took on average (Little's law). Requests that neither began nor ended while recording are not
-//! seen, and lost events would add up, so a recording that lost any gives nothing.
+//! Every start of ASP.NET Core's hosting adds one, and every stop removes one, whichever belong together. The area under that
+//! curve, over the time, is the average number under way. Divided by the rate of stops, it is how long a request took on
+//! average (Little's law). Requests that neither began nor ended in the recording are not counted. Lost events would add up,
+//! so there is no result if any were lost.
 
 use crate::figure::{SERIES_PIECES, piece_of};
 use crate::observed::observed_ns;
@@ -22,32 +22,32 @@ pub struct InFlight {
     pub began: f64,
     /// Requests that ended.
     pub ended: f64,
-    /// Under way on average.
+    /// The average number under way.
     pub mean: f64,
     /// The most at once.
     pub most: f64,
-    /// Seconds that one took on average, by Little's law; none where none ended.
+    /// How many seconds each took on average, by Little's law. `None` if none ended.
     pub mean_seconds: Option<f64>,
-    /// The most of each piece of the recording.
+    /// The most in each piece of the recording.
     pub course: Series,
 }
 
-/// Counts the requests under way; none without such events, or where events were lost.
+/// Counts the requests under way. `None` without such events, or if events were lost.
 pub fn in_flight(recording: &Trace) -> Option<InFlight> {
     let Course { observed_ns, at_first, steps } = course(recording)?;
     let mut pieces: Vec<Option<f64>> = vec![None; SERIES_PIECES];
     let (mut level, mut most, mut area, mut since) = (at_first, at_first, 0.0, 0i64);
-    for (ts_ns, step) in &steps {
+    for Step { ts_ns, change } in &steps {
         area += real(level) * real(ts_ns.saturating_sub(since).max(0));
         since = *ts_ns;
-        level += step;
+        level += change;
         most = most.max(level);
         if let Some(piece) = pieces.get_mut(piece_of(recording, *ts_ns)) {
-            *piece = Some(piece.unwrap_or(0.0).max(real(level.max(level - step))));
+            *piece = Some(piece.unwrap_or(0.0).max(real(level.max(level - change))));
         }
     }
     area += real(level) * real(recording.exhibit.duration_ns.saturating_sub(since).max(0));
-    let ended = count(steps.iter().filter(|(_, step)| *step < 0).count());
+    let ended = count(steps.iter().filter(|step| step.change < 0).count());
     Some(InFlight {
         began: count(steps.len()) - ended,
         ended,
@@ -63,30 +63,38 @@ pub fn in_flight(recording: &Trace) -> Option<InFlight> {
     })
 }
 
-/// When one more, or one less, was under way, and how many there were at first.
+/// The number of requests under way over time.
 struct Course {
     observed_ns: i64,
     at_first: i64,
-    steps: Vec<(i64, i64)>,
+    steps: Vec<Step>,
 }
 
-/// `None` without such events, or where some are missing.
+/// A start or a stop.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    ts_ns: i64,
+    /// 1 for a start, -1 for a stop.
+    change: i64,
+}
+
+/// `None` without such events, or if some are missing.
 fn course(recording: &Trace) -> Option<Course> {
     let observed_ns = observed_ns(recording, "events")?;
     if recording.missing.events > 0 || recording.requests_are_of_bursts() {
         return None;
     }
     let steps = steps(recording);
-    // Stops of requests that began before the recording take it below nothing: so many were there at first.
-    let levels = steps.iter().scan(0i64, |level, (_, step)| {
-        *level += step;
+    // Stops of requests that began before the recording take the level below 0: that many were under way at first.
+    let levels = steps.iter().scan(0i64, |level, step| {
+        *level += step.change;
         Some(*level)
     });
     let at_first = levels.min()?.min(0).saturating_neg();
     Some(Course { observed_ns, at_first, steps })
 }
 
-/// The most readings of the course.
+/// The most readings of a recording.
 const MOST_READINGS: i64 = 1_000;
 const SECOND_NS: i64 = 1_000_000_000;
 
@@ -97,21 +105,20 @@ pub(crate) fn levels(recording: &Trace) -> Option<Vec<(i64, f64)>> {
     let every = SECOND_NS.max(duration_ns / MOST_READINGS);
     let mut readings = Vec::new();
     let mut rest = steps.iter().peekable();
-    // By number: the end of a recording can be the last time there is, beyond which no piece ends.
+    // Counted by number, since adding to the end of a recording may overflow.
     for at in (1..=duration_ns / every).map(|piece| piece * every) {
-        while let Some((_, step)) = rest.next_if(|(ts_ns, _)| *ts_ns <= at) {
-            level += step;
+        while let Some(step) = rest.next_if(|step| step.ts_ns <= at) {
+            level += step.change;
         }
         readings.push((at, real(level)));
     }
     (!readings.is_empty()).then_some(readings)
 }
 
-/// When one more, or one less, was under way.
-fn steps(recording: &Trace) -> Vec<(i64, i64)> {
+/// All starts and stops, in order of time.
+fn steps(recording: &Trace) -> Vec<Step> {
     let events = &recording.events;
-    let step = |kind: u32| {
-        let at = kind as usize;
+    let change = |at: usize| {
         let hosting = events.kind_provider.get(at).is_some_and(|sym| recording.strings.text(*sym) == HOSTING);
         match events.kind_id.get(at) {
             Some(&START) if hosting => 1,
@@ -119,13 +126,16 @@ fn steps(recording: &Trace) -> Vec<(i64, i64)> {
             _ => 0,
         }
     };
-    let kinds: Vec<i64> = (0..u32::try_from(events.kind_id.len()).unwrap_or(0)).map(step).collect();
-    if kinds.iter().all(|step| *step == 0) {
+    let changes: Vec<i64> = (0..events.kind_id.len()).map(change).collect();
+    if changes.iter().all(|change| *change == 0) {
         return Vec::new();
     }
     let rows = events.ts_ns.iter().zip(&events.kind);
-    let rows = rows.map(|(ts_ns, kind)| (*ts_ns, kinds.get(*kind as usize).copied().unwrap_or(0)));
-    rows.filter(|(_, step)| *step != 0).collect()
+    let steps = rows.filter_map(|(ts_ns, kind)| {
+        let change = changes.get(*kind as usize).copied().filter(|change| *change != 0)?;
+        Some(Step { ts_ns: *ts_ns, change })
+    });
+    steps.collect()
 }
 
 #[cfg(test)]

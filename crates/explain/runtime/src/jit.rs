@@ -1,4 +1,4 @@
-//! Code compiled while recording.
+//! Code that was compiled during the recording.
 
 use crate::figure::{Tally, known, millis, spread, sum, unknown};
 use crate::observed::has_events;
@@ -24,17 +24,12 @@ pub(crate) fn part(recording: &Trace) -> Part {
         "time.total",
         seen.then(|| sum(&rows.dur_ns).map(millis)).flatten(),
         "ms",
-        "Time of compiling from start to end, waits for a CPU core included, over all threads",
+        "Time compiling, including waits for a CPU core, over all threads",
     );
     let untimed = unknown(&rows.dur_ns);
     if untimed > 0 {
         part.mark_partial_of(&["time.total"]);
-        part.figure(
-            "untimed",
-            Some(count(untimed)),
-            "",
-            "Methods loaded whose time of compiling is not known",
-        );
+        part.figure("untimed", Some(count(untimed)), "", "Methods loaded whose compiling time is not known");
     }
     part.figure("native", seen.then(|| sum(&rows.native_bytes)).flatten(), "B", "Machine code loaded");
     if rows.ts_ns.is_empty() {
@@ -54,7 +49,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
     let list = methods
         .known_rows(recording)
         .map(|(name, n, ns)| Row { name, values: vec![ns.map(millis), Some(n)] });
-    part.lists.push(List::ranked("methods", "Methods by time of compiling", METHODS, list.collect()));
+    part.lists.push(List::ranked("methods", "Methods by compiling time", METHODS, list.collect()));
     let times = rows.ts_ns.iter().map(|ts_ns| (*ts_ns, 1.0));
     part.series.push(Series {
         name: "methods",

@@ -1,9 +1,9 @@
 //! Figures of a recording: what each part of the runtime did, in numbers.
 //!
-//! One module a part; each takes a [`Trace`] and gives a [`Part`]: figures, short lists, and courses over time.
-//! Nothing here prints or judges: what a figure means for the service is said by others. Rates and shares are
-//! of the time that was observed, which `coverage` tells, never of the recording's length. A figure that the recording
-//! cannot give has no value, and the part says in `missing` what to record for it.
+//! There is one module per part. Each takes a [`Trace`] and returns a [`Part`]: figures, short lists, and series over time.
+//! Nothing here prints or judges what a figure means for the service. Rates and shares are of the observed time (the table
+//! `coverage`), never of the recording's length. A figure that the recording cannot give has no value, and the part says in
+//! `missing` what to record for it.
 
 mod allocation;
 mod asynchrony;
@@ -12,6 +12,7 @@ mod compilation;
 mod contention;
 mod counters;
 mod cpu;
+mod endings;
 mod exceptions;
 mod failures;
 mod figure;
@@ -47,10 +48,11 @@ pub use collections::{
 pub use compilation::{Compilation, Compiled, compilation, waited_for_compiling};
 pub use contention::in_gc_pauses as lock_waits_in_gc_pauses;
 pub use cpu::{Throttled, throttled};
+pub use endings::{early_end, end_words};
 pub use failures::{Failures, LEAVING, failures, is_failed};
-pub use figure::{known, within_ms};
+pub use figure::{NOT_RECORDED, known, within_ms};
 pub use frames::{Marks, Owner, StackIndex};
-pub use gaps::{Gap, Hides, early_end, gaps};
+pub use gaps::{Gap, Hides, gaps};
 pub use gc::gc_pauses;
 pub use heading::{heading, other_processes, recorded, subject};
 pub use inflight::{InFlight, in_flight};
@@ -59,12 +61,12 @@ pub use load::{
     requests as request_work, route_of, routes,
 };
 pub use locks::{Lock, holder_samples, locks};
-pub use loss::{end_words, losses};
+pub use loss::losses;
 pub use metered::{
-    Metered, allowance_in_words, busy_cpu_share, cpu_modes, cpu_shares, first_totals, metered,
-    metered_latest, metered_seconds, metered_totals, processors, tag,
+    Metered, allowance_in_words, allowed_cores, busy_cpu_share, cpu_modes, cpu_shares, first_totals, metered,
+    metered_latest, metered_seconds, metered_totals, tag,
 };
-pub use mine::{MyCode, NoPattern};
+pub use mine::{MyCode, NamePatternError};
 pub use mixture::Bounds;
 pub use names::written_name;
 pub use observed::{has_events, observed_ns};
@@ -77,12 +79,12 @@ pub use underway::{Counter, FEWEST_STUCK, UnderWay, Unending, under_way, unendin
 use model::Trace;
 use report::Part;
 
-/// All parts, in the order in which a reader wants them: what users of the service felt comes first.
+/// All parts, in the order in which readers want them: what users of the service felt comes first.
 pub fn parts(recording: &Trace) -> Vec<Part> {
     parts_with(recording, &StackIndex::new(recording))
 }
 
-/// All parts, for a caller that has looked at the stacks already.
+/// All parts, for a caller that has the index of stacks already.
 pub fn parts_with(recording: &Trace, index: &StackIndex) -> Vec<Part> {
     vec![
         requests::part(recording),

@@ -1,7 +1,7 @@
-//! What the service had to do, and what it asked of others: requests and outgoing calls, with the time they took.
+//! The load: requests to the service, and its outgoing calls, with the time that they took.
 //!
-//! Exact from requests and spans; from the meters of the libraries where the recording has none of these. Time over
-//! observed time is how many were under way on average (Little's law), which compares with threads.
+//! Figures are exact if requests and spans were recorded, and come from the meters of the libraries otherwise. The sum of all
+//! times over the observed time is how many were under way on average (Little's law), which compares with threads.
 
 use crate::failures::Failures;
 use crate::figure::known;
@@ -17,32 +17,32 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Where figures come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// Each one was recorded.
+    /// Each request or call was recorded.
     Rows,
-    /// Sums that a meter published.
+    /// A meter published sums.
     Meter,
 }
 
 /// Requests, or calls of a kind.
 ///
-/// Rates are [`Self::per_second`] and [`Self::under_way`], never a count over the recording's length: a meter counts up to
-/// its last publication alone.
+/// Rates are [`Self::per_second`] and [`Self::under_way`], never the count over the recording's length: a meter only counts
+/// up to its last publication.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Work {
     /// How many ended.
     pub count: f64,
-    /// Seconds that they took, added up.
+    /// The sum of the seconds that they took.
     pub seconds: f64,
-    /// Nanoseconds in which they were counted.
+    /// For how many nanoseconds they were counted.
     pub observed_ns: i64,
-    /// The median, in milliseconds; from a meter the median of its intervals' medians, weighted by their requests, or
-    /// what is possible of the whole next to it: an estimate to compare with, not to be printed as the median.
+    /// The median, in milliseconds. From a meter, it is an estimate for comparisons and not to be printed as the median: the
+    /// median of the intervals' medians, weighted by requests and moved into the bounds of `p50`.
     pub p50_ms: Option<f64>,
-    /// The 99th percentile, in milliseconds; from a meter an estimate too.
+    /// The 99th percentile, in milliseconds. From a meter, it is an estimate, too.
     pub p99_ms: Option<f64>,
     /// How many of them failed. `None` if neither a status nor an error was recorded.
     pub failures: Option<Failures>,
-    /// The bounds of the median, in milliseconds: from a meter nothing closer is known.
+    /// The bounds of the median, in milliseconds. A meter says nothing closer.
     pub p50: Option<Bounds>,
     /// The bounds of the 99th percentile, in milliseconds.
     pub p99: Option<Bounds>,
@@ -51,7 +51,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// Seconds that one took on average.
+    /// How many seconds each took on average.
     pub fn mean_seconds(&self) -> f64 {
         if self.count > 0.0 { self.seconds / self.count } else { 0.0 }
     }
@@ -72,7 +72,7 @@ pub fn requests(recording: &Trace) -> Option<Work> {
     whole_requests(recording).or_else(|| from_meter(recording, REQUESTS_METER))
 }
 
-/// Requests from their rows, if these are of all the time: a burst holds whole only what is shorter than it.
+/// Requests from their rows, if all were recorded. A burst only has those in full that are shorter than it.
 fn whole_requests(recording: &Trace) -> Option<Work> {
     if !recording.has_each_request() {
         return None;
@@ -87,7 +87,7 @@ fn whole_requests(recording: &Trace) -> Option<Work> {
     Some(Work { failures, ..work })
 }
 
-/// What stands for the route of requests that none was found for, as of middleware that answers by itself.
+/// The name for requests without a route, such as those that middleware answers itself.
 const NO_ROUTE: &str = "no route";
 
 /// Histograms of a database's commands: OpenTelemetry's name, and that of Npgsql before version 10.
@@ -121,7 +121,7 @@ fn has_tag(recording: &Trace, span: usize, names: &[&str]) -> bool {
 }
 
 fn from_spans(recording: &Trace, wanted: fn(&Trace, usize) -> bool) -> Option<Work> {
-    // Most spans share their tags; each set is looked at once.
+    // Most spans share their tags, so the answer for each set of tags is kept.
     let mut known_tags: FxHashMap<(Sym, Sym), bool> = FxHashMap::default();
     let spans = &recording.spans;
     let mut times = Vec::new();
@@ -164,12 +164,12 @@ fn from_meter(recording: &Trace, name: &str) -> Option<Work> {
     published.work(recording, recording.metered_ns()?)
 }
 
-/// What a histogram of durations published: seconds, but of how many there were.
+/// The values of a histogram of durations: in seconds, except for counts.
 fn of_durations(recording: &Trace, name: &str, kind: &str) -> Vec<Metered> {
     if kind == "count" { metered(recording, name, kind) } else { metered_seconds(recording, name, kind) }
 }
 
-/// What a histogram published of one thing.
+/// What a histogram published of one route, or of everything.
 #[derive(Debug, Default)]
 struct Published {
     counts: Vec<Metered>,
@@ -194,12 +194,12 @@ impl Published {
 
     /// `None` if nothing was counted.
     fn work(&self, recording: &Trace, observed_ns: i64) -> Option<Work> {
-        // A meter of durations counts up alone.
+        // A histogram of durations cannot sum up to less than nothing; damage can.
         let total = |values: &[Metered]| values.iter().map(|of| of.value).sum::<f64>().max(0.0);
         let counts: FxHashMap<(i64, Sym), f64> =
             self.counts.iter().map(|of| ((of.ts_ns, of.tags), of.value)).collect();
-        // A quantile of an interval counts as often as the interval has requests; of an empty one it says nothing.
-        let middle = |values: &[Metered]| {
+        // A quantile counts as many times as its interval has requests, so that of an empty interval does not count.
+        let median = |values: &[Metered]| {
             let weight = |of: &Metered| counts.get(&(of.ts_ns, of.tags)).copied().unwrap_or(0.0);
             let weighted = values.iter().map(|of| (of.value * 1e3, weight(of)));
             weighted_median(weighted.filter(|(_, weight)| *weight > 0.0).collect())
@@ -215,8 +215,8 @@ impl Published {
             count,
             seconds: total(&self.sums),
             observed_ns,
-            p50_ms: possible(middle(&self.medians), p50),
-            p99_ms: possible(middle(&self.p99s), p99),
+            p50_ms: possible(median(&self.medians), p50),
+            p99_ms: possible(median(&self.p99s), p99),
             p50,
             p99,
             failures: Failures::of_counts(recording, &self.counts),
@@ -247,7 +247,7 @@ impl Published {
     }
 }
 
-/// The value at half of the weight.
+/// The median of values with weights: the value at half of the weight.
 pub(crate) fn weighted_median(mut values: Vec<(f64, f64)>) -> Option<f64> {
     values.sort_by(|a, b| a.0.total_cmp(&b.0));
     let half = values.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
@@ -258,7 +258,7 @@ pub(crate) fn weighted_median(mut values: Vec<(f64, f64)>) -> Option<f64> {
     })
 }
 
-/// Requests by route, most time first. The path stands in if the route is not known.
+/// Requests by route, or by path if the route is not known. The route with the most time comes first.
 pub fn routes(recording: &Trace) -> Vec<(String, Work)> {
     let by_rows = routes_of_rows(recording);
     let mut work = if by_rows.is_empty() { routes_of_meter(recording) } else { by_rows };
@@ -270,7 +270,7 @@ fn routes_of_rows(recording: &Trace) -> Vec<(String, Work)> {
     let Some(observed_ns) = observed_ns(recording, "events").filter(|_| recording.has_each_request()) else {
         return Vec::new();
     };
-    // A path with numbers in it is seldom asked for twice: those that differ in them alone are one route.
+    // Paths that differ only in numbers are one route: each alone would have few requests.
     let mut routes: Vec<RouteRows> = Vec::new();
     let mut of_shape: FxHashMap<String, usize> = FxHashMap::default();
     let mut of_name: FxHashMap<Sym, usize> = FxHashMap::default();
@@ -302,13 +302,13 @@ fn routes_of_rows(recording: &Trace) -> Vec<(String, Work)> {
 /// Requests of paths that are one route.
 #[derive(Debug, Default)]
 struct RouteRows {
-    /// The path; what its paths have in common if there are several.
+    /// The path, or the pattern of several paths.
     name: String,
     times: Vec<i64>,
     statuses: Vec<i64>,
 }
 
-/// A path with `{id}` for each segment that is a number or looks like an id.
+/// A path with `{id}` in place of each segment that is a number or looks like an id.
 pub fn open_path(path: &str) -> String {
     let is_id = |part: &str| {
         let digits = part.chars().filter(char::is_ascii_digit).count();
@@ -318,13 +318,13 @@ pub fn open_path(path: &str) -> String {
     path.split('/').map(|part| if is_id(part) { "{id}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
-/// The name of a route by the meter's tag.
+/// The name of a route, from the meter's tag.
 pub(crate) fn metered_route(tag: Option<&str>) -> &str {
     tag.unwrap_or(NO_ROUTE)
 }
 
-/// The one route of the service that all these paths are of, as the service names it: figures name it so too. `None`
-/// where none is known, or several are possible.
+/// The one route that all these paths belong to, by the service's name for it, which figures use, too. `None` if no route or
+/// several routes match.
 pub fn route_of(recording: &Trace, paths: &[&str]) -> Option<String> {
     let published = metered(recording, REQUESTS_METER, "count");
     let tags: BTreeSet<Sym> = published.iter().map(|of| of.tags).collect();
@@ -334,11 +334,11 @@ pub fn route_of(recording: &Trace, paths: &[&str]) -> Option<String> {
     let routes: BTreeSet<&str> = of_meter.chain(of_rows).collect();
     let mut possible = routes.into_iter().filter(|route| paths.iter().all(|path| is_of_route(path, route)));
     let only = possible.next().filter(|_| !paths.is_empty())?;
-    // Routes of controllers are written without the slash that every path has.
+    // Routes of controllers have no leading slash, but every path does.
     possible.next().is_none().then(|| format!("/{}", only.trim_start_matches('/')))
 }
 
-/// Whether a path is of a route's pattern: `{…}` stands for any segment, `{*…}` for all that are left.
+/// Whether a path matches a route: `{…}` stands for any segment, `{*…}` for all remaining ones.
 fn is_of_route(path: &str, route: &str) -> bool {
     let mut segments = path.trim_start_matches('/').split('/');
     for part in route.trim_start_matches('/').split('/') {
@@ -369,13 +369,13 @@ fn routes_of_meter(recording: &Trace) -> Vec<(String, Work)> {
     work.collect()
 }
 
-/// Requests that failed by the meter's routes, where the rows of requests say nothing of it.
+/// Failed requests by route, from the meter: for requests that were recorded without a status.
 pub(crate) fn metered_route_failures(recording: &Trace) -> BTreeMap<String, Failures> {
     let routes = routes_of_meter(recording).into_iter();
     routes.filter_map(|(route, work)| Some((route, work.failures?))).collect()
 }
 
-/// How many of something a second, of the seconds given.
+/// A count per second of the observed time. 0 if nothing was observed.
 pub fn a_second(count: u64, observed_ns: i64) -> f64 {
     if observed_ns > 0 { real_u64(count) * 1e9 / real(observed_ns) } else { 0.0 }
 }
@@ -409,7 +409,7 @@ mod tests {
     use model::SpanRow;
 
     #[test]
-    fn calls_are_told_apart_by_their_tags() {
+    fn calls_are_distinguished_by_their_tags() {
         let mut recording = recording(1_000_000_000);
         let tags = [r#"{"db.query.text":"select 1"}"#, r#"{"http.request.method":"GET"}"#, "{}"];
         for (dur_ns, tags) in [(2_000_000, tags[0]), (4_000_000, tags[0]), (8_000_000, tags[1]), (9, tags[2])]

@@ -1,4 +1,4 @@
-//! Locks that were waited for: each by its address, with who waited and who held it.
+//! Locks that threads waited for, by address, with the threads that waited and those that held them.
 
 use crate::figure::{known, millis};
 use crate::frames::StackIndex;
@@ -9,23 +9,23 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A lock that threads waited for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lock {
-    /// Its address; none where the runtime does not tell it.
+    /// Its address. [`Sym::NONE`] if the runtime does not report it.
     pub lock: Sym,
-    /// Waits for it.
+    /// How often threads waited for it.
     pub waits: f64,
-    /// Milliseconds waited, over all threads. `None` if the end of no wait was recorded.
+    /// Milliseconds waited, over all threads. `None` if no wait has a recorded end.
     pub waited_ms: Option<f64>,
     /// The longest of these waits.
     pub longest_ms: Option<f64>,
     /// Threads that waited.
     pub waiters: f64,
-    /// Threads that were told to hold it; 0 where no wait tells.
+    /// Threads that held it, as the waits report. 0 if none does.
     pub owners: f64,
-    /// The method that waited longest in total.
+    /// The method that waited the longest in total.
     pub frame: Sym,
 }
 
-/// All locks that were waited for, the most time first.
+/// All locks that threads waited for, the one with the most time waited first.
 pub fn locks(recording: &Trace, index: &StackIndex) -> Vec<Lock> {
     #[derive(Default)]
     struct Waits {
@@ -44,6 +44,7 @@ pub fn locks(recording: &Trace, index: &StackIndex) -> Vec<Lock> {
         of.waiters.insert(row.thread);
         of.owners.extend(Some(row.owner_thread).filter(|owner| *owner != NO_INT));
         let frame = of.frames.entry(index.named_frame(recording, row.stack)).or_default();
+        // A wait without an end has a frame, but no time to add.
         *frame = frame.saturating_add(known(row.dur_ns).unwrap_or(0));
     }
     let locks = locks.into_iter().map(|(lock, of)| Lock {
@@ -63,9 +64,8 @@ pub fn locks(recording: &Trace, index: &StackIndex) -> Vec<Lock> {
 
 /// Samples of threads that held locks while others waited for them.
 ///
-/// The holder does whatever it does: it computes, sleeps, waits for I/O or for another lock. So all of its samples
-/// count. Contention events name the holder; each names the one at the beginning of the wait, so a part of the samples
-/// may be of a time after the lock changed hands.
+/// All samples of a holder count, since it may compute, sleep, or wait for I/O or another lock. Contention events name the
+/// holder at the beginning of the wait, so some samples may be of a time after another thread took the lock.
 pub fn holder_samples(recording: &Trace) -> Vec<usize> {
     let rows = &recording.contention;
     let ids = recording.thread_ids.iter().zip(0u32..);

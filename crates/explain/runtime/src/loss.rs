@@ -1,10 +1,11 @@
-//! What is missing from a recording, in sentences: they stand beside the figures that it touches.
+//! What is missing from a recording, in sentences that stand beside the figures.
 
+use crate::endings::{at_time, end_words, without_host, without_samples};
 use base::number::real_u64;
 use model::{EarlyEnd, Limit, LimitKind, NO_INT, Trace};
-use report::unit::{duration, short};
+use report::unit::short;
 
-/// A sentence for each kind of loss; none where the recording is whole.
+/// A sentence for each kind of loss. Empty if the recording is complete.
 pub fn losses(recording: &Trace) -> Vec<String> {
     let lost = &recording.lost;
     let mut sentences = Vec::new();
@@ -16,7 +17,7 @@ pub fn losses(recording: &Trace) -> Vec<String> {
         Some(why) => sentences.push(format!("the recording ended early: {why}")),
     }
     if recording.missing.events > 0 {
-        // Damage can read as a gap in the numbers.
+        // Damage can look like a gap in the numbers of events.
         let who = if lost.is_damaged() {
             "missing by their numbers (dropped by the runtime, or damaged)"
         } else {
@@ -26,11 +27,11 @@ pub fn losses(recording: &Trace) -> Vec<String> {
     }
     let files = lost.files.iter().map(|file| (file.file.as_str(), file.what.as_str()));
     sentences.extend(recording.missing.early_ends.iter().map(end_sentence));
-    // A file that breaks off before its first event has no place in time.
+    // A file that breaks off before its first event has only an offset, and no time.
     let offset = lost.truncated_at.filter(|_| recording.missing.early_ends.is_empty());
     sentences.extend(report::damage_sentences(offset, &lost.damage, files));
-    // What the verdict calls gone is not called whole above it.
-    sentences.extend(crate::gaps::absent(recording));
+    // The verdict calls these files missing, so the heading does, too.
+    sentences.extend(without_samples(recording).into_iter().chain(without_host(recording)));
     sentences.extend(recording.missing.limits.all().iter().map(|limit| limit_sentence(limit, recording)));
     if recording.missing.no_rundown {
         sentences
@@ -47,19 +48,8 @@ pub fn losses(recording: &Trace) -> Vec<String> {
     sentences
 }
 
-/// That a file ends early, and where: the beginning of a sentence.
-pub fn end_words(end: &EarlyEnd) -> String {
-    let file = if end.is_main || end.file.is_empty() { "the recording" } else { &end.file };
-    let place = if end.in_names {
-        "among the names of methods".to_owned()
-    } else {
-        format!("at {}", at_time(end.at_ns))
-    };
-    format!("{file} ends early, {place}")
-}
-
 fn end_sentence(end: &EarlyEnd) -> String {
-    format!("{} (offset {:#x}): what came later is not here", end_words(end), end.offset)
+    format!("{} (offset {:#x}): everything after that is missing", end_words(end), end.offset)
 }
 
 /// What a limit cut or dropped, and what is missing because of it.
@@ -78,17 +68,18 @@ fn limit_sentence(limit: &Limit, recording: &Trace) -> String {
         LimitKind::LongStacks => format!(
             "{} stacks have more than {} frames: the outermost ones are left out",
             short(real_u64(limit.count)),
+            // The importer sets the limit of stacks whenever it cuts one.
             limit.limit.unwrap_or(0),
         ),
         LimitKind::Stacks => {
-            let samples = limit.samples.unwrap_or(0);
-            let all = u64::try_from(recording.samples.ts_ns.len()).unwrap_or(u64::MAX);
+            // The importer sets both whenever a stack is cut.
+            let (samples, kept) = (limit.samples.unwrap_or(0), limit.limit.unwrap_or(0));
+            let all = recording.samples.ts_ns.len() as u64;
             let stacks = if limit.count == 1 {
                 "1 stack is".to_owned()
             } else {
                 format!("{} stacks are", short(real_u64(limit.count)))
             };
-            let kept = limit.limit.unwrap_or(0);
             format!(
                 "{stacks} cut after {kept} frames, in {} of {} samples ({}): their outermost frames are missing",
                 short(real_u64(samples)),
@@ -123,10 +114,6 @@ fn when(recording: &Trace) -> String {
     format!(", {gaps} from {} to {}", at_time(first), at_time(last))
 }
 
-fn at_time(ns: i64) -> String {
-    duration(real_u64(u64::try_from(ns).unwrap_or(0)) / 1e6)
-}
-
 fn percent(part: u64, whole: u64) -> String {
     format!("{} %", short(real_u64(part) * 100.0 / real_u64(whole.max(1))))
 }
@@ -159,7 +146,7 @@ mod tests {
         recording.lost.damage.note("event cut short", 0x30);
         let file = model::FileDamage {
             file: "host.csv".to_owned(),
-            what: "is no file: not read".to_owned(),
+            what: "is not a file: not read".to_owned(),
             is_altered: false,
         };
         recording.lost.files.push(file);
@@ -174,10 +161,10 @@ mod tests {
             [
                 "the recording was not ended: its recorder was killed, or still runs",
                 "1,200 events missing by their numbers (dropped by the runtime, or damaged), in 1 gap from 1 s to 2.50 s",
-                "the recording ends early, at 4.20 s (offset 0x40): what came later is not here",
-                "names.nettrace.zst ends early, among the names of methods (offset 0x40): what came later is not here",
+                "the recording ends early, at 4.20 s (offset 0x40): everything after that is missing",
+                "names.nettrace.zst ends early, among the names of methods (offset 0x40): everything after that is missing",
                 "event cut short, at offset 0x30",
-                "host.csv is no file: not read",
+                "host.csv is not a file: not read",
                 "the runtime follows only 100 series of histograms (HistogramLimitReached): what other series measured is missing",
                 "an observed instrument failed, so its values are missing, 2 times: boom",
                 "no rundown: names of methods compiled before the recording may be missing",

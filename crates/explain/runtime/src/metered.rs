@@ -1,7 +1,7 @@
-//! Counters and meters by name: what the runtime and its libraries measured of themselves.
+//! Values that counters and meters published, by name.
 //!
-//! A histogram publishes, for each interval and set of tags, the `count` and `sum` of that interval and its quantiles;
-//! counts and sums add up over intervals and tags, quantiles do not.
+//! A histogram publishes the `count`, the `sum` and the quantiles of each interval and set of tags. Counts and sums add up
+//! over intervals and tags, quantiles do not.
 
 use base::stats::{Share, select};
 use model::{Allowance, CounterRow, LARGEST_METERED, LimitedBy, Sym, Trace};
@@ -18,15 +18,15 @@ pub struct Metered {
     pub tags: Sym,
 }
 
-/// The values of a counter or instrument of a kind (`value`, `rate`, `total`, `count`, `sum`, `p50` …), in order.
+/// The values of one kind (`value`, `rate`, `total`, `count`, `sum`, `p50` …) of a counter or instrument, in order of time.
 pub fn metered(recording: &Trace, name: &str, kind: &str) -> Vec<Metered> {
     rows_of(recording, name, kind)
         .map(|row| Metered { ts_ns: row.ts_ns, value: row.value, tags: row.tags })
         .collect()
 }
 
-/// The values of an instrument of durations, in seconds: its unit says what they were published in. Seconds are the
-/// convention of OpenTelemetry; many libraries publish milliseconds.
+/// The values of an instrument of durations, converted from its unit to seconds. OpenTelemetry asks for seconds, but many
+/// libraries publish milliseconds. Without a unit, values count as seconds.
 pub fn metered_seconds(recording: &Trace, name: &str, kind: &str) -> Vec<Metered> {
     let rows = rows_of(recording, name, kind);
     let seconds = |row: CounterRow| {
@@ -43,16 +43,16 @@ fn rows_of<'a>(recording: &'a Trace, name: &str, kind: &str) -> impl Iterator<It
     let named = named.filter(move |(_, (name, kind))| wanted == Some((**name, **kind)));
     named
         .filter_map(|(at, _)| rows.row(at))
-        // More of anything is in no recording: such a value is damaged.
+        // A larger value is damaged.
         .filter(|row| row.value.abs() <= LARGEST_METERED)
 }
 
-/// The values of one moment added up over all tags, for each moment.
+/// The values of each round of publishing, added up over all tags.
 pub fn metered_totals(recording: &Trace, name: &str, kind: &str) -> Vec<(i64, f64)> {
     let mut totals: Vec<(i64, f64)> = Vec::new();
     for of in metered(recording, name, kind) {
         match totals.last_mut() {
-            // One round of publishing takes less than this.
+            // A round of publishing takes less than this.
             Some((ts_ns, total)) if of.ts_ns.saturating_sub(*ts_ns) < 100_000_000 => *total += of.value,
             _ => totals.push((of.ts_ns, of.value)),
         }
@@ -60,30 +60,30 @@ pub fn metered_totals(recording: &Trace, name: &str, kind: &str) -> Vec<(i64, f6
     totals
 }
 
-/// The same of the first of these counters that was published, by name and kind: one quantity has several names.
+/// Like [`metered_totals`], of the first of several counters that was published: one quantity has several names.
 pub fn first_totals(recording: &Trace, names: &[(&str, &str)]) -> Vec<(i64, f64)> {
     let totals = names.iter().map(|(name, kind)| metered_totals(recording, name, kind));
     totals.into_iter().find(|totals| !totals.is_empty()).unwrap_or_default()
 }
 
-/// A tag's value, from the tags as a JSON object whose values are texts.
+/// The value of a tag. Tags are a JSON object whose values are strings.
 pub fn tag<'a>(recording: &'a Trace, tags: Sym, name: &str) -> Option<&'a str> {
     let text = recording.strings.get(tags)?;
     let from = text.find(&format!("\"{name}\":\""))? + name.len() + 4;
     text.get(from..)?.split('"').next()
 }
 
-/// The last value that was published, added up over all tags.
+/// The last round that was published, added up over all tags.
 pub fn metered_latest(recording: &Trace, name: &str, kind: &str) -> Option<f64> {
     metered_totals(recording, name, kind).last().map(|(_, value)| *value)
 }
 
-/// The share of the CPU that the process may use which it used, as often as it was published.
+/// The shares of the allowed CPU that the process used, as published.
 pub fn cpu_shares(recording: &Trace) -> Vec<(i64, f64)> {
     recording.cpu_shares()
 }
 
-/// Processors in use on average in user mode and in the kernel, from the meter of .NET 9 and later.
+/// CPU cores in use in user mode and in the kernel, on average, from the meter of .NET 9 and later.
 pub fn cpu_modes(recording: &Trace) -> Option<(f64, f64)> {
     let rates = metered(recording, "dotnet.process.cpu.time", "rate");
     let mean = |mode: &str| {
@@ -94,19 +94,19 @@ pub fn cpu_modes(recording: &Trace) -> Option<(f64, f64)> {
     Some((mean("user")?, mean("system")?))
 }
 
-/// The share of the CPU that it may use which the process used in its busy seconds: the upper quartile of what was published, so
-/// that a quiet beginning or end does not hide a busy middle.
+/// The share of the allowed CPU that the process used in its busy seconds: the upper quartile of the published shares. A
+/// quiet beginning or end then does not hide a busy middle.
 pub fn busy_cpu_share(recording: &Trace) -> Option<f64> {
     let mut shares: Vec<f64> = cpu_shares(recording).into_iter().map(|(_, share)| share).collect();
     select(&mut shares, Share::PerMille(750), f64::total_cmp)
 }
 
-/// CPU cores that the process may use: a part of one where its control group has such a quota.
-pub fn processors(recording: &Trace) -> Option<f64> {
+/// How many CPU cores the process may use. A quota of its control group may be a part of one.
+pub fn allowed_cores(recording: &Trace) -> Option<f64> {
     recording.allowance().map(|allowance| allowance.cores)
 }
 
-/// What the process may use of the CPU, in words: `its limit of 0.5 cores`, `the machine's 4 cores`.
+/// The CPU that the process may use, in words: `its limit of 0.5 cores`, `the machine's 4 cores`.
 pub fn allowance_in_words(allowance: Allowance) -> String {
     let cores = unit::show(allowance.cores, "cores");
     match allowance.by {

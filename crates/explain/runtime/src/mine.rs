@@ -1,31 +1,31 @@
-//! What a user says is their own code, where the names of modules do not tell.
+//! What users say is their own code, if the names of modules do not show it.
 //!
-//! Patterns with `*` and `?` over the name of a module, a namespace or a type; case does not matter.
+//! They give patterns with `*` and `?` for the name of a module, a namespace or a type. Case does not matter.
 
-/// The user's own word on what is theirs. Without patterns, whatever is neither the runtime's nor a known package's is.
+/// The patterns of a user's own code. Without patterns, all code is theirs that is neither the runtime's nor a known package's.
 ///
-/// A pattern that no method of a recording has says nothing of that recording: it is passed over there, and the reader is
-/// told (`StackIndex::unmatched`). Otherwise one mistyped letter would leave the user without any code of their own, and
-/// every rule that looks for it silent.
+/// A pattern that matches no method of a recording is ignored for that recording, and the reader sees a note
+/// (`StackIndex::unmatched`). Otherwise one mistyped letter would leave the user without any code, and silence every rule
+/// that looks for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MyCode {
-    /// As they were written.
     patterns: Vec<String>,
+    /// Whether the patterns are settings for recordings of many services.
     is_for_all: bool,
 }
 
-/// A pattern that stands for nothing.
+/// Why a text is not a pattern of names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NoPattern {
+pub enum NamePatternError {
     /// It is empty.
     #[error(
-        "'' is no pattern: expected the name of a module, namespace or type, in which * and ? stand for anything"
+        "'' is not a pattern: expected the name of a module, namespace or type, in which * and ? stand for anything"
     )]
     Empty,
     /// It has a character that no name has.
     #[error(
-        "'{pattern}' is no pattern: '{character}' is in no name of a module, namespace or type, in which * and ? stand for anything"
+        "'{pattern}' is not a pattern: no name of a module, namespace or type has a '{character}'; * and ? stand for anything"
     )]
     Character {
         /// The pattern.
@@ -34,7 +34,7 @@ pub enum NoPattern {
         character: char,
     },
     /// No name is as long.
-    #[error("'{begin}…' is no pattern: it has {len} bytes, and a name has at most {LONGEST}")]
+    #[error("'{begin}…' is not a pattern: it has {len} bytes, and names have at most {LONGEST}")]
     TooLong {
         /// Its first characters.
         begin: String,
@@ -43,43 +43,43 @@ pub enum NoPattern {
     },
 }
 
-/// Longer patterns are no names.
+/// The longest pattern, in bytes.
 const LONGEST: usize = 1024;
-/// Characters that no name of a module, namespace or type has; whoever writes one means another kind of pattern.
+/// Characters that no name of a module, namespace or type has. They are signs of another kind of pattern.
 const IN_NO_NAME: &str = r#"[](){}!/\"';:^,"#;
-/// Characters of a longer one that a message shows.
+/// How many characters of a longer pattern a message shows.
 const SHOWN: usize = 40;
 
 impl MyCode {
     /// Takes patterns such as `Store.*`.
     ///
     /// # Errors
-    /// If one is empty, longer than any name, or has a character that is in no name.
-    pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, NoPattern> {
+    /// If a pattern is empty, too long, or has a character that no name has.
+    pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, NamePatternError> {
         let checked = patterns.iter().map(|pattern| {
             let pattern = pattern.as_ref().trim();
             if pattern.is_empty() {
-                return Err(NoPattern::Empty);
+                return Err(NamePatternError::Empty);
             }
             if pattern.len() > LONGEST {
                 let begin = pattern.chars().take(SHOWN).collect();
-                return Err(NoPattern::TooLong { begin, len: pattern.len() });
+                return Err(NamePatternError::TooLong { begin, len: pattern.len() });
             }
             if let Some(character) = pattern.chars().find(|of| of.is_control() || IN_NO_NAME.contains(*of)) {
-                return Err(NoPattern::Character { pattern: pattern.to_owned(), character });
+                return Err(NamePatternError::Character { pattern: pattern.to_owned(), character });
             }
             Ok(pattern.to_owned())
         });
         Ok(Self { patterns: checked.collect::<Result<_, _>>()?, is_for_all: false })
     }
 
-    /// The same as settings for all recordings, of many services: a pattern that is of another service is no mistake.
+    /// Makes the patterns settings for recordings of many services. A pattern for another service is then not a mistake.
     #[must_use]
     pub fn for_all(self) -> Self {
         Self { is_for_all: true, ..self }
     }
 
-    /// Which patterns some method has, by the module and type of each method; and what to say of the others.
+    /// The patterns that match a method, and notes on the others. `methods` are the module and the type of each method.
     pub(crate) fn matching<'a>(
         &self,
         methods: impl Iterator<Item = (&'a str, &'a str)>,
@@ -87,7 +87,7 @@ impl MyCode {
         if self.is_empty() {
             return (Self::default(), Vec::new());
         }
-        // Many methods are of one type.
+        // Many methods share a type.
         let mut types: Vec<(&str, &str)> = methods.collect();
         types.sort_unstable();
         types.dedup();
@@ -95,7 +95,7 @@ impl MyCode {
             let one = Self { patterns: vec![pattern.clone()], is_for_all: false };
             types.iter().any(|(module, class)| one.has(module, class))
         });
-        // A recording without methods has nothing to match, and nothing is decided by whose they are.
+        // A recording without methods cannot match any pattern, and needs none.
         let says_nothing = types.is_empty() || self.is_for_all && !matching.is_empty();
         let notes = others.into_iter().filter(|_| !says_nothing).map(|pattern| {
             let option = if self.is_for_all { "my in config.toml:" } else { "--my" };
@@ -110,12 +110,12 @@ impl MyCode {
         (Self { patterns: matching, is_for_all: self.is_for_all }, notes)
     }
 
-    /// Whether the user said nothing.
+    /// Whether the user gave no patterns.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
 
-    /// Whether a method of this module and type is the user's. `Store.*` includes `Store` itself.
+    /// Whether a method of this module and type matches. `Store.*` includes `Store` itself.
     pub(crate) fn has(&self, module: &str, class: &str) -> bool {
         let class = class.split('[').next().unwrap_or(class).to_lowercase();
         let outer = class.split('+').next().unwrap_or(&class);
@@ -130,11 +130,11 @@ impl MyCode {
     }
 }
 
-/// Whether a name is the pattern's, in which `*` stands for any text and `?` for one character.
+/// Whether a pattern matches a name. `*` stands for any text and `?` for one character.
 fn glob(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut seen) = (0, 0);
-    // Where the last `*` stands, and up to where of the name it reaches so far.
+    // The place of the last `*`, and how far into the name it reaches so far.
     let mut star: Option<(usize, usize)> = None;
     while seen < name.len() {
         match pattern.get(at) {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_without_a_method_is_passed_over_and_the_reader_is_told() {
+    fn a_pattern_without_a_method_is_ignored_and_the_reader_sees_why() {
         let methods = [("Shop", "Shop.Cart"), ("System.Private.CoreLib", "System.String")];
         let check = |mine: MyCode, expected: &[&str], says: &[&str]| {
             let (of, notes) = mine.matching(methods.into_iter());
@@ -205,7 +205,7 @@ mod tests {
     fn a_pattern_of_another_kind_is_refused() {
         for pattern in ["[", "^Shop", "Shop!Cart", "Shop/Cart", "Shop.(Cart|Order)"] {
             let error = MyCode::new(&[pattern]).unwrap_err().to_string();
-            assert!(error.contains("is in no name"), "{pattern}: {error}");
+            assert!(error.contains("no name of a module"), "{pattern}: {error}");
         }
         let names = ["Shop.Cart`1", "<Main>$", "clo@5-1", "A+<<Run>g__Local|0_1>d", "Shop Api", "?", "*"];
         assert!(MyCode::new(&names).is_ok());
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn an_empty_pattern_is_refused() {
-        assert!(MyCode::new(&[" "]).unwrap_err().to_string().contains("is no pattern"));
+        assert!(MyCode::new(&[" "]).unwrap_err().to_string().contains("is not a pattern"));
         let long = MyCode::new(&["x".repeat(10_000)]).unwrap_err().to_string();
         assert!(long.contains("10000 bytes") && long.len() < 200, "{long}");
     }

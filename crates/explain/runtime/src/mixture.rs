@@ -1,7 +1,7 @@
-//! What quantiles of parts say of the whole: bounds, and nothing closer.
+//! Bounds for the quantiles of a whole, from the quantiles of its parts.
 //!
-//! A meter publishes quantiles of each second and set of tags. They do not add up: the median of ten p99 is the p99 of
-//! nothing. But each says how many values of its part are at most, and at least, so large, and these counts do add up.
+//! A meter publishes quantiles of each second and set of tags. They do not add up: the median of ten p99 is not a p99 of
+//! anything. But each says how many values of its part are at most, and at least, that large. These counts add up.
 //!
 //! ```text
 //! a part of 200 values, p50 = 2 ms     at most 100 are below 2 ms, at least 101 are not above it
@@ -9,12 +9,12 @@
 //! the p99 of the 210 (the 208th)       at most 205 are below 80 ms: it is 80 ms or more
 //! ```
 
-/// What is known of a value: that it is not below, and not above.
+/// The range that a value lies in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
-    /// It is this or more.
+    /// The value is at least this.
     pub low: f64,
-    /// It is this or less.
+    /// The value is at most this.
     pub high: f64,
 }
 
@@ -24,7 +24,7 @@ impl Bounds {
         Self { low: value, high: value }
     }
 
-    /// The nearest value that is possible.
+    /// The nearest value within the bounds.
     pub(crate) fn nearest(self, value: f64) -> f64 {
         value.max(self.low).min(self.high)
     }
@@ -35,55 +35,80 @@ impl Bounds {
 pub(crate) struct Part {
     /// How many values it has.
     pub count: u64,
-    /// Quantiles, each by its share in thousandths.
+    /// Quantiles: the share in thousandths, and the value.
     pub quantiles: Vec<(u64, f64)>,
 }
 
 impl Part {
-    /// A value with how many of the part are below it at most, and how many not above it at least.
-    fn points(&self) -> impl Iterator<Item = (f64, u64, u64)> + '_ {
+    fn points(&self) -> impl Iterator<Item = Point> + '_ {
         self.quantiles.iter().map(move |(per_mille, value)| {
-            let before = before(self.count, *per_mille);
-            (*value, before, before.saturating_add(1).min(self.count))
+            let below = before(self.count, *per_mille);
+            Point { value: *value, below, up_to: below.saturating_add(1).min(self.count) }
         })
     }
 }
 
-/// How many of sorted values stand before a quantile, as .NET's meters take it: the share of them, rounded down.
+/// What a quantile says of the values of its part.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    value: f64,
+    /// How many values are below it, at most.
+    below: u64,
+    /// How many values are not above it, at least.
+    up_to: u64,
+}
+
+/// How much further a value takes the counts of the whole.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    value: f64,
+    /// Values that may be below anything larger, which were not counted before.
+    below: u64,
+    /// Values that are not above it, which were not counted before.
+    up_to: u64,
+}
+
+/// How many sorted values come before a quantile, as .NET's meters define it: the share of them, rounded down.
 fn before(count: u64, per_mille: u64) -> u64 {
     (count.saturating_mul(per_mille) / 1_000).min(count.saturating_sub(1))
 }
 
-/// The bounds of a quantile of all parts together. `None` without values, and where they leave one side open.
+/// The bounds of a quantile of all parts together. `None` without values, or if one side is open.
 pub(crate) fn bounds(parts: &[Part], per_mille: u64) -> Option<Bounds> {
     let all = parts.iter().fold(0u64, |sum, part| sum.saturating_add(part.count));
     let rank = before(all, per_mille).saturating_add(1);
-    // What each value adds to how many are below anything larger, and to how many are not above it or anything larger.
-    let mut steps: Vec<(f64, u64, u64)> = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
     let mut below = 0u64;
     for part in parts.iter().filter(|part| part.count > 0) {
-        let mut points: Vec<(f64, u64, u64)> = part.points().filter(|point| point.0.is_finite()).collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        below = below.saturating_add(points.first().map_or(part.count, |point| point.1));
-        let mut reached = 0;
-        for (at, (value, before, until)) in points.iter().enumerate() {
-            let next = points.get(at + 1).map_or(part.count, |point| point.1);
-            steps.push((*value, next.saturating_sub(*before), until.saturating_sub(reached)));
-            reached = reached.max(*until);
+        let mut points: Vec<Point> = part.points().filter(|point| point.value.is_finite()).collect();
+        points.sort_by(|a, b| a.value.total_cmp(&b.value).then(a.below.cmp(&b.below)));
+        // Up to the first quantile, that many values of the part may be below anything.
+        below = below.saturating_add(points.first().map_or(part.count, |point| point.below));
+        let mut counted = 0;
+        for (at, point) in points.iter().enumerate() {
+            let next = points.get(at + 1).map_or(part.count, |point| point.below);
+            steps.push(Step {
+                value: point.value,
+                below: next.saturating_sub(point.below),
+                up_to: point.up_to.saturating_sub(counted),
+            });
+            counted = counted.max(point.up_to);
         }
     }
-    steps.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut low, mut high, mut until) = (None, None, 0u64);
-    for same in steps.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
-        let value = same.first().map_or(f64::NAN, |step| step.0);
+    steps.sort_by(|a, b| a.value.total_cmp(&b.value));
+    let (mut low, mut high, mut up_to) = (None, None, 0u64);
+    for same in steps.chunk_by(|a, b| a.value.total_cmp(&b.value).is_eq()) {
+        let Some(value) = same.first().map(|step| step.value) else { continue };
+        // Too few values can be below this one for the quantile to be among them.
         if below < rank {
             low = Some(value);
         }
-        for (_, later, at_most) in same {
-            below = below.saturating_add(*later);
-            until = until.saturating_add(*at_most);
+        for step in same {
+            below = below.saturating_add(step.below);
+            up_to = up_to.saturating_add(step.up_to);
         }
-        if until >= rank && high.is_none() {
+        // Enough values are certainly not above this one.
+        if up_to >= rank && high.is_none() {
             high = Some(value);
         }
     }

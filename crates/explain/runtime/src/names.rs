@@ -1,11 +1,11 @@
-//! Names as their authors wrote them, not as the compiler's work is called.
+//! Names of methods as their source has them, instead of the compiler's names.
 //!
-//! An async method or an iterator `Name` becomes `MoveNext` of a type `<Name>d__7`, a local function `<Outer>g__Name|3_0`,
-//! a lambda `<Outer>b__4`.
+//! The compiler turns an async method or an iterator `Name` into `MoveNext` of a type `<Name>d__7`, a local function into
+//! `<Outer>g__Name|3_0`, and a lambda into `<Outer>b__4`.
 
-/// A frame's name without module and signature; an asynchronous method and a local function by their own names.
+/// A frame's name without module and signature, with the source names of async methods and local functions.
 pub fn written_name(frame: &str) -> String {
-    // The signature begins at a bracket behind the name, never at its beginning.
+    // A bracket at the very beginning is not that of a signature.
     let bare = frame.find('(').filter(|at| *at > 0).and_then(|at| frame.get(..at)).unwrap_or(frame);
     let bare = bare.split_once('!').map_or(bare, |(_, name)| name);
     if let Some(name) = bare.strip_suffix(".MoveNext").and_then(written_method) {
@@ -25,7 +25,7 @@ pub(crate) fn is_machine(class: &str) -> bool {
     machine_name(class).is_some()
 }
 
-/// The method that a state machine's type was made of: `Shop.Cart.PlaceAsync`.
+/// The method that a state machine was made from: `Shop.Cart.PlaceAsync`.
 pub(crate) fn written_method(class: &str) -> Option<String> {
     let (outer, name) = machine_name(class)?;
     let outer = outer.strip_suffix("+<>c").unwrap_or(outer);
@@ -33,16 +33,16 @@ pub(crate) fn written_method(class: &str) -> Option<String> {
     Some(format!("{outer}.{}", source_name(name)))
 }
 
-/// The type and the method that a state machine's type was made of.
+/// The type and the method that a state machine was made from.
 fn machine_name(class: &str) -> Option<(&str, &str)> {
-    // Behind a bracket are the types that a generic one was made for, which may be machines themselves.
+    // Brackets hold the type arguments of a generic type, which may be state machines themselves.
     let class = class.split('[').next()?;
     let (outer, nested) = class.rsplit_once('+')?;
     let (name, rest) = nested.strip_prefix('<')?.rsplit_once('>')?;
     rest.starts_with('d').then_some((outer, name))
 }
 
-/// `<Get>g__Rent|33_0` is a local function, `<Main>b__7_4` a lambda.
+/// The source name of a method. `<Get>g__Rent|33_0` is a local function, `<Main>b__7_4` a lambda.
 fn source_name(name: &str) -> String {
     if let Some((_, local)) = name.split_once(">g__") {
         return local.split('|').next().unwrap_or(local).to_owned();

@@ -1,13 +1,13 @@
-//! What was observed.
+//! What a recording observed.
 
 use model::Trace;
 
-/// Nanoseconds in which a source (`events`, `samples`) was recorded; none where it never was.
+/// For how many nanoseconds a source (`events`, `samples`) was recorded. `None` if it never was.
 pub fn observed_ns(recording: &Trace, source: &str) -> Option<i64> {
     recording.observed_ns(source)
 }
 
-/// Whether any kind of event's name begins so: the recording was asked for them.
+/// Whether the recording asked for events whose names begin like this.
 pub fn has_events(recording: &Trace, name_start: &str) -> bool {
     let names = &recording.events.kind_name;
     names.iter().any(|name| recording.strings.text(*name).starts_with(name_start))

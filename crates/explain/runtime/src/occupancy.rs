@@ -1,4 +1,4 @@
-//! What threads were doing on average, by what they are for: a sample of a thread over the sampler's looks is a thread.
+//! How many threads of each kind ran and waited, on average, from samples.
 
 use crate::frames::StackIndex;
 use crate::sampling::{Sampling, State};
@@ -6,18 +6,18 @@ use base::number::real_u64;
 use model::Trace;
 use std::collections::BTreeMap;
 
-/// Threads of a kind on average, by their state.
+/// The average number of threads of a kind, by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Occupancy {
-    /// Those that ran managed code.
+    /// Ran managed code.
     pub running: f64,
-    /// Those that waited.
+    /// Waited.
     pub waiting: f64,
-    /// Those outside managed code.
+    /// Outside managed code.
     pub external: f64,
 }
 
-/// Threads by what they are for, by the kinds' names.
+/// The threads of each kind, by the name of the kind.
 pub fn occupancy(recording: &Trace, sampling: &Sampling) -> Vec<(String, Occupancy)> {
     let mut kinds: BTreeMap<&str, Occupancy> = BTreeMap::new();
     for group in &sampling.groups {
@@ -32,27 +32,27 @@ pub fn occupancy(recording: &Trace, sampling: &Sampling) -> Vec<(String, Occupan
     kinds.into_iter().map(|(kind, of)| (kind.to_owned(), of)).collect()
 }
 
-/// Workers of the thread pool on average, by what they were doing.
+/// The average number of thread-pool threads, by what they were doing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PoolUse {
     /// Ran managed code.
     pub running: f64,
-    /// Outside managed code, within work.
+    /// Outside managed code, while doing work.
     pub external: f64,
-    /// Waited within their work, by what for, the most first.
+    /// Waited while doing work, by what they waited for, the most first.
     pub held_up: Vec<(String, f64)>,
-    /// Waited for work, or looked for it.
+    /// Waited or looked for work.
     pub idle: f64,
 }
 
 impl PoolUse {
-    /// All those held up.
+    /// All threads that waited while doing work.
     pub fn held_up_all(&self) -> f64 {
         self.held_up.iter().map(|(_, threads)| threads).sum()
     }
 }
 
-/// Works out what the workers did; a worker without work on its stack is idle.
+/// What thread-pool threads did. A thread without work on its stack is idle.
 pub fn pool_use(recording: &Trace, sampling: &Sampling, index: &StackIndex) -> PoolUse {
     let mut of = PoolUse::default();
     let mut held_up: BTreeMap<&str, u64> = BTreeMap::new();

@@ -1,7 +1,7 @@
-//! Requests answered: how many, how fast.
+//! Requests: how many, and how fast.
 //!
-//! Exact from the table of requests. Without rows there, from the meter `http.server.request.duration`, which gives
-//! quantiles of an interval and a set of tags: of all together these give bounds, and nothing closer is said.
+//! Figures are exact if each request was recorded. Otherwise they come from the meter `http.server.request.duration`. It
+//! publishes quantiles per interval and set of tags, which only bound the quantiles of all requests.
 
 use crate::failures::failures;
 use crate::figure::{known, millis, share, spread};
@@ -27,7 +27,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
     if recording.has_each_request() { from_rows(recording) } else { from_meter(recording) }
 }
 
-/// Requests per second, wherever they were counted.
+/// Adds the requests per second, and what counted them.
 fn rate(part: &mut Part, recording: &Trace) {
     let ended = recording.ended_requests();
     part.figure("rate", ended.map(|of| of.per_second()), "1/s", "Requests that ended per second");
@@ -69,7 +69,7 @@ fn from_rows(recording: &Trace) -> Part {
     part
 }
 
-/// Requests that failed, wherever that was told.
+/// Adds how many requests failed.
 fn failed(part: &mut Part, recording: &Trace) {
     let failures = failures(recording);
     let about = "Answered with a status of 500 or above, or ended by an exception";
@@ -78,7 +78,7 @@ fn failed(part: &mut Part, recording: &Trace) {
     part.figure("failed.share", failures.map(|of| of.share()), "share", about);
 }
 
-/// Requests under way, of those that began while they were counted.
+/// Adds the requests under way, of those that began while they were counted.
 fn under_way(part: &mut Part, recording: &Trace) {
     let of = crate::underway::under_way(recording);
     let about = "Requests under way when first counted, of those that began in the recording";
@@ -91,26 +91,31 @@ fn under_way(part: &mut Part, recording: &Trace) {
 }
 
 fn paths(recording: &Trace) -> List {
+    #[derive(Default)]
+    struct OfPath {
+        requests: usize,
+        times: Vec<i64>,
+    }
     let rows = &recording.requests;
-    let mut paths: BTreeMap<(Sym, Sym), (usize, Vec<i64>)> = BTreeMap::new();
+    let mut paths: BTreeMap<(Sym, Sym), OfPath> = BTreeMap::new();
     for at in 0..rows.start_ns.len() {
         let Some(row) = rows.row(at) else { continue };
-        // Paths carry ids, routes do not: group by the route where it is known.
+        // Paths have ids in them, routes do not: group by the route if it is known.
         let path = if row.route == Sym::NONE { row.path } else { row.route };
         let group = paths.entry((row.method, path)).or_default();
-        group.0 += 1;
-        group.1.extend(known(row.dur_ns));
+        group.requests += 1;
+        group.times.extend(known(row.dur_ns));
     }
-    let list = paths.into_iter().map(|((method, path), (requests, mut times))| {
-        let times = Sorted::new(&mut times);
+    let list = paths.into_iter().map(|((method, path), mut of_path)| {
+        let times = Sorted::new(&mut of_path.times);
         let name = format!("{} {}", recording.strings.text(method), recording.strings.text(path));
         let at = |per_mille| quantile(&times, Share::PerMille(per_mille)).map(|ns| millis(real(ns)));
-        Row { name: name.trim().to_owned(), values: vec![Some(count(requests)), at(500), at(990)] }
+        Row { name: name.trim().to_owned(), values: vec![Some(count(of_path.requests)), at(500), at(990)] }
     });
     List::ranked("paths", "Routes, or paths if the route is unknown", PATHS, list.collect())
 }
 
-/// Routes by their p99: the rate of the whole service hides a slow one behind a health check.
+/// Routes by their p99. The figures of the whole service hide a slow route behind a health check.
 fn slowest(recording: &Trace) -> List {
     const COLUMNS: &[ListColumn] = &[
         ListColumn { name: "p99", unit: "ms" },
@@ -128,9 +133,9 @@ fn slowest(recording: &Trace) -> List {
     ];
     let routes = routes(recording);
     let is_metered = routes.iter().any(|(_, of)| of.basis == Basis::Meter);
-    // Rows may lack what the meter's tags tell.
-    let is_told = is_metered || routes.iter().all(|(_, of)| of.failures.is_some());
-    let failed = if is_told { BTreeMap::new() } else { crate::load::metered_route_failures(recording) };
+    // Requests may lack a status that the meter's tags have.
+    let is_known = is_metered || routes.iter().all(|(_, of)| of.failures.is_some());
+    let failed = if is_known { BTreeMap::new() } else { crate::load::metered_route_failures(recording) };
     let (low, high) = (|of: Option<Bounds>| Some(of?.low), |of: Option<Bounds>| Some(of?.high));
     let rows = routes.into_iter().map(|(name, of)| {
         let rate = Some(of.per_second());
@@ -147,7 +152,7 @@ fn slowest(recording: &Trace) -> List {
     List::ranked("routes", "Routes, the slowest first", columns, rows)
 }
 
-/// Without the last column where no row has a value of it: beside a figure of the whole, dashes read as a contradiction.
+/// Drops the last column if no row has a value in it. Next to a figure of the whole service, dashes look like a contradiction.
 fn without_unknown(columns: &'static [ListColumn], mut rows: Vec<Row>) -> (&'static [ListColumn], Vec<Row>) {
     let is_known = rows.iter().any(|row| row.values.last().is_some_and(Option::is_some));
     match columns.split_last() {
@@ -161,10 +166,11 @@ fn without_unknown(columns: &'static [ListColumn], mut rows: Vec<Row>) -> (&'sta
     }
 }
 
-/// A shorter wait in the pool's queue says nothing beside the times of requests.
+/// The shortest wait in the pool's queue that matters next to the times of requests.
 const LEAST_QUEUE_MS: f64 = 1.0;
 
-/// How long an item waits in the pool's queue on average, by Little's law; none where either side was not published.
+/// How long an item waits in the pool's queue on average, by Little's law. `None` if the length of the queue or the number of
+/// completed items was not published.
 fn queue_wait_ms(recording: &Trace) -> Option<f64> {
     let mean = |names: &[(&str, &str)]| {
         let totals = first_totals(recording, names);
@@ -174,11 +180,11 @@ fn queue_wait_ms(recording: &Trace) -> Option<f64> {
     (length >= 0.0 && completed > 0.0).then(|| length / completed * 1e3)
 }
 
-/// Quantiles of all requests as the meter's quantiles bound them, and those of its typical second.
+/// Adds the bounds of the quantiles of all requests, and the quantiles of the meter's typical second.
 fn quantiles(part: &mut Part, work: Option<&Work>) {
     let of = |quantile: fn(&Work) -> Option<Bounds>| work.and_then(quantile);
     let (p50, p99) = (of(|work| work.p50), of(|work| work.p99));
-    // Bounds that print alike are the value.
+    // Bounds that read alike are the value.
     let is_known = |of: &Bounds| unit::show(of.low, "ms") == unit::show(of.high, "ms");
     let known = |of: Option<Bounds>| of.filter(is_known).map(|of| of.high);
     let open = |of: Option<Bounds>| of.filter(|of| !is_known(of));
@@ -189,17 +195,17 @@ fn quantiles(part: &mut Part, work: Option<&Work>) {
         "p50.low",
         low(p50),
         "ms",
-        "Latency, p50, at least: the meter gives quantiles of seconds and routes",
+        "Latency, p50, lower bound: the meter publishes quantiles per second and route",
     );
-    part.figure("p50.high", high(p50), "ms", "Latency, p50, at most");
+    part.figure("p50.high", high(p50), "ms", "Latency, p50, upper bound");
     part.figure("p99", known(p99), "ms", "Latency, p99");
     part.figure(
         "p99.low",
         low(p99),
         "ms",
-        "Latency, p99, at least: the meter gives quantiles of seconds and routes",
+        "Latency, p99, lower bound: the meter publishes quantiles per second and route",
     );
-    part.figure("p99.high", high(p99), "ms", "Latency, p99, at most");
+    part.figure("p99.high", high(p99), "ms", "Latency, p99, upper bound");
     let (p50, p99) = (work.and_then(|of| of.p50_ms), work.and_then(|of| of.p99_ms));
     part.figure("p50.middle", p50, "ms", "p50 of the typical second and route, not of all requests");
     part.figure("p99.middle", p99, "ms", "p99 of the typical second and route, not of all requests");
@@ -214,7 +220,7 @@ fn from_meter(recording: &Trace) -> Part {
         None => "the recording has no requests: needs the profile requests",
     });
     let counted = recording.metered_count(REQUESTS_METER);
-    // Those of bursts are a tenth of all or fewer: their count says nothing beside the rate.
+    // Bursts have a tenth of all requests or fewer, so their count says less than the rate.
     let all = ended.filter(|of| of.by != CountedBy::Bursts).map(|of| of.count);
     part.figure("count", all.or(counted.map(|of| of.count)), "", "Requests that ended");
     rate(&mut part, recording);
@@ -224,7 +230,7 @@ fn from_meter(recording: &Trace) -> Part {
     part.figure("p99.highest", highest, "ms", "Highest p99 of any second and route");
     failed(&mut part, recording);
     under_way(&mut part, recording);
-    // The meter's times begin when a worker takes the request up: a client waits for so much longer, at least.
+    // The meter's times begin when a thread-pool thread takes the request. Clients wait at least this much longer.
     if let Some(ms) = queue_wait_ms(recording).filter(|ms| *ms >= LEAST_QUEUE_MS) {
         let about = "Wait in the pool's queue before the meter begins, on average";
         part.figure("queue.wait", Some(ms), "ms", about);
@@ -283,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_exact_and_unfinished_requests_are_told() {
+    fn quantiles_are_exact_and_unfinished_requests_are_counted() {
         let mut recording = recording(500_000_000);
         for (dur_ns, status) in [(1_000_000, 200), (9_000_000, 500), (NO_INT, NO_INT), (2_000_000, 200)] {
             request(&mut recording, "/a", dur_ns, status);

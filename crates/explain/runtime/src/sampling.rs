@@ -1,11 +1,10 @@
-//! Thread time by what threads were doing, from samples.
+//! What threads were doing, from samples.
 //!
-//! The sampler looks at all managed threads at once, so a thread that lives all the time has a sample a look, and the
-//! samples of any group over the looks are threads: 3.2 threads waited for locks on average. Times are of the time in
-//! which samples were taken, which may be a part of the recording.
+//! Each run of the sampler takes a sample of every managed thread. So the samples of any group, over the runs of the sampler,
+//! are the average number of threads in it: 3.2 threads waited for locks. Samples may cover only a part of the recording.
 //!
-//! Samples of CPUs are of threads that run alone, so their groups are CPUs: 1.8 CPUs ran them on average. Without the
-//! time that a sample stands for, nothing is known of that.
+//! A sampler of CPUs only meets threads that run, so its groups are CPU cores: 1.8 cores ran them on average. That needs to
+//! know the time that each sample stands for.
 
 use crate::observed::observed_ns;
 use base::number::real_u64;
@@ -26,7 +25,7 @@ pub enum State {
 /// Samples of one thread with one stack in one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
-    /// The thread, see `Trace::thread_ids`.
+    /// The thread: a place in `Trace::thread_ids`.
     pub thread: u32,
     /// What the thread is for, as in the table of threads.
     pub kind: Sym,
@@ -36,11 +35,11 @@ pub struct Group {
     pub state: State,
     /// What it waited for.
     pub waiting_on: Sym,
-    /// How many samples.
+    /// How many samples there are.
     pub samples: u64,
-    /// The first of them.
+    /// When the first was taken.
     pub first_ns: i64,
-    /// The last of them.
+    /// When the last was taken.
     pub last_ns: i64,
 }
 
@@ -49,14 +48,14 @@ pub struct Group {
 pub struct Sampling {
     /// Nanoseconds in which samples were taken.
     pub observed_ns: i64,
-    /// Looks of the sampler.
+    /// How often the sampler ran.
     pub looks: u64,
     /// The groups, by thread and by when each began.
     pub groups: Vec<Group>,
 }
 
 impl Sampling {
-    /// Groups a recording's samples; none where it has none.
+    /// Groups the samples of a recording. `None` without samples.
     pub fn new(recording: &Trace) -> Option<Self> {
         let observed_ns = observed_ns(recording, "samples")?;
         let samples = &recording.samples;
@@ -64,8 +63,8 @@ impl Sampling {
         let (running, waiting) = (word("running"), word("waiting"));
         let kinds = thread_kinds(recording);
         let mut numbers: FxHashMap<(u32, u32, State, Sym), usize> = FxHashMap::default();
-        // A thread is mostly seen where it was seen last: that group is tried first.
-        let mut latest: Vec<usize> = vec![usize::MAX; recording.thread_ids.len()];
+        // A thread mostly stays where it was, so the group of its last sample is tried first.
+        let mut latest: Vec<Option<usize>> = vec![None; recording.thread_ids.len()];
         let mut groups: Vec<Group> = Vec::new();
         for at in 0..samples.ts_ns.len() {
             let Some(row) = samples.row(at) else { continue };
@@ -78,7 +77,7 @@ impl Sampling {
             let is_same = |group: &&mut Group| {
                 (group.stack, group.state, group.waiting_on) == (row.stack, state, row.waiting_on)
             };
-            let last = latest.get(thread).and_then(|number| groups.get_mut(*number));
+            let last = latest.get(thread).copied().flatten().and_then(|number| groups.get_mut(number));
             if let Some(group) = last.filter(is_same) {
                 group.samples += 1;
                 group.last_ns = row.ts_ns;
@@ -103,30 +102,30 @@ impl Sampling {
                 group.last_ns = row.ts_ns;
             }
             if let Some(latest) = latest.get_mut(thread) {
-                *latest = number;
+                *latest = Some(number);
             }
         }
         groups.sort_by_key(|group| (group.thread, group.first_ns, group.stack));
         let looks = match recording.session.sampler {
             Sampler::Threads => most_of_a_thread(&groups),
-            // A thread that runs all the time has a sample for each of these.
-            Sampler::Cpus { every_ns } => u64::try_from(observed_ns / every_ns?.max(1)).unwrap_or(0).max(1),
+            // A thread that runs all the time has one sample per interval.
+            Sampler::Cpus { every_ns } => (observed_ns / every_ns?.max(1)).max(1).unsigned_abs(),
         };
         Some(Self { observed_ns, looks, groups })
     }
 
-    /// Threads on average, of so many samples.
+    /// The average number of threads that samples stand for.
     pub fn threads(&self, samples: u64) -> f64 {
         crate::figure::share(real_u64(samples), real_u64(self.looks)).unwrap_or(0.0)
     }
 
-    /// Threads on average that a choice of groups stands for.
+    /// The average number of threads in the chosen groups.
     pub fn threads_where(&self, wanted: impl Fn(&Group) -> bool) -> f64 {
         self.threads(self.groups.iter().filter(|group| wanted(group)).map(|group| group.samples).sum())
     }
 }
 
-/// The samples of the thread that has most; the groups are sorted by thread.
+/// The most samples of any thread. The groups must be sorted by thread.
 fn most_of_a_thread(groups: &[Group]) -> u64 {
     let threads = groups.chunk_by(|a, b| a.thread == b.thread);
     threads.map(|of| of.iter().map(|group| group.samples).sum()).max().unwrap_or(0)
@@ -139,28 +138,28 @@ pub(crate) fn thread_kinds(recording: &Trace) -> Vec<Sym> {
     recording.thread_ids.iter().map(|id| by_id.get(id).copied().unwrap_or(Sym::NONE)).collect()
 }
 
-/// The path of the request that a thread was in, by the last start on it that has no end on it yet.
+/// The path of the request that a thread was in: of the last start on the thread that has no end there yet.
 #[derive(Debug, Default)]
 pub struct RequestPaths {
-    /// Starts and ends by thread, in the order of time.
+    /// Starts and ends of requests by thread, in order of time. An end has no path.
     marks: FxHashMap<u32, Vec<(i64, Sym)>>,
     /// How many threads the recording has.
     threads: usize,
 }
 
-/// Goes with threads through their requests: for rows that come in the order of time, without a search for each.
+/// Follows threads through their requests. Rows that come in order of time need no search.
 #[derive(Debug)]
 pub struct Follower<'a> {
-    /// Of each thread how many of its starts and ends it has passed, and these.
+    /// For each thread, how many of its starts and ends are passed, and all of them.
     threads: Vec<(usize, &'a [(i64, Sym)])>,
 }
 
 impl Follower<'_> {
-    /// How many starts and ends of requests a thread has passed at a time, and the path there, if it is in one.
+    /// How many starts and ends a thread has passed at a time, and the path of the request that it is in.
     pub fn at(&mut self, thread: u32, ts_ns: i64) -> (usize, Option<Sym>) {
         let Some((passed, marks)) = self.threads.get_mut(thread as usize) else { return (0, None) };
         let last = |passed: usize| passed.checked_sub(1).and_then(|last| marks.get(last));
-        // A row that is before its predecessor.
+        // This row is earlier than the one before it.
         if last(*passed).is_some_and(|(at, _)| *at > ts_ns) {
             *passed = marks.partition_point(|(at, _)| *at <= ts_ns);
         }
@@ -172,7 +171,7 @@ impl Follower<'_> {
 }
 
 impl RequestPaths {
-    /// Sorts a recording's marks by thread.
+    /// Groups the starts and ends of a recording by thread.
     pub fn new(recording: &Trace) -> Self {
         let rows = &recording.request_marks;
         let mut marks: FxHashMap<u32, Vec<(i64, Sym)>> = FxHashMap::default();
@@ -189,7 +188,7 @@ impl RequestPaths {
         Follower { threads: threads.collect() }
     }
 
-    /// The path at a time; none between requests.
+    /// The path at a time. `None` between requests.
     pub fn at(&self, thread: u32, ts_ns: i64) -> Option<Sym> {
         let marks = self.marks.get(&thread)?;
         let after = marks.partition_point(|(at, _)| *at <= ts_ns);

@@ -1,4 +1,4 @@
-//! Spans that ended while recording, by source and name.
+//! Spans that ended during the recording, by source and name.
 
 use crate::figure::{known, millis};
 use base::number::{count, real};

@@ -1,8 +1,8 @@
-//! Routes of which a part of the requests takes far longer than the others: a median that is fine hides them.
+//! Routes with a few requests that take far longer than the others, which a good median hides.
 //!
-//! A meter publishes quantiles of an interval alone. What its requests took beyond their median, over the p99, is about how
-//! many of them were as slow as the p99. Requests that were recorded each are put into seconds and held to the same.
-//! The first interval of a route is left out, since its code is compiled there.
+//! A meter only publishes quantiles per interval. The time that the requests took beyond their median, divided by the p99, is
+//! about how many of them were as slow as the p99. Requests that were recorded each are counted per second instead. The
+//! first interval of a route is left out, since its code is compiled then.
 
 use crate::load::{Work, open_path};
 use crate::metered::{metered, metered_seconds, tag};
@@ -12,29 +12,30 @@ use model::{NO_INT, REQUESTS_METER, Sym, Trace};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
-/// A slow request takes this long, in milliseconds.
+/// A slow request takes at least this many milliseconds.
 pub const TAIL_MS: f64 = 500.0;
-/// And so many times the median of its route.
+/// A slow request takes at least this many times the median of its route.
 pub const TAIL_TIMES: f64 = 10.0;
-/// Fewer slow requests may be a hiccup of the machine.
+/// The fewest slow requests that matter. Fewer may be a hiccup of the machine.
 pub const FEWEST_SLOW: f64 = 10.0;
-/// They are at least this share of the route's requests.
+/// The smallest share of the route's requests that matters.
 pub const LEAST_SHARE: f64 = 0.01;
-/// They come in at least so many intervals, and in this share of those that had requests.
+/// The fewest intervals that have slow requests.
 const FEWEST_INTERVALS: usize = 2;
+/// The smallest share of the intervals with requests that have slow ones.
 const SHARE_OF_INTERVALS: f64 = 0.2;
 const SECOND_NS: i64 = 1_000_000_000;
 
-/// Requests of a route that take far longer than its others.
+/// The requests of a route that take far longer than its others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tail {
     /// The route.
     pub route: String,
-    /// All its requests.
+    /// All requests of the route.
     pub work: Work,
-    /// What the slow ones take: their median, or the median of their intervals' p99, in milliseconds.
+    /// How many milliseconds the slow requests take: their median, or the median of the p99 of their intervals.
     pub slow_ms: f64,
-    /// About how many there are.
+    /// About how many slow requests there are.
     pub slow: f64,
     /// How many of them are under way on average.
     pub under_way: f64,
@@ -52,23 +53,24 @@ impl Tail {
 struct Interval {
     requests: f64,
     slow: f64,
-    /// What the slow ones took together, beyond what others take.
+    /// The seconds that the slow requests took together, beyond what others take.
     seconds: f64,
 }
 
-/// Intervals of a route by their time, and what slow requests took.
+/// The requests of a route over time.
 #[derive(Debug)]
 struct Course {
-    /// A request that takes this long is slow.
+    /// A request is slow from this on.
     from_ms: f64,
     intervals: BTreeMap<i64, Interval>,
-    slow_ms: Vec<i64>,
+    /// How many microseconds slow requests took.
+    slow_us: Vec<i64>,
 }
 
 impl Course {
     fn new(work: &Work) -> Self {
         let from_ms = work.p50_ms.map_or(f64::INFINITY, |p50_ms| (p50_ms * TAIL_TIMES).max(TAIL_MS));
-        Self { from_ms, intervals: BTreeMap::new(), slow_ms: Vec::new() }
+        Self { from_ms, intervals: BTreeMap::new(), slow_us: Vec::new() }
     }
 
     fn add(&mut self, at: i64, requests: f64, slow: f64, seconds: f64) {
@@ -83,7 +85,7 @@ impl Course {
             clippy::cast_possible_truncation,
             reason = "milliseconds of a request, in whole microseconds"
         )]
-        self.slow_ms.push((ms * 1e3) as i64);
+        self.slow_us.push((ms * 1e3) as i64);
     }
 
     /// `None` if the slow requests are too few, or come at one moment alone.
@@ -97,14 +99,14 @@ impl Course {
         if !lasts || slow < FEWEST_SLOW || slow < LEAST_SHARE * work.count {
             return None;
         }
-        let slow_ms = real(quantile(&Sorted::new(&mut self.slow_ms), Share::MEDIAN)?) / 1e3;
+        let slow_ms = real(quantile(&Sorted::new(&mut self.slow_us), Share::MEDIAN)?) / 1e3;
         let seconds: f64 = later().map(|of| of.seconds).sum();
         let under_way = seconds * 1e9 / real(work.observed_ns.max(1));
         Some(Tail { route: route.to_owned(), work, slow_ms, slow, under_way })
     }
 }
 
-/// Of these routes of a recording those with a part of slow requests, those with most slow time first.
+/// The routes with slow requests, those with the most time in slow requests first.
 pub fn tails(recording: &Trace, routes: &[(String, Work)]) -> Vec<Tail> {
     let numbers: FxHashMap<&str, usize> = routes.iter().map(|(route, _)| route.as_str()).zip(0..).collect();
     let mut courses: Vec<Course> = routes.iter().map(|(_, work)| Course::new(work)).collect();
@@ -121,13 +123,13 @@ pub fn tails(recording: &Trace, routes: &[(String, Work)]) -> Vec<Tail> {
 
 fn of_rows(recording: &Trace, numbers: &FxHashMap<&str, usize>, courses: &mut [Course]) {
     let rows = &recording.requests;
-    // Many requests share a name; each is looked at once.
+    // Many requests share a name, so the route of each name is kept.
     let mut of_name: FxHashMap<Sym, Option<usize>> = FxHashMap::default();
     for row in (0..rows.start_ns.len()).filter_map(|at| rows.row(at)).filter(|row| row.dur_ns != NO_INT) {
         let name = if row.route == Sym::NONE { row.path } else { row.route };
         let number = *of_name.entry(name).or_insert_with(|| {
             let path = recording.strings.text(name);
-            // Paths that differ in numbers alone are one route, unless it has one path alone.
+            // Paths that differ only in numbers are one route, which has the name of the path if there is only one.
             numbers.get(path).or_else(|| numbers.get(open_path(path).as_str())).copied()
         });
         let Some(course) = number.and_then(|number| courses.get_mut(number)) else { continue };
@@ -158,7 +160,7 @@ fn of_meter(recording: &Trace, numbers: &FxHashMap<&str, usize>, courses: &mut [
         let value = |of_kind: &FxHashMap<(i64, Sym), f64>| of_kind.get(&(of.ts_ns, of.tags)).copied();
         let (p50, p99) = (value(&p50s).unwrap_or(0.0), value(&p99s).unwrap_or(0.0));
         let is_slow = of.value > 0.0 && p99 * 1e3 >= from_ms;
-        // Beyond the median, so that the others' own time is not taken for that of slow ones.
+        // The time beyond the median, so that the time of fast requests does not count as that of slow ones.
         let beyond = value(&sums).map_or(0.0, |sum| sum - of.value * p50.min(from_ms / 1e3));
         let slow = if is_slow { (beyond / p99).clamp(0.0, of.value) } else { 0.0 };
         course.add(of.ts_ns / SECOND_NS, of.value.max(0.0), slow, if is_slow { beyond } else { 0.0 });

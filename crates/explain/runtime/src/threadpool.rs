@@ -1,4 +1,4 @@
-//! What the thread pool did: its workers, why their number changed, and how fast work was done.
+//! The thread pool: its threads, why their number changed, and how fast work was done.
 
 use crate::figure::{SERIES_PIECES, Tally, known, largest, piece_of, share};
 use crate::metered::first_totals;
@@ -62,15 +62,15 @@ pub(crate) fn part(recording: &Trace) -> Part {
     part
 }
 
-/// Counters of work items in the queue, the runtime's own and that of its older events.
+/// Counters of work items in the queue: that of .NET 9 and later, and the older one.
 pub const POOL_QUEUE: [(&str, &str); 2] =
     [("dotnet.thread_pool.queue.length", "total"), ("threadpool-queue-length", "value")];
-/// Counters of work items done, the same.
+/// Counters of work items done: that of .NET 9 and later, and the older one.
 pub const POOL_DONE: [(&str, &str); 2] =
     [("dotnet.thread_pool.work_item.count", "rate"), ("threadpool-completed-items-count", "rate")];
 
-/// Work items done: by the counter where it was published. The pool itself measures while it changes the number of its
-/// workers, which is a sample of other moments.
+/// Adds the work items done, from the counter if it was published. The pool's own measurements are only of moments at which it
+/// considers to change the number of its threads.
 fn throughput(part: &mut Part, recording: &Trace) {
     let of_pool = recording.threadpool.throughput.iter().copied().filter(|rate| rate.is_finite());
     let own: Vec<f64> = of_pool.collect();
@@ -92,7 +92,7 @@ fn throughput(part: &mut Part, recording: &Trace) {
     part.figure("climbing.max", most, "1/s", "Work items done when the pool measured, max");
 }
 
-/// The most workers of each piece; a piece without news has those of the one before.
+/// The most workers in each piece. A piece without an event has the last number before it.
 fn workers_over_time(recording: &Trace) -> Vec<Option<f64>> {
     let pool = &recording.threadpool;
     let mut pieces: Vec<Option<f64>> = vec![None; SERIES_PIECES];

@@ -1,11 +1,11 @@
 //! Requests under way: how many at the beginning, how many at the end, and whether some of them never end.
 //!
-//! From the meter `http.server.active_requests`, else the event counter `current-requests`, else starts and stops. All of
-//! them begin to count with the recording, so a request that began before is in none of them.
+//! They are counted by the meter `http.server.active_requests`, otherwise by the event counter `current-requests`, otherwise
+//! by starts and stops. All of these begin to count with the recording, so they miss requests that began before it.
 //!
-//! Requests that end explain themselves by Little's law: their times, added up, over the time are how many of them were
-//! under way on average. If at every reading of the second half more are under way than that, the others do not end. A load
-//! that rises does not look so, however steep: its requests end, and their times are in the sum.
+//! By Little's law, the sum of the times of all requests that ended, over the observed time, is how many of them were under
+//! way on average. If more are under way at every reading of the second half, the others do not end. A rising load, however
+//! steep, does not look like that: its requests end, so their times are in the sum.
 //!
 //! ```text
 //!  under way   ┤            ┌────────  40 at the end
@@ -21,18 +21,18 @@ use base::number::{count, real};
 use model::{LimitKind, NO_INT, REQUESTS_METER, Sym, Trace};
 use std::collections::BTreeMap;
 
-/// Fewer readings in the second half say nothing of all of it.
+/// The fewest readings that represent the second half.
 const FEWEST_READINGS: usize = 3;
-/// Fewer that do not end may be a reading that fell together with a tick of the load.
+/// The fewest requests that do not end. Fewer may be a reading that coincided with a burst of the load.
 pub const FEWEST_STUCK: f64 = 3.0;
-/// They must be this share of those that end, which vary from reading to reading.
+/// They must be at least this share of the requests that end, whose number varies from reading to reading.
 const NOTABLE: f64 = 0.25;
-/// Requests whose p99 is a larger share of the half are partly outside of it: their sum is rough.
+/// If the p99 is a larger share of the half, requests lie partly outside of it, and their sum is rough.
 const SHORT: f64 = 0.25;
-/// Publications of one round lie closer together than this.
+/// Values that are published closer together than this belong to one round.
 const ONE_ROUND_NS: i64 = 100_000_000;
 
-/// Who counted the requests under way.
+/// What counted the requests under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counter {
     /// The meter `http.server.active_requests`.
@@ -44,7 +44,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// In words.
+    /// Its name in sentences.
     pub fn words(self) -> &'static str {
         match self {
             Self::Meter => "the meter http.server.active_requests",
@@ -57,9 +57,9 @@ impl Counter {
 /// Requests under way, of those that began while they were counted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnderWay {
-    /// When it was read, and how many there were; never empty.
+    /// When they were counted, and how many there were. Never empty.
     pub readings: Vec<(i64, f64)>,
-    /// Who counted them.
+    /// What counted them.
     pub by: Counter,
 }
 
@@ -79,15 +79,16 @@ impl UnderWay {
 pub fn under_way(recording: &Trace) -> Option<UnderWay> {
     let named = |name: &str, by: Counter| {
         let readings = first_totals(recording, &[(name, "value"), (name, "total")]);
-        (!readings.is_empty()).then(|| UnderWay { readings: not_below_nothing(readings), by })
+        (!readings.is_empty()).then(|| UnderWay { readings: from_zero(readings), by })
     };
     named("http.server.active_requests", Counter::Meter)
         .or_else(|| named("current-requests", Counter::EventCounter))
         .or_else(|| Some(UnderWay { readings: crate::inflight::levels(recording)?, by: Counter::Events }))
 }
 
-/// Ends of requests that began before the counting take the level below nothing: so many more were there at first.
-fn not_below_nothing(mut readings: Vec<(i64, f64)>) -> Vec<(i64, f64)> {
+/// Raises the readings so that none is below 0. Requests that began before the counting take it below 0 when they end, so
+/// that many more were under way at first.
+fn from_zero(mut readings: Vec<(i64, f64)>) -> Vec<(i64, f64)> {
     let lowest = readings.iter().map(|(_, level)| *level).fold(0.0, f64::min);
     for (_, level) in &mut readings {
         *level -= lowest;
@@ -102,15 +103,15 @@ pub struct Unending {
     pub first: f64,
     /// Under way at the last reading.
     pub last: f64,
-    /// At least so many do not end, all through the second half of the recording.
+    /// How many, at least, do not end during the second half of the recording.
     pub stuck: f64,
-    /// What one took on average that ended, in milliseconds. `None` if none ended.
+    /// How many milliseconds requests that ended took on average. `None` if none ended.
     pub ended_ms: Option<f64>,
-    /// The route that most of them are of, where each request was recorded.
+    /// The route of most of them. `None` if requests were not recorded each.
     pub route: Option<String>,
 }
 
-/// Requests that do not end, if there are some.
+/// The requests that do not end, if there are any.
 pub fn unending(recording: &Trace) -> Option<Unending> {
     let of = under_way(recording)?;
     let half_ns = recording.exhibit.duration_ns.max(0) / 2;
@@ -145,7 +146,7 @@ struct Ended {
     p99_ms: Option<f64>,
 }
 
-/// What the times of the requests that ended come to. `None` if the times are not known, or not of all requests.
+/// Sums up the requests that ended. `None` if their times are not known, or not for all of them.
 fn ended(recording: &Trace, of: &UnderWay, from_ns: i64, readings: usize) -> Option<Ended> {
     let to_ns = of.readings.last()?.0;
     let window_ns = real(to_ns.saturating_sub(from_ns).max(1));
@@ -172,11 +173,11 @@ fn ended(recording: &Trace, of: &UnderWay, from_ns: i64, readings: usize) -> Opt
     })
 }
 
-/// The same from the requests themselves, or that none ended.
+/// From the requests themselves. If they were not recorded, it may still be known that none ended.
 fn ended_rows(recording: &Trace, of: &UnderWay, from_ns: i64, to_ns: i64) -> Option<Ended> {
     let rows = &recording.requests;
     if !recording.has_each_request() {
-        // Nothing tells how long requests took: only that none ended may be known. A level that sinks says that some did.
+        // No source says how long requests took. If the level never sinks and no source counted an end, none ended.
         let none = recording.ended_requests().is_none_or(|of| of.count <= 0.0);
         let sinks = of.readings.iter().zip(of.readings.iter().skip(1)).any(|(from, to)| to.1 < from.1);
         return (none && !sinks && recording.missing.events == 0).then(Ended::default);

@@ -1,4 +1,4 @@
-//! Waits for handles and for monitors' signals.
+//! Waits for handles and for the signals of monitors.
 
 use crate::figure::{Tally, add_waits, known, millis};
 use crate::frames::StackIndex;
@@ -22,7 +22,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         "count",
         seen.then(|| count(rows.ts_ns.len())),
         "",
-        "Blocking waits, those of idle threads too",
+        "Blocking waits, including those of idle threads",
     );
     let in_bursts = seen && recording.came_in_bursts(rows.ts_ns.iter().copied());
     let observed = observed_ns(recording, if in_bursts { "samples" } else { "events" }).filter(|_| seen);
@@ -58,6 +58,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figure::NOT_RECORDED;
     use crate::observed::tests::recording;
     use model::{NO_ID, Sym, WaitRow};
 
@@ -82,6 +83,6 @@ mod tests {
         let sources: Vec<_> =
             part.list("sources").unwrap().rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(sources, ["Unknown", "MonitorWait"]);
-        assert_eq!(part.list("frames").unwrap().rows[0].name, "not told");
+        assert_eq!(part.list("frames").unwrap().rows[0].name, NOT_RECORDED);
     }
 }

@@ -1,44 +1,44 @@
-//! Which rows are summed up: a range of time, threads, what a sample waits for, and frames that a stack must or must
-//! not have.
+//! Which rows are summed up: by time, by thread, by what a sample waits for, and by frames that a stack must or must not
+//! have.
 
 use model::{NO_ID, Sym, Trace};
 use regex::{Regex, RegexBuilder};
 use rustc_hash::FxHashSet;
 
-/// Bytes that a compiled pattern may take.
+/// The most bytes that a compiled pattern may take.
 const PATTERN_BYTES: usize = 1 << 20;
 
-/// A selection of rows; the default takes all.
+/// A selection of rows. The default takes all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Rows at or after this time, in nanoseconds since the session's start.
     pub from_ns: Option<i64>,
     /// Rows before this time.
     pub to_ns: Option<i64>,
-    /// Rows of these threads, by the operating system's number; all where there is none.
+    /// Rows of these threads, by the operating system's number. All rows if it is empty.
     pub threads: Vec<i64>,
-    /// Samples that wait for this, as `samples.waiting_on` says it.
+    /// Samples that wait for this: a value of `samples.waiting_on`.
     pub waiting_on: Option<String>,
-    /// Rows of this type alone: of the object allocated, or of the exception thrown.
+    /// Rows of this type: of the allocated object, or of the thrown exception.
     pub class: Option<String>,
     /// Stacks that have a frame whose full name matches.
     pub include: Option<Regex>,
-    /// Stacks that have no such frame.
+    /// Stacks that have no frame whose full name matches.
     pub exclude: Option<Regex>,
 }
 
-/// A pattern that is none.
+/// Why a text is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PatternError(String);
 
-/// A pattern over names: a regular expression that does not mind case where it has no capital letter.
+/// A pattern for names: a regular expression. Case does not matter if it has no capital letter.
 pub fn pattern(text: &str) -> Result<Regex, PatternError> {
     let mut builder = RegexBuilder::new(text);
     builder.size_limit(PATTERN_BYTES).case_insensitive(!text.chars().any(char::is_uppercase));
     builder.build().map_err(|error| {
         let text = error.to_string();
-        // The last line of a syntax error says what is wrong; those before it draw where.
+        // The last line of a syntax error says what is wrong. The lines before it show where.
         let last = text.lines().last().unwrap_or_default();
         PatternError(last.strip_prefix("error: ").unwrap_or(last).to_owned())
     })
@@ -50,7 +50,7 @@ impl Filter {
         self.from_ns.is_none_or(|from| ns >= from) && self.to_ns.is_none_or(|to| ns < to)
     }
 
-    /// The part of a span that lies in the range, in nanoseconds; none where they do not meet.
+    /// How many nanoseconds of a span lie in the range. `None` if they do not overlap.
     pub(crate) fn overlap(&self, start_ns: i64, dur_ns: i64) -> Option<i64> {
         let end_ns = start_ns.saturating_add(dur_ns.max(0));
         let from = self.from_ns.map_or(start_ns, |from| from.max(start_ns));
@@ -59,7 +59,7 @@ impl Filter {
         (to > from || begins_inside).then(|| to.saturating_sub(from).max(0))
     }
 
-    /// Which stacks pass, one flag a stack; none where all do.
+    /// Which stacks pass: one flag per stack. `None` if all do.
     pub(crate) fn stacks(&self, recording: &Trace) -> Option<Vec<bool>> {
         if self.include.is_none() && self.exclude.is_none() {
             return None;
@@ -90,7 +90,7 @@ impl Filter {
         self.include.is_none()
     }
 
-    /// Which numbers of `Trace::thread_ids` pass, one flag each; none where all do.
+    /// Which threads pass: one flag per row of `Trace::thread_ids`. `None` if all do.
     pub(crate) fn thread_numbers(&self, recording: &Trace) -> Option<Vec<bool>> {
         if self.threads.is_empty() {
             return None;
@@ -100,7 +100,7 @@ impl Filter {
     }
 }
 
-/// Whether a row of `stack` passes flags made by [`Filter::stacks`].
+/// Whether a row with `stack` passes, by the flags of [`Filter::stacks`]. `stackless` is the answer for rows without a stack.
 pub(crate) fn passes(flags: Option<&[bool]>, stack: u32, stackless: bool) -> bool {
     match flags {
         None => true,

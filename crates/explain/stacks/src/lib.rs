@@ -1,16 +1,16 @@
-//! Stacks summed up: flame graphs, call trees, callers and callees, hot methods, of any event that has a stack.
+//! Stacks summed up: flame graphs, call trees, callers and callees, and hot methods, for any event that has a stack.
 //!
 //! ```text
 //! rows of a table ─ Metric, Filter ─► weights by stack ─┐
 //! tree of stacks ── Shaping ────────► Shape ────────────┴─► Profile ─► View: the nodes of a picture, Methods: a table
 //! ```
 //!
-//! A [`Shape`] is the tree of stacks with its frames grouped and folded as asked; it hangs on no row, so one shape
-//! serves every metric and every range of time. A [`Profile`] is a shape with weights; two recordings' profiles join in
-//! one shape for a comparison. Nothing here prints or draws. Whatever a view leaves out is counted in it.
+//! A [`Shape`] is the tree of stacks, with its frames grouped and folded. It does not depend on rows, so one shape serves every
+//! metric and every range of time. A [`Profile`] is a shape with weights. For a comparison, two recordings share one shape.
+//! Nothing here prints or draws. A view counts what it leaves out.
 //!
-//! The invariants: in a shape a parent's number is smaller than its children's, so walks end; the weights of a
-//! selection add up to its total whatever the shape; and a node's id means the same stack for every metric and range.
+//! Invariants: a parent's number is smaller than those of its children, so walks end. The weights of a selection add up to its
+//! total, whatever the shape. The id of a node means the same stack for every metric and range.
 
 mod filter;
 mod methods;

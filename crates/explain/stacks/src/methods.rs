@@ -1,4 +1,4 @@
-//! The names of a profile as a table: what each weighs itself, and with what it called.
+//! The names of a profile as a table: what each weighs itself, and with what it calls.
 
 use crate::profile::Profile;
 use crate::shape::ROOT;
@@ -8,28 +8,28 @@ use crate::shape::ROOT;
 pub struct MethodRow {
     /// The number of the name in the shape.
     pub name: u32,
-    /// Where it was the innermost frame, or what stands for it was: a stop for the sampler, a frame without a name.
+    /// As the innermost frame. A stop for the sampler and a frame without a name count for their callers.
     pub own: f64,
-    /// Where it was anywhere in the stack, counted once a stack however often it calls itself.
+    /// Anywhere on the stack. Each stack counts once, even if the method calls itself.
     pub total: f64,
-    /// `own` in the other recording, where one is compared with.
+    /// `own` in the other recording. `None` without a comparison.
     pub own_against: Option<f64>,
-    /// `total` in the other recording.
+    /// `total` in the other recording. `None` without a comparison.
     pub total_against: Option<f64>,
 }
 
-/// The table, heaviest of its own first.
+/// The table. The row with the largest `own` comes first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Methods {
     /// The rows.
     pub rows: Vec<MethodRow>,
-    /// What all of the selection weighs.
+    /// The weight of the whole selection.
     pub total: f64,
-    /// The same of the other recording.
+    /// The weight of the whole selection in the other recording.
     pub total_against: Option<f64>,
 }
 
-/// Every name that weighs something.
+/// All names that weigh something.
 pub fn methods(profile: &Profile) -> Methods {
     let shape = &profile.shape;
     let compared = profile.against.is_some();
@@ -41,9 +41,9 @@ pub fn methods(profile: &Profile) -> Methods {
         total_against: compared.then_some(0.0),
     };
     let mut rows = vec![empty; shape.names.len()];
-    // How often each name is in the stack of the node at hand, in a walk that enters and leaves every node.
+    // The walk enters and leaves every node. This is how often each name is on the stack of the current node.
     let mut active = vec![0u32; shape.names.len()];
-    // The names that are in the stack of the node at hand and say what runs, the innermost last.
+    // The names on the stack of the current node that say what runs, the innermost last.
     let mut acting: Vec<usize> = Vec::new();
     let mut steps: Vec<(u32, bool)> = Vec::new();
     let visit = |node: u32| profile.weight(node) != 0.0 || profile.weight_against(node) != 0.0;
@@ -65,7 +65,7 @@ pub fn methods(profile: &Profile) -> Methods {
         if !stands_in {
             acting.push(name);
         }
-        // A frame that only stands for its caller leaves to it what it weighs itself.
+        // A frame that counts for its caller adds its weight to the caller.
         if let Some(row) = rows.get_mut(acting.last().copied().unwrap_or(name)) {
             row.own += profile.own(node);
             if let Some(own) = &mut row.own_against {

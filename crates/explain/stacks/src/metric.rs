@@ -1,4 +1,4 @@
-//! What is summed up over stacks: samples, bytes, times, counts.
+//! What can be summed up over stacks: samples, bytes, times, counts.
 
 use model::{NO_ID, Sampler, Trace};
 use report::unit::{duration, short, show};
@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 /// Rows with stacks, and what each weighs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Metric {
-    /// Samples of threads that run: the nearest to processor time that the sampler gives.
+    /// Samples of threads that run: the closest to CPU time that the sampler has.
     Running,
     /// Samples of threads that wait.
     Waiting,
@@ -15,7 +15,7 @@ pub enum Metric {
     External,
     /// All samples: wall-clock time of every thread.
     Wall,
-    /// Bytes allocated, by what each sampled allocation stands for.
+    /// Bytes allocated, estimated from sampled allocations.
     AllocatedBytes,
     /// Sampled allocations, by count.
     Allocations,
@@ -23,15 +23,15 @@ pub enum Metric {
     ContentionTime,
     /// Waits for locks, by count.
     Contentions,
-    /// Time spent waiting for handles and monitors' signals.
+    /// Time spent waiting for handles and for the signals of monitors.
     WaitTime,
     /// Exceptions thrown, by count.
     Exceptions,
-    /// Time spent compiling methods, by what asked for them.
+    /// Time spent compiling methods, by the code that needed them.
     JitTime,
     /// Collections triggered, by count.
     Collections,
-    /// Time for which the program stood still, by what triggered the collection.
+    /// Time that GC pauses took, by what triggered the collection.
     GcPause,
     /// Events of one kind, by count: provider and name.
     Event(String, String),
@@ -54,7 +54,7 @@ const NAMED: [(&str, Metric); 13] = [
 ];
 
 impl Metric {
-    /// The metric of a name: one of the fixed ones, or `event:PROVIDER/NAME`.
+    /// The metric with this name: a fixed one, or `event:PROVIDER/NAME`.
     pub fn of_name(name: &str) -> Option<Self> {
         if let Some(event) = name.strip_prefix("event:") {
             let (provider, event) = event.split_once('/')?;
@@ -71,7 +71,7 @@ impl Metric {
         }
     }
 
-    /// What people call it.
+    /// Its name for people.
     pub fn title(&self) -> String {
         let title = match self {
             Self::Running => "Running samples",
@@ -86,7 +86,7 @@ impl Metric {
             Self::Exceptions => "Exceptions thrown",
             Self::JitTime => "Time compiling methods",
             Self::Collections => "Collections triggered",
-            Self::GcPause => "Pauses for collections",
+            Self::GcPause => "GC pauses",
             Self::Event(_, event) => return event.clone(),
         };
         title.to_owned()
@@ -96,30 +96,30 @@ impl Metric {
     pub fn about(&self, sampler: Sampler) -> &'static str {
         match self {
             Self::Running | Self::Wall if matches!(sampler, Sampler::Cpus { .. }) => {
-                "How often the system met a thread on a CPU: CPU time, native and kernel code included where it was recorded. \
-                 Threads that wait are not met."
+                "How often the system met a thread on a CPU: CPU time, including native and kernel code if it was recorded. \
+                 Waiting threads are never met."
             }
             Self::Running => {
-                "How often the sampler met a thread that its stack says was executing. The sampler stops the program and \
-                 looks at every managed thread; these are no samples of the processor, but the nearest to them."
+                "How often the sampler met a thread whose stack says that it was running. The sampler stops the program and \
+                 takes a sample of every managed thread, so this is close to CPU time, but not a measurement of it."
             }
             Self::Waiting => {
-                "How often the sampler met a thread inside a wait: for a task, a lock, input, time."
+                "How often the sampler met a thread that waited: for a task, a lock, input, or time."
             }
             Self::External => {
                 "How often the sampler met a thread outside managed code, whose stack does not say whether it ran."
             }
             Self::Wall => {
-                "How often the sampler met a thread, whatever it did: time of the clock, added up over all threads."
+                "How often the sampler met a thread, whatever it did: wall-clock time, added up over all threads."
             }
             Self::AllocatedBytes => {
                 "Bytes allocated, estimated: each sampled allocation stands for the bytes since the one before it."
             }
             Self::Allocations => {
-                "How many allocations were sampled; large objects are met more often than small ones."
+                "How many allocations were sampled. Large objects are sampled more often than small ones."
             }
             Self::ContentionTime => {
-                "Time between Contention/Start and Contention/Stop, where both were recorded."
+                "Time between Contention/Start and Contention/Stop, if both were recorded."
             }
             Self::Contentions => {
                 "How often a thread waited for a lock that another thread held (Contention/Start)."
@@ -130,7 +130,9 @@ impl Metric {
                 "Time from Method/JittingStarted to Method/LoadVerbose, by the stack that needed the method."
             }
             Self::Collections => "How often a collection was triggered, by the stack of GC/Triggered.",
-            Self::GcPause => "How long collections paused the program, by the stack that triggered each.",
+            Self::GcPause => {
+                "How long the GC paused the program, by the stack that triggered each collection."
+            }
             Self::Event(..) => "How often this event was sent, by the stack that it came with.",
         }
     }
@@ -149,7 +151,7 @@ impl Metric {
         }
     }
 
-    /// Whether it counts samples, which may have been taken for a part of the time alone.
+    /// Whether it counts samples, which may have been taken only for a part of the time.
     pub fn is_of_samples(&self) -> bool {
         self.unit() == "samples"
     }
@@ -158,13 +160,13 @@ impl Metric {
 /// A metric that a recording has rows for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
-    /// Which one.
+    /// The metric.
     pub metric: Metric,
     /// How many rows.
     pub rows: u64,
 }
 
-/// A weight in words, by the unit of its metric; of a count the number alone.
+/// A weight as text, in the unit of its metric. A count is only a number.
 pub fn written_weight(value: f64, unit: &str) -> String {
     match unit {
         "ns" => duration(value / 1e6),
@@ -173,8 +175,7 @@ pub fn written_weight(value: f64, unit: &str) -> String {
     }
 }
 
-/// The metrics that a recording has rows for: the fixed ones in their order, then events with stacks by how many
-/// there are.
+/// The metrics that a recording has rows for: first the fixed ones, then events with stacks, the most frequent first.
 pub fn offers(recording: &Trace) -> Vec<Offer> {
     let mut offers = Vec::new();
     for (_, metric) in NAMED {
@@ -192,7 +193,7 @@ pub fn offers(recording: &Trace) -> Vec<Offer> {
             *count += 1;
         }
     }
-    // Versions of one event are one metric.
+    // All versions of an event are one metric.
     let mut place_of: FxHashMap<(&str, &str), usize> = FxHashMap::default();
     let mut by_name: Vec<(&str, &str, u64)> = Vec::new();
     for (kind, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {

@@ -1,29 +1,29 @@
-//! A shape with weights: what views and tables are made of.
+//! Profiles: what views and tables are made from.
 
 use crate::shape::{ROOT, STACKLESS, Shape};
 use crate::weigh::Weighed;
 use std::sync::Arc;
 
-/// A shape with what each node weighs; also in another recording, where one is compared with.
+/// A shape with the weight of each node, in one recording or in two for a comparison.
 #[derive(Debug, Clone)]
 pub struct Profile {
     /// The nodes.
     pub shape: Arc<Shape>,
     /// Weights of the recording.
     pub(crate) here: Weights,
-    /// Weights of the other one, already brought to the scale of this one.
+    /// Weights of the other recording, scaled to this one.
     pub(crate) against: Option<Weights>,
     /// Rows that were summed up.
     pub rows: u64,
-    /// Rows that the selection has and whose weight is not known.
+    /// Selected rows whose weight is not known.
     pub unweighed: u64,
 }
 
-/// What nodes weigh.
+/// The weights of nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct Weights {
     pub(crate) own: Vec<f64>,
-    /// With all that a node called.
+    /// Including everything that a node calls.
     pub(crate) total: Vec<f64>,
 }
 
@@ -61,7 +61,7 @@ impl Profile {
         Self { here, against: None, rows: weighed.rows, unweighed: weighed.unweighed, shape }
     }
 
-    /// Two recordings in one shape; what the other one weighs is multiplied by `scale`, which makes the two comparable.
+    /// Two recordings in one shape. The weights of the other one are multiplied by `scale` to make the two comparable.
     pub fn compared(shape: &Shape, weighed: &Weighed, other: (&Shape, &Weighed), scale: f64) -> Self {
         let (joined, node_of_other) = shape.joined(other.0);
         let own = |stack: u32| shape.node_of_stack.get(stack as usize).copied().unwrap_or(ROOT);
@@ -74,12 +74,12 @@ impl Profile {
         Self { here, against, rows: weighed.rows, unweighed: weighed.unweighed, shape: Arc::new(joined) }
     }
 
-    /// What all of it weighs.
+    /// The weight of everything.
     pub fn total(&self) -> f64 {
         self.here.total.first().copied().unwrap_or(0.0)
     }
 
-    /// What all of the other recording weighs, on this one's scale.
+    /// The weight of everything in the other recording, scaled to this one.
     pub fn total_against(&self) -> Option<f64> {
         self.against.as_ref().map(|against| against.total.first().copied().unwrap_or(0.0))
     }

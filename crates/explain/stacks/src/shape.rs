@@ -1,4 +1,4 @@
-//! The tree of stacks with its frames grouped and folded as asked.
+//! The tree of stacks, with its frames grouped and folded.
 
 use model::{NO_ID, Sym, Trace};
 use regex::Regex;
@@ -11,41 +11,41 @@ pub(crate) const ROOT: u32 = 0;
 pub(crate) const STACKLESS: u32 = 1;
 /// The name of the root.
 const ALL: &str = "all";
-/// The longest name of a group, in bytes: its pattern may repeat what it found.
+/// The longest name of a group, in bytes. A replacement may repeat what its pattern matched.
 const LONGEST_GROUP: usize = 1024;
 /// The name of the node of rows without a stack.
 const NO_STACK: &str = "[no stack]";
 
-/// What becomes one name.
+/// Which frames share a name.
 #[derive(Debug, Clone, Default)]
 pub enum GroupBy {
-    /// A method, in whatever tier it was compiled.
+    /// Those of one method, in any tier.
     #[default]
     Method,
-    /// All methods of a type.
+    /// Those of one type.
     Type,
-    /// All types of a namespace.
+    /// Those of one namespace.
     Namespace,
-    /// All of a module.
+    /// Those of one module.
     Module,
-    /// What a pattern matches becomes its replacement, in which `$1` is its first group; the first that matches
-    /// counts. What none matches stays a method.
+    /// Those for which the first pattern that matches has the same replacement. `$1` is the first group of the pattern. A frame
+    /// that no pattern matches is named by its method.
     Patterns(Vec<(Regex, String)>),
 }
 
 /// How a tree of stacks is to be shaped.
 #[derive(Debug, Clone, Default)]
 pub struct Shaping {
-    /// What becomes one name.
+    /// Which frames share a name.
     pub group: GroupBy,
-    /// Whether frames that are not the user's own are left out, and what they weigh goes to their callers; the outermost
-    /// frame of a stack stays.
+    /// Whether frames that are not the user's own are left out, so that their weight goes to their callers. The outermost frame of
+    /// a stack always stays.
     pub my_code: bool,
-    /// Frames whose full name matches are left out; what they weigh goes to their callers.
+    /// Frames whose full name matches are left out, so that their weight goes to their callers.
     pub fold: Option<Regex>,
 }
 
-/// Whose code a name stands for, by the first frame that has it.
+/// Whose code a name is, by the first frame that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameClass {
     /// The service's own.
@@ -92,24 +92,28 @@ impl NameClass {
 pub struct Name {
     /// In full: `Module!Namespace.Type.Method(signature)`.
     pub full: String,
-    /// As a picture shows it: `Type.Method`.
+    /// For pictures: `Type.Method`.
     pub short: String,
     /// Whose code it is.
     pub class: NameClass,
-    /// Whether it says nothing of what ran, so that its caller stands for it.
+    /// Whether it does not say what ran, so that it counts for its caller.
     pub stands_in: bool,
 }
 
-/// A tree of stacks, shaped. Node 0 is above all, node 1 stands for rows without a stack.
+/// A shaped tree of stacks. Node 0 is above all stacks, node 1 is for rows without a stack.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
     /// The names of nodes.
     pub names: Vec<Name>,
-    pub(crate) parent: Vec<u32>, // parents come before children, so walks end
+    /// The parent of each node; `NO_ID` for the root. Parents come before children, so walks end.
+    pub(crate) parent: Vec<u32>,
+    /// The place in `names` of each node's name.
     pub(crate) name: Vec<u32>,
-    pub(crate) representative: Vec<u32>, // the first stack of the node: its id in any shape
+    /// The first stack of each node, which is its id in every shape. `NO_ID` for nodes 0 and 1.
+    pub(crate) representative: Vec<u32>,
     pub(crate) node_of_stack: Vec<u32>,
-    first_child: Vec<u32>, // children of node n: children[first_child[n]..first_child[n + 1]]
+    /// The children of node `n` are `children[first_child[n]..first_child[n + 1]]`.
+    first_child: Vec<u32>,
     children: Vec<u32>,
 }
 
@@ -123,18 +127,17 @@ impl Shape {
         shape.push(ROOT, 1, NO_ID);
         let collapses = !matches!(shaping.group, GroupBy::Method);
         let stacks = &recording.stacks;
-        for (stack, (parent, frame)) in stacks.parent.iter().zip(&stacks.frame).enumerate() {
+        for (stack, (parent, frame)) in (0u32..).zip(stacks.parent.iter().zip(&stacks.frame)) {
             let caller = shape.node_of_stack.get(*parent as usize).copied().unwrap_or(ROOT);
-            let name = names.of_frame.get(*frame as usize).copied().unwrap_or(NO_ID);
+            let name = names.of_frame.get(*frame as usize).copied().flatten();
             let class = names.class.get(*frame as usize).copied().unwrap_or(NameClass::Unknown);
-            // Whatever called the user's code stays as one frame, so that threads without any are still told apart.
+            // The outermost frame stays, so that threads without user code remain distinct.
             let joins_run = shaping.my_code && class.is_foreign() && caller != ROOT;
-            let same = collapses && shape.name.get(caller as usize) == Some(&name);
-            let node = if name == NO_ID || joins_run || same {
-                caller
-            } else {
-                let stack = u32::try_from(stack).unwrap_or(NO_ID);
-                *known.entry((caller, name)).or_insert_with(|| shape.push(caller, name, stack))
+            let joins_caller = |name: &u32| collapses && shape.name.get(caller as usize) == Some(name);
+            // Frames that are folded, or that continue their caller's name, add no node.
+            let node = match name.filter(|name| !joins_run && !joins_caller(name)) {
+                None => caller,
+                Some(name) => *known.entry((caller, name)).or_insert_with(|| shape.push(caller, name, stack)),
             };
             shape.node_of_stack.push(node);
         }
@@ -143,7 +146,7 @@ impl Shape {
     }
 
     fn push(&mut self, parent: u32, name: u32, representative: u32) -> u32 {
-        let node = u32::try_from(self.parent.len()).unwrap_or(NO_ID);
+        let node = number(self.parent.len());
         self.parent.push(parent);
         self.name.push(name);
         self.representative.push(representative);
@@ -162,9 +165,9 @@ impl Shape {
         }
         let mut next = first.clone();
         let mut children = vec![0u32; len.saturating_sub(1)];
-        for (node, parent) in self.parent.iter().enumerate().filter(|(_, parent)| **parent != NO_ID) {
+        for (node, parent) in (0u32..).zip(&self.parent).filter(|(_, parent)| **parent != NO_ID) {
             let place = &mut next[*parent as usize];
-            children[*place as usize] = u32::try_from(node).unwrap_or(NO_ID);
+            children[*place as usize] = node;
             *place += 1;
         }
         self.first_child = first;
@@ -176,7 +179,7 @@ impl Shape {
         self.parent.len()
     }
 
-    /// What a node calls.
+    /// The nodes that a node calls.
     pub(crate) fn children(&self, node: u32) -> &[u32] {
         let at = node as usize;
         let (Some(from), Some(to)) = (self.first_child.get(at), self.first_child.get(at + 1)) else {
@@ -185,13 +188,14 @@ impl Shape {
         self.children.get(*from as usize..*to as usize).unwrap_or_default()
     }
 
-    /// What calls a node; none above the outermost.
+    /// The node that calls a node. `None` for outermost frames.
     pub(crate) fn caller(&self, node: u32) -> Option<u32> {
         self.parent.get(node as usize).copied().filter(|parent| *parent != ROOT && *parent != NO_ID)
     }
 
     /// The number of a node's name.
     pub(crate) fn name_of(&self, node: u32) -> u32 {
+        // A node that does not exist would be the root.
         self.name.get(node as usize).copied().unwrap_or(0)
     }
 
@@ -201,20 +205,20 @@ impl Shape {
         u32::try_from(at).ok()
     }
 
-    /// The node that the stack of an id belongs to.
+    /// The node with this id. `NO_ID` is that of rows without a stack.
     pub(crate) fn node_of_id(&self, id: u32) -> Option<u32> {
         if id == NO_ID {
             return Some(STACKLESS);
         }
         let own = self.node_of_stack.get(id as usize).copied();
-        // Nodes that another recording brought have ids behind those of the own stacks.
+        // Nodes that only the other recording has follow the ids of the own stacks.
         own.or_else(|| {
             let at = self.representative.iter().position(|of| *of == id)?;
             u32::try_from(at).ok()
         })
     }
 
-    /// The shape with the nodes of another that it has not, and which node each of the other's is.
+    /// The shape with the nodes of another one added, and the node of each of the other's nodes.
     pub(crate) fn joined(&self, other: &Self) -> (Self, Vec<u32>) {
         let mut joined = self.clone();
         let mut by_text: FxHashMap<&str, u32> = FxHashMap::default();
@@ -225,7 +229,7 @@ impl Shape {
         for name in &other.names {
             let number = by_text.get(name.full.as_str()).copied().unwrap_or_else(|| {
                 joined.names.push(name.clone());
-                u32::try_from(joined.names.len() - 1).unwrap_or(NO_ID)
+                number(joined.names.len() - 1)
             });
             name_of.push(number);
         }
@@ -233,7 +237,7 @@ impl Shape {
         for (node, (parent, name)) in (0u32..).zip(self.parent.iter().zip(&self.name)) {
             known.entry((*parent, *name)).or_insert(node);
         }
-        let own_stacks = u32::try_from(self.node_of_stack.len()).unwrap_or(NO_ID);
+        let own_stacks = number(self.node_of_stack.len());
         let mut node_of: Vec<u32> = Vec::with_capacity(other.len());
         for (at, parent) in other.parent.iter().enumerate() {
             if *parent == NO_ID {
@@ -241,6 +245,7 @@ impl Shape {
                 continue;
             }
             let caller = node_of.get(*parent as usize).copied().unwrap_or(ROOT);
+            // Every node has a name, and every name of the other was numbered above.
             let name = other.name.get(at).and_then(|name| name_of.get(*name as usize)).copied().unwrap_or(0);
             let id = other.representative.get(at).map_or(NO_ID, |id| own_stacks.saturating_add(*id));
             node_of.push(*known.entry((caller, name)).or_insert_with(|| joined.push(caller, name, id)));
@@ -250,10 +255,16 @@ impl Shape {
     }
 }
 
+/// The number of a row. Models have fewer than `u32::MAX` rows of anything.
+fn number(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(NO_ID)
+}
+
 /// The name and the class of every frame.
 struct FrameNames {
     names: Vec<Name>,
-    of_frame: Vec<u32>, // NO_ID where the frame is folded
+    /// The place in `names` of each frame's name. `None` if the frame is folded.
+    of_frame: Vec<Option<u32>>,
     class: Vec<NameClass>,
 }
 
@@ -275,14 +286,14 @@ impl FrameNames {
             let class = NameClass::of(index.owner(number));
             classes.push(class);
             if shaping.fold.as_ref().is_some_and(|fold| fold.is_match(full)) {
-                of_frame.push(NO_ID);
+                of_frame.push(None);
                 continue;
             }
             let text = |list: &[Sym]| {
                 list.get(number as usize).and_then(|sym| recording.strings.get(*sym)).unwrap_or_default()
             };
             let grouped = group(&shaping.group, full, text(&frames.module), text(&frames.declaring_type));
-            let next = u32::try_from(names.len()).unwrap_or(NO_ID);
+            let next = self::number(names.len());
             let name = *known.entry(grouped).or_insert_with_key(|full| {
                 let short = match &shaping.group {
                     GroupBy::Method => short_name(full),
@@ -295,13 +306,13 @@ impl FrameNames {
                 names.push(Name { full: full.clone(), short, class, stands_in });
                 next
             });
-            of_frame.push(name);
+            of_frame.push(Some(name));
         }
         Self { names, of_frame, class: classes }
     }
 }
 
-/// What a frame is called in a grouping.
+/// The name of a frame in a grouping.
 fn group(by: &GroupBy, full: &str, module: &str, class: &str) -> String {
     let module_or_full = || if module.is_empty() { full.to_owned() } else { module.to_owned() };
     match by {
@@ -329,7 +340,7 @@ fn namespace(class: &str) -> Option<&str> {
     outer.rsplit_once('.').map(|(namespace, _)| namespace)
 }
 
-/// `Type.Method` of a full name: without module, namespace and signature, an async method by its own name.
+/// `Type.Method` of a full name, without module, namespace and signature. Async methods have the name of their source.
 pub fn short_name(full: &str) -> String {
     let written = written_name(full);
     let mut depth = 0u32;
@@ -338,7 +349,7 @@ pub fn short_name(full: &str) -> String {
         match character {
             '[' | '<' | '(' => depth += 1,
             ']' | '>' | ')' => depth = depth.saturating_sub(1),
-            // The name of a constructor begins with a dot of its own.
+            // A constructor is `..ctor`: its name begins with a dot.
             '.' if depth == 0 && !written.get(..at).is_some_and(|before| before.ends_with('.')) => {
                 dots.push(at);
             }

@@ -5,7 +5,7 @@ use model::{Frame, NO_ID, SampleRow, Sym, Trace};
 use runtime::StackIndex;
 use std::sync::Arc;
 
-/// A recording of running samples: stacks, outermost frame first, and how often each was met. A frame is
+/// A recording of running samples: stacks, with the outermost frame first, and how often each was sampled. A frame is
 /// `Module!Method`.
 pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
     let mut recording = Trace::default();
@@ -55,7 +55,7 @@ pub(crate) fn options(direction: Direction) -> ViewOptions {
     ViewOptions { direction, method: None, zoom: None, least_share: 0.0, most_nodes: 1000 }
 }
 
-/// The nodes of a view, one a line, indented by depth: name, weight, and its own in brackets where it has any.
+/// The nodes of a view, one per line, indented by depth: name, weight, and own weight in brackets unless it is 0.
 pub(crate) fn lines(profile: &Profile, view: &View) -> String {
     let mut text = String::new();
     for at in 0..view.nodes.id.len() {

@@ -1,12 +1,11 @@
 //! The nodes of a picture: a call tree from its root down, or from methods up to their callers.
 //!
-//! A node of a view is a bundle of nodes of the shape: one in a plain call tree, several where a method is looked at
-//! wherever it stands, or where the tree is turned around. Only what is wide enough to be seen is made; the rest is
-//! counted.
+//! A node of a view is a bundle of nodes of the shape: one in a plain call tree, and several if a method is shown wherever it
+//! is called, or if the tree is inverted. Nodes that are too narrow to be seen are only counted.
 //!
 //! ```text
-//! down:  all ─► outermost frames ─► what they called …        id: the number of a stack
-//! up:    all ─► innermost frames ─► what called them …        id: the number of a stack, and how many frames up
+//! down:  all ─► outermost frames ─► what they call …          id: the number of a stack
+//! up:    all ─► innermost frames ─► what calls them …         id: the number of a stack, and how many frames up
 //! ```
 
 use crate::profile::Profile;
@@ -19,29 +18,29 @@ pub enum Direction {
     /// From callers to what they call.
     #[default]
     Down,
-    /// From what was called to its callers.
+    /// From methods to their callers.
     Up,
 }
 
 /// What to show of a profile.
 #[derive(Debug, Clone)]
 pub struct ViewOptions {
-    /// Which way.
+    /// Which way it grows.
     pub direction: Direction,
-    /// The method to start from, by its full name; from all where there is none.
+    /// The full name of the method to start from. `None` starts from everything.
     pub method: Option<String>,
     /// The id of the node to zoom to.
     pub zoom: Option<String>,
     /// Nodes below this share of the zoomed one are left out.
     pub least_share: f64,
-    /// At most so many nodes.
+    /// The most nodes.
     pub most_nodes: usize,
 }
 
-/// The nodes of a view in pre-order, in columns; the first is the one that is zoomed to.
+/// The nodes of a view in pre-order, as columns. The first one is the zoomed node.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Nodes {
-    /// What leads back to the node, for whatever metric and range.
+    /// The id of the node, which is the same for every metric and range.
     pub id: Vec<String>,
     /// The number of its name in the shape.
     pub name: Vec<u32>,
@@ -49,34 +48,34 @@ pub struct Nodes {
     pub depth: Vec<u32>,
     /// Where it begins, in units of `span`.
     pub start: Vec<f64>,
-    /// How wide it is: its weight, and where another recording is compared with, the other's weight on top.
+    /// Its width: its weight, plus the weight in the other recording in a comparison.
     pub span: Vec<f64>,
-    /// What it weighs with all behind it.
+    /// Its weight, including everything below it.
     pub weight: Vec<f64>,
-    /// What it weighs itself.
+    /// Its own weight.
     pub own: Vec<f64>,
-    /// `weight` in the other recording; empty where there is none.
+    /// `weight` in the other recording. Empty without a comparison.
     pub against: Vec<f64>,
 }
 
 /// A picture of a profile.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct View {
-    /// What all of the selection weighs.
+    /// The weight of the whole selection.
     pub total: f64,
-    /// The same of the other recording, on this one's scale.
+    /// The weight of the whole selection in the other recording, scaled to this one.
     pub total_against: Option<f64>,
-    /// From the outermost node to the one that is zoomed to: id and number of the name.
+    /// The nodes from the outermost to the zoomed one: id, and number of the name.
     pub path: Vec<(String, u32)>,
-    /// Whether no stack has the method to start from.
+    /// Whether the method to start from is on no stack.
     pub method_missed: bool,
-    /// Whether the node to zoom to has no weight in this selection, so that a node above it is shown.
+    /// Whether the zoomed node has no weight in this selection, so that a node above it is shown.
     pub zoom_missed: bool,
     /// The nodes.
     pub nodes: Nodes,
-    /// Subtrees that are too small to be shown, and what they weigh.
+    /// How many subtrees are too small to be shown.
     pub hidden_nodes: u64,
-    /// What the hidden ones weigh.
+    /// The weight of these subtrees.
     pub hidden_weight: f64,
 }
 
@@ -101,7 +100,7 @@ struct Bundle {
 struct Viewer<'a> {
     profile: &'a Profile,
     direction: Direction,
-    /// The number of the name looked at; none where the view starts from all.
+    /// The number of the name to start from. `None` starts from everything.
     method: Option<u32>,
 }
 
@@ -155,12 +154,12 @@ impl Viewer<'_> {
         Item { node, origin: node, weight, against: self.profile.weight_against(node) }
     }
 
-    /// Everything.
+    /// The bundle of everything.
     fn whole(&self) -> Bundle {
         Bundle { name: ROOT, level: 0, items: vec![self.item(ROOT)] }
     }
 
-    /// A method's outermost occurrences.
+    /// The bundle of the outermost occurrences of a method.
     fn wherever(&self, name: u32) -> Bundle {
         let shape = &self.profile.shape;
         let mut inside = Vec::with_capacity(shape.len());
@@ -177,7 +176,7 @@ impl Viewer<'_> {
         Bundle { name, level: 0, items }
     }
 
-    /// What a bundle itself weighs: down, where its frame was the innermost; up, where it was the outermost.
+    /// The own weight of a bundle: as the innermost frame if the view grows down, as the outermost if it grows up.
     fn own(&self, bundle: &Bundle) -> f64 {
         let of = |item: &Item| match self.direction {
             Direction::Down => self.profile.own(item.node),
@@ -188,7 +187,7 @@ impl Viewer<'_> {
         bundle.items.iter().map(of).sum::<f64>() + 0.0
     }
 
-    /// The bundles behind one, heaviest first.
+    /// The bundles below a bundle, the heaviest first.
     fn expand(&self, bundle: &Bundle) -> Vec<Bundle> {
         let shape = &self.profile.shape;
         let mut items: Vec<(u32, Item)> = Vec::new();
@@ -199,7 +198,7 @@ impl Viewer<'_> {
                 0
             }
             Direction::Up if bundle.items.iter().any(|item| item.node == ROOT) => {
-                for node in 1..u32::try_from(shape.len()).unwrap_or(NO_ID) {
+                for node in (1u32..).take(shape.len().saturating_sub(1)) {
                     let (weight, against) = (self.profile.own(node), self.profile.own_against(node));
                     items.push((shape.name_of(node), Item { node, origin: node, weight, against }));
                 }
@@ -224,7 +223,7 @@ impl Viewer<'_> {
         for (name, item) in items {
             match bundles.last_mut().filter(|last| last.name == name) {
                 Some(last) => match last.items.last_mut().filter(|other| other.node == item.node) {
-                    // Callees of one caller: its first origin stands for all of them.
+                    // Two callees of the same caller: the first origin represents both.
                     Some(other) => {
                         other.weight += item.weight;
                         other.against += item.against;
@@ -239,7 +238,7 @@ impl Viewer<'_> {
         bundles
     }
 
-    /// What leads back to a bundle: the first stack of its first node, and upwards the frames from there.
+    /// The id of a bundle: the first stack of its first node, and how many frames up from there.
     fn id(&self, bundle: &Bundle) -> String {
         let shape = &self.profile.shape;
         let first = match self.direction {
@@ -250,6 +249,7 @@ impl Viewer<'_> {
             None | Some(ROOT) => String::new(),
             Some(STACKLESS) => "none".to_owned(),
             Some(node) => {
+                // Every node has a representative.
                 let stack = shape.representative.get(node as usize).copied().unwrap_or(NO_ID);
                 match self.direction {
                     Direction::Down => stack.to_string(),
@@ -259,7 +259,7 @@ impl Viewer<'_> {
         }
     }
 
-    /// The names that lead from the view's start to the node of an id; none where the id is of no node.
+    /// The names on the way from the view's start to the node with an id. `None` if there is no such node.
     fn names_to(&self, id: &str) -> Option<Vec<u32>> {
         let shape = &self.profile.shape;
         if id.is_empty() {
@@ -287,7 +287,7 @@ impl Viewer<'_> {
         Some(names)
     }
 
-    /// Lays the nodes out; gives up and says so where there are too many.
+    /// Fills the view with nodes. Returns `false` if there are too many.
     fn fill(&self, root: &Bundle, least: f64, most: usize, view: &mut View) -> bool {
         let mut nodes = Nodes::default();
         let (mut hidden_nodes, mut hidden_weight) = (0u64, 0.0);

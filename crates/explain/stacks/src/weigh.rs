@@ -1,25 +1,25 @@
-//! Rows of a recording to weights of its stacks.
+//! Turns the rows of a recording into weights of its stacks.
 
 use crate::filter::{Filter, passes};
 use crate::metric::Metric;
 use model::{NO_ID, NO_INT, Sym, Trace, sorted_range};
 
-/// What each stack weighs.
+/// The weights of stacks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weighed {
     /// A weight for each row of `stacks`.
     pub own: Vec<f64>,
     /// The weight of rows without a stack.
     pub stackless: f64,
-    /// All of it.
+    /// The sum of all weights.
     pub total: f64,
-    /// Rows that were taken.
+    /// How many rows were selected.
     pub rows: u64,
-    /// Rows that would have been taken and whose weight the recording does not give (a wait without its end).
+    /// How many rows were selected, but have an unknown weight (a wait without its end).
     pub unweighed: u64,
 }
 
-/// Columns that every table with stacks has.
+/// The columns that every table with stacks has.
 struct Rows<'a> {
     ts_ns: &'a [i64],
     thread: &'a [u32],
@@ -73,7 +73,7 @@ pub fn weigh(recording: &Trace, metric: &Metric, filter: &Filter) -> Weighed {
             let of = &recording.exceptions;
             let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
             let class = scale.class(recording);
-            scale.moments(&rows, |at| is_class(class, &of.class, at).then_some(1.0));
+            scale.moments(&rows, |at| class.has(&of.class, at).then_some(1.0));
         }
         Metric::Collections | Metric::GcPause => {
             let of = &recording.gc;
@@ -89,21 +89,38 @@ pub fn weigh(recording: &Trace, metric: &Metric, filter: &Filter) -> Weighed {
     scale.weighed
 }
 
-/// A known value as a weight; not-a-number where it is none.
+/// A value as a weight. Not-a-number if it is missing.
 fn known(column: &[i64], at: usize) -> f64 {
     column.get(at).filter(|value| **value != NO_INT).map_or(f64::NAN, |value| *value as f64)
 }
 
-/// What a wanted type is: none wanted, one that the recording has, or one that no row can be of.
-type Class = Option<Option<Sym>>;
+/// The text that a column of a row must have.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Any,
+    Only(Sym),
+    /// A text that the recording does not have, so no row has it.
+    Missing,
+}
 
-fn is_class(class: Class, column: &[Sym], at: usize) -> bool {
-    class.is_none_or(|class| class.is_some() && column.get(at).copied() == class)
+impl Wanted {
+    fn new(recording: &Trace, text: Option<&str>) -> Self {
+        let Some(text) = text else { return Self::Any };
+        recording.strings.find(text).map_or(Self::Missing, Self::Only)
+    }
+
+    fn has(self, column: &[Sym], row: usize) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(sym) => column.get(row) == Some(&sym),
+            Self::Missing => false,
+        }
+    }
 }
 
 impl Scale<'_> {
-    fn class(&self, recording: &Trace) -> Class {
-        self.filter.class.as_ref().map(|class| recording.strings.find(class))
+    fn class(&self, recording: &Trace) -> Wanted {
+        Wanted::new(recording, self.filter.class.as_deref())
     }
 
     fn is_thread(&self, thread: u32) -> bool {
@@ -111,7 +128,7 @@ impl Scale<'_> {
         flags.is_none_or(|flags| flags.get(thread as usize).copied().unwrap_or(false))
     }
 
-    /// Adds a row that passed by time and kind.
+    /// Adds a row that passed the filters of time and kind.
     fn add(&mut self, thread: u32, stack: u32, weight: f64) {
         let stackless = self.filter.takes_stackless();
         if !self.is_thread(thread) || !passes(self.stacks.as_deref(), stack, stackless) {
@@ -127,7 +144,7 @@ impl Scale<'_> {
         *own.unwrap_or(&mut self.weighed.stackless) += weight;
     }
 
-    /// Rows that have a time; `weight` chooses and weighs them.
+    /// Adds rows that have a time. `weight` is `None` for rows that do not count.
     fn moments(&mut self, rows: &Rows<'_>, weight: impl Fn(usize) -> Option<f64>) {
         let (from, to) = (self.filter.from_ns.unwrap_or(i64::MIN), self.filter.to_ns);
         let range = sorted_range(rows.ts_ns, from, to.map_or(i64::MAX, |to| to.saturating_sub(1)));
@@ -139,7 +156,7 @@ impl Scale<'_> {
         }
     }
 
-    /// Rows that have a time and a duration: each weighs the part of it that lies in the range.
+    /// Adds rows that have a duration. Each weighs the part of it that lies in the range.
     fn spans(&mut self, rows: &Rows<'_>, dur_ns: &[i64]) {
         let columns = rows.ts_ns.iter().zip(dur_ns).zip(rows.thread.iter().zip(rows.stack));
         for ((start_ns, dur_ns), (thread, stack)) in columns {
@@ -156,9 +173,9 @@ impl Scale<'_> {
     fn samples(&mut self, recording: &Trace, state: Option<&str>) {
         let of = &recording.samples;
         let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
-        let find = |name: &str| recording.strings.find(name);
-        let (state, waiting_on) = (state.map(find), self.filter.waiting_on.as_deref().map(find));
-        let wanted = |at| is_class(state, &of.state, at) && is_class(waiting_on, &of.waiting_on, at);
+        let state = Wanted::new(recording, state);
+        let waiting_on = Wanted::new(recording, self.filter.waiting_on.as_deref());
+        let wanted = |at| state.has(&of.state, at) && waiting_on.has(&of.waiting_on, at);
         self.moments(&rows, |at| wanted(at).then_some(1.0));
     }
 
@@ -166,14 +183,14 @@ impl Scale<'_> {
         let of = &recording.allocations;
         let rows = Rows { ts_ns: &of.ts_ns, thread: &of.thread, stack: &of.stack };
         let class = self.class(recording);
-        // A recording with both has each byte twice: in the ticks, and in the samples.
+        // If a recording has ticks and samples, both cover the same bytes: only samples count.
         let sampled = recording.strings.find("sample").filter(|source| of.source.contains(source));
         let counted = |at: usize| sampled.is_none() || of.source.get(at).copied() == sampled;
         let weight = |at: usize| match metric {
             Metric::AllocatedBytes => of.weight_bytes.get(at).copied().unwrap_or(f64::NAN),
             _ => 1.0,
         };
-        self.moments(&rows, |at| (counted(at) && is_class(class, &of.class, at)).then(|| weight(at)));
+        self.moments(&rows, |at| (counted(at) && class.has(&of.class, at)).then(|| weight(at)));
     }
 
     fn events(&mut self, recording: &Trace, provider: &str, name: &str) {

@@ -1,6 +1,6 @@
-//! A range of time cut into pieces, and what is laid over them.
+//! A range of time cut into pieces, and levels that are spread over them.
 //!
-//! A time lies in exactly one piece: pieces begin with their border and end before the next one.
+//! A time lies in exactly one piece: a piece includes its first border, but not its last.
 
 use base::number::{count, real};
 use model::{Trace, sorted_range};
@@ -8,22 +8,22 @@ use model::{Trace, sorted_range};
 /// More pieces than any picture has columns for.
 pub const MOST_PIECES: usize = 4096;
 
-/// A range of time, since the session's start: from, and up to but without `to_ns`.
+/// A half-open range of time, in nanoseconds since the session's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// From.
+    /// The first time in it.
     pub from_ns: i64,
-    /// Up to, without it.
+    /// The first time behind it.
     pub to_ns: i64,
 }
 
 impl Span {
-    /// All of a recording, its last event with it.
+    /// All of a recording, including its last event.
     pub fn whole(recording: &Trace) -> Self {
         Self { from_ns: 0, to_ns: recording.exhibit.duration_ns.max(0).saturating_add(1) }
     }
 
-    /// How long it is.
+    /// Its length. 0 if it is reversed.
     pub fn len_ns(self) -> i64 {
         self.to_ns.saturating_sub(self.from_ns).max(0)
     }
@@ -33,24 +33,26 @@ impl Span {
 #[derive(Debug, Clone)]
 pub(crate) struct Grid {
     pub(crate) span: Span,
-    borders: Vec<i64>, // ascending, one more than pieces
+    /// In ascending order, one more than pieces.
+    borders: Vec<i64>,
 }
 
 impl Grid {
-    /// Cuts a range; one that is empty or the wrong way round is a nanosecond long.
+    /// Cuts a range. An empty or reversed range becomes one nanosecond long.
     pub(crate) fn new(span: Span, pieces: usize) -> Self {
-        // So far from the ends of the numbers no sum of two times overflows.
+        // Within these limits, no sum of two times overflows.
         const FAR: i64 = i64::MAX / 4;
         let from_ns = span.from_ns.clamp(-FAR, FAR);
         let to_ns = span.to_ns.clamp(from_ns + 1, FAR + 1);
         let length = i128::from(to_ns - from_ns);
+        // Between 1 and the most pieces, so it fits.
         let pieces = i128::try_from(pieces.clamp(1, MOST_PIECES)).unwrap_or(1).min(length);
-        // Rounded up, so that with exact division a time belongs to the piece that it belongs to here.
+        // Rounded up, so that a time is in the piece that exact division would give. A border lies within the range, so it fits.
         let border = |at: i128| i64::try_from((at * length + pieces - 1) / pieces).unwrap_or(0) + from_ns;
         Self { span: Span { from_ns, to_ns }, borders: (0..=pieces).map(border).collect() }
     }
 
-    /// The same pieces with other times for their borders, of which none may come before one that it followed.
+    /// The same pieces with other times for their borders. `time` must keep the order of times.
     pub(crate) fn mapped(&self, time: impl Fn(i64) -> i64) -> Self {
         let span = Span { from_ns: time(self.span.from_ns), to_ns: time(self.span.to_ns) };
         Self { span, borders: self.borders.iter().map(|border| time(*border)).collect() }
@@ -61,17 +63,17 @@ impl Grid {
         self.borders.len().saturating_sub(1)
     }
 
-    /// From and to of each piece.
+    /// The borders of each piece.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
         self.borders.iter().zip(self.borders.iter().skip(1)).map(|(from, to)| (*from, *to))
     }
 
-    /// How long each piece is.
+    /// The length of each piece.
     pub(crate) fn widths(&self) -> impl Iterator<Item = f64> + '_ {
         self.pieces().map(|(from, to)| real(to - from))
     }
 
-    /// The piece of a time; none outside of the range.
+    /// The piece that holds a time. `None` outside of the range.
     pub(crate) fn piece(&self, ns: i64) -> Option<usize> {
         if ns < self.span.from_ns || ns >= self.span.to_ns {
             return None;
@@ -106,13 +108,15 @@ impl Grid {
     }
 }
 
-/// Levels that hold for a while, summed up over pieces: level × nanoseconds.
+/// Levels that hold for some time, summed up in pieces: level × nanoseconds.
 ///
-/// A stretch of any length costs the same: its whole pieces are kept as the change of level at both ends.
+/// Adding a level takes the same time whatever its length: for whole pieces, only the change of level at both ends is kept.
 #[derive(Debug)]
 pub(crate) struct Spread<'a> {
     grid: &'a Grid,
+    /// Sums of pieces that a level covers in part.
     partial: Vec<f64>,
+    /// Changes of the level at the beginnings of pieces.
     change: Vec<f64>,
 }
 
@@ -121,7 +125,7 @@ impl<'a> Spread<'a> {
         Self { grid, partial: vec![0.0; grid.len()], change: vec![0.0; grid.len() + 1] }
     }
 
-    /// Adds a level that holds from a time up to another, without it.
+    /// Adds a level that holds for a half-open time.
     pub(crate) fn add(&mut self, from_ns: i64, to_ns: i64, level: f64) {
         let from = from_ns.max(self.grid.span.from_ns);
         let to = to_ns.min(self.grid.span.to_ns);
@@ -146,7 +150,7 @@ impl<'a> Spread<'a> {
         let pieces = self.grid.widths().zip(self.change).zip(self.partial);
         let sums = pieces.map(|((width, change), partial)| {
             level += change;
-            // What adding and taking away in turn leaves behind is no amount.
+            // Adding and subtracting leaves rounding errors, which are not a level.
             let whole = if level.abs() < 1e-9 { 0.0 } else { level * width };
             whole + partial
         });

@@ -1,81 +1,81 @@
-//! What a lane consists of.
+//! What a lane is.
 
 use base::number::{count, real};
 
 /// A subject over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lane {
-    /// Its name in addresses and scripts.
+    /// Its id in addresses and scripts.
     pub id: &'static str,
-    /// What people call it.
+    /// Its name for people.
     pub title: &'static str,
-    /// The unit of its values; empty for plain numbers.
+    /// The unit of its values. Empty for plain numbers.
     pub unit: &'static str,
     /// What it shows, in a sentence.
     pub about: &'static str,
-    /// The table that it is made of.
+    /// The table that its values come from.
     pub table: &'static str,
-    /// What its stacks are summed up by, where they tell more: a name that `stacks::Metric` takes.
+    /// The metric by which the stacks of its rows are summed up: a name that `stacks::Metric` takes. `None` without stacks.
     pub metric: Option<&'static str>,
     /// The share of each piece that was observed, from 0 to 1.
     pub observed: Vec<f64>,
     /// Its values.
     pub shape: Shape,
-    /// The most rows in any second, if the values are a rate of rows. The rate of a short piece says little: 16 exceptions
+    /// The second with the most rows, if the values are a rate of rows. The rate of a short piece is misleading: 16 exceptions
     /// within a millisecond are not 16,000 per second.
     pub busiest_second: Option<Busiest>,
-    /// Rows of the range that are not in the values: a piece that was hardly observed gives no rate, a request without
-    /// an end has no latency, a short pause beside a long one in the same piece is not kept.
+    /// Rows of the range that are not in the values. A piece that was hardly observed has no rate, a request without an end has
+    /// no latency, and of several pauses in one piece only the longest is kept.
     pub left_out: u64,
 }
 
 /// The values of a lane.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    /// A level a piece.
+    /// A level per piece.
     Area {
-        /// Whether layers stand on each other; otherwise they lie in front of each other, the largest behind.
+        /// Whether layers are stacked. Otherwise they are drawn in front of each other, the largest in the back.
         stacked: bool,
-        /// The layers, the lowest or rearmost first.
+        /// The layers, from the bottom or from the back.
         layers: Vec<Layer>,
     },
-    /// Stretches of time, in their order.
+    /// Stretches of time, in order.
     Spans(Vec<Stretch>),
-    /// A count a piece; none where nothing was observed.
+    /// A count per piece. `None` if the piece was not observed.
     Marks(Vec<Option<u32>>),
 }
 
 /// A level over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
-    /// A value a piece; none where it was not observed, or where nothing happened that has such a value.
+    /// A value per piece. `None` if the piece was not observed, or if nothing in it has such a value.
     pub values: Vec<Option<f64>>,
 }
 
 /// A stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// From.
+    /// When it begins.
     pub from_ns: i64,
-    /// How long.
+    /// How long it lasts.
     pub dur_ns: i64,
-    /// What kind it is of.
+    /// Its kind.
     pub class: &'static str,
 }
 
 /// The second with the most rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Busiest {
-    /// How many rows.
+    /// How many rows it has.
     pub rows: usize,
-    /// From the first of them to the last.
+    /// The time from the first row to the last.
     pub within_ns: i64,
 }
 
 impl Busiest {
-    /// Whether they happened at once rather than over the second.
+    /// Whether the rows happened at once and not over the whole second.
     pub fn is_at_once(&self) -> bool {
         const AT_ONCE_NS: i64 = 100_000_000;
         self.rows > 1 && self.within_ns < AT_ONCE_NS
@@ -83,7 +83,7 @@ impl Busiest {
 }
 
 impl Lane {
-    /// The largest value: of stacked layers together, of stretches in nanoseconds.
+    /// The largest value: the sum of stacked layers, or the nanoseconds of a stretch.
     pub fn most(&self) -> Option<f64> {
         match &self.shape {
             Shape::Area { .. } => self.levels().flatten().max_by(f64::total_cmp),
@@ -92,7 +92,7 @@ impl Lane {
         }
     }
 
-    /// The last value there is; none of stretches.
+    /// The last value. `None` for stretches.
     pub fn last(&self) -> Option<f64> {
         match &self.shape {
             Shape::Area { .. } => self.levels().flatten().last(),
@@ -101,7 +101,7 @@ impl Lane {
         }
     }
 
-    /// The mean over the observed time of an area; how many there are of anything else.
+    /// The mean of an area over the observed time, otherwise the number of stretches or marks.
     pub fn mean_or_total(&self) -> Option<f64> {
         match &self.shape {
             Shape::Area { .. } => {

@@ -1,4 +1,4 @@
-//! The lanes, one module a subject.
+//! The lanes: one module per subject.
 
 pub(crate) mod compute;
 pub(crate) mod events;
@@ -21,6 +21,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) grid: Grid,
     events: Observed,
     samples: Observed,
+    /// Whether any events were recorded in bursts.
     in_bursts: bool,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// With values; no lane where there are none.
+    /// The lane with these values. `None` without any value.
     pub(crate) fn lane(self, shape: Shape, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
         let Self { id, title, unit, about, table, metric } = self;
         let left_out = whole(left_out);
@@ -45,26 +46,26 @@ impl Subject {
         lane.has_values().then_some(lane)
     }
 
-    /// One level.
+    /// A lane with a single level.
     pub(crate) fn level(self, values: Vec<Option<f64>>, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
         let layers = vec![Layer { name: self.title, values }];
         self.lane(Shape::Area { stacked: false, layers }, observed, left_out)
     }
 
-    /// What a counter published, where it tells of a piece.
+    /// A lane of values that a counter published. Pieces with a value are observed.
     pub(crate) fn published(self, values: Vec<Option<f64>>) -> Option<Lane> {
         let observed = values.iter().map(|value| if value.is_some() { 1.0 } else { 0.0 }).collect();
         self.level(values, observed, 0.0)
     }
 }
 
-/// A count of rows that was added up as a figure.
+/// A sum of counts as an integer.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sums of counts, at least 0")]
 fn whole(count: f64) -> u64 {
     count.round().max(0.0) as u64
 }
 
-/// The most of these times within any second. O(times).
+/// The second with the most of these times. Takes time in proportion to their number.
 fn busiest_second(ascending: &[i64]) -> Busiest {
     let mut first = 0;
     let mut most = Busiest::default();
@@ -87,12 +88,12 @@ impl<'a> Ground<'a> {
         Self { recording, grid, events, samples, in_bursts }
     }
 
-    /// Whether rows like these were recorded with the samples alone, in bursts.
+    /// Whether such rows were recorded only with the samples, in bursts.
     pub(crate) fn is_in_bursts(&self, times: &[i64]) -> bool {
         self.in_bursts && self.recording.came_in_bursts(times.iter().copied())
     }
 
-    /// The time in which rows like these would have been recorded: that of the samples where all came with them.
+    /// The time in which such rows could be recorded: that of the samples if all rows came with them.
     pub(crate) fn observed(&self, times: &[i64]) -> &Observed {
         if self.is_in_bursts(times) { &self.samples } else { &self.events }
     }
@@ -102,7 +103,7 @@ impl<'a> Ground<'a> {
         &self.samples
     }
 
-    /// How often a second rows happened.
+    /// The rate of rows, from their times.
     pub(crate) fn rate(&self, subject: Subject, times: &[i64]) -> Option<Lane> {
         if times.is_empty() {
             return None;
@@ -110,14 +111,14 @@ impl<'a> Ground<'a> {
         let pieces = self.observed(times).in_pieces(&self.grid);
         let (values, left_out) = pieces.rates(&self.grid.counts(times), Per::Second);
         let lane = subject.level(values, pieces.shares(&self.grid), left_out)?;
-        // A burst is shorter than a second.
+        // A burst is too short to have a busiest second.
         let busiest_second = (!self.is_in_bursts(times))
             .then(|| busiest_second(times.get(self.grid.rows(times)).unwrap_or_default()));
         Some(Lane { busiest_second, ..lane })
     }
 
-    /// How many of the things that lasted from each time on were under way on average, and how many rows of the range
-    /// have no end.
+    /// How many things were under way on average, from the beginning and the length of each. Returns with it how much was
+    /// observed, and how many rows of the range have no end.
     pub(crate) fn under_way(&self, times: &[i64], dur_ns: &[i64]) -> (Vec<Option<f64>>, Pieces, f64) {
         let observed = self.observed(times);
         let squeezed = observed.squeezed(&self.grid);
@@ -137,31 +138,29 @@ impl<'a> Ground<'a> {
         (values, pieces, count(endless))
     }
 
-    /// The mean of the first of these counters that is in the recording; each is a name, a kind and what one of its
-    /// values is worth in the lane's unit.
+    /// The mean rate of the first of several counters that is in the recording. Each is a name, a kind, and the factor that
+    /// converts its values to the lane's unit.
     pub(crate) fn counted_rate(&self, counters: &[(&str, &str, f64)]) -> Option<Vec<Option<f64>>> {
-        let (values, worth) = self.first_of(counters)?;
-        let told = published::intervals(&values).map(|(from, to, value)| (from, to, value.max(0.0) * worth));
-        Some(published::mean(&self.grid, told))
+        let (values, factor) = self.first_of(counters)?;
+        let rates = published::intervals(&values).map(|of| of.with(of.value.max(0.0) * factor));
+        Some(published::mean(&self.grid, rates))
     }
 
-    /// The same of a gauge: the most that it stood at.
+    /// The highest level of the first of several gauges that is in the recording, as in [`Self::counted_rate`].
     pub(crate) fn counted_level(&self, counters: &[(&str, &str, f64)]) -> Option<Vec<Option<f64>>> {
-        let (values, worth) = self.first_of(counters)?;
-        let values: Vec<_> = values.iter().map(|(ns, value)| (*ns, value.max(0.0) * worth)).collect();
+        let (values, factor) = self.first_of(counters)?;
+        let values: Vec<_> = values.iter().map(|(ns, value)| (*ns, value.max(0.0) * factor)).collect();
         Some(published::gauge(&self.grid, &values))
     }
 
     fn first_of(&self, counters: &[(&str, &str, f64)]) -> Option<(Vec<(i64, f64)>, f64)> {
-        let found = counters.iter().map(|(name, kind, worth)| {
-            // Values that are no numbers were left off when they were collected.
-            (metered_totals(self.recording, name, kind), *worth)
-        });
-        found.into_iter().find(|(values, _)| !values.is_empty())
+        let mut found =
+            counters.iter().map(|(name, kind, factor)| (metered_totals(self.recording, name, kind), *factor));
+        found.find(|(values, _)| !values.is_empty())
     }
 
-    /// The last value of each piece, which stands until the next one; of values that are told when they change.
-    pub(crate) fn standing(&self, times: &[i64], column: &[i64]) -> Vec<Option<f64>> {
+    /// The last value in each piece, of values that hold until the next row.
+    pub(crate) fn latest(&self, times: &[i64], column: &[i64]) -> Vec<Option<f64>> {
         let at = |row: usize| column.get(row).copied().filter(|value| *value != NO_INT).map(real);
         let first = self.grid.rows(times).start;
         let mut last = (0..first).rev().find_map(at);
@@ -175,7 +174,7 @@ impl<'a> Ground<'a> {
     }
 }
 
-/// Which of the words a symbol is, by the words' symbols.
+/// Words, by their symbols in a recording.
 #[derive(Debug)]
 pub(crate) struct Words {
     syms: Vec<Option<Sym>>,
@@ -186,13 +185,13 @@ impl Words {
         Self { syms: words.iter().map(|word| recording.strings.find(word)).collect() }
     }
 
-    /// The number of the word; none of any other.
+    /// The place of the word that a symbol stands for. `None` if it is another word.
     pub(crate) fn number(&self, sym: Sym) -> Option<usize> {
         self.syms.iter().position(|of| *of == Some(sym))
     }
 }
 
-/// Layers without any value but 0 are left off; all of them where none is left.
+/// Drops layers whose values are all 0. If that leaves none, the first layer stays.
 pub(crate) fn without_empty(layers: Vec<Layer>) -> Vec<Layer> {
     let is_there = |layer: &Layer| layer.values.iter().flatten().any(|value| *value > 0.0);
     if layers.iter().any(is_there) {

@@ -1,17 +1,16 @@
-//! The course of a recording over time: for any range, in as many pieces as a picture has room for.
+//! A recording over time: any range, cut into as many pieces as a picture has room for.
 //!
 //! ```text
 //! tables ─ range by bisection ─► Grid (pieces) ─┬─► counts of a piece / observed time of it ─► rates
 //!                 coverage ─────► Observed ─────┘
-//! counters and meters ──────────► published values, standing until the next one
+//! counters and meters ──────────► published values, which hold until the next one
 //! ```
 //!
-//! A [`Lane`] is one subject: processors, pauses, heap, threads, requests … A lane is there only where the recording
-//! has its data. Nothing here draws or judges.
+//! A [`Lane`] is one subject: CPU cores, pauses, heap, threads, requests … A lane exists only if the recording has its
+//! data. Nothing here draws or judges.
 //!
-//! The invariants: a piece that was not observed has no value, never 0, and rates are of the observed time within a
-//! piece; a row lies in exactly one piece, so totals over the pieces are totals over the range; what is left out of a
-//! lane is counted in it.
+//! Invariants: a piece that was not observed has no value, never 0, and rates are of the observed time within a piece. A row
+//! lies in exactly one piece, so totals over the pieces are totals over the range. Each lane counts what it leaves out.
 
 mod grid;
 mod lane;
@@ -31,7 +30,7 @@ use lanes::{Ground, compute, events, memory, pool, requests};
 use model::Trace;
 use runtime::StackIndex;
 
-/// The lanes of a range, in at most `pieces` pieces, what users of the service felt first.
+/// The lanes of a range, in at most `pieces` pieces. What users of the service felt comes first.
 pub fn lanes(recording: &Trace, index: &StackIndex, span: Span, pieces: usize) -> Vec<Lane> {
     let ground = Ground::new(recording, Grid::new(span, pieces));
     let lanes = [

@@ -1,75 +1,78 @@
-//! What of each piece was observed.
+//! How much of each piece was observed.
 //!
-//! Samples, and in some recordings events as well, come in bursts. Time between them is not time in which nothing
-//! happened.
+//! Samples come in bursts, and so do events in some recordings. Between bursts nothing was recorded, which does not mean that
+//! nothing happened.
 
-use crate::grid::{Grid, Spread};
+use crate::grid::{Grid, Span, Spread};
 use base::number::{count, real};
 use model::Trace;
 
-/// A piece of which less than this share was observed gives no rate, as one event in it would make a tower; of short
-/// bursts the share is of a burst.
+/// A piece has a rate if at least this share of it was observed, or of a burst if bursts are shorter. Otherwise one event in it
+/// would stand out like a peak.
 const LEAST: f64 = 0.1;
 
-/// Times in which something was observed: ascending, apart from each other.
+/// The times in which something was observed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Observed {
-    spans: Vec<(i64, i64)>,
-    sums: Vec<i64>, // what lies before each of them
+    /// Half-open, in ascending order, with gaps between them.
+    spans: Vec<Span>,
+    /// How much was observed before each of them.
+    sums: Vec<i64>,
 }
 
 impl Observed {
-    /// The times of a source, by the table `coverage`. The last event of one belongs to it.
+    /// The times in which a source was recorded, from the table `coverage`. The last event of each belongs to it.
     pub(crate) fn of(recording: &Trace, source: &str) -> Self {
         let Some(source) = recording.strings.find(source) else { return Self::default() };
         let rows = &recording.coverage;
         let spans = rows.source.iter().zip(rows.from_ns.iter().zip(&rows.to_ns));
         let spans = spans.filter(|(of, (from, to))| **of == source && from <= to);
-        let mut spans: Vec<_> = spans.map(|(_, (from, to))| (*from, to.saturating_add(1))).collect();
-        spans.sort_unstable();
-        let mut joined: Vec<(i64, i64)> = Vec::with_capacity(spans.len());
-        for (from, to) in spans {
+        let mut spans: Vec<Span> =
+            spans.map(|(_, (from, to))| Span { from_ns: *from, to_ns: to.saturating_add(1) }).collect();
+        spans.sort_unstable_by_key(|span| (span.from_ns, span.to_ns));
+        let mut joined: Vec<Span> = Vec::with_capacity(spans.len());
+        for span in spans {
             match joined.last_mut() {
-                Some((_, end)) if from <= *end => *end = to.max(*end),
-                _ => joined.push((from, to)),
+                Some(last) if span.from_ns <= last.to_ns => last.to_ns = span.to_ns.max(last.to_ns),
+                _ => joined.push(span),
             }
         }
-        let sums = joined.iter().scan(0i64, |sum, (from, to)| {
+        let sums = joined.iter().scan(0i64, |sum, span| {
             let before = *sum;
-            *sum = sum.saturating_add(to.saturating_sub(*from));
+            *sum = sum.saturating_add(span.len_ns());
             Some(before)
         });
         let sums = sums.collect();
         Self { spans: joined, sums }
     }
 
-    /// The observed stretch that a time lies in.
-    pub(crate) fn around(&self, ns: i64) -> Option<(i64, i64)> {
-        let after = self.spans.partition_point(|(from, _)| *from <= ns);
-        self.spans.get(after.checked_sub(1)?).copied().filter(|(_, to)| ns < *to)
+    /// The observed time that a moment lies in.
+    pub(crate) fn around(&self, ns: i64) -> Option<Span> {
+        let after = self.spans.partition_point(|span| span.from_ns <= ns);
+        self.spans.get(after.checked_sub(1)?).copied().filter(|span| ns < span.to_ns)
     }
 
-    /// How much was observed before a time.
+    /// How much was observed before a moment.
     pub(crate) fn before(&self, ns: i64) -> i64 {
-        let after = self.spans.partition_point(|(from, _)| *from <= ns);
+        let after = self.spans.partition_point(|span| span.from_ns <= ns);
         let Some(last) = after.checked_sub(1) else { return 0 };
-        let (Some((from, to)), Some(sum)) = (self.spans.get(last), self.sums.get(last)) else { return 0 };
-        sum.saturating_add(ns.min(*to).saturating_sub(*from))
+        let (Some(span), Some(sum)) = (self.spans.get(last), self.sums.get(last)) else { return 0 };
+        sum.saturating_add(ns.min(span.to_ns).saturating_sub(span.from_ns))
     }
 
-    /// The pieces of observed time alone, as `before` counts it: what lasts through any number of bursts is one stretch
-    /// of it.
+    /// The same pieces without the time between bursts, as [`Self::before`] counts it. What lasts for several bursts is then
+    /// one stretch.
     pub(crate) fn squeezed(&self, grid: &Grid) -> Grid {
         grid.mapped(|ns| self.before(ns))
     }
 
-    /// Nanoseconds of each piece.
+    /// How much of each piece was observed.
     pub(crate) fn in_pieces(&self, grid: &Grid) -> Pieces {
         let mut spread = Spread::new(grid);
-        for (from, to) in &self.spans {
-            spread.add(*from, *to, 1.0);
+        for span in &self.spans {
+            spread.add(span.from_ns, span.to_ns, 1.0);
         }
-        let total: f64 = self.spans.iter().map(|(from, to)| real(to.saturating_sub(*from))).sum();
+        let total: f64 = self.spans.iter().map(|span| real(span.len_ns())).sum();
         let burst = total / count(self.spans.len().max(1));
         Pieces {
             ns: spread.finish(),
@@ -82,6 +85,7 @@ impl Observed {
 #[derive(Debug, Clone)]
 pub(crate) struct Pieces {
     ns: Vec<f64>,
+    /// How much of each piece must be observed for a rate.
     least_ns: Vec<f64>,
 }
 
@@ -96,8 +100,7 @@ impl Pieces {
         self.ns.iter().zip(grid.widths()).map(|(ns, width)| (ns / width).clamp(0.0, 1.0)).collect()
     }
 
-    /// Amounts a second, or a nanosecond, of the observed time; and the amount in pieces that were observed too little
-    /// to say.
+    /// Amounts per second or per nanosecond of the observed time, and the amount in pieces of which too little was observed.
     pub(crate) fn rates(&self, amounts: &[f64], per: Per) -> (Vec<Option<f64>>, f64) {
         let scale = match per {
             Per::Second => 1e9,
@@ -131,18 +134,18 @@ pub(crate) enum Per {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::Span;
     use crate::testing::recording;
 
     #[test]
-    fn times_that_overlap_are_one_and_time_between_them_is_none() {
+    fn times_that_overlap_are_joined_and_time_between_them_does_not_count() {
         let recording =
             recording(&[("events", 0, 9), ("events", 5, 19), ("events", 40, 49), ("samples", 0, 99)]);
         let observed = Observed::of(&recording, "events");
-        assert_eq!(observed, Observed { spans: vec![(0, 20), (40, 50)], sums: vec![0, 20] });
+        let [first, second] = [(0, 20), (40, 50)].map(|(from_ns, to_ns)| Span { from_ns, to_ns });
+        assert_eq!(observed, Observed { spans: vec![first, second], sums: vec![0, 20] });
         assert_eq!(
             [0, 19, 20, 40].map(|ns| observed.around(ns)),
-            [Some((0, 20)), Some((0, 20)), None, Some((40, 50))]
+            [Some(first), Some(first), None, Some(second)]
         );
         let before = [i64::MIN, 0, 15, 20, 39, 40, 45, i64::MAX].map(|ns| observed.before(ns));
         assert_eq!(before, [0, 0, 15, 20, 20, 20, 25, 30]);

@@ -3,7 +3,7 @@
 use crate::lane::Lane;
 use model::{CounterRow, CoverageRow, Trace};
 
-/// A recording in which the sources given were observed.
+/// A recording that observed each source from one time to another.
 pub(crate) fn recording(covered: &[(&str, i64, i64)]) -> Trace {
     let mut recording = Trace::default();
     for (source, from_ns, to_ns) in covered {

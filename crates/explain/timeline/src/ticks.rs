@@ -5,25 +5,26 @@ use crate::grid::Span;
 /// A mark of an axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tick {
-    /// Where.
+    /// The time.
     pub at_ns: i64,
-    /// What stands there: `1.5 s`, `2:30`, `1:02:30`.
+    /// The time as text: `1.5 s`, `2:30`, `1:02:30`.
     pub label: String,
 }
 
-/// Steps of a clock beyond the second.
+/// Steps of more than 5 seconds.
 const CLOCK_S: [i64; 13] = [10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400];
 const SECOND: i64 = 1_000_000_000;
 
-/// At most `most` marks at round times within a range, with the decimals that tell them apart.
+/// At most `most` marks at round times within a range, with as many decimals as the step between them needs.
 pub fn ticks(span: Span, most: usize) -> Vec<Tick> {
-    // So far from the ends of the numbers no difference of two times overflows.
+    // Within these limits, no difference of two times overflows.
     const FAR: i64 = i64::MAX / 4;
     let span = Span { from_ns: span.from_ns.clamp(-FAR, FAR), to_ns: span.to_ns.clamp(-FAR, FAR) };
     let length = span.len_ns();
+    // Between 1 and 100, so it fits.
     let most = i64::try_from(most.clamp(1, 100)).unwrap_or(1);
     let step = step_for(length / most);
-    // The first round time at or behind the beginning.
+    // The first round time in the range.
     let mut at = span.from_ns.div_euclid(step).saturating_mul(step);
     if at < span.from_ns {
         at = at.saturating_add(step);
@@ -49,7 +50,7 @@ fn step_for(least_ns: i64) -> i64 {
         decade = decade.saturating_mul(10);
     }
     let on_the_clock = CLOCK_S.iter().map(|step| step * SECOND).find(|step| *step > least_ns);
-    // Days of any number: a range has at most so many as fit its numbers.
+    // Whole days, as many as needed.
     let days = least_ns / (86_400 * SECOND) + 1;
     on_the_clock.unwrap_or_else(|| days.saturating_mul(86_400 * SECOND))
 }

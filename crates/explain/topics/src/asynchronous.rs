@@ -22,7 +22,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
             "blocked",
             Some(seen.blocked_on_task),
             "",
-            "Threads that blocked on a Task, on average, the program's entry left out",
+            "Threads that blocked on a Task, on average, without the program's entry point",
         );
     }
     topic.figure(
@@ -31,7 +31,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "share",
         "Sampled bytes that were state machines, tasks and contexts",
     );
-    topic.figure("timers", timers(facts), "", "Timers that were set, told last");
+    topic.figure("timers", timers(facts), "", "Active timers, last value");
     machines(&mut topic, seen.as_ref());
     continuations(&mut topic, facts);
     stacks(&mut topic, seen.as_ref());
@@ -49,7 +49,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     );
     topic.lacks(
         true,
-        "which method awaits which: the runtime tells it with System.Threading.Tasks.TplEventSource alone, of which the profile requests has the activity ids",
+        "which method awaits which: only System.Threading.Tasks.TplEventSource reports it, of which the profile requests records the activity ids",
     );
     topic
 }
@@ -67,9 +67,9 @@ fn machines(topic: &mut Topic, seen: Option<&Asynchrony>) {
         "machines",
         &[
             plain(
-                "The compiler makes a state machine of an async method: a type <Name>d__N with the method's locals as fields and one method, MoveNext, that \
-                 runs from one await to the next. It begins as a struct on the stack. Only an await of something that is not finished yet moves it to the heap \
-                 (AsyncStateMachineBox, which is the Task at the same time); an async method whose awaits are all finished allocates little or nothing.",
+                "The compiler turns an async method into a state machine: a type <Name>d__N with the method's locals as fields and one method, MoveNext, that \
+                 runs from one await to the next. It begins as a struct on the stack. Only an await of something unfinished moves it to the heap \
+                 (as an AsyncStateMachineBox, which is also the Task). An async method that only awaits finished work allocates little or nothing.",
             ),
             seen.map_or_else(String::new, |seen| {
                 when(seen.running_share, |of| {
@@ -80,7 +80,7 @@ fn machines(topic: &mut Topic, seen: Option<&Asynchrony>) {
                 })
             }),
             only(!busiest.is_empty(), || format!("The innermost of them {} most often {}.", if busiest.len() == 1 { "was" } else { "were" }, listed(&busiest))),
-            only(seen.is_some(), || plain("Iterators (yield return) are compiled under names of the same form and count with them.")),
+            only(seen.is_some(), || plain("Iterators (yield return) have names of the same form and are included.")),
         ],
     );
 }
@@ -91,11 +91,11 @@ fn continuations(topic: &mut Topic, facts: &Facts<'_>) {
         "awaits",
         &[
             plain(
-                "At an await of unfinished work the method hangs MoveNext on the awaited Task as its continuation and returns to its caller: no thread waits. \
-                 What completes the Task, a socket's readiness, a timer, another method, runs the continuation or queues it to the thread pool. After the await \
-                 the method may be on another thread; thread-local state does not come with it, and a lock cannot be held across it.",
+                "At an await of unfinished work the method registers MoveNext as the continuation of the awaited Task and returns to its caller: no thread waits. \
+                 Whatever completes the Task (a ready socket, a timer, another method) runs the continuation or queues it to the thread pool. After the await \
+                 the method may run on another thread. Thread-local state does not move with it, and a lock cannot be held across an await.",
             ),
-            when(done, |done| format!("The pool here did {} a second on average; in a service that awaits most of them are continuations.", counted(done, "work item", "work items"))),
+            when(done, |done| format!("The pool here ran {} per second on average; in an asynchronous service, most of them are continuations.", counted(done, "work item", "work items"))),
         ],
     );
 }
@@ -106,18 +106,18 @@ fn stacks(topic: &mut Topic, seen: Option<&Asynchrony>) {
         "stacks",
         &[
             plain(
-                "A stack of an async method shows who resumed it, not who called it. Before its first await the callers are there as usual. After one, the \
+                "The stack of an async method shows what resumed it, not what called it. Before its first await the callers are on it as usual. After one, the \
                  outermost frames are the pool's (ThreadPoolWorkQueue.Dispatch), then the box's MoveNext and ExecutionContext.RunInternal, then the method's own \
-                 MoveNext; the method that awaits it is on the heap, as the continuation of its Task. So times of callers in profiles \
-                 (\"total\") break off at awaits.",
+                 MoveNext. The method that awaits it is on the heap, as the continuation of its Task. So a caller's total time in profiles \
+                 ends at the first await.",
             ),
             when(deepest, |deepest| {
                 format!(
-                    "The deepest stack here had {} on it: callers that had not awaited yet, or continuations that ran one within the other.",
+                    "The deepest stack here had {}: callers that had not awaited yet, or nested continuations.",
                     counted(deepest, "state machine", "state machines")
                 )
             }),
-            plain("A request that awaits is on no stack at all: samples cannot show what it waits for; spans, or the table of requests with its parts, can."),
+            plain("A request that awaits is not on any stack, so samples cannot show what it waits for. Spans can, and so can the table of requests with its parts."),
         ],
     );
 }
@@ -129,11 +129,11 @@ fn context(topic: &mut Topic, allocated: &[runtime::AsyncGroup]) {
         "context",
         &[
             plain(
-                "What belongs to the logical flow rather than to the thread (the current Activity, the HttpContext accessor, logging scopes) is AsyncLocal state in the \
-                 ExecutionContext. It is captured where work is queued or awaited and put back where it goes on. The context is never changed in place: each \
-                 assignment to an AsyncLocal makes a new one with a copied map, and a timer or a cached task that captured one keeps everything in it alive.",
+                "State of the logical flow rather than of the thread (the current Activity, the HttpContext accessor, logging scopes) is AsyncLocal state in the \
+                 ExecutionContext. It is captured when work is queued or awaited and restored when it continues. The context never changes: each \
+                 assignment to an AsyncLocal creates a new one with a copied map. A timer or a cached task that captured one keeps everything in it alive.",
             ),
-            only(!groups.is_empty(), || format!("Of the bytes allocated here, by samples: {}.", listed(&groups))),
+            only(!groups.is_empty(), || format!("Of the bytes allocated here, according to samples: {}.", listed(&groups))),
         ],
     );
 }
@@ -142,9 +142,9 @@ fn configure(topic: &mut Topic) {
     topic.say(
         "configure",
         &[plain(
-            "ConfigureAwait(false) says that the rest of the method need not return to the SynchronizationContext or TaskScheduler that it left. ASP.NET Core has \
-             no SynchronizationContext, so there it changes nothing; libraries use it because a desktop program may call them. It does not leave the \
-             ExecutionContext behind (that is ExecutionContext.SuppressFlow), and it does not make a continuation run elsewhere.",
+            "ConfigureAwait(false) says that the rest of the method need not return to its SynchronizationContext or TaskScheduler. ASP.NET Core has \
+             no SynchronizationContext, so there it changes nothing; libraries use it because desktop programs may call them. It does not drop the \
+             ExecutionContext (ExecutionContext.SuppressFlow does), and it does not make a continuation run elsewhere.",
         )],
     );
 }
@@ -153,10 +153,10 @@ fn blocking(topic: &mut Topic, facts: &Facts<'_>, seen: Option<&Asynchrony>) {
     let blocked = seen.map_or_else(String::new, |seen| {
         let threads = seen.blocked_on_task;
         if threads < 0.005 {
-            plain("Here no thread was seen doing so, but for the program's entry that waits for its end.")
+            plain("Here no sampled thread did so, except the program's entry point, which waits for the end.")
         } else {
             format!(
-                "Here {} on average {} blocked on a Task, the program's entry left out.",
+                "Here on average {} {} blocked on a Task, without the program's entry point.",
                 counted(threads, "thread", "threads"),
                 was(threads)
             )
@@ -168,13 +168,13 @@ fn blocking(topic: &mut Topic, facts: &Facts<'_>, seen: Option<&Asynchrony>) {
         "blocking",
         &[
             plain(
-                "Task.Wait, Task.Result and GetAwaiter().GetResult() turn an await back into a waiting thread (sync over async). If that is a thread of the pool, \
-                 and the Task needs a thread of the pool to finish, each such call takes one thread away and waits for another. It works until as many calls are \
-                 under way as there are workers.",
+                "Task.Wait, Task.Result and GetAwaiter().GetResult() turn an await into a blocked thread (sync over async). If that is a thread of the pool, \
+                 and the Task needs a thread of the pool to finish, each such call occupies one thread and waits for another. That works until as many calls are \
+                 under way as the pool has threads.",
             ),
             blocked,
             cooperative.map_or_else(String::new, |(_, times)| {
-                format!("The pool changed its number of workers {} to make up for such waits.", if is_one(times) { "once".to_owned() } else { format!("{} times", number(times)) })
+                format!("The pool changed its number of threads {} to compensate for such waits.", if is_one(times) { "once".to_owned() } else { format!("{} times", number(times)) })
             }),
         ],
     );
@@ -182,15 +182,15 @@ fn blocking(topic: &mut Topic, facts: &Facts<'_>, seen: Option<&Asynchrony>) {
 
 fn waiting(topic: &mut Topic, facts: &Facts<'_>) {
     let timers = when(timers(facts), |timers| {
-        format!("At last {} {} set here.", counted(timers, "timer", "timers"), was(timers))
+        format!("At the end {} {} active here.", counted(timers, "timer", "timers"), was(timers))
     });
     topic.say(
         "waiting",
         &[
             plain(
-                "Task.Delay and timeouts are timers: entries of a list that one thread looks after, so ten thousand delays cost ten thousand small objects \
-                 and no threads. SemaphoreSlim.WaitAsync, channels and connection pools queue a continuation in the same way: such waits are invisible in \
-                 CPU, threads and samples, and show only as latency.",
+                "Task.Delay and timeouts are timers: entries of a list that one thread manages, so ten thousand delays cost ten thousand small objects \
+                 and no threads. SemaphoreSlim.WaitAsync, channels and connection pools queue continuations in the same way. Such waits do not show in \
+                 CPU, threads or samples, only as latency.",
             ),
             timers,
         ],

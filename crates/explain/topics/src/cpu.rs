@@ -1,4 +1,4 @@
-//! Processors: how many were used, what the sampler sees and what it does not, states of threads, saturation.
+//! CPU: how much was used, what the sampler sees and what it misses, states of threads, saturation.
 
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
@@ -15,52 +15,42 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let mean = mean(&shares);
     let modes = runtime::cpu_modes(facts.recording);
     let all = facts.sampling.as_ref().map(|of| sum(&runtime::occupancy(facts.recording, of)));
-    // Of samples of CPUs nothing follows for threads that were on none.
+    // A CPU sampler does not see threads that are on no CPU.
     let of_cpus = facts.recording.session.sampler != Sampler::Threads;
     let ran = if of_cpus {
         "Threads that a CPU ran, on average"
     } else {
         "Threads that ran managed code, on average"
     };
-    topic.figure("share", mean, "share", "Of the CPU that the process may use: used on average");
+    topic.figure("share", mean, "share", "CPU used on average, of what the process may use");
     topic.figure(
         "share.busy",
         runtime::busy_cpu_share(facts.recording),
         "share",
-        "Used in the busier seconds: a quarter was above",
+        "CPU used in the busier seconds: upper quartile",
     );
-    topic.figure("processors", facts.cores, "", "Processors that the process may use");
+    topic.figure("processors", facts.cores, "", "CPU cores that the process may use");
     let throttled = runtime::throttled(facts.recording);
     topic.figure(
         "throttled.share",
         throttled.map(|of| of.share),
         "share",
-        "Periods in which the limit of its control group stopped the process",
+        "Periods in which the CPU limit stopped the process",
     );
     topic.figure(
         "throttled.time",
         throttled.map(|of| of.stopped_ms),
         "ms",
-        "Time that the limit stopped it, over all cores",
+        "Time that the CPU limit stopped it, over all cores",
     );
-    topic.figure("user", modes.map(|(user, _)| user), "", "Processors in user mode, on average");
-    topic.figure("system", modes.map(|(_, system)| system), "", "Processors in the kernel, on average");
+    topic.figure("user", modes.map(|(user, _)| user), "", "CPU cores in user mode, on average");
+    topic.figure("system", modes.map(|(_, system)| system), "", "CPU cores in the kernel, on average");
     topic.figure("threads.running", all.map(|of| of.running), "", ran);
     let known = all.filter(|_| !of_cpus);
     topic.figure("threads.waiting", known.map(|of| of.waiting), "", "Threads that waited, on average");
-    topic.figure(
-        "threads.external",
-        known.map(|of| of.external),
-        "",
-        "Threads outside managed code, on average",
-    );
+    topic.figure("threads.external", known.map(|of| of.external), "", "Threads in native code, on average");
     topic.figure("looks", looks(facts).filter(|_| !of_cpus), "1/s", "Samples per second");
-    topic.figure(
-        "sampler.share",
-        sampler_share(facts),
-        "share",
-        "Time that the sampler kept the program stopped",
-    );
+    topic.figure("sampler.share", sampler_share(facts), "share", "Time that the sampler paused the program");
     topic.series.extend(course(facts, &shares));
     topic.course_of(part, "running");
     topic.list_of(part, "methods", 8);
@@ -81,10 +71,10 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     who(&mut topic, facts);
     waits(&mut topic, facts);
     topic.missing_of(part);
-    topic.lacks(shares.is_empty(), "how much of the processors was used: the recording has no counter of it (needs System.Runtime, as in the profile default)");
+    topic.lacks(shares.is_empty(), "how much CPU was used: the recording has no counter of it (needs System.Runtime, as in the profile default)");
     topic.lacks(
         modes.is_none(),
-        "user mode against the kernel: needs .NET 9 and the meter System.Runtime, as in the profile default",
+        "time in user mode and in the kernel: needs .NET 9 and the meter System.Runtime, as in the profile default",
     );
     topic
 }
@@ -102,7 +92,7 @@ fn sum(kinds: &[(String, Occupancy)]) -> Occupancy {
     })
 }
 
-/// The counter's values, one after the other.
+/// The counter's values over time.
 fn course(facts: &Facts<'_>, shares: &[(i64, f64)]) -> Option<Series> {
     const MOST: usize = 60;
     let step = shares.len().div_ceil(MOST).max(1);
@@ -113,7 +103,7 @@ fn course(facts: &Facts<'_>, shares: &[(i64, f64)]) -> Option<Series> {
     (facts.seconds.is_some() && values.len() > 1).then_some(Series {
         name: "share",
         unit: "share",
-        about: "Processors used",
+        about: "CPU used",
         values,
     })
 }
@@ -137,14 +127,14 @@ fn sampler_share(facts: &Facts<'_>) -> Option<f64> {
 fn used(topic: &mut Topic, facts: &Facts<'_>, mean: Option<f64>) {
     let shares = match (mean, runtime::busy_cpu_share(facts.recording), facts.cores) {
         (Some(mean), Some(busy), Some(cores)) => format!(
-            "Here the process used {} of {} on average and more than {} in the busiest quarter of the seconds: {} in use.",
+            "Here the process used {} of {} on average, which is {}, and more than {} in the busiest quarter of the seconds.",
             share(mean),
             facts.recording.allowance().map_or_else(|| cores_in_words(cores), runtime::allowance_in_words),
-            share(busy),
-            cores_in_words(mean * cores)
+            cores_in_words(mean * cores),
+            share(busy)
         ),
         (Some(mean), Some(busy), None) => format!(
-            "Here the process used {} of its processors on average and more than {} in the busiest quarter of the seconds.",
+            "Here the process used {} of its CPU on average, and more than {} in the busiest quarter of the seconds.",
             share(mean),
             share(busy)
         ),
@@ -153,7 +143,7 @@ fn used(topic: &mut Topic, facts: &Facts<'_>, mean: Option<f64>) {
     let modes = runtime::cpu_modes(facts.recording).map_or_else(String::new, |(user, system)| {
         let part = if user + system > 0.0 { system / (user + system) } else { 0.0 };
         format!(
-            "{} of that was in the kernel: system calls, sockets, page faults, switching threads.",
+            "{} of that was in the kernel: system calls, sockets, page faults, context switches.",
             share(part)
         )
     });
@@ -161,8 +151,8 @@ fn used(topic: &mut Topic, facts: &Facts<'_>, mean: Option<f64>) {
         "used",
         &[
             plain(
-                "What was used of the processors is measured by the operating system, which charges each thread for the time that it was on one. The runtime \
-                 publishes it as a counter once a second. It is exact, counts native code, the collector and the compiler, and says nothing of where.",
+                "The operating system measures CPU use, as the time that each thread spends on a core. The runtime \
+                 publishes it as a counter once per second. It is exact and includes native code, the GC and the JIT compiler, but does not say where the time went.",
             ),
             shares,
             modes,
@@ -174,13 +164,10 @@ fn sampler(topic: &mut Topic, facts: &Facts<'_>) {
     let looks = looks(facts).map_or_else(String::new, |rate| {
         let samples = facts.value("cpu", "samples").unwrap_or(0.0);
         let stopped = when(sampler_share(facts), |of| {
-            format!(
-                " It kept the program stopped for {} of that time, so it changes what it measures.",
-                share(of)
-            )
+            format!(" It paused the program for {} of that time, so it changes what it measures.", share(of))
         });
         format!(
-            "Here it looked {} a second and took {}.{stopped}",
+            "Here it sampled {} per second and took {}.{stopped}",
             if is_one(rate) { "once".to_owned() } else { format!("{} times", number(rate)) },
             counted(samples, "sample", "samples")
         )
@@ -189,11 +176,11 @@ fn sampler(topic: &mut Topic, facts: &Facts<'_>) {
         "sampler",
         &[
             plain(
-                "The runtime's sampler is a clock on the wall, not on the processor: it stops the whole program, writes down the stack of every managed thread, running or \
-                 not, and lets it go on. A thread that sleeps gets as many samples as one that computes.",
+                "The runtime's sampler measures elapsed time, not CPU time: it pauses the whole program, records the stack of every managed thread, running or \
+                 not, and resumes it. A sleeping thread gets as many samples as a computing one.",
             ),
             looks,
-            plain("Samples of a group over the number of looks are threads: that many were there on average."),
+            plain("The number of samples of a group over the rounds of sampling is the average number of threads in it."),
         ],
     );
 }
@@ -209,15 +196,15 @@ fn sampler_of_cpus(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>)
             counted(of.running, "CPU ran the process", "CPUs ran the process")
         ),
         _ => format!(
-            "Here there are {samples}; how much CPU time each stands for, the recording does not say, so shares are of the samples alone."
+            "Here there are {samples}. The recording does not say how much CPU time each stands for, so shares are of the samples only."
         ),
     };
     topic.say(
         "sampler",
         &[
             plain(
-                "The kernel's sampler interrupts each CPU after equal amounts of time and writes down the stack of the thread that runs there: managed, native and kernel \
-                 code alike, wherever the thread is. A thread that waits is on no CPU and has no sample, so nothing here says how long anything waited.",
+                "The kernel's sampler interrupts each CPU at equal intervals and records the stack of the thread that runs there, in managed, native or kernel \
+                 code. A waiting thread is not on a CPU and has no samples, so nothing here says how long anything waited.",
             ),
             seen,
         ],
@@ -227,7 +214,7 @@ fn sampler_of_cpus(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>)
 fn states(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
     let seen = all.map_or_else(String::new, |of| {
         format!(
-            "Here, on average, {} ran managed code, {} waited and {} were outside managed code.",
+            "Here, on average, {} ran managed code, {} waited and {} were in native code.",
             counted(of.running, "thread", "threads"),
             number(of.waiting),
             number(of.external)
@@ -237,13 +224,13 @@ fn states(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
         mean(&runtime::cpu_shares(facts.recording)).zip(facts.cores).map(|(mean, cores)| mean * cores);
     let compared = all.zip(counter).map_or_else(String::new, |(of, used)| {
         let why = if used > of.running {
-            "the rest is native code, the collector and the compiler, which samples do not see running"
+            "the rest is native code, the GC and the JIT compiler, which samples do not show as running"
         } else {
-            "a thread that is ready but has no processor looks to the sampler like one that has"
+            "to the sampler, a thread that is ready but waits for a core looks like a running one"
         };
         format!(
-            "The counter says that {} {} in use: {why}.",
-            counted(used, "processor", "processors"),
+            "According to the counter, {} {} in use: {why}.",
+            counted(used, "CPU core", "CPU cores"),
             was(used)
         )
     });
@@ -251,9 +238,9 @@ fn states(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
         "states",
         &[
             plain(
-                "The sampler itself knows only whether a thread was in managed code. Whether it ran is told here from its stack: innermost methods of the runtime that wait \
-                 (Monitor.Wait, LowLevelLifoSemaphore, epoll) make it waiting, other managed code running, and a call out of managed code external: a \
-                 system call, native computing, or the collector, running or not.",
+                "The sampler itself only knows whether a thread was in managed code. Its state follows from its stack: waiting if the innermost method is one of the \
+                 runtime that waits (Monitor.Wait, LowLevelLifoSemaphore, epoll), running in other managed code, and external in a call to native code: a \
+                 system call, a native computation, or the GC, running or not.",
             ),
             seen,
             compared,
@@ -272,12 +259,12 @@ fn methods(topic: &mut Topic, facts: &Facts<'_>) {
         "methods",
         &[
             plain(
-                "A method's own share is how often it was innermost, its total how often it was on the stack at all. Own shares say where instructions are spent, totals who \
-                 is responsible; a framework's method with a large own share is answered by the caller that asks for it so often.",
+                "A method's own share is how often it was innermost, its total how often it was on the stack at all. Own shares show where the time is spent, totals what \
+                 is responsible. If a framework's method has a large own share, look for the caller that calls it so often.",
             ),
             only(!own.is_empty(), || format!("Most often innermost in running samples: {}.", listed(&own))),
-            plain("A thread that stopped for the sampler in a poll of the runtime's, or in code without a name, counts for the caller."),
-            only(!user.is_empty(), || format!("The service's own methods that running samples were in or called from: {}.", listed(&user))),
+            plain("A thread that stopped in a poll of the runtime, or in code without a name, counts for the caller."),
+            only(!user.is_empty(), || format!("The service's own methods that were on the stack of running samples: {}.", listed(&user))),
         ],
     );
 }
@@ -286,9 +273,9 @@ fn bias(topic: &mut Topic) {
     topic.say(
         "bias",
         &[plain(
-            "A thread cannot be stopped anywhere: it runs on to the next safe point, so samples pile up at loop ends, returns and calls, and tight code between them \
-             is charged to what follows (safe-point bias). Inlined methods have no frame; their samples belong to the caller. Trust shares of a few percent and \
-             more, and trust the tree rather than the line.",
+            "A thread cannot be stopped anywhere: it continues to the next safe point, so samples pile up at loop ends, returns and calls, and tight code between them \
+             counts for what follows (safe-point bias). Inlined methods have no frame; their samples belong to the caller. Trust shares of a few percent and \
+             more, and the method rather than the line.",
         )],
     );
 }
@@ -296,21 +283,18 @@ fn bias(topic: &mut Topic) {
 fn saturation(topic: &mut Topic, facts: &Facts<'_>) {
     let shares = runtime::cpu_shares(facts.recording);
     let busiest = shares.iter().map(|(_, share)| *share).max_by(f64::total_cmp);
-    let busy = when(busiest, |of| {
-        let left = (1.0 - of).max(0.0);
-        format!("The busiest second here used {}, which left {}.", share(of), share(left))
-    });
+    let busy = when(busiest, |of| format!("The busiest second here used {} of the CPU.", share(of)));
     topic.say(
         "saturation",
         &[
             plain(
-                "A processor that is used for a share u makes ready threads wait, and the wait grows like u / (1 - u): little at 50 %, nine times at 90 %. In a container the limit is a \
-                 quota in periods of 100 ms: a process with many threads may use it up in 20 ms and stand still for 80 (throttling), while the mean over a \
+                "If a core is in use for a share u of the time, ready threads wait for it, and the wait grows like u / (1 - u): as long as the work at 50 %, nine times as long at 90 %. In a container the limit is a \
+                 quota per period of 100 ms: a process with many threads may use it up in 20 ms and then be stopped for 80 (throttling), while the mean over one \
                  second looks idle.",
             ),
             busy,
             limit(facts),
-            plain("Below saturation, latency is waiting for something else, and a faster method does not shorten it; at saturation every method that gets cheaper shortens the queue for all."),
+            plain("Below saturation, latency comes from waiting for something else, and a faster method hardly shortens it. At saturation, every method that gets cheaper shortens the queue for all."),
         ],
     );
 }
@@ -319,7 +303,7 @@ fn cores_in_words(cores: f64) -> String {
     report::unit::show(cores, "cores")
 }
 
-/// What limits the process, and whether it was felt.
+/// What limits the process, and whether it reached the limit.
 fn limit(facts: &Facts<'_>) -> String {
     let Some(allowance) = facts.recording.allowance() else { return String::new() };
     let what = match allowance.by {
@@ -331,12 +315,12 @@ fn limit(facts: &Facts<'_>) -> String {
             cores_in_words(allowance.cores)
         ),
         LimitedBy::Machine => {
-            format!("Nothing but the machine with {} limits it here.", cores_in_words(allowance.cores))
+            format!("Only the machine with {} limits it here.", cores_in_words(allowance.cores))
         }
     };
     let throttled = runtime::throttled(facts.recording).map_or_else(String::new, |of| {
         format!(
-            " It was stopped by that quota (throttled) in {} of the periods, for {} over all cores.",
+            " The quota stopped it (throttling) in {} of the periods, for {} over all cores.",
             share(of.share),
             ms(of.stopped_ms)
         )
@@ -354,16 +338,16 @@ fn who(topic: &mut Topic, facts: &Facts<'_>) {
     topic.say(
         "others",
         &[
-            plain("The program is not alone on its processors: the compiler, the collector, the sampler and exceptions take their part."),
-            when(compiling, |of| format!("Compiling took {} of the processors' time at most, by the time from its beginnings to its ends.", share(of))),
-            when(paused, |of| format!("The GC paused the program {} of the time; its own threads work in that time, and also beside the program in background collections.", share(of))),
+            plain("The program shares its CPU with the JIT compiler, the GC, the sampler and the handling of exceptions."),
+            when(compiling, |of| format!("Compiling took no more than {} of the CPU, measured from start to end of each method.", share(of))),
+            when(paused, |of| format!("The GC paused the program {} of the time. Its own threads work in that time, and in background collections also while the program runs.", share(of))),
             when(thrown, |rate| {
                 let within = facts.value("exceptions", "within").zip(facts.value("exceptions", "count"));
                 let thrown = within.map_or_else(
-                    || format!("{} a second {} thrown", counted(rate, "exception", "exceptions"), was(rate)),
+                    || format!("{} per second {} thrown", counted(rate, "exception", "exceptions"), was(rate)),
                     |(within, count)| format!("{} were thrown within {}", counted(count, "exception", "exceptions"), ms(within)),
                 );
-                format!("{thrown}; each costs some microseconds of unwinding (several times that before .NET 9), more with deep stacks and with async methods, which throw again at each await.")
+                format!("{thrown}; each costs a few microseconds of unwinding (several times that before .NET 9), and more with deep stacks and with async methods, which throw again at each await.")
             }),
         ],
     );
@@ -383,7 +367,7 @@ fn waits(topic: &mut Topic, facts: &Facts<'_>) {
         let place = if name.is_empty() { String::new() } else { format!(", most of it in {}", written_name(name)) };
         let owners = if first.owners > 0.0 { format!(", held by {}", counted(first.owners, "thread", "different threads")) } else { String::new() };
         format!(
-            "Locks that another thread held were waited for {}, at {}; for the one that cost most {} waited{}{owners}{place}.",
+            "Threads waited {} for locks that others held, at {}; for the one that cost most, {} waited{}{owners}{place}.",
             if is_one(all) { "once".to_owned() } else { format!("{} times", number(all)) },
             counted(crate::facts::real(i64::try_from(locks.len()).unwrap_or(0)), "address", "different addresses"),
             counted(first.waiters, "thread", "threads"),
@@ -394,10 +378,10 @@ fn waits(topic: &mut Topic, facts: &Facts<'_>) {
         "waits",
         &[
             plain(
-                "Most threads of a service wait most of the time, and should: workers for work, the io thread for sockets, the timer thread for its next timer. A wait matters \
-                 where a request stands behind it. A lock is first tried by spinning, which uses a processor, and only then by waiting, which is what contention events tell of.",
+                "Most threads of a service wait most of the time, and should: thread-pool threads for work, the I/O thread for sockets, the timer thread for its next timer. A wait matters \
+                 if a request depends on it. A thread first spins for a lock, which uses a core, and only then waits, which contention events report.",
             ),
-            only(!reasons.is_empty(), || format!("Waiting threads here waited for {}, idle ones included.", listed(&reasons))),
+            only(!reasons.is_empty(), || format!("Waiting threads here, including idle ones, waited for {}.", listed(&reasons))),
             lock,
         ],
     );

@@ -1,11 +1,11 @@
-//! What topics share of a recording, worked out once.
+//! A recording with everything that several topics derive from it.
 
 pub(crate) use base::number::real;
 use model::Trace;
 use report::{List, Part};
 use runtime::{Sampling, StackIndex};
 
-/// A recording, and what follows from it for every topic.
+/// A recording, and what topics derive from it.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) recording: &'a Trace,
@@ -14,7 +14,7 @@ pub(crate) struct Facts<'a> {
     parts: &'a [Part],
     /// Seconds in which events were recorded.
     pub(crate) seconds: Option<f64>,
-    /// Processors that the process may use.
+    /// CPU cores that the process may use.
     pub(crate) cores: Option<f64>,
     /// The runtime's major version.
     version: Option<u32>,
@@ -28,7 +28,7 @@ impl<'a> Facts<'a> {
             parts,
             index,
             seconds: runtime::observed_ns(recording, "events").map(|ns| real(ns) / 1e9),
-            cores: runtime::processors(recording),
+            cores: runtime::allowed_cores(recording),
             version: version.and_then(|text| text.split('.').next()?.parse().ok()),
             recording,
         }
@@ -56,7 +56,7 @@ impl<'a> Facts<'a> {
         rows.collect()
     }
 
-    /// Whether the runtime is of this version or later; unsure where it is not told.
+    /// Whether the runtime has this major version or a later one. `None` if unknown.
     pub(crate) fn since(&self, version: u32) -> Option<bool> {
         self.version.map(|of| of >= version)
     }
@@ -78,7 +78,7 @@ impl<'a> Facts<'a> {
         real(i64::try_from(rows.count()).unwrap_or(i64::MAX))
     }
 
-    /// How long was recorded, in words.
+    /// How long was recorded, as the beginning of a sentence.
     pub(crate) fn in_time(&self) -> String {
         self.seconds.map_or_else(
             || "While recording,".to_owned(),
@@ -87,9 +87,9 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What a topic of a recording says.
+/// A topic of a recording, for tests.
 #[cfg(test)]
-pub(crate) fn told(recording: &Trace, topic: impl Fn(&Facts<'_>) -> crate::Topic) -> crate::Topic {
+pub(crate) fn topic_of(recording: &Trace, topic: impl Fn(&Facts<'_>) -> crate::Topic) -> crate::Topic {
     let index = StackIndex::new(recording);
     topic(&Facts::new(recording, &index, &runtime::parts_with(recording, &index)))
 }

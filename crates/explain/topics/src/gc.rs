@@ -11,16 +11,16 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let mut topic = Topic::new(Id::Gc);
     let part = facts.part("gc");
     let kinds = runtime::collected(facts.recording);
-    let budget = middle_budget(facts);
+    let budget = median_budget(facts);
     topic.figures_of(part, &["count", "gen0", "gen1", "gen2"]);
     let of = |name| facts.value("gc", name);
     topic.figure(
         "background",
         of("background"),
         "",
-        "Collections of generation 2 that ran beside the program",
+        "Generation 2 collections that ran while the program did",
     );
-    topic.figure("induced", of("induced"), "", "Collections asked for by code or the runtime");
+    topic.figure("induced", of("induced"), "", "Collections called for by code or the runtime");
     topic.figure("pause.total", of("pause.total"), "ms", "Time that the GC paused the program");
     topic.figure("pause.share", of("pause.share"), "share", "Share of the observed time spent paused");
     topic.figure("pause.max", of("pause.max"), "ms", "The longest pause");
@@ -30,38 +30,33 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "pause.gen0",
         of_kind(Collection::Gen0).and_then(|of| of.middle_ms),
         "ms",
-        "The middle pause of generation 0",
+        "Median pause of generation 0",
     );
     topic.figure(
         "pause.suspend",
         suspend_share(&kinds),
         "share",
-        "The part of the pauses that stopping the threads took",
+        "Share of the pauses spent stopping the threads",
     );
     topic.figure(
         "gen0.budget",
         budget.map(|(bytes, _)| bytes),
         "B",
-        "Allocated between two collections, the middle one",
+        "Allocated between two collections, median",
     );
-    topic.figure(
-        "gen0.budget.set",
-        told_budget(facts),
-        "B",
-        "The budget of generation 0 that the runtime told last",
-    );
+    topic.figure("gen0.budget.set", reported_budget(facts), "B", "The budget of generation 0, last reported");
     let survived = |kind| runtime::survival(facts.recording, kind);
     topic.figure(
         "survival.gen0",
         survived(Collection::Gen0),
         "share",
-        "What survived collections of generation 0",
+        "Share that survived collections of generation 0",
     );
     topic.figure(
         "survival.gen1",
         survived(Collection::Gen1),
         "share",
-        "What survived collections of generation 1",
+        "Share that survived collections of generation 1",
     );
     topic.figures_of(part, &["promoted", "heap.after", "heap.max"]);
     topic.course_of(part, "pause");
@@ -77,23 +72,23 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.missing_of(part);
     topic.lacks(
         facts.recording.session.server_gc.is_none(),
-        "Workstation or Server GC: told in the rundown at a recording's end (Runtime/Start), which this one lacks",
+        "Workstation or Server GC: in the rundown at a recording's end (Runtime/Start), which this one lacks",
     );
     topic.lacks(
-        !kinds.is_empty() && budget.is_none() && told_budget(facts).is_none(),
-        "what was allocated between collections: too few collections follow each other, or they tell no heap size (needs the profile default)",
+        !kinds.is_empty() && budget.is_none() && reported_budget(facts).is_none(),
+        "what was allocated between collections: there are too few consecutive collections, or they lack heap sizes (needs the profile default)",
     );
     topic
 }
 
-/// The middle of what was allocated between two collections, and how many such pairs there were.
-fn middle_budget(facts: &Facts<'_>) -> Option<(f64, usize)> {
+/// The median of what was allocated between two collections, and the number of such pairs.
+fn median_budget(facts: &Facts<'_>) -> Option<(f64, usize)> {
     let mut budgets = runtime::gen0_budgets(facts.recording);
     let pairs = budgets.len();
     Some((select(&mut budgets, Share::MEDIAN, f64::total_cmp)?, pairs))
 }
 
-fn told_budget(facts: &Facts<'_>) -> Option<f64> {
+fn reported_budget(facts: &Facts<'_>) -> Option<f64> {
     facts.latest("gen-0-gc-budget", "value").map(|mega| mega * 1e6).filter(|bytes| *bytes > 0.0)
 }
 
@@ -116,28 +111,28 @@ fn generations(topic: &mut Topic, facts: &Facts<'_>) {
             return format!("{} there {} {noun}: {}.", facts.in_time(), was(all), each.join(", "));
         }
         format!(
-            "{} none ran: what was allocated fitted into the budget of generation 0, so the collector had no reason to.",
+            "{} none ran: everything allocated fitted into the budget of generation 0, so the GC had no reason to.",
             facts.in_time()
         )
     });
     let survived = |kind, name: &str| {
         when(runtime::survival(facts.recording, kind), |of| {
-            format!("Of what collections of {name} looked at, about {} survived.", share(of))
+            format!("In collections of {name}, about {} survived.", share(of))
         })
     };
     topic.say(
         "generations",
         &[
             plain(
-                "A new object begins in generation 0. A collection finds what is still reachable, from stacks, static fields and handles on; \
-                 what generation 0 has left alive belongs to generation 1 from then on, and what lives on there to generation 2. The bet is that most \
-                 objects die young: a collection of a young generation costs by what lives, not by what died.",
+                "A new object begins in generation 0. A collection finds what is still reachable from stacks, static fields and handles. \
+                 What survives in generation 0 moves to generation 1, and what survives there to generation 2. The assumption is that most \
+                 objects die young: the cost of a collection depends on what lives, not on what died.",
             ),
             counts,
             survived(Collection::Gen0, "generation 0"),
             survived(Collection::Gen1, "generations 0 and 1"),
             plain(
-                "So that a young collection need not look through the old generations, each store of a reference into an old object \
+                "A young collection need not search the old generations: each store of a reference into an old object \
                  marks a card (the write barrier), and only marked cards are searched.",
             ),
         ],
@@ -146,16 +141,16 @@ fn generations(topic: &mut Topic, facts: &Facts<'_>) {
 
 fn budgets(topic: &mut Topic, facts: &Facts<'_>, budget: Option<(f64, usize)>) {
     let rate = facts.value("allocation", "rate").filter(|rate| *rate > 0.0);
-    let told = told_budget(facts);
+    let reported = reported_budget(facts);
     let measured = budget.map_or_else(String::new, |(size, pairs)| {
         let from = if pairs == 1 {
-            "between the only two that follow each other".to_owned()
+            "between the only two consecutive ones".to_owned()
         } else {
-            format!("the middle of {pairs} such stretches")
+            format!("median of {pairs} intervals")
         };
         format!("Here about {} were allocated from one collection to the next ({from}).", bytes(size))
     });
-    let size = budget.map(|(size, _)| size).or(told);
+    let size = budget.map(|(size, _)| size).or(reported);
     let pace = match (size, rate) {
         (Some(size), Some(rate)) => format!(
             "At {} allocated, a budget of {} lasts {}.",
@@ -168,7 +163,7 @@ fn budgets(topic: &mut Topic, facts: &Facts<'_>, budget: Option<(f64, usize)>) {
     let came = match (facts.seconds, facts.value("gc", "count")) {
         (Some(seconds), Some(count)) if count > 1.0 => {
             format!(
-                "In fact a collection of whatever kind and reason came every {} on average.",
+                "In fact, a collection of any kind and for any reason came every {} on average.",
                 ms(seconds / count * 1e3)
             )
         }
@@ -178,17 +173,17 @@ fn budgets(topic: &mut Topic, facts: &Facts<'_>, budget: Option<(f64, usize)>) {
         "budget",
         &[
             plain(
-                "No clock starts a collection. Each generation has a budget of bytes; when allocations have used up that of generation 0, the \
-                 thread that asks for more memory starts one.",
+                "Collections do not run on a schedule. Each generation has a budget of bytes. When allocations have used up that of generation 0, the \
+                 thread that asks for more memory starts a collection.",
             ),
             measured,
-            when(told, |told| format!("The runtime itself told {} last.", bytes(told))),
+            when(reported, |size| format!("The runtime itself last reported {}.", bytes(size))),
             pace,
             came,
             plain(
-                "The collector sets the budget anew after each collection, between bounds that follow from the processor's cache and the memory \
-                 limit: larger where much survived, since collecting then pays less. Allocating half as much halves how often it collects; it \
-                 does not shorten a collection, which takes as long as the survivors ask for.",
+                "The GC adjusts the budget after each collection, within bounds that depend on the CPU cache and the memory \
+                 limit. It is larger if much survived, as collecting then frees less. Allocating half as much halves the number of collections, but \
+                 does not shorten a collection, whose duration depends on what survives.",
             ),
         ],
     );
@@ -199,18 +194,18 @@ fn meaning(reason: &str) -> &'static str {
     match reason {
         "AllocSmall" => "the budget of generation 0 was used up",
         "AllocLarge" => {
-            "the budget of the large object heap was used up, which takes a collection of generation 2"
+            "the budget of the large object heap was used up, which needs a generation 2 collection"
         }
         "Induced" => "the program called GC.Collect, and waits for it",
         "InducedNotForced" => {
-            "the program or a library asked for one that need not be done, or the runtime did since many threads had ended"
+            "the program or a library suggested one, or the runtime did because many threads had ended"
         }
         "InducedCompacting" => "the program asked for one that compacts",
         "InducedLowMemory" | "LowMemory" | "LowMemoryHost" | "LowMemoryHostBlocking" => {
             "the system or its limit was short of memory"
         }
-        "OutOfSpaceSOH" | "OutOfSpaceLOH" => "no space was left where the object should go",
-        "Empty" | "Internal" => "the runtime asked for it itself",
+        "OutOfSpaceSOH" | "OutOfSpaceLOH" => "there was no room for the object",
+        "Empty" | "Internal" => "the runtime called for it itself",
         _ => "",
     }
 }
@@ -226,17 +221,17 @@ fn why(topic: &mut Topic, facts: &Facts<'_>) {
     topic.say(
         "reasons",
         &[
-            plain("Each collection says why it was started."),
+            plain("Each collection has a reason."),
             only(!each.is_empty(), || format!("Here: {}.", each.join("; "))),
             only(each.is_empty(), || {
                 plain(
                     "AllocSmall means that the budget of generation 0 was used up, AllocLarge that of the large object heap, Induced that the \
-                     program called GC.Collect, LowMemory that the system ran short.",
+                     program called GC.Collect, LowMemory that the system was short of memory.",
                 )
             }),
             plain(
-                "Which generation is then collected is a second decision: the oldest whose own budget is used up, so one that a new small object sets off ends \
-                 with generation 0 unless generation 1 has filled up as well.",
+                "Which generation is collected is another decision: the oldest one whose own budget is used up. So a collection for a small object \
+                 only covers generation 0, unless generation 1 is full as well.",
             ),
         ],
     );
@@ -246,7 +241,7 @@ fn pauses(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
     let of = |name| facts.value("gc", name);
     let total = match (of("pause.total"), of("pause.max"), of("pause.share")) {
         (Some(total), Some(longest), Some(of_time)) => format!(
-            "Here it paused the program for {} in all, {} of the time; {} at the longest.",
+            "Here it paused the program for {} in total, {} of the time, with a maximum of {}.",
             ms(total),
             share(of_time),
             ms(longest)
@@ -270,14 +265,14 @@ fn pauses(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
         "pauses",
         &[
             plain(
-                "To move objects, or to see which are reachable, the collector stops all threads that run managed code. Each runs on to its next \
-                 safe point, a poll in a loop or the return from a method; a thread in native code may go on until it comes back.",
+                "To move objects, or to find the reachable ones, the GC stops all threads that run managed code. Each continues to its next \
+                 safe point, a poll in a loop or the return from a method. A thread in native code may continue until it returns.",
             ),
             total,
-            only(!rows.is_empty(), || format!("The middle pause, by what was collected: {}.", rows.join(", "))),
-            when(suspend_share(kinds), |of| format!("Stopping the threads took {} of these pauses; the rest is marking, compacting and letting them go on.", share(of))),
+            only(!rows.is_empty(), || format!("Median pause, by what was collected: {}.", rows.join(", "))),
+            when(suspend_share(kinds), |of| format!("Stopping the threads took {} of these pauses; the rest is marking, compacting and resuming the threads.", share(of))),
             sampler,
-            plain("A request that is under way waits for the whole pause, and all of them wait at once: pauses are seen in the tail of latency before they are seen in its mean."),
+            plain("A request under way waits for the whole pause, and all of them wait at once, so pauses show in the tail of latency long before they show in its mean."),
         ],
     );
 }
@@ -291,7 +286,7 @@ fn sampler_pauses(facts: &Facts<'_>) -> String {
     }
     let times = crate::facts::real(i64::try_from(of_sampler).unwrap_or(i64::MAX));
     format!(
-        "The sampler of this recording stopped the threads as well, {}; that is not counted here, but where both want to stop them \
+        "The sampler of this recording also stopped the threads, {}. That is not counted here, but if both want to stop them, \
          one waits for the other, so pauses are longer than without it.",
         if is_one(times) { "once".to_owned() } else { format!("{} times", number(times)) }
     )
@@ -309,21 +304,20 @@ fn name(kind: Collection) -> &'static str {
 fn full(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
     let of_kind = |wanted| kinds.iter().find(|of| of.kind == wanted);
     let paused = |of: &Collected| {
-        of.paused_ms.map_or_else(String::new, |paused| format!(", with pauses of {} in all", ms(paused)))
+        of.paused_ms.map_or_else(String::new, |paused| format!(", with pauses of {} in total", ms(paused)))
     };
     let background = of_kind(Collection::Background).map_or_else(String::new, |of| {
         format!(
-            "Here {} so{}.",
+            "Here {}{}.",
             if is_one(of.count) { "1 ran".to_owned() } else { format!("{} ran", number(of.count)) },
             paused(of)
         )
     });
     let blocking = of_kind(Collection::Full).map_or_else(String::new, |of| {
         let survived = runtime::survival(facts.recording, Collection::Full);
-        let survived =
-            when(survived, |share_of| format!(" About {} of what was looked at survived.", share(share_of)));
+        let survived = when(survived, |share_of| format!(" About {} survived.", share(share_of)));
         format!(
-            "Here {} everything at one go{}.{survived}",
+            "Here {} everything at once{}.{survived}",
             if is_one(of.count) {
                 "1 collected".to_owned()
             } else {
@@ -334,15 +328,15 @@ fn full(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
     });
     let none = only(
         of_kind(Collection::Background).is_none() && of_kind(Collection::Full).is_none() && !kinds.is_empty(),
-        || plain("In this recording generation 2 was not collected at all."),
+        || plain("In this recording generation 2 was never collected."),
     );
     topic.say(
         "background",
         &[
             plain(
-                "Generation 2 and the large object heap can be collected beside the program: a background collection marks what lives on its own \
-                 thread while requests go on, with two short pauses at its beginning and its end. Meanwhile generations 0 and 1 may be \
-                 collected as usual. It frees into lists of gaps and does not compact.",
+                "Generation 2 and the large object heap can be collected while the program runs: a background collection marks live objects on its own \
+                 thread while requests continue, with two short pauses. Meanwhile generations 0 and 1 can be \
+                 collected as usual. It adds freed space to lists of gaps and does not compact.",
             ),
             background,
             none,
@@ -352,9 +346,9 @@ fn full(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
         "full",
         &[
             plain(
-                "A blocking collection of everything marks all that lives and mostly compacts it, while every thread stands still: it takes \
-                 as long as the heap is large. It comes when the program calls for it (GC.Collect blocks by default), when memory is short, or \
-                 when generation 2 has become too fragmented.",
+                "A blocking collection of everything marks all live objects and usually compacts them, while all threads are stopped. It takes \
+                 longer the larger the heap is. It runs when the program calls for it (GC.Collect blocks by default), when memory is short, or \
+                 when generation 2 is too fragmented.",
             ),
             blocking,
         ],
@@ -377,12 +371,12 @@ fn heap(topic: &mut Topic, facts: &Facts<'_>) {
     let sizes: Vec<String> = sizes.collect();
     let course = match (facts.value("gc", "heap.after"), facts.value("gc", "heap.max")) {
         (Some(after), Some(most)) if most > after * 1.02 => format!(
-            "All of it held {} then, and {} after the collection that left the most.",
+            "The whole heap was {} then, and {} after the collection that left the most.",
             bytes(after),
             bytes(most)
         ),
         (Some(after), _) => {
-            format!("All of it held {} then, the most that any collection left.", bytes(after))
+            format!("The whole heap was {} then, the most after any collection.", bytes(after))
         }
         _ => String::new(),
     };
@@ -391,14 +385,14 @@ fn heap(topic: &mut Topic, facts: &Facts<'_>) {
         &[
             plain(
                 "The heap has five parts: generations 0 to 2 for small objects, the large object heap (LOH) for objects of 85,000 bytes and more, and \
-                 the pinned object heap (POH, since .NET 5) for buffers that must not move. LOH and POH are collected with generation 2 alone, so a \
-                 large object that lives for one request still stays until then.",
+                 the pinned object heap (POH, since .NET 5) for buffers that must not move. LOH and POH are only collected with generation 2, so a \
+                 large object that lives for one request stays until then.",
             ),
             only(!sizes.is_empty(), || format!("After the last collection: {}.", listed(&sizes))),
             course,
             plain(
-                "Sizes include free space between objects. Since .NET 7 the heap is made of regions (4 MB for small objects), which change their \
-                 generation as a whole and are given back to the system when empty for a while; before, of segments.",
+                "Sizes include free space between objects. Since .NET 7 the heap consists of regions (4 MB for small objects), which change their \
+                 generation as a whole and are returned to the system when empty for a while; before, of segments.",
             ),
         ],
     );
@@ -410,22 +404,22 @@ fn modes(topic: &mut Topic, facts: &Facts<'_>) {
     });
     let cores = when(facts.cores, |cores| {
         format!(
-            "This process may use {}; on a single one the runtime takes Workstation GC whatever was asked for.",
-            counted(cores, "processor", "processors")
+            "This process may use {}. With a single one, the runtime always uses Workstation GC.",
+            counted(cores, "CPU core", "CPU cores")
         )
     });
     topic.say(
         "modes",
         &[
             plain(
-                "Workstation GC has one heap, collected by the thread that ran out of budget. Server GC, the default of ASP.NET Core on more than one \
-                 processor, has a heap and a thread of its own for each processor, collects them all in parallel, and has larger budgets: fewer \
-                 and often shorter pauses for more memory. With .NET 9 it adapts the number of heaps to what the program keeps alive \
+                "Workstation GC has one heap, collected by the thread that ran out of budget. Server GC, the default of ASP.NET Core with more than one \
+                 core, has a heap and a thread per core, collects all heaps in parallel, and has larger budgets: fewer \
+                 and often shorter pauses, for more memory. Since .NET 9 it adapts the number of heaps to what the program keeps alive \
                  (DATAS), so a small service no longer pays for heaps that it does not need.",
             ),
             mode,
             cores,
-            plain("DOTNET_gcServer=1, DOTNET_gcConcurrent=0, DOTNET_GCHeapHardLimit and DOTNET_GCConserveMemory choose otherwise; a container's memory limit sets the hard limit to 75 % of it."),
+            plain("DOTNET_gcServer=1, DOTNET_gcConcurrent=0, DOTNET_GCHeapHardLimit and DOTNET_GCConserveMemory change this. In a container the hard limit is 75 % of the memory limit."),
         ],
     );
 }
@@ -471,14 +465,18 @@ mod tests {
 
     fn check(generations: &[i64], heading: &str, expected: &str) {
         let recording = recording(generations);
-        let topic = crate::facts::told(&recording, topic);
+        let topic = crate::facts::topic_of(&recording, topic);
         let paragraph = topic.paragraphs.iter().find(|of| of.heading == heading).unwrap();
         assert!(paragraph.text.contains(expected), "{expected:?} is not in {}", paragraph.text);
     }
 
     #[test]
     fn collections_are_told_by_what_they_collected() {
-        check(&[0], "generations", "In 1 s, there was 1 collection: 1 of generation 0 alone. Of what");
+        check(
+            &[0],
+            "generations",
+            "In 1 s, there was 1 collection: 1 of generation 0 alone. In collections of",
+        );
         check(
             &[0, 0, 2],
             "generations",
@@ -492,19 +490,19 @@ mod tests {
         check(
             &[0, 0],
             "budget",
-            "Here about 9 MB were allocated from one collection to the next (between the only two that follow each other).",
+            "Here about 9 MB were allocated from one collection to the next (between the only two consecutive ones).",
         );
         check(
             &[0, 0, 0],
             "budget",
-            "(the middle of 2 such stretches). In fact a collection of whatever kind and reason came every 333 ms on average.",
+            "(median of 2 intervals). In fact, a collection of any kind and for any reason came every 333 ms on average.",
         );
     }
 
     #[test]
     fn what_a_collection_does_not_tell_is_not_told() {
         let recording = recording(&[0]);
-        let topic = crate::facts::told(&recording, topic);
+        let topic = crate::facts::topic_of(&recording, topic);
         let names: Vec<&str> = topic.figures.iter().map(|of| of.name).collect();
         assert!(!names.contains(&"pause.max") && !names.contains(&"gen0.budget"), "{names:?}");
         assert!(topic.missing.iter().any(|of| of.starts_with("what was allocated between collections")));

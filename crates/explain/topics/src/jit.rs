@@ -17,7 +17,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "time.background",
         seen(of.background.ms),
         "ms",
-        "Compiling hot methods again, beside the program",
+        "Compiling hot methods again, in the background",
     );
     topic.figure(
         "time.foreground",
@@ -31,7 +31,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "dynamic",
         seen(of.dynamic.methods),
         "",
-        "Methods made at run time: expressions, regular expressions, emitted code",
+        "Methods generated at run time: expressions, regular expressions, emitted code",
     );
     topic.figure("il", seen(of.all.il_bytes), "B", "Intermediate language compiled");
     topic.course_of(part, "methods");
@@ -48,7 +48,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.missing_of(part);
     topic.lacks(
         facts.value("jit", "count").is_some() && !any,
-        "the beginnings of compiling, so its time: needs the keyword Jit at level 5, as in the profile cpu",
+        "when compiling began, and so how long it took: needs the keyword Jit at level 5, as in the profile cpu",
     );
     topic
 }
@@ -64,7 +64,7 @@ fn methods(of: &Compiled) -> String {
 fn why(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
     let all = only(of.all.methods > 0.0, || {
         format!(
-            "{} there {} {}, from {} of intermediate language to {} of machine code, which took {} over all threads.",
+            "{} there {} {}, from {} of intermediate language to {} of machine code, which took {} on all threads together.",
             facts.in_time(),
             was(of.all.methods),
             counted(of.all.methods, "compilation", "compilations"),
@@ -76,7 +76,7 @@ fn why(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
     let rate = match facts.seconds {
         Some(seconds) if of.all.ms > 0.0 && seconds > 0.0 => {
             format!(
-                "That is {} of one processor at most: it is time from beginning to end, and a thread that compiles may be stopped or wait for a processor meanwhile.",
+                "That is no more than {} of one CPU core: it is measured from start to end, and a thread may be paused or wait for a core meanwhile.",
                 share(of.all.ms / 1e3 / seconds)
             )
         }
@@ -86,14 +86,14 @@ fn why(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
         "compiling",
         &[
             plain(
-                "An assembly holds intermediate language; a method becomes machine code when it is first called, and hot ones become better \
-                 machine code later. Until its code is there, the calling thread waits.",
+                "An assembly contains intermediate language. A method is compiled to machine code when it is first called, and hot methods are compiled \
+                 to better code later. The calling thread waits until the code is ready.",
             ),
             all,
             rate,
             only(of.again > 0.0, || {
                 format!(
-                    "{} {} compiled more than once: that is tiered compilation at work, not waste.",
+                    "{} {} compiled more than once: that is how tiered compilation works, not waste.",
                     counted(of.again, "method", "methods"),
                     was(of.again)
                 )
@@ -103,7 +103,7 @@ fn why(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
 }
 
 fn tiers(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
-    let told = |name: &str, what: &str| {
+    let line = |name: &str, what: &str| {
         tier(of, name).map_or_else(String::new, |of| {
             format!(
                 "{name}, {what}: {} in {}, {} each.",
@@ -117,17 +117,17 @@ fn tiers(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
         "tiers",
         &[
             plain(
-                "Tier 0 (quick JIT) compiles fast and optimises nothing: start-up matters more than speed for code that may run once. \
-                 A method called 30 times is put on a list; when no new tier-0 code was needed for 100 ms, a thread in the background compiles \
-                 the list again with all optimisations (tier 1). So a service gets faster through its first minute, and each deployment \
-                 begins anew.",
+                "Tier 0 (quick JIT) compiles fast and does not optimise: for code that may run once, a fast start matters more than speed. \
+                 A method called 30 times is put on a list. When no new tier 0 code was needed for 100 ms, a background thread compiles \
+                 the list again with all optimisations (tier 1). So a service gets faster during its first minute, after each \
+                 start.",
             ),
-            told("QuickJitted", "tier 0"),
-            told("OptimizedTier1", "tier 1"),
-            told("Optimized", "optimised at once, for code that cannot be tiered"),
-            told("MinOptJitted", "without optimisation, as a Debug build or a huge method gets"),
+            line("QuickJitted", "tier 0"),
+            line("OptimizedTier1", "tier 1"),
+            line("Optimized", "optimised at once, for code that cannot be tiered"),
+            line("MinOptJitted", "without optimisation, for Debug builds and huge methods"),
             only(of.tiers.is_empty() && facts.value("jit", "count").is_none(), || {
-                plain("Which tiers this service's methods are in is not told here.")
+                plain("The recording does not show the tiers of this service's methods.")
             }),
         ],
     );
@@ -150,13 +150,13 @@ fn threads(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
         "who waits",
         &[
             plain(
-                "Time of compiling is of two kinds. In the foreground a thread, often in the middle of a request, stands still until its method is \
-                 ready: that is latency. In the background the tiering thread replaces code that already works: that is processor time only, but \
-                 on a small machine it is taken from the requests.",
+                "There are two kinds of compiling. In the foreground a thread, often in the middle of a request, waits until its method is \
+                 ready: that is latency. In the background the tiering thread replaces code that already works: that only costs CPU time, but \
+                 on a small machine the requests need it.",
             ),
             sides,
             longest.map_or_else(String::new, |(name, took)| {
-                format!("The method that took longest, over all its tiers, was {} with {}.", written_name(name), ms(*took))
+                format!("The method that took the longest, in all its tiers, was {} with {}.", written_name(name), ms(*took))
             }),
         ],
     );
@@ -166,7 +166,7 @@ fn pgo(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
     let (quick, tier1) = (tier(of, "QuickJittedInstrumented"), tier(of, "OptimizedTier1Instrumented"));
     let seen = match (quick, tier1) {
         (None, None) if facts.since(8) != Some(false) => {
-            only(of.all.methods > 0.0, || plain("Here none was compiled so."))
+            only(of.all.methods > 0.0, || plain("Here none was."))
         }
         (None, None) => only(of.all.methods > 0.0, || {
             plain("This runtime is older: dynamic PGO is on by default from .NET 8.")
@@ -175,7 +175,7 @@ fn pgo(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
             let count = |of: Option<&Compiled>| of.map_or(0.0, |of| of.methods);
             let total = count(quick) + count(tier1);
             format!(
-                "Here {} {} compiled with such counters: {} that came from tier 0, {} that came precompiled and were hot.",
+                "Here {} {} compiled with such counters: {} from tier 0, and {} hot precompiled ones.",
                 counted(total, "method", "methods"),
                 was(total),
                 number(count(quick)),
@@ -188,7 +188,7 @@ fn pgo(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
         &[
             plain(
                 "Since .NET 8 a hot method is first compiled with counters in it (dynamic PGO): which branches are taken, which types arrive at a \
-                 virtual call. Tier 1 then lays out the common path straight, guesses the type and inlines its method behind a check \
+                 virtual call. Tier 1 then optimises the common path, assumes the common type and inlines its method behind a check \
                  (guarded devirtualisation). That is why many methods are compiled three times.",
             ),
             seen,
@@ -198,15 +198,15 @@ fn pgo(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
 
 fn osr(topic: &mut Topic, of: &Compilation) {
     let seen = tier(of, "OptimizedTier1OSR").map_or_else(String::new, |of| {
-        format!("Here {} {} replaced so, in {}.", methods(of), was(of.methods), ms(of.ms))
+        format!("Here {} {} replaced in this way, in {}.", methods(of), was(of.methods), ms(of.ms))
     });
     let none = only(of.all.methods > 0.0 && seen.is_empty(), || plain("Here no method needed it."));
     topic.say(
         "osr",
         &[
             plain(
-                "A method that is called once and loops for long would stay in tier 0 for good, since its calls are what is counted. On-stack replacement \
-                 (.NET 7 and later) counts the turns of its loops instead and moves the running call over to optimised code in the middle of the loop.",
+                "A method that is called once and loops for long would stay in tier 0 forever, as only calls are counted. On-stack replacement \
+                 (.NET 7 and later) counts loop iterations instead and switches the running call to optimised code in the middle of the loop.",
             ),
             seen,
             none,
@@ -215,10 +215,10 @@ fn osr(topic: &mut Topic, of: &Compilation) {
 }
 
 fn ready(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
-    // Without any beginning of compiling, code without one says nothing.
+    // If no start of compiling was recorded, code without one means nothing.
     let loaded = only(of.loaded_only > 0.0 && of.all.methods > 0.0, || {
         format!(
-            "{} here {} loaded without compiling, as precompiled code is, or {} before the recording.",
+            "{} here {} loaded without compiling: precompiled code, or {} before the recording.",
             counted(of.loaded_only, "method", "methods"),
             was(of.loaded_only),
             if is_one(of.loaded_only) { "its compiling began" } else { "their compiling began" }
@@ -234,12 +234,12 @@ fn ready(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
         "precompiled",
         &[
             plain(
-                "ReadyToRun assemblies carry machine code from the build; the framework's do. Such code starts at once, is somewhat slower than tier 1, since it \
-                 may not look into other assemblies' methods, and is replaced like tier 0 when it is hot. Publishing the service itself with \
-                 PublishReadyToRun moves most of the foreground's compiling to the build.",
+                "ReadyToRun assemblies, such as the framework's, contain machine code from the build. It can run at once, is somewhat slower than tier 1, as it \
+                 cannot inline methods of other assemblies, and is replaced like tier 0 when it is hot. Publishing the service itself with \
+                 PublishReadyToRun moves most of the foreground compiling to the build.",
             ),
             loaded,
-            when(start, |of| format!("{} of the methods of this recording came in its first half.", share(of))),
+            when(start, |of| format!("{} of the methods were compiled in the first half of the recording.", share(of))),
         ],
     );
 }
@@ -247,7 +247,7 @@ fn ready(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
 fn inlining(topic: &mut Topic, of: &Compilation) {
     let growth = only(of.all.il_bytes > 0.0, || {
         format!(
-            "Here a byte of intermediate language became {} bytes of machine code; what was inlined is part of it.",
+            "Here a byte of intermediate language became {} bytes of machine code, including inlined methods.",
             number(of.all.native_bytes / of.all.il_bytes)
         )
     });
@@ -255,9 +255,9 @@ fn inlining(topic: &mut Topic, of: &Compilation) {
         "inlining",
         &[
             plain(
-                "Tier 1 copies small methods into their callers, which saves the call and lets constants and types flow. An inlined method has no \
-                 frame: in stacks its samples belong to the caller. Methods marked NoInlining, with complex exception handling, or virtual calls \
-                 whose type nobody guessed stay calls.",
+                "Tier 1 copies small methods into their callers, which saves the call and makes constants and types known. An inlined method has no \
+                 frame: its samples belong to the caller. Methods marked NoInlining, methods with complex exception handling, and virtual calls \
+                 of unknown types are not inlined.",
             ),
             growth,
         ],
@@ -267,23 +267,23 @@ fn inlining(topic: &mut Topic, of: &Compilation) {
 fn dynamic(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
     let seen = only(of.dynamic.methods > 0.0, || {
         let pace = when(facts.seconds.filter(|seconds| *seconds > 0.0), |seconds| {
-            format!(", {} a second", number(of.dynamic.methods / seconds))
+            format!(", {} per second", number(of.dynamic.methods / seconds))
         });
         format!(
-            "Here {} {} made so{pace}, in {}.",
+            "Here {} {} generated{pace}, in {}.",
             methods(&of.dynamic),
             was(of.dynamic.methods),
             ms(of.dynamic.ms)
         )
     });
-    let none = only(of.all.methods > 0.0 && of.dynamic.methods <= 0.0, || plain("Here none was compiled."));
+    let none = only(of.all.methods > 0.0 && of.dynamic.methods <= 0.0, || plain("Here none were compiled."));
     topic.say(
         "dynamic",
         &[
             plain(
-                "Code can be made while the program runs: compiled expression trees, compiled regular expressions, serialisers, proxies, the \
-                 handlers of minimal APIs. Such methods have no name in any assembly (dynamicClass in stacks), are compiled with optimisations at once, \
-                 and are thrown away with the delegate that holds them: made once and kept they are cheap, made for each call they never pay.",
+                "Code can be generated while the program runs: compiled expression trees, compiled regular expressions, serialisers, proxies, the \
+                 handlers of minimal APIs. Such methods have no name in any assembly (dynamicClass in stacks), are optimised at once, \
+                 and are thrown away with their delegate. Generated once and kept, they are cheap; generated for each call, they never pay off.",
             ),
             seen,
             none,
@@ -302,7 +302,7 @@ mod tests {
         let [method, tier] = ["Shop!Price()", "Optimized"].map(|text| recording.strings.intern(text));
         let (ts_ns, dur_ns, thread, il_bytes, native_bytes, stack) = (0, NO_INT, 0, 10, 30, NO_ID);
         recording.jit.push(JitRow { ts_ns, dur_ns, thread, method, il_bytes, native_bytes, tier, stack });
-        let topic = crate::facts::told(&recording, topic);
+        let topic = crate::facts::topic_of(&recording, topic);
         assert!(topic.figures.iter().all(|of| of.unit != "ms"), "{:?}", topic.figures);
         let tiers = topic.lists.iter().find(|list| list.name == "tiers").unwrap();
         assert_eq!(tiers.rows[0].values, [Some(1.0), None]);

@@ -1,9 +1,8 @@
-//! How the parts of the runtime work, told with a recording's own figures.
+//! How the parts of the runtime work, explained with a recording's own figures.
 //!
-//! A topic is figures, lists and courses with short paragraphs that say what they mean and how the mechanism behind
-//! them works. It teaches and never judges: whether a figure is bad is said by the findings. What the recording cannot
-//! tell is left out of the text and named in `missing`, with the profile that shows it. No name of a service stands
-//! here; names come from the recording alone.
+//! A topic has figures, lists and series, and short paragraphs that say what they mean and how the mechanism behind them
+//! works. It explains and never judges: findings say whether a figure is bad. What the recording lacks is left out of the
+//! text and listed in `missing`, with the profile that records it. All names come from the recording.
 
 mod asynchronous;
 mod cpu;
@@ -23,7 +22,7 @@ use model::Trace;
 use report::Part;
 use runtime::StackIndex;
 
-/// The topics asked for, in the order asked, each once. `index` and `parts` are of the same recording.
+/// The requested topics, in the requested order, each once. `index` and `parts` are of the same recording.
 pub fn explain(recording: &Trace, index: &StackIndex, parts: &[Part], ids: &[Id]) -> Vec<Topic> {
     let facts = Facts::new(recording, index, parts);
     let mut topics: Vec<Topic> = Vec::new();

@@ -1,11 +1,11 @@
-//! Memory: how objects are allocated, sampled, kept alive, and where the rest of the process's memory is.
+//! Memory: how objects are allocated, sampled and kept alive, and where the rest of the process's memory is.
 
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
 use crate::words::{bytes, counted, listed, number, only, plain, said, share, was, when};
 use runtime::{Free, written_name};
 
-/// The chance that the finest sampling takes a byte is one in so many.
+/// .NET 10 samples each byte with a chance of one in this many.
 const SAMPLED_ONE_IN: f64 = 102_400.0;
 
 /// The topic.
@@ -18,7 +18,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "rate.counted",
         counted_rate(facts),
         "B/s",
-        "Bytes allocated a second, by the runtime's counter",
+        "Bytes allocated per second, by the runtime's counter",
     );
     topic.figures_of(facts.part("gc"), &["heap.after", "promoted"]);
     topic.figure("large", of_kind(facts, "Large"), "B", "Allocated as large objects");
@@ -33,10 +33,10 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
         "committed",
         facts.latest("gc-committed", "value").map(|mega| mega * 1e6).filter(|of| *of > 0.0),
         "B",
-        "Memory that the collector held, told last",
+        "Memory committed by the GC, last reported",
     );
-    topic.figure("working.set", working_set(facts), "B", "Memory of the process that is in use, told last");
-    topic.figure("pinned.objects", pinned(facts), "", "Pinned objects that a collection met, max");
+    topic.figure("working.set", working_set(facts), "B", "Resident memory of the process, last reported");
+    topic.figure("pinned.objects", pinned(facts), "", "Pinned objects per collection, max");
     topic.figure("finalized", finalized(facts), "", "Finalizers that ran");
     topic.course_of(part, "bytes");
     topic.list_of(part, "types", 8);
@@ -51,12 +51,12 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     finalizers(&mut topic, facts);
     process(&mut topic, facts);
     topic.missing_of(part);
-    topic.lacks(free.is_empty(), "free space within the generations: the runtime tells it from .NET 9 on, after a first collection (needs the meter System.Runtime, as in the profile default)");
+    topic.lacks(free.is_empty(), "free space within the generations: reported since .NET 9, after a first collection (needs the meter System.Runtime, as in the profile default)");
     topic.lacks(
         pinned(facts).is_none(),
-        "pinned objects: no collection told of them (needs the profile default)",
+        "pinned objects: no collection reported them (needs the profile default)",
     );
-    topic.lacks(true, "what keeps an object alive: no recording of events shows that, a heap snapshot does");
+    topic.lacks(true, "what keeps an object alive: a heap snapshot shows that, a recording of events cannot");
     topic
 }
 
@@ -69,8 +69,8 @@ fn counted_rate(facts: &Facts<'_>) -> Option<f64> {
 
 fn of_kind(facts: &Facts<'_>, kind: &str) -> Option<f64> {
     let kinds = facts.rows("allocation", "kinds", 0);
-    let told = kinds.iter().any(|(name, _)| *name == "Small");
-    kinds.iter().find(|(name, _)| *name == kind).map(|(_, bytes)| *bytes).or(told.then_some(0.0))
+    let are_known = kinds.iter().any(|(name, _)| *name == "Small");
+    kinds.iter().find(|(name, _)| *name == kind).map(|(_, bytes)| *bytes).or(are_known.then_some(0.0))
 }
 
 fn working_set(facts: &Facts<'_>) -> Option<f64> {
@@ -79,11 +79,11 @@ fn working_set(facts: &Facts<'_>) -> Option<f64> {
 }
 
 fn pinned(facts: &Facts<'_>) -> Option<f64> {
-    let told = facts.recording.gc.pinned_objects.iter().copied().filter(|of| *of != model::NO_INT);
-    told.max().map(crate::facts::real)
+    let known = facts.recording.gc.pinned_objects.iter().copied().filter(|of| *of != model::NO_INT);
+    known.max().map(crate::facts::real)
 }
 
-/// Finalizers that ran: none where nothing tells whether they would have been recorded.
+/// How many finalizers ran. `None` if it is unknown whether they would have been recorded.
 fn finalized(facts: &Facts<'_>) -> Option<f64> {
     let ran = facts.events("GC/FinalizeObject");
     (ran > 0.0 || facts.events("GC/FinalizersStop") > 0.0).then_some(ran)
@@ -99,7 +99,7 @@ fn allocating(topic: &mut Topic, facts: &Facts<'_>) {
     let requests = facts.value("requests", "rate").filter(|rate| *rate > 0.0);
     let each = match (rate, requests) {
         (Some(rate), Some(requests)) => format!(
-            "With {} requests a second that is {} a request, everything else that the process does included.",
+            "With {} requests per second that is {} per request, including everything else that the process does.",
             number(requests),
             bytes(rate / requests)
         ),
@@ -109,12 +109,12 @@ fn allocating(topic: &mut Topic, facts: &Facts<'_>) {
         "allocating",
         &[
             plain(
-                "Each thread has an allocation context: a stretch of generation 0, about 8 kB of zeroed memory. A new object is a pointer moved forward \
-                 within it, a few instructions without any lock; only a thread that has used up its stretch asks the heap for the next, and that is \
-                 where a collection may begin. So allocating is cheap, and its price is paid later, by collections and by caches that new memory \
-                 pushes other data out of.",
+                "Each thread has an allocation context: about 8 kB of zeroed memory in generation 0. Allocating an object moves a pointer \
+                 within it, which takes a few instructions and no lock. Only when the context is used up, the thread asks the heap for the next one, and that is \
+                 when a collection may begin. So allocating is cheap, and its price is paid later: by collections, and by new memory that pushes \
+                 other data out of the CPU caches.",
             ),
-            when(rate, |rate| format!("Here about {} a second were allocated.", bytes(rate))),
+            when(rate, |rate| format!("Here about {} per second were allocated.", bytes(rate))),
             each,
         ],
     );
@@ -126,34 +126,34 @@ fn sampling(topic: &mut Topic, facts: &Facts<'_>) {
     let samples = facts.value("allocation", "samples").filter(|samples| *samples > 0.0);
     let how = if samples.is_none() {
         plain(
-            "Allocations are sampled, since there are too many to record. Up to .NET 9 the runtime tells of one about every 100 kB of a thread's \
-             allocations (AllocationTick); .NET 10 takes each byte with a chance of 1 in 102,400.",
+            "Allocations are sampled, as there are too many to record. Up to .NET 9 the runtime reports one about every 100 kB \
+             (AllocationTick); .NET 10 samples each byte with a chance of 1 in 102,400.",
         )
     } else if fine {
         format!(
-            "This recording has .NET 10's sampling: each byte is taken with a chance of 1 in {}, so an object of size s is seen with the chance \
-             1 - (1 - 1/102,400)^s, and one that was seen stands for s divided by that chance: a string of 40 bytes for about 102 kB, an array of 1 MB for \
-             itself. Sums with these weights are right on average, whatever the sizes.",
+            "This recording has .NET 10's sampling: each byte is sampled with a chance of 1 in {}, so an object of size s is sampled with the chance \
+             1 - (1 - 1/102,400)^s, and a sampled object stands for s divided by that chance: a string of 40 bytes for about 102 kB, an array of 1 MB for \
+             itself. Sums with these weights are right on average, for all sizes.",
             number(SAMPLED_ONE_IN)
         )
     } else {
         plain(
-            "This recording has ticks (AllocationTick): whenever about 100 kB have been allocated, the runtime tells of the object that asked for the next \
-             stretch of memory, and that object stands for all of them. Larger objects ask for one more often than their share, so their types are told \
-             too high, and small ones too low.",
+            "This recording has ticks (AllocationTick): whenever about 100 kB have been allocated, the runtime reports the object that needed the next \
+             piece of memory, and that object stands for all of them. Larger objects are reported more often than their share, so the figures of their types \
+             are too high, and those of small ones too low.",
         )
     };
     let error = when(samples, |samples| {
         format!(
-            "A sum of n samples is off by about 1/√n: {} for all {} here, 10 % for a type with 100 of them, and a type with one or two says only that it exists.",
+            "The error of a sum of n samples is about 1/√n: {} for all {} here, 10 % for a type with 100 of them. One or two samples of a type only show that it exists.",
             share(1.0 / samples.sqrt()),
             number(samples)
         )
     });
     let checked = match (facts.value("allocation", "rate"), counted_rate(facts)) {
-        (Some(sampled), Some(told)) if sampled > 0.0 && told > 0.0 => format!(
-            "The runtime's own counter, which counts every byte but only once a second, says {}; the samples say {}.",
-            said(told, "B/s"),
+        (Some(sampled), Some(exact)) if sampled > 0.0 && exact > 0.0 => format!(
+            "The runtime's own counter, which counts every byte but is read only once per second, says {}; the samples say {}.",
+            said(exact, "B/s"),
             said(sampled, "B/s")
         ),
         _ => String::new(),
@@ -166,7 +166,7 @@ fn what(topic: &mut Topic, facts: &Facts<'_>) {
         let rows = facts.rows("allocation", list, 1);
         let rows = rows
             .into_iter()
-            .filter(|(of, _)| *of != "not told")
+            .filter(|(of, _)| *of != runtime::NOT_RECORDED)
             .take(count)
             .map(|(of, part)| format!("{} ({})", name(of), share(part)));
         rows.collect::<Vec<_>>()
@@ -177,10 +177,10 @@ fn what(topic: &mut Topic, facts: &Facts<'_>) {
         "who",
         &[
             only(!types.is_empty(), || format!("Most of the bytes were {}.", listed(&types))),
-            only(!callers.is_empty(), || format!("They were allocated in {}: the service's own method, where one is on the stack.", listed(&callers))),
+            only(!callers.is_empty(), || format!("They were allocated in {} (the service's own method, if one is on the stack).", listed(&callers))),
             plain(
-                "Bytes allocated are not bytes held. A type at the top of this list may be dead a millisecond later, and a leak may be too slow to be on it \
-                 at all: what is held is seen after collections, or in a heap snapshot.",
+                "Allocated bytes are not live bytes. Objects of a type at the top of this list may die a millisecond later, and a leak may be too slow to be on it \
+                 at all. What stays alive shows after collections, or in a heap snapshot.",
             ),
         ],
     );
@@ -192,13 +192,13 @@ fn survival(topic: &mut Topic, facts: &Facts<'_>) {
     let collections = facts.value("gc", "count");
     let seen = match (promoted, allocated, collections) {
         (Some(promoted), Some(allocated), Some(collections)) if collections > 0.0 => format!(
-            "Here {} were allocated, and {} promoted {} in all; an object that is promoted twice counts twice.",
+            "Here {} were allocated, and {} promoted {} in total; an object that is promoted twice counts twice.",
             bytes(allocated),
             counted(collections, "collection", "collections"),
             bytes(promoted)
         ),
         (_, _, Some(collections)) if collections <= 0.0 => {
-            plain("Here no collection ran, so nothing is known of what would survive one.")
+            plain("Here no collection ran, so it is unknown what would survive one.")
         }
         _ => String::new(),
     };
@@ -206,9 +206,9 @@ fn survival(topic: &mut Topic, facts: &Facts<'_>) {
         "survival",
         &[
             plain(
-                "What a collection finds alive is copied or kept, and belongs to the next older generation. Objects of a request that are alive when a \
-                 collection happens to come are promoted with it: the longer requests take and the more are under way, the more dies in middle age, and \
-                 generation 2 fills with what is garbage already.",
+                "What survives a collection moves to the next older generation. Objects of a request that are alive when a \
+                 collection happens to run are promoted too. The longer requests take and the more are under way, the more objects die in an older generation, and \
+                 generation 2 fills with garbage.",
             ),
             seen,
         ],
@@ -220,9 +220,13 @@ fn large(topic: &mut Topic, facts: &Facts<'_>) {
     let all = facts.value("allocation", "bytes").filter(|bytes| *bytes > 0.0);
     let seen = match (large, all) {
         (Some(large), Some(all)) if large > 0.0 => {
-            format!("Here {} were allocated so, {} of all bytes.", bytes(large), share(large / all))
+            format!(
+                "Here {} were large objects, {} of all allocated bytes.",
+                bytes(large),
+                share(large / all)
+            )
         }
-        (Some(_), Some(_)) => plain("Here no sampled allocation was one."),
+        (Some(_), Some(_)) => plain("Here no sampled allocation was a large object."),
         _ => String::new(),
     };
     topic.say(
@@ -230,8 +234,8 @@ fn large(topic: &mut Topic, facts: &Facts<'_>) {
         &[
             plain(
                 "An object of 85,000 bytes or more goes to the large object heap: an array of 85,000 bytes, of 42,500 characters, of 10,625 \
-                 references. It is zeroed as a whole, collected with generation 2 alone, and not moved unless one asks for it. A list or string builder that \
-                 grows by doubling passes the line unseen; buffers from ArrayPool, or reading in pieces, stay below it.",
+                 references. It is zeroed as a whole, only collected with generation 2, and not moved unless requested. A list or string builder that \
+                 grows by doubling exceeds this size unnoticed. Reading in pieces avoids it, and buffers from ArrayPool are reused.",
             ),
             seen,
         ],
@@ -246,8 +250,8 @@ fn fragmentation(topic: &mut Topic, free: &[Free]) {
         "gaps",
         &[
             plain(
-                "Where objects die between ones that live and are not moved, gaps are left (fragmentation). They are kept in lists and used for later \
-                 promotions, so they are not lost, but they count as heap, and objects larger than each gap cannot use them.",
+                "When objects die between live ones that are not moved, they leave gaps (fragmentation). The gaps are kept in lists and used for later \
+                 promotions. They are not lost, but they count as heap, and objects larger than each gap cannot use them.",
             ),
             only(!each.is_empty(), || format!("Free space after the last collection: {}.", listed(&each))),
             when(free_share(free), |of| format!("That is {} of the heap.", share(of))),
@@ -258,7 +262,7 @@ fn fragmentation(topic: &mut Topic, free: &[Free]) {
 fn pinning(topic: &mut Topic, facts: &Facts<'_>) {
     let seen = when(pinned(facts), |most| {
         if most > 0.0 {
-            format!("Here a collection met {} at most.", counted(most, "pinned object", "pinned objects"))
+            format!("Here a collection met up to {}.", counted(most, "pinned object", "pinned objects"))
         } else {
             plain("Here no collection met one.")
         }
@@ -267,9 +271,9 @@ fn pinning(topic: &mut Topic, facts: &Facts<'_>) {
         "pinning",
         &[
             plain(
-                "An object whose address was given to native code must not move: it is pinned, by a fixed statement for a moment or by a handle for as long as \
-                 it exists. A collection works around it and leaves gaps. Buffers that stay pinned belong into the pinned object heap \
-                 (GC.AllocateArray with pinned: true), where they disturb nobody.",
+                "An object whose address was passed to native code must not move: it is pinned, for a moment by a fixed statement, or by a handle for as long as \
+                 that exists. A collection works around it and leaves gaps. Buffers that stay pinned belong in the pinned object heap \
+                 (GC.AllocateArray with pinned: true), where they do no harm.",
             ),
             seen,
         ],
@@ -279,7 +283,7 @@ fn pinning(topic: &mut Topic, facts: &Facts<'_>) {
 fn finalizers(topic: &mut Topic, facts: &Facts<'_>) {
     let seen = when(finalized(facts), |ran| {
         let pace = when(facts.seconds.filter(|seconds| ran > 0.0 && *seconds > 0.0), |seconds| {
-            format!(", {} a second", number(ran / seconds))
+            format!(", {} per second", number(ran / seconds))
         });
         format!("Here {} ran{pace}.", counted(ran, "finalizer", "finalizers"))
     });
@@ -287,9 +291,9 @@ fn finalizers(topic: &mut Topic, facts: &Facts<'_>) {
         "finalizers",
         &[
             plain(
-                "An object with a finalizer is written into a list when it is made, which is slow. Found dead, it is not freed: it goes to a queue, one thread runs \
-                 all finalizers one after the other, and the memory, with all that the object refers to, is freed by a later collection of an older \
-                 generation. Dispose with GC.SuppressFinalize saves all that; a finalizer that waits holds up every other.",
+                "An object with a finalizer is added to a list when it is created, which is slow. When it dies, it is not freed but added to a queue. One thread runs \
+                 all finalizers one after another, and the memory, with everything that the object refers to, is freed by a later collection of an older \
+                 generation. Dispose with GC.SuppressFinalize avoids all that. A finalizer that waits delays all others.",
             ),
             seen,
         ],
@@ -300,16 +304,16 @@ fn process(topic: &mut Topic, facts: &Facts<'_>) {
     let committed = facts.latest("gc-committed", "value").map(|mega| mega * 1e6).filter(|of| *of > 0.0);
     let sizes = match (working_set(facts), committed) {
         (Some(set), Some(committed)) => format!(
-            "Here the process used {} at last, of which the collector had committed {}.",
+            "At the end the process used {}, of which the GC had committed {}.",
             bytes(set),
             bytes(committed)
         ),
-        (Some(set), None) => format!("Here the process used {} at last.", bytes(set)),
+        (Some(set), None) => format!("At the end the process used {}.", bytes(set)),
         _ => String::new(),
     };
     let held = when(facts.value("gc", "heap.after"), |after| {
         format!(
-            "The objects themselves, with the gaps between them, took {} after the last collection.",
+            "The objects themselves, including the gaps between them, took {} after the last collection.",
             bytes(after)
         )
     });
@@ -320,12 +324,12 @@ fn process(topic: &mut Topic, facts: &Facts<'_>) {
         &[
             plain(
                 "The memory that the system shows is more than the heap: machine code, the runtime's own tables of types and methods, stacks, native libraries, \
-                 memory that the collector keeps for the next allocations. A process whose working set grows while its heap does not leaks outside \
-                 the collector's reach.",
+                 memory that the GC keeps for the next allocations. If the working set grows but the heap does not, memory leaks outside \
+                 the heap.",
             ),
             sizes,
             held,
-            only(threads > 0.0, || format!("{} {} seen; each has a stack, usually of 1.5 to 8 MB of addresses, of which only what was touched takes memory.", counted(threads, "thread", "threads"), was(threads))),
+            only(threads > 0.0, || format!("{} {} recorded. Each has a stack, usually with 1.5 to 8 MB of address space, of which only the used part takes memory.", counted(threads, "thread", "threads"), was(threads))),
         ],
     );
 }

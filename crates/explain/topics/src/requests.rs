@@ -39,16 +39,16 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     );
     topic.figure("failed.share", of("failed.share"), "share", "Share of requests that failed");
     topic.figure("unfinished", of("unfinished"), "", "Requests whose end was not recorded");
-    topic.figure("mean", work.map(|work| work.mean_seconds() * 1e3), "ms", "What one took on average");
+    topic.figure("mean", work.map(|work| work.mean_seconds() * 1e3), "ms", "Mean time of a request");
     topic.figure("in_flight.mean", flight.as_ref().map(|of| of.mean), "", "Requests under way, on average");
     topic.figure("in_flight.most", flight.as_ref().map(|of| of.most), "", "Requests under way, max");
     topic.figure(
         "mean.little",
         flight.as_ref().and_then(|of| of.mean_seconds).map(|s| s * 1e3),
         "ms",
-        "What one took on average, by Little's law",
+        "Mean time of a request, by Little's law",
     );
-    topic.figure("connections", connections(facts), "", "Open connections, max when read");
+    topic.figure("connections", connections(facts), "", "Open connections, max of the readings");
     topic.course_of(part, "began");
     topic.series.extend(flight.as_ref().map(|of| of.course.clone()));
     topic.list_of(part, "paths", 8);
@@ -64,7 +64,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic.lacks(
         flight.is_none(),
         if facts.recording.missing.events > 0 {
-            "requests under way: events were lost, so starts and stops do not add up"
+            "requests under way: events were lost, so starts and stops do not match"
         } else {
             "requests under way: no start or stop was recorded (needs the profile default)"
         },
@@ -90,7 +90,7 @@ fn path(topic: &mut Topic, facts: &Facts<'_>) {
         };
         let requests = counted(of.count, "request", "requests");
         format!(
-            "Here {requests} {} {by}, {} per second of the time in which they were counted.",
+            "Here {requests} {} {by}, {} per second of the time that was counted.",
             was(of.count),
             number(of.per_second())
         )
@@ -99,12 +99,12 @@ fn path(topic: &mut Topic, facts: &Facts<'_>) {
         "path",
         &[
             plain(
-                "Kestrel's sockets become readable on an io thread, which queues the connection's continuation to the thread pool. A worker parses the request and runs \
-                 the middleware and the endpoint up to the first await that is not finished. Hosting tells of its start before the first middleware and of \
-                 its stop after the last; what came before, accepting, TLS and waiting for a worker, is in none of its figures but in the client's.",
+                "When a Kestrel socket becomes readable, an I/O thread queues the connection's continuation to the thread pool. A pool thread parses the request and runs \
+                 the middleware and the endpoint up to the first unfinished await. Hosting reports the start before the first middleware and \
+                 the stop after the last. What came before (accepting, TLS, waiting for a pool thread) is only in the client's figures.",
             ),
             count,
-            when(connections(facts), |open| format!("Kestrel had {} at most when its meter was read.", counted(open, "open connection", "open connections"))),
+            when(connections(facts), |open| format!("Kestrel had up to {} when its meter was read.", counted(open, "open connection", "open connections"))),
         ],
     );
 }
@@ -112,17 +112,17 @@ fn path(topic: &mut Topic, facts: &Facts<'_>) {
 fn little(topic: &mut Topic, flight: Option<&InFlight>, work: Option<&Work>) {
     let measured = flight.map_or_else(String::new, |of| {
         let under_way =
-            format!("Here {} under way on average, {} at most", of_requests(of.mean), number(of.most));
+            format!("Here {} under way on average (max {})", of_requests(of.mean), number(of.most));
         match of.mean_seconds {
             Some(mean) => format!(
-                "{under_way}, and {} ended, so one took {} on average.",
+                "{under_way}, and {} ended, so a request took {} on average.",
                 number(of.ended),
                 ms(mean * 1e3)
             ),
             None => format!("{under_way}, and none ended."),
         }
     });
-    let told = match (flight, work) {
+    let from_work = match (flight, work) {
         (None, Some(work)) => format!(
             "Here {} ended per second and took {} each, so {} under way on average.",
             counted(work.per_second(), "request", "requests"),
@@ -133,12 +133,12 @@ fn little(topic: &mut Topic, flight: Option<&InFlight>, work: Option<&Work>) {
     };
     let checked = match (flight.and_then(|of| of.mean_seconds), work) {
         (Some(little), Some(work)) if little > 0.0 => {
-            let told = work.mean_seconds();
+            let mean = work.mean_seconds();
             let who = if work.basis == Basis::Meter { "The meter" } else { "The requests' own times" };
             format!(
-                "{who} say{} {}; where the two differ, requests were under way at the recording's edges.",
+                "{who} say{} {}. If the two differ, requests were under way at the beginning or the end of the recording.",
                 if work.basis == Basis::Meter { "s" } else { "" },
-                ms(told * 1e3)
+                ms(mean * 1e3)
             )
         }
         _ => String::new(),
@@ -147,13 +147,13 @@ fn little(topic: &mut Topic, flight: Option<&InFlight>, work: Option<&Work>) {
         "little",
         &[
             plain(
-                "Little's law: the number under way equals the rate times the mean time, whatever the order, the distribution or the routes. It needs \
-                 no pairing of starts and stops: counting both gives the number under way, and that over the rate the mean time.",
+                "Little's law: the number under way equals the rate times the mean time, for any order, distribution or routes. Starts and \
+                 stops need not be paired: counting both gives the number under way, and dividing that by the rate gives the mean time.",
             ),
             measured,
-            told,
+            from_work,
             checked,
-            plain("Read the other way round it sizes things: a pool of ten connections whose use takes 20 ms cannot serve more than 500 a second."),
+            plain("It also helps to size things: a pool of ten connections that are each used for 20 ms cannot serve more than 500 requests per second."),
         ],
     );
 }
@@ -168,7 +168,7 @@ fn percentiles(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
     let mean = work.map(|work| work.mean_seconds() * 1e3);
     let exact = match (of("p50"), of("p99"), of("max"), mean) {
         (Some(p50), Some(p99), Some(max), Some(mean)) => format!(
-            "Here the mean was {}, half of the requests took no longer than {}, 99 in 100 no longer than {}, the slowest {}.",
+            "Here the mean was {}, the median {}, the p99 {}, and the slowest request took {}.",
             ms(mean),
             ms(p50),
             ms(p99),
@@ -185,19 +185,19 @@ fn percentiles(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
     let (p50, p99) = (within("p50", "p50.low", "p50.high"), within("p99", "p99.low", "p99.high"));
     let metered = match (p50, p99, mean, of("max")) {
         (Some(p50), Some(p99), Some(mean), None) => format!(
-            "Here the mean was {}; the median of all requests is {p50}, the p99 {p99}: the meter's quantiles are of one second and \
-             one route each, which says no more of all of them.",
+            "Here the mean was {}; the median of all requests is {p50}, the p99 {p99}. The meter's quantiles are per second and \
+             route, so those of all requests are only known within bounds.",
             ms(mean)
         ),
         _ => String::new(),
     };
     let apart = match (of("p50"), mean) {
         (Some(p50), Some(mean)) if p50 > 0.0 && mean > p50 * 1.2 => format!(
-            "The mean is {} times the median: a few slow requests carry it, and no request in particular took that long.",
+            "The mean is {} times the median, because of a few slow requests; hardly any request takes as long as the mean.",
             number(mean / p50)
         ),
         (Some(p50), Some(mean)) if p50 > 0.0 && mean >= p50 * 0.8 => {
-            plain("Mean and median are close together: the tail carries little of the time.")
+            plain("Mean and median are close: slow requests take little of the total time.")
         }
         _ => String::new(),
     };
@@ -205,8 +205,8 @@ fn percentiles(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
         "percentiles",
         &[
             plain(
-                "Times of requests have a long tail to one side, so a mean says neither what is usual nor what is bad. Percentiles do: of a hundred requests one is \
-                 slower than p99. A page that makes 20 calls meets p99 with the chance 1 - 0.99^20, 18 %: what is rare for a call is common for a user.",
+                "Request times have a long tail, so a mean shows neither the usual nor the bad case. Percentiles do: one request in a hundred is \
+                 slower than the p99. A page with 20 calls meets the p99 with the chance 1 - 0.99^20, or 18 %: what is rare for a call is common for a user.",
             ),
             exact,
             metered,
@@ -236,10 +236,10 @@ fn routes(topic: &mut Topic, facts: &Facts<'_>) {
         "routes",
         &[
             plain(
-                "Latency of a whole service mixes routes that have nothing in common. The time that requests of a route take together, its rate times its mean, \
-                 says how many of them are under way, and so where an improvement is felt.",
+                "The latency of a whole service mixes routes that have nothing in common. The total time of a route's requests, its rate times its mean, \
+                 shows how many of them are under way, and so where an improvement matters.",
             ),
-            only(!top.is_empty(), || format!("By time together: {}.", top.join(", "))),
+            only(!top.is_empty(), || format!("By total time: {}.", top.join(", "))),
             only(routes.len() > top.len() && !top.is_empty(), || {
                 let more = crate::facts::real(i64::try_from(routes.len() - top.len()).unwrap_or(0));
                 format!("{} more {} less.", number(more), if is_one(more) { "route takes" } else { "routes take" })
@@ -252,7 +252,7 @@ fn meter(topic: &mut Topic, work: Option<&Work>) {
     let basis = match work.map(|work| work.basis) {
         Some(Basis::Rows) => "Here each request was recorded, so percentiles are exact.",
         Some(Basis::Meter) => {
-            "Here requests are known from the meter alone: counts, sums and means are exact, percentiles are of one interval and set of tags."
+            "Here requests are only known from the meter: counts, sums and means are exact, percentiles are per interval and set of tags."
         }
         None => "",
     };
@@ -260,9 +260,9 @@ fn meter(topic: &mut Topic, work: Option<&Work>) {
         "meters",
         &[
             plain(
-                "The meter http.server.request.duration publishes for each interval and set of tags (route, method, status) a count, a sum and some quantiles. Counts and \
-                 sums add up. Quantiles do not: the mean of two p99 is the p99 of nothing. Only the distributions themselves, or their buckets, may be \
-                 put together.",
+                "The meter http.server.request.duration publishes a count, a sum and some quantiles for each interval and set of tags (route, method, status). Counts and \
+                 sums can be added. Quantiles cannot: the mean of two p99s is not a p99. Only the distributions themselves, or their buckets, can be \
+                 combined.",
             ),
             plain(basis),
         ],
@@ -275,12 +275,12 @@ fn queueing(topic: &mut Topic, facts: &Facts<'_>) {
         "queueing",
         &[
             plain(
-                "A server that takes requests one by one and is busy for a share u of the time makes them wait u / (1 - u) times their own time on average, if they come \
-                 at random: as long again at 50 %, nine times as long at 90 %. So latency does not grow with load evenly; it is flat for long and then \
-                 stands up. The same holds for each part that is used one at a time: a processor, a lock, a connection.",
+                "If a server handles one request at a time and is busy for a share u of the time, requests that arrive at random wait u / (1 - u) times their own time on average: \
+                 as long as the request itself at 50 %, nine times as long at 90 %. So latency does not grow evenly with load: it is flat at first and then \
+                 rises steeply. The same holds for everything that is used one at a time: a CPU core, a lock, a connection.",
             ),
-            when(busy, |of| format!("The processors here were used for {} in the busier seconds, for which that factor is {}; several processors share one queue and do better.", share(of), number(of / (1.0 - of)))),
-            plain("A load generator that waits for an answer before it sends the next request lowers its rate when the server is slow, and so hides the wait (coordinated omission): count from when a request was due."),
+            when(busy, |of| format!("The CPU here was {} busy in the busier seconds, for which that factor is {}; with several cores the wait is shorter, as they share one queue.", share(of), number(of / (1.0 - of)))),
+            plain("A load generator that waits for a response before it sends the next request slows down with the server, which hides the wait (coordinated omission). Measure from when a request was due."),
         ],
     );
 }
@@ -293,7 +293,7 @@ fn parts(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
             let were = if is_one(each) { "was" } else { "were" };
             let each = counted(each, what, &format!("{what}s"));
             format!(
-                "Spread over all requests, also those that make none, there {were} {each} per request, {} each.",
+                "Averaged over all requests, including those that make none, there {were} {each} per request, {} each.",
                 ms(calls.mean_seconds() * 1e3)
             )
         }
@@ -303,14 +303,14 @@ fn parts(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
         "time",
         &[
             plain(
-                "The time of a request is spent running on a processor, waiting for one, waiting in the pool's queue, blocked on a lock, held up by a collection, or \
-                 awaiting someone else's answer. Only the first is seen by a profile of the processor.",
+                "A request's time is spent running on a CPU core, waiting for one, waiting in the thread pool's queue, blocked on a lock, paused by the GC, or \
+                 awaiting something else. A CPU profile only shows the first.",
             ),
-            when(stopped, |of| format!("A request here met a collector's pause with {} of its time on average, if requests and pauses are spread alike.", share(of))),
+            when(stopped, |of| format!("The GC paused a request here for {} of its time on average, if requests and pauses are spread evenly.", share(of))),
             calls("database call", runtime::database_calls(facts.recording)),
             calls("outgoing HTTP call", runtime::http_calls(facts.recording)),
             when(facts.value("allocation", "rate").zip(work).filter(|(rate, work)| *rate > 0.0 && work.count > 0.0).map(|(rate, work)| rate / work.per_second()), |each| {
-                format!("Each brought {} of allocations with it.", bytes(each))
+                format!("Each allocated {}.", bytes(each))
             }),
         ],
     );
@@ -328,9 +328,9 @@ fn spans(topic: &mut Topic, facts: &Facts<'_>) {
         "spans",
         &[
             plain(
-                "A span (Activity) is one piece of work with a beginning, an end and a parent; the spans of a request form a tree across services, held together by the trace \
-                 id that travels in the header traceparent. A span's own time is what its children do not cover; children that follow one another without \
-                 overlapping could often run together.",
+                "A span (Activity) is one piece of work with a start, an end and a parent. The spans of a request form a tree across services, connected by the trace \
+                 id in the header traceparent. A span's own time is what its children do not cover. Children that run one after another \
+                 could often run concurrently.",
             ),
             when(count, |count| format!("Here {} ended while recording.", counted(count, "span", "spans"))),
             only(!names.is_empty(), || format!("The most frequent: {}.", listed(&names))),
@@ -374,7 +374,7 @@ mod tests {
                 unknown_ns: no,
             });
         }
-        let topic = crate::facts::told(&recording, topic);
+        let topic = crate::facts::topic_of(&recording, topic);
         topic.paragraphs.iter().find(|of| of.heading == heading).unwrap().text.clone()
     }
 
@@ -387,15 +387,12 @@ mod tests {
     #[test]
     fn a_tail_is_told_by_mean_and_median() {
         let text = text(&[10, 10, 10, 370], "percentiles");
-        assert!(
-            text.contains("Here the mean was 100 ms, half of the requests took no longer than 10 ms,"),
-            "{text}"
-        );
+        assert!(text.contains("Here the mean was 100 ms, the median 10 ms,"), "{text}");
         assert!(text.contains("The mean is 10 times the median"), "{text}");
     }
 
     #[test]
     fn one_route_is_told_with_one_request() {
-        assert!(text(&[10], "routes").ends_with("By time together: /a 100 % (1 request, 10 ms each)."));
+        assert!(text(&[10], "routes").ends_with("By total time: /a 100 % (1 request, 10 ms each)."));
     }
 }

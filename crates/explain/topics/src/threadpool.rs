@@ -1,4 +1,4 @@
-//! The thread pool: work, workers, why their number changes, starvation.
+//! The thread pool: work items, threads, why their number changes, starvation.
 
 use crate::facts::Facts;
 use crate::topic::{Id, Topic};
@@ -16,23 +16,23 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let of = |name| facts.value("threadpool", name);
     topic.figure("starvation", of("starvation"), "", "Threads added because of starvation");
     topic.figures_of(part, &["throughput.mean", "throughput.max", "climbing.mean", "climbing.max"]);
-    topic.figure("queue.mean", mean(&queue), "", "Work items that waited, on average");
-    topic.figure("queue.max", most(&queue), "", "The most work items that waited when it was asked");
+    topic.figure("queue.mean", mean(&queue), "", "Work items in the queue, on average");
+    topic.figure("queue.max", most(&queue), "", "Work items in the queue, max of the readings");
     if let Some(used) = &used {
-        topic.figure("running", Some(used.running), "", "Workers that ran managed code, on average");
+        topic.figure("running", Some(used.running), "", "Pool threads that ran managed code, on average");
         topic.figure(
             "external",
             Some(used.external),
             "",
-            "Workers outside managed code within their work, on average",
+            "Pool threads in native code within their work, on average",
         );
         topic.figure(
             "held_up",
             Some(used.held_up_all()),
             "",
-            "Workers that waited within their work, on average",
+            "Pool threads that waited within their work, on average",
         );
-        topic.figure("idle", Some(used.idle), "", "Workers without work, on average");
+        topic.figure("idle", Some(used.idle), "", "Pool threads without work, on average");
     }
     topic.course_of(part, "workers");
     topic.list_of(part, "reasons", 6);
@@ -44,19 +44,22 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     occupancy(&mut topic, used.as_ref());
     starvation(&mut topic, &queue, &done);
     topic.missing_of(part);
-    topic.lacks(used.is_none(), "what workers did: the recording has no samples (needs the profile default)");
+    topic.lacks(
+        used.is_none(),
+        "what the threads did: the recording has no samples (needs the profile default)",
+    );
     topic.lacks(
         queue.is_empty(),
         "the length of the queue: the recording has no counters of it (needs the profile default)",
     );
     topic.lacks(
         facts.events("ThreadPoolEnqueueWork") <= 0.0,
-        "how long each work item waited in the queue: needs System.Diagnostics.Eventing.FrameworkEventSource (keyword 0x2, level 5), which costs two events an item",
+        "how long each work item waited in the queue: needs System.Diagnostics.Eventing.FrameworkEventSource (keyword 0x2, level 5), which costs two events per item",
     );
     topic
 }
 
-/// Work items done a second on average, by the runtime's counter.
+/// Work items completed per second on average, by the runtime's counter.
 pub(crate) fn items_a_second(facts: &Facts<'_>) -> Option<f64> {
     mean(&course(facts, &POOL_DONE)).filter(|rate| *rate > 0.0)
 }
@@ -80,7 +83,7 @@ fn work(topic: &mut Topic, facts: &Facts<'_>, done: &[f64]) {
     let done = mean(done).filter(|rate| *rate > 0.0);
     let each = match (done, requests) {
         (Some(done), Some(requests)) => format!(
-            "With {} requests a second that is {} a request.",
+            "With {} requests per second that is {} per request.",
             number(requests),
             counted(done / requests, "item", "items")
         ),
@@ -91,11 +94,11 @@ fn work(topic: &mut Topic, facts: &Facts<'_>, done: &[f64]) {
         &[
             plain(
                 "A work item is a callback: a continuation of an async method, a Task.Run, a timer that fired, a socket that became ready. Items from \
-                 outside go into one global queue, first in, first out. What a worker queues itself goes into its own local queue, from which it takes \
-                 the latest first, since that is still warm in the cache; a worker that runs dry takes the global queue's next, and then \
-                 steals from the other end of another worker's.",
+                 other threads go into one global queue, first in, first out. Items that a pool thread queues go into its own local queue, from which it takes \
+                 the latest first, as its data is still in the CPU cache. A thread whose local queue is empty takes from the global queue, and then \
+                 steals from the other end of another thread's queue.",
             ),
-            when(done, |done| format!("Here {} {} done a second.", counted(done, "item", "items"), was(done))),
+            when(done, |done| format!("Here {} {} completed per second.", counted(done, "item", "items"), was(done))),
             each,
         ],
     );
@@ -105,8 +108,8 @@ fn workers(topic: &mut Topic, facts: &Facts<'_>) {
     let of = |name| facts.value("threadpool", name);
     let course = match (of("workers.first"), of("workers.max"), of("workers.last")) {
         (Some(first), Some(max), Some(last)) => format!(
-            "Here the pool reported {} at first, max {}, and {} at last.",
-            counted(first, "worker", "workers"),
+            "Here the pool reported {} at first, max {}, and {} at the end.",
+            counted(first, "thread", "threads"),
             number(max),
             number(last)
         ),
@@ -116,12 +119,12 @@ fn workers(topic: &mut Topic, facts: &Facts<'_>) {
         "workers",
         &[
             plain(
-                "Workers take items and run them one at a time. Up to the minimum, one for each processor unless SetMinThreads says otherwise, the pool makes \
-                 a worker at once; beyond that it is slow on purpose, for more threads than processors help only where threads wait.",
+                "Each thread of the pool (worker) runs one item at a time. Up to the minimum, one per CPU core unless SetMinThreads changes it, the pool adds \
+                 a thread at once. Beyond that it is slow on purpose, as more threads than cores only help if threads wait.",
             ),
-            when(facts.cores, |cores| format!("This process may use {}, so the minimum is {} unless it was set.", counted(cores, "processor", "processors"), number(cores))),
+            when(facts.cores, |cores| format!("This process may use {}, so the minimum is {} unless it was set.", counted(cores, "CPU core", "CPU cores"), number(cores))),
             course,
-            plain("A worker without work waits for twenty seconds or so and then ends."),
+            plain("A thread without work waits for about twenty seconds and then ends."),
         ],
     );
 }
@@ -148,12 +151,12 @@ fn climbing(topic: &mut Topic, facts: &Facts<'_>) {
         "climbing",
         &[
             plain(
-                "How many workers are best depends on how much they wait, which the pool cannot know, so it tries (hill climbing): it varies the number \
-                 of workers in a small wave, measures whether the throughput follows the wave, and moves to where it rises.",
+                "The best number of threads depends on how much they wait, which the pool cannot know, so it experiments (hill climbing): it varies the number \
+                 of threads in a small wave, measures whether the throughput follows the wave, and moves in the direction in which it rises.",
             ),
             only(known, || format!("Here it made {} (ClimbingMove).", counted(moves, "such move", "such moves"))),
             measured,
-            plain("A move by one or two back and forth is the wave itself, not a problem that it reacts to."),
+            plain("A move by one or two back and forth is the wave itself, not a reaction to a problem."),
         ],
     );
 }
@@ -174,9 +177,9 @@ fn gate(topic: &mut Topic, facts: &Facts<'_>) {
         "gate",
         &[
             plain(
-                "A gate thread looks at the pool twice a second. If items wait and none was taken since its last look, it assumes that all workers are \
-                 stuck and adds one. That is one or two workers a second, however many are needed: a burst that blocks a hundred workers \
-                 is felt for a minute.",
+                "A gate thread checks the pool twice per second. If items wait and none was taken since the last check, it assumes that all threads are \
+                 blocked and adds one. That is one or two threads per second, however many are needed: a burst that blocks a hundred threads \
+                 causes delays for a minute.",
             ),
             added,
         ],
@@ -187,7 +190,7 @@ fn blocking(topic: &mut Topic, facts: &Facts<'_>) {
     let cooperative = times(facts, "CooperativeBlocking");
     let seen = only(cooperative > 0.0, || {
         format!(
-            "Here the number of workers changed {} for it.",
+            "Here the number of threads changed {} because of it.",
             if is_one(cooperative) { "once".to_owned() } else { format!("{} times", number(cooperative)) }
         )
     });
@@ -201,9 +204,9 @@ fn blocking(topic: &mut Topic, facts: &Facts<'_>) {
         "blocking",
         &[
             plain(
-                "Since .NET 6 a wait for a Task tells the pool that its worker is about to block (cooperative blocking), and the pool makes up for it: \
-                 quickly at first, then with growing delays, and takes the workers away again afterwards. Sleeping, waiting for a lock or an event, and \
-                 synchronous input and output tell it nothing; for those only the gate thread and hill climbing are left.",
+                "Since .NET 6 a wait for a Task notifies the pool that the thread is about to block (cooperative blocking), and the pool compensates: \
+                 it adds threads, quickly at first, then with growing delays, and removes them afterwards. Sleeping, waiting for a lock or an event, and \
+                 synchronous I/O do not notify the pool, so only the gate thread and hill climbing react to them.",
             ),
             seen,
             none,
@@ -228,16 +231,16 @@ fn occupancy(topic: &mut Topic, used: Option<&PoolUse>) {
         "at work",
         &[
             format!(
-                "The sampler saw {} on average: {} ran, {} were outside managed code within their work, {} waited within their work, and {} had none.",
-                counted(all, "worker", "workers"),
+                "Samples show {} on average: {} ran, {} were in native code within their work, {} waited within their work, and {} had no work.",
+                counted(all, "pool thread", "pool threads"),
                 number(used.running),
                 number(used.external),
                 number(used.held_up_all()),
                 number(used.idle)
             ),
-            only(!held_up.is_empty(), || format!("Those that waited within their work: {}.", listed(&held_up))),
+            only(!held_up.is_empty(), || format!("Waits within work: {}.", listed(&held_up))),
             format!(
-                "So {} of the workers' time was spent holding a thread without using a processor; that is what waiting by await, where it can be had, would give back.",
+                "So the threads spent {} of their time blocked, without using a CPU core. Awaiting instead, where possible, would free them.",
                 share(used.held_up_all() / all)
             ),
         ],
@@ -257,7 +260,7 @@ fn starvation(topic: &mut Topic, queue: &[f64], done: &[f64]) {
         (Some(queue), Some(done)) if done > 0.0 => {
             let delay = queue / done * 1e3;
             format!(
-                "With {} items done a second an item waits {} on average: the length of the queue over its rate (Little's law).",
+                "With {} items completed per second, an item waits {} on average: the queue's length over that rate (Little's law).",
                 number(done),
                 ms(delay)
             )
@@ -268,13 +271,13 @@ fn starvation(topic: &mut Topic, queue: &[f64], done: &[f64]) {
         "starvation",
         &[
             plain(
-                "A pool starves when all workers wait for something that only another work item could bring: the continuation that would complete the \
-                 Task stands in the queue behind the requests that wait for it. Processors are idle, the queue grows, workers come one by one. The \
-                 cure is fewer blocked workers, not more of them.",
+                "A pool starves when all its threads wait for something that only another work item can deliver: the continuation that would complete the \
+                 Task is in the queue behind the requests that wait for it. CPU cores are idle, the queue grows, and threads are added one by one. The \
+                 cure is fewer blocked threads, not more threads.",
             ),
             waiting,
             delay,
-            only(!queue.is_empty(), || plain("A counter is read once a second, so a short queue between two readings is not seen.")),
+            only(!queue.is_empty(), || plain("The counter is read once per second, so a short queue between two readings does not show.")),
         ],
     );
 }
@@ -297,7 +300,7 @@ mod tests {
                 throughput: f64::NAN,
             });
         }
-        let topic = crate::facts::told(&recording, topic);
+        let topic = crate::facts::topic_of(&recording, topic);
         topic.paragraphs.iter().find(|of| of.heading == heading).unwrap().text.clone()
     }
 
@@ -309,8 +312,8 @@ mod tests {
         assert!(text(&["ClimbingMove"], "climbing").contains("Here it made 1 such move (ClimbingMove)."));
         assert!(
             text(&["CooperativeBlocking"; 3], "blocking")
-                .ends_with("Here the number of workers changed 3 times for it.")
+                .ends_with("Here the number of threads changed 3 times because of it.")
         );
-        assert!(text(&[], "gate").ends_with("is felt for a minute."));
+        assert!(text(&[], "gate").ends_with("causes delays for a minute."));
     }
 }

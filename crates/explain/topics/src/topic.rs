@@ -15,9 +15,9 @@ pub enum Id {
     Memory,
     /// Asynchronous methods.
     Async,
-    /// Requests answered.
+    /// Incoming requests.
     Requests,
-    /// Processors, and who runs on them.
+    /// CPU cores, and what runs on them.
     Cpu,
 }
 
@@ -43,7 +43,7 @@ impl Id {
 /// A few sentences on one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paragraph {
-    /// What they are on, in a word of eleven characters at most.
+    /// Their subject, in up to eleven characters.
     pub heading: &'static str,
     /// The sentences.
     pub text: String,
@@ -54,20 +54,20 @@ pub struct Paragraph {
 pub struct Topic {
     /// Which part.
     pub id: Id,
-    /// The figures that the recording gives; each has a value.
+    /// The figures in the recording. Each has a value.
     pub figures: Vec<Figure>,
     /// The largest of something.
     pub lists: Vec<List>,
-    /// Courses over time.
+    /// Values over time.
     pub series: Vec<Series>,
-    /// What it all means.
+    /// What the figures mean.
     pub paragraphs: Vec<Paragraph>,
-    /// What the recording does not give, and what to record for it.
+    /// What is not in the recording, and how to record it.
     pub missing: Vec<String>,
 }
 
 impl Topic {
-    /// A topic of which nothing is told yet.
+    /// An empty topic.
     pub fn new(id: Id) -> Self {
         Self {
             id,
@@ -79,13 +79,13 @@ impl Topic {
         }
     }
 
-    /// All paragraphs: each a heading and its text, with an empty line between.
+    /// All paragraphs, each with its heading, separated by empty lines.
     pub fn text(&self) -> String {
         let paragraphs = self.paragraphs.iter().map(|of| format!("{}: {}", of.heading, of.text));
         paragraphs.collect::<Vec<_>>().join("\n\n")
     }
 
-    /// Adds a figure where it has a value.
+    /// Adds a figure if it has a value.
     pub(crate) fn figure(
         &mut self,
         name: &'static str,
@@ -100,7 +100,7 @@ impl Topic {
         }
     }
 
-    /// Takes over figures of a part by their names.
+    /// Copies figures of a part, by name.
     pub(crate) fn figures_of(&mut self, part: Option<&Part>, names: &[&str]) {
         let figures = part.map_or(&[][..], |part| &part.figures);
         for name in names {
@@ -109,7 +109,7 @@ impl Topic {
         }
     }
 
-    /// Takes over a list of a part.
+    /// Copies a list of a part.
     pub(crate) fn list_of(&mut self, part: Option<&Part>, name: &str, rows: usize) {
         if let Some(list) = part.and_then(|part| part.list(name)).filter(|list| !list.rows.is_empty()) {
             let mut list = list.clone();
@@ -119,25 +119,25 @@ impl Topic {
         }
     }
 
-    /// Takes over a course of a part.
+    /// Copies a series of a part.
     pub(crate) fn course_of(&mut self, part: Option<&Part>, name: &str) {
         self.series.extend(part.and_then(|part| part.course(name)).cloned());
     }
 
-    /// Takes over what a part is missing.
+    /// Copies what a part is missing.
     pub(crate) fn missing_of(&mut self, part: Option<&Part>) {
         let missing = part.map_or(&[][..], |part| &part.missing);
         self.missing.extend(missing.iter().map(|text| (*text).to_owned()));
     }
 
-    /// Says what is missing, where it is.
+    /// Says what is missing, if it is.
     pub(crate) fn lacks(&mut self, missing: bool, what: &str) {
         if missing {
             self.missing.push(what.to_owned());
         }
     }
 
-    /// Adds a paragraph of sentences; the empty ones are left out.
+    /// Adds a paragraph of sentences, without the empty ones.
     pub(crate) fn say(&mut self, heading: &'static str, sentences: &[String]) {
         let said: Vec<&str> = sentences.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
         if !said.is_empty() {

@@ -1,6 +1,6 @@
-//! Numbers in sentences: with the unit that reads best, and the noun in the number that they ask for.
+//! Numbers in sentences, with suitable units, and nouns in singular or plural.
 
-/// A value in its unit, as figures have them; what is too small to show says so.
+/// A value with its unit, as in figures. A value too small to show is `less than` something.
 pub(crate) fn said(value: f64, unit: &str) -> String {
     let value = value + 0.0;
     let shown = if unit == "share" { value * 100.0 } else { value };
@@ -42,7 +42,7 @@ pub(crate) fn counted(count: f64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if is_one(count) { one } else { many })
 }
 
-/// Whether a count asks for the singular.
+/// Whether a count needs the singular.
 pub(crate) fn is_one(count: f64) -> bool {
     (count - 1.0).abs() < 1e-9
 }
@@ -52,7 +52,7 @@ pub(crate) fn was(count: f64) -> &'static str {
     if is_one(count) { "was" } else { "were" }
 }
 
-/// Things one after the other: `a`, `a and b`, `a, b and c`.
+/// A list in words: `a`, `a and b`, `a, b and c`.
 pub(crate) fn listed(items: &[String]) -> String {
     match items {
         [] => String::new(),
@@ -61,12 +61,12 @@ pub(crate) fn listed(items: &[String]) -> String {
     }
 }
 
-/// A sentence, made only where there is a value.
+/// A sentence, if there is a value.
 pub(crate) fn when(value: Option<f64>, sentence: impl FnOnce(f64) -> String) -> String {
     value.filter(|value| value.is_finite()).map_or_else(String::new, sentence)
 }
 
-/// A sentence, made only where something holds.
+/// A sentence, if something holds.
 pub(crate) fn only(holds: bool, sentence: impl FnOnce() -> String) -> String {
     if holds { sentence() } else { String::new() }
 }

@@ -1,4 +1,4 @@
-//! What `charts.css` promises of its colours. Tests alone.
+//! Tests of the colours in `charts.css`: contrast, and equal sets of variables in all themes.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ const CSS: &str = include_str!("charts.css");
 
 type Theme = BTreeMap<&'static str, &'static str>;
 
-/// The variables of light, of dark by the system's wish, and of dark by choice.
+/// The variables of the light theme, of dark by the system's setting, and of dark by the reader's choice.
 fn themes() -> [Theme; 3] {
     let blocks: Vec<Theme> = CSS
         .split('}')
@@ -85,7 +85,7 @@ fn shapes_stand_out_from_both_surfaces() {
 }
 
 #[test]
-fn dark_by_choice_is_dark_by_wish() {
+fn both_dark_themes_are_equal() {
     let [light, wished, chosen] = themes();
     assert_eq!(wished, chosen);
     assert!(light.keys().eq(chosen.keys()));

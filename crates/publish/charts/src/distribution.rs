@@ -1,4 +1,4 @@
-//! A distribution as a box plot over its own values: each a dot, outliers marked.
+//! A distribution as a box plot over its values: each value is a dot, and outliers are marked.
 //!
 //! ```text
 //!            ┌────┬──────┐
@@ -15,11 +15,11 @@ use report::unit::show;
 /// The plot's own units.
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 48.0;
-/// Space at both ends, so that dots are whole.
+/// Space at both ends, so that the first and last dots are whole.
 const MARGIN: f64 = 8.0;
 const MIDDLE: f64 = HEIGHT / 2.0;
 const BOX: f64 = 24.0;
-/// Dots drawn; of more values every few are.
+/// The most dots. Of more values, only every n-th is drawn.
 const MOST_DOTS: usize = 300;
 
 /// The plot, with its smallest value, median and largest value below it.
@@ -65,7 +65,7 @@ pub fn distribution(of: &Distribution) -> String {
     )
 }
 
-/// The values as dots, on three rows so that near ones do not cover each other. Every outlier is drawn.
+/// The values as dots, on three rows so that close ones do not cover each other. All outliers are drawn.
 fn dots(of: &Distribution, at: &dyn Fn(f64) -> String) -> String {
     let each = of.values.len().div_ceil(MOST_DOTS).max(1);
     let mut dots = String::new();
@@ -79,7 +79,7 @@ fn dots(of: &Distribution, at: &dyn Fn(f64) -> String) -> String {
         }
         let class = if is_outlier { "outlier" } else { "value" };
         let row = MIDDLE + (count(number % 3) - 1.0) * 6.0;
-        // A dot without length and with round ends keeps its shape at any width of the plot.
+        // A line of length 0 with round ends stays a circle at any width of the plot.
         dots.extend([format!("<path class=\"{class}\" d=\"M{} {}h0\"/>", at(*value), coordinate(row, 1))]);
     }
     dots

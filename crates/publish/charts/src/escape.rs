@@ -1,7 +1,7 @@
-//! Texts that stay texts.
+//! Escapes texts, so that they never become markup.
 
-/// A text as markup, for content and for attributes in double quotes: what has a meaning for HTML or XML becomes a
-/// reference, and what XML cannot hold becomes `�`.
+/// A text as markup, for content and for attributes in double quotes. Characters with a meaning in HTML or XML become
+/// references, and characters that XML does not allow become `�`.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for character in text.chars() {
@@ -20,7 +20,7 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// At most so many letters of a text; one that is longer ends with `…`.
+/// The first `most` letters of a text; a cut text ends with `…`.
 pub(crate) fn clipped(text: &str, most: usize) -> String {
     if text.char_indices().nth(most).is_none() {
         return text.to_owned();

@@ -1,7 +1,7 @@
-//! Flame graphs, the root on top.
+//! Flame graphs with the root on top.
 //!
-//! Frames have their places and widths in per cent and their heights in pixels, so a picture fits any width and its
-//! letters keep their size; each frame is an `svg` of its own, which cuts off a text that is too long for it.
+//! Positions and widths of frames are in percent and heights in pixels, so that a picture fits any width and its
+//! letters keep their size. Each frame is an `svg` of its own, which clips text that is too long for it.
 
 use crate::escape::{clipped, escape};
 use crate::number::{coordinate, percent, share};
@@ -9,31 +9,30 @@ use base::number::count;
 use report::unit::short;
 use stacks::{Profile, View, written_weight};
 
-/// Frames drawn at most: more of them are links that nobody can tell apart.
+/// The most frames of a picture. Nobody could tell more links apart.
 const MOST_FRAMES: usize = 4_000;
-/// How high a row is, and how much of it a frame fills.
+/// The height of a row, and how much of it a frame fills.
 const ROW: u64 = 18;
 const FRAME: u64 = 17;
-/// How wide a letter is on average; one of the service's own names, which are written bold.
+/// The average width of a letter, and of a bold one: names of the user's code are bold.
 const LETTER: f64 = 6.8;
 const BOLD_LETTER: f64 = 7.5;
-/// What is left free at both sides of a text.
+/// The space on both sides of a text.
 const PADDING: f64 = 8.0;
-/// A text of fewer letters says nothing.
+/// A text with fewer letters is not shown, since it says nothing.
 const LEAST_LETTERS: usize = 3;
 /// Narrower frames have no border, which would cover them.
 const BORDERED: f64 = 4.0;
-/// Letters of a full name at most, of which a hostile recording may have millions.
+/// The longest full name in letters. A hostile recording may have names of millions.
 const MOST_LETTERS: usize = 600;
 
 /// How a flame graph is drawn.
 pub struct FlameOptions<'a> {
-    /// How many pixels wide it is thought to be: what is narrower than one of them is left out, and texts are cut to
-    /// fit.
+    /// The assumed width in pixels. Frames narrower than a pixel are left out, and texts are cut to fit.
     pub width: f64,
-    /// The unit of weights, as `stacks::Metric::unit` gives it.
+    /// The unit of weights, from `stacks::Metric::unit`.
     pub unit: &'a str,
-    /// Where the frame of an id leads to; an empty text for nowhere.
+    /// The address of a node's frame; empty if it has none.
     pub link: &'a dyn Fn(&str) -> String,
 }
 
@@ -51,7 +50,7 @@ impl std::fmt::Debug for FlameOptions<'_> {
 pub struct Flame {
     /// An `svg` element.
     pub svg: String,
-    /// Nodes of the view that are not in it.
+    /// How many nodes of the view are not drawn.
     pub left_out: u64,
 }
 
@@ -69,8 +68,8 @@ struct Frame<'a> {
     against: Option<f64>,
 }
 
-/// Draws the nodes of a view; of a comparison the colours say how the weight of each has changed, the other
-/// recording's as the profile has scaled it.
+/// Draws the nodes of a view. In a comparison the colours show how the weight of each node changed, against the other
+/// recording's scaled weight.
 pub fn flame(profile: &Profile, view: &View, options: &FlameOptions<'_>) -> Flame {
     let (mut frames, mut drawn, mut left_out, mut deepest) = (String::new(), 0usize, 0u64, 0u64);
     for at in 0..view.nodes.id.len() {
@@ -95,7 +94,7 @@ pub fn flame(profile: &Profile, view: &View, options: &FlameOptions<'_>) -> Flam
     Flame { svg, left_out }
 }
 
-/// A node as a frame, its place and width as shares of the first one; none of what has no width.
+/// A node as a frame, with position and width as shares of the first node. `None` if it has no width.
 fn frame<'a>(profile: &'a Profile, view: &'a View, at: usize) -> Option<Frame<'a>> {
     let nodes = &view.nodes;
     let name = profile.shape.names.get(*nodes.name.get(at)? as usize)?;
@@ -153,7 +152,7 @@ fn draw(out: &mut String, view: &View, frame: &Frame<'_>, options: &FlameOptions
     let part = coordinate(frame.width * 100.0, 4);
     out.extend([
         format!("<{element} class=\"frame {}{thin}\"{href}><title>", frame.class),
-        escape(&told(view, frame, options.unit)),
+        escape(&tooltip(view, frame, options.unit)),
         format!("</title><svg x=\"{x}%\" y=\"{y}\" width=\"{part}%\" height=\"{FRAME}\">"),
         String::from("<rect width=\"100%\" height=\"100%\"/>"),
     ]);
@@ -164,8 +163,8 @@ fn draw(out: &mut String, view: &View, frame: &Frame<'_>, options: &FlameOptions
     out.extend([format!("</svg></{element}>")]);
 }
 
-/// A name in full, what it weighs, and its share of all; and the same of the recording that is compared with.
-fn told(view: &View, frame: &Frame<'_>, unit: &str) -> String {
+/// The full name, its weight and its share of the total; in a comparison also those of the other recording.
+fn tooltip(view: &View, frame: &Frame<'_>, unit: &str) -> String {
     let mut text = clipped(frame.full, MOST_LETTERS);
     let part =
         |weight: f64, total: f64| format!("{} ({})", weighed(weight, unit), percent(share(weight, total)));
@@ -185,7 +184,7 @@ fn weighed(value: f64, unit: &str) -> String {
     }
 }
 
-/// As much of a text as so many pixels hold; nothing where that is too little to read.
+/// As much of a text as fits into a width. `None` if that is too little to read.
 fn fitting(text: &str, width: f64, letter: f64) -> Option<String> {
     let room = ((width - PADDING) / letter).clamp(0.0, 1_000.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1,000")]

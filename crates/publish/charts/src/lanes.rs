@@ -1,14 +1,17 @@
-//! Lanes over time, below each other and all of the same extent, with one axis.
+//! Lanes over time, one below the other, all with the same extent and one axis.
 //!
 //! ```text
 //! Lane ─┬─► caption: title, figures, key of layers      text, beside the plot
-//!       ├─► plot: an svg that is stretched to its room  shapes alone, no text
-//!       └─► the same in words, for who does not see it
+//!       ├─► plot: an svg that is stretched to its room  only shapes, no text
+//!       └─► the same in words, for screen readers
 //! ```
 //!
-//! A script finds the time of a place in any plot from `data-from-ns` and `data-to-ns` of the block: all are linear.
+//! Plots are linear in time, so script computes the time of a position from `data-from-ns` and `data-to-ns` of the
+//! block.
 
 mod plot;
+
+pub use plot::LaneOptions;
 
 use crate::escape::escape;
 use crate::number::{coordinate, percent, share};
@@ -17,19 +20,10 @@ use plot::Plot;
 use report::unit::{duration, short, show};
 use timeline::{Lane, Shape, Span, Tick, ticks};
 
-/// Marks of the axis at most.
+/// The most ticks of the axis.
 const MOST_TICKS: usize = 6;
 
-/// How lanes are drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LaneOptions {
-    /// Columns of a plot, in its own units: the page stretches it to the room there is.
-    pub width: u32,
-    /// How high a plot is, in pixels.
-    pub height: u32,
-}
-
-/// Draws lanes below each other, with one axis; nothing of no lanes.
+/// Draws lanes one below the other, with one axis. Without lanes the result is empty.
 pub fn lanes(lanes: &[Lane], span: Span, options: &LaneOptions) -> String {
     if lanes.is_empty() {
         return String::new();
@@ -61,18 +55,18 @@ fn figure(lane: &Lane, span: Span, plot: &Plot<'_>, ticks: &[Tick]) -> String {
     )
 }
 
-/// What it shows, and what of it is not drawn.
+/// What the lane shows, and how much is not drawn.
 fn about(lane: &Lane) -> String {
     let left_out = short(real_u64(lane.left_out));
     let not_drawn = match &lane.shape {
         _ if lane.left_out == 0 => String::new(),
         Shape::Spans(_) => format!(" {left_out} are too close to a longer one to be drawn."),
-        Shape::Area { .. } | Shape::Marks(_) => format!(" {left_out} rows are not in it."),
+        Shape::Area { .. } | Shape::Marks(_) => format!(" {left_out} rows are left out."),
     };
     format!("{}.{not_drawn}", lane.about)
 }
 
-/// The figures of a caption: the mean or how many, and the largest.
+/// The figures of a caption: the mean or the number, and the maximum.
 fn figures(lane: &Lane, span: Span) -> String {
     let value = |value: f64| show(value, lane.unit);
     let most = lane.most();
@@ -114,7 +108,7 @@ fn figures(lane: &Lane, span: Span) -> String {
     }
 }
 
-/// Which colour is which, where there are several.
+/// What each colour means, if there are several.
 fn key(lane: &Lane) -> String {
     let entries: Vec<(&str, &str)> = match &lane.shape {
         Shape::Area { layers, .. } => {
@@ -122,11 +116,8 @@ fn key(lane: &Lane) -> String {
         }
         Shape::Spans(spans) => {
             let has = |class: &str| spans.iter().any(|of| of.class == class);
-            plot::CLASSES
-                .iter()
-                .filter(|(class, ..)| has(class))
-                .map(|(_, series, name)| (*series, *name))
-                .collect()
+            let shown = plot::CLASSES.iter().filter(|of| has(of.class));
+            shown.map(|of| (of.series, of.title)).collect()
         }
         Shape::Marks(_) => Vec::new(),
     };
@@ -139,7 +130,7 @@ fn key(lane: &Lane) -> String {
     format!("<span class=\"lane-key\">{}</span>", entries.iter().map(entry).collect::<Vec<_>>().join(" "))
 }
 
-/// What the picture shows beside its caption.
+/// What the picture shows besides its caption, for screen readers.
 fn spoken(lane: &Lane) -> String {
     let mut text = about(lane);
     if let (Shape::Area { .. }, Some(last)) = (&lane.shape, lane.last()) {
@@ -217,7 +208,7 @@ mod tests {
         lane(Shape::Spans(of.iter().map(stretch).collect()), vec![1.0])
     }
 
-    /// The elements of one lane whose class begins so.
+    /// The elements of a lane whose class begins with `class`.
     fn drawn(lane: &Lane, class: &str) -> Vec<String> {
         let markup = lanes(std::slice::from_ref(lane), SPAN, &OPTIONS);
         elements(&markup).into_iter().filter(|tag| attribute(tag, "class").starts_with(class)).collect()

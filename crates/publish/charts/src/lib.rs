@@ -1,4 +1,4 @@
-//! Pictures as SVG within HTML, which need no script: flame graphs, lanes over time, distributions, sparklines, bars.
+//! Pictures as SVG inside HTML, without script: flame graphs, lanes over time, distributions, sparklines, bars.
 //!
 //! ```text
 //! stacks::View ──► flame ──┐
@@ -7,9 +7,9 @@
 //! values ─► sparkline, bar ┘        classes ─► charts.css, colours for light and dark
 //! ```
 //!
-//! The invariants: every text from a recording goes through [`escape`]; no markup carries a style or a script, so that
-//! pages can forbid both; and no number of a recording, however large, becomes a number that SVG cannot read. What is
-//! not drawn is counted. The colours of all pages stand in `charts.css`.
+//! The invariants: every text of a recording goes through [`escape`]; no markup has style or script, so that pages
+//! can forbid both; every number that is written is one that SVG can read; and what is not drawn is counted.
+//! `charts.css` has the colours of all pages.
 
 #[cfg(test)]
 mod colours;

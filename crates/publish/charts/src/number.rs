@@ -1,6 +1,6 @@
-//! Numbers of a picture.
+//! Numbers in a picture.
 
-/// A coordinate with at most so many decimals; what is no number or out of all bounds becomes one that SVG can read.
+/// A coordinate with `decimals` decimals or fewer. NaN becomes 0 and huge values are clamped, so that SVG can read all.
 pub(crate) fn coordinate(value: f64, decimals: usize) -> String {
     const FAR: f64 = 1e6;
     let value = if value.is_finite() { value.clamp(-FAR, FAR) } else { 0.0 };
@@ -9,13 +9,13 @@ pub(crate) fn coordinate(value: f64, decimals: usize) -> String {
     if text == "-0" { String::from("0") } else { text.to_owned() }
 }
 
-/// A part of a whole from 0 to 1; 0 of nothing and of what is no number.
+/// A part of a whole, from 0 to 1; 0 if the whole is 0 or a value is NaN.
 pub(crate) fn share(part: f64, whole: f64) -> f64 {
     let share = part / whole;
     if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
 }
 
-/// A share in per cent, for people.
+/// A share in percent, for people.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }

@@ -1,16 +1,16 @@
-//! Pictures within lines and cells.
+//! Small pictures inside lines and cells.
 
 use crate::escape::escape;
 use crate::number::{coordinate, share};
 use base::number::count;
 
-/// How wide and high a sparkline is in its own units.
+/// Width and height of a sparkline in its own units.
 const WIDTH: f64 = 120.0;
 const HEIGHT: f64 = 20.0;
-/// More values than it has columns are put together.
+/// More values than this are joined, so that each column has one.
 const MOST_VALUES: usize = 120;
 
-/// A course as a small line from 0 to its largest value, with gaps where there is none; `label` says what it is of.
+/// Values over time as a small line from 0 to the maximum, with gaps where there are none. `label` says what they are.
 pub fn sparkline(values: &[Option<f64>], label: &str) -> String {
     let values = columns(values);
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
@@ -24,7 +24,7 @@ pub fn sparkline(values: &[Option<f64>], label: &str) -> String {
         };
         let y = coordinate(HEIGHT - 1.0 - share(*value, most) * (HEIGHT - 2.0), 1);
         let (from, to) = (coordinate(count(at) * step, 1), coordinate(count(at + 1) * step, 1));
-        // Each value holds for its piece, so that a single one between gaps is seen as well.
+        // Each value is a step, so that a single value between gaps is visible too.
         let begin = if is_drawing { format!("V{y}H{to}") } else { format!("M{from} {y}H{to}") };
         path.push_str(&begin);
         is_drawing = true;
@@ -36,14 +36,14 @@ pub fn sparkline(values: &[Option<f64>], label: &str) -> String {
     )
 }
 
-/// The largest of each few values where there are more than columns.
+/// One value per column: the largest of those that fall into it.
 fn columns(values: &[Option<f64>]) -> Vec<Option<f64>> {
     let known = |value: &Option<f64>| value.filter(|value| value.is_finite());
     let each = values.len().div_ceil(MOST_VALUES).max(1);
     values.chunks(each).map(|few| few.iter().filter_map(known).max_by(f64::total_cmp)).collect()
 }
 
-/// A share from 0 to 1 as a bar; the cell that it stands in says the number.
+/// A share from 0 to 1 as a bar. The cell around it has the number.
 pub fn bar(share: f64) -> String {
     let part = coordinate(crate::number::share(share, 1.0) * 100.0, 1);
     format!(

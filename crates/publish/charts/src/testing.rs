@@ -1,8 +1,8 @@
-//! Recordings made by hand, and a reader of markup that is stricter than browsers are.
+//! Recordings made by hand, and a reader of markup that is stricter than browsers.
 
 use model::{Frame, NO_ID, SampleRow, Sym, Trace};
 
-/// A recording of samples: stacks, outermost frame first, and how often each was met. A frame is `Module!Method`.
+/// A recording of samples: stacks, outermost frame first, and how often each was sampled. A frame is `Module!Method`.
 pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
     let mut recording = Trace::default();
     recording.thread_ids.push(7);
@@ -33,8 +33,8 @@ fn frame(recording: &mut Trace, full: &str) -> u32 {
     recording.frames.push(Frame { module, declaring_type: none, method, signature: none, name, tier: none })
 }
 
-/// The beginning tags of markup, without their brackets. Fails where elements do not nest, an attribute is not quoted,
-/// or a sign of markup stands in a text.
+/// The opening tags of markup, without their brackets. Panics if elements do not nest, an attribute is not quoted, or
+/// a text contains markup.
 pub(crate) fn elements(markup: &str) -> Vec<String> {
     let (mut tags, mut open, mut rest) = (Vec::new(), Vec::<String>::new(), markup);
     while let Some((text, after)) = rest.split_once('<') {

@@ -1,31 +1,35 @@
-//! A thread's time line: what was seen of it, and for how long.
+//! A thread's time line: which stacks it had, and for how long.
 //!
 //! ```text
-//!  samples   A   A   B               B       (a sample stands for as long as `held` says)
-//!  boxes     ├─ A ───┼─ B ─┼─ none ──┼─ B ─┤  neighbours that are equal are one box
+//!  samples   A   A   B               B       (how long a sample lasts, `held` says)
+//!  boxes     ├─ A ───┼─ B ─┼─ none ──┼─ B ─┤  equal neighbours are one box
 //! ```
 
 use crate::held::Held;
 use crate::threads::Sampled;
-use crate::tree::Tree;
+use crate::tree::{Node, Tree};
 use crate::weigh::{Leaf, States};
 use model::Trace;
 
-/// A stack and what stands inside of it.
-pub(crate) type Seen = (u32, Leaf);
+/// What a sample shows of its thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) node: Node,
+    pub(crate) leaf: Leaf,
+}
 
 /// A box: a part of a time line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
-    /// What was seen; none where nothing was.
+    /// What was sampled. `None` for time without a sample.
     pub(crate) seen: Option<Seen>,
-    /// How long, in nanoseconds; never 0.
+    /// The length in nanoseconds, never 0.
     pub(crate) ns: u64,
-    /// How many samples it is made of.
+    /// How many samples it consists of.
     pub(crate) samples: u64,
 }
 
-/// The boxes of a thread from the recording's start. A sample that stands for no time is in none.
+/// The boxes of a thread from the recording's start. A sample that lasts no time is in none.
 pub(crate) fn boxes(recording: &Trace, tree: &Tree<'_>, thread: &Sampled, held: &Held) -> Vec<Stretch> {
     let states = States::new(recording);
     let mut boxes: Vec<Stretch> = Vec::new();
@@ -44,9 +48,11 @@ pub(crate) fn boxes(recording: &Trace, tree: &Tree<'_>, thread: &Sampled, held: 
     for row in &thread.rows {
         let row = *row as usize;
         let Some(sample) = recording.samples.row(row) else { continue };
+        // A sample before the start, which only damage makes, counts as one at the start.
         let begin = u64::try_from(sample.ts_ns).unwrap_or(0);
         add(None, begin.saturating_sub(at));
-        let seen = (tree.node(sample.stack), Leaf::of_sample(states, sample.state, sample.waiting_on));
+        let leaf = Leaf::of_sample(states, sample.state, sample.waiting_on);
+        let seen = Seen { node: tree.node(sample.stack), leaf };
         let ns = held.of(row);
         add(Some(seen), ns);
         at = begin.max(at).saturating_add(ns);
@@ -72,7 +78,7 @@ mod tests {
         let found = boxes(&recording, &tree, thread, &Held::new(&recording));
         let found: Vec<_> =
             found.iter().map(|of| (of.seen.is_some(), of.ns / 1_000_000, of.samples)).collect();
-        // The first of the two samples at 25 ms stands for no time, so the box before it goes on.
+        // The first of the two samples at 25 ms lasts no time, so the box before it goes on.
         assert_eq!(found, [(false, 5, 0), (true, 50, 3), (false, 445, 0), (true, 10, 1)]);
     }
 }

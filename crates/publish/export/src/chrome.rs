@@ -3,25 +3,25 @@
 //! ```text
 //!  GC            ├──┤        ├──┤
 //!  Pauses         ├┤          ├┤
-//!  Requests 1    ├────────┤  ├──────┤      what overlaps lies on lanes of its own
+//!  Requests 1    ├────────┤  ├──────┤      intervals that overlap are on different lanes
 //!  Requests 2       ├────────────┤
 //!  pool 4711     ├─ Main ─────────────┤    a thread's stacks, as a time line of its samples
 //!                  ├─ Add ─┤├─ Wait ┤
 //! ```
 //!
-//! A lane is a thread to the viewers. On each, what begins later ends earlier or begins after: Perfetto drops what
-//! overlaps only in part. Beginnings and ends are events of their own (`B`, `E`), so that both are exact decimals: a
-//! beginning and a length add up to one bit too much in readers that keep doubles.
+//! Viewers take a lane for a thread. On a lane, a later box is inside an earlier one or behind it, since Perfetto
+//! drops what overlaps only in part. Each box is two events (`B` and `E`) and not a beginning with a length: readers
+//! that add doubles would get ends that are off by a bit.
 
 mod lines;
 
-use crate::Report;
 use crate::error::Error;
 use crate::lanes::Lanes;
-use crate::left::{Count, LeftOut, left_out, wide};
 use crate::text::{json, short, subject};
+use crate::threads::id_text;
 use crate::tree::Tree;
 use crate::weigh::{What, nanoseconds, rows};
+use crate::written::{Count, LeftOut, Written, left_out, wide};
 use model::{NO_INT, Sym, Trace};
 use std::borrow::Cow;
 use std::io::Write;
@@ -31,11 +31,11 @@ const TABLES: [&str; 10] =
     ["samples", "exceptions", "contention", "waits", "gc", "pauses", "requests", "spans", "jit", "counters"];
 
 /// Writes the recording.
-pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Written, Error> {
     let tree = Tree::new(recording);
     let mut left_out = left_out(recording, &TABLES);
     left_out.extend(tree.left_out());
-    let report = Report { left_out, ..Report::default() };
+    let report = Written { left_out, ..Written::default() };
     let pid = recording.exhibit.pid.unwrap_or(1);
     let mut file = File { recording, tree: &tree, out, pid, events: 0, lanes: 0, report };
     file.begin()?;
@@ -55,30 +55,39 @@ struct File<'a> {
     tree: &'a Tree<'a>,
     out: &'a mut dyn Write,
     pid: u64,
-    /// Events written.
+    /// How many events are written.
     events: u64,
-    /// Lanes that have a name.
+    /// How many lanes there are.
     lanes: u64,
-    report: Report,
+    report: Written,
 }
 
-/// Something with a beginning, and an end where the recording has it.
+/// A row with a beginning, and an end if the recording has it.
 #[derive(Debug)]
 struct Interval {
     from_ns: i64,
     dur_ns: i64,
-    /// Its row in its table: texts are looked up when they are written, for a text may be that of a million rows.
+    /// The row in its table. Texts are looked up only when they are written, since a million rows may share a text.
     row: usize,
 }
 
-/// What is known of an event beside its name: keys are the program's own.
+/// The arguments of an event. Their keys are our own texts.
 type Args<'a> = Vec<(&'static str, Cow<'a, str>)>;
 
-/// What a box is called, and what else is known of it.
-type Described<'a> = Option<(Cow<'a, str>, Args<'a>)>;
+/// The name and arguments of a box.
+struct Described<'a> {
+    name: Cow<'a, str>,
+    args: Args<'a>,
+}
+
+/// The intervals of a table, from its columns.
+fn intervals_of(starts: &[i64], durations: &[i64]) -> Vec<Interval> {
+    let rows = starts.iter().zip(durations).enumerate();
+    rows.map(|(row, (from_ns, dur_ns))| Interval { from_ns: *from_ns, dur_ns: *dur_ns, row }).collect()
+}
 
 impl<'a> File<'a> {
-    /// The head of the file, and what the process is called.
+    /// The head of the file, and the name of the process.
     fn begin(&mut self) -> Result<(), Error> {
         self.out.write_all(b"{\"displayTimeUnit\":\"ms\",\"otherData\":{\"exporter\":")?;
         json(self.out, &format!("casebook {}", env!("CARGO_PKG_VERSION")))?;
@@ -86,7 +95,7 @@ impl<'a> File<'a> {
         for (key, text) in [
             ("recording", exhibit.file.as_str()),
             ("start_utc", exhibit.start_utc.as_str()),
-            ("samples", "of the wall clock: running and waiting, not processor time"),
+            ("samples", "of the wall clock: running and waiting, not CPU time"),
         ] {
             write!(self.out, ",\"{key}\":")?;
             json(self.out, text)?;
@@ -113,8 +122,10 @@ impl<'a> File<'a> {
         Ok(())
     }
 
-    /// Microseconds, as the format has them, to the nanosecond.
-    fn time(&mut self, ns: u64) -> Result<(), Error> {
+    /// Microseconds, as the format has them, to the nanosecond. Times before the start, which only damage makes,
+    /// become 0.
+    fn time(&mut self, ns: i64) -> Result<(), Error> {
+        let ns = ns.max(0);
         write!(self.out, ",\"ts\":{}.{:03}", ns / 1_000, ns % 1_000)?;
         Ok(())
     }
@@ -129,7 +140,7 @@ impl<'a> File<'a> {
         Ok(lane)
     }
 
-    /// What else is known of an event, and its end.
+    /// The arguments of an event, and its end.
     fn args(&mut self, args: &Args<'_>) -> Result<(), Error> {
         if args.is_empty() {
             self.out.write_all(b"}")?;
@@ -144,13 +155,13 @@ impl<'a> File<'a> {
         Ok(())
     }
 
-    /// Intervals of one kind onto lanes. `describe` says what a row's box is called, and what else is known of it.
+    /// Writes intervals of one kind, on as many lanes as they need. `describe` takes the number of a row.
     fn intervals(
         &mut self,
         kind: &str,
         what: &str,
         mut of: Vec<Interval>,
-        describe: &dyn Fn(&Self, usize) -> Described<'a>,
+        describe: &dyn Fn(&Self, usize) -> Option<Described<'a>>,
     ) -> Result<(), Error> {
         of.sort_by_key(|interval| interval.from_ns);
         let end_of_recording = self.recording.exhibit.duration_ns;
@@ -167,14 +178,14 @@ impl<'a> File<'a> {
                 numbers.push(self.lane(&name)?);
             }
             let Some(lane) = numbers.get(place).copied() else { continue };
-            let Some((name, mut args)) = describe(self, interval.row) else { continue };
+            let Some(Described { name, mut args }) = describe(self, interval.row) else { continue };
             if length.is_none() {
                 args.push(("end", "not in the recording: drawn to its end".into()));
             }
-            // An end has what its beginning has: speedscope tells boxes apart by all of it.
+            // The end repeats the name and arguments of the beginning: speedscope matches the two by all of them.
             for (phase, at) in [('B', from), ('E', to)] {
                 self.event(phase, lane, &name)?;
-                self.time(u64::try_from(at).unwrap_or(0))?;
+                self.time(at)?;
                 self.args(&args)?;
             }
         }
@@ -189,7 +200,7 @@ impl<'a> File<'a> {
 
     fn instant(&mut self, lane: u64, at_ns: i64, name: &str, args: &Args<'_>) -> Result<(), Error> {
         self.event('i', lane, name)?;
-        self.time(u64::try_from(at_ns).unwrap_or(0))?;
+        self.time(at_ns)?;
         self.out.write_all(b",\"s\":\"t\"")?;
         self.args(args)
     }
@@ -205,41 +216,29 @@ impl<'a> File<'a> {
     }
 
     fn thread_id(&self, thread: u32) -> Cow<'a, str> {
-        crate::threads::os_id(self.recording, thread).to_string().into()
+        id_text(self.recording, thread).into()
     }
 
     fn collections(&mut self) -> Result<(), Error> {
         let gc = &self.recording.gc;
-        let of = rows(gc.start_ns.len(), |at| gc.row(at)).map(|(at, row)| Interval {
-            from_ns: row.start_ns,
-            dur_ns: row.dur_ns,
-            row: at,
-        });
-        self.intervals("GC", "collections", of.collect(), &|file, at| {
+        let of = intervals_of(&gc.start_ns, &gc.dur_ns);
+        self.intervals("GC", "collections", of, &|file, at| {
             let row = gc.row(at)?;
             let args = vec![("kind", file.text(row.kind).into()), ("reason", file.text(row.reason).into())];
-            Some((format!("GC of generation {}", row.generation).into(), args))
+            Some(Described { name: format!("GC of generation {}", row.generation).into(), args })
         })?;
         let pauses = &self.recording.pauses;
-        let of = rows(pauses.ts_ns.len(), |at| pauses.row(at)).map(|(at, row)| Interval {
-            from_ns: row.ts_ns,
-            dur_ns: row.dur_ns,
-            row: at,
-        });
-        self.intervals("Pauses", "pauses", of.collect(), &|file, at| {
+        let of = intervals_of(&pauses.ts_ns, &pauses.dur_ns);
+        self.intervals("Pauses", "pauses", of, &|file, at| {
             let cause = short(file.text(pauses.row(at)?.cause));
-            Some((format!("Pause: {cause}").into(), Vec::new()))
+            Some(Described { name: format!("Pause: {cause}").into(), args: Vec::new() })
         })
     }
 
     fn requests(&mut self) -> Result<(), Error> {
         let requests = &self.recording.requests;
-        let of = rows(requests.start_ns.len(), |at| requests.row(at)).map(|(at, row)| Interval {
-            from_ns: row.start_ns,
-            dur_ns: row.dur_ns,
-            row: at,
-        });
-        self.intervals("Requests", "requests", of.collect(), &|file, at| {
+        let of = intervals_of(&requests.start_ns, &requests.dur_ns);
+        self.intervals("Requests", "requests", of, &|file, at| {
             let row = requests.row(at)?;
             let path = if row.route == Sym::NONE { row.path } else { row.route };
             let mut args: Args<'a> = vec![("path", file.text(row.path).into())];
@@ -247,49 +246,37 @@ impl<'a> File<'a> {
                 args.push(("status", row.status.to_string().into()));
             }
             let (method, path) = (short(file.text(row.method)), short(file.text(path)));
-            Some((format!("{method} {path}").into(), args))
+            Some(Described { name: format!("{method} {path}").into(), args })
         })?;
         let spans = &self.recording.spans;
-        let of = rows(spans.start_ns.len(), |at| spans.row(at)).map(|(at, row)| Interval {
-            from_ns: row.start_ns,
-            dur_ns: row.dur_ns,
-            row: at,
-        });
-        self.intervals("Spans", "spans", of.collect(), &|file, at| {
+        let of = intervals_of(&spans.start_ns, &spans.dur_ns);
+        self.intervals("Spans", "spans", of, &|file, at| {
             let row = spans.row(at)?;
             let args = vec![("source", file.text(row.source).into()), ("tags", file.text(row.tags).into())];
-            Some((file.text(row.name).into(), args))
+            Some(Described { name: file.text(row.name).into(), args })
         })
     }
 
     fn waits(&mut self) -> Result<(), Error> {
         let contention = &self.recording.contention;
-        let of = rows(contention.ts_ns.len(), |at| contention.row(at)).map(|(at, row)| Interval {
-            from_ns: row.ts_ns,
-            dur_ns: row.dur_ns,
-            row: at,
-        });
-        self.intervals("Waits for locks", What::Contention.rows(), of.collect(), &|file, at| {
+        let of = intervals_of(&contention.ts_ns, &contention.dur_ns);
+        self.intervals("Waits for locks", What::Contention.rows(), of, &|file, at| {
             let row = contention.row(at)?;
             let mut args = vec![("thread", file.thread_id(row.thread)), ("lock", file.text(row.lock).into())];
             if row.owner_thread != NO_INT {
                 args.push(("held by thread", row.owner_thread.to_string().into()));
             }
             args.extend(file.leaf(row.stack));
-            Some(("Wait for a lock".into(), args))
+            Some(Described { name: "Wait for a lock".into(), args })
         })?;
         let waits = &self.recording.waits;
-        let of = rows(waits.ts_ns.len(), |at| waits.row(at)).map(|(at, row)| Interval {
-            from_ns: row.ts_ns,
-            dur_ns: row.dur_ns,
-            row: at,
-        });
-        self.intervals("Waits for handles", What::Waits.rows(), of.collect(), &|file, at| {
+        let of = intervals_of(&waits.ts_ns, &waits.dur_ns);
+        self.intervals("Waits for handles", What::Waits.rows(), of, &|file, at| {
             let row = waits.row(at)?;
             let mut args =
                 vec![("thread", file.thread_id(row.thread)), ("object", file.text(row.object).into())];
             args.extend(file.leaf(row.stack));
-            Some((format!("Wait: {}", short(file.text(row.source))).into(), args))
+            Some(Described { name: format!("Wait: {}", short(file.text(row.source))).into(), args })
         })
     }
 
@@ -297,13 +284,13 @@ impl<'a> File<'a> {
         self.recording.leaf_name(stack).map(|name| ("method", name.into()))
     }
 
-    /// Compilations, and those without a start as instants.
+    /// Compilations. Loads of code without a start are instants.
     fn compilations(&mut self) -> Result<(), Error> {
         let jit = &self.recording.jit;
         let describe = |file: &Self, at: usize| {
             let row = jit.row(at)?;
             let args = vec![("thread", file.thread_id(row.thread)), ("tier", file.text(row.tier).into())];
-            Some((Cow::Borrowed(file.text(row.method)), args))
+            Some(Described { name: file.text(row.method).into(), args })
         };
         let (mut of, mut loads) = (Vec::new(), Vec::new());
         for (at, row) in rows(jit.ts_ns.len(), |at| jit.row(at)) {
@@ -314,7 +301,7 @@ impl<'a> File<'a> {
         if !loads.is_empty() {
             let lane = self.lane("Loads of compiled code")?;
             for load in &loads {
-                let Some((name, args)) = describe(self, load.row) else { continue };
+                let Some(Described { name, args }) = describe(self, load.row) else { continue };
                 self.instant(lane, load.from_ns, &name, &args)?;
             }
             self.holds("loads of compiled code", wide(loads.len()));
@@ -338,7 +325,7 @@ impl<'a> File<'a> {
         Ok(())
     }
 
-    /// Values of counters, a track for each name and its tags, and the heap after each collection.
+    /// Values of counters, one track per name and tags, and the heap after each collection.
     fn counters(&mut self) -> Result<(), Error> {
         let counters = &self.recording.counters;
         let (mut shown, mut unknown) = (0, 0);
@@ -359,7 +346,7 @@ impl<'a> File<'a> {
         }
         self.holds("values of counters", shown);
         if unknown > 0 {
-            let about = "rows of counters: their value is no number";
+            let about = "rows of counters: their value is not a number";
             self.report.left_out.push(LeftOut::new(about, unknown));
         }
         let gc = &self.recording.gc;
@@ -374,7 +361,7 @@ impl<'a> File<'a> {
 
     fn value(&mut self, at_ns: i64, name: &str, value: f64) -> Result<(), Error> {
         self.event('C', 0, name)?;
-        self.time(u64::try_from(at_ns).unwrap_or(0))?;
+        self.time(at_ns)?;
         write!(self.out, ",\"args\":{{\"value\":")?;
         serde_json::to_writer(&mut *self.out, &value)?;
         self.out.write_all(b"}}")?;

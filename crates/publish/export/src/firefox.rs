@@ -1,34 +1,33 @@
 //! The processed profile of profiler.firefox.com, packed with gzip.
 //!
-//! Each thread has its samples, one for each look of the sampler, and the waits, exceptions and compilations that it
-//! had as markers with their stacks. A first thread, named after the service, has no samples: it has what is of the
-//! whole process (requests, spans, collections, pauses, values of the thread pool), and the allocations, which the
-//! viewer shows by bytes. The heap after each collection is the memory counter.
+//! Each thread has its samples, and its waits, exceptions and compilations as markers with stacks. The first thread,
+//! named after the service, has no samples. It has what belongs to the whole process: requests, spans, collections,
+//! pauses, values of the thread pool, and the allocations, which the viewer shows by bytes. The heap after each
+//! collection is the memory counter.
 //!
-//! A sample has the category of its state: managed code, waiting, outside managed code. The format has room for the
-//! processor time of each sample, which no recording has, so the member is left out: zeros would say that nothing ran,
-//! and anything else would be made up.
+//! The category of a sample is its state: managed code, waiting, outside managed code. The format has a member for
+//! the CPU time of each sample. No recording knows that time, so the member is left out: zeros would mean that
+//! nothing ran.
 
 mod fill;
 mod kinds;
 
-use crate::Report;
 use crate::error::Error;
 use crate::held::Held;
-use crate::left::{Count, LeftOut, left_out, wide};
 use crate::text::{json, subject};
 use crate::threads::{Names, os_id, sampled};
-use crate::tree::{NO_STACK, Tree};
+use crate::tree::{NO_STACK, Node, Tree};
 use crate::weigh::{Leaf, States, What};
-use crate::without::Without;
+use crate::without::{Member, Without};
+use crate::written::{Count, LeftOut, Written, left_out, wide};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use fxprof_processed_profile::{
-    CategoryColor, CategoryHandle, CpuDelta, Frame, FrameFlags, FrameInfo, ProcessHandle, Profile,
-    ReferenceTimestamp, SamplingInterval, StackHandle, StringHandle, ThreadHandle, Timestamp,
+    CategoryHandle, CpuDelta, Frame, FrameFlags, FrameInfo, ProcessHandle, Profile, ReferenceTimestamp,
+    SamplingInterval, StackHandle, StringHandle, ThreadHandle, Timestamp,
 };
-use kinds::Kinds;
-use model::{NO_ID, Trace};
+use kinds::{Categories, Kinds};
+use model::Trace;
 use rustc_hash::FxHashMap;
 use std::io::{BufWriter, Write};
 
@@ -36,21 +35,24 @@ use std::io::{BufWriter, Write};
 const TABLES: [&str; 9] =
     ["samples", "allocations", "exceptions", "contention", "waits", "gc", "pauses", "requests", "spans"];
 
-/// Threads of their own in the file; a viewer with more is of no use, and the others share one.
-const MOST_THREADS: usize = 1_000;
+/// The most threads. A viewer with more is of no use, so all others share one.
+const MAX_THREADS: usize = 1_000;
 
-/// What is shown where the recording does not tell how often the sampler looked.
-const NO_INTERVAL_NS: u64 = 1_000_000;
+/// The interval in the file if the recording does not know its own: the format requires one.
+const DEFAULT_INTERVAL_NS: u64 = 1_000_000;
 
-/// Members of the format that would say something about processor time.
-const ABOUT_CPU: &[(&[u8], u8)] = &[(b",\"threadCPUDelta\":", b']'), (b",\"sampleUnits\":", b'}')];
+/// Members of the format about CPU time.
+const ABOUT_CPU: &[Member] = &[
+    Member { begin: b",\"threadCPUDelta\":", end: b']' },
+    Member { begin: b",\"sampleUnits\":", end: b'}' },
+];
 
 /// Writes the recording.
-pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Written, Error> {
     let tree = Tree::new(recording);
     let mut left_out = left_out(recording, &[TABLES.as_slice(), &["jit", "counters"]].concat());
     left_out.extend(tree.left_out());
-    let report = Report { left_out, ..Report::default() };
+    let report = Written { left_out, ..Written::default() };
     let mut file = File::new(recording, &tree, report);
     file.samples();
     file.allocations();
@@ -65,42 +67,17 @@ pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Er
     Ok(report)
 }
 
-/// The categories of frames and markers.
-#[derive(Debug)]
-struct Categories {
-    managed: CategoryHandle,
-    waiting: CategoryHandle,
-    external: CategoryHandle,
-    collector: CategoryHandle,
-    request: CategoryHandle,
-    exception: CategoryHandle,
-    compiler: CategoryHandle,
-}
-
-impl Categories {
-    fn new(profile: &mut Profile) -> Self {
-        Self {
-            managed: profile.add_category("Managed code", CategoryColor::Green),
-            waiting: profile.add_category("Waiting", CategoryColor::LightBlue),
-            external: profile.add_category("Outside managed code", CategoryColor::Gray),
-            collector: profile.add_category("GC", CategoryColor::Orange),
-            request: profile.add_category("Requests and spans", CategoryColor::Blue),
-            exception: profile.add_category("Exceptions", CategoryColor::Red),
-            compiler: profile.add_category("JIT", CategoryColor::Purple),
-        }
-    }
-}
-
-/// A thread of the file, and the stacks that it has so far: every thread has its own.
+/// A thread of the file with its stacks so far: in this format, threads share no stacks.
 #[derive(Debug)]
 struct Thread {
     handle: ThreadHandle,
-    nodes: FxHashMap<u32, StackHandle>,
-    leaves: FxHashMap<(u32, Leaf), StackHandle>,
+    nodes: FxHashMap<Node, StackHandle>,
+    leaves: FxHashMap<(Node, Leaf), StackHandle>,
 }
 
-/// The place of a thread in [`File::threads`]; the first is of the whole process.
+/// The place of a thread in [`File::threads`].
 type Place = usize;
+/// The thread of the whole process.
 const PROCESS: Place = 0;
 
 struct File<'a> {
@@ -111,15 +88,17 @@ struct File<'a> {
     process: ProcessHandle,
     categories: Categories,
     kinds: Kinds,
-    /// The frames' names, as the file has them.
+    /// The names of frames, by their number in the tree.
     names: Vec<StringHandle>,
     threads: Vec<Thread>,
     places: FxHashMap<u32, Place>,
-    report: Report,
+    /// The thread that all share for which there was no room, once there is one.
+    others: Option<Place>,
+    report: Written,
 }
 
 impl<'a> File<'a> {
-    fn new(recording: &'a Trace, tree: &'a Tree<'a>, report: Report) -> Self {
+    fn new(recording: &'a Trace, tree: &'a Tree<'a>, report: Written) -> Self {
         let exhibit = &recording.exhibit;
         let start = exhibit.start_utc.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_millisecond);
         let interval = Held::new(recording).interval_ns.and_then(|ns| u64::try_from(ns).ok());
@@ -127,12 +106,13 @@ impl<'a> File<'a> {
         let mut profile = Profile::new(
             name,
             ReferenceTimestamp::from_millis_since_unix_epoch(start as f64),
-            SamplingInterval::from_nanos(interval.unwrap_or(NO_INTERVAL_NS)),
+            SamplingInterval::from_nanos(interval.unwrap_or(DEFAULT_INTERVAL_NS)),
         );
         profile.set_symbolicated(true);
         if let Some(os) = &exhibit.os {
             profile.set_os_name(os);
         }
+        // No recorded process has the number 0, so 0 means unknown.
         let pid = exhibit.pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);
         let process = profile.add_process(name, pid, at(0));
         let categories = Categories::new(&mut profile);
@@ -149,6 +129,7 @@ impl<'a> File<'a> {
             names,
             threads: Vec::new(),
             places: FxHashMap::default(),
+            others: None,
             report,
         };
         let first = file.thread(name, pid, true);
@@ -165,46 +146,52 @@ impl<'a> File<'a> {
         self.threads.len() - 1
     }
 
-    /// The thread of a number of the recording.
+    /// The place of a thread of the recording.
     fn place(&mut self, thread: u32) -> Place {
-        // Beyond the limit, threads share one, which has no number of its own.
-        let is_new = !self.places.contains_key(&thread);
-        let thread = if is_new && self.places.len() >= MOST_THREADS { NO_ID } else { thread };
         if let Some(place) = self.places.get(&thread) {
             return *place;
         }
-        let id = u32::try_from(os_id(self.recording, thread)).unwrap_or(0);
-        let name = if thread == NO_ID { "other threads".to_owned() } else { self.thread_names.label(thread) };
+        if self.places.len() >= MAX_THREADS {
+            if let Some(others) = self.others {
+                return others;
+            }
+            // No thread has the number 0.
+            let others = self.thread("other threads", 0, false);
+            self.others = Some(others);
+            return others;
+        }
+        let id = os_id(self.recording, thread).and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+        let name = self.thread_names.label(thread);
         let place = self.thread(&name, id, false);
         self.places.insert(thread, place);
         place
     }
 
-    /// The stack of a node on a thread, with what stands inside of it.
-    fn stack(&mut self, place: Place, node: u32, leaf: Leaf) -> Option<StackHandle> {
+    /// The stack of a node and its leaf on a thread.
+    fn stack(&mut self, place: Place, node: Node, leaf: Leaf) -> Option<StackHandle> {
         let Self { recording, tree, profile, categories, names, threads, .. } = self;
         let thread = threads.get_mut(place)?;
         if let Some(stack) = thread.leaves.get(&(node, leaf)) {
             return Some(*stack);
         }
-        // The part of the path that is not there yet, from the inside outwards.
+        // The part of the path that the thread does not have yet, from the innermost frame outwards.
         let mut missing = Vec::new();
         let mut outer = None;
         let mut at = node;
-        while let Some(name) = tree.name(at) {
+        while let Some((parent, name)) = tree.step(at) {
             outer = thread.nodes.get(&at).copied();
             if outer.is_some() {
                 break;
             }
             missing.push((at, name));
-            at = tree.parent(at);
+            at = parent;
         }
         let category = match leaf {
             Leaf::Waiting(_) => categories.waiting,
             Leaf::External => categories.external,
             Leaf::Own | Leaf::Type(_) => categories.managed,
         };
-        let no_stack = (node == NO_ID).then(|| NO_STACK.to_owned());
+        let no_stack = (node == Node::ROOT).then(|| NO_STACK.to_owned());
         let inside: Vec<StringHandle> = no_stack
             .into_iter()
             .chain(leaf.frame(recording))
@@ -241,7 +228,7 @@ impl<'a> File<'a> {
                 let leaf = Leaf::of_sample(states, sample.state, sample.waiting_on);
                 let stack = self.stack(place, self.tree.node(sample.stack), leaf);
                 let Some(thread) = self.threads.get(place) else { continue };
-                // There is no processor time; see the module.
+                // `Without` drops the CPU time again; see the module.
                 self.profile.add_sample(thread.handle, at(sample.ts_ns), stack, CpuDelta::ZERO, 1);
             }
         }
@@ -249,9 +236,9 @@ impl<'a> File<'a> {
         if self.report.samples > 0 {
             self.report.holds.push(Count::new(What::Samples.rows(), self.report.samples));
         }
-        if threads.len() > MOST_THREADS {
-            let about = "names of the least busy threads: their samples are on the thread of the others";
-            self.report.left_out.push(LeftOut::new(about, wide(threads.len() - MOST_THREADS)));
+        if threads.len() > MAX_THREADS {
+            let about = "names of the least busy threads: their samples are on the thread \"other threads\"";
+            self.report.left_out.push(LeftOut::new(about, wide(threads.len() - MAX_THREADS)));
         }
     }
 
@@ -271,7 +258,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// A time of the recording; none is before its start.
+/// A time of the recording. A time before its start, which only damage makes, becomes the start.
 fn at(ns: i64) -> Timestamp {
     Timestamp::from_nanos_since_reference(u64::try_from(ns).unwrap_or(0))
 }

@@ -1,24 +1,23 @@
-//! Folded stacks: a line a stack, `outermost;…;innermost N`, as flame graph scripts read it.
+//! Folded stacks: one line per stack, `outermost;…;innermost N`, as flame graph scripts read it.
 //!
-//! The format has no escapes: a `;` in a name is written as `:`, and what would end a line as a space; names are
-//! written out wherever they occur, so a very long one is cut. The numbers add up to the rows of the selection, those
-//! without a stack included: theirs is `[no stack]`.
+//! The format has no escapes, so `;` in a name is written as `:` and a line break as a space. Names are repeated
+//! wherever they occur, so very long ones are cut. The numbers add up to the selected rows. Rows without a stack are
+//! `[no stack]`.
 
-use crate::Report;
 use crate::error::Error;
-use crate::left::{Count, LeftOut, left_out};
 use crate::text::short;
-use crate::tree::{NO_STACK, Tree};
+use crate::tree::{NO_STACK, Node, Tree};
 use crate::weigh::{What, sums};
+use crate::written::{Count, LeftOut, Written, left_out, wide};
 use base::steering::printable;
-use model::{NO_ID, Trace};
+use model::Trace;
 use std::io::Write;
 
-/// The tables whose rows a folded file can be of.
+/// The tables whose rows a folded file can have.
 const TABLES: [&str; 5] = ["samples", "allocations", "exceptions", "contention", "waits"];
 
-/// Writes the rows that `what` says.
-pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Result<Report, Error> {
+/// Writes the chosen rows.
+pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Result<Written, Error> {
     let tree = Tree::new(recording);
     let sums = sums(recording, &tree, what);
     let names: Vec<String> = tree.names.iter().map(|name| escaped(name)).collect();
@@ -27,7 +26,7 @@ pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Resul
         tree.path(group.node, &mut path);
         let mut frames: Vec<&str> =
             path.iter().filter_map(|name| names.get(*name as usize)).map(String::as_str).collect();
-        if group.node == NO_ID {
+        if group.node == Node::ROOT {
             frames.push(NO_STACK);
         }
         let leaf = group.leaf.frame(recording).map(|leaf| escaped(&leaf));
@@ -42,24 +41,21 @@ pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Resul
     let changed = tree.names.iter().zip(&names).filter(|(name, written)| *name != written).count();
     if changed > 0 {
         let about =
-            "names as they are: `;` is written as `:`, a line's end as a space, and what is very long is cut";
-        left_out.push(LeftOut::new(about, crate::left::wide(changed)));
+            "names as they are: `;` is written as `:`, a line break as a space, and very long names are cut";
+        left_out.push(LeftOut::new(about, wide(changed)));
     }
-    if sums.without_weight > 0 {
-        let about = format!("{}: how long or how much is not known", what.rows());
-        left_out.push(LeftOut::new(about, sums.without_weight));
-    }
+    left_out.extend(what.without_weight(sums.without_weight));
     let of_samples = |what| matches!(what, What::Samples | What::Running | What::Waiting);
     for other in What::ALL.into_iter().filter(|other| *other != what) {
         let rows = crate::weigh::sums(recording, &tree, other).rows;
-        // All samples have the running and the waiting ones, and some that are neither.
+        // All samples include the running and the waiting ones, and some that are neither.
         let (rows, name) = match (of_samples(what), other) {
             (true, What::Samples) => (rows.saturating_sub(sums.rows), "other samples"),
-            (_, What::Running | What::Waiting) => (0, ""),
+            (_, What::Running | What::Waiting) => continue,
             _ => (rows, other.rows()),
         };
         if rows > 0 {
-            left_out.push(LeftOut::new(format!("{name}: a folded file is of one kind"), rows));
+            left_out.push(LeftOut::new(format!("{name}: a folded file has one kind of rows"), rows));
         }
     }
     let samples = of_samples(what).then_some(sums.rows);
@@ -67,7 +63,8 @@ pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Resul
     if what.unit() != what.rows() && samples.is_none() {
         holds.push(Count::new(what.unit(), sums.total));
     }
-    Ok(Report { samples: samples.unwrap_or(0), holds, left_out })
+    // A file of other rows has no samples.
+    Ok(Written { samples: samples.unwrap_or(0), holds, left_out })
 }
 
 fn escaped(name: &str) -> String {
@@ -103,10 +100,10 @@ mod tests {
     fn each_row_that_another_file_would_have_is_left_out_once() {
         let left = |what| {
             let report = write(&usual(), what, &mut Vec::new()).unwrap();
-            let one_kind = report.left_out.iter().filter(|left| left.what.ends_with("of one kind"));
-            let told =
+            let one_kind = report.left_out.iter().filter(|left| left.what.ends_with("one kind of rows"));
+            let named =
                 one_kind.filter_map(|left| Some((left.what.split(':').next()?.to_owned(), left.count?)));
-            told.collect::<Vec<_>>()
+            named.collect::<Vec<_>>()
         };
         let of = |name: &str, count| (name.to_owned(), count);
         let others = [of("sampled allocations", 1), of("waits for locks", 1), of("exceptions", 1)];

@@ -1,25 +1,25 @@
-//! How long each sample stands: until the sampler's next look at its thread.
+//! How long each sample lasts: until the next sample of its thread.
 //!
 //! ```text
 //!  looks       x   x   x               x   x        (a burst ends, another begins)
-//!  a thread    ├───┼───┼──────╴        ├───┼──╴     a sample stands for at most three usual intervals,
-//!                                                   the last one for one
+//!  a thread    ├───┼───┼──────╴        ├───┼──╴     a sample lasts three usual intervals or less,
+//!                                                   the last one exactly one
 //! ```
 //!
-//! Time in between is unknown and has no sample: it is never given to the stack that happened to be seen last.
+//! The time between is unknown and belongs to no stack, not even the one that was sampled last.
 
 use model::{Sampler, Trace};
 use rustc_hash::FxHashMap;
 
-/// A look that is later than so many usual intervals is not the next one.
-const MOST_INTERVALS: i64 = 3;
+/// A gap of more intervals than this is not part of the sample before it.
+const MAX_INTERVALS: i64 = 3;
 
-/// How long the samples stand.
+/// How long the samples last.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
-    /// The usual time between two looks at a thread; none where no thread was seen twice.
+    /// The median time between two samples of a thread. `None` if no thread was sampled twice.
     pub(crate) interval_ns: Option<i64>,
-    /// Of each row of `samples`, in nanoseconds; empty where the interval is not known.
+    /// By row of `samples`, in nanoseconds; empty if the interval is unknown.
     pub(crate) ns: Vec<i64>,
 }
 
@@ -27,9 +27,10 @@ impl Held {
     pub(crate) fn new(recording: &Trace) -> Self {
         let samples = &recording.samples;
         if let Sampler::Cpus { every_ns: Some(every_ns) } = recording.session.sampler {
-            // Between two samples of a CPU the thread may have waited: each stands for itself alone.
+            // Between two samples of a CPU the thread may have waited, so each sample lasts one interval.
             return Self { interval_ns: Some(every_ns), ns: vec![every_ns; samples.ts_ns.len()] };
         }
+        // The gap between each sample and the next one of its thread.
         let mut last: FxHashMap<u32, usize> = FxHashMap::default();
         let mut gaps: Vec<Option<i64>> = vec![None; samples.ts_ns.len()];
         for (row, (ts_ns, thread)) in samples.ts_ns.iter().zip(&samples.thread).enumerate() {
@@ -45,12 +46,12 @@ impl Held {
             return Self::default();
         }
         let usual = *known.select_nth_unstable(middle).1;
-        let most = usual.saturating_mul(MOST_INTERVALS);
+        let most = usual.saturating_mul(MAX_INTERVALS);
         let ns = gaps.into_iter().map(|gap| gap.map_or(usual, |gap| gap.min(most))).collect();
         Self { interval_ns: Some(usual), ns }
     }
 
-    /// How long a row stands; nothing where that is not known.
+    /// How long a row lasts; 0 if that is unknown.
     pub(crate) fn of(&self, row: usize) -> u64 {
         self.ns.get(row).and_then(|ns| u64::try_from(*ns).ok()).unwrap_or(0)
     }

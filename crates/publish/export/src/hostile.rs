@@ -2,7 +2,7 @@
 //! without a word.
 
 use crate::testing::Builder;
-use crate::{Format, Report, What, write};
+use crate::{Format, What, Written, write};
 use flate2::read::GzDecoder;
 use model::{NO_ID, NO_INT, Sym, Trace};
 use std::io::Read;
@@ -23,7 +23,7 @@ const NAMES: [&str; 9] = [
     "",
 ];
 
-fn written(recording: &Trace, format: Format) -> (Vec<u8>, Report) {
+fn written(recording: &Trace, format: Format) -> (Vec<u8>, Written) {
     let mut out = Vec::new();
     let report = write(recording, format, None, &mut out).unwrap();
     if matches!(format, Format::Firefox | Format::Pprof) {
@@ -82,7 +82,7 @@ fn names_stay_texts_in_every_format() {
             let raw =
                 ["\u{1b}[31m", "\u{202e}", "\u{85}"].iter().find(|raw| contains(&bytes, raw.as_bytes()));
             assert_eq!(raw, None, "pprof has characters that steer a terminal");
-            let changed = report.left_out.iter().find(|left| left.what.contains("steers a terminal"));
+            let changed = report.left_out.iter().find(|left| left.what.contains("steer a terminal"));
             assert!(changed.is_some_and(|left| left.count > Some(2)), "{report:?}");
         }
         if is_json(format) {
@@ -180,8 +180,8 @@ fn numbers_at_the_ends_of_their_ranges_break_no_format() {
     let recording = extreme();
     for format in FORMATS {
         let (bytes, report) = written(&recording, format);
-        let told: u64 = report.left_out.iter().filter_map(|left| left.count).sum();
-        assert!(report.samples + told >= 21, "{format:?} loses samples: {report:?}");
+        let left_out: u64 = report.left_out.iter().filter_map(|left| left.count).sum();
+        assert!(report.samples + left_out >= 21, "{format:?} loses samples: {report:?}");
         if is_json(format) {
             serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
         }
@@ -207,8 +207,8 @@ fn deep_stacks_and_long_names_do_not_multiply_into_endless_files() {
         let report = write(&recording, format, None, &mut out).unwrap();
         assert!(out.len() < 12_000_000, "{format:?}: {} bytes", out.len());
         assert_eq!(report.samples, 16, "{format:?}");
-        let told = report.left_out.iter().any(|left| left.what.contains("deeper than"));
-        assert!(told, "{format:?} does not say that stacks are cut");
+        let is_said = report.left_out.iter().any(|left| left.what.contains("deeper than"));
+        assert!(is_said, "{format:?} does not say that stacks are cut");
     }
 }
 

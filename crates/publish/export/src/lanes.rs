@@ -1,23 +1,23 @@
-//! Intervals onto lanes, so that none overlaps another on its lane.
+//! Puts intervals on lanes, so that none overlaps another on the same lane.
 //!
-//! Viewers nest what lies on one lane and drop or misdraw what overlaps only in part. Requests, waits and collections
-//! overlap as they like, so each goes to the first lane that is free. What begins at the nanosecond at which another
-//! ends goes elsewhere: viewers do not agree which of the two comes first.
+//! Viewers nest what is on one lane, and drop or misdraw what overlaps only in part. Requests, waits and collections
+//! overlap in any way, so each goes to the first free lane. An interval that begins in the nanosecond in which
+//! another ends needs another lane, because viewers do not agree which of the two comes first.
 
-/// So many lanes of one kind are shown; a viewer with more is of no use, and finding a free one takes time.
-const MOST: usize = 256;
+/// The most lanes of one kind. A viewer with more is of no use, and finding a free one takes time.
+const MAX_LANES: usize = 256;
 
 /// The lanes of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    /// When each is free again.
+    /// When each lane is free again.
     free_from: Vec<i64>,
-    /// How many found no lane.
+    /// How many intervals found no lane.
     pub(crate) left_out: u64,
 }
 
 impl Lanes {
-    /// The lane for an interval; intervals come in the order of their beginnings.
+    /// The lane for an interval, if one is free. Intervals must come in the order of their beginnings.
     pub(crate) fn place(&mut self, from: i64, to: i64) -> Option<usize> {
         let free = self.free_from.iter().position(|free| *free <= from);
         if let Some(lane) = free {
@@ -26,7 +26,7 @@ impl Lanes {
             }
             return Some(lane);
         }
-        if self.free_from.len() >= MOST {
+        if self.free_from.len() >= MAX_LANES {
             self.left_out += 1;
             return None;
         }
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn lanes_have_a_limit_and_what_finds_none_is_counted() {
         let mut lanes = Lanes::default();
-        let placed = (0..MOST + 3).filter_map(|_| lanes.place(0, 10)).count();
-        assert_eq!((placed, lanes.left_out), (MOST, 3));
+        let placed = (0..MAX_LANES + 3).filter_map(|_| lanes.place(0, 10)).count();
+        assert_eq!((placed, lanes.left_out), (MAX_LANES, 3));
     }
 }

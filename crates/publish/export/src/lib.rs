@@ -1,18 +1,18 @@
-//! Recordings in the formats of other viewers.
+//! Writes recordings in the formats of other viewers.
 //!
 //! ```text
 //!              ┌─ tree:  stacks by the names of their frames ─┐    ┌─▶ speedscope, folded, pprof
 //!  Recording ──┼─ weigh: rows summed up by stack ─────────────┼────┤
-//!              ├─ held:  how long each sample stands, boxes ──┤    ├─▶ firefox
-//!              └─ left:  what is lost, what has no place ─────┘    └─▶ chrome
+//!              ├─ held:  how long each sample lasts, boxes ───┤    ├─▶ firefox
+//!              └─ written: what is in the file, what is not ──┘    └─▶ chrome
 //! ```
 //!
-//! [`write`] writes one format to a writer and says what it has written and what it has not: nothing is left out
-//! without being counted. Nothing here opens a file or prints. Tables as CSV and Parquet are the work of crate `sql`.
+//! [`write`] writes one format and returns what it has written and what it has left out: nothing is left out uncounted.
+//! This crate opens no file and prints nothing. Crate `sql` writes tables as CSV and Parquet.
 //!
-//! What a sample is, in every format: the sampler stops the program and looks at every managed thread, whether it
-//! runs or waits. Samples are therefore of the wall clock and not of processors; `running` are those whose stack does
-//! not wait. No format here calls them CPU time.
+//! A sample means the same in every format. The sampler pauses the program and records the stack of every managed
+//! thread, whether it runs or waits. So samples measure wall-clock time, not CPU time; `running` samples are those
+//! whose stack does not wait. No format here calls them CPU time.
 
 mod boxes;
 mod chrome;
@@ -21,7 +21,6 @@ mod firefox;
 mod folded;
 mod held;
 mod lanes;
-mod left;
 mod pprof;
 mod proto;
 mod speedscope;
@@ -30,6 +29,7 @@ mod threads;
 mod tree;
 mod weigh;
 mod without;
+mod written;
 
 #[cfg(test)]
 mod hostile;
@@ -37,8 +37,8 @@ mod hostile;
 mod testing;
 
 pub use error::Error;
-pub use left::{Count, LeftOut, damage, lost};
 pub use weigh::What;
+pub use written::{Count, LeftOut, Written, damage, lost};
 
 use model::Trace;
 use std::io::Write;
@@ -52,33 +52,22 @@ pub enum Format {
     Firefox,
     /// The `profile.proto` of pprof, packed with gzip.
     Pprof,
-    /// A line a stack, `a;b;c N`, as flame graph scripts read it.
+    /// One line per stack, `a;b;c N`, as flame graph scripts read it.
     Folded,
     /// The Trace Event JSON of Chrome and Perfetto.
     Chrome,
 }
 
-/// What was written, and what was not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Samples of the recording that are in the file.
-    pub samples: u64,
-    /// What is in the file, by its kind.
-    pub holds: Vec<Count>,
-    /// What is not in the file although the recording has it, and what the recording itself lacks.
-    pub left_out: Vec<LeftOut>,
-}
-
 /// Writes a recording in a format.
 ///
-/// `what` says of which rows a folded file is (all samples where it is none), and which values pprof shows first; the
-/// other formats have all of them and do not ask for it.
+/// `what` chooses the rows of a folded file (all samples if `None`), and the values that pprof shows first. The other
+/// formats contain everything and ignore it.
 pub fn write(
     recording: &Trace,
     format: Format,
     what: Option<What>,
     out: &mut dyn Write,
-) -> Result<Report, Error> {
+) -> Result<Written, Error> {
     match format {
         Format::Speedscope => speedscope::write(recording, out),
         Format::Firefox => firefox::write(recording, out),

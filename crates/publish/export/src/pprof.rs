@@ -1,30 +1,29 @@
 //! The `profile.proto` of pprof, packed with gzip.
 //!
-//! One file has several types of values, as Go's own heap profiles have: `samples`, `running`, `wall`, `alloc_space`,
-//! `delay` … Readers that keep one series a type (Pyroscope, Parca) take each, and `go tool pprof -sample_index`
-//! chooses. Rows of one stack, thread and kind are one sample, told apart by the labels `thread`, `thread_kind`,
-//! `state`, `waiting_on` and `type`. A location is a method, since the recording has no lines.
+//! One file has several types of values, like Go's own heap profiles: `samples`, `running`, `wall`, `alloc_space`,
+//! `delay` … Pyroscope and Parca make one series per type; `go tool pprof -sample_index` chooses one. Rows of the
+//! same stack, thread and kind are one sample with the labels `thread`, `thread_kind`, `state`, `waiting_on` and
+//! `type`. A location is a method, since the recording has no line numbers.
 
-use crate::Report;
 use crate::error::Error;
 use crate::held::Held;
-use crate::left::{Count, LeftOut, left_out};
 use crate::proto::Message;
 use crate::text::subject;
 use crate::threads::{Names, os_id};
-use crate::tree::{NO_STACK, Tree, number};
+use crate::tree::{NO_STACK, Node, Tree};
 use crate::weigh::{Leaf, States, Unit, What, each};
+use crate::written::{Count, LeftOut, Written, left_out, wide};
 use base::steering::printable;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use model::{NO_ID, Trace};
+use model::Trace;
 use rustc_hash::FxHashMap;
 use std::io::Write;
 
 /// The tables whose rows are in the file.
 const TABLES: [&str; 5] = ["samples", "allocations", "exceptions", "contention", "waits"];
 
-/// The largest value of a sample: the format's numbers have a sign.
+/// The largest value of a sample: the format's numbers are signed.
 const MOST_VALUE: u64 = i64::MAX.cast_unsigned();
 
 /// Fields of `Profile`.
@@ -51,10 +50,10 @@ mod mapping {
 }
 
 /// Writes the recording.
-pub(crate) fn write(recording: &Trace, first: Option<What>, out: &mut dyn Write) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, first: Option<What>, out: &mut dyn Write) -> Result<Written, Error> {
     let tree = Tree::new(recording);
     let held = Held::new(recording);
-    let mut report = Report { left_out: left_out(recording, &TABLES), ..Report::default() };
+    let mut report = Written { left_out: left_out(recording, &TABLES), ..Written::default() };
     report.left_out.extend(tree.left_out());
     let types = Types::new(recording, &held);
     let mut packed = GzEncoder::new(out, Compression::default());
@@ -66,10 +65,7 @@ pub(crate) fn write(recording: &Trace, first: Option<What>, out: &mut dyn Write)
         if what == What::Samples {
             report.samples = groups.rows;
         }
-        if groups.without_weight > 0 {
-            let about = format!("{}: how long or how much is not known", what.rows());
-            report.left_out.push(LeftOut::new(about, groups.without_weight));
-        }
+        report.left_out.extend(what.without_weight(groups.without_weight));
         if groups.rows > 0 {
             report.holds.push(Count::new(what.rows(), groups.rows));
             file.samples(what, &groups, &types)?;
@@ -79,43 +75,63 @@ pub(crate) fn write(recording: &Trace, first: Option<What>, out: &mut dyn Write)
     file.methods()?;
     file.strings_at_the_end()?;
     if file.strings.changed > 0 {
-        let about = "texts as they are: what steers a terminal is a blank in them";
+        let about = "texts as they are: characters that steer a terminal are replaced by spaces";
         report.left_out.push(LeftOut::new(about, file.strings.changed));
     }
     packed.finish()?;
     Ok(report)
 }
 
-/// A type of values: its name and unit.
-type ValueType = (&'static str, &'static str);
+/// A type of values.
+#[derive(Debug, Clone, Copy)]
+struct ValueType {
+    name: &'static str,
+    unit: &'static str,
+}
 
-/// The types of values of a file: those that it has rows for.
+impl ValueType {
+    const fn counts(name: &'static str) -> Self {
+        Self { name, unit: "count" }
+    }
+
+    const fn times(name: &'static str) -> Self {
+        Self { name, unit: "nanoseconds" }
+    }
+}
+
+/// The time that samples last.
+const WALL: ValueType = ValueType::times("wall");
+
+/// The types of values that a file has rows for.
 #[derive(Debug)]
 struct Types(Vec<ValueType>);
 
 impl Types {
     fn new(recording: &Trace, held: &Held) -> Self {
-        let mut types = vec![("samples", "count"), ("running", "count"), ("waiting", "count")];
+        let mut types = ["samples", "running", "waiting"].map(ValueType::counts).to_vec();
         if held.interval_ns.is_some() {
-            types.push(("wall", "nanoseconds"));
+            types.push(WALL);
         }
-        let tables = [
-            (recording.allocations.ts_ns.len(), [("alloc_samples", "count"), ("alloc_space", "bytes")]),
-            (recording.contention.ts_ns.len(), [("contentions", "count"), ("delay", "nanoseconds")]),
-            (recording.waits.ts_ns.len(), [("waits", "count"), ("wait_delay", "nanoseconds")]),
-        ];
-        for (rows, of_table) in tables {
-            types.extend(of_table.into_iter().filter(|_| rows > 0));
+        if !recording.allocations.ts_ns.is_empty() {
+            types.push(ValueType::counts("alloc_samples"));
+            types.push(ValueType { name: "alloc_space", unit: "bytes" });
+        }
+        if !recording.contention.ts_ns.is_empty() {
+            types.extend([ValueType::counts("contentions"), ValueType::times("delay")]);
+        }
+        if !recording.waits.ts_ns.is_empty() {
+            types.extend([ValueType::counts("waits"), ValueType::times("wait_delay")]);
         }
         if !recording.exceptions.ts_ns.is_empty() {
-            types.push(("exceptions", "count"));
+            types.push(ValueType::counts("exceptions"));
         }
         Self(types)
     }
 
-    /// The type that readers show first: the one asked for, where the file has it.
+    /// The type that readers show first: the requested one, if the file has it.
     fn first(&self, recording: &Trace, asked: Option<What>) -> &'static str {
-        let runs = recording.samples.state.contains(&States::new(recording).running);
+        let running = States::new(recording).running;
+        let runs = running.is_some_and(|running| recording.samples.state.contains(&running));
         let name = match asked {
             Some(What::Running) => "running",
             Some(What::Waiting) => "waiting",
@@ -126,10 +142,10 @@ impl Types {
             None if runs => "running",
             Some(What::Samples) | None => "samples",
         };
-        self.0.iter().map(|(of, _)| *of).find(|of| *of == name).unwrap_or("samples")
+        self.0.iter().map(|of| of.name).find(|of| *of == name).unwrap_or("samples")
     }
 
-    /// The values of a group: 0 for whatever it is not.
+    /// The values of a group, one per type; 0 for types that do not apply to it.
     fn values(&self, what: What, group: &Group) -> Vec<u64> {
         let running = if group.leaf == Leaf::Own { group.rows } else { 0 };
         let waiting = if matches!(group.leaf, Leaf::Waiting(_)) { group.rows } else { 0 };
@@ -148,14 +164,14 @@ impl Types {
         let value = |name: &str| {
             of.iter().find(|(of, _)| *of == name).map_or(0, |(_, value)| (*value).min(MOST_VALUE))
         };
-        self.0.iter().map(|(name, _)| value(name)).collect()
+        self.0.iter().map(|of| value(of.name)).collect()
     }
 }
 
 /// Rows of one stack, thread and leaf.
 #[derive(Debug)]
 struct Group {
-    node: u32,
+    node: Node,
     thread: u32,
     leaf: Leaf,
     rows: u64,
@@ -172,14 +188,14 @@ struct Groups {
 impl Groups {
     fn new(recording: &Trace, tree: &Tree<'_>, held: &Held, what: What) -> Self {
         let mut groups = Self::default();
-        let mut places: FxHashMap<(u32, u32, Leaf), u32> = FxHashMap::default();
+        let mut places: FxHashMap<(Node, u32, Leaf), usize> = FxHashMap::default();
         groups.without_weight = each(recording, tree, what, &mut |row| {
             groups.rows += 1;
             let weight = if what.weight() == Unit::Samples { held.of(row.row) } else { row.weight };
-            let next = number(groups.list.len());
+            let next = groups.list.len();
             let (node, thread, leaf) = (row.node, row.thread, row.leaf);
             let place = *places.entry((node, thread, leaf)).or_insert(next);
-            match groups.list.get_mut(place as usize) {
+            match groups.list.get_mut(place) {
                 Some(group) => {
                     group.rows += 1;
                     group.weight = group.weight.saturating_add(weight);
@@ -191,12 +207,13 @@ impl Groups {
     }
 }
 
-/// Texts of the file by number: without what steers a terminal, for `go tool pprof` prints them as they are.
+/// The texts of the file, by number. Characters that steer a terminal are replaced, since `go tool pprof` prints
+/// texts as they are.
 #[derive(Debug, Default)]
 struct Strings {
     texts: Vec<String>,
     numbers: FxHashMap<String, u64>,
-    /// How many of them were otherwise.
+    /// How many texts had such characters.
     changed: u64,
 }
 
@@ -205,7 +222,7 @@ impl Strings {
         if let Some(number) = self.numbers.get(text) {
             return *number;
         }
-        let number = crate::left::wide(self.texts.len());
+        let number = wide(self.texts.len());
         let shown = printable(text);
         self.changed += u64::from(shown != text);
         self.texts.push(shown.into_owned());
@@ -222,7 +239,7 @@ struct File<'a, W: Write> {
 }
 
 impl<W: Write> File<'_, W> {
-    fn value_type(&mut self, (name, unit): ValueType) -> Message {
+    fn value_type(&mut self, ValueType { name, unit }: ValueType) -> Message {
         let mut of = Message::default();
         of.number(1, self.strings.number(name)).number(2, self.strings.number(unit));
         of
@@ -235,11 +252,12 @@ impl<W: Write> File<'_, W> {
         }
         let exhibit = &self.recording.exhibit;
         let start = exhibit.start_utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_nanosecond);
+        // In this format, a time of 0 is an unknown time.
         let start = start.and_then(|ns| u64::try_from(ns).ok()).unwrap_or(0);
         head.number(profile::TIME_NANOS, start);
         head.number(profile::DURATION_NANOS, u64::try_from(exhibit.duration_ns).unwrap_or(0));
         if let Some(interval) = held.interval_ns.and_then(|ns| u64::try_from(ns).ok()) {
-            head.message(profile::PERIOD_TYPE, &self.value_type(("wall", "nanoseconds")));
+            head.message(profile::PERIOD_TYPE, &self.value_type(WALL));
             head.number(profile::PERIOD, interval);
         }
         let default = types.first(self.recording, first);
@@ -256,14 +274,14 @@ impl<W: Write> File<'_, W> {
 
     fn samples(&mut self, what: What, groups: &Groups, types: &Types) -> Result<(), Error> {
         let names = Names::new(self.recording);
-        let no_stack = crate::left::wide(self.tree.names.len()).saturating_add(1);
+        let no_stack = wide(self.tree.names.len()).saturating_add(1);
         let mut path = Vec::new();
         let mut all = Message::default();
         for group in &groups.list {
             self.tree.path(group.node, &mut path);
-            // The leaf comes first, and numbers begin at 1.
+            // The innermost frame comes first, and numbers begin at 1.
             let mut locations: Vec<u64> = path.iter().rev().map(|name| u64::from(*name) + 1).collect();
-            if group.node == NO_ID {
+            if group.node == Node::ROOT {
                 locations.push(no_stack);
             }
             let mut sample = Message::default();
@@ -281,10 +299,7 @@ impl<W: Write> File<'_, W> {
 
     fn labels(&self, what: What, group: &Group, names: &Names<'_>) -> Vec<(&'static str, String)> {
         let mut labels = Vec::new();
-        let id = os_id(self.recording, group.thread);
-        if id >= 0 {
-            labels.push(("thread", id.to_string()));
-        }
+        labels.extend(os_id(self.recording, group.thread).map(|id| ("thread", id.to_string())));
         labels.extend(names.kind(group.thread).map(|kind| ("thread_kind", kind.to_owned())));
         let text = |sym| self.recording.strings.get(sym).map(str::to_owned);
         match group.leaf {
@@ -301,11 +316,11 @@ impl<W: Write> File<'_, W> {
     }
 
     /// What a reader has to know, and what is missing, in words.
-    fn comments(&mut self, report: &Report) -> Result<(), Error> {
+    fn comments(&mut self, report: &Written) -> Result<(), Error> {
         let mut comments = vec![format!("written by casebook {}", env!("CARGO_PKG_VERSION"))];
         comments.push(
-            "samples are of the wall clock, not of processors: the sampler looks at every managed thread, whether it \
-             runs or waits; running counts those whose stack does not wait, wall is the time until the next look"
+            "samples measure wall-clock time, not CPU time: the sampler records every managed thread, whether it runs or \
+             waits; running counts samples whose stack does not wait, wall is the time until the next sample"
                 .to_owned(),
         );
         comments.extend(report.left_out.iter().map(|left| match left.count {
@@ -317,13 +332,13 @@ impl<W: Write> File<'_, W> {
         Ok(())
     }
 
-    /// A function and a location for each name, and for what has no stack.
+    /// One function and one location per name, and for rows without a stack.
     fn methods(&mut self) -> Result<(), Error> {
         let tree = self.tree;
         let mut all = Message::default();
         for (at, name) in tree.names.iter().copied().chain([NO_STACK]).enumerate() {
-            let id = crate::left::wide(at).saturating_add(1);
-            // The module stands for the file: readers group by it.
+            let id = wide(at).saturating_add(1);
+            // The module takes the place of the file name, by which readers group.
             let module = name.split_once('!').map_or("", |(module, _)| module);
             let text = self.strings.number(name);
             let (mut function, mut line, mut location) =

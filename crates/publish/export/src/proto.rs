@@ -1,4 +1,4 @@
-//! Protocol buffers, as far as writing them goes: numbers, bytes and messages with their field numbers.
+//! Writes protocol buffers: numbers, bytes and messages with their field numbers.
 
 use std::io::{Result, Write};
 
@@ -11,7 +11,7 @@ const VARINT: u64 = 0;
 const BYTES: u64 = 2;
 
 impl Message {
-    /// A number; 0 is what a field that is not there stands for.
+    /// A number. 0 is not written, since a missing field means 0.
     pub(crate) fn number(&mut self, field: u64, value: u64) -> &mut Self {
         if value != 0 {
             self.varint(field << 3 | VARINT);
@@ -29,10 +29,10 @@ impl Message {
         self.bytes(field, &packed.0)
     }
 
-    /// Bytes, also where they are none: an entry of a list counts.
+    /// Bytes. Empty ones are written too, since they may be an entry of a list.
     pub(crate) fn bytes(&mut self, field: u64, bytes: &[u8]) -> &mut Self {
         self.varint(field << 3 | BYTES);
-        self.varint(crate::left::wide(bytes.len()));
+        self.varint(crate::written::wide(bytes.len()));
         self.0.extend_from_slice(bytes);
         self
     }
@@ -42,7 +42,7 @@ impl Message {
         self.bytes(field, &inner.0)
     }
 
-    /// Writes what was made, and is empty again.
+    /// Writes the message out and empties it.
     pub(crate) fn flush(&mut self, out: &mut dyn Write) -> Result<()> {
         out.write_all(&self.0)?;
         self.0.clear();
@@ -51,7 +51,7 @@ impl Message {
 
     fn varint(&mut self, mut value: u64) {
         loop {
-            let low = u8::try_from(value & 0x7f).unwrap_or(0);
+            let [low, ..] = (value & 0x7f).to_le_bytes();
             value >>= 7;
             if value == 0 {
                 self.0.push(low);

@@ -1,36 +1,35 @@
 //! The JSON of speedscope.app.
 //!
-//! The first profiles are of all threads, summed up by stack: they count samples (or bytes, or time), and are small
-//! however many threads there are, since nothing is drawn in the order of time that did not happen in it. Then each
-//! thread has a time line from the recording's start, on which neighbouring samples of one stack are one box; time
-//! without a sample is blank. Where a sample waited, a frame `[waiting: task]` inside of it says so, except where all
-//! samples ran.
+//! The first profiles are sums over all threads, by stack: of samples, bytes or time. They are small however many
+//! threads there are. Then each thread has a time line from the recording's start, on which neighbouring samples with
+//! the same stack are one box, and time without a sample is blank. A waiting sample has `[waiting: task]` as its
+//! innermost frame.
 //!
-//! The file is written front to back: frames come last, when it is known which ones there are.
+//! The file is written front to back. Frames come last, since only then all of them are known.
 
-use crate::Report;
 use crate::boxes::{Seen, boxes};
 use crate::error::Error;
 use crate::held::Held;
-use crate::left::{Count, LeftOut, left_out, wide};
 use crate::text::{json, subject};
 use crate::threads::{self, Names, Sampled};
-use crate::tree::{NO_STACK, Tree, number};
+use crate::tree::{NO_STACK, Node, Tree, number};
 use crate::weigh::{Leaf, Sums, Unit, What, sums};
-use model::{NO_ID, Trace};
+use crate::written::{Count, LeftOut, Written, left_out, wide};
+use model::Trace;
 use rustc_hash::FxHashMap;
 use std::io::Write;
 
-/// speedscope keeps the list of all frames for each profile, so a file with thousands of threads would not open.
-const MOST_THREADS: usize = 200;
+/// The most time lines. speedscope copies the list of all frames for each profile, so it cannot open a file with
+/// thousands.
+const MAX_THREADS: usize = 200;
 
 /// The tables whose rows are in the file.
 const TABLES: [&str; 5] = ["samples", "allocations", "exceptions", "contention", "waits"];
 
 /// Writes the recording.
-pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Error> {
+pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Written, Error> {
     let tree = Tree::new(recording);
-    let mut report = Report { left_out: left_out(recording, &TABLES), ..Report::default() };
+    let mut report = Written { left_out: left_out(recording, &TABLES), ..Written::default() };
     report.left_out.extend(tree.left_out());
     write!(
         out,
@@ -45,10 +44,7 @@ pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Er
         if what == What::Samples {
             report.samples = sums.rows;
         }
-        if sums.without_weight > 0 {
-            let about = format!("{}: how long or how much is not known", what.rows());
-            report.left_out.push(LeftOut::new(about, sums.without_weight));
-        }
+        report.left_out.extend(what.without_weight(sums.without_weight));
         if sums.rows > 0 {
             report.holds.push(Count::new(what.rows(), sums.rows));
             file.all_threads(what, &sums)?;
@@ -61,14 +57,14 @@ pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Report, Er
     report.left_out.extend(left);
     if file.profiles == 0 {
         // The viewer refuses a file without a profile.
-        file.begin("Nothing was recorded that has a stack", "none", 0)?;
+        file.begin("Nothing with a stack was recorded", "none", 0)?;
         file.out.write_all(b"\"samples\":[],\"weights\":[]}")?;
     }
     file.frames()?;
     Ok(report)
 }
 
-/// Frames that are not of the recording, by their numbers in the file.
+/// Frames that the recording does not have, by their numbers in the file. The key `None` is a missing stack.
 #[derive(Debug, Default)]
 struct Leaves {
     texts: Vec<String>,
@@ -90,31 +86,31 @@ impl File<'_> {
             What::Running => ("All threads: running (samples, not CPU time)", "none"),
             What::Samples => ("All threads: running and waiting (samples of the wall clock)", "none"),
             What::Waiting => ("All threads: waiting (samples)", "none"),
-            What::Allocations => ("All threads: allocations (bytes that the samples stand for)", "bytes"),
+            What::Allocations => ("All threads: allocations (bytes, estimated from samples)", "bytes"),
             What::Contention => ("All threads: waits for locks", "nanoseconds"),
             What::Waits => ("All threads: waits for handles", "nanoseconds"),
             What::Exceptions => ("All threads: exceptions thrown", "none"),
         };
         debug_assert_eq!(unit == "bytes", what.weight() == Unit::Bytes);
         self.begin(name, unit, sums.total)?;
-        let stacks = sums.groups.iter().map(|group| Some((group.node, group.leaf)));
+        let stacks = sums.groups.iter().map(|group| Some(Seen { node: group.node, leaf: group.leaf }));
         let weights = sums.groups.iter().map(|group| group.weight);
         self.samples(stacks, weights)
     }
 
-    /// The time lines of the busiest threads; gives how many, and what of the others is left out.
+    /// The time lines of the busiest threads. Returns how many there are, and what is left out.
     fn time_lines(&mut self) -> Result<(u64, Vec<LeftOut>), Error> {
         let threads = threads::sampled(self.recording);
         let held = Held::new(self.recording);
         let mut left = Vec::new();
         if held.interval_ns.is_none() {
             if !threads.is_empty() {
-                let about = "time lines of threads: no thread was seen twice, so no sample has a length";
+                let about = "time lines of threads: no thread was sampled twice, so no sample has a length";
                 left.push(LeftOut::new(about, wide(threads.len())));
             }
             return Ok((0, left));
         }
-        let (shown, others) = threads.split_at(threads.len().min(MOST_THREADS));
+        let (shown, others) = threads.split_at(threads.len().min(MAX_THREADS));
         if !others.is_empty() {
             let about = "time lines of the least busy threads: their samples are in those of all threads";
             left.push(LeftOut::new(about, wide(others.len())));
@@ -143,7 +139,7 @@ impl File<'_> {
         Ok(())
     }
 
-    /// The rest of a profile. A stack that is none is time in which nothing was seen.
+    /// The rest of a profile. `None` is time without a sample.
     fn samples(
         &mut self,
         stacks: impl Iterator<Item = Option<Seen>>,
@@ -153,10 +149,10 @@ impl File<'_> {
         let mut path = Vec::new();
         for (at, seen) in stacks.enumerate() {
             path.clear();
-            if let Some((node, leaf)) = seen {
+            if let Some(Seen { node, leaf }) = seen {
                 self.tree.path(node, &mut path);
-                if node == NO_ID {
-                    path.push(self.leaf(None).unwrap_or_default());
+                if node == Node::ROOT {
+                    path.extend(self.leaf(None));
                 }
                 path.extend(self.leaf(Some(leaf)));
             }
@@ -174,7 +170,7 @@ impl File<'_> {
         Ok(())
     }
 
-    /// The number of the frame of a leaf, or of a stack that is missing.
+    /// The number of the frame for a leaf, or for a missing stack. `None` if the leaf has no frame.
     fn leaf(&mut self, leaf: Option<Leaf>) -> Option<u32> {
         if let Some(frame) = self.leaves.of.get(&leaf) {
             return Some(*frame);
@@ -205,7 +201,7 @@ mod tests {
     use super::*;
     use crate::testing::{Builder, usual};
 
-    fn written(recording: &Trace) -> (String, Report) {
+    fn written(recording: &Trace) -> (String, Written) {
         let mut out = Vec::new();
         let report = write(recording, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), report)
@@ -223,7 +219,7 @@ mod tests {
         let (text, report) = written(&Trace::default());
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["profiles"].as_array().unwrap().len(), 1);
-        assert_eq!(report, Report::default());
+        assert_eq!(report, Written::default());
     }
 
     #[test]
@@ -235,7 +231,7 @@ mod tests {
         }
         let (text, report) = written(&builder.done());
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["profiles"].as_array().unwrap().len(), 2 + MOST_THREADS);
+        assert_eq!(value["profiles"].as_array().unwrap().len(), 2 + MAX_THREADS);
         assert_eq!(report.samples, 600);
         assert_eq!(report.left_out.last().unwrap().count, Some(100));
     }

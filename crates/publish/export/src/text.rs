@@ -8,13 +8,13 @@ use serde_json::ser::Formatter;
 use std::borrow::Cow;
 use std::io::{Result, Write};
 
-/// Writes a value as JSON in which no text steers what shows it, or holds what is not seen.
+/// Writes a value as JSON in which no text can steer a terminal, and nothing is invisible.
 pub(crate) fn json(out: &mut dyn Write, value: &(impl Serialize + ?Sized)) -> Result<()> {
     value.serialize(&mut Serializer::with_formatter(out, Escaped)).map_err(std::io::Error::from)
 }
 
-/// JSON as short as it can be, with escapes for the characters that steer a terminal or the direction of writing, or are not seen: JSON asks
-/// for those of the first 32 alone. The document is the same.
+/// Compact JSON that also escapes characters that steer a terminal or the writing direction, or are invisible; JSON itself requires
+/// escapes only for the first 32 characters. The document means the same.
 struct Escaped;
 
 impl Formatter for Escaped {
@@ -31,10 +31,10 @@ impl Formatter for Escaped {
     }
 }
 
-/// Characters of a name where it is written out each time that it occurs.
+/// The longest name in formats that repeat names wherever they occur.
 const MOST_CHARS: usize = 2_000;
 
-/// The beginning of a text that is longer than any viewer shows.
+/// A text, cut to [`MOST_CHARS`].
 pub(crate) fn short(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(MOST_CHARS) {
         Some((at, _)) => Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
@@ -42,7 +42,7 @@ pub(crate) fn short(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What the service is called: the recorder's name for it, its program, or the file that was read.
+/// What the service is called: its name in the recording, its command line, or the name of the file.
 pub(crate) fn subject(recording: &Trace) -> &str {
     let exhibit = &recording.exhibit;
     let known = [exhibit.name.as_deref(), exhibit.command_line.as_deref(), Some(exhibit.file.as_str())];

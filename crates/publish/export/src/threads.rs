@@ -15,7 +15,7 @@ pub(crate) struct Sampled {
     pub(crate) running: u64,
 }
 
-/// The threads that were sampled: who ran most, then who was seen most, comes first.
+/// The threads that were sampled, the ones with most running samples first, then those with most samples.
 pub(crate) fn sampled(recording: &Trace) -> Vec<Sampled> {
     let states = States::new(recording);
     let samples = &recording.samples;
@@ -24,25 +24,37 @@ pub(crate) fn sampled(recording: &Trace) -> Vec<Sampled> {
         let new = || Sampled { thread: *thread, rows: Vec::new(), running: 0 };
         let of = threads.entry(*thread).or_insert_with(new);
         of.rows.push(crate::tree::number(row));
-        of.running += u64::from(*state == states.running);
+        of.running += u64::from(Some(*state) == states.running);
     }
     let mut threads: Vec<Sampled> = threads.into_values().collect();
     threads.sort_by_key(|of| (Reverse(of.running), Reverse(of.rows.len()), os_id(recording, of.thread)));
     threads
 }
 
-/// The operating system's number of a thread; -1 where it has none.
-pub(crate) fn os_id(recording: &Trace, thread: u32) -> i64 {
-    let id = recording.thread_ids.get(thread as usize).copied();
-    id.filter(|id| *id != NO_INT).unwrap_or(-1)
+/// The operating system's number of a thread, if it is known.
+pub(crate) fn os_id(recording: &Trace, thread: u32) -> Option<i64> {
+    recording.thread_ids.get(thread as usize).copied().filter(|id| *id >= 0)
+}
+
+/// The operating system's number of a thread as text.
+pub(crate) fn id_text(recording: &Trace, thread: u32) -> String {
+    os_id(recording, thread).map_or_else(|| "not known".to_owned(), |id| id.to_string())
 }
 
 /// Names of threads, by their numbers.
 #[derive(Debug)]
 pub(crate) struct Names<'a> {
     recording: &'a Trace,
-    /// By the operating system's numbers of process and thread, as the table has them.
-    rows: BTreeMap<(i64, i64), (Sym, Sym)>,
+    /// By the operating system's numbers of process and thread. The process is [`NO_INT`] in a recording of one
+    /// process.
+    rows: BTreeMap<(i64, i64), Texts>,
+}
+
+/// What the table of threads says of one.
+#[derive(Debug, Clone, Copy)]
+struct Texts {
+    name: Sym,
+    kind: Sym,
 }
 
 impl<'a> Names<'a> {
@@ -50,30 +62,30 @@ impl<'a> Names<'a> {
         let threads = &recording.threads;
         let texts = threads.name.iter().zip(&threads.kind);
         let ids = threads.process.iter().copied().zip(threads.thread.iter().copied());
-        let rows = ids.zip(texts).map(|(ids, (name, kind))| (ids, (*name, *kind)));
+        let rows = ids.zip(texts).map(|(ids, (name, kind))| (ids, Texts { name: *name, kind: *kind }));
         Self { recording, rows: rows.collect() }
     }
 
     /// What a thread is for: `pool`, `gc` …
     pub(crate) fn kind(&self, thread: u32) -> Option<&'a str> {
-        self.row(thread).and_then(|(_, kind)| self.recording.strings.get(kind))
+        self.row(thread).and_then(|texts| self.recording.strings.get(texts.kind))
     }
 
-    fn row(&self, thread: u32) -> Option<(Sym, Sym)> {
+    fn row(&self, thread: u32) -> Option<Texts> {
         let id = *self.recording.thread_ids.get(thread as usize)?;
+        // The table has no process either if there is only one.
         self.rows.get(&(self.process(thread).unwrap_or(NO_INT), id)).copied()
     }
 
-    /// The process, of a recording of several.
+    /// The process of a thread, in a recording of several.
     fn process(&self, thread: u32) -> Option<i64> {
         self.recording.thread_processes.get(thread as usize).copied().filter(|id| *id != NO_INT)
     }
 
-    /// Its name, its kind and its number, as far as they are known.
+    /// The name, kind and number of a thread, as far as they are known.
     pub(crate) fn label(&self, thread: u32) -> String {
-        let name = self.row(thread).and_then(|(name, _)| self.recording.strings.get(name));
-        let id = os_id(self.recording, thread);
-        let id = if id < 0 { "not known".to_owned() } else { id.to_string() };
+        let name = self.row(thread).and_then(|texts| self.recording.strings.get(texts.name));
+        let id = id_text(self.recording, thread);
         let label = match (name.filter(|name| !name.is_empty()), self.kind(thread)) {
             (Some(name), Some(kind)) => format!("{name} ({kind} {id})"),
             (Some(name), None) => format!("{name} ({id})"),

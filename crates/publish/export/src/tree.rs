@@ -1,40 +1,54 @@
 //! Stacks by the names of their frames.
 //!
-//! A recording keeps one frame for each name and tier, since it matters how code was compiled. In a viewer a method
-//! is one method, so stacks that differ in tiers alone are one here, and frames without a name are `?`. A node's
-//! parent has a smaller number, so walks end; they end soon, since a stack has a limit.
+//! A recording has one frame for each name and tier, since it matters how code was compiled. In a viewer a method is
+//! one method, so stacks that differ only in tiers are one stack here, and frames without a name are `?`. A node's
+//! parent has a smaller number, so every walk ends at the root; walks are short, since the depth is limited.
 
-use crate::left::LeftOut;
-use model::{NO_ID, Trace};
+use crate::written::LeftOut;
+use model::Trace;
 use rustc_hash::FxHashMap;
 
-/// What stands for a stack that the recording does not have.
+/// The frame of a stack that the recording does not have.
 pub(crate) const NO_STACK: &str = "[no stack]";
-/// What stands for a frame without any name.
+/// The name of a frame without a name.
 const NO_NAME: &str = "?";
-/// Frames of a stack. The runtime records about a hundred; formats that write stacks out must not grow by what a file
-/// claims.
-const MOST_FRAMES: u32 = 512;
+/// The most frames of a stack. The runtime records about a hundred; formats that write stacks out must not grow with
+/// what a file claims.
+const MAX_FRAMES: u32 = 512;
+
+/// A node of the tree: a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Node(u32);
+
+impl Node {
+    /// The stack without frames, of a row whose stack is unknown.
+    pub(crate) const ROOT: Self = Self(0);
+
+    /// The place of the node in the columns, which do not contain the root.
+    fn place(self) -> Option<usize> {
+        self.0.checked_sub(1).map(|place| place as usize)
+    }
+}
 
 /// The tree of stacks, by names.
 #[derive(Debug, Default)]
 pub(crate) struct Tree<'a> {
-    /// The names of frames, each once, in the order in which the recording has them.
+    /// The names of frames, each once, in the order of the recording.
     pub(crate) names: Vec<&'a str>,
     /// The caller of each node.
-    parent: Vec<u32>,
+    parent: Vec<Node>,
     /// The name of each node.
     name: Vec<u32>,
-    /// The frames of each node.
+    /// The number of frames of each node.
     frames: Vec<u32>,
     /// The node of each stack of the recording.
-    of: Vec<u32>,
-    /// Stacks that are deeper than the limit: they end there.
+    of: Vec<Node>,
+    /// How many stacks are deeper than the limit and are cut there.
     cut: u64,
 }
 
 impl<'a> Tree<'a> {
-    /// Joins what differs in tiers alone: one pass over the frames and one over the stacks.
+    /// Joins what differs only in tiers, in one pass over the frames and one over the stacks.
     pub(crate) fn new(recording: &'a Trace) -> Self {
         let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
         let mut names: Vec<&str> = Vec::new();
@@ -48,12 +62,14 @@ impl<'a> Tree<'a> {
         let frame_names: Vec<u32> = recording.frames.name.iter().map(|sym| number_of(text(*sym))).collect();
         let stacks = &recording.stacks;
         let mut tree = Self::default();
-        let mut nodes: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut nodes: FxHashMap<(Node, u32), Node> = FxHashMap::default();
         for (parent, frame) in stacks.parent.iter().zip(&stacks.frame) {
-            // A parent that is no earlier node is none: the outermost frame has no caller.
-            let parent = tree.of.get(*parent as usize).copied().unwrap_or(NO_ID);
-            let frames = tree.frames.get(parent as usize).map_or(1, |frames| frames.saturating_add(1));
-            if frames > MOST_FRAMES {
+            // The outermost frame has no parent, and a parent that does not come earlier is damage: both begin at the
+            // root.
+            let parent = tree.node(*parent);
+            let frames =
+                parent.place().and_then(|place| tree.frames.get(place)).map_or(1, |frames| frames + 1);
+            if frames > MAX_FRAMES {
                 tree.cut += 1;
                 tree.of.push(parent);
                 continue;
@@ -63,7 +79,8 @@ impl<'a> Tree<'a> {
                 tree.parent.push(parent);
                 tree.name.push(name);
                 tree.frames.push(frames);
-                number(tree.name.len() - 1)
+                // Numbers begin at 1, behind the root.
+                Node(number(tree.name.len()))
             });
             tree.of.push(node);
         }
@@ -71,34 +88,30 @@ impl<'a> Tree<'a> {
         tree
     }
 
-    /// The node of a stack; [`NO_ID`] where there is none.
-    pub(crate) fn node(&self, stack: u32) -> u32 {
-        self.of.get(stack as usize).copied().unwrap_or(NO_ID)
+    /// The node of a stack of the recording; the root if there is no such stack.
+    pub(crate) fn node(&self, stack: u32) -> Node {
+        self.of.get(stack as usize).copied().unwrap_or(Node::ROOT)
     }
 
-    /// What of the stacks is not in the tree.
+    /// What the tree lacks.
     pub(crate) fn left_out(&self) -> Option<LeftOut> {
-        let about = format!("the inner frames of stacks that are deeper than {MOST_FRAMES}");
+        let about = format!("the inner frames of stacks that are deeper than {MAX_FRAMES}");
         (self.cut > 0).then(|| LeftOut::new(about, self.cut))
     }
 
-    /// The caller of a node.
-    pub(crate) fn parent(&self, node: u32) -> u32 {
-        self.parent.get(node as usize).copied().unwrap_or(NO_ID)
+    /// The caller of a node, and the number of the node's name. `None` for the root.
+    pub(crate) fn step(&self, node: Node) -> Option<(Node, u32)> {
+        let place = node.place()?;
+        Some((*self.parent.get(place)?, *self.name.get(place)?))
     }
 
-    /// The number of a node's name.
-    pub(crate) fn name(&self, node: u32) -> Option<u32> {
-        self.name.get(node as usize).copied()
-    }
-
-    /// The numbers of a node's names from the outermost frame inwards, in a list that is used again.
-    pub(crate) fn path(&self, node: u32, into: &mut Vec<u32>) {
+    /// The numbers of a node's names from the outermost frame inwards, in a list that the caller reuses.
+    pub(crate) fn path(&self, node: Node, into: &mut Vec<u32>) {
         into.clear();
         let mut at = node;
-        while let Some(name) = self.name(at) {
+        while let Some((parent, name)) = self.step(at) {
             into.push(name);
-            at = self.parent(at);
+            at = parent;
         }
         into.reverse();
     }
@@ -106,17 +119,18 @@ impl<'a> Tree<'a> {
 
 /// A place in a list, as the number that refers to it.
 pub(crate) fn number(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(NO_ID)
+    // The lists are no longer than the recording's own, whose numbers are `u32` too.
+    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::Builder;
-    use model::{Frame, Sym};
+    use model::{Frame, NO_ID, Sym};
 
     #[test]
-    fn stacks_that_differ_in_tiers_alone_are_one() {
+    fn stacks_that_differ_only_in_tiers_are_one() {
         let mut builder = Builder::default();
         let plain = builder.stack(&["A", "B"]);
         let a = builder.recording.stacks.frame[0];
@@ -133,7 +147,7 @@ mod tests {
         let tree = Tree::new(&recording);
         assert_ne!(plain, optimised);
         assert_eq!(tree.node(plain), tree.node(optimised));
-        assert_eq!((tree.node(NO_ID), tree.name.len()), (NO_ID, 3));
+        assert_eq!((tree.node(NO_ID), tree.name.len()), (Node::ROOT, 3));
         let mut path = Vec::new();
         tree.path(tree.node(unknown), &mut path);
         let names: Vec<&str> = path.iter().map(|name| tree.names[*name as usize]).collect();

@@ -1,22 +1,23 @@
-//! Rows of a table summed up by stack: what a flame graph of them is made of.
+//! Rows of a table summed up by stack: what a flame graph is made of.
 //!
-//! Weights are whole numbers, so that every format has the same sums. A row that has no weight, as a wait that did not
-//! end, is not in the sums and counted.
+//! Weights are whole numbers, so that every format has the same sums. A row without a weight, such as a wait that did
+//! not end, is counted but not summed up.
 
-use crate::tree::{Tree, number};
+use crate::tree::{Node, Tree};
+use crate::written::LeftOut;
 use model::{NO_INT, Sym, Trace};
 use rustc_hash::FxHashMap;
 
-/// Which rows.
+/// A choice of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// All samples, whether the thread ran or waited: the wall clock of all threads.
+    /// All samples, whether the thread ran or waited: wall-clock time of all threads.
     Samples,
     /// Samples of threads that ran managed code.
     Running,
     /// Samples of threads that waited.
     Waiting,
-    /// Sampled allocations, by the bytes that they stand for.
+    /// Sampled allocations, by the bytes that they represent.
     Allocations,
     /// Waits for locks, by their time.
     Contention,
@@ -36,7 +37,7 @@ pub(crate) enum Unit {
 }
 
 impl What {
-    /// Every one, in the order in which formats have them.
+    /// All choices, in the order of the formats.
     pub const ALL: [Self; 7] = [
         Self::Running,
         Self::Samples,
@@ -47,7 +48,7 @@ impl What {
         Self::Exceptions,
     ];
 
-    /// What its rows are called.
+    /// What the rows are called.
     pub fn rows(self) -> &'static str {
         match self {
             Self::Samples => "samples",
@@ -60,7 +61,7 @@ impl What {
         }
     }
 
-    /// What a weight counts, as the words of a summary.
+    /// What a weight counts, in words.
     pub fn unit(self) -> &'static str {
         match self.weight() {
             Unit::Samples => "samples",
@@ -70,6 +71,13 @@ impl What {
         }
     }
 
+    /// The rows that have no weight, if there are any.
+    pub(crate) fn without_weight(self, count: u64) -> Option<LeftOut> {
+        let about = || format!("{}: how long or how much is not known", self.rows());
+        (count > 0).then(|| LeftOut::new(about(), count))
+    }
+
+    /// What a weight counts.
     pub(crate) fn weight(self) -> Unit {
         match self {
             Self::Samples | Self::Running | Self::Waiting => Unit::Samples,
@@ -80,12 +88,12 @@ impl What {
     }
 }
 
-/// What stands inside a stack's innermost frame, and what tells groups of one stack apart.
+/// What stands inside a stack's innermost frame. Rows of one stack form one group per leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Leaf {
     /// Nothing: the thread ran in its innermost frame.
     Own,
-    /// The thread waited, for this.
+    /// The thread waited for this.
     Waiting(Sym),
     /// The thread was outside managed code, running or not.
     External,
@@ -94,11 +102,11 @@ pub(crate) enum Leaf {
 }
 
 impl Leaf {
-    /// Of a sample in this state.
+    /// The leaf of a sample in this state.
     pub(crate) fn of_sample(states: States, state: Sym, waiting_on: Sym) -> Self {
-        if state == states.running {
+        if Some(state) == states.running {
             Self::Own
-        } else if state == states.waiting {
+        } else if Some(state) == states.waiting {
             Self::Waiting(waiting_on)
         } else {
             Self::External
@@ -119,31 +127,27 @@ impl Leaf {
     }
 }
 
-/// The words of states in a recording.
+/// The symbols of states in a recording. `None` if no sample has the state.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct States {
-    pub(crate) running: Sym,
-    pub(crate) waiting: Sym,
+    pub(crate) running: Option<Sym>,
+    pub(crate) waiting: Option<Sym>,
 }
-
-/// A number that no text has: a state that the recording does not know is in no row.
-const NOWHERE: Sym = Sym(u32::MAX - 1);
 
 impl States {
     pub(crate) fn new(recording: &Trace) -> Self {
-        let word = |text| recording.strings.find(text).unwrap_or(NOWHERE);
-        Self { running: word("running"), waiting: word("waiting") }
+        let find = |text| recording.strings.find(text);
+        Self { running: find("running"), waiting: find("waiting") }
     }
 }
 
-/// A row of a table, as far as its weight goes.
+/// A row of a table with its weight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Weighed {
     /// The row's number in its table.
     pub(crate) row: usize,
     pub(crate) thread: u32,
-    /// See [`Tree`]; none where the row has no stack.
-    pub(crate) node: u32,
+    pub(crate) node: Node,
     pub(crate) leaf: Leaf,
     pub(crate) weight: u64,
 }
@@ -151,7 +155,7 @@ pub(crate) struct Weighed {
 /// Rows of one stack, summed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Group {
-    pub(crate) node: u32,
+    pub(crate) node: Node,
     pub(crate) leaf: Leaf,
     pub(crate) weight: u64,
 }
@@ -159,7 +163,7 @@ pub(crate) struct Group {
 /// All rows, summed up.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
-    /// By stack, in the order in which each first occurred.
+    /// By stack and leaf, in the order of their first rows.
     pub(crate) groups: Vec<Group>,
     /// How many rows have a weight.
     pub(crate) rows: u64,
@@ -172,13 +176,13 @@ pub(crate) struct Sums {
 /// Sums the rows up by stack and leaf.
 pub(crate) fn sums(recording: &Trace, tree: &Tree<'_>, what: What) -> Sums {
     let mut sums = Sums::default();
-    let mut places: FxHashMap<(u32, Leaf), u32> = FxHashMap::default();
+    let mut places: FxHashMap<(Node, Leaf), usize> = FxHashMap::default();
     sums.without_weight = each(recording, tree, what, &mut |row| {
         sums.rows += 1;
         sums.total = sums.total.saturating_add(row.weight);
-        let next = number(sums.groups.len());
+        let next = sums.groups.len();
         let place = *places.entry((row.node, row.leaf)).or_insert(next);
-        match sums.groups.get_mut(place as usize) {
+        match sums.groups.get_mut(place) {
             Some(group) => group.weight = group.weight.saturating_add(row.weight),
             None => sums.groups.push(Group { node: row.node, leaf: row.leaf, weight: row.weight }),
         }
@@ -186,7 +190,7 @@ pub(crate) fn sums(recording: &Trace, tree: &Tree<'_>, what: What) -> Sums {
     sums
 }
 
-/// Hands over every row that has a weight, in the order of the table; gives how many have none.
+/// Passes every row that has a weight to `take`, in the order of the table. Returns how many rows have none.
 pub(crate) fn each(recording: &Trace, tree: &Tree<'_>, what: What, take: &mut dyn FnMut(Weighed)) -> u64 {
     let mut without = 0;
     let mut add = |row: usize, thread: u32, stack: u32, leaf: Leaf, weight: Option<u64>| match weight {
@@ -237,12 +241,13 @@ pub(crate) fn rows<T>(len: usize, row: impl Fn(usize) -> Option<T>) -> impl Iter
     (0..len).filter_map(move |at| row(at).map(|row| (at, row)))
 }
 
+/// A duration, unless it is unknown or damaged.
 pub(crate) fn nanoseconds(value: i64) -> Option<u64> {
     u64::try_from(value).ok().filter(|_| value != NO_INT)
 }
 
-/// More bytes than any process allocates, and few enough that doubles are exact.
-const MOST_BYTES: f64 = 9e15;
+/// More bytes than any process allocates, but few enough that doubles are exact.
+const MAX_BYTES: f64 = 9e15;
 
 #[expect(
     clippy::cast_possible_truncation,
@@ -251,7 +256,7 @@ const MOST_BYTES: f64 = 9e15;
 )]
 fn whole(value: f64) -> Option<u64> {
     let rounded = value.round();
-    (0.0..MOST_BYTES).contains(&rounded).then_some(rounded as u64)
+    (0.0..MAX_BYTES).contains(&rounded).then_some(rounded as u64)
 }
 
 #[cfg(test)]

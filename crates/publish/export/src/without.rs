@@ -1,13 +1,19 @@
-//! A writer that leaves members out of the JSON that passes through it.
+//! A writer that removes members from the JSON that passes through it.
 //!
-//! It finds `,"name":` in the bytes, which can be nothing else in JSON than a member that is not its object's first:
-//! within a text the quotation mark would have a backslash before it. The value has to be a list of numbers, or an
-//! object of texts without brackets. What is not left out passes unchanged, however it is cut into pieces.
+//! It looks for `,"name":`. In JSON that is always a member (and not the first one of its object), since a quotation
+//! mark in a text has a backslash before it. The value must be a list of numbers, or an object of texts without
+//! brackets. The rest passes unchanged, however it is cut into pieces.
 
 use std::io::{Result, Write};
 
-/// A member to leave out, and the byte that ends its value.
-type Member = (&'static [u8], u8);
+/// A member to remove.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Member {
+    /// Its beginning: `,"name":`.
+    pub(crate) begin: &'static [u8],
+    /// The byte that ends its value.
+    pub(crate) end: u8,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -16,7 +22,7 @@ pub(crate) struct Without<W> {
     members: &'static [Member],
     /// Bytes that may be the beginning of a member.
     held: Vec<u8>,
-    /// The end of the value that is being left out.
+    /// The byte that ends the value being removed.
     until: Option<u8>,
 }
 
@@ -25,7 +31,7 @@ impl<W: Write> Without<W> {
         Self { out, members, held: Vec::new(), until: None }
     }
 
-    /// Writes what is still held, and gives the writer back.
+    /// Writes what is still held, and returns the writer.
     pub(crate) fn finish(mut self) -> Result<W> {
         self.out.write_all(&self.held)?;
         Ok(self.out)
@@ -33,11 +39,11 @@ impl<W: Write> Without<W> {
 
     fn take(&mut self, byte: u8) -> Result<()> {
         self.held.push(byte);
-        if let Some((_, end)) = self.members.iter().find(|(name, _)| *name == self.held) {
+        if let Some(member) = self.members.iter().find(|member| member.begin == self.held) {
             self.held.clear();
-            self.until = Some(*end);
-        } else if !self.members.iter().any(|(name, _)| name.starts_with(&self.held)) {
-            // No member has a comma but at its beginning, so only the byte itself can begin one.
+            self.until = Some(member.end);
+        } else if !self.members.iter().any(|member| member.begin.starts_with(&self.held)) {
+            // Members contain no comma behind their first byte, so only this byte can begin another one.
             let begins = byte == b',' && self.held.len() > 1;
             if begins {
                 self.held.pop();
@@ -86,11 +92,12 @@ mod tests {
 
     #[test]
     fn members_are_left_out_wherever_the_bytes_are_cut_and_texts_stay_as_they_are() {
-        let members: &[Member] = &[(b",\"cpu\":", b']'), (b",\"units\":", b'}')];
+        const MEMBERS: &[Member] =
+            &[Member { begin: b",\"cpu\":", end: b']' }, Member { begin: b",\"units\":", end: b'}' }];
         let text = r#"{"a":[1,2],"cpu":[3,4],"c":",\"cpu\":[","units":{"x":"y"},,"cp":0,"cpu":[]}"#;
         let expected = r#"{"a":[1,2],"c":",\"cpu\":[",,"cp":0}"#;
         for at in 0..=text.len() {
-            let mut without = Without::new(Vec::new(), members);
+            let mut without = Without::new(Vec::new(), MEMBERS);
             let (left, right) = text.as_bytes().split_at(at);
             without.write_all(left).unwrap();
             without.write_all(right).unwrap();

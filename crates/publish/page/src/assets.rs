@@ -1,6 +1,6 @@
-//! Scripts and style of the pages, as the program carries them.
+//! The scripts and the style of the pages, built into the program.
 
-use crate::Reply;
+use crate::reply::Reply;
 use maud::{Markup, html};
 use serde_json::Value;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use views::script::in_script;
 pub(crate) const STYLE: &str =
     concat!(include_str!("../../../../web/style.css"), include_str!("../../charts/src/charts.css"));
 
-/// A module of the script: the name that others import it by, and its text.
+/// The modules of the script: the name by which others import it, and its text.
 const MODULES: [(&str, &str); 9] = [
     ("app", include_str!("../../../../web/app.js")),
     ("flame", include_str!("../../../../web/flame.js")),
@@ -25,8 +25,7 @@ const MODULES: [(&str, &str); 9] = [
 
 const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0b5fa5"/><path d="M3 4h10v2H3zM3 7h7v2H3zM3 10h4v2H3z" fill="#fff"/></svg>"##;
 
-/// A name for all of them together. It changes when any of them does, so that browsers, which cache by address, fetch them
-/// again.
+/// A hash of all assets. It is part of their addresses, so that browsers, which cache by address, fetch changed assets.
 fn version() -> &'static str {
     static VERSION: OnceLock<String> = OnceLock::new();
     VERSION.get_or_init(|| {
@@ -47,7 +46,7 @@ pub(crate) fn reply(path: &str) -> Reply {
     }
 }
 
-/// What is served below `/assets/`: its type and its text.
+/// The media type and text of an asset.
 fn served(name: &str) -> Option<(&'static str, String)> {
     match name {
         "style.css" => return Some(("text/css; charset=utf-8", STYLE.to_owned())),
@@ -59,7 +58,8 @@ fn served(name: &str) -> Option<(&'static str, String)> {
     Some(("text/javascript; charset=utf-8", with_paths(text)))
 }
 
-/// The links of a served page to all of them: a module that the browser only finds in another one would load later.
+/// The links of a served page to all assets. Modules are listed too: otherwise the browser would load a module only
+/// after it has read the one that imports it.
 pub(crate) fn links() -> Markup {
     html! {
         @let folder = format!("assets/{}", version());
@@ -70,7 +70,7 @@ pub(crate) fn links() -> Markup {
     }
 }
 
-/// Modules name each other `casebook/NAME`; on a server they lie beside each other.
+/// A module with its imports (`casebook/NAME`) changed to relative paths, since served modules are in one folder.
 fn with_paths(text: &str) -> String {
     let mut text = text.to_owned();
     for (name, _) in MODULES {
@@ -79,24 +79,24 @@ fn with_paths(text: &str) -> String {
     text
 }
 
-/// What a page of one file may do: run its own script and have its own style, and nothing else. No request leaves it, so that
-/// a text that became markup after all would neither run nor tell anybody.
+/// The content security policy of a page of one file: it may run its own script and use its own style, and nothing
+/// else. It sends no request, so that even a text that became markup could neither run nor send anything.
 ///
-/// The modules of the script are `data:` addresses, which no rule of hashes can name; they are loaded because the script
-/// that asks for them has the nonce.
+/// The modules of the script are `data:` addresses, which a policy cannot list by hash. They are loaded because the
+/// script that imports them has the nonce.
 pub(crate) fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; form-action 'none'; base-uri 'none'"
     )
 }
 
-/// The nonce of a page of one file. It is made of the page's whole content, so that the same content has the same file, and
-/// no text in it can hold its own page's nonce.
+/// The nonce of a page of one file: a hash of the page's content. So the same content makes the same file, and no
+/// text in the page can contain the nonce.
 pub(crate) fn nonce(body: &str) -> String {
     blake3::hash(body.as_bytes()).to_hex().chars().take(32).collect()
 }
 
-/// The script for a page of one file: an import map whose modules are in it.
+/// The script of a page of one file: an import map that contains the modules.
 pub(crate) fn inline(nonce: &str) -> String {
     let mut imports = serde_json::Map::new();
     for (name, text) in MODULES {

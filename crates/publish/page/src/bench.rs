@@ -1,12 +1,11 @@
-//! The pages of benchmark results: each benchmark in figures, and how its results are distributed.
+//! The pages of benchmark results: the figures of each benchmark, and how its results are distributed.
 //!
-//! There is no time and no finding: nothing is judged, and two files are not compared.
+//! They have no time line and no findings: nothing is judged, and two files are not compared.
 
 mod tables;
 
-use crate::ctx::Ctx;
-use crate::kind::{Body, InFile, KindOfPages, PartPlace, Shown, Tab, TimeLine};
-use crate::{sqlpage, summary};
+use crate::kind::{Body, Ctx, InFile, KindOfPages, PartPlace, Question, Shown, Tab, TimeLine};
+use crate::{paths, sqlpage, summary};
 use maud::{Markup, html};
 use model::{Bench, Tables};
 use report::{Distribution, Explanation};
@@ -61,7 +60,7 @@ impl KindOfPages for BenchPages {
             ..TAB
         },
         Tab {
-            path: sqlpage::PATH,
+            path: paths::SQL,
             title: "SQL",
             body: Body::Drawn(sqlpage::sql_page),
             in_file: InFile::Nothing,
@@ -71,20 +70,20 @@ impl KindOfPages for BenchPages {
     const PARTS: &'static [PartPlace] =
         &[PartPlace { id: "benchmarks", title: "Benchmarks", tab: "/measurements", first: None }];
     const TIME: Option<TimeLine<Self>> = None;
-    const QUESTIONS: &'static [(&'static str, &'static str)] = &[
-        (
-            "Which benchmark is fastest?",
-            "select name, parameters, median, low, high from benchmarks order by median",
-        ),
-        (
-            "How do the launches of a benchmark differ?",
-            "select name, parameters, launch, count(*) as results, avg(value_ns / operations) as mean_ns from measurements \
+    const QUESTIONS: &'static [Question] = &[
+        Question {
+            text: "Which benchmark is fastest?",
+            sql: "select name, parameters, median, low, high from benchmarks order by median",
+        },
+        Question {
+            text: "How do the launches of a benchmark differ?",
+            sql: "select name, parameters, launch, count(*) as results, avg(value_ns / operations) as mean_ns from measurements \
              join benchmarks on benchmarks.id = benchmark where mode = 'Workload' and stage = 'Result' group by 1, 2, 3",
-        ),
-        (
-            "Which benchmark allocates?",
-            "select name, parameters, allocated_bytes from benchmarks order by 3 desc nulls last",
-        ),
+        },
+        Question {
+            text: "Which benchmark allocates?",
+            sql: "select name, parameters, allocated_bytes from benchmarks order by 3 desc nulls last",
+        },
     ];
 
     fn tables(&self) -> &Arc<dyn Tables> {

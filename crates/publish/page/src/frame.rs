@@ -1,13 +1,19 @@
-//! The frame of every page: heading, tabs, time line, and what the tab shows.
+//! What surrounds the content of every page: heading, tabs, time bar, footer.
 
-use crate::ctx::{Ctx, section};
-use crate::kind::{KindOfPages, Section, Tab};
-use crate::{PAGE_BYTES, assets, tabletab, timebar};
+use crate::kind::{Ctx, KindOfPages, Section, Tab, section};
+use crate::reply::Reply;
+use crate::shorten::PAGE_BYTES;
+use crate::{assets, tabletab, timebar};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use report::Heading;
 
+/// The answer with a page, or with an excuse if the page is larger than browsers can take.
+pub(crate) fn reply<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup) -> Reply {
+    Reply::page(&whole(ctx, title, body), || too_large(ctx, title))
+}
+
 /// A whole page.
-pub(crate) fn whole<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup) -> String {
+fn whole<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup) -> String {
     let name = &ctx.kind().explanation().heading.name;
     let preload = ctx.tab.and_then(|tab| tab.preload).and_then(|data| data(ctx));
     let above = ctx.tab.and_then(|tab| tab.above);
@@ -32,7 +38,7 @@ pub(crate) fn whole<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str, body: &Markup
     .into_string()
 }
 
-/// What every page begins with; `style` is how it comes by its style and scripts.
+/// The head of every page. `style` brings its style and scripts.
 pub(crate) fn head(title: &str, style: &Markup) -> Markup {
     html! {
         head {
@@ -45,22 +51,22 @@ pub(crate) fn head(title: &str, style: &Markup) -> Markup {
     }
 }
 
-/// The page of an address that has none.
+/// The page for an address that does not exist.
 pub(crate) fn not_found<K: KindOfPages>(ctx: &Ctx<'_, K>) -> String {
     let body = html! { p.error { "There is no such page." } p { a href="./" { "To the summary" } } };
     whole(ctx, "Not found", &body)
 }
 
-/// What stands in place of a page that no browser could take.
-pub(crate) fn too_large<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str) -> String {
+/// The page in place of one that is too large for browsers.
+fn too_large<K: KindOfPages>(ctx: &Ctx<'_, K>, title: &str) -> String {
     let body = html! {
-        p.error role="alert" { "There is too much for one page here: more than " (PAGE_BYTES / 1_000_000) " MB, even without long texts." }
-        p { "SQL has it in parts (" code { "limit" } ", " code { "substr" } "), and " code { "casebook query" } " has all of it." }
+        p.error role="alert" { "This page would be larger than " (PAGE_BYTES / 1_000_000) " MB, even without long texts." }
+        p { "Use SQL to read it in parts (" code { "limit" } ", " code { "substr" } "), or " code { "casebook query" } " for all of it." }
     };
     whole(ctx, title, &body)
 }
 
-/// What a page of one file shows of a tab. Its first section has the time line, once for all of them.
+/// A tab as a section of one file. Only the first section has the time line.
 pub(crate) fn in_file<K: KindOfPages>(ctx: &Ctx<'_, K>, tab: &Tab<K>) -> Markup {
     let is_first = K::TABS.first().is_some_and(|first| first.path == tab.path);
     html! {
@@ -70,7 +76,7 @@ pub(crate) fn in_file<K: KindOfPages>(ctx: &Ctx<'_, K>, tab: &Tab<K>) -> Markup 
     }
 }
 
-/// A page of one file: all sections below each other; script shows one at a time.
+/// A page of one file: all sections one below the other. Script shows one at a time.
 pub(crate) fn one_file<K: KindOfPages>(ctx: &Ctx<'_, K>, sections: &[(&'static Tab<K>, &Section)]) -> String {
     let body = html! {
         a.skip href="#main" { "Skip to the content" }

@@ -1,24 +1,29 @@
-//! Pages stay small, however long the texts of a recording are: a name may have a megabyte, and a page has thousands. And
-//! what is invisible in a text is shown by its number, so that no name looks like another.
+//! Keeps pages small however long the texts of a recording are: a name may have a megabyte, and a page has thousands of
+//! names. It also writes invisible characters as their code points, so that no name looks like another.
 //!
-//! It works on the finished page, so that no view can forget it: texts and the attributes that only explain are cut, with
-//! how much more there was, and a link whose address nobody could ask for leads nowhere. Tables as CSV and SQL have the
-//! whole texts. The pages are our own, so their markup is as [`maud`] writes it: attributes stand between `"`, and `<`,
-//! `>` and `"` never stand in a text.
+//! It works on the finished page, so that no view can forget it. It cuts texts and attributes that only explain, and
+//! says how many characters are missing. A link whose address is longer than the server takes loses its address. CSV
+//! and SQL have the whole texts. The markup is always as [`maud`] writes it: attribute values stand between `"`, and
+//! no text contains `<`, `>` or `"`.
 
-use crate::PAGE_BYTES;
 use base::steering::visible;
 
-/// How long what stands on a page may be.
+/// The largest size of a page of one file in bytes, unless the texts of its tables alone are longer.
+pub const FILE_BYTES: usize = 5_000_000;
+
+/// The largest size of a page that is served, in bytes.
+pub(crate) const PAGE_BYTES: usize = 5_000_000;
+
+/// How long texts and addresses on a page may be.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     /// Bytes of a text, and of an attribute that only explains.
     text: usize,
-    /// Bytes of an address; the server takes twice the first.
+    /// Bytes of an address. The server takes addresses twice as long as the first limit.
     address: usize,
 }
 
-/// The first that makes a page small enough is taken.
+/// From generous to strict: the first that makes the page small enough is taken.
 const LIMITS: [Limits; 4] = [
     Limits { text: 4_000, address: 8_000 },
     Limits { text: 500, address: 2_000 },
@@ -26,13 +31,13 @@ const LIMITS: [Limits; 4] = [
     Limits { text: 20, address: 200 },
 ];
 
-/// Attributes that explain what they stand at, and change nothing that a form sends.
+/// Attributes that only explain their element: cutting them changes nothing that a form sends.
 const EXPLAIN: [&str; 3] = ["title", "aria-label", "alt"];
 
-/// Elements whose content is no text of a page: what a reader typed, and what a file has for its script.
+/// Elements whose content stays whole: what a reader typed, and data for script.
 const KEPT: [&str; 3] = ["textarea", "script", "style"];
 
-/// The page with its texts cut, or `None` if it has more than [`PAGE_BYTES`] even so.
+/// The page with its texts cut. `None` if it is larger than [`PAGE_BYTES`] even so.
 pub(crate) fn page(html: &str) -> Option<String> {
     LIMITS.into_iter().map(|limits| shortened(html, limits)).find(|page| page.len() <= PAGE_BYTES)
 }
@@ -43,7 +48,7 @@ pub(crate) fn file(html: &str) -> String {
     shortened(html, first)
 }
 
-/// A file with its texts cut until it has at most so many bytes, as far as that is possible.
+/// A file with its texts cut until it has at most `most` bytes, if that is possible.
 pub(crate) fn file_within(html: &str, most: usize) -> String {
     let mut file = String::new();
     for limits in LIMITS {
@@ -99,19 +104,19 @@ fn tag(tag: &str, limits: Limits, out: &mut String) {
     out.push_str(rest);
 }
 
-/// Copies a text up to a limit, with what is invisible in it, and says how many characters more it had.
+/// Copies a text up to a limit, makes its invisible characters visible, and says how many characters are missing.
 fn cut(text: &str, most: usize, out: &mut String) {
     if text.len() <= most {
         return out.push_str(&visible(text));
     }
     let end = text.floor_char_boundary(most);
-    // A character that stands as an entity stays whole.
+    // An entity such as `&lt;` is not cut in the middle.
     let begun = text.get(..end).and_then(|kept| kept.rfind('&').filter(|at| !kept[*at..].contains(';')));
     let (kept, more) = text.split_at(begun.unwrap_or(end));
     out.extend([&visible(kept), " … ", &characters(more).to_string(), " characters more"]);
 }
 
-/// Characters of a text, in which an entity is one.
+/// Counts the characters of a text; an entity such as `&lt;` is one.
 fn characters(text: &str) -> usize {
     let mut is_entity = false;
     let counted = text.chars().filter(|c| {

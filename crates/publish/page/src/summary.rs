@@ -1,7 +1,6 @@
-//! The first page: the verdict in a sentence, the findings, each part in figures, what the evidence does not have.
+//! The first page: the verdict in one sentence, the findings, the figures of each part, and what the evidence lacks.
 
-use crate::ctx::Ctx;
-use crate::kind::KindOfPages;
+use crate::kind::{Ctx, KindOfPages};
 use crate::tabletab::{first_list, title_of};
 use maud::{Markup, html};
 use report::Explanation;
@@ -13,7 +12,7 @@ pub(crate) fn summary<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Mark
     let known = explanation.parts.iter().filter(|part| parts::is_known(part));
     html! {
         @if ctx.is_part() {
-            p.said { "The verdict, the findings and the figures are of the whole " (K::NOUN) "; the views that they lead to are of the range." }
+            p.said { "The verdict, the findings and the figures describe the whole " (K::NOUN) "; the views that they lead to show the selected range." }
         }
         (before)
         (cards::cards(ctx, explanation))
@@ -25,7 +24,7 @@ pub(crate) fn summary<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Mark
     }
 }
 
-/// What is wrong, in a sentence; nothing for evidence without rules.
+/// What is wrong, in one sentence; empty for evidence without rules.
 pub(crate) fn headline<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     let verdict = &ctx.kind().explanation().verdict;
     html! { @if let Some(verdict) = verdict { (cards::headline(verdict)) } }

@@ -1,11 +1,10 @@
-//! The body of a tab; if it is a tab of tables: the figures of its parts, then each table.
+//! The content of a tab. A tab of tables has the figures of its parts, then its tables.
 
-use crate::ctx::Ctx;
-use crate::kind::{Body, KindOfPages, Tab, TableOf};
+use crate::kind::{Body, Ctx, KindOfPages, PartPlace, Tab, TableOf};
 use maud::{Markup, html};
 use views::{parts, tables};
 
-/// What a tab shows.
+/// The content of a tab.
 pub(crate) fn body<K: KindOfPages>(ctx: &Ctx<'_, K>, tab: &Tab<K>) -> Markup {
     match tab.body {
         Body::Drawn(draw) => draw(ctx),
@@ -25,10 +24,10 @@ fn tables_of<K: KindOfPages>(ctx: &Ctx<'_, K>, tab: &Tab<K>, of: &[TableOf<K>]) 
 
 /// The list of a part whose first rows the summary shows.
 pub(crate) fn first_list<K: KindOfPages>(part: &str) -> Option<&'static str> {
-    K::PARTS.iter().find(|of| of.id == part).and_then(|of| of.first)
+    PartPlace::of::<K>(part)?.first
 }
 
-/// What people call a part: its own name if the kind has no title for it.
+/// What people call a part; its id if the kind has no title for it.
 pub(crate) fn title_of<K: KindOfPages>(part: &'static str) -> &'static str {
-    K::PARTS.iter().find(|of| of.id == part).map_or(part, |of| of.title)
+    PartPlace::of::<K>(part).map_or(part, |place| place.title)
 }

@@ -1,8 +1,7 @@
 //! Whole pages of real recordings, and of the same ones with hostile texts in every field.
 
-use crate::ctx::Ctx;
-use crate::kind::{Body, InFile, KindOfPages, PartPlace, Shown, Tab, TimeLine};
-use crate::site::{AnySite, Site};
+use crate::kind::{Body, Ctx, InFile, KindOfPages, PartPlace, Question, Shown, Site, Tab, TimeLine};
+use crate::site::AnySite;
 use crate::trace::TracePages;
 use crate::{Error, Pages, Reply, Tour};
 use import::Options;
@@ -50,14 +49,14 @@ fn hostile(mut recording: Trace) -> Trace {
     recording.strings = strings;
     let trace_id = message;
     recording.logs.push(LogRow { ts_ns: 1, level, logger, message, template: message, trace_id });
-    let told = Some(HOSTILE.to_owned());
+    let hostile = Some(HOSTILE.to_owned());
     let Trace { exhibit, session, .. } = &mut recording;
     exhibit.file = format!("{HOSTILE}/{HOSTILE}");
     for field in [&mut exhibit.runtime, &mut exhibit.os, &mut exhibit.arch, &mut exhibit.command_line] {
-        field.clone_from(&told);
+        field.clone_from(&hostile);
     }
     for field in [&mut exhibit.name, &mut exhibit.container, &mut session.profile, &mut exhibit.state] {
-        field.clone_from(&told);
+        field.clone_from(&hostile);
     }
     exhibit.start_utc = HOSTILE.to_owned();
     recording
@@ -103,7 +102,7 @@ fn addresses(pages: &Pages) -> Vec<(String, Vec<(String, String)>)> {
     tabs.chain(states).collect()
 }
 
-/// Fails where a hostile text has become markup.
+/// Panics if a hostile text has become markup.
 fn holds(of: &str, html: &str) {
     let html = without_scripts(html);
     for sign in ["<script", "</script", "<img", "\" onmouseover=", "<b>logger", "<!--", "style=\""] {
@@ -273,12 +272,12 @@ fn sql_on_a_page_changes_nothing_and_ends() {
 fn no_more_than_two_queries_of_readers_run_at_a_time() {
     let pages = site("net8.nettrace.zst");
     let query = [("q".to_owned(), "select 1 as one".to_owned())];
-    let turns = [pages.turn(), pages.turn()];
-    assert!(turns.iter().all(Option::is_some) && pages.turn().is_none());
+    let slots = [pages.queries.claim(), pages.queries.claim()];
+    assert!(slots.iter().all(Option::is_some) && pages.queries.claim().is_none());
     assert!(text(pages.answer("/sql", &query)).contains(crate::sqlpage::BUSY));
     assert_eq!(pages.answer("/answer.csv", &query).status, 503);
     assert_eq!(pages.answer("/gc", &[]).status, 200);
-    drop(turns);
+    drop(slots);
     assert!(text(pages.answer("/sql", &query)).contains("1 row."));
 }
 
@@ -456,7 +455,7 @@ impl KindOfPages for Timeless {
         Tab { path: "/empty", title: "Empty", shown: Shown::Rows(&["benchmarks"]), ..PLAIN },
         Tab { path: "/all", title: "All", body: Body::Tables(&[all]), ..PLAIN },
         Tab {
-            path: crate::sqlpage::PATH,
+            path: crate::paths::SQL,
             title: "SQL",
             body: Body::Drawn(crate::sqlpage::sql_page),
             in_file: InFile::Nothing,
@@ -465,7 +464,7 @@ impl KindOfPages for Timeless {
     ];
     const PARTS: &'static [PartPlace] = &[];
     const TIME: Option<TimeLine<Self>> = None;
-    const QUESTIONS: &'static [(&'static str, &'static str)] = &[("Which?", "select * from benchmarks")];
+    const QUESTIONS: &'static [Question] = &[Question { text: "Which?", sql: "select * from benchmarks" }];
 
     fn tables(&self) -> &Arc<dyn Tables> {
         &self.0

@@ -1,9 +1,8 @@
-//! The time bar: what happened when, and the range of time that everything else on the page is of.
+//! The time bar: what happened when, and the range of time that the rest of the page shows.
 //!
-//! Evidence without an extent in time has none: every function here then returns nothing.
+//! Evidence without an extent in time has no time bar: every function here then returns something empty.
 
-use crate::ctx::Ctx;
-use crate::kind::{KindOfPages, TimeLine};
+use crate::kind::{Ctx, KindOfPages, TimeLine};
 use base::number::real;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -17,19 +16,19 @@ pub(crate) fn bar<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     let zoomed = is_zoomed(ctx);
     let shown = shown(ctx, &time);
     let all = (time.lanes)(ctx.kind(), shown);
-    // Also of a tab that is not shown: its lanes may say why nothing is on it.
+    // The tab may be hidden because it is empty; its lanes may then show why.
     let wanted = K::TABS.iter().find(|tab| tab.path == ctx.path).map_or(time.usual, |tab| tab.lanes);
     let (mut first, mut others): (Vec<Lane>, Vec<Lane>) =
         all.iter().cloned().partition(|lane| wanted.contains(&lane.id));
     if first.is_empty() {
-        // A picture of nothing helps nobody.
+        // Without any of the wanted lanes, the others stand in their place.
         std::mem::swap(&mut first, &mut others);
     }
     let (from, to) = ctx.span();
     html! {
         section.timebar aria-label="Time line" data-timeline="" data-from=(seconds(from)) data-to=(seconds(to)) data-chosen[ctx.is_part()] {
             @if ctx.params.is_range_refused() {
-                p.error role="alert" { "That range of time is none, or not all of it could be read: it begins before it ends, in seconds." }
+                p.error role="alert" { "This is not a range of time: give two numbers of seconds, the start before the end." }
             }
             (lanes::drawn(&first, shown))
             @if !others.is_empty() {
@@ -77,7 +76,7 @@ fn range_form<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     let (from, to) = ctx.span();
     let rest = ctx.params.without(&["from", "to", "root"]);
     let chosen = ctx.is_part();
-    // The end of the whole is rounded up to a millisecond: nobody chose its last nanosecond.
+    // The end of the whole is rounded up to a millisecond, since nobody chose its last nanosecond.
     let to = if chosen { to } else { to.saturating_add(999_999) / 1_000_000 * 1_000_000 };
     html! {
         form.range method="get" action=(place(ctx.path)) {
@@ -93,7 +92,7 @@ fn range_form<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
     }
 }
 
-/// How much of the whole is selected, from 0 to 1.
+/// The selected share of the whole, from 0 to 1.
 fn selected_share<K: KindOfPages>(ctx: &Ctx<'_, K>) -> f64 {
     let (from, to) = ctx.span();
     let end = ctx.duration_ns();

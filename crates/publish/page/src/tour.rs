@@ -1,13 +1,15 @@
-//! Several exhibits served side by side, with a page that leads to each.
+//! Several exhibits side by side, with a page that leads to each.
 //!
-//! The pages of an exhibit lie below `/NAME/`. Their links are relative, so they need not know that.
+//! The pages of each exhibit are below `/NAME/`. Their links are relative, so they need not know that.
 
-use crate::{Pages, Reply, assets, frame};
+use crate::pages::Pages;
+use crate::reply::Reply;
+use crate::{assets, frame};
 use maud::{DOCTYPE, Markup, html};
 use report::{Explanation, Verdict};
 use views::Params;
 
-/// Exhibits of any kind, each with what it shows.
+/// Exhibits of any kind, each with a title and what there is to see in it.
 #[derive(Debug, Default)]
 pub struct Tour {
     cases: Vec<Case>,
@@ -18,23 +20,33 @@ struct Case {
     name: String,
     title: String,
     about: String,
-    views: Vec<(String, String)>,
+    views: Vec<View>,
     pages: Pages,
+}
+
+/// A view that the text about an exhibit mentions.
+#[derive(Debug)]
+struct View {
+    /// Its address below the exhibit's.
+    address: String,
+    title: String,
 }
 
 impl Tour {
     /// Adds an exhibit: its name in addresses, a title, and what there is to see in it.
     ///
-    /// `views` are the views that the text speaks of: an address below the exhibit's, and what the view is called.
+    /// `views` are the views that `about` mentions: an address below the exhibit's, and a name for the link.
     pub fn add(&mut self, name: &str, title: &str, about: &str, views: &[(&str, &str)], mut pages: Pages) {
-        let views = views.iter().map(|(address, title)| ((*address).to_owned(), (*title).to_owned()));
+        let views = views
+            .iter()
+            .map(|(address, title)| View { address: (*address).to_owned(), title: (*title).to_owned() });
         let views: Vec<_> = views.collect();
         pages.set_about(about);
         let (name, title, about) = (name.to_owned(), title.to_owned(), about.to_owned());
         self.cases.push(Case { name, title, about, views, pages });
     }
 
-    /// Answers an address: a path, and its parameters decoded.
+    /// Answers an address: a path, and its decoded parameters.
     pub fn answer(&self, path: &str, query: &[(String, String)]) -> Reply {
         if path == "/" {
             return Reply::page(&self.index(), String::new);
@@ -50,7 +62,7 @@ impl Tour {
         }
     }
 
-    /// The address of every page that can be reached without a choice of the reader.
+    /// The address of every page that has no parameters.
     pub fn addresses(&self) -> Vec<String> {
         let of_case = |case: &Case| -> Vec<String> {
             let tabs = case.pages.tabs();
@@ -89,14 +101,14 @@ fn card(case: &Case) -> Markup {
     let to = |path: &str| format!("{}/{}", case.name, Params::default().href(path).trim_start_matches("./"));
     let path = |address: &str| format!("/{}", address.split('?').next().unwrap_or_default());
     let tabs: Vec<&str> = case.pages.tabs().collect();
-    let is_there = |view: &&(String, String)| tabs.contains(&path(&view.0).as_str());
+    let is_there = |view: &&View| tabs.contains(&path(&view.address).as_str());
     html! {
         article class=(format!("card {tone}")) {
             h2 { a href=(to("/")) { (case.title) } }
             p { (case.about) }
             @if let Some(verdict) = verdict { p class=(format!("headline {tone}")) { (verdict.text) } }
             p.links {
-                @for (address, title) in case.views.iter().filter(is_there) { a.button href=(format!("{}/{address}", case.name)) { (title) } " " }
+                @for view in case.views.iter().filter(is_there) { a.button href=(format!("{}/{}", case.name, view.address)) { (view.title) } " " }
             }
             p.hint { (heading.recorded) }
         }

@@ -1,66 +1,33 @@
 //! The pages of a trace, alone or compared with an earlier one.
 //!
-//! Here is what only a trace has: stacks and their flame graphs, lanes over time, topics, a comparison. The tabs stand in
-//! `tabs`, their queries in `tables`.
+//! This folder has what only a trace has: stacks and their flame graphs, lanes over time, topics, a comparison.
+//! `pages` and `explained` hold the state, `own` what all tabs share; `tabs` lists the tabs, `tables` has their
+//! queries.
 
 mod changes;
-mod exhibit;
+mod explained;
 mod links;
+mod own;
+mod pages;
 mod selection;
 mod stackview;
 mod tables;
 mod tabs;
 mod works;
 
-use crate::Reply;
-use crate::ctx::Ctx;
-use crate::kind::{Further, KindOfPages, PartPlace, Tab, TimeLine};
-use crate::site;
-use exhibit::Exhibit;
+pub(crate) use pages::TracePages;
+
+use crate::frame;
+use crate::kind::{Further, KindOfPages, PartPlace, Question, Tab, TimeLine};
+use crate::reply::Reply;
 use maud::{Markup, html};
-use model::{Tables, Trace};
-use report::{Diff, Explanation};
-use runtime::MyCode;
-use stacks::Metric;
+use model::Tables;
+use own::Own;
+use pages::TraceCtx;
+use report::Explanation;
 use std::sync::Arc;
-use tabs::Own;
 use timeline::Span;
 use views::Target;
-
-/// A trace as pages.
-#[derive(Debug)]
-pub(crate) struct TracePages {
-    /// The trace.
-    here: Exhibit,
-    /// The earlier one that it is compared with.
-    against: Option<Exhibit>,
-    /// The comparison of both, over all of their time.
-    diff: Option<Diff>,
-}
-
-/// A page of a trace.
-pub(crate) type TraceCtx<'a> = Ctx<'a, TracePages>;
-
-impl TracePages {
-    /// Explains a trace, and compares it with an earlier one if there is one.
-    pub(crate) fn new(trace: Arc<Trace>, earlier: Option<Arc<Trace>>, mine: &MyCode) -> Self {
-        let (here, against) = (Exhibit::new(trace, mine), earlier.map(|earlier| Exhibit::new(earlier, mine)));
-        let diff = against.as_ref().map(|against| changes::diff_of(against, &here));
-        Self { here, against, diff }
-    }
-}
-
-impl<'a> TraceCtx<'a> {
-    /// The trace that the page is of.
-    pub(crate) fn here(&self) -> &'a Exhibit {
-        &self.kind().here
-    }
-
-    /// What the stacks behind the rows of the page's tab can be summed up by.
-    fn metrics(&self) -> &'static [Metric] {
-        self.tab.map_or(&[], |tab| tab.own.metrics)
-    }
-}
 
 impl KindOfPages for TracePages {
     type Own = Own;
@@ -74,26 +41,26 @@ impl KindOfPages for TracePages {
         usual: tabs::USUAL_LANES,
     });
     const FURTHER: &'static [Further<Self>] = &[
-        Further { path: stackview::FLAME_DATA, answer: stackview::flame_data },
-        Further { path: tabs::STACK, answer: stack },
+        Further { path: own::FLAME_DATA, answer: stackview::flame_data },
+        Further { path: own::STACK, answer: stack },
     ];
-    const QUESTIONS: &'static [(&'static str, &'static str)] = &[
-        (
-            "What do waiting threads wait for?",
-            "select waiting_on, count(*) as samples from samples where state = 'waiting' group by 1 order by 2 desc",
-        ),
-        (
-            "Which collections stopped the program longest?",
-            "select number, generation, type, reason, start_ns, pause_ns from gc order by pause_ns desc limit 20",
-        ),
-        (
-            "Which types are allocated most?",
-            "select type, count(*) as samples, sum(weight_bytes) as allocated_bytes from allocations group by 1 order by 3 desc limit 20",
-        ),
-        (
-            "Which events are in the recording?",
-            "select provider, name, count(*) as events from events group by 1, 2 order by 3 desc",
-        ),
+    const QUESTIONS: &'static [Question] = &[
+        Question {
+            text: "What do waiting threads wait for?",
+            sql: "select waiting_on, count(*) as samples from samples where state = 'waiting' group by 1 order by 2 desc",
+        },
+        Question {
+            text: "Which collections paused the program longest?",
+            sql: "select number, generation, type, reason, start_ns, pause_ns from gc order by pause_ns desc limit 20",
+        },
+        Question {
+            text: "Which types are allocated most?",
+            sql: "select type, count(*) as samples, sum(weight_bytes) as allocated_bytes from allocations group by 1 order by 3 desc limit 20",
+        },
+        Question {
+            text: "Which events are in the recording?",
+            sql: "select provider, name, count(*) as events from events group by 1, 2 order by 3 desc",
+        },
     ];
 
     fn tables(&self) -> &Arc<dyn Tables> {
@@ -126,12 +93,7 @@ impl KindOfPages for TracePages {
     }
 }
 
-/// The summary; that of a comparison begins with what changed.
-fn summary(ctx: &TraceCtx<'_>) -> Markup {
-    crate::summary::summary(ctx, &changes::head(ctx))
-}
-
 /// The page of one stack.
 fn stack(ctx: &TraceCtx<'_>) -> Reply {
-    site::page(ctx, "Stack", &tables::one_stack(ctx))
+    frame::reply(ctx, "Stack", &tables::one_stack(ctx))
 }

@@ -1,10 +1,10 @@
-//! A socket that does not wait longer than the limits say.
+//! A socket that never waits longer than the limits allow.
 //!
-//! It carries out what [`crate::course`] decides. hyper's own time limit is not used, since it does not tell a
-//! browser that keeps a connection from one that sends its headers a byte at a time.
+//! It carries out what [`crate::course`] decides. hyper's own time limit is not used, since it treats a browser that
+//! keeps an idle connection like a client that sends its headers byte by byte.
 
-use crate::Limits;
 use crate::course::Phase;
+use crate::limits::Limits;
 use std::cell::Cell;
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -16,19 +16,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// A socket with its limits of time. Dropping it closes the socket; bytes that the system has taken still arrive.
+/// A socket with time limits. Dropping it closes the socket; bytes that the system has taken still arrive.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     socket: TcpStream,
     limits: Limits,
     phase: Rc<Cell<Phase>>,
-    /// Runs in the phases that wait for bytes of the client.
+    /// Runs in phases that wait for bytes of the client.
     reading: Timer,
-    /// Runs from the first time that the reader makes us wait until it has taken all.
+    /// Runs from the first write that has to wait until the client has taken everything.
     writing: Timer,
 }
 
-/// A limit that begins when it is first asked about.
+/// A limit that begins when it is first polled.
 #[derive(Debug, Default)]
 struct Timer(Option<Pin<Box<Sleep>>>);
 
@@ -46,12 +46,12 @@ impl Guarded {
     fn enter(&mut self, phase: Phase, cx: &Context<'_>) {
         if self.phase.replace(phase) != phase {
             self.reading = Timer::default();
-            // The limit begins with the next read, and hyper has no other reason for one.
+            // The new limit begins with the next read, which hyper would not do otherwise.
             cx.waker().wake_by_ref();
         }
     }
 
-    /// What a write came to: one that waits too long is an error.
+    /// The result of a write; one that waits too long is an error.
     fn watch<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_pending() && self.writing.poll(self.limits.take_time, cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -99,7 +99,7 @@ impl AsyncWrite for Guarded {
         self.socket.is_write_vectored()
     }
 
-    /// hyper flushes when it has written all that it had to write, so the reader has taken the answer.
+    /// hyper flushes after it has written everything, so the client has taken the answer.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
         if flushed.is_ready() {

@@ -1,4 +1,4 @@
-//! Where a connection stands, and how long it may stay there.
+//! The phases of a connection, and how long each may last.
 //!
 //! ```text
 //!           a byte            headers whole         answer there          all of it taken
@@ -6,37 +6,37 @@
 //!  idle_time        head_time             answer_time            take_time
 //! ```
 //!
-//! The time for the answer is watched where the answer is waited for, and the time to take it runs only while the
-//! reader makes us wait. The others are decided here.
+//! `serve` limits the time for the answer, and `connection` the time to take it, which runs only while a write has to
+//! wait. The other limits are decided here.
 
-use crate::Limits;
+use crate::limits::Limits;
 use std::time::Duration;
 
-/// What a connection waits for.
+/// What a connection is waiting for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The first byte of a request.
     Idle,
     /// The rest of its headers.
     Head,
-    /// The site.
+    /// The answer of the site.
     Answering,
-    /// The reader.
+    /// The client to take the answer.
     Sending,
 }
 
 impl Phase {
-    /// Where it stands after bytes came. Further bytes of a head gain it no time.
+    /// The phase after bytes have arrived. Further bytes of a head do not extend its time.
     pub(crate) fn after_bytes(self) -> Self {
         if self == Self::Idle { Self::Head } else { self }
     }
 
-    /// Where it stands after everything that was to be written is.
+    /// The phase after everything is written.
     pub(crate) fn after_flush(self) -> Self {
         if self == Self::Sending { Self::Idle } else { self }
     }
 
-    /// How long we wait for the next bytes of the client, from the beginning of the phase.
+    /// How long the phase may wait for bytes of the client, from its beginning.
     pub(crate) fn patience(self, limits: &Limits) -> Option<Duration> {
         match self {
             Self::Idle => Some(limits.idle_time),
@@ -45,7 +45,7 @@ impl Phase {
         }
     }
 
-    /// Whether a client has asked and has not got its answer whole.
+    /// Whether the client has sent a request and does not have its whole answer yet.
     pub(crate) fn owes(self) -> bool {
         matches!(self, Self::Answering | Self::Sending)
     }

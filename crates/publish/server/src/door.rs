@@ -1,9 +1,9 @@
-//! Who may enter: what every door has in common.
+//! Who may enter: what all doors have in common.
 //!
-//! A door decides about a request before the [`Site`](crate::Site) hears of it. The server has one door, given to
+//! A door decides about a request before the [`Site`](crate::Site) sees it. The server has one door, given to
 //! [`serve`](crate::serve); [`LocalDoor`](crate::LocalDoor) is the one for the person who started the program.
 //!
-//! This module holds no check. The checks that every door needs are in `gate.rs`, which runs them before it asks the
+//! This module has no checks. The checks that every door needs are in `gate.rs`, which makes them before it asks the
 //! door, so that a new door cannot forget one.
 
 use crate::request::Request;
@@ -23,16 +23,16 @@ use hyper::{Method, Uri};
 ///    decode to UTF-8 text.
 /// 4. [`decide`](Self::decide).
 ///
-/// **What a door may look at:** the [`Head`] of the request, the decoded [`Request`], and what the door itself holds. It
-/// may keep state, for example tokens or counters, behind a lock that is only ever held briefly.
+/// **What a door may look at:** the [`Head`] of the request, the decoded [`Request`], and what the door itself holds.
+/// It may keep state, for example tokens or counters, behind a lock that is only ever held briefly.
 ///
 /// **What it must not do:** block. It is called on the one thread that has all sockets, so while it works, no other
 /// client is served: no file, no network, no database, no sleep, no lock that is held elsewhere during such work. Its
 /// answers are small, since they are packed on that thread too. It must not put text of the request into an answer
 /// unescaped. A panic lets nobody in: the connection is closed without an answer, and the others go on.
 ///
-/// **Requests from other sites.** The server does not tell a link on a foreign page from one of its own: a door that lets a
-/// browser in by a cookie has to refuse those itself, as `LocalDoor` does.
+/// **Requests from other sites.** The server does not distinguish a link on another site's page from one of its own.
+/// A door that lets browsers in by a cookie must refuse such requests itself, as `LocalDoor` does.
 ///
 /// **Headers.** Only code in this crate can put headers such as `Set-Cookie` on a [`Response`], so a door that needs
 /// them is a module here. Any other door can be implemented anywhere.
@@ -40,8 +40,8 @@ use hyper::{Method, Uri};
 /// **Bodies.** A body is for the door alone, in [`Head::body`]; the site does not see it. It arrives within
 /// [`Limits::head_time`](crate::Limits::head_time), and until it has, a newer connection may take this one's place.
 pub trait Door: 'static {
-    /// Whether requests for this host are for this server. `host` is the value of the only `Host` header, in lower case,
-    /// with the port if the client sent one. Accepting any name would let a site whose name is rebound to this
+    /// Whether requests for this host are for this server. `host` is the value of the only `Host` header, in lower
+    /// case, with the port if the client sent one. Accepting any name would let a site whose name is rebound to this
     /// address read the pages as if they were its own.
     fn is_for_us(&self, host: &str) -> bool;
 
@@ -65,8 +65,8 @@ pub enum Verdict {
     Pass(Request),
     /// The door answers, for example with a redirect. The connection stays open.
     Answer(Response),
-    /// The door refuses, and this answer says why. The request is counted as refused, and the connection is closed after
-    /// the answer.
+    /// The door refuses, and this answer says why. The request is counted as refused, and the connection is closed
+    /// after the answer.
     Refuse(Response),
 }
 

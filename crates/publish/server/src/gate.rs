@@ -1,18 +1,18 @@
-//! The checks that every request has to pass, whatever the door, and then the door.
+//! The checks that every request has to pass, whatever the door is, and then the door.
 //!
 //! ```text
 //!  host ─▶ method ─▶ body ─▶ length ─▶ text ─▶ Door::decide ─▶ site
 //!  421      405      413      414      400     the door's own
 //! ```
 //!
-//! Before all of them, [`takes`] says whether a body is to be read at all.
+//! Before all of them, [`takes`] decides whether a body is read at all.
 //!
-//! It has no socket and no state. The door comes last, so that a request that is wrong otherwise changes nothing there,
-//! such as using up a token.
+//! This module has no socket and no state. The door comes last, so that a malformed request changes nothing there: it
+//! cannot use up a token.
 
 use crate::door::{Door, Head, Verdict};
 use crate::limits::Limits;
-use crate::listen::Options;
+use crate::listen::ServerOptions;
 use crate::refusal::Refusal;
 use crate::request::{Gone, Request};
 use crate::target;
@@ -21,26 +21,26 @@ use hyper::header;
 use hyper::http::request::Parts;
 use hyper::{Method, Uri};
 
-/// The body of a request, as far as it was read.
+/// The body of a request.
 #[derive(Debug)]
 pub(crate) enum Body {
     /// There is none.
     Empty,
     /// The body of a `POST` that the door takes.
     Taken(Bytes),
-    /// There is one that nobody asked for, or that is longer than the door takes, or that broke off.
+    /// A body that the door does not take, that is too long for it, or that broke off.
     Unwanted,
 }
 
-/// How many bytes of body to read before [`decide`]. `None` if the body is not to be read: only a `POST` to our own host
-/// that the door takes has one.
+/// How many bytes of body to read before [`decide`]. `None` for every request but a `POST` to our own host that the
+/// door takes.
 pub(crate) fn takes(door: &impl Door, parts: &Parts) -> Option<usize> {
     let is_ours = host(parts).is_some_and(|host| door.is_for_us(&host));
     if is_ours && parts.method == Method::POST { door.takes(parts.uri.path()) } else { None }
 }
 
 /// Runs the checks, and asks the door if all of them pass.
-pub(crate) fn decide(door: &impl Door, parts: &Parts, body: &Body, options: &Options) -> Verdict {
+pub(crate) fn decide(door: &impl Door, parts: &Parts, body: &Body, options: &ServerOptions) -> Verdict {
     let Some(host) = host(parts).filter(|host| door.is_for_us(host)) else {
         return Verdict::Refuse(door.misdirected());
     };
@@ -54,7 +54,7 @@ pub(crate) fn decide(door: &impl Door, parts: &Parts, body: &Body, options: &Opt
     }
 }
 
-/// The host that the client means, in lower case. `None` unless there is exactly one, and it is text.
+/// The requested host in lower case. `None` unless there is exactly one and it is text.
 fn host(parts: &Parts) -> Option<String> {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
@@ -62,14 +62,14 @@ fn host(parts: &Parts) -> Option<String> {
     agrees(&parts.uri, &host).then_some(host)
 }
 
-/// Whether a target that repeats scheme and host repeats the right ones. The scheme is always `http`, since the server
-/// does no TLS.
+/// Whether a target that names scheme and host names the right ones. The scheme must be `http`, since the server does
+/// no TLS.
 fn agrees(uri: &Uri, host: &str) -> bool {
     let is_http = uri.scheme_str().is_none_or(|scheme| scheme == "http");
     is_http && uri.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(host))
 }
 
-/// The decoded request and its body, if its form is right and it is within the limits.
+/// The decoded request and its body, if it is well-formed and within the limits.
 fn request<'a>(
     parts: &Parts,
     is_taken: bool,

@@ -1,13 +1,13 @@
 //! Worker threads behind a bounded queue.
 //!
 //! ```text
-//!  offer ─▶ [ job, job, (gone), job ] ─▶ thread ─▶ job runs, or is dropped when nobody waits for it
+//!  offer ─▶ [ job, job, (gone), job ] ─▶ thread ─▶ job runs, or is dropped if nobody waits for it
 //! ```
 //!
-//! A job that nobody waits for any more gives its place in the queue to a living one, so a user who reloads does not
-//! wait behind himself. A job that runs cannot be stopped; it can see that it is abandoned.
+//! A job that nobody waits for any more gives up its place in the queue, so that users who reload do not wait behind
+//! their own earlier requests. A running job cannot be stopped, but it can see that it is abandoned.
 
-use crate::Error;
+use crate::error::Error;
 use crate::request::Gone;
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Something to do on a worker thread.
 pub(crate) struct Job {
-    /// Set when nobody waits for it any more.
+    /// Set once nobody waits for it any more.
     pub(crate) gone: Gone,
     pub(crate) work: Box<dyn FnOnce() + Send>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Lane {
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Wakes threads for a job or the end, and who waits for the threads.
+    /// Wakes threads for a job or the end, and `close` when a thread has ended.
     changed: Condvar,
 }
 
@@ -52,7 +52,7 @@ struct State {
 }
 
 impl Lane {
-    /// Starts the threads, one at least.
+    /// Starts the threads; at least one.
     pub(crate) fn start(name: &str, threads: usize) -> Result<Self, Error> {
         let mut lane = Self { shared: Arc::default(), threads: Vec::new() };
         for number in 0..threads.max(1) {
@@ -71,7 +71,8 @@ impl Lane {
         Ok(lane)
     }
 
-    /// Puts a job into the queue, unless as many as `waiting` are there that somebody waits for. Whether it is in.
+    /// Puts a job into the queue, unless `waiting` others are in it. Jobs that nobody waits for do not count. Returns
+    /// whether it was put in.
     pub(crate) fn offer(&self, job: Job, waiting: usize) -> bool {
         let mut state = self.shared.lock();
         if state.queue.len() >= waiting {
@@ -86,8 +87,8 @@ impl Lane {
         true
     }
 
-    /// Takes no more jobs, drops those that wait, lets those that run see that they are abandoned, and ends the
-    /// threads. How many are still at work when the patience ends; they end with their job.
+    /// Takes no more jobs, drops the waiting ones, marks the running ones as abandoned, and ends the threads. Returns
+    /// how many threads still work after `patience`; they end with their job.
     pub(crate) fn close(self, patience: Duration) -> usize {
         let mut state = self.shared.lock();
         state.closed = true;
@@ -102,7 +103,7 @@ impl Lane {
         drop(state);
         if left == 0 {
             for thread in self.threads {
-                // A job's panic is caught where it runs, so there is nothing to learn here.
+                // Panics of jobs are caught where they run, so this cannot fail.
                 thread.join().ok();
             }
         }
@@ -118,7 +119,7 @@ impl Shared {
     fn work(&self) {
         while let Some(job) = self.next() {
             let gone = job.gone;
-            // Who waits for the job learns of a panic by getting no answer.
+            // After a panic, the waiting request gets no answer and so learns of it.
             catch_unwind(AssertUnwindSafe(job.work)).ok();
             self.lock().running.retain(|running| !running.is_same(&gone));
         }
@@ -128,7 +129,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits for a job that somebody waits for. None at the end.
+    /// Waits for a job that is not abandoned. `None` once the lane is closed.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_does_not_end_is_told_and_counted() {
+    fn a_job_that_does_not_end_can_see_the_end_and_is_counted() {
         let lane = Lane::start("test", 1).unwrap();
         let gone = Gone::default();
         let release = occupied(&lane, &gone);

@@ -1,63 +1,61 @@
-//! Where a server listens: at an address of loopback, and nowhere else.
+//! Where a server listens: on a loopback address, and nowhere else.
 //!
-//! Browsers keep cookies by host and whatever else a site leaves behind by host and port, and every user of a machine may
-//! listen at 127.0.0.1 and wait there for a browser. On Linux all of 127.0.0.0/8 is loopback, so a server takes an
-//! address of it by chance: nobody was there before, and nothing waits for the browser there.
+//! Browsers store cookies by host, and everything else by host and port, and every user of a machine may listen on
+//! 127.0.0.1 and wait there for a browser. On Linux all of 127.0.0.0/8 is loopback, so a server takes a random
+//! address of it: nobody can have listened there before.
 
-use crate::Error;
+use crate::error::Error;
 use crate::limits::Limits;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// What a server is to be.
+/// How a server listens and what it allows.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct ServerOptions {
     /// The name of the program, for the server's own pages and the local door's cookie.
     pub program: &'static str,
-    /// The address, which must be one of loopback. `None` takes one by chance where the system has more than 127.0.0.1.
+    /// The address, which must be a loopback address. `None` takes a random one if the system has more than 127.0.0.1.
     pub host: Option<Ipv4Addr>,
-    /// The port, 0 for one that is free.
+    /// The port; 0 for any free one.
     pub port: u16,
     /// What clients may cost.
     pub limits: Limits,
 }
 
-/// A server that listens and does not answer yet. Browsers that come wait in the system's queue.
+/// A server that listens but does not answer yet. Browsers wait in the system's queue.
 #[derive(Debug)]
 pub struct Bound {
     pub(crate) listener: TcpListener,
-    pub(crate) options: Options,
+    pub(crate) options: ServerOptions,
     host: Ipv4Addr,
     port: u16,
 }
 
 impl Bound {
-    /// The address, also if one by chance was asked for.
+    /// The actual address.
     pub fn host(&self) -> Ipv4Addr {
         self.host
     }
 
-    /// The port, also if any free one was asked for.
+    /// The actual port.
     pub fn port(&self) -> u16 {
         self.port
     }
 }
 
-/// Listens at the address and the port that are asked for, or at any.
-pub fn bind(options: Options) -> Result<Bound, Error> {
-    let by_chance = if options.host.is_none() { Some(by_chance()?) } else { None };
-    let host = options.host.or(by_chance).unwrap_or(Ipv4Addr::LOCALHOST);
-    let heard = listen(host, options.port).or_else(|cause| match cause.kind() {
-        // macOS has 127.0.0.1 alone.
-        io::ErrorKind::AddrNotAvailable if by_chance.is_some() => listen(Ipv4Addr::LOCALHOST, options.port),
+/// Listens at the requested address and port.
+pub fn bind(options: ServerOptions) -> Result<Bound, Error> {
+    let asked = options.host.map_or_else(random_loopback, Ok)?;
+    let listening = listen(asked, options).or_else(|cause| match cause.kind() {
+        // macOS has only 127.0.0.1.
+        io::ErrorKind::AddrNotAvailable if options.host.is_none() => listen(Ipv4Addr::LOCALHOST, options),
         _ => Err(cause),
     });
-    let (listener, host, port) = heard.map_err(|cause| failure(host, options.port, cause))?;
-    Ok(Bound { listener, options, host, port })
+    listening.map_err(|cause| failure(asked, options.port, cause))
 }
 
-/// An address of loopback that nobody can foresee. It is never 127.0.0.1.
-fn by_chance() -> Result<Ipv4Addr, Error> {
+/// A loopback address that nobody can foresee. It is never 127.0.0.1.
+fn random_loopback() -> Result<Ipv4Addr, Error> {
     loop {
         let mut bytes = [0; 3];
         getrandom::fill(&mut bytes).map_err(|cause| Error::Random { cause })?;
@@ -68,14 +66,14 @@ fn by_chance() -> Result<Ipv4Addr, Error> {
     }
 }
 
-fn listen(host: Ipv4Addr, port: u16) -> io::Result<(TcpListener, Ipv4Addr, u16)> {
+fn listen(host: Ipv4Addr, options: ServerOptions) -> io::Result<Bound> {
     if !host.is_loopback() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no address of loopback"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a loopback address"));
     }
-    let listener = TcpListener::bind((host, port))?;
+    let listener = TcpListener::bind((host, options.port))?;
     listener.set_nonblocking(true)?;
     let port = listener.local_addr()?.port();
-    Ok((listener, host, port))
+    Ok(Bound { listener, options, host, port })
 }
 
 fn failure(host: Ipv4Addr, port: u16, cause: io::Error) -> Error {
@@ -90,15 +88,15 @@ fn failure(host: Ipv4Addr, port: u16, cause: io::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn options(port: u16) -> Options {
-        Options { program: "lab", host: None, port, limits: Limits::of_one_user() }
+    fn options(port: u16) -> ServerOptions {
+        ServerOptions { program: "lab", host: None, port, limits: Limits::of_one_user() }
     }
 
     #[test]
     fn a_taken_port_is_named_with_what_to_do() {
         let host = Some(Ipv4Addr::LOCALHOST);
-        let first = bind(Options { host, ..options(0) }).unwrap();
-        let error = bind(Options { host, ..options(first.port) }).unwrap_err();
+        let first = bind(ServerOptions { host, ..options(0) }).unwrap();
+        let error = bind(ServerOptions { host, ..options(first.port) }).unwrap_err();
         assert!(matches!(error, Error::PortTaken { port, .. } if port == first.port));
         let text = error.to_string();
         assert!(text.contains(&first.port.to_string()) && text.contains("give another port"), "{text}");
@@ -109,7 +107,7 @@ mod tests {
         let bound = bind(options(0)).unwrap();
         assert!(bound.listener.local_addr().unwrap().ip().is_loopback());
         for host in [Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(128, 0, 0, 1), Ipv4Addr::new(192, 168, 0, 1)] {
-            bind(Options { host: Some(host), ..options(0) }).unwrap_err();
+            bind(ServerOptions { host: Some(host), ..options(0) }).unwrap_err();
         }
     }
 

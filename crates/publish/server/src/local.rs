@@ -7,13 +7,13 @@
 //!                     403               303, 200 or 403        403
 //! ```
 //!
-//! The pages are in a folder with a secret name, which the browser learns with its cookie. A browser sends a cookie to
-//! all ports of a host, so that every user of the machine could collect it: this one goes only to that folder, whose name
-//! no other port knows. Neither opens anything without the other.
+//! The pages are in a folder with a secret name, which the browser learns together with its cookie. Browsers send a
+//! cookie to all ports of a host, so every user of the machine could collect it; but this cookie is only sent to that
+//! folder, whose name no other port knows. Cookie and folder open nothing without each other.
 //!
-//! It answers at its own address and the names of loopback (for tunnels), and the server's own port only. Its only state that changes is the list of open
-//! tokens. A token is used up last, when everything else about the request is right, so that a page of another site
-//! cannot use it up. [`Links`] makes tokens, as long as the door is there.
+//! The door answers only at the server's own port, by its own address and the names of loopback (for tunnels). Its
+//! only changing state is the list of open tokens. A token is used up last, after all other checks, so that a page of
+//! another site cannot use it up. [`Links`] makes tokens as long as the door exists.
 
 mod asker;
 mod handover;
@@ -30,20 +30,18 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::target;
 use asker::Asker;
+use handover::TOKEN;
 use hyper::{Method, StatusCode, header};
 use keys::Keys;
 use reason::Reason;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// The name of the query parameter with a token. A site sees no parameter of this name.
-const TOKEN: &str = "token";
-
-/// Where a page in a file posts its token. A site is not asked for a `POST`, so it may have a page of this name.
+/// The path to which a page in a file posts its token. The site may have a page there too: it gets no `POST`.
 const ENTER: &str = "/enter";
 
-/// What a form with a token is at most.
-const MOST_FORM: usize = 1024;
+/// The longest form with a token, in bytes.
+const MAX_FORM: usize = 1024;
 
 /// Lets in the browsers of the person who started the program, and nobody else.
 #[derive(Debug)]
@@ -54,7 +52,7 @@ pub struct LocalDoor {
     keys: Arc<Keys>,
 }
 
-/// Makes ways in, from any thread. Those made after the door is gone lead nowhere.
+/// Makes links and handovers, from any thread. Those made after the door is gone open nothing.
 #[derive(Debug, Clone)]
 pub struct Links {
     program: &'static str,
@@ -64,14 +62,14 @@ pub struct Links {
 }
 
 impl Links {
-    /// A new address that lets one browser in, once: `http://HOST:PORT/?token=…`. It is for the eyes of the person
-    /// who started the program: in the arguments of another program, every user of the machine can read it.
+    /// A new address that lets one browser in, once: `http://HOST:PORT/?token=…`. Show it only to the person who
+    /// started the program: every user of the machine can read the arguments of other programs.
     pub fn url(&self) -> Result<String, Error> {
         let (token, _) = self.keys.issue()?;
         Ok(format!("http://{}:{}/?{TOKEN}={}", self.host, self.port, token.text()))
     }
 
-    /// A new token that is handed to a browser in a file.
+    /// A new token, to hand to a browser in a file.
     pub fn hand_over(&self) -> Result<Handover, Error> {
         let to = format!("http://{}:{}{ENTER}", self.host, self.port);
         Handover::new(self.program, to, Arc::clone(&self.keys))
@@ -85,12 +83,12 @@ impl LocalDoor {
         Ok(Self { program, host, port, keys: Arc::new(Keys::new(program, port)?) })
     }
 
-    /// What makes ways in.
+    /// What makes links and handovers for this door.
     pub fn links(&self) -> Links {
         Links { program: self.program, host: self.host, port: self.port, keys: Arc::clone(&self.keys) }
     }
 
-    /// Exchanges the token that a page in a file has posted for the cookie, and has the browser go on to the pages.
+    /// Exchanges a posted token for the cookie, and sends the browser on to the pages.
     fn receive(&self, head: &Head<'_>) -> Verdict {
         let is_form = head.headers.get(header::CONTENT_TYPE).is_some_and(|value| value == handover::FORM);
         let is_right =
@@ -99,8 +97,8 @@ impl LocalDoor {
         if !token.is_some_and(|token| self.keys.redeem(&token)) {
             return Verdict::Refuse(Reason::Spent.response(self.program));
         }
-        // Not redirected, for the reason that `forward` gives. The browser may have the cookie already: from a file, it
-        // does not send it.
+        // Not a redirect; `forward` says why. The browser may have the cookie already, but does not send it from a
+        // file.
         let folder = self.keys.folder();
         let mut response = self.move_on(
             &format!("<a href=\"{folder}/\">Open the pages</a>"),
@@ -110,34 +108,34 @@ impl LocalDoor {
         Verdict::Answer(response)
     }
 
-    /// What a browser gets for a token. What another server has left at this address is forgotten first, such as a
-    /// service worker, which would read along: browsers do so where an address counts as secure, as loopback does. Not
-    /// cookies, which the ports of a host share; and what lies in their caches has no address in the secret folder.
+    /// The headers for a valid token. Besides the cookie they clear what an earlier server has stored at this
+    /// address, above all a service worker, which could read along: browsers allow one on loopback. They do not clear
+    /// cookies, which the ports of a host share, nor caches, which have nothing from the secret folder.
     fn welcome(&self) -> [(&'static str, String); 2] {
         [("clear-site-data", "\"storage\"".to_owned()), ("set-cookie", self.keys.set_cookie())]
     }
 
-    /// Exchanges a token for a cookie. Returns whether the browser needs the cookie, which it may have already.
+    /// Exchanges a token for the cookie. Returns whether the browser still needs the cookie.
     fn enter(&self, head: &Head<'_>, asker: Asker, unlocked: bool, token: &str) -> Result<bool, Reason> {
         if asker == Asker::Other {
             return Err(Reason::CrossSite);
         }
         let is_ahead = *head.method == Method::HEAD || asker::is_ahead(head.headers);
-        // A browser that has the cookie uses the token up too, so that no other browser can enter with it later.
+        // Also used up by a browser that has the cookie already, so that no other browser can enter with it later.
         if !is_ahead && self.keys.redeem(token) {
             return Ok(!unlocked);
         }
         match asker {
             Asker::Own if unlocked => Ok(false),
             Asker::Own => Err(Reason::Locked),
-            // The browser may have the cookie, but does not send it with such a request.
+            // The browser may have the cookie, but does not send it with a request from another site.
             Asker::Link | Asker::Other => Err(Reason::CrossSite),
         }
     }
 
-    /// Sends the browser on to a page of this server. A redirect would not do for a link on another site: the redirected
-    /// request would still count as the other site's, and would come without the cookie. So the browser gets a page
-    /// that moves on by itself; that request counts as ours.
+    /// Sends the browser on to a page of this server. After a link on another site, a redirect would still count as
+    /// the other site's request and would come without the cookie. So the browser gets a page that moves on by
+    /// itself, whose request counts as ours.
     fn forward(&self, asker: Asker, to: String) -> Response {
         if asker == Asker::Link {
             return self.move_on("<a href=\"\">Open the page</a>", &to);
@@ -147,7 +145,7 @@ impl LocalDoor {
         response
     }
 
-    /// A page that moves on by itself, and has a link for browsers that do not.
+    /// A page that moves on by itself, with a link for browsers that do not.
     fn move_on(&self, link: &str, to: &str) -> Response {
         let mut response = refusal::page(self.program, StatusCode::OK, "One moment", link);
         response.headers.push(("refresh", format!("0;url={to}")));
@@ -156,7 +154,8 @@ impl LocalDoor {
 }
 
 impl Door for LocalDoor {
-    /// Refuses, among others, a name that an attacker rebound to loopback.
+    /// Accepts only our own address and the names of loopback, so a name that an attacker rebound to loopback is
+    /// refused.
     fn is_for_us(&self, host: &str) -> bool {
         let own = self.host.to_string();
         [own.as_str(), "127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
@@ -170,7 +169,7 @@ impl Door for LocalDoor {
     }
 
     fn takes(&self, path: &str) -> Option<usize> {
-        (path == ENTER).then_some(MOST_FORM)
+        (path == ENTER).then_some(MAX_FORM)
     }
 
     fn decide(&self, head: &Head<'_>, mut request: Request) -> Verdict {
@@ -202,17 +201,17 @@ impl Door for LocalDoor {
 }
 
 impl Drop for LocalDoor {
-    /// Ends the wait of those who wait for a token.
+    /// Ends the wait of every [`Handover`].
     fn drop(&mut self) {
         self.keys.close();
     }
 }
 
-/// The address of the same page without the token, in a folder. It includes the host, since a browser would take a path that begins
-/// with two slashes for another host.
+/// The address of the same page in the folder, without the token. It includes the host, since browsers take a path that
+/// begins with two slashes for another host.
 fn address_without_token(head: &Head<'_>, folder: &str) -> String {
     let mut to = format!("http://{}{folder}{}", head.host, head.uri.path());
-    // The gate has decoded the same query, so this does not fail.
+    // Never the default: the gate has already decoded the same query.
     let pairs = target::query(head.uri.query().unwrap_or_default()).unwrap_or_default();
     let mut before = '?';
     for pair in pairs.iter().filter(|pair| pair.name != TOKEN) {
@@ -226,12 +225,14 @@ fn address_without_token(head: &Head<'_>, folder: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Limits, Options, bind};
+    use crate::{Limits, ServerOptions, bind};
 
     #[test]
     fn two_servers_have_two_ports_and_each_link_has_its_own_token() {
-        let bind =
-            || bind(Options { program: "lab", host: None, port: 0, limits: Limits::of_one_user() }).unwrap();
+        let bind = || {
+            bind(ServerOptions { program: "lab", host: None, port: 0, limits: Limits::of_one_user() })
+                .unwrap()
+        };
         let (first, second) = (bind(), bind());
         assert_ne!(first.port(), second.port());
         let links = LocalDoor::new(&first).unwrap().links();

@@ -5,7 +5,7 @@
 use crate::response::Response;
 use hyper::StatusCode;
 
-/// What is wrong with the form of a request. No door hears of it.
+/// What is wrong with the form of a request. The door does not see such a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// Its method is neither `GET` nor `HEAD`.
@@ -34,11 +34,13 @@ impl Refusal {
             Self::LongTarget => (
                 StatusCode::URI_TOO_LONG,
                 "This address is too long",
-                "Shorten what is asked for, for example the filter.",
+                "Shorten the request, for example the filter.",
             ),
-            Self::Target => {
-                (StatusCode::BAD_REQUEST, "This address is damaged", "It holds bytes that are no UTF-8 text.")
-            }
+            Self::Target => (
+                StatusCode::BAD_REQUEST,
+                "This address is damaged",
+                "It contains bytes that are not UTF-8 text.",
+            ),
         };
         let mut response = page(program, status, title, text);
         if self == Self::Method {
@@ -71,7 +73,7 @@ impl Failure {
         let (title, text) = match self {
             Self::Busy => (
                 "Too much at once",
-                "PROGRAM is still computing other pages, and enough of them wait. Try again in a moment.",
+                "PROGRAM is still computing other pages, and too many others wait. Try again in a moment.",
             ),
             Self::Overtime => (
                 "This took too long",
@@ -79,7 +81,7 @@ impl Failure {
             ),
             Self::Broken => (
                 "PROGRAM has a defect here",
-                "Computing this page ended in an error, which stands in the terminal. Other pages work on.",
+                "Computing this page ended in an error, which the terminal shows. Other pages still work.",
             ),
         };
         let mut response = page(program, self.status(), title, text);
@@ -90,7 +92,7 @@ impl Failure {
     }
 }
 
-/// A page of the server itself. Title and text are markup and name the program as PROGRAM.
+/// A page of the server itself. Title and text are markup; PROGRAM in them becomes the program's name.
 pub(crate) fn page(program: &str, status: StatusCode, title: &str, text: &str) -> Response {
     let page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\

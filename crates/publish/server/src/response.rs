@@ -1,31 +1,31 @@
-//! What a site answers.
+//! The answer of a site.
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
 
-/// An answer. The server adds what keeps it safe.
+/// An answer. The server adds the headers that keep it safe.
 #[derive(Debug, Clone)]
 pub struct Response {
-    /// What became of the request.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// The media type of the body, with its charset where it is text.
+    /// The media type of the body, with the charset if it is text.
     pub content_type: &'static str,
-    /// The body, unpacked. It is packed for those who take gzip.
+    /// The body, not compressed. The server compresses it for clients that accept gzip.
     pub body: Bytes,
-    /// Whether a browser may keep the body for good: its address is never that of another body. What shows a recording is
-    /// not kept.
+    /// Whether a browser may keep the body forever, because its address never has another body. Pages of a recording
+    /// are not kept.
     pub is_asset: bool,
-    /// Further headers. Values come from this crate only.
+    /// Further headers. Their values come only from this crate.
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl Response {
-    /// An answer that is not kept.
+    /// An answer that browsers do not keep.
     pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self { status, content_type, body: body.into(), is_asset: false, headers: Vec::new() }
     }
 
-    /// Something that is kept for good, at an address that changes with it.
+    /// An answer that browsers keep forever. Its address must change with it.
     pub fn asset(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         Self { is_asset: true, ..Self::new(StatusCode::OK, content_type, body) }
     }

@@ -1,18 +1,22 @@
-//! Answering, until it is told to stop.
+//! Answers requests until it is stopped.
 //!
-//! One thread, the caller's, has all sockets; it waits for no site. When it stops, idle connections are closed, what
-//! is under way has a short time to end, and no thread and no socket of a server that ended in order is left.
+//! One thread, the caller's, has all sockets; it never waits for the site. When it stops, idle connections are closed
+//! and answers under way have a short time to finish. Afterwards no socket is left, and no thread unless an answer
+//! would not end.
 
 use crate::connection::Guarded;
 use crate::course::Phase;
 use crate::door::{Door, Verdict};
+use crate::error::Error;
 use crate::gate;
 use crate::lane::{Job, Lane};
-use crate::listen::{Bound, Options};
+use crate::limits::Limits;
+use crate::listen::{Bound, ServerOptions};
 use crate::refusal::Failure;
 use crate::request::{Gone, Request};
+use crate::response::Response;
+use crate::site::{Site, Weight};
 use crate::wire::{self, Sendable, Wants};
-use crate::{Error, Limits, Response, Site, Weight};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderValue};
@@ -33,67 +37,67 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet, LocalSet, yield_now};
 use tokio::time::{sleep, timeout};
 
-/// How long to wait where the system has no more sockets, or all of ours are busy; trying at once would only burn the
-/// processor.
+/// How long to wait if the system has no more sockets, or all of ours are busy. Trying again at once would only burn
+/// CPU time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The least that hyper takes for its buffers.
+/// The smallest buffer that hyper accepts.
 const LEAST_BUFFER: usize = 8192;
 
-/// Tells a server to stop, from any thread. All clones tell the same one, and telling again changes nothing.
+/// Stops a server, from any thread. All clones stop the same one; stopping it again changes nothing.
 #[derive(Debug, Clone)]
 pub struct Stop(Arc<watch::Sender<bool>>);
 
 impl Stop {
-    /// One that nobody has told yet.
-    #[expect(clippy::new_without_default, reason = "there is no usual stop")]
+    /// A switch that is not used yet.
+    #[expect(clippy::new_without_default, reason = "each server has its own, so there is no usual value")]
     pub fn new() -> Self {
         Self(Arc::new(watch::Sender::new(false)))
     }
 
-    /// Stops the server, also one that begins later. Not for a signal handler itself: it takes a lock.
+    /// Stops the server, even if it begins only later. It takes a lock, so it must not be called in a signal handler.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 
-    async fn told(&self) {
-        // The sender lives as long as this, so waiting for its value does not fail.
-        self.0.subscribe().wait_for(|told| *told).await.ok();
+    async fn stopped(&self) {
+        // The sender lives as long as `self`, so waiting for its value cannot fail.
+        self.0.subscribe().wait_for(|is_stopped| *is_stopped).await.ok();
     }
 }
 
-/// What a server did, counted.
+/// What a server has done, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Connections that were taken.
+pub struct Served {
+    /// Accepted connections.
     pub connections: u64,
-    /// Requests whose headers came whole and were no nonsense.
+    /// Requests with complete and well-formed headers.
     pub requests: u64,
-    /// Requests that did not reach the site: another host, a wrong form, too long, or refused by the door.
+    /// Requests that did not reach the site: for another host, malformed, too long, or refused by the door.
     pub refused: u64,
-    /// Answers that ended in a panic or cannot be sent.
+    /// Answers that panicked or cannot be sent.
     pub broken: u64,
-    /// Answers that took longer than their time.
+    /// Answers that took too long.
     pub overtime: u64,
-    /// Requests that were turned away since too many waited.
+    /// Requests that were refused because too many waited.
     pub busy: u64,
-    /// Connections that were cut since the client took too long.
+    /// Connections that were closed because the client took too long.
     pub slow: u64,
-    /// Connections that gave their place to a newer one before they asked anything.
+    /// Connections that were closed before their next request, to make room for newer ones.
     pub displaced: u64,
-    /// Connections that ended otherwise before their answer: nonsense, or the client left.
+    /// Connections that ended before their answer for another reason: malformed requests, or the client left.
     pub broken_off: u64,
-    /// Times that the system could give no connection.
+    /// How often the system could not accept a connection.
     pub not_accepted: u64,
-    /// Worker threads still at work at the end; they end with their answer.
+    /// Worker threads that still work at the end; they end with their answer.
     pub unfinished: usize,
 }
 
-/// Answers the requests that the door lets pass with a site, until `stop` is told. It takes the calling thread, which
-/// must not belong to another tokio runtime.
+/// Answers the requests that the door lets pass, until `stop` is used. It blocks the calling thread, which must not
+/// belong to another tokio runtime.
 ///
-/// What is under way when the time for farewells is over is cut in the middle.
-pub fn serve(bound: Bound, door: impl Door, site: Arc<impl Site>, stop: &Stop) -> Result<Report, Error> {
+/// Answers that are still under way when [`Limits::farewell_time`] is over are cut off.
+pub fn serve(bound: Bound, door: impl Door, site: Arc<impl Site>, stop: &Stop) -> Result<Served, Error> {
     let Bound { listener, options, .. } = bound;
     let queue = |cause| Error::Threads { what: "event queue", cause };
     let runtime =
@@ -119,14 +123,14 @@ pub fn serve(bound: Bound, door: impl Door, site: Arc<impl Site>, stop: &Stop) -
 #[derive(Debug)]
 struct Server<D, S> {
     door: D,
-    options: Options,
+    options: ServerOptions,
     site: Arc<S>,
     light: Lane,
     heavy: Lane,
-    report: RefCell<Report>,
+    report: RefCell<Served>,
 }
 
-/// A connection that is open, seen from outside.
+/// An open connection, seen from outside.
 struct Standing {
     task: AbortHandle,
     phase: Rc<Cell<Phase>>,
@@ -135,17 +139,17 @@ struct Standing {
 async fn run<D: Door, S: Site>(server: &Rc<Server<D, S>>, listener: TcpListener, stop: &Stop) {
     let limits = server.options.limits;
     let mut connections = JoinSet::new();
-    // In the order of their coming.
+    // The oldest first.
     let mut standing: Vec<Standing> = Vec::new();
     loop {
         let is_full = standing.len() >= limits.connections.max(1);
         let place = || standing.iter().position(|of| !of.phase.get().owes());
         tokio::select! {
             biased;
-            () = stop.told() => break,
+            () = stop.stopped() => break,
             Some(_) = connections.join_next() => standing.retain(|of| !of.task.is_finished()),
             socket = server.accept(&listener), if !is_full || place().is_some() => {
-                // Looked for once more: what waited for its client a moment ago may have been asked since.
+                // Searched again: a connection that was idle a moment ago may have a request by now.
                 if let Some(place) = place().filter(|_| is_full) {
                     standing.remove(place).task.abort();
                     server.count(|report| &mut report.displaced);
@@ -154,10 +158,10 @@ async fn run<D: Door, S: Site>(server: &Rc<Server<D, S>>, listener: TcpListener,
                 let phase = Rc::new(Cell::new(Phase::Idle));
                 let connection = connection(Rc::clone(server), socket, Rc::clone(&phase), stop.clone());
                 standing.push(Standing { task: connections.spawn_local(connection), phase });
-                // So that it may ask before it is displaced itself.
+                // Lets it read a request before a newer connection can displace it.
                 yield_now().await;
             }
-            // Connections do not tell this loop when they are idle again.
+            // Connections do not notify this loop when they become idle, so it looks from time to time.
             () = sleep(ACCEPT_PAUSE), if is_full => {}
         }
     }
@@ -174,13 +178,13 @@ async fn connection<D: Door, S: Site>(
     phase: Rc<Cell<Phase>>,
     stop: Stop,
 ) {
-    // Without it, small answers wait for acknowledgements; a socket that cannot do it works anyway.
+    // Otherwise small answers wait for acknowledgements. A socket that refuses the option still works.
     socket.set_nodelay(true).ok();
     let limits = server.options.limits;
     let socket = TokioIo::new(Guarded::new(socket, limits, Rc::clone(&phase)));
     let service = service_fn(async |request: hyper::Request<Incoming>| {
         let (head, body) = request.into_parts();
-        // A body that does not come is as a head that does not: its time ends, and its place may be taken.
+        // A body that does not arrive is treated like a head that does not: its time ends, and its place may be taken.
         phase.set(Phase::Head);
         let body = server.read(&head, body).await;
         phase.set(Phase::Answering);
@@ -191,7 +195,7 @@ async fn connection<D: Door, S: Site>(
     let mut connection = pin!(http(&limits).serve_connection(socket, service));
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
-        () = stop.told() => {
+        () = stop.stopped() => {
             if !phase.get().owes() {
                 return;
             }
@@ -220,7 +224,7 @@ fn is_timeout(error: &hyper::Error) -> bool {
 }
 
 impl<D: Door, S: Site> Server<D, S> {
-    /// The next connection. Dropping the future loses none.
+    /// The next connection. Dropping the future loses no connection.
     async fn accept(&self, listener: &TcpListener) -> TcpStream {
         loop {
             if let Ok((socket, _)) = listener.accept().await {
@@ -231,25 +235,25 @@ impl<D: Door, S: Site> Server<D, S> {
         }
     }
 
-    fn count(&self, which: impl Fn(&mut Report) -> &mut u64) {
+    fn count(&self, which: impl Fn(&mut Served) -> &mut u64) {
         let mut report = self.report.borrow_mut();
         let count = which(&mut report);
         *count = count.saturating_add(1);
     }
 
-    /// Reads a body that the door takes, and no other.
+    /// Reads the body if the door takes it.
     async fn read(&self, head: &Parts, body: Incoming) -> gate::Body {
         let Some(most) = gate::takes(&self.door, head) else {
             return if body.is_end_stream() { gate::Body::Empty } else { gate::Body::Unwanted };
         };
-        // A length that is too large is told in the head; then nothing is read.
-        let is_too_long = body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX);
+        // If the head already announces too many bytes, nothing is read.
+        let is_too_long =
+            usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > most);
         let whole = if is_too_long { None } else { Limited::new(body, most).collect().await.ok() };
         whole.map_or(gate::Body::Unwanted, |whole| gate::Body::Taken(whole.to_bytes()))
     }
 
-    /// The answer to one request. Dropping the future, as when the client leaves, lets the site see that it is
-    /// abandoned.
+    /// The answer to one request. Dropping the future, as when the client leaves, tells the site that it is abandoned.
     async fn respond(&self, head: &Parts, body: &gate::Body) -> Sendable {
         self.count(|report| &mut report.requests);
         let wants = Wants::of(&head.headers);
@@ -259,7 +263,7 @@ impl<D: Door, S: Site> Server<D, S> {
             Verdict::Refuse(response) => {
                 self.count(|report| &mut report.refused);
                 let mut sendable = self.render(response, &wants);
-                // One small answer per connection, so that a client that is not let in cannot hold a place by not
+                // A refused client gets one small answer per connection, so that it cannot keep its place by not
                 // reading.
                 sendable.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 sendable
@@ -272,7 +276,7 @@ impl<D: Door, S: Site> Server<D, S> {
         let limits = &self.options.limits;
         let guard = SetOnDrop(request.gone.clone());
         let (send, receive) = oneshot::channel();
-        // A panic in the site ends one answer only; what it leaves behind is the site's own matter.
+        // A panic in the site ends only this answer. Whether its state is still good, the site must know.
         let weight = catch_unwind(AssertUnwindSafe(|| self.site.weight(&request)));
         let lane = match weight {
             Ok(Weight::Light) => &self.light,
@@ -282,7 +286,7 @@ impl<D: Door, S: Site> Server<D, S> {
         let site = Arc::clone(&self.site);
         let work = move || {
             let answer = catch_unwind(AssertUnwindSafe(|| wire::render(site.answer(&request), &shape)));
-            // Nobody receives it where the client left.
+            // If the client has left, nobody receives it.
             send.send(answer.unwrap_or(None)).ok();
         };
         if !lane.offer(Job { gone: guard.0.clone(), work: Box::new(work) }, limits.waiting) {
@@ -306,8 +310,8 @@ impl<D: Door, S: Site> Server<D, S> {
 
     fn render(&self, response: Response, wants: &Wants) -> Sendable {
         wire::render(response, wants).unwrap_or_else(|| {
-            // Only answers of the gate and the door get here. The local door's could fail only if a target had bytes
-            // that no header can have, and the parser lets none of those through.
+            // Only answers of the gate and the door get here. The local door's would fail only if a target had bytes
+            // that headers cannot have, and the parser refuses those.
             self.count(|report| &mut report.broken);
             let mut empty = Sendable::default();
             *empty.status_mut() = Failure::Broken.status();
@@ -316,7 +320,7 @@ impl<D: Door, S: Site> Server<D, S> {
     }
 }
 
-/// Sets what it holds when it goes, however it goes.
+/// Sets the flag when it is dropped, for whatever reason.
 #[derive(Debug)]
 struct SetOnDrop(Gone);
 

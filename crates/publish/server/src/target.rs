@@ -1,24 +1,26 @@
-//! The target of a request: what stands between the method and the version.
+//! The target of a request: its path and query.
 //!
-//! Escapes are undone as the URL standard says: a `%` without two hexadecimal digits stands for itself, and in a
-//! query a `+` is a space. What is no UTF-8 afterwards is refused rather than repaired, since a repaired name would
-//! be another one.
+//! Escapes are decoded as the URL standard says: a `%` without two hexadecimal digits is itself, and in a query `+`
+//! is a space. A result that is not UTF-8 is refused rather than repaired, since a repaired name would be another
+//! name.
 
-/// Decodes a path as a whole; an escaped slash is a slash like the others. None if it is no text or no path, as `*` is.
+/// Decodes a path. An escaped slash is a slash like the others. `None` if it does not begin with a slash or is not
+/// text.
 pub(crate) fn path(raw: &str) -> Option<String> {
     if raw.starts_with('/') { decode(raw, false) } else { None }
 }
 
-/// A pair of a query as it was sent, and decoded.
+/// A pair of a query.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Pair<'a> {
+    /// As it was sent.
     pub(crate) raw: &'a str,
     pub(crate) name: String,
     pub(crate) value: String,
 }
 
-/// Decodes the pairs of a query in their order. A name without `=` has an empty value; nothing between two `&` is none.
-/// None if one of them is no text.
+/// Decodes the pairs of a query, in order. A name without `=` has an empty value; empty pairs are skipped. `None` if
+/// one of them is not text.
 pub(crate) fn query(raw: &str) -> Option<Vec<Pair<'_>>> {
     raw.split('&')
         .filter(|raw| !raw.is_empty())
@@ -44,7 +46,7 @@ fn decode(raw: &str, plus_is_space: bool) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-/// The byte that two hexadecimal digits stand for, and what follows them.
+/// The byte that two hexadecimal digits encode, and what follows them.
 fn escape(after: &[u8]) -> Option<(u8, &[u8])> {
     let (digits, rest) = after.split_first_chunk::<2>()?;
     let [high, low] =
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_refused() {
+    fn bytes_that_are_not_text_are_refused() {
         assert_eq!(path("/%ff"), None);
         assert_eq!(path("/%e2%82"), None);
         assert_eq!(path("*"), None);

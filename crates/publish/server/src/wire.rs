@@ -1,6 +1,7 @@
-//! An answer as it goes over the wire: headers that keep it safe, its tag, its packing.
+//! An answer as it is sent: headers that keep it safe, ETag, gzip.
 //!
-//! It runs on a worker thread, since packing takes time. Texts of a recording reach bodies only, never a header.
+//! It is made on a worker thread, since compressing takes time. Texts of a recording only ever reach bodies, never a
+//! header.
 
 use crate::response::Response;
 use flate2::Compression;
@@ -11,11 +12,11 @@ use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::io::{self, Write as _};
 
-/// Bodies up to this size fit into one packet or so and are not packed.
+/// Bodies up to this size fit into about one packet and are not compressed.
 const PACK_FROM: usize = 1024;
 
-/// What a page may load and where it may stand: its own files, and in no other page. Nothing inline, so that a text
-/// that became markup after all would still run nothing.
+/// A page may load only files of its own server, and no other page may embed it. Nothing inline is allowed, so that
+/// even a text that became markup would run nothing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -32,7 +33,7 @@ const SAFE: [(&str, &str); 6] = [
 /// An answer that hyper can send.
 pub(crate) type Sendable = hyper::Response<Full<Bytes>>;
 
-/// What the request says about the shape of its answer.
+/// What the request says about the form of its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Wants {
     gzip: bool,
@@ -55,18 +56,18 @@ impl Wants {
     }
 }
 
-/// Names a body. Weak, since it may be packed or not.
+/// The ETag of a body. It is weak, since the body may be compressed or not.
 fn tag(body: &[u8]) -> String {
     format!("W/\"{}\"", blake3::hash(body).to_hex())
 }
 
-/// A list that may come in several headers.
+/// A list that may be spread over several headers.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     (!values.is_empty()).then(|| values.join(","))
 }
 
-/// Whether gzip is taken, by name or by `*`, with a weight above 0.
+/// Whether gzip is accepted, by name or by `*`, with a weight above 0.
 fn takes_gzip(list: &str) -> bool {
     let weight = |wanted: &str| {
         list.split(',').find_map(|item| {
@@ -79,10 +80,10 @@ fn takes_gzip(list: &str) -> bool {
     weight("gzip").or_else(|| weight("x-gzip")).or_else(|| weight("*")).is_some_and(|weight| weight > 0.0)
 }
 
-/// How long a browser keeps an asset without asking: its address changes with it.
+/// Browsers keep an asset without asking again, because its address changes with it.
 const FOR_GOOD: &str = "private, max-age=31536000, immutable";
 
-/// The answer as it is sent. None if a header of it is none, or its status is not final.
+/// The answer as it is sent. `None` if a header has an invalid value, or the status is not final.
 pub(crate) fn render(response: Response, wants: &Wants) -> Option<Sendable> {
     if response.status.is_informational() {
         return None;

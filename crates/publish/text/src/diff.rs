@@ -1,7 +1,7 @@
 //! A comparison of two exhibits, as a page or as JSON.
 //!
-//! The page says what was compared and what to keep in mind, then in one sentence what changed most, then the findings and
-//! the changes by their causes. Without [`Rows::All`] it is short, and says how many rows it left out.
+//! The page says what was compared, with which caveats; then one sentence about what changed most; then the findings,
+//! and the changes by cause. Without [`Rows::All`] it is short, and says how many rows it leaves out.
 
 mod json;
 
@@ -14,16 +14,17 @@ use report::{
 };
 use runtime::written_name;
 
-/// Columns of a value, and of the change.
+/// The width of a value.
 const VALUE: usize = 13;
+/// The width of the change.
 const CHANGE: usize = 9;
-/// What labels, values and the change leave for names.
+/// The width that labels, values and the change leave for names.
 const NAME: usize = WIDTH - LABEL - 2 * (VALUE + 1) - CHANGE - 2;
 
 /// Which rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
-    /// Those to read first.
+    /// The most important ones.
     First,
     /// All.
     All,
@@ -53,7 +54,7 @@ pub fn page(before: &Heading, after: &Heading, diff: &Diff, rows: Rows) -> Strin
     page.into_text()
 }
 
-/// Every row, by its verdict and its cause.
+/// All rows, by verdict and cause.
 fn all(page: &mut Page, diff: &Diff) {
     for (verdict, title) in [
         (ChangeVerdict::BeyondNoise, "what changed"),
@@ -72,7 +73,7 @@ fn all(page: &mut Page, diff: &Diff) {
     }
 }
 
-/// What is not in the list, and what the list cannot tell.
+/// What is not listed, and what could not be compared.
 fn end(page: &mut Page, diff: &Diff, rows: Rows) {
     if !diff.not_compared.is_empty() {
         page.gap();
@@ -123,12 +124,12 @@ fn compared(diff: &Diff) -> String {
 fn tone(diff: &Diff) -> Tone {
     match diff.verdict() {
         ChangeVerdict::BeyondNoise => Tone::Warning,
-        // Two sick recordings do not differ either.
+        // Not good either: two recordings with the same problem do not differ.
         ChangeVerdict::WithinNoise | ChangeVerdict::TooLittleData => Tone::Plain,
     }
 }
 
-/// The findings that are new or gone, and those that stayed in a line. Prints nothing without findings.
+/// The findings that are new or gone, then one line for each that stayed. Prints nothing without findings.
 fn findings(page: &mut Page, findings: &[FindingChange]) {
     if findings.is_empty() {
         return;
@@ -157,7 +158,7 @@ fn findings(page: &mut Page, findings: &[FindingChange]) {
     }
 }
 
-/// Rows under a heading of columns, the group before the first of each. Prints nothing without rows.
+/// Rows below headings of columns. The first row of a group names it. Prints nothing without rows.
 fn grouped(page: &mut Page, title: &str, groups: &[(Group, Vec<&Change>)]) {
     if groups.is_empty() {
         return;
@@ -168,7 +169,7 @@ fn grouped(page: &mut Page, title: &str, groups: &[(Group, Vec<&Change>)]) {
     for (group, rows) in groups {
         let mut label = group.name();
         if label.chars().count() >= LABEL {
-            // A long name would stand in the column of values.
+            // A long name would run into the values, so it gets its own line.
             page.line(std::mem::take(&mut label), "");
         }
         for row in rows {
@@ -199,10 +200,10 @@ fn line(page: &mut Page, label: &str, row: &Change) {
     }
 }
 
-/// What a row is called: what was measured, and of what.
+/// The name of a row: what was measured, and of what.
 fn words(row: &Change) -> (String, String) {
     match row.subject {
-        // Tags are JSON, whose punctuation says nothing here.
+        // Tags are JSON; without its punctuation they are easier to read.
         Subject::Counter => {
             let name =
                 row.name.replace("{\"", "").replace("\":\"", "=").replace("\",\"", " ").replace("\"}", "");
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_told_as_people_tell_it() {
+    fn a_change_is_written_as_people_write_it() {
         let check = |before, after, expected: &str| assert_eq!(row(before, after, "ms").in_words(), expected);
         check(1.0, 1.0, "=");
         check(0.0, 3.0, "new");
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn values_per_request_are_told_in_the_unit_that_reads_best() {
+    fn values_per_request_have_the_unit_that_reads_best() {
         let check = |of: f64, unit, expected: &str| {
             assert_eq!(value(&row(of, of, unit), Some(of)), expected);
         };

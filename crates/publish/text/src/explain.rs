@@ -1,8 +1,8 @@
-//! Everything that is said of one exhibit, as a page or as JSON.
+//! The explanation of one exhibit, as a page or as JSON.
 //!
-//! The page begins with what the exhibit is and what is lost, before any figure that the loss touches. Then it says what
-//! is wrong, and then each part in a few lines. It does not know the kind of evidence: a kind without rules has neither
-//! verdict nor findings, and a part without a [`layout`] prints its figures, then its lists.
+//! The page begins with what the exhibit is and what it has lost, before any figure that the loss affects. Then it
+//! says what is wrong, and then has a few lines for each part. It does not know the kind of evidence: a kind without
+//! rules has neither verdict nor findings, and a part without a [`layout`] prints its figures, then its lists.
 
 mod findings;
 mod json;
@@ -14,7 +14,7 @@ pub(crate) use json::figure;
 use crate::page::{Names, Page};
 use report::{Explanation, Heading, Part, Verdict};
 
-/// Rows that the short page prints of a list without a layout.
+/// How many rows of a list without a layout the short page prints.
 const FEW_ROWS: usize = 20;
 
 /// How much of the figures is shown.
@@ -89,7 +89,7 @@ fn show_part(page: &mut Page, part: &Part, detail: Detail) {
         (None, Detail::Short) => show_plainly(page, part, FEW_ROWS),
         (None, Detail::Full) => {
             page.gap();
-            show_plainly(page, part, usize::MAX);
+            show_plainly(page, part, usize::MAX); // all rows
         }
     }
 }

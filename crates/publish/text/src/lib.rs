@@ -1,11 +1,11 @@
 //! Values as text: what the program prints for people, in Markdown, and the JSON documents of `explain` and `diff`.
 //!
 //! One module per kind of output; each takes plain values and returns a string or a JSON value. Nothing here opens a
-//! file, reads a clock, asks for the terminal's size or prints. Colours are part of the text as escape sequences: whoever
-//! prints it removes them if nobody wants them.
+//! file, reads a clock, asks for the terminal's size or prints. Colours are escape sequences in the text; whoever
+//! prints it removes them if they are not wanted.
 //!
-//! Names come from recordings and from running processes, so anyone may have written them: every text passes through
-//! [`printable`] before it is part of a page.
+//! Names come from recordings and running processes, so anyone may have written them: every text passes through
+//! [`printable`] before it becomes part of a page.
 
 pub mod counters;
 pub mod diff;

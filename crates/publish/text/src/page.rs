@@ -1,6 +1,6 @@
 //! A page of text for a terminal: labelled lines, tables and sparklines, no wider than [`WIDTH`].
 //!
-//! Texts come from recordings, which anyone may have written: none of them moves the cursor or sets a colour.
+//! Texts come from recordings, which anyone may have written, so none of them may move the cursor or set a colour.
 
 use crate::sparkline::sparkline;
 use anstyle::{AnsiColor, Style};
@@ -9,7 +9,7 @@ use report::{Figure, List, Part, Series, ShownColumn};
 
 /// The widest line.
 pub(crate) const WIDTH: usize = 100;
-/// The columns that labels take: content begins behind them.
+/// The width of labels; content begins behind them.
 pub(crate) const LABEL: usize = 12;
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
@@ -17,7 +17,7 @@ const WARNING: Style = AnsiColor::Yellow.on_default();
 /// How much a text asks for attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// No more than any other.
+    /// No attention.
     Plain,
     /// Nothing to do.
     Good,
@@ -38,21 +38,21 @@ impl Tone {
     }
 }
 
-/// A page as it grows, with its colours.
+/// A page under construction, with its colours.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     text: String,
 }
 
-/// How far a name is indented that stands below its values.
+/// The indent of a name below its values.
 const INDENT: usize = 2;
 
-/// What becomes of a name in a table that is longer than its room.
+/// How a table shows a name that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Names {
-    /// It is cut.
+    /// Cut.
     Cut,
-    /// It stands whole, below the values.
+    /// Whole, below the values.
     Whole,
 }
 
@@ -92,7 +92,7 @@ impl Page {
         self.labelled(word, text, tone.style(), HEADING);
     }
 
-    /// Short values, aligned to the right, each with its words. Prints nothing without values.
+    /// Short values, aligned to the right, each followed by words. Prints nothing without values.
     pub(crate) fn pairs(&mut self, label: &str, pairs: Vec<(String, String)>) {
         let width = pairs.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0);
         for (at, (value, words)) in pairs.into_iter().enumerate() {
@@ -129,14 +129,14 @@ impl Page {
         }
     }
 
-    /// The figures of a part that have a value, each in its words: `{}` stands for the value.
+    /// The figures of a part that have a value, each in its own words, in which `{}` is the value.
     pub(crate) fn figures(&mut self, label: &str, part: &Part, words: &[(&str, &str)]) {
-        let mut told = None;
+        let mut last_source = None;
         let shown = words.iter().filter_map(|(name, words)| {
             let figure = part.figures.iter().find(|figure| figure.name == *name)?;
             let words = counted(&with_others(part, words)?, &show(figure.value?, figure.unit));
-            // Figures side by side from one source say so once.
-            let source = figure.source.filter(|source| told.replace(*source) != Some(*source));
+            // Neighbouring figures from the same source name it once.
+            let source = figure.source.filter(|source| last_source.replace(*source) != Some(*source));
             Some(marked(&Figure { source, ..figure.clone() }, words))
         });
         let shown: Vec<String> = shown.collect();
@@ -145,7 +145,7 @@ impl Page {
         }
     }
 
-    /// All figures of a part that have a value, by their names. Prints nothing without values.
+    /// All figures of a part that have a value, with their names. Prints nothing without values.
     pub(crate) fn all_figures(&mut self, part: &Part) {
         let named =
             |of: &Figure| Some(marked(of, counted(&format!("{{}} {}", of.name), &show(of.value?, of.unit))));
@@ -176,7 +176,7 @@ impl Page {
         if most > 0.0 {
             let (line, most) = (sparkline(&series.values), show(most, series.unit));
             let text = format!("{line}  max {most}: {}", about(series.about));
-            // Wrapping would remove blanks, which stand for pieces without a value.
+            // Not wrapped, since that would remove blanks, which are missing values.
             self.line_as(series.name, &cut(&text, WIDTH - LABEL), Style::new());
         }
     }
@@ -188,7 +188,7 @@ impl Page {
         }
     }
 
-    /// The first rows of a list under its columns, values before names; the label stands beside the columns.
+    /// The first rows of a list below its headings, values before names. The label is in the line of the headings.
     pub(crate) fn table(&mut self, label: &str, list: &List, rows: usize, names: Names) {
         let columns: Vec<Vec<String>> = list.shown().iter().map(|column| cells(list, column, rows)).collect();
         let widths: Vec<usize> = columns
@@ -266,15 +266,15 @@ fn cells(list: &List, column: &ShownColumn, rows: usize) -> Vec<String> {
     std::iter::once(column.name.to_owned()).chain(values).collect()
 }
 
-/// Replaces each character that controls a terminal or changes the direction of text by a blank.
+/// Replaces characters that control a terminal or change the direction of text by spaces.
 pub fn printable(text: &str) -> String {
     base::steering::printable(text).into_owned()
 }
 
-/// Words in which `{name}` stands for another figure of the part; none where that has no value.
+/// Words in which each `{name}` is replaced by that figure of the part. `None` if such a figure has no value.
 fn with_others(part: &Part, words: &str) -> Option<String> {
     let Some((before, rest)) = words.split_once('{').filter(|(_, rest)| !rest.starts_with('}')) else {
-        // The figure's own place, if any, comes first; one of another may follow.
+        // No `{name}`, or `{}` comes before it: keep `{}` and go on behind it.
         let Some((before, rest)) = words.split_once("{}") else { return Some(words.to_owned()) };
         return Some(format!("{before}{{}}{}", with_others(part, rest)?));
     };
@@ -283,7 +283,7 @@ fn with_others(part: &Part, words: &str) -> Option<String> {
     Some(format!("{before}{}{}", show(figure.value?, figure.unit), with_others(part, rest)?))
 }
 
-/// Words with their number; the noun behind a 1 loses its plural.
+/// Words with their number. Behind a 1, the noun becomes singular.
 fn counted(words: &str, number: &str) -> String {
     let Some((before, after)) = words.split_once("{} ").filter(|_| number == "1") else {
         return words.replace("{}", number);
@@ -292,13 +292,13 @@ fn counted(words: &str, number: &str) -> String {
     format!("{before}1 {}{rest}", noun.strip_suffix('s').unwrap_or(noun))
 }
 
-/// A sentence as it stands in the middle of a line: without its capital letter.
+/// A sentence for the middle of a line: without its capital letter.
 pub(crate) fn about(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
-/// Text cut to a width, with `…` in place of what is missing.
+/// Text cut to a width; `…` replaces what is missing.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -306,7 +306,7 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// A method's name without its signature. If it is still too long, it loses its beginning.
+/// A method's name without its signature. If that is still too long, its beginning is cut.
 fn cut_name(name: &str, width: usize) -> String {
     let bare = match name.split_once('(') {
         Some((bare, _)) if name.contains('!') => bare,
@@ -315,7 +315,7 @@ fn cut_name(name: &str, width: usize) -> String {
     keep_end(bare, width)
 }
 
-/// Text cut to a width at its beginning: the end of a name says more.
+/// Text cut at its beginning, since the end of a name says more.
 pub(crate) fn keep_end(text: &str, width: usize) -> String {
     let len = text.chars().count();
     if len <= width {
@@ -324,7 +324,7 @@ pub(crate) fn keep_end(text: &str, width: usize) -> String {
     std::iter::once('…').chain(text.chars().skip(len + 1 - width.max(1))).collect()
 }
 
-/// Breaks text into lines at blanks; a word that is longer than a line is cut.
+/// Breaks text into lines at spaces. A word longer than a line is cut.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.chars().count() <= width {
         return vec![text.to_owned()];
@@ -345,7 +345,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The words of a figure, with what it was counted by, and with a mark if something is missing from it.
+/// The words of a figure with its source, and with a mark if it is partial.
 pub(crate) fn marked(figure: &Figure, words: String) -> String {
     match (figure.partial, figure.source) {
         (false, None) => words,
@@ -360,7 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_two_sources_tell_says_which_one_it_is_from() {
+    fn figures_from_two_sources_say_which_one_each_is_from() {
         let mut part = Part::new("locks");
         for (name, value) in [("events", 1.4), ("longest", 5.0), ("samples", 1.46)] {
             part.figure(name, Some(value), "", "");

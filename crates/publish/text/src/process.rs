@@ -2,12 +2,12 @@
 
 use crate::page::printable;
 
-/// What tells one running process from others.
+/// What identifies a running process.
 #[derive(Debug, Clone, Copy)]
 pub struct Process<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its number; that of its own namespace if no other is known.
+    /// Its number; inside its own namespace if no other is known.
     pub pid: u64,
     /// The version of its runtime, if known.
     pub runtime: Option<&'a str>,

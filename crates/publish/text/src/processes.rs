@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
-/// Characters of a command line in the table.
+/// The longest command line in the table, in characters.
 const COMMAND_WIDTH: usize = 60;
 
 /// The state of a process that answers.
@@ -15,7 +15,7 @@ pub const RUNNING: &str = "running";
 /// The state of a socket whose process has ended.
 pub const STALE: &str = "stale";
 
-/// A process that has a diagnostics socket; as JSON, what scripts get.
+/// A process with a diagnostics socket; also the JSON that scripts get.
 #[derive(Debug, Serialize)]
 pub struct Row {
     /// Its number.
@@ -42,22 +42,22 @@ pub struct Row {
     pub reason: Option<String>,
 }
 
-/// Which sockets of ended processes are in the table.
+/// Which sockets of ended processes the table shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stale {
-    /// A few; if there are more, they are counted.
+    /// A few. If there are more, only their number.
     Few,
     /// All.
     All,
 }
 
-/// If there are more stale sockets, [`Stale::Few`] counts them.
+/// With more stale sockets than this, [`Stale::Few`] shows only their number.
 const FEW_STALE: usize = 3;
 
-/// Users that are listed one by one among those whose sockets were not all asked.
+/// How many users with unasked sockets are listed one by one.
 const USERS_LISTED: usize = 10;
 
-/// The table, or a sentence if there is no row.
+/// The table, or a sentence if it has no rows.
 pub fn table(rows: &[Row], shown_stale: Stale) -> String {
     let stale = rows.iter().filter(|row| row.state == STALE).count();
     let hides = shown_stale == Stale::Few && stale > FEW_STALE;
@@ -71,7 +71,7 @@ pub fn table(rows: &[Row], shown_stale: Stale) -> String {
     out
 }
 
-/// A sentence for each user some of whose sockets were not asked, with how many.
+/// One sentence for each user with unasked sockets, with their number.
 pub fn unasked(sockets: &BTreeMap<u32, usize>) -> Vec<String> {
     let sentence = |(user, count): (&u32, &usize)| {
         let (sockets, were) = if *count == 1 { ("socket", "was") } else { ("sockets", "were") };
@@ -90,8 +90,7 @@ pub fn unasked(sockets: &BTreeMap<u32, usize>) -> Vec<String> {
 
 fn shown(rows: &[&Row]) -> String {
     if rows.is_empty() {
-        return "no .NET process with a diagnostics socket can be seen; those of other users and of containers show to \
-                root\n"
+        return "no .NET process with a diagnostics socket is visible; only root sees those of other users and containers\n"
             .to_owned();
     }
     let heads = ["PID", "NAME", "RUNTIME", "STATE", "CONTAINER", "COMMAND"];
@@ -101,10 +100,8 @@ fn shown(rows: &[&Row]) -> String {
         .enumerate()
         .map(|(at, head)| {
             let of_cells = cells.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
-            match of_cells.unwrap_or(0) {
-                0 => 0,
-                width => width.max(head.len()),
-            }
+            // A column without any text is not shown.
+            of_cells.filter(|width| *width > 0).map_or(0, |width| width.max(head.len()))
         })
         .collect();
     let mut out = format!("{HEADING}{}{HEADING:#}\n", line(&heads.map(str::to_owned), &widths));
@@ -137,7 +134,7 @@ fn cells(row: &Row) -> [String; 6] {
     ]
 }
 
-/// A command line that fits its column: its end says more than its middle.
+/// A command line, cut in its middle to fit its column.
 fn cut_middle(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     if chars.len() <= COMMAND_WIDTH {

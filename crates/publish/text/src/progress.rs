@@ -1,24 +1,24 @@
-//! How far a piece of work is, in one line.
+//! The progress of a piece of work, in one line.
 
 use std::time::Duration;
 
-/// Where a recording stands.
+/// The stage of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The process is looked at before it is recorded.
+    /// The process is measured before it is recorded.
     Measuring,
     /// It is recorded.
     Recording,
-    /// The runtime sends what it still holds, and the names of methods.
+    /// The runtime sends its remaining events, and the names of methods.
     Ending,
 }
 
-/// How far a recording is.
+/// The progress of a recording.
 #[derive(Debug, Clone, Copy)]
 pub struct Recording {
-    /// Where it stands.
+    /// The stage.
     pub stage: Stage,
-    /// How long it has been there.
+    /// The time in this stage.
     pub elapsed: Duration,
     /// Bytes of events so far.
     pub bytes: u64,
@@ -38,7 +38,7 @@ pub fn recording(progress: &Recording) -> String {
     let lost = if lost > 0 { format!(" · {lost} events lost") } else { String::new() };
     let size = format!("{:.1} MB · {events} events{lost}", bytes as f64 / 1e6);
     match stage {
-        Stage::Measuring => "looking at the process before it is recorded …".to_owned(),
+        Stage::Measuring => "measuring the process before it is recorded …".to_owned(),
         Stage::Recording => {
             let of = duration.map_or_else(String::new, |duration| format!(" of {}", seconds(duration)));
             let kept = keep.map_or_else(String::new, |keep| format!(", keeping the last {}", seconds(keep)));
@@ -52,8 +52,8 @@ pub fn recording(progress: &Recording) -> String {
     }
 }
 
-/// A line about reading a file: how many bytes of which total were read, and how long it took. A total below what was
-/// read is wrong, and ignored.
+/// A line about reading a file: bytes read so far, the total if known, and the time so far. A total below `read` is
+/// wrong and ignored.
 pub fn reading(read: u64, total: Option<u64>, lasted: Duration) -> String {
     let Some(total) = total.filter(|total| *total > 0 && read <= *total) else {
         return format!("reading … {} MB", read / 1_000_000);

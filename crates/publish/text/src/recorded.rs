@@ -1,4 +1,4 @@
-//! What came of a recording: where it is, what it cost, what is in it.
+//! The result of a recording: where it is, what it cost, what is in it.
 
 use crate::page::printable;
 use crate::process::Process;
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// A finished recording.
 #[derive(Debug, Clone)]
 pub struct Recorded<'a> {
-    /// Of what.
+    /// The process.
     pub process: Process<'a>,
     /// Its file or folder, as it was named.
     pub out: &'a str,
@@ -19,11 +19,11 @@ pub struct Recorded<'a> {
     pub ended: Ended<'a>,
     /// How long it was.
     pub duration: Duration,
-    /// How long what was kept of it is.
+    /// How long the part is that was kept.
     pub kept: Duration,
-    /// Bytes of events, before packing.
+    /// Bytes of events, not compressed.
     pub bytes: u64,
-    /// Bytes on the disk.
+    /// Bytes on disk.
     pub packed: u64,
     /// Events.
     pub events: u64,
@@ -31,18 +31,18 @@ pub struct Recorded<'a> {
     pub lost: u64,
     /// What it cost the process.
     pub cost: Cost,
-    /// What is less than asked for, in sentences.
+    /// What is missing compared to the request, in sentences.
     pub notes: &'a [String],
-    /// Folders with copies made on the way.
+    /// Folders with copies that were made during the recording.
     pub copies: &'a [String],
 }
 
 /// Why a recording ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended<'a> {
-    /// As it was asked to.
+    /// As requested: by its duration or Ctrl-C.
     Asked,
-    /// At the event that was to end it.
+    /// At the event that should end it.
     Event,
     /// The process ended.
     SubjectEnded,
@@ -59,7 +59,7 @@ pub struct Cost {
     pub cpu_before: Option<f64>,
     /// What it used while it was recorded.
     pub cpu_during: Option<f64>,
-    /// What it may use.
+    /// How much it may use.
     pub cpu_limit: Option<f64>,
     /// Whether it used all of that before, so that the cost is in its throughput.
     pub saturated: bool,
@@ -69,7 +69,7 @@ pub struct Cost {
     pub bytes_per_second: f64,
     /// The share of the time in which samples were taken.
     pub sampled_share: f64,
-    /// The share of the time for which the sampler stopped the process. `None` if no event says so.
+    /// The share of the time for which the sampler paused the process. `None` if no event says so.
     pub sampler_stopped_share: Option<f64>,
 }
 
@@ -116,7 +116,7 @@ pub fn text(recorded: &Recorded<'_>) -> String {
 }
 
 fn lasted(duration: Duration, kept: Duration) -> String {
-    /// Segments begin and end a moment apart: with less than this missing, everything was kept.
+    /// If less than this is missing, everything was kept: segments begin and end a moment apart.
     const MOMENT: Duration = Duration::from_millis(200);
     let whole = seconds_exact(duration);
     if duration.abs_diff(kept) < MOMENT {
@@ -131,16 +131,16 @@ fn seconds_exact(time: Duration) -> String {
 
 fn cpu(cost: &Cost) -> String {
     let cores = |value: Option<f64>| value.map_or("?".to_owned(), |value| format!("{value:.2}"));
-    let limit = cost.cpu_limit.map_or_else(String::new, |limit| format!(" of {}", short(limit)));
+    let limit = cost.cpu_limit.map_or_else(String::new, |limit| format!(" (of {})", short(limit)));
     let before = match cost.cpu_before {
         Some(before) => {
-            format!("{before:.2} processors before, {} while recorded{limit}", cores(cost.cpu_during))
+            format!("{before:.2} CPU cores before, {} while recorded{limit}", cores(cost.cpu_during))
         }
-        None => format!("{} processors while recorded{limit}", cores(cost.cpu_during)),
+        None => format!("{} CPU cores while recorded{limit}", cores(cost.cpu_during)),
     };
     let saturated =
-        if cost.saturated { "; it uses all it has, so the cost is in its throughput" } else { "" };
-    format!("cost: {before}{saturated}; the recorder {} processors", cores(cost.recorder_cpu))
+        if cost.saturated { "; it uses all of them, so the cost is lower throughput" } else { "" };
+    format!("cost: {before}{saturated}; the recorder {} CPU cores", cores(cost.recorder_cpu))
 }
 
 fn sampled(cost: &Cost) -> String {
@@ -149,7 +149,7 @@ fn sampled(cost: &Cost) -> String {
     }
     let stopped = cost
         .sampler_stopped_share
-        .map_or_else(String::new, |share| format!(", which stopped the program for {:.1} %", share * 100.0));
+        .map_or_else(String::new, |share| format!(", which paused the program for {:.1} %", share * 100.0));
     format!("; samples in {:.0} % of the time{stopped}", cost.sampled_share * 100.0)
 }
 
@@ -188,8 +188,8 @@ mod tests {
         let expected = "\
 recorded Pay [2J (process 4711, .NET 10.0.1) for 1 min 10 s (the last 30.0 s are kept, in whole pieces) into slow/
   the process ended; what was recorded until then can be opened
-  cost: 1.50 processors before, 1.62 while recorded of 4; the recorder ? processors
-  events: 1234 in 25.0 MB (2.50 MB/s; 3.0 MB on the disk), 5 lost; samples in 10 % of the time, which stopped the program for 1.2 %
+  cost: 1.50 CPU cores before, 1.62 while recorded (of 4); the recorder ? CPU cores
+  events: 1234 in 25.0 MB (2.50 MB/s; 3.0 MB on the disk), 5 lost; samples in 10 % of the time, which paused the program for 1.2 %
   note: no names of methods
   copied what was kept to slow-1/
 next: casebook explain slow

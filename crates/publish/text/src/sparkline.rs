@@ -1,13 +1,15 @@
 //! Values over time as a row of blocks.
 
-/// One block per value, the largest value at full height. A piece without a value is a blank.
+use base::number::count;
+
+/// One block per value; the largest value has full height, and a missing value is a blank.
 pub(crate) fn sparkline(values: &[Option<f64>]) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = values.iter().flatten().copied().fold(0.0, f64::max);
     let block = |value: f64| {
         let level = BLOCKS.iter().enumerate().rev().find(|(level, _)| {
-            // The lowest block also stands for zero; each other one for values above its eighth of the largest.
-            let least = f64::from(u32::try_from(*level).unwrap_or(0)) / 8.0;
+            // The lowest block also means zero; each other one means values above its eighth of the largest.
+            let least = count(*level) / 8.0;
             value > most * least || *level == 0
         });
         level.map_or(' ', |(_, block)| *block)

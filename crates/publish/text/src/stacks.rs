@@ -1,4 +1,4 @@
-//! What every managed thread does now, equal stacks together.
+//! What every managed thread is doing now, grouped by equal stacks.
 
 use crate::page::printable;
 use crate::process::Process;
@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 const HEADING: Style = Style::new().bold();
-/// Frames of a stack that [`Frames::First`] shows.
+/// How many frames [`Frames::First`] shows.
 const MOST_FRAMES: usize = 24;
 
 /// The stack of every thread; as JSON, what scripts get.
@@ -20,7 +20,7 @@ pub struct Stacks {
 /// A thread and its stack.
 #[derive(Debug, Serialize)]
 pub struct Thread {
-    /// Its number, as the operating system counts.
+    /// The operating system's number.
     pub os_id: i64,
     /// Its name, or empty.
     pub name: String,
@@ -78,7 +78,7 @@ fn doing(thread: &Thread) -> String {
         Some("barrier") => "waits at a barrier",
         Some("process") => "waits for another process",
         Some("timer") => "waits for the next timer",
-        Some("gc") => "waits for the collector",
+        Some("gc") => "waits for the GC",
         Some(other) => return format!("waits: {other}"),
         None if thread.state == "running" => "runs",
         None if thread.state == "waiting" => "waits",
@@ -110,7 +110,7 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames) -> String {
         out.extend([format!("\n{HEADING}{head}{HEADING:#}  {}{more}\n", numbers.join(", "))]);
         let shown = if frames == Frames::All { first.frames.len() } else { MOST_FRAMES };
         for frame in first.frames.iter().take(shown) {
-            // A signature says little at a glance.
+            // The short form leaves the signature out.
             let frame = match frames {
                 Frames::All => frame.as_str(),
                 Frames::First => frame.split_once('(').map_or(frame.as_str(), |(name, _)| name),

@@ -1,6 +1,7 @@
-//! The catalogue of tables and columns, as text, as Markdown and as JSON.
+//! The catalogue of tables and columns as text, Markdown and JSON.
 
 use anstyle::Style;
+use base::number::count;
 use model::{Kind, TableSpec, Tables};
 use report::unit::short;
 use serde::Serialize;
@@ -12,10 +13,10 @@ const HEADING: Style = Style::new().bold();
 pub struct Entry {
     table: &'static str,
     about: &'static str,
-    /// The kinds of evidence that offer it.
+    /// The kinds of evidence that have it.
     #[serde(serialize_with = "names")]
     kinds: Vec<Kind>,
-    /// How many rows an exhibit has. `None` if the catalogue is of no exhibit.
+    /// How many rows an exhibit has. `None` if the catalogue belongs to no exhibit.
     rows: Option<usize>,
     columns: Vec<Column>,
 }
@@ -62,7 +63,7 @@ fn entry(spec: &TableSpec, kinds: Vec<Kind>, rows: Option<usize>) -> Entry {
     Entry { table: spec.name, about: spec.about, kinds, rows, columns: columns.collect() }
 }
 
-/// Which kinds of evidence offer a table.
+/// Which kinds of evidence have a table.
 fn offered_by(kinds: &[Kind]) -> String {
     if kinds.len() == Kind::ALL.len() {
         return "every exhibit".to_owned();
@@ -72,7 +73,7 @@ fn offered_by(kinds: &[Kind]) -> String {
     kinds.join(" or ")
 }
 
-/// The catalogue for people. That of no exhibit says which kinds of evidence offer each table.
+/// The catalogue for people. If it belongs to no exhibit, it says which kinds of evidence have each table.
 pub fn text(catalogue: &[Entry]) -> String {
     let mut out = String::new();
     let mut kinds: &[Kind] = &[];
@@ -83,7 +84,7 @@ pub fn text(catalogue: &[Entry]) -> String {
         }
         let rows = table.rows.map_or_else(String::new, |rows| match rows {
             1 => "  1 row".to_owned(),
-            rows => format!("  {} rows", short(f64::from(u32::try_from(rows).unwrap_or(u32::MAX)))),
+            rows => format!("  {} rows", short(count(rows))),
         });
         out.extend([format!("{HEADING}{}{HEADING:#}{rows}  {}\n", table.table, table.about)]);
         for column in &table.columns {

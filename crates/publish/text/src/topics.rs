@@ -1,5 +1,5 @@
-//! How parts of the runtime work, as a page or as JSON: figures and how they change, the largest of something, then what it
-//! all means and what the recording does not give.
+//! How parts of the runtime work, as a page or as JSON: figures and their values over time, lists, then what it all
+//! means and what the recording lacks.
 
 use crate::explain;
 use crate::page::{Names, Page, about, marked};
@@ -8,7 +8,7 @@ use report::unit::show;
 use report::{Heading, Verdict};
 use serde_json::{Value, json};
 
-/// The page: what the recording is and what is lost, the verdict, then nothing but the topics.
+/// The page: what the recording is and what it has lost, the verdict, then the topics.
 pub fn page(heading: &Heading, verdict: Option<&Verdict>, topics: &[Topic]) -> String {
     let mut page = Page::default();
     explain::headline(&mut page, heading);

@@ -1,16 +1,16 @@
-//! Findings as cards: what is wrong, how it was measured, where, and the way to the view that shows it.
+//! Findings as cards: what is wrong, how it was measured, where, and a link to the view that shows it.
 
-use crate::words::{counted, moment, prose, unbroken};
+use crate::words::{counted, counted_len, moment, prose, unbroken};
 use crate::{Links, Target};
 use base::number::real;
 use maud::{Markup, html};
 use report::unit::show;
-use report::{EvidenceRows, Explanation, Finding, Place, Severity, Verdict};
+use report::{EvidenceRows, Explanation, Finding, Place, SCORE, Severity, Verdict};
 
-/// Places and measurements shown at once; the others are behind a click.
+/// Places and measurements that a card shows at once; the others are one click away.
 const SHOWN: usize = 4;
 
-/// What is wrong, in a sentence.
+/// The verdict: what is wrong, in one sentence.
 pub fn headline(verdict: &Verdict) -> Markup {
     html! {
         section aria-label="Verdict" {
@@ -27,11 +27,14 @@ pub fn cards(links: &dyn Links, explanation: &Explanation) -> Markup {
     let (notes, notable): (Vec<_>, Vec<_>) = findings.iter().partition(|of| of.severity == Severity::Note);
     html! {
         @if !notable.is_empty() {
-            section.cards aria-label="Findings" { @for finding in &notable { (card(links, finding, headline, true)) } }
+            section.cards aria-label="Findings" {
+                @if notable.len() > 1 { p.hint { (SCORE) } }
+                @for finding in &notable { (card(links, finding, headline, true)) }
+            }
         }
         @if !notes.is_empty() {
             section.cards.notes aria-label="Notes" {
-                h2 { (counted(u64::try_from(notes.len()).unwrap_or(0), "note")) }
+                h2 { (counted_len(notes.len(), "note")) }
                 @for finding in &notes { (card(links, finding, headline, false)) }
             }
         }
@@ -70,7 +73,7 @@ fn card(links: &dyn Links, finding: &Finding, headline: &str, open: bool) -> Mar
     }
 }
 
-/// Whether a verdict begins with a finding's title. What it adds behind the title is a sentence of its own.
+/// Whether a verdict begins with a finding's title, followed by nothing or by further sentences.
 fn says(verdict: &str, title: &str) -> bool {
     let behind = verdict.strip_prefix(title.trim_end_matches('.'));
     behind.is_some_and(|more| more.is_empty() || more.starts_with('.'))
@@ -109,13 +112,13 @@ fn places(links: &dyn Links, finding: &Finding) -> Markup {
 
 fn place_name(links: &dyn Links, finding: &Finding, place: &Place) -> Markup {
     let name = links.written(&place.frame);
-    // A name that the compiler or the runtime made up says less than what it answers.
-    let is_made_up = place.frame.contains("!dynamicClass.") || place.frame.contains(">b__");
-    let handled = place.request.as_ref().filter(|_| is_made_up);
+    // A generated name says less than the path whose requests it answers.
+    let is_generated = place.frame.contains("!dynamicClass.") || place.frame.contains(">b__");
+    let handled = place.request.as_ref().filter(|_| is_generated);
     html! {
         @if let Some(path) = handled { "the handler of " (path) ", in " }
         @if let Some(href) = links.to(Target::FoundAt(finding, place)) { a.name href=(href) title=(place.frame) { (name) } } @else { span.name title=(place.frame) { (name) } }
-        @if let Some(path) = place.request.as_ref().filter(|_| !is_made_up) { span.hint { " in requests of " (path) } }
+        @if let Some(path) = place.request.as_ref().filter(|_| !is_generated) { span.hint { " in requests of " (path) } }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The flame graph: an SVG whose frames are links, the way to what is zoomed to, the legend, and its data for script.
+//! The flame graph: an SVG whose frames are links, the path to the zoomed frame, the legend, and the data for script.
 
 mod json;
 
@@ -13,7 +13,7 @@ use stacks::{Metric, Profile, View, ViewOptions, view};
 /// The width of the picture without script, in pixels.
 const WIDTH: f64 = 1200.0;
 
-/// Stacks summed up by a metric, and how they are looked at.
+/// Stacks summed up by a metric, and how to show them.
 #[derive(Debug, Clone, Copy)]
 pub struct Stacked<'a> {
     /// The sums.
@@ -52,9 +52,9 @@ pub fn flame(links: &dyn Links, of: Stacked<'_>) -> Markup {
     }
 }
 
-/// A flame graph that needs no server: the picture, and all its data in an element of its own.
+/// A flame graph that needs no server: the picture, and the data for script as a separate element.
 ///
-/// `options` say what the data holds; the picture shows fewer frames.
+/// `options` apply to the data; the picture has fewer frames.
 pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
     let Stacked { profile, metric, options } = of;
     let unit = metric.unit();
@@ -75,11 +75,11 @@ pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
     (markup, script::data(&id, &json(profile, &all, unit)))
 }
 
-/// What was asked for and is not in the picture.
+/// Says which requested method or frame the picture lacks.
 pub(crate) fn missed(links: &dyn Links, picture: &View) -> Markup {
     html! {
         @if picture.method_missed { p.error role="alert" { "No stack of this " (links.noun()) " has this method in this grouping." } }
-        @if picture.zoom_missed { p.error role="alert" { "What was zoomed to has no weight in this selection: the frame above it is shown." } }
+        @if picture.zoom_missed { p.error role="alert" { "The zoomed frame has no weight in this selection: the frame above it is shown." } }
     }
 }
 
@@ -88,7 +88,7 @@ fn legend(compared: bool) -> Markup {
         ("user", "your code"),
         ("library", "packages"),
         ("framework", "the runtime"),
-        ("dynamic", "made at run time"),
+        ("dynamic", "generated at run time"),
         ("unknown", "no name"),
     ];
     html! {
@@ -104,7 +104,7 @@ fn legend(compared: bool) -> Markup {
     }
 }
 
-/// The frames from the root to the one that is zoomed to.
+/// The frames from the root to the zoomed one, as links.
 pub(crate) fn crumbs(links: &dyn Links, profile: &Profile, picture: &View, params: &Params) -> Markup {
     let names = &profile.shape.names;
     let name =

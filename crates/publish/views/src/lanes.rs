@@ -4,9 +4,9 @@ use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
 use timeline::{Lane, Layer, Shape, Span, Stretch};
 
-/// Pieces that a lane is cut into: as many as its picture has columns for.
+/// How many pieces a lane is cut into: one per column of its picture.
 pub const PIECES: usize = 600;
-/// The height of a lane, in the pixels of its own picture.
+/// The height of a lane's picture, in pixels.
 const HEIGHT: u32 = 34;
 
 /// Lanes of a range, cut into [`PIECES`].
@@ -22,7 +22,7 @@ pub fn json(lanes: &[Lane]) -> Value {
 }
 
 fn lane_json(lane: &Lane) -> Value {
-    /// Stretches of a lane that are listed.
+    /// The most stretches of a lane.
     const MOST: usize = 5_000;
     let rounded =
         |value: &Option<f64>| value.map(|value| format!("{value:.4e}").parse::<f64>().unwrap_or(value));
@@ -34,7 +34,7 @@ fn lane_json(lane: &Lane) -> Value {
         Shape::Marks(counts) => (vec![json!({"name": "", "values": counts})], Vec::new()),
         Shape::Spans(spans) => {
             let of = |of: &Stretch| json!([of.from_ns, of.dur_ns]);
-            // If there are too many, the longest: they are the ones that can be seen.
+            // If there are too many, the longest are kept: a picture shows only those anyway.
             let mut longest: Vec<&Stretch> = spans.iter().collect();
             longest.sort_by_key(|of| std::cmp::Reverse(of.dur_ns));
             (Vec::new(), longest.into_iter().take(MOST).map(of).collect())

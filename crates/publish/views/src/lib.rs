@@ -1,6 +1,6 @@
 //! Views of evidence as HTML: flame graphs, lanes over time, distributions, tables, findings, figures.
 //!
-//! A view is drawn from plain values and has no frame around it, so that a page, a write-up and an exported file can all
+//! A view is drawn from plain values and has no frame around it, so that pages, write-ups and exported files can all
 //! embed it. Every view is complete without script; script finds its data in attributes of the markup or in JSON.
 //!
 //! ```text
@@ -8,12 +8,12 @@
 //! Lane … ───────────────► lanes                 │
 //! Distribution … ───────► distributions         │            ┌─ params: the state of the view
 //! Tables + TableSpec ───► tables                ├─► HTML  ◄──┤
-//! Explanation, Part ────► cards, parts ─────────┘            └─ Links: where its links lead, if anywhere
+//! Explanation, Part ────► cards, parts ─────────┘            └─ Links: the addresses of its links
 //! ```
 //!
-//! The invariants: a view does not know the page that it is on. Whatever it links to, it asks its [`Links`] for, and shows
-//! plain text if they have no address for it. No text of the evidence becomes markup or script: texts pass through `maud`,
-//! which escapes them, or through [`script::data`], which makes JSON safe to stand in a page.
+//! Two invariants: a view does not know its page, so it asks [`Links`] for every address and shows plain text if
+//! there is none. And no text of the evidence becomes markup or script: texts pass through `maud`, which escapes
+//! them, or through [`script::data`], which makes JSON safe to embed in a page.
 
 pub mod cards;
 mod distributions;

@@ -1,4 +1,4 @@
-//! What a view must know of where it stands: its state, and where its links lead.
+//! What a view knows of the page around it: its state, and the addresses of its links.
 
 use crate::Params;
 use report::{Finding, Place};
@@ -10,7 +10,7 @@ pub enum Target<'a> {
     Method(&'a str),
     /// A stack, frame by frame, by its number.
     Stack(&'a str),
-    /// What one thread did, by its number.
+    /// The stacks of one thread, by its number.
     Thread(&'a str),
     /// The answer to a query of SQL.
     Query(&'a str),
@@ -18,36 +18,36 @@ pub enum Target<'a> {
     Rows(&'a str),
     /// The data of the flame graph with these parameters.
     FlameData(&'a Params),
-    /// The view that shows what a finding found.
+    /// The view that shows the problem of a finding.
     Finding(&'a Finding),
     /// One of a finding's places.
     FoundAt(&'a Finding, &'a Place),
-    /// More of a part in figures, by the part's name.
+    /// More about a part of the explanation, by the part's name.
     Part(&'a str),
 }
 
-/// Where a view stands.
+/// The page around a view.
 pub trait Links {
     /// The state of the view: the parameters of its address.
     fn params(&self) -> &Params;
 
-    /// The path that the view's own controls lead back to.
+    /// The path of the page, for the view's own controls.
     fn path(&self) -> &str;
 
-    /// Whether the view is in a file of its own, without a server behind it. It then has no controls that ask for another
-    /// state, and shows fewer rows.
+    /// Whether the page is a file without a server behind it. The view then has no controls that need a server, and
+    /// shows fewer rows.
     fn is_file(&self) -> bool;
 
-    /// The address of a target. `None` if there is nothing to lead to.
+    /// The address of a target, if it has one.
     fn to(&self, target: Target<'_>) -> Option<String>;
 
     /// What the evidence is called in sentences: `recording`.
     fn noun(&self) -> &'static str;
 
-    /// Whether the view is of a range of time rather than of all.
+    /// Whether the view shows a range of time rather than everything.
     fn is_part(&self) -> bool;
 
-    /// A name of the evidence as people write it: a frame without its module and signature, for one.
+    /// A name of the evidence as people write it: for example a frame without its module and signature.
     fn written(&self, name: &str) -> String;
 
     /// The address of this view in another state.

@@ -1,15 +1,15 @@
-//! The methods of stacks: a list with the sums of each, and the callers and callees of one.
+//! The methods in stacks: a list with the sums of each, and the callers and callees of one.
 
 use crate::flame::{Stacked, missed};
 use crate::tree::tree;
-use crate::words::{counted, percent};
+use crate::words::{counted_len, percent};
 use crate::{Links, place};
 use maud::{Markup, html};
 use stacks::{Direction, MethodRow, ViewOptions, methods, view, written_weight as weight};
 
-/// Rows of the list.
+/// The most rows of the list.
 const ROWS: usize = 200;
-/// Methods that are offered if none was chosen.
+/// How many methods are offered if none was chosen.
 const OFFERED: usize = 12;
 
 /// The methods of stacks with their sums, as a table.
@@ -30,7 +30,7 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let sort = |by: &str| links.here(&params.with("methods.sort", by));
     html! {
         div.toolbar {
-            h3 { "Methods" } span.hint { (counted(u64::try_from(all).unwrap_or(0), "row")) @if all > ROWS { ", the first " (ROWS) " are shown" } }
+            h3 { "Methods" } span.hint { (counted_len(all, "row")) @if all > ROWS { ", the first " (ROWS) " are shown" } }
             form.find method="get" action=(place(links.path())) {
                 @for (name, value) in params.without(&["methods.find"]).pairs() { input type="hidden" name=(name) value=(value); }
                 label { span.quiet { "Filter methods" } input type="search" name="methods.find" value=(find.as_deref().unwrap_or_default()) placeholder="Part of a name"; }
@@ -66,7 +66,7 @@ fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, total: f64) -
             @if let (Some(own), Some(all)) = (row.own_against, row.total_against) { (cell(own)) (cell(all)) }
             td.name {
                 a class=(name.class.name()) href=(links.here(&callers)) title=(name.full) { (name.short) }
-                @if name.stands_in { span.hint { " says nothing of what ran: counted as its caller's own" } }
+                @if name.stands_in { span.hint { " does not show what ran: counted as its caller's own" } }
             }
         }
     }

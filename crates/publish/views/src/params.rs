@@ -1,11 +1,11 @@
 //! The state of a view: the parameters of its address, and links to neighbouring states.
 //!
-//! Everything that a reader chose stands in the address, so that it can be sent, kept and gone back to. A parameter that
-//! cannot be read counts as absent; the page says so.
+//! Everything that a reader chooses is in the address, so that it can be sent and bookmarked, and the back button
+//! works. A parameter that cannot be read counts as absent, and the page says so.
 
 use base::number::real;
 
-/// The parameters of an address, in the order in which they came.
+/// The parameters of an address, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params(Vec<(String, String)>);
 
@@ -13,7 +13,7 @@ pub struct Params(Vec<(String, String)>);
 const KEPT: [&str; 3] = ["from", "to", "zoom"];
 
 impl Params {
-    /// The parameters given. The last of several with the same name counts; an empty one counts as absent.
+    /// Of several parameters with the same name, the last counts. An empty one counts as absent.
     pub fn new(pairs: &[(String, String)]) -> Self {
         let mut params = Self::default();
         for (name, value) in pairs {
@@ -42,21 +42,21 @@ impl Params {
         params
     }
 
-    /// The same without some.
+    /// The same without some parameters.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {
         let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
         Self(kept.cloned().collect())
     }
 
-    /// Only what every view keeps.
+    /// Only the parameters that every view keeps.
     #[must_use]
     pub fn kept(&self) -> Self {
         let kept = self.0.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
         Self(kept.cloned().collect())
     }
 
-    /// Name and value of each.
+    /// The name and value of each parameter.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -96,15 +96,16 @@ impl Params {
 
     /// A parameter in seconds, as nanoseconds.
     pub fn time_ns(&self, name: &str) -> Option<i64> {
-        const LONGEST_S: f64 = 9e9;
-        let seconds = self.number(name)?.clamp(-LONGEST_S, LONGEST_S);
+        /// So many seconds still fit into an `i64` of nanoseconds.
+        const MAX_SECONDS: f64 = 9e9;
+        let seconds = self.number(name)?.clamp(-MAX_SECONDS, MAX_SECONDS);
         #[expect(clippy::cast_possible_truncation, reason = "clamped to what fits")]
         let ns = (seconds * 1e9).round() as i64;
         Some(ns)
     }
 }
 
-/// A path as a relative link. All pages of an exhibit lie in one folder, so the link holds on each of them, and several
+/// A path as a relative link. All pages of an exhibit are in one folder, so the link works on each of them, and several
 /// exhibits can be served side by side.
 pub fn place(path: &str) -> &str {
     match path.trim_start_matches('/') {
@@ -113,7 +114,7 @@ pub fn place(path: &str) -> &str {
     }
 }
 
-/// Percent-encodes whatever is not plain.
+/// Percent-encodes everything but unreserved characters.
 fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
@@ -124,7 +125,7 @@ fn encode(text: &str, out: &mut String) {
     }
 }
 
-/// A time as a parameter: seconds with as many decimals as it takes.
+/// A time as a parameter: seconds with as many decimals as needed.
 pub fn seconds(ns: i64) -> String {
     let text = format!("{:.9}", real(ns) / 1e9);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,11 +1,11 @@
-//! A part in figures: the figures that have a value, its lists, its first series.
+//! A part of an explanation: the figures that have a value, its lists, its first series.
 
 use crate::{Links, Target};
 use maud::{Markup, PreEscaped, html};
 use report::unit::show;
 use report::{Figure, List, Part};
 
-/// Rows of a list that stand among the figures of a part.
+/// How many rows of a list a card shows.
 const FIRST_ROWS: usize = 3;
 
 /// Whether any figure of a part has a value.
@@ -13,8 +13,8 @@ pub fn is_known(part: &Part) -> bool {
     part.figures.iter().any(|figure| figure.value.is_some())
 }
 
-/// A part among others: its title, which leads to more of it, its figures, and its first series as a small picture. `first` names the list
-/// whose first rows belong to it.
+/// A part as a card: its title as a link to more, its figures, its first series as a sparkline, and the first rows of
+/// the list named `first`.
 pub fn part_card(links: &dyn Links, part: &Part, title: &str, first: Option<&str>) -> Markup {
     let first = first.and_then(|name| part.list(name)).filter(|list| !list.rows.is_empty());
     html! {
@@ -57,7 +57,7 @@ fn cell(value: Option<f64>, text: Option<String>) -> Markup {
     }
 }
 
-/// A part at the head of what else there is on its subject: its figures, its lists, what is missing of it.
+/// A part at the top of its own tab: its figures, its lists, and what is missing.
 pub fn part_head(links: &dyn Links, part: &Part, title: &str) -> Markup {
     html! {
         @if is_known(part) { section.part { h2 { (title) ", over the whole " (links.noun()) } (figures(part)) } }
@@ -90,23 +90,23 @@ fn figures(part: &Part) -> Markup {
     }
 }
 
-/// The upper bound of what a figure bounds from below (`p50.low`, `p50.high`), as text.
+/// The upper bound that belongs to a lower bound (`p50.high` to `p50.low`), as text.
 fn upper_of(part: &Part, figure: &Figure) -> Option<String> {
     let name = figure.name.strip_suffix(".low")?;
     Some(show(part.value(&format!("{name}.high"))?, figure.unit))
 }
 
-/// The lower bound beside which an upper one is shown already.
+/// The lower bound that belongs to an upper one. Both are then shown together, in the row of the lower one.
 fn lower_of(part: &Part, figure: &Figure) -> Option<f64> {
     part.value(&format!("{}.low", figure.name.strip_suffix(".high")?))
 }
 
-/// What a bound is of: its words without those of the bound.
+/// The words for a quantity, without those that make it a lower bound.
 fn quantity(about: &str) -> &str {
     about.split_once(", at least").map_or(about, |(quantity, _)| quantity)
 }
 
-/// A list of a part.
+/// A list of a part; it opens on a click.
 fn largest(links: &dyn Links, part: &Part, list: &List) -> Markup {
     let id = format!("{}-{}", part.id, list.name);
     html! {

@@ -1,4 +1,4 @@
-//! JSON for script, as it may stand in a page.
+//! JSON for script, safe to embed in a page.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ pub fn data(id: &str, value: &Value) -> String {
     format!("<script type=\"application/json\" id=\"{id}\">{}</script>", in_script(value))
 }
 
-/// JSON without any character that means something in HTML.
+/// JSON without any character that has a meaning in HTML.
 pub fn in_script(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }

@@ -1,8 +1,7 @@
-//! Tables whose rows are sums over all events or samples, computed from the columns: by SQL they would take seconds for
-//! a large recording.
+//! Tables whose rows are sums over all events or samples. They are computed from the columns, since SQL would take
+//! seconds for a large recording.
 //!
-//! The query that stands beside each in its `TableSpec` returns the same rows. The page of SQL runs that query, and a test
-//! compares the two.
+//! The query in the same `TableSpec` returns the same rows. The SQL tab runs that query, and a test compares the two.
 
 use base::number::real;
 use model::{NO_ID, Sym, Trace, sorted_range};
@@ -12,7 +11,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What is summed up.
+/// What the rows of a computed table are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sum {
     /// Events by provider and name.
@@ -28,7 +27,7 @@ pub enum Sum {
 pub struct Summed {
     /// The trace.
     pub trace: Arc<Trace>,
-    /// What of it.
+    /// What its rows are.
     pub sum: Sum,
     /// The range in nanoseconds, half-open; open-ended if `None`.
     pub range: (Option<i64>, Option<i64>),
@@ -64,6 +63,7 @@ fn text(recording: &Trace, sym: Sym) -> Cell {
 }
 
 fn whole(count: u64) -> Cell {
+    // A count of rows in memory always fits.
     Cell::Int(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
@@ -74,7 +74,7 @@ where
     column.get(rows.clone()).unwrap_or_default().iter().copied()
 }
 
-/// Counts of a group of events.
+/// The events of one provider and name, counted.
 #[derive(Debug, Clone, Copy)]
 struct Group {
     count: u64,
@@ -87,25 +87,25 @@ struct Group {
 fn kinds(recording: &Trace, rows: Range<usize>) -> Answer {
     let events = &recording.events;
     // Kinds of events also differ by version and number; a row of this table is a provider and a name.
-    let mut group_of: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
+    let mut group_of: FxHashMap<(Sym, Sym), usize> = FxHashMap::default();
     let mut names = Vec::new();
-    let groups: Vec<u32> = (events.kind_provider.iter().zip(&events.kind_name))
+    let groups: Vec<usize> = (events.kind_provider.iter().zip(&events.kind_name))
         .map(|(provider, name)| {
-            let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
             *group_of.entry((*provider, *name)).or_insert_with(|| {
                 names.push((*provider, *name));
-                next
+                names.len() - 1
             })
         })
         .collect();
     let none = Group { count: 0, with_stack: 0, threads: 0, first_ns: i64::MAX, last_ns: i64::MIN };
     let mut sums = vec![none; names.len()];
-    let mut seen: FxHashSet<(u32, u32)> = FxHashSet::default();
+    // Threads that a group has already counted.
+    let mut seen: FxHashSet<(usize, u32)> = FxHashSet::default();
     let columns = part(&events.ts_ns, &rows).zip(part(&events.kind, &rows));
     let columns = columns.zip(part(&events.thread, &rows).zip(part(&events.stack, &rows)));
     for ((ts_ns, kind), (thread, stack)) in columns {
-        let group = groups.get(kind as usize).copied().unwrap_or(u32::MAX);
-        let Some(sum) = sums.get_mut(group as usize) else { continue };
+        let Some(group) = groups.get(kind as usize).copied() else { continue };
+        let Some(sum) = sums.get_mut(group) else { continue };
         sum.count += 1;
         sum.with_stack += u64::from(stack != NO_ID);
         let is_known = (thread as usize) < recording.thread_ids.len();
@@ -123,6 +123,15 @@ fn kinds(recording: &Trace, rows: Range<usize>) -> Answer {
     answer(&["provider", "name", "events", "with_stack", "threads", "first_ts_ns", "last_ts_ns"], rows, 2)
 }
 
+/// Samples of waiting threads with the same reason and innermost frame.
+#[derive(Debug)]
+struct WaitGroup {
+    waiting_on: Sym,
+    frame: Sym,
+    samples: u64,
+    threads: u64,
+}
+
 fn waiting(recording: &Trace, rows: Range<usize>) -> Answer {
     let samples = &recording.samples;
     let name_of = |stack: u32| {
@@ -130,27 +139,28 @@ fn waiting(recording: &Trace, rows: Range<usize>) -> Answer {
         recording.frames.name.get(*frame as usize).copied()
     };
     let state = recording.strings.find("waiting");
-    let mut group_of: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
-    let mut sums: Vec<((Sym, Sym), u64, u64)> = Vec::new();
-    let mut seen: FxHashSet<(u32, u32)> = FxHashSet::default();
+    let mut group_of: FxHashMap<(Sym, Sym), usize> = FxHashMap::default();
+    let mut groups: Vec<WaitGroup> = Vec::new();
+    // Threads that a group has already counted.
+    let mut seen: FxHashSet<(usize, u32)> = FxHashSet::default();
     let columns = part(&samples.state, &rows).zip(part(&samples.waiting_on, &rows));
     let columns = columns.zip(part(&samples.thread, &rows).zip(part(&samples.stack, &rows)));
     for ((_, waiting_on), (thread, stack)) in columns.filter(|((of, _), _)| Some(*of) == state) {
-        let key = (waiting_on, name_of(stack).unwrap_or(Sym::NONE));
-        let next = u32::try_from(sums.len()).unwrap_or(u32::MAX);
-        let group = *group_of.entry(key).or_insert(next);
-        if group == next {
-            sums.push((key, 0, 0));
-        }
-        let Some((_, count, threads)) = sums.get_mut(group as usize) else { continue };
-        *count += 1;
+        let frame = name_of(stack).unwrap_or(Sym::NONE);
+        let group = *group_of.entry((waiting_on, frame)).or_insert_with(|| {
+            groups.push(WaitGroup { waiting_on, frame, samples: 0, threads: 0 });
+            groups.len() - 1
+        });
+        let Some(sum) = groups.get_mut(group) else { continue };
+        sum.samples += 1;
         let is_known = (thread as usize) < recording.thread_ids.len();
-        *threads += u64::from(is_known && seen.insert((group, thread)));
+        sum.threads += u64::from(is_known && seen.insert((group, thread)));
     }
-    let row = |((waiting_on, frame), count, threads): ((Sym, Sym), u64, u64)| {
-        vec![text(recording, waiting_on), text(recording, frame), whole(count), whole(threads)]
+    let row = |of: WaitGroup| {
+        let texts = [of.waiting_on, of.frame].map(|sym| text(recording, sym));
+        texts.into_iter().chain([of.samples, of.threads].map(whole)).collect()
     };
-    answer(&["waiting_on", "frame", "samples", "threads"], sums.into_iter().map(row).collect(), 2)
+    answer(&["waiting_on", "frame", "samples", "threads"], groups.into_iter().map(row).collect(), 2)
 }
 
 fn threads(recording: &Trace, rows: Range<usize>) -> Answer {
@@ -182,7 +192,7 @@ fn threads(recording: &Trace, rows: Range<usize>) -> Answer {
     )
 }
 
-/// Keeps the rows with a cell that contains a text, which is given in lower case.
+/// Keeps the rows with a cell that contains `wanted`, which must be in lower case.
 pub(crate) fn keep(rows: &mut Vec<Vec<Cell>>, wanted: &str) {
     let has = |cell: &Cell| match cell {
         Cell::Text(text) => text.to_ascii_lowercase().contains(wanted),

@@ -1,165 +1,49 @@
 //! Tables: a query, sorted, filtered and cut into pages by the address.
 //!
-//! The names of a query's columns say how values are written: `…_ns` is a time, `ts_ns` a moment, `…_bytes` a size,
-//! `share` a part of one, `frame` a method, `stack` a stack, `thread` a thread. The page of SQL offers the same query, so
-//! that a reader can go on from it.
+//! The names of a query's columns say how values are written: `…_ns` is a duration, `ts_ns` a point in time,
+//! `…_bytes` a size, `share` a part of one, `frame` a method, `stack` a stack, `thread` a thread. Each table links to
+//! the SQL tab with the same query, so that a reader can continue there.
 
 mod cells;
 mod csv;
+mod spec;
 
 pub use csv::{answer_csv, csv};
+pub use spec::{PATIENCE, TableSpec, advice, literal, run};
 
-use crate::words::counted;
-use crate::{Links, Params, Summed, Target, place, summed};
+use crate::words::counted_len;
+use crate::{Links, Target, place};
 use cells::{Kind, cell_of, kinds, label};
 use maud::{Markup, html};
 use model::Tables;
 use report::unit::short;
-use sql::{Answer, Cell, Database, Limits, QueryOptions};
+use spec::{Look, columns, looked_at, summed_up};
+use sql::{Answer, Cell};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Rows of a table on one page.
 const PAGE_ROWS: usize = 100;
 /// Rows of a table in a file of its own.
 const FILE_ROWS: usize = 50;
-/// The longest that a query of a page may take.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A table that a page shows.
-#[derive(Debug, Clone)]
-pub struct TableSpec {
-    /// Its name within the page's address.
-    pub id: &'static str,
-    /// Its heading.
-    pub title: &'static str,
-    /// What a row is.
-    pub about: &'static str,
-    /// The query, with the range of time already in it.
-    pub sql: String,
-    /// A faster way to the same rows, if there is one.
-    pub summed: Option<Summed>,
-}
-
-impl TableSpec {
-    /// A table of a query.
-    pub fn new(id: &'static str, title: &'static str, about: &'static str, sql: String) -> Self {
-        Self { id, title, about, sql, summed: None }
-    }
-
-    /// The same table, with its rows computed from the columns.
-    #[must_use]
-    pub fn computed(self, summed: Summed) -> Self {
-        Self { summed: Some(summed), ..self }
-    }
-}
-
-/// Runs a query over an exhibit's tables.
-pub fn run(tables: &Arc<dyn Tables>, sql: &str, limit: Option<usize>) -> Result<Answer, sql::Error> {
-    let database = Database::of(Arc::clone(tables))?.within(Limits::OF_A_PAGE)?;
-    database.query(sql, QueryOptions { limit, interrupt_after: Some(PATIENCE) })
-}
-
-/// How a reader looks at a table, as the address says.
-#[derive(Debug, Default)]
-struct Look {
-    sort: Option<(String, bool)>,
-    find: Option<String>,
-    page: usize,
-}
-
-impl Look {
-    fn of(spec: &TableSpec, params: &Params) -> Self {
-        let name = |what: &str| format!("{}.{what}", spec.id);
-        let sort = params.get(&name("sort")).map(|text| match text.strip_prefix('-') {
-            Some(column) => (column.to_owned(), true),
-            None => (text.to_owned(), false),
-        });
-        let page = params.get(&name("page")).and_then(|page| page.parse().ok()).unwrap_or(1usize);
-        Self { sort, find: params.get(&name("find")).map(str::to_owned), page: page.clamp(1, 1_000_000) }
-    }
-}
-
-/// A name as an identifier of SQL.
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A text as a literal of SQL.
-pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''").replace('\0', ""))
-}
-
-/// The query with the reader's filter and order.
-fn looked_at(spec: &TableSpec, look: &Look, columns: &[String]) -> String {
-    let mut sql = format!("select * from ({})", spec.sql);
-    if let Some(find) = &look.find {
-        let wanted = literal(&find.to_ascii_lowercase());
-        let has = |column: &String| format!("instr(lower(ifnull({}, '')), {wanted}) > 0", identifier(column));
-        let any: Vec<String> = columns.iter().map(has).collect();
-        sql.extend([" where (", &any.join(" or "), ")"]);
-    }
-    if let Some((column, descending)) = look.sort.as_ref().filter(|(column, _)| columns.contains(column)) {
-        let direction = if *descending { "desc" } else { "asc" };
-        sql.extend([" order by ", &identifier(column), " ", direction, " nulls last"]);
-    }
-    sql
-}
-
-fn columns(tables: &Arc<dyn Tables>, spec: &TableSpec) -> Result<Vec<String>, sql::Error> {
-    // `limit 0` is part of the statement: a limit from outside would compute the first row, and with it all of them.
-    let answer = run(tables, &format!("select * from ({}) limit 0", spec.sql), None)?;
-    Ok(answer.columns.into_iter().map(|column| column.name).collect())
-}
-
-/// What went wrong with a query, and what to do about it on a page.
-pub fn told(error: &sql::Error) -> String {
-    match error {
-        sql::Error::Interrupted(_) => format!(
-            "The query took longer than {} s: narrow it, by a range of time for one, or run it with `casebook query`, \
-             which lets it take its time.",
-            PATIENCE.as_secs()
-        ),
-        sql::Error::Memory(_) | sql::Error::Disk(_) | sql::Error::LongValue(_) => {
-            format!("{error}; or run it with `casebook query`, which has more of everything.")
-        }
-        other => other.to_string(),
-    }
-}
-
 /// A table with its controls.
 pub fn table(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Markup {
     match shown(links, tables, spec) {
         Ok(markup) => markup,
         Err(error) => html! {
-            section { h2 { (spec.title) } p.error role="alert" { (told(&error)) } }
+            section { h2 { (spec.title) } p.error role="alert" { (advice(&error)) } }
         },
     }
 }
 
-/// The rows of a table that are on the page.
+/// The rows on one page of a table.
 struct PageOfRows {
     answer: Answer,
-    /// How many there are on all pages, if known.
+    /// How many rows all pages have, if known.
     total: Option<usize>,
-    /// Whether there are more after these.
+    /// Whether later pages have rows.
     more: bool,
-    /// Whether rows of this page are left off, since they take too much memory.
+    /// Whether rows of this page are missing because they take too much memory.
     cut: bool,
-}
-
-/// All rows of a computed table that the reader's filter leaves, in the reader's order.
-fn summed_up(of: &Summed, look: &Look) -> Answer {
-    let mut answer = of.answer();
-    if let Some(find) = &look.find {
-        summed::keep(&mut answer.rows, &find.to_ascii_lowercase());
-    }
-    if let Some((column, descending)) = &look.sort
-        && let Some(by) = answer.columns.iter().position(|of| of.name == *column)
-    {
-        summed::sort(&mut answer.rows, by, *descending);
-    }
-    answer
 }
 
 fn page_of_rows(
@@ -187,8 +71,7 @@ fn page_of_rows(
 }
 
 fn shown(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Result<Markup, sql::Error> {
-    let look =
-        if links.is_file() { Look { page: 1, ..Look::default() } } else { Look::of(spec, links.params()) };
+    let look = if links.is_file() { Look::PLAIN } else { Look::of(spec, links.params()) };
     let rows = if links.is_file() { FILE_ROWS } else { PAGE_ROWS };
     let PageOfRows { answer, total, more, cut } = page_of_rows(tables, spec, &look, rows)?;
     let skipped = (look.page - 1).saturating_mul(rows);
@@ -200,17 +83,17 @@ fn shown(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Resul
             div.toolbar {
                 h2 { (spec.title) }
                 @if let Some(total) = total {
-                    span.hint { (counted(u64::try_from(total).unwrap_or(u64::MAX), "row")) }
+                    span.hint { (counted_len(total, "row")) }
                 }
                 (controls(links, spec, &look, &columns, complete))
             }
             p.hint { (spec.about) }
             @if answer.rows.is_empty() {
-                p.empty { @if is_behind { "There are no more rows." } @else if look.find.is_some() { "No row has this text." } @else if links.is_part() { "No row in this range of time." } @else { "This " (links.noun()) " has none." } }
+                p.empty { @if is_behind { "There are no more rows." } @else if look.find.is_some() { "No row contains this text." } @else if links.is_part() { "No row in this range of time." } @else { "This " (links.noun()) " has none." } }
             } @else {
                 (rows_of(links, spec, &answer, &look, complete))
             }
-            @if cut { p.loss { "The first " (answer.rows.len()) " rows of this page: the others take too much memory. The CSV has them." } }
+            @if cut { p.loss { "The first " (answer.rows.len()) " rows of this page; the others take too much memory. The CSV has them." } }
             (pager(links, spec, &look, more, skipped + answer.rows.len(), total))
         }
     })
@@ -264,7 +147,7 @@ fn pager(
     };
     if links.is_file() {
         return html! {
-            @if more { p.loss { "The first " (upto) " of " (total.map_or_else(|| "more".to_owned(), |of| short(of as f64))) " rows: the others are not in this file." } }
+            @if more { p.loss { "The first " (upto) " of " (total.map_or_else(|| "more".to_owned(), |of| short(of as f64))) " rows; the others are not in this file." } }
         };
     }
     html! {
@@ -301,17 +184,17 @@ fn rows_of(links: &dyn Links, spec: &TableSpec, answer: &Answer, look: &Look, co
 /// The answer to a reader's own query.
 pub fn answer_table(links: &dyn Links, id: &'static str, title: &'static str, answer: &Answer) -> Markup {
     let spec = TableSpec::new(id, title, "", String::new());
-    rows_of(links, &spec, answer, &Look::default(), !answer.truncated)
+    rows_of(links, &spec, answer, &Look::PLAIN, !answer.truncated)
 }
 
 fn heading(links: &dyn Links, spec: &TableSpec, column: &str, kind: Kind, look: &Look) -> Markup {
-    let sorted = look.sort.as_ref().filter(|(of, _)| of == column).map(|(_, descending)| *descending);
+    let sorted = look.sort.as_ref().filter(|sort| sort.column == column).map(|sort| sort.descending);
     let aria = match sorted {
         Some(true) => Some("descending"),
         Some(false) => Some("ascending"),
         None => None,
     };
-    // Numbers are sorted from the largest first, texts from the beginning of the alphabet.
+    // The first click sorts numbers in descending and texts in ascending order.
     let descending = sorted.map_or(kind.is_number(), |descending| !descending);
     let next = if descending { format!("-{column}") } else { column.to_owned() };
     let sort =

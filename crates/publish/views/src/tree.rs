@@ -6,9 +6,9 @@ use crate::{Links, Params};
 use maud::{Markup, PreEscaped, html};
 use stacks::{Profile, View, ViewOptions, view, written_weight as weight};
 
-/// A node with at least this share of the root is open at first.
+/// Nodes with at least this share of the root are open at first.
 const OPEN: f64 = 0.1;
-/// Deeper nodes are behind a link: browsers limit nesting.
+/// Deeper nodes need a click on a link, since browsers limit how deep elements may nest.
 const DEEPEST: u32 = 150;
 
 /// The call tree of stacks.
@@ -22,7 +22,7 @@ pub fn call_tree(links: &dyn Links, of: Stacked<'_>) -> Markup {
     }
 }
 
-/// The tree of a picture; its links zoom in on nodes, in the view that `params` ask for.
+/// The tree of a picture. Its links zoom in on nodes, in the view with these parameters.
 pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &View, params: &Params) -> Markup {
     let profile = of.profile;
     let nodes = &picture.nodes;
@@ -42,7 +42,7 @@ pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &View, params: &
         let below = nodes.depth.get(at + 1).is_some_and(|next| *next > depth);
         let row = row(of, picture, at);
         let id = nodes.id.get(at).map_or("", String::as_str);
-        // Beside the row: a summary that opens and closes must not contain another control.
+        // Beside the summary, not in it: a summary must not contain another control.
         let zoom = html! {
             @if !links.is_file() {
                 a.zoom href=(links.here(&params.with("root", id))) aria-label=(format!("Zoom in on {}", short_name(profile, picture, at))) {

@@ -1,10 +1,10 @@
-//! Values in words, by the unit that a column or a metric has.
+//! Values and sentences as texts of a page.
 
-use base::number::real_u64;
+use base::number::{count, real_u64};
 use maud::{Markup, html};
 use report::unit::{MANY_DIGITS, short};
 
-/// A part of a whole, in percent; a dash if the whole is 0.
+/// A share in percent; a dash if the whole is 0.
 pub fn percent(part: f64, whole: f64) -> String {
     let percent = part * 100.0 / whole;
     match whole > 0.0 {
@@ -20,13 +20,23 @@ pub fn moment(ns: f64) -> String {
     if seconds.abs() < MANY_DIGITS { format!("{seconds:.6} s") } else { format!("{} s", short(seconds)) }
 }
 
-/// A count with its noun.
+/// A count with its noun: `1 row`, `2 rows`.
 pub fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", short(real_u64(count)))
+    with_noun(real_u64(count), noun)
 }
 
-/// A text of ours, in which code stands between backticks.
+/// The length of a list with its noun.
+pub fn counted_len(len: usize, noun: &str) -> String {
+    with_noun(count(len), noun)
+}
+
+#[expect(clippy::float_cmp, reason = "a whole number")]
+fn with_noun(count: f64, noun: &str) -> String {
+    let plural = if count == 1.0 { "" } else { "s" };
+    format!("{} {noun}{plural}", short(count))
+}
+
+/// One of our own texts, with code between backticks.
 pub fn prose(text: &str) -> Markup {
     html! {
         @for (at, part) in text.split('`').enumerate() {
@@ -35,7 +45,7 @@ pub fn prose(text: &str) -> Markup {
     }
 }
 
-/// A sentence whose options (`--profile`) and values (`241 ms`) are not broken between lines.
+/// A sentence in which no line break divides a value from its unit (`241 ms`) or an option (`--profile`).
 pub fn unbroken(text: &str) -> Markup {
     const UNITS: &[&str] =
         &["ns", "µs", "ms", "s", "min", "B", "kB", "MB", "GB", "B/s", "kB/s", "MB/s", "GB/s", "%", "cores"];

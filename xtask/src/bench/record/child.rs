@@ -107,8 +107,8 @@ impl Running {
         let stdout = read(self.child.stdout.as_mut().map(|from| from as _))?;
         let stderr = read(self.child.stderr.as_mut().map(|from| from as _))?;
         if !status.success() {
-            let told = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            bail!("{} ended with {status}: {}", self.line, told.concat());
+            let output = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            bail!("{} ended with {status}: {}", self.line, output.concat());
         }
         Ok(Done { stdout, cpu })
     }

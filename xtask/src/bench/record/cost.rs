@@ -1,4 +1,4 @@
-//! What a recording costs a service that uses all its processors: throughput with and without it.
+//! What a recording costs a service that uses all its CPU cores: throughput with and without it.
 //!
 //! ```text
 //!  recorder  ├ look before ┼ session ───────────────────────────────┤ end
@@ -6,12 +6,13 @@
 //!            0            1.2 s or later: the recording has begun
 //! ```
 //!
-//! Each variant is compared with `none` of its own round. The load runs on the service's processors, and so does the
-//! recorder: what it takes is part of what the service loses.
+//! Each variant is compared with `none` of its own round. The load runs on the same CPU cores as the service, and so does the
+//! recorder: the CPU time that it uses is part of what the service loses.
 
 use super::child::{Cpu, Running};
 use super::lab::Lab;
-use super::{Args, Scratch, Seeded, Spread};
+use super::options::Options;
+use super::rounds::{Scratch, Seeded, Spread};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, ensure};
 use base::time::{Deadline, Stopwatch};
@@ -86,7 +87,7 @@ struct Ground {
 }
 
 /// Measures all variants, round by round.
-pub(super) fn cost(workspace: &Workspace, args: &Args) -> Result<()> {
+pub(super) fn cost(workspace: &Workspace, args: &Options) -> Result<()> {
     println!("# record cost: Orders under closed-loop load (wrk -t1 -c16, /json/400), recorded and not");
     let Some(lab) = Lab::start(workspace)? else { return Ok(()) };
     let folder = Scratch::make(workspace)?;
@@ -187,8 +188,8 @@ fn end(variant: Variant, running: Running, trace: &Utf8Path) -> Result<(u64, u64
         reader.end();
         return Ok((reader.along().events, reader.along().lost));
     }
-    let told: Value = serde_json::from_slice(&done.stdout).context("the recorder printed no document")?;
-    let figure = |name: &str| told[name].as_u64().with_context(|| format!("no {name} in {told}"));
+    let document: Value = serde_json::from_slice(&done.stdout).context("the recorder printed no document")?;
+    let figure = |name: &str| document[name].as_u64().with_context(|| format!("no {name} in {document}"));
     Ok((figure("events")?, figure("lost")?))
 }
 

@@ -57,7 +57,7 @@ impl Lab {
         let started = process::output(lab.command("lab/lab").args(["start", "ORDERS_DB=none"]))?;
         let started = String::from_utf8_lossy(&started);
         let pid = started.split_whitespace().next().and_then(|word| word.parse().ok());
-        lab.pid = pid.with_context(|| format!("the lab told no process: {started:?}"))?;
+        lab.pid = pid.with_context(|| format!("the lab named no process: {started:?}"))?;
         Ok(Some(lab))
     }
 
@@ -93,19 +93,19 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Waits for its end; gives the requests a second.
+    /// Waits for its end, and returns the requests per second.
     pub(super) fn throughput(self) -> Result<f64> {
-        let told = self.running.finish(self.patience)?.stdout;
-        throughput(&String::from_utf8_lossy(&told))
+        let output = self.running.finish(self.patience)?.stdout;
+        throughput(&String::from_utf8_lossy(&output))
     }
 }
 
-fn throughput(told: &str) -> Result<f64> {
+fn throughput(output: &str) -> Result<f64> {
     let is_bad = |line: &&str| ["Socket errors:", "Non-2xx"].iter().any(|bad| line.trim().starts_with(bad));
-    let bad = told.lines().find(is_bad);
+    let bad = output.lines().find(is_bad);
     ensure!(bad.is_none(), "the load met errors: {}", bad.unwrap_or_default().trim());
-    let line = told.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    let line = line.with_context(|| format!("wrk told no throughput: {told}"))?;
+    let line = output.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    let line = line.with_context(|| format!("wrk printed no throughput: {output}"))?;
     Ok(line.trim().parse()?)
 }
 
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn a_throughput_counts_only_if_all_requests_were_answered_well() {
-        let told = "  12 requests in 4.00s, 3MB read\nRequests/sec:   1203.50\nTransfer/sec: 1MB\n";
-        assert!((throughput(told).unwrap() - 1203.5).abs() < 1e-9);
-        let bad = format!("  Non-2xx or 3xx responses: 3\n{told}");
+        let output = "  12 requests in 4.00s, 3MB read\nRequests/sec:   1203.50\nTransfer/sec: 1MB\n";
+        assert!((throughput(output).unwrap() - 1203.5).abs() < 1e-9);
+        let bad = format!("  Non-2xx or 3xx responses: 3\n{output}");
         let error = throughput(&bad).unwrap_err().to_string();
         assert_eq!(error, "the load met errors: Non-2xx or 3xx responses: 3");
         assert!(throughput("unable to connect").is_err());

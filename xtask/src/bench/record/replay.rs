@@ -1,12 +1,14 @@
 //! A stream of 100 MB/s recorded: what the recorder takes for it, and that it keeps every byte.
 //!
-//! The stream is a real capture made long; it comes from memory, so the sender's share of the machine is a copy. What
-//! is told of the recorder is its whole life: its start, its look at the subject before, its last write.
+//! The stream is a real capture made long; it comes from memory, so the sender's share of the machine is a copy. The
+//! recorder's figures are those of its whole life: its start, its look at the subject before the recording, its last write.
 
 use super::child::{Cpu, Running};
+use super::options::Options;
+use super::rounds::{Scratch, Seeded, Spread};
 use super::runtime::{Runtime, Sent};
-use super::{Args, Scratch, Seeded, Spread};
-use crate::bench::{decode, long_trace, timed};
+use crate::bench::figures::timed;
+use crate::bench::{decode, long_trace};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
@@ -76,7 +78,7 @@ struct Replayed {
 }
 
 impl Replayed {
-    fn processors(&self) -> f64 {
+    fn cpu_cores(&self) -> f64 {
         self.cpu.sum() / self.sent.seconds
     }
 }
@@ -84,14 +86,14 @@ impl Replayed {
 /// What the same bytes cost at the least, in the same minute.
 #[derive(Debug, Clone, Copy)]
 struct Anchors {
-    /// Seconds of processor that packing takes.
+    /// Seconds of CPU time that packing takes.
     packing: f64,
     /// Seconds that copying takes.
     copying: f64,
 }
 
 /// Records the stream, round by round.
-pub(super) fn replay(workspace: &Workspace, args: &Args) -> Result<()> {
+pub(super) fn replay(workspace: &Workspace, args: &Options) -> Result<()> {
     println!("# record replay: 100 MB/s from a socket, recorded; beside `zstd -1` alone on the same bytes");
     let Some(short) = decode::unpacked(workspace, SHORT)? else {
         println!("skipped: no captures beside the workspace, so there is no stream to send");
@@ -143,8 +145,9 @@ impl Ground {
             // Where both failed, the recorder's error is the cause.
             Ok((done?, sent?))
         })?;
-        let told: Value = serde_json::from_slice(&done.stdout).context("the recorder printed no document")?;
-        let figure = |name: &str| told[name].as_u64().with_context(|| format!("no {name} in {told}"));
+        let document: Value =
+            serde_json::from_slice(&done.stdout).context("the recorder printed no document")?;
+        let figure = |name: &str| document[name].as_u64().with_context(|| format!("no {name} in {document}"));
         let replayed = Replayed {
             sent,
             cpu: done.cpu,
@@ -227,7 +230,7 @@ fn show(ground: &Ground, rounds: &[(Shape, Replayed, Anchors)]) {
     let speed = |seconds: f64| ground.stream.len() as f64 / 1e6 / seconds;
     let packing = Spread::of(rounds.iter().map(|(.., anchors)| anchors.packing / seconds));
     let copying = Spread::of(rounds.iter().map(|(.., anchors)| speed(anchors.copying)));
-    println!("zstd -1 alone   {packing} processors at 100 MB/s, {:.0} MB/s on one", 100.0 / packing.median);
+    println!("zstd -1 alone   {packing} CPU cores at 100 MB/s, {:.0} MB/s on one", 100.0 / packing.median);
     println!("copying         {:.0} MB/s ({:.0}–{:.0})", copying.median, copying.least, copying.most);
     println!(
         "{:<16} {:>6} {:>22} {:>6} {:>6} {:>8} {:>8} {:>7}  kept",
@@ -242,7 +245,7 @@ fn show(ground: &Ground, rounds: &[(Shape, Replayed, Anchors)]) {
             "{:<16} {:>6.1} {:>22} {:>6.3} {:>6.3} {:>7.2}x {:>7.2}x {:>6.1}x  {}",
             shape.name(),
             median(&|of, _| speed(of.sent.seconds)),
-            Spread::of(of.iter().map(|(_, replayed, _)| replayed.processors())),
+            Spread::of(of.iter().map(|(_, replayed, _)| replayed.cpu_cores())),
             median(&|of, _| of.cpu.user / of.sent.seconds),
             median(&|of, _| of.cpu.system / of.sent.seconds),
             median(&|of, anchors| of.cpu.sum() / anchors.packing),

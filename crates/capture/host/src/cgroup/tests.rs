@@ -1,4 +1,4 @@
-//! Recorded trees of each arrangement, and this machine.
+//! Recorded trees of each version, and this machine.
 
 use super::*;
 use crate::process::is_live;
@@ -7,7 +7,7 @@ use proptest::prelude::{any, proptest};
 
 const UNLIMITED: &str = "9223372036854771712\n";
 
-/// A tree in which process 7 has these memberships, and these mounts exist: type, options, root, folder of the tree.
+/// A tree in which process 7 is in these groups, with these mounts: type, options, root, folder of the tree.
 fn tree(cgroup: &str, mounts: &[(&str, &str, &str, &str)], files: &[(&str, &str)]) -> Tree {
     let tree = Tree::new();
     let mount = |(kind, options, root, point): &(&str, &str, &str, &str)| {
@@ -64,7 +64,7 @@ fn version_1_has_a_hierarchy_for_each_controller() {
     let tree = tree(cgroup, &mounts, &files);
     let usage = Usage {
         memory_bytes: Some(7000),
-        // Those of the parent, whose limit is the smaller one.
+        // Counted for the parent, which has the smaller limit.
         periods: Some(900),
         throttled_periods: Some(30),
         throttled_ns: Some(5000),
@@ -75,7 +75,7 @@ fn version_1_has_a_hierarchy_for_each_controller() {
         ..Usage::default()
     };
     check(&tree, "v1", (Some(1.5), Some(4), Some(1_000_000)), &usage);
-    // What the kernel itself takes for the smallest goes before what the ancestors say.
+    // The smallest limit that the kernel reports takes precedence over those of the ancestors.
     tree.write("cg/memory/a/b/memory.stat", "cache 1\nhierarchical_memory_limit 900000\ntotal_cache 1\n");
     check(&tree, "v1", (Some(1.5), Some(4), Some(900_000)), &usage);
     tree.write("cg/memory/a/b/memory.stat", format!("hierarchical_memory_limit {UNLIMITED}"));
@@ -99,7 +99,7 @@ fn a_hybrid_has_an_empty_version_2_beside_version_1() {
         ("cg/unified/cpu.max", "1 1\n"),
     ];
     let tree = tree("4:memory:/a\n1:cpu:/\n0::/\n", &mounts, &files);
-    // Processor time is told by version 2, for want of cpuacct.
+    // Without cpuacct, CPU time comes from version 2.
     let usage = Usage {
         periods: Some(3),
         throttled_periods: Some(2),
@@ -144,7 +144,7 @@ fn in_version_2_the_smallest_limit_of_the_ancestors_holds() {
 #[test]
 fn a_container_sees_itself_at_the_root() {
     let files = [("cg/cpu.max", "250000 100000\n"), ("cg/memory.max", "512\n")];
-    // With a cgroup namespace of its own both paths are the root; without one both are the same long path.
+    // In its own cgroup namespace both paths are the root; without one, both are the same long path.
     for (path, root) in [("/", "/"), ("/docker/x", "/docker/x")] {
         let tree = tree(&format!("0::{path}\n"), &[("cgroup2", "nsdelegate", root, "cg")], &files);
         check(&tree, "v2", (Some(2.5), None, Some(512)), &Usage::default());
@@ -152,7 +152,7 @@ fn a_container_sees_itself_at_the_root() {
 }
 
 #[test]
-fn of_several_mounts_the_one_that_shows_the_most_is_taken() {
+fn of_several_mounts_the_one_that_shows_the_most_ancestors_is_used() {
     let files =
         [("inner/cpu.max", "max 100000"), ("outer/x/cpu.max", "max 100000"), ("outer/cpu.max", "1 2")];
     let mounts = [
@@ -164,7 +164,7 @@ fn of_several_mounts_the_one_that_shows_the_most_is_taken() {
 }
 
 #[test]
-fn a_group_that_cannot_be_seen_is_none() {
+fn a_group_that_cannot_be_seen_is_not_found() {
     let mounts = [("cgroup2", "rw", "/docker/x", "cg")];
     let files = [("cg/memory.max", "512\n"), ("memory.max", "1\n")];
     for cgroup in
@@ -177,7 +177,7 @@ fn a_group_that_cannot_be_seen_is_none() {
 }
 
 #[test]
-fn lists_of_processors_are_counted() {
+fn the_cpu_cores_of_a_list_are_counted() {
     for (list, expected) in [
         ("0", Some(1)),
         ("0-1", Some(2)),

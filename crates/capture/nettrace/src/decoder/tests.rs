@@ -1,4 +1,4 @@
-//! What the decoder costs, and what it says of bytes that it passes over.
+//! What the decoder costs, and what it reports of bytes that it skips.
 
 use super::*;
 use crate::stream::{Event, Gap};
@@ -37,7 +37,7 @@ fn objects_whose_size_is_wrong_do_not_cost_the_square_of_the_input() {
     let mut input = header();
     for _ in 0..OBJECTS {
         object_start(&mut input, b"EventBlock", 2);
-        // A size that reaches far, and to a byte that no object ends with.
+        // The size is too large, and the byte that it leads to is not an end tag.
         input.extend(60_000u32.to_le_bytes());
     }
     for piece in [1_000, 4096, usize::MAX] {
@@ -45,7 +45,7 @@ fn objects_whose_size_is_wrong_do_not_cost_the_square_of_the_input() {
         for bytes in input.chunks(piece) {
             decoder.push(bytes, &mut Ignore).unwrap();
         }
-        // Each byte is moved about once.
+        // Each byte may be moved about once.
         assert!(decoder.work() <= 4 * input.len() as u64, "{} for {} bytes", decoder.work(), input.len());
         let summary = decoder.finish(&mut Ignore).unwrap();
         let damaged: u64 = summary.damage.kinds().iter().map(|kind| kind.count).sum();

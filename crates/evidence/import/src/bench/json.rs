@@ -128,8 +128,8 @@ impl Reader {
         set(&mut exhibit.runtime, runtime);
         set(&mut exhibit.os, of("OsVersion"));
         set(&mut exhibit.arch, of("Architecture"));
-        let processors = int(host.get("LogicalCoreCount")).and_then(|count| u32::try_from(count).ok());
-        exhibit.processors = exhibit.processors.or(processors.filter(|count| *count > 0));
+        let cores = int(host.get("LogicalCoreCount")).and_then(|count| u32::try_from(count).ok());
+        exhibit.cores = exhibit.cores.or(cores.filter(|count| *count > 0));
     }
 
     /// Ends the reading.

@@ -1,7 +1,7 @@
 //! Reading along with a session while it is recorded: counts, losses, and the event that ends it.
 //!
-//! It keeps nothing of an event, so it costs a recorder little beside the writing. It is not the reading of a
-//! recording: whatever is wrong with the bytes is told when the recording is opened.
+//! It keeps nothing of an event, so it costs a recorder little beside the writing. Damage is not reported here, but when
+//! the recording is opened.
 
 use super::kinds::{GcEvent, Handler, Kind, Layouts};
 use super::live::LIMITS;
@@ -161,7 +161,7 @@ impl Alongside {
         } else {
             // Nothing is counted by the order of threads among each other, and an event that is waited for is wanted at
             // once. So little waits, however much comes between two points at which the order is known.
-            decoder.give_out_waiting(&mut self.counts);
+            decoder.flush_waiting(&mut self.counts);
         }
     }
 

@@ -54,14 +54,14 @@ impl Clock {
     }
 }
 
-/// Nanoseconds since 1970 of a header's calendar time; 0 where it is no date.
+/// Nanoseconds since 1970 of a header's calendar time; 0 if it is not a date.
 pub(crate) fn unix_ns(time: SyncTime) -> i128 {
     civil(time)
         .and_then(|at| jiff::tz::TimeZone::UTC.to_timestamp(at).ok())
         .map_or(0, jiff::Timestamp::as_nanosecond)
 }
 
-/// RFC 3339 of a header's calendar time; empty where it is no date.
+/// RFC 3339 of a header's calendar time; empty if it is not a date.
 pub(crate) fn rfc3339(time: SyncTime) -> String {
     civil(time).map_or_else(String::new, |at| format!("{}Z", at.strftime("%Y-%m-%dT%H:%M:%S%.3f")))
 }

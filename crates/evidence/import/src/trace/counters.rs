@@ -1,14 +1,14 @@
 //! Counters: event counters of event sources, and instruments of meters.
 //!
-//! What an event publishes is read here, for the table of a recording and for who watches a running session.
+//! What an event publishes is read here, for the table of a recording and for whoever watches a running session.
 
-use super::budget::{MAP, of};
-use super::builder::{Builder, Seen};
-use super::kinds::MetricEvent;
+use super::budget::{MAP, Work, of};
+use super::kinds::{CounterEvent, MetricEvent};
+use super::seen::Seen;
 use base::seeded::{SeededMap, SeededSet};
 use clr::layout::Layout;
 use clr::payload::Payload;
-use model::{CounterRow, LimitKind, Strings, Sym, Trace};
+use model::{CounterRow, Counters, LimitKind, Limits, Strings, Sym, Trace};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -34,6 +34,11 @@ struct InstrumentKey {
 const MOST_TAG_BYTES: usize = 1024;
 /// Steps to write a byte of tags as JSON and to look it up.
 const STEPS_A_TAG_BYTE: u64 = 4;
+/// The JSON of a counter has so many bytes for each of its payload, and so many besides for the names of its members.
+const USUAL_JSON_A_BYTE: usize = 4;
+const USUAL_JSON: usize = 512;
+/// Steps to write a byte of JSON and to read it again.
+const STEPS_A_JSON_BYTE: u64 = 8;
 /// What a tag takes beside its texts.
 const BYTES_A_TAG: usize = 4;
 
@@ -53,7 +58,7 @@ impl InstrumentKey {
     }
 }
 
-/// What tells the series of an instrument from those of others with its name.
+/// What distinguishes the series of an instrument from those of others with its name.
 #[derive(Debug, Default)]
 struct Instrument {
     /// The tags of its meter and its own, which its values do not repeat.
@@ -69,8 +74,8 @@ pub(crate) struct CounterRows {
     names: SeededSet<String>,
     /// How many instruments there are of each name with the same tags.
     alike: SeededMap<(String, Vec<(String, String)>), usize>,
-    /// Totals and instruments kept at most; beyond it the older half of the totals is forgotten, and their next rates are
-    /// missing.
+    /// How many totals and instruments are kept; beyond it the older half of the totals is forgotten, and their next rates
+    /// are missing.
     most: usize,
     /// Bytes of the keys of totals, and of the texts of instruments.
     key_bytes: usize,
@@ -109,7 +114,7 @@ impl CounterRows {
         of(entries, MAP * 160).saturating_add(of(self.names.len(), MAP * 33)).saturating_add(texts)
     }
 
-    /// Whether it is an instrument of a meter, and no counter of an event source.
+    /// Whether it is an instrument of a meter, not a counter of an event source.
     fn is_instrument(&self, meter: &str, name: &str) -> bool {
         self.names.contains(&format!("{meter}\0{name}"))
     }
@@ -131,7 +136,7 @@ impl CounterRows {
     }
 
     /// Runtimes before .NET 9 give instruments no number: what is announced twice under one key with other tags is two
-    /// instruments whose values cannot be told apart, so only the tags that both have are certain.
+    /// instruments whose values cannot be distinguished, so only the tags that both have are certain.
     fn announced(&mut self, key: InstrumentKey, tags: Vec<(String, String)>) {
         if key.number.is_none()
             && let Some(known) = self.instruments.get_mut(&key)
@@ -186,7 +191,7 @@ impl CounterRows {
         Value::Object(pairs).to_string()
     }
 
-    /// The change a second since the last total; none for the first one.
+    /// The change per second since the last total; none for the first one.
     fn rate(&mut self, key: SeriesKey, ns: i64, total: f64) -> Option<f64> {
         if let Some(known) = self.last.get_mut(&key) {
             let (before, last) = std::mem::replace(known, (ns, total));
@@ -318,22 +323,49 @@ impl Publication {
     }
 }
 
-impl Builder {
-    /// Notes what the source of the metrics could not do.
-    pub(crate) fn metric_trouble(&mut self, event_id: u32, seen: &Seen<'_>) {
-        let kind = match event_id {
-            9 => LimitKind::Metrics,
-            12 => LimitKind::TimeSeries,
-            13 => LimitKind::Histograms,
-            14 => LimitKind::Callbacks,
-            15 => LimitKind::OtherSession,
-            _ => LimitKind::OtherSettings,
-        };
-        let text = seen.fields.text("errorMessage");
-        self.recording.missing.limits.note(kind, text.as_deref());
+/// The tables that counters fill.
+#[derive(Debug)]
+pub(crate) struct CounterTables<'a> {
+    pub(crate) strings: &'a mut Strings,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) limits: &'a mut Limits,
+    pub(crate) work: &'a mut Work,
+}
+
+impl CounterRows {
+    /// Takes an event of an event source's counters, or of the source of the metrics.
+    pub(crate) fn take(
+        &mut self,
+        event: CounterEvent,
+        seen: &Seen<'_>,
+        provider: &str,
+        mut tables: CounterTables<'_>,
+    ) {
+        match event {
+            CounterEvent::Published => {
+                if !tables.work.spend(0) {
+                    return;
+                }
+                let json = counter_json(seen.layout, seen.payload, seen.pointer_size);
+                let usual = seen.payload.len().saturating_mul(USUAL_JSON_A_BYTE).saturating_add(USUAL_JSON);
+                let unusual = json.len().saturating_sub(usual) as u64;
+                tables.work.spend(unusual.saturating_mul(STEPS_A_JSON_BYTE));
+                if let Some(publication) = Publication::of_event_counter(provider, &json) {
+                    tables.add(seen, publication);
+                }
+            }
+            CounterEvent::Metric(event) => {
+                tables.add(seen, Publication::of_metric(event, &seen.fields, seen.ns, self));
+            }
+            CounterEvent::MetricBegin => self.announce(&seen.fields),
+            CounterEvent::MetricTrouble(id) => {
+                let text = seen.fields.text("errorMessage");
+                tables.limits.note(limit_of_trouble(id), text.as_deref());
+            }
+        }
     }
 
-    /// Says how many series the limits left: that is what they are.
+    /// Says what the limits on series and histograms are, if they were reached: as many as there are.
     pub(crate) fn limit_series(&self, recording: &mut Trace) {
         let histograms = recording.missing.limits.get(LimitKind::Histograms).is_some();
         let series = recording.missing.limits.get(LimitKind::TimeSeries).is_some();
@@ -347,7 +379,7 @@ impl Builder {
         for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
             let is_instrument = *instruments.entry((row.provider, row.name)).or_insert_with(|| {
                 let [provider, name] = [row.provider, row.name].map(|sym| recording.strings.text(sym));
-                self.counters.is_instrument(provider, name)
+                self.is_instrument(provider, name)
             });
             if !is_instrument {
                 continue;
@@ -366,30 +398,41 @@ impl Builder {
             }
         }
     }
+}
 
-    /// Takes over what an event published.
-    pub(crate) fn published(&mut self, seen: &Seen<'_>, publication: Option<Publication>) {
-        let Some(Publication { provider, name, unit, tags, values }) = publication else { return };
+/// What the source of the metrics could not do, by the number of its event.
+fn limit_of_trouble(event_id: u32) -> LimitKind {
+    match event_id {
+        9 => LimitKind::Metrics,
+        12 => LimitKind::TimeSeries,
+        13 => LimitKind::Histograms,
+        14 => LimitKind::Callbacks,
+        15 => LimitKind::OtherSession,
+        _ => LimitKind::OtherSettings,
+    }
+}
+
+impl CounterTables<'_> {
+    /// Adds a row for each value that an event published.
+    fn add(&mut self, seen: &Seen<'_>, publication: Publication) {
+        let Publication { provider, name, unit, tags, values } = publication;
         // Tags of the instrument are in each of its values, so they cost more than the event's own bytes.
-        if !self.spend((tags.len() as u64).saturating_mul(STEPS_A_TAG_BYTE)) {
+        if !self.work.spend((tags.len() as u64).saturating_mul(STEPS_A_TAG_BYTE)) {
             return;
         }
-        let strings = &mut self.recording.strings;
-        let sym = |text: Option<String>, strings: &mut Strings| {
-            text.map_or(Sym::NONE, |text| strings.intern(&text))
-        };
+        let mut sym = |text: Option<String>| text.map_or(Sym::NONE, |text| self.strings.intern(&text));
         let row = CounterRow {
             ts_ns: seen.ns,
-            provider: sym(provider, strings),
-            name: sym(name, strings),
-            unit: sym(unit, strings),
+            provider: sym(provider),
+            name: sym(name),
+            unit: sym(unit),
             kind: Sym::NONE,
             value: f64::NAN,
-            tags: strings.intern(&tags),
+            tags: sym(Some(tags)),
         };
         for (kind, value) in values {
-            let kind = strings.intern(&kind);
-            self.recording.counters.push(CounterRow { kind, value, ..row });
+            let kind = self.strings.intern(&kind);
+            self.counters.push(CounterRow { kind, value, ..row });
         }
     }
 }

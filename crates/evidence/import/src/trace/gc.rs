@@ -1,7 +1,7 @@
-//! Collections and the times the program stood still for them.
+//! Collections, and the pauses of the program for them.
 //!
 //! A suspension goes from SuspendEEStart to RestartEEStop of one thread; those of reason 1 (GC) and 6 (GC preparation)
-//! are the collector's. Each is shared out among the collections that used it, so that their pauses add up to all
+//! are for the GC. Each is shared out among the collections that used it, so that their pauses add up to all
 //! suspensions: a collection nested in a background collection's suspension owns it from its own GC/Start on, the
 //! background collection the rest.
 //!
@@ -13,19 +13,19 @@
 //! ```
 
 use super::budget::{MAP, of};
-use super::builder::{Builder, Seen};
 use super::kinds::GcEvent;
 use super::rawstacks::NO_STACK;
+use super::seen::Seen;
 use base::seeded::SeededMap;
-use model::{GcRow, NO_ID, NO_INT, PauseRow, Sym, Trace};
+use model::{GcRow, Lost, Missing, NO_ID, NO_INT, PauseRow, Strings, Trace};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Suspensions for the collector: reasons GC and GC preparation.
+/// Suspensions for the GC: reasons GC and GC preparation.
 const GC_REASONS: [i64; 2] = [1, 6];
 const GC_PREPARATION: i64 = 6;
-/// Times that a collection is gone over for a suspension, for each of both, and in all: only one thread at a time stops
-/// the program, so suspensions hardly overlap, and each has few collections.
+/// How often a collection may be looked at for a suspension: so often for each of both, and so often in all. Only one
+/// thread at a time stops the program, so suspensions hardly overlap, and each has few collections.
 const MOST_SHARES_EACH: usize = 8;
 const MOST_SHARES: usize = 100_000;
 const TOO_MANY_SHARES: &str = "suspensions that overlap each other: pauses of later collections are missing";
@@ -46,20 +46,28 @@ struct Collection {
     ended: bool,
 }
 
-/// What an end of a collection was.
+/// Which collection has ended.
 enum Stop {
-    /// The end of one that began here.
+    /// One that began here.
     Ended,
-    /// The end of one that was under way when the recording began.
+    /// One that was under way when the recording began.
     BeganBefore,
-    /// The end of one whose beginning is missing.
+    /// One whose beginning is missing.
     WithoutStart,
 }
 
-/// What was seen of collections.
+/// What collections write to while streams are read; their rows are made at the end.
+#[derive(Debug)]
+pub(crate) struct GcTables<'a> {
+    pub(crate) strings: &'a mut Strings,
+    pub(crate) lost: &'a mut Lost,
+    pub(crate) missing: &'a mut Missing,
+}
+
+/// The collections of one process.
 #[derive(Debug, Default)]
-pub(crate) struct GcBuilder {
-    collections: Vec<Collection>,
+pub(crate) struct Collections {
+    all: Vec<Collection>,
     /// Which collections have not ended, by their numbers and in the order in which they began.
     running: SeededMap<i64, Vec<usize>>,
     in_order: BTreeSet<usize>,
@@ -72,51 +80,57 @@ pub(crate) struct GcBuilder {
     trigger_stack: Option<u32>,
 }
 
-impl Builder {
-    pub(crate) fn gc_event(&mut self, event: GcEvent, seen: &Seen<'_>) {
+impl Collections {
+    /// Takes an event of the GC.
+    pub(crate) fn take(&mut self, event: GcEvent, seen: &Seen<'_>, tables: GcTables<'_>) {
+        let GcTables { strings, lost, missing } = tables;
         match event {
             GcEvent::SuspendStart => {
                 let reason = seen.fields.int("Reason").unwrap_or(NO_INT);
                 let Seen { ns: begin, thread, .. } = *seen;
-                let open = Suspension { thread, begin, stopped: NO_INT, end: NO_INT, reason };
-                self.gc.open.insert(thread, open);
+                self.open.insert(thread, Suspension { thread, begin, stopped: NO_INT, end: NO_INT, reason });
             }
             GcEvent::SuspendStop => {
-                if let Some(open) = self.gc.open.get_mut(&seen.thread) {
+                if let Some(open) = self.open.get_mut(&seen.thread) {
                     open.stopped = seen.ns;
                 }
             }
             GcEvent::RestartStop => {
-                if let Some(open) = self.gc.open.remove(&seen.thread) {
-                    self.gc.done.push(Suspension { end: seen.ns, ..open });
+                if let Some(open) = self.open.remove(&seen.thread) {
+                    self.done.push(Suspension { end: seen.ns, ..open });
                 }
             }
-            GcEvent::Triggered => self.gc.trigger_stack = Some(seen.stack).filter(|stack| *stack != NO_STACK),
-            GcEvent::Start => self.gc_start(seen),
-            GcEvent::Stop => match self.gc.stop(seen) {
+            GcEvent::Triggered => self.trigger_stack = Some(seen.stack).filter(|stack| *stack != NO_STACK),
+            GcEvent::Start => self.start(seen, strings),
+            GcEvent::Stop => match self.stop(seen) {
                 Stop::Ended => {}
-                Stop::BeganBefore => self.recording.missing.began_inside += 1,
-                Stop::WithoutStart => {
-                    self.recording.lost.damage.remark("GC/Stop without its GC/Start", seen.offset);
-                }
+                Stop::BeganBefore => missing.began_inside += 1,
+                Stop::WithoutStart => lost.damage.remark("GC/Stop without its GC/Start", seen.offset),
             },
-            GcEvent::HeapStats => self.gc.heap_stats(seen),
-            GcEvent::PerHeapHistory => self.gc.history(seen),
+            GcEvent::HeapStats => self.heap_stats(seen),
+            GcEvent::PerHeapHistory => self.history(seen),
             GcEvent::Dynamic => {}
         }
     }
 
-    fn gc_start(&mut self, seen: &Seen<'_>) {
+    /// About how many bytes it takes: a collection's row is kept twice at the end.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let sets = self.in_order.len().saturating_add(self.without_stats.len());
+        let rows = of(self.all.len(), 2 * size_of::<Collection>());
+        let suspensions = of(self.done.len(), 2 * size_of::<Suspension>());
+        [rows, suspensions, of(sets, 16), of(self.running.len(), MAP * 64), of(self.open.len(), MAP * 48)]
+            .into_iter()
+            .fold(size_of::<Self>(), usize::saturating_add)
+    }
+
+    fn start(&mut self, seen: &Seen<'_>, strings: &mut Strings) {
         let fields = &seen.fields;
-        let mut word =
-            |name| fields.word(name).map_or(Sym::NONE, |word| self.recording.strings.intern(&word));
-        let (kind, reason) = (word("Type"), word("Reason"));
-        let generation = fields.int("Depth").unwrap_or(NO_INT);
+        let number = fields.int("Count").unwrap_or(NO_INT);
         let row = GcRow {
-            number: fields.int("Count").unwrap_or(NO_INT),
-            generation,
-            kind,
-            reason,
+            number,
+            generation: fields.int("Depth").unwrap_or(NO_INT),
+            kind: seen.word("Type", strings),
+            reason: seen.word("Reason", strings),
             start_ns: seen.ns,
             dur_ns: NO_INT,
             pause_ns: NO_INT,
@@ -131,30 +145,14 @@ impl Builder {
             poh_bytes: NO_INT,
             pinned_objects: NO_INT,
             thread: seen.thread,
-            stack: self.gc.trigger_stack.take().unwrap_or(NO_ID),
+            stack: self.trigger_stack.take().unwrap_or(NO_ID),
         };
         let background = fields.int("Type") == Some(1);
-        self.gc.start(Collection { row, background, ended: false });
-    }
-}
-
-impl GcBuilder {
-    /// About how many bytes it takes: a collection's row is kept twice at the end.
-    pub(crate) fn kept_bytes(&self) -> usize {
-        let sets = self.in_order.len().saturating_add(self.without_stats.len());
-        let rows = of(self.collections.len(), 2 * size_of::<Collection>());
-        let suspensions = of(self.done.len(), 2 * size_of::<Suspension>());
-        [rows, suspensions, of(sets, 16), of(self.running.len(), MAP * 64), of(self.open.len(), MAP * 48)]
-            .into_iter()
-            .fold(size_of::<Self>(), usize::saturating_add)
-    }
-
-    fn start(&mut self, collection: Collection) {
-        let at = self.collections.len();
-        self.first.get_or_insert(collection.row.number);
-        self.running.entry(collection.row.number).or_default().push(at);
+        let at = self.all.len();
+        self.first.get_or_insert(number);
+        self.running.entry(number).or_default().push(at);
         self.in_order.insert(at);
-        self.collections.push(collection);
+        self.all.push(Collection { row, background, ended: false });
     }
 
     /// Ends a collection.
@@ -167,7 +165,7 @@ impl GcBuilder {
         };
         self.in_order.remove(&at);
         self.without_stats.insert(at);
-        let Some(gc) = self.collections.get_mut(at) else { return Stop::WithoutStart };
+        let Some(gc) = self.all.get_mut(at) else { return Stop::WithoutStart };
         gc.row.dur_ns = seen.ns.saturating_sub(gc.row.start_ns);
         gc.ended = true;
         Stop::Ended
@@ -176,7 +174,7 @@ impl GcBuilder {
     fn heap_stats(&mut self, seen: &Seen<'_>) {
         // The statistics follow the end of the collection they are of.
         let at = self.without_stats.pop_last();
-        let Some(gc) = at.and_then(|at| self.collections.get_mut(at)) else { return };
+        let Some(gc) = at.and_then(|at| self.all.get_mut(at)) else { return };
         let fields = &seen.fields;
         let size = |generation: &str| fields.int(generation).unwrap_or(NO_INT);
         let row = &mut gc.row;
@@ -203,20 +201,20 @@ impl GcBuilder {
     /// Adds a heap's sizes before the collection: those of all its generations.
     fn history(&mut self, seen: &Seen<'_>) {
         let Some(before) = seen.fields.sum("GenData", "SizeBefore") else { return };
-        let running = self.in_order.last().and_then(|at| self.collections.get_mut(*at));
+        let running = self.in_order.last().and_then(|at| self.all.get_mut(*at));
         let Some(gc) = running else { return };
         let known = gc.row.heap_before_bytes;
         gc.row.heap_before_bytes = if known == NO_INT { before } else { known.saturating_add(before) };
     }
 
-    /// Shares out the suspensions and fills the tables; gives the threads that stopped the program to sample it.
+    /// Shares out the suspensions and fills the tables. Returns the threads that stopped the program to sample it.
     pub(crate) fn finish(mut self, recording: &mut Trace) -> Vec<u32> {
-        self.collections.sort_by_key(|gc| gc.row.start_ns);
+        self.all.sort_by_key(|gc| gc.row.start_ns);
         self.done.sort_by_key(|suspension| (suspension.begin, suspension.end));
         let for_gc: Vec<Suspension> =
             self.done.iter().filter(|one| GC_REASONS.contains(&one.reason)).copied().collect();
         self.share_all(&for_gc, recording);
-        for gc in &self.collections {
+        for gc in &self.all {
             recording.gc.push(gc.row);
         }
         self.fill_pauses(recording)
@@ -224,15 +222,15 @@ impl GcBuilder {
 
     /// Shares out the suspensions, which are in the order of their begin.
     fn share_all(&mut self, suspensions: &[Suspension], recording: &mut Trace) {
-        let both = suspensions.len().saturating_add(self.collections.len());
+        let both = suspensions.len().saturating_add(self.all.len());
         let mut left = both.saturating_mul(MOST_SHARES_EACH).saturating_add(MOST_SHARES);
         // Background collections that began before the suspension at hand and may still run, the latest last. One that
         // has ended before it has ended before all later ones too.
         let mut background = Vec::new();
         let mut looked_at = 0;
         for suspension in suspensions {
-            let inside_from = self.collections.partition_point(|gc| gc.row.start_ns < suspension.begin);
-            let inside_to = self.collections.partition_point(|gc| gc.row.start_ns <= suspension.end);
+            let inside_from = self.all.partition_point(|gc| gc.row.start_ns < suspension.begin);
+            let inside_to = self.all.partition_point(|gc| gc.row.start_ns <= suspension.end);
             background.extend((looked_at..inside_from).filter(|at| self.is_background(*at)));
             looked_at = looked_at.max(inside_from);
             while background.last().is_some_and(|at| self.has_ended_before(*at, suspension.begin)) {
@@ -248,11 +246,11 @@ impl GcBuilder {
     }
 
     fn is_background(&self, at: usize) -> bool {
-        self.collections.get(at).is_some_and(|gc| gc.background)
+        self.all.get(at).is_some_and(|gc| gc.background)
     }
 
     fn has_ended_before(&self, at: usize, ns: i64) -> bool {
-        let gc = self.collections.get(at);
+        let gc = self.all.get(at);
         gc.is_none_or(|gc| gc.ended && gc.row.start_ns.saturating_add(gc.row.dur_ns) < ns)
     }
 
@@ -270,7 +268,7 @@ impl GcBuilder {
             if at == owner {
                 continue;
             }
-            let start = self.collections.get(at).map_or(from, |gc| gc.row.start_ns);
+            let start = self.all.get(at).map_or(from, |gc| gc.row.start_ns);
             self.add(owner, start.saturating_sub(from), 0);
             (owner, from) = (at, start);
         }
@@ -278,7 +276,7 @@ impl GcBuilder {
     }
 
     fn add(&mut self, collection: usize, pause: i64, suspend: i64) {
-        let Some(gc) = self.collections.get_mut(collection) else { return };
+        let Some(gc) = self.all.get_mut(collection) else { return };
         let plus = |known: i64, more: i64| if known == NO_INT { more } else { known.saturating_add(more) };
         gc.row.pause_ns = plus(gc.row.pause_ns, pause);
         gc.row.suspend_ns = plus(gc.row.suspend_ns, suspend);

@@ -5,18 +5,17 @@
 //! they are since the main session's start. Values hold no commas or quotes, so a line is split at its commas. Lines are
 //! read one by one: what a table takes in memory is bounded by the rows that are kept of it.
 
-use super::builder::Builder;
-use crate::folder::not_read;
+use crate::surroundings::not_read;
 use base::seeded::{SeededMap, SeededSet};
-use exhibit::{Folder, Kind};
-use model::{Host, HostRow, ThreadCpuRow, Trace, or_none};
+use exhibit::{EntryKind, Folder};
+use model::{Host, HostRow, Lost, ThreadCpuRow, Trace, or_none};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// The tables, by the names of their files.
 pub(crate) const TABLES: [&str; 2] = ["host.csv", "thread_cpu.csv"];
 
-/// What is read of a table at most: a reading a second of a hundred threads fills this in half a day.
+/// How much of a table is read: one reading per second of a hundred threads fills this in half a day.
 const USUAL: Limits = Limits { bytes: 256 << 20, rows: 4_000_000, line: 4096 };
 
 const UNREADABLE_LINE: &str = "line of a table beside the recording that cannot be read";
@@ -36,31 +35,31 @@ struct Limits {
 }
 
 /// Reads a line, whose times are since the zero given, as a row.
-type ReadRow = fn(&str, i64, &mut Builder) -> Option<()>;
+type ReadRow = fn(&str, i64, &mut Trace) -> Option<()>;
 
-/// Reads what there is.
-pub(crate) fn read_folder(folder: &Path, builder: &mut Builder) {
+/// Reads what there is. The main session began at `start_ns` of its clock.
+pub(crate) fn read_folder(folder: &Path, start_ns: i64, recording: &mut Trace) {
     // It was opened before, to find the recording.
     let Ok(folder) = Folder::open(folder) else { return };
     let [host, thread_cpu] = TABLES;
-    read_table(&folder, host, builder, host_row);
-    note_if_empty(&folder, host, builder.recording.host.ts_ns.len(), builder);
-    drop_after_end(&mut builder.recording);
-    read_table(&folder, thread_cpu, builder, thread_cpu_row);
-    drop_impossible(builder);
-    note_if_empty(&folder, thread_cpu, builder.recording.thread_cpu.ts_ns.len(), builder);
+    read_table(&folder, host, start_ns, recording, host_row);
+    note_if_empty(&folder, host, recording.host.ts_ns.len(), &mut recording.lost);
+    drop_after_end(recording);
+    read_table(&folder, thread_cpu, start_ns, recording, thread_cpu_row);
+    drop_impossible(recording);
+    note_if_empty(&folder, thread_cpu, recording.thread_cpu.ts_ns.len(), &mut recording.lost);
 }
 
 /// Notes that a table is there and has no row: a recorder writes the first ones before the first event.
-fn note_if_empty(folder: &Folder, name: &str, rows: usize, builder: &mut Builder) {
-    if rows == 0 && matches!(folder.kind(name), Ok(Some(Kind::File))) {
-        builder.recording.lost.note_altered(Path::new(name), "has no row that can be read".to_owned());
+fn note_if_empty(folder: &Folder, name: &str, rows: usize, lost: &mut Lost) {
+    if rows == 0 && matches!(folder.kind(name), Ok(Some(EntryKind::File))) {
+        lost.note_altered(Path::new(name), "has no row that can be read".to_owned());
     }
 }
 
 /// Leaves out readings by which a thread used more CPU time than there was.
-fn drop_impossible(builder: &mut Builder) {
-    let rows = std::mem::take(&mut builder.recording.thread_cpu);
+fn drop_impossible(recording: &mut Trace) {
+    let rows = std::mem::take(&mut recording.thread_cpu);
     let mut before: SeededMap<i64, (i64, i64)> = SeededMap::default();
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
         let used = row.user_ns.saturating_add(row.system_ns);
@@ -72,9 +71,9 @@ fn drop_impossible(builder: &mut Builder) {
         });
         if is_possible {
             before.insert(row.thread, (row.ts_ns, used));
-            builder.recording.thread_cpu.push(row);
+            recording.thread_cpu.push(row);
         } else {
-            builder.note_damage(IMPOSSIBLE_LINE, 0);
+            recording.lost.damage.note(IMPOSSIBLE_LINE, 0);
         }
     }
 }
@@ -108,48 +107,48 @@ fn drop_after_end(recording: &mut Trace) {
 }
 
 /// Reads a table if it is there: the lines behind its header.
-fn read_table(folder: &Folder, name: &str, builder: &mut Builder, read_row: ReadRow) {
+fn read_table(folder: &Folder, name: &str, start_ns: i64, recording: &mut Trace, read_row: ReadRow) {
     let path = Path::new(name);
     let found = match folder.kind(name) {
         Ok(None) => return,
-        Ok(Some(Kind::File)) => folder.open_file(name),
-        Ok(Some(Kind::Link)) => return builder.note_file(path, not_read(Kind::Link).to_owned()),
-        Ok(Some(Kind::Folder | Kind::Other)) => {
-            return builder.note_file(path, "is no file: not read".to_owned());
+        Ok(Some(EntryKind::File)) => folder.open_file(name),
+        Ok(Some(EntryKind::Link)) => {
+            return recording.lost.note_file(path, not_read(EntryKind::Link).to_owned());
+        }
+        Ok(Some(EntryKind::Folder | EntryKind::Other)) => {
+            return recording.lost.note_file(path, "is not a file: not read".to_owned());
         }
         Err(error) => Err(error),
     };
     let found = found.map_err(|error| format!("cannot be read: {}", std::io::Error::from(error)));
-    let read = |builder: &Builder| {
-        let Trace { host, thread_cpu, lost, .. } = &builder.recording;
+    let read = |recording: &Trace| {
+        let Trace { host, thread_cpu, lost, .. } = recording;
         let rows = host.ts_ns.len().saturating_add(thread_cpu.ts_ns.len());
         (lost.damage.count(UNREADABLE_LINE), u64::try_from(rows).unwrap_or(u64::MAX))
     };
-    let (damaged, rows) = read(builder);
+    let (damaged, rows) = read(recording);
     match found {
         Ok(file) => {
-            if let Err(what) = read_lines(file, USUAL, builder, read_row) {
-                builder.note_file(path, what);
+            if let Err(what) = read_lines(file, USUAL, start_ns, recording, read_row) {
+                recording.lost.note_file(path, what);
             }
         }
-        Err(what) => builder.note_file(path, what),
+        Err(what) => recording.lost.note_file(path, what),
     }
-    let (damaged_now, rows_now) = read(builder);
+    let (damaged_now, rows_now) = read(recording);
     let (damaged, rows) = (damaged_now.saturating_sub(damaged), rows_now.saturating_sub(rows));
-    // A recorder that is killed leaves half a line; a table without a row is told of elsewhere.
+    // A recorder that is killed leaves half a line; a table without a row is noted elsewhere.
     if rows > 0 && damaged > 1 && damaged > rows / 100 {
         let of = damaged.saturating_add(rows);
-        builder
-            .recording
-            .lost
-            .note_altered(path, format!("is damaged: {damaged} of {of} lines cannot be read"));
+        recording.lost.note_altered(path, format!("is damaged: {damaged} of {of} lines cannot be read"));
     }
 }
 
 fn read_lines(
     file: impl Read,
     limits: Limits,
-    builder: &mut Builder,
+    start_ns: i64,
+    recording: &mut Trace,
     read_row: ReadRow,
 ) -> Result<(), String> {
     let mut zero_ns = 0;
@@ -173,30 +172,30 @@ fn read_lines(
         let text = text.map(|text| text.trim_end_matches(['\n', '\r']));
         // The first line names the columns.
         if offset == 0 && text.is_some_and(|text| text.starts_with("monotonic_ns,")) {
-            zero_ns = builder.main_start_ns();
+            zero_ns = start_ns;
         }
         if offset > 0 && !is_rest && text != Some("") {
-            match text.and_then(|text| read_row(text, zero_ns, builder)) {
+            match text.and_then(|text| read_row(text, zero_ns, recording)) {
                 Some(()) => rows = rows.saturating_add(1),
-                None => builder.note_damage(UNREADABLE_LINE, offset),
+                None => recording.lost.damage.note(UNREADABLE_LINE, offset),
             }
         }
         offset = offset.saturating_add(len);
     }
 }
 
-fn host_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()> {
+fn host_row(line: &str, zero_ns: i64, recording: &mut Trace) -> Option<()> {
     let [ns, name, value, unit] = fields(line)?;
     let ns = ns.parse::<i64>().ok()?;
     let value = value.parse().ok().filter(|value| (0.0..=MOST).contains(value))?;
     let ts_ns = ns.saturating_sub(zero_ns);
-    let strings = &mut builder.recording.strings;
+    let strings = &mut recording.strings;
     let (name, unit) = (strings.intern(name), strings.intern(unit));
-    builder.recording.host.push(HostRow { ts_ns, name, value, unit });
+    recording.host.push(HostRow { ts_ns, name, value, unit });
     Some(())
 }
 
-fn thread_cpu_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()> {
+fn thread_cpu_row(line: &str, zero_ns: i64, recording: &mut Trace) -> Option<()> {
     let (four, waited) = fields(line).map_or_else(
         || line.rsplit_once(',').and_then(|(four, waited)| Some((fields(four)?, waited))),
         |four| Some((four, "")),
@@ -209,7 +208,7 @@ fn thread_cpu_row(line: &str, zero_ns: i64, builder: &mut Builder) -> Option<()>
     }
     let waited_ns = or_none(waited_ns);
     let ts_ns = ns.saturating_sub(zero_ns);
-    builder.recording.thread_cpu.push(ThreadCpuRow { ts_ns, thread, user_ns, system_ns, waited_ns });
+    recording.thread_cpu.push(ThreadCpuRow { ts_ns, thread, user_ns, system_ns, waited_ns });
     Some(())
 }
 
@@ -226,9 +225,8 @@ mod tests {
     const FEW: Limits = Limits { bytes: 1000, rows: 3, line: 20 };
 
     fn check(text: &[u8], rows: usize, damaged: u64, end: Result<(), &str>) {
-        let mut builder = Builder::new(false, None);
-        let ended = read_lines(text, FEW, &mut builder, thread_cpu_row);
-        let recording = builder.recording;
+        let mut recording = Trace::default();
+        let ended = read_lines(text, FEW, 0, &mut recording, thread_cpu_row);
         let noted: u64 = recording.lost.damage.kinds().iter().map(|kind| kind.count).sum();
         let ended = ended.as_ref().copied().map_err(String::as_str);
         assert_eq!((recording.thread_cpu.ts_ns.len(), noted, ended), (rows, damaged, end));
@@ -236,24 +234,21 @@ mod tests {
 
     #[test]
     fn times_of_the_sessions_clock_are_set_against_the_main_sessions_start() {
-        let header =
-            nettrace::StreamHeader { sync_ticks: 70, ticks_per_second: 10_000_000, ..Default::default() };
-        let mut builder = Builder::new(false, None);
-        nettrace::Sink::stream(&mut builder, &header);
+        let mut recording = Trace::default();
         let text = b"monotonic_ns,thread,user_ns,system_ns\n7005,2,3,4\n";
-        read_lines(text.as_slice(), USUAL, &mut builder, thread_cpu_row).unwrap();
-        assert_eq!(builder.recording.thread_cpu.ts_ns, [5]);
+        read_lines(text.as_slice(), USUAL, 7000, &mut recording, thread_cpu_row).unwrap();
+        assert_eq!(recording.thread_cpu.ts_ns, [5]);
     }
 
     #[test]
     fn a_process_that_has_ended_has_no_row_of_another_group() {
-        let mut builder = Builder::new(false, None);
+        let mut recording = Trace::default();
         let text =
             b"monotonic_ns,name,value,unit\n1,cores,2,cores\n1,process.rss,500,B\n1,cgroup.memory,600,B\n\
             2,cores,2,cores\n2,process.rss,0,B\n2,cgroup.memory,16000,B\n2,periods,0,count\n";
-        read_lines(text.as_slice(), USUAL, &mut builder, host_row).unwrap();
-        drop_after_end(&mut builder.recording);
-        let Trace { host, strings, .. } = &builder.recording;
+        read_lines(text.as_slice(), USUAL, 0, &mut recording, host_row).unwrap();
+        drop_after_end(&mut recording);
+        let Trace { host, strings, .. } = &recording;
         let rows: Vec<_> = (0..host.ts_ns.len()).filter_map(|at| host.row(at)).collect();
         let rows: Vec<_> = rows.iter().map(|row| (row.ts_ns, strings.text(row.name), row.value)).collect();
         let expected =
@@ -263,27 +258,27 @@ mod tests {
 
     #[test]
     fn readings_of_the_host_that_cannot_be_are_damage_and_no_figures() {
-        let mut builder = Builder::new(false, None);
+        let mut recording = Trace::default();
         let text = b"monotonic_ns,name,value,unit\n1,cores,2,cores\n2,cores,nan,cores\n3,cores,-5,cores\n\
             4,process.rss,1e308,B\n5,cores,inf,cores\n6,memory.total,9223372036854771712,B\n";
-        read_lines(text.as_slice(), USUAL, &mut builder, host_row).unwrap();
-        assert_eq!(builder.recording.host.ts_ns, [1, 6]);
-        assert_eq!(builder.recording.lost.damage.count(UNREADABLE_LINE), 4);
+        read_lines(text.as_slice(), USUAL, 0, &mut recording, host_row).unwrap();
+        assert_eq!(recording.host.ts_ns, [1, 6]);
+        assert_eq!(recording.lost.damage.count(UNREADABLE_LINE), 4);
     }
 
     #[test]
     fn a_thread_does_not_use_more_cpu_time_than_there_was() {
-        let mut builder = Builder::new(false, None);
+        let mut recording = Trace::default();
         let second = 1_000_000_000i64;
         for (at, used) in
             [(0, 5 * second), (second, 6 * second), (2 * second, 900 * second), (3 * second, 8 * second)]
         {
             let row = ThreadCpuRow { ts_ns: at, thread: 7, user_ns: used, system_ns: 0, waited_ns: 0 };
-            builder.recording.thread_cpu.push(row);
+            recording.thread_cpu.push(row);
         }
-        drop_impossible(&mut builder);
-        assert_eq!(builder.recording.thread_cpu.ts_ns, [0, second, 3 * second]);
-        assert_eq!(builder.recording.lost.damage.count(IMPOSSIBLE_LINE), 1);
+        drop_impossible(&mut recording);
+        assert_eq!(recording.thread_cpu.ts_ns, [0, second, 3 * second]);
+        assert_eq!(recording.lost.damage.count(IMPOSSIBLE_LINE), 1);
     }
 
     #[test]
@@ -296,7 +291,7 @@ mod tests {
         check(b"header\n1,2,3,4,5\n1,2,3,4,\n1,2,3,4,x\n", 2, 1, Ok(()));
         // CPU times do not run backwards from 0.
         check(b"header\n1,2,3,4\n1,2,-3,4\n1,2,3,4,-1\n", 1, 2, Ok(()));
-        // The rest of a line that is too long is no row of its own.
+        // The rest of a line that is too long does not make a row.
         check(&[b"header\n1,2,3,4\n", [b'9'; 20].as_slice(), b"1,2,3,4\n5,6,7,8"].concat(), 2, 1, Ok(()));
         let four = b"header\n1,2,3,4\n1,2,3,4\n1,2,3,4\n1,2,3,4\n";
         check(four, 3, 0, Err("is too large: only its first 3 rows are here"));

@@ -1,8 +1,7 @@
 //! Kinds of events: what each is called, how its fields are decoded, and which table it feeds.
 //!
-//! Looked up once a kind; events then go by number.
+//! This is found out once for each kind (see `kindtable`); its events then refer to it by number.
 
-use super::universal;
 use base::seeded::SeededMap;
 use clr::layout::{Field, Kind as FieldKind, Layout};
 use clr::payload::{Payload, damaged};
@@ -17,37 +16,84 @@ pub(crate) const MOST_NAME: usize = 1024;
 
 /// The runtime's own provider.
 pub(crate) const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
-/// The provider of what was there before and is told at the end.
+/// The provider of what was there before the session, sent at its end.
 pub(crate) const RUNDOWN: &str = "Microsoft-Windows-DotNETRuntimeRundown";
 
 /// The runtime's sampler of threads.
-pub(crate) const SAMPLER: &str = "Microsoft-DotNETCore-SampleProfiler";
+const SAMPLER: &str = "Microsoft-DotNETCore-SampleProfiler";
+
+/// The provider of `dotnet-trace collect-linux` for the memory of processes.
+const SYSTEM: &str = "Universal.System";
+/// Its provider of samples.
+const UNIVERSAL_EVENTS: &str = "Universal.Events";
+/// The event that is a sample of a CPU. Its number differs from file to file.
+const CPU_SAMPLE: &str = "cpu";
 
 /// The provider of what meters measure.
 const METRICS: &str = "System.Diagnostics.Metrics";
 
-/// Which table an event feeds.
+/// Which part takes an event, and as what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Handler {
     None,
     Sample,
     /// What a CPU ran.
     CpuSample,
-    /// The memory of a process: what is mapped there, and how its code is called.
+    /// The memory of a process: what is mapped there, and the names of its code.
     Space,
     Gc(GcEvent),
+    Row(RowEvent),
+    Pair(PairEvent),
+    Code(CodeEvent),
+    Process(ProcessEvent),
+    Counter(CounterEvent),
+    Request(RequestEvent),
+    Finalizer,
+    TieringThread,
+}
+
+impl Handler {
+    /// Whether it names what was there already, instead of reporting that something happened: a repetition adds nothing.
+    pub(crate) fn is_name(self) -> bool {
+        use CodeEvent::{MethodEntry, MethodRundown, Module};
+        matches!(self, Self::Space | Self::Code(MethodRundown | MethodEntry | Module))
+    }
+
+    /// Whether it is about the process as a whole.
+    pub(crate) fn is_of_process(self) -> bool {
+        matches!(self, Self::Process(_))
+    }
+}
+
+/// An event that is a row of a table by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowEvent {
     AllocationTick,
     AllocationSampled,
     Exception,
+    Pool(PoolEvent),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PoolEvent {
+    Adjustment,
+    Sample,
+    Start,
+    Stop,
+    Wait,
+}
+
+/// The start or the end of a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PairEvent {
     ContentionStart,
     ContentionStop,
     WaitStart,
     WaitStop,
-    PoolAdjustment,
-    PoolSample,
-    PoolStart,
-    PoolStop,
-    PoolWait,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CodeEvent {
     JitStart,
     MethodLoad,
     MethodUnload,
@@ -55,34 +101,34 @@ pub(crate) enum Handler {
     MethodEntry,
     Module,
     ModuleUnload,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProcessEvent {
     RuntimeStart,
     GcSettings,
-    Finalizer,
-    TieringThread,
-    ProcessInfo,
-    EventCounter,
+    Info,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CounterEvent {
+    /// A value of an event source's counter.
+    Published,
+    /// A value of a meter's instrument.
     Metric(MetricEvent),
     /// What an instrument is, before its values.
     MetricBegin,
     /// What the source of the metrics could not do, by the number of its event.
     MetricTrouble(u32),
-    RequestStart,
-    RequestStop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestEvent {
+    Start,
+    Stop,
     Span,
     SpanStart,
     Log,
-}
-
-impl Handler {
-    /// Whether it tells names of what was there, rather than that something happened: told again, it adds nothing.
-    pub(crate) fn is_name(self) -> bool {
-        matches!(self, Self::MethodRundown | Self::MethodEntry | Self::Module | Self::Space)
-    }
-
-    /// Whether it tells facts about the process as a whole.
-    pub(crate) fn is_of_process(self) -> bool {
-        matches!(self, Self::RuntimeStart | Self::GcSettings | Self::ProcessInfo)
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,43 +153,45 @@ pub(crate) enum MetricEvent {
     Histogram,
 }
 
-/// The table that an event feeds, by its provider and number (or name, where numbers differ between versions).
+/// The part that takes an event, by its provider and number (or name, where numbers differ between versions).
 fn handler(provider: &str, id: u32, name: &str) -> Handler {
     match (provider, id) {
         (RUNTIME, _) => runtime_handler(id),
-        (RUNDOWN, 143 | 144) => Handler::MethodRundown,
-        (RUNDOWN, 153 | 154) => Handler::Module,
-        (RUNDOWN, 187) => Handler::RuntimeStart,
-        (RUNDOWN, 10) => Handler::GcSettings,
+        (RUNDOWN, 143 | 144) => Handler::Code(CodeEvent::MethodRundown),
+        (RUNDOWN, 153 | 154) => Handler::Code(CodeEvent::Module),
+        (RUNDOWN, 187) => Handler::Process(ProcessEvent::RuntimeStart),
+        (RUNDOWN, 10) => Handler::Process(ProcessEvent::GcSettings),
         (SAMPLER, 0) => Handler::Sample,
-        // What was switched out and in again (`cswitch`) is no sample of a thread that runs.
-        (universal::EVENTS, _) if name == universal::CPU_SAMPLE => Handler::CpuSample,
-        (universal::SYSTEM, _) => Handler::Space,
-        ("Microsoft-DotNETCore-EventPipe", 1) => Handler::ProcessInfo,
-        (METRICS, 4) => Handler::Metric(MetricEvent::Rate),
-        (METRICS, 16) => Handler::Metric(MetricEvent::UpDown),
-        (METRICS, 7) => Handler::MetricBegin,
-        (METRICS, 9 | 12..=15 | 17) => Handler::MetricTrouble(id),
-        (METRICS, 5) => Handler::Metric(MetricEvent::Gauge),
-        (METRICS, 6) => Handler::Metric(MetricEvent::Histogram),
-        ("Microsoft.AspNetCore.Hosting", 3) => Handler::RequestStart,
-        ("Microsoft.AspNetCore.Hosting", 4) => Handler::RequestStop,
+        // A context switch (`cswitch`) is not a sample: its thread does not run.
+        (UNIVERSAL_EVENTS, _) if name == CPU_SAMPLE => Handler::CpuSample,
+        (SYSTEM, _) => Handler::Space,
+        ("Microsoft-DotNETCore-EventPipe", 1) => Handler::Process(ProcessEvent::Info),
+        (METRICS, 4) => Handler::Counter(CounterEvent::Metric(MetricEvent::Rate)),
+        (METRICS, 16) => Handler::Counter(CounterEvent::Metric(MetricEvent::UpDown)),
+        (METRICS, 7) => Handler::Counter(CounterEvent::MetricBegin),
+        (METRICS, 9 | 12..=15 | 17) => Handler::Counter(CounterEvent::MetricTrouble(id)),
+        (METRICS, 5) => Handler::Counter(CounterEvent::Metric(MetricEvent::Gauge)),
+        (METRICS, 6) => Handler::Counter(CounterEvent::Metric(MetricEvent::Histogram)),
+        ("Microsoft.AspNetCore.Hosting", 3) => Handler::Request(RequestEvent::Start),
+        ("Microsoft.AspNetCore.Hosting", 4) => Handler::Request(RequestEvent::Stop),
         ("Microsoft-Diagnostics-DiagnosticSource", _)
             if name.ends_with("Activity1Stop")
                 || name.ends_with("Activity2Stop")
                 || name == "ActivityStop" =>
         {
-            Handler::Span
+            Handler::Request(RequestEvent::Span)
         }
         ("Microsoft-Diagnostics-DiagnosticSource", _)
             if name.ends_with("Activity1Start")
                 || name.ends_with("Activity2Start")
                 || name == "ActivityStart" =>
         {
-            Handler::SpanStart
+            Handler::Request(RequestEvent::SpanStart)
         }
-        ("Microsoft-Extensions-Logging", _) if name == "FormattedMessage" => Handler::Log,
-        _ if name == "EventCounters" => Handler::EventCounter,
+        ("Microsoft-Extensions-Logging", _) if name == "FormattedMessage" => {
+            Handler::Request(RequestEvent::Log)
+        }
+        _ if name == "EventCounters" => Handler::Counter(CounterEvent::Published),
         _ => Handler::None,
     }
 }
@@ -156,32 +204,46 @@ fn runtime_handler(id: u32) -> Handler {
         4 => Handler::Gc(GcEvent::HeapStats),
         8 => Handler::Gc(GcEvent::SuspendStop),
         9 => Handler::Gc(GcEvent::SuspendStart),
-        10 => Handler::AllocationTick,
+        10 => Handler::Row(RowEvent::AllocationTick),
         13 | 14 | 29 => Handler::Finalizer,
         35 => Handler::Gc(GcEvent::Triggered),
         39 => Handler::Gc(GcEvent::Dynamic),
-        50 => Handler::PoolStart,
-        51 => Handler::PoolStop,
-        54 => Handler::PoolSample,
-        55 => Handler::PoolAdjustment,
-        57 => Handler::PoolWait,
-        80 => Handler::Exception,
-        81 => Handler::ContentionStart,
-        91 => Handler::ContentionStop,
-        143 => Handler::MethodLoad,
-        144 => Handler::MethodUnload,
-        145 => Handler::JitStart,
-        152 => Handler::Module,
-        153 => Handler::ModuleUnload,
-        159 => Handler::MethodEntry,
-        187 => Handler::RuntimeStart,
+        50 => Handler::Row(RowEvent::Pool(PoolEvent::Start)),
+        51 => Handler::Row(RowEvent::Pool(PoolEvent::Stop)),
+        54 => Handler::Row(RowEvent::Pool(PoolEvent::Sample)),
+        55 => Handler::Row(RowEvent::Pool(PoolEvent::Adjustment)),
+        57 => Handler::Row(RowEvent::Pool(PoolEvent::Wait)),
+        80 => Handler::Row(RowEvent::Exception),
+        81 => Handler::Pair(PairEvent::ContentionStart),
+        91 => Handler::Pair(PairEvent::ContentionStop),
+        143 => Handler::Code(CodeEvent::MethodLoad),
+        144 => Handler::Code(CodeEvent::MethodUnload),
+        145 => Handler::Code(CodeEvent::JitStart),
+        152 => Handler::Code(CodeEvent::Module),
+        153 => Handler::Code(CodeEvent::ModuleUnload),
+        159 => Handler::Code(CodeEvent::MethodEntry),
+        187 => Handler::Process(ProcessEvent::RuntimeStart),
         204 => Handler::Gc(GcEvent::PerHeapHistory),
         283 | 284 => Handler::TieringThread,
-        301 => Handler::WaitStart,
-        302 => Handler::WaitStop,
-        303 => Handler::AllocationSampled,
+        301 => Handler::Pair(PairEvent::WaitStart),
+        302 => Handler::Pair(PairEvent::WaitStop),
+        303 => Handler::Row(RowEvent::AllocationSampled),
         _ => Handler::None,
     }
+}
+
+/// Whether an event is a sample, by the name of its kind.
+pub(crate) fn is_sample(metadata: &Metadata) -> bool {
+    match metadata.provider.as_str() {
+        UNIVERSAL_EVENTS => metadata.name == CPU_SAMPLE,
+        SAMPLER => metadata.event_id == 0,
+        _ => false,
+    }
+}
+
+/// Whether an event is about the memory of a process.
+pub(crate) fn is_of_space(metadata: &Metadata) -> bool {
+    metadata.provider == SYSTEM
 }
 
 /// The name as far as it is kept.
@@ -220,7 +282,7 @@ impl Kind {
         let (provider, id) = (metadata.provider.as_str(), metadata.event_id);
         let version = version.unwrap_or(metadata.version);
         let handler = handler(provider, id, &metadata.name);
-        let rundown = provider == RUNDOWN || handler == Handler::ProcessInfo;
+        let rundown = provider == RUNDOWN || handler == Handler::Process(ProcessEvent::Info);
         let mut described = || {
             let known = layouts.entry(metadata.index);
             Arc::clone(known.or_insert_with(|| Arc::new(layout(&metadata.fields))))
@@ -331,12 +393,12 @@ impl Decoding {
 
 /// Decodes payloads by the number of the kind.
 #[derive(Debug, Default)]
-pub(crate) struct Decoder {
+pub(crate) struct PayloadDecoder {
     kinds: Vec<Decoding>,
     pub(crate) pointer_sizes: Vec<u8>,
 }
 
-impl Decoder {
+impl PayloadDecoder {
     pub(crate) fn push(&mut self, decoding: Decoding) {
         self.kinds.push(decoding);
     }
@@ -354,7 +416,7 @@ impl Decoder {
     }
 }
 
-impl Fields for Decoder {
+impl Fields for PayloadDecoder {
     fn json(&self, kind: u32, stream: u16, payload: &[u8]) -> String {
         let pointer_size = self.pointer_sizes.get(usize::from(stream)).copied().unwrap_or(8);
         self.get(kind).map_or_else(

@@ -6,8 +6,8 @@
 
 use super::clock::{Clock, unix_ns};
 use super::counters::{CounterRows, Publication, counter_json};
-use super::kinds::{Handler, Kind, Layouts};
-use crate::Error;
+use super::kinds::{CounterEvent, Handler, Kind, Layouts};
+use crate::error::Error;
 use base::seeded::SeededSet;
 use clr::payload::Payload;
 use nettrace::{Decoder, Event, Gap, Limits, Sink, StreamHeader};
@@ -16,7 +16,7 @@ use std::borrow::Cow;
 /// A runtime's blocks have at most 100 KB, and nothing waits longer than until the bytes at hand are done with.
 pub(super) const LIMITS: Limits =
     Limits { block_bytes: 8 << 20, waiting_bytes: 16 << 20, waiting_events: 1 << 19 };
-/// Counters whose last total is kept; the runtime publishes 1,000 series unless told otherwise.
+/// Counters whose last total is kept; the runtime publishes 1,000 series unless it is asked for more.
 const MOST_TOTALS: usize = 20_000;
 /// Readings and notes that wait to be fetched, and bytes of their texts: a piece of a session that is read at once holds a
 /// few thousand.
@@ -67,9 +67,9 @@ pub struct CounterReading {
 pub enum CounterNote {
     /// It failed, with the error's text.
     Error(String),
-    /// There are more series than it was told to follow: those that came later are missing.
+    /// There are more series than it may follow: those that came later are missing.
     TimeSeriesLimit,
-    /// There are more histograms than it was told to follow: those that came later are missing.
+    /// There are more histograms than it may follow: those that came later are missing.
     HistogramLimit,
     /// An observed instrument's callback threw, with the error's text.
     CallbackError(String),
@@ -125,7 +125,7 @@ impl CounterFeed {
     pub fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
         let pushed = decoder.push(bytes, &mut self.reader);
-        decoder.give_out_waiting(&mut self.reader);
+        decoder.flush_waiting(&mut self.reader);
         pushed.map_err(|cause| {
             self.decoder = None;
             Error::Format { path: "session".to_owned(), cause: Box::new(cause) }
@@ -269,30 +269,29 @@ impl Sink for Reader {
         let Some(Some(kind)) = self.kinds.get(event.metadata.index as usize) else { return };
         let ns = self.clock.map_or(0, |clock| clock.ns(event.ticks));
         let fields = || Payload::new(&kind.layout, event.payload, self.pointer_size);
-        match kind.handler {
-            Handler::EventCounter => {
+        let Handler::Counter(of) = kind.handler else { return };
+        match of {
+            CounterEvent::Published => {
                 let provider = &event.metadata.provider;
                 let json = counter_json(&kind.layout, event.payload, self.pointer_size);
-                let published = Publication::of_event_counter(provider, &json);
-                if let Some(publication) = published {
+                if let Some(publication) = Publication::of_event_counter(provider, &json) {
                     self.publish(ns, CounterSource::EventSource, publication);
                 }
             }
-            Handler::Metric(metric) => {
+            CounterEvent::Metric(metric) => {
                 let publication = Publication::of_metric(metric, &fields(), ns, &mut self.totals);
                 self.publish(ns, CounterSource::Meter, publication);
             }
-            Handler::MetricBegin => {
+            CounterEvent::MetricBegin => {
                 let fields = fields();
                 self.totals.announce(&fields);
                 self.begins(["meterName", "instrumentName", "instrumentType"].map(|name| fields.text(name)));
             }
-            Handler::MetricTrouble(id) => {
+            CounterEvent::MetricTrouble(id) => {
                 if let Some(note) = trouble(id, &fields()) {
                     self.note(note);
                 }
             }
-            _ => {}
         }
     }
 

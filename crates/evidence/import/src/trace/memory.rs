@@ -1,16 +1,16 @@
-//! Addresses to frames by what was told of the memory of processes.
+//! Addresses to frames by what is known of the memory of processes (`universal`).
 //!
 //! ```text
 //!  process, address, time ─▶ mapping (the latest that was there) ─▶ symbol (the latest known then) ─▶ frame
 //! ```
 //!
-//! An address is looked up in its own process alone; only the kernel's code is the same in all. What is told later than
+//! An address is looked up in its own process alone; only the kernel's code is the same in all. What is recorded after
 //! it was seen is better than nothing: code is mapped before it runs, and its names may be written at the end.
 
+use super::code::{NEVER, module_name};
 use super::kinds::shortened;
-use super::methods::{NEVER, module_name};
 use super::processes::Processes;
-use super::ranges::Ranges;
+use super::ranges::{AddressRange, Ranges};
 use super::symbolname::managed;
 use super::universal::{Mapping, MappingKey, Spaces, Symbol};
 use base::seeded::SeededMap;
@@ -35,7 +35,7 @@ const MOST_PLACES: usize = 8;
 /// A sample of a CPU stands for no less and no more than this.
 const SHORTEST_NS: i64 = 10_000;
 const LONGEST_NS: i64 = 1_000_000_000;
-/// Rates below are samples a second, others nanoseconds: no sampler is slower than one or faster than the other.
+/// Rates below are samples per second, others nanoseconds: no sampler is slower than one or faster than the other.
 const LEAST_RATE_IN_NS: i64 = 10_000;
 
 /// What lies at an address.
@@ -59,7 +59,7 @@ pub(crate) struct At {
 /// The memory of all processes.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    told: Spaces,
+    spaces: Spaces,
     of_process: SeededMap<u32, Ranges>,
     of_mapping: SeededMap<MappingKey, Ranges>,
     /// Times at which mappings changed at addresses that were used again, by process.
@@ -70,33 +70,36 @@ pub(crate) struct Memory {
     frames: SeededMap<At, u32>,
 }
 
-type Lists<K> = SeededMap<K, Vec<(u64, u64, u32)>>;
+type Lists<K> = SeededMap<K, Vec<AddressRange>>;
 
 impl Memory {
-    /// Puts what was told in order; what of it cannot be used is counted.
-    pub(crate) fn new(told: Spaces, processes: &Processes, recording: &mut Trace) -> Self {
+    /// Puts mappings and symbols in order; those that cannot be used are counted.
+    pub(crate) fn new(spaces: Spaces, processes: &Processes, recording: &mut Trace) -> Self {
         let mut places: Lists<MappingKey> = SeededMap::default();
         let mut of_process: Lists<u32> = SeededMap::default();
-        for (mapping, at) in told.mappings.iter().zip(0u32..) {
-            let range = (mapping.start, mapping.last, at);
+        for (mapping, at) in spaces.mappings.iter().zip(0u32..) {
+            let range = AddressRange { first: mapping.start, last: mapping.last, of: at };
             of_process.entry(mapping.process).or_default().push(range);
             // A process and those that it forked share the number of a mapping.
             let known = places.entry(mapping.key).or_default();
-            if known.len() < MOST_PLACES && !known.iter().any(|of| (of.0, of.1) == (range.0, range.1)) {
+            if known.len() < MOST_PLACES
+                && !known.iter().any(|of| (of.first, of.last) == (range.first, range.last))
+            {
                 known.push(range);
             }
         }
         let mut symbols: Lists<MappingKey> = SeededMap::default();
-        for (symbol, at) in told.symbols.iter().zip(0u32..) {
+        for (symbol, at) in spaces.symbols.iter().zip(0u32..) {
             let Some(places) = places.get(&symbol.mapping) else {
                 recording.lost.damage.note(NO_MAPPING, symbol.offset);
                 continue;
             };
             // A kernel that hides its addresses has symbols from 0 to the end of memory.
-            let inside = places.iter().find(|(start, last, _)| (*start..=*last).contains(&symbol.start));
+            let inside = places.iter().find(|place| (place.first..=place.last).contains(&symbol.start));
             match inside.filter(|_| symbol.last >= symbol.start) {
-                Some((_, last, _)) => {
-                    let range = (symbol.start, symbol.last.min(*last), at);
+                Some(place) => {
+                    let last = symbol.last.min(place.last);
+                    let range = AddressRange { first: symbol.start, last, of: at };
                     symbols.entry(symbol.mapping).or_default().push(range);
                 }
                 None => recording.lost.damage.note(OUTSIDE, symbol.offset),
@@ -109,7 +112,7 @@ impl Memory {
             symbol_changes: Vec::new(),
             kernel_process: processes.find(KERNEL_PROCESS),
             frames: SeededMap::default(),
-            told,
+            spaces,
         };
         memory.find_changes();
         memory
@@ -118,7 +121,7 @@ impl Memory {
     fn find_changes(&mut self) {
         let mut changes: SeededMap<u32, Vec<i64>> = SeededMap::default();
         // A mapping that ended leaves nothing behind, also where nothing else lay.
-        for of in self.told.mappings.iter().filter(|of| of.unloaded_ns != NEVER) {
+        for of in self.spaces.mappings.iter().filter(|of| of.unloaded_ns != NEVER) {
             changes.entry(of.process).or_default().push(of.unloaded_ns);
         }
         let again = self.of_process.values().flat_map(Ranges::overlapping);
@@ -126,7 +129,7 @@ impl Memory {
             changes.entry(of.process).or_default().push(of.loaded_ns);
         }
         let again = self.of_mapping.values().flat_map(Ranges::overlapping);
-        let mut times: Vec<i64> = again.filter_map(|at| Some(self.symbol(at)?.told_ns)).collect();
+        let mut times: Vec<i64> = again.filter_map(|at| Some(self.symbol(at)?.known_ns)).collect();
         times.sort_unstable();
         times.dedup();
         (self.changes, self.symbol_changes) = (changes, times);
@@ -143,17 +146,17 @@ impl Memory {
         u32::try_from(before).unwrap_or(u32::MAX)
     }
 
-    /// Whether nothing was told.
+    /// Whether nothing is known of any process.
     pub(crate) fn is_empty(&self) -> bool {
-        self.told.mappings.is_empty() && self.told.cpu_samples == 0
+        self.spaces.mappings.is_empty() && self.spaces.cpu_samples == 0
     }
 
     fn mapping(&self, at: u32) -> Option<&Mapping> {
-        self.told.mappings.get(at as usize)
+        self.spaces.mappings.get(at as usize)
     }
 
     fn symbol(&self, at: u32) -> Option<&Symbol> {
-        self.told.symbols.get(at as usize)
+        self.spaces.symbols.get(at as usize)
     }
 
     /// The mappings that an address is in, at any time.
@@ -210,10 +213,11 @@ impl Memory {
             return is_kernel.then_some(At { mapping: None, symbol: None, is_kernel });
         };
         let all = self.symbols(mapping, address);
-        let known = || all.iter().filter_map(|at| Some((*at, self.symbol(*at)?.told_ns)));
+        let known = || all.iter().filter_map(|at| Some((*at, self.symbol(*at)?.known_ns)));
         let before =
-            known().filter(|(_, told_ns)| *told_ns <= ns).max_by_key(|(at, told_ns)| (*told_ns, *at));
-        let symbol = before.or_else(|| known().min_by_key(|(at, told_ns)| (*told_ns, *at))).map(|(at, _)| at);
+            known().filter(|(_, known_ns)| *known_ns <= ns).max_by_key(|(at, known_ns)| (*known_ns, *at));
+        let symbol =
+            before.or_else(|| known().min_by_key(|(at, known_ns)| (*known_ns, *at))).map(|(at, _)| at);
         Some(At { mapping: Some(mapping), symbol, is_kernel })
     }
 
@@ -234,9 +238,9 @@ impl Memory {
 
     /// The frame at a place; `None` for one of which neither symbol nor module is known.
     fn new_frame(&self, at: At, strings: &mut Strings) -> Option<Frame> {
-        let file = at.mapping.and_then(|at| self.mapping(at)).map(|of| self.told.text(of.file));
+        let file = at.mapping.and_then(|at| self.mapping(at)).map(|of| self.spaces.text(of.file));
         let module = Module::of(file.as_deref(), at.is_kernel);
-        let symbol = at.symbol.and_then(|at| self.symbol(at)).map(|of| self.told.text(of.name));
+        let symbol = at.symbol.and_then(|at| self.symbol(at)).map(|of| self.spaces.text(of.name));
         let symbol = symbol.as_deref().map(shortened).filter(|name| !name.is_empty());
         if let Some(of) = symbol.and_then(managed) {
             let name = format!("{}!{}.{}{}", of.module, of.declaring_type, of.method, of.signature);
@@ -321,7 +325,7 @@ pub(crate) fn sampler(recording: &Trace, cpu_samples: u64, rate: Option<u32>) ->
 
 /// Whether no thread was sampled more often than a thread can be that runs all the time.
 fn is_possible(recording: &Trace, every_ns: i64) -> bool {
-    /// Of fewer samples no rate can be told.
+    /// Of fewer samples no rate can be known.
     const FEW: i64 = 20;
     let mut threads: SeededMap<u32, (i64, i64, i64)> = SeededMap::default();
     for (ts_ns, thread) in recording.samples.ts_ns.iter().zip(&recording.samples.thread) {
@@ -357,12 +361,12 @@ mod tests {
 
     #[test]
     fn a_machine_of_many_processes_keeps_the_changes_of_each_once() {
-        let mut told = Spaces::default();
+        let mut spaces = Spaces::default();
         for process in 0..1000 {
-            told.mapped(process, [0x1000, 0x1fff], 5);
-            told.exit(process, 10 + i64::from(process));
+            spaces.mapped(process, [0x1000, 0x1fff], 5);
+            spaces.exit(process, 10 + i64::from(process));
         }
-        let mut memory = Memory::new(told, &Processes::default(), &mut Trace::default());
+        let mut memory = Memory::new(spaces, &Processes::default(), &mut Trace::default());
         assert_eq!((memory.take_changes(0), memory.take_changes(999)), (vec![10], vec![1009]));
         assert_eq!((memory.take_changes(1000), memory.symbol_changes.len()), (Vec::new(), 0));
     }

@@ -24,7 +24,7 @@ pub(crate) fn fill(recording: &mut Trace) {
     let waits = waits(recording);
     let waited = sum(&mut waits.iter().map(|(from, to)| (to - from) as f64));
     let contended = covered_ns(&waits) as f64;
-    // A sum of which nothing is known is no 0.
+    // A sum of unknown values is unknown, not 0.
     let some_known = |rows: usize, known: usize| rows == 0 || known > 0;
     let has_pauses = has_gc && some_known(gc.number.len(), pauses.len());
     let has_waits = some_known(recording.contention.dur_ns.len(), waits.len());

@@ -1,25 +1,18 @@
-//! The processes of a recording: which there are, which one is wanted, and whose state the builder works on.
+//! The processes of a recording: which there are, and which one is wanted.
 //!
-//! A stream says that it is of one process, or leaves it to its threads (`dotnet-trace collect-linux`). What two
-//! processes have in common by chance, an address, a thread's number, a collection's, must not be taken for the same
-//! thing: threads are numbered by process, and code and collections are kept for each. A recording of one process pays
-//! for none of this.
+//! A stream says that it is of one process, or its threads say it (`dotnet-trace collect-linux`). What is kept for each
+//! process is in `byprocess`. A recording of one process pays for none of this.
 
-use super::budget::of;
-use super::builder::{Builder, Seen};
-use super::gc::GcBuilder;
-use super::kinds::{self, RUNDOWN};
-use super::methods::{Code, Methods};
-use super::universal;
+use super::kinds::{is_sample, shortened};
+use super::streams::StreamFacts;
 use crate::error::{Error, Held};
 use base::seeded::SeededMap;
-use model::{JitRow, NO_INT, ProcessRow, Sym, Trace, or_none};
+use model::{Lost, NO_INT, ProcessRow, Sym, Trace, or_none};
 use nettrace::{Event, StreamHeader};
-use std::path::Path;
 
-/// Processes that are told apart; a machine has some hundreds.
+/// How many processes are distinguished; a machine has some hundreds.
 const MOST_PROCESSES: usize = 10_000;
-const TOO_MANY: &str = "event of a process beyond the 10,000 that are told apart";
+const TOO_MANY: &str = "event of a process beyond the 10,000 that are distinguished";
 /// The number of a process that the recording does not say.
 const NOT_SAID: i64 = NO_INT;
 
@@ -37,14 +30,6 @@ struct Known {
     samples: u64,
 }
 
-/// What is kept for each process while streams are read.
-#[derive(Debug, Default)]
-pub(crate) struct OfProcess {
-    pub(crate) methods: Methods,
-    pub(crate) gc: GcBuilder,
-    pub(crate) loads: Vec<(Code, JitRow)>,
-}
-
 /// The processes of a recording.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
@@ -58,23 +43,12 @@ pub(crate) struct Processes {
     skips_stream: bool,
     /// The process of each thread, by the thread's number.
     of_thread: Vec<u32>,
-    /// Whose state the builder has.
-    current: u32,
-    /// The state of the others; that of the current one is with the builder.
-    others: Vec<OfProcess>,
-}
-
-impl OfProcess {
-    fn kept_bytes(&self) -> usize {
-        let loads = of(self.loads.len(), size_of::<(Code, JitRow)>().saturating_add(size_of::<JitRow>()));
-        self.methods.kept_bytes().saturating_add(self.gc.kept_bytes()).saturating_add(loads)
-    }
 }
 
 impl Processes {
-    /// About how many bytes are kept of those that are not at hand; there are at most [`MOST_PROCESSES`].
+    /// About how many bytes it takes beside the processes, of which there are few.
     pub(crate) fn kept_bytes(&self) -> usize {
-        self.others.iter().fold(of(self.of_thread.len(), 4), |sum, one| sum.saturating_add(one.kept_bytes()))
+        size_of_val(self.of_thread.as_slice())
     }
 
     pub(crate) fn new(wanted: Option<u64>) -> Self {
@@ -103,7 +77,7 @@ impl Processes {
         Some(number)
     }
 
-    /// Begins a stream; returns whether it is to be read.
+    /// Begins a stream. Returns whether it is to be read.
     pub(crate) fn begin_stream(&mut self, header: &StreamHeader) -> bool {
         let id = header.process.map(u64::cast_signed);
         self.of_stream = id.and_then(|id| self.number(id));
@@ -142,51 +116,80 @@ impl Processes {
     }
 
     /// Whether there are several.
-    pub(crate) fn are_several(&self) -> bool {
+    fn are_several(&self) -> bool {
         self.known.len() > 1
     }
 
-    pub(crate) fn wanted(&self) -> Option<u64> {
-        self.wanted.map(i64::cast_unsigned)
+    /// Fails if a process is wanted that the recording does not hold.
+    pub(crate) fn check(&self, path: &str) -> Result<(), Error> {
+        let Some(process) = self.wanted.map(i64::cast_unsigned) else { return Ok(()) };
+        let (path, held) = (path.to_owned(), self.held());
+        if held.is_empty() {
+            return Err(Error::NoProcess { path, process });
+        }
+        let is_there = held.iter().any(|of| of.id == process);
+        if is_there { Ok(()) } else { Err(Error::NoSuchProcess { path, process, held }) }
     }
 
     /// Names a process. One that runs another program has the new one's name.
     pub(crate) fn name(&mut self, process: u32, name: &str, own_id: Option<i64>) {
         if let Some(known) = self.known.get_mut(process as usize) {
             if !name.is_empty() {
-                known.name = Some(kinds::shortened(name).to_owned());
+                known.name = Some(shortened(name).to_owned());
             }
             known.own_id = own_id.or(known.own_id);
         }
     }
 
-    fn saw(&mut self, process: u32, ns: Option<i64>, is_sample: bool) {
+    /// Counts an event of a stream that is not wanted.
+    pub(crate) fn count_skipped(&mut self, event: &Event<'_>, ns: Option<i64>) {
+        if let Some(process) = self.of_stream {
+            self.count(process, ns, is_sample(event.metadata));
+        }
+    }
+
+    /// The process of a thread, by the thread's number.
+    pub(crate) fn of_thread(&self, thread: u32) -> Option<u32> {
+        self.of_thread.get(thread as usize).copied()
+    }
+
+    /// Counts an event of a stream whose threads say their process. Returns the process.
+    pub(crate) fn saw(&mut self, event: &Event<'_>, thread: u32, ns: i64, lost: &mut Lost) -> Option<u32> {
+        let process = self.of_thread(thread)?;
+        if event.process.is_some() && self.id(process) == NOT_SAID {
+            lost.damage.note(TOO_MANY, event.offset);
+        }
+        self.count(process, Some(ns), is_sample(event.metadata));
+        Some(process)
+    }
+
+    /// Whether the events of a process are to be read.
+    pub(crate) fn is_wanted(&self, process: u32) -> bool {
+        self.wanted.is_none_or(|wanted| wanted == self.id(process))
+    }
+
+    fn count(&mut self, process: u32, ns: Option<i64>, is_sample: bool) {
         let Some(known) = self.known.get_mut(process as usize) else { return };
         known.events = known.events.saturating_add(1);
         known.samples = known.samples.saturating_add(u64::from(is_sample));
         known.span(ns, ns);
     }
 
-    /// Adds what a stream of one process had.
-    pub(crate) fn add_stream(
-        &mut self,
-        process: u32,
-        [from_ns, to_ns]: [i64; 2],
-        [events, samples]: [u64; 2],
-    ) {
-        let Some(known) = self.known.get_mut(process as usize) else { return };
-        known.events = known.events.saturating_add(events);
-        known.samples = known.samples.saturating_add(samples);
-        known.span(Some(from_ns), Some(to_ns));
-    }
-
-    /// What is kept for the other processes, by their numbers.
-    pub(crate) fn take_others(&mut self) -> Vec<OfProcess> {
-        std::mem::take(&mut self.others)
+    /// Counts the events of streams that are of one process each.
+    pub(crate) fn add_streams(&mut self, streams: &[StreamFacts]) {
+        for stream in streams {
+            let number = stream.process.and_then(|id| self.numbers.get(&id.cast_signed()));
+            let Some(known) = number.and_then(|number| self.known.get_mut(*number as usize)) else {
+                continue;
+            };
+            known.events = known.events.saturating_add(stream.events);
+            known.samples = known.samples.saturating_add(stream.samples);
+            known.span(Some(stream.from_ns), Some(stream.to_ns));
+        }
     }
 
     /// The processes for a refusal: those with most samples first.
-    pub(crate) fn held(&self) -> Vec<Held> {
+    fn held(&self) -> Vec<Held> {
         let mut known: Vec<&Known> = self.known.iter().filter(|known| known.id != NOT_SAID).collect();
         known.sort_by_key(|known| (std::cmp::Reverse((known.samples, known.events)), known.id));
         let held = |known: &Known| Held { id: known.id.cast_unsigned(), name: known.name.clone() };
@@ -229,165 +232,5 @@ impl Known {
     fn span(&mut self, from_ns: Option<i64>, to_ns: Option<i64>) {
         self.first_ns = [self.first_ns, from_ns].into_iter().flatten().min();
         self.last_ns = [self.last_ns, to_ns].into_iter().flatten().max();
-    }
-}
-
-/// A process of which a file of a folder is.
-#[derive(Debug, PartialEq, Eq)]
-struct Origin {
-    id: u64,
-    command: Option<String>,
-    file: String,
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { id, command, file } = self;
-        match command {
-            Some(command) => write!(f, "{id} in {file} ({})", command.escape_debug()),
-            None => write!(f, "{id} in {file}"),
-        }
-    }
-}
-
-/// Which processes the files of a folder are of, as far as they say it: one entry for each that differs.
-#[derive(Debug, Default)]
-pub(crate) struct Origins {
-    all: Vec<Origin>,
-    /// Streams that were looked at.
-    pub(crate) streams: usize,
-}
-
-/// Different processes of a folder that are kept: a refusal names fewer, and each stream is compared with all of them.
-const MOST_ORIGINS: usize = 1_000;
-
-impl Origins {
-    fn add(&mut self, origin: Origin) {
-        if self.all.len() >= MOST_ORIGINS {
-            return;
-        }
-        // A file without a command line may be of the same process: names and samples come without.
-        let same = self.all.iter_mut().find(|of| {
-            let command = of.command.as_ref().zip(origin.command.as_ref());
-            of.id == origin.id && command.is_none_or(|(a, b)| a == b)
-        });
-        match same {
-            Some(known) => known.command = known.command.take().or(origin.command),
-            None => self.all.push(origin),
-        }
-    }
-}
-
-impl Builder {
-    /// Ends a file of a folder: notes which process it is of.
-    pub(crate) fn end_role(&mut self, path: &Path) {
-        let file = || path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        for stream in self.streams.iter().skip(self.origins.streams) {
-            let Some(id) = stream.process else { continue };
-            let command = stream.command.as_deref().map(kinds::shortened).map(str::to_owned);
-            self.origins.add(Origin { id, command, file: file() });
-        }
-        self.origins.streams = self.streams.len();
-    }
-
-    /// Refuses what cannot be read as one: a process that is not there, and files of different processes of which
-    /// nothing says that they belong together (`is_loose`).
-    pub(crate) fn check_processes(&self, name: &str, is_loose: bool) -> Result<(), Error> {
-        let path = name.to_owned();
-        if is_loose && let [_, _, ..] = self.origins.all.as_slice() {
-            let held = self.origins.all.iter().map(Origin::to_string).collect();
-            return Err(Error::SeveralProcesses { path, held });
-        }
-        let Some(process) = self.processes.wanted() else { return Ok(()) };
-        let held = self.processes.held();
-        if held.is_empty() {
-            return Err(Error::NoProcess { path, process });
-        }
-        let is_there = held.iter().any(|of| of.id == process);
-        if is_there { Ok(()) } else { Err(Error::NoSuchProcess { path, process, held }) }
-    }
-
-    /// Keeps the command line of the stream's process, whichever process it is.
-    pub(crate) fn note_command(&mut self, seen: &Seen<'_>) {
-        let command = seen.fields.text("CommandLine").filter(|text| !text.is_empty());
-        if let Some(stream) = self.streams.last_mut() {
-            stream.command = command.or(stream.command.take());
-        }
-    }
-
-    /// Works on the state of a process from here on.
-    pub(crate) fn enter(&mut self, process: u32) {
-        let current = self.processes.current;
-        if process == current {
-            return;
-        }
-        let most = process.max(current) as usize;
-        if self.processes.others.len() <= most {
-            self.processes.others.resize_with(most.saturating_add(1), OfProcess::default);
-        }
-        for of in [current, process] {
-            if let Some(kept) = self.processes.others.get_mut(of as usize) {
-                std::mem::swap(&mut kept.methods, &mut self.methods);
-                std::mem::swap(&mut kept.gc, &mut self.gc);
-                std::mem::swap(&mut kept.loads, &mut self.rows.loads);
-            }
-        }
-        self.processes.current = process;
-        self.raw.of_process(process);
-    }
-
-    /// An event of a stream that is not wanted: only counted.
-    pub(crate) fn count_skipped(&mut self, event: &Event<'_>) {
-        let ns = self.main.is_some().then(|| self.ns(event.ticks));
-        if let Some(process) = self.processes.of_stream {
-            self.processes.saw(process, ns, is_sample(event));
-        }
-    }
-
-    /// Looks at an event of a stream whose threads say their process: enters the process, and returns whether the event
-    /// is to be read.
-    pub(crate) fn admit(&mut self, event: &Event<'_>, thread: u32, ns: i64) -> bool {
-        let Some(process) = self.processes.of_thread.get(thread as usize).copied() else { return true };
-        let id = self.processes.id(process);
-        if id == NOT_SAID && event.process.is_some() {
-            self.note_damage(TOO_MANY, event.offset);
-        }
-        self.enter(process);
-        let sample = is_sample(event);
-        self.processes.saw(process, Some(ns), sample);
-        if let Some(stream) = self.streams.last_mut() {
-            // Whoever is looked at, the time was observed for all.
-            stream.sampled |= sample;
-            if event.metadata.provider != RUNDOWN {
-                stream.to_ns = stream.to_ns.max(ns);
-            }
-        }
-        let Some(wanted) = self.processes.wanted else { return true };
-        if wanted == id {
-            return true;
-        }
-        // Code of one process may be told by events of another: the kernel's, that of a parent.
-        if event.metadata.provider == universal::SYSTEM {
-            self.space_event(event, process, ns);
-        }
-        false
-    }
-}
-
-impl Builder {
-    /// Takes an event about the memory of the process that its thread is of.
-    pub(crate) fn space_of_thread(&mut self, event: &Event<'_>, thread: u32, ns: i64) {
-        let process = self.processes.of_thread.get(thread as usize).copied().unwrap_or(0);
-        self.space_event(event, process, ns);
-    }
-}
-
-/// Whether an event is a sample, by what its kind is called.
-fn is_sample(event: &Event<'_>) -> bool {
-    let metadata = event.metadata;
-    match metadata.provider.as_str() {
-        universal::EVENTS => metadata.name == universal::CPU_SAMPLE,
-        kinds::SAMPLER => metadata.event_id == 0,
-        _ => false,
     }
 }

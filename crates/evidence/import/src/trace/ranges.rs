@@ -1,7 +1,17 @@
 //! Ranges of addresses that may overlap, and which of them an address is in.
 
-/// Ranges that one address is in. Of more, none is said: memory has a few layers over time.
+/// How many ranges one address may be in; if it is in more, none is returned. Memory has a few layers over time.
 const MOST_LAYERS: usize = 64;
+
+/// A range of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AddressRange {
+    pub(crate) first: u64,
+    /// The last address that is in it.
+    pub(crate) last: u64,
+    /// What the range is of.
+    pub(crate) of: u32,
+}
 
 /// Ranges, sorted by their start.
 ///
@@ -9,21 +19,20 @@ const MOST_LAYERS: usize = 64;
 /// before an address are passed over together, and each answer takes few steps whatever the ranges are.
 #[derive(Debug, Default)]
 pub(crate) struct Ranges {
-    /// First and last address, and what the range is of.
-    sorted: Vec<(u64, u64, u32)>,
+    sorted: Vec<AddressRange>,
     reach: Vec<u64>,
     /// The first leaf in `reach`.
     leaves: usize,
 }
 
 impl Ranges {
-    pub(crate) fn new(mut ranges: Vec<(u64, u64, u32)>) -> Self {
+    pub(crate) fn new(mut ranges: Vec<AddressRange>) -> Self {
         ranges.sort_unstable();
         let leaves = ranges.len().next_power_of_two();
         let mut reach = vec![0; leaves.saturating_mul(2)];
-        for (at, (_, last, _)) in ranges.iter().enumerate() {
+        for (at, range) in ranges.iter().enumerate() {
             if let Some(place) = reach.get_mut(leaves.saturating_add(at)) {
-                *place = *last;
+                *place = range.last;
             }
         }
         for at in (1..leaves).rev() {
@@ -37,7 +46,7 @@ impl Ranges {
 
     /// What the ranges are of that an address is in, in the order of their starts.
     pub(crate) fn at(&self, address: u64) -> Vec<u32> {
-        let behind = self.sorted.partition_point(|(start, ..)| *start <= address);
+        let behind = self.sorted.partition_point(|range| range.first <= address);
         let mut found = Vec::new();
         // Nodes to look at, each with its first leaf and how many it has.
         let mut open = vec![(1usize, 0usize, self.leaves)];
@@ -51,7 +60,7 @@ impl Ranges {
                 open.push((2 * node, first, half));
                 continue;
             }
-            found.extend(self.sorted.get(first).map(|(_, _, of)| *of));
+            found.extend(self.sorted.get(first).map(|range| range.of));
             if found.len() > MOST_LAYERS {
                 return Vec::new();
             }
@@ -62,15 +71,15 @@ impl Ranges {
     /// What the ranges are of that share an address with another one.
     pub(crate) fn overlapping(&self) -> impl Iterator<Item = u32> + '_ {
         let mut end = None;
-        let before = self.sorted.iter().map(move |(start, last, _)| {
-            let overlaps = end.is_some_and(|end| *start <= end);
-            end = end.max(Some(*last));
+        let before = self.sorted.iter().map(move |range| {
+            let overlaps = end.is_some_and(|end| range.first <= end);
+            end = end.max(Some(range.last));
             overlaps
         });
         let after = self.sorted.iter().zip(self.sorted.iter().skip(1).map(Some).chain([None]));
-        let after = after.map(|((_, last, _), next)| next.is_some_and(|(start, ..)| start <= last));
+        let after = after.map(|(range, next)| next.is_some_and(|next| next.first <= range.last));
         let flags = before.zip(after).map(|(before, after)| before || after);
-        self.sorted.iter().zip(flags).filter(|(_, overlaps)| *overlaps).map(|((_, _, of), _)| *of)
+        self.sorted.iter().zip(flags).filter(|(_, overlaps)| *overlaps).map(|(range, _)| range.of)
     }
 }
 
@@ -80,11 +89,12 @@ mod tests {
 
     #[test]
     fn every_range_that_an_address_is_in_is_found_and_no_other() {
-        let list = vec![(10, 100, 0), (20, 30, 1), (25, 26, 2), (90, 90, 3), (200, u64::MAX, 4)];
-        let ranges = Ranges::new(list.clone());
+        let list = [(10, 100, 0), (20, 30, 1), (25, 26, 2), (90, 90, 3), (200, u64::MAX, 4)];
+        let list = list.map(|(first, last, of)| AddressRange { first, last, of });
+        let ranges = Ranges::new(list.to_vec());
         for address in (0..300).chain([u64::MAX]) {
-            let all = list.iter().filter(|(start, last, _)| (*start..=*last).contains(&address));
-            assert_eq!(ranges.at(address), all.map(|(_, _, of)| *of).collect::<Vec<_>>(), "{address}");
+            let all = list.iter().filter(|range| (range.first..=range.last).contains(&address));
+            assert_eq!(ranges.at(address), all.map(|range| range.of).collect::<Vec<_>>(), "{address}");
         }
         assert_eq!(ranges.overlapping().collect::<Vec<_>>(), [0, 1, 2, 3]);
         assert!(Ranges::new(Vec::new()).at(5).is_empty());
@@ -92,7 +102,8 @@ mod tests {
 
     #[test]
     fn an_address_in_any_number_of_ranges_is_answered_at_once() {
-        let ranges = Ranges::new((0..100_000u32).map(|at| (u64::from(at), 1 << 40, at)).collect());
+        let range = |at: u32| AddressRange { first: u64::from(at), last: 1 << 40, of: at };
+        let ranges = Ranges::new((0..100_000u32).map(range).collect());
         assert_eq!(ranges.at(10), (0..=10).collect::<Vec<_>>());
         assert!((0..100_000).all(|address| ranges.at(200_000 + address).is_empty()));
     }

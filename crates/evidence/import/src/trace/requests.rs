@@ -1,12 +1,22 @@
-//! Requests: starts and stops of ASP.NET Core's hosting, paired by activity.
+//! Requests: starts and stops of ASP.NET Core's hosting, paired by activity, and the spans of whole requests.
 //!
 //! Activity ids repeat (a connection's requests may share one), so a stop belongs to the last open start of its id.
 //! Without activity ids nothing can be paired, and the table stays empty.
 
 use super::budget::{MAP, of};
-use super::builder::{Builder, Seen};
+use super::kinds::RequestEvent;
+use super::seen::Seen;
+use super::spans::{RequestSpan, SpanTables};
 use base::seeded::{SeededMap, SeededSet};
-use model::{NO_ID, NO_INT, RequestRow, Sym};
+use model::{NO_ID, NO_INT, RequestMarks, RequestRow, Requests, Sym};
+
+/// The tables that requests fill.
+#[derive(Debug)]
+pub(crate) struct RequestTables<'a> {
+    pub(crate) requests: &'a mut Requests,
+    pub(crate) marks: &'a mut RequestMarks,
+    pub(crate) spans: SpanTables<'a>,
+}
 
 /// Requests by the number of their activity.
 #[derive(Debug, Default)]
@@ -29,19 +39,41 @@ impl OpenRequests {
             .saturating_add(of(maps, MAP * 17))
             .saturating_add(of(self.marked.len(), MAP * 5))
     }
-}
 
-impl Builder {
-    pub(crate) fn request_start(&mut self, seen: &Seen<'_>) {
-        let path = self.text(seen, "path");
-        self.mark_request(seen, path);
+    /// Takes an event of a request, a span or a log line.
+    pub(crate) fn take(&mut self, event: RequestEvent, seen: &Seen<'_>, mut tables: RequestTables<'_>) {
+        match event {
+            RequestEvent::Start => self.start(seen, tables),
+            RequestEvent::Stop => self.stop(seen, tables),
+            RequestEvent::Span => {
+                if let Some(of) = tables.spans.span(seen) {
+                    self.span(seen, of, tables.requests);
+                }
+            }
+            RequestEvent::SpanStart => {
+                // The span of a request starts right behind the request, on its thread: that joins the two.
+                if let Some(span_id) = tables.spans.request_started(seen)
+                    && let Some(number) = self.by_thread.remove(&seen.thread)
+                {
+                    self.by_span.insert(span_id, number);
+                }
+            }
+            RequestEvent::Log => tables.spans.log(seen),
+        }
+    }
+
+    fn start(&mut self, seen: &Seen<'_>, tables: RequestTables<'_>) {
+        let RequestTables { requests, marks, spans: SpanTables { texts, strings, .. } } = tables;
+        let path = texts.field(seen, "path", strings);
+        self.mark(seen, path, marks);
         if seen.activity == NO_ID {
             return;
         }
-        let row = RequestRow {
+        let number = requests.start_ns.len();
+        requests.push(RequestRow {
             start_ns: seen.ns,
             dur_ns: NO_INT,
-            method: self.text(seen, "method"),
+            method: texts.field(seen, "method", strings),
             path,
             route: Sym::NONE,
             status: NO_INT,
@@ -57,77 +89,58 @@ impl Builder {
             queue_ns: NO_INT,
             await_ns: NO_INT,
             unknown_ns: NO_INT,
-        };
-        let number = self.recording.requests.start_ns.len();
-        self.recording.requests.push(row);
-        self.requests.open.entry(seen.activity).or_default().push(number);
-        self.requests.latest.insert(seen.activity, number);
-        self.requests.by_thread.insert(seen.thread, number);
+        });
+        self.open.entry(seen.activity).or_default().push(number);
+        self.latest.insert(seen.activity, number);
+        self.by_thread.insert(seen.thread, number);
     }
 
-    /// A stream has ended: what began in it on a thread and did not end there may have ended since.
-    pub(crate) fn end_request_marks(&mut self, to_ns: i64) {
-        let mut threads: Vec<u32> = std::mem::take(&mut self.requests.marked).into_iter().collect();
-        threads.sort_unstable();
-        let marks = &mut self.recording.request_marks;
-        for thread in threads {
-            marks.ts_ns.push(to_ns.saturating_add(1));
-            marks.thread.push(thread);
-            marks.path.push(Sym::NONE);
-        }
-    }
-
-    fn mark_request(&mut self, seen: &Seen<'_>, path: Sym) {
-        if path == Sym::NONE {
-            self.requests.marked.remove(&seen.thread);
-        } else {
-            self.requests.marked.insert(seen.thread);
-        }
-        let marks = &mut self.recording.request_marks;
-        marks.ts_ns.push(seen.ns);
-        marks.thread.push(seen.thread);
-        marks.path.push(path);
-    }
-
-    pub(crate) fn request_stop(&mut self, seen: &Seen<'_>) {
-        self.mark_request(seen, Sym::NONE);
-        let Some(number) = self.requests.open.get_mut(&seen.activity).and_then(Vec::pop) else { return };
-        let requests = &mut self.recording.requests;
+    fn stop(&mut self, seen: &Seen<'_>, tables: RequestTables<'_>) {
+        let RequestTables { requests, marks, .. } = tables;
+        self.mark(seen, Sym::NONE, marks);
+        let Some(number) = self.open.get_mut(&seen.activity).and_then(Vec::pop) else { return };
         let start = requests.start_ns.get(number).copied().unwrap_or(seen.ns);
         if let Some(dur_ns) = requests.dur_ns.get_mut(number) {
             *dur_ns = seen.ns.saturating_sub(start);
         }
     }
 
-    /// A request's span started: it is of the request that began on the thread last.
-    pub(crate) fn request_span_start(&mut self, seen: &Seen<'_>, span_id: Sym) {
-        if let Some(number) = self.requests.by_thread.remove(&seen.thread) {
-            self.requests.by_span.insert(span_id, number);
+    /// Route, status and trace come with the request's span, which ends beside the request.
+    fn span(&mut self, seen: &Seen<'_>, of: RequestSpan, requests: &mut Requests) {
+        let by_span = self.by_span.remove(&of.span_id);
+        let open = self.open.get(&seen.activity).and_then(|list| list.last()).copied();
+        let by_activity = || open.or_else(|| self.latest.get(&seen.activity).copied());
+        let Some(number) = by_span.or_else(by_activity) else { return };
+        if let Some(place) = requests.route.get_mut(number) {
+            *place = of.route;
+        }
+        if let Some(place) = requests.status.get_mut(number) {
+            *place = of.status;
+        }
+        if let Some(place) = requests.trace_id.get_mut(number) {
+            *place = of.trace_id;
         }
     }
 
-    /// Route, status and trace come with the request's span, which ends beside the request.
-    pub(crate) fn request_span(
-        &mut self,
-        seen: &Seen<'_>,
-        span_id: Sym,
-        route: Sym,
-        status: i64,
-        trace_id: Sym,
-    ) {
-        let by_span = self.requests.by_span.remove(&span_id);
-        let open = self.requests.open.get(&seen.activity).and_then(|list| list.last()).copied();
-        let by_activity = || open.or_else(|| self.requests.latest.get(&seen.activity).copied());
-        let Some(number) = by_span.or_else(by_activity) else { return };
-        let requests = &mut self.recording.requests;
-        if let Some(place) = requests.route.get_mut(number) {
-            *place = route;
+    fn mark(&mut self, seen: &Seen<'_>, path: Sym, marks: &mut RequestMarks) {
+        if path == Sym::NONE {
+            self.marked.remove(&seen.thread);
+        } else {
+            self.marked.insert(seen.thread);
         }
-        if let Some(place) = requests.status.get_mut(number) {
-            *place = status;
-        }
-        if let Some(place) = requests.trace_id.get_mut(number) {
-            *place = trace_id;
+        marks.ts_ns.push(seen.ns);
+        marks.thread.push(seen.thread);
+        marks.path.push(path);
+    }
+
+    /// A stream has ended: what began in it on a thread and did not end there may have ended since.
+    pub(crate) fn end_stream(&mut self, to_ns: i64, marks: &mut RequestMarks) {
+        let mut threads: Vec<u32> = std::mem::take(&mut self.marked).into_iter().collect();
+        threads.sort_unstable();
+        for thread in threads {
+            marks.ts_ns.push(to_ns.saturating_add(1));
+            marks.thread.push(thread);
+            marks.path.push(Sym::NONE);
         }
     }
 }

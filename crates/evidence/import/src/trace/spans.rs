@@ -1,32 +1,22 @@
-//! Spans and log lines: what libraries say of their work, as texts.
+//! Spans and log lines: what libraries report about their work, as texts.
 //!
 //! A span comes with its stop event as a list of key and value, all of them texts (`Id`, `ParentId`, `DisplayName`,
-//! `Kind`, `Duration`, `Tags`); the list is read in place, since a busy service sends thousands a second.
+//! `Kind`, `Duration`, `Tags`); the list is read in place, since a busy service sends thousands per second.
 
 use super::budget::{MAP, of};
-use super::builder::{Builder, Seen};
-use base::bytes::{Cursor, ReadError, utf16_text};
+use super::seen::Seen;
+use super::texts::{MOST_REMEMBERED, SeenTexts, text_of};
+use base::bytes::{Cursor, ReadError};
 use base::seeded::SeededMap;
-use model::{LogRow, NO_INT, SpanRow, Strings, Sym, or_none};
+use model::{LogRow, Logs, Lost, NO_INT, SpanRow, Spans, Strings, Sym, or_none};
 
-/// Texts of 16-bit units that were seen, most of which come again and again, and what became of them.
-#[derive(Debug, Default)]
-pub(crate) struct SeenTexts {
-    texts: SeededMap<Box<[u8]>, Sym>,
-    tags: SeededMap<Box<[u8]>, Tags>,
-    /// Bytes of both.
-    bytes: usize,
-}
-
-/// Digits of a trace's and of a span's id. Nothing else is taken for one, since ids are looked up, linked and compared.
+/// Digits of the id of a trace and of a span. Nothing else counts as one, since ids are looked up, linked and compared.
 const TRACE_DIGITS: usize = 32;
 const SPAN_DIGITS: usize = 16;
 const NO_ID_TEXT: &str = "id of a trace or span that is none";
 
 /// The span of a whole request.
 const REQUEST_SPAN: &str = "Microsoft.AspNetCore.Hosting.HttpRequestIn";
-/// Texts remembered at most; beyond that they are worked out anew each time.
-const MOST_REMEMBERED: usize = 1 << 16;
 
 /// The tags of a span.
 #[derive(Debug, Clone, Copy)]
@@ -36,26 +26,17 @@ struct Tags {
     status: i64,
 }
 
-impl SeenTexts {
+/// Lists of tags that were seen, most of which come again and again, each read once.
+#[derive(Debug, Default)]
+pub(crate) struct SeenTags {
+    tags: SeededMap<Box<[u8]>, Tags>,
+    bytes: usize,
+}
+
+impl SeenTags {
     /// About how many bytes it takes.
     pub(crate) fn kept_bytes(&self) -> usize {
-        of(self.texts.len().saturating_add(self.tags.len()), MAP * 41).saturating_add(self.bytes)
-    }
-
-    /// The text's number; none for an empty one.
-    pub(crate) fn text(&mut self, bytes: &[u8], strings: &mut Strings) -> Sym {
-        if bytes.is_empty() {
-            return Sym::NONE;
-        }
-        if let Some(known) = self.texts.get(bytes) {
-            return *known;
-        }
-        let sym = strings.intern(&text_of(bytes));
-        if self.texts.len() < MOST_REMEMBERED {
-            self.bytes = self.bytes.saturating_add(bytes.len());
-            self.texts.insert(bytes.into(), sym);
-        }
-        sym
+        of(self.tags.len(), MAP * 41).saturating_add(self.bytes)
     }
 
     fn tags(&mut self, bytes: &[u8], strings: &mut Strings) -> Tags {
@@ -112,24 +93,44 @@ impl<'a> Arguments<'a> {
     }
 }
 
-impl Builder {
-    pub(crate) fn span(&mut self, seen: &Seen<'_>) {
+/// The tables that spans and log lines fill, and what is remembered of their texts.
+#[derive(Debug)]
+pub(crate) struct SpanTables<'a> {
+    pub(crate) texts: &'a mut SeenTexts,
+    pub(crate) tags: &'a mut SeenTags,
+    pub(crate) strings: &'a mut Strings,
+    pub(crate) lost: &'a mut Lost,
+    pub(crate) spans: &'a mut Spans,
+    pub(crate) logs: &'a mut Logs,
+}
+
+/// What the span of a whole request says about the request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestSpan {
+    pub(crate) span_id: Sym,
+    pub(crate) trace_id: Sym,
+    pub(crate) route: Sym,
+    pub(crate) status: i64,
+}
+
+impl SpanTables<'_> {
+    /// Adds a span that has ended. Returns what it says about a request, if it is the span of one.
+    pub(crate) fn span(&mut self, seen: &Seen<'_>) -> Option<RequestSpan> {
         let Ok(arguments) = read_arguments(Cursor::new(seen.payload, 0)) else {
             // Counted with the events that cannot be read, unless it is described as something else than a span.
             if seen.fields.is_whole() {
-                self.note_damage("span that cannot be read", seen.offset);
+                self.lost.damage.note("span that cannot be read", seen.offset);
             }
-            return;
+            return None;
         };
         if arguments.id.is_empty() && arguments.duration.is_empty() {
-            return;
+            return None;
         }
         let (id, parent_id) = (text_of(arguments.id), text_of(arguments.parent_id));
         let ((trace_id, span_id), (_, parent_id)) = (self.ids(&id, seen), self.ids(&parent_id, seen));
         let dur_ns = duration_ns(&text_of(arguments.duration));
-        let strings = &mut self.recording.strings;
-        let texts = &mut self.texts;
-        let tags = texts.tags(arguments.tags, strings);
+        let Self { texts, strings, .. } = self;
+        let tags = self.tags.tags(arguments.tags, strings);
         let activity_name = texts.text(arguments.activity_name, strings);
         let display_name = texts.text(arguments.display_name, strings);
         let (source, kind) = (texts.text(arguments.source, strings), texts.text(arguments.kind, strings));
@@ -145,36 +146,35 @@ impl Builder {
             trace_id: id(trace_id),
             tags: tags.json,
         };
-        self.recording.spans.push(row);
-        if self.recording.strings.text(activity_name) == REQUEST_SPAN {
-            self.request_span(seen, row.span_id, tags.route, tags.status, row.trace_id);
-        }
+        self.spans.push(row);
+        let Tags { route, status, .. } = tags;
+        let SpanRow { span_id, trace_id, .. } = row;
+        let is_of_request = strings.text(activity_name) == REQUEST_SPAN;
+        is_of_request.then_some(RequestSpan { span_id, trace_id, route, status })
     }
 
-    /// Trace and span of an id; one that cannot be is counted.
-    fn ids<'a>(&mut self, id: &'a str, seen: &Seen<'_>) -> (Option<&'a str>, Option<&'a str>) {
+    /// Trace and span of an id; one that is not possible is counted.
+    fn ids<'t>(&mut self, id: &'t str, seen: &Seen<'_>) -> (Option<&'t str>, Option<&'t str>) {
         let ids = w3c(id);
         if ids.is_none() {
-            self.recording.lost.damage.note(NO_ID_TEXT, seen.offset);
+            self.lost.damage.note(NO_ID_TEXT, seen.offset);
         }
         ids.unwrap_or_default()
     }
 
-    /// The span of a request starts right behind the request, on its thread: that joins the two.
-    pub(crate) fn span_start(&mut self, seen: &Seen<'_>) {
-        let Ok(arguments) = read_arguments(Cursor::new(seen.payload, 0)) else { return };
-        let strings = &mut self.recording.strings;
-        let name = self.texts.text(arguments.activity_name, strings);
-        if strings.text(name) != REQUEST_SPAN {
-            return;
+    /// The id of a span that has started, if it is the span of a request.
+    pub(crate) fn request_started(&mut self, seen: &Seen<'_>) -> Option<Sym> {
+        let arguments = read_arguments(Cursor::new(seen.payload, 0)).ok()?;
+        let name = self.texts.text(arguments.activity_name, self.strings);
+        if self.strings.text(name) != REQUEST_SPAN {
+            return None;
         }
         let id = text_of(arguments.id);
-        if let Some(span_id) = w3c(&id).and_then(|(_, span_id)| span_id) {
-            let span_id = self.recording.strings.intern(span_id);
-            self.request_span_start(seen, span_id);
-        }
+        let (_, span_id) = w3c(&id)?;
+        span_id.map(|span_id| self.strings.intern(span_id))
     }
 
+    /// Adds a log line.
     pub(crate) fn log(&mut self, seen: &Seen<'_>) {
         const LEVELS: [&str; 6] = ["Trace", "Debug", "Information", "Warning", "Error", "Critical"];
         let level = seen.fields.int("Level").and_then(|level| LEVELS.get(usize::try_from(level).ok()?));
@@ -182,19 +182,20 @@ impl Builder {
         let trace_id = trace_id.filter(|id| {
             let is_id = is_hex(id, TRACE_DIGITS);
             if !is_id {
-                self.recording.lost.damage.note(NO_ID_TEXT, seen.offset);
+                self.lost.damage.note(NO_ID_TEXT, seen.offset);
             }
             is_id
         });
+        let Self { texts, strings, .. } = self;
         let row = LogRow {
             ts_ns: seen.ns,
-            level: level.map_or(Sym::NONE, |level| self.recording.strings.intern(level)),
-            logger: self.text(seen, "LoggerName"),
-            message: self.text(seen, "FormattedMessage"),
+            level: level.map_or(Sym::NONE, |level| strings.intern(level)),
+            logger: texts.field(seen, "LoggerName", strings),
+            message: texts.field(seen, "FormattedMessage", strings),
             template: Sym::NONE,
-            trace_id: trace_id.map_or(Sym::NONE, |id| self.recording.strings.intern(&id)),
+            trace_id: trace_id.map_or(Sym::NONE, |id| strings.intern(&id)),
         };
-        self.recording.logs.push(row);
+        self.logs.push(row);
     }
 }
 
@@ -213,12 +214,6 @@ fn read_arguments(mut cursor: Cursor<'_>) -> Result<Arguments<'_>, ReadError> {
         }
     }
     Ok(arguments)
-}
-
-fn text_of(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    utf16_text(bytes, &mut text);
-    text
 }
 
 /// Trace and span of a W3C id, `00-TRACE-SPAN-01`. An id of another form (`|a.b.`, as before W3C's) has neither; `None` if it
@@ -303,7 +298,7 @@ mod tests {
         let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
         let check = |id: &str, expected| assert_eq!(w3c(id), expected, "{id}");
         check(&format!("00-{trace}-{span}-01"), Some((Some(trace), Some(span))));
-        // Ids of before W3C's are ids of their own form, and none is no fault.
+        // Ids older than W3C's have forms of their own, and a span need not have an id.
         check("", Some((None, None)));
         check("|7e4a.1.", Some((None, None)));
         check("a-b-c-d", Some((None, None)));

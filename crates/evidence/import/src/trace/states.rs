@@ -285,7 +285,7 @@ fn managed_is_told(recording: &Trace, managed: Sym) -> bool {
     !of_9 || kinds.iter().filter(|kind| **kind == managed).count() > kinds.len() / 200
 }
 
-/// Whether the innermost frame is a method with a name that is no call out of managed code.
+/// Whether the innermost frame is a method with a name, and not a call out of managed code.
 fn in_managed_code(stack: u32, recording: &Trace) -> bool {
     let Some(frame) = recording.stacks.frame.get(stack as usize) else { return false };
     let text = |list: &[Sym]| list.get(*frame as usize).and_then(|sym| recording.strings.get(*sym));

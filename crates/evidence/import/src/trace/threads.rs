@@ -2,7 +2,7 @@
 //!
 //! What a thread is for shows in the events only such threads send, and in the outer frames of its stacks.
 
-use super::kinds::{GcEvent, Handler};
+use super::kinds::{GcEvent, Handler, PoolEvent, RowEvent};
 use model::{NO_ID, NO_INT, Sym, ThreadRow, Trace};
 
 /// Methods in whose call a thread spends its life, and what such a thread is for.
@@ -49,7 +49,7 @@ impl ThreadFacts {
         let role = match handler {
             Handler::Finalizer => "finalizer",
             Handler::TieringThread => "tiering",
-            Handler::PoolWait | Handler::PoolStart => "pool",
+            Handler::Row(RowEvent::Pool(PoolEvent::Wait | PoolEvent::Start)) => "pool",
             _ => return,
         };
         facts.role = Some(role);
@@ -93,7 +93,7 @@ impl ThreadFacts {
             let of_exhibit = recording.exhibit.pid.map_or(NO_INT, u64::cast_signed);
             let main = *id == if process == NO_INT { of_exhibit } else { process };
             let sampled = samples.get(number).copied().unwrap_or(0);
-            // A thread that collects and is never sampled has no managed code: the collector's own.
+            // A thread that collects and is never sampled has no managed code: it is the GC's own.
             let gc = facts.collects && sampled == 0;
             let role = by_stack.or(facts.role).or(gc.then_some("gc"));
             let role = role.or(main.then_some("main"));
@@ -145,10 +145,10 @@ fn threads_with_whole_stacks(count: usize, recording: &Trace) -> Vec<bool> {
 
 /// How many workers the pool had, by its own count: half of the time at least as many.
 fn workers(recording: &Trace) -> Option<usize> {
-    let told = recording.threadpool.workers.iter().copied().filter(|workers| *workers > 0);
-    let mut told: Vec<i64> = told.collect();
-    told.sort_unstable();
-    told.get(told.len() / 2).and_then(|workers| usize::try_from(*workers).ok())
+    let counts = recording.threadpool.workers.iter().copied().filter(|workers| *workers > 0);
+    let mut counts: Vec<i64> = counts.collect();
+    counts.sort_unstable();
+    counts.get(counts.len() / 2).and_then(|workers| usize::try_from(*workers).ok())
 }
 
 fn role(stack: u32, recording: &Trace) -> Option<&'static str> {

@@ -1,4 +1,4 @@
-//! What `dotnet-trace collect-linux` tells of a machine: the memory of its processes, and what its CPUs ran.
+//! What `dotnet-trace collect-linux` records of a machine: the memory of its processes, and what its CPUs ran.
 //!
 //! `Universal.System` says which files and which generated code lie where in a process, and since when; the names of code
 //! (symbols) belong to a mapping and come in any order, also after the samples. `Universal.Events` has the samples: the
@@ -7,18 +7,14 @@
 //! See `memory` for how addresses are looked up in it.
 
 use super::budget::{MAP, of};
-use super::builder::{Builder, Seen};
+use super::code::NEVER;
 use super::kinds::MOST_NAME;
-use super::methods::NEVER;
+use super::processes::Processes;
+use super::seen::Seen;
 use base::bytes::{Cursor, ReadError};
 use base::seeded::{SeededMap, SeededSet};
-use model::{SampleRow, Sym};
+use model::{Lost, SampleRow, Samples, Strings, Sym};
 use nettrace::Event;
-
-pub(crate) const SYSTEM: &str = "Universal.System";
-pub(crate) const EVENTS: &str = "Universal.Events";
-/// The event of `Universal.Events` that is a sample of a CPU. Its number differs from file to file.
-pub(crate) const CPU_SAMPLE: &str = "cpu";
 
 const UNREADABLE: &str = "event of a process's memory that cannot be read";
 const REVERSED: &str = "mapping that ends before it begins: not used";
@@ -50,7 +46,7 @@ pub(crate) struct Symbol {
     pub(crate) mapping: MappingKey,
     pub(crate) start: u64,
     pub(crate) last: u64,
-    pub(crate) told_ns: i64,
+    pub(crate) known_ns: i64,
     pub(crate) name: Text,
     pub(crate) offset: u64,
 }
@@ -62,13 +58,13 @@ pub(crate) struct Text {
     len: u32,
 }
 
-/// What was told of the memory of all processes, as it came.
+/// The memory of all processes, as events describe it, in the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct Spaces {
     pub(crate) mappings: Vec<Mapping>,
-    /// Mappings that were told of: another stream tells of them again.
+    /// Mappings that are known: another stream repeats them.
     seen: SeededSet<(u32, MappingKey, u64, u64)>,
-    /// Mappings that are there, of each process.
+    /// Mappings that were not unloaded, of each process.
     live: SeededMap<u32, Vec<usize>>,
     pub(crate) symbols: Vec<Symbol>,
     texts: Vec<u8>,
@@ -89,7 +85,7 @@ impl Spaces {
         mappings.saturating_add(symbols).saturating_add(self.texts.len())
     }
 
-    /// Whether symbols were told of.
+    /// Whether any symbol is known.
     pub(crate) fn has_symbols(&self) -> bool {
         !self.symbols.is_empty()
     }
@@ -137,7 +133,7 @@ impl Spaces {
             return Ok(Some(TOO_MANY_SYMBOLS));
         }
         let name = self.keep(name);
-        self.symbols.push(Symbol { mapping, start, last, told_ns: ns, name, offset });
+        self.symbols.push(Symbol { mapping, start, last, known_ns: ns, name, offset });
         Ok(None)
     }
 
@@ -164,54 +160,60 @@ fn text16<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], R
     cursor.take(len, what)
 }
 
-impl Builder {
+/// The tables that samples of CPUs fill.
+#[derive(Debug)]
+pub(crate) struct CpuTables<'a> {
+    pub(crate) strings: &'a mut Strings,
+    pub(crate) lost: &'a mut Lost,
+    pub(crate) samples: &'a mut Samples,
+}
+
+impl Spaces {
     /// Takes an event about the memory of a process.
-    pub(crate) fn space_event(&mut self, event: &Event<'_>, process: u32, ns: i64) {
+    pub(crate) fn take(
+        &mut self,
+        event: &Event<'_>,
+        process: u32,
+        ns: i64,
+        processes: &mut Processes,
+        lost: &mut Lost,
+    ) {
         let payload = event.payload;
-        let told = match event.metadata.event_id {
-            0 | 1 => self.process_name(process, payload).map(|()| None),
+        let taken = match event.metadata.event_id {
+            0 | 1 => process_name(process, payload, processes).map(|()| None),
             2 => {
-                self.spaces.exit(process, ns);
+                self.exit(process, ns);
                 Ok(None)
             }
-            3 => self.spaces.mapping(process, ns, payload),
-            4 => self.spaces.symbol(ns, payload, event.offset),
+            3 => self.mapping(process, ns, payload),
+            4 => self.symbol(ns, payload, event.offset),
             _ => Ok(None),
         };
-        if let Some(what) = told.unwrap_or(Some(UNREADABLE)) {
-            self.note_damage(what, event.offset);
+        if let Some(what) = taken.unwrap_or(Some(UNREADABLE)) {
+            lost.damage.note(what, event.offset);
         }
     }
 
-    fn process_name(&mut self, process: u32, payload: &[u8]) -> Result<(), ReadError> {
-        let mut cursor = Cursor::new(payload, 0);
-        let own_id = i64::try_from(cursor.varu64("NamespaceId")?).ok().filter(|id| *id != 0);
-        let name = String::from_utf8_lossy(text16(&mut cursor, "Name")?).into_owned();
-        self.processes.name(process, &name, own_id);
-        Ok(())
-    }
-
-    /// A thread that a CPU ran. Whether in managed code follows from its stack, at the end.
-    pub(crate) fn cpu_sample(&mut self, seen: &Seen<'_>) {
-        let none = Sym::NONE;
-        let state = self.recording.strings.intern("running");
-        let row = SampleRow {
-            ts_ns: seen.ns,
-            thread: seen.thread,
-            stack: seen.stack,
-            kind: none,
-            state,
-            waiting_on: none,
-        };
-        self.recording.samples.push(row);
-        self.spaces.cpu_samples = self.spaces.cpu_samples.saturating_add(1);
+    /// Adds the sample of a thread that a CPU ran. Whether in managed code follows from its stack, at the end.
+    pub(crate) fn cpu_sample(&mut self, seen: &Seen<'_>, tables: CpuTables<'_>) {
+        let CpuTables { strings, lost, samples } = tables;
+        let (kind, waiting_on) = (Sym::NONE, Sym::NONE);
+        let state = strings.intern("running");
+        let Seen { ns: ts_ns, thread, stack, .. } = *seen;
+        samples.push(SampleRow { ts_ns, thread, stack, kind, state, waiting_on });
+        self.cpu_samples = self.cpu_samples.saturating_add(1);
         if seen.fields.int("Value").is_some_and(|value| value != 1) {
-            self.recording.lost.damage.remark(SEVERAL_SAMPLES, seen.offset);
-        }
-        if let Some(stream) = self.streams.last_mut() {
-            stream.samples += 1;
+            lost.damage.remark(SEVERAL_SAMPLES, seen.offset);
         }
     }
+}
+
+fn process_name(process: u32, payload: &[u8], processes: &mut Processes) -> Result<(), ReadError> {
+    let mut cursor = Cursor::new(payload, 0);
+    let own_id = i64::try_from(cursor.varu64("NamespaceId")?).ok().filter(|id| *id != 0);
+    let name = String::from_utf8_lossy(text16(&mut cursor, "Name")?).into_owned();
+    processes.name(process, &name, own_id);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -241,7 +243,7 @@ mod tests {
         let mapping = payload(&[1, 2, 3, 0], b"/lib/a.so");
         let symbol = payload(&[1, 1, 2, 3], b"a");
         assert_eq!(spaces.mapping(0, 5, &mapping), Ok(None));
-        assert_eq!(spaces.mapping(0, 6, &mapping), Ok(None), "another stream tells of it again");
+        assert_eq!(spaces.mapping(0, 6, &mapping), Ok(None), "another stream repeats it");
         assert_eq!(spaces.symbol(5, &symbol, 0), Ok(None));
         assert_eq!((spaces.mappings.len(), spaces.symbols.len()), (1, 1));
         let (one, name) = (spaces.mappings[0], spaces.symbols[0]);

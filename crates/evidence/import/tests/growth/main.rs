@@ -178,7 +178,7 @@ fn an_address_in_much_code_is_not_held_against_all_of_it() {
             assert!(damage(recording, "more than 64 different starts") > 1_000);
         },
     );
-    // Code that lies in one place in turn is told apart by the time.
+    // The time decides between codes that lay in one place in turn.
     check(
         2_000,
         |count| overlapping(count, 1, 10),

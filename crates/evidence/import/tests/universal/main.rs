@@ -222,7 +222,7 @@ fn one_process_is_chosen_by_its_samples_or_its_number_and_nothing_of_the_others_
         assert!(of.threads.process.iter().all(|known| *known == process));
         let mut events = of.events.thread.iter().map(|thread| of.thread_processes[*thread as usize]);
         assert!(events.all(|known| known == process));
-        assert_eq!(processes(&of), processes(&all), "the others are told of all the same");
+        assert_eq!(processes(&of), processes(&all), "the others are listed nevertheless");
         assert_eq!(of.observed_ns("samples"), all.observed_ns("samples"));
     }
     let refused = open(&path, Process::Only(501)).unwrap_err().to_string();
@@ -286,7 +286,7 @@ fn the_time_that_a_sample_stands_for_is_taken_only_if_it_can_be() {
     };
     check("1000000", Some(1_000_000));
     check("999000", Some(999_000));
-    // Samples a second.
+    // Samples per second.
     check("1000", Some(1_000_000));
     // A thread cannot have run for ten times the time that passed.
     check("10000000", None);

@@ -4,8 +4,8 @@
 //! machine. The runtime's own counter `cpu-usage` is of a whole number of cores, the quota rounded up, so that a service at
 //! its limit of 0.5 cores reads 50 %: it is turned into the share of the limit here, and nowhere else.
 
-use super::Trace;
 use super::counted::{LARGEST_METERED, ONE_ROUND_NS};
+use super::recording::Trace;
 
 /// The source and the meter that tell of the runtime itself.
 const RUNTIME: &str = "System.Runtime";
@@ -36,17 +36,18 @@ const MOST_CORES: f64 = 65_536.0;
 impl Trace {
     /// What the process may use; none where the recording does not tell.
     pub fn allowance(&self) -> Option<Allowance> {
-        let told = |name: &str| self.last_of_host(name).filter(|cores| *cores > 0.0 && *cores <= MOST_CORES);
+        let reading =
+            |name: &str| self.last_of_host(name).filter(|cores| *cores > 0.0 && *cores <= MOST_CORES);
         let runtime = self.runtime_cores();
-        let machine = told("cores").or(self.exhibit.processors.map(f64::from)).or(runtime);
-        let sets = [told("limit.cpuset"), told("limit.affinity")].into_iter().flatten();
+        let machine = reading("cores").or(self.exhibit.cores.map(f64::from)).or(runtime);
+        let sets = [reading("limit.cpuset"), reading("limit.affinity")].into_iter().flatten();
         let set = sets.min_by(f64::total_cmp);
         // Without the host's tables: the runtime counts fewer cores than the machine has where something limits it.
         let counted = runtime.filter(|_| set.is_none());
         let candidates = [
             (machine, LimitedBy::Machine),
             (set.or(counted), LimitedBy::Set),
-            (told("limit.cpu"), LimitedBy::Quota),
+            (reading("limit.cpu"), LimitedBy::Quota),
         ];
         let known = candidates.into_iter().filter_map(|(cores, by)| Some(Allowance { cores: cores?, by }));
         // Of equal ones the first: a set of all cores limits nothing.
@@ -58,7 +59,7 @@ impl Trace {
         let allowance = self.allowance()?;
         let runtime = self.runtime_cores().or_else(|| {
             // As the runtime counts: the quota rounded up, and no more than the set.
-            let most = self.exhibit.processors.map(f64::from).or(self.last_of_host("cores"))?;
+            let most = self.exhibit.cores.map(f64::from).or(self.last_of_host("cores"))?;
             Some(if allowance.by == LimitedBy::Machine { most } else { allowance.cores.ceil() })
         });
         Some(runtime? / allowance.cores)
@@ -67,10 +68,10 @@ impl Trace {
     /// The share that the process used of the CPU that it may use, as often as the runtime published it. Where nothing
     /// tells what it may use, it is of the cores that the runtime counts.
     pub fn cpu_shares(&self) -> Vec<(i64, f64)> {
-        let told = self.values_of("cpu-usage", "value");
-        if !told.is_empty() {
+        let published = self.values_of("cpu-usage", "value");
+        if !published.is_empty() {
             let factor = self.share_factor().unwrap_or(1.0) / 100.0;
-            return told.into_iter().map(|(ts_ns, percent)| (ts_ns, percent * factor)).collect();
+            return published.into_iter().map(|(ts_ns, percent)| (ts_ns, percent * factor)).collect();
         }
         let Some(allowance) = self.allowance() else { return Vec::new() };
         let rates = self.values_of("dotnet.process.cpu.time", "rate");
@@ -137,7 +138,7 @@ mod tests {
         share: f64,
     ) {
         let mut trace = Trace::default();
-        trace.exhibit.processors = Some(4);
+        trace.exhibit.cores = Some(4);
         for (name, value) in host {
             let (name, unit) = (trace.strings.intern(name), trace.strings.intern("cores"));
             trace.host.push(HostRow { ts_ns: 0, name, value: *value, unit });
@@ -167,7 +168,7 @@ mod tests {
     #[test]
     fn a_counter_of_the_program_with_the_name_of_the_runtimes_is_not_the_cpu_that_it_used() {
         let mut trace = Trace::default();
-        trace.exhibit.processors = Some(4);
+        trace.exhibit.cores = Some(4);
         for (provider, percent) in [("System.Runtime", 30.0), ("Shop.Load", 95.0)] {
             let [provider, name, unit, kind, tags] =
                 [provider, "cpu-usage", "", "value", "{}"].map(|text| trace.strings.intern(text));

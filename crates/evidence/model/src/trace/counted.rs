@@ -10,7 +10,10 @@
 //! meter         |     x     x     x     x     x    |   counts: up to the last publication
 //! ```
 
-use crate::{LimitKind, NO_INT, Sym, Trace};
+use super::limits::LimitKind;
+use super::marks::{Counts, KindCount};
+use super::recording::Trace;
+use crate::{NO_INT, Sym};
 
 const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
 const REQUEST_START: i64 = 3;
@@ -22,7 +25,7 @@ const COLLECTION_STOP: i64 = 3;
 pub const REQUESTS_METER: &str = "http.server.request.duration";
 /// How many requests there were since the start, by the event counter of [`HOSTING`].
 const REQUESTS_COUNTER: &str = "total-requests";
-/// Requests of bursts from which on their rate is told by them: it varies by a tenth then.
+/// From so many requests of bursts on, their rate is taken from the bursts: it then varies by a tenth.
 const ENOUGH_OF_BURSTS: f64 = 100.0;
 /// Publications of one round lie closer together than this.
 pub(super) const ONE_ROUND_NS: i64 = 100_000_000;
@@ -60,15 +63,6 @@ impl Counted {
     }
 }
 
-/// How many events of each kind the main session sent, how many the sessions beside it, and when meters were read.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// By number of the kind: events of the main session, and of those beside it.
-    by_kind: Vec<(u64, u64)>,
-    /// When meters were read, one time per round that was published to its end, in order.
-    rounds: Vec<i64>,
-}
-
 impl Trace {
     /// Counts the events by kind. `beside` says of each stream whether it is one beside the main session. O(events).
     pub fn count_events(&mut self, beside: &[bool]) {
@@ -79,7 +73,8 @@ impl Trace {
         };
         let (begins_round, ends_round) = (of(METRICS, COLLECTION_START), of(METRICS, COLLECTION_STOP));
         let (mut begins, mut ends) = (Vec::new(), Vec::new());
-        let mut counts = Counts { by_kind: vec![(0, 0); self.events.kind_id.len()], rounds: Vec::new() };
+        let mut counts =
+            Counts { by_kind: vec![KindCount::default(); self.events.kind_id.len()], rounds: Vec::new() };
         let mut kinds = self.events.kind.as_slice();
         // Most neighbours are of one stream.
         for streams in self.events.stream.chunk_by(|one, next| one == next) {
@@ -89,7 +84,7 @@ impl Trace {
             let is_beside = beside.get(stream) == Some(&true);
             for kind in of_stream {
                 let Some(place) = counts.by_kind.get_mut(*kind as usize) else { continue };
-                *(if is_beside { &mut place.1 } else { &mut place.0 }) += 1;
+                *(if is_beside { &mut place.beside } else { &mut place.in_main }) += 1;
             }
         }
         if ends_round.contains(&true) {
@@ -112,10 +107,10 @@ impl Trace {
         let provider = self.strings.find(provider)?;
         let kinds = self.events.kind_provider.iter().zip(&self.events.kind_id).zip(&self.counts.by_kind);
         let kinds = || kinds.clone().filter(|((by, of), _)| **by == provider && asked.contains(of));
-        let in_main = kinds().any(|(_, (main, _))| *main > 0);
-        let in_bursts = kinds().any(|(_, (_, beside))| *beside > 0);
+        let in_main = kinds().any(|(_, of)| of.in_main > 0);
+        let in_bursts = kinds().any(|(_, of)| of.beside > 0);
         let wanted = kinds().filter(|((_, of), _)| **of == id);
-        let counts = wanted.map(|(_, (main, beside))| if in_main { *main } else { *beside });
+        let counts = wanted.map(|(_, of)| if in_main { of.in_main } else { of.beside });
         let count = counts.fold(0u64, u64::saturating_add) as f64;
         let (source, by) =
             if in_main { ("events", CountedBy::Events) } else { ("samples", CountedBy::Bursts) };
@@ -263,7 +258,7 @@ mod tests {
 
     const SECOND: i64 = 1_000_000_000;
 
-    /// Ten seconds with a burst of a second; events as provider, number, stream (1 is the burst) and times.
+    /// Ten seconds with a burst of one second; events as provider, number, stream (1 is the burst) and times.
     fn trace(events: &[(&str, i64, u16, &[i64])]) -> Trace {
         let mut trace = Trace::default();
         for (source, from_ns, to_ns) in [("events", 0, 10 * SECOND), ("samples", SECOND, 2 * SECOND)] {

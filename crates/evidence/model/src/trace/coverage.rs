@@ -2,7 +2,7 @@
 //!
 //! Streams of an exhibit may overlap: time that two of them cover counts once.
 
-use crate::Trace;
+use super::recording::Trace;
 
 /// Samples that cover a smaller part of the time were taken in bursts.
 const WHOLE: f64 = 0.9;

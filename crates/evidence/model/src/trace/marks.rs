@@ -14,6 +14,23 @@ pub struct RequestMarks {
     pub path: Vec<Sym>,
 }
 
+/// How many events of each kind the main session sent, how many the sessions beside it, and when meters were read.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// By number of the kind.
+    pub(super) by_kind: Vec<KindCount>,
+    /// When meters were read, one time per round that was published to its end, in order.
+    pub(super) rounds: Vec<i64>,
+}
+
+/// How many events of a kind there are.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct KindCount {
+    pub(super) in_main: u64,
+    /// In sessions beside the main session.
+    pub(super) beside: u64,
+}
+
 impl RequestMarks {
     /// Sorts the rows by time; rows of equal time keep their order.
     pub(crate) fn sort_by_time(&mut self) {

@@ -1,4 +1,4 @@
-//! What a trace tells of its own recording, beside what every kind of evidence has.
+//! What a trace says about its own recording, beside what every kind of evidence has.
 
 use super::limits::Limits;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub enum Sampler {
 pub struct Session {
     /// Whether the runtime was started with Server GC.
     pub server_gc: Option<bool>,
-    /// What the collector was set to, by the runtime's own event.
+    /// Settings of the GC, by the runtime's own event.
     pub gc_settings: Option<GcSettings>,
     /// Settings of .NET in the service's environment (`DOTNET_…` and `COMPlus_…`), by name, as the recorder wrote them.
     pub environment: BTreeMap<String, String>,
@@ -37,12 +37,12 @@ pub struct Session {
     pub work: u64,
 }
 
-/// What the collector was set to.
+/// Settings of the GC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GcSettings {
     /// What the heap may take at most; none where nothing limits it.
     pub hard_limit_bytes: Option<u64>,
-    /// Whether the limit was set for the collector itself (`GCHeapHardLimit`, `GCHeapHardLimitPercent`), not derived from
+    /// Whether the limit was set for the GC itself (`GCHeapHardLimit`, `GCHeapHardLimitPercent`), not derived from
     /// that of the container.
     pub is_limit_set: bool,
 }

@@ -91,7 +91,7 @@ table! { Contentions, ContentionRow, "contention",
     ts_ns time "ns" "When the wait began"
     dur_ns int "ns" "How long, as the runtime measured it or by the two events; null where the end is missing"
     thread thread "" "The thread that waited"
-    owner_thread int "" "The thread that held the lock; null where it is not told"
+    owner_thread int "" "The thread that held the lock; null if the event does not say it"
     lock text "" "The lock's address"
     stack stack "" "Where it waited";
     process of thread
@@ -112,7 +112,7 @@ table! { ThreadPool, ThreadPoolRow, "threadpool",
     event text "" "adjustment (of the number of workers), sample (of the throughput), start, stop, wait (of a worker)"
     reason text "" "Why it adjusted: Warmup, ClimbingMove, Starvation, CooperativeBlocking …"
     workers int "" "Workers after it: the new goal, or those active"
-    throughput real "1/s" "Work items completed a second"
+    throughput real "1/s" "Work items completed per second"
 }
 table! { Jit, JitRow, "jit",
     "A load of compiled code while recording: Method/LoadVerbose, with its Method/JittingStarted where there was one.";
@@ -147,7 +147,7 @@ table! { Requests, RequestRow, "requests",
     activity guid "" "Its activity id"
     trace_id text "" "Its W3C trace, from the span"
     thread_first thread "" "The thread it began on"
-    gc_ns int "ns" "Part of dur_ns in which the collector stood in its way; null until attributed"
+    gc_ns int "ns" "Part of dur_ns in which a GC paused it; null until attributed"
     lock_ns int "ns" "Part spent waiting for locks"
     wait_ns int "ns" "Part spent in blocking waits"
     cpu_ns int "ns" "Part spent running on a thread"
@@ -182,7 +182,7 @@ table! { LossRows, LossRow, "loss",
     "Events that the runtime dropped before they reached the recording.";
     thread int "" "The thread that sent them"
     from_ns int "ns" "Its last event before the gap"
-    to_ns int "ns" "What told of the gap"
+    to_ns int "ns" "When the gap was noticed"
     events int "" "How many"
 }
 table! { Coverage, CoverageRow, "coverage",

@@ -1,7 +1,6 @@
 //! `json_patch`, with a limit on the size of its arguments.
 
-use super::{Call, Outcome};
-use crate::call::Type;
+use crate::call::{Call, Outcome, Type};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use std::cell::RefCell;

@@ -4,7 +4,8 @@
 //! back before the last `%`, so its time is at most that of the text's length times the pattern's, and it looks at the
 //! clock.
 
-use super::{Call, Outcome, character, until_zero};
+use super::characters::{character, until_zero};
+use crate::call::{Call, Outcome};
 use crate::limits::is_over;
 use rusqlite::ffi::SQLITE_LIMIT_LIKE_PATTERN_LENGTH;
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 //! `instr`, `replace`, `trim` and `unhex`.
 
-use super::{Call, Outcome, character, is_inner, until_zero};
-use crate::call::Type;
+use super::characters::{character, is_inner, until_zero};
+use crate::call::{Call, Outcome, Type};
 use crate::limits::is_over;
 use memchr::memmem;
 
@@ -99,7 +99,7 @@ fn trimmed(call: &Call<'_>, ends: Ends) -> Result<Outcome, Outcome> {
 enum Set<'a> {
     /// All of them are ASCII: a bit each.
     Ascii(u128),
-    /// In the order in which they are tried: of what is no UTF-8, one can be the beginning of another.
+    /// In the order in which they are tried: of bytes that are not UTF-8, one can be the beginning of another.
     Characters(Vec<&'a [u8]>),
 }
 

@@ -34,7 +34,7 @@ enum Shape {
     Moment(i64),
 }
 
-/// Writes an answer as Parquet. With the session's start, in microseconds since 1970, `ts_ns` is told as a moment too.
+/// Writes an answer as Parquet. With the session's start, in microseconds since 1970, `ts_ns` is written as a date and time too.
 pub fn write_parquet(
     answer: &Answer,
     out: impl Write + Send,
@@ -137,7 +137,7 @@ fn integer(cell: &Cell) -> Option<i64> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a column with a number that is no integer is one of doubles")]
+#[expect(clippy::cast_precision_loss, reason = "a column with any number that is not an integer has doubles")]
 fn number(cell: &Cell) -> Option<f64> {
     match cell {
         Cell::Int(value) => Some(*value as f64),

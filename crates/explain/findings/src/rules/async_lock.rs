@@ -1,8 +1,10 @@
 //! Requests that wait at an asynchronous gate.
 
 use crate::facts::{Facts, known, percent, real, said};
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::{NO_INT, Sym};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Basis, Group, Marks};
@@ -12,15 +14,15 @@ const QUEUED: Threshold = Threshold {
     name: "requests under way, on average",
     value: 3.0,
     unit: "",
-    source: "a queue is more than one that is served and one that follows",
+    source: "a queue has more than one request in service and one behind it",
 };
 const STRETCHED: Threshold = Threshold {
-    name: "median of a route's requests over its fastest few",
+    name: "median of a route's requests, in multiples of its fastest few",
     value: 3.0,
     unit: "",
-    source: "a request that waits for nothing but its own work takes about as long as the fastest; in a line of n it takes n times that",
+    source: "a request that only does its own work takes about as long as the fastest; in a queue of n it takes n times as long",
 };
-/// Work that explains less than this of the requests' time leaves the gate as the cause.
+/// The gate is the cause only if everything else explains no more than this share of the requests' time.
 const MOST_EXPLAINED: f64 = 0.35;
 
 pub(super) const RULE: Rule = Rule {
@@ -28,17 +30,17 @@ pub(super) const RULE: Rule = Rule {
     about: "requests wait asynchronously for a gate (SemaphoreSlim, Channel) while nothing else is busy",
     needs: &[Need::EachRequest],
     thresholds: &[QUEUED, STRETCHED],
-    silent: "where requests are slow for a database, an outgoing call, the processors or blocked threads, and where all take \
-             the same time, as with a delay",
+    silent: "if requests are slow because of a database, an outgoing call, the CPU or blocked threads, or if all take the same \
+             time, as with a delay",
     why: "A task that awaits `SemaphoreSlim.WaitAsync` or a full `Channel` holds no thread: it is an object in the gate's list, \
-          and no stack shows it. The service looks idle, throughput is one request for each time that the gate is held, and \
-          latency is the length of the line times that.",
+          and no stack shows it. The service looks idle. Throughput is one request per hold of the gate, and latency is the \
+          length of the queue times the hold.",
     tries: &[
-        "Hold the gate for less: only around what must be alone, not around I/O",
-        "More gates: one for each key, or a count above one where the resource allows it",
-        "Measure it: a histogram around `WaitAsync`, a gauge of those that wait",
+        "Hold the gate for a shorter time: only around what must be exclusive, not around I/O",
+        "Use more gates: one per key, or a count above one if the resource allows it",
+        "Measure it: a histogram around `WaitAsync`, and a gauge of the requests that wait",
     ],
-    verify: "Record the same load again with spans: the median of the route comes near its fastest requests, and throughput rises with clients.",
+    verify: "Record the same load again with spans: the route's median comes close to its fastest requests, and throughput rises with the number of clients.",
     places_of: "the samples of pool threads that wait so",
     view: View { tab: "/requests", params: &[] },
     before: &[],
@@ -69,7 +71,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let gate_seen = facts.threads(at_gate) > 0.0;
     let places = facts.places(at_gate).top(facts);
     let title = format!(
-        "Requests of {route} wait in a line{}: the median takes {} times the fastest, while {} of the time under way is explained by nothing else",
+        "Requests to {route} wait in a queue{}: the median takes {} times as long as the fastest, and nothing else explains {} of their time",
         in_place(&places),
         said(stretched),
         percent(1.0 - explained)
@@ -79,23 +81,23 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                where dur_ns is not null group by 1, 2 order by 3 desc limit 20";
     let evidence = vec![EvidenceRows::of("requests", sql, requests.into_iter())];
     let rest = Measured {
-        name: "share of their time that threads, calls and processors explain",
+        name: "share of their time that threads, calls and CPU explain",
         value: explained,
         unit: "share",
         threshold: Some(MOST_EXPLAINED),
     };
-    let score = (1.0 - explained) * if gate_seen { 0.9 } else { 0.7 };
     Some(Found {
         title,
         severity: Severity::Warning,
-        score,
+        harms: vec![Harm::Share(1.0 - explained)],
+        sure: if gate_seen { Sure::Seen } else { Sure::Inferred },
         measured: vec![QUEUED.measured(under_way), STRETCHED.measured(stretched), rest],
         places,
         evidence,
     })
 }
 
-/// The route whose requests are stretched most of those with much time: its name, by how much, when they began.
+/// The route with the most time: its name, the median over the fastest few, and when its requests began.
 fn stretched(facts: &Facts<'_>) -> Option<(String, f64, Vec<i64>)> {
     let mut routes: BTreeMap<Sym, Vec<(i64, i64)>> = BTreeMap::new();
     let rows = &facts.recording.requests;
@@ -112,7 +114,7 @@ fn stretched(facts: &Facts<'_>) -> Option<(String, f64, Vec<i64>)> {
     let at = |per_mille: usize| {
         times.get(times.len().saturating_sub(1) * per_mille / 1000).map_or(0.0, |(ns, _)| real(*ns))
     };
-    // The first few of a line, before it has formed.
+    // The first requests, before the queue has formed, are the fastest. One of them may be an outlier.
     let fastest = times.get(2).map_or(1.0, |(ns, _)| real(*ns)).max(1.0);
     Some((facts.text(route).to_owned(), at(500) / fastest, times.iter().map(|(_, start)| *start).collect()))
 }

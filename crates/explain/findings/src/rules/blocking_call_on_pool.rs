@@ -1,27 +1,29 @@
-//! Pool threads that block in anything but a Task or a lock.
+//! Thread-pool threads that block in anything but a Task or a lock.
 
-use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
-use report::{EvidenceRows, Measured, Severity, View};
+use crate::need::Need;
+use crate::places::{Verb, subject};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
+use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Group, Marks};
 use std::collections::{BTreeMap, BTreeSet};
 
 const BLOCKED: Threshold = Threshold {
-    name: "workers blocked in such calls, on average",
+    name: "thread-pool threads blocked in such calls, on average",
     value: 0.5,
     unit: "",
     source: "measured: below 0.02 in healthy services under load, 6 in a starved one with 64 clients",
 };
 const STARVED: Threshold = Threshold {
-    name: "workers added since queued work was not taken up (Starvation)",
+    name: "threads added because of starvation (Starvation)",
     value: 5.0,
     unit: "",
-    source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few. In a recording of up to a minute, and so many more in each further minute",
+    source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few. Per minute, and for shorter recordings",
 };
 const CRITICAL_A_CORE: f64 = 2.0;
-/// What a worker can be held up by, and the words for it.
+/// What blocks a thread, and how the title says it.
 const WAITS: [(&str, &str); 13] = [
     ("sleep", "sleep"),
     ("semaphore", "wait for a semaphore"),
@@ -40,25 +42,25 @@ const WAITS: [(&str, &str); 13] = [
 
 pub(super) const RULE: Rule = Rule {
     id: "blocking-call-on-pool",
-    about: "pool threads block otherwise: sleep, synchronous I/O, semaphore, event, bounded queue, synchronous database or HTTP call",
+    about: "thread-pool threads block in other calls: sleep, synchronous I/O, semaphore, event, bounded queue, synchronous database or HTTP call",
     needs: &[Need::Samples, Need::ThreadPool],
     thresholds: &[BLOCKED, STARVED],
-    silent: "where one worker stands at one place for good, as a consumer that waits for its next item does, where \
-             logging waits for its sink (that is `logging-flood`), and where a lock is waited for (`lock-contention`)",
-    why: "A worker of the thread pool that sleeps or waits does no work, yet counts as one. Queued work waits until the \
-          pool adds a worker: the gate thread adds about one or two a second once the queue stands still (reason Starvation), \
-          or hill climbing tries more (ClimbingMove). Until then requests queue while the processors are idle.",
+    silent: "if one thread waits at one place all the time, as a consumer does that waits for its next item; if logging waits \
+             for its sink (`logging-flood`); if threads wait for a lock (`lock-contention`)",
+    why: "A thread-pool thread that sleeps or waits does no work, but the pool counts it as a worker. Queued work waits until \
+          the pool adds a thread: about one or two per second once the queue makes no progress (reason Starvation), or when \
+          hill climbing tries more (ClimbingMove). Until then requests queue while the CPU cores are idle.",
     tries: &[
-        "The thread that blocks holds a lock, and all who want the lock wait with it. Take the wait out of the lock first: wait before or after, and hold the lock only for the data (inside `lock` nothing can be awaited)",
+        "The thread that blocks holds a lock, and all threads that need the lock wait too. First move the wait out of the lock: wait before or after it, and hold the lock only for the data (nothing can be awaited inside `lock`)",
         "Wait without a thread: `await Task.Delay` instead of `Thread.Sleep`; better, wait for the event itself and not for a time",
         "Await the input or output: `ReadAsync`, `WriteAsync`, `ExecuteReaderAsync`, `HttpClient.SendAsync`",
-        "Await the gate: `SemaphoreSlim.WaitAsync`, and hold it for less",
-        "Put a `Channel` in the place of the blocking queue, with `WriteAsync` and `ReadAsync`, and find out why the other end is slower",
+        "Await the gate: `SemaphoreSlim.WaitAsync`, and hold it for a shorter time",
+        "Put a `Channel` in place of the blocking queue, with `WriteAsync` and `ReadAsync`, and find out why the other end is slower",
         "Use the asynchronous form of the call and await it",
-        "Move work that must block to threads of its own (`TaskCreationOptions.LongRunning`), a fixed number of them behind a queue",
+        "Move work that must block to its own threads (`TaskCreationOptions.LongRunning`): a fixed number, behind a queue",
     ],
-    verify: "Record the same load again: no pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
-    places_of: "the samples of pool threads that wait so",
+    verify: "Record the same load again: no thread-pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
+    places_of: "the samples of threads that block so",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
     absorbs: &[],
@@ -70,7 +72,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let held_up = |group: &Group| {
         facts.is_held_up(group, &words) && !facts.index.marks(group.stack).has(Marks::LOGGING)
     };
-    // A few threads at one place for good wait for their next item; more than processors are more than consumers.
+    // A few threads that always wait at one place are consumers. More of them than CPU cores are not.
     let standing = facts.threads(|group| held_up(group) && facts.stands(group));
     let counts_all = standing > facts.cores;
     let waits = |group: &Group| held_up(group) && (counts_all || !facts.stands(group));
@@ -82,15 +84,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = facts.places(waits).top(facts);
     let share = blocked / (blocked + facts.busy()).max(0.1);
+    let against = facts.at_least(STARVED.value);
     let mut measured = Vec::new();
     let mut evidence = Vec::new();
     let title;
     if sampled {
         let kinds = kinds(facts, waits);
-        title = title_of(facts, blocked, &kinds, &in_place(&places), share) + gate(facts, waits, &kinds);
+        title = title_of(blocked, &kinds, &places, share) + gate(facts, waits, &kinds);
         measured.push(BLOCKED.measured(blocked));
         measured.push(Measured {
-            name: "their share of workers at work",
+            name: "their share of the threads at work",
             value: share,
             unit: "share",
             threshold: None,
@@ -107,56 +110,60 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             "samples.state = 'waiting' and threads.kind = 'pool' and samples.waiting_on in ({list}) \
              and frames.name not like '%LowLevelLifoSemaphore%'"
         );
-        evidence.push(evidence::samples(facts, &filter, waits));
+        evidence.push(queries::samples(facts, &filter, waits));
     } else {
         title = format!(
-            "The pool added {} workers because queued work was not taken up: workers block",
+            "Thread-pool threads block: the pool added {} threads because of starvation",
             said(starved)
         );
         let sql = "select ts_ns, reason, workers, throughput from threadpool where reason = 'Starvation' order by ts_ns";
         evidence.push(EvidenceRows::of("threadpool", sql, facts.adjusted("Starvation").into_iter()));
     }
-    // None added passes nothing: the blocked workers are the finding.
+    // Zero passes no threshold: the blocked threads decided.
     if starved > 0.0 {
-        measured.push(STARVED.measured_against(starved, facts.at_least(STARVED.value)));
+        measured.push(STARVED.measured_against(starved, against));
     }
     let critical = blocked >= CRITICAL_A_CORE * facts.cores;
     let severity = if critical { Severity::Critical } else { Severity::Warning };
     Some(Found {
         title,
         severity,
-        score: if sampled { share * 0.98 } else { 0.6 },
+        harms: vec![if sampled {
+            Harm::Share(share)
+        } else {
+            Harm::Beyond { value: starved, harmless: against }
+        }],
+        sure: if sampled { Sure::Seen } else { Sure::Inferred },
         measured,
         places,
         evidence,
     })
 }
 
-/// Nearly all threads wait for one thing: the others go without saying.
+/// From this share on, the title names only this kind of wait.
 const NEARLY_ALL: f64 = 0.95;
-/// A kind of wait with a smaller share is not named.
+/// The title does not name a kind of wait with a smaller share.
 const LEAST_KIND: f64 = 0.05;
 
-/// The sentence: one kind of wait, or each with its share.
-fn title_of(facts: &Facts<'_>, blocked: f64, kinds: &[(&str, f64)], place: &str, share: f64) -> String {
-    let (threads, of_work) = (said(blocked), percent(share));
+/// The title: one kind of wait, or each with its share.
+fn title_of(blocked: f64, kinds: &[(&str, f64)], places: &[Place], share: f64) -> String {
+    let blocks = Verb { singular: "blocks", plural: "block" };
+    let who = subject(places, blocks).unwrap_or_else(|| "Waits block".to_owned());
+    let threads = said(blocked);
+    let of_work = format!("({} of the threads at work)", percent(share));
     if let [(what, of_all), ..] = kinds
         && *of_all >= NEARLY_ALL
     {
         let word = word(what);
-        return format!("{threads} pool threads on average {word}{place}: {of_work} of the workers at work");
+        return format!("{who} thread-pool threads: on average {threads} {word} {of_work}");
     }
     let named = kinds.iter().filter(|(_, share)| *share >= LEAST_KIND);
     let named: Vec<String> =
         named.map(|(what, share)| format!("{} {}", percent(*share), word(what))).collect();
-    if named.is_empty() || facts.sampling.is_none() {
-        return format!("{threads} pool threads on average wait{place}: {of_work} of the workers at work");
-    }
-    let named = named.join(", ");
-    format!("{threads} pool threads on average block{place} ({named}): {of_work} of the workers at work")
+    format!("{who} thread-pool threads: on average {threads} {of_work}, of which {}", named.join(", "))
 }
 
-/// Whether most of what blocks so is done by threads that hold a lock which others wait for, as far as events name them.
+/// Whether most of the blocking threads hold a lock that others wait for, as far as events name the holders.
 pub(crate) fn is_in_lock(facts: &Facts<'_>) -> bool {
     const MOSTLY: f64 = 0.5;
     let Some(what) = ways(facts).first().copied() else { return false };
@@ -166,7 +173,7 @@ pub(crate) fn is_in_lock(facts: &Facts<'_>) -> bool {
     real_u64(count(held)) >= MOSTLY * real_u64(all).max(1.0)
 }
 
-/// What the threads do that are seen in the method in which others wait for a semaphore.
+/// What threads do in the method in which others wait for a semaphore: they hold it, most likely.
 fn gate(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool, kinds: &[(&str, f64)]) -> &'static str {
     if !kinds.iter().any(|(what, share)| *what == "semaphore" && *share >= LEAST_KIND) {
         return "";
@@ -188,7 +195,7 @@ fn word(what: &str) -> &'static str {
     WAITS.iter().find(|(known, _)| *known == what).map_or("wait", |(_, word)| word)
 }
 
-/// The ways in which the pool's threads block that are more than a few, in the words of [`WAITS`]; none without samples.
+/// The kinds of wait that need advice, as in [`WAITS`]. None without samples.
 pub(crate) fn ways<'a>(facts: &Facts<'a>) -> Vec<&'a str> {
     let words: Vec<&str> = WAITS.iter().map(|(what, _)| *what).collect();
     let kinds = kinds(facts, |group| {
@@ -197,7 +204,7 @@ pub(crate) fn ways<'a>(facts: &Facts<'a>) -> Vec<&'a str> {
     kinds.into_iter().filter(|(_, share)| *share >= LEAST_WAY).map(|(what, _)| what).collect()
 }
 
-/// A way to block with a smaller share needs no advice.
+/// A kind of wait with a smaller share needs no advice.
 const LEAST_WAY: f64 = 0.1;
 
 /// What threads wait for, each with its share, the largest first.
@@ -275,9 +282,10 @@ mod tests {
         scene.workers_wait(1, 0..LOOKS - 10, "semaphore", &[WORK, CART, enters]);
         let found = scene.facts(|facts| check(facts).map(|found| (found.title, found.measured)));
         let (title, measured) = found.unwrap();
-        let said = "2.70 pool threads on average block in Shop.Cart.Total (66.7 % sleep, 33.3 % wait for a semaphore): \
-                    100 % of the workers at work; threads wait for the semaphore while others in the same method sleep";
-        assert_eq!(title, said);
+        let expected = "Shop.Cart.Total blocks thread-pool threads: on average 2.70 (100 % of the threads at work), of which \
+                        66.7 % sleep, 33.3 % wait for a semaphore; threads wait for the semaphore while others in the same \
+                        method sleep";
+        assert_eq!(title, expected);
         let of = |name: &str| measured.iter().find(|of| of.name == name).map(|of| (of.value * 10.0).round());
         assert_eq!((of("sleep"), of("wait for a semaphore")), (Some(18.0), Some(9.0)));
     }

@@ -1,47 +1,49 @@
-//! A thread that spins, or computes without an end.
+//! A thread that spins or computes all the time.
 
-use crate::evidence;
 use crate::facts::{Facts, is_stop, percent, real_u64};
+use crate::need::Need;
 use crate::places::named;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 const RUNNING: Threshold = Threshold {
-    name: "share of the looks in which the thread ran",
+    name: "share of the samples in which the thread ran",
     value: 0.6,
     unit: "share",
-    source: "a thread that waits for its work runs a small part of the time; measured: 0.88 for one that polls on 2 busy processors",
+    source: "a thread that waits for work runs a small part of the time; measured: 0.88 for one that polls on 2 busy CPU cores",
 };
 const NARROW: Threshold = Threshold {
-    name: "share of its samples in its three commonest innermost methods",
+    name: "share of its samples in its three most common innermost methods",
     value: 0.8,
     unit: "share",
-    source: "a loop that polls calls the same few methods; work of many kinds does not",
+    source: "a polling loop calls the same few methods; varied work does not",
 };
-/// Innermost methods that make up a loop.
+/// A loop has this many innermost methods.
 const LOOP: usize = 3;
-/// What a thread may wait in between and still be called spinning.
+/// A thread that waits for a larger share of its samples does not spin.
 const MOST_WAITING: f64 = 0.1;
 
 pub(super) const RULE: Rule = Rule {
     id: "busy-thread",
-    about: "one thread is busy nearly all the time, not serving requests: it polls, spins or computes",
+    about: "one thread is busy nearly all the time without serving requests: it polls, spins or computes",
     needs: &[Need::Running],
     thresholds: &[RUNNING, NARROW],
-    silent: "where the thread's time is spread over many methods, as of a batch that computes, and where the thread is a \
-             worker of the pool that takes one piece of work after another",
-    why: "A thread that never waits keeps a CPU core for itself: one that computes for as long as it has work, one that looks for \
-          work without waiting for it whether there is work or not. On a machine or container with few cores, requests get the \
-          rest, and the scheduler's turns show as a longer tail.",
+    silent: "if the thread's time is spread over many methods, as in a batch that computes, or if it is a thread-pool thread that \
+             runs one work item after another",
+    why: "A thread that never waits keeps a CPU core for itself: a computing thread for as long as it has work, a polling thread \
+          even if it has none. On a machine or container with few cores, requests share the rest and wait for their turn, which \
+          shows as a longer tail.",
     tries: &[
         "Wait for the work: `BlockingCollection.Take`, `Channel.Reader.WaitToReadAsync`, `SemaphoreSlim.WaitAsync`, an event",
-        "If it must poll, with a pause: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives the processor away only after some turns",
-        "Read the loop of the method below. If it computes, make that cheaper, do it less often, or give it a process or a core of its own. If it only checks whether something has happened, wait for that instead",
+        "If it must poll, with a pause: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives up the CPU core only after some rounds",
+        "Read the loop in the method below. If it computes, make that cheaper, do it less often, or move it to its own process or core. If it only checks whether something has happened, wait for that instead",
     ],
-    verify: "Record again: the thread waits most of the time, and `cpu.share` in `metrics` falls by about one processor.",
+    verify: "Record again: the thread waits most of the time, and `cpu.share` in `metrics` falls by about one CPU core.",
     places_of: "the samples of that thread",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &[],
@@ -55,7 +57,7 @@ struct Thread {
     waiting: u64,
     all: u64,
     pool_dispatches: bool,
-    leaves: FxHashMap<u32, u64>,
+    leaves: FxHashMap<Option<u32>, u64>,
 }
 
 /// The thread that is busy, and how.
@@ -65,12 +67,12 @@ struct Busy {
     narrow: f64,
 }
 
-/// Whether the busy thread polls: it calls what gives up the processor for a moment, looks whether something is there, or
-/// reads the time, again and again. A thread that is only seen in its own code may compute as well as spin.
+/// Whether the busy thread polls: again and again it yields the CPU core, checks for work, or reads the time. A thread that
+/// is only seen in its own code may also compute.
 pub(crate) fn polls(facts: &Facts<'_>) -> bool {
-    /// Of the thread's samples; work that now and then reads the time has less.
+    /// Share of the thread's samples. Work that reads the time now and then has less.
     const POLLING: f64 = 0.3;
-    /// Of the thread's samples, in looks for work, if these are most of what the loop calls.
+    /// Share of the thread's samples in checks for work, if these are most of what the loop calls.
     const LOOKING: f64 = 0.01;
     let Some(busy) = busiest(facts) else { return false };
     let of_thread = |group: &&Group| group.thread == busy.number && group.state == State::Running;
@@ -83,11 +85,11 @@ pub(crate) fn polls(facts: &Facts<'_>) -> bool {
         let [samples, looking] = methods.entry(blamed).or_default();
         *samples += group.samples;
         *looking += if is_poll(facts, group.stack, true) { group.samples } else { 0 };
-        let is_call = blamed != Some(leaf_of_loop(facts, group));
+        let is_call = blamed != leaf_of_loop(facts, group);
         calling += if is_call { group.samples } else { 0 };
     }
-    // The sampler stops threads at the loop's own end far more often than inside short calls: what the loop calls tells.
-    // Where the time is in other methods of the service, the loop has work to do.
+    // The sampler stops threads at the end of the loop far more often than inside short calls, so few samples show what
+    // the loop calls. If the time is in other methods of the service, the loop has work to do.
     let [in_loop, looking] = methods.into_values().max().unwrap_or_default();
     let looks_for_work = real_u64(looking) >= LOOKING * real_u64(all).max(1.0)
         && looking * 2 > calling
@@ -95,10 +97,10 @@ pub(crate) fn polls(facts: &Facts<'_>) -> bool {
     looks_for_work || real_u64(polling) >= POLLING * real_u64(all).max(1.0)
 }
 
-/// Whether one of the innermost frames looks for something, or lets others run; `for_work`: whether it looks for work.
+/// Whether one of the innermost frames polls. With `for_work` only checks for work count.
 fn is_poll(facts: &Facts<'_>, stack: u32, for_work: bool) -> bool {
     const INNERMOST: usize = 4;
-    /// How methods begin that yield, look at the clock, or look for something and do not wait for it, by their types.
+    /// Types, and the beginnings of their methods that yield, read the clock, or check for work without waiting.
     const POLLS: [(&str, &[&str]); 9] = [
         ("System.Threading.SpinWait", &[""]),
         ("System.Threading.Thread", &["Yield", "Sleep", "SpinWait", "UninterruptibleSleep"]),
@@ -113,7 +115,7 @@ fn is_poll(facts: &Facts<'_>, stack: u32, for_work: bool) -> bool {
     let recording = facts.recording;
     let nodes = recording.stacks.walk(stack).take(INNERMOST);
     let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
-    // The runtime's own polls are in every loop.
+    // Every loop contains the runtime's own polls.
     frames.filter(|frame| !is_stop(facts, *frame)).any(|frame| {
         let of = |column: &[model::Sym]| column.get(frame as usize).map_or("", |sym| facts.text(*sym));
         let (class, method) = (of(&recording.frames.declaring_type), of(&recording.frames.method));
@@ -146,11 +148,11 @@ fn busiest(facts: &Facts<'_>) -> Option<Busy> {
             State::Waiting => thread.waiting += group.samples,
             State::External => {}
         }
-        // A worker that goes back for more work, or serves requests, is no thread of its own.
+        // A pool thread that returns for more work, or serves requests, is not a dedicated thread.
         thread.pool_dispatches |= facts.is_pool(group)
             && (!facts.is_at_work(group) || facts.index.marks(group.stack).has(Marks::REQUEST));
     }
-    let mut best: Option<(u32, f64, f64)> = None;
+    let mut best: Option<Busy> = None;
     for (number, thread) in &threads {
         let running = real_u64(thread.running) / looks.max(1.0);
         let waiting = real_u64(thread.waiting) / real_u64(thread.all).max(1.0);
@@ -161,11 +163,12 @@ fn busiest(facts: &Facts<'_>) -> Option<Busy> {
             && waiting <= MOST_WAITING
             && narrow >= NARROW.value
             && !thread.pool_dispatches;
-        if spins && best.is_none_or(|(other, most, _)| (running, other) > (most, *number)) {
-            best = Some((*number, running, narrow));
+        let is_busier = |of: &Busy| (running, of.number) > (of.running, *number);
+        if spins && best.as_ref().is_none_or(is_busier) {
+            best = Some(Busy { number: *number, running, narrow });
         }
     }
-    best.map(|(number, running, narrow)| Busy { number, running, narrow })
+    best
 }
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
@@ -173,14 +176,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let of_thread = |group: &Group| group.thread == number && group.state == State::Running;
     let places = facts.places(of_thread).top(facts);
     let name = named(&places)?;
-    let id = facts.recording.thread_ids.get(number as usize).copied().unwrap_or(0);
-    let title =
-        format!("Thread {id} is busy in {name} for {} of the time, and hardly waits", percent(running));
+    let id = *facts.recording.thread_ids.get(number as usize)?;
+    let title = format!("Thread {id} hardly ever waits: it runs {name} {} of the time", percent(running));
     let evidence =
-        vec![evidence::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
+        vec![queries::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
     let of_machine = (running / facts.cores).min(1.0);
     let threads = Measured {
-        name: "share of the processors that it keeps busy",
+        name: "share of the CPU cores that it keeps busy",
         value: of_machine,
         unit: "share",
         threshold: None,
@@ -188,18 +190,19 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if of_machine >= 0.9 { Severity::Critical } else { Severity::Warning },
-        score: (0.4 + 0.5 * of_machine).min(0.9),
+        harms: vec![Harm::Share(of_machine)],
+        sure: Sure::Seen,
         measured: vec![RUNNING.measured(running), NARROW.measured(narrow), threads],
         places,
         evidence,
     })
 }
 
-/// The innermost frame that is no stop for the sampler.
-fn leaf_of_loop(facts: &Facts<'_>, group: &Group) -> u32 {
+/// The innermost frame that says something of its own.
+fn leaf_of_loop(facts: &Facts<'_>, group: &Group) -> Option<u32> {
     let stacks = &facts.recording.stacks;
     let mut frames = stacks.walk(group.stack).filter_map(|node| stacks.frame.get(node as usize).copied());
-    frames.find(|frame| !is_stop(facts, *frame)).unwrap_or(0)
+    frames.find(|frame| !is_stop(facts, *frame))
 }
 
 #[cfg(test)]
@@ -223,7 +226,7 @@ mod tests {
     fn a_thread_that_polls_is_said_with_its_loop() {
         assert_eq!(scene("user", 100, 2).says(&RULE), says(Severity::Warning, "Shop!Shop.Outbox.Poll"));
         let mut alone = scene("user", 100, 2);
-        alone.recording.exhibit.processors = Some(1);
+        alone.recording.exhibit.cores = Some(1);
         assert_eq!(alone.says(&RULE), says(Severity::Critical, "Shop!Shop.Outbox.Poll"));
     }
 

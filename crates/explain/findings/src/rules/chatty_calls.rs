@@ -1,23 +1,25 @@
-//! Many outgoing calls one after another within one request.
+//! Many sequential outgoing calls within one request.
 
 use crate::facts::{Facts, count, known, percent, real, real_u64, said};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::Sym;
 use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Basis, Marks, is_http};
 use std::collections::BTreeMap;
 
 const EACH: Threshold = Threshold {
-    name: "outgoing calls for each request that makes any",
+    name: "outgoing calls per request that makes any",
     value: 8.0,
     unit: "",
-    source: "each adds a round trip to the request; eight of 5 ms are a delay that people notice",
+    source: "each adds a round trip to the request; eight of 5 ms are a noticeable delay",
 };
 const SEQUENTIAL: Threshold = Threshold {
-    name: "share of the calls that begin after the one before has ended",
+    name: "share of the calls that begin after the previous one has ended",
     value: 0.7,
     unit: "share",
-    source: "calls that run at once cost the longest of them, not their sum; needs spans",
+    source: "concurrent calls cost the longest of them, not their sum; needs spans",
 };
 
 pub(super) const RULE: Rule = Rule {
@@ -25,15 +27,15 @@ pub(super) const RULE: Rule = Rule {
     about: "many sequential outgoing calls within one request",
     needs: &[Need::Http],
     thresholds: &[EACH, SEQUENTIAL],
-    silent: "where calls run beside each other (`Task.WhenAll`), and for a few calls",
-    why: "Calls that are awaited in turn add up: the request takes the sum of their round trips, and the slowest of n decides more often the \
-          larger n is (with a p99 of 50 ms, one request in five of 20 calls sees it).",
+    silent: "if calls run concurrently (`Task.WhenAll`), or if there are few",
+    why: "Calls that are awaited one after another add up: the request takes the sum of their round trips. The more calls, the \
+          more likely one of them is slow: with 20 calls, one request in five meets the p99 of a call.",
     tries: &[
         "Ask once: a batch endpoint, or a query that returns what the loop collects",
         "Start independent calls together and await them all: `Task.WhenAll`, with a limit (`Parallel.ForEachAsync`)",
         "Cache what is the same for many requests",
     ],
-    verify: "Record the same load again with spans: calls for each trace, and the requests' p50.",
+    verify: "Record the same load again with spans: calls per trace, and the requests' p50.",
     places_of: "the busy samples in such calls",
     view: View { tab: "/requests", params: &[] },
     before: &["slow-dependency"],
@@ -41,10 +43,8 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-#[derive(Default)]
-struct TraceCalls {
-    calls: Vec<(i64, i64)>,
-}
+/// A call's start and end, in nanoseconds.
+type Call = (i64, i64);
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let calls = facts.http?;
@@ -55,23 +55,23 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 }
 
 fn by_spans(facts: &Facts<'_>) -> Option<Found> {
-    // By the caller's span: the calls that a called service makes in turn are its own.
-    let mut traces: BTreeMap<(Sym, Sym), TraceCalls> = BTreeMap::new();
+    // By the caller's span: calls that a called service makes itself are not the caller's.
+    let mut traces: BTreeMap<(Sym, Sym), Vec<Call>> = BTreeMap::new();
     let mut times = Vec::new();
     for row in facts.spans(is_http) {
         if row.trace_id == Sym::NONE {
             continue;
         }
-        let trace = traces.entry((row.trace_id, row.parent_id)).or_default();
-        trace.calls.push((row.start_ns, row.start_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
+        let calls = traces.entry((row.trace_id, row.parent_id)).or_default();
+        calls.push((row.start_ns, row.start_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
         times.push(row.start_ns);
     }
-    let number = real_u64(count(traces.values().map(|trace| trace.calls.len()).sum()));
+    let number = real_u64(count(traces.values().map(Vec::len).sum()));
     let each = number / real_u64(count(traces.len())).max(1.0);
     let mut in_turn = 0u64;
-    for trace in traces.values_mut() {
-        trace.calls.sort_unstable();
-        let pairs = trace.calls.iter().zip(trace.calls.iter().skip(1));
+    for calls in traces.values_mut() {
+        calls.sort_unstable();
+        let pairs = calls.iter().zip(calls.iter().skip(1));
         in_turn += count(pairs.filter(|(before, after)| after.0 >= before.1).count());
     }
     let between = number - real_u64(count(traces.len()));
@@ -79,14 +79,10 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     if each < EACH.value || sequential < SEQUENTIAL.value {
         return None;
     }
-    let taken: f64 = traces
-        .values()
-        .flat_map(|trace| &trace.calls)
-        .map(|(from, to)| real(to.saturating_sub(*from)) / 1e6)
-        .sum();
+    let taken: f64 = traces.values().flatten().map(|(from, to)| real(to.saturating_sub(*from)) / 1e6).sum();
     let of_one = taken / real_u64(count(traces.len())).max(1.0);
     let title = format!(
-        "{} outgoing calls one after another in each request that makes any: {} ms of it",
+        "Requests make {} outgoing calls each, one after another: {} ms per request",
         said(each),
         said(of_one)
     );
@@ -99,11 +95,11 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         title,
         vec![EACH.measured(each), SEQUENTIAL.measured(sequential), of_one],
         EvidenceRows::of("spans", sql, times.into_iter()),
-        0.95,
+        (Harm::Share(sequential), Sure::Seen),
     ))
 }
 
-/// From sums alone: calls over the requests that are not answers to the service's own calls.
+/// From totals: calls per request, without the requests that answer the service's own calls.
 fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
     let routes = facts.routes();
     let called_itself = facts.called_itself(calls);
@@ -113,19 +109,19 @@ fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
         of_outer.fold((0.0, 0.0), |sum, (_, work)| (sum.0 + work.count, sum.1 + work.seconds));
     let each = calls.count / outer.max(1.0);
     let of_time = calls.seconds / seconds.max(1e-9);
-    // Calls whose times add up to more than the requests' run beside each other.
+    // If the calls take longer than the requests, they run concurrently.
     if each < EACH.value || outer < 1.0 || !(0.5..=1.1).contains(&of_time) {
         return None;
     }
-    // What answers these calls is not what makes them, if the service calls itself.
+    // If the service calls itself, the requests that answer the calls do not make them.
     let title = match called_itself {
         Some((route, _)) => format!(
-            "{} outgoing calls for each request that makes any, {} of the time of the requests; the service calls itself ({route}, not counted here)",
+            "Requests make {} outgoing calls each, which take {} of their time; the service calls itself ({route}, not counted here)",
             said(each),
             percent(of_time.min(1.0))
         ),
         None => format!(
-            "{} outgoing calls for each request, {} of the requests' time",
+            "Requests make {} outgoing calls each, which take {} of their time",
             said(each),
             percent(of_time.min(1.0))
         ),
@@ -146,7 +142,7 @@ fn by_meters(facts: &Facts<'_>, calls: runtime::Work) -> Option<Found> {
         title,
         vec![EACH.measured(each), share],
         EvidenceRows::of("counters", sql, times),
-        0.75,
+        (Harm::Share(of_time), Sure::Inferred),
     ))
 }
 
@@ -155,9 +151,10 @@ fn found(
     title: String,
     measured: Vec<Measured>,
     evidence: EvidenceRows,
-    score: f64,
+    (harm, sure): (Harm, Sure),
 ) -> Found {
-    Found { title, severity: Severity::Warning, score, measured, places, evidence: vec![evidence] }
+    let evidence = vec![evidence];
+    Found { title, severity: Severity::Warning, harms: vec![harm], sure, measured, places, evidence }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
-//! One method of the service uses most of the processors.
+//! One method of the service uses most of the CPU.
 
-use crate::evidence::{self, literal};
 use crate::facts::{Facts, is_stop, percent, real_u64, said};
+use crate::need::Need;
 use crate::places::named;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries::{self, literal};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{Severity, View};
 use runtime::{Group, Owner, State, Work};
 use rustc_hash::FxHashMap;
@@ -12,64 +14,64 @@ const SHARE: Threshold = Threshold {
     name: "share of the busy samples in one method of the service and what it calls",
     value: 0.4,
     unit: "share",
-    source: "measured: up to 0.6 for handlers of healthy services, 0.45 and more for a computation: it takes the next one too",
+    source: "measured: up to 0.6 for handlers of healthy services, 0.45 and more for a computation, so the next must pass too",
 };
 const COMPUTING: Threshold = Threshold {
-    name: "share of the busy samples in the five commonest innermost methods under it",
+    name: "share of the busy samples in the five most common innermost methods under it",
     value: 0.4,
     unit: "share",
-    source: "measured: at most 0.29 in healthy services with busy processors, whose work is spread over the framework; 0.34 to 1.0 for a computation",
+    source: "measured: up to 0.29 in healthy services with busy CPU cores, whose work is spread over the framework; 0.34 to 1.0 for a computation",
 };
 const BUSY: Threshold = Threshold {
-    name: "threads that run or are ready to, as a share of the processors (100 % at most)",
+    name: "threads that run or are ready to run, as a share of the CPU cores (up to 100 %)",
     value: 0.6,
     unit: "share",
-    source: "Azure's diagnostics take 70 % of the instance as a potential cause; here the load's own processor time is not in it",
+    source: "Azure's diagnostics call 70 % of the instance a potential cause; here the load generator's own CPU time is not included",
 };
 const MEDIAN: Threshold = Threshold {
     name: "median of a route that takes a fifth of the requests' time or more",
     value: 2.0,
     unit: "ms",
-    source: "measured: 0.05 to 0.4 ms for routes that serialize at full speed in good health, 4 ms for a computation; a busy CPU alone harms nobody",
+    source: "measured: 0.05 to 0.4 ms for healthy routes that serialize at full speed, 4 ms for a computation; a busy CPU alone harms nobody",
 };
 const TAIL: Threshold = Threshold {
     name: "p99 of a route that takes a fifth of the requests' time or more",
     value: 50.0,
     unit: "ms",
-    source: "a user notices some 100 ms, and a page makes several calls",
+    source: "users notice about 100 ms, and a page makes several calls",
 };
-/// A route with a smaller part of the requests' time is not what the CPU is used for.
+/// Routes with a smaller share of the requests' time are left out: the CPU is not used for them.
 const OF_TIME: f64 = 0.2;
-/// The quantile of the normal distribution that leaves one in twenty above it.
+/// The quantile of the normal distribution with one in twenty above it.
 const ONE_IN_TWENTY: f64 = 1.645;
-/// From this part of the processors on, nothing is left for others.
+/// From this share of the CPU cores on, nothing is left for other work.
 const CRITICAL: f64 = 0.85;
-/// Innermost methods that make up a computation.
+/// A computation has this many innermost methods.
 const INNERMOST: usize = 5;
 const OF_MACHINE: Threshold = Threshold {
     name: "share of the machine that the process used in its busier seconds",
     value: 0.4,
     unit: "share",
-    source: "the upper quartile of the runtime's own counter; below it threads are ready, but the processors are not what they lack",
+    source: "the upper quartile of the runtime's own counter; below it, threads are ready to run but do not lack CPU",
 };
 
 pub(super) const RULE: Rule = Rule {
     id: "cpu-hot-path",
-    about: "CPU is the limit, and one method of the user's with what it calls uses most of the running samples. A service \
+    about: "CPU is the limit, and one method of the service with what it calls uses most of the running samples. A service \
             that is merely busy, its time spread over the framework's work for many requests, is healthy",
     needs: &[Need::Running],
     thresholds: &[SHARE, COMPUTING, BUSY, OF_MACHINE, MEDIAN, TAIL],
     silent: "if CPU is free, if the busy time is spread over many methods or over the framework's own work for requests, or if \
-             threads are busy only while they hold a lock that others wait for. A note if requests are fast all the same, or \
-             nothing is known of them: busy is not sick",
-    why: "A request that computes holds its worker and a processor until it is done. Once all processors are busy, further \
-          work queues, latency grows with the number of clients, and no setting of the pool helps: the work itself is the cost.",
+             threads are busy only while they hold a lock that others wait for. A note if requests are fast anyway, or \
+             nothing is known about them: a busy service can be healthy",
+    why: "A request that computes keeps its thread and a CPU core until it is done. Once all cores are busy, further work queues \
+          and latency grows with the number of clients. No setting of the thread pool helps: the work itself is the cost.",
     tries: &[
-        "Look at what the method calls most (flame graph, callees): a better algorithm, a cache of its result, less work for each request",
+        "Look at what the method calls most (flame graph, callees): a better algorithm, a cache of its result, less work per request",
         "Take work out of the request: compute ahead, or in the background",
-        "If it cannot be less, spread it: more processors, or a limit on how many run at once so that others still get their share",
+        "If it cannot be less, spread it: more CPU cores, or a limit on how many run at once so that others still get their share",
     ],
-    verify: "Record the same load again: the method's share of running samples falls and requests a second rise.",
+    verify: "Record the same load again: the method's share of running samples falls and requests per second rise.",
     places_of: "the samples that show it",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &["busy-thread", "high-allocation-rate"],
@@ -77,7 +79,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// Samples of a method and what it calls.
+/// Samples of a method, with what it calls.
 #[derive(Default)]
 struct Method {
     samples: f64,
@@ -92,7 +94,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             && !matches!(facts.text(group.kind), "gate" | "timer" | "finalizer" | "tiering" | "io")
     };
     let busy = facts.threads(working);
-    // Threads that are ready and wait for a processor count as busy: more of them than processors is saturation.
+    // Threads that are ready and wait for a core count as busy: more of them than cores is saturation.
     let of_cores = (busy / facts.cores).min(1.0);
     let of_machine = facts.cpu.map_or(of_cores, |cpu| cpu.min(1.0));
     if of_cores < BUSY.value || of_machine < OF_MACHINE.value {
@@ -105,9 +107,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut leaves: Vec<f64> = method.by_leaf.values().copied().collect();
     leaves.sort_by(|a, b| b.total_cmp(a));
     let computing = leaves.iter().take(INNERMOST).sum::<f64>() / total.max(1.0);
-    // One thread of its own that computes is a matter of that thread.
+    // A dedicated thread that computes is another rule's business.
     let one_thread = method.by_thread.values().copied().fold(0.0, f64::max) >= 0.9 * method.samples;
-    // A share of few samples counts by what it is at least.
+    // A share of few samples is uncertain: its lower bound must pass.
     if at_least(share, total) < SHARE.value
         || at_least(computing, total) < COMPUTING.value
         || (one_thread && method.pool < 0.5 * method.samples)
@@ -119,14 +121,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         working(group) && frames.any(|node| facts.recording.stacks.frame.get(node as usize) == Some(&frame))
     };
     let mut places = facts.places(inside).top(facts);
-    // As the share in the title, of all busy samples.
+    // Shares of all busy samples, as in the title.
     for place in &mut places {
         place.share *= share;
     }
     let name = named(&places)?;
     let frame = facts.recording.frames.name.get(frame as usize).map_or("", |name| facts.text(*name));
     let title = format!(
-        "{} of the busy time is in {name} and what it calls, with {} threads ready to run on {} CPU cores",
+        "{} of the busy time is spent in {name} and what it calls, while {} threads run or are ready to on {} CPU cores",
         percent(share),
         said(busy),
         said(facts.cores)
@@ -145,22 +147,24 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured.push(OF_MACHINE.measured(cpu));
     }
     let under = format!("frames.name = {}", literal(frame));
-    let evidence = vec![evidence::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
-    Some(Found { title, severity, score: (0.3 + 0.7 * computing) * of_cores, measured, places, evidence })
+    let evidence = vec![queries::samples_under(facts, &under, "samples.state <> 'waiting'", inside)];
+    // Of the CPU that the service may use.
+    let harms = vec![Harm::Share(share * of_cores)];
+    Some(Found { title, severity, harms, sure: Sure::Seen, measured, places, evidence })
 }
 
-/// The longest median and p99, in milliseconds, of routes that take much of the requests' time.
+/// The longest median and the longest p99, in milliseconds, of routes with much of the requests' time.
 fn slowest(facts: &Facts<'_>) -> (Option<f64>, Option<f64>) {
     let all: f64 = facts.routes().iter().map(|(_, work)| work.seconds).sum();
     let large = || facts.routes().iter().filter(|(_, work)| work.seconds >= OF_TIME * all);
     let most =
         |of: &dyn Fn(&Work) -> Option<f64>| large().filter_map(|(_, work)| of(work)).max_by(f64::total_cmp);
-    // Of a meter's quantiles what is certain.
+    // A meter's quantile is only known within bounds: the lower one is certain.
     let least = |of: Option<runtime::Bounds>, estimate: Option<f64>| of.map_or(estimate, |of| Some(of.low));
     (most(&|work| least(work.p50, work.p50_ms)), most(&|work| least(work.p99, work.p99_ms)))
 }
 
-/// The lower end of Wilson's interval, at 95 % on one side, for a share of so many samples.
+/// The lower bound of a share of so many samples: Wilson's interval, one-sided, 95 %.
 fn at_least(share: f64, samples: f64) -> f64 {
     let samples = samples.max(1.0);
     let square = ONE_IN_TWENTY * ONE_IN_TWENTY / samples;
@@ -168,7 +172,7 @@ fn at_least(share: f64, samples: f64) -> f64 {
     (share + square / 2.0 - spread) / (1.0 + square)
 }
 
-/// The busy samples of each of the service's own methods with what they call, and of all.
+/// The busy samples of each method of the service, with what it calls, and the number of all busy samples.
 fn methods(facts: &Facts<'_>, working: impl Fn(&Group) -> bool) -> (FxHashMap<u32, Method>, f64) {
     let mut methods: FxHashMap<u32, Method> = FxHashMap::default();
     let mut total = 0.0;
@@ -184,12 +188,15 @@ fn methods(facts: &Facts<'_>, working: impl Fn(&Group) -> bool) -> (FxHashMap<u3
             .collect();
         own.sort_unstable();
         own.dedup();
-        let leaf = frames().find(|frame| !is_stop(facts, *frame)).unwrap_or(0);
+        // Frames without a name and native code belong to the kernel and the runtime: not a computation of the service.
+        let leaf = frames().find(|frame| !is_stop(facts, *frame));
+        let computes =
+            |leaf: &u32| facts.index.owner(*leaf) != Owner::Unknown && group.state == State::Running;
+        let leaf = leaf.filter(computes);
         for frame in own {
             let method = methods.entry(frame).or_default();
             method.samples += samples;
-            // What is outside managed code, or without a name, is the kernel's and the runtime's: no computation of the service.
-            if facts.index.owner(leaf) != Owner::Unknown && group.state == State::Running {
+            if let Some(leaf) = leaf {
                 *method.by_leaf.entry(leaf).or_default() += samples;
             }
             *method.by_thread.entry(group.thread).or_default() += samples;
@@ -207,8 +214,8 @@ mod tests {
     const PRICE: &str = "Shop!Shop.Price.Round";
 
     /// Two workers that compute in so many looks of a hundred, and otherwise run many things for requests.
-    fn scene(processors: u32, computing: i64) -> Scene {
-        let mut scene = Scene::lasting(10, processors);
+    fn scene(cores: u32, computing: i64) -> Scene {
+        let mut scene = Scene::lasting(10, cores);
         scene.meter("http.server.request.duration", 3000.0, 4.0, r#"{"http.route":"/price"}"#);
         for _ in 0..2 {
             let worker = scene.thread("pool");
@@ -229,12 +236,8 @@ mod tests {
 
     #[test]
     fn a_busy_service_without_a_computation_and_one_with_processors_to_spare_are_healthy() {
-        let check = |processors, computing, speaks| {
-            assert_eq!(
-                scene(processors, computing).says(&RULE).is_some(),
-                speaks,
-                "{processors} {computing}"
-            );
+        let check = |cores, computing, speaks| {
+            assert_eq!(scene(cores, computing).says(&RULE).is_some(), speaks, "{cores} {computing}");
         };
         check(2, 30, false);
         check(2, 50, true);

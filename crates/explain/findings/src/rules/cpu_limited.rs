@@ -2,81 +2,85 @@
 
 use crate::facts::{Facts, percent, said};
 use crate::hostfacts::{CpuSupply, PauseParts, Throttling, host_rows, throttling};
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::LimitedBy;
 use report::{Measured, Severity, View};
 use runtime::allowance_in_words;
 
 pub(super) const THROTTLED: Threshold = Threshold {
-    name: "share of the periods in which the control group stopped the service",
+    name: "share of the periods in which the CPU limit stopped the service",
     value: 0.25,
     unit: "share",
-    source: "kubernetes-mixin's alert CPUThrottlingHigh is from 25 % on. This and the next, or all of those below, must pass",
+    source: "kubernetes-mixin's alert CPUThrottlingHigh begins at 25 %. Either this and the next must pass, or all those below",
 };
 const STOPPED: Threshold = Threshold {
-    name: "stopped by its CPU limit, for each second",
+    name: "time stopped by its CPU limit, per second",
     value: 50.0,
     unit: "ms",
-    source: "half a period of 100 ms in every second: more than one request in twenty meets a stop",
+    source: "half a period of 100 ms in every second: more than one request in twenty is stopped",
 };
 pub(super) const PRESSURE: Threshold = Threshold {
     name: "share of the time in which a process on the machine waited for a CPU core",
     value: 0.6,
     unit: "share",
-    source: "the kernel's pressure stall information; measured: at most 30 % on a machine with room",
+    source: "the kernel's pressure stall information; measured: up to 30 % on a machine with spare CPU",
 };
 pub(super) const GETS: Threshold = Threshold {
     name: "share of its CPU that the service did not get",
     value: 0.5,
     unit: "share",
-    source: "from half on others have more of the CPU than the service; its own threads cannot cause that",
+    source: "from one half on, others have more of the CPU than the service; its own threads cannot cause that",
 };
 const WANTS: Threshold = Threshold {
-    name: "time that its threads were ready and waited for a core, over the time that they ran",
+    name: "time that its threads were ready but waited for a core, in multiples of the time that they ran",
     value: 2.0,
     unit: "",
-    source: "everything that computes takes three times as long. Its own threads wait for each other too, so the next must pass as well",
+    source: "every computation takes three times as long. Its own threads also wait for each other, so the next must pass too",
 };
 const PER_REQUEST: Threshold = Threshold {
-    name: "this wait for each request",
+    name: "this wait, per request",
     value: 1.0,
     unit: "ms",
     source: "measured: 0.3 ms in healthy services whose load generator uses half of the machine, 3 to 4 ms beside eight busy loops on two cores",
 };
-/// Where requests are not known: so much of its CPU must be missing, and so much more be wanted.
-const WITHOUT_REQUESTS: (f64, f64) = (0.7, 4.0);
-/// Others that use so much of the machine are worth a note, if they keep the service waiting at all.
+/// If requests are unknown, these replace `PER_REQUEST`: minimums for `GETS` and `WANTS`.
+const GETS_WITHOUT_REQUESTS: f64 = 0.7;
+const WANTS_WITHOUT_REQUESTS: f64 = 4.0;
+/// If others use this share of the machine and keep the service waiting at all, that is worth a note.
 const FULL: f64 = 0.8;
-/// Fewer threads that wait on average are too few to notice.
+/// With fewer waiting threads on average, nobody notices.
 const FEWEST_WAITING: f64 = 0.5;
-/// Fewer periods are a moment's.
+/// Fewer periods are too short a time.
 const FEWEST_PERIODS: f64 = 10.0;
-/// From so many throttled periods on it is worth a note.
+/// From this share of throttled periods on it is worth a note.
 const SOME_THROTTLED: f64 = 0.05;
-/// Twice the harm in each of both is critical.
-const MUCH_THROTTLED: (f64, f64) = (0.5, 100.0);
-/// Where the kernel did not count who waits, the collector's threads show it: stops of the program in which they did not
-/// run, as a share of the time, and of all stops.
-const STALLED: (f64, f64) = (0.05, 0.5);
+/// Twice both thresholds is critical.
+const MUCH: f64 = 2.0;
+/// If the kernel did not count waiting threads, the GC's threads show it: pauses in which they did not run, as a share of
+/// the time and of all pauses.
+const STALLED_OF_TIME: f64 = 0.05;
+const STALLED_OF_PAUSES: f64 = 0.5;
 
 pub(super) const RULE: Rule = Rule {
     id: "cpu-limited",
     about: "the service wants more CPU than it gets: throttled by its control group, or the machine is under CPU pressure from others",
     needs: &[Need::Host],
     thresholds: &[THROTTLED, STOPPED, PRESSURE, GETS, WANTS, PER_REQUEST],
-    silent: "where the service uses all the CPU that it may use and nobody takes it away: then its own work is the limit \
-             (`cpu-hot-path`), and for pressure that its own threads make",
-    why: "A CPU limit is a quota for each period, mostly of 100 ms. A process with several threads may use it up in a part of the \
-          period, and then all its threads are stopped until the next one: requests, the GC, timers. The average over a second \
-          looks idle. On a machine that others keep busy, each thread that is ready waits for its turn instead. Either way all \
-          times grow, also those of what is not slow itself: a GC pause lasts until the GC's threads have run.",
+    silent: "if the service uses all the CPU that it may use: then its own work is the limit (`cpu-hot-path`). If its own threads \
+             cause the pressure",
+    why: "A CPU limit is a quota per period, mostly of 100 ms. A process with several threads can use it up early in the period. \
+          Then all its threads are stopped until the next one: requests, the GC, timers. The average over one second \
+          looks idle. On a machine that others keep busy, each ready thread waits for its turn instead. Either way everything \
+          takes longer, even what is not slow itself: a GC pause lasts until the GC's threads have run.",
     tries: &[
-        "Raise the CPU limit, or remove it and keep the request: the time that it is stopped in each second says how much is missing",
+        "Raise the CPU limit, or remove it and keep the CPU request: the time stopped per second says how much is missing",
         "If the limit is to stay, let fewer requests compute at once: a concurrency limiter on the busiest route, `MaxDegreeOfParallelism` in parallel loops",
-        "The runtime counts more cores than the limit allows, so it runs too many threads: set `DOTNET_PROCESSOR_COUNT` to the limit, rounded up, and start the service anew",
-        "Server GC has a heap and a thread for each core that it counts: set `DOTNET_GCHeapCount` to the limit, rounded up",
-        "Find who uses the CPU (`top`, `pidstat`, `systemd-cgtop`), and move it, or give the service a share of its own: CPU weights, a set of cores, another machine",
+        "The runtime counts more cores than the limit allows, so it runs too many threads: set `DOTNET_PROCESSOR_COUNT` to the limit, rounded up, and restart the service",
+        "Server GC has a heap and a thread per core that it counts: set `DOTNET_GCHeapCount` to the limit, rounded up",
+        "Find out what uses the CPU (`top`, `pidstat`, `systemd-cgtop`), and move it, or reserve CPU for the service: CPU weights, a set of cores, another machine",
         "Use less CPU: the methods with most samples are in the tab Stacks. Other findings, on the GC or locks, may be effects of the missing CPU",
     ],
     verify: "Record the same load again: `throttled.periods` over `periods`, and `process.cpu.waited`, in the table `host`.",
@@ -101,7 +105,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     by_limit(facts).or_else(|| by_others(facts))
 }
 
-/// Stopped by the limit of its control group.
+/// The CPU limit of its control group stops the service.
 fn by_limit(facts: &Facts<'_>) -> Option<Found> {
     let Throttling { periods, share, stopped } = throttling(facts)?;
     let stopped_ms = stopped * 1e3;
@@ -109,12 +113,12 @@ fn by_limit(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let hurts = share >= THROTTLED.value && stopped_ms >= STOPPED.value;
-    let much = share >= MUCH_THROTTLED.0 && stopped_ms >= MUCH_THROTTLED.1;
+    let much = share >= MUCH * THROTTLED.value && stopped_ms >= MUCH * STOPPED.value;
     let places = facts.places(|group| facts.is_busy(group)).top(facts);
     let allowance = facts.recording.allowance().filter(|of| of.by == LimitedBy::Quota);
     let limit = allowance.map_or_else(|| "its CPU limit".to_owned(), allowance_in_words);
     let title = format!(
-        "The service is throttled at {limit}: stopped in {} of the periods, {} ms of each second; most of its CPU is used{}",
+        "The service is throttled at {limit}: stopped in {} of the periods, for {} ms per second; most of its CPU time is spent{}",
         percent(share),
         said(stopped_ms),
         in_place(&places)
@@ -145,18 +149,19 @@ fn by_limit(facts: &Facts<'_>) -> Option<Found> {
             () if hurts => Severity::Warning,
             () => Severity::Note,
         },
-        score: (0.6 + share * 0.39).min(0.97),
+        harms: vec![Harm::Share(share), Harm::Beyond { value: stopped_ms, harmless: STOPPED.value }],
+        sure: Sure::Seen,
         measured,
         places,
         evidence: vec![host_rows(facts, &names)],
     })
 }
 
-/// Waiting for a core that others use.
+/// The service waits for cores that others use.
 fn by_others(facts: &Facts<'_>) -> Option<Found> {
     let supply = CpuSupply::of(facts)?;
     let missing = supply.missing();
-    // What others use is known where the machine's CPU time was read; if not, the pressure is of someone.
+    // If the machine's CPU time was not read, what others use is unknown: the pressure alone decides.
     let from_others = supply.others.is_none_or(|others| others >= GETS.value * supply.machine * 0.8);
     if supply.pressure < PRESSURE.value || missing < GETS.value || !from_others {
         return None;
@@ -166,33 +171,37 @@ fn by_others(facts: &Facts<'_>) -> Option<Found> {
     let per_request = facts.requests.filter(|work| work.count > 0.0);
     let per_request = per_request.map(|work| waiting * facts.seconds() / work.count * 1e3);
     let is_felt = per_request.map_or_else(
-        || missing >= WITHOUT_REQUESTS.0 && over >= WITHOUT_REQUESTS.1,
+        || missing >= GETS_WITHOUT_REQUESTS && over >= WANTS_WITHOUT_REQUESTS,
         |millis| millis >= PER_REQUEST.value,
     );
     let is_kept_waiting = over >= WANTS.value && waiting >= FEWEST_WAITING && is_felt;
     let parts = PauseParts::of(facts).filter(|_| !supply.is_counted);
     let stalled = parts.map_or(0.0, |of| of.stalled() / 1e3 / facts.seconds());
-    let is_stalled = stalled >= STALLED.0 && parts.is_some_and(|of| of.stalled() >= STALLED.1 * of.paused);
+    let is_stalled =
+        stalled >= STALLED_OF_TIME && parts.is_some_and(|of| of.stalled() >= STALLED_OF_PAUSES * of.paused);
     let hurts = is_kept_waiting || is_stalled;
     let is_full = supply.others.is_some_and(|others| others >= FULL * supply.machine);
     if !hurts && (!is_full || over < WANTS.value) {
         return None;
     }
     let others = supply.others.map_or_else(
-        || "others keep the machine busy".to_owned(),
-        |others| format!("others use {} of the machine's {} CPU cores", said(others), said(supply.machine)),
+        || "other processes keep it busy".to_owned(),
+        |others| format!("other processes use {} of its {} CPU cores", said(others), said(supply.machine)),
     );
     let harm = if !hurts {
-        format!("its threads wait {} times as long as they run, which requests hardly feel yet", said(over))
+        format!(
+            "the service's threads wait {} times as long as they run, which requests hardly notice yet",
+            said(over)
+        )
     } else if is_kept_waiting {
         format!(
-            "{} threads of the service are ready and wait for a core, while it gets {}",
+            "{} threads of the service are ready but wait for a core, while it gets {}",
             said(waiting),
             said(supply.used)
         )
     } else {
         format!(
-            "the GC's threads do not run for {} of the time, while the program waits for them",
+            "the GC's threads do not get to run for {} of the time, while the program waits for them",
             percent(stalled)
         )
     };
@@ -211,7 +220,9 @@ fn by_others(facts: &Facts<'_>) -> Option<Found> {
             () if over >= 2.0 * WANTS.value && waiting >= 1.0 => Severity::Critical,
             () => Severity::Warning,
         },
-        score: (0.6 + 0.3 * missing + (over / 40.0).min(0.07)).min(0.97),
+        harms: vec![Harm::Share(missing), Harm::Beyond { value: over, harmless: WANTS.value }],
+        // The kernel counts the threads that wait, or a sampler and the GC's threads let it be concluded.
+        sure: if supply.is_counted { Sure::Seen } else { Sure::Inferred },
         measured,
         places: facts.places(|group| facts.is_busy(group)).top(facts),
         evidence: vec![host_rows(facts, &names)],

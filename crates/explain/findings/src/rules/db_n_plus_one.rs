@@ -1,7 +1,9 @@
-//! Many equal queries within one request.
+//! Many equal database queries within one request.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::Sym;
 use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Basis, Marks, is_database, tag};
@@ -9,19 +11,19 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 const EACH: Threshold = Threshold {
-    name: "database commands for each request",
+    name: "database commands per request",
     value: 10.0,
     unit: "",
-    source: "Rider reports from 100 equal commands on; ten already are ten times the latency of one",
+    source: "Rider reports 100 equal commands and more; ten already have ten times the latency of one",
 };
 const EQUAL: Threshold = Threshold {
-    name: "share of them with the commonest text",
+    name: "share of them with the most common text",
     value: 0.6,
     unit: "share",
     source: "a loop sends one text again and again; needs spans",
 };
 
-/// Commands in turn take no longer than their requests; from sums alone, with some room.
+/// Sequential commands take no longer than their requests. Some tolerance, as it is known from totals only.
 const MOST_OF_TIME: f64 = 1.1;
 
 pub(super) const RULE: Rule = Rule {
@@ -29,16 +31,16 @@ pub(super) const RULE: Rule = Rule {
     about: "many equal queries within one request",
     needs: &[Need::Database],
     thresholds: &[EACH, EQUAL],
-    silent: "for a few commands in each request, for many different ones, and for those of work in the background",
+    silent: "if requests send few commands, or many different ones, or if background work sends them",
     why: "One query fetches N rows, and a loop then sends one query for each of them: lazy loading of a navigation property, a repository \
-          called in a `foreach`. Each is fast, and no single one stands out in the database's log; the request pays N times the round \
-          trip, the connection's turn, the parsing of the result and its objects.",
+          called in a `foreach`. Each is fast, and none stands out in the database's log. But the request pays N times for the round \
+          trip, the connection, parsing the result and creating its objects.",
     tries: &[
         "Fetch it with the first query: `Include`, a join, or a projection (`Select`) of just what is shown",
-        "Or with one second query: `where id = any(@ids)`; Entity Framework's `AsSplitQuery` does so for collections",
+        "Or with one more query: `where id = any(@ids)`; Entity Framework's `AsSplitQuery` does so for collections",
         "Turn lazy loading off, so that it fails where it would load",
     ],
-    verify: "Record the same load again: commands over requests, from `db.client.operation.duration` and `http.server.request.duration`.",
+    verify: "Record the same load again: commands per request, from `db.client.operation.duration` and `http.server.request.duration`.",
     places_of: "the busy samples in such calls",
     view: View { tab: "/requests", params: &[] },
     before: &[
@@ -60,30 +62,39 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
 }
 
-/// Spans between a command and its request at most.
+/// No more spans lie between a command and its request. Also ends the walk if damaged spans form a circle.
 const MOST_BETWEEN: usize = 32;
 
-/// The request that a span is part of: the id of the server's span above it, or of the outermost parent that is named.
-/// A trace is no request: a client may send many within one.
-fn request_of(parents: &FxHashMap<Sym, (Sym, bool)>, parent: Sym) -> Sym {
+/// What is known of a span that may be a parent.
+struct Parent {
+    /// The span above it, or `Sym::NONE`.
+    above: Sym,
+    is_server: bool,
+}
+
+/// The request that a span is part of: the id of the server's span above it, or of the outermost known parent.
+/// A trace is not a request: a client may send many requests within one.
+fn request_of(parents: &FxHashMap<Sym, Parent>, parent: Sym) -> Sym {
     let mut at = parent;
     for _ in 0..MOST_BETWEEN {
         match parents.get(&at) {
-            Some((above, false)) if *above != Sym::NONE => at = *above,
+            Some(Parent { above, is_server: false }) if *above != Sym::NONE => at = *above,
             _ => break,
         }
     }
     at
 }
 
-/// Exact: commands of one text in one request.
+/// From spans: counts commands with the same text in each request.
 fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let spans = &facts.recording.spans;
     let ids = spans.span_id.iter().zip(&spans.parent_id).zip(&spans.kind);
     let server = facts.recording.strings.find("Server");
-    let parents: FxHashMap<Sym, (Sym, bool)> =
-        ids.map(|((id, parent), kind)| (*id, (*parent, Some(*kind) == server))).collect();
-    // Other tags, as the connection's number, differ between commands of one text.
+    let parents: FxHashMap<Sym, Parent> = ids
+        .map(|((id, parent), kind)| (*id, Parent { above: *parent, is_server: Some(*kind) == server }))
+        .collect();
+    // Commands with one text can differ in other tags, such as the connection's number: texts are numbered once per set of
+    // tags.
     let mut texts_of: FxHashMap<Sym, usize> = FxHashMap::default();
     let mut numbers: FxHashMap<&str, usize> = FxHashMap::default();
     let mut by_text: BTreeMap<(Sym, usize), u64> = BTreeMap::new();
@@ -113,7 +124,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
             *most = (number, text);
         }
     }
-    // The requests that do it, weighed by their commands: a few among many are still a finding.
+    // Weighed by their commands, a few such requests among many are still a finding.
     let guilty: Vec<_> = commonest
         .iter()
         .filter(|(request, (most, _))| {
@@ -137,33 +148,33 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let (text, _) = texts.into_iter().max_by_key(|(text, number)| (*number, *text))?;
     let text = shortened(text);
     let title = format!(
-        "{} database commands in each of {} requests, {} of them one text: {text}",
-        said(each),
+        "{} requests send {} database commands each, of which {} are the same: {text}",
         said(real_u64(count(guilty.len()))),
+        said(each),
         percent(equal)
     );
     let sql = "select trace_id, parent_id, coalesce(json_extract(tags, '$.\"db.query.text\"'), json_extract(tags, '$.\"db.statement\"')) as text, count(*) as times, sum(dur_ns) / 1e6 as ms, min(start_ns) as first_ns from spans \
                where tags like '%\"db.query.text\":%' or tags like '%\"db.statement\":%' group by 1, 2, 3 having count(*) >= 10 order by 4 desc limit 20";
     let seconds: f64 = guilty.iter().filter_map(|(request, _)| requests.get(*request)).map(|of| of.1).sum();
-    let taken =
-        Measured { name: "seconds that they took, added up", value: seconds, unit: "s", threshold: None };
+    let taken = Measured { name: "their total duration", value: seconds, unit: "s", threshold: None };
     Some(found(
         facts.callers(Marks::DATABASE),
         title,
         each,
         vec![EACH.measured(each), EQUAL.measured(equal), taken],
         vec![EvidenceRows::of("spans", sql, times.into_iter())],
-        0.9 + 0.08 * of_all,
+        vec![Harm::Share(of_all)],
+        Sure::Seen,
     ))
 }
 
-/// The text of a command, by the names that OpenTelemetry gave its tag.
+/// The text of a command. OpenTelemetry has named the tag differently over time.
 fn query_text<'a>(facts: &Facts<'a>, tags: Sym) -> &'a str {
     let texts = ["db.query.text", "db.statement"];
     texts.iter().find_map(|name| tag(facts.recording, tags, name)).unwrap_or("one text")
 }
 
-/// The beginning of a command's text, in one line.
+/// The beginning of a command's text, on one line.
 fn shortened(text: &str) -> String {
     const MOST: usize = 80;
     let line = text.replace("\\n", " ");
@@ -171,20 +182,20 @@ fn shortened(text: &str) -> String {
     line.chars().take(MOST).chain(cut.then_some('…')).collect()
 }
 
-/// From sums alone: how many, not how equal.
+/// From totals: how many commands there are, but not how many are the same.
 fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work) -> Option<Found> {
     let each = database.per_second() / requests.per_second().max(1e-3);
     let of_time = database.under_way() / requests.under_way().max(1e-9);
-    // Commands that take longer than all requests are others': of work in the background.
+    // If commands take longer than all requests, background work sends them.
     if each < EACH.value || of_time > MOST_OF_TIME {
         return None;
     }
     let route = facts
         .routes()
         .first()
-        .map_or_else(String::new, |(name, _)| format!("; the route with most time is {name}"));
+        .map_or_else(String::new, |(name, _)| format!("; requests to {name} take the most time"));
     let title = format!(
-        "{} database commands for each request, {} of the time of all requests{route}",
+        "Requests send {} database commands each, which take {} of their time{route}",
         said(each),
         percent(of_time.min(1.0)),
     );
@@ -204,7 +215,8 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
         each,
         vec![EACH.measured(each), share],
         vec![EvidenceRows::of("counters", sql, times)],
-        0.8,
+        vec![Harm::Share(of_time), Harm::Beyond { value: each, harmless: EACH.value }],
+        Sure::Inferred,
     ))
 }
 
@@ -214,10 +226,11 @@ fn found(
     each: f64,
     measured: Vec<Measured>,
     evidence: Vec<EvidenceRows>,
-    score: f64,
+    harms: Vec<Harm>,
+    sure: Sure,
 ) -> Found {
     let severity = if each >= 100.0 { Severity::Critical } else { Severity::Warning };
-    Found { title, severity, score, measured, places, evidence }
+    Found { title, severity, harms, sure, measured, places, evidence }
 }
 
 #[cfg(test)]

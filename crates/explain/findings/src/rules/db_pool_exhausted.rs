@@ -1,16 +1,18 @@
 //! Requests that wait for a database connection.
 
 use crate::facts::{Facts, count, real_u64, said};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Marks, metered_totals, tag};
 use std::collections::BTreeMap;
 
 const PENDING: Threshold = Threshold {
-    name: "requests that wait for a connection, mean of what was published",
+    name: "requests waiting for a connection, mean of the published values",
     value: 1.0,
     unit: "",
-    source: "a pool that is large enough has none; measured: 8 to 27 in exhausted ones",
+    source: "none wait if the pool is large enough; measured: 8 to 27 in exhausted ones",
 };
 const FULL: Threshold = Threshold {
     name: "share of the published values at which the pool is full",
@@ -18,12 +20,12 @@ const FULL: Threshold = Threshold {
     unit: "share",
     source: "full once is a burst, full half of the time is a limit",
 };
-/// A pool that is full this much of the time has no connection to give.
+/// A pool that is full for this share of the time has no connection to spare.
 const ALWAYS_FULL: f64 = 0.9;
-/// Part of the requests under way that is in no command while the pool is always full: they stand in line.
+/// While the pool is always full, requests that run no command wait in the queue. Fewer than this share may do other work.
 const IN_LINE: f64 = 0.2;
 
-/// Gauges of those that wait, of connections and of their limit: OpenTelemetry's names, and those of Npgsql's versions.
+/// Gauges of waiting requests, of connections and of their limit: OpenTelemetry's names, and those of Npgsql's versions.
 pub(crate) const PENDING_METERS: [&str; 3] = [
     "db.client.connection.npgsql.pending_requests",
     "db.client.connection.pending_requests",
@@ -31,14 +33,12 @@ pub(crate) const PENDING_METERS: [&str; 3] = [
 ];
 const COUNT_METERS: [&str; 2] = ["db.client.connection.count", "db.client.connections.usage"];
 const MOST_METERS: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
-/// From this share of the connections in use on that run a command, all do.
+/// If this share of the connections in use run a command, the title says that all do.
 const ALL_RUN: f64 = 0.95;
-/// The score of a single reading: it may be a moment's.
-const ONE_READING: f64 = 0.5;
-/// Fewer waits that ended in an exception are a moment's.
+/// With fewer waits that ended in an exception, it may have been a short incident.
 const FEW: usize = 3;
 
-/// The first of some gauges that was published; an up-down counter publishes its total.
+/// The first of these gauges that was published. An up-down counter publishes its total.
 fn first_published<T>(names: &[&str], values: impl Fn(&str, &str) -> Vec<T>) -> Vec<T> {
     let kinds = names.iter().flat_map(|name| ["value", "total"].map(|kind| (*name, kind)));
     kinds.map(|(name, kind)| values(name, kind)).find(|values| !values.is_empty()).unwrap_or_default()
@@ -46,17 +46,17 @@ fn first_published<T>(names: &[&str], values: impl Fn(&str, &str) -> Vec<T>) -> 
 
 pub(super) const RULE: Rule = Rule {
     id: "db-pool-exhausted",
-    about: "requests wait for a database connection; pool too small or connections held or leaked",
+    about: "requests wait for a database connection: the pool is too small, or connections are held too long or leaked",
     needs: &[Need::Database],
     thresholds: &[PENDING, FULL],
-    silent: "where the pool has connections to spare, and while it fills at the first load",
-    why: "A connection of the pool belongs to one operation from open to close. When all are taken, `OpenAsync` waits in line, without a thread, \
-          until one comes back or the time-out ends it. Connections that are held across other work (an HTTP call, a transaction, a long \
-          query) or never closed take the pool's turns from all others.",
+    silent: "if the pool has connections to spare, or while it fills under the first load",
+    why: "A pooled connection belongs to one operation from open to close. When all are in use, `OpenAsync` waits in a queue, without \
+          blocking a thread, until one is returned or the time-out ends the wait. Connections that are held during other work (an HTTP \
+          call, a transaction, a long query) or never closed are missing for everyone else.",
     tries: &[
-        "Dispose of each connection and reader: `await using`; if connections in use never fall while no command runs, they leak",
-        "Open late and close early: no HTTP call, no lock and no user's wait between them",
-        "Then size the pool: connections needed = requests a second × seconds that each is held (Little's law); the database's own limit is the ceiling",
+        "Dispose of each connection and reader: `await using`; if the number in use never falls while no command runs, they leak",
+        "Open late and close early: no HTTP call, no lock and no waiting for a user in between",
+        "Then size the pool: connections needed = requests per second × seconds that each is held (Little's law), up to the database's own limit",
     ],
     verify: "Record the same load again: `db.client.connection.npgsql.pending_requests` is 0 and connections in use stay below the maximum.",
     places_of: "the busy samples in such calls",
@@ -74,29 +74,30 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let waiting: Vec<(i64, f64)> = pending.iter().copied().filter(|(_, value)| *value > 0.0).collect();
     let pool = fullness(facts, &waiting);
     let refused = refused(facts);
-    // Little's law: the time that commands took over the time observed. None where no meter tells of the pool either.
+    // Commands that run on average, by Little's law. `None` if no meter describes the pool either.
     let under_way = |work: Option<runtime::Work>| work.map(|work| work.under_way());
     let running = under_way(facts.database).or(pool.map(|_| 0.0));
-    // Held while no command runs: a leak, or work between open and close.
+    // Connections that are held while no command runs: a leak, or other work between open and close.
     let idle_holders = |running: f64| pool.is_some_and(|of| of.used >= 2.0 && running < 0.3 * of.used);
-    // The meter of those that wait counts from when it is listened to: of a line that stood there before it tells nothing.
+    // The meter of waiting requests starts counting when somebody listens, and misses a queue that was there before.
     let in_line = under_way(facts.requests).zip(running).map_or(0.0, |(requests, running)| {
         if requests - running >= IN_LINE * requests { requests - running } else { 0.0 }
     });
     let always_full = pool.is_some_and(|of| of.full >= ALWAYS_FULL);
-    let told = !pending.is_empty() && mean >= PENDING.value && pool.is_none_or(|of| of.full >= FULL.value);
-    let mean = if told || !always_full { mean } else { mean.max(in_line) };
+    let is_published =
+        !pending.is_empty() && mean >= PENDING.value && pool.is_none_or(|of| of.full >= FULL.value);
+    let mean = if is_published || !always_full { mean } else { mean.max(in_line) };
     let stuck = always_full && running.is_some_and(idle_holders);
-    let waits = told || always_full && mean >= PENDING.value;
+    let waits = is_published || always_full && mean >= PENDING.value;
     if !waits && !stuck && refused.is_empty() {
         return None;
     }
-    // A meter that was read once shows a moment, which no mean is held against.
+    // A meter that was read once shows a moment: comparing it with a mean says nothing.
     let is_moment = pending.len().max(pool.map_or(0, |of| of.readings)) < 2;
     let cause = running.filter(|_| !is_moment).map_or_else(String::new, |running| {
         if idle_holders(running) {
             String::from(
-                "; connections are held while they run no command: leaked, or kept across other work",
+                "; connections are held while they run no command: leaked, or kept during other work",
             )
         } else {
             held_by(running, pool)
@@ -104,14 +105,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     });
     let title = match pool {
         Some(pool) if stuck && !waits => format!(
-            "All database connections are taken and none comes free: {} of {} in use{cause}",
+            "No database connection becomes free: {} of {} are in use{cause}",
             said(pool.used),
             said(pool.most)
         ),
         Some(pool) if waits => {
             format!(
                 "Requests wait for a database connection: {}{cause}",
-                in_use(pool, if told { &waiting } else { &[] }, mean)
+                in_use(pool, if is_published { &waiting } else { &[] }, mean)
             )
         }
         _ => until_time_out(refused.len()),
@@ -122,7 +123,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     measured.extend(pool.map(|of| FULL.measured(of.full)));
     measured.extend(running.map(|value| Measured {
-        name: "commands that run, on average",
+        name: "commands running, on average",
         value,
         unit: "",
         threshold: None,
@@ -138,21 +139,27 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence.push(EvidenceRows::of("exceptions", sql, refused.iter().copied()));
     }
     let line = running.map_or(0.0, |running| mean / (mean + running).max(0.1));
+    let is_mild = refused.len() < FEW && (line < 0.7 || is_moment);
     Some(Found {
         title,
-        severity: if refused.len() < FEW && (line < 0.7 || is_moment) {
-            Severity::Warning
-        } else {
-            Severity::Critical
-        },
-        score: if refused.is_empty() && is_moment { ONE_READING } else { 0.97 },
+        severity: if is_mild { Severity::Warning } else { Severity::Critical },
+        harms: harms(line, pool, refused.len()),
+        sure: if refused.is_empty() && is_moment { Sure::Hint } else { Sure::Seen },
         measured,
         places: facts.callers(Marks::DATABASE),
         evidence,
     })
 }
 
-/// What the pool published, by those that wait or, where they were not published, by its connections.
+/// `line` is the share of the requests with the database that wait, rather than run a command.
+fn harms(line: f64, pool: Option<Pool>, refused: usize) -> Vec<Harm> {
+    let full = pool.map_or(0.0, |of| of.full);
+    // Each of these waits ended in a failure, so all of them are harm.
+    let failed = Harm::Beyond { value: real_u64(count(refused)), harmless: 0.0 };
+    vec![Harm::Share(line), Harm::Share(full), failed]
+}
+
+/// What the pool published: waiting requests, or else connections.
 fn published(recording: &model::Trace, pending: Vec<(i64, f64)>) -> Option<EvidenceRows> {
     let mut published = pending;
     if published.is_empty() {
@@ -163,28 +170,28 @@ fn published(recording: &model::Trace, pending: Vec<(i64, f64)>) -> Option<Evide
     (!published.is_empty()).then(|| EvidenceRows::of("counters", sql, times))
 }
 
-/// Values with when they were read.
+/// Times and values.
 type Readings = Vec<(i64, f64)>;
 
-/// What a pool published of its connections.
+/// What a pool published about its connections.
 #[derive(Debug, Clone, Copy)]
 struct Pool {
-    /// The share of its readings at which it was full.
+    /// The share of readings at which it was full.
     full: f64,
     /// Connections in use, on average.
     used: f64,
-    /// The same while requests waited; none if no reading is of such a time.
+    /// The same while requests waited. `None` if nothing was read then.
     used_while_waited: Option<f64>,
-    /// How many there may be.
+    /// The limit of connections.
     most: f64,
     /// How often it was read.
     readings: usize,
 }
 
-/// Values of one round of publishing lie closer together than this.
+/// Values that are published together have times closer than this.
 const ROUND_NS: i64 = 100_000_000;
 
-/// How often a pool was full, and its connections: of the pool that was full most, for each database has its own.
+/// The pool that was full most often: each database has its own.
 fn fullness(facts: &Facts<'_>, waiting: &[(i64, f64)]) -> Option<Pool> {
     let recording = facts.recording;
     let pool = |tags| {
@@ -201,8 +208,8 @@ fn fullness(facts: &Facts<'_>, waiting: &[(i64, f64)]) -> Option<Pool> {
             pools.entry(pool(of.tags)).or_default().1.push((of.ts_ns, of.value));
         }
     }
-    let told = pools.into_values().filter(|(most, used)| *most > 0.0 && !used.is_empty());
-    let pools = told.map(|(most, used)| {
+    let known = pools.into_values().filter(|(most, used)| *most > 0.0 && !used.is_empty());
+    let pools = known.map(|(most, used)| {
         let number = real_u64(count(used.len()));
         let full = real_u64(count(used.iter().filter(|(_, value)| *value >= most).count())) / number;
         let waited = used.iter().filter(|(at, _)| is_near(waiting, *at)).map(|(_, value)| *value);
@@ -214,7 +221,7 @@ fn fullness(facts: &Facts<'_>, waiting: &[(i64, f64)]) -> Option<Pool> {
     pools.max_by(|a, b| a.full.total_cmp(&b.full))
 }
 
-/// Whether any of some readings is of the round at a time.
+/// Whether any of these readings was published at this time.
 fn is_near(readings: &[(i64, f64)], at: i64) -> bool {
     let from = readings.partition_point(|(ts_ns, _)| *ts_ns < at.saturating_sub(ROUND_NS));
     readings.get(from).is_some_and(|(ts_ns, _)| *ts_ns <= at.saturating_add(ROUND_NS))
@@ -227,33 +234,41 @@ fn mean_of(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 fn until_time_out(refused: usize) -> String {
     let failed = said(real_u64(count(refused)));
-    format!("Requests wait for a database connection until their time-out: {failed} failed")
+    format!("Requests wait for a database connection until they time out: {failed} failed")
 }
 
-/// The pool and its line by the readings with requests in line, if there are any: a mean over idle seconds, too, reads
-/// as a pool with connections to spare.
+/// The pool and its queue, from readings with waiting requests if there are any. A mean that includes idle seconds would
+/// look like a pool with connections to spare.
 fn in_use(pool: Pool, waiting: &[(i64, f64)], mean: f64) -> String {
     let most = said(pool.most);
     match mean_of(waiting.iter().map(|of| of.1)).zip(pool.used_while_waited) {
         Some((in_line, used)) => {
-            format!("{} of {most} in use and {} waiting while any waited", said(used), said(in_line))
+            format!(
+                "{} of {most} in use and {} requests waiting, while any waited",
+                said(used),
+                said(in_line)
+            )
         }
-        None => format!("{} of {most} in use, {} waiting on average", said(pool.used), said(mean)),
+        None => format!("{} of {most} in use, {} requests waiting on average", said(pool.used), said(mean)),
     }
 }
 
-/// What the connections in use do, where more than a part of them runs commands.
+/// How many of the connections in use run commands.
 fn held_by(running: f64, pool: Option<Pool>) -> String {
     match pool {
         Some(pool) if running >= ALL_RUN * pool.used => String::from("; all of them run commands"),
         Some(pool) => {
-            format!("; over the whole time {} of {} in use run a command", said(running), said(pool.used))
+            format!(
+                "; over the whole recording, {} of {} in use run a command",
+                said(running),
+                said(pool.used)
+            )
         }
         None => String::new(),
     }
 }
 
-/// When waits for a connection ended in an exception, by the words of the clients' own messages.
+/// When waits for a connection ended in an exception, recognised by the clients' messages.
 fn refused(facts: &Facts<'_>) -> Vec<i64> {
     let rows = &facts.recording.exceptions;
     let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
@@ -301,7 +316,8 @@ mod tests {
     fn title(scene: Scene) -> Option<(String, Severity, f64)> {
         let recording = scene.done();
         let index = runtime::StackIndex::new(&recording);
-        check(&Facts::new(&recording, &index)).map(|of| (of.title, of.severity, of.score))
+        check(&Facts::new(&recording, &index))
+            .map(|of| (of.title, of.severity, crate::score::score(&of.harms, of.sure)))
     }
 
     #[test]
@@ -317,15 +333,15 @@ mod tests {
         }
         scene.meter("db.client.operation.duration", 100.0, 590.0, "");
         let text = title(scene).unwrap().0;
-        let expected = "Requests wait for a database connection: 10 of 10 in use and 20 waiting while any waited; \
-                        all of them run commands";
+        let expected = "Requests wait for a database connection: 10 of 10 in use and 20 requests waiting, while any \
+                        waited; all of them run commands";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn connections_that_run_no_command_are_not_said_to_run_one() {
         let text = title(scene(|_| 10.0, 8.0)).unwrap().0;
-        assert!(text.ends_with("; over the whole time 5 of 10 in use run a command"), "{text}");
+        assert!(text.ends_with("; over the whole recording, 5 of 10 in use run a command"), "{text}");
     }
 
     #[test]
@@ -338,7 +354,7 @@ mod tests {
         scene.meter("db.client.operation.duration", 100.0, 500.0, "");
         let (text, severity, score) = title(scene).unwrap();
         assert_eq!((severity, score < 0.6), (Severity::Warning, true));
-        assert!(text.ends_with("10 of 10 in use and 50 waiting while any waited"), "{text}");
+        assert!(text.ends_with("10 of 10 in use and 50 requests waiting, while any waited"), "{text}");
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! Threads that wait for each other's locks and never move.
+//! Threads that wait for each other's locks and never continue.
 
-use crate::evidence;
-use crate::facts::{Facts, known, real, said};
+use crate::facts::{Facts, count, known, real, real_u64, said};
+use crate::need::Need;
 use crate::places::{Places, in_place};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::{ContentionRow, NO_INT, SampleRow};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
@@ -13,32 +15,32 @@ const STUCK: Threshold = Threshold {
     name: "threads that wait for a lock until the recording's end",
     value: 2.0,
     unit: "",
-    source: "a circle has two at least",
+    source: "a circle has at least two",
 };
 const LEAST_SECONDS: Threshold = Threshold {
-    name: "seconds that the second longest of them waits, at least",
+    name: "wait of the second longest of them",
     value: 2.0,
     unit: "s",
-    source: "no lock of a service is meant to be held so long; a circle is proven by its owners where the events name them",
+    source: "no service means to hold a lock so long; if events name the owners, they prove the circle",
 };
-/// Samples until so near to the last one show that the wait had not ended.
+/// A thread that still waits this shortly before the last sample had not stopped waiting.
 const END_NS: i64 = 200_000_000;
 
 pub(super) const RULE: Rule = Rule {
     id: "deadlock",
-    about: "threads wait for each other's locks and never move",
+    about: "threads wait for each other's locks and never continue",
     needs: &[Need::Locks],
     thresholds: &[STUCK, LEAST_SECONDS],
-    silent: "where an owner that is known runs or waits for something else: then its lock is only held for long",
-    why: "One thread holds lock A and asks for B, another holds B and asks for A: neither can go on, and no time-out ends it, \
-          for `lock` has none. Each further request that needs one of the two locks takes a pool thread with it, until the pool \
-          is made of waiting threads (adjustments with reason Starvation).",
+    silent: "if a known owner runs or waits for something else: then it only holds its lock for long",
+    why: "One thread holds lock A and asks for B, another holds B and asks for A: neither can continue, and no time-out ends it, \
+          as `lock` has none. Each further request that needs one of the locks blocks one more thread-pool thread, until all \
+          threads of the pool wait (adjustments with reason Starvation).",
     tries: &[
-        "Take locks in one order everywhere: by an id, a rank, or an address of the objects",
+        "Take locks in the same order everywhere: by an id or a rank",
         "Hold one lock at a time: copy what is needed under the first, release it, then take the second",
-        "As a guard, `Monitor.TryEnter` with a time-out, and report when it ends",
+        "As a safeguard, use `Monitor.TryEnter` with a time-out, and log when it expires",
     ],
-    verify: "Run the two code paths against each other under load: the threads that wait for `lock` come and go, none stays.",
+    verify: "Run the two code paths concurrently under load: threads wait for `lock` and continue, and none stays.",
     places_of: "the threads that wait for each other",
     view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "monitor")] },
     before: &["blocking-call-on-pool", "threadpool-queue-flood", "sync-over-async"],
@@ -46,7 +48,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// A thread that waits for a lock from a time on until the end.
+/// A thread that waits for a lock from a time until the end.
 struct Stuck {
     thread: u32,
     stack: u32,
@@ -55,7 +57,7 @@ struct Stuck {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let stuck = stuck_threads(facts);
-    // Where threads were looked at, nothing is known of them behind the last look.
+    // Samples say nothing about threads after the last one.
     let last_look = facts.recording.samples.ts_ns.last().copied();
     let end = last_look.unwrap_or(facts.recording.exhibit.duration_ns);
     let mut waits: Vec<f64> = stuck.iter().map(|of| real(end.saturating_sub(of.since_ns)) / 1e9).collect();
@@ -67,7 +69,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let threads: FxHashSet<u32> = stuck.iter().map(|of| of.thread).collect();
     let owners = owners(facts, &threads);
     let proven = has_circle(&owners);
-    // An owner that is not stuck itself holds its lock for long, and will let it go.
+    // An owner that is not stuck will release its lock.
     if !proven && owners.values().any(|owner| !threads.contains(owner)) {
         return None;
     }
@@ -79,12 +81,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places.add(facts, of.stack, of.thread, of.since_ns, 1.0);
     }
     let places = places.top(facts);
-    let count = f64::from(u32::try_from(stuck.len()).unwrap_or(u32::MAX));
-    let what = if proven { "wait for each other's locks" } else { "wait for locks that nobody lets go of" };
-    let sure = if proven { "" } else { ": a deadlock, as far as stacks tell" };
+    let threads_stuck = real_u64(count(stuck.len()));
+    let (deadlock, locks) = if proven {
+        ("Deadlock", "each other's locks")
+    } else {
+        ("Probably a deadlock", "locks that nobody releases")
+    };
     let title = format!(
-        "{} threads {what}{} and do not move for {} s{sure}",
-        said(count),
+        "{deadlock}: {} threads wait for {locks}{} and do not continue for {} s",
+        said(threads_stuck),
         in_place(&places),
         said(second)
     );
@@ -95,7 +100,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     };
     let mut evidence = Vec::new();
     if facts.has(Need::Samples) {
-        evidence.push(evidence::samples(
+        evidence.push(queries::samples(
             facts,
             "samples.state = 'waiting' and samples.waiting_on = 'lock'",
             in_lock,
@@ -109,29 +114,31 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             "select ts_ns, thread, owner_thread, lock from contention where dur_ns is null order by ts_ns";
         evidence.push(EvidenceRows::of("contention", sql, open.into_iter()));
     }
-    let mut measured = vec![STUCK.measured(count), LEAST_SECONDS.measured(second)];
+    let mut measured = vec![STUCK.measured(threads_stuck), LEAST_SECONDS.measured(second)];
     if proven {
-        let name = "circle of owners seen in events";
+        let name = "circle of owners, from events";
         measured.push(Measured { name, value: 1.0, unit: "", threshold: None });
     }
     Some(Found {
         title,
         severity: Severity::Critical,
-        score: if proven { 1.0 } else { 0.95 },
+        // These threads do nothing else until the end.
+        harms: vec![Harm::Share(1.0)],
+        sure: if proven { Sure::Seen } else { Sure::Inferred },
         measured,
         places,
         evidence,
     })
 }
 
-/// Threads in a wait for a lock that has not ended, by samples, else by events.
+/// Threads that still wait for a lock at the end, from samples or else from events.
 fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
     let samples = &facts.recording.samples;
     let Some(last_look) = samples.ts_ns.last().copied() else { return by_events(facts) };
     let waits = |row: &SampleRow| {
         facts.text(row.waiting_on) == "lock" && !facts.index.marks(row.stack).has(Marks::INITIALISATION)
     };
-    // The last sample of each thread that was looked at near the end: only who waits there can be stuck.
+    // Only threads that wait in their last sample, near the end, can be stuck.
     let rows = (0..samples.ts_ns.len()).rev().filter_map(|at| samples.row(at));
     let mut last: FxHashMap<u32, bool> = FxHashMap::default();
     for row in rows.take_while(|row| last_look.saturating_sub(row.ts_ns) <= END_NS) {
@@ -159,8 +166,8 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
     stuck
 }
 
-/// Threads that did anything after they were first seen in this wait: in a line for a lock, each is seen at the same place
-/// again and again. A reader-writer lock sends no events of its own, but waits for handles and requests do.
+/// Threads that did something after they were first seen in this wait. Threads that queue for a lock again and again also
+/// look the same in every sample. A reader-writer lock sends no events, but waits for handles and requests do.
 fn moved(facts: &Facts<'_>, since: &FxHashMap<u32, Stuck>) -> FxHashSet<u32> {
     let rows = &facts.recording.contention;
     let later = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| {
@@ -179,7 +186,7 @@ fn moved(facts: &Facts<'_>, since: &FxHashMap<u32, Stuck>) -> FxHashSet<u32> {
     moved
 }
 
-/// Without samples: waits without an end, of threads that sent nothing after.
+/// Without samples: waits that have no end, of threads that sent no later event.
 fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
     let (rows, threads) = (&facts.recording.contention, &facts.recording.threads);
     let last: FxHashMap<i64, i64> =
@@ -194,8 +201,8 @@ fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
         .collect()
 }
 
-/// Whether all that are stuck stand before reader-writer or spin locks, which name no owner, while other threads come to
-/// such a lock and go: readers can wait for many seconds behind writers that take turns.
+/// Whether all stuck threads wait for reader-writer or spin locks, which name no owner, while other threads still enter such
+/// locks: readers can wait for many seconds behind writers that take turns.
 fn goes_on(facts: &Facts<'_>, stuck: &[Stuck]) -> bool {
     let enters = |stack: u32| facts.index.marks(stack).has(Marks::ENTERING);
     let since_ns = stuck.iter().map(|of| of.since_ns).min().unwrap_or(0);
@@ -207,7 +214,7 @@ fn goes_on(facts: &Facts<'_>, stuck: &[Stuck]) -> bool {
             .any(|group| group.last_ns > since_ns && enters(group.stack) && !is_stuck(group.thread))
 }
 
-/// Of each stuck thread, the thread that owns its lock, where an event names it.
+/// For each stuck thread, the thread that owns its lock, if an event names it.
 fn owners(facts: &Facts<'_>, stuck: &FxHashSet<u32>) -> FxHashMap<u32, u32> {
     let rows = &facts.recording.contention;
     let number = |id: i64| {

@@ -1,40 +1,42 @@
-//! Open files or sockets grow, or are at their limit.
+//! The number of open files or sockets keeps growing, or is at its limit.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::hostfacts::{Growth, host_rows, lacks_descriptors};
+use crate::need::Need;
 use crate::places::{Places, busiest_route};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 
 const GROWTH: Threshold = Threshold {
-    name: "growth of the descriptors that the process has open",
+    name: "growth of the number of open descriptors",
     value: 50.0,
     unit: "",
-    source: "measured: within 20 in healthy services under steady load, once their clients have connected",
+    source: "measured: up to 20 in healthy services under steady load, once their clients have connected",
 };
 const RELATIVE: Threshold = Threshold {
-    name: "this growth over what was open at first",
+    name: "this growth, relative to the number at first",
     value: 0.2,
     unit: "share",
-    source: "a service with thousands of connections has some hundreds of them come and go",
+    source: "a service with thousands of connections opens and closes hundreds of them",
 };
 const STEADY: Threshold = Threshold {
-    name: "share of pairs of readings between which it grew",
+    name: "share of pairs of readings of which the later is larger",
     value: 0.9,
     unit: "share",
-    source: "Kendall's tau of 0.8: what is closed again makes it fall in between",
+    source: "Kendall's tau of 0.8: if descriptors were closed again, the number would fall in between",
 };
 const AT_LIMIT: Threshold = Threshold {
-    name: "descriptors that are open over their limit, at most",
+    name: "open descriptors, share of their limit, max",
     value: 0.95,
     unit: "share",
-    source: "the next connections fail; measured: at most 0.013 in healthy services under load. This alone decides, whether they grow or not",
+    source: "the next connections fail; measured: up to 0.013 in healthy services under load. Passing this alone is enough",
 };
-/// Connections that are made at the beginning end there: so much of the growth must come in the later half of the time.
+/// Growth by connections made at the beginning ends there, so this share of it must come in the second half.
 const LATER: f64 = 0.35;
-/// A shorter time shows no trend.
+/// A shorter recording shows no trend.
 const SHORTEST_SECONDS: f64 = 5.0;
-/// Readings of the host that show it.
+/// The readings of the host that show it.
 const NAMES: [&str; 5] = [
     "process.open_files",
     "process.open_files.file",
@@ -42,23 +44,23 @@ const NAMES: [&str; 5] = [
     "process.open_files.other",
     "limit.open_files",
 ];
-/// At the limit within this time it is critical.
+/// If the limit is reached within this time, it is critical.
 const SOON_SECONDS: f64 = 3600.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "descriptor-growth",
-    about: "open files or sockets keep growing, or are at the limit of the process",
+    about: "the number of open files or sockets keeps growing, or is at the limit of the process",
     needs: &[Need::Descriptors],
     thresholds: &[GROWTH, RELATIVE, STEADY, AT_LIMIT],
-    silent: "for connections that clients make and keep (the growth ends, or the service has as many connections of theirs), and for what is closed again",
-    why: "Each open file, socket, pipe and timer of the kernel has a number in the process, and the process a limit of them (`ulimit -n`). \
-          A `FileStream`, `Socket` or `HttpClient` that is not disposed of keeps its number until its finalizer runs, which takes a \
-          collection of the generation it lives in; one that something still refers to keeps it for good. At the limit no file \
-          opens and no connection is accepted: \"Too many open files\".",
+    silent: "if clients make and keep the connections (the growth ends, or the service has as many client connections), or if descriptors are closed again",
+    why: "Each open file, socket, pipe and kernel timer takes a descriptor, and a process may have only so many (`ulimit -n`). \
+          A `FileStream`, `Socket` or `HttpClient` that is not disposed of keeps its descriptor until its finalizer runs, which needs a \
+          collection of its generation. If something still refers to it, it keeps the descriptor forever. At the limit no file \
+          can be opened and no connection accepted: \"Too many open files\".",
     tries: &[
-        "Dispose of what you open, on all ways out: `using`, also where an exception comes; search for `new FileStream`, `File.Open`, `new Socket`, `new HttpClient`, `Process.Start`",
+        "Dispose of what you open on every path, also after an exception: `using`. Search for `new FileStream`, `File.Open`, `new Socket`, `new HttpClient`, `Process.Start`",
         "See what they are: `ls -l /proc/PID/fd | awk '{print $NF}' | sort | uniq -c | sort -n`, or `lsof -p PID`",
-        "Until it is fixed: the limit can be raised (`LimitNOFILE=`, `--ulimit nofile=`), which buys time and nothing else",
+        "Until it is fixed, raise the limit (`LimitNOFILE=`, `--ulimit nofile=`), which only buys time",
     ],
     verify: "Record a minute under the same load: `process.open_files` in the table `host` stays level.",
     places_of: "the exceptions",
@@ -68,7 +70,7 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// The most descriptors that were open and their limit, if nearly all were.
+/// The largest number of open descriptors, and their limit, if nearly all were in use.
 pub(crate) fn at_limit(facts: &Facts<'_>) -> Option<(f64, f64)> {
     let limit = facts.recording.last_of_host("limit.open_files").filter(|limit| *limit >= 1.0)?;
     let readings = facts.recording.of_host("process.open_files");
@@ -83,7 +85,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
 }
 
-/// Descriptors at their limit: whether they still grow can no longer be seen, and does not matter.
+/// Descriptors at their limit. Whether they still grow cannot be seen, and does not matter.
 fn exhausted(facts: &Facts<'_>, most: f64, limit: f64) -> Found {
     let exceptions = &facts.recording.exceptions;
     let rows = (0..exceptions.ts_ns.len()).filter_map(|at| exceptions.row(at));
@@ -94,13 +96,13 @@ fn exhausted(facts: &Facts<'_>, most: f64, limit: f64) -> Found {
         failed.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
     }
     let failures = real_u64(count(times.len()));
-    let said_so = match times.len() {
+    let failed_text = match times.len() {
         0 => String::new(),
         1 => "; 1 exception says \"Too many open files\"".to_owned(),
         _ => format!("; {} exceptions say \"Too many open files\"", said(failures)),
     };
     let title = format!(
-        "{} of the {} descriptors that the process may have are open{said_so}",
+        "{} of the {} file descriptors that the process may have are open{failed_text}",
         said(most),
         said(limit)
     );
@@ -114,19 +116,20 @@ fn exhausted(facts: &Facts<'_>, most: f64, limit: f64) -> Found {
         evidence.push(EvidenceRows::of("exceptions", sql, times.into_iter()));
     }
     let places = if failed.is_empty() { busiest_route(facts) } else { failed.top(facts) };
-    // The last few are lost between two readings: from here on opening fails, seen or not.
+    // A burst between two readings uses up the last few: opening fails from here on, whether it was recorded or not.
     let is_full = failures > 0.0 || most >= 0.99 * limit;
     Found {
         title,
         severity: if is_full { Severity::Critical } else { Severity::Warning },
-        score: if is_full { 0.97 } else { 0.8 },
+        harms: vec![Harm::Share(most / limit)],
+        sure: if is_full { Sure::Seen } else { Sure::Inferred },
         measured,
         places,
         evidence,
     }
 }
 
-/// Descriptors that grow on and on.
+/// The number of descriptors keeps growing.
 fn growing(facts: &Facts<'_>) -> Option<Found> {
     let growth = Growth::of(&facts.recording.of_host("process.open_files"))?;
     let grown = growth.grown();
@@ -153,7 +156,7 @@ fn growing(facts: &Facts<'_>) -> Option<Found> {
         )
     });
     let title = format!(
-        "Open {kind} grow by {}/s: {} more in {} s, {} descriptors in all{end}",
+        "The number of open {kind} grows by {}/s: {} more in {} s, {} descriptors in total{end}",
         said(growth.a_second),
         said(grown),
         said(growth.seconds),
@@ -168,7 +171,7 @@ fn growing(facts: &Facts<'_>) -> Option<Found> {
         threshold: None,
     });
     if let Some(limit) = limit {
-        let name = "limit of descriptors of the process";
+        let name = "limit of open descriptors";
         measured.push(Measured { name, value: limit, unit: "", threshold: None });
     }
     let title = if growth.rising > 0.99 {
@@ -179,14 +182,16 @@ fn growing(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if soon { Severity::Critical } else { Severity::Warning },
-        score: (0.6 + 0.2 * growth.rising + (relative / 20.0).min(0.1)).min(0.9),
+        // Of the descriptors that are open at the end.
+        harms: vec![Harm::Share(grown / growth.to.max(1.0))],
+        sure: Sure::Trend { rising: growth.rising },
         measured,
         places: busiest_route(facts),
         evidence: vec![host_rows(facts, &NAMES)],
     })
 }
 
-/// Connections of clients that came on top: a service that is connected to more often leaks nothing.
+/// How many more client connections there are: a service with more clients leaks nothing.
 fn clients(facts: &Facts<'_>) -> f64 {
     let names = ["kestrel.active_connections", "current-connections"];
     let grown = names.into_iter().find_map(|name| {
@@ -196,7 +201,7 @@ fn clients(facts: &Facts<'_>) -> f64 {
     grown.unwrap_or(0.0).max(0.0)
 }
 
-/// What nearly all of the growth is, as far as the kinds were read: a process with many descriptors has them no more.
+/// What nearly all of the growth consists of. Kinds are not read for a process with many descriptors.
 fn kind(facts: &Facts<'_>) -> Option<&'static str> {
     const NEARLY_ALL: f64 = 0.8;
     let all = facts.recording.of_host("process.open_files");

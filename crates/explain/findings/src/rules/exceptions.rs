@@ -1,46 +1,48 @@
-//! Exceptions at a rate that costs.
+//! Exceptions that are thrown so often that they cost.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::hostfacts::{is_out_of_memory, lacks_descriptors};
+use crate::need::Need;
 use crate::places::{Places, in_place};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
 use crate::rules::descriptor_growth;
+use crate::score::{Harm, Sure};
 use report::unit::duration;
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, LEAVING, Marks};
 use std::collections::BTreeMap;
 
 const RATE: Threshold = Threshold {
-    name: "exceptions a second, without those of clients that leave",
+    name: "exceptions per second, without those of clients that disconnect",
     value: 50.0,
     unit: "1/s",
-    source: "each costs some microseconds (.NET 9 and later) to tens of them, and its stack trace; measured: below 1 a second in healthy services. This or the next must pass",
+    source: "each costs a few (.NET 9 and later) to tens of microseconds, and its stack trace; measured: below 1 per second in healthy services. This or the next must pass",
 };
 const PER_REQUEST: Threshold = Threshold {
-    name: "exceptions for each request",
+    name: "exceptions per request",
     value: 0.2,
     unit: "",
-    source: "from one in five on, throwing is the way the code goes, not the exception",
+    source: "from one in five on, throwing is a normal path of the code",
 };
-/// With this rate, exceptions in every request are worth a word.
+/// Below this rate, exceptions in every request do not matter.
 const FEW_A_SECOND: f64 = 5.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "exceptions",
-    about: "exceptions thrown at a rate that costs; type and thrower",
+    about: "so many exceptions are thrown that they cost; names their type and where they are thrown",
     needs: &[Need::Exceptions],
     thresholds: &[RATE, PER_REQUEST],
-    silent: "for cancellations and connections that clients reset, for a few failures among many requests, and for memory or descriptors that run out (`memory-limit`, `descriptor-growth`)",
+    silent: "for cancellations and for connections that clients reset, for a few failures among many requests, and if memory or descriptors run out (`memory-limit`, `descriptor-growth`)",
     why: "A throw walks the stack twice: once to find a handler (the runtime looks up unwind information frame by frame) and once to run \
-          `finally` blocks, and it records the stack trace on the way. That is thousands of times the cost of a return, grows with \
-          the depth of the stack, and an `async` method throws again at each await on the way up.",
+          `finally` blocks, and records the stack trace on the way. That costs thousands of times as much as a return, and more the \
+          deeper the stack is. An `async` method throws again at each await on the way up.",
     tries: &[
-        "Return what is expected to happen as a value: `TryParse`, `TryGetValue`, a result type; check before calling",
-        "Find the thrower below; where it is a library, look for its method that does not throw",
-        "The other side fails or does not answer in time: look there first. Retry seldom and with a pause, and stop calling for a while when most calls fail",
-        "The type says that the code has a mistake (a null, an index, an object that is disposed of): read the stack below and correct that; do not catch it",
-        "A type, method or file that the code was built against is not there: check the deployment (versions of packages, files beside the program, settings and paths that differ from those of development)",
-        "If requests fail, this is the failure itself: read the message in `exceptions`",
+        "Return expected outcomes as values: `TryParse`, `TryGetValue`, a result type; check before calling",
+        "Find the throwing method below; if it is a library's, look for its variant that does not throw",
+        "The other side fails or does not answer in time: look there first. Retry rarely and with a pause, and stop calling for a while if most calls fail",
+        "The type shows a mistake in the code (a null, an index, a disposed object): read the stack below and correct it, rather than catch the exception",
+        "A type, method or file that the code was built against is missing: check the deployment (versions of packages, the program's files, settings and paths that differ from development)",
+        "If requests fail, this is why: read the message in `exceptions`",
     ],
     verify: "Record the same load again: `exceptions.rate` in `metrics`, and status codes of 500 in `http.server.request.duration`.",
     places_of: "the exceptions",
@@ -50,10 +52,10 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// What an exception's type says of it.
+/// What an exception's type says about the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// Input or a state that was to be expected.
+    /// Input or a state that the code should expect.
     Expected,
     /// Another service, or the network, failed.
     OtherSide,
@@ -63,7 +65,7 @@ pub(crate) enum Meaning {
     Deployment,
 }
 
-/// Ends of the names of types that say that the other side failed, libraries' own among them (`NpgsqlException`).
+/// Endings of type names that mean that the other side failed, also in libraries (`HttpRequestException`).
 const OTHER_SIDE: [&str; 9] = [
     "TimeoutException",
     "System.IO.IOException",
@@ -75,7 +77,7 @@ const OTHER_SIDE: [&str; 9] = [
     "DbException",
     "RpcException",
 ];
-/// Types that say that the code has a mistake.
+/// Types that mean that the code has a mistake.
 const MISTAKES: [&str; 8] = [
     "System.NullReferenceException",
     "System.IndexOutOfRangeException",
@@ -87,7 +89,7 @@ const MISTAKES: [&str; 8] = [
     "System.NotImplementedException",
 ];
 
-/// Types that say that something is not there which the code was built against.
+/// Types that mean that something is missing that the code was built against.
 const DEPLOYMENT: [&str; 12] = [
     "System.TypeLoadException",
     "System.MissingMemberException",
@@ -103,7 +105,7 @@ const DEPLOYMENT: [&str; 12] = [
     "System.Reflection.ReflectionTypeLoadException",
 ];
 
-/// What the type says that was thrown most; none where nothing was thrown.
+/// What the type that was thrown most says. `None` if nothing was thrown.
 pub(crate) fn meaning(facts: &Facts<'_>) -> Option<Meaning> {
     let rows = &facts.recording.exceptions;
     let mut types: BTreeMap<model::Sym, u64> = BTreeMap::new();
@@ -123,12 +125,12 @@ pub(crate) fn meaning(facts: &Facts<'_>) -> Option<Meaning> {
     })
 }
 
-/// Whether an exception is this rule's: not that of a client that left, not memory that ran out (`memory-limit`), and not
-/// descriptors that ran out where `descriptor-growth` says so.
+/// Whether this rule counts an exception. It leaves out those of clients that disconnect, and those that `memory-limit` and
+/// `descriptor-growth` report.
 fn counts(facts: &Facts<'_>, row: &model::ExceptionRow, lacks_files: bool) -> bool {
     let is_left = LEAVING.contains(&facts.text(row.class));
-    let is_told = is_out_of_memory(facts, row) || (lacks_files && lacks_descriptors(facts, row));
-    !is_left && !is_told
+    let is_of_others = is_out_of_memory(facts, row) || (lacks_files && lacks_descriptors(facts, row));
+    !is_left && !is_of_others
 }
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
@@ -161,13 +163,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let of_all = percent(real_u64(of_class) / number.max(1.0));
     let how_many = match runtime::within_ms(&times, Some(facts.recording.exhibit.duration_ns)) {
         Some(ms) => format!("{} exceptions within {}", said(number), duration(ms)),
-        None => format!("{} exceptions a second", said(rate)),
+        None => format!("{} exceptions per second", said(rate)),
     };
-    let title = format!("{how_many}{}: {of_all} of them {class}", in_place(&places));
+    let title = format!("{how_many}{}: {of_all} are {class}", in_place(&places));
     let sql = "select type, message, count(*) as times, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from exceptions group by 1, 2 order by 3 desc limit 20";
     let mut measured = vec![RATE.measured(rate)];
     measured.extend(per_request.map(|each| PER_REQUEST.measured(each)));
-    // What did not decide is no threshold here.
+    // A threshold that did not pass did not decide: left out.
     measured.retain_mut(|of| {
         of.threshold = of.threshold.filter(|least| of.value >= *least);
         true
@@ -184,11 +186,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if critical { Severity::Critical } else { Severity::Warning },
-        score: (0.35
-            + of_busy * 0.5
-            + (rate / 20_000.0).min(0.2)
-            + per_request.map_or(0.0, |each| each.min(1.0) * 0.3))
-        .min(0.95),
+        harms: vec![
+            Harm::Share(of_busy),
+            per_request.map_or(Harm::Beyond { value: rate, harmless: RATE.value }, Harm::Share),
+        ],
+        sure: Sure::Seen,
         measured,
         places,
         evidence: vec![EvidenceRows::of("exceptions", sql, times.into_iter())],

@@ -1,36 +1,38 @@
 //! Finalizers that cannot keep up.
 
-use crate::evidence;
 use crate::facts::{Facts, percent, real_u64};
 use crate::gcfacts::{allocators, most_allocated};
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, State};
 
 const BUSY: Threshold = Threshold {
-    name: "share of the time that the finalizer thread is in finalizers",
+    name: "share of the time that the finalizer thread spends in finalizers",
     value: 0.25,
     unit: "share",
-    source: "measured: below 0.07 in services that are not built on finalizers, 0.8 in one that is",
+    source: "measured: below 0.07 in ordinary services, 0.8 in one that relies on finalizers",
 };
 
 pub(super) const RULE: Rule = Rule {
     id: "finalizer-backlog",
-    about: "objects are made faster than finalizers run, or a finalizer blocks",
+    about: "objects are created faster than their finalizers run, or a finalizer blocks",
     needs: &[Need::Samples],
     thresholds: &[BUSY],
-    silent: "where the finalizer thread waits for work, as it does nearly always",
-    why: "An object with a finalizer that becomes garbage is not freed: the collector puts it on a queue, keeps it and all that it refers \
-          to alive, and promotes it. One thread of the process runs all finalizers in turn; only the next collection of the older generation \
-          frees the object. If that thread cannot keep up, or one finalizer waits, the queue is a leak.",
+    silent: "if the finalizer thread waits for work, as it does nearly always",
+    why: "An object with a finalizer is not freed when it becomes garbage: the GC puts it on a queue, keeps it and everything it refers \
+          to alive, and promotes it. One thread of the process runs all finalizers one after another, and only the next collection of the \
+          older generation frees the object. If that thread cannot keep up, or a finalizer waits, the queue is a leak.",
     tries: &[
-        "Dispose: `using`, and `GC.SuppressFinalize(this)` in `Dispose`, so that the finalizer is the exception",
-        "No finalizers on objects that are made for each request; wrap the native handle alone in a `SafeHandle`",
-        "Nothing in a finalizer that can wait: no lock, no I/O, no call to other objects with finalizers",
+        "Dispose of the objects: `using`, and `GC.SuppressFinalize(this)` in `Dispose`, so that finalizers rarely run",
+        "No finalizers on objects that are created per request; wrap only the native handle, in a `SafeHandle`",
+        "Nothing that can wait in a finalizer: no lock, no I/O, no call to other objects with finalizers",
     ],
     verify: "Record the same load again: the finalizer thread waits, and `promoted_bytes` in `gc` falls.",
-    places_of: "the finalizer's samples, and behind these of the allocated bytes",
+    places_of: "the finalizer's samples, then of the allocated bytes",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["heap-growth", "gc-pauses", "gc-gen2-churn", "high-allocation-rate", "lock-contention"],
     absorbs: &[],
@@ -39,7 +41,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let of_thread = |group: &Group| facts.text(group.kind) == "finalizer";
-    // At rest the thread waits outside managed code, in the runtime's own wait.
+    // An idle finalizer thread waits in native code of the runtime.
     let at_work = |group: &Group| {
         of_thread(group)
             && (group.state == State::Running
@@ -56,31 +58,36 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let mut places = places.top(facts);
     places.extend(allocators(facts, |_| true).top(facts).into_iter().take(2));
-    let what = if blocked > 0.5 * share { "waits in finalizers" } else { "is busy with finalizers" };
+    let what = if blocked > 0.5 * share { "waits in finalizers" } else { "runs finalizers" };
     let class = most_allocated(facts, |_| true)
-        .map_or_else(String::new, |(class, _)| format!("; most allocated is {class}"));
+        .map_or_else(String::new, |(class, _)| format!("; the most allocated type is {class}"));
     let title = format!(
         "The finalizer thread {what} {} of the time{}{class}",
         percent(share.min(1.0)),
         in_place(&places)
     );
-    let mut evidence = vec![evidence::samples(facts, "threads.kind = 'finalizer'", of_thread)];
+    let mut evidence = vec![queries::samples(facts, "threads.kind = 'finalizer'", of_thread)];
     let growth = &facts.recording.gc;
     if !growth.start_ns.is_empty() {
         let sql = "select number, generation, start_ns, promoted_bytes / 1e6 as promoted_mb, gen2_bytes / 1e6 as gen2_mb from gc order by start_ns limit 200";
         evidence.push(EvidenceRows::of("gc", sql, growth.start_ns.iter().copied()));
     }
-    let waits =
-        Measured { name: "share in which a finalizer waits", value: blocked, unit: "share", threshold: None };
+    let waits = Measured {
+        name: "share of the time that a finalizer waits",
+        value: blocked,
+        unit: "share",
+        threshold: None,
+    };
     let looks = facts.sampling.as_ref().map_or(0.0, |sampling| real_u64(sampling.looks));
     Some(Found {
         title,
         severity: if share >= 0.7 { Severity::Critical } else { Severity::Warning },
-        score: (0.5 + 0.45 * share.min(1.0)).min(0.97),
+        harms: vec![Harm::Share(share)],
+        sure: Sure::Seen,
         measured: vec![
             BUSY.measured(share),
             waits,
-            Measured { name: "looks of the sampler", value: looks, unit: "", threshold: None },
+            Measured { name: "rounds of sampling", value: looks, unit: "", threshold: None },
         ],
         places,
         evidence,

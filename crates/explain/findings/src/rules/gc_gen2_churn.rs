@@ -2,19 +2,21 @@
 
 use crate::facts::{Facts, bytes, count, known, percent, real, real_u64, said};
 use crate::gcfacts::{allocators, is_induced, pause_share, rows};
-use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::places::named;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::GcRow;
 use report::{EvidenceRows, Measured, Severity, View};
 
 const RATE: Threshold = Threshold {
-    name: "collections of generation 2 a second, not called for and not for large objects",
+    name: "generation 2 collections per second, without those for large objects or called for by the program",
     value: 0.2,
     unit: "1/s",
-    source: "a service in steady state has one in minutes; Microsoft's guidance is a tenth of generation 1's and those a tenth of generation 0's",
+    source: "a service in steady state has one in minutes; Microsoft's guidance is one per ten of generation 1, and one of those per ten of generation 0",
 };
 const PROMOTED: Threshold = Threshold {
-    name: "bytes that move to generation 2, a second",
+    name: "bytes that move to generation 2, per second",
     value: 5e6,
     unit: "B/s",
     source: "measured: below 0.5 MB/s in healthy services after their start, 20 to 50 MB/s in a churning one",
@@ -23,11 +25,11 @@ const DIED: Threshold = Threshold {
     name: "share of them that die there while recording",
     value: 0.4,
     unit: "share",
-    source: "what stays is growth (`heap-growth`), what dies was promoted in vain",
+    source: "what stays is growth (`heap-growth`), what dies was promoted for nothing",
 };
 
-/// Where collections of the old generations stop the program for so much of the time, as of `gc-pauses`, one of generation 2
-/// that frees what was promoted shows it: a service that promotes much may run one in ten seconds.
+/// If collections of generations 1 and 2 pause the program for this share of the time (as in `gc-pauses`), one collection of
+/// generation 2 is enough: a service that promotes much may run only one in ten seconds.
 const PAUSED: f64 = 0.05;
 
 pub(super) const RULE: Rule = Rule {
@@ -35,18 +37,18 @@ pub(super) const RULE: Rule = Rule {
     about: "objects live just long enough to reach generation 2 and die there",
     needs: &[Need::Gc],
     thresholds: &[RATE, PROMOTED, DIED],
-    silent: "where what reaches generation 2 stays (`heap-growth`), where large objects or calls trigger the collections \
-             (`loh-churn`, `gc-induced`), and at a start, when caches fill",
-    why: "An object that survives two collections is in generation 2, which is collected seldom since a collection of it must mark \
-          everything. Objects that live for seconds (buffers of a batch, entries of a cache with a short life, state of slow requests) \
+    silent: "if what reaches generation 2 stays (`heap-growth`), if large objects or calls trigger the collections \
+             (`loh-churn`, `gc-induced`), or if caches fill at the start",
+    why: "An object that survives two collections is in generation 2, which is collected rarely, because that means marking everything. \
+          Objects that live for seconds (buffers of a batch, entries of a short-lived cache, state of slow requests) \
           survive generations 0 and 1 and die right after: each collection copies them for nothing, and generation 2 fills with garbage \
           until a full collection.",
     tries: &[
-        "Let them die young: stream instead of collecting, shorter scopes, no batch larger than a generation-0 budget",
-        "Or let them live on: pool and re-use them (`ArrayPool`, `ObjectPool`), or a cache with fewer evictions",
-        "Where it is the workstation GC now: Server GC with its larger budgets gives them more time to die in generation 0",
+        "Let them die young: stream instead of gathering, use shorter scopes, and no batch larger than the generation 0 budget",
+        "Or keep them: pool and reuse them (`ArrayPool`, `ObjectPool`), or use a cache with fewer evictions",
+        "If it is the workstation GC now: Server GC with its larger budgets gives them more time to die in generation 0",
     ],
-    verify: "Record the same load again: collections of generation 2 become rare and `promoted_bytes` in `gc` falls.",
+    verify: "Record the same load again: generation 2 collections become rare and `promoted_bytes` in `gc` falls.",
     places_of: "the allocated bytes",
     view: View { tab: "/gc", params: &[] },
     before: &["gc-pauses", "high-allocation-rate", "lock-contention"],
@@ -60,7 +62,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     };
     let number = rows(facts).filter(own).count();
     let rate = real_u64(count(number)) / facts.seconds();
-    let (grew, shrank) = generation_2(facts);
+    let Generation2 { grew, shrank } = generation_2(facts);
     let (promoted, died) = (grew / facts.seconds(), shrank / grew.max(1.0));
     let old = |row: &GcRow| row.generation >= 1 && !is_induced(facts, row);
     let share = pause_share(facts, old);
@@ -70,10 +72,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let places = allocators(facts, |_| true).top(facts);
+    let allocated = named(&places).map_or_else(String::new, |name| format!(", mostly allocated in {name},"));
     let title = format!(
-        "{} a second move to generation 2{}, and {} of it dies there: {} collections of generation 2 a second",
+        "{}/s{} reach generation 2, and {} of that dies there: {} generation 2 collections per second",
         bytes(promoted),
-        in_place(&places),
+        allocated,
         percent(died.min(1.0)),
         said(rate)
     );
@@ -89,7 +92,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if share >= 0.2 { Severity::Critical } else { Severity::Warning },
-        score: (0.45 + share * 1.5).min(0.95),
+        harms: vec![Harm::Share(share), Harm::Beyond { value: promoted, harmless: PROMOTED.value }],
+        sure: Sure::Seen,
         measured: vec![
             RATE.measured(rate),
             PROMOTED.measured(promoted),
@@ -101,14 +105,20 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-/// Bytes by which generation 2 grew and shrank from one collection to the next.
-fn generation_2(facts: &Facts<'_>) -> (f64, f64) {
+/// By how many bytes generation 2 grew and shrank, summed over all collections.
+#[derive(Default)]
+struct Generation2 {
+    grew: f64,
+    shrank: f64,
+}
+
+fn generation_2(facts: &Facts<'_>) -> Generation2 {
     let sizes: Vec<f64> = rows(facts).filter_map(|row| known(row.gen2_bytes)).map(real).collect();
     let steps = sizes.iter().zip(sizes.iter().skip(1)).map(|(from, to)| to - from);
-    steps.fold(
-        (0.0, 0.0),
-        |(grew, shrank), step| if step > 0.0 { (grew + step, shrank) } else { (grew, shrank - step) },
-    )
+    steps.fold(Generation2::default(), |sum, step| Generation2 {
+        grew: sum.grew + step.max(0.0),
+        shrank: sum.shrank - step.min(0.0),
+    })
 }
 
 #[cfg(test)]

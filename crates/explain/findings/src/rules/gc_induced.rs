@@ -1,41 +1,43 @@
-//! The program calls for collections.
+//! The program itself calls for collections.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::{is_called_for, pause_share, rows};
+use crate::need::Need;
 use crate::places::{Places, in_place};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::Marks;
 
 const RATE: Threshold = Threshold {
-    name: "collections that the program called for, a second",
+    name: "collections that the program called for, per second",
     value: 0.3,
     unit: "1/s",
-    source: "a schedule of one in some seconds is the most that a service has a reason for",
+    source: "no service has a reason for more than one every few seconds",
 };
 const SHARE: Threshold = Threshold {
     name: "share of the time that they paused the program",
     value: 0.02,
     unit: "share",
-    source: "below it their pauses are lost in those of an ordinary service",
+    source: "shorter pauses do not stand out from those of an ordinary service",
 };
-/// Fewer are a test, a snapshot or a schedule.
+/// Fewer may come from a test, a snapshot or a schedule.
 const FEW: u64 = 3;
 
 pub(super) const RULE: Rule = Rule {
     id: "gc-induced",
-    about: "`GC.Collect` calls cause collections, with their caller",
+    about: "`GC.Collect` calls cause collections; names their caller",
     needs: &[Need::Gc],
     thresholds: &[RATE, SHARE],
-    silent: "for one or two of them (a note): a heap snapshot or a schedule, and for collections that the runtime itself asks \
-             for: when the machine is short of memory, or when many threads have ended (reason InducedNotForced without \
-             a method of `System.GC` in the stack)",
+    silent: "if the runtime itself asks for collections: when the machine is short of memory, or when many threads have ended \
+             (reason InducedNotForced without a method of `System.GC` in the stack). One or two calls are a note: a heap snapshot or a \
+             schedule",
     why: "`GC.Collect()` is a blocking collection of all generations: it marks everything that lives, whether there is garbage or \
-          not, and what survives is one generation older after each call: short-lived objects end in generation 2. The collector's own choice of when and which \
-          generation is built on how much survives; a call overrides it.",
+          not. What survives is one generation older after each call, so short-lived objects end up in generation 2. The GC itself \
+          chooses when to collect which generation by how much survives; a call overrides that.",
     tries: &[
         "Remove the call. What it was meant to free is freed when memory is needed",
-        "Where a phase has truly ended, once: `GC.Collect(2, GCCollectionMode.Optimized, blocking: false)`",
+        "If a phase has truly ended, once: `GC.Collect(2, GCCollectionMode.Optimized, blocking: false)`",
         "For native memory behind small objects: `GC.AddMemoryPressure`, or dispose of them",
     ],
     verify: "Record the same load again: no row of `gc` has a reason that begins with `Induced`.",
@@ -79,9 +81,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = places.top(facts);
     let title = match number {
-        1 => format!("The program called for one collection{}", in_place(&places)),
+        1 => format!("The program called for one garbage collection{}", in_place(&places)),
         _ => format!(
-            "The program calls for {} collections a second{}: it stands still {} of the time for them",
+            "The program calls for {} garbage collections per second{}, which pause it {} of the time",
             said(rate),
             in_place(&places),
             percent(share)
@@ -101,14 +103,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity,
-        score: if hurts { (0.5 + share).min(0.98) } else { 0.1 },
+        harms: vec![Harm::Share(share), Harm::Beyond { value: rate, harmless: RATE.value }],
+        sure: Sure::Seen,
         measured: vec![RATE.measured(rate), SHARE.measured(share), total],
         places,
         evidence: vec![EvidenceRows::of("gc", sql, induced.iter().map(|row| row.start_ns))],
     })
 }
 
-/// When each collection was triggered, and by which thread.
+/// The time and the thread of each trigger of a collection.
 fn triggers(facts: &Facts<'_>) -> Vec<(i64, u32)> {
     let events = &facts.recording.events;
     let kinds: Vec<bool> = events.kind_name.iter().map(|name| facts.text(*name) == "GC/Triggered").collect();

@@ -1,20 +1,22 @@
-//! The collector stops the program for much of the time, or for long.
+//! The GC pauses the program for much of the time, or for long.
 
 use super::cpu_limited;
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::{allocators, pauses_ms, rows};
 use crate::hostfacts::{CpuSupply, PauseParts, throttling};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 
 const SHARE: Threshold = Threshold {
     name: "share of the time that the GC paused the program",
     value: 0.05,
     unit: "share",
-    source: "Rider reports high GC activity from 20 % on; measured: at most 3 % in healthy services that are saturated",
+    source: "Rider reports high GC activity from 20 % on; measured: up to 3 % in saturated healthy services",
 };
 const LONGEST: Threshold = Threshold {
-    name: "longest pause, of two at least and one in each minute",
+    name: "longest pause (only if at least two are this long, and one per minute)",
     value: 200.0,
     unit: "ms",
     source: "PerfView's GCStats marks pauses above 200 ms",
@@ -23,17 +25,17 @@ const CRITICAL_SHARE: f64 = 0.3;
 
 pub(super) const RULE: Rule = Rule {
     id: "gc-pauses",
-    about: "the collector stops the program for a large share of time or for long",
+    about: "the GC pauses the program for a large share of the time, or for long",
     needs: &[Need::Gc],
     thresholds: &[SHARE, LONGEST],
-    silent: "for the suspensions that the sampler makes itself, and for background collections as long as they run beside the program",
-    why: "Before the collector marks and moves objects it suspends all managed threads (GC/SuspendEEStart to GC/RestartEEStop). \
-          The pause grows with what survives, not with what is garbage: marking and compacting live objects is the work. \
-          Requests that are under way take that much longer, and they all do at once. A pause also lasts while threads that must \
-          stop first, or the GC's own, wait for a CPU core: that part is not the work of the GC.",
+    silent: "for pauses that the sampler itself causes, and for background collections while the program runs",
+    why: "Before the GC marks and moves objects it suspends all managed threads (GC/SuspendEEStart to GC/RestartEEStop). \
+          The pause grows with what survives, not with the garbage: the work is to mark and compact live objects. \
+          All requests under way take that much longer, at the same time. A pause also lasts while the threads that must \
+          stop, or the GC's own threads, wait for a CPU core: that part is not the GC's work.",
     tries: &[
-        "Keep less alive between collections, and allocate less: the findings on allocation, generation 2 and the large object heap say what and where",
-        "Give it the CPU that it lacks first: the pauses are long because threads do not get to run (`cpu-limited`); with it they are as long as the work of the GC",
+        "Keep less alive between collections, and allocate less: the findings on allocation, generation 2 and large objects say what and where",
+        "Give it the CPU that it lacks first: the pauses are long because threads do not get to run (`cpu-limited`)",
         "With several CPU cores and memory to spare: Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",
@@ -48,7 +50,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let pauses = pauses_ms(facts);
     let share = (pauses.iter().sum::<f64>() / 1e3 / facts.seconds()).min(1.0);
     let longest = pauses.iter().copied().fold(0.0, f64::max);
-    // One long pause in a recording is an event, of a snapshot or a schedule; it takes two to be the way it is.
+    // A single long pause may come from a snapshot or a schedule. Two are a pattern.
     let long = real_u64(count(pauses.iter().filter(|ms| **ms >= LONGEST.value).count()));
     let often = long >= 2.0 && long >= facts.at_least(1.0);
     if share < SHARE.value && !often {
@@ -60,14 +62,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let parts = PauseParts::of(facts);
     let cause = want_of_cpu(facts).map_or_else(String::new, |of| format!("; {of}"));
     let title = format!(
-        "The GC paused the program {} of the time, {} ms at the longest{cause}",
+        "The GC pauses the program {} of the time, for up to {} ms{cause}",
         percent(share),
         said(longest)
     );
     let sql = "select number, generation, type, reason, start_ns, pause_ns / 1e6 as pause_ms, promoted_bytes / 1e6 as promoted_mb, \
                heap_after_bytes / 1e6 as heap_after_mb from gc order by pause_ns desc limit 20";
     let rate = Measured {
-        name: "collections a second",
+        name: "collections per second",
         value: real_u64(collections) / facts.seconds(),
         unit: "1/s",
         threshold: None,
@@ -78,20 +80,25 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         title,
         severity: match () {
             () if share >= CRITICAL_SHARE => Severity::Critical,
-            // A little above the threshold, and only since threads waited for a core: not the collector's doing.
+            // Just above the threshold, and only because threads waited for a core: not the GC's fault.
             () if !often && share < 2.0 * SHARE.value && work_share(share, parts) < SHARE.value => {
                 Severity::Note
             }
             () => Severity::Warning,
         },
-        score: (share * 1.5).max(if often { 0.3 } else { 0.0 }).min(0.9),
+        harms: vec![
+            Harm::Share(share),
+            // A single long pause harms nobody for long.
+            Harm::Beyond { value: if often { longest } else { 0.0 }, harmless: LONGEST.value },
+        ],
+        sure: Sure::Seen,
         measured,
         places,
         evidence: evidence(facts, EvidenceRows::of("gc", sql, times.into_iter())),
     })
 }
 
-/// The collections, and the pauses where they were recorded by themselves.
+/// The collections, and the pauses if they were recorded separately.
 fn evidence(facts: &Facts<'_>, collections: EvidenceRows) -> Vec<EvidenceRows> {
     let (pauses, cause) = (&facts.recording.pauses, facts.recording.strings.find("gc"));
     let rows = pauses.ts_ns.iter().zip(&pauses.cause);
@@ -102,7 +109,7 @@ fn evidence(facts: &Facts<'_>, collections: EvidenceRows) -> Vec<EvidenceRows> {
     std::iter::once(collections).chain(of_pauses).collect()
 }
 
-/// What the pauses consist of: the work of the collector, and what is not.
+/// What the pauses consist of: the GC's work, and the rest.
 fn of_parts(facts: &Facts<'_>, parts: Option<PauseParts>) -> Vec<Measured> {
     let figure = |name, value| Measured { name, value, unit: "ms", threshold: None };
     let suspending: Vec<f64> = rows(facts).filter_map(|row| facts.lasted(row.suspend_ns)).collect();
@@ -118,12 +125,12 @@ fn of_parts(facts: &Facts<'_>, parts: Option<PauseParts>) -> Vec<Measured> {
     ]
 }
 
-/// The share of the time that the pauses would take if the collector's threads had always run.
+/// The share of the time that the pauses would take if the GC's threads always ran.
 fn work_share(share: f64, parts: Option<PauseParts>) -> f64 {
     parts.filter(|of| of.paused > 0.0).map_or(share, |of| share * (1.0 - of.stalled() / of.paused))
 }
 
-/// Why the pauses are longer than the work of the collector, if they are: half of them and more, for want of CPU.
+/// Says that lack of CPU makes up half of the pauses or more, if it does.
 pub(crate) fn want_of_cpu(facts: &Facts<'_>) -> Option<String> {
     const MOST: f64 = 0.5;
     let throttled = throttling(facts).is_some_and(|of| of.share >= cpu_limited::THROTTLED.value);
@@ -131,18 +138,14 @@ pub(crate) fn want_of_cpu(facts: &Facts<'_>) -> Option<String> {
         |of: CpuSupply| of.pressure >= cpu_limited::PRESSURE.value && of.missing() > cpu_limited::GETS.value;
     let pressed = CpuSupply::of(facts).is_some_and(lacks);
     let why = match (throttled, pressed) {
-        (true, _) => "since the service is throttled at its CPU limit",
-        (false, true) => "since others use the machine's CPU cores",
+        (true, _) => "because the service is throttled at its CPU limit",
+        (false, true) => "because others use the machine's CPU cores",
         (false, false) => return None,
     };
     let parts = PauseParts::of(facts)?;
     let idle = parts.idle_share();
-    (idle >= MOST && parts.paused > 0.0).then(|| {
-        format!(
-            "for {} of that the GC's threads, or those it must stop first, did not run, {why}",
-            percent(idle)
-        )
-    })
+    (idle >= MOST && parts.paused > 0.0)
+        .then(|| format!("for {} of that, threads that it needs did not get to run, {why}", percent(idle)))
 }
 
 #[cfg(test)]
@@ -182,9 +185,10 @@ mod tests {
             scene.host("process.cpu.system", |_| 0.0);
             scene.title(&RULE)
         };
-        assert!(title(400, 0.9).ends_with("for 80 % of that the GC's threads, or those it must stop first, did not run, since others use the machine's CPU cores"), "{}", title(400, 0.9));
-        assert!(!title(1900, 0.9).contains("did not run"));
-        assert!(!title(400, 0.1).contains("did not run"));
+        let lacks_cpu = "for 80 % of that, threads that it needs did not get to run, because others use the machine's CPU cores";
+        assert!(title(400, 0.9).ends_with(lacks_cpu), "{}", title(400, 0.9));
+        assert!(!title(1900, 0.9).contains("did not get to run"));
+        assert!(!title(400, 0.1).contains("did not get to run"));
     }
 
     #[test]

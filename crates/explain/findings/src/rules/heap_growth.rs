@@ -1,40 +1,42 @@
-//! What survives keeps growing.
+//! What survives collections keeps growing.
 
 use crate::facts::{Facts, bytes, count, known, real, said};
 use crate::gcfacts::{allocators, most_allocated, rows};
 use crate::hostfacts::MemoryLimits;
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use base::stats::{pairs, theil_sen};
 use model::GcRow;
 use report::{EvidenceRows, Measured, Severity, View};
 
 const GROWTH: Threshold = Threshold {
-    name: "growth of generations 1 and 2, large and pinned objects after collections",
+    name: "growth of generations 1 and 2 and of large and pinned objects, after collections",
     value: 10e6,
     unit: "B",
     source: "measured: below 6 MB in healthy services, 300 MB to 1 GB in leaking ones, in ten seconds",
 };
 const RELATIVE: Threshold = Threshold {
-    name: "growth over what was there at first",
+    name: "this growth, relative to the size at first",
     value: 0.3,
     unit: "share",
-    source: "Eclipse MAT lists growth from 2 % of the heap on between two snapshots; here it must outlast the noise of one recording",
+    source: "Eclipse MAT lists growth by 2 % of the heap between two snapshots; here it must stand out from the noise of one recording",
 };
 const STEADY: Threshold = Threshold {
-    name: "share of pairs of collections between which it grew",
+    name: "share of pairs of collections with the later size larger",
     value: 0.8,
     unit: "share",
-    source: "Kendall's tau of 0.6; a heap that comes and goes is at 0.5 (tau 0)",
+    source: "Kendall's tau of 0.6; 0.5 (tau 0) if the heap grows and shrinks",
 };
-/// A cache that fills levels off: so much of the growth must come in the later half of the time.
+/// A cache that fills levels off, so this share of the growth must come in the second half of the time.
 const LATER: f64 = 0.25;
-/// A trend of less time than this is a moment's: a note.
+/// A trend over a shorter time is a note.
 const SHORT_NS: f64 = 3e9;
 /// Fewer collections show no trend.
 const FEW: usize = 4;
 const A_SECOND: &str = "growth per second, from the first to the last collection";
-/// Two can be compared, which is worth a note.
+/// Two collections can be compared, which is worth a note.
 const TWO: usize = 2;
 
 pub(super) const RULE: Rule = Rule {
@@ -42,17 +44,17 @@ pub(super) const RULE: Rule = Rule {
     about: "what survives keeps growing: generation 2, LOH and POH after successive collections of any generation; what type, which caller",
     needs: &[Need::Gc],
     thresholds: &[GROWTH, RELATIVE, STEADY],
-    silent: "if the heap falls back after full collections (`gc-gen2-churn`), or the growth ends within the recording (a cache \
+    silent: "if the heap shrinks again after full collections (`gc-gen2-churn`), or the growth ends within the recording (a cache \
              that fills). A note if there were only two or three collections, or if it lasted less than 3 s",
-    why: "The collector frees what nothing refers to any more. Growth after collections means that something still refers to each new \
-          object: a static collection, a cache without a limit, an event whose handlers are never removed, a timer, a context that flows \
-          into one. It ends at the memory limit, and before that collections take longer and longer, for they mark all of it.",
+    why: "The GC frees what nothing refers to. Growth after collections means that something still refers to the new \
+          objects: a static collection, a cache without a limit, an event whose handlers are never removed, a timer, or a context that \
+          a timer captured. It ends at the memory limit, and until then collections take longer and longer, as they mark all of it.",
     tries: &[
-        "Take two heap snapshots some minutes apart and compare what retains the type that grew",
+        "Take two heap snapshots a few minutes apart, and compare what retains the type that grew",
         "Give each cache a limit and a lifetime (`MemoryCache` with `SizeLimit`), remove event handlers, dispose of timers and registrations",
-        "Until it is fixed: a memory limit with restarts, so that it fails alone and on time",
+        "Until it is fixed: a memory limit with restarts, so that it cannot take other services down with it",
     ],
-    verify: "Record an hour: generation 2 after its collections goes up and comes down to the same height.",
+    verify: "Record an hour: generation 2 returns to the same size after its collections.",
     places_of: "the allocated bytes",
     view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     before: &["gc-pauses", "high-allocation-rate", "lock-contention", "gc-gen2-churn", "pinning"],
@@ -60,13 +62,13 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// What outlived a collection. Generation 1 belongs to it: what a leak adds waits there for the next collection.
+/// Bytes that outlived a collection. Includes generation 1, where what leaks waits for the next collection.
 fn old_bytes(row: &GcRow) -> Option<f64> {
     let part = |bytes: i64| known(bytes).map_or(0.0, real);
     Some(real(known(row.gen2_bytes)?) + part(row.gen1_bytes) + part(row.loh_bytes) + part(row.poh_bytes))
 }
 
-/// The collections while the heap could grow: at its hard limit it stands, however much is kept.
+/// The collections while the heap could grow: at its hard limit it no longer can.
 fn growing<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = GcRow> + 'a {
     let full = MemoryLimits::of(facts).heap_full_at(facts);
     rows(facts).filter(move |row| full.is_none_or(|full| row.start_ns <= full))
@@ -84,7 +86,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let first = points.iter().take(3).map(|(_, size)| *size).fold(f64::MAX, f64::min);
     let trend = slope * span;
     let steady = rising_pairs(&points);
-    // What was there at the end, over what was there at first: the slope says only how steadily.
+    // From the sizes at the beginning and the end. The slope only shows how steady the growth is.
     let grown = (points.last()?.1 - first).min(trend.max(0.0) * 2.0);
     let relative = grown / first.max(1e6);
     if falls_back(facts, slope) {
@@ -97,7 +99,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     {
         return None;
     }
-    // Of the amount and the time that stand beside it.
+    // From the amount and the time that the title shows beside it.
     let a_second = grown / (span / 1e9);
     let places = allocators(facts, |_| true).top(facts);
     let of_type =
@@ -128,7 +130,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         ));
     }
     let fast = a_second >= 10e6;
-    // Everything grows for a moment, and from one collection to the next; what grew up to its limit has grown enough.
+    // For a short time, everything grows. What grew up to its limit has grown enough.
     let ended = MemoryLimits::of(facts).heap_full_at(facts).is_some();
     let short = span < SHORT_NS && !ended || few;
     let measured = vec![
@@ -149,14 +151,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             () if fast => Severity::Critical,
             () => Severity::Warning,
         },
-        score: (0.55 + 0.3 * (steady - 0.5) * 2.0 + (relative / 20.0).min(0.1)).min(0.96),
+        // Of what is there at the end.
+        harms: vec![Harm::Share(grown / (first + grown))],
+        sure: if few { Sure::Hint } else { Sure::Trend { rising: steady } },
         measured,
         places,
         evidence,
     })
 }
 
-/// The part of the growth that came in the later half of the time.
+/// The share of the growth that came in the second half of the time.
 fn later_part(points: &[(f64, f64)]) -> f64 {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return 0.0 };
     let middle = first.0.midpoint(last.0);
@@ -165,7 +169,7 @@ fn later_part(points: &[(f64, f64)]) -> f64 {
     if grown > 0.0 { (last.1 - at_middle) / grown } else { 0.0 }
 }
 
-/// Whether full collections bring the heap back to where it was: then what grows between them is garbage.
+/// Whether full collections bring the heap back to its earlier size: then the growth between them is garbage.
 fn falls_back(facts: &Facts<'_>, slope: f64) -> bool {
     let full = growing(facts).filter(|row| row.generation == 2);
     let points: Vec<(f64, f64)> =
@@ -173,7 +177,7 @@ fn falls_back(facts: &Facts<'_>, slope: f64) -> bool {
     points.len() >= FEW && slope_of(&points).is_some_and(|of_full| of_full < 0.5 * slope)
 }
 
-/// Points that a slope is taken of: it looks at all pairs of them.
+/// A slope is computed from no more points, as it looks at all pairs of them.
 const MOST_POINTS: usize = 300;
 
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
@@ -186,7 +190,7 @@ fn slope_of(points: &[(f64, f64)]) -> Option<f64> {
     theil_sen(&thinned(points))
 }
 
-/// The share of pairs in which the later value is larger. Equal values count half.
+/// The share of pairs with the later value larger. Equal values count half.
 fn rising_pairs(points: &[(f64, f64)]) -> f64 {
     let points = thinned(points);
     let (mut rising, mut all) = (0.0, 0.0);

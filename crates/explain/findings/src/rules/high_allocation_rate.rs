@@ -1,53 +1,55 @@
-//! Allocation that keeps the collector busy.
+//! Allocation that keeps the GC busy.
 
 use crate::facts::{Facts, bytes, count, percent, real_u64, said};
 use crate::gcfacts::{allocated, allocators, is_induced, most_allocated, pause_share, rows};
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 
 const RATE: Threshold = Threshold {
-    name: "bytes of small objects allocated a second, for each processor",
+    name: "bytes of small objects allocated per second and CPU core",
     value: 150e6,
     unit: "B/s",
-    source: "measured on 2 processors: up to 90 MB/s each in healthy services that are saturated, 210 and more in those that allocate for its own sake",
+    source: "measured on 2 cores: up to 90 MB/s per core in saturated healthy services, 210 and more in those that allocate needlessly",
 };
 const COLLECTIONS: Threshold = Threshold {
-    name: "collections a second, but for those for large objects and those called for",
+    name: "collections per second, without those for large objects or called for by the program",
     value: 10.0,
     unit: "1/s",
-    source: "fewer collections cost little however much is allocated: a batch with 550 MB/s and 6.6 per second was paused 0.3 % of the time",
+    source: "fewer collections cost little, however much is allocated: a batch with 550 MB/s and 6.6 per second was paused 0.3 % of the time",
 };
 
 const EACH_REQUEST: Threshold = Threshold {
-    name: "bytes of small objects for each request",
+    name: "bytes of small objects per request",
     value: 40e3,
     unit: "B",
-    source: "measured: 19 kB for a JSON route that answers 24,000 requests a second in good health, 69 kB and more for routes that allocate for its own sake",
+    source: "measured: 19 kB for a healthy JSON route that answers 24,000 requests per second, 69 kB and more for routes that allocate needlessly",
 };
-/// Below the rate that is a finding, so much for each processor is worth a note if requests allocate more than usual.
+/// From this rate per CPU core on, it is worth a note if requests allocate more than usual.
 const NOTABLE: f64 = 30e6;
 /// Bytes per request that stand out.
 const STANDS_OUT: f64 = 100e3;
-/// Standing still for the collector this much is a harm whatever a request allocates.
+/// Pauses for this share of the time are harm, however little a request allocates.
 const MOST_PAUSES: f64 = 0.1;
 
 pub(super) const RULE: Rule = Rule {
     id: "high-allocation-rate",
-    about: "allocation rate drives collections; types and callers",
+    about: "the allocation rate causes collections; names types and callers",
     needs: &[Need::Allocations],
     thresholds: &[RATE, COLLECTIONS, EACH_REQUEST],
-    silent: "if large objects are the bulk (`loh-churn`). A note if the GC has little to do all the same, if there are many requests \
-             that each allocate little, or if requests allocate much at a rate that the GC bears",
-    why: "Each thread allocates from a context of 8 kB by moving a pointer; when generation 0's budget is used up, a collection runs. \
-          Garbage itself costs nothing to free, but the memory is cleared and brought through the caches again and again, and what \
-          happens to live at each collection is copied.",
+    silent: "if most of it is large objects (`loh-churn`). A note if the GC still has little to do, if there are many requests \
+             that allocate little each, or if requests allocate much but at a rate that the GC can bear",
+    why: "Each thread allocates from its own 8 kB by moving a pointer; when the budget of generation 0 is used up, a collection runs. \
+          Freeing garbage costs nothing, but the memory is cleared and loaded into the CPU caches again and again, and whatever \
+          is alive at a collection is copied.",
     tries: &[
         "Look at the types and callers below: strings and arrays from splitting and concatenating, LINQ and closures in hot paths, boxing",
         "`Span<T>` and `Utf8JsonReader` instead of substrings, `string.Create`, `StringBuilder` pooled, structs for short-lived values",
         "`ArrayPool<T>.Shared` for buffers",
     ],
-    verify: "Record the same load again: `allocation.rate` in `metrics` for each request.",
+    verify: "Record the same load again: `allocation.rate` in `metrics`, per request.",
     places_of: "the allocated bytes",
     view: View { tab: "/stacks", params: &[("metric", "allocated-bytes")] },
     before: &["gc-pauses"],
@@ -59,7 +61,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let small = |row: &model::AllocationRow| facts.text(row.kind) != "Large";
     let a_second = allocated(facts, small) / facts.seconds();
     let each = a_second / facts.cores;
-    // Large objects and calls for a collection have collections of their own (`loh-churn`, `gc-induced`).
+    // Large objects and calls of the program have their own collections (`loh-churn`, `gc-induced`).
     let for_these =
         rows(facts).filter(|row| !is_induced(facts, row) && facts.text(row.reason) != "AllocLarge");
     let collections = real_u64(count(for_these.count())) / facts.seconds();
@@ -71,9 +73,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let share = pause_share(facts, |_| true);
     let places = allocators(facts, small).top(facts);
     let of_type = most_allocated(facts, small)
-        .map_or_else(String::new, |(class, of)| format!(", {} of it {class}", percent(of)));
+        .map_or_else(String::new, |(class, of)| format!(", {} of them {class}", percent(of)));
     let title = format!(
-        "{} of small objects are allocated a second{}{of_type}: {} collections a second for them",
+        "Small objects are allocated at {}/s{}{of_type}: {} collections per second",
         bytes(a_second),
         in_place(&places),
         said(collections)
@@ -88,7 +90,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         threshold: None,
     });
     measured.extend(of_one.map(|of_one| EACH_REQUEST.measured(of_one)));
-    // Many requests that each allocate little: the service is busy, and the rate follows from that.
+    // Many requests that allocate little each: the rate is high because the service is busy.
     let follows = of_one.is_some_and(|of_one| of_one < EACH_REQUEST.value) && share < MOST_PAUSES;
     Some(Found {
         title,
@@ -97,7 +99,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         } else {
             Severity::Warning
         },
-        score: (0.3 + share + (each / RATE.value - 1.0) * 0.05).clamp(0.1, 0.6),
+        harms: vec![Harm::Share(share), Harm::Beyond { value: each, harmless: RATE.value }],
+        // Whether fewer allocations would shorten the pauses depends on what survives.
+        sure: Sure::Inferred,
         measured,
         places,
         evidence: vec![EvidenceRows::of("allocations", sql, times)],
@@ -109,7 +113,7 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    /// Megabytes allocated a second and collections a second, on two processors.
+    /// Megabytes allocated and collections per second, on two CPU cores.
     fn scene(megabytes: f64, kind: &str, collections: i64) -> Scene {
         let mut scene = Scene::new();
         scene.allocates(0, kind, megabytes * 1e7);
@@ -143,8 +147,8 @@ mod tests {
         let index = runtime::StackIndex::new(&recording);
         let found = check(&Facts::new(&recording, &index)).unwrap();
         assert_eq!(found.severity, Severity::Note);
-        assert!(found.title.starts_with("400 MB of small objects are allocated a second"), "{}", found.title);
-        assert!(found.title.ends_with(": 2 collections a second for them"), "{}", found.title);
+        assert!(found.title.starts_with("Small objects are allocated at 400 MB/s"), "{}", found.title);
+        assert!(found.title.ends_with(": 2 collections per second"), "{}", found.title);
     }
 
     #[test]

@@ -1,39 +1,41 @@
-//! Connections that are opened and closed at the rate of requests.
+//! Outgoing connections that are opened and closed at the rate of requests.
 
 use crate::facts::{Facts, count, percent, real_u64, said};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Marks, metered_seconds};
 
 const OPENED: Threshold = Threshold {
-    name: "connections opened for each outgoing call",
+    name: "connections opened per outgoing call",
     value: 0.5,
     unit: "",
-    source: "a client that is shared opens as many as are under way at once, and then none; measured: 0.001 and 1.0",
+    source: "a shared client opens as many as are in use at once, and then none; measured: 0.001 if shared, 1.0 if not",
 };
 const RATE: Threshold = Threshold {
-    name: "connections opened a second",
+    name: "connections opened per second",
     value: 2.0,
     unit: "1/s",
-    source: "a port stays taken for a minute after its connection: two a second are 120 ports",
+    source: "a port stays in use for a minute after its connection ended: two per second are 120 ports",
 };
 
-/// Fewer are the first connections of a client that is shared, in a recording of some seconds.
+/// Fewer can be the first connections of a shared client, in a recording of a few seconds.
 const FEWEST: f64 = 20.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "http-client-per-request",
-    about: "connections opened and closed at the rate of requests",
+    about: "outgoing connections are opened and closed at the rate of requests",
     needs: &[Need::Http],
     thresholds: &[OPENED, RATE],
-    silent: "while a shared client opens its first connections, and for a server that closes after each answer with few calls",
-    why: "Each `HttpClient` with a handler of its own has a pool of connections of its own. Disposed of after a request, it closes them: every call pays \
-          for name resolution, the TCP and TLS handshakes and a slow start, and the closed ports stay in TIME_WAIT for a minute, until \
-          none are left.",
+    silent: "while a shared client opens its first connections, and for few calls to a server that closes after each response",
+    why: "Each `HttpClient` with its own handler has its own connection pool, and closes these connections when it is disposed of. \
+          Then every call pays for name resolution, TCP and TLS handshakes and slow start, and the closed ports stay in TIME_WAIT \
+          for a minute, until none are left.",
     tries: &[
-        "One `HttpClient` for the process (`static readonly`, with `SocketsHttpHandler.PooledConnectionLifetime` so that it follows name changes)",
+        "Use one `HttpClient` for the process (`static readonly`, with `SocketsHttpHandler.PooledConnectionLifetime` so that it notices DNS changes)",
         "Or `IHttpClientFactory`, which shares and renews the handlers",
-        "Check that answers are read to their end and that the server does not send `Connection: close`",
+        "Check that responses are read to their end and that the server does not send `Connection: close`",
     ],
     verify: "Record the same load again: `http.client.connection.duration` counts few closed connections, and `http.client.request.time_in_queue` is near 0.",
     places_of: "the busy samples in such calls",
@@ -46,13 +48,13 @@ pub(super) const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let calls = facts.http?;
     let recording = facts.recording;
-    // A closed connection is counted by its duration, an opened one by its event or span.
+    // The duration meter counts closed connections; events and spans show opened ones.
     let closed = recording.metered_count("http.client.connection.duration");
     let (established, setups) = (established(facts), setups(facts));
-    let told = real_u64(count(established.len())).max(real_u64(count(setups.len())));
-    let opened = told.max(closed.map_or(0.0, |of| of.count));
-    // Each count is of its own time.
-    let rate = (told / facts.seconds()).max(closed.map_or(0.0, |of| of.per_second()));
+    let seen = real_u64(count(established.len())).max(real_u64(count(setups.len())));
+    let opened = seen.max(closed.map_or(0.0, |of| of.count));
+    // Each count covers its own time.
+    let rate = (seen / facts.seconds()).max(closed.map_or(0.0, |of| of.per_second()));
     let each = rate / calls.per_second().max(1e-3);
     if each < OPENED.value || rate < RATE.value || opened < FEWEST {
         return None;
@@ -60,7 +62,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let queued = metered_seconds(recording, "http.client.request.time_in_queue", "sum");
     let queued = (!queued.is_empty()).then(|| queued.iter().map(|of| of.value).sum::<f64>());
     let title = format!(
-        "{} connections a second are opened and closed for outgoing calls: {} of the calls open one",
+        "Outgoing calls open and close {} connections per second: {} of the calls open a new one",
         said(rate),
         percent(each.min(1.0))
     );
@@ -85,7 +87,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if rate >= 100.0 { Severity::Critical } else { Severity::Warning },
-        score: 0.7 + 0.25 * each.min(1.0),
+        harms: vec![Harm::Share(each)],
+        sure: Sure::Seen,
         measured,
         places: facts.callers(Marks::HTTP),
         evidence,

@@ -1,36 +1,38 @@
-//! Code that is compiled all the time.
+//! Code that is generated and compiled all the time.
 
-use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::{JitRow, Sym};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks};
 use rustc_hash::FxHashMap;
 
 const RATE: Threshold = Threshold {
-    name: "methods made at run time and compiled, a second, in the later half of the recording",
+    name: "methods generated at run time and compiled, per second, in the second half of the recording",
     value: 5.0,
     unit: "1/s",
-    source: "measured: 0 in healthy services after their first requests, 2,500 with an expression compiled for each request",
+    source: "measured: 0 in healthy services after their first requests, 2,500 with one compiled expression per request",
 };
 const LASTING: Threshold = Threshold {
-    name: "share of the recording's tenths in which such methods are compiled",
+    name: "share of the tenths of the recording in which such methods are compiled",
     value: 0.5,
     unit: "share",
     source: "a first use compiles once and is over",
 };
 
 const COST: Threshold = Threshold {
-    name: "compiling, of one processor's time",
+    name: "time spent compiling, in shares of one CPU core",
     value: 0.02,
     unit: "share",
-    source: "less is not worth a change; measured: 0.3 to 0.9 where a method is made for each request",
+    source: "less is not worth a change; measured: 0.3 to 0.9 with one method per request",
 };
-/// A method that is loaded so often at one tier is made anew each time.
+/// A method that is loaded this often at one tier is generated anew each time.
 const AGAIN: u32 = 8;
-/// Fewer methods in the later half are first uses, in a recording of a second.
+/// Fewer methods in the second half of a short recording are first uses.
 const FEWEST: u64 = 10;
 
 pub(super) const RULE: Rule = Rule {
@@ -38,13 +40,13 @@ pub(super) const RULE: Rule = Rule {
     about: "code is compiled all the time: dynamic methods, expression trees, new Regex objects",
     needs: &[Need::Jit],
     thresholds: &[RATE, LASTING, COST],
-    silent: "for tiered compilation (methods that are called often are compiled again in the background) and for first uses",
-    why: "`Expression.Compile`, `DynamicMethod`, `new Regex(…, RegexOptions.Compiled)` and serializers that are built anew make a method \
-          that the JIT compiles on the calling thread, with full optimisation, for a fraction of a millisecond to some. The method is \
-          a collectible object with a finalizer; if it is made for each request, code is compiled, used once and thrown away.",
+    silent: "for tiered compilation (often called methods are compiled again in the background) and for first uses",
+    why: "`Expression.Compile`, `DynamicMethod`, `new Regex(…, RegexOptions.Compiled)` and new instances of serializers generate methods \
+          that the JIT compiles on the calling thread, with full optimisation, which takes up to several milliseconds. The method is \
+          a collectible object with a finalizer. If each request generates one, code is compiled, used once and thrown away.",
     tries: &[
-        "Compile once and keep the delegate: a `static readonly` field, or a `ConcurrentDictionary` by what differs",
-        "`[GeneratedRegex]` instead of `new Regex(…, Compiled)`; a shared `JsonSerializerOptions` instead of a new one for each call",
+        "Compile once and keep the delegate: a `static readonly` field, or a `ConcurrentDictionary` with one entry per variant",
+        "`[GeneratedRegex]` instead of `new Regex(…, Compiled)`; a shared `JsonSerializerOptions` instead of a new one per call",
         "For an expression that is used once: `Compile(preferInterpretation: true)`",
     ],
     verify: "Record the same load again: `jit` has no rows of dynamic methods once the service is warm.",
@@ -58,8 +60,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let jit = &facts.recording.jit;
     let all = || (0..jit.ts_ns.len()).filter_map(|at| jit.row(at));
-    // A generated assembly's methods have names of their own, the same each time. Instances of generic methods share
-    // one, with the parameter in it.
+    // Methods of a generated assembly have the same names each time. Instances of generic methods share a name too, which
+    // contains `!!`.
     let mut times_loaded: FxHashMap<(Sym, Sym), u32> = FxHashMap::default();
     for row in all() {
         *times_loaded.entry((row.method, row.tier)).or_default() += 1;
@@ -82,7 +84,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let lasting = real_u64(count(tenths.iter().filter(|seen| **seen).count())) / 10.0;
     let of_time = compiling_share(facts, &rows);
-    // A warm-up ends: the last fifth of the time must still compile.
+    // A warm-up ends, so code must still be compiled in the last fifth of the time.
     let ends = !tenths.iter().skip(8).any(|seen| *seen);
     let few = later < FEWEST || of_time < COST.value;
     if rate < RATE.value || lasting < LASTING.value || ends || few {
@@ -93,7 +95,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let places = facts.places(compiling).top(facts);
     let of_busy = facts.threads(compiling) / facts.busy().max(0.01);
     let title = format!(
-        "{} methods a second are made at run time and compiled{}: {} of a processor goes to compiling them",
+        "{} methods per second are generated at run time and compiled{}: {} of a CPU core goes into compiling",
         said(rate),
         in_place(&places),
         percent(of_time)
@@ -105,7 +107,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if facts.has(Need::Samples) && facts.threads(compiling) > 0.0 {
         let under = "frames.type like 'System.Linq.Expressions.%' or frames.type like 'System.Reflection.Emit.%' \
                      or frames.type like 'System.Text.RegularExpressions.Regex%' or frames.type like 'System.Xml.Serialization.%'";
-        evidence.push(evidence::samples_under(facts, under, "samples.state <> 'waiting'", compiling));
+        evidence.push(queries::samples_under(facts, under, "samples.state <> 'waiting'", compiling));
     }
     let name = "share of the busy samples that make code";
     let mut measured = vec![RATE.measured(rate), LASTING.measured(lasting), COST.measured(of_time)];
@@ -113,14 +115,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if rate >= 200.0 || of_time >= 0.3 { Severity::Critical } else { Severity::Warning },
-        score: (0.55 + of_time.min(1.0) * 0.25 + of_busy * 0.2).min(0.97),
+        harms: vec![Harm::Share(of_time), Harm::Share(of_busy)],
+        sure: Sure::Seen,
         measured,
         places,
         evidence,
     })
 }
 
-/// Processors that compile such methods: by their own times, or, where the recording was not asked for these, by the
+/// How many CPU cores compile such methods on average: from each method's time, or, if these were not recorded, from the
 /// runtime's meter of all compiling.
 fn compiling_share(facts: &Facts<'_>, rows: &[JitRow]) -> f64 {
     let known: Vec<f64> = rows.iter().filter_map(|row| facts.lasted(row.dur_ns)).collect();

@@ -1,9 +1,11 @@
 //! Threads that wait for locks that others hold.
 
-use crate::evidence;
 use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::need::Need;
 use crate::places::{Places, in_place, named};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::{Contentions, NO_ID, Sym};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
@@ -21,44 +23,46 @@ const SHARE: Threshold = Threshold {
     unit: "share",
     source: "a tenth of the working time is worth an engineer's day",
 };
-/// Waits that lie within such a part of the recording, and are no more than so many, are of a first use.
+/// All waits are from a first use if they are few and lie within this share of the recording,
 const EPISODE: f64 = 0.25;
+/// or within this time,
 const EPISODE_SECONDS: f64 = 2.5;
+/// and are no more than this.
 const EPISODE_WAITS: u64 = 200;
-/// So many threads that wait are a line, however many processors there are.
+/// This many waiting threads are a queue, however many CPU cores there are.
 const CRITICAL: f64 = 4.0;
 
-/// Types that threads spin in on the way into a lock, as SQL over `frames`.
+/// Types in which threads spin before they enter a lock, as SQL over `frames`.
 const SPINNING: &str = "frames.type in ('System.Threading.SpinLock', 'System.Threading.Lock', \
      'System.Threading.ReaderWriterLockSlim', 'System.Threading.ReaderWriterLockSlim+SpinLock', \
      'System.Threading.ReaderWriterLock')";
 
-/// From this part of the waits on the title says that they lie in pauses of the GC.
+/// From this share of the waits on, the title says that they fall into GC pauses.
 const MUCH_PAUSED: f64 = 0.1;
-/// A smaller part is not measured.
+/// A smaller share is not worth a figure.
 const LEAST_PAUSED: f64 = 0.005;
-const IN_PAUSES: &str = "share of the waits that lies in pauses of the GC, by contention events";
+const IN_PAUSES: &str = "share of the waits that falls into GC pauses, from contention events";
 
-/// Samples that cover less of the time were taken in bursts.
+/// Samples that cover a smaller share of the time were taken in bursts.
 const WHOLE: f64 = 0.9;
 
 pub(super) const RULE: Rule = Rule {
     id: "lock-contention",
-    about: "threads wait for monitors or reader-writer locks, with the owner's frame where known; waits confined to \
-            first-use initialisation stay `note`",
+    about: "threads wait for monitors or reader-writer locks; names the owner's frame if it is known. Waits that only belong to \
+            first-use initialisation are a `note`",
     needs: &[Need::Locks],
     thresholds: &[WAITING, SHARE],
-    silent: "where the waits are few and in one short stretch, as of a cache or a model that is built at first use (a note then), \
-             and where logging waits for its sink (`logging-flood`)",
-    why: "`lock` is a monitor: a thread that finds it taken spins for a moment, then sleeps in the kernel until the owner \
-          leaves (events Contention/Start and /Stop, which name the owner; `System.Threading.Lock` sends them too, a \
-          reader-writer lock and a spin lock none: samples show their waiters, and a thread that is in the same method \
-          without waiting is taken for the holder). While the lock is held, only one thread does \
-          this work however many processors there are; with a pool thread for each waiter, requests queue behind it.",
+    silent: "if logging waits for its sink (`logging-flood`). A note if the waits are few and close together, as when a cache or a \
+             model is built at first use",
+    why: "`lock` is a monitor: a thread that finds it taken spins for a moment, then sleeps in the kernel until the holder leaves. \
+          Meanwhile only one thread does this work, however many CPU cores there are, and each waiter blocks a thread-pool thread, \
+          so that requests queue. Events (Contention/Start and /Stop) name the holder of a monitor or a `System.Threading.Lock`. \
+          Reader-writer and spin locks send none: samples show their waiters, and a thread in the same method that does not wait \
+          is taken to be the holder.",
     tries: &[
-        "Do less while holding it: compute before, publish after; no I/O, no logging, no allocation of large objects inside",
-        "Split it: a lock for each key or partition, or data owned by one thread",
-        "For data read far more often than written: an immutable snapshot behind `Volatile.Read`, or `FrozenDictionary`; `ConcurrentDictionary`, whose locks are many",
+        "Do less while holding it: compute before, publish after; no I/O, no logging and no allocation of large objects inside",
+        "Split it: one lock per key or partition, or data owned by one thread",
+        "For data that is read far more often than written: an immutable snapshot behind `Volatile.Read`, `FrozenDictionary`, or `ConcurrentDictionary`, which has many locks",
     ],
     verify: "Record the same load again: `contention.waiting` in `metrics` (threads on average, for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
     places_of: "the time that threads wait for locks",
@@ -75,14 +79,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let (mut waited, mut longest, mut initialising) = (0.0, 0.0f64, 0.0);
     let mut times = Vec::new();
     let next = next_waits(rows, end);
-    // A wait without a managed frame, where others have them, is for a lock of the runtime's own, as that of a new thread.
+    // If others have managed frames, a wait without one is for a lock of the runtime itself, such as at a thread's start.
     let has_stacks = rows.stack.iter().any(|stack| *stack != NO_ID);
     for (row, next) in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).zip(next) {
         let marks = facts.index.marks(row.stack);
         if marks.has(Marks::LOGGING) || (has_stacks && row.stack == NO_ID) {
             continue;
         }
-        // A wait whose end is missing had ended when its thread began the next one.
+        // A wait without an end had ended by the time its thread began the next one.
         let open = next.saturating_sub(row.ts_ns);
         let Some(dur_ns) = facts.lasted(row.dur_ns).or_else(|| facts.lasted(open)) else { continue };
         if marks.has(Marks::INITIALISATION) {
@@ -93,14 +97,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         times.push((row.ts_ns, row.ts_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
         places.add(facts, row.stack, row.thread, row.ts_ns, dur_ns);
     }
-    // Reader-writer locks send no events; their waits are in the samples. Those of monitors are in both, and where samples
-    // were taken for a part of the time the events tell more: one wait that fell into a burst is no tenth of the time.
-    let events_tell_more = !rows.ts_ns.is_empty() && facts.sampled_share() < WHOLE;
-    let in_lock = |group: &Group| waits(facts, group) && !(events_tell_more && sends_events(facts, group));
+    // Waits for reader-writer locks are only in the samples. Waits for monitors are also in the events, which say more if
+    // samples cover a part of the time: one wait within a short burst would look like a tenth of the time.
+    let events_say_more = !rows.ts_ns.is_empty() && facts.sampled_share() < WHOLE;
+    let in_lock = |group: &Group| waits(facts, group) && !(events_say_more && sends_events(facts, group));
     let by_samples = facts.threads(in_lock);
     let by_events = waited / (facts.seconds() * 1e9);
     let waiting = by_events.max(by_samples);
-    // Without samples the processors that the process used stand in for the threads that ran.
+    // Without samples, the CPU cores in use stand for the running threads.
     let by_cpu = facts.cpu.map(|of_machine| of_machine * facts.cores);
     let busy = if facts.has(Need::Samples) { Some(facts.busy()) } else { by_cpu };
     let share = waiting / (waiting + busy.unwrap_or(waiting)).max(0.1);
@@ -120,10 +124,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let held = owner.as_ref().map_or_else(String::new, |(frame, _)| held_in(facts, frame));
     let in_pauses = runtime::lock_waits_in_gc_pauses(facts.recording).filter(|of| *of >= LEAST_PAUSED);
     let title = if severity == Severity::Note {
-        format!("Threads waited for locks in one short stretch{}: a first use", in_place(&places))
+        format!("Threads waited for locks only for a short time{}, as at a first use", in_place(&places))
     } else {
         format!(
-            "{} threads on average wait for {primitive}{}{held}: {} of the threads at work{}",
+            "On average {} threads wait for {primitive}{}{held}: {} of the threads at work{}",
             said(waiting),
             in_place(&places),
             percent(share),
@@ -142,14 +146,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         measured.push(Measured { name: "longest wait", value: longest / 1e6, unit: "ms", threshold: None });
     }
     if let Some((_, share)) = owner {
-        let name = "share of the holder's samples in the method that is named";
+        let name = "share of the holder's samples in the named method";
         measured.push(Measured { name, value: share, unit: "share", threshold: None });
     }
     let mut evidence: Vec<EvidenceRows> = by_lock(&times).into_iter().collect();
     if by_samples > 0.0 {
         evidence.extend(sampled(facts, in_lock));
     }
-    Some(Found { title, severity, score: share, measured, places, evidence })
+    // Waits that fall into GC pauses are the harm of these.
+    let harms = vec![Harm::Share(share * (1.0 - in_pauses.unwrap_or(0.0)))];
+    Some(Found { title, severity, harms, sure: Sure::Seen, measured, places, evidence })
 }
 
 fn severity(facts: &Facts<'_>, is_first_use: bool, waiting: f64, share: f64) -> Severity {
@@ -160,7 +166,7 @@ fn severity(facts: &Facts<'_>, is_first_use: bool, waiting: f64, share: f64) -> 
     }
 }
 
-/// The events of the waits, by lock and owner.
+/// The waits in the events, by lock and owner.
 fn by_lock(times: &[(i64, i64)]) -> Option<EvidenceRows> {
     let sql = "select lock, owner_thread, count(*) as waits, sum(dur_ns) / 1e6 as waited_ms, max(dur_ns) / 1e6 as longest_ms, \
                min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from contention group by 1, 2 order by 4 desc limit 20";
@@ -168,13 +174,13 @@ fn by_lock(times: &[(i64, i64)]) -> Option<EvidenceRows> {
     Some(EvidenceRows::of("contention", sql, times))
 }
 
-/// How much of the waits is the collector's, in words, if it is much.
+/// Says how much of the waits falls into GC pauses, if it is much.
 fn said_of_pauses(share: Option<f64>) -> String {
     let much = share.filter(|share| *share >= MUCH_PAUSED);
     much.map_or_else(String::new, |of| format!("; the GC paused the program for {} of that", percent(of)))
 }
 
-/// When the thread of each wait began its next one, by which this one had ended; the recording's end for its last.
+/// For each wait, when its thread began the next one; the recording's end if there is none.
 fn next_waits(rows: &Contentions, end_ns: i64) -> Vec<i64> {
     let mut later: FxHashMap<u32, i64> = FxHashMap::default();
     let times = rows.thread.iter().zip(&rows.ts_ns).rev();
@@ -184,37 +190,37 @@ fn next_waits(rows: &Contentions, end_ns: i64) -> Vec<i64> {
     next
 }
 
-/// The waiters by each source that has some: both tell of the same waits, each in its own way and of its own time.
+/// The waiting threads by each source that shows any. Both show the same waits, over different times.
 fn by_source(facts: &Facts<'_>, by_events: f64) -> impl Iterator<Item = Measured> {
     let by_samples = facts.threads(|group| waits(facts, group));
     let sources = [
-        ("threads waiting for locks, by contention events", by_events),
-        ("threads waiting for locks, by samples", by_samples),
+        ("threads waiting for locks, from contention events", by_events),
+        ("threads waiting for locks, from samples", by_samples),
     ];
-    let told = sources.into_iter().filter(|(_, value)| *value > 0.0);
-    told.map(|(name, value)| Measured { name, value, unit: "", threshold: None })
+    let shown = sources.into_iter().filter(|(_, value)| *value > 0.0);
+    shown.map(|(name, value)| Measured { name, value, unit: "", threshold: None })
 }
 
-/// The samples that show the waits: those of threads that sleep, and of those that spin.
+/// The samples that show the waits: threads that sleep, and threads that spin.
 fn sampled(facts: &Facts<'_>, in_lock: impl Fn(&Group) -> bool) -> [EvidenceRows; 2] {
     let sleeps = |group: &Group| in_lock(group) && group.state == State::Waiting;
     let spins = |group: &Group| in_lock(group) && group.state != State::Waiting;
     let asleep = "samples.state = 'waiting' and samples.waiting_on = 'lock'";
     [
-        evidence::samples(facts, asleep, sleeps),
-        evidence::samples_under(facts, SPINNING, "samples.state <> 'waiting'", spins),
+        queries::samples(facts, asleep, sleeps),
+        queries::samples_under(facts, SPINNING, "samples.state <> 'waiting'", spins),
     ]
 }
 
-/// Whether a group waits for a lock that is not a log's, asleep or spinning.
+/// Whether a group waits for a lock, asleep or spinning. Locks of logging do not count.
 fn waits(facts: &Facts<'_>, group: &Group) -> bool {
     let asleep = group.state == State::Waiting && facts.text(group.waiting_on) == "lock";
     (asleep || facts.spins_for_lock(group)) && !facts.index.marks(group.stack).has(Marks::LOGGING)
 }
 
-/// What most of these waits are for, in words: the innermost frame of a lock's own type says it.
+/// What most of these waits are for, in words: the innermost frame of a lock's own type shows it.
 fn primitive(facts: &Facts<'_>, wanted: impl Fn(&Group) -> bool) -> &'static str {
-    /// Frames looked at from the innermost on.
+    /// How many frames to search, from the innermost on.
     const INNERMOST: usize = 8;
     const WORDS: [(&str, &str); 4] = [
         ("System.Threading.ReaderWriterLockSlim", "a reader-writer lock (ReaderWriterLockSlim)"),
@@ -241,19 +247,19 @@ fn primitive(facts: &Facts<'_>, wanted: impl Fn(&Group) -> bool) -> &'static str
     most.filter(|(seen, _)| **seen * 2 > all).map_or("a lock", |(_, (_, word))| word)
 }
 
-/// Whether a wait is for a monitor, or a lock that sends a monitor's events.
+/// Whether a wait is for a lock that sends events.
 fn sends_events(facts: &Facts<'_>, group: &Group) -> bool {
     let frame = runtime::leaf_frame(facts.recording, group.stack);
     let of = frame.and_then(|frame| facts.recording.frames.declaring_type.get(frame as usize));
     of.is_some_and(|of| matches!(facts.text(*of), "System.Threading.Monitor" | "System.Threading.Lock"))
 }
 
-/// Seconds that a first use may take; of a short recording half, for it cannot tell.
+/// How many seconds a first use may take. Half of a short recording, which cannot show whether waits go on.
 fn episode(seconds: f64) -> f64 {
     (EPISODE * seconds).max(EPISODE_SECONDS.min(seconds / 2.0))
 }
 
-/// Whether few waits lie in one short stretch.
+/// Whether the waits are few and close together.
 fn is_one_episode(times: &[(i64, i64)], seconds: f64) -> bool {
     let first = times.iter().map(|(from, _)| *from).min();
     let last = times.iter().map(|(_, to)| *to).max();
@@ -265,7 +271,7 @@ fn is_one_episode(times: &[(i64, i64)], seconds: f64) -> bool {
     stretch <= episode(seconds) || outside_is_little(times, seconds)
 }
 
-/// Whether a stretch as long as an episode may be holds nearly all of the time waited.
+/// Whether some stretch of an episode's length contains nearly all of the waiting time.
 fn outside_is_little(times: &[(i64, i64)], seconds: f64) -> bool {
     #[expect(clippy::cast_possible_truncation, reason = "seconds of a recording; the cast saturates")]
     let stretch = (episode(seconds) * 1e9) as i64;
@@ -279,7 +285,7 @@ fn outside_is_little(times: &[(i64, i64)], seconds: f64) -> bool {
     })
 }
 
-/// Where the lock's owner was seen most while others waited for it, whatever it did there, and the share of its samples.
+/// Where the lock's owner was sampled most while others waited for it, and the share of its samples there.
 fn owner_by_events(facts: &Facts<'_>) -> Option<(String, f64)> {
     let mut places = Places::default();
     for row in facts.holder_samples() {
@@ -293,7 +299,7 @@ fn held_in(facts: &Facts<'_>, frame: &str) -> String {
     format!(", held in {frame}{}", blocked_holder(facts).unwrap_or_default())
 }
 
-/// What the lock's owner waits for meanwhile, in words, if it does so most of the time: then that is the cause.
+/// What the lock's owner waits for most of the time while it holds the lock, in words: that is the cause.
 fn blocked_holder(facts: &Facts<'_>) -> Option<String> {
     const MOSTLY: f64 = 0.5;
     let mut waits: FxHashMap<Sym, u64> = FxHashMap::default();
@@ -312,10 +318,10 @@ fn blocked_holder(facts: &Facts<'_>) -> Option<String> {
     }
 }
 
-/// Where no event names the owner: a thread that is in the method that the others wait in, and does not wait for the lock,
-/// has it. Only looks while somebody waits count.
+/// If no event names the owner: a thread in the same method as the waiters that does not wait for the lock itself holds it.
+/// Only samples taken while somebody waits count.
 fn holder_by_samples(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool) -> Option<(String, f64)> {
-    /// The sampler looks at all threads within less.
+    /// One round of sampling takes less time.
     const ONE_LOOK_NS: i64 = 2_000_000;
     let recording = facts.recording;
     let mut doors: FxHashMap<u32, u64> = FxHashMap::default();
@@ -334,7 +340,7 @@ fn holder_by_samples(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool) -> Optio
         let after = times.partition_point(|at| *at < ts_ns.saturating_sub(ONE_LOOK_NS));
         times.get(after).is_some_and(|at| *at <= ts_ns.saturating_add(ONE_LOOK_NS))
     };
-    // Worked out once a stack: whether it is inside one of the methods that threads wait in.
+    // Decided once per stack: whether it is inside one of the methods in which threads wait.
     let mut inside: FxHashMap<u32, bool> = FxHashMap::default();
     let mut places = Places::default();
     for row in rows().filter(|row| !at_door.contains(&(row.stack, row.waiting_on))) {
@@ -351,7 +357,7 @@ fn holder_by_samples(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool) -> Optio
     named_with_share(facts, &places)
 }
 
-/// The first place in words, with its share; none where only the framework was seen.
+/// The first place in words, with its share. `None` if only the framework was sampled.
 fn named_with_share(facts: &Facts<'_>, places: &Places) -> Option<(String, f64)> {
     if places.is_empty() {
         return None;
@@ -403,10 +409,10 @@ mod tests {
 
     #[test]
     fn a_line_for_a_reader_writer_lock_shows_in_samples_alone() {
-        let check = |waiting, processors, expected| {
-            let mut scene = Scene::lasting(10, processors);
+        let check = |waiting, cores, expected| {
+            let mut scene = Scene::lasting(10, cores);
             scene.workers_wait(waiting, 0..LOOKS, "lock", &LOCK);
-            assert_eq!(scene.says(&RULE), says(expected, CART), "{waiting} on {processors}");
+            assert_eq!(scene.says(&RULE), says(expected, CART), "{waiting} on {cores}");
         };
         check(1, 2, Severity::Warning);
         check(8, 64, Severity::Critical);

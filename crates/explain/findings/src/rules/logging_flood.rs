@@ -1,48 +1,50 @@
 //! Logging that takes a notable share of the time, or waits for its sink.
 
-use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 
 const SHARE: Threshold = Threshold {
-    name: "share of the time of work that logs, or waits for its sink",
+    name: "share of the working time spent in logging, or waiting for its sink",
     value: 0.2,
     unit: "share",
-    source: "measured: below 0.1 with one line a request, 0.3 to 0.7 with dozens",
+    source: "measured: below 0.1 with one line per request, 0.3 to 0.7 with dozens",
 };
 const WAITING: Threshold = Threshold {
-    name: "threads that wait for the log's sink, on average",
+    name: "threads waiting for the log's sink, on average",
     value: 0.2,
     unit: "",
-    source: "the console logger's queue holds 2,500 lines; who logs more than the sink writes waits for it",
+    source: "the console logger's queue holds 2,500 lines; threads that log faster than the sink writes wait for it",
 };
 const LINES: Threshold = Threshold {
-    name: "lines for each request",
+    name: "lines per request",
     value: 10.0,
     unit: "",
-    source: "a request's story fits into a few lines; needs the profile logs",
+    source: "a few lines can describe a request; needs the profile logs",
 };
-/// Lines a second below which no number of lines for a request matters.
+/// With fewer lines per second, the number per request does not matter.
 const FEW_LINES: f64 = 200.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "logging-flood",
-    about: "logging takes a notable share of time, or blocks on its sink",
+    about: "logging takes a notable share of the time, or blocks on its sink",
     needs: &[Need::Running],
     thresholds: &[SHARE, WAITING, LINES],
-    silent: "for a line or some in each request",
-    why: "A line is formatted on the thread that logs it, then handed to the sink. The console logger has a queue of bounded length and one \
-          thread that writes it (`ConsoleLoggerProcessor`), and a terminal or pipe takes tens of thousands of lines a second at most: when \
-          the queue is full, `ILogger.Log` waits, in the middle of the request, and holds its locks meanwhile.",
+    silent: "for a few lines per request",
+    why: "A line is formatted on the thread that logs it, then passed to the sink. The console logger has a bounded queue and one \
+          thread that writes (`ConsoleLoggerProcessor`), and a terminal or pipe takes no more than tens of thousands of lines per second. \
+          When the queue is full, `ILogger.Log` waits, in the middle of the request, and the request holds its locks meanwhile.",
     tries: &[
         "Raise the level of that category (`Logging:LogLevel`), or log once what is now logged in a loop",
-        "`LoggerMessage` source generation: no formatting and no boxing for levels that are off",
-        "A sink that does not wait: `QueueFullMode = DropWrite` for the console, or an asynchronous exporter; sampling",
+        "`LoggerMessage` source generation: no formatting and no boxing for disabled levels",
+        "A sink that does not make threads wait: `QueueFullMode = DropWrite` for the console, or an asynchronous exporter; sampling",
     ],
-    verify: "Record the same load again: `Microsoft.Extensions.Logging` leaves the samples, and requests a second rise.",
+    verify: "Record the same load again: `Microsoft.Extensions.Logging` disappears from the samples, and requests per second rise.",
     places_of: "the samples that show it",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
@@ -52,7 +54,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let logging = |group: &Group| facts.index.marks(group.stack).has(Marks::LOGGING);
-    // The sink's own thread waits for lines and writes them: neither is a cost of those who log.
+    // The sink's own thread waits for lines and writes them: that costs the logging threads nothing.
     let in_work = |group: &Group| facts.is_pool(group);
     let running = |group: &Group| in_work(group) && facts.is_busy(group) && logging(group);
     let (log_busy, busy) =
@@ -70,11 +72,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = facts.places(|group| running(group) || waits(group)).top(facts);
     let title = format!(
-        "Logging{} takes {} of the time of work{}",
+        "Logging{} takes {} of the working time{}",
         in_place(&places),
         percent(of_work),
         if waiting >= WAITING.value {
-            format!("; {} threads on average wait for the sink", said(waiting))
+            format!("; on average {} threads wait for the sink", said(waiting))
         } else {
             String::new()
         }
@@ -82,28 +84,32 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let under = "frames.type like 'Microsoft.Extensions.Logging.%' or frames.type like 'Serilog.%' or frames.type like 'NLog.%' \
                  or frames.type like 'log4net.%' or frames.type = 'System.Console' or frames.type like 'System.Diagnostics.Trace%'";
     let seen = |group: &Group| running(group) || waits(group);
-    let mut evidence = vec![evidence::samples_under(facts, under, "threads.kind = 'pool'", seen)];
+    let mut evidence = vec![queries::samples_under(facts, under, "threads.kind = 'pool'", seen)];
     let sql = "select stack, count(*) as waits, sum(dur_ns) / 1e6 as waited_ms, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from contention \
                where dur_ns is not null group by 1 order by 3 desc limit 20";
     evidence.push(EvidenceRows::of("contention", sql, at_locks.into_iter()));
     let mut measured = vec![SHARE.measured(of_work), WAITING.measured(waiting)];
     if lines > 0.0 {
         measured.push(LINES.measured(per_request));
-        measured.push(Measured { name: "lines a second", value: per_second, unit: "1/s", threshold: None });
+        measured.push(Measured { name: "lines per second", value: per_second, unit: "1/s", threshold: None });
         let sql = "select logger, level, count(*) as lines, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns from logs group by 1, 2 order by 3 desc limit 20";
         evidence.insert(0, EvidenceRows::of("logs", sql, facts.recording.logs.ts_ns.iter().copied()));
     }
     Some(Found {
         title,
         severity: if of_work >= 0.6 { Severity::Critical } else { Severity::Warning },
-        score: (of_work + 0.2).min(0.96),
+        harms: vec![
+            Harm::Share(of_work),
+            Harm::Beyond { value: if many { per_request } else { 0.0 }, harmless: LINES.value },
+        ],
+        sure: Sure::Seen,
         measured,
         places,
         evidence,
     })
 }
 
-/// When threads waited for locks of logging, by events, and how many did on average.
+/// When threads waited for locks of logging, from events, and how many did on average.
 fn waited_in_events(facts: &Facts<'_>) -> (Vec<i64>, f64) {
     let rows = &facts.recording.contention;
     let rows = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));

@@ -2,20 +2,22 @@
 
 use crate::facts::{Facts, bytes, count, percent, real_u64, said};
 use crate::gcfacts::{allocated, allocators, most_allocated, pause_share, rows};
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::{AllocationRow, GcRow};
 use report::{EvidenceRows, Severity, View};
 
 const RATE: Threshold = Threshold {
-    name: "collections of generation 2 for large objects, a second",
+    name: "generation 2 collections for large objects, per second",
     value: 0.3,
     unit: "1/s",
-    source: "a full collection in three seconds; services that do not churn have none for this reason",
+    source: "one full collection in three seconds; other services have none for this reason",
 };
 
 const BYTES: Threshold = Threshold {
-    name: "large objects allocated a second",
+    name: "large objects allocated per second",
     value: 60e6,
     unit: "B/s",
     source: "each byte is cleared first; measured: 75 MB/s to 2 GB/s in services that churn. This or the pauses must pass",
@@ -24,22 +26,22 @@ const SHARE: Threshold = Threshold {
     name: "share of the time that these collections paused the program",
     value: 0.03,
     unit: "share",
-    source: "background collections cost little else than the processor that they run on",
+    source: "background collections cost little but the CPU core that they run on",
 };
 
 pub(super) const RULE: Rule = Rule {
     id: "loh-churn",
-    about: "large objects allocated often, triggering generation 2",
+    about: "large objects are allocated often, which triggers generation 2 collections",
     needs: &[Need::Gc],
     thresholds: &[RATE, BYTES, SHARE],
-    silent: "for large objects that are allocated once and kept, and where the collections cost next to nothing",
-    why: "An object of 85,000 bytes or more goes to the large object heap, which belongs to generation 2: it is freed only by a \
-          full collection, and each time its budget is used up one is triggered (reason AllocLarge). The memory is cleared before \
+    silent: "if large objects are allocated once and kept, or if the collections cost next to nothing",
+    why: "An object of 85,000 bytes or more goes to the large object heap, which belongs to generation 2. Only a full collection frees \
+          it, and each time the heap's budget is used up, one is triggered (reason AllocLarge). The memory is cleared before \
           use, and the heap is not compacted by default, so it also fragments.",
     tries: &[
         "Rent buffers: `ArrayPool<T>.Shared`, `RecyclableMemoryStream`; read and write in pieces (`PipeReader`, `IAsyncEnumerable`)",
         "Do not build large strings or arrays from a whole body: parse from the stream",
-        "Grow lists with a capacity: each doubling past 85 kB is one more large array",
+        "Create lists with a capacity: each doubling beyond 85 kB is one more large array",
     ],
     verify: "Record the same load again: no collection has the reason `AllocLarge`, and `allocations` of kind `Large` become rare.",
     places_of: "the allocated bytes",
@@ -60,7 +62,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if times.len() < 2 || rate < RATE.value {
         return None;
     }
-    // Large objects and those of the pinned object heap use up budgets of generation 2 alike.
+    // Objects of the pinned object heap use up budgets of generation 2 too.
     let large = |row: &AllocationRow| matches!(facts.text(row.kind), "Large" | "Pinned");
     let a_second = allocated(facts, large) / facts.seconds();
     let share = pause_share(facts, for_large);
@@ -71,7 +73,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let of_type =
         most_allocated(facts, large).map_or_else(String::new, |(class, _)| format!(", mostly {class}"));
     let title = format!(
-        "Large objects{}{of_type} trigger {} full collections a second: {} of them a second",
+        "Large objects{}{of_type} trigger {} full collections per second: {}/s are allocated",
         in_place(&places),
         said(rate),
         bytes(a_second)
@@ -88,11 +90,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         evidence.push(EvidenceRows::of("allocations", sql, sampled.into_iter()));
     }
     let measured = vec![RATE.measured(rate), BYTES.measured(a_second), SHARE.measured(share)];
-    let title = if share >= 0.05 { format!("{title}, {} of the time", percent(share)) } else { title };
+    let title = if share >= 0.05 {
+        format!("{title}, and the collections pause the program {} of the time", percent(share))
+    } else {
+        title
+    };
     Some(Found {
         title,
         severity: if share >= 0.15 { Severity::Critical } else { Severity::Warning },
-        score: (0.55 + (rate / 40.0).min(0.25) + share * 0.5).min(0.95),
+        harms: vec![Harm::Share(share), Harm::Beyond { value: a_second, harmless: BYTES.value }],
+        sure: Sure::Seen,
         measured,
         places,
         evidence,
@@ -104,7 +111,7 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    /// Full collections in ten seconds, and megabytes of large objects a second.
+    /// Full collections in ten seconds, and megabytes of large objects per second.
     fn scene(full: i64, pause_ms: i64, megabytes: f64) -> Scene {
         let mut scene = Scene::new();
         for at in 0..full {

@@ -1,24 +1,26 @@
-//! A memory limit is reached, or near.
+//! A memory limit is reached, or close.
 
 use crate::facts::{Facts, bytes, count, known, percent, real, real_u64, said};
 use crate::gcfacts::{allocators, most_allocated, pause_share, rows};
 use crate::hostfacts::{MemoryLimits, grown, host_rows, is_for_want_of_memory, is_out_of_memory};
+use crate::need::Need;
 use crate::places::{Places, in_place};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::Marks;
 
 const NEAR: Threshold = Threshold {
-    name: "memory in use, of its limit, max",
+    name: "memory in use, share of its limit, max",
     value: 0.9,
     unit: "share",
-    source: "the GC itself calls memory high from 90 % of the limit on (`GCHighMemPercent`), and collects harder from there",
+    source: "the GC itself calls memory high from 90 % of the limit on (`GCHighMemPercent`), and then collects more aggressively",
 };
 const FOR_ROOM: Threshold = Threshold {
     name: "share of the collections that ran because there was no room",
     value: 0.1,
     unit: "share",
-    source: "reasons OutOfSpace and LowMemory; measured: none in services with room. This or one of the next must pass, near the limit",
+    source: "reasons OutOfSpace and LowMemory; measured: none in services with spare memory. Close to the limit, this or one of the next must pass",
 };
 const THROWN: Threshold = Threshold {
     name: "OutOfMemoryExceptions",
@@ -27,45 +29,45 @@ const THROWN: Threshold = Threshold {
     source: "each is a request that failed, or worse",
 };
 const KILLED: Threshold = Threshold {
-    name: "processes of the control group that the kernel killed for want of memory",
+    name: "processes of the control group that the kernel killed because memory ran out",
     value: 1.0,
     unit: "",
     source: "`oom_kill` of the control group",
 };
-/// At the very limit nothing has to have happened yet.
+/// From this share on, nothing needs to have happened yet.
 const AT_LIMIT: f64 = 0.97;
-/// Of fewer collections no share means anything.
+/// With fewer such collections, their share means nothing.
 const FEWEST_FOR_ROOM: usize = 3;
-/// A type or a place with less of what is allocated is not named as the one that allocates.
+/// The title does not name a type or a place with a smaller share of the allocations.
 const LEAST_SHARE: f64 = 0.2;
-/// The collector stops the program for so much of the time near its limit.
+/// Close to its limit, the GC pauses the program for at least this share of the time.
 const PAUSED: f64 = 0.1;
 
 pub(super) const RULE: Rule = Rule {
     id: "memory-limit",
-    about: "a memory limit (control group, `GCHeapHardLimit`) is reached or near: collections because of it, OutOfMemoryException, an OOM kill",
+    about: "a memory limit (control group, `GCHeapHardLimit`) is reached or close: collections because of it, OutOfMemoryException, an OOM kill",
     needs: &[Need::Gc, Need::Exceptions, Need::Host],
     thresholds: &[NEAR, FOR_ROOM, THROWN, KILLED],
-    silent: "for a heap that fills its limit now and then and has room after each collection, for file cache, which the kernel \
-             drops when it needs the memory, for an array that is larger than any memory (a mistake of its own), and for a \
+    silent: "if the heap fills its limit now and then but has room after each collection, for file cache, which the kernel \
+             drops when it needs the memory, for an array that is larger than any memory (another mistake), and for a \
              thread that cannot start",
-    why: "In a container the GC takes three quarters of the memory limit for the heap's hard limit, unless one is set. It commits no \
-          more than that: near it each allocation that finds no room triggers a full collection that also moves objects \
+    why: "In a container the heap's hard limit is three quarters of the memory limit, unless one is set. The GC commits no \
+          more than that. Close to it, each allocation without room triggers a full, compacting collection \
           (reason OutOfSpaceSOH or OutOfSpaceLOH), until even that frees nothing and the allocation throws OutOfMemoryException. The \
-          other quarter is for everything else: code, stacks, native libraries, buffers. If all of it together passes the group's \
-          limit, the kernel kills the process, without a word in its log.",
+          other quarter is for everything else: code, stacks, native libraries, buffers. If everything together exceeds the group's \
+          limit, the kernel kills the process, and its log shows nothing.",
     tries: &[
         "Find what grows: `heap-growth` and `native-memory-growth` say whether it is the managed heap; two heap snapshots, minutes apart, show what retains it",
         "Nothing grows, so the service needs that much: raise the memory limit of the container",
         "Nothing grows, so the service needs that much: raise the hard limit of the heap (`DOTNET_GCHeapHardLimit`, hexadecimal bytes, or `GCHeapHardLimitPercent`)",
-        "It is full from the start, so growth cannot be seen. Find out whether it grows before you raise anything: record from just after a restart, under the same load. If it fills up again, it is a leak, which more memory only delays",
+        "It is full from the start, so growth cannot be seen. Find out whether it grows before you raise anything: record right after a restart, under the same load. If it fills up again, it is a leak, which more memory only delays",
         "More memory only delays the end of a leak. Until it is fixed, restart before the limit, at a quiet time",
-        "The heap may have more of the container's limit than three quarters, if little else is in the process: `DOTNET_GCHeapHardLimitPercent=5A` is 90 %",
-        "Let the GC keep the heap smaller, for more of its time: `DOTNET_GCConserveMemory=5`",
+        "The heap may have more than three quarters of the container's limit, if the process needs little other memory: `DOTNET_GCHeapHardLimitPercent=5A` is 90 %",
+        "Let the GC keep the heap smaller, at the cost of longer pauses: `DOTNET_GCConserveMemory=5`",
         "Workstation GC (`DOTNET_gcServer=0`) takes less memory between collections than Server GC",
     ],
-    verify: "Record the same load again: `cgroup.memory` and `process.rss` against `limit.memory` in the table `host`, and no collection with a reason of OutOfSpace.",
-    places_of: "what is allocated, or fails to be",
+    verify: "Record the same load again: `cgroup.memory` and `process.rss` against `limit.memory` in the table `host`, and no collection with an OutOfSpace reason.",
+    places_of: "the allocated bytes, or of the failed allocations",
     view: View { tab: "/gc", params: &[] },
     before: &[
         "gc-pauses",
@@ -80,12 +82,12 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// What shows that memory is short.
+/// Everything that shows that memory is short.
 struct Signs {
     limits: MemoryLimits,
-    /// The most memory in use over the limit that is nearest, what it is, and how much.
+    /// The limit that is closest to being reached.
     nearest: Option<Nearest>,
-    /// Collections for want of room, and their share of all.
+    /// Collections because there was no room, and their share of all.
     for_room: usize,
     share_for_room: f64,
     thrown: Vec<i64>,
@@ -134,23 +136,23 @@ impl Signs {
         self.nearest.is_some_and(|of| of.share >= NEAR.value)
     }
 
-    /// Whether collections ran for want of room: near a known limit, or too many to be anything else.
+    /// Whether so many collections ran because there was no room that it matters.
     fn lacks_room(&self) -> bool {
         self.for_room >= FEWEST_FOR_ROOM && self.share_for_room >= FOR_ROOM.value
     }
 
-    /// Whether anything but the exceptions says that memory is short, or there are too many of them for a single mistake.
+    /// Whether anything beyond one or two exceptions shows that memory is short.
     fn is_shown(&self, facts: &Facts<'_>) -> bool {
         const MANY: usize = 3;
         self.is_near() || self.for_room > 0 || self.thrown.len() >= MANY || growth(facts).is_some()
     }
 
-    /// How bad it is; none if it is not worth a word.
+    /// How bad it is. `None` if it is not worth reporting.
     fn severity(&self, facts: &Facts<'_>) -> Option<Severity> {
         let near = self.is_near();
         let at_limit = self.nearest.is_some_and(|of| of.share >= AT_LIMIT);
         let paused = pause_share(facts, |_| true) >= PAUSED;
-        // Without a limit that is known the signs must speak for themselves.
+        // If the limit is unknown, the other signs must be strong enough.
         let unknown = self.nearest.is_none();
         let room = self.lacks_room() && (near || unknown && paused);
         match () {
@@ -161,21 +163,33 @@ impl Signs {
             () if self.died && near => Some(Severity::Critical),
             () if room && paused => Some(Severity::Critical),
             () if room || !self.thrown.is_empty() || (self.kills >= KILLED.value) => Some(Severity::Warning),
-            // Full to the brim, and the kernel had to take file cache away or slow it down.
+            // Full, and the kernel had to drop file cache or slow the group down.
             () if at_limit && self.is_held_back(facts) => Some(Severity::Warning),
             () if near => Some(Severity::Note),
             () => None,
         }
     }
 
-    /// Whether the group met its limit while it was recorded.
+    fn has_run_out(&self) -> bool {
+        self.for_room > 0 || !self.thrown.is_empty() || self.kills > 0.0
+    }
+
+    fn harms(&self) -> Vec<Harm> {
+        let used = self.nearest.map(|of| Harm::Share(of.share));
+        // Each of them failed because there was no memory.
+        let failures = real_u64(count(self.thrown.len())) + self.kills;
+        let failures = Harm::Beyond { value: failures, harmless: 0.0 };
+        used.into_iter().chain([Harm::Share(self.share_for_room), failures]).collect()
+    }
+
+    /// Whether the group reached its limit while it was recorded.
     fn is_held_back(&self, facts: &Facts<'_>) -> bool {
         let met = |name: &str| grown(facts, name).is_some_and(|(times, _)| times >= 1.0);
         met("cgroup.memory.at_max") || self.limits.group_high.is_some() && met("cgroup.memory.above_high")
     }
 }
 
-/// Whether memory is at its limit from the start and has no room, so that growth could not show.
+/// Whether memory is at its limit from the start, so that growth could not be seen.
 pub(crate) fn hides_growth(facts: &Facts<'_>) -> bool {
     let signs = Signs::of(facts);
     let at_limit = signs.nearest.is_some_and(|of| of.share >= AT_LIMIT);
@@ -183,8 +197,8 @@ pub(crate) fn hides_growth(facts: &Facts<'_>) -> bool {
     signs.is_near() && is_held && growth(facts).is_none()
 }
 
-/// Whether an allocation was asked for by the service itself, and not made to throw and describe an exception: where memory
-/// runs out, that is much of what is allocated and none of what takes the memory.
+/// Whether the service itself made an allocation, rather than the runtime to throw and describe an exception. When memory
+/// runs out, exceptions make many allocations, but they are not what takes the memory.
 fn is_of_service(facts: &Facts<'_>, row: &model::AllocationRow) -> bool {
     let class = facts.text(row.class);
     !facts.index.marks(row.stack).has(Marks::EXCEPTION)
@@ -193,12 +207,12 @@ fn is_of_service(facts: &Facts<'_>, row: &model::AllocationRow) -> bool {
         && !class.starts_with("System.Diagnostics.StackTrace")
 }
 
-/// Whether a limit is near.
+/// Whether a limit is close.
 pub(crate) fn is_near(facts: &Facts<'_>) -> bool {
     nearest(facts, &MemoryLimits::of(facts)).is_some_and(|of| of.share >= NEAR.value)
 }
 
-/// The limit that is nearest to being reached, by the most that was in use.
+/// The limit that is closest to being reached, by the largest use.
 fn nearest(facts: &Facts<'_>, limits: &MemoryLimits) -> Option<Nearest> {
     let of = |used: Option<f64>, limit: Option<f64>, of_heap: bool| {
         let (used, limit) = (used?, limit?);
@@ -209,7 +223,7 @@ fn nearest(facts: &Facts<'_>, limits: &MemoryLimits) -> Option<Nearest> {
     candidates.into_iter().flatten().max_by(|a, b| a.share.total_cmp(&b.share))
 }
 
-/// The most memory of the group that the kernel cannot simply drop.
+/// The largest memory use of the group, without file cache that the kernel can drop.
 fn in_group(facts: &Facts<'_>) -> Option<f64> {
     let most =
         |name: &str| facts.recording.of_host(name).into_iter().map(|(_, value)| value).max_by(f64::total_cmp);
@@ -219,14 +233,14 @@ fn in_group(facts: &Facts<'_>) -> Option<f64> {
         let firm = used.iter().zip(&cache).map(|((_, used), (_, cache))| (used - cache).max(0.0));
         return firm.max_by(f64::total_cmp);
     }
-    // Without that: what is resident, but no more than what the group is charged for.
+    // If the cache is unknown: resident memory, but no more than the group's use.
     match (most("cgroup.memory"), most("process.rss.anon").or_else(|| most("process.rss"))) {
         (Some(group), Some(process)) => Some(group.min(process)),
         (group, process) => group.or(process),
     }
 }
 
-/// The most that the heap had after a collection: what it needs, with what the collector keeps.
+/// The largest heap after a collection: what it needs, including what the GC keeps.
 fn in_heap(facts: &Facts<'_>) -> Option<f64> {
     let after = rows(facts).filter_map(|row| known(row.heap_after_bytes)).map(real);
     after.max_by(f64::total_cmp)
@@ -258,11 +272,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title: title(facts, &signs, &places),
         severity,
-        score: match severity {
-            Severity::Critical => 0.98,
-            Severity::Warning => 0.8,
-            Severity::Note => 0.3,
-        },
+        harms: signs.harms(),
+        // Without an event that memory ran out, a full limit only shows that it may.
+        sure: if signs.has_run_out() { Sure::Seen } else { Sure::Inferred },
         measured,
         places,
         evidence: evidence(facts, &signs),
@@ -285,24 +297,27 @@ fn title(facts: &Facts<'_>, signs: &Signs, places: &[report::Place]) -> String {
             )
         }
         Some(near) => format!(
-            "The memory is at {} of the container's limit of {}: {}",
+            "Memory use is at {} of the container's limit of {}: {}",
             percent(near.share.min(1.0)),
             bytes(near.limit),
             bytes(near.used)
         ),
         None if signs.is_shown(facts) => {
-            "Memory runs out, at a limit that the recording does not show".to_owned()
+            "Memory runs out, at a limit that is not in the recording".to_owned()
         }
-        None => "An allocation failed, though nothing else shows that memory is short".to_owned(),
+        None => "An allocation failed, but nothing else shows that memory is short".to_owned(),
     };
     let mut parts = vec![limit];
     if let Some(grew) = growth(facts) {
         parts.push(grew);
     } else if hides_growth(facts) {
-        parts.push("full from the start of the recording, so growth cannot be seen".to_owned());
+        parts.push("it is full from the start of the recording, so growth cannot be seen".to_owned());
     }
     if signs.for_room > 0 {
-        parts.push(format!("{} of the collections ran for want of room", percent(signs.share_for_room)));
+        parts.push(format!(
+            "{} of the collections ran because there was no room",
+            percent(signs.share_for_room)
+        ));
     }
     match signs.thrown.len() {
         0 => {}
@@ -316,7 +331,7 @@ fn title(facts: &Facts<'_>, signs: &Signs, places: &[report::Place]) -> String {
         parts.push("then the process ended".to_owned());
     }
     let by_service = most_allocated(facts, |row| is_of_service(facts, row));
-    // Where nobody allocates a good part, no name helps.
+    // If nothing allocates a large part, naming something does not help.
     let by_place = places.first().is_some_and(|of| of.share >= LEAST_SHARE);
     if let Some((class, _)) = by_service.filter(|(_, share)| by_place && *share >= LEAST_SHARE) {
         parts.push(format!("most is allocated{}: {class}", in_place(places)));
@@ -324,9 +339,9 @@ fn title(facts: &Facts<'_>, signs: &Signs, places: &[report::Place]) -> String {
     parts.join("; ")
 }
 
-/// What grew: the live heap, or what is beside it.
+/// What grew: the live heap, or other memory.
 pub(crate) fn growth(facts: &Facts<'_>) -> Option<String> {
-    /// Less than this share of the limit is no growth worth a word.
+    /// Growth by a smaller share is not worth reporting.
     const NOTABLE: f64 = 0.1;
     let change = |values: &[f64]| -> Option<(f64, f64)> {
         let (first, last) = (*values.first()?, *values.last()?);
@@ -345,7 +360,7 @@ pub(crate) fn growth(facts: &Facts<'_>) -> Option<String> {
     };
     change(&heap)
         .map(|of| said("the live heap", of))
-        .or_else(|| change(&resident).map(|of| said("resident memory, not the live heap,", of)))
+        .or_else(|| change(&resident).map(|of| said("resident memory, but not the live heap,", of)))
 }
 
 fn evidence(facts: &Facts<'_>, signs: &Signs) -> Vec<EvidenceRows> {

@@ -1,9 +1,11 @@
-//! Resident memory grows, and the managed heap does not.
+//! Resident memory grows, but the managed heap does not.
 
 use crate::facts::{Facts, bytes, known, percent, real};
 use crate::gcfacts::{allocated, rows};
 use crate::hostfacts::{Growth, host_rows};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::metered;
 
@@ -11,49 +13,48 @@ const GROWTH: Threshold = Threshold {
     name: "growth of resident memory beyond what the managed heap can have taken",
     value: 50e6,
     unit: "B",
-    source: "measured: at most 25 MB in healthy services under load, most of it in their first seconds; code, stacks and buffers end there",
+    source: "measured: up to 25 MB in healthy services under load, mostly in their first seconds, when code, stacks and buffers are created",
 };
 const RELATIVE: Threshold = Threshold {
-    name: "this growth over what was resident at first",
+    name: "this growth, relative to the resident memory at first",
     value: 0.15,
     unit: "share",
-    source: "resident memory that moves by a tenth comes and goes",
+    source: "resident memory goes up and down by a tenth",
 };
 const STEADY: Threshold = Threshold {
-    name: "share of pairs of readings between which it grew",
+    name: "share of pairs of readings of which the later is larger",
     value: 0.9,
     unit: "share",
     source: "Kendall's tau of 0.8: it grows nearly all the time",
 };
-/// What fills up ends, and what has only just begun is no trend: so much of the growth must come in the later half of the
-/// time, from and to.
-const LATER: (f64, f64) = (0.3, 0.75);
-/// What the runtime keeps of events until they are read is in the process too: at most the recorder's usual buffer, and
-/// hardly more than half of what was read.
-const EVENT_BUFFERS: (f64, f64) = (256e6, 0.5);
-/// A shorter time shows no trend.
+/// The share of the growth in the second half of the time. Less: something fills up. More: it has only just begun.
+const LATER: std::ops::RangeInclusive<f64> = 0.3..=0.75;
+/// The runtime keeps events in the process until they are read: no more than the recorder's usual buffer,
+const EVENT_BUFFER: f64 = 256e6;
+/// and hardly more than this share of the bytes that were read.
+const KEPT_OF_EVENTS: f64 = 0.5;
+/// A shorter recording shows no trend.
 const SHORTEST_SECONDS: f64 = 5.0;
-/// From so much a second on it will not be long.
+/// From this growth per second on, the limit is not far away.
 const FAST: f64 = 5e6;
 
 pub(super) const RULE: Rule = Rule {
     id: "native-memory-growth",
-    about: "resident memory keeps growing while the managed heap does not",
+    about: "resident memory keeps growing, but the managed heap does not",
     needs: &[Need::ResidentMemory],
     thresholds: &[GROWTH, RELATIVE, STEADY],
-    silent: "where the heap can have taken it (what is committed after collections, and what was allocated since the last one), \
-             or the events that the runtime keeps until the recorder reads them, \
-             for growth that ends within the recording (a start, a pool of buffers that fills), and for files that are mapped, \
-             where the host tells them apart",
-    why: "The GC knows nothing of memory that is allocated outside its heap: by native libraries (compression, images, databases, \
-          TLS), by `Marshal.AllocHGlobal` and `NativeMemory`, by threads for their stacks, by `malloc` that keeps what was freed in \
-          arenas of its own. Memory behind a small managed object whose finalizer frees it waits for a collection that never \
-          comes, for the heap has no reason to collect. It ends at the container's limit, with a kill by the kernel.",
+    silent: "if the heap can explain it (what is committed after collections, and what was allocated since the last one), \
+             or the events that the runtime keeps until the recorder reads them. If the growth ends within the recording (a \
+             start, a pool of buffers that fills). For mapped files, if the host counts them separately",
+    why: "The GC does not know about memory outside its heap: native libraries (compression, images, databases, \
+          TLS), `Marshal.AllocHGlobal` and `NativeMemory`, thread stacks, and freed memory that `malloc` keeps in its \
+          arenas. If a small managed object frees native memory in its finalizer, that waits for a collection, for which the heap \
+          itself has no reason. It ends at the container's limit, where the kernel kills the process.",
     tries: &[
-        "Dispose of what holds native memory (`using`): images, streams of compression, certificates, `SafeHandle`s; free each `AllocHGlobal` in a `finally`",
-        "Tell the GC of it: `GC.AddMemoryPressure` beside each native allocation, so that collections come",
-        "See which library allocates: `MALLOC_CONF=prof:true` with jemalloc, `heaptrack`, or `perf` with user probes on `malloc`",
-        "If it levels off after hours it is malloc's arenas: `MALLOC_ARENA_MAX=2`, or jemalloc",
+        "Dispose of objects with native memory (`using`): images, compression streams, certificates, `SafeHandle`s; free each `AllocHGlobal` in a `finally`",
+        "Report it to the GC: `GC.AddMemoryPressure` with each native allocation, so that collections run",
+        "Find out which library allocates: `MALLOC_CONF=prof:true` with jemalloc, `heaptrack`, or `perf` with user probes on `malloc`",
+        "If it levels off after hours, the cause is malloc's arenas: `MALLOC_ARENA_MAX=2`, or jemalloc",
     ],
     verify: "Record some minutes: `process.rss.anon` in the table `host` stays within a tenth under steady load.",
     places_of: "the samples that show it",
@@ -63,16 +64,16 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// Where the resident memory is from.
+/// Readings of the resident memory.
 struct Resident {
     readings: Vec<(i64, f64)>,
-    /// The figure of the host; none where the runtime told it.
+    /// The host's figure. `None` if the runtime reported them.
     name: Option<&'static str>,
 }
 
-/// The resident memory: without files that are mapped, if the host tells.
+/// The resident memory, without mapped files if the host counts them separately.
 fn resident(facts: &Facts<'_>) -> Option<Resident> {
-    // One that is ending has none left.
+    // A process that is ending has none left.
     let alive = |readings: Vec<(i64, f64)>| readings.into_iter().filter(|(_, bytes)| *bytes > 0.0).collect();
     for name in ["process.rss.anon", "process.rss"] {
         let readings: Vec<(i64, f64)> = alive(facts.recording.of_host(name));
@@ -88,9 +89,9 @@ fn resident(facts: &Facts<'_>) -> Option<Resident> {
     })
 }
 
-/// Bytes that the managed heap can have come to take in the meantime: the growth of what was committed after collections,
-/// and all that was allocated since the last of them. What is committed becomes resident only as it is first used, so
-/// that also allocations into memory that was committed before count, as far as there is such memory.
+/// How much of the growth the managed heap can explain: the growth of what is committed after collections, and everything
+/// allocated since the last one. Committed memory becomes resident when it is first used, so allocations into memory that
+/// was committed before count too, as far as there is any.
 fn by_heap(facts: &Facts<'_>) -> f64 {
     let meters = [("dotnet.gc.last_collection.memory.committed_size", 1.0), ("gc-committed", 1e6)];
     let committed = meters.into_iter().find_map(|(name, unit)| {
@@ -113,13 +114,13 @@ fn by_heap(facts: &Facts<'_>) -> f64 {
     ((most - first).max(0.0) + since).max(used_first)
 }
 
-/// Bytes allocated since a time by the runtime's own count, which sampled allocations may lack.
+/// Bytes allocated since a time, by the runtime's own counter: sampled allocations may be missing.
 fn metered_since(facts: &Facts<'_>, since: Option<i64>) -> f64 {
     let counters = [("dotnet.gc.heap.total_allocated", 1.0), ("alloc-rate", 1.0)];
     let of = |(name, unit): (&str, f64)| {
         let rates = metered(facts.recording, name, "rate");
         let step = rates.windows(2).filter_map(|pair| <&[runtime::Metered; 2]>::try_from(pair).ok());
-        // A rate is of the interval that ends with it.
+        // A rate covers the interval that ends with it.
         let sum: f64 = step
             .filter(|[_, after]| since.is_none_or(|since| after.ts_ns > since))
             .map(|[before, after]| {
@@ -134,26 +135,26 @@ fn metered_since(facts: &Facts<'_>, since: Option<i64>) -> f64 {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let Resident { readings, name } = resident(facts)?;
     let growth = Growth::of(&readings).filter(|of| of.seconds >= SHORTEST_SECONDS)?;
-    // Without a word of what the heap takes, all of the growth may be its.
+    // If nothing says what the heap takes, it may explain all of the growth.
     if !facts.has(Need::ResidentMemory) {
         return None;
     }
     let heap = by_heap(facts);
-    let events = base::number::real_u64(facts.recording.exhibit.bytes) * EVENT_BUFFERS.1;
-    let native = growth.grown() - heap - events.min(EVENT_BUFFERS.0);
+    let events = base::number::real_u64(facts.recording.exhibit.bytes) * KEPT_OF_EVENTS;
+    let native = growth.grown() - heap - events.min(EVENT_BUFFER);
     let relative = native / growth.from.max(1e6);
     if native < GROWTH.value
         || relative < RELATIVE.value
         || growth.rising < STEADY.value
-        || !(LATER.0..=LATER.1).contains(&growth.later)
-        // Most of it is not the heap's.
+        || !LATER.contains(&growth.later)
+        // The heap explains most of it.
         || native < 0.5 * growth.grown()
     {
         return None;
     }
     let a_second = growth.a_second * native / growth.grown().max(1.0);
     let title = format!(
-        "Memory outside the managed heap grows by {}/s: resident {} to {} in {} s, of which the heap can have taken {}",
+        "Memory outside the managed heap grows by {}/s: resident memory rose from {} to {} in {} s, and the heap explains no more than {} of it",
         bytes(a_second),
         bytes(growth.from),
         bytes(growth.to),
@@ -176,7 +177,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             format!("{title} ({} of the readings rise)", percent(growth.rising))
         },
         severity: if fast { Severity::Critical } else { Severity::Warning },
-        score: (0.6 + 0.2 * growth.rising + (relative / 10.0).min(0.15)).min(0.95),
+        // Of what is resident at the end.
+        harms: vec![Harm::Share(native / growth.to.max(1e6))],
+        sure: Sure::Trend { rising: growth.rising },
         measured: vec![
             GROWTH.measured(native),
             RELATIVE.measured(relative),
@@ -243,7 +246,7 @@ mod tests {
 
     #[test]
     fn memory_that_the_recording_itself_takes_is_no_leak() {
-        // Tens of thousands of exceptions a second, each an event with its stack.
+        // Tens of thousands of exceptions per second, each an event with its stack.
         let mut recorded = scene(|second| 115.0 + 6.0 * second);
         assert!(scene(|second| 115.0 + 6.0 * second).says(&RULE).is_some());
         recorded.recording.exhibit.bytes = 300_000_000;

@@ -1,27 +1,29 @@
-//! Pinned objects in the collector's way.
+//! Pinned objects that the GC cannot move.
 
 use crate::facts::{Facts, count, known, real, real_u64, said};
 use crate::gcfacts::{allocators, rows};
-use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::places::named;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use base::stats::{Share, select};
 use model::GcRow;
 use report::{EvidenceRows, Measured, Severity, View};
 
 const PINNED: Threshold = Threshold {
-    name: "pinned objects that a collection meets, median",
+    name: "pinned objects per collection, median",
     value: 100.0,
     unit: "",
-    source: "measured: 0 to 3 in healthy services (Kestrel's buffers lie in the pinned object heap), 500 with buffers pinned for a while",
+    source: "measured: 0 to 3 in healthy services (Kestrel's buffers are in the pinned object heap), 500 with buffers that stay pinned",
 };
 const RATE: Threshold = Threshold {
-    name: "such collections a second",
+    name: "such collections per second",
     value: 0.5,
     unit: "1/s",
-    source: "pins matter as often as a collection has to go around them",
+    source: "pins only matter when a collection meets them",
 };
 
-/// Fewer such collections are a moment's.
+/// Fewer such collections prove nothing.
 const FEWEST: usize = 3;
 
 pub(super) const RULE: Rule = Rule {
@@ -29,14 +31,14 @@ pub(super) const RULE: Rule = Rule {
     about: "pinned objects fragment the heap",
     needs: &[Need::Gc],
     thresholds: &[PINNED, RATE],
-    silent: "for the few pins of sockets and files, and for objects that were allocated in the pinned object heap",
-    why: "The collector compacts by moving what lives together. An object that is pinned (`GCHandle` of type Pinned, `fixed` across a call, \
-          an overlapped buffer) cannot move: the space around it stays in pieces, generation 0 keeps whole regions for a few bytes, and \
-          the heap grows though little lives.",
+    silent: "for the few pins of sockets and files, and for objects in the pinned object heap",
+    why: "The GC compacts the heap by moving live objects together. A pinned object (`GCHandle` of type Pinned, `fixed` across a call, \
+          an overlapped buffer) cannot move: the space around it stays fragmented, generation 0 keeps whole regions for a few bytes, and \
+          the heap grows although little is alive.",
     tries: &[
-        "Allocate buffers that will be pinned in the pinned object heap: `GC.AllocateArray<byte>(size, pinned: true)`, once, and re-use them",
-        "Pin for shorter: `fixed` around the call instead of a `GCHandle` kept in a field",
-        "Let `Socket` and `Stream` have `Memory<byte>` of a pool; they pin only while the kernel has it",
+        "Allocate buffers that will be pinned in the pinned object heap: `GC.AllocateArray<byte>(size, pinned: true)`, once, and reuse them",
+        "Pin for a shorter time: `fixed` around the call instead of a `GCHandle` in a field",
+        "Pass pooled `Memory<byte>` to `Socket` and `Stream`; they pin it only while the kernel uses it",
     ],
     verify: "Record the same load again: `pinned_objects` in `gc`.",
     places_of: "the allocated bytes",
@@ -57,10 +59,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = allocators(facts, |_| true).top(facts);
     let title = format!(
-        "Collections meet {} pinned objects each, {} times a second{}",
+        "Each collection meets {} pinned objects that it cannot move, {} times per second{}",
         said(median),
         said(rate),
-        in_place(&places)
+        named(&places).map_or_else(String::new, |name| format!("; most is allocated in {name}"))
     );
     let sql = "select number, generation, start_ns, pinned_objects, heap_after_bytes / 1e6 as heap_after_mb, promoted_bytes / 1e6 as promoted_mb \
                from gc where pinned_objects is not null order by pinned_objects desc limit 50";
@@ -70,7 +72,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: Severity::Warning,
-        score: (0.5 + (median / 10_000.0).min(0.2) + (rate / 200.0).min(0.15)).min(0.85),
+        harms: vec![Harm::Beyond { value: median, harmless: PINNED.value }],
+        sure: Sure::Seen,
         measured: vec![
             PINNED.measured(median),
             RATE.measured(rate),

@@ -1,9 +1,11 @@
 //! Regular expressions that backtrack.
 
-use crate::evidence;
 use crate::facts::{Facts, percent, real, real_u64, said};
+use crate::need::Need;
 use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{Measured, Severity, View};
 use runtime::{Group, Marks};
 use rustc_hash::FxHashMap;
@@ -12,38 +14,38 @@ const SHARE: Threshold = Threshold {
     name: "share of the busy samples in the regular-expression engine",
     value: 0.2,
     unit: "share",
-    source: "a fifth of the processors' work is worth a look; a pattern that does not backtrack is seldom seen in samples",
+    source: "a fifth of the busy time is worth a look; a pattern that does not backtrack rarely shows up in samples",
 };
 const LONGEST: Threshold = Threshold {
-    name: "longest stretch of a thread's samples in the engine, without a request, a caller or a gap between them",
+    name: "longest stretch of a thread's samples in the engine, within one request and caller, without a gap",
     value: 25.0,
     unit: "ms",
-    source: "matching is a scan of the input at about 100 MB/s and more: 25 ms of one request are 2.5 MB. 50 ms where no request bounds it",
+    source: "matching scans the input at about 100 MB/s and more: in 25 ms of one request, 2.5 MB. 50 ms outside of requests",
 };
-/// Outside of a request many matches may follow on each other, unseen.
+/// Outside of requests, many matches may follow one another.
 const OUTSIDE_MS: f64 = 50.0;
-/// A service that matches less is nearly idle.
+/// A service with fewer threads in the engine is nearly idle.
 const LEAST_THREADS: f64 = 0.1;
-/// Looks farther apart than this have a time between them in which nothing was sampled.
+/// Between samples farther apart than this, sampling paused.
 const GAP_NS: i64 = 500_000_000;
-/// So have looks that are so many times as far apart as usual.
+/// The same for samples this many times as far apart as usual.
 const GAP_TIMES: f64 = 10.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "regex-backtracking",
-    about: "CPU is spent in the regular-expression engine by backtracking",
+    about: "the regular-expression engine spends CPU on backtracking",
     needs: &[Need::Running],
     thresholds: &[SHARE, LONGEST],
-    silent: "where many short matches add up to much time: that is `cpu-hot-path`, and the pattern is not the harm",
-    why: "The default engine tries one alternative after another and goes back where it fails. Nested or overlapping repetition, \
-          as in `(a+)+$`, can be divided in exponentially many ways, and an input that almost matches makes the engine try them \
-          all: one request then holds a processor for seconds, and a client can choose such an input.",
+    silent: "if many short matches add up to much time: that is `cpu-hot-path`, and the pattern does not do the harm",
+    why: "The default engine tries one alternative after another and goes back when one fails. Nested or overlapping repetition, \
+          as in `(a+)+$`, can match in exponentially many ways, and an input that almost matches makes the engine try them \
+          all. Then one request keeps a CPU core for seconds, and a client can choose such an input.",
     tries: &[
         "`RegexOptions.NonBacktracking` (.NET 7 and later): time linear in the input, for patterns without lookarounds and backreferences",
         "Rewrite the pattern so that each character can be matched in one way only; atomic groups `(?>…)`",
         "In any case a time-out: `new Regex(pattern, options, TimeSpan.FromMilliseconds(100))`, or `AppContext` REGEX_DEFAULT_MATCH_TIMEOUT",
     ],
-    verify: "Record the same load again: `System.Text.RegularExpressions` leaves the running samples.",
+    verify: "Record the same load again: `System.Text.RegularExpressions` disappears from the running samples.",
     places_of: "the samples that show it",
     view: View {
         tab: "/stacks",
@@ -61,7 +63,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if share < SHARE.value || inside < LEAST_THREADS {
         return None;
     }
-    let (in_request, outside) = longest_ms(facts);
+    let Longest { in_request, outside } = longest(facts);
     let by_request = in_request >= outside || outside < OUTSIDE_MS;
     let longest = if by_request { in_request } else { outside };
     if longest < LONGEST.value {
@@ -69,42 +71,56 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = facts.places(in_regex).top(facts);
     let title = format!(
-        "Regular expressions backtrack{}: {} of the busy time, {} ms of samples of one {}",
+        "A regular expression backtracks{}: {} of the busy time, and up to {} ms in one {}",
         in_place(&places),
         percent(share),
         said(longest),
         if by_request { "request" } else { "thread" }
     );
     let under = "frames.type like 'System.Text.RegularExpressions.%' or frames.type = 'dynamicClass' and frames.method like 'Regex%'";
-    let evidence = vec![evidence::samples_under(facts, under, "samples.state <> 'waiting'", in_regex)];
-    let threads = Measured { name: "threads in it, on average", value: inside, unit: "", threshold: None };
+    let evidence = vec![queries::samples_under(facts, under, "samples.state <> 'waiting'", in_regex)];
+    let threads =
+        Measured { name: "threads in the engine, on average", value: inside, unit: "", threshold: None };
     let severity = if inside >= 0.5 * facts.cores { Severity::Critical } else { Severity::Warning };
     let measured = vec![SHARE.measured(share), LONGEST.measured(longest), threads];
-    Some(Found { title, severity, score: share, measured, places, evidence })
+    Some(Found {
+        title,
+        severity,
+        harms: vec![Harm::Share(share)],
+        sure: Sure::Seen,
+        measured,
+        places,
+        evidence,
+    })
 }
 
 /// A stretch of samples of one thread in the engine.
 struct Stretch {
-    /// The stack by which the engine was entered.
+    /// The stack that entered the engine.
     entry: u32,
-    /// Starts and ends of requests that the thread has passed.
+    /// How many starts and ends of requests came before, on this thread.
     passed: usize,
     from_ns: i64,
     last_ns: i64,
 }
 
-/// The longest stretches of samples in milliseconds, in a request and outside of any.
+/// The longest stretches of samples, in milliseconds.
+struct Longest {
+    in_request: f64,
+    outside: f64,
+}
+
+/// The longest stretches of samples of one thread in the engine.
 ///
-/// Two samples of one thread in the engine are of one stretch as far as nothing is known to lie between them: neither the
-/// start or end of a request, nor another caller, nor a look that found the thread elsewhere, nor a gap. A caller that asks
-/// for one match after another makes one stretch of them: it is the time of one request at most, and not of one match.
-fn longest_ms(facts: &Facts<'_>) -> (f64, f64) {
+/// A stretch ends at the start or end of a request, at another caller, at a sample outside the engine, and at a gap. A caller
+/// that makes one match after another makes one stretch, so it is the time within one request, not of one match.
+fn longest(facts: &Facts<'_>) -> Longest {
     let samples = &facts.recording.samples;
     let gap_ns = gap_ns(facts);
     let mut since: FxHashMap<u32, Stretch> = FxHashMap::default();
     let mut entries: FxHashMap<u32, Option<u32>> = FxHashMap::default();
     let mut follower = facts.paths.follow();
-    let mut longest = (0i64, 0i64);
+    let (mut in_request, mut outside) = (0i64, 0i64);
     for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
         let Some(entry) = *entries.entry(row.stack).or_insert_with(|| entry(facts, row.stack)) else {
             since.remove(&row.thread);
@@ -117,19 +133,19 @@ fn longest_ms(facts: &Facts<'_>) -> (f64, f64) {
             *of = new();
         }
         of.last_ns = row.ts_ns;
-        let longest = if path.is_some() { &mut longest.0 } else { &mut longest.1 };
+        let longest = if path.is_some() { &mut in_request } else { &mut outside };
         *longest = (*longest).max(row.ts_ns.saturating_sub(of.from_ns));
     }
-    (real(longest.0) / 1e6, real(longest.1) / 1e6)
+    Longest { in_request: real(in_request) / 1e6, outside: real(outside) / 1e6 }
 }
 
-/// The stack that called the engine, with the engine's first frame; none of a stack without the engine.
+/// The stack up to the engine's first frame. `None` for a stack outside the engine.
 fn entry(facts: &Facts<'_>, stack: u32) -> Option<u32> {
     let inside = |node: &u32| facts.index.marks(*node).has(Marks::REGEX);
     facts.recording.stacks.walk(stack).take_while(inside).last()
 }
 
-/// What lies farther apart is not of one stretch, in nanoseconds.
+/// Samples farther apart than this, in nanoseconds, belong to different stretches.
 fn gap_ns(facts: &Facts<'_>) -> i64 {
     let Some(sampling) = facts.sampling.as_ref() else { return GAP_NS };
     let usual = real(sampling.observed_ns) / real_u64(sampling.looks).max(1.0);
@@ -146,8 +162,8 @@ mod tests {
     const MATCH: &str = "System.Text.RegularExpressions!System.Text.RegularExpressions.RegexInterpreter.TryMatchAtCurrentPosition";
 
     /// A worker in matches of so many looks each (of 100 ms), with one look between them.
-    fn scene(processors: u32, looks: i64, share: i64) -> Scene {
-        let mut scene = Scene::lasting(10, processors);
+    fn scene(cores: u32, looks: i64, share: i64) -> Scene {
+        let mut scene = Scene::lasting(10, cores);
         let worker = scene.thread("pool");
         for look in 0..LOOKS {
             let inside = look < share && look % (looks + 1) < looks;
@@ -198,7 +214,7 @@ mod tests {
             assert_eq!(title.as_deref(), expected, "a request in {ms} ms");
         };
         check(50, None);
-        let title = "Regular expressions backtrack in Shop.Cart.Total: 100 % of the busy time, 200 ms of samples of one request";
+        let title = "A regular expression backtracks in Shop.Cart.Total: 100 % of the busy time, and up to 200 ms in one request";
         check(300, Some(title));
     }
 

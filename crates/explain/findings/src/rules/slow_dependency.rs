@@ -1,7 +1,9 @@
-//! Request time that goes to a slow call.
+//! Requests that spend their time in slow outgoing calls.
 
 use crate::facts::{Facts, percent, said};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Basis, Marks, Work};
 
@@ -9,38 +11,39 @@ const SHARE: Threshold = Threshold {
     name: "share of the requests' time in such calls",
     value: 0.5,
     unit: "share",
-    source: "half of what users wait for",
+    source: "half of the time that users wait",
 };
 const SLOW: Threshold = Threshold {
     name: "median of a call",
     value: 50.0,
     unit: "ms",
-    source: "measured: 2 to 15 ms for healthy databases and services on one machine under load; Rider reports a database command from 1,000 ms on",
+    source: "measured: 2 to 15 ms for healthy databases and services on one machine under load; Rider reports database commands of 1,000 ms and more",
 };
 const UNDER_WAY: Threshold = Threshold {
     name: "calls under way, on average",
     value: 1.0,
     unit: "",
-    source: "less is seldom a wait that anyone feels",
+    source: "with fewer, hardly anyone waits",
 };
 
-/// A request that waits for a call takes about as long at least; some of its route may not call.
+/// A request that waits for a call takes at least as long. Less is required of a route's mean, as some of its requests may
+/// make no call.
 const LIKE_A_CALL: f64 = 0.5;
 
 pub(super) const RULE: Rule = Rule {
     id: "slow-dependency",
-    about: "request time goes to a slow database, HTTP or socket call",
+    about: "requests spend their time in slow database, HTTP or socket calls",
     needs: &[Need::Database, Need::Http],
     thresholds: &[SHARE, SLOW, UNDER_WAY],
-    silent: "where each call is fast and there are many (`db-n-plus-one`, `chatty-calls`), where connections are waited for \
-             (`db-pool-exhausted`), and where no route takes as long as a call: then work in the background makes them",
-    why: "A request takes as long as the call that it waits for, however the code waits. With a steady stream of requests as many are \
-          under way as arrive in that time (Little's law): memory, connections and time-outs grow with the other side's latency.",
+    silent: "if the calls are fast but many (`db-n-plus-one`, `chatty-calls`), if requests wait for connections \
+             (`db-pool-exhausted`), and if no route takes as long as a call: then background work makes the calls",
+    why: "A request takes as long as the call that it waits for, whether it blocks a thread or not. Under steady load, as many \
+          requests are under way as arrive in that time (Little's law), so memory, connections and time-outs grow with the other side's latency.",
     tries: &[
-        "Look at the database: the plan of the query (`explain (analyze, buffers)`), an index that it lacks, locks that it waits for",
-        "Look at the called service: record it, too, under the same load",
-        "Ask for less or ask earlier: only the fields and pages that are used; independent calls at once (`Task.WhenAll`); a cache with a lifetime",
-        "Bound it: a time-out below the client's own, and few retries",
+        "Look at the database: the query's plan (`explain (analyze, buffers)`), missing indexes, locks that it waits for",
+        "Look at the called service: record it too, under the same load",
+        "Ask for less, or earlier: only the fields and pages that are used; independent calls at once (`Task.WhenAll`); a cache with a lifetime",
+        "Limit it: a time-out shorter than the client's own, and few retries",
     ],
     verify: "Record the same load again: `db.client.operation.duration` or `http.client.request.duration`, and the requests' p50.",
     places_of: "the busy samples in such calls",
@@ -53,7 +56,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let requests = facts.requests?;
     let (kind, calls) = slowest(facts)?;
-    // A service that calls itself counts its own calls as requests: of the callers' time they are then the half.
+    // If the service calls itself, the requests that answer the calls are not among the callers'.
     let callers = if kind == "HTTP" { outer_seconds(facts, requests, calls) } else { requests.seconds };
     let share = (calls.seconds / callers.max(1e-9)).min(1.0);
     if share < SHARE.value || !is_waited_for(facts, calls) {
@@ -62,12 +65,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
     let under_way = calls.under_way();
     let itself = if kind == "HTTP" { facts.called_itself(calls) } else { None };
-    let (of_whom, to_whom) = match itself {
-        Some((route, _)) => ("its callers' requests", format!(" that the service makes to itself ({route})")),
-        None => ("all requests", String::new()),
+    let (who, which) = match itself {
+        Some((route, _)) => (format!("Requests that call the service itself ({route})"), "these slow"),
+        None => ("Requests".to_owned(), "slow"),
     };
     let title = format!(
-        "{} of the time of {of_whom} goes to slow {kind} calls{to_whom}: {} ms at the median, {} under way on average",
+        "{who} spend {} of their time in {which} {kind} calls: median {} ms, {} under way on average",
         percent(share),
         said(median),
         said(under_way)
@@ -75,21 +78,23 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut measured = vec![SHARE.measured(share), SLOW.measured(median), UNDER_WAY.measured(under_way)];
     if itself.is_some() {
         let value = (calls.seconds / requests.seconds.max(1e-9)).min(1.0);
-        let name = "share of the time of all requests, with those that answer the calls";
+        let name = "share of the time of all requests, including those that answer the calls";
         measured.push(Measured { name, value, unit: "share", threshold: None });
     }
     let evidence = vec![evidence(facts, kind, calls)];
     Some(Found {
         title,
         severity: if share >= 0.8 && median >= 500.0 { Severity::Critical } else { Severity::Warning },
-        score: 0.9 * share,
+        harms: vec![Harm::Share(share)],
+        // Spans show each call, totals of meters only how long they took together.
+        sure: if calls.basis == Basis::Rows { Sure::Seen } else { Sure::Inferred },
         measured,
         places: facts.callers(if kind == "HTTP" { Marks::HTTP } else { Marks::DATABASE }),
         evidence,
     })
 }
 
-/// The slow calls that take most of the time, with their kind: `database` or `HTTP`.
+/// The slow calls with the most time, and their kind: `database` or `HTTP`.
 pub(crate) fn slowest(facts: &Facts<'_>) -> Option<(&'static str, Work)> {
     let calls = [("database", facts.database), ("HTTP", facts.http)];
     let slow = calls.into_iter().filter_map(|(kind, calls)| Some((kind, calls?))).filter(|(_, calls)| {
@@ -99,13 +104,13 @@ pub(crate) fn slowest(facts: &Facts<'_>) -> Option<(&'static str, Work)> {
     slow.max_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds))
 }
 
-/// Whether some route takes as long as a call: else the calls are of work in the background.
+/// Whether some route takes as long as a call. If none does, background work makes the calls.
 fn is_waited_for(facts: &Facts<'_>, calls: Work) -> bool {
     let routes = facts.routes();
     routes.iter().any(|(_, work)| work.mean_seconds() >= LIKE_A_CALL * calls.mean_seconds())
 }
 
-/// Seconds of requests that are not answers to the service's own calls.
+/// The total time of requests, in seconds, without those that answer the service's own calls.
 fn outer_seconds(facts: &Facts<'_>, requests: Work, calls: Work) -> f64 {
     let called = facts.called_itself(calls);
     called.map_or(requests.seconds, |(_, work)| requests.seconds - work.seconds).max(calls.seconds)
@@ -116,7 +121,7 @@ fn evidence(facts: &Facts<'_>, kind: &str, calls: Work) -> EvidenceRows {
     let meters: &[&str] = if is_http { &["http.client.request.duration"] } else { &runtime::DATABASE_METERS };
     if calls.basis == Basis::Rows {
         let filter = if is_http {
-            // The requests that the service answers have these tags too.
+            // The service's own requests have these tags too, with another kind.
             "kind = 'Client' and (tags like '%\"http.request.method\":%' or tags like '%\"http.method\":%')"
         } else {
             "tags like '%\"db.query.text\":%' or tags like '%\"db.statement\":%'"
@@ -200,7 +205,7 @@ mod tests {
         let recording = scene.done();
         let index = runtime::StackIndex::new(&recording);
         let found = check(&Facts::new(&recording, &index)).unwrap();
-        let begin = "95.2 % of the time of its callers' requests goes to slow HTTP calls that the service makes to itself (/stock): ";
+        let begin = "Requests that call the service itself (/stock) spend 95.2 % of their time in these slow HTTP calls: ";
         assert!(found.title.starts_with(begin), "{}", found.title);
         let of_all = found.measured.last().unwrap();
         assert!((of_all.value - 0.5).abs() < 1e-9, "{of_all:?}");

@@ -1,53 +1,54 @@
 //! Settings that matter.
 
-use crate::advice::since;
 use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::gcfacts::pause_share;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::JitRow;
 use report::{EvidenceRows, Measured, Severity, View};
 
 const UNOPTIMISED: Threshold = Threshold {
-    name: "share of the service's own compiled methods that the compiler was told not to optimise",
+    name: "share of the service's own compiled methods that the JIT must not optimise",
     value: 0.5,
     unit: "share",
-    source: "methods of a Release build have no such mark; those of a Debug build all do",
+    source: "all methods of a Debug build are marked so, and none of a Release build",
 };
 const UNTIERED: Threshold = Threshold {
     name: "share of compiled methods that were optimised at once",
     value: 0.95,
     unit: "share",
-    source: "with tiered compilation nine in ten begin without optimisation; only loops and dynamic methods do not",
+    source: "with tiered compilation nine in ten begin without optimisation; only dynamic methods and some with loops do not",
 };
 const PAUSED: Threshold = Threshold {
     name: "share of the time that a workstation GC paused the program",
     value: 0.05,
     unit: "share",
-    source: "as of `gc-pauses`; with four processors and more the server's collector shares the work out",
+    source: "as in `gc-pauses`; with four CPU cores and more, Server GC collects in parallel",
 };
-/// Fewer methods of its own are too few to tell a build by.
+/// Fewer methods of the service are too few to recognise a Debug build.
 const OWN: usize = 20;
-/// Fewer compiled methods are too few to tell a setting by. Without tiered compilation a recording has few: nothing is
-/// compiled again. With it, at most one of a thousand was optimised at once.
+/// Fewer compiled methods are too few to recognise the setting. Without tiered compilation a recording has few, as nothing is
+/// compiled again. With it, no more than one in a thousand was optimised at once.
 const ALL: usize = 40;
-/// From so many processors on the server's collector has something to share out.
-const PROCESSORS: f64 = 4.0;
+/// Server GC needs this many CPU cores to be worth it.
+const CORES: f64 = 4.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "startup-config",
-    about: "a setting that matters: Debug build, Server/Workstation GC against the cores, tiered compilation off, container \
-            limits; `note`, unless its harm is measured in the same capture",
+    about: "a setting that matters: Debug build, Workstation GC with many cores, tiered compilation off; a `note`, unless the \
+            same recording shows its harm",
     needs: &[Need::Jit, Need::Gc],
     thresholds: &[UNOPTIMISED, UNTIERED, PAUSED],
-    silent: "where few methods were compiled while recording, and for settings that the recording does not tell",
-    why: "An assembly of a Debug build carries an attribute that tells the JIT not to optimise it (tier MinOptJitted), and tiered \
+    silent: "if few methods were compiled while recording, and for settings that are not in the recording",
+    why: "An assembly of a Debug build has an attribute that keeps the JIT from optimising it (tier MinOptJitted), and tiered \
           compilation never replaces such code. With tiered compilation off, each method is compiled with full optimisation before it \
-          first runs, so a start takes longer, and nothing is compiled again with what was learnt of it (dynamic PGO). A workstation \
-          collector collects with one thread; the server's has one for each processor.",
+          first runs, so a start takes longer, and nothing is compiled again with what was learnt from running it (dynamic PGO). \
+          Workstation GC collects with one thread, Server GC with one per CPU core.",
     tries: &[
         "Publish with `-c Release`",
         "Leave `DOTNET_TieredCompilation`, `DOTNET_TieredPGO` and `DOTNET_TC_QuickJit` at their defaults",
-        "`<ServerGarbageCollection>true</ServerGarbageCollection>` where the service has four processors and more for itself",
+        "`<ServerGarbageCollection>true</ServerGarbageCollection>` if the service has four CPU cores or more for itself",
     ],
     verify: "Record again: the tiers in `jit`, and `gc.pause.share` in `metrics`.",
     places_of: "the samples that show it",
@@ -67,9 +68,9 @@ pub(crate) fn is_untiered(facts: &Facts<'_>) -> bool {
     is_remarked(facts, tiering)
 }
 
-/// Whether a workstation collector has too much to do.
-pub(crate) fn is_small_collector(facts: &Facts<'_>) -> bool {
-    is_remarked(facts, collector)
+/// Whether a workstation GC has too much to do.
+pub(crate) fn is_workstation_gc(facts: &Facts<'_>) -> bool {
+    is_remarked(facts, workstation_gc)
 }
 
 fn is_remarked(facts: &Facts<'_>, look: fn(&Facts<'_>, &mut Remarks)) -> bool {
@@ -83,6 +84,8 @@ struct Remarks {
     titles: Vec<String>,
     measured: Vec<Measured>,
     evidence: Vec<EvidenceRows>,
+    harms: Vec<Harm>,
+    /// Whether the recording shows the harm of one of them, and `harms` is only that.
     hurts: bool,
 }
 
@@ -90,14 +93,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut remarks = Remarks::default();
     build(facts, &mut remarks);
     tiering(facts, &mut remarks);
-    collector(facts, &mut remarks);
+    workstation_gc(facts, &mut remarks);
     if remarks.titles.is_empty() {
         return None;
     }
     Some(Found {
         title: remarks.titles.join("; "),
         severity: if remarks.hurts { Severity::Warning } else { Severity::Note },
-        score: 0.2,
+        harms: remarks.harms,
+        sure: if remarks.hurts { Sure::Seen } else { Sure::Hint },
         measured: remarks.measured,
         places: Vec::new(),
         evidence: remarks.evidence,
@@ -125,6 +129,7 @@ fn build(facts: &Facts<'_>, remarks: &mut Remarks) {
         "The service runs a Debug build: {} of its own methods are compiled without optimisation",
         percent(share)
     ));
+    remarks.harms.push(Harm::Share(share));
     remarks.measured.push(UNOPTIMISED.measured(share));
     let sql = "select method, tier, il_bytes, native_bytes from jit where tier = 'MinOptJitted' order by ts_ns limit 50";
     remarks.evidence.push(EvidenceRows::of("jit", sql, unoptimised.into_iter()));
@@ -136,8 +141,8 @@ fn tiering(facts: &Facts<'_>, remarks: &mut Remarks) {
     let optimised: Vec<i64> = optimised.collect();
     let share = real_u64(count(optimised.len())) / real_u64(count(rows.len())).max(1.0);
     let least = if is_set_untiered(facts) { 1 } else { ALL };
-    // Before .NET Core 3.0 it was off unless somebody turned it on.
-    if rows.len() < least || share < UNTIERED.value || !since(facts, 3) {
+    // Before .NET Core 3.0, off was the default.
+    if rows.len() < least || share < UNTIERED.value || !facts.has_runtime(3) {
         return;
     }
     let all = if optimised.len() == rows.len() { "all".to_owned() } else { percent(share) };
@@ -145,27 +150,29 @@ fn tiering(facts: &Facts<'_>, remarks: &mut Remarks) {
     remarks
         .titles
         .push(format!("Tiered compilation is off: {all} of {number} methods were optimised at once"));
+    remarks.harms.push(Harm::Share(share));
     remarks.measured.push(UNTIERED.measured(share));
     let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms from jit group by 1 order by 2 desc";
     remarks.evidence.push(EvidenceRows::of("jit", sql, optimised.into_iter()));
 }
 
-/// Whether the environment of the service turns tiered compilation off.
+/// Whether the service's environment turns tiered compilation off.
 fn is_set_untiered(facts: &Facts<'_>) -> bool {
     let value = facts.recording.session.setting("TieredCompilation");
-    // The runtime reads a hexadecimal number.
+    // The runtime reads it as a hexadecimal number.
     value.is_some_and(|value| value.trim_start_matches("0x").chars().all(|digit| digit == '0'))
 }
 
-fn collector(facts: &Facts<'_>, remarks: &mut Remarks) {
+fn workstation_gc(facts: &Facts<'_>, remarks: &mut Remarks) {
     let share = pause_share(facts, |_| true);
     let workstation = facts.recording.session.server_gc == Some(false);
-    if !workstation || facts.cores < PROCESSORS || share < PAUSED.value {
+    if !workstation || facts.cores < CORES || share < PAUSED.value {
         return;
     }
     remarks.hurts = true;
+    remarks.harms = vec![Harm::Share(share)];
     remarks.titles.push(format!(
-        "The workstation collector stops a service with {} processors {} of the time",
+        "Workstation GC pauses the service, which has {} CPU cores, {} of the time",
         said(facts.cores),
         percent(share)
     ));

@@ -1,36 +1,38 @@
-//! A start that is spent on compiling.
+//! A start that spends its time on compiling.
 
 use crate::facts::{Facts, count, percent, real, real_u64, said};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::JitRow;
 use report::{EvidenceRows, Measured, Severity, View};
 use rustc_hash::FxHashMap;
 
 const COMPILING: Threshold = Threshold {
-    name: "seconds that threads of the service spend compiling in the start",
+    name: "time that threads of the service spend compiling in the start",
     value: 1.0,
     unit: "s",
-    source: "measured: 0.5 s in an ordinary start of an ASP.NET Core service, 2.2 s of the same without precompiled code",
+    source: "measured: 0.5 s in an ordinary start of an ASP.NET Core service, 2.2 s in the same without precompiled code",
 };
 const SHARE: Threshold = Threshold {
-    name: "their share of the start",
+    name: "this time, as a share of the start",
     value: 0.25,
     unit: "share",
     source: "a quarter of the wait for the first answer",
 };
-/// What is looked at of a start at most.
+/// A start is no longer than this.
 const START_NS: i64 = 15_000_000_000;
 
 pub(super) const RULE: Rule = Rule {
     id: "startup-jit",
-    about: "start-up time goes to compiling; above `note` only where the recording contains the start of the process (a service \
-            under its first load compiles seconds' worth in any recording)",
+    about: "the start spends its time on compiling; above a `note` only if the recording contains the start of the process (a service \
+            under its first load compiles for seconds in any recording)",
     needs: &[Need::Jit],
     thresholds: &[COMPILING, SHARE],
-    silent: "where the recording began after the process did, and for the background compilation of tiering",
-    why: "A method without precompiled code is compiled when it is first called, on the calling thread. The framework comes precompiled \
-          (ReadyToRun); an application is not unless it was published so, and an environment that turns precompiled code off \
-          (`DOTNET_ReadyToRun=0`), profilers that rewrite code and debug builds compile everything anew at each start.",
+    silent: "if the recording began after the process did, and for background compilation by tiering",
+    why: "A method without precompiled code is compiled when it is first called, on the calling thread. The framework is precompiled \
+          (ReadyToRun); an application is only if it was published so. Without precompiled code (`DOTNET_ReadyToRun=0`), with \
+          profilers that rewrite code, and in Debug builds, everything is compiled at each start.",
     tries: &[
         "Publish with `PublishReadyToRun`, or Native AOT for small services",
         "Check the environment: `DOTNET_ReadyToRun`, `DOTNET_TieredCompilation`, `DOTNET_TC_QuickJit` at their defaults; no profiler attached that disables precompiled code",
@@ -69,7 +71,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let title = format!(
-        "The start compiles {} methods: its threads spend {} s in that, waits for a CPU core included, {} of its {} s",
+        "Compiling {} methods takes {} s, {} of the start's {} s, including waits for a CPU core",
         said(methods),
         said(compiling),
         percent(share),
@@ -81,14 +83,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     Some(Found {
         title,
         severity: if hurts { Severity::Warning } else { Severity::Note },
-        score: if hurts { (0.5 + share * 0.5).min(0.95) } else { 0.2 },
+        harms: vec![Harm::Share(share)],
+        sure: Sure::Seen,
         measured: vec![COMPILING.measured(compiling), SHARE.measured(share), number],
         places: Vec::new(),
         evidence: vec![EvidenceRows::of("jit", sql, rows.iter().map(|row| row.ts_ns))],
     })
 }
 
-/// When the process began, where the recording has it: the runtime tells of itself then, and again in a rundown.
+/// When the process began, if that was recorded: the runtime describes itself then, and again in a rundown.
 fn process_start(facts: &Facts<'_>) -> Option<i64> {
     let events = &facts.recording.events;
     let kind = events.kind_name.iter().zip(&events.kind_provider).position(|(name, provider)| {

@@ -1,47 +1,49 @@
-//! Pool threads that block until a Task is complete.
+//! Thread-pool threads that block until a Task completes.
 
-use crate::evidence;
 use crate::facts::{Facts, percent, real_u64, said};
-use crate::places::in_place;
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::need::Need;
+use crate::places::{Verb, subject};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use report::{EvidenceRows, Measured, Severity, View};
 
 const BLOCKED: Threshold = Threshold {
-    name: "workers blocked on a Task, on average",
+    name: "thread-pool threads waiting for a Task, on average",
     value: 0.5,
     unit: "",
-    source: "measured: 0.0 in healthy services under load, 16 to 32 in starved ones; half a worker is half a request \
+    source: "measured: 0.0 in healthy services under load, 16 to 32 in starved ones; half a thread is half a request \
              at any time",
 };
 const COMPENSATED: Threshold = Threshold {
-    name: "adjustments since a worker blocked (CooperativeBlocking)",
+    name: "adjustments because a thread blocked (CooperativeBlocking)",
     value: 10.0,
     unit: "",
-    source: "the pool adds a worker for each Task.Wait beyond the processors; measured: 0 in healthy services. In a recording of up to a minute, and so many more in each further minute",
+    source: "the pool adds a thread for each Task.Wait beyond the CPU cores; measured: 0 in healthy services. Per minute, and for shorter recordings",
 };
-/// From so many blocked workers a processor on, queued work waits for new workers.
+/// From this many blocked threads per CPU core on, queued work waits for new threads.
 const CRITICAL_A_CORE: f64 = 2.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "sync-over-async",
-    about: "pool threads block on a Task's completion (`.Result`, `.Wait()`, `GetAwaiter().GetResult()`), so that work queues",
+    about: "thread-pool threads block on a Task's completion (`.Result`, `.Wait()`, `GetAwaiter().GetResult()`), so that work queues",
     needs: &[Need::Samples, Need::ThreadPool],
     thresholds: &[BLOCKED, COMPENSATED],
-    silent: "where only the program's entry point waits for its end, where threads that are not the pool's wait, and where \
-             a Task is complete before it is waited for",
-    why: "A worker of the thread pool that calls `.Result` or `.Wait()` sleeps in `Task.InternalWait` until the Task \
-          is complete, and the Task's continuation needs a worker of the same pool. While workers wait for each other, the \
-          pool adds threads one by one (events ThreadPoolWorkerThreadAdjustment, reasons CooperativeBlocking and \
-          Starvation), each with its stack and its switches; until then new requests stand in the queue with the \
-          processors idle.",
+    silent: "if only the program's entry point waits for its end, if other threads than those of the pool wait, or if \
+             the Task is complete before the wait",
+    why: "A thread-pool thread that calls `.Result` or `.Wait()` sleeps in `Task.InternalWait` until the Task \
+          is complete, but the Task's continuation needs a thread of the same pool. While threads wait for each other, the \
+          pool adds more one by one (events ThreadPoolWorkerThreadAdjustment, reasons CooperativeBlocking and \
+          Starvation), and each costs a stack and context switches. Until then new requests wait in the queue while the \
+          CPU cores are idle.",
     tries: &[
-        "Await the Task instead: make the method async and its callers too, up to the handler",
-        "Where a synchronous interface cannot be changed, call a synchronous API down to the socket instead of wrapping an asynchronous one",
-        "As a stop-gap alone, raise the pool's minimum (`ThreadPool.SetMinThreads`, or `DOTNET_ThreadPool_ForceMinWorkerThreads`, which is hexadecimal) to the concurrency expected",
+        "Await the Task instead: make the method async, and its callers too, up to the handler",
+        "If a synchronous interface cannot be changed, call a synchronous API all the way down instead of wrapping an asynchronous one",
+        "Only as a stopgap, raise the pool's minimum (`ThreadPool.SetMinThreads`, or `DOTNET_ThreadPool_ForceMinWorkerThreads`, which is hexadecimal) to the concurrency expected",
     ],
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
-             `dotnet.thread_pool.thread.count` stays near the number of processors, and where requests stood in a queue the p99 falls.",
-    places_of: "the samples of pool threads that wait so",
+             `dotnet.thread_pool.thread.count` stays close to the number of CPU cores, and the p99 falls if requests were queued.",
+    places_of: "the samples of threads that block so",
     view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "task"), ("thread", "pool")] },
     before: &[
         "threadpool-queue-flood",
@@ -64,7 +66,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let places = facts.places(waits).top(facts);
-    let (_, workers) = facts.workers().unwrap_or((0.0, 0.0));
+    let workers = facts.most_workers().unwrap_or(0.0);
     let against = facts.at_least(COMPENSATED.value);
     let mut measured: Vec<Measured> =
         (added > 0.0).then(|| COMPENSATED.measured_against(added, against)).into_iter().collect();
@@ -73,38 +75,48 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if sampled {
         measured.insert(0, BLOCKED.measured(blocked));
         measured.push(Measured {
-            name: "their share of workers at work",
+            name: "their share of the threads at work",
             value: share,
             unit: "share",
             threshold: None,
         });
         let filter = "samples.state = 'waiting' and samples.waiting_on = 'task' and threads.kind = 'pool'";
-        evidence.push(evidence::samples(facts, filter, waits));
+        evidence.push(queries::samples(facts, filter, waits));
     }
     if workers > 0.0 {
-        measured.push(Measured { name: "workers, max", value: workers, unit: "", threshold: None });
+        measured.push(Measured {
+            name: "thread-pool threads, max",
+            value: workers,
+            unit: "",
+            threshold: None,
+        });
     }
     let sql = "select ts_ns, reason, workers, throughput from threadpool \
                where event = 'adjustment' and reason = 'CooperativeBlocking' order by ts_ns";
     evidence.push(EvidenceRows::of("threadpool", sql, facts.adjusted("CooperativeBlocking").into_iter()));
     let title = if sampled {
+        let blocks = Verb { singular: "blocks", plural: "block" };
+        let who = subject(&places, blocks).unwrap_or_else(|| "Thread-pool threads block".to_owned());
         format!(
-            "{} pool threads on average block until a Task is complete{}: {} of the workers at work",
+            "{who} on async code: on average {} thread-pool threads wait for a Task ({} of the threads at work)",
             said(blocked),
-            in_place(&places),
             percent(share)
         )
     } else {
         format!(
-            "The pool grew to {} workers: {} times since a worker blocked until a Task was complete",
-            said(workers),
-            said(added)
+            "Thread-pool threads block on async code: the pool added threads {} times because of it, up to {}",
+            said(added),
+            said(workers)
         )
     };
     let critical = blocked >= CRITICAL_A_CORE * facts.cores || (!sampled && workers >= 8.0 * facts.cores);
     let severity = if critical { Severity::Critical } else { Severity::Warning };
-    let score = if sampled { share } else { 0.8 };
-    Some(Found { title, severity, score, measured, places, evidence })
+    let (harm, sure) = if sampled {
+        (Harm::Share(share), Sure::Seen)
+    } else {
+        (Harm::Beyond { value: added, harmless: against }, Sure::Inferred)
+    };
+    Some(Found { title, severity, harms: vec![harm], sure, measured, places, evidence })
 }
 
 #[cfg(test)]

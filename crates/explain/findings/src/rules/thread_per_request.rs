@@ -1,8 +1,10 @@
-//! Threads that are made for each piece of work.
+//! Threads that are created for each request or piece of work.
 
 use crate::facts::{Facts, count, said};
+use crate::need::Need;
 use crate::places::{Places, in_place};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use model::{Sym, ThreadRow};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::a_second;
@@ -10,18 +12,18 @@ use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
 
 const RATE: Threshold = Threshold {
-    name: "threads that begin and end while recording, a second",
+    name: "threads created and ended while recording, per second",
     value: 10.0,
     unit: "1/s",
-    source: "the pool itself adds one or two a second; a thread costs about 50 to 200 µs to begin and megabytes of address space",
+    source: "the pool itself adds one or two per second; starting a thread takes about 50 to 200 µs and megabytes of address space",
 };
-/// In less time, threads that are seen once look as if they began and ended.
+/// In a shorter recording, threads that are seen once look as if they began and ended.
 const LEAST_SECONDS: f64 = 3.0;
-/// Fewer threads are no habit.
+/// Fewer threads are not a pattern.
 const FEW: u64 = 30;
-/// A thread that lived longer than this is no thread for one request.
+/// A thread that lives longer is not for a single request.
 const SHORT_NS: i64 = 2_000_000_000;
-/// Tenths of the recording in which threads begin: a batch of them begins in one or two.
+/// Threads must begin in this many tenths of the recording. A single batch begins in one or two.
 const SPREAD: usize = 3;
 
 pub(super) const RULE: Rule = Rule {
@@ -29,16 +31,16 @@ pub(super) const RULE: Rule = Rule {
     about: "threads are created and ended at a high rate",
     needs: &[Need::Runtime],
     thresholds: &[RATE],
-    silent: "for workers that the pool adds and retires, for threads that live on, for one batch of threads, as of a start, and \
-             in recordings of less than 3 s",
-    why: "A thread is a kernel object with a stack of its own; beginning one takes a system call, a registration with the runtime \
-          (which each garbage collection then has to stop) and cold caches. The pool exists to pay that once. Threads for each \
-          request also have no limit: under load their number grows with the clients.",
+    silent: "for threads that the pool adds and retires, for long-lived threads, for a single batch of threads, such as at the start, and \
+             in recordings shorter than 3 s",
+    why: "A thread is a kernel object with its own stack. Starting one takes a system call and a registration with the runtime, \
+          each garbage collection must stop it, and its caches are cold. The pool exists to pay for that once. Threads per \
+          request also have no limit: under load their number grows with the number of clients.",
     tries: &[
-        "Queue the work to the pool: `Task.Run`, or simply await the asynchronous call",
+        "Queue the work to the pool with `Task.Run`, or simply await the asynchronous call",
         "For work that blocks, a fixed number of threads behind a `Channel` or `BlockingCollection`",
     ],
-    verify: "Record the same load again: `threads` has no row that begins and ends between requests.",
+    verify: "Record the same load again: `threads` has no short-lived threads.",
     places_of: "such threads",
     view: View { tab: "/threads", params: &[] },
     before: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
@@ -60,7 +62,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             && !known_kinds.contains(&facts.text(row.kind))
     });
     let short: Vec<_> = short.collect();
-    // Damaged events are of threads that never were.
+    // Damaged events show threads that never existed.
     if facts.lacks_events {
         return None;
     }
@@ -80,22 +82,22 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places = facts.places(|group| numbers.contains(&group.thread));
     }
     let places = places.top(facts);
-    let title = format!("{} threads a second begin and end{}", said(rate), in_place(&places));
+    let title = format!("{} threads per second are created and end{}", said(rate), in_place(&places));
     let sql = "select thread, kind, first_ts_ns, last_ts_ns, (last_ts_ns - first_ts_ns) / 1e6 as lived_ms, samples from threads \
                where (kind is null or kind = 'user') and first_ts_ns > 0 and last_ts_ns - first_ts_ns < 2000000000 order by first_ts_ns limit 200";
     let evidence = vec![EvidenceRows::of("threads", sql, short.iter().map(|row| row.first_ts_ns))];
-    let per_request = facts.per_request(rate).unwrap_or(0.0);
+    let per_request = facts.per_request(rate);
     let mut measured = vec![RATE.measured(rate)];
-    if per_request > 0.0 {
-        measured.push(Measured {
-            name: "threads for each request",
-            value: per_request,
-            unit: "",
-            threshold: None,
-        });
-    }
+    measured.extend(per_request.map(|value| Measured {
+        name: "threads per request",
+        value,
+        unit: "",
+        threshold: None,
+    }));
     let severity = if rate >= 500.0 { Severity::Critical } else { Severity::Warning };
-    Some(Found { title, severity, score: (0.5 + rate / 2000.0).min(0.97), measured, places, evidence })
+    // Of the requests that pay for a thread.
+    let harm = per_request.map_or(Harm::Beyond { value: rate, harmless: RATE.value }, Harm::Share);
+    Some(Found { title, severity, harms: vec![harm], sure: Sure::Seen, measured, places, evidence })
 }
 
 /// Whether threads begin in several parts of the recording.
@@ -104,7 +106,7 @@ fn goes_on(short: &[ThreadRow], end_ns: i64) -> bool {
     short.iter().map(tenth).collect::<BTreeSet<_>>().len() >= SPREAD
 }
 
-/// Who creates threads: stacks of Thread/Creating.
+/// Where threads are created: stacks of Thread/Creating.
 fn creators(facts: &Facts<'_>) -> Places {
     let mut places = Places::default();
     let events = &facts.recording.events;
@@ -122,7 +124,7 @@ fn creators(facts: &Facts<'_>) -> Places {
         else {
             continue;
         };
-        // The pool makes its own workers from within the framework alone.
+        // The pool creates its own threads from framework code only.
         let user = facts
             .index
             .blamed_frame(*stack)

@@ -1,46 +1,48 @@
-//! Work that does not block fills the pool's queue.
+//! Work that does not block fills the thread pool's queue.
 
-use crate::evidence;
 use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::need::Need;
 use crate::places::{Places, in_place};
-use crate::rule::{Found, Need, Rule, Threshold};
+use crate::queries;
+use crate::rule::{Found, Rule, Threshold};
+use crate::score::{Harm, Sure};
 use base::stats::{Share, select};
 use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Group, Marks, State};
 
 const QUEUE: Threshold = Threshold {
-    name: "work items in the pool's queue, upper quartile of what was published",
+    name: "work items in the pool's queue, upper quartile of the published values",
     value: 50.0,
     unit: "",
-    source: "measured: 0 to 12 in healthy services on 2 processors, 300 to 1,400 in a flooded one; scaled by processors",
+    source: "measured: 0 to 12 in healthy services on 2 CPU cores, 300 to 1,400 in a flooded one; scaled by CPU cores",
 };
 const BLOCKED_SHARE: Threshold = Threshold {
-    name: "share of the workers at work that wait, at most",
+    name: "share of the threads at work that wait (no more than)",
     value: 0.5,
     unit: "share",
-    source: "where more wait, the queue is the symptom of what they wait for",
+    source: "if more wait, the queue is a symptom of what they wait for",
 };
 
-/// The flood's part of the workers that run, at least.
+/// At least this share of the running threads must run the flood.
 const LEAST_FLOOD: f64 = 0.5;
-/// Workers added for blocking in a minute that say that workers block.
+/// If the pool adds more threads per minute because of blocking, threads block.
 const BLOCKING: f64 = 5.0;
 
 pub(super) const RULE: Rule = Rule {
     id: "threadpool-queue-flood",
-    about: "non-blocking work fills the pool's queue, others wait behind it",
+    about: "non-blocking work fills the pool's queue, and other work waits behind it",
     needs: &[Need::ThreadPool],
     thresholds: &[QUEUE, BLOCKED_SHARE],
-    silent: "where workers block (then the queue is a symptom), where most of the work is that of requests (`cpu-hot-path`), \
-             and where the queue is short",
-    why: "The pool takes work in the order in which it was queued, without priorities. A burst of short items, each harmless, \
-          stands before every request that comes after it; the pool adds no workers since the processors are busy, and the \
-          burst's length over the pool's throughput is the delay that requests see (meter `dotnet.thread_pool.queue.length`).",
+    silent: "if threads block (then the queue is a symptom), if most of the work is requests (`cpu-hot-path`), or if the queue \
+             is short",
+    why: "The pool runs work in the order in which it was queued, without priorities. A burst of short items, each harmless, \
+          delays every request behind it. The pool adds no threads, as the CPU cores are busy. Requests are delayed by the \
+          queue's length (meter `dotnet.thread_pool.queue.length`) over the pool's throughput.",
     tries: &[
         "Queue fewer, larger items: batches, `Parallel.ForEachAsync` with a limit, a `Channel` with a few consumers",
-        "Give background work a place of its own: dedicated threads or a limited `TaskScheduler`",
+        "Run background work elsewhere: on dedicated threads or a limited `TaskScheduler`",
     ],
-    verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of workers and the p99 falls.",
+    verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of threads and the p99 falls.",
     places_of: "the samples that show it",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &[],
@@ -53,7 +55,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut values: Vec<f64> = lengths.iter().map(|(_, value)| *value).collect();
     let least = QUEUE.value * (facts.cores / 2.0).max(1.0);
     let long = select(&mut values, Share::PerMille(750), f64::total_cmp)?;
-    // Of few values the quartile is a matter of luck: two long queues are enough where half are.
+    // With few values the quartile is a matter of luck, so a share of all values must be long too.
     let share_long = real_u64(count(values.iter().filter(|value| **value >= least).count()))
         / real_u64(count(values.len()));
     if long < least || share_long < 0.25 {
@@ -66,14 +68,14 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if facts.has(Need::Samples) && waiting > BLOCKED_SHARE.value {
         return None;
     }
-    // Without samples, workers added for blocking tell the same.
+    // Without samples, threads added because of blocking show the same.
     if !facts.has(Need::Samples)
         && real_u64(facts.adjustments("CooperativeBlocking") + facts.adjustments("Starvation"))
             > facts.at_least(BLOCKING)
     {
         return None;
     }
-    // The flood is what is not a request's: requests that compute queue for the processors (`cpu-hot-path`).
+    // The flood is work outside of requests: requests that compute wait for CPU (`cpu-hot-path`).
     let flood = |group: &Group| busy(group) && !facts.index.marks(group.stack).has(Marks::REQUEST);
     if facts.has(Need::Samples) && facts.threads(flood) < LEAST_FLOOD * running {
         return None;
@@ -83,7 +85,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let done = runtime::first_totals(facts.recording, &runtime::POOL_DONE);
     let a_second = done.iter().map(|(_, rate)| rate).sum::<f64>() / real_u64(count(done.len())).max(1.0);
     let mut measured = vec![QUEUE.measured(long)];
-    // Only samples tell it: without them nobody was seen to wait or to work.
+    // Only samples show it.
     measured.extend(facts.has(Need::Samples).then(|| BLOCKED_SHARE.measured(waiting.max(0.0))));
     measured.push(Measured { name: "longest queue published", value: most, unit: "", threshold: None });
     if a_second > 0.0 {
@@ -93,11 +95,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             unit: "ms",
             threshold: None,
         });
-        let name = "items done per second, by the runtime's counter, from which the delay follows";
+        let name = "items completed per second, by the runtime's counter";
         measured.push(Measured { name, value: a_second, unit: "1/s", threshold: None });
     }
     let title = format!(
-        "The thread pool's queue is long (max {} items, above {} in {} of the readings) though its threads are busy{}",
+        "The thread pool's queue is long (max {} items, above {} in {} of the readings) although its threads are busy{}",
         said(most),
         said(least),
         percent(share_long),
@@ -109,15 +111,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut evidence = vec![EvidenceRows::of("counters", sql, times)];
     if facts.has(Need::Samples) {
         let filter = "samples.state <> 'waiting' and threads.kind = 'pool'";
-        evidence.push(evidence::samples(facts, filter, busy));
+        evidence.push(queries::samples(facts, filter, busy));
     }
     let severity = if most >= 20.0 * least { Severity::Critical } else { Severity::Warning };
-    let score = (0.6 + 0.35 * share_long).min(0.95);
-    Some(Found { title, severity, score, measured, places, evidence })
+    let harms = vec![Harm::Share(share_long)];
+    let sure = if facts.has(Need::Samples) { Sure::Seen } else { Sure::Inferred };
+    Some(Found { title, severity, harms, sure, measured, places, evidence })
 }
 
-/// What the work items run: the outermost of the service's own methods in them. Short items are seldom met running, since
-/// threads stop for the sampler between them; where none was, who queues them is named.
+/// What the work items run: the outermost of the service's own methods in them. Short items rarely show up in samples, as
+/// threads stop for the sampler between them. Without any, what queues the items is named.
 fn what_runs(facts: &Facts<'_>, flood: impl Fn(&Group) -> bool) -> Vec<Place> {
     let recording = facts.recording;
     let mut items = Places::default();
@@ -139,9 +142,9 @@ mod tests {
     use super::*;
     use crate::testing::*;
 
-    /// A queue that is long in so many of ten seconds, on so many processors; two workers work.
-    fn scene(long_seconds: i64, processors: u32) -> Scene {
-        let mut scene = Scene::lasting(10, processors);
+    /// A queue that is long in so many of ten seconds, on so many cores; two workers work.
+    fn scene(long_seconds: i64, cores: u32) -> Scene {
+        let mut scene = Scene::lasting(10, cores);
         scene.adjusts(0, "ClimbingMove", 2);
         for second in 0..10 {
             let length = if second < long_seconds { 300.0 } else { 2.0 };
@@ -180,8 +183,8 @@ mod tests {
 
     #[test]
     fn a_burst_is_no_flood_and_many_processors_take_up_more() {
-        let check = |long, processors, speaks| {
-            assert_eq!(scene(long, processors).says(&RULE).is_some(), speaks, "{long} s, {processors}");
+        let check = |long, cores, speaks| {
+            assert_eq!(scene(long, cores).says(&RULE).is_some(), speaks, "{long} s, {cores}");
         };
         check(2, 2, false);
         check(3, 2, true);

@@ -1,43 +1,42 @@
-//! Processors, and what the sampler met threads doing.
+//! CPU use, and what threads were doing when the sampler ran.
 
 use super::{Ground, Subject, Words, without_empty};
 use crate::grid::Spread;
 use crate::lane::{Lane, Layer, Shape};
 use crate::observed::Observed;
-use crate::published;
+use crate::published::{self, Interval};
 use base::number::real;
 use model::{Sampler, Sym, Trace};
-use runtime::{StackIndex, cpu_shares, processors};
+use runtime::{StackIndex, allowed_cores, cpu_shares};
 
-/// Processors in use.
+/// CPU cores in use.
 pub(crate) fn cores(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
         id: "cores",
         title: "CPU cores used",
         unit: "",
-        about: "Processors that the process kept busy, as the runtime measured it",
+        about: "CPU cores that the process used, as the runtime measured it",
         table: "counters",
         metric: Some("running"),
     };
     let shares = cpu_shares(ground.recording);
     if shares.is_empty() {
-        let about = "Processors that the process kept busy, as the system counts its time";
+        let about = "CPU cores that the process used, from the CPU time that the system counted";
         let values = published::mean(&ground.grid, process_time(ground.recording).into_iter());
         return Subject { about, table: "host", ..subject }.published(values);
     }
-    let told = |worth: f64| {
-        published::intervals(&shares).map(move |(from, to, share)| (from, to, share.max(0.0) * worth))
-    };
-    if let Some(cores) = processors(ground.recording) {
-        return subject.published(published::mean(&ground.grid, told(cores)));
+    let used =
+        |of: f64| published::intervals(&shares).map(move |share| share.with(share.value.max(0.0) * of));
+    if let Some(cores) = allowed_cores(ground.recording) {
+        return subject.published(published::mean(&ground.grid, used(cores)));
     }
     let about = "CPU used, of what the process may use, as the runtime measured it";
     let subject = Subject { title: "CPU", unit: "share", about, ..subject };
-    subject.published(published::mean(&ground.grid, told(1.0)))
+    subject.published(published::mean(&ground.grid, used(1.0)))
 }
 
-/// Processors in use between each two readings of the process's time: from, to, processors.
-fn process_time(recording: &Trace) -> Vec<(i64, i64, f64)> {
+/// CPU cores in use between each two readings of the CPU time of the process.
+fn process_time(recording: &Trace) -> Vec<Interval> {
     let words = Words::new(recording, &["process.cpu.user", "process.cpu.system"]);
     let rows = &recording.host;
     let mut readings: Vec<(i64, f64)> = Vec::new();
@@ -46,7 +45,7 @@ fn process_time(recording: &Trace) -> Vec<(i64, i64, f64)> {
             continue;
         }
         match readings.last_mut() {
-            // Both are read at once.
+            // Both are read at the same time.
             Some((ns, sum)) if *ns == *ts_ns => *sum += seconds,
             _ => readings.push((*ts_ns, *seconds)),
         }
@@ -54,19 +53,20 @@ fn process_time(recording: &Trace) -> Vec<(i64, i64, f64)> {
     let pairs = readings.iter().zip(readings.iter().skip(1));
     let used = pairs.filter(|(before, after)| before.0 < after.0).map(|(before, after)| {
         let seconds = real(after.0.saturating_sub(before.0)) / 1e9;
-        (before.0, after.0, ((after.1 - before.1) / seconds).max(0.0))
+        let value = ((after.1 - before.1) / seconds).max(0.0);
+        Interval { from_ns: before.0, to_ns: after.0, value }
     });
     used.collect()
 }
 
-/// Threads that ran when the sampler looked.
+/// Threads that ran, from samples.
 pub(crate) fn running(ground: &Ground<'_>, index: &StackIndex) -> Option<Lane> {
     let subject = Subject {
         id: "running",
         title: "Running threads",
         unit: "",
-        about: "Threads that the sampler met running managed code, on average: in the service's own code or called \
-                from it, and all others",
+        about: "Threads running managed code, on average, from samples: in the service's own code or called from it, and \
+                all others",
         table: "samples",
         metric: Some("running"),
     };
@@ -81,9 +81,9 @@ pub(crate) fn running(ground: &Ground<'_>, index: &StackIndex) -> Option<Lane> {
     })
 }
 
-/// Threads that waited when the sampler looked, by what for.
+/// Threads that waited, by what they waited for, from samples.
 pub(crate) fn waiting(ground: &Ground<'_>) -> Option<Lane> {
-    /// What is waited for, as the importer tells it, by layers; idle threads are the lowest ones.
+    /// The layer of each value of `samples.waiting_on`. Idle threads are at the bottom.
     const KINDS: [(&str, usize); 8] = [
         ("queue", 0),
         ("io", 1),
@@ -99,13 +99,13 @@ pub(crate) fn waiting(ground: &Ground<'_>) -> Option<Lane> {
         id: "waiting",
         title: "Waiting threads",
         unit: "",
-        about: "Threads that the sampler met waiting, on average, by what for; idle ones wait for work",
+        about: "Waiting threads, on average, from samples, by what they wait for; idle threads wait for work",
         table: "samples",
         metric: Some("waiting"),
     };
     let samples = &ground.recording.samples;
-    // A sampler that looks at CPUs meets no waiting thread, and without names of methods none is known to wait:
-    // there is no lane then, since one at 0 would say that nothing waits.
+    // A sampler of CPUs meets no waiting thread, and without names of methods none is known to wait. A lane at 0 would say
+    // that nothing waits, so there is none.
     let waiting = ground.recording.strings.find("waiting").filter(|of| samples.state.contains(of))?;
     let words = Words::new(ground.recording, &KINDS.map(|(word, _)| word));
     sampled(ground, subject, &NAMES, |row| {
@@ -118,10 +118,9 @@ pub(crate) fn waiting(ground: &Ground<'_>) -> Option<Lane> {
     })
 }
 
-/// Threads on average by the layer that a sample belongs to.
+/// The average number of threads in each layer, from samples.
 ///
-/// The sampler looks at all threads at once, now and then: what it met stands until its next look, or until the end of
-/// the burst of looks.
+/// Each run of the sampler takes a sample of every thread. What it met holds until the next run, or until the end of the burst.
 fn sampled(
     ground: &Ground<'_>,
     subject: Subject,
@@ -133,41 +132,40 @@ fn sampled(
     let mut course = Course {
         sampled: ground.sampled(),
         layers: names.iter().map(|_| Spread::new(&ground.grid)).collect(),
-        told: Spread::new(&ground.grid),
+        covered: Spread::new(&ground.grid),
     };
     if let Sampler::Cpus { every_ns } = ground.recording.session.sampler {
         return of_cpus(ground, &subject, names, every_ns?, layer_of);
     }
-    // A thread that is met again is met by the next look.
-    let mut met = vec![0usize; ground.recording.thread_ids.len()];
-    let (mut look, mut look_ns, mut threads) = (1usize, first_ns, vec![0u32; names.len()]);
+    // The last run in which each thread was met; runs are counted from 1. A thread that is met again is met by the next run.
+    let mut met_in = vec![0usize; ground.recording.thread_ids.len()];
+    let (mut run, mut run_ns, mut threads) = (1usize, first_ns, vec![0u32; names.len()]);
     for (row, (ts_ns, thread)) in samples.ts_ns.iter().zip(&samples.thread).enumerate() {
-        let seen = met.get(*thread as usize).copied().unwrap_or(0);
-        if seen == look {
-            course.add(look_ns, *ts_ns, &threads);
-            threads.fill(0);
-            (look, look_ns) = (look + 1, *ts_ns);
-        }
-        if let Some(seen) = met.get_mut(*thread as usize) {
-            *seen = look;
+        if let Some(met_in) = met_in.get_mut(*thread as usize) {
+            if *met_in == run {
+                course.add(run_ns, *ts_ns, &threads);
+                threads.fill(0);
+                (run, run_ns) = (run + 1, *ts_ns);
+            }
+            *met_in = run;
         }
         if let Some(count) = layer_of(row).and_then(|layer| threads.get_mut(layer)) {
             *count += 1;
         }
     }
-    course.add(look_ns, i64::MAX, &threads);
-    let told = course.told.finish();
+    course.add(run_ns, i64::MAX, &threads);
+    let covered = course.covered.finish();
     let mean = |(sum, ns): (f64, &f64)| (*ns > 0.0).then(|| sum / ns);
-    let layers = names
-        .iter()
-        .zip(course.layers)
-        .map(|(name, sums)| Layer { name, values: sums.finish().into_iter().zip(&told).map(mean).collect() });
+    let layers = names.iter().zip(course.layers).map(|(name, sums)| Layer {
+        name,
+        values: sums.finish().into_iter().zip(&covered).map(mean).collect(),
+    });
     let layers = without_empty(layers.collect());
     let observed = ground.sampled().in_pieces(&ground.grid).shares(&ground.grid);
     subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
 }
 
-/// CPUs on average by the layer that a sample of one belongs to: each stands for an equal amount of CPU time.
+/// The average number of CPU cores in each layer, from samples of CPUs: each stands for the same amount of CPU time.
 fn of_cpus(
     ground: &Ground<'_>,
     subject: &Subject,
@@ -193,20 +191,20 @@ fn of_cpus(
     subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
 }
 
-/// What looks of the sampler met, spread over the time.
+/// What the runs of the sampler met, spread over time.
 struct Course<'a> {
     sampled: &'a Observed,
     layers: Vec<Spread<'a>>,
-    /// The time that looks stand for.
-    told: Spread<'a>,
+    /// The time that the runs stand for.
+    covered: Spread<'a>,
 }
 
 impl Course<'_> {
-    /// Adds a look that stands until the next one.
-    fn add(&mut self, look_ns: i64, next_ns: i64, threads: &[u32]) {
-        let Some((_, end_ns)) = self.sampled.around(look_ns) else { return };
-        let (from, to) = (look_ns, next_ns.min(end_ns));
-        self.told.add(from, to, 1.0);
+    /// Adds a run, which holds until the next one.
+    fn add(&mut self, run_ns: i64, next_ns: i64, threads: &[u32]) {
+        let Some(burst) = self.sampled.around(run_ns) else { return };
+        let (from, to) = (run_ns, next_ns.min(burst.to_ns));
+        self.covered.add(from, to, 1.0);
         for (layer, count) in self.layers.iter_mut().zip(threads).filter(|(_, count)| **count > 0) {
             layer.add(from, to, f64::from(*count));
         }
@@ -258,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn between_bursts_of_samples_nothing_is_told() {
+    fn between_bursts_of_samples_there_is_no_value() {
         let mut recording = looked_at(&[("waiting", "task")], 10);
         let events = recording.strings.find("events");
         let at = recording.coverage.source.iter().position(|of| Some(*of) == events).unwrap();
@@ -295,7 +293,7 @@ mod tests {
             (of(&recording).unit, levels(&of(&recording))),
             ("share", vec![Some(0.5), Some(1.0), Some(0.25)])
         );
-        recording.exhibit.processors = Some(4);
+        recording.exhibit.cores = Some(4);
         assert_eq!(
             (of(&recording).unit, levels(&of(&recording))),
             ("", vec![Some(2.0), Some(4.0), Some(1.0)])

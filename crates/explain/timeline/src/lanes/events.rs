@@ -1,4 +1,4 @@
-//! What single events tell of: waits for locks, exceptions, compiling, log lines.
+//! Lanes of single events: waits for locks, exceptions, compiling, log lines.
 
 use super::{Ground, Subject, Words, without_empty};
 use crate::lane::{Lane, Layer, Shape};
@@ -10,7 +10,7 @@ pub(crate) fn waiting_for_locks(ground: &Ground<'_>) -> Option<Lane> {
         id: "locks",
         title: "Waiting for locks",
         unit: "",
-        about: "Threads that waited for a lock that another one held, on average, by contention events",
+        about: "Threads that waited for a lock that another thread held, on average",
         table: "contention",
         metric: Some("contention-time"),
     };
@@ -40,8 +40,9 @@ pub(crate) fn lock_waits(ground: &Ground<'_>) -> Option<Lane> {
     let shares = pieces.shares(&ground.grid);
     let counts = ground.grid.rows_of_pieces(times).zip(pieces.into_seen());
     let marks = counts.map(|(rows, seen)| {
+        // More than this cannot be drawn.
         let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        // What happened counts, also outside of what is said to have been observed.
+        // Rows count even outside of the observed time.
         (seen || count > 0).then_some(count)
     });
     subject.lane(Shape::Marks(marks.collect()), shares, 0.0)
@@ -53,7 +54,7 @@ pub(crate) fn exceptions(ground: &Ground<'_>) -> Option<Lane> {
         id: "exceptions",
         title: "Exceptions",
         unit: "1/s",
-        about: "Exceptions thrown a second, caught or not",
+        about: "Exceptions thrown per second, caught or not",
         table: "exceptions",
         metric: Some("exceptions"),
     };
@@ -63,7 +64,7 @@ pub(crate) fn exceptions(ground: &Ground<'_>) -> Option<Lane> {
     }
     let counters = [("exception-count", "rate", 1.0), ("dotnet.exceptions", "rate", 1.0)];
     let values = ground.counted_rate(&counters)?;
-    // A course of nothing but 0 tells no more than its absence.
+    // A lane that is always 0 is left out.
     let any = values.iter().flatten().any(|value| *value > 0.0);
     any.then(|| Subject { table: "counters", metric: None, ..subject }.published(values))?
 }
@@ -98,7 +99,7 @@ pub(crate) fn log_lines(ground: &Ground<'_>) -> Option<Lane> {
         id: "logs",
         title: "Log lines",
         unit: "1/s",
-        about: "Lines logged a second, by level",
+        about: "Log lines per second, by level",
         table: "logs",
         metric: None,
     };

@@ -1,4 +1,4 @@
-//! The collector: its pauses, the heap, what is allocated.
+//! The GC: its pauses, the heap, and what is allocated.
 
 use super::{Ground, Subject, Words};
 use crate::lane::{Lane, Layer, Shape, Stretch};
@@ -8,7 +8,7 @@ use base::number::count;
 use model::{NO_INT, Trace};
 use runtime::counted_allocations;
 
-/// Pauses for collections.
+/// GC pauses.
 pub(crate) fn collections(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
         id: "gc",
@@ -39,21 +39,21 @@ pub(crate) fn collections(ground: &Ground<'_>) -> Option<Lane> {
     }
     let gc = &recording.gc;
     let rows = gc.start_ns.iter().zip(&gc.pause_ns).enumerate().filter(|(_, (_, dur_ns))| **dur_ns != NO_INT);
-    let told = rows.map(|(row, (from_ns, dur_ns))| Stretch {
+    let reported = rows.map(|(row, (from_ns, dur_ns))| Stretch {
         from_ns: *from_ns,
         dur_ns: length(*dur_ns),
         class: kind(recording, row),
     });
-    pauses_of(ground, Subject { table: "gc", ..subject }, told, &gc.start_ns)
+    pauses_of(ground, Subject { table: "gc", ..subject }, reported, &gc.start_ns)
 }
 
-/// Pauses for anything else.
+/// Pauses for anything but the GC and the sampler.
 pub(crate) fn other_pauses(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
         id: "pauses",
         title: "Other pauses",
         unit: "ns",
-        about: "When the program was paused for neither a collection nor the sampler",
+        about: "When the program was paused, for neither a collection nor the sampler",
         table: "pauses",
         metric: None,
     };
@@ -69,12 +69,12 @@ pub(crate) fn other_pauses(ground: &Ground<'_>) -> Option<Lane> {
     pauses_of(ground, subject, others, &pauses.ts_ns)
 }
 
-/// A length that is known and at least 0.
+/// A length that is not negative.
 fn length(dur_ns: i64) -> i64 {
     dur_ns.max(0)
 }
 
-/// The stretches that lie in the range: of those that begin in one piece the longest.
+/// The stretches in the range: the longest of those that begin in the same piece.
 fn pauses_of(
     ground: &Ground<'_>,
     subject: Subject,
@@ -89,6 +89,7 @@ fn pauses_of(
         if stretch.from_ns >= span.to_ns || end <= span.from_ns {
             continue;
         }
+        // It overlaps with the range, so its beginning lies in a piece.
         let piece = ground.grid.piece(stretch.from_ns.max(span.from_ns)).unwrap_or(0);
         match kept.last_mut() {
             Some((at, last)) if *at == piece => {
@@ -105,7 +106,7 @@ fn pauses_of(
     subject.lane(Shape::Spans(kept), observed, count(left_out))
 }
 
-/// What kind of a collection it was, for a class.
+/// The class of a collection, by its kind.
 fn kind(recording: &Trace, row: usize) -> &'static str {
     let gc = &recording.gc;
     match gc.generation.get(row).copied() {
@@ -123,7 +124,7 @@ fn kind(recording: &Trace, row: usize) -> &'static str {
 struct Kinds<'a> {
     recording: &'a Trace,
     next: usize,
-    /// When the last collection in the background ended.
+    /// When the last background collection ended.
     background_until_ns: i64,
 }
 
@@ -132,7 +133,7 @@ impl<'a> Kinds<'a> {
         Self { recording, next: 0, background_until_ns: i64::MIN }
     }
 
-    /// The one that began within a pause; one in which none did belongs to the collection in the background.
+    /// The class of the collection that began within a pause. If none did, the pause belongs to a background collection.
     fn within(&mut self, from_ns: i64, to_ns: i64) -> &'static str {
         let gc = &self.recording.gc;
         while let Some(start) = gc.start_ns.get(self.next).filter(|start| **start < from_ns) {
@@ -146,7 +147,7 @@ impl<'a> Kinds<'a> {
         }
     }
 
-    /// Keeps how long a collection in the background lasts; one without an end may still go on.
+    /// Notes how long a background collection lasts. Without an end, it may still run.
     fn passed(&mut self, start_ns: i64) {
         if kind(self.recording, self.next) == "background" {
             let dur_ns = self.recording.gc.dur_ns.get(self.next).copied().filter(|dur_ns| *dur_ns != NO_INT);
@@ -162,7 +163,7 @@ pub(crate) fn heap(ground: &Ground<'_>) -> Option<Lane> {
         id: "heap",
         title: "Heap",
         unit: "B",
-        about: "The heap after each collection, free space included, by generation; it stands until the next one",
+        about: "The heap after each collection, with its free space, by generation; it holds until the next one",
         table: "gc",
         metric: None,
     };
@@ -187,7 +188,7 @@ pub(crate) fn heap(ground: &Ground<'_>) -> Option<Lane> {
         ("gen 0", &gc.gen0_bytes),
     ];
     let layer = |(name, bytes): (&'static str, &[i64])| {
-        let values = ground.standing(&gc.start_ns, bytes);
+        let values = ground.latest(&gc.start_ns, bytes);
         Layer { name, values: values.into_iter().map(|of| of.map(|bytes| bytes.max(0.0))).collect() }
     };
     let layers = super::without_empty(columns.into_iter().map(layer).collect());
@@ -195,13 +196,13 @@ pub(crate) fn heap(ground: &Ground<'_>) -> Option<Lane> {
     subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
 }
 
-/// What the process has in memory, the heap and all else.
+/// The resident memory of the process.
 pub(crate) fn resident(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
         id: "resident",
         title: "Resident memory",
         unit: "B",
-        about: "Memory that the process has in RAM, the heap and all else, as the system counts it",
+        about: "Memory of the process in RAM, the heap and everything else, as the system counts it",
         table: "host",
         metric: None,
     };
@@ -210,13 +211,13 @@ pub(crate) fn resident(ground: &Ground<'_>) -> Option<Lane> {
     subject.published(published::gauge(&ground.grid, &readings))
 }
 
-/// Bytes allocated a second.
+/// Bytes allocated per second.
 pub(crate) fn allocation(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
         id: "allocation",
         title: "Allocation",
         unit: "B/s",
-        about: "Bytes allocated a second, by what each sampled allocation stands for",
+        about: "Bytes allocated per second, estimated from sampled allocations",
         table: "allocations",
         metric: Some("allocated-bytes"),
     };
@@ -224,7 +225,7 @@ pub(crate) fn allocation(ground: &Ground<'_>) -> Option<Lane> {
     if times.is_empty() || ground.is_in_bursts(times) {
         let counters = [("alloc-rate", "rate", 1.0), ("dotnet.gc.heap.total_allocated", "rate", 1.0)];
         if let Some(values) = ground.counted_rate(&counters) {
-            let about = "Bytes allocated a second, as the runtime published them";
+            let about = "Bytes allocated per second, as the runtime published them";
             let metric = subject.metric.filter(|_| !times.is_empty());
             return Subject { about, table: "counters", metric, ..subject }.published(values);
         }
@@ -245,7 +246,7 @@ pub(crate) fn allocation(ground: &Ground<'_>) -> Option<Lane> {
     subject.level(values, pieces.shares(&ground.grid), left_out)
 }
 
-/// The most bytes that an allocation may stand for: more is damage.
+/// The most bytes that a sampled allocation may stand for. More is damage.
 const MOST: f64 = 1e15;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{Ground, Subject};
 use crate::lane::Lane;
 
-/// Workers of the pool.
+/// Threads of the thread pool.
 pub(crate) fn workers(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
         id: "workers",
@@ -25,18 +25,18 @@ pub(crate) fn workers(ground: &Ground<'_>) -> Option<Lane> {
     if rows.ts_ns.is_empty() {
         return None;
     }
-    let about = "Workers that the thread pool aimed at or had active, by its latest event";
-    let values = ground.standing(&rows.ts_ns, &rows.workers);
+    let about = "Threads that the thread pool aimed at or had active, by its latest event";
+    let values = ground.latest(&rows.ts_ns, &rows.workers);
     Subject { about, table: "threadpool", ..subject }.published(values)
 }
 
-/// Work that nobody has taken up yet.
+/// Work items in the queue of the thread pool.
 pub(crate) fn queue(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
         id: "queue",
         title: "Pool queue",
         unit: "",
-        about: "Work items that wait for a worker of the thread pool, as the runtime published them",
+        about: "Work items that wait for a thread-pool thread, as the runtime published them",
         table: "counters",
         metric: None,
     };

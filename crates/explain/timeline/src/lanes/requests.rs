@@ -1,4 +1,4 @@
-//! What users of the service felt: how much they asked for, how long it took, how much was under way.
+//! What users of the service felt: how many requests there were, how long they took, and how many were under way.
 
 use super::{Ground, Subject};
 use crate::grid::Spread;
@@ -10,13 +10,13 @@ use base::stats::{Share, select};
 use model::{NO_INT, REQUESTS_METER};
 use runtime::{known, metered_seconds, metered_totals};
 
-/// Requests a second.
+/// Requests per second.
 pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
     let subject = Subject {
         id: "requests",
         title: "Requests",
         unit: "1/s",
-        about: "Requests that began, a second of the observed time",
+        about: "Requests that began, per second of the observed time",
         table: "requests",
         metric: None,
     };
@@ -25,7 +25,7 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
         return ground.rate(subject, &rows.start_ns);
     }
     let subject = Subject {
-        about: "Requests answered a second, as a meter counted them",
+        about: "Requests answered per second, as a meter counted them",
         table: "counters",
         ..subject
     };
@@ -33,12 +33,12 @@ pub(crate) fn rate(ground: &Ground<'_>) -> Option<Lane> {
     if counts.is_empty() {
         return subject.published(ground.counted_rate(&[("requests-per-second", "rate", 1.0)])?);
     }
-    // The meter counts those of an interval.
-    let told = published::intervals(&counts).map(|(from, to, value)| {
-        let seconds = real(to.saturating_sub(from).max(1)) / 1e9;
-        (from, to, value.max(0.0) / seconds)
+    // The meter publishes the count of each interval.
+    let rates = published::intervals(&counts).map(|of| {
+        let seconds = real(of.to_ns.saturating_sub(of.from_ns).max(1)) / 1e9;
+        of.with(of.value.max(0.0) / seconds)
     });
-    subject.published(published::mean(&ground.grid, told))
+    subject.published(published::mean(&ground.grid, rates))
 }
 
 /// How long requests took.
@@ -47,7 +47,7 @@ pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
         id: "latency",
         title: "Latency",
         unit: "ms",
-        about: "How long the requests that began took: half of them no longer than p50, 99 in 100 no longer than p99",
+        about: "How long requests took, by when they began: half of them no longer than p50, 99 in 100 no longer than p99",
         table: "requests",
         metric: None,
     };
@@ -75,13 +75,13 @@ fn quantile_ms(times: &mut [i64], share: Share) -> Option<f64> {
     select(times, share, i64::cmp).map(|ns| real(ns.max(0)) / 1e6)
 }
 
-/// Quantiles of several routes cannot be put together: the highest is shown.
+/// The highest p99 of any route, since quantiles of several routes cannot be combined.
 fn metered_latency(ground: &Ground<'_>, subject: Subject) -> Option<Lane> {
     let mut highest: Vec<(i64, f64)> = Vec::new();
     for of in metered_seconds(ground.recording, REQUESTS_METER, "p99") {
         let millis = of.value.max(0.0) * 1e3;
         match highest.last_mut() {
-            // One round of publishing takes less than this.
+            // A round of publishing takes less than this.
             Some((ns, most)) if of.ts_ns.saturating_sub(*ns) < 100_000_000 => *most = most.max(millis),
             _ => highest.push((of.ts_ns, millis)),
         }
@@ -97,7 +97,7 @@ pub(crate) fn under_way(ground: &Ground<'_>) -> Option<Lane> {
         id: "in-flight",
         title: "Requests in flight",
         unit: "",
-        about: "Requests under way on average; those that began before the recording are not seen",
+        about: "Requests under way, on average; those that began before the recording are missing",
         table: "requests",
         metric: None,
     };

@@ -1,28 +1,52 @@
-//! The shapes of a lane. The picture is stretched to the room that it gets, so it holds no text, and its lines keep
-//! their width.
+//! The shapes of a lane. The page stretches the picture to the available width, so it contains no text, and its lines
+//! keep their width.
 
-use super::LaneOptions;
 use crate::number::{coordinate, share};
 use base::number::{count, real};
 use timeline::{Lane, MOST_PIECES, Shape, Span, Stretch, Tick};
 
+/// How lanes are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneOptions {
+    /// Columns of a plot, in its own units: the page stretches it to the available width.
+    pub width: u32,
+    /// The height of a plot in pixels.
+    pub height: u32,
+}
+
 /// Colours of layers.
 const SERIES: [&str; 7] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"];
 
-/// Kinds of stretches: class, colour, what people call them.
-pub(super) const CLASSES: [(&str, &str, &str); 6] = [
-    ("gen0", "s0", "gen 0"),
-    ("gen1", "s4", "gen 1"),
-    ("gen2", "s1", "full"),
-    ("background", "s2", "background"),
-    ("gc", "s6", "of a kind not told"),
-    ("other", "s6", "other"),
+/// A class of stretches.
+#[derive(Debug)]
+pub(super) struct StretchClass {
+    pub(super) class: &'static str,
+    /// Its colour.
+    pub(super) series: &'static str,
+    /// What people call it.
+    pub(super) title: &'static str,
+}
+
+impl StretchClass {
+    const fn new(class: &'static str, series: &'static str, title: &'static str) -> Self {
+        Self { class, series, title }
+    }
+}
+
+/// The classes of stretches, in the order of the key.
+pub(super) const CLASSES: [StretchClass; 6] = [
+    StretchClass::new("gen0", "s0", "gen 0"),
+    StretchClass::new("gen1", "s4", "gen 1"),
+    StretchClass::new("gen2", "s1", "full"),
+    StretchClass::new("background", "s2", "background"),
+    StretchClass::new("gc", "s6", "of unknown kind"),
+    StretchClass::new("other", "s6", "other"),
 ];
 
-/// Layers that have the colours of frames.
+/// Layers with the colours of frames.
 const CODE: [(&str, &str); 2] = [("your code", "user"), ("other code", "framework")];
 
-/// The colour of a layer: whose code it is has the colour that frames have.
+/// The colour of a layer.
 pub(super) fn series(layer: usize, name: &str) -> &'static str {
     if let Some((_, class)) = CODE.iter().find(|(of, _)| *of == name) {
         return class;
@@ -30,9 +54,9 @@ pub(super) fn series(layer: usize, name: &str) -> &'static str {
     SERIES.get(layer % SERIES.len()).copied().unwrap_or("s0")
 }
 
-/// The place of a time within a range, from 0 to 1.
+/// The position of a time within a range, from 0 to 1.
 pub(super) fn place(span: Span, ns: i64) -> f64 {
-    // Differences of whole numbers first: a double has no nanoseconds of a year.
+    // Subtract before converting: a double cannot represent the nanoseconds of a year exactly.
     share(real(ns.saturating_sub(span.from_ns)), real(span.len_ns()))
 }
 
@@ -51,7 +75,7 @@ impl<'a> Plot<'a> {
         Self { lane, span, columns, height: f64::from(options.height.clamp(4, 1_000)) }
     }
 
-    /// All of it as an element.
+    /// The plot as an element.
     pub(super) fn svg(&self, ticks: &[Tick]) -> String {
         let (width, height) = (self.columns, self.height);
         format!(
@@ -74,7 +98,7 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// Where nothing was observed.
+    /// The times in which nothing was observed.
     fn gaps(&self) -> String {
         let mut out = String::new();
         let observed = &self.lane.observed;
@@ -111,12 +135,12 @@ impl<'a> Plot<'a> {
         share(count(piece), count(pieces)) * count(self.columns)
     }
 
-    /// The height of a value; the largest leaves room for its line.
+    /// The vertical position of a value. The largest leaves room for its line.
     fn y(&self, value: f64, most: f64) -> String {
         coordinate(self.height - share(value, most) * (self.height - 1.0), 1)
     }
 
-    /// Layers from the rearmost on: of stacked ones the sums with all below them, the highest first.
+    /// Layers, the rearmost first. A stacked layer is drawn as the sum with all layers below it, the highest sum first.
     fn areas(&self, layers: &[timeline::Layer], stacked: bool) -> String {
         let pieces = layers.iter().map(|layer| layer.values.len()).max().unwrap_or(0);
         let mut drawn: Vec<(Vec<Option<f64>>, &'static str)> = Vec::new();
@@ -143,7 +167,7 @@ impl<'a> Plot<'a> {
         drawn.iter().map(|(values, series)| self.area(values, most, series)).collect()
     }
 
-    /// A step for each piece, closed at the bottom where there is no value.
+    /// One step per piece; pieces without a value are a gap.
     fn area(&self, values: &[Option<f64>], most: f64, series: &str) -> String {
         let (mut path, mut open) = (String::new(), None::<String>);
         let bottom = self.height;
@@ -170,8 +194,8 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// Stretches as bars as wide as they are long, and at least a column; the longest is the highest. Of those that
-    /// share a column the longest is drawn, so there are never more bars than columns.
+    /// Stretches as bars, as wide as they are long but at least one column; the longest is the highest. In each
+    /// column only the longest stretch is drawn, so there are never more bars than columns.
     fn stretches(&self, spans: &[Stretch]) -> String {
         let longest = spans.iter().map(|of| real(of.dur_ns)).fold(0.0, f64::max);
         let columns = self.painted(spans);
@@ -202,7 +226,8 @@ impl<'a> Plot<'a> {
         let mut order: Vec<usize> = (0..spans.len()).collect();
         order.sort_by_key(|number| std::cmp::Reverse(spans.get(*number).map_or(0, |of| of.dur_ns)));
         let mut columns: Vec<Option<usize>> = vec![None; self.columns];
-        // The next column at or behind each that is free: each is painted once, however many stretches cover it.
+        // For each column, the next free one at or behind it: each column is painted once, however many stretches
+        // cover it.
         let mut free: Vec<usize> = (0..=self.columns).collect();
         for number in order {
             let Some(of) = spans.get(number) else { continue };
@@ -234,7 +259,7 @@ impl<'a> Plot<'a> {
     }
 }
 
-/// The first free column at or behind one; the way to it is made shorter for the next who asks.
+/// The first free column at or behind `from`. Shortens the path to it for later calls, as in a union-find.
 fn next_free(free: &mut [usize], from: usize) -> usize {
     let mut end = from;
     while let Some(next) = free.get(end).copied().filter(|next| *next != end) {
@@ -248,7 +273,7 @@ fn next_free(free: &mut [usize], from: usize) -> usize {
 }
 
 fn colour(class: &str) -> &'static str {
-    CLASSES.iter().find(|(of, ..)| *of == class).map_or("s6", |(_, series, _)| series)
+    CLASSES.iter().find(|of| of.class == class).map_or("s6", |of| of.series)
 }
 
 /// The largest finite value.

@@ -1,21 +1,19 @@
-//! The time lines of threads: a box for each frame, as long as neighbouring samples have it.
+//! The time lines of threads: one box per frame, as long as neighbouring samples have that frame.
 
 use super::File;
 use crate::boxes::{Seen, boxes};
 use crate::error::Error;
 use crate::held::Held;
-use crate::left::{Count, LeftOut, wide};
 use crate::text::{json, short};
 use crate::threads::{Names, Sampled, sampled};
-use crate::tree::{NO_STACK, Tree};
+use crate::tree::{NO_STACK, Node, Tree};
 use crate::weigh::What;
-use model::NO_ID;
+use crate::written::{Count, LeftOut, wide};
 
-/// Boxes of all time lines. A file with more is larger than browsers read; threads that ran most come first.
-const MOST_BOXES: u64 = 1_000_000;
-/// Bytes of the names of all these boxes, for the same reason: the format has no way to name a method once, and writes the
-/// name out at the beginning and at the end of each box.
-const MOST_NAMES: u64 = 500_000_000;
+/// The most boxes of all time lines: browsers cannot read larger files.
+const MAX_BOXES: u64 = 1_000_000;
+/// The most bytes of names of these boxes. The format repeats a name at the beginning and at the end of each box.
+const MAX_NAME_BYTES: u64 = 500_000_000;
 
 impl File<'_> {
     /// The threads, the busiest first, as long as there is room.
@@ -24,19 +22,16 @@ impl File<'_> {
         let held = Held::new(self.recording);
         let all = self.recording.samples.ts_ns.len();
         let names = Names::new(self.recording);
-        let (mut left, mut lines, mut in_lines) = ((MOST_BOXES, MOST_NAMES), 0, 0);
+        let (mut boxes_left, mut name_bytes_left) = (MAX_BOXES, MAX_NAME_BYTES);
+        let (mut lines, mut in_lines) = (0, 0);
         let costs: Vec<u64> = self.tree.names.iter().map(|name| written(name)).collect();
         for thread in &threads {
             let line = Line::new(self, thread, &held, &costs);
-            let (Some(boxes), Some(names_left)) =
-                (left.0.checked_sub(line.boxes), left.1.checked_sub(line.name_bytes))
-            else {
-                continue;
-            };
-            if line.samples == 0 {
+            if line.samples == 0 || line.boxes > boxes_left || line.name_bytes > name_bytes_left {
                 continue;
             }
-            left = (boxes, names_left);
+            boxes_left -= line.boxes;
+            name_bytes_left -= line.name_bytes;
             self.line(&names.label(thread.thread), &line)?;
             lines += 1;
             self.report.samples += line.samples;
@@ -48,17 +43,17 @@ impl File<'_> {
         }
         let no_time = wide(in_lines) - self.report.samples;
         if no_time > 0 {
-            let about = "samples that stand for no time: another of their thread is of the same instant";
+            let about = "samples that last no time: their thread has another sample at the same instant";
             self.report.left_out.push(LeftOut::new(about, no_time));
         }
         let others = wide(all - in_lines);
         if held.interval_ns.is_none() && others > 0 {
-            let about = "samples: no thread was seen twice, so none has a length";
+            let about = "samples: no thread was sampled twice, so none has a length";
             self.report.left_out.push(LeftOut::new(about, others));
         } else if others > 0 {
             let about = format!(
-                "samples of threads that have no time line: a file has at most {MOST_BOXES} boxes, and {} MB of their names",
-                MOST_NAMES / 1_000_000
+                "samples of threads that have no time line: a file has at most {MAX_BOXES} boxes, and {} MB of their names",
+                MAX_NAME_BYTES / 1_000_000
             );
             self.report.left_out.push(LeftOut::new(about, others));
         }
@@ -77,8 +72,8 @@ impl File<'_> {
                 let Some(name) = open.pop() else { break };
                 self.edge('E', lane, name, at)?;
             }
-            // What follows on something begins a nanosecond later, where there is one: a viewer that meets an end and a
-            // beginning of one name at one time takes them for a box of no length.
+            // A box behind another begins a nanosecond later, if there is room: viewers take an end and a beginning
+            // of the same name at the same time for a box without length.
             let begin = if common < before && stretch.ns > 1 { at.saturating_add(1) } else { at };
             for name in path.iter().skip(common) {
                 self.edge('B', lane, *name, begin)?;
@@ -105,26 +100,27 @@ impl File<'_> {
                 self.event(phase, lane, &name)?;
             }
         }
-        self.time(at_ns)?;
+        // Only damaged lengths add up to more than an `i64` holds.
+        self.time(i64::try_from(at_ns).unwrap_or(i64::MAX))?;
         self.out.write_all(b"}")?;
         Ok(())
     }
 
-    /// What a stack's boxes are called, from the outside inwards.
+    /// The names of a stack's boxes, from the outermost frame inwards.
     fn names_of(&self, seen: Option<Seen>, into: &mut Vec<Name>) {
         into.clear();
-        let Some((node, leaf)) = seen else { return };
+        let Some(Seen { node, leaf }) = seen else { return };
         let mut numbers = Vec::new();
         self.tree.path(node, &mut numbers);
         into.extend(numbers.into_iter().map(Name::Method));
-        if node == NO_ID {
+        if node == Node::ROOT {
             into.push(Name::NoStack);
         }
         into.extend(leaf.frame(self.recording).map(|_| Name::Leaf(leaf)));
     }
 }
 
-/// What a box is called.
+/// The name of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     Method(u32),
@@ -132,12 +128,12 @@ enum Name {
     Leaf(crate::weigh::Leaf),
 }
 
-/// A thread's time line, and how large it is.
+/// A thread's time line and its size in the file.
 #[derive(Debug)]
 struct Line {
     stretches: Vec<crate::boxes::Stretch>,
     boxes: u64,
-    /// What the names of the boxes take, at their beginnings and ends.
+    /// Bytes of the names at the beginnings and ends of boxes.
     name_bytes: u64,
     samples: u64,
 }
@@ -148,6 +144,7 @@ impl Line {
         let (mut before, mut path, mut boxes, mut samples) = (Vec::new(), Vec::new(), 0, 0);
         let mut name_bytes = 0u64;
         let cost = |name: &Name| match name {
+            // `costs` has all names of the tree.
             Name::Method(name) => costs.get(*name as usize).copied().unwrap_or(0),
             Name::NoStack => written(NO_STACK),
             Name::Leaf(leaf) => leaf.frame(file.recording).map_or(0, |name| written(&name)),
@@ -167,12 +164,12 @@ impl Line {
 /// Bytes of a name in the file.
 fn written(name: &str) -> u64 {
     let mut out = Vec::new();
-    // A vector takes everything.
+    // Writing to a vector cannot fail.
     drop(json(&mut out, &*short(name)));
     wide(out.len())
 }
 
-/// How many boxes go on from one stack to the next.
+/// How many boxes two neighbouring stacks have in common.
 fn common(before: &[Name], after: &[Name]) -> usize {
     before.iter().zip(after).take_while(|(before, after)| before == after).count()
 }

@@ -5,13 +5,13 @@ use crate::testing::{Builder, usual};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-fn written(recording: &Trace) -> (String, Report) {
+fn written(recording: &Trace) -> (String, Written) {
     let mut out = Vec::new();
     let report = write(recording, &mut out).unwrap();
     (String::from_utf8(out).unwrap(), report)
 }
 
-/// The boxes of each lane, `from name to`; fails where they do not nest.
+/// The boxes of each lane, `from name to`; panics if they do not nest.
 fn boxes(text: &str) -> Vec<String> {
     let file: Value = serde_json::from_str(text).unwrap();
     let mut open: BTreeMap<u64, Vec<(f64, String)>> = BTreeMap::new();

@@ -1,14 +1,15 @@
-//! The rows of the tables as markers, allocations and the heap.
+//! Rows of tables as markers, allocations as samples, and the heap as a counter.
 
 use super::kinds::{Kind, Row};
 use super::{File, PROCESS, Place, at};
-use crate::left::{Count, LeftOut, wide};
+use crate::tree::Node;
 use crate::weigh::{Leaf, What, each, nanoseconds, rows};
+use crate::written::{Count, LeftOut, wide};
 use fxprof_processed_profile::{MarkerTiming, StringHandle};
 use model::{NO_INT, Sym};
 use std::collections::BTreeMap;
 
-/// Values that a viewer draws beside the threads: of meters, and of the counters before them.
+/// The values that are drawn beside the threads: instruments of meters, and the older event counters.
 const GAUGES: [&str; 4] = [
     "dotnet.thread_pool.queue.length",
     "dotnet.thread_pool.thread.count",
@@ -16,11 +17,11 @@ const GAUGES: [&str; 4] = [
     "threadpool-thread-count",
 ];
 
-/// When a marker is, as the recording has it.
+/// When a marker begins, and how long it is.
 #[derive(Debug, Clone, Copy)]
 struct When {
     from_ns: i64,
-    /// None where the end is missing: the viewer draws it to the end, and says that it has none.
+    /// [`NO_INT`] if the end is missing. The viewer then draws the marker to the end of the recording, and says so.
     dur_ns: i64,
 }
 
@@ -35,7 +36,7 @@ impl When {
 }
 
 impl File<'_> {
-    /// Every table that is markers.
+    /// Writes the tables whose rows are markers.
     pub(super) fn markers(&mut self) {
         self.requests();
         self.spans();
@@ -66,9 +67,7 @@ impl File<'_> {
     ) {
         let Some(thread) = self.threads.get(place).map(|of| of.handle) else { return };
         let marker = self.profile.add_marker(thread, timing, Row { kind, texts, value: 0.0 });
-        let Some(node) =
-            stack.map(|stack| self.tree.node(stack)).filter(|node| self.tree.name(*node).is_some())
-        else {
+        let Some(node) = stack.map(|stack| self.tree.node(stack)).filter(|node| *node != Node::ROOT) else {
             return;
         };
         let stack = self.stack(place, node, Leaf::Own);
@@ -109,7 +108,7 @@ impl File<'_> {
         for (_, row) in rows(gc.start_ns.len(), |at| gc.row(at)) {
             let texts = [self.number(row.generation), self.text(row.kind), self.text(row.reason)];
             let when = When { from_ns: row.start_ns, dur_ns: row.dur_ns };
-            // The stack is of the thread that triggered it, which may be any: the marker is the process's.
+            // Any thread may have triggered the collection, so its marker belongs to the process.
             self.marker(PROCESS, self.kinds.collection, when.timing(), &texts, Some(row.stack));
         }
         self.holds("collections", gc.start_ns.len());
@@ -157,7 +156,7 @@ impl File<'_> {
         for (_, row) in rows(jit.ts_ns.len(), |at| jit.row(at)) {
             let place = self.place(row.thread);
             let texts = [self.text(row.method), self.text(row.tier)];
-            // A load without its start is an instant, and no compilation without an end.
+            // A load of code without a start is an instant, not a compilation without an end.
             let timing = match nanoseconds(row.dur_ns) {
                 Some(_) => When { from_ns: row.ts_ns, dur_ns: row.dur_ns }.timing(),
                 None => MarkerTiming::Instant(at(row.ts_ns)),
@@ -186,12 +185,12 @@ impl File<'_> {
         self.holds("values of the thread pool", shown);
         let others = counters.ts_ns.len() - shown;
         if others > 0 {
-            let about = "rows of counters: the viewer draws the thread pool's values alone";
+            let about = "rows of counters: the viewer draws only the thread pool's values";
             self.report.left_out.push(LeftOut::new(about, wide(others)));
         }
     }
 
-    /// Sampled allocations, by the bytes that they stand for.
+    /// Allocation samples, weighted by the bytes that they represent.
     pub(super) fn allocations(&mut self) {
         let mut found = Vec::new();
         let without = each(self.recording, self.tree, What::Allocations, &mut |row| found.push(row));
@@ -200,20 +199,17 @@ impl File<'_> {
             let Some(process) = self.threads.get(PROCESS) else { return };
             let when = at(self.recording.allocations.ts_ns.get(row.row).copied().unwrap_or(0));
             let bytes = i64::try_from(row.weight).unwrap_or(i64::MAX);
-            // The runtime tells no address; each is an object of its own, which nothing frees.
+            // The runtime reports no addresses, so each sample is an object of its own that is never freed.
             self.profile.add_allocation_sample(process.handle, when, stack, wide(row.row), bytes);
         }
         self.holds(What::Allocations.rows(), found.len());
-        if without > 0 {
-            let about = format!("{}: how long or how much is not known", What::Allocations.rows());
-            self.report.left_out.push(LeftOut::new(about, without));
-        }
+        self.report.left_out.extend(What::Allocations.without_weight(without));
     }
 
     /// The heap after each collection, as the memory counter.
     pub(super) fn heap(&mut self) {
         let gc = &self.recording.gc;
-        // A collection beside the program may end after a later one, and the counter is a sum of changes.
+        // A background collection may end after a later one. The counter is a sum of changes, so the values are sorted.
         let mut values: BTreeMap<(i64, usize), i64> = BTreeMap::new();
         for (number, row) in rows(gc.start_ns.len(), |at| gc.row(at)) {
             let ended = nanoseconds(row.dur_ns).and_then(|ns| i64::try_from(ns).ok());

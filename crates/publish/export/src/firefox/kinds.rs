@@ -1,16 +1,46 @@
-//! The kinds of markers, and a marker of any kind.
+//! The categories of frames and markers, the kinds of markers, and a marker of any kind.
 
-use super::Categories;
 use fxprof_processed_profile::{
-    CategoryHandle, Marker, MarkerFieldFlags, MarkerFieldFormat as Format, MarkerGraphType, MarkerLocations,
-    MarkerTypeHandle, Profile, RuntimeSchemaMarkerField, RuntimeSchemaMarkerGraph, RuntimeSchemaMarkerSchema,
-    StringHandle,
+    CategoryColor, CategoryHandle, Marker, MarkerFieldFlags, MarkerFieldFormat as Format, MarkerGraphType,
+    MarkerLocations, MarkerTypeHandle, Profile, RuntimeSchemaMarkerField, RuntimeSchemaMarkerGraph,
+    RuntimeSchemaMarkerSchema, StringHandle,
 };
 
-/// A field of a kind: its key, what it is called, and its format.
-type Field = (&'static str, &'static str, Format);
+/// The categories of frames and markers.
+#[derive(Debug)]
+pub(super) struct Categories {
+    pub(super) managed: CategoryHandle,
+    pub(super) waiting: CategoryHandle,
+    pub(super) external: CategoryHandle,
+    pub(super) gc: CategoryHandle,
+    pub(super) request: CategoryHandle,
+    pub(super) exception: CategoryHandle,
+    pub(super) compiler: CategoryHandle,
+}
 
-/// What a kind's markers are.
+impl Categories {
+    pub(super) fn new(profile: &mut Profile) -> Self {
+        Self {
+            managed: profile.add_category("Managed code", CategoryColor::Green),
+            waiting: profile.add_category("Waiting", CategoryColor::LightBlue),
+            external: profile.add_category("Outside managed code", CategoryColor::Gray),
+            gc: profile.add_category("GC", CategoryColor::Orange),
+            request: profile.add_category("Requests and spans", CategoryColor::Blue),
+            exception: profile.add_category("Exceptions", CategoryColor::Red),
+            compiler: profile.add_category("JIT", CategoryColor::Purple),
+        }
+    }
+}
+
+/// A field of a kind of markers.
+#[derive(Debug, Clone)]
+struct Field {
+    key: &'static str,
+    label: &'static str,
+    format: Format,
+}
+
+/// What markers of a kind have in common.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind {
     pub(super) handle: MarkerTypeHandle,
@@ -40,8 +70,8 @@ impl Kinds {
             Kind { handle, name: profile.intern_string(name), category }
         };
         let [text, private] = [Format::String, Format::SanitizedString];
-        // Texts that people wrote go when a profile is uploaded without "resource URLs and paths".
-        let field = |key, label, format: &Format| (key, label, format.clone());
+        // Private texts are removed when a profile is uploaded without "resource URLs and paths".
+        let field = |key, label, format: &Format| Field { key, label, format: format.clone() };
         let lock = [field("lock", "Lock", &text), field("owner", "Held by thread", &text)];
         let pause = [field("cause", "For", &text)];
         let request = [field("request", "Request", &private), field("status", "Status", &text)];
@@ -58,14 +88,13 @@ impl Kinds {
         let handle = [field("source", "For", &text), field("object", "Object", &text)];
         let exception = [field("class", "Type", &text), field("message", "Message", &private)];
         let method = [field("method", "Method", &text), field("tier", "Tier", &text)];
-        let value = [("value", "Value", Format::Decimal)];
-        let Categories { waiting, collector, request: of_requests, exception: thrown, compiler, .. } =
-            *categories;
+        let value = [field("value", "Value", &Format::Decimal)];
+        let Categories { waiting, gc, request: of_requests, exception: thrown, compiler, .. } = *categories;
         Self {
             request: kind("Request", of_requests, "request", "A request that the service answered", &request),
             span: kind("Span", of_requests, "span", "A span of an ActivitySource", &span),
-            collection: kind("GC", collector, "generation", "A garbage collection", &collection),
-            pause: kind("Pause", collector, "cause", "A time in which the program was paused", &pause),
+            collection: kind("GC", gc, "generation", "A garbage collection", &collection),
+            pause: kind("Pause", gc, "cause", "A time in which the program was paused", &pause),
             lock: kind("Wait for a lock", waiting, "lock", "A wait for a lock that another held", &lock),
             handle: kind("Wait for a handle", waiting, "source", "A wait for a handle or a signal", &handle),
             exception: kind("Exception", thrown, "class", "An exception, caught or not", &exception),
@@ -77,9 +106,9 @@ impl Kinds {
 
 fn schema(name: &str, label: &str, about: &str, fields: &[Field]) -> RuntimeSchemaMarkerSchema {
     let label = format!("{{marker.data.{label}}}");
-    let numbers = fields.iter().filter(|(_, _, format)| *format == Format::Decimal);
-    let graphs = numbers.map(|(key, _, _)| RuntimeSchemaMarkerGraph {
-        key: (*key).to_owned(),
+    let numbers = fields.iter().filter(|field| field.format == Format::Decimal);
+    let graphs = numbers.map(|field| RuntimeSchemaMarkerGraph {
+        key: field.key.to_owned(),
         graph_type: MarkerGraphType::LineFilled,
         color: None,
     });
@@ -95,17 +124,17 @@ fn schema(name: &str, label: &str, about: &str, fields: &[Field]) -> RuntimeSche
         graphs: graphs.collect(),
         fields: fields
             .iter()
-            .map(|(key, label, format)| RuntimeSchemaMarkerField {
-                key: (*key).to_owned(),
-                label: (*label).to_owned(),
-                format: format.clone(),
+            .map(|field| RuntimeSchemaMarkerField {
+                key: field.key.to_owned(),
+                label: field.label.to_owned(),
+                format: field.format.clone(),
                 flags: MarkerFieldFlags::SEARCHABLE,
             })
             .collect(),
     }
 }
 
-/// A marker: the texts of its kind's fields, or its number.
+/// A marker: the texts of its kind's fields, or its value.
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     pub(super) kind: Kind,
@@ -127,7 +156,7 @@ impl Marker for Row<'_> {
     }
 
     fn string_field_value(&self, field: u32) -> StringHandle {
-        // Who makes a row gives as many texts as the kind has fields.
+        // Every row has as many texts as its kind has fields, so the default is never used.
         self.texts.get(field as usize).copied().unwrap_or(self.kind.name)
     }
 

@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::io::Read;
 
-fn written(recording: &Trace) -> (Value, Report) {
+fn written(recording: &Trace) -> (Value, Written) {
     let mut out = Vec::new();
     let report = write(recording, &mut out).unwrap();
     let mut text = String::new();
@@ -35,7 +35,7 @@ fn a_thread_has_its_samples_and_markers_and_the_process_has_the_rest() {
 }
 
 #[test]
-fn nothing_is_said_about_processor_time() {
+fn nothing_is_said_about_cpu_time() {
     let (profile, _) = written(&usual());
     let text = profile.to_string();
     assert!(!text.contains("threadCPUDelta") && !text.contains("sampleUnits"));
@@ -60,7 +60,7 @@ fn more_threads_than_a_viewer_can_list_share_one_and_no_sample_is_lost() {
     let (profile, report) = written(&builder.done());
     let samples = lengths(&profile, "samples");
     assert_eq!(samples.iter().map(|(_, count)| count).sum::<u64>(), 1_200);
-    assert_eq!(samples.len(), 1 + MOST_THREADS + 1);
+    assert_eq!(samples.len(), 1 + MAX_THREADS + 1);
     assert_eq!(report.left_out.last().unwrap().count, Some(200));
 }
 
@@ -68,5 +68,5 @@ fn more_threads_than_a_viewer_can_list_share_one_and_no_sample_is_lost() {
 fn an_empty_recording_is_a_profile_of_a_thread_without_samples() {
     let (profile, report) = written(&Trace::default());
     assert_eq!(lengths(&profile, "samples"), [("recording".to_owned(), 0)]);
-    assert_eq!(report, Report::default());
+    assert_eq!(report, Written::default());
 }

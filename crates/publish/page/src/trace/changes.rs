@@ -1,39 +1,24 @@
-//! The tab of changes: two recordings compared. One sentence first, then what became of the findings, then the rows to read
-//! first by their causes; all other rows are folded.
+//! The tab of changes: two recordings compared. One sentence comes first, then what became of the findings, then the
+//! most important rows by cause. All other rows are folded.
 
-use super::TraceCtx;
-use super::exhibit::Exhibit;
-use super::tabs::{CHANGES, STACKS};
+use super::own::{CHANGES, STACKS};
+use super::pages::{TraceCtx, compare};
 use base::number::real;
-use diff::{Options, Side};
 use maud::{Markup, html};
 use report::unit::{duration, show};
 use report::{Basis, Better, Change, ChangeVerdict, Diff, FindingChange, FindingState, Severity, Subject};
 use std::borrow::Cow;
 use views::Links;
-use views::words::{counted, prose, unbroken};
+use views::words::{counted_len, prose, unbroken};
 
-/// Rows of a folded list that are shown unless all are asked for.
+/// The most rows of a folded list, unless the reader asks for all.
 const FOLDED: usize = 50;
-/// Caveats that are shown at once; the others are folded.
+/// How many caveats are shown at once; the others are folded.
 const CAVEATS: usize = 4;
-/// Rows of a page.
+/// The most rows of any list.
 const ROWS: usize = 500;
 
-/// Compares an earlier recording with this one, all of both.
-pub(crate) fn diff_of(earlier: &Exhibit, here: &Exhibit) -> Diff {
-    compare(earlier, here, Basis::Duration, None)
-}
-
-fn compare(earlier: &Exhibit, here: &Exhibit, basis: Basis, range: Option<(i64, i64)>) -> Diff {
-    diff::compare(&side(earlier, None), &side(here, range), &Options { basis })
-}
-
-fn side(of: &Exhibit, range: Option<(i64, i64)>) -> Side<'_> {
-    Side { recording: &of.recording, index: &of.index, report: &of.explanation.report, range }
-}
-
-/// The comparison that the address asks for: of a range of this recording or all of it, per second or per request.
+/// The requested comparison: of a range of this recording or all of it, per second or per request.
 fn asked<'a>(ctx: &TraceCtx<'a>) -> Option<Cow<'a, Diff>> {
     let earlier = ctx.kind().against.as_ref()?;
     let basis = if ctx.params.get("per") == Some("request") { Basis::Request } else { Basis::Duration };
@@ -72,7 +57,7 @@ pub(crate) fn changes(ctx: &TraceCtx<'_>) -> Markup {
     }
 }
 
-/// The sentence and the rows to read first, for the summary of a comparison.
+/// The sentence and the most important rows, for the summary of a comparison.
 pub(crate) fn head(ctx: &TraceCtx<'_>) -> Markup {
     let Some(diff) = &ctx.kind().diff else { return html! {} };
     let first: Vec<&Change> = diff.grouped().into_iter().flat_map(|(_, rows)| rows).collect();
@@ -86,7 +71,7 @@ pub(crate) fn head(ctx: &TraceCtx<'_>) -> Markup {
     }
 }
 
-/// The sentence, what it stands on, and what to keep in mind.
+/// The sentence, what it is based on, and the caveats.
 fn said(diff: &Diff) -> Markup {
     let (before, after) = diff.observed_ns;
     let basis = match diff.basis {
@@ -95,23 +80,23 @@ fn said(diff: &Diff) -> Markup {
     };
     let tone = match diff.verdict() {
         ChangeVerdict::BeyondNoise => "note",
-        // Neither good nor bad: two sick recordings do not differ either.
+        // Not good either: two recordings with the same problem do not differ.
         ChangeVerdict::WithinNoise | ChangeVerdict::TooLittleData => "unclear",
     };
     let (first, more) = diff.caveats.split_at(diff.caveats.len().min(CAVEATS));
-    let comparisons = counted(u64::try_from(diff.comparisons).unwrap_or(0), "comparison");
+    let comparisons = counted_len(diff.comparisons, "comparison");
     html! {
         p class=(format!("headline {tone}")) { (unbroken(&diff.summary)) }
         p.said {
             (comparisons) "; " (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6))
-            " after; " (basis) ". Beyond noise is what two runs of one service do not differ by, corrected for the number of "
+            " after; " (basis) ". Beyond noise means: more than two runs of one service differ by, corrected for the number of "
             "comparisons."
         }
         @if !diff.caveats.is_empty() {
             ul.caveats aria-label="Caveats" { @for caveat in first { li { (prose(caveat)) } } }
             @if !more.is_empty() {
                 details.missing {
-                    summary { (counted(u64::try_from(more.len()).unwrap_or(0), "more caveat")) }
+                    summary { (counted_len(more.len(), "more caveat")) }
                     ul.caveats { @for caveat in more { li { (prose(caveat)) } } }
                 }
             }
@@ -119,7 +104,7 @@ fn said(diff: &Diff) -> Markup {
     }
 }
 
-/// What became of the findings; nothing without any.
+/// What became of the findings; empty if there are none.
 fn findings(ctx: &TraceCtx<'_>, findings: &[FindingChange]) -> Markup {
     let of = |state: FindingState| findings.iter().filter(move |of| of.state == state);
     let states =
@@ -154,11 +139,11 @@ fn finding_line(ctx: &TraceCtx<'_>, of: &FindingChange) -> Markup {
     }
 }
 
-/// A list that opens when it is asked for; nothing without rows.
+/// A list that opens on a click; empty without rows.
 fn folded(ctx: &TraceCtx<'_>, id: &'static str, what: &str, rows: &[&Change]) -> Markup {
     let is_whole = ctx.params.get("all").is_some() || ctx.is_file();
     let most = if is_whole { ROWS } else { FOLDED };
-    let title = format!("{} {what}", counted(u64::try_from(rows.len()).unwrap_or(0), "row"));
+    let title = format!("{} {what}", counted_len(rows.len(), "row"));
     html! {
         @if !rows.is_empty() {
             details.missing {
@@ -201,7 +186,7 @@ fn controls(ctx: &TraceCtx<'_>, diff: &Diff) -> Markup {
 fn list(ctx: &TraceCtx<'_>, id: &'static str, title: &str, rows: &[&Change], most: usize) -> Markup {
     html! {
         div.toolbar {
-            span.hint { (counted(u64::try_from(rows.len()).unwrap_or(0), "row")) @if rows.len() > most { ", the first " (most) " are shown" } }
+            span.hint { (counted_len(rows.len(), "row")) @if rows.len() > most { ", the first " (most) " are shown" } }
             button.copy type="button" data-copy=(id) hidden { "Copy as CSV" }
         }
         div.scroll.changes tabindex="0" role="region" aria-label=(title) {
@@ -223,7 +208,7 @@ fn list(ctx: &TraceCtx<'_>, id: &'static str, title: &str, rows: &[&Change], mos
 }
 
 fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
-    // On narrow screens a row is a card, and each value has its column's name beside it.
+    // On narrow screens each row is a card, so each value needs its column's name.
     let value = |label: &str, value: Option<f64>| {
         html! {
             @match value {
@@ -232,7 +217,7 @@ fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
             }
         }
     };
-    // A unit that is a word is written once.
+    // A unit that is a word is written only once, behind the second value.
     let unit = if row.unit == "share" { "points" } else { &row.unit };
     let bare = |text: &str| text.strip_suffix(&format!(" {unit}")).unwrap_or(text).to_owned();
     html! {
@@ -258,7 +243,7 @@ fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     }
 }
 
-/// Whether a change is for the better, if that can be said.
+/// The class of a row: whether the change is good, if that is known.
 fn tone(row: &Change) -> &'static str {
     let difference = row.difference().unwrap_or(0.0);
     match row.better {
@@ -270,7 +255,7 @@ fn tone(row: &Change) -> &'static str {
     }
 }
 
-/// The name, with a link to a flame graph of both.
+/// The name, with a link to a flame graph of both recordings.
 fn name(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
     let short = if row.name.contains('!') { stacks::short_name(&row.name) } else { row.name.clone() };
     let metric = row.metric.filter(|_| !ctx.is_file());

@@ -1,17 +1,17 @@
-//! What an address asks for of the stacks: metric, rows, shape and direction.
+//! Which stacks an address asks for: metric, rows, shape and direction.
 
-use super::TracePages;
-use super::exhibit::{Exhibit, ShapeKey};
+use super::explained::{Explained, ShapeKey};
+use super::pages::TracePages;
 use base::number::real;
 use model::Trace;
-use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, pattern, weigh};
+use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, Weighed, pattern, weigh};
 use views::Params;
 
-/// Parameters that shape the tree: with another value of any of them it is another tree.
+/// The parameters that shape the tree: the key of kept shapes.
 const SHAPING: [&str; 4] = ["group", "groups", "my", "fold"];
 /// The most groups of patterns; further ones are left out.
 const MOST_GROUPS: usize = 20;
-/// The longest name of a group: each `$0` in it may be replaced by a long name.
+/// The longest name of a group in bytes. The limit matters because each `$0` in it may become a long name.
 const LONGEST_REPLACEMENT: usize = 200;
 /// The most nodes of a picture.
 const MOST_NODES: usize = 20_000;
@@ -29,28 +29,36 @@ impl Applies {
     }
 }
 
-/// What is asked for, and what of it could not be understood.
+/// What is asked for, and what could not be understood.
 #[derive(Debug)]
 pub(crate) struct Selection {
     pub(crate) metric: Metric,
     pub(crate) filter: Filter,
     pub(crate) shaping: Shaping,
     key: ShapeKey,
-    /// The kind of threads that is asked for, unless a thread is asked for by its number.
+    /// The kind of threads that is asked for. `None` if all are, or one thread by its number.
     kind: Option<String>,
     pub(crate) view: ViewOptions,
-    /// If amounts are per request: what the other recording's weights are multiplied by.
+    /// The factor for the other recording's weights, if amounts are per request.
     per_request: Option<f64>,
-    /// Whether the other recording is left out.
+    /// Whether the other recording is ignored.
     alone: bool,
     pub(crate) problems: Vec<String>,
 }
 
+/// The stacks that a selection asks for.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) profile: Profile,
+    /// The factor for the other recording's weights. `None` without a comparison or a common measure of time.
+    pub(crate) scale: Option<f64>,
+}
+
 impl Selection {
-    /// Reads it. `None` if the recording has no stacks at all.
+    /// Reads the parameters. `None` if the recording has no stacks at all.
     pub(crate) fn of(pages: &TracePages, params: &Params) -> Option<Self> {
-        let exhibit = &pages.here;
-        let first = &exhibit.offers.first()?.metric;
+        let here = &pages.here;
+        let first = &here.offers.first()?.metric;
         let mut problems = Vec::new();
         let metric = match params.get("metric") {
             None => first.clone(),
@@ -67,13 +75,13 @@ impl Selection {
         };
         let (include, exclude, fold) = (regex("include"), regex("exclude"), regex("fold"));
         let group = match params.get("groups") {
-            Some(patterns) => groups(&exhibit.recording, patterns, &mut problems),
+            Some(patterns) => groups(&here.recording, patterns, &mut problems),
             None => group(params.get("group"), &mut problems),
         };
         let filter = Filter {
             from_ns: params.range().0,
             to_ns: params.range().1,
-            threads: threads(&exhibit.recording, params.get("thread"), &mut problems),
+            threads: threads(&here.recording, params.get("thread"), &mut problems),
             waiting_on: params.get("on").map(str::to_owned),
             class: params.get("class").map(str::to_owned),
             include,
@@ -87,11 +95,13 @@ impl Selection {
             [("on", &filter.waiting_on, applies.on), ("class", &filter.class, applies.class)]
         {
             if value.is_some() && !does {
-                problems.push(format!("`{name}` says nothing of {}: all of it is shown", metric.title()));
+                problems.push(format!("`{name}` does not apply to {}: all of it is shown", metric.title()));
             }
         }
         if pages.against.is_some() && kind.is_none() && !filter.threads.is_empty() {
-            problems.push("a thread's number is of this recording alone: it is not compared".to_owned());
+            problems.push(
+                "a thread's number means nothing in the other recording: this one is shown alone".to_owned(),
+            );
         }
         let view = ViewOptions {
             direction: if params.get("up").is_some() { Direction::Up } else { Direction::Down },
@@ -106,37 +116,40 @@ impl Selection {
         Some(Self { metric, filter, shaping, key, kind, view, per_request, alone, problems })
     }
 
-    /// The stacks that are asked for with their weights, and in a comparison those of the other recording.
-    ///
-    /// In a comparison also returns what the other weights are multiplied by, if there is a common measure of time.
-    pub(crate) fn profile(&self, pages: &TracePages) -> (Profile, Option<f64>) {
-        let exhibit = &pages.here;
-        let shape = exhibit.shape(&self.key, &self.shaping);
-        let weighed = weigh(&exhibit.recording, &self.metric, &self.filter);
+    /// The requested stacks with their weights, and in a comparison those of the other recording too.
+    pub(crate) fn selected(&self, pages: &TracePages) -> Selected {
+        let here = &pages.here;
+        let shape = here.shape(&self.key, &self.shaping);
+        let weighed = weigh(&here.recording, &self.metric, &self.filter);
         // A thread's number means something in one recording only.
         let comparable = !self.alone && (self.filter.threads.is_empty() || self.kind.is_some());
         let Some(other) = pages.against.as_ref().filter(|_| comparable) else {
-            return (Profile::new(shape, &weighed), None);
+            return Selected { profile: Profile::new(shape, &weighed), scale: None };
         };
-        // A range of time is of this recording: the other one is taken whole.
-        let threads = self.kind.as_deref().map_or_else(Vec::new, |kind| of_kind(&other.recording, kind));
-        let none = || if self.kind.is_some() { vec![NO_THREAD] } else { Vec::new() };
-        let threads = if threads.is_empty() { none() } else { threads };
-        let of_other = Filter { from_ns: None, to_ns: None, threads, ..self.filter.clone() };
-        let other_weighed = weigh(&other.recording, &self.metric, &of_other);
-        let scale = self.scale(exhibit, other);
+        let other_weighed = match self.kind.as_deref().map(|kind| of_kind(&other.recording, kind)) {
+            // To a filter, an empty list means all threads.
+            Some(threads) if threads.is_empty() => nothing(&other.recording),
+            threads => {
+                // The range belongs to this recording; the other one is taken whole.
+                let threads = threads.unwrap_or_default();
+                let filter = Filter { from_ns: None, to_ns: None, threads, ..self.filter.clone() };
+                weigh(&other.recording, &self.metric, &filter)
+            }
+        };
+        let scale = self.scale(here, other);
         let other = (&*other.shape(&self.key, &self.shaping), &other_weighed);
-        (Profile::compared(&shape, &weighed, other, scale.unwrap_or(1.0)), scale)
+        Selected { profile: Profile::compared(&shape, &weighed, other, scale.unwrap_or(1.0)), scale }
     }
 
-    /// What the other recording's weights are multiplied by: the ratio of the observed times, or of the requests in them if
-    /// amounts are per request.
-    fn scale(&self, exhibit: &Exhibit, other: &Exhibit) -> Option<f64> {
+    /// The factor for the other recording's weights: the ratio of the observed times or, per request, of the requests
+    /// in them.
+    fn scale(&self, here: &Explained, other: &Explained) -> Option<f64> {
+        // A range without an end is open there.
         let (from, to) = (self.filter.from_ns.unwrap_or(i64::MIN), self.filter.to_ns.unwrap_or(i64::MAX));
         let source = |recording: &Trace| source_of(recording, &self.metric);
-        let here = exhibit.recording.observed_within(source(&exhibit.recording), from, to)?;
-        let there = other.recording.observed_ns(source(&other.recording))?;
-        Some(real(here) / real(there) * self.per_request.unwrap_or(1.0))
+        let here_ns = here.recording.observed_within(source(&here.recording), from, to)?;
+        let other_ns = other.recording.observed_ns(source(&other.recording))?;
+        Some(real(here_ns) / real(other_ns) * self.per_request.unwrap_or(1.0))
     }
 
     /// Whether amounts are per request.
@@ -145,7 +158,7 @@ impl Selection {
     }
 }
 
-/// The source of a metric's rows: `samples` if they came only while samples were taken, which may be in bursts.
+/// The source that says when a metric's rows were observed: `samples` if they came in bursts, together with samples.
 fn source_of(recording: &Trace, metric: &Metric) -> &'static str {
     if metric.is_of_samples() {
         return "samples";
@@ -164,7 +177,7 @@ fn source_of(recording: &Trace, metric: &Metric) -> &'static str {
     if bursts { "samples" } else { "events" }
 }
 
-/// The times of the events of a name.
+/// The times of all events with a name.
 fn times_of(recording: &Trace, provider: &str, name: &str) -> Vec<i64> {
     let events = &recording.events;
     let is = |kind: usize| {
@@ -184,8 +197,12 @@ fn per_request(pages: &TracePages, params: &Params, problems: &mut Vec<String>) 
     let (before_ns, after_ns) = diff.observed_ns;
     let rates = requests.filter(|_| before_ns > 0 && after_ns > 0);
     if rates.is_none() {
-        let why = if is_part { "only the whole recordings are" } else { "they do not both have requests" };
-        problems.push(format!("not compared by request, since {why}: the observed time is taken"));
+        let why = if is_part {
+            "only whole recordings are compared per request"
+        } else {
+            "not both recordings have requests"
+        };
+        problems.push(format!("amounts are per second, because {why}"));
     }
     rates.map(|(before, after)| (after / real(after_ns)) / (before / real(before_ns)))
 }
@@ -225,7 +242,7 @@ fn groups(recording: &Trace, patterns: &str, problems: &mut Vec<String>) -> Grou
             Ok(pattern) => {
                 let names = recording.frames.name.iter();
                 if !names.clone().any(|name| pattern.is_match(recording.strings.text(*name))) {
-                    problems.push(format!("no method has the pattern `{from}` of a group"));
+                    problems.push(format!("no method matches the pattern `{from}` of a group"));
                 }
                 groups.push((pattern, to.to_owned()));
             }
@@ -234,8 +251,10 @@ fn groups(recording: &Trace, patterns: &str, problems: &mut Vec<String>) -> Grou
     GroupBy::Patterns(groups)
 }
 
-/// A number that no thread has.
-const NO_THREAD: i64 = i64::MIN;
+/// The weights of no row at all.
+fn nothing(recording: &Trace) -> Weighed {
+    Weighed { own: vec![0.0; recording.stacks.len()], stackless: 0.0, total: 0.0, rows: 0, unweighed: 0 }
+}
 
 /// The threads of a kind: `pool`, `gc` …
 fn of_kind(recording: &Trace, kind: &str) -> Vec<i64> {
@@ -244,7 +263,7 @@ fn of_kind(recording: &Trace, kind: &str) -> Vec<i64> {
     threads.filter(|(_, of)| **of == kind).map(|(thread, _)| *thread).collect()
 }
 
-/// The threads of a number, or of a kind.
+/// The thread with a number, or the threads of a kind. Empty for all threads.
 fn threads(recording: &Trace, text: Option<&str>, problems: &mut Vec<String>) -> Vec<i64> {
     let Some(text) = text else { return Vec::new() };
     if let Ok(number) = text.parse() {

@@ -1,24 +1,23 @@
-//! The tab of stacks: what of the stacks is asked for, and the view of it that was chosen.
+//! The tab of stacks: the requested stacks in the chosen view.
 //!
 //! Each view is a page of its own that works without script: the flame graph is an SVG whose frames are links. Script
 //! redraws it on a canvas, from [`FLAME_DATA`] with the same parameters.
 
-use super::TraceCtx;
-use super::selection::Selection;
+use super::own::FLAME_DATA;
+use super::pages::TraceCtx;
+use super::selection::{Selected, Selection};
 use super::works::how_it_works;
-use crate::Reply;
 use crate::kind::{Detail, Section};
+use crate::reply::Reply;
 use maud::{Markup, html};
 use model::Sampler;
-use stacks::{Metric, Profile, ViewOptions, written_weight as weight};
+use stacks::{Metric, ViewOptions, written_weight as weight};
 use views::flame::{Stacked, flame, flame_with_data, json};
 use views::methods::{around, method_list};
 use views::words::counted;
 use views::{Params, call_tree, place};
 
-/// Where the data of the flame graph is.
-pub(super) const FLAME_DATA: &str = "/flame.json";
-/// The ways to look at stacks.
+/// The views of stacks.
 const SHOWS: [(&str, &str); 4] = [
     ("flame", "Flame graph"),
     ("tree", "Call tree"),
@@ -37,15 +36,15 @@ pub(super) fn stack_view(ctx: &TraceCtx<'_>) -> Markup {
     let Some(selection) = Selection::of(ctx.kind(), ctx.params) else {
         return html! { p.empty { "This recording has no stacks: record with the profile default, light or cpu." } };
     };
-    let (profile, scale) = selection.profile(ctx.kind());
+    let selected = selection.selected(ctx.kind());
     let show = ctx.params.get("show").unwrap_or("flame");
-    let of = Stacked { profile: &profile, metric: &selection.metric, options: &selection.view };
+    let of = Stacked { profile: &selected.profile, metric: &selection.metric, options: &selection.view };
     html! {
         h2 { (selection.metric.title()) }
         p.hint { (selection.metric.about(sampler(ctx))) }
         (toolbar(ctx, &selection, show))
         @for problem in &selection.problems { p.error role="alert" { (problem) } }
-        (said(ctx, &selection, &profile, scale))
+        (said(ctx, &selection, &selected))
         @match show {
             "tree" => (call_tree(ctx, of)),
             "methods" => (method_list(ctx, of)),
@@ -61,12 +60,12 @@ pub(super) fn flame_data(ctx: &TraceCtx<'_>) -> Reply {
     let Some(selection) = Selection::of(ctx.kind(), ctx.params) else {
         return Reply::of(404, "application/json", "{\"error\":\"the recording has no stacks\"}");
     };
-    let (profile, _) = selection.profile(ctx.kind());
+    let profile = selection.selected(ctx.kind()).profile;
     let view = stacks::view(&profile, &selection.view);
     Reply::json(&json(&profile, &view, selection.metric.unit()))
 }
 
-/// The address of that data, on a page that shows the flame graph.
+/// The address of that data, if the page shows the flame graph.
 pub(super) fn preload(ctx: &TraceCtx<'_>) -> Option<String> {
     let is_flame = ctx.params.get("show").is_none_or(|show| show == "flame");
     is_flame.then(|| ctx.params.href(FLAME_DATA))
@@ -81,7 +80,7 @@ pub(super) fn in_file(ctx: &TraceCtx<'_>, detail: Detail) -> Section {
     let body = html! {
         @for (markup, _) in &drawn { (markup) }
         @if drawn.is_empty() { p.empty { "This recording has no stacks." } }
-        @if events > 0 { p.loss { "Flame graphs of " (events) " kinds of events, by count, are not in this file: casebook open shows them." } }
+        @if events > 0 { p.loss { "This file has no flame graphs of events (" (events) " kinds): casebook open shows them." } }
     };
     Section { body, data: drawn.into_iter().map(|(_, data)| data).collect() }
 }
@@ -89,22 +88,23 @@ pub(super) fn in_file(ctx: &TraceCtx<'_>, detail: Detail) -> Section {
 fn one_in_file(ctx: &TraceCtx<'_>, metric: &Metric, detail: Detail) -> Option<(Markup, String)> {
     let params = Params::default().with("metric", &metric.name());
     let selection = Selection::of(ctx.kind(), &params)?;
-    let (profile, scale) = selection.profile(ctx.kind());
+    let selected = selection.selected(ctx.kind());
     let Detail { least_share, most_nodes } = detail;
     let options = ViewOptions { least_share, most_nodes, ..selection.view.clone() };
-    let (drawn, data) = flame_with_data(Stacked { profile: &profile, metric, options: &options });
+    let (drawn, data) = flame_with_data(Stacked { profile: &selected.profile, metric, options: &options });
     let markup = html! {
         section.block {
             h2 { (metric.title()) } p.hint { (metric.about(sampler(ctx))) }
-            (said(ctx, &selection, &profile, scale))
+            (said(ctx, &selection, &selected))
             (drawn)
         }
     };
     Some((markup, data))
 }
 
-/// How much is summed up, of what, and what is not in it.
-fn said(ctx: &TraceCtx<'_>, selection: &Selection, profile: &Profile, scale: Option<f64>) -> Markup {
+/// How much is summed up, and what is left out.
+fn said(ctx: &TraceCtx<'_>, selection: &Selection, selected: &Selected) -> Markup {
+    let Selected { profile, scale } = selected;
     let unit = selection.metric.unit();
     let narrowing = ["from", "to", "thread", "on", "class", "include", "exclude"];
     let is_narrowed = narrowing.iter().any(|name| ctx.params.get(name).is_some());
@@ -122,7 +122,7 @@ fn said(ctx: &TraceCtx<'_>, selection: &Selection, profile: &Profile, scale: Opt
             b { (weight(profile.total(), unit)) " " (if unit == "samples" || unit == "events" { unit } else { "" }) }
             @if unit != "samples" && unit != "events" { " in " (counted(profile.rows, "row")) }
             @if let Some(whole) = whole.filter(|whole| *whole > profile.rows) { ", of " (counted(whole, "row")) " in the recording" }
-            @if profile.unweighed > 0 { "; " (counted(profile.unweighed, "row")) " without a known weight are left out" }
+            @if profile.unweighed > 0 { "; " (counted(profile.unweighed, "row")) " of unknown weight are left out" }
             @if let Some(against) = profile.total_against() {
                 "; the other recording has " (weight(against, unit)) @if selection.is_per_request() { " for as many requests" } @else { " in as much observed time" }
                 @if let Some(scale) = scale {
@@ -179,7 +179,7 @@ fn toolbar(ctx: &TraceCtx<'_>, selection: &Selection, show: &str) -> Markup {
                 @else { label { "Of the type " input name="class" value=(value("class")) placeholder="System.String"; } }
                 label { "Fold into callers " input name="fold" value=(value("fold")) placeholder="regular expression"; }
                 label { "Groups " input name="groups" value=(value("groups")) placeholder="!Shop\\.(\\w+) -> $1; …"; }
-                p.hint { "Patterns are looked for in Module!Namespace.Type.Method(…), without case where they have no capital. Groups win over the choice above." }
+                p.hint { "Patterns are matched against Module!Namespace.Type.Method(…), ignoring case unless they contain a capital letter. Groups override the choice above." }
             }
             button type="submit" { "Apply" }
             @if named.iter().any(|name| *name != "metric" && params.get(name).is_some()) {

@@ -1,18 +1,19 @@
-//! The tables of the tabs, as queries, and what else the tabs of tables show.
+//! The tables of the tabs, as queries, and what surrounds them.
 
-use super::TraceCtx;
-use super::tabs::STACKS;
+use super::links::all_samples;
+use super::own::STACKS;
+use super::pages::TraceCtx;
 use maud::{Markup, html};
 use stacks::Metric;
 use std::sync::Arc;
 use views::tables::literal;
 use views::{Sum, Summed, TableSpec, place};
 
-/// The sampled allocations that count: if there are both kinds of samples, they are of the same bytes, and the finer kind
-/// is taken.
+/// The condition of the allocation samples that count. A recording may have two kinds of samples of the same bytes;
+/// then only the finer kind counts.
 const COUNTED: &str = "(source = 'sample' or not exists (select 1 from allocations where source = 'sample'))";
 
-/// A sum over the columns, over the page's range.
+/// A sum that is computed from the columns, over the page's range.
 fn summed(ctx: &TraceCtx<'_>, sum: Sum) -> Summed {
     Summed { trace: Arc::clone(&ctx.here().recording), sum, range: ctx.range() }
 }
@@ -36,7 +37,7 @@ pub(super) fn reasons(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "reasons",
         "Reasons",
-        "What caused them.",
+        "Collections by what triggered them.",
         format!(
             "select reason, count(*) as collections, sum(pause_ns) as pauses_ns, max(pause_ns) as longest_pause_ns from gc where {start} group by 1 order by 2 desc"
         ),
@@ -105,14 +106,14 @@ pub(super) fn sampled_allocations(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "sampled",
         "Sampled allocations",
-        "Each of them.",
+        "Each allocation sample.",
         format!(
             "select ts_ns, type, kind, bytes, weight_bytes, source, thread, stack from allocations where {counted} and {ts}"
         ),
     )
 }
 
-/// Whether only the requests of bursts were recorded: a table of them must say so.
+/// Whether only the requests in bursts were recorded. Tables of requests then say so.
 fn in_bursts(ctx: &TraceCtx<'_>) -> bool {
     ctx.here().recording.requests_are_of_bursts()
 }
@@ -123,10 +124,10 @@ pub(super) fn paths(ctx: &TraceCtx<'_>) -> TableSpec {
         "paths",
         "Paths",
         if in_bursts(ctx) {
-            "Requests by what was asked for, of the bursts in which samples were taken: not all of them, and the long ones \
-             are not whole, so the percentiles are too low."
+            "Requests by route, only those recorded in bursts together with samples. Long requests are cut at the end of \
+             a burst, so the percentiles are too low."
         } else {
-            "Requests by what was asked for; the percentiles are of whole requests."
+            "Requests by route; the percentiles are of whole requests."
         },
         format!(
             "select method, ifnull(route, path) as route, count(*) as requests, percentile(dur_ns, 50) as p50_ns, percentile(dur_ns, 99) as p99_ns, \
@@ -141,7 +142,7 @@ pub(super) fn requests(ctx: &TraceCtx<'_>) -> TableSpec {
         "requests",
         "Requests",
         if in_bursts(ctx) {
-            "Each request of the bursts in which samples were taken."
+            "Each request that was recorded in a burst, together with samples."
         } else {
             "Each request."
         },
@@ -183,7 +184,7 @@ pub(super) fn locks(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "locks",
         "Locks",
-        "Waits by the lock that was waited for.",
+        "Waits by lock.",
         format!(
             "select lock, count(*) as waits, sum(dur_ns) as waited_ns, max(dur_ns) as longest_ns, count(distinct thread) as waiting_threads, \
              count(distinct owner_thread) as owners from contention where {ts} group by 1 order by 3 desc"
@@ -209,7 +210,7 @@ pub(super) fn waiting(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "waiting",
         "What sampled threads wait for",
-        "Samples of waiting threads by what each waits for.",
+        "Samples of waiting threads by what they wait for.",
         format!(
             "select waiting_on, frames.name as frame, count(*) as samples, count(distinct samples.thread) as threads from samples \
              left join stacks on stacks.id = samples.stack left join frames on frames.id = stacks.frame \
@@ -236,7 +237,7 @@ pub(super) fn thrown_types(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "thrown-types",
         "Types",
-        "Exceptions by type; they were thrown, caught or not.",
+        "Thrown exceptions by type, caught or not.",
         format!(
             "select type, count(*) as thrown, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns, count(distinct thread) as threads \
                  from exceptions where {ts} group by 1 order by 2 desc"
@@ -259,7 +260,7 @@ pub(super) fn tiers(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "tiers",
         "Tiers",
-        "Loads of compiled code by how it was made.",
+        "Loads of compiled code by how it was compiled.",
         format!(
             "select tier, count(*) as methods, sum(dur_ns) as compiling_ns, sum(native_bytes) as native_bytes from jit where {ts} group by 1 order by 2 desc"
         ),
@@ -271,7 +272,7 @@ pub(super) fn compiled_methods(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "methods",
         "Methods",
-        "What took longest to compile.",
+        "Compiled methods, the slowest to compile first.",
         format!(
             "select ts_ns, method, tier, dur_ns, il_bytes, native_bytes, thread, stack from jit where {ts} order by dur_ns desc nulls last"
         ),
@@ -331,7 +332,7 @@ pub(super) fn meters(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "meters",
         "Counters and meters",
-        "What each published.",
+        "Values by counter or meter.",
         format!(
             "select provider, name, kind, unit, count(*) as readings, min(value) as lowest, avg(value) as mean, max(value) as highest, tags \
                  from counters where {ts} group by provider, name, kind, unit, tags order by 1, 2, 9, 3"
@@ -354,7 +355,7 @@ pub(super) fn host(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "host",
         "Host",
-        "What the machine told beside the recording.",
+        "Readings of the machine during the recording.",
         format!(
             "select name, unit, count(*) as readings, min(value) as lowest, avg(value) as mean, max(value) as highest from host where {ts} group by 1, 2 order by 1"
         ),
@@ -366,7 +367,7 @@ pub(super) fn kinds(ctx: &TraceCtx<'_>) -> TableSpec {
     TableSpec::new(
         "kinds",
         "Kinds",
-        "What was recorded in this range of time, by provider and name; the choice above is of the list below.",
+        "Events in this range of time, by provider and name. The choice above applies to the list below.",
         format!(
             "select provider, name, count(*) as events, count(stack) as with_stack, count(distinct thread) as threads, min(ts_ns) as first_ts_ns, \
              max(ts_ns) as last_ts_ns from events where {ts} group by 1, 2 order by 3 desc"
@@ -391,9 +392,9 @@ pub(super) fn events(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-/// Links to the flame graphs of what a tab's rows have stacks for; not in a file.
+/// Links to the flame graphs of the tab's rows; none in a file.
 pub(super) fn stacks_links(ctx: &TraceCtx<'_>) -> Markup {
-    let metrics: Vec<&Metric> = ctx.metrics().iter().filter(|metric| ctx.here().sums_up_by(metric)).collect();
+    let metrics: Vec<&Metric> = ctx.metrics().collect();
     html! {
         @if !metrics.is_empty() && !ctx.file {
             p.links { "As a flame graph: "
@@ -403,10 +404,10 @@ pub(super) fn stacks_links(ctx: &TraceCtx<'_>) -> Markup {
     }
 }
 
-/// The most providers, and the most events, that are offered to choose from.
+/// The most providers, and the most names of events, in the form.
 const MOST_OFFERED: usize = 2_000;
 
-/// The form that chooses a kind of event and a thread; not in a file.
+/// The form that chooses a kind of event and a thread; none in a file.
 pub(super) fn kind_form(ctx: &TraceCtx<'_>) -> Markup {
     if ctx.file {
         return html! {};
@@ -439,7 +440,7 @@ pub(super) fn kind_form(ctx: &TraceCtx<'_>) -> Markup {
             button type="submit" { "Show" }
         }
         @if more_providers + more_names > 0 {
-            p.hint { (more_providers) " more providers and " (more_names) " more events are not offered: SQL has them." }
+            p.hint { (more_providers) " more providers and " (more_names) " more events are not listed: use SQL to find them." }
         }
         @if !chosen("thread").is_empty() && chosen("thread").parse::<i64>().is_err() {
             p.error role="alert" { "A thread is chosen by its number here: all threads are shown." }
@@ -454,7 +455,7 @@ pub(super) fn one_stack(ctx: &TraceCtx<'_>) -> Markup {
     let recording = &ctx.here().recording;
     let id = ctx.params.get("id").and_then(|id| id.parse::<u32>().ok());
     let Some(id) = id.filter(|id| (*id as usize) < recording.stacks.len()) else {
-        return html! { p.error role="alert" { "There is no stack of this number." } };
+        return html! { p.error role="alert" { "There is no stack with this number." } };
     };
     let nodes = recording.stacks.walk(id);
     let frames: Vec<u32> =
@@ -463,7 +464,7 @@ pub(super) fn one_stack(ctx: &TraceCtx<'_>) -> Markup {
         list.get(frame as usize).map_or("", |sym| recording.strings.text(*sym)).to_owned()
     };
     let count = frames.len();
-    let all = if ctx.here().sums_up_by(&Metric::Wall) { "wall" } else { "" };
+    let all = all_samples(ctx);
     html! {
         h2 { "Stack " (id) }
         p.hint { (count) " frames, the innermost first" @if count > MOST { "; the first " (MOST) " are shown" } "." }

@@ -1,48 +1,22 @@
-//! The tabs of a trace, as data: the one place where each is described.
+//! The tabs of a trace, as data.
 
-use super::TracePages;
+use super::changes;
+use super::own::{CHANGES, Own, STACKS, Takes, Works};
+use super::pages::{TraceCtx, TracePages};
 use super::stackview::{self, stack_view};
 use super::tables::{self, kind_form};
-use super::works::Works;
-use super::{TraceCtx, changes, summary};
 use crate::kind::{Body, InFile, PartPlace, Shown, Tab};
-use crate::sqlpage;
+use crate::{paths, sqlpage};
 use maud::Markup;
 use stacks::Metric;
 use topics::Id;
 
-/// The path of the tab of changes.
-pub(super) const CHANGES: &str = "/diff";
-/// The path of the tab of stacks.
-pub(super) const STACKS: &str = "/stacks";
-/// The path of the page of one stack, which is not a tab.
-pub(super) const STACK: &str = "/stack";
-
-/// What a tab of a trace says beside what every tab says.
-#[derive(Debug)]
-pub(crate) struct Own {
-    /// What it explains at its foot.
-    pub(super) works: Option<Works>,
-    /// What the stacks of its rows can be summed up by, the most telling first.
-    pub(super) metrics: &'static [Metric],
-    /// A form above its tables.
-    pub(super) form: Option<fn(&TraceCtx<'_>) -> Markup>,
-    /// What the card of a finding that leads here adds to the address.
-    pub(super) takes: Takes,
+/// The summary. In a comparison it begins with what changed.
+fn summary(ctx: &TraceCtx<'_>) -> Markup {
+    crate::summary::summary(ctx, &changes::head(ctx))
 }
 
-/// What the card of a finding adds to the address of the tab that it leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Takes {
-    /// The range of time of its rows.
-    Range,
-    /// The range, and the frame of its first place: only stacks with it are shown.
-    Frame,
-    /// The query of its rows, and nothing else.
-    Query,
-}
-
-/// Lanes shown first if none are closer to a page's subject.
+/// The lanes of tabs that have no better ones.
 pub(super) const USUAL_LANES: &[&str] = &["cores", "running"];
 
 const NOTHING: Own = Own { works: None, metrics: &[], form: None, takes: Takes::Range };
@@ -87,7 +61,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         in_file: InFile::Pictures(stackview::in_file),
         preload: Some(stackview::preload),
         own: Own {
-            works: Some(Works { title: "processors and the sampler", topics: &[Id::Cpu] }),
+            works: Some(Works { title: "CPU cores and the sampler", topics: &[Id::Cpu] }),
             takes: Takes::Frame,
             ..NOTHING
         },
@@ -101,7 +75,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         parts: &["gc"],
         body: Body::Tables(&[tables::generations, tables::reasons, tables::collections, tables::pauses]),
         own: Own {
-            works: Some(Works { title: "the garbage collector", topics: &[Id::Gc] }),
+            works: Some(Works { title: "the GC", topics: &[Id::Gc] }),
             metrics: &[Metric::Collections, Metric::GcPause],
             ..NOTHING
         },
@@ -141,7 +115,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
     Tab {
         path: "/locks",
         title: "Locks and waits",
-        // Samples of CPUs meet no thread that waits.
+        // A sampler of CPUs never sees a waiting thread, so there may be samples and no waits.
         shown: Shown::If(|pages| {
             let of = &pages.here;
             !of.recording.contention.ts_ns.is_empty()
@@ -228,7 +202,7 @@ pub(super) const TABS: &[Tab<TracePages>] = &[
         ..TAB
     },
     Tab {
-        path: sqlpage::PATH,
+        path: paths::SQL,
         title: "SQL",
         body: Body::Drawn(sqlpage::sql_page),
         in_file: InFile::Nothing,
@@ -241,7 +215,7 @@ const fn part(id: &'static str, title: &'static str, tab: &'static str) -> PartP
     PartPlace { id, title, tab, first: None }
 }
 
-/// What people call each part, and the tab that shows more of it.
+/// Title and tab of each part of the explanation.
 pub(super) const PARTS: &[PartPlace] = &[
     PartPlace { first: Some("routes"), ..part("requests", "Requests", "/requests") },
     part("cpu", "CPU and samples", STACKS),

@@ -1,8 +1,8 @@
-//! Who had the browser make a request: this server's own pages and the user, or another site.
+//! Who made the browser send a request: this server's own pages or the user, or another site.
 
 use hyper::header::{HeaderMap, HeaderName};
 
-/// Who had the browser make a request.
+/// Who made the browser send a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker {
     /// One of our pages, or the user, who typed an address or opened it from a terminal.
@@ -13,11 +13,11 @@ pub(super) enum Asker {
     Other,
 }
 
-/// Reads the asker from what the browser says of it.
+/// Reads the asker from the headers that browsers send.
 ///
-/// Other ports of this host count as other sites, since any program of any user may listen there. Browsers call them the
-/// same site and send them our cookie. A client that sends none of these headers is not a current browser, so another
-/// site's page cannot be behind it: it counts as our own.
+/// Other ports of this host count as other sites, since any program of any user may listen there; browsers call them
+/// the same site and send them our cookie. A client that sends none of these headers is not a current browser, so no
+/// other site's page can be behind it: it counts as our own.
 pub(super) fn of(headers: &HeaderMap, host: &str) -> Asker {
     let own = format!("http://{host}");
     let origin_is_own = all(headers, "origin", |value| value.eq_ignore_ascii_case(own.as_bytes()));
@@ -34,9 +34,9 @@ pub(super) fn of(headers: &HeaderMap, host: &str) -> Asker {
     }
 }
 
-/// Whether a `POST` can come from a page in a file, which the user opened: the whole window goes to us, and no site's
-/// name stands on it. Pages of files have no origin, so browsers call it `null`; so is that of a page that hides its
-/// own. This keeps out a page that says whose it is, or that asks without leaving.
+/// Whether a `POST` can come from a page in a file that the user opened: the whole window navigates to us, and the
+/// request names no site. The origin of a file is `null`, and so is that of a page that hides its own. So this keeps
+/// out pages that name their site, and requests that do not navigate.
 pub(super) fn is_handed_over(headers: &HeaderMap, host: &str) -> bool {
     let own = format!("http://{host}");
     let is_from_file =
@@ -46,12 +46,12 @@ pub(super) fn is_handed_over(headers: &HeaderMap, host: &str) -> bool {
         && all(headers, "sec-fetch-dest", |value| value == b"document")
 }
 
-/// Whether each value of a header is right; so it is if there is none.
+/// Whether all values of a header are right; true if there are none.
 fn all(headers: &HeaderMap, name: &'static str, is_right: impl Fn(&[u8]) -> bool) -> bool {
     headers.get_all(HeaderName::from_static(name)).iter().all(|value| is_right(value.as_bytes()))
 }
 
-/// Whether the browser prefetches a page that its user has not asked for yet.
+/// Whether the browser prefetches a page that its user has not requested yet.
 pub(super) fn is_ahead(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose", "x-purpose", "x-moz"].into_iter().any(|name| {
         headers.get_all(HeaderName::from_static(name)).iter().any(|value| {

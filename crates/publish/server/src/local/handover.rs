@@ -1,12 +1,11 @@
-//! A token that is handed to a browser in a file, and what the file says.
+//! A token that is handed to a browser in a file, and the page in that file.
 //!
-//! Addresses that are opened in a browser stand in the arguments of programs, where every user of the machine can read
-//! them. The path of a file may be read by all, if the file itself may not. The page in it posts the token, so that
-//! neither an address nor the browser's history has it.
+//! An address to open is an argument of a program, and every user of the machine can read arguments. So the program
+//! opens a file that only its user can read. The page in it posts the token, so that neither an address nor the
+//! browser's history contains it.
 //!
-//! This module opens no file: whoever has the page sees to it that only its user can read it.
+//! This module opens no file. The caller has to make sure that only its user can read the page.
 
-use super::TOKEN;
 use super::keys::{Keys, Secret};
 use crate::error::Error;
 use crate::target;
@@ -15,14 +14,17 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// The type of what a browser posts for a form.
+/// The name of the query parameter or form field with a token.
+pub(super) const TOKEN: &str = "token";
+
+/// The media type of a posted form.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A token that is handed to a browser in a file. When it is dropped, the token works no more.
+/// A token that is handed to a browser in a file. Dropping it makes the token invalid.
 #[derive(Debug)]
 pub struct Handover {
     program: &'static str,
-    /// Where the page posts it.
+    /// The address that the page posts to.
     to: String,
     token: Secret,
     ended: Receiver<Infallible>,
@@ -35,8 +37,8 @@ impl Handover {
         Ok(Self { program, to, token, ended, keys })
     }
 
-    /// The page for the file: it holds the token and posts it as soon as it is opened, or, without script, when its
-    /// button is pressed. It needs nothing else, and no other page is told where it was.
+    /// The page for the file. It posts the token as soon as it is opened or, without script, when its button is
+    /// pressed. It loads nothing else, and no page learns its address from a referrer.
     pub fn page(&self) -> String {
         let Self { program, to, .. } = self;
         format!(
@@ -51,10 +53,10 @@ impl Handover {
         )
     }
 
-    /// Waits until the token works no more: it was used, the door is gone, or this time is over, which ends it, too.
+    /// Waits until the token is used or the door is gone, but no longer than this time. Then the token is invalid.
     pub fn wait(self, time: Duration) {
         match self.ended.recv_timeout(time) {
-            // Dropping this ends the token.
+            // Dropping `self` makes the token invalid.
             Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {}
             Ok(never) => match never {},
         }
@@ -67,7 +69,7 @@ impl Drop for Handover {
     }
 }
 
-/// The token in a form.
+/// The token in a posted form.
 pub(super) fn token(form: &str) -> Option<String> {
     target::query(form)?.into_iter().find(|pair| pair.name == TOKEN).map(|pair| pair.value)
 }

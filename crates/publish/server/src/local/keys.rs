@@ -1,4 +1,4 @@
-//! Tokens that work once, the cookie that they are exchanged for, and the folder that it opens.
+//! The tokens, the cookie that they are exchanged for, and the folder that the cookie opens.
 
 use crate::error::Error;
 use constant_time_eq::constant_time_eq;
@@ -7,8 +7,8 @@ use std::fmt::{self, Write as _};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Tokens that are open at once; a further one takes the place of the oldest.
-const MOST_OPEN: usize = 64;
+/// The most open tokens; a further one replaces the oldest.
+const MAX_OPEN: usize = 64;
 
 /// The tokens, the cookie and the folder of one server.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Keys {
     cookie_name: String,
     cookie: Secret,
     folder: Secret,
-    /// Tokens that no browser has used yet, oldest first, at most [`MOST_OPEN`].
+    /// Tokens that no browser has used yet, oldest first, up to [`MAX_OPEN`].
     open: Mutex<Vec<Open>>,
 }
 
@@ -24,13 +24,13 @@ pub(super) struct Keys {
 #[derive(Debug)]
 struct Open {
     token: Secret,
-    /// Goes with the token, which ends the wait at the other end.
+    /// Dropped together with the token, which ends the wait at the other end.
     _end: SyncSender<Infallible>,
 }
 
 impl Keys {
-    /// A new cookie, a new folder and no token. The cookie's name includes the port, since a browser sends the cookies of a host to all
-    /// its ports, and two servers would overwrite each other's.
+    /// A new cookie, a new folder and no token. The cookie's name includes the port, since the ports of a host share
+    /// their cookies and two servers would overwrite each other's.
     pub(super) fn new(program: &str, port: u16) -> Result<Self, Error> {
         let letters: String = program.chars().filter(char::is_ascii_alphanumeric).collect();
         let cookie_name = format!("{letters}-{port}");
@@ -38,12 +38,12 @@ impl Keys {
         Ok(Self { cookie_name, cookie, folder, open: Mutex::default() })
     }
 
-    /// A new token, and what is disconnected once the token opens nothing any more.
+    /// A new token, and a channel that disconnects once the token is no longer valid.
     pub(super) fn issue(&self) -> Result<(Secret, Receiver<Infallible>), Error> {
         let token = Secret::random()?;
         let (end, ended) = sync_channel(1);
         let mut open = self.open();
-        if open.len() >= MOST_OPEN {
+        if open.len() >= MAX_OPEN {
             open.remove(0);
         }
         open.push(Open { token: token.clone(), _end: end });
@@ -58,7 +58,7 @@ impl Keys {
         open.len() < before
     }
 
-    /// Lets no token work any more.
+    /// Makes all tokens invalid.
     pub(super) fn close(&self) {
         self.open().clear();
     }
@@ -77,19 +77,19 @@ impl Keys {
         })
     }
 
-    /// The folder that has the pages, without a slash at its end. Only a browser that gets the cookie may learn it.
+    /// The folder of the pages, without a slash at its end. Only a browser that gets the cookie may learn it.
     pub(super) fn folder(&self) -> String {
         format!("/{}", self.folder.text())
     }
 
-    /// The path within the folder of the pages, if it is in there.
+    /// A path relative to the folder of the pages, if it is inside.
     pub(super) fn within<'a>(&self, path: &'a str) -> Option<&'a str> {
         let (folder, _) = path.strip_prefix('/')?.split_once('/')?;
         let within = path.get(folder.len().saturating_add(1)..)?;
         self.folder.is(folder).then_some(within)
     }
 
-    /// The `Set-Cookie` header that gives a browser the cookie. The browser sends it to this folder alone, and keeps it
+    /// The `Set-Cookie` header that gives a browser the cookie. The browser sends it only to this folder, and keeps it
     /// until it is closed.
     pub(super) fn set_cookie(&self) -> String {
         let (name, folder) = (&self.cookie_name, self.folder());
@@ -102,7 +102,7 @@ impl Keys {
 pub(super) struct Secret(String);
 
 impl Secret {
-    /// The digits, for whom they are meant.
+    /// The digits, to pass on to their recipient.
     pub(super) fn text(&self) -> &str {
         &self.0
     }
@@ -112,19 +112,19 @@ impl Secret {
         getrandom::fill(&mut bytes).map_err(|cause| Error::Random { cause })?;
         let mut text = String::new();
         for byte in bytes {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             write!(text, "{byte:02x}").ok();
         }
         Ok(Self(text))
     }
 
-    /// Whether the guess is right. Takes the same time however much of it is right.
+    /// Whether the guess is right. The time that it takes does not depend on how much of it is right.
     fn is(&self, guess: &str) -> bool {
         constant_time_eq(self.0.as_bytes(), guess.as_bytes())
     }
 }
 
-/// Does not print the secret, so that it gets into no log.
+/// Does not print the secret, so that no log contains it.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
@@ -176,8 +176,8 @@ mod tests {
     fn tokens_that_nobody_uses_do_not_pile_up() {
         let keys = Keys::new("lab", 80).unwrap();
         let (first, _) = keys.issue().unwrap();
-        let last = (0..MOST_OPEN).map(|_| keys.issue().unwrap().0).last().unwrap();
-        assert_eq!(keys.open().len(), MOST_OPEN);
+        let last = (0..MAX_OPEN).map(|_| keys.issue().unwrap().0).last().unwrap();
+        assert_eq!(keys.open().len(), MAX_OPEN);
         assert!(!keys.redeem(first.text()) && keys.redeem(last.text()));
     }
 }

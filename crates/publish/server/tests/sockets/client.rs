@@ -1,4 +1,4 @@
-//! A client that sends what it is told and reads exactly one answer at a time.
+//! A client that sends given bytes and reads exactly one answer at a time.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -16,7 +16,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The value of a header. It may stand there once.
+    /// The value of a header, which may occur once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str());
         let value = values.next();
@@ -46,7 +46,7 @@ impl Client {
         Self { socket: BufReader::new(socket) }
     }
 
-    /// Sends bytes. Whether the other end took them.
+    /// Sends bytes. Returns whether the other end took them.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.socket.get_mut().write_all(bytes.as_ref()).is_ok()
     }
@@ -56,7 +56,7 @@ impl Client {
         self.socket.get_mut().shutdown(std::net::Shutdown::Write).ok();
     }
 
-    /// Reads the next answer; that to a `HEAD` has no body. None where the connection ended before it.
+    /// Reads the next answer; that to a `HEAD` has no body. `None` if the connection ended before it.
     pub(crate) fn read(&mut self, is_head: bool) -> Option<Answer> {
         let first = self.line()?;
         let status = first.strip_prefix("HTTP/1.1 ").or(first.strip_prefix("HTTP/1.0 "));

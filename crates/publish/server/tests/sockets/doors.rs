@@ -2,7 +2,7 @@
 
 use crate::client::{Answer, Client, ask};
 use crate::lab::Lab;
-use server::{Door, Head, Limits, Options, Request, Response, StatusCode, Verdict, bind};
+use server::{Door, Head, Limits, Request, Response, ServerOptions, StatusCode, Verdict, bind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -41,7 +41,8 @@ fn lab() -> (Lab, Arc<AtomicUsize>) {
     let decided = Arc::default();
     let limits = Limits { uri_bytes: 100, ..Limits::of_one_user() };
     let bound =
-        bind(Options { program: "lab", host: Some(std::net::Ipv4Addr::LOCALHOST), port: 0, limits }).unwrap();
+        bind(ServerOptions { program: "lab", host: Some(std::net::Ipv4Addr::LOCALHOST), port: 0, limits })
+            .unwrap();
     (Lab::behind(OneName { decided: Arc::clone(&decided) }, bound), decided)
 }
 
@@ -49,7 +50,7 @@ fn get(target: &str, headers: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: Notes.Example\r\n{headers}\r\n")
 }
 
-fn told(answer: &Answer) -> (u16, &str, Option<&str>) {
+fn seen(answer: &Answer) -> (u16, &str, Option<&str>) {
     (answer.status, answer.text(), answer.header("connection"))
 }
 
@@ -57,7 +58,7 @@ fn told(answer: &Answer) -> (u16, &str, Option<&str>) {
 fn a_door_that_asks_for_no_key_lets_everybody_in_under_its_name() {
     let (lab, _) = lab();
     let check = |target: &str, headers: &str, expected: &str| {
-        assert_eq!(told(&ask(lab.port, get(target, headers))), (200, expected, None), "{target} {headers}");
+        assert_eq!(seen(&ask(lab.port, get(target, headers))), (200, expected, None), "{target} {headers}");
     };
     check("/a?b=c", "", "\"/a\" [(\"b\", \"c\")]");
     check("/a", "Sec-Fetch-Site: cross-site\r\nOrigin: https://news.example\r\n", "\"/a\" []");
@@ -71,9 +72,9 @@ fn a_door_that_asks_for_no_key_lets_everybody_in_under_its_name() {
 #[test]
 fn a_door_uses_its_own_words_and_refusals_close_the_connection() {
     let (lab, _) = lab();
-    assert_eq!(told(&ask(lab.port, get("/private", ""))), (404, "not here", Some("close")));
+    assert_eq!(seen(&ask(lab.port, get("/private", ""))), (404, "not here", Some("close")));
     let elsewhere = ask(lab.port, crate::client::get(lab.port, "/", ""));
-    assert_eq!(told(&elsewhere), (421, "try notes.example", Some("close")));
+    assert_eq!(seen(&elsewhere), (421, "try notes.example", Some("close")));
     assert!(elsewhere.header("content-security-policy").is_some());
     assert_eq!(lab.asked(), 0);
     assert_eq!(lab.end().refused, 2);

@@ -185,7 +185,7 @@ fn a_form_that_comes_a_byte_at_a_time_does_not_hold_a_connection() {
     let deadline = Deadline::after(PATIENCE);
     while client.send("a") && deadline.pause(short / 10) {}
     assert!(!deadline.is_past());
-    // It may be told so; then the connection ends.
+    // The client may get an answer that says so; then the connection ends.
     client.rest();
     let report = lab.end();
     assert_eq!(report.slow + report.refused, 1, "{report:?}");

@@ -255,12 +255,12 @@ fn an_answer_under_way_arrives_whole_though_the_server_ends() {
 }
 
 #[test]
-fn a_stop_that_was_told_before_the_beginning_counts() {
+fn a_stop_before_the_beginning_counts() {
     let limits = Limits { farewell_time: PATIENCE, ..Limits::of_one_user() };
-    let bound = server::bind(server::Options { program: "lab", host: None, port: 0, limits }).unwrap();
+    let bound = server::bind(server::ServerOptions { program: "lab", host: None, port: 0, limits }).unwrap();
     let door = server::LocalDoor::new(&bound).unwrap();
     let stop = server::Stop::new();
     stop.stop();
     let report = server::serve(bound, door, std::sync::Arc::<crate::lab::Seen>::default(), &stop).unwrap();
-    assert_eq!(report, server::Report::default());
+    assert_eq!(report, server::Served::default());
 }

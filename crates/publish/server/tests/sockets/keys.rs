@@ -2,7 +2,7 @@
 
 use crate::client::{Answer, Client, ask, get};
 use crate::lab::Lab;
-use server::{Limits, LocalDoor, Options};
+use server::{Limits, LocalDoor, ServerOptions};
 
 #[test]
 fn a_link_gives_a_browser_a_cookie_and_leads_to_the_page_without_the_token() {
@@ -106,7 +106,8 @@ fn whoever_collects_the_cookie_at_another_port_opens_nothing_without_the_secret_
 #[test]
 fn an_address_by_chance_answers_to_its_name_and_through_tunnels() {
     let bound =
-        server::bind(Options { program: "lab", host: None, port: 0, limits: Limits::of_one_user() }).unwrap();
+        server::bind(ServerOptions { program: "lab", host: None, port: 0, limits: Limits::of_one_user() })
+            .unwrap();
     let (host, port) = (bound.host(), bound.port());
     let door = LocalDoor::new(&bound).unwrap();
     let links = door.links();

@@ -3,8 +3,8 @@
 use crate::client::{Answer, PATIENCE, ask, get};
 use base::time::Deadline;
 use server::{
-    Bound, Door, Handover, Limits, Links, LocalDoor, Options, Report, Request, Response, Site, StatusCode,
-    Stop, Weight, bind, serve,
+    Bound, Door, Handover, Limits, Links, LocalDoor, Request, Response, Served, ServerOptions, Site,
+    StatusCode, Stop, Weight, bind, serve,
 };
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -70,7 +70,7 @@ impl Seen {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Deadline::after(PATIENCE);
     while !is_so() {
@@ -87,11 +87,11 @@ pub(crate) struct Lab {
     pub(crate) link: String,
     /// Another such link.
     pub(crate) second_link: String,
-    /// What makes more. None behind another door than the local one.
+    /// What makes more links. `None` behind another door than the local one.
     pub(crate) links: Option<Links>,
     pub(crate) seen: Arc<Seen>,
     pub(crate) stop: Stop,
-    thread: Option<JoinHandle<Report>>,
+    thread: Option<JoinHandle<Served>>,
 }
 
 impl Lab {
@@ -101,7 +101,7 @@ impl Lab {
 
     pub(crate) fn with(limits: Limits) -> Self {
         let bound =
-            bind(Options { program: "lab", host: Some(Ipv4Addr::LOCALHOST), port: 0, limits }).unwrap();
+            bind(ServerOptions { program: "lab", host: Some(Ipv4Addr::LOCALHOST), port: 0, limits }).unwrap();
         let door = LocalDoor::new(&bound).unwrap();
         let start = format!("http://127.0.0.1:{}", bound.port());
         let links = door.links();
@@ -116,8 +116,8 @@ impl Lab {
     pub(crate) fn behind(door: impl Door + Send, bound: Bound) -> Self {
         let port = bound.port();
         let (seen, stop) = (Arc::new(Seen::default()), Stop::new());
-        let (site, told) = (Arc::clone(&seen), stop.clone());
-        let serving = move || serve(bound, door, site, &told).unwrap();
+        let (site, switch) = (Arc::clone(&seen), stop.clone());
+        let serving = move || serve(bound, door, site, &switch).unwrap();
         let thread = std::thread::Builder::new().name("server".into()).spawn(serving).unwrap();
         let [link, second_link] = [String::new(), String::new()];
         Self {
@@ -174,8 +174,8 @@ impl Lab {
         self.seen.released.store(true, Ordering::SeqCst);
     }
 
-    /// Stops it and gives its report.
-    pub(crate) fn end(mut self) -> Report {
+    /// Stops the server and returns what it counted.
+    pub(crate) fn end(mut self) -> Served {
         self.stop.stop();
         self.thread.take().unwrap().join().unwrap()
     }

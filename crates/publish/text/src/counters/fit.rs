@@ -1,12 +1,15 @@
-//! A page without room for all rows: each provider gets its share, and says how many rows are missing.
+//! Fits the providers into the lines of the terminal: each gets a share, and says how many rows are missing.
 
-use super::{FAINT, Group, PROVIDER, Row, Widths};
+use super::row::{FAINT, Row, Widths};
 use crate::page::cut;
+use anstyle::{AnsiColor, Style};
 
-/// A provider's heading, a row, and the line that says what is missing.
+const PROVIDER: Style = AnsiColor::Cyan.on_default().bold();
+
+/// The least lines of a provider: its heading, one row, and the line that says what is missing.
 const LEAST_GROUP: usize = 3;
 
-/// Instruments that say most about a service, the most telling first: they stay if there is no room for all.
+/// Instruments that say most about a service, the most useful first. They stay if there is no room for all.
 const TELLING: &[&str] = &[
     "http.server.request.duration",
     "http.server.active_requests",
@@ -42,7 +45,16 @@ const TELLING: &[&str] = &[
     "monitor-lock-contention-count",
 ];
 
-/// The lines of the groups, no more than there is room for.
+/// The rows of a provider.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    pub(super) name: &'a str,
+    /// The common beginning of its instruments' names. Only the heading shows it.
+    pub(super) prefix: &'a str,
+    pub(super) rows: Vec<Row>,
+}
+
+/// The lines of the groups, as many as there is room for.
 pub(super) fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) -> Vec<String> {
     let wanted: Vec<usize> = groups.iter().map(|group| group.rows.len().saturating_add(1)).collect();
     let all: usize = wanted.iter().sum();
@@ -66,18 +78,16 @@ pub(super) fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) ->
     lines
 }
 
-/// Shares lines out: a group that needs less than an equal part leaves the rest to the others.
+/// Divides lines among groups. A group that needs less than an equal share leaves the rest to the others.
 fn share(wanted: &[usize], room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by_key(|at| wanted.get(*at).copied());
     let mut shares = vec![0; wanted.len()];
     let (mut left, mut others) = (room, wanted.len());
     for at in order {
-        let want = wanted.get(at).copied().unwrap_or(0);
-        let get = want.min(left / others.max(1));
-        if let Some(place) = shares.get_mut(at) {
-            *place = get;
-        }
+        let (Some(want), Some(place)) = (wanted.get(at), shares.get_mut(at)) else { continue };
+        let get = (*want).min(left / others.max(1));
+        *place = get;
         left = left.saturating_sub(get);
         others = others.saturating_sub(1);
     }
@@ -104,7 +114,7 @@ fn whole(group: &Group<'_>, widths: &Widths, gap: bool) -> Vec<String> {
     gap.into_iter().chain([heading(group, widths)]).chain(rows).collect()
 }
 
-/// A group in this many lines: the most telling rows, in their usual order.
+/// A group in so many lines: its most useful rows, in their usual order.
 fn part(group: &Group<'_>, lines: usize, widths: &Widths) -> Vec<String> {
     let rows = &group.rows;
     if lines > rows.len() {
@@ -127,7 +137,7 @@ fn part(group: &Group<'_>, lines: usize, widths: &Widths) -> Vec<String> {
     text
 }
 
-/// Rows with the lowest score are shown: the first series of each telling instrument, then further series.
+/// Rows with the lowest scores are shown: the first series of each useful instrument, then further series.
 fn score(row: &Row, at: usize) -> usize {
     /// A further series comes after this many instruments.
     const FURTHER: usize = 4;

@@ -180,7 +180,7 @@ fn what_is_no_longer_published_keeps_its_last_value_and_is_faint() {
     let lines = table.lines(frame);
     let faint = |name: &str| {
         let line = lines.iter().find(|line| line.contains(name)).unwrap();
-        line.starts_with(&FAINT.render().to_string())
+        line.starts_with(&row::FAINT.render().to_string())
     };
     assert!(faint("working_set") && !faint("timer.count"), "{lines:?}");
 }
@@ -218,10 +218,10 @@ fn no_size_of_the_terminal_is_too_small() {
 #[test]
 fn series_without_end_stay_within_their_limit() {
     let mut table = Table::new(1_000_000_000);
-    for at in 0..MOST_SERIES + 500 {
+    for at in 0..MAX_SERIES + 500 {
         table.take(&reading(1, &["P", &format!("counter.{at}"), "", "{}"], "value", 1.0));
     }
-    assert_eq!((table.series, table.left_out()), (MOST_SERIES, 500));
+    assert_eq!((table.series, table.left_out()), (MAX_SERIES, 500));
     // A minute later those that are no longer published make room.
     table.take(&reading(70, &["P", "counter.1", "", "{}"], "value", 1.0));
     table.take(&reading(70, &["P", "new", "", "{}"], "value", 1.0));
@@ -229,24 +229,8 @@ fn series_without_end_stay_within_their_limit() {
 }
 
 #[test]
-fn a_name_is_cut_to_its_end_and_a_prefix_stands_once() {
-    assert_eq!(end("dotnet.gc.pause.time", 11), "…pause.time");
+fn the_names_of_a_provider_share_a_prefix_up_to_a_dot() {
     assert_eq!(common_prefix(&["dotnet.gc.a", "dotnet.gc.b", "dotnet.x"]), "dotnet.");
     assert_eq!(common_prefix(&["dotnet.gc.a"]), "");
     assert_eq!(common_prefix(&["cpu-usage", "working-set"]), "");
-    assert_eq!(tag("http.response.status_code", "200"), (1, "200".to_owned()));
-    assert_eq!(tag("server.port", "5091"), (1, ":5091".to_owned()));
-    assert_eq!(tag("is_unhandled", "True"), (3, "is_unhandled=True".to_owned()));
-}
-
-#[test]
-fn a_course_that_stays_the_same_is_a_line() {
-    let check = |values: &[f64], expected: &str| {
-        let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
-        assert_eq!(course(&values), expected);
-    };
-    check(&[100.0, 100.0, 88.0], "───");
-    check(&[0.0, 0.0], "▁▁");
-    check(&[1.0, 8.0], "▁█");
-    check(&[3.0], "█");
 }

@@ -1,11 +1,11 @@
-//! Values of counters in words, by the units that their authors wrote.
+//! Values of counters as text, by the units that their authors wrote.
 
 use crate::page::{cut, printable};
 use report::unit;
 
-/// The widest unit, of those that are not known.
+/// The longest unknown unit, in letters.
 const MOST_UNIT: usize = 12;
-/// Beyond this, digits say nothing.
+/// Larger values are shown in scientific notation.
 const MOST: f64 = 1e15;
 
 /// What a unit measures.
@@ -65,7 +65,7 @@ pub(super) fn show(value: f64, unit: &str, per_second: bool) -> String {
 fn number(value: f64) -> String {
     match value {
         vast if vast >= MOST => format!("{vast:.2e}"),
-        // It rounds to zero, but is not zero.
+        // Would round to zero, but is not zero.
         tiny if tiny > 0.0 && tiny < 0.005 => "<0.01".to_owned(),
         value => unit::short(value),
     }
@@ -96,7 +96,7 @@ mod tests {
         let check = |value, unit, expected: &str| assert_eq!(show(value, unit, true), expected);
         check(1_203.4, "{request}", "1,203/s");
         check(12_300_000.0, "By", "12.3 MB/s");
-        // A processor in use for an eighth of the time.
+        // A CPU core in use for an eighth of the time.
         check(0.125, "s", "125 ms/s");
         check(0.0, "", "0/s");
     }

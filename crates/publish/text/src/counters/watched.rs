@@ -1,4 +1,4 @@
-//! What is said of the watched process: the first line of the page, and the last one when watching ends.
+//! The first line of the page, and the last line when watching ends.
 
 use crate::page::cut;
 use crate::process::Process;

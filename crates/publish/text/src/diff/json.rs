@@ -1,4 +1,4 @@
-//! The comparison as one JSON document, in the shape that scripts rely on.
+//! The comparison as one JSON document, whose structure scripts rely on.
 
 use model::{Kind, Trace};
 use report::{Better, Change, Diff, FindingChange, FindingState, Measured, Severity};
@@ -42,7 +42,7 @@ fn side(recording: &Trace, observed_ns: i64, requests: Option<f64>, pieces: usiz
         "file": exhibit.file,
         "name": exhibit.name,
         "runtime": exhibit.runtime,
-        "processors": exhibit.processors,
+        "processors": exhibit.cores,
         "server_gc": recording.session.server_gc,
         "profile": recording.session.profile,
         "start_utc": exhibit.start_utc,

@@ -1,18 +1,18 @@
-//! What was found, at the top of the page: one sentence, then each finding with what it rests on.
+//! The verdict in one sentence, then the findings with their measurements.
 //!
-//! A finding is a few aligned lines: what was measured against which threshold, where, how it comes about, what to try.
-//! Notes take one line each. What could not be checked stands at the end of the page, with what to record for it.
+//! A finding is a few aligned lines: what was measured against which threshold, where, why it happens, what to try.
+//! Notes have one line each. The end of the page says what could not be checked, and what to record for it.
 
 use crate::page::{Page, Tone};
 use report::unit::{duration, short, show};
 use report::{EvidenceRows, Finding, Place, Report, Severity, State, Verdict};
 use runtime::written_name;
 
-/// Measurements shown of a finding.
+/// How many measurements of a finding are shown.
 const MEASURED: usize = 4;
-/// Places shown of a finding.
+/// How many places of a finding are shown.
 const PLACES: usize = 3;
-/// A place with a smaller share is in the JSON only.
+/// Places with a smaller share are only in the JSON.
 const LEAST_SHARE: f64 = 0.01;
 
 /// The verdict: the first finding, or that there is none.

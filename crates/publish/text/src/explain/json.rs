@@ -1,6 +1,6 @@
-//! An exhibit as one JSON document, in the shape that scripts rely on.
+//! The explanation of an exhibit as one JSON document, whose structure scripts rely on.
 //!
-//! Every kind of evidence has the same document; a trace has a few fields more, among the others.
+//! The document is the same for every kind of evidence; a trace has a few more fields.
 
 use model::{Evidence, Trace};
 use report::{Explanation, Figure, Finding, List, Part, Severity};
@@ -75,7 +75,7 @@ fn exhibit(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
         });
         json!({"other_processes": others.collect::<Vec<_>>(), "profile": trace.session.profile})
     });
-    // A kind may have neither: what it cannot say is null.
+    // A kind of evidence may have no time; unknown values are null.
     let has_time = trace.is_some() || exhibit.duration_ns > 0;
     let start = (trace.is_some() || !exhibit.start_utc.is_empty()).then_some(&exhibit.start_utc);
     fields.add(json!({
@@ -95,7 +95,7 @@ fn exhibit(evidence: &Evidence, trace: Option<&Trace>) -> Map<String, Value> {
         "os": exhibit.os,
         "arch": exhibit.arch,
         "command_line": exhibit.command_line,
-        "processors": exhibit.processors,
+        "processors": exhibit.cores,
     }));
     fields.add_of(
         trace,
@@ -184,7 +184,7 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
-/// A figure; what is usual is left out.
+/// A figure. `partial` and `source` are only present if they say something.
 pub(crate) fn figure(of: &Figure) -> Value {
     let mut object = json!({"name": of.name, "value": of.value, "unit": of.unit, "about": of.about});
     if of.partial {

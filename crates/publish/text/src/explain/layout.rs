@@ -1,13 +1,12 @@
-//! How the parts of a trace are laid out: which figures in which words, which courses and lists.
+//! The layout of the parts of a trace, as data: which figures in which words, which values over time, which lists.
 //!
-//! This is data, by the id of the part. A part of any other kind of evidence needs no layout: all its figures are
-//! printed, then its lists.
+//! Parts of other kinds of evidence need no layout: all their figures are printed, then their lists.
 
 use crate::page::Page;
 use report::Part;
 
-/// Figures of a part with their words, in the order in which they are printed. `{}` stands for the value, `{name}` for that
-/// of another figure of the part; without that the words are not printed.
+/// Figures of a part with their words, in order. In the words, `{}` is the value and `{name}` the value of another
+/// figure; if that one has no value, the words are not printed.
 type Words = &'static [(&'static str, &'static str)];
 
 const REQUESTS: Words = &[
@@ -51,14 +50,14 @@ const CONTENTION: Words = &[
     ("wait.total", "{} over all threads"),
     ("wait.gc", "{} of that in pauses of the GC"),
     ("wait.max", "longest {}"),
-    ("unended", "{} waits without an end, in none of these times"),
+    ("unended", "{} waits without an end, not included in these times"),
 ];
 const WAITS: Words = &[
     ("count", "{} waits"),
     ("observed", "recorded over {}"),
     ("wait.total", "{} over all threads"),
     ("wait.max", "longest {}"),
-    ("unended", "{} waits without an end, in none of these times"),
+    ("unended", "{} waits without an end, not included in these times"),
 ];
 const GC: Words = &[
     ("count", "{} collections"),
@@ -109,7 +108,7 @@ use Item::{AllFigures, Course, Figures, List, Row};
 pub(super) struct Layout {
     /// The id of the part.
     part: &'static str,
-    /// What the short page prints; parts that need their lists to be understood are not on it.
+    /// What the short page prints; nothing of parts that make no sense without their lists.
     short: &'static [Item],
     /// What the full page prints.
     full: &'static [Item],
@@ -171,7 +170,7 @@ const LAYOUTS: &[Layout] = &[
     },
     Layout { part: "spans", short: &[], full: &[Figures("spans", SPANS), List("names", 4)] },
     Layout { part: "logs", short: &[], full: &[Figures("logs", LOGS), Row("levels", "levels")] },
-    // Its list has a row for each counter: too many for a page.
+    // Its list has one row per counter, too many for a page.
     Layout { part: "counters", short: &[], full: &[AllFigures] },
 ];
 

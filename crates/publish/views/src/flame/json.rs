@@ -1,30 +1,30 @@
 //! The flame graph's data as JSON, in columns: what the page's script draws.
 //!
-//! `names`, `shown_names` and `owners` have one entry per name. `nodes` are in pre-order; the first is the one that is
-//! zoomed to. `span` is the width of a node; in a comparison, that of both recordings together.
+//! `names`, `shown_names` and `owners` have one entry per name. `nodes` are in pre-order and begin with the zoomed node.
+//! `span` is the width of a node; in a comparison, the sum of both recordings.
 
 use base::steering::visible;
 use serde_json::{Value, json};
 use stacks::{NameClass, Profile, View};
 use std::borrow::Cow;
 
-/// Bytes of a name that are sent.
+/// The longest name in bytes, until [`LONG_NAMES`] is used up.
 const LONGEST_NAME: usize = 4_000;
-/// Longer names than this are rare.
+/// Names longer than this count towards [`LONG_NAMES`].
 const LONG_NAME: usize = 500;
-/// Bytes of long names after which further ones are cut to [`LONG_NAME`].
+/// After so many bytes of long names, further names are cut to [`LONG_NAME`].
 const LONG_NAMES: usize = 200_000;
-/// Bytes of all names after which only the beginnings of further ones are sent.
+/// After so many bytes of names, further names are cut to [`BEGINNING`].
 const ALL_NAMES: usize = 3_000_000;
-/// Bytes of such a beginning.
+/// The shortest limit of a name in bytes.
 const BEGINNING: usize = 100;
 
-/// Cuts names, so that the data stays small however long they are.
+/// Cuts names, so that the data stays small however long the names are.
 #[derive(Default)]
 struct Names {
-    /// Bytes that were sent of long names.
+    /// Bytes of long names so far.
     long: usize,
-    /// Bytes that were sent of all names.
+    /// Bytes of all names so far.
     all: usize,
 }
 
@@ -50,22 +50,20 @@ impl Names {
 /// The data of a picture.
 pub fn json(profile: &Profile, view: &View, unit: &str) -> Value {
     let shape = &profile.shape;
-    let mut number_of = vec![usize::MAX; shape.names.len()];
+    // The number of each name in `names`, once it is used.
+    let mut number_of: Vec<Option<usize>> = vec![None; shape.names.len()];
     let (mut names, mut shown, mut owners) = (Vec::new(), Vec::new(), Vec::new());
     let mut cutting = Names::default();
     let mut used = |name: u32| {
-        let Some(number) = number_of.get_mut(name as usize) else { return 0 };
-        if *number == usize::MAX {
-            *number = names.len();
-            if let Some(name) = shape.names.get(name as usize) {
-                names.push(cutting.cut(&name.full));
-                shown.push(visible(&cutting.cut(&name.short)).into_owned());
-                owners.push(owner(name.class));
-            }
-        }
-        *number
+        let (number, name) = (number_of.get_mut(name as usize)?, shape.names.get(name as usize)?);
+        Some(*number.get_or_insert_with(|| {
+            names.push(cutting.cut(&name.full));
+            shown.push(visible(&cutting.cut(&name.short)).into_owned());
+            owners.push(owner(name.class));
+            names.len() - 1
+        }))
     };
-    let of_nodes: Vec<usize> = view.nodes.name.iter().map(|name| used(*name)).collect();
+    let of_nodes: Vec<Option<usize>> = view.nodes.name.iter().map(|name| used(*name)).collect();
     let mut full =
         |name: u32| shape.names.get(name as usize).map_or(Cow::default(), |name| cutting.cut(&name.full));
     let path: Vec<Value> =

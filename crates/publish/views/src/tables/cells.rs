@@ -1,4 +1,4 @@
-//! The cells of a table, written by the name of their column.
+//! The cells of a table. The name of a column decides how its values are written.
 
 use crate::words::{moment, percent};
 use crate::{Links, Target};
@@ -7,10 +7,10 @@ use maud::{Markup, PreEscaped, html};
 use report::unit::{duration, short, show};
 use sql::{Answer, AnswerColumn, Cell};
 
-/// Bytes of a text that are shown of it.
+/// The longest text of a cell, in bytes.
 const LONGEST_TEXT: usize = 2_000;
 
-/// How each column is written: by its name, or else by its values.
+/// How each column is written: by its name, or by its values if the name says nothing.
 pub(super) fn kinds(answer: &Answer) -> Vec<Kind> {
     let has_text = |at: usize| answer.rows.iter().any(|row| matches!(row.get(at), Some(Cell::Text(_))));
     let one = |(at, column): (usize, &AnswerColumn)| match Kind::of(&column.name, &column.unit) {
@@ -82,7 +82,7 @@ pub(super) fn cell_of(links: &dyn Links, cell: &Cell, kind: Kind, unit: &str) ->
     }
 }
 
-/// The beginning of a text, as much as a page has room for.
+/// A text, cut to [`LONGEST_TEXT`].
 fn cut(text: &str) -> Markup {
     let end = text.floor_char_boundary(LONGEST_TEXT);
     html! {
@@ -110,7 +110,7 @@ fn text_cell(links: &dyn Links, text: &str, kind: Kind) -> Markup {
 
 /// A number without a unit: a whole one with all its digits, a small one not rounded to 0.
 fn plain(value: f64, whole: Option<i64>) -> String {
-    /// Beyond this not every whole number is a double.
+    /// From here on, a double cannot represent every whole number.
     const EXACT: u64 = 1 << 53;
     match whole {
         Some(whole) if whole.unsigned_abs() >= EXACT => whole.to_string(),
@@ -119,7 +119,7 @@ fn plain(value: f64, whole: Option<i64>) -> String {
     }
 }
 
-/// A time in nanoseconds. One that is not a whole number was computed, and may be far below a microsecond.
+/// A time in nanoseconds. A fractional one was computed and may be far below a microsecond.
 fn time(value: f64, whole: Option<i64>) -> String {
     if whole.is_none() { show(value, "ns") } else { duration(value / 1e6) }
 }

@@ -1,7 +1,8 @@
-//! Streams beside each other, and sessions that were told twice.
+//! Streams beside each other, and copies of sessions.
 
 use super::*;
 use crate::trace::kinds::RUNTIME;
+use crate::trace::streams::OTHER_PROCESS;
 use nettrace::Metadata;
 
 const ALLOCATION: u32 = 10;
@@ -77,12 +78,12 @@ fn what_only_the_second_session_of_a_provider_asked_for_is_kept() {
 }
 
 #[test]
-fn a_session_told_twice_does_not_double_what_happened() {
+fn a_copy_of_a_session_does_not_double_what_happened() {
     let whole = [(SAMPLE, 10), (EXCEPTION, 20), (SAMPLE, 30)];
     let same = session(5, 1);
     let recording = read(&[(same.clone(), &whole), (same.clone(), &whole)]);
     assert_eq!((recording.events.len(), rows(&recording)), (3, [2, 0, 1]));
-    assert_eq!(damage(&recording), ["stream told twice: read once"]);
+    assert_eq!(damage(&recording), ["copy of a stream that was read before: left out"]);
     let broken_off = read(&[(same.clone(), &whole[..2]), (same, &whole)]);
     assert_eq!((broken_off.events.len(), rows(&broken_off)), (3, [2, 0, 1]));
     let covered: Vec<i64> = broken_off.coverage.to_ns.clone();

@@ -1,11 +1,23 @@
-//! What an export does not have: what the recording itself lacks, and what the format has no place for.
+//! What an export contains and what it does not: what the recording itself has lost, and what has no place in the
+//! format.
 
 use model::{Lost, Trace};
 
-/// So many of a kind are in a file.
+/// What was written, and what was not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many of the recording's samples are in the file.
+    pub samples: u64,
+    /// What is in the file, by kind.
+    pub holds: Vec<Count>,
+    /// What the recording has and the file does not, and what the recording itself has lost.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// How many things of a kind are in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
-    /// Of what.
+    /// The kind.
     pub what: String,
     /// How many.
     pub count: u64,
@@ -22,7 +34,7 @@ impl Count {
 pub struct LeftOut {
     /// What it is, and why.
     pub what: String,
-    /// How many; none where that cannot be known.
+    /// How many. `None` if that cannot be known.
     pub count: Option<u64>,
 }
 
@@ -32,10 +44,10 @@ impl LeftOut {
     }
 }
 
-/// Tables that say something about others, and are in no export as rows.
+/// Tables that describe others. Their rows are in no export.
 const ABOUT: [&str; 7] = ["events", "stacks", "frames", "threads", "loss", "coverage", "metrics"];
 
-/// What the recording has lost, then the rows of every table that the format does not have.
+/// What the recording has lost, then the rows of every table that is not in `tables`.
 pub(crate) fn left_out(recording: &Trace, tables: &[&str]) -> Vec<LeftOut> {
     let mut left = lost(recording);
     let of_tables = Trace::CATALOGUE.iter().map(|spec| spec.name);
@@ -48,7 +60,7 @@ pub(crate) fn left_out(recording: &Trace, tables: &[&str]) -> Vec<LeftOut> {
     left
 }
 
-/// What the recording itself has lost: it is in no format, whatever that has a place for.
+/// What the recording itself has lost. No format can contain it.
 pub fn lost(recording: &Trace) -> Vec<LeftOut> {
     let mut left = Vec::new();
     if recording.missing.events > 0 {
@@ -67,11 +79,11 @@ pub fn lost(recording: &Trace) -> Vec<LeftOut> {
     left
 }
 
-/// What could not be read of an exhibit, whatever its kind.
+/// What could not be read of an exhibit of any kind.
 pub fn damage(lost: &Lost) -> Vec<LeftOut> {
     let mut left = Vec::new();
     if lost.truncated_at.is_some() {
-        let what = "what came after the place where the recording breaks off".to_owned();
+        let what = "what came after the point where the recording breaks off".to_owned();
         left.push(LeftOut { what, count: None });
     }
     for damage in lost.damage.kinds() {
@@ -86,5 +98,6 @@ pub fn damage(lost: &Lost) -> Vec<LeftOut> {
 
 /// A length as a count.
 pub(crate) fn wide(len: usize) -> u64 {
+    // A `usize` has at most 64 bits on every target that we build for.
     u64::try_from(len).unwrap_or(u64::MAX)
 }

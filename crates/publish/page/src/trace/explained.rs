@@ -1,4 +1,4 @@
-//! A recording with what every view of it needs, computed once.
+//! A recording with everything that its views need, computed once.
 
 use model::{Tables, Trace};
 use report::Explanation;
@@ -9,33 +9,33 @@ use timeline::{Lane, Span};
 use topics::{Id, Topic};
 use views::lanes::PIECES;
 
-/// Shapes of the stacks that are kept: those looked at last.
+/// Shapes of the stacks that are kept: the ones used last.
 const SHAPES_KEPT: usize = 6;
-/// Time lines that are kept: that of the whole recording, and those looked at last.
+/// Time lines that are kept: usually that of the whole recording, and a few ranges.
 const LANES_KEPT: usize = 4;
 
-/// What tells one shaping of the stacks from another: the texts that ask for it.
+/// The parameters of an address that shape the stacks: equal parameters, equal shape.
 pub(super) type ShapeKey = [String; 4];
 
 /// A recording, explained.
 #[derive(Debug)]
-pub(crate) struct Exhibit {
+pub(crate) struct Explained {
     /// The recording.
     pub(crate) recording: Arc<Trace>,
     /// The same as tables.
     pub(crate) tables: Arc<dyn Tables>,
-    /// What is known of its stacks.
+    /// The categories of its stacks and frames.
     pub(crate) index: StackIndex,
-    /// What is said of it.
+    /// Findings and figures.
     pub(crate) explanation: Explanation,
-    /// What its stacks can be summed up by.
+    /// The metrics by which its stacks can be summed up.
     pub(crate) offers: Vec<Offer>,
-    shapes: Kept<ShapeKey, Shape>,
-    lanes: Kept<Span, Vec<Lane>>,
-    topics: Kept<Id, Topic>,
+    shapes: Recent<ShapeKey, Shape>,
+    lanes: Recent<Span, Vec<Lane>>,
+    topics: Recent<Id, Topic>,
 }
 
-impl Exhibit {
+impl Explained {
     /// Explains a recording.
     pub(crate) fn new(recording: Arc<Trace>, mine: &MyCode) -> Self {
         let index = StackIndex::with(&recording, mine);
@@ -45,14 +45,14 @@ impl Exhibit {
             index,
             explanation,
             offers: offers(&recording),
-            shapes: Kept::new(SHAPES_KEPT),
-            lanes: Kept::new(LANES_KEPT),
-            topics: Kept::new(Id::ALL.len()),
+            shapes: Recent::new(SHAPES_KEPT),
+            lanes: Recent::new(LANES_KEPT),
+            topics: Recent::new(Id::ALL.len()),
             recording,
         }
     }
 
-    /// The stacks, shaped; `key` tells one shaping from another.
+    /// The stacks in a shape. `key` identifies `shaping`, which cannot be compared itself.
     pub(super) fn shape(&self, key: &ShapeKey, shaping: &Shaping) -> Arc<Shape> {
         self.shapes.get(key, || Shape::new(&self.recording, &self.index, shaping))
     }
@@ -69,24 +69,26 @@ impl Exhibit {
 
     /// How a part of the runtime works, with this recording's figures.
     pub(crate) fn topic(&self, id: Id) -> Arc<Topic> {
-        let told = || topics::explain(&self.recording, &self.index, &self.explanation.parts, &[id]);
-        self.topics.get(&id, || told().pop().unwrap_or_else(|| Topic::new(id)))
+        self.topics.get(&id, || {
+            let mut topics = topics::explain(&self.recording, &self.index, &self.explanation.parts, &[id]);
+            topics.pop().unwrap_or_else(|| Topic::new(id))
+        })
     }
 }
 
-/// The values computed last, by their keys.
+/// A small cache: the values that were used last, the newest at the end.
 #[derive(Debug)]
-struct Kept<K, V> {
-    most: usize,
+struct Recent<K, V> {
+    capacity: usize,
     values: Mutex<Vec<(K, Arc<V>)>>,
 }
 
-impl<K: Clone + PartialEq, V> Kept<K, V> {
-    fn new(most: usize) -> Self {
-        Self { most, values: Mutex::default() }
+impl<K: Clone + PartialEq, V> Recent<K, V> {
+    fn new(capacity: usize) -> Self {
+        Self { capacity, values: Mutex::default() }
     }
 
-    /// The value of a key: the one that is kept, or what `make` returns, which is kept from now on.
+    /// The value of a key. `make` computes it if it is not kept.
     fn get(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
         let lock = || self.values.lock().unwrap_or_else(PoisonError::into_inner);
         let find = |values: &mut Vec<(K, Arc<V>)>| {
@@ -99,10 +101,11 @@ impl<K: Clone + PartialEq, V> Kept<K, V> {
         if let Some(value) = kept {
             return value;
         }
-        // Made without the lock: two readers who ask for the same value at once both make it, and nobody else waits.
+        // Computed without the lock: two readers who want the same value at once both compute it, but nobody else
+        // waits.
         let value = Arc::new(make());
         let mut values = lock();
-        if values.len() >= self.most {
+        if values.len() >= self.capacity {
             values.remove(0);
         }
         values.push((key.clone(), Arc::clone(&value)));
@@ -115,8 +118,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_asked_for_last_is_kept_and_made_once() {
-        let (kept, made) = (Kept::new(2), std::cell::Cell::new(0));
+    fn values_used_last_are_computed_once() {
+        let (kept, made) = (Recent::new(2), std::cell::Cell::new(0));
         let get = |key: u8| {
             *kept.get(&key, || {
                 made.set(made.get() + 1);

@@ -1,14 +1,13 @@
 //! `exhibit.toml`: what was captured, of what, how, and which files it consists of.
 //!
-//! Writers and readers share these types. A reader takes what it finds: every field may be missing, and unknown ones do
-//! not matter. A part that only one kind of evidence has stays a table beside the common fields; this module does not
-//! know what is in it.
+//! Writers and readers share these types. A reader takes what it finds: any field may be missing, and unknown fields are
+//! ignored. What only one kind of evidence has is a table beside the common fields; this module does not know what is in it.
 
-use crate::apart::{is_full, set_apart};
 use crate::error::Error;
 use crate::escape;
 use crate::folder::Folder;
 use crate::pending::Pending;
+use crate::preallocate::{is_full, preallocate};
 use base::steering::without_quotes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,7 +19,7 @@ use toml::Table;
 
 /// The file's name.
 pub const FILE: &str = "exhibit.toml";
-/// Listed files that a reader looks for; whoever lists more did not write the file with this program.
+/// The most listed files that a reader looks at. This program lists fewer.
 pub const MOST_FILES: usize = 1000;
 /// The longest file that is read, in bytes.
 const MOST_BYTES: u64 = 1 << 20;
@@ -28,17 +27,17 @@ const MOST_BYTES: u64 = 1 << 20;
 /// The contents of `exhibit.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Exhibit {
+pub struct Manifest {
     /// The kind of evidence, such as `nettrace`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The program that captured it, with its version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
-    /// The command as it was given.
+    /// The command line of the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// The name of the profile that was asked for.
+    /// The name of the profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// When the capture began, by RFC 3339.
@@ -47,31 +46,31 @@ pub struct Exhibit {
     /// When it ended, by RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,
-    /// How the capture stands, such as `recording` or `complete`, or why it is not complete.
+    /// The state of the capture, such as `recording` or `complete`, or why it is not complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// The service under study.
-    #[serde(skip_serializing_if = "Subject::is_empty")]
-    pub subject: Subject,
-    /// The tables of this kind of evidence, in their order. A reader also finds here what it does not know.
+    #[serde(skip_serializing_if = "SubjectEntry::is_empty")]
+    pub subject: SubjectEntry,
+    /// The tables of this kind of evidence, in the order of the file. Unknown fields end up here too.
     #[serde(flatten)]
     pub parts: Table,
-    /// The files, except this one.
+    /// The files, without this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<Listed>,
+    pub files: Vec<FileEntry>,
 }
 
 /// The service under study.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Subject {
+pub struct SubjectEntry {
     /// What it is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its process id on the host.
+    /// Its process id, as the host sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u64>,
-    /// Its process id in its own namespace.
+    /// Its process id, as its container sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_pid: Option<u64>,
     /// How it was started.
@@ -94,22 +93,22 @@ pub struct Subject {
     pub environment: BTreeMap<String, String>,
 }
 
-impl Subject {
+impl SubjectEntry {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A file of the exhibit as it was when its capture ended.
+/// A file of the exhibit, as it was when the capture ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Listed {
+pub struct FileEntry {
     /// Its name in the folder.
     pub name: String,
     /// Its size in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// The bytes before packing.
+    /// Its size before compression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw_bytes: Option<u64>,
     /// BLAKE3 of its bytes, in hexadecimal.
@@ -117,29 +116,29 @@ pub struct Listed {
     pub blake3: Option<String>,
 }
 
-impl Exhibit {
-    /// Sets the table of this name; a new one goes to the end.
+impl Manifest {
+    /// Sets the table of this name. A new table goes to the end.
     pub fn set_part(&mut self, name: &str, part: &impl Serialize) -> Result<(), Error> {
         let table = Table::try_from(part).map_err(|cause| Error::Part { part: name.to_owned(), cause })?;
         self.parts.insert(name.to_owned(), table.into());
         Ok(())
     }
 
-    /// Writes it into a folder that has none.
+    /// Writes it into a folder that does not have one.
     pub fn create_in(&self, folder: &Folder) -> Result<File, Error> {
         folder.write_new(FILE, self.text(folder)?.as_bytes())
     }
 
-    /// Writes it for a folder in which it gets its name later.
+    /// Writes it to a file of the folder that gets its name when the caller finishes it.
     pub fn begin_in(&self, folder: &Folder) -> Result<Pending, Error> {
         let mut pending = folder.begin(FILE)?;
         pending.write_all(self.text(folder)?.as_bytes()).map_err(Error::write(folder.path_of(FILE)))?;
         Ok(pending)
     }
 
-    /// Replaces the one in the folder; after an error the old one is still there. On a full disk it is written over the
-    /// old one, if that has the room.
-    pub fn replace_in(&self, folder: &Folder, old: &Roomy) -> Result<(), Error> {
+    /// Replaces the one in the folder. After an error the old one is still there. If the disk is full, the old one is
+    /// overwritten in the room that was preallocated for it.
+    pub fn replace_in(&self, folder: &Folder, old: &ManifestFile) -> Result<(), Error> {
         let text = self.text(folder)?;
         match folder.write(FILE, text.as_bytes()) {
             Err(Error::Write { cause, .. }) if is_full(&cause) && old.holds(&text) => {
@@ -156,33 +155,33 @@ impl Exhibit {
     }
 }
 
-/// An `exhibit.toml` with room on the disk for a longer one, so that a full disk does not keep the end from being written.
+/// An `exhibit.toml` that has room on the disk for its final contents, so that they can be written even if the disk is full.
 #[derive(Debug)]
-pub struct Roomy {
+pub struct ManifestFile {
     file: File,
-    /// How long it can get.
-    most: u64,
-    is_set_apart: bool,
+    /// The size that it has room for.
+    room: u64,
+    is_preallocated: bool,
 }
 
-impl Roomy {
-    /// Room for what is added at the end: a list of 60 files, and the tables of cost and limits.
-    const MORE: u64 = 16 << 10;
+impl ManifestFile {
+    /// Bytes that are added at the end: a list of up to 60 files, and the tables of cost and limits.
+    const ADDED_AT_END: u64 = 16 << 10;
 
-    /// Sets room apart for a file that was written. An error if the disk has none.
+    /// Preallocates room for a file that was written. An error if the disk does not have it.
     pub fn new(file: File) -> io::Result<Self> {
-        let most = file.metadata()?.len().saturating_mul(2).saturating_add(Self::MORE);
-        let is_set_apart = set_apart(&file, 0, most)?;
-        Ok(Self { file, most, is_set_apart })
+        let room = file.metadata()?.len().saturating_mul(2).saturating_add(Self::ADDED_AT_END);
+        let is_preallocated = preallocate(&file, 0, room)?;
+        Ok(Self { file, room, is_preallocated })
     }
 
-    /// How long it is expected to get, at most.
-    pub fn most_bytes(&self) -> u64 {
-        self.most
+    /// The size in bytes that it has room for.
+    pub fn room(&self) -> u64 {
+        self.room
     }
 
     fn holds(&self, text: &str) -> bool {
-        self.is_set_apart && text.len() as u64 <= self.most
+        self.is_preallocated && text.len() as u64 <= self.room
     }
 
     fn write_over(&self, text: &[u8]) -> io::Result<()> {
@@ -198,18 +197,18 @@ pub enum ReadOutcome {
     /// The folder has no `exhibit.toml`.
     Missing,
     /// It was read.
-    Read(Box<Exhibit>),
+    Read(Box<Manifest>),
     /// It cannot be read, with the reason.
     Unreadable(String),
 }
 
-/// Reads the `exhibit.toml` of a folder. A link is not followed, and a pipe is not waited for.
+/// Reads the `exhibit.toml` of a folder. Links are not followed, and pipes are not opened.
 pub fn read(folder: &Path) -> ReadOutcome {
     let file = Folder::open(folder).and_then(|folder| folder.open_file(FILE));
     let text = match file {
         Ok(file) => text_of(file),
         Err(error) if error.is_missing() => return ReadOutcome::Missing,
-        // What is not a folder has no such file.
+        // Something that is not a folder does not have the file either.
         Err(Error::Read { cause, .. }) if cause.kind() == io::ErrorKind::NotADirectory => {
             return ReadOutcome::Missing;
         }
@@ -221,7 +220,8 @@ pub fn read(folder: &Path) -> ReadOutcome {
     parsed.map_or_else(ReadOutcome::Unreadable, |exhibit| ReadOutcome::Read(Box::new(exhibit)))
 }
 
-/// Where and why a text is no `exhibit.toml`, with nothing of it: it may be a file of secrets under that name.
+/// Where and why a text is not an `exhibit.toml`. It quotes nothing of the text, which may be a file of secrets under that
+/// name.
 fn why(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
@@ -231,7 +231,7 @@ fn why(text: &str, error: &toml::de::Error) -> String {
 fn text_of(file: impl Read) -> io::Result<String> {
     let mut text = String::new();
     let len = file.take(MOST_BYTES.saturating_add(1)).read_to_string(&mut text)?;
-    // A part of it could pass for the whole.
+    // A file that is too long is not cut: the beginning could pass for the whole.
     if len as u64 > MOST_BYTES { Err(io::Error::other("it is longer than 1 MiB")) } else { Ok(text) }
 }
 
@@ -247,7 +247,7 @@ mod tests {
         read(there.path())
     }
 
-    fn exhibit(text: &str) -> Exhibit {
+    fn exhibit(text: &str) -> Manifest {
         match read_text(text.as_bytes()) {
             ReadOutcome::Read(exhibit) => *exhibit,
             other => panic!("{text}: {other:?}"),
@@ -266,7 +266,8 @@ mod tests {
         assert_eq!(std::fs::read_to_string(there.path().join(FILE)).unwrap(), text);
         assert_eq!(read(there.path()), ReadOutcome::Read(Box::new(exhibit.clone())));
         assert!(matches!(exhibit.create_in(&folder), Err(Error::Exists(_))));
-        let old = Roomy::new(File::options().write(true).open(there.path().join(FILE)).unwrap()).unwrap();
+        let old =
+            ManifestFile::new(File::options().write(true).open(there.path().join(FILE)).unwrap()).unwrap();
         exhibit.replace_in(&folder, &old).unwrap();
         assert_eq!(std::fs::read_to_string(there.path().join(FILE)).unwrap(), text);
     }
@@ -274,13 +275,13 @@ mod tests {
     #[test]
     fn a_text_that_steers_is_an_escape_in_the_file_and_the_same_text_for_readers() {
         let odd = "a\u{9b}2J\u{202e}\"b\"'c'\\u0001\n\u{f8ff}\u{1}\u{1b}\u{e0041} d";
-        let subject = Subject {
+        let subject = SubjectEntry {
             name: Some(odd.to_owned()),
             command_line: Some("usual \"quotes\" \\u202e".to_owned()),
             environment: BTreeMap::from([(format!("DOTNET_{odd}"), odd.to_owned())]),
-            ..Subject::default()
+            ..SubjectEntry::default()
         };
-        let mut exhibit = Exhibit { subject, state: Some("recording".to_owned()), ..Exhibit::default() };
+        let mut exhibit = Manifest { subject, state: Some("recording".to_owned()), ..Manifest::default() };
         exhibit.set_part("sessions", &BTreeMap::from([("main", vec![odd; 2])])).unwrap();
         let there = tempfile::tempdir().unwrap();
         exhibit.create_in(&Folder::open(there.path()).unwrap()).unwrap();
@@ -294,7 +295,7 @@ mod tests {
     #[test]
     fn a_field_that_is_missing_or_unknown_does_not_hide_the_others() {
         let empty = exhibit("");
-        assert_eq!(empty, Exhibit::default());
+        assert_eq!(empty, Manifest::default());
         let text = "later = 2026-01-01T00:00:00Z\nstate = \"recording\"\n[subject]\nname = \"orders\"\npid = 7\nlater = 1\n\
                     [[files]]\nlater = 1\n";
         let read = exhibit(text);
@@ -302,7 +303,7 @@ mod tests {
             (read.state.as_deref(), read.subject.name.as_deref()),
             (Some("recording"), Some("orders"))
         );
-        assert_eq!(read.files, [Listed::default()]);
+        assert_eq!(read.files, [FileEntry::default()]);
         // A value beside the tables does not become part of the last one.
         let there = tempfile::tempdir().unwrap();
         read.create_in(&Folder::open(there.path()).unwrap()).unwrap();
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_from_what_is_missing() {
+    fn a_file_that_cannot_be_read_is_distinguished_from_one_that_is_missing() {
         let check = |text: &[u8], expected: &str| {
             let outcome = read_text(text);
             assert!(
@@ -345,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_part_that_toml_cannot_hold_is_refused_with_its_name() {
-        let mut exhibit = Exhibit::default();
+        let mut exhibit = Manifest::default();
         let error = exhibit.set_part("cost", &[("bytes", u64::MAX)]).unwrap_err().to_string();
         assert!(error.starts_with("exhibit.toml cannot hold `cost`"), "{error}");
         assert!(exhibit.parts.is_empty());

@@ -1,7 +1,7 @@
-//! What an output may take: a size, and what stays free of the disk that it lies on.
+//! How large an output may get: a limit of its size, and room on the disk that always stays free.
 //!
-//! A small file can stand for a very large answer, and whoever reads it need not know. So every output that grows with what
-//! it is made from passes through a [`Limited`] writer, which refuses what goes beyond its [`Room`].
+//! A small input can lead to a very large output, which its reader may not expect. So every output that grows with its input
+//! passes through a [`Limited`] writer, which refuses what goes beyond its [`OutputBudget`].
 
 use rustix::fs::fstatvfs;
 use std::fmt;
@@ -11,45 +11,45 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// Bytes that an output has at most unless the user says otherwise: more than an hour's recording has as tables, and a
-/// part of what a disk has.
+/// The largest output in bytes, unless the user says otherwise: more than the tables of an hour's recording, and less than a
+/// disk.
 pub const MOST_BYTES: u64 = 10_000_000_000;
-/// What stays free of a disk at most; of a small one a twentieth does.
+/// Room that stays free on a disk: 1 GiB, or on a small disk a twentieth of it.
 const FREE: u64 = 1 << 30;
 const FREE_PART: u64 = 20;
-/// Bytes between two looks at the disk. An output that has less is written wherever it fits.
+/// Bytes after which the disk is checked again. A smaller output is written wherever it fits.
 const LOOK_EVERY: u64 = 8 << 20;
 
-/// The room of a file system, in bytes.
+/// The size of a file system, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// What users without privileges may still take.
+    /// Free for users without privileges.
     pub free: u64,
-    /// All of it.
+    /// In all.
     pub total: u64,
 }
 
 impl Space {
-    /// Of the file system that something open lies on; `None` if it does not say.
+    /// The size of the file system that an open file or folder lies on; `None` if it does not say.
     pub(crate) fn of(open: impl AsFd) -> Option<Self> {
         let of = fstatvfs(open).ok()?;
         let bytes = |blocks: u64| blocks.saturating_mul(of.f_frsize);
-        // Some file systems have no size.
+        // Some file systems, such as `/proc`, report a size of 0.
         (of.f_blocks > 0).then(|| Self { free: bytes(of.f_bavail), total: bytes(of.f_blocks) })
     }
 
-    /// What stays free of it, so that no output fills the disk of a service.
+    /// The bytes that stay free, so that no output fills the disk of a service.
     pub fn kept_free(self) -> u64 {
         (self.total / FREE_PART).min(FREE)
     }
 }
 
-/// Which limit ended an output.
+/// The limit that an output reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// It may have so many bytes.
+    /// The output's own limit, in bytes.
     Size(u64),
-    /// So many bytes are free on the disk, and no more may be taken.
+    /// The disk: so many bytes are free, and they stay free.
     Disk(u64),
 }
 
@@ -58,11 +58,11 @@ impl fmt::Display for Full {
         match *self {
             Self::Size(most) => write!(
                 f,
-                "it would be larger than {}: ask for less of it, or allow it more with --max-size",
+                "it would be larger than {}: ask for less, or raise the limit with --max-size",
                 in_words(most)
             ),
             Self::Disk(free) => {
-                write!(f, "the disk has {} left, and an output does not fill it", in_words(free))
+                write!(f, "the disk has only {} left, which stay free", in_words(free))
             }
         }
     }
@@ -70,7 +70,7 @@ impl fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-/// A size for people: whole units, the largest of which there are at least ten, or one that is round.
+/// A size in whole units. Gigabytes are used from 10 GB on, and for whole gigabytes; 1.5 GB are 1500 MB.
 fn in_words(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} bytes"),
@@ -82,20 +82,20 @@ fn in_words(bytes: u64) -> String {
     }
 }
 
-/// What the files of one output share. Clones share it, too.
+/// What the files of one output may take together. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Room {
+pub(crate) struct OutputBudget {
     most: u64,
     taken: Arc<AtomicU64>,
     full: Arc<OnceLock<Full>>,
 }
 
-impl Room {
+impl OutputBudget {
     pub(crate) fn new(most: u64) -> Self {
         Self { most, taken: Arc::default(), full: Arc::default() }
     }
 
-    /// Which limit was reached, if one was.
+    /// The limit that was reached, if one was.
     pub(crate) fn full(&self) -> Option<Full> {
         self.full.get().copied()
     }
@@ -119,29 +119,29 @@ impl Room {
 #[derive(Debug)]
 pub struct Limited<W> {
     out: W,
-    room: Room,
-    /// The room of the disk; none if it lies on none.
+    room: OutputBudget,
+    /// The size of the disk; `None` if the output does not lie on one.
     space: fn(&W) -> Option<Space>,
     since_look: u64,
 }
 
 impl<W> Limited<W> {
-    /// What is written somewhere else than on a disk: to another program, say.
+    /// A writer to something other than a disk, such as another program.
     pub fn stream(out: W, most: u64) -> Self {
-        Self { out, room: Room::new(most), space: |_| None, since_look: 0 }
+        Self { out, room: OutputBudget::new(most), space: |_| None, since_look: 0 }
     }
 }
 
 impl<W: AsFd> Limited<W> {
-    /// A file, of which the disk keeps what stays free.
-    pub(crate) fn file(out: W, room: &Room) -> Self {
+    /// A writer to a file on a disk, some of which stays free.
+    pub(crate) fn file(out: W, room: &OutputBudget) -> Self {
         Self { out, room: room.clone(), space: |out| Space::of(out), since_look: 0 }
     }
 }
 
 impl<W: Write> Write for Limited<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let len = bytes.len() as u64;
         let refused = |full: Full| io::Error::new(io::ErrorKind::FileTooLarge, full);
         self.room.take(len).map_err(refused)?;
         self.since_look = self.since_look.saturating_add(len);
@@ -158,7 +158,7 @@ impl<W: Write> Write for Limited<W> {
     }
 }
 
-/// What a closure writes a file through.
+/// The writer that a closure gets to write a file.
 pub type Output<'a> = BufWriter<Limited<&'a File>>;
 
 #[cfg(test)]
@@ -172,19 +172,18 @@ mod tests {
         out.write_all(b"67890").unwrap();
         let error = out.write_all(b"1").unwrap_err();
         assert_eq!(out.out, b"1234567890");
-        let expected =
-            "it would be larger than 10 bytes: ask for less of it, or allow it more with --max-size";
+        let expected = "it would be larger than 10 bytes: ask for less, or raise the limit with --max-size";
         assert_eq!(error.to_string(), expected);
         assert_eq!(out.room.full(), Some(Full::Size(10)));
     }
 
     #[test]
     fn a_disk_is_never_filled() {
-        let room = || Room::new(MOST_BYTES);
+        let room = || OutputBudget::new(MOST_BYTES);
         let large = |free| Some(Space { free, total: 1 << 40 });
         assert_eq!(room().look(large(FREE + 2), 1), Ok(()));
         assert_eq!(room().look(large(FREE + 1), 1), Err(Full::Disk(FREE + 1)));
-        // A small one keeps a twentieth.
+        // On a small disk, a twentieth stays free.
         let small = |free| Some(Space { free, total: 100_000 });
         assert_eq!(room().look(small(5_002), 1), Ok(()));
         assert_eq!(room().look(small(5_001), 1), Err(Full::Disk(5_001)));

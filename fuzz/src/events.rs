@@ -1,27 +1,27 @@
-//! A sink that looks at everything it is told and keeps a hash of it.
+//! A sink that hashes everything that the decoder hands to it.
 
 use nettrace::{Event, Gap, Sink, StreamHeader};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What was told: equal for equal events in equal order.
+/// A hash of all streams, events and gaps: equal for equal events in equal order.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct HashSink {
     hash: DefaultHasher,
     streams: u64,
     events: u64,
     gaps: u64,
-    /// By the number of the kind in this stream: whether its description was looked at.
+    /// By the index of the event kind in this stream: whether its metadata was hashed.
     kinds: Vec<bool>,
 }
 
-impl Told {
-    /// A number for all that was told, and how many streams, events and gaps it was.
+impl HashSink {
+    /// The hash, and the numbers of streams, events and gaps.
     pub fn sum(&self) -> (u64, u64, u64, u64) {
         (self.hash.finish(), self.streams, self.events, self.gaps)
     }
 }
 
-impl Sink for Told {
+impl Sink for HashSink {
     fn stream(&mut self, header: &StreamHeader) {
         format!("{header:?}").hash(&mut self.hash);
         self.streams += 1;

@@ -1,16 +1,16 @@
-//! The rows that show a finding: queries over the tables, with what a reader of samples needs.
+//! Queries for the samples that show a finding, as its evidence.
 
 use crate::facts::Facts;
 use report::EvidenceRows;
 use runtime::Group;
 
-/// A text as a literal of SQL.
+/// A text as an SQL literal.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Samples: `wanted` selects them here, `filter` selects the same ones in SQL over `samples`, `threads` and `frames` (of the
-/// innermost frame). The query sums them up by method and state.
+/// A query for samples by innermost method and state. `wanted` selects them here, and `filter` the same ones in SQL, over
+/// `samples`, `threads` and `frames` (the innermost frame).
 pub(crate) fn samples(facts: &Facts<'_>, filter: &str, wanted: impl Fn(&Group) -> bool) -> EvidenceRows {
     let sql = format!(
         "select frames.name as innermost, samples.state, samples.waiting_on, count(*) as samples, \
@@ -22,7 +22,7 @@ pub(crate) fn samples(facts: &Facts<'_>, filter: &str, wanted: impl Fn(&Group) -
     let mut evidence = EvidenceRows { table: "samples", sql, rows: 0, first_ts_ns: None, last_ts_ns: None };
     let groups = facts.sampling.as_ref().map_or([].as_slice(), |sampling| sampling.groups.as_slice());
     for group in groups.iter().filter(|group| wanted(group)) {
-        facts.rest_on(group);
+        facts.use_group(group);
         evidence.rows += group.samples;
         let first = evidence.first_ts_ns.map_or(group.first_ns, |first| first.min(group.first_ns));
         let last = evidence.last_ts_ns.map_or(group.last_ns, |last| last.max(group.last_ns));
@@ -31,8 +31,7 @@ pub(crate) fn samples(facts: &Facts<'_>, filter: &str, wanted: impl Fn(&Group) -
     evidence
 }
 
-/// Samples that have certain frames anywhere in their stacks, summed up by the innermost frame. `under` selects those
-/// frames in SQL over `frames`.
+/// The same for samples with certain frames anywhere in their stacks. `under` selects these frames in SQL over `frames`.
 pub(crate) fn samples_under(
     facts: &Facts<'_>,
     under: &str,

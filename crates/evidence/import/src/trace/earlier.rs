@@ -1,7 +1,7 @@
-//! What earlier streams of a recording told: when they told of which kinds of events, and which sessions they were.
+//! What the earlier streams of a recording held: the time that they cover for each kind of event, and their sessions.
 //!
 //! Two sessions of one process may send the same event, and a copy of a session sends all of it again. Both are looked up
-//! by key, so that a recording of many streams costs no more a stream than one of few.
+//! by key, so that a stream costs no more in a recording of many streams than in one of few.
 
 use super::budget::{MAP, of};
 use base::seeded::SeededMap;
@@ -9,13 +9,13 @@ use model::Sym;
 use nettrace::StreamHeader;
 use std::collections::BTreeMap;
 
-/// A process, as streams tell it: whether it is the main session's, and its number.
+/// A process, as streams identify it: whether it is the main session's, and its number.
 pub(crate) type ProcessKey = (bool, Option<u64>);
 
 /// A kind of event as streams share it: provider and number.
 pub(crate) type KindKey = (Sym, i64);
 
-/// A session told again begins with the same header and the same event.
+/// What a copy of a session shares with it: its header and its first event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SessionKey {
     pub(crate) header: StreamHeader,
@@ -25,11 +25,11 @@ pub(crate) struct SessionKey {
     pub(crate) payload: Vec<u8>,
 }
 
-/// What the streams that have ended told.
+/// What the streams that have ended held.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct Earlier {
     times: SeededMap<(ProcessKey, KindKey), Ranges>,
-    /// Up to which tick each session was told.
+    /// The last tick of each session that has ended.
     sessions: SeededMap<SessionKey, i64>,
     /// Bytes of their first events.
     payloads: usize,
@@ -37,7 +37,7 @@ pub(crate) struct Told {
     ranges: usize,
 }
 
-impl Told {
+impl Earlier {
     /// About how many bytes it takes.
     pub(crate) fn kept_bytes(&self) -> usize {
         let sessions = of(self.sessions.len(), MAP * size_of::<(SessionKey, i64)>());
@@ -66,14 +66,14 @@ impl Told {
         self.times.get(&(process, kind)).is_some_and(|ranges| ranges.has(ns))
     }
 
-    /// Notes up to when a session was told.
+    /// Notes the last tick of a session.
     pub(crate) fn ended(&mut self, session: SessionKey, last_ticks: i64) {
         self.payloads = self.payloads.saturating_add(session.payload.len());
         let until = self.sessions.entry(session).or_insert(last_ticks);
         *until = last_ticks.max(*until);
     }
 
-    /// Up to when a session was told by streams that have ended; `None` if it is new.
+    /// The last tick of the streams of this session that have ended; `None` if it is new.
     pub(crate) fn until(&self, session: &SessionKey) -> Option<i64> {
         self.sessions.get(session).copied()
     }
@@ -118,12 +118,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_of_one_process_or_kind_was_not_told_of_another() {
-        let mut told = Told::default();
-        told.covered((true, Some(1)), [(Sym(3), 10)], 5, 9);
-        assert!(told.has((true, Some(1)), (Sym(3), 10), 9));
-        assert!(!told.has((true, Some(1)), (Sym(3), 10), 10));
-        assert!(!told.has((true, Some(1)), (Sym(3), 11), 9));
-        assert!(!told.has((false, Some(1)), (Sym(3), 10), 9));
+    fn what_a_stream_covers_of_one_process_or_kind_it_does_not_cover_of_another() {
+        let mut earlier = Earlier::default();
+        earlier.covered((true, Some(1)), [(Sym(3), 10)], 5, 9);
+        assert!(earlier.has((true, Some(1)), (Sym(3), 10), 9));
+        assert!(!earlier.has((true, Some(1)), (Sym(3), 10), 10));
+        assert!(!earlier.has((true, Some(1)), (Sym(3), 11), 9));
+        assert!(!earlier.has((false, Some(1)), (Sym(3), 10), 9));
     }
 }

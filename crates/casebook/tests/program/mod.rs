@@ -1,0 +1,54 @@
+//! Runs the program under test, and knows the recordings that come with the source tree.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Benchmark results: one benchmark with one measurement.
+pub(crate) const BENCH: &str = r#"{"Title":"Parse","HostEnvironmentInfo":{"BenchmarkDotNetVersion":"0.15.8"},
+    "Benchmarks":[{"Type":"Parse","Method":"Split","Statistics":{"N":1,"Mean":7.5,"Median":7.5},"Measurements":[
+    {"IterationMode":"Workload","IterationStage":"Result","LaunchIndex":1,"IterationIndex":1,"Operations":2,
+    "Nanoseconds":15}]}]}"#;
+
+/// The path of a recording in `fixtures/`.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name)
+}
+
+/// The program, with an empty standard input.
+pub(crate) fn casebook() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
+    command.stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn run(words: &[&str]) -> Output {
+    casebook().args(words).output().unwrap()
+}
+
+/// What the program printed on standard error.
+pub(crate) fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs the program, which must succeed. Returns its standard output, with `\n` at the end of each line.
+pub(crate) fn printed(words: &[&str]) -> String {
+    let output = run(words);
+    assert_eq!(output.status.code(), Some(0), "{words:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
+}
+
+/// Runs the program, which must succeed. Returns its standard output as JSON.
+pub(crate) fn json(words: &[&str]) -> Value {
+    serde_json::from_str(&printed(words)).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+}
+
+/// Runs the program, which must refuse. Returns its message.
+pub(crate) fn refused(words: &[&str]) -> String {
+    let output = run(words);
+    assert_eq!(output.status.code(), Some(2), "{words:?}: {}", said(&output));
+    said(&output)
+}

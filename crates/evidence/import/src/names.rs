@@ -1,0 +1,31 @@
+//! What the files of each format are called: in messages, and in folders.
+
+/// Names of the files of a format.
+pub(crate) struct Names {
+    /// What a file is called in messages, with its usual endings.
+    pub(crate) title: &'static str,
+    /// What several files are called.
+    pub(crate) plural: &'static str,
+    /// Endings of the files' names, packed or not.
+    pub(crate) endings: &'static [&'static str],
+}
+
+pub(crate) static TRACE: Names = Names {
+    title: "a trace (.nettrace, .netperf)",
+    plural: "recordings",
+    endings: &[".nettrace", ".nettrace.zst", ".nettrace.gz", ".netperf"],
+};
+
+pub(crate) static BENCH: Names = Names {
+    title: "benchmark results (BenchmarkDotNet's full JSON)",
+    plural: "files of benchmark results",
+    endings: &["-report-full.json", ".full.json"],
+};
+
+/// The names of every format, in the order of `formats::FORMATS`.
+pub(crate) static ALL: [&Names; 2] = [&TRACE, &BENCH];
+
+/// What can be read, for messages.
+pub(crate) fn expected() -> String {
+    format!("{}, packed or not", ALL.map(|names| names.title).join(", or "))
+}

@@ -1,0 +1,94 @@
+//! What can go wrong with a query, and with writing its answer.
+
+/// What can go wrong with a query or with writing its answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// SQLite does not understand the statement, or cannot run it.
+    #[error("SQL: {0}")]
+    Sql(String),
+    /// The statement names a table that is not there.
+    #[error("no such table: {name}; the tables are {known}")]
+    NoTable {
+        /// The name asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// The statement names a column that is not there.
+    #[error("no such column: {name}{near}; `casebook tables` lists the columns of every table")]
+    NoColumn {
+        /// The name asked for.
+        name: String,
+        /// Columns of like names, as a part of the message.
+        near: String,
+    },
+    /// The statement does something else than read the tables.
+    #[error("{0} is not allowed: a query is one SELECT (or WITH … SELECT, VALUES, EXPLAIN) over the tables")]
+    Refused(String),
+    /// There is more than one statement.
+    #[error("more than one statement: give one SELECT at a time")]
+    SeveralStatements,
+    /// There is no statement.
+    #[error("no statement: give a SELECT, such as `select * from gc`")]
+    NoStatement,
+    /// The time given for the query ran out.
+    #[error("the query took longer than {0:?}: narrow it, or allow it more time (`--timeout`)")]
+    Interrupted(std::time::Duration),
+    /// SQLite was interrupted; `stream` says why.
+    #[error("the query was interrupted")]
+    Stopped,
+    /// The query needs more memory than it may have, in bytes.
+    #[error(
+        "the query needs more than {} of memory: narrow it with WHERE, join and collect (group_concat, json_group_array, \
+         percentile) fewer and shorter values, or allow more (`casebook query --max-memory`)",
+        size(*.0)
+    )]
+    Memory(u64),
+    /// The query needs more room in temporary files than it may have, in bytes.
+    #[error(
+        "the query needs more than {} of temporary files: narrow it with WHERE, sort, group and select fewer rows and \
+         columns, or allow more (`casebook query --max-temporary`)",
+        size(*.0)
+    )]
+    Disk(u64),
+    /// The disk has no room for the query's temporary files.
+    #[error(
+        "the disk is full that has the query's temporary files: name a folder on another one in SQLITE_TMPDIR"
+    )]
+    DiskFull,
+    /// The query makes or reads a value that is longer than it may be, in bytes.
+    #[error("a value of the query is longer than {}: take a part of it, such as substr(…, 1, 1000)", size(u64::from(*.0)))]
+    LongValue(u32),
+    /// An alias cannot be used.
+    #[error(
+        "alias `{0}` cannot be used: take letters, digits and `_`, each name once, not main or temp; \
+         every one of several exhibits needs one"
+    )]
+    Alias(String),
+    /// More exhibits than SQLite can have beside each other.
+    #[error("{0} exhibits with aliases: one query reads at most {1}")]
+    TooMany(usize, usize),
+    /// The answer is larger than what is kept of one.
+    #[error(
+        "the answer takes more than {} of memory: ask for fewer rows, or take --format csv or json, \
+         which are written as the rows come",
+        size(*.0)
+    )]
+    TooLarge(u64),
+    /// The answer cannot be written.
+    #[error("cannot write the answer")]
+    Write(#[from] std::io::Error),
+    /// The answer cannot be written as Parquet.
+    #[error("cannot write Parquet")]
+    Parquet(#[from] parquet::errors::ParquetError),
+}
+
+/// Bytes as people say them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
+    }
+}
