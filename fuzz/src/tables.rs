@@ -53,9 +53,10 @@ fn check_text(text: &str, column: &Column<'_>, place: &dyn Fn() -> String) {
 fn stored(column: &Column<'_>) -> Option<usize> {
     Some(match column {
         Column::Int(list) => list.len(),
-        Column::Id(list) | Column::IntVia(list, _) | Column::TextVia(list, ..) | Column::GuidVia(list, _) => {
-            list.len()
+        Column::Id(ids) | Column::IntVia(ids, _) | Column::TextVia(ids, ..) | Column::GuidVia(ids, _) => {
+            ids.rows()
         }
+        Column::Count(list) => list.len(),
         Column::Small(list) => list.len(),
         Column::Real(list) => list.len(),
         Column::Text(list, _) => list.len(),
@@ -73,8 +74,8 @@ fn check_order(table: &Table<'_>, at: usize) {
 fn check_references(recording: &Trace) {
     let (stacks, frames) = (recording.stacks.len(), recording.frames.name.len());
     for (row, (parent, frame)) in recording.stacks.parent.iter().zip(&recording.stacks.frame).enumerate() {
-        assert!(*parent == model::NO_ID || (*parent as usize) < row, "caller {parent} of stack {row}");
-        assert!((*frame as usize) < frames, "frame {frame} of stack {row}");
+        assert!(parent.is_none_or(|parent| parent.index() < row), "caller {parent:?} of stack {row}");
+        assert!(frame.index() < frames, "frame {frame:?} of stack {row}");
     }
     let lists = [
         &recording.events.stack,
@@ -85,14 +86,14 @@ fn check_references(recording: &Trace) {
         &recording.contention.stack,
         &recording.waits.stack,
     ];
-    for stack in lists.into_iter().flatten() {
-        assert!(*stack == model::NO_ID || (*stack as usize) < stacks, "stack {stack} of {stacks}");
+    for stack in lists.into_iter().flatten().flatten() {
+        assert!(stack.index() < stacks, "stack {stack:?} of {stacks}");
     }
     for kind in &recording.events.kind {
-        assert!((*kind as usize) < recording.events.kind_id.len(), "kind {kind}");
+        assert!(recording.events.kind_id.get(*kind).is_some(), "kind {kind:?}");
     }
     for thread in recording.events.thread.iter().chain(&recording.samples.thread) {
-        assert!((*thread as usize) < recording.thread_ids.len(), "thread {thread}");
+        assert!(recording.thread_ids.get(*thread).is_some(), "thread {thread:?}");
     }
     assert!(recording.missing.unnamed_frames <= recording.missing.frames, "{:?}", recording.lost);
 }

@@ -14,6 +14,12 @@ pub fn real_u64(value: u64) -> f64 {
     value as f64
 }
 
+/// A number of elements, or of bytes in memory, in 64 bits.
+pub fn wide(len: usize) -> u64 {
+    // A `usize` has at most 64 bits on every target that we build for.
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
 /// A number of elements as a double.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 pub fn count(len: usize) -> f64 {

@@ -141,7 +141,7 @@ fn last_stacks(recording: &Trace) -> Stacks {
     let samples = &recording.samples;
     let mut last: BTreeMap<i64, usize> = BTreeMap::new();
     for (at, thread) in samples.thread.iter().enumerate() {
-        if let Some(id) = recording.thread_ids.get(*thread as usize) {
+        if let Some(id) = recording.thread_ids.get(*thread) {
             last.insert(*id, at);
         }
     }
@@ -152,8 +152,8 @@ fn last_stacks(recording: &Trace) -> Stacks {
         let of_thread = recording.threads.thread.iter().position(|thread| *thread == os_id);
         let of_thread = of_thread.and_then(|at| recording.threads.row(at));
         let frames = recording.stacks.walk(row.stack).filter_map(|node| {
-            let frame = recording.stacks.frame.get(node as usize)?;
-            recording.frames.name.get(*frame as usize).map(|name| text(*name))
+            let frame = recording.stacks.frame.get(node)?;
+            recording.frames.name.get(*frame).map(|name| text(*name))
         });
         threads.push(Thread {
             os_id,

@@ -142,6 +142,7 @@ impl<'a> Writer<'a> {
             Kind::Guid => Value::String(guid_text(cursor.guid("GUID")?)),
             Kind::Decimal => Value::String(hex(cursor.take(16, "decimal")?)),
             Kind::DateTime => Value::String(date_text(cursor.i64("date")?)),
+            // The schema gives words to integers only.
             Kind::Enum(words, of) => {
                 let value = read_int(of, cursor, self.pointer_size)?.unwrap_or(0);
                 words.word(value).map_or_else(|| Value::from(value), Value::from)

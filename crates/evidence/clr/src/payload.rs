@@ -213,6 +213,7 @@ impl Scope<'_, '_> {
         for field in self.fields {
             if field.name == name {
                 let value = read_int(&field.kind, &mut cursor, self.pointer_size)?;
+                // A negative count counts nothing.
                 return Ok(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0));
             }
             // A count that this version does not have is reached by what it would count: there is nothing of it.
@@ -271,6 +272,7 @@ pub(crate) fn skip<'a>(
         Kind::RelLoc(element) | Kind::DataLoc(element) => {
             let bytes = elsewhere(matches!(kind, Kind::RelLoc(_)), cursor, scope.bytes)?;
             // The elements are all of one length, so only what is left over can be wrong with them.
+            // Elements without a length leave nothing over.
             let over = bytes.rest().len().checked_rem(element.least_bytes()).unwrap_or(0);
             if over > 0 {
                 let cause = Cause::End(over as u64);

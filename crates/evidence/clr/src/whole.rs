@@ -149,6 +149,7 @@ fn walk(steps: &[Step], bytes: &[u8], pointer_size: usize, starts: &mut Starts) 
     let (mut rest, mut counts) = (bytes, [0; MOST_COUNTS]);
     for (at, step) in steps.iter().enumerate() {
         if let Some(start) = starts.0.get_mut(at) {
+            // The container counts the bytes of a payload in 32 bits.
             *start = u32::try_from(bytes.len().saturating_sub(rest.len())).unwrap_or(u32::MAX);
         }
         step.go_over(&mut counts, &mut rest, pointer_size)?;

@@ -75,6 +75,7 @@ impl Surroundings {
                 }
                 Check::Missing => "was recorded and is not there".to_owned(),
                 Check::OtherSize { bytes } => {
+                    // A size differs only from one that was written down.
                     let before = file.bytes.unwrap_or(0);
                     format!("was changed since it was recorded: {bytes} bytes instead of {before}")
                 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use import::{Options, open};
-use model::{NO_INT, Trace, Value};
+use model::{NO_INT, StackId, Trace, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,7 +76,9 @@ fn net31() {
     let burning: usize = leaves
         .iter()
         .filter(|(stack, _)| {
-            stack.parse().is_ok_and(|at| recording.leaf_name(at) == Some("app!StartupHook.Burn()"))
+            stack
+                .parse()
+                .is_ok_and(|at| recording.leaf_name(StackId::new(at)) == Some("app!StartupHook.Burn()"))
         })
         .map(|(_, count)| count)
         .sum();

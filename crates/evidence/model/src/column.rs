@@ -1,12 +1,11 @@
 //! A column as everything outside sees it: typed values by row number, without regard to how they are kept.
 
+use crate::ids::{ActivityId, FrameId, Id, KindId, StackId, ThreadId};
 use crate::strings::{Strings, Sym};
 use std::borrow::Cow;
 
 /// No number, in a column of integers.
 pub const NO_INT: i64 = i64::MIN;
-/// No row, in a column that refers to rows of a table.
-pub const NO_ID: u32 = u32::MAX;
 
 /// A value of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +26,46 @@ pub trait ComputedColumn {
     fn text(&self, row: usize) -> Option<String>;
 }
 
+/// A column of ids, of any type.
+#[derive(Debug, Clone, Copy)]
+pub enum Ids<'a> {
+    /// Of stacks.
+    Stack(&'a [Option<StackId>]),
+    /// Of frames.
+    Frame(&'a [FrameId]),
+    /// Of threads.
+    Thread(&'a [ThreadId]),
+    /// Of activities.
+    Activity(&'a [Option<ActivityId>]),
+    /// Of kinds of events.
+    Kind(&'a [KindId]),
+}
+
+impl Ids<'_> {
+    /// The number of the row that a row refers to; `None` for null, and behind the last row.
+    #[inline]
+    pub fn number(&self, row: usize) -> Option<u32> {
+        match self {
+            Self::Stack(list) => list.get(row).copied().flatten().map(Id::number),
+            Self::Frame(list) => list.get(row).copied().map(Id::number),
+            Self::Thread(list) => list.get(row).copied().map(Id::number),
+            Self::Activity(list) => list.get(row).copied().flatten().map(Id::number),
+            Self::Kind(list) => list.get(row).copied().map(Id::number),
+        }
+    }
+
+    /// How many rows the column has.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Stack(list) => list.len(),
+            Self::Frame(list) => list.len(),
+            Self::Thread(list) => list.len(),
+            Self::Activity(list) => list.len(),
+            Self::Kind(list) => list.len(),
+        }
+    }
+}
+
 /// The values of a column.
 #[derive(Clone, Copy)]
 pub enum Column<'a> {
@@ -34,8 +73,10 @@ pub enum Column<'a> {
     Row,
     /// Integers.
     Int(&'a [i64]),
-    /// Numbers of rows of some table.
-    Id(&'a [u32]),
+    /// Rows of another table.
+    Id(Ids<'a>),
+    /// Counts, never null.
+    Count(&'a [u32]),
     /// Small integers, never null.
     Small(&'a [u16]),
     /// Numbers.
@@ -44,12 +85,12 @@ pub enum Column<'a> {
     Text(&'a [Sym], &'a Strings),
     /// Identifiers of 16 bytes, written as lower-case GUIDs.
     Guid(&'a [[u8; 16]]),
-    /// Integers of another list, by number.
-    IntVia(&'a [u32], &'a [i64]),
-    /// Texts of another list, by number.
-    TextVia(&'a [u32], &'a [Sym], &'a Strings),
-    /// Identifiers of another list, by number.
-    GuidVia(&'a [u32], &'a [[u8; 16]]),
+    /// Integers of another list, by id.
+    IntVia(Ids<'a>, &'a [i64]),
+    /// Texts of another list, by id.
+    TextVia(Ids<'a>, &'a [Sym], &'a Strings),
+    /// Identifiers of another list, by id.
+    GuidVia(Ids<'a>, &'a [[u8; 16]]),
     /// Worked out row by row.
     Computed(&'a dyn ComputedColumn),
 }
@@ -66,10 +107,8 @@ impl<'a> Column<'a> {
         match *self {
             Self::Row => Value::Int(i64::try_from(row).unwrap_or(i64::MAX)),
             Self::Int(list) => int(list.get(row)),
-            Self::Id(list) => match list.get(row) {
-                Some(&NO_ID) | None => Value::Null,
-                Some(id) => Value::Int(i64::from(*id)),
-            },
+            Self::Id(ids) => ids.number(row).map_or(Value::Null, |number| Value::Int(i64::from(number))),
+            Self::Count(list) => list.get(row).map_or(Value::Null, |value| Value::Int(i64::from(*value))),
             Self::Small(list) => list.get(row).map_or(Value::Null, |value| Value::Int(i64::from(*value))),
             Self::Real(list) => match list.get(row) {
                 Some(value) if !value.is_nan() => Value::Real(*value),
@@ -92,8 +131,8 @@ pub fn or_none(value: Option<i64>) -> i64 {
     value.unwrap_or(NO_INT)
 }
 
-fn via<'a, T>(ids: &[u32], list: &'a [T], row: usize) -> Option<&'a T> {
-    list.get(*ids.get(row)? as usize)
+fn via<'a, T>(ids: Ids<'_>, list: &'a [T], row: usize) -> Option<&'a T> {
+    list.get(ids.number(row)? as usize)
 }
 
 fn int<'a>(value: Option<&i64>) -> Value<'a> {

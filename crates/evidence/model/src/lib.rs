@@ -9,12 +9,14 @@
 //!            └─ Bench   benchmarks, measurements                    each with: exhibit, lost, strings, metrics
 //! ```
 //!
-//! A missing value is [`NO_INT`], [`NO_ID`], not-a-number or [`Sym::NONE`]: a column needs no second one for them.
+//! A missing value is [`NO_INT`], `None` in a column of ids, not-a-number or [`Sym::NONE`]: a column needs no second one
+//! for them.
 
 mod bench;
 mod column;
 mod evidence;
 mod exhibit;
+mod ids;
 mod index;
 mod kind;
 mod metrics;
@@ -23,9 +25,13 @@ mod tables;
 mod trace;
 
 pub use bench::*;
-pub use column::{Column, ComputedColumn, NO_ID, NO_INT, Value, guid_text, or_none};
+pub use column::{Column, ComputedColumn, Ids, NO_INT, Value, guid_text, or_none};
 pub use evidence::{Evidence, Kind};
 pub use exhibit::{Exhibit, FileDamage, Lost};
+pub use ids::{
+    ActivityId, ByActivity, ByFrame, ById, ByKind, ByStack, ByThread, FrameId, Id, KindId, StackId, ThreadId,
+    of,
+};
 pub use index::{Range, sorted_range};
 pub use kind::Tables;
 pub use metrics::{MetricRow, Metrics};

@@ -30,6 +30,7 @@ impl Strings {
         if let Some(sym) = self.numbers.get(text) {
             return *sym;
         }
+        // So many texts do not fit into memory. If they did, the last ones would be missing.
         let sym = Sym(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
         let kept: Arc<str> = Arc::from(text);
         self.bytes = self.bytes.saturating_add(text.len());

@@ -95,13 +95,6 @@ pub trait TableRows {
     }
     /// Sorts the rows by time, if they have a time; rows of equal time keep their order.
     fn sort_by_time(&mut self) {}
-    /// Takes out the column that refers to stacks, and the times of the rows: `None` without such a column.
-    /// Both are put back by [`TableRows::put_stacks`].
-    fn take_stacks(&mut self) -> Option<(Vec<u32>, Vec<i64>)> {
-        None
-    }
-    /// Puts back what was taken out.
-    fn put_stacks(&mut self, _stacks: Vec<u32>, _times: Vec<i64>) {}
 }
 
 /// A table for whoever sees columns only.
@@ -119,9 +112,18 @@ pub(crate) fn order_of(times: &[i64]) -> Option<Vec<u32>> {
     if times.is_sorted() {
         return None;
     }
-    let mut order: Vec<u32> = (0..u32::try_from(times.len()).unwrap_or(u32::MAX)).collect();
-    order.sort_by_key(|row| times.get(*row as usize).copied().unwrap_or(i64::MAX));
+    let mut order: Vec<u32> = (0u32..).zip(times).map(|(row, _)| row).collect();
+    order.sort_by_key(|row| times.get(*row as usize));
     Some(order)
+}
+
+/// A column of stacks with what `rename` returns for each stack and the time of its row.
+pub(crate) fn renamed<S, To>(
+    stacks: Vec<Option<S>>,
+    times: &[i64],
+    mut rename: impl FnMut(Option<S>, i64) -> Option<To>,
+) -> Vec<Option<To>> {
+    stacks.into_iter().zip(times).map(|(stack, ts_ns)| rename(stack, *ts_ns)).collect()
 }
 
 /// The place of the first `true`.
@@ -145,13 +147,13 @@ macro_rules! column_kind {
         i64
     };
     (stored stack) => {
-        u32
+        Option<S>
     };
     (stored thread) => {
-        u32
+        $crate::ThreadId
     };
     (stored guid) => {
-        u32
+        Option<$crate::ActivityId>
     };
     (stored real) => {
         f64
@@ -172,10 +174,10 @@ macro_rules! column_kind {
         $crate::tables::Type::Integer
     };
     (column thread $list:expr, $shared:ident) => {
-        $crate::Column::IntVia(&$list, $shared.thread_ids)
+        $crate::Column::IntVia($crate::Ids::Thread(&$list), $shared.thread_ids)
     };
     (column guid $list:expr, $shared:ident) => {
-        $crate::Column::GuidVia(&$list, $shared.activities)
+        $crate::Column::GuidVia($crate::Ids::Activity(&$list), $shared.activities)
     };
     (column real $list:expr, $shared:ident) => {
         $crate::Column::Real(&$list)
@@ -184,7 +186,7 @@ macro_rules! column_kind {
         $crate::Column::Text(&$list, $shared.strings)
     };
     (column stack $list:expr, $shared:ident) => {
-        $crate::Column::Id(&$list)
+        $crate::Column::Id($crate::Ids::Stack(&$list))
     };
     (column $integer:tt $list:expr, $shared:ident) => {
         $crate::Column::Int(&$list)
@@ -201,12 +203,16 @@ macro_rules! column_kind {
     (times $other:tt $list:expr) => {
         None::<&mut Vec<i64>>
     };
-    (stacks stack $list:expr) => {
-        Some(&mut $list)
+    (times_of time $list:ident) => {
+        Some($list.as_slice())
     };
-    (stacks $other:tt $list:expr) => {
-        None::<&mut Vec<u32>>
+    (times_of $other:tt $list:ident) => {
+        None::<&[i64]>
     };
+    (rename stack $list:ident, $times:ident, $rename:ident) => {
+        let $list = $crate::tables::renamed($list, $times, $rename);
+    };
+    (rename $other:tt $list:ident, $times:ident, $rename:ident) => {};
 }
 
 /// The name of a column: its field's, unless it has another one.
@@ -252,30 +258,78 @@ macro_rules! process_of {
 /// Declares a table: its rows, its columns, its entry in the catalogue.
 ///
 /// The kinds of columns: `time` (nanoseconds since the exhibit's start; the table is sorted by it; one at most), `int`,
-/// `real`, `text`, `stack` (a row of `stacks`; one at most), `thread` and `guid` (by number, see [`Shared`]). With
-/// `; process of COLUMN` at the end it has a last column `process`: that of the thread in the column.
+/// `real`, `text`, `stack` (one at most), `thread` and `guid` (by id, see [`Shared`]). With `; process of COLUMN` at the
+/// end it has a last column `process`: that of the thread in the column.
+///
+/// A table with a column of stacks is declared as `Rows<S>`: `S` is what its rows refer to. In a trace that is a row of
+/// `stacks`, as by default; whoever reads a recording has ids of its own until the stacks are complete.
 macro_rules! table {
-    ($rows:ident, $row:ident, $name:literal, $about:literal;
+    ($rows:ident<S>, $row:ident, $name:literal, $about:literal;
+     $($field:ident $(($column:literal))? $kind:ident $unit:literal $what:literal)*
+     $(; process of $thread:ident)?) => {
+        $crate::tables::table! { @ $rows (S), $row, $name, $about;
+            $($field $(($column))? $kind $unit $what)* $(; process of $thread)? }
+        impl<S> $rows<S> {
+            /// The same rows, each with the stack that `rename` returns for its stack and its time.
+            pub fn rename_stacks<To>(self, rename: impl FnMut(Option<S>, i64) -> Option<To>) -> $rows<To> {
+                let Self { $($field),* } = self;
+                let times = None::<&[i64]>$(.or($crate::tables::column_kind!(times_of $kind $field)))*;
+                let times = times.unwrap_or_default();
+                $($crate::tables::column_kind!(rename $kind $field, times, rename);)*
+                $rows { $($field),* }
+            }
+        }
+    };
+    ($rows:ident, $($rest:tt)*) => {
+        $crate::tables::table! { @ $rows (), $($rest)* }
+    };
+    (@ $rows:ident ($($stack:ident)?), $row:ident, $name:literal, $about:literal;
      $($field:ident $(($column:literal))? $kind:ident $unit:literal $what:literal)*
      $(; process of $thread:ident)?) => {
         #[doc = concat!("A row of `", $name, "`.")]
-        #[derive(Debug, Clone, Copy, PartialEq)]
-        pub struct $row { $(#[doc = $what] pub $field: $crate::tables::column_kind!(stored $kind)),* }
+        pub struct $row<$($stack = $crate::StackId)?> {
+            $(#[doc = $what] pub $field: $crate::tables::column_kind!(stored $kind)),*
+        }
+        // By hand, since no derive takes a macro for a type where there is a parameter.
+        impl<$($stack: Copy)?> Copy for $row<$($stack)?> {}
+        #[allow(clippy::expl_impl_clone_on_copy, reason = "rows without a parameter could derive it")]
+        impl<$($stack: Copy)?> Clone for $row<$($stack)?> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<$($stack: PartialEq)?> PartialEq for $row<$($stack)?> {
+            fn eq(&self, other: &Self) -> bool {
+                $(self.$field == other.$field)&&*
+            }
+        }
+        impl<$($stack: std::fmt::Debug)?> std::fmt::Debug for $row<$($stack)?> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($row))$(.field(stringify!($field), &self.$field))*.finish()
+            }
+        }
         #[doc = $about]
-        #[derive(Debug, Default)]
-        pub struct $rows { $(#[doc = $what] pub $field: Vec<$crate::tables::column_kind!(stored $kind)>),* }
-        impl $rows {
-            /// The catalogue's entry.
-            pub const SPEC: $crate::tables::TableSpec = $crate::tables::spec! {
-                $name, $about; $($field $(($column))? $kind $unit $what)* $(; process of $thread)?
-            };
+        pub struct $rows<$($stack = $crate::StackId)?> {
+            $(#[doc = $what] pub $field: Vec<$crate::tables::column_kind!(stored $kind)>),*
+        }
+        impl<$($stack)?> Default for $rows<$($stack)?> {
+            fn default() -> Self {
+                Self { $($field: Vec::new()),* }
+            }
+        }
+        impl<$($stack: std::fmt::Debug)?> std::fmt::Debug for $rows<$($stack)?> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($rows))$(.field(stringify!($field), &self.$field))*.finish()
+            }
+        }
+        impl<$($stack: Copy)?> $rows<$($stack)?> {
             const TIME: Option<usize> = $crate::tables::first_true(&[$($crate::tables::column_kind!(is_time $kind)),*]);
             /// Adds a row.
-            pub fn push(&mut self, row: $row) {
+            pub fn push(&mut self, row: $row<$($stack)?>) {
                 $(self.$field.push(row.$field);)*
             }
             /// The row of a number.
-            pub fn row(&self, at: usize) -> Option<$row> {
+            pub fn row(&self, at: usize) -> Option<$row<$($stack)?>> {
                 Some($row { $($field: *self.$field.get(at)?),* })
             }
             /// Takes the rows behind the first `len` away.
@@ -286,46 +340,47 @@ macro_rules! table {
             pub fn reorder(&mut self, order: &[u32]) {
                 $($crate::tables::permute(&mut self.$field, order);)*
             }
+            /// Sorts the rows by time, if they have a time; rows of equal time keep their order.
+            pub fn sort_by_time(&mut self) {
+                let times = None::<&mut Vec<i64>>$(.or($crate::tables::column_kind!(times $kind self.$field)))*;
+                if let Some(order) = times.and_then(|times| $crate::tables::order_of(times)) {
+                    self.reorder(&order);
+                }
+            }
+            /// Bytes that the rows take.
+            pub fn size_bytes(&self) -> usize {
+                0 $(+ size_of_val(self.$field.as_slice()))*
+            }
+        }
+        impl $rows {
+            /// The catalogue's entry.
+            pub const SPEC: $crate::tables::TableSpec = $crate::tables::spec! {
+                $name, $about; $($field $(($column))? $kind $unit $what)* $(; process of $thread)?
+            };
         }
         impl $crate::tables::TableRows for $rows {
             fn spec(&self) -> &'static $crate::tables::TableSpec {
                 &Self::SPEC
             }
             fn rows(&self) -> usize {
+                // Every table has a column.
                 [$(self.$field.len()),*].into_iter().max().unwrap_or(0)
             }
             fn columns<'a>(&'a self, shared: $crate::tables::Shared<'a>) -> Vec<$crate::Column<'a>> {
                 let _ = shared;
                 vec![
                     $($crate::tables::column_kind!(column $kind self.$field, shared),)*
-                    $($crate::Column::IntVia(&self.$thread, shared.thread_processes),)?
+                    $($crate::Column::IntVia($crate::Ids::Thread(&self.$thread), shared.thread_processes),)?
                 ]
             }
             fn size_bytes(&self) -> usize {
-                0 $(+ size_of_val(self.$field.as_slice()))*
+                self.size_bytes()
             }
             fn ascending(&self) -> Option<usize> {
                 Self::TIME
             }
             fn sort_by_time(&mut self) {
-                let times = None::<&mut Vec<i64>>$(.or($crate::tables::column_kind!(times $kind self.$field)))*;
-                if let Some(order) = times.and_then(|times| $crate::tables::order_of(times)) {
-                    self.reorder(&order);
-                }
-            }
-            fn take_stacks(&mut self) -> Option<(Vec<u32>, Vec<i64>)> {
-                let stacks = None::<&mut Vec<u32>>$(.or($crate::tables::column_kind!(stacks $kind self.$field)))*?;
-                let times = None::<&mut Vec<i64>>$(.or($crate::tables::column_kind!(times $kind self.$field)))*;
-                Some((std::mem::take(stacks), times.map(std::mem::take).unwrap_or_default()))
-            }
-            fn put_stacks(&mut self, stacks: Vec<u32>, times: Vec<i64>) {
-                let _ = (&stacks, &times);
-                if let Some(column) = None::<&mut Vec<u32>>$(.or($crate::tables::column_kind!(stacks $kind self.$field)))* {
-                    *column = stacks;
-                }
-                if let Some(column) = None::<&mut Vec<i64>>$(.or($crate::tables::column_kind!(times $kind self.$field)))* {
-                    *column = times;
-                }
+                self.sort_by_time();
             }
         }
     };
@@ -337,8 +392,9 @@ pub(crate) use {column_kind, column_name, process_of, spec, table};
 #[expect(unreachable_pub, reason = "the declarations make public tables")]
 mod tests {
     use super::*;
+    use crate::StackId;
 
-    table! { Things, ThingRow, "things",
+    table! { Things<S>, ThingRow, "things",
         "A thing of these tests.";
         number int "" "Which one"
         at ("ts_ns") time "ns" "When"
@@ -347,18 +403,22 @@ mod tests {
 
     #[test]
     fn a_declaration_makes_the_catalogue_the_order_and_the_column_of_stacks() {
-        let mut things = Things::default();
-        for (number, at, stack) in [(1, 30, 7), (2, 10, 8), (3, 10, 9)] {
+        let mut things: Things<&str> = Things::default();
+        for (number, at, stack) in [(1, 30, None), (2, 10, Some("main")), (3, 10, Some("worker"))] {
             things.push(ThingRow { number, at, stack });
         }
-        let names: Vec<&str> = Things::SPEC.columns.iter().map(|column| column.name).collect();
-        assert_eq!((names, things.ascending()), (vec!["number", "ts_ns", "stack"], Some(1)));
         things.sort_by_time();
         assert_eq!(things.number, [2, 3, 1], "rows of equal time keep their order");
-        let (stacks, times) = things.take_stacks().unwrap();
-        assert_eq!((stacks.as_slice(), times.as_slice()), ([8, 9, 7].as_slice(), [10, 10, 30].as_slice()));
-        things.put_stacks(vec![1, 2, 3], times);
-        assert_eq!(things.row(2), Some(ThingRow { number: 1, at: 30, stack: 3 }));
+        let mut seen = Vec::new();
+        let mut things = things.rename_stacks(|stack, at| {
+            seen.push((stack, at));
+            stack.map(|_| StackId::FIRST)
+        });
+        assert_eq!(seen, [(Some("main"), 10), (Some("worker"), 10), (None, 30)]);
+        assert_eq!(things.row(1), Some(ThingRow { number: 3, at: 10, stack: Some(StackId::FIRST) }));
+        assert_eq!(things.row(2), Some(ThingRow { number: 1, at: 30, stack: None }));
+        let names: Vec<&str> = Things::SPEC.columns.iter().map(|column| column.name).collect();
+        assert_eq!((names, things.ascending()), (vec!["number", "ts_ns", "stack"], Some(1)));
         things.truncate(1);
         assert_eq!((things.rows(), things.number.as_slice()), (1, [2].as_slice()));
     }

@@ -13,7 +13,7 @@ const SQL: &str = "select state, waiting_on, count(*), sum(ts_ns) from samples \
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The first database decides how SQLite counts memory.
     drop(sql::Database::open(vec![(None, Arc::new(Trace::default()))])?);
-    let mut recording = Trace { thread_ids: vec![1, 2, 3, 4], ..Trace::default() };
+    let mut recording = Trace { thread_ids: vec![1, 2, 3, 4].into(), ..Trace::default() };
     let native = Connection::open_in_memory()?;
     native.execute_batch(
         "create table samples(ts_ns integer, thread integer, stack integer, kind text, state text, \
@@ -31,8 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let strings = &mut recording.strings;
         recording.samples.push(SampleRow {
             ts_ns,
-            thread: at % 4,
-            stack: at % 1000,
+            thread: model::Id::new(at as usize % 4).unwrap_or(model::Id::FIRST),
+            stack: model::Id::new(at as usize % 1000),
             kind: strings.intern(kind),
             state: strings.intern(state),
             waiting_on: waiting.map_or(Sym::NONE, |text| strings.intern(text)),

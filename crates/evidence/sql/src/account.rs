@@ -77,6 +77,7 @@ fn install_allocator() -> bool {
 
 unsafe extern "C" fn malloc(bytes: c_int) -> *mut c_void {
     let Some(own) = ALLOCATOR.get() else { return ptr::null_mut() };
+    // A size that is negative is refused like one that is too large.
     if !limits::may_have(usize::try_from(bytes).unwrap_or(usize::MAX)) {
         return ptr::null_mut();
     }
@@ -102,6 +103,7 @@ unsafe extern "C" fn realloc(memory: *mut c_void, bytes: c_int) -> *mut c_void {
     // SAFETY: the memory is of the own allocator.
     let before = unsafe { size(own, memory) };
     let more = i64::from(bytes).saturating_sub(before);
+    // It is positive, so it fits.
     if more > 0 && !limits::may_have(usize::try_from(more).unwrap_or(usize::MAX)) {
         return ptr::null_mut();
     }

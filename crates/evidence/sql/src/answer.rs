@@ -3,6 +3,7 @@
 //! Rows are handed on as they come ([`Rows`]); an [`Answer`] keeps them all, up to a number of bytes.
 
 use crate::Error;
+use base::number::wide;
 use model::Type;
 
 /// Takes an answer as it comes.
@@ -91,7 +92,7 @@ impl SeenTypes {
 /// Bytes of memory that a cell takes.
 pub(crate) fn cell_bytes(cell: &Cell) -> u64 {
     let text = if let Cell::Text(text) = cell { text.len() } else { 0 };
-    u64::try_from(text.saturating_add(size_of::<Cell>())).unwrap_or(u64::MAX)
+    wide(text.saturating_add(size_of::<Cell>()))
 }
 
 /// Keeps an answer, up to a limit.
@@ -115,7 +116,7 @@ impl Rows for Collector {
     }
 
     fn row(&mut self, cells: Vec<Cell>) -> Result<(), Error> {
-        let own = u64::try_from(size_of::<Vec<Cell>>()).unwrap_or(0);
+        let own = wide(size_of::<Vec<Cell>>());
         self.bytes = cells.iter().map(cell_bytes).fold(self.bytes.saturating_add(own), u64::saturating_add);
         if self.bytes > self.most_bytes {
             return Err(Error::TooLarge(self.most_bytes));

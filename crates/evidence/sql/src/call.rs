@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "SQLite calls C functions, with pointers to its values")]
 
 use crate::limits::{LOOK_AT_CLOCK, Paused, is_over};
+use base::number::wide;
 use rusqlite::{Connection, Result, ffi};
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
@@ -82,6 +83,7 @@ impl Call<'_> {
                 Type::Blob => ffi::sqlite3_value_blob(*value).cast::<u8>(),
                 _ => ffi::sqlite3_value_text(*value),
             };
+            // SQLite returns no negative length.
             let len = usize::try_from(ffi::sqlite3_value_bytes(*value)).unwrap_or(0);
             if len >= LOOK_AT_CLOCK && is_over() {
                 return Err(Outcome::Stopped);
@@ -103,6 +105,7 @@ impl Call<'_> {
     pub(crate) fn limit(&self, which: c_int) -> usize {
         // SAFETY: the context is valid for as long as the call; -1 only asks.
         let limit = unsafe { ffi::sqlite3_limit(ffi::sqlite3_context_db_handle(self.context), which, -1) };
+        // A negative limit does not exist, so nothing passes it.
         usize::try_from(limit).unwrap_or(0)
     }
 }
@@ -146,6 +149,7 @@ unsafe extern "C" fn call(
     count: c_int,
     arguments: *mut *mut ffi::sqlite3_value,
 ) {
+    // SQLite passes no negative count.
     let count = usize::try_from(count).unwrap_or(0);
     // SAFETY: SQLite passes so many arguments, and as user data what `define` gave it: a `Function`. None of our
     // functions has no arguments.
@@ -162,7 +166,7 @@ unsafe extern "C" fn call(
     // many.
     unsafe {
         let text = |text: &[u8]| {
-            let len = ffi::sqlite3_uint64::try_from(text.len()).unwrap_or(u64::MAX);
+            let len = wide(text.len());
             let (bytes, encoding) = (text.as_ptr().cast(), ffi::SQLITE_UTF8.unsigned_abs());
             let encoding = u8::try_from(encoding).unwrap_or(1);
             ffi::sqlite3_result_text64(context, bytes, len, ffi::SQLITE_TRANSIENT(), encoding);
@@ -176,10 +180,11 @@ unsafe extern "C" fn call(
                 ffi::sqlite3_result_subtype(context, JSON);
             }
             Outcome::Blob(bytes) => {
-                let len = ffi::sqlite3_uint64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                let len = wide(bytes.len());
                 ffi::sqlite3_result_blob64(context, bytes.as_ptr().cast(), len, ffi::SQLITE_TRANSIENT());
             }
             Outcome::Error(message) => {
+                // Our messages are short.
                 let len = c_int::try_from(message.len()).unwrap_or(0);
                 ffi::sqlite3_result_error(context, message.as_ptr().cast(), len);
             }

@@ -5,7 +5,7 @@
 
 use crate::index::{Key, guid_key, real_key};
 use crate::plan::Op;
-use model::{Column, NO_ID, NO_INT, Sym, Value};
+use model::{Column, Ids, NO_INT, Sym, Value};
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 
@@ -51,7 +51,8 @@ pub(crate) enum Ready<'a> {
 /// A comparison to be tried on a row.
 pub(crate) enum Test<'a> {
     Int(&'a [i64], i64, i64),
-    Id(&'a [u32], u32, u32),
+    Id(Ids<'a>, u32, u32),
+    Count(&'a [u32], i64, i64),
     Small(&'a [u16], i64, i64),
     IntAny(Column<'a>, FxHashSet<i64>),
     Real(&'a [f64], Op, f64),
@@ -59,9 +60,9 @@ pub(crate) enum Test<'a> {
     SymAny(&'a [Sym], Vec<bool>),
     Guid(&'a [[u8; 16]], [u8; 16]),
     /// Which of the other list's values pass.
-    Via(&'a [u32], Vec<bool>),
+    Via(Ids<'a>, Vec<bool>),
     /// Whether an id that is beyond the other list, and so null, is wanted.
-    ViaNull(&'a [u32], Vec<bool>),
+    ViaNull(Ids<'a>, Vec<bool>),
     SymNull(&'a [Sym], usize, bool),
     Null(Column<'a>, bool),
 }
@@ -72,7 +73,10 @@ impl Test<'_> {
     pub(crate) fn passes(&self, row: usize) -> bool {
         match self {
             Self::Int(list, low, high) => list.get(row).is_some_and(|v| v >= low && v <= high),
-            Self::Id(list, low, high) => list.get(row).is_some_and(|v| v >= low && v <= high),
+            Self::Id(ids, low, high) => ids.number(row).is_some_and(|id| (*low..=*high).contains(&id)),
+            Self::Count(list, low, high) => {
+                list.get(row).is_some_and(|v| (*low..=*high).contains(&i64::from(*v)))
+            }
             Self::Small(list, low, high) => {
                 list.get(row).is_some_and(|v| (*low..=*high).contains(&i64::from(*v)))
             }
@@ -83,8 +87,8 @@ impl Test<'_> {
             Self::Sym(list, sym) => list.get(row) == Some(sym),
             Self::SymAny(list, wanted) => list.get(row).is_some_and(|sym| marked(wanted, sym.0)),
             Self::Guid(list, guid) => list.get(row) == Some(guid),
-            Self::Via(ids, wanted) => ids.get(row).is_some_and(|id| marked(wanted, *id)),
-            Self::ViaNull(ids, present) => !ids.get(row).is_some_and(|id| marked(present, *id)),
+            Self::Via(ids, wanted) => ids.number(row).is_some_and(|id| marked(wanted, id)),
+            Self::ViaNull(ids, present) => !ids.number(row).is_some_and(|id| marked(present, id)),
             Self::SymNull(list, known, wanted) => {
                 list.get(row).is_none_or(|sym| sym.0 as usize >= *known) == *wanted
             }
@@ -135,10 +139,11 @@ fn one<'a>(column: Column<'a>, op: Op, value: &Value<'_>) -> Ready<'a> {
                     strings.get(Sym(sym)).is_some_and(|other| compare(op, other.as_bytes(), text.as_bytes()))
                 };
                 // Marking costs a comparison a text: worth it where texts repeat.
-                let texts = u32::try_from(strings.len()).unwrap_or(u32::MAX);
                 if strings.len() > list.len() {
                     return Ready::All;
                 }
+                // Texts are numbered in 32 bits.
+                let texts = u32::try_from(strings.len()).unwrap_or(u32::MAX);
                 Ready::Try(Test::SymAny(list, (0..texts).map(wanted).collect()))
             }
             _ => Ready::All,
@@ -178,34 +183,32 @@ fn within(column: Column<'_>, low: i64, high: i64) -> Ready<'_> {
     let low = low.max(NO_INT.saturating_add(1));
     match column {
         Column::Int(list) => Ready::Try(Test::Int(list, low, high)),
-        Column::Id(list) => {
-            let high = high.min(i64::from(NO_ID) - 1);
-            match (u32::try_from(low.max(0)), u32::try_from(high)) {
-                (Ok(low), Ok(high)) => Ready::Try(Test::Id(list, low, high)),
-                _ => Ready::Nothing,
-            }
-        }
+        Column::Id(ids) => match (u32::try_from(low.max(0)), u32::try_from(high.min(i64::from(u32::MAX)))) {
+            (Ok(low), Ok(high)) => Ready::Try(Test::Id(ids, low, high)),
+            _ => Ready::Nothing,
+        },
+        Column::Count(list) => Ready::Try(Test::Count(list, low, high)),
         Column::Small(list) => Ready::Try(Test::Small(list, low, high)),
         Column::IntVia(ids, list) => via(ids, list, |value| (low..=high).contains(value)),
         _ => Ready::All,
     }
 }
 
-fn via<'a, T>(ids: &'a [u32], list: &[T], wanted: impl Fn(&T) -> bool) -> Ready<'a> {
+fn via<'a, T>(ids: Ids<'a>, list: &[T], wanted: impl Fn(&T) -> bool) -> Ready<'a> {
     let marks: Vec<bool> = list.iter().map(wanted).collect();
     if marks.contains(&true) { Ready::Try(Test::Via(ids, marks)) } else { Ready::Nothing }
 }
 
 fn null_test(column: Column<'_>, wanted: bool) -> Ready<'_> {
-    let present: (&[u32], Vec<bool>) = match column {
+    let present: (Ids<'_>, Vec<bool>) = match column {
         Column::IntVia(ids, list) => (ids, list.iter().map(|value| *value != NO_INT).collect()),
         Column::TextVia(ids, list, strings) => {
             (ids, list.iter().map(|sym| strings.get(*sym).is_some()).collect())
         }
         Column::GuidVia(ids, list) => (ids, vec![true; list.len()]),
         Column::Text(list, strings) => return Ready::Try(Test::SymNull(list, strings.len(), wanted)),
-        Column::Row | Column::Small(_) if wanted => return Ready::Nothing,
-        Column::Row | Column::Small(_) | Column::Computed(_) => return Ready::All,
+        Column::Row | Column::Count(_) | Column::Small(_) if wanted => return Ready::Nothing,
+        Column::Row | Column::Count(_) | Column::Small(_) | Column::Computed(_) => return Ready::All,
         Column::Int(_) | Column::Id(_) | Column::Real(_) | Column::Guid(_) => {
             return Ready::Try(Test::Null(column, wanted));
         }
@@ -234,7 +237,7 @@ fn any_of<'a>(column: Column<'a>, values: &[Value<'_>]) -> Ready<'a> {
             let Some(texts) = texts(values) else { return Ready::All };
             via(ids, list, |sym| strings.get(*sym).is_some_and(|text| texts.contains(text)))
         }
-        Column::Int(_) | Column::Id(_) | Column::Small(_) | Column::IntVia(..) => {
+        Column::Int(_) | Column::Id(_) | Column::Count(_) | Column::Small(_) | Column::IntVia(..) => {
             let mut set = FxHashSet::default();
             for value in values {
                 match bounds(Op::Eq, value) {
@@ -328,7 +331,12 @@ pub(crate) fn is_exact(column: &Column<'_>, op: Op, value: Option<&Value<'_>>) -
         (Op::In, ..) | (_, _, None) => false,
         (
             _,
-            Column::Row | Column::Int(_) | Column::Id(_) | Column::Small(_) | Column::IntVia(..),
+            Column::Row
+            | Column::Int(_)
+            | Column::Id(_)
+            | Column::Count(_)
+            | Column::Small(_)
+            | Column::IntVia(..),
             Some(Value::Int(_) | Value::Real(_)),
         ) => true,
         (_, Column::Real(_), Some(value)) => real(value).is_some(),
@@ -346,9 +354,10 @@ pub(crate) fn key(column: &Column<'_>, operand: &Operand<'_>) -> Option<Key> {
             strings.find(text).map(|sym| Key::from(sym.0))
         }
         (Column::Guid(_) | Column::GuidVia(..), Value::Text(text)) => guid(text).as_ref().map(guid_key),
-        (Column::Int(_) | Column::Id(_) | Column::Small(_) | Column::IntVia(..), Value::Int(value)) => {
-            Some(Key::from(*value))
-        }
+        (
+            Column::Int(_) | Column::Id(_) | Column::Count(_) | Column::Small(_) | Column::IntVia(..),
+            Value::Int(value),
+        ) => Some(Key::from(*value)),
         (Column::Real(_), value) => real(value).map(real_key),
         _ => None,
     }

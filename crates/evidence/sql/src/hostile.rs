@@ -1,7 +1,7 @@
 //! Statements that are made to take all time, memory or disk: each ends, and none harms another.
 
 use crate::{Answer, Cell, Database, Error, Limits, QueryOptions};
-use model::{NO_ID, NO_INT, SampleRow, Sym, Trace};
+use model::{NO_INT, SampleRow, Sym, Trace};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::fmt::Write;
@@ -25,7 +25,7 @@ fn of_texts(texts: &[&str]) -> Arc<Trace> {
     for (text, ts_ns) in texts.iter().zip(0..) {
         let waiting_on = recording.strings.intern(text);
         let (kind, state) = (Sym::NONE, Sym::NONE);
-        recording.samples.push(SampleRow { ts_ns, thread: NO_ID, stack: NO_ID, kind, state, waiting_on });
+        recording.samples.push(SampleRow { ts_ns, thread: 0.into(), stack: None, kind, state, waiting_on });
     }
     recording.thread_ids.push(NO_INT);
     Arc::new(recording)
@@ -377,7 +377,7 @@ fn percentiles_of_an_order_that_is_made_to_be_slow_are_there_in_time() {
     for value in worst_order(last + 1) {
         let (ts_ns, none) = (i64::try_from(value).unwrap(), Sym::NONE);
         let (kind, state, waiting_on) = (none, none, none);
-        recording.samples.push(SampleRow { ts_ns, thread: NO_ID, stack: NO_ID, kind, state, waiting_on });
+        recording.samples.push(SampleRow { ts_ns, thread: 0.into(), stack: None, kind, state, waiting_on });
     }
     let database = page(Arc::new(recording));
     for (call, expected) in [

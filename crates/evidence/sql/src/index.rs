@@ -4,7 +4,7 @@
 //! an integer itself, the number of a text, the bits of a number, the bytes of a GUID. Rows of one key stay in their
 //! own order; nulls are left out.
 
-use model::{Column, NO_ID, NO_INT, Sym};
+use model::{Column, NO_INT, Sym};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,19 +76,19 @@ impl Indexes {
 
 /// The key of a row: none for null, and in columns without keys.
 fn key_at(column: &Column<'_>, row: usize) -> Option<Key> {
-    let id = |id: &u32| (*id != NO_ID).then_some(Key::from(*id));
     let int = |value: &i64| (*value != NO_INT).then_some(Key::from(*value));
     let sym = |sym: &Sym| (*sym != Sym::NONE).then_some(Key::from(sym.0));
     match *column {
         Column::Int(list) => list.get(row).and_then(int),
-        Column::Id(list) => list.get(row).and_then(id),
+        Column::Id(ids) => ids.number(row).map(Key::from),
+        Column::Count(list) => list.get(row).map(|value| Key::from(*value)),
         Column::Small(list) => list.get(row).map(|value| Key::from(*value)),
         Column::Real(list) => list.get(row).filter(|value| !value.is_nan()).map(|value| real_key(*value)),
         Column::Text(list, _) => list.get(row).and_then(sym),
         Column::Guid(list) => list.get(row).map(guid_key),
-        Column::IntVia(ids, list) => list.get(*ids.get(row)? as usize).and_then(int),
-        Column::TextVia(ids, list, _) => list.get(*ids.get(row)? as usize).and_then(sym),
-        Column::GuidVia(ids, list) => list.get(*ids.get(row)? as usize).map(guid_key),
+        Column::IntVia(ids, list) => list.get(ids.number(row)? as usize).and_then(int),
+        Column::TextVia(ids, list, _) => list.get(ids.number(row)? as usize).and_then(sym),
+        Column::GuidVia(ids, list) => list.get(ids.number(row)? as usize).map(guid_key),
         Column::Row | Column::Computed(_) => None,
     }
 }

@@ -90,6 +90,7 @@ impl Account {
         HANDLE.replace(Some(handle));
         let before = (LONGEST.get(), MOST_MEMORY.get(), MOST_DISK.get(), DEADLINE.get());
         let most = |now: i64, more: u64| now.saturating_add(i64::try_from(more).unwrap_or(i64::MAX));
+        // Where addresses are shorter, memory is the limit.
         LONGEST.set(usize::try_from(limits.value_bytes).unwrap_or(usize::MAX));
         MOST_MEMORY.set(most(MEMORY.get(), limits.memory_bytes));
         MOST_DISK.set(most(DISK.get(), limits.disk_bytes));

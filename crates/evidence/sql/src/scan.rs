@@ -81,6 +81,7 @@ impl<'a> Scan<'a> {
                 range.start..range.end
             }
             Column::Row if low <= high && high >= 0 => {
+                // Rows beyond any index do not exist.
                 let start = usize::try_from(low.max(0)).unwrap_or(usize::MAX);
                 start..usize::try_from(high).unwrap_or(usize::MAX).saturating_add(1)
             }

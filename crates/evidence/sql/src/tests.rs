@@ -3,7 +3,8 @@
 use crate::answer::Collector;
 use crate::{Answer, Cell, Database, Error, QueryOptions, Rows, output, tables_used};
 use model::{
-    AllocationRow, Bench, BenchmarkRow, EventKind, Frame, Kind, NO_ID, NO_INT, SampleRow, Sym, Tables, Trace,
+    ActivityId, AllocationRow, Bench, BenchmarkRow, EventKind, Frame, Kind, NO_INT, SampleRow, StackId, Sym,
+    Tables, Trace,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -39,11 +40,11 @@ fn text(value: &str) -> Cell {
     Cell::Text(value.to_owned())
 }
 
-fn sample(recording: &mut Trace, ts_ns: i64, stack: u32, kind: &str, waiting_on: Option<&str>) {
+fn sample(recording: &mut Trace, ts_ns: i64, stack: Option<StackId>, kind: &str, waiting_on: Option<&str>) {
     let strings = &mut recording.strings;
     let row = SampleRow {
         ts_ns,
-        thread: u32::try_from(ts_ns.rem_euclid(3)).unwrap(),
+        thread: u16::try_from(ts_ns.rem_euclid(3)).unwrap().into(),
         stack,
         kind: strings.intern(kind),
         state: strings.intern("running"),
@@ -54,7 +55,7 @@ fn sample(recording: &mut Trace, ts_ns: i64, stack: u32, kind: &str, waiting_on:
 
 /// Two frames, two stacks, forty samples.
 fn small() -> Trace {
-    let mut recording = Trace { thread_ids: vec![100, 200], ..Trace::default() };
+    let mut recording = Trace { thread_ids: vec![100, 200].into(), ..Trace::default() };
     for name in ["App!Main()", "App!Work()"] {
         let name = recording.strings.intern(name);
         let none = Sym::NONE;
@@ -62,10 +63,10 @@ fn small() -> Trace {
             Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
         recording.frames.push(frame);
     }
-    let root = recording.stacks.child(NO_ID, 0);
-    let leaf = recording.stacks.child(root, 1);
+    let root = recording.stacks.child(None, 0.into());
+    let leaf = recording.stacks.child(Some(root), 1.into());
     for at in 0..40 {
-        let stack = [root, leaf, NO_ID][usize::try_from(at % 3).unwrap()];
+        let stack = [Some(root), Some(leaf), None][usize::try_from(at % 3).unwrap()];
         sample(&mut recording, at * 10, stack, ["managed", "external"][usize::from(at % 4 == 0)], None);
     }
     recording
@@ -158,7 +159,7 @@ fn exhibits_of_two_kinds_have_each_its_own_tables() {
 #[test]
 fn two_recordings_are_told_apart_and_plain_names_are_refused() {
     let mut other = small();
-    sample(&mut other, 999, NO_ID, "managed", None);
+    sample(&mut other, 999, None, "managed", None);
     let database = Database::open(vec![named("a", small()), named("b", other)]).unwrap();
     let sql = "select (select count(*) from a.samples), (select count(*) from b.samples)";
     assert_eq!(answer(&database, sql).rows, [[int(40), int(41)]]);
@@ -313,8 +314,8 @@ fn parquet_reads_back_with_nulls_and_moments() {
 
 /// A recording whose columns are of every kind, with nulls and ids that lead nowhere.
 fn random(rows: &[(i64, u8, u8, i64)]) -> Trace {
-    let mut recording = Trace { thread_ids: vec![5, NO_INT, 7], ..small() };
-    recording.activities = vec![[1; 16], [2; 16]];
+    let mut recording = Trace { thread_ids: vec![5, NO_INT, 7].into(), ..small() };
+    recording.activities = vec![[1; 16], [2; 16]].into();
     let syms: Vec<Sym> = ["", "a", "B", "5", "é"].iter().map(|text| recording.strings.intern(text)).collect();
     let sym = |at: u8| syms.get(usize::from(at) % 7).copied().unwrap_or(Sym::NONE);
     for at in 0..4 {
@@ -324,24 +325,24 @@ fn random(rows: &[(i64, u8, u8, i64)]) -> Trace {
     let mut times: Vec<i64> = rows.iter().map(|row| row.0).collect();
     times.sort_unstable();
     for (ts_ns, (_, one, two, number)) in times.into_iter().zip(rows) {
-        let (small_id, id) = (u32::from(*one % 6), if *two % 5 == 0 { NO_ID } else { u32::from(*two % 4) });
+        let (small, id) = (u16::from(*one % 6), Some(u16::from(*two % 4)).filter(|_| *two % 5 != 0));
         let weight_bytes = if *two % 4 == 0 { f64::NAN } else { f64::from(*two) / 2.0 };
         recording.allocations.push(AllocationRow {
             ts_ns,
-            thread: small_id,
+            thread: small.into(),
             class: sym(*one),
             kind: sym(*two),
             bytes: *number,
             source: sym(0),
             weight_bytes,
-            stack: id,
+            stack: id.map(StackId::from),
         });
         let events = &mut recording.events;
         events.ts_ns.push(ts_ns);
-        events.kind.push(small_id);
-        events.thread.push(small_id);
-        events.stack.push(id);
-        events.activity.push(id);
+        events.kind.push(small.into());
+        events.thread.push(small.into());
+        events.stack.push(id.map(StackId::from));
+        events.activity.push(id.map(ActivityId::from));
         events.stream.push(u16::from(*two % 3));
     }
     recording

@@ -9,7 +9,7 @@ use crate::index::Indexes;
 use crate::limits::{Paused, longest};
 use crate::plan::{Op, Term, terms};
 use crate::scan::Scan;
-use model::{Column, NO_ID, NO_INT, TableSpec, Tables, Value};
+use model::{Column, NO_INT, TableSpec, Tables, Value};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::{Null, ValueRef};
 use rusqlite::vtab::{
@@ -263,11 +263,12 @@ unsafe impl VTabCursor for Cursor<'_> {
     }
 
     fn column(&self, context: &mut Context, number: c_int) -> Result<()> {
+        // No column has a negative number.
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         let row = self.scan.row();
         let found = match self.scan.column(number) {
             Some(Column::Int(list)) => list.get(row).filter(|value| **value != NO_INT).copied(),
-            Some(Column::Id(list)) => list.get(row).filter(|id| **id != NO_ID).map(|id| i64::from(*id)),
+            Some(Column::Id(ids)) => ids.number(row).map(i64::from),
             Some(Column::Text(list, strings)) => {
                 return match list.get(row).and_then(|sym| strings.get(*sym)) {
                     Some(text) => context.set_result(whole_or_cut(text).as_ref()),

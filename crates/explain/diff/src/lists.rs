@@ -11,7 +11,7 @@ use crate::presence::Both;
 use crate::scope::{Course, Scope};
 use crate::tally::Tally;
 use base::number::real;
-use model::{AllocationRow, NO_INT, Sym, Trace};
+use model::{AllocationRow, FrameId, NO_INT, StackId, Sym, Trace};
 use report::{Better, Subject};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -159,7 +159,7 @@ fn have_names(
     book: &mut Book,
     what: &str,
     sides: [&Scope<'_>; 2],
-    stacks: impl for<'a> Fn(&'a Trace) -> &'a Vec<u32>,
+    stacks: impl for<'a> Fn(&'a Trace) -> &'a Vec<Option<StackId>>,
 ) -> bool {
     for (scope, which) in sides.into_iter().zip(["before", "after"]) {
         let unnamed = unnamed_share(scope.recording(), stacks(scope.recording()));
@@ -172,16 +172,15 @@ fn have_names(
 }
 
 /// The share of the frames of these stacks that have no name. Walks each distinct stack once.
-fn unnamed_share(recording: &Trace, stacks: &[u32]) -> f64 {
-    let is_unnamed =
-        |frame: u32| recording.frames.method.get(frame as usize).is_none_or(|of| *of == Sym::NONE);
-    let mut counts: FxHashMap<u32, FrameCounts> = FxHashMap::default();
+fn unnamed_share(recording: &Trace, stacks: &[Option<StackId>]) -> f64 {
+    let is_unnamed = |frame: FrameId| recording.frames.method.get(frame).is_none_or(|of| *of == Sym::NONE);
+    let mut counts: FxHashMap<Option<StackId>, FrameCounts> = FxHashMap::default();
     let mut all = FrameCounts::default();
     for stack in stacks {
         let of_stack = *counts.entry(*stack).or_insert_with(|| {
             let mut of_stack = FrameCounts::default();
             for node in recording.stacks.walk(*stack) {
-                let frame = recording.stacks.frame.get(node as usize);
+                let frame = recording.stacks.frame.get(node);
                 of_stack.frames += 1.0;
                 of_stack.unnamed += if frame.is_none_or(|frame| is_unnamed(*frame)) { 1.0 } else { 0.0 };
             }
@@ -240,7 +239,7 @@ pub(crate) fn thread_kinds(book: &mut Book, before: &Scope<'_>, after: &Scope<'_
             threads.thread.iter().copied().zip(threads.kind.iter().copied()).collect();
         Rows::of_samples(scope, |at| {
             let number = *recording.samples.thread.get(at)?;
-            let id = recording.thread_ids.get(number as usize);
+            let id = recording.thread_ids.get(number);
             Some(id.and_then(|id| by_id.get(id)).copied().unwrap_or(Sym::NONE))
         })
     });
@@ -253,13 +252,13 @@ fn allocated<'a>(scope: &'a Scope<'a>, mut key: impl FnMut(&AllocationRow) -> Sy
 }
 
 /// The method to name for a stack. Walks each distinct stack once.
-fn named(scope: &Scope<'_>, names: &mut FxHashMap<u32, Sym>, stack: u32) -> Sym {
+fn named(scope: &Scope<'_>, names: &mut FxHashMap<Option<StackId>, Sym>, stack: Option<StackId>) -> Sym {
     *names.entry(stack).or_insert_with(|| scope.side.index.named_frame(scope.recording(), stack))
 }
 
 /// Seconds waited, by the method to name for the stack.
-fn places<'a>(scope: &'a Scope<'a>, times: &[i64], lengths: &[i64], stacks: &[u32]) -> Rows<'a> {
-    let mut names: FxHashMap<u32, Sym> = FxHashMap::default();
+fn places<'a>(scope: &'a Scope<'a>, times: &[i64], lengths: &[i64], stacks: &[Option<StackId>]) -> Rows<'a> {
+    let mut names: FxHashMap<Option<StackId>, Sym> = FxHashMap::default();
     let rows = times.iter().zip(lengths).zip(stacks).filter(|((_, ns), _)| **ns != NO_INT && **ns >= 0);
     let rows =
         rows.map(|((at, ns), stack)| KeyedRow::new(named(scope, &mut names, *stack), *at, real(*ns) / 1e9));

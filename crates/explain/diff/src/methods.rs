@@ -10,10 +10,10 @@ use crate::names::stable;
 use crate::noise::Between;
 use crate::scope::Scope;
 use crate::tally::Tally;
-use model::Sym;
+use model::{ByFrame, StackId, Sym};
 use report::{Better, Subject};
 use rustc_hash::FxHashMap;
-use stacks::{NameClass, Profile, Shape, Shaping, Weighed, methods};
+use stacks::{NameClass, NameId, Profile, Shape, Shaping, Weighed, methods};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -151,16 +151,16 @@ struct Weigher<'a> {
     shape: Arc<Shape>,
     base: &'a [f64],
     state: Option<Sym>,
-    /// Places in `shape.names` of names with addresses, by the name without.
-    full_names: FxHashMap<String, usize>,
+    /// The names with addresses, by the name without.
+    full_names: FxHashMap<String, NameId>,
 }
 
 impl<'a> Weigher<'a> {
     fn new(scope: &'a Scope<'a>, shape: Arc<Shape>, state: &State) -> Self {
-        let mut full_names: FxHashMap<String, usize> = FxHashMap::default();
-        for (at, name) in shape.names.iter().enumerate() {
+        let mut full_names: FxHashMap<String, NameId> = FxHashMap::default();
+        for (full, name) in shape.names.iter_with_ids() {
             if let Cow::Owned(stable) = stable(&name.full) {
-                full_names.entry(stable).or_insert(at);
+                full_names.entry(stable).or_insert(full);
             }
         }
         let base = scope.samples.base_of(state.quantity);
@@ -174,7 +174,7 @@ impl<'a> Weigher<'a> {
     }
 
     /// The piece and the stack of each sample, in order of time.
-    fn samples(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
+    fn samples(&self) -> impl Iterator<Item = (usize, Option<StackId>)> + '_ {
         let rows = &self.scope.recording().samples;
         let rows = rows.ts_ns.iter().zip(&rows.stack).zip(&rows.state);
         let of_state = rows.filter(|(_, state)| Some(**state) == self.state);
@@ -196,7 +196,7 @@ impl<'a> Weigher<'a> {
         }
         let mut sums: BTreeMap<String, Weights> = BTreeMap::new();
         for row in methods(&Profile::new(Arc::clone(&self.shape), &weighed)).rows {
-            let Some(name) = self.shape.names.get(row.name as usize) else { continue };
+            let Some(name) = self.shape.names.get(row.name) else { continue };
             let is_own_code = matches!(name.class, NameClass::User | NameClass::Dynamic);
             let of = sums.entry(stable(&name.full).into_owned()).or_default();
             of.own += row.own;
@@ -217,8 +217,9 @@ impl<'a> Weigher<'a> {
             chosen.keys().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         let recording = self.scope.recording();
         let slot = |name: &Sym| slots.get(&*stable(recording.strings.text(*name))).copied();
-        let slot_of_frame: Vec<Option<usize>> = recording.frames.name.iter().map(slot).collect();
-        let mut samples: Vec<(u32, usize)> = self.samples().map(|(piece, stack)| (stack, piece)).collect();
+        let slot_of_frame: ByFrame<Option<usize>> = recording.frames.name.iter().map(slot).collect();
+        let mut samples: Vec<(Option<StackId>, usize)> =
+            self.samples().map(|(piece, stack)| (stack, piece)).collect();
         samples.sort_unstable();
         let mut on_stack: Vec<usize> = Vec::new();
         for of_stack in samples.chunk_by(|a, b| a.0 == b.0) {
@@ -238,10 +239,14 @@ impl<'a> Weigher<'a> {
 
     /// Fills `on_stack` with the slots of the methods on a stack, each once even if it calls itself. Returns the slot of the
     /// innermost frame.
-    fn walk(&self, stack: u32, slot_of_frame: &[Option<usize>], on_stack: &mut Vec<usize>) -> Option<usize> {
+    fn walk(
+        &self,
+        stack: Option<StackId>,
+        slot_of_frame: &ByFrame<Option<usize>>,
+        on_stack: &mut Vec<usize>,
+    ) -> Option<usize> {
         let stacks = &self.scope.recording().stacks;
-        let frames = stacks.walk(stack).map(|node| stacks.frame.get(node as usize));
-        let mut slots = frames.map(|frame| slot_of_frame.get(*frame? as usize).copied().flatten());
+        let mut slots = stacks.frames(stack).map(|frame| slot_of_frame.get(frame).copied().flatten());
         let innermost = slots.next().flatten();
         on_stack.clear();
         on_stack.extend(innermost);
@@ -252,7 +257,7 @@ impl<'a> Weigher<'a> {
     }
 
     fn nothing(&self) -> Weighed {
-        let own = vec![0.0; self.scope.recording().stacks.len()];
+        let own = vec![0.0; self.scope.recording().stacks.len()].into();
         Weighed { own, stackless: 0.0, total: 0.0, rows: 0, unweighed: 0 }
     }
 }
@@ -266,8 +271,8 @@ fn add_totals(tallies: &mut [Tallies], on_stack: &[usize], piece: usize, samples
     }
 }
 
-fn add_sample(weighed: &mut Weighed, stack: u32, weight: f64) {
-    match weighed.own.get_mut(stack as usize) {
+fn add_sample(weighed: &mut Weighed, stack: Option<StackId>, weight: f64) {
+    match stack.and_then(|stack| weighed.own.get_mut(stack)) {
         Some(place) => *place += weight,
         None => weighed.stackless += weight,
     }

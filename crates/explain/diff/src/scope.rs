@@ -6,7 +6,7 @@ use crate::rounds::Rounds;
 use crate::side::Side;
 use crate::tally::Tally;
 use base::number::{real, real_u64};
-use model::{AllocationRow, CountedBy, NO_INT, REQUESTS_METER, Sampler, Sym, Trace};
+use model::{AllocationRow, CountedBy, NO_INT, REQUESTS_METER, Sampler, Sym, ThreadId, Trace};
 use report::Basis;
 use runtime::{counted_allocations, metered};
 use rustc_hash::FxHashMap;
@@ -267,7 +267,7 @@ fn sampler_runs(recording: &Trace, grid: &Grid) -> Vec<f64> {
         return vec![grid.piece_seconds() * 1e9 / real(every_ns); grid.pieces()];
     }
     let mut runs = vec![0u64; grid.pieces()];
-    let mut met: FxHashMap<u32, u64> = FxHashMap::default();
+    let mut met: FxHashMap<ThreadId, u64> = FxHashMap::default();
     let mut current = None;
     for (ts_ns, thread) in rows.ts_ns.iter().zip(&rows.thread) {
         let Some(piece) = grid.piece(*ts_ns) else { continue };

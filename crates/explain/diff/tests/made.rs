@@ -4,8 +4,8 @@
 
 use diff::{Options, Side, compare};
 use model::{
-    AllocationRow, ContentionRow, CounterRow, CoverageRow, ExceptionRow, Frame, GcRow, JitRow, NO_ID, NO_INT,
-    PauseRow, RequestRow, SampleRow, SpanRow, Sym, Trace, WaitRow,
+    AllocationRow, ContentionRow, CounterRow, CoverageRow, ExceptionRow, Frame, GcRow, JitRow, NO_INT,
+    PauseRow, RequestRow, SampleRow, SpanRow, StackId, Sym, ThreadId, Trace, WaitRow,
 };
 use proptest::prelude::*;
 use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
@@ -17,7 +17,7 @@ const SECOND: i64 = 1_000_000_000;
 fn lasting(seconds: i64) -> Trace {
     let mut recording = Trace::default();
     recording.exhibit.duration_ns = seconds * SECOND;
-    recording.thread_ids = vec![10, 11];
+    recording.thread_ids = vec![10, 11].into();
     for source in ["events", "samples"] {
         let source = recording.strings.intern(source);
         recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: seconds * SECOND - 1 });
@@ -39,7 +39,7 @@ fn row<'a>(diff: &'a Diff, measure: &str, name: &str) -> &'a Change {
 fn exceptions(recording: &mut Trace, class: &str, times: impl Iterator<Item = i64>) {
     let class = recording.strings.intern(class);
     for ts_ns in times {
-        let (thread, message, stack, activity) = (0, Sym::NONE, NO_ID, NO_ID);
+        let (thread, message, stack, activity) = (0.into(), Sym::NONE, None, None);
         recording.exceptions.push(ExceptionRow { ts_ns, thread, class, message, stack, activity });
     }
 }
@@ -97,9 +97,9 @@ fn request(recording: &mut Trace, path: &str, start_ns: i64, dur_ns: i64, status
         path,
         route,
         status,
-        activity: NO_ID,
+        activity: None,
         trace_id,
-        thread_first: NO_ID,
+        thread_first: 0.into(),
         gc_ns: no,
         lock_ns: no,
         wait_ns: no,
@@ -163,25 +163,22 @@ fn the_slowest_requests_of_one_route_are_told_apart_from_the_others() {
 }
 
 /// A stack of methods, the outermost first.
-fn stack(recording: &mut Trace, methods: &[&str]) -> u32 {
-    methods.iter().fold(NO_ID, |parent, name| {
+fn stack(recording: &mut Trace, methods: &[&str]) -> Option<StackId> {
+    methods.iter().fold(None, |parent, name| {
         let sym = recording.strings.intern(name);
-        let known = recording.frames.name.iter().position(|of| *of == sym);
-        let frame = known.map_or_else(
-            || {
-                let (module, method) = name.split_once('!').unwrap();
-                let module = recording.strings.intern(module);
-                let method = recording.strings.intern(method);
-                let (declaring_type, signature, tier) = (Sym::NONE, Sym::NONE, Sym::NONE);
-                recording.frames.push(Frame { module, declaring_type, method, signature, name: sym, tier })
-            },
-            |at| u32::try_from(at).unwrap(),
-        );
-        recording.stacks.child(parent, frame)
+        let known = recording.frames.name.find(|of| *of == sym);
+        let frame = known.unwrap_or_else(|| {
+            let (module, method) = name.split_once('!').unwrap();
+            let module = recording.strings.intern(module);
+            let method = recording.strings.intern(method);
+            let (declaring_type, signature, tier) = (Sym::NONE, Sym::NONE, Sym::NONE);
+            recording.frames.push(Frame { module, declaring_type, method, signature, name: sym, tier })
+        });
+        Some(recording.stacks.child(parent, frame))
     })
 }
 
-fn samples(recording: &mut Trace, methods: &[&str], thread: u32, times: impl Iterator<Item = i64>) {
+fn samples(recording: &mut Trace, methods: &[&str], thread: ThreadId, times: impl Iterator<Item = i64>) {
     let stack = stack(recording, methods);
     let state = recording.strings.intern("running");
     let (kind, waiting_on) = (Sym::NONE, Sym::NONE);
@@ -203,8 +200,8 @@ fn methods_are_threads_on_average_however_often_the_sampler_looked() {
         rows.extend(of_price.map(|at| (at * every, true)));
         rows.sort_unstable();
         for (ns, is_price) in rows {
-            let (methods, thread): (&[&str], u32) = if is_price { (&price, 1) } else { (&main, 0) };
-            samples(recording, methods, thread, std::iter::once(ns));
+            let (methods, thread): (&[&str], u16) = if is_price { (&price, 1) } else { (&main, 0) };
+            samples(recording, methods, thread.into(), std::iter::once(ns));
         }
     }
     let [before, after] = &sides;
@@ -236,7 +233,7 @@ fn methods_whose_names_one_side_lacks_are_left_out_and_not_taken_for_gone() {
             let (thread, kind, bytes, weight_bytes) = (0, Sym::NONE, 64, 1e6);
             recording.allocations.push(AllocationRow {
                 ts_ns,
-                thread,
+                thread: thread.into(),
                 class,
                 kind,
                 bytes,
@@ -249,7 +246,7 @@ fn methods_whose_names_one_side_lacks_are_left_out_and_not_taken_for_gone() {
     let by_caller = "allocated, by caller";
     let compared = |sides: &[Trace; 2]| diff(&sides[0], &sides[1], Basis::Duration);
     assert!(compared(&sides).rows.iter().any(|row| row.measure == by_caller));
-    for (name, method) in sides[1].frames.name.iter_mut().zip(&mut sides[1].frames.method).skip(1) {
+    for (name, method) in sides[1].frames.name.iter_mut().zip(sides[1].frames.method.iter_mut()).skip(1) {
         (*name, *method) = (Sym::NONE, Sym::NONE);
     }
     let of = compared(&sides);
@@ -424,7 +421,7 @@ fn weight() -> impl Strategy<Value = f64> {
 
 type Hostile = (Vec<(i64, i64, f64)>, Vec<(i64, i64)>);
 
-fn collection(of: &mut Trace, reason: Sym, ts_ns: i64, dur_ns: i64, stack: u32) {
+fn collection(of: &mut Trace, reason: Sym, ts_ns: i64, dur_ns: i64, stack: Option<StackId>) {
     let no = NO_INT;
     of.gc.push(GcRow {
         number: dur_ns,
@@ -444,13 +441,13 @@ fn collection(of: &mut Trace, reason: Sym, ts_ns: i64, dur_ns: i64, stack: u32) 
         loh_bytes: no,
         poh_bytes: no,
         pinned_objects: no,
-        thread: 0,
+        thread: 0.into(),
         stack,
     });
 }
 
 fn hostile((rows, spans): &Hostile) -> Trace {
-    let mut of = Trace { thread_ids: vec![1], ..Trace::default() };
+    let mut of = Trace { thread_ids: vec![1].into(), ..Trace::default() };
     for (at, (from_ns, to_ns)) in spans.iter().enumerate() {
         let source = of.strings.intern(if at % 2 == 0 { "events" } else { "samples" });
         of.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });
@@ -461,7 +458,7 @@ fn hostile((rows, spans): &Hostile) -> Trace {
     let [running, gc, sample, meter, p99, count, tags] = words.map(&mut text);
     let stack = stack(&mut of, &["Shop!Main", "Shop!\u{202e}0x"]);
     for (at, (ts_ns, dur_ns, value)) in rows.iter().copied().enumerate() {
-        let (thread, activity, none) = (0, NO_ID, Sym::NONE);
+        let (thread, activity, none) = (0.into(), None, Sym::NONE);
         let row = SampleRow { ts_ns, thread, stack, kind: none, state: running, waiting_on: gc };
         of.samples.push(row);
         of.pauses.push(PauseRow { ts_ns, dur_ns, cause: gc });
@@ -476,27 +473,20 @@ fn hostile((rows, spans): &Hostile) -> Trace {
             stack,
         };
         of.allocations.push(row);
-        of.exceptions.push(ExceptionRow {
-            ts_ns,
-            thread,
-            class: none,
-            message: none,
-            stack: NO_ID,
-            activity,
-        });
+        of.exceptions.push(ExceptionRow { ts_ns, thread, class: none, message: none, stack: None, activity });
         of.contention.push(ContentionRow {
             ts_ns,
             dur_ns,
             thread,
             owner_thread: dur_ns,
             lock: none,
-            stack: 77,
+            stack: Some(77.into()),
         });
         let (source, name, kind) = (none, gc, none);
         let (span_id, parent_id, trace_id) = (none, none, none);
         let row = SpanRow { start_ns: ts_ns, dur_ns, source, name, kind, span_id, parent_id, trace_id, tags };
         of.spans.push(row);
-        of.waits.push(WaitRow { ts_ns, dur_ns, thread: 9, source: none, object: none, stack });
+        of.waits.push(WaitRow { ts_ns, dur_ns, thread: 9.into(), source: none, object: none, stack });
         let kind = if at % 2 == 0 { p99 } else { count };
         of.counters.push(CounterRow { ts_ns, provider: gc, name: meter, unit: none, kind, value, tags });
         of.counters.push(CounterRow { ts_ns, provider: gc, name: gc, unit: gc, kind: none, value, tags });

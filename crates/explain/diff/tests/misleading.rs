@@ -1,7 +1,7 @@
 //! Comparisons that once reported harm as progress, or missing data as sameness.
 
 use diff::{Options, Side, compare};
-use model::{CounterRow, CoverageRow, EarlyEnd, NO_ID, NO_INT, RequestRow, Sym, Trace};
+use model::{CounterRow, CoverageRow, EarlyEnd, NO_INT, RequestRow, Sym, Trace};
 use report::{Basis, ChangeVerdict, Diff, Finding, FindingState, Measured, Report, Severity, View};
 use runtime::StackIndex;
 
@@ -32,9 +32,9 @@ fn requests_for(seconds: i64, path: &str, millis: i64) -> Trace {
             path,
             route: Sym::NONE,
             status: 200,
-            activity: NO_ID,
+            activity: None,
             trace_id: Sym::NONE,
-            thread_first: NO_ID,
+            thread_first: 0.into(),
             gc_ns: NO_INT,
             lock_ns: NO_INT,
             wait_ns: NO_INT,

@@ -4,7 +4,7 @@ use crate::handlers::Handlers;
 use crate::need::Need;
 use crate::seen::{Seen, seen};
 pub(crate) use base::number::{real, real_u64};
-use model::{NO_INT, SampleRow, Sampler, SpanRow, Sym, Trace};
+use model::{FrameId, NO_INT, SampleRow, Sampler, SpanRow, Sym, ThreadId, Trace};
 use report::unit;
 pub(crate) use runtime::known;
 use runtime::{Gap, Group, Hides, Owner, RequestPaths, Sampling, StackIndex, State, Work};
@@ -42,7 +42,7 @@ pub(crate) struct Facts<'a> {
     seen: OnceCell<Vec<Seen>>,
     holders: OnceCell<Vec<usize>>,
     /// Threads that wait at one place all the time.
-    standing: FxHashSet<u32>,
+    standing: FxHashSet<ThreadId>,
     /// Whether so many names of methods are missing that it matters.
     lacks_names: bool,
     /// Whether so many events are damaged that it matters.
@@ -102,7 +102,7 @@ impl<'a> Facts<'a> {
         }
         let mut used = self.used_frames.get();
         for node in self.recording.stacks.walk(group.stack) {
-            let frame = self.recording.stacks.frame.get(node as usize).copied();
+            let frame = self.recording.stacks.frame.get(node).copied();
             let is_unnamed = frame.is_none_or(|frame| self.index.owner(frame) == Owner::Unknown);
             used.all = used.all.saturating_add(group.samples);
             used.unnamed = used.unnamed.saturating_add(if is_unnamed { group.samples } else { 0 });
@@ -325,8 +325,8 @@ impl<'a> Facts<'a> {
 }
 
 /// Threads that wait at one place in nearly all samples.
-fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<u32> {
-    let mut seen: FxHashMap<(u32, Sym, Option<u32>), u64> = FxHashMap::default();
+fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<ThreadId> {
+    let mut seen: FxHashMap<(ThreadId, Sym, Option<FrameId>), u64> = FxHashMap::default();
     for group in sampling.groups.iter().filter(|group| group.state == State::Waiting) {
         *seen.entry((group.thread, group.waiting_on, index.blamed_frame(group.stack))).or_default() +=
             group.samples;
@@ -339,13 +339,13 @@ fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<u32> {
 }
 
 /// Whether a frame says nothing of its own: a poll of the runtime, the slow way into a lock, a frame without a name.
-pub(crate) fn is_stop(facts: &Facts<'_>, frame: u32) -> bool {
+pub(crate) fn is_stop(facts: &Facts<'_>, frame: FrameId) -> bool {
     facts.index.stands_in(frame)
 }
 
 /// A length as a count.
 pub(crate) fn count(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
+    base::number::wide(len)
 }
 
 /// A number in a sentence: three significant digits, with separators for thousands.

@@ -5,7 +5,7 @@
 
 use crate::seen::Seen;
 use base::number::real_u64;
-use model::{Sym, Trace};
+use model::{StackId, Sym, Trace};
 use runtime::{RequestPaths, StackIndex};
 use rustc_hash::FxHashMap;
 
@@ -25,10 +25,10 @@ impl Handlers {
     pub(crate) fn new(recording: &Trace, index: &StackIndex, paths: &RequestPaths, seen: &[Seen]) -> Self {
         let allocations = &recording.allocations;
         let mut handlers = Self::default();
-        let mut of_stack: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
-        let lambdas = |stack: u32| lambdas_of(recording, index, stack);
+        let mut of_stack: FxHashMap<Option<StackId>, Vec<usize>> = FxHashMap::default();
+        let lambdas = |stack: Option<StackId>| lambdas_of(recording, index, stack);
         for of in seen {
-            handlers.add(&lambdas, &mut of_stack, of.stack, || Some((of.path, real_u64(of.samples))));
+            handlers.add(&lambdas, &mut of_stack, Some(of.stack), || Some((of.path, real_u64(of.samples))));
         }
         let mut follower = paths.follow();
         let allocated = allocations.stack.iter().zip(&allocations.thread).zip(&allocations.ts_ns);
@@ -41,9 +41,9 @@ impl Handlers {
     /// Adds a stack with lambdas in it. `seen` returns the path and how often it was seen there.
     fn add(
         &mut self,
-        lambdas_of: &dyn Fn(u32) -> Vec<String>,
-        of_stack: &mut FxHashMap<u32, Vec<usize>>,
-        stack: u32,
+        lambdas_of: &dyn Fn(Option<StackId>) -> Vec<String>,
+        of_stack: &mut FxHashMap<Option<StackId>, Vec<usize>>,
+        stack: Option<StackId>,
         seen: impl FnOnce() -> Option<(Sym, f64)>,
     ) {
         let lambdas = of_stack.entry(stack).or_insert_with(|| {
@@ -82,9 +82,9 @@ impl Handlers {
     }
 }
 
-fn lambdas_of(recording: &Trace, index: &StackIndex, stack: u32) -> Vec<String> {
+fn lambdas_of(recording: &Trace, index: &StackIndex, stack: Option<StackId>) -> Vec<String> {
     let frames = index.served_frames(recording, stack);
-    let names = frames.filter_map(|frame| recording.frames.name.get(frame as usize));
+    let names = frames.filter_map(|frame| recording.frames.name.get(frame));
     let mut names: Vec<String> = names.filter_map(|name| lambda(recording.strings.text(*name))).collect();
     names.dedup();
     names

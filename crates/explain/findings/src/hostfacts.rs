@@ -5,7 +5,7 @@
 use crate::facts::{Facts, known, real};
 use crate::gcfacts::rows;
 use base::stats::{pairs, theil_sen};
-use model::{Allowance, ExceptionRow, GcRow, NO_INT, Sym};
+use model::{Allowance, ByFrame, ExceptionRow, GcRow, NO_INT, StackId, Sym};
 use std::collections::BTreeMap;
 
 /// By how much a counter grew, and in how many seconds. A counter that begins anew (the process moved to another group)
@@ -292,14 +292,13 @@ pub(crate) fn is_out_of_memory(facts: &Facts<'_>, row: &ExceptionRow) -> bool {
 }
 
 /// Whether the innermost frames start a thread.
-fn starts_thread(facts: &Facts<'_>, stack: u32) -> bool {
+fn starts_thread(facts: &Facts<'_>, stack: Option<StackId>) -> bool {
     /// Frames that throw the exception come first.
     const INNERMOST: usize = 8;
     let recording = facts.recording;
-    let nodes = recording.stacks.walk(stack).take(INNERMOST);
-    let mut frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+    let mut frames = recording.stacks.frames(stack).take(INNERMOST);
     frames.any(|frame| {
-        let of = |column: &[Sym]| column.get(frame as usize).map_or("", |sym| facts.text(*sym));
+        let of = |column: &ByFrame<Sym>| column.get(frame).map_or("", |sym| facts.text(*sym));
         of(&recording.frames.declaring_type) == "System.Threading.Thread"
             && matches!(of(&recording.frames.method), "Start" | "StartCore" | "StartInternal" | "UnsafeStart")
     })

@@ -6,7 +6,7 @@
 //! in their numbers count as one.
 
 use crate::facts::{Facts, real_u64};
-use model::{Sym, Trace};
+use model::{FrameId, StackId, Sym, ThreadId, Trace};
 use report::Place;
 use runtime::{Group, Marks};
 use rustc_hash::FxHashMap;
@@ -51,7 +51,14 @@ impl Weights {
 
 impl Places {
     /// Adds the stack of a thread at a time. A stack without a frame to name only counts in the total.
-    pub(crate) fn add(&mut self, facts: &Facts<'_>, stack: u32, thread: u32, ts_ns: i64, weight: f64) {
+    pub(crate) fn add(
+        &mut self,
+        facts: &Facts<'_>,
+        stack: Option<StackId>,
+        thread: ThreadId,
+        ts_ns: i64,
+        weight: f64,
+    ) {
         if let Some(frame) = self.weigh(facts, stack, weight)
             && let Some(path) = facts.paths.at(thread, ts_ns)
         {
@@ -60,7 +67,12 @@ impl Places {
     }
 
     /// Adds a stack without a request. Returns its frame if the request's path should be added.
-    pub(crate) fn weigh(&mut self, facts: &Facts<'_>, stack: u32, weight: f64) -> Option<u32> {
+    pub(crate) fn weigh(
+        &mut self,
+        facts: &Facts<'_>,
+        stack: Option<StackId>,
+        weight: f64,
+    ) -> Option<FrameId> {
         if let Some(frame) = facts.index.blamed_frame(stack) {
             let nameless = self.weigh_frame(facts, frame, weight);
             let (index, recording) = (facts.index, facts.recording);
@@ -73,7 +85,7 @@ impl Places {
         }
         let weight = self.count(weight);
         let asking = facts.index.asking_frame(facts.recording, stack);
-        let name = asking.and_then(|frame| facts.recording.frames.name.get(frame as usize));
+        let name = asking.and_then(|frame| facts.recording.frames.name.get(frame));
         if let Some(name) = name {
             self.of_framework.entry(*name).or_default().all += weight;
         }
@@ -81,7 +93,7 @@ impl Places {
     }
 
     /// Adds a frame of the service or of a package that no request called. `None` only counts in the total.
-    pub(crate) fn add_frame(&mut self, facts: &Facts<'_>, frame: Option<u32>, weight: f64) {
+    pub(crate) fn add_frame(&mut self, facts: &Facts<'_>, frame: Option<FrameId>, weight: f64) {
         match frame {
             Some(frame) => drop(self.weigh_frame(facts, frame, weight)),
             None => drop(self.count(weight)),
@@ -96,23 +108,23 @@ impl Places {
     }
 
     /// Adds a frame. Returns whether its name is made up by the compiler or the runtime.
-    fn weigh_frame(&mut self, facts: &Facts<'_>, frame: u32, weight: f64) -> bool {
+    fn weigh_frame(&mut self, facts: &Facts<'_>, frame: FrameId, weight: f64) -> bool {
         let weight = self.count(weight);
-        let Some(name) = facts.recording.frames.name.get(frame as usize) else { return false };
+        let Some(name) = facts.recording.frames.name.get(frame) else { return false };
         self.frames.entry(*name).or_default().all += weight;
         facts.index.owner(frame) == runtime::Owner::Dynamic || is_nameless(facts.text(*name))
     }
 
     /// Counts a weight for a request's path, on a frame that was added before.
-    pub(crate) fn add_path(&mut self, facts: &Facts<'_>, frame: u32, path: Sym, weight: f64) {
+    pub(crate) fn add_path(&mut self, facts: &Facts<'_>, frame: FrameId, path: Sym, weight: f64) {
         if let Some(weights) = self.weights(facts, frame) {
             *weights.requests.entry(path).or_default() += held(weight);
         }
     }
 
     /// The weights of a frame that was added before.
-    fn weights(&mut self, facts: &Facts<'_>, frame: u32) -> Option<&mut Weights> {
-        self.frames.get_mut(facts.recording.frames.name.get(frame as usize)?)
+    fn weights(&mut self, facts: &Facts<'_>, frame: FrameId) -> Option<&mut Weights> {
+        self.frames.get_mut(facts.recording.frames.name.get(frame)?)
     }
 
     /// Whether no frame of the service or of a package was added.
@@ -146,7 +158,7 @@ impl Facts<'_> {
     /// Where the chosen groups of samples are.
     pub(crate) fn places(&self, wanted: impl Fn(&Group) -> bool) -> Places {
         let mut places = Places::default();
-        let mut with_path: FxHashMap<(u32, u32, Sym), u32> = FxHashMap::default();
+        let mut with_path: FxHashMap<(ThreadId, Option<StackId>, Sym), FrameId> = FxHashMap::default();
         for group in self.groups().iter().filter(|group| wanted(group)) {
             if let Some(frame) = places.weigh(self, group.stack, real_u64(group.samples)) {
                 with_path.insert((group.thread, group.stack, group.waiting_on), frame);
@@ -157,7 +169,7 @@ impl Facts<'_> {
         }
         // One group can span many requests, of which the first may have begun before the recording.
         for of in self.seen() {
-            if let Some(frame) = with_path.get(&(of.thread, of.stack, of.waiting_on)) {
+            if let Some(frame) = with_path.get(&(of.thread, Some(of.stack), of.waiting_on)) {
                 places.add_path(self, *frame, of.path, real_u64(of.samples));
             }
         }

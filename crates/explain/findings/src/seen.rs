@@ -1,14 +1,14 @@
 //! In which requests the service's code was sampled: each thread's samples of one stack, by the request's path.
 
-use model::{NO_ID, Sym, Trace};
+use model::{ByStack, ByThread, StackId, Sym, ThreadId, Trace};
 use runtime::{RequestPaths, StackIndex};
 use rustc_hash::FxHashMap;
 
 /// Samples of one thread with one stack in requests to one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
-    pub(crate) thread: u32,
-    pub(crate) stack: u32,
+    pub(crate) thread: ThreadId,
+    pub(crate) stack: StackId,
     pub(crate) waiting_on: Sym,
     pub(crate) path: Sym,
     pub(crate) samples: u64,
@@ -19,19 +19,20 @@ pub(crate) struct Seen {
 pub(crate) fn seen(recording: &Trace, index: &StackIndex, paths: &RequestPaths) -> Vec<Seen> {
     let samples = &recording.samples;
     let mut follower = paths.follow();
-    let mut is_served: Vec<Option<bool>> = vec![None; recording.stacks.len()];
+    let mut is_served: ByStack<Option<bool>> = vec![None; recording.stacks.len()].into();
     // A waiting thread has the same stack in the same request in sample after sample: looked at before the map.
-    let mut last: Vec<Option<usize>> = vec![None; recording.thread_ids.len()];
-    let mut numbers: FxHashMap<(u32, u32, Sym, Sym), usize> = FxHashMap::default();
+    let mut last: ByThread<Option<usize>> = vec![None; recording.thread_ids.len()].into();
+    let mut numbers: FxHashMap<(ThreadId, StackId, Sym, Sym), usize> = FxHashMap::default();
     let mut seen: Vec<Seen> = Vec::new();
     let rows = samples.stack.iter().zip(&samples.thread).zip(&samples.ts_ns).zip(&samples.waiting_on);
     for (((stack, thread), ts_ns), waiting_on) in rows {
-        let Some(known) = is_served.get_mut(*stack as usize) else { continue };
+        let Some(stack) = stack else { continue };
+        let Some(known) = is_served.get_mut(*stack) else { continue };
         if !*known.get_or_insert_with(|| serves(recording, index, *stack)) {
             continue;
         }
         let (_, Some(path)) = follower.at(*thread, *ts_ns) else { continue };
-        let Some(last) = last.get_mut(*thread as usize) else { continue };
+        let Some(last) = last.get_mut(*thread) else { continue };
         let of = Seen { thread: *thread, stack: *stack, waiting_on: *waiting_on, path, samples: 0 };
         let is_same = |known: &Seen| Seen { samples: 0, ..*known } == of;
         let number = last.filter(|number| seen.get(*number).is_some_and(is_same)).unwrap_or_else(|| {
@@ -51,7 +52,7 @@ pub(crate) fn seen(recording: &Trace, index: &StackIndex, paths: &RequestPaths) 
 }
 
 /// Whether the server called any code of the service in a stack.
-fn serves(recording: &Trace, index: &StackIndex, stack: u32) -> bool {
-    stack != NO_ID
-        && (index.is_in_request(recording, stack) || index.served_frames(recording, stack).next().is_some())
+fn serves(recording: &Trace, index: &StackIndex, stack: StackId) -> bool {
+    let stack = Some(stack);
+    index.is_in_request(recording, stack) || index.served_frames(recording, stack).next().is_some()
 }

@@ -3,7 +3,7 @@
 use crate::facts::Facts;
 use crate::testing::*;
 use crate::{RULES, explain};
-use model::{NO_ID, NO_INT, Trace};
+use model::{NO_INT, Trace};
 use proptest::prelude::*;
 use report::{Finding, Severity};
 use runtime::StackIndex;
@@ -197,10 +197,10 @@ fn add(scene: &mut Scene, (table, times, [a, b, c], value, by): Rows) {
             4 => drop(scene.thread_of(pick(&KINDS, by / 16), at.saturating_mul(1_000_000), b)),
             5 => scene.gc(at, pick(&REASONS, by / 5), |row| {
                 (row.pause_ns, row.generation, row.pinned_objects) = (b, c % 3, c);
-                (row.gen2_bytes, row.promoted_bytes, row.stack) = (c.saturating_mul(at), b, NO_ID);
+                (row.gen2_bytes, row.promoted_bytes, row.stack) = (c.saturating_mul(at), b, None);
             }),
             6 => scene.allocates(at, pick(&["Small", "Large", "Pinned"], by), value),
-            7 => scene.contends(u32::try_from(by % 9).unwrap(), at, b, Some(3), stack),
+            7 => scene.contends(u16::try_from(by % 9).unwrap().into(), at, b, Some(3.into()), stack),
             8 => scene.adjusts(at, pick(&["Starvation", "CooperativeBlocking"], by), c),
             9 => scene.counter(
                 at,
@@ -213,7 +213,7 @@ fn add(scene: &mut Scene, (table, times, [a, b, c], value, by): Rows) {
             11 => scene.call(at, b, pick(&["one", "two", ""], by), pick(&TAGS, by)),
             12 => scene.throws(at, "Npgsql.NpgsqlException", "connection pool has been exhausted", stack),
             13 => scene.compiles(
-                0,
+                0.into(),
                 at,
                 b,
                 pick(&["dynamicClass.lambda()", "Shop.Cart.Total()"], by),
@@ -224,7 +224,7 @@ fn add(scene: &mut Scene, (table, times, [a, b, c], value, by): Rows) {
                 at,
                 pick(&[RUNTIME, "System.Net.Http"], by),
                 pick(&["Runtime/Start", "ConnectionEstablished", "GC/Triggered", "Thread/Creating"], by / 2),
-                0,
+                0.into(),
                 stack,
             ),
         }

@@ -7,8 +7,9 @@
 use crate::facts::Facts;
 use crate::rule::Rule;
 use model::{
-    AllocationRow, ContentionRow, CounterRow, CoverageRow, EventKind, ExceptionRow, Frame, GcRow, JitRow,
-    LogRow, NO_ID, NO_INT, RequestRow, SampleRow, SpanRow, Sym, ThreadPoolRow, ThreadRow, Trace,
+    AllocationRow, ContentionRow, CounterRow, CoverageRow, EventKind, ExceptionRow, Frame, FrameId, GcRow,
+    JitRow, LogRow, NO_INT, RequestRow, SampleRow, SpanRow, StackId, Sym, ThreadId, ThreadPoolRow, ThreadRow,
+    Trace,
 };
 use report::Severity;
 use runtime::StackIndex;
@@ -50,7 +51,7 @@ impl Scene {
         scene.recording.exhibit.cores = Some(cores);
         scene.covers("events", 0, seconds * 1000);
         scene.covers("samples", 0, seconds * 1000);
-        scene.event(0, RUNTIME, "GC/Start", 0, &[]);
+        scene.event(0, RUNTIME, "GC/Start", 0.into(), &[]);
         let main = scene.thread("main");
         scene.waits(main, 0..LOOKS, "task", &["Shop!Program.<Main>$", "Microsoft.Extensions.Hosting.Abstractions!Microsoft.Extensions.Hosting.HostingAbstractionsHostExtensions.Run", WAIT]);
         scene
@@ -76,17 +77,16 @@ impl Scene {
         if text.is_empty() { Sym::NONE } else { self.recording.strings.intern(text) }
     }
 
-    /// A thread that is there all the time; gives its number in the recording.
-    pub(crate) fn thread(&mut self, kind: &str) -> u32 {
+    /// A thread that is there all the time.
+    pub(crate) fn thread(&mut self, kind: &str) -> ThreadId {
         let end = self.recording.exhibit.duration_ns;
         self.thread_of(kind, 0, end)
     }
 
     /// A thread that is seen from one nanosecond to another.
-    pub(crate) fn thread_of(&mut self, kind: &str, first_ts_ns: i64, last_ts_ns: i64) -> u32 {
-        let number = u32::try_from(self.recording.thread_ids.len()).unwrap();
-        let (thread, kind) = (i64::from(number) + 100, self.text(kind));
-        self.recording.thread_ids.push(thread);
+    pub(crate) fn thread_of(&mut self, kind: &str, first_ts_ns: i64, last_ts_ns: i64) -> ThreadId {
+        let thread = i64::try_from(self.recording.thread_ids.len()).unwrap() + 100;
+        let (kind, id) = (self.text(kind), self.recording.thread_ids.push(thread));
         let row = ThreadRow {
             thread,
             name: Sym::NONE,
@@ -97,20 +97,20 @@ impl Scene {
             process: NO_INT,
         };
         self.recording.threads.push(row);
-        number
+        id
     }
 
     /// A stack of `Module!Type.Method`, the outermost first; none of none.
-    pub(crate) fn stack(&mut self, methods: &[&str]) -> u32 {
-        methods.iter().fold(NO_ID, |parent, name| {
+    pub(crate) fn stack(&mut self, methods: &[&str]) -> Option<StackId> {
+        methods.iter().fold(None, |parent, name| {
             let sym = self.text(name);
-            let known = self.recording.frames.name.iter().position(|of| *of == sym);
-            let frame = known.map_or_else(|| self.frame(name, sym), |at| u32::try_from(at).unwrap());
-            self.recording.stacks.child(parent, frame)
+            let known = self.recording.frames.name.find(|of| *of == sym);
+            let frame = known.unwrap_or_else(|| self.frame(name, sym));
+            Some(self.recording.stacks.child(parent, frame))
         })
     }
 
-    fn frame(&mut self, name: &str, sym: Sym) -> u32 {
+    fn frame(&mut self, name: &str, sym: Sym) -> FrameId {
         let (module, rest) = name.split_once('!').unwrap();
         // A constructor's name begins with a dot of its own.
         let dot = rest.rfind("..").or_else(|| rest.rfind('.')).unwrap();
@@ -128,21 +128,21 @@ impl Scene {
     }
 
     /// A thread runs in a stack at these looks.
-    pub(crate) fn runs(&mut self, thread: u32, looks: Range<i64>, stack: &[&str]) {
+    pub(crate) fn runs(&mut self, thread: ThreadId, looks: Range<i64>, stack: &[&str]) {
         self.sample(thread, looks, ["managed", "running", ""], stack);
     }
 
     /// A thread waits.
-    pub(crate) fn waits(&mut self, thread: u32, looks: Range<i64>, on: &str, stack: &[&str]) {
+    pub(crate) fn waits(&mut self, thread: ThreadId, looks: Range<i64>, on: &str, stack: &[&str]) {
         self.sample(thread, looks, ["external", "waiting", on], stack);
     }
 
     /// A thread is outside managed code.
-    pub(crate) fn outside(&mut self, thread: u32, looks: Range<i64>, stack: &[&str]) {
+    pub(crate) fn outside(&mut self, thread: ThreadId, looks: Range<i64>, stack: &[&str]) {
         self.sample(thread, looks, ["external", "external", ""], stack);
     }
 
-    fn sample(&mut self, thread: u32, looks: Range<i64>, words: [&str; 3], stack: &[&str]) {
+    fn sample(&mut self, thread: ThreadId, looks: Range<i64>, words: [&str; 3], stack: &[&str]) {
         let [kind, state, waiting_on] = words.map(|word| self.text(word));
         let stack = self.stack(stack);
         let step = self.recording.exhibit.duration_ns / LOOKS;
@@ -169,7 +169,7 @@ impl Scene {
     }
 
     /// An event.
-    pub(crate) fn event(&mut self, at_ms: i64, provider: &str, name: &str, thread: u32, stack: &[&str]) {
+    pub(crate) fn event(&mut self, at_ms: i64, provider: &str, name: &str, thread: ThreadId, stack: &[&str]) {
         let (provider, name, stack) = (self.text(provider), self.text(name), self.stack(stack));
         let events = &mut self.recording.events;
         let kind = events.add_kind(EventKind { provider, name, id: 1, version: 0 });
@@ -177,7 +177,7 @@ impl Scene {
         events.kind.push(kind);
         events.thread.push(thread);
         events.stack.push(stack);
-        events.activity.push(NO_ID);
+        events.activity.push(None);
         events.stream.push(0);
     }
 
@@ -202,8 +202,8 @@ impl Scene {
             loh_bytes: NO_INT,
             poh_bytes: NO_INT,
             pinned_objects: NO_INT,
-            thread: 0,
-            stack: NO_ID,
+            thread: 0.into(),
+            stack: None,
         };
         change(&mut row);
         self.recording.gc.push(row);
@@ -213,17 +213,24 @@ impl Scene {
     pub(crate) fn allocates(&mut self, at_ms: i64, kind: &str, bytes: f64) {
         let (kind, class, source) = (self.text(kind), self.text("System.Byte[]"), self.text("tick"));
         let stack = self.stack(&[WORK, CART]);
-        let (ts_ns, thread) = (ns(at_ms), 0);
+        let (ts_ns, thread) = (ns(at_ms), ThreadId::FIRST);
         let row =
             AllocationRow { ts_ns, thread, class, kind, bytes: NO_INT, source, weight_bytes: bytes, stack };
         self.recording.allocations.push(row);
     }
 
     /// A wait for a lock; [`NO_INT`] milliseconds where it does not end.
-    pub(crate) fn contends(&mut self, thread: u32, at_ms: i64, ms: i64, owner: Option<u32>, stack: &[&str]) {
+    pub(crate) fn contends(
+        &mut self,
+        thread: ThreadId,
+        at_ms: i64,
+        ms: i64,
+        owner: Option<ThreadId>,
+        stack: &[&str],
+    ) {
         let (lock, stack) = (self.text("0x10"), self.stack(stack));
         let dur_ns = if ms == NO_INT { NO_INT } else { ns(ms) };
-        let owner_thread = owner.map_or(NO_INT, |of| i64::from(of) + 100);
+        let owner_thread = owner.map_or(NO_INT, |of| i64::from(of.number()) + 100);
         let row = ContentionRow { ts_ns: ns(at_ms), dur_ns, thread, owner_thread, lock, stack };
         self.recording.contention.push(row);
     }
@@ -236,8 +243,8 @@ impl Scene {
     }
 
     /// Processor time of a thread so far.
-    pub(crate) fn cpu_of(&mut self, thread: u32, at_ms: i64, user_ns: i64) {
-        let (ts_ns, thread) = (ns(at_ms), i64::from(thread) + 100);
+    pub(crate) fn cpu_of(&mut self, thread: ThreadId, at_ms: i64, user_ns: i64) {
+        let (ts_ns, thread) = (ns(at_ms), i64::from(thread.number()) + 100);
         let row = model::ThreadCpuRow { ts_ns, thread, user_ns, system_ns: 0, waited_ns: NO_INT };
         self.recording.thread_cpu.push(row);
     }
@@ -284,7 +291,7 @@ impl Scene {
     }
 
     /// A thread begins with a request.
-    pub(crate) fn enters(&mut self, thread: u32, at_ms: i64, path: &str) {
+    pub(crate) fn enters(&mut self, thread: ThreadId, at_ms: i64, path: &str) {
         let path = self.text(path);
         self.recording.request_marks.ts_ns.push(ns(at_ms));
         self.recording.request_marks.thread.push(thread);
@@ -302,9 +309,9 @@ impl Scene {
             path,
             route: none,
             status: NO_INT,
-            activity: NO_ID,
+            activity: None,
             trace_id: none,
-            thread_first: 0,
+            thread_first: 0.into(),
             gc_ns: NO_INT,
             lock_ns: NO_INT,
             wait_ns: NO_INT,
@@ -339,16 +346,15 @@ impl Scene {
     /// An exception.
     pub(crate) fn throws(&mut self, at_ms: i64, class: &str, message: &str, stack: &[&str]) {
         let (class, message, stack) = (self.text(class), self.text(message), self.stack(stack));
-        let row = ExceptionRow { ts_ns: ns(at_ms), thread: 0, class, message, stack, activity: NO_ID };
+        let row = ExceptionRow { ts_ns: ns(at_ms), thread: 0.into(), class, message, stack, activity: None };
         self.recording.exceptions.push(row);
     }
 
     /// A method that a thread compiles.
-    pub(crate) fn compiles(&mut self, thread: u32, at_ms: i64, ms: i64, method: &str, tier: &str) {
+    pub(crate) fn compiles(&mut self, thread: ThreadId, at_ms: i64, ms: i64, method: &str, tier: &str) {
         let (method, tier) = (self.text(method), self.text(tier));
         let (ts_ns, dur_ns) = (ns(at_ms), ns(ms));
-        let row =
-            JitRow { ts_ns, dur_ns, thread, method, il_bytes: 10, native_bytes: 30, tier, stack: NO_ID };
+        let row = JitRow { ts_ns, dur_ns, thread, method, il_bytes: 10, native_bytes: 30, tier, stack: None };
         self.recording.jit.push(row);
     }
 

@@ -75,12 +75,12 @@ mod tests {
         recording.jit.push(model::JitRow {
             ts_ns: 1_000_000_000,
             dur_ns: compiling_ms * 1_000_000,
-            thread: 0,
+            thread: 0.into(),
             method,
             tier,
             il_bytes: 10,
             native_bytes: 10,
-            stack: model::NO_ID,
+            stack: None,
         });
         let index = runtime::StackIndex::new(&recording);
         super::text(&Facts::new(&recording, &index))

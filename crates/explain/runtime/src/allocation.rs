@@ -79,7 +79,7 @@ mod tests {
         let (bytes, kind) = (NO_INT, Sym::NONE);
         recording.allocations.push(AllocationRow {
             ts_ns: 0,
-            thread: 0,
+            thread: 0.into(),
             class,
             kind,
             bytes,

@@ -7,7 +7,7 @@ use crate::figure::share;
 use crate::names::{is_machine, written_method};
 use crate::sampling::{Sampling, State};
 use base::number::{count, real_u64};
-use model::{Sym, Trace};
+use model::{ByFrame, ByStack, FrameId, StackId, Sym, Trace};
 use std::collections::BTreeMap;
 
 /// Async methods in the samples.
@@ -27,20 +27,20 @@ pub struct Asynchrony {
 
 impl Asynchrony {
     /// Evaluates all samples. `is_entry` tells which stacks are of the program's entry point, which waits for its own end.
-    pub fn new(recording: &Trace, sampling: &Sampling, is_entry: impl Fn(u32) -> bool) -> Self {
+    pub fn new(recording: &Trace, sampling: &Sampling, is_entry: impl Fn(Option<StackId>) -> bool) -> Self {
         let frames = are_machines(recording);
         let stacks = &recording.stacks;
         // Callers have smaller numbers, so one pass hands each node the machines of its caller.
-        let mut machines: Vec<Machines> = Vec::with_capacity(stacks.len());
+        let mut machines: ByStack<Machines> = ByStack::default();
         for (parent, frame) in stacks.parent.iter().zip(&stacks.frame) {
-            let of_caller = machines.get(*parent as usize).copied().unwrap_or_default();
-            let is_machine = frames.get(*frame as usize).copied().unwrap_or(false);
+            let of_caller = parent.and_then(|parent| machines.get(parent)).copied().unwrap_or_default();
+            let is_machine = frames.get(*frame).copied().unwrap_or(false);
             let with_frame = Machines { innermost: Some(*frame), count: of_caller.count + 1 };
             machines.push(if is_machine { with_frame } else { of_caller });
         }
         let (mut running, mut within, mut deepest) = (0u64, 0u64, 0u32);
         let mut methods: BTreeMap<String, u64> = BTreeMap::new();
-        let mut names: BTreeMap<u32, String> = BTreeMap::new();
+        let mut names: BTreeMap<FrameId, String> = BTreeMap::new();
         let mut blocked = 0u64;
         for group in &sampling.groups {
             if group.state == State::Waiting {
@@ -48,9 +48,8 @@ impl Asynchrony {
                 blocked += if on_task { group.samples } else { 0 };
                 continue;
             }
-            let Some(Machines { innermost, count }) = machines.get(group.stack as usize).copied() else {
-                continue;
-            };
+            let machines = group.stack.and_then(|stack| machines.get(stack));
+            let Some(Machines { innermost, count }) = machines.copied() else { continue };
             if group.state != State::Running {
                 continue;
             }
@@ -83,12 +82,12 @@ impl Asynchrony {
 #[derive(Debug, Clone, Copy, Default)]
 struct Machines {
     /// The frame of the innermost one.
-    innermost: Option<u32>,
+    innermost: Option<FrameId>,
     count: u32,
 }
 
 /// Which frames are `MoveNext` of a state machine.
-fn are_machines(recording: &Trace) -> Vec<bool> {
+fn are_machines(recording: &Trace) -> ByFrame<bool> {
     let frames = &recording.frames;
     let rows = frames.declaring_type.iter().zip(&frames.method);
     rows.map(|(class, method)| {
@@ -99,9 +98,8 @@ fn are_machines(recording: &Trace) -> Vec<bool> {
 }
 
 /// The async method as its source names it: `Shop.Cart.PlaceAsync`.
-fn method_of(recording: &Trace, frame: u32) -> String {
-    let class =
-        recording.frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
+fn method_of(recording: &Trace, frame: FrameId) -> String {
+    let class = recording.frames.declaring_type.get(frame).map_or("", |sym| recording.strings.text(*sym));
     written_method(class).unwrap_or_else(|| class.to_owned())
 }
 

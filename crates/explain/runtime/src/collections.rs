@@ -168,7 +168,7 @@ pub fn fragmentation(recording: &Trace) -> Vec<Free> {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{NO_ID, NO_INT};
+    use model::NO_INT;
 
     fn collection(recording: &mut Trace, number: i64, generation: i64, kind: &str, sizes: [i64; 3]) {
         let (kind, reason) = (recording.strings.intern(kind), recording.strings.intern("AllocSmall"));
@@ -192,8 +192,8 @@ mod tests {
             loh_bytes: none,
             poh_bytes: none,
             pinned_objects: none,
-            thread: NO_ID,
-            stack: NO_ID,
+            thread: 0.into(),
+            stack: None,
         });
     }
 

@@ -59,7 +59,7 @@ pub fn compilation(recording: &Trace) -> Compilation {
             sum.loaded_only += 1.0;
             continue;
         };
-        let kind = kinds.get(row.thread as usize).map_or("", |kind| recording.strings.text(*kind));
+        let kind = kinds.get(row.thread).map_or("", |kind| recording.strings.text(*kind));
         let is_dynamic = recording.strings.text(row.method).contains("dynamicClass");
         // Up to .NET 5, thread-pool threads compile tier 1. No thread ever waits for it.
         let is_background = kind == "tiering" || tier_waits_for_nobody(recording.strings.text(row.tier));
@@ -88,7 +88,7 @@ pub fn waited_for_compiling(recording: &Trace, at_ns: i64) -> (f64, f64) {
     let (mut before, mut after) = (0.0, 0.0);
     for row in (0..recording.jit.ts_ns.len()).filter_map(|at| recording.jit.row(at)) {
         let Some(ns) = known(row.dur_ns) else { continue };
-        let kind = kinds.get(row.thread as usize).map_or("", |kind| recording.strings.text(*kind));
+        let kind = kinds.get(row.thread).map_or("", |kind| recording.strings.text(*kind));
         if kind == "tiering" || tier_waits_for_nobody(recording.strings.text(row.tier)) {
             continue;
         }
@@ -105,12 +105,12 @@ fn tier_waits_for_nobody(tier: &str) -> bool {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{JitRow, NO_ID, NO_INT, ThreadRow};
+    use model::{JitRow, NO_INT, ThreadRow};
 
     #[test]
     fn what_is_compiled_for_later_is_told_from_what_a_thread_waits_for() {
         let mut recording = recording(1);
-        recording.thread_ids = vec![7, 8];
+        recording.thread_ids = vec![7, 8].into();
         for (thread, kind) in [(7, "tiering"), (8, "pool")] {
             let (kind, name) = (recording.strings.intern(kind), Sym::NONE);
             recording.threads.push(ThreadRow {
@@ -134,12 +134,12 @@ mod tests {
             recording.jit.push(JitRow {
                 ts_ns: 0,
                 dur_ns,
-                thread,
+                thread: thread.into(),
                 method,
                 il_bytes,
                 native_bytes: 30,
                 tier,
-                stack: NO_ID,
+                stack: None,
             });
         }
         let loaded = JitRow { dur_ns: NO_INT, ..recording.jit.row(0).unwrap() };

@@ -103,8 +103,8 @@ mod tests {
         let mut recording = recording(500_000_000);
         let (none, cause) = (Sym::NONE, recording.strings.intern("gc"));
         for (ts_ns, dur_ns) in [(0, 100), (50, 100), (1_000, 100), (2_000, NO_INT)] {
-            let (owner_thread, stack) = (NO_INT, model::NO_ID);
-            let row = ContentionRow { ts_ns, dur_ns, thread: 0, owner_thread, lock: none, stack };
+            let (owner_thread, stack) = (NO_INT, None);
+            let row = ContentionRow { ts_ns, dur_ns, thread: 0.into(), owner_thread, lock: none, stack };
             recording.contention.push(row);
         }
         assert_eq!(in_gc_pauses(&recording), None);
@@ -125,7 +125,7 @@ mod tests {
             recording.contention.push(ContentionRow {
                 ts_ns: 0,
                 dur_ns,
-                thread: 0,
+                thread: 0.into(),
                 owner_thread,
                 lock,
                 stack,

@@ -7,7 +7,7 @@ use crate::figure::{Tally, share, spread};
 use crate::frames::StackIndex;
 use crate::observed::observed_ns;
 use base::number::{count, real, real_u64};
-use model::{LimitedBy, Sampler, Sym, Trace};
+use model::{LimitedBy, Sampler, StackId, Sym, Trace};
 use report::{List, ListColumn, Part, Row, Series};
 use std::collections::BTreeMap;
 
@@ -153,7 +153,7 @@ fn sampled_cores(recording: &Trace, running: Option<f64>) -> Option<f64> {
 }
 
 /// How often each stack was seen running.
-fn running_stacks(recording: &Trace) -> BTreeMap<u32, u64> {
+fn running_stacks(recording: &Trace) -> BTreeMap<Option<StackId>, u64> {
     let mut stacks = BTreeMap::new();
     let Some(running) = recording.strings.find("running") else { return stacks };
     let samples = &recording.samples;
@@ -163,7 +163,7 @@ fn running_stacks(recording: &Trace) -> BTreeMap<u32, u64> {
     stacks
 }
 
-fn methods(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -> List {
+fn methods(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<Option<StackId>, u64>) -> List {
     #[derive(Default)]
     struct Samples {
         own: u64,
@@ -173,12 +173,11 @@ fn methods(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -
     let mut on_stack = Vec::new();
     for (stack, seen) in stacks {
         on_stack.clear();
-        let frames =
-            recording.stacks.walk(*stack).filter_map(|node| recording.stacks.frame.get(node as usize));
-        on_stack.extend(frames.filter_map(|frame| recording.frames.name.get(*frame as usize).copied()));
+        let frames = recording.stacks.frames(*stack);
+        on_stack.extend(frames.filter_map(|frame| recording.frames.name.get(frame).copied()));
         // A stop for the sampler and a frame without a name count for their callers.
         let acting = index.acting_frame(recording, *stack);
-        if let Some(acting) = acting.and_then(|frame| recording.frames.name.get(frame as usize)) {
+        if let Some(acting) = acting.and_then(|frame| recording.frames.name.get(frame)) {
             methods.entry(*acting).or_default().own += seen;
         }
         // A method that calls itself counts once for its total.
@@ -201,11 +200,11 @@ fn methods(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -
     )
 }
 
-fn user_code(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<u32, u64>) -> List {
+fn user_code(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<Option<StackId>, u64>) -> List {
     let mut methods: BTreeMap<Sym, u64> = BTreeMap::new();
     for (stack, seen) in stacks {
         let frame = index.user_frame(*stack);
-        if let Some(method) = frame.and_then(|frame| recording.frames.name.get(frame as usize)) {
+        if let Some(method) = frame.and_then(|frame| recording.frames.name.get(frame)) {
             *methods.entry(*method).or_default() += seen;
         }
     }
@@ -255,7 +254,14 @@ mod tests {
         let stack = stack(recording, methods);
         let waiting_on = waiting_on.map_or(Sym::NONE, |text| recording.strings.intern(text));
         let state = recording.strings.intern(state);
-        recording.samples.push(SampleRow { ts_ns: 0, thread: 0, stack, kind: Sym::NONE, state, waiting_on });
+        recording.samples.push(SampleRow {
+            ts_ns: 0,
+            thread: 0.into(),
+            stack,
+            kind: Sym::NONE,
+            state,
+            waiting_on,
+        });
     }
 
     #[test]
@@ -295,8 +301,15 @@ mod tests {
             let mut recording = Trace::default();
             (recording.missing.frames, recording.missing.unnamed_frames) = (10, unnamed_frames);
             let [kind, state] = ["managed", "external"].map(|text| recording.strings.intern(text));
-            let (stack, waiting_on) = (model::NO_ID, model::Sym::NONE);
-            recording.samples.push(model::SampleRow { ts_ns: 1, thread: 0, stack, kind, state, waiting_on });
+            let (stack, waiting_on) = (None, model::Sym::NONE);
+            recording.samples.push(model::SampleRow {
+                ts_ns: 1,
+                thread: 0.into(),
+                stack,
+                kind,
+                state,
+                waiting_on,
+            });
             part(&recording, &StackIndex::new(&recording)).value("waiting")
         };
         assert_eq!([waiting(0), waiting(9)], [Some(0.0), None]);

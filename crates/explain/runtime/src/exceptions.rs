@@ -67,7 +67,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{ExceptionRow, NO_ID, Sym};
+    use model::{ExceptionRow, Sym};
 
     #[test]
     fn the_rate_is_of_the_time_observed() {
@@ -77,11 +77,11 @@ mod tests {
             let message = Sym::NONE;
             recording.exceptions.push(ExceptionRow {
                 ts_ns: 0,
-                thread: 0,
+                thread: 0.into(),
                 class,
                 message,
-                stack: NO_ID,
-                activity: model::NO_ID,
+                stack: None,
+                activity: None,
             });
         }
         let part = part(&recording, &StackIndex::new(&recording));

@@ -5,7 +5,7 @@
 //! nodes answers for every sample. Nothing here knows a particular service.
 
 use crate::mine::MyCode;
-use model::{NO_ID, Sym, Trace};
+use model::{ByFrame, ByStack, FrameId, StackId, Sym, Trace};
 
 /// Whose code a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,19 +241,19 @@ fn async_method<'a>(class: &'a str, method: &'a str) -> (&'a str, &'a str) {
 /// What each stack is doing, and the frames to name for it.
 #[derive(Debug)]
 pub struct StackIndex {
-    owners: Vec<Owner>,
-    stand_ins: Vec<bool>,
-    entries: Vec<bool>,
-    marks: Vec<Marks>,
+    owners: ByFrame<Owner>,
+    stand_ins: ByFrame<bool>,
+    entries: ByFrame<bool>,
+    marks: ByStack<Marks>,
     /// Whether the server called it (`true`), or it resumed after an `await` (`false`), whichever is further in. `None` if
     /// neither is on the stack.
-    served: Vec<Option<bool>>,
-    // The innermost frame of each owner, by stack; `NO_ID` without one.
-    user: Vec<u32>,
-    dynamic: Vec<u32>,
-    library: Vec<u32>,
+    served: ByStack<Option<bool>>,
+    // The innermost frame of each owner.
+    user: ByStack<Option<FrameId>>,
+    dynamic: ByStack<Option<FrameId>>,
+    library: ByStack<Option<FrameId>>,
     /// Stacks whose outermost frames are missing, in ascending order.
-    cut: Vec<u32>,
+    cut: Vec<StackId>,
     /// Notes on patterns of the user that match no method.
     unmatched: Vec<String>,
 }
@@ -268,19 +268,19 @@ impl StackIndex {
     pub fn with(recording: &Trace, mine: &MyCode) -> Self {
         let names = Names::built_in();
         let frames = &recording.frames;
-        let text = |list: &[Sym], at: usize| list.get(at).and_then(|sym| recording.strings.get(*sym));
+        let text =
+            |list: &ByFrame<Sym>, at: FrameId| list.get(at).and_then(|sym| recording.strings.get(*sym));
         // A service is judged by its managed code, so native code is never the user's.
-        let is_native = |at: usize| matches!(text(&frames.tier, at), Some("Native" | "Kernel"));
-        let methods =
-            (0..frames.name.len()).filter(|at| text(&frames.method, *at).is_some() && !is_native(*at));
+        let is_native = |at: FrameId| matches!(text(&frames.tier, at), Some("Native" | "Kernel"));
+        let methods = frames.name.ids().filter(|at| text(&frames.method, *at).is_some() && !is_native(*at));
         let (mine, unmatched) = mine.matching(methods.map(|at| {
             let [module, class] = [&frames.module, &frames.declaring_type].map(|list| text(list, at));
             (module.unwrap_or_default(), class.unwrap_or_default())
         }));
-        let mut owners = Vec::with_capacity(frames.name.len());
-        let mut stand_ins = Vec::with_capacity(frames.name.len());
-        let mut frame_marks = Vec::with_capacity(frames.name.len());
-        for at in 0..frames.name.len() {
+        let mut owners = ByFrame::default();
+        let mut stand_ins = ByFrame::default();
+        let mut frame_marks: ByFrame<Marks> = ByFrame::default();
+        for at in frames.name.ids() {
             let class = text(&frames.declaring_type, at).unwrap_or_default();
             let method = text(&frames.method, at);
             let owner = names.owner(&mine, text(&frames.module, at).unwrap_or_default(), class, method);
@@ -288,32 +288,29 @@ impl StackIndex {
             stand_ins.push(names.stands_in(class, method));
             frame_marks.push(names.marks(class, method.unwrap_or_default()));
         }
-        let nodes = recording.stacks.len();
         let mut index = Self {
             entries: frame_marks.iter().map(|marks| marks.has(Marks::ENTRY)).collect(),
             owners,
             stand_ins,
-            marks: Vec::with_capacity(nodes),
-            served: Vec::with_capacity(nodes),
-            user: Vec::with_capacity(nodes),
-            dynamic: Vec::with_capacity(nodes),
-            library: Vec::with_capacity(nodes),
+            marks: ByStack::default(),
+            served: ByStack::default(),
+            user: ByStack::default(),
+            dynamic: ByStack::default(),
+            library: ByStack::default(),
             cut: recording.stacks.cut.clone(),
             unmatched,
         };
         for (parent, frame) in recording.stacks.parent.iter().zip(&recording.stacks.frame) {
-            let (at, caller) = (*frame as usize, *parent as usize);
-            let owner = index.owners.get(at).copied().unwrap_or(Owner::Unknown);
-            // Outermost frames have no caller, so nothing is further out.
-            let own = |of: Owner, list: &[u32]| {
-                if owner == of { *frame } else { list.get(caller).copied().unwrap_or(NO_ID) }
+            let owner = index.owners.get(*frame).copied().unwrap_or(Owner::Unknown);
+            let own = |of: Owner, list: &ByStack<Option<FrameId>>| {
+                if owner == of { Some(*frame) } else { list.get((*parent)?).copied().flatten() }
             };
             let (user, dynamic) = (own(Owner::User, &index.user), own(Owner::Dynamic, &index.dynamic));
             let library = own(Owner::Library, &index.library);
-            let of_caller = index.marks.get(caller).copied().unwrap_or_default();
-            let of_frame = frame_marks.get(at).copied().unwrap_or_default();
+            let of_caller = index.marks(*parent);
+            let of_frame = frame_marks.get(*frame).copied().unwrap_or_default();
             index.marks.push(of_caller.with(of_frame));
-            let of_caller = index.served.get(caller).copied().flatten();
+            let of_caller = parent.and_then(|caller| index.served.get(caller).copied().flatten());
             index.served.push(match of_frame {
                 of if of.has(Marks::SERVED) => Some(true),
                 of if of.has(Marks::RESUMES) => Some(false),
@@ -332,8 +329,8 @@ impl StackIndex {
     }
 
     /// What a stack is doing.
-    pub fn marks(&self, stack: u32) -> Marks {
-        self.marks.get(stack as usize).copied().unwrap_or_default()
+    pub fn marks(&self, stack: impl Into<Option<StackId>>) -> Marks {
+        stack.into().and_then(|stack| self.marks.get(stack)).copied().unwrap_or_default()
     }
 
     /// Whether a thread with this stack does work for the thread pool.
@@ -341,59 +338,60 @@ impl StackIndex {
     /// The frames of the pool's loop say so. They are missing from stacks that the runtime cut, and from stacks without names.
     /// A thread-pool thread with such a stack is at work, since one that looks for work has neither a cut stack nor a frame of
     /// user or library code.
-    pub fn is_at_work(&self, stack: u32, is_pool: bool) -> bool {
-        let is_cut = || self.cut.binary_search(&stack).is_ok();
+    pub fn is_at_work(&self, stack: Option<StackId>, is_pool: bool) -> bool {
+        let is_cut = || self.is_cut(stack);
         self.marks(stack).has(Marks::WORK) || is_pool && (is_cut() || self.blamed_frame(stack).is_some())
     }
 
+    fn is_cut(&self, stack: Option<StackId>) -> bool {
+        stack.is_some_and(|stack| self.cut.binary_search(&stack).is_ok())
+    }
+
     /// Whose code a frame is.
-    pub fn owner(&self, frame: u32) -> Owner {
-        self.owners.get(frame as usize).copied().unwrap_or(Owner::Unknown)
+    pub fn owner(&self, frame: FrameId) -> Owner {
+        self.owners.get(frame).copied().unwrap_or(Owner::Unknown)
     }
 
     /// Whether a frame counts for its caller: a stop for the sampler, or a frame without a name.
-    pub fn stands_in(&self, frame: u32) -> bool {
-        self.stand_ins.get(frame as usize).copied().unwrap_or(true)
+    pub fn stands_in(&self, frame: FrameId) -> bool {
+        self.stand_ins.get(frame).copied().unwrap_or(true)
     }
 
     /// The innermost frame that says what the thread did, otherwise the innermost frame.
-    pub fn acting_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
-        let nodes = recording.stacks.walk(stack);
-        let mut frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
-        let innermost = || recording.stacks.frame.get(stack as usize).copied();
+    pub fn acting_frame(&self, recording: &Trace, stack: Option<StackId>) -> Option<FrameId> {
+        let mut frames = recording.stacks.frames(stack);
+        let innermost = || recording.stacks.leaf(stack);
         frames.find(|frame| !self.stands_in(*frame)).or_else(innermost)
     }
 
     /// The user's outermost frame. If the thread pool runs it, this is the method that was queued.
-    pub fn outermost_user_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
-        let nodes = recording.stacks.walk(stack);
-        let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+    pub fn outermost_user_frame(&self, recording: &Trace, stack: Option<StackId>) -> Option<FrameId> {
+        let frames = recording.stacks.frames(stack);
         frames.filter(|frame| self.owner(*frame) == Owner::User).last()
     }
 
     /// The innermost frame of the user's own code.
-    pub fn user_frame(&self, stack: u32) -> Option<u32> {
-        self.user.get(stack as usize).copied().filter(|frame| *frame != NO_ID)
+    pub fn user_frame(&self, stack: Option<StackId>) -> Option<FrameId> {
+        self.user.get(stack?).copied().flatten()
     }
 
     /// The frame to name for a stack: the innermost of the user, otherwise of code made at run time (a handler may be inlined
     /// into it), otherwise of a package.
-    pub fn blamed_frame(&self, stack: u32) -> Option<u32> {
-        let of = |list: &[u32]| list.get(stack as usize).copied().filter(|frame| *frame != NO_ID);
+    pub fn blamed_frame(&self, stack: Option<StackId>) -> Option<FrameId> {
+        let stack = stack?;
+        let of = |list: &ByStack<Option<FrameId>>| list.get(stack).copied().flatten();
         of(&self.user).or_else(|| of(&self.dynamic)).or_else(|| of(&self.library))
     }
 
     /// The innermost frame that is not part of a wait. It says what waits if [`Self::blamed_frame`] is `None`.
-    pub fn asking_frame(&self, recording: &Trace, stack: u32) -> Option<u32> {
+    pub fn asking_frame(&self, recording: &Trace, stack: Option<StackId>) -> Option<FrameId> {
         let frames = &recording.frames;
-        let is_wait = |frame: u32| {
-            let class =
-                frames.declaring_type.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
+        let is_wait = |frame: FrameId| {
+            let class = frames.declaring_type.get(frame).map_or("", |sym| recording.strings.text(*sym));
             let is_any_of = |list: &[&str]| list.iter().any(|pattern| matches(pattern, class));
             is_any_of(&WAITS) || is_any_of(&OF_POOL) || self.stands_in(frame)
         };
-        let nodes = recording.stacks.walk(stack);
-        let mut nodes = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+        let mut nodes = recording.stacks.frames(stack);
         nodes.find(|frame| !is_wait(*frame))
     }
 
@@ -402,11 +400,11 @@ impl StackIndex {
     /// Only the async method of the frame's own state machine may be between it and the server. A method that resumes after
     /// an `await` is called by the thread pool instead, on a thread where another request may have begun. A method that a
     /// handler made at run time calls belongs to one route, and its own name says more.
-    pub fn enters_from_request(&self, recording: &Trace, stack: u32) -> bool {
+    pub fn enters_from_request(&self, recording: &Trace, stack: Option<StackId>) -> bool {
         let Some(entered) = self.blamed_frame(stack) else { return false };
-        let frame_of = |node: u32| recording.stacks.frame.get(node as usize).copied();
-        let method = |frame: u32| {
-            let text = |list: &[Sym]| list.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
+        let frame_of = |node: StackId| recording.stacks.frame.get(node).copied();
+        let method = |frame: FrameId| {
+            let text = |list: &ByFrame<Sym>| list.get(frame).map_or("", |sym| recording.strings.text(*sym));
             async_method(text(&recording.frames.declaring_type), text(&recording.frames.method))
         };
         let own = method(entered);
@@ -424,33 +422,37 @@ impl StackIndex {
     ///
     /// A method that resumes after an `await` is called by the thread pool, on any thread. The last request that began there is
     /// another one, which waits. If the outermost frames of a stack are missing, the server may be among them.
-    pub fn is_in_request(&self, recording: &Trace, stack: u32) -> bool {
+    pub fn is_in_request(&self, recording: &Trace, stack: Option<StackId>) -> bool {
         let Some(frame) = self.blamed_frame(stack) else { return false };
-        let is_own = |node: &u32| recording.stacks.frame.get(*node as usize) == Some(&frame);
+        let is_own = |node: &StackId| recording.stacks.frame.get(*node) == Some(&frame);
         let own = recording.stacks.walk(stack).find(is_own);
-        let served = own.and_then(|node| self.served.get(node as usize).copied().flatten());
-        served.unwrap_or_else(|| self.cut.binary_search(&stack).is_ok())
+        let served = own.and_then(|node| self.served.get(node).copied().flatten());
+        served.unwrap_or_else(|| self.is_cut(stack))
     }
 
     /// The frames of the service, and of code made at run time, that the server called, the innermost first.
-    pub fn served_frames<'a>(&'a self, recording: &'a Trace, stack: u32) -> impl Iterator<Item = u32> + 'a {
-        let is_served = |node: &u32| self.served.get(*node as usize).copied().flatten() == Some(true);
+    pub fn served_frames<'a>(
+        &'a self,
+        recording: &'a Trace,
+        stack: Option<StackId>,
+    ) -> impl Iterator<Item = FrameId> + 'a {
+        let is_served = |node: &StackId| self.served.get(*node).copied().flatten() == Some(true);
         let nodes = recording.stacks.walk(stack).filter(is_served);
-        let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+        let frames = nodes.filter_map(|node| recording.stacks.frame.get(node).copied());
         frames.filter(|frame| matches!(self.owner(*frame), Owner::User | Owner::Dynamic))
     }
 
     /// The name of the frame to name for a stack. If only the framework is on it, the frame that waits, otherwise the innermost.
-    pub fn named_frame(&self, recording: &Trace, stack: u32) -> Sym {
-        let innermost = || recording.stacks.frame.get(stack as usize).copied();
+    pub fn named_frame(&self, recording: &Trace, stack: Option<StackId>) -> Sym {
+        let innermost = || recording.stacks.leaf(stack);
         let frame =
             self.blamed_frame(stack).or_else(|| self.asking_frame(recording, stack)).or_else(innermost);
-        frame.and_then(|frame| recording.frames.name.get(frame as usize).copied()).unwrap_or(Sym::NONE)
+        frame.and_then(|frame| recording.frames.name.get(frame).copied()).unwrap_or(Sym::NONE)
     }
 
     /// Whether the user's innermost frame is the entry point, where a program waits for its own end.
-    pub fn waits_in_entry(&self, stack: u32) -> bool {
-        let in_entry = |frame: u32| self.entries.get(frame as usize).copied().unwrap_or(false);
+    pub fn waits_in_entry(&self, stack: Option<StackId>) -> bool {
+        let in_entry = |frame: FrameId| self.entries.get(frame).copied().unwrap_or(false);
         self.user_frame(stack).is_some_and(in_entry)
     }
 }
@@ -536,7 +538,7 @@ mod tests {
         let package = stack(&mut recording, &["Npgsql!Read", "System.Private.CoreLib!Wait"]);
         let index = StackIndex::new(&recording);
         let name = |stack| {
-            let frame = index.blamed_frame(stack)? as usize;
+            let frame = index.blamed_frame(stack)?;
             recording.strings.get(*recording.frames.name.get(frame)?)
         };
         assert_eq!(name(own), Some("Shop!Price"));
@@ -576,6 +578,6 @@ mod tests {
         let index = StackIndex::new(&recording);
         let name = |stack| recording.strings.text(index.named_frame(&recording, stack));
         assert_eq!((name(mixed), name(alone)), ("Shop!Price", "System.Net.Sockets!Loop"));
-        assert_eq!(index.named_frame(&recording, NO_ID), Sym::NONE);
+        assert_eq!(index.named_frame(&recording, None), Sym::NONE);
     }
 }

@@ -118,7 +118,7 @@ fn reasons(recording: &Trace) -> List {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{GcRow, NO_ID, NO_INT, PauseRow};
+    use model::{GcRow, NO_INT, PauseRow};
 
     fn collection(recording: &mut Trace, generation: i64, reason: &str, heap_after_bytes: i64) {
         let reason = recording.strings.intern(reason);
@@ -142,8 +142,8 @@ mod tests {
             loh_bytes: none,
             poh_bytes: none,
             pinned_objects: none,
-            thread: NO_ID,
-            stack: NO_ID,
+            thread: 0.into(),
+            stack: None,
         });
     }
 

@@ -8,7 +8,7 @@
 use crate::figure::{SERIES_PIECES, piece_of};
 use crate::observed::observed_ns;
 use base::number::{count, real};
-use model::Trace;
+use model::{ByKind, Sym, Trace};
 use report::Series;
 
 const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
@@ -118,21 +118,21 @@ pub(crate) fn levels(recording: &Trace) -> Option<Vec<(i64, f64)>> {
 /// All starts and stops, in order of time.
 fn steps(recording: &Trace) -> Vec<Step> {
     let events = &recording.events;
-    let change = |at: usize| {
-        let hosting = events.kind_provider.get(at).is_some_and(|sym| recording.strings.text(*sym) == HOSTING);
-        match events.kind_id.get(at) {
-            Some(&START) if hosting => 1,
-            Some(&STOP) if hosting => -1,
+    let change = |(provider, id): (&Sym, &i64)| {
+        let hosting = recording.strings.text(*provider) == HOSTING;
+        match *id {
+            START if hosting => 1,
+            STOP if hosting => -1,
             _ => 0,
         }
     };
-    let changes: Vec<i64> = (0..events.kind_id.len()).map(change).collect();
+    let changes: ByKind<i64> = events.kind_provider.iter().zip(&events.kind_id).map(change).collect();
     if changes.iter().all(|change| *change == 0) {
         return Vec::new();
     }
     let rows = events.ts_ns.iter().zip(&events.kind);
     let steps = rows.filter_map(|(ts_ns, kind)| {
-        let change = changes.get(*kind as usize).copied().filter(|change| *change != 0)?;
+        let change = changes.get(*kind).copied().filter(|change| *change != 0)?;
         Some(Step { ts_ns: *ts_ns, change })
     });
     steps.collect()
@@ -153,7 +153,7 @@ pub(crate) mod tests {
         }
         for (ts_ns, step) in steps {
             recording.events.ts_ns.push(*ts_ns);
-            recording.events.kind.push(u32::from(*step < 0));
+            recording.events.kind.push(u16::from(*step < 0).into());
             recording.events.stream.push(1);
         }
         recording.count_events(&[false, false]);

@@ -64,7 +64,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{JitRow, NO_ID, NO_INT, Sym};
+    use model::{JitRow, NO_INT, Sym};
 
     #[test]
     fn code_loaded_without_compiling_has_a_count_but_no_time() {
@@ -73,12 +73,12 @@ mod tests {
         let row = JitRow {
             ts_ns: 0,
             dur_ns: NO_INT,
-            thread: 0,
+            thread: 0.into(),
             method: Sym::NONE,
             il_bytes: NO_INT,
             native_bytes: 40,
             tier,
-            stack: NO_ID,
+            stack: None,
         };
         recording.jit.push(row);
         assert_eq!(part(&recording).value("count"), Some(1.0));

@@ -3,7 +3,7 @@
 use crate::figure::{known, millis};
 use crate::frames::StackIndex;
 use base::number::{count, real};
-use model::{NO_INT, Sym, Trace};
+use model::{NO_INT, Sym, ThreadId, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A lock that threads waited for.
@@ -31,7 +31,7 @@ pub fn locks(recording: &Trace, index: &StackIndex) -> Vec<Lock> {
     struct Waits {
         times: Vec<i64>,
         count: usize,
-        waiters: BTreeSet<u32>,
+        waiters: BTreeSet<ThreadId>,
         owners: BTreeSet<i64>,
         frames: BTreeMap<Sym, i64>,
     }
@@ -68,9 +68,9 @@ pub fn locks(recording: &Trace, index: &StackIndex) -> Vec<Lock> {
 /// holder at the beginning of the wait, so some samples may be of a time after another thread took the lock.
 pub fn holder_samples(recording: &Trace) -> Vec<usize> {
     let rows = &recording.contention;
-    let ids = recording.thread_ids.iter().zip(0u32..);
-    let numbers: BTreeMap<i64, u32> = ids.map(|(id, number)| (*id, number)).collect();
-    let mut held: BTreeMap<u32, Vec<(i64, i64)>> = BTreeMap::new();
+    let ids = recording.thread_ids.iter_with_ids();
+    let numbers: BTreeMap<i64, ThreadId> = ids.map(|(thread, os_id)| (*os_id, thread)).collect();
+    let mut held: BTreeMap<ThreadId, Vec<(i64, i64)>> = BTreeMap::new();
     for row in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)) {
         let Some(thread) = numbers.get(&row.owner_thread).filter(|_| row.owner_thread != NO_INT) else {
             continue;
@@ -83,7 +83,7 @@ pub fn holder_samples(recording: &Trace) -> Vec<usize> {
     }
     held.values_mut().for_each(join);
     let samples = &recording.samples;
-    let is_held = |thread: u32, ts_ns: i64| {
+    let is_held = |thread: ThreadId, ts_ns: i64| {
         let Some(times) = held.get(&thread) else { return false };
         let after = times.partition_point(|(from, _)| *from <= ts_ns);
         after.checked_sub(1).and_then(|at| times.get(at)).is_some_and(|(_, to)| *to >= ts_ns)
@@ -119,7 +119,14 @@ mod tests {
         for (lock, thread, owner_thread, dur_ns) in
             [(one, 1, 7, 1_000_000), (other, 1, NO_INT, 9_000_000), (one, 2, 7, NO_INT)]
         {
-            recording.contention.push(ContentionRow { ts_ns: 0, dur_ns, thread, owner_thread, lock, stack });
+            recording.contention.push(ContentionRow {
+                ts_ns: 0,
+                dur_ns,
+                thread: thread.into(),
+                owner_thread,
+                lock,
+                stack,
+            });
         }
         let locks = locks(&recording, &StackIndex::new(&recording));
         let rows: Vec<_> =

@@ -16,7 +16,7 @@ pub fn has_events(recording: &Trace, name_start: &str) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use model::{CoverageRow, Frame, NO_ID, Sym};
+    use model::{CoverageRow, Frame, StackId, Sym};
 
     /// A recording of a second that was observed for `observed_ns`.
     pub(crate) fn recording(observed_ns: i64) -> Trace {
@@ -30,11 +30,11 @@ pub(crate) mod tests {
     }
 
     /// A stack of `Module!Type.Method` or `Module!Method`, the outermost first.
-    pub(crate) fn stack(recording: &mut Trace, methods: &[&str]) -> u32 {
-        methods.iter().fold(NO_ID, |parent, name| {
+    pub(crate) fn stack(recording: &mut Trace, methods: &[&str]) -> Option<StackId> {
+        methods.iter().fold(None, |parent, name| {
             let whole = recording.strings.intern(name);
-            let known = recording.frames.name.iter().position(|of| *of == whole);
-            let frame = known.and_then(|at| u32::try_from(at).ok()).unwrap_or_else(|| {
+            let known = recording.frames.name.find(|of| *of == whole);
+            let frame = known.unwrap_or_else(|| {
                 let (module, method) = name.split_once('!').unwrap();
                 let (class, method) = method.rsplit_once('.').unwrap_or(("", method));
                 let mut sym = |of: &str| if of.is_empty() { Sym::NONE } else { recording.strings.intern(of) };
@@ -49,7 +49,7 @@ pub(crate) mod tests {
                     tier: none,
                 })
             });
-            recording.stacks.child(parent, frame)
+            Some(recording.stacks.child(parent, frame))
         })
     }
 }

@@ -80,12 +80,12 @@ pub fn pool_use(recording: &Trace, sampling: &Sampling, index: &StackIndex) -> P
 mod tests {
     use super::*;
     use crate::observed::tests::{recording, stack};
-    use model::{Frame, NO_ID, SampleRow, Sym, ThreadRow};
+    use model::{Frame, SampleRow, Sym, ThreadRow};
 
     #[test]
     fn a_worker_that_waits_within_its_work_is_held_up_and_one_that_waits_for_work_is_idle() {
         let mut recording = recording(1);
-        recording.thread_ids = vec![10, 11];
+        recording.thread_ids = vec![10, 11].into();
         let pool = recording.strings.intern("pool");
         for thread in [10, 11] {
             let name = Sym::NONE;
@@ -106,12 +106,12 @@ mod tests {
         let (task, queue) = (text("task"), text("queue"));
         let frame = Frame { module, declaring_type, method, signature: none, name, tier: none };
         let frame = recording.frames.push(frame);
-        let work = recording.stacks.child(NO_ID, frame);
+        let work = Some(recording.stacks.child(None, frame));
         let idle = stack(&mut recording, &["System.Private.CoreLib!Start"]);
         for (thread, stack, waiting_on) in [(0, work, task), (1, idle, queue)] {
             recording.samples.push(SampleRow {
                 ts_ns: 0,
-                thread,
+                thread: thread.into(),
                 stack,
                 kind: none,
                 state: waiting,

@@ -253,7 +253,7 @@ fn from_meter(recording: &Trace) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{CounterRow, NO_ID, NO_INT, RequestRow};
+    use model::{CounterRow, NO_INT, RequestRow};
 
     fn request(recording: &mut Trace, path: &str, dur_ns: i64, status: i64) {
         let method = recording.strings.intern("GET");
@@ -266,9 +266,9 @@ mod tests {
             path,
             route: none,
             status,
-            activity: model::NO_ID,
+            activity: None,
             trace_id: none,
-            thread_first: NO_ID,
+            thread_first: 0.into(),
             gc_ns: no,
             lock_ns: no,
             wait_ns: no,

@@ -8,7 +8,7 @@
 
 use crate::observed::observed_ns;
 use base::number::real_u64;
-use model::{NO_ID, Sampler, Sym, Trace};
+use model::{ByThread, Sampler, StackId, Sym, ThreadId, Trace};
 use rustc_hash::FxHashMap;
 
 /// What a sampled thread was doing.
@@ -25,12 +25,12 @@ pub enum State {
 /// Samples of one thread with one stack in one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
-    /// The thread: a place in `Trace::thread_ids`.
-    pub thread: u32,
+    /// The thread.
+    pub thread: ThreadId,
     /// What the thread is for, as in the table of threads.
     pub kind: Sym,
     /// Its stack.
-    pub stack: u32,
+    pub stack: Option<StackId>,
     /// What it was doing.
     pub state: State,
     /// What it waited for.
@@ -62,9 +62,9 @@ impl Sampling {
         let word = |text: &str| recording.strings.find(text).unwrap_or(Sym::NONE);
         let (running, waiting) = (word("running"), word("waiting"));
         let kinds = thread_kinds(recording);
-        let mut numbers: FxHashMap<(u32, u32, State, Sym), usize> = FxHashMap::default();
+        let mut numbers: FxHashMap<(ThreadId, Option<StackId>, State, Sym), usize> = FxHashMap::default();
         // A thread mostly stays where it was, so the group of its last sample is tried first.
-        let mut latest: Vec<Option<usize>> = vec![None; recording.thread_ids.len()];
+        let mut latest: ByThread<Option<usize>> = recording.thread_ids.iter().map(|_| None).collect();
         let mut groups: Vec<Group> = Vec::new();
         for at in 0..samples.ts_ns.len() {
             let Some(row) = samples.row(at) else { continue };
@@ -73,11 +73,10 @@ impl Sampling {
                 state if state == waiting => State::Waiting,
                 _ => State::External,
             };
-            let thread = row.thread as usize;
             let is_same = |group: &&mut Group| {
                 (group.stack, group.state, group.waiting_on) == (row.stack, state, row.waiting_on)
             };
-            let last = latest.get(thread).copied().flatten().and_then(|number| groups.get_mut(number));
+            let last = latest.get(row.thread).copied().flatten().and_then(|number| groups.get_mut(number));
             if let Some(group) = last.filter(is_same) {
                 group.samples += 1;
                 group.last_ns = row.ts_ns;
@@ -88,7 +87,7 @@ impl Sampling {
             if number == next {
                 groups.push(Group {
                     thread: row.thread,
-                    kind: kinds.get(thread).copied().unwrap_or(Sym::NONE),
+                    kind: kinds.get(row.thread).copied().unwrap_or(Sym::NONE),
                     stack: row.stack,
                     state,
                     waiting_on: row.waiting_on,
@@ -101,7 +100,7 @@ impl Sampling {
                 group.samples += 1;
                 group.last_ns = row.ts_ns;
             }
-            if let Some(latest) = latest.get_mut(thread) {
+            if let Some(latest) = latest.get_mut(row.thread) {
                 *latest = Some(number);
             }
         }
@@ -131,8 +130,8 @@ fn most_of_a_thread(groups: &[Group]) -> u64 {
     threads.map(|of| of.iter().map(|group| group.samples).sum()).max().unwrap_or(0)
 }
 
-/// What each thread is for, by its number in the recording.
-pub(crate) fn thread_kinds(recording: &Trace) -> Vec<Sym> {
+/// What each thread is for.
+pub(crate) fn thread_kinds(recording: &Trace) -> ByThread<Sym> {
     let rows = recording.threads.thread.iter().zip(&recording.threads.kind);
     let by_id: FxHashMap<i64, Sym> = rows.map(|(thread, kind)| (*thread, *kind)).collect();
     recording.thread_ids.iter().map(|id| by_id.get(id).copied().unwrap_or(Sym::NONE)).collect()
@@ -142,7 +141,7 @@ pub(crate) fn thread_kinds(recording: &Trace) -> Vec<Sym> {
 #[derive(Debug, Default)]
 pub struct RequestPaths {
     /// Starts and ends of requests by thread, in order of time. An end has no path.
-    marks: FxHashMap<u32, Vec<(i64, Sym)>>,
+    marks: FxHashMap<ThreadId, Vec<(i64, Sym)>>,
     /// How many threads the recording has.
     threads: usize,
 }
@@ -151,13 +150,13 @@ pub struct RequestPaths {
 #[derive(Debug)]
 pub struct Follower<'a> {
     /// For each thread, how many of its starts and ends are passed, and all of them.
-    threads: Vec<(usize, &'a [(i64, Sym)])>,
+    threads: ByThread<(usize, &'a [(i64, Sym)])>,
 }
 
 impl Follower<'_> {
     /// How many starts and ends a thread has passed at a time, and the path of the request that it is in.
-    pub fn at(&mut self, thread: u32, ts_ns: i64) -> (usize, Option<Sym>) {
-        let Some((passed, marks)) = self.threads.get_mut(thread as usize) else { return (0, None) };
+    pub fn at(&mut self, thread: ThreadId, ts_ns: i64) -> (usize, Option<Sym>) {
+        let Some((passed, marks)) = self.threads.get_mut(thread) else { return (0, None) };
         let last = |passed: usize| passed.checked_sub(1).and_then(|last| marks.get(last));
         // This row is earlier than the one before it.
         if last(*passed).is_some_and(|(at, _)| *at > ts_ns) {
@@ -174,7 +173,7 @@ impl RequestPaths {
     /// Groups the starts and ends of a recording by thread.
     pub fn new(recording: &Trace) -> Self {
         let rows = &recording.request_marks;
-        let mut marks: FxHashMap<u32, Vec<(i64, Sym)>> = FxHashMap::default();
+        let mut marks: FxHashMap<ThreadId, Vec<(i64, Sym)>> = FxHashMap::default();
         for ((ts_ns, thread), path) in rows.ts_ns.iter().zip(&rows.thread).zip(&rows.path) {
             marks.entry(*thread).or_default().push((*ts_ns, *path));
         }
@@ -183,22 +182,17 @@ impl RequestPaths {
 
     /// A follower of all threads, before their first rows.
     pub fn follow(&self) -> Follower<'_> {
-        let marks = (0u32..).take(self.threads).map(|thread| self.marks.get(&thread));
+        let marks = (0..self.threads).map_while(ThreadId::new).map(|thread| self.marks.get(&thread));
         let threads = marks.map(|marks| (0, marks.map_or(&[][..], Vec::as_slice)));
         Follower { threads: threads.collect() }
     }
 
     /// The path at a time. `None` between requests.
-    pub fn at(&self, thread: u32, ts_ns: i64) -> Option<Sym> {
+    pub fn at(&self, thread: ThreadId, ts_ns: i64) -> Option<Sym> {
         let marks = self.marks.get(&thread)?;
         let after = marks.partition_point(|(at, _)| *at <= ts_ns);
         marks.get(after.checked_sub(1)?).map(|(_, path)| *path).filter(|path| *path != Sym::NONE)
     }
-}
-
-/// The innermost frame of a stack.
-pub fn leaf_frame(recording: &Trace, stack: u32) -> Option<u32> {
-    recording.stacks.frame.get(stack as usize).copied().filter(|frame| *frame != NO_ID)
 }
 
 #[cfg(test)]
@@ -210,15 +204,15 @@ mod tests {
     #[test]
     fn samples_over_looks_are_threads() {
         let mut recording = recording(1_000_000_000);
-        recording.thread_ids = vec![10, 11];
+        recording.thread_ids = vec![10, 11].into();
         let one = stack(&mut recording, &["Shop!Main"]);
         let running = recording.strings.intern("running");
-        for (thread, times) in [(0, 4), (1, 2), (u32::MAX, 3)] {
+        for (thread, times) in [(0, 4), (1, 2), (u16::MAX, 3)] {
             for ts_ns in 0..times {
                 let none = Sym::NONE;
                 recording.samples.push(SampleRow {
                     ts_ns,
-                    thread,
+                    thread: ThreadId::from(thread),
                     stack: one,
                     kind: none,
                     state: running,
@@ -236,14 +230,14 @@ mod tests {
     #[test]
     fn a_sample_of_a_cpu_is_cpu_time_and_the_busiest_thread_is_not_taken_for_one_that_always_runs() {
         let mut recording = recording(1_000_000_000);
-        recording.thread_ids = vec![10];
+        recording.thread_ids = vec![10].into();
         let one = stack(&mut recording, &["Shop!Main"]);
         let running = recording.strings.intern("running");
         for ts_ns in 0..250 {
             let none = Sym::NONE;
             recording.samples.push(SampleRow {
                 ts_ns,
-                thread: 0,
+                thread: 0.into(),
                 stack: one,
                 kind: none,
                 state: running,
@@ -260,23 +254,24 @@ mod tests {
     #[test]
     fn a_thread_is_in_the_request_that_began_on_it_last_and_has_not_ended_on_it() {
         let mut recording = recording(1);
-        recording.thread_ids = vec![10, 11, 12, 13];
+        recording.thread_ids = vec![10, 11, 12, 13].into();
         let path = recording.strings.intern("/orders/7");
         for (ts_ns, path) in [(10, path), (20, Sym::NONE), (30, path)] {
             recording.request_marks.ts_ns.push(ts_ns);
-            recording.request_marks.thread.push(3);
+            recording.request_marks.thread.push(ThreadId::from(3));
             recording.request_marks.path.push(path);
         }
         let paths = RequestPaths::new(&recording);
-        assert_eq!([5, 15, 25, 35].map(|ns| paths.at(3, ns)), [None, Some(path), None, Some(path)]);
+        let [third, fourth, ninth] = [3, 4, 9].map(ThreadId::from);
+        assert_eq!([5, 15, 25, 35].map(|ns| paths.at(third, ns)), [None, Some(path), None, Some(path)]);
         let mut follower = paths.follow();
         let times = [5, 15, 25, 35, 15];
         let expected = [(0, None), (1, Some(path)), (2, None), (3, Some(path)), (1, Some(path))];
-        assert_eq!(times.map(|ns| follower.at(3, ns)), expected);
-        assert_eq!([0, 9].map(|thread| follower.at(thread, 15)), [(0, None); 2]);
-        assert_eq!(paths.at(4, 15), None);
+        assert_eq!(times.map(|ns| follower.at(third, ns)), expected);
+        assert_eq!([ThreadId::FIRST, ninth].map(|thread| follower.at(thread, 15)), [(0, None); 2]);
+        assert_eq!(paths.at(fourth, 15), None);
         // Whatever was asked for before.
         let times = [35, 5, 20, 15, 19, 35, 36, 10, 30, 9, 29];
-        assert_eq!(times.map(|ns| follower.at(3, ns).0), [3, 0, 2, 1, 1, 3, 3, 1, 3, 0, 2]);
+        assert_eq!(times.map(|ns| follower.at(third, ns).0), [3, 0, 2, 1, 1, 3, 3, 1, 3, 0, 2]);
     }
 }

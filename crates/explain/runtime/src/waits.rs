@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::figure::NOT_RECORDED;
     use crate::observed::tests::recording;
-    use model::{NO_ID, Sym, WaitRow};
+    use model::{Sym, WaitRow};
 
     #[test]
     fn waits_are_grouped_by_what_they_are_for() {
@@ -72,10 +72,10 @@ mod tests {
             recording.waits.push(WaitRow {
                 ts_ns: 0,
                 dur_ns,
-                thread: 0,
+                thread: 0.into(),
                 source,
                 object: Sym::NONE,
-                stack: NO_ID,
+                stack: None,
             });
         }
         let part = part(&recording, &StackIndex::new(&recording));

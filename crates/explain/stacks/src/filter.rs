@@ -1,7 +1,7 @@
 //! Which rows are summed up: by time, by thread, by what a sample waits for, and by frames that a stack must or must not
 //! have.
 
-use model::{NO_ID, Sym, Trace};
+use model::{ByFrame, ByStack, ByThread, StackId, Sym, Trace};
 use regex::{Regex, RegexBuilder};
 use rustc_hash::FxHashSet;
 
@@ -60,22 +60,21 @@ impl Filter {
     }
 
     /// Which stacks pass: one flag per stack. `None` if all do.
-    pub(crate) fn stacks(&self, recording: &Trace) -> Option<Vec<bool>> {
+    pub(crate) fn stacks(&self, recording: &Trace) -> Option<ByStack<bool>> {
         if self.include.is_none() && self.exclude.is_none() {
             return None;
         }
         let matching = |pattern: &Option<Regex>| {
             let pattern = pattern.as_ref()?;
             let named = |sym: &Sym| pattern.is_match(recording.strings.text(*sym));
-            Some(recording.frames.name.iter().map(named).collect::<Vec<bool>>())
+            Some(recording.frames.name.iter().map(named).collect::<ByFrame<bool>>())
         };
         let (include, exclude) = (matching(&self.include), matching(&self.exclude));
-        let mut included = Vec::with_capacity(recording.stacks.len());
-        let mut excluded = Vec::with_capacity(recording.stacks.len());
+        let (mut included, mut excluded) = (ByStack::default(), ByStack::default());
         for (parent, frame) in recording.stacks.parent.iter().zip(&recording.stacks.frame) {
-            let has = |flags: &Option<Vec<bool>>, of_parent: &[bool]| {
-                let own = flags.as_ref().and_then(|flags| flags.get(*frame as usize)).copied();
-                own.unwrap_or(false) || of_parent.get(*parent as usize).copied().unwrap_or(false)
+            let has = |flags: &Option<ByFrame<bool>>, of_callers: &ByStack<bool>| {
+                let own = flags.as_ref().and_then(|flags| flags.get(*frame)).copied();
+                own == Some(true) || parent.and_then(|parent| of_callers.get(parent)) == Some(&true)
             };
             let (is_in, is_out) = (has(&include, &included), has(&exclude, &excluded));
             included.push(is_in);
@@ -90,8 +89,8 @@ impl Filter {
         self.include.is_none()
     }
 
-    /// Which threads pass: one flag per row of `Trace::thread_ids`. `None` if all do.
-    pub(crate) fn thread_numbers(&self, recording: &Trace) -> Option<Vec<bool>> {
+    /// Which threads pass. `None` if all do.
+    pub(crate) fn thread_numbers(&self, recording: &Trace) -> Option<ByThread<bool>> {
         if self.threads.is_empty() {
             return None;
         }
@@ -101,12 +100,9 @@ impl Filter {
 }
 
 /// Whether a row with `stack` passes, by the flags of [`Filter::stacks`]. `stackless` is the answer for rows without a stack.
-pub(crate) fn passes(flags: Option<&[bool]>, stack: u32, stackless: bool) -> bool {
-    match flags {
-        None => true,
-        Some(_) if stack == NO_ID => stackless,
-        Some(flags) => flags.get(stack as usize).copied().unwrap_or(stackless),
-    }
+pub(crate) fn passes(flags: Option<&ByStack<bool>>, stack: Option<StackId>, stackless: bool) -> bool {
+    let Some(flags) = flags else { return true };
+    stack.and_then(|stack| flags.get(stack)).copied().unwrap_or(stackless)
 }
 
 #[cfg(test)]

@@ -26,6 +26,6 @@ pub use filter::{Filter, PatternError, pattern};
 pub use methods::{MethodRow, Methods, methods};
 pub use metric::{Metric, Offer, offers, written_weight};
 pub use profile::Profile;
-pub use shape::{GroupBy, Name, NameClass, Shape, Shaping, short_name};
+pub use shape::{GroupBy, Name, NameClass, NameId, Shape, Shaping, short_name};
 pub use view::{Direction, Nodes, View, ViewOptions, view};
 pub use weigh::{Weighed, weigh};

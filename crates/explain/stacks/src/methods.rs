@@ -1,13 +1,14 @@
 //! The names of a profile as a table: what each weighs itself, and with what it calls.
 
 use crate::profile::Profile;
-use crate::shape::ROOT;
+use crate::shape::{Name, NameId, NodeId, ROOT};
+use model::ById;
 
 /// What a name weighs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MethodRow {
-    /// The number of the name in the shape.
-    pub name: u32,
+    /// The name in the shape.
+    pub name: NameId,
     /// As the innermost frame. A stop for the sampler and a frame without a name count for their callers.
     pub own: f64,
     /// Anywhere on the stack. Each stack counts once, even if the method calls itself.
@@ -33,28 +34,28 @@ pub struct Methods {
 pub fn methods(profile: &Profile) -> Methods {
     let shape = &profile.shape;
     let compared = profile.against.is_some();
-    let empty = MethodRow {
-        name: 0,
+    let empty = |name| MethodRow {
+        name,
         own: 0.0,
         total: 0.0,
         own_against: compared.then_some(0.0),
         total_against: compared.then_some(0.0),
     };
-    let mut rows = vec![empty; shape.names.len()];
+    let mut rows: ById<Name, MethodRow> = shape.names.ids().map(empty).collect();
     // The walk enters and leaves every node. This is how often each name is on the stack of the current node.
-    let mut active = vec![0u32; shape.names.len()];
+    let mut active: ById<Name, u32> = vec![0; shape.names.len()].into();
     // The names on the stack of the current node that say what runs, the innermost last.
-    let mut acting: Vec<usize> = Vec::new();
-    let mut steps: Vec<(u32, bool)> = Vec::new();
-    let visit = |node: u32| profile.weight(node) != 0.0 || profile.weight_against(node) != 0.0;
-    let enter_children = |steps: &mut Vec<(u32, bool)>, node: u32| {
+    let mut acting: Vec<NameId> = Vec::new();
+    let mut steps: Vec<(NodeId, bool)> = Vec::new();
+    let visit = |node: NodeId| profile.weight(node) != 0.0 || profile.weight_against(node) != 0.0;
+    let enter_children = |steps: &mut Vec<(NodeId, bool)>, node: NodeId| {
         steps.extend(shape.children(node).iter().filter(|child| visit(**child)).map(|child| (*child, true)));
     };
     enter_children(&mut steps, ROOT);
     while let Some((node, enters)) = steps.pop() {
-        let name = shape.name_of(node) as usize;
+        let Some(name) = shape.name_of(node) else { continue };
         let stands_in = shape.names.get(name).is_some_and(|name| name.stands_in);
-        let (Some(active), true) = (active.get_mut(name), name < rows.len()) else { continue };
+        let Some(active) = active.get_mut(name) else { continue };
         if !enters {
             *active -= 1;
             if !stands_in {
@@ -84,9 +85,9 @@ pub fn methods(profile: &Profile) -> Methods {
         steps.push((node, false));
         enter_children(&mut steps, node);
     }
-    let mut rows: Vec<MethodRow> = (0u32..).zip(rows).map(|(name, row)| MethodRow { name, ..row }).collect();
-    rows.retain(|row| row.total != 0.0 || row.total_against.is_some_and(|total| total != 0.0));
-    let text = |row: &MethodRow| shape.names.get(row.name as usize).map_or("", |name| name.full.as_str());
+    let weighs = |row: &&MethodRow| row.total != 0.0 || row.total_against.is_some_and(|total| total != 0.0);
+    let mut rows: Vec<MethodRow> = rows.iter().filter(weighs).copied().collect();
+    let text = |row: &MethodRow| shape.names.get(row.name).map_or("", |name| name.full.as_str());
     rows.sort_by(|a, b| {
         let by_weight = b.own.total_cmp(&a.own).then(b.total.total_cmp(&a.total));
         by_weight.then_with(|| text(a).cmp(text(b)))

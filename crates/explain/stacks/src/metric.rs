@@ -1,6 +1,6 @@
 //! What can be summed up over stacks: samples, bytes, times, counts.
 
-use model::{NO_ID, Sampler, Trace};
+use model::{ByKind, Sampler, StackId, Sym, Trace};
 use report::unit::{duration, short, show};
 use rustc_hash::FxHashMap;
 
@@ -185,10 +185,10 @@ pub fn offers(recording: &Trace) -> Vec<Offer> {
         }
     }
     let events = &recording.events;
-    let mut counts = vec![0u64; events.kind_name.len()];
+    let mut counts: ByKind<u64> = vec![0; events.kind_name.len()].into();
     for (kind, stack) in events.kind.iter().zip(&events.stack) {
-        if *stack != NO_ID
-            && let Some(count) = counts.get_mut(*kind as usize)
+        if stack.is_some()
+            && let Some(count) = counts.get_mut(*kind)
         {
             *count += 1;
         }
@@ -196,8 +196,8 @@ pub fn offers(recording: &Trace) -> Vec<Offer> {
     // All versions of an event are one metric.
     let mut place_of: FxHashMap<(&str, &str), usize> = FxHashMap::default();
     let mut by_name: Vec<(&str, &str, u64)> = Vec::new();
-    for (kind, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let text = |list: &[model::Sym]| list.get(kind).map_or("", |sym| recording.strings.text(*sym));
+    for (kind, count) in counts.iter_with_ids().filter(|(_, count)| **count > 0) {
+        let text = |list: &ByKind<Sym>| list.get(kind).map_or("", |sym| recording.strings.text(*sym));
         let (provider, name) = (text(&events.kind_provider), text(&events.kind_name));
         let place = *place_of.entry((provider, name)).or_insert(by_name.len());
         match by_name.get_mut(place) {
@@ -215,7 +215,7 @@ pub fn offers(recording: &Trace) -> Vec<Offer> {
 }
 
 fn rows(recording: &Trace, metric: &Metric) -> u64 {
-    let with_stack = |stacks: &[u32]| stacks.iter().filter(|stack| **stack != NO_ID).count();
+    let with_stack = |stacks: &[Option<StackId>]| stacks.iter().flatten().count();
     let state = |name: &str| {
         let Some(state) = recording.strings.find(name) else { return 0 };
         recording.samples.state.iter().filter(|of| **of == state).count()
@@ -233,6 +233,7 @@ fn rows(recording: &Trace, metric: &Metric) -> u64 {
         Metric::Collections | Metric::GcPause => with_stack(&recording.gc.stack),
         Metric::Event(..) => 0,
     };
+    // A `usize` has at most 64 bits on every target that we build for.
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 

@@ -1,7 +1,8 @@
 //! Profiles: what views and tables are made from.
 
-use crate::shape::{ROOT, STACKLESS, Shape};
+use crate::shape::{NodeId, ROOT, STACKLESS, Shape};
 use crate::weigh::Weighed;
+use model::{ById, StackId};
 use std::sync::Arc;
 
 /// A shape with the weight of each node, in one recording or in two for a comparison.
@@ -22,30 +23,29 @@ pub struct Profile {
 /// The weights of nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct Weights {
-    pub(crate) own: Vec<f64>,
+    pub(crate) own: ById<Shape, f64>,
     /// Including everything that a node calls.
-    pub(crate) total: Vec<f64>,
+    pub(crate) total: ById<Shape, f64>,
 }
 
 impl Weights {
-    fn new(shape: &Shape, weighed: &Weighed, scale: f64, node_of: impl Fn(u32) -> u32) -> Self {
-        let mut own = vec![0.0; shape.len()];
-        let mut add = |node: u32, weight: f64| {
-            if let Some(place) = own.get_mut(node as usize) {
+    fn new(shape: &Shape, weighed: &Weighed, scale: f64, node_of: impl Fn(StackId) -> NodeId) -> Self {
+        let mut own = ById::from(vec![0.0; shape.len()]);
+        let mut add = |node: NodeId, weight: f64| {
+            if let Some(place) = own.get_mut(node) {
                 *place += weight * scale;
             }
         };
-        for (stack, weight) in (0u32..).zip(&weighed.own).filter(|(_, weight)| **weight != 0.0) {
+        for (stack, weight) in weighed.own.iter_with_ids().filter(|(_, weight)| **weight != 0.0) {
             add(node_of(stack), *weight);
         }
         if weighed.stackless != 0.0 {
             add(STACKLESS, weighed.stackless);
         }
         let mut total = own.clone();
-        for node in (1..shape.len()).rev() {
-            let parent = shape.parent[node] as usize;
+        for (node, parent) in shape.parent.iter().enumerate().rev() {
             let weight = total[node];
-            if let Some(place) = total.get_mut(parent) {
+            if let Some(place) = parent.and_then(|parent| total.get_mut(parent)) {
                 *place += weight;
             }
         }
@@ -56,7 +56,7 @@ impl Weights {
 impl Profile {
     /// A shape with the weights of its own recording.
     pub fn new(shape: Arc<Shape>, weighed: &Weighed) -> Self {
-        let node_of = |stack: u32| shape.node_of_stack.get(stack as usize).copied().unwrap_or(ROOT);
+        let node_of = |stack: StackId| shape.node_of_stack.get(stack).copied().unwrap_or(ROOT);
         let here = Weights::new(&shape, weighed, 1.0, node_of);
         Self { here, against: None, rows: weighed.rows, unweighed: weighed.unweighed, shape }
     }
@@ -64,10 +64,10 @@ impl Profile {
     /// Two recordings in one shape. The weights of the other one are multiplied by `scale` to make the two comparable.
     pub fn compared(shape: &Shape, weighed: &Weighed, other: (&Shape, &Weighed), scale: f64) -> Self {
         let (joined, node_of_other) = shape.joined(other.0);
-        let own = |stack: u32| shape.node_of_stack.get(stack as usize).copied().unwrap_or(ROOT);
-        let others = |stack: u32| {
-            let node = other.0.node_of_stack.get(stack as usize);
-            node.and_then(|node| node_of_other.get(*node as usize)).copied().unwrap_or(ROOT)
+        let own = |stack: StackId| shape.node_of_stack.get(stack).copied().unwrap_or(ROOT);
+        let others = |stack: StackId| {
+            let node = other.0.node_of_stack.get(stack);
+            node.and_then(|node| node_of_other.get(*node)).copied().unwrap_or(ROOT)
         };
         let here = Weights::new(&joined, weighed, 1.0, own);
         let against = Some(Weights::new(&joined, other.1, scale, others));
@@ -84,19 +84,19 @@ impl Profile {
         self.against.as_ref().map(|against| against.total.first().copied().unwrap_or(0.0))
     }
 
-    pub(crate) fn weight(&self, node: u32) -> f64 {
-        self.here.total.get(node as usize).copied().unwrap_or(0.0)
+    pub(crate) fn weight(&self, node: NodeId) -> f64 {
+        self.here.total.get(node).copied().unwrap_or(0.0)
     }
 
-    pub(crate) fn own(&self, node: u32) -> f64 {
-        self.here.own.get(node as usize).copied().unwrap_or(0.0)
+    pub(crate) fn own(&self, node: NodeId) -> f64 {
+        self.here.own.get(node).copied().unwrap_or(0.0)
     }
 
-    pub(crate) fn weight_against(&self, node: u32) -> f64 {
-        self.against.as_ref().and_then(|of| of.total.get(node as usize)).copied().unwrap_or(0.0)
+    pub(crate) fn weight_against(&self, node: NodeId) -> f64 {
+        self.against.as_ref().and_then(|of| of.total.get(node)).copied().unwrap_or(0.0)
     }
 
-    pub(crate) fn own_against(&self, node: u32) -> f64 {
-        self.against.as_ref().and_then(|of| of.own.get(node as usize)).copied().unwrap_or(0.0)
+    pub(crate) fn own_against(&self, node: NodeId) -> f64 {
+        self.against.as_ref().and_then(|of| of.own.get(node)).copied().unwrap_or(0.0)
     }
 }

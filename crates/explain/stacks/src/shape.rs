@@ -1,15 +1,22 @@
 //! The tree of stacks, with its frames grouped and folded.
 
-use model::{NO_ID, Sym, Trace};
+use model::{ByFrame, ById, ByStack, Id, StackId, Sym, Trace};
 use regex::Regex;
 use runtime::{Owner, StackIndex, written_name};
 use rustc_hash::FxHashMap;
 
+/// A node of a shape.
+pub(crate) type NodeId = Id<Shape>;
+/// A name of a shape.
+pub type NameId = Id<Name>;
+
 /// The node above all stacks.
-pub(crate) const ROOT: u32 = 0;
+pub(crate) const ROOT: NodeId = Id::at(0);
 /// The node of rows without a stack.
-pub(crate) const STACKLESS: u32 = 1;
+pub(crate) const STACKLESS: NodeId = Id::at(1);
 /// The name of the root.
+pub(crate) const ALL_NAME: NameId = Id::at(0);
+const STACKLESS_NAME: NameId = Id::at(1);
 const ALL: &str = "all";
 /// The longest name of a group, in bytes. A replacement may repeat what its pattern matched.
 const LONGEST_GROUP: usize = 1024;
@@ -104,17 +111,18 @@ pub struct Name {
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
     /// The names of nodes.
-    pub names: Vec<Name>,
-    /// The parent of each node; `NO_ID` for the root. Parents come before children, so walks end.
-    pub(crate) parent: Vec<u32>,
-    /// The place in `names` of each node's name.
-    pub(crate) name: Vec<u32>,
-    /// The first stack of each node, which is its id in every shape. `NO_ID` for nodes 0 and 1.
-    pub(crate) representative: Vec<u32>,
-    pub(crate) node_of_stack: Vec<u32>,
+    pub names: ById<Name, Name>,
+    /// The parent of each node; none for the root. Parents come before children, so walks end.
+    pub(crate) parent: ById<Shape, Option<NodeId>>,
+    /// The name of each node.
+    pub(crate) name: ById<Shape, NameId>,
+    /// The first stack of each node, by which the node is known in every shape; none for nodes 0 and 1. In a joined shape,
+    /// the stacks of the other recording follow the own ones.
+    pub(crate) representative: ById<Shape, Option<StackId>>,
+    pub(crate) node_of_stack: ByStack<NodeId>,
     /// The children of node `n` are `children[first_child[n]..first_child[n + 1]]`.
     first_child: Vec<u32>,
-    children: Vec<u32>,
+    children: Vec<NodeId>,
 }
 
 impl Shape {
@@ -122,22 +130,24 @@ impl Shape {
     pub fn new(recording: &Trace, index: &StackIndex, shaping: &Shaping) -> Self {
         let names = FrameNames::new(recording, index, shaping);
         let mut shape = Self { names: names.names, ..Self::default() };
-        let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        shape.push(NO_ID, 0, NO_ID);
-        shape.push(ROOT, 1, NO_ID);
+        let mut known: FxHashMap<(NodeId, NameId), NodeId> = FxHashMap::default();
+        shape.push(None, ALL_NAME, None);
+        shape.push(Some(ROOT), STACKLESS_NAME, None);
         let collapses = !matches!(shaping.group, GroupBy::Method);
         let stacks = &recording.stacks;
-        for (stack, (parent, frame)) in (0u32..).zip(stacks.parent.iter().zip(&stacks.frame)) {
-            let caller = shape.node_of_stack.get(*parent as usize).copied().unwrap_or(ROOT);
-            let name = names.of_frame.get(*frame as usize).copied().flatten();
-            let class = names.class.get(*frame as usize).copied().unwrap_or(NameClass::Unknown);
+        for ((stack, parent), frame) in stacks.parent.iter_with_ids().zip(&stacks.frame) {
+            let caller = parent.and_then(|parent| shape.node_of_stack.get(parent)).copied().unwrap_or(ROOT);
+            let name = names.of_frame.get(*frame).copied().flatten();
+            let class = names.class.get(*frame).copied().unwrap_or(NameClass::Unknown);
             // The outermost frame stays, so that threads without user code remain distinct.
             let joins_run = shaping.my_code && class.is_foreign() && caller != ROOT;
-            let joins_caller = |name: &u32| collapses && shape.name.get(caller as usize) == Some(name);
+            let joins_caller = |name: &NameId| collapses && shape.name.get(caller) == Some(name);
             // Frames that are folded, or that continue their caller's name, add no node.
             let node = match name.filter(|name| !joins_run && !joins_caller(name)) {
                 None => caller,
-                Some(name) => *known.entry((caller, name)).or_insert_with(|| shape.push(caller, name, stack)),
+                Some(name) => *known
+                    .entry((caller, name))
+                    .or_insert_with(|| shape.push(Some(caller), name, Some(stack))),
             };
             shape.node_of_stack.push(node);
         }
@@ -145,28 +155,27 @@ impl Shape {
         shape
     }
 
-    fn push(&mut self, parent: u32, name: u32, representative: u32) -> u32 {
-        let node = number(self.parent.len());
+    fn push(&mut self, parent: Option<NodeId>, name: NameId, representative: Option<StackId>) -> NodeId {
         self.parent.push(parent);
         self.name.push(name);
-        self.representative.push(representative);
-        node
+        self.representative.push(representative)
     }
 
     /// Lists the children of every node.
     fn link(&mut self) {
         let len = self.parent.len();
         let mut first = vec![0u32; len + 1];
-        for parent in self.parent.iter().filter(|parent| **parent != NO_ID) {
-            first[*parent as usize + 1] += 1;
+        for parent in self.parent.iter().flatten() {
+            first[parent.index() + 1] += 1;
         }
         for at in 1..first.len() {
             first[at] += first[at - 1];
         }
         let mut next = first.clone();
-        let mut children = vec![0u32; len.saturating_sub(1)];
-        for (node, parent) in (0u32..).zip(&self.parent).filter(|(_, parent)| **parent != NO_ID) {
-            let place = &mut next[*parent as usize];
+        let mut children = vec![ROOT; len.saturating_sub(1)];
+        for (node, parent) in self.parent.iter_with_ids() {
+            let Some(parent) = parent else { continue };
+            let place = &mut next[parent.index()];
             children[*place as usize] = node;
             *place += 1;
         }
@@ -180,8 +189,8 @@ impl Shape {
     }
 
     /// The nodes that a node calls.
-    pub(crate) fn children(&self, node: u32) -> &[u32] {
-        let at = node as usize;
+    pub(crate) fn children(&self, node: NodeId) -> &[NodeId] {
+        let at = node.index();
         let (Some(from), Some(to)) = (self.first_child.get(at), self.first_child.get(at + 1)) else {
             return &[];
         };
@@ -189,83 +198,69 @@ impl Shape {
     }
 
     /// The node that calls a node. `None` for outermost frames.
-    pub(crate) fn caller(&self, node: u32) -> Option<u32> {
-        self.parent.get(node as usize).copied().filter(|parent| *parent != ROOT && *parent != NO_ID)
+    pub(crate) fn caller(&self, node: NodeId) -> Option<NodeId> {
+        self.parent.get(node).copied().flatten().filter(|parent| *parent != ROOT)
     }
 
-    /// The number of a node's name.
-    pub(crate) fn name_of(&self, node: u32) -> u32 {
-        // A node that does not exist would be the root.
-        self.name.get(node as usize).copied().unwrap_or(0)
+    /// The name of a node.
+    pub(crate) fn name_of(&self, node: NodeId) -> Option<NameId> {
+        self.name.get(node).copied()
     }
 
-    /// The number of a name, by its full text.
-    pub(crate) fn find_name(&self, full: &str) -> Option<u32> {
-        let at = self.names.iter().position(|name| name.full == full)?;
-        u32::try_from(at).ok()
+    /// A name by its full text.
+    pub(crate) fn find_name(&self, full: &str) -> Option<NameId> {
+        self.names.find(|name| name.full == full)
     }
 
-    /// The node with this id. `NO_ID` is that of rows without a stack.
-    pub(crate) fn node_of_id(&self, id: u32) -> Option<u32> {
-        if id == NO_ID {
-            return Some(STACKLESS);
-        }
-        let own = self.node_of_stack.get(id as usize).copied();
-        // Nodes that only the other recording has follow the ids of the own stacks.
-        own.or_else(|| {
-            let at = self.representative.iter().position(|of| *of == id)?;
-            u32::try_from(at).ok()
-        })
+    /// The node that is known by a stack. `None` stands for rows without a stack.
+    pub(crate) fn node_of(&self, stack: Option<StackId>) -> Option<NodeId> {
+        let Some(stack) = stack else { return Some(STACKLESS) };
+        // Nodes that only the other recording has follow the own stacks.
+        let own = self.node_of_stack.get(stack).copied();
+        own.or_else(|| self.representative.find(|of| *of == Some(stack)))
     }
 
     /// The shape with the nodes of another one added, and the node of each of the other's nodes.
-    pub(crate) fn joined(&self, other: &Self) -> (Self, Vec<u32>) {
+    pub(crate) fn joined(&self, other: &Self) -> (Self, ById<Self, NodeId>) {
         let mut joined = self.clone();
-        let mut by_text: FxHashMap<&str, u32> = FxHashMap::default();
-        for (number, name) in (0u32..).zip(&self.names) {
-            by_text.entry(&name.full).or_insert(number);
+        let mut by_text: FxHashMap<&str, NameId> = FxHashMap::default();
+        for (id, name) in self.names.iter_with_ids() {
+            by_text.entry(&name.full).or_insert(id);
         }
-        let mut name_of = Vec::with_capacity(other.names.len());
+        let mut name_of: ById<Name, NameId> = ById::default();
         for name in &other.names {
-            let number = by_text.get(name.full.as_str()).copied().unwrap_or_else(|| {
-                joined.names.push(name.clone());
-                number(joined.names.len() - 1)
-            });
-            name_of.push(number);
+            let known = by_text.get(name.full.as_str()).copied();
+            name_of.push(known.unwrap_or_else(|| joined.names.push(name.clone())));
         }
-        let mut known: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        for (node, (parent, name)) in (0u32..).zip(self.parent.iter().zip(&self.name)) {
+        let mut known: FxHashMap<(Option<NodeId>, NameId), NodeId> = FxHashMap::default();
+        for ((node, parent), name) in self.parent.iter_with_ids().zip(&self.name) {
             known.entry((*parent, *name)).or_insert(node);
         }
-        let own_stacks = number(self.node_of_stack.len());
-        let mut node_of: Vec<u32> = Vec::with_capacity(other.len());
-        for (at, parent) in other.parent.iter().enumerate() {
-            if *parent == NO_ID {
+        let own_stacks = self.node_of_stack.len();
+        let mut node_of: ById<Self, NodeId> = ById::default();
+        for ((parent, name), first) in other.parent.iter().zip(&other.name).zip(&other.representative) {
+            let Some(parent) = parent else {
                 node_of.push(ROOT);
                 continue;
-            }
-            let caller = node_of.get(*parent as usize).copied().unwrap_or(ROOT);
-            // Every node has a name, and every name of the other was numbered above.
-            let name = other.name.get(at).and_then(|name| name_of.get(*name as usize)).copied().unwrap_or(0);
-            let id = other.representative.get(at).map_or(NO_ID, |id| own_stacks.saturating_add(*id));
-            node_of.push(*known.entry((caller, name)).or_insert_with(|| joined.push(caller, name, id)));
+            };
+            let caller = node_of.get(*parent).copied().unwrap_or(ROOT);
+            // Every name of the other shape has its name here by now.
+            let name = name_of.get(*name).copied().unwrap_or(ALL_NAME);
+            let first = first.and_then(|first| StackId::new(own_stacks.saturating_add(first.index())));
+            let node = known.entry((Some(caller), name));
+            node_of.push(*node.or_insert_with(|| joined.push(Some(caller), name, first)));
         }
         joined.link();
         (joined, node_of)
     }
 }
 
-/// The number of a row. Models have fewer than `u32::MAX` rows of anything.
-fn number(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(NO_ID)
-}
-
 /// The name and the class of every frame.
 struct FrameNames {
-    names: Vec<Name>,
-    /// The place in `names` of each frame's name. `None` if the frame is folded.
-    of_frame: Vec<Option<u32>>,
-    class: Vec<NameClass>,
+    names: ById<Name, Name>,
+    /// The name of each frame. `None` if the frame is folded.
+    of_frame: ByFrame<Option<NameId>>,
+    class: ByFrame<NameClass>,
 }
 
 impl FrameNames {
@@ -276,24 +271,22 @@ impl FrameNames {
             class: NameClass::Unknown,
             stands_in: false,
         };
-        let mut names = vec![special(ALL), special(NO_STACK)];
-        let mut known: FxHashMap<String, u32> = FxHashMap::default();
+        let mut names = ById::from(vec![special(ALL), special(NO_STACK)]);
+        let mut known: FxHashMap<String, NameId> = FxHashMap::default();
         let frames = &recording.frames;
-        let mut of_frame = Vec::with_capacity(frames.name.len());
-        let mut classes = Vec::with_capacity(frames.name.len());
-        for (number, sym) in (0u32..).zip(&frames.name) {
+        let (mut of_frame, mut classes) = (ByFrame::default(), ByFrame::default());
+        for (frame, sym) in frames.name.iter_with_ids() {
             let full = recording.strings.text(*sym);
-            let class = NameClass::of(index.owner(number));
+            let class = NameClass::of(index.owner(frame));
             classes.push(class);
             if shaping.fold.as_ref().is_some_and(|fold| fold.is_match(full)) {
                 of_frame.push(None);
                 continue;
             }
-            let text = |list: &[Sym]| {
-                list.get(number as usize).and_then(|sym| recording.strings.get(*sym)).unwrap_or_default()
+            let text = |list: &ByFrame<Sym>| {
+                list.get(frame).and_then(|sym| recording.strings.get(*sym)).unwrap_or_default()
             };
             let grouped = group(&shaping.group, full, text(&frames.module), text(&frames.declaring_type));
-            let next = self::number(names.len());
             let name = *known.entry(grouped).or_insert_with_key(|full| {
                 let short = match &shaping.group {
                     GroupBy::Method => short_name(full),
@@ -302,9 +295,8 @@ impl FrameNames {
                     _ => full.clone(),
                 };
                 let by_method = matches!(shaping.group, GroupBy::Method);
-                let stands_in = by_method && index.stands_in(number);
-                names.push(Name { full: full.clone(), short, class, stands_in });
-                next
+                let stands_in = by_method && index.stands_in(frame);
+                names.push(Name { full: full.clone(), short, class, stands_in })
             });
             of_frame.push(Some(name));
         }

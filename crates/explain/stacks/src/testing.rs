@@ -1,7 +1,7 @@
 //! Small recordings and trees in words, for tests.
 
 use crate::{Direction, Filter, Metric, Profile, Shape, Shaping, View, ViewOptions, methods, view, weigh};
-use model::{Frame, NO_ID, SampleRow, Sym, Trace};
+use model::{Frame, FrameId, SampleRow, Sym, Trace};
 use runtime::StackIndex;
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
     let [state, kind] = ["running", "managed"].map(|text| recording.strings.intern(text));
     let mut ts_ns = 0;
     for (frames, count) in stacks {
-        let stack = frames.iter().fold(NO_ID, |parent, name| {
+        let stack = frames.iter().fold(None, |parent, name| {
             let name = frame(&mut recording, name);
-            recording.stacks.child(parent, name)
+            Some(recording.stacks.child(parent, name))
         });
         for _ in 0..*count {
-            let row = SampleRow { ts_ns, thread: 0, stack, kind, state, waiting_on: Sym::NONE };
+            let row = SampleRow { ts_ns, thread: 0.into(), stack, kind, state, waiting_on: Sym::NONE };
             recording.samples.push(row);
             ts_ns += 1;
         }
@@ -26,10 +26,10 @@ pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
     recording
 }
 
-fn frame(recording: &mut Trace, name: &str) -> u32 {
+fn frame(recording: &mut Trace, name: &str) -> FrameId {
     let sym = recording.strings.intern(name);
-    if let Some(at) = recording.frames.name.iter().position(|of| *of == sym) {
-        return u32::try_from(at).unwrap();
+    if let Some(known) = recording.frames.name.find(|of| *of == sym) {
+        return known;
     }
     let none = Sym::NONE;
     // Code whose name is lost is `?`.
@@ -60,7 +60,7 @@ pub(crate) fn lines(profile: &Profile, view: &View) -> String {
     let mut text = String::new();
     for at in 0..view.nodes.id.len() {
         let indent = " ".repeat(view.nodes.depth[at] as usize);
-        let name = &profile.shape.names[view.nodes.name[at] as usize].full;
+        let name = &profile.shape.names.get(view.nodes.name[at]).unwrap().full;
         let own =
             if view.nodes.own[at] == 0.0 { String::new() } else { format!(" ({})", view.nodes.own[at]) };
         text.extend([format!("{indent}{name} {}{own}\n", view.nodes.weight[at])]);
@@ -77,7 +77,7 @@ pub(crate) fn method_lines(recording: &Trace) -> String {
     let profile = profile(recording, &Shaping::default());
     let methods = methods(&profile);
     let line = |row: &crate::MethodRow| {
-        let name = &profile.shape.names[row.name as usize].full;
+        let name = &profile.shape.names.get(row.name).unwrap().full;
         format!("{name} own {} total {}\n", row.own, row.total)
     };
     methods.rows.iter().map(line).collect()

@@ -9,8 +9,8 @@
 //! ```
 
 use crate::profile::Profile;
-use crate::shape::{ROOT, STACKLESS};
-use model::NO_ID;
+use crate::shape::{ALL_NAME, NameId, NodeId, ROOT, STACKLESS, Shape};
+use model::{ById, Id, StackId};
 
 /// Which way a view grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,8 +42,8 @@ pub struct ViewOptions {
 pub struct Nodes {
     /// The id of the node, which is the same for every metric and range.
     pub id: Vec<String>,
-    /// The number of its name in the shape.
-    pub name: Vec<u32>,
+    /// Its name in the shape.
+    pub name: Vec<NameId>,
     /// 0 for the first node.
     pub depth: Vec<u32>,
     /// Where it begins, in units of `span`.
@@ -65,8 +65,8 @@ pub struct View {
     pub total: f64,
     /// The weight of the whole selection in the other recording, scaled to this one.
     pub total_against: Option<f64>,
-    /// The nodes from the outermost to the zoomed one: id, and number of the name.
-    pub path: Vec<(String, u32)>,
+    /// The nodes from the outermost to the zoomed one: id and name.
+    pub path: Vec<(String, NameId)>,
     /// Whether the method to start from is on no stack.
     pub method_missed: bool,
     /// Whether the zoomed node has no weight in this selection, so that a node above it is shown.
@@ -82,16 +82,16 @@ pub struct View {
 /// A node of the shape in a bundle.
 #[derive(Debug, Clone, Copy)]
 struct Item {
-    node: u32,
+    node: NodeId,
     /// The node that the walk up began at.
-    origin: u32,
+    origin: NodeId,
     weight: f64,
     against: f64,
 }
 
 #[derive(Debug, Clone)]
 struct Bundle {
-    name: u32,
+    name: NameId,
     /// Frames from where the walk up began.
     level: u32,
     items: Vec<Item>,
@@ -100,8 +100,8 @@ struct Bundle {
 struct Viewer<'a> {
     profile: &'a Profile,
     direction: Direction,
-    /// The number of the name to start from. `None` starts from everything.
-    method: Option<u32>,
+    /// The name to start from. `None` starts from everything.
+    method: Option<NameId>,
 }
 
 /// The picture of a profile that the options ask for.
@@ -111,7 +111,7 @@ pub fn view(profile: &Profile, options: &ViewOptions) -> View {
     view.method_missed = method == Some(None);
     let viewer = Viewer { profile, direction: options.direction, method: method.flatten() };
     let mut root = match method {
-        Some(None) => Bundle { name: ROOT, level: 0, items: Vec::new() },
+        Some(None) => Bundle { name: ALL_NAME, level: 0, items: Vec::new() },
         Some(Some(name)) => viewer.wherever(name),
         None => viewer.whole(),
     };
@@ -149,24 +149,24 @@ impl Bundle {
 }
 
 impl Viewer<'_> {
-    fn item(&self, node: u32) -> Item {
+    fn item(&self, node: NodeId) -> Item {
         let weight = self.profile.weight(node);
         Item { node, origin: node, weight, against: self.profile.weight_against(node) }
     }
 
     /// The bundle of everything.
     fn whole(&self) -> Bundle {
-        Bundle { name: ROOT, level: 0, items: vec![self.item(ROOT)] }
+        Bundle { name: ALL_NAME, level: 0, items: vec![self.item(ROOT)] }
     }
 
     /// The bundle of the outermost occurrences of a method.
-    fn wherever(&self, name: u32) -> Bundle {
+    fn wherever(&self, name: NameId) -> Bundle {
         let shape = &self.profile.shape;
-        let mut inside = Vec::with_capacity(shape.len());
+        let mut inside: ById<Shape, bool> = ById::default();
         let mut items = Vec::new();
-        for (node, parent) in (0u32..).zip(&shape.parent) {
-            let in_parent = inside.get(*parent as usize).copied().unwrap_or(false);
-            let is_it = shape.name_of(node) == name;
+        for (node, parent) in shape.parent.iter_with_ids() {
+            let in_parent = parent.and_then(|parent| inside.get(parent)) == Some(&true);
+            let is_it = shape.name_of(node) == Some(name);
             if is_it && !in_parent {
                 items.push(self.item(node));
             }
@@ -190,25 +190,25 @@ impl Viewer<'_> {
     /// The bundles below a bundle, the heaviest first.
     fn expand(&self, bundle: &Bundle) -> Vec<Bundle> {
         let shape = &self.profile.shape;
-        let mut items: Vec<(u32, Item)> = Vec::new();
+        let mut items: Vec<(NameId, Item)> = Vec::new();
         let level = match self.direction {
             Direction::Down => {
                 let below = bundle.items.iter().flat_map(|item| shape.children(item.node));
-                items.extend(below.map(|node| (shape.name_of(*node), self.item(*node))));
+                items.extend(below.filter_map(|node| Some((shape.name_of(*node)?, self.item(*node)))));
                 0
             }
             Direction::Up if bundle.items.iter().any(|item| item.node == ROOT) => {
-                for node in (1u32..).take(shape.len().saturating_sub(1)) {
+                for (node, name) in shape.name.iter_with_ids().skip(1) {
                     let (weight, against) = (self.profile.own(node), self.profile.own_against(node));
-                    items.push((shape.name_of(node), Item { node, origin: node, weight, against }));
+                    items.push((*name, Item { node, origin: node, weight, against }));
                 }
                 0
             }
             Direction::Up => {
                 for item in &bundle.items {
-                    if let Some(node) = shape.caller(item.node) {
-                        items.push((shape.name_of(node), Item { node, ..*item }));
-                    }
+                    let caller = shape.caller(item.node);
+                    items
+                        .extend(caller.and_then(|node| Some((shape.name_of(node)?, Item { node, ..*item }))));
                 }
                 bundle.level.saturating_add(1)
             }
@@ -217,7 +217,7 @@ impl Viewer<'_> {
         self.bundles(items, level)
     }
 
-    fn bundles(&self, mut items: Vec<(u32, Item)>, level: u32) -> Vec<Bundle> {
+    fn bundles(&self, mut items: Vec<(NameId, Item)>, level: u32) -> Vec<Bundle> {
         items.sort_by_key(|(name, item)| (*name, item.node, item.origin));
         let mut bundles: Vec<Bundle> = Vec::new();
         for (name, item) in items {
@@ -233,7 +233,7 @@ impl Viewer<'_> {
                 None => bundles.push(Bundle { name, level, items: vec![item] }),
             }
         }
-        let text = |of: &Bundle| self.profile.shape.names.get(of.name as usize).map_or("", |name| &name.full);
+        let text = |of: &Bundle| self.profile.shape.names.get(of.name).map_or("", |name| &name.full);
         bundles.sort_by(|a, b| b.span().total_cmp(&a.span()).then_with(|| text(a).cmp(text(b))));
         bundles
     }
@@ -245,32 +245,30 @@ impl Viewer<'_> {
             Direction::Down => bundle.items.iter().map(|item| item.node).min(),
             Direction::Up => bundle.items.iter().map(|item| item.origin).min(),
         };
-        match first {
-            None | Some(ROOT) => String::new(),
-            Some(STACKLESS) => "none".to_owned(),
-            Some(node) => {
-                // Every node has a representative.
-                let stack = shape.representative.get(node as usize).copied().unwrap_or(NO_ID);
-                match self.direction {
-                    Direction::Down => stack.to_string(),
-                    Direction::Up => format!("{stack}~{}", bundle.level),
-                }
-            }
+        if first == Some(STACKLESS) {
+            return "none".to_owned();
+        }
+        // The root has no first stack.
+        let stack = first.and_then(|node| shape.representative.get(node).copied().flatten());
+        match (stack.map(Id::number), self.direction) {
+            (None, _) => String::new(),
+            (Some(stack), Direction::Down) => stack.to_string(),
+            (Some(stack), Direction::Up) => format!("{stack}~{}", bundle.level),
         }
     }
 
     /// The names on the way from the view's start to the node with an id. `None` if there is no such node.
-    fn names_to(&self, id: &str) -> Option<Vec<u32>> {
+    fn names_to(&self, id: &str) -> Option<Vec<NameId>> {
         let shape = &self.profile.shape;
         if id.is_empty() {
             return Some(Vec::new());
         }
         let (stack, level) = id.split_once('~').unwrap_or((id, "0"));
-        let stack = if stack == "none" { NO_ID } else { stack.parse().ok()? };
+        let stack = if stack == "none" { None } else { Some(StackId::new(stack.parse().ok()?)?) };
         let level: usize = level.parse().ok()?;
-        let node = shape.node_of_id(stack)?;
+        let node = shape.node_of(stack)?;
         let up = std::iter::successors(Some(node).filter(|node| *node != ROOT), |node| shape.caller(*node));
-        let mut names: Vec<u32> = up.map(|node| shape.name_of(node)).collect();
+        let mut names: Vec<NameId> = up.filter_map(|node| shape.name_of(node)).collect();
         match (self.direction, self.method) {
             (Direction::Up, None) => names.truncate(level.saturating_add(1)),
             (Direction::Up, Some(_)) => {
@@ -386,8 +384,10 @@ mod tests {
         let late = Filter { from_ns: Some(5), ..Filter::default() };
         let profile = Profile::new(shape, &weigh(&recording, &Metric::Running, &late));
         let ship = recording.stacks.parent[4];
-        let zoomed =
-            view(&profile, &ViewOptions { zoom: Some(ship.to_string()), ..options(Direction::Down) });
+        let zoomed = view(
+            &profile,
+            &ViewOptions { zoom: Some(ship.unwrap().number().to_string()), ..options(Direction::Down) },
+        );
         assert!(zoomed.zoom_missed);
         assert_eq!(lines(&profile, &zoomed), "A!main 1\n A!pay 1 (1)\n");
     }
@@ -402,7 +402,7 @@ mod tests {
         let profile = Profile::compared(&shape, &weights, (&other_shape, &others), 0.5);
         let view = view(&profile, &options(Direction::Down));
         let by_name = |name: &str| {
-            let at = view.nodes.name.iter().position(|of| profile.shape.names[*of as usize].full == name);
+            let at = view.nodes.name.iter().position(|of| profile.shape.names.get(*of).unwrap().full == name);
             at.map(|at| (view.nodes.weight[at], view.nodes.against[at]))
         };
         assert_eq!(by_name("A!main"), Some((6.0, 3.0)));

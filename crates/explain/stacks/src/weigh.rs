@@ -2,13 +2,13 @@
 
 use crate::filter::{Filter, passes};
 use crate::metric::Metric;
-use model::{NO_ID, NO_INT, Sym, Trace, sorted_range};
+use model::{ByKind, ByStack, ByThread, NO_INT, StackId, Sym, ThreadId, Trace, sorted_range};
 
 /// The weights of stacks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weighed {
     /// A weight for each row of `stacks`.
-    pub own: Vec<f64>,
+    pub own: ByStack<f64>,
     /// The weight of rows without a stack.
     pub stackless: f64,
     /// The sum of all weights.
@@ -22,14 +22,14 @@ pub struct Weighed {
 /// The columns that every table with stacks has.
 struct Rows<'a> {
     ts_ns: &'a [i64],
-    thread: &'a [u32],
-    stack: &'a [u32],
+    thread: &'a [ThreadId],
+    stack: &'a [Option<StackId>],
 }
 
 struct Scale<'a> {
     filter: &'a Filter,
-    stacks: Option<Vec<bool>>,
-    threads: Option<Vec<bool>>,
+    stacks: Option<ByStack<bool>>,
+    threads: Option<ByThread<bool>>,
     weighed: Weighed,
 }
 
@@ -40,7 +40,7 @@ pub fn weigh(recording: &Trace, metric: &Metric, filter: &Filter) -> Weighed {
         stacks: filter.stacks(recording),
         threads: filter.thread_numbers(recording),
         weighed: Weighed {
-            own: vec![0.0; recording.stacks.len()],
+            own: vec![0.0; recording.stacks.len()].into(),
             stackless: 0.0,
             total: 0.0,
             rows: 0,
@@ -123,15 +123,15 @@ impl Scale<'_> {
         Wanted::new(recording, self.filter.class.as_deref())
     }
 
-    fn is_thread(&self, thread: u32) -> bool {
+    fn is_thread(&self, thread: ThreadId) -> bool {
         let flags = self.threads.as_ref();
-        flags.is_none_or(|flags| flags.get(thread as usize).copied().unwrap_or(false))
+        flags.is_none_or(|flags| flags.get(thread).copied().unwrap_or(false))
     }
 
     /// Adds a row that passed the filters of time and kind.
-    fn add(&mut self, thread: u32, stack: u32, weight: f64) {
+    fn add(&mut self, thread: ThreadId, stack: Option<StackId>, weight: f64) {
         let stackless = self.filter.takes_stackless();
-        if !self.is_thread(thread) || !passes(self.stacks.as_deref(), stack, stackless) {
+        if !self.is_thread(thread) || !passes(self.stacks.as_ref(), stack, stackless) {
             return;
         }
         if !weight.is_finite() {
@@ -140,7 +140,7 @@ impl Scale<'_> {
         }
         self.weighed.rows += 1;
         self.weighed.total += weight;
-        let own = self.weighed.own.get_mut(stack as usize).filter(|_| stack != NO_ID);
+        let own = stack.and_then(|stack| self.weighed.own.get_mut(stack));
         *own.unwrap_or(&mut self.weighed.stackless) += weight;
     }
 
@@ -195,14 +195,14 @@ impl Scale<'_> {
 
     fn events(&mut self, recording: &Trace, provider: &str, name: &str) {
         let events = &recording.events;
-        let kinds: Vec<bool> = (events.kind_provider.iter().zip(&events.kind_name))
+        let kinds: ByKind<bool> = (events.kind_provider.iter().zip(&events.kind_name))
             .map(|(of, event)| {
                 recording.strings.text(*of) == provider && recording.strings.text(*event) == name
             })
             .collect();
         let rows = Rows { ts_ns: &events.ts_ns, thread: &events.thread, stack: &events.stack };
         let is_kind = |at: usize| {
-            let kind = events.kind.get(at).and_then(|kind| kinds.get(*kind as usize));
+            let kind = events.kind.get(at).and_then(|kind| kinds.get(*kind));
             kind.copied().unwrap_or(false)
         };
         self.moments(&rows, |at| is_kind(at).then_some(1.0));

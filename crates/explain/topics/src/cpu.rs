@@ -80,7 +80,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
 }
 
 fn mean(shares: &[(i64, f64)]) -> Option<f64> {
-    let count = crate::facts::real(i64::try_from(shares.len()).unwrap_or(0));
+    let count = base::number::count(shares.len());
     (count > 0.0).then(|| shares.iter().map(|(_, share)| share).sum::<f64>() / count)
 }
 
@@ -369,7 +369,7 @@ fn waits(topic: &mut Topic, facts: &Facts<'_>) {
         format!(
             "Threads waited {} for locks that others held, at {}; for the one that cost most, {} waited{}{owners}{place}.",
             if is_one(all) { "once".to_owned() } else { format!("{} times", number(all)) },
-            counted(crate::facts::real(i64::try_from(locks.len()).unwrap_or(0)), "address", "different addresses"),
+            counted(base::number::count(locks.len()), "address", "different addresses"),
             counted(first.waiters, "thread", "threads"),
             first.waited_ms.map_or_else(String::new, |waited| format!(" {} together", ms(waited)))
         )

@@ -1,7 +1,7 @@
 //! A recording with everything that several topics derive from it.
 
 pub(crate) use base::number::real;
-use model::Trace;
+use model::{ByKind, Trace};
 use report::{List, Part};
 use runtime::{Sampling, StackIndex};
 
@@ -70,12 +70,12 @@ impl<'a> Facts<'a> {
     pub(crate) fn events(&self, name: &str) -> f64 {
         let events = &self.recording.events;
         let Some(name) = self.recording.strings.find(name) else { return 0.0 };
-        let wanted: Vec<bool> = events.kind_name.iter().map(|of| *of == name).collect();
+        let wanted: ByKind<bool> = events.kind_name.iter().map(|of| *of == name).collect();
         if !wanted.contains(&true) {
             return 0.0;
         }
-        let rows = events.kind.iter().filter(|kind| wanted.get(**kind as usize).copied().unwrap_or(false));
-        real(i64::try_from(rows.count()).unwrap_or(i64::MAX))
+        let rows = events.kind.iter().filter(|kind| wanted.get(**kind).copied().unwrap_or(false));
+        base::number::count(rows.count())
     }
 
     /// How long was recorded, as the beginning of a sentence.

@@ -284,7 +284,7 @@ fn sampler_pauses(facts: &Facts<'_>) -> String {
     if of_sampler == 0 {
         return String::new();
     }
-    let times = crate::facts::real(i64::try_from(of_sampler).unwrap_or(i64::MAX));
+    let times = base::number::count(of_sampler);
     format!(
         "The sampler of this recording also stopped the threads, {}. That is not counted here, but if both want to stop them, \
          one waits for the other, so pauses are longer than without it.",
@@ -427,7 +427,7 @@ fn modes(topic: &mut Topic, facts: &Facts<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{CoverageRow, GcRow, NO_ID, NO_INT, Trace};
+    use model::{CoverageRow, GcRow, NO_INT, Trace};
 
     /// A second with collections of these generations, each of 10 MB of which 1 MB lives.
     fn recording(generations: &[i64]) -> Trace {
@@ -456,8 +456,8 @@ mod tests {
                 loh_bytes: NO_INT,
                 poh_bytes: NO_INT,
                 pinned_objects: NO_INT,
-                thread: NO_ID,
-                stack: NO_ID,
+                thread: 0.into(),
+                stack: None,
             });
         }
         recording

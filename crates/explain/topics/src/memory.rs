@@ -63,7 +63,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
 fn counted_rate(facts: &Facts<'_>) -> Option<f64> {
     let names = [("dotnet.gc.heap.total_allocated", "rate"), ("alloc-rate", "rate")];
     let rates = runtime::first_totals(facts.recording, &names);
-    let count = crate::facts::real(i64::try_from(rates.len()).unwrap_or(0));
+    let count = base::number::count(rates.len());
     (count > 0.0).then(|| rates.iter().map(|(_, rate)| rate).sum::<f64>() / count)
 }
 
@@ -318,7 +318,7 @@ fn process(topic: &mut Topic, facts: &Facts<'_>) {
         )
     });
     let threads = facts.recording.threads.thread.len();
-    let threads = crate::facts::real(i64::try_from(threads).unwrap_or(0));
+    let threads = base::number::count(threads);
     topic.say(
         "process",
         &[

@@ -241,7 +241,7 @@ fn routes(topic: &mut Topic, facts: &Facts<'_>) {
             ),
             only(!top.is_empty(), || format!("By total time: {}.", top.join(", "))),
             only(routes.len() > top.len() && !top.is_empty(), || {
-                let more = crate::facts::real(i64::try_from(routes.len() - top.len()).unwrap_or(0));
+                let more = base::number::count(routes.len() - top.len());
                 format!("{} more {} less.", number(more), if is_one(more) { "route takes" } else { "routes take" })
             }),
         ],
@@ -343,7 +343,7 @@ fn spans(topic: &mut Topic, facts: &Facts<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{NO_ID, NO_INT, RequestRow, Sym, Trace};
+    use model::{NO_INT, RequestRow, Sym, Trace};
 
     fn text(times_ms: &[i64], heading: &str) -> String {
         let mut recording = Trace::default();
@@ -360,9 +360,9 @@ mod tests {
                 path,
                 route: none,
                 status: no,
-                activity: NO_ID,
+                activity: None,
                 trace_id: none,
-                thread_first: NO_ID,
+                thread_first: 0.into(),
                 gc_ns: no,
                 lock_ns: no,
                 wait_ns: no,

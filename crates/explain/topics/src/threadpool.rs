@@ -70,7 +70,7 @@ fn course(facts: &Facts<'_>, names: &[(&str, &str)]) -> Vec<f64> {
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
-    let count = crate::facts::real(i64::try_from(values.len()).unwrap_or(0));
+    let count = base::number::count(values.len());
     (count > 0.0).then(|| values.iter().sum::<f64>() / count)
 }
 

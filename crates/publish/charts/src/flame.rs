@@ -97,7 +97,7 @@ pub fn flame(profile: &Profile, view: &View, options: &FlameOptions<'_>) -> Flam
 /// A node as a frame, with position and width as shares of the first node. `None` if it has no width.
 fn frame<'a>(profile: &'a Profile, view: &'a View, at: usize) -> Option<Frame<'a>> {
     let nodes = &view.nodes;
-    let name = profile.shape.names.get(*nodes.name.get(at)? as usize)?;
+    let name = profile.shape.names.get(*nodes.name.get(at)?)?;
     let (whole, zero) = (nodes.span.first().copied()?, nodes.start.first().copied()?);
     let (span, start) = (nodes.span.get(at).copied()?, nodes.start.get(at).copied()?);
     let depth = u64::from(nodes.depth.get(at).copied()?);
@@ -308,7 +308,7 @@ mod tests {
             for depth in 0..2 {
                 let nodes = &mut view.nodes;
                 nodes.id.push(String::new());
-                nodes.name.push(0);
+                nodes.name.push(0.into());
                 nodes.depth.push(depth);
                 for column in [&mut nodes.start, &mut nodes.span, &mut nodes.weight, &mut nodes.own] {
                     column.push(span);

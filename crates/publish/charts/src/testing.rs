@@ -1,6 +1,6 @@
 //! Recordings made by hand, and a reader of markup that is stricter than browsers.
 
-use model::{Frame, NO_ID, SampleRow, Sym, Trace};
+use model::{Frame, FrameId, SampleRow, Sym, Trace};
 
 /// A recording of samples: stacks, outermost frame first, and how often each was sampled. A frame is `Module!Method`.
 pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
@@ -9,23 +9,23 @@ pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
     let [state, kind] = ["running", "managed"].map(|text| recording.strings.intern(text));
     let mut ts_ns = 0;
     for (frames, count) in stacks {
-        let stack = frames.iter().fold(NO_ID, |parent, name| {
+        let stack = frames.iter().fold(None, |parent, name| {
             let name = frame(&mut recording, name);
-            recording.stacks.child(parent, name)
+            Some(recording.stacks.child(parent, name))
         });
         for _ in 0..*count {
             let waiting_on = Sym::NONE;
-            recording.samples.push(SampleRow { ts_ns, thread: 0, stack, kind, state, waiting_on });
+            recording.samples.push(SampleRow { ts_ns, thread: 0.into(), stack, kind, state, waiting_on });
             ts_ns += 1;
         }
     }
     recording
 }
 
-fn frame(recording: &mut Trace, full: &str) -> u32 {
+fn frame(recording: &mut Trace, full: &str) -> FrameId {
     let name = recording.strings.intern(full);
-    if let Some(at) = recording.frames.name.iter().position(|of| *of == name) {
-        return u32::try_from(at).unwrap();
+    if let Some(known) = recording.frames.name.find(|of| *of == name) {
+        return known;
     }
     let (module, method) = full.split_once('!').unwrap();
     let [module, method] = [module, method].map(|text| recording.strings.intern(text));

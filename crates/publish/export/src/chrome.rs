@@ -22,7 +22,7 @@ use crate::threads::id_text;
 use crate::tree::Tree;
 use crate::weigh::{What, nanoseconds, rows};
 use crate::written::{Count, LeftOut, Written, left_out, wide};
-use model::{NO_INT, Sym, Trace};
+use model::{NO_INT, StackId, Sym, ThreadId, Trace};
 use std::borrow::Cow;
 use std::io::Write;
 
@@ -215,7 +215,7 @@ impl<'a> File<'a> {
         self.recording.strings.text(sym)
     }
 
-    fn thread_id(&self, thread: u32) -> Cow<'a, str> {
+    fn thread_id(&self, thread: ThreadId) -> Cow<'a, str> {
         id_text(self.recording, thread).into()
     }
 
@@ -280,7 +280,7 @@ impl<'a> File<'a> {
         })
     }
 
-    fn leaf(&self, stack: u32) -> Option<(&'static str, Cow<'a, str>)> {
+    fn leaf(&self, stack: Option<StackId>) -> Option<(&'static str, Cow<'a, str>)> {
         self.recording.leaf_name(stack).map(|name| ("method", name.into()))
     }
 

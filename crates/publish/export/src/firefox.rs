@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::held::Held;
 use crate::text::{json, subject};
 use crate::threads::{Names, os_id, sampled};
-use crate::tree::{NO_STACK, Node, Tree};
+use crate::tree::{NO_STACK, Name, Node, Tree};
 use crate::weigh::{Leaf, States, What};
 use crate::without::{Member, Without};
 use crate::written::{Count, LeftOut, Written, left_out, wide};
@@ -27,7 +27,7 @@ use fxprof_processed_profile::{
     SamplingInterval, StackHandle, StringHandle, ThreadHandle, Timestamp,
 };
 use kinds::{Categories, Kinds};
-use model::Trace;
+use model::{ById, ThreadId, Trace};
 use rustc_hash::FxHashMap;
 use std::io::{BufWriter, Write};
 
@@ -88,10 +88,10 @@ struct File<'a> {
     process: ProcessHandle,
     categories: Categories,
     kinds: Kinds,
-    /// The names of frames, by their number in the tree.
-    names: Vec<StringHandle>,
+    /// The names of frames.
+    names: ById<Name, StringHandle>,
     threads: Vec<Thread>,
-    places: FxHashMap<u32, Place>,
+    places: FxHashMap<ThreadId, Place>,
     /// The thread that all share for which there was no room, once there is one.
     others: Option<Place>,
     report: Written,
@@ -147,7 +147,7 @@ impl<'a> File<'a> {
     }
 
     /// The place of a thread of the recording.
-    fn place(&mut self, thread: u32) -> Place {
+    fn place(&mut self, thread: ThreadId) -> Place {
         if let Some(place) = self.places.get(&thread) {
             return *place;
         }
@@ -160,6 +160,7 @@ impl<'a> File<'a> {
             self.others = Some(others);
             return others;
         }
+        // No thread has the number 0, so 0 means unknown.
         let id = os_id(self.recording, thread).and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
         let name = self.thread_names.label(thread);
         let place = self.thread(&name, id, false);
@@ -191,7 +192,7 @@ impl<'a> File<'a> {
             Leaf::External => categories.external,
             Leaf::Own | Leaf::Type(_) => categories.managed,
         };
-        let no_stack = (node == Node::ROOT).then(|| NO_STACK.to_owned());
+        let no_stack = (node.is_none()).then(|| NO_STACK.to_owned());
         let inside: Vec<StringHandle> = no_stack
             .into_iter()
             .chain(leaf.frame(recording))
@@ -204,7 +205,7 @@ impl<'a> File<'a> {
             profile.intern_stack(thread.handle, outer, frame)
         };
         for (node, name) in missing.into_iter().rev() {
-            let Some(name) = names.get(name as usize) else { continue };
+            let Some(name) = names.get(name) else { continue };
             let stack = frame(*name, categories.managed, outer);
             thread.nodes.insert(node, stack);
             outer = Some(stack);
@@ -243,7 +244,7 @@ impl<'a> File<'a> {
     }
 
     /// Shows the process and the busiest threads, and selects the busiest.
-    fn show(&mut self, threads: &[u32]) {
+    fn show(&mut self, threads: &[ThreadId]) {
         const SHOWN: usize = 20;
         let places = threads.iter().filter_map(|of| self.places.get(of)).take(SHOWN).copied();
         let places: Vec<Place> = [PROCESS].into_iter().chain(places).collect();

@@ -6,11 +6,11 @@
 
 use crate::error::Error;
 use crate::text::short;
-use crate::tree::{NO_STACK, Node, Tree};
+use crate::tree::{NO_STACK, Name, Tree};
 use crate::weigh::{What, sums};
 use crate::written::{Count, LeftOut, Written, left_out, wide};
 use base::steering::printable;
-use model::Trace;
+use model::{ById, Trace};
 use std::io::Write;
 
 /// The tables whose rows a folded file can have.
@@ -20,13 +20,13 @@ const TABLES: [&str; 5] = ["samples", "allocations", "exceptions", "contention",
 pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Result<Written, Error> {
     let tree = Tree::new(recording);
     let sums = sums(recording, &tree, what);
-    let names: Vec<String> = tree.names.iter().map(|name| escaped(name)).collect();
+    let names: ById<Name, String> = tree.names.iter().map(|name| escaped(name)).collect();
     let mut path = Vec::new();
     for group in &sums.groups {
         tree.path(group.node, &mut path);
         let mut frames: Vec<&str> =
-            path.iter().filter_map(|name| names.get(*name as usize)).map(String::as_str).collect();
-        if group.node == Node::ROOT {
+            path.iter().filter_map(|name| names.get(*name)).map(String::as_str).collect();
+        if group.node.is_none() {
             frames.push(NO_STACK);
         }
         let leaf = group.leaf.frame(recording).map(|leaf| escaped(&leaf));

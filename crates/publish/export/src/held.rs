@@ -8,7 +8,7 @@
 //!
 //! The time between is unknown and belongs to no stack, not even the one that was sampled last.
 
-use model::{Sampler, Trace};
+use model::{Sampler, ThreadId, Trace};
 use rustc_hash::FxHashMap;
 
 /// A gap of more intervals than this is not part of the sample before it.
@@ -31,7 +31,7 @@ impl Held {
             return Self { interval_ns: Some(every_ns), ns: vec![every_ns; samples.ts_ns.len()] };
         }
         // The gap between each sample and the next one of its thread.
-        let mut last: FxHashMap<u32, usize> = FxHashMap::default();
+        let mut last: FxHashMap<ThreadId, usize> = FxHashMap::default();
         let mut gaps: Vec<Option<i64>> = vec![None; samples.ts_ns.len()];
         for (row, (ts_ns, thread)) in samples.ts_ns.iter().zip(&samples.thread).enumerate() {
             let Some(earlier) = last.insert(*thread, row) else { continue };

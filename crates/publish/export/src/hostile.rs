@@ -4,7 +4,7 @@
 use crate::testing::Builder;
 use crate::{Format, What, Written, write};
 use flate2::read::GzDecoder;
-use model::{NO_ID, NO_INT, Sym, Trace};
+use model::{FrameId, NO_INT, StackId, Sym, ThreadId, Trace};
 use std::io::Read;
 
 const FORMATS: [Format; 5] =
@@ -167,11 +167,12 @@ fn extreme() -> Trace {
     ] {
         column.fill(i64::MAX);
     }
-    recording.samples.stack[0] = NO_ID - 1;
-    recording.samples.thread[1] = NO_ID - 1;
+    let nowhere = u32::MAX as usize - 1;
+    recording.samples.stack[0] = StackId::new(nowhere);
+    recording.samples.thread[1] = ThreadId::new(nowhere).unwrap();
     recording.samples.state[2] = Sym(u32::MAX - 7);
-    recording.stacks.frame[0] = NO_ID - 1;
-    recording.stacks.parent[0] = 7;
+    recording.stacks.frame[0] = FrameId::new(nowhere).unwrap();
+    recording.stacks.parent[0] = Some(StackId::from(7));
     recording
 }
 

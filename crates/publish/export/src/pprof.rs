@@ -16,7 +16,7 @@ use crate::written::{Count, LeftOut, Written, left_out, wide};
 use base::steering::printable;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use model::Trace;
+use model::{ThreadId, Trace};
 use rustc_hash::FxHashMap;
 use std::io::Write;
 
@@ -172,7 +172,7 @@ impl Types {
 #[derive(Debug)]
 struct Group {
     node: Node,
-    thread: u32,
+    thread: ThreadId,
     leaf: Leaf,
     rows: u64,
     weight: u64,
@@ -188,7 +188,7 @@ struct Groups {
 impl Groups {
     fn new(recording: &Trace, tree: &Tree<'_>, held: &Held, what: What) -> Self {
         let mut groups = Self::default();
-        let mut places: FxHashMap<(Node, u32, Leaf), usize> = FxHashMap::default();
+        let mut places: FxHashMap<(Node, ThreadId, Leaf), usize> = FxHashMap::default();
         groups.without_weight = each(recording, tree, what, &mut |row| {
             groups.rows += 1;
             let weight = if what.weight() == Unit::Samples { held.of(row.row) } else { row.weight };
@@ -255,6 +255,7 @@ impl<W: Write> File<'_, W> {
         // In this format, a time of 0 is an unknown time.
         let start = start.and_then(|ns| u64::try_from(ns).ok()).unwrap_or(0);
         head.number(profile::TIME_NANOS, start);
+        // The same holds for its duration; damage may make it negative.
         head.number(profile::DURATION_NANOS, u64::try_from(exhibit.duration_ns).unwrap_or(0));
         if let Some(interval) = held.interval_ns.and_then(|ns| u64::try_from(ns).ok()) {
             head.message(profile::PERIOD_TYPE, &self.value_type(WALL));
@@ -280,8 +281,9 @@ impl<W: Write> File<'_, W> {
         for group in &groups.list {
             self.tree.path(group.node, &mut path);
             // The innermost frame comes first, and numbers begin at 1.
-            let mut locations: Vec<u64> = path.iter().rev().map(|name| u64::from(*name) + 1).collect();
-            if group.node == Node::ROOT {
+            let mut locations: Vec<u64> =
+                path.iter().rev().map(|name| u64::from(name.number()) + 1).collect();
+            if group.node.is_none() {
                 locations.push(no_stack);
             }
             let mut sample = Message::default();

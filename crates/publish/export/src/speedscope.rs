@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::held::Held;
 use crate::text::{json, subject};
 use crate::threads::{self, Names, Sampled};
-use crate::tree::{NO_STACK, Node, Tree, number};
+use crate::tree::{NO_STACK, Tree};
 use crate::weigh::{Leaf, Sums, Unit, What, sums};
 use crate::written::{Count, LeftOut, Written, left_out, wide};
 use model::Trace;
@@ -68,7 +68,7 @@ pub(crate) fn write(recording: &Trace, out: &mut dyn Write) -> Result<Written, E
 #[derive(Debug, Default)]
 struct Leaves {
     texts: Vec<String>,
-    of: FxHashMap<Option<Leaf>, u32>,
+    of: FxHashMap<Option<Leaf>, usize>,
 }
 
 struct File<'a> {
@@ -146,18 +146,19 @@ impl File<'_> {
         weights: impl Iterator<Item = u64>,
     ) -> Result<(), Error> {
         self.out.write_all(b"\"samples\":[")?;
-        let mut path = Vec::new();
+        let (mut path, mut frames) = (Vec::new(), Vec::new());
         for (at, seen) in stacks.enumerate() {
-            path.clear();
+            frames.clear();
             if let Some(Seen { node, leaf }) = seen {
                 self.tree.path(node, &mut path);
-                if node == Node::ROOT {
-                    path.extend(self.leaf(None));
+                frames.extend(path.iter().map(|name| name.index()));
+                if node.is_none() {
+                    frames.extend(self.leaf(None));
                 }
-                path.extend(self.leaf(Some(leaf)));
+                frames.extend(self.leaf(Some(leaf)));
             }
             self.out.write_all(if at == 0 { b"[" } else { b",[" })?;
-            for (at, frame) in path.iter().enumerate() {
+            for (at, frame) in frames.iter().enumerate() {
                 write!(self.out, "{}{frame}", if at == 0 { "" } else { "," })?;
             }
             self.out.write_all(b"]")?;
@@ -171,12 +172,12 @@ impl File<'_> {
     }
 
     /// The number of the frame for a leaf, or for a missing stack. `None` if the leaf has no frame.
-    fn leaf(&mut self, leaf: Option<Leaf>) -> Option<u32> {
+    fn leaf(&mut self, leaf: Option<Leaf>) -> Option<usize> {
         if let Some(frame) = self.leaves.of.get(&leaf) {
             return Some(*frame);
         }
         let text = leaf.map_or_else(|| Some(NO_STACK.to_owned()), |leaf| leaf.frame(self.recording))?;
-        let frame = number(self.tree.names.len().saturating_add(self.leaves.texts.len()));
+        let frame = self.tree.names.len().saturating_add(self.leaves.texts.len());
         self.leaves.texts.push(text);
         self.leaves.of.insert(leaf, frame);
         Some(frame)

@@ -1,8 +1,8 @@
 //! Small recordings for the tests.
 
 use model::{
-    AllocationRow, ContentionRow, CounterRow, ExceptionRow, Frame, GcRow, JitRow, NO_ID, NO_INT, PauseRow,
-    RequestRow, SampleRow, SpanRow, Sym, ThreadRow, Trace,
+    AllocationRow, ContentionRow, CounterRow, ExceptionRow, Frame, GcRow, JitRow, NO_INT, PauseRow,
+    RequestRow, SampleRow, SpanRow, StackId, Sym, ThreadId, ThreadRow, Trace,
 };
 
 /// A recording that is being made. Times are milliseconds, threads the numbers of the operating system.
@@ -20,12 +20,11 @@ impl Builder {
         text.map_or(Sym::NONE, |text| self.text(text))
     }
 
-    pub(crate) fn thread(&mut self, id: i64) -> u32 {
-        if let Some(at) = self.recording.thread_ids.iter().position(|known| *known == id) {
-            return u32::try_from(at).unwrap();
+    pub(crate) fn thread(&mut self, id: i64) -> ThreadId {
+        if let Some(known) = self.recording.thread_ids.find(|known| *known == id) {
+            return known;
         }
-        self.recording.thread_ids.push(id);
-        let thread = u32::try_from(self.recording.thread_ids.len() - 1).unwrap();
+        let thread = self.recording.thread_ids.push(id);
         let (name, kind) = (Sym::NONE, self.text("pool"));
         let row =
             ThreadRow { thread: id, name, kind, first_ts_ns: 0, last_ts_ns: 0, samples: 0, process: NO_INT };
@@ -34,17 +33,16 @@ impl Builder {
     }
 
     /// The stack of these frames, the outermost first.
-    pub(crate) fn stack(&mut self, frames: &[&str]) -> u32 {
-        let mut node = NO_ID;
+    pub(crate) fn stack(&mut self, frames: &[&str]) -> Option<StackId> {
+        let mut node = None;
         for frame in frames {
             let name = self.text(frame);
-            let known = self.recording.frames.name.iter().position(|of| *of == name);
+            let known = self.recording.frames.name.find(|of| *of == name);
             let none = Sym::NONE;
             let new =
                 Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
-            let frame =
-                known.map_or_else(|| self.recording.frames.push(new), |at| u32::try_from(at).unwrap());
-            node = self.recording.stacks.child(node, frame);
+            let frame = known.unwrap_or_else(|| self.recording.frames.push(new));
+            node = Some(self.recording.stacks.child(node, frame));
         }
         node
     }
@@ -74,7 +72,7 @@ impl Builder {
     pub(crate) fn throws(&mut self, at_ms: i64, thread: i64, class: &str, message: &str, stack: &[&str]) {
         let (thread, stack) = (self.thread(thread), self.stack(stack));
         let (class, message) = (self.text(class), self.text(message));
-        let row = ExceptionRow { ts_ns: ns(at_ms), thread, class, message, stack, activity: NO_ID };
+        let row = ExceptionRow { ts_ns: ns(at_ms), thread, class, message, stack, activity: None };
         self.recording.exceptions.push(row);
     }
 
@@ -102,7 +100,7 @@ impl Builder {
             poh_bytes: none,
             pinned_objects: none,
             thread,
-            stack: NO_ID,
+            stack: None,
         });
         let cause = self.text("gc");
         self.recording.pauses.push(PauseRow { ts_ns: ns(at_ms), dur_ns: ms.map_or(0, ns), cause });
@@ -110,7 +108,7 @@ impl Builder {
 
     pub(crate) fn compiles(&mut self, at_ms: i64, thread: i64, ms: Option<i64>, method: &str) {
         let (thread, method, tier) = (self.thread(thread), self.text(method), self.text("QuickJitted"));
-        let (ts_ns, dur_ns, stack) = (ns(at_ms), ms.map_or(NO_INT, ns), NO_ID);
+        let (ts_ns, dur_ns, stack) = (ns(at_ms), ms.map_or(NO_INT, ns), None);
         let (il_bytes, native_bytes) = (NO_INT, 7);
         let row = JitRow { ts_ns, dur_ns, thread, method, il_bytes, native_bytes, tier, stack };
         self.recording.jit.push(row);
@@ -131,9 +129,9 @@ impl Builder {
             path,
             route: Sym::NONE,
             status: none,
-            activity: NO_ID,
+            activity: None,
             trace_id: Sym::NONE,
-            thread_first: NO_ID,
+            thread_first: 0.into(),
             gc_ns: none,
             lock_ns: none,
             wait_ns: none,

@@ -1,14 +1,14 @@
 //! Threads as viewers list them: their names, and the busiest first.
 
 use crate::weigh::States;
-use model::{NO_INT, Sym, Trace};
+use model::{NO_INT, Sym, ThreadId, Trace};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// A thread that was sampled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sampled {
-    pub(crate) thread: u32,
+    pub(crate) thread: ThreadId,
     /// The rows of `samples`, in order.
     pub(crate) rows: Vec<u32>,
     /// How many of them ran.
@@ -19,11 +19,11 @@ pub(crate) struct Sampled {
 pub(crate) fn sampled(recording: &Trace) -> Vec<Sampled> {
     let states = States::new(recording);
     let samples = &recording.samples;
-    let mut threads: BTreeMap<u32, Sampled> = BTreeMap::new();
-    for (row, (thread, state)) in samples.thread.iter().zip(&samples.state).enumerate() {
+    let mut threads: BTreeMap<ThreadId, Sampled> = BTreeMap::new();
+    for ((thread, state), row) in samples.thread.iter().zip(&samples.state).zip(0u32..) {
         let new = || Sampled { thread: *thread, rows: Vec::new(), running: 0 };
         let of = threads.entry(*thread).or_insert_with(new);
-        of.rows.push(crate::tree::number(row));
+        of.rows.push(row);
         of.running += u64::from(Some(*state) == states.running);
     }
     let mut threads: Vec<Sampled> = threads.into_values().collect();
@@ -32,12 +32,12 @@ pub(crate) fn sampled(recording: &Trace) -> Vec<Sampled> {
 }
 
 /// The operating system's number of a thread, if it is known.
-pub(crate) fn os_id(recording: &Trace, thread: u32) -> Option<i64> {
-    recording.thread_ids.get(thread as usize).copied().filter(|id| *id >= 0)
+pub(crate) fn os_id(recording: &Trace, thread: ThreadId) -> Option<i64> {
+    recording.thread_ids.get(thread).copied().filter(|id| *id >= 0)
 }
 
 /// The operating system's number of a thread as text.
-pub(crate) fn id_text(recording: &Trace, thread: u32) -> String {
+pub(crate) fn id_text(recording: &Trace, thread: ThreadId) -> String {
     os_id(recording, thread).map_or_else(|| "not known".to_owned(), |id| id.to_string())
 }
 
@@ -67,23 +67,23 @@ impl<'a> Names<'a> {
     }
 
     /// What a thread is for: `pool`, `gc` …
-    pub(crate) fn kind(&self, thread: u32) -> Option<&'a str> {
+    pub(crate) fn kind(&self, thread: ThreadId) -> Option<&'a str> {
         self.row(thread).and_then(|texts| self.recording.strings.get(texts.kind))
     }
 
-    fn row(&self, thread: u32) -> Option<Texts> {
-        let id = *self.recording.thread_ids.get(thread as usize)?;
+    fn row(&self, thread: ThreadId) -> Option<Texts> {
+        let id = *self.recording.thread_ids.get(thread)?;
         // The table has no process either if there is only one.
         self.rows.get(&(self.process(thread).unwrap_or(NO_INT), id)).copied()
     }
 
     /// The process of a thread, in a recording of several.
-    fn process(&self, thread: u32) -> Option<i64> {
-        self.recording.thread_processes.get(thread as usize).copied().filter(|id| *id != NO_INT)
+    fn process(&self, thread: ThreadId) -> Option<i64> {
+        self.recording.thread_processes.get(thread).copied().filter(|id| *id != NO_INT)
     }
 
     /// The name, kind and number of a thread, as far as they are known.
-    pub(crate) fn label(&self, thread: u32) -> String {
+    pub(crate) fn label(&self, thread: ThreadId) -> String {
         let name = self.row(thread).and_then(|texts| self.recording.strings.get(texts.name));
         let id = id_text(self.recording, thread);
         let label = match (name.filter(|name| !name.is_empty()), self.kind(thread)) {

@@ -5,7 +5,7 @@
 //! parent has a smaller number, so every walk ends at the root; walks are short, since the depth is limited.
 
 use crate::written::LeftOut;
-use model::Trace;
+use model::{ByFrame, ById, ByStack, Id, StackId, Trace};
 use rustc_hash::FxHashMap;
 
 /// The frame of a stack that the recording does not have.
@@ -16,33 +16,33 @@ const NO_NAME: &str = "?";
 /// what a file claims.
 const MAX_FRAMES: u32 = 512;
 
-/// A node of the tree: a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Node(u32);
+/// A node of the tree: a stack. `None` is the root, the stack without frames, of a row whose stack is unknown.
+pub(crate) type Node = Option<Id<Nodes>>;
 
-impl Node {
-    /// The stack without frames, of a row whose stack is unknown.
-    pub(crate) const ROOT: Self = Self(0);
+/// What the ids of nodes are of.
+#[derive(Debug)]
+pub(crate) enum Nodes {}
 
-    /// The place of the node in the columns, which do not contain the root.
-    fn place(self) -> Option<usize> {
-        self.0.checked_sub(1).map(|place| place as usize)
-    }
-}
+/// The name of a frame, see [`Tree::names`].
+pub(crate) type NameId = Id<Name>;
+
+/// What the ids of names are of.
+#[derive(Debug)]
+pub(crate) enum Name {}
 
 /// The tree of stacks, by names.
 #[derive(Debug, Default)]
 pub(crate) struct Tree<'a> {
     /// The names of frames, each once, in the order of the recording.
-    pub(crate) names: Vec<&'a str>,
+    pub(crate) names: ById<Name, &'a str>,
     /// The caller of each node.
-    parent: Vec<Node>,
+    parent: ById<Nodes, Node>,
     /// The name of each node.
-    name: Vec<u32>,
+    name: ById<Nodes, NameId>,
     /// The number of frames of each node.
-    frames: Vec<u32>,
+    frames: ById<Nodes, u32>,
     /// The node of each stack of the recording.
-    of: Vec<Node>,
+    of: ByStack<Node>,
     /// How many stacks are deeper than the limit and are cut there.
     cut: u64,
 }
@@ -50,37 +50,30 @@ pub(crate) struct Tree<'a> {
 impl<'a> Tree<'a> {
     /// Joins what differs only in tiers, in one pass over the frames and one over the stacks.
     pub(crate) fn new(recording: &'a Trace) -> Self {
-        let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
-        let mut names: Vec<&str> = Vec::new();
-        let mut number_of = |text: &'a str| {
-            *numbers.entry(text).or_insert_with(|| {
-                names.push(text);
-                number(names.len() - 1)
-            })
-        };
+        let mut known: FxHashMap<&str, NameId> = FxHashMap::default();
+        let mut names: ById<Name, &str> = ById::default();
+        let mut name_of = |text: &'a str| *known.entry(text).or_insert_with(|| names.push(text));
         let text = |sym| recording.strings.get(sym).filter(|name| !name.is_empty()).unwrap_or(NO_NAME);
-        let frame_names: Vec<u32> = recording.frames.name.iter().map(|sym| number_of(text(*sym))).collect();
+        let frame_names: ByFrame<NameId> =
+            recording.frames.name.iter().map(|sym| name_of(text(*sym))).collect();
         let stacks = &recording.stacks;
         let mut tree = Self::default();
-        let mut nodes: FxHashMap<(Node, u32), Node> = FxHashMap::default();
+        let mut nodes: FxHashMap<(Node, NameId), Node> = FxHashMap::default();
         for (parent, frame) in stacks.parent.iter().zip(&stacks.frame) {
             // The outermost frame has no parent, and a parent that does not come earlier is damage: both begin at the
             // root.
             let parent = tree.node(*parent);
-            let frames =
-                parent.place().and_then(|place| tree.frames.get(place)).map_or(1, |frames| frames + 1);
+            let frames = parent.and_then(|parent| tree.frames.get(parent)).map_or(1, |frames| frames + 1);
             if frames > MAX_FRAMES {
                 tree.cut += 1;
                 tree.of.push(parent);
                 continue;
             }
-            let name = frame_names.get(*frame as usize).copied().unwrap_or_else(|| number_of(NO_NAME));
+            let name = frame_names.get(*frame).copied().unwrap_or_else(|| name_of(NO_NAME));
             let node = *nodes.entry((parent, name)).or_insert_with(|| {
                 tree.parent.push(parent);
                 tree.name.push(name);
-                tree.frames.push(frames);
-                // Numbers begin at 1, behind the root.
-                Node(number(tree.name.len()))
+                Some(tree.frames.push(frames))
             });
             tree.of.push(node);
         }
@@ -89,8 +82,8 @@ impl<'a> Tree<'a> {
     }
 
     /// The node of a stack of the recording; the root if there is no such stack.
-    pub(crate) fn node(&self, stack: u32) -> Node {
-        self.of.get(stack as usize).copied().unwrap_or(Node::ROOT)
+    pub(crate) fn node(&self, stack: Option<StackId>) -> Node {
+        self.of.get(stack?).copied().flatten()
     }
 
     /// What the tree lacks.
@@ -99,14 +92,13 @@ impl<'a> Tree<'a> {
         (self.cut > 0).then(|| LeftOut::new(about, self.cut))
     }
 
-    /// The caller of a node, and the number of the node's name. `None` for the root.
-    pub(crate) fn step(&self, node: Node) -> Option<(Node, u32)> {
-        let place = node.place()?;
-        Some((*self.parent.get(place)?, *self.name.get(place)?))
+    /// The caller of a node, and the node's name. `None` for the root.
+    pub(crate) fn step(&self, node: Node) -> Option<(Node, NameId)> {
+        Some((*self.parent.get(node?)?, *self.name.get(node?)?))
     }
 
-    /// The numbers of a node's names from the outermost frame inwards, in a list that the caller reuses.
-    pub(crate) fn path(&self, node: Node, into: &mut Vec<u32>) {
+    /// The names of a node's frames from the outermost frame inwards, in a list that the caller reuses.
+    pub(crate) fn path(&self, node: Node, into: &mut Vec<NameId>) {
         into.clear();
         let mut at = node;
         while let Some((parent, name)) = self.step(at) {
@@ -117,17 +109,11 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// A place in a list, as the number that refers to it.
-pub(crate) fn number(place: usize) -> u32 {
-    // The lists are no longer than the recording's own, whose numbers are `u32` too.
-    u32::try_from(place).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::Builder;
-    use model::{Frame, NO_ID, Sym};
+    use model::{Frame, Sym};
 
     #[test]
     fn stacks_that_differ_only_in_tiers_are_one() {
@@ -139,18 +125,18 @@ mod tests {
         let none = Sym::NONE;
         let frame = Frame { module: none, declaring_type: none, method: none, signature: none, name, tier };
         let again = builder.recording.frames.push(frame);
-        let outer = builder.recording.stacks.child(NO_ID, a);
-        let optimised = builder.recording.stacks.child(outer, again);
+        let outer = Some(builder.recording.stacks.child(None, a));
+        let optimised = Some(builder.recording.stacks.child(outer, again));
         let nameless = builder.recording.frames.push(Frame { name: none, tier: none, ..frame });
-        let unknown = builder.recording.stacks.child(outer, nameless);
+        let unknown = Some(builder.recording.stacks.child(outer, nameless));
         let recording = builder.done();
         let tree = Tree::new(&recording);
         assert_ne!(plain, optimised);
         assert_eq!(tree.node(plain), tree.node(optimised));
-        assert_eq!((tree.node(NO_ID), tree.name.len()), (Node::ROOT, 3));
+        assert_eq!((tree.node(None), tree.name.len()), (None, 3));
         let mut path = Vec::new();
         tree.path(tree.node(unknown), &mut path);
-        let names: Vec<&str> = path.iter().map(|name| tree.names[*name as usize]).collect();
+        let names: Vec<&str> = path.iter().map(|name| *tree.names.get(*name).unwrap()).collect();
         assert_eq!(names, ["A", "?"]);
     }
 

@@ -5,7 +5,7 @@
 
 use crate::tree::{Node, Tree};
 use crate::written::LeftOut;
-use model::{NO_INT, Sym, Trace};
+use model::{NO_INT, StackId, Sym, ThreadId, Trace};
 use rustc_hash::FxHashMap;
 
 /// A choice of rows.
@@ -146,7 +146,7 @@ impl States {
 pub(crate) struct Weighed {
     /// The row's number in its table.
     pub(crate) row: usize,
-    pub(crate) thread: u32,
+    pub(crate) thread: ThreadId,
     pub(crate) node: Node,
     pub(crate) leaf: Leaf,
     pub(crate) weight: u64,
@@ -193,9 +193,11 @@ pub(crate) fn sums(recording: &Trace, tree: &Tree<'_>, what: What) -> Sums {
 /// Passes every row that has a weight to `take`, in the order of the table. Returns how many rows have none.
 pub(crate) fn each(recording: &Trace, tree: &Tree<'_>, what: What, take: &mut dyn FnMut(Weighed)) -> u64 {
     let mut without = 0;
-    let mut add = |row: usize, thread: u32, stack: u32, leaf: Leaf, weight: Option<u64>| match weight {
-        Some(weight) => take(Weighed { row, thread, node: tree.node(stack), leaf, weight }),
-        None => without += 1,
+    let mut add = |row: usize, thread: ThreadId, stack: Option<StackId>, leaf: Leaf, weight: Option<u64>| {
+        match weight {
+            Some(weight) => take(Weighed { row, thread, node: tree.node(stack), leaf, weight }),
+            None => without += 1,
+        }
     };
     match what {
         What::Samples | What::Running | What::Waiting => {

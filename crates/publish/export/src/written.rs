@@ -1,6 +1,7 @@
 //! What an export contains and what it does not: what the recording itself has lost, and what has no place in the
 //! format.
 
+pub(crate) use base::number::wide;
 use model::{Lost, Trace};
 
 /// What was written, and what was not.
@@ -94,10 +95,4 @@ pub fn damage(lost: &Lost) -> Vec<LeftOut> {
         left.push(LeftOut { what, count: None });
     }
     left
-}
-
-/// A length as a count.
-pub(crate) fn wide(len: usize) -> u64 {
-    // A `usize` has at most 64 bits on every target that we build for.
-    u64::try_from(len).unwrap_or(u64::MAX)
 }

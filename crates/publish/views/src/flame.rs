@@ -8,7 +8,7 @@ use crate::words::{counted, percent};
 use crate::{Links, Params, Target, script};
 use charts::FlameOptions;
 use maud::{Markup, PreEscaped, html};
-use stacks::{Metric, Profile, View, ViewOptions, view};
+use stacks::{Metric, NameId, Profile, View, ViewOptions, view};
 
 /// The width of the picture without script, in pixels.
 const WIDTH: f64 = 1200.0;
@@ -107,8 +107,7 @@ fn legend(compared: bool) -> Markup {
 /// The frames from the root to the zoomed one, as links.
 pub(crate) fn crumbs(links: &dyn Links, profile: &Profile, picture: &View, params: &Params) -> Markup {
     let names = &profile.shape.names;
-    let name =
-        |of: u32| names.get(of as usize).map_or(("", ""), |name| (name.full.as_str(), name.short.as_str()));
+    let name = |of: NameId| names.get(of).map_or(("", ""), |name| (name.full.as_str(), name.short.as_str()));
     html! {
         @if picture.path.len() > 1 {
             nav.crumbs aria-label="Zoomed to" {

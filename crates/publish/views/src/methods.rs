@@ -18,7 +18,7 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let methods = methods(of.profile);
     let mut rows: Vec<&MethodRow> = methods.rows.iter().collect();
     let find = params.get("methods.find").map(str::to_lowercase);
-    let name = |row: &MethodRow| of.profile.shape.names.get(row.name as usize);
+    let name = |row: &MethodRow| of.profile.shape.names.get(row.name);
     if let Some(find) = &find {
         rows.retain(|row| name(row).is_some_and(|name| name.full.to_lowercase().contains(find)));
     }
@@ -57,7 +57,7 @@ pub fn method_list(links: &dyn Links, of: Stacked<'_>) -> Markup {
 fn method_row(links: &dyn Links, of: Stacked<'_>, row: &MethodRow, total: f64) -> Markup {
     let unit = of.metric.unit();
     let cell = |value: f64| html! { td.num data-v=(value) { (weight(value, unit)) } };
-    let Some(name) = of.profile.shape.names.get(row.name as usize) else { return html! {} };
+    let Some(name) = of.profile.shape.names.get(row.name) else { return html! {} };
     let callers = links.params().with("show", "callers").with("method", &name.full).without(&["root"]);
     html! {
         tr {
@@ -81,7 +81,7 @@ pub fn around(links: &dyn Links, of: Stacked<'_>) -> Markup {
         return html! {
             p { "Which method? The heaviest are:" }
             ul { @for row in methods.rows.iter().take(OFFERED) {
-                @if let Some(name) = profile.shape.names.get(row.name as usize) {
+                @if let Some(name) = profile.shape.names.get(row.name) {
                     li { a href=(links.here(&params.with("method", &name.full))) title=(name.full) { (name.short) } }
                 }
             } }
@@ -98,9 +98,7 @@ pub fn around(links: &dyn Links, of: Stacked<'_>) -> Markup {
     let flame = params.with("show", "").without(&["root"]);
     // For a recursive method the view has only the outermost calls, so its own weight comes from the list.
     let sums = methods(profile);
-    let is_it = |row: &&MethodRow| {
-        profile.shape.names.get(row.name as usize).is_some_and(|name| name.full == *method)
-    };
+    let is_it = |row: &&MethodRow| profile.shape.names.get(row.name).is_some_and(|name| name.full == *method);
     let own = sums.rows.iter().find(is_it).map(|row| row.own);
     let (up, down) = (flame.with("up", "1"), flame.with("up", ""));
     html! {

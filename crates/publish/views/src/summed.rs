@@ -4,7 +4,7 @@
 //! The query in the same `TableSpec` returns the same rows. The SQL tab runs that query, and a test compares the two.
 
 use base::number::real;
-use model::{NO_ID, Sym, Trace, sorted_range};
+use model::{ByKind, StackId, Sym, ThreadId, Trace, sorted_range};
 use rustc_hash::{FxHashMap, FxHashSet};
 use sql::{Answer, AnswerColumn, Cell};
 use std::cmp::Ordering;
@@ -89,7 +89,7 @@ fn kinds(recording: &Trace, rows: Range<usize>) -> Answer {
     // Kinds of events also differ by version and number; a row of this table is a provider and a name.
     let mut group_of: FxHashMap<(Sym, Sym), usize> = FxHashMap::default();
     let mut names = Vec::new();
-    let groups: Vec<usize> = (events.kind_provider.iter().zip(&events.kind_name))
+    let groups: ByKind<usize> = (events.kind_provider.iter().zip(&events.kind_name))
         .map(|(provider, name)| {
             *group_of.entry((*provider, *name)).or_insert_with(|| {
                 names.push((*provider, *name));
@@ -100,15 +100,15 @@ fn kinds(recording: &Trace, rows: Range<usize>) -> Answer {
     let none = Group { count: 0, with_stack: 0, threads: 0, first_ns: i64::MAX, last_ns: i64::MIN };
     let mut sums = vec![none; names.len()];
     // Threads that a group has already counted.
-    let mut seen: FxHashSet<(usize, u32)> = FxHashSet::default();
+    let mut seen: FxHashSet<(usize, ThreadId)> = FxHashSet::default();
     let columns = part(&events.ts_ns, &rows).zip(part(&events.kind, &rows));
     let columns = columns.zip(part(&events.thread, &rows).zip(part(&events.stack, &rows)));
     for ((ts_ns, kind), (thread, stack)) in columns {
-        let Some(group) = groups.get(kind as usize).copied() else { continue };
+        let Some(group) = groups.get(kind).copied() else { continue };
         let Some(sum) = sums.get_mut(group) else { continue };
         sum.count += 1;
-        sum.with_stack += u64::from(stack != NO_ID);
-        let is_known = (thread as usize) < recording.thread_ids.len();
+        sum.with_stack += u64::from(stack.is_some());
+        let is_known = recording.thread_ids.get(thread).is_some();
         sum.threads += u64::from(is_known && seen.insert((group, thread)));
         sum.first_ns = sum.first_ns.min(ts_ns);
         sum.last_ns = sum.last_ns.max(ts_ns);
@@ -134,15 +134,12 @@ struct WaitGroup {
 
 fn waiting(recording: &Trace, rows: Range<usize>) -> Answer {
     let samples = &recording.samples;
-    let name_of = |stack: u32| {
-        let frame = recording.stacks.frame.get(stack as usize).filter(|_| stack != NO_ID)?;
-        recording.frames.name.get(*frame as usize).copied()
-    };
+    let name_of = |stack: Option<StackId>| recording.frames.name.get(recording.stacks.leaf(stack)?).copied();
     let state = recording.strings.find("waiting");
     let mut group_of: FxHashMap<(Sym, Sym), usize> = FxHashMap::default();
     let mut groups: Vec<WaitGroup> = Vec::new();
     // Threads that a group has already counted.
-    let mut seen: FxHashSet<(usize, u32)> = FxHashSet::default();
+    let mut seen: FxHashSet<(usize, ThreadId)> = FxHashSet::default();
     let columns = part(&samples.state, &rows).zip(part(&samples.waiting_on, &rows));
     let columns = columns.zip(part(&samples.thread, &rows).zip(part(&samples.stack, &rows)));
     for ((_, waiting_on), (thread, stack)) in columns.filter(|((of, _), _)| Some(*of) == state) {
@@ -153,7 +150,7 @@ fn waiting(recording: &Trace, rows: Range<usize>) -> Answer {
         });
         let Some(sum) = groups.get_mut(group) else { continue };
         sum.samples += 1;
-        let is_known = (thread as usize) < recording.thread_ids.len();
+        let is_known = recording.thread_ids.get(thread).is_some();
         sum.threads += u64::from(is_known && seen.insert((group, thread)));
     }
     let row = |of: WaitGroup| {
@@ -168,7 +165,7 @@ fn threads(recording: &Trace, rows: Range<usize>) -> Answer {
     let [running, waiting] = ["running", "waiting"].map(|state| recording.strings.find(state));
     let mut sums: FxHashMap<i64, [u64; 3]> = FxHashMap::default();
     for (thread, state) in part(&samples.thread, &rows).zip(part(&samples.state, &rows)) {
-        let Some(thread) = recording.thread_ids.get(thread as usize) else { continue };
+        let Some(thread) = recording.thread_ids.get(thread) else { continue };
         let sum = sums.entry(*thread).or_default();
         for (count, is) in sum.iter_mut().zip([true, Some(state) == running, Some(state) == waiting]) {
             *count += u64::from(is);

@@ -31,7 +31,7 @@ pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &View, params: &
     // The depths of the nodes whose lists are open.
     let mut open: Vec<u32> = Vec::new();
     for at in 0..nodes.id.len() {
-        let depth = nodes.depth.get(at).copied().unwrap_or(0);
+        let Some(depth) = nodes.depth.get(at).copied() else { break };
         while open.last().is_some_and(|last| *last >= depth) {
             open.pop();
             text.push_str("</ul></details></li>");
@@ -82,7 +82,7 @@ pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &View, params: &
 }
 
 fn short_name<'a>(profile: &'a Profile, picture: &View, at: usize) -> &'a str {
-    let name = picture.nodes.name.get(at).and_then(|name| profile.shape.names.get(*name as usize));
+    let name = picture.nodes.name.get(at).and_then(|name| profile.shape.names.get(*name));
     name.map_or("", |name| name.short.as_str())
 }
 
@@ -90,7 +90,7 @@ fn row(of: Stacked<'_>, picture: &View, at: usize) -> Markup {
     let nodes = &picture.nodes;
     let unit = of.metric.unit();
     let value = |column: &[f64]| column.get(at).copied().unwrap_or(0.0);
-    let name = nodes.name.get(at).and_then(|name| of.profile.shape.names.get(*name as usize));
+    let name = nodes.name.get(at).and_then(|name| of.profile.shape.names.get(*name));
     let Some(name) = name else { return html! {} };
     html! {
         span.nums {

@@ -4,7 +4,8 @@
 //! more of a document is in memory than one of their fields. Numbers may be missing in three ways, by the harness's version:
 //! `NaN` as it stands (which is not JSON), an empty text, or null.
 
-use model::{Bench, BenchmarkRow, MeasurementRow, NO_INT, Sym};
+use base::number::wide;
+use model::{Bench, BenchmarkRow, MeasurementRow, Sym, or_none};
 use rustc_hash::FxHashSet;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -80,8 +81,7 @@ impl Reader {
             (Err(error), _) => self.note_end(&error, &text),
         }
         self.bench.files = self.bench.files.saturating_add(1);
-        let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.bench.exhibit.bytes = self.bench.exhibit.bytes.saturating_add(bytes);
+        self.bench.exhibit.bytes = self.bench.exhibit.bytes.saturating_add(wide(bytes.len()));
         if self.is_repeated(before.0) {
             self.bench.benchmarks.truncate(before.0);
             self.bench.measurements.truncate(before.1);
@@ -124,6 +124,7 @@ impl Reader {
         let runtime = of("RuntimeVersion").map(|text| text.strip_prefix(".NET ").unwrap_or(&text).to_owned());
         let runtime = runtime.map(|text| text.split(" (").next().unwrap_or(&text).to_owned());
         self.hosts.insert([of("ProcessorName"), runtime.clone(), of("OsVersion")]);
+        // There are not more hosts than files.
         bench.hosts = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         set(&mut exhibit.runtime, runtime);
         set(&mut exhibit.os, of("OsVersion"));
@@ -182,7 +183,7 @@ const MISSING: [u8; 2] = *b"\"\"";
 fn offset_of(text: &[u8], line: usize, column: usize) -> u64 {
     let lines = text.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1));
     let before: usize = lines.map(<[u8]>::len).sum();
-    u64::try_from(before.saturating_add(column)).unwrap_or(u64::MAX)
+    wide(before.saturating_add(column))
 }
 
 /// The types that a visitor does not expect: they are passed over, and with `note` noted.
@@ -444,7 +445,7 @@ fn benchmark(bench: &mut Bench, file: Sym, value: &Value) -> bool {
         name: intern(Some(&name)),
         parameters: intern(text(value, "Parameters")),
         job: intern(text(value, "DisplayInfo").and_then(job)),
-        n: n.unwrap_or(NO_INT),
+        n: or_none(n),
         mean,
         median,
         low,
@@ -480,10 +481,10 @@ fn measurement(bench: &mut Bench, of: &Value) {
     let mut intern = |key: &str| text(of, key).map_or(Sym::NONE, |text| strings.intern(text));
     let row = MeasurementRow {
         benchmark,
-        launch: int(of.get("LaunchIndex")).unwrap_or(NO_INT),
+        launch: or_none(int(of.get("LaunchIndex"))),
         mode: intern("IterationMode"),
         stage: intern("IterationStage"),
-        iteration: int(of.get("IterationIndex")).unwrap_or(NO_INT),
+        iteration: or_none(int(of.get("IterationIndex"))),
         operations,
         value_ns,
     };
@@ -516,7 +517,7 @@ mod tests {
         assert_eq!(bench.exhibit.runtime.as_deref(), Some("10.0.12"));
         // The word in a text is not a number.
         assert_eq!(bench.strings.text(bench.benchmarks.row(1).unwrap().name), "Parse.NaN");
-        assert_eq!(bench.benchmarks.row(1).unwrap().n, NO_INT);
+        assert_eq!(bench.benchmarks.row(1).unwrap().n, model::NO_INT);
         assert_eq!(bench.measurements.value_ns, [15.0]);
         assert_eq!(bench.lost.damage.kinds()[0].what, NOT_A_MEASUREMENT);
     }

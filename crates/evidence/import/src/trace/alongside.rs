@@ -238,6 +238,7 @@ impl Counts {
         let Some(began) = self.stopped.remove(&event.thread) else { return };
         let ticks = u128::from(event.ticks.saturating_sub(began).max(0).unsigned_abs());
         let ns = ticks * 1_000_000_000 / u128::from(self.ticks_per_second.max(1).unsigned_abs());
+        // Only damaged times are so far apart.
         let ns = u64::try_from(ns).unwrap_or(u64::MAX);
         self.along.sampler_stopped_ns = self.along.sampler_stopped_ns.saturating_add(ns);
     }

@@ -1,8 +1,7 @@
 //! The sink of the decoder: adds each event to the table of all events, and hands it to the part that fills its table.
 //!
 //! Each part owns what must be remembered between events. It takes one event at a time and, of the recording, is lent
-//! only the tables that it fills. Rows refer to stacks by their nodes in `RawStacks` until the end, when methods are
-//! known; see `finish`.
+//! only the tables that it fills. Rows with stacks are kept apart until the end, when methods are known; see `finish`.
 
 use super::budget::{Work, of};
 use super::byprocess::ByProcess;
@@ -10,6 +9,7 @@ use super::counters::{CounterRows, CounterTables};
 use super::facts;
 use super::finish::Parts;
 use super::gc::GcTables;
+use super::ids::ProcessId;
 use super::jit::{CodeTables, JitStarts};
 use super::kinds::{GcEvent, Handler, ProcessEvent, is_of_space};
 use super::kindtable::{KindLists, KindTable};
@@ -17,7 +17,8 @@ use super::numbers::{ActivityNumbers, ThreadLists, ThreadNumbers};
 use super::origins::Origins;
 use super::pairs::{PairTables, Pairs};
 use super::processes::Processes;
-use super::rawstacks::{NO_STACK, RawStacks};
+use super::rawrows::RawRows;
+use super::rawstacks::RawStacks;
 use super::requests::{OpenRequests, RequestTables};
 use super::rows::{self, RowTables};
 use super::samples::SampleWords;
@@ -29,7 +30,7 @@ use super::threads::ThreadFacts;
 use super::universal::{CpuTables, Spaces};
 use crate::error::Error;
 use clr::whole::Starts;
-use model::{LossRow, Trace};
+use model::{KindId, LossRow, ThreadId, Trace};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
 use std::path::Path;
 
@@ -51,6 +52,7 @@ pub(crate) struct Builder {
     thread_numbers: ThreadNumbers,
     activity_numbers: ActivityNumbers,
     raw: RawStacks,
+    rows: RawRows,
     threads: ThreadFacts,
     sample_words: SampleWords,
     spaces: Spaces,
@@ -80,6 +82,7 @@ impl Builder {
             thread_numbers: ThreadNumbers::default(),
             activity_numbers: ActivityNumbers::default(),
             raw: RawStacks::default(),
+            rows: RawRows::default(),
             threads: ThreadFacts::default(),
             sample_words,
             spaces: Spaces::default(),
@@ -147,6 +150,7 @@ impl Builder {
             processes: self.processes,
             by_process: self.by_process,
             raw: self.raw,
+            rows: self.rows,
             spaces: self.spaces,
             threads: self.threads,
             pairs: self.pairs,
@@ -165,7 +169,8 @@ impl Builder {
         let Trace { thread_ids, thread_processes, activities, .. } = &self.recording;
         [
             self.recording.size_bytes(),
-            of(thread_ids.len(), THREAD).saturating_add(size_of_val(thread_processes.as_slice())),
+            self.rows.size_bytes(),
+            of(thread_ids.len(), THREAD).saturating_add(size_of_val::<[_]>(thread_processes)),
             of(activities.len(), ACTIVITY),
             self.kinds.kept_bytes(),
             self.streams.kept_bytes(),
@@ -185,13 +190,13 @@ impl Builder {
     }
 
     /// Works on the state of a process from here on.
-    fn enter(&mut self, process: u32) {
+    fn enter(&mut self, process: ProcessId) {
         self.by_process.enter(process);
         self.raw.of_process(process);
     }
 
     /// Enters the process of an event whose stream leaves that to its threads. Returns whether the event is to be read.
-    fn admit(&mut self, event: &Event<'_>, thread: u32, ns: i64) -> bool {
+    fn admit(&mut self, event: &Event<'_>, thread: ThreadId, ns: i64) -> bool {
         let lost = &mut self.recording.lost;
         let Some(process) = self.processes.saw(event, thread, ns, lost) else { return true };
         self.enter(process);
@@ -207,13 +212,13 @@ impl Builder {
     }
 
     /// The recording's number for an event's thread.
-    fn thread_of(&mut self, event: &Event<'_>) -> u32 {
+    fn thread_of(&mut self, event: &Event<'_>) -> ThreadId {
         let Trace { thread_ids: ids, thread_processes: processes, .. } = &mut self.recording;
         self.thread_numbers.of(event, &mut self.processes, ThreadLists { ids, processes })
     }
 
-    fn push_event(&mut self, kind: u32, seen: &Seen<'_>) {
-        let events = &mut self.recording.events;
+    fn push_event(&mut self, kind: KindId, seen: &Seen<'_>) {
+        let events = &mut self.rows.events;
         events.ts_ns.push(seen.ns);
         events.kind.push(kind);
         events.thread.push(seen.thread);
@@ -229,7 +234,7 @@ impl Builder {
     }
 
     /// Whether an event adds something that is not in the tables yet.
-    fn is_new(&self, number: u32, ns: i64, handler: Handler, is_of_main: bool) -> bool {
+    fn is_new(&self, kind: KindId, ns: i64, handler: Handler, is_of_main: bool) -> bool {
         if handler == Handler::None {
             return false;
         }
@@ -239,10 +244,9 @@ impl Builder {
         if handler.is_of_process() {
             return is_of_main;
         }
-        let events = &self.recording.events;
-        let at = number as usize;
+        let events = &self.rows.events;
         // Numbers of versions and labels differ from stream to stream, so a kind is known by its provider and number.
-        let key = || Some((*events.kind_provider.get(at)?, *events.kind_id.get(at)?));
+        let key = || Some((*events.kind_provider.get(kind)?, *events.kind_id.get(kind)?));
         !self.streams.is_covered(ns, key)
     }
 
@@ -254,12 +258,7 @@ impl Builder {
             strings,
             lost,
             missing,
-            samples,
-            allocations,
-            exceptions,
             threadpool,
-            contention,
-            waits,
             counters,
             requests,
             request_marks: marks,
@@ -267,6 +266,7 @@ impl Builder {
             logs,
             ..
         } = &mut self.recording;
+        let RawRows { samples, allocations, exceptions, contention, waits, .. } = &mut self.rows;
         let at_hand = &mut self.by_process.at_hand;
         match handler {
             Handler::None | Handler::Finalizer | Handler::TieringThread => {}
@@ -279,7 +279,8 @@ impl Builder {
                 self.streams.count_sample();
             }
             Handler::Space => {
-                let process = self.processes.of_thread(seen.thread).unwrap_or(0);
+                // Every thread was added with its process.
+                let Some(process) = self.processes.of_thread(seen.thread) else { return };
                 self.spaces.take(event, process, seen.ns, &mut self.processes, lost);
             }
             Handler::Gc(of) => at_hand.gc.take(of, seen, GcTables { strings, lost, missing }),
@@ -345,7 +346,8 @@ impl Sink for Builder {
             return;
         }
         let pointer_size = self.streams.pointer_size;
-        let Trace { strings, events, lost, activities, .. } = &mut self.recording;
+        let Trace { strings, lost, activities, .. } = &mut self.recording;
+        let events = &mut self.rows.events;
         let (mut number, kind) = self.kinds.of(event, KindLists { strings, events, lost });
         let is_dynamic = kind.handler == Handler::Gc(GcEvent::Dynamic);
         if is_dynamic {
@@ -355,12 +357,12 @@ impl Sink for Builder {
         if kind.steps > 0 && !self.work.spend(kind.steps) {
             return;
         }
-        let stack = event.stack.map(|stack| self.raw.node(stack.serial, stack.addresses, pointer_size));
+        let stack = event.stack.and_then(|stack| self.raw.node(stack.serial, stack.addresses, pointer_size));
         let mut starts = Starts::default();
         let seen = Seen {
             ns,
             thread,
-            stack: stack.unwrap_or(NO_STACK),
+            stack,
             activity: self.activity_numbers.of(event, thread, activities),
             layout: &kind.layout,
             payload: event.payload,

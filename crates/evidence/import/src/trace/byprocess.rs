@@ -6,7 +6,9 @@
 use super::budget::of;
 use super::code::Methods;
 use super::gc::Collections;
+use super::ids::{Process, ProcessId};
 use super::jit::Loads;
+use model::ById;
 
 /// What is kept for one process.
 #[derive(Debug, Default)]
@@ -24,34 +26,37 @@ impl OfProcess {
 }
 
 /// The state of all processes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ByProcess {
     /// The state of the process at hand.
     pub(crate) at_hand: OfProcess,
-    /// The number of that process in the recording.
-    number: u32,
-    /// The state of the others, by their numbers; the place of the process at hand is empty.
-    others: Vec<OfProcess>,
+    /// That process.
+    process: ProcessId,
+    /// The state of the others; the place of the process at hand is empty.
+    others: ById<Process, OfProcess>,
     /// Collections of streams that ended before one of another process.
     ended_gc: Vec<Collections>,
 }
 
+impl Default for ByProcess {
+    fn default() -> Self {
+        let (at_hand, others) = (OfProcess::default(), ById::default());
+        Self { at_hand, process: ProcessId::FIRST, others, ended_gc: Vec::new() }
+    }
+}
+
 impl ByProcess {
-    /// Works on the state of a process from here on, by its number in the recording.
-    pub(crate) fn enter(&mut self, process: u32) {
-        if process == self.number {
+    /// Works on the state of a process from here on.
+    pub(crate) fn enter(&mut self, process: ProcessId) {
+        if process == self.process {
             return;
         }
-        let most = process.max(self.number) as usize;
-        if self.others.len() <= most {
-            self.others.resize_with(most.saturating_add(1), OfProcess::default);
-        }
-        for of in [self.number, process] {
-            if let Some(kept) = self.others.get_mut(of as usize) {
+        for of in [self.process, process] {
+            if let Some(kept) = self.others.get_or_grow(of) {
                 std::mem::swap(kept, &mut self.at_hand);
             }
         }
-        self.number = process;
+        self.process = process;
     }
 
     /// A stream of another process begins: its events do not end the collections that are under way.
@@ -59,14 +64,13 @@ impl ByProcess {
         self.ended_gc.push(std::mem::take(&mut self.at_hand.gc));
     }
 
-    /// The state of each process by its number, and the collections that were ended before.
+    /// The state of each process in the order of their ids, and the collections that were ended before.
     pub(crate) fn into_all(mut self) -> (Vec<OfProcess>, Vec<Collections>) {
-        self.enter(0);
-        match self.others.first_mut() {
-            Some(first) => *first = self.at_hand,
-            None => self.others.push(self.at_hand),
+        self.enter(ProcessId::FIRST);
+        if let Some(first) = self.others.get_or_grow(ProcessId::FIRST) {
+            *first = self.at_hand;
         }
-        (self.others, self.ended_gc)
+        (self.others.into(), self.ended_gc)
     }
 
     /// About how many bytes it takes. There are few processes, so that they can be gone over.

@@ -36,6 +36,7 @@ impl Clock {
         Self {
             sync_ticks: stream.sync_ticks,
             ticks_per_second: stream.ticks_per_second.max(1),
+            // Streams that are centuries apart are damaged: each then begins at 0.
             offset_ns: i64::try_from(offset).unwrap_or(0),
             is_mains: by_ticks.is_some(),
         }

@@ -180,6 +180,7 @@ impl Methods {
         for part in [namespace, name, signature] {
             self.names.extend_from_slice(part);
         }
+        // The container counts the bytes of a payload in 32 bits.
         let len = |part: &[u8]| u32::try_from(part.len()).unwrap_or(0);
         CodeName { start, namespace: len(namespace), name: len(name), signature: len(signature) }
     }

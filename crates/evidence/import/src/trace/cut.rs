@@ -3,8 +3,9 @@
 //! A stack of exactly as many frames as the runtime keeps is cut, unless its outermost frame is one that whole stacks
 //! begin with. A recording with longer stacks comes from another writer, with limits of its own.
 
+use base::number::wide;
 use base::seeded::SeededSet;
-use model::{LimitKind, NO_ID, RUNTIME_FRAMES, Sym, Trace};
+use model::{ByFrame, ByStack, FrameId, LimitKind, RUNTIME_FRAMES, Sym, Trace};
 
 /// Where threads begin, by type and method: a recording may have no whole stack of such a thread.
 const STARTS: [(&str, &str); 4] = [
@@ -25,59 +26,58 @@ pub(crate) fn find(recording: &mut Trace) {
         return;
     }
     let outermost = outermost_frames(recording);
-    let mut used = vec![false; stacks.len()];
-    for stack in recording.events.stack.iter().filter(|stack| **stack != NO_ID) {
-        if let Some(place) = used.get_mut(*stack as usize) {
+    let mut used = ByStack::from(vec![false; stacks.len()]);
+    for stack in recording.events.stack.iter().flatten() {
+        if let Some(place) = used.get_mut(*stack) {
             *place = true;
         }
     }
-    let mut starts: SeededSet<u32> = SeededSet::default();
-    for (node, depth) in stacks.depth.iter().enumerate() {
+    let mut starts: SeededSet<FrameId> = SeededSet::default();
+    for (node, depth) in stacks.depth.iter_with_ids() {
         if *depth < last && used.get(node) == Some(&true) {
             // Addresses without a name share a frame, so it says nothing.
             starts.extend(outermost.get(node).filter(|frame| is_named(recording, **frame)));
         }
     }
     let mut cut = Vec::new();
-    for (node, depth) in stacks.depth.iter().enumerate() {
+    for (node, depth) in stacks.depth.iter_with_ids() {
         let Some(frame) = outermost.get(node).filter(|_| *depth == last && used.get(node) == Some(&true))
         else {
             continue;
         };
         if !starts.contains(frame) && !is_start(recording, *frame) {
-            cut.extend(u32::try_from(node).ok());
+            cut.push(node);
         }
     }
     recording.stacks.cut = cut;
     if recording.stacks.cut.is_empty() {
         return;
     }
-    let count = |of: usize| u64::try_from(of).unwrap_or(u64::MAX);
     let samples = recording.samples.stack.iter().filter(|stack| recording.stacks.is_cut(**stack)).count();
-    let stacks = count(recording.stacks.cut.len());
+    let stacks = wide(recording.stacks.cut.len());
     let limit = recording.missing.limits.of(LimitKind::Stacks);
     (limit.count, limit.limit, limit.samples) =
-        (stacks, Some(u64::from(RUNTIME_FRAMES)), Some(count(samples)));
+        (stacks, Some(u64::from(RUNTIME_FRAMES)), Some(wide(samples)));
 }
 
 /// The outermost frame of every stack; callers come before those that they call.
-fn outermost_frames(recording: &Trace) -> Vec<u32> {
+fn outermost_frames(recording: &Trace) -> ByStack<FrameId> {
     let stacks = &recording.stacks;
-    let mut outermost: Vec<u32> = Vec::with_capacity(stacks.len());
+    let mut outermost: ByStack<FrameId> = ByStack::default();
     for (parent, frame) in stacks.parent.iter().zip(&stacks.frame) {
-        let of_caller = outermost.get(*parent as usize).copied();
+        let of_caller = parent.and_then(|parent| outermost.get(parent)).copied();
         outermost.push(of_caller.unwrap_or(*frame));
     }
     outermost
 }
 
-fn is_named(recording: &Trace, frame: u32) -> bool {
-    recording.frames.method.get(frame as usize).is_some_and(|sym| *sym != Sym::NONE)
+fn is_named(recording: &Trace, frame: FrameId) -> bool {
+    recording.frames.method.get(frame).is_some_and(|sym| *sym != Sym::NONE)
 }
 
-fn is_start(recording: &Trace, frame: u32) -> bool {
+fn is_start(recording: &Trace, frame: FrameId) -> bool {
     let frames = &recording.frames;
-    let text = |list: &[Sym]| list.get(frame as usize).map_or("", |sym| recording.strings.text(*sym));
+    let text = |list: &ByFrame<Sym>| list.get(frame).map_or("", |sym| recording.strings.text(*sym));
     let (class, method) = (text(&frames.declaring_type), text(&frames.method));
     STARTS.contains(&(class, method))
 }
@@ -93,7 +93,7 @@ mod tests {
         let none = Sym::NONE;
         recording.events.add_kind(EventKind { provider: none, name: none, id: 0, version: 0 });
         for (outermost, frames) in stacks {
-            let mut stack = NO_ID;
+            let mut stack = None;
             for at in 0..*frames {
                 let method = recording.strings.intern(if at == 0 { outermost } else { "Recurse" });
                 let frame = Frame {
@@ -104,10 +104,9 @@ mod tests {
                     name: method,
                     tier: none,
                 };
-                let known = recording.frames.name.iter().position(|name| *name == method);
-                let frame =
-                    known.map_or_else(|| recording.frames.push(frame), |at| u32::try_from(at).unwrap());
-                stack = recording.stacks.child(stack, frame);
+                let known = recording.frames.name.find(|name| *name == method);
+                let frame = known.unwrap_or_else(|| recording.frames.push(frame));
+                stack = Some(recording.stacks.child(stack, frame));
             }
             recording.events.stack.push(stack);
         }

@@ -16,6 +16,7 @@ pub(crate) fn take(event: ProcessEvent, seen: &Seen<'_>, exhibit: &mut Exhibit, 
     match event {
         ProcessEvent::RuntimeStart => {
             // Before .NET Core 3.0 both versions read 4.0; a library version of 5 or more is the product's.
+            // A part that is missing is the same as 0: the version is then read elsewhere.
             let part = |name| fields.int(name).unwrap_or(0);
             let (major, minor, build) =
                 (part("BclMajorVersion"), part("BclMinorVersion"), part("BclBuildNumber"));

@@ -8,12 +8,13 @@ use super::memory::{self, Memory};
 use super::naming::Naming;
 use super::pairs::Pairs;
 use super::processes::Processes;
+use super::rawrows::RawRows;
 use super::rawstacks::{MOST_FRAMES, RawStacks};
 use super::states::set_states;
 use super::streams::{Rundown, Streams};
 use super::threads::ThreadFacts;
 use super::universal::Spaces;
-use model::{LimitKind, Sym, Trace};
+use model::{ByStack, LimitKind, Sym, Trace};
 
 /// What was kept beside the tables until the end.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct Parts {
     pub(crate) processes: Processes,
     pub(crate) by_process: ByProcess,
     pub(crate) raw: RawStacks,
+    pub(crate) rows: RawRows,
     pub(crate) spaces: Spaces,
     pub(crate) threads: ThreadFacts,
     pub(crate) pairs: Pairs,
@@ -32,23 +34,27 @@ pub(crate) struct Parts {
 impl Parts {
     /// Completes the recording.
     pub(crate) fn finish(self, mut recording: Trace) -> Trace {
-        let Self { streams, mut processes, by_process, mut raw, spaces, mut threads, pairs, .. } = self;
-        pairs.finish(&mut recording.contention, &mut recording.waits);
+        let Self {
+            streams, mut processes, by_process, mut raw, mut rows, spaces, mut threads, pairs, ..
+        } = self;
+        pairs.finish(&mut rows.contention, &mut rows.waits);
         let (of_processes, mut gcs) = by_process.into_all();
         let mut methods = Vec::new();
         for of in of_processes {
-            of.loads.finish(&of.methods, &mut recording.strings, &mut recording.jit);
+            of.loads.finish(&of.methods, &mut recording.strings, &mut rows.jit);
             methods.push(of.methods);
             gcs.push(of.gc);
         }
         recording.sort_by_time();
+        rows.sort_by_time();
         // Which thread is the sampler shows in its pauses, by the samples within them.
         let mut samplers = Vec::new();
         for gc in gcs {
-            samplers.extend(gc.finish(&mut recording));
+            samplers.extend(gc.finish(&mut recording, &mut rows));
         }
         // Collections and their pauses are known only now.
         recording.sort_by_time();
+        rows.sort_by_time();
 
         let no_methods = methods.iter().all(Methods::is_empty);
         raw.close();
@@ -59,7 +65,7 @@ impl Parts {
         let (cpu_samples, has_symbols) = (spaces.cpu_samples, spaces.has_symbols());
         let memory = Memory::new(spaces, &processes, &mut recording);
         let naming = Naming::new(methods, memory, &raw, &mut recording);
-        name_stacks(naming, &raw, cpu_samples, &mut recording);
+        name_stacks(naming, rows, &raw, cpu_samples, &mut recording);
         drop(raw);
 
         // What follows from named stacks.
@@ -84,9 +90,9 @@ impl Parts {
     }
 }
 
-/// Replaces raw nodes by rows of `stacks` in every table that has stacks.
-fn name_stacks(mut naming: Naming, raw: &RawStacks, cpu_samples: u64, recording: &mut Trace) {
-    recording.rename_stacks(|recording, stack, ns| naming.stack(stack, ns, raw, recording));
+/// Moves the rows with stacks into the recording, where they refer to rows of `stacks`.
+fn name_stacks(mut naming: Naming, rows: RawRows, raw: &RawStacks, cpu_samples: u64, recording: &mut Trace) {
+    rows.name_stacks(recording, |recording, stack, ns| naming.stack(stack, ns, raw, recording));
     if cpu_samples > 0 {
         memory::set_kinds(recording, naming.unknown_frame());
     }
@@ -96,19 +102,14 @@ fn name_stacks(mut naming: Naming, raw: &RawStacks, cpu_samples: u64, recording:
 /// Counts the frames of all samples, and those without a name.
 fn count_unnamed(recording: &mut Trace) {
     let Trace { stacks, frames, .. } = recording;
-    let is_unnamed = |frame: &u32| frames.method.get(*frame as usize) == Some(&Sym::NONE);
-    let mut unnamed = vec![0u64; stacks.len()];
-    for node in 0..unnamed.len() {
-        let parent = stacks.parent.get(node).map_or(usize::MAX, |parent| *parent as usize);
-        let above = unnamed.get(parent).copied().unwrap_or(0);
-        let own = u64::from(stacks.frame.get(node).is_some_and(is_unnamed));
-        if let Some(place) = unnamed.get_mut(node) {
-            *place = above.saturating_add(own);
-        }
+    let mut unnamed: ByStack<u64> = ByStack::default();
+    for (parent, frame) in stacks.parent.iter().zip(&stacks.frame) {
+        let above = parent.and_then(|parent| unnamed.get(parent)).copied();
+        let own = u64::from(frames.method.get(*frame) == Some(&Sym::NONE));
+        unnamed.push(above.map_or(own, |above| above.saturating_add(own)));
     }
-    for stack in &recording.samples.stack {
-        let at = *stack as usize;
-        if let (Some(depth), Some(none)) = (recording.stacks.depth.get(at), unnamed.get(at)) {
+    for stack in recording.samples.stack.iter().flatten() {
+        if let (Some(depth), Some(none)) = (stacks.depth.get(*stack), unnamed.get(*stack)) {
             recording.missing.frames += u64::from(*depth) + 1;
             recording.missing.unnamed_frames += none;
         }

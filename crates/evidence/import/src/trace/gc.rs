@@ -14,10 +14,11 @@
 
 use super::budget::{MAP, of};
 use super::kinds::GcEvent;
-use super::rawstacks::NO_STACK;
+use super::rawrows::RawRows;
+use super::rawstacks::RawStack;
 use super::seen::Seen;
 use base::seeded::SeededMap;
-use model::{GcRow, Lost, Missing, NO_ID, NO_INT, PauseRow, Strings, Trace};
+use model::{GcRow, Lost, Missing, NO_INT, PauseRow, Strings, ThreadId, Trace, or_none};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -32,7 +33,7 @@ const TOO_MANY_SHARES: &str = "suspensions that overlap each other: pauses of la
 
 #[derive(Debug, Clone, Copy)]
 struct Suspension {
-    thread: u32,
+    thread: ThreadId,
     begin: i64,
     stopped: i64,
     end: i64,
@@ -41,7 +42,7 @@ struct Suspension {
 
 #[derive(Debug, Clone, Copy)]
 struct Collection {
-    row: GcRow,
+    row: GcRow<RawStack>,
     background: bool,
     ended: bool,
 }
@@ -75,9 +76,9 @@ pub(crate) struct Collections {
     without_stats: BTreeSet<usize>,
     /// Number of the first collection that began.
     first: Option<i64>,
-    open: SeededMap<u32, Suspension>,
+    open: SeededMap<ThreadId, Suspension>,
     done: Vec<Suspension>,
-    trigger_stack: Option<u32>,
+    trigger_stack: Option<RawStack>,
 }
 
 impl Collections {
@@ -86,7 +87,7 @@ impl Collections {
         let GcTables { strings, lost, missing } = tables;
         match event {
             GcEvent::SuspendStart => {
-                let reason = seen.fields.int("Reason").unwrap_or(NO_INT);
+                let reason = or_none(seen.fields.int("Reason"));
                 let Seen { ns: begin, thread, .. } = *seen;
                 self.open.insert(thread, Suspension { thread, begin, stopped: NO_INT, end: NO_INT, reason });
             }
@@ -100,7 +101,7 @@ impl Collections {
                     self.done.push(Suspension { end: seen.ns, ..open });
                 }
             }
-            GcEvent::Triggered => self.trigger_stack = Some(seen.stack).filter(|stack| *stack != NO_STACK),
+            GcEvent::Triggered => self.trigger_stack = seen.stack,
             GcEvent::Start => self.start(seen, strings),
             GcEvent::Stop => match self.stop(seen) {
                 Stop::Ended => {}
@@ -125,10 +126,10 @@ impl Collections {
 
     fn start(&mut self, seen: &Seen<'_>, strings: &mut Strings) {
         let fields = &seen.fields;
-        let number = fields.int("Count").unwrap_or(NO_INT);
+        let number = or_none(fields.int("Count"));
         let row = GcRow {
             number,
-            generation: fields.int("Depth").unwrap_or(NO_INT),
+            generation: or_none(fields.int("Depth")),
             kind: seen.word("Type", strings),
             reason: seen.word("Reason", strings),
             start_ns: seen.ns,
@@ -145,7 +146,7 @@ impl Collections {
             poh_bytes: NO_INT,
             pinned_objects: NO_INT,
             thread: seen.thread,
-            stack: self.trigger_stack.take().unwrap_or(NO_ID),
+            stack: self.trigger_stack.take(),
         };
         let background = fields.int("Type") == Some(1);
         let at = self.all.len();
@@ -176,7 +177,7 @@ impl Collections {
         let at = self.without_stats.pop_last();
         let Some(gc) = at.and_then(|at| self.all.get_mut(at)) else { return };
         let fields = &seen.fields;
-        let size = |generation: &str| fields.int(generation).unwrap_or(NO_INT);
+        let size = |generation: &str| or_none(fields.int(generation));
         let row = &mut gc.row;
         row.gen0_bytes = size("GenerationSize0");
         row.gen1_bytes = size("GenerationSize1");
@@ -185,7 +186,7 @@ impl Collections {
         row.poh_bytes = size("GenerationSize4");
         row.pinned_objects = size("PinnedObjectCount");
         let known = |list: [i64; 5]| {
-            list.into_iter().filter(|bytes| *bytes != NO_INT).reduce(i64::saturating_add).unwrap_or(NO_INT)
+            or_none(list.into_iter().filter(|bytes| *bytes != NO_INT).reduce(i64::saturating_add))
         };
         row.heap_after_bytes =
             known([row.gen0_bytes, row.gen1_bytes, row.gen2_bytes, row.loh_bytes, row.poh_bytes]);
@@ -208,16 +209,16 @@ impl Collections {
     }
 
     /// Shares out the suspensions and fills the tables. Returns the threads that stopped the program to sample it.
-    pub(crate) fn finish(mut self, recording: &mut Trace) -> Vec<u32> {
+    pub(crate) fn finish(mut self, recording: &mut Trace, rows: &mut RawRows) -> Vec<ThreadId> {
         self.all.sort_by_key(|gc| gc.row.start_ns);
         self.done.sort_by_key(|suspension| (suspension.begin, suspension.end));
         let for_gc: Vec<Suspension> =
             self.done.iter().filter(|one| GC_REASONS.contains(&one.reason)).copied().collect();
         self.share_all(&for_gc, recording);
         for gc in &self.all {
-            recording.gc.push(gc.row);
+            rows.gc.push(gc.row);
         }
-        self.fill_pauses(recording)
+        self.fill_pauses(recording, &rows.samples.ts_ns)
     }
 
     /// Shares out the suspensions, which are in the order of their begin.
@@ -282,11 +283,11 @@ impl Collections {
         gc.row.suspend_ns = plus(gc.row.suspend_ns, suspend);
     }
 
-    fn fill_pauses(&self, recording: &mut Trace) -> Vec<u32> {
+    fn fill_pauses(&self, recording: &mut Trace, sampled_ns: &[i64]) -> Vec<ThreadId> {
         let mut samplers = Vec::new();
         let [gc, profiler, other] = ["gc", "profiler", "other"].map(|word| recording.strings.intern(word));
         for one in &self.done {
-            let sampled = model::sorted_range(&recording.samples.ts_ns, one.begin, one.end);
+            let sampled = model::sorted_range(sampled_ns, one.begin, one.end);
             let cause = if GC_REASONS.contains(&one.reason) {
                 gc
             } else if sampled.end > sampled.start {

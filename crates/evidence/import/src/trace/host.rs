@@ -6,6 +6,7 @@
 //! read one by one: what a table takes in memory is bounded by the rows that are kept of it.
 
 use crate::surroundings::not_read;
+use base::number::wide;
 use base::seeded::{SeededMap, SeededSet};
 use exhibit::{EntryKind, Folder};
 use model::{Host, HostRow, Lost, ThreadCpuRow, Trace, or_none};
@@ -124,7 +125,7 @@ fn read_table(folder: &Folder, name: &str, start_ns: i64, recording: &mut Trace,
     let read = |recording: &Trace| {
         let Trace { host, thread_cpu, lost, .. } = recording;
         let rows = host.ts_ns.len().saturating_add(thread_cpu.ts_ns.len());
-        (lost.damage.count(UNREADABLE_LINE), u64::try_from(rows).unwrap_or(u64::MAX))
+        (lost.damage.count(UNREADABLE_LINE), wide(rows))
     };
     let (damaged, rows) = read(recording);
     match found {
@@ -203,6 +204,7 @@ fn thread_cpu_row(line: &str, zero_ns: i64, recording: &mut Trace) -> Option<()>
     let [ns, thread, user_ns, system_ns] = four.map(|text| text.parse::<i64>().ok());
     let (ns, thread, user_ns, system_ns) = (ns?, thread?, user_ns?, system_ns?);
     let waited_ns = if waited.is_empty() { None } else { Some(waited.parse::<i64>().ok()?) };
+    // What was not counted is not negative.
     if [thread, user_ns, system_ns, waited_ns.unwrap_or(0)].iter().any(|of| *of < 0) {
         return None;
     }

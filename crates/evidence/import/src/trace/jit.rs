@@ -3,26 +3,26 @@
 use super::budget::{MAP, of};
 use super::code::{ALWAYS, Code, Methods, NEVER};
 use super::kinds::CodeEvent;
-use super::rawstacks::NO_STACK;
+use super::rawstacks::RawStack;
 use super::seen::Seen;
 use base::seeded::SeededMap;
-use model::{JitRow, Lost, NO_INT, Strings, Sym, or_none};
+use model::{Jit, JitRow, Lost, NO_INT, Strings, Sym, ThreadId, or_none};
 
 /// No method has more bytes of code; damage wrote what is larger.
 const MOST_CODE_BYTES: i64 = 1 << 28;
 
 /// Code loaded while recording, to be named when modules are known.
 #[derive(Debug, Default)]
-pub(crate) struct Loads(Vec<(Code, JitRow)>);
+pub(crate) struct Loads(Vec<(Code, JitRow<RawStack>)>);
 
 impl Loads {
     /// About how many bytes it takes; its rows are made at the end.
     pub(crate) fn kept_bytes(&self) -> usize {
-        of(self.0.len(), size_of::<(Code, JitRow)>().saturating_add(size_of::<JitRow>()))
+        of(self.0.len(), size_of::<(Code, JitRow<RawStack>)>().saturating_add(size_of::<JitRow<RawStack>>()))
     }
 
     /// Makes the rows.
-    pub(crate) fn finish(self, methods: &Methods, strings: &mut Strings, jit: &mut model::Jit) {
+    pub(crate) fn finish(self, methods: &Methods, strings: &mut Strings, jit: &mut Jit<RawStack>) {
         for (code, row) in self.0 {
             let method = methods.full_name(&code, strings);
             jit.push(JitRow { method: strings.intern(&method), ..row });
@@ -43,12 +43,12 @@ pub(crate) struct CodeTables<'a> {
 struct JitStart {
     ns: i64,
     il_bytes: i64,
-    stack: u32,
+    stack: Option<RawStack>,
 }
 
 /// Methods that are being compiled, by thread and method.
 #[derive(Debug, Default)]
-pub(crate) struct JitStarts(SeededMap<(u32, i64), JitStart>);
+pub(crate) struct JitStarts(SeededMap<(ThreadId, i64), JitStart>);
 
 impl JitStarts {
     /// Begins a stream: what was being compiled in the last one has no end here.
@@ -87,7 +87,7 @@ impl JitStarts {
                 tables.methods.module(id.cast_unsigned(), &path, tables.strings);
             }
             CodeEvent::ModuleUnload => {
-                let id = fields.int("ModuleID").unwrap_or(0);
+                let Some(id) = fields.int("ModuleID") else { return };
                 tables.methods.module_unload(id.cast_unsigned());
             }
         }
@@ -95,8 +95,7 @@ impl JitStarts {
 
     fn load(&mut self, seen: &Seen<'_>, mut tables: CodeTables<'_>) {
         let code = tables.code(seen, seen.ns, NEVER);
-        let method = seen.fields.int("MethodID").unwrap_or(NO_INT);
-        let start = self.0.remove(&(seen.thread, method));
+        let start = seen.fields.int("MethodID").and_then(|method| self.0.remove(&(seen.thread, method)));
         let bytes = i64::try_from(code.end.saturating_sub(code.start)).unwrap_or(i64::MAX);
         let native_bytes = or_none(seen.possible(bytes, 0..=MOST_CODE_BYTES, tables.lost));
         let row = JitRow {
@@ -108,7 +107,7 @@ impl JitStarts {
             native_bytes,
             tier: code.tier,
             // The start has the stack of whoever called the method first.
-            stack: start.map(|start| start.stack).filter(|stack| *stack != NO_STACK).unwrap_or(seen.stack),
+            stack: start.and_then(|start| start.stack).or(seen.stack),
         };
         tables.methods.load(code);
         tables.loads.0.push((code, row));
@@ -118,6 +117,7 @@ impl JitStarts {
 impl CodeTables<'_> {
     fn code(&mut self, seen: &Seen<'_>, loaded_ns: i64, unloaded_ns: i64) -> Code {
         let fields = &seen.fields;
+        // Code whose start or size is missing is empty, and so in no stack.
         let number = |name| fields.int(name).unwrap_or(0).cast_unsigned();
         let start = number("MethodStartAddress");
         let tier = tier(number("MethodFlags"));

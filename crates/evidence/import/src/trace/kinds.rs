@@ -7,7 +7,7 @@ use clr::layout::{Field, Kind as FieldKind, Layout};
 use clr::payload::{Payload, damaged};
 use clr::schema;
 use clr::whole::{Starts, Whole};
-use model::Fields;
+use model::{ByKind, Fields, KindId};
 use nettrace::{FieldType, Metadata};
 use std::sync::Arc;
 
@@ -394,7 +394,7 @@ impl Decoding {
 /// Decodes payloads by the number of the kind.
 #[derive(Debug, Default)]
 pub(crate) struct PayloadDecoder {
-    kinds: Vec<Decoding>,
+    kinds: ByKind<Decoding>,
     pub(crate) pointer_sizes: Vec<u8>,
 }
 
@@ -403,12 +403,12 @@ impl PayloadDecoder {
         self.kinds.push(decoding);
     }
 
-    pub(crate) fn get(&self, kind: u32) -> Option<&Decoding> {
-        self.kinds.get(kind as usize)
+    pub(crate) fn get(&self, kind: KindId) -> Option<&Decoding> {
+        self.kinds.get(kind)
     }
 
     /// Whether a field of a payload cannot be read: then its JSON says so too.
-    pub(crate) fn is_damaged(&self, kind: u32, payload: &[u8], pointer_size: u8) -> bool {
+    pub(crate) fn is_damaged(&self, kind: KindId, payload: &[u8], pointer_size: u8) -> bool {
         self.get(kind).is_some_and(|decoding| {
             let (layout, bytes) = decoding.part(payload, pointer_size);
             damaged(layout, bytes, pointer_size).is_some()
@@ -417,7 +417,7 @@ impl PayloadDecoder {
 }
 
 impl Fields for PayloadDecoder {
-    fn json(&self, kind: u32, stream: u16, payload: &[u8]) -> String {
+    fn json(&self, kind: KindId, stream: u16, payload: &[u8]) -> String {
         let pointer_size = self.pointer_sizes.get(usize::from(stream)).copied().unwrap_or(8);
         self.get(kind).map_or_else(
             || String::from("{}"),

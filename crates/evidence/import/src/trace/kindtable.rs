@@ -2,9 +2,10 @@
 
 use super::earlier::KindKey;
 use super::kinds::{Decoding, Kind, Layouts, PayloadDecoder};
+use super::rawstacks::RawStack;
 use base::seeded::{SeededMap, SeededSet};
 use clr::payload::Payload;
-use model::{EventKind, Events, Lost, Strings, Sym};
+use model::{EventKind, Events, KindId, Lost, Strings, Sym};
 use nettrace::Event;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ const MANY_OVERRIDDEN: &str =
 const KIND_BYTES: usize = 256;
 
 /// A kind, with its number in the recording.
-type Numbered = (u32, Rc<Kind>);
+type Numbered = (KindId, Rc<Kind>);
 
 /// A kind by the decoder's number, and the opcode and version that a label of the very event gives it.
 type Overridden = (u32, Option<u8>, Option<u8>);
@@ -27,7 +28,7 @@ type Overridden = (u32, Option<u8>, Option<u8>);
 #[derive(Debug)]
 pub(crate) struct KindLists<'a> {
     pub(crate) strings: &'a mut Strings,
-    pub(crate) events: &'a mut Events,
+    pub(crate) events: &'a mut Events<RawStack>,
     pub(crate) lost: &'a mut Lost,
 }
 
@@ -39,9 +40,9 @@ pub(crate) struct KindTable {
     overridden: SeededMap<Overridden, Numbered>,
     /// By the decoder's number of the kind; anew for each stream.
     layouts: Layouts,
-    numbers: SeededMap<EventKind, u32>,
+    numbers: SeededMap<EventKind, KindId>,
     /// By the name in the payload of a GC/DynamicTraceEvent.
-    dynamic: SeededMap<(u32, String), u32>,
+    dynamic: SeededMap<(KindId, String), KindId>,
     decoder: PayloadDecoder,
     /// Provider and number of each kind that the stream has sent.
     sent: SeededSet<KindKey>,
@@ -117,7 +118,7 @@ impl KindTable {
         (self.number(key, decoding, lists), Rc::new(kind))
     }
 
-    fn number(&mut self, key: EventKind, decoding: Decoding, lists: &mut KindLists<'_>) -> u32 {
+    fn number(&mut self, key: EventKind, decoding: Decoding, lists: &mut KindLists<'_>) -> KindId {
         let same =
             self.numbers.get(&key).copied().filter(|number| match (self.decoder.get(*number), &decoding) {
                 (Some(Decoding::Plain(known)), Decoding::Plain(new)) => known == new,
@@ -136,12 +137,12 @@ impl KindTable {
     /// The number of a GC/DynamicTraceEvent's kind, by the name in its payload; `number` if the name is not known.
     pub(crate) fn of_dynamic(
         &mut self,
-        number: u32,
+        number: KindId,
         event: &Event<'_>,
         kind: &Kind,
         pointer_size: u8,
         mut lists: KindLists<'_>,
-    ) -> u32 {
+    ) -> KindId {
         let fields = Payload::new(&kind.layout, event.payload, pointer_size);
         let Some(name) = fields.text("Name") else { return number };
         if let Some(known) = self.dynamic.get(&(number, name.clone())) {
@@ -164,7 +165,7 @@ impl KindTable {
     }
 
     /// Whether the payload of a GC/DynamicTraceEvent has fewer bytes than its fields need.
-    pub(crate) fn is_damaged(&self, number: u32, payload: &[u8], pointer_size: u8) -> bool {
+    pub(crate) fn is_damaged(&self, number: KindId, payload: &[u8], pointer_size: u8) -> bool {
         self.decoder.is_damaged(number, payload, pointer_size)
     }
 }

@@ -8,13 +8,14 @@
 //! it was seen is better than nothing: code is mapped before it runs, and its names may be written at the end.
 
 use super::code::{NEVER, module_name};
+use super::ids::ProcessId;
 use super::kinds::shortened;
 use super::processes::Processes;
 use super::ranges::{AddressRange, Ranges};
 use super::symbolname::managed;
-use super::universal::{Mapping, MappingKey, Spaces, Symbol};
+use super::universal::{Mapping, MappingId, MappingKey, Spaces, Symbol, SymbolId};
 use base::seeded::SeededMap;
-use model::{Frame, Sampler, Strings, Sym, Trace};
+use model::{Frame, FrameId, Sampler, Strings, Sym, ThreadId, Trace};
 
 const OUTSIDE: &str = "symbol outside of its mapping: not used";
 const NO_MAPPING: &str = "symbol of a mapping that the recording does not have: not used";
@@ -51,8 +52,8 @@ pub(crate) enum Lies {
 /// A place in memory: a mapping and a symbol in it, as far as they are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct At {
-    mapping: Option<u32>,
-    symbol: Option<u32>,
+    mapping: Option<MappingId>,
+    symbol: Option<SymbolId>,
     is_kernel: bool,
 }
 
@@ -60,24 +61,24 @@ pub(crate) struct At {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     spaces: Spaces,
-    of_process: SeededMap<u32, Ranges>,
-    of_mapping: SeededMap<MappingKey, Ranges>,
+    of_process: SeededMap<ProcessId, Ranges<MappingId>>,
+    of_mapping: SeededMap<MappingKey, Ranges<SymbolId>>,
     /// Times at which mappings changed at addresses that were used again, by process.
-    changes: SeededMap<u32, Vec<i64>>,
+    changes: SeededMap<ProcessId, Vec<i64>>,
     /// Times at which symbols changed at addresses that were used again, sorted: mappings may be of several processes.
     symbol_changes: Vec<i64>,
-    kernel_process: Option<u32>,
-    frames: SeededMap<At, u32>,
+    kernel_process: Option<ProcessId>,
+    frames: SeededMap<At, FrameId>,
 }
 
-type Lists<K> = SeededMap<K, Vec<AddressRange>>;
+type Lists<K, T> = SeededMap<K, Vec<AddressRange<T>>>;
 
 impl Memory {
     /// Puts mappings and symbols in order; those that cannot be used are counted.
     pub(crate) fn new(spaces: Spaces, processes: &Processes, recording: &mut Trace) -> Self {
-        let mut places: Lists<MappingKey> = SeededMap::default();
-        let mut of_process: Lists<u32> = SeededMap::default();
-        for (mapping, at) in spaces.mappings.iter().zip(0u32..) {
+        let mut places: Lists<MappingKey, MappingId> = SeededMap::default();
+        let mut of_process: Lists<ProcessId, MappingId> = SeededMap::default();
+        for (at, mapping) in spaces.mappings.iter_with_ids() {
             let range = AddressRange { first: mapping.start, last: mapping.last, of: at };
             of_process.entry(mapping.process).or_default().push(range);
             // A process and those that it forked share the number of a mapping.
@@ -88,8 +89,8 @@ impl Memory {
                 known.push(range);
             }
         }
-        let mut symbols: Lists<MappingKey> = SeededMap::default();
-        for (symbol, at) in spaces.symbols.iter().zip(0u32..) {
+        let mut symbols: Lists<MappingKey, SymbolId> = SeededMap::default();
+        for (at, symbol) in spaces.symbols.iter_with_ids() {
             let Some(places) = places.get(&symbol.mapping) else {
                 recording.lost.damage.note(NO_MAPPING, symbol.offset);
                 continue;
@@ -119,7 +120,7 @@ impl Memory {
     }
 
     fn find_changes(&mut self) {
-        let mut changes: SeededMap<u32, Vec<i64>> = SeededMap::default();
+        let mut changes: SeededMap<ProcessId, Vec<i64>> = SeededMap::default();
         // A mapping that ended leaves nothing behind, also where nothing else lay.
         for of in self.spaces.mappings.iter().filter(|of| of.unloaded_ns != NEVER) {
             changes.entry(of.process).or_default().push(of.unloaded_ns);
@@ -136,12 +137,13 @@ impl Memory {
     }
 
     /// Times at which mappings of a process changed, in any order.
-    pub(crate) fn take_changes(&mut self, process: u32) -> Vec<i64> {
+    pub(crate) fn take_changes(&mut self, process: ProcessId) -> Vec<i64> {
         self.changes.remove(&process).unwrap_or_default()
     }
 
     /// How many changes of symbols came before a time.
     pub(crate) fn symbol_epoch(&self, ns: i64) -> u32 {
+        // No recording has so many changes that they do not fit.
         let before = self.symbol_changes.partition_point(|change| *change <= ns);
         u32::try_from(before).unwrap_or(u32::MAX)
     }
@@ -151,17 +153,18 @@ impl Memory {
         self.spaces.mappings.is_empty() && self.spaces.cpu_samples == 0
     }
 
-    fn mapping(&self, at: u32) -> Option<&Mapping> {
-        self.spaces.mappings.get(at as usize)
+    fn mapping(&self, at: MappingId) -> Option<&Mapping> {
+        self.spaces.mappings.get(at)
     }
 
-    fn symbol(&self, at: u32) -> Option<&Symbol> {
-        self.spaces.symbols.get(at as usize)
+    fn symbol(&self, at: SymbolId) -> Option<&Symbol> {
+        self.spaces.symbols.get(at)
     }
 
     /// The mappings that an address is in, at any time.
-    fn mappings(&self, process: u32, address: u64) -> Vec<u32> {
-        let of = |process: u32| self.of_process.get(&process).map_or_else(Vec::new, |all| all.at(address));
+    fn mappings(&self, process: ProcessId, address: u64) -> Vec<MappingId> {
+        let of =
+            |process: ProcessId| self.of_process.get(&process).map_or_else(Vec::new, |all| all.at(address));
         let own = of(process);
         match self.kernel_process {
             Some(kernel) if own.is_empty() && address >= KERNEL => of(kernel),
@@ -169,13 +172,13 @@ impl Memory {
         }
     }
 
-    fn symbols(&self, mapping: u32, address: u64) -> Vec<u32> {
+    fn symbols(&self, mapping: MappingId, address: u64) -> Vec<SymbolId> {
         let symbols = self.mapping(mapping).and_then(|of| self.of_mapping.get(&of.key));
         symbols.map_or_else(Vec::new, |all| all.at(address))
     }
 
     /// What lies at an address of a process.
-    pub(crate) fn lies(&self, process: u32, address: u64) -> Lies {
+    pub(crate) fn lies(&self, process: ProcessId, address: u64) -> Lies {
         if self.is_empty() {
             return Lies::Nothing;
         }
@@ -198,7 +201,7 @@ impl Memory {
     }
 
     /// What lay at an address of a process at a time.
-    pub(crate) fn at(&self, process: u32, address: u64, ns: i64) -> Option<At> {
+    pub(crate) fn at(&self, process: ProcessId, address: u64, ns: i64) -> Option<At> {
         let is_kernel = address >= KERNEL;
         let all = self.mappings(process, address);
         let known = || all.iter().filter_map(|at| Some((*at, self.mapping(*at)?)));
@@ -221,13 +224,13 @@ impl Memory {
         Some(At { mapping: Some(mapping), symbol, is_kernel })
     }
 
-    /// The number of the frame at a place; `add` adds one that is new.
+    /// The frame at a place; `add` adds one that is new.
     pub(crate) fn frame(
         &mut self,
         at: At,
         strings: &mut Strings,
-        add: impl FnOnce(Option<Frame>) -> u32,
-    ) -> u32 {
+        add: impl FnOnce(Option<Frame>) -> FrameId,
+    ) -> FrameId {
         if let Some(known) = self.frames.get(&at) {
             return *known;
         }
@@ -298,13 +301,13 @@ impl<'a> Module<'a> {
 }
 
 /// Says of each sample of a CPU whether it was in managed code, by its innermost frame.
-pub(crate) fn set_kinds(recording: &mut Trace, unknown_frame: u32) {
+pub(crate) fn set_kinds(recording: &mut Trace, unknown_frame: FrameId) {
     let [managed, external] = ["managed", "external"].map(|kind| recording.strings.intern(kind));
     let native = [NATIVE, KERNEL_TIER].map(|tier| recording.strings.find(tier));
     let Trace { samples, stacks, frames, .. } = recording;
     for (kind, stack) in samples.kind.iter_mut().zip(&samples.stack).filter(|(kind, _)| **kind == Sym::NONE) {
-        let frame = stacks.frame.get(*stack as usize).copied().filter(|frame| *frame != unknown_frame);
-        let tier = frame.and_then(|frame| frames.tier.get(frame as usize)).copied();
+        let frame = stacks.leaf(*stack).filter(|frame| *frame != unknown_frame);
+        let tier = frame.and_then(|frame| frames.tier.get(frame)).copied();
         *kind = if tier.is_some_and(|tier| !native.contains(&Some(tier))) { managed } else { external };
     }
 }
@@ -327,7 +330,7 @@ pub(crate) fn sampler(recording: &Trace, cpu_samples: u64, rate: Option<u32>) ->
 fn is_possible(recording: &Trace, every_ns: i64) -> bool {
     /// Of fewer samples no rate can be known.
     const FEW: i64 = 20;
-    let mut threads: SeededMap<u32, (i64, i64, i64)> = SeededMap::default();
+    let mut threads: SeededMap<ThreadId, (i64, i64, i64)> = SeededMap::default();
     for (ts_ns, thread) in recording.samples.ts_ns.iter().zip(&recording.samples.thread) {
         let of = threads.entry(*thread).or_insert((0, *ts_ns, *ts_ns));
         (of.0, of.2) = (of.0.saturating_add(1), *ts_ns);
@@ -363,11 +366,16 @@ mod tests {
     fn a_machine_of_many_processes_keeps_the_changes_of_each_once() {
         let mut spaces = Spaces::default();
         for process in 0..1000 {
+            let ended_ns = 10 + i64::from(process);
+            let process = ProcessId::at(process);
             spaces.mapped(process, [0x1000, 0x1fff], 5);
-            spaces.exit(process, 10 + i64::from(process));
+            spaces.exit(process, ended_ns);
         }
         let mut memory = Memory::new(spaces, &Processes::default(), &mut Trace::default());
-        assert_eq!((memory.take_changes(0), memory.take_changes(999)), (vec![10], vec![1009]));
-        assert_eq!((memory.take_changes(1000), memory.symbol_changes.len()), (Vec::new(), 0));
+        assert_eq!(
+            (memory.take_changes(ProcessId::at(0)), memory.take_changes(ProcessId::at(999))),
+            (vec![10], vec![1009])
+        );
+        assert_eq!((memory.take_changes(ProcessId::at(1000)), memory.symbol_changes.len()), (Vec::new(), 0));
     }
 }

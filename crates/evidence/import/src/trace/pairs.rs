@@ -5,9 +5,10 @@
 
 use super::budget::{MAP, of};
 use super::kinds::PairEvent;
+use super::rawstacks::RawStack;
 use super::seen::Seen;
 use base::seeded::SeededMap;
-use model::{ContentionRow, Contentions, Lost, NO_INT, Strings, WaitRow, Waits, or_none};
+use model::{ContentionRow, Contentions, Lost, NO_INT, Strings, ThreadId, WaitRow, Waits, or_none};
 
 /// The runtime's own measure of a wait may exceed the time between its two events by this.
 const WAIT_SLACK_NS: i64 = 100_000_000;
@@ -17,15 +18,15 @@ const WAIT_SLACK_NS: i64 = 100_000_000;
 pub(crate) struct PairTables<'a> {
     pub(crate) strings: &'a mut Strings,
     pub(crate) lost: &'a mut Lost,
-    pub(crate) contention: &'a mut Contentions,
-    pub(crate) waits: &'a mut Waits,
+    pub(crate) contention: &'a mut Contentions<RawStack>,
+    pub(crate) waits: &'a mut Waits<RawStack>,
 }
 
 /// Starts that wait for their stop.
 #[derive(Debug, Default)]
 pub(crate) struct Pairs {
-    contention: SeededMap<u32, Vec<ContentionRow>>,
-    waits: SeededMap<u32, Vec<WaitRow>>,
+    contention: SeededMap<ThreadId, Vec<ContentionRow<RawStack>>>,
+    waits: SeededMap<ThreadId, Vec<WaitRow<RawStack>>>,
     /// How many of both wait.
     open_starts: usize,
     left_open: LeftOpen,
@@ -34,8 +35,8 @@ pub(crate) struct Pairs {
 /// Rows that never got their stop.
 #[derive(Debug, Default)]
 struct LeftOpen {
-    contention: Vec<ContentionRow>,
-    waits: Vec<WaitRow>,
+    contention: Vec<ContentionRow<RawStack>>,
+    waits: Vec<WaitRow<RawStack>>,
 }
 
 impl Pairs {
@@ -94,7 +95,7 @@ impl Pairs {
     }
 
     /// Adds the rows that never got their stop.
-    pub(crate) fn finish(mut self, contention: &mut Contentions, waits: &mut Waits) {
+    pub(crate) fn finish(mut self, contention: &mut Contentions<RawStack>, waits: &mut Waits<RawStack>) {
         self.begin_process();
         for row in self.left_open.contention {
             contention.push(row);
@@ -106,7 +107,7 @@ impl Pairs {
 
     /// About how many bytes it takes.
     pub(crate) fn kept_bytes(&self) -> usize {
-        let (contention, waits) = (size_of::<ContentionRow>(), size_of::<WaitRow>());
+        let (contention, waits) = (size_of::<ContentionRow<RawStack>>(), size_of::<WaitRow<RawStack>>());
         let threads = self.contention.len().saturating_add(self.waits.len());
         [
             // A start waits for its stop in its thread's list.
@@ -121,7 +122,7 @@ impl Pairs {
 }
 
 /// How long a thread waited for a lock, as the runtime measured it or else by its two events.
-fn contention_ns(row: &ContentionRow, seen: &Seen<'_>, lost: &mut Lost) -> i64 {
+fn contention_ns(row: &ContentionRow<RawStack>, seen: &Seen<'_>, lost: &mut Lost) -> i64 {
     let between = seen.ns.saturating_sub(row.ts_ns);
     #[expect(clippy::cast_possible_truncation, reason = "nanoseconds of a wait fit; the cast saturates")]
     let measured = seen.fields.real("DurationNs").map(|ns| ns as i64);

@@ -3,11 +3,12 @@
 //! A stream says that it is of one process, or its threads say it (`dotnet-trace collect-linux`). What is kept for each
 //! process is in `byprocess`. A recording of one process pays for none of this.
 
+use super::ids::{Process, ProcessId};
 use super::kinds::{is_sample, shortened};
 use super::streams::StreamFacts;
 use crate::error::{Error, Held};
 use base::seeded::SeededMap;
-use model::{Lost, NO_INT, ProcessRow, Sym, Trace, or_none};
+use model::{ById, ByThread, Lost, NO_INT, ProcessRow, Sym, ThreadId, Trace, or_none};
 use nettrace::{Event, StreamHeader};
 
 /// How many processes are distinguished; a machine has some hundreds.
@@ -33,38 +34,37 @@ struct Known {
 /// The processes of a recording.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
-    numbers: SeededMap<i64, u32>,
-    known: Vec<Known>,
+    ids: SeededMap<i64, ProcessId>,
+    known: ById<Process, Known>,
     /// The only process that is wanted.
     wanted: Option<i64>,
     /// The process of the stream at hand; none if its threads say it.
-    of_stream: Option<u32>,
+    of_stream: Option<ProcessId>,
     /// Whether the stream at hand is of a process that is not wanted.
     skips_stream: bool,
-    /// The process of each thread, by the thread's number.
-    of_thread: Vec<u32>,
+    /// The process of each thread.
+    of_thread: ByThread<ProcessId>,
 }
 
 impl Processes {
     /// About how many bytes it takes beside the processes, of which there are few.
     pub(crate) fn kept_bytes(&self) -> usize {
-        size_of_val(self.of_thread.as_slice())
+        size_of_val::<[_]>(&self.of_thread)
     }
 
     pub(crate) fn new(wanted: Option<u64>) -> Self {
         Self { wanted: wanted.map(u64::cast_signed), ..Self::default() }
     }
 
-    /// The number of a process in the recording; none if there are too many.
-    fn number(&mut self, id: i64) -> Option<u32> {
-        if let Some(number) = self.numbers.get(&id) {
-            return Some(*number);
+    /// A process by the operating system's number; none if there are too many.
+    fn of_id(&mut self, id: i64) -> Option<ProcessId> {
+        if let Some(known) = self.ids.get(&id) {
+            return Some(*known);
         }
         if self.known.len() >= MOST_PROCESSES && id != NOT_SAID {
             return None;
         }
-        let number = u32::try_from(self.known.len()).ok()?;
-        self.known.push(Known {
+        let process = self.known.push(Known {
             id,
             name: None,
             own_id: None,
@@ -73,14 +73,14 @@ impl Processes {
             events: 0,
             samples: 0,
         });
-        self.numbers.insert(id, number);
-        Some(number)
+        self.ids.insert(id, process);
+        Some(process)
     }
 
     /// Begins a stream. Returns whether it is to be read.
     pub(crate) fn begin_stream(&mut self, header: &StreamHeader) -> bool {
         let id = header.process.map(u64::cast_signed);
-        self.of_stream = id.and_then(|id| self.number(id));
+        self.of_stream = id.and_then(|id| self.of_id(id));
         self.skips_stream = id.is_some() && self.wanted.is_some() && id != self.wanted;
         !self.skips_stream
     }
@@ -90,29 +90,29 @@ impl Processes {
     }
 
     /// The process of the stream at hand, if it is of one.
-    pub(crate) fn of_stream(&self) -> Option<u32> {
+    pub(crate) fn of_stream(&self) -> Option<ProcessId> {
         self.of_stream
     }
 
     /// The process that an event is of; none if there are too many processes.
-    pub(crate) fn of_event(&mut self, event: &Event<'_>) -> Option<u32> {
+    pub(crate) fn of_event(&mut self, event: &Event<'_>) -> Option<ProcessId> {
         let said = event.process.map_or(NOT_SAID, u64::cast_signed);
-        self.of_stream.or_else(|| self.number(said)).or_else(|| self.number(NOT_SAID))
+        self.of_stream.or_else(|| self.of_id(said)).or_else(|| self.of_id(NOT_SAID))
     }
 
     /// Adds a thread, which has the next number.
-    pub(crate) fn add_thread(&mut self, process: u32) {
+    pub(crate) fn add_thread(&mut self, process: ProcessId) {
         self.of_thread.push(process);
     }
 
     /// As the operating system numbers it.
-    pub(crate) fn id(&self, process: u32) -> i64 {
-        self.known.get(process as usize).map_or(NOT_SAID, |known| known.id)
+    pub(crate) fn id(&self, process: ProcessId) -> i64 {
+        self.known.get(process).map_or(NOT_SAID, |known| known.id)
     }
 
     /// The number of the process that the operating system numbers so, if there is one.
-    pub(crate) fn find(&self, id: i64) -> Option<u32> {
-        self.numbers.get(&id).copied()
+    pub(crate) fn find(&self, id: i64) -> Option<ProcessId> {
+        self.ids.get(&id).copied()
     }
 
     /// Whether there are several.
@@ -132,8 +132,8 @@ impl Processes {
     }
 
     /// Names a process. One that runs another program has the new one's name.
-    pub(crate) fn name(&mut self, process: u32, name: &str, own_id: Option<i64>) {
-        if let Some(known) = self.known.get_mut(process as usize) {
+    pub(crate) fn name(&mut self, process: ProcessId, name: &str, own_id: Option<i64>) {
+        if let Some(known) = self.known.get_mut(process) {
             if !name.is_empty() {
                 known.name = Some(shortened(name).to_owned());
             }
@@ -148,13 +148,19 @@ impl Processes {
         }
     }
 
-    /// The process of a thread, by the thread's number.
-    pub(crate) fn of_thread(&self, thread: u32) -> Option<u32> {
-        self.of_thread.get(thread as usize).copied()
+    /// The process of a thread.
+    pub(crate) fn of_thread(&self, thread: ThreadId) -> Option<ProcessId> {
+        self.of_thread.get(thread).copied()
     }
 
     /// Counts an event of a stream whose threads say their process. Returns the process.
-    pub(crate) fn saw(&mut self, event: &Event<'_>, thread: u32, ns: i64, lost: &mut Lost) -> Option<u32> {
+    pub(crate) fn saw(
+        &mut self,
+        event: &Event<'_>,
+        thread: ThreadId,
+        ns: i64,
+        lost: &mut Lost,
+    ) -> Option<ProcessId> {
         let process = self.of_thread(thread)?;
         if event.process.is_some() && self.id(process) == NOT_SAID {
             lost.damage.note(TOO_MANY, event.offset);
@@ -164,12 +170,12 @@ impl Processes {
     }
 
     /// Whether the events of a process are to be read.
-    pub(crate) fn is_wanted(&self, process: u32) -> bool {
+    pub(crate) fn is_wanted(&self, process: ProcessId) -> bool {
         self.wanted.is_none_or(|wanted| wanted == self.id(process))
     }
 
-    fn count(&mut self, process: u32, ns: Option<i64>, is_sample: bool) {
-        let Some(known) = self.known.get_mut(process as usize) else { return };
+    fn count(&mut self, process: ProcessId, ns: Option<i64>, is_sample: bool) {
+        let Some(known) = self.known.get_mut(process) else { return };
         known.events = known.events.saturating_add(1);
         known.samples = known.samples.saturating_add(u64::from(is_sample));
         known.span(ns, ns);
@@ -178,8 +184,8 @@ impl Processes {
     /// Counts the events of streams that are of one process each.
     pub(crate) fn add_streams(&mut self, streams: &[StreamFacts]) {
         for stream in streams {
-            let number = stream.process.and_then(|id| self.numbers.get(&id.cast_signed()));
-            let Some(known) = number.and_then(|number| self.known.get_mut(*number as usize)) else {
+            let process = stream.process.and_then(|id| self.ids.get(&id.cast_signed()));
+            let Some(known) = process.and_then(|process| self.known.get_mut(*process)) else {
                 continue;
             };
             known.events = known.events.saturating_add(stream.events);
@@ -199,9 +205,9 @@ impl Processes {
     /// Fills the table of processes, and says in the heading which one the recording is of.
     pub(crate) fn fill(&self, recording: &mut Trace) {
         if !self.are_several() {
-            recording.thread_processes = Vec::new();
+            recording.thread_processes = ByThread::default();
         }
-        let of_one = match self.known.as_slice() {
+        let of_one = match &*self.known {
             [only] => Some(only),
             all => all.iter().find(|known| Some(known.id) == self.wanted),
         };

@@ -5,28 +5,28 @@ const MOST_LAYERS: usize = 64;
 
 /// A range of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AddressRange {
+pub(crate) struct AddressRange<T> {
     pub(crate) first: u64,
     /// The last address that is in it.
     pub(crate) last: u64,
     /// What the range is of.
-    pub(crate) of: u32,
+    pub(crate) of: T,
 }
 
 /// Ranges, sorted by their start.
 ///
 /// `reach` is a tree over them, as an array: a node has the furthest end of the ranges below it, so that those that end
 /// before an address are passed over together, and each answer takes few steps whatever the ranges are.
-#[derive(Debug, Default)]
-pub(crate) struct Ranges {
-    sorted: Vec<AddressRange>,
+#[derive(Debug)]
+pub(crate) struct Ranges<T> {
+    sorted: Vec<AddressRange<T>>,
     reach: Vec<u64>,
     /// The first leaf in `reach`.
     leaves: usize,
 }
 
-impl Ranges {
-    pub(crate) fn new(mut ranges: Vec<AddressRange>) -> Self {
+impl<T: Copy + Ord> Ranges<T> {
+    pub(crate) fn new(mut ranges: Vec<AddressRange<T>>) -> Self {
         ranges.sort_unstable();
         let leaves = ranges.len().next_power_of_two();
         let mut reach = vec![0; leaves.saturating_mul(2)];
@@ -36,6 +36,7 @@ impl Ranges {
             }
         }
         for at in (1..leaves).rev() {
+            // A node without a child has nothing that reaches any address.
             let [left, right] = [2 * at, 2 * at + 1].map(|child| reach.get(child).copied().unwrap_or(0));
             if let Some(place) = reach.get_mut(at) {
                 *place = left.max(right);
@@ -45,7 +46,7 @@ impl Ranges {
     }
 
     /// What the ranges are of that an address is in, in the order of their starts.
-    pub(crate) fn at(&self, address: u64) -> Vec<u32> {
+    pub(crate) fn at(&self, address: u64) -> Vec<T> {
         let behind = self.sorted.partition_point(|range| range.first <= address);
         let mut found = Vec::new();
         // Nodes to look at, each with its first leaf and how many it has.
@@ -69,7 +70,7 @@ impl Ranges {
     }
 
     /// What the ranges are of that share an address with another one.
-    pub(crate) fn overlapping(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn overlapping(&self) -> impl Iterator<Item = T> + '_ {
         let mut end = None;
         let before = self.sorted.iter().map(move |range| {
             let overlaps = end.is_some_and(|end| range.first <= end);
@@ -97,7 +98,7 @@ mod tests {
             assert_eq!(ranges.at(address), all.map(|range| range.of).collect::<Vec<_>>(), "{address}");
         }
         assert_eq!(ranges.overlapping().collect::<Vec<_>>(), [0, 1, 2, 3]);
-        assert!(Ranges::new(Vec::new()).at(5).is_empty());
+        assert!(Ranges::<u8>::new(Vec::new()).at(5).is_empty());
     }
 
     #[test]

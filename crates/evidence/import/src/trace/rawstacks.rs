@@ -5,7 +5,9 @@
 //! its own.
 
 use super::budget::{MAP, of};
+use super::ids::ProcessId;
 use base::seeded::SeededMap;
+use model::{ById, Id};
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
 
@@ -13,48 +15,61 @@ use std::hash::Hasher;
 /// of each event's stack then costs no more an event.
 pub(crate) const MOST_FRAMES: usize = 1024;
 
-/// No stack.
-pub(crate) const NO_STACK: u32 = u32::MAX;
+/// A stack of addresses: a node of the tree. `None` is a stack without frames, as that of an event that has none.
+pub(crate) type RawStack = Id<RawStacks>;
 
 /// The tree of addresses; a node's parent is its caller and has a smaller number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RawStacks {
-    pub(crate) parent: Vec<u32>,
-    pub(crate) address: Vec<u64>,
-    children: SeededMap<(u32, u64), u32>,
-    by_serial: Vec<u32>,
+    pub(crate) parent: ById<RawStacks, Option<RawStack>>,
+    pub(crate) address: ById<RawStacks, u64>,
+    /// By process, caller and address.
+    children: SeededMap<(ProcessId, Option<RawStack>, u64), RawStack>,
+    by_serial: Vec<Option<RawStack>>,
     /// Whole stacks by a hash of their addresses: the same stacks come again in every region of a trace.
-    by_hash: SeededMap<u64, u32>,
-    /// The process whose stacks are read, by its number in the recording.
-    process: u32,
+    by_hash: SeededMap<u64, RawStack>,
+    /// The process whose stacks are read.
+    process: ProcessId,
     /// `by_serial` of all processes but the first: writers share a stack between processes.
-    by_process: SeededMap<(u32, u32), u32>,
+    by_process: SeededMap<(ProcessId, u32), Option<RawStack>>,
     /// The process of each node; empty as long as there is only the first.
-    processes: Vec<u32>,
+    processes: ById<RawStacks, ProcessId>,
     has_processes: bool,
     /// How many stacks were longer than is kept.
     pub(crate) cut: u64,
 }
 
-/// Parents beyond any node, which stand for the outermost frames of processes in `children`.
-const FIRST_ROOT: u32 = u32::MAX / 2;
+impl Default for RawStacks {
+    fn default() -> Self {
+        Self {
+            parent: ById::default(),
+            address: ById::default(),
+            children: SeededMap::default(),
+            by_serial: Vec::new(),
+            by_hash: SeededMap::default(),
+            process: ProcessId::FIRST,
+            by_process: SeededMap::default(),
+            processes: ById::default(),
+            has_processes: false,
+            cut: 0,
+        }
+    }
+}
 
 impl RawStacks {
     /// The node of a stack of the stream being read; the same serial number is looked at once.
     #[inline]
-    pub(crate) fn node(&mut self, serial: u32, addresses: &[u8], pointer_size: u8) -> u32 {
-        if self.process != 0 {
+    pub(crate) fn node(&mut self, serial: u32, addresses: &[u8], pointer_size: u8) -> Option<RawStack> {
+        if self.process != ProcessId::FIRST {
             return self.node_of_process(serial, addresses, pointer_size);
         }
         let at = serial as usize;
-        if let Some(node) = self.by_serial.get(at)
-            && *node != NO_STACK
-        {
-            return *node;
+        if let Some(known @ Some(_)) = self.by_serial.get(at) {
+            return *known;
         }
         let node = self.insert(addresses, pointer_size);
         if at >= self.by_serial.len() {
-            self.by_serial.resize(at + 1, NO_STACK);
+            self.by_serial.resize(at + 1, None);
         }
         if let Some(known) = self.by_serial.get_mut(at) {
             *known = node;
@@ -62,7 +77,7 @@ impl RawStacks {
         node
     }
 
-    fn node_of_process(&mut self, serial: u32, addresses: &[u8], pointer_size: u8) -> u32 {
+    fn node_of_process(&mut self, serial: u32, addresses: &[u8], pointer_size: u8) -> Option<RawStack> {
         if let Some(node) = self.by_process.get(&(self.process, serial)) {
             return *node;
         }
@@ -77,22 +92,23 @@ impl RawStacks {
         self.by_process.clear();
     }
 
-    /// Says whose stacks come next, by the process's number in the recording.
-    pub(crate) fn of_process(&mut self, process: u32) {
-        self.process = process.min(FIRST_ROOT - 1);
-        if process != 0 && !self.has_processes {
-            self.processes = vec![0; self.parent.len()];
+    /// Says whose stacks come next.
+    pub(crate) fn of_process(&mut self, process: ProcessId) {
+        self.process = process;
+        if process != ProcessId::FIRST && !self.has_processes {
+            self.processes = vec![ProcessId::FIRST; self.parent.len()].into();
             self.has_processes = true;
         }
     }
 
-    /// The process that a node is of, by its number in the recording.
+    /// The process that a node is of.
     #[inline]
-    pub(crate) fn process_of(&self, node: u32) -> u32 {
-        self.processes.get(node as usize).copied().unwrap_or(0)
+    pub(crate) fn process_of(&self, node: RawStack) -> ProcessId {
+        // Nothing is kept as long as all nodes are of the first process.
+        self.processes.get(node).copied().unwrap_or(ProcessId::FIRST)
     }
 
-    fn insert(&mut self, addresses: &[u8], pointer_size: u8) -> u32 {
+    fn insert(&mut self, addresses: &[u8], pointer_size: u8) -> Option<RawStack> {
         let most = MOST_FRAMES.saturating_mul(usize::from(pointer_size.max(4)));
         let addresses = match addresses.get(..most) {
             Some(innermost) if addresses.len() > most => {
@@ -102,51 +118,47 @@ impl RawStacks {
             _ => addresses,
         };
         let mut hasher = FxHasher::default();
-        if self.process != 0 {
-            hasher.write_u32(self.process);
+        if self.process != ProcessId::FIRST {
+            hasher.write_u32(self.process.number());
         }
         hasher.write(addresses);
         let hash = hasher.finish();
         if let Some(node) = self.by_hash.get(&hash)
             && self.is_stack(*node, addresses, pointer_size)
         {
-            return *node;
+            return Some(*node);
         }
-        let node = read_addresses(addresses, pointer_size)
-            .rev()
-            .fold(NO_STACK, |node, address| self.child(node, address));
-        self.by_hash.insert(hash, node);
+        let mut node = None;
+        for address in read_addresses(addresses, pointer_size).rev() {
+            node = Some(self.child(node, address));
+        }
+        if let Some(node) = node {
+            self.by_hash.insert(hash, node);
+        }
         node
     }
 
     /// Whether a node is the stack of these addresses, innermost first, in the process at hand.
-    fn is_stack(&self, node: u32, addresses: &[u8], pointer_size: u8) -> bool {
+    fn is_stack(&self, node: RawStack, addresses: &[u8], pointer_size: u8) -> bool {
         if self.process_of(node) != self.process {
             return false;
         }
-        let mut at = node;
+        let mut rest = Some(node);
         for address in read_addresses(addresses, pointer_size) {
-            if self.address.get(at as usize) != Some(&address) {
-                return false;
-            }
-            at = self.parent.get(at as usize).copied().unwrap_or(NO_STACK);
+            let Some(at) = rest.filter(|at| self.address.get(*at) == Some(&address)) else { return false };
+            rest = self.parent.get(at).copied().flatten();
         }
-        at == NO_STACK
+        rest.is_none()
     }
 
-    fn child(&mut self, parent: u32, address: u64) -> u32 {
-        let next = u32::try_from(self.parent.len()).unwrap_or(NO_STACK);
-        let is_root = parent == NO_STACK && self.process != 0;
-        let key = if is_root { FIRST_ROOT.saturating_add(self.process) } else { parent };
-        let node = *self.children.entry((key, address)).or_insert(next);
-        if node == next {
+    fn child(&mut self, parent: Option<RawStack>, address: u64) -> RawStack {
+        *self.children.entry((self.process, parent, address)).or_insert_with(|| {
             self.parent.push(parent);
-            self.address.push(address);
             if self.has_processes {
                 self.processes.push(self.process);
             }
-        }
-        node
+            self.address.push(address)
+        })
     }
 
     /// About how many bytes it takes.
@@ -184,26 +196,27 @@ mod tests {
     fn equal_stacks_are_one_node_and_share_their_callers() {
         let mut stacks = RawStacks::default();
         let bytes = |list: &[u64]| list.iter().flat_map(|address| address.to_le_bytes()).collect::<Vec<u8>>();
+        let id = |number: u16| Some(RawStack::from(number));
         let inner = stacks.node(0, &bytes(&[3, 2, 1]), 8);
         assert_eq!(stacks.node(1, &bytes(&[3, 2, 1]), 8), inner);
         let other = stacks.node(2, &bytes(&[4, 2, 1]), 8);
-        assert_eq!(stacks.parent[other as usize], stacks.parent[inner as usize]);
+        assert_eq!((inner, other), (id(2), id(3)));
         assert_eq!(
-            (stacks.address.as_slice(), stacks.parent.as_slice()),
-            (&[1, 2, 3, 4][..], &[NO_STACK, 0, 1, 1][..])
+            (&*stacks.address, &*stacks.parent),
+            (&[1, 2, 3, 4][..], &[None, id(0), id(1), id(1)][..])
         );
-        stacks.of_process(1);
+        stacks.of_process(ProcessId::at(1));
         let elsewhere = stacks.node(0, &bytes(&[3, 2, 1]), 8);
         assert_eq!(
-            stacks.process_of(elsewhere),
-            1,
+            stacks.process_of(elsewhere.unwrap()),
+            ProcessId::at(1),
             "the same addresses are another stack in another process"
         );
-        assert_eq!((elsewhere, stacks.node(7, &bytes(&[3, 2, 1]), 8)), (6, 6));
-        stacks.of_process(0);
+        assert_eq!((elsewhere, stacks.node(7, &bytes(&[3, 2, 1]), 8)), (id(6), id(6)));
+        stacks.of_process(ProcessId::FIRST);
         assert_eq!(stacks.node(0, &bytes(&[3, 2, 1]), 8), inner);
-        assert_eq!(stacks.node(3, &[], 8), NO_STACK);
-        assert_eq!(stacks.node(4, &[1, 0, 0, 0], 4), 0);
+        assert_eq!(stacks.node(3, &[], 8), None);
+        assert_eq!(stacks.node(4, &[1, 0, 0, 0], 4), id(0));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::kinds::RequestEvent;
 use super::seen::Seen;
 use super::spans::{RequestSpan, SpanTables};
 use base::seeded::{SeededMap, SeededSet};
-use model::{NO_ID, NO_INT, RequestMarks, RequestRow, Requests, Sym};
+use model::{ActivityId, NO_INT, RequestMarks, RequestRow, Requests, Sym, ThreadId};
 
 /// The tables that requests fill.
 #[derive(Debug)]
@@ -18,16 +18,16 @@ pub(crate) struct RequestTables<'a> {
     pub(crate) spans: SpanTables<'a>,
 }
 
-/// Requests by the number of their activity.
+/// Requests by their activity.
 #[derive(Debug, Default)]
 pub(crate) struct OpenRequests {
-    open: SeededMap<u32, Vec<usize>>,
-    latest: SeededMap<u32, usize>,
+    open: SeededMap<ActivityId, Vec<usize>>,
+    latest: SeededMap<ActivityId, usize>,
     /// By thread: the request that began on it last.
-    by_thread: SeededMap<u32, usize>,
+    by_thread: SeededMap<ThreadId, usize>,
     by_span: SeededMap<Sym, usize>,
     /// Threads with a mark of a start and none of a stop.
-    marked: SeededSet<u32>,
+    marked: SeededSet<ThreadId>,
 }
 
 impl OpenRequests {
@@ -66,9 +66,7 @@ impl OpenRequests {
         let RequestTables { requests, marks, spans: SpanTables { texts, strings, .. } } = tables;
         let path = texts.field(seen, "path", strings);
         self.mark(seen, path, marks);
-        if seen.activity == NO_ID {
-            return;
-        }
+        let Some(activity) = seen.activity else { return };
         let number = requests.start_ns.len();
         requests.push(RequestRow {
             start_ns: seen.ns,
@@ -90,15 +88,17 @@ impl OpenRequests {
             await_ns: NO_INT,
             unknown_ns: NO_INT,
         });
-        self.open.entry(seen.activity).or_default().push(number);
-        self.latest.insert(seen.activity, number);
+        self.open.entry(activity).or_default().push(number);
+        self.latest.insert(activity, number);
         self.by_thread.insert(seen.thread, number);
     }
 
     fn stop(&mut self, seen: &Seen<'_>, tables: RequestTables<'_>) {
         let RequestTables { requests, marks, .. } = tables;
         self.mark(seen, Sym::NONE, marks);
-        let Some(number) = self.open.get_mut(&seen.activity).and_then(Vec::pop) else { return };
+        let Some(number) = seen.activity.and_then(|of| self.open.get_mut(&of)).and_then(Vec::pop) else {
+            return;
+        };
         let start = requests.start_ns.get(number).copied().unwrap_or(seen.ns);
         if let Some(dur_ns) = requests.dur_ns.get_mut(number) {
             *dur_ns = seen.ns.saturating_sub(start);
@@ -108,8 +108,10 @@ impl OpenRequests {
     /// Route, status and trace come with the request's span, which ends beside the request.
     fn span(&mut self, seen: &Seen<'_>, of: RequestSpan, requests: &mut Requests) {
         let by_span = self.by_span.remove(&of.span_id);
-        let open = self.open.get(&seen.activity).and_then(|list| list.last()).copied();
-        let by_activity = || open.or_else(|| self.latest.get(&seen.activity).copied());
+        let by_activity = || {
+            let open = self.open.get(&seen.activity?).and_then(|list| list.last());
+            open.or_else(|| self.latest.get(&seen.activity?)).copied()
+        };
         let Some(number) = by_span.or_else(by_activity) else { return };
         if let Some(place) = requests.route.get_mut(number) {
             *place = of.route;
@@ -135,7 +137,7 @@ impl OpenRequests {
 
     /// A stream has ended: what began in it on a thread and did not end there may have ended since.
     pub(crate) fn end_stream(&mut self, to_ns: i64, marks: &mut RequestMarks) {
-        let mut threads: Vec<u32> = std::mem::take(&mut self.marked).into_iter().collect();
+        let mut threads: Vec<ThreadId> = std::mem::take(&mut self.marked).into_iter().collect();
         threads.sort_unstable();
         for thread in threads {
             marks.ts_ns.push(to_ns.saturating_add(1));

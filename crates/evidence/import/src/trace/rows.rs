@@ -1,6 +1,7 @@
 //! Events that are a row by themselves: allocations, exceptions, changes of the thread pool.
 
 use super::kinds::{PoolEvent, RowEvent};
+use super::rawstacks::RawStack;
 use super::seen::Seen;
 use super::texts::SeenTexts;
 use model::{
@@ -20,8 +21,8 @@ const SAMPLED_ONE_IN: f64 = 102_400.0;
 pub(crate) struct RowTables<'a> {
     pub(crate) strings: &'a mut Strings,
     pub(crate) lost: &'a mut Lost,
-    pub(crate) allocations: &'a mut Allocations,
-    pub(crate) exceptions: &'a mut Exceptions,
+    pub(crate) allocations: &'a mut Allocations<RawStack>,
+    pub(crate) exceptions: &'a mut Exceptions<RawStack>,
     pub(crate) threadpool: &'a mut ThreadPool,
 }
 
@@ -84,6 +85,7 @@ fn sampled(seen: &Seen<'_>, lost: &mut Lost) -> Weight {
     let Ok(object_bytes) = object_bytes(seen, lost) else {
         return Weight { source, object_bytes: None, bytes: f64::NAN };
     };
+    // An object of unknown size has no chance of its own: it stands for the mean distance of samples.
     let size = object_bytes.unwrap_or(0) as f64;
     let chance = -((size * (-1.0 / SAMPLED_ONE_IN).ln_1p()).exp_m1());
     let bytes = if chance > 0.0 { size / chance } else { SAMPLED_ONE_IN };
@@ -95,7 +97,7 @@ fn allocation(
     weight: Weight,
     texts: &mut SeenTexts,
     strings: &mut Strings,
-) -> AllocationRow {
+) -> AllocationRow<RawStack> {
     AllocationRow {
         ts_ns: seen.ns,
         thread: seen.thread,

@@ -1,5 +1,6 @@
 //! Samples of threads by the runtime's own sampler. Those of CPUs are in `universal`.
 
+use super::rawstacks::RawStack;
 use super::seen::Seen;
 use model::{SampleRow, Samples, Strings, Sym};
 
@@ -18,7 +19,7 @@ impl SampleWords {
     }
 
     /// Adds the sample of a thread.
-    pub(crate) fn take(&self, seen: &Seen<'_>, samples: &mut Samples) {
+    pub(crate) fn take(&self, seen: &Seen<'_>, samples: &mut Samples<RawStack>) {
         let kind = match seen.payload.first() {
             Some(2) => self.managed,
             Some(1) => self.external,

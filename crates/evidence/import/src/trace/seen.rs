@@ -1,8 +1,9 @@
 //! One event, as the parts that fill the tables get it.
 
+use super::rawstacks::RawStack;
 use clr::layout::Layout;
 use clr::payload::Payload;
-use model::{Lost, Strings, Sym};
+use model::{ActivityId, Lost, Strings, Sym, ThreadId};
 use std::ops::RangeInclusive;
 
 const IMPOSSIBLE: &str = "value that cannot be: left out";
@@ -12,10 +13,9 @@ const IMPOSSIBLE: &str = "value that cannot be: left out";
 pub(crate) struct Seen<'a> {
     /// Nanoseconds since the main session's start.
     pub(crate) ns: i64,
-    pub(crate) thread: u32,
-    /// Its node in `RawStacks`, until methods are known.
-    pub(crate) stack: u32,
-    pub(crate) activity: u32,
+    pub(crate) thread: ThreadId,
+    pub(crate) stack: Option<RawStack>,
+    pub(crate) activity: Option<ActivityId>,
     pub(crate) layout: &'a Layout,
     pub(crate) payload: &'a [u8],
     pub(crate) pointer_size: u8,

@@ -8,7 +8,7 @@ use super::seen::Seen;
 use super::texts::{MOST_REMEMBERED, SeenTexts, text_of};
 use base::bytes::{Cursor, ReadError};
 use base::seeded::SeededMap;
-use model::{LogRow, Logs, Lost, NO_INT, SpanRow, Spans, Strings, Sym, or_none};
+use model::{LogRow, Logs, Lost, SpanRow, Spans, Strings, Sym, or_none};
 
 /// Digits of the id of a trace and of a span. Nothing else counts as one, since ids are looked up, linked and compared.
 const TRACE_DIGITS: usize = 32;
@@ -136,8 +136,9 @@ impl SpanTables<'_> {
         let (source, kind) = (texts.text(arguments.source, strings), texts.text(arguments.kind, strings));
         let mut id = |text: Option<&str>| text.map_or(Sym::NONE, |text| strings.intern(text));
         let row = SpanRow {
+            // Of a span whose duration is not known, the end stands for the start.
             start_ns: seen.ns.saturating_sub(dur_ns.unwrap_or(0)),
-            dur_ns: dur_ns.unwrap_or(NO_INT),
+            dur_ns: or_none(dur_ns),
             source,
             name: if display_name == Sym::NONE { activity_name } else { display_name },
             kind,

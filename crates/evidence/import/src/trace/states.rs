@@ -12,7 +12,7 @@
 //! of the runtime's or on the slow way into a lock that it got at once. Both are running.
 
 use base::seeded::SeededMap;
-use model::{NO_INT, SampleRow, Sym, Trace};
+use model::{ByFrame, ByStack, ByThread, NO_INT, SampleRow, StackId, Sym, ThreadId, Trace};
 
 /// Frames looked at from the innermost on for a wait.
 const INNERMOST: usize = 4;
@@ -138,6 +138,7 @@ impl Shapes {
     fn of(&self, names: &[&str]) -> Shape {
         // Stubs have no name, and a poll for the sampler says nothing of what the thread was about.
         let stops = |name: &str| is_stub(name) || self.find(name) == Some(Shape::Runs);
+        // A stack of stubs and polls alone is judged by its innermost frame.
         let acting = names.iter().position(|name| !stops(name)).unwrap_or(0);
         let at_leaf = names.get(acting).and_then(|name| self.find(name));
         if let Some(Shape::Idle(what)) = at_leaf {
@@ -217,18 +218,18 @@ pub(crate) fn set_states(recording: &mut Trace) {
     let (contended, waited) = (Intervals::of_contention(recording), Intervals::of_waits(recording));
     let shapes = Shapes::built_in();
     let is_sampled = !recording.samples.ts_ns.is_empty();
-    let names = if is_sampled { method_names(recording) } else { Vec::new() };
+    let names = if is_sampled { method_names(recording) } else { ByFrame::default() };
     let managed_is_told = managed_is_told(recording, managed);
     let mut stuck = Stuck::default();
     // Worked out once a stack, with the word for what it waits for.
-    let mut by_stack: Vec<Option<(Shape, Sym)>> = vec![None; recording.stacks.len()];
+    let mut by_stack: ByStack<Option<(Shape, Sym)>> = vec![None; recording.stacks.len()].into();
     for at in 0..recording.samples.ts_ns.len() {
         let Some(row) = recording.samples.row(at) else { continue };
         // A sample of a CPU says itself that its thread ran.
         if row.state != Sym::NONE {
             continue;
         }
-        let known = by_stack.get_mut(row.stack as usize);
+        let known = row.stack.and_then(|stack| by_stack.get_mut(stack));
         let (shape, what) = known.map_or((Shape::Plain, Sym::NONE), |known| {
             *known.get_or_insert_with(|| {
                 let shape = shapes.of(&methods_of(row.stack, &names, recording));
@@ -286,9 +287,9 @@ fn managed_is_told(recording: &Trace, managed: Sym) -> bool {
 }
 
 /// Whether the innermost frame is a method with a name, and not a call out of managed code.
-fn in_managed_code(stack: u32, recording: &Trace) -> bool {
-    let Some(frame) = recording.stacks.frame.get(stack as usize) else { return false };
-    let text = |list: &[Sym]| list.get(*frame as usize).and_then(|sym| recording.strings.get(*sym));
+fn in_managed_code(stack: Option<StackId>, recording: &Trace) -> bool {
+    let Some(frame) = recording.stacks.leaf(stack) else { return false };
+    let text = |list: &ByFrame<Sym>| list.get(frame).and_then(|sym| recording.strings.get(*sym));
     text(&recording.frames.method).is_some()
         && !text(&recording.frames.declaring_type).is_some_and(|class| class.starts_with("Interop"))
 }
@@ -301,12 +302,12 @@ fn in_managed_code(stack: u32, recording: &Trace) -> bool {
 #[derive(Default)]
 struct Stuck {
     /// By thread: what was seen of it at one place without a break.
-    open: Vec<Option<Stand>>,
+    open: ByThread<Option<Stand>>,
     done: Vec<(usize, Sym)>,
 }
 
 struct Stand {
-    stack: u32,
+    stack: Option<StackId>,
     what: Sym,
     least_ns: i64,
     samples: Vec<usize>,
@@ -321,8 +322,7 @@ impl Stuck {
     const IN_A_CALL_NS: i64 = 100_000_000;
 
     fn saw(&mut self, at: usize, row: &SampleRow, what: Sym, least_ns: i64) {
-        let thread = row.thread as usize;
-        if let Some(Some(stand)) = self.open.get_mut(thread)
+        if let Some(Some(stand)) = self.open.get_mut(row.thread)
             && stand.stack == row.stack
         {
             stand.samples.push(at);
@@ -330,10 +330,7 @@ impl Stuck {
             return;
         }
         self.moved(row.thread);
-        if thread >= self.open.len() {
-            self.open.resize_with(thread + 1, || None);
-        }
-        if let Some(place) = self.open.get_mut(thread) {
+        if let Some(place) = self.open.get_or_grow(row.thread) {
             let samples = vec![at];
             let (first_ns, last_ns) = (row.ts_ns, row.ts_ns);
             *place = Some(Stand { stack: row.stack, what, least_ns, samples, first_ns, last_ns });
@@ -341,8 +338,8 @@ impl Stuck {
     }
 
     #[inline]
-    fn moved(&mut self, thread: u32) {
-        let Some(place @ Some(_)) = self.open.get_mut(thread as usize) else { return };
+    fn moved(&mut self, thread: ThreadId) {
+        let Some(place @ Some(_)) = self.open.get_mut(thread) else { return };
         if let Some(stand) = place.take()
             && stand.last_ns.saturating_sub(stand.first_ns) >= stand.least_ns
         {
@@ -352,8 +349,8 @@ impl Stuck {
 
     /// The samples of those that waited, in the order of time, with what for.
     fn samples(mut self) -> Vec<(usize, Sym)> {
-        for thread in 0..self.open.len() {
-            self.moved(u32::try_from(thread).unwrap_or(u32::MAX));
+        for thread in self.open.ids() {
+            self.moved(thread);
         }
         self.done.sort_unstable();
         self.done
@@ -364,7 +361,7 @@ impl Stuck {
 struct Intervals {
     /// Thread, start, end and whether it is for a monitor's signal, sorted; waits of one thread do not overlap but by
     /// nesting.
-    waits: Vec<(u32, i64, i64, bool)>,
+    waits: Vec<(ThreadId, i64, i64, bool)>,
 }
 
 impl Intervals {
@@ -399,7 +396,7 @@ impl Intervals {
     }
 
     /// Whether the thread waits at a time: if so, whether for a monitor's signal.
-    fn at(&self, thread: u32, ns: i64) -> Option<bool> {
+    fn at(&self, thread: ThreadId, ns: i64) -> Option<bool> {
         let after = self.waits.partition_point(|wait| (wait.0, wait.1) <= (thread, ns));
         let last = after.checked_sub(1).and_then(|at| self.waits.get(at));
         last.filter(|(known, _, end, _)| *known == thread && ns <= *end).map(|(.., of_monitor)| *of_monitor)
@@ -407,14 +404,13 @@ impl Intervals {
 }
 
 /// The methods of a stack, from the innermost out. `names` has those of all frames.
-fn methods_of<'a>(stack: u32, names: &'a [String], recording: &Trace) -> Vec<&'a str> {
-    let nodes = recording.stacks.walk(stack).take(OUTWARD);
-    let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize));
-    frames.map(|frame| names.get(*frame as usize).map_or(".", String::as_str)).collect()
+fn methods_of<'a>(stack: Option<StackId>, names: &'a ByFrame<String>, recording: &Trace) -> Vec<&'a str> {
+    let frames = recording.stacks.frames(stack).take(OUTWARD);
+    frames.map(|frame| names.get(frame).map_or(".", String::as_str)).collect()
 }
 
 /// The method of each frame, as `Type.Method`.
-fn method_names(recording: &Trace) -> Vec<String> {
+fn method_names(recording: &Trace) -> ByFrame<String> {
     let frames = recording.frames.declaring_type.iter().zip(&recording.frames.method);
     frames
         .map(|(class, method)| {

@@ -144,6 +144,7 @@ impl Streams {
 
     /// The number of the stream at hand in `events.stream`.
     pub(crate) fn number(&self) -> u16 {
+        // The last streams share a number, see `MANY_STREAMS`.
         u16::try_from(self.all.len().saturating_sub(1)).unwrap_or(u16::MAX)
     }
 

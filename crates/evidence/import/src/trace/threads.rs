@@ -3,7 +3,7 @@
 //! What a thread is for shows in the events only such threads send, and in the outer frames of its stacks.
 
 use super::kinds::{GcEvent, Handler, PoolEvent, RowEvent};
-use model::{NO_ID, NO_INT, Sym, ThreadRow, Trace};
+use model::{ByFrame, ByThread, NO_INT, StackId, Sym, ThreadId, ThreadRow, Trace, or_none};
 
 /// Methods in whose call a thread spends its life, and what such a thread is for.
 const ROLES: [(&str, &str); 9] = [
@@ -30,18 +30,14 @@ struct Facts {
 /// What was seen of all threads, by their numbers in the recording.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadFacts {
-    facts: Vec<Option<Facts>>,
+    facts: ByThread<Option<Facts>>,
 }
 
 impl ThreadFacts {
     /// Notes an event of a thread.
     #[inline]
-    pub(crate) fn saw(&mut self, thread: u32, ns: i64, handler: Handler) {
-        let at = thread as usize;
-        if at >= self.facts.len() {
-            self.facts.resize(at + 1, None);
-        }
-        let Some(place) = self.facts.get_mut(at) else { return };
+    pub(crate) fn saw(&mut self, thread: ThreadId, ns: i64, handler: Handler) {
+        let Some(place) = self.facts.get_or_grow(thread) else { return };
         let facts = place.get_or_insert(Facts { first_ns: ns, last_ns: ns, role: None, collects: false });
         facts.first_ns = facts.first_ns.min(ns);
         facts.last_ns = facts.last_ns.max(ns);
@@ -56,9 +52,9 @@ impl ThreadFacts {
     }
 
     /// Notes which threads stopped the program to look at the others.
-    pub(crate) fn are_samplers(&mut self, threads: &[u32]) {
+    pub(crate) fn are_samplers(&mut self, threads: &[ThreadId]) {
         for thread in threads {
-            if let Some(Some(facts)) = self.facts.get_mut(*thread as usize) {
+            if let Some(Some(facts)) = self.facts.get_mut(*thread) {
                 facts.role = Some("sampler");
             }
         }
@@ -66,33 +62,31 @@ impl ThreadFacts {
 
     /// Fills the table of threads; the samples have their stacks' names by now.
     pub(crate) fn finish(&self, recording: &mut Trace) {
-        let count = self.facts.len();
-        let mut samples = vec![0i64; count];
-        let mut stacks: Vec<Vec<u32>> = vec![Vec::new(); count];
+        let mut samples: ByThread<i64> = self.facts.iter().map(|_| 0).collect();
+        let mut stacks: ByThread<Vec<StackId>> = self.facts.iter().map(|_| Vec::new()).collect();
         for (thread, stack) in recording.samples.thread.iter().zip(&recording.samples.stack) {
-            let Some(known) = samples.get_mut(*thread as usize) else { continue };
+            let Some(known) = samples.get_mut(*thread) else { continue };
             *known += 1;
             // A few stacks tell what a thread is for; the first may be of a moment before it began its work.
-            if let Some(list) = stacks.get_mut(*thread as usize)
+            if let (Some(list), Some(stack)) = (stacks.get_mut(*thread), stack)
                 && list.len() < 4
-                && *stack != NO_ID
                 && !list.contains(stack)
             {
                 list.push(*stack);
             }
         }
-        let whole = threads_with_whole_stacks(count, recording);
-        let mut rows: Vec<ThreadRow> = Vec::with_capacity(count);
+        let whole = threads_with_whole_stacks(self.facts.len(), recording);
+        let mut rows: Vec<ThreadRow> = Vec::with_capacity(self.facts.len());
         // The rows of sampled threads whose every stack is cut: nothing of the stack says what they are for.
         let mut cut = Vec::new();
-        for (number, facts) in self.facts.iter().enumerate() {
+        for (number, facts) in self.facts.iter_with_ids() {
             let (Some(facts), Some(id)) = (facts, recording.thread_ids.get(number)) else { continue };
             let by_stack =
                 stacks.get(number).and_then(|list| list.iter().find_map(|stack| role(*stack, recording)));
-            let process = recording.thread_processes.get(number).copied().unwrap_or(NO_INT);
+            let process = or_none(recording.thread_processes.get(number).copied());
             let of_exhibit = recording.exhibit.pid.map_or(NO_INT, u64::cast_signed);
             let main = *id == if process == NO_INT { of_exhibit } else { process };
-            let sampled = samples.get(number).copied().unwrap_or(0);
+            let Some(sampled) = samples.get(number).copied() else { continue };
             // A thread that collects and is never sampled has no managed code: it is the GC's own.
             let gc = facts.collects && sampled == 0;
             let role = by_stack.or(facts.role).or(gc.then_some("gc"));
@@ -131,10 +125,10 @@ impl ThreadFacts {
 }
 
 /// Which threads have a sample whose stack is whole.
-fn threads_with_whole_stacks(count: usize, recording: &Trace) -> Vec<bool> {
-    let mut whole = vec![false; count];
+fn threads_with_whole_stacks(count: usize, recording: &Trace) -> ByThread<bool> {
+    let mut whole = ByThread::from(vec![false; count]);
     for (thread, stack) in recording.samples.thread.iter().zip(&recording.samples.stack) {
-        if let Some(place) = whole.get_mut(*thread as usize)
+        if let Some(place) = whole.get_mut(*thread)
             && !*place
         {
             *place = !recording.stacks.is_cut(*stack);
@@ -151,10 +145,9 @@ fn workers(recording: &Trace) -> Option<usize> {
     counts.get(counts.len() / 2).and_then(|workers| usize::try_from(*workers).ok())
 }
 
-fn role(stack: u32, recording: &Trace) -> Option<&'static str> {
-    recording.stacks.walk(stack).find_map(|node| {
-        let frame = *recording.stacks.frame.get(node as usize)? as usize;
-        let part = |list: &[Sym]| list.get(frame).map_or("", |sym| recording.strings.text(*sym));
+fn role(stack: StackId, recording: &Trace) -> Option<&'static str> {
+    recording.stacks.frames(stack).find_map(|frame| {
+        let part = |list: &ByFrame<Sym>| list.get(frame).map_or("", |sym| recording.strings.text(*sym));
         let (class, method) = (part(&recording.frames.declaring_type), part(&recording.frames.method));
         let same =
             |known: &str| known.strip_suffix(method).and_then(|rest| rest.strip_suffix('.')) == Some(class);

@@ -8,12 +8,14 @@
 
 use super::budget::{MAP, of};
 use super::code::NEVER;
+use super::ids::ProcessId;
 use super::kinds::MOST_NAME;
 use super::processes::Processes;
+use super::rawstacks::RawStack;
 use super::seen::Seen;
 use base::bytes::{Cursor, ReadError};
 use base::seeded::{SeededMap, SeededSet};
-use model::{Lost, SampleRow, Samples, Strings, Sym};
+use model::{ById, Id, Lost, SampleRow, Samples, Strings, Sym};
 use nettrace::Event;
 
 const UNREADABLE: &str = "event of a process's memory that cannot be read";
@@ -30,9 +32,14 @@ const MOST_SYMBOLS: usize = 4 << 20;
 /// Which mapping: its number is unique in a file.
 pub(crate) type MappingKey = (u32, u64);
 
+/// A mapping that was kept.
+pub(crate) type MappingId = Id<Mapping>;
+/// A symbol that was kept.
+pub(crate) type SymbolId = Id<Symbol>;
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mapping {
-    pub(crate) process: u32,
+    pub(crate) process: ProcessId,
     pub(crate) key: MappingKey,
     pub(crate) start: u64,
     pub(crate) last: u64,
@@ -61,12 +68,12 @@ pub(crate) struct Text {
 /// The memory of all processes, as events describe it, in the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct Spaces {
-    pub(crate) mappings: Vec<Mapping>,
+    pub(crate) mappings: ById<Mapping, Mapping>,
     /// Mappings that are known: another stream repeats them.
-    seen: SeededSet<(u32, MappingKey, u64, u64)>,
+    seen: SeededSet<(ProcessId, MappingKey, u64, u64)>,
     /// Mappings that were not unloaded, of each process.
-    live: SeededMap<u32, Vec<usize>>,
-    pub(crate) symbols: Vec<Symbol>,
+    live: SeededMap<ProcessId, Vec<MappingId>>,
+    pub(crate) symbols: ById<Symbol, Symbol>,
     texts: Vec<u8>,
     file: u32,
     pub(crate) cpu_samples: u64,
@@ -94,6 +101,7 @@ impl Spaces {
         let bytes = shortened_bytes(bytes);
         let at = self.texts.len();
         self.texts.extend_from_slice(bytes);
+        // Shortened, so it fits.
         Text { at, len: u32::try_from(bytes.len()).unwrap_or(0) }
     }
 
@@ -102,7 +110,12 @@ impl Spaces {
         String::from_utf8_lossy(bytes).into_owned()
     }
 
-    fn mapping(&mut self, process: u32, ns: i64, payload: &[u8]) -> Result<Option<&'static str>, ReadError> {
+    fn mapping(
+        &mut self,
+        process: ProcessId,
+        ns: i64,
+        payload: &[u8],
+    ) -> Result<Option<&'static str>, ReadError> {
         let mut cursor = Cursor::new(payload, 0);
         let key = (self.file, cursor.varu64("Id")?);
         let (start, last) = (cursor.varu64("StartAddress")?, cursor.varu64("EndAddress")?);
@@ -116,9 +129,9 @@ impl Spaces {
         }
         if self.seen.insert((process, key, start, last)) {
             let file = self.keep(file);
-            self.live.entry(process).or_default().push(self.mappings.len());
             let (loaded_ns, unloaded_ns) = (ns, NEVER);
-            self.mappings.push(Mapping { process, key, start, last, loaded_ns, unloaded_ns, file });
+            let mapping = Mapping { process, key, start, last, loaded_ns, unloaded_ns, file };
+            self.live.entry(process).or_default().push(self.mappings.push(mapping));
         }
         Ok(None)
     }
@@ -138,7 +151,7 @@ impl Spaces {
     }
 
     /// A process ended: its number may be given to another one.
-    pub(crate) fn exit(&mut self, process: u32, ns: i64) {
+    pub(crate) fn exit(&mut self, process: ProcessId, ns: i64) {
         for at in self.live.remove(&process).unwrap_or_default() {
             if let Some(mapping) = self.mappings.get_mut(at) {
                 mapping.unloaded_ns = ns;
@@ -165,7 +178,7 @@ fn text16<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], R
 pub(crate) struct CpuTables<'a> {
     pub(crate) strings: &'a mut Strings,
     pub(crate) lost: &'a mut Lost,
-    pub(crate) samples: &'a mut Samples,
+    pub(crate) samples: &'a mut Samples<RawStack>,
 }
 
 impl Spaces {
@@ -173,7 +186,7 @@ impl Spaces {
     pub(crate) fn take(
         &mut self,
         event: &Event<'_>,
-        process: u32,
+        process: ProcessId,
         ns: i64,
         processes: &mut Processes,
         lost: &mut Lost,
@@ -208,7 +221,7 @@ impl Spaces {
     }
 }
 
-fn process_name(process: u32, payload: &[u8], processes: &mut Processes) -> Result<(), ReadError> {
+fn process_name(process: ProcessId, payload: &[u8], processes: &mut Processes) -> Result<(), ReadError> {
     let mut cursor = Cursor::new(payload, 0);
     let own_id = i64::try_from(cursor.varu64("NamespaceId")?).ok().filter(|id| *id != 0);
     let name = String::from_utf8_lossy(text16(&mut cursor, "Name")?).into_owned();
@@ -219,11 +232,11 @@ fn process_name(process: u32, payload: &[u8], processes: &mut Processes) -> Resu
 #[cfg(test)]
 impl Spaces {
     /// A mapping of a file, numbered by its process.
-    pub(crate) fn mapped(&mut self, process: u32, [start, last]: [u64; 2], ns: i64) {
-        let (key, file) = ((self.file, u64::from(process)), self.keep(b"/lib/a.so"));
-        self.live.entry(process).or_default().push(self.mappings.len());
+    pub(crate) fn mapped(&mut self, process: ProcessId, [start, last]: [u64; 2], ns: i64) {
+        let (key, file) = ((self.file, u64::from(process.number())), self.keep(b"/lib/a.so"));
         let (loaded_ns, unloaded_ns) = (ns, NEVER);
-        self.mappings.push(Mapping { process, key, start, last, loaded_ns, unloaded_ns, file });
+        let mapping = self.mappings.push(Mapping { process, key, start, last, loaded_ns, unloaded_ns, file });
+        self.live.entry(process).or_default().push(mapping);
     }
 }
 
@@ -242,15 +255,15 @@ mod tests {
         let mut spaces = Spaces::default();
         let mapping = payload(&[1, 2, 3, 0], b"/lib/a.so");
         let symbol = payload(&[1, 1, 2, 3], b"a");
-        assert_eq!(spaces.mapping(0, 5, &mapping), Ok(None));
-        assert_eq!(spaces.mapping(0, 6, &mapping), Ok(None), "another stream repeats it");
+        assert_eq!(spaces.mapping(ProcessId::at(0), 5, &mapping), Ok(None));
+        assert_eq!(spaces.mapping(ProcessId::at(0), 6, &mapping), Ok(None), "another stream repeats it");
         assert_eq!(spaces.symbol(5, &symbol, 0), Ok(None));
         assert_eq!((spaces.mappings.len(), spaces.symbols.len()), (1, 1));
         let (one, name) = (spaces.mappings[0], spaces.symbols[0]);
-        spaces.mappings = vec![one; MOST_MAPPINGS];
-        spaces.symbols = vec![name; MOST_SYMBOLS];
+        spaces.mappings = vec![one; MOST_MAPPINGS].into();
+        spaces.symbols = vec![name; MOST_SYMBOLS].into();
         let kept = spaces.texts.len();
-        assert_eq!(spaces.mapping(7, 5, &mapping), Ok(Some(TOO_MANY_MAPPINGS)));
+        assert_eq!(spaces.mapping(ProcessId::at(7), 5, &mapping), Ok(Some(TOO_MANY_MAPPINGS)));
         assert_eq!(spaces.symbol(5, &symbol, 0), Ok(Some(TOO_MANY_SYMBOLS)));
         assert_eq!(spaces.texts.len(), kept);
     }

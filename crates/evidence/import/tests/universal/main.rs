@@ -5,7 +5,7 @@
 mod writer;
 
 use import::{Error, Options, Process, open_bytes, open_process};
-use model::{NO_INT, Sampler, Trace};
+use model::{NO_INT, Sampler, StackId, Trace};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::{Who, Writer};
@@ -81,22 +81,18 @@ fn open(path: &Path, process: Process) -> Result<Arc<Trace>, Error> {
     Ok(open_process(path, OPTIONS, process, &mut |_| {})?.into_trace().unwrap())
 }
 
-fn frames(of: &Trace, stack: u32) -> Vec<String> {
-    let name = |node: u32| {
-        let frame = of.stacks.frame[node as usize] as usize;
-        of.strings.text(of.frames.name[frame]).to_owned()
-    };
-    of.stacks.walk(stack).map(name).collect()
+fn frames(of: &Trace, stack: Option<StackId>) -> Vec<String> {
+    let name = |frame| of.strings.text(*of.frames.name.get(frame).unwrap()).to_owned();
+    of.stacks.frames(stack).map(name).collect()
 }
 
 fn samples(of: &Trace) -> Vec<Sampled> {
     let rows = (0..of.samples.ts_ns.len()).map(|at| of.samples.row(at).unwrap());
     let rows = rows.map(|row| {
-        let thread = row.thread as usize;
-        let process = of.thread_processes.get(thread).copied().unwrap_or(NO_INT);
+        let process = of.thread_processes.get(row.thread).copied().unwrap_or(NO_INT);
         assert_eq!(of.strings.text(row.state), "running");
         let kind = of.strings.text(row.kind).to_owned();
-        (process, of.thread_ids[thread], kind, frames(of, row.stack))
+        (process, *of.thread_ids.get(row.thread).unwrap(), kind, frames(of, row.stack))
     });
     rows.collect()
 }
@@ -176,8 +172,8 @@ fn each_address_is_named_by_its_own_process_as_of_its_time() {
 fn a_thread_that_was_switched_out_is_no_sample_and_what_cannot_be_used_is_counted() {
     let of = read(&written());
     let count = |name: &str| {
-        let kind = of.events.kind_name.iter().position(|of_name| of.strings.text(*of_name) == name).unwrap();
-        of.events.kind.iter().filter(|known| **known as usize == kind).count()
+        let kind = of.events.kind_name.find(|of_name| of.strings.text(*of_name) == name).unwrap();
+        of.events.kind.iter().filter(|known| **known == kind).count()
     };
     assert_eq!(["cpu", "cswitch", "page-fault"].map(count), [9, 1, 1]);
     assert_eq!(of.samples.ts_ns.len(), 9);
@@ -220,7 +216,7 @@ fn one_process_is_chosen_by_its_samples_or_its_number_and_nothing_of_the_others_
         let expected: Vec<_> = samples(&all).into_iter().filter(|row| row.0 == process).collect();
         assert_eq!(samples(&of), expected);
         assert!(of.threads.process.iter().all(|known| *known == process));
-        let mut events = of.events.thread.iter().map(|thread| of.thread_processes[*thread as usize]);
+        let mut events = of.events.thread.iter().map(|thread| *of.thread_processes.get(*thread).unwrap());
         assert!(events.all(|known| known == process));
         assert_eq!(processes(&of), processes(&all), "the others are listed nevertheless");
         assert_eq!(of.observed_ns("samples"), all.observed_ns("samples"));
@@ -239,11 +235,7 @@ fn a_file_of_one_process_has_no_column_of_processes_and_is_chosen_by_its_number(
     std::fs::write(&path, of.finish()).unwrap();
     for process in [Process::All, Process::MostSampled, Process::Only(42)] {
         let of = open(&path, process).unwrap();
-        assert_eq!(
-            (of.exhibit.pid, of.thread_processes.as_slice()),
-            (Some(42), [].as_slice()),
-            "{process:?}"
-        );
+        assert_eq!((of.exhibit.pid, &*of.thread_processes), (Some(42), [].as_slice()), "{process:?}");
         assert_eq!(processes(&of), [(42, "", 1, 1)]);
     }
     let refused = open(&path, Process::Only(7)).unwrap_err().to_string();
@@ -315,7 +307,7 @@ fn code_of_the_runtime_s_own_events_is_of_the_process_that_sent_them() {
     of.raw("", at(MS, 500), &exception);
     of.raw("", at(2 * MS, 600), &exception);
     let of = read(&of.finish());
-    let processes = of.exceptions.thread.iter().map(|thread| of.thread_processes[*thread as usize]);
+    let processes = of.exceptions.thread.iter().map(|thread| *of.thread_processes.get(*thread).unwrap());
     assert_eq!(processes.collect::<Vec<_>>(), [500, 600]);
 }
 
@@ -378,9 +370,9 @@ fn the_case_has_the_events_that_traceevent_reads() {
     // Process, thread, name and count, as TraceEvent 4.0 has them.
     let mut counts = std::collections::BTreeMap::new();
     for (kind, thread) in of.events.kind.iter().zip(&of.events.thread) {
-        let name = of.strings.text(of.events.kind_name[*kind as usize]);
-        let thread = *thread as usize;
-        *counts.entry((of.thread_processes[thread], of.thread_ids[thread], name)).or_insert(0) += 1;
+        let name = of.strings.text(*of.events.kind_name.get(*kind).unwrap());
+        let ids = [&of.thread_processes, &of.thread_ids].map(|list| *list.get(*thread).unwrap());
+        *counts.entry((ids[0], ids[1], name)).or_insert(0) += 1;
     }
     let expected = [
         ((500, 500, "ProcessCreate"), 1),

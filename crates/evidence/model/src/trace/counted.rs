@@ -13,6 +13,7 @@
 use super::limits::LimitKind;
 use super::marks::{Counts, KindCount};
 use super::recording::Trace;
+use crate::ids::ByKind;
 use crate::{NO_INT, Sym};
 
 const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
@@ -69,12 +70,12 @@ impl Trace {
         let of = |provider: &str, id: i64| {
             let provider = self.strings.find(provider);
             let kinds = self.events.kind_provider.iter().zip(&self.events.kind_id);
-            kinds.map(|(by, of)| Some(*by) == provider && *of == id).collect::<Vec<bool>>()
+            kinds.map(|(by, of)| Some(*by) == provider && *of == id).collect::<ByKind<bool>>()
         };
         let (begins_round, ends_round) = (of(METRICS, COLLECTION_START), of(METRICS, COLLECTION_STOP));
         let (mut begins, mut ends) = (Vec::new(), Vec::new());
-        let mut counts =
-            Counts { by_kind: vec![KindCount::default(); self.events.kind_id.len()], rounds: Vec::new() };
+        let by_kind = self.events.kind_id.iter().map(|_| KindCount::default()).collect();
+        let mut counts = Counts { by_kind, rounds: Vec::new() };
         let mut kinds = self.events.kind.as_slice();
         // Most neighbours are of one stream.
         for streams in self.events.stream.chunk_by(|one, next| one == next) {
@@ -83,16 +84,16 @@ impl Trace {
             let stream = streams.first().map_or(0, |stream| usize::from(*stream));
             let is_beside = beside.get(stream) == Some(&true);
             for kind in of_stream {
-                let Some(place) = counts.by_kind.get_mut(*kind as usize) else { continue };
+                let Some(place) = counts.by_kind.get_mut(*kind) else { continue };
                 *(if is_beside { &mut place.beside } else { &mut place.in_main }) += 1;
             }
         }
         if ends_round.contains(&true) {
             for (kind, ts_ns) in self.events.kind.iter().zip(&self.events.ts_ns) {
-                if begins_round.get(*kind as usize) == Some(&true) {
+                if begins_round.get(*kind) == Some(&true) {
                     begins.push(*ts_ns);
                 }
-                if ends_round.get(*kind as usize) == Some(&true) {
+                if ends_round.get(*kind) == Some(&true) {
                     ends.push(*ts_ns);
                 }
             }

@@ -3,9 +3,10 @@
 //! What kinds of events share (provider, name, number) is kept once a kind. Payloads are kept as they lie in the
 //! file, where the reader was asked to, and become JSON only when a row's `fields` are asked for.
 
-use crate::column::{Column, ComputedColumn};
+use crate::column::{Column, ComputedColumn, Ids};
+use crate::ids::{ActivityId, ByKind, KindId, StackId, ThreadId};
 use crate::strings::Sym;
-use crate::tables::{Shared, TableRows, TableSpec, order_of, permute, spec};
+use crate::tables::{Shared, TableRows, TableSpec, order_of, permute, renamed, spec};
 
 /// What all events of a kind share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,32 +24,31 @@ pub struct EventKind {
 /// Decodes payloads.
 pub trait Fields: Send + Sync {
     /// The fields of a payload as JSON; `stream` tells how long an address is.
-    fn json(&self, kind: u32, stream: u16, payload: &[u8]) -> String;
+    fn json(&self, kind: KindId, stream: u16, payload: &[u8]) -> String;
 }
 
-/// All events, in the order of time.
-#[derive(Default)]
-pub struct Events {
+/// All events, in the order of time. What `S` is, `table!` says.
+pub struct Events<S = StackId> {
     /// Nanoseconds since the session's start.
     pub ts_ns: Vec<i64>,
-    /// Number of the kind.
-    pub kind: Vec<u32>,
-    /// Number of the thread, see `Trace::thread_ids`.
-    pub thread: Vec<u32>,
+    /// The kind.
+    pub kind: Vec<KindId>,
+    /// The thread.
+    pub thread: Vec<ThreadId>,
     /// The stack; none where none was taken.
-    pub stack: Vec<u32>,
-    /// Number of the activity, see `Trace::activities`.
-    pub activity: Vec<u32>,
+    pub stack: Vec<Option<S>>,
+    /// The activity; none if the event is of none.
+    pub activity: Vec<Option<ActivityId>>,
     /// The stream it was in; 0 is the main session.
     pub stream: Vec<u16>,
     /// The kinds' providers.
-    pub kind_provider: Vec<Sym>,
+    pub kind_provider: ByKind<Sym>,
     /// The kinds' names.
-    pub kind_name: Vec<Sym>,
+    pub kind_name: ByKind<Sym>,
     /// The kinds' numbers.
-    pub kind_id: Vec<i64>,
+    pub kind_id: ByKind<i64>,
     /// The kinds' versions.
-    pub kind_version: Vec<i64>,
+    pub kind_version: ByKind<i64>,
     /// Where each payload lies in `payload_bytes`, and its length; empty where payloads are not kept.
     pub payload: Vec<(u64, u32)>,
     /// The payloads.
@@ -57,13 +57,33 @@ pub struct Events {
     pub decoder: Option<Box<dyn Fields>>,
 }
 
-impl std::fmt::Debug for Events {
+impl<S> Default for Events<S> {
+    fn default() -> Self {
+        Self {
+            ts_ns: Vec::new(),
+            kind: Vec::new(),
+            thread: Vec::new(),
+            stack: Vec::new(),
+            activity: Vec::new(),
+            stream: Vec::new(),
+            kind_provider: ByKind::default(),
+            kind_name: ByKind::default(),
+            kind_id: ByKind::default(),
+            kind_version: ByKind::default(),
+            payload: Vec::new(),
+            payload_bytes: Vec::new(),
+            decoder: None,
+        }
+    }
+}
+
+impl<S> std::fmt::Debug for Events<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events").field("rows", &self.ts_ns.len()).finish_non_exhaustive()
     }
 }
 
-impl Events {
+impl<S: Copy> Events<S> {
     /// How many events there are.
     pub fn len(&self) -> usize {
         self.ts_ns.len()
@@ -74,14 +94,12 @@ impl Events {
         self.ts_ns.is_empty()
     }
 
-    /// Adds a kind; gives its number.
-    pub fn add_kind(&mut self, kind: EventKind) -> u32 {
-        let number = u32::try_from(self.kind_id.len()).unwrap_or(u32::MAX);
+    /// Adds a kind; returns its id.
+    pub fn add_kind(&mut self, kind: EventKind) -> KindId {
         self.kind_provider.push(kind.provider);
         self.kind_name.push(kind.name);
         self.kind_id.push(kind.id);
-        self.kind_version.push(kind.version);
-        number
+        self.kind_version.push(kind.version)
     }
 
     /// The payload of a row, where payloads were kept.
@@ -101,6 +119,41 @@ impl Events {
         permute(&mut self.stream, order);
         if !self.payload.is_empty() {
             permute(&mut self.payload, order);
+        }
+    }
+
+    /// Sorts the rows by time; rows of equal time keep their order.
+    pub fn sort_by_time(&mut self) {
+        if let Some(order) = order_of(&self.ts_ns) {
+            self.reorder(&order);
+        }
+    }
+
+    /// Bytes that the rows take.
+    pub fn size_bytes(&self) -> usize {
+        let row = size_of::<i64>() + 4 * size_of::<StackId>() + size_of::<u16>();
+        self.len() * row + size_of_val(self.payload.as_slice()) + self.payload_bytes.len()
+    }
+
+    /// The same rows, each with the stack that `rename` returns for its stack and its time.
+    pub fn rename_stacks<To>(self, rename: impl FnMut(Option<S>, i64) -> Option<To>) -> Events<To> {
+        let Self { ts_ns, kind, thread, stack, activity, stream, .. } = self;
+        let Self { kind_provider, kind_name, kind_id, kind_version, payload, payload_bytes, decoder, .. } =
+            self;
+        Events {
+            stack: renamed(stack, &ts_ns, rename),
+            ts_ns,
+            kind,
+            thread,
+            activity,
+            stream,
+            kind_provider,
+            kind_name,
+            kind_id,
+            kind_version,
+            payload,
+            payload_bytes,
+            decoder,
         }
     }
 }
@@ -133,24 +186,24 @@ impl TableRows for Events {
     }
 
     fn columns<'a>(&'a self, shared: Shared<'a>) -> Vec<Column<'a>> {
+        let (kind, thread) = (Ids::Kind(&self.kind), Ids::Thread(&self.thread));
         vec![
             Column::Int(&self.ts_ns),
-            Column::TextVia(&self.kind, &self.kind_provider, shared.strings),
-            Column::TextVia(&self.kind, &self.kind_name, shared.strings),
-            Column::IntVia(&self.kind, &self.kind_id),
-            Column::IntVia(&self.kind, &self.kind_version),
-            Column::IntVia(&self.thread, shared.thread_ids),
-            Column::Id(&self.stack),
-            Column::GuidVia(&self.activity, shared.activities),
+            Column::TextVia(kind, &self.kind_provider, shared.strings),
+            Column::TextVia(kind, &self.kind_name, shared.strings),
+            Column::IntVia(kind, &self.kind_id),
+            Column::IntVia(kind, &self.kind_version),
+            Column::IntVia(thread, shared.thread_ids),
+            Column::Id(Ids::Stack(&self.stack)),
+            Column::GuidVia(Ids::Activity(&self.activity), shared.activities),
             Column::Small(&self.stream),
             Column::Computed(self),
-            Column::IntVia(&self.thread, shared.thread_processes),
+            Column::IntVia(thread, shared.thread_processes),
         ]
     }
 
     fn size_bytes(&self) -> usize {
-        let row = size_of::<i64>() + 4 * size_of::<u32>() + size_of::<u16>();
-        self.len() * row + size_of_val(self.payload.as_slice()) + self.payload_bytes.len()
+        self.size_bytes()
     }
 
     fn ascending(&self) -> Option<usize> {
@@ -158,17 +211,7 @@ impl TableRows for Events {
     }
 
     fn sort_by_time(&mut self) {
-        if let Some(order) = order_of(&self.ts_ns) {
-            self.reorder(&order);
-        }
-    }
-
-    fn take_stacks(&mut self) -> Option<(Vec<u32>, Vec<i64>)> {
-        Some((std::mem::take(&mut self.stack), std::mem::take(&mut self.ts_ns)))
-    }
-
-    fn put_stacks(&mut self, stacks: Vec<u32>, times: Vec<i64>) {
-        (self.stack, self.ts_ns) = (stacks, times);
+        self.sort_by_time();
     }
 }
 

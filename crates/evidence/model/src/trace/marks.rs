@@ -1,5 +1,6 @@
 //! What is kept of events beside the tables: no table of its own, and nothing that SQL sees.
 
+use crate::ids::{ByKind, ThreadId};
 use crate::strings::Sym;
 use crate::tables::{order_of, permute};
 
@@ -8,8 +9,8 @@ use crate::tables::{order_of, permute};
 pub struct RequestMarks {
     /// When, in order.
     pub ts_ns: Vec<i64>,
-    /// The thread, see `Trace::thread_ids`.
-    pub thread: Vec<u32>,
+    /// The thread.
+    pub thread: Vec<ThreadId>,
     /// The path of a request that begins; none for an end.
     pub path: Vec<Sym>,
 }
@@ -17,8 +18,8 @@ pub struct RequestMarks {
 /// How many events of each kind the main session sent, how many the sessions beside it, and when meters were read.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// By number of the kind.
-    pub(super) by_kind: Vec<KindCount>,
+    /// By kind.
+    pub(super) by_kind: ByKind<KindCount>,
     /// When meters were read, one time per round that was published to its end, in order.
     pub(super) rounds: Vec<i64>,
 }
@@ -43,6 +44,6 @@ impl RequestMarks {
 
     /// Bytes that the rows take.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.ts_ns.len() * (size_of::<i64>() + size_of::<u32>() + size_of::<Sym>())
+        self.ts_ns.len() * (size_of::<i64>() + size_of::<ThreadId>() + size_of::<Sym>())
     }
 }

@@ -8,6 +8,7 @@ use super::tables::{
     Allocations, Contentions, Counters, Coverage, Exceptions, GcRows, Host, Jit, Logs, LossRows, Pauses,
     Processes, Requests, Samples, Spans, ThreadCpu, ThreadPool, ThreadRows, Waits,
 };
+use crate::ids::{ByActivity, ByThread, StackId};
 use crate::kind::tables;
 use crate::tables::{Shared, TableRows};
 
@@ -43,12 +44,12 @@ tables! {
         session: Session,
         /// What is missing of it without being damaged.
         missing: Missing,
-        /// The threads that rows refer to by number, as the operating system numbers them.
-        thread_ids: Vec<i64>,
+        /// The threads that rows refer to, as the operating system numbers them.
+        thread_ids: ByThread<i64>,
         /// The process of each of them; empty if the recording is of one process.
-        thread_processes: Vec<i64>,
-        /// The activities that events refer to by number.
-        activities: Vec<[u8; 16]>,
+        thread_processes: ByThread<i64>,
+        /// The activities that events refer to.
+        activities: ByActivity<[u8; 16]>,
         /// Not a table: what `requests` is made of, before it is paired.
         request_marks: RequestMarks,
         /// Not a table: how many events of each kind there are, and in which sessions.
@@ -73,31 +74,14 @@ impl Trace {
         self.request_marks.sort_by_time();
     }
 
-    /// Replaces each reference to a stack, in every table that has any. `rename` gets the trace without the column at
-    /// hand, what the row refers to, and the row's time.
-    pub fn rename_stacks(&mut self, mut rename: impl FnMut(&mut Self, u32, i64) -> u32) {
-        for at in 0..self.all().count() {
-            let Some((mut stacks, times)) = self.all_mut().nth(at).and_then(TableRows::take_stacks) else {
-                continue;
-            };
-            for (row, stack) in stacks.iter_mut().enumerate() {
-                *stack = rename(self, *stack, times.get(row).copied().unwrap_or(0));
-            }
-            if let Some(rows) = self.all_mut().nth(at) {
-                rows.put_stacks(stacks, times);
-            }
-        }
-    }
-
     /// The name of a stack's innermost frame.
-    pub fn leaf_name(&self, stack: u32) -> Option<&str> {
-        let frame = *self.stacks.frame.get(stack as usize)?;
-        self.strings.get(*self.frames.name.get(frame as usize)?)
+    pub fn leaf_name(&self, stack: Option<StackId>) -> Option<&str> {
+        self.strings.get(*self.frames.name.get(self.stacks.leaf(stack)?)?)
     }
 
     /// Bytes that all tables take: what a trace costs in memory once it is read.
     pub fn size_bytes(&self) -> usize {
-        let activities = size_of_val(self.activities.as_slice());
+        let activities = size_of_val::<[_]>(&self.activities);
         self.tables_bytes() + activities + self.request_marks.size_bytes()
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A node's parent is the frame that called it, and has a smaller number: walks end.
 
-use crate::column::{Column, NO_ID};
+use crate::column::{Column, Ids};
+use crate::ids::{ByFrame, ByStack, FrameId, StackId};
 use crate::strings::Sym;
 use crate::tables::{Shared, TableRows, TableSpec, spec};
 use rustc_hash::FxHashMap;
@@ -24,72 +25,80 @@ pub struct Frame {
     pub tier: Sym,
 }
 
-/// Frames by number, in columns.
+/// The table `frames`.
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the fields are those of Frame")]
 pub struct Frames {
-    pub module: Vec<Sym>,
-    pub declaring_type: Vec<Sym>,
-    pub method: Vec<Sym>,
-    pub signature: Vec<Sym>,
-    pub name: Vec<Sym>,
-    pub tier: Vec<Sym>,
+    pub module: ByFrame<Sym>,
+    pub declaring_type: ByFrame<Sym>,
+    pub method: ByFrame<Sym>,
+    pub signature: ByFrame<Sym>,
+    pub name: ByFrame<Sym>,
+    pub tier: ByFrame<Sym>,
 }
 
 impl Frames {
-    /// Adds a frame; gives its number.
-    pub fn push(&mut self, frame: Frame) -> u32 {
-        let number = u32::try_from(self.name.len()).unwrap_or(NO_ID);
+    /// Adds a frame; returns its id.
+    pub fn push(&mut self, frame: Frame) -> FrameId {
         self.module.push(frame.module);
         self.declaring_type.push(frame.declaring_type);
         self.method.push(frame.method);
         self.signature.push(frame.signature);
         self.name.push(frame.name);
-        self.tier.push(frame.tier);
-        number
+        self.tier.push(frame.tier)
     }
 }
 
 /// The tree of stacks.
 #[derive(Debug, Default)]
 pub struct Stacks {
-    /// The caller's node; [`NO_ID`] at the outermost frame.
-    pub parent: Vec<u32>,
+    /// The caller's node; none at the outermost frame.
+    pub parent: ByStack<Option<StackId>>,
     /// The frame of the node.
-    pub frame: Vec<u32>,
+    pub frame: ByStack<FrameId>,
     /// Frames outside of it: 0 for the outermost.
-    pub depth: Vec<u32>,
+    pub depth: ByStack<u32>,
     /// Stacks whose outermost frames are missing, in order: the runtime keeps [`RUNTIME_FRAMES`](super::RUNTIME_FRAMES).
-    pub cut: Vec<u32>,
-    children: FxHashMap<(u32, u32), u32>,
+    pub cut: Vec<StackId>,
+    children: FxHashMap<(Option<StackId>, FrameId), StackId>,
 }
 
 impl Stacks {
-    /// The node of `frame` called from `parent` ([`NO_ID`] for none).
-    pub fn child(&mut self, parent: u32, frame: u32) -> u32 {
+    /// The node of `frame` called from `parent`.
+    pub fn child(&mut self, parent: Option<StackId>, frame: FrameId) -> StackId {
         if let Some(node) = self.children.get(&(parent, frame)) {
             return *node;
         }
-        let node = u32::try_from(self.parent.len()).unwrap_or(NO_ID);
-        let depth = self.depth.get(parent as usize).map_or(0, |depth| depth.saturating_add(1));
+        let depth =
+            parent.and_then(|parent| self.depth.get(parent)).map_or(0, |depth| depth.saturating_add(1));
         self.parent.push(parent);
         self.frame.push(frame);
-        self.depth.push(depth);
+        let node = self.depth.push(depth);
         self.children.insert((parent, frame), node);
         node
     }
 
     /// The nodes of a stack from the innermost outwards.
-    pub fn walk(&self, stack: u32) -> impl Iterator<Item = u32> + '_ {
-        let known = |node: u32| (node as usize) < self.parent.len();
-        std::iter::successors(Some(stack).filter(|node| known(*node)), move |node| {
-            self.parent.get(*node as usize).copied().filter(|parent| known(*parent))
+    pub fn walk(&self, stack: impl Into<Option<StackId>>) -> impl Iterator<Item = StackId> + '_ {
+        let known = |node: &StackId| node.index() < self.parent.len();
+        std::iter::successors(stack.into().filter(known), move |node| {
+            self.parent.get(*node).copied().flatten().filter(known)
         })
     }
 
+    /// The frames of a stack from the innermost outwards.
+    pub fn frames(&self, stack: impl Into<Option<StackId>>) -> impl Iterator<Item = FrameId> + '_ {
+        self.walk(stack).filter_map(|node| self.frame.get(node).copied())
+    }
+
+    /// The innermost frame of a stack.
+    pub fn leaf(&self, stack: impl Into<Option<StackId>>) -> Option<FrameId> {
+        self.frame.get(stack.into()?).copied()
+    }
+
     /// Whether the outermost frames of a stack are missing.
-    pub fn is_cut(&self, stack: u32) -> bool {
-        self.cut.binary_search(&stack).is_ok()
+    pub fn is_cut(&self, stack: impl Into<Option<StackId>>) -> bool {
+        stack.into().is_some_and(|stack| self.cut.binary_search(&stack).is_ok())
     }
 
     /// How many nodes there are.
@@ -106,10 +115,12 @@ impl Stacks {
     pub fn totals(&self, own: &[u64]) -> Vec<u64> {
         let mut totals = own.to_vec();
         totals.resize(self.len(), 0);
-        for node in (0..self.len()).rev() {
-            let parent = self.parent[node] as usize;
-            if parent < node {
-                totals[parent] = totals[parent].saturating_add(totals[node]);
+        for (node, parent) in self.parent.iter().enumerate().rev() {
+            let (callers, inner) = totals.split_at_mut(node);
+            if let (Some(parent), Some(inner)) = (parent, inner.first())
+                && let Some(caller) = callers.get_mut(parent.index())
+            {
+                *caller = caller.saturating_add(*inner);
             }
         }
         totals
@@ -181,7 +192,8 @@ impl TableRows for Stacks {
     }
 
     fn columns<'a>(&'a self, _shared: Shared<'a>) -> Vec<Column<'a>> {
-        vec![Column::Row, Column::Id(&self.parent), Column::Id(&self.frame), Column::Id(&self.depth)]
+        let (parent, frame) = (Ids::Stack(&self.parent), Ids::Frame(&self.frame));
+        vec![Column::Row, Column::Id(parent), Column::Id(frame), Column::Count(&self.depth)]
     }
 
     fn size_bytes(&self) -> usize {

@@ -5,7 +5,7 @@
 
 use crate::tables::table;
 
-table! { Samples, SampleRow, "samples",
+table! { Samples<S>, SampleRow, "samples",
     "A thread that the sampler looked at. The runtime's stops the program and looks at every managed thread, whether it runs or waits; that of `dotnet-trace collect-linux` looks at each CPU, so at threads that run.";
     ts_ns time "ns" "When, since the session's start"
     thread thread "" "The operating system's number of the thread"
@@ -35,7 +35,7 @@ table! { Processes, ProcessRow, "processes",
     events int "" "Its events"
     samples int "" "How often its threads were sampled"
 }
-table! { GcRows, GcRow, "gc",
+table! { GcRows<S>, GcRow, "gc",
     "A garbage collection: one row a GC/Start.";
     number int "" "Which one since the process began"
     generation int "" "The oldest generation collected"
@@ -64,7 +64,7 @@ table! { Pauses, PauseRow, "pauses",
     dur_ns int "ns" "How long"
     cause text "" "gc (reasons 1 and 6), profiler (the sampler), other"
 }
-table! { Allocations, AllocationRow, "allocations",
+table! { Allocations<S>, AllocationRow, "allocations",
     "An allocation that was sampled.";
     ts_ns time "ns" "When"
     thread thread "" "The thread that allocated"
@@ -76,7 +76,7 @@ table! { Allocations, AllocationRow, "allocations",
     stack stack "" "Where";
     process of thread
 }
-table! { Exceptions, ExceptionRow, "exceptions",
+table! { Exceptions<S>, ExceptionRow, "exceptions",
     "An exception that was thrown, caught or not.";
     ts_ns time "ns" "When"
     thread thread "" "The thread that threw it"
@@ -86,7 +86,7 @@ table! { Exceptions, ExceptionRow, "exceptions",
     activity guid "" "The activity it was thrown in";
     process of thread
 }
-table! { Contentions, ContentionRow, "contention",
+table! { Contentions<S>, ContentionRow, "contention",
     "A wait for a lock that another thread held: Contention/Start to Contention/Stop.";
     ts_ns time "ns" "When the wait began"
     dur_ns int "ns" "How long, as the runtime measured it or by the two events; null where the end is missing"
@@ -96,7 +96,7 @@ table! { Contentions, ContentionRow, "contention",
     stack stack "" "Where it waited";
     process of thread
 }
-table! { Waits, WaitRow, "waits",
+table! { Waits<S>, WaitRow, "waits",
     "A wait for a handle or a monitor's signal: WaitHandleWait/Start to /Stop (.NET 9 and later).";
     ts_ns time "ns" "When the wait began"
     dur_ns int "ns" "How long; null where the end is missing"
@@ -114,7 +114,7 @@ table! { ThreadPool, ThreadPoolRow, "threadpool",
     workers int "" "Workers after it: the new goal, or those active"
     throughput real "1/s" "Work items completed per second"
 }
-table! { Jit, JitRow, "jit",
+table! { Jit<S>, JitRow, "jit",
     "A load of compiled code while recording: Method/LoadVerbose, with its Method/JittingStarted where there was one.";
     ts_ns time "ns" "When compiling began; the load where its start is missing"
     dur_ns int "ns" "How long it took; null where the start is missing"

@@ -149,6 +149,7 @@ impl<'a> Set<'a> {
 
 /// The bit of a character of ASCII; none of any other byte.
 fn bit(byte: u8) -> u128 {
+    // Other bytes are beyond the last bit.
     1u128.checked_shl(u32::from(byte)).unwrap_or(0)
 }
 
@@ -172,6 +173,7 @@ fn decoded(call: &Call<'_>) -> Result<Outcome, Outcome> {
     while at < hex.len() {
         if let Some(high) = digit(at) {
             let Some(low) = digit(at.saturating_add(1)) else { return Err(Outcome::Null) };
+            // Two digits fit.
             bytes.push(u8::try_from(high * 16 + low).unwrap_or(0));
             at = at.saturating_add(2);
         } else if character(hex, &mut at).is_none_or(|next| between.binary_search(&next).is_err()) {

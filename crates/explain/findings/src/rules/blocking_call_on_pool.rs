@@ -6,6 +6,7 @@ use crate::places::{Verb, subject};
 use crate::queries;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
+use model::FrameId;
 use report::{EvidenceRows, Measured, Place, Severity, View};
 use runtime::{Group, Marks};
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,7 +181,8 @@ fn gate(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool, kinds: &[(&str, f64)]
     }
     let at_gate = |group: &Group| waits(group) && facts.text(group.waiting_on) == "semaphore";
     let blamed = |group: &Group| facts.index.blamed_frame(group.stack);
-    let doors: BTreeSet<u32> = facts.groups().iter().filter(|of| at_gate(of)).filter_map(blamed).collect();
+    let doors: BTreeSet<FrameId> =
+        facts.groups().iter().filter(|of| at_gate(of)).filter_map(blamed).collect();
     let beside = |group: &Group| {
         waits(group) && !at_gate(group) && blamed(group).is_some_and(|of| doors.contains(&of))
     };

@@ -6,6 +6,7 @@ use crate::places::named;
 use crate::queries;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
+use model::{ByFrame, FrameId, StackId, Sym, ThreadId};
 use report::{Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::FxHashMap;
@@ -57,12 +58,12 @@ struct Thread {
     waiting: u64,
     all: u64,
     pool_dispatches: bool,
-    leaves: FxHashMap<Option<u32>, u64>,
+    leaves: FxHashMap<Option<FrameId>, u64>,
 }
 
 /// The thread that is busy, and how.
 struct Busy {
-    number: u32,
+    number: ThreadId,
     running: f64,
     narrow: f64,
 }
@@ -76,7 +77,7 @@ pub(crate) fn polls(facts: &Facts<'_>) -> bool {
     const LOOKING: f64 = 0.01;
     let Some(busy) = busiest(facts) else { return false };
     let of_thread = |group: &&Group| group.thread == busy.number && group.state == State::Running;
-    let mut methods: FxHashMap<Option<u32>, [u64; 2]> = FxHashMap::default();
+    let mut methods: FxHashMap<Option<FrameId>, [u64; 2]> = FxHashMap::default();
     let (mut polling, mut calling, mut all) = (0u64, 0u64, 0u64);
     for group in facts.groups().iter().filter(of_thread) {
         all += group.samples;
@@ -98,7 +99,7 @@ pub(crate) fn polls(facts: &Facts<'_>) -> bool {
 }
 
 /// Whether one of the innermost frames polls. With `for_work` only checks for work count.
-fn is_poll(facts: &Facts<'_>, stack: u32, for_work: bool) -> bool {
+fn is_poll(facts: &Facts<'_>, stack: Option<StackId>, for_work: bool) -> bool {
     const INNERMOST: usize = 4;
     /// Types, and the beginnings of their methods that yield, read the clock, or check for work without waiting.
     const POLLS: [(&str, &[&str]); 9] = [
@@ -113,11 +114,10 @@ fn is_poll(facts: &Facts<'_>, stack: u32, for_work: bool) -> bool {
         ("System.Net.Sockets.", &["Poll", "get_Available"]),
     ];
     let recording = facts.recording;
-    let nodes = recording.stacks.walk(stack).take(INNERMOST);
-    let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied());
+    let frames = recording.stacks.frames(stack).take(INNERMOST);
     // Every loop contains the runtime's own polls.
     frames.filter(|frame| !is_stop(facts, *frame)).any(|frame| {
-        let of = |column: &[model::Sym]| column.get(frame as usize).map_or("", |sym| facts.text(*sym));
+        let of = |column: &ByFrame<Sym>| column.get(frame).map_or("", |sym| facts.text(*sym));
         let (class, method) = (of(&recording.frames.declaring_type), of(&recording.frames.method));
         POLLS.iter().filter(|(name, _)| !for_work || name.ends_with('.')).any(|(name, methods)| {
             let is_of = if name.ends_with('.') { class.starts_with(name) } else { class == *name };
@@ -128,7 +128,7 @@ fn is_poll(facts: &Facts<'_>, stack: u32, for_work: bool) -> bool {
 
 fn busiest(facts: &Facts<'_>) -> Option<Busy> {
     let looks = real_u64(facts.sampling.as_ref()?.looks);
-    let mut threads: BTreeMap<u32, Thread> = BTreeMap::new();
+    let mut threads: BTreeMap<ThreadId, Thread> = BTreeMap::new();
     for group in facts.groups() {
         let infrastructure = matches!(
             facts.text(group.kind),
@@ -176,7 +176,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let of_thread = |group: &Group| group.thread == number && group.state == State::Running;
     let places = facts.places(of_thread).top(facts);
     let name = named(&places)?;
-    let id = *facts.recording.thread_ids.get(number as usize)?;
+    let id = *facts.recording.thread_ids.get(number)?;
     let title = format!("Thread {id} hardly ever waits: it runs {name} {} of the time", percent(running));
     let evidence =
         vec![queries::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
@@ -199,9 +199,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 }
 
 /// The innermost frame that says something of its own.
-fn leaf_of_loop(facts: &Facts<'_>, group: &Group) -> Option<u32> {
+fn leaf_of_loop(facts: &Facts<'_>, group: &Group) -> Option<FrameId> {
     let stacks = &facts.recording.stacks;
-    let mut frames = stacks.walk(group.stack).filter_map(|node| stacks.frame.get(node as usize).copied());
+    let mut frames = stacks.frames(group.stack);
     frames.find(|frame| !is_stop(facts, *frame))
 }
 

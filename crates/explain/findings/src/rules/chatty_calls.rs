@@ -63,6 +63,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
             continue;
         }
         let calls = traces.entry((row.trace_id, row.parent_id)).or_default();
+        // A call of unknown length takes no time.
         calls.push((row.start_ns, row.start_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
         times.push(row.start_ns);
     }

@@ -6,6 +6,7 @@ use crate::places::named;
 use crate::queries::{self, literal};
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
+use model::{FrameId, ThreadId};
 use report::{Severity, View};
 use runtime::{Group, Owner, State, Work};
 use rustc_hash::FxHashMap;
@@ -83,8 +84,8 @@ pub(super) const RULE: Rule = Rule {
 #[derive(Default)]
 struct Method {
     samples: f64,
-    by_leaf: FxHashMap<u32, f64>,
-    by_thread: FxHashMap<u32, f64>,
+    by_leaf: FxHashMap<FrameId, f64>,
+    by_thread: FxHashMap<ThreadId, f64>,
     pool: f64,
 }
 
@@ -117,8 +118,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let inside = |group: &Group| {
-        let mut frames = facts.recording.stacks.walk(group.stack);
-        working(group) && frames.any(|node| facts.recording.stacks.frame.get(node as usize) == Some(&frame))
+        let mut frames = facts.recording.stacks.frames(group.stack);
+        working(group) && frames.any(|of| of == frame)
     };
     let mut places = facts.places(inside).top(facts);
     // Shares of all busy samples, as in the title.
@@ -126,7 +127,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         place.share *= share;
     }
     let name = named(&places)?;
-    let frame = facts.recording.frames.name.get(frame as usize).map_or("", |name| facts.text(*name));
+    let frame = facts.recording.frames.name.get(frame).map_or("", |name| facts.text(*name));
     let title = format!(
         "{} of the busy time is spent in {name} and what it calls, while {} threads run or are ready to on {} CPU cores",
         percent(share),
@@ -173,17 +174,14 @@ fn at_least(share: f64, samples: f64) -> f64 {
 }
 
 /// The busy samples of each method of the service, with what it calls, and the number of all busy samples.
-fn methods(facts: &Facts<'_>, working: impl Fn(&Group) -> bool) -> (FxHashMap<u32, Method>, f64) {
-    let mut methods: FxHashMap<u32, Method> = FxHashMap::default();
+fn methods(facts: &Facts<'_>, working: impl Fn(&Group) -> bool) -> (FxHashMap<FrameId, Method>, f64) {
+    let mut methods: FxHashMap<FrameId, Method> = FxHashMap::default();
     let mut total = 0.0;
     for group in facts.groups().iter().filter(|group| working(group)) {
         let samples = real_u64(group.samples);
         total += samples;
-        let frames = || {
-            let nodes = facts.recording.stacks.walk(group.stack);
-            nodes.filter_map(|node| facts.recording.stacks.frame.get(node as usize).copied())
-        };
-        let mut own: Vec<u32> = frames()
+        let frames = || facts.recording.stacks.frames(group.stack);
+        let mut own: Vec<FrameId> = frames()
             .filter(|frame| matches!(facts.index.owner(*frame), Owner::User | Owner::Dynamic))
             .collect();
         own.sort_unstable();
@@ -191,7 +189,7 @@ fn methods(facts: &Facts<'_>, working: impl Fn(&Group) -> bool) -> (FxHashMap<u3
         // Frames without a name and native code belong to the kernel and the runtime: not a computation of the service.
         let leaf = frames().find(|frame| !is_stop(facts, *frame));
         let computes =
-            |leaf: &u32| facts.index.owner(*leaf) != Owner::Unknown && group.state == State::Running;
+            |leaf: &FrameId| facts.index.owner(*leaf) != Owner::Unknown && group.state == State::Running;
         let leaf = leaf.filter(computes);
         for frame in own {
             let method = methods.entry(frame).or_default();

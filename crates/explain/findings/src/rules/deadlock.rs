@@ -6,7 +6,7 @@ use crate::places::{Places, in_place};
 use crate::queries;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
-use model::{ContentionRow, NO_INT, SampleRow};
+use model::{ContentionRow, NO_INT, SampleRow, StackId, ThreadId};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -50,8 +50,8 @@ pub(super) const RULE: Rule = Rule {
 
 /// A thread that waits for a lock from a time until the end.
 struct Stuck {
-    thread: u32,
-    stack: u32,
+    thread: ThreadId,
+    stack: Option<StackId>,
     since_ns: i64,
 }
 
@@ -66,7 +66,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if second < LEAST_SECONDS.value {
         return None;
     }
-    let threads: FxHashSet<u32> = stuck.iter().map(|of| of.thread).collect();
+    let threads: FxHashSet<ThreadId> = stuck.iter().map(|of| of.thread).collect();
     let owners = owners(facts, &threads);
     let proven = has_circle(&owners);
     // An owner that is not stuck will release its lock.
@@ -140,14 +140,14 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
     };
     // Only threads that wait in their last sample, near the end, can be stuck.
     let rows = (0..samples.ts_ns.len()).rev().filter_map(|at| samples.row(at));
-    let mut last: FxHashMap<u32, bool> = FxHashMap::default();
+    let mut last: FxHashMap<ThreadId, bool> = FxHashMap::default();
     for row in rows.take_while(|row| last_look.saturating_sub(row.ts_ns) <= END_NS) {
         last.entry(row.thread).or_insert_with(|| waits(&row));
     }
     if !last.values().any(|waits| *waits) {
         return Vec::new();
     }
-    let mut since: FxHashMap<u32, Stuck> = FxHashMap::default();
+    let mut since: FxHashMap<ThreadId, Stuck> = FxHashMap::default();
     let rows = (0..samples.ts_ns.len()).filter_map(|at| samples.row(at));
     for row in rows.filter(|row| last.get(&row.thread) == Some(&true)) {
         match since.get(&row.thread) {
@@ -168,20 +168,20 @@ fn stuck_threads(facts: &Facts<'_>) -> Vec<Stuck> {
 
 /// Threads that did something after they were first seen in this wait. Threads that queue for a lock again and again also
 /// look the same in every sample. A reader-writer lock sends no events, but waits for handles and requests do.
-fn moved(facts: &Facts<'_>, since: &FxHashMap<u32, Stuck>) -> FxHashSet<u32> {
+fn moved(facts: &Facts<'_>, since: &FxHashMap<ThreadId, Stuck>) -> FxHashSet<ThreadId> {
     let rows = &facts.recording.contention;
     let later = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).filter(|row| {
         let end = known(row.dur_ns).map_or(row.ts_ns, |ns| row.ts_ns.saturating_add(ns));
         since.get(&row.thread).is_some_and(|of| row.ts_ns.max(end) > of.since_ns)
     });
-    let mut moved: FxHashSet<u32> = later.map(|row| row.thread).collect();
+    let mut moved: FxHashSet<ThreadId> = later.map(|row| row.thread).collect();
     let waits = &facts.recording.waits;
     let ends = waits.thread.iter().zip(&waits.ts_ns).zip(&waits.dur_ns);
     let ends =
         ends.map(|((thread, ts_ns), ns)| (*thread, known(*ns).map_or(*ts_ns, |ns| ts_ns.saturating_add(ns))));
     let marks = &facts.recording.request_marks;
     let requests = marks.thread.iter().copied().zip(marks.ts_ns.iter().copied());
-    let is_later = |(thread, ns): &(u32, i64)| since.get(thread).is_some_and(|of| *ns > of.since_ns);
+    let is_later = |(thread, ns): &(ThreadId, i64)| since.get(thread).is_some_and(|of| *ns > of.since_ns);
     moved.extend(ends.chain(requests).filter(is_later).map(|(thread, _)| thread));
     moved
 }
@@ -192,7 +192,7 @@ fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
     let last: FxHashMap<i64, i64> =
         threads.thread.iter().copied().zip(threads.last_ts_ns.iter().copied()).collect();
     let silent_since = |row: &ContentionRow| {
-        let id = facts.recording.thread_ids.get(row.thread as usize);
+        let id = facts.recording.thread_ids.get(row.thread);
         id.and_then(|id| last.get(id)).is_none_or(|last| last.saturating_sub(row.ts_ns) <= END_NS)
     };
     let open = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
@@ -204,9 +204,10 @@ fn by_events(facts: &Facts<'_>) -> Vec<Stuck> {
 /// Whether all stuck threads wait for reader-writer or spin locks, which name no owner, while other threads still enter such
 /// locks: readers can wait for many seconds behind writers that take turns.
 fn goes_on(facts: &Facts<'_>, stuck: &[Stuck]) -> bool {
-    let enters = |stack: u32| facts.index.marks(stack).has(Marks::ENTERING);
+    let enters = |stack: Option<StackId>| facts.index.marks(stack).has(Marks::ENTERING);
+    // Without a stuck thread, nothing is asked of this time.
     let since_ns = stuck.iter().map(|of| of.since_ns).min().unwrap_or(0);
-    let is_stuck = |thread: u32| stuck.iter().any(|of| of.thread == thread);
+    let is_stuck = |thread: ThreadId| stuck.iter().any(|of| of.thread == thread);
     stuck.iter().all(|of| enters(of.stack))
         && facts
             .groups()
@@ -215,19 +216,16 @@ fn goes_on(facts: &Facts<'_>, stuck: &[Stuck]) -> bool {
 }
 
 /// For each stuck thread, the thread that owns its lock, if an event names it.
-fn owners(facts: &Facts<'_>, stuck: &FxHashSet<u32>) -> FxHashMap<u32, u32> {
+fn owners(facts: &Facts<'_>, stuck: &FxHashSet<ThreadId>) -> FxHashMap<ThreadId, ThreadId> {
     let rows = &facts.recording.contention;
-    let number = |id: i64| {
-        let at = facts.recording.thread_ids.iter().position(|known| *known == id)?;
-        u32::try_from(at).ok()
-    };
+    let thread = |os_id: i64| facts.recording.thread_ids.find(|known| *known == os_id);
     let open = (0..rows.ts_ns.len()).filter_map(|at| rows.row(at));
     open.filter(|row| row.dur_ns == NO_INT && stuck.contains(&row.thread) && row.owner_thread != NO_INT)
-        .filter_map(|row| Some((row.thread, number(row.owner_thread)?)))
+        .filter_map(|row| Some((row.thread, thread(row.owner_thread)?)))
         .collect()
 }
 
-fn has_circle(owners: &FxHashMap<u32, u32>) -> bool {
+fn has_circle(owners: &FxHashMap<ThreadId, ThreadId>) -> bool {
     owners.keys().any(|start| {
         let mut at = *start;
         for _ in 0..owners.len() {
@@ -263,8 +261,9 @@ mod tests {
 
     #[test]
     fn a_circle_comes_back_to_where_it_began() {
-        let check = |pairs: &[(u32, u32)], expected| {
-            assert_eq!(has_circle(&pairs.iter().copied().collect()), expected, "{pairs:?}");
+        let check = |pairs: &[(u16, u16)], expected| {
+            let owners = pairs.iter().map(|(of, owner)| ((*of).into(), (*owner).into()));
+            assert_eq!(has_circle(&owners.collect()), expected, "{pairs:?}");
         };
         check(&[(1, 2), (2, 1)], true);
         check(&[(1, 2), (2, 3), (3, 1), (4, 1)], true);
@@ -275,7 +274,7 @@ mod tests {
     const LOCK: [&str; 3] = [WORK, CART, "System.Private.CoreLib!System.Threading.Monitor.Enter_Slowpath"];
 
     /// Two workers that wait for a lock from a look on until the end.
-    fn scene(from: i64) -> (Scene, u32, u32) {
+    fn scene(from: i64) -> (Scene, ThreadId, ThreadId) {
         let mut scene = Scene::new();
         let (one, other) = (scene.thread("pool"), scene.thread("pool"));
         for thread in [one, other] {
@@ -295,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_lock_held_for_a_moment_or_by_a_thread_that_runs_is_no_deadlock() {
-        let check = |from, change: fn(&mut Scene, u32, u32), speaks| {
+        let check = |from, change: fn(&mut Scene, ThreadId, ThreadId), speaks| {
             let (mut scene, one, other) = scene(from);
             change(&mut scene, one, other);
             assert_eq!(scene.says(&RULE).is_some(), speaks, "from look {from}");
@@ -328,7 +327,7 @@ mod tests {
             scene.recording.samples = model::Samples::default();
             for thread in [1, 2] {
                 scene.thread("pool");
-                scene.waits(thread, 0..last_look, "lock", &LOCK);
+                scene.waits(thread.into(), 0..last_look, "lock", &LOCK);
             }
             assert_eq!(scene.says(&RULE).is_some(), speaks, "{last_look} looks");
         };

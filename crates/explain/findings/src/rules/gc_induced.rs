@@ -6,6 +6,7 @@ use crate::need::Need;
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
+use model::{ByKind, ThreadId};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::Marks;
 
@@ -112,14 +113,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 }
 
 /// The time and the thread of each trigger of a collection.
-fn triggers(facts: &Facts<'_>) -> Vec<(i64, u32)> {
+fn triggers(facts: &Facts<'_>) -> Vec<(i64, ThreadId)> {
     let events = &facts.recording.events;
-    let kinds: Vec<bool> = events.kind_name.iter().map(|name| facts.text(*name) == "GC/Triggered").collect();
+    let kinds: ByKind<bool> =
+        events.kind_name.iter().map(|name| facts.text(*name) == "GC/Triggered").collect();
     if !kinds.contains(&true) {
         return Vec::new();
     }
     let rows = events.ts_ns.iter().zip(&events.thread).zip(&events.kind);
-    rows.filter(|(_, kind)| kinds.get(**kind as usize) == Some(&true))
+    rows.filter(|(_, kind)| kinds.get(**kind) == Some(&true))
         .map(|((ts_ns, thread), _)| (*ts_ns, *thread))
         .collect()
 }

@@ -4,6 +4,7 @@ use crate::facts::{Facts, count, percent, real_u64, said};
 use crate::need::Need;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
+use model::ByKind;
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Marks, metered_seconds};
 
@@ -102,9 +103,9 @@ fn established(facts: &Facts<'_>) -> Vec<i64> {
     let opens = kinds.map(|(name, provider)| {
         facts.text(*name) == "ConnectionEstablished" && facts.text(*provider) == "System.Net.Http"
     });
-    let opens: Vec<bool> = opens.collect();
+    let opens: ByKind<bool> = opens.collect();
     let rows = events.kind.iter().zip(&events.ts_ns);
-    rows.filter(|(kind, _)| opens.get(**kind as usize) == Some(&true)).map(|(_, ts_ns)| *ts_ns).collect()
+    rows.filter(|(kind, _)| opens.get(**kind) == Some(&true)).map(|(_, ts_ns)| *ts_ns).collect()
 }
 
 /// When connections were opened, by spans.
@@ -153,7 +154,8 @@ mod tests {
         let check = |opened, speaks| {
             let mut scene = Scene::lasting(1, 2);
             scene.meter("http.client.request.duration", 24.0, 5.0, "");
-            (0..opened).for_each(|at| scene.event(at, "System.Net.Http", "ConnectionEstablished", 0, &[]));
+            (0..opened)
+                .for_each(|at| scene.event(at, "System.Net.Http", "ConnectionEstablished", 0.into(), &[]));
             assert_eq!(scene.says(&RULE).is_some(), speaks, "{opened} opened");
         };
         check(16, false);

@@ -67,8 +67,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         *times_loaded.entry((row.method, row.tier)).or_default() += 1;
     }
     let made_again = |row: &JitRow| {
-        let times = times_loaded.get(&(row.method, row.tier)).copied().unwrap_or(0);
-        times >= AGAIN && !facts.text(row.tier).ends_with("OSR") && !facts.text(row.method).contains("!!")
+        let times = times_loaded.get(&(row.method, row.tier));
+        times.is_some_and(|times| *times >= AGAIN)
+            && !facts.text(row.tier).ends_with("OSR")
+            && !facts.text(row.method).contains("!!")
     };
     let rows: Vec<JitRow> =
         all().filter(|row| facts.text(row.method).contains("dynamicClass") || made_again(row)).collect();
@@ -77,6 +79,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let rate = real_u64(later) / (facts.seconds() / 2.0);
     let mut tenths = [false; 10];
     for row in &rows {
+        // A time before the start is in the first tenth.
         let tenth = usize::try_from(row.ts_ns.saturating_mul(10) / end).unwrap_or(0).min(9);
         if let Some(place) = tenths.get_mut(tenth) {
             *place = true;

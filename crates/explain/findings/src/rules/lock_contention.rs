@@ -6,7 +6,7 @@ use crate::places::{Places, in_place, named};
 use crate::queries;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
-use model::{Contentions, NO_ID, Sym};
+use model::{Contentions, FrameId, StackId, Sym, ThreadId};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Group, Marks, State};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -80,10 +80,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut times = Vec::new();
     let next = next_waits(rows, end);
     // If others have managed frames, a wait without one is for a lock of the runtime itself, such as at a thread's start.
-    let has_stacks = rows.stack.iter().any(|stack| *stack != NO_ID);
+    let has_stacks = rows.stack.iter().any(Option::is_some);
     for (row, next) in (0..rows.ts_ns.len()).filter_map(|at| rows.row(at)).zip(next) {
         let marks = facts.index.marks(row.stack);
-        if marks.has(Marks::LOGGING) || (has_stacks && row.stack == NO_ID) {
+        if marks.has(Marks::LOGGING) || (has_stacks && row.stack.is_none()) {
             continue;
         }
         // A wait without an end had ended by the time its thread began the next one.
@@ -94,6 +94,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         }
         waited += dur_ns;
         longest = longest.max(dur_ns);
+        // A wait without an end is known at its beginning only.
         times.push((row.ts_ns, row.ts_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
         places.add(facts, row.stack, row.thread, row.ts_ns, dur_ns);
     }
@@ -182,7 +183,7 @@ fn said_of_pauses(share: Option<f64>) -> String {
 
 /// For each wait, when its thread began the next one; the recording's end if there is none.
 fn next_waits(rows: &Contentions, end_ns: i64) -> Vec<i64> {
-    let mut later: FxHashMap<u32, i64> = FxHashMap::default();
+    let mut later: FxHashMap<ThreadId, i64> = FxHashMap::default();
     let times = rows.thread.iter().zip(&rows.ts_ns).rev();
     let mut next: Vec<i64> =
         times.map(|(thread, ts_ns)| later.insert(*thread, *ts_ns).unwrap_or(end_ns)).collect();
@@ -232,9 +233,8 @@ fn primitive(facts: &Facts<'_>, wanted: impl Fn(&Group) -> bool) -> &'static str
     let mut all = 0u64;
     for group in facts.groups().iter().filter(|group| wanted(group)) {
         all += group.samples;
-        let nodes = recording.stacks.walk(group.stack).take(INNERMOST);
-        let frames = nodes.filter_map(|node| recording.stacks.frame.get(node as usize));
-        let mut types = frames.filter_map(|frame| recording.frames.declaring_type.get(*frame as usize));
+        let frames = recording.stacks.frames(group.stack).take(INNERMOST);
+        let mut types = frames.filter_map(|frame| recording.frames.declaring_type.get(frame));
         let word = types.find_map(|of| {
             let class = facts.text(*of).split('+').next().unwrap_or_default();
             WORDS.iter().position(|(name, _)| *name == class)
@@ -249,8 +249,8 @@ fn primitive(facts: &Facts<'_>, wanted: impl Fn(&Group) -> bool) -> &'static str
 
 /// Whether a wait is for a lock that sends events.
 fn sends_events(facts: &Facts<'_>, group: &Group) -> bool {
-    let frame = runtime::leaf_frame(facts.recording, group.stack);
-    let of = frame.and_then(|frame| facts.recording.frames.declaring_type.get(frame as usize));
+    let frame = facts.recording.stacks.leaf(group.stack);
+    let of = frame.and_then(|frame| facts.recording.frames.declaring_type.get(frame));
     of.is_some_and(|of| matches!(facts.text(*of), "System.Threading.Monitor" | "System.Threading.Lock"))
 }
 
@@ -324,8 +324,8 @@ fn holder_by_samples(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool) -> Optio
     /// One round of sampling takes less time.
     const ONE_LOOK_NS: i64 = 2_000_000;
     let recording = facts.recording;
-    let mut doors: FxHashMap<u32, u64> = FxHashMap::default();
-    let mut at_door: FxHashSet<(u32, Sym)> = FxHashSet::default();
+    let mut doors: FxHashMap<FrameId, u64> = FxHashMap::default();
+    let mut at_door: FxHashSet<(Option<StackId>, Sym)> = FxHashSet::default();
     for group in facts.groups().iter().filter(|group| waits(group)) {
         at_door.insert((group.stack, group.waiting_on));
         if let Some(frame) = facts.index.blamed_frame(group.stack) {
@@ -341,15 +341,12 @@ fn holder_by_samples(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool) -> Optio
         times.get(after).is_some_and(|at| *at <= ts_ns.saturating_add(ONE_LOOK_NS))
     };
     // Decided once per stack: whether it is inside one of the methods in which threads wait.
-    let mut inside: FxHashMap<u32, bool> = FxHashMap::default();
+    let mut inside: FxHashMap<Option<StackId>, bool> = FxHashMap::default();
     let mut places = Places::default();
     for row in rows().filter(|row| !at_door.contains(&(row.stack, row.waiting_on))) {
-        let is_inside = *inside.entry(row.stack).or_insert_with(|| {
-            let mut frames = recording.stacks.walk(row.stack);
-            frames.any(|node| {
-                recording.stacks.frame.get(node as usize).is_some_and(|frame| doors.contains_key(frame))
-            })
-        });
+        let is_inside = *inside
+            .entry(row.stack)
+            .or_insert_with(|| recording.stacks.frames(row.stack).any(|frame| doors.contains_key(&frame)));
         if is_inside && is_waited_for(row.ts_ns) {
             places.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
         }
@@ -392,8 +389,15 @@ mod tests {
         let rows = [(1, 10), (2, 20), (1, 30), (1, 40), (2, 50)];
         let mut waits = Contentions::default();
         for (thread, ts_ns) in rows {
-            let (dur_ns, owner_thread, lock, stack) = (model::NO_INT, model::NO_INT, Sym::NONE, NO_ID);
-            waits.push(model::ContentionRow { ts_ns, dur_ns, thread, owner_thread, lock, stack });
+            let (dur_ns, owner_thread, lock, stack) = (model::NO_INT, model::NO_INT, Sym::NONE, None);
+            waits.push(model::ContentionRow {
+                ts_ns,
+                dur_ns,
+                thread: ThreadId::at(thread),
+                owner_thread,
+                lock,
+                stack,
+            });
         }
         assert_eq!(next_waits(&waits, 90), [30, 50, 40, 90, 90]);
     }

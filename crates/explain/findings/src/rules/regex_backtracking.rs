@@ -6,6 +6,7 @@ use crate::places::in_place;
 use crate::queries;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
+use model::{StackId, ThreadId};
 use report::{Measured, Severity, View};
 use runtime::{Group, Marks};
 use rustc_hash::FxHashMap;
@@ -97,7 +98,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 /// A stretch of samples of one thread in the engine.
 struct Stretch {
     /// The stack that entered the engine.
-    entry: u32,
+    entry: StackId,
     /// How many starts and ends of requests came before, on this thread.
     passed: usize,
     from_ns: i64,
@@ -117,8 +118,8 @@ struct Longest {
 fn longest(facts: &Facts<'_>) -> Longest {
     let samples = &facts.recording.samples;
     let gap_ns = gap_ns(facts);
-    let mut since: FxHashMap<u32, Stretch> = FxHashMap::default();
-    let mut entries: FxHashMap<u32, Option<u32>> = FxHashMap::default();
+    let mut since: FxHashMap<ThreadId, Stretch> = FxHashMap::default();
+    let mut entries: FxHashMap<Option<StackId>, Option<StackId>> = FxHashMap::default();
     let mut follower = facts.paths.follow();
     let (mut in_request, mut outside) = (0i64, 0i64);
     for row in (0..samples.ts_ns.len()).filter_map(|at| samples.row(at)) {
@@ -140,8 +141,8 @@ fn longest(facts: &Facts<'_>) -> Longest {
 }
 
 /// The stack up to the engine's first frame. `None` for a stack outside the engine.
-fn entry(facts: &Facts<'_>, stack: u32) -> Option<u32> {
-    let inside = |node: &u32| facts.index.marks(*node).has(Marks::REGEX);
+fn entry(facts: &Facts<'_>, stack: Option<StackId>) -> Option<StackId> {
+    let inside = |node: &StackId| facts.index.marks(*node).has(Marks::REGEX);
     facts.recording.stacks.walk(stack).take_while(inside).last()
 }
 
@@ -206,7 +207,7 @@ mod tests {
         let check = |ms: i64, expected: Option<&str>| {
             let mut scene = Scene::lasting(10, 2);
             scene.workers_run(1, 0..LOOKS, &[WORK, CART, MATCH]);
-            let worker = u32::try_from(scene.recording.thread_ids.len() - 1).unwrap();
+            let worker = scene.recording.thread_ids.ids().last().unwrap();
             for at in (0..=10_000 / ms).map(|at| at * ms) {
                 scene.enters(worker, at, "/cart");
             }

@@ -191,7 +191,7 @@ mod tests {
         let mut scene = Scene::new();
         for at in 0..methods {
             let tier = if at < unoptimised { "MinOptJitted" } else { "QuickJitted" };
-            scene.compiles(0, at, 1, name, tier);
+            scene.compiles(0.into(), at, 1, name, tier);
         }
         scene
     }
@@ -207,7 +207,7 @@ mod tests {
             let mut scene = Scene::new();
             for at in 0..methods {
                 let tier = if at < tiered { "QuickJitted" } else { "Optimized" };
-                scene.compiles(0, at, 1, "System.Linq.Enumerable.Sum()", tier);
+                scene.compiles(0.into(), at, 1, "System.Linq.Enumerable.Sum()", tier);
             }
             let setting = set.map(|value| ("DOTNET_TieredCompilation".to_owned(), value.to_owned()));
             scene.recording.session.environment.extend(setting);

@@ -54,7 +54,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         threads.thread.iter().zip(&threads.kind).map(|(id, kind)| (*id, facts.text(*kind))).collect()
     };
     let background = |row: &JitRow| {
-        let id = facts.recording.thread_ids.get(row.thread as usize);
+        let id = facts.recording.thread_ids.get(row.thread);
         id.and_then(|id| kinds.get(id)).is_some_and(|kind| *kind == "tiering")
     };
     let jit = &facts.recording.jit;
@@ -94,10 +94,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 /// When the process began, if that was recorded: the runtime describes itself then, and again in a rundown.
 fn process_start(facts: &Facts<'_>) -> Option<i64> {
     let events = &facts.recording.events;
-    let kind = events.kind_name.iter().zip(&events.kind_provider).position(|(name, provider)| {
-        facts.text(*name) == "Runtime/Start" && facts.text(*provider) == "Microsoft-Windows-DotNETRuntime"
-    })?;
-    let at = events.kind.iter().position(|of| *of as usize == kind)?;
+    let kind = events.kind_name.iter_with_ids().zip(&events.kind_provider).find(|((_, name), provider)| {
+        facts.text(**name) == "Runtime/Start" && facts.text(**provider) == "Microsoft-Windows-DotNETRuntime"
+    });
+    let ((kind, _), _) = kind?;
+    let at = events.kind.iter().position(|of| *of == kind)?;
     events.ts_ns.get(at).copied()
 }
 
@@ -110,7 +111,7 @@ mod tests {
     fn scene(methods: i64, kind: &str, started: bool) -> Scene {
         let mut scene = Scene::new();
         if started {
-            scene.event(100, RUNTIME, "Runtime/Start", 0, &[]);
+            scene.event(100, RUNTIME, "Runtime/Start", 0.into(), &[]);
         }
         let thread = scene.thread(kind);
         (0..methods).for_each(|at| scene.compiles(thread, 200 + at, 10, "Shop.Cart.Total()", "QuickJitted"));

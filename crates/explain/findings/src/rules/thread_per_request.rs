@@ -5,7 +5,7 @@ use crate::need::Need;
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
-use model::{Sym, ThreadRow};
+use model::{ByKind, Sym, ThreadRow};
 use report::{EvidenceRows, Measured, Severity, View};
 use runtime::a_second;
 use rustc_hash::FxHashSet;
@@ -74,12 +74,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let ids: FxHashSet<i64> = short.iter().map(|row| row.thread).collect();
     let mut places = creators(facts);
     if places.is_empty() {
-        let numbers: FxHashSet<u32> = (0u32..)
-            .zip(&facts.recording.thread_ids)
-            .filter(|(_, id)| ids.contains(id))
-            .map(|(n, _)| n)
-            .collect();
-        places = facts.places(|group| numbers.contains(&group.thread));
+        let is_short = |os_id: &i64| ids.contains(os_id);
+        places = facts.places(|group| facts.recording.thread_ids.get(group.thread).is_some_and(is_short));
     }
     let places = places.top(facts);
     let title = format!("{} threads per second are created and end{}", said(rate), in_place(&places));
@@ -110,13 +106,13 @@ fn goes_on(short: &[ThreadRow], end_ns: i64) -> bool {
 fn creators(facts: &Facts<'_>) -> Places {
     let mut places = Places::default();
     let events = &facts.recording.events;
-    let creating: Vec<bool> =
+    let creating: ByKind<bool> =
         events.kind_name.iter().map(|name| facts.text(*name) == "Thread/Creating").collect();
     if !creating.contains(&true) {
         return places;
     }
     for (at, kind) in events.kind.iter().enumerate() {
-        if creating.get(*kind as usize) != Some(&true) {
+        if creating.get(*kind) != Some(&true) {
             continue;
         }
         let (Some(stack), Some(thread), Some(ts_ns)) =
@@ -125,10 +121,7 @@ fn creators(facts: &Facts<'_>) -> Places {
             continue;
         };
         // The pool creates its own threads from framework code only.
-        let user = facts
-            .index
-            .blamed_frame(*stack)
-            .and_then(|frame| facts.recording.frames.name.get(frame as usize));
+        let user = facts.index.blamed_frame(*stack).and_then(|frame| facts.recording.frames.name.get(frame));
         if user.is_some_and(|name| *name != Sym::NONE) {
             places.add(facts, *stack, *thread, *ts_ns, 1.0);
         }
@@ -148,7 +141,7 @@ mod tests {
             let first = 1 + at * 1_000_000_000 / a_second;
             scene.thread_of(kind, first, first + lived_ms * 1_000_000);
         }
-        scene.event(1, RUNTIME, "Thread/Creating", 0, &[WORK, CART]);
+        scene.event(1, RUNTIME, "Thread/Creating", 0.into(), &[WORK, CART]);
         scene
     }
 

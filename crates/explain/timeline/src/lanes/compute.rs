@@ -6,7 +6,7 @@ use crate::lane::{Lane, Layer, Shape};
 use crate::observed::Observed;
 use crate::published::{self, Interval};
 use base::number::real;
-use model::{Sampler, Sym, Trace};
+use model::{ByThread, Sampler, Sym, Trace};
 use runtime::{StackIndex, allowed_cores, cpu_shares};
 
 /// CPU cores in use.
@@ -138,10 +138,10 @@ fn sampled(
         return of_cpus(ground, &subject, names, every_ns?, layer_of);
     }
     // The last run in which each thread was met; runs are counted from 1. A thread that is met again is met by the next run.
-    let mut met_in = vec![0usize; ground.recording.thread_ids.len()];
+    let mut met_in: ByThread<usize> = vec![0; ground.recording.thread_ids.len()].into();
     let (mut run, mut run_ns, mut threads) = (1usize, first_ns, vec![0u32; names.len()]);
     for (row, (ts_ns, thread)) in samples.ts_ns.iter().zip(&samples.thread).enumerate() {
-        if let Some(met_in) = met_in.get_mut(*thread as usize) {
+        if let Some(met_in) = met_in.get_mut(*thread) {
             if *met_in == run {
                 course.add(run_ns, *ts_ns, &threads);
                 threads.fill(0);
@@ -216,19 +216,19 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{counter, levels, recording};
-    use model::{HostRow, NO_ID, SampleRow};
+    use model::{HostRow, SampleRow};
 
     /// Looks every 10 ns at threads that do the same all the time: each a state and what it waits for.
     fn looked_at(threads: &[(&str, &str)], looks: i64) -> Trace {
         let mut recording = recording(&[("events", 0, looks * 10 - 1), ("samples", 0, looks * 10 - 1)]);
         for at in 0..looks {
-            for (thread, (state, on)) in (0u32..).zip(threads) {
+            for (thread, (state, on)) in (0u16..).zip(threads) {
                 let [kind, state, waiting_on] =
                     ["managed", state, on].map(|text| recording.strings.intern(text));
                 recording.samples.push(SampleRow {
                     ts_ns: at * 10 + 5,
-                    thread,
-                    stack: NO_ID,
+                    thread: thread.into(),
+                    stack: None,
                     kind,
                     state,
                     waiting_on,

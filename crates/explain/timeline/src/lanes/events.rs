@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{levels, recording};
-    use model::{ContentionRow, LogRow, NO_ID, NO_INT, Sym, Trace};
+    use model::{ContentionRow, LogRow, NO_INT, Sym, Trace};
 
     fn ground(recording: &Trace) -> Ground<'_> {
         Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns: 4_000_000_000 }, 4))
@@ -145,8 +145,15 @@ mod tests {
         for (ts_ns, dur_ns) in
             [(500_000_000, 1_000_000_000), (700_000_000, NO_INT), (3_000_000_000, 500_000_000)]
         {
-            let (thread, owner_thread, lock, stack) = (0, NO_INT, Sym::NONE, NO_ID);
-            recording.contention.push(ContentionRow { ts_ns, dur_ns, thread, owner_thread, lock, stack });
+            let (thread, owner_thread, lock, stack) = (0, NO_INT, Sym::NONE, None);
+            recording.contention.push(ContentionRow {
+                ts_ns,
+                dur_ns,
+                thread: thread.into(),
+                owner_thread,
+                lock,
+                stack,
+            });
         }
         let lane = waiting_for_locks(&ground(&recording)).unwrap();
         assert_eq!((levels(&lane), lane.left_out), (vec![Some(0.5), Some(0.5), Some(0.0), Some(0.5)], 1));

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{counter, levels, recording};
-    use model::{AllocationRow, GcRow, HostRow, NO_ID, PauseRow, Sym};
+    use model::{AllocationRow, GcRow, HostRow, PauseRow, Sym};
 
     #[test]
     fn memory_that_grows_outside_the_heap_can_be_seen() {
@@ -294,8 +294,8 @@ mod tests {
             loh_bytes: none,
             poh_bytes: none,
             pinned_objects: none,
-            thread: 0,
-            stack: NO_ID,
+            thread: 0.into(),
+            stack: None,
         });
     }
 
@@ -375,13 +375,13 @@ mod tests {
         for (ts_ns, weight_bytes) in [(100, 30.0), (200, f64::NAN), (300, 20.0)] {
             let row = AllocationRow {
                 ts_ns,
-                thread: 0,
+                thread: 0.into(),
                 class,
                 kind,
                 bytes: NO_INT,
                 source,
                 weight_bytes,
-                stack: NO_ID,
+                stack: None,
             };
             recording.allocations.push(row);
         }

@@ -6,9 +6,10 @@ use crate::error::Error;
 use crate::held::Held;
 use crate::text::{json, short};
 use crate::threads::{Names, Sampled, sampled};
-use crate::tree::{NO_STACK, Node, Tree};
+use crate::tree::{self, NO_STACK, NameId, Tree};
 use crate::weigh::What;
 use crate::written::{Count, LeftOut, wide};
+use model::ById;
 
 /// The most boxes of all time lines: browsers cannot read larger files.
 const MAX_BOXES: u64 = 1_000_000;
@@ -24,7 +25,7 @@ impl File<'_> {
         let names = Names::new(self.recording);
         let (mut boxes_left, mut name_bytes_left) = (MAX_BOXES, MAX_NAME_BYTES);
         let (mut lines, mut in_lines) = (0, 0);
-        let costs: Vec<u64> = self.tree.names.iter().map(|name| written(name)).collect();
+        let costs: ById<tree::Name, u64> = self.tree.names.iter().map(|name| written(name)).collect();
         for thread in &threads {
             let line = Line::new(self, thread, &held, &costs);
             if line.samples == 0 || line.boxes > boxes_left || line.name_bytes > name_bytes_left {
@@ -91,7 +92,7 @@ impl File<'_> {
         let tree: &Tree<'_> = self.tree;
         match name {
             Name::Method(name) => {
-                let name = tree.names.get(name as usize).copied().unwrap_or_default();
+                let name = tree.names.get(name).copied().unwrap_or_default();
                 self.event(phase, lane, name)?;
             }
             Name::NoStack => self.event(phase, lane, NO_STACK)?,
@@ -113,7 +114,7 @@ impl File<'_> {
         let mut numbers = Vec::new();
         self.tree.path(node, &mut numbers);
         into.extend(numbers.into_iter().map(Name::Method));
-        if node == Node::ROOT {
+        if node.is_none() {
             into.push(Name::NoStack);
         }
         into.extend(leaf.frame(self.recording).map(|_| Name::Leaf(leaf)));
@@ -123,7 +124,7 @@ impl File<'_> {
 /// The name of a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
-    Method(u32),
+    Method(NameId),
     NoStack,
     Leaf(crate::weigh::Leaf),
 }
@@ -139,13 +140,13 @@ struct Line {
 }
 
 impl Line {
-    fn new(file: &File<'_>, thread: &Sampled, held: &Held, costs: &[u64]) -> Self {
+    fn new(file: &File<'_>, thread: &Sampled, held: &Held, costs: &ById<tree::Name, u64>) -> Self {
         let stretches = boxes(file.recording, file.tree, thread, held);
         let (mut before, mut path, mut boxes, mut samples) = (Vec::new(), Vec::new(), 0, 0);
         let mut name_bytes = 0u64;
         let cost = |name: &Name| match name {
             // `costs` has all names of the tree.
-            Name::Method(name) => costs.get(*name as usize).copied().unwrap_or(0),
+            Name::Method(name) => costs.get(*name).copied().unwrap_or(0),
             Name::NoStack => written(NO_STACK),
             Name::Leaf(leaf) => leaf.frame(file.recording).map_or(0, |name| written(&name)),
         };

@@ -2,11 +2,10 @@
 
 use super::kinds::{Kind, Row};
 use super::{File, PROCESS, Place, at};
-use crate::tree::Node;
 use crate::weigh::{Leaf, What, each, nanoseconds, rows};
 use crate::written::{Count, LeftOut, wide};
 use fxprof_processed_profile::{MarkerTiming, StringHandle};
-use model::{NO_INT, Sym};
+use model::{NO_INT, StackId, Sym};
 use std::collections::BTreeMap;
 
 /// The values that are drawn beside the threads: instruments of meters, and the older event counters.
@@ -63,13 +62,14 @@ impl File<'_> {
         kind: Kind,
         timing: MarkerTiming,
         texts: &[StringHandle],
-        stack: Option<u32>,
+        stack: Option<StackId>,
     ) {
         let Some(thread) = self.threads.get(place).map(|of| of.handle) else { return };
         let marker = self.profile.add_marker(thread, timing, Row { kind, texts, value: 0.0 });
-        let Some(node) = stack.map(|stack| self.tree.node(stack)).filter(|node| *node != Node::ROOT) else {
+        let node = self.tree.node(stack);
+        if node.is_none() {
             return;
-        };
+        }
         let stack = self.stack(place, node, Leaf::Own);
         self.profile.set_marker_stack(thread, marker, stack);
     }
@@ -109,7 +109,7 @@ impl File<'_> {
             let texts = [self.number(row.generation), self.text(row.kind), self.text(row.reason)];
             let when = When { from_ns: row.start_ns, dur_ns: row.dur_ns };
             // Any thread may have triggered the collection, so its marker belongs to the process.
-            self.marker(PROCESS, self.kinds.collection, when.timing(), &texts, Some(row.stack));
+            self.marker(PROCESS, self.kinds.collection, when.timing(), &texts, row.stack);
         }
         self.holds("collections", gc.start_ns.len());
         let pauses = &self.recording.pauses;
@@ -127,7 +127,7 @@ impl File<'_> {
             let place = self.place(row.thread);
             let texts = [self.text(row.lock), self.number(row.owner_thread)];
             let when = When { from_ns: row.ts_ns, dur_ns: row.dur_ns };
-            self.marker(place, self.kinds.lock, when.timing(), &texts, Some(row.stack));
+            self.marker(place, self.kinds.lock, when.timing(), &texts, row.stack);
         }
         self.holds(What::Contention.rows(), contention.ts_ns.len());
         let waits = &self.recording.waits;
@@ -135,7 +135,7 @@ impl File<'_> {
             let place = self.place(row.thread);
             let texts = [self.text(row.source), self.text(row.object)];
             let when = When { from_ns: row.ts_ns, dur_ns: row.dur_ns };
-            self.marker(place, self.kinds.handle, when.timing(), &texts, Some(row.stack));
+            self.marker(place, self.kinds.handle, when.timing(), &texts, row.stack);
         }
         self.holds(What::Waits.rows(), waits.ts_ns.len());
     }
@@ -146,7 +146,7 @@ impl File<'_> {
             let place = self.place(row.thread);
             let texts = [self.text(row.class), self.text(row.message)];
             let timing = MarkerTiming::Instant(at(row.ts_ns));
-            self.marker(place, self.kinds.exception, timing, &texts, Some(row.stack));
+            self.marker(place, self.kinds.exception, timing, &texts, row.stack);
         }
         self.holds(What::Exceptions.rows(), exceptions.ts_ns.len());
     }
@@ -161,7 +161,7 @@ impl File<'_> {
                 Some(_) => When { from_ns: row.ts_ns, dur_ns: row.dur_ns }.timing(),
                 None => MarkerTiming::Instant(at(row.ts_ns)),
             };
-            self.marker(place, self.kinds.compilation, timing, &texts, Some(row.stack));
+            self.marker(place, self.kinds.compilation, timing, &texts, row.stack);
         }
         self.holds("compilations", jit.ts_ns.len());
     }
@@ -197,7 +197,8 @@ impl File<'_> {
         for row in &found {
             let stack = self.stack(PROCESS, row.node, row.leaf);
             let Some(process) = self.threads.get(PROCESS) else { return };
-            let when = at(self.recording.allocations.ts_ns.get(row.row).copied().unwrap_or(0));
+            let Some(ts_ns) = self.recording.allocations.ts_ns.get(row.row) else { continue };
+            let when = at(*ts_ns);
             let bytes = i64::try_from(row.weight).unwrap_or(i64::MAX);
             // The runtime reports no addresses, so each sample is an object of its own that is never freed.
             self.profile.add_allocation_sample(process.handle, when, stack, wide(row.row), bytes);

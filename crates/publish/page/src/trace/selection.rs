@@ -3,7 +3,7 @@
 use super::explained::{Explained, ShapeKey};
 use super::pages::TracePages;
 use base::number::real;
-use model::Trace;
+use model::{ByKind, Sym, Trace};
 use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, Weighed, pattern, weigh};
 use views::Params;
 
@@ -180,13 +180,13 @@ fn source_of(recording: &Trace, metric: &Metric) -> &'static str {
 /// The times of all events with a name.
 fn times_of(recording: &Trace, provider: &str, name: &str) -> Vec<i64> {
     let events = &recording.events;
-    let is = |kind: usize| {
-        let text = |list: &[model::Sym]| list.get(kind).map_or("", |sym| recording.strings.text(*sym));
-        text(&events.kind_provider) == provider && text(&events.kind_name) == name
+    let kinds = events.kind_provider.iter().zip(&events.kind_name);
+    let is = |(by, of): (&Sym, &Sym)| {
+        recording.strings.text(*by) == provider && recording.strings.text(*of) == name
     };
-    let wanted: Vec<bool> = (0..events.kind_name.len()).map(is).collect();
+    let wanted: ByKind<bool> = kinds.map(is).collect();
     let rows = events.kind.iter().zip(&events.ts_ns);
-    rows.filter(|(kind, _)| wanted.get(**kind as usize) == Some(&true)).map(|(_, ts_ns)| *ts_ns).collect()
+    rows.filter(|(kind, _)| wanted.get(**kind) == Some(&true)).map(|(_, ts_ns)| *ts_ns).collect()
 }
 
 /// The ratio of the request rates of two recordings, if they are compared per request.
@@ -253,7 +253,13 @@ fn groups(recording: &Trace, patterns: &str, problems: &mut Vec<String>) -> Grou
 
 /// The weights of no row at all.
 fn nothing(recording: &Trace) -> Weighed {
-    Weighed { own: vec![0.0; recording.stacks.len()], stackless: 0.0, total: 0.0, rows: 0, unweighed: 0 }
+    Weighed {
+        own: vec![0.0; recording.stacks.len()].into(),
+        stackless: 0.0,
+        total: 0.0,
+        rows: 0,
+        unweighed: 0,
+    }
 }
 
 /// The threads of a kind: `pool`, `gc` …

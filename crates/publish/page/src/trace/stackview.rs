@@ -219,7 +219,7 @@ fn thread_select(ctx: &TraceCtx<'_>) -> Markup {
     let threads = &recording.threads;
     let chosen = ctx.params.get("thread").unwrap_or_default();
     let mut order: Vec<usize> = (0..threads.thread.len()).collect();
-    let samples = |row: usize| threads.samples.get(row).copied().unwrap_or(0);
+    let samples = |row: usize| threads.samples.get(row).copied();
     order.sort_by_key(|row| std::cmp::Reverse(samples(*row)));
     let mut kinds: Vec<&str> = threads.kind.iter().filter_map(|kind| recording.strings.get(*kind)).collect();
     kinds.sort_unstable();

@@ -4,6 +4,7 @@ use super::links::all_samples;
 use super::own::STACKS;
 use super::pages::TraceCtx;
 use maud::{Markup, html};
+use model::{ByFrame, FrameId, StackId, Sym};
 use stacks::Metric;
 use std::sync::Arc;
 use views::tables::literal;
@@ -453,20 +454,18 @@ pub(super) fn one_stack(ctx: &TraceCtx<'_>) -> Markup {
     /// The most frames that are shown.
     const MOST: usize = 2_000;
     let recording = &ctx.here().recording;
-    let id = ctx.params.get("id").and_then(|id| id.parse::<u32>().ok());
-    let Some(id) = id.filter(|id| (*id as usize) < recording.stacks.len()) else {
+    let id = ctx.params.get("id").and_then(|id| StackId::new(id.parse().ok()?));
+    let Some(id) = id.filter(|id| recording.stacks.frame.get(*id).is_some()) else {
         return html! { p.error role="alert" { "There is no stack with this number." } };
     };
-    let nodes = recording.stacks.walk(id);
-    let frames: Vec<u32> =
-        nodes.filter_map(|node| recording.stacks.frame.get(node as usize).copied()).collect();
-    let text = |list: &[model::Sym], frame: u32| {
-        list.get(frame as usize).map_or("", |sym| recording.strings.text(*sym)).to_owned()
+    let frames: Vec<FrameId> = recording.stacks.frames(id).collect();
+    let text = |list: &ByFrame<Sym>, frame: FrameId| {
+        list.get(frame).map_or("", |sym| recording.strings.text(*sym)).to_owned()
     };
     let count = frames.len();
     let all = all_samples(ctx);
     html! {
-        h2 { "Stack " (id) }
+        h2 { "Stack " (id.number()) }
         p.hint { (count) " frames, the innermost first" @if count > MOST { "; the first " (MOST) " are shown" } "." }
         ol.frames {
             @for frame in frames.iter().copied().take(MOST) {

@@ -4,8 +4,9 @@
 //! `span` is the width of a node; in a comparison, the sum of both recordings.
 
 use base::steering::visible;
+use model::ById;
 use serde_json::{Value, json};
-use stacks::{NameClass, Profile, View};
+use stacks::{Name, NameClass, NameId, Profile, View};
 use std::borrow::Cow;
 
 /// The longest name in bytes, until [`LONG_NAMES`] is used up.
@@ -51,11 +52,11 @@ impl Names {
 pub fn json(profile: &Profile, view: &View, unit: &str) -> Value {
     let shape = &profile.shape;
     // The number of each name in `names`, once it is used.
-    let mut number_of: Vec<Option<usize>> = vec![None; shape.names.len()];
+    let mut number_of: ById<Name, Option<usize>> = vec![None; shape.names.len()].into();
     let (mut names, mut shown, mut owners) = (Vec::new(), Vec::new(), Vec::new());
     let mut cutting = Names::default();
-    let mut used = |name: u32| {
-        let (number, name) = (number_of.get_mut(name as usize)?, shape.names.get(name as usize)?);
+    let mut used = |name: NameId| {
+        let (number, name) = (number_of.get_mut(name)?, shape.names.get(name)?);
         Some(*number.get_or_insert_with(|| {
             names.push(cutting.cut(&name.full));
             shown.push(visible(&cutting.cut(&name.short)).into_owned());
@@ -65,7 +66,7 @@ pub fn json(profile: &Profile, view: &View, unit: &str) -> Value {
     };
     let of_nodes: Vec<Option<usize>> = view.nodes.name.iter().map(|name| used(*name)).collect();
     let mut full =
-        |name: u32| shape.names.get(name as usize).map_or(Cow::default(), |name| cutting.cut(&name.full));
+        |name: NameId| shape.names.get(name).map_or(Cow::default(), |name| cutting.cut(&name.full));
     let path: Vec<Value> =
         view.path.iter().map(|(id, name)| json!({"id": id, "name": full(*name)})).collect();
     let nodes = &view.nodes;
