@@ -74,7 +74,19 @@ impl KindTable {
     }
 
     /// The number and the description of an event's kind.
-    pub(crate) fn of(&mut self, event: &Event<'_>, mut lists: KindLists<'_>) -> Numbered {
+    #[inline]
+    pub(crate) fn of(&mut self, event: &Event<'_>, lists: KindLists<'_>) -> Numbered {
+        if event.opcode.is_none()
+            && event.version.is_none()
+            && let Some(Some((number, kind))) = self.kinds.get(event.metadata.index as usize)
+        {
+            return (*number, Rc::clone(kind));
+        }
+        self.find(event, lists)
+    }
+
+    /// The same for the first event of a kind, and for events whose labels change their kind.
+    fn find(&mut self, event: &Event<'_>, mut lists: KindLists<'_>) -> Numbered {
         let index = event.metadata.index as usize;
         if event.opcode.is_some() || event.version.is_some() {
             let key = (event.metadata.index, event.opcode, event.version);

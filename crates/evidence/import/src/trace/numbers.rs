@@ -72,6 +72,7 @@ pub(crate) struct ActivityNumbers {
 
 impl ActivityNumbers {
     /// The number of an event's activity, which is added to the list if it is new; none if the event is of none.
+    #[inline]
     pub(crate) fn of(
         &mut self,
         event: &Event<'_>,
@@ -86,10 +87,19 @@ impl ActivityNumbers {
         {
             return Some(*number);
         }
+        Some(self.find(event, thread, activities))
+    }
+
+    fn find(
+        &mut self,
+        event: &Event<'_>,
+        thread: ThreadId,
+        activities: &mut ByActivity<[u8; 16]>,
+    ) -> ActivityId {
         let number = *self.numbers.entry(event.activity).or_insert_with(|| activities.push(event.activity));
         if let Some(place) = self.last.get_or_grow(thread) {
             *place = Some((event.activity, number));
         }
-        Some(number)
+        number
     }
 }

@@ -180,25 +180,33 @@ impl Streams {
 
     /// Whether an earlier stream of the same session has the event already. A copy that goes on where the earlier one
     /// broke off is read from there on.
+    #[inline]
     pub(crate) fn is_copy(&mut self, event: &Event<'_>, lost: &mut Lost) -> bool {
-        let Some(current) = self.all.last_mut() else { return false };
-        if current.session.is_none() {
-            let session = SessionKey {
-                header: std::mem::take(&mut current.header),
-                ticks: event.ticks,
-                thread: event.thread,
-                event_id: event.metadata.event_id,
-                payload: event.payload.to_vec(),
-            };
-            current.known_until = self.earlier.until(&session);
-            current.session = Some(session);
-            if let Some(until) = current.known_until {
-                current.from_ns = self.clock.map_or(current.from_ns, |clock| clock.ns(until));
-                lost.damage.note("copy of a stream that was read before: left out", event.offset);
-            }
+        if self.all.last().is_some_and(|current| current.session.is_none()) {
+            self.begin_session(event, lost);
         }
+        let Some(current) = self.all.last_mut() else { return false };
         current.last_ticks = current.last_ticks.max(event.ticks);
         current.known_until.is_some_and(|until| event.ticks <= until)
+    }
+
+    /// Finds out by its first event which session a stream belongs to, and until when an earlier stream has it.
+    #[cold]
+    fn begin_session(&mut self, event: &Event<'_>, lost: &mut Lost) {
+        let Some(current) = self.all.last_mut() else { return };
+        let session = SessionKey {
+            header: std::mem::take(&mut current.header),
+            ticks: event.ticks,
+            thread: event.thread,
+            event_id: event.metadata.event_id,
+            payload: event.payload.to_vec(),
+        };
+        current.known_until = self.earlier.until(&session);
+        current.session = Some(session);
+        if let Some(until) = current.known_until {
+            current.from_ns = self.clock.map_or(current.from_ns, |clock| clock.ns(until));
+            lost.damage.note("copy of a stream that was read before: left out", event.offset);
+        }
     }
 
     /// From when to when a gap is, unless an earlier stream of the same session has what is missing.
