@@ -12,7 +12,7 @@ pub const DESCRIBED_TWICE: &str = "two kinds of events with one number: the firs
 /// Events whose sequence numbers are out of order. They are read, but how many are missing is uncertain.
 pub const STEPS_BACK: &str = "sequence number steps back";
 /// Compressed data that is not read after the damage in it.
-pub const PACKING: &str = "packed data damaged: the rest was not read";
+pub const PACKING: &str = "compressed data damaged: the rest was not read";
 
 /// One kind of damage, or one kind of remark.
 #[derive(Debug, Clone, PartialEq, Eq)]

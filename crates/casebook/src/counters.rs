@@ -76,7 +76,7 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// How long to watch [default: until Ctrl-C]
+    /// How long to watch: 500ms, 10s, 2m or 1h; a number alone is in seconds [default: until Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
     /// Which counters: PROVIDER[name,name],PROVIDER,… A provider is a meter or an event source [default: the runtime, ASP.NET

@@ -27,7 +27,7 @@ Examples:
 
 /// Take a tour: real recordings, explained, and their pages in the browser
 ///
-/// If .NET processes are running that can be reached, it offers to record one for 10 s with the profile `light` and to show
+/// If .NET processes are running that you may inspect, it offers to record one for 10 s with the profile `light` and to show
 /// that too. It asks before it records; without a terminal it records only what -p names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long)]
     once: bool,
     /// Record this process for 10 s, and show it too
-    #[arg(short, long, value_name = "PID")]
+    #[arg(short, long, value_name = "PID", value_parser = crate::target::pid::<u32>)]
     pid: Option<u32>,
     #[command(flatten)]
     outputs: Outputs,

@@ -25,7 +25,7 @@ Examples:
 ///
 /// It prints one sentence, the findings that came and went, and up to ten changes, those with a common cause together. A
 /// change is "beyond noise" if it is larger than the difference between two runs of the same service, corrected for the
-/// number of comparisons. docs/diff.md says how that is decided.
+/// number of figures tested. docs/diff.md says how that is decided.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     per: Per,
     #[command(flatten)]
     mine: mine::Mine,
-    /// Show every row, including those within the noise
+    /// Show every row, including those that are not proven beyond noise
     #[arg(long)]
     all: bool,
     /// How to print

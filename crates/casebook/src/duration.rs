@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Reads a number and its unit; without a unit it is in seconds.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let invalid = || format!("`{text}` is not a duration: expected a number with ms, s, m or h, as in 10s");
+    let invalid =
+        || format!("`{text}` is not a duration: expected 500ms, 10s, 2m or 1h; a number alone is in seconds");
     let trimmed = text.trim();
     // No unit: all of the text is the number.
     let unit_at = trimmed.find(|char: char| !char.is_ascii_digit() && char != '.').unwrap_or(trimmed.len());
@@ -17,8 +18,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         _ => return Err(invalid()),
     };
     let number: f64 = number.parse().map_err(|_no_number| invalid())?;
-    let time = Duration::try_from_secs_f64(number * seconds).ok().filter(|time| !time.is_zero());
-    time.ok_or_else(|| format!("`{text}` is too short or too long to wait for"))
+    let time =
+        Duration::try_from_secs_f64(number * seconds).map_err(|_too_long| format!("`{text}` is too long"))?;
+    if time.is_zero() { Err(format!("`{text}` is too short: expected more than 0")) } else { Ok(time) }
 }
 
 #[cfg(test)]
@@ -30,6 +32,13 @@ mod tests {
         let millis = |text: &str| parse(text).map(|time| time.as_millis()).ok();
         let read = ["500ms", "10s", "10", "1.5m", "1h", "2 min"].map(millis);
         assert_eq!(read.map(Option::unwrap), [500, 10_000, 10_000, 90_000, 3_600_000, 120_000]);
+        let refused = |text: &str, why: &str| {
+            let message = parse(text).unwrap_err();
+            assert!(message.contains(why), "{message}");
+        };
+        refused("0s", "too short: expected more than 0");
+        refused("99999999999999999999999h", "too long");
+        refused("10x", "a number alone is in seconds");
         assert_eq!(["", "s", "0s", "-1s", "10d", "1e9s", "99999999999999999999999h"].map(millis), [None; 7]);
     }
 }

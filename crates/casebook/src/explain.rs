@@ -32,6 +32,7 @@ In a script, this exits with 1 unless the verdict is healthy:
 /// results there are no rules, so it prints their figures.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
+#[command(override_usage = "casebook explain [OPTIONS] <FILE>\n       casebook explain --rules")]
 pub(crate) struct Args {
     /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
     #[arg(required_unless_present = "rules")]

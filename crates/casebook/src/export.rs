@@ -106,7 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let is_binary = matches!(to, To::Firefox | To::Pprof);
     ensure!(
         !(stdout && is_binary && terminal::is_stdout()),
-        "{} is not text: name a file with -o PATH",
+        "{} is a binary format, which a terminal cannot show: add -o FILE",
         to.name()
     );
     let output = match &args.output {

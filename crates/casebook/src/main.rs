@@ -41,7 +41,7 @@ Examples:
   casebook explain slow                  # what is wrong with it
   casebook open slow                     # the same as pages in the browser
 
-Exit codes: 0 done; 1 done, and what --fail-on names was found; 2 not done.";
+Exit codes: 0 for success, 1 if --fail-on matched, 2 for failure.";
 
 /// Records what a running .NET service does, and says what is wrong with it.
 #[derive(Debug, Parser)]
@@ -88,7 +88,7 @@ fn run() -> ExitCode {
     interrupt::survive([signal_hook::consts::SIGXFSZ]);
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return not_parsed(&error),
+        Err(error) => return not_parsed(&without_misleading_tip(error)),
     };
     let result = match args.command {
         Command::Ps(args) => ps::run(&args),
@@ -114,6 +114,14 @@ fn run() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Removes the tip to pass an unknown option behind `--`: `record` would start a program of that name.
+fn without_misleading_tip(mut error: clap::Error) -> clap::Error {
+    if std::env::args_os().nth(1).is_some_and(|command| command == "record") {
+        error.remove(clap::error::ContextKind::Suggested);
+    }
+    error
 }
 
 /// Prints help, or what is wrong with the arguments. They may hold file names that someone else chose.

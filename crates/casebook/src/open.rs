@@ -21,8 +21,8 @@ To send the pages to someone, write them into one file:
 /// Open a recording in the browser: findings, flame graphs, time line, GC, requests, locks, SQL
 ///
 /// Pages are served on this machine only, until Ctrl-C. On a desktop they open in your browser; otherwise a link is printed,
-/// which works once. Enter on the terminal prints a new link, for example after you closed the browser. The browser gets its
-/// key from a file in your home folder that only you can read and that is removed at once.
+/// which works once. Enter on the terminal prints a new link, for example after you closed the browser. The browser gets the
+/// link's secret from a file in your home folder that only you can read and that is removed at once.
 ///
 /// What you select on a page is in its address. The pages work without JavaScript too. Pages of benchmark results show the
 /// figures, the distribution of each benchmark, every measurement, and SQL.

@@ -1,4 +1,4 @@
-//! `casebook ps`: the .NET processes that can be reached.
+//! `casebook ps`: the .NET processes that the user may inspect.
 
 use crate::format::print_json;
 use crate::terminal;
@@ -25,7 +25,7 @@ Examples:
   casebook record -p PID -d 10s          # then record one of them
   casebook ps --format json | jq '.[] | select(.state == \"running\").pid'";
 
-/// List the .NET processes that can be reached, in containers too
+/// List the .NET processes that you may inspect, in containers too
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {

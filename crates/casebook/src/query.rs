@@ -94,12 +94,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let format = args.format.unwrap_or_else(|| format_of(args.output.as_deref()));
     ensure!(
         format != Format::Parquet || args.output.is_some(),
-        "parquet is not text: name a file with -o PATH"
+        "parquet is a binary format, which cannot be printed: add -o FILE"
     );
     args.csv.ensure_csv(format == Format::Csv)?;
     let Some((sql, files)) = args.files_and_sql.split_last().filter(|(_, files)| !files.is_empty()) else {
         bail!(
-            "expected FILE and SQL, found only {}: `casebook query --help` has examples",
+            "expected FILE and SQL, found only `{}`: `casebook query --help` has examples",
             args.files_and_sql.join(" ")
         )
     };

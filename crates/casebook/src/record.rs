@@ -48,19 +48,20 @@ Profiles, and the throughput that a service on fully busy CPU cores keeps:
   startup   77 %  everything from the first instruction; with `-- COMMAND`
 The result says what the recording cost this process.
 
-Ctrl-C or SIGTERM ends a recording cleanly; a second one does not wait for the names of methods. A recording also ends \
-cleanly if it reaches --max-size, or if the disk has only a twentieth of its space left (1 GB on a large disk).
+Ctrl-C or SIGTERM ends a recording cleanly: it then still fetches the names of methods. Press Ctrl-C again to stop without \
+them. A recording also ends cleanly if it reaches --max-size, or if less than 5 % of the disk is free (less than 1 GB on a \
+disk of more than 20 GB).
 
-With --keep, SIGUSR1 copies what is kept to OUT-1/, and the recording goes on. If the recorder is killed, the recording can \
-still be opened; a single file then lacks the names of methods.";
+With --keep, SIGUSR1 copies what is kept to OUT-1/, and the recording goes on. If the recorder is killed, what it \
+recorded can still be opened. A folder then has the names of methods, a single file does not.";
 
-/// Record what a process does: events, samples, method names, and readings of the host
+/// Record what a process does: events, samples, method names, and host metrics
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// How long to record [default: until Ctrl-C]
+    /// How long to record: 500ms, 10s, 2m or 1h; a number alone is in seconds [default: until Ctrl-C]
     #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
     /// The folder to write, or one file if it ends in .nettrace or .nettrace.zst [default: NAME-PID-UTC/]
@@ -75,17 +76,18 @@ pub(crate) struct Args {
     /// End at this event, named as in the table `events`
     #[arg(long, value_name = "PROVIDER/EVENT")]
     stop_on: Option<String>,
-    /// Keep only the last TIME before -d, --stop-on or Ctrl-C ends the recording. It may be up to a quarter longer, or 2 s if
-    /// that is more
+    /// Keep only the last TIME before -d, --stop-on or Ctrl-C ends the recording. What is kept may be longer than TIME, by a
+    /// quarter or by 2 s, whichever is more
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     keep: Option<Duration>,
     /// Have the runtime write /tmp/perf-PID.map meanwhile, for native profilers such as perf (.NET 8 and later)
     #[arg(long)]
     perf_map: bool,
-    /// How much memory the runtime may use for events that are not read yet [default: by the process's memory limit]
+    /// How much memory the runtime may use for events that are not read yet [default: 256, or a sixteenth of the memory limit of
+    /// the process's control group if that is less]
     #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=4096))]
     buffer: Option<u32>,
-    /// The maximum size of the recording on the disk; it ends when it has reached it [default: 32GB]
+    /// The maximum size on the disk; the recording ends when it has reached this size [default: 32GB]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_size: Option<u64>,
     /// Overwrite an earlier recording

@@ -23,6 +23,11 @@ const MOST_PEERS: u32 = 5;
 /// How long a runtime behind a named socket has to say which process it is.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// Reads the number of a process.
+pub(crate) fn pid<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_no_number| format!("`{text}` is not a process number"))
+}
+
 /// The process as texts name it.
 pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
     text::Process {
@@ -38,9 +43,9 @@ pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
 #[group(multiple = false)]
 pub(crate) struct Target {
     /// The process with this number in `casebook ps`
-    #[arg(short, long, value_name = "PID")]
+    #[arg(short, long, value_name = "PID", value_parser = pid::<u32>)]
     pid: Option<u32>,
-    /// The only process with this name in `casebook ps`
+    /// The process with this name in `casebook ps`; an error if several have it
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The process behind this diagnostics socket; with `,listen` a process that connects to it, started with

@@ -38,13 +38,16 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
     check(&file("empty.nettrace", b""), &["empty.nettrace", "the input is empty"]);
     check(
         &file("text.nettrace", b"a text of several words"),
-        &["is not a file that casebook reads", "a trace"],
+        &["is not a file that casebook reads: its content is not a trace"],
     );
     check(&file("newer.nettrace", b"Nettrace\0\0\0\0\x09\0\0\0\0\0\0\0"), &["version 9", "3 to 6"]);
     check(&file("cut.nettrace", b"Nettrace\x14\0\0\0!Fast"), &["ends within its header"]);
     check(&file("not.zst", b"\x28\xb5\x2f\xfd and then nothing of it"), &["not.zst"]);
     check(&file("not.zip", b"PK\x03\x04 and then nothing of it"), &["not.zip"]);
-    check(&file("cut.nettrace.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0"), &["cut.nettrace.gz cannot be unpacked"]);
+    check(
+        &file("cut.nettrace.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0"),
+        &["cut.nettrace.gz is cut off before any data"],
+    );
     let empty = file("empty.zip", b"");
     let mut archive = zip::ZipWriter::new(fs::File::create(&empty).unwrap());
     for at in 0..300 {
@@ -58,8 +61,29 @@ fn what_cannot_be_read_is_refused_with_its_reason() {
     check(Path::new("-"), &["not from standard input", "save it to a file"]);
     let empty = folder.path().join("folder");
     fs::create_dir(&empty).unwrap();
-    check(&empty, &["is not an exhibit", ".nettrace"]);
+    check(
+        &empty,
+        &["contains no file that casebook reads: expected a trace (.nettrace", "compressed or not"],
+    );
     check(Path::new("/dev/zero"), &["neither a file nor a folder"]);
+}
+
+#[test]
+fn a_mistyped_option_is_refused_in_the_words_of_the_person_who_typed_it() {
+    let check = |arguments: &[&str], expected: &str| {
+        let output = run(arguments);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && message.contains(expected), "{arguments:?}: {message}");
+        message
+    };
+    check(&["record", "-p", "abc"], "`abc` is not a process number");
+    check(&["explain", "x", "--pid", "1x"], "`1x` is not a process number");
+    check(&["diff", "x", "y", "--pid", "1,b"], "`b` is not a process number");
+    check(&["query", "select 1"], "found only `select 1`");
+    check(&["explain"], "casebook explain --rules");
+    // The usual tip would start a program that is called `--counters`.
+    let message = check(&["record", "-p", "1", "--counters"], "unexpected argument '--counters'");
+    assert!(!message.contains("-- --counters"), "{message}");
 }
 
 /// The message about a file with these bytes.

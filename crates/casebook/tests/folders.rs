@@ -40,7 +40,11 @@ fn exhibits_in_sub_folders_give_their_tables_their_names() {
     let sql = "select (select count(*) from trace.samples) as samples, load_1.benchmarks.mean from load_1.benchmarks join _main.benchmarks";
     assert_eq!(query(run.path(), sql), "samples,mean\n5126,7.5\n");
     let message = refused(&["explain", run.path().to_str().unwrap()]);
-    assert!(message.contains("holds several exhibits") && message.contains("/load-1 or "), "{message}");
+    assert!(
+        message.contains("has several sub-folders with recordings or results")
+            && message.contains("/load-1 or "),
+        "{message}"
+    );
 }
 
 #[test]
@@ -64,7 +68,10 @@ fn files_of_two_kinds_in_a_folder_are_not_mixed() {
     assert_eq!(query(folder.path(), "select count(*) as n from benchmarks"), "n\n1\n");
     fs::write(folder.path().join("exhibit.toml"), "kind = \"hologram\"\n").unwrap();
     let message = refused(&["query", path, "select 1"]);
-    assert!(message.contains("an exhibit of kind `hologram`, which this version cannot read"), "{message}");
+    assert!(
+        message.contains("contains data of kind `hologram`, which this version cannot read"),
+        "{message}"
+    );
 }
 
 /// What `explain` says about the files of an exhibit.
@@ -89,7 +96,7 @@ fn what_is_skipped_in_a_folder_is_reported() {
         "again-report-full.json repeats",
         "broken-report-full.json",
         "trace.nettrace.zst is a trace",
-        "inner is an exhibit",
+        "inner contains a recording or results of its own",
     ] {
         assert!(noted.contains(part), "{part}: {noted}");
     }

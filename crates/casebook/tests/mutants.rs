@@ -225,7 +225,7 @@ fn a_recording_that_was_cut_has_no_plain_all_clear() {
         let raw = unpacked(&path);
         for part in parts {
             let of = said(&raw[..raw.len() / 1000 * part]).unwrap();
-            let says_so = of.text.contains("the recording ends early, ");
+            let says_so = of.text.contains("the recording is cut off ");
             assert!(says_so || of.state == State::Problem, "{name} cut at {part} ‰: {of:?}");
             let is_startup = name.contains("startup");
             assert!(!is_startup || of.state != State::Healthy, "{name} cut at {part} ‰: {of:?}");

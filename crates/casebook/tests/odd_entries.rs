@@ -146,7 +146,7 @@ fn one_odd_sub_folder_is_left_out_and_named_and_does_not_hide_the_other_exhibits
     assert_eq!(counted(run, sql), "n\n10252\n");
     let output = casebook(&["query", run.to_str().unwrap(), sql]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("odd is an exhibit of kind `hologram`") && said.contains("left out"), "{said}");
+    assert!(said.contains("odd contains data of kind `hologram`") && said.contains("left out"), "{said}");
     // If one exhibit is left, it is read, and the rest are notes.
     fs::remove_dir_all(run.join("other")).unwrap();
     assert_eq!(counted(run, SQL), "n\n5126\n");

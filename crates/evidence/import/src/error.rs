@@ -46,12 +46,10 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// Neither a file nor a folder.
-    #[error(
-        "{0} is neither a file nor a folder: name a recording or an exhibit's folder; save a pipe to a file first"
-    )]
+    #[error("{0} is neither a file nor a folder: name a file or a folder; save a pipe to a file first")]
     NotAFile(String),
     /// A folder without a file that can be read.
-    #[error("{path} is not an exhibit: expected a file in it that is {}", crate::names::expected())]
+    #[error("{path} contains no file that casebook reads: expected {}", crate::names::expected())]
     NoExhibit {
         /// The folder.
         path: String,
@@ -65,7 +63,10 @@ pub enum Error {
         user: u32,
     },
     /// A folder with exhibits in its sub-folders, where one is needed.
-    #[error("{path} holds several exhibits: name one of them, {path}/{}", names.join(&format!(" or {path}/")))]
+    #[error(
+        "{path} has several sub-folders with recordings or results: name one of them, {path}/{}",
+        names.join(&format!(" or {path}/"))
+    )]
     SeveralExhibits {
         /// The folder.
         path: String,
@@ -93,7 +94,7 @@ pub enum Error {
         found: String,
     },
     /// `exhibit.toml` names a kind that this version does not know.
-    #[error("{path} is an exhibit of kind `{kind}`, which this version cannot read; a newer one may")]
+    #[error("{path} contains data of kind `{kind}`, which this version cannot read; a newer one may")]
     UnknownKind {
         /// The folder.
         path: String,
@@ -137,8 +138,8 @@ pub enum Error {
         /// How many files and folders it names.
         entries: usize,
     },
-    /// Packed bytes out of which nothing comes.
-    #[error("{path} cannot be unpacked: {cause}")]
+    /// Compressed bytes out of which nothing comes.
+    #[error("{path} {}", not_decompressed(cause))]
     Packing {
         /// The file.
         path: String,
@@ -162,7 +163,7 @@ pub enum Error {
         opens: &'static str,
     },
     /// Nothing that is known.
-    #[error("{path} is not a file that casebook reads: expected {}", crate::names::expected())]
+    #[error("{path} is not a file that casebook reads: its content is not {}", crate::names::expected())]
     Unknown {
         /// The file.
         path: String,
@@ -198,7 +199,7 @@ impl Error {
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Io { cause, .. } => format!("cannot be read: {cause}"),
-            Self::Packing { cause, .. } => format!("cannot be unpacked: {cause}"),
+            Self::Packing { cause, .. } => not_decompressed(cause),
             Self::Format { cause, .. } => format!("cannot be read: {cause}"),
             Self::Empty { .. } => "is empty".to_owned(),
             Self::Foreign { what, .. } => format!("is {what}"),
@@ -217,6 +218,17 @@ impl Error {
         }
     }
 }
+
+/// Why nothing comes out of compressed bytes.
+fn not_decompressed(cause: &std::io::Error) -> String {
+    // The decompressors name a part of their own formats, which says less.
+    if cause.kind() == std::io::ErrorKind::UnexpectedEof {
+        "is cut off before any data: copy the whole file".to_owned()
+    } else {
+        format!("cannot be decompressed: {cause}")
+    }
+}
+
 /// What an archive without evidence has in it.
 fn nothing_in(entries: usize) -> String {
     match entries {

@@ -162,10 +162,12 @@ impl<'a> Job<'a> {
             Some(End::Broken(_)) if packing == Packing::Plain => Some("file that cannot be read to its end"),
             // A recorder that was killed leaves a file that ends early: what it wrote was read.
             Some(End::Broken(cause)) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
-                Some("packed data damaged or cut off")
+                Some("compressed data damaged or cut off")
             }
             Some(End::Broken(_)) => Some(base::damage::PACKING),
-            Some(End::Endless) => Some("packed data that unpacks to more than any recording does: cut off"),
+            Some(End::Endless) => {
+                Some("compressed data that expands to more than any recording does: cut off")
+            }
         };
         self.done = self.done.saturating_add(size);
         self.report(0);

@@ -67,9 +67,10 @@ pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
     let (inner, mut odd) = sub_folders(folder)?;
     match contents(folder)? {
         Ok(mut contents) => {
-            let inner = inner
-                .into_iter()
-                .map(|path| PassedOver { path, why: "is an exhibit of its own: not read".to_owned() });
+            let inner = inner.into_iter().map(|path| PassedOver {
+                path,
+                why: "contains a recording or results of its own: not read".to_owned(),
+            });
             contents.passed_over.extend(inner.chain(odd));
             Ok(Place::Folder(contents))
         }

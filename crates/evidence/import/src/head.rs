@@ -118,7 +118,7 @@ impl<R: Read> Read for Source<R> {
         if self.idle.load(Ordering::Relaxed) > MOST_IDLE {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "more than 64 MB in a row unpack to nothing",
+                "more than 64 MB in a row decompress to nothing",
             ));
         }
         let len = self.bytes.read(buffer)?;

@@ -6,7 +6,7 @@ pub(crate) struct Names {
     pub(crate) title: &'static str,
     /// What several files are called.
     pub(crate) plural: &'static str,
-    /// Endings of the files' names, packed or not.
+    /// Endings of the files' names, compressed or not.
     pub(crate) endings: &'static [&'static str],
 }
 
@@ -27,5 +27,5 @@ pub(crate) static ALL: [&Names; 2] = [&TRACE, &BENCH];
 
 /// What can be read, for messages.
 pub(crate) fn expected() -> String {
-    format!("{}, packed or not", ALL.map(|names| names.title).join(", or "))
+    format!("{}, compressed or not", ALL.map(|names| names.title).join(" or "))
 }

@@ -78,7 +78,7 @@ fn many_small_packed_files_share_what_one_may_unpack_to() {
     // All of them would be 160 MB. A piece more of each is read before its end is noticed.
     let most = (64 << 20) + 4 * (100 * packed.len() as u64 + (2 << 20));
     assert!(recording.exhibit.bytes <= most, "{} of {most}", recording.exhibit.bytes);
-    assert!(most < 100 << 20 && damage(&recording, "unpacks to more") > 0, "{most}: {:?}", recording.lost);
+    assert!(most < 100 << 20 && damage(&recording, "expands to more") > 0, "{most}: {:?}", recording.lost);
 }
 
 #[test]

@@ -233,7 +233,14 @@ impl Database {
             return Error::NoTable { name: name.to_owned(), known: self.known_tables() };
         }
         if let Some(name) = message.strip_prefix("no such column: ") {
-            return Error::NoColumn { name: name.to_owned(), near: self.near_columns(name) };
+            let sql = if let rusqlite::Error::SqlInputError { sql, .. } = error { sql.as_str() } else { "" };
+            return Error::NoColumn { name: name.to_owned(), near: self.near_columns(name, sql) };
+        }
+        if message.ends_with(" may not be modified") {
+            return Error::Refused("changing a table".to_owned());
+        }
+        if let Some(signature) = signature(&message) {
+            return Error::Sql(format!("{message}: write {signature}"));
         }
         if message.starts_with("too many arguments on function ") {
             let most = self.limits.arguments;
@@ -278,24 +285,69 @@ impl Database {
         columns.collect()
     }
 
-    /// Columns of the catalogue that a name may have meant, as a part of a message.
-    fn near_columns(&self, name: &str) -> String {
+    /// Columns that a name may have meant, as a part of a message: those of the tables that the statement reads, as far as
+    /// its words show them, otherwise of all tables.
+    fn near_columns(&self, name: &str, sql: &str) -> String {
+        /// More tables would make the message too long to read.
+        const MOST_TABLES: usize = 2;
         let wanted = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
         let likes = |column: &str| {
             let stem = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
             column.contains(&wanted)
-                || wanted.contains(column)
+                || (column.len() > 2 && wanted.contains(column))
                 || (wanted.len() > 2 && stem(column) == stem(&wanted))
         };
-        let mut near = BTreeSet::new();
+        let read = words_after_from(sql);
+        let mut all: Vec<&TableSpec> = Vec::new();
         for spec in self.catalogues.iter().flat_map(|(_, catalogue)| *catalogue) {
+            if !all.iter().any(|known| known.name == spec.name) {
+                all.push(spec);
+            }
+        }
+        let queried: Vec<&TableSpec> =
+            all.iter().copied().filter(|spec| read.iter().any(|word| word == spec.name)).collect();
+        let mut near = BTreeSet::new();
+        for spec in if queried.is_empty() { &all } else { &queried } {
             for column in spec.columns.iter().filter(|column| likes(column.name)) {
                 near.insert(format!("{}.{}", spec.name, column.name));
             }
         }
         let near: Vec<String> = near.into_iter().take(8).collect();
-        if near.is_empty() { String::new() } else { format!(" (there are {})", near.join(", ")) }
+        let near = match near.as_slice() {
+            [] => String::new(),
+            [one] => format!(" (there is {one})"),
+            several => format!(" (there are {})", several.join(", ")),
+        };
+        let columns = |spec: &&TableSpec| {
+            let columns: Vec<&str> = spec.columns.iter().map(|column| column.name).collect();
+            format!("; {} has {}", spec.name, columns.join(", "))
+        };
+        queried.iter().take(MOST_TABLES).map(columns).fold(near, |text, columns| text + &columns)
     }
+}
+
+/// The words of a statement that name what it reads: each after FROM or JOIN, without an alias before a dot.
+fn words_after_from(sql: &str) -> Vec<String> {
+    let is_apart = |char: char| !(char.is_alphanumeric() || matches!(char, '_' | '.'));
+    let words: Vec<String> =
+        sql.split(is_apart).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
+    let named = words
+        .iter()
+        .zip(words.iter().skip(1))
+        .filter(|(before, _)| matches!(before.as_str(), "from" | "join"));
+    named.map(|(_, name)| name.rsplit('.').next().unwrap_or_default().to_owned()).collect()
+}
+
+/// How a function of percentiles is called, if SQLite says that it was called with another number of arguments.
+fn signature(message: &str) -> Option<&'static str> {
+    let name = message.strip_prefix("wrong number of arguments to function ")?.strip_suffix("()")?;
+    Some(match name.to_ascii_lowercase().as_str() {
+        "percentile" => "percentile(value, percent), with percent from 0 to 100",
+        "percentile_cont" => "percentile_cont(value, fraction), with fraction from 0 to 1",
+        "percentile_disc" => "percentile_disc(value, fraction), with fraction from 0 to 1",
+        "median" => "median(value)",
+        _ => return None,
+    })
 }
 
 /// The tables and columns that a statement reads of exhibits of these kinds, in the order of their names; a table of which
@@ -318,7 +370,7 @@ fn refuse_plain_names(
     catalogues: &[(String, &'static [TableSpec])],
 ) -> Result<(), Error> {
     let names: Vec<String> = catalogues.iter().map(|(alias, _)| format!("{alias}.<table>")).collect();
-    let refusal = format!("with several exhibits a table is one of {}", names.join(", "));
+    let refusal = format!("with several recordings, write a table as one of {}", names.join(", "));
     let mut specs: Vec<&'static TableSpec> = Vec::new();
     for spec in catalogues.iter().flat_map(|(_, catalogue)| *catalogue) {
         if !specs.iter().any(|of| of.name == spec.name) {

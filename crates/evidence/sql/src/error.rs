@@ -63,11 +63,11 @@ pub enum Error {
     /// An alias cannot be used.
     #[error(
         "alias `{0}` cannot be used: take letters, digits and `_`, each name once, not main or temp; \
-         every one of several exhibits needs one"
+         with several recordings each needs one"
     )]
     Alias(String),
     /// More exhibits than SQLite can have beside each other.
-    #[error("{0} exhibits with aliases: one query reads at most {1}")]
+    #[error("{0} recordings with aliases: one query reads at most {1}")]
     TooMany(usize, usize),
     /// The answer is larger than what is kept of one.
     #[error(

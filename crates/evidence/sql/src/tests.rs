@@ -178,13 +178,19 @@ fn nothing_but_one_reading_statement_is_run() {
         ("pragma journal_mode = wal", "PRAGMA journal_mode is not allowed"),
         ("select load_extension('x')", "load_extension is not allowed"),
         ("create table t(x)", "writing is not allowed"),
-        ("delete from gc", "may not be modified"),
+        ("delete from gc", "changing a table is not allowed: a query is one SELECT"),
+        (
+            "select percentile(ts_ns) from samples",
+            "write percentile(value, percent), with percent from 0 to 100",
+        ),
         ("begin", "a transaction is not allowed"),
         ("select 1; select 2", "more than one statement"),
         (" -- nothing", "no statement"),
         ("select * from gcs", "no such table: gcs; the tables are events, samples"),
         ("select duration from gc", "`casebook tables`"),
-        ("select dur from gc", "gc.dur_ns"),
+        ("select dur from gc", "(there is gc.dur_ns); gc has number, generation, type,"),
+        ("select a.nope from gc as a", "no such column: a.nope; gc has number, generation, type,"),
+        ("select 1 as one where nope = 2", "no such column: nope; `casebook tables`"),
     ] {
         let message = error(sql);
         assert!(message.contains(expected), "{sql}: {message}");

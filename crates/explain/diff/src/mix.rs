@@ -29,7 +29,7 @@ impl Moved<'_> {
     }
 }
 
-/// The routes whose share moved most, if the mix changed: `/a from 2.60 % to 89.8 %, /b from 97.4 % to 0`.
+/// The routes whose share moved most, if the mix changed: `/a 2.60 % → 89.8 %, /b 97.4 % → 0 %`.
 ///
 /// The measure is the share of requests that must go to other routes to make both mixes equal (the total variation
 /// distance). Chance alone moves about the square root of routes over requests, so many paths with few requests each are
@@ -56,12 +56,12 @@ pub(crate) fn changed(before: &Counts<'_>, after: &Counts<'_>) -> Option<String>
     }
     moved.retain(|route| route.by() >= NAMED);
     moved.sort_by(|a, b| b.by().total_cmp(&a.by()).then_with(|| a.name.cmp(b.name)));
-    let shown = |share: f64| if share == 0.0 { "0".to_owned() } else { show(share, "share") };
+    let shown = |share: f64| if share == 0.0 { "0 %".to_owned() } else { show(share, "share") };
     let further = moved.len().saturating_sub(MOST_NAMED);
     let mut words: Vec<String> = moved
         .iter()
         .take(MOST_NAMED)
-        .map(|Moved { name, from, to }| format!("{name} from {} to {}", shown(*from), shown(*to)))
+        .map(|Moved { name, from, to }| format!("{name} {} → {}", shown(*from), shown(*to)))
         .collect();
     if words.is_empty() {
         words.push("many routes by a little each".to_owned());
@@ -83,7 +83,7 @@ mod tests {
                 let counts = |of: &[(&'static str, f64)]| of.iter().copied().collect::<Counts<'_>>();
                 assert_eq!(changed(&counts(before), &counts(after)).as_deref(), expected);
             };
-        let moved = "/slow from 97.4 % to 0, /health from 2.60 % to 90 %, /other from 0 to 10 %";
+        let moved = "/slow 97.4 % → 0 %, /health 2.60 % → 90 %, /other 0 % → 10 %";
         let before = [("/health", 26.0), ("/slow", 974.0)];
         check(&before, &[("/health", 9_000.0), ("/other", 1_000.0)], Some(moved));
         check(&before, &[("/health", 300.0), ("/slow", 9_700.0)], None);

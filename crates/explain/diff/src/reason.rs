@@ -29,11 +29,11 @@ pub(crate) fn is_unsteady(row: &Change, outcome: &Outcome) -> bool {
     is_far && row.verdict != ChangeVerdict::BeyondNoise && test.p_within > LOOKS_CERTAIN
 }
 
-/// Says that nearly all values are on one side: `24 of 24 values lower`. `None` if they are not.
+/// Says that nearly all slices are on one side: `24 of 24 slices are lower`. `None` if they are not.
 fn one_sided(around: Around) -> Option<String> {
     let Around { below, above, pieces } = around;
     let (most, side) = if below > above { (below, "lower") } else { (above, "higher") };
-    (most * 10 >= pieces * 9 && most > 1).then(|| format!("{most} of {pieces} values {side}"))
+    (most * 10 >= pieces * 9 && most > 1).then(|| format!("{most} of {pieces} slices are {side}"))
 }
 
 /// The reason, if there is something to explain. `around` is how the pieces after lie around the value before.
@@ -56,12 +56,14 @@ pub(crate) fn reason(
         let is_large = row.name.is_empty() && row.difference()?.abs() >= LARGE * most;
         return (is_large || is_unsteady(row, outcome)).then(|| VARIES.to_owned());
     }
-    let seen = around.and_then(one_sided).unwrap_or_else(|| "the difference looks certain".to_owned());
+    let seen = around
+        .and_then(one_sided)
+        .unwrap_or_else(|| "the difference is clear within the recordings".to_owned());
     if test.p > USUAL {
         let usual = show(test.between, &row.unit);
         return Some(format!("{seen}, but two runs of one service differ by up to {usual}"));
     }
-    Some(format!("{seen}, but {comparisons} comparisons were made"))
+    Some(format!("{seen}, but of {comparisons} tested figures one may differ as much by chance"))
 }
 
 #[cfg(test)]
@@ -99,13 +101,19 @@ mod tests {
         let check = |outcome: &Outcome, around, expected: Option<&str>| {
             assert_eq!(reason(&row(23.0, 18.0), outcome, around, 40).as_deref(), expected);
         };
-        check(&tested(0.01, 1e-9), all_lower, Some("24 of 24 values lower, but 40 comparisons were made"));
+        check(
+            &tested(0.01, 1e-9),
+            all_lower,
+            Some("24 of 24 slices are lower, but of 40 tested figures one may differ as much by chance"),
+        );
         check(
             &tested(0.4, 1e-9),
             all_lower,
-            Some("24 of 24 values lower, but two runs of one service differ by up to 9.50 threads"),
+            Some("24 of 24 slices are lower, but two runs of one service differ by up to 9.50 threads"),
         );
-        let looks = Some("the difference looks certain, but 40 comparisons were made");
+        let looks = Some(
+            "the difference is clear within the recordings, but of 40 tested figures one may differ as much by chance",
+        );
         check(&tested(0.01, 1e-9), Some(Around { below: 12, above: 12, pieces: 24 }), looks);
         check(&tested(0.4, 0.3), all_lower, None);
         let varies =

@@ -61,15 +61,20 @@ pub(crate) fn sentence(compared: &Compared<'_>, comparisons: usize) -> String {
         .filter(|row| row.verdict == ChangeVerdict::BeyondNoise && row.subject != Subject::Finding)
         .collect();
     let mut clauses: Vec<String> = Vec::new();
-    clauses.extend(mix.as_ref().map(|mix| format!("the mix of requests changed: {mix}")));
+    clauses.extend(
+        mix.as_ref().map(|mix| {
+            format!("the mix of requests changed ({mix}), so latency is comparable only per route")
+        }),
+    );
     let is_all = |row: &&&Change| row.subject == Subject::Throughput && row.name.is_empty();
     let throughput = beyond.iter().find(is_all).and_then(|row| clause(row));
-    clauses.extend(throughput.or_else(|| unsteady(rows)));
+    let unproven = || mix.as_ref().and_then(|_| unproven(rows));
+    clauses.extend(throughput.or_else(|| unsteady(rows)).or_else(unproven));
     // Then the latency, which may be that of all requests although their mix changed.
     let felt = felt(&beyond, mix.is_some());
     let of_all = felt.is_some_and(|row| mix.is_some() && row.name.is_empty());
     let felt = felt.and_then(clause);
-    clauses.extend(felt.map(|text| if of_all { format!("over all of them, {text}") } else { text }));
+    clauses.extend(felt.map(|text| if of_all { format!("over all requests, {text}") } else { text }));
     // If the mix of requests changed, everything else changed with it.
     let others = beyond.iter().filter(|row| {
         mix.is_none()
@@ -118,6 +123,20 @@ fn unsteady(rows: &[Change]) -> Option<String> {
     let row = rows.iter().find(is_it)?;
     let (from, to) = pair(row.before?, row.after?, "");
     Some(format!("requests went from {from} to {to}/s, unevenly"))
+}
+
+/// How throughput changed if it at least doubled or halved, but is not proven to have changed. Said beside a mix of requests
+/// that changed, since readers who see that expect to hear of it.
+fn unproven(rows: &[Change]) -> Option<String> {
+    const MUCH: f64 = 2.0;
+    let is_it = |row: &&Change| {
+        let is_all = row.subject == Subject::Throughput && row.name.is_empty() && row.unit == "1/s";
+        is_all && row.verdict == ChangeVerdict::WithinNoise
+    };
+    let row = rows.iter().find(is_it)?;
+    let ratio = row.ratio()?;
+    let text = clause(row).filter(|_| ratio >= MUCH || ratio * MUCH <= 1.0)?;
+    Some(format!("{text}, which is not proven beyond noise"))
 }
 
 /// The critical findings that both recordings have.
@@ -175,7 +194,9 @@ fn clause(row: &Change) -> Option<String> {
 
 /// What a row is of, as a noun.
 fn what(row: &Change) -> String {
-    let measure = row.measure.split(',').next().unwrap_or_default().trim_end_matches(" by the meter");
+    let in_words = row.measure_in_words();
+    let measure =
+        in_words.split(',').next().unwrap_or_default().trim_end_matches(" (estimate from the meter)");
     let name = match &row.method {
         Some(method) => runtime::written_name(method),
         None => row.name.clone(),

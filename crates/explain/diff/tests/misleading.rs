@@ -111,8 +111,9 @@ fn diff(before: (&Trace, &Report), after: (&Trace, &Report)) -> Diff {
 fn requests_that_became_slower_and_wait_for_connections_are_not_reported_as_progress() {
     let (before, after) = (requests_to("/orders/a", 103), requests_to("/orders/b", 211));
     let changed = diff((&before, &slow()), (&after, &pool(0.778)));
-    let expected = "The mix of requests changed: GET /orders/a from 100 % to 0, GET /orders/b from 0 to 100 %; \
-                    over all of them, p50 rose from 103 to 211 ms; new finding: db-pool-exhausted; \
+    let expected = "The mix of requests changed (GET /orders/a 100 % → 0 %, GET /orders/b 0 % → 100 %), so latency is comparable \
+                    only per route; \
+                    over all requests, p50 rose from 103 to 211 ms; new finding: db-pool-exhausted; \
                     slow-dependency is not judged after, where db-pool-exhausted is reported.";
     assert_eq!(changed.summary, expected);
     let states: Vec<_> = changed.findings.iter().map(|of| (of.id, of.state, of.reason.clone())).collect();
@@ -146,7 +147,7 @@ fn silence_of_a_recording_that_ends_early_is_no_sameness() {
     cut.missing.early_ends.push(EarlyEnd { is_main: true, at_ns, ..EarlyEnd::default() });
     let none = Report::default();
     let changed = diff((&of, &none), (&cut, &none));
-    let expected = "Only what is left is compared: after, the recording ends early, at 5 s. What is left shows no \
+    let expected = "Only what is left is compared: after, the recording is cut off at 5 s. What is left shows no \
                     difference, which says nothing about the rest.";
     assert_eq!((changed.summary.as_str(), changed.verdict()), (expected, ChangeVerdict::TooLittleData));
 }
@@ -162,7 +163,7 @@ fn a_mean_that_fell_because_other_requests_came_is_no_headline_and_fifty_times_a
     }
     let sync = with(finding("sync-over-async", Severity::Critical, &[("", 20.0, 0.5)]));
     let changed = diff((&before, &sync), (&after, &sync));
-    let expected = "The mix of requests changed: /health from 0 to 90.9 %, /work from 100 % to 9.09 %; requests went \
+    let expected = "The mix of requests changed (/health 0 % → 90.9 %, /work 100 % → 9.09 %), so latency is comparable only per route; requests went \
                     from 18.7 to 1,026/s, unevenly; still there: sync-over-async.";
     assert_eq!(changed.summary, expected);
     let row = changed.rows.iter().find(|row| row.measure == "requests" && row.name.is_empty()).unwrap();

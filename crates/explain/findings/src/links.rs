@@ -53,7 +53,11 @@ const LINKS: &[Link] = &[
     link("gc-gen2-churn", "gc-pauses", Agree::PartOf(PAUSED, PAUSED)),
     link("memory-limit", "gc-pauses", Agree::Much(FOR_ROOM, PART)),
     link("cpu-limited", "gc-pauses", Agree::Stalled),
-    link("pinning", "gc-pauses", Agree::PartOf("such collections per second", "collections per second")),
+    link(
+        "pinning",
+        "gc-pauses",
+        Agree::PartOf("collections with that many pinned objects, per second", "collections per second"),
+    ),
     // A collection takes longer the more survives it.
     link("heap-growth", "gc-pauses", Agree::Mechanism),
     link("high-allocation-rate", "gc-pauses", Agree::PartOf(PAUSED, PAUSED)),

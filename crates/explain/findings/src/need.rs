@@ -50,7 +50,7 @@ impl Need {
                 "spans or meters of a database client: --profile requests (Npgsql's meters need no spans)"
             }
             Self::Host | Self::Descriptors => {
-                "readings of the host: `casebook record` into a folder, of a process on the same machine"
+                "host metrics: `casebook record` into a folder, of a process on the same machine"
             }
             Self::ResidentMemory => {
                 "sampled allocations, or the counters of System.Runtime: --profile light or default"

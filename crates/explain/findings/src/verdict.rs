@@ -41,8 +41,8 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
     if let Some(first) = causes.first() {
         let others = match causes.len() - 1 {
             0 => String::new(),
-            1 => String::from(" One more finding follows."),
-            more => format!(" {more} more findings follow."),
+            1 => String::from(" There is one more finding."),
+            more => format!(" There are {more} more findings."),
         };
         let of = said(State::Problem, format!("{}.{others}", first.title), Some(first.severity));
         let notes = of.notes.iter().cloned().chain(many_not_run(passed, report));
@@ -58,7 +58,7 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
         } else {
             "Record with `casebook record`, which keeps the names of methods."
         };
-        let text = format!("Cannot judge: {what}. In the rest, {checks}. {next}");
+        let text = format!("Cannot judge: {what}. {}. {next}", of_the(&checks));
         return said(State::CannotJudge, text, None);
     }
     if report.checked.is_empty() {
@@ -68,7 +68,7 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
     let dropped = dropped_share(facts.recording);
     if dropped > MOST_DROPPED {
         let text =
-            format!("Cannot judge: {} of the events are missing. In the rest, {checks}.", percent(dropped));
+            format!("Cannot judge: {} of the events are missing. {}.", percent(dropped), of_the(&checks));
         return said(State::CannotJudge, text, None);
     }
     if let Some(of) = slowness::of(facts) {
@@ -79,7 +79,7 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
     if let Some(end) = end.filter(|_| facts.seconds() < ENOUGH_SECONDS) {
         let ends = runtime::end_words(end);
         let text =
-            format!("Cannot judge: {ends}. Until there, {checks}. Record ten seconds or more, to the end.");
+            format!("Cannot judge: {ends}. {}. Record ten seconds or more, to the end.", of_the(&checks));
         return said(State::CannotJudge, text, None);
     }
     if could_not_run > report.checked.len() {
@@ -147,7 +147,7 @@ fn limit_text(limit: &Limit, facts: &Facts<'_>) -> Option<String> {
             let all = real_u64(count(facts.recording.samples.ts_ns.len())).max(1.0);
             let share = limit.samples.map_or(0.0, real_u64) / all;
             (share >= NOTABLE_CUTS)
-                .then(|| format!("in {} of the samples the outermost frames are cut", percent(share)))
+                .then(|| format!("{} of the samples lack their outermost frames (callers)", percent(share)))
         }
     }
 }
@@ -158,6 +158,11 @@ fn checks(passed: usize, could_not_run: usize) -> String {
         0 => format!("all {all} checks passed"),
         not => format!("{passed} of {all} checks passed, {not} could not run"),
     }
+}
+
+/// How the checks went, as a sentence of its own.
+fn of_the(checks: &str) -> String {
+    checks.strip_prefix("all ").map_or_else(|| checks.to_owned(), |rest| format!("All {rest}"))
 }
 
 /// If this share of the checks could not run, there may be more problems than the one found.
@@ -237,12 +242,12 @@ mod tests {
 
     #[test]
     fn an_all_clear_on_a_recording_that_ends_early_says_where_it_ends() {
-        let text = "No problem found: all 1 checks passed; the recording ends early, at 40 s.";
+        let text = "No problem found: all 1 checks passed; the recording is cut off at 40 s.";
         assert_eq!(cut(40, false), (State::Healthy, text.to_owned()));
         let text =
-            "No problem found: all 1 checks passed; the recording ends early, among the names of methods.";
+            "No problem found: all 1 checks passed; the recording is cut off among the names of methods.";
         assert_eq!(cut(4, true), (State::Healthy, text.to_owned()));
-        let text = "Cannot judge: the recording ends early, at 4 s. Until there, all 1 checks passed. Record ten \
+        let text = "Cannot judge: the recording is cut off at 4 s. All 1 checks passed. Record ten \
                     seconds or more, to the end.";
         assert_eq!(cut(4, false), (State::CannotJudge, text.to_owned()));
     }

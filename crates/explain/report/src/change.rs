@@ -172,12 +172,20 @@ pub enum ChangeVerdict {
 }
 
 impl ChangeVerdict {
-    /// Its name in JSON and on the page.
+    /// Its name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::BeyondNoise => "beyond noise",
             Self::WithinNoise => "within noise",
             Self::TooLittleData => "too little data",
+        }
+    }
+
+    /// What it is called for people. A clear difference that may still be chance is not "within" anything.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::WithinNoise => "not proven beyond noise",
+            Self::BeyondNoise | Self::TooLittleData => self.name(),
         }
     }
 }
@@ -234,6 +242,19 @@ pub struct Change {
 }
 
 impl Change {
+    /// What was measured, for people. `measure` itself is what scripts look for.
+    pub fn measure_in_words(&self) -> String {
+        match self.measure.as_str() {
+            "threads, by what they are for" => "threads, by kind".to_owned(),
+            "threads waiting, by what for" => "threads waiting, by reason".to_owned(),
+            "threads waiting for handles and signals" => "threads waiting on wait handles".to_owned(),
+            measure => {
+                let measure = measure.replace(", with what it calls", ", including callees");
+                measure.replace(" by the meter", " (estimate from the meter)")
+            }
+        }
+    }
+
     /// The heading that it stands under. Running threads are CPU use; other threads belong to the pool.
     pub fn group(&self) -> Group {
         match self.metric {
@@ -383,6 +404,11 @@ pub struct Diff {
 }
 
 impl Diff {
+    /// How many figures were compared: the rows that are not findings. Of these, `comparisons` were tested against noise.
+    pub fn figures(&self) -> usize {
+        self.rows.iter().filter(|row| row.subject != Subject::Finding).count()
+    }
+
     /// How many rows have a verdict.
     pub fn count(&self, verdict: ChangeVerdict) -> usize {
         self.rows.iter().filter(|row| row.verdict == verdict).count()

@@ -1,5 +1,7 @@
 //! Findings: what rules say of an exhibit, with measurements, places and evidence.
 
+use crate::unit::{short, show};
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -33,6 +35,16 @@ pub struct Measured {
     pub unit: &'static str,
     /// What it was compared with. `None` for a number that only explains.
     pub threshold: Option<f64>,
+}
+
+impl Measured {
+    /// The threshold as text, in the form of the value: a factor beside a factor, not 30 % beside 55 times.
+    pub fn threshold_text(&self) -> Option<String> {
+        let threshold = self.threshold?;
+        let text = show(threshold, self.unit);
+        let is_factor = show(self.value, self.unit).ends_with(" times");
+        Some(if is_factor && text.ends_with(" %") { format!("{} times", short(threshold)) } else { text })
+    }
 }
 
 /// A place in the code.
@@ -190,5 +202,16 @@ impl Verdict {
             (State::Healthy, _) => "good",
             (State::Unexplained | State::CannotJudge, _) => "unclear",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_beside_a_factor_is_a_factor_too() {
+        let text = |value| Measured { name: "", value, unit: "share", threshold: Some(0.3) }.threshold_text();
+        assert_eq!([text(55.4), text(0.45)].map(Option::unwrap), ["0.30 times", "30 %"]);
     }
 }

@@ -16,7 +16,7 @@ pub enum Collection {
     Gen0,
     /// Of generations 0 and 1.
     Gen1,
-    /// Of all generations, while the program is paused.
+    /// Of generation 2 (and so of all), while the program is paused.
     Full,
     /// Of generation 2, mostly while the program runs.
     Background,
@@ -108,11 +108,11 @@ pub fn survival(recording: &Trace, wanted: Collection) -> Option<f64> {
 pub fn heap_courses(recording: &Trace) -> Vec<Series> {
     let gc = &recording.gc;
     let columns: [(&str, &str, &[i64]); 5] = [
-        ("gen0", "Generation 0 after each", &gc.gen0_bytes),
-        ("gen1", "Generation 1 after each", &gc.gen1_bytes),
-        ("gen2", "Generation 2 after each", &gc.gen2_bytes),
-        ("loh", "Large object heap after each", &gc.loh_bytes),
-        ("poh", "Pinned object heap after each", &gc.poh_bytes),
+        ("gen0", "Generation 0 after each GC", &gc.gen0_bytes),
+        ("gen1", "Generation 1 after each GC", &gc.gen1_bytes),
+        ("gen2", "Generation 2 after each GC", &gc.gen2_bytes),
+        ("loh", "Large object heap after each GC", &gc.loh_bytes),
+        ("poh", "Pinned object heap after each GC", &gc.poh_bytes),
     ];
     let used =
         columns.into_iter().filter(|(_, _, bytes)| bytes.iter().any(|of| known(*of).is_some_and(|n| n > 0)));

@@ -56,7 +56,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part.series.push(Series {
         name: "wait",
         unit: "ms",
-        about: "Time waited, by when the wait began",
+        about: "Time waited per slice, by when the wait began",
         values: spread(
             recording,
             times.map(|(ts_ns, ns)| (*ts_ns, known(*ns).map_or(0.0, |ns| millis(real(ns))))),

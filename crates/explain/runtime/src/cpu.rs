@@ -51,12 +51,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         part.missing.push("threads that waited: most frames have no name");
     }
     part.figure("waiting", waiting, "", "Samples of threads that waited");
-    part.figure(
-        "external",
-        of_others("external"),
-        "",
-        "Samples of threads outside managed code, running or not",
-    );
+    part.figure("external", of_others("external"), "", "Samples of threads in native code, running or not");
     part.figure(
         "cores",
         cores(recording).or_else(|| sampled_cores(recording, running)),
@@ -79,7 +74,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part.series.push(Series {
         name: "running",
         unit: "",
-        about: "Samples of running threads",
+        about: "Samples of running threads per slice",
         values: spread(recording, times.map(|(ts_ns, _)| (*ts_ns, 1.0))),
     });
     part

@@ -17,7 +17,7 @@ pub fn end_words(end: &EarlyEnd) -> String {
     } else {
         format!("at {}", at_time(end.at_ns))
     };
-    format!("{file} ends early, {place}")
+    format!("{file} is cut off {place}")
 }
 
 /// A time of the recording as text.

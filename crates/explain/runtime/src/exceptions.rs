@@ -57,7 +57,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part.series.push(Series {
         name: "thrown",
         unit: "",
-        about: "Exceptions thrown",
+        about: "Exceptions thrown per slice",
         values: spread(recording, rows.ts_ns.iter().map(|ts_ns| (*ts_ns, 1.0))),
     });
     part

@@ -296,12 +296,12 @@ mod tests {
         assert_eq!(what(&recording), format!("the rundown of the recording is incomplete, {frames}"));
         let end = EarlyEnd { is_main: true, at_ns: 4_200_000_000, ..EarlyEnd::default() };
         recording.missing.early_ends.push(end);
-        let ends = "the recording ends early, at 4.20 s, before the names of methods";
+        let ends = "the recording is cut off at 4.20 s, before the names of methods";
         assert_eq!(what(&recording), format!("{ends}, {frames}"));
         (recording.missing.no_rundown, recording.missing.rundown_cut) = (false, true);
         recording.missing.early_ends[0].in_names = true;
         recording.missing.unnamed_frames = 1;
-        let among = "the recording ends early, among the names of methods";
+        let among = "the recording is cut off among the names of methods";
         assert_eq!(what(&recording), format!("{among}, and 0.10 % of the frames in samples have no name"));
     }
 

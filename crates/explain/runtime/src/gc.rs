@@ -35,18 +35,18 @@ pub(crate) fn part(recording: &Trace) -> Part {
     part.figure("count", seen.then(|| count(gc.start_ns.len())), "", "Collections");
     part.figure("gen0", collections(0), "", "Collections of generation 0");
     part.figure("gen1", collections(1), "", "Collections of generations 0 and 1");
-    part.figure("gen2", collections(2), "", "Collections of all generations, background ones too");
+    part.figure("gen2", collections(2), "", "Generation 2 collections, blocking and background");
     part.figure(
         "background",
         seen.then(|| of_kind(recording, "BackgroundGC")),
         "",
-        "Collections in the background",
+        "Background generation 2 collections",
     );
     part.figure(
         "induced",
         seen.then(|| induced(recording)),
         "",
-        "Induced collections: called for by code or by the runtime",
+        "Induced collections (GC.Collect, or the runtime itself)",
     );
     part.figure("pause.total", timed.then_some(millis(total)), "ms", "Time that the GC paused the program");
     part.figure("pause.max", most.map(millis), "ms", "Longest pause");
@@ -69,7 +69,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
         part.series.push(Series {
             name: "pause",
             unit: "ms",
-            about: "Time paused in each piece",
+            about: "Time paused per slice",
             values: spread(recording, pauses.iter().map(|(ts_ns, dur_ns)| (*ts_ns, millis(*dur_ns)))),
         });
     }

@@ -75,16 +75,12 @@ fn limit_sentence(limit: &Limit, recording: &Trace) -> String {
             // The importer sets both whenever a stack is cut.
             let (samples, kept) = (limit.samples.unwrap_or(0), limit.limit.unwrap_or(0));
             let all = recording.samples.ts_ns.len() as u64;
-            let stacks = if limit.count == 1 {
-                "1 stack is".to_owned()
-            } else {
-                format!("{} stacks are", short(real_u64(limit.count)))
-            };
             format!(
-                "{stacks} cut after {kept} frames, in {} of {} samples ({}): their outermost frames are missing",
+                "{} of the samples ({} of {}) have stacks deeper than {kept} frames: their outermost frames \
+                 (callers) are missing",
+                percent(samples, all),
                 short(real_u64(samples)),
                 short(real_u64(all)),
-                percent(samples, all),
             )
         }
         LimitKind::Histograms => followed("series of histograms (HistogramLimitReached)"),
@@ -161,8 +157,8 @@ mod tests {
             [
                 "the recording was not ended: its recorder was killed, or still runs",
                 "1,200 events missing by their numbers (dropped by the runtime, or damaged), in 1 gap from 1 s to 2.50 s",
-                "the recording ends early, at 4.20 s (offset 0x40): everything after that is missing",
-                "names.nettrace.zst ends early, among the names of methods (offset 0x40): everything after that is missing",
+                "the recording is cut off at 4.20 s (offset 0x40): everything after that is missing",
+                "names.nettrace.zst is cut off among the names of methods (offset 0x40): everything after that is missing",
                 "event cut short, at offset 0x30",
                 "host.csv is not a file: not read",
                 "the runtime follows only 100 series of histograms (HistogramLimitReached): what other series measured is missing",

@@ -17,7 +17,14 @@ pub fn written_name(frame: &str) -> String {
     {
         return format!("{class}{local}");
     }
-    bare.to_owned()
+    written_lambda(bare).unwrap_or_else(|| bare.to_owned())
+}
+
+/// The method that a lambda is in: `Shop.Cart+<>c.<Add>b__3_1` is `Shop.Cart.Add (a lambda)`.
+fn written_lambda(bare: &str) -> Option<String> {
+    let (outer, name) = bare.split_once(".<").filter(|(_, name)| name.contains(">b__"))?;
+    let outer = outer.split_once("+<>c").map_or(outer, |(class, _)| class);
+    Some(format!("{outer}.{}", source_name(name)))
 }
 
 /// Whether a type is a state machine.
@@ -80,7 +87,9 @@ mod tests {
         check("Shop!Shop.Cart.Add(int32)", "Shop.Cart.Add");
         check("Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Shop.Cart.AddAsync");
         check("Shop!Shop.Cart.<Add>g__Price|3_0(int32)", "Shop.Cart.Price");
-        check("Shop!Program+<>c.<<Main>$>b__0_4(int32)", "Program+<>c.<<Main>$>b__0_4");
+        check("Shop!Program+<>c.<<Main>$>b__0_4(int32)", "Program.Main (a lambda)");
+        check("Shop!Shop.Cart+<>c__DisplayClass3_0.<Add>b__1(int32)", "Shop.Cart.Add (a lambda)");
+        check("Shop!Shop.Cart.<Add>b__3_0()", "Shop.Cart.Add (a lambda)");
         check("?", "?");
         check("", "");
     }

@@ -63,7 +63,7 @@ fn from_rows(recording: &Trace) -> Part {
     part.series.push(Series {
         name: "began",
         unit: "",
-        about: "Requests that began",
+        about: "Requests that began per slice",
         values: spread(recording, rows.start_ns.iter().map(|ts_ns| (*ts_ns, 1.0))),
     });
     part
@@ -81,9 +81,9 @@ fn failed(part: &mut Part, recording: &Trace) {
 /// Adds the requests under way, of those that began while they were counted.
 fn under_way(part: &mut Part, recording: &Trace) {
     let of = crate::underway::under_way(recording);
-    let about = "Requests under way when first counted, of those that began in the recording";
+    let about = "Requests under way at the start (first count), of those that began in the recording";
     part.figure("under_way.first", of.as_ref().map(UnderWay::first), "", about);
-    let about = "Requests under way when last counted, of those that began in the recording";
+    let about = "Requests under way at the end (last count), of those that began in the recording";
     part.figure("under_way.last", of.as_ref().map(UnderWay::last), "", about);
     if let Some(of) = of {
         part.counted_by(&["under_way.first", "under_way.last"], of.by.words());
@@ -180,6 +180,9 @@ fn queue_wait_ms(recording: &Trace) -> Option<f64> {
     (length >= 0.0 && completed > 0.0).then(|| length / completed * 1e3)
 }
 
+/// What bounds the quantiles of all requests.
+const BOUNDED_BY: &str = "quantiles per second and route";
+
 /// Adds the bounds of the quantiles of all requests, and the quantiles of the meter's typical second.
 fn quantiles(part: &mut Part, work: Option<&Work>) {
     let of = |quantile: fn(&Work) -> Option<Bounds>| work.and_then(quantile);
@@ -206,6 +209,7 @@ fn quantiles(part: &mut Part, work: Option<&Work>) {
         "Latency, p99, lower bound: the meter publishes quantiles per second and route",
     );
     part.figure("p99.high", high(p99), "ms", "Latency, p99, upper bound");
+    part.counted_by(&["p50.low", "p99.low"], BOUNDED_BY);
     let (p50, p99) = (work.and_then(|of| of.p50_ms), work.and_then(|of| of.p99_ms));
     part.figure("p50.middle", p50, "ms", "p50 of the typical second and route, not of all requests");
     part.figure("p99.middle", p99, "ms", "p99 of the typical second and route, not of all requests");
@@ -227,14 +231,14 @@ fn from_meter(recording: &Trace) -> Part {
     quantiles(&mut part, work.as_ref());
     let highest = metered_seconds(recording, REQUESTS_METER, "p99");
     let highest = highest.iter().map(|of| of.value * 1e3).max_by(f64::total_cmp);
-    part.figure("p99.highest", highest, "ms", "Highest p99 of any second and route");
+    part.figure("p99.highest", highest, "ms", "Worst one-second p99 of a route");
     failed(&mut part, recording);
     under_way(&mut part, recording);
     // The meter's times begin when a thread-pool thread takes the request. Clients wait at least this much longer.
     if let Some(ms) = queue_wait_ms(recording).filter(|ms| *ms >= LEAST_QUEUE_MS) {
         let about = "Wait in the pool's queue before the meter begins, on average";
         part.figure("queue.wait", Some(ms), "ms", about);
-        part.counted_by(&["queue.wait"], "the length of the pool's queue over the items completed");
+        part.counted_by(&["queue.wait"], "queue length / items completed per second");
     }
     part.lists.push(slowest(recording));
     if recording.missing.limits.any(LimitKind::is_of_histograms) && counted.is_some() {

@@ -18,16 +18,16 @@ pub(crate) fn part(recording: &Trace) -> Part {
         part.missing.push("the recording has no events of the thread pool: needs the profile default");
     }
     let workers: Vec<i64> = pool.workers.iter().copied().filter(|workers| *workers != NO_INT).collect();
-    part.figure("workers.first", workers.first().map(|n| real(*n)), "", "Workers at first");
-    part.figure("workers.last", workers.last().map(|n| real(*n)), "", "Workers at last");
-    part.figure("workers.max", largest(&workers), "", "Workers, max");
+    part.figure("workers.first", workers.first().map(|n| real(*n)), "", "Threads at the start");
+    part.figure("workers.last", workers.last().map(|n| real(*n)), "", "Threads at the end");
+    part.figure("workers.max", largest(&workers), "", "Threads, max");
     let adjustment = recording.strings.find("adjustment");
     let adjustments = || pool.event.iter().zip(&pool.reason).filter(|(event, _)| Some(**event) == adjustment);
     part.figure(
         "adjustments",
         seen.then(|| count(adjustments().count())),
         "",
-        "Changes of the target number of workers",
+        "Changes of the target number of threads",
     );
     let starvation = recording.strings.find("Starvation");
     let starved =
@@ -48,14 +48,14 @@ pub(crate) fn part(recording: &Trace) -> Part {
         let rows = tally.rows(recording).map(|(name, times, _)| Row { name, values: vec![Some(times)] });
         part.lists.push(List::ranked(
             "reasons",
-            "Why the number of workers changed",
+            "Why the number of threads changed",
             REASONS,
             rows.collect(),
         ));
         part.series.push(Series {
             name: "workers",
             unit: "",
-            about: "Workers over time",
+            about: "Threads over time",
             values: workers_over_time(recording),
         });
     }
@@ -88,8 +88,18 @@ fn throughput(part: &mut Part, recording: &Trace) {
     part.figure("throughput.max", most, "1/s", "Work items done, max");
     part.counted_by(&["throughput.mean", "throughput.max"], source);
     let (mean, most) = of(&own);
-    part.figure("climbing.mean", mean, "1/s", "Work items done when the pool measured, mean");
-    part.figure("climbing.max", most, "1/s", "Work items done when the pool measured, max");
+    part.figure(
+        "climbing.mean",
+        mean,
+        "1/s",
+        "Work items done, mean of the intervals that hill climbing measured",
+    );
+    part.figure(
+        "climbing.max",
+        most,
+        "1/s",
+        "Work items done, max of the intervals that hill climbing measured",
+    );
 }
 
 /// The most workers in each piece. A piece without an event has the last number before it.

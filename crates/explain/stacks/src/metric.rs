@@ -76,7 +76,7 @@ impl Metric {
         let title = match self {
             Self::Running => "Running samples",
             Self::Waiting => "Waiting samples",
-            Self::External => "Samples outside managed code",
+            Self::External => "Samples in native code",
             Self::Wall => "All samples (wall clock)",
             Self::AllocatedBytes => "Bytes allocated",
             Self::Allocations => "Sampled allocations",
@@ -107,7 +107,7 @@ impl Metric {
                 "How often the sampler met a thread that waited: for a task, a lock, input, or time."
             }
             Self::External => {
-                "How often the sampler met a thread outside managed code, whose stack does not say whether it ran."
+                "How often the sampler met a thread in native code, whose stack does not say whether it ran."
             }
             Self::Wall => {
                 "How often the sampler met a thread, whatever it did: wall-clock time, added up over all threads."

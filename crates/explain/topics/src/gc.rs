@@ -14,13 +14,8 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     let budget = median_budget(facts);
     topic.figures_of(part, &["count", "gen0", "gen1", "gen2"]);
     let of = |name| facts.value("gc", name);
-    topic.figure(
-        "background",
-        of("background"),
-        "",
-        "Generation 2 collections that ran while the program did",
-    );
-    topic.figure("induced", of("induced"), "", "Collections called for by code or the runtime");
+    topic.figure("background", of("background"), "", "Background generation 2 collections");
+    topic.figure("induced", of("induced"), "", "Induced collections (GC.Collect, or the runtime itself)");
     topic.figure("pause.total", of("pause.total"), "ms", "Time that the GC paused the program");
     topic.figure("pause.share", of("pause.share"), "share", "Share of the observed time spent paused");
     topic.figure("pause.max", of("pause.max"), "ms", "The longest pause");
@@ -101,14 +96,12 @@ fn suspend_share(kinds: &[Collected]) -> Option<f64> {
 
 fn generations(topic: &mut Topic, facts: &Facts<'_>) {
     let of = |name| facts.value("gc", name);
-    let each =
-        [(of("gen0"), "generation 0 alone"), (of("gen1"), "generations 0 and 1"), (of("gen2"), "everything")];
-    let each = each.iter().filter_map(|(count, what)| Some((count.filter(|count| *count > 0.0)?, *what)));
-    let each: Vec<String> = each.map(|(count, what)| format!("{} of {what}", number(count))).collect();
+    let kinds = runtime::collected(facts.recording);
+    let each: Vec<String> = kinds.iter().map(|of| counted_kind(of.kind, of.count)).collect();
     let counts = when(of("count"), |all| {
         if all > 0.0 {
             let noun = counted(all, "collection", "collections");
-            return format!("{} there {} {noun}: {}.", facts.in_time(), was(all), each.join(", "));
+            return format!("{} there {} {noun}: {}.", facts.in_time(), was(all), listed(&each));
         }
         format!(
             "{} none ran: everything allocated fitted into the budget of generation 0, so the GC had no reason to.",
@@ -143,12 +136,13 @@ fn budgets(topic: &mut Topic, facts: &Facts<'_>, budget: Option<(f64, usize)>) {
     let rate = facts.value("allocation", "rate").filter(|rate| *rate > 0.0);
     let reported = reported_budget(facts);
     let measured = budget.map_or_else(String::new, |(size, pairs)| {
-        let from = if pairs == 1 {
-            "between the only two consecutive ones".to_owned()
-        } else {
-            format!("median of {pairs} intervals")
-        };
-        format!("Here about {} were allocated from one collection to the next ({from}).", bytes(size))
+        let from =
+            if pairs == 1 { "from one interval".to_owned() } else { format!("median of {pairs} intervals") };
+        format!(
+            "Here about {} were allocated from one collection to the next ({from}: only those between two \
+             consecutive collections that paused the program, of which an allocation started the later one).",
+            bytes(size)
+        )
     });
     let size = budget.map(|(size, _)| size).or(reported);
     let pace = match (size, rate) {
@@ -163,7 +157,8 @@ fn budgets(topic: &mut Topic, facts: &Facts<'_>, budget: Option<(f64, usize)>) {
     let came = match (facts.seconds, facts.value("gc", "count")) {
         (Some(seconds), Some(count)) if count > 1.0 => {
             format!(
-                "In fact, a collection of any kind and for any reason came every {} on average.",
+                "Counting all {} collections, of any kind and for any reason, one came every {} on average.",
+                number(count),
                 ms(seconds / count * 1e3)
             )
         }
@@ -205,7 +200,7 @@ fn meaning(reason: &str) -> &'static str {
             "the system or its limit was short of memory"
         }
         "OutOfSpaceSOH" | "OutOfSpaceLOH" => "there was no room for the object",
-        "Empty" | "Internal" => "the runtime called for it itself",
+        "Empty" | "Internal" => "the runtime itself started it",
         _ => "",
     }
 }
@@ -269,7 +264,7 @@ fn pauses(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
                  safe point, a poll in a loop or the return from a method. A thread in native code may continue until it returns.",
             ),
             total,
-            only(!rows.is_empty(), || format!("Median pause, by what was collected: {}.", rows.join(", "))),
+            only(!rows.is_empty(), || format!("Median pause, by the kind of collection: {}.", rows.join(", "))),
             when(suspend_share(kinds), |of| format!("Stopping the threads took {} of these pauses; the rest is marking, compacting and resuming the threads.", share(of))),
             sampler,
             plain("A request under way waits for the whole pause, and all of them wait at once, so pauses show in the tail of latency long before they show in its mean."),
@@ -296,8 +291,19 @@ fn name(kind: Collection) -> &'static str {
     match kind {
         Collection::Gen0 => "generation 0",
         Collection::Gen1 => "generations 0 and 1",
-        Collection::Full => "everything",
-        Collection::Background => "generation 2 in the background",
+        Collection::Full => "blocking generation 2",
+        Collection::Background => "background generation 2",
+    }
+}
+
+/// How many collections of a kind there were, behind "collections:".
+fn counted_kind(kind: Collection, count: f64) -> String {
+    match kind {
+        Collection::Gen0 => format!("{} of generation 0 alone", number(count)),
+        Collection::Gen1 => format!("{} of generations 0 and 1", number(count)),
+        Collection::Full | Collection::Background => {
+            counted(count, &format!("{} collection", name(kind)), &format!("{} collections", name(kind)))
+        }
     }
 }
 
@@ -317,12 +323,8 @@ fn full(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
         let survived = runtime::survival(facts.recording, Collection::Full);
         let survived = when(survived, |share_of| format!(" About {} survived.", share(share_of)));
         format!(
-            "Here {} everything at once{}.{survived}",
-            if is_one(of.count) {
-                "1 collected".to_owned()
-            } else {
-                format!("{} collected", number(of.count))
-            },
+            "Here {}{}.{survived}",
+            if is_one(of.count) { "1 ran".to_owned() } else { format!("{} ran", number(of.count)) },
             paused(of)
         )
     });
@@ -346,8 +348,8 @@ fn full(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
         "full",
         &[
             plain(
-                "A blocking collection of everything marks all live objects and usually compacts them, while all threads are stopped. It takes \
-                 longer the larger the heap is. It runs when the program calls for it (GC.Collect blocks by default), when memory is short, or \
+                "A blocking generation 2 collection marks all live objects and usually compacts them, while all threads are stopped. It takes \
+                 longer the larger the heap is. It runs when the program induces it (GC.Collect blocks by default), when memory is short, or \
                  when generation 2 is too fragmented.",
             ),
             blocking,
@@ -480,7 +482,7 @@ mod tests {
         check(
             &[0, 0, 2],
             "generations",
-            "there were 3 collections: 2 of generation 0 alone, 1 of everything.",
+            "there were 3 collections: 2 of generation 0 alone and 1 blocking generation 2 collection.",
         );
         check(&[0], "generations", "about 10 % survived.");
     }
@@ -490,12 +492,12 @@ mod tests {
         check(
             &[0, 0],
             "budget",
-            "Here about 9 MB were allocated from one collection to the next (between the only two consecutive ones).",
+            "Here about 9 MB were allocated from one collection to the next (from one interval: only those between two consecutive",
         );
         check(
             &[0, 0, 0],
             "budget",
-            "(median of 2 intervals). In fact, a collection of any kind and for any reason came every 333 ms on average.",
+            "Counting all 3 collections, of any kind and for any reason, one came every 333 ms on average.",
         );
     }
 

@@ -108,7 +108,7 @@ fn workers(topic: &mut Topic, facts: &Facts<'_>) {
     let of = |name| facts.value("threadpool", name);
     let course = match (of("workers.first"), of("workers.max"), of("workers.last")) {
         (Some(first), Some(max), Some(last)) => format!(
-            "Here the pool reported {} at first, max {}, and {} at the end.",
+            "Here the pool reported {} at the start, max {}, and {} at the end.",
             counted(first, "thread", "threads"),
             number(max),
             number(last)
@@ -170,7 +170,7 @@ fn gate(topic: &mut Topic, facts: &Facts<'_>) {
                 if is_one(times) { "once".to_owned() } else { format!("{} times", number(times)) }
             )
         } else {
-            plain("Here it never had to.")
+            plain("Here it added none (no adjustment with the reason Starvation).")
         }
     });
     topic.say(
@@ -198,7 +198,12 @@ fn blocking(topic: &mut Topic, facts: &Facts<'_>) {
         cooperative <= 0.0
             && facts.value("threadpool", "adjustments").is_some()
             && facts.since(6) != Some(false),
-        || plain("Here it never happened."),
+        || {
+            plain(
+                "Here the pool added no thread for this reason (no adjustment CooperativeBlocking). It adds one only \
+                 while its target is below the minimum plus the number of threads that wait for a Task.",
+            )
+        },
     );
     topic.say(
         "blocking",
@@ -228,7 +233,7 @@ fn occupancy(topic: &mut Topic, used: Option<&PoolUse>) {
         .map(|(what, n)| format!("{} on {what}", number(*n)))
         .collect();
     topic.say(
-        "at work",
+        "occupancy",
         &[
             format!(
                 "Samples show {} on average: {} ran, {} were in native code within their work, {} waited within their work, and {} had no work.",
@@ -308,7 +313,10 @@ mod tests {
     fn changes_are_told_by_their_reasons() {
         assert!(text(&["Starvation"], "gate").ends_with("Here it did so once (reason Starvation)."));
         assert!(text(&["Starvation"; 2], "gate").ends_with("Here it did so 2 times (reason Starvation)."));
-        assert!(text(&["ClimbingMove"], "gate").ends_with("Here it never had to."));
+        assert!(
+            text(&["ClimbingMove"], "gate")
+                .ends_with("Here it added none (no adjustment with the reason Starvation).")
+        );
         assert!(text(&["ClimbingMove"], "climbing").contains("Here it made 1 such move (ClimbingMove)."));
         assert!(
             text(&["CooperativeBlocking"; 3], "blocking")

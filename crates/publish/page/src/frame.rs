@@ -122,10 +122,10 @@ fn heading<K: KindOfPages>(ctx: &Ctx<'_, K>) -> Markup {
             p.facts { (subject.join(" · ")) }
             p.facts { (recorded) }
             @if let Some(about) = about { p.about { (about) " " a href="../" { "All " (K::NOUN) "s" } } }
-            @if losses.is_empty() { p.facts.whole { "Lost: " (nothing_lost) } }
+            @if losses.is_empty() { p.facts.whole { "Missing: " (nothing_lost) } }
             @else {
                 details.loss {
-                    summary { "Lost: " (losses.first().map_or("", String::as_str))
+                    summary { "Missing: " (losses.first().map_or("", String::as_str))
                         @if losses.len() > 1 { " (and " (losses.len() - 1) " more)" } }
                     ul { @for sentence in losses { li { (sentence) } } }
                 }

@@ -16,8 +16,8 @@ pub(crate) fn summary<K: KindOfPages>(ctx: &Ctx<'_, K>, before: &Markup) -> Mark
         }
         (before)
         (cards::cards(ctx, explanation))
-        section.parts aria-label="In figures" {
-            h2 { "In figures" }
+        section.parts aria-label="Figures" {
+            h2 { "Figures" }
             div.grid { @for part in known { (parts::part_card(ctx, part, title_of::<K>(part.id), first_list::<K>(part.id))) } }
         }
         (not_here::<K>(explanation))

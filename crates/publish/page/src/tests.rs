@@ -387,7 +387,7 @@ fn a_comparison_is_not_a_list_of_hundreds_of_rows_but_a_sentence_findings_and_te
     assert!((1..=10).contains(&rows), "{rows} rows to read first");
     assert!(read_first.contains("Findings</h3>") && read_first.contains("<dt>New</dt>"));
     assert!(read_first.contains("sync-over-async"));
-    assert!(rest.contains("within noise</summary>"));
+    assert!(rest.contains("not proven beyond noise</summary>"));
     // The summary of the recording begins with the same.
     assert!(text(pages.answer("/", &[])).contains("<p class=\"headline note\">"));
 }

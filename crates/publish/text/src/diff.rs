@@ -41,7 +41,7 @@ pub fn page(before: &Heading, after: &Heading, diff: &Diff, rows: Rows) -> Strin
     }
     page.line("compared", &compared(diff));
     for (at, caveat) in diff.caveats.iter().enumerate() {
-        page.warning(if at == 0 { "mind" } else { "" }, caveat);
+        page.warning(if at == 0 { "caution" } else { "" }, caveat);
     }
     page.gap();
     page.block("verdict", tone(diff), &diff.summary);
@@ -58,7 +58,7 @@ pub fn page(before: &Heading, after: &Heading, diff: &Diff, rows: Rows) -> Strin
 fn all(page: &mut Page, diff: &Diff) {
     for (verdict, title) in [
         (ChangeVerdict::BeyondNoise, "what changed"),
-        (ChangeVerdict::WithinNoise, "within noise"),
+        (ChangeVerdict::WithinNoise, ChangeVerdict::WithinNoise.in_words()),
         (ChangeVerdict::TooLittleData, "too little data to say"),
     ] {
         let mut groups: Vec<(Group, Vec<&Change>)> = Vec::new();
@@ -83,9 +83,8 @@ fn end(page: &mut Page, diff: &Diff, rows: Rows) {
     }
     if !diff.left_out.is_empty() && rows == Rows::All {
         page.gap();
-        let items: Vec<String> =
-            diff.left_out.iter().map(|(rows, what)| format!("{rows} of: {what}")).collect();
-        page.items("not listed", &items);
+        let items: Vec<String> = diff.left_out.iter().map(|(rows, what)| format!("{what}: {rows}")).collect();
+        page.items("too small", &items);
     }
     page.gap();
     if rows == Rows::First {
@@ -97,28 +96,35 @@ fn end(page: &mut Page, diff: &Diff, rows: Rows) {
         let noun = if more == 1 { "row" } else { "rows" };
         let more = if more > 0 { format!("{more} more {noun} beyond noise, ") } else { String::new() };
         page.hint(&format!(
-            "Not shown: {more}{} within noise, {} with too little data. To see them: --all",
+            "Not shown: {more}{} not proven beyond noise, {} with too little data. To see them: --all",
             of(ChangeVerdict::WithinNoise),
             of(ChangeVerdict::TooLittleData),
         ));
     }
     page.hint(
-        "Beyond noise: more than two runs of one service differ by, corrected for the number of comparisons. \
-         docs/diff.md says how.",
+        "Beyond noise: larger than the difference between two runs of the same service, corrected for the number of \
+         figures tested. docs/diff.md says how.",
     );
 }
 
 fn compared(diff: &Diff) -> String {
     let basis = match diff.basis {
-        Basis::Duration => "per second of the observed time",
-        Basis::Request => "per request",
+        Basis::Duration => "amounts per second of the observed time",
+        Basis::Request => "amounts per request",
     };
     let requests = diff.requests.map_or_else(String::new, |(before, after)| {
         format!("; {} and {} requests", show(before.round(), ""), show(after.round(), ""))
     });
     let (before, after) = diff.pieces;
-    let comparisons = diff.comparisons;
-    format!("{comparisons} comparisons, {basis}{requests}; noise from {before} and {after} pieces of it")
+    let slices = if before == after {
+        format!("{before} slices of each recording")
+    } else {
+        format!("{before} slices of the recording before and {after} of the one after")
+    };
+    let (figures, tested) = (diff.figures(), diff.comparisons);
+    format!(
+        "{figures} figures, {tested} of them tested against noise; {basis}{requests}; noise estimated from {slices}"
+    )
 }
 
 fn tone(diff: &Diff) -> Tone {
@@ -182,6 +188,10 @@ fn line(page: &mut Page, label: &str, row: &Change) {
     let values = (value(row, row.before), value(row, row.after));
     let mut line = format!("{:>VALUE$} {:>VALUE$} {:>CHANGE$}  ", values.0, values.1, row.in_words());
     let (measure, name) = words(row);
+    if row.subject == Subject::Counter {
+        // What distinguishes a counter may be at either end of its name, so all of it is shown.
+        return counter(page, label, &line, &name);
+    }
     let gap = if measure.is_empty() { "" } else { " " };
     let fits = measure.chars().count() + gap.len() + name.chars().count() <= NAME;
     line.push_str(&cut(&measure, NAME));
@@ -200,6 +210,18 @@ fn line(page: &mut Page, label: &str, row: &Change) {
     }
 }
 
+/// A row whose name takes as many lines as it needs.
+fn counter(page: &mut Page, label: &str, values: &str, name: &str) {
+    let indent = " ".repeat(WIDTH - LABEL - NAME);
+    for (at, part) in crate::page::wrap(name, NAME).iter().enumerate() {
+        let part = keep_end(part, NAME);
+        match at {
+            0 => page.line(label, &format!("{values}{part}")),
+            _ => page.line("", &format!("{indent}{part}")),
+        }
+    }
+}
+
 /// The name of a row: what was measured, and of what.
 fn words(row: &Change) -> (String, String) {
     match row.subject {
@@ -211,9 +233,9 @@ fn words(row: &Change) -> (String, String) {
                 if matches!(row.measure.as_str(), "value" | "rate") { "" } else { row.measure.as_str() };
             (String::new(), format!("{name} {kind}").trim_end().to_owned())
         }
-        _ if row.name.is_empty() => (row.measure.clone(), String::new()),
-        _ if row.method.is_some() => (format!("{}:", row.measure), written_name(&row.name)),
-        _ => (format!("{}:", row.measure), row.name.clone()),
+        _ if row.name.is_empty() => (row.measure_in_words(), String::new()),
+        _ if row.method.is_some() => (format!("{}:", row.measure_in_words()), written_name(&row.name)),
+        _ => (format!("{}:", row.measure_in_words()), row.name.clone()),
     }
 }
 
@@ -304,7 +326,9 @@ mod tests {
         let mut change = row(1.0, 2.0, "ms");
         change.name = "x".repeat(300);
         change.measure = "running, with what it calls".to_owned();
-        change.reason = Some("24 of 24 values lower, but 40 comparisons were made ".repeat(4));
+        change.reason = Some(
+            "24 of 24 slices are lower, but two runs of one service differ by up to 9.50 threads ".repeat(4),
+        );
         let mut page = Page::default();
         grouped(&mut page, "what changed", &[(Group::Latency, vec![&change])]);
         change.measure = "y".repeat(300);

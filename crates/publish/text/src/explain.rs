@@ -8,6 +8,7 @@ mod findings;
 mod json;
 mod layout;
 
+pub(crate) use findings::quoted;
 pub use json::document;
 pub(crate) use json::figure;
 
@@ -36,7 +37,7 @@ pub fn page(explanation: &Explanation, detail: Detail) -> String {
     }
     findings::findings(&mut page, report);
     page.gap();
-    page.title("in figures");
+    page.title("figures");
     for part in parts.iter().filter(|part| has_content(part)) {
         show_part(&mut page, part, detail);
     }
@@ -66,10 +67,10 @@ pub(crate) fn headline(page: &mut Page, heading: &Heading) {
         page.line("recorded", &heading.recorded);
     }
     if heading.losses.is_empty() {
-        page.line("lost", heading.nothing_lost);
+        page.line("missing", heading.nothing_lost);
     }
     for (at, sentence) in heading.losses.iter().enumerate() {
-        page.warning(if at == 0 { "lost" } else { "" }, sentence);
+        page.warning(if at == 0 { "missing" } else { "" }, sentence);
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn a_recording_without_anything_says_what_to_record() {
         let text = of_trace(&Trace::default());
-        assert!(text.contains("lost        nothing: no event dropped, no damage"), "{text}");
+        assert!(text.contains("missing     nothing: no event dropped, no damage"), "{text}");
         assert!(text.contains("cpu         the recording has no samples: needs"), "{text}");
         assert!(!text.contains("NaN") && !text.contains("inf "), "{text}");
     }
@@ -203,9 +204,9 @@ mod tests {
     fn a_kind_without_rules_and_layouts_has_its_lists_on_the_page() {
         let expected = "\
 results.json
-lost        nothing: no damage
+missing     nothing: no damage
 
-in figures
+figures
 
 benchmarks     mean  allocated  ratio  benchmark
             1.20 µs    1.05 MB      –  Parse(Size: 0)

@@ -390,7 +390,7 @@ mod tests {
         check("{} adjustments", "1", "1 adjustment");
         check("{} samples of threads", "1", "1 sample of threads");
         check("{} samples of threads", "12", "12 samples of threads");
-        check("workers {} at first", "1", "workers 1 at first");
+        check("{} threads at the start", "1", "1 thread at the start");
         check("gen0 {}", "1", "gen0 1");
     }
 

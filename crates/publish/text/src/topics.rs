@@ -5,7 +5,7 @@ use crate::explain;
 use crate::page::{Names, Page, about, marked};
 use ::topics::Topic;
 use report::unit::show;
-use report::{Heading, Verdict};
+use report::{Heading, State, Verdict};
 use serde_json::{Value, json};
 
 /// The page: what the recording is and what it has lost, the verdict, then the topics.
@@ -14,6 +14,9 @@ pub fn page(heading: &Heading, verdict: Option<&Verdict>, topics: &[Topic]) -> S
     explain::headline(&mut page, heading);
     if let Some(verdict) = verdict {
         explain::verdict(&mut page, verdict);
+        if verdict.state == State::Problem {
+            page.hint(&format!("The findings: casebook explain {}", explain::quoted(&heading.file)));
+        }
     }
     for topic in topics {
         page.gap();
@@ -92,7 +95,7 @@ mod tests {
             [
                 "subject",
                 "recorded",
-                "lost",
+                "missing",
                 "verdict",
                 "compiling",
                 "tiers",

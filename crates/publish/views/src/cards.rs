@@ -85,7 +85,7 @@ fn measured(finding: &Finding) -> Markup {
             div.measure {
                 dt { (of.name) }
                 dd { b { (show(of.value, of.unit)) }
-                    @if let Some(least) = of.threshold { " " span.hint { "threshold " (show(least, of.unit)) } } }
+                    @if let Some(least) = of.threshold_text() { " " span.hint { "threshold " (least) } } }
             }
         }
     };
@@ -100,7 +100,7 @@ fn measured(finding: &Finding) -> Markup {
 fn places(links: &dyn Links, finding: &Finding) -> Markup {
     html! {
         @if !finding.places.is_empty() {
-            p.hint { "Where, of " (finding.places_of) ":" }
+            p.hint { "Where: share of " (finding.places_of) }
             ol.where aria-label="Where" {
                 @for place in finding.places.iter().take(SHOWN) {
                     li { span.num { (show(place.share, "share")) } " " (place_name(links, finding, place)) }

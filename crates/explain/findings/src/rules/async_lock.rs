@@ -41,7 +41,7 @@ pub(super) const RULE: Rule = Rule {
         "Measure it: a histogram around `WaitAsync`, and a gauge of the requests that wait",
     ],
     verify: "Record the same load again with spans: the route's median comes close to its fastest requests, and throughput rises with the number of clients.",
-    places_of: "the samples of pool threads that wait so",
+    places_of: "the samples in which a thread is at the gate",
     view: View { tab: "/requests", params: &[] },
     before: &[],
     absorbs: &[],

@@ -12,7 +12,7 @@ use runtime::{Group, Marks};
 use std::collections::{BTreeMap, BTreeSet};
 
 const BLOCKED: Threshold = Threshold {
-    name: "thread-pool threads blocked in such calls, on average",
+    name: "thread-pool threads blocked in synchronous calls and waits, on average",
     value: 0.5,
     unit: "",
     source: "measured: below 0.02 in healthy services under load, 6 in a starved one with 64 clients",
@@ -61,7 +61,7 @@ pub(super) const RULE: Rule = Rule {
         "Move work that must block to its own threads (`TaskCreationOptions.LongRunning`): a fixed number, behind a queue",
     ],
     verify: "Record the same load again: no thread-pool thread waits in these calls, and `dotnet.thread_pool.queue.length` stays near 0.",
-    places_of: "the samples of threads that block so",
+    places_of: "the samples in which a pool thread is blocked",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["threadpool-queue-flood", "async-lock", "slow-dependency", "exceptions"],
     absorbs: &[],
@@ -94,7 +94,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         title = title_of(blocked, &kinds, &places, share) + gate(facts, waits, &kinds);
         measured.push(BLOCKED.measured(blocked));
         measured.push(Measured {
-            name: "their share of the threads at work",
+            name: "their share of the threads that have work, running or blocked",
             value: share,
             unit: "share",
             threshold: None,
@@ -151,7 +151,7 @@ fn title_of(blocked: f64, kinds: &[(&str, f64)], places: &[Place], share: f64) -
     let blocks = Verb { singular: "blocks", plural: "block" };
     let who = subject(places, blocks).unwrap_or_else(|| "Waits block".to_owned());
     let threads = said(blocked);
-    let of_work = format!("({} of the threads at work)", percent(share));
+    let of_work = format!("({} of the threads that have work)", percent(share));
     if let [(what, of_all), ..] = kinds
         && *of_all >= NEARLY_ALL
     {
@@ -284,7 +284,7 @@ mod tests {
         scene.workers_wait(1, 0..LOOKS - 10, "semaphore", &[WORK, CART, enters]);
         let found = scene.facts(|facts| check(facts).map(|found| (found.title, found.measured)));
         let (title, measured) = found.unwrap();
-        let expected = "Shop.Cart.Total blocks thread-pool threads: on average 2.70 (100 % of the threads at work), of which \
+        let expected = "Shop.Cart.Total blocks thread-pool threads: on average 2.70 (100 % of the threads that have work), of which \
                         66.7 % sleep, 33.3 % wait for a semaphore; threads wait for the semaphore while others in the same \
                         method sleep";
         assert_eq!(title, expected);

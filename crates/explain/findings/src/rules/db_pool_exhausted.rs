@@ -59,7 +59,7 @@ pub(super) const RULE: Rule = Rule {
         "Then size the pool: connections needed = requests per second × seconds that each is held (Little's law), up to the database's own limit",
     ],
     verify: "Record the same load again: `db.client.connection.npgsql.pending_requests` is 0 and connections in use stay below the maximum.",
-    places_of: "the busy samples in such calls",
+    places_of: "the samples of busy threads in methods that call the database",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
     absorbs: &[],

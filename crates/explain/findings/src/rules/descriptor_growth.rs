@@ -15,7 +15,7 @@ const GROWTH: Threshold = Threshold {
     source: "measured: up to 20 in healthy services under steady load, once their clients have connected",
 };
 const RELATIVE: Threshold = Threshold {
-    name: "this growth, relative to the number at first",
+    name: "growth relative to the number at the start",
     value: 0.2,
     unit: "share",
     source: "a service with thousands of connections opens and closes hundreds of them",

@@ -10,7 +10,7 @@ use model::GcRow;
 use report::{EvidenceRows, Measured, Severity, View};
 
 const RATE: Threshold = Threshold {
-    name: "generation 2 collections per second, without those for large objects or called for by the program",
+    name: "generation 2 collections per second, not counting induced ones and those for large objects",
     value: 0.2,
     unit: "1/s",
     source: "a service in steady state has one in minutes; Microsoft's guidance is one per ten of generation 1, and one of those per ten of generation 0",
@@ -72,11 +72,12 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let places = allocators(facts, |_| true).top(facts);
-    let allocated = named(&places).map_or_else(String::new, |name| format!(", mostly allocated in {name},"));
+    let allocated =
+        named(&places).map_or_else(String::new, |name| format!("; most bytes are allocated in {name}"));
     let title = format!(
-        "{}/s{} reach generation 2, and {} of that dies there: {} generation 2 collections per second",
+        "Objects live just long enough to reach generation 2: {}/s reach it, and {} of that dies there. This takes {} \
+         generation 2 collections per second, not counting induced ones and those for large objects{allocated}",
         bytes(promoted),
-        allocated,
         percent(died.min(1.0)),
         said(rate)
     );

@@ -11,7 +11,7 @@ use report::{EvidenceRows, Measured, Severity, View};
 use runtime::Marks;
 
 const RATE: Threshold = Threshold {
-    name: "collections that the program called for, per second",
+    name: "induced collections (GC.Collect) per second",
     value: 0.3,
     unit: "1/s",
     source: "no service has a reason for more than one every few seconds",
@@ -82,9 +82,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     let places = places.top(facts);
     let title = match number {
-        1 => format!("The program called for one garbage collection{}", in_place(&places)),
+        1 => format!("The program induced one garbage collection{}", in_place(&places)),
         _ => format!(
-            "The program calls for {} garbage collections per second{}, which pause it {} of the time",
+            "The program induces {} garbage collections per second{}, which pause it {} of the time",
             said(rate),
             in_place(&places),
             percent(share)
@@ -95,7 +95,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                select number, generation, reason, start_ns, pause_ns / 1e6 as pause_ms, thread, stack from gc \
                where reason like 'Induced%' and (reason <> 'InducedNotForced' or stack in (select id from called)) \
                order by start_ns limit 200";
-    let total = Measured { name: "such collections", value: real_u64(number), unit: "", threshold: None };
+    let total = Measured { name: "induced collections", value: real_u64(number), unit: "", threshold: None };
     let severity = match () {
         () if !hurts => Severity::Note,
         () if share >= 0.2 => Severity::Critical,

@@ -18,7 +18,7 @@ const GROWTH: Threshold = Threshold {
     source: "measured: below 6 MB in healthy services, 300 MB to 1 GB in leaking ones, in ten seconds",
 };
 const RELATIVE: Threshold = Threshold {
-    name: "this growth, relative to the size at first",
+    name: "growth relative to the size at the start",
     value: 0.3,
     unit: "share",
     source: "Eclipse MAT lists growth by 2 % of the heap between two snapshots; here it must stand out from the noise of one recording",
@@ -106,10 +106,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         most_allocated(facts, |_| true).map_or_else(String::new, |(class, _)| format!(", mainly {class}"));
     let allocated = match (in_place(&places), of_type) {
         (place, of_type) if place.is_empty() && of_type.is_empty() => String::new(),
-        (place, of_type) => format!("; most is allocated{place}{of_type}"),
+        (place, of_type) => format!("; most bytes are allocated{place}{of_type}"),
     };
     let title = format!(
-        "The live heap grows by {}/s ({} within {} s){allocated}",
+        "The live heap grows by {}/s ({} in the {} s from the first to the last collection){allocated}",
         bytes(a_second),
         bytes(grown),
         said(span / 1e9),
@@ -224,7 +224,11 @@ mod tests {
         let recording = scene(10, &[10, 11, 13, 17, 25, 41, 60, 80, 101, 122], 1).done();
         let index = runtime::StackIndex::new(&recording);
         let found = check(&Facts::new(&recording, &index)).unwrap();
-        assert!(found.title.contains("grows by 12.4 MB/s (112 MB within 9 s)"), "{}", found.title);
+        assert!(
+            found.title.contains("grows by 12.4 MB/s (112 MB in the 9 s from the first"),
+            "{}",
+            found.title
+        );
     }
 
     #[test]

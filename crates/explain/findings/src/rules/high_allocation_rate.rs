@@ -15,7 +15,7 @@ const RATE: Threshold = Threshold {
     source: "measured on 2 cores: up to 90 MB/s per core in saturated healthy services, 210 and more in those that allocate needlessly",
 };
 const COLLECTIONS: Threshold = Threshold {
-    name: "collections per second, without those for large objects or called for by the program",
+    name: "collections per second, not counting induced ones and those for large objects",
     value: 10.0,
     unit: "1/s",
     source: "fewer collections cost little, however much is allocated: a batch with 550 MB/s and 6.6 per second was paused 0.3 % of the time",

@@ -18,7 +18,7 @@ const WAITING: Threshold = Threshold {
     source: "measured: below 0.01 in healthy services under load, 0.2 to 2 with a lock held through each request",
 };
 const SHARE: Threshold = Threshold {
-    name: "their share of threads at work",
+    name: "their share of the threads that have work, running or blocked",
     value: 0.12,
     unit: "share",
     source: "a tenth of the working time is worth an engineer's day",
@@ -64,7 +64,7 @@ pub(super) const RULE: Rule = Rule {
         "Split it: one lock per key or partition, or data owned by one thread",
         "For data that is read far more often than written: an immutable snapshot behind `Volatile.Read`, `FrozenDictionary`, or `ConcurrentDictionary`, which has many locks",
     ],
-    verify: "Record the same load again: `contention.waiting` in `metrics` (threads on average, for monitors) or samples that wait on `lock` fall, and throughput rises with the number of clients.",
+    verify: "Record the same load again: fewer threads wait (for monitors, `contention.waiting` in `metrics`; for other locks, samples that wait on `lock`), and throughput rises with the number of clients.",
     places_of: "the time that threads wait for locks",
     view: View { tab: "/stacks", params: &[("metric", "contention-time")] },
     before: &["threadpool-queue-flood", "cpu-hot-path", "slow-dependency", "async-lock"],
@@ -128,7 +128,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         format!("Threads waited for locks only for a short time{}, as at a first use", in_place(&places))
     } else {
         format!(
-            "On average {} threads wait for {primitive}{}{held}: {} of the threads at work{}",
+            "On average {} threads wait for {primitive}{}{held}. They are {} of the threads that have work{}",
             said(waiting),
             in_place(&places),
             percent(share),
@@ -178,7 +178,7 @@ fn by_lock(times: &[(i64, i64)]) -> Option<EvidenceRows> {
 /// Says how much of the waits falls into GC pauses, if it is much.
 fn said_of_pauses(share: Option<f64>) -> String {
     let much = share.filter(|share| *share >= MUCH_PAUSED);
-    much.map_or_else(String::new, |of| format!("; the GC paused the program for {} of that", percent(of)))
+    much.map_or_else(String::new, |of| format!("; {} of the time waited was GC pauses", percent(of)))
 }
 
 /// For each wait, when its thread began the next one; the recording's end if there is none.

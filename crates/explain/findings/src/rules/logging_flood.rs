@@ -45,7 +45,7 @@ pub(super) const RULE: Rule = Rule {
         "A sink that does not make threads wait: `QueueFullMode = DropWrite` for the console, or an asynchronous exporter; sampling",
     ],
     verify: "Record the same load again: `Microsoft.Extensions.Logging` disappears from the samples, and requests per second rise.",
-    places_of: "the samples that show it",
+    places_of: "the samples in logging",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &["lock-contention", "high-allocation-rate", "cpu-hot-path"],
     absorbs: &[],

@@ -334,7 +334,7 @@ fn title(facts: &Facts<'_>, signs: &Signs, places: &[report::Place]) -> String {
     // If nothing allocates a large part, naming something does not help.
     let by_place = places.first().is_some_and(|of| of.share >= LEAST_SHARE);
     if let Some((class, _)) = by_service.filter(|(_, share)| by_place && *share >= LEAST_SHARE) {
-        parts.push(format!("most is allocated{}: {class}", in_place(places)));
+        parts.push(format!("most bytes are allocated{}: {class}", in_place(places)));
     }
     parts.join("; ")
 }

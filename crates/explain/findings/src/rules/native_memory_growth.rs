@@ -16,7 +16,7 @@ const GROWTH: Threshold = Threshold {
     source: "measured: up to 25 MB in healthy services under load, mostly in their first seconds, when code, stacks and buffers are created",
 };
 const RELATIVE: Threshold = Threshold {
-    name: "this growth, relative to the resident memory at first",
+    name: "growth relative to the resident memory at the start",
     value: 0.15,
     unit: "share",
     source: "resident memory goes up and down by a tenth",

@@ -17,7 +17,7 @@ const PINNED: Threshold = Threshold {
     source: "measured: 0 to 3 in healthy services (Kestrel's buffers are in the pinned object heap), 500 with buffers that stay pinned",
 };
 const RATE: Threshold = Threshold {
-    name: "such collections per second",
+    name: "collections with that many pinned objects, per second",
     value: 0.5,
     unit: "1/s",
     source: "pins only matter when a collection meets them",
@@ -62,7 +62,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         "Each collection meets {} pinned objects that it cannot move, {} times per second{}",
         said(median),
         said(rate),
-        named(&places).map_or_else(String::new, |name| format!("; most is allocated in {name}"))
+        named(&places).map_or_else(String::new, |name| format!("; most bytes are allocated in {name}"))
     );
     let sql = "select number, generation, start_ns, pinned_objects, heap_after_bytes / 1e6 as heap_after_mb, promoted_bytes / 1e6 as promoted_mb \
                from gc where pinned_objects is not null order by pinned_objects desc limit 50";
@@ -78,7 +78,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             PINNED.measured(median),
             RATE.measured(rate),
             Measured {
-                name: "bytes that survive such a collection",
+                name: "bytes that survive each of these collections",
                 value: each,
                 unit: "B",
                 threshold: None,

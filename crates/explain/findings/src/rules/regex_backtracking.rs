@@ -47,7 +47,7 @@ pub(super) const RULE: Rule = Rule {
         "In any case a time-out: `new Regex(pattern, options, TimeSpan.FromMilliseconds(100))`, or `AppContext` REGEX_DEFAULT_MATCH_TIMEOUT",
     ],
     verify: "Record the same load again: `System.Text.RegularExpressions` disappears from the running samples.",
-    places_of: "the samples that show it",
+    places_of: "the samples in the regular-expression engine",
     view: View {
         tab: "/stacks",
         params: &[("metric", "running"), ("include", "System\\.Text\\.RegularExpressions")],

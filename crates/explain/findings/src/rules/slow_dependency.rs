@@ -8,7 +8,7 @@ use report::{EvidenceRows, Measured, Severity, View};
 use runtime::{Basis, Marks, Work};
 
 const SHARE: Threshold = Threshold {
-    name: "share of the requests' time in such calls",
+    name: "share of the requests' time in these calls",
     value: 0.5,
     unit: "share",
     source: "half of the time that users wait",
@@ -46,7 +46,7 @@ pub(super) const RULE: Rule = Rule {
         "Limit it: a time-out shorter than the client's own, and few retries",
     ],
     verify: "Record the same load again: `db.client.operation.duration` or `http.client.request.duration`, and the requests' p50.",
-    places_of: "the busy samples in such calls",
+    places_of: "the samples of busy threads in methods that make such calls",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["async-lock"],
     absorbs: &[],

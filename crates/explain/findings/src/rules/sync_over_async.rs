@@ -43,7 +43,7 @@ pub(super) const RULE: Rule = Rule {
     ],
     verify: "Record the same load again: no samples wait on `task` under `ThreadPoolWorkQueue.Dispatch`, \
              `dotnet.thread_pool.thread.count` stays close to the number of CPU cores, and the p99 falls if requests were queued.",
-    places_of: "the samples of threads that block so",
+    places_of: "the samples in which a pool thread waits for a Task",
     view: View { tab: "/stacks", params: &[("metric", "waiting"), ("on", "task"), ("thread", "pool")] },
     before: &[
         "threadpool-queue-flood",
@@ -75,7 +75,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if sampled {
         measured.insert(0, BLOCKED.measured(blocked));
         measured.push(Measured {
-            name: "their share of the threads at work",
+            name: "their share of the threads that have work, running or blocked",
             value: share,
             unit: "share",
             threshold: None,
@@ -98,7 +98,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         let blocks = Verb { singular: "blocks", plural: "block" };
         let who = subject(&places, blocks).unwrap_or_else(|| "Thread-pool threads block".to_owned());
         format!(
-            "{who} on async code: on average {} thread-pool threads wait for a Task ({} of the threads at work)",
+            "{who} on async code: on average {} thread-pool threads wait for a Task ({} of the threads that have work)",
             said(blocked),
             percent(share)
         )

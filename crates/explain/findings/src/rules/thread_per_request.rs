@@ -41,7 +41,7 @@ pub(super) const RULE: Rule = Rule {
         "For work that blocks, a fixed number of threads behind a `Channel` or `BlockingCollection`",
     ],
     verify: "Record the same load again: `threads` has no short-lived threads.",
-    places_of: "such threads",
+    places_of: "the threads that were created",
     view: View { tab: "/threads", params: &[] },
     before: &["lock-contention", "cpu-hot-path", "blocking-call-on-pool"],
     absorbs: &[],

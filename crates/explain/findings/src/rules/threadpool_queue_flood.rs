@@ -17,7 +17,7 @@ const QUEUE: Threshold = Threshold {
     source: "measured: 0 to 12 in healthy services on 2 CPU cores, 300 to 1,400 in a flooded one; scaled by CPU cores",
 };
 const BLOCKED_SHARE: Threshold = Threshold {
-    name: "share of the threads at work that wait (no more than)",
+    name: "share of the threads that have work but wait (no more than)",
     value: 0.5,
     unit: "share",
     source: "if more wait, the queue is a symptom of what they wait for",
@@ -43,7 +43,7 @@ pub(super) const RULE: Rule = Rule {
         "Run background work elsewhere: on dedicated threads or a limited `TaskScheduler`",
     ],
     verify: "Record the same load again: `dotnet.thread_pool.queue.length` stays below the number of threads and the p99 falls.",
-    places_of: "the samples that show it",
+    places_of: "the samples of threads that run or queue such work",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &[],
     absorbs: &[],

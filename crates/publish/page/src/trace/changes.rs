@@ -51,7 +51,7 @@ pub(crate) fn changes(ctx: &TraceCtx<'_>) -> Markup {
         (controls(ctx, &diff))
         @if !first.is_empty() { (list(ctx, "changes", "Read first", &first, ROWS)) }
         (folded(ctx, "further", "beyond noise", &of(ChangeVerdict::BeyondNoise)))
-        (folded(ctx, "within", "within noise", &of(ChangeVerdict::WithinNoise)))
+        (folded(ctx, "within", ChangeVerdict::WithinNoise.in_words(), &of(ChangeVerdict::WithinNoise)))
         (folded(ctx, "little", "with too little data to say", &of(ChangeVerdict::TooLittleData)))
         (notes(&diff))
     }
@@ -84,13 +84,13 @@ fn said(diff: &Diff) -> Markup {
         ChangeVerdict::WithinNoise | ChangeVerdict::TooLittleData => "unclear",
     };
     let (first, more) = diff.caveats.split_at(diff.caveats.len().min(CAVEATS));
-    let comparisons = counted_len(diff.comparisons, "comparison");
+    let figures = counted_len(diff.figures(), "figure");
     html! {
         p class=(format!("headline {tone}")) { (unbroken(&diff.summary)) }
         p.said {
-            (comparisons) "; " (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6))
-            " after; " (basis) ". Beyond noise means: more than two runs of one service differ by, corrected for the number of "
-            "comparisons."
+            (figures) " compared, " (diff.comparisons) " of them tested against noise; " (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6))
+            " after; " (basis) ". Beyond noise means: larger than the difference between two runs of the same service, corrected for "
+            "the number of figures tested."
         }
         @if !diff.caveats.is_empty() {
             ul.caveats aria-label="Caveats" { @for caveat in first { li { (prose(caveat)) } } }
@@ -224,7 +224,7 @@ fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
         tr class=(tone(row)) {
             td.text.cause { (row.group().name()) }
             td.text.what {
-                (row.measure)
+                (row.measure_in_words())
                 @if !row.name.is_empty() { " " (name(ctx, row)) }
                 @if let Some(reason) = &row.reason { p.hint { (reason) } }
             }
@@ -238,7 +238,7 @@ fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
                 words => td.num.relative data-v=[row.ratio()] { (words) },
             }
             td.interval data-label="95 % interval" { @if let Some((from, to)) = row.interval { (bare(&row.signed(from))) " to " (row.signed(to)) } }
-            td.text.verdict { (row.verdict.name()) }
+            td.text.verdict { (row.verdict.in_words()) }
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn headline(page: &mut Page, verdict: &Verdict) {
     };
     page.block("verdict", of_state, &verdict.text);
     for note in &verdict.notes {
-        page.warning("but", note);
+        page.warning("caution", note);
     }
 }
 
@@ -58,24 +58,22 @@ pub(super) fn findings(page: &mut Page, report: &Report) {
 /// A finding. The first one has no title: the verdict is its title already.
 fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
     page.gap();
-    let head = format!("{}, score {:.2}", finding.id, finding.score);
-    page.badge(finding.severity.name(), tone(finding.severity), &head);
+    page.badge(finding.severity.name(), tone(finding.severity), finding.id);
     if with_title {
         page.line("", &finding.title);
     }
     let measured = finding.measured.iter().take(MEASURED).map(|of| {
-        let held =
-            of.threshold.map_or_else(String::new, |least| format!(" (threshold {})", show(least, of.unit)));
+        let held = of.threshold_text().map_or_else(String::new, |least| format!(" (threshold {least})"));
         (show(of.value, of.unit), format!("{}{held}", of.name))
     });
     page.pairs("measured", measured.collect());
     let places = finding.places.iter().take(PLACES).filter(|place| place.share >= LEAST_SHARE);
     let places: Vec<_> = places.map(place).collect();
     if !places.is_empty() {
-        page.line("where", &format!("of {}:", finding.places_of));
+        page.line("where", &format!("share of {}:", finding.places_of));
     }
     page.pairs("", places);
-    page.pairs("seen in", finding.evidence.iter().map(evidence).collect());
+    page.pairs("evidence", finding.evidence.iter().map(evidence).collect());
     page.line("why", &finding.why);
     page.items("try", &finding.tries);
     page.line("verify", &finding.verify);
@@ -111,13 +109,17 @@ fn evidence(evidence: &EvidenceRows) -> (String, String) {
 pub(super) fn not_checked(page: &mut Page, report: &Report, file: &str) {
     if !report.not_checked.is_empty() {
         page.gap();
-        let ids: Vec<&str> = report.not_checked.iter().map(|rule| rule.id).collect();
-        page.line("not checked", &format!("{}, for lack of data", ids.join(", ")));
-        let needs = report.not_checked.iter().flat_map(|rule| rule.needs.split("; or "));
-        let mut needs: Vec<String> = needs.map(str::to_owned).collect();
-        needs.sort_unstable();
-        needs.dedup();
-        page.items("it takes", &needs);
+        let mut by_needs: Vec<(&str, Vec<&str>)> = Vec::new();
+        for rule in &report.not_checked {
+            match by_needs.iter_mut().find(|(needs, _)| *needs == rule.needs) {
+                Some((_, ids)) => ids.push(rule.id),
+                None => by_needs.push((&rule.needs, vec![rule.id])),
+            }
+        }
+        let items = by_needs.into_iter().map(|(needs, ids)| {
+            format!("{} {} {needs}", ids.join(", "), if ids.len() == 1 { "needs" } else { "need" })
+        });
+        page.items("not checked", &items.collect::<Vec<_>>());
     }
     if report.findings.iter().any(|finding| !finding.evidence.is_empty()) {
         page.gap();
@@ -128,7 +130,7 @@ pub(super) fn not_checked(page: &mut Page, report: &Report, file: &str) {
 }
 
 /// A file's name, quoted for a shell if it needs to be.
-fn quoted(file: &str) -> String {
+pub(crate) fn quoted(file: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
     if file.chars().all(plain) { file.to_owned() } else { format!("'{}'", file.replace('\'', "'\\''")) }
 }

@@ -18,18 +18,18 @@ const REQUESTS: Words = &[
     ("p99", "p99 {}"),
     ("p99.low", "p99 between {} and {p99.high}"),
     ("max", "max {}"),
-    ("p99.highest", "highest p99 of a second {}"),
-    ("queue.wait", "before that {} on average in the pool's queue"),
+    ("p99.highest", "worst one-second p99 of a route {}"),
+    ("queue.wait", "plus about {} waiting in the thread-pool queue, on average"),
     ("failed", "{} failed ({failed.share})"),
-    ("under_way.first", "{} under way at first"),
-    ("under_way.last", "{} at last"),
-    ("unfinished", "{} unfinished"),
+    ("under_way.first", "{} under way at the start"),
+    ("under_way.last", "{} at the end"),
+    ("unfinished", "{} without an end event"),
 ];
 const CPU: Words = &[
     ("samples", "{} samples of threads"),
     ("running", "{} running"),
     ("waiting", "{} waiting"),
-    ("external", "{} outside managed code"),
+    ("external", "{} in native code"),
     ("cpu.share", "{} of its limit of {allowed.quota}"),
     ("cpu.share", "{} of the {allowed.set} that it may run on"),
     ("cpu.share", "{} of the machine's {allowed.machine}"),
@@ -37,8 +37,8 @@ const CPU: Words = &[
     ("cores", "{} CPU cores in use"),
 ];
 const THREADPOOL: Words = &[
-    ("workers.first", "workers {} at first"),
-    ("workers.last", "{} at last"),
+    ("workers.first", "{} threads at the start"),
+    ("workers.last", "{} at the end"),
     ("workers.max", "max {}"),
     ("adjustments", "{} adjustments"),
     ("throughput.mean", "{} items done"),
@@ -48,7 +48,7 @@ const CONTENTION: Words = &[
     ("count", "{} waits"),
     ("rate", "{}"),
     ("wait.total", "{} over all threads"),
-    ("wait.gc", "{} of that in pauses of the GC"),
+    ("wait.gc", "{} of that in GC pauses"),
     ("wait.max", "longest {}"),
     ("unended", "{} waits without an end, not included in these times"),
 ];
@@ -64,7 +64,7 @@ const GC: Words = &[
     ("gen0", "gen0 {}"),
     ("gen1", "gen1 {}"),
     ("gen2", "gen2 {}"),
-    ("background", "{} in the background"),
+    ("background", "{} of these in the background"),
     ("induced", "{} induced"),
 ];
 const GC_PAUSES: Words =
@@ -76,11 +76,13 @@ const GC_HEAP: Words = &[
     ("loh.bytes", "large objects {}"),
     ("promoted", "promoted {}"),
 ];
-const ALLOCATION: Words = &[("rate", "{}"), ("bytes", "{}"), ("samples", "from {} sampled allocations")];
-const EXCEPTIONS: Words = &[("count", "{} thrown"), ("within", "all within {}"), ("rate", "{}")];
+const ALLOCATION: Words =
+    &[("rate", "about {} on average"), ("bytes", "{} in total"), ("samples", "estimated from {} samples")];
+const EXCEPTIONS: Words =
+    &[("count", "{} thrown"), ("within", "all in one burst of {}"), ("rate", "{} on average")];
 const JIT: Words = &[
     ("count", "{} methods"),
-    ("time.total", "{} from start to end of each, over all threads"),
+    ("time.total", "{} of compile time (elapsed), summed over all threads"),
     ("native", "{} of code"),
 ];
 const SPANS: Words = &[("count", "{} spans")];
