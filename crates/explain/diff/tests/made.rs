@@ -89,26 +89,10 @@ fn what_was_recorded_twice_as_long_did_not_happen_twice_as_often() {
 fn request(recording: &mut Trace, path: &str, start_ns: i64, dur_ns: i64, status: i64) {
     let method = recording.strings.intern("GET");
     let path = recording.strings.intern(path);
-    let (route, trace_id, no) = (Sym::NONE, Sym::NONE, NO_INT);
     recording.requests.push(RequestRow {
-        start_ns,
         dur_ns,
-        method,
-        path,
-        route,
         status,
-        activity: None,
-        trace_id,
-        thread_first: 0.into(),
-        gc_ns: no,
-        lock_ns: no,
-        wait_ns: no,
-        cpu_ns: no,
-        database_ns: no,
-        http_ns: no,
-        queue_ns: no,
-        await_ns: no,
-        unknown_ns: no,
+        ..RequestRow::begun(start_ns, ThreadId::FIRST, method, path)
     });
 }
 

@@ -1,7 +1,7 @@
 //! Comparisons that once reported harm as progress, or missing data as sameness.
 
 use diff::{Options, Side, compare};
-use model::{CounterRow, CoverageRow, EarlyEnd, NO_INT, RequestRow, Sym, Trace};
+use model::{CounterRow, CoverageRow, EarlyEnd, RequestRow, ThreadId, Trace};
 use report::{Basis, ChangeVerdict, Diff, Finding, FindingState, Measured, Report, Severity, View};
 use runtime::StackIndex;
 
@@ -26,24 +26,9 @@ fn requests_for(seconds: i64, path: &str, millis: i64) -> Trace {
     let (method, path) = (of.strings.intern("GET"), of.strings.intern(path));
     for at in 0..50 * seconds {
         of.requests.push(RequestRow {
-            start_ns: at * SECOND / 50,
             dur_ns: millis * 1_000_000 + at % 7 * 100_000,
-            method,
-            path,
-            route: Sym::NONE,
             status: 200,
-            activity: None,
-            trace_id: Sym::NONE,
-            thread_first: 0.into(),
-            gc_ns: NO_INT,
-            lock_ns: NO_INT,
-            wait_ns: NO_INT,
-            cpu_ns: NO_INT,
-            database_ns: NO_INT,
-            http_ns: NO_INT,
-            queue_ns: NO_INT,
-            await_ns: NO_INT,
-            unknown_ns: NO_INT,
+            ..RequestRow::begun(at * SECOND / 50, ThreadId::FIRST, method, path)
         });
     }
     of

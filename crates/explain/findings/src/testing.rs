@@ -300,27 +300,10 @@ impl Scene {
 
     /// A request.
     pub(crate) fn request(&mut self, at_ms: i64, ms: i64, path: &str) {
-        let none = Sym::NONE;
         let (method, path) = (self.text("GET"), self.text(path));
         self.recording.requests.push(RequestRow {
-            start_ns: ns(at_ms),
             dur_ns: ns(ms),
-            method,
-            path,
-            route: none,
-            status: NO_INT,
-            activity: None,
-            trace_id: none,
-            thread_first: 0.into(),
-            gc_ns: NO_INT,
-            lock_ns: NO_INT,
-            wait_ns: NO_INT,
-            cpu_ns: NO_INT,
-            database_ns: NO_INT,
-            http_ns: NO_INT,
-            queue_ns: NO_INT,
-            await_ns: NO_INT,
-            unknown_ns: NO_INT,
+            ..RequestRow::begun(ns(at_ms), ThreadId::FIRST, method, path)
         });
     }
 

@@ -257,31 +257,15 @@ fn from_meter(recording: &Trace) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{CounterRow, NO_INT, RequestRow};
+    use model::{CounterRow, NO_INT, RequestRow, ThreadId};
 
     fn request(recording: &mut Trace, path: &str, dur_ns: i64, status: i64) {
         let method = recording.strings.intern("GET");
         let path = recording.strings.intern(path);
-        let (none, no) = (Sym::NONE, NO_INT);
         recording.requests.push(RequestRow {
-            start_ns: 0,
             dur_ns,
-            method,
-            path,
-            route: none,
             status,
-            activity: None,
-            trace_id: none,
-            thread_first: 0.into(),
-            gc_ns: no,
-            lock_ns: no,
-            wait_ns: no,
-            cpu_ns: no,
-            database_ns: no,
-            http_ns: no,
-            queue_ns: no,
-            await_ns: no,
-            unknown_ns: no,
+            ..RequestRow::begun(0, ThreadId::FIRST, method, path)
         });
     }
 

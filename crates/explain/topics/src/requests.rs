@@ -343,7 +343,7 @@ fn spans(topic: &mut Topic, facts: &Facts<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{NO_INT, RequestRow, Sym, Trace};
+    use model::{RequestRow, ThreadId, Trace};
 
     fn text(times_ms: &[i64], heading: &str) -> String {
         let mut recording = Trace::default();
@@ -351,27 +351,10 @@ mod tests {
         let source = recording.strings.intern("events");
         recording.coverage.push(model::CoverageRow { source, from_ns: 0, to_ns: 1_000_000_000 });
         let (method, path) = (recording.strings.intern("GET"), recording.strings.intern("/a"));
-        let (none, no) = (Sym::NONE, NO_INT);
         for ms in times_ms {
             recording.requests.push(RequestRow {
-                start_ns: 0,
                 dur_ns: ms * 1_000_000,
-                method,
-                path,
-                route: none,
-                status: no,
-                activity: None,
-                trace_id: none,
-                thread_first: 0.into(),
-                gc_ns: no,
-                lock_ns: no,
-                wait_ns: no,
-                cpu_ns: no,
-                database_ns: no,
-                http_ns: no,
-                queue_ns: no,
-                await_ns: no,
-                unknown_ns: no,
+                ..RequestRow::begun(0, ThreadId::FIRST, method, path)
             });
         }
         let topic = crate::facts::topic_of(&recording, topic);

@@ -121,26 +121,10 @@ impl Builder {
     }
 
     pub(crate) fn request(&mut self, at_ms: i64, ms: Option<i64>, path: &str) {
-        let (method, path, none) = (self.text("GET"), self.text(path), NO_INT);
+        let (method, path) = (self.text("GET"), self.text(path));
         self.recording.requests.push(RequestRow {
-            start_ns: ns(at_ms),
-            dur_ns: ms.map_or(none, ns),
-            method,
-            path,
-            route: Sym::NONE,
-            status: none,
-            activity: None,
-            trace_id: Sym::NONE,
-            thread_first: 0.into(),
-            gc_ns: none,
-            lock_ns: none,
-            wait_ns: none,
-            cpu_ns: none,
-            database_ns: none,
-            http_ns: none,
-            queue_ns: none,
-            await_ns: none,
-            unknown_ns: none,
+            dur_ns: ms.map_or(NO_INT, ns),
+            ..RequestRow::begun(ns(at_ms), ThreadId::FIRST, method, path)
         });
     }
 

@@ -8,7 +8,7 @@ use super::kinds::RequestEvent;
 use super::seen::Seen;
 use super::spans::{RequestSpan, SpanTables};
 use base::seeded::{SeededMap, SeededSet};
-use model::{ActivityId, NO_INT, RequestMarks, RequestRow, Requests, Sym, ThreadId};
+use model::{ActivityId, RequestMarks, RequestRow, Requests, Sym, ThreadId};
 
 /// The tables that requests fill.
 #[derive(Debug)]
@@ -69,24 +69,8 @@ impl OpenRequests {
         let Some(activity) = seen.activity else { return };
         let number = requests.start_ns.len();
         requests.push(RequestRow {
-            start_ns: seen.ns,
-            dur_ns: NO_INT,
-            method: texts.field(seen, "method", strings),
-            path,
-            route: Sym::NONE,
-            status: NO_INT,
             activity: seen.activity,
-            trace_id: Sym::NONE,
-            thread_first: seen.thread,
-            gc_ns: NO_INT,
-            lock_ns: NO_INT,
-            wait_ns: NO_INT,
-            cpu_ns: NO_INT,
-            database_ns: NO_INT,
-            http_ns: NO_INT,
-            queue_ns: NO_INT,
-            await_ns: NO_INT,
-            unknown_ns: NO_INT,
+            ..RequestRow::begun(seen.ns, seen.thread, texts.field(seen, "method", strings), path)
         });
         self.open.entry(activity).or_default().push(number);
         self.latest.insert(activity, number);

@@ -3,6 +3,9 @@
 //! Times are nanoseconds since the session's start. Tables whose rows are written by hand are beside this file: `events`,
 //! `stacks`, `frames`.
 
+use crate::column::NO_INT;
+use crate::ids::ThreadId;
+use crate::strings::Sym;
 use crate::tables::table;
 
 table! { Samples<S>, SampleRow, "samples",
@@ -157,6 +160,33 @@ table! { Requests, RequestRow, "requests",
     await_ns int "ns" "Part spent awaiting something else"
     unknown_ns int "ns" "The rest"
 }
+
+impl RequestRow {
+    /// A request that began on a thread, of which nothing else is known yet.
+    pub fn begun(start_ns: i64, thread_first: ThreadId, method: Sym, path: Sym) -> Self {
+        Self {
+            start_ns,
+            dur_ns: NO_INT,
+            method,
+            path,
+            route: Sym::NONE,
+            status: NO_INT,
+            activity: None,
+            trace_id: Sym::NONE,
+            thread_first,
+            gc_ns: NO_INT,
+            lock_ns: NO_INT,
+            wait_ns: NO_INT,
+            cpu_ns: NO_INT,
+            database_ns: NO_INT,
+            http_ns: NO_INT,
+            queue_ns: NO_INT,
+            await_ns: NO_INT,
+            unknown_ns: NO_INT,
+        }
+    }
+}
+
 table! { Spans, SpanRow, "spans",
     "A span of an ActivitySource that ended while recording.";
     start_ns time "ns" "When it began"

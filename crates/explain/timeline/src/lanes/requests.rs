@@ -139,33 +139,18 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{counter, levels, recording};
-    use model::{RequestRow, Sym, Trace};
+    use model::{RequestRow, Sym, ThreadId, Trace};
 
     const SECOND: i64 = 1_000_000_000;
 
     fn served(requests: &[(i64, i64)]) -> Trace {
         let mut recording = recording(&[("events", 0, 4 * SECOND - 1)]);
-        let (none, text) = (NO_INT, Sym::NONE);
+        let text = Sym::NONE;
         for (start_ns, dur_ns) in requests {
             recording.requests.push(RequestRow {
-                start_ns: *start_ns,
                 dur_ns: *dur_ns,
-                method: text,
-                path: text,
-                route: text,
-                status: none,
                 activity: Some(0.into()),
-                trace_id: text,
-                thread_first: 0.into(),
-                gc_ns: none,
-                lock_ns: none,
-                wait_ns: none,
-                cpu_ns: none,
-                database_ns: none,
-                http_ns: none,
-                queue_ns: none,
-                await_ns: none,
-                unknown_ns: none,
+                ..RequestRow::begun(*start_ns, ThreadId::FIRST, text, text)
             });
         }
         recording
