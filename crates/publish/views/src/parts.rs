@@ -103,7 +103,7 @@ fn lower_of(part: &Part, figure: &Figure) -> Option<f64> {
 
 /// The words for a quantity, without those that make it a lower bound.
 fn quantity(about: &str) -> &str {
-    about.split_once(", at least").map_or(about, |(quantity, _)| quantity)
+    about.strip_suffix(", lower bound").unwrap_or(about)
 }
 
 /// A list of a part; it opens on a click.
@@ -129,5 +129,20 @@ fn largest(links: &dyn Links, part: &Part, list: &List) -> Markup {
             }
             @if list.more > 0 { p.hint { (list.more) " more are not listed." } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_bounds_are_one_row_whose_words_speak_of_neither() {
+        let mut part = Part::new("requests");
+        part.figure("p50.low", Some(1.0), "ms", "Latency, p50, lower bound");
+        part.figure("p50.high", Some(2.0), "ms", "Latency, p50, upper bound");
+        let html = figures(&part).into_string();
+        assert!(html.contains("Latency, p50<") && html.contains("between 1 ms and 2 ms"), "{html}");
+        assert!(!html.contains("bound"), "{html}");
     }
 }
