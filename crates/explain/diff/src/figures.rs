@@ -257,7 +257,7 @@ fn rates(add: &mut Add<'_>, both: Both) {
         });
     }
     if both.waits {
-        let name = "threads waiting for handles and signals";
+        let name = "threads waiting on wait handles";
         let (subject, table, metric) = (Subject::Wait, "waits", Some("wait-time"));
         // Threads also wait without any requests.
         let quantity = Quantity::Level("threads");

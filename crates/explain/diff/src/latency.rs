@@ -394,8 +394,8 @@ fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<
         let latency = Measure { table: "counters", ..LATENCY };
         let is_mixed = before.is_mixed || after.is_mixed;
         for (name_of, importance, between, before, after) in [
-            ("p50 by the meter", 0.95, MEDIAN, &before.p50, &after.p50),
-            ("p99 by the meter", 1.0, P99, &before.p99, &after.p99),
+            ("p50 (estimate from the meter)", 0.95, MEDIAN, &before.p50, &after.p50),
+            ("p99 (estimate from the meter)", 1.0, P99, &before.p99, &after.p99),
         ] {
             let measure = of_route(Measure { name: name_of, importance, between, ..latency }, name);
             let unclaimed = if is_mixed { before.overlap(after) } else { None };

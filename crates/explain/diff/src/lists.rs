@@ -203,7 +203,7 @@ struct FrameCounts {
 pub(crate) fn waiting_on(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let measure = Measure {
         subject: Subject::Wait,
-        name: "threads waiting, by what for",
+        name: "threads waiting, by reason",
         quantity: Quantity::Level("threads"),
         between: Between::whole(0.1),
         importance: 0.5,
@@ -222,7 +222,7 @@ pub(crate) fn waiting_on(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>)
 pub(crate) fn thread_kinds(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     let measure = Measure {
         subject: Subject::Threads,
-        name: "threads, by what they are for",
+        name: "threads, by kind",
         quantity: Quantity::Level("threads"),
         better: Better::Neither,
         between: Between::whole(0.1),

@@ -41,7 +41,7 @@ const STATES: [State; 3] = [
     State {
         name: "running",
         itself: "running, itself",
-        with_calls: "running, with what it calls",
+        with_calls: "running, including callees",
         quantity: Quantity::ThreadSeconds,
         importance: 0.8,
         notable: 0.2,
@@ -50,7 +50,7 @@ const STATES: [State; 3] = [
     State {
         name: "waiting",
         itself: "waiting, itself",
-        with_calls: "waiting, with what it calls",
+        with_calls: "waiting, including callees",
         quantity: WAITING,
         importance: 0.5,
         notable: 2.0,
@@ -59,7 +59,7 @@ const STATES: [State; 3] = [
     State {
         name: "external",
         itself: "outside managed code, itself",
-        with_calls: "outside managed code, with what it calls",
+        with_calls: "outside managed code, including callees",
         quantity: WAITING,
         importance: 0.3,
         notable: 2.0,

@@ -109,7 +109,7 @@ fn felt<'a>(beyond: &[&'a Change], is_mixed: bool) -> Option<&'a Change> {
     let latency = || beyond.iter().copied().filter(|row| row.subject == Subject::Latency);
     let is_meaningful =
         |row: &&Change| !is_mixed || !row.name.is_empty() || row.difference().is_some_and(|of| of > 0.0);
-    let is_of_all = |row: &&Change| row.name.is_empty() && row.measure.ends_with("by the meter");
+    let is_of_all = |row: &&Change| row.name.is_empty() && row.measure.ends_with("(estimate from the meter)");
     let rows = || latency().filter(is_meaningful);
     rows().find(|row| !is_of_all(row)).or_else(|| rows().next())
 }
@@ -194,9 +194,8 @@ fn clause(row: &Change) -> Option<String> {
 
 /// What a row is of, as a noun.
 fn what(row: &Change) -> String {
-    let in_words = row.measure_in_words();
     let measure =
-        in_words.split(',').next().unwrap_or_default().trim_end_matches(" (estimate from the meter)");
+        row.measure.split(',').next().unwrap_or_default().trim_end_matches(" (estimate from the meter)");
     let name = match &row.method {
         Some(method) => runtime::written_name(method),
         None => row.name.clone(),

@@ -200,7 +200,7 @@ fn methods_are_threads_on_average_however_often_the_sampler_looked() {
     assert_eq!(own.method.as_deref(), Some("Shop!Price"));
     // It calls itself through the runtime, and counts once.
     assert!(
-        !diff.rows.iter().any(|of| of.measure == "running, with what it calls" && of.name == "Shop!Price")
+        !diff.rows.iter().any(|of| of.measure == "running, including callees" && of.name == "Shop!Price")
     );
     assert_eq!(row(&diff, "running, itself", "Shop!Main").difference(), Some(0.0));
     assert!(diff.caveats.iter().any(|of| of.starts_with("samples were taken")), "{:?}", diff.caveats);

@@ -173,7 +173,11 @@ fn a_p99_that_the_meter_only_bounds_does_not_fall_because_one_route_has_some_req
     let (before, after) = (halves(1_010.0, 1.0), halves(990.0, 1.0));
     let like = diff((&before, &none), (&after, &none));
     assert_eq!(like.summary, "No difference beyond noise.");
-    let row = like.rows.iter().find(|row| row.measure == "p99 by the meter" && row.name.is_empty()).unwrap();
+    let row = like
+        .rows
+        .iter()
+        .find(|row| row.measure == "p99 (estimate from the meter)" && row.name.is_empty())
+        .unwrap();
     assert_eq!(row.verdict, ChangeVerdict::TooLittleData, "{row:?}");
     assert!(row.reason.as_ref().is_some_and(|of| of.contains("the bounds overlap")), "{row:?}");
     // A route has one series, of which every second is higher.
@@ -182,6 +186,6 @@ fn a_p99_that_the_meter_only_bounds_does_not_fall_because_one_route_has_some_req
         let row = slower.rows.iter().find(|row| row.measure == measure && row.name == name).unwrap();
         assert_eq!(row.verdict, ChangeVerdict::BeyondNoise, "{row:?}");
     };
-    beyond("p99 by the meter", "/slow");
-    beyond("p50 by the meter", "/slow");
+    beyond("p99 (estimate from the meter)", "/slow");
+    beyond("p50 (estimate from the meter)", "/slow");
 }

@@ -135,7 +135,7 @@ fn starvation_is_told_by_what_users_felt_and_by_its_rule() {
     let diff = diff(&healthy, &fixture("starvation"));
     let appeared = diff.rows.iter().position(|row| row.name.starts_with("sync-over-async"));
     assert!(appeared.is_some_and(|at| at < 3), "{appeared:?}");
-    assert!(place(&diff, Subject::Latency, "p99 by the meter") < 4);
+    assert!(place(&diff, Subject::Latency, "p99 (estimate from the meter)") < 4);
     assert!(place(&diff, Subject::Throughput, "requests") < 8);
     let queue = place(&diff, Subject::Threads, "work waiting in the thread pool's queue");
     assert!(queue < 10);

@@ -206,7 +206,7 @@ pub enum Better {
 pub struct Change {
     /// What it is about.
     pub subject: Subject,
-    /// What was measured: `running, with what it calls`, `p99`.
+    /// What was measured: `running, including callees`, `p99`.
     pub measure: String,
     /// The full name of what was measured: a method, a type, a route, a counter. Empty for the whole service.
     pub name: String,
@@ -242,19 +242,6 @@ pub struct Change {
 }
 
 impl Change {
-    /// What was measured, for people. `measure` itself is what scripts look for.
-    pub fn measure_in_words(&self) -> String {
-        match self.measure.as_str() {
-            "threads, by what they are for" => "threads, by kind".to_owned(),
-            "threads waiting, by what for" => "threads waiting, by reason".to_owned(),
-            "threads waiting for handles and signals" => "threads waiting on wait handles".to_owned(),
-            measure => {
-                let measure = measure.replace(", with what it calls", ", including callees");
-                measure.replace(" by the meter", " (estimate from the meter)")
-            }
-        }
-    }
-
     /// The heading that it stands under. Running threads are CPU use; other threads belong to the pool.
     pub fn group(&self) -> Group {
         match self.metric {

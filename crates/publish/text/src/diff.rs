@@ -233,9 +233,9 @@ fn words(row: &Change) -> (String, String) {
                 if matches!(row.measure.as_str(), "value" | "rate") { "" } else { row.measure.as_str() };
             (String::new(), format!("{name} {kind}").trim_end().to_owned())
         }
-        _ if row.name.is_empty() => (row.measure_in_words(), String::new()),
-        _ if row.method.is_some() => (format!("{}:", row.measure_in_words()), written_name(&row.name)),
-        _ => (format!("{}:", row.measure_in_words()), row.name.clone()),
+        _ if row.name.is_empty() => (row.measure.clone(), String::new()),
+        _ if row.method.is_some() => (format!("{}:", row.measure), written_name(&row.name)),
+        _ => (format!("{}:", row.measure), row.name.clone()),
     }
 }
 
@@ -325,7 +325,7 @@ mod tests {
     fn no_line_is_wider_than_the_page_whatever_a_recording_calls_its_methods() {
         let mut change = row(1.0, 2.0, "ms");
         change.name = "x".repeat(300);
-        change.measure = "running, with what it calls".to_owned();
+        change.measure = "running, including callees".to_owned();
         change.reason = Some(
             "24 of 24 slices are lower, but two runs of one service differ by up to 9.50 threads ".repeat(4),
         );

@@ -224,7 +224,7 @@ fn change(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
         tr class=(tone(row)) {
             td.text.cause { (row.group().name()) }
             td.text.what {
-                (row.measure_in_words())
+                (row.measure)
                 @if !row.name.is_empty() { " " (name(ctx, row)) }
                 @if let Some(reason) = &row.reason { p.hint { (reason) } }
             }
