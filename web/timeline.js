@@ -8,7 +8,7 @@
 import { address, duration, element, isFile, moment, seconds, show } from "casebook/format";
 
 /** A drag over fewer pixels is a click, not a selection. */
-const LEAST_PIXELS = 4;
+const MIN_PIXELS = 4;
 
 /**
  * The time at a position of a plot.
@@ -177,7 +177,7 @@ class Lanes {
       const other = this.at(to);
       return { from: Math.min(began, other), to: Math.max(began, other) };
     };
-    const isWide = (/** @type {MouseEvent} */ to) => Math.abs(to.clientX - x) >= LEAST_PIXELS;
+    const isWide = (/** @type {MouseEvent} */ to) => Math.abs(to.clientX - x) >= MIN_PIXELS;
     this.block.addEventListener("pointermove", (to) => bar.select(isWide(to) ? range(to) : null), { signal });
     this.block.addEventListener(
       "pointerup",

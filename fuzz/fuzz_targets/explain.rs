@@ -25,6 +25,6 @@ fuzz_target!(|bytes: &[u8]| {
         text::explain::document(&evidence, &explanation);
         text::topics::json(&topics);
         let side = || diff::Side { recording: trace, index: &index, report: &explanation.report, range: None };
-        diff::compare(&side(), &side(), &diff::Options { basis: report::Basis::Duration });
+        diff::compare(&side(), &side(), report::Basis::Duration);
     });
 });

@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// No payload may become more text than this.
-const MOST_JSON: usize = 8 << 20;
+const MAX_JSON: usize = 8 << 20;
 
 fuzz_target!(|bytes: &[u8]| {
     meter::within(Limits::READER, bytes.len(), || check(bytes));
@@ -32,7 +32,7 @@ fn check(bytes: &[u8]) {
     };
     let payload = input.rest();
     let text = json(&layout, payload, pointer_size);
-    assert!(text.len() <= MOST_JSON, "{} bytes of JSON from {} of payload", text.len(), payload.len());
+    assert!(text.len() <= MAX_JSON, "{} bytes of JSON from {} of payload", text.len(), payload.len());
     let value: Value = serde_json::from_str(&text).expect("JSON");
     let damaged = value.as_object().expect("an object").contains_key("<damaged>");
     match consumed(&layout, payload, pointer_size) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// A request needs no more.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What an answer without the key may have.
-const MOST_ANSWER: usize = 1 << 20;
+const MAX_ANSWER: usize = 1 << 20;
 
 /// Nobody has the key, so nobody gets here.
 struct Nothing;
@@ -34,8 +34,8 @@ fuzz_target!(|bytes: &[u8]| {
         drop(stream.write_all(bytes));
         drop(stream.shutdown(Shutdown::Write));
         let mut answer = Vec::new();
-        drop(Read::by_ref(&mut stream).take(MOST_ANSWER as u64).read_to_end(&mut answer));
-        assert!(answer.len() < MOST_ANSWER, "an endless answer");
+        drop(Read::by_ref(&mut stream).take(MAX_ANSWER as u64).read_to_end(&mut answer));
+        assert!(answer.len() < MAX_ANSWER, "an endless answer");
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."), "{}", String::from_utf8_lossy(&answer));
         assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
     });

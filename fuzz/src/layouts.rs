@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 /// Nothing is nested deeper; the reader of metadata refuses more.
 const MAX_DEPTH: u32 = 16;
 /// Fields of one layout, over all depths.
-const MOST_FIELDS: usize = 4000;
+const MAX_FIELDS: usize = 4000;
 /// A payload is decoded by this version of its event's fields, or an older one.
 const NEWEST_VERSION: u8 = 8;
 
@@ -41,7 +41,7 @@ pub fn built_in(input: &mut Input<'_>) -> Arc<Layout> {
 
 /// A layout that metadata of version 6 could describe.
 pub fn described(input: &mut Input<'_>) -> Layout {
-    let mut left = MOST_FIELDS;
+    let mut left = MAX_FIELDS;
     Layout { fields: fields(input, 0, &mut left) }
 }
 

@@ -31,8 +31,8 @@ impl Limits {
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static CALLS: AtomicUsize = AtomicUsize::new(0);
-static MOST_HELD: AtomicUsize = AtomicUsize::new(usize::MAX);
-static MOST_CALLS: AtomicUsize = AtomicUsize::new(usize::MAX);
+static MAX_HELD: AtomicUsize = AtomicUsize::new(usize::MAX);
+static MAX_CALLS: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// The system's memory, counted.
 #[derive(Debug)]
@@ -46,18 +46,18 @@ impl Meter {
         let held = HELD.fetch_add(bytes, Ordering::Relaxed).wrapping_add(bytes);
         let calls = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         // A count below nothing is that of memory from before the run.
-        if held > MOST_HELD.load(Ordering::Relaxed) && held < usize::MAX / 2 {
+        if held > MAX_HELD.load(Ordering::Relaxed) && held < usize::MAX / 2 {
             give_up(b"\nfuzz: the run holds more memory than its input allows\n");
         }
-        if calls > MOST_CALLS.load(Ordering::Relaxed) {
+        if calls > MAX_CALLS.load(Ordering::Relaxed) {
             give_up(b"\nfuzz: the run calls for memory more often than its input allows\n");
         }
     }
 }
 
 fn give_up(text: &[u8]) -> ! {
-    MOST_HELD.store(usize::MAX, Ordering::Relaxed);
-    MOST_CALLS.store(usize::MAX, Ordering::Relaxed);
+    MAX_HELD.store(usize::MAX, Ordering::Relaxed);
+    MAX_CALLS.store(usize::MAX, Ordering::Relaxed);
     let _nowhere_to_say_it = std::io::stderr().write_all(text);
     std::process::abort()
 }
@@ -95,10 +95,10 @@ pub fn within<T>(limits: Limits, input: usize, run: impl FnOnce() -> T) -> T {
     let bytes = limits.bytes.saturating_add(limits.bytes_per_byte.saturating_mul(input));
     let calls = limits.calls.saturating_add(limits.calls_per_byte.saturating_mul(input));
     CALLS.store(0, Ordering::Relaxed);
-    MOST_HELD.store(held.saturating_add(bytes), Ordering::Relaxed);
-    MOST_CALLS.store(calls, Ordering::Relaxed);
+    MAX_HELD.store(held.saturating_add(bytes), Ordering::Relaxed);
+    MAX_CALLS.store(calls, Ordering::Relaxed);
     let done = run();
-    MOST_HELD.store(usize::MAX, Ordering::Relaxed);
-    MOST_CALLS.store(usize::MAX, Ordering::Relaxed);
+    MAX_HELD.store(usize::MAX, Ordering::Relaxed);
+    MAX_CALLS.store(usize::MAX, Ordering::Relaxed);
     done
 }

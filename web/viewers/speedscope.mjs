@@ -17,7 +17,7 @@ import { equal, exported, finish, truly } from "./checks.mjs";
 const RELEASE = join(dirname(fileURLToPath(import.meta.url)), "../node_modules/speedscope/dist/release");
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const HANDS_OVER = "this.props.setProfileGroup(a)";
-const MOST_MILLIS = 120_000;
+const MAX_MILLIS = 120_000;
 
 /** The profiles of all threads, by how their names begin, and the sums that they have to have. */
 const SUMS = {
@@ -94,7 +94,7 @@ async function imported(folder, name) {
   let profiles = [];
   try {
     await page.goto(url);
-    await page.waitForFunction("window.imported !== undefined", { timeout: MOST_MILLIS, polling: 20 });
+    await page.waitForFunction("window.imported !== undefined", { timeout: MAX_MILLIS, polling: 20 });
     const millis = performance.now() - begun;
     console.log(`${folder}/${name}: in speedscope after ${Math.round(millis)} ms`);
     profiles = /** @type {Imported[]} */ (

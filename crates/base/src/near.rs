@@ -3,7 +3,7 @@
 /// Limit on the suggestions.
 const MOST: usize = 3;
 /// Limit on the characters of a name that are compared, since the work grows with their square.
-const MOST_CHARACTERS: usize = 200;
+const MAX_CHARACTERS: usize = 200;
 
 /// The candidates that are similar to a name, the most similar first. Letter case does not count. A candidate is similar
 /// if it differs in up to a third of the name's characters, or one of the two contains the other.
@@ -26,7 +26,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 fn letters(name: &str) -> Vec<char> {
-    name.to_lowercase().chars().take(MOST_CHARACTERS).collect()
+    name.to_lowercase().chars().take(MAX_CHARACTERS).collect()
 }
 
 /// The Levenshtein distance: how many characters must be replaced, inserted or removed.

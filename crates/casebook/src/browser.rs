@@ -5,7 +5,7 @@
 
 use crate::key_file::KeyFile;
 use crate::threads;
-use server::{Handover, Links};
+use server::{Handover, LinkMaker};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -31,7 +31,7 @@ impl Handed {
 /// Opens the pages in the browser. `None` if there is no browser, or no way to hand it the key.
 ///
 /// Calls `is_failed` if the browser ends with an error before it has used its key.
-pub(crate) fn open(links: &Links, is_failed: fn(&Links)) -> Option<Handed> {
+pub(crate) fn open(links: &LinkMaker, is_failed: fn(&LinkMaker)) -> Option<Handed> {
     let is_mac = cfg!(target_os = "macos");
     let openers = openers(is_mac, &|name| std::env::var_os(name));
     if openers.is_empty() {

@@ -50,7 +50,7 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const BUFFER_MEGABYTES: u32 = 16;
 /// How many bytes of the session to read per second. The most that we ask a runtime for is 1,000 series every 100 ms, which
 /// is 5 MB.
-const MOST_PER_SECOND: u64 = 16 << 20;
+const MAX_PER_SECOND: u64 = 16 << 20;
 /// How often to look whether the disk is full that rows are written to.
 const LOOK_AT_DISK: Duration = Duration::from_secs(1);
 /// The width of a table that is not on a terminal.
@@ -150,7 +150,7 @@ fn start(
     let patience = || Patience::unless(&interrupt.control.stop, Deadline::after(BEGIN));
     let providers = ask::providers(wanted, args.interval);
     let request = Request { providers, buffer_megabytes: BUFFER_MEGABYTES, rundown: 0 };
-    let session = Session::start_at_rate(&subject.endpoint, &request, MOST_PER_SECOND, patience())
+    let session = Session::start_at_rate(&subject.endpoint, &request, MAX_PER_SECOND, patience())
         .with_context(|| format!("cannot watch {}", named(subject)))?;
     if subject.suspended {
         dotnet_ipc::process::resume(&subject.endpoint, patience())

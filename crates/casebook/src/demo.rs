@@ -4,7 +4,7 @@ use crate::outputs::Outputs;
 use crate::serving::{self, Site};
 use crate::{ps, reading, record, terminal};
 use anyhow::{Context, ensure};
-use import::{Options, Process};
+use import::{Options, ProcessChoice};
 use model::Evidence;
 use page::{Pages, Tour};
 use std::io::{IsTerminal, Read, Write};
@@ -204,7 +204,7 @@ impl Live {
 
     fn add_to(&self, tour: &mut Tour) -> anyhow::Result<()> {
         let begun = now();
-        let recording = reading::open(&self.folder, true, Process::MostSampled)?;
+        let recording = reading::open(&self.folder, true, ProcessChoice::MostSampled)?;
         let title = format!("Live: process {}", self.pid);
         let about = format!("Recorded just now; the recording stays in {}.", self.folder.display());
         let pages = Pages::new(recording)?;

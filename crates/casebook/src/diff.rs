@@ -6,7 +6,7 @@ use crate::reading;
 use crate::terminal;
 use anyhow::Result;
 use clap::ValueEnum;
-use diff::{Options, Side};
+use diff::Side;
 use report::Basis;
 use runtime::StackIndex;
 use std::path::PathBuf;
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let diff = diff::compare(
         &Side { recording: &before, index: &indices.0, report: &reports.0, range: None },
         &Side { recording: &after, index: &indices.1, report: &reports.1, range: None },
-        &Options { basis },
+        basis,
     );
     match args.format {
         Format::Json => print_json(&text::diff::document(&before, &after, &diff))?,

@@ -50,7 +50,7 @@ pub(crate) struct Args {
     whose: reading::Whose,
     /// For folded: what to count [default: samples]. For pprof: what to show first [default: running]
     #[arg(long, value_enum, value_name = "METRIC")]
-    metric: Option<Metric>,
+    metric: Option<MetricChoice>,
     #[command(flatten)]
     mine: mine::Mine,
     #[command(flatten)]
@@ -78,7 +78,7 @@ enum To {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Metric {
+enum MetricChoice {
     /// All samples, of running and waiting threads
     Samples,
     /// Samples of running threads
@@ -214,7 +214,7 @@ impl To {
     }
 }
 
-impl Metric {
+impl MetricChoice {
     fn what(self) -> What {
         match self {
             Self::Samples => What::Samples,
@@ -229,7 +229,7 @@ impl Metric {
 }
 
 /// The recording's name without its endings, with the ending of the format.
-fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString> {
+fn default_name(file: &Path, to: To, metric: Option<MetricChoice>) -> Result<OsString> {
     // `.` and `folder/..` have no name of their own, but the folders that they lead to have.
     let file = if file.file_name().is_some() { file.to_path_buf() } else { file.canonicalize()? };
     let mut stem = file.clone();
@@ -253,7 +253,7 @@ fn default_name(file: &Path, to: To, metric: Option<Metric>) -> Result<OsString>
 fn one_file(
     evidence: Evidence,
     to: To,
-    metric: Option<Metric>,
+    metric: Option<MetricChoice>,
     my: &MyCode,
     out: &mut impl Write,
 ) -> Result<Written> {
@@ -267,7 +267,7 @@ fn one_file(
     let trace = evidence.into_trace().with_context(|| {
         format!("a {kind} has no samples for {}: export its tables, with --to csv or --to parquet", to.name())
     })?;
-    Ok(export::write(&trace, format, metric.map(Metric::what), out)?)
+    Ok(export::write(&trace, format, metric.map(MetricChoice::what), out)?)
 }
 
 /// Starts a folder that appears when all of its files are complete.
@@ -336,11 +336,11 @@ impl Table<'_> {
 
     /// Writes several files if memory may not hold all rows at once: `events-1.parquet` and so on.
     fn parquet(&self, folder: &mut PendingFolder) -> Result<()> {
-        const MOST_ROWS: usize = 2_000_000;
-        let parts = self.rows.div_ceil(MOST_ROWS).max(1);
+        const MAX_ROWS: usize = 2_000_000;
+        let parts = self.rows.div_ceil(MAX_ROWS).max(1);
         for part in 0..parts {
             let options = QueryOptions { limit: None, interrupt_after: None };
-            let sql = format!("select * from {} limit {MOST_ROWS} offset {}", self.name, part * MOST_ROWS);
+            let sql = format!("select * from {} limit {MAX_ROWS} offset {}", self.name, part * MAX_ROWS);
             let answer = self.database.query(&sql, options)?;
             let number = if parts > 1 { format!("-{}", part + 1) } else { String::new() };
             folder.write_with(format!("{}{number}.parquet", self.name), |out| {
@@ -395,8 +395,8 @@ mod tests {
         check("a/trace.nettrace.zst", To::Speedscope, None, "trace.speedscope.json");
         check("trace.v2.nettrace", To::Firefox, None, "trace.v2.firefox.json.gz");
         check("orders-1-2026/", To::Parquet, None, "orders-1-2026.parquet");
-        check("t.nettrace", To::Folded, Some(Metric::Allocations), "t.allocations.folded");
-        check("t.nettrace", To::Pprof, Some(Metric::Allocations), "t.pb.gz");
+        check("t.nettrace", To::Folded, Some(MetricChoice::Allocations), "t.allocations.folded");
+        check("t.nettrace", To::Pprof, Some(MetricChoice::Allocations), "t.pb.gz");
     }
 
     /// Exports a fixture.
@@ -471,7 +471,7 @@ mod tests {
         };
         check(args(To::Chrome, &trace, None), "writing would destroy it");
         check(args(To::Csv, Path::new("-"), None), "csv is one file per table");
-        check(args(To::Chrome, &trace, Some(Metric::Waits)), "--metric is for");
+        check(args(To::Chrome, &trace, Some(MetricChoice::Waits)), "--metric is for");
         assert_eq!(fs::read(&trace).unwrap(), before);
     }
 

@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The maximum size of the configuration.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The option of commands that distinguish the user's code from everything else.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -73,7 +73,7 @@ fn configured(file: &Path) -> Result<MyCode> {
         known => known.with_context(|| file.display().to_string())?,
     };
     ensure!(known.is_file(), "{}: expected a file", file.display());
-    ensure!(known.len() <= MOST_BYTES, "{}: larger than {MOST_BYTES} bytes", file.display());
+    ensure!(known.len() <= MAX_BYTES, "{}: larger than {MAX_BYTES} bytes", file.display());
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let line_of = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
     let config: Config = toml::from_str(&text).map_err(|error| {

@@ -1,7 +1,7 @@
 //! Where commands write, and how much: `--insecure-output`, `--max-size`, and files that belong to the caller of `sudo`.
 
 use crate::{size, terminal, threads};
-use exhibit::{Limited, MOST_BYTES, Rules};
+use exhibit::{Limited, MAX_BYTES, Rules};
 use std::io::Write;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub(crate) struct MaxSize {
 
 impl MaxSize {
     fn bytes(self) -> u64 {
-        self.max_size.unwrap_or(MOST_BYTES)
+        self.max_size.unwrap_or(MAX_BYTES)
     }
 
     /// The rules of the output, with this limit.

@@ -5,7 +5,7 @@ use crate::spreadsheet;
 use crate::{duration, interrupt, reading, size, terminal};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use import::Found;
+use import::FoundExhibit;
 use model::Evidence;
 use sql::{Database, Limits, QueryOptions, output};
 use std::io::{BufWriter, Write};
@@ -166,16 +166,16 @@ fn table_width() -> usize {
 /// The exhibits of all sources, each with the name of its schema in SQL.
 ///
 /// Exhibits in one folder are named by their sub-folders.
-fn exhibits(sources: Vec<Source>) -> Result<Vec<Found>> {
+fn exhibits(sources: Vec<NamedPath>) -> Result<Vec<FoundExhibit>> {
     let mut exhibits = Vec::new();
-    for Source { alias, path } in sources {
+    for NamedPath { alias, path } in sources {
         for found in reading::find(&path)? {
             let name = match (&alias, &found.name) {
                 (Some(alias), None) => Some(alias.clone()),
                 (None, name) => name.as_deref().map(sql_name),
                 (Some(alias), Some(name)) => Some(format!("{alias}_{}", sql_name(name))),
             };
-            exhibits.push(Found { name, ..found });
+            exhibits.push(FoundExhibit { name, ..found });
         }
     }
     Ok(exhibits)
@@ -266,19 +266,19 @@ fn warn_of_losses(evidence: &Evidence) {
 }
 
 /// A path that was named on the command line.
-struct Source {
+struct NamedPath {
     /// The name of its schema in SQL. Only a single source may do without.
     alias: Option<String>,
     path: PathBuf,
 }
 
 /// Reads `FILE`, or several `NAME=FILE`.
-fn sources(files: &[String]) -> Result<Vec<Source>> {
-    let sources: Vec<Source> = files.iter().map(|file| source(file)).collect();
+fn sources(files: &[String]) -> Result<Vec<NamedPath>> {
+    let sources: Vec<NamedPath> = files.iter().map(|file| source(file)).collect();
     if let [_single] = sources.as_slice() {
         return Ok(sources);
     }
-    for (at, Source { alias, path }) in sources.iter().enumerate() {
+    for (at, NamedPath { alias, path }) in sources.iter().enumerate() {
         let alias = alias.as_ref().with_context(|| {
             format!("expected NAME=FILE since there are several files, found {}", path.display())
         })?;
@@ -289,12 +289,12 @@ fn sources(files: &[String]) -> Result<Vec<Source>> {
 }
 
 /// Reads `NAME=FILE`. If there is a file whose name is the whole text, it is that file.
-fn source(text: &str) -> Source {
+fn source(text: &str) -> NamedPath {
     match text.split_once('=') {
         Some((alias, path)) if is_name(alias) && !Path::new(text).exists() => {
-            Source { alias: Some(alias.to_owned()), path: PathBuf::from(path) }
+            NamedPath { alias: Some(alias.to_owned()), path: PathBuf::from(path) }
         }
-        _ => Source { alias: None, path: PathBuf::from(text) },
+        _ => NamedPath { alias: None, path: PathBuf::from(text) },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opens exhibits. If that takes more than a second, a terminal shows the progress.
 
 use crate::terminal;
-use import::{Found, Options, Process, Progress};
+use import::{FoundExhibit, Options, ProcessChoice, Progress};
 use model::{Evidence, Trace};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ pub(crate) struct Whose {
 
 impl Whose {
     /// The chosen process, else all of them: for commands that show rows.
-    pub(crate) fn or_all(self) -> Process {
-        self.pid.map_or(Process::All, Process::Only)
+    pub(crate) fn or_all(self) -> ProcessChoice {
+        self.pid.map_or(ProcessChoice::All, ProcessChoice::Only)
     }
 
     /// The chosen process, else the one with the most samples: for commands that are about one service.
-    pub(crate) fn or_most_sampled(self) -> Process {
-        self.pid.map_or(Process::MostSampled, Process::Only)
+    pub(crate) fn or_most_sampled(self) -> ProcessChoice {
+        self.pid.map_or(ProcessChoice::MostSampled, ProcessChoice::Only)
     }
 }
 
@@ -42,18 +42,18 @@ pub(crate) struct WhoseTwo {
 
 impl WhoseTwo {
     /// The process to read of the recording before, and of the one after.
-    pub(crate) fn before_and_after(&self) -> anyhow::Result<[Process; 2]> {
+    pub(crate) fn before_and_after(&self) -> anyhow::Result<[ProcessChoice; 2]> {
         match self.pid.as_slice() {
-            [] => Ok([Process::MostSampled; 2]),
-            [both] => Ok([Process::Only(*both); 2]),
-            [before, after] => Ok([Process::Only(*before), Process::Only(*after)]),
+            [] => Ok([ProcessChoice::MostSampled; 2]),
+            [both] => Ok([ProcessChoice::Only(*both); 2]),
+            [before, after] => Ok([ProcessChoice::Only(*before), ProcessChoice::Only(*after)]),
             more => anyhow::bail!("expected --pid PID or --pid BEFORE,AFTER, found {} numbers", more.len()),
         }
     }
 }
 
 /// Opens a trace. Any other kind is an error.
-pub(crate) fn open_trace(path: &Path, payloads: bool, process: Process) -> anyhow::Result<Arc<Trace>> {
+pub(crate) fn open_trace(path: &Path, payloads: bool, process: ProcessChoice) -> anyhow::Result<Arc<Trace>> {
     let evidence = open(path, payloads, process)?;
     let kind = evidence.kind();
     evidence.into_trace().ok_or_else(|| {
@@ -62,7 +62,7 @@ pub(crate) fn open_trace(path: &Path, payloads: bool, process: Process) -> anyho
 }
 
 /// The exhibits at a path: one, or several in sub-folders.
-pub(crate) fn find(path: &Path) -> anyhow::Result<Vec<Found>> {
+pub(crate) fn find(path: &Path) -> anyhow::Result<Vec<FoundExhibit>> {
     refuse_standard_input(path)?;
     Ok(import::find(path, &mut |what| terminal::say(&what))?)
 }
@@ -90,7 +90,7 @@ pub(crate) fn ensure_not_read<'a>(
 }
 
 /// Opens an exhibit of any kind. Payloads take much memory, and only `events.fields` needs them.
-pub(crate) fn open(path: &Path, payloads: bool, process: Process) -> anyhow::Result<Evidence> {
+pub(crate) fn open(path: &Path, payloads: bool, process: ProcessChoice) -> anyhow::Result<Evidence> {
     refuse_standard_input(path)?;
     let options = Options { payloads, threads: 2 };
     if !terminal::is_stderr() {

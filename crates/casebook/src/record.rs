@@ -215,7 +215,7 @@ fn of_subject(
         profile: args.profile.name().to_owned(),
         duration: args.duration,
         keep: args.keep,
-        most_bytes: args.max_size.unwrap_or(recorder::MOST_BYTES),
+        most_bytes: args.max_size.unwrap_or(recorder::MAX_BYTES),
         force: args.force,
         rules: args.outputs.rules(),
         buffer_megabytes: args.buffer,

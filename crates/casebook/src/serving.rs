@@ -3,7 +3,7 @@
 use crate::{browser, enter, interrupt, terminal};
 use anyhow::Context;
 use page::Reply;
-use server::{Links, LocalDoor, Request, Response, StatusCode, Stop, Weight};
+use server::{LinkMaker, LocalDoor, Request, Response, StatusCode, Stop, Weight};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(crate) fn serve(site: impl Site, at: &Where) -> anyhow::Result<ExitCode> {
     let stop = Stop::new();
     let on_signal = stop.clone();
     interrupt::on_first(move |_signal| on_signal.stop())?;
-    let is_failed = |links: &Links| drop(print_link(links, "the browser did not open; this works once"));
+    let is_failed = |links: &LinkMaker| drop(print_link(links, "the browser did not open; this works once"));
     let handed = if at.no_browser { None } else { browser::open(&links, is_failed) };
     // This drops the door, even if serving fails. The key then opens nothing, and its file can be removed.
     let served = say_how_to_enter(&links, handed.is_some(), place)
@@ -80,7 +80,7 @@ pub(crate) fn serve(site: impl Site, at: &Where) -> anyhow::Result<ExitCode> {
 
 /// Says where the pages are. A link holds a secret key and stays visible on the terminal, so one is printed only if no
 /// browser was opened.
-fn say_how_to_enter(links: &Links, is_handed: bool, place: SocketAddrV4) -> anyhow::Result<()> {
+fn say_how_to_enter(links: &LinkMaker, is_handed: bool, place: SocketAddrV4) -> anyhow::Result<()> {
     let is_asked = {
         let links = links.clone();
         enter::on_enter(move || print_link(&links, "works once"))
@@ -109,7 +109,7 @@ fn tunnel(place: SocketAddrV4) -> String {
 }
 
 /// Prints a new link.
-fn print_link(links: &Links, note: &str) -> anyhow::Result<()> {
+fn print_link(links: &LinkMaker, note: &str) -> anyhow::Result<()> {
     Ok(terminal::print(&format!("Open {}   ({note})\n", links.url()?))?)
 }
 

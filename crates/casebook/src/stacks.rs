@@ -25,9 +25,9 @@ const BEGIN: Duration = Duration::from_secs(5);
 /// How long the sampler runs: long enough for dozens of samples of each thread.
 const SAMPLED: Duration = Duration::from_millis(150);
 /// The maximum size of the session that is read: room for the names of a million methods.
-const MOST_BYTES: usize = 512 << 20;
+const MAX_BYTES: usize = 512 << 20;
 /// The maximum size of the session in memory, where it is compressed. Names compress to an eighth or less.
-const MOST_PACKED: usize = 64 << 20;
+const MAX_PACKED: usize = 64 << 20;
 /// The level of compression, as for recordings.
 const LEVEL: i32 = -1;
 /// How much memory the runtime may use for events that we have not read yet.
@@ -120,7 +120,7 @@ fn take(subject: &Subject, deadline: Deadline, limit: Duration) -> anyhow::Resul
             Received::Bytes(len) => {
                 packer.write_all(piece.get(..len).unwrap_or_default())?;
                 bytes = bytes.saturating_add(len);
-                if bytes > MOST_BYTES || packer.get_ref().len() > MOST_PACKED {
+                if bytes > MAX_BYTES || packer.get_ref().len() > MAX_PACKED {
                     // The stacks came first, so only names are missing.
                     let megabytes = bytes / 1_000_000;
                     terminal::say(&format!(

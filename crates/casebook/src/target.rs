@@ -19,7 +19,7 @@ use std::time::Duration;
 /// How often to look for Ctrl-C while we wait for a runtime to connect.
 const LISTEN_LOOK: Duration = Duration::from_millis(200);
 /// How many peers may connect that are not a runtime, before we give up.
-const MOST_PEERS: u32 = 5;
+const MAX_PEERS: u32 = 5;
 /// How long a runtime behind a named socket has to say which process it is.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -212,7 +212,7 @@ fn connected(
     goes_on: &dyn Fn() -> bool,
 ) -> anyhow::Result<(Endpoint, Result<ProcessInfo, Error>)> {
     let endpoint = Endpoint::Listener(Arc::clone(listener));
-    for left in (0..MOST_PEERS).rev() {
+    for left in (0..MAX_PEERS).rev() {
         loop {
             match listener.wait(Deadline::after(LISTEN_LOOK)) {
                 Ok(_process) => break,

@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The longest colour sequence that passes, in bytes. Ours are shorter.
-const MOST_SEQUENCE: usize = 24;
+const MAX_SEQUENCE: usize = 24;
 
 /// Whether the last line on the terminal of standard error is one of progress.
 static SHOWS_PROGRESS: AtomicBool = AtomicBool::new(false);
@@ -246,8 +246,8 @@ fn sequence(text: &str) -> Sequence {
     };
     let end = values.find(|c: char| !c.is_ascii_digit() && c != ';');
     match end {
-        None if text.len() < MOST_SEQUENCE => Sequence::Cut,
-        Some(end) if values.get(end..).is_some_and(|rest| rest.starts_with('m')) && end < MOST_SEQUENCE => {
+        None if text.len() < MAX_SEQUENCE => Sequence::Cut,
+        Some(end) if values.get(end..).is_some_and(|rest| rest.starts_with('m')) && end < MAX_SEQUENCE => {
             let values = values.get(..end).unwrap_or_default();
             let is_ours = |value: &str| {
                 value.is_empty()

@@ -4,7 +4,7 @@
 //! and 6.14; DLMF 8.17.22), which is evaluated by Lentz's method.
 
 /// Limit on the terms of the continued fraction, which converges long before.
-const MOST_TERMS: u32 = 300;
+const MAX_TERMS: u32 = 300;
 /// Replaces a denominator of 0.
 const TINY: f64 = 1e-300;
 
@@ -59,7 +59,7 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
     let mut numerators = 1.0;
     let mut denominators = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
     let mut value = denominators;
-    for term in (1..=MOST_TERMS).map(f64::from) {
+    for term in (1..=MAX_TERMS).map(f64::from) {
         let even = a + 2.0 * term;
         for step in [
             term * (b - term) * x / ((even - 1.0) * even),

@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A user's budget: the time that this many silent sockets take.
-pub(crate) const MOST_SILENT: u32 = 64;
-/// Limit on the sockets that are asked at once. Above [`MOST_SILENT`], so that one user never takes all places.
+pub(crate) const MAX_SILENT: u32 = 64;
+/// Limit on the sockets that are asked at once. Above [`MAX_SILENT`], so that one user never takes all places.
 const AT_ONCE: usize = 128;
 /// Address space that one thread may take: its stack, and what the allocator reserves for it.
 const SPACE: u64 = 192 << 20;
@@ -130,7 +130,7 @@ impl Line {
     /// Whether the budget allows one more, even if it and all those under way stay silent.
     fn has_room(&self, patience: Duration) -> bool {
         let if_all_silent = patience.saturating_mul(self.under_way.saturating_add(1));
-        self.waited.saturating_add(if_all_silent) <= patience.saturating_mul(MOST_SILENT)
+        self.waited.saturating_add(if_all_silent) <= patience.saturating_mul(MAX_SILENT)
     }
 }
 

@@ -17,12 +17,12 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use crate::found::Found;
+pub use crate::found::FoundSocket;
 
 /// How long a process may take to describe itself.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 /// Limit on the entries of a folder that are checked.
-const MOST_ENTRIES: usize = 20_000;
+const MAX_ENTRIES: usize = 20_000;
 
 /// The result of asking many processes.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl State {
 #[derive(Debug)]
 pub struct Asked {
     /// Its socket.
-    pub found: Found,
+    pub found: FoundSocket,
     /// The result.
     pub state: State,
     /// The answer, if there is one.
@@ -75,12 +75,12 @@ pub struct Asked {
 }
 
 /// All processes that have a socket, by ascending PID.
-pub fn find(proc: &Proc) -> Vec<Found> {
+pub fn find(proc: &Proc) -> Vec<FoundSocket> {
     proc.pids().into_iter().filter_map(|pid| find_process(proc, pid)).collect()
 }
 
 /// The socket of a process. `None` if it has no socket, or has ended.
-pub fn find_process(proc: &Proc, pid: u32) -> Option<Found> {
+pub fn find_process(proc: &Proc, pid: u32) -> Option<FoundSocket> {
     let stat = proc.stat(pid).ok()?;
     // Kernels before 4.1 do not report the PID inside a container.
     let container_pid = proc.namespace_pid(pid).unwrap_or(pid);
@@ -98,7 +98,7 @@ pub fn find_process(proc: &Proc, pid: u32) -> Option<Found> {
     })?;
     // If the process's user cannot be read, the socket's owner stands in.
     let user = user.unwrap_or(owner);
-    Some(Found { pid, container_pid, socket, start_ticks: stat.start_ticks, user, is_orphaned: false })
+    Some(FoundSocket { pid, container_pid, socket, start_ticks: stat.start_ticks, user, is_orphaned: false })
 }
 
 fn socket_path(folder: &Path, pid: u32, stat: &Stat) -> PathBuf {
@@ -135,18 +135,18 @@ fn is_socket(meta: &Metadata) -> bool {
 
 /// Sockets in these folders that belong to no process in `found`. They are left over from processes that ended without
 /// removing them, or belong to containers that share the folder.
-pub fn find_orphaned(found: &[Found], folders: &[PathBuf]) -> Vec<Found> {
+pub fn find_orphaned(found: &[FoundSocket], folders: &[PathBuf]) -> Vec<FoundSocket> {
     let known: BTreeSet<SocketId> = found.iter().filter_map(|found| SocketId::of(&found.socket)).collect();
     let mut orphaned = Vec::new();
     for folder in folders {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES).flatten();
+        let entries = std::fs::read_dir(folder).into_iter().flatten().take(MAX_ENTRIES).flatten();
         for path in entries.map(|entry| entry.path()) {
             let Some(SocketName { pid, start_ticks }) = SocketName::of(&path) else { continue };
             let is_known = SocketId::of(&path).is_some_and(|id| known.contains(&id));
             let meta = std::fs::symlink_metadata(&path).ok().filter(is_socket);
             if let Some(meta) = meta.filter(|_| !is_known) {
                 let user = meta.uid();
-                orphaned.push(Found {
+                orphaned.push(FoundSocket {
                     pid,
                     container_pid: pid,
                     socket: path,
@@ -196,9 +196,9 @@ impl SocketName {
 
 /// Asks many processes at once about themselves. A silent one does not delay others, and many silent sockets of one user
 /// do not delay other users. Processes come before orphaned sockets, and newer ones before older ones.
-pub fn ask_all(proc: &Proc, found: &[Found]) -> Answers {
-    let rank = |found: &Found| Rank { has_process: !found.is_orphaned, start_ticks: found.start_ticks };
-    let turn = |found: &Found| Turn { user: found.user, rank: rank(found) };
+pub fn ask_all(proc: &Proc, found: &[FoundSocket]) -> Answers {
+    let rank = |found: &FoundSocket| Rank { has_process: !found.is_orphaned, start_ticks: found.start_ticks };
+    let turn = |found: &FoundSocket| Turn { user: found.user, rank: rank(found) };
     let turns: Vec<Turn> = found.iter().map(turn).collect();
     let outcome = crowd::ask_all(&turns, PATIENCE, &|at| {
         let watch = Stopwatch::start();
@@ -208,7 +208,7 @@ pub fn ask_all(proc: &Proc, found: &[Found]) -> Answers {
 }
 
 /// Asks a process about itself.
-pub fn ask(proc: &Proc, found: Found) -> Asked {
+pub fn ask(proc: &Proc, found: FoundSocket) -> Asked {
     match ProcessInfo::ask(&found.endpoint(), Deadline::after(PATIENCE)) {
         Ok(info) => {
             let state = if is_suspended(proc, found.pid) { State::Suspended } else { State::Running };
@@ -229,16 +229,16 @@ pub fn ask(proc: &Proc, found: Found) -> Asked {
 
 /// A runtime that is suspended at startup has no more threads than this: the main thread, and those for its socket and
 /// for signals.
-const MOST_AT_START: usize = 4;
+const MAX_AT_START: usize = 4;
 
 /// Whether a runtime is suspended at startup: it creates its finalizer thread right after that. Older runtimes do not name
-/// this thread, but have more than [`MOST_AT_START`] threads once they run.
+/// this thread, but have more than [`MAX_AT_START`] threads once they run.
 pub fn is_suspended(proc: &Proc, pid: u32) -> bool {
     // The number of threads is cheaper to read than their names.
-    if !proc.stat(pid).is_ok_and(|stat| stat.threads as usize <= MOST_AT_START) {
+    if !proc.stat(pid).is_ok_and(|stat| stat.threads as usize <= MAX_AT_START) {
         return false;
     }
     let threads = proc.threads(pid);
-    (1..=MOST_AT_START).contains(&threads.len())
+    (1..=MAX_AT_START).contains(&threads.len())
         && !threads.iter().any(|thread| thread.name.starts_with(".NET Finalizer"))
 }

@@ -9,7 +9,7 @@
 //! to a relay, so its peer is reported but not checked.
 
 use crate::error::Error;
-use crate::found::Found;
+use crate::found::FoundSocket;
 use crate::message::{Answer, Command, HEADER, Payload, encode};
 use crate::peer::{Peer, SocketFile};
 use base::bytes::Cursor;
@@ -35,7 +35,7 @@ const ADVERTISEMENT_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub enum Endpoint {
     /// The socket of a process that we found. Nothing is sent to any other process.
-    Found(Found),
+    FoundSocket(FoundSocket),
     /// A socket that the user named.
     Named(Arc<Named>),
     /// Our own socket, which the runtime connects to.
@@ -50,10 +50,10 @@ pub struct Named {
     peer: Mutex<Option<Peer>>,
 }
 
-impl Found {
+impl FoundSocket {
     /// Reaches only this process.
     pub fn endpoint(&self) -> Endpoint {
-        Endpoint::Found(self.clone())
+        Endpoint::FoundSocket(self.clone())
     }
 }
 
@@ -73,7 +73,7 @@ impl Endpoint {
     /// The socket's path.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Found(found) => &found.socket,
+            Self::FoundSocket(found) => &found.socket,
             Self::Named(named) => &named.path,
             Self::Listener(listener) => &listener.path,
         }
@@ -82,7 +82,7 @@ impl Endpoint {
     /// The peer of the last connection to a named socket, or of the first one to a listener.
     pub fn peer(&self) -> Option<Peer> {
         match self {
-            Self::Found(_) => None,
+            Self::FoundSocket(_) => None,
             Self::Named(named) => *named.peer.lock().unwrap_or_else(PoisonError::into_inner),
             Self::Listener(listener) => listener.first().and_then(|first| first.peer),
         }
@@ -108,7 +108,7 @@ impl Endpoint {
 
     fn connect(&self, patience: Patience<'_>) -> Result<UnixStream, Error> {
         match self {
-            Self::Found(found) => {
+            Self::FoundSocket(found) => {
                 let file = SocketFile::found(found)?;
                 let stream = connect(&file.path(), &found.socket, patience)?;
                 Peer::of(&stream)?.check(found, file.owner)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// A process with a diagnostics socket, or an orphaned socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundSocket {
     /// The PID in our namespace. Of an orphaned socket, the one in its name.
     pub pid: u32,
     /// The PID in the process's own namespace.

@@ -10,7 +10,7 @@
 //! ```
 
 use crate::error::Error;
-use crate::found::Found;
+use crate::found::FoundSocket;
 use host::Proc;
 use std::fmt;
 use std::os::unix::net::UnixStream;
@@ -48,7 +48,7 @@ impl Peer {
     }
 
     /// Checks that this is the process that was found, or for an orphaned socket, a process of its owner.
-    pub(crate) fn check(self, found: &Found, owner: u32) -> Result<(), Error> {
+    pub(crate) fn check(self, found: &FoundSocket, owner: u32) -> Result<(), Error> {
         let is_process = found.is_orphaned || self.pid == Some(found.pid);
         if !is_process || self.user != owner {
             return Err(wrong_peer(found, self.to_string()));
@@ -72,14 +72,14 @@ impl Peer {
 }
 
 /// The error that a socket leads to another process than the one that was found.
-fn wrong_peer(expected: &Found, found: String) -> Error {
+fn wrong_peer(expected: &FoundSocket, found: String) -> Error {
     let socket = expected.socket.display().to_string();
     Error::WrongPeer { socket, pid: expected.pid, user: expected.user, found }
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{Error, Found, Peer, wrong_peer};
+    use super::{Error, FoundSocket, Peer, wrong_peer};
     use nix::errno::Errno;
     use nix::sys::socket::{getsockopt, sockopt};
     use rustix::fs::{FileType, Mode, OFlags};
@@ -122,7 +122,7 @@ mod linux {
     impl SocketFile {
         /// Opens the socket that was found. A link is refused, and so is a socket that belongs neither to the process's user
         /// nor to root. Root is accepted because a process may start as root and then change its user.
-        pub(crate) fn found(found: &Found) -> Result<Self, Error> {
+        pub(crate) fn found(found: &FoundSocket) -> Result<Self, Error> {
             let (file, kind) = Self::open(&found.socket, OFlags::NOFOLLOW)?;
             let is_owners = file.owner == found.user || (file.owner == 0 && !found.is_orphaned);
             if kind == FileType::Socket && is_owners {
@@ -169,7 +169,7 @@ mod linux {
 /// Without `/proc` no process is found, the peer of a named socket is unknown, and we cannot connect to a file by a handle.
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
-    use super::{Error, Found, Peer};
+    use super::{Error, FoundSocket, Peer};
     use std::io::ErrorKind;
     use std::os::unix::net::UnixStream;
     use std::path::{Path, PathBuf};
@@ -184,7 +184,7 @@ mod elsewhere {
     }
 
     impl SocketFile {
-        pub(crate) fn found(_found: &Found) -> Result<Self, Error> {
+        pub(crate) fn found(_found: &FoundSocket) -> Result<Self, Error> {
             Err(Error::Io(ErrorKind::Unsupported.into()))
         }
 

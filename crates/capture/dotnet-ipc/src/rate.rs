@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// Limit on the bytes per second of all sessions of a recording. A service that spends all its CPU cores on events
 /// writes up to 100 MB/s.
-pub const MOST_PER_SECOND: u64 = 256 << 20;
+pub const MAX_PER_SECOND: u64 = 256 << 20;
 /// The allowance never exceeds what accrues in this time. It lets a runtime send a full buffer at once, for example after
 /// our disk was slow.
 const AT_ONCE: Duration = Duration::from_millis(250);

@@ -17,7 +17,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use crate::rate::MOST_PER_SECOND;
+pub use crate::rate::MAX_PER_SECOND;
 pub use crate::request::{FULL_RUNDOWN, NAMES_RUNDOWN, Provider, Request};
 
 /// How long a read waits if the rate limit does not allow it yet.
@@ -38,7 +38,7 @@ pub struct Session {
 
 /// Starts sessions of a runtime, with the newest version of the command that the runtime may accept.
 ///
-/// Its sessions share one limit on bytes per second, by default [`MOST_PER_SECOND`].
+/// Its sessions share one limit on bytes per second, by default [`MAX_PER_SECOND`].
 #[derive(Debug, Clone)]
 pub struct Starter {
     endpoint: Endpoint,
@@ -97,7 +97,7 @@ impl Session {
         request: &Request,
         patience: impl Into<Patience<'a>>,
     ) -> Result<Self, Error> {
-        Self::start_at_rate(endpoint, request, MOST_PER_SECOND, patience)
+        Self::start_at_rate(endpoint, request, MAX_PER_SECOND, patience)
     }
 
     /// Starts a session whose stream is read no faster than `per_second` bytes per second.

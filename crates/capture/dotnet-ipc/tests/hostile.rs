@@ -5,7 +5,7 @@
 
 use base::time::{Deadline, Patience, Stopwatch};
 #[cfg(target_os = "linux")]
-use dotnet_ipc::discover::Found;
+use dotnet_ipc::discover::FoundSocket;
 use dotnet_ipc::process::{ProcessInfo, resume};
 use dotnet_ipc::session::{NAMES_RUNDOWN, Provider, Received, Request, Session};
 use dotnet_ipc::{Endpoint, Listener};
@@ -243,7 +243,7 @@ fn peers_that_connect_again_and_again_do_not_keep_a_listener_beyond_its_deadline
 
 /// Checks the result of a command to a socket with these properties, and that nothing is sent unless it succeeds.
 #[cfg(target_os = "linux")]
-fn check_found(change: impl Fn(&mut Found), expected: Result<(), &str>) {
+fn check_found(change: impl Fn(&mut FoundSocket), expected: Result<(), &str>) {
     let heard = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let into = std::sync::Arc::clone(&heard);
     let peer = Peer::new(1, move |_, mut stream| {
@@ -254,7 +254,7 @@ fn check_found(change: impl Fn(&mut Found), expected: Result<(), &str>) {
     let (proc, pid) = (host::Proc::live(), std::process::id());
     let (start_ticks, user) = (proc.stat(pid).unwrap().start_ticks, proc.user_id(pid).unwrap());
     let mut found =
-        Found { pid, container_pid: pid, socket: peer.path(), start_ticks, user, is_orphaned: false };
+        FoundSocket { pid, container_pid: pid, socket: peer.path(), start_ticks, user, is_orphaned: false };
     change(&mut found);
     let done = resume(&found.endpoint(), Deadline::after(BUSY)).map_err(|error| error.to_string());
     drop(peer);

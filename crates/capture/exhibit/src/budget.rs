@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 /// The largest output in bytes, unless the user says otherwise: more than the tables of an hour's recording, and less than a
 /// disk.
-pub const MOST_BYTES: u64 = 10_000_000_000;
+pub const MAX_BYTES: u64 = 10_000_000_000;
 /// Room that stays free on a disk: 1 GiB, or on a small disk a twentieth of it.
 const FREE: u64 = 1 << 30;
 const FREE_PART: u64 = 20;
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_disk_is_never_filled() {
-        let room = || OutputBudget::new(MOST_BYTES);
+        let room = || OutputBudget::new(MAX_BYTES);
         let large = |free| Some(Space { free, total: 1 << 40 });
         assert_eq!(room().look(large(FREE + 2), 1), Ok(()));
         assert_eq!(room().look(large(FREE + 1), 1), Err(Full::Disk(FREE + 1)));
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn sizes_are_said_in_whole_units() {
-        let sizes = [999, 20_000, 64 << 20, 1_000_000_000, 1_500_000_000, MOST_BYTES, 12_345_678_901];
+        let sizes = [999, 20_000, 64 << 20, 1_000_000_000, 1_500_000_000, MAX_BYTES, 12_345_678_901];
         let words = ["999 bytes", "20 kB", "67 MB", "1 GB", "1500 MB", "10 GB", "12 GB"];
         assert_eq!(sizes.map(in_words), words);
     }

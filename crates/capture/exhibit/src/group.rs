@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 
 /// Bytes that are read of `/etc/passwd` and `/etc/group`. Users behind them count as somebody else.
-const MOST_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 /// Whether a group belongs to this user alone: it is their primary group, has their name, and has no other member.
 pub(crate) fn is_own_group(uid: u32, gid: u32) -> bool {
@@ -16,7 +16,7 @@ pub(crate) fn is_own_group(uid: u32, gid: u32) -> bool {
 fn text(path: &str) -> String {
     let mut bytes = Vec::new();
     // If the list cannot be read, it counts as empty: no user of it is known.
-    drop(File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)));
+    drop(File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes)));
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -33,13 +33,13 @@ mod preallocate;
 mod rules;
 mod whole;
 
-pub use budget::{Full, Limited, MOST_BYTES, Output, Space};
+pub use budget::{Full, Limited, MAX_BYTES, Output, Space};
 pub use check::{Check, check};
 pub use entry::EntryKind;
 pub use error::Error;
 pub use folder::Folder;
 pub use hash::{Hashed, Sum, sum};
-pub use manifest::{FILE, FileEntry, MOST_FILES, Manifest, ManifestFile, ReadOutcome, SubjectEntry, read};
+pub use manifest::{FILE, FileEntry, MAX_FILES, Manifest, ManifestFile, ReadOutcome, SubjectEntry, read};
 pub use pending::{Pending, PendingFolder, remove_unfinished, unfinished};
 pub use place::Place;
 pub use preallocate::{is_full, preallocate};

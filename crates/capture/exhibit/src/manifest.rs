@@ -20,9 +20,9 @@ use toml::Table;
 /// The file's name.
 pub const FILE: &str = "exhibit.toml";
 /// The most listed files that a reader looks at. This program lists fewer.
-pub const MOST_FILES: usize = 1000;
+pub const MAX_FILES: usize = 1000;
 /// The longest file that is read, in bytes.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The contents of `exhibit.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -230,9 +230,9 @@ fn why(text: &str, error: &toml::de::Error) -> String {
 
 fn text_of(file: impl Read) -> io::Result<String> {
     let mut text = String::new();
-    let len = file.take(MOST_BYTES.saturating_add(1)).read_to_string(&mut text)?;
+    let len = file.take(MAX_BYTES.saturating_add(1)).read_to_string(&mut text)?;
     // A file that is too long is not cut: the beginning could pass for the whole.
-    if len as u64 > MOST_BYTES { Err(io::Error::other("it is longer than 1 MiB")) } else { Ok(text) }
+    if len as u64 > MAX_BYTES { Err(io::Error::other("it is longer than 1 MiB")) } else { Ok(text) }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 /// Links that are followed on the way, as many as Linux follows.
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// A place for output: its folder, which is held open, and its name there.
 #[derive(Debug)]
@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
     fn follow(&mut self, name: &OsStr, shown: &Path, link: &Stat) -> Result<(), Error> {
         let rules = self.at.rules();
         self.links = self.links.saturating_add(1);
-        if self.links > MOST_LINKS {
+        if self.links > MAX_LINKS {
             return Err(Error::write(self.path)(Errno::LOOP));
         }
         let is_shared = || self.at.own_status().map(|status| rules.is_shared(&self.at, &status));

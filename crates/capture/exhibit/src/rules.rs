@@ -3,7 +3,7 @@
 //! A place is refused if anybody but root and us could exchange what lies there. Users and groups are looked up only in
 //! `/etc/passwd` and `/etc/group`: users of a directory service are not in them, and count as others.
 
-use crate::budget::MOST_BYTES;
+use crate::budget::MAX_BYTES;
 use crate::error::Error;
 use crate::group::is_own_group;
 use rustix::fs::{Mode, Stat};
@@ -43,7 +43,7 @@ pub struct Rules {
 impl Rules {
     /// Output that only its owner may read, at places that nobody else can change.
     pub const PRIVATE: Self =
-        Self { readers: Readers::Owner, caller: None, is_insecure: false, most_bytes: MOST_BYTES };
+        Self { readers: Readers::Owner, caller: None, is_insecure: false, most_bytes: MAX_BYTES };
 
     /// Sets who may read what is created.
     #[must_use]
@@ -69,7 +69,7 @@ impl Rules {
         Self { is_insecure, ..self }
     }
 
-    /// Limits the size of an output, which is otherwise [`MOST_BYTES`].
+    /// Limits the size of an output, which is otherwise [`MAX_BYTES`].
     #[must_use]
     pub fn at_most(self, most_bytes: u64) -> Self {
         Self { most_bytes, ..self }

@@ -8,9 +8,9 @@ use crate::Proc;
 use std::path::Path;
 
 /// Limit on the descriptors that are counted one by one. If there are more, their number is unknown.
-const MOST_COUNTED: usize = 100_000;
+const MAX_COUNTED: usize = 100_000;
 /// Limit on the descriptors whose kinds are read: about 1 ms of work.
-const MOST_LOOKED_AT: u64 = 1000;
+const MAX_LOOKED_AT: u64 = 1000;
 
 /// The open descriptors of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +35,19 @@ pub(crate) fn of(proc: &Proc, pid: u32) -> Option<Descriptors> {
     let size = std::fs::metadata(&folder).ok()?.len();
     // Older kernels have 0 here.
     let all = if proc.is_machines_own() && size > 0 { size } else { counted(&folder)? };
-    let kinds = if all <= MOST_LOOKED_AT { kinds(&folder) } else { None };
+    let kinds = if all <= MAX_LOOKED_AT { kinds(&folder) } else { None };
     Some(Descriptors { all, kinds })
 }
 
 fn counted(folder: &Path) -> Option<u64> {
-    let count = std::fs::read_dir(folder).ok()?.take(MOST_COUNTED).flatten().count();
-    (count < MOST_COUNTED).then_some(count as u64)
+    let count = std::fs::read_dir(folder).ok()?.take(MAX_COUNTED).flatten().count();
+    (count < MAX_COUNTED).then_some(count as u64)
 }
 
 fn kinds(folder: &Path) -> Option<Kinds> {
     let mut kinds = Kinds::default();
     let (mut listed, mut read) = (0u64, 0u64);
-    for entry in std::fs::read_dir(folder).ok()?.flatten().take(MOST_COUNTED) {
+    for entry in std::fs::read_dir(folder).ok()?.flatten().take(MAX_COUNTED) {
         listed = listed.saturating_add(1);
         // It may have been closed since it was listed.
         let Ok(target) = std::fs::read_link(entry.path()) else { continue };
@@ -101,9 +101,9 @@ mod tests {
             "/dev/null",
         ];
         check(&few, Some(Descriptors { all: 6, kinds: Some(kinds) }));
-        let many: Vec<String> = (0..=MOST_LOOKED_AT).map(|number| format!("socket:[{number}]")).collect();
+        let many: Vec<String> = (0..=MAX_LOOKED_AT).map(|number| format!("socket:[{number}]")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        check(&many, Some(Descriptors { all: MOST_LOOKED_AT + 1, kinds: None }));
+        check(&many, Some(Descriptors { all: MAX_LOOKED_AT + 1, kinds: None }));
     }
 
     #[test]

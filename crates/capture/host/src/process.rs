@@ -8,7 +8,7 @@ use crate::{container, files};
 use std::path::PathBuf;
 
 /// The kernel allows no more processes than this.
-const MOST_PROCESSES: usize = 1 << 22;
+const MAX_PROCESSES: usize = 1 << 22;
 const NANOS: u64 = 1_000_000_000;
 
 /// A `/proc`: the machine's, or a recorded tree.
@@ -63,7 +63,7 @@ impl Proc {
 
     /// All processes that we can see, in ascending order.
     pub fn pids(&self) -> Vec<u32> {
-        files::numbered(&self.root, MOST_PROCESSES)
+        files::numbered(&self.root, MAX_PROCESSES)
     }
 
     /// Reads `/proc/PID/stat`.
@@ -92,7 +92,7 @@ impl Proc {
     pub fn children(&self, pid: u32) -> Option<Vec<u32>> {
         let mut all = Vec::new();
         let mut is_listed = false;
-        for thread in files::numbered(&self.file(pid, "task"), MOST_PROCESSES) {
+        for thread in files::numbered(&self.file(pid, "task"), MAX_PROCESSES) {
             // The thread may have ended since it was listed.
             let Ok(list) = files::read(&self.file(pid, &format!("task/{thread}/children")), files::LONG)
             else {
@@ -120,8 +120,8 @@ impl Proc {
     /// Whether a file is mapped into a process, by the end of its path. False also if we may not read the list.
     pub fn has_mapped(&self, pid: u32, end: &str) -> bool {
         /// Limit on the bytes of the list that are read, enough for thousands of libraries.
-        const MOST_BYTES: u64 = 4 << 20;
-        let maps = files::text(&self.file(pid, "maps"), MOST_BYTES).unwrap_or_default();
+        const MAX_BYTES: u64 = 4 << 20;
+        let maps = files::text(&self.file(pid, "maps"), MAX_BYTES).unwrap_or_default();
         maps.lines().any(|line| line.trim_end_matches(" (deleted)").ends_with(end))
     }
 
@@ -240,9 +240,9 @@ fn split_zeros(bytes: &[u8]) -> Vec<String> {
 }
 
 /// Limit on the number of settings.
-const MOST_SETTINGS: usize = 100;
+const MAX_SETTINGS: usize = 100;
 /// Limit on the characters of a value.
-const MOST_CHARACTERS: usize = 200;
+const MAX_CHARACTERS: usize = 200;
 
 fn dotnet_settings(environment: &[u8]) -> Vec<(String, String)> {
     let setting = |entry: &[u8]| -> Option<(String, String)> {
@@ -250,12 +250,12 @@ fn dotnet_settings(environment: &[u8]) -> Vec<(String, String)> {
         let (name, value) = text.split_once('=')?;
         let is_dotnet = name.starts_with("DOTNET_") || name.starts_with("COMPlus_");
         let length = value.chars().count();
-        let cut: String = value.chars().take(MOST_CHARACTERS).collect();
+        let cut: String = value.chars().take(MAX_CHARACTERS).collect();
         let value =
-            if length > MOST_CHARACTERS { format!("{cut}… (cut: {length} characters)") } else { cut };
-        (is_dotnet && name.len() <= MOST_CHARACTERS).then(|| (name.to_owned(), value))
+            if length > MAX_CHARACTERS { format!("{cut}… (cut: {length} characters)") } else { cut };
+        (is_dotnet && name.len() <= MAX_CHARACTERS).then(|| (name.to_owned(), value))
     };
-    environment.split(|byte| *byte == 0).filter_map(setting).take(MOST_SETTINGS).collect()
+    environment.split(|byte| *byte == 0).filter_map(setting).take(MAX_SETTINGS).collect()
 }
 
 fn variable(environment: &[u8], name: &str) -> Option<String> {
@@ -366,7 +366,7 @@ mod tests {
         assert!(found[1].1.ends_with("x… (cut: 300 characters)") && found[1].1.len() < 240, "{found:?}");
         let many: Vec<String> = (0..500).map(|n| format!("DOTNET_{n}=1\0")).collect();
         let many = many.concat();
-        assert_eq!(dotnet_settings(many.as_bytes()).len(), MOST_SETTINGS);
+        assert_eq!(dotnet_settings(many.as_bytes()).len(), MAX_SETTINGS);
     }
 
     #[test]

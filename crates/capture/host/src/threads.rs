@@ -8,7 +8,7 @@ use crate::{Proc, files};
 use std::collections::BTreeMap;
 
 /// Limit on the threads of a process that are read.
-const MOST_THREADS: usize = 1 << 16;
+const MAX_THREADS: usize = 1 << 16;
 
 /// A thread, and its CPU time so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl ThreadReader {
 
     /// The current threads, by ascending id, without those that end during the call. Empty if the process has ended.
     pub fn read(&mut self, proc: &Proc) -> Vec<ThreadStat> {
-        let ids = files::numbered(&proc.file(self.pid, "task"), MOST_THREADS);
+        let ids = files::numbered(&proc.file(self.pid, "task"), MAX_THREADS);
         let mut known = BTreeMap::new();
         let threads = ids.into_iter().filter_map(|id| self.read_thread(proc, id, &mut known)).collect();
         self.known = known;

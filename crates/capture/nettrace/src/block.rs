@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 
 /// Memory that the descriptions of a stream's kinds of events may take: a hundred times what those of a large service take.
 /// A description of 60 KB may have 15,000 fields.
-const MOST_KIND_BYTES: usize = 32 << 20;
+const MAX_KIND_BYTES: usize = 32 << 20;
 const TOO_MANY_KINDS: &str = "description of a kind of event beyond the 32 MB that are kept of a stream";
 const TOO_MANY_THREADS: &str = "event of a thread beyond the half million that are distinguished";
 const NO_SEQUENCE_POINT: &str = "too many events without a sequence point: their order may be wrong";
@@ -353,14 +353,14 @@ impl Stream {
             Ok(row) => row,
             Err(error) => return damage.note(base::damage::DESCRIPTION, error.offset),
         };
-        // It fits, since `MOST_KIND_BYTES` bounds the kinds.
+        // It fits, since `MAX_KIND_BYTES` bounds the kinds.
         row.index = u32::try_from(self.kinds.len()).unwrap_or(u32::MAX);
         if self.by_id.contains_key(&row.id) {
             damage.note(base::damage::DESCRIBED_TWICE, at);
             return;
         }
         let kind_bytes = self.kind_bytes.saturating_add(row.kept_bytes());
-        if kind_bytes > MOST_KIND_BYTES {
+        if kind_bytes > MAX_KIND_BYTES {
             damage.note(TOO_MANY_KINDS, at);
             return;
         }

@@ -40,10 +40,10 @@ const TOO_MUCH_WORK: &str = "costs far more to read than a recording of its size
 const STEPS_PER_BLOCK: usize = 16;
 /// Bytes in a row that may belong to no recording: zeros, or bytes that are skipped on the way to the next block or stream.
 /// A file with a hole can have any number of them without taking room on the disk.
-const MOST_BARREN: u64 = 64 << 20;
+const MAX_BARREN: u64 = 64 << 20;
 const BARREN: &str = "more than 64 MB in a row belong to no recording: the rest was not read";
 /// A last block that is cut and longer than this has a wrong size: the runtime writes blocks up to 100 KB.
-const MOST_OF_A_CUT_BLOCK: u64 = 1 << 20;
+const MAX_OF_A_CUT_BLOCK: u64 = 1 << 20;
 
 /// Why an input cannot be read at all.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -334,7 +334,7 @@ impl Decoder {
                     }
                     if self.work() > most_steps(self.received) {
                         self.stop(TOO_MUCH_WORK, sink);
-                    } else if self.barren > MOST_BARREN {
+                    } else if self.barren > MAX_BARREN {
                         self.stop(BARREN, sink);
                     }
                 }
@@ -618,7 +618,7 @@ impl Decoder {
 
     /// Reads the beginning of a block that the end of the input cuts.
     fn finish_block(&mut self, rest: &[u8], sink: &mut impl Sink) {
-        if rest.len() as u64 > MOST_OF_A_CUT_BLOCK {
+        if rest.len() as u64 > MAX_OF_A_CUT_BLOCK {
             self.count_unread(rest.len());
         }
         self.summary.truncated_at = Some(self.offset.saturating_add(rest.len() as u64));

@@ -10,7 +10,7 @@ const MAX_DEPTH: u32 = 16;
 
 /// Fields that a kind of event may have, in both lists together and including nested ones; event sources allow 128. The limit
 /// matters because finding a field by its name visits all of them.
-const MOST_FIELDS: usize = 1024;
+const MAX_FIELDS: usize = 1024;
 const TOO_MANY_FIELDS: &str = "count of fields, of which 1,024 are allowed";
 
 /// How a field's value is encoded.
@@ -162,7 +162,7 @@ enum ListEncoding {
 
 /// Reads the payload of a metadata event, versions 3 to 5.
 pub(crate) fn read_v5(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
-    let mut left = MOST_FIELDS;
+    let mut left = MAX_FIELDS;
     let mut row = Metadata { id: cursor.u32("MetaDataId")?, ..Metadata::default() };
     utf16_text(cursor.utf16z("ProviderName")?, &mut row.provider);
     row.event_id = cursor.u32("EventId")? & 0xffff;
@@ -201,7 +201,7 @@ pub(crate) fn read_v6(cursor: &mut Cursor<'_>) -> Result<Metadata, ReadError> {
     row.provider = utf8(cursor.utf8_counted("ProviderName")?);
     row.event_id = cursor.varu32("EventId")?;
     row.name = utf8(cursor.utf8_counted("EventName")?);
-    let mut left = MOST_FIELDS;
+    let mut left = MAX_FIELDS;
     row.fields = fields(cursor, ListEncoding::V6, 0, &mut left)?;
     let size = usize::from(cursor.u16("OptionalMetadata size")?);
     let mut optional = cursor.part(size, "OptionalMetadata")?;

@@ -10,10 +10,10 @@ use std::hash::{BuildHasher, Hash};
 
 /// Stacks between two sequence points. Each takes 17 to 35 bytes beside its addresses, although it may come from four bytes
 /// of the input. The runtime writes about ten thousand.
-const MOST_STACKS: usize = 1 << 20;
+const MAX_STACKS: usize = 1 << 20;
 /// Label lists between two sequence points. Each takes 41 to 82 bytes, although it may come from two bytes of the input. A
 /// writer has one per activity.
-const MOST_LABEL_LISTS: usize = 1 << 19;
+const MAX_LABEL_LISTS: usize = 1 << 19;
 
 const TOO_MANY_STACKS: &str = "stack beyond the million that are kept between two sequence points";
 const TOO_MANY_LABELS: &str = "label list beyond the half million that are kept between two sequence points";
@@ -32,7 +32,7 @@ impl StackRef {
     }
 }
 
-/// The stacks since the last sequence point, up to [`MOST_STACKS`]. Each is stored and found in constant time.
+/// The stacks since the last sequence point, up to [`MAX_STACKS`]. Each is stored and found in constant time.
 #[derive(Debug, Default)]
 pub(crate) struct Stacks {
     by_id: FxHashMap<u32, StackRef>,
@@ -51,7 +51,7 @@ impl Stacks {
         let first = cursor.u32("First Id")?;
         let count = cursor.u32("Count")?;
         for at in 0..count {
-            if self.by_id.len() >= MOST_STACKS {
+            if self.by_id.len() >= MAX_STACKS {
                 damage.note(TOO_MANY_STACKS, block);
                 break;
             }
@@ -98,7 +98,7 @@ pub(crate) struct Labels {
     pub(crate) version: Option<u8>,
 }
 
-/// The label lists since the last sequence point (version 6), up to [`MOST_LABEL_LISTS`]. Each is stored and found in
+/// The label lists since the last sequence point (version 6), up to [`MAX_LABEL_LISTS`]. Each is stored and found in
 /// constant time.
 #[derive(Debug, Default)]
 pub(crate) struct LabelLists {
@@ -116,7 +116,7 @@ impl LabelLists {
         let first = cursor.u32("firstIndex")?;
         let count = cursor.u32("count")?;
         for at in 0..count {
-            if self.by_index.len() >= MOST_LABEL_LISTS {
+            if self.by_index.len() >= MAX_LABEL_LISTS {
                 damage.note(TOO_MANY_LABELS, block);
                 break;
             }

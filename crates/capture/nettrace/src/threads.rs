@@ -8,12 +8,12 @@ use crate::region::clear_map;
 use crate::stream::Gap;
 use base::seeded::SeededMap;
 
-/// The slot that all threads beyond [`MOST_THREADS`] share. It lies behind the last row, so that [`Threads::get`] returns
+/// The slot that all threads beyond [`MAX_THREADS`] share. It lies behind the last row, so that [`Threads::get`] returns
 /// `None` for it.
 pub(crate) const SHARED_SLOT: u32 = 1 << 19;
 /// Threads that get a slot of their own. Each takes about 200 bytes here and in the model, although it may come from three
 /// bytes of the input. A service that starts a thread per request has about ten thousand per minute.
-const MOST_THREADS: usize = SHARED_SLOT as usize;
+const MAX_THREADS: usize = SHARED_SLOT as usize;
 
 /// A thread of the trace.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) enum Sequence {
     SteppedBack,
 }
 
-/// The threads of the input, up to [`MOST_THREADS`]. A slot is never reused. A thread is found in constant time, and no
+/// The threads of the input, up to [`MAX_THREADS`]. A slot is never reused. A thread is found in constant time, and no
 /// operation visits all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
@@ -80,7 +80,7 @@ impl Threads {
     }
 
     fn add(&mut self, index: u64, os_id: u64, process: Option<u64>, sequence: Option<u32>) -> u32 {
-        if self.all.len() >= MOST_THREADS {
+        if self.all.len() >= MAX_THREADS {
             return SHARED_SLOT;
         }
         // It always fits, since it is below `SHARED_SLOT`.

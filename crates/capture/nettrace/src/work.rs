@@ -7,7 +7,7 @@
 /// Steps to sort a waiting event, or to move one that is not due yet.
 const STEPS_PER_EVENT: u64 = 16;
 /// Steps per byte of input. Recordings take 1 to 2, and nothing that the runtime writes takes 10.
-const MOST_STEPS_PER_BYTE: u64 = 64;
+const MAX_STEPS_PER_BYTE: u64 = 64;
 /// Steps that any input may take, however small: a fraction of a second.
 const FREE_STEPS: u64 = 1 << 26;
 
@@ -33,5 +33,5 @@ impl Work {
 
 /// How many steps an input of this many bytes may take.
 pub(crate) fn most_steps(bytes: u64) -> u64 {
-    bytes.saturating_mul(MOST_STEPS_PER_BYTE).saturating_add(FREE_STEPS)
+    bytes.saturating_mul(MAX_STEPS_PER_BYTE).saturating_add(FREE_STEPS)
 }

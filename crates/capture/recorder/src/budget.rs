@@ -15,7 +15,7 @@
 
 use crate::error::Error;
 use crate::limit::DiskLimit;
-use dotnet_ipc::session::MOST_PER_SECOND;
+use dotnet_ipc::session::MAX_PER_SECOND;
 use exhibit::{Folder, Space};
 use serde::Serialize;
 use std::path::Path;
@@ -25,7 +25,7 @@ use std::time::Duration;
 
 /// The largest recording in bytes, unless the user says otherwise. At the usual 1 MB/s of events, which compress to an eighth,
 /// that is three days; at 100 MB/s it is three quarters of an hour.
-pub const MOST_BYTES: u64 = 32_000_000_000;
+pub const MAX_BYTES: u64 = 32_000_000_000;
 /// The part of a limit that is kept for the end: an eighth. The names of a million methods compress to 60 MB.
 const ENDING_PART: u64 = 8;
 /// Bytes of events between two checks of the disk. At the fastest rate that is read, that is 100 checks per second.
@@ -56,12 +56,12 @@ pub(crate) struct LimitsReached {
 
 impl LimitsReached {
     /// Shorter times are not reported.
-    const LEAST_HELD_BACK: Duration = Duration::from_millis(100);
+    const MIN_HELD_BACK: Duration = Duration::from_millis(100);
 
     /// The limits that were reached, if any.
     pub(crate) fn of(budget: &DiskBudget, held_back: Duration) -> Option<Self> {
         let full = budget.limit();
-        let held_back = if held_back < Self::LEAST_HELD_BACK { Duration::ZERO } else { held_back };
+        let held_back = if held_back < Self::MIN_HELD_BACK { Duration::ZERO } else { held_back };
         (full.is_some() || !held_back.is_zero()).then(|| Self {
             size: if let Some(DiskLimit::Size(most)) = full { Some(most) } else { None },
             disk_free: match full {
@@ -86,7 +86,7 @@ impl LimitsReached {
             format!(
                 "the runtime sent more than {} MB per second: it was read more slowly for {seconds:.1} s, and drops events \
                  that its buffer cannot hold",
-                MOST_PER_SECOND / 1_000_000
+                MAX_PER_SECOND / 1_000_000
             )
         });
         left_out.into_iter().chain(held_back).collect()
@@ -100,7 +100,7 @@ pub(crate) fn check_disk(out: &Path, most: u64) -> Result<(), Error> {
 
 /// The limit that an output at this path has reached already, before anything of it is written; `None` if the disk has room.
 pub fn disk_full(path: &Path) -> Option<DiskLimit> {
-    check_at(path, MOST_BYTES)
+    check_at(path, MAX_BYTES)
 }
 
 fn check_at(path: &Path, most: u64) -> Option<DiskLimit> {
@@ -289,12 +289,12 @@ mod tests {
     #[test]
     fn a_disk_is_never_filled() {
         let large = |free| Some(Space { free, total: 1 << 40 });
-        check(MOST_BYTES, 0, large(FREE + 1), (None, false));
-        check(MOST_BYTES, 0, large(FREE), (Some(DiskLimit::Disk(FREE)), false));
-        check(MOST_BYTES, 0, large(FREE / 8 * 7), (Some(DiskLimit::Disk(FREE / 8 * 7)), true));
+        check(MAX_BYTES, 0, large(FREE + 1), (None, false));
+        check(MAX_BYTES, 0, large(FREE), (Some(DiskLimit::Disk(FREE)), false));
+        check(MAX_BYTES, 0, large(FREE / 8 * 7), (Some(DiskLimit::Disk(FREE / 8 * 7)), true));
         // On a small disk, a twentieth stays free.
-        check(MOST_BYTES, 0, Some(Space { free: 5001, total: 100_000 }), (None, false));
-        check(MOST_BYTES, 0, Some(Space { free: 4000, total: 100_000 }), (Some(DiskLimit::Disk(4000)), true));
+        check(MAX_BYTES, 0, Some(Space { free: 5001, total: 100_000 }), (None, false));
+        check(MAX_BYTES, 0, Some(Space { free: 4000, total: 100_000 }), (Some(DiskLimit::Disk(4000)), true));
     }
 
     #[test]

@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often, between bursts, it is checked whether no more are wanted.
 const LOOK_BETWEEN: Duration = Duration::from_millis(100);
 /// Bursts that may fail in a row. After that no more are tried.
-const MOST_FAILURES: u32 = 5;
+const MAX_FAILURES: u32 = 5;
 /// The first burst begins after this part of an interval.
 const FIRST: f64 = 0.25;
 /// The part of an interval by which a beginning varies.
@@ -131,7 +131,7 @@ pub(crate) fn run(
             std::thread::sleep(left.min(LOOK_BETWEEN));
         }
         let is_full = file.lock().unwrap_or_else(PoisonError::into_inner).budget.limit().is_some();
-        if state.is_stopped() || is_full || failures >= MOST_FAILURES {
+        if state.is_stopped() || is_full || failures >= MAX_FAILURES {
             return;
         }
         // A burst that is late by a whole interval is skipped.

@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     fn budget(folder: &Folder) -> Arc<DiskBudget> {
-        Arc::new(DiskBudget::new(folder, crate::budget::MOST_BYTES))
+        Arc::new(DiskBudget::new(folder, crate::budget::MAX_BYTES))
     }
 
     #[test]

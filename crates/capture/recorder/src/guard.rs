@@ -15,7 +15,7 @@
 
 use crate::launch::{TO_END, protocol};
 use base::time::{Deadline, Stopwatch};
-use dotnet_ipc::discover::{Found, PATIENCE, State, ask, find_process, is_suspended};
+use dotnet_ipc::discover::{FoundSocket, PATIENCE, State, ask, find_process, is_suspended};
 use dotnet_ipc::process::{resume, set_environment_variable};
 use dotnet_ipc::{Endpoint, Error};
 use host::Proc;
@@ -134,9 +134,9 @@ enum SubjectState {
     /// It has not been found: the first suspended runtime will be it.
     Wanted,
     /// It is suspended, and the recorder will resume it.
-    Held(Found),
+    Held(FoundSocket),
     /// The recorder has resumed it, or has ended: the guard resumes it like any other runtime.
-    Released(Option<Found>),
+    Released(Option<FoundSocket>),
 }
 
 /// A runtime, distinguished from later processes with the same id.
@@ -147,7 +147,7 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn of(found: &Found) -> Self {
+    fn of(found: &FoundSocket) -> Self {
         Self { pid: found.pid, start_ticks: found.start_ticks }
     }
 }
@@ -304,7 +304,7 @@ impl Guard {
         }
     }
 
-    fn look_at(&mut self, found: Found) {
+    fn look_at(&mut self, found: FoundSocket) {
         let runtime = Runtime::of(&found);
         let endpoint = found.endpoint();
         match &self.subject {
@@ -403,7 +403,7 @@ fn by_parent(proc: &Proc) -> BTreeMap<u32, Vec<u32>> {
 }
 
 /// A process that seems to be a suspended runtime. The quick check comes first, since most processes are not.
-fn waiting(proc: &Proc, pid: u32) -> Option<Found> {
+fn waiting(proc: &Proc, pid: u32) -> Option<FoundSocket> {
     is_suspended(proc, pid).then(|| find_process(proc, pid)).flatten()
 }
 

@@ -13,7 +13,7 @@
 
 use crate::error::Error;
 use base::time::Deadline;
-use dotnet_ipc::discover::{Found, find_process};
+use dotnet_ipc::discover::{FoundSocket, find_process};
 use host::Proc;
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -32,7 +32,7 @@ pub(crate) const TO_END: Duration = Duration::from_secs(10);
 /// How long the guard may take after that to report what is left.
 const TO_REPORT: Duration = Duration::from_secs(2);
 /// The most processes that are named if the command leaves some behind.
-const MOST_NAMED: usize = 8;
+const MAX_NAMED: usize = 8;
 
 /// Messages between us and the guard: each is a line with a word and numbers.
 pub(crate) mod protocol {
@@ -57,7 +57,7 @@ pub(crate) mod protocol {
 enum Message {
     Started(u32),
     Failed(i32),
-    Found(u32),
+    FoundSocket(u32),
     Ended(ExitStatus),
     Left(Vec<u32>),
     /// The guard has ended.
@@ -72,7 +72,7 @@ impl Message {
         match word {
             protocol::STARTED => number().map(Self::Started),
             protocol::FAILED => signed().map(Self::Failed),
-            protocol::FOUND => number().map(Self::Found),
+            protocol::FOUND => number().map(Self::FoundSocket),
             protocol::ENDED => signed().map(|status| Self::Ended(ExitStatus::from_raw(status))),
             protocol::LEFT => {
                 Some(Self::Left(numbers.split(' ').filter_map(|number| number.parse().ok()).collect()))
@@ -138,7 +138,7 @@ pub struct Launched {
     left: Left,
     is_released: bool,
     /// The runtime, suspended.
-    pub found: Found,
+    pub found: FoundSocket,
 }
 
 /// How a command ended, and which processes it left behind.
@@ -172,10 +172,10 @@ impl Left {
             );
         }
         let first = self.alive.first()?;
-        let named = || self.alive.iter().take(MOST_NAMED);
+        let named = || self.alive.iter().take(MAX_NAMED);
         let processes: Vec<String> =
             named().map(|Alive { pid, name }| format!("process {pid} ({name})")).collect();
-        let more = match self.alive.len().saturating_sub(MOST_NAMED) {
+        let more = match self.alive.len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
@@ -215,7 +215,7 @@ pub fn launch(
                     let cause = std::io::Error::from_raw_os_error(number);
                     return Err(Error::Start { program: name, cause });
                 }
-                Message::Found(pid) => {
+                Message::FoundSocket(pid) => {
                     let Some(found) = find_process(&Proc::live(), pid) else {
                         break 'looking "that did not end at its start".to_owned();
                     };
@@ -281,7 +281,7 @@ fn end(mut guard: GuardProcess, mut left: Left) -> Left {
                     return left;
                 }
                 Message::Gone => return Left { is_unknown: true, ..left },
-                Message::Started(_) | Message::Failed(_) | Message::Found(_) => {}
+                Message::Started(_) | Message::Failed(_) | Message::FoundSocket(_) => {}
             }
         }
         if !deadline.pause(LOOK_EVERY) {
@@ -327,7 +327,7 @@ mod tests {
         let check = |line: &str, expected: &str| assert_eq!(format!("{:?}", Message::read(line)), expected);
         check("started 12", "Some(Started(12))");
         check("failed 2", "Some(Failed(2))");
-        check("found 14", "Some(Found(14))");
+        check("found 14", "Some(FoundSocket(14))");
         check("ended 256", "Some(Ended(ExitStatus(unix_wait_status(256))))");
         check("left ", "Some(Left([]))");
         check("left 3 4", "Some(Left([3, 4]))");

@@ -38,7 +38,7 @@ mod segments;
 mod subject;
 mod tables;
 
-pub use budget::{MOST_BYTES, disk_full};
+pub use budget::{MAX_BYTES, disk_full};
 pub use control::{Control, Progress, Stage};
 pub use cost::Cost;
 pub use error::Error;

@@ -100,7 +100,7 @@ fn look(place: &Place, out: &Path, shape: OutputShape, force: bool) -> Result<Th
 }
 
 /// The number of files that are locked. Another recorder tries them in order, so it finds the first one locked.
-const MOST_LOCKED: usize = 4;
+const MAX_LOCKED: usize = 4;
 
 /// The files of an earlier recording among `names`. A link, pipe or folder with the name of one is refused.
 fn earlier(folder: &Folder, mut names: Vec<OsString>, out: &Path) -> Result<Earlier, Error> {
@@ -111,7 +111,7 @@ fn earlier(folder: &Folder, mut names: Vec<OsString>, out: &Path) -> Result<Earl
             return Err(Error::NotOurs(folder.path_of(name)));
         }
         let lock = must_not_be_written(folder, name, out)?;
-        locked.extend(lock.filter(|_| locked.len() < MOST_LOCKED));
+        locked.extend(lock.filter(|_| locked.len() < MAX_LOCKED));
     }
     Ok(Earlier { names, locked })
 }
@@ -284,12 +284,12 @@ impl Drop for Preparation {
 }
 
 /// How many names are tried for a copy.
-const MOST_COPIES: u32 = 10_000;
+const MAX_COPIES: u32 = 10_000;
 
 /// Creates a folder for a copy beside a recording's folder: `OUT-1`, `OUT-2` …, the first name that is free.
 pub(crate) fn create_beside(out: &Path, rules: Rules) -> Result<(PathBuf, Folder), Error> {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    for number in 1..MOST_COPIES {
+    for number in 1..MAX_COPIES {
         let path = out.with_file_name(format!("{name}-{number}"));
         match Place::of(&path, rules)?.create_folder() {
             Err(exhibit::Error::Exists(_)) => {}

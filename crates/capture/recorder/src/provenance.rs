@@ -195,7 +195,7 @@ blake3 = "cd"
             profile: "usual".to_owned(),
             duration: None,
             keep: Some(Duration::from_mins(1)),
-            most_bytes: crate::MOST_BYTES,
+            most_bytes: crate::MAX_BYTES,
             force: false,
             rules: exhibit::Rules::PRIVATE,
             buffer_megabytes: None,

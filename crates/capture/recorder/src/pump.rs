@@ -19,9 +19,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a runtime that was asked to stop may send no event; other bytes do not count.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long a runtime that was asked to stop may go on sending. The names of a million methods take a minute.
-const MOST_ENDING: Duration = Duration::from_mins(10);
+const MAX_ENDING: Duration = Duration::from_mins(10);
 /// The bytes that it may send meanwhile. The names of a million methods take half of this.
-const MOST_AFTER_STOP: u64 = 1 << 30;
+const MAX_AFTER_STOP: u64 = 1 << 30;
 /// How long a session may take to end by itself if the runtime could not be asked to end it: its process may have ended.
 const NOT_ASKED: Duration = Duration::from_secs(1);
 /// How long a runtime may take to answer the command to stop. It does not answer while it sends method names.
@@ -195,7 +195,7 @@ fn read_to_end(
         if gauge.stopping.load(Ordering::Acquire) {
             // A peer that is asked to stop must not keep us for ever, whether it is silent or sends without end.
             let since = asked_to_stop.get_or_insert_with(Stopwatch::start);
-            if heard.elapsed() > SILENCE || since.elapsed() > MOST_ENDING || after_stop > MOST_AFTER_STOP {
+            if heard.elapsed() > SILENCE || since.elapsed() > MAX_ENDING || after_stop > MAX_AFTER_STOP {
                 return Ok(End::Abandoned);
             }
             if since.elapsed() > NOT_ASKED

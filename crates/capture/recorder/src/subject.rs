@@ -8,7 +8,7 @@ use host::cgroup::Cgroup;
 /// The size of a session's buffer, unless the subject's memory limit allows less.
 const BUFFER_MEGABYTES: u64 = 256;
 /// The smallest buffer of a session.
-const LEAST_MEGABYTES: u64 = 4;
+const MIN_MEGABYTES: u64 = 4;
 /// The part of the subject's memory limit that a session's buffer may take. There are up to four sessions at once.
 const MEMORY_PART: u64 = 16;
 
@@ -97,7 +97,7 @@ pub(crate) fn buffer(subject: &Subject, proc: &Proc) -> u32 {
         subject.pid.and_then(|pid| Cgroup::of(proc, pid)).and_then(|cgroup| cgroup.limits().memory_bytes);
     let megabytes = limit.map_or(BUFFER_MEGABYTES, |bytes| (bytes / MEMORY_PART) >> 20);
     // At most 256, so it fits.
-    u32::try_from(megabytes.clamp(LEAST_MEGABYTES, BUFFER_MEGABYTES)).unwrap_or(256)
+    u32::try_from(megabytes.clamp(MIN_MEGABYTES, BUFFER_MEGABYTES)).unwrap_or(256)
 }
 
 /// The name of a process by its command line: that of `dotnet Orders.dll` is `Orders`.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The maximum number of held values of one event source.
-const MOST_HELD: usize = 10_000;
+const MAX_HELD: usize = 10_000;
 /// The event source that publishes all meters. It has no counters of its own.
 const METRICS: &str = "System.Diagnostics.Metrics";
 
@@ -228,7 +228,7 @@ impl Choice {
                 let first = *rivals.first_ns.get_or_insert(reading.ts_ns);
                 let waited = reading.ts_ns.saturating_sub(first);
                 rivals.held.push(reading);
-                if waited > *patience_ns || rivals.held.len() > MOST_HELD {
+                if waited > *patience_ns || rivals.held.len() > MAX_HELD {
                     shown.append(&mut rivals.held);
                 }
             }

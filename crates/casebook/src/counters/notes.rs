@@ -7,9 +7,9 @@ use import::CounterNote;
 use std::collections::BTreeSet;
 
 /// The maximum number of different notes that are kept.
-const MOST_NOTES: usize = 20;
+const MAX_NOTES: usize = 20;
 /// The maximum number of notes on a page.
-const MOST_SHOWN: usize = 3;
+const MAX_SHOWN: usize = 3;
 
 /// Where notes are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Notes {
     /// Adds a note from the runtime's source of metrics.
     pub(super) fn add(&mut self, note: &CounterNote) {
         let Some(text) = words(note) else { return };
-        if self.kept.len() >= MOST_NOTES || self.kept.contains(&text) {
+        if self.kept.len() >= MAX_NOTES || self.kept.contains(&text) {
             return;
         }
         if self.place == Place::StandardError {
@@ -100,7 +100,7 @@ impl Notes {
             .then(|| format!("{lost} events lost: the runtime dropped them, so values are missing"));
         let left_out = (left_out > 0)
             .then(|| format!("{left_out} values left out: too many series; name fewer with --counters"));
-        let newest = self.kept.iter().rev().take(MOST_SHOWN).rev().cloned();
+        let newest = self.kept.iter().rev().take(MAX_SHOWN).rev().cloned();
         let lines = lost.into_iter().chain(left_out).chain(self.silence.clone()).chain(newest);
         lines.map(|line| format!("note: {line}")).collect()
     }

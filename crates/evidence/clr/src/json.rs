@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 /// About the bytes written for one payload: elements elsewhere may be pointed at again and again, and every element of
 /// a list repeats the names of its members; a payload of 64 KB must not become gigabytes.
-const MOST_OUTPUT: usize = 1 << 20;
+const MAX_OUTPUT: usize = 1 << 20;
 /// About the bytes of a number, or of the marks around a text or a list.
 const VALUE: usize = 8;
 
@@ -22,12 +22,12 @@ const LEFT_OUT: &str = "<left out>";
 /// What cannot be read, and what follows it, is left out; a member `<damaged>` then says where. Fields that would become
 /// more text than anybody reads are left out too; a member `<left out>` then says so.
 pub fn json(layout: &Layout, bytes: &[u8], pointer_size: u8) -> String {
-    json_within(layout, bytes, pointer_size, MOST_OUTPUT)
+    json_within(layout, bytes, pointer_size, MAX_OUTPUT)
 }
 
 /// The same with another limit on about the bytes that are written, for whoever writes that of many payloads.
 pub fn json_within(layout: &Layout, bytes: &[u8], pointer_size: u8, most: usize) -> String {
-    let writer = Writer { bytes, pointer_size, left: Cell::new(most.min(MOST_OUTPUT)) };
+    let writer = Writer { bytes, pointer_size, left: Cell::new(most.min(MAX_OUTPUT)) };
     let mut cursor = Cursor::new(bytes, 0);
     let mut object = String::from("{");
     let damage = damaged(layout, bytes, pointer_size);

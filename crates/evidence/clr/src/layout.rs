@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 /// How many values of one payload are read: so many, and so many more for each of its bytes. Values of no bytes, such as
 /// an empty list, would otherwise be read again for every element of a list.
-pub(crate) const MOST_VALUES: usize = 256;
-pub(crate) const MOST_VALUES_A_BYTE: usize = 8;
+pub(crate) const MAX_VALUES: usize = 256;
+pub(crate) const MAX_VALUES_PER_BYTE: usize = 8;
 
 /// How a value is encoded.
 #[derive(Debug, Clone, PartialEq)]

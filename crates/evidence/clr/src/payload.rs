@@ -3,7 +3,7 @@
 //! A field is found by walking over those before it, without allocating, unless the payload was walked over before. Any
 //! bytes are safe: what the payload does not hold has no value.
 
-use crate::layout::{Field, Kind, Layout, MOST_VALUES, MOST_VALUES_A_BYTE};
+use crate::layout::{Field, Kind, Layout, MAX_VALUES, MAX_VALUES_PER_BYTE};
 use crate::whole::{Places, Starts, Whole};
 use base::bytes::{Cause, Cursor, ReadError, utf16_text};
 use std::cell::Cell;
@@ -191,13 +191,13 @@ pub(crate) struct Scope<'s, 'a> {
 
 /// How many values may be gone over in a payload.
 pub(crate) fn values_left(bytes: &[u8]) -> Cell<usize> {
-    Cell::new(bytes.len().saturating_mul(MOST_VALUES_A_BYTE).saturating_add(MOST_VALUES))
+    Cell::new(bytes.len().saturating_mul(MAX_VALUES_PER_BYTE).saturating_add(MAX_VALUES))
 }
 
 impl Scope<'_, '_> {
     /// Counts one more value gone over, however it is used: what one walk over a payload refuses, all do.
     pub(crate) fn visit(&self, offset: u64) -> Result<(), ReadError> {
-        let cause = Cause::Count(MOST_VALUES as u64);
+        let cause = Cause::Count(MAX_VALUES as u64);
         let refused = ReadError { offset, what: "values of no bytes", cause };
         self.left.set(self.left.get().checked_sub(1).ok_or(refused)?);
         Ok(())

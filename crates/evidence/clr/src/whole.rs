@@ -4,15 +4,15 @@
 //! over in a few steps that are worked out once per layout. Whatever the steps do not cover, and whatever they do not find
 //! whole, is left to [`crate::payload::damaged`], which decides.
 
-use crate::layout::{Field, Kind, Layout, MOST_VALUES, MOST_VALUES_A_BYTE};
+use crate::layout::{Field, Kind, Layout, MAX_VALUES, MAX_VALUES_PER_BYTE};
 use base::bytes::{Cursor, nul_unit, nul_units};
 use std::cell::RefCell;
 
 /// Counts that one object may keep for its lists; those of the runtime have two.
-const MOST_COUNTS: usize = 4;
-type Counts = [u32; MOST_COUNTS];
+const MAX_COUNTS: usize = 4;
+type Counts = [u32; MAX_COUNTS];
 /// Steps whose starts are kept. The longest layout of the runtime's and of ASP.NET Core's events takes ten.
-const MOST_STARTS: usize = 16;
+const MAX_STARTS: usize = 16;
 
 /// What the steps of a layout are, worked out once.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ struct Place {
 
 /// Where each step begins in one payload.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Starts([u32; MOST_STARTS]);
+pub struct Starts([u32; MAX_STARTS]);
 
 /// Where the fields of one payload are.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +110,7 @@ impl Whole {
             return Self::default();
         }
         plan.end_with_texts();
-        let places = plan.places.filter(|_| plan.steps.len() <= MOST_STARTS).unwrap_or_default();
+        let places = plan.places.filter(|_| plan.steps.len() <= MAX_STARTS).unwrap_or_default();
         Self { steps: Some(plan.steps), places, last: RefCell::default() }
     }
 
@@ -146,7 +146,7 @@ impl Whole {
 }
 
 fn walk(steps: &[Step], bytes: &[u8], pointer_size: usize, starts: &mut Starts) -> Option<()> {
-    let (mut rest, mut counts) = (bytes, [0; MOST_COUNTS]);
+    let (mut rest, mut counts) = (bytes, [0; MAX_COUNTS]);
     for (at, step) in steps.iter().enumerate() {
         if let Some(start) = starts.0.get_mut(at) {
             // The container counts the bytes of a payload in 32 bits.
@@ -196,7 +196,7 @@ impl Step {
                 counts.get_mut(*place).map(|place| *place = count)
             }
             Self::List(times, element) => (0..times.get(counts, rest)?).try_for_each(|_element| {
-                let (before, mut counts) = (rest.len(), [0; MOST_COUNTS]);
+                let (before, mut counts) = (rest.len(), [0; MAX_COUNTS]);
                 element.iter().try_for_each(|step| step.go_over(&mut counts, rest, pointer_size))?;
                 // Elements of no bytes, which only addresses of none can make, are left to the walk.
                 (rest.len() != before).then_some(())
@@ -286,7 +286,7 @@ impl Plan {
                     let len = count_len(kind)?;
                     places.push((at, self.counts));
                     self.steps.push(Step::Count(len, self.counts));
-                    self.counts = self.counts.checked_add(1).filter(|counts| *counts <= MOST_COUNTS)?;
+                    self.counts = self.counts.checked_add(1).filter(|counts| *counts <= MAX_COUNTS)?;
                 }
                 kind => self.add(kind, depth)?,
             }
@@ -404,7 +404,7 @@ fn has_few_values(layout: &Layout) -> bool {
     let all = Kind::Object(layout.fields.clone());
     // For each count that is looked for, what stands before it is gone over once more.
     let each = counted(&all).saturating_add(1);
-    values(&all).saturating_mul(each) <= MOST_VALUES && elements_are_few(&all, each, each)
+    values(&all).saturating_mul(each) <= MAX_VALUES && elements_are_few(&all, each, each)
 }
 
 /// How many lists look for their count.
@@ -436,7 +436,7 @@ fn elements_are_few(kind: &Kind, times: usize, each: usize) -> bool {
         Kind::Object(fields) => fields.iter().all(|field| elements_are_few(&field.kind, times, each)),
         Kind::Array(of) | Kind::FixedArray(of, _) | Kind::Counted { element: of, .. } => {
             let times = times.saturating_mul(each);
-            values(of).saturating_mul(times) <= of.least_bytes().saturating_mul(MOST_VALUES_A_BYTE)
+            values(of).saturating_mul(times) <= of.least_bytes().saturating_mul(MAX_VALUES_PER_BYTE)
                 && elements_are_few(of, times, each)
         }
         _ => true,

@@ -21,7 +21,7 @@ pub(crate) static FORMAT: Format =
     Format { kind: Kind::Bench, names: &names::BENCH, sniff, read, read_stream, beside: &[] };
 
 /// The largest file that is read: a hundred times the largest that was seen.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 
 /// The harness writes its own version among the first fields.
 fn sniff(head: &Head) -> bool {
@@ -62,7 +62,7 @@ fn read_file(
     let mut bytes = Vec::new();
     let mut is_cut = false;
     let fed = job.feed(file, |piece, _| {
-        let room = MOST_BYTES.saturating_sub(bytes.len());
+        let room = MAX_BYTES.saturating_sub(bytes.len());
         bytes.extend_from_slice(piece.get(..room).unwrap_or(piece));
         is_cut |= piece.len() > room;
         Ok(if is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

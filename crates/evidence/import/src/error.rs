@@ -22,12 +22,12 @@ impl std::fmt::Display for Held {
 }
 
 /// Processes that a message names; of more it says how many.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// The processes that an exhibit holds, in words.
 fn listed<T: std::fmt::Display>(held: &[T]) -> String {
-    let named: Vec<String> = held.iter().take(MOST_NAMED).map(T::to_string).collect();
-    match held.len().saturating_sub(MOST_NAMED) {
+    let named: Vec<String> = held.iter().take(MAX_NAMED).map(T::to_string).collect();
+    match held.len().saturating_sub(MAX_NAMED) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
     }

@@ -18,7 +18,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 const PIECE: usize = 1 << 20;
 /// A packed file may unpack to this many times its size: recordings pack about 1 to 10,
 /// at most 1 to 30.
-const MOST_EXPANSION: u64 = 100;
+const MAX_EXPANSION: u64 = 100;
 /// What the packed files of an exhibit may unpack to beyond that, all together.
 const FREE_UNPACKED: u64 = 64 << 20;
 /// A file of a recording unpacks to this many times its size at the most; what it may take in memory is limited by that.
@@ -134,7 +134,7 @@ impl<'a> Job<'a> {
             let Packed { packing, size, entries } = packed;
             let cap = match packing {
                 Packing::Plain => u64::MAX,
-                _ => size.saturating_mul(MOST_EXPANSION).saturating_add(free),
+                _ => size.saturating_mul(MAX_EXPANSION).saturating_add(free),
             };
             let usual = match packing {
                 Packing::Plain => u64::MAX,
@@ -149,7 +149,7 @@ impl<'a> Job<'a> {
             end.map(|end| (pieces.bytes, end, *packing, *size, left_in_archive(entries)))
         })??;
         if packing != Packing::Plain {
-            self.free = self.free.saturating_sub(bytes.saturating_sub(size.saturating_mul(MOST_EXPANSION)));
+            self.free = self.free.saturating_sub(bytes.saturating_sub(size.saturating_mul(MAX_EXPANSION)));
         }
         let name = path.display().to_string();
         let damage = match end {

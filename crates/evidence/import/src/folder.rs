@@ -19,15 +19,15 @@ use model::{Evidence, Kind};
 use std::path::{Path, PathBuf};
 
 /// Files of a folder whose first bytes are looked at; of further ones only the names are.
-const MOST_SNIFFED: usize = 1000;
+const MAX_SNIFFED: usize = 1000;
 /// Files of an exhibit that are read: a recorder writes some tens, and each costs a look even if it is empty.
-const MOST_FILES: usize = 2000;
+const MAX_FILES: usize = 2000;
 /// Letters of the longest name of a kind that a message shows.
 const LONGEST_KIND: usize = 16;
 
 /// An exhibit at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundExhibit {
     /// Its name among the exhibits of one folder; `None` if the path itself is the exhibit.
     pub name: Option<String>,
     /// The file, or the folder.
@@ -41,7 +41,7 @@ pub(crate) enum Place {
     File(&'static Format),
     Folder(Contents),
     /// A folder whose sub-folders are exhibits, by name, and those that cannot be read.
-    Several(Vec<Found>, Vec<PassedOver>),
+    Several(Vec<FoundExhibit>, Vec<PassedOver>),
 }
 
 /// The evidence in a folder.
@@ -81,7 +81,7 @@ pub(crate) fn look(folder: &Path) -> Result<Place, Error> {
                 // Nobody named it: whoever may put a folder there would choose what is read.
                 let checked = not_a_strangers(&path, folder);
                 match checked.and_then(|()| contents(&path).flatten()) {
-                    Ok(contents) => found.push(Found { name, path, kind: contents.format.kind }),
+                    Ok(contents) => found.push(FoundExhibit { name, path, kind: contents.format.kind }),
                     Err(error) => {
                         odd.push(PassedOver { path, why: format!("is left out: {error}") });
                         first_error.get_or_insert(error);
@@ -184,10 +184,10 @@ fn list(folder: &Path) -> Result<Listing, Error> {
             continue;
         }
         sniffed = sniffed.saturating_add(1);
-        if sniffed <= MOST_SNIFFED {
+        if sniffed <= MAX_SNIFFED {
             listing.sniff(path, named);
         } else if let Some(format) = named {
-            if listing.members.len() < MOST_FILES {
+            if listing.members.len() < MAX_FILES {
                 listing.members.push(Member { path, format });
             } else {
                 left = left.saturating_add(1);
@@ -195,7 +195,7 @@ fn list(folder: &Path) -> Result<Listing, Error> {
         }
     }
     if left > 0 {
-        let why = format!("has {left} files more than the {MOST_FILES} that are read: these are not read");
+        let why = format!("has {left} files more than the {MAX_FILES} that are read: these are not read");
         listing.passed_over.push(PassedOver { path: folder.to_path_buf(), why });
     }
     Ok(listing)

@@ -120,11 +120,11 @@ fn is_named_etl(entry: &str) -> bool {
 /// The first buffer of an .etl: `WMI_BUFFER_HEADER` (72 bytes, its first field the buffer's size), then the system event
 /// that is the `TRACE_LOGFILE_HEADER`, whose header type is 1 (32 bits) or 2 (64 bits), marked by the flags 0xC0.
 fn is_etl(head: &Head) -> bool {
-    const MOST_BUFFER: u32 = 16 << 20;
+    const MAX_BUFFER: u32 = 16 << 20;
     let Some(size) = head.bytes().first_chunk::<4>().map(|size| u32::from_le_bytes(*size)) else {
         return false;
     };
-    let is_size = (1024..=MOST_BUFFER).contains(&size) && size.is_multiple_of(512);
+    let is_size = (1024..=MAX_BUFFER).contains(&size) && size.is_multiple_of(512);
     is_size && matches!(head.bytes().get(72..76), Some([_, _, 1 | 2, 0xc0]))
 }
 

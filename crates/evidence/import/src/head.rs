@@ -12,9 +12,9 @@ const HEAD_BYTES: u64 = 64 << 10;
 /// The largest window of a packed file, as a power of two: 128 MB, which `zstd --long=27` writes.
 const ZSTD_WINDOW_LOG: u32 = 27;
 /// Packed bytes in a row that may unpack to nothing, such as empty frames: a hole in a file makes any number of them.
-const MOST_IDLE: u64 = 64 << 20;
+const MAX_IDLE: u64 = 64 << 20;
 /// Entries of an archive that are looked at.
-const MOST_ENTRIES: usize = 1000;
+const MAX_ENTRIES: usize = 1000;
 
 /// What a file is packed with, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,7 @@ struct Source<R> {
 
 impl<R: Read> Read for Source<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.idle.load(Ordering::Relaxed) > MOST_IDLE {
+        if self.idle.load(Ordering::Relaxed) > MAX_IDLE {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "more than 64 MB in a row decompress to nothing",
@@ -151,12 +151,12 @@ fn unpack_archive<R>(
 ) -> Result<R, Error> {
     let zip = |error: zip::result::ZipError| Error::io(path)(error.into());
     let mut archive = zip::ZipArchive::new(file).map_err(zip)?;
-    let number = archive.len().min(MOST_ENTRIES);
+    let number = archive.len().min(MAX_ENTRIES);
     let sizes = (0..number).filter_map(|at| archive.by_index(at).ok().map(|entry| (entry.size(), at)));
     let largest = sizes.max().filter(|(size, _)| *size > 0).map(|(_, at)| at);
     let entries = archive.len();
     let largest = largest.ok_or_else(|| Error::EmptyArchive { path: path.display().to_string(), entries })?;
-    let names = archive.file_names().take(MOST_ENTRIES);
+    let names = archive.file_names().take(MAX_ENTRIES);
     let mut entries: Vec<String> = names.map(|name| name.unwrap_or_default().into_owned()).collect();
     if largest < entries.len() {
         entries.swap(0, largest);

@@ -25,8 +25,8 @@ mod surroundings;
 mod trace;
 
 pub use error::{Error, Held};
-pub use folder::Found;
-pub use options::{Options, Process, Progress};
+pub use folder::FoundExhibit;
+pub use options::{Options, ProcessChoice, Progress};
 pub use trace::{
     Along, Alongside, CounterFeed, CounterNote, CounterReading, CounterSource, EventName, EventNameError,
     sends_events_alone,
@@ -43,11 +43,13 @@ use std::path::{Path, PathBuf};
 /// read are handed to `left_out`, each as a sentence.
 ///
 /// It looks at first bytes only: an exhibit that is found may still turn out to be damaged.
-pub fn find(path: &Path, left_out: &mut dyn FnMut(String)) -> Result<Vec<Found>, Error> {
+pub fn find(path: &Path, left_out: &mut dyn FnMut(String)) -> Result<Vec<FoundExhibit>, Error> {
     match look(path)? {
-        Place::File(format) => Ok(vec![Found { name: None, path: path.to_owned(), kind: format.kind }]),
+        Place::File(format) => {
+            Ok(vec![FoundExhibit { name: None, path: path.to_owned(), kind: format.kind }])
+        }
         Place::Folder(contents) => {
-            Ok(vec![Found { name: None, path: path.to_owned(), kind: contents.format.kind }])
+            Ok(vec![FoundExhibit { name: None, path: path.to_owned(), kind: contents.format.kind }])
         }
         Place::Several(found, odd) => {
             for of in &odd {
@@ -76,12 +78,12 @@ pub fn open_with_progress(
 pub fn open_process(
     path: &Path,
     options: Options,
-    process: Process,
+    process: ProcessChoice,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Evidence, Error> {
-    let wanted = if let Process::Only(process) = process { Some(process) } else { None };
+    let wanted = if let ProcessChoice::Only(process) = process { Some(process) } else { None };
     let evidence = read(path, options, wanted, progress)?;
-    match most_sampled(&evidence).filter(|_| process == Process::MostSampled) {
+    match most_sampled(&evidence).filter(|_| process == ProcessChoice::MostSampled) {
         // Figures are of one process: what is of the others must not be in any table.
         Some(process) => read(path, options, Some(process), progress),
         None => Ok(evidence),

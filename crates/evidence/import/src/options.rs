@@ -12,7 +12,7 @@ pub struct Options {
 
 /// Which processes of an exhibit are wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Process {
+pub enum ProcessChoice {
     /// All of them.
     #[default]
     All,

@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Bytes of an exhibit's files that are hashed on opening; larger files are left to a check of their own.
-const MOST_HASHED: u64 = 256 << 20;
+const MAX_HASHED: u64 = 256 << 20;
 
 /// Something in a folder that is not read, though it could be evidence.
 pub(crate) struct PassedOver {
@@ -44,7 +44,7 @@ impl Surroundings {
         // What `exhibit.toml` lists is compared below.
         let listed: FxHashSet<&OsStr> = match &self.provenance {
             ReadOutcome::Read(of) => {
-                of.files.iter().take(exhibit::MOST_FILES).map(|file| OsStr::new(&file.name)).collect()
+                of.files.iter().take(exhibit::MAX_FILES).map(|file| OsStr::new(&file.name)).collect()
             }
             ReadOutcome::Missing | ReadOutcome::Unreadable(_) => FxHashSet::default(),
         };
@@ -63,9 +63,9 @@ impl Surroundings {
         exhibit.container.clone_from(&of.subject.container);
         exhibit.state.clone_from(&of.state);
         let Ok(folder) = exhibit::Folder::open(&self.folder) else { return };
-        let mut budget = MOST_HASHED;
+        let mut budget = MAX_HASHED;
         let mut outside = 0usize;
-        for file in of.files.iter().take(exhibit::MOST_FILES) {
+        for file in of.files.iter().take(exhibit::MAX_FILES) {
             let what = match exhibit::check(&folder, file, &mut budget) {
                 Check::AsItWas | Check::NotHashed | Check::NoHash => continue,
                 // A name that leads elsewhere is not one that the recorder wrote.
@@ -95,7 +95,7 @@ impl Surroundings {
                 of_list(outside, "outside of its folder: not looked at"),
             );
         }
-        let more = of.files.len().saturating_sub(exhibit::MOST_FILES);
+        let more = of.files.len().saturating_sub(exhibit::MAX_FILES);
         if more > 0 {
             lost.note_file(Path::new(exhibit::FILE), of_list(more, "more than are compared"));
         }

@@ -66,7 +66,7 @@ pub struct Lost {
 }
 
 /// Files that are named with what is missing of them; of more it is said that there are some.
-const MOST_FILES_NAMED: usize = 20;
+const MAX_FILES_NAMED: usize = 20;
 
 impl Lost {
     /// Whether anything could not be read.
@@ -85,7 +85,7 @@ impl Lost {
     }
 
     fn note(&mut self, path: &std::path::Path, what: String, is_altered: bool) {
-        if self.files.len() >= MOST_FILES_NAMED {
+        if self.files.len() >= MAX_FILES_NAMED {
             return self.damage.note("further file that was not read, or not as a whole", 0);
         }
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());

@@ -7,7 +7,7 @@
 use crate::Error;
 use crate::answer::{Answer, AnswerColumn, Cell, Collector, Rows, cell_bytes};
 use crate::limits::{Account, Limits, Paused, Reached};
-use crate::vtab::{Source, register};
+use crate::vtab::{TableSource, register};
 use crate::{account, functions, watch};
 use base::time::Deadline;
 use model::{Kind, TableSpec, Tables};
@@ -79,7 +79,7 @@ impl Database {
         let mut catalogues: Vec<(String, &'static [TableSpec])> = Vec::new();
         for (alias, tables) in exhibits {
             let catalogue = tables.catalogue();
-            let source = Source { tables, specs: catalogue.iter().collect(), push_down, refusal: None };
+            let source = TableSource { tables, specs: catalogue.iter().collect(), push_down, refusal: None };
             let schema = match alias {
                 None if several => return Err(Error::Alias(String::new())),
                 None => "main".to_owned(),
@@ -289,7 +289,7 @@ impl Database {
     /// its words show them, otherwise of all tables.
     fn near_columns(&self, name: &str, sql: &str) -> String {
         /// More tables would make the message too long to read.
-        const MOST_TABLES: usize = 2;
+        const MAX_TABLES: usize = 2;
         let wanted = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
         let likes = |column: &str| {
             let stem = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
@@ -322,7 +322,7 @@ impl Database {
             let columns: Vec<&str> = spec.columns.iter().map(|column| column.name).collect();
             format!("; {} has {}", spec.name, columns.join(", "))
         };
-        queried.iter().take(MOST_TABLES).map(columns).fold(near, |text, columns| text + &columns)
+        queried.iter().take(MAX_TABLES).map(columns).fold(near, |text, columns| text + &columns)
     }
 }
 
@@ -379,10 +379,10 @@ fn refuse_plain_names(
     }
     // No row is ever asked of them.
     let tables = Kind::Trace.empty().tables();
-    create(connection, "main", Source { tables, specs, push_down: true, refusal: Some(refusal) })
+    create(connection, "main", TableSource { tables, specs, push_down: true, refusal: Some(refusal) })
 }
 
-fn create(connection: &Connection, schema: &str, source: Source) -> Result<(), Error> {
+fn create(connection: &Connection, schema: &str, source: TableSource) -> Result<(), Error> {
     let module = format!("casebook_{schema}");
     let specs = source.specs.iter();
     let tables: Vec<String> = specs

@@ -68,9 +68,9 @@ pub(crate) const LOOK_AT_CLOCK: usize = 4096;
 
 thread_local! {
     static LONGEST: Cell<usize> = const { Cell::new(usize::MAX) };
-    static MOST_MEMORY: Cell<i64> = const { Cell::new(i64::MAX) };
+    static MAX_MEMORY: Cell<i64> = const { Cell::new(i64::MAX) };
     static MEMORY: Cell<i64> = const { Cell::new(0) };
-    static MOST_DISK: Cell<i64> = const { Cell::new(i64::MAX) };
+    static MAX_DISK: Cell<i64> = const { Cell::new(i64::MAX) };
     static DISK: Cell<i64> = const { Cell::new(0) };
     static DEADLINE: Cell<Option<Deadline>> = const { Cell::new(None) };
     static REACHED: Cell<Option<Reached>> = const { Cell::new(None) };
@@ -88,12 +88,12 @@ impl Account {
     /// Opens it. Memory that SQLite has from before does not count. The handle is that of the query's connection.
     pub(crate) fn open(limits: &Limits, deadline: Option<Deadline>, handle: InterruptHandle) -> Self {
         HANDLE.replace(Some(handle));
-        let before = (LONGEST.get(), MOST_MEMORY.get(), MOST_DISK.get(), DEADLINE.get());
+        let before = (LONGEST.get(), MAX_MEMORY.get(), MAX_DISK.get(), DEADLINE.get());
         let most = |now: i64, more: u64| now.saturating_add(i64::try_from(more).unwrap_or(i64::MAX));
         // Where addresses are shorter, memory is the limit.
         LONGEST.set(usize::try_from(limits.value_bytes).unwrap_or(usize::MAX));
-        MOST_MEMORY.set(most(MEMORY.get(), limits.memory_bytes));
-        MOST_DISK.set(most(DISK.get(), limits.disk_bytes));
+        MAX_MEMORY.set(most(MEMORY.get(), limits.memory_bytes));
+        MAX_DISK.set(most(DISK.get(), limits.disk_bytes));
         DEADLINE.set(deadline);
         REACHED.set(None);
         Self { before }
@@ -111,8 +111,8 @@ impl Drop for Account {
         HANDLE.take();
         let (longest, memory, disk, deadline) = self.before;
         LONGEST.set(longest);
-        MOST_MEMORY.set(memory);
-        MOST_DISK.set(disk);
+        MAX_MEMORY.set(memory);
+        MAX_DISK.set(disk);
         DEADLINE.set(deadline);
     }
 }
@@ -154,7 +154,7 @@ pub(crate) fn may_have(bytes: usize) -> bool {
         return true;
     }
     let wanted = MEMORY.get().saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
-    if wanted > MOST_MEMORY.get() {
+    if wanted > MAX_MEMORY.get() {
         REACHED.set(Some(Reached::Memory));
         // Some of SQLite's functions (json_group_array) go on without, and tell at their end: that of a query may never come.
         HANDLE.with_borrow(|handle| handle.iter().for_each(InterruptHandle::interrupt));
@@ -171,7 +171,7 @@ pub(crate) fn note(bytes: i64) {
 /// Whether temporary files may take so many bytes more; if they may, it is noted.
 pub(crate) fn take_disk(bytes: i64) -> bool {
     let wanted = DISK.get().saturating_add(bytes);
-    if wanted > MOST_DISK.get() {
+    if wanted > MAX_DISK.get() {
         REACHED.set(Some(Reached::Disk));
         return false;
     }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 const MODULE: &Module<'static, ExhibitTable> = &Module::read_only_module();
 
 /// Where the tables of a module have their rows from.
-pub(crate) struct Source {
+pub(crate) struct TableSource {
     pub(crate) tables: Arc<dyn Tables>,
     /// The tables that are made known.
     pub(crate) specs: Vec<&'static TableSpec>,
@@ -35,7 +35,7 @@ pub(crate) struct Source {
 }
 
 /// Makes the tables of an exhibit known under a module's name, for `CREATE VIRTUAL TABLE gc USING name`.
-pub(crate) fn register(connection: &Connection, module: &str, source: Source) -> Result<()> {
+pub(crate) fn register(connection: &Connection, module: &str, source: TableSource) -> Result<()> {
     connection.create_module(module, MODULE, Some(Arc::new(source)))
 }
 
@@ -44,26 +44,27 @@ pub(crate) fn register(connection: &Connection, module: &str, source: Source) ->
 struct ExhibitTable {
     /// SQLite's part; has to be the first.
     base: sqlite3_vtab,
-    source: Arc<Source>,
+    source: Arc<TableSource>,
     spec: &'static TableSpec,
     indexes: Arc<Indexes>,
 }
 
 // SAFETY: the struct is `repr(C)` and begins with `sqlite3_vtab`, which is all that rusqlite asks for.
 unsafe impl<'vtab> VTab<'vtab> for ExhibitTable {
-    type Aux = Arc<Source>;
+    type Aux = Arc<TableSource>;
     type Cursor = Cursor<'vtab>;
 
     fn connect(
         db: &mut VTabConnection,
-        aux: Option<&Arc<Source>>,
+        aux: Option<&Arc<TableSource>>,
         _module: &[u8],
         _database: &[u8],
         table: &[u8],
         _arguments: &[&[u8]],
     ) -> Result<(Cow<'static, CStr>, Self)> {
-        let spec_of =
-            |source: &Arc<Source>| source.specs.iter().copied().find(|spec| spec.name.as_bytes() == table);
+        let spec_of = |source: &Arc<TableSource>| {
+            source.specs.iter().copied().find(|spec| spec.name.as_bytes() == table)
+        };
         let (Some(source), Some(spec)) = (aux, aux.and_then(spec_of)) else {
             return Err(Error::ModuleError("a table of the catalogue was expected".to_owned()));
         };
@@ -138,7 +139,7 @@ unsafe impl<'vtab> VTab<'vtab> for ExhibitTable {
 
     fn open(&'vtab mut self) -> Result<Cursor<'vtab>> {
         // Only what lies behind the two `Arc`s is borrowed: several cursors can be open on a table.
-        let (source, indexes): (&'vtab Source, &'vtab Indexes) = (&self.source, &self.indexes);
+        let (source, indexes): (&'vtab TableSource, &'vtab Indexes) = (&self.source, &self.indexes);
         let table = source.tables.table(self.spec.name);
         let table = table.ok_or_else(|| Error::ModuleError(format!("no rows for {}", self.spec.name)))?;
         Ok(Cursor { base: sqlite3_vtab_cursor::default(), scan: Scan::new(table, indexes) })

@@ -11,7 +11,7 @@ use report::unit::short;
 use report::{Distribution, Explanation, Heading, List, ListColumn, Part, Report, Row};
 
 /// The most rows in the list of benchmarks.
-const MOST_ROWS: usize = 1_000;
+const MAX_ROWS: usize = 1_000;
 
 const COLUMNS: &[ListColumn] = &[
     ListColumn { name: "mean", unit: "ns" },
@@ -115,7 +115,7 @@ fn part(bench: &Bench, distributions: &[Option<Distribution>]) -> Part {
         ];
         rows.push(Row { name, values });
     }
-    let more = rows.len().saturating_sub(MOST_ROWS);
+    let more = rows.len().saturating_sub(MAX_ROWS);
     part.figure("benchmarks", Some(count(rows.len())), "", "Benchmarks");
     part.figure(
         "measurements",
@@ -131,7 +131,7 @@ fn part(bench: &Bench, distributions: &[Option<Distribution>]) -> Part {
     if bench.lost.damage.kinds().iter().any(|kind| kind.harm == Harm::Lost) {
         part.missing.push("Damaged entries of the file are left out");
     }
-    rows.truncate(MOST_ROWS);
+    rows.truncate(MAX_ROWS);
     let about =
         "Per operation, by benchmark; ± is half of the mean's confidence interval at the harness's level";
     part.lists.push(List { name: "results", about, columns: COLUMNS, rows, more });

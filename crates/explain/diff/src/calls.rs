@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 
 /// How many names of each recording are compared: those with the most spans.
-const MOST_NAMES: usize = 60;
+const MAX_NAMES: usize = 60;
 
 const CALLS: Measure = Measure {
     subject: Subject::Calls,
@@ -49,7 +49,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
         }
     }
     let (all_before, all_after) = (names(before), names(after));
-    let listed = all_before.iter().take(MOST_NAMES).chain(all_after.iter().take(MOST_NAMES));
+    let listed = all_before.iter().take(MAX_NAMES).chain(all_after.iter().take(MAX_NAMES));
     let listed: BTreeSet<&str> = listed.copied().collect();
     let (of_before, of_after) = (tallies(before, &listed), tallies(after, &listed));
     for (name, (before, after)) in listed.iter().zip(of_before.iter().zip(&of_after)) {

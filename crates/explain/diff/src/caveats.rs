@@ -12,7 +12,7 @@ const SHORT_NS: i64 = 5_000_000_000;
 const ALIKE: f64 = 1.5;
 
 /// The largest share of lost events. Above it, events that matter may be among them, as in the verdict of one recording.
-const MOST_DROPPED: f64 = 0.1;
+const MAX_DROPPED: f64 = 0.1;
 /// Shares of the time without load that differ by more than this are reported.
 const IDLE_ALIKE: f64 = 0.05;
 
@@ -97,7 +97,7 @@ fn lost(scope: &Scope<'_>) -> Option<String> {
     let missing = real_u64(recording.missing.events);
     let dropped = missing / (count(recording.events.len()) + missing).max(1.0);
     let are_missing = || format!("{} of the events are missing", unit::show(dropped, "share"));
-    gap.or_else(cut).or_else(|| (dropped > MOST_DROPPED).then(are_missing))
+    gap.or_else(cut).or_else(|| (dropped > MAX_DROPPED).then(are_missing))
 }
 
 /// The name of the program that a command line starts. If `dotnet` runs an assembly, that is the assembly.

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// How many counters are compared; names and tags are texts that anyone may send.
-const MOST_COUNTERS: usize = 500;
+const MAX_COUNTERS: usize = 500;
 /// The largest value that is believed, as in figures.
 const MOST: f64 = 1e15;
 
@@ -66,7 +66,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     };
     let single: Vec<Key<'_>> = shared.iter().filter(once).copied().collect();
     book.left_out(shared.len() - single.len(), "counters that another row covers");
-    let common: Vec<Key<'_>> = single.iter().take(MOST_COUNTERS).copied().collect();
+    let common: Vec<Key<'_>> = single.iter().take(MAX_COUNTERS).copied().collect();
     book.left_out(single.len() - common.len(), "counters, by the order of their names");
     let (series_before, series_after) = (series(before, &common), series(after, &common));
     for key in &common {

@@ -13,10 +13,10 @@ use base::number::{count, real};
 use model::Trace;
 
 /// The fewest pieces that a recording is cut into.
-pub(crate) const LEAST_PIECES: usize = 10;
+pub(crate) const MIN_PIECES: usize = 10;
 /// The most pieces that a recording is cut into.
-const MOST_PIECES: usize = 30;
-/// The least length of a piece, if the recording is long enough for [`LEAST_PIECES`] of them.
+const MAX_PIECES: usize = 30;
+/// The least length of a piece, if the recording is long enough for [`MIN_PIECES`] of them.
 const PIECE_NS: i64 = 1_000_000_000;
 
 /// A time that was observed without a gap, half-open.
@@ -64,8 +64,8 @@ impl Grid {
                 }
             }
         }
-        let wanted = usize::try_from(grid.observed_ns / PIECE_NS).unwrap_or(MOST_PIECES);
-        grid.pieces = if grid.observed_ns > 0 { wanted.clamp(LEAST_PIECES, MOST_PIECES) } else { 0 };
+        let wanted = usize::try_from(grid.observed_ns / PIECE_NS).unwrap_or(MAX_PIECES);
+        grid.pieces = if grid.observed_ns > 0 { wanted.clamp(MIN_PIECES, MAX_PIECES) } else { 0 };
         grid
     }
 

@@ -10,7 +10,7 @@ use crate::mix;
 use crate::noise::Between;
 use crate::quantile::{Measurement, Quantile, quantile};
 use crate::rounds::Rounds;
-use crate::scope::{Scope, Source};
+use crate::scope::{RequestSource, Scope};
 use crate::tally::Tally;
 use base::number::{count, real};
 use model::{NO_INT, REQUESTS_METER, Sym};
@@ -20,9 +20,9 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// How many routes of each recording are compared: those with the most requests.
-const MOST_ROUTES: usize = 100;
+const MAX_ROUTES: usize = 100;
 /// How many routes of a meter are kept apart: tags are texts that anyone may send.
-const MOST_METERED: usize = 1_000;
+const MAX_METERED: usize = 1_000;
 
 const LATENCY: Measure = Measure {
     subject: Subject::Latency,
@@ -60,7 +60,8 @@ const FAILED: Measure = Measure {
 
 /// Adds all rows of requests. Returns how the mix of requests changed, if it did.
 pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
-    let is_metered = |scope: &Scope<'_>| Source::of(scope.recording()).is_some_and(Source::is_published);
+    let is_metered =
+        |scope: &Scope<'_>| RequestSource::of(scope.recording()).is_some_and(RequestSource::is_published);
     let table = if is_metered(before) || is_metered(after) { "counters" } else { REQUESTS.table };
     // The throughput is per second, whatever the basis.
     if let (Some(of_before), Some(of_after)) = (&before.requests, &after.requests) {
@@ -160,7 +161,7 @@ fn from_rows(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<S
         let mut of_side: Vec<(usize, &String)> =
             routes.iter().map(|(name, of)| (of.starts.len(), name)).collect();
         of_side.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-        names.extend(of_side.into_iter().take(MOST_ROUTES).map(|(_, name)| name.clone()));
+        names.extend(of_side.into_iter().take(MAX_ROUTES).map(|(_, name)| name.clone()));
     }
     names.sort_unstable();
     names.dedup();
@@ -341,7 +342,7 @@ fn metered_routes<'a>(scope: &Scope<'a>, is_whole: bool) -> (BTreeMap<&'a str, M
         let route = tag(recording, of.tags, "http.route").unwrap_or("no route");
         let value = |published: &FxHashMap<(i64, Sym), f64>| published.get(&(of.ts_ns, of.tags)).copied();
         let outcome = *outcomes.entry(of.tags).or_insert_with(|| is_failed(recording, of.tags));
-        let is_known = routes.contains_key(route) || routes.len() < MOST_METERED;
+        let is_known = routes.contains_key(route) || routes.len() < MAX_METERED;
         for name in ["", if is_known { route } else { "further routes" }] {
             let route = routes.entry(name).or_insert_with(|| MeteredRoute::new(scope, &seconds));
             route.is_mixed |= *route.tags.get_or_insert(of.tags) != of.tags;
@@ -384,7 +385,7 @@ fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<
     names.dedup();
     // A single route has the same rows as all requests.
     let alone = names.len() <= 2;
-    let listed = if alone { 1 } else { MOST_ROUTES };
+    let listed = if alone { 1 } else { MAX_ROUTES };
     if !alone {
         book.left_out(names.len().saturating_sub(listed), "routes of the meter");
     }

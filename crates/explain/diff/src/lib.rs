@@ -40,22 +40,23 @@ mod testing;
 mod twins;
 mod verdicts;
 
-pub use side::{Options, Side};
+pub use side::Side;
 
 use book::Book;
-use names::{MOST_UNNAMED, unnamed_share};
+use names::{MAX_UNNAMED, unnamed_share};
 use report::{Basis, Diff};
-use scope::{Scope, Source};
+use scope::{RequestSource, Scope};
 
-/// Compares two recordings.
-pub fn compare(before: &Side<'_>, after: &Side<'_>, options: &Options) -> Diff {
-    let has_requests = |side: &Side<'_>| Source::of(side.recording).is_some();
-    let basis = if has_requests(before) && has_requests(after) { options.basis } else { Basis::Duration };
+/// Compares two recordings. `asked` is what amounts are divided by. If a recording has no requests, amounts are divided by
+/// time, and a caveat says so.
+pub fn compare(before: &Side<'_>, after: &Side<'_>, asked: Basis) -> Diff {
+    let has_requests = |side: &Side<'_>| RequestSource::of(side.recording).is_some();
+    let basis = if has_requests(before) && has_requests(after) { asked } else { Basis::Duration };
     let (before, after) = (&Scope::new(before, basis), &Scope::new(after, basis));
     // Without requests the basis is time, which needs no rate of them.
     let rate = |scope: &Scope<'_>| scope.requests_per_second().unwrap_or(0.0);
     let mut book = Book::new(basis, rate(before).max(rate(after)));
-    let mut caveats = caveats::of(&caveats::Given { before, after, asked: options.basis, basis });
+    let mut caveats = caveats::of(&caveats::Given { before, after, asked, basis });
     let mix = latency::add(&mut book, before, after);
     let both = figures::add(&mut book, &mut caveats, before, after);
     lists::add(&mut book, before, after, both);
@@ -113,7 +114,7 @@ fn samples(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     }
     for (scope, which) in [(before, "before"), (after, "after")] {
         let unnamed = unnamed_share(scope.recording());
-        if unnamed > MOST_UNNAMED {
+        if unnamed > MAX_UNNAMED {
             return book.not_compared("samples of stacks", names::too_few(unnamed, which));
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::book::{Book, Measure, Of, Quantity};
 use crate::many::Tier;
-use crate::names::{MOST_UNNAMED, stable, too_few};
+use crate::names::{MAX_UNNAMED, stable, too_few};
 use crate::noise::Between;
 use crate::presence::Both;
 use crate::scope::{Course, Scope};
@@ -18,9 +18,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// How many keys of each recording are compared: those with the largest sums.
-const MOST_KEYS: usize = 150;
+const MAX_KEYS: usize = 150;
 /// A key is listed if it has at least this share of the whole, before or after.
-const LEAST_SHARE: f64 = 0.002;
+const MIN_SHARE: f64 = 0.002;
 /// The name of rows whose key is not recorded.
 const NOT_RECORDED: &str = "not recorded";
 
@@ -163,7 +163,7 @@ fn have_names(
 ) -> bool {
     for (scope, which) in sides.into_iter().zip(["before", "after"]) {
         let unnamed = unnamed_share(scope.recording(), stacks(scope.recording()));
-        if unnamed > MOST_UNNAMED {
+        if unnamed > MAX_UNNAMED {
             book.not_compared(what, too_few(unnamed, which));
             return false;
         }
@@ -278,7 +278,7 @@ fn list<'a>(
     let mut names: BTreeSet<Cow<'_, str>> = BTreeSet::new();
     for (rows, sums) in [(&before, &sums_before), (&after, &sums_after)] {
         let whole: f64 = sums.iter().map(|(_, sum)| sum).sum();
-        let chosen = sums.iter().take(MOST_KEYS).filter(|(_, sum)| *sum >= LEAST_SHARE * whole);
+        let chosen = sums.iter().take(MAX_KEYS).filter(|(_, sum)| *sum >= MIN_SHARE * whole);
         names.extend(chosen.map(|(key, _)| name(rows.scope, *key)));
     }
     let whole = |rows: &Rows<'_>| {

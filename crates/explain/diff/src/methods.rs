@@ -13,15 +13,15 @@ use crate::tally::Tally;
 use model::{ByFrame, StackId, Sym};
 use report::{Better, Subject};
 use rustc_hash::FxHashMap;
-use stacks::{NameClass, NameId, Profile, Shape, Shaping, Weighed, methods};
+use stacks::{NameClass, NameId, ShapedTree, Shaping, Weighed, WeightedTree, methods};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many methods of each recording and state are compared.
-const MOST_METHODS: usize = 150;
+const MAX_METHODS: usize = 150;
 /// A method is listed if it has at least this share of the whole, before or after.
-const LEAST_SHARE: f64 = 0.003;
+const MIN_SHARE: f64 = 0.003;
 
 /// Threads also wait without any requests, so time that they wait is not divided by requests.
 const WAITING: Quantity = Quantity::Level("threads");
@@ -77,8 +77,8 @@ struct Weights {
 
 /// Adds the methods of the samples of each state.
 pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
-    let [shape_before, shape_after] =
-        [before, after].map(|of| Arc::new(Shape::new(of.recording(), of.side.index, &Shaping::default())));
+    let [shape_before, shape_after] = [before, after]
+        .map(|of| Arc::new(ShapedTree::new(of.recording(), of.side.index, &Shaping::default())));
     for state in &STATES {
         let before = Weigher::new(before, Arc::clone(&shape_before), state);
         let after = Weigher::new(after, Arc::clone(&shape_after), state);
@@ -128,12 +128,12 @@ fn choose(chosen: &mut BTreeMap<String, bool>, sums: &BTreeMap<String, Weights>)
     let mut listed: Vec<(f64, &String, bool)> = Vec::new();
     for (name, of) in sums {
         let weight = if of.is_own_code { of.total.max(of.own) } else { of.own };
-        if weight > 0.0 && weight >= LEAST_SHARE * whole {
+        if weight > 0.0 && weight >= MIN_SHARE * whole {
             listed.push((weight, name, of.is_own_code));
         }
     }
     listed.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    for (_, name, is_own_code) in listed.into_iter().take(MOST_METHODS) {
+    for (_, name, is_own_code) in listed.into_iter().take(MAX_METHODS) {
         *chosen.entry(name.clone()).or_default() |= is_own_code;
     }
 }
@@ -148,7 +148,7 @@ struct Tallies {
 /// Weighs the methods of one recording by the samples of one state.
 struct Weigher<'a> {
     scope: &'a Scope<'a>,
-    shape: Arc<Shape>,
+    shape: Arc<ShapedTree>,
     base: &'a [f64],
     state: Option<Sym>,
     /// The names with addresses, by the name without.
@@ -156,7 +156,7 @@ struct Weigher<'a> {
 }
 
 impl<'a> Weigher<'a> {
-    fn new(scope: &'a Scope<'a>, shape: Arc<Shape>, state: &State) -> Self {
+    fn new(scope: &'a Scope<'a>, shape: Arc<ShapedTree>, state: &State) -> Self {
         let mut full_names: FxHashMap<String, NameId> = FxHashMap::default();
         for (full, name) in shape.names.iter_with_ids() {
             if let Cow::Owned(stable) = stable(&name.full) {
@@ -195,7 +195,7 @@ impl<'a> Weigher<'a> {
             add_sample(&mut weighed, stack, self.scope.seconds_per_sample(piece));
         }
         let mut sums: BTreeMap<String, Weights> = BTreeMap::new();
-        for row in methods(&Profile::new(Arc::clone(&self.shape), &weighed)).rows {
+        for row in methods(&WeightedTree::new(Arc::clone(&self.shape), &weighed)).rows {
             let Some(name) = self.shape.names.get(row.name) else { continue };
             let is_own_code = matches!(name.class, NameClass::User | NameClass::Dynamic);
             let of = sums.entry(stable(&name.full).into_owned()).or_default();

@@ -11,7 +11,7 @@ const CHANGED: f64 = 0.2;
 /// A route is named if its share moved by at least this.
 const NAMED: f64 = 0.05;
 /// How many routes are named.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// The number of requests of each route.
 pub(crate) type Counts<'a> = BTreeMap<&'a str, f64>;
@@ -57,10 +57,10 @@ pub(crate) fn changed(before: &Counts<'_>, after: &Counts<'_>) -> Option<String>
     moved.retain(|route| route.by() >= NAMED);
     moved.sort_by(|a, b| b.by().total_cmp(&a.by()).then_with(|| a.name.cmp(b.name)));
     let shown = |share: f64| if share == 0.0 { "0 %".to_owned() } else { show(share, "share") };
-    let further = moved.len().saturating_sub(MOST_NAMED);
+    let further = moved.len().saturating_sub(MAX_NAMED);
     let mut words: Vec<String> = moved
         .iter()
-        .take(MOST_NAMED)
+        .take(MAX_NAMED)
         .map(|Moved { name, from, to }| format!("{name} {} → {}", shown(*from), shown(*to)))
         .collect();
     if words.is_empty() {

@@ -7,7 +7,7 @@ use model::Trace;
 use std::borrow::Cow;
 
 /// The largest share of frames without a name. Above it, methods of one side look as if they were gone.
-pub(crate) const MOST_UNNAMED: f64 = 0.2;
+pub(crate) const MAX_UNNAMED: f64 = 0.2;
 
 /// The share of the frames of all samples that have no name.
 pub(crate) fn unnamed_share(recording: &Trace) -> f64 {

@@ -8,18 +8,18 @@
 //! value, so values of which one is at least twice the other are also compared by their logarithms, if both are known
 //! well enough (`relative`). `many` decides whether a difference stands out among all that were tested.
 
-use crate::tally::{Estimate, LEAST_FILLED};
+use crate::tally::{Estimate, MIN_FILLED};
 use base::stats::student::{threshold, two_sided};
 
 /// Fewer rows in both recordings together say nothing. Even ten against none come by chance one time in five hundred, and
 /// a comparison has hundreds of rows.
-const LEAST_ROWS: u64 = 10;
+const MIN_ROWS: u64 = 10;
 /// Values that differ by at least this factor are also compared by their logarithms.
 const LARGE_RATIO: f64 = 2.0;
 /// A value with a larger relative variance comes from a few outbursts, and its logarithm says nothing.
-const MOST_RELATIVE: f64 = 0.25;
+const MAX_RELATIVE: f64 = 0.25;
 /// The number of events that has that relative variance. A value of fewer events counts as if it had this many.
-const LEAST_EVENTS: f64 = 1.0 / MOST_RELATIVE;
+const MIN_EVENTS: f64 = 1.0 / MAX_RELATIVE;
 /// Half of a 95 % interval, in standard deviations that are known.
 const NORMAL: f64 = 1.96;
 
@@ -87,12 +87,12 @@ pub(crate) struct Test {
 /// Tests the difference of two values.
 pub(crate) fn hold(before: &Estimate, after: &Estimate, between: &Between) -> Outcome {
     let rows = before.rows.saturating_add(after.rows);
-    if rows < LEAST_ROWS {
+    if rows < MIN_ROWS {
         let noun = if rows == 1 { "value" } else { "values" };
         return Outcome::TooLittle(format!("only {rows} {noun} in both recordings together"));
     }
     let filled = before.filled.min(after.filled);
-    if filled < LEAST_FILLED {
+    if filled < MIN_FILLED {
         return Outcome::TooLittle(format!(
             "one recording has values in only {filled} of its pieces of time"
         ));
@@ -191,10 +191,10 @@ fn relative(before: &Estimate, after: &Estimate, between: &Between) -> Option<We
     let smaller = before.value.min(after.value);
     let logarithm = |side: &Estimate| {
         // The smaller value counts as large as it must be to be known well enough.
-        let least = (LEAST_EVENTS * event / side.base).max((side.variance / MOST_RELATIVE).sqrt());
+        let least = (MIN_EVENTS * event / side.base).max((side.variance / MAX_RELATIVE).sqrt());
         let value = if side.value > smaller { side.value } else { side.value.max(least) };
         let variance = side.variance.max(value * event / side.base) / (value * value);
-        let is_known = side.value >= 0.0 && value > 0.0 && variance <= MOST_RELATIVE * (1.0 + 1e-9);
+        let is_known = side.value >= 0.0 && value > 0.0 && variance <= MAX_RELATIVE * (1.0 + 1e-9);
         // `1 / variance` equal events have that variance, so no more degrees of freedom than that are left.
         let degrees = side.degrees.min(1.0 / variance);
         is_known.then_some((value, Variance { value: variance, degrees }))

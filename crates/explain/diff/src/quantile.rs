@@ -9,15 +9,15 @@
 //! (B. Schmeiser, Batch Size Effects in the Analysis of Simulation Output, Operations Research 30, 1982), if each piece has
 //! values on both sides of it.
 
-use crate::tally::{Estimate, LEAST_FILLED, Tally};
+use crate::tally::{Estimate, MIN_FILLED, Tally};
 use base::number::count;
 use base::stats::student::threshold;
 use base::stats::{self, Share, Sorted};
 
 /// If the interval of the rank is wider than this part of the quantile's thinner side, the pieces say more.
-const MOST_OF_RANK: f64 = 0.5;
+const MAX_OF_RANK: f64 = 0.5;
 /// The least number of values that a piece has on the thinner side of its quantile.
-const LEAST_ASIDE: f64 = 5.0;
+const MIN_ASIDE: f64 = 5.0;
 
 /// A measured value and the piece of time that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,13 +44,13 @@ pub(crate) fn quantile(values: &mut [Measurement], share: f64, ramp: &[bool]) ->
         above.value(of.piece, if of.value > value { 1.0 } else { 0.0 }, 1.0);
     }
     let estimate = || {
-        let above = above.estimate().filter(|above| above.filled >= LEAST_FILLED)?;
+        let above = above.estimate().filter(|above| above.filled >= MIN_FILLED)?;
         let variance = above.variance.max(share * (1.0 - share) / above.base);
         let t = threshold(0.05, above.degrees);
         let half = t * variance.sqrt();
-        if half > MOST_OF_RANK * share.min(1.0 - share)
+        if half > MAX_OF_RANK * share.min(1.0 - share)
             && let Some(of_pieces) = quantiles_of_pieces(&values, share, ramp).estimate()
-            && of_pieces.filled >= LEAST_FILLED
+            && of_pieces.filled >= MIN_FILLED
         {
             return Some(Estimate { value, ..of_pieces });
         }
@@ -71,7 +71,7 @@ fn quantiles_of_pieces(values: &[Measurement], share: f64, ramp: &[bool]) -> Tal
     let mut tally = Tally::mean(ramp);
     for (piece, of_piece) in pieces.iter_mut().enumerate() {
         let values = count(of_piece.len());
-        if values * share.min(1.0 - share) < LEAST_ASIDE {
+        if values * share.min(1.0 - share) < MIN_ASIDE {
             continue;
         }
         let sorted = Sorted::by(of_piece, f64::total_cmp);

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 
 /// Where the number of requests of a recording comes from. Its figures use the same source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum RequestSource {
     /// The table `requests`.
     Rows,
     /// Starts of requests, which are recorded even without activity ids.
@@ -24,7 +24,7 @@ pub(crate) enum Source {
     Counter,
 }
 
-impl Source {
+impl RequestSource {
     /// The source of a recording's requests. `None` without requests.
     pub(crate) fn of(recording: &Trace) -> Option<Self> {
         let source = match recording.ended_requests()?.by {
@@ -182,7 +182,7 @@ impl<'a> Scope<'a> {
         let grid = |source| Grid::new(side.recording, source, side.range);
         let (events, samples) = (grid("events"), grid("samples"));
         let ended = side.recording.ended_requests();
-        let requests = Source::of(side.recording).map(|source| {
+        let requests = RequestSource::of(side.recording).map(|source| {
             let in_bursts = ended.is_some_and(|of| of.by == CountedBy::Bursts) && samples.pieces() > 0;
             let counted_in = if in_bursts { &samples } else { &events };
             let mut tally = source.tally(side.recording, counted_in);

@@ -15,19 +15,19 @@
 //!   process, the sum of the squared weights. The test takes that from both recordings together (`noise`), so that no
 //!   events at all on one side do not count as certainty.
 
-use crate::grid::LEAST_PIECES;
+use crate::grid::MIN_PIECES;
 use base::number::count;
 
 /// With fewer pieces that have a value, nothing says how the value varies.
-pub(crate) const LEAST_FILLED: usize = LEAST_PIECES / 2;
+pub(crate) const MIN_FILLED: usize = MIN_PIECES / 2;
 /// The largest correlation of neighbours that is used.
-const MOST_CORRELATION: f64 = 0.8;
+const MAX_CORRELATION: f64 = 0.8;
 /// Standard errors that are added to the correlation of neighbours. Without them, chance passes for a change three times
 /// as often as promised if the correlation is 0.6.
 const CAUTION: f64 = 0.5;
 /// The least degrees of freedom of a value with all its pieces. Fewer blind the test without making it more correct:
 /// chance passes for a change as often with 3 as with 1 (the test of series in `noise`).
-const LEAST_DEGREES: f64 = 3.0;
+const MIN_DEGREES: f64 = 3.0;
 
 /// Amounts, and what they are divided by, in pieces of time.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,7 +179,7 @@ impl Tally {
             value,
             variance: variance(&residuals, strata, worth) / (base * base),
             filled: residuals.len(),
-            degrees: (filled * worth - strata).max(LEAST_DEGREES.min(filled - strata)).max(1.0),
+            degrees: (filled * worth - strata).max(MIN_DEGREES.min(filled - strata)).max(1.0),
             base,
             squares: self.squares,
             rows: self.rows,
@@ -197,7 +197,7 @@ fn worth(residuals: &[f64]) -> f64 {
     let seen = neighbours / squares;
     let pieces = count(residuals.len());
     let unbiased = seen + (1.0 + 4.0 * seen) / pieces;
-    let correlation = (unbiased + CAUTION / pieces.sqrt()).clamp(0.0, MOST_CORRELATION);
+    let correlation = (unbiased + CAUTION / pieces.sqrt()).clamp(0.0, MAX_CORRELATION);
     (1.0 - correlation) / (1.0 + correlation)
 }
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use diff::{Options, Side, compare};
+use diff::{Side, compare};
 use model::{
     AllocationRow, ContentionRow, CounterRow, CoverageRow, ExceptionRow, Frame, GcRow, JitRow, NO_INT,
     PauseRow, RequestRow, SampleRow, SpanRow, StackId, Sym, ThreadId, Trace, WaitRow,
@@ -29,7 +29,7 @@ fn diff(before: &Trace, after: &Trace, basis: Basis) -> Diff {
     let indices = (StackIndex::new(before), StackIndex::new(after));
     let report = Report::default();
     let side = |recording, index| Side { recording, index, report: &report, range: None };
-    compare(&side(before, &indices.0), &side(after, &indices.1), &Options { basis })
+    compare(&side(before, &indices.0), &side(after, &indices.1), basis)
 }
 
 fn row<'a>(diff: &'a Diff, measure: &str, name: &str) -> &'a Change {

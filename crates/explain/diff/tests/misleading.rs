@@ -1,6 +1,6 @@
 //! Comparisons that once reported harm as progress, or missing data as sameness.
 
-use diff::{Options, Side, compare};
+use diff::{Side, compare};
 use model::{CounterRow, CoverageRow, EarlyEnd, RequestRow, ThreadId, Trace};
 use report::{Basis, ChangeVerdict, Diff, Finding, FindingState, Measured, Report, Severity, View};
 use runtime::StackIndex;
@@ -89,7 +89,7 @@ fn diff(before: (&Trace, &Report), after: (&Trace, &Report)) -> Diff {
         Side { recording: before.0, index: &indices.0, report: before.1, range: None },
         Side { recording: after.0, index: &indices.1, report: after.1, range: None },
     );
-    compare(&before, &after, &Options { basis: Basis::Duration })
+    compare(&before, &after, Basis::Duration)
 }
 
 #[test]

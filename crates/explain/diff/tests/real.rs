@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use diff::{Options, Side, compare};
+use diff::{Side, compare};
 use model::Trace;
 use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
 use runtime::StackIndex;
@@ -46,7 +46,7 @@ fn capture(name: &str) -> Option<Explained> {
 }
 
 fn per(before: &Explained, after: &Explained, basis: Basis) -> Diff {
-    let diff = compare(&before.side(None), &after.side(None), &Options { basis });
+    let diff = compare(&before.side(None), &after.side(None), basis);
     sound(&diff);
     diff
 }
@@ -115,7 +115,7 @@ fn halves_of_a_steady_service_hardly_differ() {
         let (from, to) = (2_500_000_000, millis * 1_000_000);
         let middle = i64::midpoint(from, to);
         let halves = (of.side(Some((from, middle))), of.side(Some((middle, to))));
-        let diff = compare(&halves.0, &halves.1, &Options { basis: Basis::Duration });
+        let diff = compare(&halves.0, &halves.1, Basis::Duration);
         sound(&diff);
         let judged = diff.rows.iter().filter(|row| row.p.is_some()).count();
         let rows: Vec<_> = beyond(&diff).iter().map(|row| (&row.measure, &row.name)).collect();

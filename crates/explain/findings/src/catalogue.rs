@@ -27,7 +27,7 @@ pub fn markdown() -> String {
 fn verdict(page: &mut String) {
     use crate::failing::{FEWEST, MANY, MANY_OF_ROUTE};
     use crate::slowness::{EXPLAINED, GREW_BY, SLOW_MS};
-    use runtime::{FEWEST_SLOW, FEWEST_STUCK, LEAST_SHARE, TAIL_MS, TAIL_TIMES};
+    use runtime::{MIN_SHARE, MIN_SLOW, MIN_STUCK, TAIL_MS, TAIL_TIMES};
     let percent = crate::facts::percent;
     page.push_str(
         "\n# The verdict\n\n`problem` if a finding is above `note`; `cannot-judge` if the recording is too short, damaged or \
@@ -43,7 +43,7 @@ fn verdict(page: &mut String) {
             percent(MANY_OF_ROUTE)
         ),
         format!(
-            "**Requests never end**: at every reading in the second half of the recording, at least {FEWEST_STUCK} more are under \
+            "**Requests never end**: at every reading in the second half of the recording, at least {MIN_STUCK} more are under \
              way than the ended requests' times account for (Little's law). A rising load looks different, as \
              its requests end. WebSockets are left out; server-sent events and long polling look the same."
         ),
@@ -53,10 +53,10 @@ fn verdict(page: &mut String) {
             percent(EXPLAINED)
         ),
         format!(
-            "**A part of the requests is slow**: at least {FEWEST_SLOW} requests and {} of a route take {TAIL_MS} ms or more and \
+            "**A part of the requests is slow**: at least {MIN_SLOW} requests and {} of a route take {TAIL_MS} ms or more and \
              {TAIL_TIMES} times its p50, in more than one interval, without the first one (code is compiled there), and less than \
              {} of their time is explained.",
-            percent(LEAST_SHARE),
+            percent(MIN_SHARE),
             percent(EXPLAINED)
         ),
         format!(

@@ -15,7 +15,7 @@ use std::cell::{Cell, OnceCell};
 /// host that waits for its end.
 const STANDING: f64 = 0.95;
 /// With fewer rounds of sampling, shares mean nothing.
-const FEWEST_LOOKS: u64 = 10;
+const MIN_LOOKS: u64 = 10;
 const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
 
 /// A recording, and what rules derive from it.
@@ -60,7 +60,7 @@ struct UsedFrames {
 
 impl<'a> Facts<'a> {
     pub(crate) fn new(recording: &'a Trace, index: &'a StackIndex) -> Self {
-        let sampling = Sampling::new(recording).filter(|of| of.looks >= FEWEST_LOOKS);
+        let sampling = Sampling::new(recording).filter(|of| of.looks >= MIN_LOOKS);
         let standing = sampling.as_ref().map_or_else(FxHashSet::default, |of| standing(of, index));
         let duration_ns = recording.exhibit.duration_ns.max(0);
         let observed = ["events", "samples"].map(|source| runtime::observed_ns(recording, source));

@@ -10,7 +10,7 @@ use runtime::{RequestPaths, StackIndex};
 use rustc_hash::FxHashMap;
 
 /// Paths kept per lambda. Paths with numbers in them could be as many as requests.
-const MOST_PATHS: usize = 16;
+const MAX_PATHS: usize = 16;
 
 /// For each lambda, the paths of the requests that called it, and how often each was seen.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Handlers {
             let Some(paths) = self.paths.get_mut(*number) else { continue };
             if let Some((_, seen)) = paths.iter_mut().find(|(known, _)| *known == path) {
                 *seen += times;
-            } else if paths.len() < MOST_PATHS {
+            } else if paths.len() < MAX_PATHS {
                 paths.push((path, times));
             }
         }

@@ -236,18 +236,18 @@ pub(crate) struct Growth {
 }
 
 /// A slope is computed from no more readings, as it looks at all pairs of them.
-const MOST_READINGS: usize = 300;
+const MAX_READINGS: usize = 300;
 /// Fewer readings show no trend.
-const FEWEST_READINGS: usize = 6;
+const MIN_READINGS: usize = 6;
 
 impl Growth {
     /// From readings in order of time. `None` if there are too few.
     pub(crate) fn of(readings: &[(i64, f64)]) -> Option<Self> {
-        if readings.len() < FEWEST_READINGS {
+        if readings.len() < MIN_READINGS {
             return None;
         }
         let (first, last) = (readings.first()?, readings.last()?);
-        let step = readings.len().div_ceil(MOST_READINGS).max(1);
+        let step = readings.len().div_ceil(MAX_READINGS).max(1);
         let origin = first.0;
         let at = |ns: i64| real(ns.saturating_sub(origin)) / 1e9;
         let points: Vec<(f64, f64)> =

@@ -40,7 +40,7 @@ pub use catalogue::markdown;
 pub use need::Need;
 pub use rule::{Rule, Threshold};
 pub use rules::ALL as RULES;
-pub use verdict::LEAST_SECONDS;
+pub use verdict::MIN_SECONDS;
 
 use facts::{Facts, count, real_u64};
 use model::{LimitKind, Trace};
@@ -76,7 +76,7 @@ fn add_cut_share(facts: &Facts<'_>, findings: &mut [Finding]) {
 
 /// If the recording lacks names, a rule cannot decide when more of the frames in its samples have none. Whole recordings
 /// have up to 10 %.
-const MOST_UNNAMED: f64 = 0.15;
+const MAX_UNNAMED: f64 = 0.15;
 
 /// Everything about a recording: its heading, verdict, findings and figures.
 pub fn explanation(recording: &Trace, index: &StackIndex) -> Explanation {
@@ -108,7 +108,7 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
     for rule in RULES {
         let has_data = rule.needs.iter().any(|need| facts.has(*need));
         let of = has_data.then(|| (rule.check)(&facts)).flatten();
-        let unnamed = facts.take_unnamed().filter(|share| of.is_some() && *share > MOST_UNNAMED);
+        let unnamed = facts.take_unnamed().filter(|share| of.is_some() && *share > MAX_UNNAMED);
         if let Some(share) = unnamed {
             // Only names show whose code it is, and whether the thread works at all.
             let needs = format!(
@@ -134,7 +134,7 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
             report.not_checked.push(NotChecked { id: rule.id, needs: needs.join("; or ") });
         }
     }
-    if facts.seconds() < LEAST_SECONDS {
+    if facts.seconds() < MIN_SECONDS {
         // In so short a time, a single pause is a large share: it proves nothing.
         for (_, finding) in &mut found {
             finding.severity = Severity::Note;

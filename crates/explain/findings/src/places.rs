@@ -14,9 +14,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A finding lists no more places.
-const MOST_PLACES: usize = 5;
+const MAX_PLACES: usize = 5;
 /// The upper limit of a weight: damage can claim more.
-const MOST_WEIGHT: f64 = 1e18;
+const MAX_WEIGHT: f64 = 1e18;
 
 /// Weights by place.
 #[derive(Debug, Default)]
@@ -138,7 +138,7 @@ impl Places {
         let frames = if self.frames.is_empty() { &self.of_framework } else { &self.frames };
         let mut list: Vec<_> = frames.iter().collect();
         list.sort_by(|a, b| b.1.all.total_cmp(&a.1.all));
-        let places = list.into_iter().take(MOST_PLACES).map(|(frame, weights)| {
+        let places = list.into_iter().take(MAX_PLACES).map(|(frame, weights)| {
             let frame = recording.strings.text(*frame);
             let requests = weights.requests_of(facts, frame);
             // A method with a name of its own belongs to a route only if most of its samples do.
@@ -186,7 +186,7 @@ impl Facts<'_> {
 
 /// A weight within limits, whatever damage made of it.
 fn held(weight: f64) -> f64 {
-    if weight.is_finite() { weight.clamp(0.0, MOST_WEIGHT) } else { 0.0 }
+    if weight.is_finite() { weight.clamp(0.0, MAX_WEIGHT) } else { 0.0 }
 }
 
 /// The route with most of the requests' time, for when no stack shows the caller: an asynchronous call has no stack while

@@ -21,7 +21,7 @@ use report::{Report, Severity, State, Verdict};
 use runtime::{Gap, Hides};
 
 /// A shorter recording shows nothing that lasts.
-pub const LEAST_SECONDS: f64 = 0.3;
+pub const MIN_SECONDS: f64 = 0.3;
 
 /// The first cause above a note; or that there is none; or why nothing can be said.
 pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdict {
@@ -66,7 +66,7 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
         return said(State::CannotJudge, text, None);
     }
     let dropped = dropped_share(facts.recording);
-    if dropped > MOST_DROPPED {
+    if dropped > MAX_DROPPED {
         let text =
             format!("Cannot judge: {} of the events are missing. {}.", percent(dropped), of_the(&checks));
         return said(State::CannotJudge, text, None);
@@ -95,7 +95,7 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
 /// A recording that ends early needs this length for an all-clear: every recording should have it.
 const ENOUGH_SECONDS: f64 = 10.0;
 /// If a larger share of the events was dropped, important ones may be among them.
-const MOST_DROPPED: f64 = 0.1;
+const MAX_DROPPED: f64 = 0.1;
 /// From this share on, an all-clear says that events were dropped.
 const NOTABLE_DROPS: f64 = 0.01;
 /// Cut stacks in a smaller share of the samples do not change a verdict.
@@ -192,7 +192,7 @@ fn too_little(recording: &Trace) -> Option<String> {
     let observed =
         ["events", "samples"].into_iter().find_map(|source| runtime::observed_ns(recording, source));
     let millis = real(observed.unwrap_or(recording.exhibit.duration_ns)) / 1e6;
-    (millis < LEAST_SECONDS * 1e3).then(|| {
+    (millis < MIN_SECONDS * 1e3).then(|| {
         format!("Cannot judge: only {} were recorded. Record ten seconds or more.", duration(millis.max(0.0)))
     })
 }

@@ -11,7 +11,7 @@ const FRAMES: &[ListColumn] =
     &[ListColumn { name: "wait", unit: "ms" }, ListColumn { name: "times", unit: "" }];
 
 /// The smallest share of waits in GC pauses that has a figure.
-const LEAST_OF_GC: f64 = 0.005;
+const MIN_OF_GC: f64 = 0.005;
 
 /// The part of contended locks.
 pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
@@ -29,7 +29,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         add_waits(&mut part, &rows.dur_ns);
         let about =
             "Share of the time waited that lies in GC pauses: no thread could release a lock meanwhile";
-        if let Some(share) = in_gc_pauses(recording).filter(|share| *share >= LEAST_OF_GC) {
+        if let Some(share) = in_gc_pauses(recording).filter(|share| *share >= MIN_OF_GC) {
             part.figure("wait.gc", Some(share), "share", about);
         }
     }

@@ -11,12 +11,12 @@ use model::Trace;
 use report::unit::{short, show};
 
 /// The largest share of events, or of bytes, that may be unreadable. Above it, they may be the ones that matter.
-const MOST_UNREADABLE: f64 = 0.01;
+const MAX_UNREADABLE: f64 = 0.01;
 /// The largest share of frames without a name. Complete recordings have up to 10 %: stubs, and code that was freed.
-const MOST_UNNAMED: f64 = 0.2;
+const MAX_UNNAMED: f64 = 0.2;
 /// The same without a rundown. Without the framework's names nearly all frames lack one; if the recording began with the
 /// process, nearly none do.
-const MOST_UNNAMED_WITHOUT_RUNDOWN: f64 = 0.05;
+const MAX_UNNAMED_WITHOUT_RUNDOWN: f64 = 0.05;
 /// Readings of the host are incomplete if they end this long, and a fifth of the recording, before its end.
 const HOST_LATE_NS: i64 = 3_000_000_000;
 
@@ -101,13 +101,12 @@ fn unnamed(recording: &Trace) -> Option<Gap> {
         Some(end) if end.in_names => (0.0, format!("{}, and {frames}", end_words(end))),
         Some(end) => {
             let ends = end_words(end);
-            (MOST_UNNAMED_WITHOUT_RUNDOWN, format!("{ends}, before the names of methods, and {frames}"))
+            (MAX_UNNAMED_WITHOUT_RUNDOWN, format!("{ends}, before the names of methods, and {frames}"))
         }
-        None if lacks_names => (
-            MOST_UNNAMED_WITHOUT_RUNDOWN,
-            format!("the rundown of the recording is incomplete, and {frames}"),
-        ),
-        None => (MOST_UNNAMED, frames),
+        None if lacks_names => {
+            (MAX_UNNAMED_WITHOUT_RUNDOWN, format!("the rundown of the recording is incomplete, and {frames}"))
+        }
+        None => (MAX_UNNAMED, frames),
     };
     (share > most).then_some(Gap { hides: Hides::Names, what })
 }
@@ -135,13 +134,13 @@ fn unreadable(recording: &Trace) -> Option<Gap> {
     }
     // A skipped block counts as one damage, but holds hundreds of events: bytes tell.
     let unread = real_u64(recording.lost.unread_bytes) / real_u64(recording.exhibit.bytes.max(1));
-    if unread > MOST_UNREADABLE {
+    if unread > MAX_UNREADABLE {
         return gap(format!("{} of the file cannot be read: it is damaged", show(unread, "share")));
     }
     let read = count(recording.events.len());
     // Events whose numbers step back were read, so they are not lost.
     let lost = real_u64(damage.lost().saturating_sub(damage.count(STEPS_BACK)));
-    if lost > MOST_UNREADABLE * (read + lost) {
+    if lost > MAX_UNREADABLE * (read + lost) {
         let (lost, all) = (short(lost), short(read + lost));
         return gap(format!("{lost} of {all} events cannot be read: the file is damaged"));
     }
@@ -155,7 +154,7 @@ fn unreadable(recording: &Trace) -> Option<Gap> {
     }
     // Damage to whole blocks shows as a gap in the numbers of events.
     let missing = real_u64(recording.missing.events);
-    let is_gone = lost > 0.0 && missing > MOST_UNREADABLE * (read + missing);
+    let is_gone = lost > 0.0 && missing > MAX_UNREADABLE * (read + missing);
     if is_gone {
         let (missing, all) = (short(missing), short(read + missing));
         return gap(format!("{missing} of {all} events are missing: the file is damaged"));

@@ -46,7 +46,7 @@ pub fn subject(recording: &Trace) -> Vec<String> {
 }
 
 /// How many other processes a heading names.
-const MOST_OTHERS: usize = 5;
+const MAX_OTHERS: usize = 5;
 
 /// The other processes in the recording, those with the most samples first.
 pub fn other_processes(recording: &Trace) -> Vec<ProcessRow> {
@@ -65,8 +65,8 @@ fn others(recording: &Trace) -> Option<String> {
         Some(name) => format!("{name} ({})", row.process),
         None => row.process.to_string(),
     };
-    let named: Vec<String> = others.iter().take(MOST_OTHERS).map(called).collect();
-    let more = others.len().saturating_sub(MOST_OTHERS);
+    let named: Vec<String> = others.iter().take(MAX_OTHERS).map(called).collect();
+    let more = others.len().saturating_sub(MAX_OTHERS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!named.is_empty()).then(|| format!("the recording also holds {}{more}: --pid chooses", named.join(", ")))
 }

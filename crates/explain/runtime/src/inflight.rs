@@ -95,14 +95,14 @@ fn course(recording: &Trace) -> Option<Course> {
 }
 
 /// The most readings of a recording.
-const MOST_READINGS: i64 = 1_000;
+const MAX_READINGS: i64 = 1_000;
 const SECOND_NS: i64 = 1_000_000_000;
 
 /// Requests under way at the end of each second. `None` as for [`in_flight`].
 pub(crate) fn levels(recording: &Trace) -> Option<Vec<(i64, f64)>> {
     let Course { at_first: mut level, steps, .. } = course(recording)?;
     let duration_ns = recording.exhibit.duration_ns.max(0);
-    let every = SECOND_NS.max(duration_ns / MOST_READINGS);
+    let every = SECOND_NS.max(duration_ns / MAX_READINGS);
     let mut readings = Vec::new();
     let mut rest = steps.iter().peekable();
     // Counted by number, since adding to the end of a recording may overflow.
@@ -189,7 +189,7 @@ pub(crate) mod tests {
         let mut recording = hosting(i64::MAX, &[(i64::MAX, 1)]);
         recording.exhibit.duration_ns = i64::MAX;
         let readings = levels(&recording).unwrap();
-        assert_eq!(readings.len(), usize::try_from(MOST_READINGS).unwrap());
+        assert_eq!(readings.len(), usize::try_from(MAX_READINGS).unwrap());
         assert!(readings.is_sorted_by_key(|(at, _)| *at));
     }
 

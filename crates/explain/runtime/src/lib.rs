@@ -72,9 +72,9 @@ pub use names::written_name;
 pub use observed::{has_events, observed_ns};
 pub use occupancy::{Occupancy, PoolUse, occupancy, pool_use};
 pub use sampling::{Follower, Group, RequestPaths, Sampling, State};
-pub use tail::{FEWEST_SLOW, LEAST_SHARE, TAIL_MS, TAIL_TIMES, Tail, tails};
+pub use tail::{MIN_SHARE, MIN_SLOW, TAIL_MS, TAIL_TIMES, Tail, tails};
 pub use threadpool::{POOL_DONE, POOL_QUEUE};
-pub use underway::{Counter, FEWEST_STUCK, UnderWay, Unending, under_way, unending};
+pub use underway::{Counter, MIN_STUCK, UnderWay, Unending, under_way, unending};
 
 use model::Trace;
 use report::Part;

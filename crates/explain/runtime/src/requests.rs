@@ -167,7 +167,7 @@ fn without_unknown(columns: &'static [ListColumn], mut rows: Vec<Row>) -> (&'sta
 }
 
 /// The shortest wait in the pool's queue that matters next to the times of requests.
-const LEAST_QUEUE_MS: f64 = 1.0;
+const MIN_QUEUE_MS: f64 = 1.0;
 
 /// How long an item waits in the pool's queue on average, by Little's law. `None` if the length of the queue or the number of
 /// completed items was not published.
@@ -225,7 +225,7 @@ fn from_meter(recording: &Trace) -> Part {
     failed(&mut part, recording);
     under_way(&mut part, recording);
     // The meter's times begin when a thread-pool thread takes the request. Clients wait at least this much longer.
-    if let Some(ms) = queue_wait_ms(recording).filter(|ms| *ms >= LEAST_QUEUE_MS) {
+    if let Some(ms) = queue_wait_ms(recording).filter(|ms| *ms >= MIN_QUEUE_MS) {
         let about = "Wait in the pool's queue before the meter begins, on average";
         part.figure("queue.wait", Some(ms), "ms", about);
         part.counted_by(&["queue.wait"], "queue length / items completed per second");

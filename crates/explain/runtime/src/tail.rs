@@ -17,11 +17,11 @@ pub const TAIL_MS: f64 = 500.0;
 /// A slow request takes at least this many times the median of its route.
 pub const TAIL_TIMES: f64 = 10.0;
 /// The fewest slow requests that matter. Fewer may be a hiccup of the machine.
-pub const FEWEST_SLOW: f64 = 10.0;
+pub const MIN_SLOW: f64 = 10.0;
 /// The smallest share of the route's requests that matters.
-pub const LEAST_SHARE: f64 = 0.01;
+pub const MIN_SHARE: f64 = 0.01;
 /// The fewest intervals that have slow requests.
-const FEWEST_INTERVALS: usize = 2;
+const MIN_INTERVALS: usize = 2;
 /// The smallest share of the intervals with requests that have slow ones.
 const SHARE_OF_INTERVALS: f64 = 0.2;
 const SECOND_NS: i64 = 1_000_000_000;
@@ -95,8 +95,8 @@ impl Course {
         let slow: f64 = later().map(|of| of.slow).sum();
         let with_slow = later().filter(|of| of.slow > 0.0).count();
         let lasts =
-            with_slow >= FEWEST_INTERVALS && count(with_slow) >= SHARE_OF_INTERVALS * count(later().count());
-        if !lasts || slow < FEWEST_SLOW || slow < LEAST_SHARE * work.count {
+            with_slow >= MIN_INTERVALS && count(with_slow) >= SHARE_OF_INTERVALS * count(later().count());
+        if !lasts || slow < MIN_SLOW || slow < MIN_SHARE * work.count {
             return None;
         }
         let slow_ms = real(quantile(&Sorted::new(&mut self.slow_us), Share::MEDIAN)?) / 1e3;

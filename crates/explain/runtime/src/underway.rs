@@ -22,9 +22,9 @@ use model::{LimitKind, NO_INT, REQUESTS_METER, Sym, Trace};
 use std::collections::BTreeMap;
 
 /// The fewest readings that represent the second half.
-const FEWEST_READINGS: usize = 3;
+const MIN_READINGS: usize = 3;
 /// The fewest requests that do not end. Fewer may be a reading that coincided with a burst of the load.
-pub const FEWEST_STUCK: f64 = 3.0;
+pub const MIN_STUCK: f64 = 3.0;
 /// They must be at least this share of the requests that end, whose number varies from reading to reading.
 const NOTABLE: f64 = 0.25;
 /// If the p99 is a larger share of the half, requests lie partly outside of it, and their sum is rough.
@@ -119,7 +119,7 @@ pub fn unending(recording: &Trace) -> Option<Unending> {
     let readings: Vec<f64> =
         of.readings.iter().filter(|(ts_ns, _)| late(*ts_ns)).map(|(_, level)| *level).collect();
     let to_ns = of.readings.last()?.0;
-    if readings.len() < FEWEST_READINGS || to_ns <= half_ns {
+    if readings.len() < MIN_READINGS || to_ns <= half_ns {
         return None;
     }
     let ended = ended(recording, &of, half_ns, readings.len())?;
@@ -128,7 +128,7 @@ pub fn unending(recording: &Trace) -> Option<Unending> {
     let window_ms = real(to_ns - half_ns) / 1e6;
     let is_short = ended.p99_ms.is_none_or(|p99_ms| p99_ms <= SHORT * window_ms);
     let least = if is_short { NOTABLE * ended.under_way } else { ended.under_way };
-    (stuck >= FEWEST_STUCK.max(least)).then(|| Unending {
+    (stuck >= MIN_STUCK.max(least)).then(|| Unending {
         first: of.first(),
         last: of.last(),
         stuck,

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! rows of a table ─ Metric, Filter ─► weights by stack ─┐
-//! tree of stacks ── Shaping ────────► Shape ────────────┴─► Profile ─► View: the nodes of a picture, Methods: a table
+//! stacks of a recording ─ Shaping ──► ShapedTree ───────┴─► WeightedTree ─► TreeView: the nodes of a picture
+//!                                                                        └► Methods: a table
 //! ```
 //!
-//! A [`Shape`] is the tree of stacks, with its frames grouped and folded. It does not depend on rows, so one shape serves every
-//! metric and every range of time. A [`Profile`] is a shape with weights. For a comparison, two recordings share one shape.
+//! A [`ShapedTree`] is the tree of stacks, with its frames grouped and folded. It does not depend on rows, so one tree serves
+//! every metric and every range of time. A [`WeightedTree`] adds weights. For a comparison, two recordings share one tree.
 //! Nothing here prints or draws. A view counts what it leaves out.
 //!
 //! Invariants: a parent's number is smaller than those of its children, so walks end. The weights of a selection add up to its
@@ -25,7 +26,7 @@ mod weigh;
 pub use filter::{Filter, PatternError, pattern};
 pub use methods::{MethodRow, Methods, methods};
 pub use metric::{Metric, Offer, offers, written_weight};
-pub use profile::Profile;
-pub use shape::{GroupBy, Name, NameClass, NameId, Shape, Shaping, short_name};
-pub use view::{Direction, Nodes, View, ViewOptions, view};
+pub use profile::WeightedTree;
+pub use shape::{GroupBy, Name, NameClass, NameId, ShapedTree, Shaping, short_name};
+pub use view::{Direction, Nodes, TreeView, ViewOptions, view};
 pub use weigh::{Weighed, weigh};

@@ -1,6 +1,6 @@
 //! The names of a profile as a table: what each weighs itself, and with what it calls.
 
-use crate::profile::Profile;
+use crate::profile::WeightedTree;
 use crate::shape::{Name, NameId, NodeId, ROOT};
 use model::ById;
 
@@ -31,7 +31,7 @@ pub struct Methods {
 }
 
 /// All names that weigh something.
-pub fn methods(profile: &Profile) -> Methods {
+pub fn methods(profile: &WeightedTree) -> Methods {
     let shape = &profile.shape;
     let compared = profile.against.is_some();
     let empty = |name| MethodRow {

@@ -1,15 +1,15 @@
 //! Profiles: what views and tables are made from.
 
-use crate::shape::{NodeId, ROOT, STACKLESS, Shape};
+use crate::shape::{NodeId, ROOT, STACKLESS, ShapedTree};
 use crate::weigh::Weighed;
 use model::{ById, StackId};
 use std::sync::Arc;
 
 /// A shape with the weight of each node, in one recording or in two for a comparison.
 #[derive(Debug, Clone)]
-pub struct Profile {
+pub struct WeightedTree {
     /// The nodes.
-    pub shape: Arc<Shape>,
+    pub shape: Arc<ShapedTree>,
     /// Weights of the recording.
     pub(crate) here: Weights,
     /// Weights of the other recording, scaled to this one.
@@ -23,13 +23,13 @@ pub struct Profile {
 /// The weights of nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct Weights {
-    pub(crate) own: ById<Shape, f64>,
+    pub(crate) own: ById<ShapedTree, f64>,
     /// Including everything that a node calls.
-    pub(crate) total: ById<Shape, f64>,
+    pub(crate) total: ById<ShapedTree, f64>,
 }
 
 impl Weights {
-    fn new(shape: &Shape, weighed: &Weighed, scale: f64, node_of: impl Fn(StackId) -> NodeId) -> Self {
+    fn new(shape: &ShapedTree, weighed: &Weighed, scale: f64, node_of: impl Fn(StackId) -> NodeId) -> Self {
         let mut own = ById::from(vec![0.0; shape.len()]);
         let mut add = |node: NodeId, weight: f64| {
             if let Some(place) = own.get_mut(node) {
@@ -53,16 +53,21 @@ impl Weights {
     }
 }
 
-impl Profile {
+impl WeightedTree {
     /// A shape with the weights of its own recording.
-    pub fn new(shape: Arc<Shape>, weighed: &Weighed) -> Self {
+    pub fn new(shape: Arc<ShapedTree>, weighed: &Weighed) -> Self {
         let node_of = |stack: StackId| shape.node_of_stack.get(stack).copied().unwrap_or(ROOT);
         let here = Weights::new(&shape, weighed, 1.0, node_of);
         Self { here, against: None, rows: weighed.rows, unweighed: weighed.unweighed, shape }
     }
 
     /// Two recordings in one shape. The weights of the other one are multiplied by `scale` to make the two comparable.
-    pub fn compared(shape: &Shape, weighed: &Weighed, other: (&Shape, &Weighed), scale: f64) -> Self {
+    pub fn compared(
+        shape: &ShapedTree,
+        weighed: &Weighed,
+        other: (&ShapedTree, &Weighed),
+        scale: f64,
+    ) -> Self {
         let (joined, node_of_other) = shape.joined(other.0);
         let own = |stack: StackId| shape.node_of_stack.get(stack).copied().unwrap_or(ROOT);
         let others = |stack: StackId| {

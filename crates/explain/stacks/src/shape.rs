@@ -6,7 +6,7 @@ use runtime::{Owner, StackIndex, written_name};
 use rustc_hash::FxHashMap;
 
 /// A node of a shape.
-pub(crate) type NodeId = Id<Shape>;
+pub(crate) type NodeId = Id<ShapedTree>;
 /// A name of a shape.
 pub type NameId = Id<Name>;
 
@@ -109,23 +109,23 @@ pub struct Name {
 
 /// A shaped tree of stacks. Node 0 is above all stacks, node 1 is for rows without a stack.
 #[derive(Debug, Clone, Default)]
-pub struct Shape {
+pub struct ShapedTree {
     /// The names of nodes.
     pub names: ById<Name, Name>,
     /// The parent of each node; none for the root. Parents come before children, so walks end.
-    pub(crate) parent: ById<Shape, Option<NodeId>>,
+    pub(crate) parent: ById<ShapedTree, Option<NodeId>>,
     /// The name of each node.
-    pub(crate) name: ById<Shape, NameId>,
+    pub(crate) name: ById<ShapedTree, NameId>,
     /// The first stack of each node, by which the node is known in every shape; none for nodes 0 and 1. In a joined shape,
     /// the stacks of the other recording follow the own ones.
-    pub(crate) representative: ById<Shape, Option<StackId>>,
+    pub(crate) representative: ById<ShapedTree, Option<StackId>>,
     pub(crate) node_of_stack: ByStack<NodeId>,
     /// The children of node `n` are `children[first_child[n]..first_child[n + 1]]`.
     first_child: Vec<u32>,
     children: Vec<NodeId>,
 }
 
-impl Shape {
+impl ShapedTree {
     /// Shapes the stacks of a recording.
     pub fn new(recording: &Trace, index: &StackIndex, shaping: &Shaping) -> Self {
         let names = FrameNames::new(recording, index, shaping);

@@ -1,6 +1,8 @@
 //! Small recordings and trees in words, for tests.
 
-use crate::{Direction, Filter, Metric, Profile, Shape, Shaping, View, ViewOptions, methods, view, weigh};
+use crate::{
+    Direction, Filter, Metric, ShapedTree, Shaping, TreeView, ViewOptions, WeightedTree, methods, view, weigh,
+};
 use model::{Frame, FrameId, SampleRow, Sym, Trace};
 use runtime::StackIndex;
 use std::sync::Arc;
@@ -46,9 +48,9 @@ fn frame(recording: &mut Trace, name: &str) -> FrameId {
     })
 }
 
-pub(crate) fn profile(recording: &Trace, shaping: &Shaping) -> Profile {
-    let shape = Shape::new(recording, &StackIndex::new(recording), shaping);
-    Profile::new(Arc::new(shape), &weigh(recording, &Metric::Running, &Filter::default()))
+pub(crate) fn profile(recording: &Trace, shaping: &Shaping) -> WeightedTree {
+    let shape = ShapedTree::new(recording, &StackIndex::new(recording), shaping);
+    WeightedTree::new(Arc::new(shape), &weigh(recording, &Metric::Running, &Filter::default()))
 }
 
 pub(crate) fn options(direction: Direction) -> ViewOptions {
@@ -56,7 +58,7 @@ pub(crate) fn options(direction: Direction) -> ViewOptions {
 }
 
 /// The nodes of a view, one per line, indented by depth: name, weight, and own weight in brackets unless it is 0.
-pub(crate) fn lines(profile: &Profile, view: &View) -> String {
+pub(crate) fn lines(profile: &WeightedTree, view: &TreeView) -> String {
     let mut text = String::new();
     for at in 0..view.nodes.id.len() {
         let indent = " ".repeat(view.nodes.depth[at] as usize);

@@ -8,8 +8,8 @@
 //! up:    all ─► innermost frames ─► what calls them …         id: the number of a stack, and how many frames up
 //! ```
 
-use crate::profile::Profile;
-use crate::shape::{ALL_NAME, NameId, NodeId, ROOT, STACKLESS, Shape};
+use crate::profile::WeightedTree;
+use crate::shape::{ALL_NAME, NameId, NodeId, ROOT, STACKLESS, ShapedTree};
 use model::{ById, Id, StackId};
 
 /// Which way a view grows.
@@ -60,7 +60,7 @@ pub struct Nodes {
 
 /// A picture of a profile.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct View {
+pub struct TreeView {
     /// The weight of the whole selection.
     pub total: f64,
     /// The weight of the whole selection in the other recording, scaled to this one.
@@ -98,15 +98,16 @@ struct Bundle {
 }
 
 struct Viewer<'a> {
-    profile: &'a Profile,
+    profile: &'a WeightedTree,
     direction: Direction,
     /// The name to start from. `None` starts from everything.
     method: Option<NameId>,
 }
 
 /// The picture of a profile that the options ask for.
-pub fn view(profile: &Profile, options: &ViewOptions) -> View {
-    let mut view = View { total: profile.total(), total_against: profile.total_against(), ..View::default() };
+pub fn view(profile: &WeightedTree, options: &ViewOptions) -> TreeView {
+    let mut view =
+        TreeView { total: profile.total(), total_against: profile.total_against(), ..TreeView::default() };
     let method = options.method.as_ref().map(|full| profile.shape.find_name(full));
     view.method_missed = method == Some(None);
     let viewer = Viewer { profile, direction: options.direction, method: method.flatten() };
@@ -162,7 +163,7 @@ impl Viewer<'_> {
     /// The bundle of the outermost occurrences of a method.
     fn wherever(&self, name: NameId) -> Bundle {
         let shape = &self.profile.shape;
-        let mut inside: ById<Shape, bool> = ById::default();
+        let mut inside: ById<ShapedTree, bool> = ById::default();
         let mut items = Vec::new();
         for (node, parent) in shape.parent.iter_with_ids() {
             let in_parent = parent.and_then(|parent| inside.get(parent)) == Some(&true);
@@ -286,7 +287,7 @@ impl Viewer<'_> {
     }
 
     /// Fills the view with nodes. Returns `false` if there are too many.
-    fn fill(&self, root: &Bundle, least: f64, most: usize, view: &mut View) -> bool {
+    fn fill(&self, root: &Bundle, least: f64, most: usize, view: &mut TreeView) -> bool {
         let mut nodes = Nodes::default();
         let (mut hidden_nodes, mut hidden_weight) = (0u64, 0.0);
         let mut open = vec![(root.clone(), 0u32, 0.0f64)];
@@ -329,7 +330,7 @@ impl Viewer<'_> {
 mod tests {
     use super::*;
     use crate::testing::{lines, options, profile, recording};
-    use crate::{Filter, Metric, Shape, Shaping, weigh};
+    use crate::{Filter, Metric, ShapedTree, Shaping, weigh};
     use proptest::prelude::*;
     use runtime::StackIndex;
 
@@ -380,9 +381,9 @@ mod tests {
         let mut recording = recording(SHOP);
         recording.exhibit.duration_ns = 6;
         let index = StackIndex::new(&recording);
-        let shape = std::sync::Arc::new(Shape::new(&recording, &index, &Shaping::default()));
+        let shape = std::sync::Arc::new(ShapedTree::new(&recording, &index, &Shaping::default()));
         let late = Filter { from_ns: Some(5), ..Filter::default() };
-        let profile = Profile::new(shape, &weigh(&recording, &Metric::Running, &late));
+        let profile = WeightedTree::new(shape, &weigh(&recording, &Metric::Running, &late));
         let ship = recording.stacks.parent[4];
         let zoomed = view(
             &profile,
@@ -397,9 +398,9 @@ mod tests {
         let other = recording(&[(&["A!main", "C!new"], 4), (&["A!main", "A!pay"], 2)]);
         let here = recording(SHOP);
         let [shape, other_shape] =
-            [&here, &other].map(|of| Shape::new(of, &StackIndex::new(of), &Shaping::default()));
+            [&here, &other].map(|of| ShapedTree::new(of, &StackIndex::new(of), &Shaping::default()));
         let [weights, others] = [&here, &other].map(|of| weigh(of, &Metric::Running, &Filter::default()));
-        let profile = Profile::compared(&shape, &weights, (&other_shape, &others), 0.5);
+        let profile = WeightedTree::compared(&shape, &weights, (&other_shape, &others), 0.5);
         let view = view(&profile, &options(Direction::Down));
         let by_name = |name: &str| {
             let at = view.nodes.name.iter().position(|of| profile.shape.names.get(*of).unwrap().full == name);

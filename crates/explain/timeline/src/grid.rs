@@ -6,7 +6,7 @@ use base::number::{count, real};
 use model::{Trace, sorted_range};
 
 /// More pieces than any picture has columns for.
-pub const MOST_PIECES: usize = 4096;
+pub const MAX_PIECES: usize = 4096;
 
 /// A half-open range of time, in nanoseconds since the session's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Grid {
         let to_ns = span.to_ns.clamp(from_ns + 1, FAR + 1);
         let length = i128::from(to_ns - from_ns);
         // Between 1 and the most pieces, so it fits.
-        let pieces = i128::try_from(pieces.clamp(1, MOST_PIECES)).unwrap_or(1).min(length);
+        let pieces = i128::try_from(pieces.clamp(1, MAX_PIECES)).unwrap_or(1).min(length);
         // Rounded up, so that a time is in the piece that exact division would give. A border lies within the range, so it fits.
         let border = |at: i128| i64::try_from((at * length + pieces - 1) / pieces).unwrap_or(0) + from_ns;
         Self { span: Span { from_ns, to_ns }, borders: (0..=pieces).map(border).collect() }
@@ -188,7 +188,7 @@ mod tests {
     fn a_range_that_is_empty_or_turned_round_or_without_end_is_cut_all_the_same() {
         assert_eq!(grid(5, 5, 9).pieces().collect::<Vec<_>>(), [(5, 6)]);
         assert_eq!(grid(5, -5, 0).pieces().collect::<Vec<_>>(), [(5, 6)]);
-        assert_eq!(grid(i64::MIN, i64::MAX, usize::MAX).len(), MOST_PIECES);
+        assert_eq!(grid(i64::MIN, i64::MAX, usize::MAX).len(), MAX_PIECES);
         assert_eq!(grid(i64::MAX, i64::MIN, 3).len(), 1);
     }
 

@@ -20,7 +20,7 @@ pub struct Lane {
     /// The share of each piece that was observed, from 0 to 1.
     pub observed: Vec<f64>,
     /// Its values.
-    pub shape: Shape,
+    pub shape: LaneValues,
     /// The second with the most rows, if the values are a rate of rows. The rate of a short piece is misleading: 16 exceptions
     /// within a millisecond are not 16,000 per second.
     pub busiest_second: Option<Busiest>,
@@ -31,7 +31,7 @@ pub struct Lane {
 
 /// The values of a lane.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Shape {
+pub enum LaneValues {
     /// A level per piece.
     Area {
         /// Whether layers are stacked. Otherwise they are drawn in front of each other, the largest in the back.
@@ -86,33 +86,33 @@ impl Lane {
     /// The largest value: the sum of stacked layers, or the nanoseconds of a stretch.
     pub fn most(&self) -> Option<f64> {
         match &self.shape {
-            Shape::Area { .. } => self.levels().flatten().max_by(f64::total_cmp),
-            Shape::Spans(spans) => spans.iter().map(|of| real(of.dur_ns)).max_by(f64::total_cmp),
-            Shape::Marks(counts) => counts.iter().flatten().max().copied().map(f64::from),
+            LaneValues::Area { .. } => self.levels().flatten().max_by(f64::total_cmp),
+            LaneValues::Spans(spans) => spans.iter().map(|of| real(of.dur_ns)).max_by(f64::total_cmp),
+            LaneValues::Marks(counts) => counts.iter().flatten().max().copied().map(f64::from),
         }
     }
 
     /// The last value. `None` for stretches.
     pub fn last(&self) -> Option<f64> {
         match &self.shape {
-            Shape::Area { .. } => self.levels().flatten().last(),
-            Shape::Spans(_) => None,
-            Shape::Marks(counts) => counts.iter().flatten().last().copied().map(f64::from),
+            LaneValues::Area { .. } => self.levels().flatten().last(),
+            LaneValues::Spans(_) => None,
+            LaneValues::Marks(counts) => counts.iter().flatten().last().copied().map(f64::from),
         }
     }
 
     /// The mean of an area over the observed time, otherwise the number of stretches or marks.
     pub fn mean_or_total(&self) -> Option<f64> {
         match &self.shape {
-            Shape::Area { .. } => {
+            LaneValues::Area { .. } => {
                 let known = self.levels().zip(&self.observed);
                 let known = known.filter_map(|(level, share)| Some((level?, *share)));
                 let (sum, weight) =
                     known.fold((0.0, 0.0), |sum, (level, share)| (sum.0 + level * share, sum.1 + share));
                 (weight > 0.0).then(|| sum / weight)
             }
-            Shape::Spans(spans) => Some(count(spans.len())),
-            Shape::Marks(counts) => {
+            LaneValues::Spans(spans) => Some(count(spans.len())),
+            LaneValues::Marks(counts) => {
                 let known = counts.iter().flatten();
                 known.clone().next().map(|_| known.map(|of| f64::from(*of)).sum())
             }
@@ -122,8 +122,8 @@ impl Lane {
     /// The height of an area in each piece.
     pub fn levels(&self) -> impl Iterator<Item = Option<f64>> + '_ {
         let (stacked, layers) = match &self.shape {
-            Shape::Area { stacked, layers } => (*stacked, layers.as_slice()),
-            Shape::Spans(_) | Shape::Marks(_) => (false, [].as_slice()),
+            LaneValues::Area { stacked, layers } => (*stacked, layers.as_slice()),
+            LaneValues::Spans(_) | LaneValues::Marks(_) => (false, [].as_slice()),
         };
         let pieces = layers.iter().map(|layer| layer.values.len()).max().unwrap_or(0);
         (0..pieces).map(move |at| {
@@ -135,9 +135,9 @@ impl Lane {
     /// Whether any piece has anything to show.
     pub(crate) fn has_values(&self) -> bool {
         match &self.shape {
-            Shape::Area { layers, .. } => layers.iter().any(|of| of.values.iter().any(Option::is_some)),
-            Shape::Spans(spans) => !spans.is_empty(),
-            Shape::Marks(counts) => counts.iter().any(Option::is_some),
+            LaneValues::Area { layers, .. } => layers.iter().any(|of| of.values.iter().any(Option::is_some)),
+            LaneValues::Spans(spans) => !spans.is_empty(),
+            LaneValues::Marks(counts) => counts.iter().any(Option::is_some),
         }
     }
 }

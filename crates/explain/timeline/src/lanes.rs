@@ -7,7 +7,7 @@ pub(crate) mod pool;
 pub(crate) mod requests;
 
 use crate::grid::{Grid, Spread};
-use crate::lane::{Busiest, Lane, Layer, Shape};
+use crate::lane::{Busiest, Lane, LaneValues, Layer};
 use crate::observed::{Observed, Per, Pieces};
 use crate::published;
 use base::number::{count, real};
@@ -38,7 +38,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     /// The lane with these values. `None` without any value.
-    pub(crate) fn lane(self, shape: Shape, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
+    pub(crate) fn lane(self, shape: LaneValues, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
         let Self { id, title, unit, about, table, metric } = self;
         let left_out = whole(left_out);
         let busiest_second = None;
@@ -49,7 +49,7 @@ impl Subject {
     /// A lane with a single level.
     pub(crate) fn level(self, values: Vec<Option<f64>>, observed: Vec<f64>, left_out: f64) -> Option<Lane> {
         let layers = vec![Layer { name: self.title, values }];
-        self.lane(Shape::Area { stacked: false, layers }, observed, left_out)
+        self.lane(LaneValues::Area { stacked: false, layers }, observed, left_out)
     }
 
     /// A lane of values that a counter published. Pieces with a value are observed.

@@ -21,8 +21,8 @@ mod published;
 mod testing;
 mod ticks;
 
-pub use grid::{MOST_PIECES, Span};
-pub use lane::{Busiest, Lane, Layer, Shape, Stretch};
+pub use grid::{MAX_PIECES, Span};
+pub use lane::{Busiest, Lane, LaneValues, Layer, Stretch};
 pub use ticks::{Tick, ticks};
 
 use grid::Grid;

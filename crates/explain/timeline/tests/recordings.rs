@@ -7,7 +7,7 @@ use model::Trace;
 use runtime::StackIndex;
 use std::path::PathBuf;
 use std::sync::Arc;
-use timeline::{Lane, MOST_PIECES, Shape, Span, lanes};
+use timeline::{Lane, LaneValues, MAX_PIECES, Span, lanes};
 
 fn recording(name: &str) -> Arc<Trace> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name);
@@ -42,7 +42,7 @@ fn starvation_is_seen_as_workers_that_grow_in_number_and_wait_for_tasks() {
     let workers: Vec<f64> = lane(&all, "workers").levels().flatten().collect();
     assert!(workers.first().unwrap() * 2.0 < *workers.last().unwrap(), "{workers:?}");
     let waiting = lane(&all, "waiting");
-    let Shape::Area { layers, .. } = &waiting.shape else { panic!("no area") };
+    let LaneValues::Area { layers, .. } = &waiting.shape else { panic!("no area") };
     let tasks = layers.iter().find(|layer| layer.name == "tasks").unwrap();
     let last = tasks.values.iter().flatten().last().unwrap();
     assert!(
@@ -58,7 +58,7 @@ fn however_a_recording_is_cut_its_totals_and_means_are_the_same() {
     let index = StackIndex::new(&recording);
     let span = Span::whole(&recording);
     let whole = lanes(&recording, &index, span, 1);
-    for pieces in [7, 600, MOST_PIECES] {
+    for pieces in [7, 600, MAX_PIECES] {
         let cut = lanes(&recording, &index, span, pieces);
         for (id, tolerance) in
             [("lock-waits", 1e-9), ("locks", 1e-6), ("jit", 1e-6), ("allocation", 1e-6), ("waiting", 1e-3)]
@@ -69,7 +69,7 @@ fn however_a_recording_is_cut_its_totals_and_means_are_the_same() {
                 "{id} in {pieces} pieces: {many}, not {one}"
             );
         }
-        assert!(cut.iter().all(|lane| lane.observed.len() == pieces.min(MOST_PIECES)));
+        assert!(cut.iter().all(|lane| lane.observed.len() == pieces.min(MAX_PIECES)));
         assert!(cut.iter().flat_map(|lane| &lane.observed).all(|share| (0.0..=1.0).contains(share)));
     }
 }

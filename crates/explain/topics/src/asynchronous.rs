@@ -1,12 +1,12 @@
 //! Asynchronous methods: state machines, continuations, contexts, and how stacks show them.
 
-use crate::facts::Facts;
+use crate::facts::TopicFacts;
 use crate::topic::{Id, Topic};
 use crate::words::{bytes, counted, is_one, listed, number, only, plain, share, was, when};
 use runtime::Asynchrony;
 
 /// The topic.
-pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     let mut topic = Topic::new(Id::Async);
     let seen = facts
         .sampling
@@ -54,7 +54,7 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic
 }
 
-fn timers(facts: &Facts<'_>) -> Option<f64> {
+fn timers(facts: &TopicFacts<'_>) -> Option<f64> {
     facts.latest("dotnet.timer.count", "value").or_else(|| facts.latest("active-timer-count", "value"))
 }
 
@@ -85,7 +85,7 @@ fn machines(topic: &mut Topic, seen: Option<&Asynchrony>) {
     );
 }
 
-fn continuations(topic: &mut Topic, facts: &Facts<'_>) {
+fn continuations(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let done = crate::threadpool::items_a_second(facts);
     topic.say(
         "awaits",
@@ -149,7 +149,7 @@ fn configure(topic: &mut Topic) {
     );
 }
 
-fn blocking(topic: &mut Topic, facts: &Facts<'_>, seen: Option<&Asynchrony>) {
+fn blocking(topic: &mut Topic, facts: &TopicFacts<'_>, seen: Option<&Asynchrony>) {
     let blocked = seen.map_or_else(String::new, |seen| {
         let threads = seen.blocked_on_task;
         if threads < 0.005 {
@@ -180,7 +180,7 @@ fn blocking(topic: &mut Topic, facts: &Facts<'_>, seen: Option<&Asynchrony>) {
     );
 }
 
-fn waiting(topic: &mut Topic, facts: &Facts<'_>) {
+fn waiting(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let timers = when(timers(facts), |timers| {
         format!("At the end {} {} active here.", counted(timers, "timer", "timers"), was(timers))
     });

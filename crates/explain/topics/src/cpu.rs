@@ -1,6 +1,6 @@
 //! CPU: how much was used, what the sampler sees and what it misses, states of threads, saturation.
 
-use crate::facts::Facts;
+use crate::facts::TopicFacts;
 use crate::topic::{Id, Topic};
 use crate::words::{counted, is_one, listed, ms, number, only, plain, share, was, when};
 use model::{LimitedBy, Sampler};
@@ -8,7 +8,7 @@ use report::Series;
 use runtime::{Occupancy, written_name};
 
 /// The topic.
-pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     let mut topic = Topic::new(Id::Cpu);
     let part = facts.part("cpu");
     let shares = runtime::cpu_shares(facts.recording);
@@ -93,7 +93,7 @@ fn sum(kinds: &[(String, Occupancy)]) -> Occupancy {
 }
 
 /// The counter's values over time.
-fn course(facts: &Facts<'_>, shares: &[(i64, f64)]) -> Option<Series> {
+fn course(facts: &TopicFacts<'_>, shares: &[(i64, f64)]) -> Option<Series> {
     const MOST: usize = 60;
     let step = shares.len().div_ceil(MOST).max(1);
     let values: Vec<Option<f64>> = shares
@@ -108,13 +108,13 @@ fn course(facts: &Facts<'_>, shares: &[(i64, f64)]) -> Option<Series> {
     })
 }
 
-fn looks(facts: &Facts<'_>) -> Option<f64> {
+fn looks(facts: &TopicFacts<'_>) -> Option<f64> {
     let of = facts.sampling.as_ref()?;
     let looks = i64::try_from(of.looks).unwrap_or(i64::MAX);
     (of.observed_ns > 0).then(|| crate::facts::real(looks) * 1e9 / crate::facts::real(of.observed_ns))
 }
 
-fn sampler_share(facts: &Facts<'_>) -> Option<f64> {
+fn sampler_share(facts: &TopicFacts<'_>) -> Option<f64> {
     let pauses = &facts.recording.pauses;
     let cause = facts.recording.strings.find("profiler")?;
     let rows =
@@ -124,7 +124,7 @@ fn sampler_share(facts: &Facts<'_>) -> Option<f64> {
     (total > 0.0).then(|| total / crate::facts::real(observed))
 }
 
-fn used(topic: &mut Topic, facts: &Facts<'_>, mean: Option<f64>) {
+fn used(topic: &mut Topic, facts: &TopicFacts<'_>, mean: Option<f64>) {
     let shares = match (mean, runtime::busy_cpu_share(facts.recording), facts.cores) {
         (Some(mean), Some(busy), Some(cores)) => format!(
             "Here the process used {} of {} on average, which is {}, and more than {} in the busiest quarter of the seconds.",
@@ -160,7 +160,7 @@ fn used(topic: &mut Topic, facts: &Facts<'_>, mean: Option<f64>) {
     );
 }
 
-fn sampler(topic: &mut Topic, facts: &Facts<'_>) {
+fn sampler(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let looks = looks(facts).map_or_else(String::new, |rate| {
         let samples = facts.value("cpu", "samples").unwrap_or(0.0);
         let stopped = when(sampler_share(facts), |of| {
@@ -186,7 +186,7 @@ fn sampler(topic: &mut Topic, facts: &Facts<'_>) {
 }
 
 /// What `dotnet-trace collect-linux` samples.
-fn sampler_of_cpus(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
+fn sampler_of_cpus(topic: &mut Topic, facts: &TopicFacts<'_>, all: Option<Occupancy>) {
     let Sampler::Cpus { every_ns } = facts.recording.session.sampler else { return };
     let samples = counted(facts.value("cpu", "samples").unwrap_or(0.0), "sample", "samples");
     let every = every_ns.map(|ns| ms(crate::facts::real(ns) / 1e6));
@@ -211,7 +211,7 @@ fn sampler_of_cpus(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>)
     );
 }
 
-fn states(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
+fn states(topic: &mut Topic, facts: &TopicFacts<'_>, all: Option<Occupancy>) {
     let seen = all.map_or_else(String::new, |of| {
         format!(
             "Here, on average, {} ran managed code, {} waited and {} were in native code.",
@@ -248,7 +248,7 @@ fn states(topic: &mut Topic, facts: &Facts<'_>, all: Option<Occupancy>) {
     );
 }
 
-fn methods(topic: &mut Topic, facts: &Facts<'_>) {
+fn methods(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let top = facts.rows("cpu", "methods", 0);
     let own: Vec<String> =
         top.iter().take(3).map(|(name, of)| format!("{} ({})", written_name(name), share(*of))).collect();
@@ -280,7 +280,7 @@ fn bias(topic: &mut Topic) {
     );
 }
 
-fn saturation(topic: &mut Topic, facts: &Facts<'_>) {
+fn saturation(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let shares = runtime::cpu_shares(facts.recording);
     let busiest = shares.iter().map(|(_, share)| *share).max_by(f64::total_cmp);
     let busy = when(busiest, |of| format!("The busiest second here used {} of the CPU.", share(of)));
@@ -304,7 +304,7 @@ fn cores_in_words(cores: f64) -> String {
 }
 
 /// What limits the process, and whether it reached the limit.
-fn limit(facts: &Facts<'_>) -> String {
+fn limit(facts: &TopicFacts<'_>) -> String {
     let Some(allowance) = facts.recording.allowance() else { return String::new() };
     let what = match allowance.by {
         LimitedBy::Quota => {
@@ -328,7 +328,7 @@ fn limit(facts: &Facts<'_>) -> String {
     what + &throttled
 }
 
-fn who(topic: &mut Topic, facts: &Facts<'_>) {
+fn who(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let seconds = facts.seconds.filter(|seconds| *seconds > 0.0);
     let capacity = seconds.zip(facts.cores).map(|(seconds, cores)| seconds * cores);
     let of = runtime::compilation(facts.recording);
@@ -353,7 +353,7 @@ fn who(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn waits(topic: &mut Topic, facts: &Facts<'_>) {
+fn waits(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let reasons: Vec<String> = facts
         .rows("cpu", "waiting_on", 0)
         .iter()

@@ -7,7 +7,7 @@ use runtime::{Sampling, StackIndex};
 
 /// A recording, and what topics derive from it.
 #[derive(Debug)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct TopicFacts<'a> {
     pub(crate) recording: &'a Trace,
     pub(crate) index: &'a StackIndex,
     pub(crate) sampling: Option<Sampling>,
@@ -20,7 +20,7 @@ pub(crate) struct Facts<'a> {
     version: Option<u32>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> TopicFacts<'a> {
     pub(crate) fn new(recording: &'a Trace, index: &'a StackIndex, parts: &'a [Part]) -> Self {
         let version = recording.exhibit.runtime.as_deref();
         Self {
@@ -89,7 +89,7 @@ impl<'a> Facts<'a> {
 
 /// A topic of a recording, for tests.
 #[cfg(test)]
-pub(crate) fn topic_of(recording: &Trace, topic: impl Fn(&Facts<'_>) -> crate::Topic) -> crate::Topic {
+pub(crate) fn topic_of(recording: &Trace, topic: impl Fn(&TopicFacts<'_>) -> crate::Topic) -> crate::Topic {
     let index = StackIndex::new(recording);
-    topic(&Facts::new(recording, &index, &runtime::parts_with(recording, &index)))
+    topic(&TopicFacts::new(recording, &index, &runtime::parts_with(recording, &index)))
 }

@@ -1,13 +1,13 @@
 //! The garbage collector: generations, budgets, pauses, kinds of collections, modes.
 
-use crate::facts::Facts;
+use crate::facts::TopicFacts;
 use crate::topic::{Id, Topic};
 use crate::words::{bytes, counted, is_one, listed, ms, number, only, plain, share, was, when};
 use base::stats::{Share, select};
 use runtime::{Collected, Collection};
 
 /// The topic.
-pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     let mut topic = Topic::new(Id::Gc);
     let part = facts.part("gc");
     let kinds = runtime::collected(facts.recording);
@@ -77,13 +77,13 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
 }
 
 /// The median of what was allocated between two collections, and the number of such pairs.
-fn median_budget(facts: &Facts<'_>) -> Option<(f64, usize)> {
+fn median_budget(facts: &TopicFacts<'_>) -> Option<(f64, usize)> {
     let mut budgets = runtime::gen0_budgets(facts.recording);
     let pairs = budgets.len();
     Some((select(&mut budgets, Share::MEDIAN, f64::total_cmp)?, pairs))
 }
 
-fn reported_budget(facts: &Facts<'_>) -> Option<f64> {
+fn reported_budget(facts: &TopicFacts<'_>) -> Option<f64> {
     facts.latest("gen-0-gc-budget", "value").map(|mega| mega * 1e6).filter(|bytes| *bytes > 0.0)
 }
 
@@ -94,7 +94,7 @@ fn suspend_share(kinds: &[Collected]) -> Option<f64> {
     (paused > 0.0 && kinds.iter().any(|of| of.suspend_ms.is_some())).then_some(suspend / paused)
 }
 
-fn generations(topic: &mut Topic, facts: &Facts<'_>) {
+fn generations(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let of = |name| facts.value("gc", name);
     let kinds = runtime::collected(facts.recording);
     let each: Vec<String> = kinds.iter().map(|of| counted_kind(of.kind, of.count)).collect();
@@ -132,7 +132,7 @@ fn generations(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn budgets(topic: &mut Topic, facts: &Facts<'_>, budget: Option<(f64, usize)>) {
+fn budgets(topic: &mut Topic, facts: &TopicFacts<'_>, budget: Option<(f64, usize)>) {
     let rate = facts.value("allocation", "rate").filter(|rate| *rate > 0.0);
     let reported = reported_budget(facts);
     let measured = budget.map_or_else(String::new, |(size, pairs)| {
@@ -205,7 +205,7 @@ fn meaning(reason: &str) -> &'static str {
     }
 }
 
-fn why(topic: &mut Topic, facts: &Facts<'_>) {
+fn why(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let reasons = facts.rows("gc", "reasons", 0);
     let each = reasons.iter().take(5).map(|(reason, times)| {
         let meaning = meaning(reason);
@@ -232,7 +232,7 @@ fn why(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn pauses(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
+fn pauses(topic: &mut Topic, facts: &TopicFacts<'_>, kinds: &[Collected]) {
     let of = |name| facts.value("gc", name);
     let total = match (of("pause.total"), of("pause.max"), of("pause.share")) {
         (Some(total), Some(longest), Some(of_time)) => format!(
@@ -272,7 +272,7 @@ fn pauses(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
     );
 }
 
-fn sampler_pauses(facts: &Facts<'_>) -> String {
+fn sampler_pauses(facts: &TopicFacts<'_>) -> String {
     let pauses = &facts.recording.pauses;
     let cause = facts.recording.strings.find("profiler");
     let of_sampler = pauses.cause.iter().filter(|of| cause.is_some() && Some(**of) == cause).count();
@@ -307,7 +307,7 @@ fn counted_kind(kind: Collection, count: f64) -> String {
     }
 }
 
-fn full(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
+fn full(topic: &mut Topic, facts: &TopicFacts<'_>, kinds: &[Collected]) {
     let of_kind = |wanted| kinds.iter().find(|of| of.kind == wanted);
     let paused = |of: &Collected| {
         of.paused_ms.map_or_else(String::new, |paused| format!(", with pauses of {} in total", ms(paused)))
@@ -357,7 +357,7 @@ fn full(topic: &mut Topic, facts: &Facts<'_>, kinds: &[Collected]) {
     );
 }
 
-fn heap(topic: &mut Topic, facts: &Facts<'_>) {
+fn heap(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let gc = &facts.recording.gc;
     let last = |column: &[i64]| {
         column.iter().rev().copied().find(|bytes| *bytes != model::NO_INT).map(crate::facts::real)
@@ -400,7 +400,7 @@ fn heap(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn modes(topic: &mut Topic, facts: &Facts<'_>) {
+fn modes(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let mode = facts.recording.session.server_gc.map_or_else(String::new, |server| {
         format!("This process runs {} GC.", if server { "Server" } else { "Workstation" })
     });

@@ -1,12 +1,12 @@
 //! The JIT compiler: tiers, who compiles, instrumentation, precompiled code, dynamic methods.
 
-use crate::facts::Facts;
+use crate::facts::TopicFacts;
 use crate::topic::{Id, Topic};
 use crate::words::{bytes, counted, is_one, ms, number, only, plain, share, was, when};
 use runtime::{Compilation, Compiled, written_name};
 
 /// The topic.
-pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     let mut topic = Topic::new(Id::Jit);
     let part = facts.part("jit");
     let of = runtime::compilation(facts.recording);
@@ -61,7 +61,7 @@ fn methods(of: &Compiled) -> String {
     counted(of.methods, "method", "methods")
 }
 
-fn why(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+fn why(topic: &mut Topic, facts: &TopicFacts<'_>, of: &Compilation) {
     let all = only(of.all.methods > 0.0, || {
         format!(
             "{} there {} {}, from {} of intermediate language to {} of machine code, which took {} on all threads together.",
@@ -102,7 +102,7 @@ fn why(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
     );
 }
 
-fn tiers(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+fn tiers(topic: &mut Topic, facts: &TopicFacts<'_>, of: &Compilation) {
     let line = |name: &str, what: &str| {
         tier(of, name).map_or_else(String::new, |of| {
             format!(
@@ -133,7 +133,7 @@ fn tiers(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
     );
 }
 
-fn threads(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+fn threads(topic: &mut Topic, facts: &TopicFacts<'_>, of: &Compilation) {
     let sides = only(of.all.methods > 0.0, || {
         format!(
             "Here {} {} compiled in the background, in {}, and {} by threads that needed the code at once, in {}.",
@@ -162,7 +162,7 @@ fn threads(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
     );
 }
 
-fn pgo(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+fn pgo(topic: &mut Topic, facts: &TopicFacts<'_>, of: &Compilation) {
     let (quick, tier1) = (tier(of, "QuickJittedInstrumented"), tier(of, "OptimizedTier1Instrumented"));
     let seen = match (quick, tier1) {
         (None, None) if facts.since(8) != Some(false) => {
@@ -214,7 +214,7 @@ fn osr(topic: &mut Topic, of: &Compilation) {
     );
 }
 
-fn ready(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+fn ready(topic: &mut Topic, facts: &TopicFacts<'_>, of: &Compilation) {
     // If no start of compiling was recorded, code without one means nothing.
     let loaded = only(of.loaded_only > 0.0 && of.all.methods > 0.0, || {
         format!(
@@ -264,7 +264,7 @@ fn inlining(topic: &mut Topic, of: &Compilation) {
     );
 }
 
-fn dynamic(topic: &mut Topic, facts: &Facts<'_>, of: &Compilation) {
+fn dynamic(topic: &mut Topic, facts: &TopicFacts<'_>, of: &Compilation) {
     let seen = only(of.dynamic.methods > 0.0, || {
         let pace = when(facts.seconds.filter(|seconds| *seconds > 0.0), |seconds| {
             format!(", {} per second", number(of.dynamic.methods / seconds))

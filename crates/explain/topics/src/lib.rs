@@ -17,14 +17,14 @@ mod words;
 
 pub use topic::{Id, Paragraph, Topic};
 
-use facts::Facts;
+use facts::TopicFacts;
 use model::Trace;
 use report::Part;
 use runtime::StackIndex;
 
 /// The requested topics, in the requested order, each once. `index` and `parts` are of the same recording.
 pub fn explain(recording: &Trace, index: &StackIndex, parts: &[Part], ids: &[Id]) -> Vec<Topic> {
-    let facts = Facts::new(recording, index, parts);
+    let facts = TopicFacts::new(recording, index, parts);
     let mut topics: Vec<Topic> = Vec::new();
     for id in ids {
         if topics.iter().all(|topic| topic.id != *id) {
@@ -34,7 +34,7 @@ pub fn explain(recording: &Trace, index: &StackIndex, parts: &[Part], ids: &[Id]
     topics
 }
 
-fn one(facts: &Facts<'_>, id: Id) -> Topic {
+fn one(facts: &TopicFacts<'_>, id: Id) -> Topic {
     match id {
         Id::Gc => gc::topic(facts),
         Id::Jit => jit::topic(facts),

@@ -1,6 +1,6 @@
 //! Memory: how objects are allocated, sampled and kept alive, and where the rest of the process's memory is.
 
-use crate::facts::Facts;
+use crate::facts::TopicFacts;
 use crate::topic::{Id, Topic};
 use crate::words::{bytes, counted, listed, number, only, plain, said, share, was, when};
 use runtime::{Free, written_name};
@@ -9,7 +9,7 @@ use runtime::{Free, written_name};
 const SAMPLED_ONE_IN: f64 = 102_400.0;
 
 /// The topic.
-pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     let mut topic = Topic::new(Id::Memory);
     let part = facts.part("allocation");
     let free = runtime::fragmentation(facts.recording);
@@ -60,31 +60,31 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic
 }
 
-fn counted_rate(facts: &Facts<'_>) -> Option<f64> {
+fn counted_rate(facts: &TopicFacts<'_>) -> Option<f64> {
     let names = [("dotnet.gc.heap.total_allocated", "rate"), ("alloc-rate", "rate")];
     let rates = runtime::first_totals(facts.recording, &names);
     let count = base::number::count(rates.len());
     (count > 0.0).then(|| rates.iter().map(|(_, rate)| rate).sum::<f64>() / count)
 }
 
-fn of_kind(facts: &Facts<'_>, kind: &str) -> Option<f64> {
+fn of_kind(facts: &TopicFacts<'_>, kind: &str) -> Option<f64> {
     let kinds = facts.rows("allocation", "kinds", 0);
     let are_known = kinds.iter().any(|(name, _)| *name == "Small");
     kinds.iter().find(|(name, _)| *name == kind).map(|(_, bytes)| *bytes).or(are_known.then_some(0.0))
 }
 
-fn working_set(facts: &Facts<'_>) -> Option<f64> {
+fn working_set(facts: &TopicFacts<'_>) -> Option<f64> {
     let meter = facts.latest("dotnet.process.memory.working_set", "value");
     meter.or_else(|| facts.latest("working-set", "value").map(|mega| mega * 1e6)).filter(|of| *of > 0.0)
 }
 
-fn pinned(facts: &Facts<'_>) -> Option<f64> {
+fn pinned(facts: &TopicFacts<'_>) -> Option<f64> {
     let known = facts.recording.gc.pinned_objects.iter().copied().filter(|of| *of != model::NO_INT);
     known.max().map(crate::facts::real)
 }
 
 /// How many finalizers ran. `None` if it is unknown whether they would have been recorded.
-fn finalized(facts: &Facts<'_>) -> Option<f64> {
+fn finalized(facts: &TopicFacts<'_>) -> Option<f64> {
     let ran = facts.events("GC/FinalizeObject");
     (ran > 0.0 || facts.events("GC/FinalizersStop") > 0.0).then_some(ran)
 }
@@ -94,7 +94,7 @@ fn free_share(free: &[Free]) -> Option<f64> {
     (all > 0.0).then_some(free / all)
 }
 
-fn allocating(topic: &mut Topic, facts: &Facts<'_>) {
+fn allocating(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let rate = facts.value("allocation", "rate").or_else(|| counted_rate(facts)).filter(|rate| *rate > 0.0);
     let requests = facts.value("requests", "rate").filter(|rate| *rate > 0.0);
     let each = match (rate, requests) {
@@ -120,7 +120,7 @@ fn allocating(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn sampling(topic: &mut Topic, facts: &Facts<'_>) {
+fn sampling(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let rows = &facts.recording.allocations;
     let fine = facts.recording.strings.find("sample").is_some_and(|sample| rows.source.contains(&sample));
     let samples = facts.value("allocation", "samples").filter(|samples| *samples > 0.0);
@@ -161,7 +161,7 @@ fn sampling(topic: &mut Topic, facts: &Facts<'_>) {
     topic.say("sampling", &[how, error, checked]);
 }
 
-fn what(topic: &mut Topic, facts: &Facts<'_>) {
+fn what(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let top = |list, count: usize, name: fn(&str) -> String| {
         let rows = facts.rows("allocation", list, 1);
         let rows = rows
@@ -186,7 +186,7 @@ fn what(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn survival(topic: &mut Topic, facts: &Facts<'_>) {
+fn survival(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let promoted = facts.value("gc", "promoted");
     let allocated = facts.value("allocation", "bytes").filter(|bytes| *bytes > 0.0);
     let collections = facts.value("gc", "count");
@@ -215,7 +215,7 @@ fn survival(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn large(topic: &mut Topic, facts: &Facts<'_>) {
+fn large(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let large = of_kind(facts, "Large");
     let all = facts.value("allocation", "bytes").filter(|bytes| *bytes > 0.0);
     let seen = match (large, all) {
@@ -259,7 +259,7 @@ fn fragmentation(topic: &mut Topic, free: &[Free]) {
     );
 }
 
-fn pinning(topic: &mut Topic, facts: &Facts<'_>) {
+fn pinning(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let seen = when(pinned(facts), |most| {
         if most > 0.0 {
             format!("Here a collection met up to {}.", counted(most, "pinned object", "pinned objects"))
@@ -280,7 +280,7 @@ fn pinning(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn finalizers(topic: &mut Topic, facts: &Facts<'_>) {
+fn finalizers(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let seen = when(finalized(facts), |ran| {
         let pace = when(facts.seconds.filter(|seconds| ran > 0.0 && *seconds > 0.0), |seconds| {
             format!(", {} per second", number(ran / seconds))
@@ -300,7 +300,7 @@ fn finalizers(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn process(topic: &mut Topic, facts: &Facts<'_>) {
+fn process(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let committed = facts.latest("gc-committed", "value").map(|mega| mega * 1e6).filter(|of| *of > 0.0);
     let sizes = match (working_set(facts), committed) {
         (Some(set), Some(committed)) => format!(

@@ -1,13 +1,13 @@
 //! Requests: their way through the server, how many are under way, percentiles, parts of their time.
 
-use crate::facts::Facts;
+use crate::facts::TopicFacts;
 use crate::topic::{Id, Topic};
 use crate::words::{bytes, counted, is_one, listed, ms, number, only, plain, share, was, when};
 use model::CountedBy;
 use runtime::{Basis, InFlight, Work};
 
 /// The topic.
-pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     let mut topic = Topic::new(Id::Requests);
     let part = facts.part("requests");
     let work = runtime::request_work(facts.recording);
@@ -72,12 +72,12 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
     topic
 }
 
-fn connections(facts: &Facts<'_>) -> Option<f64> {
+fn connections(facts: &TopicFacts<'_>) -> Option<f64> {
     let open = runtime::metered_totals(facts.recording, "kestrel.active_connections", "value");
     open.into_iter().map(|(_, open)| open).max_by(f64::total_cmp)
 }
 
-fn path(topic: &mut Topic, facts: &Facts<'_>) {
+fn path(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let count = facts.recording.ended_requests().map_or_else(String::new, |of| {
         let by = match of.by {
             CountedBy::Events => "recorded",
@@ -163,7 +163,7 @@ fn of_requests(count: f64) -> String {
     if is_one(count) { "1 request was".to_owned() } else { noun }
 }
 
-fn percentiles(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
+fn percentiles(topic: &mut Topic, facts: &TopicFacts<'_>, work: Option<&Work>) {
     let of = |name| facts.value("requests", name);
     let mean = work.map(|work| work.mean_seconds() * 1e3);
     let exact = match (of("p50"), of("p99"), of("max"), mean) {
@@ -215,7 +215,7 @@ fn percentiles(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
     );
 }
 
-fn routes(topic: &mut Topic, facts: &Facts<'_>) {
+fn routes(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let routes = runtime::routes(facts.recording);
     let all: f64 = routes.iter().map(|(_, work)| work.seconds).sum();
     let top: Vec<String> = routes
@@ -269,7 +269,7 @@ fn meter(topic: &mut Topic, work: Option<&Work>) {
     );
 }
 
-fn queueing(topic: &mut Topic, facts: &Facts<'_>) {
+fn queueing(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let busy = runtime::busy_cpu_share(facts.recording).filter(|of| *of > 0.0 && *of < 0.99);
     topic.say(
         "queueing",
@@ -285,7 +285,7 @@ fn queueing(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn parts(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
+fn parts(topic: &mut Topic, facts: &TopicFacts<'_>, work: Option<&Work>) {
     let stopped = facts.value("gc", "pause.share").filter(|of| *of > 0.0);
     let calls = |what: &str, of: Option<Work>| match (of, work) {
         (Some(calls), Some(work)) if work.count > 0.0 && calls.count > 0.0 => {
@@ -316,7 +316,7 @@ fn parts(topic: &mut Topic, facts: &Facts<'_>, work: Option<&Work>) {
     );
 }
 
-fn spans(topic: &mut Topic, facts: &Facts<'_>) {
+fn spans(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let count = facts.value("spans", "count");
     let names: Vec<String> = facts
         .rows("spans", "names", 0)

@@ -1,12 +1,12 @@
 //! The thread pool: work items, threads, why their number changes, starvation.
 
-use crate::facts::Facts;
+use crate::facts::TopicFacts;
 use crate::topic::{Id, Topic};
 use crate::words::{counted, is_one, listed, ms, number, only, plain, share, was, when};
 use runtime::{POOL_DONE, POOL_QUEUE, PoolUse};
 
 /// The topic.
-pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
+pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     let mut topic = Topic::new(Id::ThreadPool);
     let part = facts.part("threadpool");
     let used = facts.sampling.as_ref().map(|of| runtime::pool_use(facts.recording, of, facts.index));
@@ -60,12 +60,12 @@ pub(crate) fn topic(facts: &Facts<'_>) -> Topic {
 }
 
 /// Work items completed per second on average, by the runtime's counter.
-pub(crate) fn items_a_second(facts: &Facts<'_>) -> Option<f64> {
+pub(crate) fn items_a_second(facts: &TopicFacts<'_>) -> Option<f64> {
     mean(&course(facts, &POOL_DONE)).filter(|rate| *rate > 0.0)
 }
 
 /// The values of the first of these counters that was published.
-fn course(facts: &Facts<'_>, names: &[(&str, &str)]) -> Vec<f64> {
+fn course(facts: &TopicFacts<'_>, names: &[(&str, &str)]) -> Vec<f64> {
     runtime::first_totals(facts.recording, names).into_iter().map(|(_, value)| value).collect()
 }
 
@@ -78,7 +78,7 @@ fn most(values: &[f64]) -> Option<f64> {
     values.iter().copied().max_by(f64::total_cmp)
 }
 
-fn work(topic: &mut Topic, facts: &Facts<'_>, done: &[f64]) {
+fn work(topic: &mut Topic, facts: &TopicFacts<'_>, done: &[f64]) {
     let requests = facts.value("requests", "rate").filter(|rate| *rate > 0.0);
     let done = mean(done).filter(|rate| *rate > 0.0);
     let each = match (done, requests) {
@@ -104,7 +104,7 @@ fn work(topic: &mut Topic, facts: &Facts<'_>, done: &[f64]) {
     );
 }
 
-fn workers(topic: &mut Topic, facts: &Facts<'_>) {
+fn workers(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let of = |name| facts.value("threadpool", name);
     let course = match (of("workers.first"), of("workers.max"), of("workers.last")) {
         (Some(first), Some(max), Some(last)) => format!(
@@ -129,7 +129,7 @@ fn workers(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn times(facts: &Facts<'_>, reason: &str) -> f64 {
+fn times(facts: &TopicFacts<'_>, reason: &str) -> f64 {
     facts
         .rows("threadpool", "reasons", 0)
         .into_iter()
@@ -137,7 +137,7 @@ fn times(facts: &Facts<'_>, reason: &str) -> f64 {
         .map_or(0.0, |(_, times)| times)
 }
 
-fn climbing(topic: &mut Topic, facts: &Facts<'_>) {
+fn climbing(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let moves = times(facts, "ClimbingMove");
     let measured =
         match (facts.value("threadpool", "climbing.mean"), facts.value("threadpool", "climbing.max")) {
@@ -161,7 +161,7 @@ fn climbing(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn gate(topic: &mut Topic, facts: &Facts<'_>) {
+fn gate(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let starved = facts.value("threadpool", "starvation");
     let added = starved.map_or_else(String::new, |times| {
         if times > 0.0 {
@@ -186,7 +186,7 @@ fn gate(topic: &mut Topic, facts: &Facts<'_>) {
     );
 }
 
-fn blocking(topic: &mut Topic, facts: &Facts<'_>) {
+fn blocking(topic: &mut Topic, facts: &TopicFacts<'_>) {
     let cooperative = times(facts, "CooperativeBlocking");
     let seen = only(cooperative > 0.0, || {
         format!(

@@ -20,7 +20,7 @@ const MARGIN: f64 = 8.0;
 const MIDDLE: f64 = HEIGHT / 2.0;
 const BOX: f64 = 24.0;
 /// The most dots. Of more values, only every n-th is drawn.
-const MOST_DOTS: usize = 300;
+const MAX_DOTS: usize = 300;
 
 /// The plot, with its smallest value, median and largest value below it.
 pub fn distribution(of: &Distribution) -> String {
@@ -67,13 +67,13 @@ pub fn distribution(of: &Distribution) -> String {
 
 /// The values as dots, on three rows so that close ones do not cover each other. All outliers are drawn.
 fn dots(of: &Distribution, at: &dyn Fn(f64) -> String) -> String {
-    let each = of.values.len().div_ceil(MOST_DOTS).max(1);
+    let each = of.values.len().div_ceil(MAX_DOTS).max(1);
     let mut dots = String::new();
     let mut outliers = 0;
     for (number, value) in of.values.iter().enumerate() {
         let is_outlier = of.is_outlier(*value);
         outliers += usize::from(is_outlier);
-        let is_drawn = if is_outlier { outliers <= MOST_DOTS } else { number.is_multiple_of(each) };
+        let is_drawn = if is_outlier { outliers <= MAX_DOTS } else { number.is_multiple_of(each) };
         if !is_drawn {
             continue;
         }
@@ -114,7 +114,7 @@ mod tests {
         let mut values: Vec<f64> = (0..10_000).map(f64::from).collect();
         values.extend([1e6, 2e6]);
         let markup = plot(values);
-        assert!(classes(&markup, "value") <= MOST_DOTS);
+        assert!(classes(&markup, "value") <= MAX_DOTS);
         assert_eq!(classes(&markup, "outlier"), 2);
     }
 

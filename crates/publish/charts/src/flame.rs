@@ -7,10 +7,10 @@ use crate::escape::{clipped, escape};
 use crate::number::{coordinate, percent, share};
 use base::number::count;
 use report::unit::short;
-use stacks::{Profile, View, written_weight};
+use stacks::{TreeView, WeightedTree, written_weight};
 
 /// The most frames of a picture. Nobody could tell more links apart.
-const MOST_FRAMES: usize = 4_000;
+const MAX_FRAMES: usize = 4_000;
 /// The height of a row, and how much of it a frame fills.
 const ROW: u64 = 18;
 const FRAME: u64 = 17;
@@ -20,11 +20,11 @@ const BOLD_LETTER: f64 = 7.5;
 /// The space on both sides of a text.
 const PADDING: f64 = 8.0;
 /// A text with fewer letters is not shown, since it says nothing.
-const LEAST_LETTERS: usize = 3;
+const MIN_LETTERS: usize = 3;
 /// Narrower frames have no border, which would cover them.
 const BORDERED: f64 = 4.0;
 /// The longest full name in letters. A hostile recording may have names of millions.
-const MOST_LETTERS: usize = 600;
+const MAX_LETTERS: usize = 600;
 
 /// How a flame graph is drawn.
 pub struct FlameOptions<'a> {
@@ -70,12 +70,12 @@ struct Frame<'a> {
 
 /// Draws the nodes of a view. In a comparison the colours show how the weight of each node changed, against the other
 /// recording's scaled weight.
-pub fn flame(profile: &Profile, view: &View, options: &FlameOptions<'_>) -> Flame {
+pub fn flame(profile: &WeightedTree, view: &TreeView, options: &FlameOptions<'_>) -> Flame {
     let (mut frames, mut drawn, mut left_out, mut deepest) = (String::new(), 0usize, 0u64, 0u64);
     for at in 0..view.nodes.id.len() {
         let frame = frame(profile, view, at).filter(|of| {
             let is_wide = of.width * options.width >= 1.0 || of.depth == 0;
-            is_wide && drawn < MOST_FRAMES
+            is_wide && drawn < MAX_FRAMES
         });
         let Some(frame) = frame else {
             left_out += 1;
@@ -95,7 +95,7 @@ pub fn flame(profile: &Profile, view: &View, options: &FlameOptions<'_>) -> Flam
 }
 
 /// A node as a frame, with position and width as shares of the first node. `None` if it has no width.
-fn frame<'a>(profile: &'a Profile, view: &'a View, at: usize) -> Option<Frame<'a>> {
+fn frame<'a>(profile: &'a WeightedTree, view: &'a TreeView, at: usize) -> Option<Frame<'a>> {
     let nodes = &view.nodes;
     let name = profile.shape.names.get(*nodes.name.get(at)?)?;
     let (whole, zero) = (nodes.span.first().copied()?, nodes.start.first().copied()?);
@@ -142,7 +142,7 @@ fn changed(weight: f64, against: f64) -> &'static str {
     STEPS.iter().find(|(below, _)| change < *below).map_or("d5", |(_, class)| class)
 }
 
-fn draw(out: &mut String, view: &View, frame: &Frame<'_>, options: &FlameOptions<'_>) {
+fn draw(out: &mut String, view: &TreeView, frame: &Frame<'_>, options: &FlameOptions<'_>) {
     let width = frame.width * options.width;
     let link = (options.link)(frame.id);
     let (element, href) =
@@ -164,8 +164,8 @@ fn draw(out: &mut String, view: &View, frame: &Frame<'_>, options: &FlameOptions
 }
 
 /// The full name, its weight and its share of the total; in a comparison also those of the other recording.
-fn tooltip(view: &View, frame: &Frame<'_>, unit: &str) -> String {
-    let mut text = clipped(frame.full, MOST_LETTERS);
+fn tooltip(view: &TreeView, frame: &Frame<'_>, unit: &str) -> String {
+    let mut text = clipped(frame.full, MAX_LETTERS);
     let part =
         |weight: f64, total: f64| format!("{} ({})", weighed(weight, unit), percent(share(weight, total)));
     let (all, own) = (part(frame.weight, view.total), part(frame.own, view.total));
@@ -189,7 +189,7 @@ fn fitting(text: &str, width: f64, letter: f64) -> Option<String> {
     let room = ((width - PADDING) / letter).clamp(0.0, 1_000.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1,000")]
     let letters = room as usize;
-    (letters >= LEAST_LETTERS).then(|| clipped(text, letters))
+    (letters >= MIN_LETTERS).then(|| clipped(text, letters))
 }
 
 #[cfg(test)]
@@ -197,18 +197,18 @@ mod tests {
     use super::*;
     use crate::testing::{attribute, elements, recording};
     use model::Trace;
-    use stacks::{Direction, Filter, Metric, Shape, Shaping, ViewOptions, view, weigh};
+    use stacks::{Direction, Filter, Metric, ShapedTree, Shaping, ViewOptions, view, weigh};
     use std::sync::Arc;
 
-    fn shape(recording: &Trace) -> Shape {
-        Shape::new(recording, &runtime::StackIndex::new(recording), &Shaping::default())
+    fn shape(recording: &Trace) -> ShapedTree {
+        ShapedTree::new(recording, &runtime::StackIndex::new(recording), &Shaping::default())
     }
 
     fn weighed(recording: &Trace) -> stacks::Weighed {
         weigh(recording, &Metric::Wall, &Filter::default())
     }
 
-    fn drawn(profile: &Profile, width: f64, least_share: f64) -> Flame {
+    fn drawn(profile: &WeightedTree, width: f64, least_share: f64) -> Flame {
         let (direction, most_nodes) = (Direction::Down, 100_000);
         let view =
             view(profile, &ViewOptions { direction, method: None, zoom: None, least_share, most_nodes });
@@ -221,7 +221,7 @@ mod tests {
 
     fn alone(stacks: &[(&[&str], u64)], width: f64) -> Flame {
         let recording = recording(stacks);
-        drawn(&Profile::new(Arc::new(shape(&recording)), &weighed(&recording)), width, 0.0)
+        drawn(&WeightedTree::new(Arc::new(shape(&recording)), &weighed(&recording)), width, 0.0)
     }
 
     /// Place, width, and row of each frame.
@@ -255,7 +255,7 @@ mod tests {
         let names: Vec<String> = (0..6_000).map(|at| format!("A!m{at}")).collect();
         let stack: Vec<&str> = names.iter().map(String::as_str).collect();
         let flame = alone(&[(&stack, 1)], 1000.0);
-        assert_eq!((places(&flame.svg).len(), flame.left_out), (MOST_FRAMES, 2_001));
+        assert_eq!((places(&flame.svg).len(), flame.left_out), (MAX_FRAMES, 2_001));
     }
 
     #[test]
@@ -281,7 +281,7 @@ mod tests {
             recording(&[(&["A!same"], 4), (&["A!more"], 6), (&["A!gone"], 10)]),
         );
         let shapes = (shape(&here), shape(&other));
-        let profile = Profile::compared(&shapes.0, &weighed(&here), (&shapes.1, &weighed(&other)), 1.0);
+        let profile = WeightedTree::compared(&shapes.0, &weighed(&here), (&shapes.1, &weighed(&other)), 1.0);
         let svg = drawn(&profile, 1000.0, 0.0).svg;
         let class_of = |name: &str| {
             let before = svg.split(&format!("<title>{name}\n")).next().unwrap();
@@ -296,7 +296,7 @@ mod tests {
     fn nothing_is_an_empty_picture() {
         let flame = alone(&[], 1000.0);
         assert_eq!((places(&flame.svg).len(), flame.left_out), (1, 0));
-        let nothing = flame_of(&View::default());
+        let nothing = flame_of(&TreeView::default());
         assert!(elements(&nothing.svg).len() == 1 && nothing.left_out == 0);
     }
 
@@ -304,7 +304,7 @@ mod tests {
     fn weights_beyond_all_numbers_are_drawn_as_something() {
         let huge = [f64::MAX, f64::INFINITY, f64::NAN, -1.0];
         for span in huge {
-            let mut view = View { total: span, ..View::default() };
+            let mut view = TreeView { total: span, ..TreeView::default() };
             for depth in 0..2 {
                 let nodes = &mut view.nodes;
                 nodes.id.push(String::new());
@@ -323,9 +323,9 @@ mod tests {
         }
     }
 
-    fn flame_of(view: &View) -> Flame {
+    fn flame_of(view: &TreeView) -> Flame {
         let recording = recording(&[(&["A!main"], 1)]);
-        let profile = Profile::new(Arc::new(shape(&recording)), &weighed(&recording));
+        let profile = WeightedTree::new(Arc::new(shape(&recording)), &weighed(&recording));
         flame(&profile, view, &FlameOptions { width: 100.0, unit: "ns", link: &|_| String::new() })
     }
 }

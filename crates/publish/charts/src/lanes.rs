@@ -18,17 +18,17 @@ use crate::number::{coordinate, percent, share};
 use base::number::{count, real, real_u64};
 use plot::Plot;
 use report::unit::{duration, short, show};
-use timeline::{Lane, Shape, Span, Tick, ticks};
+use timeline::{Lane, LaneValues, Span, Tick, ticks};
 
 /// The most ticks of the axis.
-const MOST_TICKS: usize = 6;
+const MAX_TICKS: usize = 6;
 
 /// Draws lanes one below the other, with one axis. Without lanes the result is empty.
 pub fn lanes(lanes: &[Lane], span: Span, options: &LaneOptions) -> String {
     if lanes.is_empty() {
         return String::new();
     }
-    let ticks = ticks(span, MOST_TICKS);
+    let ticks = ticks(span, MAX_TICKS);
     let mut out =
         format!("<div class=\"lanes\" data-from-ns=\"{}\" data-to-ns=\"{}\">", span.from_ns, span.to_ns);
     for lane in lanes {
@@ -60,8 +60,8 @@ fn about(lane: &Lane) -> String {
     let left_out = short(real_u64(lane.left_out));
     let not_drawn = match &lane.shape {
         _ if lane.left_out == 0 => String::new(),
-        Shape::Spans(_) => format!(" {left_out} are too close to a longer one to be drawn."),
-        Shape::Area { .. } | Shape::Marks(_) => format!(" {left_out} rows are left out."),
+        LaneValues::Spans(_) => format!(" {left_out} are too close to a longer one to be drawn."),
+        LaneValues::Area { .. } | LaneValues::Marks(_) => format!(" {left_out} rows are left out."),
     };
     format!("{}.{not_drawn}", lane.about)
 }
@@ -76,19 +76,19 @@ fn figures(lane: &Lane, span: Span) -> String {
         format!(" · {} left out", short(real_u64(lane.left_out)))
     };
     match &lane.shape {
-        Shape::Spans(spans) => {
+        LaneValues::Spans(spans) => {
             let all = count(spans.len()) + real_u64(lane.left_out);
             let longest = most.map_or_else(String::new, |ns| format!(" · longest {}", duration(ns / 1e6)));
             format!("{} in all{longest}", short(all))
         }
-        Shape::Marks(counts) => {
+        LaneValues::Marks(counts) => {
             let piece_ms = real(span.len_ns()) / count(counts.len().max(1)) / 1e6;
             let total = lane.mean_or_total().unwrap_or(0.0);
             let most = most
                 .map_or_else(String::new, |most| format!(" · max {} in {}", short(most), duration(piece_ms)));
             format!("{} in all{most}{left_out}", short(total))
         }
-        Shape::Area { stacked, layers } => {
+        LaneValues::Area { stacked, layers } => {
             let name = layers.first().map_or("", |layer| layer.name);
             let most = match (lane.busiest_second, most) {
                 (Some(of), _) if of.is_at_once() => {
@@ -111,15 +111,15 @@ fn figures(lane: &Lane, span: Span) -> String {
 /// What each colour means, if there are several.
 fn key(lane: &Lane) -> String {
     let entries: Vec<(&str, &str)> = match &lane.shape {
-        Shape::Area { layers, .. } => {
+        LaneValues::Area { layers, .. } => {
             (0..).zip(layers).map(|(at, layer)| (plot::series(at, layer.name), layer.name)).collect()
         }
-        Shape::Spans(spans) => {
+        LaneValues::Spans(spans) => {
             let has = |class: &str| spans.iter().any(|of| of.class == class);
             let shown = plot::CLASSES.iter().filter(|of| has(of.class));
             shown.map(|of| (of.series, of.title)).collect()
         }
-        Shape::Marks(_) => Vec::new(),
+        LaneValues::Marks(_) => Vec::new(),
     };
     if entries.len() < 2 {
         return String::new();
@@ -133,7 +133,7 @@ fn key(lane: &Lane) -> String {
 /// What the picture shows besides its caption, for screen readers.
 fn spoken(lane: &Lane) -> String {
     let mut text = about(lane);
-    if let (Shape::Area { .. }, Some(last)) = (&lane.shape, lane.last()) {
+    if let (LaneValues::Area { .. }, Some(last)) = (&lane.shape, lane.last()) {
         text.extend([format!(" At the end {}.", show(last, lane.unit))]);
     }
     let unseen = lane.observed.iter().filter(|share| **share <= 0.0).count();
@@ -176,7 +176,7 @@ mod tests {
     const SPAN: Span = Span { from_ns: 0, to_ns: 1_000 };
     const OPTIONS: LaneOptions = LaneOptions { width: 100, height: 11 };
 
-    fn lane(shape: Shape, observed: Vec<f64>) -> Lane {
+    fn lane(shape: LaneValues, observed: Vec<f64>) -> Lane {
         let (id, title, unit, about, table) = ("x", "Title", "ms", "What it shows", "samples");
         Lane {
             id,
@@ -196,7 +196,7 @@ mod tests {
         let pieces = layers.first().map_or(0, |values| values.len());
         let names = ["first", "second", "third"];
         let layers = names.iter().zip(layers).map(|(name, values)| Layer { name, values: values.to_vec() });
-        lane(Shape::Area { stacked, layers: layers.collect() }, vec![1.0; pieces])
+        lane(LaneValues::Area { stacked, layers: layers.collect() }, vec![1.0; pieces])
     }
 
     fn stretches(of: &[(i64, i64, &'static str)]) -> Lane {
@@ -205,7 +205,7 @@ mod tests {
             dur_ns: *dur_ns,
             class,
         };
-        lane(Shape::Spans(of.iter().map(stretch).collect()), vec![1.0])
+        lane(LaneValues::Spans(of.iter().map(stretch).collect()), vec![1.0])
     }
 
     /// The elements of a lane whose class begins with `class`.
@@ -294,7 +294,7 @@ mod tests {
             (5, i64::MAX, "?"),
             (7, i64::MIN, "?"),
         ]);
-        let marks = lane(Shape::Marks(vec![Some(u32::MAX), None, Some(0)]), vec![f64::NAN, -1.0, 7.0]);
+        let marks = lane(LaneValues::Marks(vec![Some(u32::MAX), None, Some(0)]), vec![f64::NAN, -1.0, 7.0]);
         let all = [area(&[&huge, &huge], true), area(&[&huge], false), area(&[], true), far, marks];
         let (zero, most) =
             (LaneOptions { width: 0, height: 0 }, LaneOptions { width: u32::MAX, height: u32::MAX });
@@ -319,7 +319,7 @@ mod tests {
         let pauses = Lane { left_out: 3, ..stretches(&[(0, 2_000_000, "gen0")]) };
         assert_eq!(figures(&pauses), "4 in all · longest 2 ms");
         assert_eq!(about(&pauses), "What it shows. 3 are too close to a longer one to be drawn.");
-        let marks = Lane { left_out: 1, ..lane(Shape::Marks(vec![Some(4), Some(6)]), vec![1.0; 2]) };
+        let marks = Lane { left_out: 1, ..lane(LaneValues::Marks(vec![Some(4), Some(6)]), vec![1.0; 2]) };
         assert_eq!(figures(&marks), "10 in all · max 6 in 0.50 µs · 1 left out");
     }
 

@@ -1,10 +1,10 @@
 //! Pictures as SVG inside HTML, without script: flame graphs, lanes over time, distributions, sparklines, bars.
 //!
 //! ```text
-//! stacks::View ──► flame ──┐
-//! timeline::Lane ─► lanes ─┤
-//! report::Distribution ────┼─► markup (String) ─► a page
-//! values ─► sparkline, bar ┘        classes ─► charts.css, colours for light and dark
+//! stacks::TreeView ─► flame ─┐
+//! timeline::Lane ─► lanes ───┤
+//! report::Distribution ──────┼─► markup (String) ─► a page
+//! values ─► sparkline, bar ──┘        classes ─► charts.css, colours for light and dark
 //! ```
 //!
 //! The invariants: every text of a recording goes through [`escape`]; no markup has style or script, so that pages

@@ -8,7 +8,7 @@ use base::number::count;
 const WIDTH: f64 = 120.0;
 const HEIGHT: f64 = 20.0;
 /// More values than this are joined, so that each column has one.
-const MOST_VALUES: usize = 120;
+const MAX_VALUES: usize = 120;
 
 /// Values over time as a small line from 0 to the maximum, with gaps where there are none. `label` says what they are.
 pub fn sparkline(values: &[Option<f64>], label: &str) -> String {
@@ -39,7 +39,7 @@ pub fn sparkline(values: &[Option<f64>], label: &str) -> String {
 /// One value per column: the largest of those that fall into it.
 fn columns(values: &[Option<f64>]) -> Vec<Option<f64>> {
     let known = |value: &Option<f64>| value.filter(|value| value.is_finite());
-    let each = values.len().div_ceil(MOST_VALUES).max(1);
+    let each = values.len().div_ceil(MAX_VALUES).max(1);
     values.chunks(each).map(|few| few.iter().filter_map(known).max_by(f64::total_cmp)).collect()
 }
 
@@ -76,7 +76,7 @@ mod tests {
         let mut values = vec![Some(1.0); 100_000];
         values[50_000] = Some(2.0);
         let path = path(&values);
-        assert_eq!(path.matches('H').count(), MOST_VALUES);
+        assert_eq!(path.matches('H').count(), MAX_VALUES);
         assert_eq!(path.matches("V1H").count(), 1);
     }
 

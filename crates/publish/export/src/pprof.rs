@@ -24,7 +24,7 @@ use std::io::Write;
 const TABLES: [&str; 5] = ["samples", "allocations", "exceptions", "contention", "waits"];
 
 /// The largest value of a sample: the format's numbers are signed.
-const MOST_VALUE: u64 = i64::MAX.cast_unsigned();
+const MAX_VALUE: u64 = i64::MAX.cast_unsigned();
 
 /// Fields of `Profile`.
 mod profile {
@@ -162,7 +162,7 @@ impl Types {
             ],
         };
         let value = |name: &str| {
-            of.iter().find(|(of, _)| *of == name).map_or(0, |(_, value)| (*value).min(MOST_VALUE))
+            of.iter().find(|(of, _)| *of == name).map_or(0, |(_, value)| (*value).min(MAX_VALUE))
         };
         self.0.iter().map(|of| value(of.name)).collect()
     }

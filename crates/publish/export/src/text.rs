@@ -32,11 +32,11 @@ impl Formatter for Escaped {
 }
 
 /// The longest name in formats that repeat names wherever they occur.
-const MOST_CHARS: usize = 2_000;
+const MAX_CHARS: usize = 2_000;
 
-/// A text, cut to [`MOST_CHARS`].
+/// A text, cut to [`MAX_CHARS`].
 pub(crate) fn short(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(MOST_CHARS) {
+    match text.char_indices().nth(MAX_CHARS) {
         Some((at, _)) => Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
         None => Cow::Borrowed(text),
     }

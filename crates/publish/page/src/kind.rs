@@ -12,7 +12,7 @@ use report::Explanation;
 use std::fmt::Debug;
 use std::sync::Arc;
 use timeline::{Lane, Span};
-use views::{Links, Params, TableSpec, Target};
+use views::{Links, Params, TableView, Target};
 
 /// A kind of evidence that has pages.
 pub(crate) trait KindOfPages: Debug + Send + Sync + Sized + 'static {
@@ -108,7 +108,7 @@ pub(crate) enum Shown<K> {
 }
 
 /// A table of a tab. The function takes the range and the reader's choices from the address.
-pub(crate) type TableOf<K> = fn(&Ctx<'_, K>) -> TableSpec;
+pub(crate) type TableOf<K> = fn(&Ctx<'_, K>) -> TableView;
 
 /// An address that a tab refers to. `None` if it has none in the present state.
 pub(crate) type AddressOf<K> = fn(&Ctx<'_, K>) -> Option<String>;

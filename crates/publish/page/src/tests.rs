@@ -10,7 +10,7 @@ use model::{Evidence, Kind, LogRow, Strings, Tables, Trace};
 use report::{Explanation, Heading};
 use std::path::PathBuf;
 use std::sync::Arc;
-use views::{Params, TableSpec, tables};
+use views::{Params, TableView, tables};
 
 /// What ends an attribute, an element, a script and a comment, and would then do something.
 const HOSTILE: &str = "'\" onmouseover=\"alert(1)\"></textarea></script></title></svg><script>alert(2)</script>\
@@ -305,7 +305,7 @@ fn sums_from_the_columns_are_the_answers_of_their_queries() {
         for query in ["", "from=1&to=2.5", "to=1.25", "from=1000"] {
             let params = Params::new(&params(query));
             let ctx = Ctx { site: &site, params: &params, path: "/", tab: None, file: false };
-            let specs: Vec<TableSpec> =
+            let specs: Vec<TableView> =
                 TracePages::TABS.iter().flat_map(|tab| tab.tables()).map(|table| table(&ctx)).collect();
             let computed = specs.iter().filter_map(|spec| Some((spec, spec.summed.as_ref()?)));
             let mut count = 0;
@@ -475,9 +475,9 @@ impl KindOfPages for Timeless {
     }
 }
 
-fn all(ctx: &Ctx<'_, Timeless>) -> TableSpec {
+fn all(ctx: &Ctx<'_, Timeless>) -> TableView {
     let sql = format!("select * from benchmarks where {}", ctx.during("ts_ns"));
-    TableSpec::new("all", "All", "Each of them.", sql)
+    TableView::new("all", "All", "Each of them.", sql)
 }
 
 fn timeless() -> Site<Timeless> {

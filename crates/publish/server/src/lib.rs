@@ -21,11 +21,11 @@
 //! (`local/reason.rs`). A new door is one implementation of the trait, passed to [`serve`].
 //!
 //! **Whom the local door lets in.** Other people on the machine, other sites in the same browser and host names that
-//! are rebound to this machine get nothing. [`Links::url`] contains a token of 128 random bits
+//! are rebound to this machine get nothing. [`LinkMaker::url`] contains a token of 128 random bits
 //! that works once. The browser that brings it gets a cookie with another secret. The cookie is valid only in a
 //! folder with a secret name, and the browser is sent to the same page in that folder, without the token, so that the
 //! token is in no history. Any request to the folder with the cookie gets in, so other tabs and a reload work.
-//! [`Links::hand_over`] makes a token for a browser that the program opens itself. That token is posted by a page in
+//! [`LinkMaker::hand_over`] makes a token for a browser that the program opens itself. That token is posted by a page in
 //! a file, because every user of the machine can read an address in the arguments of `xdg-open`.
 //!
 //! What a browser or a desktop does before its user asks does not use the token up: `HEAD` and prefetching
@@ -71,7 +71,7 @@ pub use hyper::body::Bytes;
 pub use hyper::{HeaderMap, Method, StatusCode, Uri};
 pub use limits::Limits;
 pub use listen::{Bound, ServerOptions, bind};
-pub use local::{Handover, Links, LocalDoor};
+pub use local::{Handover, LinkMaker, LocalDoor};
 pub use request::Request;
 pub use response::Response;
 pub use serve::{Served, Stop, serve};

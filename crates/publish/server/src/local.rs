@@ -13,7 +13,7 @@
 //!
 //! The door answers only at the server's own port, by its own address and the names of loopback (for tunnels). Its
 //! only changing state is the list of open tokens. A token is used up last, after all other checks, so that a page of
-//! another site cannot use it up. [`Links`] makes tokens as long as the door exists.
+//! another site cannot use it up. [`LinkMaker`] makes tokens as long as the door exists.
 
 mod asker;
 mod handover;
@@ -54,14 +54,14 @@ pub struct LocalDoor {
 
 /// Makes links and handovers, from any thread. Those made after the door is gone open nothing.
 #[derive(Debug, Clone)]
-pub struct Links {
+pub struct LinkMaker {
     program: &'static str,
     host: Ipv4Addr,
     port: u16,
     keys: Arc<Keys>,
 }
 
-impl Links {
+impl LinkMaker {
     /// A new address that lets one browser in, once: `http://HOST:PORT/?token=…`. Show it only to the person who
     /// started the program: every user of the machine can read the arguments of other programs.
     pub fn url(&self) -> Result<String, Error> {
@@ -84,8 +84,8 @@ impl LocalDoor {
     }
 
     /// What makes links and handovers for this door.
-    pub fn links(&self) -> Links {
-        Links { program: self.program, host: self.host, port: self.port, keys: Arc::clone(&self.keys) }
+    pub fn links(&self) -> LinkMaker {
+        LinkMaker { program: self.program, host: self.host, port: self.port, keys: Arc::clone(&self.keys) }
     }
 
     /// Exchanges a posted token for the cookie, and sends the browser on to the pages.

@@ -42,7 +42,7 @@ use tokio::time::{sleep, timeout};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The smallest buffer that hyper accepts.
-const LEAST_BUFFER: usize = 8192;
+const MIN_BUFFER: usize = 8192;
 
 /// Stops a server, from any thread. All clones stop the same one; stopping it again changes nothing.
 #[derive(Debug, Clone)]
@@ -214,7 +214,7 @@ fn http(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.header_read_timeout(None)
         .max_header_size(limits.header_bytes)
-        .max_buf_size(limits.header_bytes.max(LEAST_BUFFER));
+        .max_buf_size(limits.header_bytes.max(MIN_BUFFER));
     http
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const HEADING: Style = Style::new().bold();
 /// How many frames [`Frames::First`] shows.
-const MOST_FRAMES: usize = 24;
+const MAX_FRAMES: usize = 24;
 
 /// The stack of every thread; as JSON, what scripts get.
 #[derive(Debug, Serialize)]
@@ -108,7 +108,7 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames) -> String {
         let more = if group.len() > 8 { ", …" } else { "" };
         let head = printable(&format!("{}{of_kind}: {}", plural(group.len(), "thread"), doing(first)));
         out.extend([format!("\n{HEADING}{head}{HEADING:#}  {}{more}\n", numbers.join(", "))]);
-        let shown = if frames == Frames::All { first.frames.len() } else { MOST_FRAMES };
+        let shown = if frames == Frames::All { first.frames.len() } else { MAX_FRAMES };
         for frame in first.frames.iter().take(shown) {
             // The short form leaves the signature out.
             let frame = match frames {

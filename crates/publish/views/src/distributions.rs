@@ -5,7 +5,7 @@ use maud::{Markup, PreEscaped, html};
 use report::Distribution;
 
 /// The most plots of one view. The view says how many more distributions there are.
-const MOST_PLOTS: usize = 200;
+const MAX_PLOTS: usize = 200;
 
 /// The plots; empty if there is no distribution.
 pub fn distributions(of: &[Distribution]) -> Markup {
@@ -19,7 +19,7 @@ pub fn distributions(of: &[Distribution]) -> Markup {
                      own scale."
                 }
                 div.distributions {
-                    @for of in of.iter().take(MOST_PLOTS) {
+                    @for of in of.iter().take(MAX_PLOTS) {
                         section {
                             h3.name { (of.name) }
                             p.hint {
@@ -30,8 +30,8 @@ pub fn distributions(of: &[Distribution]) -> Markup {
                         }
                     }
                 }
-                @if of.len() > MOST_PLOTS {
-                    p.hint { (counted_len(of.len() - MOST_PLOTS, "more distribution")) " not plotted: the table has all figures." }
+                @if of.len() > MAX_PLOTS {
+                    p.hint { (counted_len(of.len() - MAX_PLOTS, "more distribution")) " not plotted: the table has all figures." }
                 }
             }
         }

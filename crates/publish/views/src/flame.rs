@@ -8,7 +8,7 @@ use crate::words::{counted, percent};
 use crate::{Links, Params, Target, script};
 use charts::FlameOptions;
 use maud::{Markup, PreEscaped, html};
-use stacks::{Metric, NameId, Profile, View, ViewOptions, view};
+use stacks::{Metric, NameId, TreeView, ViewOptions, WeightedTree, view};
 
 /// The width of the picture without script, in pixels.
 const WIDTH: f64 = 1200.0;
@@ -17,7 +17,7 @@ const WIDTH: f64 = 1200.0;
 #[derive(Debug, Clone, Copy)]
 pub struct Stacked<'a> {
     /// The sums.
-    pub profile: &'a Profile,
+    pub profile: &'a WeightedTree,
     /// What was summed up.
     pub metric: &'a Metric,
     /// Direction, method and zoom.
@@ -76,7 +76,7 @@ pub fn flame_with_data(of: Stacked<'_>) -> (Markup, String) {
 }
 
 /// Says which requested method or frame the picture lacks.
-pub(crate) fn missed(links: &dyn Links, picture: &View) -> Markup {
+pub(crate) fn missed(links: &dyn Links, picture: &TreeView) -> Markup {
     html! {
         @if picture.method_missed { p.error role="alert" { "No stack of this " (links.noun()) " has this method in this grouping." } }
         @if picture.zoom_missed { p.error role="alert" { "The zoomed frame has no weight in this selection: the frame above it is shown." } }
@@ -105,7 +105,12 @@ fn legend(compared: bool) -> Markup {
 }
 
 /// The frames from the root to the zoomed one, as links.
-pub(crate) fn crumbs(links: &dyn Links, profile: &Profile, picture: &View, params: &Params) -> Markup {
+pub(crate) fn crumbs(
+    links: &dyn Links,
+    profile: &WeightedTree,
+    picture: &TreeView,
+    params: &Params,
+) -> Markup {
     let names = &profile.shape.names;
     let name = |of: NameId| names.get(of).map_or(("", ""), |name| (name.full.as_str(), name.short.as_str()));
     html! {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 use serde_json::{Value, json};
-use timeline::{Lane, Layer, Shape, Span, Stretch};
+use timeline::{Lane, LaneValues, Layer, Span, Stretch};
 
 /// How many pieces a lane is cut into: one per column of its picture.
 pub const PIECES: usize = 600;
@@ -27,12 +27,12 @@ fn lane_json(lane: &Lane) -> Value {
     let rounded =
         |value: &Option<f64>| value.map(|value| format!("{value:.4e}").parse::<f64>().unwrap_or(value));
     let (layers, stretches) = match &lane.shape {
-        Shape::Area { layers, .. } => {
+        LaneValues::Area { layers, .. } => {
             let of = |layer: &Layer| json!({"name": layer.name, "values": layer.values.iter().map(rounded).collect::<Vec<_>>()});
             (layers.iter().map(of).collect(), Vec::new())
         }
-        Shape::Marks(counts) => (vec![json!({"name": "", "values": counts})], Vec::new()),
-        Shape::Spans(spans) => {
+        LaneValues::Marks(counts) => (vec![json!({"name": "", "values": counts})], Vec::new()),
+        LaneValues::Spans(spans) => {
             let of = |of: &Stretch| json!([of.from_ns, of.dur_ns]);
             // If there are too many, the longest are kept: a picture shows only those anyway.
             let mut longest: Vec<&Stretch> = spans.iter().collect();

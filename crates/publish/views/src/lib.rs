@@ -4,10 +4,10 @@
 //! embed it. Every view is complete without script; script finds its data in attributes of the markup or in JSON.
 //!
 //! ```text
-//! Profile ──────────────► flame, tree, methods ─┐
+//! WeightedTree ─────────► flame, tree, methods ─┐
 //! Lane … ───────────────► lanes                 │
 //! Distribution … ───────► distributions         │            ┌─ params: the state of the view
-//! Tables + TableSpec ───► tables                ├─► HTML  ◄──┤
+//! Tables + TableView ───► tables                ├─► HTML  ◄──┤
 //! Explanation, Part ────► cards, parts ─────────┘            └─ Links: the addresses of its links
 //! ```
 //!
@@ -33,5 +33,5 @@ pub use distributions::distributions;
 pub use links::{Links, Target};
 pub use params::{Params, place, seconds};
 pub use summed::{Sum, Summed};
-pub use tables::TableSpec;
+pub use tables::TableView;
 pub use tree::call_tree;

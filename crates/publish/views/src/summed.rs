@@ -1,7 +1,7 @@
 //! Tables whose rows are sums over all events or samples. They are computed from the columns, since SQL would take
 //! seconds for a large recording.
 //!
-//! The query in the same `TableSpec` returns the same rows. The SQL tab runs that query, and a test compares the two.
+//! The query in the same `TableView` returns the same rows. The SQL tab runs that query, and a test compares the two.
 
 use base::number::real;
 use model::{ByKind, StackId, Sym, ThreadId, Trace, sorted_range};

@@ -9,7 +9,7 @@ mod csv;
 mod spec;
 
 pub use csv::{answer_csv, csv};
-pub use spec::{PATIENCE, TableSpec, advice, literal, run};
+pub use spec::{PATIENCE, TableView, advice, literal, run};
 
 use crate::words::counted_len;
 use crate::{Links, Target, place};
@@ -26,7 +26,7 @@ const PAGE_ROWS: usize = 100;
 /// Rows of a table in a file of its own.
 const FILE_ROWS: usize = 50;
 /// A table with its controls.
-pub fn table(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Markup {
+pub fn table(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableView) -> Markup {
     match shown(links, tables, spec) {
         Ok(markup) => markup,
         Err(error) => html! {
@@ -48,7 +48,7 @@ struct PageOfRows {
 
 fn page_of_rows(
     tables: &Arc<dyn Tables>,
-    spec: &TableSpec,
+    spec: &TableView,
     look: &Look,
     rows: usize,
 ) -> Result<PageOfRows, sql::Error> {
@@ -70,7 +70,7 @@ fn page_of_rows(
     Ok(PageOfRows { answer, total, more, cut })
 }
 
-fn shown(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Result<Markup, sql::Error> {
+fn shown(links: &dyn Links, tables: &Arc<dyn Tables>, spec: &TableView) -> Result<Markup, sql::Error> {
     let look = if links.is_file() { Look::PLAIN } else { Look::of(spec, links.params()) };
     let rows = if links.is_file() { FILE_ROWS } else { PAGE_ROWS };
     let PageOfRows { answer, total, more, cut } = page_of_rows(tables, spec, &look, rows)?;
@@ -107,7 +107,7 @@ fn count(tables: &Arc<dyn Tables>, sql: &str) -> Option<usize> {
     }
 }
 
-fn controls(links: &dyn Links, spec: &TableSpec, look: &Look, columns: &[String], complete: bool) -> Markup {
+fn controls(links: &dyn Links, spec: &TableView, look: &Look, columns: &[String], complete: bool) -> Markup {
     if links.is_file() {
         return html! {
             button.copy type="button" data-copy=(spec.id) hidden { "Copy as CSV" }
@@ -134,7 +134,7 @@ fn controls(links: &dyn Links, spec: &TableSpec, look: &Look, columns: &[String]
 
 fn pager(
     links: &dyn Links,
-    spec: &TableSpec,
+    spec: &TableView,
     look: &Look,
     more: bool,
     upto: usize,
@@ -161,7 +161,7 @@ fn pager(
     }
 }
 
-fn rows_of(links: &dyn Links, spec: &TableSpec, answer: &Answer, look: &Look, complete: bool) -> Markup {
+fn rows_of(links: &dyn Links, spec: &TableView, answer: &Answer, look: &Look, complete: bool) -> Markup {
     let kinds = kinds(answer);
     html! {
         div.scroll tabindex="0" role="region" aria-label=(spec.title) {
@@ -183,11 +183,11 @@ fn rows_of(links: &dyn Links, spec: &TableSpec, answer: &Answer, look: &Look, co
 
 /// The answer to a reader's own query.
 pub fn answer_table(links: &dyn Links, id: &'static str, title: &'static str, answer: &Answer) -> Markup {
-    let spec = TableSpec::new(id, title, "", String::new());
+    let spec = TableView::new(id, title, "", String::new());
     rows_of(links, &spec, answer, &Look::PLAIN, !answer.truncated)
 }
 
-fn heading(links: &dyn Links, spec: &TableSpec, column: &str, kind: Kind, look: &Look) -> Markup {
+fn heading(links: &dyn Links, spec: &TableView, column: &str, kind: Kind, look: &Look) -> Markup {
     let sorted = look.sort.as_ref().filter(|sort| sort.column == column).map(|sort| sort.descending);
     let aria = match sorted {
         Some(true) => Some("descending"),

@@ -4,7 +4,7 @@ use crate::flame::{Stacked, crumbs, missed};
 use crate::words::{counted, percent};
 use crate::{Links, Params};
 use maud::{Markup, PreEscaped, html};
-use stacks::{Profile, View, ViewOptions, view, written_weight as weight};
+use stacks::{TreeView, ViewOptions, WeightedTree, view, written_weight as weight};
 
 /// Nodes with at least this share of the root are open at first.
 const OPEN: f64 = 0.1;
@@ -23,7 +23,7 @@ pub fn call_tree(links: &dyn Links, of: Stacked<'_>) -> Markup {
 }
 
 /// The tree of a picture. Its links zoom in on nodes, in the view with these parameters.
-pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &View, params: &Params) -> Markup {
+pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &TreeView, params: &Params) -> Markup {
     let profile = of.profile;
     let nodes = &picture.nodes;
     let root = nodes.weight.first().copied().unwrap_or(0.0);
@@ -81,12 +81,12 @@ pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &View, params: &
     }
 }
 
-fn short_name<'a>(profile: &'a Profile, picture: &View, at: usize) -> &'a str {
+fn short_name<'a>(profile: &'a WeightedTree, picture: &TreeView, at: usize) -> &'a str {
     let name = picture.nodes.name.get(at).and_then(|name| profile.shape.names.get(*name));
     name.map_or("", |name| name.short.as_str())
 }
 
-fn row(of: Stacked<'_>, picture: &View, at: usize) -> Markup {
+fn row(of: Stacked<'_>, picture: &TreeView, at: usize) -> Markup {
     let nodes = &picture.nodes;
     let unit = of.metric.unit();
     let value = |column: &[f64]| column.get(at).copied().unwrap_or(0.0);

@@ -4,7 +4,7 @@ use crate::stream::{StreamHeader, SyncTime};
 use base::bytes::{Cause, Cursor, ReadError};
 
 /// Named values of a version 6 header that are kept; writers send a dozen.
-const MOST_PROPERTIES: usize = 1000;
+const MAX_PROPERTIES: usize = 1000;
 
 /// Reads the fields that all versions begin with.
 pub(super) fn read_trace_start(cursor: &mut Cursor<'_>) -> Result<StreamHeader, ReadError> {
@@ -44,7 +44,7 @@ pub(super) fn read_trace_v6(cursor: &mut Cursor<'_>) -> Result<StreamHeader, Rea
             "ExpectedCPUSamplingRate" => header.sampling_rate = value.parse().ok(),
             _ => {}
         }
-        if header.properties.len() < MOST_PROPERTIES {
+        if header.properties.len() < MAX_PROPERTIES {
             header.properties.push((key, value));
         }
     }

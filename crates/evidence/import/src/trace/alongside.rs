@@ -13,7 +13,7 @@ use nettrace::{Decoder, Event, Gap, Sink, StreamHeader};
 const SUSPEND_OTHER: u8 = 0;
 
 /// Threads whose stopping of the program is remembered until it goes on: one at a time does.
-const MOST_STOPPING: usize = 1 << 10;
+const MAX_STOPPING: usize = 1 << 10;
 
 /// An event by its provider and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,7 +265,7 @@ impl Sink for Counts {
                 self.stopped.remove(&event.thread);
             }
             Part::Stops => {
-                if self.stopped.len() < MOST_STOPPING || self.stopped.contains_key(&event.thread) {
+                if self.stopped.len() < MAX_STOPPING || self.stopped.contains_key(&event.thread) {
                     self.stopped.insert(event.thread, event.ticks);
                 }
             }

@@ -11,11 +11,11 @@ use std::sync::OnceLock;
 /// Bytes that any recording may take.
 const FREE_BYTES: usize = 48 << 20;
 /// Bytes more for each byte that was read, unpacked. Recordings take up to 2.4, and with payloads 3.5.
-const MOST_BYTES_A_BYTE: usize = 3;
-const MOST_BYTES_A_BYTE_WITH_PAYLOADS: usize = 4;
+const MAX_BYTES_PER_BYTE: usize = 3;
+const MAX_BYTES_PER_BYTE_WITH_PAYLOADS: usize = 4;
 /// Steps for each byte that was read, and steps besides, as the decoder has them for itself (see
 /// [`nettrace::Decoder::work`]). A recording takes none: they are counted for what costs more than the bytes of its event.
-const MOST_STEPS_A_BYTE: u64 = 64;
+const MAX_STEPS_PER_BYTE: u64 = 64;
 const FREE_STEPS: u64 = 1 << 26;
 
 /// Places of a map for each entry, on average.
@@ -28,7 +28,7 @@ pub(crate) fn of(entries: usize, bytes: usize) -> usize {
 
 /// What a recording may take in memory, of which so many bytes were read.
 pub(crate) fn most_bytes(read: u64, with_payloads: bool) -> usize {
-    let each = if with_payloads { MOST_BYTES_A_BYTE_WITH_PAYLOADS } else { MOST_BYTES_A_BYTE };
+    let each = if with_payloads { MAX_BYTES_PER_BYTE_WITH_PAYLOADS } else { MAX_BYTES_PER_BYTE };
     // With 32-bit addresses, a number that does not fit is more than all memory: no limit.
     let read = usize::try_from(read).unwrap_or(usize::MAX);
     read.saturating_mul(each).saturating_add(FREE_BYTES)
@@ -63,7 +63,7 @@ impl Work {
 
     /// Sets the limit, by the bytes that were read so far.
     pub(crate) fn allow(&mut self, read: u64) {
-        self.most = read.saturating_mul(MOST_STEPS_A_BYTE).saturating_add(FREE_STEPS);
+        self.most = read.saturating_mul(MAX_STEPS_PER_BYTE).saturating_add(FREE_STEPS);
     }
 
     /// Counts steps; false if there were too many, so that nothing more of the kind is done until the reading ends.

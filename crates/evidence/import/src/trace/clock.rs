@@ -7,7 +7,7 @@
 use nettrace::{StreamHeader, SyncTime};
 
 /// Two readings of one clock and the calendar may differ by this much, since the calendar is set and rounded.
-const MOST_DRIFT_NS: i128 = 5_000_000_000;
+const MAX_DRIFT_NS: i128 = 5_000_000_000;
 const NS: i128 = 1_000_000_000;
 
 /// Converts a stream's ticks.
@@ -31,7 +31,7 @@ impl Clock {
             None
         };
         let by_calendar = unix_ns(stream.sync_time) - unix_ns(main.sync_time);
-        let by_ticks = by_ticks.filter(|ns| (ns - by_calendar).abs() <= MOST_DRIFT_NS);
+        let by_ticks = by_ticks.filter(|ns| (ns - by_calendar).abs() <= MAX_DRIFT_NS);
         let offset = by_ticks.unwrap_or(by_calendar);
         Self {
             sync_ticks: stream.sync_ticks,

@@ -40,7 +40,7 @@ struct NameTexts {
 }
 
 /// Code that was compiled ahead of time is taken to be no longer than this if its length is not known.
-const MOST_ENTRY: u64 = 16 << 10;
+const MAX_ENTRY: u64 = 16 << 10;
 /// Code of one image has other code of it this near.
 const SAME_IMAGE: u64 = 64 << 10;
 /// The module of code whose module is not known.
@@ -150,7 +150,7 @@ impl Methods {
             }
             let next_code = codes.get(after).map(|code| code.start);
             let next_entry = entries.get(at.saturating_add(1)).map(|(start, _)| *start);
-            let limit = start.saturating_add(MOST_ENTRY);
+            let limit = start.saturating_add(MAX_ENTRY);
             let end = [next_code, next_entry].into_iter().flatten().fold(limit, u64::min);
             let distances = [
                 before.map(|code| (start.saturating_sub(code.end), code.module)),
@@ -285,10 +285,10 @@ mod tests {
             [
                 (0x1000, 0x1100, 7),
                 (0x1200, 0x1300, 7),
-                (0x1300, 0x1300 + MOST_ENTRY, 7),
+                (0x1300, 0x1300 + MAX_ENTRY, 7),
                 (0x8f00, 0x9000, 8),
                 (0x9000, 0x9100, 8),
-                (0x0900_0000, 0x0900_0000 + MOST_ENTRY, NO_MODULE),
+                (0x0900_0000, 0x0900_0000 + MAX_ENTRY, NO_MODULE),
             ]
         );
     }

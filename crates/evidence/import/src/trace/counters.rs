@@ -16,9 +16,9 @@ use std::borrow::Cow;
 type SeriesKey = [String; 3];
 
 /// Bytes of the texts of a series or an instrument that are kept where totals have a limit.
-const MOST_KEY: usize = 4 << 10;
+const MAX_KEY: usize = 4 << 10;
 /// Bytes of all of them: each is kept up to four times.
-const MOST_KEYS: usize = 16 << 20;
+const MAX_KEYS: usize = 16 << 20;
 
 /// An instrument: meter, its version, name, unit, and the number that the runtime gave it (from .NET 9 on).
 ///
@@ -31,7 +31,7 @@ struct InstrumentKey {
 
 /// Bytes of the tags of an instrument and its meter that are kept, since each of its values gets them: names of pools and
 /// servers, a connection string at the most. As they are few, they are compared with each other.
-const MOST_TAG_BYTES: usize = 1024;
+const MAX_TAG_BYTES: usize = 1024;
 /// Steps to write a byte of tags as JSON and to look it up.
 const STEPS_A_TAG_BYTE: u64 = 4;
 /// The JSON of a counter has so many bytes for each of its payload, and so many besides for the names of its members.
@@ -123,7 +123,7 @@ impl CounterRows {
     pub(crate) fn announce(&mut self, fields: &Payload<'_>) {
         let tags = ["meterTags", "instrumentTags"].map(|name| fields.text(name).unwrap_or_default());
         let mut pairs: Vec<(String, String)> = Vec::new();
-        let mut room = MOST_TAG_BYTES;
+        let mut room = MAX_TAG_BYTES;
         for (key, value) in tags.iter().flat_map(|text| tag_pairs(text)) {
             let pair = (key.to_owned(), value);
             let Some(rest) = room.checked_sub(bytes_of(&pair)) else { break };
@@ -170,7 +170,7 @@ impl CounterRows {
         let of_tags = tags.iter().map(bytes_of).sum::<usize>();
         let bytes = of_key.saturating_add(of_tags);
         let all = self.instrument_bytes.saturating_add(bytes);
-        if self.most != usize::MAX && (bytes > MOST_KEY || all > MOST_KEYS) {
+        if self.most != usize::MAX && (bytes > MAX_KEY || all > MAX_KEYS) {
             self.forgotten = self.forgotten.saturating_add(1);
             return false;
         }
@@ -199,11 +199,11 @@ impl CounterRows {
         }
         let bytes = series_bytes(&key);
         if self.most != usize::MAX {
-            if bytes > MOST_KEY {
+            if bytes > MAX_KEY {
                 self.forgotten = self.forgotten.saturating_add(1);
                 return None;
             }
-            if self.last.len() >= self.most || self.key_bytes.saturating_add(bytes) > MOST_KEYS {
+            if self.last.len() >= self.most || self.key_bytes.saturating_add(bytes) > MAX_KEYS {
                 self.forget_older_half();
             }
         }
@@ -233,8 +233,8 @@ fn series_bytes(key: &SeriesKey) -> usize {
 /// The fields of an event counter as JSON, as far as it can be one.
 pub(crate) fn counter_json(layout: &Layout, payload: &[u8], pointer_size: u8) -> String {
     /// Those of the runtime take 300 bytes. A list repeats the names of its members for each element.
-    const MOST_JSON: usize = 16 << 10;
-    clr::json::json_within(layout, payload, pointer_size, MOST_JSON)
+    const MAX_JSON: usize = 16 << 10;
+    clr::json::json_within(layout, payload, pointer_size, MAX_JSON)
 }
 
 /// What an event says of a counter or instrument with a set of tags; a text that the event lacks is none.
@@ -492,12 +492,12 @@ mod tests {
         }
         let kept: usize = totals.last.keys().map(series_bytes).sum();
         assert!(
-            kept <= MOST_KEYS && totals.forgotten > 10_000,
+            kept <= MAX_KEYS && totals.forgotten > 10_000,
             "{kept} bytes, {} forgotten",
             totals.forgotten
         );
         let before = totals.last.len();
-        assert_eq!(totals.rate(key(0, MOST_KEY), 20_000, 1.0), None);
+        assert_eq!(totals.rate(key(0, MAX_KEY), 20_000, 1.0), None);
         assert_eq!(totals.last.len(), before, "a name that no service has is not kept");
     }
 

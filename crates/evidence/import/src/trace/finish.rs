@@ -9,7 +9,7 @@ use super::naming::Naming;
 use super::pairs::Pairs;
 use super::processes::Processes;
 use super::rawrows::RawRows;
-use super::rawstacks::{MOST_FRAMES, RawStacks};
+use super::rawstacks::{MAX_FRAMES, RawStacks};
 use super::states::set_states;
 use super::streams::{Rundown, Streams};
 use super::threads::ThreadFacts;
@@ -60,7 +60,7 @@ impl Parts {
         raw.close();
         if raw.cut > 0 {
             let limit = recording.missing.limits.of(LimitKind::LongStacks);
-            (limit.count, limit.limit) = (raw.cut, u64::try_from(MOST_FRAMES).ok());
+            (limit.count, limit.limit) = (raw.cut, u64::try_from(MAX_FRAMES).ok());
         }
         let (cpu_samples, has_symbols) = (spaces.cpu_samples, spaces.has_symbols());
         let memory = Memory::new(spaces, &processes, &mut recording);

@@ -27,8 +27,8 @@ const GC_REASONS: [i64; 2] = [1, 6];
 const GC_PREPARATION: i64 = 6;
 /// How often a collection may be looked at for a suspension: so often for each of both, and so often in all. Only one
 /// thread at a time stops the program, so suspensions hardly overlap, and each has few collections.
-const MOST_SHARES_EACH: usize = 8;
-const MOST_SHARES: usize = 100_000;
+const MAX_SHARES_EACH: usize = 8;
+const MAX_SHARES: usize = 100_000;
 const TOO_MANY_SHARES: &str = "suspensions that overlap each other: pauses of later collections are missing";
 
 #[derive(Debug, Clone, Copy)]
@@ -224,7 +224,7 @@ impl Collections {
     /// Shares out the suspensions, which are in the order of their begin.
     fn share_all(&mut self, suspensions: &[Suspension], recording: &mut Trace) {
         let both = suspensions.len().saturating_add(self.all.len());
-        let mut left = both.saturating_mul(MOST_SHARES_EACH).saturating_add(MOST_SHARES);
+        let mut left = both.saturating_mul(MAX_SHARES_EACH).saturating_add(MAX_SHARES);
         // Background collections that began before the suspension at hand and may still run, the latest last. One that
         // has ended before it has ended before all later ones too.
         let mut background = Vec::new();

@@ -9,7 +9,7 @@ use base::seeded::SeededMap;
 use model::{Jit, JitRow, Lost, NO_INT, Strings, Sym, ThreadId, or_none};
 
 /// No method has more bytes of code; damage wrote what is larger.
-const MOST_CODE_BYTES: i64 = 1 << 28;
+const MAX_CODE_BYTES: i64 = 1 << 28;
 
 /// Code loaded while recording, to be named when modules are known.
 #[derive(Debug, Default)]
@@ -97,7 +97,7 @@ impl JitStarts {
         let code = tables.code(seen, seen.ns, NEVER);
         let start = seen.fields.int("MethodID").and_then(|method| self.0.remove(&(seen.thread, method)));
         let bytes = i64::try_from(code.end.saturating_sub(code.start)).unwrap_or(i64::MAX);
-        let native_bytes = or_none(seen.possible(bytes, 0..=MOST_CODE_BYTES, tables.lost));
+        let native_bytes = or_none(seen.possible(bytes, 0..=MAX_CODE_BYTES, tables.lost));
         let row = JitRow {
             ts_ns: start.map_or(seen.ns, |start| start.ns),
             dur_ns: start.map_or(NO_INT, |start| seen.ns.saturating_sub(start.ns)),

@@ -12,7 +12,7 @@ use nettrace::{FieldType, Metadata};
 use std::sync::Arc;
 
 /// Bytes of a name that are kept: events repeat names that a file gives once, joined with others.
-pub(crate) const MOST_NAME: usize = 1024;
+pub(crate) const MAX_NAME: usize = 1024;
 
 /// The runtime's own provider.
 pub(crate) const RUNTIME: &str = "Microsoft-Windows-DotNETRuntime";
@@ -248,7 +248,7 @@ pub(crate) fn is_of_space(metadata: &Metadata) -> bool {
 
 /// The name as far as it is kept.
 pub(crate) fn shortened(name: &str) -> &str {
-    name.get(..name.floor_char_boundary(MOST_NAME)).unwrap_or_default()
+    name.get(..name.floor_char_boundary(MAX_NAME)).unwrap_or_default()
 }
 
 /// Layouts that metadata describes, by the decoder's number of the kind: what a label alone sets apart shares one.
@@ -442,6 +442,6 @@ mod tests {
         let one = Kind::new(&metadata, None, None, &mut layouts);
         let other = Kind::new(&metadata, Some(3), Some(200), &mut layouts);
         assert!(Arc::ptr_eq(&one.layout, &other.layout));
-        assert_eq!(other.name.len(), MOST_NAME + "/Opcode(200)".len());
+        assert_eq!(other.name.len(), MAX_NAME + "/Opcode(200)".len());
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Kinds of a stream whose version or opcode labels of events change: each takes up to 1.5 KB, though it may be of four
 /// bytes of the input. Writers give an event of a kind no more than a start and a stop.
-const MOST_OVERRIDDEN: usize = 1 << 13;
+const MAX_OVERRIDDEN: usize = 1 << 13;
 const MANY_OVERRIDDEN: &str =
     "event whose labels make it one of more than 8,192 kinds: its labels were not used";
 /// What a kind of event takes beside its fields and its name.
@@ -93,7 +93,7 @@ impl KindTable {
             if let Some((number, kind)) = self.overridden.get(&key) {
                 return (*number, Rc::clone(kind));
             }
-            if self.overridden.len() < MOST_OVERRIDDEN {
+            if self.overridden.len() < MAX_OVERRIDDEN {
                 let made = self.make(event, event.version, event.opcode, &mut lists);
                 self.overridden.insert(key, (made.0, Rc::clone(&made.1)));
                 return made;

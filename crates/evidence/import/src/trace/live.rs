@@ -17,16 +17,16 @@ use std::borrow::Cow;
 pub(super) const LIMITS: Limits =
     Limits { block_bytes: 8 << 20, waiting_bytes: 16 << 20, waiting_events: 1 << 19 };
 /// Counters whose last total is kept; the runtime publishes 1,000 series unless it is asked for more.
-const MOST_TOTALS: usize = 20_000;
+const MAX_TOTALS: usize = 20_000;
 /// Readings and notes that wait to be fetched, and bytes of their texts: a piece of a session that is read at once holds a
 /// few thousand.
-const MOST_WAITING: usize = 200_000;
-const MOST_WAITING_BYTES: usize = 32 << 20;
-const MOST_NOTES: usize = 10_000;
+const MAX_WAITING: usize = 200_000;
+const MAX_WAITING_BYTES: usize = 32 << 20;
+const MAX_NOTES: usize = 10_000;
 /// Bytes of the texts of one reading: a series has tags of some hundred.
-const MOST_READING_TEXT: usize = 4 << 10;
+const MAX_READING_TEXT: usize = 4 << 10;
 /// Bytes of a note's text that are kept: an error's text is a whole stack trace.
-const MOST_TEXT: usize = 500;
+const MAX_TEXT: usize = 500;
 
 /// Who publishes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl CounterFeed {
             pointer_size: 8,
             kinds: Vec::new(),
             layouts: Layouts::default(),
-            totals: CounterRows::keeping(MOST_TOTALS),
+            totals: CounterRows::keeping(MAX_TOTALS),
             of_changes: SeededSet::default(),
             readings: Vec::new(),
             reading_bytes: 0,
@@ -199,8 +199,8 @@ impl Reader {
         let bytes = [&provider, &name, &unit, &tags].map(String::len).iter().sum::<usize>();
         for (kind, value) in values {
             let waiting = self.reading_bytes.saturating_add(bytes);
-            let is_too_much = self.readings.len() >= MOST_WAITING || waiting > MOST_WAITING_BYTES;
-            if is_too_much || bytes > MOST_READING_TEXT {
+            let is_too_much = self.readings.len() >= MAX_WAITING || waiting > MAX_WAITING_BYTES;
+            if is_too_much || bytes > MAX_READING_TEXT {
                 self.left_out = self.left_out.saturating_add(1);
                 continue;
             }
@@ -218,7 +218,7 @@ impl Reader {
         if !kind.starts_with("UpDownCounter") {
             return;
         }
-        if self.of_changes.len() < MOST_TOTALS {
+        if self.of_changes.len() < MAX_TOTALS {
             self.of_changes.insert([meter, name]);
         } else {
             self.left_out = self.left_out.saturating_add(1);
@@ -226,7 +226,7 @@ impl Reader {
     }
 
     fn note(&mut self, note: CounterNote) {
-        if self.notes.len() < MOST_NOTES {
+        if self.notes.len() < MAX_NOTES {
             self.notes.push(note);
         } else {
             self.left_out = self.left_out.saturating_add(1);
@@ -238,7 +238,7 @@ impl Reader {
 fn trouble(event_id: u32, fields: &Payload<'_>) -> Option<CounterNote> {
     let text = |name: &str| {
         let text = fields.text(name).unwrap_or_default();
-        text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default().to_owned()
+        text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default().to_owned()
     };
     Some(match event_id {
         9 => CounterNote::Error(text("errorMessage")),
@@ -314,7 +314,7 @@ mod tests {
             tags: "{}".to_owned(),
             values: (0..values).map(|_| ("p50".into(), 1.0)).collect(),
         };
-        feed.reader.publish(0, CounterSource::Meter, publication(MOST_READING_TEXT, 3));
+        feed.reader.publish(0, CounterSource::Meter, publication(MAX_READING_TEXT, 3));
         assert_eq!((feed.readings().len(), feed.left_out()), (0, 3), "no name is that long");
         for fetched in [false, true] {
             feed.reader.publish(0, CounterSource::Meter, publication(3000, 50_000));
@@ -323,7 +323,7 @@ mod tests {
             }
             let readings = feed.readings();
             let bytes: usize = readings.iter().map(|of| of.name.len()).sum();
-            assert!(bytes > MOST_WAITING_BYTES / 2 && bytes <= MOST_WAITING_BYTES, "{bytes}");
+            assert!(bytes > MAX_WAITING_BYTES / 2 && bytes <= MAX_WAITING_BYTES, "{bytes}");
         }
         assert!(!feed.readings().is_empty(), "what was fetched makes room");
     }

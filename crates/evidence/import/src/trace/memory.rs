@@ -32,12 +32,12 @@ pub(crate) const KERNEL_TIER: &str = "Kernel";
 /// The file that the runtime maps the code that it generates from.
 const GENERATED: &str = "/memfd:doublemapper";
 /// Ranges that one mapping's number may have.
-const MOST_PLACES: usize = 8;
+const MAX_PLACES: usize = 8;
 /// A sample of a CPU stands for no less and no more than this.
 const SHORTEST_NS: i64 = 10_000;
 const LONGEST_NS: i64 = 1_000_000_000;
 /// Rates below are samples per second, others nanoseconds: no sampler is slower than one or faster than the other.
-const LEAST_RATE_IN_NS: i64 = 10_000;
+const MIN_RATE_IN_NS: i64 = 10_000;
 
 /// What lies at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Memory {
             of_process.entry(mapping.process).or_default().push(range);
             // A process and those that it forked share the number of a mapping.
             let known = places.entry(mapping.key).or_default();
-            if known.len() < MOST_PLACES
+            if known.len() < MAX_PLACES
                 && !known.iter().any(|of| (of.first, of.last) == (range.first, range.last))
             {
                 known.push(range);
@@ -319,7 +319,7 @@ pub(crate) fn sampler(recording: &Trace, cpu_samples: u64, rate: Option<u32>) ->
     }
     let every_ns = rate.map(i64::from).and_then(|rate| match rate {
         ..=0 => None,
-        rate if rate < LEAST_RATE_IN_NS => Some(1_000_000_000 / rate),
+        rate if rate < MIN_RATE_IN_NS => Some(1_000_000_000 / rate),
         ns => Some(ns),
     });
     let every_ns = every_ns.filter(|ns| (SHORTEST_NS..=LONGEST_NS).contains(ns));

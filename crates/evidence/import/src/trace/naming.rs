@@ -13,10 +13,10 @@ use model::{ById, Frame, FrameId, Id, StackId, Sym, Trace};
 
 /// Codes of one start that are looked at on each side of a time: one that ended before the next was loaded there, or
 /// whose end is not known, is followed by the right one.
-const MOST_LOOKS: usize = 16;
+const MAX_LOOKS: usize = 16;
 /// Frames named once for each time at which they changed, each of about 70 bytes: so many, and one for so many bytes of
 /// the recording. Recordings have none, or some thousands.
-const MOST_NAMED: usize = 1 << 20;
+const MAX_NAMED: usize = 1 << 20;
 const BYTES_A_NAMED: u64 = 64;
 const TOO_MANY_NAMED: &str = "stack in code that changes all the time: later ones have no names";
 const TOO_MANY_STARTS: &str = "address in code of more than 64 different starts: frames there have no name";
@@ -130,8 +130,8 @@ impl Book {
     fn near(&self, run: Run, ns: i64) -> impl Iterator<Item = (CodeId, &Code)> {
         let (first, codes) = (run.first, run.of(&self.codes));
         let behind = codes.partition_point(|code| code.loaded_ns <= ns);
-        let from = behind.saturating_sub(MOST_LOOKS);
-        let looks = behind.saturating_sub(from).saturating_add(MOST_LOOKS);
+        let from = behind.saturating_sub(MAX_LOOKS);
+        let looks = behind.saturating_sub(from).saturating_add(MAX_LOOKS);
         // What the rundown says was there before all others may still be there.
         let oldest = codes.first().filter(|_| from > 0).map(|code| (first, code));
         let ids = (first.index().saturating_add(from)..).map_while(CodeId::new);
@@ -191,7 +191,7 @@ impl Naming {
             // On a machine whose addresses are shorter, memory is the limit.
             most_named: usize::try_from(bytes / BYTES_A_NAMED)
                 .unwrap_or(usize::MAX)
-                .saturating_add(MOST_NAMED),
+                .saturating_add(MAX_NAMED),
             is_full: false,
         };
         naming.name_fixed(raw, recording);

@@ -32,7 +32,7 @@ pub(crate) struct Origins {
 }
 
 /// Different processes of a folder that are kept: a refusal names fewer, and each stream is compared with all of them.
-const MOST_ORIGINS: usize = 1_000;
+const MAX_ORIGINS: usize = 1_000;
 
 impl Origins {
     /// How many streams came before the file at hand.
@@ -52,7 +52,7 @@ impl Origins {
     }
 
     fn add(&mut self, origin: Origin) {
-        if self.all.len() >= MOST_ORIGINS {
+        if self.all.len() >= MAX_ORIGINS {
             return;
         }
         // A file without a command line may be of the same process: names and samples come without.

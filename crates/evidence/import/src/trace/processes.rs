@@ -12,7 +12,7 @@ use model::{ById, ByThread, Lost, NO_INT, ProcessRow, Sym, ThreadId, Trace, or_n
 use nettrace::{Event, StreamHeader};
 
 /// How many processes are distinguished; a machine has some hundreds.
-const MOST_PROCESSES: usize = 10_000;
+const MAX_PROCESSES: usize = 10_000;
 const TOO_MANY: &str = "event of a process beyond the 10,000 that are distinguished";
 /// The number of a process that the recording does not say.
 const NOT_SAID: i64 = NO_INT;
@@ -61,7 +61,7 @@ impl Processes {
         if let Some(known) = self.ids.get(&id) {
             return Some(*known);
         }
-        if self.known.len() >= MOST_PROCESSES && id != NOT_SAID {
+        if self.known.len() >= MAX_PROCESSES && id != NOT_SAID {
             return None;
         }
         let process = self.known.push(Known {

@@ -1,7 +1,7 @@
 //! Ranges of addresses that may overlap, and which of them an address is in.
 
 /// How many ranges one address may be in; if it is in more, none is returned. Memory has a few layers over time.
-const MOST_LAYERS: usize = 64;
+const MAX_LAYERS: usize = 64;
 
 /// A range of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +62,7 @@ impl<T: Copy + Ord> Ranges<T> {
                 continue;
             }
             found.extend(self.sorted.get(first).map(|range| range.of));
-            if found.len() > MOST_LAYERS {
+            if found.len() > MAX_LAYERS {
                 return Vec::new();
             }
         }

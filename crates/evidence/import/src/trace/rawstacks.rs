@@ -13,7 +13,7 @@ use std::hash::Hasher;
 
 /// Frames that are kept of a stack, the innermost ones: ten times as many as any runtime sends. What goes over the frames
 /// of each event's stack then costs no more an event.
-pub(crate) const MOST_FRAMES: usize = 1024;
+pub(crate) const MAX_FRAMES: usize = 1024;
 
 /// A stack of addresses: a node of the tree. `None` is a stack without frames, as that of an event that has none.
 pub(crate) type RawStack = Id<RawStacks>;
@@ -109,7 +109,7 @@ impl RawStacks {
     }
 
     fn insert(&mut self, addresses: &[u8], pointer_size: u8) -> Option<RawStack> {
-        let most = MOST_FRAMES.saturating_mul(usize::from(pointer_size.max(4)));
+        let most = MAX_FRAMES.saturating_mul(usize::from(pointer_size.max(4)));
         let addresses = match addresses.get(..most) {
             Some(innermost) if addresses.len() > most => {
                 self.cut = self.cut.saturating_add(1);
@@ -224,6 +224,6 @@ mod tests {
         let mut stacks = RawStacks::default();
         let bytes: Vec<u8> = (0..5000u64).flat_map(u64::to_le_bytes).collect();
         stacks.node(0, &bytes, 8);
-        assert_eq!((stacks.address.len(), stacks.address.last(), stacks.cut), (MOST_FRAMES, Some(&0), 1));
+        assert_eq!((stacks.address.len(), stacks.address.last(), stacks.cut), (MAX_FRAMES, Some(&0), 1));
     }
 }

@@ -10,9 +10,9 @@ use model::{
 
 /// Values beyond these are not possible, so damage wrote them: bytes of an object or allocated between two events,
 /// threads of a pool (the runtime counts them in 16 bits), work items that a pool completes per second.
-const MOST_OBJECT_BYTES: i64 = 1 << 40;
-const MOST_WORKERS: i64 = 32_767;
-const MOST_THROUGHPUT: f64 = 1e9;
+const MAX_OBJECT_BYTES: i64 = 1 << 40;
+const MAX_WORKERS: i64 = 32_767;
+const MAX_THROUGHPUT: f64 = 1e9;
 /// The runtime samples one byte in so many, on average.
 const SAMPLED_ONE_IN: f64 = 102_400.0;
 
@@ -64,7 +64,7 @@ struct Weight {
 fn object_bytes(seen: &Seen<'_>, lost: &mut Lost) -> Result<Option<i64>, ()> {
     match seen.fields.int("ObjectSize").filter(|size| *size != 0) {
         None => Ok(None),
-        Some(size) => seen.possible(size, 1..=MOST_OBJECT_BYTES, lost).map(Some).ok_or(()),
+        Some(size) => seen.possible(size, 1..=MAX_OBJECT_BYTES, lost).map(Some).ok_or(()),
     }
 }
 
@@ -75,7 +75,7 @@ fn tick(seen: &Seen<'_>, lost: &mut Lost) -> Weight {
         return Weight { source, object_bytes: None, bytes: f64::NAN };
     };
     let amount = seen.fields.int("AllocationAmount64").or_else(|| seen.fields.int("AllocationAmount"));
-    let amount = amount.and_then(|amount| seen.possible(amount, 0..=MOST_OBJECT_BYTES, lost));
+    let amount = amount.and_then(|amount| seen.possible(amount, 0..=MAX_OBJECT_BYTES, lost));
     Weight { source, object_bytes, bytes: amount.map_or(f64::NAN, |amount| amount as f64) }
 }
 
@@ -121,9 +121,9 @@ fn pool(event: PoolEvent, seen: &Seen<'_>, strings: &mut Strings, lost: &mut Los
         PoolEvent::Wait => ("wait", active, None),
     };
     let workers = workers.and_then(|name| seen.fields.int(name));
-    let workers = workers.and_then(|of| seen.possible(of, 0..=MOST_WORKERS, lost));
+    let workers = workers.and_then(|of| seen.possible(of, 0..=MAX_WORKERS, lost));
     let throughput = throughput.and_then(|name| seen.fields.real(name));
-    let throughput = throughput.and_then(|of| seen.possible(of, 0.0..=MOST_THROUGHPUT, lost));
+    let throughput = throughput.and_then(|of| seen.possible(of, 0.0..=MAX_THROUGHPUT, lost));
     ThreadPoolRow {
         ts_ns: seen.ns,
         event: strings.intern(event),

@@ -5,7 +5,7 @@
 
 use super::budget::{MAP, of};
 use super::seen::Seen;
-use super::texts::{MOST_REMEMBERED, SeenTexts, text_of};
+use super::texts::{MAX_REMEMBERED, SeenTexts, text_of};
 use base::bytes::{Cursor, ReadError};
 use base::seeded::SeededMap;
 use model::{LogRow, Logs, Lost, SpanRow, Spans, Strings, Sym, or_none};
@@ -52,7 +52,7 @@ impl SeenTags {
             route: tag("http.route").map_or(Sym::NONE, |route| strings.intern(route)),
             status: or_none(status),
         };
-        if self.tags.len() < MOST_REMEMBERED {
+        if self.tags.len() < MAX_REMEMBERED {
             self.bytes = self.bytes.saturating_add(bytes.len());
             self.tags.insert(bytes.into(), tags);
         }

@@ -32,7 +32,7 @@ const RUNS_CODE: [&str; 6] = [
 
 /// What a stack's shape says of its thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum Activity {
     /// Nothing: what the sampler said counts.
     Plain,
     /// It ran, whatever the sampler said.
@@ -51,7 +51,7 @@ enum Shape {
     Synchronous(&'static str),
 }
 
-impl Shape {
+impl Activity {
     /// The word for what is waited for.
     fn word(self) -> Option<&'static str> {
         match self {
@@ -69,7 +69,7 @@ impl Shape {
 /// What a wait is for, by method: innermost frames, then what stands around them.
 #[derive(Debug, Default)]
 struct Shapes {
-    inner: Methods<Shape>,
+    inner: Methods<Activity>,
     around: Methods<&'static str>,
 }
 
@@ -116,13 +116,13 @@ impl Shapes {
                 continue;
             };
             let shape = match of {
-                "wait" => Shape::Waits(what),
-                "enter" => Shape::Enters(what),
-                "sync" => Shape::Synchronous(what),
-                "outside" => Shape::Outside(what),
-                "slow" => Shape::Slow(what),
-                "idle" => Shape::Idle(what),
-                "run" => Shape::Runs,
+                "wait" => Activity::Waits(what),
+                "enter" => Activity::Enters(what),
+                "sync" => Activity::Synchronous(what),
+                "outside" => Activity::Outside(what),
+                "slow" => Activity::Slow(what),
+                "idle" => Activity::Idle(what),
+                "run" => Activity::Runs,
                 "around" => {
                     shapes.around.add(method, what);
                     continue;
@@ -135,34 +135,34 @@ impl Shapes {
     }
 
     /// The shape of a stack. `names` are methods (`Type.Method`) from the innermost out.
-    fn of(&self, names: &[&str]) -> Shape {
+    fn of(&self, names: &[&str]) -> Activity {
         // Stubs have no name, and a poll for the sampler says nothing of what the thread was about.
-        let stops = |name: &str| is_stub(name) || self.find(name) == Some(Shape::Runs);
+        let stops = |name: &str| is_stub(name) || self.find(name) == Some(Activity::Runs);
         // A stack of stubs and polls alone is judged by its innermost frame.
         let acting = names.iter().position(|name| !stops(name)).unwrap_or(0);
         let at_leaf = names.get(acting).and_then(|name| self.find(name));
-        if let Some(Shape::Idle(what)) = at_leaf {
-            return Shape::Waits(what);
+        if let Some(Activity::Idle(what)) = at_leaf {
+            return Activity::Waits(what);
         }
         let innermost = names.iter().take(INNERMOST).enumerate();
         let shape = innermost.filter_map(|(at, name)| {
             let shape = self.find(name)?;
             let counts = match shape {
-                Shape::Runs => at == 0,
-                Shape::Idle(_) => false,
-                Shape::Outside(_) | Shape::Slow(_) => at == acting,
+                Activity::Runs => at == 0,
+                Activity::Idle(_) => false,
+                Activity::Outside(_) | Activity::Slow(_) => at == acting,
                 _ => true,
             };
             counts.then_some(shape)
         });
         match shape.into_iter().next() {
-            None => Shape::Plain,
-            Some(Shape::Synchronous(_)) if self.is_asynchronous(names) => Shape::Plain,
-            Some(Shape::Synchronous(what)) => Shape::Waits(what),
-            Some(Shape::Waits(what)) => Shape::Waits(self.around(names).unwrap_or(what)),
+            None => Activity::Plain,
+            Some(Activity::Synchronous(_)) if self.is_asynchronous(names) => Activity::Plain,
+            Some(Activity::Synchronous(what)) => Activity::Waits(what),
+            Some(Activity::Waits(what)) => Activity::Waits(self.around(names).unwrap_or(what)),
             // On the way into a lock a thread may get it at once, whatever the lock is for.
-            Some(Shape::Enters(what)) => Shape::Enters(self.around(names).unwrap_or(what)),
-            Some(Shape::Outside(what)) => Shape::Outside(self.around(names).unwrap_or(what)),
+            Some(Activity::Enters(what)) => Activity::Enters(self.around(names).unwrap_or(what)),
+            Some(Activity::Outside(what)) => Activity::Outside(self.around(names).unwrap_or(what)),
             Some(shape) => shape,
         }
     }
@@ -184,7 +184,7 @@ impl Shapes {
                 return of_framework(name);
             }
             let is_call = name.starts_with("Interop");
-            if matches!(self.find(name), Some(Shape::Waits(_))) || !(is_call || of_framework(name)) {
+            if matches!(self.find(name), Some(Activity::Waits(_))) || !(is_call || of_framework(name)) {
                 return false;
             }
         }
@@ -192,7 +192,7 @@ impl Shapes {
     }
 
     /// What a method says of a thread in it.
-    fn find(&self, name: &str) -> Option<Shape> {
+    fn find(&self, name: &str) -> Option<Activity> {
         self.inner.find(name)
     }
 }
@@ -222,7 +222,7 @@ pub(crate) fn set_states(recording: &mut Trace) {
     let managed_is_told = managed_is_told(recording, managed);
     let mut stuck = Stuck::default();
     // Worked out once a stack, with the word for what it waits for.
-    let mut by_stack: ByStack<Option<(Shape, Sym)>> = vec![None; recording.stacks.len()].into();
+    let mut by_stack: ByStack<Option<(Activity, Sym)>> = vec![None; recording.stacks.len()].into();
     for at in 0..recording.samples.ts_ns.len() {
         let Some(row) = recording.samples.row(at) else { continue };
         // A sample of a CPU says itself that its thread ran.
@@ -230,7 +230,7 @@ pub(crate) fn set_states(recording: &mut Trace) {
             continue;
         }
         let known = row.stack.and_then(|stack| by_stack.get_mut(stack));
-        let (shape, what) = known.map_or((Shape::Plain, Sym::NONE), |known| {
+        let (shape, what) = known.map_or((Activity::Plain, Sym::NONE), |known| {
             *known.get_or_insert_with(|| {
                 let shape = shapes.of(&methods_of(row.stack, &names, recording));
                 (shape, shape.word().map_or(Sym::NONE, |word| recording.strings.intern(word)))
@@ -240,27 +240,27 @@ pub(crate) fn set_states(recording: &mut Trace) {
         let in_wait = || waited.at(row.thread, row.ts_ns);
         let is_outside = managed_is_told && row.kind != managed;
         let waits_for = match shape {
-            Shape::Waits(_) | Shape::Synchronous(_) | Shape::Idle(_) => Some(what),
-            Shape::Enters(_) => (contended.is_empty() || in_lock()).then_some(what),
-            Shape::Outside(_) => (is_outside || in_wait().is_some()).then_some(what),
-            Shape::Runs => None,
+            Activity::Waits(_) | Activity::Synchronous(_) | Activity::Idle(_) => Some(what),
+            Activity::Enters(_) => (contended.is_empty() || in_lock()).then_some(what),
+            Activity::Outside(_) => (is_outside || in_wait().is_some()).then_some(what),
+            Activity::Runs => None,
             _ if row.kind == managed => None,
             // Where the runtime waits without a frame of its own, its events say so.
-            Shape::Plain | Shape::Slow(_) if in_lock() => Some(lock),
-            Shape::Plain | Shape::Slow(_) => {
+            Activity::Plain | Activity::Slow(_) if in_lock() => Some(lock),
+            Activity::Plain | Activity::Slow(_) => {
                 in_wait().map(|of_monitor| if of_monitor { monitor } else { event })
             }
         };
         let state = match (waits_for, shape) {
             (Some(_), _) => waiting,
-            (None, Shape::Runs | Shape::Enters(_)) => running,
+            (None, Activity::Runs | Activity::Enters(_)) => running,
             (None, _) if row.kind == managed => running,
             (None, _) if !managed_is_told && in_managed_code(row.stack, recording) => running,
             (None, _) => external,
         };
         match shape {
-            Shape::Enters(_) if state == running => stuck.saw(at, &row, lock, Stuck::ON_THE_WAY_NS),
-            Shape::Slow(_) if state == external => stuck.saw(at, &row, what, Stuck::IN_A_CALL_NS),
+            Activity::Enters(_) if state == running => stuck.saw(at, &row, lock, Stuck::ON_THE_WAY_NS),
+            Activity::Slow(_) if state == external => stuck.saw(at, &row, what, Stuck::IN_A_CALL_NS),
             _ => stuck.moved(row.thread),
         }
         say(recording, at, state, waits_for.unwrap_or(Sym::NONE));
@@ -426,23 +426,23 @@ fn method_names(recording: &Trace) -> ByFrame<String> {
 mod tests {
     use super::*;
 
-    fn check(methods: &[&str], expected: Shape) {
+    fn check(methods: &[&str], expected: Activity) {
         let names: Vec<String> = methods.iter().map(|method| format!("System.Threading.{method}")).collect();
         check_whole(&names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn a_thread_on_its_way_into_a_lock_is_told_from_one_that_waits_for_it() {
-        check(&["Monitor.Enter_Slowpath"], Shape::Enters("lock"));
-        check(&["Lock.TryEnterSlow", "Lock.Enter"], Shape::Enters("lock"));
-        check(&["WaitHandle.WaitOneNoCheck", "Lock.TryEnterSlow"], Shape::Waits("lock"));
-        check(&["Monitor.Enter_Slowpath", "SemaphoreSlim.Wait"], Shape::Enters("semaphore"));
-        check(&["Monitor.Wait", "SemaphoreSlim.WaitUntilCountOrTimeout"], Shape::Waits("semaphore"));
-        check(&["Thread.StartCallback"], Shape::Plain);
+        check(&["Monitor.Enter_Slowpath"], Activity::Enters("lock"));
+        check(&["Lock.TryEnterSlow", "Lock.Enter"], Activity::Enters("lock"));
+        check(&["WaitHandle.WaitOneNoCheck", "Lock.TryEnterSlow"], Activity::Waits("lock"));
+        check(&["Monitor.Enter_Slowpath", "SemaphoreSlim.Wait"], Activity::Enters("semaphore"));
+        check(&["Monitor.Wait", "SemaphoreSlim.WaitUntilCountOrTimeout"], Activity::Waits("semaphore"));
+        check(&["Thread.StartCallback"], Activity::Plain);
     }
 
     /// What stacks of whole names, the innermost first, say.
-    fn check_whole(names: &[&str], expected: Shape) {
+    fn check_whole(names: &[&str], expected: Activity) {
         assert_eq!(Shapes::built_in().of(names), expected, "{names:?}");
     }
 
@@ -457,13 +457,13 @@ mod tests {
                 "Shop.Gateway.Exchange",
                 "Microsoft.AspNetCore.Mvc.Invoker.InvokeAsync",
             ],
-            Shape::Waits("io"),
+            Activity::Waits("io"),
         );
         check_whole(
             &[TRY, "Shop.Gateway.Exchange", "Microsoft.AspNetCore.Mvc.Invoker.InvokeAsync"],
-            Shape::Waits("io"),
+            Activity::Waits("io"),
         );
-        check_whole(&[TRY, "System.Net.Sockets.SocketAsyncContext.ReceiveFromAsync"], Shape::Plain);
+        check_whole(&[TRY, "System.Net.Sockets.SocketAsyncContext.ReceiveFromAsync"], Activity::Plain);
     }
 
     /// The innermost frames of every primitive of the runtime that threads wait in, each met in a real recording: .NET 10
@@ -471,12 +471,12 @@ mod tests {
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn every_primitive_of_the_runtime_is_known_by_what_threads_wait_for() {
-        use Shape::{Outside, Slow, Waits};
+        use Activity::{Outside, Slow, Waits};
         const WAIT: &str = "WaitHandle.WaitOneNoCheck";
         const MONITOR: &str = "Monitor.Wait";
         const EVENT: &str = "ManualResetEventSlim.Wait";
-        let cases: &[(&[&str], Shape)] = &[
-            (&["Monitor.TryEnter_Slowpath"], Shape::Enters("lock")),
+        let cases: &[(&[&str], Activity)] = &[
+            (&["Monitor.TryEnter_Slowpath"], Activity::Enters("lock")),
             (&[WAIT, "Lock.TryEnterSlow", "Lock.Enter"], Waits("lock")),
             (&[WAIT, "Lock.TryEnterSlow", "Lock.TryEnter_Outlined"], Waits("lock")),
             (&["Lock.EnterScope"], Outside("lock")),
@@ -557,11 +557,11 @@ mod tests {
                     "PortableThreadPool+WorkerThread.MaybeAddWorkingWorker",
                     "PortableThreadPool+WorkerThread.WorkerThreadStart",
                 ],
-                Shape::Plain,
+                Activity::Plain,
             ),
             (
                 &["ThreadPoolWorkQueue.Dispatch", "PortableThreadPool+WorkerThread.WorkerThreadStart"],
-                Shape::Plain,
+                Activity::Plain,
             ),
         ];
         for (names, expected) in cases {

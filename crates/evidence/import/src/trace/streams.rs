@@ -15,11 +15,11 @@ pub(crate) const OTHER_PROCESS: &str = "stream of another process than the main 
      tables, where the column process tells them apart";
 
 /// Streams that have a number of their own in `events.stream`.
-const MOST_STREAMS: usize = 1 << 16;
+const MAX_STREAMS: usize = 1 << 16;
 const MANY_STREAMS: &str = "more streams than have a number: the last ones share it in events.stream";
 
 /// Files that are named with the place where they end early: the main session and those beside it are fewer.
-const MOST_EARLY_ENDS: usize = 20;
+const MAX_EARLY_ENDS: usize = 20;
 
 /// What was observed in a stream.
 #[derive(Debug)]
@@ -171,7 +171,7 @@ impl Streams {
             }
             Ended { to_ns: ended.to_ns, ends_process: ended.process() != stream.process() }
         });
-        if self.all.len() == MOST_STREAMS {
+        if self.all.len() == MAX_STREAMS {
             lost.damage.remark(MANY_STREAMS, 0);
         }
         self.all.push(stream);
@@ -267,7 +267,7 @@ impl Streams {
         let Some(stream) = self.all.get_mut(before..).and_then(<[_]>::last_mut) else { return };
         stream.is_cut = true;
         let ends = &mut missing.early_ends;
-        if ends.len() < MOST_EARLY_ENDS {
+        if ends.len() < MAX_EARLY_ENDS {
             ends.push(EarlyEnd {
                 file: file.to_owned(),
                 is_main: stream.is_main.unwrap_or(true) || before == 0,

@@ -7,7 +7,7 @@ use base::seeded::SeededMap;
 use model::{Strings, Sym};
 
 /// How many texts are remembered; further ones are converted anew each time.
-pub(crate) const MOST_REMEMBERED: usize = 1 << 16;
+pub(crate) const MAX_REMEMBERED: usize = 1 << 16;
 
 /// The texts that were seen, with their numbers.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl SeenTexts {
             return *known;
         }
         let sym = strings.intern(&text_of(bytes));
-        if self.texts.len() < MOST_REMEMBERED {
+        if self.texts.len() < MAX_REMEMBERED {
             self.bytes = self.bytes.saturating_add(bytes.len());
             self.texts.insert(bytes.into(), sym);
         }

@@ -20,7 +20,7 @@ const ROLES: [(&str, &str); 9] = [
 
 /// What was seen of a thread.
 #[derive(Debug, Clone, Copy)]
-struct Facts {
+struct SeenThread {
     first_ns: i64,
     last_ns: i64,
     role: Option<&'static str>,
@@ -30,7 +30,7 @@ struct Facts {
 /// What was seen of all threads, by their numbers in the recording.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadFacts {
-    facts: ByThread<Option<Facts>>,
+    facts: ByThread<Option<SeenThread>>,
 }
 
 impl ThreadFacts {
@@ -38,7 +38,8 @@ impl ThreadFacts {
     #[inline]
     pub(crate) fn saw(&mut self, thread: ThreadId, ns: i64, handler: Handler) {
         let Some(place) = self.facts.get_or_grow(thread) else { return };
-        let facts = place.get_or_insert(Facts { first_ns: ns, last_ns: ns, role: None, collects: false });
+        let facts =
+            place.get_or_insert(SeenThread { first_ns: ns, last_ns: ns, role: None, collects: false });
         facts.first_ns = facts.first_ns.min(ns);
         facts.last_ns = facts.last_ns.max(ns);
         facts.collects |= handler == Handler::Gc(GcEvent::PerHeapHistory);

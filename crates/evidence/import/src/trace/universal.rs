@@ -9,7 +9,7 @@
 use super::budget::{MAP, of};
 use super::code::NEVER;
 use super::ids::ProcessId;
-use super::kinds::MOST_NAME;
+use super::kinds::MAX_NAME;
 use super::processes::Processes;
 use super::rawstacks::RawStack;
 use super::seen::Seen;
@@ -25,9 +25,9 @@ const TOO_MANY_SYMBOLS: &str = "symbol beyond the four million that are kept: no
 const SEVERAL_SAMPLES: &str = "CPU sample that stands for another number than one: counted as one";
 
 /// Mappings that are kept: a machine of a thousand processes has some hundred thousand.
-const MOST_MAPPINGS: usize = 1 << 20;
+const MAX_MAPPINGS: usize = 1 << 20;
 /// Symbols that are kept: those of mappings that were sampled, some ten thousand for each service.
-const MOST_SYMBOLS: usize = 4 << 20;
+const MAX_SYMBOLS: usize = 4 << 20;
 
 /// Which mapping: its number is unique in a file.
 pub(crate) type MappingKey = (u32, u64);
@@ -124,7 +124,7 @@ impl Spaces {
         if last < start {
             return Ok(Some(REVERSED));
         }
-        if self.mappings.len() >= MOST_MAPPINGS {
+        if self.mappings.len() >= MAX_MAPPINGS {
             return Ok(Some(TOO_MANY_MAPPINGS));
         }
         if self.seen.insert((process, key, start, last)) {
@@ -142,7 +142,7 @@ impl Spaces {
         let mapping = (self.file, cursor.varu64("MappingId")?);
         let (start, last) = (cursor.varu64("StartAddress")?, cursor.varu64("EndAddress")?);
         let name = text16(&mut cursor, "Name")?;
-        if self.symbols.len() >= MOST_SYMBOLS {
+        if self.symbols.len() >= MAX_SYMBOLS {
             return Ok(Some(TOO_MANY_SYMBOLS));
         }
         let name = self.keep(name);
@@ -163,8 +163,8 @@ impl Spaces {
 /// A text as far as it is kept, with no character cut.
 fn shortened_bytes(text: &[u8]) -> &[u8] {
     let is_inside = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    let most = (0..=MOST_NAME.min(text.len())).rev().take(4).find(|at| !is_inside(at));
-    text.get(..most.unwrap_or(MOST_NAME)).unwrap_or(text)
+    let most = (0..=MAX_NAME.min(text.len())).rev().take(4).find(|at| !is_inside(at));
+    text.get(..most.unwrap_or(MAX_NAME)).unwrap_or(text)
 }
 
 /// A text behind its length in 16 bits.
@@ -260,8 +260,8 @@ mod tests {
         assert_eq!(spaces.symbol(5, &symbol, 0), Ok(None));
         assert_eq!((spaces.mappings.len(), spaces.symbols.len()), (1, 1));
         let (one, name) = (spaces.mappings[0], spaces.symbols[0]);
-        spaces.mappings = vec![one; MOST_MAPPINGS].into();
-        spaces.symbols = vec![name; MOST_SYMBOLS].into();
+        spaces.mappings = vec![one; MAX_MAPPINGS].into();
+        spaces.symbols = vec![name; MAX_SYMBOLS].into();
         let kept = spaces.texts.len();
         assert_eq!(spaces.mapping(ProcessId::at(7), 5, &mapping), Ok(Some(TOO_MANY_MAPPINGS)));
         assert_eq!(spaces.symbol(5, &symbol, 0), Ok(Some(TOO_MANY_SYMBOLS)));

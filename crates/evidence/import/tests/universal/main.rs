@@ -4,7 +4,7 @@
 
 mod writer;
 
-use import::{Error, Options, Process, open_bytes, open_process};
+use import::{Error, Options, ProcessChoice, open_bytes, open_process};
 use model::{NO_INT, Sampler, StackId, Trace};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn read(bytes: &[u8]) -> Arc<Trace> {
 }
 
 /// Reads a file, or one process of it.
-fn open(path: &Path, process: Process) -> Result<Arc<Trace>, Error> {
+fn open(path: &Path, process: ProcessChoice) -> Result<Arc<Trace>, Error> {
     Ok(open_process(path, OPTIONS, process, &mut |_| {})?.into_trace().unwrap())
 }
 
@@ -209,10 +209,10 @@ fn the_processes_are_listed_and_each_thread_is_of_one() {
 #[test]
 fn one_process_is_chosen_by_its_samples_or_its_number_and_nothing_of_the_others_is_left() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(FIXTURE);
-    let all = open(&path, Process::All).unwrap();
-    let most = open(&path, Process::MostSampled).unwrap();
+    let all = open(&path, ProcessChoice::All).unwrap();
+    let most = open(&path, ProcessChoice::MostSampled).unwrap();
     assert_eq!((most.exhibit.pid, most.exhibit.name.as_deref()), (Some(500), Some("orders")));
-    for (of, process) in [(most, 500), (open(&path, Process::Only(600)).unwrap(), 600)] {
+    for (of, process) in [(most, 500), (open(&path, ProcessChoice::Only(600)).unwrap(), 600)] {
         let expected: Vec<_> = samples(&all).into_iter().filter(|row| row.0 == process).collect();
         assert_eq!(samples(&of), expected);
         assert!(of.threads.process.iter().all(|known| *known == process));
@@ -221,7 +221,7 @@ fn one_process_is_chosen_by_its_samples_or_its_number_and_nothing_of_the_others_
         assert_eq!(processes(&of), processes(&all), "the others are listed nevertheless");
         assert_eq!(of.observed_ns("samples"), all.observed_ns("samples"));
     }
-    let refused = open(&path, Process::Only(501)).unwrap_err().to_string();
+    let refused = open(&path, ProcessChoice::Only(501)).unwrap_err().to_string();
     let held = "does not hold process 501: it holds 500 (orders), 700 (dotnet), 600 (stock)";
     assert!(refused.ends_with(held), "{refused}");
 }
@@ -233,12 +233,12 @@ fn a_file_of_one_process_has_no_column_of_processes_and_is_chosen_by_its_number(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.nettrace");
     std::fs::write(&path, of.finish()).unwrap();
-    for process in [Process::All, Process::MostSampled, Process::Only(42)] {
+    for process in [ProcessChoice::All, ProcessChoice::MostSampled, ProcessChoice::Only(42)] {
         let of = open(&path, process).unwrap();
         assert_eq!((of.exhibit.pid, &*of.thread_processes), (Some(42), [].as_slice()), "{process:?}");
         assert_eq!(processes(&of), [(42, "", 1, 1)]);
     }
-    let refused = open(&path, Process::Only(7)).unwrap_err().to_string();
+    let refused = open(&path, ProcessChoice::Only(7)).unwrap_err().to_string();
     assert!(refused.ends_with("does not hold process 7: it holds 42"), "{refused}");
 }
 
@@ -250,7 +250,7 @@ fn recordings_of_different_processes_in_a_loose_folder_are_refused() {
         of.value("cpu", at(MS * process, process), 1, &[0x10]);
         std::fs::write(folder.path().join(name), of.finish()).unwrap();
     }
-    for process in [Process::All, Process::MostSampled] {
+    for process in [ProcessChoice::All, ProcessChoice::MostSampled] {
         let refused = open(folder.path(), process).unwrap_err().to_string();
         assert!(
             refused.ends_with(
@@ -260,11 +260,11 @@ fn recordings_of_different_processes_in_a_loose_folder_are_refused() {
             "{refused}"
         );
     }
-    let chosen = open(folder.path(), Process::Only(2)).unwrap();
+    let chosen = open(folder.path(), ProcessChoice::Only(2)).unwrap();
     assert_eq!((chosen.exhibit.pid, chosen.samples.ts_ns.len()), (Some(2), 1));
     // `exhibit.toml` says that they belong together.
     std::fs::write(folder.path().join("exhibit.toml"), "kind = \"nettrace\"\n").unwrap();
-    let together = open(folder.path(), Process::All).unwrap();
+    let together = open(folder.path(), ProcessChoice::All).unwrap();
     assert_eq!(together.processes.process, [1, 2]);
 }
 

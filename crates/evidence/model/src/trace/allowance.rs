@@ -31,13 +31,13 @@ pub struct Allowance {
 }
 
 /// No machine has more cores.
-const MOST_CORES: f64 = 65_536.0;
+const MAX_CORES: f64 = 65_536.0;
 
 impl Trace {
     /// What the process may use; none where the recording does not tell.
     pub fn allowance(&self) -> Option<Allowance> {
         let reading =
-            |name: &str| self.last_of_host(name).filter(|cores| *cores > 0.0 && *cores <= MOST_CORES);
+            |name: &str| self.last_of_host(name).filter(|cores| *cores > 0.0 && *cores <= MAX_CORES);
         let runtime = self.runtime_cores();
         let machine = reading("cores").or(self.exhibit.cores.map(f64::from)).or(runtime);
         let sets = [reading("limit.cpuset"), reading("limit.affinity")].into_iter().flatten();
@@ -89,7 +89,7 @@ impl Trace {
     /// CPU cores as the runtime counts them (`Environment.ProcessorCount`).
     pub fn runtime_cores(&self) -> Option<f64> {
         let counts = self.values_of("dotnet.process.cpu.count", "value");
-        counts.last().map(|(_, count)| *count).filter(|count| (1.0..=MOST_CORES).contains(count))
+        counts.last().map(|(_, count)| *count).filter(|count| (1.0..=MAX_CORES).contains(count))
     }
 
     /// The last reading of a figure of the host.

@@ -66,7 +66,7 @@ pub struct Limit {
 }
 
 /// Bytes of an error's text that are kept: it is a whole stack trace.
-const MOST_TEXT: usize = 500;
+const MAX_TEXT: usize = 500;
 
 /// The limits that a recording reached, one of each kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Limits {
         if known.text.is_none() {
             let text = text.filter(|text| !text.is_empty());
             known.text = text
-                .map(|text| text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default().to_owned());
+                .map(|text| text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default().to_owned());
         }
     }
 

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 /// The most work of a patch: its bytes times the bytes of what it makes. SQLite looks for each member of the patch among
 /// all that the target has by then, and cannot be stopped meanwhile.
-const MOST_WORK: usize = 10_000_000_000;
+const MAX_WORK: usize = 10_000_000_000;
 
 thread_local! {
     /// SQLite's own function.
@@ -31,7 +31,7 @@ fn patched(call: &Call<'_>, sql: &str) -> Result<Outcome, Outcome> {
     };
     let (target, patch) = (bytes(0)?, bytes(1)?);
     let [target_len, patch_len] = [target, patch].map(|of| of.map_or(0, <[u8]>::len));
-    if patch_len.saturating_mul(target_len.saturating_add(patch_len)) > MOST_WORK {
+    if patch_len.saturating_mul(target_len.saturating_add(patch_len)) > MAX_WORK {
         let message = "json_patch: the documents are too long, SQLite would take minutes; take parts of them";
         return Err(Outcome::Error(message.to_owned()));
     }

@@ -22,11 +22,11 @@ const GROUP: usize = 1 << 20;
 struct Field {
     name: String,
     source: usize,
-    shape: Shape,
+    shape: ColumnType,
 }
 
 #[derive(Clone, Copy)]
-enum Shape {
+enum ColumnType {
     Integer,
     Real,
     Text,
@@ -65,16 +65,17 @@ fn fields(answer: &Answer, start: Option<i64>) -> Vec<Field> {
             name = format!("{}_{copy}", column.name);
         }
         let shape = match answer.kind(source) {
-            Type::Integer => Shape::Integer,
-            Type::Real => Shape::Real,
-            Type::Text => Shape::Text,
+            Type::Integer => ColumnType::Integer,
+            Type::Real => ColumnType::Real,
+            Type::Text => ColumnType::Text,
         };
         fields.push(Field { name, source, shape });
     }
-    let ts_ns = fields.iter().find(|field| field.name == "ts_ns" && matches!(field.shape, Shape::Integer));
+    let ts_ns =
+        fields.iter().find(|field| field.name == "ts_ns" && matches!(field.shape, ColumnType::Integer));
     let free = fields.iter().all(|field| field.name != "ts");
     if let (Some(start), Some(source), true) = (start, ts_ns.map(|field| field.source), free) {
-        fields.push(Field { name: "ts".to_owned(), source, shape: Shape::Moment(start) });
+        fields.push(Field { name: "ts".to_owned(), source, shape: ColumnType::Moment(start) });
     }
     fields
 }
@@ -83,10 +84,10 @@ fn schema(fields: &[Field]) -> Result<TypePtr, Error> {
     let mut columns = Vec::new();
     for field in fields {
         let (physical, logical) = match field.shape {
-            Shape::Integer => (Physical::INT64, None),
-            Shape::Real => (Physical::DOUBLE, None),
-            Shape::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-            Shape::Moment(_) => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+            ColumnType::Integer => (Physical::INT64, None),
+            ColumnType::Real => (Physical::DOUBLE, None),
+            ColumnType::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            ColumnType::Moment(_) => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
         };
         let column = Schema::primitive_type_builder(&field.name, physical)
             .with_repetition(Repetition::OPTIONAL)
@@ -104,10 +105,10 @@ fn write_field<W: Write + Send>(
 ) -> Result<(), Error> {
     let cells = rows.iter().map(|row| row.get(field.source).unwrap_or(&Cell::Null));
     match field.shape {
-        Shape::Integer => write_column::<Int64Type, _>(group, cells.map(integer)),
-        Shape::Real => write_column::<DoubleType, _>(group, cells.map(number)),
-        Shape::Text => write_column::<ByteArrayType, _>(group, cells.map(text)),
-        Shape::Moment(start) => {
+        ColumnType::Integer => write_column::<Int64Type, _>(group, cells.map(integer)),
+        ColumnType::Real => write_column::<DoubleType, _>(group, cells.map(number)),
+        ColumnType::Text => write_column::<ByteArrayType, _>(group, cells.map(text)),
+        ColumnType::Moment(start) => {
             let moment = |ts_ns: i64| start.checked_add(ts_ns.div_euclid(1000));
             write_column::<Int64Type, _>(group, cells.map(|cell| integer(cell).and_then(moment)))
         }

@@ -23,7 +23,7 @@ const STRETCHED: Threshold = Threshold {
     source: "a request that only does its own work takes about as long as the fastest; in a queue of n it takes n times as long",
 };
 /// The gate is the cause only if everything else explains no more than this share of the requests' time.
-const MOST_EXPLAINED: f64 = 0.35;
+const MAX_EXPLAINED: f64 = 0.35;
 
 pub(super) const RULE: Rule = Rule {
     id: "async-lock",
@@ -60,7 +60,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let elsewhere =
         [facts.database, facts.http].into_iter().flatten().map(|calls| calls.under_way()).sum::<f64>();
     let explained = (blocked + facts.busy() + elsewhere) / under_way;
-    if explained > MOST_EXPLAINED || facts.cpu.is_some_and(|cpu| cpu > 0.7) {
+    if explained > MAX_EXPLAINED || facts.cpu.is_some_and(|cpu| cpu > 0.7) {
         return None;
     }
     let (route, stretched, requests) = stretched(facts)?;
@@ -84,7 +84,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         name: "share of their time that threads, calls and CPU explain",
         value: explained,
         unit: "share",
-        threshold: Some(MOST_EXPLAINED),
+        threshold: Some(MAX_EXPLAINED),
     };
     Some(Found {
         title,

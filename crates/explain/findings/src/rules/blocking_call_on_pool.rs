@@ -99,7 +99,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             unit: "share",
             threshold: None,
         });
-        let several = kinds.iter().filter(|(_, share)| *share >= LEAST_KIND && kinds.len() > 1);
+        let several = kinds.iter().filter(|(_, share)| *share >= MIN_KIND && kinds.len() > 1);
         measured.extend(several.map(|(what, share)| Measured {
             name: word(what),
             value: share * blocked,
@@ -144,7 +144,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 /// From this share on, the title names only this kind of wait.
 const NEARLY_ALL: f64 = 0.95;
 /// The title does not name a kind of wait with a smaller share.
-const LEAST_KIND: f64 = 0.05;
+const MIN_KIND: f64 = 0.05;
 
 /// The title: one kind of wait, or each with its share.
 fn title_of(blocked: f64, kinds: &[(&str, f64)], places: &[Place], share: f64) -> String {
@@ -158,7 +158,7 @@ fn title_of(blocked: f64, kinds: &[(&str, f64)], places: &[Place], share: f64) -
         let word = word(what);
         return format!("{who} thread-pool threads: on average {threads} {word} {of_work}");
     }
-    let named = kinds.iter().filter(|(_, share)| *share >= LEAST_KIND);
+    let named = kinds.iter().filter(|(_, share)| *share >= MIN_KIND);
     let named: Vec<String> =
         named.map(|(what, share)| format!("{} {}", percent(*share), word(what))).collect();
     format!("{who} thread-pool threads: on average {threads} {of_work}, of which {}", named.join(", "))
@@ -176,7 +176,7 @@ pub(crate) fn is_in_lock(facts: &Facts<'_>) -> bool {
 
 /// What threads do in the method in which others wait for a semaphore: they hold it, most likely.
 fn gate(facts: &Facts<'_>, waits: impl Fn(&Group) -> bool, kinds: &[(&str, f64)]) -> &'static str {
-    if !kinds.iter().any(|(what, share)| *what == "semaphore" && *share >= LEAST_KIND) {
+    if !kinds.iter().any(|(what, share)| *what == "semaphore" && *share >= MIN_KIND) {
         return "";
     }
     let at_gate = |group: &Group| waits(group) && facts.text(group.waiting_on) == "semaphore";
@@ -203,11 +203,11 @@ pub(crate) fn ways<'a>(facts: &Facts<'a>) -> Vec<&'a str> {
     let kinds = kinds(facts, |group| {
         facts.is_held_up(group, &words) && !facts.index.marks(group.stack).has(Marks::LOGGING)
     });
-    kinds.into_iter().filter(|(_, share)| *share >= LEAST_WAY).map(|(what, _)| what).collect()
+    kinds.into_iter().filter(|(_, share)| *share >= MIN_WAY).map(|(what, _)| what).collect()
 }
 
 /// A kind of wait with a smaller share needs no advice.
-const LEAST_WAY: f64 = 0.1;
+const MIN_WAY: f64 = 0.1;
 
 /// What threads wait for, each with its share, the largest first.
 fn kinds<'a>(facts: &Facts<'a>, waits: impl Fn(&Group) -> bool) -> Vec<(&'a str, f64)> {

@@ -27,7 +27,7 @@ const NARROW: Threshold = Threshold {
 /// A loop has this many innermost methods.
 const LOOP: usize = 3;
 /// A thread that waits for a larger share of its samples does not spin.
-const MOST_WAITING: f64 = 0.1;
+const MAX_WAITING: f64 = 0.1;
 
 pub(super) const RULE: Rule = Rule {
     id: "busy-thread",
@@ -160,7 +160,7 @@ fn busiest(facts: &Facts<'_>) -> Option<Busy> {
         leaves.sort_unstable_by(|a, b| b.cmp(a));
         let narrow = real_u64(leaves.iter().take(LOOP).sum()) / real_u64(thread.running).max(1.0);
         let spins = running >= RUNNING.value
-            && waiting <= MOST_WAITING
+            && waiting <= MAX_WAITING
             && narrow >= NARROW.value
             && !thread.pool_dispatches;
         let is_busier = |of: &Busy| (running, of.number) > (of.running, *number);

@@ -52,9 +52,9 @@ const WANTS_WITHOUT_REQUESTS: f64 = 4.0;
 /// If others use this share of the machine and keep the service waiting at all, that is worth a note.
 const FULL: f64 = 0.8;
 /// With fewer waiting threads on average, nobody notices.
-const FEWEST_WAITING: f64 = 0.5;
+const MIN_WAITING: f64 = 0.5;
 /// Fewer periods are too short a time.
-const FEWEST_PERIODS: f64 = 10.0;
+const MIN_PERIODS: f64 = 10.0;
 /// From this share of throttled periods on it is worth a note.
 const SOME_THROTTLED: f64 = 0.05;
 /// Twice both thresholds is critical.
@@ -109,7 +109,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 fn by_limit(facts: &Facts<'_>) -> Option<Found> {
     let Throttling { periods, share, stopped } = throttling(facts)?;
     let stopped_ms = stopped * 1e3;
-    if periods < FEWEST_PERIODS || share < SOME_THROTTLED {
+    if periods < MIN_PERIODS || share < SOME_THROTTLED {
         return None;
     }
     let hurts = share >= THROTTLED.value && stopped_ms >= STOPPED.value;
@@ -174,7 +174,7 @@ fn by_others(facts: &Facts<'_>) -> Option<Found> {
         || missing >= GETS_WITHOUT_REQUESTS && over >= WANTS_WITHOUT_REQUESTS,
         |millis| millis >= PER_REQUEST.value,
     );
-    let is_kept_waiting = over >= WANTS.value && waiting >= FEWEST_WAITING && is_felt;
+    let is_kept_waiting = over >= WANTS.value && waiting >= MIN_WAITING && is_felt;
     let parts = PauseParts::of(facts).filter(|_| !supply.is_counted);
     let stalled = parts.map_or(0.0, |of| of.stalled() / 1e3 / facts.seconds());
     let is_stalled =

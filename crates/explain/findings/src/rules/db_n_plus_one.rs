@@ -24,7 +24,7 @@ const EQUAL: Threshold = Threshold {
 };
 
 /// Sequential commands take no longer than their requests. Some tolerance, as it is known from totals only.
-const MOST_OF_TIME: f64 = 1.1;
+const MAX_OF_TIME: f64 = 1.1;
 
 pub(super) const RULE: Rule = Rule {
     id: "db-n-plus-one",
@@ -63,7 +63,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 }
 
 /// No more spans lie between a command and its request. Also ends the walk if damaged spans form a circle.
-const MOST_BETWEEN: usize = 32;
+const MAX_BETWEEN: usize = 32;
 
 /// What is known of a span that may be a parent.
 struct Parent {
@@ -76,7 +76,7 @@ struct Parent {
 /// A trace is not a request: a client may send many requests within one.
 fn request_of(parents: &FxHashMap<Sym, Parent>, parent: Sym) -> Sym {
     let mut at = parent;
-    for _ in 0..MOST_BETWEEN {
+    for _ in 0..MAX_BETWEEN {
         match parents.get(&at) {
             Some(Parent { above, is_server: false }) if *above != Sym::NONE => at = *above,
             _ => break,
@@ -187,7 +187,7 @@ fn by_meters(facts: &Facts<'_>, database: runtime::Work, requests: runtime::Work
     let each = database.per_second() / requests.per_second().max(1e-3);
     let of_time = database.under_way() / requests.under_way().max(1e-9);
     // If commands take longer than all requests, background work sends them.
-    if each < EACH.value || of_time > MOST_OF_TIME {
+    if each < EACH.value || of_time > MAX_OF_TIME {
         return None;
     }
     let route = facts

@@ -32,7 +32,7 @@ pub(crate) const PENDING_METERS: [&str; 3] = [
     "db.client.connections.pending_requests",
 ];
 const COUNT_METERS: [&str; 2] = ["db.client.connection.count", "db.client.connections.usage"];
-const MOST_METERS: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
+const MAX_METERS: [&str; 2] = ["db.client.connection.max", "db.client.connections.max"];
 /// If this share of the connections in use run a command, the title says that all do.
 const ALL_RUN: f64 = 0.95;
 /// With fewer waits that ended in an exception, it may have been a short incident.
@@ -198,7 +198,7 @@ fn fullness(facts: &Facts<'_>, waiting: &[(i64, f64)]) -> Option<Pool> {
         tag(recording, tags, "db.client.connection.pool.name").or_else(|| tag(recording, tags, "pool.name"))
     };
     let mut pools: BTreeMap<Option<&str>, (f64, Readings)> = BTreeMap::new();
-    for of in first_published(&MOST_METERS, |name, kind| runtime::metered(recording, name, kind)) {
+    for of in first_published(&MAX_METERS, |name, kind| runtime::metered(recording, name, kind)) {
         let most = &mut pools.entry(pool(of.tags)).or_default().0;
         *most = most.max(of.value);
     }

@@ -17,7 +17,7 @@ const STUCK: Threshold = Threshold {
     unit: "",
     source: "a circle has at least two",
 };
-const LEAST_SECONDS: Threshold = Threshold {
+const MIN_SECONDS: Threshold = Threshold {
     name: "wait of the second longest of them",
     value: 2.0,
     unit: "s",
@@ -30,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
     id: "deadlock",
     about: "threads wait for each other's locks and never continue",
     needs: &[Need::Locks],
-    thresholds: &[STUCK, LEAST_SECONDS],
+    thresholds: &[STUCK, MIN_SECONDS],
     silent: "if a known owner runs or waits for something else: then it only holds its lock for long",
     why: "One thread holds lock A and asks for B, another holds B and asks for A: neither can continue, and no time-out ends it, \
           as `lock` has none. Each further request that needs one of the locks blocks one more thread-pool thread, until all \
@@ -63,7 +63,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let mut waits: Vec<f64> = stuck.iter().map(|of| real(end.saturating_sub(of.since_ns)) / 1e9).collect();
     waits.sort_by(|a, b| b.total_cmp(a));
     let second = waits.get(1).copied()?;
-    if second < LEAST_SECONDS.value {
+    if second < MIN_SECONDS.value {
         return None;
     }
     let threads: FxHashSet<ThreadId> = stuck.iter().map(|of| of.thread).collect();
@@ -114,7 +114,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             "select ts_ns, thread, owner_thread, lock from contention where dur_ns is null order by ts_ns";
         evidence.push(EvidenceRows::of("contention", sql, open.into_iter()));
     }
-    let mut measured = vec![STUCK.measured(threads_stuck), LEAST_SECONDS.measured(second)];
+    let mut measured = vec![STUCK.measured(threads_stuck), MIN_SECONDS.measured(second)];
     if proven {
         let name = "circle of owners, from events";
         measured.push(Measured { name, value: 1.0, unit: "", threshold: None });

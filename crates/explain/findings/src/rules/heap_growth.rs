@@ -178,10 +178,10 @@ fn falls_back(facts: &Facts<'_>, slope: f64) -> bool {
 }
 
 /// A slope is computed from no more points, as it looks at all pairs of them.
-const MOST_POINTS: usize = 300;
+const MAX_POINTS: usize = 300;
 
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let step = points.len().div_ceil(MOST_POINTS).max(1);
+    let step = points.len().div_ceil(MAX_POINTS).max(1);
     points.iter().copied().step_by(step).collect()
 }
 

@@ -32,7 +32,7 @@ const NOTABLE: f64 = 30e6;
 /// Bytes per request that stand out.
 const STANDS_OUT: f64 = 100e3;
 /// Pauses for this share of the time are harm, however little a request allocates.
-const MOST_PAUSES: f64 = 0.1;
+const MAX_PAUSES: f64 = 0.1;
 
 pub(super) const RULE: Rule = Rule {
     id: "high-allocation-rate",
@@ -91,7 +91,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     });
     measured.extend(of_one.map(|of_one| EACH_REQUEST.measured(of_one)));
     // Many requests that allocate little each: the rate is high because the service is busy.
-    let follows = of_one.is_some_and(|of_one| of_one < EACH_REQUEST.value) && share < MOST_PAUSES;
+    let follows = of_one.is_some_and(|of_one| of_one < EACH_REQUEST.value) && share < MAX_PAUSES;
     Some(Found {
         title,
         severity: if each < RATE.value || collections < COLLECTIONS.value || follows {

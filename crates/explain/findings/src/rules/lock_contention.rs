@@ -40,7 +40,7 @@ const SPINNING: &str = "frames.type in ('System.Threading.SpinLock', 'System.Thr
 /// From this share of the waits on, the title says that they fall into GC pauses.
 const MUCH_PAUSED: f64 = 0.1;
 /// A smaller share is not worth a figure.
-const LEAST_PAUSED: f64 = 0.005;
+const MIN_PAUSED: f64 = 0.005;
 const IN_PAUSES: &str = "share of the waits that falls into GC pauses, from contention events";
 
 /// Samples that cover a smaller share of the time were taken in bursts.
@@ -123,7 +123,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let owner = if by_samples > 1.5 * by_events { holder_by_samples(facts, in_lock) } else { None };
     let owner = owner.or_else(|| owner_by_events(facts));
     let held = owner.as_ref().map_or_else(String::new, |(frame, _)| held_in(facts, frame));
-    let in_pauses = runtime::lock_waits_in_gc_pauses(facts.recording).filter(|of| *of >= LEAST_PAUSED);
+    let in_pauses = runtime::lock_waits_in_gc_pauses(facts.recording).filter(|of| *of >= MIN_PAUSED);
     let title = if severity == Severity::Note {
         format!("Threads waited for locks only for a short time{}, as at a first use", in_place(&places))
     } else {

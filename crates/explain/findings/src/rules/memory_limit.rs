@@ -37,9 +37,9 @@ const KILLED: Threshold = Threshold {
 /// From this share on, nothing needs to have happened yet.
 const AT_LIMIT: f64 = 0.97;
 /// With fewer such collections, their share means nothing.
-const FEWEST_FOR_ROOM: usize = 3;
+const MIN_FOR_ROOM: usize = 3;
 /// The title does not name a type or a place with a smaller share of the allocations.
-const LEAST_SHARE: f64 = 0.2;
+const MIN_SHARE: f64 = 0.2;
 /// Close to its limit, the GC pauses the program for at least this share of the time.
 const PAUSED: f64 = 0.1;
 
@@ -138,7 +138,7 @@ impl Signs {
 
     /// Whether so many collections ran because there was no room that it matters.
     fn lacks_room(&self) -> bool {
-        self.for_room >= FEWEST_FOR_ROOM && self.share_for_room >= FOR_ROOM.value
+        self.for_room >= MIN_FOR_ROOM && self.share_for_room >= FOR_ROOM.value
     }
 
     /// Whether anything beyond one or two exceptions shows that memory is short.
@@ -332,8 +332,8 @@ fn title(facts: &Facts<'_>, signs: &Signs, places: &[report::Place]) -> String {
     }
     let by_service = most_allocated(facts, |row| is_of_service(facts, row));
     // If nothing allocates a large part, naming something does not help.
-    let by_place = places.first().is_some_and(|of| of.share >= LEAST_SHARE);
-    if let Some((class, _)) = by_service.filter(|(_, share)| by_place && *share >= LEAST_SHARE) {
+    let by_place = places.first().is_some_and(|of| of.share >= MIN_SHARE);
+    if let Some((class, _)) = by_service.filter(|(_, share)| by_place && *share >= MIN_SHARE) {
         parts.push(format!("most bytes are allocated{}: {class}", in_place(places)));
     }
     parts.join("; ")

@@ -26,7 +26,7 @@ const LONGEST: Threshold = Threshold {
 /// Outside of requests, many matches may follow one another.
 const OUTSIDE_MS: f64 = 50.0;
 /// A service with fewer threads in the engine is nearly idle.
-const LEAST_THREADS: f64 = 0.1;
+const MIN_THREADS: f64 = 0.1;
 /// Between samples farther apart than this, sampling paused.
 const GAP_NS: i64 = 500_000_000;
 /// The same for samples this many times as far apart as usual.
@@ -61,7 +61,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let in_regex = |group: &Group| facts.is_busy(group) && facts.index.marks(group.stack).has(Marks::REGEX);
     let (inside, busy) = (facts.threads(in_regex), facts.busy());
     let share = inside / busy.max(0.01);
-    if share < SHARE.value || inside < LEAST_THREADS {
+    if share < SHARE.value || inside < MIN_THREADS {
         return None;
     }
     let Longest { in_request, outside } = longest(facts);

@@ -18,7 +18,7 @@ const RATE: Threshold = Threshold {
     source: "the pool itself adds one or two per second; starting a thread takes about 50 to 200 µs and megabytes of address space",
 };
 /// In a shorter recording, threads that are seen once look as if they began and ended.
-const LEAST_SECONDS: f64 = 3.0;
+const MIN_SECONDS: f64 = 3.0;
 /// Fewer threads are not a pattern.
 const FEW: u64 = 30;
 /// A thread that lives longer is not for a single request.
@@ -67,7 +67,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let rate = a_second(count(short.len()), facts.observed_ns);
-    let short_look = count(short.len()) < FEW || facts.seconds() < LEAST_SECONDS;
+    let short_look = count(short.len()) < FEW || facts.seconds() < MIN_SECONDS;
     if rate < RATE.value || short_look || !goes_on(&short, end) {
         return None;
     }

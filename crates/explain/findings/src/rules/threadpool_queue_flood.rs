@@ -24,7 +24,7 @@ const BLOCKED_SHARE: Threshold = Threshold {
 };
 
 /// At least this share of the running threads must run the flood.
-const LEAST_FLOOD: f64 = 0.5;
+const MIN_FLOOD: f64 = 0.5;
 /// If the pool adds more threads per minute because of blocking, threads block.
 const BLOCKING: f64 = 5.0;
 
@@ -77,7 +77,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     // The flood is work outside of requests: requests that compute wait for CPU (`cpu-hot-path`).
     let flood = |group: &Group| busy(group) && !facts.index.marks(group.stack).has(Marks::REQUEST);
-    if facts.has(Need::Samples) && facts.threads(flood) < LEAST_FLOOD * running {
+    if facts.has(Need::Samples) && facts.threads(flood) < MIN_FLOOD * running {
         return None;
     }
     let places = what_runs(facts, flood);

@@ -2,7 +2,7 @@
 
 use super::{Ground, Subject, Words, without_empty};
 use crate::grid::Spread;
-use crate::lane::{Lane, Layer, Shape};
+use crate::lane::{Lane, LaneValues, Layer};
 use crate::observed::Observed;
 use crate::published::{self, Interval};
 use base::number::real;
@@ -162,7 +162,7 @@ fn sampled(
     });
     let layers = without_empty(layers.collect());
     let observed = ground.sampled().in_pieces(&ground.grid).shares(&ground.grid);
-    subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
+    subject.lane(LaneValues::Area { stacked: true, layers }, observed, 0.0)
 }
 
 /// The average number of CPU cores in each layer, from samples of CPUs: each stands for the same amount of CPU time.
@@ -188,7 +188,7 @@ fn of_cpus(
     });
     let layers = without_empty(layers.collect());
     let observed = observed.shares(&ground.grid);
-    subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
+    subject.lane(LaneValues::Area { stacked: true, layers }, observed, 0.0)
 }
 
 /// What the runs of the sampler met, spread over time.
@@ -249,7 +249,7 @@ mod tests {
         let recording = looked_at(&threads, 100);
         for (from, to, pieces) in [(0, 1_000, 10), (0, 1_000, 1), (200, 300, 50), (203, 210, 7)] {
             let lane = lane(&recording, from, to, pieces);
-            let Shape::Area { layers, stacked: true } = &lane.shape else { panic!("no stacked layers") };
+            let LaneValues::Area { layers, stacked: true } = &lane.shape else { panic!("no stacked layers") };
             assert_eq!(layers.iter().map(|of| of.name).collect::<Vec<_>>(), ["work", "locks"]);
             assert_eq!(levels(&lane), vec![Some(3.0); pieces], "{from} to {to} in {pieces}");
         }

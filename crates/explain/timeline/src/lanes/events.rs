@@ -1,7 +1,7 @@
 //! Lanes of single events: waits for locks, exceptions, compiling, log lines.
 
 use super::{Ground, Subject, Words, without_empty};
-use crate::lane::{Lane, Layer, Shape};
+use crate::lane::{Lane, LaneValues, Layer};
 use crate::observed::Per;
 
 /// Threads that wait for a lock.
@@ -45,7 +45,7 @@ pub(crate) fn lock_waits(ground: &Ground<'_>) -> Option<Lane> {
         // Rows count even outside of the observed time.
         (seen || count > 0).then_some(count)
     });
-    subject.lane(Shape::Marks(marks.collect()), shares, 0.0)
+    subject.lane(LaneValues::Marks(marks.collect()), shares, 0.0)
 }
 
 /// Exceptions thrown.
@@ -125,7 +125,7 @@ pub(crate) fn log_lines(ground: &Ground<'_>) -> Option<Lane> {
         Layer { name, values }
     });
     let layers = without_empty(layers.collect());
-    subject.lane(Shape::Area { stacked: true, layers }, pieces.shares(&ground.grid), left_out)
+    subject.lane(LaneValues::Area { stacked: true, layers }, pieces.shares(&ground.grid), left_out)
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
         let lane = waiting_for_locks(&ground(&recording)).unwrap();
         assert_eq!((levels(&lane), lane.left_out), (vec![Some(0.5), Some(0.5), Some(0.0), Some(0.5)], 1));
         let lane = lock_waits(&ground(&recording)).unwrap();
-        assert_eq!(lane.shape, Shape::Marks(vec![Some(2), Some(0), Some(0), Some(1)]));
+        assert_eq!(lane.shape, LaneValues::Marks(vec![Some(2), Some(0), Some(0), Some(1)]));
         assert_eq!(lane.mean_or_total(), Some(3.0));
     }
 
@@ -180,7 +180,7 @@ mod tests {
         }
         let lane = log_lines(&ground(&recording)).unwrap();
         assert_eq!(levels(&lane), [Some(3.0), Some(0.0), Some(0.0), Some(1.0)]);
-        let Shape::Area { layers, stacked: true } = lane.shape else { panic!("no stacked layers") };
+        let LaneValues::Area { layers, stacked: true } = lane.shape else { panic!("no stacked layers") };
         assert_eq!(layers.iter().map(|of| of.name).collect::<Vec<_>>(), ["Error", "Information", "other"]);
     }
 

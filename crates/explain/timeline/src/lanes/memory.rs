@@ -1,7 +1,7 @@
 //! The GC: its pauses, the heap, and what is allocated.
 
 use super::{Ground, Subject, Words};
-use crate::lane::{Lane, Layer, Shape, Stretch};
+use crate::lane::{Lane, LaneValues, Layer, Stretch};
 use crate::observed::Per;
 use crate::published;
 use base::number::count;
@@ -103,7 +103,7 @@ fn pauses_of(
     }
     let observed = ground.observed(times).in_pieces(&ground.grid).shares(&ground.grid);
     let kept = kept.into_iter().map(|(_, stretch)| stretch).collect();
-    subject.lane(Shape::Spans(kept), observed, count(left_out))
+    subject.lane(LaneValues::Spans(kept), observed, count(left_out))
 }
 
 /// The class of a collection, by its kind.
@@ -193,7 +193,7 @@ pub(crate) fn heap(ground: &Ground<'_>) -> Option<Lane> {
     };
     let layers = super::without_empty(columns.into_iter().map(layer).collect());
     let observed = ground.observed(&gc.start_ns).in_pieces(&ground.grid).shares(&ground.grid);
-    subject.lane(Shape::Area { stacked: true, layers }, observed, 0.0)
+    subject.lane(LaneValues::Area { stacked: true, layers }, observed, 0.0)
 }
 
 /// The resident memory of the process.
@@ -305,7 +305,7 @@ mod tests {
     }
 
     fn stretches(lane: Option<Lane>) -> Vec<(i64, i64, &'static str)> {
-        let Some(Lane { shape: Shape::Spans(spans), .. }) = lane else { return Vec::new() };
+        let Some(Lane { shape: LaneValues::Spans(spans), .. }) = lane else { return Vec::new() };
         spans.into_iter().map(|of| (of.from_ns, of.dur_ns, of.class)).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Ground, Subject};
 use crate::grid::Spread;
-use crate::lane::{Lane, Layer, Shape};
+use crate::lane::{Lane, LaneValues, Layer};
 use crate::observed::Per;
 use crate::published;
 use base::number::{count, real};
@@ -67,7 +67,7 @@ pub(crate) fn latency(ground: &Ground<'_>) -> Option<Lane> {
     }
     let layers = vec![Layer { name: "p99", values: p99 }, Layer { name: "p50", values: p50 }];
     let observed = ground.observed(&rows.start_ns).in_pieces(&ground.grid).shares(&ground.grid);
-    subject.lane(Shape::Area { stacked: false, layers }, observed, count(endless))
+    subject.lane(LaneValues::Area { stacked: false, layers }, observed, count(endless))
 }
 
 /// A quantile of times, in milliseconds.
@@ -172,7 +172,7 @@ mod tests {
         let ground = ground(&recording);
         assert_eq!(levels(&rate(&ground).unwrap()), [Some(3.0), Some(1.0), Some(1.0), Some(0.0)]);
         let lane = latency(&ground).unwrap();
-        let Shape::Area { layers, stacked: false } = &lane.shape else { panic!("no layers") };
+        let LaneValues::Area { layers, stacked: false } = &lane.shape else { panic!("no layers") };
         assert_eq!(layers[0].values[..2], [Some(1000.0), None]);
         assert_eq!(layers[1].values[..2], [Some(500.0), None]);
         assert_eq!(lane.left_out, 1, "the request without an end");

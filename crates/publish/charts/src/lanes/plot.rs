@@ -3,7 +3,7 @@
 
 use crate::number::{coordinate, share};
 use base::number::{count, real};
-use timeline::{Lane, MOST_PIECES, Shape, Span, Stretch, Tick};
+use timeline::{Lane, LaneValues, MAX_PIECES, Span, Stretch, Tick};
 
 /// How lanes are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(super) struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     pub(super) fn new(span: Span, options: LaneOptions, lane: &'a Lane) -> Self {
-        let columns = usize::try_from(options.width).unwrap_or(MOST_PIECES).clamp(1, MOST_PIECES);
+        let columns = usize::try_from(options.width).unwrap_or(MAX_PIECES).clamp(1, MAX_PIECES);
         Self { lane, span, columns, height: f64::from(options.height.clamp(4, 1_000)) }
     }
 
@@ -89,9 +89,9 @@ impl<'a> Plot<'a> {
 
     fn shapes(&self) -> String {
         match &self.lane.shape {
-            Shape::Area { stacked, layers } => self.areas(layers, *stacked),
-            Shape::Spans(spans) => self.stretches(spans),
-            Shape::Marks(counts) => {
+            LaneValues::Area { stacked, layers } => self.areas(layers, *stacked),
+            LaneValues::Spans(spans) => self.stretches(spans),
+            LaneValues::Marks(counts) => {
                 let values: Vec<_> = counts.iter().map(|of| of.map(f64::from)).collect();
                 self.area(&values, most(&values), series(0, ""))
             }

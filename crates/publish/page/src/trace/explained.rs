@@ -3,7 +3,7 @@
 use model::{Tables, Trace};
 use report::Explanation;
 use runtime::{MyCode, StackIndex};
-use stacks::{Metric, Offer, Shape, Shaping, offers};
+use stacks::{Metric, Offer, ShapedTree, Shaping, offers};
 use std::sync::{Arc, Mutex, PoisonError};
 use timeline::{Lane, Span};
 use topics::{Id, Topic};
@@ -30,7 +30,7 @@ pub(crate) struct Explained {
     pub(crate) explanation: Explanation,
     /// The metrics by which its stacks can be summed up.
     pub(crate) offers: Vec<Offer>,
-    shapes: Recent<ShapeKey, Shape>,
+    shapes: Recent<ShapeKey, ShapedTree>,
     lanes: Recent<Span, Vec<Lane>>,
     topics: Recent<Id, Topic>,
 }
@@ -53,8 +53,8 @@ impl Explained {
     }
 
     /// The stacks in a shape. `key` identifies `shaping`, which cannot be compared itself.
-    pub(super) fn shape(&self, key: &ShapeKey, shaping: &Shaping) -> Arc<Shape> {
-        self.shapes.get(key, || Shape::new(&self.recording, &self.index, shaping))
+    pub(super) fn shape(&self, key: &ShapeKey, shaping: &Shaping) -> Arc<ShapedTree> {
+        self.shapes.get(key, || ShapedTree::new(&self.recording, &self.index, shaping))
     }
 
     /// Whether the stacks can be summed up by a metric.

@@ -2,7 +2,7 @@
 
 use super::explained::Explained;
 use crate::kind::Ctx;
-use diff::{Options, Side};
+use diff::Side;
 use model::Trace;
 use report::{Basis, Diff};
 use runtime::MyCode;
@@ -53,7 +53,7 @@ pub(super) fn compare(
     basis: Basis,
     range: Option<(i64, i64)>,
 ) -> Diff {
-    diff::compare(&side(earlier, None), &side(here, range), &Options { basis })
+    diff::compare(&side(earlier, None), &side(here, range), basis)
 }
 
 fn side(of: &Explained, range: Option<(i64, i64)>) -> Side<'_> {

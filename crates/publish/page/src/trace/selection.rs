@@ -4,17 +4,19 @@ use super::explained::{Explained, ShapeKey};
 use super::pages::TracePages;
 use base::number::real;
 use model::{ByKind, Sym, Trace};
-use stacks::{Direction, Filter, GroupBy, Metric, Profile, Shaping, ViewOptions, Weighed, pattern, weigh};
+use stacks::{
+    Direction, Filter, GroupBy, Metric, Shaping, ViewOptions, Weighed, WeightedTree, pattern, weigh,
+};
 use views::Params;
 
 /// The parameters that shape the tree: the key of kept shapes.
 const SHAPING: [&str; 4] = ["group", "groups", "my", "fold"];
 /// The most groups of patterns; further ones are left out.
-const MOST_GROUPS: usize = 20;
+const MAX_GROUPS: usize = 20;
 /// The longest name of a group in bytes. The limit matters because each `$0` in it may become a long name.
 const LONGEST_REPLACEMENT: usize = 200;
 /// The most nodes of a picture.
-const MOST_NODES: usize = 20_000;
+const MAX_NODES: usize = 20_000;
 
 /// Which filters apply to a metric.
 struct Applies {
@@ -49,7 +51,7 @@ pub(crate) struct Selection {
 /// The stacks that a selection asks for.
 #[derive(Debug)]
 pub(crate) struct Selected {
-    pub(crate) profile: Profile,
+    pub(crate) profile: WeightedTree,
     /// The factor for the other recording's weights. `None` without a comparison or a common measure of time.
     pub(crate) scale: Option<f64>,
 }
@@ -108,7 +110,7 @@ impl Selection {
             method: params.get("method").map(str::to_owned),
             zoom: params.get("root").map(str::to_owned),
             least_share: 0.0005,
-            most_nodes: MOST_NODES,
+            most_nodes: MAX_NODES,
         };
         let per_request = per_request(pages, params, &mut problems);
         let shaping = Shaping { group, my_code: params.get("my").is_some(), fold };
@@ -124,7 +126,7 @@ impl Selection {
         // A thread's number means something in one recording only.
         let comparable = !self.alone && (self.filter.threads.is_empty() || self.kind.is_some());
         let Some(other) = pages.against.as_ref().filter(|_| comparable) else {
-            return Selected { profile: Profile::new(shape, &weighed), scale: None };
+            return Selected { profile: WeightedTree::new(shape, &weighed), scale: None };
         };
         let other_weighed = match self.kind.as_deref().map(|kind| of_kind(&other.recording, kind)) {
             // To a filter, an empty list means all threads.
@@ -138,7 +140,7 @@ impl Selection {
         };
         let scale = self.scale(here, other);
         let other = (&*other.shape(&self.key, &self.shaping), &other_weighed);
-        Selected { profile: Profile::compared(&shape, &weighed, other, scale.unwrap_or(1.0)), scale }
+        Selected { profile: WeightedTree::compared(&shape, &weighed, other, scale.unwrap_or(1.0)), scale }
     }
 
     /// The factor for the other recording's weights: the ratio of the observed times or, per request, of the requests
@@ -223,12 +225,12 @@ fn group(text: Option<&str>, problems: &mut Vec<String>) -> GroupBy {
 /// Groups by patterns: `PATTERN -> NAME; …`.
 fn groups(recording: &Trace, patterns: &str, problems: &mut Vec<String>) -> GroupBy {
     let parts = || patterns.split(';').map(str::trim).filter(|part| !part.is_empty());
-    let more = parts().count().saturating_sub(MOST_GROUPS);
+    let more = parts().count().saturating_sub(MAX_GROUPS);
     if more > 0 {
-        problems.push(format!("{more} groups after the first {MOST_GROUPS} are left out"));
+        problems.push(format!("{more} groups after the first {MAX_GROUPS} are left out"));
     }
     let mut groups = Vec::new();
-    for part in parts().take(MOST_GROUPS) {
+    for part in parts().take(MAX_GROUPS) {
         let (from, to) = part.split_once("->").unwrap_or((part, "$0"));
         let (from, to) = (from.trim(), to.trim());
         match pattern(from) {

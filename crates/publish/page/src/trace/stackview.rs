@@ -25,7 +25,7 @@ const SHOWS: [(&str, &str); 4] = [
     ("callers", "Callers and callees"),
 ];
 /// The most kinds of events that are offered, the most frequent first.
-const MOST_EVENTS: usize = 500;
+const MAX_EVENTS: usize = 500;
 
 fn sampler(ctx: &TraceCtx<'_>) -> Sampler {
     ctx.here().recording.session.sampler
@@ -204,8 +204,8 @@ fn metric_select(ctx: &TraceCtx<'_>, chosen: &Metric) -> Markup {
             @for offer in fixed { (one(offer)) }
             @if !events.is_empty() {
                 optgroup label="Any event with a stack, by count" {
-                    @for offer in events.iter().take(MOST_EVENTS) { (one(offer)) }
-                    @if events.len() > MOST_EVENTS { option disabled { (events.len() - MOST_EVENTS) " more: see the tab of events" } }
+                    @for offer in events.iter().take(MAX_EVENTS) { (one(offer)) }
+                    @if events.len() > MAX_EVENTS { option disabled { (events.len() - MAX_EVENTS) " more: see the tab of events" } }
                 }
             }
         }

@@ -8,7 +8,7 @@ use model::{ByFrame, FrameId, StackId, Sym};
 use stacks::Metric;
 use std::sync::Arc;
 use views::tables::literal;
-use views::{Sum, Summed, TableSpec, place};
+use views::{Sum, Summed, TableView, place};
 
 /// The condition of the allocation samples that count. A recording may have two kinds of samples of the same bytes;
 /// then only the finer kind counts.
@@ -19,9 +19,9 @@ fn summed(ctx: &TraceCtx<'_>, sum: Sum) -> Summed {
     Summed { trace: Arc::clone(&ctx.here().recording), sum, range: ctx.range() }
 }
 
-pub(super) fn generations(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn generations(ctx: &TraceCtx<'_>) -> TableView {
     let start = ctx.during("start_ns");
-    TableSpec::new(
+    TableView::new(
         "generations",
         "Generations",
         "Collections by the oldest generation that each collected.",
@@ -33,9 +33,9 @@ pub(super) fn generations(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn reasons(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn reasons(ctx: &TraceCtx<'_>) -> TableView {
     let start = ctx.during("start_ns");
-    TableSpec::new(
+    TableView::new(
         "reasons",
         "Reasons",
         "Collections by what triggered them.",
@@ -45,9 +45,9 @@ pub(super) fn reasons(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn collections(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn collections(ctx: &TraceCtx<'_>) -> TableView {
     let start = ctx.during("start_ns");
-    TableSpec::new(
+    TableView::new(
         "collections",
         "Collections",
         "Each collection.",
@@ -58,9 +58,9 @@ pub(super) fn collections(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn pauses(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn pauses(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "pauses",
         "Pauses",
         "Each time the program was paused; those for the sampler (cause profiler) come last.",
@@ -70,10 +70,10 @@ pub(super) fn pauses(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn allocated_types(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn allocated_types(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
     let counted = COUNTED;
-    TableSpec::new(
+    TableView::new(
         "types",
         "Types",
         "Bytes allocated by type, estimated from samples.",
@@ -85,10 +85,10 @@ pub(super) fn allocated_types(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn allocating_callers(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn allocating_callers(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
     let counted = COUNTED;
-    TableSpec::new(
+    TableView::new(
         "callers",
         "Callers",
         "Bytes allocated by the innermost frame.",
@@ -101,10 +101,10 @@ pub(super) fn allocating_callers(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn sampled_allocations(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn sampled_allocations(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
     let counted = COUNTED;
-    TableSpec::new(
+    TableView::new(
         "sampled",
         "Sampled allocations",
         "Each allocation sample.",
@@ -119,9 +119,9 @@ fn in_bursts(ctx: &TraceCtx<'_>) -> bool {
     ctx.here().recording.requests_are_of_bursts()
 }
 
-pub(super) fn paths(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn paths(ctx: &TraceCtx<'_>) -> TableView {
     let start = ctx.during("start_ns");
-    TableSpec::new(
+    TableView::new(
         "paths",
         "Paths",
         if in_bursts(ctx) {
@@ -137,9 +137,9 @@ pub(super) fn paths(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn requests(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn requests(ctx: &TraceCtx<'_>) -> TableView {
     let start = ctx.during("start_ns");
-    TableSpec::new(
+    TableView::new(
         "requests",
         "Requests",
         if in_bursts(ctx) {
@@ -153,9 +153,9 @@ pub(super) fn requests(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn spans(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn spans(ctx: &TraceCtx<'_>) -> TableView {
     let start = ctx.during("start_ns");
-    TableSpec::new(
+    TableView::new(
         "spans",
         "Spans",
         "Calls and other parts of requests, from their activity sources.",
@@ -166,9 +166,9 @@ pub(super) fn spans(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn lock_sites(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn lock_sites(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "sites",
         "Where threads wait for locks",
         "Waits for locks by the innermost frame.",
@@ -180,9 +180,9 @@ pub(super) fn lock_sites(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn locks(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn locks(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "locks",
         "Locks",
         "Waits by lock.",
@@ -193,9 +193,9 @@ pub(super) fn locks(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn waits(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn waits(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "waits",
         "Waits for handles",
         "Waits by source and the innermost frame (.NET 9 and later).",
@@ -206,9 +206,9 @@ pub(super) fn waits(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn waiting(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn waiting(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "waiting",
         "What sampled threads wait for",
         "Samples of waiting threads by what they wait for.",
@@ -221,9 +221,9 @@ pub(super) fn waiting(ctx: &TraceCtx<'_>) -> TableSpec {
     .computed(summed(ctx, Sum::Waiting))
 }
 
-pub(super) fn contention(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn contention(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "contention",
         "Each wait for a lock",
         "From Contention/Start to /Stop.",
@@ -233,9 +233,9 @@ pub(super) fn contention(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn thrown_types(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn thrown_types(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "thrown-types",
         "Types",
         "Thrown exceptions by type, caught or not.",
@@ -246,9 +246,9 @@ pub(super) fn thrown_types(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn thrown(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn thrown(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "thrown",
         "Exceptions",
         "Each exception, with its message.",
@@ -256,9 +256,9 @@ pub(super) fn thrown(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn tiers(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn tiers(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "tiers",
         "Tiers",
         "Loads of compiled code by how it was compiled.",
@@ -268,9 +268,9 @@ pub(super) fn tiers(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn compiled_methods(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn compiled_methods(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "methods",
         "Methods",
         "Compiled methods, the slowest to compile first.",
@@ -280,9 +280,9 @@ pub(super) fn compiled_methods(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn threads(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn threads(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "threads",
         "Threads",
         "What each thread is for and how it was sampled.",
@@ -296,9 +296,9 @@ pub(super) fn threads(ctx: &TraceCtx<'_>) -> TableSpec {
     .computed(summed(ctx, Sum::Threads))
 }
 
-pub(super) fn pool(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn pool(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "pool",
         "Thread pool",
         "What the thread pool decided, and why.",
@@ -306,9 +306,9 @@ pub(super) fn pool(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn loggers(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn loggers(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "levels",
         "Loggers",
         "Lines by logger and level.",
@@ -318,9 +318,9 @@ pub(super) fn loggers(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn log_lines(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn log_lines(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "lines",
         "Lines",
         "Each line.",
@@ -328,9 +328,9 @@ pub(super) fn log_lines(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn meters(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn meters(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "meters",
         "Counters and meters",
         "Values by counter or meter.",
@@ -341,9 +341,9 @@ pub(super) fn meters(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn readings(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn readings(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "readings",
         "Readings",
         "Each value.",
@@ -351,9 +351,9 @@ pub(super) fn readings(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn host(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn host(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "host",
         "Host",
         "Readings of the machine during the recording.",
@@ -363,9 +363,9 @@ pub(super) fn host(ctx: &TraceCtx<'_>) -> TableSpec {
     )
 }
 
-pub(super) fn kinds(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn kinds(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
-    TableSpec::new(
+    TableView::new(
         "kinds",
         "Kinds",
         "Events in this range of time, by provider and name. The choice above applies to the list below.",
@@ -377,13 +377,13 @@ pub(super) fn kinds(ctx: &TraceCtx<'_>) -> TableSpec {
     .computed(summed(ctx, Sum::Kinds))
 }
 
-pub(super) fn events(ctx: &TraceCtx<'_>) -> TableSpec {
+pub(super) fn events(ctx: &TraceCtx<'_>) -> TableView {
     let ts = ctx.during("ts_ns");
     let is = |column: &str| ctx.params.get(column).map(|text| format!(" and {column} = {}", literal(text)));
     let narrowed: String = ["provider", "name"].iter().filter_map(|column| is(column)).collect();
     let thread = ctx.params.get("thread").and_then(|thread| thread.parse::<i64>().ok());
     let thread = thread.map_or_else(String::new, |thread| format!(" and thread = {thread}"));
-    TableSpec::new(
+    TableView::new(
         "events",
         "Events",
         "Each event with its fields. A filter over all columns reads every field: narrow it by kind first.",
@@ -406,7 +406,7 @@ pub(super) fn stacks_links(ctx: &TraceCtx<'_>) -> Markup {
 }
 
 /// The most providers, and the most names of events, in the form.
-const MOST_OFFERED: usize = 2_000;
+const MAX_OFFERED: usize = 2_000;
 
 /// The form that chooses a kind of event and a thread; none in a file.
 pub(super) fn kind_form(ctx: &TraceCtx<'_>) -> Markup {
@@ -431,12 +431,12 @@ pub(super) fn kind_form(ctx: &TraceCtx<'_>) -> Markup {
         .filter(|(provider, _)| chosen("provider").is_empty() || *provider == chosen("provider"))
         .collect();
     let (more_providers, more_names) =
-        (providers.len().saturating_sub(MOST_OFFERED), names.len().saturating_sub(MOST_OFFERED));
+        (providers.len().saturating_sub(MAX_OFFERED), names.len().saturating_sub(MAX_OFFERED));
     html! {
         form.toolbar method="get" action=(place(ctx.path)) {
             @for (name, value) in ctx.params.without(&["provider", "name", "thread", "events.page"]).pairs() { input type="hidden" name=(name) value=(value); }
-            label { "Provider " select name="provider" { option value="" { "all" } @for provider in providers.into_iter().take(MOST_OFFERED) { option value=(provider) selected[provider == chosen("provider")] { (provider) } } } }
-            label { "Event " select name="name" { option value="" { "all" } @for (_, name) in names.iter().take(MOST_OFFERED) { option value=(name) selected[*name == chosen("name")] { (name) } } } }
+            label { "Provider " select name="provider" { option value="" { "all" } @for provider in providers.into_iter().take(MAX_OFFERED) { option value=(provider) selected[provider == chosen("provider")] { (provider) } } } }
+            label { "Event " select name="name" { option value="" { "all" } @for (_, name) in names.iter().take(MAX_OFFERED) { option value=(name) selected[*name == chosen("name")] { (name) } } } }
             label { "Thread " input name="thread" inputmode="numeric" size="8" value=(chosen("thread")); }
             button type="submit" { "Show" }
         }

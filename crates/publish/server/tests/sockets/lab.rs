@@ -3,7 +3,7 @@
 use crate::client::{Answer, PATIENCE, ask, get};
 use base::time::Deadline;
 use server::{
-    Bound, Door, Handover, Limits, Links, LocalDoor, Request, Response, Served, ServerOptions, Site,
+    Bound, Door, Handover, Limits, LinkMaker, LocalDoor, Request, Response, Served, ServerOptions, Site,
     StatusCode, Stop, Weight, bind, serve,
 };
 use std::net::Ipv4Addr;
@@ -88,7 +88,7 @@ pub(crate) struct Lab {
     /// Another such link.
     pub(crate) second_link: String,
     /// What makes more links. `None` behind another door than the local one.
-    pub(crate) links: Option<Links>,
+    pub(crate) links: Option<LinkMaker>,
     pub(crate) seen: Arc<Seen>,
     pub(crate) stop: Stop,
     thread: Option<JoinHandle<Served>>,

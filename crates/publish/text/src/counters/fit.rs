@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 const PROVIDER: Style = AnsiColor::Cyan.on_default().bold();
 
 /// The least lines of a provider: its heading, one row, and the line that says what is missing.
-const LEAST_GROUP: usize = 3;
+const MIN_GROUP: usize = 3;
 
 /// Instruments that say most about a service, the most useful first. They stay if there is no room for all.
 const TELLING: &[&str] = &[
@@ -66,7 +66,7 @@ pub(super) fn fit(groups: &[Group<'_>], room: Option<usize>, widths: &Widths) ->
             .flat_map(|(at, group)| whole(group, widths, spare && at > 0))
             .collect();
     };
-    let fitting = (room / LEAST_GROUP).clamp(1, groups.len().max(1));
+    let fitting = (room / MIN_GROUP).clamp(1, groups.len().max(1));
     let left_out = groups.len().saturating_sub(fitting);
     let room = room.saturating_sub(usize::from(left_out > 0));
     let shares = share(wanted.get(..fitting).unwrap_or_default(), room);

@@ -14,7 +14,7 @@ const NOW: usize = 11;
 /// The width of each column of quantiles.
 const QUANTILE: usize = 9;
 /// Tags are shown only if they have this many letters or more.
-const LEAST_TAGS: usize = 4;
+const MIN_TAGS: usize = 4;
 const QUANTILES: [&str; 3] = ["p50", "p95", "p99"];
 
 /// A row of the table, not yet cut to its width.
@@ -138,12 +138,12 @@ pub(super) struct Widths {
 
 impl Widths {
     pub(super) fn of<'a>(rows: impl Iterator<Item = &'a Row> + Clone, columns: usize) -> Self {
-        const LEAST_NAME: usize = 20;
-        const LEAST_COURSE: usize = 8;
-        let needed = rows.clone().map(Row::label_width).max().unwrap_or(0).max(LEAST_NAME);
+        const MIN_NAME: usize = 20;
+        const MIN_COURSE: usize = 8;
+        let needed = rows.clone().map(Row::label_width).max().unwrap_or(0).max(MIN_NAME);
         // The newest values of all rows are aligned; the column is as wide as the longest row.
-        let longest = rows.map(|row| row.course.len()).max().unwrap_or(0).clamp(LEAST_COURSE, MAX_COURSE);
-        let quantiles = columns >= LEAST_NAME + NOW + 3 * QUANTILE;
+        let longest = rows.map(|row| row.course.len()).max().unwrap_or(0).clamp(MIN_COURSE, MAX_COURSE);
+        let quantiles = columns >= MIN_NAME + NOW + 3 * QUANTILE;
         let numbers = NOW + if quantiles { 3 * QUANTILE } else { 0 };
         let left = columns.saturating_sub(numbers);
         // Two more columns separate the blocks from the numbers.
@@ -235,7 +235,7 @@ impl Row {
                 name.chars().count().min(least.max(inner.saturating_sub(self.tags.chars().count() + 1)));
             let of_tags = inner.saturating_sub(of_name + 1);
             let tags =
-                if of_tags < LEAST_TAGS { String::new() } else { format!(" {}", cut(&self.tags, of_tags)) };
+                if of_tags < MIN_TAGS { String::new() } else { format!(" {}", cut(&self.tags, of_tags)) };
             format!("{}{tags}", end(&name, of_name))
         };
         format!("{:width$}", format!("  {text}"))

@@ -4,7 +4,7 @@ use crate::page::{cut, printable};
 use report::unit;
 
 /// The longest unknown unit, in letters.
-const MOST_UNIT: usize = 12;
+const MAX_UNIT: usize = 12;
 /// Larger values are shown in scientific notation.
 const MOST: f64 = 1e15;
 
@@ -57,7 +57,7 @@ pub(super) fn show(value: f64, unit: &str, per_second: bool) -> String {
         Measure::Time(each) => unit::duration((value * each).min(MOST)),
         Measure::Percent => format!("{} %", number(value)),
         Measure::Count => number(value),
-        Measure::Other(unit) => format!("{} {}", number(value), cut(&printable(unit), MOST_UNIT)),
+        Measure::Other(unit) => format!("{} {}", number(value), cut(&printable(unit), MAX_UNIT)),
     };
     format!("{text}{per}")
 }

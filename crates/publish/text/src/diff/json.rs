@@ -104,7 +104,7 @@ fn change(row: &Change, first: bool) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ::diff::{Options, Side};
+    use ::diff::Side;
     use report::Basis;
     use runtime::StackIndex;
 
@@ -113,7 +113,7 @@ mod tests {
         let (recording, report) = (Trace::default(), report::Report::default());
         let index = StackIndex::new(&recording);
         let side = Side { recording: &recording, index: &index, report: &report, range: None };
-        let diff = ::diff::compare(&side, &side, &Options { basis: Basis::Request });
+        let diff = ::diff::compare(&side, &side, Basis::Request);
         let document = document(&recording, &recording, &diff);
         for key in [
             "kind",

@@ -13,7 +13,7 @@ const MEASURED: usize = 4;
 /// How many places of a finding are shown.
 const PLACES: usize = 3;
 /// Places with a smaller share are only in the JSON.
-const LEAST_SHARE: f64 = 0.01;
+const MIN_SHARE: f64 = 0.01;
 
 /// The verdict: the first finding, or that there is none.
 pub(super) fn headline(page: &mut Page, verdict: &Verdict) {
@@ -67,7 +67,7 @@ fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
         (show(of.value, of.unit), format!("{}{held}", of.name))
     });
     page.pairs("measured", measured.collect());
-    let places = finding.places.iter().take(PLACES).filter(|place| place.share >= LEAST_SHARE);
+    let places = finding.places.iter().take(PLACES).filter(|place| place.share >= MIN_SHARE);
     let places: Vec<_> = places.map(place).collect();
     if !places.is_empty() {
         page.line("where", &format!("share of {}:", finding.places_of));

@@ -6,7 +6,7 @@
 use base::steering::visible;
 use model::ById;
 use serde_json::{Value, json};
-use stacks::{Name, NameClass, NameId, Profile, View};
+use stacks::{Name, NameClass, NameId, TreeView, WeightedTree};
 use std::borrow::Cow;
 
 /// The longest name in bytes, until [`LONG_NAMES`] is used up.
@@ -49,7 +49,7 @@ impl Names {
 }
 
 /// The data of a picture.
-pub fn json(profile: &Profile, view: &View, unit: &str) -> Value {
+pub fn json(profile: &WeightedTree, view: &TreeView, unit: &str) -> Value {
     let shape = &profile.shape;
     // The number of each name in `names`, once it is used.
     let mut number_of: ById<Name, Option<usize>> = vec![None; shape.names.len()].into();

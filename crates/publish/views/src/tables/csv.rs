@@ -1,6 +1,6 @@
 //! Tables as CSV for spreadsheets, with a limit on its size.
 
-use super::spec::{Look, PATIENCE, TableSpec, columns, looked_at, summed_up};
+use super::spec::{Look, PATIENCE, TableView, columns, looked_at, summed_up};
 use crate::Params;
 use model::Tables;
 use sql::output::{Csv, Guarded};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 const CSV_BYTES: usize = 200_000_000;
 
 /// The rows of a table that match the reader's filter, in the reader's order.
-pub fn csv(params: &Params, tables: &Arc<dyn Tables>, spec: &TableSpec) -> Result<Vec<u8>, sql::Error> {
+pub fn csv(params: &Params, tables: &Arc<dyn Tables>, spec: &TableView) -> Result<Vec<u8>, sql::Error> {
     let look = Look::of(spec, params);
     if let Some(summed) = &spec.summed {
         let Answer { columns, rows, .. } = summed_up(summed, &look);

@@ -13,7 +13,7 @@ const MAX_PAGE: usize = 1_000_000;
 
 /// A table that a page shows.
 #[derive(Debug, Clone)]
-pub struct TableSpec {
+pub struct TableView {
     /// Its name in the page's address.
     pub id: &'static str,
     /// Its heading.
@@ -26,7 +26,7 @@ pub struct TableSpec {
     pub summed: Option<Summed>,
 }
 
-impl TableSpec {
+impl TableView {
     /// A table of a query.
     pub fn new(id: &'static str, title: &'static str, about: &'static str, sql: String) -> Self {
         Self { id, title, about, sql, summed: None }
@@ -66,7 +66,7 @@ impl Look {
     pub(super) const PLAIN: Self = Self { sort: None, find: None, page: 1 };
 
     /// Reads the parameters of a table.
-    pub(super) fn of(spec: &TableSpec, params: &Params) -> Self {
+    pub(super) fn of(spec: &TableView, params: &Params) -> Self {
         let name = |what: &str| format!("{}.{what}", spec.id);
         let sort = params.get(&name("sort")).map(|text| match text.strip_prefix('-') {
             Some(column) => Sort { column: column.to_owned(), descending: true },
@@ -88,7 +88,7 @@ pub fn literal(text: &str) -> String {
 }
 
 /// The query with the reader's filter and order.
-pub(super) fn looked_at(spec: &TableSpec, look: &Look, columns: &[String]) -> String {
+pub(super) fn looked_at(spec: &TableView, look: &Look, columns: &[String]) -> String {
     let mut sql = format!("select * from ({})", spec.sql);
     if let Some(find) = &look.find {
         let wanted = literal(&find.to_ascii_lowercase());
@@ -106,7 +106,7 @@ pub(super) fn looked_at(spec: &TableSpec, look: &Look, columns: &[String]) -> St
 }
 
 /// The names of a query's columns.
-pub(super) fn columns(tables: &Arc<dyn Tables>, spec: &TableSpec) -> Result<Vec<String>, sql::Error> {
+pub(super) fn columns(tables: &Arc<dyn Tables>, spec: &TableView) -> Result<Vec<String>, sql::Error> {
     // `limit 0` is part of the statement: `QueryOptions::limit` would compute the first row, which may need all of them.
     let answer = run(tables, &format!("select * from ({}) limit 0", spec.sql), None)?;
     Ok(answer.columns.into_iter().map(|column| column.name).collect())
