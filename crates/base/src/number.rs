@@ -20,6 +20,11 @@ pub fn wide(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
+/// An integer that is never negative, as an `i64`. It saturates: only damaged input has a larger one.
+pub fn saturated(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
 /// A number of elements as a double.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 pub fn count(len: usize) -> f64 {

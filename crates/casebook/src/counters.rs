@@ -342,8 +342,8 @@ impl<'a> Watch<'a> {
                 None if asked || is_over || self.is_disk_full() => {
                     self.interrupt.waits_for("the runtime to end its session");
                     // A session that ends while the runtime collects meters for the first time can leave the process unable
-                    // to exit. The stop avoids that moment, so it needs more time around it. Closing the connection, which
-                    // a short deadline would lead to, does not avoid it.
+                    // to exit. The stop waits until that is over, so it needs a longer deadline: after the deadline the
+                    // connection is closed, whatever the runtime is doing.
                     let collects = self.since.elapsed() < self.args.interval.saturating_add(COLLECTION);
                     let deadline = Deadline::after(if asked && !collects { END_ASKED } else { END });
                     let reserve = reserve.take().map_or_else(stopping::reserve, Ok)?;

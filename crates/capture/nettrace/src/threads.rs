@@ -150,7 +150,7 @@ impl Threads {
 #[inline]
 fn check(thread: &Thread, expected: u32, ticks: i64, start: i64, indexed: bool) -> Sequence {
     let Some(last) = thread.sequence else { return Sequence::InOrder };
-    // Before version 6, a last number of 0 does not show where the thread's count stands.
+    // Before version 6, a last number of 0 can also mean that it is unknown, so nothing can be compared with it.
     if last == expected || (!indexed && last == 0) {
         return Sequence::InOrder;
     }

@@ -4,6 +4,7 @@
 //! source of the same name is not shown. Whether one answers is clear only after the first values, so the values of an event
 //! source are held until then.
 
+use base::number::saturated;
 use dotnet_ipc::session::Provider;
 use import::{CounterReading, CounterSource};
 use std::collections::BTreeMap;
@@ -172,7 +173,7 @@ fn specifications(wanted: &Wanted) -> Vec<String> {
 
 /// Nanoseconds. More than 64 bits hold, 292 years, are as good as no end.
 pub(super) fn nanos(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+    saturated(time.as_nanos())
 }
 
 /// An event source and a meter of the same name.

@@ -2,6 +2,7 @@
 
 use crate::ids::{ActivityId, FrameId, Id, KindId, StackId, ThreadId};
 use crate::strings::{Strings, Sym};
+use base::number::saturated;
 use std::borrow::Cow;
 
 /// No number, in a column of integers.
@@ -105,7 +106,7 @@ impl<'a> Column<'a> {
     /// The value at a row; null behind the last one.
     pub fn value(&self, row: usize) -> Value<'a> {
         match *self {
-            Self::Row => Value::Int(i64::try_from(row).unwrap_or(i64::MAX)),
+            Self::Row => Value::Int(saturated(row)),
             Self::Int(list) => int(list.get(row)),
             Self::Id(ids) => ids.number(row).map_or(Value::Null, |number| Value::Int(i64::from(number))),
             Self::Count(list) => list.get(row).map_or(Value::Null, |value| Value::Int(i64::from(*value))),

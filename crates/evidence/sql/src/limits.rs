@@ -5,6 +5,7 @@
 //! room in a temporary file. Memory is also refused once the query's time is over. That ends work which never comes to
 //! a place where SQLite looks for an interruption.
 
+use base::number::saturated;
 use base::time::Deadline;
 use rusqlite::InterruptHandle;
 use std::cell::{Cell, RefCell};
@@ -89,7 +90,7 @@ impl Account {
     pub(crate) fn open(limits: &Limits, deadline: Option<Deadline>, handle: InterruptHandle) -> Self {
         HANDLE.replace(Some(handle));
         let before = (LONGEST.get(), MAX_MEMORY.get(), MAX_DISK.get(), DEADLINE.get());
-        let most = |now: i64, more: u64| now.saturating_add(i64::try_from(more).unwrap_or(i64::MAX));
+        let most = |now: i64, more: u64| now.saturating_add(saturated(more));
         // Where addresses are shorter, memory is the limit.
         LONGEST.set(usize::try_from(limits.value_bytes).unwrap_or(usize::MAX));
         MAX_MEMORY.set(most(MEMORY.get(), limits.memory_bytes));
@@ -153,7 +154,7 @@ pub(crate) fn may_have(bytes: usize) -> bool {
     if PAUSED.get() {
         return true;
     }
-    let wanted = MEMORY.get().saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+    let wanted = MEMORY.get().saturating_add(saturated(bytes));
     if wanted > MAX_MEMORY.get() {
         REACHED.set(Some(Reached::Memory));
         // Some of SQLite's functions (json_group_array) go on without, and tell at their end: that of a query may never come.

@@ -9,6 +9,7 @@ use crate::index::Indexes;
 use crate::limits::{Paused, longest};
 use crate::plan::{Op, Term, terms};
 use crate::scan::Scan;
+use base::number::saturated;
 use model::{Column, NO_INT, TableSpec, Tables, Value};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::{Null, ValueRef};
@@ -292,7 +293,7 @@ unsafe impl VTabCursor for Cursor<'_> {
     }
 
     fn rowid(&self) -> Result<i64> {
-        Ok(i64::try_from(self.scan.row()).unwrap_or(i64::MAX))
+        Ok(saturated(self.scan.row()))
     }
 }
 

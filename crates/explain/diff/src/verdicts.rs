@@ -188,6 +188,7 @@ fn shown(of: &Measured) -> String {
 fn is_seen(rows: &[Change], finding: &Finding, is_worse: bool) -> bool {
     let groups: Vec<Group> = finding.evidence.iter().flat_map(|of| groups(of.table)).copied().collect();
     rows.iter().any(|row| {
+        // A row with one value only has no direction.
         let difference = row.difference().unwrap_or(0.0);
         let worse = match row.better {
             Better::Lower => Some(difference > 0.0),

@@ -121,6 +121,7 @@ pub fn throttled(recording: &Trace) -> Option<Throttled> {
     };
     let periods = grown("periods").filter(|periods| *periods > 0.0)?;
     let share = (grown("throttled.periods")? / periods).min(1.0);
+    // The kernel writes the time beside the two counts; a reading without it is damaged.
     Some(Throttled { share, stopped_ms: grown("throttled.time").unwrap_or(0.0) * 1e3 })
 }
 

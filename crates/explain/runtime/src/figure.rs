@@ -37,6 +37,7 @@ impl Tally {
         let row = self.rows.entry(key).or_default();
         row.count = row.count.saturating_add(1);
         row.known = row.known.saturating_add(u64::from(amount.is_some()));
+        // `known` says how many amounts the sum has.
         row.amount += amount.unwrap_or(0.0);
     }
 

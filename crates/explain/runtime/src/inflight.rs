@@ -43,6 +43,7 @@ pub fn in_flight(recording: &Trace) -> Option<InFlight> {
         level += change;
         most = most.max(level);
         if let Some(piece) = pieces.get_mut(piece_of(recording, *ts_ns)) {
+            // A piece without a step yet.
             *piece = Some(piece.unwrap_or(0.0).max(real(level.max(level - change))));
         }
     }

@@ -57,6 +57,7 @@ pub fn locks(recording: &Trace, index: &StackIndex) -> Vec<Lock> {
         frame: of.frames.into_iter().max_by_key(|(_, ns)| *ns).map_or(Sym::NONE, |(frame, _)| frame),
     });
     let mut locks: Vec<Lock> = locks.collect();
+    // Locks whose waits have no end come last.
     let waited = |of: &Lock| of.waited_ms.unwrap_or(0.0);
     locks.sort_by(|a, b| waited(b).total_cmp(&waited(a)).then_with(|| a.lock.cmp(&b.lock)));
     locks

@@ -158,6 +158,7 @@ fn of_meter(recording: &Trace, numbers: &FxHashMap<&str, usize>, courses: &mut [
         let Some(course) = number.and_then(|number| courses.get_mut(number)) else { continue };
         let from_ms = course.from_ms;
         let value = |of_kind: &FxHashMap<(i64, Sym), f64>| of_kind.get(&(of.ts_ns, of.tags)).copied();
+        // Without its p99 an interval does not count as slow; without its p50 all of its time is beyond the median.
         let (p50, p99) = (value(&p50s).unwrap_or(0.0), value(&p99s).unwrap_or(0.0));
         let is_slow = of.value > 0.0 && p99 * 1e3 >= from_ms;
         // The time beyond the median, so that the time of fast requests does not count as that of slow ones.

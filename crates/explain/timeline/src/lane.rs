@@ -125,6 +125,7 @@ impl Lane {
             LaneValues::Area { stacked, layers } => (*stacked, layers.as_slice()),
             LaneValues::Spans(_) | LaneValues::Marks(_) => (false, [].as_slice()),
         };
+        // Spans and marks have no layers.
         let pieces = layers.iter().map(|layer| layer.values.len()).max().unwrap_or(0);
         (0..pieces).map(move |at| {
             let values = layers.iter().filter_map(|layer| layer.values.get(at).copied().flatten());

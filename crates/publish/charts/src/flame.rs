@@ -103,6 +103,7 @@ fn frame<'a>(profile: &'a WeightedTree, view: &'a TreeView, at: usize) -> Option
     let depth = u64::from(nodes.depth.get(at).copied()?);
     let (start, width) =
         if depth == 0 { (0.0, 1.0) } else { (share(start - zero, whole), share(span, whole)) };
+    // All columns of the nodes are equally long; `against` is empty without a comparison.
     let weight = nodes.weight.get(at).copied().unwrap_or(0.0);
     let against = view.total_against.map(|_| nodes.against.get(at).copied().unwrap_or(0.0));
     let class = match against {

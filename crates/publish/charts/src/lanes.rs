@@ -83,7 +83,7 @@ fn figures(lane: &Lane, span: Span) -> String {
         }
         LaneValues::Marks(counts) => {
             let piece_ms = real(span.len_ns()) / count(counts.len().max(1)) / 1e6;
-            let total = lane.mean_or_total().unwrap_or(0.0);
+            let Some(total) = lane.mean_or_total() else { return "not observed".to_owned() };
             let most = most
                 .map_or_else(String::new, |most| format!(" · max {} in {}", short(most), duration(piece_ms)));
             format!("{} in all{most}{left_out}", short(total))

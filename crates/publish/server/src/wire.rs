@@ -74,6 +74,7 @@ fn takes_gzip(list: &str) -> bool {
             let mut parts = item.split(';').map(str::trim);
             parts.next().filter(|name| name.eq_ignore_ascii_case(wanted))?;
             let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+            // A weight that is not a number means that gzip is not wanted: plain bytes are always safe.
             Some(weight.map_or(1.0, |weight| weight.parse::<f32>().unwrap_or(0.0)))
         })
     };

@@ -94,6 +94,7 @@ pub fn around(links: &dyn Links, of: Stacked<'_>) -> Markup {
     };
     let (callers, callees) = (towards(Direction::Up), towards(Direction::Down));
     let unit = metric.unit();
+    // A picture without nodes weighs nothing.
     let first = |column: &[f64]| column.first().copied().unwrap_or(0.0);
     let flame = params.with("show", "").without(&["root"]);
     // For a recursive method the view has only the outermost calls, so its own weight comes from the list.

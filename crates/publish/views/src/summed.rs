@@ -3,7 +3,7 @@
 //!
 //! The query in the same `TableView` returns the same rows. The SQL tab runs that query, and a test compares the two.
 
-use base::number::real;
+use base::number::{real, saturated};
 use model::{ByKind, StackId, Sym, ThreadId, Trace, sorted_range};
 use rustc_hash::{FxHashMap, FxHashSet};
 use sql::{Answer, AnswerColumn, Cell};
@@ -64,7 +64,7 @@ fn text(recording: &Trace, sym: Sym) -> Cell {
 
 fn whole(count: u64) -> Cell {
     // A count of rows in memory always fits.
-    Cell::Int(i64::try_from(count).unwrap_or(i64::MAX))
+    Cell::Int(saturated(count))
 }
 
 fn part<T>(column: &[T], rows: &Range<usize>) -> impl Iterator<Item = T>

@@ -26,6 +26,7 @@ pub fn call_tree(links: &dyn Links, of: Stacked<'_>) -> Markup {
 pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &TreeView, params: &Params) -> Markup {
     let profile = of.profile;
     let nodes = &picture.nodes;
+    // Without nodes the loop below does nothing.
     let root = nodes.weight.first().copied().unwrap_or(0.0);
     let mut text = String::new();
     // The depths of the nodes whose lists are open.
@@ -54,6 +55,7 @@ pub(crate) fn tree(links: &dyn Links, of: Stacked<'_>, picture: &TreeView, param
             text.push_str(&html! { li.leaf { (zoom) (row) } }.into_string());
         } else {
             text.extend(["<li>", &zoom.into_string()]);
+            // All columns of the nodes are equally long; `against` is empty without a comparison.
             let share = nodes.weight.get(at).copied().unwrap_or(0.0) / root;
             let state = if share >= OPEN || depth == 0 { " open" } else { "" };
             text.extend(["<details", state, "><summary>", &row.into_string(), "</summary><ul>"]);
@@ -89,6 +91,7 @@ fn short_name<'a>(profile: &'a WeightedTree, picture: &TreeView, at: usize) -> &
 fn row(of: Stacked<'_>, picture: &TreeView, at: usize) -> Markup {
     let nodes = &picture.nodes;
     let unit = of.metric.unit();
+    // `against` is empty without a comparison, and then not asked for.
     let value = |column: &[f64]| column.get(at).copied().unwrap_or(0.0);
     let name = nodes.name.get(at).and_then(|name| of.profile.shape.names.get(*name));
     let Some(name) = name else { return html! {} };

@@ -9,6 +9,7 @@ use crate::provenance;
 use crate::pump::Role;
 use crate::segments::Segment;
 use crate::tables::monotonic_ns;
+use base::number::saturated;
 use base::time::{Deadline, Stopwatch};
 use std::collections::VecDeque;
 use std::sync::PoisonError;
@@ -128,7 +129,7 @@ fn unneeded(kept: &VecDeque<KeptSegment>, oldest_needed: i64) -> usize {
 
 /// A time that does not fit is longer than any recording.
 fn nanos(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+    saturated(time.as_nanos())
 }
 
 /// The size of files on the disk.

@@ -4,7 +4,7 @@
 //! more of a document is in memory than one of their fields. Numbers may be missing in three ways, by the harness's version:
 //! `NaN` as it stands (which is not JSON), an empty text, or null.
 
-use base::number::wide;
+use base::number::{saturated, wide};
 use model::{Bench, BenchmarkRow, MeasurementRow, Sym, or_none};
 use rustc_hash::FxHashSet;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -460,7 +460,7 @@ fn benchmark(bench: &mut Bench, file: Sym, value: &Value) -> bool {
 
 /// The number of the benchmark that is read.
 fn next_id(bench: &Bench) -> i64 {
-    i64::try_from(bench.benchmarks.id.len()).unwrap_or(i64::MAX)
+    saturated(bench.benchmarks.id.len())
 }
 
 /// The job in `Type.Method: Job(Setting=1, …) [Parameter=2]`.

@@ -1,11 +1,12 @@
 //! Figures of the whole: the table `metrics`, by benchmark.
 
+use base::number::saturated;
 use model::{Bench, MetricRow};
 
 /// Fills the table: `NAME(PARAMETERS).mean`, `.median` and `.allocated` of each benchmark, with the mean's interval.
 pub(super) fn fill(bench: &mut Bench) {
     let count = bench.benchmarks.id.len();
-    let n = i64::try_from(count).unwrap_or(i64::MAX);
+    let n = saturated(count);
     let none = (f64::NAN, f64::NAN);
     add(bench, "benchmarks", base::number::count(count), "", none, n);
     for (at, label) in bench.labels().into_iter().enumerate() {

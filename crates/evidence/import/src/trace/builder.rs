@@ -29,6 +29,7 @@ use super::texts::SeenTexts;
 use super::threads::ThreadFacts;
 use super::universal::{CpuTables, Spaces};
 use crate::error::Error;
+use base::number::saturated;
 use clr::whole::Starts;
 use model::{KindId, LossRow, ThreadId, Trace};
 use nettrace::{Event, Gap, Sink, StreamHeader, Summary};
@@ -399,7 +400,7 @@ impl Sink for Builder {
         let Some((from_ns, to_ns)) = self.streams.gap_ns(&gap) else { return };
         let Trace { missing, loss, .. } = &mut self.recording;
         missing.events = missing.events.saturating_add(gap.events);
-        let events = i64::try_from(gap.events).unwrap_or(i64::MAX);
+        let events = saturated(gap.events);
         loss.push(LossRow { thread: gap.thread.cast_signed(), from_ns, to_ns, events });
     }
 }

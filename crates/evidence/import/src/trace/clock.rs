@@ -49,6 +49,7 @@ impl Clock {
         let ns = if self.ticks_per_second == 1_000_000_000 {
             since
         } else {
+            // Only damage lies centuries away, on either side.
             i64::try_from(i128::from(since) * NS / i128::from(self.ticks_per_second)).unwrap_or(i64::MAX)
         };
         ns.wrapping_add(self.offset_ns)

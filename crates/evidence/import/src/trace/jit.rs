@@ -5,6 +5,7 @@ use super::code::{ALWAYS, Code, Methods, NEVER};
 use super::kinds::CodeEvent;
 use super::rawstacks::RawStack;
 use super::seen::Seen;
+use base::number::saturated;
 use base::seeded::SeededMap;
 use model::{Jit, JitRow, Lost, NO_INT, Strings, Sym, ThreadId, or_none};
 
@@ -96,7 +97,7 @@ impl JitStarts {
     fn load(&mut self, seen: &Seen<'_>, mut tables: CodeTables<'_>) {
         let code = tables.code(seen, seen.ns, NEVER);
         let start = seen.fields.int("MethodID").and_then(|method| self.0.remove(&(seen.thread, method)));
-        let bytes = i64::try_from(code.end.saturating_sub(code.start)).unwrap_or(i64::MAX);
+        let bytes = saturated(code.end.saturating_sub(code.start));
         let native_bytes = or_none(seen.possible(bytes, 0..=MAX_CODE_BYTES, tables.lost));
         let row = JitRow {
             ts_ns: start.map_or(seen.ns, |start| start.ns),

@@ -2,6 +2,7 @@
 //!
 //! Rates and shares are of the time observed. A figure that the recording cannot give is null, never 0.
 
+use base::number::saturated;
 use base::stats::{self, Share, Sorted};
 use model::{MetricRow, NO_INT, Trace, covered_ns};
 
@@ -37,7 +38,7 @@ pub(crate) fn fill(recording: &mut Trace) {
         .any(|sym| recording.strings.text(*sym) == super::kinds::RUNTIME);
     let (requests, p50, p99) = request_figures(recording);
     let partial = recording.requests_are_partial();
-    let count = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
+    let count = |rows: usize| saturated(rows);
     let when = |known: bool, value: f64| if known { value } else { f64::NAN };
     let cpu = cpu_share(recording);
     let rows = [
@@ -110,7 +111,7 @@ fn cpu_share(recording: &Trace) -> (f64, i64) {
         return (f64::NAN, 0);
     }
     let sum: f64 = shares.iter().map(|(_, share)| share).sum();
-    (sum / n as f64, i64::try_from(n).unwrap_or(i64::MAX))
+    (sum / n as f64, saturated(n))
 }
 
 /// Requests per second and how many that stands on, and their median and 99th percentile in milliseconds.

@@ -7,6 +7,7 @@ use super::ids::{Process, ProcessId};
 use super::kinds::{is_sample, shortened};
 use super::streams::StreamFacts;
 use crate::error::{Error, Held};
+use base::number::saturated;
 use base::seeded::SeededMap;
 use model::{ById, ByThread, Lost, NO_INT, ProcessRow, Sym, ThreadId, Trace, or_none};
 use nettrace::{Event, StreamHeader};
@@ -220,7 +221,7 @@ impl Processes {
         rows.sort_by_key(|known| known.id);
         for known in rows {
             let name = known.name.as_deref().map_or(Sym::NONE, |name| recording.strings.intern(name));
-            let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            let count = |n: u64| saturated(n);
             recording.processes.push(ProcessRow {
                 process: known.id,
                 name,

@@ -15,6 +15,7 @@ use super::marks::{Counts, KindCount};
 use super::recording::Trace;
 use crate::ids::ByKind;
 use crate::{NO_INT, Sym};
+use base::number::saturated;
 
 const HOSTING: &str = "Microsoft.AspNetCore.Hosting";
 const REQUEST_START: i64 = 3;
@@ -218,7 +219,7 @@ impl Trace {
         gaps.sort_unstable();
         let interval = gaps.get(gaps.len() / 2).copied().unwrap_or(first);
         let covered = if self.missing.events > 0 {
-            interval.saturating_mul(i64::try_from(rounds.len()).unwrap_or(i64::MAX))
+            interval.saturating_mul(saturated(rounds.len()))
         } else {
             last.saturating_sub(first).saturating_add(interval)
         };

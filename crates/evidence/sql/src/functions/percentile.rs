@@ -5,6 +5,7 @@
 //! select the value instead, whatever the order is. Results and errors are SQLite's.
 
 use crate::limits::{Paused, may_have, note};
+use base::number::saturated;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags, WindowAggregate};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Result, ffi};
@@ -59,7 +60,7 @@ impl Values {
             let before = self.values.capacity();
             self.values.try_reserve_exact(more).map_err(|_too_many| no_memory())?;
             let taken = self.values.capacity().saturating_sub(before);
-            note(i64::try_from(bytes(taken)).unwrap_or(i64::MAX));
+            note(saturated(bytes(taken)));
         }
         self.values.push(value);
         Ok(())
@@ -88,7 +89,7 @@ impl Values {
 
 impl Drop for Values {
     fn drop(&mut self) {
-        note(i64::try_from(bytes(self.values.capacity())).unwrap_or(i64::MAX).saturating_neg());
+        note(saturated(bytes(self.values.capacity())).saturating_neg());
     }
 }
 

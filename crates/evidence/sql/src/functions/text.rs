@@ -3,6 +3,7 @@
 use super::characters::{character, is_inner, until_zero};
 use crate::call::{Call, Outcome, Type};
 use crate::limits::is_over;
+use base::number::saturated;
 use memchr::memmem;
 
 /// `instr(X, Y)`: where Y is in X for the first time, in characters, or in bytes if both are blobs.
@@ -13,7 +14,7 @@ pub(super) fn instr(call: &Call<'_>) -> Outcome {
 fn place(call: &Call<'_>) -> Result<Outcome, Outcome> {
     let (hay, needle) = (call.bytes(0)?, call.bytes(1)?);
     let is_text = call.kind(0) != Type::Blob || call.kind(1) != Type::Blob;
-    Ok(Outcome::Int(i64::try_from(find(hay, needle, is_text)).unwrap_or(i64::MAX)))
+    Ok(Outcome::Int(saturated(find(hay, needle, is_text))))
 }
 
 fn find(hay: &[u8], needle: &[u8], is_text: bool) -> usize {

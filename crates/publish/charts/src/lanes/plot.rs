@@ -211,6 +211,7 @@ impl<'a> Plot<'a> {
             let Some(first) = looks.get(at) else { break };
             let same = looks.iter().skip(at).take_while(|of| *of == first).count().max(1);
             if let Some((series, height)) = first {
+                // `coordinate` wrote it, so it is a number.
                 let y = coordinate(self.height - height.parse::<f64>().unwrap_or(0.0), 1);
                 out.extend([format!(
                     "<rect class=\"series {series}\" x=\"{at}\" y=\"{y}\" width=\"{same}\" height=\"{height}\"/>"

@@ -9,6 +9,7 @@ use crate::threads::{Names, Sampled, sampled};
 use crate::tree::{self, NO_STACK, NameId, Tree};
 use crate::weigh::What;
 use crate::written::{Count, LeftOut, wide};
+use base::number::saturated;
 use model::ById;
 
 /// The most boxes of all time lines: browsers cannot read larger files.
@@ -102,7 +103,7 @@ impl File<'_> {
             }
         }
         // Only damaged lengths add up to more than an `i64` holds.
-        self.time(i64::try_from(at_ns).unwrap_or(i64::MAX))?;
+        self.time(saturated(at_ns))?;
         self.out.write_all(b"}")?;
         Ok(())
     }

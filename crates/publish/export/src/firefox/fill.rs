@@ -4,6 +4,7 @@ use super::kinds::{Kind, Row};
 use super::{File, PROCESS, Place, at};
 use crate::weigh::{Leaf, What, each, nanoseconds, rows};
 use crate::written::{Count, LeftOut, wide};
+use base::number::saturated;
 use fxprof_processed_profile::{MarkerTiming, StringHandle};
 use model::{NO_INT, StackId, Sym};
 use std::collections::BTreeMap;
@@ -199,7 +200,7 @@ impl File<'_> {
             let Some(process) = self.threads.get(PROCESS) else { return };
             let Some(ts_ns) = self.recording.allocations.ts_ns.get(row.row) else { continue };
             let when = at(*ts_ns);
-            let bytes = i64::try_from(row.weight).unwrap_or(i64::MAX);
+            let bytes = saturated(row.weight);
             // The runtime reports no addresses, so each sample is an object of its own that is never freed.
             self.profile.add_allocation_sample(process.handle, when, stack, wide(row.row), bytes);
         }

@@ -93,6 +93,7 @@ impl Series {
             self.course.pop_front();
         }
         self.course.push_back(value);
+        // A value that is not finite adds nothing to the weight, by which the series of an instrument are sorted.
         self.weight += self.now.unwrap_or(0.0).abs();
     }
 }
