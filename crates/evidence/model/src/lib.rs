@@ -19,6 +19,8 @@ mod exhibit;
 mod ids;
 mod index;
 mod kind;
+#[cfg(any(test, feature = "made"))]
+mod made;
 mod metrics;
 mod strings;
 mod tables;

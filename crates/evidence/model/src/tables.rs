@@ -161,6 +161,27 @@ macro_rules! column_kind {
     (stored text) => {
         $crate::strings::Sym
     };
+    (blank time) => {
+        0
+    };
+    (blank int) => {
+        $crate::NO_INT
+    };
+    (blank stack) => {
+        None
+    };
+    (blank thread) => {
+        $crate::ThreadId::FIRST
+    };
+    (blank guid) => {
+        None
+    };
+    (blank real) => {
+        f64::NAN
+    };
+    (blank text) => {
+        $crate::Sym::NONE
+    };
     (sql guid) => {
         $crate::tables::Type::Text
     };
@@ -290,6 +311,13 @@ macro_rules! table {
         pub struct $row<$($stack = $crate::StackId)?> {
             $(#[doc = $what] pub $field: $crate::tables::column_kind!(stored $kind)),*
         }
+        #[cfg(any(test, feature = "made"))]
+        impl<$($stack)?> $row<$($stack)?> {
+            /// A row that a test fills: at time 0, of the first thread, everything else null.
+            pub fn blank() -> Self {
+                Self { $($field: $crate::tables::column_kind!(blank $kind)),* }
+            }
+        }
         // By hand, since no derive takes a macro for a type where there is a parameter.
         impl<$($stack: Copy)?> Copy for $row<$($stack)?> {}
         #[allow(clippy::expl_impl_clone_on_copy, reason = "rows without a parameter could derive it")]
@@ -392,7 +420,7 @@ pub(crate) use {column_kind, column_name, process_of, spec, table};
 #[expect(unreachable_pub, reason = "the declarations make public tables")]
 mod tests {
     use super::*;
-    use crate::StackId;
+    use crate::{NO_INT, StackId};
 
     table! { Things<S>, ThingRow, "things",
         "A thing of these tests.";
@@ -417,6 +445,7 @@ mod tests {
         assert_eq!(seen, [(Some("main"), 10), (Some("worker"), 10), (None, 30)]);
         assert_eq!(things.row(1), Some(ThingRow { number: 3, at: 10, stack: Some(StackId::FIRST) }));
         assert_eq!(things.row(2), Some(ThingRow { number: 1, at: 30, stack: None }));
+        assert_eq!(ThingRow::blank(), ThingRow { number: NO_INT, at: 0, stack: None::<StackId> });
         let names: Vec<&str> = Things::SPEC.columns.iter().map(|column| column.name).collect();
         assert_eq!((names, things.ascending()), (vec!["number", "ts_ns", "stack"], Some(1)));
         things.truncate(1);

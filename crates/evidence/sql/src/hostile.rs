@@ -1,7 +1,7 @@
 //! Statements that are made to take all time, memory or disk: each ends, and none harms another.
 
 use crate::{Answer, Cell, Database, Error, Limits, QueryOptions};
-use model::{NO_INT, SampleRow, Sym, Trace};
+use model::{NO_INT, SampleRow, Trace};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::fmt::Write;
@@ -24,8 +24,7 @@ fn of_texts(texts: &[&str]) -> Arc<Trace> {
     let mut recording = Trace::default();
     for (text, ts_ns) in texts.iter().zip(0..) {
         let waiting_on = recording.strings.intern(text);
-        let (kind, state) = (Sym::NONE, Sym::NONE);
-        recording.samples.push(SampleRow { ts_ns, thread: 0.into(), stack: None, kind, state, waiting_on });
+        recording.samples.push(SampleRow { ts_ns, waiting_on, ..SampleRow::blank() });
     }
     recording.thread_ids.push(NO_INT);
     Arc::new(recording)
@@ -375,9 +374,8 @@ fn percentiles_of_an_order_that_is_made_to_be_slow_are_there_in_time() {
     let last = 400_000;
     let mut recording = Trace::default();
     for value in worst_order(last + 1) {
-        let (ts_ns, none) = (i64::try_from(value).unwrap(), Sym::NONE);
-        let (kind, state, waiting_on) = (none, none, none);
-        recording.samples.push(SampleRow { ts_ns, thread: 0.into(), stack: None, kind, state, waiting_on });
+        let ts_ns = i64::try_from(value).unwrap();
+        recording.samples.push(SampleRow { ts_ns, ..SampleRow::blank() });
     }
     let database = page(Arc::new(recording));
     for (call, expected) in [

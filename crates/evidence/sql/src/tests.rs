@@ -3,8 +3,8 @@
 use crate::answer::Collector;
 use crate::{Answer, Cell, Database, Error, QueryOptions, Rows, output, tables_used};
 use model::{
-    ActivityId, AllocationRow, Bench, BenchmarkRow, EventKind, Frame, Kind, NO_INT, SampleRow, StackId, Sym,
-    Tables, Trace,
+    ActivityId, AllocationRow, Bench, BenchmarkRow, EventKind, Kind, NO_INT, StackId, Sym, Tables, ThreadId,
+    Trace,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -40,34 +40,14 @@ fn text(value: &str) -> Cell {
     Cell::Text(value.to_owned())
 }
 
-fn sample(recording: &mut Trace, ts_ns: i64, stack: Option<StackId>, kind: &str, waiting_on: Option<&str>) {
-    let strings = &mut recording.strings;
-    let row = SampleRow {
-        ts_ns,
-        thread: u16::try_from(ts_ns.rem_euclid(3)).unwrap().into(),
-        stack,
-        kind: strings.intern(kind),
-        state: strings.intern("running"),
-        waiting_on: waiting_on.map_or(Sym::NONE, |text| strings.intern(text)),
-    };
-    recording.samples.push(row);
-}
-
 /// Two frames, two stacks, forty samples.
 fn small() -> Trace {
     let mut recording = Trace { thread_ids: vec![100, 200].into(), ..Trace::default() };
-    for name in ["App!Main()", "App!Work()"] {
-        let name = recording.strings.intern(name);
-        let none = Sym::NONE;
-        let frame =
-            Frame { module: none, declaring_type: none, method: none, signature: none, name, tier: none };
-        recording.frames.push(frame);
-    }
-    let root = recording.stacks.child(None, 0.into());
-    let leaf = recording.stacks.child(Some(root), 1.into());
-    for at in 0..40 {
-        let stack = [Some(root), Some(leaf), None][usize::try_from(at % 3).unwrap()];
-        sample(&mut recording, at * 10, stack, ["managed", "external"][usize::from(at % 4 == 0)], None);
+    let stacks: [&[&str]; 3] = [&["App!Main()"], &["App!Main()", "App!Work()"], &[]];
+    for (at, stack) in (0..40).zip(stacks.into_iter().cycle()) {
+        let kind = ["managed", "external"][usize::from(at % 4 == 0)];
+        let thread = ThreadId::at(u16::try_from(at * 10 % 3).unwrap());
+        recording.sample(at * 10, thread, [kind, "running", ""], stack);
     }
     recording
 }
@@ -128,22 +108,8 @@ fn named(alias: &str, tables: impl Tables + 'static) -> (Option<String>, Arc<dyn
 fn exhibits_of_two_kinds_have_each_its_own_tables() {
     let mut bench = Bench::default();
     let name = bench.strings.intern("Parse.Split");
-    let (parameters, unit) = (Sym::NONE, bench.strings.intern("ns"));
-    let (low, high, allocated_bytes) = (f64::NAN, f64::NAN, f64::NAN);
-    let row = BenchmarkRow {
-        id: 0,
-        name,
-        parameters,
-        job: Sym::NONE,
-        n: 3,
-        mean: 2.5,
-        median: 2.0,
-        low,
-        high,
-        unit,
-        allocated_bytes,
-        file: Sym::NONE,
-    };
+    let unit = bench.strings.intern("ns");
+    let row = BenchmarkRow { id: 0, name, n: 3, mean: 2.5, median: 2.0, unit, ..BenchmarkRow::blank() };
     bench.benchmarks.push(row);
     let database = Database::open(vec![named("load", small()), named("bench", bench)]).unwrap();
     let found =
@@ -159,7 +125,7 @@ fn exhibits_of_two_kinds_have_each_its_own_tables() {
 #[test]
 fn two_recordings_are_told_apart_and_plain_names_are_refused() {
     let mut other = small();
-    sample(&mut other, 999, None, "managed", None);
+    other.sample(999, ThreadId::FIRST, ["managed", "running", ""], &[]);
     let database = Database::open(vec![named("a", small()), named("b", other)]).unwrap();
     let sql = "select (select count(*) from a.samples), (select count(*) from b.samples)";
     assert_eq!(answer(&database, sql).rows, [[int(40), int(41)]]);

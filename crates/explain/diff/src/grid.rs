@@ -100,13 +100,11 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::CoverageRow;
 
     fn grid(spans: &[(i64, i64)], range: Option<(i64, i64)>) -> Grid {
         let mut recording = Trace::default();
-        let source = recording.strings.intern("events");
         for (from_ns, to_ns) in spans {
-            recording.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });
+            recording.covers("events", *from_ns, *to_ns);
         }
         Grid::new(&recording, "events", range)
     }

@@ -102,13 +102,12 @@ impl Rounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{CoverageRow, Trace};
+    use model::Trace;
 
     #[test]
     fn a_meter_that_begins_late_and_pauses_has_the_rate_of_the_time_in_which_it_counted() {
         let mut recording = Trace::default();
-        let source = recording.strings.intern("events");
-        recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: 20_000_000_000 });
+        recording.covers("events", 0, 20_000_000_000);
         let grid = Grid::new(&recording, "events", None);
         // 400 per second, published in the middle of pieces, with a piece's end between two tags; off for five seconds.
         let second = 1_000_000_000;

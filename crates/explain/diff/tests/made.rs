@@ -4,8 +4,8 @@
 
 use diff::{Side, compare};
 use model::{
-    AllocationRow, ContentionRow, CounterRow, CoverageRow, ExceptionRow, Frame, GcRow, JitRow, NO_INT,
-    PauseRow, RequestRow, SampleRow, SpanRow, StackId, Sym, ThreadId, Trace, WaitRow,
+    AllocationRow, ContentionRow, CounterRow, ExceptionRow, GcRow, JitRow, PauseRow, SampleRow, SpanRow,
+    StackId, Sym, Trace, WaitRow,
 };
 use proptest::prelude::*;
 use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
@@ -19,8 +19,7 @@ fn lasting(seconds: i64) -> Trace {
     recording.exhibit.duration_ns = seconds * SECOND;
     recording.thread_ids = vec![10, 11].into();
     for source in ["events", "samples"] {
-        let source = recording.strings.intern(source);
-        recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: seconds * SECOND - 1 });
+        recording.covers(source, 0, seconds * SECOND - 1);
     }
     recording
 }
@@ -37,10 +36,9 @@ fn row<'a>(diff: &'a Diff, measure: &str, name: &str) -> &'a Change {
 }
 
 fn exceptions(recording: &mut Trace, class: &str, times: impl Iterator<Item = i64>) {
-    let class = recording.strings.intern(class);
+    let class = recording.text(class);
     for ts_ns in times {
-        let (thread, message, stack, activity) = (0.into(), Sym::NONE, None, None);
-        recording.exceptions.push(ExceptionRow { ts_ns, thread, class, message, stack, activity });
+        recording.exceptions.push(ExceptionRow { ts_ns, class, ..ExceptionRow::blank() });
     }
 }
 
@@ -86,21 +84,11 @@ fn what_was_recorded_twice_as_long_did_not_happen_twice_as_often() {
     assert_eq!(diff.pieces, (10, 20));
 }
 
-fn request(recording: &mut Trace, path: &str, start_ns: i64, dur_ns: i64, status: i64) {
-    let method = recording.strings.intern("GET");
-    let path = recording.strings.intern(path);
-    recording.requests.push(RequestRow {
-        dur_ns,
-        status,
-        ..RequestRow::begun(start_ns, ThreadId::FIRST, method, path)
-    });
-}
-
 #[test]
 fn per_request_a_service_under_twice_the_load_did_not_change() {
     let mut sides = [lasting(10), lasting(10)];
     for (recording, per_second) in sides.iter_mut().zip([100, 200]) {
-        about(per_second, 10).for_each(|ns| request(recording, "/a", ns, 5_000_000, 200));
+        about(per_second, 10).for_each(|ns| recording.request(ns, 5_000_000, "/a", 200));
         exceptions(recording, "Shop.Oops", about(per_second, 10));
     }
     let [before, after] = &sides;
@@ -122,14 +110,9 @@ fn the_slowest_requests_of_one_route_are_told_apart_from_the_others() {
         for (number, ns) in about(500, 10).enumerate() {
             let slow = if at == 1 && number % 10 == 0 { 200 } else { 0 };
             let spread = i64::try_from(number % 7).unwrap();
-            request(recording, "/slow", ns, (10 + spread + slow) * 1_000_000, 200);
-            request(
-                recording,
-                "/same",
-                ns,
-                (20 + spread) * 1_000_000,
-                if number % 50 == 0 { 500 } else { 200 },
-            );
+            recording.request(ns, (10 + spread + slow) * 1_000_000, "/slow", 200);
+            let status = if number % 50 == 0 { 500 } else { 200 };
+            recording.request(ns, (20 + spread) * 1_000_000, "/same", status);
         }
     }
     let [before, after] = &sides;
@@ -146,31 +129,6 @@ fn the_slowest_requests_of_one_route_are_told_apart_from_the_others() {
     assert_eq!((failed.before, failed.after), (Some(0.02), Some(0.02)));
 }
 
-/// A stack of methods, the outermost first.
-fn stack(recording: &mut Trace, methods: &[&str]) -> Option<StackId> {
-    methods.iter().fold(None, |parent, name| {
-        let sym = recording.strings.intern(name);
-        let known = recording.frames.name.find(|of| *of == sym);
-        let frame = known.unwrap_or_else(|| {
-            let (module, method) = name.split_once('!').unwrap();
-            let module = recording.strings.intern(module);
-            let method = recording.strings.intern(method);
-            let (declaring_type, signature, tier) = (Sym::NONE, Sym::NONE, Sym::NONE);
-            recording.frames.push(Frame { module, declaring_type, method, signature, name: sym, tier })
-        });
-        Some(recording.stacks.child(parent, frame))
-    })
-}
-
-fn samples(recording: &mut Trace, methods: &[&str], thread: ThreadId, times: impl Iterator<Item = i64>) {
-    let stack = stack(recording, methods);
-    let state = recording.strings.intern("running");
-    let (kind, waiting_on) = (Sym::NONE, Sym::NONE);
-    for ts_ns in times {
-        recording.samples.push(SampleRow { ts_ns, thread, stack, kind, state, waiting_on });
-    }
-}
-
 #[test]
 fn methods_are_threads_on_average_however_often_the_sampler_looked() {
     let mut sides = [lasting(10), lasting(10)];
@@ -185,7 +143,7 @@ fn methods_are_threads_on_average_however_often_the_sampler_looked() {
         rows.sort_unstable();
         for (ns, is_price) in rows {
             let (methods, thread): (&[&str], u16) = if is_price { (&price, 1) } else { (&main, 0) };
-            samples(recording, methods, thread.into(), std::iter::once(ns));
+            recording.sample(ns, thread.into(), ["", "running", ""], methods);
         }
     }
     let [before, after] = &sides;
@@ -210,21 +168,11 @@ fn methods_are_threads_on_average_however_often_the_sampler_looked() {
 fn methods_whose_names_one_side_lacks_are_left_out_and_not_taken_for_gone() {
     let mut sides = [lasting(20), lasting(20)];
     for recording in &mut sides {
-        let stack = stack(recording, &["Shop!Shop.Program.Main", "Shop!Shop.Cart.Total"]);
-        let source = recording.strings.intern("sample");
-        let class = recording.strings.intern("System.String");
+        let stack = recording.stack(&["Shop!Shop.Program.Main", "Shop!Shop.Cart.Total"]);
+        let [source, class] = recording.texts(["sample", "System.String"]);
         for ts_ns in about(100, 20) {
-            let (thread, kind, bytes, weight_bytes) = (0, Sym::NONE, 64, 1e6);
-            recording.allocations.push(AllocationRow {
-                ts_ns,
-                thread: thread.into(),
-                class,
-                kind,
-                bytes,
-                source,
-                weight_bytes,
-                stack,
-            });
+            let (weight_bytes, none) = (1e6, AllocationRow::blank());
+            recording.allocations.push(AllocationRow { ts_ns, class, source, weight_bytes, stack, ..none });
         }
     }
     let by_caller = "allocated, by caller";
@@ -318,24 +266,18 @@ fn service(seed: u64, pace: f64) -> Trace {
         let times = (0..200).filter(|at| f64::from(*at) < thrown).map(|at| second * SECOND + i64::from(at));
         exceptions(&mut of, "Shop.Oops", times);
         for number in 0..60 {
-            let value = chance.many(50.0 * pace);
-            let mut text = |text: &str| of.strings.intern(text);
-            let (provider, name, unit) = (text("Shop"), text(&format!("shop.{number}")), text("{item}"));
-            let (kind, tags) = (text("rate"), text("{}"));
-            of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+            let texts = ["Shop", &format!("shop.{number}"), "{item}", "rate", "{}"];
+            of.counter(ts_ns, texts, chance.many(50.0 * pace));
         }
     }
     of
 }
 
 fn metered(of: &mut Trace, ts_ns: i64, route: &str, count: f64) {
-    let mut text = |text: &str| of.strings.intern(text);
-    let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text("http.server.request.duration"));
-    let (unit, tags) = (text("s"), text(&format!("{{\"http.route\":\"{route}\"}}")));
-    let kinds = [("count", count), ("sum", count * 0.01), ("p50", 0.01), ("p99", 0.02)];
-    let kinds = kinds.map(|(kind, value)| (text(kind), value));
-    for (kind, value) in kinds {
-        of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+    let tags = format!("{{\"http.route\":\"{route}\"}}");
+    for (kind, value) in [("count", count), ("sum", count * 0.01), ("p50", 0.01), ("p99", 0.02)] {
+        let texts = ["Microsoft.AspNetCore.Hosting", "http.server.request.duration", "s", kind, &tags];
+        of.counter(ts_ns, texts, value);
     }
 }
 
@@ -375,12 +317,9 @@ fn requests_that_only_the_event_counter_knows_whole_are_not_taken_from_a_meter_t
             let ts_ns = second * SECOND + 900_000_000;
             // The meter follows one route of many.
             metered(&mut of, ts_ns, "/a", 10.0);
-            let mut text = |text: &str| of.strings.intern(text);
-            let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text("total-requests"));
-            let (unit, kind, tags) = (text(""), text("value"), text("{}"));
             let uneven = if second % 2 == 0 { 2.0 } else { 0.0 };
             let value = 7_000.0 + per_second * f64::from(i32::try_from(second).unwrap()) + uneven;
-            of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+            of.counter(ts_ns, ["Microsoft.AspNetCore.Hosting", "total-requests", "", "value", "{}"], value);
         }
         of.missing.limits.note(model::LimitKind::Histograms, None);
         of
@@ -406,85 +345,51 @@ fn weight() -> impl Strategy<Value = f64> {
 type Hostile = (Vec<(i64, i64, f64)>, Vec<(i64, i64)>);
 
 fn collection(of: &mut Trace, reason: Sym, ts_ns: i64, dur_ns: i64, stack: Option<StackId>) {
-    let no = NO_INT;
     of.gc.push(GcRow {
         number: dur_ns,
         generation: dur_ns % 3,
-        kind: Sym::NONE,
         reason,
         start_ns: ts_ns,
         dur_ns,
         pause_ns: dur_ns,
-        suspend_ns: no,
-        heap_before_bytes: no,
         heap_after_bytes: dur_ns,
         promoted_bytes: dur_ns,
-        gen0_bytes: no,
-        gen1_bytes: no,
         gen2_bytes: dur_ns,
-        loh_bytes: no,
-        poh_bytes: no,
-        pinned_objects: no,
-        thread: 0.into(),
         stack,
+        ..GcRow::blank()
     });
 }
 
 fn hostile((rows, spans): &Hostile) -> Trace {
     let mut of = Trace { thread_ids: vec![1].into(), ..Trace::default() };
     for (at, (from_ns, to_ns)) in spans.iter().enumerate() {
-        let source = of.strings.intern(if at % 2 == 0 { "events" } else { "samples" });
-        of.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });
+        of.covers(if at % 2 == 0 { "events" } else { "samples" }, *from_ns, *to_ns);
     }
-    let mut text = |text| of.strings.intern(text);
     let words =
         ["running", "gc", "sample", "http.server.request.duration", "p99", "count", "{\"http.route\":\""];
-    let [running, gc, sample, meter, p99, count, tags] = words.map(&mut text);
-    let stack = stack(&mut of, &["Shop!Main", "Shop!\u{202e}0x"]);
+    let [running, gc, sample, meter, p99, count, tags] = of.texts(words);
+    let stack = of.stack(&["Shop!Main", "Shop!\u{202e}0x"]);
     for (at, (ts_ns, dur_ns, value)) in rows.iter().copied().enumerate() {
-        let (thread, activity, none) = (0.into(), None, Sym::NONE);
-        let row = SampleRow { ts_ns, thread, stack, kind: none, state: running, waiting_on: gc };
+        let row = SampleRow { ts_ns, stack, state: running, waiting_on: gc, ..SampleRow::blank() };
         of.samples.push(row);
         of.pauses.push(PauseRow { ts_ns, dur_ns, cause: gc });
-        let row = AllocationRow {
-            ts_ns,
-            thread,
-            class: gc,
-            kind: none,
-            bytes: dur_ns,
-            source: sample,
-            weight_bytes: value,
-            stack,
-        };
+        let (class, bytes, source, weight_bytes) = (gc, dur_ns, sample, value);
+        let row =
+            AllocationRow { ts_ns, class, bytes, source, weight_bytes, stack, ..AllocationRow::blank() };
         of.allocations.push(row);
-        of.exceptions.push(ExceptionRow { ts_ns, thread, class: none, message: none, stack: None, activity });
-        of.contention.push(ContentionRow {
-            ts_ns,
-            dur_ns,
-            thread,
-            owner_thread: dur_ns,
-            lock: none,
-            stack: Some(77.into()),
-        });
-        let (source, name, kind) = (none, gc, none);
-        let (span_id, parent_id, trace_id) = (none, none, none);
-        let row = SpanRow { start_ns: ts_ns, dur_ns, source, name, kind, span_id, parent_id, trace_id, tags };
-        of.spans.push(row);
-        of.waits.push(WaitRow { ts_ns, dur_ns, thread: 9.into(), source: none, object: none, stack });
+        of.exceptions.push(ExceptionRow { ts_ns, ..ExceptionRow::blank() });
+        let (owner_thread, nowhere) = (dur_ns, Some(77.into()));
+        let row = ContentionRow { ts_ns, dur_ns, owner_thread, stack: nowhere, ..ContentionRow::blank() };
+        of.contention.push(row);
+        of.spans.push(SpanRow { start_ns: ts_ns, dur_ns, name: gc, tags, ..SpanRow::blank() });
+        of.waits.push(WaitRow { ts_ns, dur_ns, thread: 9.into(), stack, ..WaitRow::blank() });
         let kind = if at % 2 == 0 { p99 } else { count };
-        of.counters.push(CounterRow { ts_ns, provider: gc, name: meter, unit: none, kind, value, tags });
-        of.counters.push(CounterRow { ts_ns, provider: gc, name: gc, unit: gc, kind: none, value, tags });
-        of.jit.push(JitRow {
-            ts_ns,
-            dur_ns,
-            thread,
-            method: gc,
-            il_bytes: dur_ns,
-            native_bytes: 1,
-            tier: gc,
-            stack,
-        });
-        request(&mut of, "/a", ts_ns, dur_ns, dur_ns);
+        let row = CounterRow { ts_ns, provider: gc, value, tags, ..CounterRow::blank() };
+        of.counters.push(CounterRow { name: meter, kind, ..row });
+        of.counters.push(CounterRow { name: gc, unit: gc, ..row });
+        let (method, tier, il_bytes) = (gc, gc, dur_ns);
+        of.jit.push(JitRow { ts_ns, dur_ns, method, il_bytes, tier, stack, ..JitRow::blank() });
+        of.request(ts_ns, dur_ns, "/a", dur_ns);
         collection(&mut of, gc, ts_ns, dur_ns, stack);
     }
     of

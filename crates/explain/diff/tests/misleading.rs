@@ -1,7 +1,7 @@
 //! Comparisons that once reported harm as progress, or missing data as sameness.
 
 use diff::{Side, compare};
-use model::{CounterRow, CoverageRow, EarlyEnd, RequestRow, ThreadId, Trace};
+use model::{EarlyEnd, Trace};
 use report::{Basis, ChangeVerdict, Diff, Finding, FindingState, Measured, Report, Severity, View};
 use runtime::StackIndex;
 
@@ -11,8 +11,7 @@ const SECOND: i64 = 1_000_000_000;
 fn lasting(seconds: i64) -> Trace {
     let mut recording = Trace::default();
     recording.exhibit.duration_ns = seconds * SECOND;
-    let source = recording.strings.intern("events");
-    recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: seconds * SECOND - 1 });
+    recording.covers("events", 0, seconds * SECOND - 1);
     recording
 }
 
@@ -23,27 +22,20 @@ fn requests_to(path: &str, millis: i64) -> Trace {
 
 fn requests_for(seconds: i64, path: &str, millis: i64) -> Trace {
     let mut of = lasting(seconds);
-    let (method, path) = (of.strings.intern("GET"), of.strings.intern(path));
     for at in 0..50 * seconds {
-        of.requests.push(RequestRow {
-            dur_ns: millis * 1_000_000 + at % 7 * 100_000,
-            status: 200,
-            ..RequestRow::begun(at * SECOND / 50, ThreadId::FIRST, method, path)
-        });
+        of.request(at * SECOND / 50, millis * 1_000_000 + at % 7 * 100_000, path, 200);
     }
     of
 }
 
 /// What the meter published of a route for one second: how many requests, and how many seconds each took.
 fn metered(of: &mut Trace, second: i64, route: &str, (count, seconds): (f64, f64)) {
-    let mut text = |text: &str| of.strings.intern(text);
-    let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text("http.server.request.duration"));
-    let (unit, tags) = (text("s"), text(&format!("{{\"http.route\":\"{route}\"}}")));
-    let kinds = [("count", count), ("sum", count * seconds), ("p50", seconds), ("p99", 2.0 * seconds)];
-    let kinds = kinds.map(|(kind, value)| (text(kind), value));
-    for (kind, value) in kinds {
-        let ts_ns = second * SECOND + 900_000_000;
-        of.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+    let tags = format!("{{\"http.route\":\"{route}\"}}");
+    for (kind, value) in
+        [("count", count), ("sum", count * seconds), ("p50", seconds), ("p99", 2.0 * seconds)]
+    {
+        let texts = ["Microsoft.AspNetCore.Hosting", "http.server.request.duration", "s", kind, &tags];
+        of.counter(second * SECOND + 900_000_000, texts, value);
     }
 }
 

@@ -103,7 +103,7 @@ fn trouble_is_seen_for_a_second_and_an_hour_on_one_processor_and_on_many() {
 #[test]
 fn samples_of_a_part_of_the_time_stand_for_that_part() {
     let mut scene = Scene::new();
-    let samples = scene.recording.strings.intern("samples");
+    let samples = scene.recording.text("samples");
     let source = &scene.recording.coverage.source;
     let at = source.iter().position(|of| *of == samples).unwrap();
     scene.recording.coverage.to_ns[at] = 1_000_000_000;

@@ -7,9 +7,8 @@
 use crate::facts::Facts;
 use crate::rule::Rule;
 use model::{
-    AllocationRow, ContentionRow, CounterRow, CoverageRow, EventKind, ExceptionRow, Frame, FrameId, GcRow,
-    JitRow, LogRow, NO_INT, RequestRow, SampleRow, SpanRow, StackId, Sym, ThreadId, ThreadPoolRow, ThreadRow,
-    Trace,
+    AllocationRow, ContentionRow, EventKind, ExceptionRow, GcRow, JitRow, LogRow, NO_INT, SpanRow, StackId,
+    ThreadId, ThreadPoolRow, ThreadRow, Trace,
 };
 use report::Severity;
 use runtime::StackIndex;
@@ -59,7 +58,7 @@ impl Scene {
 
     /// The same without samples.
     pub(crate) fn without_samples(mut self) -> Self {
-        let samples = self.text("samples");
+        let samples = self.recording.text("samples");
         self.recording.samples = model::Samples::default();
         let coverage = std::mem::take(&mut self.recording.coverage);
         let rows = (0..coverage.source.len()).filter_map(|at| coverage.row(at));
@@ -69,12 +68,7 @@ impl Scene {
 
     /// Samples or events were recorded from one millisecond to another.
     pub(crate) fn covers(&mut self, source: &str, from_ms: i64, to_ms: i64) {
-        let source = self.text(source);
-        self.recording.coverage.push(CoverageRow { source, from_ns: ns(from_ms), to_ns: ns(to_ms) });
-    }
-
-    fn text(&mut self, text: &str) -> Sym {
-        if text.is_empty() { Sym::NONE } else { self.recording.strings.intern(text) }
+        self.recording.covers(source, ns(from_ms), ns(to_ms));
     }
 
     /// A thread that is there all the time.
@@ -86,45 +80,20 @@ impl Scene {
     /// A thread that is seen from one nanosecond to another.
     pub(crate) fn thread_of(&mut self, kind: &str, first_ts_ns: i64, last_ts_ns: i64) -> ThreadId {
         let thread = i64::try_from(self.recording.thread_ids.len()).unwrap() + 100;
-        let (kind, id) = (self.text(kind), self.recording.thread_ids.push(thread));
-        let row = ThreadRow {
+        let (kind, id) = (self.recording.text(kind), self.recording.thread(thread));
+        self.recording.threads.push(ThreadRow {
             thread,
-            name: Sym::NONE,
             kind,
             first_ts_ns,
             last_ts_ns,
-            samples: NO_INT,
-            process: NO_INT,
-        };
-        self.recording.threads.push(row);
+            ..ThreadRow::blank()
+        });
         id
     }
 
     /// A stack of `Module!Type.Method`, the outermost first; none of none.
     pub(crate) fn stack(&mut self, methods: &[&str]) -> Option<StackId> {
-        methods.iter().fold(None, |parent, name| {
-            let sym = self.text(name);
-            let known = self.recording.frames.name.find(|of| *of == sym);
-            let frame = known.unwrap_or_else(|| self.frame(name, sym));
-            Some(self.recording.stacks.child(parent, frame))
-        })
-    }
-
-    fn frame(&mut self, name: &str, sym: Sym) -> FrameId {
-        let (module, rest) = name.split_once('!').unwrap();
-        // A constructor's name begins with a dot of its own.
-        let dot = rest.rfind("..").or_else(|| rest.rfind('.')).unwrap();
-        let (module, class) = (self.text(module), self.text(&rest[..dot]));
-        let method = self.text(&rest[dot + 1..]);
-        let none = Sym::NONE;
-        self.recording.frames.push(Frame {
-            module,
-            declaring_type: class,
-            method,
-            signature: none,
-            name: sym,
-            tier: none,
-        })
+        self.recording.stack(methods)
     }
 
     /// A thread runs in a stack at these looks.
@@ -143,12 +112,9 @@ impl Scene {
     }
 
     fn sample(&mut self, thread: ThreadId, looks: Range<i64>, words: [&str; 3], stack: &[&str]) {
-        let [kind, state, waiting_on] = words.map(|word| self.text(word));
-        let stack = self.stack(stack);
         let step = self.recording.exhibit.duration_ns / LOOKS;
         for look in looks {
-            let row = SampleRow { ts_ns: look * step, thread, stack, kind, state, waiting_on };
-            self.recording.samples.push(row);
+            self.recording.sample(look * step, thread, words, stack);
         }
     }
 
@@ -170,7 +136,7 @@ impl Scene {
 
     /// An event.
     pub(crate) fn event(&mut self, at_ms: i64, provider: &str, name: &str, thread: ThreadId, stack: &[&str]) {
-        let (provider, name, stack) = (self.text(provider), self.text(name), self.stack(stack));
+        let ([provider, name], stack) = (self.recording.texts([provider, name]), self.stack(stack));
         let events = &mut self.recording.events;
         let kind = events.add_kind(EventKind { provider, name, id: 1, version: 0 });
         events.ts_ns.push(ns(at_ms));
@@ -183,7 +149,7 @@ impl Scene {
 
     /// A collection of generation 0 that stops the program for a millisecond, and what is different of it.
     pub(crate) fn gc(&mut self, at_ms: i64, reason: &str, change: impl FnOnce(&mut GcRow)) {
-        let (kind, reason) = (self.text("NonConcurrentGC"), self.text(reason));
+        let [kind, reason] = self.recording.texts(["NonConcurrentGC", reason]);
         let mut row = GcRow {
             number: 1,
             generation: 0,
@@ -193,17 +159,7 @@ impl Scene {
             dur_ns: 1_000_000,
             pause_ns: 1_000_000,
             suspend_ns: 0,
-            heap_before_bytes: NO_INT,
-            heap_after_bytes: NO_INT,
-            promoted_bytes: NO_INT,
-            gen0_bytes: NO_INT,
-            gen1_bytes: NO_INT,
-            gen2_bytes: NO_INT,
-            loh_bytes: NO_INT,
-            poh_bytes: NO_INT,
-            pinned_objects: NO_INT,
-            thread: 0.into(),
-            stack: None,
+            ..GcRow::blank()
         };
         change(&mut row);
         self.recording.gc.push(row);
@@ -211,11 +167,10 @@ impl Scene {
 
     /// A sampled allocation that stands for so many bytes, in [`CART`].
     pub(crate) fn allocates(&mut self, at_ms: i64, kind: &str, bytes: f64) {
-        let (kind, class, source) = (self.text(kind), self.text("System.Byte[]"), self.text("tick"));
-        let stack = self.stack(&[WORK, CART]);
-        let (ts_ns, thread) = (ns(at_ms), ThreadId::FIRST);
-        let row =
-            AllocationRow { ts_ns, thread, class, kind, bytes: NO_INT, source, weight_bytes: bytes, stack };
+        let [class, kind, source] = self.recording.texts(["System.Byte[]", kind, "tick"]);
+        let (ts_ns, stack) = (ns(at_ms), self.stack(&[WORK, CART]));
+        let (weight_bytes, none) = (bytes, AllocationRow::blank());
+        let row = AllocationRow { ts_ns, class, kind, source, weight_bytes, stack, ..none };
         self.recording.allocations.push(row);
     }
 
@@ -228,7 +183,7 @@ impl Scene {
         owner: Option<ThreadId>,
         stack: &[&str],
     ) {
-        let (lock, stack) = (self.text("0x10"), self.stack(stack));
+        let (lock, stack) = (self.recording.text("0x10"), self.stack(stack));
         let dur_ns = if ms == NO_INT { NO_INT } else { ns(ms) };
         let owner_thread = owner.map_or(NO_INT, |of| i64::from(of.number()) + 100);
         let row = ContentionRow { ts_ns: ns(at_ms), dur_ns, thread, owner_thread, lock, stack };
@@ -237,7 +192,7 @@ impl Scene {
 
     /// The pool changes its number of workers.
     pub(crate) fn adjusts(&mut self, at_ms: i64, reason: &str, workers: i64) {
-        let (event, reason) = (self.text("adjustment"), self.text(reason));
+        let [event, reason] = self.recording.texts(["adjustment", reason]);
         let row = ThreadPoolRow { ts_ns: ns(at_ms), event, reason, workers, throughput: 0.0 };
         self.recording.threadpool.push(row);
     }
@@ -258,7 +213,7 @@ impl Scene {
 
     /// A reading of the host for each second.
     pub(crate) fn host(&mut self, name: &str, value: impl Fn(f64) -> f64) {
-        let (name, unit) = (self.text(name), self.text("x"));
+        let [name, unit] = self.recording.texts([name, "x"]);
         for second in 0..=self.recording.exhibit.duration_ns / 1_000_000_000 {
             let ts_ns = second * 1_000_000_000;
             let value = value(base::number::real(second));
@@ -268,17 +223,7 @@ impl Scene {
 
     /// A published value.
     pub(crate) fn counter(&mut self, at_ms: i64, name: &str, kind: &str, value: f64, tags: &str) {
-        let [provider, name, kind, tags] = ["System.Runtime", name, kind, tags].map(|text| self.text(text));
-        let unit = Sym::NONE;
-        self.recording.counters.push(CounterRow {
-            ts_ns: ns(at_ms),
-            provider,
-            name,
-            unit,
-            kind,
-            value,
-            tags,
-        });
+        self.recording.counter(ns(at_ms), ["System.Runtime", name, "", kind, tags], value);
     }
 
     /// A meter of durations: so many in ten seconds, each of so many milliseconds, published every second.
@@ -292,7 +237,7 @@ impl Scene {
 
     /// A thread begins with a request.
     pub(crate) fn enters(&mut self, thread: ThreadId, at_ms: i64, path: &str) {
-        let path = self.text(path);
+        let path = self.recording.text(path);
         self.recording.request_marks.ts_ns.push(ns(at_ms));
         self.recording.request_marks.thread.push(thread);
         self.recording.request_marks.path.push(path);
@@ -300,42 +245,28 @@ impl Scene {
 
     /// A request.
     pub(crate) fn request(&mut self, at_ms: i64, ms: i64, path: &str) {
-        let (method, path) = (self.text("GET"), self.text(path));
-        self.recording.requests.push(RequestRow {
-            dur_ns: ns(ms),
-            ..RequestRow::begun(ns(at_ms), ThreadId::FIRST, method, path)
-        });
+        self.recording.request(ns(at_ms), ns(ms), path, NO_INT);
     }
 
     /// A call that a trace makes: its span of a client.
     pub(crate) fn call(&mut self, at_ms: i64, ms: i64, trace: &str, tags: &str) {
-        let [source, name, kind] = ["Client", "call", "Client"].map(|text| self.text(text));
-        let (trace_id, tags) = (self.text(trace), self.text(tags));
-        let (span_id, parent_id) = (Sym::NONE, trace_id);
-        let row = SpanRow {
-            start_ns: ns(at_ms),
-            dur_ns: ns(ms),
-            source,
-            name,
-            kind,
-            span_id,
-            parent_id,
-            trace_id,
-            tags,
-        };
+        let [source, name, kind] = self.recording.texts(["Client", "call", "Client"]);
+        let [trace_id, tags] = self.recording.texts([trace, tags]);
+        let (start_ns, dur_ns, parent_id, none) = (ns(at_ms), ns(ms), trace_id, SpanRow::blank());
+        let row = SpanRow { start_ns, dur_ns, source, name, kind, parent_id, trace_id, tags, ..none };
         self.recording.spans.push(row);
     }
 
     /// An exception.
     pub(crate) fn throws(&mut self, at_ms: i64, class: &str, message: &str, stack: &[&str]) {
-        let (class, message, stack) = (self.text(class), self.text(message), self.stack(stack));
-        let row = ExceptionRow { ts_ns: ns(at_ms), thread: 0.into(), class, message, stack, activity: None };
+        let ([class, message], stack) = (self.recording.texts([class, message]), self.stack(stack));
+        let row = ExceptionRow { ts_ns: ns(at_ms), class, message, stack, ..ExceptionRow::blank() };
         self.recording.exceptions.push(row);
     }
 
     /// A method that a thread compiles.
     pub(crate) fn compiles(&mut self, thread: ThreadId, at_ms: i64, ms: i64, method: &str, tier: &str) {
-        let (method, tier) = (self.text(method), self.text(tier));
+        let [method, tier] = self.recording.texts([method, tier]);
         let (ts_ns, dur_ns) = (ns(at_ms), ns(ms));
         let row = JitRow { ts_ns, dur_ns, thread, method, il_bytes: 10, native_bytes: 30, tier, stack: None };
         self.recording.jit.push(row);
@@ -343,10 +274,8 @@ impl Scene {
 
     /// A line of the log.
     pub(crate) fn logs(&mut self, at_ms: i64) {
-        let none = Sym::NONE;
-        let (level, logger) = (self.text("Information"), self.text("Shop.Cart"));
-        let row = LogRow { ts_ns: ns(at_ms), level, logger, message: none, template: none, trace_id: none };
-        self.recording.logs.push(row);
+        let [level, logger] = self.recording.texts(["Information", "Shop.Cart"]);
+        self.recording.logs.push(LogRow { ts_ns: ns(at_ms), level, logger, ..LogRow::blank() });
     }
 
     /// The recording, its samples in the order of time.

@@ -224,10 +224,8 @@ mod tests {
         for (second, percent) in [(1, 10.0), (2, 10.0), (3, 40.0), (4, 40.0)] {
             scene.counter(second * 1000, "cpu-usage", "value", percent, "");
         }
-        let [name, unit] = ["cpu.share", "share"].map(|text| scene.recording.strings.intern(text));
-        let (low, high) = (f64::NAN, f64::NAN);
-        let row = model::MetricRow { name, value: 0.25, unit, low, high, n: 4, partial: 0 };
-        scene.recording.metrics.push(row);
+        let name = scene.recording.text("cpu.share");
+        scene.recording.metrics.push(model::MetricRow { name, value: 0.25, ..model::MetricRow::blank() });
         let recording = scene.done();
         let index = StackIndex::new(&recording);
         let of = crate::explanation(&recording, &index);

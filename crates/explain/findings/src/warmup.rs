@@ -70,18 +70,9 @@ mod tests {
             }
         }
         let mut recording = scene.done();
-        let mut text = |text: &str| recording.strings.intern(text);
-        let (method, tier) = (text("Shop!Shop.Cart.Pay"), text("QuickJitted"));
-        recording.jit.push(model::JitRow {
-            ts_ns: 1_000_000_000,
-            dur_ns: compiling_ms * 1_000_000,
-            thread: 0.into(),
-            method,
-            tier,
-            il_bytes: 10,
-            native_bytes: 10,
-            stack: None,
-        });
+        let [method, tier] = recording.texts(["Shop!Shop.Cart.Pay", "QuickJitted"]);
+        let (ts_ns, dur_ns, none) = (1_000_000_000, compiling_ms * 1_000_000, model::JitRow::blank());
+        recording.jit.push(model::JitRow { ts_ns, dur_ns, method, tier, ..none });
         let index = runtime::StackIndex::new(&recording);
         super::text(&Facts::new(&recording, &index))
     }

@@ -69,24 +69,12 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::tests::{recording, stack};
-    use model::{NO_INT, Sym};
+    use crate::observed::tests::recording;
 
     fn allocation(recording: &mut Trace, class: &str, source: &str, weight_bytes: f64) {
-        let stack = stack(recording, &["Shop!Main"]);
-        let class = recording.strings.intern(class);
-        let source = recording.strings.intern(source);
-        let (bytes, kind) = (NO_INT, Sym::NONE);
-        recording.allocations.push(AllocationRow {
-            ts_ns: 0,
-            thread: 0.into(),
-            class,
-            kind,
-            bytes,
-            source,
-            weight_bytes,
-            stack,
-        });
+        let (stack, [class, source]) = (recording.stack(&["Shop!Main"]), recording.texts([class, source]));
+        let none = AllocationRow::blank();
+        recording.allocations.push(AllocationRow { class, source, weight_bytes, stack, ..none });
     }
 
     #[test]

@@ -168,32 +168,23 @@ pub fn fragmentation(recording: &Trace) -> Vec<Free> {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::NO_INT;
 
     fn collection(recording: &mut Trace, number: i64, generation: i64, kind: &str, sizes: [i64; 3]) {
-        let (kind, reason) = (recording.strings.intern(kind), recording.strings.intern("AllocSmall"));
+        let [kind, reason] = recording.texts([kind, "AllocSmall"]);
         let [heap_before_bytes, heap_after_bytes, promoted_bytes] = sizes;
-        let none = NO_INT;
         recording.gc.push(GcRow {
             number,
             generation,
             kind,
             reason,
             start_ns: number * 100_000_000,
-            dur_ns: none,
             pause_ns: (number + 1) * 1_000_000,
-            suspend_ns: none,
             heap_before_bytes,
             heap_after_bytes,
             promoted_bytes,
             gen0_bytes: 0,
-            gen1_bytes: none,
             gen2_bytes: heap_after_bytes,
-            loh_bytes: none,
-            poh_bytes: none,
-            pinned_objects: none,
-            thread: 0.into(),
-            stack: None,
+            ..GcRow::blank()
         });
     }
 

@@ -112,16 +112,8 @@ mod tests {
         let mut recording = recording(1);
         recording.thread_ids = vec![7, 8].into();
         for (thread, kind) in [(7, "tiering"), (8, "pool")] {
-            let (kind, name) = (recording.strings.intern(kind), Sym::NONE);
-            recording.threads.push(ThreadRow {
-                thread,
-                name,
-                kind,
-                first_ts_ns: 0,
-                last_ts_ns: 0,
-                samples: 0,
-                process: model::NO_INT,
-            });
+            let kind = recording.text(kind);
+            recording.threads.push(ThreadRow { thread, kind, ..ThreadRow::blank() });
         }
         for (thread, method, tier, ms) in [
             (1, "Shop!Price()", "QuickJitted", 1),
@@ -129,18 +121,9 @@ mod tests {
             (1, "Shop!Sum()", "OptimizedTier1", 5),
             (1, "Anonymous!dynamicClass.lambda_method1()", "Optimized", 2),
         ] {
-            let (method, tier) = (recording.strings.intern(method), recording.strings.intern(tier));
-            let (dur_ns, il_bytes) = (ms * 1_000_000, 10);
-            recording.jit.push(JitRow {
-                ts_ns: 0,
-                dur_ns,
-                thread: thread.into(),
-                method,
-                il_bytes,
-                native_bytes: 30,
-                tier,
-                stack: None,
-            });
+            let [method, tier] = recording.texts([method, tier]);
+            let (thread, dur_ns) = (thread.into(), ms * 1_000_000);
+            recording.jit.push(JitRow { thread, dur_ns, method, il_bytes: 10, tier, ..JitRow::blank() });
         }
         let loaded = JitRow { dur_ns: NO_INT, ..recording.jit.row(0).unwrap() };
         recording.jit.push(loaded);

@@ -95,19 +95,17 @@ pub fn in_gc_pauses(recording: &Trace) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::tests::{recording, stack};
-    use model::{ContentionRow, NO_INT, PauseRow, Sym};
+    use crate::observed::tests::recording;
+    use model::{ContentionRow, NO_INT, PauseRow};
 
     #[test]
     fn a_wait_that_lasts_while_the_collector_stops_all_threads_says_so() {
         let mut recording = recording(500_000_000);
-        let (none, cause) = (Sym::NONE, recording.strings.intern("gc"));
         for (ts_ns, dur_ns) in [(0, 100), (50, 100), (1_000, 100), (2_000, NO_INT)] {
-            let (owner_thread, stack) = (NO_INT, None);
-            let row = ContentionRow { ts_ns, dur_ns, thread: 0.into(), owner_thread, lock: none, stack };
-            recording.contention.push(row);
+            recording.contention.push(ContentionRow { ts_ns, dur_ns, ..ContentionRow::blank() });
         }
         assert_eq!(in_gc_pauses(&recording), None);
+        let cause = recording.text("gc");
         for (ts_ns, dur_ns) in [(50, 50), (60, 20), (500, 50)] {
             recording.pauses.push(PauseRow { ts_ns, dur_ns, cause });
         }
@@ -119,17 +117,9 @@ mod tests {
     #[test]
     fn a_wait_without_an_end_is_counted_but_adds_no_time() {
         let mut recording = recording(500_000_000);
-        let stack = stack(&mut recording, &["Shop!Price", "System.Private.CoreLib!Enter"]);
+        let stack = recording.stack(&["Shop!Price", "System.Private.CoreLib!Enter"]);
         for dur_ns in [2_000_000, NO_INT, 4_000_000] {
-            let (owner_thread, lock) = (NO_INT, Sym::NONE);
-            recording.contention.push(ContentionRow {
-                ts_ns: 0,
-                dur_ns,
-                thread: 0.into(),
-                owner_thread,
-                lock,
-                stack,
-            });
+            recording.contention.push(ContentionRow { dur_ns, stack, ..ContentionRow::blank() });
         }
         let part = part(&recording, &StackIndex::new(&recording));
         let values = ["count", "rate", "wait.total", "wait.max"].map(|name| part.value(name));

@@ -56,7 +56,6 @@ pub(crate) fn part(recording: &Trace) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::CounterRow;
 
     #[test]
     fn the_latest_value_of_each_set_of_tags_stays() {
@@ -64,10 +63,7 @@ mod tests {
         for (ts_ns, tags, value) in
             [(1_000_000, "{}", 5.0), (2_000_000, "{}", 7.0), (1_000_000, r#"{"a":"b"}"#, 1.0)]
         {
-            let mut text = |text| recording.strings.intern(text);
-            let (provider, name, unit) = (text("System.Runtime"), text("cpu-usage"), text("%"));
-            let (kind, tags) = (text("value"), text(tags));
-            recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+            recording.counter(ts_ns, ["System.Runtime", "cpu-usage", "%", "value", tags], value);
         }
         let part = part(&recording);
         let rows = part.list("latest").unwrap().rows.iter().map(|row| (row.name.as_str(), row.values[0]));

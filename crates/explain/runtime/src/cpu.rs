@@ -230,8 +230,8 @@ fn waiting_on(recording: &Trace) -> List {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::tests::{recording, stack};
-    use model::SampleRow;
+    use crate::observed::tests::recording;
+    use model::ThreadId;
 
     #[test]
     fn one_reading_of_each_thread_is_no_cpu_time_of_zero() {
@@ -246,26 +246,15 @@ mod tests {
         assert_eq!(read(2_000, 7, 1_005), Some(0.5));
     }
 
-    fn sample(recording: &mut Trace, methods: &[&str], state: &str, waiting_on: Option<&str>) {
-        let stack = stack(recording, methods);
-        let waiting_on = waiting_on.map_or(Sym::NONE, |text| recording.strings.intern(text));
-        let state = recording.strings.intern(state);
-        recording.samples.push(SampleRow {
-            ts_ns: 0,
-            thread: 0.into(),
-            stack,
-            kind: Sym::NONE,
-            state,
-            waiting_on,
-        });
-    }
-
     #[test]
     fn only_running_samples_count_for_methods_and_recursion_counts_once() {
         let mut recording = recording(1_000_000_000);
-        sample(&mut recording, &["Shop!Main", "Shop!Walk", "Shop!Walk"], "running", None);
-        sample(&mut recording, &["Shop!Main", "System.Linq!Sum"], "running", None);
-        sample(&mut recording, &["Shop!Main", "System.Private.CoreLib!Sleep"], "waiting", Some("sleep"));
+        let mut sample = |methods: &[&str], state: &str, on: &str| {
+            recording.sample(0, ThreadId::FIRST, ["", state, on], methods);
+        };
+        sample(&["Shop!Main", "Shop!Walk", "Shop!Walk"], "running", "");
+        sample(&["Shop!Main", "System.Linq!Sum"], "running", "");
+        sample(&["Shop!Main", "System.Private.CoreLib!Sleep"], "waiting", "sleep");
         let part = part(&recording, &StackIndex::new(&recording));
         assert_eq!(part.value("samples"), Some(3.0));
         assert_eq!(part.value("running"), Some(2.0));
@@ -296,16 +285,7 @@ mod tests {
         let waiting = |unnamed_frames| {
             let mut recording = Trace::default();
             (recording.missing.frames, recording.missing.unnamed_frames) = (10, unnamed_frames);
-            let [kind, state] = ["managed", "external"].map(|text| recording.strings.intern(text));
-            let (stack, waiting_on) = (None, model::Sym::NONE);
-            recording.samples.push(model::SampleRow {
-                ts_ns: 1,
-                thread: 0.into(),
-                stack,
-                kind,
-                state,
-                waiting_on,
-            });
+            recording.sample(1, ThreadId::FIRST, ["managed", "external", ""], &[]);
             part(&recording, &StackIndex::new(&recording)).value("waiting")
         };
         assert_eq!([waiting(0), waiting(9)], [Some(0.0), None]);

@@ -67,22 +67,14 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{ExceptionRow, Sym};
+    use model::ExceptionRow;
 
     #[test]
     fn the_rate_is_of_the_time_observed() {
         let mut recording = recording(250_000_000);
         for class in ["System.FormatException", "System.IO.IOException", "System.FormatException"] {
-            let class = recording.strings.intern(class);
-            let message = Sym::NONE;
-            recording.exceptions.push(ExceptionRow {
-                ts_ns: 0,
-                thread: 0.into(),
-                class,
-                message,
-                stack: None,
-                activity: None,
-            });
+            let class = recording.text(class);
+            recording.exceptions.push(ExceptionRow { class, ..ExceptionRow::blank() });
         }
         let part = part(&recording, &StackIndex::new(&recording));
         assert_eq!(part.value("rate"), Some(12.0));

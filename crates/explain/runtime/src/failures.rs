@@ -100,20 +100,17 @@ fn from_counter(recording: &Trace) -> Option<Failures> {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::CounterRow;
 
     fn counter(recording: &mut Trace, second: i64, name: &str, kind: &str, value: f64, tags: &str) {
-        let mut text = |text: &str| recording.strings.intern(text);
-        let (provider, name, unit) = (text("Microsoft.AspNetCore.Hosting"), text(name), text(""));
-        let (kind, tags, ts_ns) = (text(kind), text(tags), second * 1_000_000_000);
-        recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+        let texts = ["Microsoft.AspNetCore.Hosting", name, "", kind, tags];
+        recording.counter(second * 1_000_000_000, texts, value);
     }
 
     #[test]
     fn tags_say_which_requests_failed_and_a_client_that_leaves_is_none() {
         let check = |tags: &str, expected: Option<bool>| {
             let mut recording = recording(1);
-            let tags = recording.strings.intern(tags);
+            let tags = recording.text(tags);
             assert_eq!(is_failed(&recording, tags), expected, "{tags:?}");
         };
         check(r#"{"http.response.status_code":"503","http.route":"/a"}"#, Some(true));

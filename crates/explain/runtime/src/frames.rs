@@ -460,7 +460,7 @@ impl StackIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::tests::{recording, stack};
+    use crate::observed::tests::recording;
 
     #[test]
     fn a_frame_is_the_users_where_it_is_nobody_elses() {
@@ -533,9 +533,8 @@ mod tests {
     #[test]
     fn a_stack_names_the_users_frame_before_a_packages_and_knows_what_it_does() {
         let mut recording = recording(1);
-        let own =
-            stack(&mut recording, &["Shop!Main", "Shop!Price", "Npgsql!Read", "System.Private.CoreLib!Wait"]);
-        let package = stack(&mut recording, &["Npgsql!Read", "System.Private.CoreLib!Wait"]);
+        let own = recording.stack(&["Shop!Main", "Shop!Price", "Npgsql!Read", "System.Private.CoreLib!Wait"]);
+        let package = recording.stack(&["Npgsql!Read", "System.Private.CoreLib!Wait"]);
         let index = StackIndex::new(&recording);
         let name = |stack| {
             let frame = index.blamed_frame(stack)?;
@@ -551,7 +550,7 @@ mod tests {
     fn a_request_enters_the_service_where_the_server_calls_it_and_not_further_in_or_in_a_continuation() {
         let mut recording = recording(1);
         let mut check = |names: &[&str], expected| {
-            let at = stack(&mut recording, names);
+            let at = recording.stack(names);
             assert_eq!(
                 StackIndex::new(&recording).enters_from_request(&recording, at),
                 expected,
@@ -573,8 +572,8 @@ mod tests {
     #[test]
     fn a_stack_of_the_framework_alone_is_named_by_its_innermost_frame() {
         let mut recording = recording(1);
-        let mixed = stack(&mut recording, &["Shop!Main", "Shop!Price", "System.Private.CoreLib!Sleep"]);
-        let alone = stack(&mut recording, &["System.Net.Sockets!Wait", "System.Net.Sockets!Loop"]);
+        let mixed = recording.stack(&["Shop!Main", "Shop!Price", "System.Private.CoreLib!Sleep"]);
+        let alone = recording.stack(&["System.Net.Sockets!Wait", "System.Net.Sockets!Loop"]);
         let index = StackIndex::new(&recording);
         let name = |stack| recording.strings.text(index.named_frame(&recording, stack));
         assert_eq!((name(mixed), name(alone)), ("Shop!Price", "System.Net.Sockets!Loop"));

@@ -239,12 +239,9 @@ mod tests {
     fn samples_that_end_long_before_the_recording_are_a_gap() {
         let mut recording = Trace::default();
         recording.exhibit.duration_ns = 10_200_000_000;
-        let samples = recording.strings.intern("samples");
         recording.samples.ts_ns.push(0);
-        let mut burst =
-            |to_ns| recording.coverage.push(model::CoverageRow { source: samples, from_ns: 0, to_ns });
-        burst(3_020_000_000);
-        burst(8_100_000_000);
+        recording.covers("samples", 0, 3_020_000_000);
+        recording.covers("samples", 0, 8_100_000_000);
         assert_eq!(gaps(&recording), []);
         recording.coverage.to_ns.truncate(1);
         recording.coverage.source.truncate(1);

@@ -118,37 +118,15 @@ fn reasons(recording: &Trace) -> List {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{GcRow, NO_INT, PauseRow};
+    use model::{GcRow, PauseRow};
 
     fn collection(recording: &mut Trace, generation: i64, reason: &str, heap_after_bytes: i64) {
-        let reason = recording.strings.intern(reason);
-        let kind = recording.strings.intern("NonConcurrentGC");
-        let none = NO_INT;
-        recording.gc.push(GcRow {
-            number: none,
-            generation,
-            kind,
-            reason,
-            start_ns: 0,
-            dur_ns: none,
-            pause_ns: none,
-            suspend_ns: none,
-            heap_before_bytes: none,
-            heap_after_bytes,
-            promoted_bytes: none,
-            gen0_bytes: none,
-            gen1_bytes: none,
-            gen2_bytes: none,
-            loh_bytes: none,
-            poh_bytes: none,
-            pinned_objects: none,
-            thread: 0.into(),
-            stack: None,
-        });
+        let [kind, reason] = recording.texts(["NonConcurrentGC", reason]);
+        recording.gc.push(GcRow { generation, kind, reason, heap_after_bytes, ..GcRow::blank() });
     }
 
     fn pause(recording: &mut Trace, dur_ns: i64, cause: &str) {
-        let cause = recording.strings.intern(cause);
+        let cause = recording.text(cause);
         recording.pauses.push(PauseRow { ts_ns: 0, dur_ns, cause });
     }
 

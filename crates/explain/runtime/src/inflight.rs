@@ -147,8 +147,7 @@ pub(crate) mod tests {
 
     pub(crate) fn hosting(observed_ns: i64, steps: &[(i64, i64)]) -> Trace {
         let mut recording = recording(observed_ns);
-        let provider = recording.strings.intern(HOSTING);
-        let name = recording.strings.intern("Request");
+        let [provider, name] = recording.texts([HOSTING, "Request"]);
         for id in [START, STOP] {
             recording.events.add_kind(EventKind { provider, name, id, version: 0 });
         }

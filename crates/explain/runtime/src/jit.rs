@@ -64,22 +64,12 @@ pub(crate) fn part(recording: &Trace) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{JitRow, NO_INT, Sym};
+    use model::JitRow;
 
     #[test]
     fn code_loaded_without_compiling_has_a_count_but_no_time() {
         let mut recording = recording(1);
-        let tier = recording.strings.intern("ReadyToRun");
-        let row = JitRow {
-            ts_ns: 0,
-            dur_ns: NO_INT,
-            thread: 0.into(),
-            method: Sym::NONE,
-            il_bytes: NO_INT,
-            native_bytes: 40,
-            tier,
-            stack: None,
-        };
+        let row = JitRow { native_bytes: 40, tier: recording.text("ReadyToRun"), ..JitRow::blank() };
         recording.jit.push(row);
         assert_eq!(part(&recording).value("count"), Some(1.0));
         assert_eq!(part(&recording).value("time.total"), None);

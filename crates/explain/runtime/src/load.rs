@@ -395,11 +395,7 @@ mod tests {
         let mut recording = recording(1_000_000_000);
         for route in ["scans/{parcel:int}", "scans/{parcel:int}/events"] {
             let tags = format!(r#"{{"http.route":"{route}"}}"#);
-            let mut text = |text: &str| recording.strings.intern(text);
-            let (provider, name, unit) = (text("P"), text(REQUESTS_METER), text("s"));
-            let (kind, tags) = (text("count"), text(&tags));
-            let row = model::CounterRow { ts_ns: 1, provider, name, unit, kind, value: 1.0, tags };
-            recording.counters.push(row);
+            recording.counter(1, ["P", REQUESTS_METER, "s", "count", &tags], 1.0);
         }
         assert_eq!(route_of(&recording, &["/scans/1", "/scans/2"]).as_deref(), Some("/scans/{parcel:int}"));
         assert_eq!(route_of(&recording, &["/scans/1", "/parts/2"]), None);
@@ -414,19 +410,8 @@ mod tests {
         let tags = [r#"{"db.query.text":"select 1"}"#, r#"{"http.request.method":"GET"}"#, "{}"];
         for (dur_ns, tags) in [(2_000_000, tags[0]), (4_000_000, tags[0]), (8_000_000, tags[1]), (9, tags[2])]
         {
-            let mut text = |text| recording.strings.intern(text);
-            let (kind, tags, none) = (text("Client"), text(tags), Sym::NONE);
-            recording.spans.push(SpanRow {
-                start_ns: 0,
-                dur_ns,
-                source: none,
-                name: none,
-                kind,
-                span_id: none,
-                parent_id: none,
-                trace_id: none,
-                tags,
-            });
+            let [kind, tags] = recording.texts(["Client", tags]);
+            recording.spans.push(SpanRow { dur_ns, kind, tags, ..SpanRow::blank() });
         }
         let database = database_calls(&recording).unwrap();
         assert_eq!((database.count, database.p50_ms), (2.0, Some(2.0)));

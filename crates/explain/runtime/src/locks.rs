@@ -109,25 +109,19 @@ fn join(times: &mut Vec<(i64, i64)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::tests::{recording, stack};
+    use crate::observed::tests::recording;
     use model::ContentionRow;
 
     #[test]
     fn a_lock_knows_who_waited_and_who_held_it() {
         let mut recording = recording(1);
-        let stack = stack(&mut recording, &["Shop!Price", "System.Private.CoreLib!Enter"]);
-        let (one, other) = (recording.strings.intern("0x10"), recording.strings.intern("0x20"));
+        let stack = recording.stack(&["Shop!Price", "System.Private.CoreLib!Enter"]);
+        let [one, other] = recording.texts(["0x10", "0x20"]);
         for (lock, thread, owner_thread, dur_ns) in
             [(one, 1, 7, 1_000_000), (other, 1, NO_INT, 9_000_000), (one, 2, 7, NO_INT)]
         {
-            recording.contention.push(ContentionRow {
-                ts_ns: 0,
-                dur_ns,
-                thread: thread.into(),
-                owner_thread,
-                lock,
-                stack,
-            });
+            let (thread, none) = (thread.into(), ContentionRow::blank());
+            recording.contention.push(ContentionRow { dur_ns, thread, owner_thread, lock, stack, ..none });
         }
         let locks = locks(&recording, &StackIndex::new(&recording));
         let rows: Vec<_> =

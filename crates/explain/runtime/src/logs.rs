@@ -44,21 +44,14 @@ pub(crate) fn part(recording: &Trace) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{LogRow, Sym};
+    use model::LogRow;
 
     #[test]
     fn lines_are_counted_by_level() {
         let mut recording = recording(500_000_000);
         for level in ["Information", "Error", "Information"] {
-            let (level, none) = (recording.strings.intern(level), Sym::NONE);
-            recording.logs.push(LogRow {
-                ts_ns: 0,
-                level,
-                logger: none,
-                message: none,
-                template: none,
-                trace_id: none,
-            });
+            let level = recording.text(level);
+            recording.logs.push(LogRow { level, ..LogRow::blank() });
         }
         let part = part(&recording);
         assert_eq!(part.value("rate"), Some(6.0));

@@ -122,10 +122,7 @@ mod tests {
     use crate::observed::tests::recording;
 
     fn push(recording: &mut Trace, ts_ns: i64, name: &str, kind: &str, value: f64, tags: &str) {
-        let mut text = |text| recording.strings.intern(text);
-        let (provider, name, unit) = (text("P"), text(name), text(""));
-        let (kind, tags) = (text(kind), text(tags));
-        recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+        recording.counter(ts_ns, ["P", name, "", kind, tags], value);
     }
 
     #[test]
@@ -142,10 +139,7 @@ mod tests {
     fn milliseconds_of_a_meter_are_not_taken_for_seconds() {
         let mut recording = recording(1);
         for (ts_ns, unit) in [(0, "s"), (1, "ms"), (2, "us"), (3, "")] {
-            let mut text = |text| recording.strings.intern(text);
-            let (provider, name, unit) = (text("P"), text("wait"), text(unit));
-            let (kind, tags) = (text("sum"), text("{}"));
-            recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value: 3.0, tags });
+            recording.counter(ts_ns, ["P", "wait", unit, "sum", "{}"], 3.0);
         }
         let seconds = metered_seconds(&recording, "wait", "sum");
         let expected = [3.0, 3e-3, 3e-6, 3.0];
@@ -159,7 +153,7 @@ mod tests {
     #[test]
     fn a_tag_is_read_by_its_whole_name() {
         let mut recording = recording(1);
-        let tags = recording.strings.intern(r#"{"server.port":"80","port":"81"}"#);
+        let tags = recording.text(r#"{"server.port":"80","port":"81"}"#);
         assert_eq!(tag(&recording, tags, "port"), Some("81"));
         assert_eq!(tag(&recording, tags, "server"), None);
     }

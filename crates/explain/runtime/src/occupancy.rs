@@ -79,44 +79,21 @@ pub fn pool_use(recording: &Trace, sampling: &Sampling, index: &StackIndex) -> P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::tests::{recording, stack};
-    use model::{Frame, SampleRow, Sym, ThreadRow};
+    use crate::observed::tests::recording;
+    use model::ThreadRow;
 
     #[test]
     fn a_worker_that_waits_within_its_work_is_held_up_and_one_that_waits_for_work_is_idle() {
         let mut recording = recording(1);
         recording.thread_ids = vec![10, 11].into();
-        let pool = recording.strings.intern("pool");
+        let kind = recording.text("pool");
         for thread in [10, 11] {
-            let name = Sym::NONE;
-            recording.threads.push(ThreadRow {
-                thread,
-                name,
-                kind: pool,
-                first_ts_ns: 0,
-                last_ts_ns: 0,
-                samples: 0,
-                process: model::NO_INT,
-            });
+            recording.threads.push(ThreadRow { thread, kind, ..ThreadRow::blank() });
         }
-        let mut text = |text| recording.strings.intern(text);
-        let (module, declaring_type) =
-            (text("System.Private.CoreLib"), text("System.Threading.ThreadPoolWorkQueue"));
-        let (method, name, waiting, none) = (text("Dispatch"), text("Dispatch"), text("waiting"), Sym::NONE);
-        let (task, queue) = (text("task"), text("queue"));
-        let frame = Frame { module, declaring_type, method, signature: none, name, tier: none };
-        let frame = recording.frames.push(frame);
-        let work = Some(recording.stacks.child(None, frame));
-        let idle = stack(&mut recording, &["System.Private.CoreLib!Start"]);
-        for (thread, stack, waiting_on) in [(0, work, task), (1, idle, queue)] {
-            recording.samples.push(SampleRow {
-                ts_ns: 0,
-                thread: thread.into(),
-                stack,
-                kind: none,
-                state: waiting,
-                waiting_on,
-            });
+        let work = ["System.Private.CoreLib!System.Threading.ThreadPoolWorkQueue.Dispatch"];
+        let idle = ["System.Private.CoreLib!Start"];
+        for (thread, stack, waiting_on) in [(0, work, "task"), (1, idle, "queue")] {
+            recording.sample(0, thread.into(), ["", "waiting", waiting_on], &stack);
         }
         let sampling = Sampling::new(&recording).unwrap();
         let of = pool_use(&recording, &sampling, &StackIndex::new(&recording));

@@ -247,30 +247,18 @@ fn from_meter(recording: &Trace) -> Part {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::{CounterRow, NO_INT, RequestRow, ThreadId};
-
-    fn request(recording: &mut Trace, path: &str, dur_ns: i64, status: i64) {
-        let method = recording.strings.intern("GET");
-        let path = recording.strings.intern(path);
-        recording.requests.push(RequestRow {
-            dur_ns,
-            status,
-            ..RequestRow::begun(0, ThreadId::FIRST, method, path)
-        });
-    }
+    use model::NO_INT;
 
     fn counter(recording: &mut Trace, ts_ns: i64, kind: &str, value: f64) {
-        let mut text = |text| recording.strings.intern(text);
-        let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text(REQUESTS_METER));
-        let (unit, kind, tags) = (text("s"), text(kind), text("{}"));
-        recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+        let texts = ["Microsoft.AspNetCore.Hosting", REQUESTS_METER, "s", kind, "{}"];
+        recording.counter(ts_ns, texts, value);
     }
 
     #[test]
     fn quantiles_are_exact_and_unfinished_requests_are_counted() {
         let mut recording = recording(500_000_000);
         for (dur_ns, status) in [(1_000_000, 200), (9_000_000, 500), (NO_INT, NO_INT), (2_000_000, 200)] {
-            request(&mut recording, "/a", dur_ns, status);
+            recording.request(0, dur_ns, "/a", status);
         }
         let part = part(&recording);
         let names = ["count", "unfinished", "rate", "p50", "p99", "failed.share"];
@@ -288,14 +276,14 @@ mod tests {
     #[test]
     fn routes_of_which_no_outcome_is_known_have_no_column_of_dashes() {
         let mut recording = recording(1_000_000_000);
-        request(&mut recording, "/a", 4_000_000, NO_INT);
+        recording.request(0, 4_000_000, "/a", NO_INT);
         let columns = |recording: &Trace| {
             let part = part(recording);
             let list = part.list("routes").unwrap();
             (list.columns.last().map(|column| column.name), list.rows[0].values.len())
         };
         assert_eq!(columns(&recording), (Some("rate"), 3));
-        request(&mut recording, "/b", 4_000_000, 500);
+        recording.request(0, 4_000_000, "/b", 500);
         assert_eq!(columns(&recording), (Some("failed"), 4));
     }
 
@@ -305,7 +293,7 @@ mod tests {
         for (path, dur_ns) in
             [("/parts/1", 4_000_000), ("/parts/22", 6_000_000), ("/parts", 1), ("/of/7", 1_000)]
         {
-            request(&mut recording, path, dur_ns, 200);
+            recording.request(0, dur_ns, path, 200);
         }
         let part = part(&recording);
         let rows: Vec<_> = part.list("routes").unwrap().rows.iter().map(|row| row.name.as_str()).collect();
@@ -340,10 +328,7 @@ mod tests {
         let check = |length: f64, expected: Option<f64>| {
             let mut recording = recording(2_000_000_000);
             let mut push = |name: &str, kind: &str, value: f64| {
-                let mut text = |text| recording.strings.intern(text);
-                let (provider, name, unit) = (text("System.Runtime"), text(name), text(""));
-                let (kind, tags, ts_ns) = (text(kind), text("{}"), 1_000_000_000);
-                recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+                recording.counter(1_000_000_000, ["System.Runtime", name, "", kind, "{}"], value);
             };
             push("dotnet.thread_pool.queue.length", "total", length);
             push("threadpool-completed-items-count", "rate", 500.0);

@@ -198,26 +198,15 @@ impl RequestPaths {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::tests::{recording, stack};
-    use model::SampleRow;
+    use crate::observed::tests::recording;
 
     #[test]
     fn samples_over_looks_are_threads() {
         let mut recording = recording(1_000_000_000);
         recording.thread_ids = vec![10, 11].into();
-        let one = stack(&mut recording, &["Shop!Main"]);
-        let running = recording.strings.intern("running");
         for (thread, times) in [(0, 4), (1, 2), (u16::MAX, 3)] {
             for ts_ns in 0..times {
-                let none = Sym::NONE;
-                recording.samples.push(SampleRow {
-                    ts_ns,
-                    thread: ThreadId::from(thread),
-                    stack: one,
-                    kind: none,
-                    state: running,
-                    waiting_on: none,
-                });
+                recording.sample(ts_ns, thread.into(), ["", "running", ""], &["Shop!Main"]);
             }
         }
         let sampling = Sampling::new(&recording).unwrap();
@@ -231,18 +220,8 @@ mod tests {
     fn a_sample_of_a_cpu_is_cpu_time_and_the_busiest_thread_is_not_taken_for_one_that_always_runs() {
         let mut recording = recording(1_000_000_000);
         recording.thread_ids = vec![10].into();
-        let one = stack(&mut recording, &["Shop!Main"]);
-        let running = recording.strings.intern("running");
         for ts_ns in 0..250 {
-            let none = Sym::NONE;
-            recording.samples.push(SampleRow {
-                ts_ns,
-                thread: 0.into(),
-                stack: one,
-                kind: none,
-                state: running,
-                waiting_on: none,
-            });
+            recording.sample(ts_ns, ThreadId::FIRST, ["", "running", ""], &["Shop!Main"]);
         }
         recording.session.sampler = Sampler::Cpus { every_ns: Some(1_000_000) };
         let sampling = Sampling::new(&recording).unwrap();
@@ -255,7 +234,7 @@ mod tests {
     fn a_thread_is_in_the_request_that_began_on_it_last_and_has_not_ended_on_it() {
         let mut recording = recording(1);
         recording.thread_ids = vec![10, 11, 12, 13].into();
-        let path = recording.strings.intern("/orders/7");
+        let path = recording.text("/orders/7");
         for (ts_ns, path) in [(10, path), (20, Sym::NONE), (30, path)] {
             recording.request_marks.ts_ns.push(ts_ns);
             recording.request_marks.thread.push(ThreadId::from(3));

@@ -48,19 +48,8 @@ mod tests {
     fn spans_are_grouped_by_source_and_name() {
         let mut recording = Trace::default();
         for dur_ns in [1_000_000, 3_000_000] {
-            let (source, name) = (recording.strings.intern("Npgsql"), recording.strings.intern("SELECT"));
-            let none = Sym::NONE;
-            recording.spans.push(SpanRow {
-                start_ns: 0,
-                dur_ns,
-                source,
-                name,
-                kind: none,
-                span_id: none,
-                parent_id: none,
-                trace_id: none,
-                tags: none,
-            });
+            let [source, name] = recording.texts(["Npgsql", "SELECT"]);
+            recording.spans.push(SpanRow { dur_ns, source, name, ..SpanRow::blank() });
         }
         let part = part(&recording);
         let rows = &part.list("names").unwrap().rows;

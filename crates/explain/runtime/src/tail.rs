@@ -175,7 +175,6 @@ fn of_meter(recording: &Trace, numbers: &FxHashMap<&str, usize>, courses: &mut [
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::CounterRow;
 
     fn tails_of(recording: &Trace) -> Vec<Tail> {
         tails(recording, &crate::load::routes(recording))
@@ -190,11 +189,9 @@ mod tests {
             let p99 = if slow >= 1.0 { 3.0 } else { 0.002 };
             let sum = slow * 3.0 + (100.0 - slow) * 0.001;
             for (kind, value) in [("count", 100.0), ("sum", sum), ("p50", 0.001), ("p99", p99)] {
-                let mut text = |text: &str| recording.strings.intern(text);
-                let (provider, name) = (text("Microsoft.AspNetCore.Hosting"), text(REQUESTS_METER));
-                let (unit, kind, tags) = (text("s"), text(kind), text(r#"{"http.route":"/cart"}"#));
-                let ts_ns = second * 1_000_000_000;
-                recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+                let (provider, tags) = ("Microsoft.AspNetCore.Hosting", r#"{"http.route":"/cart"}"#);
+                let texts = [provider, REQUESTS_METER, "s", kind, tags];
+                recording.counter(second * 1_000_000_000, texts, value);
             }
         }
         recording

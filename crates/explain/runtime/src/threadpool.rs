@@ -130,19 +130,18 @@ mod tests {
     use crate::observed::tests::recording;
     use model::ThreadPoolRow;
 
-    fn row(recording: &mut Trace, ts_ns: i64, event: &str, reason: Option<&str>, workers: i64) {
-        let event = recording.strings.intern(event);
-        let reason = reason.map_or(Sym::NONE, |reason| recording.strings.intern(reason));
+    fn row(recording: &mut Trace, ts_ns: i64, event: &str, reason: &str, workers: i64) {
+        let [event, reason] = recording.texts([event, reason]);
         recording.threadpool.push(ThreadPoolRow { ts_ns, event, reason, workers, throughput: f64::NAN });
     }
 
     #[test]
     fn workers_hold_between_events_and_starvation_is_counted() {
         let mut recording = recording(1_000_000_000);
-        row(&mut recording, 0, "start", None, 4);
-        row(&mut recording, 500_000_000, "adjustment", Some("Starvation"), 9);
-        row(&mut recording, 500_000_001, "adjustment", Some("ClimbingMove"), 6);
-        row(&mut recording, 600_000_000, "sample", None, NO_INT);
+        row(&mut recording, 0, "start", "", 4);
+        row(&mut recording, 500_000_000, "adjustment", "Starvation", 9);
+        row(&mut recording, 500_000_001, "adjustment", "ClimbingMove", 6);
+        row(&mut recording, 600_000_000, "sample", "", NO_INT);
         let part = part(&recording);
         let values = ["workers.first", "workers.last", "workers.max", "adjustments", "starvation"];
         assert_eq!(
@@ -161,17 +160,15 @@ mod tests {
     #[test]
     fn what_the_pool_measured_at_some_moments_is_not_called_its_throughput_where_a_counter_tells() {
         let mut recording = recording(3_000_000_000);
-        row(&mut recording, 0, "sample", None, NO_INT);
+        row(&mut recording, 0, "sample", "", NO_INT);
         recording.threadpool.throughput[0] = 600.0;
         let source = |part: &Part| part.figures.iter().find(|of| of.name == "throughput.mean")?.source;
         let of_pool = part(&recording);
         assert_eq!(of_pool.value("throughput.mean"), Some(600.0));
         assert_eq!(source(&of_pool), Some("the pool's own measurements, samples of hill climbing"));
         for (ts_ns, value) in [(1_000_000_000, 100.0), (2_000_000_000, 300.0)] {
-            let mut text = |text| recording.strings.intern(text);
-            let (provider, name) = (text("System.Runtime"), text("threadpool-completed-items-count"));
-            let (unit, kind, tags) = (text(""), text("rate"), text("{}"));
-            recording.counters.push(model::CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+            let name = "threadpool-completed-items-count";
+            recording.counter(ts_ns, ["System.Runtime", name, "", "rate", "{}"], value);
         }
         let counted = part(&recording);
         let values = ["throughput.mean", "throughput.max", "climbing.mean"];

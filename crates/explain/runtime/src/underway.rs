@@ -220,7 +220,6 @@ fn stuck_route(recording: &Trace, half_ns: i64) -> Option<String> {
 mod tests {
     use super::*;
     use crate::observed::tests::recording;
-    use model::CounterRow;
 
     const ACTIVE: &str = "http.server.active_requests";
 
@@ -229,10 +228,8 @@ mod tests {
         let mut recording = recording(10_000_000_000);
         recording.exhibit.duration_ns = 10_000_000_000;
         let mut push = |second: i64, name: &str, kind: &str, value: f64| {
-            let mut text = |text: &str| recording.strings.intern(text);
-            let (provider, name, unit) = (text("Microsoft.AspNetCore.Hosting"), text(name), text("s"));
-            let (kind, tags, ts_ns) = (text(kind), text("{}"), second * 1_000_000_000);
-            recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+            let texts = ["Microsoft.AspNetCore.Hosting", name, "s", kind, "{}"];
+            recording.counter(second * 1_000_000_000, texts, value);
         };
         for second in 1..=10 {
             push(second, ACTIVE, "value", under_way(second));
@@ -275,11 +272,8 @@ mod tests {
         let mut recording = served(|_| 500.0, |_| 10.0, 1.0);
         assert!(unending(&recording).is_some());
         for second in 1..=10 {
-            let mut text = |text: &str| recording.strings.intern(text);
-            let (provider, unit) = (text("Microsoft.AspNetCore.Server.Kestrel"), text(""));
-            let (name, kind, tags) = (text("kestrel.upgraded_connections"), text("value"), text("{}"));
-            let (ts_ns, value) = (second * 1_000_000_000, 500.0);
-            recording.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+            let (provider, name) = ("Microsoft.AspNetCore.Server.Kestrel", "kestrel.upgraded_connections");
+            recording.counter(second * 1_000_000_000, [provider, name, "", "value", "{}"], 500.0);
         }
         assert_eq!(unending(&recording), None);
     }

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::figure::NOT_RECORDED;
     use crate::observed::tests::recording;
-    use model::{Sym, WaitRow};
+    use model::WaitRow;
 
     #[test]
     fn waits_are_grouped_by_what_they_are_for() {
@@ -68,15 +68,8 @@ mod tests {
         for (source, dur_ns) in
             [("MonitorWait", 1_000_000), ("Unknown", 5_000_000), ("MonitorWait", 2_000_000)]
         {
-            let source = recording.strings.intern(source);
-            recording.waits.push(WaitRow {
-                ts_ns: 0,
-                dur_ns,
-                thread: 0.into(),
-                source,
-                object: Sym::NONE,
-                stack: None,
-            });
+            let source = recording.text(source);
+            recording.waits.push(WaitRow { dur_ns, source, ..WaitRow::blank() });
         }
         let part = part(&recording, &StackIndex::new(&recording));
         assert_eq!(part.value("wait.total"), Some(8.0));

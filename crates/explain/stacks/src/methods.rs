@@ -97,17 +97,18 @@ pub fn methods(profile: &WeightedTree) -> Methods {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{method_lines, recording};
+    use crate::testing::method_lines;
+    use model::Trace;
 
     #[test]
     fn a_method_that_calls_itself_counts_once_a_stack() {
-        let recording = recording(&[(&["A!f", "A!g", "A!f", "A!f"], 3), (&["A!g"], 2)]);
+        let recording = Trace::sampled(&[(&["A!f", "A!g", "A!f", "A!f"], 3), (&["A!g"], 2)]);
         assert_eq!(method_lines(&recording), "A!f own 3 total 3\nA!g own 2 total 5\n");
     }
 
     #[test]
     fn what_stands_for_its_caller_is_no_hot_spot() {
-        let recording = recording(&[(&["A!f", "A!g", "?"], 3), (&["A!f"], 2)]);
+        let recording = Trace::sampled(&[(&["A!f", "A!g", "?"], 3), (&["A!f"], 2)]);
         assert_eq!(method_lines(&recording), "A!g own 3 total 3\nA!f own 2 total 5\n? own 0 total 3\n");
     }
 }

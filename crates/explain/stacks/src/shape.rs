@@ -356,7 +356,7 @@ pub fn short_name(full: &str) -> String {
 mod tests {
     use super::*;
     use crate::pattern;
-    use crate::testing::{recording, tree};
+    use crate::testing::tree;
 
     #[test]
     fn a_picture_shows_type_and_method() {
@@ -372,21 +372,21 @@ mod tests {
 
     #[test]
     fn stacks_grouped_by_module_have_a_node_for_a_run_of_it() {
-        let recording = recording(&[(&["A!x", "A!y", "B!z", "A!x"], 1), (&["A!y", "B!z"], 2)]);
+        let recording = Trace::sampled(&[(&["A!x", "A!y", "B!z", "A!x"], 1), (&["A!y", "B!z"], 2)]);
         let shaping = Shaping { group: GroupBy::Module, ..Shaping::default() };
         assert_eq!(tree(&recording, &shaping), "all 3\n A 3\n  B 3 (2)\n   A 1 (1)\n");
     }
 
     #[test]
     fn a_folded_frame_gives_what_it_weighs_to_its_caller() {
-        let recording = recording(&[(&["A!x", "B!z"], 1), (&["A!x", "B!z", "C!w"], 2), (&["B!z"], 4)]);
+        let recording = Trace::sampled(&[(&["A!x", "B!z"], 1), (&["A!x", "B!z", "C!w"], 2), (&["B!z"], 4)]);
         let shaping = Shaping { fold: Some(pattern("^B!").unwrap()), ..Shaping::default() };
         assert_eq!(tree(&recording, &shaping), "all 7 (4)\n A!x 3 (1)\n  C!w 2 (2)\n");
     }
 
     #[test]
     fn just_my_code_takes_over_what_it_called_of_the_framework() {
-        let recording = recording(&[
+        let recording = Trace::sampled(&[
             (&["System.Private.CoreLib!Start", "System.Private.CoreLib!Run", "Shop!Pay"], 1),
             (
                 &[
@@ -405,7 +405,7 @@ mod tests {
 
     #[test]
     fn patterns_group_by_their_replacement() {
-        let recording = recording(&[(&["Shop.Core!a", "Shop.Web!b", "Other!c"], 1)]);
+        let recording = Trace::sampled(&[(&["Shop.Core!a", "Shop.Web!b", "Other!c"], 1)]);
         let group = GroupBy::Patterns(vec![(pattern("^(Shop)[^!]*!").unwrap(), "the $1".into())]);
         let shaping = Shaping { group, ..Shaping::default() };
         assert_eq!(tree(&recording, &shaping), "all 1\n the Shop 1\n  Other!c 1 (1)\n");

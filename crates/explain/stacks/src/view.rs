@@ -329,8 +329,9 @@ impl Viewer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{lines, options, profile, recording};
+    use crate::testing::{lines, options, profile};
     use crate::{Filter, Metric, ShapedTree, Shaping, weigh};
+    use model::Trace;
     use proptest::prelude::*;
     use runtime::StackIndex;
 
@@ -341,7 +342,7 @@ mod tests {
     ];
 
     fn shown(options: &ViewOptions) -> String {
-        let profile = profile(&recording(SHOP), &Shaping::default());
+        let profile = profile(&Trace::sampled(SHOP), &Shaping::default());
         lines(&profile, &view(&profile, options))
     }
 
@@ -368,7 +369,7 @@ mod tests {
 
     #[test]
     fn what_is_too_small_is_counted() {
-        let profile = profile(&recording(SHOP), &Shaping::default());
+        let profile = profile(&Trace::sampled(SHOP), &Shaping::default());
         let few = view(&profile, &ViewOptions { least_share: 0.4, ..options(Direction::Down) });
         assert_eq!(lines(&profile, &few), "all 6\n A!main 6\n  A!pay 4 (1)\n   B!wait 3 (3)\n");
         assert_eq!((few.hidden_nodes, few.hidden_weight), (1, 2.0));
@@ -378,7 +379,7 @@ mod tests {
 
     #[test]
     fn an_id_leads_back_in_a_selection_in_which_the_node_weighs_nothing() {
-        let mut recording = recording(SHOP);
+        let mut recording = Trace::sampled(SHOP);
         recording.exhibit.duration_ns = 6;
         let index = StackIndex::new(&recording);
         let shape = std::sync::Arc::new(ShapedTree::new(&recording, &index, &Shaping::default()));
@@ -395,8 +396,8 @@ mod tests {
 
     #[test]
     fn two_recordings_join_in_one_tree() {
-        let other = recording(&[(&["A!main", "C!new"], 4), (&["A!main", "A!pay"], 2)]);
-        let here = recording(SHOP);
+        let other = Trace::sampled(&[(&["A!main", "C!new"], 4), (&["A!main", "A!pay"], 2)]);
+        let here = Trace::sampled(SHOP);
         let [shape, other_shape] =
             [&here, &other].map(|of| ShapedTree::new(of, &StackIndex::new(of), &Shaping::default()));
         let [weights, others] = [&here, &other].map(|of| weigh(of, &Metric::Running, &Filter::default()));
@@ -422,7 +423,7 @@ mod tests {
                 .map(|(of, count)| (of.iter().map(|at| NAMES[*at]).collect(), *count)).collect();
             let borrowed: Vec<(&[&str], u64)> = frames.iter().map(|(of, count)| (of.as_slice(), *count)).collect();
             let direction = if up { Direction::Up } else { Direction::Down };
-            let profile = profile(&recording(&borrowed), &Shaping { my_code, ..Shaping::default() });
+            let profile = profile(&Trace::sampled(&borrowed), &Shaping { my_code, ..Shaping::default() });
             let options = ViewOptions { least_share, ..options(direction) };
             let whole = view(&profile, &options);
             let total: u64 = frames.iter().map(|(_, count)| *count).sum();

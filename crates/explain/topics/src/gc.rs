@@ -429,16 +429,14 @@ fn modes(topic: &mut Topic, facts: &TopicFacts<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{CoverageRow, GcRow, NO_INT, Trace};
+    use model::{GcRow, Trace};
 
     /// A second with collections of these generations, each of 10 MB of which 1 MB lives.
     fn recording(generations: &[i64]) -> Trace {
         let mut recording = Trace::default();
         recording.exhibit.duration_ns = 1_000_000_000;
-        let source = recording.strings.intern("events");
-        recording.coverage.push(CoverageRow { source, from_ns: 0, to_ns: 1_000_000_000 });
-        let (kind, reason) =
-            (recording.strings.intern("NonConcurrentGC"), recording.strings.intern("AllocSmall"));
+        recording.covers("events", 0, 1_000_000_000);
+        let [kind, reason] = recording.texts(["NonConcurrentGC", "AllocSmall"]);
         for (number, generation) in (0i64..).zip(generations) {
             recording.gc.push(GcRow {
                 number,
@@ -446,20 +444,11 @@ mod tests {
                 kind,
                 reason,
                 start_ns: number * 1_000_000,
-                dur_ns: NO_INT,
-                pause_ns: NO_INT,
-                suspend_ns: NO_INT,
                 heap_before_bytes: 10_000_000,
                 heap_after_bytes: 1_000_000,
                 promoted_bytes: 1_000_000,
                 gen0_bytes: 0,
-                gen1_bytes: NO_INT,
-                gen2_bytes: NO_INT,
-                loh_bytes: NO_INT,
-                poh_bytes: NO_INT,
-                pinned_objects: NO_INT,
-                thread: 0.into(),
-                stack: None,
+                ..GcRow::blank()
             });
         }
         recording

@@ -294,23 +294,13 @@ fn dynamic(topic: &mut Topic, facts: &TopicFacts<'_>, of: &Compilation) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{JitRow, NO_INT, Trace};
+    use model::{JitRow, Trace};
 
     #[test]
     fn compiling_without_times_is_not_told_as_compiling_in_no_time() {
         let mut recording = Trace::default();
-        let [method, tier] = ["Shop!Price()", "Optimized"].map(|text| recording.strings.intern(text));
-        let (ts_ns, dur_ns, thread, il_bytes, native_bytes, stack) = (0, NO_INT, 0, 10, 30, None);
-        recording.jit.push(JitRow {
-            ts_ns,
-            dur_ns,
-            thread: thread.into(),
-            method,
-            il_bytes,
-            native_bytes,
-            tier,
-            stack,
-        });
+        let [method, tier] = recording.texts(["Shop!Price()", "Optimized"]);
+        recording.jit.push(JitRow { method, il_bytes: 10, native_bytes: 30, tier, ..JitRow::blank() });
         let topic = crate::facts::topic_of(&recording, topic);
         assert!(topic.figures.iter().all(|of| of.unit != "ms"), "{:?}", topic.figures);
         let tiers = topic.lists.iter().find(|list| list.name == "tiers").unwrap();

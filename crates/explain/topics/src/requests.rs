@@ -343,19 +343,14 @@ fn spans(topic: &mut Topic, facts: &TopicFacts<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{RequestRow, ThreadId, Trace};
+    use model::{NO_INT, Trace};
 
     fn text(times_ms: &[i64], heading: &str) -> String {
         let mut recording = Trace::default();
         recording.exhibit.duration_ns = 1_000_000_000;
-        let source = recording.strings.intern("events");
-        recording.coverage.push(model::CoverageRow { source, from_ns: 0, to_ns: 1_000_000_000 });
-        let (method, path) = (recording.strings.intern("GET"), recording.strings.intern("/a"));
+        recording.covers("events", 0, 1_000_000_000);
         for ms in times_ms {
-            recording.requests.push(RequestRow {
-                dur_ns: ms * 1_000_000,
-                ..RequestRow::begun(0, ThreadId::FIRST, method, path)
-            });
+            recording.request(0, ms * 1_000_000, "/a", NO_INT);
         }
         let topic = crate::facts::topic_of(&recording, topic);
         topic.paragraphs.iter().find(|of| of.heading == heading).unwrap().text.clone()

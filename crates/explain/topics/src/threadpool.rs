@@ -294,16 +294,9 @@ mod tests {
 
     fn text(reasons: &[&str], heading: &str) -> String {
         let mut recording = Trace::default();
-        let event = recording.strings.intern("adjustment");
         for reason in reasons {
-            let reason = recording.strings.intern(reason);
-            recording.threadpool.push(ThreadPoolRow {
-                ts_ns: 0,
-                event,
-                reason,
-                workers: 3,
-                throughput: f64::NAN,
-            });
+            let [event, reason] = recording.texts(["adjustment", reason]);
+            recording.threadpool.push(ThreadPoolRow { event, reason, workers: 3, ..ThreadPoolRow::blank() });
         }
         let topic = crate::facts::topic_of(&recording, topic);
         topic.paragraphs.iter().find(|of| of.heading == heading).unwrap().text.clone()

@@ -196,7 +196,7 @@ fn fitting(text: &str, width: f64, letter: f64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{attribute, elements, recording};
+    use crate::testing::{attribute, elements};
     use model::Trace;
     use stacks::{Direction, Filter, Metric, ShapedTree, Shaping, ViewOptions, view, weigh};
     use std::sync::Arc;
@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn alone(stacks: &[(&[&str], u64)], width: f64) -> Flame {
-        let recording = recording(stacks);
+        let recording = Trace::sampled(stacks);
         drawn(&WeightedTree::new(Arc::new(shape(&recording)), &weighed(&recording)), width, 0.0)
     }
 
@@ -278,8 +278,8 @@ mod tests {
     #[test]
     fn of_a_comparison_the_colours_say_how_weights_changed() {
         let (here, other) = (
-            recording(&[(&["A!same"], 2), (&["A!more"], 6), (&["A!new"], 2)]),
-            recording(&[(&["A!same"], 4), (&["A!more"], 6), (&["A!gone"], 10)]),
+            Trace::sampled(&[(&["A!same"], 2), (&["A!more"], 6), (&["A!new"], 2)]),
+            Trace::sampled(&[(&["A!same"], 4), (&["A!more"], 6), (&["A!gone"], 10)]),
         );
         let shapes = (shape(&here), shape(&other));
         let profile = WeightedTree::compared(&shapes.0, &weighed(&here), (&shapes.1, &weighed(&other)), 1.0);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     fn flame_of(view: &TreeView) -> Flame {
-        let recording = recording(&[(&["A!main"], 1)]);
+        let recording = Trace::sampled(&[(&["A!main"], 1)]);
         let profile = WeightedTree::new(Arc::new(shape(&recording)), &weighed(&recording));
         flame(&profile, view, &FlameOptions { width: 100.0, unit: "ns", link: &|_| String::new() })
     }

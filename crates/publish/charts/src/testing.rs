@@ -1,37 +1,4 @@
-//! Recordings made by hand, and a reader of markup that is stricter than browsers.
-
-use model::{Frame, FrameId, SampleRow, Sym, Trace};
-
-/// A recording of samples: stacks, outermost frame first, and how often each was sampled. A frame is `Module!Method`.
-pub(crate) fn recording(stacks: &[(&[&str], u64)]) -> Trace {
-    let mut recording = Trace::default();
-    recording.thread_ids.push(7);
-    let [state, kind] = ["running", "managed"].map(|text| recording.strings.intern(text));
-    let mut ts_ns = 0;
-    for (frames, count) in stacks {
-        let stack = frames.iter().fold(None, |parent, name| {
-            let name = frame(&mut recording, name);
-            Some(recording.stacks.child(parent, name))
-        });
-        for _ in 0..*count {
-            let waiting_on = Sym::NONE;
-            recording.samples.push(SampleRow { ts_ns, thread: 0.into(), stack, kind, state, waiting_on });
-            ts_ns += 1;
-        }
-    }
-    recording
-}
-
-fn frame(recording: &mut Trace, full: &str) -> FrameId {
-    let name = recording.strings.intern(full);
-    if let Some(known) = recording.frames.name.find(|of| *of == name) {
-        return known;
-    }
-    let (module, method) = full.split_once('!').unwrap();
-    let [module, method] = [module, method].map(|text| recording.strings.intern(text));
-    let none = Sym::NONE;
-    recording.frames.push(Frame { module, declaring_type: none, method, signature: none, name, tier: none })
-}
+//! A reader of markup that is stricter than browsers.
 
 /// The opening tags of markup, without their brackets. Panics if elements do not nest, an attribute is not quoted, or
 /// a text contains markup.

@@ -62,7 +62,7 @@ fn named() -> Trace {
         builder.request(at, Some(1), name);
         builder.span(at, 1, name);
     }
-    let texts: Vec<Sym> = NAMES.iter().map(|name| builder.text(name)).collect();
+    let texts: Vec<Sym> = NAMES.iter().map(|name| builder.recording.text(name)).collect();
     for (row, text) in (0..builder.recording.threads.name.len()).zip(texts.iter().cycle()) {
         builder.recording.threads.name[row] = *text;
         builder.recording.threads.kind[row] = *text;

@@ -120,8 +120,7 @@ mod tests {
         let mut builder = Builder::default();
         let plain = builder.stack(&["A", "B"]);
         let a = builder.recording.stacks.frame[0];
-        let name = builder.text("B");
-        let tier = builder.text("OptimizedTier1");
+        let [name, tier] = builder.recording.texts(["B", "OptimizedTier1"]);
         let none = Sym::NONE;
         let frame = Frame { module: none, declaring_type: none, method: none, signature: none, name, tier };
         let again = builder.recording.frames.push(frame);

@@ -164,10 +164,7 @@ mod tests {
         let mut recording = Trace::default();
         recording.exhibit.pid = Some(4711);
         recording.missing.events = 5;
-        let none = model::Sym::NONE;
-        let line =
-            LogRow { ts_ns: 1, level: none, logger: none, message: none, template: none, trace_id: none };
-        recording.logs.push(line);
+        recording.logs.push(LogRow { ts_ns: 1, ..LogRow::blank() });
         let text = of_trace(&recording);
         let at = |part| text.find(part).unwrap_or(usize::MAX);
         assert!(

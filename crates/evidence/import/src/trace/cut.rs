@@ -85,7 +85,7 @@ fn is_start(recording: &Trace, frame: FrameId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{EventKind, Frame};
+    use model::EventKind;
 
     /// A recording with stacks of so many frames each, all but the outermost alike.
     fn with_stacks(stacks: &[(&str, u32)]) -> Trace {
@@ -93,21 +93,10 @@ mod tests {
         let none = Sym::NONE;
         recording.events.add_kind(EventKind { provider: none, name: none, id: 0, version: 0 });
         for (outermost, frames) in stacks {
-            let mut stack = None;
-            for at in 0..*frames {
-                let method = recording.strings.intern(if at == 0 { outermost } else { "Recurse" });
-                let frame = Frame {
-                    module: none,
-                    declaring_type: none,
-                    method,
-                    signature: none,
-                    name: method,
-                    tier: none,
-                };
-                let known = recording.frames.name.find(|name| *name == method);
-                let frame = known.unwrap_or_else(|| recording.frames.push(frame));
-                stack = Some(recording.stacks.child(stack, frame));
-            }
+            let outermost = format!("!{outermost}");
+            let names: Vec<&str> =
+                (0..*frames).map(|at| if at == 0 { &outermost } else { "!Recurse" }).collect();
+            let stack = recording.stack(&names);
             recording.events.stack.push(stack);
         }
         find(&mut recording);

@@ -127,7 +127,7 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CounterRow, HostRow};
+    use crate::HostRow;
 
     /// A machine of four cores, with readings of the host, and what the runtime counts and uses of it in percent.
     fn check(
@@ -140,13 +140,11 @@ mod tests {
         let mut trace = Trace::default();
         trace.exhibit.cores = Some(4);
         for (name, value) in host {
-            let (name, unit) = (trace.strings.intern(name), trace.strings.intern("cores"));
+            let (name, unit) = (trace.text(name), trace.text("cores"));
             trace.host.push(HostRow { ts_ns: 0, name, value: *value, unit });
         }
         let mut push = |name: &str, value| {
-            let [provider, name, unit, kind, tags] =
-                ["System.Runtime", name, "", "value", "{}"].map(|text| trace.strings.intern(text));
-            trace.counters.push(CounterRow { ts_ns: 0, provider, name, unit, kind, value, tags });
+            trace.counter(0, ["System.Runtime", name, "", "value", "{}"], value);
         };
         push("cpu-usage", percent);
         if let Some(count) = counted {
@@ -170,9 +168,7 @@ mod tests {
         let mut trace = Trace::default();
         trace.exhibit.cores = Some(4);
         for (provider, percent) in [("System.Runtime", 30.0), ("Shop.Load", 95.0)] {
-            let [provider, name, unit, kind, tags] =
-                [provider, "cpu-usage", "", "value", "{}"].map(|text| trace.strings.intern(text));
-            trace.counters.push(CounterRow { ts_ns: 0, provider, name, unit, kind, value: percent, tags });
+            trace.counter(0, [provider, "cpu-usage", "", "value", "{}"], percent);
         }
         assert_eq!(trace.cpu_shares(), [(0, 0.3)]);
     }

@@ -256,7 +256,7 @@ fn read_rounds(mut begins: Vec<i64>, mut ends: Vec<i64>) -> Vec<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CounterRow, CoverageRow, EventKind};
+    use crate::EventKind;
 
     const SECOND: i64 = 1_000_000_000;
 
@@ -264,11 +264,10 @@ mod tests {
     fn trace(events: &[(&str, i64, u16, &[i64])]) -> Trace {
         let mut trace = Trace::default();
         for (source, from_ns, to_ns) in [("events", 0, 10 * SECOND), ("samples", SECOND, 2 * SECOND)] {
-            let source = trace.strings.intern(source);
-            trace.coverage.push(CoverageRow { source, from_ns, to_ns });
+            trace.covers(source, from_ns, to_ns);
         }
         for (provider, id, stream, times) in events {
-            let (provider, name) = (trace.strings.intern(provider), trace.strings.intern("E"));
+            let (provider, name) = (trace.text(provider), trace.text("E"));
             let kind = trace.events.add_kind(EventKind { provider, name, id: *id, version: 0 });
             for ts_ns in *times {
                 trace.events.ts_ns.push(*ts_ns);
@@ -282,11 +281,7 @@ mod tests {
 
     fn meter(trace: &mut Trace, seconds: &[i64], count: f64) {
         for second in seconds {
-            let mut text = |text| trace.strings.intern(text);
-            let (provider, name, unit) = (text("P"), text(REQUESTS_METER), text("s"));
-            let (kind, tags) = (text("count"), text("{}"));
-            let ts_ns = second * SECOND;
-            trace.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value: count, tags });
+            trace.counter(second * SECOND, ["P", REQUESTS_METER, "s", "count", "{}"], count);
         }
     }
 
@@ -319,10 +314,7 @@ mod tests {
         check(&counter, Some((41.0, CountedBy::Meter)));
         assert!(counter.requests_are_partial());
         for (second, value) in [(1, 50.0), (3, 250.0), (5, 650.0)] {
-            let mut text = |text| counter.strings.intern(text);
-            let (provider, name, unit) = (text(HOSTING), text(REQUESTS_COUNTER), text(""));
-            let (kind, tags, ts_ns) = (text("value"), text("{}"), second * SECOND);
-            counter.counters.push(CounterRow { ts_ns, provider, name, unit, kind, value, tags });
+            counter.counter(second * SECOND, [HOSTING, REQUESTS_COUNTER, "", "value", "{}"], value);
         }
         check(&counter, Some((150.0, CountedBy::Counter)));
         assert!(!counter.requests_are_partial());

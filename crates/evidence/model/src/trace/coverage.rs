@@ -67,13 +67,11 @@ impl Trace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::CoverageRow;
 
     fn recording(spans: &[(&str, i64, i64)]) -> Trace {
         let mut recording = Trace::default();
         for (source, from_ns, to_ns) in spans {
-            let source = recording.strings.intern(source);
-            recording.coverage.push(CoverageRow { source, from_ns: *from_ns, to_ns: *to_ns });
+            recording.covers(source, *from_ns, *to_ns);
         }
         recording
     }

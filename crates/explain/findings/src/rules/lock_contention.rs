@@ -389,15 +389,8 @@ mod tests {
         let rows = [(1, 10), (2, 20), (1, 30), (1, 40), (2, 50)];
         let mut waits = Contentions::default();
         for (thread, ts_ns) in rows {
-            let (dur_ns, owner_thread, lock, stack) = (model::NO_INT, model::NO_INT, Sym::NONE, None);
-            waits.push(model::ContentionRow {
-                ts_ns,
-                dur_ns,
-                thread: ThreadId::at(thread),
-                owner_thread,
-                lock,
-                stack,
-            });
+            let thread = ThreadId::at(thread);
+            waits.push(model::ContentionRow { ts_ns, thread, ..model::ContentionRow::blank() });
         }
         assert_eq!(next_waits(&waits, 90), [30, 50, 40, 90, 90]);
     }

@@ -440,7 +440,7 @@ mod tests {
         for at in 0..8 {
             scene.allocates(at, "Small", 1e6);
         }
-        let class = scene.recording.strings.intern("System.Reflection.RuntimeMethodInfo");
+        let class = scene.recording.text("System.Reflection.RuntimeMethodInfo");
         scene.recording.allocations.class.iter_mut().skip(1).for_each(|of| *of = class);
         let title = scene.title(&RULE);
         assert!(title.contains("System.Byte[]") && !title.contains("Reflection"), "{title}");

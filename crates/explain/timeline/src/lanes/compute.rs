@@ -216,23 +216,14 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{counter, levels, recording};
-    use model::{HostRow, SampleRow};
+    use model::HostRow;
 
     /// Looks every 10 ns at threads that do the same all the time: each a state and what it waits for.
     fn looked_at(threads: &[(&str, &str)], looks: i64) -> Trace {
         let mut recording = recording(&[("events", 0, looks * 10 - 1), ("samples", 0, looks * 10 - 1)]);
         for at in 0..looks {
             for (thread, (state, on)) in (0u16..).zip(threads) {
-                let [kind, state, waiting_on] =
-                    ["managed", state, on].map(|text| recording.strings.intern(text));
-                recording.samples.push(SampleRow {
-                    ts_ns: at * 10 + 5,
-                    thread: thread.into(),
-                    stack: None,
-                    kind,
-                    state,
-                    waiting_on,
-                });
+                recording.sample(at * 10 + 5, thread.into(), ["managed", state, on], &[]);
             }
         }
         recording.thread_ids = (0..).zip(threads).map(|(id, _)| id).collect();
@@ -267,7 +258,7 @@ mod tests {
     #[test]
     fn threads_that_the_sampler_cannot_see_waiting_are_not_drawn_as_none() {
         let mut recording = looked_at(&[("running", ""), ("external", "")], 10);
-        let word = recording.strings.intern("waiting");
+        let word = recording.text("waiting");
         assert!(!recording.samples.state.contains(&word));
         assert_eq!(waiting(&Ground::new(&recording, Grid::new(Span::whole(&recording), 2))), None);
     }
@@ -305,7 +296,7 @@ mod tests {
         let mut recording = recording(&[("events", 0, 2_999_999_999)]);
         for (at, user, system) in [(0, 1.0, 0.5), (1, 2.0, 1.0), (2, 1.0, 1.0)] {
             for (name, value) in [("process.cpu.user", user), ("process.cpu.system", system)] {
-                let [name, unit] = [name, "s"].map(|text| recording.strings.intern(text));
+                let [name, unit] = recording.texts([name, "s"]);
                 recording.host.push(HostRow { ts_ns: at * 1_000_000_000, name, value, unit });
             }
         }

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{levels, recording};
-    use model::{ContentionRow, LogRow, NO_INT, Sym, Trace};
+    use model::{ContentionRow, LogRow, NO_INT, Trace};
 
     fn ground(recording: &Trace) -> Ground<'_> {
         Ground::new(recording, Grid::new(Span { from_ns: 0, to_ns: 4_000_000_000 }, 4))
@@ -145,15 +145,7 @@ mod tests {
         for (ts_ns, dur_ns) in
             [(500_000_000, 1_000_000_000), (700_000_000, NO_INT), (3_000_000_000, 500_000_000)]
         {
-            let (thread, owner_thread, lock, stack) = (0, NO_INT, Sym::NONE, None);
-            recording.contention.push(ContentionRow {
-                ts_ns,
-                dur_ns,
-                thread: thread.into(),
-                owner_thread,
-                lock,
-                stack,
-            });
+            recording.contention.push(ContentionRow { ts_ns, dur_ns, ..ContentionRow::blank() });
         }
         let lane = waiting_for_locks(&ground(&recording)).unwrap();
         assert_eq!((levels(&lane), lane.left_out), (vec![Some(0.5), Some(0.5), Some(0.0), Some(0.5)], 1));
@@ -168,15 +160,8 @@ mod tests {
         for (ts_ns, level) in
             [(0, "Error"), (1, "Information"), (2, "Information"), (3_000_000_000, "Shouting")]
         {
-            let (level, none) = (recording.strings.intern(level), Sym::NONE);
-            recording.logs.push(LogRow {
-                ts_ns,
-                level,
-                logger: none,
-                message: none,
-                template: none,
-                trace_id: none,
-            });
+            let level = recording.text(level);
+            recording.logs.push(LogRow { ts_ns, level, ..LogRow::blank() });
         }
         let lane = log_lines(&ground(&recording)).unwrap();
         assert_eq!(levels(&lane), [Some(3.0), Some(0.0), Some(0.0), Some(1.0)]);

@@ -259,8 +259,7 @@ mod tests {
     #[test]
     fn memory_that_grows_outside_the_heap_can_be_seen() {
         let mut recording = recording(&[("events", 0, 399)]);
-        let ([rss, cores], unit) =
-            (["process.rss", "cores"].map(|name| recording.strings.intern(name)), Sym::NONE);
+        let ([rss, cores], unit) = (recording.texts(["process.rss", "cores"]), Sym::NONE);
         for (at, bytes) in (0..4).zip([5.0, 7.0, 9.0, 11.0]) {
             recording.host.push(HostRow { ts_ns: at * 100, name: cores, value: 2.0, unit });
             recording.host.push(HostRow { ts_ns: at * 100, name: rss, value: bytes, unit });
@@ -275,32 +274,21 @@ mod tests {
 
     fn collection(recording: &mut Trace, start_ns: i64, generation: i64, kind: &str, gen2_bytes: i64) {
         let dur_ns = if kind == "BackgroundGC" { 150 } else { 1 };
-        let (none, kind) = (NO_INT, recording.strings.intern(kind));
+        let (kind, heap_after_bytes) = (recording.text(kind), gen2_bytes);
         recording.gc.push(GcRow {
-            number: none,
             generation,
             kind,
-            reason: Sym::NONE,
             start_ns,
             dur_ns,
             pause_ns: 2,
-            suspend_ns: none,
-            heap_before_bytes: none,
-            heap_after_bytes: gen2_bytes,
-            promoted_bytes: none,
-            gen0_bytes: none,
-            gen1_bytes: none,
+            heap_after_bytes,
             gen2_bytes,
-            loh_bytes: none,
-            poh_bytes: none,
-            pinned_objects: none,
-            thread: 0.into(),
-            stack: None,
+            ..GcRow::blank()
         });
     }
 
     fn pause(recording: &mut Trace, ts_ns: i64, dur_ns: i64, cause: &str) {
-        let cause = recording.strings.intern(cause);
+        let cause = recording.text(cause);
         recording.pauses.push(PauseRow { ts_ns, dur_ns, cause });
     }
 
@@ -371,18 +359,9 @@ mod tests {
         counter(&mut recording, 500_000_000, "alloc-rate", "rate", 7.0);
         let rate = |recording: &Trace| levels(&allocation(&ground(recording, 1_000_000_000, 2)).unwrap());
         assert_eq!(rate(&recording), [Some(7.0), None]);
-        let [class, kind, source] = ["T", "Small", "tick"].map(|text| recording.strings.intern(text));
+        let [class, kind, source] = recording.texts(["T", "Small", "tick"]);
         for (ts_ns, weight_bytes) in [(100, 30.0), (200, f64::NAN), (300, 20.0)] {
-            let row = AllocationRow {
-                ts_ns,
-                thread: 0.into(),
-                class,
-                kind,
-                bytes: NO_INT,
-                source,
-                weight_bytes,
-                stack: None,
-            };
+            let row = AllocationRow { ts_ns, class, kind, source, weight_bytes, ..AllocationRow::blank() };
             recording.allocations.push(row);
         }
         assert_eq!(rate(&recording), [Some(100.0), None]);

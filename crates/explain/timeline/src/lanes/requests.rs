@@ -139,19 +139,15 @@ mod tests {
     use super::*;
     use crate::grid::{Grid, Span};
     use crate::testing::{counter, levels, recording};
-    use model::{RequestRow, Sym, ThreadId, Trace};
+    use model::{RequestRow, Trace};
 
     const SECOND: i64 = 1_000_000_000;
 
     fn served(requests: &[(i64, i64)]) -> Trace {
         let mut recording = recording(&[("events", 0, 4 * SECOND - 1)]);
-        let text = Sym::NONE;
         for (start_ns, dur_ns) in requests {
-            recording.requests.push(RequestRow {
-                dur_ns: *dur_ns,
-                activity: Some(0.into()),
-                ..RequestRow::begun(*start_ns, ThreadId::FIRST, text, text)
-            });
+            let (start_ns, dur_ns, activity) = (*start_ns, *dur_ns, Some(0.into()));
+            recording.requests.push(RequestRow { start_ns, dur_ns, activity, ..RequestRow::blank() });
         }
         recording
     }
