@@ -144,7 +144,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         None => write_whole(&output, rules, |out| one_file(evidence, to, args.metric, &mine, out))?,
     };
     let place = if stdout { "to standard output".to_owned() } else { output.display().to_string() };
-    summary(&place, to, kind, &report).iter().for_each(|line| terminal::say(line));
+    for line in summary(&place, to, kind, &report) {
+        terminal::say(&line);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -366,7 +368,7 @@ fn summary(place: &str, to: To, kind: Kind, report: &Written) -> Vec<String> {
                 Kind::Trace => {
                     ("the verdict, findings, time line, flame graphs", "SQL, search patterns, time ranges")
                 }
-                _ => ("figures, charts", "SQL"),
+                Kind::Bench => ("figures, charts", "SQL"),
             };
             lines.push(format!("contains {parts}, and the first rows of each table"));
             lines.push(format!("not in it: {views}, and what the page itself says it leaves out"));

@@ -2,7 +2,7 @@
 
 use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
-use crate::{duration, interrupt, reading, size, terminal};
+use crate::{duration, interrupt, number, reading, size, terminal};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use import::FoundExhibit;

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::text::short;
 use crate::tree::{NO_STACK, Name, Tree};
 use crate::weigh::{What, sums};
-use crate::written::{Count, LeftOut, Written, left_out, wide};
+use crate::written::{Count, LeftOut, Why, Written, left_out, wide};
 use base::steering::printable;
 use model::{ById, Trace};
 use std::io::Write;
@@ -58,7 +58,7 @@ pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Resul
         };
         if rows > 0 {
             let of_other = Count::new(name, rows).words();
-            left_out.push(LeftOut::cut(format!("{of_other} (a folded file has one kind of rows)"), rows));
+            left_out.push(LeftOut { what: of_other, count: Some(rows), why: Why::OtherKind });
         }
     }
     let samples = of_samples(what).then_some(sums.rows);
@@ -103,12 +103,8 @@ mod tests {
     fn each_row_that_another_file_would_have_is_left_out_once() {
         let left = |what| {
             let report = write(&usual(), what, &mut Vec::new()).unwrap();
-            let named = report.left_out.iter().filter_map(|left| {
-                Some((
-                    left.what.strip_suffix(" (a folded file has one kind of rows)")?.to_owned(),
-                    left.count?,
-                ))
-            });
+            let others = report.left_out.into_iter().filter(|left| left.why == Why::OtherKind);
+            let named = others.filter_map(|left| Some((left.what, left.count?)));
             named.collect::<Vec<_>>()
         };
         let of = |name: &str, count| (name.to_owned(), count);

@@ -52,6 +52,7 @@ impl Written {
         let lines = [
             ("missing in the recording: ".to_owned(), listed(Why::Missing)),
             ("left out: ".to_owned(), listed(Why::Cut)),
+            ("left out, because a file has one kind of rows (--metric): ".to_owned(), listed(Why::OtherKind)),
             (format!("this format has no place for the {noun} "), tables.join(", ")),
         ];
         lines.into_iter().filter(|(_, what)| !what.is_empty()).map(|(why, what)| why + &what).collect()
@@ -123,6 +124,8 @@ pub enum Why {
     NoPlace,
     /// The file holds other things of its kind, but not these.
     Cut,
+    /// A file of this format holds one kind of rows, and these are of another.
+    OtherKind,
 }
 
 impl LeftOut {
@@ -138,7 +141,8 @@ impl LeftOut {
 }
 
 /// Tables that describe others. Their rows are in no export.
-const ABOUT: [&str; 7] = ["events", "stacks", "frames", "threads", "loss", "coverage", "metrics"];
+const ABOUT: [&str; 8] =
+    ["events", "stacks", "frames", "threads", "processes", "loss", "coverage", "metrics"];
 
 /// What the recording has lost, then the rows of every table that is not in `tables`.
 pub(crate) fn left_out(recording: &Trace, tables: &[&str]) -> Vec<LeftOut> {
