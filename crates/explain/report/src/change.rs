@@ -210,7 +210,7 @@ pub struct Change {
     pub measure: String,
     /// The full name of what was measured: a method, a type, a route, a counter. Empty for the whole service.
     pub name: String,
-    /// The name to show, if it is not the full name: of a method as its source has it, told apart from the others of the list.
+    /// The name to show, if it is not the full name: of a method as its source has it, distinguished from the others of the list.
     pub label: Option<String>,
     /// The value before. `None` if that exhibit cannot give it.
     pub before: Option<f64>,
