@@ -25,6 +25,24 @@ pub fn saturated(value: impl TryInto<i64>) -> i64 {
     value.try_into().unwrap_or(i64::MAX)
 }
 
+/// A count with commas between thousands.
+pub fn grouped(count: u64) -> String {
+    thousands(&count.to_string())
+}
+
+/// The digits of a whole number, with commas between thousands.
+pub fn thousands(digits: &str) -> String {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
+    let mut text = String::from(sign);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A number of elements as a double.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 pub fn count(len: usize) -> f64 {

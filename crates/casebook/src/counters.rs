@@ -77,14 +77,14 @@ pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
     /// How long to watch: 500ms, 10s, 2m or 1h; a number alone is in seconds [default: until Ctrl-C]
-    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     duration: Option<Duration>,
     /// Which counters: PROVIDER[name,name],PROVIDER,… A provider is a meter or an event source [default: the runtime, ASP.NET
     /// Core, Kestrel, HttpClient, Npgsql]
     #[arg(long, value_name = "PROVIDERS", value_parser = ask::parse)]
     counters: Option<Named>,
     /// How often the process publishes values
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse, allow_negative_numbers = true)]
     interval: Duration,
     /// How to print [default: table on a terminal, else csv]
     #[arg(long, value_enum)]

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long)]
     once: bool,
     /// Record this process for 10 s, and show it too
-    #[arg(short, long, value_name = "PID", value_parser = crate::target::pid::<u32>)]
+    #[arg(short, long, value_name = "PID", value_parser = crate::target::pid::<u32>, allow_negative_numbers = true)]
     pid: Option<u32>,
     #[command(flatten)]
     outputs: Outputs,

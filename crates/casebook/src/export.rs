@@ -5,9 +5,10 @@ use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
 use crate::{interrupt, reading, terminal};
 use anyhow::{Context, Result, anyhow, ensure};
+use base::number::grouped;
 use clap::ValueEnum;
 use exhibit::{PendingFolder, Rules};
-use export::{LeftOut, What, Written};
+use export::{What, Written};
 use model::{Evidence, Kind};
 use runtime::MyCode;
 use sql::{Database, QueryOptions, output};
@@ -27,8 +28,8 @@ Examples:
 
 /// Export a recording for other viewers, as tables, or as one HTML page
 ///
-/// The last line says what the file holds, and what of the recording the format cannot hold; docs/exports.md says more about
-/// each format. Samples count wall-clock time: a thread that waits is sampled like one that runs. Benchmark results have no
+/// Standard error says how to open the file, what is in it, and what of the recording is not; docs/exports.md says more
+/// about each format. Samples count wall-clock time: a thread that waits is sampled like one that runs. Benchmark results have no
 /// samples, so use csv, parquet or html for them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -121,7 +122,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let rules = args.size.rules(args.outputs);
     interrupt::remove_unfinished()?;
     // Started first: reading the recording may take long, and a folder that cannot be written is reported before that.
-    let folder = to.is_folder().then(|| begin_folder(&output, rules)).transpose()?;
+    let folder = to.is_folder().then(|| begin_folder(&output, to, rules)).transpose()?;
     // A page is about one service.
     let process = if to == To::Html { args.whose.or_most_sampled() } else { args.whose.or_all() };
     let evidence = reading::open(&args.file, to.has_payloads(), process)?;
@@ -142,8 +143,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         }
         None => write_whole(&output, rules, |out| one_file(evidence, to, args.metric, &mine, out))?,
     };
-    let place = if stdout { "standard output".to_owned() } else { output.display().to_string() };
-    terminal::say(&summary(&place, to, kind, &report));
+    let place = if stdout { "to standard output".to_owned() } else { output.display().to_string() };
+    for line in summary(&place, to, kind, &report) {
+        terminal::say(&line);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -174,16 +177,16 @@ impl To {
         }
     }
 
-    /// What to do with the file.
+    /// How to look at the file.
     fn viewer(self) -> &'static str {
         match self {
-            Self::Speedscope => "drop it on https://www.speedscope.app",
-            Self::Firefox => "load it at https://profiler.firefox.com",
-            Self::Pprof => "open it with `go tool pprof -http=: FILE`",
+            Self::Speedscope => "to view it, drop the file on https://www.speedscope.app",
+            Self::Firefox => "to view it, load the file at https://profiler.firefox.com",
+            Self::Pprof => "to view it: `go tool pprof -http=: FILE`",
             Self::Folded => "draw it with flamegraph.pl, inferno or speedscope",
-            Self::Chrome => "open it at https://ui.perfetto.dev",
+            Self::Chrome => "to view it, open the file at https://ui.perfetto.dev",
             Self::Csv => "read it with any tool for tables",
-            Self::Parquet => "read it with DuckDB, Spark, ClickHouse, pandas",
+            Self::Parquet => "read it with DuckDB, Spark, ClickHouse or pandas",
             Self::Html => "open it in a browser",
         }
     }
@@ -271,10 +274,14 @@ fn one_file(
 }
 
 /// Starts a folder that appears when all of its files are complete.
-fn begin_folder(path: &Path, rules: Rules) -> Result<PendingFolder> {
+fn begin_folder(path: &Path, to: To, rules: Rules) -> Result<PendingFolder> {
     PendingFolder::begin(path, rules).map_err(|error| match error {
         exhibit::Error::NotEmpty(_) => {
             anyhow!("{error}: name another folder with -o PATH, or remove it first")
+        }
+        exhibit::Error::Write { .. } if path.is_file() => {
+            let (format, path) = (to.name(), path.display());
+            anyhow!("{format} needs a folder, and {path} is a file: name another place with -o PATH")
         }
         error => error.into(),
     })
@@ -308,7 +315,7 @@ fn tables(evidence: &Evidence, to: To, csv: spreadsheet::Raw, folder: &mut Pendi
             report.samples = count;
         }
         if rows > 0 {
-            report.holds.push(export::Count { what: format!("rows of {name}"), count });
+            report.holds.push(export::Count { what: name.to_owned(), count });
         }
     }
     Ok(Tables { report, guarded })
@@ -352,39 +359,44 @@ impl Table<'_> {
     }
 }
 
-/// One line that says what was written, what was left out, and what opens it.
-fn summary(place: &str, to: To, kind: Kind, report: &Written) -> String {
-    let holds: Vec<String> = report.holds.iter().map(|of| format!("{} {}", of.count, of.what)).collect();
-    let left: Vec<String> = report.left_out.iter().map(left_out).collect();
-    let mut line = place.to_owned();
-    if !holds.is_empty() {
-        line.extend([" holds ", &holds.join(", ")]);
-    } else if to == To::Html && kind != Kind::Trace {
-        line.push_str(
-            " holds figures, charts and the first rows of each table; left out: SQL and what the page names",
-        );
-    } else if to == To::Html {
-        line.push_str(
-            " holds the verdict, findings, time line, flame graphs and the first rows of each table; left out: SQL, patterns, \
-             time ranges and what the page names",
-        );
-    } else {
-        line.push_str(" holds nothing: the recording has none of what this format shows");
+/// Lines that say what was written and what opens it, what it contains, and what is not in it.
+fn summary(place: &str, to: To, kind: Kind, report: &Written) -> Vec<String> {
+    let mut lines = vec![format!("wrote {place}; {}", to.viewer())];
+    match to {
+        To::Html => {
+            let (parts, views) = match kind {
+                Kind::Trace => {
+                    ("the verdict, findings, time line, flame graphs", "SQL, search patterns, time ranges")
+                }
+                Kind::Bench => ("figures, charts", "SQL"),
+            };
+            lines.push(format!("contains {parts}, and the first rows of each table"));
+            lines.push(format!("not in it: {views}, and what the page itself says it leaves out"));
+        }
+        To::Csv | To::Parquet => {
+            let rows: u64 = report.holds.iter().map(|of| of.count).sum();
+            let tables: Vec<String> =
+                report.holds.iter().map(|of| format!("{} {}", of.what, grouped(of.count))).collect();
+            lines.push(match tables.as_slice() {
+                [] => "all tables are empty".to_owned(),
+                tables => format!("contains {} rows: {}", grouped(rows), tables.join(", ")),
+            });
+        }
+        _ => lines.push(match report.contents() {
+            nothing if nothing.is_empty() => {
+                "it is empty: the recording has nothing that this format shows".to_owned()
+            }
+            contents => format!("contains {contents}"),
+        }),
     }
-    if !left.is_empty() {
-        line.extend(["; left out: ", &left.join("; ")]);
-    }
-    line.extend(["; ", to.viewer()]);
-    line
-}
-
-fn left_out(of: &LeftOut) -> String {
-    of.count.map_or_else(|| of.what.clone(), |count| format!("{count} {}", of.what))
+    lines.extend(report.absent());
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use export::{LeftOut, Why};
     use std::fs;
 
     #[test]
@@ -476,19 +488,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_in_the_line() {
+    fn the_summary_says_how_to_open_the_file_then_what_is_in_it_and_what_is_not() {
+        let count = |what: &str, count| export::Count { what: what.to_owned(), count };
+        let left = |what: &str, count, why| LeftOut { what: what.to_owned(), count, why };
         let report = Written {
-            samples: 8,
-            holds: vec![export::Count { what: "samples".to_owned(), count: 8 }],
-            left_out: vec![
-                LeftOut { what: "rows of logs".to_owned(), count: Some(3) },
-                LeftOut { what: "the end".to_owned(), count: None },
-            ],
+            samples: 1_200,
+            holds: vec![count("running samples", 4), count("samples", 1_200)],
+            left_out: vec![left("logs", Some(3), Why::NoPlace), left("the end", None, Why::Missing)],
         };
-        let line =
-            "t holds 8 samples; left out: 3 rows of logs; the end; load it at https://profiler.firefox.com";
-        assert_eq!(summary("t", To::Firefox, Kind::Trace, &report), line);
+        assert_eq!(
+            summary("t", To::Firefox, Kind::Trace, &report),
+            [
+                "wrote t; to view it, load the file at https://profiler.firefox.com",
+                "contains 1,200 samples (4 running)",
+                "missing in the recording: the end",
+                "this format has no place for the table logs (3 rows)",
+            ]
+        );
+        let tables = Written { holds: vec![count("gc", 1), count("samples", 1_200)], ..Written::default() };
+        assert_eq!(
+            summary("t", To::Csv, Kind::Trace, &tables),
+            ["wrote t; read it with any tool for tables", "contains 1,201 rows: gc 1, samples 1,200"]
+        );
         let nothing = summary("t", To::Folded, Kind::Trace, &Written::default());
-        assert!(nothing.starts_with("t holds nothing"), "{nothing}");
+        assert!(nothing[1].starts_with("it is empty"), "{nothing:?}");
     }
 }

@@ -14,6 +14,7 @@ mod guard;
 mod interrupt;
 mod key_file;
 mod mine;
+mod number;
 mod open;
 mod outputs;
 mod ps;
@@ -116,9 +117,10 @@ fn run() -> ExitCode {
     }
 }
 
-/// Removes the tip to pass an unknown option behind `--`: `record` would start a program of that name.
+/// Removes the tip to pass an unknown option behind `--`: there, `record` would start a program of that name, `query` would
+/// read it as SQL, and all others as a file.
 fn without_misleading_tip(mut error: clap::Error) -> clap::Error {
-    if std::env::args_os().nth(1).is_some_and(|command| command == "record") {
+    if error.kind() == clap::error::ErrorKind::UnknownArgument {
         error.remove(clap::error::ContextKind::Suggested);
     }
     error

@@ -18,9 +18,9 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The option of commands that distinguish the user's code from everything else.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Mine {
-    /// Your own code: a module, namespace or type, with the wildcards * and ? (repeatable). Nothing else then counts as
-    /// yours. A pattern that matches no method is ignored, and the verdict says so. Default: the key `my` of
-    /// ~/.config/casebook/config.toml, else everything but the runtime and known packages
+    /// Which code is yours: a module, namespace or type, with the wildcards * and ? (repeatable). Findings then point to
+    /// your methods. You are warned if a pattern matches no method [default: `my` in ~/.config/casebook/config.toml, else
+    /// all code except .NET and well-known packages]
     #[arg(long = "my", value_name = "PATTERN")]
     my: Vec<String>,
 }

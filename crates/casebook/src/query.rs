@@ -2,7 +2,7 @@
 
 use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
-use crate::{duration, interrupt, reading, size, terminal};
+use crate::{duration, interrupt, number, reading, size, terminal};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use import::FoundExhibit;
@@ -49,19 +49,19 @@ pub(crate) struct Args {
     #[command(flatten)]
     size: MaxSize,
     /// The maximum number of rows [default: 100,000 for a table, else no limit]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::rows, allow_negative_numbers = true)]
     limit: Option<usize>,
     #[command(flatten)]
     csv: spreadsheet::Raw,
     /// The maximum time of the query, such as 30s or 5m. Reading the files does not count [default: no limit]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     timeout: Option<Duration>,
     /// The maximum memory of the query, not counting the tables. A query that needs more ends with an error [default: 4GB]
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_negative_numbers = true)]
     max_memory: Option<u64>,
     /// The maximum size of temporary files, which large sorts and groupings need. A query that needs more ends with an
     /// error [default: 10GB]
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_negative_numbers = true)]
     max_temporary: Option<u64>,
 }
 

@@ -3,9 +3,9 @@
 use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
-use crate::size;
 use crate::target::Target;
 use crate::{duration, terminal};
+use crate::{number, size};
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
 use import::{Alongside, EventName};
@@ -39,13 +39,14 @@ Examples:
   casebook record -p 4711 -d 10s -o orders.nettrace   # one file for other tools
   casebook explain slow                      # what is wrong
 
-Profiles, and the throughput that a service on fully busy CPU cores keeps:
-  default   95 %  what most questions need: events, and samples in short bursts
-  light     97 %  GC, locks, exceptions, thread pool, counters; no samples
-  cpu       77 %  continuous samples, to find methods that use little CPU
-  requests  82 %  each request and each call that it makes, samples in bursts
-  logs      70 %  the same, and every log line
-  startup   77 %  everything from the first instruction; with `-- COMMAND`
+Profiles, and how much of its throughput each costs a service that uses all its
+CPU cores (others pay less):
+  default    5 %  what most questions need: events, and samples in short bursts
+  light      3 %  GC, locks, exceptions, thread pool, counters; no samples
+  cpu       23 %  continuous samples, to find methods that use little CPU
+  requests  18 %  each request and each call that it makes, samples in bursts
+  logs      30 %  the same, and every log line
+  startup   23 %  everything from the first instruction; with `-- COMMAND`
 The result says what the recording cost this process.
 
 Ctrl-C or SIGTERM ends a recording cleanly: it then still fetches the names of methods. Press Ctrl-C again to stop without \
@@ -53,7 +54,7 @@ them. A recording also ends cleanly if it reaches --max-size, or if less than 5 
 disk of more than 20 GB).
 
 With --keep, SIGUSR1 copies what is kept to OUT-1/, and the recording goes on. If the recorder is killed, what it \
-recorded can still be opened. A folder then has the names of methods, a single file does not.";
+recorded can still be opened. A folder keeps the names of methods; a single file loses them, because they come last.";
 
 /// Record what a process does: events, samples, method names, and host metrics
 #[derive(Debug, clap::Args)]
@@ -62,7 +63,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
     /// How long to record: 500ms, 10s, 2m or 1h; a number alone is in seconds [default: until Ctrl-C]
-    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     duration: Option<Duration>,
     /// The folder to write, or one file if it ends in .nettrace or .nettrace.zst [default: NAME-PID-UTC/]
     #[arg(short, long, value_name = "OUT")]
@@ -78,17 +79,17 @@ pub(crate) struct Args {
     stop_on: Option<String>,
     /// Keep only the last TIME before -d, --stop-on or Ctrl-C ends the recording. What is kept may be longer than TIME, by a
     /// quarter or by 2 s, whichever is more
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
     keep: Option<Duration>,
     /// Have the runtime write /tmp/perf-PID.map meanwhile, for native profilers such as perf (.NET 8 and later)
     #[arg(long)]
     perf_map: bool,
     /// How much memory the runtime may use for events that are not read yet [default: 256, or a sixteenth of the memory limit of
     /// the process's control group if that is less]
-    #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "MEGABYTES", value_parser = number::megabytes, allow_negative_numbers = true)]
     buffer: Option<u32>,
     /// The maximum size on the disk; the recording ends when it has reached this size [default: 32GB]
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_negative_numbers = true)]
     max_size: Option<u64>,
     /// Overwrite an earlier recording
     #[arg(long)]
@@ -249,11 +250,10 @@ fn plan(args: &Args, shape: OutputShape) -> anyhow::Result<Plan> {
 fn warn_of_cost(args: &Args) {
     if args.profile.is_dear() {
         terminal::say(&format!(
-            "the profile {} costs much: a service that uses all its CPU cores keeps about {:.0} % of its throughput \
-             (default: {:.0} %)",
+            "the profile {} costs a service that uses all its CPU cores about {:.0} % of its throughput (default: {:.0} %)",
             args.profile.name(),
-            args.profile.kept() * 100.0,
-            Profile::Default.kept() * 100.0
+            args.profile.cost() * 100.0,
+            Profile::Default.cost() * 100.0
         ));
     }
 }
@@ -266,7 +266,8 @@ fn launch(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Option<Launched>
     // From here on there is a program that has to be ended, or at least resumed.
     interrupt.keeps();
     interrupt.waits_for("a .NET runtime in the program");
-    terminal::say("starting the program, suspended, and waiting for a .NET runtime in it");
+    let program = args.command.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    terminal::say(&format!("starting {program} and waiting for its .NET runtime"));
     // The program's output must not mix with our JSON document.
     let stdout = if args.format == Format::Json { terminal::for_child() } else { Stdio::inherit() };
     let mut guard = std::process::Command::new(std::env::current_exe().context("cannot find this program")?);

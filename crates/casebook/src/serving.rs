@@ -1,6 +1,6 @@
 //! Pages served on this machine until Ctrl-C.
 
-use crate::{browser, enter, interrupt, terminal};
+use crate::{browser, enter, interrupt, number, terminal};
 use anyhow::Context;
 use page::Reply;
 use server::{LinkMaker, LocalDoor, Request, Response, StatusCode, Stop, Weight};
@@ -13,12 +13,12 @@ use std::sync::Arc;
 pub(crate) struct Where {
     /// The address, within 127.0.0.0/8 [default: a random one on Linux, elsewhere 127.0.0.1]
     ///
-    /// Use 127.0.0.1 with a fixed --port only if you trust the other users of this machine: a server of theirs at the same
-    /// address may have left a service worker in your browser, which would see your pages.
+    /// On a machine with other users, do not choose both the address and --port: another user may have served pages there
+    /// before, and what those left in your browser (a service worker) would see yours.
     #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
     host: Option<Ipv4Addr>,
     /// The port; 0 means a free one
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(long, value_name = "PORT", default_value_t = 0, value_parser = number::port, allow_negative_numbers = true)]
     port: u16,
     /// Print a link instead of opening the browser
     #[arg(long)]

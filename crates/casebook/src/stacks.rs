@@ -57,7 +57,7 @@ pub(crate) struct Args {
     #[arg(long)]
     all: bool,
     /// How long it may take in all
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse, allow_negative_numbers = true)]
     limit: Duration,
     #[command(flatten)]
     outputs: Outputs,

@@ -43,13 +43,13 @@ pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
 #[group(multiple = false)]
 pub(crate) struct Target {
     /// The process with this number in `casebook ps`
-    #[arg(short, long, value_name = "PID", value_parser = pid::<u32>)]
+    #[arg(short, long, value_name = "PID", value_parser = pid::<u32>, allow_negative_numbers = true)]
     pid: Option<u32>,
     /// The process with this name in `casebook ps`; an error if several have it
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The process behind this diagnostics socket; with `,listen` a process that connects to it, started with
-    /// DOTNET_DiagnosticPorts=SOCKET
+    /// The process at this diagnostics socket. With `,listen`: create the socket and wait for a process to connect; start that
+    /// process with DOTNET_DiagnosticPorts=SOCKET
     #[arg(long, value_name = "SOCKET[,listen]")]
     diagnostic_port: Option<String>,
 }

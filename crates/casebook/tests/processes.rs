@@ -127,7 +127,7 @@ fn a_process_that_is_not_there_is_an_error_in_every_command() {
     for command in commands {
         let output = run(&[command, &["--pid", "501"]].concat());
         let message = said(&output);
-        let held = "does not hold process 501: it holds 500 (orders), 700 (dotnet), 600 (stock)";
+        let held = "has no process 501, only 500 (orders), 700 (dotnet), 600 (stock)";
         assert!(output.status.code() == Some(2) && message.contains(held), "{command:?}: {message}");
     }
     assert!(!html.exists(), "nothing is written");
@@ -149,7 +149,7 @@ fn an_ordinary_recording_is_chosen_by_its_own_number_and_has_no_other_processes(
     assert_eq!(chosen, of);
     let output = run(&["query", path, "select 1", "--pid", "1"]);
     let message = said(&output);
-    assert!(message.contains(&format!("does not hold process 1: it holds {pid}")), "{message}");
+    assert!(message.contains(&format!("has no process 1, only {pid}")), "{message}");
     let null = text(&["query", path, "select distinct process from samples", "--format", "csv"]);
     assert_eq!(null, "process\n\"\"\n".replace("\"\"", ""), "{null:?}");
 }

@@ -74,6 +74,11 @@ impl Error {
         }
     }
 
+    /// An error of writing that says what to do, for a reason whose text from the system would not.
+    pub(crate) fn refused(path: &Path, kind: io::ErrorKind, why: String) -> Self {
+        Self::Write { path: path.to_path_buf(), cause: io::Error::new(kind, why) }
+    }
+
     pub(crate) fn read<E: Into<io::Error>>(path: impl Into<PathBuf>) -> impl FnOnce(E) -> Self {
         |cause| Self::Read { path: path.into(), cause: cause.into() }
     }

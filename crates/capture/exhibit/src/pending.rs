@@ -17,7 +17,6 @@ use crate::error::Error;
 use crate::folder::{Folder, is_own_name};
 use crate::place::Place;
 use crate::rules::Rules;
-use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -283,7 +282,10 @@ impl PendingFolder {
             None => {}
             Some(EntryKind::Folder) if place.open_folder()?.names()?.is_empty() => {}
             Some(EntryKind::Folder) => return Err(Error::NotEmpty(path.to_path_buf())),
-            Some(_) => return Err(Error::write(path)(Errno::NOTDIR)),
+            Some(_) => {
+                let why = "a folder is to be written, and this is a file; name another place".to_owned();
+                return Err(Error::refused(path, io::ErrorKind::NotADirectory, why));
+            }
         }
         let room = OutputBudget::new(rules.most_bytes());
         let mut begun = Self { place, unnamed: Vec::new(), temporary: None, room };

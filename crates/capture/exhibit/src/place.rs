@@ -15,6 +15,7 @@ use crate::rules::Rules;
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -46,7 +47,11 @@ impl Place {
         let name = self.own_name()?;
         // For example `x.csv/`.
         if !self.path.as_os_str().as_bytes().ends_with(name.as_bytes()) {
-            return Err(Error::write(&self.path)(Errno::NOTDIR));
+            return Err(Error::refused(
+                &self.path,
+                ErrorKind::NotADirectory,
+                "a name that ends in / is a folder's, and a file is to be written".to_owned(),
+            ));
         }
         Ok((&self.folder, name))
     }
@@ -197,7 +202,15 @@ impl<'a> Walk<'a> {
                 Err(Error::Exists(_)) => self.at.open_folder(name, shown),
                 created => created,
             },
-            _ => self.at.open_folder(name, shown),
+            None => {
+                let why = format!("the folder {} does not exist; create it first", shown.display());
+                return Err(Error::refused(self.path, ErrorKind::NotFound, why));
+            }
+            Some(status) if EntryKind::of(&status) != EntryKind::Folder => {
+                let why = format!("{} is not a folder", shown.display());
+                return Err(Error::refused(self.path, ErrorKind::NotADirectory, why));
+            }
+            Some(_) => self.at.open_folder(name, shown),
         };
         self.at = entered.map_err(|error| error.with_path(self.path))?;
         Ok(())

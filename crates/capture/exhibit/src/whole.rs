@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -76,7 +76,10 @@ impl Target {
             Some(EntryKind::Other) => {
                 return folder.open_stream(name).map(Self::Stream).map_err(|error| error.with_path(path));
             }
-            Some(EntryKind::Folder) => return Err(Error::write(path)(rustix::io::Errno::ISDIR)),
+            Some(EntryKind::Folder) => {
+                let why = "it is a folder; name a file in it".to_owned();
+                return Err(Error::refused(path, ErrorKind::IsADirectory, why));
+            }
             // A file that we may not write to is not replaced either.
             Some(_) => folder.must_be_writable(name).map_err(|error| error.with_path(path))?,
             None => {}
@@ -288,11 +291,20 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_path_that_the_user_named() {
+    fn an_error_names_the_path_that_the_user_named_and_says_what_is_wrong_with_it() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("missing/rows.csv");
-        let error = write_whole(&path, Rules::PRIVATE, |_| Ok::<(), Error>(())).unwrap_err().to_string();
-        let expected = format!("cannot write {}: No such file or directory (os error 2)", path.display());
-        assert_eq!(error, expected);
+        let check = |path: &str, why: &str| {
+            let path = folder.path().join(path);
+            let error = write_whole(&path, Rules::PRIVATE, |_| Ok::<(), Error>(())).unwrap_err().to_string();
+            let why = why.replace("FOLDER", &folder.path().display().to_string());
+            assert_eq!(error, format!("cannot write {}: {why}", path.display()));
+        };
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        std::fs::create_dir(folder.path().join("inner")).unwrap();
+        check("missing/rows.csv", "the folder FOLDER/missing does not exist; create it first");
+        check("missing/inner/rows.csv", "the folder FOLDER/missing does not exist; create it first");
+        check("file/rows.csv", "FOLDER/file is not a folder");
+        check("inner", "it is a folder; name a file in it");
+        check("rows.csv/", "a name that ends in / is a folder's, and a file is to be written");
     }
 }

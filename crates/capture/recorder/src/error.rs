@@ -65,14 +65,12 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// The program was started, but no runtime was found in it.
-    #[error(
-        "no .NET runtime started in {program} or its children {within}; is it a program of .NET 5 or later?{left}"
-    )]
+    #[error("`{program}` {how}. Only programs on .NET 5 or later can be recorded from the start{left}")]
     NoRuntime {
         /// The program.
         program: String,
-        /// Within what time, or until when.
-        within: String,
+        /// How it went.
+        how: String,
         /// What of it is still running; empty if nothing is.
         left: String,
     },

@@ -207,7 +207,7 @@ pub fn launch(
     let mut guard = GuardProcess::start(guard, words, stdout)?;
     let mut left = Left { guard: guard.child.id(), ..Left::default() };
     let deadline = Deadline::after(STARTS_WITHIN);
-    let within = 'looking: loop {
+    let how = 'looking: loop {
         for message in guard.messages() {
             match message {
                 Message::Started(pid) => left.command = pid,
@@ -217,13 +217,16 @@ pub fn launch(
                 }
                 Message::FoundSocket(pid) => {
                     let Some(found) = find_process(&Proc::live(), pid) else {
-                        break 'looking "that did not end at its start".to_owned();
+                        break 'looking "started a .NET runtime that ended at once".to_owned();
                     };
                     return Ok(Launched { guard, left, is_released: false, found });
                 }
                 Message::Ended(status) => {
                     left.status = Some(status);
-                    break 'looking format!("before it ended, with {}", in_words(status));
+                    break 'looking format!(
+                        "ended ({}), and no .NET runtime started in it or its child processes",
+                        in_words(status)
+                    );
                 }
                 Message::Left(_) => {}
                 Message::Gone => {
@@ -233,15 +236,16 @@ pub fn launch(
             }
         }
         if !goes_on() {
-            break "before it was stopped".to_owned();
+            break "was stopped before a .NET runtime started in it or its child processes".to_owned();
         }
         if !deadline.pause(LOOK_EVERY) {
-            break format!("within {} s", STARTS_WITHIN.as_secs());
+            let seconds = STARTS_WITHIN.as_secs();
+            break format!("and its child processes started no .NET runtime within {seconds} s");
         }
     };
     let left = end(guard, left);
     let left = left.words().map(|words| format!("; {words}")).unwrap_or_default();
-    Err(Error::NoRuntime { program: name, within, left })
+    Err(Error::NoRuntime { program: name, how, left })
 }
 
 impl Launched {

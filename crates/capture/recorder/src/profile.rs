@@ -114,20 +114,20 @@ impl Profile {
         }
     }
 
-    /// The share of its throughput that a service keeps if it uses all its CPU cores, as measured.
-    pub fn kept(self) -> f64 {
+    /// The share of its throughput that it costs a service that uses all its CPU cores, as measured.
+    pub fn cost(self) -> f64 {
         match self {
-            Self::Default => 0.95,
-            Self::Light => 0.97,
-            Self::Cpu | Self::Startup => 0.77,
-            Self::Requests => 0.82,
-            Self::Logs => 0.70,
+            Self::Default => 0.05,
+            Self::Light => 0.03,
+            Self::Cpu | Self::Startup => 0.23,
+            Self::Requests => 0.18,
+            Self::Logs => 0.30,
         }
     }
 
     /// Whether it costs such a service more than a tenth of its throughput.
     pub fn is_dear(self) -> bool {
-        self.kept() < 0.9
+        self.cost() > 0.1
     }
 
     /// The sessions that it asks for.

@@ -112,8 +112,8 @@ pub enum Error {
         /// The processes, each with its file.
         held: Vec<String>,
     },
-    /// A process that the exhibit does not hold.
-    #[error("{path} does not hold process {process}: it holds {}", listed(held))]
+    /// A process that the exhibit does not have.
+    #[error("{path} has no process {process}, only {}", listed(held))]
     NoSuchProcess {
         /// The exhibit.
         path: String,

@@ -370,7 +370,10 @@ fn refuse_plain_names(
     catalogues: &[(String, &'static [TableSpec])],
 ) -> Result<(), Error> {
     let names: Vec<String> = catalogues.iter().map(|(alias, _)| format!("{alias}.<table>")).collect();
-    let refusal = format!("with several recordings, write a table as one of {}", names.join(", "));
+    let refusal = format!(
+        "with several recordings, put a recording's name in front of the table: {}",
+        names.join(" or ")
+    );
     let mut specs: Vec<&'static TableSpec> = Vec::new();
     for spec in catalogues.iter().flat_map(|(_, catalogue)| *catalogue) {
         if !specs.iter().any(|of| of.name == spec.name) {

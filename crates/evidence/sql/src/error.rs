@@ -33,22 +33,24 @@ pub enum Error {
     #[error("no statement: give a SELECT, such as `select * from gc`")]
     NoStatement,
     /// The time given for the query ran out.
-    #[error("the query took longer than {0:?}: narrow it, or allow it more time (`--timeout`)")]
+    #[error(
+        "the query took longer than {0:?}. Add a WHERE, or allow more time: `casebook query --timeout TIME`"
+    )]
     Interrupted(std::time::Duration),
     /// SQLite was interrupted; `stream` says why.
     #[error("the query was interrupted")]
     Stopped,
     /// The query needs more memory than it may have, in bytes.
     #[error(
-        "the query needs more than {} of memory: narrow it with WHERE, join and collect (group_concat, json_group_array, \
-         percentile) fewer and shorter values, or allow more (`casebook query --max-memory`)",
+        "the query needs more than {} of memory. Add a WHERE, join fewer rows, or collect less in group_concat, \
+         json_group_array and percentile. To allow more: `casebook query --max-memory SIZE`",
         size(*.0)
     )]
     Memory(u64),
     /// The query needs more room in temporary files than it may have, in bytes.
     #[error(
-        "the query needs more than {} of temporary files: narrow it with WHERE, sort, group and select fewer rows and \
-         columns, or allow more (`casebook query --max-temporary`)",
+        "the query needs more than {} of temporary files. Add a WHERE, or sort and group fewer rows and columns. To allow \
+         more: `casebook query --max-temporary SIZE`",
         size(*.0)
     )]
     Disk(u64),

@@ -258,6 +258,8 @@ impl Book {
             subject: measure.subject,
             measure: of.measure.unwrap_or_else(|| measure.name.to_owned()),
             name: of.name.into_owned(),
+            // Set once all rows are known.
+            label: None,
             before,
             after,
             unit: of.unit.unwrap_or(measure.quantity.unit(self.basis).0).to_owned(),

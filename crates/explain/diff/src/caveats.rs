@@ -155,13 +155,13 @@ fn durations(given: &Given<'_>, caveats: &mut Vec<String>) {
         let ns = observed(scope);
         if 0 < ns && ns < SHORT_NS {
             let long = unit::duration(real(ns) / 1e6);
-            caveats.push(format!("{which}: only {long} were observed, so only large changes show"));
+            caveats.push(format!("{which}: only {long} were recorded, so only large changes show"));
         }
     }
     if before > 0 && after > 0 && (real(before) / real(after)).ln().abs() > 3f64.ln() {
         let show = |ns: i64| unit::duration(real(ns) / 1e6);
         caveats.push(format!(
-            "not observed for as long: {} before, {} after; the shorter one decides what shows",
+            "the recordings differ in length: {} before, {} after; the shorter one limits what can be detected",
             show(before),
             show(after)
         ));
@@ -201,8 +201,8 @@ fn load(given: &Given<'_>, caveats: &mut Vec<String>) {
     if (before - after).abs() > IDLE_ALIKE {
         let (before, after) = (unit::show(before, "share"), unit::show(after, "share"));
         caveats.push(format!(
-            "without load, at the beginning or the end: {before} of the time before, {after} after; this changes \
-             amounts per second, too"
+            "little or no load at the start or end: {before} of the recording before, {after} of the one after; amounts per \
+             second include that time"
         ));
     }
     if given.basis != Basis::Duration {
@@ -213,8 +213,7 @@ fn load(given: &Given<'_>, caveats: &mut Vec<String>) {
     if (before / after).ln().abs() > ALIKE.ln() {
         let (before, after) = (unit::short(before), unit::short(after));
         caveats.push(format!(
-            "the load differs: {before} requests/s before, {after} after; compare per request instead (--per request, \
-             `Per request` on the page)"
+            "the load differs: {before} requests/s before, {after} after; compare per request instead"
         ));
     }
 }

@@ -59,7 +59,12 @@ const FAILED: Measure = Measure {
 };
 
 /// Adds all rows of requests. Returns how the mix of requests changed, if it did.
-pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
+pub(crate) fn add(
+    book: &mut Book,
+    caveats: &mut Vec<String>,
+    before: &Scope<'_>,
+    after: &Scope<'_>,
+) -> Option<String> {
     let is_metered =
         |scope: &Scope<'_>| RequestSource::of(scope.recording()).is_some_and(RequestSource::is_published);
     let table = if is_metered(before) || is_metered(after) { "counters" } else { REQUESTS.table };
@@ -84,7 +89,7 @@ pub(crate) fn add(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Opt
         book.not_compared("single requests", why);
     }
     match (has_meter(before), has_meter(after)) {
-        (true, true) => return from_meter(book, before, after),
+        (true, true) => return from_meter(book, caveats, before, after),
         (false, false) => {
             book.not_compared("latency of requests", "neither recording has requests or their meter");
         }
@@ -375,7 +380,33 @@ fn metered_routes<'a>(scope: &Scope<'a>, is_whole: bool) -> (BTreeMap<&'a str, M
     (routes, MeteredRoute::new(scope, &seconds))
 }
 
-fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<String> {
+/// Says that the whole service's requests were not counted by the meter, so that those of its routes need not add up to them.
+fn two_counts(
+    (before, empty_before): (&Scope<'_>, &MeteredRoute),
+    (after, empty_after): (&Scope<'_>, &MeteredRoute),
+) -> Option<String> {
+    let seconds = |tally: &Tally| unit::duration(tally.base.iter().sum::<f64>() * 1e3);
+    let whole = |scope: &Scope<'_>| {
+        let source = RequestSource::of(scope.recording())?;
+        Some((source, format!("by {} over {}", source.name(), seconds(scope.requests.as_ref()?))))
+    };
+    let ((one, of_before), (other, of_after)) = whole(before).zip(whole(after))?;
+    if one == RequestSource::Meter && other == RequestSource::Meter {
+        return None;
+    }
+    let (by_before, by_after) = (seconds(&empty_before.requests), seconds(&empty_after.requests));
+    Some(format!(
+        "requests per second are counted in two ways, so routes need not add up to the whole: the whole {of_before} before, \
+         {of_after} after; routes by the meter over {by_before} before, {by_after} after"
+    ))
+}
+
+fn from_meter(
+    book: &mut Book,
+    caveats: &mut Vec<String>,
+    before: &Scope<'_>,
+    after: &Scope<'_>,
+) -> Option<String> {
     // Figures are of whole recordings. If one side is a range, neither side uses them.
     let is_whole = before.side.range.is_none() && after.side.range.is_none();
     let ((of_before, empty_before), (of_after, empty_after)) =
@@ -386,6 +417,9 @@ fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<
     // A single route has the same rows as all requests.
     let alone = names.len() <= 2;
     let listed = if alone { 1 } else { MAX_ROUTES };
+    let two_counts = if alone { None } else { two_counts((before, &empty_before), (after, &empty_after)) };
+    let by_route = if two_counts.is_some() { "requests (by the meter)" } else { REQUESTS.name };
+    caveats.extend(two_counts);
     if !alone {
         book.left_out(names.len().saturating_sub(listed), "routes of the meter");
     }
@@ -410,7 +444,8 @@ fn from_meter(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) -> Option<
             book.tallies(&measure, Of::named(name), Some(before), Some(after));
         }
         if !name.is_empty() {
-            let measure = of_route(Measure { table: "counters", importance: 0.7, ..REQUESTS }, name);
+            let measure = Measure { name: by_route, table: "counters", importance: 0.7, ..REQUESTS };
+            let measure = of_route(measure, name);
             book.tallies(&measure, Of::named(name), Some(&before.requests), Some(&after.requests));
         }
     }

@@ -44,7 +44,8 @@ pub use side::Side;
 
 use book::Book;
 use names::{MAX_UNNAMED, unnamed_share};
-use report::{Basis, Diff};
+use report::{Basis, Change, Diff};
+use runtime::MethodLabels;
 use scope::{RequestSource, Scope};
 
 /// Compares two recordings. `asked` is what amounts are divided by. If a recording has no requests, amounts are divided by
@@ -57,7 +58,7 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, asked: Basis) -> Diff {
     let rate = |scope: &Scope<'_>| scope.requests_per_second().unwrap_or(0.0);
     let mut book = Book::new(basis, rate(before).max(rate(after)));
     let mut caveats = caveats::of(&caveats::Given { before, after, asked, basis });
-    let mix = latency::add(&mut book, before, after);
+    let mix = latency::add(&mut book, &mut caveats, before, after);
     let both = figures::add(&mut book, &mut caveats, before, after);
     lists::add(&mut book, before, after, both);
     calls::add(&mut book, before, after);
@@ -68,6 +69,7 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, asked: Basis) -> Diff {
         book.not_compared(format!("the rule {}", of.id), of.why());
     }
     let (mut rows, comparisons) = book.close();
+    label_methods(&mut rows);
     let findings = verdicts::add(&mut rows, before, after);
     book::sort(&mut rows);
     let damage = caveats::damage(before, after);
@@ -99,6 +101,15 @@ pub fn compare(before: &Side<'_>, after: &Side<'_>, asked: Basis) -> Diff {
         caveats,
         not_compared: book.not_compared,
         left_out: book.left_out,
+    }
+}
+
+/// Labels the rows of methods. All rows are one list, so that no two methods share a label.
+fn label_methods(rows: &mut [Change]) {
+    let is_method = |row: &&Change| row.method.is_some();
+    let labels = MethodLabels::new(rows.iter().filter(is_method).map(|row| row.name.as_str()));
+    for row in rows.iter_mut().filter(|row| row.method.is_some()) {
+        row.label = Some(labels.label(&row.name));
     }
 }
 

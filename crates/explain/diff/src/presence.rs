@@ -69,8 +69,10 @@ pub(crate) fn in_both(
     let knows = thing.since.is_some_and(|since| major(lacking).is_none_or(|version| version >= since));
     if knows && !thing.always && has_runtime(lacking) {
         let which = if which == "before" { "the recording before" } else { "the recording after" };
-        let (name, others) = (thing.name, "it has other events of the runtime");
-        caveats.push(format!("{which} has no {name}; taken for none, since {others}"));
+        let name = thing.name;
+        caveats.push(format!(
+            "{which} has no {name}: they count as 0, because other events of the runtime were recorded"
+        ));
         return true;
     }
     let why = match (thing.since, major(lacking)) {

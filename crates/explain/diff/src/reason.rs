@@ -14,8 +14,7 @@ const LOOKS_CERTAIN: f64 = 0.01;
 /// Two runs of one service usually differ by as much if the probability is larger than this.
 const USUAL: f64 = 0.05;
 
-const VARIES: &str =
-    "the values within a recording vary too much, or follow a trend; longer recordings show more";
+const VARIES: &str = "varies too much within the recordings, or follows a trend: record longer to tell";
 /// Values that differ by at least this factor do differ, even if it is not known by how much.
 const FAR_APART: f64 = 10.0;
 
@@ -29,11 +28,11 @@ pub(crate) fn is_unsteady(row: &Change, outcome: &Outcome) -> bool {
     is_far && row.verdict != ChangeVerdict::BeyondNoise && test.p_within > LOOKS_CERTAIN
 }
 
-/// Says that nearly all slices are on one side: `24 of 24 slices are lower`. `None` if they are not.
+/// Says that nearly all slices are on one side: `lower in 24 of 24 time slices`. `None` if they are not.
 fn one_sided(around: Around) -> Option<String> {
     let Around { below, above, pieces } = around;
     let (most, side) = if below > above { (below, "lower") } else { (above, "higher") };
-    (most * 10 >= pieces * 9 && most > 1).then(|| format!("{most} of {pieces} slices are {side}"))
+    (most * 10 >= pieces * 9 && most > 1).then(|| format!("{side} in {most} of {pieces} time slices"))
 }
 
 /// The reason, if there is something to explain. `around` is how the pieces after lie around the value before.
@@ -63,7 +62,7 @@ pub(crate) fn reason(
         let usual = show(test.between, &row.unit);
         return Some(format!("{seen}, but two runs of one service differ by up to {usual}"));
     }
-    Some(format!("{seen}, but of {comparisons} tested figures one may differ as much by chance"))
+    Some(format!("{seen}, but with {comparisons} figures tested, one may differ this much by chance"))
 }
 
 #[cfg(test)]
@@ -77,6 +76,7 @@ mod tests {
             subject: Subject::Threads,
             measure: "threads waiting".to_owned(),
             name: String::new(),
+            label: None,
             before: Some(before),
             after: Some(after),
             unit: "threads".to_owned(),
@@ -104,20 +104,21 @@ mod tests {
         check(
             &tested(0.01, 1e-9),
             all_lower,
-            Some("24 of 24 slices are lower, but of 40 tested figures one may differ as much by chance"),
+            Some(
+                "lower in 24 of 24 time slices, but with 40 figures tested, one may differ this much by chance",
+            ),
         );
         check(
             &tested(0.4, 1e-9),
             all_lower,
-            Some("24 of 24 slices are lower, but two runs of one service differ by up to 9.50 threads"),
+            Some("lower in 24 of 24 time slices, but two runs of one service differ by up to 9.50 threads"),
         );
         let looks = Some(
-            "the difference is clear within the recordings, but of 40 tested figures one may differ as much by chance",
+            "the difference is clear within the recordings, but with 40 figures tested, one may differ this much by chance",
         );
         check(&tested(0.01, 1e-9), Some(Around { below: 12, above: 12, pieces: 24 }), looks);
         check(&tested(0.4, 0.3), all_lower, None);
-        let varies =
-            "the values within a recording vary too much, or follow a trend; longer recordings show more";
+        let varies = "varies too much within the recordings, or follows a trend: record longer to tell";
         let fell = reason(&row(1_242.0, 44.0), &tested(0.3, 0.3), None, 40);
         assert_eq!(fell.as_deref(), Some(varies), "a 28th of the requests is noise without a reason");
         let few = "only 6 values in both recordings together";

@@ -36,6 +36,15 @@ impl RequestSource {
         source.seen(recording).iter().any(|(_, of)| *of > 0.0).then_some(source)
     }
 
+    /// What counted, in a sentence.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Rows | Self::Starts => "events",
+            Self::Meter => "the meter",
+            Self::Counter => "the event counter",
+        }
+    }
+
     /// Whether it publishes counts of intervals, and not single requests.
     pub(crate) fn is_published(self) -> bool {
         matches!(self, Self::Meter | Self::Counter)

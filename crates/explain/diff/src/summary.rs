@@ -196,11 +196,7 @@ fn clause(row: &Change) -> Option<String> {
 fn what(row: &Change) -> String {
     let measure =
         row.measure.split(',').next().unwrap_or_default().trim_end_matches(" (estimate from the meter)");
-    let name = match &row.method {
-        Some(method) => runtime::written_name(method),
-        None => row.name.clone(),
-    };
-    match (row.subject, name.as_str()) {
+    match (row.subject, row.shown_name()) {
         (Subject::Latency, "") if measure == "mean" => "mean latency".to_owned(),
         (Subject::Latency, name) if measure == "mean" => format!("mean latency of {name}"),
         (Subject::Latency, name) if !name.is_empty() => format!("{measure} of {name}"),

@@ -255,6 +255,7 @@ fn row(
         subject: Subject::Finding,
         measure: what.to_owned(),
         name: format!("{}: {}", finding.id, finding.title),
+        label: None,
         before: Some(of_before),
         after: Some(of_after),
         unit: "severity".to_owned(),

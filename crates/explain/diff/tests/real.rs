@@ -6,6 +6,7 @@ use diff::{Side, compare};
 use model::Trace;
 use report::{Basis, Change, ChangeVerdict, Diff, Report, Subject};
 use runtime::StackIndex;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,6 +75,15 @@ fn sound(diff: &Diff) {
         groups.push((group, -row.impact));
     }
     assert!(groups.is_sorted_by(|a, b| a <= b), "the list is out of order");
+    // What looks the same is the same.
+    let mut shown: BTreeMap<(Subject, &str, &str), &str> = BTreeMap::new();
+    for row in &diff.rows {
+        let other = shown.insert((row.subject, &row.measure, row.shown_name()), &row.name);
+        assert_eq!(other, None, "{} {}", row.measure, row.shown_name());
+    }
+    let by_meter = diff.rows.iter().any(|row| row.measure == "requests (by the meter)");
+    let said = diff.caveats.iter().any(|of| of.starts_with("requests per second are counted in two ways"));
+    assert_eq!(by_meter, said, "{:?}", diff.caveats);
 }
 
 fn beyond(diff: &Diff) -> Vec<&Change> {
@@ -83,6 +93,18 @@ fn beyond(diff: &Diff) -> Vec<&Change> {
 fn place(diff: &Diff, subject: Subject, measure: &str) -> usize {
     let place = diff.rows.iter().position(|row| row.subject == subject && row.measure == measure);
     place.unwrap_or_else(|| unreachable!("no row {measure}"))
+}
+
+#[test]
+fn methods_that_the_source_names_alike_and_two_ways_to_count_requests_can_be_told_apart() {
+    let diff = diff(&fixture("healthy"), &fixture("leak"));
+    let shown: Vec<&str> = diff.rows.iter().map(Change::shown_name).collect();
+    for label in ["Program.Main (lambda b__0_4, state machine)", "Program.Main (lambda b__0_18)"] {
+        assert!(shown.contains(&label), "{label}");
+    }
+    let by_route =
+        diff.rows.iter().find(|row| row.subject == Subject::Throughput && row.name == "/leak/cache");
+    assert_eq!(by_route.map(|row| row.measure.as_str()), Some("requests (by the meter)"));
 }
 
 #[test]

@@ -210,6 +210,8 @@ pub struct Change {
     pub measure: String,
     /// The full name of what was measured: a method, a type, a route, a counter. Empty for the whole service.
     pub name: String,
+    /// The name to show, if it is not the full name: of a method as its source has it, distinguished from the others of the list.
+    pub label: Option<String>,
     /// The value before. `None` if that exhibit cannot give it.
     pub before: Option<f64>,
     /// The value after.
@@ -242,6 +244,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// The name as pages show it.
+    pub fn shown_name(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
+    }
+
     /// The heading that it stands under. Running threads are CPU use; other threads belong to the pool.
     pub fn group(&self) -> Group {
         match self.metric {

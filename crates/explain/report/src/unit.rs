@@ -89,21 +89,9 @@ pub fn short(value: f64) -> String {
         return format!("{value:.2e}");
     }
     if size >= 100.0 || value.fract() == 0.0 {
-        return thousands(&format!("{value:.0}"));
+        return base::number::thousands(&format!("{value:.0}"));
     }
     if size >= 10.0 { format!("{value:.1}") } else { format!("{value:.2}") }
-}
-
-fn thousands(digits: &str) -> String {
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
-    let mut text = String::from(sign);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What is missing from a recording, in sentences that stand beside the figures.
 
-use crate::endings::{at_time, end_words, without_host, without_samples};
+use crate::endings::{at_time, early_end, end_words, without_host, without_samples};
+use base::damage::{Damage, DamageLog};
 use base::number::real_u64;
 use model::{EarlyEnd, Limit, LimitKind, NO_INT, Trace};
 use report::unit::short;
@@ -29,23 +30,44 @@ pub fn losses(recording: &Trace) -> Vec<String> {
     sentences.extend(recording.missing.early_ends.iter().map(end_sentence));
     // A file that breaks off before its first event has only an offset, and no time.
     let offset = lost.truncated_at.filter(|_| recording.missing.early_ends.is_empty());
-    sentences.extend(report::damage_sentences(offset, &lost.damage, files));
+    sentences.extend(report::damage_sentences(offset, &further_damage(recording), files));
     // The verdict calls these files missing, so the heading does, too.
     sentences.extend(without_samples(recording).into_iter().chain(without_host(recording)));
     sentences.extend(recording.missing.limits.all().iter().map(|limit| limit_sentence(limit, recording)));
-    if recording.missing.no_rundown {
-        sentences
-            .push("no rundown: names of methods compiled before the recording may be missing".to_owned());
-    }
-    if recording.missing.unnamed_frames > 0 {
-        let share = percent(recording.missing.unnamed_frames, recording.missing.frames);
-        sentences.push(format!(
-            "{} of {} frames in samples have no name ({share})",
-            short(real_u64(recording.missing.unnamed_frames)),
-            short(real_u64(recording.missing.frames)),
-        ));
-    }
+    sentences.extend(names(recording));
     sentences
+}
+
+/// The damage that is not the end of a file itself, which has its own sentence.
+fn further_damage(recording: &Trace) -> DamageLog {
+    let is_end = |of: &Damage| {
+        of.count == 1 && recording.missing.early_ends.iter().any(|end| end.offset == of.first_offset)
+    };
+    let mut further = DamageLog::default();
+    recording.lost.damage.kinds().iter().filter(|of| !is_end(of)).for_each(|of| further.add(of));
+    further
+}
+
+/// Why methods have no names, and how many frames lack one.
+fn names(recording: &Trace) -> Option<String> {
+    let missing = &recording.missing;
+    let unnamed = (missing.unnamed_frames > 0).then(|| {
+        format!(
+            "{} of {} frames in samples have no name ({})",
+            short(real_u64(missing.unnamed_frames)),
+            short(real_u64(missing.frames)),
+            percent(missing.unnamed_frames, missing.frames)
+        )
+    });
+    if !missing.no_rundown {
+        return unnamed;
+    }
+    let why = if early_end(recording).is_some() {
+        "names of methods are missing, because they come at the end"
+    } else {
+        "the runtime sent no names at the end (no rundown), so methods compiled before the recording may have none"
+    };
+    Some(unnamed.map_or_else(|| why.to_owned(), |unnamed| format!("{why}: {unnamed}")))
 }
 
 fn end_sentence(end: &EarlyEnd) -> String {
@@ -140,6 +162,8 @@ mod tests {
         };
         recording.missing.early_ends = vec![cut("", false), cut("names.nettrace.zst", true)];
         recording.lost.damage.note("event cut short", 0x30);
+        // The end itself, which is said once.
+        recording.lost.damage.note("compressed data damaged or cut off", 0x40);
         let file = model::FileDamage {
             file: "host.csv".to_owned(),
             what: "is not a file: not read".to_owned(),
@@ -163,8 +187,7 @@ mod tests {
                 "host.csv is not a file: not read",
                 "the runtime follows only 100 series of histograms (HistogramLimitReached): what other series measured is missing",
                 "an observed instrument failed, so its values are missing, 2 times: boom",
-                "no rundown: names of methods compiled before the recording may be missing",
-                "3 of 200 frames in samples have no name (1.50 %)",
+                "names of methods are missing, because they come at the end: 3 of 200 frames in samples have no name (1.50 %)",
             ]
         );
     }

@@ -3,11 +3,11 @@
 //! The compiler turns an async method or an iterator `Name` into `MoveNext` of a type `<Name>d__7`, a local function into
 //! `<Outer>g__Name|3_0`, and a lambda into `<Outer>b__4`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 /// A frame's name without module and signature, with the source names of async methods and local functions.
 pub fn written_name(frame: &str) -> String {
-    // A bracket at the very beginning is not that of a signature.
-    let bare = frame.find('(').filter(|at| *at > 0).and_then(|at| frame.get(..at)).unwrap_or(frame);
-    let bare = bare.split_once('!').map_or(bare, |(_, name)| name);
+    let (bare, _) = bare_name(frame);
     if let Some(name) = bare.strip_suffix(".MoveNext").and_then(written_method) {
         return name;
     }
@@ -19,6 +19,77 @@ pub fn written_name(frame: &str) -> String {
     }
     written_lambda(bare).unwrap_or_else(|| bare.to_owned())
 }
+
+/// A frame's name without its module, and its signature.
+fn bare_name(frame: &str) -> (&str, &str) {
+    // A bracket at the very beginning is not that of a signature.
+    let split = frame.find('(').filter(|at| *at > 0).and_then(|at| frame.split_at_checked(at));
+    let (bare, signature) = split.unwrap_or((frame, ""));
+    (bare.split_once('!').map_or(bare, |(_, name)| name), signature)
+}
+
+/// The written names of the methods of one list. Methods that are written alike get what tells them apart: `Program.Main
+/// (lambda b__0_4)`, `Shop.Cart.AddAsync (state machine)`, a signature, or the full name.
+#[derive(Debug, Default)]
+pub struct MethodLabels(BTreeMap<String, String>);
+
+impl MethodLabels {
+    /// The labels of these frames.
+    pub fn new<'a>(frames: impl IntoIterator<Item = &'a str>) -> Self {
+        let frames: BTreeSet<&str> = frames.into_iter().collect();
+        let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for frame in frames {
+            alike.entry(written_name(frame)).or_default().push(frame);
+        }
+        let mut labels = BTreeMap::new();
+        for frames in alike.into_values().filter(|frames| frames.len() > 1) {
+            let are_distinct = |label: &fn(&str) -> String| {
+                frames.iter().map(|frame| label(frame)).collect::<BTreeSet<_>>().len() == frames.len()
+            };
+            let label =
+                [marked, marked_with_signature].into_iter().find(are_distinct).unwrap_or(str::to_owned);
+            labels.extend(frames.into_iter().map(|frame| (frame.to_owned(), label(frame))));
+        }
+        Self(labels)
+    }
+
+    /// The label of a frame.
+    pub fn label(&self, frame: &str) -> String {
+        self.0.get(frame).cloned().unwrap_or_else(|| written_name(frame))
+    }
+}
+
+/// The written name, with what the compiler made of it.
+fn marked(frame: &str) -> String {
+    let written = written_name(frame);
+    let (bare, _) = bare_name(frame);
+    let mut marks = Vec::new();
+    let name = match written.strip_suffix(A_LAMBDA) {
+        Some(name) => {
+            let number = bare.rsplit_once(">b__").map_or("", |(_, rest)| rest);
+            let end = number.find(|c: char| !(c.is_ascii_digit() || c == '_')).unwrap_or(number.len());
+            marks.push(format!("lambda b__{}", number.get(..end).unwrap_or_default()));
+            name
+        }
+        None => &written,
+    };
+    if let Some((before, _)) = bare.split_once(">g__") {
+        let outer = before.trim_end_matches(['>', '$']).rsplit('<').next().unwrap_or_default();
+        marks.push(format!("in {outer}"));
+    }
+    if bare.strip_suffix(".MoveNext").is_some_and(is_machine) {
+        marks.push("state machine".to_owned());
+    }
+    if marks.is_empty() { name.to_owned() } else { format!("{name} ({})", marks.join(", ")) }
+}
+
+/// The written name with its signature, which tells overloads apart.
+fn marked_with_signature(frame: &str) -> String {
+    marked(frame) + bare_name(frame).1
+}
+
+/// The end of the written name of a lambda.
+const A_LAMBDA: &str = " (a lambda)";
 
 /// The method that a lambda is in: `Shop.Cart+<>c.<Add>b__3_1` is `Shop.Cart.Add (a lambda)`.
 fn written_lambda(bare: &str) -> Option<String> {
@@ -56,7 +127,7 @@ fn source_name(name: &str) -> String {
     }
     match name.rsplit_once(">b__") {
         Some((of, _)) => {
-            format!("{} (a lambda)", of.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>'))
+            format!("{}{A_LAMBDA}", of.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>'))
         }
         None => name.trim_start_matches('<').trim_end_matches('$').trim_end_matches('>').to_owned(),
     }
@@ -92,5 +163,38 @@ mod tests {
         check("Shop!Shop.Cart.<Add>b__3_0()", "Shop.Cart.Add (a lambda)");
         check("?", "?");
         check("", "");
+    }
+
+    #[test]
+    fn methods_of_one_list_that_are_written_alike_can_be_told_apart() {
+        let check = |frames: &[&str], expected: &[&str]| {
+            let labels = MethodLabels::new(frames.iter().copied());
+            let found: Vec<String> = frames.iter().map(|frame| labels.label(frame)).collect();
+            assert_eq!(found, expected);
+        };
+        let first = "Shop!Program+<>c.<<Main>$>b__0_4(int32)";
+        check(&[first, first], &["Program.Main (a lambda)", "Program.Main (a lambda)"]);
+        check(
+            &[first, "Shop!Program+<>c+<<<Main>$>b__0_4>d.MoveNext()", "Shop!Program+<>c.<<Main>$>b__0_18()"],
+            &[
+                "Program.Main (lambda b__0_4)",
+                "Program.Main (lambda b__0_4, state machine)",
+                "Program.Main (lambda b__0_18)",
+            ],
+        );
+        check(
+            &["Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Shop!Shop.Cart.AddAsync(int32)"],
+            &["Shop.Cart.AddAsync (state machine)", "Shop.Cart.AddAsync"],
+        );
+        check(
+            &["Shop!Shop.Cart.<Add>g__Price|3_0(int32)", "Shop!Shop.Cart.<Remove>g__Price|4_0(int32)"],
+            &["Shop.Cart.Price (in Add)", "Shop.Cart.Price (in Remove)"],
+        );
+        check(
+            &["Shop!Shop.Cart.Add(int32)", "Shop!Shop.Cart.Add(int64)"],
+            &["Shop.Cart.Add(int32)", "Shop.Cart.Add(int64)"],
+        );
+        check(&["A!Cart.Add()", "B!Cart.Add()"], &["A!Cart.Add()", "B!Cart.Add()"]);
+        check(&["?", ""], &["?", ""]);
     }
 }

@@ -27,6 +27,6 @@ pub use filter::{Filter, PatternError, pattern};
 pub use methods::{MethodRow, Methods, methods};
 pub use metric::{Metric, Offer, offers, written_weight};
 pub use profile::WeightedTree;
-pub use shape::{GroupBy, Name, NameClass, NameId, ShapedTree, Shaping, short_name};
+pub use shape::{GroupBy, Name, NameClass, NameId, ShapedTree, Shaping, short_name, short_written};
 pub use view::{Direction, Nodes, TreeView, ViewOptions, view};
 pub use weigh::{Weighed, weigh};

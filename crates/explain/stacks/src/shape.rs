@@ -334,7 +334,11 @@ fn namespace(class: &str) -> Option<&str> {
 
 /// `Type.Method` of a full name, without module, namespace and signature. Async methods have the name of their source.
 pub fn short_name(full: &str) -> String {
-    let written = written_name(full);
+    short_written(&written_name(full))
+}
+
+/// `Type.Method` of a name as its source has it.
+pub fn short_written(written: &str) -> String {
     let mut depth = 0u32;
     let mut dots = Vec::new();
     for (at, character) in written.char_indices() {
@@ -349,7 +353,7 @@ pub fn short_name(full: &str) -> String {
         }
     }
     let cut = dots.len().checked_sub(2).and_then(|at| dots.get(at));
-    cut.and_then(|at| written.get(at + 1..)).unwrap_or(&written).to_owned()
+    cut.and_then(|at| written.get(at + 1..)).unwrap_or(written).to_owned()
 }
 
 #[cfg(test)]

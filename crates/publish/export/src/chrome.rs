@@ -21,7 +21,7 @@ use crate::text::{json, short, subject};
 use crate::threads::id_text;
 use crate::tree::Tree;
 use crate::weigh::{What, nanoseconds, rows};
-use crate::written::{Count, LeftOut, Written, left_out, wide};
+use crate::written::{Count, LeftOut, Written, left_out, pauses_by_cause, wide};
 use model::{NO_INT, StackId, Sym, ThreadId, Trace};
 use std::borrow::Cow;
 use std::io::Write;
@@ -192,8 +192,9 @@ impl<'a> File<'a> {
         let shown = wide(of.len()).saturating_sub(lanes.left_out);
         self.holds(what, shown);
         if lanes.left_out > 0 {
-            let about = format!("{what}: too many at once, there is no lane for them");
-            self.report.left_out.push(LeftOut::new(about, lanes.left_out));
+            let left = Count::new(what, lanes.left_out).words();
+            let about = format!("{left} (too many at once, so there is no lane for them)");
+            self.report.left_out.push(LeftOut::cut(about, lanes.left_out));
         }
         Ok(())
     }
@@ -232,7 +233,16 @@ impl<'a> File<'a> {
         self.intervals("Pauses", "pauses", of, &|file, at| {
             let cause = short(file.text(pauses.row(at)?.cause));
             Some(Described { name: format!("Pause: {cause}").into(), args: Vec::new() })
-        })
+        })?;
+        if self
+            .report
+            .holds
+            .pop_if(|of| of.what == "pauses" && of.count == wide(pauses.ts_ns.len()))
+            .is_some()
+        {
+            self.report.holds.extend(pauses_by_cause(self.recording));
+        }
+        Ok(())
     }
 
     fn requests(&mut self) -> Result<(), Error> {
@@ -346,8 +356,8 @@ impl<'a> File<'a> {
         }
         self.holds("values of counters", shown);
         if unknown > 0 {
-            let about = "rows of counters: their value is not a number";
-            self.report.left_out.push(LeftOut::new(about, unknown));
+            let values = Count::new("values of counters", unknown).words();
+            self.report.left_out.push(LeftOut::cut(format!("{values} (not a number)"), unknown));
         }
         let gc = &self.recording.gc;
         for (_, row) in rows(gc.start_ns.len(), |at| gc.row(at)) {

@@ -238,8 +238,11 @@ impl<'a> File<'a> {
             self.report.holds.push(Count::new(What::Samples.rows(), self.report.samples));
         }
         if threads.len() > MAX_THREADS {
-            let about = "names of the least busy threads: their samples are on the thread \"other threads\"";
-            self.report.left_out.push(LeftOut::new(about, wide(threads.len() - MAX_THREADS)));
+            let others = wide(threads.len() - MAX_THREADS);
+            let threads = Count::new("threads", others).words();
+            let about =
+                format!("the names of the least busy {threads} (their samples are on \"other threads\")");
+            self.report.left_out.push(LeftOut::cut(about, others));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::text::short;
 use crate::tree::{NO_STACK, Name, Tree};
 use crate::weigh::{What, sums};
-use crate::written::{Count, LeftOut, Written, left_out, wide};
+use crate::written::{Count, LeftOut, Why, Written, left_out, wide};
 use base::steering::printable;
 use model::{ById, Trace};
 use std::io::Write;
@@ -40,9 +40,11 @@ pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Resul
     left_out.extend(tree.left_out());
     let changed = tree.names.iter().zip(&names).filter(|(name, written)| *name != written).count();
     if changed > 0 {
-        let about =
-            "names as they are: `;` is written as `:`, a line break as a space, and very long names are cut";
-        left_out.push(LeftOut::new(about, wide(changed)));
+        let names = Count::new("names", wide(changed)).words();
+        let about = format!(
+            "the exact form of {names} (`;` is written as `:`, a line break as a space, and very long names are cut)"
+        );
+        left_out.push(LeftOut::cut(about, wide(changed)));
     }
     left_out.extend(what.without_weight(sums.without_weight));
     let of_samples = |what| matches!(what, What::Samples | What::Running | What::Waiting);
@@ -55,7 +57,8 @@ pub(crate) fn write(recording: &Trace, what: What, out: &mut dyn Write) -> Resul
             _ => (rows, other.rows()),
         };
         if rows > 0 {
-            left_out.push(LeftOut::new(format!("{name}: a folded file has one kind of rows"), rows));
+            let of_other = Count::new(name, rows).words();
+            left_out.push(LeftOut { what: of_other, count: Some(rows), why: Why::OtherKind });
         }
     }
     let samples = of_samples(what).then_some(sums.rows);
@@ -100,18 +103,17 @@ mod tests {
     fn each_row_that_another_file_would_have_is_left_out_once() {
         let left = |what| {
             let report = write(&usual(), what, &mut Vec::new()).unwrap();
-            let one_kind = report.left_out.iter().filter(|left| left.what.ends_with("one kind of rows"));
-            let named =
-                one_kind.filter_map(|left| Some((left.what.split(':').next()?.to_owned(), left.count?)));
+            let others = report.left_out.into_iter().filter(|left| left.why == Why::OtherKind);
+            let named = others.filter_map(|left| Some((left.what, left.count?)));
             named.collect::<Vec<_>>()
         };
         let of = |name: &str, count| (name.to_owned(), count);
-        let others = [of("sampled allocations", 1), of("waits for locks", 1), of("exceptions", 1)];
+        let others = [of("1 sampled allocation", 1), of("1 wait for locks", 1), of("1 exception", 1)];
         assert_eq!(left(What::Samples), others);
-        assert_eq!(left(What::Running), [[of("other samples", 4)].as_slice(), &others].concat());
+        assert_eq!(left(What::Running), [[of("4 other samples", 4)].as_slice(), &others].concat());
         assert_eq!(
             left(What::Exceptions),
-            [of("samples", 8), of("sampled allocations", 1), of("waits for locks", 1)]
+            [of("8 samples", 8), of("1 sampled allocation", 1), of("1 wait for locks", 1)]
         );
     }
 

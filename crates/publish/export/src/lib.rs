@@ -38,7 +38,7 @@ mod testing;
 
 pub use error::Error;
 pub use weigh::What;
-pub use written::{Count, LeftOut, Written, damage, lost};
+pub use written::{Count, LeftOut, Why, Written, damage, lost};
 
 use model::Trace;
 use std::io::Write;

@@ -75,8 +75,10 @@ pub(crate) fn write(recording: &Trace, first: Option<What>, out: &mut dyn Write)
     file.methods()?;
     file.strings_at_the_end()?;
     if file.strings.changed > 0 {
-        let about = "texts as they are: characters that steer a terminal are replaced by spaces";
-        report.left_out.push(LeftOut::new(about, file.strings.changed));
+        let texts = Count::new("texts", file.strings.changed).words();
+        let about =
+            format!("the exact form of {texts} (characters that steer a terminal are replaced by spaces)");
+        report.left_out.push(LeftOut::cut(about, file.strings.changed));
     }
     packed.finish()?;
     Ok(report)
@@ -325,10 +327,7 @@ impl<W: Write> File<'_, W> {
              waits; running counts samples whose stack does not wait, wall is the time until the next sample"
                 .to_owned(),
         );
-        comments.extend(report.left_out.iter().map(|left| match left.count {
-            Some(count) => format!("not here: {count} {}", left.what),
-            None => format!("not here: {}", left.what),
-        }));
+        comments.extend(report.absent());
         let numbers: Vec<u64> = comments.iter().map(|text| self.strings.number(text)).collect();
         Message::default().numbers(profile::COMMENT, &numbers).flush(self.out)?;
         Ok(())

@@ -105,15 +105,17 @@ impl File<'_> {
         let mut left = Vec::new();
         if held.interval_ns.is_none() {
             if !threads.is_empty() {
-                let about = "time lines of threads: no thread was sampled twice, so no sample has a length";
-                left.push(LeftOut::new(about, wide(threads.len())));
+                let lines = Count::new("time lines of threads", wide(threads.len())).words();
+                let about = format!("{lines} (no thread was sampled twice, so no sample has a length)");
+                left.push(LeftOut::cut(about, wide(threads.len())));
             }
             return Ok((0, left));
         }
         let (shown, others) = threads.split_at(threads.len().min(MAX_THREADS));
         if !others.is_empty() {
-            let about = "time lines of the least busy threads: their samples are in those of all threads";
-            left.push(LeftOut::new(about, wide(others.len())));
+            let lines = Count::new("time lines of the least busy threads", wide(others.len())).words();
+            let about = format!("{lines} (their samples are in the sums of all threads)");
+            left.push(LeftOut::cut(about, wide(others.len())));
         }
         let names = Names::new(self.recording);
         for thread in shown {

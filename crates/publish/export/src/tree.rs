@@ -4,7 +4,7 @@
 //! one method, so stacks that differ only in tiers are one stack here, and frames without a name are `?`. A node's
 //! parent has a smaller number, so every walk ends at the root; walks are short, since the depth is limited.
 
-use crate::written::LeftOut;
+use crate::written::{Count, LeftOut};
 use model::{ByFrame, ById, ByStack, Id, StackId, Trace};
 use rustc_hash::FxHashMap;
 
@@ -88,8 +88,11 @@ impl<'a> Tree<'a> {
 
     /// What the tree lacks.
     pub(crate) fn left_out(&self) -> Option<LeftOut> {
-        let about = format!("the inner frames of stacks that are deeper than {MAX_FRAMES}");
-        (self.cut > 0).then(|| LeftOut::new(about, self.cut))
+        let about = || {
+            let stacks = Count::new("stacks", self.cut).words();
+            format!("the inner frames of {stacks} (deeper than {MAX_FRAMES})")
+        };
+        (self.cut > 0).then(|| LeftOut::cut(about(), self.cut))
     }
 
     /// The caller of a node, and the node's name. `None` for the root.

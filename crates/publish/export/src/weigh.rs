@@ -4,7 +4,7 @@
 //! not end, is counted but not summed up.
 
 use crate::tree::{Node, Tree};
-use crate::written::LeftOut;
+use crate::written::{Count, LeftOut};
 use model::{NO_INT, StackId, Sym, ThreadId, Trace};
 use rustc_hash::FxHashMap;
 
@@ -73,8 +73,9 @@ impl What {
 
     /// The rows that have no weight, if there are any.
     pub(crate) fn without_weight(self, count: u64) -> Option<LeftOut> {
-        let about = || format!("{}: how long or how much is not known", self.rows());
-        (count > 0).then(|| LeftOut::new(about(), count))
+        let of = if self.weight() == Unit::Bytes { "size" } else { "length" };
+        let about = || format!("the {of} of {} (so not in the file)", Count::new(self.rows(), count).words());
+        (count > 0).then(|| LeftOut::missing(about(), count))
     }
 
     /// What a weight counts.

@@ -53,6 +53,11 @@ pub(crate) trait KindOfPages: Debug + Send + Sync + Sized + 'static {
         name.to_owned()
     }
 
+    /// The names of one list as people write them.
+    fn written_list(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| Self::written(name)).collect()
+    }
+
     /// What stands between the figures and the tables of a tab of tables.
     fn above_tables(_ctx: &Ctx<'_, Self>) -> Markup {
         html! {}
@@ -340,5 +345,9 @@ impl<K: KindOfPages> Links for Ctx<'_, K> {
 
     fn written(&self, name: &str) -> String {
         K::written(name)
+    }
+
+    fn written_list(&self, names: &[&str]) -> Vec<String> {
+        K::written_list(names)
     }
 }

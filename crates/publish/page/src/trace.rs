@@ -83,6 +83,11 @@ impl KindOfPages for TracePages {
         runtime::written_name(name)
     }
 
+    fn written_list(names: &[&str]) -> Vec<String> {
+        let labels = runtime::MethodLabels::new(names.iter().copied());
+        names.iter().map(|name| labels.label(name)).collect()
+    }
+
     fn above_tables(ctx: &TraceCtx<'_>) -> Markup {
         let form = ctx.tab.and_then(|tab| tab.own.form);
         html! { (tables::stacks_links(ctx)) @if let Some(form) = form { (form(ctx)) } }

@@ -12,7 +12,9 @@ use report::unit::show;
 use report::{
     Basis, Change, ChangeVerdict, Diff, FindingChange, FindingState, Group, Heading, Severity, Subject,
 };
-use runtime::written_name;
+
+/// Said above the rows that have this unit.
+const AVERAGE_THREADS: &str = "threads: the average number of threads (1.00 = one thread all the time)";
 
 /// The width of a value.
 const VALUE: usize = 13;
@@ -46,6 +48,7 @@ pub fn page(before: &Heading, after: &Heading, diff: &Diff, rows: Rows) -> Strin
     page.gap();
     page.block("verdict", tone(diff), &diff.summary);
     findings(&mut page, &diff.findings);
+    unit_of_threads(&mut page, diff, rows);
     match rows {
         Rows::First => grouped(&mut page, "what changed", &diff.grouped()),
         Rows::All => all(&mut page, diff),
@@ -109,22 +112,30 @@ fn end(page: &mut Page, diff: &Diff, rows: Rows) {
 
 fn compared(diff: &Diff) -> String {
     let basis = match diff.basis {
-        Basis::Duration => "amounts per second of the observed time",
-        Basis::Request => "amounts per request",
+        Basis::Duration => "Amounts are per second (per request: --per request)",
+        Basis::Request => "Amounts are per request",
     };
     let requests = diff.requests.map_or_else(String::new, |(before, after)| {
-        format!("; {} and {} requests", show(before.round(), ""), show(after.round(), ""))
+        format!(" Requests: {} before, {} after.", show(before.round(), ""), show(after.round(), ""))
     });
-    let (before, after) = diff.pieces;
-    let slices = if before == after {
-        format!("{before} slices of each recording")
-    } else {
-        format!("{before} slices of the recording before and {after} of the one after")
-    };
     let (figures, tested) = (diff.figures(), diff.comparisons);
     format!(
-        "{figures} figures, {tested} of them tested against noise; {basis}{requests}; noise estimated from {slices}"
+        "{figures} figures. {basis}.{requests} For {tested} figures there is enough data to test whether the change is more \
+         than noise."
     )
+}
+
+/// What the unit of some rows means, if any row that is shown has it.
+fn unit_of_threads(page: &mut Page, diff: &Diff, rows: Rows) {
+    let has_unit = |row: &Change| row.unit == "threads";
+    let is_shown = match rows {
+        Rows::First => diff.grouped().iter().flat_map(|(_, rows)| rows).any(|row| has_unit(row)),
+        Rows::All => diff.rows.iter().any(has_unit),
+    };
+    if is_shown {
+        page.gap();
+        page.hint(AVERAGE_THREADS);
+    }
 }
 
 fn tone(diff: &Diff) -> Tone {
@@ -234,8 +245,7 @@ fn words(row: &Change) -> (String, String) {
             (String::new(), format!("{name} {kind}").trim_end().to_owned())
         }
         _ if row.name.is_empty() => (row.measure.clone(), String::new()),
-        _ if row.method.is_some() => (format!("{}:", row.measure), written_name(&row.name)),
-        _ => (format!("{}:", row.measure), row.name.clone()),
+        _ => (format!("{}:", row.measure), row.shown_name().to_owned()),
     }
 }
 
@@ -260,6 +270,7 @@ mod tests {
             subject: Subject::Latency,
             measure: "p99".to_owned(),
             name: String::new(),
+            label: None,
             before: Some(before),
             after: Some(after),
             unit: unit.to_owned(),
@@ -327,7 +338,8 @@ mod tests {
         change.name = "x".repeat(300);
         change.measure = "running, including callees".to_owned();
         change.reason = Some(
-            "24 of 24 slices are lower, but two runs of one service differ by up to 9.50 threads ".repeat(4),
+            "lower in 24 of 24 time slices, but two runs of one service differ by up to 9.50 threads "
+                .repeat(4),
         );
         let mut page = Page::default();
         grouped(&mut page, "what changed", &[(Group::Latency, vec![&change])]);

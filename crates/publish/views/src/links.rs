@@ -50,6 +50,9 @@ pub trait Links {
     /// A name of the evidence as people write it: for example a frame without its module and signature.
     fn written(&self, name: &str) -> String;
 
+    /// The names of one list as people write them, so that no two look the same.
+    fn written_list(&self, names: &[&str]) -> Vec<String>;
+
     /// The address of this view in another state.
     fn here(&self, params: &Params) -> String {
         params.href(self.path())

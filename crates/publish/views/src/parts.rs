@@ -29,6 +29,11 @@ pub fn part_card(links: &dyn Links, part: &Part, title: &str, first: Option<&str
     }
 }
 
+/// The names of a list as people write them.
+fn written(links: &dyn Links, list: &List) -> Vec<String> {
+    links.written_list(&list.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>())
+}
+
 /// The first rows of a list, and how many more there are.
 fn first_rows(links: &dyn Links, list: &List) -> Markup {
     let more = list.more + list.rows.len().saturating_sub(FIRST_ROWS);
@@ -40,8 +45,8 @@ fn first_rows(links: &dyn Links, list: &List) -> Markup {
                     th scope="col" { (list.about) }
                     @for column in &columns { th.num scope="col" { (column.name) } }
                 } }
-                tbody { @for row in list.rows.iter().take(FIRST_ROWS) { tr {
-                    td.name title=(row.name) { (links.written(&row.name)) }
+                tbody { @for (row, name) in list.rows.iter().zip(written(links, list)).take(FIRST_ROWS) { tr {
+                    td.name title=(row.name) { (name) }
                     @for column in &columns { (cell(column.number(row), column.text(row))) }
                 } } }
             }
@@ -119,8 +124,8 @@ fn largest(links: &dyn Links, part: &Part, list: &List) -> Markup {
                         th scope="col" data-column="name" { "name" }
                         @for column in list.columns { th.num scope="col" data-column=(column.name) { (column.name) } }
                     } }
-                    tbody { @for row in &list.rows { tr {
-                        td.name title=(row.name) { (links.written(&row.name)) }
+                    tbody { @for (row, name) in list.rows.iter().zip(written(links, list)) { tr {
+                        td.name title=(row.name) { (name) }
                         @for (value, column) in row.values.iter().zip(list.columns) {
                             (cell(*value, value.map(|value| show(value, column.unit))))
                         }

@@ -222,7 +222,7 @@ fn one_process_is_chosen_by_its_samples_or_its_number_and_nothing_of_the_others_
         assert_eq!(of.observed_ns("samples"), all.observed_ns("samples"));
     }
     let refused = open(&path, ProcessChoice::Only(501)).unwrap_err().to_string();
-    let held = "does not hold process 501: it holds 500 (orders), 700 (dotnet), 600 (stock)";
+    let held = "has no process 501, only 500 (orders), 700 (dotnet), 600 (stock)";
     assert!(refused.ends_with(held), "{refused}");
 }
 
@@ -239,7 +239,7 @@ fn a_file_of_one_process_has_no_column_of_processes_and_is_chosen_by_its_number(
         assert_eq!(processes(&of), [(42, "", 1, 1)]);
     }
     let refused = open(&path, ProcessChoice::Only(7)).unwrap_err().to_string();
-    assert!(refused.ends_with("does not hold process 7: it holds 42"), "{refused}");
+    assert!(refused.ends_with("has no process 7, only 42"), "{refused}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::threads::{Names, Sampled, sampled};
 use crate::tree::{self, NO_STACK, NameId, Tree};
 use crate::weigh::What;
 use crate::written::{Count, LeftOut, wide};
-use base::number::saturated;
+use base::number::{grouped, saturated};
 use model::ById;
 
 /// The most boxes of all time lines: browsers cannot read larger files.
@@ -45,19 +45,23 @@ impl File<'_> {
         }
         let no_time = wide(in_lines) - self.report.samples;
         if no_time > 0 {
-            let about = "samples that last no time: their thread has another sample at the same instant";
-            self.report.left_out.push(LeftOut::new(about, no_time));
+            let samples = Count::new(What::Samples.rows(), no_time).words();
+            let about = format!("{samples} (another sample of the thread has the same time)");
+            self.report.left_out.push(LeftOut::cut(about, no_time));
         }
         let others = wide(all - in_lines);
         if held.interval_ns.is_none() && others > 0 {
-            let about = "samples: no thread was sampled twice, so none has a length";
-            self.report.left_out.push(LeftOut::new(about, others));
+            let samples = Count::new(What::Samples.rows(), others).words();
+            let about = format!("{samples} (no thread was sampled twice, so no sample has a length)");
+            self.report.left_out.push(LeftOut::cut(about, others));
         } else if others > 0 {
             let about = format!(
-                "samples of threads that have no time line: a file has at most {MAX_BOXES} boxes, and {} MB of their names",
+                "{} of threads without a time line (a file has at most {} boxes, and {} MB of their names)",
+                Count::new(What::Samples.rows(), others).words(),
+                grouped(MAX_BOXES),
                 MAX_NAME_BYTES / 1_000_000
             );
-            self.report.left_out.push(LeftOut::new(about, others));
+            self.report.left_out.push(LeftOut::cut(about, others));
         }
         Ok(())
     }

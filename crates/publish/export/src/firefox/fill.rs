@@ -3,7 +3,7 @@
 use super::kinds::{Kind, Row};
 use super::{File, PROCESS, Place, at};
 use crate::weigh::{Leaf, What, each, nanoseconds, rows};
-use crate::written::{Count, LeftOut, wide};
+use crate::written::{Count, LeftOut, pauses_by_cause, wide};
 use base::number::saturated;
 use fxprof_processed_profile::{MarkerTiming, StringHandle};
 use model::{NO_INT, StackId, Sym};
@@ -119,7 +119,7 @@ impl File<'_> {
             let when = When { from_ns: row.ts_ns, dur_ns: row.dur_ns };
             self.marker(PROCESS, self.kinds.pause, when.timing(), &texts, None);
         }
-        self.holds("pauses", pauses.ts_ns.len());
+        self.report.holds.extend(pauses_by_cause(self.recording));
     }
 
     fn waits(&mut self) {
@@ -186,8 +186,9 @@ impl File<'_> {
         self.holds("values of the thread pool", shown);
         let others = counters.ts_ns.len() - shown;
         if others > 0 {
-            let about = "rows of counters: the viewer draws only the thread pool's values";
-            self.report.left_out.push(LeftOut::new(about, wide(others)));
+            let values = Count::new("values of counters", wide(others)).words();
+            let about = format!("{values} (the viewer draws only the thread pool's)");
+            self.report.left_out.push(LeftOut::cut(about, wide(others)));
         }
     }
 

@@ -75,7 +75,7 @@ pub(crate) fn head(ctx: &TraceCtx<'_>) -> Markup {
 fn said(diff: &Diff) -> Markup {
     let (before, after) = diff.observed_ns;
     let basis = match diff.basis {
-        Basis::Duration => "amounts are per second of the observed time",
+        Basis::Duration => "amounts are per second",
         Basis::Request => "amounts are per request",
     };
     let tone = match diff.verdict() {
@@ -88,8 +88,9 @@ fn said(diff: &Diff) -> Markup {
     html! {
         p class=(format!("headline {tone}")) { (unbroken(&diff.summary)) }
         p.said {
-            (figures) " compared, " (diff.comparisons) " of them tested against noise; " (duration(real(before) / 1e6)) " were observed before, " (duration(real(after) / 1e6))
-            " after; " (basis) ". Beyond noise means: larger than the difference between two runs of the same service, corrected for "
+            (figures) " compared, " (diff.comparisons) " of them with enough data to test whether the change is more than noise; "
+            (duration(real(before) / 1e6)) " were recorded before, " (duration(real(after) / 1e6)) " after; " (basis)
+            ". A number of threads is an average: 1.00 is one thread all the time. Beyond noise means: larger than the difference between two runs of the same service, corrected for "
             "the number of figures tested."
         }
         @if !diff.caveats.is_empty() {
@@ -257,7 +258,11 @@ fn tone(row: &Change) -> &'static str {
 
 /// The name, with a link to a flame graph of both recordings.
 fn name(ctx: &TraceCtx<'_>, row: &Change) -> Markup {
-    let short = if row.name.contains('!') { stacks::short_name(&row.name) } else { row.name.clone() };
+    let short = match &row.label {
+        Some(label) => stacks::short_written(label),
+        None if row.name.contains('!') => stacks::short_name(&row.name),
+        None => row.name.clone(),
+    };
     let metric = row.metric.filter(|_| !ctx.is_file());
     let Some(metric) = metric else { return html! { span.name title=(row.name) { (short) } } };
     let mut params =
