@@ -49,15 +49,11 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         List::ranked(name, about, TIMES, rows.collect())
     };
     part.lists.push(list("types", "Types by how often they were thrown", &types));
-    part.lists.push(list(
-        "throwers",
-        "Who threw: the service's own method, else a package's, else the innermost",
-        &throwers,
-    ));
+    part.lists.push(list("throwers", "Who threw: innermost method of yours, if any", &throwers));
     part.series.push(Series {
         name: "thrown",
         unit: "",
-        about: "Exceptions thrown per slice",
+        about: "Exceptions thrown per bar",
         values: spread(recording, rows.ts_ns.iter().map(|ts_ns| (*ts_ns, 1.0))),
     });
     part

@@ -13,7 +13,7 @@ const EACH: Threshold = Threshold {
     name: "outgoing calls per request that makes any",
     value: 8.0,
     unit: "",
-    source: "each adds a round trip to the request; eight of 5 ms are a noticeable delay",
+    source: "each adds a round trip to the request: eight of 5 ms delay it by 40 ms",
 };
 const SEQUENTIAL: Threshold = Threshold {
     name: "share of the calls that begin after the previous one has ended",

@@ -50,10 +50,10 @@ const CRITICAL: f64 = 0.85;
 /// A computation has this many innermost methods.
 const INNERMOST: usize = 5;
 const OF_MACHINE: Threshold = Threshold {
-    name: "share of the machine that the process used in its busier seconds",
+    name: "share of the machine that the process used, upper quartile of the seconds",
     value: 0.4,
     unit: "share",
-    source: "the upper quartile of the runtime's own counter; below it, threads are ready to run but do not lack CPU",
+    source: "by the runtime's own counter; below it, threads are ready to run but do not lack CPU",
 };
 
 pub(super) const RULE: Rule = Rule {
