@@ -11,7 +11,8 @@ pub fn markdown() -> String {
     let mut page = String::from(
         "# Findings\n\nWhat `casebook explain` can find, and how it decides. `cargo xtask docs` writes this page from the \
          rules themselves.\n\nSome events are recorded only part of the time: samples, for example, for 200 ms every 2 s. Rates, \
-         averages and shares of the time refer to the part in which their events were recorded, the *observed time*.\n\nA rule \
+         averages and shares of the time refer to the part in which their events were recorded, the *observed time*. *Busy* samples are of threads that run, or are in native code \
+         within their work.\n\nA rule \
          reports something only if all its thresholds are reached, or one of them where its source says that one is enough. \
          If a recording lacks the data of a rule, the rule is listed under `not_checked` with what to record.\n\n",
     );

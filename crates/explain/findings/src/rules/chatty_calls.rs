@@ -36,7 +36,7 @@ pub(super) const RULE: Rule = Rule {
         "Cache what is the same for many requests",
     ],
     verify: "Record the same load again with spans: calls per trace, and the requests' p50.",
-    places_of: "the samples of busy threads in methods that send HTTP requests",
+    places_of: "the samples of running threads in outgoing HTTP calls",
     view: View { tab: "/requests", params: &[] },
     before: &["slow-dependency"],
     absorbs: &[],

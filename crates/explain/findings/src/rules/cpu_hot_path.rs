@@ -73,7 +73,7 @@ pub(super) const RULE: Rule = Rule {
         "If it cannot be less, spread it: more CPU cores, or a limit on how many run at once so that others still get their share",
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests per second rise.",
-    places_of: "the samples of busy threads",
+    places_of: "the samples of running threads",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &["busy-thread", "high-allocation-rate"],
     absorbs: &[],

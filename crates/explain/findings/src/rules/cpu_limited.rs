@@ -84,7 +84,7 @@ pub(super) const RULE: Rule = Rule {
         "Use less CPU: the methods with most samples are in the tab Stacks. Other findings, on the GC or locks, may be effects of the missing CPU",
     ],
     verify: "Record the same load again: `throttled.periods` over `periods`, and `process.cpu.waited`, in the table `host`.",
-    places_of: "the samples of busy threads",
+    places_of: "the samples of running threads",
     view: View { tab: "/sql", params: &[] },
     before: &[
         "gc-pauses",

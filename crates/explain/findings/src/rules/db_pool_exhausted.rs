@@ -236,26 +236,20 @@ fn until_time_out(refused: usize) -> String {
 /// The pool and its queue, from readings with waiting requests if there are any. A mean that includes idle seconds would
 /// look like a pool with connections to spare.
 fn in_use(pool: Pool, waiting: &[(i64, f64)], mean: f64, is_moment: bool) -> String {
-    let most = said(pool.most);
+    let (most, used, in_line) = (said(pool.most), said(pool.used), said(mean));
     if is_moment {
-        let (used, in_line) = (said(pool.used), said(mean));
         return format!(
             "{used} of {most} were in use and {in_line} requests waited when they were counted once"
         );
     }
-    match mean_of(waiting.iter().map(|of| of.1)).zip(pool.used_while_waited) {
-        Some((in_line, used)) => {
-            format!(
-                "while any waits, {} of {most} are in use and {} requests wait, on average",
-                said(used),
-                said(in_line)
-            )
-        }
-        None => {
-            let (used, in_line) = (said(pool.used), said(mean));
-            format!("{used} of {most} are in use and {in_line} requests wait, on average")
-        }
-    }
+    let while_waited = mean_of(waiting.iter().map(|of| of.1)).zip(pool.used_while_waited);
+    while_waited.map_or_else(
+        || format!("{used} of {most} are in use and {in_line} requests wait, on average"),
+        |(in_line, used)| {
+            let (used, in_line) = (said(used), said(in_line));
+            format!("while any waits, {used} of {most} are in use and {in_line} requests wait, on average")
+        },
+    )
 }
 
 /// How many of the connections in use run commands.

@@ -47,7 +47,7 @@ pub(super) const RULE: Rule = Rule {
     why: "An object that survives two collections is in generation 2, which is collected rarely, because that means marking everything. \
           Objects that live for seconds (buffers of a batch, entries of a short-lived cache, state of slow requests) \
           survive generations 0 and 1 and die right after: each collection copies them for nothing, and generation 2 fills with garbage \
-          until a generation 2 collection.",
+          until it is collected.",
     tries: &[
         "Let them die young: stream instead of gathering, use shorter scopes, and no batch larger than the generation 0 budget",
         "Or keep them: pool and reuse them (`ArrayPool`, `ObjectPool`), or use a cache with fewer evictions",

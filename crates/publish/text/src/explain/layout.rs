@@ -67,8 +67,8 @@ const GC: Words = &[
     ("gen0", "{+count}gen0 {}"),
     ("gen1", "{+count}gen1 {}"),
     ("gen2", "{+count}gen2 {}"),
-    ("background", "{+count}{} of these in the background"),
-    ("induced", "{+count}{} induced"),
+    ("background", "{+background}{} of these in the background"),
+    ("induced", "{+induced}{} induced"),
 ];
 const GC_PAUSES: Words = &[
     ("pause.total", "{+count}pauses {}"),
