@@ -45,7 +45,7 @@ fn net8() {
     let contention: i64 = recording.contention.dur_ns.iter().filter(|ns| **ns != NO_INT).sum();
     assert_eq!((recording.contention.dur_ns.len(), contention), (11, 744_650_695));
     assert_eq!(recording.jit.ts_ns.len(), 21);
-    // The 17 outside managed code fall between a contention's stop and the method that waited.
+    // The 17 in native code fall between a contention's stop and the method that waited.
     let states = map([
         ("external null", 17),
         ("running null", 1953),

@@ -375,7 +375,7 @@ pub(crate) fn sampled(book: &mut Book, before: &Scope<'_>, after: &Scope<'_>) {
     for (state, name, importance, quantity, between) in [
         ("running", "threads running", 0.6, Quantity::ThreadSeconds, Between::of(0.1, 0.02)),
         ("waiting", "threads waiting", 0.2, level, Between::whole(0.1)),
-        ("external", "threads outside managed code", 0.2, level, Between::whole(0.1)),
+        ("external", "threads in native code", 0.2, level, Between::whole(0.1)),
     ] {
         let measure = Measure {
             subject: Subject::Threads,

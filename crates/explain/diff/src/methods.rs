@@ -58,8 +58,8 @@ const STATES: [State; 3] = [
     },
     State {
         name: "external",
-        itself: "outside managed code, itself",
-        with_calls: "outside managed code, including callees",
+        itself: "in native code, itself",
+        with_calls: "in native code, including callees",
         quantity: WAITING,
         importance: 0.3,
         notable: 2.0,

@@ -57,7 +57,7 @@ pub(crate) const ONLY: &[Only] = &[
     only("gc-pauses", "With several", |facts| {
         !is_server_gc(facts) && facts.cores >= 2.0 && !memory_limit::is_near(facts)
     }),
-    only("blocking-call-on-pool", "The thread that blocks", blocking_call_on_pool::is_in_lock),
+    only("blocking-call-on-pool", "If the blocked thread", blocking_call_on_pool::is_in_lock),
     // Nothing can be awaited inside a lock: this would not compile there.
     only("blocking-call-on-pool", "Wait without", |facts| {
         blocks_in(facts, &["sleep"]) && !blocking_call_on_pool::is_in_lock(facts)
@@ -73,17 +73,17 @@ pub(crate) const ONLY: &[Only] = &[
         !blocks_in(facts, &["sleep", "io", "semaphore", "queue"]) && !blocking_call_on_pool::is_in_lock(facts)
     }),
     only("blocking-call-on-pool", "Move work that must", |facts| !blocking_call_on_pool::is_in_lock(facts)),
-    only("busy-thread", "Wait for the work", busy_thread::polls),
+    only("busy-thread", "If the thread polls", busy_thread::polls),
     only("busy-thread", "If it must poll", busy_thread::polls),
-    only("busy-thread", "Read the loop", |facts| !busy_thread::polls(facts)),
+    only("busy-thread", "If the loop computes", |facts| !busy_thread::polls(facts)),
     only("slow-dependency", "Look at the database", |facts| calls_slowly(facts, "database")),
     only("slow-dependency", "Look at the called", |facts| calls_slowly(facts, "HTTP")),
-    only("exceptions", "Return expected", |facts| means(facts, Meaning::Expected)),
-    only("exceptions", "Find the throwing", |facts| means(facts, Meaning::Expected)),
-    only("exceptions", "The other side fails", |facts| means(facts, Meaning::OtherSide)),
-    only("exceptions", "The type shows", |facts| means(facts, Meaning::Mistake)),
-    only("exceptions", "A type, method or file", |facts| means(facts, Meaning::Deployment)),
-    only("gc-pauses", "Give it the CPU", lacks_cpu),
+    only("exceptions", "If the exception is an expected", |facts| means(facts, Meaning::Expected)),
+    only("exceptions", "If a library throws", |facts| means(facts, Meaning::Expected)),
+    only("exceptions", "If the other side fails", |facts| means(facts, Meaning::OtherSide)),
+    only("exceptions", "If the type shows", |facts| means(facts, Meaning::Mistake)),
+    only("exceptions", "If a type, method or file", |facts| means(facts, Meaning::Deployment)),
+    only("gc-pauses", "If the pauses are long because", lacks_cpu),
     only("gc-gen2-churn", "If it is the workstation GC", |facts| {
         !is_server_gc(facts) && !memory_limit::is_near(facts)
     }),
@@ -99,25 +99,25 @@ pub(crate) const ONLY: &[Only] = &[
     only("startup-config", "`<ServerGarbageCollection>", startup_config::is_workstation_gc),
     only("cpu-limited", "Raise the CPU limit", is_throttled),
     only("cpu-limited", "If the limit is to stay", is_throttled),
-    only("cpu-limited", "The runtime counts more", |facts| is_throttled(facts) && counts_more(facts)),
-    only("cpu-limited", "Server GC has", |facts| {
+    only("cpu-limited", "If the runtime counts more", |facts| is_throttled(facts) && counts_more(facts)),
+    only("cpu-limited", "If it runs Server GC", |facts| {
         is_throttled(facts) && counts_more(facts) && facts.recording.session.server_gc != Some(false)
     }),
     only("cpu-limited", "Find out what uses", |facts| !is_throttled(facts)),
     only("memory-limit", "Find what grows", |facts| memory_limit::growth(facts).is_some()),
-    only("memory-limit", "Nothing grows, so the service needs that much: raise the memory limit", |facts| {
+    only("memory-limit", "If nothing grows, the service needs that much: raise the memory limit", |facts| {
         let limits = MemoryLimits::of(facts);
         memory_limit::growth(facts).is_none()
             && !memory_limit::hides_growth(facts)
             && limits.group.is_some()
             && !limits.is_heap_set
     }),
-    only("memory-limit", "Nothing grows, so the service needs that much: raise the hard limit", |facts| {
+    only("memory-limit", "If nothing grows, the service needs that much: raise the hard limit", |facts| {
         memory_limit::growth(facts).is_none()
             && !memory_limit::hides_growth(facts)
             && MemoryLimits::of(facts).is_heap_set
     }),
-    only("memory-limit", "It is full from", memory_limit::hides_growth),
+    only("memory-limit", "If memory is full from", memory_limit::hides_growth),
     only("memory-limit", "More memory only", |facts| memory_limit::growth(facts).is_some()),
     only("memory-limit", "The heap may have more", |facts| MemoryLimits::of(facts).group.is_some()),
 ];
@@ -229,7 +229,12 @@ mod tests {
             let mut scene = Scene::new();
             scene.throws(0, class, "", &[WORK, CART]);
             let list = advices("exceptions", scene);
-            let starts = ["Return", "The other side", "The type shows", "A type, method or file"];
+            let starts = [
+                "If the exception is",
+                "If the other side",
+                "If the type shows",
+                "If a type, method or file",
+            ];
             starts.map(|start| list.iter().any(|text| text.starts_with(start)))
         };
         assert_eq!(given("System.FormatException"), [true, false, false, false]);
@@ -318,8 +323,7 @@ mod tests {
                 scene.contends(waits, 0, 9_999, Some(holds), &[WORK, CART, WAIT]);
             }
             let list = advices("blocking-call-on-pool", scene);
-            ["The thread that blocks", "Wait without"]
-                .map(|start| list.iter().any(|of| of.starts_with(start)))
+            ["If the blocked thread", "Wait without"].map(|start| list.iter().any(|of| of.starts_with(start)))
         };
         assert_eq!(given(true), [true, false]);
         assert_eq!(given(false), [false, true]);
@@ -333,7 +337,8 @@ mod tests {
             scene.runs(thread, 0..62, &["Shop!Program.<Main>$", "Shop!Shop.Prices.Work", leaf]);
             scene.outside(thread, 62..LOOKS, &["Shop!Program.<Main>$", "Shop!Shop.Prices.Work", leaf]);
             let list = advices("busy-thread", scene);
-            ["Wait for the work", "Read the loop"].map(|start| list.iter().any(|of| of.starts_with(start)))
+            ["If the thread polls", "If the loop computes"]
+                .map(|start| list.iter().any(|of| of.starts_with(start)))
         };
         assert_eq!(given("Shop!Shop.Prices.Sum"), [false, true]);
         assert_eq!(given("System.Private.CoreLib!System.Number.TryParseInt32"), [false, true]);

@@ -1,6 +1,7 @@
 //! The rules as a page: `docs/findings.md`.
 
 use crate::links::effects_of;
+use crate::need::{Need, remedy};
 use crate::rule::Rule;
 use report::SCORE;
 use report::unit::show;
@@ -9,8 +10,11 @@ use report::unit::show;
 pub fn markdown() -> String {
     let mut page = String::from(
         "# Findings\n\nWhat `casebook explain` can find, and how it decides. `cargo xtask docs` writes this page from the \
-         rules themselves.\n\nRates and shares are of the observed time. A rule reports nothing below its thresholds. If a \
-         recording lacks the data of a rule, the rule is listed under `not_checked` with what to record.\n\n",
+         rules themselves.\n\nSome events are recorded only part of the time: samples, for example, for 200 ms every 2 s. Rates, \
+         averages and shares of the time refer to the part in which their events were recorded, the *observed time*. *Busy* samples are of threads that run, or are in native code \
+         within their work.\n\nA rule \
+         reports something only if all its thresholds are reached, or one of them where its source says that one is enough. \
+         If a recording lacks the data of a rule, the rule is listed under `not_checked` with what to record.\n\n",
     );
     page.extend([SCORE, "\n\n| finding | reported when |\n|---|---|\n"]);
     for rule in crate::RULES {
@@ -43,8 +47,8 @@ fn verdict(page: &mut String) {
             percent(MANY_OF_ROUTE)
         ),
         format!(
-            "**Requests never end**: at every reading in the second half of the recording, at least {MIN_STUCK} more are under \
-             way than the ended requests' times account for (Little's law). A rising load looks different, as \
+            "**Requests never end**: at every reading in the second half of the recording, at least {MIN_STUCK} more are in \
+             flight than the ended requests' times account for (Little's law). A rising load looks different, as \
              its requests end. WebSockets are left out; server-sent events and long polling look the same."
         ),
         format!(
@@ -61,7 +65,7 @@ fn verdict(page: &mut String) {
         ),
         format!(
             "**A queue grows** from each quarter of the recording to the next, by {GREW_BY} or more: the thread pool's, Kestrel's, or the \
-             requests under way, unless just as many more of them end."
+             requests in flight, unless just as many more of them end."
         ),
     ];
     for row in rows {
@@ -91,8 +95,7 @@ fn section(page: &mut String, rule: &Rule) {
             threshold.source
         ));
     }
-    let needs: Vec<&str> = rule.needs.iter().map(|need| need.remedy()).collect();
-    line(format!("\n**Needs** {}.\n", needs.join("; or ")));
+    line(format!("\n**Needs** {}.\n", remedy(rule.needs, Need::what)));
     line(format!("**Silent** {}.\n", rule.silent));
     line(String::from("**Try**\n"));
     rule.tries.iter().for_each(|text| line(format!("- {text}")));
@@ -101,10 +104,13 @@ fn section(page: &mut String, rule: &Rule) {
         ids.map(|id| format!("[{id}](#{id})")).collect::<Vec<_>>().join(", ")
     };
     if !rule.before.is_empty() {
-        line(format!("\nListed before: {}.", linked(&mut rule.before.iter().copied())));
+        line(format!(
+            "\nIf any of these is found too, it is listed below this finding: {}.",
+            linked(&mut rule.before.iter().copied())
+        ));
     }
     let caused = linked(&mut effects_of(rule.id));
     if !caused.is_empty() {
-        line(format!("\nCauses, if the evidence of both agrees: {caused}."));
+        line(format!("\nIt can cause: {caused}. This is only said if the evidence of both findings agrees."));
     }
 }

@@ -138,16 +138,33 @@ impl<'a> Facts<'a> {
                     || recording.strings.find("db.client.connection.max").is_some()
             }
             Need::Host => !recording.host.ts_ns.is_empty(),
-            Need::ResidentMemory => {
-                let names = ["process.rss", "working-set", "dotnet.process.memory.working_set"];
-                let allocated = ["dotnet.gc.heap.total_allocated", "alloc-rate"];
-                let has_any =
-                    |names: &[&str]| names.iter().any(|name| recording.strings.find(name).is_some());
-                has_any(&names) && (self.has(Need::Allocations) || has_any(&allocated))
-            }
+            Need::ResidentMemory => self.has_resident() && self.has_allocated(),
             Need::Descriptors => !recording.of_host("process.open_files").is_empty(),
             Need::Http => self.http.is_some() || !recording.spans.start_ns.is_empty(),
         }
+    }
+
+    /// What is missing of a need that the recording does not meet, in words.
+    pub(crate) fn lacking(&self, need: Need) -> &'static str {
+        match need {
+            Need::ResidentMemory if self.has_allocated() => "the process's resident memory",
+            Need::ResidentMemory if self.has_resident() => "the allocation rate",
+            _ => need.what(),
+        }
+    }
+
+    /// Whether the resident memory was recorded.
+    fn has_resident(&self) -> bool {
+        self.has_any(&["process.rss", "working-set", "dotnet.process.memory.working_set"])
+    }
+
+    /// Whether it is known how much the managed heap allocates.
+    fn has_allocated(&self) -> bool {
+        self.has(Need::Allocations) || self.has_any(&["dotnet.gc.heap.total_allocated", "alloc-rate"])
+    }
+
+    fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.recording.strings.find(name).is_some())
     }
 
     /// Whether the runtime sent an event whose name begins so.

@@ -42,7 +42,8 @@ pub use rule::{Rule, Threshold};
 pub use rules::ALL as RULES;
 pub use verdict::MIN_SECONDS;
 
-use facts::{Facts, count, real_u64};
+use base::number::{count, real_u64};
+use facts::Facts;
 use model::{LimitKind, Trace};
 use report::{Explanation, Finding, Measured, NotChecked, Report, Severity, Verdict};
 use runtime::{Hides, StackIndex};
@@ -61,15 +62,15 @@ fn add_sampled_share(facts: &Facts<'_>, findings: &mut [Finding]) {
     }
 }
 
-/// Says in findings from samples how many stacks lack their outermost frames.
+/// Says in findings from samples how many of them lack their outermost frames: the loss stands beside what it touches.
 fn add_cut_share(facts: &Facts<'_>, findings: &mut [Finding]) {
     let recording = facts.recording;
     let samples = recording.missing.limits.get(LimitKind::Stacks).and_then(|limit| limit.samples);
     let Some(samples) = samples.filter(|samples| *samples > 0) else { return };
-    let value = real_u64(samples) / real_u64(count(recording.samples.ts_ns.len())).max(1.0);
+    let value = real_u64(samples) / count(recording.samples.ts_ns.len()).max(1.0);
     let of_samples = |finding: &&mut Finding| finding.evidence.iter().any(|of| of.table == "samples");
     for finding in findings.iter_mut().filter(of_samples) {
-        let name = "share of samples whose stack is cut (partial: outer frames are missing)";
+        let name = "share of the samples that lack their outermost frames, because their stacks are too deep";
         finding.measured.push(Measured { name, value, unit: "share", threshold: None });
     }
 }
@@ -130,8 +131,8 @@ pub fn judge(recording: &Trace, index: &StackIndex) -> (Report, Verdict) {
         } else if has_data {
             report.checked.push(rule.id);
         } else {
-            let needs: Vec<&str> = rule.needs.iter().map(|need| need.remedy()).collect();
-            report.not_checked.push(NotChecked { id: rule.id, needs: needs.join("; or ") });
+            let needs = need::remedy(rule.needs, |need| facts.lacking(need));
+            report.not_checked.push(NotChecked { id: rule.id, needs });
         }
     }
     if facts.seconds() < MIN_SECONDS {

@@ -11,7 +11,7 @@ use runtime::{Gap, Hides};
 pub struct Threshold {
     /// What is measured.
     pub name: &'static str,
-    /// At least this must be measured, unless the name says otherwise.
+    /// At least this must be measured; no more than this if the name ends in `(no more than)`.
     pub value: f64,
     /// Its unit, as in `report::Measured`.
     pub unit: &'static str,

@@ -1,4 +1,4 @@
-//! The score of a finding: the share of the harm that it explains, times how sure that is.
+//! The score of a finding: how much of the problem it explains, times how certain that is.
 //!
 //! Rules hand over what they measured; nothing else computes a score. [`rank`](crate::rank) then puts an effect behind
 //! its cause.

@@ -179,7 +179,7 @@ const QUEUES: [(&str, &str); 6] = [
     ("kestrel.queued_connections", "connections that wait for Kestrel"),
     ("kestrel.queued_requests", "requests that wait for Kestrel"),
 ];
-const UNDER_WAY: &str = "requests under way";
+const UNDER_WAY: &str = "requests in flight";
 
 /// The means of the second, third and last quarter of the recording. `None` if one has fewer than two values.
 ///

@@ -106,7 +106,7 @@ impl Scene {
         self.sample(thread, looks, ["external", "waiting", on], stack);
     }
 
-    /// A thread is outside managed code.
+    /// A thread is in native code.
     pub(crate) fn outside(&mut self, thread: ThreadId, looks: Range<i64>, stack: &[&str]) {
         self.sample(thread, looks, ["external", "external", ""], stack);
     }

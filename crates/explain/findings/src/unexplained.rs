@@ -31,7 +31,7 @@ pub(crate) fn text(facts: &Facts<'_>, of: &Slowness) -> String {
                 "there are no samples to show for what. Record with --profile default"
             };
             format!(
-                "{} take {} {what}, and in its busier seconds the service uses {} of {}; {next}.",
+                "{} take {} {what}, and in the busiest quarter of the seconds the service uses at least {} of {}; {next}.",
                 named(route),
                 duration(*ms),
                 percent(*share),
@@ -81,7 +81,7 @@ fn slow(facts: &Facts<'_>, route: &str, work: &Work, explained: f64) -> String {
     let at_p50 = work.p50.map_or_else(|| duration(p50_ms), took);
     let p99 = work.p99.filter(|p99| p99.high >= p50_ms);
     let at_p99 = p99.map_or_else(String::new, |p99| format!(" and {} at p99", took(p99)));
-    let under_way = format!("On average {} of them are under way", said(work.under_way()));
+    let under_way = format!("On average {} of them are in flight", said(work.under_way()));
     let cpu = cpu(facts).map_or_else(String::new, |cpu| format!(", while {cpu}"));
     let are_alike = work.p50.zip(p99).is_some_and(|(p50, p99)| p99.high <= ALIKE * p50.low);
     let alike = if are_alike {
@@ -104,8 +104,8 @@ fn slow_tail(facts: &Facts<'_>, tail: &Tail, explained: f64) -> String {
     let cpu = cpu(facts).map_or_else(String::new, |cpu| format!(", while {cpu}"));
     let route = if tail.route.is_empty() { String::new() } else { format!(" to {}", tail.route) };
     format!(
-        "At least {} of the requests{route} ({} of {}) take about {}{half}, and {}. On average {} of these slow ones are under \
-         way{cpu}. {}.",
+        "At least {} of the requests{route} ({} of {}) take about {}{half}, and {}. On average {} of these slow ones are in \
+         flight{cpu}. {}.",
         percent(tail.share()),
         said(tail.slow.round()),
         said(tail.work.count),
@@ -121,10 +121,10 @@ fn unending(facts: &Facts<'_>, of: &Unending) -> String {
     let what = if of.last - of.first >= MORE.max(of.first / 4.0) {
         let (first, last) = (said(of.first), said(of.last));
         format!(
-            "Requests pile up: {first} were under way at the beginning, {last} at the end, and at least {stuck} of them do not end"
+            "Requests pile up: {first} were in flight at the beginning, {last} at the end, and at least {stuck} of them do not end"
         )
     } else {
-        format!("At least {stuck} requests are under way all the time and do not end")
+        format!("At least {stuck} requests are in flight all the time and do not end")
     };
     let others = match of.ended_ms {
         Some(ms) => format!(", while others take {} on average", duration(ms)),
@@ -208,7 +208,7 @@ mod tests {
         let text = says(scene);
         for part in [
             "Requests to /cart take 300 ms at p50 and 310 ms at p99, and nothing in the recording explains it.",
-            "On average 15 of them are under way",
+            "On average 15 of them are in flight",
             "They all take about equally long",
             "Record with --profile requests.",
         ] {
@@ -251,7 +251,7 @@ mod tests {
             hanging.counter(second * 1000, "http.server.active_requests", "value", under_way, "{}");
         }
         let text = says(hanging);
-        let begins = "Requests pile up: 4 were under way at the beginning, 40 at the end, and at least 20 of them do not end";
+        let begins = "Requests pile up: 4 were in flight at the beginning, 40 at the end, and at least 20 of them do not end";
         assert!(text.starts_with(begins), "{text}");
     }
 }

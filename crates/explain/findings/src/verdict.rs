@@ -45,7 +45,9 @@ pub(crate) fn verdict(report: &Report, facts: &Facts<'_>, gaps: &[Gap]) -> Verdi
             more => format!(" There are {more} more findings."),
         };
         let of = said(State::Problem, format!("{}.{others}", first.title), Some(first.severity));
-        let notes = of.notes.iter().cloned().chain(many_not_run(passed, report));
+        let stacks = facts.recording.missing.limits.get(LimitKind::Stacks);
+        let cut = stacks.and_then(|limit| limit_text(limit, facts));
+        let notes = of.notes.iter().cloned().chain(cut).chain(many_not_run(passed, report));
         return Verdict { notes: notes.collect(), ..of };
     }
     let checks = checks(passed, could_not_run);

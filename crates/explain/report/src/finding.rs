@@ -24,10 +24,10 @@ impl Severity {
     }
 }
 
-/// A number that a finding rests on, with the threshold that it passed.
+/// A number that a finding rests on, with its threshold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
-    /// What was measured.
+    /// What was measured. It must reach its threshold, or stay below one if it ends in [`NO_MORE`].
     pub name: &'static str,
     /// Its value.
     pub value: f64,
@@ -37,9 +37,17 @@ pub struct Measured {
     pub threshold: Option<f64>,
 }
 
+/// The end of the name of a measurement whose threshold is an upper limit.
+const NO_MORE: &str = " (no more than)";
+
 impl Measured {
+    /// The name as pages show it, beside [`Finding::against`].
+    pub fn label(&self) -> &'static str {
+        self.name.strip_suffix(NO_MORE).unwrap_or(self.name)
+    }
+
     /// The threshold as text, in the form of the value: a factor beside a factor, not 30 % beside 55 times.
-    pub fn threshold_text(&self) -> Option<String> {
+    fn threshold_text(&self) -> Option<String> {
         let threshold = self.threshold?;
         let text = show(threshold, self.unit);
         let is_factor = show(self.value, self.unit).ends_with(" times");
@@ -98,8 +106,9 @@ pub struct View {
 }
 
 /// What the score of a finding means, and the order of findings.
-pub const SCORE: &str = "Findings are in order of severity, then of their score: the share of the harm that each explains, \
-                         times how sure that is. Effects follow their causes.";
+pub const SCORE: &str = "Critical findings come first, then warnings, then notes. Within each, the highest score comes first: how \
+                         much of the problem the finding explains (0 to 1), times how certain that is (0 to 1). What another \
+                         finding causes is listed below it.";
 
 /// What is wrong, as one rule sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +121,7 @@ pub struct Finding {
     pub severity: Severity,
     /// The rule whose finding causes this one, if there is one.
     pub follows: Option<&'static str>,
-    /// The share of the harm that it explains, times how sure that is: 0 to 1.
+    /// How much of the problem it explains, times how certain that is: 0 to 1.
     pub score: f64,
     /// What was measured.
     pub measured: Vec<Measured>,
@@ -130,6 +139,29 @@ pub struct Finding {
     pub tries: Vec<String>,
     /// How to check that it helped.
     pub verify: String,
+}
+
+impl Finding {
+    /// What a measurement was compared with, in words.
+    pub fn against(&self, of: &Measured) -> Option<String> {
+        let least = of.threshold_text()?;
+        let is_below = of.threshold.is_some_and(|threshold| of.value < threshold);
+        Some(match () {
+            () if of.label() != of.name => format!("threshold: no more than {least}"),
+            () if !is_below => format!("threshold {least}"),
+            // It may reach none of them.
+            () if self.severity == Severity::Note => format!("below the threshold of {least}"),
+            () => format!("below the threshold of {least}; another one is enough"),
+        })
+    }
+
+    /// What the shares of the places are of. A place without a frame is the route with most of the requests' time.
+    pub fn shares_of(&self) -> &'static str {
+        match self.places.as_slice() {
+            [Place { frame, request: Some(_), .. }] if frame == "?" => "the time of all requests",
+            _ => self.places_of,
+        }
+    }
 }
 
 /// A rule that could not decide.
@@ -213,5 +245,34 @@ mod tests {
     fn a_threshold_beside_a_factor_is_a_factor_too() {
         let text = |value| Measured { name: "", value, unit: "share", threshold: Some(0.3) }.threshold_text();
         assert_eq!([text(55.4), text(0.45)].map(Option::unwrap), ["0.30 times", "30 %"]);
+    }
+
+    #[test]
+    fn a_measurement_below_its_threshold_is_not_shown_as_one_that_decided() {
+        let text = |severity, name, value| {
+            let finding = Finding {
+                id: "",
+                title: String::new(),
+                severity,
+                follows: None,
+                score: 0.5,
+                measured: Vec::new(),
+                places: Vec::new(),
+                places_of: "",
+                evidence: Vec::new(),
+                view: View { tab: "", params: &[] },
+                why: String::new(),
+                tries: Vec::new(),
+                verify: String::new(),
+            };
+            finding.against(&Measured { name, value, unit: "", threshold: Some(0.2) }).unwrap()
+        };
+        assert_eq!(text(Severity::Warning, "threads", 0.23), "threshold 0.20");
+        assert_eq!(
+            text(Severity::Warning, "threads", 0.18),
+            "below the threshold of 0.20; another one is enough"
+        );
+        assert_eq!(text(Severity::Note, "threads", 0.18), "below the threshold of 0.20");
+        assert_eq!(text(Severity::Warning, "threads (no more than)", 0.18), "threshold: no more than 0.20");
     }
 }

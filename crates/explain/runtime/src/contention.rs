@@ -45,7 +45,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     let list = list.map(|(name, times, ns)| Row { name, values: vec![ns.map(millis), Some(times)] });
     part.lists.push(List::ranked(
         "frames",
-        "Who waited: the service's own method, else a package's, else the innermost",
+        "Who waited: innermost method of yours, if any",
         FRAMES,
         list.collect(),
     ));
@@ -56,7 +56,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part.series.push(Series {
         name: "wait",
         unit: "ms",
-        about: "Time waited per slice, by when the wait began",
+        about: "Time waited per bar, by the start of the wait",
         values: spread(
             recording,
             times.map(|(ts_ns, ns)| (*ts_ns, known(*ns).map_or(0.0, |ns| millis(real(ns))))),

@@ -74,7 +74,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     part.series.push(Series {
         name: "running",
         unit: "",
-        about: "Samples of running threads per slice",
+        about: "Samples of running threads per bar",
         values: spread(recording, times.map(|(ts_ns, _)| (*ts_ns, 1.0))),
     });
     part
@@ -188,12 +188,7 @@ fn methods(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<Option<Stack
         name: recording.strings.get(*method).unwrap_or("?").to_owned(),
         values: vec![share(real_u64(seen.own), all), share(real_u64(seen.total), all)],
     });
-    List::ranked(
-        "methods",
-        "Methods by running samples: in itself, and with what it calls",
-        METHODS,
-        rows.collect(),
-    )
+    List::ranked("methods", "Methods by running samples: own, with callees", METHODS, rows.collect())
 }
 
 fn user_code(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<Option<StackId>, u64>) -> List {
@@ -209,12 +204,7 @@ fn user_code(recording: &Trace, index: &StackIndex, stacks: &BTreeMap<Option<Sta
         name: recording.strings.get(*method).unwrap_or("?").to_owned(),
         values: vec![share(real_u64(*seen), all), Some(real_u64(*seen))],
     });
-    List::ranked(
-        "user_code",
-        "The service's own method that a running sample is in or was called from",
-        SHARES,
-        rows.collect(),
-    )
+    List::ranked("user_code", "Running samples by the innermost method of yours", SHARES, rows.collect())
 }
 
 fn waiting_on(recording: &Trace) -> List {

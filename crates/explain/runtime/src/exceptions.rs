@@ -43,21 +43,18 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
     rows.class.iter().for_each(|class| types.add(*class, 0.0));
     rows.stack.iter().for_each(|stack| throwers.add(index.named_frame(recording, *stack), 0.0));
     let list = |name, about, tally: &Tally| {
+        // One burst has no rate that goes on.
+        let per_second = |times| rate(times, observed).filter(|_| within.is_none());
         let rows = tally.rows(recording);
-        let rows =
-            rows.map(|(name, times, _)| Row { name, values: vec![Some(times), rate(times, observed)] });
+        let rows = rows.map(|(name, times, _)| Row { name, values: vec![Some(times), per_second(times)] });
         List::ranked(name, about, TIMES, rows.collect())
     };
     part.lists.push(list("types", "Types by how often they were thrown", &types));
-    part.lists.push(list(
-        "throwers",
-        "Who threw: the service's own method, else a package's, else the innermost",
-        &throwers,
-    ));
+    part.lists.push(list("throwers", "Who threw: innermost method of yours, if any", &throwers));
     part.series.push(Series {
         name: "thrown",
         unit: "",
-        about: "Exceptions thrown per slice",
+        about: "Exceptions thrown per bar",
         values: spread(recording, rows.ts_ns.iter().map(|ts_ns| (*ts_ns, 1.0))),
     });
     part

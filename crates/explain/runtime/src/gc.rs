@@ -69,7 +69,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
         part.series.push(Series {
             name: "pause",
             unit: "ms",
-            about: "Time paused per slice",
+            about: "Time paused per bar",
             values: spread(recording, pauses.iter().map(|(ts_ns, dur_ns)| (*ts_ns, millis(*dur_ns)))),
         });
     }

@@ -58,7 +58,7 @@ pub fn in_flight(recording: &Trace) -> Option<InFlight> {
         course: Series {
             name: "in_flight",
             unit: "",
-            about: "Requests under way, max per slice",
+            about: "Requests in flight, max per bar",
             values: pieces,
         },
     })

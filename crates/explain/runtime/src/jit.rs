@@ -54,7 +54,7 @@ pub(crate) fn part(recording: &Trace) -> Part {
     part.series.push(Series {
         name: "methods",
         unit: "",
-        about: "Methods loaded per slice",
+        about: "Methods loaded per bar",
         values: spread(recording, times),
     });
     part

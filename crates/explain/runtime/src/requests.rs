@@ -63,7 +63,7 @@ fn from_rows(recording: &Trace) -> Part {
     part.series.push(Series {
         name: "began",
         unit: "",
-        about: "Requests that began per slice",
+        about: "Requests that began per bar",
         values: spread(recording, rows.start_ns.iter().map(|ts_ns| (*ts_ns, 1.0))),
     });
     part
@@ -81,12 +81,12 @@ fn failed(part: &mut Part, recording: &Trace) {
 /// Adds the requests under way, of those that began while they were counted.
 fn under_way(part: &mut Part, recording: &Trace) {
     let of = crate::underway::under_way(recording);
-    let about = "Requests under way at the start (first count), of those that began in the recording";
-    part.figure("under_way.first", of.as_ref().map(UnderWay::first), "", about);
-    let about = "Requests under way at the end (last count), of those that began in the recording";
-    part.figure("under_way.last", of.as_ref().map(UnderWay::last), "", about);
+    let about = "Requests in flight at the start (first count), of those that began in the recording";
+    part.figure("in_flight.first", of.as_ref().map(UnderWay::first), "", about);
+    let about = "Requests in flight at the end (last count), of those that began in the recording";
+    part.figure("in_flight.last", of.as_ref().map(UnderWay::last), "", about);
     if let Some(of) = of {
-        part.counted_by(&["under_way.first", "under_way.last"], of.by.words());
+        part.counted_by(&["in_flight.first", "in_flight.last"], of.by.words());
     }
 }
 
@@ -181,9 +181,9 @@ fn queue_wait_ms(recording: &Trace) -> Option<f64> {
 }
 
 /// What bounds the quantiles of all requests.
-const BOUNDED_BY: &str = "quantiles per second and route";
+const BOUNDED_BY: &str = "the meter, which has no closer value";
 
-/// Adds the bounds of the quantiles of all requests, and the quantiles of the meter's typical second.
+/// Adds the bounds of the quantiles of all requests, and the medians of the meter's quantiles.
 fn quantiles(part: &mut Part, work: Option<&Work>) {
     let of = |quantile: fn(&Work) -> Option<Bounds>| work.and_then(quantile);
     let (p50, p99) = (of(|work| work.p50), of(|work| work.p99));
@@ -201,8 +201,13 @@ fn quantiles(part: &mut Part, work: Option<&Work>) {
     part.figure("p99.high", high(p99), "ms", "Latency, p99, upper bound");
     part.counted_by(&["p50.low", "p99.low"], BOUNDED_BY);
     let (p50, p99) = (work.and_then(|of| of.p50_ms), work.and_then(|of| of.p99_ms));
-    part.figure("p50.middle", p50, "ms", "p50 of the typical second and route, not of all requests");
-    part.figure("p99.middle", p99, "ms", "p99 of the typical second and route, not of all requests");
+    part.figure("p50.middle", p50, "ms", "Median of the p50s of all seconds and routes: an estimate");
+    part.figure(
+        "p99.middle",
+        p99,
+        "ms",
+        "Median of the p99s of all seconds and routes: not the p99 of all requests",
+    );
 }
 
 fn from_meter(recording: &Trace) -> Part {
@@ -221,7 +226,7 @@ fn from_meter(recording: &Trace) -> Part {
     quantiles(&mut part, work.as_ref());
     let highest = metered_seconds(recording, REQUESTS_METER, "p99");
     let highest = highest.iter().map(|of| of.value * 1e3).max_by(f64::total_cmp);
-    part.figure("p99.highest", highest, "ms", "Worst one-second p99 of a route");
+    part.figure("p99.highest", highest, "ms", "Worst p99 of any route in any second");
     failed(&mut part, recording);
     under_way(&mut part, recording);
     // The meter's times begin when a thread-pool thread takes the request. Clients wait at least this much longer.

@@ -18,7 +18,7 @@ pub enum State {
     Running,
     /// It waited.
     Waiting,
-    /// It was outside managed code, running or not.
+    /// It was in native code, running or not.
     External,
 }
 

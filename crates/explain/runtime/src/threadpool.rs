@@ -65,11 +65,11 @@ pub(crate) fn part(recording: &Trace) -> Part {
 /// Counters of work items in the queue: that of .NET 9 and later, and the older one.
 pub const POOL_QUEUE: [(&str, &str); 2] =
     [("dotnet.thread_pool.queue.length", "total"), ("threadpool-queue-length", "value")];
-/// Counters of work items done: that of .NET 9 and later, and the older one.
+/// Counters of work items completed: that of .NET 9 and later, and the older one.
 pub const POOL_DONE: [(&str, &str); 2] =
     [("dotnet.thread_pool.work_item.count", "rate"), ("threadpool-completed-items-count", "rate")];
 
-/// Adds the work items done, from the counter if it was published. The pool's own measurements are only of moments at which it
+/// Adds the work items completed, from the counter if it was published. The pool's own measurements are only of moments at which it
 /// considers to change the number of its threads.
 fn throughput(part: &mut Part, recording: &Trace) {
     let of_pool = recording.threadpool.throughput.iter().copied().filter(|rate| rate.is_finite());
@@ -84,21 +84,21 @@ fn throughput(part: &mut Part, recording: &Trace) {
         (share(rates.iter().sum(), count(rates.len())), rates.iter().copied().max_by(f64::total_cmp))
     };
     let (mean, most) = of(&rates);
-    part.figure("throughput.mean", mean, "1/s", "Work items done, mean");
-    part.figure("throughput.max", most, "1/s", "Work items done, max");
+    part.figure("throughput.mean", mean, "1/s", "Work items completed, mean");
+    part.figure("throughput.max", most, "1/s", "Work items completed, max");
     part.counted_by(&["throughput.mean", "throughput.max"], source);
     let (mean, most) = of(&own);
     part.figure(
         "climbing.mean",
         mean,
         "1/s",
-        "Work items done, mean of the intervals that hill climbing measured",
+        "Work items completed, mean of the intervals that hill climbing measured",
     );
     part.figure(
         "climbing.max",
         most,
         "1/s",
-        "Work items done, max of the intervals that hill climbing measured",
+        "Work items completed, max of the intervals that hill climbing measured",
     );
 }
 

@@ -47,11 +47,7 @@ pub(crate) fn part(recording: &Trace, index: &StackIndex) -> Part {
         List::ranked(name, about, WAITS, rows.collect())
     };
     part.lists.push(list("sources", "What was waited for", &sources));
-    part.lists.push(list(
-        "frames",
-        "Who waited: the service's own method, else a package's, else the innermost",
-        &frames,
-    ));
+    part.lists.push(list("frames", "Who waited: innermost method of yours, if any", &frames));
     part
 }
 

@@ -11,7 +11,7 @@ pub enum Metric {
     Running,
     /// Samples of threads that wait.
     Waiting,
-    /// Samples of threads outside managed code, running or not.
+    /// Samples of threads in native code, running or not.
     External,
     /// All samples: wall-clock time of every thread.
     Wall,

@@ -170,7 +170,7 @@ fn blocking(topic: &mut Topic, facts: &TopicFacts<'_>, seen: Option<&Asynchrony>
             plain(
                 "Task.Wait, Task.Result and GetAwaiter().GetResult() turn an await into a blocked thread (sync over async). If that is a thread of the pool, \
                  and the Task needs a thread of the pool to finish, each such call occupies one thread and waits for another. That works until as many calls are \
-                 under way as the pool has threads.",
+                 in flight as the pool has threads.",
             ),
             blocked,
             cooperative.map_or_else(String::new, |(_, times)| {

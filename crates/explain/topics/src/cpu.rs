@@ -27,7 +27,7 @@ pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
         "share.busy",
         runtime::busy_cpu_share(facts.recording),
         "share",
-        "CPU used in the busier seconds: upper quartile",
+        "CPU used, upper quartile of the seconds",
     );
     topic.figure("processors", facts.cores, "", "CPU cores that the process may use");
     let throttled = runtime::throttled(facts.recording);

@@ -139,8 +139,8 @@ fn budgets(topic: &mut Topic, facts: &TopicFacts<'_>, budget: Option<(f64, usize
         let from =
             if pairs == 1 { "from one interval".to_owned() } else { format!("median of {pairs} intervals") };
         format!(
-            "Here about {} were allocated from one collection to the next ({from}: only those between two \
-             consecutive collections that paused the program, of which an allocation started the later one).",
+            "Here about {} were allocated between two collections ({from} without a background collection, ended by a \
+             used-up budget).",
             bytes(size)
         )
     });
@@ -267,7 +267,7 @@ fn pauses(topic: &mut Topic, facts: &TopicFacts<'_>, kinds: &[Collected]) {
             only(!rows.is_empty(), || format!("Median pause, by the kind of collection: {}.", rows.join(", "))),
             when(suspend_share(kinds), |of| format!("Stopping the threads took {} of these pauses; the rest is marking, compacting and resuming the threads.", share(of))),
             sampler,
-            plain("A request under way waits for the whole pause, and all of them wait at once, so pauses show in the tail of latency long before they show in its mean."),
+            plain("A request in flight waits for the whole pause, and all of them wait at once, so pauses show in the tail of latency long before they show in its mean."),
         ],
     );
 }
@@ -481,7 +481,7 @@ mod tests {
         check(
             &[0, 0],
             "budget",
-            "Here about 9 MB were allocated from one collection to the next (from one interval: only those between two consecutive",
+            "Here about 9 MB were allocated between two collections (from one interval without a background collection, ended by",
         );
         check(
             &[0, 0, 0],

@@ -1,4 +1,4 @@
-//! Requests: their way through the server, how many are under way, percentiles, parts of their time.
+//! Requests: their way through the server, how many are in flight, percentiles, parts of their time.
 
 use crate::facts::TopicFacts;
 use crate::topic::{Id, Topic};
@@ -40,8 +40,8 @@ pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     topic.figure("failed.share", of("failed.share"), "share", "Share of requests that failed");
     topic.figure("unfinished", of("unfinished"), "", "Requests whose end was not recorded");
     topic.figure("mean", work.map(|work| work.mean_seconds() * 1e3), "ms", "Mean time of a request");
-    topic.figure("in_flight.mean", flight.as_ref().map(|of| of.mean), "", "Requests under way, on average");
-    topic.figure("in_flight.most", flight.as_ref().map(|of| of.most), "", "Requests under way, max");
+    topic.figure("in_flight.mean", flight.as_ref().map(|of| of.mean), "", "Requests in flight, on average");
+    topic.figure("in_flight.most", flight.as_ref().map(|of| of.most), "", "Requests in flight, max");
     topic.figure(
         "mean.little",
         flight.as_ref().and_then(|of| of.mean_seconds).map(|s| s * 1e3),
@@ -64,9 +64,9 @@ pub(crate) fn topic(facts: &TopicFacts<'_>) -> Topic {
     topic.lacks(
         flight.is_none(),
         if facts.recording.missing.events > 0 {
-            "requests under way: events were lost, so starts and stops do not match"
+            "requests in flight: events were lost, so starts and stops do not match"
         } else {
-            "requests under way: no start or stop was recorded (needs the profile default)"
+            "requests in flight: no start or stop was recorded (needs the profile default)"
         },
     );
     topic
@@ -112,7 +112,7 @@ fn path(topic: &mut Topic, facts: &TopicFacts<'_>) {
 fn little(topic: &mut Topic, flight: Option<&InFlight>, work: Option<&Work>) {
     let measured = flight.map_or_else(String::new, |of| {
         let under_way =
-            format!("Here {} under way on average (max {})", of_requests(of.mean), number(of.most));
+            format!("Here {} in flight on average (max {})", of_requests(of.mean), number(of.most));
         match of.mean_seconds {
             Some(mean) => format!(
                 "{under_way}, and {} ended, so a request took {} on average.",
@@ -124,7 +124,7 @@ fn little(topic: &mut Topic, flight: Option<&InFlight>, work: Option<&Work>) {
     });
     let from_work = match (flight, work) {
         (None, Some(work)) => format!(
-            "Here {} ended per second and took {} each, so {} under way on average.",
+            "Here {} ended per second and took {} each, so {} in flight on average.",
             counted(work.per_second(), "request", "requests"),
             ms(work.mean_seconds() * 1e3),
             of_requests(work.under_way())
@@ -136,7 +136,7 @@ fn little(topic: &mut Topic, flight: Option<&InFlight>, work: Option<&Work>) {
             let mean = work.mean_seconds();
             let who = if work.basis == Basis::Meter { "The meter" } else { "The requests' own times" };
             format!(
-                "{who} say{} {}. If the two differ, requests were under way at the beginning or the end of the recording.",
+                "{who} say{} {}. If the two differ, requests were in flight at the beginning or the end of the recording.",
                 if work.basis == Basis::Meter { "s" } else { "" },
                 ms(mean * 1e3)
             )
@@ -147,8 +147,8 @@ fn little(topic: &mut Topic, flight: Option<&InFlight>, work: Option<&Work>) {
         "little",
         &[
             plain(
-                "Little's law: the number under way equals the rate times the mean time, for any order, distribution or routes. Starts and \
-                 stops need not be paired: counting both gives the number under way, and dividing that by the rate gives the mean time.",
+                "Little's law: the number in flight equals the rate times the mean time, for any order, distribution or routes. Starts and \
+                 stops need not be paired: counting both gives the number in flight, and dividing that by the rate gives the mean time.",
             ),
             measured,
             from_work,
@@ -237,7 +237,7 @@ fn routes(topic: &mut Topic, facts: &TopicFacts<'_>) {
         &[
             plain(
                 "The latency of a whole service mixes routes that have nothing in common. The total time of a route's requests, its rate times its mean, \
-                 shows how many of them are under way, and so where an improvement matters.",
+                 shows how many of them are in flight, and so where an improvement matters.",
             ),
             only(!top.is_empty(), || format!("By total time: {}.", top.join(", "))),
             only(routes.len() > top.len() && !top.is_empty(), || {
@@ -279,7 +279,7 @@ fn queueing(topic: &mut Topic, facts: &TopicFacts<'_>) {
                  as long as the request itself at 50 %, nine times as long at 90 %. So latency does not grow evenly with load: it is flat at first and then \
                  rises steeply. The same holds for everything that is used one at a time: a CPU core, a lock, a connection.",
             ),
-            when(busy, |of| format!("The CPU here was {} busy in the busier seconds, for which that factor is {}; with several cores the wait is shorter, as they share one queue.", share(of), number(of / (1.0 - of)))),
+            when(busy, |of| format!("Here the CPU was at least {} busy in the busiest quarter of the seconds: a request would wait {} times its own time for a core. With several cores it is less, as they share one queue.", share(of), number(of / (1.0 - of)))),
             plain("A load generator that waits for a response before it sends the next request slows down with the server, which hides the wait (coordinated omission). Measure from when a request was due."),
         ],
     );
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn the_number_under_way_follows_from_rate_and_mean() {
         let text = text(&[100, 300], "little");
-        assert!(text.contains("Here 2 requests ended per second and took 200 ms each, so 0.40 requests were under way on average."), "{text}");
+        assert!(text.contains("Here 2 requests ended per second and took 200 ms each, so 0.40 requests were in flight on average."), "{text}");
     }
 
     #[test]

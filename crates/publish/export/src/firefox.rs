@@ -5,7 +5,7 @@
 //! pauses, values of the thread pool, and the allocations, which the viewer shows by bytes. The heap after each
 //! collection is the memory counter.
 //!
-//! The category of a sample is its state: managed code, waiting, outside managed code. The format has a member for
+//! The category of a sample is its state: managed code, waiting, native code. The format has a member for
 //! the CPU time of each sample. No recording knows that time, so the member is left out: zeros would mean that
 //! nothing ran.
 

@@ -96,7 +96,7 @@ pub(crate) enum Leaf {
     Own,
     /// The thread waited for this.
     Waiting(Sym),
-    /// The thread was outside managed code, running or not.
+    /// The thread was in native code, running or not.
     External,
     /// An object or exception of this type.
     Type(Sym),
@@ -122,7 +122,7 @@ impl Leaf {
             Self::Waiting(on) => {
                 Some(text(on).map_or_else(|| "[waiting]".to_owned(), |on| format!("[waiting: {on}]")))
             }
-            Self::External => Some("[outside managed code]".to_owned()),
+            Self::External => Some("[native code]".to_owned()),
             Self::Type(class) => Some(format!("[{}]", text(class).unwrap_or("type not known"))),
         }
     }

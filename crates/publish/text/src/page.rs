@@ -225,13 +225,13 @@ impl Page {
         }
     }
 
-    /// The names of a part's list with their first values, in one line.
-    pub(crate) fn row(&mut self, words: &str, part: &Part, name: &str) {
+    /// The names of a part's list with their first values, in one line. `said` says a name in words.
+    pub(crate) fn row(&mut self, words: &str, part: &Part, name: &str, said: impl Fn(&str) -> &str) {
         let Some(list) = part.list(name).filter(|list| !list.rows.is_empty()) else { return };
         let unit = list.columns.first().map_or("", |column| column.unit);
         let shown = list.rows.iter().filter_map(|row| {
             let value = row.values.first().copied().flatten()?;
-            Some(format!("{} {}", row.name, show(value, unit)))
+            Some(format!("{} {}", said(&row.name), show(value, unit)))
         });
         let mut shown: Vec<String> = shown.collect();
         if list.more > 0 {
@@ -271,7 +271,8 @@ pub fn printable(text: &str) -> String {
     base::steering::printable(text).into_owned()
 }
 
-/// Words in which each `{name}` is replaced by that figure of the part. `None` if such a figure has no value.
+/// Words in which each `{name}` is replaced by that figure of the part. `None` if such a figure has no value, if that of a
+/// `{!name}` has one, or if that of a `{+name}` is not above 0; these two leave no words.
 fn with_others(part: &Part, words: &str) -> Option<String> {
     let Some((before, rest)) = words.split_once('{').filter(|(_, rest)| !rest.starts_with('}')) else {
         // No `{name}`, or `{}` comes before it: keep `{}` and go on behind it.
@@ -279,6 +280,13 @@ fn with_others(part: &Part, words: &str) -> Option<String> {
         return Some(format!("{before}{{}}{}", with_others(part, rest)?));
     };
     let (name, rest) = rest.split_once('}')?;
+    let conditions = [
+        ("!", part.value(name.trim_start_matches('!')).is_none()),
+        ("+", part.value(name.trim_start_matches('+')) > Some(0.0)),
+    ];
+    if let Some((_, holds)) = conditions.into_iter().find(|(sign, _)| name.starts_with(sign)) {
+        return if holds { with_others(part, rest).map(|rest| format!("{before}{rest}")) } else { None };
+    }
     let figure = part.figures.iter().find(|figure| figure.name == name)?;
     Some(format!("{before}{}{}", show(figure.value?, figure.unit), with_others(part, rest)?))
 }
@@ -375,6 +383,20 @@ mod tests {
             text.trim().ends_with("1.40 (by events) · longest 5 · 1.46 waiting (by samples, partial)"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn words_may_depend_on_another_figure() {
+        let mut part = Part::new("gc");
+        part.figure("rate", Some(8.0), "1/s", "");
+        part.figure("within", Some(1.5), "ms", "");
+        part.figure("none", Some(0.0), "", "");
+        let check = |words, expected| assert_eq!(with_others(&part, words).as_deref(), expected, "{words}");
+        check("{!within}{} on average", None);
+        check("{!lost}{} on average", Some("{} on average"));
+        check("{+none}{} induced", None);
+        check("{+lost}{} induced", None);
+        check("{+rate}{} induced in {within}", Some("{} induced in 1.50 ms"));
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn doing(thread: &Thread) -> String {
         Some(other) => return format!("waits: {other}"),
         None if thread.state == "running" => "runs",
         None if thread.state == "waiting" => "waits",
-        None => "is outside managed code",
+        None => "is in native code",
     };
     waits.to_owned()
 }

@@ -83,9 +83,9 @@ fn measured(finding: &Finding) -> Markup {
     let one = |of: &report::Measured| {
         html! {
             div.measure {
-                dt { (of.name) }
+                dt { (of.label()) }
                 dd { b { (show(of.value, of.unit)) }
-                    @if let Some(least) = of.threshold_text() { " " span.hint { "threshold " (least) } } }
+                    @if let Some(least) = finding.against(of) { " " span.hint { (least) } } }
             }
         }
     };
@@ -100,7 +100,7 @@ fn measured(finding: &Finding) -> Markup {
 fn places(links: &dyn Links, finding: &Finding) -> Markup {
     html! {
         @if !finding.places.is_empty() {
-            p.hint { "Where: share of " (finding.places_of) }
+            p.hint { "Where: share of " (finding.shares_of()) }
             ol.where aria-label="Where" {
                 @for place in finding.places.iter().take(SHOWN) {
                     li { span.num { (show(place.share, "share")) } " " (place_name(links, finding, place)) }
@@ -116,9 +116,9 @@ fn place_name(links: &dyn Links, finding: &Finding, place: &Place) -> Markup {
     let is_generated = place.frame.contains("!dynamicClass.") || place.frame.contains(">b__");
     let handled = place.request.as_ref().filter(|_| is_generated);
     html! {
-        @if let Some(path) = handled { "the handler of " (path) ", in " }
         @if let Some(href) = links.to(Target::FoundAt(finding, place)) { a.name href=(href) title=(place.frame) { (name) } } @else { span.name title=(place.frame) { (name) } }
-        @if let Some(path) = place.request.as_ref().filter(|_| !is_generated) { span.hint { " in requests of " (path) } }
+        @if let Some(path) = handled { span.hint { ", the handler of " (path) } }
+        @if let Some(path) = place.request.as_ref().filter(|_| !is_generated) { span.hint { ", called by requests to " (path) } }
     }
 }
 

@@ -5,7 +5,7 @@
 //! further out what it waits for. The shapes are data, in `states.txt`; they are the runtime's methods alone.
 //!
 //! Methods of the runtime are inlined into each other, so whatever lies on the way into a lock, gate, event or queue
-//! may be the innermost frame that is left. A thread that is outside managed code there waits. Where the sampler does
+//! may be the innermost frame that is left. A thread that is in native code there waits. Where the sampler does
 //! not say who is outside, the runtime's own wait events do.
 //!
 //! The sampler stops running threads where they let themselves be stopped, so a thread that ran may be seen in a poll
@@ -18,7 +18,7 @@ use model::{ByFrame, ByStack, ByThread, NO_INT, SampleRow, StackId, Sym, ThreadI
 const INNERMOST: usize = 4;
 /// Frames looked at from there on for what is waited for.
 const OUTWARD: usize = 24;
-/// Frames looked at for who asked for a call outside managed code.
+/// Frames looked at for who asked for a native call.
 const ASKED_BY: usize = 7;
 /// Methods of the runtime that run somebody's code: what stands further out asked for that code, not for the wait.
 const RUNS_CODE: [&str; 6] = [
@@ -41,7 +41,7 @@ enum Activity {
     Waits(&'static str),
     /// It waits for a lock, unless events say that it had it.
     Enters(&'static str),
-    /// It waits if it is outside managed code.
+    /// It waits if it is in native code.
     Outside(&'static str),
     /// It looks for work if nothing further in is named.
     Idle(&'static str),
@@ -173,7 +173,7 @@ impl Shapes {
         outward.filter_map(|name| self.around.find(name)).last()
     }
 
-    /// Whether a call outside managed code was asked for by an asynchronous method of the runtime or of ASP.NET Core. A
+    /// Whether a native call was asked for by an asynchronous method of the runtime or of ASP.NET Core. A
     /// synchronous one on the way to it, or code of others, asked for itself.
     fn is_asynchronous(&self, names: &[&str]) -> bool {
         let of_framework =

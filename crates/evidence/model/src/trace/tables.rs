@@ -14,7 +14,7 @@ table! { Samples<S>, SampleRow, "samples",
     thread thread "" "The operating system's number of the thread"
     stack stack "" "The thread's stack, a row of stacks"
     kind text "" "managed (in managed code) or external (outside of it), as the sampler said or, of a sample of a CPU, as the innermost frame says"
-    state text "" "What the stack says: running, waiting, or external (outside managed code, running or not)"
+    state text "" "What the stack says: running, waiting, or external (in native code, running or not)"
     waiting_on text "" "What it waits for: monitor, task, sleep, io, queue, semaphore, event, lock, process, parallel, spin, gc …; null unless waiting";
     process of thread
 }

@@ -11,10 +11,10 @@ use runtime::{Basis, Group, Marks};
 use std::collections::BTreeMap;
 
 const QUEUED: Threshold = Threshold {
-    name: "requests under way, on average",
+    name: "requests in flight, on average",
     value: 3.0,
     unit: "",
-    source: "a queue has more than one request in service and one behind it",
+    source: "our judgement: with fewer at a time, few requests wait behind others",
 };
 const STRETCHED: Threshold = Threshold {
     name: "median of a route's requests, in multiples of its fastest few",
@@ -81,7 +81,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                where dur_ns is not null group by 1, 2 order by 3 desc limit 20";
     let evidence = vec![EvidenceRows::of("requests", sql, requests.into_iter())];
     let rest = Measured {
-        name: "share of their time that threads, calls and CPU explain",
+        name: "share of their time that threads, calls and CPU explain (no more than)",
         value: explained,
         unit: "share",
         threshold: Some(MAX_EXPLAINED),

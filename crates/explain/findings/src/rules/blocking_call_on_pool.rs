@@ -21,7 +21,7 @@ const STARVED: Threshold = Threshold {
     name: "threads added because of starvation (Starvation)",
     value: 5.0,
     unit: "",
-    source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few. Per minute, and for shorter recordings",
+    source: "the pool's own sign of starvation (dotnet/docs, debug-threadpool-starvation); a first use of code can show a few. Decides only without samples. 5 per minute; a recording shorter than a minute needs 5, too",
 };
 const CRITICAL_A_CORE: f64 = 2.0;
 /// What blocks a thread, and how the title says it.
@@ -52,7 +52,7 @@ pub(super) const RULE: Rule = Rule {
           the pool adds a thread: about one or two per second once the queue makes no progress (reason Starvation), or when \
           hill climbing tries more (ClimbingMove). Until then requests queue while the CPU cores are idle.",
     tries: &[
-        "The thread that blocks holds a lock, and all threads that need the lock wait too. First move the wait out of the lock: wait before or after it, and hold the lock only for the data (nothing can be awaited inside `lock`)",
+        "If the blocked thread holds a lock, every thread that needs the lock waits too. First move the wait out of the lock: wait before or after it, and hold the lock only for the data (nothing can be awaited inside `lock`)",
         "Wait without a thread: `await Task.Delay` instead of `Thread.Sleep`; better, wait for the event itself and not for a time",
         "Await the input or output: `ReadAsync`, `WriteAsync`, `ExecuteReaderAsync`, `HttpClient.SendAsync`",
         "Await the gate: `SemaphoreSlim.WaitAsync`, and hold it for a shorter time",

@@ -19,7 +19,7 @@ const RUNNING: Threshold = Threshold {
     source: "a thread that waits for work runs a small part of the time; measured: 0.88 for one that polls on 2 busy CPU cores",
 };
 const NARROW: Threshold = Threshold {
-    name: "share of its samples in its three most common innermost methods",
+    name: "share of its samples in its top three methods (innermost frames)",
     value: 0.8,
     unit: "share",
     source: "a polling loop calls the same few methods; varied work does not",
@@ -40,9 +40,9 @@ pub(super) const RULE: Rule = Rule {
           even if it has none. On a machine or container with few cores, requests share the rest and wait for their turn, which \
           shows as a longer tail.",
     tries: &[
-        "Wait for the work: `BlockingCollection.Take`, `Channel.Reader.WaitToReadAsync`, `SemaphoreSlim.WaitAsync`, an event",
-        "If it must poll, with a pause: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives up the CPU core only after some rounds",
-        "Read the loop in the method below. If it computes, make that cheaper, do it less often, or move it to its own process or core. If it only checks whether something has happened, wait for that instead",
+        "If the thread polls, wait for the work instead: `BlockingCollection.Take`, `Channel.Reader.WaitToReadAsync`, `SemaphoreSlim.WaitAsync`, an event",
+        "If it must poll, pause in between: `PeriodicTimer` or `Task.Delay`; `SpinWait.SpinOnce` gives up the CPU core only after some rounds",
+        "If the loop computes, make that cheaper, do it less often, or move it to its own process or core. If it only checks whether something has happened, wait for that instead",
     ],
     verify: "Record again: the thread waits most of the time, and `cpu.share` in `metrics` falls by about one CPU core.",
     places_of: "the samples of that thread",
@@ -182,7 +182,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         vec![queries::samples(facts, &format!("samples.thread = {id}"), |group| group.thread == number)];
     let of_machine = (running / facts.cores).min(1.0);
     let threads = Measured {
-        name: "share of the CPU cores that it keeps busy",
+        name: "share of all CPU cores that the process may use",
         value: of_machine,
         unit: "share",
         threshold: None,

@@ -13,7 +13,7 @@ const EACH: Threshold = Threshold {
     name: "outgoing calls per request that makes any",
     value: 8.0,
     unit: "",
-    source: "each adds a round trip to the request; eight of 5 ms are a noticeable delay",
+    source: "each adds a round trip to the request: eight of 5 ms delay it by 40 ms",
 };
 const SEQUENTIAL: Threshold = Threshold {
     name: "share of the calls that begin after the previous one has ended",
@@ -36,7 +36,7 @@ pub(super) const RULE: Rule = Rule {
         "Cache what is the same for many requests",
     ],
     verify: "Record the same load again with spans: calls per trace, and the requests' p50.",
-    places_of: "the samples of busy threads in methods that send HTTP requests",
+    places_of: "the samples of running threads in outgoing HTTP calls",
     view: View { tab: "/requests", params: &[] },
     before: &["slow-dependency"],
     absorbs: &[],

@@ -50,10 +50,10 @@ const CRITICAL: f64 = 0.85;
 /// A computation has this many innermost methods.
 const INNERMOST: usize = 5;
 const OF_MACHINE: Threshold = Threshold {
-    name: "share of the machine that the process used in its busier seconds",
+    name: "share of the machine that the process used, upper quartile of the seconds",
     value: 0.4,
     unit: "share",
-    source: "the upper quartile of the runtime's own counter; below it, threads are ready to run but do not lack CPU",
+    source: "by the runtime's own counter; below it, threads are ready to run but do not lack CPU",
 };
 
 pub(super) const RULE: Rule = Rule {
@@ -73,7 +73,7 @@ pub(super) const RULE: Rule = Rule {
         "If it cannot be less, spread it: more CPU cores, or a limit on how many run at once so that others still get their share",
     ],
     verify: "Record the same load again: the method's share of running samples falls and requests per second rise.",
-    places_of: "the samples of busy threads",
+    places_of: "the samples of running threads",
     view: View { tab: "/stacks", params: &[("metric", "running")] },
     before: &["busy-thread", "high-allocation-rate"],
     absorbs: &[],

@@ -14,13 +14,13 @@ pub(super) const THROTTLED: Threshold = Threshold {
     name: "share of the periods in which the CPU limit stopped the service",
     value: 0.25,
     unit: "share",
-    source: "kubernetes-mixin's alert CPUThrottlingHigh begins at 25 %. Either this and the next must pass, or all those below",
+    source: "kubernetes-mixin's alert CPUThrottlingHigh begins at 25 %. This and the next are enough, or else all those below",
 };
 const STOPPED: Threshold = Threshold {
     name: "time stopped by its CPU limit, per second",
     value: 50.0,
     unit: "ms",
-    source: "half a period of 100 ms in every second: more than one request in twenty is stopped",
+    source: "our judgement: stopped for 5 % of the time, so that about one request in twenty waits",
 };
 pub(super) const PRESSURE: Threshold = Threshold {
     name: "share of the time in which a process on the machine waited for a CPU core",
@@ -78,13 +78,13 @@ pub(super) const RULE: Rule = Rule {
     tries: &[
         "Raise the CPU limit, or remove it and keep the CPU request: the time stopped per second says how much is missing",
         "If the limit is to stay, let fewer requests compute at once: a concurrency limiter on the busiest route, `MaxDegreeOfParallelism` in parallel loops",
-        "The runtime counts more cores than the limit allows, so it runs too many threads: set `DOTNET_PROCESSOR_COUNT` to the limit, rounded up, and restart the service",
-        "Server GC has a heap and a thread per core that it counts: set `DOTNET_GCHeapCount` to the limit, rounded up",
+        "If the runtime counts more cores than the limit allows, it runs too many threads: set `DOTNET_PROCESSOR_COUNT` to the limit, rounded up, and restart the service",
+        "If it runs Server GC, that has a heap and a thread per core that it counts: set `DOTNET_GCHeapCount` to the limit, rounded up",
         "Find out what uses the CPU (`top`, `pidstat`, `systemd-cgtop`), and move it, or reserve CPU for the service: CPU weights, a set of cores, another machine",
         "Use less CPU: the methods with most samples are in the tab Stacks. Other findings, on the GC or locks, may be effects of the missing CPU",
     ],
     verify: "Record the same load again: `throttled.periods` over `periods`, and `process.cpu.waited`, in the table `host`.",
-    places_of: "the samples of busy threads",
+    places_of: "the samples of running threads",
     view: View { tab: "/sql", params: &[] },
     before: &[
         "gc-pauses",

@@ -41,7 +41,7 @@ pub(super) const RULE: Rule = Rule {
         "Turn lazy loading off, so that it fails where it would load",
     ],
     verify: "Record the same load again: commands per request, from `db.client.operation.duration` and `http.server.request.duration`.",
-    places_of: "the samples of busy threads in methods that send database commands",
+    places_of: "the samples of running threads in database calls",
     view: View { tab: "/requests", params: &[] },
     before: &[
         "slow-dependency",

@@ -18,7 +18,7 @@ const FULL: Threshold = Threshold {
     name: "share of the published values at which the pool is full",
     value: 0.5,
     unit: "share",
-    source: "full once is a burst, full half of the time is a limit",
+    source: "our judgement: a pool that is full less often is full in bursts",
 };
 /// A pool that is full for this share of the time has no connection to spare.
 const ALWAYS_FULL: f64 = 0.9;
@@ -59,7 +59,7 @@ pub(super) const RULE: Rule = Rule {
         "Then size the pool: connections needed = requests per second × seconds that each is held (Little's law), up to the database's own limit",
     ],
     verify: "Record the same load again: `db.client.connection.npgsql.pending_requests` is 0 and connections in use stay below the maximum.",
-    places_of: "the samples of busy threads in methods that call the database",
+    places_of: "the samples of running threads in database calls",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["slow-dependency", "exceptions", "async-lock", "sync-over-async", "logging-flood"],
     absorbs: &[],
@@ -94,26 +94,22 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }
     // A meter that was read once shows a moment: comparing it with a mean says nothing.
     let is_moment = pending.len().max(pool.map_or(0, |of| of.readings)) < 2;
-    let cause = running.filter(|_| !is_moment).map_or_else(String::new, |running| {
-        if idle_holders(running) {
-            String::from(
-                "; connections are held while they run no command: leaked, or kept during other work",
-            )
-        } else {
-            held_by(running, pool)
+    let (because, then) = match running.filter(|_| !is_moment) {
+        Some(running) if idle_holders(running) => {
+            (", because connections leak or are held while they run no command", String::new())
         }
-    });
+        Some(running) => ("", held_by(running, pool)),
+        None => ("", String::new()),
+    };
     let title = match pool {
         Some(pool) if stuck && !waits => format!(
-            "No database connection becomes free: {} of {} are in use{cause}",
+            "No database connection becomes free{because}: {} of {} are in use{then}",
             said(pool.used),
             said(pool.most)
         ),
         Some(pool) if waits => {
-            format!(
-                "Requests wait for a database connection: {}{cause}",
-                in_use(pool, if is_published { &waiting } else { &[] }, mean)
-            )
+            let in_use = in_use(pool, if is_published { &waiting } else { &[] }, mean, is_moment);
+            format!("Requests wait for a database connection{because}: {in_use}{then}")
         }
         _ => until_time_out(refused.len()),
     };
@@ -239,27 +235,30 @@ fn until_time_out(refused: usize) -> String {
 
 /// The pool and its queue, from readings with waiting requests if there are any. A mean that includes idle seconds would
 /// look like a pool with connections to spare.
-fn in_use(pool: Pool, waiting: &[(i64, f64)], mean: f64) -> String {
-    let most = said(pool.most);
-    match mean_of(waiting.iter().map(|of| of.1)).zip(pool.used_while_waited) {
-        Some((in_line, used)) => {
-            format!(
-                "{} of {most} in use and {} requests waiting, while any waited",
-                said(used),
-                said(in_line)
-            )
-        }
-        None => format!("{} of {most} in use, {} requests waiting on average", said(pool.used), said(mean)),
+fn in_use(pool: Pool, waiting: &[(i64, f64)], mean: f64, is_moment: bool) -> String {
+    let (most, used, in_line) = (said(pool.most), said(pool.used), said(mean));
+    if is_moment {
+        return format!(
+            "{used} of {most} were in use and {in_line} requests waited when they were counted once"
+        );
     }
+    let while_waited = mean_of(waiting.iter().map(|of| of.1)).zip(pool.used_while_waited);
+    while_waited.map_or_else(
+        || format!("{used} of {most} are in use and {in_line} requests wait, on average"),
+        |(in_line, used)| {
+            let (used, in_line) = (said(used), said(in_line));
+            format!("while any waits, {used} of {most} are in use and {in_line} requests wait, on average")
+        },
+    )
 }
 
 /// How many of the connections in use run commands.
 fn held_by(running: f64, pool: Option<Pool>) -> String {
     match pool {
-        Some(pool) if running >= ALL_RUN * pool.used => String::from("; all of them run commands"),
+        Some(pool) if running >= ALL_RUN * pool.used => String::from("; all connections in use run commands"),
         Some(pool) => {
             format!(
-                "; over the whole recording, {} of {} in use run a command",
+                "; over the whole recording, {} of the {} in use run a command",
                 said(running),
                 said(pool.used)
             )
@@ -333,15 +332,15 @@ mod tests {
         }
         scene.meter("db.client.operation.duration", 100.0, 590.0, "");
         let text = title(scene).unwrap().0;
-        let expected = "Requests wait for a database connection: 10 of 10 in use and 20 requests waiting, while any \
-                        waited; all of them run commands";
+        let expected = "Requests wait for a database connection: while any waits, 10 of 10 are in use and 20 requests \
+                        wait, on average; all connections in use run commands";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn connections_that_run_no_command_are_not_said_to_run_one() {
         let text = title(scene(|_| 10.0, 8.0)).unwrap().0;
-        assert!(text.ends_with("; over the whole recording, 5 of 10 in use run a command"), "{text}");
+        assert!(text.ends_with("; over the whole recording, 5 of the 10 in use run a command"), "{text}");
     }
 
     #[test]
@@ -354,7 +353,10 @@ mod tests {
         scene.meter("db.client.operation.duration", 100.0, 500.0, "");
         let (text, severity, score) = title(scene).unwrap();
         assert_eq!((severity, score < 0.6), (Severity::Warning, true));
-        assert!(text.ends_with("10 of 10 in use and 50 requests waiting, while any waited"), "{text}");
+        assert!(
+            text.ends_with("10 of 10 were in use and 50 requests waited when they were counted once"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ const RATE: Threshold = Threshold {
     name: "generation 2 collections per second, not counting induced ones and those for large objects",
     value: 0.2,
     unit: "1/s",
-    source: "a service in steady state has one in minutes; Microsoft's guidance is one per ten of generation 1, and one of those per ten of generation 0",
+    source: "a service in steady state has one in minutes; Microsoft's guidance is one per ten of generation 1, and one of those per ten of generation 0. This or the next is enough",
 };
 const PROMOTED: Threshold = Threshold {
     name: "bytes that move to generation 2, per second",
@@ -28,21 +28,26 @@ const DIED: Threshold = Threshold {
     source: "what stays is growth (`heap-growth`), what dies was promoted for nothing",
 };
 
-/// If collections of generations 1 and 2 pause the program for this share of the time (as in `gc-pauses`), one collection of
-/// generation 2 is enough: a service that promotes much may run only one in ten seconds.
-const PAUSED: f64 = 0.05;
+/// If collections pause the program this much, one collection of generation 2 is enough: a service that promotes much may
+/// run only one in ten seconds.
+const PAUSED: Threshold = Threshold {
+    name: "share of the time that collections of generations 1 and 2 paused the program",
+    value: 0.05,
+    unit: "share",
+    source: "as in `gc-pauses`",
+};
 
 pub(super) const RULE: Rule = Rule {
     id: "gc-gen2-churn",
     about: "objects live just long enough to reach generation 2 and die there",
     needs: &[Need::Gc],
-    thresholds: &[RATE, PROMOTED, DIED],
+    thresholds: &[RATE, PAUSED, PROMOTED, DIED],
     silent: "if what reaches generation 2 stays (`heap-growth`), if large objects or calls trigger the collections \
              (`loh-churn`, `gc-induced`), or if caches fill at the start",
     why: "An object that survives two collections is in generation 2, which is collected rarely, because that means marking everything. \
           Objects that live for seconds (buffers of a batch, entries of a short-lived cache, state of slow requests) \
           survive generations 0 and 1 and die right after: each collection copies them for nothing, and generation 2 fills with garbage \
-          until a full collection.",
+          until it is collected.",
     tries: &[
         "Let them die young: stream instead of gathering, use shorter scopes, and no batch larger than the generation 0 budget",
         "Or keep them: pool and reuse them (`ArrayPool`, `ObjectPool`), or use a cache with fewer evictions",
@@ -67,16 +72,16 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let old = |row: &GcRow| row.generation >= 1 && !is_induced(facts, row);
     let share = pause_share(facts, old);
     let often = number >= 2 && rate >= RATE.value;
-    let hurts = number >= 1 && share >= PAUSED;
+    let hurts = number >= 1 && share >= PAUSED.value;
     if !often && !hurts || promoted < PROMOTED.value || died < DIED.value || share < 0.01 {
         return None;
     }
     let places = allocators(facts, |_| true).top(facts);
     let allocated =
-        named(&places).map_or_else(String::new, |name| format!("; most bytes are allocated in {name}"));
+        named(&places).map_or_else(String::new, |name| format!(" (most bytes are allocated in {name})"));
     let title = format!(
-        "Objects live just long enough to reach generation 2: {}/s reach it, and {} of that dies there. This takes {} \
-         generation 2 collections per second, not counting induced ones and those for large objects{allocated}",
+        "Objects die soon after they reach generation 2{allocated}: {}/s get there, and {} of that is garbage. This \
+         causes {} generation 2 collections per second",
         bytes(promoted),
         percent(died.min(1.0)),
         said(rate)
@@ -84,12 +89,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let sql = "select number, generation, type, reason, start_ns, pause_ns / 1e6 as pause_ms, promoted_bytes / 1e6 as promoted_mb, \
                gen2_bytes / 1e6 as gen2_mb from gc where generation >= 1 order by start_ns limit 200";
     let times = rows(facts).filter(|row| row.generation >= 1).map(|row| row.start_ns);
-    let paused = Measured {
-        name: "share of the time paused for generations 1 and 2",
-        value: share,
-        unit: "share",
-        threshold: None,
-    };
+    // It decides only if the collections are few.
+    let paused = PAUSED.measured(share);
+    let paused = Measured { threshold: paused.threshold.filter(|_| !often), ..paused };
     Some(Found {
         title,
         severity: if share >= 0.2 { Severity::Critical } else { Severity::Warning },
@@ -97,9 +99,9 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         sure: Sure::Seen,
         measured: vec![
             RATE.measured(rate),
+            paused,
             PROMOTED.measured(promoted),
             DIED.measured(died.min(1.0)),
-            paused,
         ],
         places,
         evidence: vec![EvidenceRows::of("gc", sql, times)],

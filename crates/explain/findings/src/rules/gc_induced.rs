@@ -14,7 +14,7 @@ const RATE: Threshold = Threshold {
     name: "induced collections (GC.Collect) per second",
     value: 0.3,
     unit: "1/s",
-    source: "no service has a reason for more than one every few seconds",
+    source: "our judgement: no service has a reason for more than one every few seconds. One of the two is enough",
 };
 const SHARE: Threshold = Threshold {
     name: "share of the time that they paused the program",

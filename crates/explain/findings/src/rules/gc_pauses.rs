@@ -13,7 +13,7 @@ const SHARE: Threshold = Threshold {
     name: "share of the time that the GC paused the program",
     value: 0.05,
     unit: "share",
-    source: "Rider reports high GC activity from 20 % on; measured: up to 3 % in saturated healthy services",
+    source: "Rider reports high GC activity from 20 % on; measured: up to 3 % in saturated healthy services. One of the two is enough",
 };
 const LONGEST: Threshold = Threshold {
     name: "longest pause (only if at least two are this long, and one per minute)",
@@ -35,7 +35,7 @@ pub(super) const RULE: Rule = Rule {
           stop, or the GC's own threads, wait for a CPU core: that part is not the GC's work.",
     tries: &[
         "Keep less alive between collections, and allocate less: the findings on allocation, generation 2 and large objects say what and where",
-        "Give it the CPU that it lacks first: the pauses are long because threads do not get to run (`cpu-limited`)",
+        "If the pauses are long because threads do not get to run (`cpu-limited`), give it the CPU that it lacks first",
         "With several CPU cores and memory to spare: Server GC (`DOTNET_gcServer=1`) collects in parallel with larger budgets",
     ],
     verify: "Record the same load again: `gc.pause.share` and `gc.pause.max` in `metrics`.",

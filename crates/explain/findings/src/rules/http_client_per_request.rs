@@ -39,7 +39,7 @@ pub(super) const RULE: Rule = Rule {
         "Check that responses are read to their end and that the server does not send `Connection: close`",
     ],
     verify: "Record the same load again: `http.client.connection.duration` counts few closed connections, and `http.client.request.time_in_queue` is near 0.",
-    places_of: "the samples of busy threads in methods that send HTTP requests",
+    places_of: "the samples of running threads in outgoing HTTP calls",
     view: View { tab: "/requests", params: &[] },
     before: &["slow-dependency", "chatty-calls", "high-allocation-rate"],
     absorbs: &[],

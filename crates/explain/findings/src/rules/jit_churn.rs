@@ -50,7 +50,7 @@ pub(super) const RULE: Rule = Rule {
         "For an expression that is used once: `Compile(preferInterpretation: true)`",
     ],
     verify: "Record the same load again: `jit` has no rows of dynamic methods once the service is warm.",
-    places_of: "the samples of busy threads that make code",
+    places_of: "the samples of running threads that make code",
     view: View { tab: "/stacks", params: &[("metric", "jit-time")] },
     before: &["cpu-hot-path", "finalizer-backlog", "high-allocation-rate", "gc-pauses"],
     absorbs: &[],

@@ -13,7 +13,7 @@ const SHARE: Threshold = Threshold {
     name: "share of the working time spent in logging, or waiting for its sink",
     value: 0.2,
     unit: "share",
-    source: "measured: below 0.1 with one line per request, 0.3 to 0.7 with dozens",
+    source: "measured: below 0.1 with one line per request, 0.3 to 0.7 with dozens. This or one of the next is enough",
 };
 const WAITING: Threshold = Threshold {
     name: "threads waiting for the log's sink, on average",
@@ -25,7 +25,7 @@ const LINES: Threshold = Threshold {
     name: "lines per request",
     value: 10.0,
     unit: "",
-    source: "a few lines can describe a request; needs the profile logs",
+    source: "our judgement: a few lines can describe a request; needs the profile logs",
 };
 /// With fewer lines per second, the number per request does not matter.
 const FEW_LINES: f64 = 200.0;

@@ -3,7 +3,7 @@
 use crate::facts::{Facts, bytes, count, percent, real_u64, said};
 use crate::gcfacts::{allocated, allocators, most_allocated, pause_share, rows};
 use crate::need::Need;
-use crate::places::in_place;
+use crate::places::{Verb, subject};
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
 use model::{AllocationRow, GcRow};
@@ -13,14 +13,14 @@ const RATE: Threshold = Threshold {
     name: "generation 2 collections for large objects, per second",
     value: 0.3,
     unit: "1/s",
-    source: "one full collection in three seconds; other services have none for this reason",
+    source: "our judgement: one in three seconds; services that keep their large objects have none",
 };
 
 const BYTES: Threshold = Threshold {
     name: "large objects allocated per second",
     value: 60e6,
     unit: "B/s",
-    source: "each byte is cleared first; measured: 75 MB/s to 2 GB/s in services that churn. This or the pauses must pass",
+    source: "each byte is cleared first; measured: 75 MB/s to 2 GB/s in services that churn. This or the next is enough",
 };
 const SHARE: Threshold = Threshold {
     name: "share of the time that these collections paused the program",
@@ -35,7 +35,7 @@ pub(super) const RULE: Rule = Rule {
     needs: &[Need::Gc],
     thresholds: &[RATE, BYTES, SHARE],
     silent: "if large objects are allocated once and kept, or if the collections cost next to nothing",
-    why: "An object of 85,000 bytes or more goes to the large object heap, which belongs to generation 2. Only a full collection frees \
+    why: "An object of 85,000 bytes or more goes to the large object heap, which belongs to generation 2. Only a generation 2 collection frees \
           it, and each time the heap's budget is used up, one is triggered (reason AllocLarge). The memory is cleared before \
           use, and the heap is not compacted by default, so it also fragments.",
     tries: &[
@@ -72,9 +72,10 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let places = allocators(facts, large).top(facts);
     let of_type =
         most_allocated(facts, large).map_or_else(String::new, |(class, _)| format!(", mostly {class}"));
+    let allocates = Verb { singular: "allocates", plural: "allocate" };
+    let who = subject(&places, allocates).unwrap_or_else(|| "The program allocates".to_owned());
     let title = format!(
-        "Large objects{}{of_type} trigger {} full collections per second: {}/s are allocated",
-        in_place(&places),
+        "{who} large objects{of_type}, which trigger {} generation 2 collections per second: {}/s are allocated",
         said(rate),
         bytes(a_second)
     );

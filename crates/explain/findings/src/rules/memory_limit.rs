@@ -20,7 +20,7 @@ const FOR_ROOM: Threshold = Threshold {
     name: "share of the collections that ran because there was no room",
     value: 0.1,
     unit: "share",
-    source: "reasons OutOfSpace and LowMemory; measured: none in services with spare memory. Close to the limit, this or one of the next must pass",
+    source: "reasons OutOfSpace and LowMemory; measured: none in services with spare memory. Close to the limit, this or one of the next is enough",
 };
 const THROWN: Threshold = Threshold {
     name: "OutOfMemoryExceptions",
@@ -58,9 +58,9 @@ pub(super) const RULE: Rule = Rule {
           limit, the kernel kills the process, and its log shows nothing.",
     tries: &[
         "Find what grows: `heap-growth` and `native-memory-growth` say whether it is the managed heap; two heap snapshots, minutes apart, show what retains it",
-        "Nothing grows, so the service needs that much: raise the memory limit of the container",
-        "Nothing grows, so the service needs that much: raise the hard limit of the heap (`DOTNET_GCHeapHardLimit`, hexadecimal bytes, or `GCHeapHardLimitPercent`)",
-        "It is full from the start, so growth cannot be seen. Find out whether it grows before you raise anything: record right after a restart, under the same load. If it fills up again, it is a leak, which more memory only delays",
+        "If nothing grows, the service needs that much: raise the memory limit of the container",
+        "If nothing grows, the service needs that much: raise the hard limit of the heap (`DOTNET_GCHeapHardLimit`, hexadecimal bytes, or `GCHeapHardLimitPercent`)",
+        "If memory is full from the start, growth cannot be seen. Find out whether it grows before you raise anything: record right after a restart, under the same load. If it fills up again, it is a leak, which more memory only delays",
         "More memory only delays the end of a leak. Until it is fixed, restart before the limit, at a quiet time",
         "The heap may have more than three quarters of the container's limit, if the process needs little other memory: `DOTNET_GCHeapHardLimitPercent=5A` is 90 %",
         "Let the GC keep the heap smaller, at the cost of longer pauses: `DOTNET_GCConserveMemory=5`",
@@ -427,7 +427,7 @@ mod tests {
             let advice = crate::advice::fitting(&RULE, &facts);
             let has = |start: &str| advice.iter().any(|text| text.starts_with(start));
             let is_said = check(&facts).is_some_and(|of| of.title.contains("growth cannot be seen"));
-            (is_said, has("Nothing grows"), has("It is full"))
+            (is_said, has("If nothing grows"), has("If memory is full"))
         };
         assert_eq!(given("OutOfSpaceSOH", 0.98), (true, false, true));
         // With room left, growth would show.

@@ -212,6 +212,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_recording_lacks_is_named_and_not_what_it_has() {
+        let needs = |scene: Scene| {
+            let report = crate::explain(&scene.done());
+            let of = report.not_checked.into_iter().find(|of| of.id == RULE.id);
+            of.map(|of| of.needs.split(" (record").next().unwrap_or_default().to_owned())
+        };
+        let both = "the process's resident memory and its allocation rate";
+        assert_eq!(needs(Scene::lasting(20, 2)).as_deref(), Some(both));
+        let mut allocates = Scene::lasting(20, 2);
+        allocates.allocates(0, "Small", 1e6);
+        assert_eq!(needs(allocates).as_deref(), Some("the process's resident memory"));
+        let mut resident = Scene::lasting(20, 2);
+        resident.host("process.rss", |_| 220e6);
+        assert_eq!(needs(resident).as_deref(), Some("the allocation rate"));
+    }
+
+    #[test]
     fn a_heap_that_warms_up_within_what_it_has_committed_is_no_leak() {
         let warming = |allocated: f64| {
             let mut scene = scene(|second| 150.0 + 10.0 * second);

@@ -15,7 +15,7 @@ const SHARE: Threshold = Threshold {
     name: "share of the busy samples in the regular-expression engine",
     value: 0.2,
     unit: "share",
-    source: "a fifth of the busy time is worth a look; a pattern that does not backtrack rarely shows up in samples",
+    source: "our judgement; a pattern that does not backtrack rarely shows up in samples",
 };
 const LONGEST: Threshold = Threshold {
     name: "longest stretch of a thread's samples in the engine, within one request and caller, without a gap",

@@ -11,7 +11,7 @@ const SHARE: Threshold = Threshold {
     name: "share of the requests' time in these calls",
     value: 0.5,
     unit: "share",
-    source: "half of the time that users wait",
+    source: "our judgement: if it is less, most of the time goes elsewhere",
 };
 const SLOW: Threshold = Threshold {
     name: "median of a call",
@@ -20,10 +20,10 @@ const SLOW: Threshold = Threshold {
     source: "measured: 2 to 15 ms for healthy databases and services on one machine under load; Rider reports database commands of 1,000 ms and more",
 };
 const UNDER_WAY: Threshold = Threshold {
-    name: "calls under way, on average",
+    name: "calls in flight, on average",
     value: 1.0,
     unit: "",
-    source: "with fewer, hardly anyone waits",
+    source: "our judgement: with fewer, few requests wait",
 };
 
 /// A request that waits for a call takes at least as long. Less is required of a route's mean, as some of its requests may
@@ -38,7 +38,7 @@ pub(super) const RULE: Rule = Rule {
     silent: "if the calls are fast but many (`db-n-plus-one`, `chatty-calls`), if requests wait for connections \
              (`db-pool-exhausted`), and if no route takes as long as a call: then background work makes the calls",
     why: "A request takes as long as the call that it waits for, whether it blocks a thread or not. Under steady load, as many \
-          requests are under way as arrive in that time (Little's law), so memory, connections and time-outs grow with the other side's latency.",
+          requests are in flight as arrive in that time (Little's law), so memory, connections and time-outs grow with the other side's latency.",
     tries: &[
         "Look at the database: the query's plan (`explain (analyze, buffers)`), missing indexes, locks that it waits for",
         "Look at the called service: record it too, under the same load",
@@ -46,7 +46,7 @@ pub(super) const RULE: Rule = Rule {
         "Limit it: a time-out shorter than the client's own, and few retries",
     ],
     verify: "Record the same load again: `db.client.operation.duration` or `http.client.request.duration`, and the requests' p50.",
-    places_of: "the samples of busy threads in methods that make such calls",
+    places_of: "the samples of running threads in such calls",
     view: View { tab: "/stacks", params: &[("metric", "waiting")] },
     before: &["async-lock"],
     absorbs: &[],
@@ -65,16 +65,15 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let median = calls.p50_ms.unwrap_or(calls.mean_seconds() * 1e3);
     let under_way = calls.under_way();
     let itself = if kind == "HTTP" { facts.called_itself(calls) } else { None };
-    let (who, which) = match itself {
-        Some((route, _)) => (format!("Requests that call the service itself ({route})"), "these slow"),
-        None => ("Requests".to_owned(), "slow"),
+    let of_time = percent(share);
+    let waits = match itself {
+        Some((route, _)) => format!(
+            "The service calls its own endpoint {route}, and requests that do so spend {of_time} of their time waiting for it"
+        ),
+        None => format!("Requests spend {of_time} of their time in slow {kind} calls"),
     };
-    let title = format!(
-        "{who} spend {} of their time in {which} {kind} calls: median {} ms, {} under way on average",
-        percent(share),
-        said(median),
-        said(under_way)
-    );
+    let title =
+        format!("{waits}: median {} ms per call, {} in flight on average", said(median), said(under_way));
     let mut measured = vec![SHARE.measured(share), SLOW.measured(median), UNDER_WAY.measured(under_way)];
     if itself.is_some() {
         let value = (calls.seconds / requests.seconds.max(1e-9)).min(1.0);
@@ -205,7 +204,7 @@ mod tests {
         let recording = scene.done();
         let index = runtime::StackIndex::new(&recording);
         let found = check(&Facts::new(&recording, &index)).unwrap();
-        let begin = "Requests that call the service itself (/stock) spend 95.2 % of their time in these slow HTTP calls: ";
+        let begin = "The service calls its own endpoint /stock, and requests that do so spend 95.2 % of their time waiting for it: ";
         assert!(found.title.starts_with(begin), "{}", found.title);
         let of_all = found.measured.last().unwrap();
         assert!((of_all.value - 0.5).abs() < 1e-9, "{of_all:?}");

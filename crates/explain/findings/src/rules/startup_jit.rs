@@ -9,16 +9,16 @@ use report::{EvidenceRows, Measured, Severity, View};
 use rustc_hash::FxHashMap;
 
 const COMPILING: Threshold = Threshold {
-    name: "time that threads of the service spend compiling in the start",
+    name: "time that the service's threads spend compiling in the first 15 s of the process",
     value: 1.0,
     unit: "s",
     source: "measured: 0.5 s in an ordinary start of an ASP.NET Core service, 2.2 s in the same without precompiled code",
 };
 const SHARE: Threshold = Threshold {
-    name: "this time, as a share of the start",
+    name: "this time, as a share of these seconds",
     value: 0.25,
     unit: "share",
-    source: "a quarter of the wait for the first answer",
+    source: "our judgement: with less, other work decides how long the start takes",
 };
 /// A start is no longer than this.
 const START_NS: i64 = 15_000_000_000;
@@ -71,11 +71,11 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         return None;
     }
     let title = format!(
-        "Compiling {} methods takes {} s, {} of the start's {} s, including waits for a CPU core",
+        "Compiling {} methods took {} s in the first {} s of the process ({}, over all threads and including waits for a CPU core)",
         said(methods),
         said(compiling),
-        percent(share),
-        said(length)
+        said(length),
+        percent(share)
     );
     let sql = "select tier, count(*) as methods, sum(dur_ns) / 1e6 as compiling_ms, min(ts_ns) as first_ts_ns, max(ts_ns) as last_ts_ns \
                from jit group by 1 order by 2 desc";

@@ -12,14 +12,13 @@ const BLOCKED: Threshold = Threshold {
     name: "thread-pool threads waiting for a Task, on average",
     value: 0.5,
     unit: "",
-    source: "measured: 0.0 in healthy services under load, 16 to 32 in starved ones; half a thread is half a request \
-             at any time",
+    source: "measured: 0.0 in healthy services under load, 16 to 32 in starved ones; 0.5 is our judgement",
 };
 const COMPENSATED: Threshold = Threshold {
     name: "adjustments because a thread blocked (CooperativeBlocking)",
     value: 10.0,
     unit: "",
-    source: "the pool adds a thread for each Task.Wait beyond the CPU cores; measured: 0 in healthy services. Per minute, and for shorter recordings",
+    source: "the pool adds a thread for each Task.Wait beyond the CPU cores; measured: 0 in healthy services. Decides only without samples. 10 per minute; a recording shorter than a minute needs 10, too",
 };
 /// From this many blocked threads per CPU core on, queued work waits for new threads.
 const CRITICAL_A_CORE: f64 = 2.0;

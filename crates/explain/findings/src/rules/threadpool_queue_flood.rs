@@ -84,7 +84,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let most = values.iter().copied().fold(0.0, f64::max);
     let done = runtime::first_totals(facts.recording, &runtime::POOL_DONE);
     let a_second = done.iter().map(|(_, rate)| rate).sum::<f64>() / real_u64(count(done.len())).max(1.0);
-    let mut measured = vec![QUEUE.measured(long)];
+    let mut measured = vec![QUEUE.measured_against(long, least)];
     // Only samples show it.
     measured.extend(facts.has(Need::Samples).then(|| BLOCKED_SHARE.measured(waiting.max(0.0))));
     measured.push(Measured { name: "longest queue published", value: most, unit: "", threshold: None });

@@ -97,13 +97,13 @@ pub(crate) fn under_way(ground: &Ground<'_>) -> Option<Lane> {
         id: "in-flight",
         title: "Requests in flight",
         unit: "",
-        about: "Requests under way, on average; those that began before the recording are missing",
+        about: "Requests in flight, on average; those that began before the recording are missing",
         table: "requests",
         metric: None,
     };
     let rows = &ground.recording.requests;
     if !ground.recording.has_each_request() {
-        let about = "Requests under way, as the service counted them";
+        let about = "Requests in flight, as the service counted them";
         let counters = [
             ("http.server.active_requests", "value", 1.0),
             ("http.server.active_requests", "total", 1.0),

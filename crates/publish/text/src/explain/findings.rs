@@ -63,14 +63,14 @@ fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
         page.line("", &finding.title);
     }
     let measured = finding.measured.iter().take(MEASURED).map(|of| {
-        let held = of.threshold_text().map_or_else(String::new, |least| format!(" (threshold {least})"));
-        (show(of.value, of.unit), format!("{}{held}", of.name))
+        let held = finding.against(of).map_or_else(String::new, |against| format!(" ({against})"));
+        (show(of.value, of.unit), format!("{}{held}", of.label()))
     });
     page.pairs("measured", measured.collect());
     let places = finding.places.iter().take(PLACES).filter(|place| place.share >= MIN_SHARE);
     let places: Vec<_> = places.map(place).collect();
     if !places.is_empty() {
-        page.line("where", &format!("share of {}:", finding.places_of));
+        page.line("where", &format!("share of {}:", finding.shares_of()));
     }
     page.pairs("", places);
     page.pairs("evidence", finding.evidence.iter().map(evidence).collect());
@@ -84,9 +84,9 @@ fn place(place: &Place) -> (String, String) {
     let words = match &place.request {
         Some(path) if place.frame == "?" => format!("requests of {path}"),
         Some(path) if place.frame.contains("!dynamicClass.") || place.frame.contains(">b__") => {
-            format!("the handler of {path}, in {name}")
+            format!("{name}, the handler of {path}")
         }
-        Some(path) => format!("{name}, in requests to {path}"),
+        Some(path) => format!("{name}, called by requests to {path}"),
         None => name,
     };
     (show(place.share, "share"), words)
@@ -96,12 +96,13 @@ fn evidence(evidence: &EvidenceRows) -> (String, String) {
     #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
     let (rows, at) = (evidence.rows as f64, |ns: i64| duration(ns.max(0) as f64 / 1e6));
     let when = match (evidence.first_ts_ns, evidence.last_ts_ns) {
-        (Some(first), Some(last)) => format!(" from {} to {}", at(first), at(last)),
+        (Some(first), Some(last)) if first == last => format!(", {} into the recording", at(first)),
+        (Some(first), Some(last)) => format!(", {} to {} into the recording", at(first), at(last)),
         _ => String::new(),
     };
     (
         if evidence.rows > 0 { short(rows) } else { String::from("some") },
-        format!("{} of {}{when}", if evidence.rows == 1 { "row" } else { "rows" }, evidence.table),
+        format!("{} of the table {}{when}", if evidence.rows == 1 { "row" } else { "rows" }, evidence.table),
     )
 }
 

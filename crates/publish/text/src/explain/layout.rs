@@ -6,42 +6,45 @@ use crate::page::Page;
 use report::Part;
 
 /// Figures of a part with their words, in order. In the words, `{}` is the value and `{name}` the value of another
-/// figure; if that one has no value, the words are not printed.
+/// figure; if that one has no value, the words are not printed. They are only printed if the figure of a `{!name}` has no
+/// value, and that of a `{+name}` is above 0.
 type Words = &'static [(&'static str, &'static str)];
 
 const REQUESTS: Words = &[
     ("count", "{} requests"),
     ("rate", "{}"),
     ("p50", "p50 {}"),
-    ("p50.low", "p50 between {} and {p50.high}"),
+    ("p50.low", "p50 somewhere from {} to {p50.high}"),
     ("p90", "p90 {}"),
     ("p99", "p99 {}"),
-    ("p99.low", "p99 between {} and {p99.high}"),
+    ("p99.low", "p99 somewhere from {} to {p99.high}"),
     ("max", "max {}"),
-    ("p99.highest", "worst one-second p99 of a route {}"),
-    ("queue.wait", "plus about {} waiting in the thread-pool queue, on average"),
+    ("p99.highest", "worst p99 of any route in any second {}"),
+    ("queue.wait", "before these times begin, a wait of about {} for a pool thread, on average"),
     ("failed", "{} failed ({failed.share})"),
-    ("under_way.first", "{} under way at the start"),
-    ("under_way.last", "{} at the end"),
+    ("in_flight.first", "{} in flight at the start"),
+    ("in_flight.last", "{} at the end"),
     ("unfinished", "{} without an end event"),
 ];
 const CPU: Words = &[
+    ("cpu.share", "CPU use {} of its limit of {allowed.quota}"),
+    ("cpu.share", "CPU use {} of the {allowed.set} that it may run on"),
+    ("cpu.share", "CPU use {} of the machine's {allowed.machine}"),
+    ("throttled.share", "throttled in {} of the periods"),
+    ("cores", "{} CPU cores in use"),
+];
+const SAMPLES: Words = &[
     ("samples", "{} samples of threads"),
     ("running", "{} running"),
     ("waiting", "{} waiting"),
-    ("external", "{} in native code"),
-    ("cpu.share", "{} of its limit of {allowed.quota}"),
-    ("cpu.share", "{} of the {allowed.set} that it may run on"),
-    ("cpu.share", "{} of the machine's {allowed.machine}"),
-    ("throttled.share", "throttled in {} of the periods"),
-    ("cores", "{} CPU cores in use"),
+    ("external", "{} in native code, running or waiting"),
 ];
 const THREADPOOL: Words = &[
     ("workers.first", "{} threads at the start"),
     ("workers.last", "{} at the end"),
     ("workers.max", "max {}"),
     ("adjustments", "{} adjustments"),
-    ("throughput.mean", "{} items done"),
+    ("throughput.mean", "{} items completed"),
     ("throughput.max", "max {}"),
 ];
 const CONTENTION: Words = &[
@@ -61,16 +64,19 @@ const WAITS: Words = &[
 ];
 const GC: Words = &[
     ("count", "{} collections"),
-    ("gen0", "gen0 {}"),
-    ("gen1", "gen1 {}"),
-    ("gen2", "gen2 {}"),
-    ("background", "{} of these in the background"),
-    ("induced", "{} induced"),
+    ("gen0", "{+count}gen0 {}"),
+    ("gen1", "{+count}gen1 {}"),
+    ("gen2", "{+count}gen2 {}"),
+    ("background", "{+background}{} of these in the background"),
+    ("induced", "{+induced}{} induced"),
 ];
-const GC_PAUSES: Words =
-    &[("pause.total", "pauses {}"), ("pause.share", "{} of the time"), ("pause.max", "longest {}")];
+const GC_PAUSES: Words = &[
+    ("pause.total", "{+count}pauses {}"),
+    ("pause.share", "{+count}{} of the time"),
+    ("pause.max", "longest {}"),
+];
 const GC_HEAP: Words = &[
-    ("heap.after", "heap {} after the last"),
+    ("heap.after", "heap after the last collection {}"),
     ("heap.max", "max {}"),
     ("gen2.bytes", "gen2 {}"),
     ("loh.bytes", "large objects {}"),
@@ -79,7 +85,7 @@ const GC_HEAP: Words = &[
 const ALLOCATION: Words =
     &[("rate", "about {} on average"), ("bytes", "{} in total"), ("samples", "estimated from {} samples")];
 const EXCEPTIONS: Words =
-    &[("count", "{} thrown"), ("within", "all in one burst of {}"), ("rate", "{} on average")];
+    &[("count", "{} thrown"), ("within", "all within {}"), ("rate", "{!within}{} on average")];
 const JIT: Words = &[
     ("count", "{} methods"),
     ("time.total", "{} of compile time (elapsed), summed over all threads"),
@@ -124,19 +130,24 @@ const LAYOUTS: &[Layout] = &[
     },
     Layout {
         part: "cpu",
-        short: &[Figures("cpu", CPU), Course("running")],
+        short: &[Figures("cpu", CPU), Figures("samples", SAMPLES), Course("running")],
         full: &[
             Figures("cpu", CPU),
+            Figures("samples", SAMPLES),
             Course("running"),
             List("methods", 6),
             List("user_code", 4),
-            Row("waiting for", "waiting_on"),
+            Row("waiting samples by what they wait for:", "waiting_on"),
         ],
     },
     Layout {
         part: "threadpool",
         short: &[Figures("thread pool", THREADPOOL), Course("workers")],
-        full: &[Figures("thread pool", THREADPOOL), Course("workers"), Row("adjusted for", "reasons")],
+        full: &[
+            Figures("thread pool", THREADPOOL),
+            Course("workers"),
+            Row("adjustments by reason:", "reasons"),
+        ],
     },
     Layout {
         part: "contention",
@@ -152,7 +163,7 @@ const LAYOUTS: &[Layout] = &[
             Figures("", GC_PAUSES),
             Course("pause"),
             Figures("", GC_HEAP),
-            Row("because of", "reasons"),
+            Row("collections by reason:", "reasons"),
         ],
     },
     Layout {
@@ -200,8 +211,21 @@ fn show(page: &mut Page, part: &Part, items: &[Item]) {
             AllFigures => page.all_figures(part),
             Course(name) => page.course(part, name),
             List(name, rows) => page.list(part, name, rows),
-            Row(words, name) => page.row(words, part, name),
+            Row(words, name) => page.row(words, part, name, said),
         }
+    }
+}
+
+/// A name of a row in words: what threads wait for is a code in the table `samples`.
+fn said(name: &str) -> &str {
+    match name {
+        "queue" => "queue (no work)",
+        "event" => "event (handle)",
+        "monitor" => "monitor (signal)",
+        "lock" => "lock (taken)",
+        "start" => "start (of a thread)",
+        "join" => "join (end of a thread)",
+        _ => name,
     }
 }
 
