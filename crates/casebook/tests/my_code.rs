@@ -35,7 +35,11 @@ fn what_the_user_says_is_theirs_reaches_the_figures_and_nothing_else_counts() {
     let theirs = run(home.path(), &["explain", LOCK, "--figures", "--my", "Microsoft.AspNetCore.*"]);
     assert!(usual.status.success() && theirs.status.success());
     let own = |page: &str| {
-        page.lines().skip_while(|line| !line.contains("own method")).take(6).collect::<Vec<_>>().join("\n")
+        page.lines()
+            .skip_while(|line| !line.contains("innermost method of yours"))
+            .take(6)
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     assert_ne!(own(&text(&usual)), own(&text(&theirs)));
     assert!(own(&text(&theirs)).contains("AspNetCore"), "{}", text(&theirs));
