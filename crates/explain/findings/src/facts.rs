@@ -3,7 +3,7 @@
 use crate::handlers::Handlers;
 use crate::need::Need;
 use crate::seen::{Seen, seen};
-pub(crate) use base::number::{real, real_u64};
+pub(crate) use base::number::{count, real, real_u64, wide};
 use model::{FrameId, NO_INT, SampleRow, Sampler, SpanRow, Sym, ThreadId, Trace};
 use report::unit;
 pub(crate) use runtime::known;
@@ -322,7 +322,7 @@ impl<'a> Facts<'a> {
 
     /// How often the pool changed its number of threads for a reason.
     pub(crate) fn adjustments(&self, reason: &str) -> u64 {
-        count(self.adjusted(reason).len())
+        wide(self.adjusted(reason).len())
     }
 
     /// The times of these changes.
@@ -358,11 +358,6 @@ fn standing(sampling: &Sampling, index: &StackIndex) -> FxHashSet<ThreadId> {
 /// Whether a frame says nothing of its own: a poll of the runtime, the slow way into a lock, a frame without a name.
 pub(crate) fn is_stop(facts: &Facts<'_>, frame: FrameId) -> bool {
     facts.index.stands_in(frame)
-}
-
-/// A length as a count.
-pub(crate) fn count(len: usize) -> u64 {
-    base::number::wide(len)
 }
 
 /// A number in a sentence: three significant digits, with separators for thousands.

@@ -2,7 +2,7 @@
 //!
 //! If no finding explains why they fail, the verdict is `unexplained`.
 
-use crate::facts::{Facts, count, real_u64};
+use crate::facts::{Facts, real_u64, wide};
 use model::{NO_INT, REQUESTS_METER, Sym, Trace};
 use runtime::{Failures, is_failed, metered, tag};
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ fn thrown(facts: &Facts<'_>, failed: f64) -> Option<(String, u64)> {
         *types.entry(*class).or_default() += 1;
     }
     let (class, times) = types.into_iter().max_by_key(|(_, times)| *times)?;
-    let times = count(times);
+    let times = wide(times);
     (real_u64(times) >= AS_OFTEN * failed).then(|| (facts.text(class).to_owned(), times))
 }
 

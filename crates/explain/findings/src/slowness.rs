@@ -5,7 +5,7 @@
 //! database connection. If these explain less than half, the rest of the time is spent somewhere that was not recorded: an
 //! asynchronous gate, a timer, a dependency without a meter.
 
-use crate::facts::{Facts, real_u64};
+use crate::facts::Facts;
 use crate::failing::{self, Failing};
 use crate::rules::PENDING_METERS;
 use model::{REQUESTS_METER, Trace};
@@ -163,7 +163,7 @@ fn pending_connections(recording: &Trace) -> f64 {
 fn mean(recording: &Trace, names: &[(&str, &str)]) -> f64 {
     let values = runtime::first_totals(recording, names);
     let sum: f64 = values.iter().map(|(_, value)| value).sum();
-    (sum / real_u64(crate::facts::count(values.len())).max(1.0)).max(0.0)
+    (sum / base::number::count(values.len()).max(1.0)).max(0.0)
 }
 
 fn pause_share(facts: &Facts<'_>) -> f64 {

@@ -12,7 +12,7 @@
 //!  else                                                       ──▶ healthy
 //! ```
 
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, count, percent, real_u64, said, wide};
 use crate::{slowness, unexplained, warmup};
 use base::number::real;
 use model::{Limit, LimitKind, Trace};
@@ -138,7 +138,7 @@ fn limit_text(limit: &Limit, facts: &Facts<'_>) -> Option<String> {
     match limit.kind {
         LimitKind::Histograms => Some(match facts.routes().len() {
             0 => seen("series of durations", limit.limit),
-            routes => seen("routes", Some(count(routes))),
+            routes => seen("routes", Some(wide(routes))),
         }),
         LimitKind::TimeSeries => Some(seen("series of meters", limit.limit)),
         LimitKind::Metrics => Some("the meters failed and are not whole".to_owned()),
@@ -146,7 +146,7 @@ fn limit_text(limit: &Limit, facts: &Facts<'_>) -> Option<String> {
         LimitKind::OtherSession => Some("the meters went to another tool and are not seen".to_owned()),
         LimitKind::OtherSettings | LimitKind::LongStacks => None,
         LimitKind::Stacks => {
-            let all = real_u64(count(facts.recording.samples.ts_ns.len())).max(1.0);
+            let all = count(facts.recording.samples.ts_ns.len()).max(1.0);
             let share = limit.samples.map_or(0.0, real_u64) / all;
             (share >= NOTABLE_CUTS)
                 .then(|| format!("{} of the samples lack their outermost frames (callers)", percent(share)))
@@ -174,7 +174,7 @@ const MANY_NOT_RUN: f64 = 1.0 / 3.0;
 fn many_not_run(passed: usize, report: &Report) -> Option<String> {
     let (not, found) = (report.not_checked.len(), report.checked.len().saturating_sub(passed));
     let all = passed + found + not;
-    let is_many = real_u64(count(not)) >= MANY_NOT_RUN * real_u64(count(all)).max(1.0);
+    let is_many = count(not) >= MANY_NOT_RUN * count(all).max(1.0);
     is_many.then(|| format!("{not} of {all} checks could not run"))
 }
 
@@ -202,7 +202,7 @@ fn too_little(recording: &Trace) -> Option<String> {
 /// The share of all events that were dropped.
 fn dropped_share(recording: &Trace) -> f64 {
     let missing = real_u64(recording.missing.events);
-    missing / (real_u64(count(recording.events.len())) + missing).max(1.0)
+    missing / (count(recording.events.len()) + missing).max(1.0)
 }
 
 #[cfg(test)]

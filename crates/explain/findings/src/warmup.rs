@@ -1,6 +1,6 @@
 //! Slow requests at the beginning, while methods are compiled: what an all-clear says about them.
 
-use crate::facts::{Facts, count, real_u64};
+use crate::facts::{Facts, count};
 use base::number::real;
 use model::{NO_INT, REQUESTS_METER};
 
@@ -38,8 +38,8 @@ fn by_requests(facts: &Facts<'_>) -> Option<bool> {
     let slow: Vec<i64> = times.filter(|of| real(*of.1) / 1e6 >= p99).map(|(start, _)| *start).collect();
     let early = slow.iter().filter(|start| **start < FIRST_NS).count();
     (!slow.is_empty()).then(|| {
-        let all = real_u64(count(slow.len()));
-        p99 >= TAIL * p50 && real_u64(count(early)) >= MOST * all
+        let all = count(slow.len());
+        p99 >= TAIL * p50 && count(early) >= MOST * all
     })
 }
 

@@ -29,7 +29,7 @@ fn bare_name(frame: &str) -> (&str, &str) {
 }
 
 /// The written names of the methods of one list. Methods that are written alike get what tells them apart: `Program.Main
-/// (lambda b__0_4)`, `Shop.Cart.AddAsync (state machine)`, a signature, or the full name.
+/// (lambda b__7_1)`, `Shop.Cart.SubmitAsync (state machine)`, a signature, or the full name.
 #[derive(Debug, Default)]
 pub struct MethodLabels(BTreeMap<String, String>);
 
@@ -156,7 +156,7 @@ mod tests {
     fn a_frame_is_named_without_module_and_signature() {
         let check = |frame, expected: &str| assert_eq!(written_name(frame), expected, "{frame}");
         check("Shop!Shop.Cart.Add(int32)", "Shop.Cart.Add");
-        check("Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Shop.Cart.AddAsync");
+        check("Shop!Shop.Cart+<SubmitAsync>d__7.MoveNext()", "Shop.Cart.SubmitAsync");
         check("Shop!Shop.Cart.<Add>g__Price|3_0(int32)", "Shop.Cart.Price");
         check("Shop!Program+<>c.<<Main>$>b__0_4(int32)", "Program.Main (a lambda)");
         check("Shop!Shop.Cart+<>c__DisplayClass3_0.<Add>b__1(int32)", "Shop.Cart.Add (a lambda)");
@@ -183,8 +183,8 @@ mod tests {
             ],
         );
         check(
-            &["Shop!Shop.Cart+<AddAsync>d__7.MoveNext()", "Shop!Shop.Cart.AddAsync(int32)"],
-            &["Shop.Cart.AddAsync (state machine)", "Shop.Cart.AddAsync"],
+            &["Shop!Shop.Cart+<SubmitAsync>d__7.MoveNext()", "Shop!Shop.Cart.SubmitAsync(int32)"],
+            &["Shop.Cart.SubmitAsync (state machine)", "Shop.Cart.SubmitAsync"],
         );
         check(
             &["Shop!Shop.Cart.<Add>g__Price|3_0(int32)", "Shop!Shop.Cart.<Remove>g__Price|4_0(int32)"],

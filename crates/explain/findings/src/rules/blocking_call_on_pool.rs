@@ -171,7 +171,7 @@ pub(crate) fn is_in_lock(facts: &Facts<'_>) -> bool {
     let is_meant = |group: &Group| facts.is_held_up(group, &[what]);
     let all: u64 = facts.groups().iter().filter(|group| is_meant(group)).map(|group| group.samples).sum();
     let held = facts.holder_samples().filter(|row| facts.text(row.waiting_on) == what).count();
-    real_u64(count(held)) >= MOSTLY * real_u64(all).max(1.0)
+    count(held) >= MOSTLY * real_u64(all).max(1.0)
 }
 
 /// What threads do in the method in which others wait for a semaphore: they hold it, most likely.

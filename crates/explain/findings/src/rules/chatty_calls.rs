@@ -1,6 +1,6 @@
 //! Many sequential outgoing calls within one request.
 
-use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::facts::{Facts, count, known, percent, real, real_u64, said, wide};
 use crate::need::Need;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
@@ -67,21 +67,21 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
         calls.push((row.start_ns, row.start_ns.saturating_add(known(row.dur_ns).unwrap_or(0))));
         times.push(row.start_ns);
     }
-    let number = real_u64(count(traces.values().map(Vec::len).sum()));
-    let each = number / real_u64(count(traces.len())).max(1.0);
+    let number = count(traces.values().map(Vec::len).sum());
+    let each = number / count(traces.len()).max(1.0);
     let mut in_turn = 0u64;
     for calls in traces.values_mut() {
         calls.sort_unstable();
         let pairs = calls.iter().zip(calls.iter().skip(1));
-        in_turn += count(pairs.filter(|(before, after)| after.0 >= before.1).count());
+        in_turn += wide(pairs.filter(|(before, after)| after.0 >= before.1).count());
     }
-    let between = number - real_u64(count(traces.len()));
+    let between = number - count(traces.len());
     let sequential = real_u64(in_turn) / between.max(1.0);
     if each < EACH.value || sequential < SEQUENTIAL.value {
         return None;
     }
     let taken: f64 = traces.values().flatten().map(|(from, to)| real(to.saturating_sub(*from)) / 1e6).sum();
-    let of_one = taken / real_u64(count(traces.len())).max(1.0);
+    let of_one = taken / count(traces.len()).max(1.0);
     let title = format!(
         "Requests make {} outgoing calls each, one after another: {} ms per request",
         said(each),

@@ -138,7 +138,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     if guilty.is_empty() || of_all < 0.2 {
         return None;
     }
-    let each = real_u64(commands) / real_u64(count(guilty.len()));
+    let each = real_u64(commands) / count(guilty.len());
     let equal =
         guilty.iter().map(|(_, (most, _))| real_u64(*most)).sum::<f64>() / real_u64(commands).max(1.0);
     let mut texts: BTreeMap<&str, u64> = BTreeMap::new();
@@ -149,7 +149,7 @@ fn by_spans(facts: &Facts<'_>) -> Option<Found> {
     let text = shortened(text);
     let title = format!(
         "{} requests send {} database commands each, of which {} are the same: {text}",
-        said(real_u64(count(guilty.len()))),
+        said(count(guilty.len())),
         said(each),
         percent(equal)
     );

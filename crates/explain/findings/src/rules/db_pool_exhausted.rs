@@ -1,6 +1,6 @@
 //! Requests that wait for a database connection.
 
-use crate::facts::{Facts, count, real_u64, said};
+use crate::facts::{Facts, count, said};
 use crate::need::Need;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
@@ -69,7 +69,7 @@ pub(super) const RULE: Rule = Rule {
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let recording = facts.recording;
     let pending = first_published(&PENDING_METERS, |name, kind| metered_totals(recording, name, kind));
-    let mean = pending.iter().map(|(_, value)| *value).sum::<f64>() / real_u64(count(pending.len())).max(1.0);
+    let mean = pending.iter().map(|(_, value)| *value).sum::<f64>() / count(pending.len()).max(1.0);
     let mean = mean.max(0.0);
     let waiting: Vec<(i64, f64)> = pending.iter().copied().filter(|(_, value)| *value > 0.0).collect();
     let pool = fullness(facts, &waiting);
@@ -126,7 +126,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     }));
     if !refused.is_empty() {
         let name = "waits for a connection that ended in an exception";
-        measured.push(Measured { name, value: real_u64(count(refused.len())), unit: "", threshold: None });
+        measured.push(Measured { name, value: count(refused.len()), unit: "", threshold: None });
     }
     let mut evidence = Vec::new();
     evidence.extend(published(recording, pending));
@@ -151,7 +151,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
 fn harms(line: f64, pool: Option<Pool>, refused: usize) -> Vec<Harm> {
     let full = pool.map_or(0.0, |of| of.full);
     // Each of these waits ended in a failure, so all of them are harm.
-    let failed = Harm::Beyond { value: real_u64(count(refused)), harmless: 0.0 };
+    let failed = Harm::Beyond { value: count(refused), harmless: 0.0 };
     vec![Harm::Share(line), Harm::Share(full), failed]
 }
 
@@ -206,8 +206,8 @@ fn fullness(facts: &Facts<'_>, waiting: &[(i64, f64)]) -> Option<Pool> {
     }
     let known = pools.into_values().filter(|(most, used)| *most > 0.0 && !used.is_empty());
     let pools = known.map(|(most, used)| {
-        let number = real_u64(count(used.len()));
-        let full = real_u64(count(used.iter().filter(|(_, value)| *value >= most).count())) / number;
+        let number = count(used.len());
+        let full = count(used.iter().filter(|(_, value)| *value >= most).count()) / number;
         let waited = used.iter().filter(|(at, _)| is_near(waiting, *at)).map(|(_, value)| *value);
         let readings = used.len();
         let used_while_waited = mean_of(waited);
@@ -229,7 +229,7 @@ fn mean_of(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 fn until_time_out(refused: usize) -> String {
-    let failed = said(real_u64(count(refused)));
+    let failed = said(count(refused));
     format!("Requests wait for a database connection until they time out: {failed} failed")
 }
 

@@ -1,6 +1,6 @@
 //! Threads that wait for each other's locks and never continue.
 
-use crate::facts::{Facts, count, known, real, real_u64, said};
+use crate::facts::{Facts, count, known, real, said};
 use crate::need::Need;
 use crate::places::{Places, in_place};
 use crate::queries;
@@ -81,7 +81,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         places.add(facts, of.stack, of.thread, of.since_ns, 1.0);
     }
     let places = places.top(facts);
-    let threads_stuck = real_u64(count(stuck.len()));
+    let threads_stuck = count(stuck.len());
     let (deadlock, locks) = if proven {
         ("Deadlock", "each other's locks")
     } else {

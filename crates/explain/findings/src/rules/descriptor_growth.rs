@@ -1,6 +1,6 @@
 //! The number of open files or sockets keeps growing, or is at its limit.
 
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, count, percent, said};
 use crate::hostfacts::{Growth, host_rows, lacks_descriptors};
 use crate::need::Need;
 use crate::places::{Places, busiest_route};
@@ -95,7 +95,7 @@ fn exhausted(facts: &Facts<'_>, most: f64, limit: f64) -> Found {
         times.push(row.ts_ns);
         failed.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
     }
-    let failures = real_u64(count(times.len()));
+    let failures = count(times.len());
     let failed_text = match times.len() {
         0 => String::new(),
         1 => "; 1 exception says \"Too many open files\"".to_owned(),

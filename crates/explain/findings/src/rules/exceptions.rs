@@ -147,7 +147,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         times.push(row.ts_ns);
         places.add(facts, row.stack, row.thread, row.ts_ns, 1.0);
     }
-    let number = real_u64(count(times.len()));
+    let number = count(times.len());
     let rate = number / facts.seconds();
     let per_request = facts.per_request(rate);
     let in_requests = per_request.is_some_and(|each| each >= PER_REQUEST.value) && rate >= FEW_A_SECOND;

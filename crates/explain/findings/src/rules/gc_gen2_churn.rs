@@ -1,6 +1,6 @@
 //! Objects that live just long enough to reach generation 2.
 
-use crate::facts::{Facts, bytes, count, known, percent, real, real_u64, said};
+use crate::facts::{Facts, bytes, count, known, percent, real, said};
 use crate::gcfacts::{allocators, is_induced, pause_share, rows};
 use crate::need::Need;
 use crate::places::named;
@@ -66,7 +66,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         row.generation == 2 && !is_induced(facts, row) && !facts.text(row.reason).contains("Large")
     };
     let number = rows(facts).filter(own).count();
-    let rate = real_u64(count(number)) / facts.seconds();
+    let rate = count(number) / facts.seconds();
     let Generation2 { grew, shrank } = generation_2(facts);
     let (promoted, died) = (grew / facts.seconds(), shrank / grew.max(1.0));
     let old = |row: &GcRow| row.generation >= 1 && !is_induced(facts, row);

@@ -1,6 +1,6 @@
 //! The program itself calls for collections.
 
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, percent, real_u64, said, wide};
 use crate::gcfacts::{is_called_for, pause_share, rows};
 use crate::need::Need;
 use crate::places::{Places, in_place};
@@ -58,7 +58,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>) -> Option<Found> {
     let induced: Vec<_> = rows(facts).filter(|row| is_called_for(facts, row)).collect();
-    let number = count(induced.len());
+    let number = wide(induced.len());
     if number == 0 {
         return None;
     }

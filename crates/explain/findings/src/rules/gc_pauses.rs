@@ -1,7 +1,7 @@
 //! The GC pauses the program for much of the time, or for long.
 
 use super::cpu_limited;
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, count, percent, real_u64, said, wide};
 use crate::gcfacts::{allocators, pauses_ms, rows};
 use crate::hostfacts::{CpuSupply, PauseParts, throttling};
 use crate::need::Need;
@@ -51,13 +51,13 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let share = (pauses.iter().sum::<f64>() / 1e3 / facts.seconds()).min(1.0);
     let longest = pauses.iter().copied().fold(0.0, f64::max);
     // A single long pause may come from a snapshot or a schedule. Two are a pattern.
-    let long = real_u64(count(pauses.iter().filter(|ms| **ms >= LONGEST.value).count()));
+    let long = count(pauses.iter().filter(|ms| **ms >= LONGEST.value).count());
     let often = long >= 2.0 && long >= facts.at_least(1.0);
     if share < SHARE.value && !often {
         return None;
     }
     let times: Vec<i64> = rows(facts).map(|row| row.start_ns).collect();
-    let collections = count(times.len());
+    let collections = wide(times.len());
     let places = allocators(facts, |_| true).top(facts);
     let parts = PauseParts::of(facts);
     let cause = want_of_cpu(facts).map_or_else(String::new, |of| format!("; {of}"));

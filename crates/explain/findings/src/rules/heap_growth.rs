@@ -1,6 +1,6 @@
 //! What survives collections keeps growing.
 
-use crate::facts::{Facts, bytes, count, known, real, said};
+use crate::facts::{Facts, bytes, known, real, said, wide};
 use crate::gcfacts::{allocators, most_allocated, rows};
 use crate::hostfacts::MemoryLimits;
 use crate::need::Need;
@@ -121,7 +121,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
         sql,
         rows(facts).filter(|row| old_bytes(row).is_some()).map(|row| row.start_ns),
     )];
-    if count(facts.recording.allocations.ts_ns.len()) > 0 {
+    if wide(facts.recording.allocations.ts_ns.len()) > 0 {
         let sql = "select type, count(*) as samples, sum(weight_bytes) / 1e6 as mb from allocations group by 1 order by 3 desc limit 20";
         evidence.push(EvidenceRows::of(
             "allocations",

@@ -1,6 +1,6 @@
 //! Allocation that keeps the GC busy.
 
-use crate::facts::{Facts, bytes, count, percent, real_u64, said};
+use crate::facts::{Facts, bytes, count, percent, said};
 use crate::gcfacts::{allocated, allocators, is_induced, most_allocated, pause_share, rows};
 use crate::need::Need;
 use crate::places::in_place;
@@ -64,7 +64,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     // Large objects and calls of the program have their own collections (`loh-churn`, `gc-induced`).
     let for_these =
         rows(facts).filter(|row| !is_induced(facts, row) && facts.text(row.reason) != "AllocLarge");
-    let collections = real_u64(count(for_these.count())) / facts.seconds();
+    let collections = count(for_these.count()) / facts.seconds();
     let of_one = facts.per_request(a_second);
     let stands_out = each >= NOTABLE && of_one.is_some_and(|of_one| of_one >= STANDS_OUT);
     if each < RATE.value && !stands_out {

@@ -1,6 +1,6 @@
 //! Outgoing connections that are opened and closed at the rate of requests.
 
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, count, percent, said};
 use crate::need::Need;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
@@ -52,7 +52,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     // The duration meter counts closed connections; events and spans show opened ones.
     let closed = recording.metered_count("http.client.connection.duration");
     let (established, setups) = (established(facts), setups(facts));
-    let seen = real_u64(count(established.len())).max(real_u64(count(setups.len())));
+    let seen = count(established.len()).max(count(setups.len()));
     let opened = seen.max(closed.map_or(0.0, |of| of.count));
     // Each count covers its own time.
     let rate = (seen / facts.seconds()).max(closed.map_or(0.0, |of| of.per_second()));

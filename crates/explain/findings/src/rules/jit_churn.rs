@@ -1,6 +1,6 @@
 //! Code that is generated and compiled all the time.
 
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, count, percent, real_u64, said, wide};
 use crate::need::Need;
 use crate::places::in_place;
 use crate::queries;
@@ -75,7 +75,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let rows: Vec<JitRow> =
         all().filter(|row| facts.text(row.method).contains("dynamicClass") || made_again(row)).collect();
     let end = facts.recording.exhibit.duration_ns.max(1);
-    let later = count(rows.iter().filter(|row| row.ts_ns >= end / 2).count());
+    let later = wide(rows.iter().filter(|row| row.ts_ns >= end / 2).count());
     let rate = real_u64(later) / (facts.seconds() / 2.0);
     let mut tenths = [false; 10];
     for row in &rows {
@@ -85,7 +85,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             *place = true;
         }
     }
-    let lasting = real_u64(count(tenths.iter().filter(|seen| **seen).count())) / 10.0;
+    let lasting = count(tenths.iter().filter(|seen| **seen).count()) / 10.0;
     let of_time = compiling_share(facts, &rows);
     // A warm-up ends, so code must still be compiled in the last fifth of the time.
     let ends = !tenths.iter().skip(8).any(|seen| *seen);
@@ -134,7 +134,7 @@ fn compiling_share(facts: &Facts<'_>, rows: &[JitRow]) -> f64 {
         return known.iter().sum::<f64>() / 1e9 / facts.seconds();
     }
     let rates = runtime::metered(facts.recording, "dotnet.jit.compilation.time", "rate");
-    rates.iter().map(|of| of.value.max(0.0)).sum::<f64>() / real_u64(count(rates.len())).max(1.0)
+    rates.iter().map(|of| of.value.max(0.0)).sum::<f64>() / count(rates.len()).max(1.0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Threads that wait for locks that others hold.
 
-use crate::facts::{Facts, count, known, percent, real, real_u64, said};
+use crate::facts::{Facts, known, percent, real, real_u64, said, wide};
 use crate::need::Need;
 use crate::places::{Places, in_place, named};
 use crate::queries;
@@ -265,7 +265,7 @@ fn is_one_episode(times: &[(i64, i64)], seconds: f64) -> bool {
     let last = times.iter().map(|(_, to)| *to).max();
     let (Some(first), Some(last)) = (first, last) else { return false };
     let stretch = real(last.saturating_sub(first)) / 1e9;
-    if count(times.len()) > EPISODE_WAITS {
+    if wide(times.len()) > EPISODE_WAITS {
         return false;
     }
     stretch <= episode(seconds) || outside_is_little(times, seconds)

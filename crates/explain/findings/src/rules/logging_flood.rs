@@ -1,6 +1,6 @@
 //! Logging that takes a notable share of the time, or waits for its sink.
 
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, count, percent, said};
 use crate::need::Need;
 use crate::places::in_place;
 use crate::queries;
@@ -62,7 +62,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let waits = |group: &Group| in_work(group) && group.state == State::Waiting && logging(group);
     let (at_locks, by_events) = waited_in_events(facts);
     let waiting = facts.threads(waits).max(by_events);
-    let lines = real_u64(count(facts.recording.logs.ts_ns.len()));
+    let lines = count(facts.recording.logs.ts_ns.len());
     let per_second = lines / facts.seconds();
     let per_request = facts.per_request(per_second).unwrap_or(0.0);
     let many = per_request >= LINES.value && per_second >= FEW_LINES;

@@ -1,6 +1,6 @@
 //! Large objects that are allocated often.
 
-use crate::facts::{Facts, bytes, count, percent, real_u64, said};
+use crate::facts::{Facts, bytes, count, percent, said};
 use crate::gcfacts::{allocated, allocators, most_allocated, pause_share, rows};
 use crate::need::Need;
 use crate::places::{Verb, subject};
@@ -58,7 +58,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
             && !facts.text(row.reason).starts_with("Induced")
     };
     let times: Vec<i64> = rows(facts).filter(for_large).map(|row| row.start_ns).collect();
-    let rate = real_u64(count(times.len())) / facts.seconds();
+    let rate = count(times.len()) / facts.seconds();
     if times.len() < 2 || rate < RATE.value {
         return None;
     }

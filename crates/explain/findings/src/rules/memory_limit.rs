@@ -1,6 +1,6 @@
 //! A memory limit is reached, or close.
 
-use crate::facts::{Facts, bytes, count, known, percent, real, real_u64, said};
+use crate::facts::{Facts, bytes, count, known, percent, real, said};
 use crate::gcfacts::{allocators, most_allocated, pause_share, rows};
 use crate::hostfacts::{MemoryLimits, grown, host_rows, is_for_want_of_memory, is_out_of_memory};
 use crate::need::Need;
@@ -124,7 +124,7 @@ impl Signs {
             nearest: nearest(facts, &limits),
             limits,
             for_room,
-            share_for_room: real_u64(count(for_room)) / real_u64(count(all)).max(1.0),
+            share_for_room: count(for_room) / count(all).max(1.0),
             thrown,
             throwers,
             kills: grown(facts, "cgroup.oom_kills").map_or(0.0, |(kills, _)| kills),
@@ -177,7 +177,7 @@ impl Signs {
     fn harms(&self) -> Vec<Harm> {
         let used = self.nearest.map(|of| Harm::Share(of.share));
         // Each of them failed because there was no memory.
-        let failures = real_u64(count(self.thrown.len())) + self.kills;
+        let failures = count(self.thrown.len()) + self.kills;
         let failures = Harm::Beyond { value: failures, harmless: 0.0 };
         used.into_iter().chain([Harm::Share(self.share_for_room), failures]).collect()
     }
@@ -262,7 +262,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if signs.for_room > 0 {
         measured.push(FOR_ROOM.measured(signs.share_for_room));
     }
-    let thrown = real_u64(count(signs.thrown.len()));
+    let thrown = count(signs.thrown.len());
     if thrown > 0.0 {
         measured.push(THROWN.measured(thrown));
     }
@@ -322,7 +322,7 @@ fn title(facts: &Facts<'_>, signs: &Signs, places: &[report::Place]) -> String {
     match signs.thrown.len() {
         0 => {}
         1 => parts.push("1 OutOfMemoryException".to_owned()),
-        many => parts.push(format!("{} OutOfMemoryExceptions", said(real_u64(count(many))))),
+        many => parts.push(format!("{} OutOfMemoryExceptions", said(count(many)))),
     }
     if signs.kills > 0.0 {
         parts.push("the kernel killed a process of its group".to_owned());
@@ -398,7 +398,7 @@ mod tests {
         scene.host("memory.total", |_| 8e9);
         scene.host("process.rss", |_| 250e6 * share);
         scene.host("cgroup.memory", |_| 250e6 * share);
-        let after = (real_u64(LIMIT) * share) as i64;
+        let after = (base::number::real_u64(LIMIT) * share) as i64;
         for at in 0..20 {
             scene.gc(at * 400, reason, |row| (row.heap_after_bytes, row.pause_ns) = (after, 60_000_000));
         }

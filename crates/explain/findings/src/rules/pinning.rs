@@ -1,6 +1,6 @@
 //! Pinned objects that the GC cannot move.
 
-use crate::facts::{Facts, count, known, real, real_u64, said};
+use crate::facts::{Facts, count, known, real, said};
 use crate::gcfacts::{allocators, rows};
 use crate::need::Need;
 use crate::places::named;
@@ -53,7 +53,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let median = select(&mut pinned, Share::MEDIAN, f64::total_cmp)?;
     let meets = |row: &GcRow| known(row.pinned_objects).is_some_and(|pins| real(pins) >= PINNED.value);
     let times: Vec<i64> = rows(facts).filter(meets).map(|row| row.start_ns).collect();
-    let rate = real_u64(count(times.len())) / facts.seconds();
+    let rate = count(times.len()) / facts.seconds();
     if median < PINNED.value || rate < RATE.value || times.len() < FEWEST {
         return None;
     }
@@ -68,7 +68,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
                from gc where pinned_objects is not null order by pinned_objects desc limit 50";
     let survived: f64 =
         rows(facts).filter(meets).filter_map(|row| known(row.promoted_bytes)).map(real).sum::<f64>();
-    let each = survived / real_u64(count(times.len())).max(1.0);
+    let each = survived / count(times.len()).max(1.0);
     Some(Found {
         title,
         severity: Severity::Warning,

@@ -1,6 +1,6 @@
 //! Settings that matter.
 
-use crate::facts::{Facts, count, percent, real_u64, said};
+use crate::facts::{Facts, count, percent, said};
 use crate::gcfacts::pause_share;
 use crate::need::Need;
 use crate::rule::{Found, Rule, Threshold};
@@ -121,7 +121,7 @@ fn build(facts: &Facts<'_>, remarks: &mut Remarks) {
         .collect();
     let unoptimised = own.iter().filter(|row| facts.text(row.tier) == "MinOptJitted").map(|row| row.ts_ns);
     let unoptimised: Vec<i64> = unoptimised.collect();
-    let share = real_u64(count(unoptimised.len())) / real_u64(count(own.len())).max(1.0);
+    let share = count(unoptimised.len()) / count(own.len()).max(1.0);
     if own.len() < OWN || share < UNOPTIMISED.value {
         return;
     }
@@ -139,14 +139,14 @@ fn tiering(facts: &Facts<'_>, remarks: &mut Remarks) {
     let rows: Vec<JitRow> = compiled(facts).filter(|row| facts.text(row.tier) != "ReadyToRun").collect();
     let optimised = rows.iter().filter(|row| facts.text(row.tier) == "Optimized").map(|row| row.ts_ns);
     let optimised: Vec<i64> = optimised.collect();
-    let share = real_u64(count(optimised.len())) / real_u64(count(rows.len())).max(1.0);
+    let share = count(optimised.len()) / count(rows.len()).max(1.0);
     let least = if is_set_untiered(facts) { 1 } else { ALL };
     // Before .NET Core 3.0, off was the default.
     if rows.len() < least || share < UNTIERED.value || !facts.has_runtime(3) {
         return;
     }
     let all = if optimised.len() == rows.len() { "all".to_owned() } else { percent(share) };
-    let number = said(real_u64(count(rows.len())));
+    let number = said(count(rows.len()));
     remarks
         .titles
         .push(format!("Tiered compilation is off: {all} of {number} methods were optimised at once"));

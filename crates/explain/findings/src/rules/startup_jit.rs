@@ -1,6 +1,6 @@
 //! A start that spends its time on compiling.
 
-use crate::facts::{Facts, count, percent, real, real_u64, said};
+use crate::facts::{Facts, count, percent, real, said};
 use crate::need::Need;
 use crate::rule::{Found, Rule, Threshold};
 use crate::score::{Harm, Sure};
@@ -65,7 +65,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let compiling: f64 = rows.iter().filter_map(|row| facts.lasted(row.dur_ns)).map(|ns| ns / 1e9).sum();
     let length = real(facts.recording.exhibit.duration_ns.saturating_sub(started).min(START_NS)) / 1e9;
     let share = (compiling / length.max(0.1)).min(1.0);
-    let methods = real_u64(count(rows.len()));
+    let methods = count(rows.len());
     let hurts = compiling >= COMPILING.value && share >= SHARE.value;
     if !hurts && (methods < 100.0 || compiling < 0.2) {
         return None;

@@ -1,6 +1,6 @@
 //! Threads that are created for each request or piece of work.
 
-use crate::facts::{Facts, count, said};
+use crate::facts::{Facts, said, wide};
 use crate::need::Need;
 use crate::places::{Places, in_place};
 use crate::rule::{Found, Rule, Threshold};
@@ -66,8 +66,8 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     if facts.lacks_events {
         return None;
     }
-    let rate = a_second(count(short.len()), facts.observed_ns);
-    let short_look = count(short.len()) < FEW || facts.seconds() < MIN_SECONDS;
+    let rate = a_second(wide(short.len()), facts.observed_ns);
+    let short_look = wide(short.len()) < FEW || facts.seconds() < MIN_SECONDS;
     if rate < RATE.value || short_look || !goes_on(&short, end) {
         return None;
     }

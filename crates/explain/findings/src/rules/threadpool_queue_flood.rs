@@ -56,8 +56,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let least = QUEUE.value * (facts.cores / 2.0).max(1.0);
     let long = select(&mut values, Share::PerMille(750), f64::total_cmp)?;
     // With few values the quartile is a matter of luck, so a share of all values must be long too.
-    let share_long = real_u64(count(values.iter().filter(|value| **value >= least).count()))
-        / real_u64(count(values.len()));
+    let share_long = count(values.iter().filter(|value| **value >= least).count()) / count(values.len());
     if long < least || share_long < 0.25 {
         return None;
     }
@@ -83,7 +82,7 @@ fn check(facts: &Facts<'_>) -> Option<Found> {
     let places = what_runs(facts, flood);
     let most = values.iter().copied().fold(0.0, f64::max);
     let done = runtime::first_totals(facts.recording, &runtime::POOL_DONE);
-    let a_second = done.iter().map(|(_, rate)| rate).sum::<f64>() / real_u64(count(done.len())).max(1.0);
+    let a_second = done.iter().map(|(_, rate)| rate).sum::<f64>() / count(done.len()).max(1.0);
     let mut measured = vec![QUEUE.measured_against(long, least)];
     // Only samples show it.
     measured.extend(facts.has(Need::Samples).then(|| BLOCKED_SHARE.measured(waiting.max(0.0))));
