@@ -31,7 +31,7 @@ pub(super) const RULE: Rule = Rule {
     silent: "for pauses that the sampler itself causes, and for background collections while the program runs",
     why: "Before the GC marks and moves objects it suspends all managed threads (GC/SuspendEEStart to GC/RestartEEStop). \
           The pause grows with what survives, not with the garbage: the work is to mark and compact live objects. \
-          All requests under way take that much longer, at the same time. A pause also lasts while the threads that must \
+          All requests in flight take that much longer, at the same time. A pause also lasts while the threads that must \
           stop, or the GC's own threads, wait for a CPU core: that part is not the GC's work.",
     tries: &[
         "Keep less alive between collections, and allocate less: the findings on allocation, generation 2 and large objects say what and where",
