@@ -76,7 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Format::Json => print_json(&text::diff::document(&before, &after, &diff))?,
         Format::Text => {
             let rows = if args.all { Rows::All } else { Rows::First };
-            let page = text::diff::page(&runtime::heading(&before), &runtime::heading(&after), &diff, rows);
+            let headings = (runtime::heading(&before), runtime::heading(&after));
+            let page = text::diff::page(&headings.0, &headings.1, &diff, rows, terminal::width());
             terminal::print(&page)?;
         }
     }

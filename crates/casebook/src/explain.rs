@@ -119,9 +119,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Format::Text => {
             let detail = if args.figures { Detail::Full } else { Detail::Short };
             let page = if topics.is_empty() {
-                text::explain::page(&explanation, detail)
+                text::explain::page(&explanation, detail, terminal::width())
             } else {
-                text::topics::page(&explanation.heading, explanation.verdict.as_ref(), &topics)
+                text::topics::page(
+                    &explanation.heading,
+                    explanation.verdict.as_ref(),
+                    &topics,
+                    terminal::width(),
+                )
             };
             terminal::print(&page)?;
         }

@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod format;
 mod guard;
+mod help;
 mod interrupt;
 mod key_file;
 mod mine;
@@ -31,7 +32,7 @@ mod target;
 mod terminal;
 mod threads;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -46,7 +47,7 @@ Exit codes: 0 for success, 1 if --fail-on matched, 2 for failure.";
 
 /// Records what a running .NET service does, and says what is wrong with it.
 #[derive(Debug, Parser)]
-#[command(name = "casebook", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "casebook", version)]
 #[command(after_help = AFTER_HELP)]
 struct Args {
     #[command(subcommand)]
@@ -87,7 +88,10 @@ fn main() -> ExitCode {
 fn run() -> ExitCode {
     // A write beyond `ulimit -f` then returns an error, as on a full disk, instead of killing us.
     interrupt::survive([signal_hook::consts::SIGXFSZ]);
-    let args = match Args::try_parse() {
+    let mut program = help::fitted(Args::command(), terminal::width());
+    let parsed = program.try_get_matches_from_mut(std::env::args_os());
+    let parsed = parsed.and_then(|parsed| Args::from_arg_matches(&parsed));
+    let args = match parsed.map_err(|error| error.format(&mut program)) {
         Ok(args) => args,
         Err(error) => return not_parsed(&without_misleading_tip(error)),
     };

@@ -9,7 +9,7 @@ use recorder::Subject;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use text::processes::{RUNNING, Row, Stale, table, unasked as unasked_sentences};
+use text::processes::{RUNNING, Row, Stale, sentence, table, unasked as unasked_sentences};
 
 const AFTER_HELP: &str = "\
 States:
@@ -58,8 +58,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Format::Table => {
             let stale = if args.all { Stale::All } else { Stale::Few };
-            let mut page = table(&rows, stale);
-            page.extend(unasked.into_iter().map(|sentence| format!("{sentence}\n")));
+            let width = terminal::width();
+            let mut page = table(&rows, stale, width);
+            page.extend(unasked.iter().map(|of| sentence(of, width)));
             terminal::print(&page)?;
         }
     }

@@ -39,7 +39,7 @@ Examples:
   casebook record -p 4711 -d 10s -o orders.nettrace   # one file for other tools
   casebook explain slow                      # what is wrong
 
-Profiles, and how much of its throughput each costs a service that uses all its
+Profiles, and how much of its throughput each costs a service that uses all its \
 CPU cores (others pay less):
   default    5 %  what most questions need: events, and samples in short bursts
   light      3 %  GC, locks, exceptions, thread pool, counters; no samples

@@ -89,7 +89,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Json => print_json(&stacks)?,
         Format::Text => {
             let frames = if args.all { Frames::All } else { Frames::First };
-            terminal::print(&text::stacks::text(&stacks, &target::process(&subject), frames))?;
+            let process = target::process(&subject);
+            terminal::print(&text::stacks::text(&stacks, &process, frames, terminal::width()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     match args.format {
         Format::Json => print_json(&catalogue)?,
-        Format::Table => terminal::print(&text(&catalogue))?,
+        Format::Table => terminal::print(&text(&catalogue, terminal::width()))?,
         Format::Markdown => terminal::print(&markdown(&catalogue))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -11,6 +11,7 @@ use base::steering::{is_unseen, printable, steers};
 use std::io::{IsTerminal, Result, Stdout, Write};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
+use text::Width;
 
 /// The longest colour sequence that passes, in bytes. Ours are shorter.
 const MAX_SEQUENCE: usize = 24;
@@ -89,7 +90,10 @@ pub(crate) fn clear_progress() {
 fn rewrite(line: &str) {
     let mut out = std::io::stderr();
     // The work goes on even if its progress cannot be shown.
-    drop(write!(out, "\r\x1b[K{}", printable(line)).and_then(|()| out.flush()));
+    // A line that fills the terminal would go on in the next one, which is not removed by the next progress.
+    let columns = terminal_size::terminal_size_of(&out).map_or(usize::MAX, |(width, _)| usize::from(width.0));
+    let line: String = printable(line).chars().take(columns.max(2) - 1).collect();
+    drop(write!(out, "\r\x1b[K{line}").and_then(|()| out.flush()));
 }
 
 /// A text for a page on the terminal, without its colours if the user has switched them off.
@@ -121,6 +125,18 @@ pub(crate) fn size() -> Option<Size> {
     let (width, height) = terminal_size::terminal_size_of(std::io::stdout())?;
     let size = Size { columns: usize::from(width.0), rows: usize::from(height.0) };
     (size.columns > 0 && size.rows > 0).then_some(size)
+}
+
+/// How wide texts on standard output are: as wide as the terminal; if it is none, as `COLUMNS` says.
+pub(crate) fn width() -> Width {
+    let columns = size().map(|size| size.columns);
+    let columns = columns.or_else(|| sane(&std::env::var("COLUMNS").ok()?));
+    columns.map_or_else(Width::default, Width::of)
+}
+
+/// A number of columns that somebody can have meant.
+fn sane(columns: &str) -> Option<usize> {
+    columns.trim().parse().ok().filter(|columns| (1..=10_000).contains(columns))
 }
 
 /// The unscreened terminal, for a page that moves the cursor.

@@ -114,5 +114,5 @@ pub(super) fn result(subject: &Subject, options: &RecordOptions, outcome: &Outco
         notes: &outcome.notes,
         copies: &copies,
     };
-    recorded::text(&recorded)
+    recorded::text(&recorded, terminal::width())
 }

@@ -21,7 +21,8 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 /// The program, with an empty standard input.
 pub(crate) fn casebook() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    command.stdin(Stdio::null());
+    // Whoever runs the tests may have exported their width.
+    command.stdin(Stdio::null()).env_remove("COLUMNS");
     command
 }
 

@@ -7,7 +7,9 @@ mod json;
 
 pub use json::document;
 
-use crate::page::{LABEL, Page, Tone, WIDTH, cut, keep_end};
+use crate::Width;
+use crate::page::{LABEL, Page, Tone, cut, keep_end, wrap};
+use anstyle::Style;
 use report::unit::show;
 use report::{
     Basis, Change, ChangeVerdict, Diff, FindingChange, FindingState, Group, Heading, Severity, Subject,
@@ -20,8 +22,12 @@ const AVERAGE_THREADS: &str = "threads: the average number of threads (1.00 = on
 const VALUE: usize = 13;
 /// The width of the change.
 const CHANGE: usize = 9;
-/// The width that labels, values and the change leave for names.
-const NAME: usize = WIDTH - LABEL - 2 * (VALUE + 1) - CHANGE - 2;
+/// The width of both values, the change, and the blanks behind each.
+const VALUES: usize = 2 * (VALUE + 1) + CHANGE + 2;
+/// Names with less room beside the values are below them.
+const LEAST_NAME: usize = 22;
+/// The indent of what is below the values on a narrow page.
+const INDENT: usize = 2;
 
 /// Which rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +39,8 @@ pub enum Rows {
 }
 
 /// The page.
-pub fn page(before: &Heading, after: &Heading, diff: &Diff, rows: Rows) -> String {
-    let mut page = Page::default();
+pub fn page(before: &Heading, after: &Heading, diff: &Diff, rows: Rows, width: Width) -> String {
+    let mut page = Page::new(width);
     page.title(&format!("{} → {}", before.name, after.name));
     for (heading, which) in [(before, "before"), (after, "after")] {
         page.line(which, &heading.file);
@@ -182,7 +188,7 @@ fn grouped(page: &mut Page, title: &str, groups: &[(Group, Vec<&Change>)]) {
     }
     page.gap();
     page.title(title);
-    page.line("", &format!("{:>VALUE$} {:>VALUE$} {:>CHANGE$}", "before", "after", "change"));
+    values(page, "", &format!("{:>VALUE$} {:>VALUE$} {:>CHANGE$}", "before", "after", "change"));
     for (group, rows) in groups {
         let mut label = group.name();
         if label.chars().count() >= LABEL {
@@ -195,41 +201,43 @@ fn grouped(page: &mut Page, title: &str, groups: &[(Group, Vec<&Change>)]) {
     }
 }
 
-fn line(page: &mut Page, label: &str, row: &Change) {
-    let values = (value(row, row.before), value(row, row.after));
-    let mut line = format!("{:>VALUE$} {:>VALUE$} {:>CHANGE$}  ", values.0, values.1, row.in_words());
-    let (measure, name) = words(row);
-    if row.subject == Subject::Counter {
-        // What distinguishes a counter may be at either end of its name, so all of it is shown.
-        return counter(page, label, &line, &name);
+/// Values, which may have a name behind them.
+fn values(page: &mut Page, label: &str, line: &str) {
+    if line.chars().count() <= page.room() {
+        return page.line_as(label, line, Style::new());
     }
-    let gap = if measure.is_empty() { "" } else { " " };
-    let fits = measure.chars().count() + gap.len() + name.chars().count() <= NAME;
-    line.push_str(&cut(&measure, NAME));
-    if fits || measure.is_empty() {
-        line.extend([gap, &keep_end(&name, NAME)]);
+    // The narrowest page has room for the values alone.
+    if !label.is_empty() {
+        page.line(label, "");
     }
-    page.line(label, line.trim_end());
-    let indent = " ".repeat(WIDTH - LABEL - NAME);
-    if !(fits || measure.is_empty() || name.is_empty()) {
-        page.line("", &format!("{indent}{}", keep_end(&name, NAME)));
-    }
-    if let Some(reason) = &row.reason {
-        for reason in crate::page::wrap(reason, NAME - 2) {
-            page.line("", &format!("{indent}  {reason}"));
-        }
-    }
+    page.bare(&format!("{:INDENT$}{line}", ""));
 }
 
-/// A row whose name takes as many lines as it needs.
-fn counter(page: &mut Page, label: &str, values: &str, name: &str) {
-    let indent = " ".repeat(WIDTH - LABEL - NAME);
-    for (at, part) in crate::page::wrap(name, NAME).iter().enumerate() {
-        let part = keep_end(part, NAME);
-        match at {
-            0 => page.line(label, &format!("{values}{part}")),
-            _ => page.line("", &format!("{indent}{part}")),
-        }
+fn line(page: &mut Page, label: &str, row: &Change) {
+    let (before, after) = (value(row, row.before), value(row, row.after));
+    let line = format!("{before:>VALUE$} {after:>VALUE$} {:>CHANGE$}", row.in_words());
+    let (measure, name) = words(row);
+    let gap = if measure.is_empty() { "" } else { " " };
+    let beside = page.room().saturating_sub(VALUES);
+    let is_narrow = beside < LEAST_NAME;
+    let (indent, room) = if is_narrow { (INDENT, page.room() - INDENT) } else { (VALUES, beside) };
+    let mut lines = Vec::new();
+    if row.subject == Subject::Counter {
+        // What distinguishes a counter may be at either end of its name, so all of it is shown.
+        lines.extend(wrap(&name, room));
+    } else if measure.chars().count() + gap.len() + name.chars().count() <= room {
+        lines.push(format!("{measure}{gap}{name}"));
+    } else {
+        lines.extend((!measure.is_empty()).then(|| cut(&measure, room)));
+        lines.extend((!name.is_empty()).then(|| keep_end(&name, room)));
+    }
+    if let Some(reason) = &row.reason {
+        lines.extend(wrap(reason, room - 2).into_iter().map(|line| format!("  {line}")));
+    }
+    let first = if is_narrow || lines.is_empty() { String::new() } else { format!("  {}", lines.remove(0)) };
+    values(page, label, &format!("{line}{first}"));
+    for line in lines {
+        page.line_as("", &format!("{:indent$}{line}", ""), Style::new());
     }
 }
 
@@ -348,6 +356,6 @@ mod tests {
         grouped(&mut page, "what changed", &[(Group::Latency, vec![&change])]);
         let text = anstream::adapter::strip_str(&page.into_text()).to_string();
         let widest = text.lines().map(|line| line.chars().count()).max();
-        assert_eq!(widest, Some(WIDTH), "{text}");
+        assert_eq!(widest, Some(100), "{text}");
     }
 }

@@ -12,6 +12,7 @@ pub(crate) use findings::quoted;
 pub use json::document;
 pub(crate) use json::figure;
 
+use crate::Width;
 use crate::page::{Names, Page};
 use report::{Explanation, Heading, Part, Verdict};
 
@@ -28,9 +29,9 @@ pub enum Detail {
 }
 
 /// The page.
-pub fn page(explanation: &Explanation, detail: Detail) -> String {
+pub fn page(explanation: &Explanation, detail: Detail, width: Width) -> String {
     let Explanation { heading, report, verdict, parts } = explanation;
-    let mut page = Page::default();
+    let mut page = Page::new(width);
     headline(&mut page, heading);
     if let Some(verdict) = verdict {
         findings::headline(&mut page, verdict);
@@ -56,7 +57,7 @@ pub(crate) fn verdict(page: &mut Page, verdict: &Verdict) {
 
 /// What it is, when it was recorded, and what is lost.
 pub(crate) fn headline(page: &mut Page, heading: &Heading) {
-    page.title(&heading.file);
+    page.file(&heading.file);
     if !heading.subject.is_empty() {
         page.line("subject", &heading.subject.join(" · "));
     }
@@ -143,7 +144,7 @@ mod tests {
     use runtime::StackIndex;
 
     fn plain(explanation: &Explanation, detail: Detail) -> String {
-        anstream::adapter::strip_str(&page(explanation, detail)).to_string()
+        anstream::adapter::strip_str(&page(explanation, detail, Width::default())).to_string()
     }
 
     fn of_trace(recording: &Trace) -> String {

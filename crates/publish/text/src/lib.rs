@@ -1,7 +1,7 @@
 //! Values as text: what the program prints for people, in Markdown, and the JSON documents of `explain` and `diff`.
 //!
 //! One module per kind of output; each takes plain values and returns a string or a JSON value. Nothing here opens a
-//! file, reads a clock, asks for the terminal's size or prints. Colours are escape sequences in the text; whoever
+//! file, reads a clock, asks for the terminal's size or prints: the caller passes a [`Width`]. Colours are escape sequences in the text; whoever
 //! prints it removes them if they are not wanted.
 //!
 //! Names come from recordings and running processes, so anyone may have written them: every text passes through
@@ -10,6 +10,7 @@
 pub mod counters;
 pub mod diff;
 pub mod explain;
+pub mod help;
 mod page;
 mod process;
 pub mod processes;
@@ -19,6 +20,8 @@ mod sparkline;
 pub mod stacks;
 pub mod tables;
 pub mod topics;
+mod width;
 
 pub use page::printable;
 pub use process::Process;
+pub use width::Width;

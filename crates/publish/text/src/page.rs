@@ -1,14 +1,13 @@
-//! A page of text for a terminal: labelled lines, tables and sparklines, no wider than [`WIDTH`].
+//! A page of text for a terminal: labelled lines, tables and sparklines, no wider than its [`Width`].
 //!
 //! Texts come from recordings, which anyone may have written, so none of them may move the cursor or set a colour.
 
-use crate::sparkline::sparkline;
+use crate::sparkline::{fitted, sparkline};
+use crate::width::Width;
 use anstyle::{AnsiColor, Style};
 use report::unit::show;
 use report::{Figure, List, Part, Series, ShownColumn};
 
-/// The widest line.
-pub(crate) const WIDTH: usize = 100;
 /// The width of labels; content begins behind them.
 pub(crate) const LABEL: usize = 12;
 const HEADING: Style = Style::new().bold();
@@ -42,10 +41,15 @@ impl Tone {
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     text: String,
+    width: Width,
 }
 
 /// The indent of a name below its values.
 const INDENT: usize = 2;
+/// A name with less room beside its values gets its own lines below them.
+const LEAST_NAME: usize = 20;
+/// A line over time with less room beside its words gets its own line above them.
+const LEAST_COURSE: usize = 24;
 
 /// How a table shows a name that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +61,21 @@ pub(crate) enum Names {
 }
 
 impl Page {
+    /// An empty page.
+    pub(crate) fn new(width: Width) -> Self {
+        Self { text: String::new(), width }
+    }
+
+    /// The room beside labels for a line of a table.
+    pub(crate) fn room(&self) -> usize {
+        self.width.columns() - LABEL
+    }
+
+    /// The room beside labels for a line of prose.
+    fn prose(&self) -> usize {
+        self.width.prose() - LABEL
+    }
+
     /// The finished page.
     pub(crate) fn into_text(self) -> String {
         self.text
@@ -64,7 +83,12 @@ impl Page {
 
     /// A line in bold.
     pub(crate) fn title(&mut self, text: &str) {
-        self.push(&format!("{HEADING}{}{HEADING:#}", cut(&printable(text), WIDTH)));
+        self.push(&format!("{HEADING}{}{HEADING:#}", cut(&printable(text), self.width.columns())));
+    }
+
+    /// A file's name in bold. The end of a path says more than its beginning.
+    pub(crate) fn file(&mut self, name: &str) {
+        self.title(&keep_end(&printable(name), self.width.columns()));
     }
 
     /// An empty line.
@@ -96,7 +120,7 @@ impl Page {
     pub(crate) fn pairs(&mut self, label: &str, pairs: Vec<(String, String)>) {
         let width = pairs.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0);
         for (at, (value, words)) in pairs.into_iter().enumerate() {
-            let left = (WIDTH - LABEL).saturating_sub(width + 2);
+            let left = self.prose().saturating_sub(width + 2);
             let words = printable(&words);
             for (row, words) in wrap(&words, left).iter().enumerate() {
                 let (label, value) = match (at, row) {
@@ -113,7 +137,7 @@ impl Page {
     /// Texts with a dot in front of each.
     pub(crate) fn items(&mut self, label: &str, items: &[String]) {
         for (at, item) in items.iter().enumerate() {
-            for (row, line) in wrap(&printable(item), WIDTH - LABEL - 2).iter().enumerate() {
+            for (row, line) in wrap(&printable(item), self.prose() - 2).iter().enumerate() {
                 let label = if (at, row) == (0, 0) { label } else { "" };
                 let dot = if row == 0 { "•" } else { " " };
                 self.push(&format!("{HEADING}{label:<LABEL$}{HEADING:#}{dot} {line}"));
@@ -124,7 +148,28 @@ impl Page {
     /// A faint line.
     pub(crate) fn hint(&mut self, text: &str) {
         let faint = Style::new().dimmed();
-        for line in wrap(&printable(text), WIDTH) {
+        for line in wrap(&printable(text), self.width.prose()) {
+            self.push(&format!("{faint}{line}{faint:#}"));
+        }
+    }
+
+    /// A faint command to copy. In several lines, it is still one command for a shell; a word that is longer than a line stays
+    /// whole, since it would be another one if it were shortened.
+    pub(crate) fn command(&mut self, words: &[&str]) {
+        let faint = Style::new().dimmed();
+        let mut lines = vec![String::new()];
+        for word in words {
+            let Some(last) = lines.last_mut() else { break };
+            let joined = format!("{last}{}{}", if last.is_empty() { "" } else { " " }, printable(word));
+            // Two characters are for the backslash.
+            if last.is_empty() || joined.chars().count() + 2 <= self.width.columns() {
+                *last = joined;
+            } else {
+                last.push_str(" \\");
+                lines.push(format!("  {}", printable(word)));
+            }
+        }
+        for line in lines {
             self.push(&format!("{faint}{line}{faint:#}"));
         }
     }
@@ -160,13 +205,8 @@ impl Page {
         let Some(series) = part.course(name) else { return };
         let most = series.values.iter().flatten().copied().fold(0.0, f64::max);
         if most > 0.0 {
-            let text = format!(
-                "{}  {}, max {}",
-                sparkline(&series.values),
-                about(series.about),
-                show(most, series.unit)
-            );
-            self.line("", &cut(&text, WIDTH - LABEL));
+            let words = format!("{}, max {}", about(series.about), show(most, series.unit));
+            self.over_time("", series, &words);
         }
     }
 
@@ -174,11 +214,22 @@ impl Page {
     pub(crate) fn series(&mut self, series: &Series) {
         let most = series.values.iter().flatten().copied().fold(0.0, f64::max);
         if most > 0.0 {
-            let (line, most) = (sparkline(&series.values), show(most, series.unit));
-            let text = format!("{line}  max {most}: {}", about(series.about));
-            // Not wrapped, since that would remove blanks, which are missing values.
-            self.line_as(series.name, &cut(&text, WIDTH - LABEL), Style::new());
+            let words = format!("max {}: {}", show(most, series.unit), about(series.about));
+            self.over_time(series.name, series, &words);
         }
+    }
+
+    /// Values over time beside their words, or above them if the room is too narrow for both.
+    fn over_time(&mut self, label: &str, series: &Series, words: &str) {
+        let room = self.room();
+        let beside = room.saturating_sub(words.chars().count() + 2);
+        // Not wrapped, since that would remove blanks, which are missing values.
+        if beside >= LEAST_COURSE.min(series.values.len()) {
+            let line = sparkline(&fitted(&series.values, beside));
+            return self.line_as(label, &format!("{line}  {words}"), Style::new());
+        }
+        self.line_as(label, &sparkline(&fitted(&series.values, room)), Style::new());
+        self.line("", words);
     }
 
     /// The first rows of a part's list, values before names.
@@ -196,32 +247,45 @@ impl Page {
             .map(|cells| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0))
             .collect();
         let all = std::iter::once(list.about).chain(list.rows.iter().take(rows).map(|row| row.name.as_str()));
+        // A narrow page has the names below the values, whichever way a wide one shows them.
+        let beside = self.room().saturating_sub(widths.iter().map(|width| width + 2).sum());
+        let of_name = if beside < LEAST_NAME { self.room() - INDENT } else { beside };
         for (at, name) in all.enumerate() {
-            let mut line = String::new();
-            for (cells, width) in columns.iter().zip(&widths) {
-                let cell = cells.get(at).map_or("", String::as_str);
-                line.extend([format!("{cell:>width$}  ", width = *width)]);
-            }
-            let before = line.chars().count();
-            let left = (WIDTH - LABEL).saturating_sub(before);
             let (label, style) = if at == 0 { (label, Style::new().dimmed()) } else { ("", Style::new()) };
-            match names {
+            let name = if at == 0 { about(name) } else { name.to_owned() };
+            let name = match names {
+                Names::Whole => name,
+                Names::Cut if at == 0 => cut_words(&name, of_name),
                 // The end of a frame's name says more than its beginning.
-                Names::Cut if at > 0 => line.push_str(&cut_name(name, left)),
-                Names::Cut => line.push_str(&cut(&about(name), left)),
-                Names::Whole if at == 0 => line.push_str(&about(name)),
-                Names::Whole => line.push_str(name),
+                Names::Cut => cut_name(&name, of_name),
+            };
+            let cells = columns.iter().map(|cells| cells.get(at).map_or("", String::as_str));
+            self.row_of_table(label, cells.zip(widths.iter().copied()), &name, style);
+        }
+    }
+
+    /// Values and a name; what has no room beside the others is in further lines.
+    fn row_of_table<'a>(
+        &mut self,
+        label: &str,
+        cells: impl Iterator<Item = (&'a str, usize)>,
+        name: &str,
+        style: Style,
+    ) {
+        let (room, mut label, mut line) = (self.room(), label, String::new());
+        for (cell, width) in cells {
+            if !line.is_empty() && line.chars().count() + width > room {
+                self.line_as(std::mem::take(&mut label), line.trim_end(), style);
+                line.clear();
             }
-            if names == Names::Cut || line.chars().count() <= WIDTH - LABEL {
-                self.line_as(label, &line, style);
-                continue;
-            }
-            let (values, name) =
-                line.split_at(line.char_indices().nth(before).map_or(line.len(), |(at, _)| at));
-            self.line_as(label, values.trim_end(), style);
-            for more in wrap(name, WIDTH - LABEL - INDENT) {
-                self.line_as("", &format!("{:INDENT$}{more}", ""), style);
-            }
+            line.extend([format!("{cell:>width$}  ")]);
+        }
+        if line.chars().count() + name.chars().count() <= room {
+            return self.line_as(label, &(line + name), style);
+        }
+        self.line_as(label, line.trim_end(), style);
+        for more in wrap(name, room - INDENT) {
+            self.line_as("", &format!("{:INDENT$}{more}", ""), style);
         }
     }
 
@@ -242,15 +306,21 @@ impl Page {
 
     fn labelled(&mut self, label: &str, text: &str, of_label: Style, of_text: Style) {
         let label = printable(label);
-        for (at, line) in wrap(&printable(text), WIDTH - LABEL).iter().enumerate() {
+        for (at, line) in wrap(&printable(text), self.prose()).iter().enumerate() {
             let label = if at == 0 { label.as_str() } else { "" };
             self.push(&format!("{of_label}{label:<LABEL$}{of_label:#}{of_text}{line}{of_text:#}"));
         }
     }
 
-    fn line_as(&mut self, label: &str, text: &str, style: Style) {
+    /// A line that fits as it is: its blanks are kept.
+    pub(crate) fn line_as(&mut self, label: &str, text: &str, style: Style) {
         let (label, text) = (printable(label), printable(text));
         self.push(&format!("{HEADING}{label:<LABEL$}{HEADING:#}{style}{text}{style:#}"));
+    }
+
+    /// A line without room for a label.
+    pub(crate) fn bare(&mut self, text: &str) {
+        self.push(&printable(text));
     }
 
     fn push(&mut self, line: &str) {
@@ -332,14 +402,14 @@ pub(crate) fn keep_end(text: &str, width: usize) -> String {
     std::iter::once('…').chain(text.chars().skip(len + 1 - width.max(1))).collect()
 }
 
-/// Breaks text into lines at spaces. A word longer than a line is cut.
+/// Breaks text into lines at spaces. A word longer than a line is cut at its beginning, since such words are names.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.chars().count() <= width {
         return vec![text.to_owned()];
     }
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let word = cut(word, width);
+    for word in words(text) {
+        let word = keep_end(&word, width);
         let Some(last) = lines.last_mut() else { break };
         if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > width {
             lines.push(word);
@@ -351,6 +421,46 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
         last.push_str(&word);
     }
     lines
+}
+
+/// The words of a text. A number and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    const UNITS: [&str; 11] = ["%", "ns", "µs", "ms", "s", "min", "B", "kB", "MB", "GB", "MB/s"];
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let bare = word.trim_end_matches(|c: char| ".,;:)".contains(c));
+        match words.last_mut().filter(|last| last.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(number) if UNITS.contains(&bare) => number.extend([" ", word]),
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+/// Text cut behind a word.
+fn cut_words(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let first = wrap(text, width.saturating_sub(2)).swap_remove(0);
+    let first = first.trim_end_matches(|c: char| ".,;:".contains(c));
+    if first.starts_with('…') { cut(text, width) } else { format!("{first} …") }
+}
+
+/// Text in lines of a width; all but the first are indented.
+pub(crate) fn hanging(text: &str, width: usize, indent: usize) -> String {
+    let (head, rest) = text.split_at(text.len() - text.trim_start().len());
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    // The first line has its own indent, so the text is wrapped as if all lines had the larger one.
+    let first = indent.max(head.len());
+    let lines = wrap(rest, width.saturating_sub(first));
+    let lines = lines.into_iter().enumerate().map(|(at, line)| match at {
+        0 => format!("{head}{line}"),
+        _ => format!("{:first$}{line}", ""),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The words of a figure with its source, and with a mark if it is partial.
@@ -366,6 +476,7 @@ pub(crate) fn marked(figure: &Figure, words: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use report::{ListColumn, Row};
 
     #[test]
     fn figures_from_two_sources_say_which_one_each_is_from() {
@@ -407,6 +518,61 @@ mod tests {
     }
 
     #[test]
+    fn lines_end_between_words_and_not_between_a_number_and_its_unit() {
+        let check = |text: &str, width, expected: &[&str]| assert_eq!(wrap(text, width), expected, "{text}");
+        check("about 12.5 % of 8 ms, all", 10, &["about", "12.5 % of", "8 ms, all"]);
+        check("in Shop!Orders.Price now", 10, &["in", "…ers.Price", "now"]);
+        assert_eq!(cut_words("types, by bytes allocated", 11), "types, by …");
+        assert_eq!(cut_words("types, by bytes", 9), "types …");
+        assert_eq!(cut_words("allocations", 5), "allo…");
+    }
+
+    #[test]
+    fn a_narrow_page_has_names_below_their_values_and_shorter_lines_over_time() {
+        let list = List {
+            name: "routes",
+            about: "Routes, the slowest first",
+            columns: &[ListColumn { name: "p50", unit: "ms" }, ListColumn { name: "p99", unit: "ms" }],
+            rows: vec![Row { name: "/orders/{id}/lines".to_owned(), values: vec![Some(12.0), Some(99.5)] }],
+            more: 0,
+        };
+        let values = (0..40).map(|at| Some(f64::from(at % 4))).collect();
+        let series = Series { name: "began", unit: "", about: "Requests that began per bar", values };
+        let shown = |columns| {
+            let mut page = Page::new(Width::of(columns));
+            page.table("", &list, 3, Names::Cut);
+            page.series(&series);
+            anstream::adapter::strip_str(&page.into_text()).to_string()
+        };
+        let wide = "
+              p50      p99  routes, the slowest first
+            12 ms  99.5 ms  /orders/{id}/lines
+began       ▁▃▆█▁▃▆█▁▃▆█▁▃▆█▁▃▆█▁▃▆█▁▃▆█▁▃▆█▁▃▆█▁▃▆█
+            max 3: requests that began per bar
+";
+        assert_eq!(shown(60), wide.trim_start_matches('\n'));
+        let narrow = "
+              p50      p99
+              routes, the slowest first
+            12 ms  99.5 ms
+              /orders/{id}/lines
+began       ▃█▃█▃█▃█▃█▃█▃█▃█▃█▃█
+            max 3: requests that began
+            per bar
+";
+        assert_eq!(shown(40), narrow.trim_start_matches('\n'));
+    }
+
+    #[test]
+    fn a_command_in_several_lines_is_still_one_command() {
+        let mut page = Page::new(Width::of(40));
+        page.command(&["casebook explain", &"x".repeat(50), "--format json", "| jq ."]);
+        let text = anstream::adapter::strip_str(&page.into_text()).to_string();
+        let expected = format!("casebook explain \\\n  {} \\\n  --format json | jq .\n", "x".repeat(50));
+        assert_eq!(text, expected);
+    }
+
+    #[test]
     fn one_is_no_plural() {
         let check = |words, number, expected: &str| assert_eq!(counted(words, number), expected);
         check("{} adjustments", "1", "1 adjustment");
@@ -439,6 +605,6 @@ mod tests {
         page.title(&"y".repeat(300));
         let text = anstream::adapter::strip_str(&page.into_text()).to_string();
         let widest = text.lines().map(|line| line.chars().count()).max();
-        assert_eq!(widest, Some(WIDTH));
+        assert_eq!(widest, Some(100));
     }
 }

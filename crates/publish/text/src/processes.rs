@@ -1,6 +1,7 @@
 //! The .NET processes of a machine, as a table.
 
-use crate::page::printable;
+use crate::Width;
+use crate::page::{printable, wrap};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -8,7 +9,11 @@ use std::collections::BTreeMap;
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 /// The longest command line in the table, in characters.
-const COMMAND_WIDTH: usize = 60;
+const LONGEST_COMMAND: usize = 80;
+/// A command line with less room beside the other columns is below them.
+const LEAST_COMMAND: usize = 20;
+/// The indent of a command line below the other columns.
+const INDENT: usize = 2;
 
 /// The state of a process that answers.
 pub const RUNNING: &str = "running";
@@ -58,17 +63,25 @@ const FEW_STALE: usize = 3;
 const USERS_LISTED: usize = 10;
 
 /// The table, or a sentence if it has no rows.
-pub fn table(rows: &[Row], shown_stale: Stale) -> String {
+pub fn table(rows: &[Row], shown_stale: Stale, width: Width) -> String {
     let stale = rows.iter().filter(|row| row.state == STALE).count();
     let hides = shown_stale == Stale::Few && stale > FEW_STALE;
     let rows: Vec<&Row> = rows.iter().filter(|row| !hides || row.state != STALE).collect();
-    let mut out = shown(&rows);
+    let mut out = shown(&rows, width);
     if hides {
-        out.extend([format!(
-            "{stale} stale sockets, of processes that ended without removing them (--all shows them)\n"
-        )]);
+        out.push_str(&sentence(
+            &format!(
+                "{stale} stale sockets, of processes that ended without removing them (--all shows them)"
+            ),
+            width,
+        ));
     }
     out
+}
+
+/// A sentence below the table, in its lines.
+pub fn sentence(text: &str, width: Width) -> String {
+    wrap(text, width.prose()).join("\n") + "\n"
 }
 
 /// One sentence for each user with unasked sockets, with their number.
@@ -88,28 +101,43 @@ pub fn unasked(sockets: &BTreeMap<u32, usize>) -> Vec<String> {
     listed.chain(rest).collect()
 }
 
-fn shown(rows: &[&Row]) -> String {
+fn shown(rows: &[&Row], width: Width) -> String {
     if rows.is_empty() {
-        return "no .NET process with a diagnostics socket is visible; only root sees those of other users and containers\n"
-            .to_owned();
+        let none = "no .NET process with a diagnostics socket is visible; only root sees those of other users and containers";
+        return sentence(none, width);
     }
-    let heads = ["PID", "NAME", "RUNTIME", "STATE", "CONTAINER", "COMMAND"];
+    let heads = ["PID", "NAME", "RUNTIME", "STATE", "CONTAINER", "COMMAND"].map(str::to_owned);
     let cells: Vec<[String; 6]> = rows.iter().map(|row| cells(row)).collect();
-    let widths: Vec<usize> = heads
-        .iter()
-        .enumerate()
-        .map(|(at, head)| {
-            let of_cells = cells.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
-            // A column without any text is not shown.
-            of_cells.filter(|width| *width > 0).map_or(0, |width| width.max(head.len()))
-        })
-        .collect();
-    let mut out = format!("{HEADING}{}{HEADING:#}\n", line(&heads.map(str::to_owned), &widths));
+    let widths = widths(&heads, &cells, width.columns());
+    let mut out = format!("{HEADING}{}{HEADING:#}\n", line(&heads, &widths, width.columns()));
     for (row, cells) in rows.iter().zip(&cells) {
         let style = if row.state == RUNNING { Style::new() } else { WARNING };
-        out.extend([format!("{style}{}{style:#}\n", line(cells, &widths))]);
+        out.extend([format!("{style}{}{style:#}\n", line(cells, &widths, width.columns()))]);
     }
     out
+}
+
+/// The width of each column. A column without any text is not shown; names get what the numbers leave.
+fn widths(heads: &[String; 6], cells: &[[String; 6]], room: usize) -> [usize; 6] {
+    let mut widths = std::array::from_fn(|at| {
+        let width = |row: &[String; 6]| row.get(at).map_or(0, |cell| cell.chars().count());
+        let of_cells = cells.iter().map(width).max().filter(|width| *width > 0);
+        of_cells.map_or(0, |of_cells| of_cells.max(width(heads)))
+    });
+    let [pid, name, runtime, state, container, _] = &mut widths;
+    let least = heads.get(1).map_or(0, String::len);
+    let left = |of: [usize; 4]| {
+        room.saturating_sub(of.iter().filter(|width| **width > 0).map(|width| width + 2).sum())
+    };
+    // Container and runtime go first: name and number identify a process.
+    if left([*pid, *runtime, *state, *container]) < least {
+        *container = 0;
+    }
+    if left([*pid, *runtime, *state, *container]) < least {
+        *runtime = 0;
+    }
+    *name = (*name).min(left([*pid, *runtime, *state, *container]).max(least));
+    widths
 }
 
 fn cells(row: &Row) -> [String; 6] {
@@ -123,34 +151,42 @@ fn cells(row: &Row) -> [String; 6] {
         Some(reason) if row.command_line.is_empty() => reason,
         _ => &row.command_line,
     };
-    let command = cut_middle(&printable(what));
     [
         pid,
         printable(&row.name),
         printable(row.runtime_version.as_deref().unwrap_or("")),
         row.state.to_owned(),
         printable(container),
-        command,
+        printable(what),
     ]
 }
 
-/// A command line, cut in its middle to fit its column.
-fn cut_middle(text: &str) -> String {
+/// A text cut in its middle.
+fn cut_middle(text: &str, width: usize) -> String {
     let chars: Vec<char> = text.chars().collect();
-    if chars.len() <= COMMAND_WIDTH {
+    if chars.len() <= width {
         return text.to_owned();
     }
-    let (head, tail) = (COMMAND_WIDTH / 3, COMMAND_WIDTH - COMMAND_WIDTH / 3 - 1);
+    let (head, tail) = (width / 3, width.saturating_sub(width / 3 + 1));
     let start: String = chars.iter().take(head).collect();
     let end: String = chars.iter().skip(chars.len() - tail).collect();
     format!("{start}…{end}")
 }
 
-/// A line of the table, without columns that are empty in every row.
-fn line(cells: &[String; 6], widths: &[usize]) -> String {
-    let shown = cells.iter().zip(widths).filter(|(_, width)| **width > 0);
-    let padded = shown.map(|(cell, width)| format!("{cell:<width$}", width = *width));
-    padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+/// A row without the columns that are empty in every row. The command is below the others if they leave no room for it.
+fn line(cells: &[String; 6], widths: &[usize; 6], room: usize) -> String {
+    let [others @ .., command] = cells;
+    let shown = others.iter().zip(widths).filter(|(_, width)| **width > 0);
+    let padded = shown.map(|(cell, width)| format!("{:<width$}  ", cut_middle(cell, *width), width = *width));
+    let others: String = padded.collect();
+    let beside = room.saturating_sub(others.chars().count());
+    let longest = widths.last().copied().unwrap_or(0);
+    if beside >= LEAST_COMMAND.min(longest) {
+        let line = others + &cut_middle(command, beside.min(LONGEST_COMMAND));
+        return line.trim_end().to_owned();
+    }
+    let command = cut_middle(command, room - INDENT);
+    format!("{}\n{:INDENT$}{command}", others.trim_end(), "").trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -197,13 +233,25 @@ mod tests {
             row(4711, 1, "Pay\u{1b}[2J", "running", None),
             row(99, 99, "", "stale", Some("nobody listens")),
         ];
-        let text = anstream::adapter::strip_str(&table(&rows, Stale::Few)).to_string();
+        let shown =
+            |columns| anstream::adapter::strip_str(&table(&rows, Stale::Few, Width::of(columns))).to_string();
         let expected = "\
 PID              NAME     RUNTIME  STATE    CONTAINER     COMMAND
 7                Orders   10.0.1   running                dotnet Orders.dll
 4711 (1 inside)  Pay [2J  10.0.1   running  0123456789ab  dotnet Pay [2J.dll
 99                        10.0.1   stale                  nobody listens
 ";
-        assert_eq!(text, expected);
+        assert_eq!(shown(100), expected);
+        let narrow = "\
+PID              NAME     RUNTIME  STATE    CONTAINER
+  COMMAND
+7                Orders   10.0.1   running
+  dotnet Orders.dll
+4711 (1 inside)  Pay [2J  10.0.1   running  0123456789ab
+  dotnet Pay [2J.dll
+99                        10.0.1   stale
+  nobody listens
+";
+        assert_eq!(shown(60), narrow);
     }
 }

@@ -1,6 +1,7 @@
 //! The result of a recording: where it is, what it cost, what is in it.
 
-use crate::page::printable;
+use crate::Width;
+use crate::page::{hanging, printable};
 use crate::process::Process;
 use crate::progress::seconds;
 use report::unit::short;
@@ -73,8 +74,11 @@ pub struct Cost {
     pub sampler_stopped_share: Option<f64>,
 }
 
-/// The lines about a recording; the last one says what to do next.
-pub fn text(recorded: &Recorded<'_>) -> String {
+/// The indent of a line that is the rest of another one.
+const INDENT: usize = 4;
+
+/// The lines about a recording; the last one says what to do next and stays one line, to be copied.
+pub fn text(recorded: &Recorded<'_>, width: Width) -> String {
     let Recorded { process, ended, bytes, packed, events, lost, cost, .. } = recorded;
     let runtime =
         process.runtime.map_or_else(String::new, |version| format!(", .NET {}", printable(version)));
@@ -111,6 +115,7 @@ pub fn text(recorded: &Recorded<'_>) -> String {
     lines.extend(recorded.notes.iter().map(|note| format!("  note: {}", printable(note))));
     lines
         .extend(recorded.copies.iter().map(|copy| format!("  copied what was kept to {}/", printable(copy))));
+    let mut lines: Vec<String> = lines.iter().map(|line| hanging(line, width.prose(), INDENT)).collect();
     lines.push(format!("next: casebook explain {out}\n"));
     lines.join("\n")
 }
@@ -189,11 +194,16 @@ mod tests {
 recorded Pay [2J (process 4711, .NET 10.0.1) for 1 min 10 s (the last 30.0 s are kept, in whole pieces) into slow/
   the process ended; what was recorded until then can be opened
   cost: 1.50 CPU cores before, 1.62 while recorded (of 4); the recorder ? CPU cores
-  events: 1234 in 25.0 MB (2.50 MB/s; 3.0 MB on the disk), 5 lost; samples in 10 % of the time, which paused the program for 1.2 %
+  events: 1234 in 25.0 MB (2.50 MB/s; 3.0 MB on the disk), 5 lost; samples in 10 % of the time, which paused the
+    program for 1.2 %
   note: no names of methods
   copied what was kept to slow-1/
 next: casebook explain slow
 ";
-        assert_eq!(text(&recorded), expected);
+        assert_eq!(text(&recorded, Width::of(160)), expected);
+        let narrow = text(&recorded, Width::of(60));
+        assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&narrow), words(expected));
     }
 }

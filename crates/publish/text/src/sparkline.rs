@@ -17,6 +17,12 @@ pub(crate) fn sparkline(values: &[Option<f64>]) -> String {
     values.iter().map(|value| value.map_or(' ', block)).collect()
 }
 
+/// Values that have room in `width` blocks: of neighbours that share a block, the largest.
+pub(crate) fn fitted(values: &[Option<f64>], width: usize) -> Vec<Option<f64>> {
+    let each = values.len().div_ceil(width.max(1)).max(1);
+    values.chunks(each).map(|of| of.iter().flatten().copied().reduce(f64::max)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +31,12 @@ mod tests {
     fn a_sparkline_fills_from_nothing_to_the_most() {
         assert_eq!(sparkline(&[Some(0.0), Some(1.0), None, Some(4.0), Some(8.0)]), "▁▁ ▄█");
         assert_eq!(sparkline(&[Some(0.0); 3]), "▁▁▁");
+    }
+    #[test]
+    fn neighbours_share_a_block_if_there_is_no_room_and_the_largest_shows() {
+        let values = [Some(1.0), Some(7.0), None, None, Some(2.0)];
+        assert_eq!(fitted(&values, 5), values);
+        assert_eq!(fitted(&values, 4), [Some(7.0), None, Some(2.0)]);
+        assert_eq!(fitted(&values, 0), [Some(7.0)]);
     }
 }

@@ -1,6 +1,7 @@
 //! What every managed thread is doing now, grouped by equal stacks.
 
-use crate::page::printable;
+use crate::Width;
+use crate::page::{hanging, keep_end, printable, wrap};
 use crate::process::Process;
 use anstyle::Style;
 use serde::Serialize;
@@ -9,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const HEADING: Style = Style::new().bold();
 /// How many frames [`Frames::First`] shows.
 const MAX_FRAMES: usize = 24;
+/// The indent of frames, and of the rest of a heading.
+const INDENT: usize = 4;
 
 /// The stack of every thread; as JSON, what scripts get.
 #[derive(Debug, Serialize)]
@@ -88,7 +91,7 @@ fn doing(thread: &Thread) -> String {
 }
 
 /// The groups, each with its threads and its stack.
-pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames) -> String {
+pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames, width: Width) -> String {
     let groups = stacks.groups();
     let mut out = String::new();
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
@@ -98,7 +101,7 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames) -> String {
         plural(stacks.threads.len(), "managed thread"),
         plural(groups.len(), "group")
     );
-    out.extend([format!("{HEADING}{heading}{HEADING:#}\n")]);
+    out.extend([format!("{HEADING}{}{HEADING:#}\n", hanging(&heading, width.prose(), INDENT))]);
     for group in &groups {
         let Some(first) = group.first() else { continue };
         let kinds: BTreeSet<&str> = group.iter().map(|of| of.kind.as_str()).collect();
@@ -107,15 +110,22 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames) -> String {
         let numbers: Vec<String> = group.iter().take(8).map(|of| of.os_id.to_string()).collect();
         let more = if group.len() > 8 { ", …" } else { "" };
         let head = printable(&format!("{}{of_kind}: {}", plural(group.len(), "thread"), doing(first)));
-        out.extend([format!("\n{HEADING}{head}{HEADING:#}  {}{more}\n", numbers.join(", "))]);
+        // Wrapped without colours, which have no width.
+        let all = hanging(&format!("{head}  {}{more}", numbers.join(", ")), width.prose(), INDENT);
+        let (head, numbers) = all.rsplit_once("  ").filter(|_| !all.contains('\n')).unwrap_or((&all, ""));
+        out.extend([format!("\n{HEADING}{head}{HEADING:#}  {numbers}").trim_end(), "\n"]);
         let shown = if frames == Frames::All { first.frames.len() } else { MAX_FRAMES };
         for frame in first.frames.iter().take(shown) {
+            let room = width.columns() - INDENT;
             // The short form leaves the signature out.
-            let frame = match frames {
-                Frames::All => frame.as_str(),
-                Frames::First => frame.split_once('(').map_or(frame.as_str(), |(name, _)| name),
+            let lines = match frames {
+                Frames::All => signature(&printable(frame), room),
+                Frames::First => {
+                    let name = frame.split_once('(').map_or(frame.as_str(), |(name, _)| name);
+                    vec![keep_end(&printable(name), room)]
+                }
             };
-            out.extend([format!("    {}\n", printable(frame))]);
+            out.extend(lines.into_iter().map(|line| format!("{:INDENT$}{line}\n", "")));
         }
         let left = first.frames.len().saturating_sub(shown);
         if left > 0 {
@@ -126,6 +136,15 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames) -> String {
         }
     }
     out
+}
+
+/// A method with its parameters, in as many lines as it needs, broken behind commas.
+fn signature(frame: &str, room: usize) -> Vec<String> {
+    if frame.chars().count() <= room {
+        return vec![frame.to_owned()];
+    }
+    let lines = wrap(&frame.replace(',', ", ").replace('(', " ("), room - 2);
+    lines.into_iter().enumerate().map(|(at, line)| format!("{:1$}{line}", "", 2 * at.min(1))).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The catalogue of tables and columns as text, Markdown and JSON.
 
+use crate::Width;
+use crate::page::{hanging, wrap};
 use anstyle::Style;
 use base::number::count;
 use model::{Kind, TableSpec, Tables};
@@ -7,6 +9,8 @@ use report::unit::short;
 use serde::Serialize;
 
 const HEADING: Style = Style::new().bold();
+/// What a column means has its own lines if it has less room beside the column.
+const LEAST_ABOUT: usize = 24;
 
 /// A table of the catalogue; as JSON, what scripts get.
 #[derive(Debug, Serialize)]
@@ -74,7 +78,7 @@ fn offered_by(kinds: &[Kind]) -> String {
 }
 
 /// The catalogue for people. If it belongs to no exhibit, it says which kinds of evidence have each table.
-pub fn text(catalogue: &[Entry]) -> String {
+pub fn text(catalogue: &[Entry], width: Width) -> String {
     let mut out = String::new();
     let mut kinds: &[Kind] = &[];
     for table in catalogue {
@@ -86,13 +90,30 @@ pub fn text(catalogue: &[Entry]) -> String {
             1 => "  1 row".to_owned(),
             rows => format!("  {} rows", short(count(rows))),
         });
-        out.extend([format!("{HEADING}{}{HEADING:#}{rows}  {}\n", table.table, table.about)]);
+        // Wrapped without its colours, which have no width.
+        let heading = hanging(&format!("{}{rows}  {}", table.table, table.about), width.prose(), 2);
+        out.extend([
+            format!("{HEADING}{}{HEADING:#}", table.table),
+            heading.split_at(table.table.len()).1.to_owned(),
+        ]);
+        out.push('\n');
         for column in &table.columns {
-            let unit = if column.unit.is_empty() { "" } else { column.unit };
-            out.extend([format!("  {:<18} {:<8} {unit:<4} {}\n", column.name, column.r#type, column.about)]);
+            let line = format!("  {:<18} {:<8} {:<4}", column.name, column.r#type, column.unit);
+            out.extend([column_line(&line, column.about, width.prose()), "\n".to_owned()]);
         }
     }
     out
+}
+
+/// A column's name, type and unit with what it means: beside them, or below them if the room is too narrow.
+fn column_line(line: &str, about: &str, width: usize) -> String {
+    let beside = width.saturating_sub(line.chars().count() + 1);
+    let (indent, first) = match beside {
+        LEAST_ABOUT.. => (line.chars().count() + 1, format!("{line} ")),
+        _ => (4, format!("{}\n    ", line.trim_end())),
+    };
+    let about = wrap(about, width.saturating_sub(indent)).join(&format!("\n{:indent$}", ""));
+    format!("{first}{about}")
 }
 
 /// The catalogue as the page `docs/tables.md`.

@@ -1,6 +1,7 @@
 //! How parts of the runtime work, as a page or as JSON: figures and their values over time, lists, then what it all
 //! means and what the recording lacks.
 
+use crate::Width;
 use crate::explain;
 use crate::page::{Names, Page, about, marked};
 use ::topics::Topic;
@@ -9,13 +10,13 @@ use report::{Heading, State, Verdict};
 use serde_json::{Value, json};
 
 /// The page: what the recording is and what it has lost, the verdict, then the topics.
-pub fn page(heading: &Heading, verdict: Option<&Verdict>, topics: &[Topic]) -> String {
-    let mut page = Page::default();
+pub fn page(heading: &Heading, verdict: Option<&Verdict>, topics: &[Topic], width: Width) -> String {
+    let mut page = Page::new(width);
     explain::headline(&mut page, heading);
     if let Some(verdict) = verdict {
         explain::verdict(&mut page, verdict);
         if verdict.state == State::Problem {
-            page.hint(&format!("The findings: casebook explain {}", explain::quoted(&heading.file)));
+            page.command(&["The findings:", "casebook explain", &explain::quoted(&heading.file)]);
         }
     }
     for topic in topics {
@@ -60,7 +61,6 @@ pub fn json(topics: &[Topic]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::WIDTH;
     use ::topics::Id;
     use model::Trace;
     use runtime::StackIndex;
@@ -83,7 +83,8 @@ mod tests {
             could_not_run: 0,
             notes: Vec::new(),
         };
-        let text = anstream::adapter::strip_str(&page(&heading, Some(&verdict), &topics)).to_string();
+        let text = anstream::adapter::strip_str(&page(&heading, Some(&verdict), &topics, Width::default()))
+            .to_string();
         let labels: Vec<&str> = text
             .lines()
             .filter_map(|line| line.get(..11))
@@ -108,7 +109,7 @@ mod tests {
                 "not here"
             ]
         );
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     }
 
     #[test]

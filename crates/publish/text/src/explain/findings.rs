@@ -126,7 +126,8 @@ pub(super) fn not_checked(page: &mut Page, report: &Report, file: &str) {
         page.gap();
         page.hint("The queries that show each finding are in its JSON:");
         let file = quoted(file);
-        page.hint(&format!("casebook explain {file} --format json | jq -r '.findings[].evidence[].sql'"));
+        let words = ["casebook explain", &file, "--format json", "| jq -r", "'.findings[].evidence[].sql'"];
+        page.command(&words);
     }
 }
 
