@@ -14,6 +14,7 @@ use dotnet_ipc::session::{NAMES_RUNDOWN, Received, Request, Session};
 use model::{Sym, Trace};
 use recorder::Subject;
 use recorder::profile::{heartbeat, sampler};
+use runtime::{Owner, StackIndex};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
@@ -36,7 +37,8 @@ const BUFFER_MEGABYTES: u32 = 128;
 const PIECE: usize = 256 << 10;
 
 const AFTER_HELP: &str = "\
-The largest group comes first. A thread in native code shows the managed frames that called it.
+The largest group comes first. A thread in native code shows the managed frames that called it. Frames of .NET and its \
+libraries between those of the service are counted only; --all shows them.
 
 It works even if the thread pool or the locks of the process are stuck. A process that is stopped as a whole does not \
 answer; after the time limit, a message says so.
@@ -53,8 +55,8 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
-    /// Show all frames of each stack
-    #[arg(long)]
+    /// Show all frames of each stack, with those of .NET and its libraries, and the parameters of methods
+    #[arg(long, visible_alias = "full")]
     all: bool,
     /// How long it may take in all
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse, allow_negative_numbers = true)]
@@ -146,6 +148,7 @@ fn last_stacks(recording: &Trace) -> Stacks {
             last.insert(*id, at);
         }
     }
+    let index = StackIndex::new(recording);
     let text = |sym: Sym| recording.strings.get(sym).unwrap_or_default().to_owned();
     let mut threads = Vec::new();
     for (os_id, at) in last {
@@ -153,16 +156,19 @@ fn last_stacks(recording: &Trace) -> Stacks {
         let of_thread = recording.threads.thread.iter().position(|thread| *thread == os_id);
         let of_thread = of_thread.and_then(|at| recording.threads.row(at));
         let frames = recording.stacks.walk(row.stack).filter_map(|node| {
-            let frame = recording.stacks.frame.get(node)?;
-            recording.frames.name.get(*frame).map(|name| text(*name))
+            let frame = *recording.stacks.frame.get(node)?;
+            let name = recording.frames.name.get(frame)?;
+            Some((text(*name), index.owner(frame) == Owner::User))
         });
+        let (frames, mine) = frames.unzip();
         threads.push(Thread {
             os_id,
             name: of_thread.map(|of| text(of.name)).unwrap_or_default(),
             kind: of_thread.map(|of| text(of.kind)).unwrap_or_default(),
             state: text(row.state),
             waiting_on: recording.strings.get(row.waiting_on).map(str::to_owned),
-            frames: frames.collect(),
+            frames,
+            mine,
         });
     }
     Stacks { threads }

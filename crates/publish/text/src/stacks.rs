@@ -3,11 +3,12 @@
 use crate::Width;
 use crate::page::{hanging, keep_end, printable, wrap};
 use crate::process::Process;
-use anstyle::Style;
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 const HEADING: Style = Style::new().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default();
 /// How many frames [`Frames::First`] shows.
 const MAX_FRAMES: usize = 24;
 /// The indent of frames, and of the rest of a heading.
@@ -35,12 +36,15 @@ pub struct Thread {
     pub waiting_on: Option<String>,
     /// The innermost first.
     pub frames: Vec<String>,
+    /// Which of the frames are of the service's own code.
+    #[serde(skip)]
+    pub mine: Vec<bool>,
 }
 
 /// How much of each stack is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frames {
-    /// The first frames, without the parameters of methods.
+    /// The innermost frame and the service's own, without the parameters of methods; of the others, the number.
     First,
     /// All frames, in full.
     All,
@@ -60,9 +64,46 @@ impl Stacks {
     }
 }
 
+/// Methods in which a thread waits for a lock. Some of them wait in native code, so that no sample says so.
+const ENTERING: [&str; 5] = [
+    "Monitor.Enter",
+    "Monitor.TryEnter",
+    "Monitor.ReliableEnter",
+    "Threading.Lock.Enter",
+    "Threading.Lock.TryEnter",
+];
+
+/// Whether a thread waits for a lock.
+fn waits_for_lock(thread: &Thread) -> bool {
+    let innermost = thread.frames.first().map_or("", String::as_str);
+    let enters = || ENTERING.iter().any(|method| innermost.contains(method));
+    match thread.waiting_on.as_deref() {
+        Some("lock") => true,
+        Some("monitor") => !innermost.contains("Monitor.Wait("),
+        Some(_) => false,
+        None => thread.state != "running" && enters(),
+    }
+}
+
+/// Why the process may be stuck. `None` if something moves, or if fewer than two threads wait for locks.
+fn stuck(threads: &[Thread]) -> Option<String> {
+    let waiting = threads.iter().filter(|thread| waits_for_lock(thread)).count();
+    let is_stuck = waiting > 1 && threads.iter().all(|thread| thread.state != "running");
+    is_stuck.then(|| {
+        format!(
+            "{waiting} threads wait for locks and no thread runs. If the same threads still wait after a few seconds, it is \
+             a deadlock, or the holder of the lock waits for something else. Which thread holds a lock is not known here: \
+             look for one whose stack is inside a `lock`."
+        )
+    })
+}
+
 /// What a group does, in words.
 fn doing(thread: &Thread) -> String {
     let innermost = thread.frames.first().map_or("", String::as_str);
+    if thread.waiting_on.is_none() && waits_for_lock(thread) {
+        return "waits for a lock (Monitor.Enter)".to_owned();
+    }
     if thread.waiting_on.as_deref() == Some("monitor") && innermost.contains("Monitor.Wait(") {
         return "waits to be signalled (Monitor.Wait)".to_owned();
     }
@@ -92,7 +133,7 @@ fn doing(thread: &Thread) -> String {
 
 /// The groups, each with its threads and its stack.
 pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames, width: Width) -> String {
-    let groups = stacks.groups();
+    let (groups, room) = (stacks.groups(), width.columns() - INDENT);
     let mut out = String::new();
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let heading = format!(
@@ -102,6 +143,10 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames, width: Width
         plural(groups.len(), "group")
     );
     out.extend([format!("{HEADING}{}{HEADING:#}\n", hanging(&heading, width.prose(), INDENT))]);
+    if let Some(stuck) = stuck(&stacks.threads) {
+        let lines = wrap(&stuck, width.prose()).join("\n");
+        out.extend([format!("\n{WARNING}{lines}{WARNING:#}\n")]);
+    }
     for group in &groups {
         let Some(first) = group.first() else { continue };
         let kinds: BTreeSet<&str> = group.iter().map(|of| of.kind.as_str()).collect();
@@ -114,28 +159,37 @@ pub fn text(stacks: &Stacks, process: &Process<'_>, frames: Frames, width: Width
         let all = hanging(&format!("{head}  {}{more}", numbers.join(", ")), width.prose(), INDENT);
         let (head, numbers) = all.rsplit_once("  ").filter(|_| !all.contains('\n')).unwrap_or((&all, ""));
         out.extend([format!("\n{HEADING}{head}{HEADING:#}  {numbers}").trim_end(), "\n"]);
-        let shown = if frames == Frames::All { first.frames.len() } else { MAX_FRAMES };
-        for frame in first.frames.iter().take(shown) {
-            let room = width.columns() - INDENT;
-            // The short form leaves the signature out.
-            let lines = match frames {
-                Frames::All => signature(&printable(frame), room),
-                Frames::First => {
-                    let name = frame.split_once('(').map_or(frame.as_str(), |(name, _)| name);
-                    vec![keep_end(&printable(name), room)]
-                }
-            };
-            out.extend(lines.into_iter().map(|line| format!("{:INDENT$}{line}\n", "")));
-        }
-        let left = first.frames.len().saturating_sub(shown);
-        if left > 0 {
-            out.extend([format!("    … {left} more (--all)\n")]);
-        }
+        let lines = match frames {
+            Frames::All => first.frames.iter().flat_map(|of| signature(&printable(of), room)).collect(),
+            Frames::First => folded(first, room),
+        };
+        out.extend(lines.into_iter().map(|line| format!("{:INDENT$}{line}\n", "")));
         if first.frames.is_empty() {
             out.push_str("    (no managed frame)\n");
         }
     }
     out
+}
+
+/// The innermost frame, which says what the thread does, and those of the service, without parameters. The others are
+/// counted where they are, except a single one, whose name takes no more room than the count.
+fn folded(thread: &Thread, room: usize) -> Vec<String> {
+    let name = |frame: &str| {
+        let name = frame.split_once('(').map_or(frame, |(name, _)| name);
+        keep_end(&printable(name), room)
+    };
+    let is_mine = |at: usize| thread.mine.get(at).copied().unwrap_or(true);
+    let (mut lines, mut at) = (Vec::new(), 0);
+    while let Some(frame) = thread.frames.get(at).filter(|_| lines.len() < MAX_FRAMES) {
+        let others = (at..thread.frames.len()).take_while(|at| *at > 0 && !is_mine(*at)).count();
+        let more = others > 1;
+        lines.push(if more { format!("… {others} frames of .NET and libraries") } else { name(frame) });
+        at += others.max(1);
+    }
+    if at < thread.frames.len() {
+        lines.push(format!("… {} more (--all)", thread.frames.len() - at));
+    }
+    lines
 }
 
 /// A method with its parameters, in as many lines as it needs, broken behind commas.
@@ -159,6 +213,7 @@ mod tests {
             state: if waiting_on.is_some() { "waiting" } else { "running" }.to_owned(),
             waiting_on: waiting_on.map(str::to_owned),
             frames: frames.iter().map(|frame| (*frame).to_owned()).collect(),
+            mine: frames.iter().map(|frame| frame.starts_with("Shop!")).collect(),
         }
     }
 
@@ -178,5 +233,48 @@ mod tests {
             groups.iter().map(|group| doing(group[0])).collect::<Vec<_>>(),
             ["waits for a lock (Monitor)", "runs"]
         );
+    }
+
+    #[test]
+    fn frames_between_those_of_the_service_are_counted_and_all_of_them_are_there_on_request() {
+        let frames = [
+            "System!Sleep(int32)",
+            "Shop!Wait(int32)",
+            "System!A()",
+            "System!B()",
+            "Shop!Main()",
+            "System!C()",
+        ];
+        let stacks = Stacks { threads: vec![thread(7, Some("sleep"), &frames)] };
+        let process = Process { name: "Shop", pid: 1, runtime: None, container: None };
+        let shown = |frames| {
+            let text = text(&stacks, &process, frames, Width::default());
+            text.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let expected =
+            ["System!Sleep", "Shop!Wait", "… 2 frames of .NET and libraries", "Shop!Main", "System!C"];
+        assert_eq!(shown(Frames::First), expected);
+        assert_eq!(shown(Frames::All), frames);
+    }
+
+    #[test]
+    fn threads_that_enter_a_monitor_in_native_code_wait_for_a_lock_and_several_of_them_are_a_warning() {
+        let entering = |os_id| Thread {
+            state: "external".to_owned(),
+            ..thread(
+                os_id,
+                None,
+                &["System.Private.CoreLib!System.Threading.Monitor.Enter(class System.Object)"],
+            )
+        };
+        assert_eq!(doing(&entering(1)), "waits for a lock (Monitor.Enter)");
+        let signalled = thread(2, Some("monitor"), &["System!System.Threading.Monitor.Wait(int32)"]);
+        let check = |threads: &[Thread], expected: Option<&str>| {
+            let said = stuck(threads);
+            assert_eq!(said.as_deref().and_then(|said| said.split(" and").next()), expected);
+        };
+        check(&[entering(1), signalled], None);
+        check(&[entering(1), thread(2, Some("lock"), &[])], Some("2 threads wait for locks"));
+        check(&[entering(1), entering(2), thread(3, None, &["Shop!Run"])], None);
     }
 }
