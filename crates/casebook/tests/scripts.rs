@@ -51,7 +51,7 @@ fn ndjson_is_an_object_per_line_and_a_limit_that_left_out_rows_is_reported() {
     assert_eq!(printed(&["query", &file, "select 1 where 0", "--format", "ndjson"]), "");
     let output =
         casebook().args(["query", &file, sql, "--format", "ndjson", "--limit", "3"]).output().unwrap();
-    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 3);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
     assert!(said(&output).contains("more rows than the 3 of --limit"), "{}", said(&output));
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("rows.ndjson");
@@ -115,4 +115,68 @@ fn the_format_for_people_is_text_and_table_still_names_it() {
     let expected = printed(&["query", &file, "select 1 as n", "--format", "text"]);
     assert_eq!(printed(&["query", &file, "select 1 as n", "--format", "table"]), expected);
     assert_eq!(json(&["query", &file, "select 1 as n", "--format", "json"])["rows"], json!([[1]]));
+}
+
+#[test]
+fn an_explanation_has_its_verdict_for_scripts() {
+    for (name, state) in [("starvation", "problem"), ("healthy", "healthy")] {
+        let file = fixture(&format!("{name}.nettrace.zst"));
+        let document = json(&["explain", file.to_str().unwrap(), "--format", "json"]);
+        let verdict = &document["verdict"];
+        assert_eq!(verdict["state"], state, "{verdict}");
+        assert!(!verdict["text"].as_str().unwrap().is_empty());
+        let checked = document["checked"].as_array().unwrap().len() as u64;
+        let not_checked = document["not_checked"].as_array().unwrap().len() as u64;
+        assert!(verdict["passed"].as_u64().unwrap() <= checked, "{verdict}");
+        assert_eq!(verdict["could_not_run"].as_u64(), Some(not_checked), "{verdict}");
+    }
+}
+
+#[test]
+fn an_explanation_for_an_issue_has_the_verdict_the_findings_and_what_to_try() {
+    let file = fixture("starvation.nettrace.zst");
+    let file = file.to_str().unwrap();
+    let page = printed(&["explain", file, "--format", "markdown"]);
+    assert!(page.starts_with("# Problem found: starvation.nettrace.zst\n"), "{page}");
+    let mut rest = page.as_str();
+    for part in [
+        "**Verdict (problem):** Requests to /starve/100 block",
+        "## critical: sync-over-async",
+        "| 31.6 | thread-pool threads waiting for a Task, on average | threshold 0.50 |",
+        "**Where**, as a share of",
+        "- 100 %: `dynamicClass.lambda_method9`, for requests to `/starve/100`",
+        "**Evidence**",
+        "  ```sql\n  select ",
+        "**Why:** ",
+        "**What to try**\n\n- Await the Task",
+        "**How to verify:** ",
+        "## Missing",
+        "Not checked:\n\n- async-lock: needs",
+    ] {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("no {part:?} in its place in {page}")).1;
+    }
+    let healthy = fixture("healthy.nettrace.zst");
+    let healthy = printed(&["explain", healthy.to_str().unwrap(), "--format", "markdown", "--figures"]);
+    assert!(healthy.starts_with("# No problem found: healthy.nettrace.zst\n"), "{healthy}");
+    assert!(healthy.contains("## Figures: gc"), "{healthy}");
+    let topic = printed(&["explain", file, "--format", "markdown", "--topic", "threadpool"]);
+    assert!(topic.contains("\n## threadpool\n"), "{topic}");
+}
+
+#[test]
+fn names_in_a_file_become_no_mention_and_no_markup_in_an_issue() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("@octocat-report-full.json");
+    let name = "@octocat <b>x</b> [a](https://evil.example)|";
+    let results = program::BENCH.replace(
+        "\"Method\":\"Split\"",
+        &format!("\"Method\":{0},\"DisplayInfo\":{0},\"Parameters\":{0}", json!(name)),
+    );
+    std::fs::write(&path, results).unwrap();
+    let page = printed(&["explain", path.to_str().unwrap(), "--format", "markdown"]);
+    assert!(page.starts_with("# Figures: `@octocat-report-full.json`\n"), "{page}");
+    assert!(page.contains("octocat") && page.contains("7.5"), "{page}");
+    for bad in ["<b>", "](https", " @octocat", "|@octocat"] {
+        assert!(!page.contains(bad), "{bad} in {page}");
+    }
 }

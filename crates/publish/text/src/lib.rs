@@ -10,6 +10,7 @@
 pub mod counters;
 pub mod diff;
 pub mod explain;
+mod markup;
 mod page;
 mod process;
 pub mod processes;
