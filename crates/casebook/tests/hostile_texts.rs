@@ -230,7 +230,7 @@ fn no_text_of_a_process_steers_the_terminal() {
     check(&["stacks", "-p", &pid]);
     check(&["stacks", "-p", &pid, "--all"]);
     check(&["stacks", "-p", &pid, "--format", "json"]);
-    for format in ["table", "json"] {
+    for format in ["text", "json"] {
         check(&["counters", "-p", &pid, "-d", "1s", "--format", format]);
     }
     check_terminal(&["counters", "-p", &pid, "-d", "1s", "--format", "csv"]);

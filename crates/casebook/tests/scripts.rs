@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod hostile;
 mod program;
+mod runtime;
+mod trace;
 
+use hostile::peer::Peer;
 use program::{casebook, fixture, json, printed, refused, said};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -176,7 +180,64 @@ fn names_in_a_file_become_no_mention_and_no_markup_in_an_issue() {
     let page = printed(&["explain", path.to_str().unwrap(), "--format", "markdown"]);
     assert!(page.starts_with("# Figures: `@octocat-report-full.json`\n"), "{page}");
     assert!(page.contains("octocat") && page.contains("7.5"), "{page}");
-    for bad in ["<b>", "](https", " @octocat", "|@octocat"] {
-        assert!(!page.contains(bad), "{bad} in {page}");
+    // A name has no backtick, so every second piece is code.
+    let plain: String = page.lines().flat_map(|line| line.split('`').step_by(2)).collect();
+    for bad in ["<b>", "](", "@", "evil.example"] {
+        assert!(!plain.contains(bad), "{bad} in {plain}");
     }
+}
+
+#[test]
+fn formats_have_the_same_names_in_all_commands() {
+    let file = recording();
+    let file = file.as_str();
+    for (words, texts) in [
+        (&["query", file, "select 1"][..], &["text", "table", "json", "ndjson", "csv"][..]),
+        (&["explain", file], &["text", "table", "json", "markdown"]),
+        (&["diff", file, file], &["text", "table", "json"]),
+        (&["tables", file], &["text", "table", "json", "markdown"]),
+        (&["ps"], &["text", "table", "json"]),
+    ] {
+        for format in texts {
+            printed(&[words, &["--format", format]].concat());
+        }
+        let message = refused(&[words, &["--format", "yaml"]].concat());
+        assert!(message.contains("[possible values: text, json"), "{message}");
+    }
+    for command in ["counters", "stacks", "record"] {
+        let message = refused(&[command, "-p", "1", "--format", "yaml"]);
+        assert!(message.contains("[possible values: text, "), "{message}");
+    }
+}
+
+#[test]
+fn a_limit_is_of_rows_and_a_timeout_is_a_time() {
+    let help = printed(&["stacks", "--help"]);
+    assert!(help.contains("--timeout <TIME>") && !help.contains("--limit"), "{help}");
+    for option in ["--timeout", "--limit"] {
+        let message = refused(&["stacks", "-p", "999999999", option, "20s"]);
+        assert!(message.contains("there is no process 999999999"), "{message}");
+    }
+    let message = refused(&["query", &recording(), "select 1", "--limit", "30s"]);
+    assert!(message.contains("expected a number of rows, 0 or more"), "{message}");
+}
+
+#[test]
+fn a_word_in_the_place_of_a_process_number_is_a_name() {
+    for command in ["stacks", "counters", "record", "demo"] {
+        let message = refused(&[command, "-p", "no-such-service"]);
+        assert!(message.contains("no .NET process is named no-such-service"), "{command}: {message}");
+        for number in ["1,234", "-5", "99999999999", ""] {
+            let message = refused(&[command, "-p", number]);
+            assert!(message.contains(&format!("`{number}` is not a process number")), "{command}: {message}");
+        }
+    }
+    // This process plays a runtime, whose name is in its command line.
+    let _peer = Peer::new(hostile::hostile_trace("net8"));
+    let pid = u64::from(std::process::id());
+    let listed = json(&["ps", "--format", "json"]);
+    let row = listed.as_array().unwrap().iter().find(|row| row["pid"] == pid).unwrap();
+    let name = row["name"].as_str().unwrap();
+    let by_name = json(&["stacks", "-p", name, "--format", "json"]);
+    assert!(!by_name["threads"].as_array().unwrap().is_empty());
 }
