@@ -64,7 +64,7 @@ Examples:
     --counters 'System.Runtime[dotnet.gc.pause.time],MyCompany.Orders'
   casebook counters -p 4711 --format json \\
     | jq -c 'select(.name == \"dotnet.exceptions\")'
-  casebook counters -p 4711 -d 30s --format table       # the last values, once";
+  casebook counters -p 4711 -d 30s --format text        # the last values, once";
 
 /// Watch the live counters and meters of a process
 ///
@@ -110,7 +110,8 @@ impl Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// A page, refreshed in place on a terminal and otherwise printed once, at the end
-    Table,
+    #[value(alias = "table")]
+    Text,
     /// One line per value
     Csv,
     /// One JSON object per line
@@ -200,14 +201,14 @@ impl Output {
         let form = match args.format {
             Some(Format::Csv) => Some(Form::Csv),
             Some(Format::Json) => Some(Form::Json),
-            Some(Format::Table) | None => None,
+            Some(Format::Text) | None => None,
         };
         if let Some(path) = args.file() {
             let waiting = Waiting::for_reader(path)?;
             let out = exhibit::create_growing(path, args.size.rules(args.outputs))?;
             drop(waiting);
             let rows = Stream::new(Box::new(out), form.unwrap_or_else(|| form_of(path)), args.csv);
-            let shown = if args.format == Some(Format::Table) && !is_terminal { Shown::Once } else { page };
+            let shown = if args.format == Some(Format::Text) && !is_terminal { Shown::Once } else { page };
             return Ok(Self { rows: Some(rows), shown });
         }
         let stream = |form| {

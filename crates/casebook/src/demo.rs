@@ -2,6 +2,7 @@
 
 use crate::outputs::Outputs;
 use crate::serving::{self, Site};
+use crate::target::{self, Chosen};
 use crate::{ps, reading, record, terminal};
 use anyhow::{Context, ensure};
 use import::{Options, ProcessChoice};
@@ -35,9 +36,9 @@ pub(crate) struct Args {
     /// Build every page once, print how long that took, and exit
     #[arg(long)]
     once: bool,
-    /// Record this process for 10 s, and show it too
-    #[arg(short, long, value_name = "PID", value_parser = crate::target::pid::<u32>, allow_negative_numbers = true)]
-    pid: Option<u32>,
+    /// Record this process for 10 s, and show it too; a word is taken for its name
+    #[arg(short, long, value_name = "PID", value_parser = target::chosen, allow_negative_numbers = true)]
+    pid: Option<Chosen>,
     #[command(flatten)]
     outputs: Outputs,
     #[command(flatten)]
@@ -100,7 +101,7 @@ impl Site for Tour {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut tour = Tour::default();
     // A process that is named is recorded first, so that a mistake shows at once.
-    let mut live = args.pid.map(|pid| Live::record(pid, args.outputs)).transpose()?;
+    let mut live = args.pid.as_ref().map(|chosen| Live::record(chosen.pid()?, args.outputs)).transpose()?;
     for case in &BUNDLED {
         let begun = now();
         let file = format!("{}.nettrace.zst", case.name);

@@ -1,6 +1,6 @@
-//! `casebook explain`: what a recording says about the service, as text or as JSON.
+//! `casebook explain`: what a recording says about the service, as text, JSON or Markdown.
 
-use crate::format::{Format, print_json};
+use crate::format::print_json;
 use crate::mine;
 use crate::reading;
 use crate::terminal;
@@ -19,7 +19,8 @@ Examples:
   casebook explain slow
   casebook explain trace.nettrace.zst --figures
   casebook explain slow --topic gc,memory
-  casebook explain slow --format json | jq '.findings[0]'
+  casebook explain slow --format json | jq '.verdict, .findings[0]'
+  casebook explain slow --format markdown | gh issue create --title 'Orders is slow' --body-file -
   casebook explain Parse-report-full.json    # benchmark results
 
 In a script, this exits with 1 unless the verdict is healthy:
@@ -56,6 +57,19 @@ pub(crate) struct Args {
     /// Print how each rule decides, as Markdown; needs no FILE
     #[arg(long, conflicts_with_all = ["fail_on", "figures", "topic"])]
     rules: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    #[value(alias = "table")]
+    Text,
+    /// One JSON document
+    Json,
+    /// For an issue or a pull request: no text of the recording becomes a link, a mention or markup there
+    #[value(alias = "md")]
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -108,7 +122,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         evidence.exhibit().file,
         evidence.kind().title()
     );
+    let detail = if args.figures { Detail::Full } else { Detail::Short };
     match args.format {
+        Format::Markdown => terminal::print(&text::explain::markdown(&explanation, &topics, detail))?,
         Format::Json => {
             let mut document = text::explain::document(&evidence, &explanation);
             if !topics.is_empty() {
@@ -117,7 +133,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             print_json(&document)?;
         }
         Format::Text => {
-            let detail = if args.figures { Detail::Full } else { Detail::Short };
             let page = if topics.is_empty() {
                 text::explain::page(&explanation, detail, terminal::width())
             } else {

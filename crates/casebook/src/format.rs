@@ -4,11 +4,12 @@ use crate::terminal;
 use serde::Serialize;
 use std::io::{BufWriter, Write};
 
-/// The formats of commands that have no others.
+/// The formats of commands that have no others. `table` is what some commands called the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For people
     #[default]
+    #[value(alias = "table")]
     Text,
     /// One JSON document
     Json,

@@ -1,6 +1,6 @@
 //! `casebook ps`: the .NET processes that the user may inspect.
 
-use crate::format::print_json;
+use crate::format::{Format, print_json};
 use crate::terminal;
 use dotnet_ipc::Error;
 use dotnet_ipc::discover::{Answers, Asked, State, ask_all, find, find_orphaned};
@@ -37,15 +37,6 @@ pub(crate) struct Args {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Table,
-    /// One JSON document
-    Json,
-}
-
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Listed { rows, unasked } = list(&Proc::live());
     let unasked = unasked_sentences(&unasked);
@@ -56,7 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
             print_json(&rows)?;
         }
-        Format::Table => {
+        Format::Text => {
             let stale = if args.all { Stale::All } else { Stale::Few };
             let width = terminal::width();
             let mut page = table(&rows, stale, width);

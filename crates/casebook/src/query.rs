@@ -3,7 +3,7 @@
 use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
 use crate::{duration, interrupt, number, reading, size, terminal};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use import::FoundExhibit;
 use model::Evidence;
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+mod statement;
+
 const AFTER_HELP: &str = "\
 Examples:
   casebook query slow 'select generation, count(*), max(pause_ns) / 1e6 as ms
@@ -21,6 +23,11 @@ Examples:
     'select (select count(*) from before.gc) as before,
             (select count(*) from after.gc) as after'
   casebook query slow 'select * from samples' -o samples.parquet
+  casebook query slow --file pauses.sql --format ndjson | jq .pause_ns
+  echo 'select count(*) as n from gc' | casebook query slow - --format json --objects
+
+In objects, a column name that occurs again becomes `name_2`, `name_3` and so on; --limit then says on standard error if it left out \
+rows of ndjson.
 
 Limits: a value has at most 64 MB and a function at most 100 arguments; a query that needs more ends with an error. A longer \
 text in a recording is cut, and the cut text says how long it was.
@@ -32,15 +39,21 @@ Temporary files are in $SQLITE_TMPDIR, $TMPDIR or /var/tmp.";
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// One recording and the SQL, or several with names: a=FILE b=FILE SQL. Their tables are then a.gc and b.gc. If a folder
-    /// holds several recordings, the names of its sub-folders are used
+    /// holds several recordings, the names of its sub-folders are used. If the SQL is -, it is read from standard input
     // clap would want two words in each group between options, so `run` checks that there are two. Shows as `<FILE> <SQL>...`.
     #[arg(required = true, num_args = 1.., value_name = "FILE> <SQL")]
     files_and_sql: Vec<String>,
+    /// Read the SQL from this file; all arguments are then recordings. - is standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
     #[command(flatten)]
     whose: reading::Whose,
-    /// How to print [default: by the name of -o, else table]
+    /// How to print [default: by the name of -o, else text]
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// JSON only: write each row as an object with the names of the columns, instead of as an array
+    #[arg(long)]
+    objects: bool,
     /// Write to a file, which appears when it is complete; - is standard output
     #[arg(short, long, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -48,7 +61,7 @@ pub(crate) struct Args {
     outputs: Outputs,
     #[command(flatten)]
     size: MaxSize,
-    /// The maximum number of rows [default: 100,000 for a table, else no limit]
+    /// The maximum number of rows [default: 100,000 for text, else no limit]
     #[arg(long, value_name = "N", value_parser = number::rows, allow_negative_numbers = true)]
     limit: Option<usize>,
     #[command(flatten)]
@@ -76,10 +89,14 @@ impl Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people
-    Table,
+    /// A table for people
+    #[value(alias = "table")]
+    Text,
     /// One JSON document
     Json,
+    /// One JSON object per line and row
+    #[value(alias = "jsonl")]
+    Ndjson,
     /// One line per row
     Csv,
     /// Apache Parquet; needs -o
@@ -97,12 +114,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         "parquet is a binary format, which cannot be printed: add -o FILE"
     );
     args.csv.ensure_csv(format == Format::Csv)?;
-    let Some((sql, files)) = args.files_and_sql.split_last().filter(|(_, files)| !files.is_empty()) else {
-        bail!(
-            "expected FILE and SQL, found only `{}`: `casebook query --help` has examples",
-            args.files_and_sql.join(" ")
-        )
-    };
+    ensure!(
+        !args.objects || format == Format::Json,
+        "--objects is for JSON: add --format json (rows of ndjson are objects already)"
+    );
+    let (sql, files) = statement::statement(&args.files_and_sql, args.file.as_deref())?;
+    let sql = sql.as_str();
     let sources = sources(files)?;
     let output = args.output.as_deref().filter(|path| !is_stdout(path));
     if let Some(output) = output {
@@ -121,18 +138,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         warn_of_losses(evidence);
     }
     let start = start_micros(&opened);
-    let limit = args.limit.or((format == Format::Table).then_some(TABLE_ROWS));
+    let limit = args.limit.or((format == Format::Text).then_some(TABLE_ROWS));
     let tables = opened.into_iter().map(|opened| (opened.alias, opened.evidence.tables()));
     let options = QueryOptions { limit, interrupt_after: args.timeout };
     let database = Database::open(tables.collect())?.within(args.limits())?;
-    let question = Question { database, sql, options, start, csv: args.csv };
+    let question = Question { database, sql, options, start, csv: args.csv, objects: args.objects };
     let written = if let Some(path) = output {
         interrupt::remove_unfinished()?;
         write_whole(path, args.size.rules(args.outputs), |out| question.write(format, out))?
     } else {
         let mut out = BufWriter::new(args.size.limit(match format {
-            Format::Json => terminal::json(),
-            Format::Table | Format::Csv | Format::Parquet => terminal::rows(),
+            Format::Json | Format::Ndjson => terminal::json(),
+            Format::Text | Format::Csv | Format::Parquet => terminal::rows(),
         }));
         let written = question.write(format, &mut out)?;
         out.flush()?;
@@ -140,7 +157,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     spreadsheet::warn(written.guarded);
     // The other formats say so themselves.
-    let is_silent = matches!(format, Format::Csv | Format::Parquet);
+    let is_silent = matches!(format, Format::Csv | Format::Ndjson | Format::Parquet);
     if let Some(limit) = limit.filter(|_| written.is_truncated && is_silent) {
         terminal::say(&format!("there are more rows than the {limit} of --limit"));
     }
@@ -151,9 +168,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn format_of(output: Option<&Path>) -> Format {
     match output.and_then(Path::extension).and_then(|ending| ending.to_str()) {
         Some("json") => Format::Json,
+        Some("ndjson" | "jsonl") => Format::Ndjson,
         Some("csv") => Format::Csv,
         Some("parquet") => Format::Parquet,
-        _ => Format::Table,
+        _ => Format::Text,
     }
 }
 
@@ -211,6 +229,8 @@ struct Question<'a> {
     /// When the recording began, in microseconds since 1970.
     start: Option<i64>,
     csv: spreadsheet::Raw,
+    /// Whether rows of JSON are objects.
+    objects: bool,
 }
 
 /// What became of the answer.
@@ -232,12 +252,17 @@ impl Question<'_> {
                 return Ok(Written { is_truncated, guarded: rows.guarded() });
             }
             Format::Json => {
-                let mut rows = output::Json::new(terminal::as_json(out));
+                let new = if self.objects { output::Json::of_objects } else { output::Json::new };
+                let mut rows = new(terminal::as_json(out));
                 let is_truncated = self.database.stream(self.sql, options, &mut rows)?;
                 rows.finish(is_truncated)?;
                 is_truncated
             }
-            Format::Table => {
+            Format::Ndjson => {
+                let mut rows = output::Lines::new(terminal::as_json(out));
+                self.database.stream(self.sql, options, &mut rows)?
+            }
+            Format::Text => {
                 let answer = self.database.query(self.sql, options)?;
                 output::write_table(&answer, out, table_width())?;
                 answer.truncated

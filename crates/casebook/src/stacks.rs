@@ -59,8 +59,9 @@ pub(crate) struct Args {
     #[arg(long, visible_alias = "full")]
     all: bool,
     /// How long it may take in all
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse, allow_negative_numbers = true)]
-    limit: Duration,
+    // `--limit` is its old name; elsewhere that is a number of rows.
+    #[arg(long, alias = "limit", value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse, allow_negative_numbers = true)]
+    timeout: Duration,
     #[command(flatten)]
     outputs: Outputs,
     /// How to print
@@ -74,7 +75,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         !subject.suspended,
         "the process waits at its start until it is resumed, so it has no managed threads yet"
     );
-    let packed = take(&subject, Deadline::after(args.limit), args.limit)?;
+    let packed = take(&subject, Deadline::after(args.timeout), args.timeout)?;
     let options = import::Options { payloads: false, threads: 1 };
     let unpacked = zstd::stream::read::Decoder::new(packed.as_slice())?;
     let evidence = import::open_stream(unpacked, &subject.name, options)?;
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         bail!(
             "the sampler saw no managed thread within {} s: the runtime is paused (a GC that does not end, or a \
              debugger), or it has no sampler (Native AOT)",
-            args.limit.as_secs()
+            args.timeout.as_secs()
         );
     }
     match args.format {

@@ -25,14 +25,15 @@ pub(crate) struct Args {
     #[command(flatten)]
     whose: reading::Whose,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// For people
-    Table,
+    #[value(alias = "table")]
+    Text,
     /// One JSON document
     Json,
     /// The content of docs/tables.md
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     };
     match args.format {
         Format::Json => print_json(&catalogue)?,
-        Format::Table => terminal::print(&text(&catalogue, terminal::width()))?,
+        Format::Text => terminal::print(&text(&catalogue, terminal::width()))?,
         Format::Markdown => terminal::print(&markdown(&catalogue))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -28,6 +28,36 @@ pub(crate) fn pid<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_no_number| format!("`{text}` is not a process number"))
 }
 
+/// What stands behind `-p`: the number of a process, or its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    Number(u32),
+    Name(String),
+}
+
+/// Reads what stands behind `-p`. Whatever looks like a number is one, so that a mistyped number is not looked for as a name.
+pub(crate) fn chosen(text: &str) -> Result<Chosen, String> {
+    let is_name = !text.trim().is_empty()
+        && !text.starts_with('-')
+        && !text.chars().all(|c| "0123456789.,-+ ".contains(c));
+    if is_name { Ok(Chosen::Name(text.to_owned())) } else { pid(text).map(Chosen::Number) }
+}
+
+impl Chosen {
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> anyhow::Result<u32> {
+        match self {
+            Self::Number(pid) => Ok(*pid),
+            Self::Name(name) => {
+                let subject = of_name(&Proc::live(), name)?;
+                subject
+                    .pid
+                    .with_context(|| format!("the number of {name} is not known here: choose it with -p PID"))
+            }
+        }
+    }
+}
+
 /// The process as texts name it.
 pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
     text::Process {
@@ -42,9 +72,9 @@ pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[group(multiple = false)]
 pub(crate) struct Target {
-    /// The process with this number in `casebook ps`
-    #[arg(short, long, value_name = "PID", value_parser = pid::<u32>, allow_negative_numbers = true)]
-    pid: Option<u32>,
+    /// The process with this number in `casebook ps`; a word is taken for its name
+    #[arg(short, long, value_name = "PID", value_parser = chosen, allow_negative_numbers = true)]
+    pid: Option<Chosen>,
     /// The process with this name in `casebook ps`; an error if several have it
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -64,8 +94,9 @@ impl Target {
     /// the rules for outputs hold for the socket that it creates.
     pub(crate) fn find(&self, rules: Rules, goes_on: &dyn Fn() -> bool) -> anyhow::Result<Subject> {
         let proc = Proc::live();
-        match (self.pid, &self.name, &self.diagnostic_port) {
-            (Some(pid), ..) => of_pid(&proc, pid),
+        match (&self.pid, &self.name, &self.diagnostic_port) {
+            (Some(Chosen::Number(pid)), ..) => of_pid(&proc, *pid),
+            (Some(Chosen::Name(name)), ..) => of_name(&proc, name),
             (_, Some(name), _) => of_name(&proc, name),
             (.., Some(port)) => of_port(&proc, port, rules, goes_on),
             _ => bail!(

@@ -76,7 +76,7 @@ fn a_mistyped_option_is_refused_in_the_words_of_the_person_who_typed_it() {
         assert!(output.status.code() == Some(2) && message.contains(expected), "{arguments:?}: {message}");
         message
     };
-    check(&["record", "-p", "abc"], "`abc` is not a process number");
+    check(&["record", "-p", "12-3"], "`12-3` is not a process number");
     check(&["explain", "x", "--pid", "1x"], "`1x` is not a process number");
     check(&["diff", "x", "y", "--pid", "1,b"], "`b` is not a process number");
     check(&["query", "select 1"], "found only `select 1`");

@@ -335,7 +335,7 @@ fn watching_of_nothing_is_not_taken_for_done() {
         (Peer::NeverEnds, "nothing was watched: no value came"),
     ] {
         let socket = Socket::of(peer);
-        for form in ["csv", "table"] {
+        for form in ["csv", "text"] {
             let mut command = casebook(&["counters", "-d", "1s", "--format", form], &socket.path());
             let output = command.stdout(Stdio::piped()).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
@@ -463,7 +463,7 @@ fn a_recording_that_reaches_its_size_ends_and_says_so() {
 fn stacks_of_a_hostile_peer_take_little_memory() {
     for peer in [Peer::Noise, Peer::FakeObjects] {
         let socket = Socket::of(peer);
-        let mut child = casebook(&["stacks", "--limit", "20s"], &socket.path()).spawn().unwrap();
+        let mut child = casebook(&["stacks", "--timeout", "20s"], &socket.path()).spawn().unwrap();
         let _said = stderr_of(&mut child);
         let mut most = 0;
         let begun = Instant::now();

@@ -104,6 +104,7 @@ fn no_text_of_a_recording_steers_the_terminal_by_any_command() {
         assert!(hostile > 20, "{fixture} has {hostile} hostile rows");
         check_both(&["explain", file]);
         check(&["explain", file, "--figures"]);
+        check(&["explain", file, "--figures", "--format", "markdown"]);
         check(&["explain", file, "--topic", "gc,jit,threadpool,memory,async,requests,cpu"]);
         check(&["diff", file, file, "--all"]);
         if fixture == "lock" {
@@ -229,7 +230,7 @@ fn no_text_of_a_process_steers_the_terminal() {
     check(&["stacks", "-p", &pid]);
     check(&["stacks", "-p", &pid, "--all"]);
     check(&["stacks", "-p", &pid, "--format", "json"]);
-    for format in ["table", "json"] {
+    for format in ["text", "json"] {
         check(&["counters", "-p", &pid, "-d", "1s", "--format", format]);
     }
     check_terminal(&["counters", "-p", &pid, "-d", "1s", "--format", "csv"]);

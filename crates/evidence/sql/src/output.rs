@@ -9,6 +9,6 @@ mod parquet_file;
 mod text;
 
 pub use guarded::Guarded;
-pub use json::Json;
+pub use json::{Json, Lines};
 pub use parquet_file::write_parquet;
 pub use text::{Csv, write_table};

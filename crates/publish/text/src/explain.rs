@@ -1,4 +1,4 @@
-//! The explanation of one exhibit, as a page or as JSON.
+//! The explanation of one exhibit, as a page, as JSON or as Markdown.
 //!
 //! The page begins with what the exhibit is and what it has lost, before any figure that the loss affects. Then it
 //! says what is wrong, and then has a few lines for each part. It does not know the kind of evidence: a kind without
@@ -7,10 +7,12 @@
 mod findings;
 mod json;
 mod layout;
+mod markdown;
 
 pub(crate) use findings::quoted;
 pub use json::document;
 pub(crate) use json::figure;
+pub use markdown::markdown;
 
 use crate::Width;
 use crate::page::{Names, Page};

@@ -11,6 +11,7 @@ pub mod counters;
 pub mod diff;
 pub mod explain;
 pub mod help;
+mod markup;
 mod page;
 mod process;
 pub mod processes;

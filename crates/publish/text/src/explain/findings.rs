@@ -73,7 +73,7 @@ fn show_finding(page: &mut Page, finding: &Finding, with_title: bool) {
         page.line("where", &format!("share of {}:", finding.shares_of()));
     }
     page.pairs("", places);
-    page.pairs("evidence", finding.evidence.iter().map(evidence).collect());
+    page.pairs("evidence", finding.evidence.iter().map(when).collect());
     page.line("why", &finding.why);
     page.items("try", &finding.tries);
     page.line("verify", &finding.verify);
@@ -92,7 +92,8 @@ fn place(place: &Place) -> (String, String) {
     (show(place.share, "share"), words)
 }
 
-fn evidence(evidence: &EvidenceRows) -> (String, String) {
+/// How many rows, and in words of which table and from when.
+pub(super) fn when(evidence: &EvidenceRows) -> (String, String) {
     #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
     let (rows, at) = (evidence.rows as f64, |ns: i64| duration(ns.max(0) as f64 / 1e6));
     let when = match (evidence.first_ts_ns, evidence.last_ts_ns) {
