@@ -1,5 +1,5 @@
 //! The repository's own tasks: `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask screenshot`,
-//! `cargo xtask bench`, `cargo xtask live`.
+//! `cargo xtask bench`, `cargo xtask live`, `cargo xtask dist`.
 //!
 //! They build, check and generate; nothing of the product lives here, and nothing depends on this crate. A new task is
 //! a variant of [`Task`] and a module. Exit 0 when everything holds, 1 when a check failed, 2 when it could not run.
@@ -9,6 +9,7 @@
 mod bench;
 mod binary;
 mod ci;
+mod dist;
 mod docs;
 mod live;
 mod process;
@@ -51,6 +52,8 @@ enum Task {
     Bench(bench::Args),
     /// Real services under load: what is said of them against what is true; runs for minutes
     Live(live::Args),
+    /// Pack a release into target/dist: the static program, a Debian package, checksums
+    Dist(dist::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +77,7 @@ fn run(task: &Task, workspace: &Workspace) -> anyhow::Result<bool> {
         Task::Screenshot => web::screenshot(workspace).map(|()| true),
         Task::Bench(args) => bench::run(args, workspace),
         Task::Live(args) => live::run(args, workspace),
+        Task::Dist(args) => dist::make(args, workspace).map(|()| true),
     }
 }
 

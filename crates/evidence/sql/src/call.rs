@@ -20,6 +20,8 @@ pub(crate) type Function = fn(&Call<'_>) -> Outcome;
 pub(crate) enum Outcome {
     Null,
     Int(i64),
+    /// Null if it is not a number.
+    Real(f64),
     Text(Vec<u8>),
     Blob(Vec<u8>),
     /// A text that other functions take for JSON, not for a string.
@@ -41,6 +43,13 @@ pub(crate) enum Type {
     Number,
     Text,
     Blob,
+}
+
+/// A number as SQLite has it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Number {
+    Int(i64),
+    Real(f64),
 }
 
 /// One call of a function.
@@ -92,6 +101,20 @@ impl Call<'_> {
                 (false, len) => Ok(slice::from_raw_parts(bytes, len)),
                 (true, 0) if kind == Type::Blob => Ok(&[]),
                 (true, _) => Err(Outcome::NoMemory),
+            }
+        }
+    }
+
+    /// An argument that is a number, or a text that reads as one. `None` for every other.
+    pub(crate) fn number(&self, at: usize) -> Option<Number> {
+        let value = self.arguments.get(at)?;
+        // SAFETY: SQLite's arguments are valid for as long as the call. No bytes of a text are held, which looking at it as
+        // a number could move: `bytes` borrows this call, and no function asks for both forms of an argument.
+        unsafe {
+            match ffi::sqlite3_value_numeric_type(*value) {
+                ffi::SQLITE_INTEGER => Some(Number::Int(ffi::sqlite3_value_int64(*value))),
+                ffi::SQLITE_FLOAT => Some(Number::Real(ffi::sqlite3_value_double(*value))),
+                _ => None,
             }
         }
     }
@@ -151,11 +174,12 @@ unsafe extern "C" fn call(
 ) {
     // SQLite passes no negative count.
     let count = usize::try_from(count).unwrap_or(0);
-    // SAFETY: SQLite passes so many arguments, and as user data what `define` gave it: a `Function`. None of our
-    // functions has no arguments.
+    // SAFETY: SQLite passes so many arguments, and as user data what `define` gave it: a `Function`. Without arguments the
+    // pointer may be null.
     let (function, arguments) = unsafe {
         let function: Function = std::mem::transmute(ffi::sqlite3_user_data(context));
-        (function, slice::from_raw_parts(arguments.cast_const(), count))
+        let arguments = if count == 0 { &[] } else { slice::from_raw_parts(arguments.cast_const(), count) };
+        (function, arguments)
     };
     let outcome = catch_unwind(|| {
         let _paused = Paused::begin();
@@ -174,6 +198,7 @@ unsafe extern "C" fn call(
         match outcome {
             Outcome::Null => ffi::sqlite3_result_null(context),
             Outcome::Int(value) => ffi::sqlite3_result_int64(context, value),
+            Outcome::Real(value) => ffi::sqlite3_result_double(context, value),
             Outcome::Text(bytes) => text(&bytes),
             Outcome::Json(bytes) => {
                 text(&bytes);

@@ -1,13 +1,17 @@
-//! Functions of SQL that stand in for SQLite's own of the same name, because those cannot be stopped.
+//! Functions of SQL: those that stand in for SQLite's own, because those cannot be stopped, and those of numbers.
 //!
 //! SQLite looks for an interruption between the steps of its machine; one call of a function is one step. Those of its
 //! functions whose time grows faster than their arguments (`instr` compares at every place, `trim` with every character of
 //! its set) would hold a query for minutes. Ours give the same results, in time that grows with the arguments, or look at
 //! the clock as they go.
+//!
+//! SQLite has functions of numbers and percentiles only if it is compiled with flags, and a program that depends on it
+//! cannot set them for whoever installs it. So these are ours too.
 
 mod characters;
 mod json;
 mod like;
+mod math;
 mod percentile;
 mod text;
 
@@ -36,5 +40,6 @@ pub(crate) fn install(connection: &Connection) -> Result<()> {
     for (name, arguments, function) in all {
         define(connection, name, arguments, function)?;
     }
+    math::install(connection)?;
     percentile::install(connection)
 }

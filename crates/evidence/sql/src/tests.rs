@@ -268,6 +268,20 @@ fn percentiles_and_roots_are_there() {
     assert_eq!(found.rows, [[Cell::Real(195.0), Cell::Real(200.0_f64.sqrt())]]);
 }
 
+/// Whoever installs the program cannot set SQLite's flags for it.
+#[test]
+fn no_function_of_numbers_or_percentiles_is_sqlite_s_own() {
+    let names = "acos acosh asin asinh atan atan2 atanh ceil ceiling cos cosh degrees exp floor ln log log10 log2 median mod \
+        percentile percentile_cont percentile_disc pi pow power radians sin sinh sqrt tan tanh trunc";
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    crate::functions::install(&connection).unwrap();
+    let sql = "select count(distinct narg) from pragma_function_list where name = ? and not builtin";
+    for name in names.split(' ') {
+        let ours: i64 = connection.query_row(sql, [name], |row| row.get(0)).unwrap();
+        assert_eq!(ours, if name == "log" { 2 } else { 1 }, "{name}");
+    }
+}
+
 #[test]
 fn parquet_reads_back_with_nulls_and_moments() {
     use parquet::file::reader::{FileReader, SerializedFileReader};
