@@ -669,7 +669,7 @@ proptest! {
             // Libraries of mathematics differ in the last digits.
             let is_equal = match (&found, &expected) {
                 (Cell::Real(found), Cell::Real(expected)) => {
-                    found == expected || (found - expected).abs() <= expected.abs() * 1e-14
+                    found.total_cmp(expected).is_eq() || (found - expected).abs() <= expected.abs() * 1e-14
                 }
                 (found, expected) => found == expected,
             };
