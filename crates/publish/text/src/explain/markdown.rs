@@ -28,7 +28,9 @@ pub fn markdown(explanation: &Explanation, topics: &[Topic], detail: Detail) -> 
     }
     // A kind of evidence without rules has nothing but its figures.
     if detail == Detail::Full || verdict.is_none() {
-        parts.iter().for_each(|part| out.part(part));
+        for part in parts {
+            out.part(part);
+        }
     }
     out.lacks(heading, report);
     out.0
@@ -127,7 +129,9 @@ impl Document {
     fn topic(&mut self, topic: &Topic) {
         self.block(&format!("## {}", topic.id.name()));
         self.figures(&topic.figures);
-        topic.lists.iter().for_each(|list| self.list(list));
+        for list in &topic.lists {
+            self.list(list);
+        }
         for paragraph in &topic.paragraphs {
             self.block(&format!("**{}:** {}", inline(paragraph.heading), inline(&paragraph.text)));
         }
@@ -137,7 +141,9 @@ impl Document {
     fn part(&mut self, part: &Part) {
         self.block(&format!("## Figures: {}", inline(part.id)));
         self.figures(&part.figures);
-        part.lists.iter().for_each(|list| self.list(list));
+        for list in &part.lists {
+            self.list(list);
+        }
         self.items(part.missing.iter().map(|missing| format!("Missing: {}", inline(missing))));
     }
 
