@@ -3,7 +3,6 @@
 //! It has what others need to judge and to act: the verdict, each finding with its figures, places, evidence and advice, and what
 //! the exhibit lacks. It leaves out the command line and the folder of the file, which may be nobody else's business.
 
-use super::Detail;
 use super::findings::when;
 use crate::markup::{block_in_item, cell, code, inline};
 use crate::page::marked;
@@ -17,8 +16,8 @@ const PLACES: usize = 5;
 /// Places with a smaller share are only in the JSON.
 const MIN_SHARE: f64 = 0.01;
 
-/// The document, which begins with a heading.
-pub fn markdown(explanation: &Explanation, topics: &[Topic], detail: Detail) -> String {
+/// The document, which begins with a heading; with all figures if they are wanted.
+pub fn markdown(explanation: &Explanation, topics: &[Topic], with_figures: bool) -> String {
     let Explanation { heading, report, verdict, parts } = explanation;
     let mut out = Document::default();
     out.begin(heading, verdict.as_ref());
@@ -27,7 +26,7 @@ pub fn markdown(explanation: &Explanation, topics: &[Topic], detail: Detail) -> 
         out.topic(topic);
     }
     // A kind of evidence without rules has nothing but its figures.
-    if detail == Detail::Full || verdict.is_none() {
+    if with_figures || verdict.is_none() {
         for part in parts {
             out.part(part);
         }
@@ -236,7 +235,7 @@ mod tests {
             verify: text.to_owned(),
         };
         explanation.report.findings = vec![finding(Severity::Critical), finding(Severity::Note)];
-        markdown(&explanation, &[], Detail::Full)
+        markdown(&explanation, &[], true)
     }
 
     /// The document without its code, as a forge sees it that looks for mentions and links.
