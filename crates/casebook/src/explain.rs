@@ -124,7 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     );
     let detail = if args.figures { Detail::Full } else { Detail::Short };
     match args.format {
-        Format::Markdown => terminal::print(&text::explain::markdown(&explanation, &topics, detail))?,
+        Format::Markdown => terminal::print(&text::explain::markdown(&explanation, &topics, args.figures))?,
         Format::Json => {
             let mut document = text::explain::document(&evidence, &explanation);
             if !topics.is_empty() {

@@ -96,8 +96,7 @@ impl Target {
         let proc = Proc::live();
         match (&self.pid, &self.name, &self.diagnostic_port) {
             (Some(Chosen::Number(pid)), ..) => of_pid(&proc, *pid),
-            (Some(Chosen::Name(name)), ..) => of_name(&proc, name),
-            (_, Some(name), _) => of_name(&proc, name),
+            (Some(Chosen::Name(name)), ..) | (_, Some(name), _) => of_name(&proc, name),
             (.., Some(port)) => of_port(&proc, port, rules, goes_on),
             _ => bail!(
                 "name a process: -p PID, --name NAME or --diagnostic-port SOCKET; `casebook ps` lists them"

@@ -1,6 +1,6 @@
 //! Where the SQL of `casebook query` comes from: the last argument, a file or standard input.
 //!
-//! Whoever mixes the arguments up is told which one is the file and which one the SQL.
+//! If the arguments are swapped, the error names which one is the file and which one the SQL.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::io::Read;

@@ -1,6 +1,8 @@
 //! Recordings, processes and terminals with texts that were chosen to do harm. Needs the modules `program`, `runtime` and
 //! `trace` beside it.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 pub(crate) mod peer;
 pub(crate) mod terminal;
 

@@ -26,8 +26,12 @@ pub(crate) fn code(name: &str) -> String {
 /// Lines as a block of code, indented by two spaces as part of a list item.
 pub(crate) fn block_in_item(language: &str, lines: &str) -> String {
     let fence = "`".repeat(longest_run(lines).saturating_add(1).max(3));
-    let lines: String = lines.lines().map(|line| format!("  {}\n", printable(line))).collect();
-    format!("  {fence}{language}\n{lines}  {fence}\n")
+    let mut block = format!("  {fence}{language}\n");
+    for line in lines.lines() {
+        block.extend(["  ", &printable(line), "\n"]);
+    }
+    block.extend(["  ", &fence, "\n"]);
+    block
 }
 
 /// Where a text stands.

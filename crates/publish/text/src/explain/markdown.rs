@@ -3,7 +3,6 @@
 //! It has what others need to judge and to act: the verdict, each finding with its figures, places, evidence and advice, and what
 //! the exhibit lacks. It leaves out the command line and the folder of the file, which may be nobody else's business.
 
-use super::Detail;
 use super::findings::when;
 use crate::markup::{block_in_item, cell, code, inline};
 use crate::page::marked;
@@ -17,8 +16,8 @@ const PLACES: usize = 5;
 /// Places with a smaller share are only in the JSON.
 const MIN_SHARE: f64 = 0.01;
 
-/// The document, which begins with a heading.
-pub fn markdown(explanation: &Explanation, topics: &[Topic], detail: Detail) -> String {
+/// The document, which begins with a heading; with all figures if they are wanted.
+pub fn markdown(explanation: &Explanation, topics: &[Topic], with_figures: bool) -> String {
     let Explanation { heading, report, verdict, parts } = explanation;
     let mut out = Document::default();
     out.begin(heading, verdict.as_ref());
@@ -27,8 +26,10 @@ pub fn markdown(explanation: &Explanation, topics: &[Topic], detail: Detail) -> 
         out.topic(topic);
     }
     // A kind of evidence without rules has nothing but its figures.
-    if detail == Detail::Full || verdict.is_none() {
-        parts.iter().for_each(|part| out.part(part));
+    if with_figures || verdict.is_none() {
+        for part in parts {
+            out.part(part);
+        }
     }
     out.lacks(heading, report);
     out.0
@@ -127,7 +128,9 @@ impl Document {
     fn topic(&mut self, topic: &Topic) {
         self.block(&format!("## {}", topic.id.name()));
         self.figures(&topic.figures);
-        topic.lists.iter().for_each(|list| self.list(list));
+        for list in &topic.lists {
+            self.list(list);
+        }
         for paragraph in &topic.paragraphs {
             self.block(&format!("**{}:** {}", inline(paragraph.heading), inline(&paragraph.text)));
         }
@@ -137,7 +140,9 @@ impl Document {
     fn part(&mut self, part: &Part) {
         self.block(&format!("## Figures: {}", inline(part.id)));
         self.figures(&part.figures);
-        part.lists.iter().for_each(|list| self.list(list));
+        for list in &part.lists {
+            self.list(list);
+        }
         self.items(part.missing.iter().map(|missing| format!("Missing: {}", inline(missing))));
     }
 
@@ -230,7 +235,7 @@ mod tests {
             verify: text.to_owned(),
         };
         explanation.report.findings = vec![finding(Severity::Critical), finding(Severity::Note)];
-        markdown(&explanation, &[], Detail::Full)
+        markdown(&explanation, &[], true)
     }
 
     /// The document without its code, as a forge sees it that looks for mentions and links.
