@@ -31,6 +31,14 @@ pub(crate) fn check_libraries(workspace: &Workspace, binary: &Utf8Path) -> Resul
     Ok(())
 }
 
+/// Fails where the program needs any library at all.
+pub(crate) fn check_static(workspace: &Workspace, binary: &Utf8Path) -> Result<()> {
+    let listed = process::output(workspace.command("ldd").arg(binary))?;
+    let listed = String::from_utf8_lossy(&listed);
+    ensure!(listed.trim() == "statically linked", "the program needs libraries: {}", listed.trim());
+    Ok(())
+}
+
 /// The libraries in the output of `ldd` that are not allowed.
 ///
 /// A line is `name => path (address)`, `path (address)` or, in a program without any, `statically linked`.

@@ -3,9 +3,9 @@
 //!
 //! It needs the target's standard library (`rustup target add`), a C compiler for it (Debian: `musl-tools`) and `cargo-deb`.
 
-use crate::process;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result, ensure};
+use crate::{binary, process};
+use anyhow::{Context, Result};
 use cargo_metadata::camino::{Utf8Path, Utf8PathBuf};
 use std::fs;
 
@@ -33,9 +33,8 @@ pub(crate) fn make(args: &Args, workspace: &Workspace) -> Result<()> {
     let mut build = workspace.cargo("build --release --locked --package casebook");
     process::run(build.args(["--target", target]))?;
     let binary = workspace.target.join(target).join("release/casebook");
-    let linked = process::output(workspace.command("ldd").arg(&binary)).unwrap_or_default();
-    let linked = String::from_utf8_lossy(&linked);
-    ensure!(!linked.contains("=>"), "{binary} needs libraries of the machine: {linked}");
+    binary::check_static(workspace, &binary)?;
+    binary::check_size(&binary)?;
 
     let dist = workspace.target.join("dist");
     if dist.exists() {

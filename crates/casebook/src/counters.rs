@@ -77,16 +77,16 @@ pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
     /// How long to watch: 500ms, 10s, 2m or 1h; a number alone is in seconds [default: until Ctrl-C]
-    #[arg(short, long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
     /// Which counters: PROVIDER[name,name],PROVIDER,… A provider is a meter or an event source [default: the runtime, ASP.NET
     /// Core, Kestrel, HttpClient, Npgsql]
     #[arg(long, value_name = "PROVIDERS", value_parser = ask::parse)]
     counters: Option<Named>,
     /// How often the process publishes values
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
     interval: Duration,
-    /// How to print [default: table on a terminal, else csv]
+    /// How to print [default: text on a terminal, else csv]
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Write the rows to a file as they come: as JSON if its name ends in .json, .jsonl or .ndjson, else as CSV

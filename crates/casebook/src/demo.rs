@@ -37,7 +37,7 @@ pub(crate) struct Args {
     #[arg(long)]
     once: bool,
     /// Record this process for 10 s, and show it too; a word is taken for its name
-    #[arg(short, long, value_name = "PID", value_parser = target::chosen, allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "PID", value_parser = target::chosen)]
     pid: Option<Chosen>,
     #[command(flatten)]
     outputs: Outputs,

@@ -97,7 +97,7 @@ fn main() -> ExitCode {
 fn run() -> ExitCode {
     // A write beyond `ulimit -f` then returns an error, as on a full disk, instead of killing us.
     interrupt::survive([signal_hook::consts::SIGXFSZ]);
-    let mut program = help::fitted(Args::command(), terminal::width());
+    let mut program = help::fitted(number::negative_is_a_value(Args::command()), terminal::width());
     let parsed = program.try_get_matches_from_mut(std::env::args_os());
     let parsed = parsed.and_then(|parsed| Args::from_arg_matches(&parsed));
     let args = match parsed.map_err(|error| error.format(&mut program)) {

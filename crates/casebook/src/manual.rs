@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args, mut program: clap::Command) -> anyhow::Result<Exi
     } else if let Some(name) = &args.command {
         let command = shown.into_iter().find(|command| command.get_name() == name);
         let command =
-            command.with_context(|| format!("there is no command {name}: see `casebook --help`"))?.clone();
+            command.with_context(|| format!("{name} is not a command: see `casebook --help`"))?.clone();
         Man::new(command.display_name(format!("casebook-{name}"))).render(&mut page)?;
     } else {
         Man::new(program).render(&mut page)?;

@@ -1,6 +1,16 @@
-//! Whole numbers on the command line, with the range that each option accepts.
+//! Numbers on the command line, and the range that each option accepts.
 
 use std::ops::RangeInclusive;
+
+/// Lets every option of all commands take a negative number for its value, so that the option itself says what it expects.
+/// clap would take it for an unknown option.
+pub(crate) fn negative_is_a_value(command: clap::Command) -> clap::Command {
+    let allow = |arg: clap::Arg| {
+        let takes_values = arg.get_action().takes_values() && !arg.is_positional();
+        if takes_values { arg.allow_negative_numbers(true) } else { arg }
+    };
+    command.mut_args(allow).mut_subcommands(negative_is_a_value)
+}
 
 /// Reads a number within a range. `expected` says what is expected, in a sentence that ends an error.
 fn within<T>(text: &str, range: RangeInclusive<u64>, expected: &str) -> Result<T, String>

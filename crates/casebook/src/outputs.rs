@@ -30,7 +30,7 @@ impl Outputs {
 pub(crate) struct MaxSize {
     /// The maximum size of the output, all files together. A larger output ends with an error; so does one that would
     /// fill the disk [default: 10GB]
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_size: Option<u64>,
 }
 

@@ -62,19 +62,19 @@ pub(crate) struct Args {
     #[command(flatten)]
     size: MaxSize,
     /// The maximum number of rows [default: 100,000 for text, else no limit]
-    #[arg(long, value_name = "N", value_parser = number::rows, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = number::rows)]
     limit: Option<usize>,
     #[command(flatten)]
     csv: spreadsheet::Raw,
     /// The maximum time of the query, such as 30s or 5m. Reading the files does not count [default: no limit]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     timeout: Option<Duration>,
     /// The maximum memory of the query, not counting the tables. A query that needs more ends with an error [default: 4GB]
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_memory: Option<u64>,
     /// The maximum size of temporary files, which large sorts and groupings need. A query that needs more ends with an
     /// error [default: 10GB]
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_temporary: Option<u64>,
 }
 

@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Whose {
     /// Read only this process, if the recording holds several
-    #[arg(long, value_name = "PID", value_parser = crate::target::pid::<u64>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PID", value_parser = crate::target::pid::<u64>)]
     pub(crate) pid: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ impl Whose {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WhoseTwo {
     /// Read only this process, if the recordings hold several; two numbers are for the recording before and the one after
-    #[arg(long, value_name = "PID[,PID]", value_delimiter = ',', value_parser = crate::target::pid::<u64>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PID[,PID]", value_delimiter = ',', value_parser = crate::target::pid::<u64>)]
     pid: Vec<u64>,
 }
 

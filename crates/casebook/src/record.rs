@@ -63,7 +63,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
     /// How long to record: 500ms, 10s, 2m or 1h; a number alone is in seconds [default: until Ctrl-C]
-    #[arg(short, long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
     /// The folder to write, or one file if it ends in .nettrace or .nettrace.zst [default: NAME-PID-UTC/]
     #[arg(short, long, value_name = "OUT")]
@@ -79,17 +79,17 @@ pub(crate) struct Args {
     stop_on: Option<String>,
     /// Keep only the last TIME before -d, --stop-on or Ctrl-C ends the recording. What is kept may be longer than TIME, by a
     /// quarter or by 2 s, whichever is more
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     keep: Option<Duration>,
     /// Have the runtime write /tmp/perf-PID.map meanwhile, for native profilers such as perf (.NET 8 and later)
     #[arg(long)]
     perf_map: bool,
     /// How much memory the runtime may use for events that are not read yet [default: 256, or a sixteenth of the memory limit of
     /// the process's control group if that is less]
-    #[arg(long, value_name = "MEGABYTES", value_parser = number::megabytes, allow_negative_numbers = true)]
+    #[arg(long, value_name = "MEGABYTES", value_parser = number::megabytes)]
     buffer: Option<u32>,
     /// The maximum size on the disk; the recording ends when it has reached this size [default: 32GB]
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_size: Option<u64>,
     /// Overwrite an earlier recording
     #[arg(long)]

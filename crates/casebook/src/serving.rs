@@ -18,7 +18,7 @@ pub(crate) struct Where {
     #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
     host: Option<Ipv4Addr>,
     /// The port; 0 means a free one
-    #[arg(long, value_name = "PORT", default_value_t = 0, value_parser = number::port, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PORT", default_value_t = 0, value_parser = number::port)]
     port: u16,
     /// Print a link instead of opening the browser
     #[arg(long)]

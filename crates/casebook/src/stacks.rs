@@ -60,7 +60,7 @@ pub(crate) struct Args {
     all: bool,
     /// How long it may take in all
     // `--limit` is its old name; elsewhere that is a number of rows.
-    #[arg(long, alias = "limit", value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse, allow_negative_numbers = true)]
+    #[arg(long, alias = "limit", value_name = "TIME", default_value = "30s", value_parser = crate::duration::parse)]
     timeout: Duration,
     #[command(flatten)]
     outputs: Outputs,

@@ -73,7 +73,7 @@ pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
 #[group(multiple = false)]
 pub(crate) struct Target {
     /// The process with this number in `casebook ps`; a word is taken for its name
-    #[arg(short, long, value_name = "PID", value_parser = chosen, allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "PID", value_parser = chosen)]
     pid: Option<Chosen>,
     /// The process with this name in `casebook ps`; an error if several have it
     #[arg(long, value_name = "NAME")]

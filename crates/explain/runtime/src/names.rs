@@ -28,7 +28,7 @@ fn bare_name(frame: &str) -> (&str, &str) {
     (bare.split_once('!').map_or(bare, |(_, name)| name), signature)
 }
 
-/// The written names of the methods of one list. Methods that are written alike get what tells them apart: `Program.Main
+/// The written names of the methods of one list. If several are written alike, each gets what distinguishes it: `Program.Main
 /// (lambda b__7_1)`, `Shop.Cart.SubmitAsync (state machine)`, a signature, or the full name.
 #[derive(Debug, Default)]
 pub struct MethodLabels(BTreeMap<String, String>);
@@ -83,7 +83,7 @@ fn marked(frame: &str) -> String {
     if marks.is_empty() { name.to_owned() } else { format!("{name} ({})", marks.join(", ")) }
 }
 
-/// The written name with its signature, which tells overloads apart.
+/// The written name with its signature, which distinguishes overloads.
 fn marked_with_signature(frame: &str) -> String {
     marked(frame) + bare_name(frame).1
 }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn methods_of_one_list_that_are_written_alike_can_be_told_apart() {
+    fn methods_of_one_list_that_are_written_alike_can_be_distinguished() {
         let check = |frames: &[&str], expected: &[&str]| {
             let labels = MethodLabels::new(frames.iter().copied());
             let found: Vec<String> = frames.iter().map(|frame| labels.label(frame)).collect();

@@ -25,7 +25,7 @@ const CHANGE: usize = 9;
 /// The width of both values, the change, and the blanks behind each.
 const VALUES: usize = 2 * (VALUE + 1) + CHANGE + 2;
 /// Names with less room beside the values are below them.
-const LEAST_NAME: usize = 22;
+const MIN_NAME: usize = 22;
 /// The indent of what is below the values on a narrow page.
 const INDENT: usize = 2;
 
@@ -219,7 +219,7 @@ fn line(page: &mut Page, label: &str, row: &Change) {
     let (measure, name) = words(row);
     let gap = if measure.is_empty() { "" } else { " " };
     let beside = page.room().saturating_sub(VALUES);
-    let is_narrow = beside < LEAST_NAME;
+    let is_narrow = beside < MIN_NAME;
     let (indent, room) = if is_narrow { (INDENT, page.room() - INDENT) } else { (VALUES, beside) };
     let mut lines = Vec::new();
     if row.subject == Subject::Counter {

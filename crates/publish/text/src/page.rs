@@ -47,9 +47,9 @@ pub(crate) struct Page {
 /// The indent of a name below its values.
 const INDENT: usize = 2;
 /// A name with less room beside its values gets its own lines below them.
-const LEAST_NAME: usize = 20;
+const MIN_NAME: usize = 20;
 /// A line over time with less room beside its words gets its own line above them.
-const LEAST_COURSE: usize = 24;
+const MIN_COURSE: usize = 24;
 
 /// How a table shows a name that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,7 +224,7 @@ impl Page {
         let room = self.room();
         let beside = room.saturating_sub(words.chars().count() + 2);
         // Not wrapped, since that would remove blanks, which are missing values.
-        if beside >= LEAST_COURSE.min(series.values.len()) {
+        if beside >= MIN_COURSE.min(series.values.len()) {
             let line = sparkline(&fitted(&series.values, beside));
             return self.line_as(label, &format!("{line}  {words}"), Style::new());
         }
@@ -249,7 +249,7 @@ impl Page {
         let all = std::iter::once(list.about).chain(list.rows.iter().take(rows).map(|row| row.name.as_str()));
         // A narrow page has the names below the values, whichever way a wide one shows them.
         let beside = self.room().saturating_sub(widths.iter().map(|width| width + 2).sum());
-        let of_name = if beside < LEAST_NAME { self.room() - INDENT } else { beside };
+        let of_name = if beside < MIN_NAME { self.room() - INDENT } else { beside };
         for (at, name) in all.enumerate() {
             let (label, style) = if at == 0 { (label, Style::new().dimmed()) } else { ("", Style::new()) };
             let name = if at == 0 { about(name) } else { name.to_owned() };

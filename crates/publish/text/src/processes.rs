@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 const HEADING: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 /// The longest command line in the table, in characters.
-const LONGEST_COMMAND: usize = 80;
+const MAX_COMMAND: usize = 80;
 /// A command line with less room beside the other columns is below them.
-const LEAST_COMMAND: usize = 20;
+const MIN_COMMAND: usize = 20;
 /// The indent of a command line below the other columns.
 const INDENT: usize = 2;
 
@@ -109,10 +109,22 @@ fn shown(rows: &[&Row], width: Width) -> String {
     let heads = ["PID", "NAME", "RUNTIME", "STATE", "CONTAINER", "COMMAND"].map(str::to_owned);
     let cells: Vec<[String; 6]> = rows.iter().map(|row| cells(row)).collect();
     let widths = widths(&heads, &cells, width.columns());
+    let no_room = |at: &usize| {
+        widths.get(*at) == Some(&0)
+            && cells.iter().filter_map(|row| row.get(*at)).any(|cell| !cell.is_empty())
+    };
+    let hidden: Vec<&str> =
+        (0..heads.len()).filter(no_room).filter_map(|at| heads.get(at)).map(String::as_str).collect();
     let mut out = format!("{HEADING}{}{HEADING:#}\n", line(&heads, &widths, width.columns()));
     for (row, cells) in rows.iter().zip(&cells) {
         let style = if row.state == RUNNING { Style::new() } else { WARNING };
         out.extend([format!("{style}{}{style:#}\n", line(cells, &widths, width.columns()))]);
+    }
+    if !hidden.is_empty() {
+        out.push_str(&sentence(
+            &format!("no room for {}: use a wider terminal", hidden.join(" and ")),
+            width,
+        ));
     }
     out
 }
@@ -181,8 +193,8 @@ fn line(cells: &[String; 6], widths: &[usize; 6], room: usize) -> String {
     let others: String = padded.collect();
     let beside = room.saturating_sub(others.chars().count());
     let longest = widths.last().copied().unwrap_or(0);
-    if beside >= LEAST_COMMAND.min(longest) {
-        let line = others + &cut_middle(command, beside.min(LONGEST_COMMAND));
+    if beside >= MIN_COMMAND.min(longest) {
+        let line = others + &cut_middle(command, beside.min(MAX_COMMAND));
         return line.trim_end().to_owned();
     }
     let command = cut_middle(command, room - INDENT);
@@ -253,5 +265,7 @@ PID              NAME     RUNTIME  STATE    CONTAINER
   nobody listens
 ";
         assert_eq!(shown(60), narrow);
+        let after_rows: Vec<String> = shown(40).lines().skip(8).map(str::to_owned).collect();
+        assert_eq!(after_rows.join(" "), "no room for CONTAINER: use a wider terminal");
     }
 }

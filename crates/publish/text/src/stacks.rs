@@ -64,25 +64,18 @@ impl Stacks {
     }
 }
 
-/// Methods in which a thread waits for a lock. Some of them wait in native code, so that no sample says so.
-const ENTERING: [&str; 5] = [
-    "Monitor.Enter",
-    "Monitor.TryEnter",
-    "Monitor.ReliableEnter",
-    "Threading.Lock.Enter",
-    "Threading.Lock.TryEnter",
-];
-
-/// Whether a thread waits for a lock.
+/// Whether a thread waits for a lock, and not to be signalled.
 fn waits_for_lock(thread: &Thread) -> bool {
-    let innermost = thread.frames.first().map_or("", String::as_str);
-    let enters = || ENTERING.iter().any(|method| innermost.contains(method));
     match thread.waiting_on.as_deref() {
         Some("lock") => true,
-        Some("monitor") => !innermost.contains("Monitor.Wait("),
-        Some(_) => false,
-        None => thread.state != "running" && enters(),
+        Some("monitor") => !waits_for_signal(thread),
+        _ => false,
     }
+}
+
+/// Whether a thread is in `Monitor.Wait`, which has released its lock.
+fn waits_for_signal(thread: &Thread) -> bool {
+    thread.frames.first().is_some_and(|innermost| innermost.contains("Monitor.Wait("))
 }
 
 /// Why the process may be stuck. `None` if something moves, or if fewer than two threads wait for locks.
@@ -100,11 +93,7 @@ fn stuck(threads: &[Thread]) -> Option<String> {
 
 /// What a group does, in words.
 fn doing(thread: &Thread) -> String {
-    let innermost = thread.frames.first().map_or("", String::as_str);
-    if thread.waiting_on.is_none() && waits_for_lock(thread) {
-        return "waits for a lock (Monitor.Enter)".to_owned();
-    }
-    if thread.waiting_on.as_deref() == Some("monitor") && innermost.contains("Monitor.Wait(") {
+    if thread.waiting_on.as_deref() == Some("monitor") && waits_for_signal(thread) {
         return "waits to be signalled (Monitor.Wait)".to_owned();
     }
     let waits = match thread.waiting_on.as_deref() {
@@ -258,16 +247,14 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_enter_a_monitor_in_native_code_wait_for_a_lock_and_several_of_them_are_a_warning() {
-        let entering = |os_id| Thread {
-            state: "external".to_owned(),
-            ..thread(
+    fn several_threads_that_wait_for_locks_while_none_runs_are_a_warning() {
+        let entering = |os_id| {
+            thread(
                 os_id,
-                None,
+                Some("lock"),
                 &["System.Private.CoreLib!System.Threading.Monitor.Enter(class System.Object)"],
             )
         };
-        assert_eq!(doing(&entering(1)), "waits for a lock (Monitor.Enter)");
         let signalled = thread(2, Some("monitor"), &["System!System.Threading.Monitor.Wait(int32)"]);
         let check = |threads: &[Thread], expected: Option<&str>| {
             let said = stuck(threads);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 const HEADING: Style = Style::new().bold();
 /// What a column means has its own lines if it has less room beside the column.
-const LEAST_ABOUT: usize = 24;
+const MIN_ABOUT: usize = 24;
 
 /// A table of the catalogue; as JSON, what scripts get.
 #[derive(Debug, Serialize)]
@@ -109,7 +109,7 @@ pub fn text(catalogue: &[Entry], width: Width) -> String {
 fn column_line(line: &str, about: &str, width: usize) -> String {
     let beside = width.saturating_sub(line.chars().count() + 1);
     let (indent, first) = match beside {
-        LEAST_ABOUT.. => (line.chars().count() + 1, format!("{line} ")),
+        MIN_ABOUT.. => (line.chars().count() + 1, format!("{line} ")),
         _ => (4, format!("{}\n    ", line.trim_end())),
     };
     let about = wrap(about, width.saturating_sub(indent)).join(&format!("\n{:indent$}", ""));

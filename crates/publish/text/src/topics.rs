@@ -16,7 +16,8 @@ pub fn page(heading: &Heading, verdict: Option<&Verdict>, topics: &[Topic], widt
     if let Some(verdict) = verdict {
         explain::verdict(&mut page, verdict);
         if verdict.state == State::Problem {
-            page.command(&["The findings:", "casebook explain", &explain::quoted(&heading.file)]);
+            page.hint("The findings:");
+            page.command(&["casebook explain", &explain::quoted(&heading.file)]);
         }
     }
     for topic in topics {

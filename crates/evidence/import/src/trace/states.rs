@@ -18,7 +18,7 @@ use model::{ByFrame, ByStack, ByThread, NO_INT, SampleRow, StackId, Sym, ThreadI
 const INNERMOST: usize = 4;
 /// Frames looked at from there on for what is waited for.
 const OUTWARD: usize = 24;
-/// Frames looked at for who asked for a native call.
+/// How many frames are searched for the caller of a native call.
 const ASKED_BY: usize = 7;
 /// Methods of the runtime that run somebody's code: what stands further out asked for that code, not for the wait.
 const RUNS_CODE: [&str; 6] = [
@@ -480,6 +480,8 @@ mod tests {
             (&[WAIT, "Lock.TryEnterSlow", "Lock.Enter"], Waits("lock")),
             (&[WAIT, "Lock.TryEnterSlow", "Lock.TryEnter_Outlined"], Waits("lock")),
             (&["Lock.EnterScope"], Outside("lock")),
+            (&["Monitor.Enter"], Outside("lock")),
+            (&["Monitor.TryEnter"], Outside("lock")),
             (&[MONITOR], Waits("monitor")),
             (
                 &[WAIT, "ReaderWriterLockSlim.WaitOnEvent", "ReaderWriterLockSlim.TryEnterReadLockCore"],

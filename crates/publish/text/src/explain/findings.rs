@@ -13,7 +13,7 @@ const MEASURED: usize = 4;
 /// How many places of a finding are shown.
 const PLACES: usize = 3;
 /// Places with a smaller share are only in the JSON.
-const MIN_SHARE: f64 = 0.01;
+pub(super) const MIN_SHARE: f64 = 0.01;
 
 /// The verdict: the first finding, or that there is none.
 pub(super) fn headline(page: &mut Page, verdict: &Verdict) {

@@ -3,7 +3,7 @@
 //! It has what others need to judge and to act: the verdict, each finding with its figures, places, evidence and advice, and what
 //! the exhibit lacks. It leaves out the command line and the folder of the file, which may be nobody else's business.
 
-use super::findings::when;
+use super::findings::{MIN_SHARE, when};
 use crate::markup::{block_in_item, cell, code, inline};
 use crate::page::marked;
 use report::unit::show;
@@ -13,8 +13,6 @@ use topics::Topic;
 
 /// How many places of a finding are shown.
 const PLACES: usize = 5;
-/// Places with a smaller share are only in the JSON.
-const MIN_SHARE: f64 = 0.01;
 
 /// The document, which begins with a heading; with all figures if they are wanted.
 pub fn markdown(explanation: &Explanation, topics: &[Topic], with_figures: bool) -> String {
@@ -70,7 +68,10 @@ impl Document {
             }
         }
         let recorded = Some(&heading.recorded).filter(|recorded| !recorded.is_empty());
-        self.items(heading.subject.iter().chain(recorded).map(|fact| inline(fact)));
+        let facts: Vec<String> = heading.subject.iter().chain(recorded).map(|fact| inline(fact)).collect();
+        if !facts.is_empty() {
+            self.block(&facts.join(" · "));
+        }
     }
 
     /// The findings: causes with what they cause, then the notes.
@@ -94,9 +95,9 @@ impl Document {
         }
         let rows = finding.measured.iter().map(|of| {
             let against = finding.against(of).unwrap_or_default();
-            [show(of.value, of.unit), cell(of.label()), cell(&against)]
+            vec![show(of.value, of.unit), cell(of.label()), cell(&against)]
         });
-        self.table(&["value", "measured", "compared with"], rows);
+        self.table(&["value", "measured", "compared with"].map(str::to_owned), rows);
         let places = finding.places.iter().take(PLACES).filter(|place| place.share >= MIN_SHARE);
         let places: Vec<String> = places.map(place).collect();
         if !places.is_empty() {
@@ -117,11 +118,12 @@ impl Document {
         self.block(&format!("**How to verify:** {}", inline(&finding.verify)));
     }
 
-    fn table<const N: usize>(&mut self, columns: &[&str; N], rows: impl Iterator<Item = [String; N]>) {
-        let rows: Vec<String> = rows.map(|row| format!("| {} |", row.join(" | "))).collect();
+    fn table(&mut self, columns: &[String], rows: impl Iterator<Item = Vec<String>>) {
+        let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
+        let rows: Vec<String> = rows.map(|row| line(&row)).collect();
         if !rows.is_empty() {
-            let rule = "---|".repeat(N);
-            self.block(&format!("| {} |\n|{rule}\n{}", columns.join(" | "), rows.join("\n")));
+            let rule = "---|".repeat(columns.len());
+            self.block(&format!("{}\n|{rule}\n{}", line(columns), rows.join("\n")));
         }
     }
 
@@ -149,28 +151,19 @@ impl Document {
     fn figures(&mut self, figures: &[Figure]) {
         let rows = figures.iter().filter_map(|of| {
             let words = cell(&marked(of, of.about.to_owned()));
-            Some([show(of.value?, of.unit), words])
+            Some(vec![show(of.value?, of.unit), words])
         });
-        self.table(&["value", "figure"], rows);
+        self.table(&["value", "figure"].map(str::to_owned), rows);
     }
 
     fn list(&mut self, list: &List) {
-        if list.rows.is_empty() {
-            return;
-        }
         let columns = list.shown();
-        let mut table = format!("| {} |", cell(list.about));
-        for column in &columns {
-            table.extend([" ", &cell(column.name), " |"]);
-        }
-        table.extend(["\n|---|", &"---|".repeat(columns.len())]);
-        for row in &list.rows {
-            table.extend(["\n| ", &cell(&row.name), " |"]);
-            for column in &columns {
-                table.extend([" ", &column.text(row).unwrap_or_else(|| "–".to_owned()), " |"]);
-            }
-        }
-        self.block(&table);
+        let names = std::iter::once(list.about).chain(columns.iter().map(|column| column.name)).map(cell);
+        let rows = list.rows.iter().map(|row| {
+            let values = columns.iter().map(|column| column.text(row).unwrap_or_else(|| "–".to_owned()));
+            std::iter::once(cell(&row.name)).chain(values).collect()
+        });
+        self.table(&names.collect::<Vec<_>>(), rows);
         if list.more > 0 {
             self.block(&format!("… {} more", list.more));
         }
