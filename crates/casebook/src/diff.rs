@@ -1,5 +1,6 @@
 //! `casebook diff`: what changed between two recordings, as text or as JSON.
 
+use crate::config::Config;
 use crate::format::{Format, print_json};
 use crate::mine;
 use crate::reading;
@@ -56,8 +57,8 @@ enum Per {
     Request,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
-    let my = args.mine.code()?;
+pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
+    let my = args.mine.code(config)?;
     let [before, after] = args.whose.before_and_after()?;
     let (before, after) =
         (reading::open_trace(&args.before, false, before)?, reading::open_trace(&args.after, false, after)?);

@@ -23,6 +23,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err(format!("`{text}` is too short: expected more than 0")) } else { Ok(time) }
 }
 
+/// A time in nanoseconds, which 64 bits hold for 584 years.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! `casebook explain`: what a recording says about the service, as text, JSON or Markdown.
 
+use crate::config::Config;
 use crate::format::print_json;
 use crate::mine;
 use crate::reading;
@@ -106,13 +107,13 @@ enum Name {
     Cpu,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     // Without --rules, the parser requires a file.
     let Some(file) = args.file.as_deref().filter(|_| !args.rules) else {
         terminal::print(&findings::markdown())?;
         return Ok(ExitCode::SUCCESS);
     };
-    let my = args.mine.code()?;
+    let my = args.mine.code(config)?;
     let evidence = reading::open(file, false, args.whose.or_most_sampled())?;
     let ids: Vec<Id> = args.topic.iter().map(|name| name.id()).collect();
     let (explanation, topics) = explained(&evidence, &ids, &my)?;

@@ -1,5 +1,6 @@
 //! `casebook export`: a recording in the formats of other viewers, as tables, or as one HTML page.
 
+use crate::config::Config;
 use crate::mine;
 use crate::outputs::{MaxSize, Outputs, is_stdout, write_whole};
 use crate::spreadsheet;
@@ -96,7 +97,7 @@ enum MetricChoice {
     Exceptions,
 }
 
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+pub(crate) fn run(args: &Args, config: &Config) -> Result<ExitCode> {
     let to = args.to;
     ensure!(
         args.metric.is_none() || matches!(to, To::Folded | To::Pprof),
@@ -118,7 +119,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         reading::ensure_not_read(&output, std::iter::once(args.file.as_path()))?;
     }
     args.csv.ensure_csv(to == To::Csv)?;
-    let mine = args.mine.code()?;
+    let mine = args.mine.code(config)?;
     let rules = args.size.rules(args.outputs);
     interrupt::remove_unfinished()?;
     // Started first: reading the recording may take long, and a folder that cannot be written is reported before that.
@@ -416,7 +417,7 @@ mod tests {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/net8.nettrace.zst");
         let (whose, mine) = (reading::Whose { pid: None }, mine::Mine::default());
         let (outputs, size) = (Outputs::default(), MaxSize::default());
-        run(&Args {
+        let args = Args {
             file,
             to,
             output: Some(output.to_path_buf()),
@@ -426,7 +427,8 @@ mod tests {
             metric: None,
             mine,
             csv: spreadsheet::Raw::default(),
-        })
+        };
+        run(&args, &Config::default())
     }
 
     #[test]
@@ -462,7 +464,7 @@ mod tests {
     #[test]
     fn a_refused_export_leaves_the_recording_and_says_why() {
         let check = |args: Args, expected: &str| {
-            let error = run(&args).unwrap_err().to_string();
+            let error = run(&args, &Config::default()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         };
         let folder = tempfile::tempdir().unwrap();

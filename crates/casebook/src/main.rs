@@ -2,6 +2,7 @@
 
 mod browser;
 mod completions;
+mod config;
 mod counters;
 mod demo;
 mod diff;
@@ -19,6 +20,8 @@ mod mine;
 mod number;
 mod open;
 mod outputs;
+mod profile;
+mod progress;
 mod ps;
 mod query;
 mod reading;
@@ -34,6 +37,7 @@ mod terminal;
 mod threads;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use config::Config;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -53,6 +57,9 @@ Exit codes: 0 for success, 1 if --fail-on matched, 2 for failure.";
 struct Args {
     #[command(subcommand)]
     command: Command,
+    /// How to show progress on standard error
+    #[arg(long, global = true, value_enum, value_name = "FORM", default_value_t)]
+    progress: progress::Form,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +75,7 @@ enum Command {
     Export(export::Args),
     Tables(tables::Args),
     Demo(demo::Args),
+    Config(config::Args),
     #[command(hide = true)]
     Guard(guard::Args),
     #[command(hide = true)]
@@ -97,6 +105,10 @@ fn main() -> ExitCode {
 fn run() -> ExitCode {
     // A write beyond `ulimit -f` then returns an error, as on a full disk, instead of killing us.
     interrupt::survive([signal_hook::consts::SIGXFSZ]);
+    let config = config::read();
+    if let Ok(config) = &config {
+        config.apply_colours();
+    }
     let mut program = help::fitted(number::negative_is_a_value(Args::command()), terminal::width());
     let parsed = program.try_get_matches_from_mut(std::env::args_os());
     let parsed = parsed.and_then(|parsed| Args::from_arg_matches(&parsed));
@@ -104,30 +116,39 @@ fn run() -> ExitCode {
         Ok(args) => args,
         Err(error) => return not_parsed(&without_misleading_tip(error)),
     };
-    let result = match args.command {
-        Command::Ps(args) => ps::run(&args),
-        Command::Stacks(args) => stacks::run(&args),
-        Command::Record(args) => record::run(&args),
-        Command::Counters(args) => counters::run(&args),
-        Command::Guard(args) => Ok(guard::run(&args)),
-        Command::Explain(args) => explain::run(&args),
-        Command::Open(args) => open::run(&args),
-        Command::Demo(args) => demo::run(&args),
-        Command::Diff(args) => diff::run(&args),
-        Command::Query(args) => query::run(&args),
-        Command::Export(args) => export::run(&args),
-        Command::Tables(args) => tables::run(&args),
-        Command::Completions(args) => completions::run(&args, Args::command()),
-        Command::Manual(args) => manual::run(&args, Args::command()),
-    };
+    progress::write_as(args.progress);
+    let result = execute(args.command, config);
     match result {
         Ok(code) => code,
         // The reader of our output has closed it, as in `casebook … | head`: not a failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal::say(&format!("{error:#}"));
+            terminal::say_failure(&format!("{error:#}"));
             ExitCode::from(2)
         }
+    }
+}
+
+fn execute(command: Command, config: anyhow::Result<Config>) -> anyhow::Result<ExitCode> {
+    // What a shell or a recording starts must not fail over a setting.
+    let is_needed = !matches!(command, Command::Guard(_) | Command::Completions(_) | Command::Manual(_));
+    let config = if is_needed { config? } else { Config::default() };
+    match command {
+        Command::Ps(args) => ps::run(&args),
+        Command::Stacks(args) => stacks::run(&args),
+        Command::Record(args) => record::run(args, &config),
+        Command::Counters(args) => counters::run(&args),
+        Command::Guard(args) => Ok(guard::run(&args)),
+        Command::Explain(args) => explain::run(&args, &config),
+        Command::Open(args) => open::run(&args, &config),
+        Command::Demo(args) => demo::run(&args),
+        Command::Config(args) => config::run(&args, &config),
+        Command::Diff(args) => diff::run(&args, &config),
+        Command::Query(args) => query::run(&args),
+        Command::Export(args) => export::run(&args, &config),
+        Command::Tables(args) => tables::run(&args),
+        Command::Completions(args) => completions::run(&args, Args::command()),
+        Command::Manual(args) => manual::run(&args, Args::command()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `casebook open`: pages of an exhibit in the browser, alone or compared with an earlier one.
 
+use crate::config::Config;
 use crate::mine;
 use crate::reading;
 use crate::serving::{self, Site};
@@ -48,8 +49,8 @@ impl Site for Pages {
     }
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mine = args.mine.code()?;
+pub(crate) fn run(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let mine = args.mine.code(config)?;
     let [before, after] = args.whose.before_and_after()?;
     let here = reading::open(&args.file, true, after)?;
     let earlier = args.against.as_ref().map(|other| reading::open(other, true, before)).transpose()?;

@@ -1,5 +1,7 @@
-//! Opens exhibits. If that takes more than a second, a terminal shows the progress.
+//! Opens exhibits. If that takes more than a second, a terminal shows the progress; as JSON it comes at once.
 
+use crate::duration::nanos;
+use crate::progress::{self, Event, Form};
 use crate::terminal;
 use import::{FoundExhibit, Options, ProcessChoice, Progress};
 use model::{Evidence, Trace};
@@ -93,35 +95,49 @@ pub(crate) fn ensure_not_read<'a>(
 pub(crate) fn open(path: &Path, payloads: bool, process: ProcessChoice) -> anyhow::Result<Evidence> {
     refuse_standard_input(path)?;
     let options = Options { payloads, threads: 2 };
-    if !terminal::is_stderr() {
+    let form = progress::form();
+    if form == Form::None || form == Form::Text && !terminal::is_stderr() {
         return Ok(import::open_process(path, options, process, &mut |_| {})?);
     }
-    let mut meter = Meter::new();
+    let mut meter = Meter::new(path, form == Form::Json);
     let opened = import::open_process(path, options, process, &mut |progress| meter.show(progress));
     terminal::clear_progress();
     Ok(opened?)
 }
 
 /// Decides when to show progress.
-struct Meter {
+struct Meter<'a> {
+    path: &'a Path,
+    is_json: bool,
     begun: Instant,
     shown: Option<Instant>,
 }
 
-impl Meter {
-    fn new() -> Self {
-        Self { begun: now(), shown: None }
+impl<'a> Meter<'a> {
+    fn new(path: &'a Path, is_json: bool) -> Self {
+        Self { path, is_json, begun: now(), shown: None }
     }
 
     fn show(&mut self, progress: Progress) {
         let now = now();
         let lasted = now.saturating_duration_since(self.begun);
         let fresh = self.shown.is_some_and(|shown| now.saturating_duration_since(shown) < EVERY);
-        if lasted < PATIENCE || fresh {
+        // A program may want to know at once which file is being read; a person would only see a flash.
+        if fresh || lasted < PATIENCE && !self.is_json {
             return;
         }
         self.shown = Some(now);
-        terminal::show_progress(&text::progress::reading(progress.read, progress.total, lasted));
+        let Progress { read, total } = progress;
+        if self.is_json {
+            terminal::put_event(&Event::Reading {
+                file: self.path.display().to_string(),
+                elapsed_ns: nanos(lasted),
+                bytes: read,
+                total_bytes: total,
+            });
+        } else {
+            terminal::show_progress(&text::progress::reading(read, total, lasted));
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! `casebook record`: records what a process does, into a folder or one file.
 
+use crate::config::{self, Config};
 use crate::format::{Format, print_json};
 use crate::interrupt::Interrupt;
 use crate::outputs::Outputs;
 use crate::target::Target;
-use crate::{duration, terminal};
+use crate::{duration, profile, terminal};
 use crate::{number, size};
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
+use dotnet_ipc::session::Provider;
 use import::{Alongside, EventName};
 use recorder::profile::parse_provider;
 use recorder::{
@@ -68,12 +70,12 @@ pub(crate) struct Args {
     /// The folder to write, or one file if it ends in .nettrace or .nettrace.zst [default: NAME-PID-UTC/]
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
-    /// What to record: default, light, cpu, requests, logs or startup; see below
-    #[arg(long, value_name = "PROFILE", default_value = "default", value_parser = profile)]
-    profile: Profile,
+    /// What to record: default, light, cpu, requests, logs or startup; see below [default: default]
+    #[arg(long, value_name = "PROFILE", value_parser = profile::parse)]
+    profile: Option<Profile>,
     /// Add a provider, or replace the profile's provider of that name: NAME:KEYWORDS:LEVEL:ARGUMENTS (repeatable)
-    #[arg(long, value_name = "PROVIDER")]
-    provider: Vec<String>,
+    #[arg(long, value_name = "PROVIDER", value_parser = parse_provider)]
+    provider: Vec<Provider>,
     /// End at this event, named as in the table `events`
     #[arg(long, value_name = "PROVIDER/EVENT")]
     stop_on: Option<String>,
@@ -105,9 +107,25 @@ pub(crate) struct Args {
     command: Vec<OsString>,
 }
 
-fn profile(text: &str) -> Result<Profile, String> {
-    let names = Profile::ALL.map(Profile::name).join(", ");
-    Profile::named(text).ok_or_else(|| format!("there is no profile `{text}`: there are {names}"))
+impl Args {
+    fn profile(&self) -> Profile {
+        self.profile.unwrap_or(Profile::Default)
+    }
+
+    /// Fills in what the configuration says and the command line does not.
+    fn or(mut self, defaults: &config::Record) -> Self {
+        // Whoever starts a program, waits for an event or keeps the last minute expects no other end.
+        let is_open_ended = self.command.is_empty() && self.stop_on.is_none() && self.keep.is_none();
+        let duration = defaults.duration.as_ref().map(|given| given.value).filter(|_| is_open_ended);
+        self.duration = self.duration.or(duration);
+        self.profile = self.profile.or(defaults.profile.as_ref().map(|given| given.value));
+        self.buffer = self.buffer.or(defaults.buffer.as_ref().map(|given| given.value));
+        self.max_size = self.max_size.or(defaults.max_size.as_ref().map(|given| given.value));
+        // Those of the command line come last, where they replace others of the same name.
+        let providers = defaults.provider.iter().flat_map(|given| given.value.clone());
+        self.provider = providers.chain(self.provider).collect();
+        self
+    }
 }
 
 /// Reads a session while it is recorded, for its counts and for the event of --stop-on.
@@ -144,7 +162,11 @@ impl Reader for Along {
     }
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    run_as(&args.or(&config.record))
+}
+
+fn run_as(args: &Args) -> anyhow::Result<ExitCode> {
     ensure!(
         !args.target.is_named() || args.command.is_empty(),
         "name a process or a program to start, not both"
@@ -154,7 +176,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "name a process (-p PID, --name NAME, --diagnostic-port SOCKET), or a program to start (-- COMMAND); \
          `casebook ps` lists processes"
     );
-    let plan_of_folder = plan(args, OutputShape::Folder)?;
+    let plan_of_folder = plan(args, OutputShape::Folder);
     let stop_on = args.stop_on.as_deref().map(EventName::parse).transpose()?;
     // A mistake in -o shows before a process is looked for or a program is started.
     if let Some(out) = &args.output {
@@ -187,7 +209,7 @@ pub(crate) fn of_process(
     let command = <Args as clap::Args>::augment_args(clap::Command::new("record"));
     let matches = command.try_get_matches_from(words.into_iter().chain(rest))?;
     let args = <Args as clap::FromArgMatches>::from_arg_matches(&matches)?;
-    run(&Args { outputs, ..args })
+    run_as(&Args { outputs, ..args })
 }
 
 /// Finds the process, records it and shows the result.
@@ -212,8 +234,8 @@ fn of_subject(
     let options = RecordOptions {
         out,
         shape,
-        plan: if shape == OutputShape::OneFile { plan(args, shape)? } else { plan_of_folder },
-        profile: args.profile.name().to_owned(),
+        plan: if shape == OutputShape::OneFile { plan(args, shape) } else { plan_of_folder },
+        profile: args.profile().name().to_owned(),
         duration: args.duration,
         keep: args.keep,
         most_bytes: args.max_size.unwrap_or(recorder::MAX_BYTES),
@@ -239,20 +261,18 @@ fn of_subject(
     Ok(if matches!(outcome.ended, Ended::Failed(_)) { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-fn plan(args: &Args, shape: OutputShape) -> anyhow::Result<Plan> {
-    let mut plan = args.profile.plan(shape);
-    for text in &args.provider {
-        plan.set(&parse_provider(text)?);
-    }
-    Ok(plan)
+fn plan(args: &Args, shape: OutputShape) -> Plan {
+    let mut plan = args.profile().plan(shape);
+    args.provider.iter().for_each(|provider| plan.set(provider));
+    plan
 }
 
 fn warn_of_cost(args: &Args) {
-    if args.profile.is_dear() {
+    if args.profile().is_dear() {
         terminal::say(&format!(
             "the profile {} costs a service that uses all its CPU cores about {:.0} % of its throughput (default: {:.0} %)",
-            args.profile.name(),
-            args.profile.cost() * 100.0,
+            args.profile().name(),
+            args.profile().cost() * 100.0,
             Profile::Default.cost() * 100.0
         ));
     }
@@ -411,8 +431,6 @@ fn show(args: &Args, subject: &Subject, options: &RecordOptions, outcome: &Outco
     if args.format == Format::Text {
         return Ok(terminal::print(&said::result(subject, options, outcome))?);
     }
-    // 64 bits of nanoseconds are 584 years.
-    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let files = outcome.files.iter().map(|file| FileEntry {
         name: file.name.clone(),
         bytes: file.bytes,
@@ -423,11 +441,11 @@ fn show(args: &Args, subject: &Subject, options: &RecordOptions, outcome: &Outco
         out: options.out.display().to_string(),
         files: files.collect(),
         bytes: outcome.bytes,
-        duration_ns: nanos(outcome.duration),
+        duration_ns: duration::nanos(outcome.duration),
         events: outcome.events,
         lost: outcome.lost,
         left_out_bytes: outcome.left_out,
-        held_back_ns: nanos(outcome.held_back),
+        held_back_ns: duration::nanos(outcome.held_back),
         profile: &options.profile,
         ended: outcome.ended.words(),
         cost: &outcome.cost,

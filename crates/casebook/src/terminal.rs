@@ -7,6 +7,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "everything else prints through this module")]
 
+use crate::progress::{self, Event, Form};
 use base::steering::{is_unseen, printable, steers};
 use std::io::{IsTerminal, Result, Stdout, Write};
 use std::process::Stdio;
@@ -69,9 +70,28 @@ pub(crate) fn print(text: &str) -> Result<()> {
 
 /// Prints a sentence as one line on standard error, in place of a line of progress.
 pub(crate) fn say(text: &str) {
+    put(&Event::Message { text }, text);
+}
+
+/// Prints why the program ends with exit code 2.
+pub(crate) fn say_failure(text: &str) {
+    put(&Event::Error { text }, text);
+}
+
+fn put(event: &Event<'_>, text: &str) {
+    if progress::form() == Form::Json {
+        return put_event(event);
+    }
     clear_progress();
     // An error of standard error cannot be reported anywhere.
     drop(writeln!(stderr(), "casebook: {}", printable(text)));
+}
+
+/// Writes a line of JSON on standard error, in one piece: other processes may write there too.
+pub(crate) fn put_event(event: &Event<'_>) {
+    let line = event.line() + "\n";
+    // An error of standard error cannot be reported anywhere.
+    drop(Screened::new(std::io::stderr().lock(), Allowed::Json).write_all(line.as_bytes()));
 }
 
 /// Shows a line of progress on the terminal of standard error, in place of the one before.

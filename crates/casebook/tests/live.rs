@@ -92,6 +92,43 @@ fn a_live_starvation_is_found_recorded_and_explained() {
 }
 
 #[test]
+fn a_recording_takes_its_defaults_from_the_configuration_and_tells_a_program_how_far_it_is() {
+    let test = "a_recording_takes_its_defaults_from_the_configuration_and_tells_a_program_how_far_it_is";
+    let Some(lab) = unpacked(test) else { return };
+    let (service, folder) = (Service::start(&lab), Folder::new());
+    std::fs::create_dir(folder.path("casebook")).unwrap();
+    let text = "[record]\nduration = \"2s\"\nprofile = \"light\"\nprovider = [\"Mine:1:5\", \"Yours:1:5\"]\n";
+    std::fs::write(folder.path("casebook/config.toml"), text).unwrap();
+    let record = |out: &str, options: &[&str]| {
+        let mut command = casebook();
+        command.args(["record", "-p", &service.pid().to_string(), "--format", "json", "-o"]);
+        command.arg(folder.path(out)).args(options).env("XDG_CONFIG_HOME", folder.path(""));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", program::said(&output));
+        let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let lines = String::from_utf8(output.stderr).unwrap();
+        (result["profile"].clone(), result["duration_ns"].as_f64().unwrap() / 1e9, lines)
+    };
+    let (profile, seconds, lines) = record("configured", &["--progress", "json"]);
+    assert!(profile == "light" && (1.5..5.0).contains(&seconds), "{profile}, {seconds} s");
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+    assert!(kinds.iter().filter(|kind| **kind == "recording").count() >= 5, "{kinds:?}");
+    assert!(kinds.contains(&"ending"), "{kinds:?}");
+    let bytes = |line: &serde_json::Value| line["bytes"].as_u64();
+    let recording: Vec<_> = lines.iter().filter(|line| line["kind"] == "recording").collect();
+    assert!(recording.iter().all(|line| line["duration_ns"] == 2_000_000_000_u64), "{recording:?}");
+    assert!(recording.first().map(|line| bytes(line)) <= recording.last().map(|line| bytes(line)));
+    // What the command line says has precedence; without progress nothing is said.
+    let (profile, seconds, said) =
+        record("asked", &["--profile", "default", "-d", "1s", "--progress", "none"]);
+    assert!(profile == "default" && seconds < 1.9, "{profile}, {seconds} s");
+    assert_eq!(said, "");
+    wait_for("the sessions to end", || service.diagnostics_threads() == 1);
+}
+
+#[test]
 fn a_healthy_service_is_not_accused_and_two_recorders_do_not_disturb_each_other() {
     let test = "a_healthy_service_is_not_accused_and_two_recorders_do_not_disturb_each_other";
     let Some(lab) = unpacked(test) else { return };

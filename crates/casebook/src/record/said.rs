@@ -1,5 +1,7 @@
 //! What `record` prints for people: its progress, and the result with its cost.
 
+use crate::duration::nanos;
+use crate::progress::{Event, Form, Recording};
 use crate::{target, terminal};
 use recorder::{Ended, Left, Outcome, OutputShape, Progress, RecordOptions, Stage, Subject};
 use std::time::Duration;
@@ -8,8 +10,9 @@ use text::{progress, recorded};
 /// How often the progress is updated.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// The line of progress: on a terminal it is updated in place, otherwise printed once per stage.
+/// The line of progress: on a terminal it is updated in place, otherwise printed once per stage. As JSON, each update is a line.
 pub(super) struct Line {
+    form: Form,
     is_terminal: bool,
     /// How many copies were made so far, by SIGUSR1.
     copies: usize,
@@ -27,8 +30,8 @@ struct Shown {
 
 impl Line {
     pub(super) fn new(options: &RecordOptions) -> Self {
-        let is_terminal = terminal::is_stderr();
-        Self { is_terminal, copies: 0, duration: options.duration, keep: options.keep, shown: None }
+        let (form, is_terminal) = (crate::progress::form(), terminal::is_stderr());
+        Self { form, is_terminal, copies: 0, duration: options.duration, keep: options.keep, shown: None }
     }
 
     /// Shows the progress, if it is time.
@@ -39,14 +42,35 @@ impl Line {
             terminal::say("copied what is kept; recording goes on");
         }
         let is_current = |shown: &Shown| {
-            shown.stage == stage && (!self.is_terminal || elapsed.saturating_sub(shown.elapsed) < EVERY)
+            let is_updated = self.form == Form::Json || self.is_terminal;
+            shown.stage == stage && (!is_updated || elapsed.saturating_sub(shown.elapsed) < EVERY)
         };
-        if self.shown.as_ref().is_some_and(is_current) {
+        if self.form == Form::None || self.shown.as_ref().is_some_and(is_current) {
             return;
         }
         self.shown = Some(Shown { stage, elapsed });
+        if self.form == Form::Json {
+            return terminal::put_event(&self.event(progress));
+        }
         let line = progress::recording(&self.progress(progress));
         if self.is_terminal { terminal::show_progress(&line) } else { terminal::say(&line) }
+    }
+
+    fn event(&self, progress: &Progress) -> Event<'static> {
+        let Progress { stage, elapsed, bytes, events, lost, .. } = *progress;
+        let recording = Recording {
+            elapsed_ns: nanos(elapsed),
+            duration_ns: self.duration.map(nanos),
+            keep_ns: self.keep.map(nanos),
+            bytes,
+            events,
+            lost,
+        };
+        match stage {
+            Stage::Measuring => Event::Measuring(recording),
+            Stage::Recording => Event::Recording(recording),
+            Stage::Ending => Event::Ending(recording),
+        }
     }
 
     fn progress(&self, progress: &Progress) -> progress::Recording {

@@ -21,8 +21,8 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 /// The program, with an empty standard input.
 pub(crate) fn casebook() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_casebook"));
-    // Whoever runs the tests may have exported their width.
-    command.stdin(Stdio::null()).env_remove("COLUMNS");
+    // Whoever runs the tests may have exported their width, and have settings of their own.
+    command.stdin(Stdio::null()).env_remove("COLUMNS").env("XDG_CONFIG_HOME", "/dev/null");
     command
 }
 

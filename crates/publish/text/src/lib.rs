@@ -17,6 +17,7 @@ mod process;
 pub mod processes;
 pub mod progress;
 pub mod recorded;
+pub mod settings;
 mod sparkline;
 pub mod stacks;
 pub mod tables;
