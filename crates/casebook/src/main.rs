@@ -1,8 +1,12 @@
 //! The program: flags and glue, with one module per command. What it prints comes from the libraries.
 
+#[cfg(target_env = "musl")]
+mod allocator;
 mod browser;
 mod completions;
 mod config;
+#[cfg(all(target_arch = "x86_64", any(test, all(target_env = "musl", not(debug_assertions)))))]
+mod copying;
 mod counters;
 mod demo;
 mod diff;
@@ -83,12 +87,6 @@ enum Command {
     #[command(hide = true)]
     Manual(manual::Args),
 }
-
-/// The allocator of musl has one lock for all threads and asks the kernel for each large piece: with it, reading takes a third
-/// more time. jemalloc needs as much memory as glibc's allocator does; mimalloc was as fast, with a third more memory.
-#[cfg(target_env = "musl")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The stack of the thread that runs a command. The main thread may have less, by `ulimit -s`.
 const STACK_BYTES: usize = 8 << 20;
