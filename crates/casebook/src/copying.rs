@@ -1,6 +1,6 @@
 //! `memcpy`, `memmove` and `memcmp` of the static program.
 //!
-//! musl copies even a few bytes with `rep movsq`, which takes 50 ns to begin on processors of today. Names of methods are put
+//! musl copies even a few bytes with `rep movsq`, which takes 50 ns to begin on CPUs of today. Names of methods are put
 //! together from such pieces, so reading a recording took a fifth more time than with glibc. Short copies here are a few
 //! unaligned loads, then as many stores, as in most libraries of C; long ones are a loop, and very long ones `rep movsq` again.
 //!
@@ -15,7 +15,7 @@
 use std::arch::asm;
 use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_storeu_si128};
 
-/// A line of the processor's cache, in bytes: what a loop copies at a time.
+/// A line of the CPU's cache, in bytes: what a loop copies at a time.
 const LINE: usize = 64;
 /// From here on the beginning of `rep movsq` no longer matters.
 const VERY_LONG: usize = 2048;
