@@ -37,7 +37,7 @@ pub(crate) fn make(args: &Args, workspace: &Workspace) -> Result<()> {
     binary::check_size(&binary)?;
     // Its allocator and its copying of bytes are its own, so no test of the other targets has run them.
     let recording = workspace.root.join("fixtures/starvation.nettrace.zst");
-    process::run(workspace.command(binary.as_str()).args(["explain", recording.as_str()]))?;
+    process::output(workspace.command(binary.as_str()).args(["explain", recording.as_str()]))?;
 
     let dist = workspace.target.join("dist");
     if dist.exists() {
