@@ -1,5 +1,6 @@
 //! `casebook explain`: what a recording says about the service, as text, JSON or Markdown.
 
+use crate::completions::candidates;
 use crate::format::print_json;
 use crate::mine;
 use crate::reading;
@@ -36,7 +37,7 @@ In a script, this exits with 1 unless the verdict is healthy:
 #[command(override_usage = "casebook explain [OPTIONS] <FILE>\n       casebook explain --rules")]
 pub(crate) struct Args {
     /// A recording's folder, a .nettrace file (compressed or not), or benchmark results (*-report-full.json)
-    #[arg(required_unless_present = "rules")]
+    #[arg(required_unless_present = "rules", add = candidates::recordings())]
     file: Option<PathBuf>,
     #[command(flatten)]
     whose: reading::Whose,

@@ -68,10 +68,11 @@ enum Command {
     Export(export::Args),
     Tables(tables::Args),
     Demo(demo::Args),
+    Completions(completions::Args),
     #[command(hide = true)]
     Guard(guard::Args),
     #[command(hide = true)]
-    Completions(completions::Args),
+    Complete(completions::complete::Args),
     #[command(hide = true)]
     Manual(manual::Args),
 }
@@ -118,6 +119,7 @@ fn run() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Tables(args) => tables::run(&args),
         Command::Completions(args) => completions::run(&args, Args::command()),
+        Command::Complete(args) => completions::complete::run(&args, Args::command()),
         Command::Manual(args) => manual::run(&args, Args::command()),
     };
     match result {

@@ -1,5 +1,6 @@
 //! Which process a command is about: `-p PID`, `--name NAME` or `--diagnostic-port SOCKET`.
 
+use crate::completions::candidates;
 use crate::terminal;
 use anyhow::{Context, bail, ensure};
 use base::time::Deadline;
@@ -73,10 +74,10 @@ pub(crate) fn process(subject: &Subject) -> text::Process<'_> {
 #[group(multiple = false)]
 pub(crate) struct Target {
     /// The process with this number in `casebook ps`; a word is taken for its name
-    #[arg(short, long, value_name = "PID", value_parser = chosen)]
+    #[arg(short, long, value_name = "PID", value_parser = chosen, add = candidates::pids())]
     pid: Option<Chosen>,
     /// The process with this name in `casebook ps`; an error if several have it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = candidates::names())]
     name: Option<String>,
     /// The process at this diagnostics socket. With `,listen`: create the socket and wait for a process to connect; start that
     /// process with DOTNET_DiagnosticPorts=SOCKET
